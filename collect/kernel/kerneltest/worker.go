@@ -1,0 +1,142 @@
+package kerneltest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// workerVar names the worker that a re-executed test binary is to be.
+const workerVar = "IPCTOP_TEST_WORKER"
+
+// Job is what a worker function sees of itself.
+type Job struct {
+	Args []string
+
+	out *os.File
+	in  *bufio.Scanner
+}
+
+// Ready tells the starter that the worker stands where it should, with one line of words (an id, an address).
+func (j *Job) Ready(words ...any) { fmt.Fprintln(j.out, words...) }
+
+// Wait blocks until the starter says a line and returns it; when the starter is gone, the worker ends.
+func (j *Job) Wait() string {
+	if !j.in.Scan() {
+		os.Exit(0)
+	}
+	return j.in.Text()
+}
+
+// Check ends the worker with a message if err is not nil.
+func (j *Job) Check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+// Workers are the functions that a test binary can be re-executed to run, by name.
+type Workers map[string]func(*Job)
+
+// Main is for TestMain: it runs the worker that the environment names, or else the tests, and ends the process.
+func Main(m *testing.M, workers Workers) {
+	name := os.Getenv(workerVar)
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	f := workers[name]
+	if f == nil {
+		fmt.Fprintln(os.Stderr, "no worker called", name)
+		os.Exit(1)
+	}
+	f(&Job{Args: os.Args[1:], out: os.Stdout, in: bufio.NewScanner(os.Stdin)})
+	os.Exit(0)
+}
+
+// Worker is a process that a test started. It is killed and reaped when the test ends.
+type Worker struct {
+	PID   int
+	Words []string // what it said with Ready
+
+	tb    testing.TB
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	out   *bufio.Reader
+	once  sync.Once
+}
+
+// Start runs a worker and returns once it has called Ready.
+func Start(tb testing.TB, name string, args ...string) *Worker {
+	tb.Helper()
+	return StartAs(tb, nil, name, args...)
+}
+
+// StartAs is Start with other credentials (uid, gid); nil keeps the test's own.
+func StartAs(tb testing.TB, who *syscall.Credential, name string, args ...string) *Worker {
+	tb.Helper()
+	w := &Worker{tb: tb}
+	// By /proc/self/exe, since another user may not search the directory that go test builds in.
+	w.cmd = exec.Command("/proc/self/exe", args...)
+	w.cmd.Env = append(os.Environ(), workerVar+"="+name)
+	w.cmd.Stderr = os.Stderr
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	var err error
+	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
+		tb.Fatal(err)
+	}
+	stdout, err := w.cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.cmd.Start(); err != nil {
+		tb.Fatalf("start worker %s: %v", name, err)
+	}
+	w.PID, w.out = w.cmd.Process.Pid, bufio.NewReader(stdout)
+	tb.Cleanup(w.Kill)
+	w.Words = w.Read()
+	return w
+}
+
+// Read waits for the worker's next Ready line and returns its words.
+func (w *Worker) Read() []string {
+	w.tb.Helper()
+	line, err := w.out.ReadString('\n')
+	if err != nil {
+		w.tb.Fatalf("worker %d ended before it was ready: %v", w.PID, err)
+	}
+	return strings.Fields(line)
+}
+
+// Say sends the worker a line, which its Wait returns.
+func (w *Worker) Say(line string) {
+	w.tb.Helper()
+	if _, err := io.WriteString(w.stdin, line+"\n"); err != nil {
+		w.tb.Fatalf("talk to worker %d: %v", w.PID, err)
+	}
+}
+
+// Kill ends the worker with SIGKILL and reaps it: afterwards its pid is free. Killing twice does nothing.
+func (w *Worker) Kill() {
+	w.once.Do(func() {
+		w.cmd.Process.Kill()
+		w.cmd.Wait()
+	})
+}
+
+// Finish closes the worker's input, waits until it ends by itself and reaps it.
+func (w *Worker) Finish() {
+	w.tb.Helper()
+	w.once.Do(func() {
+		w.stdin.Close()
+		if err := w.cmd.Wait(); err != nil {
+			w.tb.Errorf("worker %d: %v", w.PID, err)
+		}
+	})
+}
