@@ -1,0 +1,174 @@
+package collect
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Facts is one tick's scratchpad, filled by one walk over /proc whatever the number of mechanisms.
+// It never leaves the collector's goroutine.
+type Facts struct {
+	Host  *kernel.Host
+	Now   time.Time
+	Boot  time.Time   // when the machine started: start times are ticks since then
+	Needs schema.Need // the union over all wanted kinds
+	Want  map[schema.Kind]schema.Need
+	Users *Users
+
+	detail  schema.Ref
+	procs   []*Process // in /proc's order: ascending pids
+	byPID   map[int]*Process
+	fdUses  map[fdTarget][]FDUse // built when first asked for
+	unseen  map[string]int       // source -> processes that refused it
+	faults  []schema.Fault
+	ipcSelf uint64
+	cpu     map[int]float64 // percent of one CPU by pid since the last tick
+}
+
+// Wants says whether kind was asked for with all of these needs, for all its objects.
+func (f *Facts) Wants(kind schema.Kind, n schema.Need) bool { return f.Want[kind].Has(n) }
+
+// WantsFor says whether these needs were asked for this one object: for its kind, or because its page is open.
+func (f *Facts) WantsFor(r schema.Ref, n schema.Need) bool {
+	return f.Wants(r.Kind, n) || f.detail == r
+}
+
+// Fault reports what could not be read. A nil error is no fault.
+func (f *Facts) Fault(source string, err error) {
+	if err == nil {
+		return
+	}
+	f.faults = append(f.faults, schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+}
+
+// Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.
+func (f *Facts) Processes() []*Process { return f.procs }
+
+// Process finds a living process by pid; nil: not in /proc.
+func (f *Facts) Process(pid int) *Process { return f.byPID[pid] }
+
+// Unseen is how many processes refused that source ("fd", "maps", "syscall").
+func (f *Facts) Unseen(source string) int { return f.unseen[source] }
+
+// Endpoint names a process at one end of an object.
+func (f *Facts) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
+	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
+}
+
+// StartTime turns a start in clock ticks since boot into a moment.
+func (f *Facts) StartTime(ticks uint64) time.Time {
+	return f.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
+}
+
+// PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or for nobody.
+func PID(pid int) schema.Value {
+	if pid == 0 {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(pid))
+}
+
+// Age is how long ago a moment in Unix seconds was.
+func (f *Facts) Age(sec int64) schema.Value {
+	if sec == 0 {
+		return schema.None(schema.TypeDuration)
+	}
+	return schema.Duration(max(0, f.Now.Sub(time.Unix(sec, 0))).Truncate(time.Second))
+}
+
+// The words of creator_state.
+const (
+	CreatorAlive   = "alive"
+	CreatorDead    = "dead"
+	CreatorReused  = "reused"  // the pid belongs to a younger process
+	CreatorOutside = "outside" // not in this pid namespace
+	CreatorUnknown = "unknown" // /proc may hide it
+)
+
+// CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
+// A process that started more than a second after it is another one. Later changes of ctime (IPC_SET) can only hide a reuse.
+func (f *Facts) CreatorState(pid int, sec int64) string {
+	if pid == 0 {
+		return CreatorOutside
+	}
+	p := f.Process(pid)
+	switch {
+	case p == nil && f.Host.Live() && kernel.ProcessExists(pid):
+		return CreatorUnknown
+	case p == nil:
+		return CreatorDead
+	case f.StartTime(p.Start).After(time.Unix(sec+1, 0)):
+		return CreatorReused
+	}
+	return CreatorAlive
+}
+
+// FDUse is a process's descriptor on an object.
+type FDUse struct {
+	Process *Process
+	FD      *FD
+}
+
+type fdTarget struct {
+	Kind FDKind
+	Dev  uint64 // 0 for pipes and sockets, whose inode numbers are unique on the machine
+	Ino  uint64
+}
+
+// FDUses lists who has the object open. Processes that could not be looked into are missing: see Unseen("fd").
+func (f *Facts) FDUses(kind FDKind, dev, ino uint64) []FDUse {
+	f.indexFDs()
+	return f.fdUses[fdTarget{kind, dev, ino}]
+}
+
+// Targets lists the distinct objects of a kind of descriptors that some process has open, by device and inode.
+func (f *Facts) Targets(kind FDKind) []FileID {
+	f.indexFDs()
+	var ids []FileID
+	for t := range f.fdUses {
+		if t.Kind == kind {
+			ids = append(ids, FileID{t.Dev, t.Ino})
+		}
+	}
+	slices.SortFunc(ids, FileID.Compare)
+	return ids
+}
+
+func (f *Facts) indexFDs() {
+	if f.fdUses != nil {
+		return
+	}
+	f.fdUses = map[fdTarget][]FDUse{}
+	for _, p := range f.procs {
+		for i := range p.fds {
+			fd := &p.fds[i]
+			t := fdTarget{fd.Kind, fd.Dev, fd.Ino}
+			f.fdUses[t] = append(f.fdUses[t], FDUse{p, fd})
+		}
+	}
+}
+
+// Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be looked into,
+// the cell is partial, or denied if nobody was found.
+func (f *Facts) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
+	var ends []schema.Endpoint
+	for _, u := range uses {
+		if pass == nil || pass(u.FD) {
+			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), u.FD.Access.String()))
+		}
+	}
+	return schema.Endpoints(ends, f.Unseen("fd") > 0)
+}
+
+// HoldEdges gives an edge from each process that has the object open.
+func (f *Facts) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
+	edges := make([]schema.Edge, 0, len(uses))
+	for _, u := range uses {
+		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num), Proof: schema.Observed})
+	}
+	return edges
+}

@@ -1,0 +1,358 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// PIDs lists the processes that /proc shows, in /proc's (ascending) order.
+// With hidepid, other users' processes are missing from it.
+func (h *Host) PIDs() ([]int, error) {
+	fd, err := openDir(unix.AT_FDCWD, h.Path("/proc"))
+	if err != nil {
+		return nil, fmt.Errorf("list /proc: %w", err)
+	}
+	defer unix.Close(fd)
+	var pids []int
+	buf := make([]byte, 32<<10)
+	err = eachDirent(fd, buf, func(name []byte) {
+		if pid, ok := atoi(name[:len(name)-1]); ok {
+			pids = append(pids, pid)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list /proc: %w", err)
+	}
+	return pids, nil
+}
+
+// ProcDir is an open /proc/PID. As long as it is open it is that one process: after the process is gone
+// every read fails with ESRCH or ENOENT, even if the pid lives again (fs/proc/base.c).
+type ProcDir struct {
+	PID  int
+	fd   int
+	live bool
+	root string
+}
+
+// OpenProc opens /proc/PID. errors.Is(err, fs.ErrNotExist): there is no such process.
+func (h *Host) OpenProc(pid int) (ProcDir, error) {
+	fd, err := unix.Open(h.Path("/proc/")+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ProcDir{}, fmt.Errorf("open /proc/%d: %w", pid, err)
+	}
+	return ProcDir{PID: pid, fd: fd, live: h.Live(), root: h.root}, nil
+}
+
+// Close releases the directory.
+func (p ProcDir) Close() { unix.Close(p.fd) }
+
+// Read reads a small file of the process into buf, growing it if needed, and returns what was read.
+// The result is valid until buf is used again.
+func (p ProcDir) Read(name string, buf []byte) ([]byte, error) {
+	fd, err := unix.Openat(p.fd, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, err)
+	}
+	defer unix.Close(fd)
+	if cap(buf) < 4096 {
+		buf = make([]byte, 0, 4096)
+	}
+	buf = buf[:0]
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, err)
+		}
+		if n == 0 {
+			return buf, nil
+		}
+		buf = buf[:len(buf)+n]
+	}
+}
+
+// Readlink reads a link of the process such as "ns/ipc" or "exe".
+func (p ProcDir) Readlink(name string) (string, error) {
+	buf := make([]byte, 4096)
+	n, err := unix.Readlinkat(p.fd, name, buf)
+	if err != nil {
+		return "", fmt.Errorf("readlink /proc/%d/%s: %w", p.PID, name, err)
+	}
+	return string(buf[:n]), nil
+}
+
+// FDCount is the number of open file descriptors: st_size of /proc/PID/fd (kernels since 6.2), which everybody may read.
+// On older kernels, where it is 0, the entries are counted, which takes rights.
+func (p ProcDir) FDCount() (int, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(p.fd, "fd", &st, 0); err != nil {
+		return 0, fmt.Errorf("stat /proc/%d/fd: %w", p.PID, err)
+	}
+	if st.Size > 0 && p.live {
+		return int(st.Size), nil
+	}
+	n := 0
+	err := p.eachFD(make([]byte, 8<<10), func(int, []byte) { n++ })
+	return n, err
+}
+
+// FDVisit is called for one file descriptor with the text of its link, valid during the call.
+type FDVisit func(d *FDDir, fd int, target []byte)
+
+// FDDir is an open /proc/PID/fd during a visit.
+type FDDir struct {
+	fd   int
+	proc ProcDir
+	name []byte // the current entry, NUL-terminated
+}
+
+// FDs visits every file descriptor: getdents64 and readlinkat relative to the directory, without opening or
+// stat-ing what a descriptor points at (a dead NFS or FUSE server would hang that).
+// An fd that goes away meanwhile is passed over. buf is scratch space of at least 8 KiB, its content does not matter.
+func (p ProcDir) FDs(buf []byte, visit FDVisit) error {
+	link := make([]byte, 4096)
+	d := &FDDir{proc: p}
+	return p.withFDDir(func(fd int) error {
+		d.fd = fd
+		return eachDirent(fd, buf, func(name []byte) {
+			num, ok := atoi(name[:len(name)-1])
+			if !ok {
+				return
+			}
+			n, err := readlinkat(fd, name, link)
+			if err != 0 {
+				return
+			}
+			d.name = name
+			visit(d, num, link[:n])
+		})
+	})
+}
+
+func (p ProcDir) eachFD(buf []byte, visit func(fd int, name []byte)) error {
+	return p.withFDDir(func(dir int) error {
+		return eachDirent(dir, buf, func(name []byte) {
+			if num, ok := atoi(name[:len(name)-1]); ok {
+				visit(num, name)
+			}
+		})
+	})
+}
+
+func (p ProcDir) withFDDir(do func(fd int) error) error {
+	fd, err := openDir(p.fd, "fd")
+	if err == nil {
+		err = do(fd)
+		unix.Close(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("list /proc/%d/fd: %w", p.PID, err)
+	}
+	return nil
+}
+
+// Access is how a descriptor may be used.
+type Access uint8
+
+const (
+	CanRead Access = 1 << iota
+	CanWrite
+)
+
+// String is "r", "w", "rw" or "".
+func (a Access) String() string {
+	return [...]string{"", "r", "w", "rw"}[a&3]
+}
+
+// Access tells the current entry's open mode from the link's own permission bits (0400 read, 0200 write: proc(5)),
+// which touches nothing but /proc. In a file tree, where links have no such bits, fdinfo's flags serve.
+func (d *FDDir) Access() (Access, error) {
+	if !d.proc.live {
+		return d.proc.fdinfoAccess(string(d.name[:len(d.name)-1]))
+	}
+	var st unix.Stat_t
+	if err := fstatat(d.fd, d.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != 0 {
+		return 0, err
+	}
+	var a Access
+	if st.Mode&0o400 != 0 {
+		a |= CanRead
+	}
+	if st.Mode&0o200 != 0 {
+		a |= CanWrite
+	}
+	return a, nil
+}
+
+func (p ProcDir) fdinfoAccess(fd string) (Access, error) {
+	text, err := p.Read("fdinfo/"+fd, nil)
+	if err != nil {
+		return 0, err
+	}
+	flags, ok := fdinfoFlags(text)
+	if !ok {
+		return 0, errors.New("fdinfo without flags")
+	}
+	switch flags & unix.O_ACCMODE {
+	case unix.O_RDONLY:
+		return CanRead, nil
+	case unix.O_WRONLY:
+		return CanWrite, nil
+	}
+	return CanRead | CanWrite, nil
+}
+
+// FileID is the identity of a file: st_dev and st_ino, and its type (mode & S_IFMT).
+type FileID struct {
+	Dev, Ino uint64
+	Mode     uint32
+}
+
+// IsFIFO says whether it is a FIFO or a pipe.
+func (f FileID) IsFIFO() bool { return f.Mode&unix.S_IFMT == unix.S_IFIFO }
+
+// Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller keeps
+// it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below the tree's root.
+func (d *FDDir) Stat(target []byte) (FileID, error) {
+	at, path := d.fd, string(d.name[:len(d.name)-1])
+	if !d.proc.live {
+		at, path = unix.AT_FDCWD, d.proc.root+string(target)
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(at, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
+		return FileID{}, err
+	}
+	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}, nil
+}
+
+// CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not run
+// since, so that its descriptors and mappings are as they were. Everybody may ask (man 2 clock_getres, clock_getcpuclockid(3)).
+func CPUTime(pid int) (int64, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(uint32(^pid)<<3|2), &ts); err != nil {
+		return 0, fmt.Errorf("CPU clock of %d: %w", pid, err)
+	}
+	return ts.Nano(), nil
+}
+
+// PipeEnds says what the kernel knows of the other end of a pipe, FIFO or FIFO-like descriptor of another process.
+type PipeEnds struct{ NoReaders, NoWriters bool }
+
+// PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no reader
+// is left, POLLHUP on a read end that no writer is (fs/pipe.c). It is not done to descriptors with both ends, and it
+// takes the right to ptrace the process (man 2 pidfd_getfd).
+func PollPipe(pid, fd int) (PipeEnds, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return PipeEnds{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	defer unix.Close(pidfd)
+	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return PipeEnds{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+	}
+	fds := []unix.PollFd{{Fd: int32(dup)}}
+	_, err = unix.Poll(fds, 0)
+	unix.Close(dup) // at once: while it is held, the other end sees no EOF
+	if err != nil {
+		return PipeEnds{}, fmt.Errorf("poll: %w", err)
+	}
+	return PipeEnds{NoReaders: fds[0].Revents&unix.POLLERR != 0, NoWriters: fds[0].Revents&unix.POLLHUP != 0}, nil
+}
+
+// ProcessExists tells a process that /proc may hide from one that is gone: signal 0, ESRCH.
+func ProcessExists(pid int) bool { return pid > 0 && unix.Kill(pid, 0) != unix.ESRCH }
+
+func openDir(at int, path string) (int, error) {
+	return unix.Openat(at, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+// eachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16, type u8, name.
+// name ends with its NUL, so that it can go to the *at calls as it is. "." and ".." are passed over.
+func eachDirent(fd int, buf []byte, visit func(name []byte)) error {
+	for {
+		n, err := unix.Getdents(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		for rest := buf[:n]; len(rest) >= 19; {
+			reclen := int(binary.NativeEndian.Uint16(rest[16:]))
+			if reclen < 20 || reclen > len(rest) {
+				return io.ErrUnexpectedEOF
+			}
+			name := rest[19:reclen]
+			for i, c := range name {
+				if c == 0 {
+					name = name[:i+1]
+					break
+				}
+			}
+			if name[0] != '.' {
+				visit(name)
+			}
+			rest = rest[reclen:]
+		}
+	}
+}
+
+// readlinkat and fstatat take a NUL-terminated name as getdents gave it: x/sys's wrappers copy each name to the heap.
+func readlinkat(fd int, name, buf []byte) (int, syscall.Errno) {
+	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
+	return int(n), e
+}
+
+func fstatat(fd int, name []byte, st *unix.Stat_t, flags int) syscall.Errno {
+	_, _, e := unix.Syscall6(sysFstatat, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	return e
+}
+
+func atoi(b []byte) (int, bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
+
+// SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
+// It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
+func (h *Host) SelfNamespace(typ string) (uint64, error) {
+	text, err := os.Readlink(h.Path("/proc/thread-self/ns/" + typ))
+	if err != nil {
+		text, err = os.Readlink(h.Path("/proc/self/ns/" + typ))
+	}
+	if err != nil {
+		return 0, err
+	}
+	ino, ok := LinkInode([]byte(text))
+	if !ok {
+		return 0, fmt.Errorf("%q is no namespace link", text)
+	}
+	return ino, nil
+}

@@ -1,0 +1,67 @@
+package collect
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Mechanism describes, collects and relates one kind of objects. It is an immutable value.
+type Mechanism struct {
+	Kind   schema.Kind
+	Family schema.Family
+	Title  string // plural, for headings: "System V message queues"
+	Help   string // one sentence
+
+	Columns []schema.Column // all of them, in the order of --list-columns and JSON
+	Default []string        // IDs of those that a table shows unless told otherwise
+	// OnDemand are IDs that nobody reads unless they are named or an object's page is open: they cost much per object.
+	OnDemand []string
+	// Needs is what Collect itself takes, whatever columns are shown; Relates what Relate takes besides.
+	Needs, Relates schema.Need
+
+	// Collect lists the objects. What could not be read it reports by Facts.Fault; an error means that it has nothing at all to show
+	// or stopped midway: what it returned with it still counts.
+	Collect func(*Facts) ([]*schema.Object, error)
+	// Relate gives the edges of its objects; nil: it has none.
+	Relate func(*Facts, []*schema.Object) []schema.Edge
+	// Gauges gives totals against the kernel's limits, for the header; nil: none.
+	Gauges func(*Facts) ([]schema.Gauge, error)
+	// Label names an object in a few words for people, beside its Ref: a process's comm, a FIFO's path. nil: none.
+	Label func(*schema.Object) string
+	// Parent makes the kind a tree; nil: it is flat. Collect lists parents before their children.
+	Parent func(*schema.Object) schema.Ref
+	// Background marks objects that a person may want hidden (kernel threads); nil: none.
+	Background func(*schema.Object) bool
+}
+
+// Column finds a column by its ID.
+func (m *Mechanism) Column(id string) (*schema.Column, bool) {
+	i := slices.IndexFunc(m.Columns, func(c schema.Column) bool { return c.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &m.Columns[i], true
+}
+
+// IsOnDemand says whether the column is read only when it is asked for by name.
+func (m *Mechanism) IsOnDemand(id string) bool { return slices.Contains(m.OnDemand, id) }
+
+// NeedsOf is what has to be gathered for these columns. IDs that the mechanism does not have cost nothing.
+func (m *Mechanism) NeedsOf(ids []string) schema.Need {
+	var n schema.Need
+	for _, id := range ids {
+		if c, ok := m.Column(id); ok {
+			n |= c.Needs
+		}
+	}
+	return n
+}
+
+// NamedLabel is Label, or "" where the mechanism has none.
+func (m *Mechanism) NamedLabel(o *schema.Object) string {
+	if m.Label == nil {
+		return ""
+	}
+	return m.Label(o)
+}

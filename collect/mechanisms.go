@@ -1,0 +1,22 @@
+package collect
+
+import "github.com/ipctop/ipctop/collect/schema"
+
+// The families, as tabs and arguments of --once name them.
+const (
+	Queues     schema.Family = "queues"
+	Semaphores schema.Family = "semaphores"
+	Memory     schema.Family = "memory"
+	Pipes      schema.Family = "pipes"
+	Sockets    schema.Family = "sockets"
+	Processes  schema.Family = "processes"
+)
+
+// Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
+func Mechanisms() []*Mechanism {
+	return []*Mechanism{
+		pipeMechanism(),
+		fifoMechanism(),
+		procMechanism(),
+	}
+}

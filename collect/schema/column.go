@@ -1,0 +1,85 @@
+package schema
+
+import "strings"
+
+// Need is what a column costs to read. The collector gathers the union of what somebody shows, sorts by, filters on or relates.
+type Need uint32
+
+const (
+	NeedProcs     Need = 1 << iota // /proc/PID/stat of every process: names of holders, parents, start times
+	NeedStatus                     // /proc/PID/status: uids, gids, threads
+	NeedCmdline                    // /proc/PID/cmdline
+	NeedFDs                        // readlink of every /proc/PID/fd entry
+	NeedFDModes                    // lstat of descriptors on pipes, statx of those on paths: pipe ends and FIFOs
+	NeedFDCount                    // stat of /proc/PID/fd
+	NeedMaps                       // shared mappings of every process
+	NeedSyscall                    // /proc/PID/task/TID/syscall of sleeping threads: who is blocked where
+	NeedSemValues                  // GETALL, GETNCNT, GETZCNT, GETPID per semaphore
+	NeedResident                   // /proc/sysvipc/shm: rss and swap per segment
+	NeedPipeEnds                   // pidfd_getfd and poll on a pipe whose other end was not seen
+	NeedSockets                    // a sock_diag dump
+)
+
+var needNames = []struct {
+	Need Need
+	Name string
+}{
+	{NeedProcs, "processes"}, {NeedStatus, "process status"}, {NeedCmdline, "command lines"}, {NeedFDs, "fd walk"}, {NeedFDModes, "fd modes"}, {NeedFDCount, "fd count"},
+	{NeedMaps, "maps"}, {NeedSyscall, "blocked threads"}, {NeedSemValues, "semaphore values"}, {NeedResident, "resident pages"},
+	{NeedPipeEnds, "pipe poll"}, {NeedSockets, "sock_diag"},
+}
+
+// Has says whether all of n is in the set.
+func (s Need) Has(n Need) bool { return s&n == n }
+
+// String lists the needs in words, "-" for none.
+func (s Need) String() string {
+	var names []string
+	for _, n := range needNames {
+		if s.Has(n.Need) {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "-"
+	}
+	return strings.Join(names, ", ")
+}
+
+// Column is one property of a kind of objects, declared once, beside its mechanism.
+// Its ID is the JSON and CSV key and what --columns, --sort and --where take.
+type Column struct {
+	ID    string
+	Title string // heading; "" is the ID in capitals
+	Help  string // one sentence, no full stop
+	Type  Type
+	Width int  // the usual width of a cell in columns of the screen
+	Needs Need // what has to be gathered before Get tells more than NotCollected
+	Get   func(*Object) Value
+}
+
+// Heading is the column's title on screen.
+func (c *Column) Heading() string {
+	if c.Title != "" {
+		return c.Title
+	}
+	return strings.ToUpper(c.ID)
+}
+
+// Object is one thing on the machine: its identity, and the row that its mechanism's columns read.
+type Object struct {
+	Ref Ref
+	Row any // *T of the mechanism; only its Columns look inside
+}
+
+// Col makes a Column whose getter sees the mechanism's own row type.
+func Col[T any](id string, typ Type, width int, needs Need, help string, get func(*T) Value) Column {
+	return Column{ID: id, Type: typ, Width: width, Needs: needs, Help: help,
+		Get: func(o *Object) Value { return get(o.Row.(*T)) }}
+}
+
+// Titled gives the column another heading than its ID in capitals.
+func (c Column) Titled(title string) Column {
+	c.Title = title
+	return c
+}

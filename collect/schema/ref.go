@@ -1,0 +1,168 @@
+// Package schema holds the words that every room of ipctop shares: Ref, Value, Column, Object, Edge, Finding, Fault.
+//
+// It does no input or output and imports no other package of ipctop.
+package schema
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind is what an object is, in util-linux's short words.
+type Kind string
+
+// The kinds that exist so far. Their order on screen is that of collect.Mechanisms, not of this list.
+const (
+	Msg  Kind = "msg"  // System V message queue
+	Sem  Kind = "sem"  // System V semaphore set
+	Shm  Kind = "shm"  // System V shared memory segment
+	Pipe Kind = "pipe" // anonymous pipe
+	Fifo Kind = "fifo" // named pipe
+	Unix Kind = "unix" // AF_UNIX socket
+	Inet Kind = "inet" // TCP, UDP or raw socket, IPv4 or IPv6
+	Proc Kind = "proc" // process
+)
+
+// Family is a group of kinds that a person looks at together.
+type Family string
+
+// Ref is an object's identity. Two Refs are the same object exactly if they are equal (==).
+type Ref struct {
+	Kind Kind
+	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs the
+	// device (st_dev). 0 is the reader's own namespace, or a number that is unique on the machine.
+	Space uint64
+	// ID is the System V id, inode number or pid.
+	ID uint64
+	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without inode.
+	Name string
+	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime in Unix seconds.
+	Gen uint64
+}
+
+// String is the Ref as people type it: "shm:32769", "fifo:12@0:35", "pshm:/name", "shm:5@4026532178".
+// Gen is not part of it.
+func (r Ref) String() string {
+	id := r.Name
+	if id == "" {
+		id = strconv.FormatUint(r.ID, 10)
+	}
+	s := string(r.Kind) + ":" + id
+	switch {
+	case r.Space == 0:
+	case r.Kind == Fifo:
+		s += "@" + FormatDev(r.Space)
+	default:
+		s += "@" + strconv.FormatUint(r.Space, 10)
+	}
+	return s
+}
+
+// IsZero tells "no object".
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// CompareRefs orders Refs by kind, space, number, name and life.
+func CompareRefs(a, b Ref) int {
+	return cmp.Or(
+		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Space, b.Space), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.Name, b.Name), cmp.Compare(a.Gen, b.Gen))
+}
+
+// FormatDev writes a device number as /proc/PID/maps' reader expects it: decimal "major:minor" (see makedev(3)).
+func FormatDev(dev uint64) string {
+	major := uint32((dev>>8)&0xfff) | uint32((dev>>32)&^0xfff)
+	minor := uint32(dev&0xff) | uint32((dev>>12)&^0xff)
+	return strconv.FormatUint(uint64(major), 10) + ":" + strconv.FormatUint(uint64(minor), 10)
+}
+
+// MakeDev joins major and minor the way st_dev holds them (glibc's makedev).
+func MakeDev(major, minor uint32) uint64 {
+	return uint64(major&0xfff)<<8 | uint64(major&^0xfff)<<32 | uint64(minor&0xff) | uint64(minor&^0xff)<<12
+}
+
+// Selector is a Ref as typed by a person: it names an object by number, by key or by name.
+type Selector struct {
+	Kind  Kind
+	By    SelectBy
+	ID    uint64
+	Key   uint32
+	Name  string
+	Space uint64 // 0: the reader's own namespace, or not said
+	Text  string // as it was typed
+}
+
+// SelectBy says which field of a Selector counts.
+type SelectBy int
+
+// The ways to name an object.
+const (
+	ByID SelectBy = iota
+	ByKey
+	ByName
+)
+
+// ErrRef is what every error of ParseSelector is.
+var ErrRef = errors.New("not an object reference")
+
+// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name" or "KIND:sk:COOKIE", each with an optional "@SPACE".
+// known says whether a kind exists; its spelling is the caller's to explain. Errors wrap ErrRef and say what would be right.
+func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
+	fail := func(format string, args ...any) (Selector, error) {
+		return Selector{}, fmt.Errorf("%w: %q: %s", ErrRef, text, fmt.Sprintf(format, args...))
+	}
+	kind, rest, ok := strings.Cut(text, ":")
+	if !ok || kind == "" || rest == "" {
+		return fail("say KIND:ID, for example shm:32769")
+	}
+	s := Selector{Kind: Kind(kind), Text: text}
+	if !known(s.Kind) {
+		return fail("no kind is called %q", kind)
+	}
+	if strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "sk:") {
+		s.By, s.Name = ByName, rest
+		return s, nil
+	}
+	if id, space, has := strings.Cut(rest, "@"); has {
+		n, err := parseSpace(space)
+		if err != nil {
+			return fail("%q is neither a namespace inode nor a device major:minor", space)
+		}
+		rest, s.Space = id, n
+	}
+	if key, is := strings.CutPrefix(rest, "key="); is {
+		n, err := strconv.ParseUint(key, 0, 64)
+		if err != nil {
+			return fail("%q is not a key: say key=0x1234", key)
+		}
+		if n > 0xffffffff {
+			return fail("a System V key has 32 bits, %s does not fit", key)
+		}
+		if n == 0 {
+			return fail("key 0 is IPC_PRIVATE and names no object: use the id")
+		}
+		s.By, s.Key = ByKey, uint32(n)
+		return s, nil
+	}
+	n, err := strconv.ParseUint(rest, 10, 64)
+	if err != nil {
+		return fail("%q is not a number: say %s:ID", rest, kind)
+	}
+	s.ID = n
+	return s, nil
+}
+
+func parseSpace(s string) (uint64, error) {
+	major, minor, ok := strings.Cut(s, ":")
+	if !ok {
+		return strconv.ParseUint(s, 10, 64)
+	}
+	a, err := strconv.ParseUint(major, 10, 32)
+	if err != nil {
+		return 0, err
+	}
+	b, err := strconv.ParseUint(minor, 10, 32)
+	return MakeDev(uint32(a), uint32(b)), err
+}

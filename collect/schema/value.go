@@ -1,0 +1,250 @@
+package schema
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// State says what is known of a cell. There are no sentinel numbers.
+type State uint8
+
+const (
+	NotCollected State = iota // nobody asked for it in this snapshot: shown "…"
+	Known                     // the payload counts
+	Absent                    // does not apply, or was never set: shown blank ("-" in --once)
+	Denied                    // missing rights: shown "denied"
+)
+
+// Type is what a cell's payload is. It decides the unit, how it is shown, compared, and what --where sees.
+type Type uint8
+
+const (
+	TypeString   Type = iota
+	TypeInt           // a plain number
+	TypeBytes         // a size in bytes
+	TypeDuration      // nanoseconds in Value; seconds in JSON
+	TypeTime          // Unix nanoseconds in Value; RFC 3339 in JSON
+	TypePerms         // permission bits; "0644"
+	TypeKey           // a System V key; "0x00001234"
+	TypeBool
+	TypeFloat     // for example percent of one CPU
+	TypeEndpoints // processes: holders, readers, writers, waiters
+	TypeList      // several strings; JSON array
+	TypeRef       // another object
+)
+
+var typeNames = [...]string{
+	TypeString: "string", TypeInt: "int", TypeBytes: "bytes", TypeDuration: "duration", TypeTime: "time", TypePerms: "perms",
+	TypeKey: "key", TypeBool: "bool", TypeFloat: "float", TypeEndpoints: "processes", TypeList: "list", TypeRef: "ref",
+}
+
+func (t Type) String() string { return typeNames[t] }
+
+// Numeric says whether cells of this type stand right-aligned.
+func (t Type) Numeric() bool {
+	switch t {
+	case TypeInt, TypeBytes, TypeDuration, TypeFloat:
+		return true
+	}
+	return false
+}
+
+// Endpoint is one process at one end of an object.
+type Endpoint struct {
+	PID  int
+	TID  int    // the thread, where it matters (waiters); 0: not said
+	Comm string // untrusted bytes
+	FD   int    // -1: not through a file descriptor
+	Mode string // "r", "w", "rw", or what a waiter does: "msgsnd", "semop"
+	Maps int    // number of mappings (shared memory); 0: not mapped
+	// Start is the process's start time in clock ticks since boot; with PID it is an identity.
+	Start uint64
+}
+
+// Ref is the process as an object.
+func (e Endpoint) Ref() Ref { return Ref{Kind: Proc, ID: uint64(e.PID), Gen: e.Start} }
+
+// Value is one cell: a typed payload and a State. The zero Value is an uncollected string.
+type Value struct {
+	state State
+	typ   Type
+	num   int64 // Int, Bytes (as uint64 bits), Duration, Time, Perms, Key, Bool
+	flt   float64
+	str   string
+	ext   *extra
+}
+
+type extra struct {
+	ends    []Endpoint
+	partial bool
+	list    []string
+	ref     Ref
+}
+
+// String, Int, … make Known Values.
+func String(s string) Value { return Value{state: Known, typ: TypeString, str: s} }
+func Int(n int64) Value     { return Value{state: Known, typ: TypeInt, num: n} }
+
+// Bytes is a size in bytes; System V sizes use all 64 bits.
+func Bytes(n uint64) Value { return Value{state: Known, typ: TypeBytes, num: int64(n)} }
+
+// Duration is a span of time.
+func Duration(d time.Duration) Value { return Value{state: Known, typ: TypeDuration, num: int64(d)} }
+
+// Time is a moment; the zero time is Absent ("never").
+func Time(t time.Time) Value {
+	if t.IsZero() {
+		return None(TypeTime)
+	}
+	return Value{state: Known, typ: TypeTime, num: t.UnixNano()}
+}
+
+// UnixTime is a moment in Unix seconds, where the kernel's 0 is "never": Absent.
+func UnixTime(sec int64) Value {
+	if sec == 0 {
+		return None(TypeTime)
+	}
+	return Time(time.Unix(sec, 0))
+}
+
+// Perms are permission bits (mode & 0777).
+func Perms(mode uint32) Value { return Value{state: Known, typ: TypePerms, num: int64(mode & 0o777)} }
+
+// Key is a System V key, of which 0 is IPC_PRIVATE.
+func Key(k uint32) Value { return Value{state: Known, typ: TypeKey, num: int64(k)} }
+
+func Float(f float64) Value { return Value{state: Known, typ: TypeFloat, flt: f} }
+
+func Bool(b bool) Value {
+	v := Value{state: Known, typ: TypeBool}
+	if b {
+		v.num = 1
+	}
+	return v
+}
+
+// Endpoints are the processes at an object. partial says that some processes could not be looked into, so that there may be more.
+func Endpoints(e []Endpoint, partial bool) Value {
+	if partial && len(e) == 0 {
+		return Refused(TypeEndpoints)
+	}
+	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, partial: partial}}
+}
+
+// List is several strings, none of which is interpreted.
+func List(l []string) Value { return Value{state: Known, typ: TypeList, ext: &extra{list: l}} }
+
+// RefValue is another object.
+func RefValue(r Ref) Value { return Value{state: Known, typ: TypeRef, ext: &extra{ref: r}} }
+
+// None is a cell that does not apply or was never set.
+func None(t Type) Value { return Value{state: Absent, typ: t} }
+
+// Refused is a cell that missing rights hide.
+func Refused(t Type) Value { return Value{state: Denied, typ: t} }
+
+// Uncollected is a cell that nobody asked for.
+func Uncollected(t Type) Value { return Value{state: NotCollected, typ: t} }
+
+func (v Value) State() State            { return v.state }
+func (v Value) Type() Type              { return v.typ }
+func (v Value) IsKnown() bool           { return v.state == Known }
+func (v Value) Int() int64              { return v.num }
+func (v Value) Uint() uint64            { return uint64(v.num) }
+func (v Value) Float() float64          { return v.flt }
+func (v Value) Bool() bool              { return v.num != 0 }
+func (v Value) Str() string             { return v.str }
+func (v Value) Time() time.Time         { return time.Unix(0, v.num) }
+func (v Value) Duration() time.Duration { return time.Duration(v.num) }
+
+// Endpoints gives the processes of a Known TypeEndpoints value.
+func (v Value) Endpoints() []Endpoint {
+	if v.ext == nil {
+		return nil
+	}
+	return v.ext.ends
+}
+
+// Partial says that there may be more endpoints than those shown.
+func (v Value) Partial() bool { return v.ext != nil && v.ext.partial }
+
+// List gives the strings of a Known TypeList value.
+func (v Value) List() []string {
+	if v.ext == nil {
+		return nil
+	}
+	return v.ext.list
+}
+
+// Ref gives the object of a Known TypeRef value.
+func (v Value) Ref() Ref {
+	if v.ext == nil {
+		return Ref{}
+	}
+	return v.ext.ref
+}
+
+// Compare orders two cells of one column: known ones by payload (numbers as numbers, unsigned where a size), then Absent, Denied,
+// NotCollected. Callers that sort downwards swap only known ones, so that unknown cells stay last: see CompareDesc.
+func Compare(a, b Value) int {
+	if a.state != Known || b.state != Known {
+		return cmp.Compare(stateRank(a.state), stateRank(b.state))
+	}
+	return comparePayload(a, b)
+}
+
+// CompareDesc is Compare downwards, with unknown cells still last.
+func CompareDesc(a, b Value) int {
+	if a.state != Known || b.state != Known {
+		return cmp.Compare(stateRank(a.state), stateRank(b.state))
+	}
+	return comparePayload(b, a)
+}
+
+func stateRank(s State) int {
+	switch s {
+	case Known:
+		return 0
+	case Absent:
+		return 1
+	case Denied:
+		return 2
+	}
+	return 3
+}
+
+func comparePayload(a, b Value) int {
+	if a.typ != b.typ {
+		return cmp.Compare(a.typ, b.typ)
+	}
+	switch a.typ {
+	case TypeString:
+		return strings.Compare(a.str, b.str)
+	case TypeBytes, TypeKey:
+		return cmp.Compare(uint64(a.num), uint64(b.num))
+	case TypeFloat:
+		return cmp.Compare(a.flt, b.flt)
+	case TypeEndpoints:
+		return cmp.Or(cmp.Compare(len(a.Endpoints()), len(b.Endpoints())), compareEnds(a.Endpoints(), b.Endpoints()))
+	case TypeList:
+		return slices.Compare(a.List(), b.List())
+	case TypeRef:
+		return CompareRefs(a.Ref(), b.Ref())
+	default:
+		return cmp.Compare(a.num, b.num)
+	}
+}
+
+func compareEnds(a, b []Endpoint) int {
+	return slices.CompareFunc(a, b, func(x, y Endpoint) int { return cmp.Or(cmp.Compare(x.PID, y.PID), cmp.Compare(x.FD, y.FD)) })
+}
+
+// Equal says whether two cells are the same in state, type and payload. go-cmp uses it.
+func (v Value) Equal(o Value) bool {
+	if v.state != o.state || v.typ != o.typ {
+		return false
+	}
+	return v.state != Known || (Compare(v, o) == 0 && v.Partial() == o.Partial() && slices.Equal(v.Endpoints(), o.Endpoints()))
+}

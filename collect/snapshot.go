@@ -1,0 +1,65 @@
+package collect
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Request says what a snapshot should hold. Only what it names is read.
+type Request struct {
+	// Want are the kinds to list, each with what its shown, sorted and filtered columns need.
+	Want map[schema.Kind]schema.Need
+	// Edges asks for the relations between the objects as well.
+	Edges bool
+	// Gauges asks for totals of every mechanism, wanted or not; they are cheap.
+	Gauges bool
+	// Detail is an object whose on-demand columns are to be read (its page is open).
+	Detail schema.Ref
+}
+
+// Snapshot is one tick's result. It is immutable once published, so that any goroutine may read it.
+type Snapshot struct {
+	Taken        time.Time
+	Host         string // node name (uname -n)
+	BootID       string // /proc/sys/kernel/random/boot_id
+	IPCNamespace uint64 // inode of the reader's own IPC namespace; 0: not known
+
+	Request  Request
+	Objects  map[schema.Kind][]*schema.Object // kinds that were asked for are there even when empty
+	Edges    []schema.Edge
+	Findings []schema.Finding
+	Faults   []schema.Fault
+	Gauges   []schema.Gauge
+
+	Cost  []Cost // per source and mechanism, in the order they ran
+	Total time.Duration
+
+	index func() map[schema.Ref]*schema.Object
+}
+
+// Cost is what a part of the snapshot took.
+type Cost struct {
+	Part string // "walk", or a kind
+	Took time.Duration
+}
+
+// Find gives the object with exactly this identity, nil if it is not in the snapshot.
+func (s *Snapshot) Find(r schema.Ref) *schema.Object { return s.index()[r] }
+
+func (s *Snapshot) seal() {
+	s.index = sync.OnceValue(func() map[schema.Ref]*schema.Object {
+		n := 0
+		for _, l := range s.Objects {
+			n += len(l)
+		}
+		index := make(map[schema.Ref]*schema.Object, n)
+		for _, l := range s.Objects {
+			for _, o := range l {
+				index[o.Ref] = o
+			}
+		}
+		return index
+	})
+}

@@ -1,0 +1,249 @@
+package collect
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Process is one process of the walk. Its fields are filled as far as the needs asked.
+type Process struct {
+	kernel.ProcStat
+	Status      kernel.ProcStatus
+	StatusKnown bool
+	Cmdline     []byte // NUL-separated arguments; empty for kernel threads and zombies
+	FDCount     int
+	FDCountErr  error
+
+	fds     []FD
+	fdErr   error
+	shared  []kernel.Mapping
+	mapsErr error
+}
+
+// Ref is the process as an object: a pid with its start time.
+func (p *Process) Ref() schema.Ref {
+	return schema.Ref{Kind: schema.Proc, ID: uint64(p.PID), Gen: p.Start}
+}
+
+// SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
+func (p *Process) SharedMaps() ([]kernel.Mapping, error) { return p.shared, p.mapsErr }
+
+// FDKind is what a file descriptor leads to, as far as a mechanism asks.
+type FDKind uint8
+
+const (
+	FDPipe FDKind = iota + 1
+	FDFifo
+	FDSocket
+)
+
+// FD is one file descriptor on an IPC object. Others are not kept.
+type FD struct {
+	Num      int32
+	Kind     FDKind
+	Access   kernel.Access // pipes and FIFOs
+	Dev, Ino uint64
+	Path     string // FIFOs: where the process reached it, " (deleted)" behind it if unlinked
+}
+
+// FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
+type FileID struct{ Dev, Ino uint64 }
+
+// Compare orders by device, then inode.
+func (a FileID) Compare(b FileID) int {
+	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
+}
+
+// walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process whose
+// CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM could change them;
+// libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.)
+type walker struct {
+	host  *kernel.Host
+	cache map[int]cached
+	risky mountWatch
+}
+
+type cached struct {
+	start uint64
+	cpu   int64
+	fds   schema.Need // NeedFDs, NeedFDModes as far as fds holds them
+	maps  bool
+	proc  *Process
+}
+
+// walkNeeds are the needs that make a walk over all processes necessary.
+const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps
+
+// walk reads every process once. A process that exits meanwhile is left out; that is no fault.
+func (w *walker) walk(needs schema.Need) ([]*Process, error) {
+	pids, err := w.host.PIDs()
+	if err != nil {
+		return nil, err
+	}
+	w.risky.refresh(w.host, needs)
+	found := make([]*Process, len(pids))
+	fresh := make([]cached, len(pids))
+	workers := min(4, runtime.GOMAXPROCS(0), 1+len(pids)/64)
+	var wg sync.WaitGroup
+	for n := range workers {
+		wg.Go(func() {
+			buf := make([]byte, 32<<10)
+			for i := n; i < len(pids); i += workers {
+				found[i], fresh[i] = w.process(pids[i], needs, buf)
+			}
+		})
+	}
+	wg.Wait()
+	cache := make(map[int]cached, len(pids))
+	for _, c := range fresh {
+		if c.proc != nil {
+			cache[c.proc.PID] = c
+		}
+	}
+	w.cache = cache
+	return slices.DeleteFunc(found, func(p *Process) bool { return p == nil }), nil
+}
+
+// process reads one process; nil if it is gone.
+func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cached) {
+	dir, err := w.host.OpenProc(pid)
+	if err != nil {
+		return nil, cached{}
+	}
+	defer dir.Close()
+	cpu, cpuErr := int64(0), error(nil)
+	if w.host.Live() {
+		// The clock is read before the tables: what happens in between makes the next tick read them again.
+		cpu, cpuErr = kernel.CPUTime(pid)
+	}
+	text, err := dir.Read("stat", buf)
+	if err != nil {
+		return nil, cached{}
+	}
+	p := &Process{}
+	if p.ProcStat, err = kernel.ParseProcStat(text); err != nil {
+		return nil, cached{}
+	}
+	old, ok := w.cache[pid]
+	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
+		old = cached{}
+	}
+	w.small(p, dir, needs, buf)
+	now := cached{start: p.Start, cpu: cpu, proc: p}
+	w.descriptors(p, dir, needs, buf, old, &now)
+	w.mappings(p, dir, needs, buf, old, &now)
+	return p, now
+}
+
+func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte) {
+	if needs.Has(schema.NeedStatus) {
+		if text, err := dir.Read("status", buf); err == nil {
+			p.Status, err = kernel.ParseProcStatus(text)
+			p.StatusKnown = err == nil
+		}
+	}
+	if needs.Has(schema.NeedCmdline) {
+		if text, err := dir.Read("cmdline", buf); err == nil {
+			p.Cmdline = bytes.Clone(text)
+		}
+	}
+	if needs.Has(schema.NeedFDCount) {
+		p.FDCount, p.FDCountErr = dir.FDCount()
+	}
+}
+
+const fdNeeds = schema.NeedFDs | schema.NeedFDModes
+
+func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+	switch {
+	case needs&fdNeeds == 0 || p.KernelThread() || p.State == 'Z':
+	case old.proc != nil && old.fds.Has(needs&fdNeeds):
+		p.fds, p.fdErr, now.fds = old.proc.fds, old.proc.fdErr, old.fds
+	default:
+		var scan fdScan
+		scan.modes, scan.risky = needs.Has(schema.NeedFDModes), w.risky.of(dir)
+		p.fdErr = dir.FDs(buf, scan.visit)
+		p.fds, now.fds = scan.found, needs&fdNeeds
+	}
+}
+
+func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+	switch {
+	case !needs.Has(schema.NeedMaps) || p.KernelThread() || p.State == 'Z':
+	case old.proc != nil && old.maps:
+		p.shared, p.mapsErr, now.maps = old.proc.shared, old.proc.mapsErr, true
+	default:
+		p.shared, p.mapsErr = dir.SharedMaps(buf)
+		now.maps = true
+	}
+}
+
+// fdScan keeps the descriptors on pipes, FIFOs and sockets.
+type fdScan struct {
+	modes bool
+	risky func(path []byte) bool
+	found []FD
+}
+
+func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
+	switch {
+	case len(target) == 0:
+	case target[0] == '/':
+		s.path(d, num, target)
+	case bytes.HasPrefix(target, []byte("socket:[")):
+		if ino, ok := kernel.LinkInode(target); ok {
+			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
+		}
+	case s.modes && bytes.HasPrefix(target, []byte("pipe:[")):
+		ino, ok := kernel.LinkInode(target)
+		access, err := d.Access()
+		if ok && err == nil {
+			s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
+		}
+	}
+}
+
+// path finds FIFOs among the descriptors that lead to a path. That takes a stat of what they point at, which a dead
+// server can hang: those below NFS, FUSE and the like are passed over.
+func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
+	if !s.modes || s.risky(target) {
+		return
+	}
+	id, err := d.Stat(target)
+	if err != nil || !id.IsFIFO() {
+		return
+	}
+	if access, err := d.Access(); err == nil {
+		s.found = append(s.found, FD{Num: int32(num), Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: string(target)})
+	}
+}
+
+// account counts the processes that refused a source, and says so once per source.
+func (f *Facts) account() {
+	f.unseen = map[string]int{}
+	user := 0
+	for _, p := range f.procs {
+		if !p.KernelThread() {
+			user++
+		}
+		if kernel.Denied(p.fdErr) {
+			f.unseen["fd"]++
+		}
+		if kernel.Denied(p.mapsErr) {
+			f.unseen["maps"]++
+		}
+	}
+	for _, s := range []struct{ source, what string }{{"fd", "file descriptors"}, {"maps", "memory maps"}} {
+		if n := f.unseen[s.source]; n > 0 {
+			f.faults = append(f.faults, schema.Fault{Source: s.source, Denied: true, Count: n,
+				Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who holds what there is not shown; root sees all", s.what, n, user)})
+		}
+	}
+}
