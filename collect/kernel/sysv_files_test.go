@@ -1,0 +1,110 @@
+package kernel
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tree writes files below a new root and opens a Host on it.
+func tree(t *testing.T, files map[string]string) *Host {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// On a tree of files, /proc/sysvipc is all there is; no system call asks the machine that the test runs on.
+func TestSysVFromFiles(t *testing.T) {
+	h := tree(t, map[string]string{
+		"proc/sysvipc/msg":       msgLines,
+		"proc/sysvipc/sem":       semLines,
+		"proc/sysvipc/shm":       shmLines,
+		"proc/sys/kernel/msgmni": "32000\n",
+		"proc/sys/kernel/msgmnb": "16384\n",
+		"proc/sys/kernel/msgmax": "8192\n",
+		"proc/sys/kernel/sem":    "32000\t1024000000\t500\t32000\n",
+		"proc/sys/kernel/shmmax": "18446744073709551615\n",
+		"proc/sys/kernel/shmmni": "4096\n",
+		"proc/sys/kernel/shmall": "18446744073692774399\n",
+	})
+	type result struct {
+		Msg     []MsgQueue
+		Sem     []SemSet
+		Shm     []ShmSegment
+		MsgInfo MsgInfo
+		SemInfo SemInfo
+		ShmInfo ShmInfo
+	}
+	var got, want result
+	var errs [6]error
+	got.Msg, errs[0] = h.MsgQueues(true)
+	got.Sem, errs[1] = h.SemSets()
+	got.Shm, errs[2] = h.ShmSegments(false)
+	got.MsgInfo, errs[3] = h.MsgInfo()
+	got.SemInfo, errs[4] = h.SemInfo()
+	got.ShmInfo, errs[5] = h.ShmInfo()
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	want.Msg, _ = parseMsg([]byte(msgLines))
+	want.Sem, _ = parseSem([]byte(semLines))
+	want.Shm, _ = parseShm([]byte(shmLines))
+	want.MsgInfo = MsgInfo{MNI: 32000, MNB: 16384, Max: 8192, Queues: 2, Messages: 4, Bytes: 400}
+	want.SemInfo = SemInfo{MSL: 32000, MNS: 1024000000, OPM: 500, MNI: 32000, Sets: 1, Semaphores: 250}
+	page := uint64(os.Getpagesize())
+	want.ShmInfo = ShmInfo{
+		Max: 18446744073709551615, Min: 1, MNI: 4096, All: 18446744073692774399, PageSize: page,
+		Segments: 4, Pages: 4096/page + 1<<60/page + 2<<20/page + (4097+page-1)/page,
+		RSSPages: (8192 + 2<<20 + 8192) / page, SwapPages: 4096 / page,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if q, err := h.MsgStat(32769); q != want.Msg[1] || err != nil {
+		t.Errorf("MsgStat(32769) = %v, %v", q, err)
+	}
+	if _, err := h.MsgStat(1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("MsgStat(1): %v", err)
+	}
+	if _, err := h.SemValues(2, 250); !errors.Is(err, ErrNotLive) {
+		t.Errorf("SemValues: %v", err)
+	}
+	if _, _, err := h.SemWaiters(2, 250); !errors.Is(err, ErrNotLive) {
+		t.Errorf("SemWaiters: %v", err)
+	}
+}
+
+// A kernel without System V has no /proc/sysvipc; a broken file is named.
+func TestSysVFilesMissingOrBroken(t *testing.T) {
+	h := tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n", "proc/sys/kernel/sem": "1 2 3\n"})
+	if _, err := h.MsgQueues(true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	sets, err := h.SemSets()
+	if len(sets) != 1 || !errors.Is(err, errMalformed) {
+		t.Errorf("broken line: %v, %v", sets, err)
+	}
+	if want := "read /proc/sysvipc/sem: line 3: malformed"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if _, err := h.SemInfo(); !errors.Is(err, errMalformed) {
+		t.Errorf("three limits of four: %v", err)
+	}
+}
