@@ -165,7 +165,7 @@ func (h *Host) sysctl(name string, into ...*uint64) error {
 	if err != nil {
 		return err
 	}
-	f := fields{rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
+	f := numbers{rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
 	for _, n := range into {
 		*n = f.uint64()
 	}

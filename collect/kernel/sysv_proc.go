@@ -16,7 +16,7 @@ var errMalformed = errors.New("malformed")
 
 // parseMsg reads /proc/sysvipc/msg. A malformed line is an error; the rows above it are returned with it.
 func parseMsg(data []byte) ([]MsgQueue, error) {
-	return parseTable(data, func(f *fields, q *MsgQueue) {
+	return parseTable(data, func(f *numbers, q *MsgQueue) {
 		q.Key, q.ID, q.Mode = f.key(), f.id(), f.mode()
 		q.CBytes, q.QNum = f.uint64(), f.uint64()
 		q.LSPid, q.LRPid = f.int32(), f.int32()
@@ -27,7 +27,7 @@ func parseMsg(data []byte) ([]MsgQueue, error) {
 
 // parseSem reads /proc/sysvipc/sem.
 func parseSem(data []byte) ([]SemSet, error) {
-	return parseTable(data, func(f *fields, s *SemSet) {
+	return parseTable(data, func(f *numbers, s *SemSet) {
 		s.Key, s.ID, s.Mode = f.key(), f.id(), f.mode()
 		s.NSems = f.uint64()
 		f.owners(&s.IPCPerm)
@@ -38,7 +38,7 @@ func parseSem(data []byte) ([]SemSet, error) {
 // parseShm reads /proc/sysvipc/shm.
 func parseShm(data []byte) ([]ShmSegment, error) {
 	page := uint64(os.Getpagesize())
-	return parseTable(data, func(f *fields, s *ShmSegment) {
+	return parseTable(data, func(f *numbers, s *ShmSegment) {
 		s.Key, s.ID, s.Mode = f.key(), f.id(), f.mode()
 		s.Size = f.uint64()
 		s.CPid, s.LPid = f.int32(), f.int32()
@@ -61,7 +61,7 @@ func clampRSS(rss, size, page uint64) uint64 {
 }
 
 // parseTable calls row for every line below the headings.
-func parseTable[T any](data []byte, row func(*fields, *T)) ([]T, error) {
+func parseTable[T any](data []byte, row func(*numbers, *T)) ([]T, error) {
 	_, data, _ = bytes.Cut(data, []byte{'\n'})
 	if len(data) == 0 {
 		return nil, nil
@@ -69,7 +69,7 @@ func parseTable[T any](data []byte, row func(*fields, *T)) ([]T, error) {
 	out := make([]T, 0, bytes.Count(data, []byte{'\n'})+1)
 	for number := 2; len(data) > 0; number++ {
 		end := bytes.IndexByte(data, '\n')
-		f := fields{rest: data}
+		f := numbers{rest: data}
 		if end >= 0 {
 			f.rest, data = data[:end], data[end+1:]
 		} else {
@@ -84,14 +84,14 @@ func parseTable[T any](data []byte, row func(*fields, *T)) ([]T, error) {
 	return out, nil
 }
 
-// fields takes the numbers of a line one after the other, without allocating. What does not parse sets bad.
+// numbers takes the fields of a line one after the other, without allocating. What does not parse sets bad.
 // Fields that a later kernel may append are ignored.
-type fields struct {
+type numbers struct {
 	rest []byte
 	bad  bool
 }
 
-func (f *fields) more() bool {
+func (f *numbers) more() bool {
 	for len(f.rest) > 0 && f.rest[0] == ' ' {
 		f.rest = f.rest[1:]
 	}
@@ -99,7 +99,7 @@ func (f *fields) more() bool {
 }
 
 // number reads digits of a base up to the next blank.
-func (f *fields) number(base uint64) uint64 {
+func (f *numbers) number(base uint64) uint64 {
 	if !f.more() {
 		f.bad = true
 		return 0
@@ -122,7 +122,7 @@ func (f *fields) number(base uint64) uint64 {
 }
 
 // signed reads a decimal number between −limit−1 and limit.
-func (f *fields) signed(limit uint64) int64 {
+func (f *numbers) signed(limit uint64) int64 {
 	negative := f.more() && f.rest[0] == '-'
 	if negative {
 		f.rest = f.rest[1:]
@@ -138,26 +138,26 @@ func (f *fields) signed(limit uint64) int64 {
 	return 0
 }
 
-func (f *fields) uint64() uint64 { return f.number(10) }
-func (f *fields) int64() int64   { return f.signed(math.MaxInt64) }
-func (f *fields) int32() int32   { return int32(f.signed(math.MaxInt32)) }
-func (f *fields) key() uint32    { return uint32(f.int32()) }
+func (f *numbers) uint64() uint64 { return f.number(10) }
+func (f *numbers) int64() int64   { return f.signed(math.MaxInt64) }
+func (f *numbers) int32() int32   { return int32(f.signed(math.MaxInt32)) }
+func (f *numbers) key() uint32    { return uint32(f.int32()) }
 
-func (f *fields) id() int {
+func (f *numbers) id() int {
 	id := f.int32()
 	f.bad = f.bad || id < 0
 	return int(id)
 }
 
-func (f *fields) uint32(base uint64) uint32 {
+func (f *numbers) uint32(base uint64) uint32 {
 	n := f.number(base)
 	f.bad = f.bad || n > math.MaxUint32
 	return uint32(n)
 }
 
-func (f *fields) mode() uint32 { return f.uint32(8) }
+func (f *numbers) mode() uint32 { return f.uint32(8) }
 
-func (f *fields) owners(p *IPCPerm) {
+func (f *numbers) owners(p *IPCPerm) {
 	p.UID, p.GID = f.uint32(10), f.uint32(10)
 	p.CUID, p.CGID = f.uint32(10), f.uint32(10)
 }
