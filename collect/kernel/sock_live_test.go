@@ -146,7 +146,7 @@ func TestUnixSockets(t *testing.T) {
 				want[i].Name = "abs@tract"
 			}
 		}
-		got, err = tree(t, "unix").UnixSockets()
+		got, err = procNetTree(t, "unix").UnixSockets()
 		must(t, err)
 		if diff := gocmp.Diff(want, byInode(got)); diff != "" {
 			t.Errorf("/proc/net/unix (-want +got):\n%s", diff)
@@ -184,8 +184,8 @@ func TestManyPendingClients(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// tree is a file tree that holds copies of this network namespace's /proc/net files.
-func tree(tb testing.TB, names ...string) *Host {
+// procNetTree is a file tree that holds copies of this network namespace's /proc/net files.
+func procNetTree(tb testing.TB, names ...string) *Host {
 	tb.Helper()
 	root := tb.TempDir()
 	must(tb, os.MkdirAll(root+"/proc/net", 0o755))
@@ -339,7 +339,7 @@ func TestInetSockets(t *testing.T) {
 			}
 		}
 		eventually(t, func() string {
-			got, err := tree(t, "tcp", "tcp6", "udp", "udp6", "raw").InetSockets()
+			got, err := procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw").InetSockets()
 			must(t, err)
 			return gocmp.Diff(want, sorted(got), timers)
 		})

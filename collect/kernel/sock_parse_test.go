@@ -148,7 +148,7 @@ func TestParseProcInet(t *testing.T) {
 }
 
 func TestSocketsOfAnEmptyTree(t *testing.T) {
-	h := tree(t)
+	h := procNetTree(t)
 	if rows, err := h.InetSockets(); len(rows) != 0 || err != nil {
 		t.Errorf("inet: %v, %v: a kernel may have no such protocol", rows, err)
 	}
