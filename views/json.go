@@ -1,0 +1,134 @@
+package views
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// AppendJSON writes one cell as JSON: numbers as numbers, sizes in bytes, durations in seconds, times in RFC 3339, what is not known as null.
+// A cell that was not collected is the caller's to leave out.
+func AppendJSON(b []byte, v schema.Value) []byte {
+	if !v.IsKnown() {
+		return append(b, "null"...)
+	}
+	switch v.Type() {
+	case schema.TypeString:
+		return appendString(b, v.Str())
+	case schema.TypeBytes:
+		return strconv.AppendUint(b, v.Uint(), 10)
+	case schema.TypeDuration:
+		return strconv.AppendFloat(b, v.Duration().Seconds(), 'f', -1, 64)
+	case schema.TypeTime:
+		return appendString(b, v.Time().Format(time.RFC3339Nano))
+	case schema.TypePerms:
+		return appendString(b, permsText(v))
+	case schema.TypeKey:
+		return appendString(b, keyText(v))
+	case schema.TypeBool:
+		return strconv.AppendBool(b, v.Bool())
+	case schema.TypeFloat:
+		return strconv.AppendFloat(b, math.Round(v.Float()*100)/100, 'f', -1, 64)
+	case schema.TypeEndpoints:
+		return appendEndpoints(b, v.Endpoints())
+	case schema.TypeRef:
+		return appendString(b, v.Ref().String())
+	case schema.TypeList:
+		b = append(b, '[')
+		for i, s := range v.List() {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(b, s)
+		}
+		return append(b, ']')
+	}
+	return strconv.AppendInt(b, v.Int(), 10)
+}
+
+// AppendObject writes an object of a table as one JSON object: ref first, then the columns. "denied" lists the columns that
+// missing rights hide, among them lists of processes of which only some could be seen.
+func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
+	b = append(b, `{"ref":`...)
+	b = appendString(b, o.Ref.String())
+	var denied []string
+	for _, c := range columns {
+		v := c.Get(o)
+		if v.State() == schema.Denied || v.Partial() {
+			denied = append(denied, c.ID)
+		}
+		if c.ID == "ref" || v.State() == schema.NotCollected {
+			continue
+		}
+		b = append(b, ',', '"')
+		b = append(b, c.ID...)
+		b = append(b, '"', ':')
+		b = AppendJSON(b, v)
+	}
+	if denied != nil {
+		b = append(b, `,"denied":`...)
+		b = AppendJSON(b, schema.List(denied))
+	}
+	return append(b, '}')
+}
+
+func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {
+	b = append(b, '[')
+	for i, e := range ends {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"pid":`...)
+		b = strconv.AppendInt(b, int64(e.PID), 10)
+		if e.TID != 0 {
+			b = append(b, `,"tid":`...)
+			b = strconv.AppendInt(b, int64(e.TID), 10)
+		}
+		b = append(b, `,"comm":`...)
+		b = appendString(b, e.Comm)
+		if e.FD >= 0 {
+			b = append(b, `,"fd":`...)
+			b = strconv.AppendInt(b, int64(e.FD), 10)
+		}
+		if e.Mode != "" {
+			b = append(b, `,"mode":`...)
+			b = appendString(b, e.Mode)
+		}
+		if e.Maps != 0 {
+			b = append(b, `,"maps":`...)
+			b = strconv.AppendInt(b, int64(e.Maps), 10)
+		}
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// appendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD.
+func appendString(b []byte, s string) []byte {
+	if plain(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	var w strings.Builder
+	e := json.NewEncoder(&w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil { // a string always encodes
+		return append(b, `""`...)
+	}
+	return append(b, strings.TrimSuffix(w.String(), "\n")...)
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf-1 || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,205 @@
+package views
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// RefColumn is the column that every kind has first: the object's Ref as text.
+func RefColumn() schema.Column {
+	return schema.Column{ID: "ref", Title: "REF", Help: "reference, as rm, signal and --where take it", Type: schema.TypeRef, Width: 14,
+		Get: func(o *schema.Object) schema.Value { return schema.RefValue(o.Ref) }}
+}
+
+// KindColumn is the kind as a cell, for --where over several kinds.
+func KindColumn() schema.Column {
+	return schema.Column{ID: "kind", Help: "kind of the object", Type: schema.TypeString, Width: 5,
+		Get: func(o *schema.Object) schema.Value { return schema.String(string(o.Ref.Kind)) }}
+}
+
+// ColumnsOf lists every column of a mechanism: ref, kind, then its own.
+func ColumnsOf(m *collect.Mechanism) []schema.Column {
+	return append([]schema.Column{RefColumn(), KindColumn()}, m.Columns...)
+}
+
+func findColumn(columns []schema.Column, id string) (schema.Column, bool) {
+	i := slices.IndexFunc(columns, func(c schema.Column) bool { return c.ID == id })
+	if i < 0 {
+		return schema.Column{}, false
+	}
+	return columns[i], true
+}
+
+// DefaultColumns are those that a table of the mechanism shows: ref, then its defaults.
+func DefaultColumns(m *collect.Mechanism) []schema.Column {
+	columns := []schema.Column{RefColumn()}
+	for _, id := range m.Default {
+		if c, ok := m.Column(id); ok {
+			columns = append(columns, *c)
+		}
+	}
+	return columns
+}
+
+// RecordColumns are those that a JSON row holds: all that cost nothing per object.
+func RecordColumns(m *collect.Mechanism) []schema.Column {
+	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })
+}
+
+// CheckColumns says whether each ID is a column of at least one of the mechanisms. The error names the nearest.
+func CheckColumns(mechs []*collect.Mechanism, ids []string) error {
+	var known []string
+	for _, m := range mechs {
+		for _, c := range ColumnsOf(m) {
+			known = append(known, c.ID)
+		}
+	}
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return unknown("column", id, known)
+		}
+	}
+	return nil
+}
+
+// ParseColumns reads what --columns takes: "a,b" shows these, "+c" shows c besides base, "-c" leaves it out, "all" is every column. IDs that only
+// other kinds have are passed over: CheckColumns refuses those that none has.
+func ParseColumns(m *collect.Mechanism, spec string, base []schema.Column) []schema.Column {
+	all := ColumnsOf(m)
+	var chosen []schema.Column
+	if spec == "" || strings.HasPrefix(spec, "+") || strings.HasPrefix(spec, "-") {
+		chosen = slices.Clone(base)
+	}
+	for _, id := range SplitColumns(spec) {
+		if id == "all" {
+			chosen = slices.Clone(all)
+			continue
+		}
+		name, drop := strings.CutPrefix(id, "-")
+		name = strings.TrimPrefix(name, "+")
+		at := slices.IndexFunc(chosen, func(c schema.Column) bool { return c.ID == name })
+		switch c, ok := findColumn(all, name); {
+		case drop && at >= 0:
+			chosen = slices.Delete(chosen, at, at+1)
+		case !drop && ok && at < 0:
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
+}
+
+// SplitColumns cuts a list at commas and drops empty parts.
+func SplitColumns(spec string) []string {
+	return slices.DeleteFunc(strings.Split(spec, ","), func(s string) bool { return s == "" })
+}
+
+// ColumnIDs gives the bare IDs of a --columns or --sort argument, without signs and "all".
+func ColumnIDs(spec string) []string {
+	var ids []string
+	for _, id := range SplitColumns(spec) {
+		if id = strings.TrimLeft(id, "+-"); id != "all" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// SortKey is a column to sort by.
+type SortKey struct {
+	ID   string
+	Desc bool
+}
+
+// ParseSort reads "size,-age": by size upwards, then by age downwards.
+func ParseSort(spec string) []SortKey {
+	var keys []SortKey
+	for _, id := range SplitColumns(spec) {
+		name, desc := strings.CutPrefix(id, "-")
+		keys = append(keys, SortKey{strings.TrimPrefix(name, "+"), desc})
+	}
+	return keys
+}
+
+// Table is what is shown of one kind: columns, order and filter.
+type Table struct {
+	Mechanism *collect.Mechanism
+	Columns   []schema.Column
+	Sort      []SortKey
+	Where     *Where
+}
+
+// Needs is what has to be gathered for the columns, the order and the filter.
+func (t *Table) Needs() schema.Need {
+	ids := []string{}
+	for _, c := range t.Columns {
+		ids = append(ids, c.ID)
+	}
+	for _, k := range t.Sort {
+		ids = append(ids, k.ID)
+	}
+	if t.Where != nil {
+		ids = append(ids, t.Where.IDs()...)
+	}
+	return t.Mechanism.NeedsOf(ids)
+}
+
+// Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they stay in the mechanism's order.
+func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
+	rows := slices.Clone(s.Objects[t.Mechanism.Kind])
+	if t.Where != nil {
+		rows = slices.DeleteFunc(rows, func(o *schema.Object) bool { return !t.Where.Match(o) })
+	}
+	SortObjects(rows, t.Sort, func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(ColumnsOf(t.Mechanism), id) })
+	return rows
+}
+
+// SortObjects sorts stably by the keys. column finds a kind's column; an object whose kind lacks it comes last, like a cell that is not known.
+// Each cell is read once.
+func SortObjects(rows []*schema.Object, keys []SortKey, column func(schema.Kind, string) (schema.Column, bool)) {
+	if len(keys) == 0 {
+		return
+	}
+	type sortable struct {
+		o     *schema.Object
+		cells []schema.Value
+	}
+	getters := map[schema.Kind][]func(*schema.Object) schema.Value{}
+	list := make([]sortable, len(rows))
+	cells := make([]schema.Value, len(rows)*len(keys))
+	for i, o := range rows {
+		get, ok := getters[o.Ref.Kind]
+		if !ok {
+			get = make([]func(*schema.Object) schema.Value, len(keys))
+			for n, k := range keys {
+				if c, has := column(o.Ref.Kind, k.ID); has {
+					get[n] = c.Get
+				}
+			}
+			getters[o.Ref.Kind] = get
+		}
+		list[i] = sortable{o, cells[i*len(keys) : (i+1)*len(keys)]}
+		for n := range keys {
+			if get[n] != nil {
+				list[i].cells[n] = get[n](o)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b sortable) int {
+		for n, k := range keys {
+			compare := schema.Compare
+			if k.Desc {
+				compare = schema.CompareDesc
+			}
+			if c := compare(a.cells[n], b.cells[n]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	for i := range list {
+		rows[i] = list[i].o
+	}
+}

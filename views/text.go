@@ -1,0 +1,187 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Format says how cells are written.
+type Format struct {
+	Bytes bool      // sizes as plain numbers of bytes, times as RFC 3339, durations in seconds
+	Now   time.Time // short times are told relative to this day
+}
+
+// Words for cells that hold nothing. An Absent cell is the empty text; views/once prints "-" for it.
+const (
+	NotCollectedText = "…"
+	DeniedText       = "denied"
+)
+
+// Text writes one cell for people. Every untrusted byte in it is made visible: the caller has only to escape what its own
+// screen interprets. It may hold blanks.
+func Text(v schema.Value, f Format) string {
+	switch v.State() {
+	case schema.NotCollected:
+		return NotCollectedText
+	case schema.Absent:
+		return ""
+	case schema.Denied:
+		return DeniedText
+	}
+	switch v.Type() {
+	case schema.TypeString:
+		return Visible(v.Str())
+	case schema.TypeBytes:
+		if f.Bytes {
+			return strconv.FormatUint(v.Uint(), 10)
+		}
+		return Size(v.Uint())
+	case schema.TypeDuration:
+		if f.Bytes {
+			return seconds(v.Duration())
+		}
+		return Span(v.Duration())
+	case schema.TypeTime:
+		if f.Bytes {
+			return v.Time().Format(time.RFC3339)
+		}
+		return Moment(v.Time(), f.Now)
+	case schema.TypePerms:
+		return permsText(v)
+	case schema.TypeKey:
+		return keyText(v)
+	case schema.TypeBool:
+		if v.Bool() {
+			return "yes"
+		}
+		return "no"
+	case schema.TypeFloat:
+		return strconv.FormatFloat(v.Float(), 'f', 1, 64)
+	case schema.TypeEndpoints:
+		return endpointsText(v)
+	case schema.TypeList:
+		return Visible(strings.Join(v.List(), ","))
+	case schema.TypeRef:
+		return Visible(v.Ref().String())
+	}
+	return strconv.FormatInt(v.Int(), 10)
+}
+
+func permsText(v schema.Value) string { return fmt.Sprintf("%04o", v.Int()) }
+func keyText(v schema.Value) string   { return fmt.Sprintf("0x%08x", v.Uint()) }
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
+}
+
+// endpointsText writes "pid/comm" for each process once, and "+?" where more may be hidden.
+func endpointsText(v schema.Value) string {
+	var b strings.Builder
+	last := 0
+	for _, e := range v.Endpoints() {
+		if e.PID == last {
+			continue
+		}
+		if last != 0 {
+			b.WriteByte(',')
+		}
+		last = e.PID
+		fmt.Fprintf(&b, "%d/%s", e.PID, Visible(e.Comm))
+	}
+	if v.Partial() {
+		b.WriteString("+?")
+	}
+	return b.String()
+}
+
+// Size writes a number of bytes in powers of 1024 with at most four characters, as ls -h does: "0", "512", "4.0K", "64M".
+func Size(n uint64) string {
+	if n < 1024 {
+		return strconv.FormatUint(n, 10)
+	}
+	f, unit := float64(n), 0
+	const units = "KMGTPE"
+	for f /= 1024; f >= 1023.5 && unit < len(units)-1; unit++ {
+		f /= 1024
+	}
+	if f < 9.95 {
+		return strconv.FormatFloat(f, 'f', 1, 64) + units[unit:unit+1]
+	}
+	return strconv.FormatFloat(math.Round(f), 'f', 0, 64) + units[unit:unit+1]
+}
+
+// Span writes a duration with its two largest units and no blank: "3d04h", "5m10s", "0.25s".
+func Span(d time.Duration) string {
+	switch s := int64(d / time.Second); {
+	case d < 10*time.Second && d%time.Second != 0:
+		return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + "s"
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh%02dm", s/3600, s/60%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
+	}
+}
+
+// Moment writes a time without a blank: "15:04:05" on the day of now, "Jan02-15:04" in its year, "2006-01-02" otherwise.
+func Moment(t, now time.Time) string {
+	t = t.In(now.Location())
+	switch {
+	case t.Year() != now.Year():
+		return t.Format("2006-01-02")
+	case t.YearDay() != now.YearDay():
+		return t.Format("Jan02-15:04")
+	}
+	return t.Format("15:04:05")
+}
+
+// Visible makes untrusted bytes harmless and visible: control characters and bytes that are no UTF-8 become \x1b, marks that
+// reorder, hide or break text (bidi controls, zero-width characters, line separators) become \u202e. Everything else stays, blanks too.
+func Visible(s string) string {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if hostile(r, n) {
+			return visible(s, i)
+		}
+		i += n
+	}
+	return s
+}
+
+func visible(s string, clean int) string {
+	var b strings.Builder
+	b.WriteString(s[:clean])
+	for i := clean; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case !hostile(r, n):
+			b.WriteString(s[i : i+n])
+		case r < 0x20 || r == 0x7f || r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+func hostile(r rune, size int) bool {
+	if r < 0x7f {
+		return r < 0x20
+	}
+	return r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0xfeff || r == 0xa0 ||
+		unicode.Is(unicode.Zs, r)
+}

@@ -1,0 +1,92 @@
+// Package views says what a view is: a family of mechanisms, the columns shown of them, and how Values are
+// written, filtered and sorted. It draws nothing: views/once and views/tui do.
+package views
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// View is a family of kinds that a person looks at together.
+type View struct {
+	Family     schema.Family
+	Mechanisms []*collect.Mechanism
+}
+
+// Title is the family's name for a tab: "Queues".
+func (v View) Title() string { return strings.ToUpper(string(v.Family[:1])) + string(v.Family[1:]) }
+
+// All lists the families in the order of collect.Mechanisms.
+func All() []View {
+	var all []View
+	for _, m := range collect.Mechanisms() {
+		i := slices.IndexFunc(all, func(v View) bool { return v.Family == m.Family })
+		if i < 0 {
+			all = append(all, View{Family: m.Family})
+			i = len(all) - 1
+		}
+		all[i].Mechanisms = append(all[i].Mechanisms, m)
+	}
+	return all
+}
+
+// Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No word: all of them.
+// The error names the word and the nearest right one.
+func Select(words []string) ([]*collect.Mechanism, error) {
+	all := collect.Mechanisms()
+	if len(words) == 0 {
+		return all, nil
+	}
+	var names []string
+	for _, m := range all {
+		names = append(names, string(m.Kind), string(m.Family))
+	}
+	for _, w := range words {
+		if !slices.Contains(names, w) {
+			return nil, unknown("kind or family", w, names)
+		}
+	}
+	return slices.DeleteFunc(all, func(m *collect.Mechanism) bool {
+		return !slices.Contains(words, string(m.Kind)) && !slices.Contains(words, string(m.Family))
+	}), nil
+}
+
+// KnownKind says whether a mechanism of that kind exists.
+func KnownKind(k schema.Kind) bool {
+	return slices.ContainsFunc(collect.Mechanisms(), func(m *collect.Mechanism) bool { return m.Kind == k })
+}
+
+// UsageError is a mistake in what a person typed. Its text is one line that says what is wrong and what to do.
+type UsageError struct{ Says string }
+
+func (e *UsageError) Error() string { return e.Says }
+
+func unknown(what, word string, candidates []string) *UsageError {
+	says := "unknown " + what + " " + quote(word)
+	if near := Nearest(word, candidates); near != "" {
+		says += ": did you mean " + near + "?"
+	}
+	return &UsageError{says}
+}
+
+func quote(s string) string { return `"` + Visible(s) + `"` }
+
+// Nearest gives the candidate that the word most likely meant, "" where none is near: at most half of it may differ.
+func Nearest(word string, candidates []string) string {
+	best, distance := "", 1+max(1, len(word)/2)
+	for _, c := range candidates {
+		d := levenshtein.ComputeDistance(strings.ToLower(word), c)
+		if strings.HasPrefix(c, strings.ToLower(word)) && word != "" {
+			d = min(d, 1)
+		}
+		if d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}

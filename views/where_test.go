@@ -1,0 +1,110 @@
+package views_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+type thing struct {
+	key    uint32
+	size   uint64
+	status string
+	age    time.Duration
+	denied bool
+	ends   []schema.Endpoint
+}
+
+func thingMechanism() *collect.Mechanism {
+	col := schema.Col[thing]
+	return &collect.Mechanism{Kind: "thing", Columns: []schema.Column{
+		col("key", schema.TypeKey, 10, 0, "", func(t *thing) schema.Value { return schema.Key(t.key) }),
+		col("size", schema.TypeBytes, 10, 0, "", func(t *thing) schema.Value {
+			if t.denied {
+				return schema.Refused(schema.TypeBytes)
+			}
+			return schema.Bytes(t.size)
+		}),
+		col("type", schema.TypeString, 10, 0, "", func(t *thing) schema.Value {
+			if t.status == "" {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(t.status)
+		}),
+		col("perms", schema.TypePerms, 10, 0, "", func(t *thing) schema.Value { return schema.Perms(0o640) }),
+		col("age", schema.TypeDuration, 10, 0, "", func(t *thing) schema.Value { return schema.Duration(t.age) }),
+		col("holders", schema.TypeEndpoints, 10, 0, "", func(t *thing) schema.Value { return schema.Endpoints(t.ends, false) }),
+	}}
+}
+
+func TestWhereMatches(t *testing.T) {
+	m := thingMechanism()
+	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7}, Row: &thing{key: 0xdeadbeef, size: 4096, age: 3 * time.Hour,
+		ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3, Mode: "r"}}}}
+	hidden := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 8}, Row: &thing{denied: true}}
+	for source, want := range map[string][2]bool{
+		`size == 4096`:        {true, false},
+		`size != 4096`:        {false, false}, // denied is not unequal
+		`not (size > 4096)`:   {true, false},
+		`size == nil`:         {false, true},
+		`nil != size`:         {true, false},
+		`size >= bytes("4K")`: {true, false},
+		`age > duration("1h") and age < duration("1d")`: {true, false},
+		`key == 0xdeadbeef`:                             {true, false},
+		`key == "0xdeadbeef"`:                           {true, false},
+		`key != "0xdeadbeef"`:                           {false, true},
+		`perms == "0640"`:                               {true, true},
+		`perms == 0o640`:                                {true, true},
+		`type == ""`:                                    {true, true},
+		`type != "dest"`:                                {true, true},
+		`any(holders, .pid == 12)`:                      {true, false},
+		`len(holders) == 0`:                             {false, true},
+		`kind == "thing" and ref == "thing:7"`:          {true, false},
+		`ref in ["thing:7", "thing:9"]`:                 {true, false},
+		`let big = 4000; size > big`:                    {true, false},
+	} {
+		w, err := views.CompileWhere([]*collect.Mechanism{m}, source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if got := [2]bool{w.Match(o), w.Match(hidden)}; got != want {
+			t.Errorf("%s: got %v, want %v", source, got, want)
+		}
+	}
+}
+
+func TestWhereMistakes(t *testing.T) {
+	for source, want := range map[string]string{
+		`sise > 3`:      `unknown column "sise": did you mean size?`,
+		`size >`:        `bad expression "size >": unexpected token EOF at column 6`,
+		`size == "big"`: `bad expression "size == "big"": invalid operation: == (mismatched types int and string) at column 6`,
+		`size`:          `bad expression "size": expected bool, but got int`,
+	} {
+		_, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
+		got := "no error"
+		if err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", source, diff)
+		}
+	}
+}
+
+func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
+	w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, `size > 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Match(&schema.Object{Ref: schema.Ref{Kind: "thing"}, Row: &thing{denied: true}})
+	rows, columns := w.Undecided()
+	if rows != 1 || !cmp.Equal(columns, []string{"size"}) {
+		t.Errorf("got %d rows, columns %v", rows, columns)
+	}
+}
