@@ -63,9 +63,9 @@ func TestSysVFromFiles(t *testing.T) {
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
-	want.Msg, _ = parseMsg([]byte(msgLines))
-	want.Sem, _ = parseSem([]byte(semLines))
-	want.Shm, _ = parseShm([]byte(shmLines))
+	want.Msg, _ = parseTable(msgLines, msgRow)
+	want.Sem, _ = parseTable(semLines, semRow)
+	want.Shm, _ = parseTable(shmLines, shmRow)
 	want.MsgInfo = MsgInfo{MNI: 32000, MNB: 16384, Max: 8192, Queues: 2, Messages: 4, Bytes: 400}
 	want.SemInfo = SemInfo{MSL: 32000, MNS: 1024000000, OPM: 500, MNI: 32000, Sets: 1, Semaphores: 250}
 	page := uint64(os.Getpagesize())

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,17 +18,15 @@ const (
 // MsgQueues lists every message queue of the IPC namespace in the order of its index, which is /proc's and ipcs's.
 // With wantQBytes each live queue has its QBytes; without, only where they come for nothing.
 func (h *Host) MsgQueues(wantQBytes bool) ([]MsgQueue, error) {
-	if !h.Live() {
-		return readTable(h, procMsg, parseMsg)
-	}
 	var info msginfo
-	highest, err := msgctl(0, msgInfo, unsafe.Pointer(&info))
-	queues, ok := statAll(int(info.pool), highest, err, statMsg)
-	if ok {
-		return queues, nil
+	if h.Live() {
+		highest, err := msgctl(0, msgInfo, unsafe.Pointer(&info))
+		if queues, ok := statAll(int(info.pool), highest, err, statMsg); ok {
+			return queues, nil
+		}
 	}
-	queues, err = readTable(h, procMsg, parseMsg)
-	if err != nil || !wantQBytes {
+	queues, err := readTable(h, procMsg, int(info.pool), msgRow)
+	if err != nil || !wantQBytes || !h.Live() {
 		return queues, err
 	}
 	return withQBytes(queues), nil
@@ -59,14 +58,14 @@ func withQBytes(queues []MsgQueue) []MsgQueue {
 
 // SemSets lists every semaphore set of the IPC namespace in the order of its index.
 func (h *Host) SemSets() ([]SemSet, error) {
+	var info seminfo
 	if h.Live() {
-		var info seminfo
 		highest, err := semctl(0, 0, semInfo, unsafe.Pointer(&info))
 		if sets, ok := statAll(int(info.usz), highest, err, statSem); ok {
 			return sets, nil
 		}
 	}
-	return readTable(h, procSem, parseSem)
+	return readTable(h, procSem, int(info.usz), semRow)
 }
 
 // ShmSegments lists every shared memory segment of the IPC namespace in the order of its index.
@@ -79,7 +78,7 @@ func (h *Host) ShmSegments(wantRSS bool) ([]ShmSegment, error) {
 			return segments, nil
 		}
 	}
-	return readTable(h, procShm, parseShm)
+	return readTable(h, procShm, 0, shmRow)
 }
 
 // statAll lists by *_STAT_ANY, where *_INFO said how many objects there are and the highest index. It leaves the job to
@@ -112,15 +111,17 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 // twice as much, opening the file as much as twenty rows.
 func dense(used, highest int) bool { return highest < 2*used+32 }
 
-// readTable reads one of the files below /proc/sysvipc.
-func readTable[T any](h *Host, path string, parse func([]byte) ([]T, error)) ([]T, error) {
-	data, err := h.ReadFile(path)
+// readTable reads one of the files below /proc/sysvipc, of about so many rows. After a malformed line it returns the
+// rows above it with the error.
+func readTable[T any](h *Host, path string, about int, row func(*numbers, *T)) ([]T, error) {
+	file, err := os.Open(h.Path(path))
 	if err != nil {
 		return nil, err // an *fs.PathError: it names the path
 	}
-	rows, err := parse(data)
-	if err != nil {
-		return rows, fmt.Errorf("read %s: %w", path, err)
+	defer file.Close()
+	t := table[T]{row: row, rows: make([]T, 0, about)}
+	if err := t.read(file); err != nil {
+		return t.rows, fmt.Errorf("read %s: %w", path, err)
 	}
-	return rows, nil
+	return t.rows, nil
 }

@@ -3,7 +3,10 @@ package kernel
 import (
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -30,7 +33,7 @@ const (
 )
 
 func TestParseMsg(t *testing.T) {
-	got, err := parseMsg([]byte(msgLines))
+	got, err := parseTable(msgLines, msgRow)
 	want := []MsgQueue{{
 		IPCPerm: IPCPerm{Key: 0x5001, ID: 0, Mode: 0o644},
 		CBytes:  400, QNum: 4, LSPid: 311, STime: 1795264242, CTime: 1795264241,
@@ -44,7 +47,7 @@ func TestParseMsg(t *testing.T) {
 }
 
 func TestParseSem(t *testing.T) {
-	got, err := parseSem([]byte(semLines))
+	got, err := parseTable(semLines, semRow)
 	want := []SemSet{{
 		IPCPerm: IPCPerm{Key: 0x6003, ID: 2, UID: 1000, GID: 1000, Mode: 0o600},
 		NSems:   250, CTime: 1795264241,
@@ -55,7 +58,7 @@ func TestParseSem(t *testing.T) {
 }
 
 func TestParseShm(t *testing.T) {
-	got, err := parseShm([]byte(shmLines))
+	got, err := parseTable(shmLines, shmRow)
 	want := []ShmSegment{{
 		IPCPerm: IPCPerm{Key: 0x1234, ID: 3, Mode: 0o644},
 		Size:    4096, CPid: 310, LPid: 310, DTime: 1795264242, CTime: 1795264241, HasRSS: true,
@@ -81,7 +84,7 @@ func TestParseShm(t *testing.T) {
 }
 
 func TestParseShmOfOldKernel(t *testing.T) {
-	got, err := parseShm([]byte(oldShmLines))
+	got, err := parseTable(oldShmLines, shmRow)
 	want := []ShmSegment{{
 		IPCPerm: IPCPerm{Key: 0x1234, ID: 3, Mode: 0o644},
 		Size:    4096, CPid: 310, LPid: 310, DTime: 1795264242, CTime: 1795264241,
@@ -93,8 +96,8 @@ func TestParseShmOfOldKernel(t *testing.T) {
 
 func TestParseEmptyTable(t *testing.T) {
 	for _, data := range []string{"", msgHead, msgHead[:len(msgHead)-1]} {
-		if got, err := parseMsg([]byte(data)); len(got) != 0 || err != nil {
-			t.Errorf("parseMsg(%q) = %v, %v", data, got, err)
+		if got, err := parseTable(data, msgRow); len(got) != 0 || err != nil {
+			t.Errorf("rows of %q = %v, %v", data, got, err)
 		}
 	}
 }
@@ -114,7 +117,7 @@ func TestParseMalformed(t *testing.T) {
 		"no blank after number": "1 2 600 250 0 0 0 0 0 0\t1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseSem([]byte(semLines + line)); !errors.Is(err, errMalformed) || len(got) != 1 {
+			if got, err := parseTable(semLines+line, semRow); !errors.Is(err, errMalformed) || len(got) != 1 {
 				t.Errorf("%d rows, error %v; want the row above and %v", len(got), err, errMalformed)
 			}
 		})
@@ -122,8 +125,8 @@ func TestParseMalformed(t *testing.T) {
 }
 
 func TestParseExtremes(t *testing.T) {
-	got, err := parseSem([]byte(semHead +
-		"-2147483648 2147483647 37777777777 18446744073709551615 4294967295 0 0 0 -9223372036854775808 9223372036854775807"))
+	got, err := parseTable(semHead+
+		"-2147483648 2147483647 37777777777 18446744073709551615 4294967295 0 0 0 -9223372036854775808 9223372036854775807", semRow)
 	want := []SemSet{{
 		IPCPerm: IPCPerm{Key: 1 << 31, ID: math.MaxInt32, UID: math.MaxUint32, Mode: math.MaxUint32},
 		NSems:   math.MaxUint64, OTime: math.MinInt64, CTime: math.MaxInt64,
@@ -133,29 +136,42 @@ func TestParseExtremes(t *testing.T) {
 	}
 }
 
-// A parser must neither panic nor hand out a row that the text does not hold.
-func fuzzTable[T any](f *testing.F, parse func([]byte) ([]T, error), seeds ...string) {
-	for _, seed := range seeds {
-		f.Add([]byte(seed))
-		f.Add([]byte(seed[:len(seed)/2]))
+func TestLineWithoutEnd(t *testing.T) {
+	got, err := parseTable(semLines+strings.Repeat("1", 1<<20), semRow)
+	if len(got) != 1 || !errors.Is(err, errMalformed) {
+		t.Errorf("%d rows, error %v", len(got), err)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		lines := 0
-		for _, c := range data {
-			if c == '\n' {
-				lines++
-			}
-		}
-		rows, err := parse(data)
-		if len(rows) > lines {
-			t.Errorf("%d rows from %d lines below the headings", len(rows), lines)
+}
+
+// parseTable reads a whole text.
+func parseTable[T any](text string, row func(*numbers, *T)) ([]T, error) {
+	t := table[T]{row: row}
+	err := t.read(strings.NewReader(text))
+	return t.rows, err
+}
+
+// A parser must not panic, nor hand out a row that the text does not hold, nor depend on where reads end.
+func fuzzTable[T comparable](f *testing.F, row func(*numbers, *T), seeds ...string) {
+	for _, seed := range seeds {
+		f.Add(seed)
+		f.Add(seed[:len(seed)/2])
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := parseTable(text, row)
+		if len(rows) > strings.Count(text, "\n") {
+			t.Errorf("%d rows from %q", len(rows), text)
 		}
 		if err != nil && !errors.Is(err, errMalformed) {
 			t.Errorf("error %v", err)
 		}
+		pieces := table[T]{row: row}
+		again := pieces.read(iotest.OneByteReader(strings.NewReader(text)))
+		if !slices.Equal(rows, pieces.rows) || (err == nil) != (again == nil) {
+			t.Errorf("byte by byte: %v, %v; at once: %v, %v", pieces.rows, again, rows, err)
+		}
 	})
 }
 
-func FuzzParseMsg(f *testing.F) { fuzzTable(f, parseMsg, msgLines) }
-func FuzzParseSem(f *testing.F) { fuzzTable(f, parseSem, semLines) }
-func FuzzParseShm(f *testing.F) { fuzzTable(f, parseShm, shmLines, oldShmLines) }
+func FuzzParseMsg(f *testing.F) { fuzzTable(f, msgRow, msgLines) }
+func FuzzParseSem(f *testing.F) { fuzzTable(f, semRow, semLines) }
+func FuzzParseShm(f *testing.F) { fuzzTable(f, shmRow, shmLines, oldShmLines) }
