@@ -1,0 +1,192 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"golang.org/x/sys/unix"
+)
+
+// Report says what a clean-up did.
+type Report struct {
+	Removed []string // "process 4242", "fifo /tmp/…/fifo", "shm 32769"
+	Left    []Left
+}
+
+// Left is something that a clean-up did not touch.
+type Left struct {
+	What string
+	Why  string
+}
+
+func (r *Report) removed(format string, args ...any) {
+	r.Removed = append(r.Removed, fmt.Sprintf(format, args...))
+}
+
+func (r *Report) left(what, why string) { r.Left = append(r.Left, Left{What: what, Why: why}) }
+
+// Clean removes what demos left behind whose main process is gone, by the state files in dir ("": StateDir()), and then
+// those files. A thing is removed only if its whole identity is still the one that was remembered. Demos that are still
+// running, or that ran in other namespaces, are left alone and reported. The error joins what could not be removed; its
+// state file stays, so that Clean can be called again.
+func Clean(dir string) (Report, error) {
+	var report Report
+	if dir == "" {
+		var err error
+		if dir, err = StateDir(); err != nil {
+			return report, err
+		}
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "demo-*.json"))
+	if err != nil {
+		return report, err
+	}
+	var errs []error
+	for _, name := range names {
+		why, err := untouchable(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // its demo has just ended
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		case why != "":
+			report.left(name, why)
+		default:
+			one, err := cleanFile(name)
+			report.Removed = append(report.Removed, one.Removed...)
+			report.Left = append(report.Left, one.Left...)
+			errs = append(errs, err)
+		}
+	}
+	return report, errors.Join(errs...)
+}
+
+// untouchable says why Clean must leave a state file alone, or "".
+func untouchable(name string) (string, error) {
+	first, _, err := openJournal(name)
+	if err != nil {
+		return "", err
+	}
+	now, err := here()
+	switch {
+	case err != nil:
+		return "", err
+	case first.Boot != now.Boot:
+		return "", nil // processes and System V objects did not survive that
+	case first.PIDNS != now.PIDNS:
+		return fmt.Sprintf("its processes are in another PID namespace (%d): clean there", first.PIDNS), nil
+	case alive(first.PID, first.Start) && !isZombie(first.PID):
+		return fmt.Sprintf("its demo is still running (process %d)", first.PID), nil
+	case first.IPCNS != now.IPCNS:
+		return fmt.Sprintf("its objects are in another IPC namespace (%d): clean there", first.IPCNS), nil
+	}
+	return "", nil
+}
+
+func isZombie(pid int) bool {
+	st, err := readStat(pid)
+	return err == nil && st.state == 'Z'
+}
+
+func openJournal(name string) (entry, []entry, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return entry{}, nil, err
+	}
+	defer f.Close()
+	return readJournal(f)
+}
+
+// cleanFile removes what a state file names, and the file itself if nothing failed.
+func cleanFile(name string) (Report, error) {
+	var report Report
+	first, things, err := openJournal(name)
+	if err != nil {
+		return report, fmt.Errorf("%s: %w", name, err)
+	}
+	now, err := here()
+	if err != nil {
+		return report, err
+	}
+	var errs []error
+	if first.Boot == now.Boot {
+		errs = append(errs, endProcesses(things, &report))
+		// The workers that were ending may have written until now.
+		if _, things, err = openJournal(name); err != nil {
+			return report, errors.Join(append(errs, err)...)
+		}
+		errs = append(errs, removeSysV(things, &report))
+	}
+	errs = append(errs, removePaths(things, &report))
+	if err := errors.Join(errs...); err != nil {
+		return report, err
+	}
+	return report, os.Remove(name)
+}
+
+// How long workers may take to end by themselves, and after SIGKILL.
+const (
+	endTime  = time.Second
+	killTime = 5 * time.Second
+)
+
+// endProcesses waits for the workers to end, as they do when the lifeline is gone, and kills those that do not.
+func endProcesses(things []entry, report *Report) error {
+	var procs []entry
+	for _, e := range things {
+		if e.Kind == "proc" && alive(e.PID, e.Start) {
+			procs = append(procs, e)
+		}
+	}
+	var errs []error
+	begin := time.Now()
+	err := awaitFor(context.Background(), endTime+killTime, "the workers to end", func() (bool, error) {
+		running := false
+		for _, e := range procs {
+			st, err := readStat(e.PID)
+			if err != nil || st.start != e.Start || st.state == 'Z' && st.ppid != os.Getpid() {
+				continue // a foreign zombie waits for its parent, which no signal helps
+			}
+			running = true
+			// Who is stopped cannot watch the lifeline.
+			if st.state == 'T' || time.Since(begin) > endTime {
+				if err := kill(e.PID, e.Start); err != nil {
+					errs = append(errs, err)
+				}
+			}
+		}
+		return !running, nil
+	})
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, e := range procs {
+		report.removed("process %d", e.PID)
+	}
+	return nil
+}
+
+// kill sends SIGKILL to exactly that process: once a pidfd is open and the start time is right, the pid cannot be
+// another's (man 2 pidfd_open).
+func kill(pid int, start uint64) error {
+	p, err := kernel.NewAdmin().OpenProcess(pid)
+	if kernel.Gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if !alive(pid, start) {
+		return nil
+	}
+	if err := p.Signal(unix.SIGKILL); err != nil && !kernel.Gone(err) {
+		return err
+	}
+	return nil
+}

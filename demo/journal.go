@@ -1,0 +1,206 @@
+package demo
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// entry is one line of a journal. A thing has two lines with one N: "will" before it is made, "made" with its identity.
+// A process has only the second.
+type entry struct {
+	Event string `json:"event"` // demo (the first line), will, made; void takes a will back
+	N     string `json:"n,omitempty"`
+	Kind  string `json:"kind,omitempty"` // proc; msg sem shm; dir; fifo, socket: a path in that directory
+	Time  int64  `json:"time"`           // Unix seconds, when the line was written
+
+	PID   int    `json:"pid,omitempty"`   // demo: the main process; proc: that process; else the creator
+	Start uint64 `json:"start,omitempty"` // its start time, clock ticks since boot
+	Boot  string `json:"boot,omitempty"`  // demo: the boot that pids, start times and System V objects belong to
+	PIDNS uint64 `json:"pid_ns,omitempty"`
+	IPCNS uint64 `json:"ipc_ns,omitempty"`
+
+	UID   uint32 `json:"uid,omitempty"` // System V: creator's effective uid
+	Key   uint32 `json:"key,omitempty"` // 0: IPC_PRIVATE
+	ID    int    `json:"id,omitempty"`
+	CTime int64  `json:"ctime,omitempty"` // Unix seconds
+
+	Path string `json:"path,omitempty"`
+	Dev  uint64 `json:"dev,omitempty"`
+	Ino  uint64 `json:"ino,omitempty"`
+}
+
+// journal remembers what a demo made. The main process and its workers append to the same open file:
+// O_APPEND writes of one line each do not mix (man 2 open).
+type journal struct {
+	file *os.File
+	seq  *atomic.Int64
+}
+
+func newJournal(f *os.File) journal { return journal{file: f, seq: new(atomic.Int64)} }
+
+// createJournal makes the state file of this process's demo.
+func createJournal(dir string) (journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return journal{}, err
+	}
+	first, err := here()
+	if err != nil {
+		return journal{}, err
+	}
+	var random [4]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil {
+		return journal{}, fmt.Errorf("getrandom: %w", err)
+	}
+	name := fmt.Sprintf("demo-%d-%x.json", first.PID, random)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return journal{}, err
+	}
+	j := newJournal(f)
+	if err := j.write(first); err != nil {
+		return journal{}, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return j, nil
+}
+
+// here describes this process, its boot and its namespaces.
+func here() (entry, error) {
+	boot, err := bootID()
+	if err != nil {
+		return entry{}, err
+	}
+	pidNS, err := namespaceInode("pid")
+	if err != nil {
+		return entry{}, err
+	}
+	ipcNS, err := namespaceInode("ipc")
+	if err != nil {
+		return entry{}, err
+	}
+	st, err := readStat(os.Getpid())
+	if err != nil {
+		return entry{}, err
+	}
+	return entry{Event: "demo", PID: os.Getpid(), Start: st.start, Boot: boot, PIDNS: pidNS, IPCNS: ipcNS}, nil
+}
+
+func (j journal) write(e entry) error {
+	e.Time = time.Now().Unix()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write the demo's state file: %w", err)
+	}
+	return nil
+}
+
+// will announces a thing and returns its entry, to be completed and passed to made.
+func (j journal) will(e entry) (entry, error) {
+	e.Event, e.PID = "will", os.Getpid()
+	e.N = fmt.Sprintf("%d.%d", e.PID, j.seq.Add(1))
+	return e, j.write(e)
+}
+
+func (j journal) made(e entry) error {
+	e.Event = "made"
+	return j.write(e)
+}
+
+// void says that nothing came of an announcement.
+func (j journal) void(e entry) error { return j.write(entry{Event: "void", N: e.N}) }
+
+// process records this process itself.
+func (j journal) process() error {
+	st, err := readStat(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.start})
+}
+
+// path makes a file system entry with f, recorded before and after. Dev and Ino of the result are the path's own.
+func (j journal) path(kind, path string, f func() error) (entry, error) {
+	e, err := j.will(entry{Kind: kind, Path: path})
+	if err != nil {
+		return e, err
+	}
+	if err := f(); err != nil {
+		return e, fmt.Errorf("make %s: %w", path, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return e, fmt.Errorf("stat %s: %w", path, err)
+	}
+	e.Dev, e.Ino = st.Dev, st.Ino
+	return e, j.made(e)
+}
+
+// readJournal returns the first line and what it names, each thing once, in the order of announcement, with Event "will"
+// where only the announcement is there. A last line that was cut short is left out: nothing had been made after it.
+func readJournal(r io.Reader) (entry, []entry, error) {
+	var first entry
+	var things []entry
+	at := map[string]int{}
+	lines := bufio.NewScanner(r)
+	for n := 0; lines.Scan(); n++ {
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			if n > 0 && !lines.Scan() {
+				break
+			}
+			return first, nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+		switch {
+		case n == 0:
+			first = e
+		case e.N != "" && e.Event == "made":
+			if i, ok := at[e.N]; ok {
+				e.Time = things[i].Time // the announcement's, which is before the creation
+				things[i] = e
+				continue
+			}
+			things = append(things, e)
+		case e.Event == "void":
+			if i, ok := at[e.N]; ok {
+				things[i].Event = "void"
+			}
+		default:
+			at[e.N] = len(things)
+			things = append(things, e)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return first, nil, err
+	}
+	if first.Event != "demo" {
+		return first, nil, errNoJournal
+	}
+	return first, slices.DeleteFunc(things, func(e entry) bool { return e.Event == "void" }), nil
+}
+
+var errNoJournal = errors.New("not a demo's state file")
+
+// StateDir returns where demos remember what they made: $XDG_STATE_HOME/ipctop, by default ~/.local/state/ipctop.
+func StateDir() (string, error) {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(dir) { // the XDG specification: relative paths are to be ignored
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("find the state directory: %w", err)
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "ipctop"), nil
+}

@@ -1,0 +1,59 @@
+package demo
+
+import (
+	"errors"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+	"golang.org/x/sys/unix"
+)
+
+// msgFull: a queue that has reached its qbytes, and a sender that waits for room.
+func msgFull() Scenario {
+	return Scenario{
+		Name: "msg-full", Title: "full message queue with a blocked sender",
+		LookFor: "used bytes have reached qbytes; demo-sender sleeps in msgsnd until somebody receives",
+		set: func(s *stage) error {
+			filler, err := s.start("filler", nil)
+			if err != nil {
+				return err
+			}
+			senders, err := s.withID(filler, "sender")
+			if err != nil {
+				return err
+			}
+			return s.blocked(senders[0], unix.SYS_MSGSND)
+		},
+		roles: map[string]func(*role) error{
+			"filler": func(r *role) error {
+				e, err := r.queue()
+				if err != nil {
+					return err
+				}
+				for chunk := make([]byte, 512); ; {
+					err := r.admin.MsgSend(e.ID, 1, chunk, kernel.IPCNoWait)
+					if errors.Is(err, unix.EAGAIN) {
+						break
+					}
+					if err != nil {
+						return err
+					}
+				}
+				r.made(e, "this process filled the queue and is its last sender (lspid)")
+				r.ready()
+				return r.park()
+			},
+			"sender": func(r *role) error {
+				id, err := r.again(schema.Msg, "this process sleeps in msgsnd: the queue is full")
+				if err != nil {
+					return err
+				}
+				r.ready()
+				for err == nil {
+					err = r.admin.MsgSend(id, 2, make([]byte, 512), 0)
+				}
+				return nil // the queue was removed
+			},
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/ipctop/ipctop/collect/schema"
+	"golang.org/x/sys/unix"
+)
+
+// processes: a parent with one child of each kind that a process list should tell apart.
+func processes() Scenario {
+	return Scenario{
+		Name: "processes", Title: "process tree with a zombie, a stopped process, a daemon and more",
+		LookFor: "below demo-tree: a zombie, a stopped one, a session of its own, one that ignores SIGTERM, a niced one",
+		set: func(s *stage) error {
+			_, err := s.start("tree", nil)
+			return err
+		},
+		roles: map[string]func(*role) error{
+			"tree":     growTree,
+			"zombie":   func(r *role) error { r.ready(); return nil },
+			"stopped":  beStopped,
+			"daemon":   beDaemon,
+			"stubborn": beStubborn,
+			"niced":    beNiced,
+		},
+	}
+}
+
+// growTree starts the children and checks each one's state from outside.
+func growTree(r *role) error {
+	if err := r.process(os.Getpid(), "the parent of the other five, which never waits for its children"); err != nil {
+		return err
+	}
+	for _, leaf := range []struct {
+		role, lookFor string
+		attr          syscall.SysProcAttr
+		state         string
+		reached       func(pid int, st procStat) bool
+	}{
+		{role: "zombie", lookFor: "state Z: it has ended and its parent has not waited for it", state: "a zombie",
+			reached: func(_ int, st procStat) bool { return st.state == 'Z' }},
+		{role: "stopped", lookFor: "state T: SIGCONT would let it go on", state: "stopped",
+			reached: func(_ int, st procStat) bool { return st.state == 'T' }},
+		{role: "daemon", lookFor: "leader of a session of its own, without a terminal", attr: syscall.SysProcAttr{Setsid: true}, state: "a session leader",
+			reached: func(pid int, st procStat) bool { return st.sid == pid }},
+		{role: "stubborn", lookFor: "ignores SIGTERM: only SIGKILL ends it", state: "deaf to SIGTERM",
+			reached: func(pid int, _ procStat) bool { return ignores(pid, unix.SIGTERM) }},
+		{role: "niced", lookFor: "nice 10", state: "nice 10",
+			reached: func(_ int, st procStat) bool { return st.nice == 10 }},
+	} {
+		c, err := r.start(leaf.role, leaf.attr)
+		if err != nil {
+			return err
+		}
+		if err := c.await(context.Background()); err != nil {
+			return err
+		}
+		err = awaitState(context.Background(), c.pid, leaf.state, func(st procStat) bool { return leaf.reached(c.pid, st) })
+		if err != nil {
+			return err
+		}
+		c.report.Close()
+		if err := r.process(c.pid, leaf.lookFor); err != nil {
+			return err
+		}
+	}
+	r.ready()
+	return r.park()
+}
+
+// process reports a process.
+func (r *role) process(pid int, lookFor string) error {
+	st, err := readStat(pid)
+	if err != nil {
+		return err
+	}
+	r.object(Object{Ref: schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: st.start}, PID: pid, LookFor: lookFor})
+	return nil
+}
+
+func beStopped(r *role) error {
+	r.ready()
+	// The whole process stops, whichever thread the signal is sent to (man 7 signal).
+	if err := unix.Kill(os.Getpid(), unix.SIGSTOP); err != nil {
+		return err
+	}
+	return r.park()
+}
+
+func beDaemon(r *role) error {
+	// As daemons do, so that no file system stays busy (man 7 daemon).
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	r.ready()
+	return r.park()
+}
+
+func beStubborn(r *role) error {
+	signal.Ignore(syscall.SIGTERM)
+	r.ready()
+	return r.park()
+}
+
+// beNiced sets the nice value of every thread: Linux keeps one for each (man 2 setpriority). Later threads inherit it.
+func beNiced(r *role) error {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, 10); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("setpriority: %w", err)
+		}
+	}
+	r.ready()
+	return r.park()
+}
+
+// ignores says whether the process's SigIgn mask holds the signal (man 5 proc_pid_status: hexadecimal, bit n-1).
+func ignores(pid int, sig syscall.Signal) bool {
+	text, err := statusLine(pid, "SigIgn")
+	if err != nil {
+		return false
+	}
+	mask, err := strconv.ParseUint(text, 16, 64)
+	return err == nil && mask&(1<<(sig-1)) != 0
+}

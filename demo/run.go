@@ -1,0 +1,152 @@
+package demo
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options say what Start sets up.
+type Options struct {
+	Scenarios []string // names; none: all
+	Dir       string   // where the private directory for FIFOs and sockets is made; "": os.TempDir()
+	StateDir  string   // where to remember what was made; "": StateDir()
+	Stderr    *os.File // for a worker that crashes; nil: nowhere
+}
+
+// Failure is a scenario that could not be set up here.
+type Failure struct {
+	Scenario string
+	Err      error
+}
+
+func (f Failure) Error() string { return f.Scenario + ": " + f.Err.Error() }
+func (f Failure) Unwrap() error { return f.Err }
+
+// Running is a demo whose objects are there until Stop.
+type Running struct {
+	journal       journal
+	dir, tempDir  string
+	lifelineRead  *os.File
+	lifelineWrite *os.File
+	stderr        *os.File
+	failures      []Failure
+
+	mu      sync.Mutex
+	objects []Object
+
+	reaping sync.WaitGroup
+	stop    func() (Report, error)
+}
+
+// Start sets up the scenarios and returns when each has reached the state that it shows. Cancelling ctx breaks off and
+// removes what was made; after Start has returned, only Stop ends the demo.
+//
+// A scenario that fails does not stop the others: see Failures. The error is an *UnknownScenarioError, ctx's, or says
+// why nothing could be set up.
+func Start(ctx context.Context, opts Options) (*Running, error) {
+	scenarios, err := choose(opts.Scenarios)
+	if err != nil {
+		return nil, err
+	}
+	if opts.StateDir == "" {
+		if opts.StateDir, err = StateDir(); err != nil {
+			return nil, err
+		}
+	}
+	if opts.Dir == "" {
+		opts.Dir = os.TempDir()
+	}
+	r := &Running{stderr: opts.Stderr, tempDir: opts.Dir}
+	r.stop = sync.OnceValues(r.end)
+	if r.lifelineRead, r.lifelineWrite, err = os.Pipe(); err != nil {
+		return nil, err
+	}
+	if r.journal, err = createJournal(opts.StateDir); err != nil {
+		return nil, errors.Join(err, r.lifelineRead.Close(), r.lifelineWrite.Close())
+	}
+	for _, scenario := range scenarios {
+		if ctx.Err() != nil {
+			break
+		}
+		s := &stage{ctx: ctx, run: r, scenario: scenario}
+		err := scenario.set(s)
+		s.close(err)
+		if err != nil {
+			r.failures = append(r.failures, Failure{Scenario: scenario.Name, Err: err})
+		}
+	}
+	if ctx.Err() != nil || len(r.failures) == len(scenarios) {
+		errs := []error{ctx.Err()}
+		if ctx.Err() == nil {
+			for _, f := range r.failures {
+				errs = append(errs, f)
+			}
+		}
+		_, err := r.Stop()
+		return nil, errors.Join(append(errs, err)...)
+	}
+	return r, nil
+}
+
+// Objects returns what was made, scenario by scenario in the order shown.
+func (r *Running) Objects() []Object {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.objects)
+}
+
+// Failures returns the scenarios that could not be set up.
+func (r *Running) Failures() []Failure { return slices.Clone(r.failures) }
+
+// Stop ends all workers and removes all that was made; what somebody else has removed meanwhile is no error.
+// Nothing is left but what the Report says. Calling it again does nothing more.
+func (r *Running) Stop() (Report, error) { return r.stop() }
+
+func (r *Running) end() (Report, error) {
+	r.lifelineWrite.Close()
+	r.lifelineRead.Close()
+	name := r.journal.file.Name()
+	report, err := cleanFile(name)
+	r.reaping.Wait()
+	return report, errors.Join(err, r.journal.file.Close())
+}
+
+// add remembers an object. A later report of the same object replaces the earlier one.
+func (r *Running) add(o Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.objects {
+		if r.objects[i].Ref == o.Ref && r.objects[i].PID == o.PID {
+			r.objects[i] = o
+			return
+		}
+	}
+	r.objects = append(r.objects, o)
+}
+
+// reap collects the worker's exit status whenever it ends, so that it does not stay as a zombie.
+func (r *Running) reap(c *child) {
+	r.reaping.Go(func() { c.process.Wait() })
+}
+
+// makeDir makes the private directory for FIFOs and sockets.
+func (r *Running) makeDir() error {
+	var random [5]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil {
+		return fmt.Errorf("getrandom: %w", err)
+	}
+	dir := filepath.Join(r.tempDir, "ipctop-demo-"+hex.EncodeToString(random[:]))
+	if _, err := r.journal.path("dir", dir, func() error { return os.Mkdir(dir, 0o700) }); err != nil {
+		return err
+	}
+	r.dir = dir
+	return nil
+}

@@ -1,0 +1,60 @@
+package demo
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Scenario is one situation that the demo can set up.
+type Scenario struct {
+	Name    string // what the command line takes
+	Title   string // what it is, in a few words
+	LookFor string // what a viewer should show of it
+
+	set   func(*stage) error           // in the main process: starts the workers and checks what came of it
+	roles map[string]func(*role) error // in a worker, by the role's name
+}
+
+// Object is one thing that a scenario made, as the main process sees it. An object that several processes matter to is
+// there once for each of them.
+type Object struct {
+	Scenario string     `json:"scenario"`
+	Ref      schema.Ref `json:"ref"`      // its Gen is the ctime (msg, sem, shm), the start time (proc), else 0
+	Key      uint32     `json:"key"`      // msg, sem, shm: 0 is IPC_PRIVATE
+	Path     string     `json:"path"`     // fifo, unix: path, or "@name" for an abstract name; inet: local address and port
+	PID      int        `json:"pid"`      // the process that matters: holder, waiter, or creator, which may be gone
+	LookFor  string     `json:"look_for"` // what to see in it
+}
+
+// UnknownScenarioError says that there is no scenario of that name.
+type UnknownScenarioError struct {
+	Name    string
+	Nearest string // the existing name that looks most like it
+}
+
+func (e *UnknownScenarioError) Error() string {
+	return fmt.Sprintf("no scenario %q; the nearest is %q", e.Name, e.Nearest)
+}
+
+// choose returns the named scenarios in the order shown, each once; all of them when none is named.
+func choose(names []string) ([]Scenario, error) {
+	all := Scenarios()
+	if len(names) == 0 {
+		return all, nil
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(all, func(s Scenario) bool { return s.Name == name }) {
+			return nil, &UnknownScenarioError{Name: name, Nearest: nearest(name, all)}
+		}
+	}
+	return slices.DeleteFunc(all, func(s Scenario) bool { return !slices.Contains(names, s.Name) }), nil
+}
+
+func nearest(name string, all []Scenario) string {
+	return slices.MinFunc(all, func(a, b Scenario) int {
+		return levenshtein.ComputeDistance(name, a.Name) - levenshtein.ComputeDistance(name, b.Name)
+	}).Name
+}

@@ -1,0 +1,31 @@
+package demo
+
+// Scenarios lists what the demo can set up, in the order shown.
+func Scenarios() []Scenario {
+	return []Scenario{
+		msgTyped(),
+		msgFull(),
+		msgEmpty(),
+		semWaiters(),
+		semUndo(),
+		semDeadlock(),
+		shmAttached(),
+		shmOrphan(),
+		shmDest(),
+		shmLocked(),
+		shmPrivate(),
+		pipeFull(),
+		pipeNoReader(),
+		fifoWaiting(),
+		unixStream(),
+		unixDgram(),
+		unixSeqpacket(),
+		unixAbstract(),
+		unixPending(),
+		tcpListen(),
+		tcpEstablished(),
+		tcpCloseWait(),
+		udpPair(),
+		processes(),
+	}
+}

@@ -1,0 +1,61 @@
+package demo
+
+import (
+	"errors"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+	"golang.org/x/sys/unix"
+)
+
+// semWaiters: a set on which one process waits for a rise (semncnt) and one for zero (semzcnt).
+func semWaiters() Scenario {
+	return Scenario{
+		Name: "sem-waiters", Title: "semaphore set with waiters",
+		LookFor: "semaphore 0 has value 0 and semncnt 1, semaphore 1 value 1 and semzcnt 1, semaphore 2 value 5 and nobody",
+		set: func(s *stage) error {
+			maker, err := s.start("semset", nil)
+			if err != nil {
+				return err
+			}
+			waiters, err := s.withID(maker, "ncnt-wait", "zcnt-wait")
+			for _, c := range waiters {
+				err = errors.Join(err, s.blocked(c, unix.SYS_SEMTIMEDOP))
+			}
+			return err
+		},
+		roles: map[string]func(*role) error{
+			"semset": func(r *role) error {
+				e, err := r.semaphores(0, 1, 5)
+				if err != nil {
+					return err
+				}
+				r.made(e, "this process made the set")
+				r.ready()
+				return r.park()
+			},
+			"ncnt-wait": func(r *role) error {
+				return r.waitOn("this process waits until semaphore 0 rises (semncnt 1)", kernel.SemOp{Num: 0, Op: -1})
+			},
+			"zcnt-wait": func(r *role) error {
+				return r.waitOn("this process waits until semaphore 1 is zero (semzcnt 1)", kernel.SemOp{Num: 1, Op: 0})
+			},
+		},
+	}
+}
+
+// waitOn blocks in one operation on the set whose id is the first argument, and then holds on to what it got.
+func (r *role) waitOn(lookFor string, op kernel.SemOp) error {
+	id, err := r.again(schema.Sem, lookFor)
+	if err != nil {
+		return err
+	}
+	r.ready()
+	if err := r.admin.SemOp(id, []kernel.SemOp{op}, forever); err != nil {
+		return nil // the set was removed
+	}
+	return r.park()
+}
+
+// forever is a semaphore operation's time limit that is none.
+const forever = -1

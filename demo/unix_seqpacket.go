@@ -1,0 +1,10 @@
+package demo
+
+import "golang.org/x/sys/unix"
+
+// unixSeqpacket: a connection that keeps message boundaries.
+func unixSeqpacket() Scenario {
+	return unixPair("unix-seqpacket", "Unix seqpacket socket with a connection",
+		"the same as unix-stream, of type seqpacket",
+		unix.SOCK_SEQPACKET, func(s *stage) (string, error) { return s.path("seqpacket") })
+}
