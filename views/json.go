@@ -1,11 +1,11 @@
 package views
 
 import (
-	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -19,17 +19,17 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	}
 	switch v.Type() {
 	case schema.TypeString:
-		return appendString(b, v.Str())
+		return AppendString(b, v.Str())
 	case schema.TypeBytes:
 		return strconv.AppendUint(b, v.Uint(), 10)
 	case schema.TypeDuration:
 		return strconv.AppendFloat(b, v.Duration().Seconds(), 'f', -1, 64)
 	case schema.TypeTime:
-		return appendString(b, v.Time().Format(time.RFC3339Nano))
+		return AppendString(b, v.Time().Format(time.RFC3339Nano))
 	case schema.TypePerms:
-		return appendString(b, permsText(v))
+		return AppendString(b, permsText(v))
 	case schema.TypeKey:
-		return appendString(b, keyText(v))
+		return AppendString(b, keyText(v))
 	case schema.TypeBool:
 		return strconv.AppendBool(b, v.Bool())
 	case schema.TypeFloat:
@@ -37,14 +37,14 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	case schema.TypeEndpoints:
 		return appendEndpoints(b, v.Endpoints())
 	case schema.TypeRef:
-		return appendString(b, v.Ref().String())
+		return AppendString(b, v.Ref().String())
 	case schema.TypeList:
 		b = append(b, '[')
 		for i, s := range v.List() {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, s)
+			b = AppendString(b, s)
 		}
 		return append(b, ']')
 	}
@@ -55,7 +55,7 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 // missing rights hide, among them lists of processes of which only some could be seen.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 	b = append(b, `{"ref":`...)
-	b = appendString(b, o.Ref.String())
+	b = AppendString(b, o.Ref.String())
 	var denied []string
 	for _, c := range columns {
 		v := c.Get(o)
@@ -90,14 +90,14 @@ func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {
 			b = strconv.AppendInt(b, int64(e.TID), 10)
 		}
 		b = append(b, `,"comm":`...)
-		b = appendString(b, e.Comm)
+		b = AppendString(b, e.Comm)
 		if e.FD >= 0 {
 			b = append(b, `,"fd":`...)
 			b = strconv.AppendInt(b, int64(e.FD), 10)
 		}
 		if e.Mode != "" {
 			b = append(b, `,"mode":`...)
-			b = appendString(b, e.Mode)
+			b = AppendString(b, e.Mode)
 		}
 		if e.Maps != 0 {
 			b = append(b, `,"maps":`...)
@@ -108,25 +108,34 @@ func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {
 	return append(b, ']')
 }
 
-// appendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD.
-func appendString(b []byte, s string) []byte {
+// AppendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD. What a terminal
+// might interpret is escaped, which loses nothing: C1 controls and bidi marks as well as what JSON itself asks for.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
 	if plain(s) {
-		b = append(b, '"')
-		b = append(b, s...)
-		return append(b, '"')
+		return append(append(b, s...), '"')
 	}
-	var w strings.Builder
-	e := json.NewEncoder(&w)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil { // a string always encodes
-		return append(b, `""`...)
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case !hostile(r, n):
+			b = append(b, s[i:i+n]...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+		i += n
 	}
-	return append(b, strings.TrimSuffix(w.String(), "\n")...)
+	return append(b, '"')
 }
 
 func plain(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf-1 || c == '"' || c == '\\' {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
 			return false
 		}
 	}

@@ -2,12 +2,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/demo"
-	"github.com/spf13/cobra"
+	"github.com/ipctop/ipctop/views"
 )
 
 // Exit codes that scripts rely on; 0 is done.
@@ -32,28 +37,98 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// usageErrorf is a mistake on the command line.
+func usageErrorf(format string, args ...any) error {
+	return &views.UsageError{Says: fmt.Sprintf(format, args...)}
+}
+
 func main() {
 	if code, ok := demo.Worker(os.Args); ok {
 		os.Exit(code)
 	}
-	os.Exit(run())
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run() int {
-	root := &cobra.Command{Use: "ipctop", SilenceErrors: true, SilenceUsage: true}
-	root.AddCommand(newDemoCmd(nil))
-	err := root.Execute()
+// run is the program: arguments in, exit code out. It says every error in one line on stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCmd()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 	code := exitFailed
 	var exit *exitError
-	if errors.As(err, &exit) {
+	var usage *views.UsageError
+	switch {
+	case errors.As(err, &exit):
 		code = exit.code
 		if exit.err == nil {
 			return code
 		}
+	case errors.As(err, &usage):
+		code = exitUsage
+	case errors.Is(err, syscall.EPIPE): // the reader has seen enough
+		return 0
 	}
-	fmt.Fprintln(os.Stderr, "ipctop:", err)
+	fmt.Fprintln(stderr, "ipctop:", err)
 	return code
+}
+
+// newRootCmd is the dashboard, --once, and what the subcommands hang on.
+func newRootCmd() *cobra.Command {
+	var once onceFlags
+	var ui uiFlags
+	root := &cobra.Command{
+		Use:   "ipctop [flags] | ipctop --once [KIND|FAMILY...]",
+		Short: "See every IPC object of a machine, who holds it, and act on it",
+		Long: `ipctop shows System V queues, semaphores and shared memory, pipes, FIFOs, sockets and processes: who holds each, and whose
+other end is gone. Without arguments it opens the dashboard; with --once it prints one snapshot and exits.`,
+		Example: `  ipctop                                      the dashboard
+  ipctop --once shm                           System V segments as a table
+  ipctop --once queues -o json                queues as JSON
+  ipctop --once shm --where 'nattch == 0 and owner == "bob"' --sort -size
+  ipctop rm shm:32769                         remove a segment: shows a plan and asks
+  ipctop demo                                 sample objects to look at`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		ValidArgsFunction: completeKinds,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if once.once || once.listColumns {
+				return runOnce(cmd, once, args)
+			}
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			if err := once.refuseWithoutOnce(cmd); err != nil {
+				return err
+			}
+			return runUI(cmd.Context(), ui)
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageErrorf("%v: see %s --help", err, cmd.CommandPath())
+	})
+	once.register(root)
+	ui.register(root)
+	root.AddCommand(newDemoCmd(func(ctx context.Context) error { return runUI(ctx, ui) }))
+	return root
+}
+
+// unknownCommand explains an argument without --once.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	if _, err := views.Select([]string{word}); err == nil {
+		return usageErrorf("%q is shown by the dashboard, or by --once: say ipctop --once %s", word, word)
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := views.Nearest(word, names); near != "" {
+		return usageErrorf("unknown command %q: did you mean %s?", views.Visible(word), near)
+	}
+	return usageErrorf("unknown command %q: see ipctop --help", views.Visible(word))
 }

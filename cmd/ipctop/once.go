@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+	"github.com/ipctop/ipctop/views/once"
+)
+
+// onceFlags are those of ipctop --once.
+type onceFlags struct {
+	once, listColumns            bool
+	output, columns, sort, where string
+	noHeadings, bytes, exitCode  bool
+	root                         string
+	flags                        *pflag.FlagSet
+}
+
+func (f *onceFlags) register(cmd *cobra.Command) {
+	f.flags = pflag.NewFlagSet("once", pflag.ContinueOnError)
+	f.flags.StringVarP(&f.output, "output", "o", once.Outputs()[0], "with --once: "+strings.Join(once.Outputs(), ", "))
+	f.flags.StringVar(&f.columns, "columns", "", `with --once: columns to show: "a,b", "+c" besides the usual ones, "-c" without it, "all"`)
+	f.flags.StringVar(&f.sort, "sort", "", `with --once: columns to sort by, "-" in front for downwards: "-size,owner"`)
+	f.flags.StringVar(&f.where, "where", "", `with --once: only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
+	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "with --once: no line of headings")
+	f.flags.BoolVar(&f.bytes, "bytes", false, "with --once: sizes in bytes, durations in seconds, times in RFC 3339")
+	f.flags.BoolVar(&f.exitCode, "exit-code", false, "with --once: exit 1 if there were rows")
+	f.flags.StringVar(&f.root, "root", "", "with --once: read another machine's proc and sys trees below this directory")
+	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
+	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
+	cmd.Flags().AddFlagSet(f.flags)
+	for name, complete := range map[string][]string{"output": once.Outputs(), "columns": columnIDs(), "sort": columnIDs()} {
+		// The error is for flags that do not exist.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(complete, cobra.ShellCompDirectiveNoFileComp))
+	}
+}
+
+// refuseWithoutOnce keeps --where and the like from being ignored.
+func (f *onceFlags) refuseWithoutOnce(cmd *cobra.Command) error {
+	var stray string
+	f.flags.VisitAll(func(flag *pflag.Flag) {
+		if cmd.Flags().Changed(flag.Name) {
+			stray = flag.Name
+		}
+	})
+	if stray != "" {
+		return usageErrorf("--%s goes with --once", stray)
+	}
+	return nil
+}
+
+func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, v := range views.All() {
+		names = append(names, string(v.Family))
+		for _, m := range v.Mechanisms {
+			names = append(names, cobra.CompletionWithDesc(string(m.Kind), m.Title))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func columnIDs() []string {
+	var ids []string
+	for _, m := range collect.Mechanisms() {
+		for _, c := range views.ColumnsOf(m) {
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// runOnce is ipctop --once and ipctop --list-columns.
+func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
+	mechs, err := views.Select(words)
+	if err != nil {
+		return err
+	}
+	if f.listColumns {
+		return listColumns(cmd.OutOrStdout(), mechs, f.noHeadings)
+	}
+	sections, where, err := f.sections(mechs)
+	if err != nil {
+		return err
+	}
+	host, err := kernel.Open(f.root)
+	if err != nil {
+		return usageErrorf("--root: %v", err)
+	}
+	now := time.Now()
+	snap := collect.New(host, time.Now).Take(onceRequest(f.output, sections))
+	total := 0
+	for i := range sections {
+		sections[i].Rows = sections[i].Table.Rows(snap)
+		total += len(sections[i].Rows)
+	}
+	opts := once.Options{Output: f.output, NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
+	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	sayUnseen(cmd.ErrOrStderr(), f.output, snap, where)
+	if f.exitCode && total > 0 {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
+// sections checks every argument before anything is read.
+func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views.Where, error) {
+	if err := once.CheckOutput(f.output); err != nil {
+		return nil, nil, err
+	}
+	ids := append(views.ColumnIDs(f.columns), views.ColumnIDs(f.sort)...)
+	if err := views.CheckColumns(mechs, ids); err != nil {
+		return nil, nil, err
+	}
+	var where *views.Where
+	if f.where != "" {
+		var err error
+		if where, err = views.CompileWhere(mechs, f.where); err != nil {
+			return nil, nil, err
+		}
+	}
+	var sections []once.Section
+	for _, m := range mechs {
+		sections = append(sections, once.Section{Table: views.Table{
+			Mechanism: m,
+			Columns:   views.ParseColumns(m, f.columns, once.Columns(f.output, m)),
+			Sort:      views.ParseSort(f.sort),
+			Where:     where,
+		}})
+	}
+	return sections, where, nil
+}
+
+func onceRequest(output string, sections []once.Section) collect.Request {
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: output == "json"}
+	for i := range sections {
+		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
+	}
+	return r
+}
+
+// sayUnseen tells on stderr what is missing, where the output itself has no place for it.
+func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *views.Where) {
+	if output != "json" {
+		for _, fault := range snap.Faults {
+			fmt.Fprintf(stderr, "ipctop: %s: %s\n", fault.Source, views.Visible(fault.Says))
+		}
+	}
+	if where == nil {
+		return
+	}
+	if rows, columns := where.Undecided(); rows > 0 {
+		fmt.Fprintf(stderr, "ipctop: --where: %d rows were left out because %s could not be read for them\n", rows, strings.Join(columns, ", "))
+	}
+}
+
+func listColumns(w io.Writer, mechs []*collect.Mechanism, noHeadings bool) error {
+	var rows [][]string
+	if !noHeadings {
+		rows = append(rows, []string{"KIND", "ID", "TYPE", "NEEDS", "HELP"})
+	}
+	for _, m := range mechs {
+		for _, c := range views.ColumnsOf(m) {
+			needs := strings.ReplaceAll(strings.ReplaceAll((c.Needs|m.Needs).String(), ", ", ","), " ", "-")
+			rows = append(rows, []string{string(m.Kind), c.ID, c.Type.String(), needs, c.Help})
+		}
+	}
+	b := bufio.NewWriter(w)
+	if err := once.Align(b, rows, make([]bool, 5)); err != nil {
+		return err
+	}
+	return b.Flush()
+}

@@ -1,0 +1,147 @@
+package once
+
+import (
+	"bufio"
+	"strconv"
+	"time"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// SchemaVersion is that of the JSON document. Within a version, keys are only added.
+const SchemaVersion = 1
+
+// writeDocument writes the one JSON document that design.md describes, an object per line.
+func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ Options) error {
+	d := document{w: w}
+	d.raw(`{"schema_version":`).int(SchemaVersion)
+	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
+	d.raw(`,"host":`).string(s.Host)
+	d.raw(`,"boot_id":`).string(s.BootID)
+	d.raw(`,"ipc_namespace":`).int(int64(s.IPCNamespace))
+	d.raw(",\n\"objects\":{")
+	shown := map[schema.Ref]bool{}
+	for i, section := range sections {
+		d.comma(i).string(string(section.Mechanism.Kind)).raw(":[")
+		for n, o := range section.Rows {
+			shown[o.Ref] = true
+			d.comma(n).raw("\n").append(func(b []byte) []byte { return views.AppendObject(b, o, section.Columns) })
+		}
+		d.raw("]")
+	}
+	d.raw("},\n\"edges\":[")
+	n := 0
+	for _, e := range s.Edges {
+		if shown[e.From] || shown[e.To] {
+			d.comma(n).raw("\n").append(func(b []byte) []byte { return appendEdge(b, e) })
+			n++
+		}
+	}
+	d.raw("],\n\"findings\":[")
+	for i, f := range s.Findings {
+		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFinding(b, f) })
+	}
+	d.raw("],\n\"faults\":[")
+	for i, f := range s.Faults {
+		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFault(b, f) })
+	}
+	d.raw("],\n\"cost\":{\"total\":").float(s.Total.Seconds())
+	for _, c := range s.Cost {
+		d.raw(",").string(c.Part).raw(":").float(c.Took.Seconds())
+	}
+	d.raw("}}\n")
+	return d.err
+}
+
+// writeLines writes a JSON object per line: kind, ref, then the columns.
+func writeLines(w *bufio.Writer, _ *collect.Snapshot, sections []Section, _ Options) error {
+	d := document{w: w}
+	for _, section := range sections {
+		for _, o := range section.Rows {
+			d.raw(`{"kind":`).string(string(o.Ref.Kind)).raw(",")
+			d.append(func(b []byte) []byte { return views.AppendObject(b, o, section.Columns)[1:] }).raw("\n")
+		}
+	}
+	return d.err
+}
+
+func appendEdge(b []byte, e schema.Edge) []byte {
+	return appendPairs(b, "from", e.From.String(), "to", e.To.String(), "rel", string(e.Rel), "via", e.Via, "proof", string(e.Proof))
+}
+
+func appendFinding(b []byte, f schema.Finding) []byte {
+	b = appendPairs(b, "kind", f.Kind, "severity", string(f.Severity), "proof", string(f.Proof))
+	b = append(b[:len(b)-1], `,"refs":`...)
+	refs := make([]string, len(f.Refs))
+	for i, r := range f.Refs {
+		refs[i] = r.String()
+	}
+	b = views.AppendJSON(b, schema.List(refs))
+	b = append(b, `,"says":`...)
+	b = views.AppendString(b, f.Says)
+	b = append(b, `,"evidence":`...)
+	b = views.AppendJSON(b, schema.List(f.Evidence))
+	return append(b, '}')
+}
+
+func appendFault(b []byte, f schema.Fault) []byte {
+	b = appendPairs(b, "source", f.Source, "says", f.Says)
+	b = append(b[:len(b)-1], `,"denied":`...)
+	b = strconv.AppendBool(b, f.Denied)
+	b = append(b, `,"count":`...)
+	b = strconv.AppendInt(b, int64(f.Count), 10)
+	return append(b, '}')
+}
+
+func appendPairs(b []byte, pairs ...string) []byte {
+	b = append(b, '{')
+	for i := 0; i < len(pairs); i += 2 {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = views.AppendString(b, pairs[i])
+		b = append(b, ':')
+		b = views.AppendString(b, pairs[i+1])
+	}
+	return append(b, '}')
+}
+
+// document writes JSON piece by piece and remembers the first error.
+type document struct {
+	w   *bufio.Writer
+	buf []byte
+	err error
+}
+
+func (d *document) append(f func([]byte) []byte) *document {
+	d.buf = f(d.buf[:0])
+	if _, err := d.w.Write(d.buf); err != nil && d.err == nil {
+		d.err = err
+	}
+	return d
+}
+
+func (d *document) raw(s string) *document {
+	return d.append(func(b []byte) []byte { return append(b, s...) })
+}
+
+func (d *document) string(s string) *document {
+	return d.append(func(b []byte) []byte { return views.AppendString(b, s) })
+}
+
+func (d *document) int(n int64) *document {
+	return d.append(func(b []byte) []byte { return strconv.AppendInt(b, n, 10) })
+}
+
+func (d *document) float(f float64) *document {
+	return d.append(func(b []byte) []byte { return strconv.AppendFloat(b, f, 'f', 6, 64) })
+}
+
+func (d *document) comma(i int) *document {
+	if i > 0 {
+		d.raw(",")
+	}
+	return d
+}

@@ -1,0 +1,74 @@
+// Package once writes one snapshot as text, JSON, JSON lines or CSV.
+package once
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// Options say how a snapshot is written.
+type Options struct {
+	Output     string // one of Outputs
+	NoHeadings bool   // table and csv
+	Format     views.Format
+}
+
+// Section is a kind's table with the rows that it shows.
+type Section struct {
+	views.Table
+	Rows []*schema.Object
+}
+
+type writer func(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error
+
+var writers = []struct {
+	name  string
+	write writer
+}{{"table", writeTables}, {"json", writeDocument}, {"jsonl", writeLines}, {"csv", writeCSV}}
+
+// Outputs are the formats that Write knows; the first is the default.
+func Outputs() []string {
+	var names []string
+	for _, w := range writers {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// Columns are those that a format shows of a kind unless told otherwise: a table the usual ones, JSON all that cost nothing per object.
+func Columns(output string, m *collect.Mechanism) []schema.Column {
+	if output == "json" || output == "jsonl" {
+		return views.RecordColumns(m)
+	}
+	return views.DefaultColumns(m)
+}
+
+// Write writes the sections. An unknown output is a views.UsageError; any other error came from w.
+func Write(w io.Writer, s *collect.Snapshot, sections []Section, o Options) error {
+	for _, format := range writers {
+		if format.name == o.Output {
+			b := bufio.NewWriterSize(w, 64<<10)
+			if err := format.write(b, s, sections, o); err != nil {
+				return err
+			}
+			return b.Flush()
+		}
+	}
+	return CheckOutput(o.Output)
+}
+
+// CheckOutput says whether a format is known.
+func CheckOutput(name string) error {
+	for _, o := range Outputs() {
+		if o == name {
+			return nil
+		}
+	}
+	says := fmt.Sprintf("unknown output %q: say one of table, json, jsonl, csv", views.Visible(name))
+	return &views.UsageError{Says: says}
+}

@@ -1,0 +1,125 @@
+package once
+
+import (
+	"bufio"
+	"encoding/csv"
+	"slices"
+	"strings"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// writeTables writes one table per kind, a blank line between them. For awk: no cell but the last of a line holds a blank, and no
+// cell is empty.
+func writeTables(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
+	for i, s := range sections {
+		if i > 0 && !o.NoHeadings {
+			w.WriteByte('\n')
+		}
+		var rows [][]string
+		right := make([]bool, len(s.Columns))
+		heading := make([]string, len(s.Columns))
+		for n := range s.Columns {
+			heading[n], right[n] = s.Columns[n].Heading(), s.Columns[n].Type.Numeric()
+		}
+		if !o.NoHeadings {
+			rows = append(rows, heading)
+		}
+		for _, object := range s.Rows {
+			cells := make([]string, len(s.Columns))
+			for n := range s.Columns {
+				cells[n] = views.Text(s.Columns[n].Get(object), o.Format)
+			}
+			rows = append(rows, cells)
+		}
+		if err := Align(w, rows, right); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Align writes rows of cells in columns two blanks apart. Blanks inside a cell become \x20 but in the last one, and an empty cell "-",
+// so that every line has the same number of fields.
+func Align(w *bufio.Writer, rows [][]string, right []bool) error {
+	widths := make([]int, len(right))
+	for _, cells := range rows {
+		for n, text := range cells {
+			if text == "" {
+				text = "-"
+			}
+			if n < len(cells)-1 {
+				text = strings.ReplaceAll(text, " ", `\x20`)
+			}
+			cells[n] = text
+			widths[n] = max(widths[n], uniseg.StringWidth(text))
+		}
+	}
+	for _, cells := range rows {
+		for n, text := range cells {
+			pad := widths[n] - uniseg.StringWidth(text)
+			if right[n] {
+				spaces(w, pad)
+				pad = 0
+			}
+			w.WriteString(text)
+			if n < len(cells)-1 {
+				spaces(w, pad+2)
+			}
+		}
+		if err := w.WriteByte('\n'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func spaces(w *bufio.Writer, n int) {
+	for range n {
+		w.WriteByte(' ')
+	}
+}
+
+// writeCSV writes one table (RFC 4180) whatever the number of kinds: its columns are those of all of them, each once; ref tells the kind.
+// Sizes are bytes, durations seconds, times RFC 3339.
+func writeCSV(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
+	o.Format.Bytes = true
+	var ids []string
+	for _, s := range sections {
+		for _, c := range s.Columns {
+			if !slices.Contains(ids, c.ID) {
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	out := csv.NewWriter(w)
+	if !o.NoHeadings {
+		if err := out.Write(ids); err != nil {
+			return err
+		}
+	}
+	for _, s := range sections {
+		at := make([]int, len(ids))
+		for n, id := range ids {
+			at[n] = slices.IndexFunc(s.Columns, func(c schema.Column) bool { return c.ID == id })
+		}
+		cells := make([]string, len(ids))
+		for _, object := range s.Rows {
+			for n, column := range at {
+				cells[n] = ""
+				if column >= 0 {
+					cells[n] = views.Text(s.Columns[column].Get(object), o.Format)
+				}
+			}
+			if err := out.Write(cells); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
