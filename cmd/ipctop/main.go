@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
   ipctop --once shm --where 'nattch == 0 and owner == "bob"' --sort -size
   ipctop rm shm:32769                         remove a segment: shows a plan and asks
   ipctop demo                                 sample objects to look at`,
+		Version:           version(),
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -116,6 +118,14 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	ui.register(root)
 	root.AddCommand(newDemoCmd(func(ctx context.Context) error { return runUI(ctx, ui) }))
 	return root
+}
+
+// version is that of the module as it was built, "(devel)" from a work tree.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // unknownCommand explains an argument without --once.

@@ -13,12 +13,12 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeTables writes one table per kind, a blank line between them. For awk: no cell but the last of a line holds a blank, and no
-// cell is empty.
+// writeTables writes one table per kind. Where there are several, a blank line and a line "# kind: title" stand before each.
+// For awk: no cell but the last of a line holds a blank, and no cell is empty.
 func writeTables(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
 	for i, s := range sections {
-		if i > 0 && !o.NoHeadings {
-			w.WriteByte('\n')
+		if len(sections) > 1 && !o.NoHeadings {
+			title(w, i, s.Mechanism)
 		}
 		var rows [][]string
 		right := make([]bool, len(s.Columns))
@@ -41,6 +41,13 @@ func writeTables(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Opt
 		}
 	}
 	return nil
+}
+
+func title(w *bufio.Writer, i int, m *collect.Mechanism) {
+	if i > 0 {
+		w.WriteByte('\n')
+	}
+	w.WriteString("# " + string(m.Kind) + ": " + m.Title + "\n")
 }
 
 // Align writes rows of cells in columns two blanks apart. Blanks inside a cell become \x20 but in the last one, and an empty cell "-",
