@@ -65,7 +65,10 @@ func Text(v schema.Value, f Format) string {
 	case schema.TypeFloat:
 		return strconv.FormatFloat(v.Float(), 'f', 1, 64)
 	case schema.TypeEndpoints:
-		return endpointsText(v)
+		if f.Bytes {
+			return endpointsText(v, 0)
+		}
+		return endpointsText(v, shownProcesses)
 	case schema.TypeList:
 		return Visible(strings.Join(v.List(), ","))
 	case schema.TypeRef:
@@ -81,19 +84,28 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }
 
-// endpointsText writes "pid/comm" for each process once, and "+?" where more may be hidden.
-func endpointsText(v schema.Value) string {
+// shownProcesses is how many processes a cell names; JSON and CSV have all of them.
+const shownProcesses = 4
+
+// endpointsText writes "pid/comm" for each process once, "+3" for those beyond limit (0: none is), and "+?" where more may be hidden.
+func endpointsText(v schema.Value, limit int) string {
 	var b strings.Builder
-	last := 0
+	last, n := 0, 0
 	for _, e := range v.Endpoints() {
 		if e.PID == last {
 			continue
 		}
-		if last != 0 {
+		last = e.PID
+		if n++; limit > 0 && n > limit {
+			continue
+		}
+		if n > 1 {
 			b.WriteByte(',')
 		}
-		last = e.PID
 		fmt.Fprintf(&b, "%d/%s", e.PID, Visible(e.Comm))
+	}
+	if limit > 0 && n > limit {
+		fmt.Fprintf(&b, ",+%d", n-limit)
 	}
 	if v.Partial() {
 		b.WriteString("+?")
