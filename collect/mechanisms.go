@@ -17,6 +17,8 @@ func Mechanisms() []*Mechanism {
 	return []*Mechanism{
 		pipeMechanism(),
 		fifoMechanism(),
+		unixMechanism(),
+		inetMechanism(),
 		procMechanism(),
 	}
 }

@@ -8,6 +8,7 @@ type SocketState uint8
 // The states that a reader has to tell apart; the others only have a name.
 const (
 	SocketEstablished SocketState = 1
+	SocketFinWait2    SocketState = 5
 	SocketTimeWait    SocketState = 6
 	SocketClosed      SocketState = 7 // ss says UNCONN
 	SocketCloseWait   SocketState = 8
@@ -25,7 +26,7 @@ func (s SocketState) String() string {
 		return "SYN-RECV"
 	case 4:
 		return "FIN-WAIT-1"
-	case 5:
+	case SocketFinWait2:
 		return "FIN-WAIT-2"
 	case SocketTimeWait:
 		return "TIME-WAIT"

@@ -1,0 +1,299 @@
+package collect
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// inetRow is a TCP, UDP or raw socket.
+type inetRow struct {
+	socket
+	kernel.InetSocket
+	device string // name of the interface it is bound to
+}
+
+func inetMechanism() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
+		Help:    "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both are here",
+		Columns: inetColumns(),
+		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
+		Needs:   socketNeeds,
+		Relates: holderNeeds,
+		Collect: collectInet,
+		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
+			var edges []schema.Edge
+			for _, o := range objects {
+				edges = append(edges, o.Row.(*inetRow).edges(f)...)
+			}
+			return edges
+		},
+		Label: func(o *schema.Object) string {
+			r := o.Row.(*inetRow)
+			label := r.Protocol + " " + r.local()
+			if r.connected() {
+				label += " → " + r.Remote.String()
+			}
+			return label
+		},
+	}
+}
+
+func inetColumns() []schema.Column {
+	type row = inetRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeString, width, socketNeeds, help, get)
+	}
+	num := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeInt, width, socketNeeds, help, get)
+	}
+	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
+	}
+	return []schema.Column{
+		text("proto", 5, "tcp, udp or raw", func(r *row) schema.Value { return schema.String(r.Protocol) }),
+		text("family", 6, "inet or inet6", func(r *row) schema.Value {
+			if r.V6 {
+				return schema.String("inet6")
+			}
+			return schema.String("inet")
+		}),
+		text("state", 10, "ss's word: LISTEN, ESTAB, CLOSE-WAIT, TIME-WAIT, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: nobody has accepted the connection yet; half-closed: one direction is shut down", func(r *row) schema.Value { return r.status() }),
+		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that they take)",
+			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
+		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
+			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != kernel.SocketListen) }),
+		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one", func(r *row) schema.Value { return schema.String(r.local()) }),
+		text("peer", 22, "remote address and port", func(r *row) schema.Value {
+			if !r.connected() {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(r.Remote.String())
+		}),
+		col("peer_ref", schema.TypeRef, 12, socketNeeds, "socket at the other end, if it is on this machine", func(r *row) schema.Value { return r.peerRef() }),
+		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
+		ends("peer_holders", "processes that have the other end open, if it is on this machine", func(r *row) schema.Value { return r.peerHolders() }),
+		ends("waiters", "processes of this machine that wait for this listener's accept", func(r *row) schema.Value {
+			return r.waiters
+		}),
+		num("sport", 5, "local port", func(r *row) schema.Value { return schema.Int(int64(r.Local.Port())) }),
+		num("dport", 5, "remote port", func(r *row) schema.Value {
+			if !r.connected() {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.Remote.Port()))
+		}),
+		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr", func(r *row) schema.Value {
+			return shutdownValue(r.Shutdown, r.Diag)
+		}),
+		num("retrans", 7, "retransmissions or window probes without an answer so far", func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
+		col("v6only", schema.TypeBool, 6, socketNeeds, "whether an IPv6 listener or unconnected socket takes no IPv4", func(r *row) schema.Value { return r.onlyV6() }),
+		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.owner }),
+		num("uid", 6, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		num("inode", 9, "inode number, as in /proc/PID/fd; none while no process has it", func(r *row) schema.Value {
+			if r.Inode == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.Inode))
+		}),
+	}
+}
+
+func (r *inetRow) onlyV6() schema.Value {
+	switch {
+	case !r.V6 || r.State != kernel.SocketListen && r.State != kernel.SocketClosed:
+		return schema.None(schema.TypeBool)
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeBool)
+	}
+	return schema.Bool(r.V6Only)
+}
+
+func (r *inetRow) listens() bool { return r.Protocol == "tcp" && r.State == kernel.SocketListen }
+
+// connected says whether the socket has a remote address at all.
+func (r *inetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
+
+// local is the local address, written as ss does: "127.0.0.53%lo:53", "[::1%lo]:53".
+func (r *inetRow) local() string {
+	if r.device == "" {
+		return r.Local.String()
+	}
+	return net.JoinHostPort(r.Local.Addr().String()+"%"+r.device, strconv.Itoa(int(r.Local.Port())))
+}
+
+// status explains a state that ss's word alone leaves open.
+func (r *inetRow) status() schema.Value {
+	switch {
+	case r.listener != nil, r.unaccepted(), r.peer != nil && r.peer.listener != nil:
+		return schema.String(SocketUnaccepted)
+	case r.State == kernel.SocketCloseWait, r.State == kernel.SocketFinWait2 && r.Inode != 0:
+		// One end has closed, the other has not. Without an inode nobody is left at this end.
+		return schema.String(SocketHalfClosed)
+	case r.listens(), r.Inode == 0:
+		return schema.None(schema.TypeString)
+	}
+	return statusValue(shutdownStatus(r.Shutdown))
+}
+
+// unaccepted tells the socket that the kernel made for a connection which waits for accept. Others without inode were
+// closed by their process and have left these two states.
+func (r *inetRow) unaccepted() bool {
+	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == kernel.SocketEstablished || r.State == kernel.SocketCloseWait)
+}
+
+// endpoints are a connection's two ends, without regard to whether an IPv6 socket carries IPv4.
+type endpoints struct {
+	protocol      string
+	local, remote netip.AddrPort
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+func (r *inetRow) endpoints() endpoints {
+	return endpoints{r.Protocol, unmapped(r.Local), unmapped(r.Remote)}
+}
+
+func collectInet(f *Facts) ([]*schema.Object, error) {
+	sockets, err := f.Host.InetSockets()
+	objects := make([]*schema.Object, 0, len(sockets))
+	seen := make(map[schema.Ref]bool, len(sockets))
+	devices := map[uint32]string{}
+	rows := make([]*inetRow, 0, len(sockets))
+	for _, s := range sockets {
+		r := &inetRow{InetSocket: s, socket: f.newSocket(schema.Inet, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
+		if s.Inode == 0 && s.Cookie == 0 {
+			r.ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
+		}
+		// While sockets come and go, a dump may hold one twice.
+		if seen[r.ref] {
+			continue
+		}
+		seen[r.ref] = true
+		if s.Inode != 0 {
+			r.setOwner(f, s.UID)
+		} else {
+			r.uid, r.owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
+		}
+		rows = append(rows, r)
+		objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
+	}
+	joinInet(rows)
+	for _, r := range rows {
+		if r.listens() {
+			r.setWaiters(f)
+		}
+	}
+	return objects, err
+}
+
+// inetIndex finds sockets by their addresses. Its keys are unmapped.
+type inetIndex struct {
+	connected map[endpoints]*inetRow
+	bound     map[endpoints][]*inetRow // listeners and unconnected UDP sockets; no remote address
+}
+
+// joinInet finds the two ends of connections within the machine, and which listener a connection waits at.
+func joinInet(rows []*inetRow) {
+	index := inetIndex{make(map[endpoints]*inetRow, len(rows)), map[endpoints][]*inetRow{}}
+	for _, r := range rows {
+		switch {
+		case r.Protocol == "raw":
+		case r.connected():
+			index.connected[r.endpoints()] = r
+		case r.Protocol == "udp", r.listens():
+			at := endpoints{protocol: r.Protocol, local: unmapped(r.Local)}
+			index.bound[at] = append(index.bound[at], r)
+		}
+	}
+	for _, r := range rows {
+		if r.Protocol != "raw" && r.connected() {
+			index.findPeer(r)
+		}
+	}
+	for _, r := range rows {
+		if r.unaccepted() {
+			index.findListener(r)
+		}
+	}
+}
+
+// findPeer looks for the connection with the same ends reversed. A UDP server has one unconnected socket for all its
+// clients instead: that it is the other end follows from how the kernel looks sockets up, and nothing says so directly.
+func (x *inetIndex) findPeer(r *inetRow) {
+	e := r.endpoints()
+	if p := x.connected[endpoints{e.protocol, e.remote, e.local}]; p != nil && p != r {
+		r.peer, r.peerProof = &p.socket, schema.Observed
+		return
+	}
+	if r.Protocol != "udp" {
+		return
+	}
+	if found := x.boundTo("udp", e.remote, nil); len(found) == 1 {
+		r.peer, r.peerProof = &found[0].socket, schema.Inferred
+	}
+}
+
+// findListener looks for the listener in whose queue the connection stands. With SO_REUSEPORT several may share the address;
+// then any that has somebody waiting may be the one.
+func (x *inetIndex) findListener(r *inetRow) {
+	found := x.boundTo("tcp", unmapped(r.Local), func(l *inetRow) bool { return l.RecvQueue > 0 })
+	if len(found) == 0 {
+		return
+	}
+	r.listener, r.listenProof = &found[0].socket, schema.Observed
+	if len(found) > 1 {
+		r.listenProof = schema.Inferred
+	}
+	// The one who waits is the client; r is the kernel's socket that stands for it.
+	if r.peer != nil {
+		found[0].waiting = append(found[0].waiting, r.peer)
+	}
+}
+
+// boundTo gives the sockets that get what is sent to the address: those bound to it, or else those bound to any address
+// (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, any address counts on loopback only: other addresses may
+// not be this machine's.
+func (x *inetIndex) boundTo(protocol string, to netip.AddrPort, pass func(*inetRow) bool) []*inetRow {
+	places := []netip.AddrPort{to}
+	if protocol == "tcp" || to.Addr().IsLoopback() {
+		if to.Addr().Is4() {
+			places = append(places, netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port()))
+		}
+		places = append(places, netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port()))
+	}
+	for _, place := range places {
+		var found []*inetRow
+		for _, s := range x.bound[endpoints{protocol: protocol, local: place}] {
+			if !(s.V6Only && to.Addr().Is4()) && (pass == nil || pass(s)) {
+				found = append(found, s)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// deviceName names a network interface by its index, "" for none, digits for one that is not there.
+func deviceName(known map[uint32]string, index uint32) string {
+	if index == 0 {
+		return ""
+	}
+	name, ok := known[index]
+	if !ok {
+		name = strconv.FormatUint(uint64(index), 10)
+		if i, err := net.InterfaceByIndex(int(index)); err == nil {
+			name = i.Name
+		}
+		known[index] = name
+	}
+	return name
+}

@@ -1,0 +1,149 @@
+package collect
+
+import (
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// The words of a socket's status. One with nothing unusual has none.
+const (
+	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept
+	SocketHalfClosed = "half-closed" // one of its two directions is shut down
+	SocketPeerClosed = "peer-closed" // the other end is gone
+)
+
+// Where the columns of sockets come from.
+const (
+	socketNeeds = schema.NeedSockets
+	holderNeeds = schema.NeedSockets | schema.NeedProcs | schema.NeedFDs
+)
+
+// socket is what UNIX and internet sockets have in common.
+type socket struct {
+	ref         schema.Ref
+	inode       uint64 // 0: no process can have it
+	uses        []FDUse
+	peer        *socket // the other end, where it is on this machine
+	peerProof   schema.Proof
+	listener    *socket // whose accept it waits for
+	listenProof schema.Proof
+	waiting     []*socket // connected, waiting for this listener's accept
+	uid, owner  schema.Value
+	holders     schema.Value // processes that have it open
+	waiters     schema.Value // processes of this machine that wait for a listener's accept
+}
+
+// newSocket finds the socket's holders, if anybody asked for them.
+func (f *Facts) newSocket(kind schema.Kind, inode, cookie uint64) socket {
+	s := socket{ref: schema.Ref{Kind: kind, ID: inode}, inode: inode, waiters: schema.None(schema.TypeEndpoints),
+		uid: schema.Uncollected(schema.TypeInt), owner: schema.Uncollected(schema.TypeString)}
+	if inode == 0 {
+		s.ref.Name = "sk:" + strconv.FormatUint(cookie, 16)
+	}
+	switch {
+	case !f.Needs.Has(schema.NeedProcs | schema.NeedFDs):
+		s.holders = schema.Uncollected(schema.TypeEndpoints)
+	case inode == 0:
+		s.holders = schema.None(schema.TypeEndpoints)
+	default:
+		s.uses = f.FDUses(FDSocket, 0, inode)
+		s.holders = f.Holders(s.uses, nil)
+	}
+	return s
+}
+
+func (s *socket) setOwner(f *Facts, uid uint32) {
+	s.uid, s.owner = schema.Int(int64(uid)), schema.String(f.Users.User(uid))
+}
+
+// setWaiters names the processes that wait for a listener's accept.
+func (s *socket) setWaiters(f *Facts) {
+	if !f.Needs.Has(schema.NeedProcs | schema.NeedFDs) {
+		s.waiters = schema.Uncollected(schema.TypeEndpoints)
+		return
+	}
+	var ends []schema.Endpoint
+	for _, w := range s.waiting {
+		for _, u := range w.uses {
+			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), "connect"))
+		}
+	}
+	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && f.Unseen("fd") > 0)
+}
+
+// peerHolders are the processes at the other end.
+func (s *socket) peerHolders() schema.Value {
+	if s.peer == nil {
+		return schema.None(schema.TypeEndpoints)
+	}
+	return s.peer.holders
+}
+
+// peerRef is the socket at the other end.
+func (s *socket) peerRef() schema.Value {
+	if s.peer == nil {
+		return schema.None(schema.TypeRef)
+	}
+	return schema.RefValue(s.peer.ref)
+}
+
+// edges gives who holds the socket, its peer and the listener that it waits for. A pair of peers is one edge.
+func (s *socket) edges(f *Facts) []schema.Edge {
+	edges := f.HoldEdges(s.ref, s.uses, func(*FD) schema.Rel { return schema.RelHolds })
+	if s.peer != nil && (s.peer.peer != s || schema.CompareRefs(s.ref, s.peer.ref) < 0) {
+		edges = append(edges, schema.Edge{From: s.ref, To: s.peer.ref, Rel: schema.RelPeer, Proof: s.peerProof})
+	}
+	if s.listener != nil {
+		edges = append(edges, schema.Edge{From: s.ref, To: s.listener.ref, Rel: schema.RelWaitsOn, Via: "accept", Proof: s.listenProof})
+	}
+	return edges
+}
+
+// shutdownStatus is the status word that the closed directions alone justify, "" for none.
+func shutdownStatus(s kernel.Shutdown) string {
+	if s == kernel.ShutdownReceive || s == kernel.ShutdownSend {
+		return SocketHalfClosed
+	}
+	return ""
+}
+
+// statusValue turns a status word into a cell.
+func statusValue(word string) schema.Value {
+	if word == "" {
+		return schema.None(schema.TypeString)
+	}
+	return schema.String(word)
+}
+
+// shutdownValue names the directions that are closed as shutdown(2) does.
+func shutdownValue(s kernel.Shutdown, told bool) schema.Value {
+	switch {
+	case !told:
+		return schema.Uncollected(schema.TypeString)
+	case s == kernel.ShutdownReceive:
+		return schema.String("rd")
+	case s == kernel.ShutdownSend:
+		return schema.String("wr")
+	case s == kernel.ShutdownReceive|kernel.ShutdownSend:
+		return schema.String("rdwr")
+	}
+	return schema.None(schema.TypeString)
+}
+
+// count is a cell for a number that only sock_diag tells.
+func count(n uint32, told bool) schema.Value {
+	if !told {
+		return schema.Uncollected(schema.TypeInt)
+	}
+	return schema.Int(int64(n))
+}
+
+// holderName is the first holder's command, "?" if none is known.
+func (s *socket) holderName() string {
+	if len(s.uses) == 0 {
+		return "?"
+	}
+	return s.uses[0].Process.Comm
+}

@@ -1,0 +1,174 @@
+package collect
+
+import (
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// unixRow is an AF_UNIX socket.
+type unixRow struct {
+	socket
+	kernel.UnixSocket
+	peerName schema.Value
+}
+
+func unixMechanism() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
+		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
+		Columns: unixColumns(),
+		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
+		Needs:   socketNeeds,
+		Relates: holderNeeds,
+		Collect: collectUnix,
+		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
+			var edges []schema.Edge
+			for _, o := range objects {
+				edges = append(edges, o.Row.(*unixRow).edges(f)...)
+			}
+			return edges
+		},
+		Label: unixLabel,
+	}
+}
+
+func unixColumns() []schema.Column {
+	type row = unixRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeString, width, socketNeeds, help, get)
+	}
+	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
+	}
+	return []schema.Column{
+		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone",
+			func(r *row) schema.Value { return r.status() }),
+		col("recvq", schema.TypeInt, 6, socketNeeds, "of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
+			func(r *row) schema.Value { return count(r.RecvQueue, r.Diag) }),
+		col("sendq", schema.TypeInt, 6, socketNeeds, "of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
+			func(r *row) schema.Value { return count(r.SendQueue, r.Diag) }),
+		text("path", 30, "path it is bound to; @name if abstract", func(r *row) schema.Value { return unixName(&r.UnixSocket) }),
+		col("peer", schema.TypeRef, 12, socketNeeds, "socket at the other end", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeRef)
+			}
+			return r.peerRef()
+		}),
+		text("peer_path", 30, "path that the other end, or the listener it waits for, is bound to", func(r *row) schema.Value { return r.peerName }),
+		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
+		ends("peer_holders", "processes that have the other end open", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeEndpoints)
+			}
+			return r.peerHolders()
+		}),
+		ends("waiters", "processes that wait for this listener's accept", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeEndpoints)
+			}
+			return r.waiters
+		}),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
+		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.owner }),
+		col("uid", schema.TypeInt, 6, socketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
+	}
+}
+
+func collectUnix(f *Facts) ([]*schema.Object, error) {
+	sockets, err := f.Host.UnixSockets()
+	objects := make([]*schema.Object, 0, len(sockets))
+	rows := make(map[uint64]*unixRow, len(sockets))
+	for _, s := range sockets {
+		// While sockets come and go, a dump may hold one twice.
+		if rows[s.Inode] != nil {
+			continue
+		}
+		r := &unixRow{UnixSocket: s, socket: f.newSocket(schema.Unix, s.Inode, s.Cookie)}
+		if s.HasUID {
+			r.setOwner(f, s.UID)
+		}
+		rows[s.Inode] = r
+		objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
+	}
+	for _, r := range rows {
+		r.join(rows)
+	}
+	for _, r := range rows {
+		r.peerName = r.otherName(rows)
+		if r.State == kernel.SocketListen {
+			r.setWaiters(f)
+		}
+	}
+	return objects, err
+}
+
+// join connects the socket with its peer and with the clients that wait for its accept.
+func (r *unixRow) join(rows map[uint64]*unixRow) {
+	if p := rows[r.Peer]; p != nil {
+		r.peer, r.peerProof = &p.socket, schema.Observed
+	}
+	for _, inode := range r.Pending {
+		if c := rows[inode]; c != nil {
+			c.listener, c.listenProof = &r.socket, schema.Observed
+			r.waiting = append(r.waiting, &c.socket)
+		}
+	}
+}
+
+// status explains a state that ss's word alone leaves open.
+func (r *unixRow) status() schema.Value {
+	switch {
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeString)
+	case r.listener != nil:
+		return schema.String(SocketUnaccepted)
+	case r.Type != kernel.SocketDgram && r.State == kernel.SocketEstablished && r.Peer == 0 && r.Shutdown == kernel.ShutdownReceive|kernel.ShutdownSend:
+		// Closing one end shuts both directions of the other down (net/unix/af_unix.c, unix_release_sock).
+		return schema.String(SocketPeerClosed)
+	}
+	return statusValue(shutdownStatus(r.Shutdown))
+}
+
+// unixName shows an abstract name with the '@' that ss, lsfd and /proc/net/unix put before it.
+func unixName(s *kernel.UnixSocket) schema.Value {
+	switch s.Naming {
+	case kernel.UnixAbstract:
+		return schema.String("@" + s.Name)
+	case kernel.UnixPath:
+		return schema.String(s.Name)
+	}
+	return schema.None(schema.TypeString)
+}
+
+// otherName is the name at the other side: most clients have none, their server has.
+func (r *unixRow) otherName(rows map[uint64]*unixRow) schema.Value {
+	other := r.peer
+	if other == nil {
+		other = r.listener
+	}
+	switch {
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeString)
+	case other == nil:
+		return schema.None(schema.TypeString)
+	}
+	return unixName(&rows[other.inode].UnixSocket)
+}
+
+// unixLabel is the socket's name, or the name it talks to, or who talks with whom.
+func unixLabel(o *schema.Object) string {
+	r := o.Row.(*unixRow)
+	switch name := unixName(&r.UnixSocket); {
+	case name.IsKnown():
+		return name.Str()
+	case r.peerName.IsKnown():
+		return r.holderName() + " → " + r.peerName.Str()
+	case r.peer != nil:
+		return r.holderName() + " ↔ " + r.peer.holderName()
+	}
+	return r.holderName()
+}
