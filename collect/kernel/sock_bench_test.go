@@ -56,7 +56,7 @@ func BenchmarkUnixSockets(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		roomFor(b, benchSockets+100)
 		for range benchSockets / 2 {
-			socketPair(b, unix.SOCK_STREAM)
+			kerneltest.SocketPair(b, unix.SOCK_STREAM)
 		}
 		rows := func(h *Host) (int, error) {
 			rows, err := h.UnixSockets()
@@ -69,15 +69,10 @@ func BenchmarkUnixSockets(b *testing.B) {
 func BenchmarkInetSockets(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		roomFor(b, benchSockets+100)
-		listener := openSocket(b, unix.AF_INET, unix.SOCK_STREAM, 0)
-		must(b, unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-		must(b, unix.Listen(listener, 16))
-		name, err := unix.Getsockname(listener)
-		must(b, err)
+		listener := kerneltest.Listener(b, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 16)
 		for range benchSockets / 2 {
-			client := openSocket(b, unix.AF_INET, unix.SOCK_STREAM, 0)
-			must(b, unix.Connect(client, name))
-			acceptFrom(b, listener)
+			kerneltest.Connect(b, unix.AF_INET, unix.SOCK_STREAM, listener)
+			kerneltest.Accept(b, listener)
 		}
 		rows := func(h *Host) (int, error) {
 			rows, err := h.InetSockets()

@@ -15,23 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openSocket makes a socket that is closed when the test ends.
-func openSocket(tb testing.TB, family, kind, protocol int) int {
-	tb.Helper()
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol)
-	must(tb, err)
-	tb.Cleanup(func() { unix.Close(fd) })
-	return fd
-}
-
-func socketPair(tb testing.TB, kind int) (int, int) {
-	tb.Helper()
-	fd, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
-	must(tb, err)
-	tb.Cleanup(func() { unix.Close(fd[0]); unix.Close(fd[1]) })
-	return fd[0], fd[1]
-}
-
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
@@ -39,26 +22,11 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-func inodeOf(tb testing.TB, fd int) uint64 {
-	tb.Helper()
-	var st unix.Stat_t
-	must(tb, unix.Fstat(fd, &st))
-	return st.Ino
-}
-
 func cookieOf(tb testing.TB, fd int) uint64 {
 	tb.Helper()
 	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
 	must(tb, err)
 	return cookie
-}
-
-func acceptFrom(tb testing.TB, listener int) int {
-	tb.Helper()
-	fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
-	must(tb, err)
-	tb.Cleanup(func() { unix.Close(fd) })
-	return fd
 }
 
 // outq is the kernel's own word for SendQueue: unix(7) has SIOCOUTQ count memory, so a test cannot know it.
@@ -73,52 +41,48 @@ func outq(tb testing.TB, fd int) uint32 {
 func unixScene(tb testing.TB) []UnixSocket {
 	path := filepath.Join(tb.TempDir(), "with blanks \x1b[31m")
 	row := func(fd int, s UnixSocket) UnixSocket {
-		s.Inode, s.Cookie, s.Diag, s.HasUID, s.UID = inodeOf(tb, fd), cookieOf(tb, fd), true, true, uint32(os.Getuid())
+		s.Inode, s.Cookie, s.Diag, s.HasUID, s.UID = kerneltest.Inode(tb, fd), cookieOf(tb, fd), true, true, uint32(os.Getuid())
 		if s.State != SocketListen {
 			s.SendQueue = outq(tb, fd)
 		}
 		return s
 	}
-	listener := openSocket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	must(tb, unix.Bind(listener, &unix.SockaddrUnix{Name: path}))
-	must(tb, unix.Listen(listener, 7))
-	client := openSocket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	must(tb, unix.Connect(client, &unix.SockaddrUnix{Name: path}))
-	server := acceptFrom(tb, listener)
+	listener := kerneltest.Listener(tb, unix.AF_UNIX, &unix.SockaddrUnix{Name: path}, 7)
+	client := kerneltest.Connect(tb, unix.AF_UNIX, unix.SOCK_STREAM, listener)
+	server := kerneltest.Accept(tb, listener)
 	_, err := unix.Write(client, []byte("hello"))
 	must(tb, err)
-	waiting := openSocket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	must(tb, unix.Connect(waiting, &unix.SockaddrUnix{Name: path}))
+	waiting := kerneltest.Connect(tb, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 
 	// In x/sys, a name that begins with '@' is abstract.
-	bound := openSocket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	bound := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	must(tb, unix.Bind(bound, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
-	sender := openSocket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	sender := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	must(tb, unix.Connect(sender, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
 	_, err = unix.Write(sender, []byte("ping"))
 	must(tb, err)
 
-	half, other := socketPair(tb, unix.SOCK_SEQPACKET)
+	half, other := kerneltest.SocketPair(tb, unix.SOCK_SEQPACKET)
 	must(tb, unix.Shutdown(half, unix.SHUT_WR))
-	alone := openSocket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	alone := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
 
 	var file unix.Stat_t
 	must(tb, unix.Lstat(path, &file))
 	named := UnixSocket{Type: SocketStream, Naming: UnixPath, Name: path, FileInode: file.Ino, FileDevice: file.Dev}
 	listening, accepted := named, named
 	listening.State, listening.RecvQueue, listening.SendQueue = SocketListen, 1, 7
-	listening.Pending = []uint64{inodeOf(tb, waiting)}
-	accepted.State, accepted.RecvQueue, accepted.Peer = SocketEstablished, 5, inodeOf(tb, client)
+	listening.Pending = []uint64{kerneltest.Inode(tb, waiting)}
+	accepted.State, accepted.RecvQueue, accepted.Peer = SocketEstablished, 5, kerneltest.Inode(tb, client)
 	return []UnixSocket{
 		row(listener, listening),
-		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: inodeOf(tb, server)}),
+		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: kerneltest.Inode(tb, server)}),
 		row(server, accepted),
 		row(waiting, UnixSocket{Type: SocketStream, State: SocketEstablished}),
 		// Whoever connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect), the peer only its own.
 		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract", RecvQueue: 4}),
-		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: inodeOf(tb, bound)}),
-		row(half, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: inodeOf(tb, other), Shutdown: ShutdownSend}),
-		row(other, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: inodeOf(tb, half), Shutdown: ShutdownReceive}),
+		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: kerneltest.Inode(tb, bound)}),
+		row(half, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, other), Shutdown: ShutdownSend}),
+		row(other, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, half), Shutdown: ShutdownReceive}),
 		row(alone, UnixSocket{Type: SocketStream, State: SocketClosed}),
 	}
 }
@@ -158,14 +122,11 @@ func TestUnixSockets(t *testing.T) {
 func TestManyPendingClients(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		const clients = 2500
-		listener := openSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, 0)
-		must(t, unix.Bind(listener, &unix.SockaddrUnix{Name: "@busy"}))
-		must(t, unix.Listen(listener, clients))
+		listener := kerneltest.Listener(t, unix.AF_UNIX, &unix.SockaddrUnix{Name: "@busy"}, clients)
 		var want []uint64
 		for range clients {
-			fd := openSocket(t, unix.AF_UNIX, unix.SOCK_STREAM, 0)
-			must(t, unix.Connect(fd, &unix.SockaddrUnix{Name: "@busy"}))
-			want = append(want, inodeOf(t, fd))
+			fd := kerneltest.Connect(t, unix.AF_UNIX, unix.SOCK_STREAM, listener)
+			want = append(want, kerneltest.Inode(t, fd))
 		}
 		h, err := Open("")
 		must(t, err)
@@ -204,14 +165,9 @@ type inetPair struct{ listener, client, server int }
 
 func connectTCP(tb testing.TB, family int, addr unix.Sockaddr, backlog int) inetPair {
 	tb.Helper()
-	p := inetPair{listener: openSocket(tb, family, unix.SOCK_STREAM, 0), client: openSocket(tb, family, unix.SOCK_STREAM, 0)}
-	must(tb, unix.Bind(p.listener, addr))
-	must(tb, unix.Listen(p.listener, backlog))
-	name, err := unix.Getsockname(p.listener)
-	must(tb, err)
-	must(tb, unix.Connect(p.client, name))
-	p.server = acceptFrom(tb, p.listener)
-	return p
+	listener := kerneltest.Listener(tb, family, addr, backlog)
+	client := kerneltest.Connect(tb, family, unix.SOCK_STREAM, listener)
+	return inetPair{listener, client, kerneltest.Accept(tb, listener)}
 }
 
 func addrPort(tb testing.TB, fd int) netip.AddrPort {
@@ -231,7 +187,7 @@ func addrPort(tb testing.TB, fd int) netip.AddrPort {
 // inetScene is one of every state that a reader tells apart. Cookies and timers are not given.
 func inetScene(tb testing.TB) []InetSocket {
 	row := func(fd int, protocol string, state SocketState, s InetSocket) InetSocket {
-		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, inodeOf(tb, fd), uint32(os.Getuid()), true
+		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, kerneltest.Inode(tb, fd), uint32(os.Getuid()), true
 		if s.Local == (netip.AddrPort{}) {
 			s.Local = addrPort(tb, fd)
 		}
@@ -248,10 +204,7 @@ func inetScene(tb testing.TB) []InetSocket {
 	p := connectTCP(tb, unix.AF_INET, loopback, 3)
 	_, err := unix.Write(p.client, []byte("hello"))
 	must(tb, err)
-	waiting := openSocket(tb, unix.AF_INET, unix.SOCK_STREAM, 0)
-	name, err := unix.Getsockname(p.listener)
-	must(tb, err)
-	must(tb, unix.Connect(waiting, name))
+	waiting := kerneltest.Connect(tb, unix.AF_INET, unix.SOCK_STREAM, p.listener)
 
 	// An IPv6 socket bound to an IPv6 address other than :: takes no IPv4 (net/ipv6/af_inet6.c, __inet6_bind).
 	// A client that said goodbye, and a server that has not: FIN-WAIT-2 and CLOSE-WAIT.
@@ -261,13 +214,13 @@ func inetScene(tb testing.TB) []InetSocket {
 	// An IPv6 socket that takes IPv4 too has v4-mapped addresses.
 	m := connectTCP(tb, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()}, 1)
 
-	u := openSocket(tb, unix.AF_INET, unix.SOCK_DGRAM, 0)
+	u := kerneltest.Socket(tb, unix.AF_INET, unix.SOCK_DGRAM, 0)
 	must(tb, unix.Bind(u, loopback))
-	u6 := openSocket(tb, unix.AF_INET6, unix.SOCK_DGRAM, 0)
+	u6 := kerneltest.Socket(tb, unix.AF_INET6, unix.SOCK_DGRAM, 0)
 	must(tb, unix.SetsockoptInt(u6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1))
 	must(tb, unix.SetsockoptInt(u6, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, 1))
 	must(tb, unix.Bind(u6, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}))
-	raw := openSocket(tb, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
+	raw := kerneltest.Socket(tb, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 
 	unaccepted := row(p.listener, "tcp", SocketEstablished, InetSocket{Remote: addrPort(tb, waiting)})
 	unaccepted.Inode, unaccepted.UID = 0, 0
@@ -347,13 +300,13 @@ func TestInetSockets(t *testing.T) {
 }
 
 func TestInetSocketCookie(t *testing.T) {
-	fd := openSocket(t, unix.AF_INET, unix.SOCK_DGRAM, 0)
+	fd := kerneltest.Socket(t, unix.AF_INET, unix.SOCK_DGRAM, 0)
 	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	h, err := Open("")
 	must(t, err)
 	rows, err := h.InetSockets()
 	must(t, err)
-	i := slices.IndexFunc(rows, func(s InetSocket) bool { return s.Inode == inodeOf(t, fd) })
+	i := slices.IndexFunc(rows, func(s InetSocket) bool { return s.Inode == kerneltest.Inode(t, fd) })
 	if i < 0 || rows[i].Cookie != cookieOf(t, fd) {
 		t.Errorf("at row %d: want a socket with cookie %x", i, cookieOf(t, fd))
 	}
