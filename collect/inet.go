@@ -90,7 +90,7 @@ func inetColumns() []schema.Column {
 			return schema.Int(int64(r.Remote.Port()))
 		}),
 		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr", func(r *row) schema.Value {
-			return shutdownValue(r.Shutdown, r.Diag)
+			return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
 		}),
 		num("retrans", 7, "retransmissions or window probes without an answer so far", func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
 		col("v6only", schema.TypeBool, 6, socketNeeds, "whether an IPv6 listener or unconnected socket takes no IPv4", func(r *row) schema.Value { return r.onlyV6() }),
