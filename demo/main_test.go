@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 	if code, ok := demo.Worker(os.Args); ok {
 		os.Exit(code)
 	}
-	kerneltest.Main(m, kerneltest.Workers{"main": runDemo})
+	kerneltest.Main(m, kerneltest.Workers{"main": runDemo, "parent": runParent})
 }
 
 // runDemo is a main process for tests that kill it: its arguments are the state directory, the directory for paths and
@@ -25,4 +25,5 @@ func runDemo(j *kerneltest.Job) {
 	j.Wait()
 	_, err = r.Stop()
 	j.Check(err)
+	j.Ready("stopped")
 }
