@@ -81,12 +81,23 @@ func Start(tb testing.TB, name string, args ...string) *Worker {
 // StartAs is Start with other credentials (uid, gid); nil keeps the test's own.
 func StartAs(tb testing.TB, who *syscall.Credential, name string, args ...string) *Worker {
 	tb.Helper()
+	return start(tb, &syscall.SysProcAttr{Credential: who}, name, args)
+}
+
+// StartIn is Start in further new namespaces: clone flags such as unix.CLONE_NEWIPC.
+func StartIn(tb testing.TB, flags uintptr, name string, args ...string) *Worker {
+	tb.Helper()
+	return start(tb, &syscall.SysProcAttr{Cloneflags: flags}, name, args)
+}
+
+func start(tb testing.TB, attr *syscall.SysProcAttr, name string, args []string) *Worker {
+	tb.Helper()
 	w := &Worker{tb: tb}
 	// By /proc/self/exe, since another user may not search the directory that go test builds in.
 	w.cmd = exec.Command("/proc/self/exe", args...)
 	w.cmd.Env = append(os.Environ(), workerVar+"="+name)
 	w.cmd.Stderr = os.Stderr
-	w.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	w.cmd.SysProcAttr = attr
 	var err error
 	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
 		tb.Fatal(err)
