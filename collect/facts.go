@@ -26,7 +26,8 @@ type Facts struct {
 	unseen  map[string]int       // source -> processes that refused it
 	faults  []schema.Fault
 	ipcSelf uint64
-	cpu     map[int]float64 // percent of one CPU by pid since the last tick
+	cpu     map[int]float64      // percent of one CPU by pid since the last tick
+	waits   map[waitKey][]waiter // built when first asked for
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.
@@ -36,6 +37,9 @@ func (f *Facts) Wants(kind schema.Kind, n schema.Need) bool { return f.Want[kind
 func (f *Facts) WantsFor(r schema.Ref, n schema.Need) bool {
 	return f.Wants(r.Kind, n) || f.detail == r
 }
+
+// gathered says whether what this object's cells need from the walk was asked for and is there.
+func (f *Facts) gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
 
 // Fault reports what could not be read. A nil error is no fault.
 func (f *Facts) Fault(source string, err error) {

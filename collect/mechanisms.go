@@ -15,6 +15,9 @@ const (
 // Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
 func Mechanisms() []*Mechanism {
 	return []*Mechanism{
+		msgMechanism(),
+		semMechanism(),
+		shmMechanism(),
 		pipeMechanism(),
 		fifoMechanism(),
 		unixMechanism(),

@@ -25,6 +25,9 @@ type Process struct {
 	fdErr   error
 	shared  []kernel.Mapping
 	mapsErr error
+	waits   []wait
+	waitErr error
+	ipcNS   uint64 // inode of its IPC namespace, where it maps or waits for System V objects; 0: not known
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -75,11 +78,12 @@ type cached struct {
 	cpu   int64
 	fds   schema.Need // NeedFDs, NeedFDModes as far as fds holds them
 	maps  bool
+	waits bool
 	proc  *Process
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
-const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps
+const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need) ([]*Process, error) {
@@ -139,6 +143,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	now := cached{start: p.Start, cpu: cpu, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.mappings(p, dir, needs, buf, old, &now)
+	w.blocked(p, dir, needs, buf, old, &now)
+	w.ipcNamespace(p, dir)
 	return p, now
 }
 
@@ -239,8 +245,11 @@ func (f *Facts) account() {
 		if kernel.Denied(p.mapsErr) {
 			f.unseen["maps"]++
 		}
+		if kernel.Denied(p.waitErr) {
+			f.unseen["syscall"]++
+		}
 	}
-	for _, s := range []struct{ source, what string }{{"fd", "file descriptors"}, {"maps", "memory maps"}} {
+	for _, s := range []struct{ source, what string }{{"fd", "file descriptors"}, {"maps", "memory maps"}, {"syscall", "system calls"}} {
 		if n := f.unseen[s.source]; n > 0 {
 			f.faults = append(f.faults, schema.Fault{Source: s.source, Denied: true, Count: n,
 				Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who holds what there is not shown; root sees all", s.what, n, user)})

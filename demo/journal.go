@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,15 +79,11 @@ func here() (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	h, err := kernel.Open("")
+	pidNS, err := namespaceInode("pid")
 	if err != nil {
 		return entry{}, err
 	}
-	pidNS, err := h.SelfNamespace("pid")
-	if err != nil {
-		return entry{}, err
-	}
-	ipcNS, err := h.SelfNamespace("ipc")
+	ipcNS, err := namespaceInode("ipc")
 	if err != nil {
 		return entry{}, err
 	}
@@ -96,7 +91,7 @@ func here() (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	return entry{Event: "demo", PID: os.Getpid(), Start: st.Start, Boot: boot, PIDNS: pidNS, IPCNS: ipcNS}, nil
+	return entry{Event: "demo", PID: os.Getpid(), Start: st.start, Boot: boot, PIDNS: pidNS, IPCNS: ipcNS}, nil
 }
 
 func (j journal) write(e entry) error {
@@ -132,7 +127,7 @@ func (j journal) process() error {
 	if err != nil {
 		return err
 	}
-	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.Start})
+	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.start})
 }
 
 // path makes a file system entry with f, recorded before and after. Dev and Ino of the result are the path's own.

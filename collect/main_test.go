@@ -1,0 +1,19 @@
+package collect
+
+import (
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+func TestMain(m *testing.M) {
+	kerneltest.Main(m, kerneltest.Workers{
+		"create-segment": workCreateSegment,
+		"attach":         workAttach,
+		"attach-own":     workAttachOwn,
+		"semop":          workSemOp,
+		"send":           workSend,
+		"receive":        workReceive,
+		"look":           workLook,
+	})
+}

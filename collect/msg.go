@@ -1,0 +1,96 @@
+package collect
+
+import (
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// msgRow is a message queue.
+type msgRow struct {
+	kernel.MsgQueue
+	owners  ipcOwners
+	age     schema.Value
+	waiters schema.Value
+}
+
+func msgMechanism() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
+		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
+		Columns:  msgColumns(),
+		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "fill", "lspid", "lrpid", "age"},
+		OnDemand: []string{"waiters"},
+		Relates:  schema.NeedProcs | schema.NeedSyscall,
+		Collect:  collectMsg,
+		Relate:   relateMsg,
+		Gauges:   msgGauges,
+		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*msgRow).IPCPerm) },
+	}
+}
+
+func msgColumns() []schema.Column {
+	type row = msgRow
+	col := schema.Col[row]
+	return append(ownerColumns(func(r *row) *ipcOwners { return &r.owners }),
+		col("usedbytes", schema.TypeBytes, 9, 0, "bytes in the queue", func(r *row) schema.Value { return schema.Bytes(r.CBytes) }),
+		countColumn("msgs", 6, "messages in the queue", func(r *row) uint64 { return r.QNum }),
+		col("qbytes", schema.TypeBytes, 7, 0, "bytes that it takes before senders block", func(r *row) schema.Value {
+			if !r.HasQBytes {
+				return schema.Uncollected(schema.TypeBytes)
+			}
+			return schema.Bytes(r.QBytes)
+		}),
+		col("fill", schema.TypeFloat, 5, 0, "percent of qbytes in use", func(r *row) schema.Value {
+			switch {
+			case !r.HasQBytes:
+				return schema.Uncollected(schema.TypeFloat)
+			case r.QBytes == 0:
+				return schema.None(schema.TypeFloat)
+			}
+			return schema.Float(float64(r.CBytes) / float64(r.QBytes) * 100)
+		}).Titled("FILL%"),
+		pidColumn("lspid", "pid of the last msgsnd; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LSPid }),
+		pidColumn("lrpid", "pid of the last msgrcv; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LRPid }),
+		timeColumn("send", "when a message was last sent", func(r *row) int64 { return r.STime }),
+		timeColumn("recv", "when a message was last received", func(r *row) int64 { return r.RTime }),
+		timeColumn("ctime", "when it was made or its owner, permissions or limit changed", func(r *row) int64 { return r.CTime }),
+		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
+		col("waiters", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedSyscall, "threads blocked in msgsnd or msgrcv",
+			func(r *row) schema.Value { return r.waiters }),
+	)
+}
+
+func collectMsg(f *Facts) ([]*schema.Object, error) {
+	queues, err := f.Host.MsgQueues(true)
+	objects := make([]*schema.Object, 0, len(queues))
+	for _, q := range queues {
+		ref := sysvRef(schema.Msg, q.IPCPerm, q.CTime)
+		objects = append(objects, &schema.Object{Ref: ref, Row: &msgRow{
+			MsgQueue: q, owners: f.owners(q.IPCPerm), age: f.Age(q.CTime),
+			waiters: f.waitersValue(ref, f.waitersOf(schema.Msg, q.ID), false),
+		}})
+	}
+	return objects, err
+}
+
+func relateMsg(f *Facts, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		r := o.Row.(*msgRow)
+		edges = append(edges, waitEdges(o.Ref, f.waitersOf(schema.Msg, r.ID))...)
+		edges = append(edges, f.userEdge(r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
+		edges = append(edges, f.userEdge(r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
+	}
+	return edges
+}
+
+func msgGauges(f *Facts) ([]schema.Gauge, error) {
+	info, err := f.Host.MsgInfo()
+	if err != nil {
+		return nil, err
+	}
+	return []schema.Gauge{
+		{Kind: schema.Msg, What: "queues", Used: info.Queues, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.msgmni"},
+		{Kind: schema.Msg, What: "messages", Used: info.Messages, Type: schema.TypeInt},
+	}, nil
+}

@@ -1,0 +1,449 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+const createIPC = kernel.IPCCreat | kernel.IPCExcl
+
+// sysvScene makes System V objects and reads them back, at a moment that it chooses.
+type sysvScene struct {
+	*scene
+	admin *kernel.Admin
+	host  *kernel.Host
+	now   time.Time
+}
+
+func newSysVScene(t *testing.T) *sysvScene {
+	host, err := kernel.Open("")
+	s := &sysvScene{scene: newScene(t), admin: kernel.NewAdmin(), host: host, now: time.Now().Add(time.Hour).Truncate(time.Second)}
+	s.check(err)
+	return s
+}
+
+func (s *sysvScene) id(id int, err error) int {
+	s.Helper()
+	s.check(err)
+	return id
+}
+
+// look collects one kind with these needs and its edges.
+func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells, []string) {
+	s.Helper()
+	req := Request{Want: map[schema.Kind]schema.Need{kind: needs}, Edges: true}
+	snap := New(s.host, func() time.Time { return s.now }).Take(req)
+	if os.Geteuid() == 0 && len(snap.Faults) > 0 {
+		s.Errorf("faults: %+v", snap.Faults)
+	}
+	return table(snap, kind)
+}
+
+// owned are the cells that every object has.
+func (s *sysvScene) owned(p kernel.IPCPerm, ctime int64, more cells) cells {
+	users := NewUsers(true)
+	c := cells{
+		"key": schema.Key(p.Key), "id": schema.Int(int64(p.ID)), "perms": schema.Perms(p.Mode),
+		"owner": schema.String(users.User(p.UID)), "user": schema.String(users.User(p.UID)), "uid": schema.Int(int64(p.UID)),
+		"group": schema.String(users.Group(p.GID)), "gid": schema.Int(int64(p.GID)),
+		"cuser": schema.String(users.User(p.CUID)), "cuid": schema.Int(int64(p.CUID)),
+		"cgroup": schema.String(users.Group(p.CGID)), "cgid": schema.Int(int64(p.CGID)),
+		"ctime": schema.UnixTime(ctime), "age": schema.Duration(s.now.Sub(time.Unix(ctime, 0))),
+	}
+	maps.Copy(c, more)
+	maps.DeleteFunc(c, func(_ string, v schema.Value) bool { return v.State() == schema.Absent })
+	return c
+}
+
+// end is a process at an object, as the process table has it.
+func (s *sysvScene) end(pid int) schema.Endpoint {
+	s.Helper()
+	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
+		if p := o.Row.(*procRow); p.PID == pid {
+			return schema.Endpoint{PID: pid, Comm: p.Comm, Start: p.Start, FD: -1}
+		}
+	}
+	s.Fatalf("no process %d", pid)
+	return schema.Endpoint{}
+}
+
+func (s *sysvScene) holder(pid, maps int) schema.Endpoint {
+	e := s.end(pid)
+	e.Maps = maps
+	return e
+}
+
+func (s *sysvScene) waits(pid, tid int, call string) schema.Endpoint {
+	e := s.end(pid)
+	e.TID, e.Mode = tid, call
+	return e
+}
+
+func holders(ends ...schema.Endpoint) schema.Value {
+	slices.SortFunc(ends, func(a, b schema.Endpoint) int { return a.PID - b.PID })
+	return schema.Endpoints(ends, false)
+}
+
+// sleepsIn gives the thread of a process that sleeps in a System V call, once it does.
+func (s *sysvScene) sleepsIn(pid int) (tid int) {
+	s.Helper()
+	kerneltest.Eventually(s, fmt.Sprintf("process %d sleeps in a System V call", pid), func() bool {
+		dir, err := s.host.OpenProc(pid)
+		s.check(err)
+		defer dir.Close()
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10), kernel.SysVCalls)
+		s.check(err)
+		if len(calls) == 1 {
+			tid = calls[0].TID
+		}
+		return len(calls) == 1
+	})
+	return tid
+}
+
+func (s *sysvScene) equal(what string, want, got any) {
+	s.Helper()
+	if diff := gocmp.Diff(want, got); diff != "" {
+		s.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func argument(j *kerneltest.Job, n int) int {
+	v, err := strconv.Atoi(j.Args[n])
+	j.Check(err)
+	return v
+}
+
+// workSemOp does one operation: id, semaphore, number.
+func workSemOp(j *kerneltest.Job) {
+	j.Ready()
+	op := kernel.SemOp{Num: uint16(argument(j, 1)), Op: int16(argument(j, 2))}
+	j.Check(kernel.NewAdmin().SemOp(argument(j, 0), []kernel.SemOp{op}, -1))
+}
+
+func workSend(j *kerneltest.Job) {
+	j.Ready()
+	j.Check(kernel.NewAdmin().MsgSend(argument(j, 0), 1, make([]byte, 100), 0))
+}
+
+func workReceive(j *kerneltest.Job) {
+	j.Ready()
+	_, _, err := kernel.NewAdmin().MsgReceive(argument(j, 0), 77, 100, 0)
+	j.Check(err)
+}
+
+func TestQueueWithBlockedSenderAndReceiver(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		full := s.id(s.admin.MsgGet(0xdeadbeef, createIPC|0o620))
+		empty := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
+		s.check(s.admin.MsgSetQBytes(full, 400))
+		for range 4 {
+			s.check(s.admin.MsgSend(full, 1, make([]byte, 100), 0))
+		}
+		sender := kerneltest.Start(t, "send", fmt.Sprint(full))
+		receiver := kerneltest.Start(t, "receive", fmt.Sprint(empty))
+		sendTID, receiveTID := s.sleepsIn(sender.PID), s.sleepsIn(receiver.PID)
+
+		one, err := s.host.MsgStat(full)
+		s.check(err)
+		two, err := s.host.MsgStat(empty)
+		s.check(err)
+		fullRef, emptyRef := fmt.Sprintf("msg:%d", full), fmt.Sprintf("msg:%d", empty)
+		want := map[string]cells{
+			fullRef: s.owned(one.IPCPerm, one.CTime, cells{
+				"usedbytes": schema.Bytes(400), "msgs": schema.Int(4), "qbytes": schema.Bytes(400), "fill": schema.Float(100),
+				"lspid": schema.Int(int64(s.self.PID)), "send": schema.UnixTime(one.STime),
+				"waiters": holders(s.waits(sender.PID, sendTID, "msgsnd")),
+			}),
+			emptyRef: s.owned(two.IPCPerm, two.CTime, cells{
+				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(16384), "fill": schema.Float(0),
+				"waiters": holders(s.waits(receiver.PID, receiveTID, "msgrcv")),
+			}),
+		}
+		wantEdges := []string{
+			fmt.Sprintf("proc:%d waits_on %s msgsnd 100 bytes observed", sender.PID, fullRef),
+			fmt.Sprintf("proc:%d waits_on %s msgrcv type 77 observed", receiver.PID, emptyRef),
+			fmt.Sprintf("proc:%d last_used %s msgsnd observed", s.self.PID, fullRef),
+		}
+		slices.Sort(wantEdges)
+		rows, edges := s.look(schema.Msg, schema.NeedProcs|schema.NeedSyscall)
+		s.equal("rows", want, rows)
+		s.equal("edges", wantEdges, edges)
+	})
+}
+
+func TestSemaphoreSetWithWaiters(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		set := s.id(s.admin.SemGet(0x6003, 2, createIPC|0o600))
+		s.check(s.admin.SemOp(set, []kernel.SemOp{{Num: 1, Op: 3}}, -1))
+		taker := kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
+		takerTID := s.sleepsIn(taker.PID)
+		zero := kerneltest.Start(t, "semop", fmt.Sprint(set), "1", "0")
+		zeroTID := s.sleepsIn(zero.PID)
+		now, err := s.host.SemStat(set)
+		s.check(err)
+		ref := fmt.Sprintf("sem:%d", set)
+		common := cells{"nsems": schema.Int(2), "otime": schema.UnixTime(now.OTime)}
+
+		row := s.owned(now.IPCPerm, now.CTime, common)
+		row["semval"] = schema.List([]string{
+			"[0]=0 ncount=1 zcount=0 pid=0",
+			fmt.Sprintf("[1]=3 ncount=0 zcount=1 pid=%d", s.self.PID),
+		})
+		row["ncount"], row["zcount"] = schema.Int(1), schema.Int(1)
+		row["waiters"] = holders(s.waits(taker.PID, takerTID, "semop"), s.waits(zero.PID, zeroTID, "semop"))
+		rows, edges := s.look(schema.Sem, schema.NeedProcs|schema.NeedSyscall|schema.NeedSemValues)
+		s.equal("rows", map[string]cells{ref: row}, rows)
+		wantEdges := []string{
+			fmt.Sprintf("proc:%d waits_on %s semop [0] -1 observed", taker.PID, ref),
+			fmt.Sprintf("proc:%d waits_on %s semop [1] +0 observed", zero.PID, ref),
+		}
+		slices.Sort(wantEdges)
+		s.equal("edges", wantEdges, edges)
+
+		// What nobody asks for is not read.
+		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: 0}})
+		row = s.owned(now.IPCPerm, now.CTime, common)
+		for id, typ := range map[string]schema.Type{
+			"semval": schema.TypeList, "ncount": schema.TypeInt, "zcount": schema.TypeInt, "waiters": schema.TypeEndpoints,
+		} {
+			row[id] = schema.Uncollected(typ)
+		}
+		rows, edges = table(snap, schema.Sem)
+		s.equal("rows without needs", map[string]cells{ref: row}, rows)
+		s.equal("edges without needs", []string(nil), edges)
+
+		// Its page is open: then they are, for this one.
+		snap = New(s.host, func() time.Time { return s.now }).Take(Request{
+			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: sysvRef(schema.Sem, now.IPCPerm, now.CTime)})
+		rows, _ = table(snap, schema.Sem)
+		s.equal("ncount on its page", schema.Int(1), rows[ref]["ncount"])
+		s.equal("waiters on its page", 2, len(rows[ref]["waiters"].Endpoints()))
+	})
+}
+
+// workCreateSegment makes a private segment of a page and waits.
+func workCreateSegment(j *kerneltest.Job) {
+	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	j.Check(err)
+	j.Ready(id)
+	j.Wait()
+}
+
+// workAttach attaches each id that it is given, as often as it is given.
+func workAttach(j *kerneltest.Job) {
+	for i := range j.Args {
+		data, err := kernel.NewAdmin().ShmAttach(argument(j, i), false)
+		j.Check(err)
+		data[0] = 1
+	}
+	j.Ready()
+	j.Wait()
+}
+
+// shmCells are those of a segment that SHM_STAT knows.
+func (s *sysvScene) shmCells(m kernel.ShmSegment, status []string, creator string, more cells) cells {
+	c := cells{
+		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": schema.List(status),
+		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
+		"cpid": schema.Int(int64(m.CPid)), "lpid": PID(int(m.LPid)), "creator_state": schema.String(creator),
+	}
+	maps.Copy(c, more)
+	return s.owned(m.IPCPerm, m.CTime, c)
+}
+
+const shmNeeds = schema.NeedProcs | schema.NeedMaps | schema.NeedResident
+
+func TestSegmentsHoldersAndCreators(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		shared := s.id(s.admin.ShmGet(0x1234, 8192, createIPC|0o640))
+		dest := s.id(s.admin.ShmGet(0xfeedface, 4096, createIPC|0o600))
+		s.check(s.admin.ShmLock(dest))
+		creator := kerneltest.Start(t, "create-segment")
+		orphan, err := strconv.Atoi(creator.Words[0])
+		s.check(err)
+		creator.Finish()
+		twice := kerneltest.Start(t, "attach", fmt.Sprint(shared), fmt.Sprint(shared), fmt.Sprint(orphan))
+		other := kerneltest.Start(t, "attach", fmt.Sprint(dest), fmt.Sprint(shared))
+		s.check(s.admin.ShmRemove(dest))
+
+		stat := func(id int) kernel.ShmSegment {
+			m, err := s.host.ShmStat(id)
+			s.check(err)
+			return m
+		}
+		ref := func(id int) string { return fmt.Sprintf("shm:%d", id) }
+		want := map[string]cells{
+			ref(shared): s.shmCells(stat(shared), nil, CreatorAlive, cells{
+				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
+				"holders": holders(s.holder(twice.PID, 2), s.holder(other.PID, 1)),
+			}),
+			// Removed, still attached: its key is 0 now, its mapping keeps the old name.
+			ref(dest): s.shmCells(stat(dest), []string{StatusDest, StatusLocked}, CreatorAlive, cells{
+				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
+				"holders": holders(s.holder(other.PID, 1)),
+			}),
+			// Key 0, and nobody left who made it.
+			ref(orphan): s.shmCells(stat(orphan), nil, CreatorDead, cells{
+				"rss": schema.Bytes(4096), "swap": schema.Bytes(0), "holders": holders(s.holder(twice.PID, 1)),
+			}),
+		}
+		wantEdges := []string{
+			fmt.Sprintf("proc:%d created %s shmget observed", s.self.PID, ref(shared)),
+			fmt.Sprintf("proc:%d created %s shmget observed", s.self.PID, ref(dest)),
+			fmt.Sprintf("proc:%d maps %s 2 mappings observed", twice.PID, ref(shared)),
+			fmt.Sprintf("proc:%d maps %s 1 mapping observed", twice.PID, ref(orphan)),
+			fmt.Sprintf("proc:%d maps %s 1 mapping observed", other.PID, ref(shared)),
+			fmt.Sprintf("proc:%d maps %s 1 mapping observed", other.PID, ref(dest)),
+			fmt.Sprintf("proc:%d last_used %s shmat or shmdt observed", other.PID, ref(shared)),
+			fmt.Sprintf("proc:%d last_used %s shmat or shmdt observed", other.PID, ref(dest)),
+			fmt.Sprintf("proc:%d last_used %s shmat or shmdt observed", twice.PID, ref(orphan)),
+		}
+		slices.Sort(wantEdges)
+		rows, edges := s.look(schema.Shm, shmNeeds)
+		s.equal("rows", want, rows)
+		s.equal("edges", wantEdges, edges)
+
+		// The collector keeps nothing of a process that has gone.
+		twice.Finish()
+		rows, _ = s.look(schema.Shm, shmNeeds)
+		s.equal("holders after a detach", holders(s.holder(other.PID, 1)), rows[ref(shared)]["holders"])
+		s.equal("holders of the orphan", holders(), rows[ref(orphan)]["holders"])
+	})
+}
+
+// A memfd lives on the device of the segments and may have a shmid's number for an inode.
+func TestMemfdIsNoSegment(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		fd, err := unix.MemfdCreate("SYSV00001234", unix.MFD_CLOEXEC)
+		s.check(err)
+		defer unix.Close(fd)
+		s.check(unix.Ftruncate(fd, 4096))
+		data, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
+		s.check(err)
+		defer unix.Munmap(data)
+		inode := s.inode(fd)
+		// The kernel gives the next segment the id that is asked for here (CONFIG_CHECKPOINT_RESTORE).
+		s.check(os.WriteFile("/proc/sys/kernel/shm_next_id", []byte(fmt.Sprint(inode)), 0))
+		id := s.id(s.admin.ShmGet(0x1234, 4096, createIPC|0o600))
+		if uint64(id) != inode {
+			t.Fatalf("made segment %d, want %d", id, inode)
+		}
+		rows, _ := s.look(schema.Shm, shmNeeds)
+		s.equal("holders", holders(), rows[fmt.Sprintf("shm:%d", id)]["holders"])
+	})
+}
+
+// Segments of two IPC namespaces share the device, and their ids are alike.
+func TestSegmentOfAnotherNamespace(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		mine := s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+		worker := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "attach-own")
+		s.equal("the other namespace's id", fmt.Sprint(mine), worker.Words[0])
+		rows, edges := s.look(schema.Shm, shmNeeds)
+		s.equal("holders", holders(), rows[fmt.Sprintf("shm:%d", mine)]["holders"])
+		s.equal("edges", []string{fmt.Sprintf("proc:%d created shm:%d shmget observed", s.self.PID, mine)}, edges)
+	})
+}
+
+// workAttachOwn makes a segment and attaches it.
+func workAttachOwn(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	id, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	j.Check(err)
+	_, err = a.ShmAttach(id, false)
+	j.Check(err)
+	j.Ready(id)
+	j.Wait()
+}
+
+// workLook collects with the rights that it has, and tells the states of the cells that take rights.
+func workLook(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	all := schema.NeedProcs | schema.NeedSyscall | schema.NeedSemValues | schema.NeedMaps | schema.NeedResident
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Msg: all, schema.Sem: all, schema.Shm: all}})
+	told := map[string]string{}
+	for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm} {
+		rows, _ := table(snap, kind)
+		for ref, row := range rows {
+			for id, v := range row {
+				switch {
+				case v.State() == schema.Denied:
+					told[ref+" "+id] = "denied"
+				case v.State() == schema.NotCollected:
+					told[ref+" "+id] = "not collected"
+				case id == "owner" || id == "creator_state":
+					told[ref+" "+id] = v.Str()
+				}
+			}
+		}
+	}
+	text, err := json.Marshal(told)
+	j.Check(err)
+	j.Ready(string(text))
+}
+
+// An ordinary user sees every object, and "denied" where others' rights begin. Nobody needs a passwd entry.
+func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		const nameless = 54321
+		as := &syscall.Credential{Uid: nameless, Gid: nameless}
+		queue := s.id(s.admin.MsgGet(1, createIPC|0o600))
+		set := s.id(s.admin.SemGet(1, 1, createIPC|0o600))
+		held := s.id(s.admin.ShmGet(1, 4096, createIPC|0o600))
+		free := s.id(s.admin.ShmGet(2, 4096, createIPC|0o600))
+		kerneltest.Start(t, "attach", fmt.Sprint(held))
+		own := kerneltest.StartAs(t, as, "create-segment").Words[0]
+
+		w := kerneltest.StartAs(t, as, "look")
+		var got map[string]string
+		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
+		cell := func(kind string, id any, column string) string { return fmt.Sprintf("%s:%v %s", kind, id, column) }
+		want := map[string]string{
+			cell("msg", queue, "owner"):   "root",
+			cell("msg", queue, "waiters"): "denied",
+
+			cell("sem", set, "owner"):   "root",
+			cell("sem", set, "semval"):  "denied",
+			cell("sem", set, "ncount"):  "denied",
+			cell("sem", set, "zcount"):  "denied",
+			cell("sem", set, "waiters"): "denied",
+
+			cell("shm", held, "owner"):         "root",
+			cell("shm", held, "creator_state"): CreatorAlive,
+			cell("shm", held, "holders"):       "denied",
+			// nattch 0: that nobody holds it is known without rights.
+			cell("shm", free, "owner"):         "root",
+			cell("shm", free, "creator_state"): CreatorAlive,
+
+			cell("shm", own, "owner"):         fmt.Sprint(nameless),
+			cell("shm", own, "creator_state"): CreatorAlive,
+		}
+		s.equal("cells", want, got)
+	})
+}
