@@ -3,6 +3,7 @@
 package views
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -67,18 +68,14 @@ type UsageError struct{ Says string }
 func (e *UsageError) Error() string { return e.Says }
 
 func unknown(what, word string, candidates []string) *UsageError {
-	says := "unknown " + what + " " + quote(word)
-	if near := Nearest(word, candidates); near != "" {
-		says += ": did you mean " + near + "?"
-	}
-	return &UsageError{says}
+	return &UsageError{"unknown " + what + " " + quote(word) + ": did you mean " + Nearest(word, candidates) + "?"}
 }
 
 func quote(s string) string { return `"` + Visible(s) + `"` }
 
-// Nearest gives the candidate that the word most likely meant, "" where none is near: at most half of it may differ.
+// Nearest gives the candidate that the word most likely meant; "" only if there are none. A candidate that the word begins is near.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", 1+max(1, len(word)/2)
+	best, distance := "", math.MaxInt
 	for _, c := range candidates {
 		d := levenshtein.ComputeDistance(strings.ToLower(word), c)
 		if strings.HasPrefix(c, strings.ToLower(word)) && word != "" {

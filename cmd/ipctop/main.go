@@ -137,8 +137,5 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := views.Nearest(word, names); near != "" {
-		return usageErrorf("unknown command %q: did you mean %s?", views.Visible(word), near)
-	}
-	return usageErrorf("unknown command %q: see ipctop --help", views.Visible(word))
+	return usageErrorf("unknown command %q: did you mean %s? See ipctop --help", views.Visible(word), views.Nearest(word, names))
 }
