@@ -479,6 +479,39 @@ func TestSocketsOfAFileTree(t *testing.T) {
 	}
 }
 
+func TestTCPGauges(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		listener := kerneltest.Listener(t, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 1)
+		client := kerneltest.Connect(t, unix.AF_INET, unix.SOCK_STREAM, listener)
+		server := kerneltest.Accept(t, listener)
+		s.check(unix.Close(client))
+		s.check(unix.Close(server))
+		h, err := kernel.Open("")
+		s.check(err)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+			snap := New(h, time.Now).Take(Request{Gauges: true})
+			var waits, all []schema.Gauge
+			for _, g := range snap.Gauges {
+				if g.Kind == schema.Inet {
+					all = append(all, g)
+				}
+				if g.What == "TIME-WAIT" && g.Used == 1 && g.Limit > 0 {
+					waits = append(waits, g)
+				}
+			}
+			if len(waits) == 1 && len(all) == 3 {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("want three gauges, with one socket in TIME-WAIT: %+v", all)
+			}
+		}
+	}, unix.CLONE_NEWNET)
+}
+
 func addrText(a unix.Sockaddr) string {
 	switch a := a.(type) {
 	case *unix.SockaddrInet4:

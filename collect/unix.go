@@ -1,6 +1,9 @@
 package collect
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -80,6 +83,8 @@ func unixColumns() []schema.Column {
 
 func collectUnix(f *Facts) ([]*schema.Object, error) {
 	sockets, err := f.Host.UnixSockets()
+	// The kernel's order is that of a hash table: rows should keep their places.
+	slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 	objects := make([]*schema.Object, 0, len(sockets))
 	rows := make(map[uint64]*unixRow, len(sockets))
 	for _, s := range sockets {

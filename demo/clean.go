@@ -90,7 +90,7 @@ func untouchable(name string) (string, error) {
 
 func isZombie(pid int) bool {
 	st, err := readStat(pid)
-	return err == nil && st.state == 'Z'
+	return err == nil && st.State == 'Z'
 }
 
 func openJournal(name string) (entry, []entry, error) {
@@ -149,12 +149,12 @@ func endProcesses(things []entry, report *Report) error {
 		running := false
 		for _, e := range procs {
 			st, err := readStat(e.PID)
-			if err != nil || st.start != e.Start || st.state == 'Z' && st.ppid != os.Getpid() {
+			if err != nil || st.Start != e.Start || st.State == 'Z' && st.PPID != os.Getpid() {
 				continue // a foreign zombie waits for its parent, which no signal helps
 			}
 			running = true
 			// Who is stopped cannot watch the lifeline.
-			if st.state == 'T' || time.Since(begin) > endTime {
+			if st.State == 'T' || time.Since(begin) > endTime {
 				if err := kill(e.PID, e.Start); err != nil {
 					errs = append(errs, err)
 				}

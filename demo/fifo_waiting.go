@@ -47,7 +47,7 @@ func fifoWaiting() Scenario {
 				if err := r.fifo(path, "this process sleeps in open until a writer comes"); err != nil {
 					return err
 				}
-				r.ready()
+				r.settled()
 				for {
 					// Once a writer has come and gone, there is nothing to do but to wait.
 					if _, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != unix.EINTR {

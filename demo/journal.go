@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
 )
 
@@ -79,11 +80,15 @@ func here() (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	pidNS, err := namespaceInode("pid")
+	h, err := kernel.Open("")
 	if err != nil {
 		return entry{}, err
 	}
-	ipcNS, err := namespaceInode("ipc")
+	pidNS, err := h.SelfNamespace("pid")
+	if err != nil {
+		return entry{}, err
+	}
+	ipcNS, err := h.SelfNamespace("ipc")
 	if err != nil {
 		return entry{}, err
 	}
@@ -91,7 +96,7 @@ func here() (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	return entry{Event: "demo", PID: os.Getpid(), Start: st.start, Boot: boot, PIDNS: pidNS, IPCNS: ipcNS}, nil
+	return entry{Event: "demo", PID: os.Getpid(), Start: st.Start, Boot: boot, PIDNS: pidNS, IPCNS: ipcNS}, nil
 }
 
 func (j journal) write(e entry) error {
@@ -127,7 +132,7 @@ func (j journal) process() error {
 	if err != nil {
 		return err
 	}
-	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.start})
+	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.Start})
 }
 
 // path makes a file system entry with f, recorded before and after. Dev and Ino of the result are the path's own.

@@ -1,6 +1,7 @@
 package demo_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -12,5 +13,17 @@ func TestMain(m *testing.M) {
 	if code, ok := demo.Worker(os.Args); ok {
 		os.Exit(code)
 	}
-	kerneltest.Main(m, kerneltest.Workers{"main": runDemo})
+	kerneltest.Main(m, kerneltest.Workers{"main": runDemo, "parent": runParent})
+}
+
+// runDemo is a main process for tests that kill it: its arguments are the state directory, the directory for paths and
+// the scenarios.
+func runDemo(j *kerneltest.Job) {
+	r, err := demo.Start(context.Background(), demo.Options{StateDir: j.Args[0], Dir: j.Args[1], Scenarios: j.Args[2:], Stderr: os.Stderr})
+	j.Check(err)
+	j.Ready(len(r.Objects()))
+	j.Wait()
+	_, err = r.Stop()
+	j.Check(err)
+	j.Ready("stopped")
 }

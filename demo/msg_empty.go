@@ -24,7 +24,7 @@ func msgEmpty() Scenario {
 					return err
 				}
 				r.made(e, "this process sleeps in msgrcv for a message of type 7")
-				r.ready()
+				r.settled()
 				for err == nil {
 					_, _, err = r.admin.MsgReceive(e.ID, 7, 8192, kernel.MsgNoError)
 				}

@@ -48,7 +48,7 @@ func msgFull() Scenario {
 				if err != nil {
 					return err
 				}
-				r.ready()
+				r.settled()
 				for err == nil {
 					err = r.admin.MsgSend(id, 2, make([]byte, 512), 0)
 				}

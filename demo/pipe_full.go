@@ -46,7 +46,7 @@ func pipeFull() Scenario {
 					return err
 				}
 				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, LookFor: "the pipe is full: this process sleeps in write"})
-				r.ready()
+				r.settled()
 				for chunk := make([]byte, 4096); ; {
 					if _, err := unix.Write(extraFD, chunk); err != nil && err != unix.EINTR {
 						return nil // EPIPE: somebody has ended the reader

@@ -1,12 +1,9 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,51 +12,24 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 )
 
-// procStat is what the demo needs of /proc/PID/stat (man 5 proc_pid_stat).
-type procStat struct {
-	state byte // R S D Z T …
-	ppid  int
-	sid   int
-	nice  int
-	start uint64 // clock ticks since boot: with the pid, a process's identity
-}
-
-func readStat(pid int) (procStat, error) {
+// readStat reads /proc/PID/stat.
+func readStat(pid int) (kernel.ProcStat, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
-	line, err := os.ReadFile(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return procStat{}, err
+		return kernel.ProcStat{}, err
 	}
-	st, err := parseStat(line)
+	st, err := kernel.ParseProcStat(text)
 	if err != nil {
-		return procStat{}, fmt.Errorf("read %s: %w", path, err)
+		return st, fmt.Errorf("read %s: %w", path, err)
 	}
 	return st, nil
-}
-
-var errShortStat = errors.New("not a line of /proc/PID/stat")
-
-// parseStat skips the comm, which may hold blanks and parentheses: the last ')' ends it.
-func parseStat(line []byte) (procStat, error) {
-	fields := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])
-	if len(fields) < 20 || len(fields[0]) != 1 {
-		return procStat{}, errShortStat
-	}
-	number := func(i int) int { // field i of the manual page, whose comm is field 2
-		n, _ := strconv.Atoi(string(fields[i-3]))
-		return n
-	}
-	start, err := strconv.ParseUint(string(fields[22-3]), 10, 64)
-	if err != nil {
-		return procStat{}, err
-	}
-	return procStat{state: fields[0][0], ppid: number(4), sid: number(6), nice: number(19), start: start}, nil
 }
 
 // alive says whether the process that was started at that time is still there, be it as a zombie.
 func alive(pid int, start uint64) bool {
 	st, err := readStat(pid)
-	return err == nil && st.start == start
+	return err == nil && st.Start == start
 }
 
 // statusLine returns one field of /proc/PID/status, which everybody may read.
@@ -99,7 +69,7 @@ func sleepsIn(pid int, calls []uintptr) (string, error) {
 	if kernel.Denied(err) {
 		// Yama's ptrace_scope 2 and 3 hide the call even from the parent. Who sleeps does not switch contexts.
 		st, err := readStat(pid)
-		if err != nil || st.state != 'S' {
+		if err != nil || st.State != 'S' {
 			return "", err
 		}
 		return statusLine(pid, "voluntary_ctxt_switches")
@@ -116,7 +86,7 @@ func sleepsIn(pid int, calls []uintptr) (string, error) {
 }
 
 // awaitState waits until /proc/PID/stat is as wanted.
-func awaitState(ctx context.Context, pid int, what string, wanted func(procStat) bool) error {
+func awaitState(ctx context.Context, pid int, what string, wanted func(kernel.ProcStat) bool) error {
 	return await(ctx, fmt.Sprintf("process %d to be %s", pid, what), func() (bool, error) {
 		st, err := readStat(pid)
 		return err == nil && wanted(st), err
@@ -148,21 +118,6 @@ func awaitFor(ctx context.Context, limit time.Duration, what string, ok func() (
 		case <-time.After(pause):
 		}
 	}
-}
-
-// namespaceInode returns the inode number of the process's own namespace of that kind ("ipc", "pid").
-func namespaceInode(kind string) (uint64, error) {
-	// thread-self: a Go program may have switched the namespaces of another thread.
-	path := filepath.Join("/proc/thread-self/ns", kind)
-	link, err := os.Readlink(path)
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(link, kind+":["), "]"), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return n, nil
 }
 
 func bootID() (string, error) {

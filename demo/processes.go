@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
 )
@@ -41,18 +42,18 @@ func growTree(r *role) error {
 		role, lookFor string
 		attr          syscall.SysProcAttr
 		state         string
-		reached       func(pid int, st procStat) bool
+		reached       func(pid int, st kernel.ProcStat) bool
 	}{
 		{role: "zombie", lookFor: "state Z: it has ended and its parent has not waited for it", state: "a zombie",
-			reached: func(_ int, st procStat) bool { return st.state == 'Z' }},
+			reached: func(_ int, st kernel.ProcStat) bool { return st.State == 'Z' }},
 		{role: "stopped", lookFor: "state T: SIGCONT would let it go on", state: "stopped",
-			reached: func(_ int, st procStat) bool { return st.state == 'T' }},
+			reached: func(_ int, st kernel.ProcStat) bool { return st.State == 'T' }},
 		{role: "daemon", lookFor: "leader of a session of its own, without a terminal", attr: syscall.SysProcAttr{Setsid: true}, state: "a session leader",
-			reached: func(pid int, st procStat) bool { return st.sid == pid }},
+			reached: func(pid int, st kernel.ProcStat) bool { return st.SID == pid }},
 		{role: "stubborn", lookFor: "ignores SIGTERM: only SIGKILL ends it", state: "deaf to SIGTERM",
-			reached: func(pid int, _ procStat) bool { return ignores(pid, unix.SIGTERM) }},
+			reached: func(pid int, _ kernel.ProcStat) bool { return ignores(pid, unix.SIGTERM) }},
 		{role: "niced", lookFor: "nice 10", state: "nice 10",
-			reached: func(_ int, st procStat) bool { return st.nice == 10 }},
+			reached: func(_ int, st kernel.ProcStat) bool { return st.Nice == 10 }},
 	} {
 		c, err := r.start(leaf.role, leaf.attr)
 		if err != nil {
@@ -61,7 +62,7 @@ func growTree(r *role) error {
 		if err := c.await(context.Background()); err != nil {
 			return err
 		}
-		err = awaitState(context.Background(), c.pid, leaf.state, func(st procStat) bool { return leaf.reached(c.pid, st) })
+		err = awaitState(context.Background(), c.pid, leaf.state, func(st kernel.ProcStat) bool { return leaf.reached(c.pid, st) })
 		if err != nil {
 			return err
 		}
@@ -80,12 +81,12 @@ func (r *role) process(pid int, lookFor string) error {
 	if err != nil {
 		return err
 	}
-	r.object(Object{Ref: schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: st.start}, PID: pid, LookFor: lookFor})
+	r.object(Object{Ref: schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: st.Start}, PID: pid, LookFor: lookFor})
 	return nil
 }
 
 func beStopped(r *role) error {
-	r.ready()
+	r.settled()
 	// The whole process stops, whichever thread the signal is sent to (man 7 signal).
 	if err := unix.Kill(os.Getpid(), unix.SIGSTOP); err != nil {
 		return err

@@ -64,6 +64,8 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 	if opts.Dir == "" {
 		opts.Dir = os.TempDir()
 	}
+	// What a shell left open for us is not for the workers: they would hold on to others' pipes. Linux 5.11; before, so be it.
+	_ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 	r := &Running{stderr: opts.Stderr, tempDir: opts.Dir}
 	r.stop = sync.OnceValues(r.end)
 	if r.lifelineRead, r.lifelineWrite, err = os.Pipe(); err != nil {
@@ -80,7 +82,7 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		err := scenario.set(s)
 		s.close(err)
 		if err != nil {
-			r.failures = append(r.failures, Failure{Scenario: scenario.Name, Err: err})
+			r.fail(Failure{Scenario: scenario.Name, Err: err})
 		}
 	}
 	if ctx.Err() != nil || len(r.failures) == len(scenarios) {
@@ -130,6 +132,14 @@ func (r *Running) add(o Object) {
 		}
 	}
 	r.objects = append(r.objects, o)
+}
+
+// fail remembers a failure. What the scenario made before goes with Stop, but is nothing to look at.
+func (r *Running) fail(f Failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, f)
+	r.objects = slices.DeleteFunc(r.objects, func(o Object) bool { return o.Scenario == f.Scenario })
 }
 
 // reap collects the worker's exit status whenever it ends, so that it does not stay as a zombie.

@@ -50,7 +50,7 @@ func (r *role) takeBoth(id int, first, second uint16) error {
 	if err := r.admin.SemOp(id, []kernel.SemOp{takeUndo(first)}, forever); err != nil {
 		return err
 	}
-	r.ready()
+	r.settled()
 	err := await(context.Background(), "the other semaphore to be taken", func() (bool, error) {
 		// Reading leaves sempid alone; a wait for zero would make us the last pid of the other's semaphore.
 		values, err := r.host.SemValues(id, 2)

@@ -50,7 +50,7 @@ func (r *role) waitOn(lookFor string, op kernel.SemOp) error {
 	if err != nil {
 		return err
 	}
-	r.ready()
+	r.settled()
 	if err := r.admin.SemOp(id, []kernel.SemOp{op}, forever); err != nil {
 		return nil // the set was removed
 	}

@@ -158,6 +158,13 @@ func (r *role) object(o Object) {
 	r.say(message{Object: &o})
 }
 
+// settled is ready for the last time, before the worker blocks or stops: nothing more is reported. The report must not
+// stay open, or it would stand among the objects as one more pipe without a reader.
+func (r *role) settled() {
+	r.ready()
+	r.report.Close()
+}
+
 // ready tells the starter that the next stage is reached.
 func (r *role) ready() { r.say(message{Ready: true}) }
 

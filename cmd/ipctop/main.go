@@ -116,7 +116,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(func(ctx context.Context) error { return runUI(ctx, ui) }))
+	root.AddCommand(newDemoCmd(ui.forDemo()))
 	return root
 }
 

@@ -2,16 +2,74 @@ package main
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/views/tui"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
-// uiFlags are those of the dashboard.
-type uiFlags struct{}
+// uiFlags are the flags of the dashboard.
+type uiFlags struct {
+	readOnly, noMouse bool
+	interval          time.Duration
+}
 
-func (f *uiFlags) register(*cobra.Command) {}
+func (f *uiFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does (also IPCTOP_READONLY=1)")
+	flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
+	flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
+}
 
-// runUI opens the dashboard.
-func runUI(context.Context, uiFlags) error {
-	return usageErrorf("the dashboard needs a terminal: use --once")
+// readOnly says whether the environment or a flag forbids changes.
+func readOnly(flag bool) bool { return flag || os.Getenv("IPCTOP_READONLY") == "1" }
+
+// runUI shows the dashboard until the person quits or ctx ends.
+func runUI(ctx context.Context, f uiFlags) error {
+	if err := needTerminal(); err != nil {
+		return err
+	}
+	host, err := kernel.Open("")
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+	defer stop()
+	sampler := collect.NewSampler(collect.New(host, time.Now), f.interval)
+	err = tui.Run(ctx, tui.Options{
+		Source: sampler, Sample: sampler.Run, Interval: f.interval,
+		ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
+	})
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil // A signal is a way to quit.
+	}
+	return err
+}
+
+// forDemo is the dashboard for ipctop demo, nil where there is no terminal.
+func (f *uiFlags) forDemo() demoUI {
+	if needTerminal() != nil {
+		return nil
+	}
+	return func(ctx context.Context) error { return runUI(ctx, *f) }
+}
+
+// needTerminal says what to do where there is no terminal to draw on.
+func needTerminal() error {
+	for _, f := range []*os.File{os.Stdin, os.Stdout} {
+		if !term.IsTerminal(int(f.Fd())) {
+			return usageErrorf("the dashboard needs a terminal: use ipctop --once")
+		}
+	}
+	if name := os.Getenv("TERM"); name == "" || name == "dumb" {
+		return usageErrorf("the dashboard needs a terminal that can place text, TERM is %q: use ipctop --once", name)
+	}
+	return nil
 }

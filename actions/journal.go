@@ -1,0 +1,163 @@
+package actions
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Journal is the file that remembers what was done: JSON lines, two for each step, one before and one after the deed.
+// Nothing is written before something is about to be done. Each line is one write(2) with O_APPEND, so that lines of several
+// ipctops do not mix. It survives a crash of ipctop, not necessarily one of the machine.
+type Journal struct {
+	path   func() (string, error)
+	origin origin
+	now    func() time.Time
+}
+
+// origin is who works where; it stands in every line.
+type origin struct {
+	User         string   `json:"user"`
+	UID          int      `json:"uid"` // effective
+	SudoUser     string   `json:"sudo_user,omitempty"`
+	PID          int      `json:"pid"`
+	BootID       string   `json:"boot_id"`
+	IPCNamespace uint64   `json:"ipc_namespace"`
+	Command      []string `json:"command"`
+}
+
+// line is one line of the journal.
+type line struct {
+	Time       string   `json:"time"` // RFC 3339 with nanoseconds
+	Event      string   `json:"event"`
+	Ref        string   `json:"ref"`
+	Equivalent string   `json:"equivalent"`
+	Says       string   `json:"says,omitempty"` // the result in words
+	Plan       []string `json:"plan,omitempty"` // intent: title, this step and the notes, as shown
+	Object     facts    `json:"object"`         // as it was when the plan was made
+	origin
+}
+
+// intended is the event before the deed; the one after it is an Outcome.
+const intended = "intent"
+
+// NewJournal returns the journal of the user that runs command (os.Args). getenv is os.Getenv.
+func NewJournal(host *kernel.Host, command []string, getenv func(string) string, now func() time.Time) *Journal {
+	uid := kernel.EffectiveUID()
+	o := origin{User: strconv.Itoa(uid), UID: uid, SudoUser: getenv("SUDO_USER"), PID: os.Getpid(), Command: command}
+	if u, err := user.LookupId(o.User); err == nil {
+		o.User = u.Username
+	}
+	if id, err := host.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		o.BootID = string(bytes.TrimSpace(id))
+	}
+	o.IPCNamespace, _ = host.SelfNamespace("ipc")
+	return &Journal{path: func() (string, error) { return JournalPath(getenv) }, origin: o, now: now}
+}
+
+// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl, by default below ~/.local/state. A HOME that belongs to somebody else, as
+// after su or a sudo that keeps it, is passed over for the one in the password file: root's lines have no place in a user's home.
+func JournalPath(getenv func(string) string) (string, error) {
+	state := getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(state) { // the XDG base directory specification has relative ones ignored
+		home, err := ownHome(getenv("HOME"))
+		if err != nil {
+			return "", err
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(state, "ipctop", "journal.jsonl"), nil
+}
+
+func ownHome(home string) (string, error) {
+	uid := kernel.EffectiveUID()
+	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
+		return home, nil
+	}
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil || !filepath.IsAbs(u.HomeDir) {
+		return "", fmt.Errorf("uid %d has no home directory: set XDG_STATE_HOME to a directory of yours", uid)
+	}
+	return u.HomeDir, nil
+}
+
+func ownedBy(info os.FileInfo, uid int) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == uid
+}
+
+// record is an open journal during one run.
+type record struct {
+	*Journal
+	file *os.File
+	plan *Plan
+}
+
+// errForeign is a journal that is not ours to trust.
+var errForeign = errors.New("it is not a regular file of this user: move it away, or set XDG_STATE_HOME to another directory")
+
+func (j *Journal) open(p *Plan) (*record, error) {
+	path, err := j.path()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	// A link or a FIFO put there by somebody else is not followed or waited for.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && (!info.Mode().IsRegular() || !ownedBy(info, kernel.EffectiveUID())) {
+		err = fmt.Errorf("%s: %w", path, errForeign)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &record{Journal: j, file: f, plan: p}, nil
+}
+
+func (r *record) close() { r.file.Close() }
+
+func (r *record) intent(s *Step) error {
+	l := r.line(s, intended)
+	l.Plan = append([]string{r.plan.Title}, s.Lines()...)
+	for _, n := range r.plan.Notes {
+		l.Plan = append(l.Plan, "note: "+n)
+	}
+	return r.write(l)
+}
+
+func (r *record) result(res Result) error {
+	l := r.line(res.Step, string(res.Outcome))
+	l.Says = res.Says
+	return r.write(l)
+}
+
+func (r *record) line(s *Step, event string) line {
+	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, Ref: s.Ref.String(), Equivalent: s.Equivalent, Object: s.object, origin: r.origin}
+}
+
+// write appends one line. A short write (a full disk) is an error of os.File.Write.
+func (r *record) write(l line) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(l); err != nil {
+		return err
+	}
+	_, err := r.file.Write(b.Bytes())
+	return err
+}

@@ -1,0 +1,184 @@
+package actions
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func TestMain(m *testing.M) {
+	kerneltest.Main(m, kerneltest.Workers{
+		"attach": workAttach,
+		"semop":  workSemOp,
+		"sleep":  func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"zombie": workZombie,
+		"plan":   workPlan,
+	})
+}
+
+// workAttach maps a segment and waits; told to, it unmaps it.
+func workAttach(j *kerneltest.Job) {
+	id, err := strconv.Atoi(j.Args[0])
+	j.Check(err)
+	data, err := kernel.NewAdmin().ShmAttach(id, false)
+	j.Check(err)
+	j.Ready()
+	j.Wait()
+	j.Check(kernel.NewAdmin().ShmDetach(data))
+	j.Ready()
+	j.Wait()
+}
+
+// workSemOp subtracts one from semaphore 0, and waits for that.
+func workSemOp(j *kerneltest.Job) {
+	id, err := strconv.Atoi(j.Args[0])
+	j.Check(err)
+	j.Ready()
+	if err := kernel.NewAdmin().SemOp(id, []kernel.SemOp{{Op: -1}}, -1); err != nil {
+		j.Ready(err)
+		return
+	}
+	j.Ready("done")
+	j.Wait()
+}
+
+// machine is a Planner on the live machine, with a journal below a directory of the test.
+type machine struct {
+	*Planner
+	t     *testing.T
+	admin *kernel.Admin
+	state string
+}
+
+func live(t *testing.T) *machine {
+	t.Helper()
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	getenv := func(name string) string {
+		return map[string]string{"XDG_STATE_HOME": state, "SUDO_USER": "carol"}[name]
+	}
+	journal := NewJournal(host, []string{"ipctop", "rm", "…"}, getenv, time.Now)
+	return &machine{NewPlanner(Options{Host: host, Now: time.Now, Journal: journal}), t, kernel.NewAdmin(), state}
+}
+
+func (m *machine) journalPath() string { return filepath.Join(m.state, "ipctop", "journal.jsonl") }
+
+func (m *machine) ok(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *machine) shm(key uint32, size uint64) schema.Ref {
+	m.t.Helper()
+	id, err := m.admin.ShmGet(key, size, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	m.ok(err)
+	return m.shmRef(id)
+}
+
+func (m *machine) shmRef(id int) schema.Ref {
+	m.t.Helper()
+	s, err := m.host.ShmStat(id)
+	m.ok(err)
+	return schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: uint64(s.CTime)}
+}
+
+func (m *machine) msg(key uint32) schema.Ref {
+	m.t.Helper()
+	id, err := m.admin.MsgGet(key, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	m.ok(err)
+	q, err := m.host.MsgStat(id)
+	m.ok(err)
+	return schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
+}
+
+func (m *machine) sem(key uint32, nsems int) schema.Ref {
+	m.t.Helper()
+	id, err := m.admin.SemGet(key, nsems, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	m.ok(err)
+	return m.semRef(id)
+}
+
+func (m *machine) semRef(id int) schema.Ref {
+	m.t.Helper()
+	s, err := m.host.SemStat(id)
+	m.ok(err)
+	return schema.Ref{Kind: schema.Sem, ID: uint64(id), Gen: uint64(s.CTime)}
+}
+
+func (m *machine) proc(pid int) schema.Ref {
+	m.t.Helper()
+	stat, err := m.process(pid)
+	m.ok(err)
+	return procRef(stat)
+}
+
+// run runs the plan and gives the results as lines.
+func (m *machine) run(p *Plan) []string {
+	m.t.Helper()
+	var lines []string
+	m.ok(p.Run(context.Background(), func(r Result) { lines = append(lines, string(r.Outcome)+" "+r.String()) }))
+	return lines
+}
+
+func (m *machine) removal(refs ...schema.Ref) *Plan {
+	m.t.Helper()
+	p, err := m.Remove(refs)
+	m.ok(err)
+	return p
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only")
+	}
+}
+
+// workZombie leaves a dead child uncollected: Ready with its pid.
+func workZombie(j *kerneltest.Job) {
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"}, &syscall.ProcAttr{Env: []string{"NO=worker"}})
+	j.Check(err)
+	j.Ready(pid)
+	j.Wait()
+}
+
+// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is refused and what each step wants typed.
+func workPlan(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	p := NewPlanner(Options{Host: host, Now: time.Now})
+	number := func(i int) int {
+		n, err := strconv.Atoi(j.Args[i])
+		j.Check(err)
+		return n
+	}
+	var plan *Plan
+	if len(j.Args) == 1 {
+		stat, err := p.process(number(0))
+		j.Check(err)
+		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{procRef(stat)}, Holders)
+		j.Check(err)
+	} else {
+		plan, err = p.Remove([]schema.Ref{{Kind: schema.Kind(j.Args[0]), ID: uint64(number(1)), Gen: uint64(number(2))}})
+		j.Check(err)
+	}
+	for _, r := range plan.Refused {
+		j.Ready(r)
+	}
+	for _, st := range plan.Steps {
+		j.Ready("confirm", st.Confirm)
+	}
+}

@@ -1,0 +1,64 @@
+package actions
+
+import (
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func (s *survey) removeMsg(r schema.Ref) (Step, error) {
+	q, err := s.host.MsgStat(int(r.ID))
+	if err != nil {
+		return Step{}, err
+	}
+	if err := sameLife(r, q.CTime); err != nil {
+		return Step{}, err
+	}
+	if err := s.mayRemove(q.IPCPerm); err != nil {
+		return Step{}, err
+	}
+	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -q %d", q.ID)}
+	st.Says = s.named("message queue", q.IPCPerm) + " is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
+	if q.QNum > 0 {
+		st.Affected = append(st.Affected, fmt.Sprintf("%s (%s) are lost", count(q.QNum, "message"), count(q.CBytes, "byte")))
+	}
+	used := len(st.Affected)
+	s.waiters(&st, -1)
+	for _, last := range []struct {
+		pid  int32
+		sec  int64
+		role string
+	}{{q.LSPid, q.STime, "last sender"}, {q.LRPid, q.RTime, "last receiver"}} {
+		if line, lives := s.lastUser(last.pid, last.sec, last.role); lives {
+			st.Affected = append(st.Affected, line)
+		}
+	}
+	live := len(st.Affected) > used
+	st.confirm(live, q.ID)
+	st.object = msgFacts(q, !live)
+	st.do = func() (string, error) {
+		now, err := s.host.MsgStat(q.ID)
+		if err != nil {
+			return "", err
+		}
+		if err := st.object.unchanged(msgFacts(now, !live)); err != nil {
+			return "", err
+		}
+		if err := s.admin.MsgRemove(q.ID); err != nil {
+			return "", err
+		}
+		return "removed", nil
+	}
+	return st, nil
+}
+
+// msgFacts guards the traffic of a queue that was shown without a user: any message since then shows that there is one.
+// Traffic on a queue that was shown in use is what the person agreed to cut, and a busy queue would never be removed otherwise.
+func msgFacts(q kernel.MsgQueue, idle bool) facts {
+	return append(perm(q.IPCPerm), facts{
+		{"ctime", moment(q.CTime), true}, {"qbytes", q.QBytes, true},
+		{"msgs", q.QNum, idle}, {"usedbytes", q.CBytes, idle}, {"lspid", q.LSPid, idle}, {"lrpid", q.LRPid, idle},
+		{"send", moment(q.STime), idle}, {"recv", moment(q.RTime), idle},
+	}...)
+}

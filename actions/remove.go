@@ -1,0 +1,129 @@
+package actions
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Remove plans the removal of objects. What cannot be removed is refused in the plan, with what to do instead.
+// Refs carry the life (Gen) of the object that was seen: another object under its id is refused as well.
+// The error is ErrReadOnly or kernel.ErrNotLive.
+func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
+	if err := p.allowed(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{Title: titled("Remove", refs, "object"), planner: p}
+	s := p.survey(plan, removable(refs), "holders", "waiters")
+	plan.add(refs, s.remove)
+	return plan, nil
+}
+
+// Removable says whether objects of this kind can be removed at all.
+func Removable(k schema.Kind) bool { return removers()[k] != nil }
+
+func removers() map[schema.Kind]func(*survey, schema.Ref) (Step, error) {
+	return map[schema.Kind]func(*survey, schema.Ref) (Step, error){
+		schema.Msg: (*survey).removeMsg,
+		schema.Sem: (*survey).removeSem,
+		schema.Shm: (*survey).removeShm,
+	}
+}
+
+func removable(refs []schema.Ref) []schema.Ref {
+	var can []schema.Ref
+	for _, r := range refs {
+		if Removable(r.Kind) {
+			can = append(can, r)
+		}
+	}
+	return can
+}
+
+func (s *survey) remove(r schema.Ref) (Step, error) {
+	do := removers()[r.Kind]
+	switch {
+	case do == nil:
+		return Step{}, refuse("%s", insteadOfRemoving(r))
+	case r.Space != 0 && r.Space != s.snap.IPCNamespace:
+		return Step{}, refuse("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
+	}
+	return do(s, r)
+}
+
+// insteadOfRemoving says why a kind has no removal, and what frees it.
+func insteadOfRemoving(r schema.Ref) string {
+	switch r.Kind {
+	case schema.Proc:
+		return "a process is not removed: end it with ipctop signal TERM " + r.String()
+	case schema.Pipe:
+		return "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
+	case schema.Fifo:
+		return "a FIFO is a file: rm its path; what is open stays until its holders end (ipctop signal TERM --to holders " + r.String() + ")"
+	case schema.Unix, schema.Inet:
+		return "a socket goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
+	}
+	return fmt.Sprintf("objects of kind %s are not removed: only msg, sem and shm are", r.Kind)
+}
+
+// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator, or CAP_SYS_ADMIN.
+func (s *survey) mayRemove(p kernel.IPCPerm) error {
+	me := uint32(kernel.EffectiveUID())
+	if me == p.UID || me == p.CUID {
+		return nil
+	}
+	if admin, err := kernel.MayAdminIPC(); admin || err != nil {
+		return nil // in doubt, the kernel says it
+	}
+	return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(p.UID))
+}
+
+// sameLife refuses an id that belongs to another object than the one that was seen.
+func sameLife(r schema.Ref, ctime int64) error {
+	if r.Gen != uint64(ctime) {
+		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again", moment(r.Gen), moment(ctime)))
+	}
+	return nil
+}
+
+// perm are the facts that the three kinds have in common. All are guarded: they are who the object is and whose.
+func perm(p kernel.IPCPerm) facts {
+	return facts{
+		{"id", p.ID, true}, {"key", hexKey(p.Key), true},
+		{"uid", p.UID, true}, {"gid", p.GID, true}, {"cuid", p.CUID, true}, {"cgid", p.CGID, true},
+		{"mode", octal(p.Mode), true},
+	}
+}
+
+// named is an object in words: "message queue 3 (key 0x00001234, owner alice)".
+func (s *survey) named(what string, p kernel.IPCPerm) string {
+	key := "private key"
+	if p.Key != kernel.KeyPrivate {
+		key = "key " + hexKey(p.Key).String()
+	}
+	return fmt.Sprintf("%s %d (%s, owner %s)", what, p.ID, key, s.users.User(p.UID))
+}
+
+// confirm makes the step ask for the id if the object is live.
+func (st *Step) confirm(live bool, id int) {
+	if live {
+		st.Live, st.Confirm = true, strconv.Itoa(id)
+	}
+}
+
+// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not say.
+func (s *survey) waiters(st *Step, blocked int) {
+	v, has := s.cell(st.Ref, "waiters")
+	lines := ends(v, func(e schema.Endpoint) string {
+		return fmt.Sprintf("%s is blocked in %s and gets EIDRM", processName(e.Comm, e.PID), e.Mode)
+	})
+	st.Affected = append(st.Affected, lines...)
+	if unseen := blocked - len(lines); unseen > 0 {
+		st.Affected = append(st.Affected, count(unseen, "more blocked task")+" that cannot be named from here")
+	}
+	if blocked < 0 && (!has || v.State() != schema.Known && v.State() != schema.Absent || v.Partial()) {
+		s.note("processes of other users could be blocked on these objects unseen")
+	}
+}

@@ -1,0 +1,75 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Outcome is what became of a step.
+type Outcome string
+
+// The outcomes, as the journal has them.
+const (
+	Done    Outcome = "done"
+	Refused Outcome = "refused" // nothing was done: changed, gone, no rights, interrupted
+	Failed  Outcome = "failed"
+)
+
+// Result is what came of one step.
+type Result struct {
+	Step    *Step
+	Outcome Outcome
+	Says    string // "removed", or the reason
+}
+
+func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
+
+// Run does the plan step by step and reports each step once, in order, as soon as it is done. It prints nothing.
+// Before each deed its intent stands in the journal, and the object is read again. If the journal cannot be written nothing
+// (more) is done and the error says so; steps that were not reached are not reported. When ctx ends, the rest is refused.
+func (p *Plan) Run(ctx context.Context, report func(Result)) error {
+	if len(p.Steps) == 0 {
+		return nil
+	}
+	if err := p.planner.allowed(); err != nil {
+		return err
+	}
+	log, err := p.planner.journal.open(p)
+	if err != nil {
+		return fmt.Errorf("nothing was done, since the journal cannot be written: %w", err)
+	}
+	defer log.close()
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if ctx.Err() != nil {
+			report(Result{s, Refused, "not done: interrupted"})
+			continue
+		}
+		if err := log.intent(s); err != nil {
+			return fmt.Errorf("stopped before %s, since the journal cannot be written: %w", s.Ref, err)
+		}
+		result := s.run()
+		err := log.result(result)
+		report(result)
+		if err != nil {
+			return fmt.Errorf("stopped after %s, since the journal cannot be written: %w", s.Ref, err)
+		}
+	}
+	return nil
+}
+
+func (s *Step) run() Result {
+	says, err := s.do()
+	var changed *changedError
+	var gone goneError
+	switch {
+	case err == nil:
+		return Result{s, Done, says}
+	case errors.As(err, &changed), errors.As(err, &gone), kernel.Gone(err), kernel.Denied(err):
+		return Result{s, Refused, reason(err)}
+	}
+	return Result{s, Failed, reason(err)}
+}

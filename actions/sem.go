@@ -1,0 +1,93 @@
+package actions
+
+import (
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func (s *survey) removeSem(r schema.Ref) (Step, error) {
+	set, err := s.host.SemStat(int(r.ID))
+	if err != nil {
+		return Step{}, err
+	}
+	if err := sameLife(r, set.CTime); err != nil {
+		return Step{}, err
+	}
+	if err := s.mayRemove(set.IPCPerm); err != nil {
+		return Step{}, err
+	}
+	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -s %d", set.ID)}
+	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, whoever uses it later EINVAL",
+		s.named("semaphore set", set.IPCPerm), count(set.NSems, "semaphore"))
+	values, err := s.host.SemValues(set.ID, int(set.NSems))
+	if err != nil {
+		st.Affected = append(st.Affected, "whoever uses it: its values and waiters could not be read")
+	}
+	blocked := 0
+	for _, v := range values {
+		blocked += v.NCount + v.ZCount
+	}
+	s.waiters(&st, blocked)
+	st.Affected = append(st.Affected, s.lastOperators(set, values)...)
+	live := len(st.Affected) > 0
+	st.confirm(live, set.ID)
+	st.object = semFacts(set, !live)
+	st.do = func() (string, error) {
+		now, err := s.host.SemStat(set.ID)
+		if err != nil {
+			return "", err
+		}
+		if err := st.object.unchanged(semFacts(now, !live)); err != nil {
+			return "", err
+		}
+		if !live {
+			if err := s.stillUnwaited(set); err != nil {
+				return "", err
+			}
+		}
+		if err := s.admin.SemRemove(set.ID); err != nil {
+			return "", err
+		}
+		return "removed", nil
+	}
+	return st, nil
+}
+
+// lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for it.
+// sempid moves with every semop that changes the semaphore, otime with the last of the set.
+func (s *survey) lastOperators(set kernel.SemSet, values []kernel.SemValue) []string {
+	var lines []string
+	seen := map[int32]bool{}
+	for _, v := range values {
+		if seen[v.Pid] || v.Pid == 0 {
+			continue
+		}
+		seen[v.Pid] = true
+		if line, lives := s.lastUser(v.Pid, max(set.OTime, set.CTime), "last operation"); lives {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// stillUnwaited refuses a set that was shown unused and has a waiter by now: one that blocks moves neither otime nor ctime.
+func (s *survey) stillUnwaited(set kernel.SemSet) error {
+	ncount, zcount, err := s.host.SemWaiters(set.ID, int(set.NSems))
+	if err != nil {
+		return err
+	}
+	if ncount+zcount > 0 {
+		return &changedError{[]string{fmt.Sprintf("blocked tasks were 0, are %d", ncount+zcount)}}
+	}
+	return nil
+}
+
+// semFacts guards the last operation of a set that was shown unused, as msgFacts does for traffic. SETVAL moves ctime, and is
+// always refused: it may be the start of another life.
+func semFacts(s kernel.SemSet, idle bool) facts {
+	return append(perm(s.IPCPerm), facts{
+		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle},
+	}...)
+}

@@ -1,0 +1,286 @@
+package actions
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Side says which processes of an object a signal goes to.
+type Side string
+
+// The sides. Holders are those that have the object open or mapped, at whichever end.
+const (
+	Holders Side = "holders"
+	Readers Side = "readers"
+	Writers Side = "writers"
+	Waiters Side = "waiters"
+	Creator Side = "creator"
+)
+
+// Sides lists every Side.
+func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator} }
+
+// columns are where a mechanism keeps the processes of a side.
+func (s Side) columns() []string {
+	if s == Holders {
+		return []string{"holders", "readers", "writers"}
+	}
+	return []string{string(s)}
+}
+
+// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that several
+// objects lead to gets one signal. The error is ErrReadOnly or kernel.ErrNotLive.
+func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
+	if err := p.allowed(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{planner: p}
+	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
+	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
+	s.survey = p.survey(plan, objects, append(to.columns(), "cpid")...)
+	var targets []schema.Ref
+	for _, r := range refs {
+		if r.Kind == schema.Proc {
+			targets = append(targets, r)
+			continue
+		}
+		found, err := s.processes(r, to)
+		if err != nil {
+			plan.Refused = append(plan.Refused, Refusal{r, reason(err)})
+		}
+		targets = append(targets, found...)
+	}
+	plan.Title = titled("Send "+sig.String()+" to", targets, "process")
+	plan.add(targets, s.step)
+	return plan, nil
+}
+
+// signalling is the making of one Signal plan.
+type signalling struct {
+	*survey
+	sig Signal
+	via map[schema.Ref][]string // how a process came into the plan: "holds pipe:8841 (fd 3)"
+	kin map[int]bool            // our own ancestors
+}
+
+// processes are those at a side of an object, in the order of its cell.
+func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
+	if s.snap.Find(r) == nil {
+		return nil, goneError("it is gone, or another object has its number: look at it again")
+	}
+	if to == Creator {
+		return s.creator(r)
+	}
+	var found []schema.Ref
+	known, partial := false, false
+	for _, column := range to.columns() {
+		v, has := s.cell(r, column)
+		if !has {
+			continue
+		}
+		known = true
+		partial = partial || v.Partial() || v.State() == schema.Denied
+		for _, e := range v.Endpoints() {
+			found = append(found, e.Ref())
+			s.came(e.Ref(), strings.TrimSuffix(column, "s")+" of "+r.String()+where(e))
+		}
+	}
+	switch {
+	case !known:
+		return nil, refuse("objects of kind %s have no %s to signal: --to takes another side", r.Kind, to)
+	case partial:
+		s.note(fmt.Sprintf("%s may have more %s than can be seen from here: root sees all", r, to))
+	}
+	if len(found) == 0 {
+		return nil, refuse("it has no %s that can be seen", to)
+	}
+	return found, nil
+}
+
+// where says through what a process reaches an object.
+func where(e schema.Endpoint) string {
+	var how []string
+	if e.FD >= 0 && e.Maps == 0 && e.TID == 0 {
+		how = append(how, "fd "+strconv.Itoa(e.FD))
+	}
+	if e.Maps > 0 {
+		how = append(how, count(e.Maps, "mapping"))
+	}
+	if e.Mode != "" {
+		how = append(how, e.Mode)
+	}
+	if len(how) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(how, ", ") + ")"
+}
+
+func (s *signalling) came(r schema.Ref, how string) {
+	if !slices.Contains(s.via[r], how) {
+		s.via[r] = append(s.via[r], how)
+	}
+}
+
+// creator is who made a segment, if it still lives. The kernel keeps the creator's pid of no other kind.
+func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
+	if r.Kind != schema.Shm {
+		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
+	}
+	seg, err := s.host.ShmStat(int(r.ID))
+	if err != nil {
+		return nil, err
+	}
+	if err := sameLife(r, seg.CTime); err != nil {
+		return nil, err
+	}
+	stat, lives := s.livesSince(seg.CPid, seg.CTime)
+	switch {
+	case seg.CPid == 0:
+		return nil, refuse("its creator is outside this pid namespace")
+	case !lives:
+		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
+	}
+	ref := procRef(stat)
+	s.came(ref, "creator of "+r.String())
+	return []schema.Ref{ref}, nil
+}
+
+// step plans one signal.
+func (s *signalling) step(r schema.Ref) (Step, error) {
+	pid := int(r.ID)
+	stat, err := s.process(pid)
+	if err != nil {
+		return Step{}, err
+	}
+	if stat.Start != r.Gen {
+		return Step{}, goneError("it has ended, and its pid belongs to another process now: look at it again")
+	}
+	if err := s.mayBeSignalled(stat); err != nil {
+		return Step{}, err
+	}
+	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: s.procFacts(stat)}
+	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(pid), s.sig.Says)
+	if stat.State == 'T' && s.sig.Number != syscall.SIGCONT && s.sig.Number != syscall.SIGKILL {
+		st.Says += "; it is stopped (T) and takes the signal when it is continued"
+	}
+	for _, how := range s.via[r] {
+		st.Affected = append(st.Affected, "it is "+how)
+	}
+	if s.kin[pid] {
+		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, terminal or session)")
+		st.confirm(true, pid)
+	}
+	st.do = func() (string, error) { return s.send(r) }
+	return st, nil
+}
+
+// mayBeSignalled refuses what must not or cannot be signalled.
+func (s *signalling) mayBeSignalled(stat kernel.ProcStat) error {
+	switch {
+	case stat.PID == 1:
+		return refuse("pid 1 is not signalled from here: the machine, or the container, hangs on it")
+	case stat.PID == os.Getpid():
+		return refuse("it is ipctop itself")
+	case stat.KernelThread():
+		return refuse("it is a kernel thread, which takes no signals")
+	case stat.State == 'Z' || stat.State == 'X':
+		return s.zombie(stat)
+	}
+	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the session may send it.
+	h, err := s.admin.OpenProcess(stat.PID)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := h.Signal(0); kernel.Denied(err) && s.sig.Number != syscall.SIGCONT {
+		return refuse("permission denied: it belongs to %s: needs root or that user", strings.TrimPrefix(s.owner(stat.PID), " of "))
+	}
+	return nil
+}
+
+func (s *signalling) zombie(stat kernel.ProcStat) error {
+	parent, err := s.process(stat.PPID)
+	if err != nil {
+		return refuse("it is a zombie: it has ended already")
+	}
+	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, proc:%d",
+		processName(parent.Comm, parent.PID), parent.PID)
+}
+
+// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the pidfd cannot
+// mean another process (man 2 pidfd_open).
+func (s *signalling) send(r schema.Ref) (string, error) {
+	pid := int(r.ID)
+	h, err := s.admin.OpenProcess(pid)
+	if err != nil {
+		return "", err
+	}
+	defer h.Close()
+	stat, err := s.process(pid)
+	switch {
+	case err != nil:
+		return "", err
+	case stat.Start != r.Gen:
+		return "", goneError("it has ended, and its pid belongs to another process now")
+	case stat.State == 'Z' || stat.State == 'X':
+		return "", goneError("it has ended meanwhile")
+	}
+	if err := h.Signal(s.sig.Number); err != nil {
+		return "", err
+	}
+	return s.sig.String() + " sent to " + processName(stat.Comm, pid), nil
+}
+
+// owner says " of alice", "" if it cannot be read.
+func (s *signalling) owner(pid int) string {
+	uid, ok := s.uid(pid)
+	if !ok {
+		return ""
+	}
+	return " of " + s.users.User(uid)
+}
+
+func (s *signalling) uid(pid int) (uint32, bool) {
+	dir, err := s.host.OpenProc(pid)
+	if err != nil {
+		return 0, false
+	}
+	defer dir.Close()
+	text, err := dir.Read("status", nil)
+	if err != nil {
+		return 0, false
+	}
+	status, err := kernel.ParseProcStatus(text)
+	return status.UID[1], err == nil
+}
+
+// procFacts are what the journal keeps of a process; send guards the start time.
+func (s *signalling) procFacts(stat kernel.ProcStat) facts {
+	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false}, {"ppid", stat.PPID, false},
+		{"state", string(rune(stat.State)), false}}
+	if uid, ok := s.uid(stat.PID); ok {
+		f = append(f, fact{"uid", uid, false})
+	}
+	return f
+}
+
+// ancestors are the processes that started ours: shell, terminal, session.
+func (p *Planner) ancestors() map[int]bool {
+	kin := map[int]bool{}
+	for pid := os.Getppid(); pid > 1 && !kin[pid]; {
+		kin[pid] = true
+		stat, err := p.process(pid)
+		if err != nil {
+			break
+		}
+		pid = stat.PPID
+	}
+	return kin
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/ipctop/ipctop"
+
+// listedPackage is what the rules need of go list -json.
+type listedPackage struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	CgoFiles   []string
+	Imports    []string
+	Standard   bool
+}
+
+// room is the package's path below the module: "collect/kernel". "" is a package of somebody else.
+func room(path string) string {
+	if rest, ok := strings.CutPrefix(path, module+"/"); ok {
+		return rest
+	}
+	return ""
+}
+
+// forTests are packages that only tests import, as their names say: kerneltest, collecttest.
+func forTests(r string) bool { return strings.HasSuffix(r, "test") }
+
+// mayImport says which rooms a room may import, wherever "Who may know whom" limits it. An entry stands for the rooms below it as well.
+func mayImport() map[string][]string {
+	return map[string][]string{
+		"collect/schema": {},
+		"collect/relate": {"collect/schema"},
+		"collect/kernel": {},
+		"collect":        {"collect/schema", "collect/kernel", "collect/relate"},
+		"actions":        {"collect", "collect/schema", "collect/kernel", "collect/relate"},
+		"views":          {"collect", "collect/schema", "collect/relate"},
+		"views/once":     {"views", "collect", "collect/schema", "collect/relate"},
+		"views/tui":      {"views", "collect", "collect/schema", "collect/relate", "actions"},
+		"demo":           {"collect/kernel", "collect/schema"},
+		"cmd/ipctop":     {"views", "views/once", "views/tui", "collect", "collect/schema", "collect/kernel", "collect/relate", "actions", "demo", "cmd/ipctop/utillinux"},
+		"cmd/ipctop/utillinux": {
+			"views", "views/once", "collect", "collect/schema", "collect/kernel", "collect/relate", "actions"},
+	}
+}
+
+// onlyIn says in which rooms a foreign package may be imported.
+func onlyIn() []struct {
+	path  string // the package, and those below it
+	rooms []string
+} {
+	return []struct {
+		path  string
+		rooms []string
+	}{
+		{"github.com/rivo/tview", []string{"views/tui"}},
+		{"github.com/gdamore/tcell", []string{"views/tui"}},
+		{"github.com/prometheus/procfs", []string{"collect"}},
+		{"golang.org/x/sys/unix", []string{"collect/kernel", "demo"}},
+		{"os/exec", []string{"demo"}},
+	}
+}
+
+// brokenRules lists each rule that a package's imports break, one sentence each.
+func brokenRules(packages []listedPackage) []string {
+	var broken []string
+	say := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
+	for _, p := range packages {
+		here := room(p.ImportPath)
+		if !p.Standard && len(p.CgoFiles) > 0 {
+			say("%s uses cgo", p.ImportPath)
+		}
+		if here == "" || forTests(here) {
+			continue
+		}
+		allowed, known := mayImport()[here]
+		if !known {
+			say("%s is no room of the design", here)
+		}
+		for _, path := range p.Imports {
+			if to := room(path); to != "" && !slices.Contains(allowed, to) && known {
+				say("%s imports %s", here, to)
+			}
+			for _, rule := range onlyIn() {
+				if (path == rule.path || strings.HasPrefix(path, rule.path+"/")) && !slices.Contains(rule.rooms, here) {
+					say("%s imports %s", here, path)
+				}
+			}
+		}
+	}
+	return broken
+}
+
+func TestImportRulesCanFail(t *testing.T) {
+	own := func(here string, imports ...string) listedPackage {
+		return listedPackage{ImportPath: module + "/" + here, Imports: imports}
+	}
+	for name, c := range map[string]struct {
+		pkg  listedPackage
+		want []string
+	}{
+		"schema is a leaf":              {own("collect/schema", "fmt", module+"/collect/kernel"), []string{"collect/schema imports collect/kernel"}},
+		"kernel is a leaf":              {own("collect/kernel", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
+		"relate knows only schema":      {own("collect/relate", module+"/collect/schema", module+"/collect"), []string{"collect/relate imports collect"}},
+		"collect does not act":          {own("collect", module+"/actions"), []string{"collect imports actions"}},
+		"collect does not show":         {own("collect", module+"/views", module+"/views/once"), []string{"collect imports views", "collect imports views/once"}},
+		"views make no system calls":    {own("views", module+"/collect/kernel"), []string{"views imports collect/kernel"}},
+		"once does not act":             {own("views/once", module+"/actions"), []string{"views/once imports actions"}},
+		"actions do not show":           {own("actions", module+"/views"), []string{"actions imports views"}},
+		"demo knows only the kernel":    {own("demo", module+"/collect"), []string{"demo imports collect"}},
+		"tests support nothing else":    {own("actions", module+"/collect/kernel/kerneltest"), []string{"actions imports collect/kernel/kerneltest"}},
+		"tview in the dashboard only":   {own("views/once", "github.com/rivo/tview"), []string{"views/once imports github.com/rivo/tview"}},
+		"tcell in the dashboard only":   {own("cmd/ipctop", "github.com/gdamore/tcell/v2"), []string{"cmd/ipctop imports github.com/gdamore/tcell/v2"}},
+		"procfs in collect only":        {own("collect/kernel", "github.com/prometheus/procfs/sysfs"), []string{"collect/kernel imports github.com/prometheus/procfs/sysfs"}},
+		"system calls in kernel only":   {own("collect", "golang.org/x/sys/unix"), []string{"collect imports golang.org/x/sys/unix"}},
+		"nobody runs another program":   {own("actions", "os/exec"), []string{"actions imports os/exec"}},
+		"a new room has to be designed": {own("common", "fmt"), []string{"common is no room of the design"}},
+		"no cgo":                        {listedPackage{ImportPath: "example.org/c", CgoFiles: []string{"c.go"}}, []string{"example.org/c uses cgo"}},
+		"what is allowed passes":        {own("views/tui", "fmt", "github.com/rivo/tview", module+"/actions", module+"/views"), nil},
+		"tests may do what they need":   {own("collect/kernel/kerneltest", "os/exec", "golang.org/x/sys/unix"), nil},
+		"the standard library may cgo":  {listedPackage{ImportPath: "net", Standard: true, CgoFiles: []string{"c.go"}}, nil},
+	} {
+		if diff := cmp.Diff(c.want, brokenRules([]listedPackage{c.pkg})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		packages := list(t, arch)
+		if !slices.ContainsFunc(packages, func(p listedPackage) bool { return room(p.ImportPath) == "collect/kernel" }) {
+			t.Fatalf("%s: go list does not show this module", arch)
+		}
+		for _, says := range brokenRules(packages) {
+			t.Errorf("%s: %s", arch, says)
+		}
+	}
+}
+
+// list gives this module's packages and all that they import, as the named machine builds them.
+func list(t *testing.T, arch string) []listedPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports,Standard", "./...")
+	cmd.Dir = topDir(t)
+	cmd.Env = append(os.Environ(), "GOARCH="+arch, "GOOS=linux", "CGO_ENABLED=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, stderr.String())
+	}
+	var packages []listedPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listedPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func topDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// strayEntries lists what stands at the top of the project and is no room. Dot files may.
+func strayEntries(entries []string) []string {
+	allowed := []string{"go.mod", "go.sum", "README.md", "LICENSE", "cmd", "collect", "actions", "views", "demo"}
+	return slices.DeleteFunc(entries, func(e string) bool { return slices.Contains(allowed, e) || strings.HasPrefix(e, ".") })
+}
+
+func TestTopLevel(t *testing.T) {
+	if diff := cmp.Diff([]string{"util"}, strayEntries([]string{".ci", "util", "cmd", "go.mod"})); diff != "" {
+		t.Errorf("the rule itself (-want +got):\n%s", diff)
+	}
+	if stray := strayEntries(topEntries(t)); len(stray) > 0 {
+		t.Errorf("no room of the design: %v", stray)
+	}
+}
+
+// topEntries are those that git knows or, in an unpacked archive, all.
+func topEntries(t *testing.T) []string {
+	t.Helper()
+	// Another user's clone is fine to read.
+	cmd := exec.Command("git", "-c", "safe.directory=*", "ls-tree", "--name-only", "HEAD")
+	cmd.Dir = topDir(t)
+	if out, err := cmd.Output(); err == nil {
+		return strings.Fields(string(out))
+	}
+	dir, err := os.ReadDir(topDir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range dir {
+		names = append(names, e.Name())
+	}
+	return names
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sourceFile is a parsed file and the room that it stands in.
+type sourceFile struct {
+	room string
+	file *ast.File
+}
+
+// brokenHabits lists what the sources of one package do that they must not: init functions, package-level state (a variable without a
+// value, or one that a function assigns to), naming kernel.Admin outside the rooms that change the machine.
+func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
+	var broken []string
+	say := func(at token.Pos, format string, args ...any) {
+		pos := fset.Position(at)
+		broken = append(broken, fmt.Sprintf("%s:%d: ", filepath.Base(pos.Filename), pos.Line)+fmt.Sprintf(format, args...))
+	}
+	vars := map[string]bool{}
+	for _, f := range files {
+		for _, d := range f.file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil && d.Name.Name == "init" {
+					say(d.Pos(), "an init function")
+				}
+			case *ast.GenDecl:
+				for _, name := range variables(d) {
+					vars[name.Name] = true
+				}
+				if d.Tok == token.VAR {
+					for _, s := range d.Specs {
+						if v := s.(*ast.ValueSpec); len(v.Values) == 0 {
+							say(v.Pos(), "package-level state: %s", v.Names[0].Name)
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, f := range files {
+		ast.Inspect(f.file, func(n ast.Node) bool {
+			for _, target := range assigned(n) {
+				if id := root(target); id != nil && id.Name != "_" && vars[id.Name] && packageLevel(f.file, id) {
+					say(n.Pos(), "package-level state: %s is assigned to", id.Name)
+				}
+			}
+			if s, ok := n.(*ast.SelectorExpr); ok && !slices.Contains([]string{"actions", "demo"}, f.room) {
+				if id, ok := s.X.(*ast.Ident); ok && id.Name == "kernel" && (s.Sel.Name == "Admin" || s.Sel.Name == "NewAdmin") {
+					say(n.Pos(), "kernel.%s outside actions and demo", s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+func variables(d *ast.GenDecl) []*ast.Ident {
+	var names []*ast.Ident
+	if d.Tok == token.VAR {
+		for _, s := range d.Specs {
+			names = append(names, s.(*ast.ValueSpec).Names...)
+		}
+	}
+	return names
+}
+
+// assigned gives what a statement writes to, but not what := declares.
+func assigned(n ast.Node) []ast.Expr {
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		if n.Tok != token.DEFINE {
+			return n.Lhs
+		}
+	case *ast.IncDecStmt:
+		return []ast.Expr{n.X}
+	}
+	return nil
+}
+
+// root is x in x, x.f, x[i] and *x.
+func root(e ast.Expr) *ast.Ident {
+	for {
+		switch x := e.(type) {
+		case *ast.Ident:
+			return x
+		case *ast.SelectorExpr:
+			e = x.X
+		case *ast.IndexExpr:
+			e = x.X
+		case *ast.StarExpr:
+			e = x.X
+		case *ast.ParenExpr:
+			e = x.X
+		default:
+			return nil
+		}
+	}
+}
+
+// packageLevel tells the package's variable from a local one of the same name. The parser resolves names within a file: one that it
+// did not find is another file's.
+func packageLevel(file *ast.File, id *ast.Ident) bool {
+	return id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj
+}
+
+func TestSourcesKeepTheHabits(t *testing.T) {
+	for _, p := range list(t, "amd64") {
+		here := room(p.ImportPath)
+		if here == "" || forTests(here) {
+			continue
+		}
+		fset := token.NewFileSet()
+		var files []sourceFile
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, sourceFile{here, f})
+		}
+		for _, says := range brokenHabits(fset, files) {
+			t.Errorf("%s: %s", here, says)
+		}
+	}
+}
+
+func TestHabitsCanBreak(t *testing.T) {
+	const source = `package p
+import "github.com/ipctop/ipctop/collect/kernel"
+var state int
+var table = []int{1}
+var fine = []int{2}
+func init() {}
+func f() {
+	table[0] = 3
+	state++
+	fine := []int{3}
+	fine[0] = 4
+}
+type holder struct{ a kernel.Admin }
+`
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "p.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"p.go:3: package-level state: state",
+		"p.go:6: an init function",
+		"p.go:8: package-level state: table is assigned to",
+		"p.go:9: package-level state: state is assigned to",
+		"p.go:13: kernel.Admin outside actions and demo",
+	}
+	if diff := cmp.Diff(want, brokenHabits(fset, []sourceFile{{"collect", file}})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(want[:4], brokenHabits(fset, []sourceFile{{"actions", file}})); diff != "" {
+		t.Errorf("in actions (-want +got):\n%s", diff)
+	}
+}

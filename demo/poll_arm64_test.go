@@ -1,0 +1,4 @@
+package demo_test
+
+// pollCall is no number: arm64 has ppoll alone.
+const pollCall = -1

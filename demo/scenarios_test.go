@@ -1,0 +1,374 @@
+package demo_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/demo"
+	"golang.org/x/sys/unix"
+)
+
+// world is what the kernel says of the objects, for comparing with what a scenario promises.
+type world struct {
+	t    *testing.T
+	h    *kernel.Host
+	unix map[uint64]kernel.UnixSocket
+	inet map[uint64]kernel.InetSocket
+}
+
+func look(t *testing.T) *world {
+	w := &world{t: t, h: host(t), unix: map[uint64]kernel.UnixSocket{}, inet: map[uint64]kernel.InetSocket{}}
+	us, err := w.h.UnixSockets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range us {
+		w.unix[s.Inode] = s
+	}
+	is, err := w.h.InetSockets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range is {
+		w.inet[s.Inode] = s
+	}
+	return w
+}
+
+func (w *world) comm(pid int) string {
+	st, err := stat(pid)
+	if err != nil {
+		return "gone"
+	}
+	return st.Comm
+}
+
+// call is the name of the system call that the process's main thread sleeps in, as far as these tests need it.
+func (w *world) call(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+	if err != nil {
+		return err.Error()
+	}
+	word, _, _ := strings.Cut(string(text), " ")
+	nr, _ := strconv.Atoi(word)
+	names := map[int]string{
+		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
+		unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_PPOLL: "poll", pollCall: "poll",
+	}
+	return names[nr]
+}
+
+// held tells who holds an inode ("pipe:[1]", a path) through which descriptors: "demo-reader r".
+func (w *world) held(target string) []string {
+	var all []string
+	pids, err := w.h.PIDs()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, pid := range pids {
+		dir, err := w.h.OpenProc(pid)
+		if err != nil {
+			continue
+		}
+		dir.FDs(make([]byte, 8<<10), func(d *kernel.FDDir, _ int, to []byte) {
+			if access, err := d.Access(); err == nil && string(to) == target {
+				all = append(all, fmt.Sprintf("%s %s", w.comm(pid), access))
+			}
+		})
+		dir.Close()
+	}
+	slices.Sort(all)
+	return all
+}
+
+// promises maps every scenario to a description of what the kernel should say of it.
+var promises = map[string]struct {
+	want []string
+	got  func(w *world, made []demo.Object) []string
+}{
+	"msg-typed": {[]string{"5 messages, sent by demo-queue", "demo-queue poll"}, func(w *world, made []demo.Object) []string {
+		q := w.queue(made[0])
+		return append([]string{fmt.Sprintf("%d messages, sent by %s", q.QNum, w.comm(int(q.LSPid)))}, w.calls(made)...)
+	}},
+	"msg-full": {[]string{"full", "demo-filler poll", "demo-sender msgsnd"}, func(w *world, made []demo.Object) []string {
+		q := w.queue(made[0])
+		full := "room"
+		if q.CBytes+512 > q.QBytes {
+			full = "full"
+		}
+		return append([]string{full}, w.calls(made)...)
+	}},
+	"msg-empty": {[]string{"0 messages", "demo-receiver msgrcv"}, func(w *world, made []demo.Object) []string {
+		return append([]string{fmt.Sprint(w.queue(made[0]).QNum, " messages")}, w.calls(made)...)
+	}},
+	"sem-waiters": {
+		[]string{"0 n1 z0", "1 n0 z1", "5 n0 z0", "demo-semset poll", "demo-ncnt-wait semtimedop", "demo-zcnt-wait semtimedop"},
+		(*world).semaphores,
+	},
+	"sem-undo":     {[]string{"0 n1 z0", "demo-holder poll", "demo-next semtimedop"}, (*world).semaphores},
+	"sem-deadlock": {[]string{"0 n1 z0", "0 n1 z0", "demo-abba-a semtimedop", "demo-abba-b semtimedop"}, (*world).semaphores},
+	"shm-attached": {[]string{"nattch 2 by demo-shm-owner", "demo-shm-owner poll", "demo-shm-user poll"}, (*world).segment},
+	"shm-orphan":   {[]string{"nattch 0 by gone", "gone"}, (*world).segment},
+	"shm-dest":     {[]string{"nattch 1 by demo-shm-dest private dest", "demo-shm-dest poll"}, (*world).segment},
+	"shm-locked":   {[]string{"nattch 1 by demo-shm-locked locked", "demo-shm-locked poll"}, (*world).segment},
+	"shm-private":  {[]string{"nattch 1 by demo-shm-priv private", "demo-shm-priv poll"}, (*world).segment},
+	"pipe-full": {
+		[]string{"demo-reader r", "demo-writer w", "demo-reader poll", "demo-writer write"},
+		(*world).pipe,
+	},
+	"pipe-no-reader": {[]string{"demo-orphan-wr w", "demo-orphan-wr poll"}, (*world).pipe},
+	"fifo-waiting": {[]string{"demo-fifo-read r", "demo-fifo-read poll", "demo-fifo-open openat"}, func(w *world, made []demo.Object) []string {
+		return append(w.held(made[0].Path), w.calls(made)...)
+	}},
+	"unix-stream":    {unixPairPromise("stream"), (*world).unixPair},
+	"unix-seqpacket": {unixPairPromise("seqpacket"), (*world).unixPair},
+	"unix-abstract":  {unixPairPromise("stream"), (*world).unixPair},
+	"unix-dgram": {[]string{"dgram path, 11 unread", "dgram ESTAB unnamed, peer 0"}, func(w *world, made []demo.Object) []string {
+		bound, sender := w.unix[made[0].Ref.ID], w.unix[made[1].Ref.ID]
+		peer := slices.IndexFunc(made, func(o demo.Object) bool { return o.Ref.ID == sender.Peer })
+		return []string{
+			fmt.Sprintf("%s %s, %d unread", bound.Type, naming(bound), bound.RecvQueue),
+			fmt.Sprintf("%s %s %s, peer %d", sender.Type, sender.State, naming(sender), peer),
+		}
+	}},
+	"unix-pending": {[]string{"stream LISTEN path, 1 of 4 pending: true"}, func(w *world, made []demo.Object) []string {
+		s := w.unix[made[0].Ref.ID]
+		return []string{fmt.Sprintf("%s %s %s, %d of %d pending: %v", s.Type, s.State, naming(s), s.RecvQueue, s.SendQueue,
+			slices.Equal(s.Pending, []uint64{made[1].Ref.ID}))}
+	}},
+	"tcp-listen":      {[]string{"tcp LISTEN 0 16 to nobody"}, (*world).tcp},
+	"tcp-established": {[]string{"tcp LISTEN 0 8 to nobody", "tcp ESTAB 0 0 to 2", "tcp ESTAB 7 0 to 1"}, (*world).tcp},
+	"tcp-close-wait":  {[]string{"tcp LISTEN 0 8 to nobody", "tcp CLOSE-WAIT 1 0 to 2", "tcp FIN-WAIT-2 0 0 to 1"}, (*world).tcp},
+	"udp":             {[]string{"udp UNCONN unread", "udp ESTAB empty"}, (*world).udp},
+	"processes": {
+		[]string{
+			"demo-tree S", "demo-zombie Z below demo-tree", "demo-stopped T below demo-tree", "demo-daemon S below demo-tree own session",
+			"demo-stubborn S below demo-tree ignores SIGTERM", "demo-niced S below demo-tree nice 10",
+		},
+		(*world).tree,
+	},
+}
+
+func TestScenariosAreWhatTheyPromise(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		made := map[string][]demo.Object{}
+		for _, o := range start(t).Objects() {
+			made[o.Scenario] = append(made[o.Scenario], o)
+		}
+		w := look(t)
+		for _, s := range demo.Scenarios() {
+			t.Run(s.Name, func(t *testing.T) {
+				w.t = t
+				promise, ok := promises[s.Name]
+				if !ok || len(made[s.Name]) == 0 {
+					t.Fatalf("made %v, and a promise is there: %v", made[s.Name], ok)
+				}
+				if diff := cmp.Diff(promise.want, promise.got(w, made[s.Name])); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
+				for _, o := range made[s.Name] {
+					if o.PID == 0 || o.LookFor == "" {
+						t.Errorf("%+v says too little", o)
+					}
+				}
+			})
+		}
+	}, unix.CLONE_NEWNET)
+}
+
+// The workers' own plumbing must not stand among the objects: one lifeline, and no report pipe.
+func TestNoPipeButThoseShown(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		r := start(t)
+		shown := map[string]bool{}
+		for _, o := range r.Objects() {
+			if o.Ref.Kind == schema.Pipe {
+				shown[fmt.Sprintf("pipe:[%d]", o.Ref.ID)] = true
+			}
+		}
+		h := host(t)
+		pids, err := h.PIDs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		others := map[string][]string{}
+		for _, pid := range pids {
+			st, err := stat(pid)
+			if err != nil || !strings.HasPrefix(st.Comm, "demo-") {
+				continue
+			}
+			dir, err := h.OpenProc(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir.FDs(make([]byte, 8<<10), func(_ *kernel.FDDir, fd int, to []byte) {
+				if strings.HasPrefix(string(to), "pipe:") && !shown[string(to)] && fd > 2 {
+					others[string(to)] = append(others[string(to)], fmt.Sprint(st.Comm, " ", fd))
+				}
+			})
+			dir.Close()
+		}
+		if len(others) != 1 {
+			t.Errorf("besides the pipes shown, the workers hold %v, want the lifeline alone", others)
+		}
+	}, unix.CLONE_NEWNET)
+}
+
+func (w *world) calls(made []demo.Object) []string {
+	var all []string
+	for _, o := range made {
+		all = append(all, w.comm(o.PID)+" "+w.call(o.PID))
+	}
+	return all
+}
+
+func (w *world) queue(o demo.Object) kernel.MsgQueue {
+	q, err := w.h.MsgStat(int(o.Ref.ID))
+	if err != nil || q.Key != o.Key || q.CTime != int64(o.Ref.Gen) {
+		w.t.Errorf("%+v is %+v (%v)", o, q, err)
+	}
+	return q
+}
+
+func (w *world) semaphores(made []demo.Object) []string {
+	s, err := w.h.SemStat(int(made[0].Ref.ID))
+	if err != nil || s.Key != made[0].Key || s.CTime != int64(made[0].Ref.Gen) {
+		w.t.Errorf("%+v is %+v (%v)", made[0], s, err)
+	}
+	values, err := w.h.SemValues(s.ID, int(s.NSems))
+	if err != nil {
+		w.t.Error(err)
+	}
+	var all []string
+	for _, v := range values {
+		all = append(all, fmt.Sprintf("%d n%d z%d", v.Value, v.NCount, v.ZCount))
+	}
+	return append(all, w.calls(made)...)
+}
+
+func (w *world) segment(made []demo.Object) []string {
+	s, err := w.h.ShmStat(int(made[0].Ref.ID))
+	if err != nil || s.Key != made[0].Key || s.CTime != int64(made[0].Ref.Gen) || int(s.CPid) != made[0].PID {
+		w.t.Errorf("%+v is %+v (%v)", made[0], s, err)
+	}
+	text := fmt.Sprintf("nattch %d by %s", s.NAttch, w.comm(int(s.CPid)))
+	if s.Key == kernel.KeyPrivate {
+		text += " private"
+	}
+	if s.Dest() {
+		text += " dest"
+	}
+	if s.Locked() {
+		text += " locked"
+	}
+	if w.comm(made[0].PID) == "gone" {
+		return []string{text, "gone"}
+	}
+	return append([]string{text}, w.calls(made)...)
+}
+
+func (w *world) pipe(made []demo.Object) []string {
+	return append(w.held(fmt.Sprintf("pipe:[%d]", made[0].Ref.ID)), w.calls(made)...)
+}
+
+func naming(s kernel.UnixSocket) string {
+	return map[kernel.UnixNaming]string{kernel.UnixPath: "path", kernel.UnixAbstract: "abstract", kernel.UnixUnnamed: "unnamed"}[s.Naming]
+}
+
+func unixPairPromise(kind string) []string {
+	return []string{kind + " LISTEN 0 unread, peer -1", kind + " ESTAB 0 unread, peer 2", kind + " ESTAB 7 unread, peer 1"}
+}
+
+func (w *world) unixPair(made []demo.Object) []string {
+	var all []string
+	for _, o := range made {
+		s := w.unix[o.Ref.ID]
+		peer := slices.IndexFunc(made, func(o demo.Object) bool { return o.Ref.ID == s.Peer })
+		all = append(all, fmt.Sprintf("%s %s %d unread, peer %d", s.Type, s.State, s.RecvQueue, peer))
+		wantName := strings.TrimPrefix(o.Path, "@")
+		if s.Name != wantName || (s.Naming == kernel.UnixAbstract) != strings.HasPrefix(o.Path, "@") {
+			w.t.Errorf("%+v has the name %q (%v)", o, s.Name, s.Naming)
+		}
+	}
+	return all
+}
+
+func (w *world) tcp(made []demo.Object) []string {
+	var all []string
+	for _, o := range made {
+		s := w.inet[o.Ref.ID]
+		if s.Local.String() != o.Path {
+			w.t.Errorf("%+v is at %s", o, s.Local)
+		}
+		to := "nobody"
+		if i := slices.IndexFunc(made, func(o demo.Object) bool {
+			other := w.inet[o.Ref.ID]
+			return other.Local == s.Remote && other.Remote == s.Local
+		}); i >= 0 {
+			to = strconv.Itoa(i)
+		}
+		all = append(all, fmt.Sprintf("%s %s %d %d to %s", s.Protocol, s.State, s.RecvQueue, s.SendQueue, to))
+	}
+	slices.Sort(all[1:])
+	return all
+}
+
+func (w *world) udp(made []demo.Object) []string {
+	var all []string
+	for _, o := range made {
+		s := w.inet[o.Ref.ID]
+		data := "empty"
+		if s.RecvQueue > 0 {
+			data = "unread"
+		}
+		all = append(all, fmt.Sprintf("%s %s %s", s.Protocol, s.State, data))
+	}
+	return all
+}
+
+func (w *world) tree(made []demo.Object) []string {
+	var all []string
+	for i, o := range made {
+		st, err := stat(o.PID)
+		if err != nil || st.Start != o.Ref.Gen {
+			w.t.Errorf("%+v is %+v (%v)", o, st, err)
+		}
+		text := fmt.Sprintf("%s %c", st.Comm, st.State)
+		if i > 0 {
+			text += " below " + w.comm(st.PPID)
+		}
+		if st.SID == st.PID {
+			text += " own session"
+		}
+		if sigIgn(w.t, o.PID)&(1<<(unix.SIGTERM-1)) != 0 {
+			text += " ignores SIGTERM"
+		}
+		if st.Nice != 0 {
+			text += fmt.Sprint(" nice ", st.Nice)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func sigIgn(t *testing.T, pid int) uint64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Error(err)
+	}
+	_, after, _ := strings.Cut(string(text), "SigIgn:\t")
+	word, _, _ := strings.Cut(after, "\n")
+	mask, err := strconv.ParseUint(word, 16, 64)
+	if err != nil {
+		t.Error(err)
+	}
+	return mask
+}

@@ -1,0 +1,150 @@
+package tui
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// has says whether a snapshot holds the tab's kinds.
+func (t *tab) has(s *collect.Snapshot) bool {
+	for _, m := range t.view.Mechanisms {
+		if _, ok := s.Objects[m.Kind]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// arrange filters and sorts once per snapshot or change, never per draw, and puts the cursor back on its object.
+func (t *tab) arrange() {
+	if t.snap == nil {
+		return
+	}
+	begin := time.Now()
+	objects := t.objects()
+	all := len(objects)
+	objects = t.pass(objects)
+	t.sort(objects)
+	t.rows = t.rows[:0]
+	if t.tree && t.parent() != nil {
+		t.branch(objects)
+	} else {
+		for _, o := range objects {
+			t.rows = append(t.rows, row{object: o})
+		}
+	}
+	t.at = make(map[schema.Ref]int, len(t.rows))
+	for i, r := range t.rows {
+		t.at[r.object.Ref] = i
+	}
+	t.count(all, len(objects))
+	t.place()
+	t.took = time.Since(begin)
+}
+
+// objects are all of the family that may be shown at all: kernel threads only on request.
+func (t *tab) objects() []*schema.Object {
+	var all []*schema.Object
+	for _, m := range t.view.Mechanisms {
+		for _, o := range t.snap.Objects[m.Kind] {
+			if t.background || m.Background == nil || !m.Background(o) {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
+}
+
+// pass keeps what every filter lets through.
+func (t *tab) pass(objects []*schema.Object) []*schema.Object {
+	var among map[schema.Ref]bool
+	if t.related != nil {
+		among = t.related.among(t.snap)
+	}
+	match := t.filter.matcher(t.cells)
+	user := t.column(userColumn)
+	return slices.DeleteFunc(objects, func(o *schema.Object) bool {
+		if among != nil && !among[o.Ref] {
+			return true
+		}
+		if t.user != "" && user != nil && user.get(o).Str() != t.user {
+			return true
+		}
+		if t.where != nil && !t.where.Match(o) {
+			return true
+		}
+		return match != nil && !match(o)
+	})
+}
+
+// cells are the texts that a filter looks through: what the row shows, and its label.
+func (t *tab) cells(o *schema.Object, yield func(string) bool) {
+	if !yield(t.label(o)) {
+		return
+	}
+	f := views.Format{Now: t.snap.Taken}
+	for _, c := range t.columns {
+		if v := c.get(o); v.IsKnown() && !yield(views.Text(v, f)) {
+			return
+		}
+	}
+}
+
+// sort orders by the chosen column. It is stable, so that equal cells keep the collector's order.
+func (t *tab) sort(objects []*schema.Object) {
+	if t.sortBy == nil {
+		return
+	}
+	by := schema.Column{ID: t.sortBy.id, Get: t.sortBy.get}
+	views.SortObjects(objects, []views.SortKey{{ID: by.ID, Desc: t.down}}, func(schema.Kind, string) (schema.Column, bool) { return by, true })
+}
+
+// count tells what a filter hides, marks included.
+func (t *tab) count(all, passed int) {
+	t.seen = counts{total: all, hidden: all - passed}
+	for r := range t.marks {
+		if t.snap.Find(r) == nil {
+			delete(t.marks, r) // It is gone: a mark must not wait for another life of its number.
+			continue
+		}
+		t.seen.marked++
+		if _, shown := t.at[r]; !shown {
+			t.seen.markedHidden++
+		}
+	}
+}
+
+// place finds the cursor's object again. Where it is gone the cursor stays on its line.
+func (t *tab) place() {
+	if i, ok := t.at[t.cursor]; ok && !t.cursor.IsZero() {
+		t.top += i - t.index // The line stays where it is on the screen.
+		t.index = i
+		return
+	}
+	gone := !t.cursor.IsZero()
+	if !gone {
+		t.index = 0
+	}
+	t.index = max(0, min(t.index, len(t.rows)-1))
+	if gone && !t.follow {
+		t.hold()
+	}
+}
+
+// among gives the processes that hang together with the objects: holders, readers, writers, waiters, creators.
+func (r *related) among(s *collect.Snapshot) map[schema.Ref]bool {
+	found := map[schema.Ref]bool{}
+	for _, e := range s.Edges {
+		switch {
+		case e.From.Kind == schema.Proc && slices.Contains(r.refs, e.To):
+			found[e.From] = true
+		case e.To.Kind == schema.Proc && slices.Contains(r.refs, e.From):
+			found[e.To] = true
+		}
+	}
+	return found
+}

@@ -1,0 +1,97 @@
+package tui
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// column is a column of a tab: one mechanism's, or that of several kinds under the same ID.
+type column struct {
+	id, title, help string
+	typ             schema.Type
+	width           int
+	flexible        bool // may be cut, and grows where there is room; numbers are never cut
+	byKind          map[schema.Kind]*schema.Column
+}
+
+// refColumn is the identity that every command takes. It comes first unless the kind is a tree.
+const refColumn = "ref"
+
+// get is an object's cell. A kind without this column has nothing there.
+func (c *column) get(o *schema.Object) schema.Value {
+	if c.id == refColumn {
+		return schema.RefValue(o.Ref)
+	}
+	if sc := c.byKind[o.Ref.Kind]; sc != nil {
+		return sc.Get(o)
+	}
+	return schema.None(c.typ)
+}
+
+// columnsOf merges the columns of a family's kinds: those that a table shows unless told otherwise, or all that are not on demand.
+// The same ID is the same column. Each kind's own order is kept.
+func columnsOf(mechanisms []*collect.Mechanism, all bool) []*column {
+	merged := []*column{newColumn(&schema.Column{ID: refColumn, Title: "REF", Help: "what commands take: KIND:ID", Type: schema.TypeRef, Width: 10})}
+	tree := false
+	for _, m := range mechanisms {
+		tree = tree || m.Parent != nil
+		ids := m.Default
+		if all {
+			ids = visibleIDs(m)
+		}
+		at := 1
+		for _, id := range ids {
+			sc, ok := m.Column(id)
+			if !ok || isIdentity(id) && m.Parent == nil {
+				continue
+			}
+			i := slices.IndexFunc(merged, func(c *column) bool { return c.id == id })
+			if i < 0 {
+				i = at
+				merged = slices.Insert(merged, i, newColumn(sc))
+			}
+			merged[i].byKind[m.Kind] = sc
+			merged[i].width = max(merged[i].width, sc.Width)
+			at = i + 1
+		}
+	}
+	if tree {
+		return merged[1:]
+	}
+	return merged
+}
+
+// isIdentity tells columns that repeat what the REF column says.
+func isIdentity(id string) bool { return id == "id" || id == "inode" }
+
+func visibleIDs(m *collect.Mechanism) []string {
+	var ids []string
+	for i := range m.Columns {
+		if id := m.Columns[i].ID; !m.IsOnDemand(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func newColumn(sc *schema.Column) *column {
+	c := &column{id: sc.ID, title: sc.Heading(), help: sc.Help, typ: sc.Type, width: sc.Width, byKind: map[schema.Kind]*schema.Column{}}
+	switch sc.Type {
+	case schema.TypeString, schema.TypeEndpoints, schema.TypeList:
+		c.flexible = true
+	}
+	return c
+}
+
+// downFirst says whether a person who sorts by the column wants the greatest first.
+func (c *column) downFirst() bool {
+	switch c.typ {
+	case schema.TypeBytes, schema.TypeFloat, schema.TypeDuration, schema.TypeEndpoints:
+		return true
+	case schema.TypeInt:
+		return !slices.Contains([]string{"pid", "ppid", "pgid", "sid", "uid", "gid", "ruid", "rgid", "ni"}, c.id)
+	}
+	return false
+}

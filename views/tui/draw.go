@@ -1,0 +1,156 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/uniseg"
+)
+
+// put writes plain text into at most width cells and gives the cells it took. What does not fit ends in "…".
+// The text has to be safe already: see views.Visible.
+func put(screen tcell.Screen, x, y, width int, text string, style tcell.Style) int {
+	if width <= 0 {
+		return 0
+	}
+	cut := textWidth(text) > width
+	if cut {
+		width--
+	}
+	used, state := 0, -1
+	for text != "" {
+		var cluster string
+		var w int
+		cluster, text, w, state = uniseg.FirstGraphemeClusterInString(text, state)
+		if used+w > width {
+			break
+		}
+		if w > 0 {
+			runes := []rune(cluster)
+			screen.SetContent(x+used, y, runes[0], runes[1:], style)
+			used += w
+		}
+	}
+	if cut {
+		screen.SetContent(x+used, y, '…', nil, style)
+		used++
+	}
+	return used
+}
+
+// fill paints a stretch of a line.
+func fill(screen tcell.Screen, x, y, width int, style tcell.Style) {
+	for i := range width {
+		screen.SetContent(x+i, y, ' ', nil, style)
+	}
+}
+
+// textWidth is how many cells a text takes.
+func textWidth(s string) int { return uniseg.StringWidth(s) }
+
+// clip cuts a text to width cells, ending in "…" where something is lost.
+func clip(s string, width int) string {
+	if textWidth(s) <= width {
+		return s
+	}
+	if width <= 0 {
+		return ""
+	}
+	var b strings.Builder
+	used, state := 0, -1
+	for s != "" {
+		var cluster string
+		var w int
+		cluster, s, w, state = uniseg.FirstGraphemeClusterInString(s, state)
+		if used+w > width-1 {
+			break
+		}
+		b.WriteString(cluster)
+		used += w
+	}
+	return b.String() + "…"
+}
+
+// pad fills a text up to width cells, on the left if right-aligned.
+func pad(s string, width int, right bool) string {
+	n := width - textWidth(s)
+	if n <= 0 {
+		return s
+	}
+	if right {
+		return strings.Repeat(" ", n) + s
+	}
+	return s + strings.Repeat(" ", n)
+}
+
+// wrap breaks a text at blanks into lines of at most width cells; words that are longer are broken hard.
+func wrap(s string, width int) []string {
+	if width < 1 {
+		width = 1
+	}
+	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
+	if textWidth(indent) > width/2 {
+		indent = ""
+	}
+	var lines []string
+	line := indent
+	empty := true
+	for _, word := range strings.Fields(s) {
+		for {
+			sep := " "
+			if empty {
+				sep = ""
+			}
+			if textWidth(line)+textWidth(sep)+textWidth(word) <= width {
+				line += sep + word
+				empty = false
+				break
+			}
+			if !empty {
+				lines, line, empty = append(lines, line), indent, true
+				continue
+			}
+			head, rest := split(word, width-textWidth(indent))
+			lines = append(lines, indent+head)
+			if word = rest; word == "" {
+				line, empty = indent, true
+				break
+			}
+		}
+	}
+	if !empty || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// split cuts off the first clusters of s that fit into width cells, one at least.
+func split(s string, width int) (head, rest string) {
+	used, n, state := 0, 0, -1
+	for rest = s; rest != ""; {
+		var cluster string
+		var w int
+		cluster, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if n > 0 && used+w > width {
+			break
+		}
+		used += w
+		n += len(cluster)
+	}
+	return s[:n], s[n:]
+}
+
+// span is a stretch of text in one style; a line of spans is what most rooms draw.
+type span struct {
+	text  string
+	style tcell.Style
+}
+
+// putSpans writes spans one after another and gives the cells they took.
+func putSpans(screen tcell.Screen, x, y, width int, spans ...span) int {
+	used := 0
+	for _, s := range spans {
+		used += put(screen, x+used, y, width-used, s.text, s.style)
+	}
+	return used
+}

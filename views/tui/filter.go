@@ -1,0 +1,46 @@
+package tui
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// textFilter is what was typed after "/": words in any case, or a regular expression between slashes.
+type textFilter struct {
+	text string
+	re   *regexp.Regexp
+}
+
+// parseFilter reads "text" or "/regex/". Case counts only if the text has capitals.
+func parseFilter(s string) (textFilter, error) {
+	if len(s) > 1 && strings.HasPrefix(s, "/") {
+		pattern := strings.TrimSuffix(s[1:], "/")
+		if pattern == strings.ToLower(pattern) {
+			pattern = "(?i)" + pattern
+		}
+		re, err := regexp.Compile(pattern)
+		return textFilter{text: s, re: re}, err
+	}
+	return textFilter{text: s}, nil
+}
+
+// matcher gives a function that tells whether some cell of an object matches; nil where nothing is filtered.
+func (f textFilter) matcher(cells func(*schema.Object, func(string) bool)) func(*schema.Object) bool {
+	if f.text == "" || f.text == "/" {
+		return nil
+	}
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), f.text) }
+	switch {
+	case f.re != nil:
+		has = f.re.MatchString
+	case f.text != strings.ToLower(f.text):
+		has = func(s string) bool { return strings.Contains(s, f.text) }
+	}
+	return func(o *schema.Object) bool {
+		found := false
+		cells(o, func(s string) bool { found = has(s); return !found })
+		return found
+	}
+}

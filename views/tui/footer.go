@@ -1,0 +1,151 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// footer is a line of state and a line of keys.
+type footer struct {
+	app   *app
+	y     int
+	keys  keymap
+	spans []extent
+}
+
+func (f *footer) lines(height int) int {
+	if height < 6 {
+		return 0
+	}
+	return 2
+}
+
+func (f *footer) draw(screen tcell.Screen, x, y, w, lines int) {
+	f.spans = f.spans[:0]
+	if lines < 2 {
+		return
+	}
+	f.state(screen, x, y, w)
+	f.y = y + 1
+	f.bindings(screen, x, y+1, w)
+}
+
+// state tells what is filtered, what a refresh costs and what could not be seen; for a moment, what just happened.
+func (f *footer) state(screen tcell.Screen, x, y, w int) {
+	a, th := f.app, &f.app.theme
+	if a.flash != "" {
+		put(screen, x, y, w, a.flash, th.warn)
+		return
+	}
+	var spans []span
+	for _, s := range a.tab().filters() {
+		spans = append(spans, span{s, th.warn}, span{"  ", th.text})
+	}
+	if a.snap != nil {
+		if missing := a.unseen(); missing != "" {
+			spans = append(spans, span{missing, th.warn}, span{"  ", th.text})
+		}
+		spans = append(spans, span{a.cost(w), th.dim})
+	}
+	putSpans(screen, x, y, w, spans...)
+}
+
+// filters tells in words what keeps rows away.
+func (t *tab) filters() []string {
+	var s []string
+	if t.related != nil {
+		s = append(s, "processes at "+refsText(t.related.refs))
+	}
+	if t.filter.text != "" {
+		s = append(s, "/"+t.filter.text)
+	}
+	if t.where != nil {
+		s = append(s, "where "+t.where.Source)
+	}
+	if t.user != "" {
+		s = append(s, "user "+t.user)
+	}
+	if t.follow {
+		s = append(s, "following "+t.cursor.String())
+	}
+	return s
+}
+
+func refsText(refs []schema.Ref) string {
+	if len(refs) > 3 {
+		return fmt.Sprintf("%d objects", len(refs))
+	}
+	var s []string
+	for _, r := range refs {
+		s = append(s, r.String())
+	}
+	return strings.Join(s, " ")
+}
+
+// unseen says how much is missing from the snapshot.
+func (a *app) unseen() string {
+	if n := len(a.snap.Faults); n > 0 {
+		return fmt.Sprintf("%d not seen: ! lists", n)
+	}
+	return ""
+}
+
+// cost is what the last refresh took, and what share of one CPU's time that is.
+func (a *app) cost(width int) string {
+	s := fmt.Sprintf("refresh %s", millis(a.snap.Total))
+	if a.interval > 0 && !a.paused {
+		s += fmt.Sprintf(" (%.1f%% of the time)", 100*float64(a.snap.Total)/float64(a.interval+a.snap.Total))
+	}
+	if width >= 100 {
+		for _, c := range a.snap.Cost {
+			s += fmt.Sprintf(" %s %s", c.Part, millis(c.Took))
+		}
+		s += " sort " + millis(a.tab().took)
+	}
+	return s
+}
+
+func millis(d time.Duration) string {
+	if d < 10*time.Millisecond {
+		return fmt.Sprintf("%.1fms", d.Seconds()*1e3)
+	}
+	return fmt.Sprintf("%.0fms", d.Seconds()*1e3)
+}
+
+// bindings names the keys that work now, as many as fit.
+func (f *footer) bindings(screen tcell.Screen, x, y, w int) {
+	a, th := f.app, &f.app.theme
+	f.keys = a.top().keymap()
+	used := 0
+	for i := range f.keys {
+		b := &f.keys[i]
+		if b.name == "" || !b.works(a) {
+			continue
+		}
+		key := b.firstKey()
+		if used+textWidth(key)+1+textWidth(b.name) > w {
+			continue
+		}
+		from := used
+		used += put(screen, x+used, y, w-used, key, th.key)
+		used += put(screen, x+used, y, w-used, b.name, th.label)
+		f.spans = append(f.spans, extent{x + from, x + used, i})
+		used++
+	}
+}
+
+// at gives the binding at a point.
+func (f *footer) at(x, y int) *binding {
+	if y != f.y {
+		return nil
+	}
+	if i := find(f.spans, x); i >= 0 {
+		return &f.keys[i]
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package tui
+
+import (
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/tview"
+
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// grid draws a tab's rows: a tview.Table over virtual content, so that only visible cells are made whatever the number of rows.
+// Which columns fit and how wide they are is settled before each draw; tview only paints.
+type grid struct {
+	*tview.Table
+
+	tab    *tab
+	theme  *theme
+	shown  []*column // on screen, in order
+	widths []int
+	cache  []*tview.TableCell // the visible cells of this draw
+	left   bool               // columns are hidden on the left
+	right  bool
+	height int
+}
+
+// gutter is the first cell of every line: a mark, or nothing.
+const gutter = 1
+
+func newGrid(th *theme) *grid {
+	g := &grid{Table: tview.NewTable(), theme: th}
+	g.SetContent(&gridContent{grid: g})
+	g.SetFixed(1, 0).SetSelectable(true, false)
+	g.SetBackgroundColor(tcell.ColorDefault)
+	return g
+}
+
+// Draw settles the layout for the space there is and paints.
+func (g *grid) Draw(screen tcell.Screen) {
+	_, _, width, height := g.GetInnerRect()
+	if g.tab == nil || width < 2 || height < 1 {
+		return
+	}
+	g.height = height - 1
+	g.scroll()
+	g.layout(width)
+	g.cache = make([]*tview.TableCell, (len(g.shown)+1)*(height+1))
+	g.SetSelectedStyle(g.theme.cursor)
+	g.Select(g.tab.index+1, 0)
+	g.SetOffset(g.tab.top, 0)
+	g.Table.Draw(screen)
+	g.edges(screen)
+}
+
+// scroll keeps the cursor on screen, and the end of the list at the end of the screen.
+func (g *grid) scroll() {
+	t := g.tab
+	t.top = min(t.top, t.index)
+	t.top = max(t.top, t.index-g.height+1)
+	t.top = max(0, min(t.top, len(t.rows)-g.height))
+}
+
+// layout chooses the columns that fit and their widths. A column of text gives way where room is short, and gets what is left over;
+// a number is shown whole or not at all. Widths only grow while a table is open, so that columns do not jitter.
+func (g *grid) layout(width int) {
+	t := g.tab
+	g.measure()
+	g.shown, g.widths = g.shown[:0], g.widths[:0]
+	room := width - gutter
+	t.first = max(0, min(t.first, len(t.columns)-2))
+	for i, c := range t.columns {
+		if i > 0 && i <= t.first {
+			continue
+		}
+		w := g.least(c)
+		need := w + 1
+		if g.right = need > room && len(g.shown) > 0; g.right {
+			if c.flexible && room > 8 {
+				g.shown, g.widths, room = append(g.shown, c), append(g.widths, room-1), 0
+				g.right = i < len(t.columns)-1
+			}
+			break
+		}
+		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
+	}
+	g.left = t.first > 0
+	for i, c := range g.shown {
+		if c.flexible {
+			more := max(0, min(room, t.widths[c.id]-g.widths[i]))
+			g.widths[i] += more
+			room -= more
+		}
+	}
+}
+
+// least is the width without which a column is not shown.
+func (g *grid) least(c *column) int {
+	seen := g.tab.widths[c.id]
+	heading := textWidth(c.title) + 1 // room for the sort sign
+	if c.flexible {
+		return max(heading, min(seen, c.width))
+	}
+	return max(heading, seen)
+}
+
+// measure looks at the cells on screen.
+func (g *grid) measure() {
+	t := g.tab
+	for i := t.top; i < min(len(t.rows), t.top+g.height); i++ {
+		for _, c := range t.columns {
+			t.widths[c.id] = max(t.widths[c.id], textWidth(g.text(&t.rows[i], c)))
+		}
+	}
+}
+
+func (g *grid) text(r *row, c *column) string {
+	s := views.Text(c.get(r.object), views.Format{Now: g.tab.snap.Taken})
+	if c.id == treeColumn {
+		s = r.branches() + s
+	}
+	return s
+}
+
+// gridContent is what tview asks for cells.
+type gridContent struct {
+	tview.TableContentReadOnly
+	*grid
+}
+
+// GetRowCount counts the heading as well.
+func (g *gridContent) GetRowCount() int { return len(g.tab.rows) + 1 }
+
+// GetColumnCount counts the gutter as well.
+func (g *gridContent) GetColumnCount() int { return len(g.shown) + 1 }
+
+// GetCell makes a cell when it is first asked for in a draw: tview asks at least twice and writes its position into it.
+func (g *gridContent) GetCell(r, c int) *tview.TableCell {
+	if r < 0 || c < 0 || c > len(g.shown) || r > len(g.tab.rows) {
+		return nil
+	}
+	slot := r
+	if r > 0 {
+		slot = r - g.tab.top
+	}
+	i := slot*(len(g.shown)+1) + c
+	if i < 0 || i >= len(g.cache) {
+		return tview.NewTableCell("")
+	}
+	if g.cache[i] == nil {
+		if r == 0 {
+			g.cache[i] = g.heading(c)
+		} else {
+			g.cache[i] = g.cell(&g.tab.rows[r-1], c)
+		}
+	}
+	return g.cache[i]
+}
+
+func (g *grid) heading(c int) *tview.TableCell {
+	if c == 0 {
+		return tview.NewTableCell(" ").SetStyle(g.theme.heading).SetSelectable(false)
+	}
+	col, style := g.shown[c-1], g.theme.heading
+	title := col.title
+	if col == g.tab.sortBy {
+		style = g.theme.sorted
+		if g.tab.down {
+			title += "▼"
+		} else {
+			title += "▲"
+		}
+	}
+	title = pad(clip(title, g.widths[c-1]), g.widths[c-1], col.typ.Numeric())
+	return tview.NewTableCell(tview.Escape(title)).SetStyle(style).SetSelectable(false)
+}
+
+func (g *grid) cell(r *row, c int) *tview.TableCell {
+	marked := g.tab.marks[r.object.Ref]
+	style := g.theme.text
+	if marked {
+		style = g.theme.marked
+	}
+	if c == 0 {
+		sign := " "
+		if marked {
+			sign = "*"
+		}
+		return tview.NewTableCell(sign).SetStyle(style)
+	}
+	col := g.shown[c-1]
+	if v := col.get(r.object); !marked && (v.State() == schema.Denied || v.State() == schema.NotCollected) {
+		style = g.theme.dim
+	}
+	text := clip(g.text(r, col), g.widths[c-1])
+	cell := tview.NewTableCell(tview.Escape(text)).SetStyle(style).SetMaxWidth(g.widths[c-1])
+	if col.typ.Numeric() {
+		cell.SetAlign(tview.AlignRight)
+	}
+	return cell
+}
+
+// edges paints the heading to the end of its line, with signs where columns are hidden left or right.
+func (g *grid) edges(screen tcell.Screen) {
+	x, y, width, _ := g.GetInnerRect()
+	used := gutter
+	for i := range g.shown {
+		screen.SetContent(x+used, y, ' ', nil, g.theme.heading)
+		used += 1 + g.widths[i]
+	}
+	if used < width {
+		fill(screen, x+used, y, width-used, g.theme.heading)
+	}
+	if g.left {
+		put(screen, x, y, 1, "<", g.theme.heading.Bold(true))
+	}
+	if g.right {
+		put(screen, x+width-1, y, 1, ">", g.theme.heading.Bold(true))
+	}
+}

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// header tells the machine, the time, and the totals against the kernel's limits.
+type header struct{ app *app }
+
+// draw gives the number of lines it took: one on a low screen, two or three else.
+func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
+	th := &h.app.theme
+	right := h.counts()
+	room := w - textWidth(right) - 1
+	if room < 12 {
+		right, room = "", w
+	}
+	putSpans(screen, x, y, room, h.machine()...)
+	put(screen, x+w-textWidth(right), y, w, right, th.strong)
+	if height < 14 {
+		return 1
+	}
+	lines := 1
+	used := 0
+	for _, g := range h.gauges() {
+		n := textWidth(g.text) + 3
+		if used > 0 && used+n-3 > w {
+			if lines == 2 {
+				break
+			}
+			lines, used = lines+1, 0
+		}
+		if used > 0 {
+			put(screen, x+used-3, y+lines, 3, " · ", th.dim)
+		}
+		put(screen, x+used, y+lines, w-used, g.text, g.style)
+		used += n
+	}
+	return lines + 1
+}
+
+func (h *header) machine() []span {
+	a, th := h.app, &h.app.theme
+	spans := []span{{"ipctop", th.title}}
+	add := func(s string, style tcell.Style) { spans = append(spans, span{" ", th.text}, span{s, style}) }
+	if a.paused {
+		add("PAUSED", th.warn)
+	}
+	if a.opts.ReadOnly {
+		add("read-only", th.warn)
+	}
+	if a.snap == nil {
+		add("reading …", th.dim)
+		return spans
+	}
+	add(views.Visible(a.snap.Host), th.strong)
+	add(a.snap.Taken.Format(time.TimeOnly), th.text)
+	add("every "+interval(a.interval), th.dim)
+	return spans
+}
+
+func interval(d time.Duration) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
+}
+
+// counts tell how many rows there are, how many are marked, and how many a filter hides.
+func (h *header) counts() string {
+	t := h.app.tab()
+	if t.snap == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%d shown", len(t.rows))
+	if t.seen.hidden > 0 {
+		s = fmt.Sprintf("%d of %d shown", t.seen.total-t.seen.hidden, t.seen.total)
+	}
+	if t.seen.marked > 0 {
+		s += fmt.Sprintf(", %d marked", t.seen.marked)
+	}
+	return s
+}
+
+// gauges show totals against limits; "!" stands where nine tenths are used.
+func (h *header) gauges() []span {
+	a := h.app
+	if a.snap == nil {
+		return nil
+	}
+	var spans []span
+	for _, g := range a.snap.Gauges {
+		style, sign := a.theme.text, ""
+		if g.Limit > 0 && g.Used >= g.Limit-g.Limit/10 {
+			style, sign = a.theme.bad, "!"
+		}
+		s := g.What + " " + amount(g.Used, g.Type)
+		if g.Limit > 0 {
+			s += "/" + amount(g.Limit, g.Type)
+		}
+		spans = append(spans, span{s + sign, style})
+	}
+	return spans
+}
+
+func amount(n uint64, t schema.Type) string {
+	switch {
+	case n >= 1<<62:
+		return "∞"
+	case t == schema.TypeBytes:
+		return views.Size(n)
+	}
+	return fmt.Sprint(n)
+}
+
+// tabBar is the line of families.
+type tabBar struct {
+	app   *app
+	y     int
+	spans []extent
+}
+
+// extent is where something that can be clicked stands on its line.
+type extent struct{ from, to, what int }
+
+func (b *tabBar) draw(screen tcell.Screen, x, y, w int) int {
+	a, th := b.app, &b.app.theme
+	b.y, b.spans = y, b.spans[:0]
+	names := make([]string, len(a.tabs))
+	total := 0
+	for i, t := range a.tabs {
+		names[i] = fmt.Sprintf(" %d %s ", i+1, t.view.Title())
+		total += textWidth(names[i]) + 1
+	}
+	if total > w { // Only the current one has its name in full.
+		for i, t := range a.tabs {
+			if i != a.current {
+				names[i] = fmt.Sprintf(" %d %s ", i+1, clip(t.view.Title(), 4))
+			}
+		}
+		total = 0
+		for _, n := range names {
+			total += textWidth(n) + 1
+		}
+	}
+	if total > w {
+		for i := range a.tabs {
+			if i != a.current {
+				names[i] = fmt.Sprintf(" %d ", i+1)
+			}
+		}
+	}
+	used := 0
+	for i, name := range names {
+		style := th.tab
+		if i == a.current {
+			style = th.tabNow
+			name = "[" + strings.TrimSpace(name) + "]"
+		}
+		n := put(screen, x+used, y, w-used, name, style)
+		b.spans = append(b.spans, extent{x + used, x + used + n, i})
+		used += n + 1
+	}
+	return 1
+}
+
+// at tells which tab stands at a point, -1 if none.
+func (b *tabBar) at(x, y int) int {
+	if y != b.y {
+		return -1
+	}
+	return find(b.spans, x)
+}
+
+func find(spans []extent, x int) int {
+	for _, s := range spans {
+		if x >= s.from && x < s.to {
+			return s.what
+		}
+	}
+	return -1
+}

@@ -1,0 +1,95 @@
+package tui
+
+import (
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/tview"
+)
+
+// layout is the screen: header, tabs, body, footer. It draws what the state says and passes the mouse on.
+type layout struct {
+	*tview.Box
+	app    *app
+	header header
+	tabs   tabBar
+	footer footer
+}
+
+func newLayout(a *app) *layout {
+	return &layout{Box: tview.NewBox(), app: a, header: header{app: a}, tabs: tabBar{app: a}, footer: footer{app: a}}
+}
+
+// Draw gives every part its place.
+func (l *layout) Draw(screen tcell.Screen) {
+	x, y, w, h := l.GetRect()
+	if w < 1 || h < 1 {
+		return
+	}
+	top := l.header.draw(screen, x, y, w, h)
+	top += l.tabs.draw(screen, x, y+top, w)
+	foot := l.footer.lines(h)
+	body := h - top - foot
+	l.footer.draw(screen, x, y+h-foot, w, foot)
+	if body < 1 {
+		return
+	}
+	for _, r := range l.seen() {
+		r.SetRect(r.place(x, y+top, w, body))
+		r.Draw(screen)
+	}
+}
+
+// seen are the rooms from the topmost whole one upwards.
+func (l *layout) seen() []room {
+	rooms := l.app.rooms
+	for i := len(rooms) - 1; i > 0; i-- {
+		if rooms[i].whole() {
+			return rooms[i:]
+		}
+	}
+	return rooms
+}
+
+// Focus passes the keyboard to the top room.
+func (l *layout) Focus(delegate func(tview.Primitive)) { delegate(l.app.top()) }
+
+// HasFocus is always true: keys are dispatched by app.key.
+func (l *layout) HasFocus() bool { return true }
+
+// MouseHandler passes the mouse to the footer, the top room, and, while no dialog is open, to the tabs.
+func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(tview.Primitive)) (bool, tview.Primitive) {
+	return func(action tview.MouseAction, ev *tcell.EventMouse, focus func(tview.Primitive)) (bool, tview.Primitive) {
+		a := l.app
+		mx, my := ev.Position()
+		if action == tview.MouseLeftClick {
+			if b := l.footer.at(mx, my); b != nil {
+				a.flash = ""
+				a.react(b.do(a))
+				return true, nil
+			}
+			if i := l.tabs.at(mx, my); i >= 0 && a.top().whole() {
+				a.home()
+				a.react(a.show(i))
+				return true, nil
+			}
+		}
+		m, ok := a.top().(mouser)
+		if !ok {
+			return false, nil
+		}
+		handled, r := m.mouse(a, action, mx, my)
+		a.react(r)
+		return handled, nil
+	}
+}
+
+// mouser is a room that the mouse can be used in.
+type mouser interface {
+	mouse(a *app, action tview.MouseAction, x, y int) (handled bool, r reaction)
+}
+
+// home closes everything over the table.
+func (a *app) home() {
+	for len(a.rooms) > 1 {
+		a.pop()
+	}
+}

@@ -1,0 +1,104 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+)
+
+// Options are what the dashboard needs to know.
+type Options struct {
+	Source   Source
+	Sample   func(context.Context) // runs Source; nil: somebody else does
+	Interval time.Duration         // what Source starts with
+
+	ReadOnly bool // bindings that change the machine do not exist
+	NoMouse  bool
+	NoColor  bool
+
+	Screen tcell.Screen // nil: the terminal
+}
+
+// Run shows the dashboard until the person quits (nil), ctx ends (its cause) or something fails. The terminal is left as it was
+// found in every case, also after a panic in any of its goroutines, whose stack is in the error.
+func Run(ctx context.Context, opts Options) error {
+	a := newApp(opts)
+	if opts.Screen != nil {
+		a.tv.SetScreen(opts.Screen)
+	}
+	a.tv.EnableMouse(!opts.NoMouse)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if opts.Sample != nil {
+		go a.guarded(func() { opts.Sample(ctx) })
+	}
+	// Nobody joins the pump: QueueUpdate never returns once the application has stopped.
+	go a.guarded(func() { a.pump(ctx) })
+	a.demand()
+	err := a.loop()
+	switch {
+	case a.crash.get() != nil:
+		return a.crash.get()
+	case err != nil:
+		return fmt.Errorf("draw on the terminal: %w", err)
+	}
+	return context.Cause(ctx)
+}
+
+// pump is the only way from other goroutines to the screen.
+func (a *app) pump(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			a.tv.QueueUpdate(a.tv.Stop)
+			return
+		case s := <-a.source.Snapshots():
+			a.tv.QueueUpdateDraw(func() { a.take(s) })
+		}
+	}
+}
+
+// crash is the first panic of any goroutine.
+type crash struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (c *crash) set(p any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = fmt.Errorf("a fault in ipctop itself: %v\n%s", p, debug.Stack())
+	}
+}
+
+func (c *crash) get() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// guarded runs f. A panic ends the dashboard, which gives the terminal back, and becomes Run's error.
+func (a *app) guarded(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.crash.set(p)
+			a.tv.QueueUpdate(a.tv.Stop)
+		}
+	}()
+	f()
+}
+
+// loop is the UI goroutine. tview gives the terminal back before it passes a panic on.
+func (a *app) loop() error {
+	defer func() {
+		if p := recover(); p != nil {
+			a.crash.set(p)
+		}
+	}()
+	return a.tv.Run()
+}

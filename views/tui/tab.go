@@ -1,0 +1,207 @@
+package tui
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// tab is one family's table: what is shown of it, in which order, and where the person is.
+type tab struct {
+	view    views.View
+	columns []*column
+	wide    bool // all columns
+
+	sortBy *column // nil: the collector's order
+	down   bool
+	filter textFilter
+	where  *views.Where
+	user   string // user filter; "" is everybody
+
+	tree       bool // show the tree, where the kind has one
+	folded     map[schema.Ref]bool
+	background bool // show kernel threads too
+	related    *related
+
+	cursor schema.Ref // the object, not the row; zero: the first row, whatever stands there
+	follow bool
+	marks  map[schema.Ref]bool
+
+	snap *collect.Snapshot // the last one that holds this family
+	rows []row
+	at   map[schema.Ref]int
+	seen counts
+
+	index  int // row of the cursor
+	top    int // first row on screen
+	first  int // first column on screen after the pinned one
+	widths map[string]int
+	took   time.Duration // of the last arrange
+}
+
+// row is an object with its place in the tree.
+type row struct {
+	object *schema.Object
+	depth  int
+	last   []bool // per level: no sibling follows; nil where the list is flat
+	hides  int    // descendants that a fold hides
+}
+
+// counts are what the header tells about the rows.
+type counts struct {
+	total, hidden, marked, markedHidden int
+}
+
+// related restricts a tab to the processes at some objects.
+type related struct {
+	refs []schema.Ref
+	back int // the tab it was called from
+}
+
+func newTab(v views.View) *tab {
+	t := &tab{view: v, folded: map[schema.Ref]bool{}, marks: map[schema.Ref]bool{}, widths: map[string]int{}}
+	t.tree = t.parent() != nil
+	t.setWide(false)
+	return t
+}
+
+func (t *tab) setWide(wide bool) {
+	t.wide, t.first = wide, 0
+	t.columns = columnsOf(t.view.Mechanisms, wide)
+	t.placeTree()
+	if t.sortBy != nil {
+		t.sortBy = t.column(t.sortBy.id)
+	}
+	clear(t.widths)
+}
+
+func (t *tab) column(id string) *column {
+	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.id == id })
+	if i < 0 {
+		return nil
+	}
+	return t.columns[i]
+}
+
+// treeColumn is the column that carries the branches.
+const treeColumn = "comm"
+
+// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens too.
+func (t *tab) placeTree() {
+	if t.parent() == nil {
+		return
+	}
+	t.columns = columnsOf(t.view.Mechanisms, t.wide)
+	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.id == treeColumn })
+	if t.tree && i > 1 {
+		c := t.columns[i]
+		t.columns = slices.Insert(slices.Delete(t.columns, i, i+1), 1, c)
+	}
+}
+
+// mechanism finds the mechanism of a kind.
+func (t *tab) mechanism(k schema.Kind) *collect.Mechanism {
+	for _, m := range t.view.Mechanisms {
+		if m.Kind == k {
+			return m
+		}
+	}
+	return nil
+}
+
+// parent is the function that makes the family a tree, nil where it is flat.
+func (t *tab) parent() func(*schema.Object) schema.Ref {
+	for _, m := range t.view.Mechanisms {
+		if m.Parent != nil {
+			return m.Parent
+		}
+	}
+	return nil
+}
+
+// hideable says whether some rows may be hidden as background.
+func (t *tab) hideable() bool {
+	return slices.ContainsFunc(t.view.Mechanisms, func(m *collect.Mechanism) bool { return m.Background != nil })
+}
+
+// request is what the tab has to have collected: what its columns show, its filter and sort read, and nothing else.
+func (t *tab) request() collect.Request {
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Gauges: true}
+	for _, m := range t.view.Mechanisms {
+		var ids []string
+		for _, c := range t.columns {
+			ids = append(ids, c.id)
+		}
+		n := m.NeedsOf(ids)
+		if t.user != "" {
+			n |= m.NeedsOf([]string{userColumn})
+		}
+		if t.where != nil {
+			n |= m.NeedsOf(t.where.IDs())
+		}
+		req.Want[m.Kind] = n
+	}
+	if t.related != nil {
+		req.Edges = true
+		for _, r := range t.related.refs {
+			req.Want[r.Kind] |= 0
+		}
+	}
+	return req
+}
+
+// userColumn is what the user filter looks at.
+const userColumn = "user"
+
+// current is the object under the cursor, nil on an empty table.
+func (t *tab) current() *schema.Object {
+	if t.index < 0 || t.index >= len(t.rows) {
+		return nil
+	}
+	return t.rows[t.index].object
+}
+
+// move puts the cursor on a row, and holds on to the object there.
+func (t *tab) move(to int) {
+	t.index = max(0, min(to, len(t.rows)-1))
+	t.cursor = schema.Ref{}
+	if o := t.current(); o != nil && t.index > 0 {
+		t.cursor = o.Ref
+	}
+}
+
+// hold keeps the object under the cursor, even on the first row.
+func (t *tab) hold() {
+	if o := t.current(); o != nil {
+		t.cursor = o.Ref
+	}
+}
+
+// targets are the marked objects, or the one under the cursor. Marked ones count even where a filter hides them.
+func (t *tab) targets() []schema.Ref {
+	var refs []schema.Ref
+	for r := range t.marks {
+		refs = append(refs, r)
+	}
+	if len(refs) == 0 {
+		if o := t.current(); o != nil {
+			refs = append(refs, o.Ref)
+		}
+	}
+	slices.SortFunc(refs, schema.CompareRefs)
+	return refs
+}
+
+// label names an object for people: its Ref, and what its mechanism calls it.
+func (t *tab) label(o *schema.Object) string {
+	s := o.Ref.String()
+	if m := t.mechanism(o.Ref.Kind); m != nil {
+		if l := m.NamedLabel(o); l != "" {
+			s += " " + views.Visible(l)
+		}
+	}
+	return s
+}

@@ -1,0 +1,230 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// keymap of the table.
+func (r *tableRoom) keymap() keymap {
+	hasRows := func(a *app) bool { return a.tab().current() != nil }
+	isTree := func(a *app) bool { return a.tab().parent() != nil }
+	inTree := func(a *app) bool { return isTree(a) && a.tab().tree }
+	own := keymap{
+		{keys: "Enter", name: "Open", help: "open the object's page", when: hasRows, do: open},
+		{keys: "/ F3", name: "Filter", help: "show rows that hold a text, or match a /regex/", do: promptFilter},
+		{keys: "F4 \\", name: "Where", help: "show rows for which an expression holds: rss > 1024 * 1024 and user == \"root\"", do: promptWhere},
+		{keys: "Space", name: "Mark", help: "mark or unmark the row and go to the next", when: hasRows, do: mark},
+		{keys: "U", help: "take all marks away", do: unmark},
+		{keys: "> .", name: "Sort", help: "sort by the next column", do: func(a *app) reaction { return sortNext(a, 1) }},
+		{keys: "< ,", help: "sort by the column before", do: func(a *app) reaction { return sortNext(a, -1) }},
+		{keys: "I", help: "turn the order round", do: invert},
+		{keys: "A..Z", help: "sort by the next column whose heading starts with the letter", do: sortLetter},
+		{keys: "t F5", name: "Tree", help: "show the tree, or a flat list", when: isTree, do: toggleTree},
+		{keys: "*", name: "Fold", help: "fold or unfold the branch", when: inTree, do: fold},
+		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
+		{keys: "F", name: "Follow", help: "keep the object in sight until the cursor is moved", when: hasRows, do: follow},
+		{keys: "K", help: "show or hide kernel threads", when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
+		{keys: "o", name: "Holders", help: "show the processes at the marked objects or the one under the cursor", when: func(a *app) bool { return hasRows(a) && !isTree(a) }, do: holders},
+		{keys: "Backspace", name: "Back", help: "back to where the holders were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
+		{keys: "Esc", help: "take the filters away; back from holders", do: clearFilters},
+		{keys: "w", help: "show all columns, or the usual ones", do: wide},
+		{keys: "Right", help: "columns further right", do: func(a *app) reaction { return scrollColumns(a, 1) }},
+		{keys: "Left", help: "columns further left", do: func(a *app) reaction { return scrollColumns(a, -1) }},
+		{keys: "Up", help: "one row up", do: func(a *app) reaction { return step(a, -1) }},
+		{keys: "Down", help: "one row down", do: func(a *app) reaction { return step(a, 1) }},
+		{keys: "PgUp", help: "a screen up", do: func(a *app) reaction { return step(a, -max(1, r.height)) }},
+		{keys: "PgDn", help: "a screen down", do: func(a *app) reaction { return step(a, max(1, r.height)) }},
+		{keys: "Home", help: "first row; the cursor stays there whatever comes first", do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
+		{keys: "End", help: "last row", do: func(a *app) reaction { return step(a, len(a.tab().rows)) }},
+	}
+	return slices.Concat(helpKeys(), own, actionKeys(hasRows), everywhere())
+}
+
+// everywhere are the keys of all whole rooms.
+func everywhere() keymap {
+	return keymap{
+		{keys: "q F10 Ctrl-C", name: "Quit", help: "quit", do: func(*app) reaction { return quit }},
+		{keys: "Tab", help: "next tab", do: func(a *app) reaction { a.home(); return a.show((a.current + 1) % len(a.tabs)) }},
+		{keys: "Shift-Tab", help: "tab before", do: func(a *app) reaction { a.home(); return a.show((a.current + len(a.tabs) - 1) % len(a.tabs)) }},
+		{keys: "1..9", help: "tab of that number", do: func(a *app) reaction { a.home(); return a.show(int(a.pressed - '1')) }},
+		{keys: "Ctrl-R", help: "refresh now", do: func(a *app) reaction { a.source.Now(); return nothing }},
+		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
+		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
+		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
+		{keys: "!", help: "list what could not be seen, and why", do: faults},
+	}
+}
+
+func step(a *app, n int) reaction {
+	t := a.tab()
+	t.follow = false
+	t.move(t.index + n)
+	return nothing
+}
+
+func mark(a *app) reaction {
+	t := a.tab()
+	r := t.current().Ref
+	if t.marks[r] {
+		delete(t.marks, r)
+	} else {
+		t.marks[r] = true
+	}
+	t.move(t.index + 1)
+	return rearrange
+}
+
+func unmark(a *app) reaction {
+	clear(a.tab().marks)
+	return rearrange
+}
+
+// sortOn sorts by a column; by the one that is sorted by already: the other way round.
+func sortOn(a *app, c *column) reaction {
+	t := a.tab()
+	if t.sortBy == c {
+		return invert(a)
+	}
+	t.sortBy, t.down = c, c.downFirst()
+	return rearrange
+}
+
+func sortNext(a *app, n int) reaction {
+	t := a.tab()
+	i := slices.Index(t.columns, t.sortBy) // -1: the collector's order
+	if i < 0 && n < 0 {
+		i = len(t.columns)
+	}
+	return sortOn(a, t.columns[(i+n+len(t.columns))%len(t.columns)])
+}
+
+func invert(a *app) reaction {
+	t := a.tab()
+	if t.sortBy == nil {
+		t.sortBy = t.columns[0]
+	}
+	t.down = !t.down
+	return rearrange
+}
+
+func sortLetter(a *app) reaction {
+	t := a.tab()
+	from := slices.Index(t.columns, t.sortBy)
+	for i := range t.columns {
+		c := t.columns[(from+1+i+len(t.columns))%len(t.columns)]
+		if strings.HasPrefix(strings.TrimLeft(c.title, "%"), string(a.pressed)) {
+			return sortOn(a, c)
+		}
+	}
+	a.flash = fmt.Sprintf("no heading starts with %c", a.pressed)
+	return nothing
+}
+
+func toggleTree(a *app) reaction {
+	t := a.tab()
+	t.tree = !t.tree
+	t.hold()
+	t.placeTree()
+	return rearrange
+}
+
+func fold(a *app) reaction {
+	t := a.tab()
+	if o := t.current(); o != nil {
+		t.hold()
+		if t.folded[o.Ref] {
+			delete(t.folded, o.Ref)
+		} else {
+			t.folded[o.Ref] = true
+		}
+	}
+	return rearrange
+}
+
+func follow(a *app) reaction {
+	t := a.tab()
+	t.follow = !t.follow
+	t.hold()
+	return nothing
+}
+
+func toggleBackground(a *app) reaction {
+	a.tab().background = !a.tab().background
+	return rearrange
+}
+
+// clearFilters takes one thing away at a time, like leaving a room.
+func clearFilters(a *app) reaction {
+	t := a.tab()
+	switch {
+	case t.filter.text != "" || t.where != nil || t.user != "":
+		t.filter, t.where, t.user = textFilter{}, nil, ""
+	case t.related != nil:
+		return back(a)
+	case t.follow:
+		t.follow = false
+	}
+	return rearrange
+}
+
+func wide(a *app) reaction {
+	a.tab().setWide(!a.tab().wide)
+	return rearrange
+}
+
+func scrollColumns(a *app, n int) reaction {
+	t := a.tab()
+	t.first = max(0, min(t.first+n, len(t.columns)-2))
+	return nothing
+}
+
+// holders opens the processes tab on those that hang together with the targets.
+func holders(a *app) reaction {
+	t := a.tab()
+	to := a.tabOf(schema.Proc)
+	if to < 0 || to == a.current {
+		return nothing
+	}
+	p := a.tabs[to]
+	p.related = &related{refs: t.targets(), back: a.current}
+	p.filter, p.where, p.user = textFilter{}, nil, ""
+	t.hold()
+	return a.show(to)
+}
+
+func back(a *app) reaction {
+	t := a.tab()
+	to := t.related.back
+	t.related = nil
+	t.arrange()
+	return a.show(to)
+}
+
+func pause(a *app) reaction {
+	a.paused = !a.paused
+	a.source.Pause(a.paused)
+	return nothing
+}
+
+// intervals are those that "+" and "-" step through.
+func intervals() []time.Duration {
+	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second,
+		10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
+}
+
+func setInterval(a *app, n int) reaction {
+	all := intervals()
+	i, exact := slices.BinarySearch(all, a.interval)
+	if n > 0 && !exact {
+		n-- // The next longer one is where it would stand.
+	}
+	a.interval = all[max(0, min(i+n, len(all)-1))]
+	a.source.SetInterval(a.interval)
+	a.flash = "refresh every " + interval(a.interval)
+	return nothing
+}

@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/tview"
+)
+
+// tableRoom is the table of the current tab.
+type tableRoom struct {
+	*grid
+	app *app
+}
+
+func newTableRoom(a *app) *tableRoom { return &tableRoom{grid: newGrid(&a.theme), app: a} }
+
+func (r *tableRoom) whole() bool { return true }
+
+func (r *tableRoom) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
+
+func (r *tableRoom) typed(*app, *tcell.EventKey) reaction { return nothing }
+
+// Draw paints the current tab, or says why there is nothing.
+func (r *tableRoom) Draw(screen tcell.Screen) {
+	t := r.app.tab()
+	r.tab = t
+	x, y, w, h := r.GetInnerRect()
+	if t.snap == nil {
+		put(screen, x+1, y, w-1, "reading …", r.app.theme.dim)
+		return
+	}
+	r.grid.Draw(screen)
+	if len(t.rows) == 0 && h > 1 {
+		put(screen, x+1, y+1, w-1, t.emptyText(), r.app.theme.dim)
+	}
+}
+
+func (t *tab) emptyText() string {
+	if t.seen.total == 0 && t.related == nil {
+		return "there are none"
+	}
+	return "nothing passes the filter: Esc clears it"
+}
+
+// mouse: a click on a heading sorts, on a row puts the cursor there, on the row under the cursor opens it; the wheel moves.
+func (r *tableRoom) mouse(a *app, action tview.MouseAction, x, y int) (bool, reaction) {
+	t := a.tab()
+	if !r.InRect(x, y) || t.snap == nil {
+		return false, nothing
+	}
+	_, top, _, _ := r.GetInnerRect()
+	switch action {
+	case tview.MouseScrollUp:
+		t.move(t.index - 3)
+	case tview.MouseScrollDown:
+		t.move(t.index + 3)
+	case tview.MouseLeftDoubleClick:
+		if y > top && t.top+y-top-1 < len(t.rows) {
+			return true, open(a)
+		}
+	case tview.MouseLeftClick:
+		if y == top {
+			if c := r.columnAt(x); c != nil {
+				return true, sortOn(a, c)
+			}
+			return true, nothing
+		}
+		if i := t.top + y - top - 1; i < len(t.rows) {
+			t.move(i)
+			t.hold()
+		}
+	default:
+		return false, nothing
+	}
+	return true, nothing
+}
+
+// columnAt is the column whose heading stands at x.
+func (r *tableRoom) columnAt(x int) *column {
+	left, _, _, _ := r.GetInnerRect()
+	left += gutter
+	for i, c := range r.shown {
+		if left += r.widths[i] + 1; x < left {
+			return c
+		}
+	}
+	return nil
+}
