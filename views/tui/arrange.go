@@ -11,6 +11,9 @@ import (
 
 // has says whether a snapshot holds the tab's kinds.
 func (t *tab) has(s *collect.Snapshot) bool {
+	if t.related != nil && !s.Request.Edges {
+		return false
+	}
 	for _, m := range t.view.Mechanisms {
 		if _, ok := s.Objects[m.Kind]; !ok {
 			return false

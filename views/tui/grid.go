@@ -65,13 +65,13 @@ func (g *grid) layout(width int) {
 	t := g.tab
 	g.measure()
 	g.shown, g.widths = g.shown[:0], g.widths[:0]
-	room := width - gutter
+	room := width - gutter - 1 // the last cell is for the sign that there is more
 	t.first = max(0, min(t.first, len(t.columns)-2))
 	for i, c := range t.columns {
 		if i > 0 && i <= t.first {
 			continue
 		}
-		w := g.least(c)
+		w := g.least(c, width)
 		need := w + 1
 		if g.right = need > room && len(g.shown) > 0; g.right {
 			if c.flexible && room > 8 {
@@ -92,12 +92,15 @@ func (g *grid) layout(width int) {
 	}
 }
 
-// least is the width without which a column is not shown.
-func (g *grid) least(c *column) int {
-	seen := g.tab.widths[c.id]
+// least is the width without which a column is not shown. Branches need room: a third of the screen if they fill it.
+func (g *grid) least(c *column, width int) int {
+	seen, usual := g.tab.widths[c.id], c.width
+	if c.id == treeColumn && g.tab.tree {
+		usual = max(usual, width/3)
+	}
 	heading := textWidth(c.title) + 1 // room for the sort sign
 	if c.flexible {
-		return max(heading, min(seen, c.width))
+		return max(heading, min(seen, usual))
 	}
 	return max(heading, seen)
 }

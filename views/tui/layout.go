@@ -27,6 +27,9 @@ func (l *layout) Draw(screen tcell.Screen) {
 	top := l.header.draw(screen, x, y, w, h)
 	top += l.tabs.draw(screen, x, y+top, w)
 	foot := l.footer.lines(h)
+	if _, asks := l.app.top().(*prompt); asks {
+		foot = 2
+	}
 	body := h - top - foot
 	l.footer.draw(screen, x, y+h-foot, w, foot)
 	if body < 1 {
@@ -91,5 +94,14 @@ type mouser interface {
 func (a *app) home() {
 	for len(a.rooms) > 1 {
 		a.pop()
+	}
+}
+
+// PasteHandler passes pasted text to a prompt.
+func (l *layout) PasteHandler() func(string, func(tview.Primitive)) {
+	return func(text string, _ func(tview.Primitive)) {
+		if p, ok := l.app.top().(*prompt); ok {
+			l.app.react(p.paste(text))
+		}
 	}
 }

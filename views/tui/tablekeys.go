@@ -32,6 +32,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "o", name: "Holders", help: "show the processes at the marked objects or the one under the cursor", when: func(a *app) bool { return hasRows(a) && !isTree(a) }, do: holders},
 		{keys: "Backspace", name: "Back", help: "back to where the holders were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
 		{keys: "Esc", help: "take the filters away; back from holders", do: clearFilters},
+		{keys: "y", help: "show the object as JSON", when: hasRows, do: func(a *app) reaction { return showJSON(a, a.tab().current()) }},
 		{keys: "w", help: "show all columns, or the usual ones", do: wide},
 		{keys: "Right", help: "columns further right", do: func(a *app) reaction { return scrollColumns(a, 1) }},
 		{keys: "Left", help: "columns further left", do: func(a *app) reaction { return scrollColumns(a, -1) }},
@@ -192,7 +193,7 @@ func holders(a *app) reaction {
 	}
 	p := a.tabs[to]
 	p.related = &related{refs: t.targets(), back: a.current}
-	p.filter, p.where, p.user = textFilter{}, nil, ""
+	p.filter, p.where, p.user, p.snap = textFilter{}, nil, "", nil
 	t.hold()
 	return a.show(to)
 }

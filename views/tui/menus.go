@@ -1,0 +1,132 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+func hasPrefixFold(s, prefix string) bool {
+	s = strings.TrimSpace(s)
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// helpKeys open the help of the room they are pressed in.
+func helpKeys() keymap {
+	return keymap{{keys: "F1 ? h", name: "Help", help: "list the keys", do: help}}
+}
+
+// help lists the top room's bindings: those that exist, whether they work right now or not.
+func help(a *app) reaction {
+	keys := a.top().keymap()
+	width := 0
+	for i := range keys {
+		width = max(width, textWidth(keysText(keys[i].keys)))
+	}
+	var items []item
+	for i := range keys {
+		b := &keys[i]
+		if b.danger && a.opts.ReadOnly {
+			continue
+		}
+		style := a.theme.text
+		if !b.works(a) {
+			style = a.theme.dim
+		}
+		items = append(items, item{skip: true, spans: []span{{pad(keysText(b.keys), width, false), a.theme.key}, {"  " + b.help, style}}})
+	}
+	a.push(newMenu(a, "Keys", items))
+	return nothing
+}
+
+// keysText spells the keys of a binding for people: "F9 k", "1…9", "A…Z (Shift-letter)".
+func keysText(keys string) string {
+	if keys == "A..Z" {
+		return "Shift-letter"
+	}
+	return strings.ReplaceAll(keys, "..", "…")
+}
+
+// faults lists what the last snapshot could not see, and why.
+func faults(a *app) reaction {
+	var items []item
+	if a.snap != nil {
+		for _, f := range a.snap.Faults {
+			style := a.theme.warn
+			if f.Denied {
+				style = a.theme.text
+			}
+			for i, line := range wrap(views.Visible(f.Says), 66) {
+				source := f.Source
+				if i > 0 {
+					source = ""
+				}
+				items = append(items, item{skip: true, spans: []span{{pad(source, 10, false) + " ", a.theme.strong}, {line, style}}})
+			}
+		}
+	}
+	if len(items) == 0 {
+		items = []item{{skip: true, spans: []span{{"Everything that was asked for could be read.", a.theme.text}}}}
+	}
+	a.push(newMenu(a, "Not seen in the last refresh", items))
+	return nothing
+}
+
+func hasUser(a *app) bool { return a.tab().column(userColumn) != nil && a.tab().snap != nil }
+
+// userMenu lists the users that the tab's rows belong to.
+func userMenu(a *app) reaction {
+	t := a.tab()
+	c := t.column(userColumn)
+	count := map[string]int{}
+	for _, o := range t.objects() {
+		if v := c.get(o); v.IsKnown() {
+			count[v.Str()]++
+		}
+	}
+	var names []string
+	for n := range count {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	choose := func(name string) func(*app) reaction {
+		return func(a *app) reaction {
+			a.pop()
+			a.tab().user = name
+			return rearrange
+		}
+	}
+	items := []item{{spans: []span{{"everybody", a.theme.text}}, do: choose("")}}
+	for _, n := range names {
+		items = append(items, item{spans: []span{{pad(clip(views.Visible(n), 32), 16, false), a.theme.text}, {fmt.Sprintf(" %5d", count[n]), a.theme.dim}}, do: choose(n)})
+	}
+	m := newMenu(a, "Show processes of", items)
+	m.jump = true
+	m.index = slices.Index(names, t.user) + 1
+	a.push(m)
+	return nothing
+}
+
+// showJSON shows an object as --once -o json writes it.
+func showJSON(a *app, o *schema.Object) reaction {
+	m := a.mechanism(o.Ref.Kind)
+	if m == nil {
+		return nothing
+	}
+	var text bytes.Buffer
+	if err := json.Indent(&text, views.AppendObject(nil, o, views.RecordColumns(m)), "", "  "); err != nil {
+		a.flash = views.Visible(err.Error())
+		return nothing
+	}
+	var items []item
+	for line := range strings.Lines(text.String()) {
+		items = append(items, item{skip: true, spans: []span{{views.Visible(strings.TrimRight(line, "\n")), a.theme.text}}})
+	}
+	a.push(newMenu(a, views.Visible(o.Ref.String()), items))
+	return nothing
+}

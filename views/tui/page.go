@@ -1,0 +1,130 @@
+package tui
+
+import (
+	"slices"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// page shows all of one object: every field, and what it hangs together with.
+type page struct {
+	list
+	app    *app
+	ref    schema.Ref
+	object *schema.Object
+	edges  []schema.Edge // those of this object
+	snap   *collect.Snapshot
+	gone   bool // it was not in the last snapshot
+	width  int
+}
+
+// open shows the page of the object under the cursor.
+func open(a *app) reaction {
+	o := a.tab().current()
+	a.tab().hold()
+	return a.visit(o.Ref, o)
+}
+
+// visit opens an object's page on top of what is there. o is what is known of it so far, nil if nothing.
+func (a *app) visit(r schema.Ref, o *schema.Object) reaction {
+	p := &page{list: newList(&a.theme), app: a, ref: r, object: o}
+	if o != nil {
+		p.snap = a.snap
+	}
+	a.push(p)
+	return demand
+}
+
+func (p *page) whole() bool { return true }
+
+func (p *page) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
+
+func (p *page) typed(*app, *tcell.EventKey) reaction { return nothing }
+
+// request: everything about this object, and whatever may hang together with it. What a process holds is known only by
+// asking every mechanism.
+func (p *page) request() collect.Request {
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref}
+	for _, t := range p.app.tabs {
+		for _, m := range t.view.Mechanisms {
+			switch {
+			case m.Kind == p.ref.Kind:
+				req.Want[m.Kind] = m.NeedsOf(visibleIDs(m))
+			case p.ref.Kind == schema.Proc || m.Kind == schema.Proc:
+				req.Want[m.Kind] = 0
+			}
+		}
+	}
+	return req
+}
+
+// take looks for the object in a new snapshot.
+func (p *page) take(s *collect.Snapshot) {
+	if _, asked := s.Objects[p.ref.Kind]; !asked || !s.Request.Edges {
+		return
+	}
+	p.snap = s
+	o := s.Find(p.ref)
+	if p.gone = o == nil; p.gone {
+		return // What was known of it stays on screen.
+	}
+	p.object = o
+	p.edges = slices.Clone(slices.Collect(func(yield func(schema.Edge) bool) {
+		for _, e := range s.Edges {
+			if (e.From == p.ref || e.To == p.ref) && !yield(e) {
+				return
+			}
+		}
+	}))
+}
+
+// Draw paints title, lines, and the note on the line under the cursor.
+func (p *page) Draw(screen tcell.Screen) {
+	x, y, w, h := p.GetRect()
+	th := p.theme
+	title := []span{{views.Visible(p.ref.String()), th.title}, {"  " + p.label(), th.strong}}
+	if p.gone {
+		title = append(title, span{"  GONE: this is the last that was seen of it", th.bad})
+	}
+	putSpans(screen, x, y, w, title...)
+	if p.object == nil {
+		why := "reading …"
+		if p.gone {
+			why = "this object is gone"
+		}
+		put(screen, x, y+1, w, why, th.dim)
+		return
+	}
+	p.width = w
+	p.set(p.build())
+	notes := 0
+	if h > 8 {
+		notes = 1
+		if p.index < len(p.items) {
+			put(screen, x, y+h-1, w, p.items[p.index].note, th.dim)
+		}
+	}
+	p.paint(screen, x, y+1, w, h-1-notes)
+}
+
+func (p *page) label() string {
+	m := p.app.mechanism(p.ref.Kind)
+	if m == nil || p.object == nil {
+		return ""
+	}
+	return views.Visible(m.NamedLabel(p.object))
+}
+
+func (p *page) keymap() keymap {
+	has := func(*app) bool { return p.object != nil }
+	own := keymap{
+		{keys: "Enter", name: "Follow", help: "go to the object on this line", when: func(*app) bool { return p.index < len(p.items) && p.items[p.index].do != nil }, do: p.enter},
+		{keys: "Esc Backspace", name: "Back", help: "back to where this page was opened", do: closeRoom},
+		{keys: "y", name: "JSON", help: "show the object as JSON", when: has, do: func(a *app) reaction { return showJSON(a, p.object) }},
+	}
+	return slices.Concat(helpKeys(), own, p.actionKeys(), p.moves(), everywhere())
+}

@@ -1,0 +1,176 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// build makes the page's lines for the width there is.
+func (p *page) build() []item {
+	items := p.fields()
+	related := p.related()
+	items = append(items, item{skip: true}, p.heading("Hangs together with"))
+	if len(related) == 0 {
+		items = append(items, item{skip: true, spans: []span{{"  nothing that could be seen", p.theme.dim}}})
+	}
+	return append(items, related...)
+}
+
+func (p *page) heading(s string) item {
+	return item{skip: true, spans: []span{{s, p.theme.strong}}}
+}
+
+// fields are a line or more for every column.
+func (p *page) fields() []item {
+	m := p.app.mechanism(p.ref.Kind)
+	name := 0
+	for i := range m.Columns {
+		name = max(name, len(m.Columns[i].ID))
+	}
+	var items []item
+	f := views.Format{Now: p.snap.Taken}
+	for i := range m.Columns {
+		c := &m.Columns[i]
+		v := c.Get(p.object)
+		style := p.theme.text
+		if !v.IsKnown() {
+			style = p.theme.dim
+		}
+		for n, line := range p.lines(v, f, p.width-name-4) {
+			id := c.ID
+			if n > 0 {
+				id = ""
+			}
+			items = append(items, item{key: fmt.Sprintf("%s %d", c.ID, n), note: c.ID + ": " + c.Help,
+				spans: []span{{"  " + pad(id, name, false) + "  ", p.theme.strong}, {line, style}}, do: p.leads(v)})
+		}
+	}
+	return items
+}
+
+// lines is a cell in full: what a table would cut is wrapped, and a list stands below itself.
+func (p *page) lines(v schema.Value, f views.Format, width int) []string {
+	if v.IsKnown() && v.Type() == schema.TypeList && len(v.List()) > 1 {
+		var lines []string
+		for _, s := range v.List() {
+			lines = append(lines, wrap(views.Visible(s), width)...)
+		}
+		return lines
+	}
+	text := views.Text(v, f)
+	switch {
+	case v.IsKnown() && v.Type() == schema.TypeBytes && v.Uint() >= 1024:
+		text += fmt.Sprintf("  (%d bytes)", v.Uint())
+	case v.IsKnown() && v.Type() == schema.TypeTime:
+		text = v.Time().Format("2006-01-02 15:04:05")
+	case v.IsKnown() && v.Type() == schema.TypeEndpoints:
+		text = strings.ReplaceAll(text, ",", " ")
+		if v.Partial() {
+			text += "  (some processes could not be looked into: there may be more)"
+		}
+	}
+	return wrap(text, width)
+}
+
+// leads makes Enter on a field go where it points.
+func (p *page) leads(v schema.Value) func(*app) reaction {
+	switch {
+	case !v.IsKnown():
+		return nil
+	case v.Type() == schema.TypeRef && v.Ref() != p.ref:
+		return p.visit(v.Ref())
+	case v.Type() == schema.TypeEndpoints && len(v.Endpoints()) == 1:
+		return p.visit(v.Endpoints()[0].Ref())
+	}
+	return nil
+}
+
+func (p *page) visit(r schema.Ref) func(*app) reaction {
+	return func(a *app) reaction {
+		var known *schema.Object
+		if p.snap != nil {
+			known = p.snap.Find(r)
+		}
+		return a.visit(r, known)
+	}
+}
+
+// related are the edges to follow, and processes that a field names but no edge.
+func (p *page) related() []item {
+	var items []item
+	covered := map[schema.Ref]bool{}
+	for _, e := range p.edges {
+		other, says := e.To, outward(e.Rel)
+		if e.To == p.ref {
+			other, says = e.From, inward(e.Rel)
+		}
+		covered[other] = true
+		via := views.Visible(e.Via)
+		if e.Proof == schema.Inferred {
+			via += " (likely, not certain)"
+		}
+		items = append(items, p.relatedItem(says, other, via))
+	}
+	m := p.app.mechanism(p.ref.Kind)
+	for i := range m.Columns {
+		for _, end := range m.Columns[i].Get(p.object).Endpoints() {
+			if !covered[end.Ref()] {
+				via := views.Visible(end.Mode)
+				if end.FD >= 0 {
+					via = fmt.Sprintf("fd %d %s", end.FD, via)
+				}
+				items = append(items, p.relatedItem(strings.ToLower(m.Columns[i].ID), end.Ref(), via))
+			}
+		}
+	}
+	return items
+}
+
+func (p *page) relatedItem(says string, other schema.Ref, via string) item {
+	name := ""
+	note := "Enter opens " + views.Visible(other.String())
+	if o := p.snap.Find(other); o != nil {
+		if m := p.app.mechanism(other.Kind); m != nil {
+			name = views.Visible(m.NamedLabel(o))
+		}
+	}
+	spans := []span{{"  " + pad(says, 13, false) + " ", p.theme.text}, {pad(views.Visible(other.String()), 14, false) + " ", p.theme.strong}, {pad(name, 16, false) + " ", p.theme.text}, {via, p.theme.dim}}
+	return item{key: says + other.String() + via, spans: spans, note: note, do: p.visit(other)}
+}
+
+// inward says what a relation is for the object that it leads to: "created by" a process.
+func inward(r schema.Rel) string {
+	switch r {
+	case schema.RelCreated:
+		return "created by"
+	case schema.RelHolds:
+		return "held by"
+	case schema.RelMaps:
+		return "mapped by"
+	case schema.RelReads:
+		return "read by"
+	case schema.RelWrites:
+		return "written by"
+	case schema.RelWaitsOn:
+		return "waited on by"
+	case schema.RelLastUsed:
+		return "last used by"
+	}
+	return string(r) // peer, parent
+}
+
+// outward says what a relation is for the object that it starts from: a process "holds" a pipe.
+func outward(r schema.Rel) string {
+	switch r {
+	case schema.RelWaitsOn:
+		return "waits on"
+	case schema.RelLastUsed:
+		return "used last"
+	case schema.RelParent:
+		return "child"
+	}
+	return string(r)
+}
