@@ -62,13 +62,14 @@ func msgColumns() []schema.Column {
 
 func collectMsg(f *Facts) ([]*schema.Object, error) {
 	queues, err := f.Host.MsgQueues(true)
-	objects := make([]*schema.Object, 0, len(queues))
-	for _, q := range queues {
+	rows, objects := newObjects[msgRow](len(queues))
+	for i, q := range queues {
 		ref := sysvRef(schema.Msg, q.IPCPerm, q.CTime)
-		objects = append(objects, &schema.Object{Ref: ref, Row: &msgRow{
+		objects[i].Ref = ref
+		rows[i] = msgRow{
 			MsgQueue: q, owners: f.owners(q.IPCPerm), age: f.Age(q.CTime),
 			waiters: f.waitersValue(ref, f.waitersOf(schema.Msg, q.ID), false),
-		}})
+		}
 	}
 	return objects, err
 }

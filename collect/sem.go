@@ -41,7 +41,7 @@ func semColumns() []schema.Column {
 			func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("semval", schema.TypeList, 30, schema.NeedSemValues,
-			"per semaphore: [number]=value, how many wait for it to rise (ncount) and for zero (zcount), pid of the last change",
+			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero (zcount), pid of the last change",
 			func(r *row) schema.Value { return r.semval }),
 		col("ncount", schema.TypeInt, 6, schema.NeedSemValues, "tasks that wait for a semaphore of the set to rise",
 			func(r *row) schema.Value { return r.ncount }),
@@ -54,14 +54,15 @@ func semColumns() []schema.Column {
 
 func collectSem(f *Facts) ([]*schema.Object, error) {
 	sets, err := f.Host.SemSets()
-	objects := make([]*schema.Object, 0, len(sets))
-	for _, s := range sets {
+	rows, objects := newObjects[semRow](len(sets))
+	for i, s := range sets {
 		ref := sysvRef(schema.Sem, s.IPCPerm, s.CTime)
-		r := &semRow{SemSet: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime)}
+		objects[i].Ref = ref
+		r := &rows[i]
+		*r = semRow{SemSet: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime)}
 		tasks, counted := f.semValues(ref, r)
 		waiters := f.waitersOf(schema.Sem, s.ID)
 		r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
-		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects, err
 }
@@ -92,10 +93,24 @@ func (f *Facts) semValues(ref schema.Ref, r *semRow) (tasks int, counted bool) {
 	lines := make([]string, len(values))
 	for i, v := range values {
 		n, z = n+v.NCount, z+v.ZCount
-		lines[i] = fmt.Sprintf("[%d]=%d ncount=%d zcount=%d pid=%d", v.Num, v.Value, v.NCount, v.ZCount, v.Pid)
+		lines[i] = semWords(v)
 	}
 	r.semval, r.ncount, r.zcount = schema.List(lines), schema.Int(int64(n)), schema.Int(int64(z))
 	return n + z, true
+}
+
+// semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left out.
+func semWords(v kernel.SemValue) string {
+	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
+	for _, part := range []struct {
+		name string
+		n    int
+	}{{"ncount", v.NCount}, {"zcount", v.ZCount}, {"pid", int(v.Pid)}} {
+		if part.n != 0 {
+			words += fmt.Sprintf("/%s=%d", part.name, part.n)
+		}
+	}
+	return words
 }
 
 func relateSem(f *Facts, objects []*schema.Object) []schema.Edge {

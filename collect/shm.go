@@ -87,14 +87,15 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 	if f.Needs.Has(schema.NeedMaps) {
 		holders = f.segmentHolders(segments)
 	}
-	objects := make([]*schema.Object, 0, len(segments))
-	for _, s := range segments {
+	rows, objects := newObjects[shmRow](len(segments))
+	for i, s := range segments {
 		ref := sysvRef(schema.Shm, s.IPCPerm, s.CTime)
-		r := &shmRow{ShmSegment: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime), maps: holders[s.ID]}
+		objects[i].Ref = ref
+		r := &rows[i]
+		*r = shmRow{ShmSegment: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime), maps: holders[s.ID]}
 		f.shmCreator(ref, r)
 		f.shmHolders(ref, r)
 		r.status = shmStatus(r)
-		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects, err
 }

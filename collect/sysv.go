@@ -28,6 +28,15 @@ func sysvRef(kind schema.Kind, p kernel.IPCPerm, ctime int64) schema.Ref {
 	return schema.Ref{Kind: kind, ID: uint64(p.ID), Gen: uint64(ctime)}
 }
 
+// newObjects makes n objects with their rows in three allocations: tables of 32,000 rows are usual for what leaks.
+func newObjects[T any](n int) ([]T, []*schema.Object) {
+	rows, objects, list := make([]T, n), make([]schema.Object, n), make([]*schema.Object, n)
+	for i := range list {
+		objects[i].Row, list[i] = &rows[i], &objects[i]
+	}
+	return rows, list
+}
+
 // ownerColumns are lsipc's generic columns.
 func ownerColumns[T any](of func(*T) *ipcOwners) []schema.Column {
 	text := func(id, help string, get func(*ipcOwners) string) schema.Column {

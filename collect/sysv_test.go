@@ -204,8 +204,8 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 
 		row := s.owned(now.IPCPerm, now.CTime, common)
 		row["semval"] = schema.List([]string{
-			"[0]=0 ncount=1 zcount=0 pid=0",
-			fmt.Sprintf("[1]=3 ncount=0 zcount=1 pid=%d", s.self.PID),
+			"[0]=0/ncount=1",
+			fmt.Sprintf("[1]=3/zcount=1/pid=%d", s.self.PID),
 		})
 		row["ncount"], row["zcount"] = schema.Int(1), schema.Int(1)
 		row["waiters"] = holders(s.waits(taker.PID, takerTID, "semop"), s.waits(zero.PID, zeroTID, "semop"))

@@ -249,10 +249,12 @@ func (f *Facts) account() {
 			f.unseen["syscall"]++
 		}
 	}
-	for _, s := range []struct{ source, what string }{{"fd", "file descriptors"}, {"maps", "memory maps"}, {"syscall", "system calls"}} {
+	for _, s := range []struct{ source, what, who string }{
+		{"fd", "file descriptors", "holds what"}, {"maps", "memory maps", "holds what"}, {"syscall", "system calls", "waits"},
+	} {
 		if n := f.unseen[s.source]; n > 0 {
 			f.faults = append(f.faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-				Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who holds what there is not shown; root sees all", s.what, n, user)})
+				Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who %s there is not shown; root sees all", s.what, n, user, s.who)})
 		}
 	}
 }
