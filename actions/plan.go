@@ -16,7 +16,16 @@ type Plan struct {
 	Notes   []string // what could not be seen, so that more may be affected than the steps say
 
 	planner *Planner
+	deed    string // "Remove"
+	thing   string // "object"
 }
+
+func newPlan(p *Planner, deed, thing string) *Plan {
+	return &Plan{planner: p, deed: deed, thing: thing}
+}
+
+// entitle says how many objects the steps are about.
+func (p *Plan) entitle() { p.Title = p.deed + " " + count(len(p.Steps), p.thing) }
 
 // Step is one deed on one object.
 type Step struct {
@@ -45,12 +54,18 @@ func (r Refusal) String() string { return r.Ref.String() + ": " + r.Why }
 
 // Lines is the whole plan as text, a sentence a line, details indented by two blanks.
 func (p *Plan) Lines() []string {
+	lines := p.Agenda()
+	for _, r := range p.Refused {
+		lines = append(lines, "refused: "+r.String())
+	}
+	return lines
+}
+
+// Agenda is Lines without what is refused.
+func (p *Plan) Agenda() []string {
 	lines := []string{p.Title}
 	for i := range p.Steps {
 		lines = append(lines, p.Steps[i].Lines()...)
-	}
-	for _, r := range p.Refused {
-		lines = append(lines, "refused: "+r.String())
 	}
 	for _, n := range p.Notes {
 		lines = append(lines, "note: "+n)
@@ -89,6 +104,7 @@ func (p *Plan) Only(keep func(*Step) bool, why string) *Plan {
 			cut.Refused = append(cut.Refused, Refusal{s.Ref, why})
 		}
 	}
+	cut.entitle()
 	return &cut
 }
 
@@ -107,6 +123,7 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 		}
 		p.Steps = append(p.Steps, step)
 	}
+	p.entitle()
 }
 
 // count says "1 message", "2 messages".

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ipctop/ipctop/collect"
@@ -194,12 +193,4 @@ func ends(v schema.Value, say func(schema.Endpoint) string) []string {
 		}
 	}
 	return lines
-}
-
-func titled(deed string, refs []schema.Ref, thing string) string {
-	distinct := map[schema.Ref]bool{}
-	for _, r := range refs {
-		distinct[r] = true
-	}
-	return strings.TrimSpace(deed + " " + count(len(distinct), thing))
 }

@@ -15,7 +15,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Title: titled("Remove", refs, "object"), planner: p}
+	plan := newPlan(p, "Remove", "object")
 	s := p.survey(plan, removable(refs), "holders", "waiters")
 	plan.add(refs, s.remove)
 	return plan, nil

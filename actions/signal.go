@@ -41,7 +41,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{planner: p}
+	plan := newPlan(p, "Send "+sig.String()+" to", "process")
 	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
 	s.survey = p.survey(plan, objects, append(to.columns(), "cpid")...)
@@ -57,7 +57,6 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		}
 		targets = append(targets, found...)
 	}
-	plan.Title = titled("Send "+sig.String()+" to", targets, "process")
 	plan.add(targets, s.step)
 	return plan, nil
 }

@@ -116,7 +116,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo()))
+	root.AddCommand(newDemoCmd(ui.forDemo()), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly))
 	return root
 }
 

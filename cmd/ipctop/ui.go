@@ -23,7 +23,7 @@ type uiFlags struct {
 
 func (f *uiFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does (also IPCTOP_READONLY=1)")
+	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does, rm and signal refuse (also IPCTOP_READONLY=1)")
 	flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
 	flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
 }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/views"
+)
+
+// planFlags are what rm and signal share: what to act on, and how much to ask.
+//
+//	REF... or --where ─► Refs ─► Plan on stderr ─► question ─► results: done on stdout, refused on stderr ─► exit code
+type planFlags struct {
+	where       string
+	dryRun, yes bool
+	readOnly    *bool // the root command's --read-only
+}
+
+// planHelp ends the help of both commands.
+const planHelp = `
+The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
+--dry-run prints the plan to stdout and does nothing.
+
+Just before it acts, ipctop reads each object again and refuses what has changed since the plan. What was done stands in
+$XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).
+
+Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); 2 usage, --read-only, or nobody to
+ask because stdin is no terminal and --yes was not given; 3 done in part. With --dry-run: what would be done.`
+
+func (f *planFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.where, "where", "", "act on the objects for which the expression holds, instead of REFs")
+	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show the plan and do nothing, whatever else is said")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even about objects in use")
+	_ = cmd.RegisterFlagCompletionFunc("where", cobra.NoFileCompletions) // the error is for flags that do not exist
+}
+
+// check finds mistakes of usage before anything is looked at.
+func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
+	switch {
+	case readOnly(*f.readOnly):
+		return usageErrorf("%v (--read-only or IPCTOP_READONLY=1)", actions.ErrReadOnly)
+	case f.where != "" && len(refs) > 0:
+		return usageErrorf("--where and %s together: say one of them", views.Visible(refs[0]))
+	case f.where == "" && len(refs) == 0:
+		return usageErrorf("nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see %s --help", cmd.CommandPath())
+	}
+	return nil
+}
+
+// acting is one run of rm or signal.
+type acting struct {
+	planFlags
+	cmd     *cobra.Command
+	host    *kernel.Host
+	planner *actions.Planner
+	lost    int // REFs that lead to no object
+}
+
+func (f *planFlags) start(cmd *cobra.Command) (*acting, error) {
+	host, err := kernel.Open("")
+	if err != nil {
+		return nil, err
+	}
+	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal})
+	return &acting{planFlags: *f, cmd: cmd, host: host, planner: planner}, nil
+}
+
+// complain says one line on stderr: what, and why.
+func (a *acting) complain(what, why string) {
+	fmt.Fprintf(a.cmd.ErrOrStderr(), "ipctop: %s: %s\n", views.Visible(what), views.Visible(why))
+}
+
+// perform shows the plan, asks, does it and returns the exit code as an error.
+func (a *acting) perform(plan *actions.Plan) error {
+	stderr := a.cmd.ErrOrStderr()
+	if a.dryRun {
+		for _, line := range plan.Lines() {
+			if _, err := fmt.Fprintln(a.cmd.OutOrStdout(), views.Visible(line)); err != nil {
+				return fmt.Errorf("standard output: %w", err)
+			}
+		}
+		a.sayRefused(plan.Refused)
+		return outcome(len(plan.Steps), len(plan.Refused)+a.lost)
+	}
+	if len(plan.Steps) > 0 {
+		for _, line := range plan.Agenda() {
+			fmt.Fprintln(stderr, views.Visible(line))
+		}
+	}
+	a.sayRefused(plan.Refused)
+	if len(plan.Steps) == 0 {
+		return &exitError{code: exitFailed}
+	}
+	asked := plan
+	if !a.yes {
+		var err error
+		if asked, err = a.ask(plan); err != nil {
+			return err
+		}
+		a.sayRefused(asked.Refused[len(plan.Refused):])
+	}
+	return a.run(asked)
+}
+
+func (a *acting) sayRefused(refused []actions.Refusal) {
+	for _, r := range refused {
+		a.complain(r.Ref.String(), r.Why)
+	}
+}
+
+// ask has the person confirm: one yes for what nobody uses, the id for each object in use.
+func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
+	in, isFile := a.cmd.InOrStdin().(*os.File)
+	if !isFile || !term.IsTerminal(int(in.Fd())) {
+		return nil, usageErrorf("nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look")
+	}
+	answers := bufio.NewScanner(in)
+	plain, agreed := len(plan.Steps)-plan.Live(), true
+	if plain > 0 {
+		question := "Do it? [y/N] "
+		if plan.Live() > 0 {
+			question = fmt.Sprintf("Do it for the %d that nobody uses? [y/N] ", plain)
+		}
+		word := strings.ToLower(a.question(answers, question))
+		agreed = word == "y" || word == "yes"
+	}
+	return plan.Only(func(s *actions.Step) bool {
+		if s.Confirm == "" {
+			return agreed
+		}
+		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", s.Ref, s.Confirm)) == s.Confirm
+	}, "not confirmed"), nil
+}
+
+// question asks on stderr and reads a line; the end of input is an empty answer.
+func (a *acting) question(answers *bufio.Scanner, text string) string {
+	fmt.Fprint(a.cmd.ErrOrStderr(), text)
+	if !answers.Scan() {
+		fmt.Fprintln(a.cmd.ErrOrStderr())
+		return ""
+	}
+	return strings.TrimSpace(answers.Text())
+}
+
+// run does the plan. A signal, or a reader of stdout that has gone, ends it between two steps.
+func (a *acting) run(plan *actions.Plan) error {
+	ctx, stop := signal.NotifyContext(a.cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done, left := 0, len(plan.Refused)+a.lost
+	var wrote error
+	err := plan.Run(ctx, func(r actions.Result) {
+		if r.Outcome != actions.Done {
+			left++
+			a.complain(r.Step.Ref.String(), r.Says)
+			return
+		}
+		done++
+		if _, err := fmt.Fprintln(a.cmd.OutOrStdout(), views.Visible(r.String())); err != nil && wrote == nil {
+			wrote = fmt.Errorf("standard output: %w", err)
+			cancel()
+		}
+	})
+	if err == nil && wrote != nil && !errors.Is(wrote, syscall.EPIPE) {
+		err = wrote
+	}
+	if err != nil {
+		left++
+	}
+	code := outcome(done, left)
+	if err != nil {
+		return &exitError{code: code.(*exitError).code, err: err}
+	}
+	return code
+}
+
+// outcome is the exit code for so many deeds done and so many not.
+func outcome(done, left int) error {
+	switch {
+	case left == 0:
+		return nil
+	case done == 0:
+		return &exitError{code: exitFailed}
+	}
+	return &exitError{code: exitPartly}
+}

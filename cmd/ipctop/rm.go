@@ -1,0 +1,51 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/actions"
+)
+
+// newRemoveCmd makes "ipctop rm".
+func newRemoveCmd(readOnly *bool) *cobra.Command {
+	f := planFlags{readOnly: readOnly}
+	cmd := &cobra.Command{
+		Use:   "rm [--yes | --dry-run] REF... | --where EXPR",
+		Short: "Remove System V queues, semaphore sets and shared memory segments",
+		Long: `Remove objects (msg, sem, shm). It shows what will happen and who is affected, and asks; for an object in use, its id has to be
+typed. Removing a queue or a set takes effect at once, whoever uses it; an attached segment is marked and goes away when the last
+process detaches. A REF is KIND:ID, or by key shm:key=0x1234; a key is looked up once, and what is removed is the id that was shown.
+` + planHelp,
+		Example: `  ipctop rm shm:32769
+  ipctop rm --dry-run --where 'kind == "shm" and nattch == 0 and age > duration("7d")'
+  ipctop rm --yes msg:3 sem:key=0x1234`,
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     completeRefs(actions.Removable),
+		RunE:                  func(cmd *cobra.Command, args []string) error { return runRemove(cmd, &f, args) },
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func runRemove(cmd *cobra.Command, f *planFlags, args []string) error {
+	if err := f.check(cmd, args); err != nil {
+		return err
+	}
+	sels, err := parseRefs(args)
+	if err != nil {
+		return err
+	}
+	a, err := f.start(cmd)
+	if err != nil {
+		return err
+	}
+	refs, err := a.targets(sels, only(actions.Removable))
+	if err != nil {
+		return err
+	}
+	plan, err := a.planner.Remove(refs)
+	if err != nil {
+		return err
+	}
+	return a.perform(plan)
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// parseRefs reads all REFs before anything is done.
+func parseRefs(texts []string) ([]schema.Selector, error) {
+	var sels []schema.Selector
+	for _, text := range texts {
+		sel, err := schema.ParseSelector(text, views.KnownKind)
+		if err != nil {
+			return nil, usageErrorf("%s%s", views.Visible(err.Error()), nearestKind(text))
+		}
+		sels = append(sels, sel)
+	}
+	return sels, nil
+}
+
+func nearestKind(text string) string {
+	kind, _, ok := strings.Cut(text, ":")
+	if !ok || views.KnownKind(schema.Kind(kind)) {
+		return ""
+	}
+	var names []string
+	for _, m := range collect.Mechanisms() {
+		names = append(names, string(m.Kind))
+	}
+	if near := views.Nearest(kind, names); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ""
+}
+
+// resolve turns REFs into the objects that have them now. What leads nowhere is said and counted.
+func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
+	want := map[schema.Kind]schema.Need{}
+	for _, s := range sels {
+		want[s.Kind] = 0
+	}
+	snap := collect.New(a.host, time.Now).Take(collect.Request{Want: want})
+	var refs []schema.Ref
+	for _, s := range sels {
+		ref, err := snap.Resolve(s)
+		if err != nil {
+			a.lost++
+			a.complain(s.Text, err.Error())
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	return refs
+}
+
+// matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
+func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
+	where, err := views.CompileWhere(mechs, a.where)
+	if err != nil {
+		return nil, err
+	}
+	want := map[schema.Kind]schema.Need{}
+	for _, m := range mechs {
+		want[m.Kind] = m.NeedsOf(where.IDs())
+	}
+	snap := collect.New(a.host, time.Now).Take(collect.Request{Want: want})
+	var refs []schema.Ref
+	for _, m := range mechs {
+		for _, o := range snap.Objects[m.Kind] {
+			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
+			if where.Match(o) && !ours && (m.Background == nil || !m.Background(o)) {
+				refs = append(refs, o.Ref)
+			}
+		}
+	}
+	for _, fault := range snap.Faults {
+		a.complain(fault.Source, fault.Says)
+	}
+	if rows, columns := where.Undecided(); rows > 0 {
+		a.complain("--where", fmt.Sprintf("%d objects were left out because %s could not be read for them", rows, strings.Join(columns, ", ")))
+	}
+	return refs, nil
+}
+
+// targets are the objects to act on: those that the REFs name, or those of the mechanisms that --where finds.
+func (a *acting) targets(sels []schema.Selector, mechs []*collect.Mechanism) ([]schema.Ref, error) {
+	if a.where == "" {
+		return a.resolve(sels), nil
+	}
+	refs, err := a.matching(mechs)
+	if err == nil && len(refs) == 0 {
+		err = errors.New("--where: nothing matched")
+	}
+	return refs, err
+}
+
+// only keeps the mechanisms of kinds for which keep holds.
+func only(keep func(schema.Kind) bool) []*collect.Mechanism {
+	return slices.DeleteFunc(collect.Mechanisms(), func(m *collect.Mechanism) bool { return !keep(m.Kind) })
+}
+
+// completeRefs proposes the kinds that a REF starts with.
+func completeRefs(keep func(schema.Kind) bool) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		for _, m := range only(keep) {
+			words = append(words, cobra.CompletionWithDesc(string(m.Kind)+":", m.Title))
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
