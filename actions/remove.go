@@ -120,7 +120,7 @@ func (s *survey) waiters(st *Step, blocked int) {
 		return fmt.Sprintf("%s is blocked in %s and gets EIDRM", processName(e.Comm, e.PID), e.Mode)
 	})
 	st.Affected = append(st.Affected, lines...)
-	if unseen := blocked - len(lines); unseen > 0 {
+	if unseen := blocked - len(v.Endpoints()); unseen > 0 {
 		st.Affected = append(st.Affected, count(unseen, "more blocked task")+" that cannot be named from here")
 	}
 	if blocked < 0 && (!has || v.State() != schema.Known && v.State() != schema.Absent || v.Partial()) {

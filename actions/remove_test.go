@@ -84,7 +84,7 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 		if len(p.Steps) != 1 || !p.Steps[0].Live || p.Steps[0].Confirm != fmt.Sprint(r.ID) {
 			t.Fatalf("an attached segment asks for its id: %+v", p.Steps)
 		}
-		want := []string{"done " + r.String() + ": marked for destruction, goes away when the last attachment ends"}
+		want := []string{"done " + r.String() + ": marked for destruction, goes away with its last attachment"}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -94,7 +94,7 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 			t.Errorf("mode %o, nattch %d: want dest and still attached", s.Mode, s.NAttch)
 		}
 		again := m.removal(r)
-		refused := []Refusal{{r, "it is removed already (dest) and goes away when the last of its 1 attachment ends: end the processes that map it, ipctop signal TERM --to holders " + r.String()}}
+		refused := []Refusal{{r, "it is removed already (dest) and goes away with its last attachment (1 now): end the processes that map it, ipctop signal TERM --to holders " + r.String()}}
 		if diff := cmp.Diff(refused, again.Refused); diff != "" {
 			t.Error(diff)
 		}

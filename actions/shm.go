@@ -16,20 +16,14 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	if seg.Dest() {
-		return Step{}, refuse("it is removed already (dest) and goes away when the last of its %s ends: end the processes that map it, ipctop signal TERM --to holders %s",
-			count(seg.NAttch, "attachment"), r)
+		return Step{}, refuse("it is removed already (dest) and goes away with its last attachment (%d now): end the processes that map it, ipctop signal TERM --to holders %s",
+			seg.NAttch, r)
 	}
 	if err := s.mayRemove(seg.IPCPerm); err != nil {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -m %d", seg.ID), object: shmFacts(seg)}
-	name := s.named("shared memory segment", seg.IPCPerm)
-	if seg.NAttch == 0 {
-		st.Says = fmt.Sprintf("%s is destroyed at once; its %s are lost", name, count(seg.Size, "byte"))
-	} else {
-		st.Says = fmt.Sprintf("%s of %s is marked for destruction (dest): nobody finds it by its key any more, those attached keep their mapping, and it goes away when the last of its %s ends",
-			name, count(seg.Size, "byte"), count(seg.NAttch, "attachment"))
-	}
+	st.Says = s.shmRemoval(seg)
 	s.attached(&st, seg.NAttch)
 	st.confirm(seg.NAttch > 0, seg.ID)
 	st.do = func() (string, error) {
@@ -44,11 +38,23 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 			return "", err
 		}
 		if seg.NAttch > 0 {
-			return "marked for destruction, goes away when the last attachment ends", nil
+			return "marked for destruction, goes away with its last attachment", nil
 		}
 		return "removed", nil
 	}
 	return st, nil
+}
+
+func (s *survey) shmRemoval(seg kernel.ShmSegment) string {
+	name, size := s.named("shared memory segment", seg.IPCPerm), count(seg.Size, "byte")
+	if seg.NAttch == 0 {
+		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
+	}
+	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, and it goes away with the last attachment (%d now)", name, size, seg.NAttch)
+	if seg.Key != kernel.KeyPrivate {
+		says += "; nobody finds it by its key any more"
+	}
+	return says
 }
 
 // attached adds who has the segment mapped. nattch counts mappings, so that one process may stand for several.

@@ -88,7 +88,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		partial = partial || v.Partial() || v.State() == schema.Denied
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
-			s.came(e.Ref(), strings.TrimSuffix(column, "s")+" of "+r.String()+where(e))
+			s.came(e.Ref(), "a "+strings.TrimSuffix(column, "s")+" of "+r.String()+where(e))
 		}
 	}
 	switch {
@@ -147,7 +147,7 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}
 	ref := procRef(stat)
-	s.came(ref, "creator of "+r.String())
+	s.came(ref, "the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }
 

@@ -165,7 +165,7 @@ func TestReadersOfAPipeAreSignalled(t *testing.T) {
 		if len(p.Steps) != 1 || p.Steps[0].Ref != m.proc(w.PID) {
 			t.Fatalf("planned %q", p.Lines())
 		}
-		if diff := cmp.Diff([]string{fmt.Sprintf("it is reader of %s (fd 0, r)", r)}, p.Steps[0].Affected); diff != "" {
+		if diff := cmp.Diff([]string{fmt.Sprintf("it is a reader of %s (fd 0, r)", r)}, p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
 		}
 		// All holders are the worker and the test itself, which is refused.

@@ -13,6 +13,12 @@ import (
 // ErrAmbiguous is what Resolve says of a reference that several objects answer to.
 var ErrAmbiguous = errors.New("it names several objects")
 
+// noSuchObject is fs.ErrNotExist in words that fit objects without a file.
+type noSuchObject struct{}
+
+func (noSuchObject) Error() string { return "there is no such object" }
+func (noSuchObject) Unwrap() error { return fs.ErrNotExist }
+
 // Resolve finds the one object that a person named, in a snapshot that holds its kind. Its Ref has the life (Gen) of the object as it is
 // now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none, ErrAmbiguous for several.
 func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
@@ -27,7 +33,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return schema.Ref{}, fmt.Errorf("there is no such object: %w", fs.ErrNotExist)
+		return schema.Ref{}, noSuchObject{}
 	}
 	var names []string
 	for _, r := range found {

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+// scene is ipctop in a machine of the test's own.
+type scene struct {
+	t     *testing.T
+	host  *kernel.Host
+	admin *kernel.Admin
+}
+
+// onScene runs f where it may make and remove what it likes. Standard input is no terminal.
+func onScene(t *testing.T, f func(*scene)) {
+	kerneltest.InNamespace(t, func() {
+		t.Setenv("XDG_STATE_HOME", t.TempDir())
+		t.Setenv("IPCTOP_READONLY", "")
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(&scene{t, host, kernel.NewAdmin()})
+	})
+}
+
+// said is what a command said.
+type said struct {
+	Code           int
+	Stdout, Stderr string
+}
+
+func ipctop(args ...string) said {
+	var out, errs bytes.Buffer
+	code := run(context.Background(), args, &out, &errs)
+	return said{code, out.String(), errs.String()}
+}
+
+func (s *scene) shm(key uint32) int {
+	s.t.Helper()
+	id, err := s.admin.ShmGet(key, 4096, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// attached makes a segment that this process has attached until the test ends.
+func (s *scene) attached() int {
+	s.t.Helper()
+	id := s.shm(kernel.KeyPrivate)
+	data, err := s.admin.ShmAttach(id, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { s.admin.ShmDetach(data) })
+	return id
+}
+
+// left lists the segments that nobody marked for destruction.
+func (s *scene) left() []int {
+	s.t.Helper()
+	all, err := s.host.ShmSegments(false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var ids []int
+	for _, seg := range all {
+		if !seg.Dest() {
+			ids = append(ids, seg.ID)
+		}
+	}
+	return ids
+}
+
+func (s *scene) expect(want []int) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.left()); diff != "" {
+		s.t.Errorf("segments left:\n%s", diff)
+	}
+}
+
+func ref(id int) string { return fmt.Sprintf("shm:%d", id) }
+
+func TestRemoveWithYes(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a, b, c := s.shm(0x11), s.shm(0x22), s.shm(0x33)
+		got := ipctop("rm", "--yes", ref(a), "shm:key=0x22", ref(b), ref(a))
+		if want := (said{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
+			t.Errorf("got %+v", got)
+		}
+		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a), fmt.Sprintf("  same as: ipcrm -m %d\n", b)} {
+			if !strings.Contains(got.Stderr, line) {
+				t.Errorf("the plan on stderr lacks %q:\n%s", line, got.Stderr)
+			}
+		}
+		s.expect([]int{c})
+	})
+}
+
+func TestDryRunDoesNothing(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a, b := s.shm(0x11), s.attached()
+		for _, args := range [][]string{{"rm", "--dry-run", ref(a), ref(b)}, {"rm", "-n", "--yes", "--where", `kind == "shm"`}} {
+			got := ipctop(args...)
+			if got.Code != 0 || got.Stderr != "" || !strings.HasPrefix(got.Stdout, "Remove 2 objects\nshm:") {
+				t.Errorf("%q: %+v", args, got)
+			}
+		}
+		s.expect([]int{a, b})
+		if _, err := os.Stat(filepath.Join(os.Getenv("XDG_STATE_HOME"), "ipctop")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a dry run left a journal: %v", err)
+		}
+	})
+}
+
+// TestNothingIsDone holds what a command must not begin with.
+func TestNothingIsDone(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a := s.shm(0x11)
+		for _, c := range []struct {
+			args []string
+			code int
+			says string // the last line of stderr
+		}{
+			{[]string{"rm", ref(a)}, 2, "ipctop: nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look"},
+			{[]string{"rm"}, 2, "ipctop: nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see ipctop rm --help"},
+			{[]string{"rm", "--yes", ref(a), "shm:x"}, 2, `ipctop: not an object reference: "shm:x": "x" is not a number: say shm:ID`},
+			{[]string{"rm", "--yes", ref(a), "shn:1"}, 2, `ipctop: not an object reference: "shn:1": no kind is called "shn": did you mean shm?`},
+			{[]string{"rm", "--yes", ref(a), "shm:key=0x100000011"}, 2, `ipctop: not an object reference: "shm:key=0x100000011": a System V key has 32 bits, 0x100000011 does not fit`},
+			{[]string{"rm", "--yes", "--where", "true", ref(a)}, 2, "ipctop: --where and " + ref(a) + " together: say one of them"},
+			{[]string{"rm", "--yes", "--where", "natch == 0"}, 2, `ipctop: unknown column "natch": did you mean nattch?`},
+			{[]string{"rm", "--yes", "--where", "nattch == 9"}, 1, "ipctop: --where: nothing matched"},
+			{[]string{"rm", "--yes", "shm:4711"}, 1, "ipctop: shm:4711: there is no such object"},
+			{[]string{"rm", "--yes", "shm:key=0x12"}, 1, "ipctop: shm:key=0x12: there is no such object"},
+			{[]string{"rm", "--yes", "proc:1"}, 1, "ipctop: proc:1: a process is not removed: end it with ipctop signal TERM proc:1"},
+			{[]string{"rm", "--read-only", "--yes", ref(a)}, 2, "ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
+			{[]string{"--read-only", "signal", "TERM", "--yes", "proc:1"}, 2, "ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
+			{[]string{"signal", "--yes", "TERM", "proc:1"}, 1, "ipctop: proc:1: pid 1 is not signalled from here: the machine, or the container, hangs on it"},
+			{[]string{"signal", "--yes", "TREM", "proc:1"}, 2, `ipctop: no such signal: "TREM": ipctop signal --list shows all`},
+			{[]string{"signal"}, 2, "ipctop: no signal named: say ipctop signal TERM REF; ipctop signal --list shows all"},
+			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2, `ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
+			{[]string{"signal", "--yes", "TERM", ref(a)}, 1, "ipctop: " + ref(a) + ": it has no holders that can be seen"},
+		} {
+			got := ipctop(c.args...)
+			lines := strings.Split(strings.TrimSuffix(got.Stderr, "\n"), "\n")
+			if got.Code != c.code || got.Stdout != "" || lines[len(lines)-1] != c.says {
+				t.Errorf("%q: %+v\nwant %d, %s", c.args, got, c.code, c.says)
+			}
+		}
+		s.expect([]int{a})
+	})
+}
+
+func TestReadOnlyEnvironment(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a := s.shm(0x11)
+		t.Setenv("IPCTOP_READONLY", "1")
+		if got := ipctop("rm", "--yes", ref(a)); got.Code != 2 || got.Stdout != "" {
+			t.Errorf("got %+v", got)
+		}
+		s.expect([]int{a})
+	})
+}
+
+func TestPartRefusedIsThree(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a := s.shm(0x11)
+		got := ipctop("rm", "--yes", ref(a), "shm:4711", "pipe:1")
+		want := "ipctop: shm:4711: there is no such object\nipctop: pipe:1: there is no such object\nRemove 1 object\n"
+		if got.Code != 3 || got.Stdout != ref(a)+": removed\n" || !strings.HasPrefix(got.Stderr, want) {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// terminal gives the commands a terminal as standard input, on which somebody types these lines.
+func (s *scene) terminal(typed string) {
+	s.t.Helper()
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { ptmx.Close() })
+	if err := unix.IoctlSetPointerInt(int(ptmx.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		s.t.Fatal(err)
+	}
+	// TIOCGPTPEER: the other end without a path, which another mount namespace may not have (man 2 ioctl_tty).
+	fd, err := unix.IoctlRetInt(int(ptmx.Fd()), unix.TIOCGPTPEER)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tty, old := os.NewFile(uintptr(fd), "tty"), os.Stdin
+	os.Stdin = tty
+	s.t.Cleanup(func() {
+		os.Stdin = old
+		tty.Close()
+	})
+	if _, err := io.WriteString(ptmx, typed); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	const unused, used = 0, 1 // who is left
+	for _, c := range []struct {
+		name, typed string
+		code        int
+		left        []int
+		says        []string
+	}{
+		{"yes and the id", "y\nID\n", 0, nil, nil},
+		{"no", "\nwrong\n", 1, []int{unused, used}, []string{"ipctop: A: not confirmed\n", "ipctop: B: not confirmed\n"}},
+		{"yes, but y is not the id", "y\ny\n", 3, []int{used}, []string{"ipctop: B: not confirmed\n"}},
+		{"only the one in use", "n\nID\n", 3, []int{unused}, []string{"ipctop: A: not confirmed\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onScene(t, func(s *scene) {
+				ids := []int{s.shm(0x11), s.attached()}
+				s.terminal(strings.ReplaceAll(c.typed, "ID", fmt.Sprint(ids[used])))
+				got := ipctop("rm", ref(ids[unused]), ref(ids[used]))
+				if got.Code != c.code {
+					t.Errorf("exit code %d, want %d: %+v", got.Code, c.code, got)
+				}
+				says := append(c.says, "Do it for the 1 that nobody uses? [y/N] ", fmt.Sprintf("B is in use. Type %d to do it all the same: ", ids[used]))
+				for _, line := range says {
+					line = strings.NewReplacer("A", ref(ids[unused]), "B", ref(ids[used])).Replace(line)
+					if !strings.Contains(got.Stderr, line) {
+						t.Errorf("stderr lacks %q:\n%s", line, got.Stderr)
+					}
+				}
+				var left []int
+				for _, i := range c.left {
+					left = append(left, ids[i])
+				}
+				s.expect(left)
+			})
+		})
+	}
+}
+
+func TestSignalAProcessWithAHostileName(t *testing.T) {
+	onScene(t, func(s *scene) {
+		sleep, err := exec.LookPath("sleep")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Its comm is the name it is started by, up to 15 bytes.
+		hostile := filepath.Join(t.TempDir(), "\x1b[31mred\n")
+		if err := os.Symlink(sleep, hostile); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(hostile, "1000")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Wait()
+		defer cmd.Process.Kill()
+		got := ipctop("signal", "--yes", "TERM", fmt.Sprintf("proc:%d", cmd.Process.Pid))
+		want := fmt.Sprintf("proc:%d: SIGTERM sent to \\x1b[31mred\\x0a (pid %d)\n", cmd.Process.Pid, cmd.Process.Pid)
+		if got.Code != 0 || got.Stdout != want || strings.ContainsRune(got.Stderr, 0x1b) {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "terminated") {
+			t.Errorf("it ended with %v, want SIGTERM", err)
+		}
+	})
+}
+
+func TestSignalWhereFindsProcesses(t *testing.T) {
+	onScene(t, func(s *scene) {
+		cmd := exec.Command("sleep", "1000")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Wait()
+		defer cmd.Process.Kill()
+		got := ipctop("signal", "KILL", "--yes", "--where", `comm == "sleep"`)
+		if want := fmt.Sprintf("proc:%d: SIGKILL sent to sleep (pid %d)\n", cmd.Process.Pid, cmd.Process.Pid); got.Code != 0 || got.Stdout != want {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+		if got := ipctop("signal", "--list"); got.Code != 0 || !strings.Contains(got.Stdout, "\n15      TERM      asks it to end\n") {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestAFullStandardOutputStopsTheRest(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a, b := s.shm(0x11), s.shm(0x22)
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer full.Close()
+		var errs bytes.Buffer
+		code := run(context.Background(), []string{"rm", "--yes", ref(a), ref(b)}, full, &errs)
+		if code != 3 || !strings.Contains(errs.String(), ref(b)+": not done: interrupted\n") || !strings.Contains(errs.String(), "ipctop: standard output: ") {
+			t.Errorf("code %d, %s", code, errs.String())
+		}
+		s.expect([]int{b})
+	})
+}
