@@ -41,12 +41,15 @@ func (f *Facts) WantsFor(r schema.Ref, n schema.Need) bool {
 // gathered says whether what this object's cells need from the walk was asked for and is there.
 func (f *Facts) gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
 
-// Fault reports what could not be read. A nil error is no fault.
+// Fault reports what could not be read, the same thing once. A nil error is no fault.
 func (f *Facts) Fault(source string, err error) {
 	if err == nil {
 		return
 	}
-	f.faults = append(f.faults, schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+	fault := schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)}
+	if !slices.Contains(f.faults, fault) {
+		f.faults = append(f.faults, fault)
+	}
 }
 
 // Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.

@@ -176,6 +176,9 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		var scan fdScan
 		scan.modes, scan.risky = needs.Has(schema.NeedFDModes), w.risky.of(dir)
 		p.fdErr = dir.FDs(buf, scan.visit)
+		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
+			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
+		}
 		p.fds, now.fds = scan.found, needs&fdNeeds
 	}
 }

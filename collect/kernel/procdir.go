@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -13,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PIDs lists the processes that /proc shows, in /proc's (ascending) order.
+// PIDs lists the processes that /proc shows, in ascending order, which is /proc's.
 // With hidepid, other users' processes are missing from it.
 func (h *Host) PIDs() ([]int, error) {
 	fd, err := openDir(unix.AT_FDCWD, h.Path("/proc"))
@@ -30,6 +31,9 @@ func (h *Host) PIDs() ([]int, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list /proc: %w", err)
+	}
+	if !h.Live() { // other file systems have an order of their own
+		slices.Sort(pids)
 	}
 	return pids, nil
 }
