@@ -1,0 +1,39 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/demo"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// asProgram makes the test binary be ipctop itself.
+const asProgram = "IPCTOP_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if code, ok := demo.Worker(os.Args); ok {
+		os.Exit(code)
+	}
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
+// program is ipctop as a process of its own. It ends with the test.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TZ=UTC")
+	return cmd
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+	"github.com/ipctop/ipctop/views/once"
+)
+
+// dangerous finds what a terminal might interpret: control bytes but the newline, C1 controls, bytes that are no UTF-8, marks that reorder or hide text.
+func dangerous(text string) []string {
+	var found []string
+	for i, line := range strings.Split(text, "\n") {
+		for _, r := range line {
+			if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Cf, r) ||
+				unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
+				found = append(found, fmt.Sprintf("line %d: %s", i+1, line))
+				break
+			}
+		}
+	}
+	return found
+}
+
+func TestDangerousTextIsFound(t *testing.T) {
+	for _, s := range []string{"\x1b[31m", "a\tb", "\x9b", "\u009b", "\u202e", "\u200b", "\u2028", "\xff"} {
+		if dangerous(s) == nil {
+			t.Errorf("%q passes", s)
+		}
+	}
+	if found := dangerous("a line\nand e\u0301 \u4e2d 😀\n"); found != nil {
+		t.Errorf("plain text is refused: %q", found)
+	}
+}
+
+// A name from the kernel never reaches a terminal or a parser as it is, whatever the format.
+func TestHostileNames(t *testing.T) {
+	m := collecttest.HostileMachine(t)
+	for _, output := range once.Outputs() {
+		for _, columns := range []string{"", "all"} {
+			args := []string{"-o", output}
+			if columns != "" {
+				args = append(args, "--columns", columns)
+			}
+			stdout, stderr, code := ipctop(t, m, args...)
+			if output == "json" || output == "jsonl" {
+				// Replaced there: JSON has no way to hold bytes that are no UTF-8.
+				stdout = strings.ReplaceAll(stdout, `\ufffd`, "")
+			}
+			if found := dangerous(stdout + stderr); found != nil || code != 0 {
+				t.Errorf("%v: exit %d, %q", args, code, found)
+			}
+		}
+	}
+}
+
+func TestHostileNamesInJSON(t *testing.T) {
+	m := collecttest.HostileMachine(t)
+	stdout, _, _ := ipctop(t, m, "proc", "fifo", "-o", "json")
+	var doc struct {
+		Objects map[string][]struct {
+			Comm, Path string
+			Readers    []struct{ Comm string }
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	var got, want, gotPaths, wantPaths []string
+	for _, p := range doc.Objects["proc"] {
+		got = append(got, p.Comm)
+	}
+	for _, f := range doc.Objects["fifo"] {
+		gotPaths = append(gotPaths, f.Path)
+	}
+	for _, name := range collecttest.Hostile() {
+		// What is UTF-8 arrives as it was; every other byte as U+FFFD.
+		want = append(want, eachByte(name[:min(len(name), 15)]))
+		wantPaths = append(wantPaths, eachByte("/run/fifo "+name))
+	}
+	slices.Sort(gotPaths)
+	slices.Sort(wantPaths)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("comm (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantPaths, gotPaths); diff != "" {
+		t.Errorf("path of FIFOs (-want +got):\n%s", diff)
+	}
+}
+
+func eachByte(s string) string {
+	var b strings.Builder
+	for _, r := range s { // an invalid byte is one U+FFFD
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Every line of a table has as many fields for awk as there are columns, if the last one holds no blank.
+func TestTablesAreForAwk(t *testing.T) {
+	m := collecttest.HostileMachine(t)
+	for _, columns := range []string{"ref,comm,args,pid", "ref,tty,comm,pid"} {
+		stdout, _, _ := ipctop(t, m, "proc", "--columns", columns)
+		lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+		if len(lines) != 1+len(collecttest.Hostile()) {
+			t.Errorf("%d lines:\n%s", len(lines), stdout)
+		}
+		for _, line := range lines {
+			if n := len(strings.Fields(line)); n != 4 {
+				t.Errorf("%d fields: %s", n, line)
+			}
+		}
+	}
+}
+
+func TestCSVIsParsed(t *testing.T) {
+	m := collecttest.HostileMachine(t)
+	stdout, _, _ := ipctop(t, m, "proc", "unix", "-o", "csv", "--columns", "ref,comm,args,path")
+	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 1 + 3*len(collecttest.Hostile()); len(rows) != want {
+		t.Errorf("%d rows, want %d:\n%s", len(rows), want, stdout)
+	}
+}
+
+// A reader that has seen enough (| head) is no failure and nothing to talk about.
+func TestReaderGoesAway(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := program(t, "--once", "--root", collecttest.Sample(t).Root)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if status := exit.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() == syscall.SIGPIPE {
+			err = nil
+		}
+	}
+	if err != nil || stderr.Len() > 0 {
+		t.Errorf("%v, stderr %q; want a silent end", err, stderr.String())
+	}
+}
+
+func TestDiskIsFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	root := collecttest.Sample(t).Root
+	for _, args := range [][]string{{"--once", "shm"}, {"--once", "shm", "-o", "json"}, {"--once", "-o", "jsonl"}, {"--once", "-o", "csv"}, {"--once", "shm", "--exit-code"}, {"--list-columns"}} {
+		cmd := program(t, append(args, "--root", root)...)
+		var stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+			t.Errorf("%v: %v, want exit code 1", args, err)
+		}
+		if got := stderr.String(); !strings.HasPrefix(got, "ipctop: ") || strings.Count(got, "\n") != 1 || !strings.Contains(got, syscall.ENOSPC.Error()) {
+			t.Errorf("%v: stderr %q, want one line that says why", args, got)
+		}
+	}
+}
+
+func TestListColumns(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"--list-columns"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
+		t.Fatalf("exit %d, %s", code, stderr.String())
+	}
+	var got, want [][]string
+	for _, line := range strings.Split(strings.TrimSpace(stdout.String()), "\n")[1:] {
+		got = append(got, strings.Fields(line)[:3])
+		if help := strings.Fields(line)[4:]; len(help) == 0 || help[0] == "-" {
+			t.Errorf("no help: %s", line)
+		}
+	}
+	for _, m := range collect.Mechanisms() {
+		for _, c := range views.ColumnsOf(m) {
+			want = append(want, []string{string(m.Kind), c.ID, c.Type.String()})
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Kinds that were asked for are in the document even when empty.
+func TestEmptyMachineInJSON(t *testing.T) {
+	stdout, _, code := ipctop(t, collecttest.New(t), "-o", "json")
+	var doc struct {
+		Version int `json:"schema_version"`
+		Objects map[schema.Kind][]any
+		Faults  []any
+	}
+	if err := json.Unmarshal([]byte(stdout), &doc); err != nil || code != 0 {
+		t.Fatalf("exit %d, %v\n%s", code, err, stdout)
+	}
+	want := map[schema.Kind][]any{}
+	for _, m := range collect.Mechanisms() {
+		want[m.Kind] = []any{}
+	}
+	if diff := cmp.Diff(want, doc.Objects); diff != "" || doc.Version != 1 || len(doc.Faults) > 0 {
+		t.Errorf("version %d, faults %v, objects (-want +got):\n%s", doc.Version, doc.Faults, diff)
+	}
+}

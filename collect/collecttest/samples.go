@@ -1,0 +1,129 @@
+package collecttest
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+)
+
+// Sample is a small machine with something of every kind: a shell's pipeline, a pipe and a FIFO with one end only, queues, sets and segments
+// of which one is an orphan, sockets of each sort, a zombie, a stopped process and a kernel thread.
+func Sample(tb testing.TB) *Machine {
+	m := New(tb)
+	m.processes()
+	m.objects()
+	m.sockets()
+	m.FIFO("/run/app/control")
+	return m
+}
+
+func (m *Machine) processes() {
+	const read, write, both = syscall.O_RDONLY, syscall.O_WRONLY, syscall.O_RDWR
+	pts := FD{"/dev/pts/0", both}
+	for _, p := range []Process{
+		{PID: 1, Comm: "init", PGID: 1, SID: 1, Args: []string{"/sbin/init"}, Start: 5, UTime: 120, STime: 300, RSS: 2048},
+		{PID: 2, Comm: "kthreadd", State: 'S', Flags: 0x00208040, Start: 5},
+		{PID: 3, PPID: 2, Comm: "kworker/0:0-events", State: 'I', Nice: -20, Flags: 0x04208060, Start: 6},
+		{PID: 100, PPID: 1, PGID: 100, SID: 100, TTY: 34816, Comm: "bash", UID: 1000, GID: 1000, Args: []string{"-bash"}, RSS: 1200, UTime: 10, STime: 5,
+			FDs: map[int]FD{0: pts, 1: pts, 2: pts}},
+		{PID: 101, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "yes", State: 'R', UID: 1000, GID: 1000, Args: []string{"yes", "a word"}, RSS: 300, UTime: 8600, STime: 900,
+			FDs: map[int]FD{0: pts, 1: {"pipe:[7001]", write}, 2: pts}},
+		{PID: 102, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "head", State: 'T', UID: 1000, GID: 1000, Args: []string{"head", "-n", "3"}, RSS: 310,
+			FDs: map[int]FD{0: {"pipe:[7001]", read}, 1: pts, 2: pts}},
+		{PID: 103, PPID: 100, PGID: 103, SID: 100, Comm: "defunct", State: 'Z', UID: 1000, GID: 1000},
+		{PID: 200, PPID: 1, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Nice: 5, Threads: 4, Args: []string{"/usr/sbin/appd", "--control", "/run/app/control"}, RSS: 25600, UTime: 4000, STime: 2000,
+			FDs: map[int]FD{
+				0: {"/dev/null", read}, 3: {"/run/app/control", read}, 4: {"pipe:[7002]", write}, 5: {"socket:[9001]", both}, 6: {"socket:[9002]", both},
+				7: {"socket:[9010]", both}, 8: {"socket:[9011]", both}, 9: {"anon_inode:[eventpoll]", both}, 10: {"pipe:[7003]", read | syscall.O_NONBLOCK}, 11: {"pipe:[7003]", write | syscall.O_NONBLOCK},
+			},
+			Maps: []string{
+				"55d0c0000000-55d0c0001000 r-xp 00000000 08:01 131 /usr/sbin/appd",
+				"7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)",
+				"7f0000800000-7f0000801000 rw-s 00000000 00:01 32770 /SYSV00000000 (deleted)",
+			}},
+		{PID: 201, PPID: 200, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Args: []string{"appd: worker"}, RSS: 20000, Start: 43200 * 100,
+			FDs: map[int]FD{5: {"socket:[9003]", both}, 7: {"socket:[9012]", both}, 8: {"socket:[9013]", both}},
+			Maps: []string{
+				"7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)",
+			}},
+	} {
+		m.Process(p)
+	}
+}
+
+func (m *Machine) objects() {
+	m.SysV("msg",
+		"     4660          0   660         120          3   200   201    33    33    33    33  946680000  946680060  946670000",
+		"        0      32769   600           0          0     0     0  1000  1000  1000  1000          0          0  946684790")
+	m.SysV("sem",
+		"       17          3   640          2    33    33    33    33  946684000  946670000",
+		"-559038737      65538   600        250  1000  1000     0     0          0  946670000")
+	m.SysV("shm",
+		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  946681260  946670000              2097152                 4096",
+		"        0      32770  1600                  4096   200   200      1    33    33    33    33  946681200          0  946670001                 4096                    0",
+		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  946674000  946673999                    0            536870912")
+}
+
+func (m *Machine) sockets() {
+	m.Net("unix",
+		"0000000000000000: 00000002 00000000 00010000 0001 01  9001 /run/app/socket",
+		"0000000000000000: 00000003 00000000 00000000 0001 03  9002 /run/app/socket",
+		"0000000000000000: 00000003 00000000 00000000 0001 03  9003",
+		"0000000000000000: 00000002 00000000 00000000 0002 01  9004 @app/notify",
+		"0000000000000000: 00000002 00000000 00010000 0005 01  9005 @seq packet")
+	m.Net("tcp",
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000    33        0 9010 1 0000000000000000 100 0 0 10 0",
+		"   1: 0100007F:1F90 0100007F:9C40 01 00000010:00000000 01:00000014 00000000    33        0 9011 1 0000000000000000 20 4 30 10 -1",
+		"   2: 0100007F:9C40 0100007F:1F90 08 00000000:00000400 00:00000000 00000000    33        0 9012 1 0000000000000000 20 4 30 10 -1",
+		"   3: 0A00000A:0016 0B00000A:D431 06 00000000:00000000 03:00001770 00000000     0        0 0 3 0000000000000000")
+	m.Net("tcp6",
+		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9014 1 0000000000000000 100 0 0 10 0")
+	m.Net("udp",
+		"  10: 00000000:0035 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        0 9013 2 0000000000000000 7")
+}
+
+// Hostile holds every sort of text that a name must not be trusted with.
+func Hostile() []string {
+	return []string{
+		"\x1b[31mred\x1b[0m", // colours
+		"\x1b]0;title\a",     // a window's title
+		"a\nb\rc\td",         // lines and columns
+		"[red]tag[-]",        // the dashboard's own markup
+		"\u202egnp.exe",      // reads backwards
+		"zero\u200bwidth\ufeff",
+		"\u0085\u009b31m", // C1 controls in UTF-8
+		"\x9b31m\xff\xfe", // C1 and what is no UTF-8
+		"two  blanks ",    // awk's separators
+		`q"uo'te\,;`,      // JSON, CSV, the shell
+		"(a) S 1 (b",      // /proc/PID/stat's own syntax
+		"<b>&amp;",
+		"=1+1",           // a spreadsheet's formula
+		"\u00a0\u2028x",  // other blanks
+		"e\u0301\u4e2d😀", // fine, of several widths
+	}
+}
+
+// HostileMachine holds processes, FIFOs and sockets under each of the names.
+func HostileMachine(tb testing.TB) *Machine {
+	m := New(tb)
+	for i, name := range Hostile() {
+		comm := name[:min(len(name), 15)]
+		fifo := "/run/fifo " + name
+		m.FIFO(fifo)
+		inode := 5000 + i
+		m.Process(Process{PID: 300 + i, PPID: 1, Comm: comm, Args: []string{name, "--" + name}, FDs: map[int]FD{
+			3: {fifo, syscall.O_RDWR},
+			4: {pipeName(inode), syscall.O_WRONLY},
+			5: {socketName(inode), syscall.O_RDWR},
+		}})
+		m.Net("unix", unixLine(inode, "/run/"+name), unixLine(inode+500, "@"+name))
+	}
+	return m
+}
+
+func pipeName(inode int) string   { return fmt.Sprintf("pipe:[%d]", inode) }
+func socketName(inode int) string { return fmt.Sprintf("socket:[%d]", inode) }
+
+func unixLine(inode int, name string) string {
+	return fmt.Sprintf("0000000000000000: 00000002 00000000 00010000 0001 01 %5d %s", inode, name)
+}
