@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/views/tui"
@@ -42,10 +43,12 @@ func runUI(ctx context.Context, f uiFlags) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	defer stop()
+	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly)})
 	sampler := collect.NewSampler(collect.New(host, time.Now), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval,
-		ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
+		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
 	})
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil // A signal is a way to quit.

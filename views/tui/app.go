@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -36,13 +37,15 @@ type app struct {
 
 	interval time.Duration
 	paused   bool
-	flash    string // a line for the person, until the next key
-	pressed  rune   // the key that is being handled, for bindings of a range of keys
+	flash    string            // a line for the person, until the next key
+	pressed  rune              // the key that is being handled, for bindings of a range of keys
+	held     *collect.Snapshot // came while a dialog was open
+	work     workers
 	crash    crash
 }
 
-func newApp(opts Options) *app {
-	a := &app{opts: opts, source: opts.Source, tv: tview.NewApplication(), interval: opts.Interval, theme: newTheme(!opts.NoColor)}
+func newApp(ctx context.Context, opts Options) *app {
+	a := &app{work: workers{ctx: ctx, post: make(chan func())}, opts: opts, source: opts.Source, tv: tview.NewApplication(), interval: opts.Interval, theme: newTheme(!opts.NoColor)}
 	for _, v := range views.All() {
 		a.tabs = append(a.tabs, newTab(v))
 	}
@@ -93,8 +96,13 @@ type demander interface {
 }
 
 // take gets a snapshot. What it holds goes to those who show it; a tab that is not in it keeps its last one until it is asked for.
+// While a dialog is open nothing moves behind it.
 func (a *app) take(s *collect.Snapshot) {
-	a.snap = s
+	if _, typing := a.top().(*prompt); !typing && !a.top().whole() {
+		a.held = s
+		return
+	}
+	a.snap, a.held = s, nil
 	for _, t := range a.tabs {
 		if t.has(s) {
 			t.snap = s

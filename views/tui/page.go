@@ -119,10 +119,28 @@ func (p *page) label() string {
 	return views.Visible(m.NamedLabel(p.object))
 }
 
+// The headings of a page. Left and Right go to them.
+const (
+	sectionFields = "Fields"
+	sectionLinks  = "Hangs together with"
+)
+
+// jump puts a heading on top and the cursor below it.
+func (p *page) jump(heading string) {
+	for i := range p.items {
+		if p.items[i].key == heading {
+			p.index, p.top = i, i
+			p.settle(1)
+		}
+	}
+}
+
 func (p *page) keymap() keymap {
 	has := func(*app) bool { return p.object != nil }
 	own := keymap{
 		{keys: "Enter", name: "Follow", help: "go to the object on this line", when: func(*app) bool { return p.index < len(p.items) && p.items[p.index].do != nil }, do: p.enter},
+		{keys: "Right", name: "Links", help: "to what it hangs together with", when: has, do: func(*app) reaction { p.jump(sectionLinks); return nothing }},
+		{keys: "Left", name: "Fields", help: "to its fields", when: has, do: func(*app) reaction { p.jump(sectionFields); return nothing }},
 		{keys: "Esc Backspace", name: "Back", help: "back to where this page was opened", do: closeRoom},
 		{keys: "y", name: "JSON", help: "show the object as JSON", when: has, do: func(a *app) reaction { return showJSON(a, p.object) }},
 	}

@@ -10,17 +10,17 @@ import (
 
 // build makes the page's lines for the width there is.
 func (p *page) build() []item {
-	items := p.fields()
+	items := append([]item{p.heading(sectionFields, sectionFields)}, p.fields()...)
 	related := p.related()
-	items = append(items, item{skip: true}, p.heading("Hangs together with"))
+	items = append(items, item{skip: true}, p.heading(fmt.Sprintf("%s (%d)", sectionLinks, len(related)), sectionLinks))
 	if len(related) == 0 {
 		items = append(items, item{skip: true, spans: []span{{"  nothing that could be seen", p.theme.dim}}})
 	}
 	return append(items, related...)
 }
 
-func (p *page) heading(s string) item {
-	return item{skip: true, spans: []span{{s, p.theme.strong}}}
+func (p *page) heading(s, key string) item {
+	return item{key: key, skip: true, spans: []span{{s, p.theme.strong}}}
 }
 
 // fields are a line or more for every column.

@@ -30,6 +30,9 @@ func (a *app) pop() {
 		a.rooms = a.rooms[:len(a.rooms)-1]
 	}
 	a.tv.SetFocus(a.top())
+	if a.held != nil {
+		a.take(a.held)
+	}
 }
 
 func (a *app) top() room { return a.rooms[len(a.rooms)-1] }

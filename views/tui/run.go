@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/actions"
 )
 
 // Options are what the dashboard needs to know.
@@ -16,7 +18,8 @@ type Options struct {
 	Sample   func(context.Context) // runs Source; nil: somebody else does
 	Interval time.Duration         // what Source starts with
 
-	ReadOnly bool // bindings that change the machine do not exist
+	Planner  *actions.Planner // nil: nothing can be changed
+	ReadOnly bool             // bindings that change the machine do not exist
 	NoMouse  bool
 	NoColor  bool
 
@@ -26,13 +29,14 @@ type Options struct {
 // Run shows the dashboard until the person quits (nil), ctx ends (its cause) or something fails. The terminal is left as it was
 // found in every case, also after a panic in any of its goroutines, whose stack is in the error.
 func Run(ctx context.Context, opts Options) error {
-	a := newApp(opts)
+	ctx, cancel := context.WithCancel(ctx)
+	a := newApp(ctx, opts)
+	defer a.work.deed.Wait() // What was begun is finished, and stands in the journal.
+	defer cancel()
 	if opts.Screen != nil {
 		a.tv.SetScreen(opts.Screen)
 	}
 	a.tv.EnableMouse(!opts.NoMouse)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if opts.Sample != nil {
 		go a.guarded(func() { opts.Sample(ctx) })
 	}
@@ -58,6 +62,8 @@ func (a *app) pump(ctx context.Context) {
 			return
 		case s := <-a.source.Snapshots():
 			a.tv.QueueUpdateDraw(func() { a.take(s) })
+		case f := <-a.work.post:
+			a.tv.QueueUpdateDraw(f)
 		}
 	}
 }

@@ -1,0 +1,168 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gdamore/tcell/v2"
+	"github.com/rivo/tview"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// planRoom shows a plan, asks, runs it and shows what came of it. The objects are those of the moment it was opened.
+type planRoom struct {
+	list
+	app    *app
+	title  string
+	hidden int // marked objects that a filter hides
+	stage  stage
+	plan   *actions.Plan
+	text   []styled
+	live   []int // steps whose id has to be typed, in order
+	typedN int   // how many of them were answered
+	agreed map[int]bool
+	field  *tview.InputField
+	wrong  string
+	stop   context.CancelFunc // ends a plan that is running
+}
+
+// stage is where a plan stands.
+type stage int
+
+const (
+	planning stage = iota
+	typing         // the ids of live objects
+	asking         // a plain yes
+	running
+	finished
+)
+
+// styled is a line of text before it is wrapped.
+type styled struct {
+	text  string
+	style tcell.Style
+}
+
+func newPlanRoom(a *app, title string, hidden int) *planRoom {
+	d := &planRoom{list: newList(&a.theme), app: a, title: title, hidden: hidden, agreed: map[int]bool{}, field: tview.NewInputField()}
+	d.say("looking at who would be affected …", a.theme.dim)
+	return d
+}
+
+func (d *planRoom) say(text string, style tcell.Style) {
+	d.text = append(d.text, styled{views.Visible(text), style})
+}
+
+// made gets the plan.
+func (d *planRoom) made(plan *actions.Plan, err error) {
+	th := d.theme
+	d.text, d.plan = nil, plan
+	if err != nil {
+		d.stage = finished
+		d.say(err.Error(), th.bad)
+		return
+	}
+	d.title = views.Visible(plan.Title)
+	if d.hidden > 0 {
+		d.say(fmt.Sprintf("%d of the marked objects are hidden by a filter and are meant as well.", d.hidden), th.warn)
+	}
+	for i, line := range plan.Lines() {
+		if i > 0 { // The first one is the title.
+			d.say(line, th.text)
+		}
+	}
+	for i := range plan.Steps {
+		if plan.Steps[i].Confirm != "" {
+			d.live = append(d.live, i)
+		}
+	}
+	d.next()
+}
+
+// next asks for the next id, then for a yes, then runs.
+func (d *planRoom) next() {
+	switch {
+	case len(d.plan.Steps) == 0:
+		d.stage = finished
+	case d.typedN < len(d.live):
+		d.stage = typing
+		d.field.SetText("")
+	case len(d.live) == 0:
+		d.stage = asking
+	case len(d.agreed) == 0 && len(d.live) == len(d.plan.Steps):
+		d.stage = finished
+		d.say("Nothing was done.", d.theme.strong)
+	case len(d.live) < len(d.plan.Steps):
+		d.stage = asking
+	default:
+		d.run()
+	}
+}
+
+// answer takes what was typed for a live object: its id agrees, nothing leaves it out.
+func (d *planRoom) answer(*app) reaction {
+	i := d.live[d.typedN]
+	text, step := d.field.GetText(), &d.plan.Steps[i]
+	switch text {
+	case step.Confirm:
+		d.agreed[i] = true
+	case "":
+	default:
+		d.wrong = fmt.Sprintf("that is not %s: type it, or nothing to leave the object alone", step.Confirm)
+		d.field.SetText("")
+		return nothing
+	}
+	d.wrong = ""
+	d.typedN++
+	d.next()
+	return nothing
+}
+
+// run does what was agreed to, on a goroutine of its own.
+func (d *planRoom) run() {
+	d.stage = running
+	var agreed []schema.Ref
+	for i := range d.plan.Steps {
+		if d.agreed[i] || !slices.Contains(d.live, i) {
+			agreed = append(agreed, d.plan.Steps[i].Ref)
+		}
+	}
+	plan := d.plan.Only(func(s *actions.Step) bool { return slices.Contains(agreed, s.Ref) }, "its id was not typed")
+	d.text = nil
+	d.title = views.Visible(plan.Title)
+	for _, r := range plan.Refused {
+		d.say("left alone: "+r.String(), d.theme.dim)
+	}
+	a := d.app
+	ctx, stop := context.WithCancel(a.work.ctx)
+	d.stop = stop
+	a.start(func() func() {
+		defer stop()
+		err := plan.Run(ctx, func(r actions.Result) { a.later(func() { d.result(r) }) })
+		return func() { d.ran(err) }
+	})
+}
+
+func (d *planRoom) result(r actions.Result) {
+	style := d.theme.strong
+	if r.Outcome != actions.Done {
+		style = d.theme.bad
+	} else {
+		for _, t := range d.app.tabs {
+			delete(t.marks, r.Step.Ref)
+		}
+	}
+	d.say(fmt.Sprintf("%s: %s", r.Outcome, r), style)
+}
+
+func (d *planRoom) ran(err error) {
+	d.stage = finished
+	if err != nil {
+		d.say(err.Error(), d.theme.bad)
+	}
+	d.app.source.Now()
+}
