@@ -20,8 +20,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// ipctop runs the program on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still, and returns what it wrote.
-func ipctop(t *testing.T, m *collecttest.Machine, args ...string) (stdout, stderr string, code int) {
+// onceOn runs ipctop --once on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still, and returns what it wrote.
+func onceOn(t *testing.T, m *collecttest.Machine, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var out, errs bytes.Buffer
@@ -39,7 +39,7 @@ func session(t *testing.T, m *collecttest.Machine, commands ...[]string) string 
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		stdout, stderr, code := ipctop(t, m, args...)
+		stdout, stderr, code := onceOn(t, m, args...)
 		fmt.Fprintf(&b, "$ ipctop --once %s\n%s", views.Visible(shellWords(args)), stdout)
 		if stderr != "" {
 			fmt.Fprintf(&b, "[stderr]\n%s", stderr)

@@ -59,7 +59,7 @@ func TestHostileNames(t *testing.T) {
 			if columns != "" {
 				args = append(args, "--columns", columns)
 			}
-			stdout, stderr, code := ipctop(t, m, args...)
+			stdout, stderr, code := onceOn(t, m, args...)
 			if output == "json" || output == "jsonl" {
 				// Replaced there: JSON has no way to hold bytes that are no UTF-8.
 				stdout = strings.ReplaceAll(stdout, `\ufffd`, "")
@@ -73,7 +73,7 @@ func TestHostileNames(t *testing.T) {
 
 func TestHostileNamesInJSON(t *testing.T) {
 	m := collecttest.HostileMachine(t)
-	stdout, _, _ := ipctop(t, m, "proc", "fifo", "-o", "json")
+	stdout, _, _ := onceOn(t, m, "proc", "fifo", "-o", "json")
 	var doc struct {
 		Objects map[string][]struct {
 			Comm, Path string
@@ -117,7 +117,7 @@ func eachByte(s string) string {
 func TestTablesAreForAwk(t *testing.T) {
 	m := collecttest.HostileMachine(t)
 	for _, columns := range []string{"ref,comm,args,pid", "ref,tty,comm,pid"} {
-		stdout, _, _ := ipctop(t, m, "proc", "--columns", columns)
+		stdout, _, _ := onceOn(t, m, "proc", "--columns", columns)
 		lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 		if len(lines) != 1+len(collecttest.Hostile()) {
 			t.Errorf("%d lines:\n%s", len(lines), stdout)
@@ -132,7 +132,7 @@ func TestTablesAreForAwk(t *testing.T) {
 
 func TestCSVIsParsed(t *testing.T) {
 	m := collecttest.HostileMachine(t)
-	stdout, _, _ := ipctop(t, m, "proc", "unix", "-o", "csv", "--columns", "ref,comm,args,path")
+	stdout, _, _ := onceOn(t, m, "proc", "unix", "-o", "csv", "--columns", "ref,comm,args,path")
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestListColumns(t *testing.T) {
 
 // Kinds that were asked for are in the document even when empty.
 func TestEmptyMachineInJSON(t *testing.T) {
-	stdout, _, code := ipctop(t, collecttest.New(t), "-o", "json")
+	stdout, _, code := onceOn(t, collecttest.New(t), "-o", "json")
 	var doc struct {
 		Version int `json:"schema_version"`
 		Objects map[schema.Kind][]any
