@@ -330,6 +330,30 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 	})
 }
 
+// Threads take numbers from the same space as processes: one that has a dead creator's number does not make it live.
+func TestCreatorWhosePidIsNowAThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		next := func(pid int) { s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(pid-1)), 0)) }
+		var creator *kerneltest.Worker
+		// The test's own runtime may start a thread in between and take the number.
+		for pid, taken := 20000, false; !taken; pid += 100 {
+			if pid > 30000 {
+				t.Fatal("no thread took a creator's number in 100 attempts")
+			}
+			next(pid)
+			creator = kerneltest.Start(t, "create-segment")
+			creator.Finish()
+			next(creator.PID - 1)
+			w := kerneltest.Start(t, "attach")
+			_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", w.PID, creator.PID))
+			taken = err == nil && w.PID != creator.PID
+		}
+		rows, _ := s.look(schema.Shm, schema.NeedProcs)
+		s.equal("creator_state", schema.String(CreatorDead), rows["shm:"+creator.Words[0]]["creator_state"])
+	})
+}
+
 // A memfd lives on the device of the segments and may have a shmid's number for an inode.
 func TestMemfdIsNoSegment(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -443,6 +467,31 @@ func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 
 			cell("shm", own, "owner"):         fmt.Sprint(nameless),
 			cell("shm", own, "creator_state"): CreatorAlive,
+		}
+		s.equal("cells", want, got)
+	})
+}
+
+// Under hidepid a process that is not in /proc may live: then nobody may call its segment an orphan.
+func TestCreatorUnderHidepid(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only, so /proc hides nothing from it")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		alive := s.id(s.admin.ShmGet(1, 4096, createIPC|0o600))
+		creator := kerneltest.Start(t, "create-segment")
+		dead := creator.Words[0]
+		creator.Finish()
+		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=2"))
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 54321, Gid: 54321}, "look")
+		var got map[string]string
+		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
+		want := map[string]string{
+			fmt.Sprintf("shm:%d owner", alive):         "root",
+			fmt.Sprintf("shm:%d creator_state", alive): CreatorUnknown,
+			fmt.Sprintf("shm:%s owner", dead):          "root",
+			fmt.Sprintf("shm:%s creator_state", dead):  CreatorDead,
 		}
 		s.equal("cells", want, got)
 	})

@@ -278,8 +278,23 @@ func PollPipe(pid, fd int) (PipeEnds, error) {
 	return PipeEnds{NoReaders: fds[0].Revents&unix.POLLERR != 0, NoWriters: fds[0].Revents&unix.POLLHUP != 0}, nil
 }
 
-// ProcessExists tells a process that /proc may hide from one that is gone: signal 0, ESRCH.
-func ProcessExists(pid int) bool { return pid > 0 && unix.Kill(pid, 0) != unix.ESRCH }
+// ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and answers ESRCH
+// for a number that is free, another error for that of a mere thread (man 2 pidfd_open). Signal 0, which serves where
+// there is no pidfd_open, takes a thread for a process.
+func ProcessExists(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	switch err {
+	case nil:
+		unix.Close(fd)
+		return true
+	case unix.ESRCH, unix.EINVAL, unix.ENOENT:
+		return false
+	}
+	return unix.Kill(pid, 0) != unix.ESRCH
+}
 
 func openDir(at int, path string) (int, error) {
 	return unix.Openat(at, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
