@@ -8,12 +8,13 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
-		"create-segment": workCreateSegment,
-		"attach":         workAttach,
-		"attach-own":     workAttachOwn,
-		"semop":          workSemOp,
-		"send":           workSend,
-		"receive":        workReceive,
-		"look":           workLook,
+		"create-segment":   workCreateSegment,
+		"attach":           workAttach,
+		"attach-own":       workAttachOwn,
+		"attach-untouched": workAttachUntouched,
+		"semop":            workSemOp,
+		"send":             workSend,
+		"receive":          workReceive,
+		"look":             workLook,
 	})
 }

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -330,6 +331,25 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 	})
 }
 
+// Segments in huge pages lie on a device of their own. Without a reservation one can be made where the machine has no huge
+// pages; touching it would be SIGBUS.
+func TestSegmentInHugePages(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		const noReserve = 0o10000 // SHM_NORESERVE
+		id, err := s.admin.ShmGet(0x4321, 2<<20, createIPC|kernel.ShmHugeTLB|noReserve|0o600)
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+			t.Skipf("needs CAP_IPC_LOCK and a kernel with huge pages: %v", err)
+		}
+		s.check(err)
+		w := kerneltest.Start(t, "attach-untouched", fmt.Sprint(id))
+		rows, _ := s.look(schema.Shm, shmNeeds)
+		row := rows[fmt.Sprintf("shm:%d", id)]
+		s.equal("row", cells{"status": schema.List([]string{StatusHugeTLB}), "holders": holders(s.holder(w.PID, 1))},
+			cells{"status": row["status"], "holders": row["holders"]})
+	})
+}
+
 // Threads take numbers from the same space as processes: one that has a dead creator's number does not make it live.
 func TestCreatorWhosePidIsNowAThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -388,6 +408,14 @@ func TestSegmentOfAnotherNamespace(t *testing.T) {
 		s.equal("holders", holders(), rows[fmt.Sprintf("shm:%d", mine)]["holders"])
 		s.equal("edges", []string{fmt.Sprintf("proc:%d created shm:%d shmget observed", s.self.PID, mine)}, edges)
 	})
+}
+
+// workAttachUntouched attaches a segment and leaves it alone.
+func workAttachUntouched(j *kerneltest.Job) {
+	_, err := kernel.NewAdmin().ShmAttach(argument(j, 0), true)
+	j.Check(err)
+	j.Ready()
+	j.Wait()
 }
 
 // workAttachOwn makes a segment and attaches it.
