@@ -26,6 +26,12 @@ func newDemoCmd(runUI demoUI) *cobra.Command {
 started this one ends. On a terminal the dashboard opens on them. All scenarios are set up unless some are named.`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case list && clean || list && noUI || clean && noUI:
+				return usageErrorf("--list, --no-ui and --clean exclude one another")
+			case (list || clean) && len(args) > 0:
+				return usageErrorf("--list and --clean take no scenario")
+			}
 			switch out := cmd.OutOrStdout(); {
 			case list:
 				return listScenarios(out)
@@ -44,7 +50,6 @@ started this one ends. On a terminal the dashboard opens on them. All scenarios 
 	cmd.Flags().BoolVar(&list, "list", false, "list the scenarios and what to look for in them")
 	cmd.Flags().BoolVar(&noUI, "no-ui", false, "print a table of what was made and wait for Ctrl-C")
 	cmd.Flags().BoolVar(&clean, "clean", false, "remove what a killed demo left behind, and nothing else")
-	cmd.MarkFlagsMutuallyExclusive("list", "no-ui", "clean")
 	return cmd
 }
 
@@ -79,7 +84,7 @@ func runDemo(ctx context.Context, names []string, stderr io.Writer, show func(co
 	var unknown *demo.UnknownScenarioError
 	switch {
 	case errors.As(err, &unknown):
-		return &exitError{code: exitUsage, err: err}
+		return usageErrorf("%v: see ipctop demo --list", err)
 	case errors.Is(err, context.Canceled):
 		return nil
 	case err != nil:
