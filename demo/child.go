@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -59,26 +58,45 @@ var errNotReady = errors.New("it ended before it was ready")
 
 // await waits until the worker calls ready once more. Objects that it reports meanwhile go to c.found.
 func (c *child) await(ctx context.Context) error {
+	ready, err := c.read(ctx)
+	if err == nil && !ready {
+		err = errors.Join(errNotReady, ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("demo worker %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// finish waits until the worker has closed its report, so that this pipe is not among what there is to see.
+func (c *child) finish(ctx context.Context) error {
+	for ready := true; ready; {
+		var err error
+		if ready, err = c.read(ctx); err != nil {
+			return fmt.Errorf("demo worker %s: %w", c.name, err)
+		}
+	}
+	return c.report.Close()
+}
+
+// read takes messages up to the next ready, or to the end of the report (false).
+func (c *child) read(ctx context.Context) (ready bool, err error) {
 	c.report.SetReadDeadline(time.Now().Add(readyTime))
 	stop := context.AfterFunc(ctx, func() { c.report.SetReadDeadline(time.Now()) })
 	defer stop()
 	for c.lines.Scan() {
 		var m message
 		if err := json.Unmarshal(c.lines.Bytes(), &m); err != nil {
-			return fmt.Errorf("demo worker %s: %w", c.name, err)
+			return false, err
 		}
 		switch {
 		case m.Error != "":
-			return fmt.Errorf("demo worker %s: %s", c.name, m.Error)
+			return false, errors.New(m.Error)
 		case m.Object != nil && c.found != nil:
 			c.found(*m.Object)
 		case m.Ready:
-			return nil
+			return true, nil
 		}
 	}
-	err := c.lines.Err()
-	if err == nil || errors.Is(err, io.EOF) {
-		err = errNotReady
-	}
-	return fmt.Errorf("demo worker %s: %w", c.name, errors.Join(err, ctx.Err()))
+	return false, c.lines.Err()
 }

@@ -66,7 +66,9 @@ func growTree(r *role) error {
 		if err != nil {
 			return err
 		}
-		c.report.Close()
+		if err := c.finish(context.Background()); err != nil {
+			return err
+		}
 		if err := r.process(c.pid, leaf.lookFor); err != nil {
 			return err
 		}

@@ -79,9 +79,7 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 			break
 		}
 		s := &stage{ctx: ctx, run: r, scenario: scenario}
-		err := scenario.set(s)
-		s.close(err)
-		if err != nil {
+		if err := s.finish(scenario.set(s)); err != nil {
 			r.fail(Failure{Scenario: scenario.Name, Err: err})
 		}
 	}

@@ -39,14 +39,20 @@ func (s *stage) start(role string, args []string, extra ...*os.File) (*child, er
 	return c, c.await(s.ctx)
 }
 
-// close ends the reports; after a failure it ends the workers as well.
-func (s *stage) close(err error) {
+// finish waits until the workers have said their last word. After a failure, err, it ends them.
+func (s *stage) finish(err error) error {
+	for _, c := range s.started {
+		if err == nil {
+			err = c.finish(s.ctx)
+		}
+	}
 	for _, c := range s.started {
 		if err != nil {
 			c.process.Kill()
 		}
 		c.report.Close()
 	}
+	return err
 }
 
 // blocked waits until the worker's main thread sleeps in one of the system calls.

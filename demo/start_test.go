@@ -217,7 +217,7 @@ func TestFailedScenarioDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
-func TestChoosing(t *testing.T) {
+func TestUnknownScenario(t *testing.T) {
 	_, err := demo.Start(t.Context(), demo.Options{Scenarios: []string{"udp", "shm-orfan"}, StateDir: t.TempDir()})
 	var unknown *demo.UnknownScenarioError
 	if !errors.As(err, &unknown) {
@@ -226,6 +226,9 @@ func TestChoosing(t *testing.T) {
 	if diff := cmp.Diff(&demo.UnknownScenarioError{Name: "shm-orfan", Nearest: "shm-orphan"}, unknown); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestNamedScenarios(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := start(t, "udp", "msg-typed", "udp")
 		var got []string
