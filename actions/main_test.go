@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -19,7 +20,13 @@ func TestMain(m *testing.M) {
 		"attach": workAttach,
 		"semop":  workSemOp,
 		"sleep":  func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"deaf": func(j *kerneltest.Job) {
+			signal.Ignore(syscall.SIGTERM)
+			j.Ready()
+			j.Wait()
+		},
 		"zombie": workZombie,
+		"force":  workForce,
 		"plan":   workPlan,
 	})
 }
@@ -181,4 +188,13 @@ func workPlan(j *kerneltest.Job) {
 	for _, st := range plan.Steps {
 		j.Ready("confirm", st.Confirm)
 	}
+}
+
+// workForce tries to remove a segment as if the plan had allowed it, and says what came of it.
+func workForce(j *kerneltest.Job) {
+	id, err := strconv.Atoi(j.Args[0])
+	j.Check(err)
+	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)}, do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
+	r := step.run()
+	j.Ready(r.Outcome, r)
 }

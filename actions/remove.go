@@ -44,10 +44,13 @@ func removable(refs []schema.Ref) []schema.Ref {
 
 func (s *survey) remove(r schema.Ref) (Step, error) {
 	do := removers()[r.Kind]
+	if r.Space == s.snap.IPCNamespace {
+		r.Space = 0 // our own, written out
+	}
 	switch {
 	case do == nil:
 		return Step{}, refuse("%s", insteadOfRemoving(r))
-	case r.Space != 0 && r.Space != s.snap.IPCNamespace:
+	case r.Space != 0:
 		return Step{}, refuse("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
 	}
 	return do(s, r)

@@ -278,3 +278,16 @@ func TestForeignObjectsAreRefusedBeforehand(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatTheKernelForbidsIsRefused(t *testing.T) {
+	needRoot(t)
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		r := m.shm(kernel.KeyPrivate, 1)
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "force", fmt.Sprint(r.ID))
+		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove shared memory segment %d: operation not permitted)", r, r.ID)
+		if got := strings.Join(w.Words, " "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}

@@ -164,11 +164,9 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	if err := s.mayBeSignalled(stat); err != nil {
 		return Step{}, err
 	}
-	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: s.procFacts(stat)}
-	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(pid), s.sig.Says)
-	if stat.State == 'T' && s.sig.Number != syscall.SIGCONT && s.sig.Number != syscall.SIGKILL {
-		st.Says += "; it is stopped (T) and takes the signal when it is continued"
-	}
+	known := s.status(pid)
+	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
+	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known), s.sig.Says, s.reception(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
@@ -199,7 +197,7 @@ func (s *signalling) mayBeSignalled(stat kernel.ProcStat) error {
 	}
 	defer h.Close()
 	if err := h.Signal(0); kernel.Denied(err) && s.sig.Number != syscall.SIGCONT {
-		return refuse("permission denied: it belongs to %s: needs root or that user", strings.TrimPrefix(s.owner(stat.PID), " of "))
+		return refuse("permission denied: it is a process%s: needs root or that user", s.owner(s.status(stat.PID)))
 	}
 	return nil
 }
@@ -237,35 +235,70 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 	return s.sig.String() + " sent to " + processName(stat.Comm, pid), nil
 }
 
-// owner says " of alice", "" if it cannot be read.
-func (s *signalling) owner(pid int) string {
-	uid, ok := s.uid(pid)
-	if !ok {
-		return ""
+// reception tells what keeps the signal from having its effect at once.
+func (s *signalling) reception(stat kernel.ProcStat, known *procStatus) string {
+	sig := s.sig.Number
+	if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
+		return "" // man 7 signal: cannot be caught, blocked or ignored
 	}
-	return " of " + s.users.User(uid)
+	says := ""
+	switch {
+	case known == nil:
+	case known.masks.Ignored.Has(sig):
+		says = "; but it ignores this signal"
+	case known.masks.Blocked.Has(sig):
+		says = "; but its main thread blocks this signal for now"
+	case known.masks.Caught.Has(sig):
+		says = "; it handles this signal itself"
+	}
+	if stat.State == 'T' && sig != syscall.SIGCONT {
+		says += "; it is stopped (T) and takes the signal when it is continued"
+	}
+	return says
 }
 
-func (s *signalling) uid(pid int) (uint32, bool) {
+// procStatus is what /proc/PID/status tells besides.
+type procStatus struct {
+	uid   uint32 // effective
+	masks kernel.SignalMasks
+}
+
+// status reads /proc/PID/status; nil if that fails.
+func (s *signalling) status(pid int) *procStatus {
 	dir, err := s.host.OpenProc(pid)
 	if err != nil {
-		return 0, false
+		return nil
 	}
 	defer dir.Close()
 	text, err := dir.Read("status", nil)
 	if err != nil {
-		return 0, false
+		return nil
 	}
-	status, err := kernel.ParseProcStatus(text)
-	return status.UID[1], err == nil
+	ids, err := kernel.ParseProcStatus(text)
+	if err != nil {
+		return nil
+	}
+	masks, err := kernel.ParseSignalMasks(text)
+	if err != nil {
+		return nil
+	}
+	return &procStatus{uid: ids.UID[1], masks: masks}
 }
 
-// procFacts are what the journal keeps of a process; send guards the start time.
-func (s *signalling) procFacts(stat kernel.ProcStat) facts {
+// owner says " of alice", "" if it cannot be read.
+func (s *signalling) owner(known *procStatus) string {
+	if known == nil {
+		return ""
+	}
+	return " of " + s.users.User(known.uid)
+}
+
+// procFacts are what the journal keeps of a process; send compares the start time.
+func procFacts(stat kernel.ProcStat, known *procStatus) facts {
 	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false}, {"ppid", stat.PPID, false},
 		{"state", string(rune(stat.State)), false}}
-	if uid, ok := s.uid(stat.PID); ok {
-		f = append(f, fact{"uid", uid, false})
+	if known != nil {
+		f = append(f, fact{"uid", known.uid, false})
 	}
 	return f
 }

@@ -35,7 +35,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 		name := processName(stat.Comm, w.PID)
 		want := []string{
 			"Send SIGTERM to 1 process",
-			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end", w.PID, name, me()),
+			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name, me()),
 			fmt.Sprintf("  same as: kill -TERM %d", w.PID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
@@ -48,6 +48,32 @@ func TestAProcessIsSignalled(t *testing.T) {
 			now, err := m.process(w.PID)
 			return err != nil || now.State == 'Z'
 		})
+	})
+}
+
+func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		w := kerneltest.Start(t, "deaf")
+		r := m.proc(w.PID)
+		says := func(sig string) string {
+			_, after, _ := strings.Cut(m.signal(sig, Holders, r).Steps[0].Says, ": ")
+			return after
+		}
+		if got := says("TERM"); got != "asks it to end; but it ignores this signal" {
+			t.Errorf("TERM: %s", got)
+		}
+		m.run(m.signal("STOP", Holders, r))
+		kerneltest.Eventually(t, "it stops", func() bool {
+			stat, err := m.process(w.PID)
+			return err == nil && stat.State == 'T'
+		})
+		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal when it is continued" {
+			t.Errorf("TERM to a stopped process: %s", got)
+		}
+		if got := says("KILL"); strings.Contains(got, "; but") || strings.Contains(got, "stopped") {
+			t.Errorf("KILL cannot be ignored or held back: %s", got)
+		}
 	})
 }
 
@@ -196,7 +222,7 @@ func TestSignalsOfAnotherUserAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := kerneltest.Start(t, "sleep")
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", fmt.Sprint(r.PID))
-		want := fmt.Sprintf("proc:%d: permission denied: it belongs to %s: needs root or that user", r.PID, me())
+		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, me())
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

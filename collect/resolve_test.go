@@ -1,0 +1,67 @@
+package collect
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func TestResolve(t *testing.T) {
+	segment := func(id int, key uint32, gen uint64) *schema.Object {
+		perm := kernel.IPCPerm{ID: id, Key: key}
+		return &schema.Object{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: gen},
+			Row: &shmRow{ShmSegment: kernel.ShmSegment{IPCPerm: perm}, owners: ipcOwners{IPCPerm: perm}}}
+	}
+	fifo := func(dev, ino uint64, path string) *schema.Object {
+		return &schema.Object{Ref: schema.Ref{Kind: schema.Fifo, Space: dev, ID: ino}, Row: &pipeRow{path: path}}
+	}
+	s := &Snapshot{IPCNamespace: 4026531839, Objects: map[schema.Kind][]*schema.Object{
+		schema.Shm:  {segment(0, 0x12, 100), segment(32769, 0, 200), segment(5, 0xdeadbeef, 300)},
+		schema.Fifo: {fifo(schema.MakeDev(0, 35), 12, "/tmp/a"), fifo(schema.MakeDev(8, 1), 12, "/run/b")},
+	}}
+	shm := s.Objects[schema.Shm]
+	fifos := s.Objects[schema.Fifo]
+	for _, c := range []struct {
+		text string
+		want schema.Ref
+		err  error
+	}{
+		{"shm:32769", shm[1].Ref, nil},
+		{"shm:5@4026531839", shm[2].Ref, nil},
+		{"shm:5@4026532178", schema.Ref{}, fs.ErrNotExist},
+		{"shm:key=0x12", shm[0].Ref, nil},
+		{"shm:key=3735928559", shm[2].Ref, nil},
+		{"shm:key=0x13", schema.Ref{}, fs.ErrNotExist},
+		{"shm:6", schema.Ref{}, fs.ErrNotExist},
+		{"msg:0", schema.Ref{}, fs.ErrNotExist},
+		{"fifo:12", schema.Ref{}, ErrAmbiguous},
+		{"fifo:12@8:1", fifos[1].Ref, nil},
+		{"fifo:/tmp/a", fifos[0].Ref, nil},
+		{"fifo:/tmp/b", schema.Ref{}, fs.ErrNotExist},
+	} {
+		sel, err := schema.ParseSelector(c.text, func(schema.Kind) bool { return true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Resolve(sel)
+		if diff := cmp.Diff(c.want, got); diff != "" || !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, %v\n%s", c.text, got, err, diff)
+		}
+	}
+}
+
+func TestResolveNamesTheCandidates(t *testing.T) {
+	s := &Snapshot{Objects: map[schema.Kind][]*schema.Object{schema.Fifo: {
+		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}, Row: &pipeRow{}},
+		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(8, 1), ID: 12}, Row: &pipeRow{}},
+	}}}
+	_, err := s.Resolve(schema.Selector{Kind: schema.Fifo, ID: 12})
+	if want := "it names several objects, name one of them: fifo:12@0:35, fifo:12@8:1"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
