@@ -37,19 +37,10 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	live := len(st.Affected) > used
 	st.confirm(live, q.ID)
 	st.object = msgFacts(q, !live)
-	st.do = func() (string, error) {
+	st.do = st.object.ifUnchanged(func() (facts, error) {
 		now, err := s.host.MsgStat(q.ID)
-		if err != nil {
-			return "", err
-		}
-		if err := st.object.unchanged(msgFacts(now, !live)); err != nil {
-			return "", err
-		}
-		if err := s.admin.MsgRemove(q.ID); err != nil {
-			return "", err
-		}
-		return "removed", nil
-	}
+		return msgFacts(now, !live), err
+	}, func() error { return s.admin.MsgRemove(q.ID) }, "removed")
 	return st, nil
 }
 

@@ -196,7 +196,7 @@ func TestASetWithAWaiterIsLive(t *testing.T) {
 			n, _, err := m.host.SemWaiters(int(r.ID), 2)
 			return err == nil && n == 1
 		})
-		want := []string{"refused " + r.String() + ": changed since it was shown: blocked tasks were 0, are 1: look at it again"}
+		want := []string{"refused " + r.String() + ": changed since it was shown: blocked was 0, is 1: look at it again"}
 		if diff := cmp.Diff(want, m.run(idle)); diff != "" {
 			t.Error(diff)
 		}

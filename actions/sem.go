@@ -33,35 +33,27 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	st.Affected = append(st.Affected, s.lastOperators(set, values)...)
 	live := len(st.Affected) > 0
 	st.confirm(live, set.ID)
-	st.object = semFacts(set, !live)
-	st.do = func() (string, error) {
+	st.object = semFacts(set, blocked, !live)
+	st.do = st.object.ifUnchanged(func() (facts, error) {
 		now, err := s.host.SemStat(set.ID)
-		if err != nil {
-			return "", err
+		if err != nil || live {
+			return semFacts(now, 0, !live), err
 		}
-		if err := st.object.unchanged(semFacts(now, !live)); err != nil {
-			return "", err
-		}
-		if !live {
-			if err := s.stillUnwaited(set); err != nil {
-				return "", err
-			}
-		}
-		if err := s.admin.SemRemove(set.ID); err != nil {
-			return "", err
-		}
-		return "removed", nil
-	}
+		// Whoever blocks moves neither otime nor ctime.
+		ncount, zcount, err := s.host.SemWaiters(set.ID, int(set.NSems))
+		return semFacts(now, ncount+zcount, !live), err
+	}, func() error { return s.admin.SemRemove(set.ID) }, "removed")
 	return st, nil
 }
 
 // lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for it.
-// sempid moves with every semop that changes the semaphore, otime with the last of the set.
+// sempid moves with every semop on the semaphore, otime with the last of the set: where otime is set and no semaphore has a pid,
+// it was a process outside this pid namespace.
 func (s *survey) lastOperators(set kernel.SemSet, values []kernel.SemValue) []string {
 	var lines []string
-	seen := map[int32]bool{}
+	seen := map[int32]bool{0: true}
 	for _, v := range values {
-		if seen[v.Pid] || v.Pid == 0 {
+		if seen[v.Pid] {
 			continue
 		}
 		seen[v.Pid] = true
@@ -69,25 +61,16 @@ func (s *survey) lastOperators(set kernel.SemSet, values []kernel.SemValue) []st
 			lines = append(lines, line)
 		}
 	}
+	if line, lives := s.lastUser(0, set.OTime, "last operation"); lives && len(seen) == 1 && len(values) > 0 {
+		lines = append(lines, line)
+	}
 	return lines
 }
 
-// stillUnwaited refuses a set that was shown unused and has a waiter by now: one that blocks moves neither otime nor ctime.
-func (s *survey) stillUnwaited(set kernel.SemSet) error {
-	ncount, zcount, err := s.host.SemWaiters(set.ID, int(set.NSems))
-	if err != nil {
-		return err
-	}
-	if ncount+zcount > 0 {
-		return &changedError{[]string{fmt.Sprintf("blocked tasks were 0, are %d", ncount+zcount)}}
-	}
-	return nil
-}
-
-// semFacts guards the last operation of a set that was shown unused, as msgFacts does for traffic. SETVAL moves ctime, and is
-// always refused: it may be the start of another life.
-func semFacts(s kernel.SemSet, idle bool) facts {
+// semFacts guards the last operation and the number of blocked tasks of a set that was shown unused, as msgFacts does for
+// traffic. SETVAL moves ctime, and is always refused: it may be the start of another life.
+func semFacts(s kernel.SemSet, blocked int, idle bool) facts {
 	return append(perm(s.IPCPerm), facts{
-		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle},
+		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle}, {"blocked", blocked, idle},
 	}...)
 }

@@ -26,22 +26,14 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	st.Says = s.shmRemoval(seg)
 	s.attached(&st, seg.NAttch)
 	st.confirm(seg.NAttch > 0, seg.ID)
-	st.do = func() (string, error) {
-		now, err := s.host.ShmStat(seg.ID)
-		if err != nil {
-			return "", err
-		}
-		if err := st.object.unchanged(shmFacts(now)); err != nil {
-			return "", err
-		}
-		if err := s.admin.ShmRemove(seg.ID); err != nil {
-			return "", err
-		}
-		if seg.NAttch > 0 {
-			return "marked for destruction, goes away with its last attachment", nil
-		}
-		return "removed", nil
+	says := "removed"
+	if seg.NAttch > 0 {
+		says = "marked for destruction, goes away with its last attachment"
 	}
+	st.do = st.object.ifUnchanged(func() (facts, error) {
+		now, err := s.host.ShmStat(seg.ID)
+		return shmFacts(now), err
+	}, func() error { return s.admin.ShmRemove(seg.ID) }, says)
 	return st, nil
 }
 
