@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,6 +84,9 @@ func (c *Collector) bootTime() (time.Time, error) {
 	stat, err := fs.Stat()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read when the machine started: %w", err)
+	}
+	if stat.BootTime == 0 {
+		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling whether a pid was reused")
 	}
 	return time.Unix(int64(stat.BootTime), 0), nil
 }

@@ -66,8 +66,11 @@ func (f *Facts) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 }
 
-// StartTime turns a start in clock ticks since boot into a moment.
+// StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not known.
 func (f *Facts) StartTime(ticks uint64) time.Time {
+	if f.Boot.IsZero() {
+		return time.Time{}
+	}
 	return f.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
 }
 
@@ -108,6 +111,8 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
+	case f.Boot.IsZero():
+		return CreatorUnknown
 	case f.StartTime(p.Start).After(time.Unix(sec+1, 0)):
 		return CreatorReused
 	}

@@ -16,5 +16,6 @@ func TestMain(m *testing.M) {
 		"send":             workSend,
 		"receive":          workReceive,
 		"look":             workLook,
+		"summarize":        workSummarize,
 	})
 }

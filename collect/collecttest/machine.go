@@ -111,6 +111,27 @@ func (m *Machine) check(err error) {
 	}
 }
 
+// Remove removes a file or directory.
+func (m *Machine) Remove(path string) {
+	m.tb.Helper()
+	m.check(os.RemoveAll(m.Root + path))
+}
+
+// Refuse takes all rights to a file or directory away, from everybody but root.
+func (m *Machine) Refuse(path string) {
+	m.tb.Helper()
+	m.check(os.Chmod(m.Root+path, 0))
+	m.tb.Cleanup(func() { os.Chmod(m.Root+path, 0o700) })
+}
+
+// Open lets other users reach the machine.
+func (m *Machine) Open() {
+	m.tb.Helper()
+	for dir := m.Root; dir != os.TempDir() && len(dir) > 1; dir = filepath.Dir(dir) {
+		m.check(os.Chmod(dir, 0o755))
+	}
+}
+
 // FD is an open file descriptor.
 type FD struct {
 	Target string // text of the link
