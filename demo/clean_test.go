@@ -72,7 +72,7 @@ func foreign(t *testing.T) []string {
 
 func TestCleanAfterKill(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		before := foreign(t)
 		killed(t, state, dir)
 		if got := leftovers(t, dir); len(got) < len(before)+15 {
@@ -95,7 +95,7 @@ func TestCleanAfterKill(t *testing.T) {
 // A worker may be killed between making a thing and recording it: the announcement has to do.
 func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		before := foreign(t)
 		name := killed(t, state, dir, "msg-full", "sem-undo", "shm-orphan", "fifo-waiting", "unix-stream")
 		edit(t, name, func(text []byte) []byte {
@@ -129,7 +129,7 @@ func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
-				state, dir := t.TempDir(), t.TempDir()
+				state, dir := t.TempDir(), shortDir(t)
 				name := killed(t, state, dir, "msg-typed", "sem-waiters", "shm-orphan", "fifo-waiting")
 				edit(t, name, func(text []byte) []byte { return regexp.MustCompile(c.pattern).ReplaceAll(text, []byte(c.by)) })
 				if _, err := demo.Clean(state); err != nil {
@@ -156,7 +156,7 @@ func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 // A file that somebody put into the demo's directory, and a name that is now another's, stay.
 func TestCleanLeavesForeignFiles(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		killed(t, state, dir, "fifo-waiting", "unix-dgram")
 		private, err := filepath.Glob(filepath.Join(dir, "ipctop-demo-*"))
 		if err != nil || len(private) != 1 {
@@ -191,7 +191,7 @@ func TestCleanLeavesForeignFiles(t *testing.T) {
 
 func TestCleanLeavesRunningDemosAlone(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		w := kerneltest.Start(t, "main", state, dir, "shm-orphan", "fifo-waiting")
 		before := leftovers(t, state, dir)
 		report, err := demo.Clean(state)
@@ -212,7 +212,7 @@ func TestCleanLeavesRunningDemosAlone(t *testing.T) {
 // A recorded process that ignored the lifeline is ended, but not one that only has its pid.
 func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		w := kerneltest.Start(t, "main", state, dir, "shm-private", "msg-typed")
 		var workers []int
 		pids, err := host(t).PIDs()

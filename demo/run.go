@@ -16,7 +16,7 @@ import (
 // Options say what Start sets up.
 type Options struct {
 	Scenarios []string // names; none: all
-	Dir       string   // where the private directory for FIFOs and sockets is made; "": os.TempDir()
+	Dir       string   // where the private directory for FIFOs and sockets is made, at most 74 bytes; "": os.TempDir()
 	StateDir  string   // where to remember what was made; "": StateDir()
 	Stderr    *os.File // for a worker that crashes; nil: nowhere
 }
@@ -62,7 +62,12 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		}
 	}
 	if opts.Dir == "" {
-		opts.Dir = os.TempDir()
+		if opts.Dir = os.TempDir(); len(opts.Dir) > maxDir {
+			opts.Dir = "/tmp"
+		}
+	}
+	if len(opts.Dir) > maxDir {
+		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long", opts.Dir, maxDir)
 	}
 	// What a shell left open for us is not for the workers: they would hold on to others' pipes. Linux 5.11; before, so be it.
 	_ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
@@ -144,6 +149,9 @@ func (r *Running) fail(f Failure) {
 func (r *Running) reap(c *child) {
 	r.reaping.Go(func() { c.process.Wait() })
 }
+
+// maxDir is what a socket's path leaves for the directory: struct sockaddr_un takes 107 bytes and a NUL (man 7 unix).
+const maxDir = 107 - len("/ipctop-demo-0123456789/seqpacket")
 
 // makeDir makes the private directory for FIFOs and sockets.
 func (r *Running) makeDir() error {

@@ -23,7 +23,7 @@ import (
 func start(t *testing.T, scenarios ...string) *demo.Running {
 	t.Helper()
 	r, err := demo.Start(t.Context(), demo.Options{
-		Scenarios: scenarios, StateDir: t.TempDir(), Dir: t.TempDir(), Stderr: os.Stderr,
+		Scenarios: scenarios, StateDir: t.TempDir(), Dir: shortDir(t), Stderr: os.Stderr,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +33,17 @@ func start(t *testing.T, scenarios ...string) *demo.Running {
 		t.Error(f)
 	}
 	return r
+}
+
+// shortDir is t.TempDir without the test's name: the path of a socket has 107 bytes at most.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func host(t *testing.T) *kernel.Host {
@@ -106,7 +117,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 func TestStopLeavesNothing(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		r, err := demo.Start(t.Context(), demo.Options{StateDir: state, Dir: dir, Stderr: os.Stderr})
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +142,7 @@ func TestStopLeavesNothing(t *testing.T) {
 // Who has been stopped by a user cannot watch the lifeline; who has been killed is gone already; objects may be as well.
 func TestStopAfterTheUserActed(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		r, err := demo.Start(t.Context(), demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-full", "shm-orphan", "sem-undo", "unix-stream"}})
 		if err != nil {
 			t.Fatal(err)
@@ -163,7 +174,7 @@ func TestStopAfterTheUserActed(t *testing.T) {
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			defer cancel()
@@ -190,7 +201,7 @@ func TestFailedScenarioDoesNotStopTheOthers(t *testing.T) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			t.Fatal(err)
 		}
-		state, dir := t.TempDir(), t.TempDir()
+		state, dir := t.TempDir(), shortDir(t)
 		r, err := demo.Start(t.Context(), demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-typed", "udp", "shm-private"}})
 		if err != nil {
 			t.Fatal(err)
@@ -215,6 +226,13 @@ func TestFailedScenarioDoesNotStopTheOthers(t *testing.T) {
 			t.Errorf("left behind (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestTooLongDirectory(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
+	if _, err := demo.Start(t.Context(), demo.Options{Dir: long, StateDir: t.TempDir()}); err == nil {
+		t.Error("no error for a directory in which no socket's path has room")
+	}
 }
 
 func TestUnknownScenario(t *testing.T) {
