@@ -182,7 +182,7 @@ func reason(err error) string {
 }
 
 // refuse says why an object is left alone.
-func refuse(format string, args ...any) error { return errors.New(fmt.Sprintf(format, args...)) }
+func refuse(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // ends describes processes at an object, each once.
 func ends(v schema.Value, say func(schema.Endpoint) string) []string {

@@ -39,7 +39,7 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	}
 	log, err := p.planner.journal.open(p)
 	if err != nil {
-		return fmt.Errorf("nothing was done, since the journal cannot be written: %w", err)
+		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which directory it stands)", err)
 	}
 	defer log.close()
 	for i := range p.Steps {

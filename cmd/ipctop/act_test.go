@@ -317,3 +317,20 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 		s.expect([]int{b})
 	})
 }
+
+func TestWithoutAJournalNothingIsRemoved(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a := s.shm(0x11)
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("XDG_STATE_HOME", file)
+		got := ipctop("rm", "--yes", ref(a))
+		want := "ipctop: nothing was done, since the journal cannot be written: mkdir " + file + ": not a directory (XDG_STATE_HOME says below which directory it stands)\n"
+		if got.Code != 1 || got.Stdout != "" || !strings.HasSuffix(got.Stderr, want) {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+		s.expect([]int{a})
+	})
+}
