@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
 	"github.com/ipctop/ipctop/demo"
 	"github.com/ipctop/ipctop/views"
 )
@@ -44,6 +45,12 @@ func usageErrorf(format string, args ...any) error {
 }
 
 func main() {
+	// Before anything of the dashboard or cobra is built: ipcs is run in loops, and its start is most of its time.
+	if code, ok := utillinux.Run(utillinux.Process{
+		Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: version,
+	}); ok {
+		os.Exit(code)
+	}
 	if code, ok := demo.Worker(os.Args); ok {
 		os.Exit(code)
 	}

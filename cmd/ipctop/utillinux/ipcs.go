@@ -1,0 +1,175 @@
+package utillinux
+
+// ipcs (man 1 ipcs): what System V objects there are.
+
+// ipcsMode is what ipcs shows of the objects; the last one on the command line wins.
+type ipcsMode int
+
+const (
+	ipcsList ipcsMode = iota
+	ipcsTime
+	ipcsPID
+	ipcsCreator
+	ipcsLimits
+	ipcsSummary
+)
+
+// unit is how sizes are printed.
+type unit int
+
+const (
+	unitDefault unit = iota
+	unitBytes
+	unitKB
+	unitHuman
+)
+
+// ipcsRun is one command line of ipcs.
+type ipcsRun struct {
+	*session
+	mode          ipcsMode
+	unit          unit
+	msg, shm, sem bool
+	id            int
+	hasID         bool
+
+	row row
+}
+
+func ipcsOptions() []option {
+	return []option{
+		{'i', "id", needsArg}, {'q', "queues", noArg}, {'m', "shmems", noArg}, {'s', "semaphores", noArg}, {'a', "all", noArg},
+		{'t', "time", noArg}, {'p', "pid", noArg}, {'c', "creator", noArg}, {'l', "limits", noArg}, {'u', "summary", noArg},
+		{0, "human", noArg}, {'b', "bytes", noArg}, {'V', "version", noArg}, {'h', "help", noArg},
+	}
+}
+
+func ipcs(s *session) int {
+	r := &ipcsRun{session: s, row: make(row, 0, 256)}
+	if code, done := r.parse(); done {
+		return code
+	}
+	if r.hasID {
+		return r.detail()
+	}
+	if !r.msg && !r.shm && !r.sem {
+		r.msg, r.shm, r.sem = true, true, true
+	}
+	r.print("\n")
+	for _, section := range []struct {
+		wanted bool
+		show   func()
+	}{{r.msg, r.showMsg}, {r.shm, r.showShm}, {r.sem, r.showSem}} {
+		if section.wanted {
+			section.show()
+			r.print("\n")
+		}
+	}
+	return 0
+}
+
+// parse reads the command line; done says that there is nothing more to do.
+func (r *ipcsRun) parse() (code int, done bool) {
+	g := newGetopt(r.session, ipcsOptions())
+	for {
+		name, arg, _, err := g.next()
+		if err != nil {
+			return r.badOption(err), true
+		}
+		switch name {
+		case "":
+			if r.hasID && !r.oneKind() {
+				return r.fail("when using an ID, a single resource must be specified"), true
+			}
+			return 0, false
+		case "id":
+			if r.id, err = int32Arg(arg); err != nil {
+				return r.failNumber("failed to parse id argument", arg, err), true
+			}
+			r.hasID = true
+		case "help":
+			r.print(ipcsHelp(r.name))
+			return 0, true
+		case "version":
+			return r.showVersion(), true
+		default:
+			r.set(name)
+		}
+	}
+}
+
+// set takes an option that only switches something.
+func (r *ipcsRun) set(name string) {
+	switch name {
+	case "all":
+		r.msg, r.shm, r.sem = true, true, true
+	case "queues":
+		r.msg = true
+	case "shmems":
+		r.shm = true
+	case "semaphores":
+		r.sem = true
+	case "time":
+		r.mode = ipcsTime
+	case "pid":
+		r.mode = ipcsPID
+	case "creator":
+		r.mode = ipcsCreator
+	case "limits":
+		r.mode = ipcsLimits
+	case "summary":
+		r.mode = ipcsSummary
+	case "human":
+		r.unit = unitHuman
+	case "bytes":
+		r.unit = unitBytes
+	}
+}
+
+func (r *ipcsRun) oneKind() bool {
+	n := 0
+	for _, wanted := range []bool{r.msg, r.shm, r.sem} {
+		if wanted {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// write ends the line that was built in r.row.
+func (r *ipcsRun) write(line row) {
+	r.out.Write(append(line, '\n'))
+	r.row = line[:0]
+}
+
+func ipcsHelp(name string) string {
+	return `
+Usage:
+ ` + name + ` [resource-option...] [output-option]
+ ` + name + ` -m|-q|-s -i <id>
+
+Show information on IPC facilities.
+
+Options:
+ -i, --id <id>  print details on resource identified by <id>
+ -h, --help     display this help
+ -V, --version  display version
+
+Resource options:
+ -m, --shmems      shared memory segments
+ -q, --queues      message queues
+ -s, --semaphores  semaphores
+ -a, --all         all (default)
+
+Output options:
+ -t, --time        show attach, detach and change times
+ -p, --pid         show PIDs of creator and last operator
+ -c, --creator     show creator and owner
+ -l, --limits      show resource limits
+ -u, --summary     show status summary
+     --human       show sizes in human-readable format
+ -b, --bytes       show sizes in bytes
+
+For more details see ipctop --help.
+`
+}

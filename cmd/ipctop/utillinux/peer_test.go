@@ -1,0 +1,69 @@
+package utillinux
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// result is what a command line gave.
+type result struct {
+	Stdout, Stderr string
+	Code           int
+}
+
+// ours runs a face inside the test's own process.
+func ours(argv ...string) result {
+	var stdout, stderr bytes.Buffer
+	code, ok := Run(Process{
+		Args: argv, Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: func() string { return "v1" },
+	})
+	if !ok {
+		code = -1
+	}
+	return result{stdout.String(), stderr.String(), code}
+}
+
+// theirs runs the util-linux that is installed, called by the name that ours is called by.
+func theirs(t testing.TB, argv ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%q: %v", argv, err)
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// needPeer skips a comparison with util-linux where that is not installed, or is of a release that answers otherwise.
+func needPeer(t testing.TB) {
+	t.Helper()
+	out, err := exec.Command("ipcs", "-V").Output()
+	if err != nil || !strings.HasPrefix(string(out), "ipcs from util-linux") {
+		t.Skipf("needs util-linux's ipcs to compare with: %q, %v", out, err)
+	}
+}
+
+// same runs a command line through both and compares all that comes out. Times are told by the day and pids come and go, so one
+// difference is looked at twice.
+func same(t testing.TB, argv ...string) {
+	t.Helper()
+	var diff string
+	for range 2 {
+		if diff = cmp.Diff(theirs(t, argv...), ours(argv...)); diff == "" {
+			return
+		}
+	}
+	t.Fatalf("%q differs from util-linux (-theirs +ours):\n%s", argv, diff)
+}
+
+// words splits a command line at blanks.
+func words(line string) []string { return strings.Fields(line) }

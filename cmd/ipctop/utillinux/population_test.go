@@ -1,0 +1,183 @@
+package utillinux
+
+import (
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"golang.org/x/sys/unix"
+)
+
+var seedFlag = flag.Uint64("seed", 0, "seed of the generated populations; 0: a new one each time")
+
+// seed gives the test's random numbers and says, if it fails, how to have them again.
+func seed(t testing.TB) *rand.Rand {
+	t.Helper()
+	n := *seedFlag
+	if n == 0 {
+		n = uint64(time.Now().UnixNano())
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the population was made with -seed=%d", n)
+		}
+	})
+	return rand.New(rand.NewPCG(n, 0))
+}
+
+// population is what a test made in its IPC namespace.
+type population struct {
+	msg, sem, shm []int
+	nsems         map[int]int
+}
+
+const (
+	shmNoReserve = 0o10000 // SHM_NORESERVE (man 2 shmget): no swap is set aside, so that sizes beyond the machine's go
+	ipcSet       = 1
+	ipcStat      = 2
+)
+
+// accounts puts a /etc/passwd and /etc/group of the test's own in place of the machine's, inside its mount namespace.
+func accounts(t testing.TB) {
+	t.Helper()
+	for name, text := range map[string]string{
+		"passwd": "root:x:0:0:root:/root:/bin/sh\nwwwdata:x:33:33::/:/bin/false\ntenletters:x:44:44::/:/bin/false\n" +
+			"nobody:x:65534:65534::/:/bin/false\naveryverylongname:x:4242:4242::/:/bin/false\nlàtin:x:77:77::/:/bin/false\n",
+		"group": "root:x:0:\nwwwdata:x:33:\nnogroup:x:65534:\nagroupwithalongname:x:4242:\n",
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount(path, "/etc/"+name, "", unix.MS_BIND, ""); err != nil {
+			t.Fatalf("bind %s over /etc/%s: %v", path, name, err)
+		}
+	}
+}
+
+// owners are uids and gids with a name, with a long one, with none, and at the ends of their range. An ordinary user's namespace
+// has but one.
+func owners() []uint32 {
+	if raw, err := os.ReadFile("/proc/self/uid_map"); err == nil && len(words(string(raw))) == 3 && words(string(raw))[2] == "1" {
+		return []uint32{0}
+	}
+	return []uint32{0, 0, 33, 44, 77, 4242, 65534, 123456, 4294967294}
+}
+
+// populate makes objects of every sort that a listing can show.
+func populate(t testing.TB, rnd *rand.Rand, most int) *population {
+	t.Helper()
+	p := &population{nsems: map[int]int{}}
+	for range rnd.IntN(most + 1) {
+		p.addMsg(t, rnd)
+	}
+	for range rnd.IntN(most + 1) {
+		p.addSem(t, rnd)
+	}
+	for range rnd.IntN(most + 1) {
+		p.addShm(t, rnd)
+	}
+	return p
+}
+
+// pick is a key or the private one, permissions and owners.
+func pickKey(rnd *rand.Rand) uint32 {
+	if rnd.IntN(4) == 0 {
+		return kernel.KeyPrivate
+	}
+	return rnd.Uint32()
+}
+
+func pickMode(rnd *rand.Rand) int { return rnd.IntN(0o1000) }
+
+func (p *population) addMsg(t testing.TB, rnd *rand.Rand) {
+	t.Helper()
+	a := kernel.NewAdmin()
+	id := must(a.MsgGet(pickKey(rnd), kernel.IPCCreat|kernel.IPCExcl|pickMode(rnd)))(t)
+	p.msg = append(p.msg, id)
+	sent := rnd.IntN(4)
+	for range sent {
+		check(t, a.MsgSend(id, 1, make([]byte, rnd.IntN(2000)), kernel.IPCNoWait))
+	}
+	if sent > 0 && rnd.IntN(2) == 0 {
+		_, _, err := a.MsgReceive(id, 0, 2000, kernel.IPCNoWait)
+		check(t, err)
+	}
+	chown(t, rnd, unix.SYS_MSGCTL, id)
+}
+
+func (p *population) addSem(t testing.TB, rnd *rand.Rand) {
+	t.Helper()
+	a := kernel.NewAdmin()
+	n := 1 + rnd.IntN(20)
+	id := must(a.SemGet(pickKey(rnd), n, kernel.IPCCreat|kernel.IPCExcl|pickMode(rnd)))(t)
+	p.sem, p.nsems[id] = append(p.sem, id), n
+	for range rnd.IntN(3) {
+		check(t, a.SemOp(id, []kernel.SemOp{{Num: uint16(rnd.IntN(n)), Op: int16(1 + rnd.IntN(100))}}, 0))
+	}
+	chown(t, rnd, unix.SYS_SEMCTL, id)
+}
+
+func (p *population) addShm(t testing.TB, rnd *rand.Rand) {
+	t.Helper()
+	a := kernel.NewAdmin()
+	size := uint64(1) << rnd.IntN(61)
+	size += rnd.Uint64N(size)
+	id := must(a.ShmGet(pickKey(rnd), size, kernel.IPCCreat|kernel.IPCExcl|shmNoReserve|pickMode(rnd)))(t)
+	p.shm = append(p.shm, id)
+	attach := size < 1<<30 && rnd.IntN(2) == 0
+	if attach {
+		kerneltest.Start(t, "attach", strconv.Itoa(id), strconv.Itoa(id))
+	}
+	if size < 1<<16 && rnd.IntN(2) == 0 {
+		check(t, a.ShmLock(id))
+	}
+	chown(t, rnd, unix.SYS_SHMCTL, id)
+	if attach && rnd.IntN(2) == 0 {
+		check(t, a.ShmRemove(id))
+	}
+}
+
+// chown gives an object to somebody by IPC_SET, which no method of Admin does: uid and gid stand at bytes 4 and 8 of the three
+// structures, the mode at byte 20 (struct ipc64_perm).
+func chown(t testing.TB, rnd *rand.Rand, call uintptr, id int) {
+	t.Helper()
+	all := owners()
+	var ds [128]byte
+	cmd := func(cmd uintptr) error {
+		args := [4]uintptr{uintptr(id), cmd, uintptr(unsafe.Pointer(&ds[0])), 0}
+		if call == unix.SYS_SEMCTL {
+			args = [4]uintptr{uintptr(id), 0, cmd, uintptr(unsafe.Pointer(&ds[0]))}
+		}
+		if _, _, errno := unix.Syscall6(call, args[0], args[1], args[2], args[3], 0, 0); errno != 0 {
+			return errno
+		}
+		return nil
+	}
+	check(t, cmd(ipcStat))
+	*(*uint32)(unsafe.Pointer(&ds[4])) = all[rnd.IntN(len(all))]
+	*(*uint32)(unsafe.Pointer(&ds[8])) = all[rnd.IntN(len(all))]
+	check(t, cmd(ipcSet))
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		check(t, err)
+		return v
+	}
+}

@@ -1,0 +1,117 @@
+package utillinux
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"syscall"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Process is what a face sees of the process that it runs in.
+type Process struct {
+	Args           []string // as os.Args
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Version        func() string // ipctop's own
+}
+
+// face is one command line. It returns the exit code.
+type face func(*session) int
+
+// faces are the programs that ipctop stands in for.
+func faces() map[string]face {
+	return map[string]face{"ipcs": ipcs}
+}
+
+// Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).
+// ok is false if it was called as neither; nothing was done then.
+func Run(p Process) (code int, ok bool) {
+	if len(p.Args) == 0 {
+		return 0, false
+	}
+	argv := p.Args
+	run := faces()[filepath.Base(argv[0])]
+	if run == nil && len(argv) > 1 {
+		argv = argv[1:]
+		run = faces()[argv[0]]
+	}
+	if run == nil {
+		return 0, false
+	}
+	return runFace(p, argv, run), true
+}
+
+func runFace(p Process, argv []string, run face) int {
+	host, err := kernel.Open("")
+	if err != nil { // not for the live machine
+		fmt.Fprintln(p.Stderr, err)
+		return 1
+	}
+	s := newSession(p, argv, host)
+	return s.finish(run(s))
+}
+
+func newSession(p Process, argv []string, host *kernel.Host) *session {
+	return &session{
+		Process: p, argv: argv, name: filepath.Base(argv[0]), host: host,
+		users: collect.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, 1<<16),
+	}
+}
+
+// session is one run of a face.
+type session struct {
+	Process
+	argv  []string // argv[0] is the face's own
+	name  string   // argv[0] without its directory
+	host  *kernel.Host
+	users *collect.Users
+	out   *bufio.Writer // written at the end, as stdio does off a terminal
+	clock *clock
+}
+
+// finish writes what is still to be written and gives the exit code. A full disk fails the run (util-linux: closestream.h);
+// a reader that went away does not.
+func (s *session) finish(code int) int {
+	err := s.out.Flush()
+	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) {
+		return code
+	}
+	return s.failErr("write error", err)
+}
+
+// warn says one line on stderr, with the program's name before it.
+func (s *session) warn(format string, args ...any) {
+	fmt.Fprintf(s.Stderr, "%s: %s\n", s.name, fmt.Sprintf(format, args...))
+}
+
+// fail warns and gives the exit code for it.
+func (s *session) fail(format string, args ...any) int {
+	s.warn(format, args...)
+	return 1
+}
+
+// failErr warns of a failed call, with the C library's words for its errno.
+func (s *session) failErr(what string, err error) int {
+	return s.fail("%s: %s", what, strerror(err))
+}
+
+// tryHelp ends a run whose command line was wrong.
+func (s *session) tryHelp() int {
+	fmt.Fprintf(s.Stderr, "Try '%s --help' for more information.\n", s.name)
+	return 1
+}
+
+// showVersion prints the name and version, in util-linux's form.
+func (s *session) showVersion() int {
+	fmt.Fprintf(s.out, "%s from ipctop %s\n", s.name, s.Version())
+	return 0
+}
+
+func (s *session) print(text string) { s.out.WriteString(text) }
+
+func (s *session) printf(format string, args ...any) { fmt.Fprintf(s.out, format, args...) }

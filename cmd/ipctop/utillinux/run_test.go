@@ -1,0 +1,86 @@
+package utillinux
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+func TestRunIsCalledByName(t *testing.T) {
+	for _, c := range []struct {
+		argv []string
+		want bool
+	}{
+		{[]string{"ipcs", "-V"}, true},
+		{[]string{"/usr/local/bin/ipcs", "-V"}, true},
+		{[]string{"ipctop", "ipcs", "-V"}, true},
+		{[]string{"/x/ipctop", "ipcs", "-V"}, true},
+		{[]string{"ipctop"}, false},
+		{[]string{"ipctop", "--once"}, false},
+		{[]string{"ipctop", "--once", "ipcs"}, false},
+		{[]string{"ipctop", "/usr/bin/ipcs"}, false},
+		{nil, false},
+	} {
+		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv, Version: func() string { return "v1" }}); ok != c.want {
+			t.Errorf("%q is a face: %v, want %v", c.argv, ok, c.want)
+		}
+	}
+}
+
+// The version and the help have util-linux's form and name ipctop.
+func TestVersion(t *testing.T) {
+	for name := range faces() {
+		for _, option := range []string{"-V", "--version", "--vers"} {
+			want := result{name + " from ipctop v1\n", "", 0}
+			if diff := cmp.Diff(want, ours(name, option)); diff != "" {
+				t.Error(diff)
+			}
+		}
+	}
+}
+
+// The program itself, under a symlink, with a standard output that takes nothing.
+func TestProgram(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		ipctop := build(t)
+		link := filepath.Join(filepath.Dir(ipctop), "ipcs")
+		shell := func(script string) result {
+			var stdout, stderr bytes.Buffer
+			cmd := exec.Command("sh", "-c", script, ipctop, link)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+				t.Fatal(err)
+			}
+			return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+		}
+		list := ours("ipcs")
+		for script, want := range map[string]result{
+			`"$1"`:                                  list,
+			`"$0" ipcs`:                             list,
+			`"$1" >/dev/full`:                       {"", "ipcs: write error: No space left on device\n", 1},
+			`"$1" -V >/dev/full`:                    {"", "ipcs: write error: No space left on device\n", 1},
+			`"$1" -m -i 9 >/dev/full`:               {"", "ipcs: id 9 not found\n", 0},
+			`"$1" >&-`:                              {"", "", 0},
+			`"$1" -z`:                               {"", link + ": invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
+			`"$0" ipcs -z`:                          {"", "ipcs: invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
+			`exec 3>&1; ("$1"; echo $? >&3) | true`: {"", "", 0},
+		} {
+			got := shell(script)
+			if script[0] == 'e' { // the reader is gone: SIGPIPE, or all was written before
+				if got.Stdout != "141\n" && got.Stdout != "0\n" || got.Stderr != "" {
+					t.Errorf("%s: %+v", script, got)
+				}
+				continue
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: (-want +got)\n%s", script, diff)
+			}
+		}
+	})
+}
