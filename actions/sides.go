@@ -1,0 +1,115 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Side says which processes of an object a signal goes to.
+type Side string
+
+// The sides. Holders are those that have the object open or mapped, at whichever end.
+const (
+	Holders Side = "holders"
+	Readers Side = "readers"
+	Writers Side = "writers"
+	Waiters Side = "waiters"
+	Creator Side = "creator"
+)
+
+// Sides lists every Side.
+func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator} }
+
+// columns are where a mechanism keeps the processes of a side.
+func (s Side) columns() []string {
+	if s == Holders {
+		return []string{"holders", "readers", "writers"}
+	}
+	return []string{string(s)}
+}
+
+// processes are those at a side of an object, in the order of its cell.
+func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
+	if s.snap.Find(r) == nil {
+		return nil, goneError("it is gone, or another object has its number: look at it again")
+	}
+	if to == Creator {
+		return s.creator(r)
+	}
+	var found []schema.Ref
+	known, partial := false, false
+	for _, column := range to.columns() {
+		v, has := s.cell(r, column)
+		if !has {
+			continue
+		}
+		known = true
+		partial = partial || v.Partial() || v.State() == schema.Denied
+		for _, e := range v.Endpoints() {
+			found = append(found, e.Ref())
+			s.came(e.Ref(), "a "+strings.TrimSuffix(column, "s")+" of "+r.String()+where(e))
+		}
+	}
+	switch {
+	case !known:
+		return nil, refuse("objects of kind %s have no %s to signal: --to takes another side", r.Kind, to)
+	case partial:
+		s.note(fmt.Sprintf("%s may have more %s than can be seen from here: root sees all", r, to))
+	}
+	if len(found) == 0 {
+		return nil, refuse("it has no %s that can be seen", to)
+	}
+	return found, nil
+}
+
+// where says through what a process reaches an object.
+func where(e schema.Endpoint) string {
+	var how []string
+	if e.FD >= 0 && e.Maps == 0 && e.TID == 0 {
+		how = append(how, "fd "+strconv.Itoa(e.FD))
+	}
+	if e.Maps > 0 {
+		how = append(how, count(e.Maps, "mapping"))
+	}
+	if e.Mode != "" {
+		how = append(how, e.Mode)
+	}
+	if len(how) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(how, ", ") + ")"
+}
+
+func (s *signalling) came(r schema.Ref, how string) {
+	if !slices.Contains(s.via[r], how) {
+		s.via[r] = append(s.via[r], how)
+	}
+}
+
+// creator is who made a segment, if it still lives. The kernel keeps the creator's pid of no other kind.
+func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
+	if r.Kind != schema.Shm {
+		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
+	}
+	seg, err := s.host.ShmStat(int(r.ID))
+	if err != nil {
+		return nil, err
+	}
+	if err := sameLife(r, seg.CTime); err != nil {
+		return nil, err
+	}
+	stat, lives := s.livesSince(seg.CPid, seg.CTime)
+	switch {
+	case seg.CPid == 0:
+		return nil, refuse("its creator is outside this pid namespace")
+	case !lives:
+		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
+	}
+	ref := procRef(stat)
+	s.came(ref, "the creator of "+r.String())
+	return []schema.Ref{ref}, nil
+}
