@@ -40,7 +40,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 	for _, m := range c.mechanisms {
 		c.mechanism(m, req, s, f)
 	}
-	s.Faults = f.faults
+	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
 	s.Total = time.Since(begin)
 	return s

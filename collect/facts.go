@@ -19,15 +19,16 @@ type Facts struct {
 	Want  map[schema.Kind]schema.Need
 	Users *Users
 
-	detail  schema.Ref
-	procs   []*Process // in /proc's order: ascending pids
-	byPID   map[int]*Process
-	fdUses  map[fdTarget][]FDUse // built when first asked for
-	unseen  map[string]int       // source -> processes that refused it
-	faults  []schema.Fault
-	ipcSelf uint64
-	cpu     map[int]float64      // percent of one CPU by pid since the last tick
-	waits   map[waitKey][]waiter // built when first asked for
+	detail    schema.Ref
+	procs     []*Process // in /proc's order: ascending pids
+	byPID     map[int]*Process
+	fdUses    map[fdTarget][]FDUse // built when first asked for
+	mapsFound bool                 // the mappings that were found make up every segment's nattch
+	unseen    map[string]int       // source -> processes that refused it
+	faults    []schema.Fault
+	ipcSelf   uint64
+	cpu       map[int]float64      // percent of one CPU by pid since the last tick
+	waits     map[waitKey][]waiter // built when first asked for
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

@@ -68,7 +68,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 		objects[i].Ref = ref
 		rows[i] = msgRow{
 			MsgQueue: q, owners: f.owners(q.IPCPerm), age: f.Age(q.CTime),
-			waiters: f.waitersValue(ref, f.waitersOf(schema.Msg, q.ID), false),
+			waiters: f.waitersValue(ref, f.waitersOf(waitKey{kind: schema.Msg, id: uint64(q.ID)}), false),
 		}
 	}
 	return objects, err
@@ -78,7 +78,7 @@ func relateMsg(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*msgRow)
-		edges = append(edges, waitEdges(o.Ref, f.waitersOf(schema.Msg, r.ID))...)
+		edges = append(edges, waitEdges(o.Ref, f.waitersOf(waitKey{kind: schema.Msg, id: uint64(r.ID)}))...)
 		edges = append(edges, f.userEdge(r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
 		edges = append(edges, f.userEdge(r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
 	}

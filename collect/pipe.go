@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"slices"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -10,8 +12,10 @@ type pipeRow struct {
 	id               FileID
 	path             string // FIFOs
 	readers, writers schema.Value
-	status           schema.Value
+	status, waiters  schema.Value
+	fill, capacity   schema.Value
 	uses             []FDUse
+	waits            []waiter
 }
 
 // The words of a pipe's status. A pipe with both ends has none.
@@ -26,8 +30,8 @@ func pipeMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pipe, Family: Pipes, Title: "Pipes", Help: "anonymous pipes: who reads, who writes, and whose other end is gone",
 		Columns: pipeColumns(),
-		Default: []string{"status", "readers", "writers"},
-		Needs:   pipeNeeds,
+		Default: []string{"status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Needs: pipeNeeds, Relates: schema.NeedSyscall,
 		Collect: func(f *Facts) ([]*schema.Object, error) { return collectPipes(f, FDPipe, schema.Pipe), nil },
 		Relate:  relatePipes,
 		Label:   pipeLabel,
@@ -41,10 +45,10 @@ func fifoMechanism() *Mechanism {
 		col("dev", schema.TypeString, 7, pipeNeeds, "device of its file system, major:minor", func(r *pipeRow) schema.Value { return schema.String(schema.FormatDev(r.id.Dev)) }),
 	}, pipeColumns()...)
 	return &Mechanism{
-		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open, joined by device and inode",
+		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
 		Columns: columns,
-		Default: []string{"path", "status", "readers", "writers"},
-		Needs:   pipeNeeds,
+		Default: []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Needs: pipeNeeds, Relates: schema.NeedSyscall,
 		Collect: func(f *Facts) ([]*schema.Object, error) { return collectPipes(f, FDFifo, schema.Fifo), nil },
 		Relate:  relatePipes,
 		Label:   func(o *schema.Object) string { return o.Row.(*pipeRow).path },
@@ -59,30 +63,89 @@ func pipeColumns() []schema.Column {
 			func(r *pipeRow) schema.Value { return r.status }),
 		col("readers", schema.TypeEndpoints, 24, pipeNeeds, "descriptors that can read", func(r *pipeRow) schema.Value { return r.readers }),
 		col("writers", schema.TypeEndpoints, 24, pipeNeeds, "descriptors that can write", func(r *pipeRow) schema.Value { return r.writers }),
+		col("waiters", schema.TypeEndpoints, 24, pipeNeeds|schema.NeedSyscall,
+			"threads that sleep in read (it is empty), in write (it is full) or in the open of a FIFO (its other end is missing)",
+			func(r *pipeRow) schema.Value { return r.waiters }),
+		col("fill", schema.TypeBytes, 6, pipeNeeds|schema.NeedPipeFill, "bytes queued in it", func(r *pipeRow) schema.Value { return r.fill }),
+		col("capacity", schema.TypeBytes, 8, pipeNeeds|schema.NeedPipeFill, "bytes that it can hold", func(r *pipeRow) schema.Value { return r.capacity }),
 	}
 }
+
+// pipeOnDemand are the columns that take a system call on each pipe.
+func pipeOnDemand() []string { return []string{"fill", "capacity"} }
 
 func canRead(fd *FD) bool  { return fd.Access&kernel.CanRead != 0 }
 func canWrite(fd *FD) bool { return fd.Access&kernel.CanWrite != 0 }
 
-func collectPipes(f *Facts, kind FDKind, k schema.Kind) []*schema.Object {
-	var objects []*schema.Object
-	for _, id := range f.Targets(kind) {
-		uses := f.FDUses(kind, id.Dev, id.Ino)
-		r := &pipeRow{id: id, path: uses[0].FD.Path, uses: uses, readers: f.Holders(uses, canRead), writers: f.Holders(uses, canWrite)}
+func collectPipes(f *Facts, fds FDKind, kind schema.Kind) []*schema.Object {
+	ids := f.Targets(fds)
+	if kind == schema.Fifo {
+		ids = append(ids, f.openedFIFOs()...)
+		slices.SortFunc(ids, FileID.Compare)
+		ids = slices.Compact(ids)
+	}
+	objects := make([]*schema.Object, 0, len(ids))
+	for _, id := range ids {
+		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
+		uses := f.FDUses(fds, id.Dev, id.Ino)
+		r := &pipeRow{id: id, uses: uses, readers: f.Holders(uses, canRead), writers: f.Holders(uses, canWrite),
+			waits: f.waitersOf(waitKey{kind, id.Dev, id.Ino})}
+		r.path = r.anyPath()
+		r.waiters = f.waitersValue(ref, r.waits, kind == schema.Pipe && f.allWaitsSeen(uses))
 		r.status = schema.Uncollected(schema.TypeString)
-		if ref := (schema.Ref{Kind: k, Space: id.Dev, ID: id.Ino}); f.WantsFor(ref, schema.NeedPipeEnds) {
-			r.status = f.pipeStatus(r, kind)
+		if f.gathered(ref, schema.NeedPipeEnds) {
+			r.status = f.pipeStatus(r, fds)
 		}
-		objects = append(objects, &schema.Object{Ref: schema.Ref{Kind: k, Space: id.Dev, ID: id.Ino}, Row: r})
+		f.pipeFill(ref, r)
+		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects
+}
+
+// anyPath is where a process reached a FIFO.
+func (r *pipeRow) anyPath() string {
+	if len(r.uses) > 0 {
+		return r.uses[0].FD.Path
+	}
+	for _, w := range r.waits {
+		if w.call == "open" {
+			return w.fifo.Path
+		}
+	}
+	return ""
+}
+
+// allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
+func (f *Facts) allWaitsSeen(uses []FDUse) bool {
+	return f.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u FDUse) bool { return kernel.Denied(u.Process.waitErr) })
+}
+
+// pipeFill asks how full it is, through any descriptor on it that may be duplicated.
+func (f *Facts) pipeFill(ref schema.Ref, r *pipeRow) {
+	r.fill, r.capacity = schema.Uncollected(schema.TypeBytes), schema.Uncollected(schema.TypeBytes)
+	if !f.gathered(ref, schema.NeedPipeFill) || !f.Host.Live() {
+		return
+	}
+	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
+	for _, u := range r.uses {
+		state, err := kernel.ReadPipe(u.Process.PID, int(u.FD.Num))
+		if err == nil {
+			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
+			return
+		}
+		if kernel.Denied(err) {
+			r.fill, r.capacity = schema.Refused(schema.TypeBytes), schema.Refused(schema.TypeBytes)
+		}
+	}
 }
 
 // pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may not be looked
 // into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
 func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 	whole := schema.None(schema.TypeString)
+	if len(r.uses) == 0 {
+		return openWaits(r.waits[0].fifo.Access)
+	}
 	for _, u := range r.uses {
 		if u.FD.Access == kernel.CanRead|kernel.CanWrite {
 			return whole
@@ -113,6 +176,14 @@ func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 	return schema.String(word)
 }
 
+// openWaits tells what an open of a FIFO waits for: nobody has the other end (wait_for_partner in fs/pipe.c).
+func openWaits(a kernel.Access) schema.Value {
+	if a == kernel.CanRead {
+		return schema.String(NoWriters)
+	}
+	return schema.String(NoReaders)
+}
+
 func relatePipes(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
@@ -125,6 +196,7 @@ func relatePipes(f *Facts, objects []*schema.Object) []schema.Edge {
 			}
 			return schema.RelHolds
 		})...)
+		edges = append(edges, waitEdges(o.Ref, o.Row.(*pipeRow).waits)...)
 	}
 	return edges
 }

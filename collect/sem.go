@@ -61,7 +61,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 		r := &rows[i]
 		*r = semRow{SemSet: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime)}
 		tasks, counted := f.semValues(ref, r)
-		waiters := f.waitersOf(schema.Sem, s.ID)
+		waiters := f.waitersOf(waitKey{kind: schema.Sem, id: uint64(s.ID)})
 		r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
 	}
 	return objects, err
@@ -116,7 +116,7 @@ func semWords(v kernel.SemValue) string {
 func relateSem(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		edges = append(edges, waitEdges(o.Ref, f.waitersOf(schema.Sem, o.Row.(*semRow).ID))...)
+		edges = append(edges, waitEdges(o.Ref, f.waitersOf(waitKey{kind: schema.Sem, id: uint64(o.Row.(*semRow).ID)}))...)
 	}
 	return edges
 }

@@ -87,6 +87,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 	if f.Needs.Has(schema.NeedMaps) {
 		holders = f.segmentHolders(segments)
 	}
+	f.mapsFound = true
 	rows, objects := newObjects[shmRow](len(segments))
 	for i, s := range segments {
 		ref := sysvRef(schema.Shm, s.IPCPerm, s.CTime)
@@ -127,7 +128,9 @@ func (f *Facts) shmHolders(ref schema.Ref, r *shmRow) {
 		ends = append(ends, e)
 		found += m.count
 	}
-	r.holders = schema.Endpoints(ends, uint64(found) < r.NAttch)
+	missing := uint64(found) < r.NAttch
+	f.mapsFound = f.mapsFound && !missing
+	r.holders = schema.Endpoints(ends, missing)
 }
 
 func shmStatus(r *shmRow) []string {

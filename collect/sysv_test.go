@@ -107,7 +107,7 @@ func (s *sysvScene) sleepsIn(pid int) (tid int) {
 		dir, err := s.host.OpenProc(pid)
 		s.check(err)
 		defer dir.Close()
-		calls, err := dir.BlockedCalls(make([]byte, 8<<10), kernel.SysVCalls)
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10), kernel.IPCCalls)
 		s.check(err)
 		if len(calls) == 1 {
 			tid = calls[0].TID

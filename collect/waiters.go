@@ -2,16 +2,20 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// wait is a thread that sleeps in a System V call.
+// wait is a thread that sleeps in a call on a System V object, a pipe or a FIFO.
 type wait struct {
-	call string // "msgsnd", "msgrcv", "semop"
-	id   int    // msqid or semid, in the thread's IPC namespace
+	call string      // "msgsnd", "msgrcv", "semop", "read", "write", "open"
+	kind schema.Kind // Msg, Sem: id counts; Fifo: fifo counts; "": fd counts, which may be on anything
+	id   int         // msqid or semid, in the thread's IPC namespace
+	fd   int32
+	fifo FD // the FIFO that it opens; no descriptor leads there yet
 	tid  int
 	via  string // the call in words: "semop [2] -1"
 }
@@ -25,32 +29,70 @@ type waiter struct {
 // waitKey is what a wait is for.
 type waitKey struct {
 	kind schema.Kind
-	id   int
+	dev  uint64 // FIFOs
+	id   uint64 // msqid, semid or inode
 }
 
-func (w *wait) key() waitKey {
-	if w.call == "semop" {
-		return waitKey{schema.Sem, w.id}
+// key tells what a process's wait is for; ok is false where that is none of the objects here.
+func (w *wait) key(p *Process) (key waitKey, ok bool) {
+	switch w.kind {
+	case schema.Msg, schema.Sem:
+		return waitKey{kind: w.kind, id: uint64(w.id)}, true
+	case schema.Fifo:
+		return waitKey{schema.Fifo, w.fifo.Dev, w.fifo.Ino}, true
 	}
-	return waitKey{schema.Msg, w.id}
+	for i := range p.fds {
+		if fd := &p.fds[i]; fd.Num == w.fd {
+			switch fd.Kind {
+			case FDPipe:
+				return waitKey{schema.Pipe, 0, fd.Ino}, true
+			case FDFifo:
+				return waitKey{schema.Fifo, fd.Dev, fd.Ino}, true
+			}
+			return waitKey{}, false
+		}
+	}
+	return waitKey{}, false
 }
 
-// blocked reads which threads sleep in System V calls. A process that has not run since still sleeps where it did.
+// blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
 func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.State == 'Z':
 	case old.proc != nil && old.waits:
 		p.waits, p.waitErr, now.waits = old.proc.waits, old.proc.waitErr, true
 	default:
-		calls, err := dir.BlockedCalls(buf, kernel.SysVCalls)
+		calls, err := dir.BlockedCalls(buf, kernel.IPCCalls)
 		p.waitErr, now.waits = err, true
 		for _, c := range calls {
-			call, id, ok := c.SysV()
-			if ok {
-				p.waits = append(p.waits, wait{call: call, id: id, tid: c.TID, via: waitWords(dir, call, c)})
+			if wait, ok := waitOf(dir, c); ok {
+				p.waits = append(p.waits, wait)
 			}
 		}
 	}
+}
+
+func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
+	if call, id, ok := c.SysV(); ok {
+		kind := schema.Msg
+		if call == "semop" {
+			kind = schema.Sem
+		}
+		return wait{call: call, kind: kind, id: id, tid: c.TID, via: waitWords(dir, call, c)}, true
+	}
+	if call, fd, ok := c.File(); ok {
+		return wait{call: call, fd: int32(fd), tid: c.TID, via: fmt.Sprintf("%s fd %d", call, fd)}, true
+	}
+	id, path, access, err := dir.FIFOOpen(c)
+	if err != nil {
+		return wait{}, false
+	}
+	end := "for reading"
+	if access == kernel.CanWrite {
+		end = "for writing"
+	}
+	return wait{call: "open", kind: schema.Fifo, fifo: FD{Num: -1, Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: path},
+		tid: c.TID, via: "open " + end}, true
 }
 
 // waitWords tells a call's operations where they may be read, else its name.
@@ -80,7 +122,7 @@ func waitWords(dir kernel.ProcDir, call string, c kernel.BlockedCall) string {
 
 // ipcNamespace reads the namespace of processes whose mappings or waits bear ids, which mean something only within it.
 func (w *walker) ipcNamespace(p *Process, dir kernel.ProcDir) {
-	if len(p.waits) == 0 && !mapsSegment(p) {
+	if !slices.ContainsFunc(p.waits, wait.inNamespace) && !mapsSegment(p) {
 		return
 	}
 	if link, err := dir.Readlink("ns/ipc"); err == nil {
@@ -88,25 +130,47 @@ func (w *walker) ipcNamespace(p *Process, dir kernel.ProcDir) {
 	}
 }
 
+// inNamespace says whether the wait names its object by an id of an IPC namespace.
+func (w wait) inNamespace() bool { return w.kind == schema.Msg || w.kind == schema.Sem }
+
 // foreignIPC says whether the process's ids are those of another IPC namespace than the reader's.
 func (f *Facts) foreignIPC(p *Process) bool {
 	return p.ipcNS != 0 && f.ipcSelf != 0 && p.ipcNS != f.ipcSelf
 }
 
-// waitersOf lists who is blocked on a queue or a set, by pid.
-func (f *Facts) waitersOf(kind schema.Kind, id int) []waiter {
-	if f.waits == nil {
-		f.waits = map[waitKey][]waiter{}
-		for _, p := range f.procs {
-			if f.foreignIPC(p) {
+// waitersOf lists who is blocked on an object, by pid.
+func (f *Facts) waitersOf(key waitKey) []waiter {
+	f.indexWaits()
+	return f.waits[key]
+}
+
+func (f *Facts) indexWaits() {
+	if f.waits != nil {
+		return
+	}
+	f.waits = map[waitKey][]waiter{}
+	for _, p := range f.procs {
+		for _, w := range p.waits {
+			if w.inNamespace() && f.foreignIPC(p) {
 				continue
 			}
-			for _, w := range p.waits {
-				f.waits[w.key()] = append(f.waits[w.key()], waiter{p, w})
+			if key, ok := w.key(p); ok {
+				f.waits[key] = append(f.waits[key], waiter{p, w})
 			}
 		}
 	}
-	return f.waits[waitKey{kind, id}]
+}
+
+// openedFIFOs lists the FIFOs that some thread waits to open: nobody may hold a descriptor on them.
+func (f *Facts) openedFIFOs() []FileID {
+	f.indexWaits()
+	var ids []FileID
+	for key, waiters := range f.waits {
+		if key.kind == schema.Fifo && slices.ContainsFunc(waiters, func(w waiter) bool { return w.call == "open" }) {
+			ids = append(ids, FileID{key.dev, key.id})
+		}
+	}
+	return ids
 }
 
 // waitersValue is the waiters column of one object. complete says that no other process can be waiting, whatever was refused.
@@ -116,7 +180,11 @@ func (f *Facts) waitersValue(ref schema.Ref, waiters []waiter, complete bool) sc
 	}
 	ends := make([]schema.Endpoint, 0, len(waiters))
 	for _, w := range waiters {
-		e := f.Endpoint(w.Process, -1, w.call)
+		fd := -1
+		if w.kind == "" {
+			fd = int(w.fd)
+		}
+		e := f.Endpoint(w.Process, fd, w.call)
 		e.TID = w.tid
 		ends = append(ends, e)
 	}

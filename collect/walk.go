@@ -234,14 +234,10 @@ func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 	}
 }
 
-// account counts the processes that refused a source, and says so once per source.
+// account counts the processes that refused a source.
 func (f *Facts) account() {
 	f.unseen = map[string]int{}
-	user := 0
 	for _, p := range f.procs {
-		if !p.KernelThread() {
-			user++
-		}
 		if kernel.Denied(p.fdErr) {
 			f.unseen["fd"]++
 		}
@@ -252,12 +248,30 @@ func (f *Facts) account() {
 			f.unseen["syscall"]++
 		}
 	}
-	for _, s := range []struct{ source, what, who string }{
-		{"fd", "file descriptors", "holds what"}, {"maps", "memory maps", "holds what"}, {"syscall", "system calls", "waits"},
-	} {
-		if n := f.unseen[s.source]; n > 0 {
-			f.faults = append(f.faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-				Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who %s there is not shown; root sees all", s.what, n, user, s.who)})
+}
+
+// refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's mappings were found.
+func (f *Facts) refusals() []schema.Fault {
+	user := 0
+	for _, p := range f.procs {
+		if !p.KernelThread() {
+			user++
 		}
 	}
+	advice := "root sees all"
+	if kernel.EffectiveUID() == 0 {
+		advice = "a security module, a user namespace or a missing capability keeps them from root"
+	}
+	var faults []schema.Fault
+	for _, s := range []struct{ source, what, who string }{
+		{"fd", "file descriptors", "holds what"}, {"maps", "memory maps", "maps what"}, {"syscall", "system calls", "waits"},
+	} {
+		n := f.unseen[s.source]
+		if n == 0 || s.source == "maps" && f.mapsFound {
+			continue
+		}
+		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
+			Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who %s there is not shown; %s", s.what, n, user, s.who, advice)})
+	}
+	return faults
 }

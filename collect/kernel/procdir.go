@@ -211,13 +211,17 @@ func (p ProcDir) fdinfoAccess(fd string) (Access, error) {
 	if !ok {
 		return 0, errors.New("fdinfo without flags")
 	}
+	return accessOf(flags), nil
+}
+
+func accessOf(flags int) Access {
 	switch flags & unix.O_ACCMODE {
 	case unix.O_RDONLY:
-		return CanRead, nil
+		return CanRead
 	case unix.O_WRONLY:
-		return CanWrite, nil
+		return CanWrite
 	}
-	return CanRead | CanWrite, nil
+	return CanRead | CanWrite
 }
 
 // FileID is the identity of a file: st_dev and st_ino, and its type (mode & S_IFMT).
@@ -253,29 +257,44 @@ func CPUTime(pid int) (int64, error) {
 	return ts.Nano(), nil
 }
 
-// PipeEnds says what the kernel knows of the other end of a pipe, FIFO or FIFO-like descriptor of another process.
-type PipeEnds struct{ NoReaders, NoWriters bool }
+// PipeState is what the kernel says of a pipe or FIFO through a descriptor of another process.
+type PipeState struct {
+	NoReaders, NoWriters bool
+	Queued, Capacity     int // bytes; filled by ReadPipe only
+}
 
 // PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no reader
-// is left, POLLHUP on a read end that no writer is (fs/pipe.c). It is not done to descriptors with both ends, and it
+// is left, POLLHUP on a read end that no writer is (fs/pipe.c). On a descriptor with both ends it tells nothing. It
 // takes the right to ptrace the process (man 2 pidfd_getfd).
-func PollPipe(pid, fd int) (PipeEnds, error) {
+func PollPipe(pid, fd int) (PipeState, error) { return pipeState(pid, fd, false) }
+
+// ReadPipe tells in the same way how much a pipe holds and can hold (FIONREAD, F_GETPIPE_SZ: pipe(7)). It reads no data.
+func ReadPipe(pid, fd int) (PipeState, error) { return pipeState(pid, fd, true) }
+
+func pipeState(pid, fd int, fill bool) (PipeState, error) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return PipeEnds{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
+		return PipeState{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
 	}
 	defer unix.Close(pidfd)
 	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if err != nil {
-		return PipeEnds{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+		return PipeState{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
 	}
 	fds := []unix.PollFd{{Fd: int32(dup)}}
 	_, err = unix.Poll(fds, 0)
+	var s PipeState
+	if fill && err == nil {
+		if s.Queued, err = unix.IoctlGetInt(dup, unix.TIOCINQ); err == nil { // FIONREAD
+			s.Capacity, err = unix.FcntlInt(uintptr(dup), unix.F_GETPIPE_SZ, 0)
+		}
+	}
 	unix.Close(dup) // at once: while it is held, the other end sees no EOF
 	if err != nil {
-		return PipeEnds{}, fmt.Errorf("poll: %w", err)
+		return PipeState{}, fmt.Errorf("pipe of %d fd %d: %w", pid, fd, err)
 	}
-	return PipeEnds{NoReaders: fds[0].Revents&unix.POLLERR != 0, NoWriters: fds[0].Revents&unix.POLLHUP != 0}, nil
+	s.NoReaders, s.NoWriters = fds[0].Revents&unix.POLLERR != 0, fds[0].Revents&unix.POLLHUP != 0
+	return s, nil
 }
 
 // ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and answers ESRCH

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -92,10 +93,87 @@ func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 	return c, err
 }
 
-// SysVCalls accepts the calls that block on a System V queue or semaphore set, for BlockedCalls.
-func SysVCalls(nr int) bool {
-	_, ok := sysVCall(nr)
-	return ok
+// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a pipe or in the open of a FIFO, for BlockedCalls.
+func IPCCalls(nr int) bool {
+	_, sysv := sysVCall(nr)
+	_, file := fileCall(nr)
+	return sysv || file || nr == unix.SYS_OPENAT
+}
+
+// fileCall names the calls that transfer data through the descriptor in their first argument.
+func fileCall(nr int) (string, bool) {
+	switch nr {
+	case unix.SYS_READ, unix.SYS_READV:
+		return "read", true
+	case unix.SYS_WRITE, unix.SYS_WRITEV:
+		return "write", true
+	}
+	return "", false
+}
+
+// File says which descriptor a blocked read or write is on. ok is false for other calls.
+func (c BlockedCall) File() (call string, fd int, ok bool) {
+	call, ok = fileCall(c.NR)
+	return call, int(int32(c.Args[0])), ok
+}
+
+// fifoOpenWait is the kernel function in which an open of a FIFO waits for the other end (fs/pipe.c), as wchan names it.
+const fifoOpenWait = "wait_for_partner"
+
+// FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
+// memory and looked up from its own root or working directory. It takes the right to ptrace the process.
+// errors.Is(err, ErrOtherCall): it is not in the open of a FIFO.
+func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
+	if c.NR != unix.SYS_OPENAT || !p.live {
+		return FileID{}, "", 0, ErrOtherCall
+	}
+	// Any other open may hang in a dead server's lookup, where a stat of ours would hang as well.
+	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
+	if err != nil || string(wchan) != fifoOpenWait {
+		return FileID{}, "", 0, ErrOtherCall
+	}
+	path, err := readString(c.TID, c.Args[1])
+	if err != nil {
+		return FileID{}, "", 0, err
+	}
+	from := "root" + path
+	if !strings.HasPrefix(path, "/") {
+		if int32(c.Args[0]) != unix.AT_FDCWD {
+			return FileID{}, "", 0, ErrOtherCall
+		}
+		from = "cwd/" + path
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(p.fd, from, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
+		return FileID{}, "", 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	id := FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}
+	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || !id.IsFIFO() {
+		return FileID{}, "", 0, ErrOtherCall
+	}
+	return id, path, accessOf(int(c.Args[2])), nil
+}
+
+// ErrOtherCall is for a thread that is not, or not any more, in the call that was asked about.
+var ErrOtherCall = errors.New("not blocked in that call")
+
+// readString reads a NUL-terminated string of at most PATH_MAX bytes from another process, a page at a time: the next one may not be mapped.
+func readString(pid int, addr uint64) (string, error) {
+	var text []byte
+	for len(text) < unix.PathMax {
+		size := int(PageSize() - addr%PageSize())
+		buf := make([]byte, size)
+		local := []unix.Iovec{{Base: &buf[0], Len: uint64(size)}}
+		n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: size}}, 0)
+		if err != nil {
+			return "", fmt.Errorf("process_vm_readv %d: %w", pid, err)
+		}
+		if end := bytes.IndexByte(buf[:n], 0); end >= 0 {
+			return string(append(text, buf[:end]...)), nil
+		}
+		text, addr = append(text, buf[:n]...), addr+uint64(n)
+	}
+	return "", fmt.Errorf("process_vm_readv %d: %w", pid, unix.ENAMETOOLONG)
 }
 
 // sysVCall names a call by what a person knows it as. glibc's semop is semtimedop without a time.

@@ -51,7 +51,7 @@ func TestSysVCallOfBlockedCall(t *testing.T) {
 		c := BlockedCall{NR: nr, Args: [6]uint64{0xffffffff00000007}}
 		var got named
 		got.Call, got.ID, got.OK = c.SysV()
-		if got != want || SysVCalls(nr) != want.OK {
+		if got != want || IPCCalls(nr) != want.OK {
 			t.Errorf("call %d: %v, want %v", nr, got, want)
 		}
 	}

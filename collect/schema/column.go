@@ -17,6 +17,7 @@ const (
 	NeedSemValues                  // GETALL, GETNCNT, GETZCNT, GETPID per semaphore
 	NeedResident                   // /proc/sysvipc/shm: rss and swap per segment
 	NeedPipeEnds                   // pidfd_getfd and poll on a pipe whose other end was not seen
+	NeedPipeFill                   // pidfd_getfd, FIONREAD and F_GETPIPE_SZ per pipe
 	NeedSockets                    // a sock_diag dump
 )
 
@@ -26,7 +27,7 @@ var needNames = []struct {
 }{
 	{NeedProcs, "processes"}, {NeedStatus, "process status"}, {NeedCmdline, "command lines"}, {NeedFDs, "fd walk"}, {NeedFDModes, "fd modes"}, {NeedFDCount, "fd count"},
 	{NeedMaps, "maps"}, {NeedSyscall, "blocked threads"}, {NeedSemValues, "semaphore values"}, {NeedResident, "resident pages"},
-	{NeedPipeEnds, "pipe poll"}, {NeedSockets, "sock_diag"},
+	{NeedPipeEnds, "pipe poll"}, {NeedPipeFill, "pipe fill"}, {NeedSockets, "sock_diag"},
 }
 
 // Has says whether all of n is in the set.
