@@ -16,6 +16,8 @@ func TestMain(m *testing.M) {
 		"send":             workSend,
 		"receive":          workReceive,
 		"look":             workLook,
+		"open-pipe":        workOpenPipe,
+		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
 	})
 }

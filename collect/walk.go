@@ -160,7 +160,8 @@ func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []
 			p.Cmdline = bytes.Clone(text)
 		}
 	}
-	if needs.Has(schema.NeedFDCount) {
+	// Zombies and kernel threads have no descriptors, and their tables are open to root only.
+	if needs.Has(schema.NeedFDCount) && p.State != 'Z' && !p.KernelThread() {
 		p.FDCount, p.FDCountErr = dir.FDCount()
 	}
 }

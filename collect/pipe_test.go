@@ -1,0 +1,273 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// pipe makes a pipe and gives its two ends.
+func (s *scene) pipe() (read, write int) {
+	s.Helper()
+	var p [2]int
+	s.check(unix.Pipe2(p[:], unix.O_CLOEXEC))
+	for _, fd := range p {
+		s.Cleanup(func() { unix.Close(fd) })
+	}
+	return p[0], p[1]
+}
+
+func (s *scene) pipeRef(kind schema.Kind, fd int) string {
+	s.Helper()
+	var st unix.Stat_t
+	s.check(unix.Fstat(fd, &st))
+	r := schema.Ref{Kind: kind, ID: st.Ino}
+	if kind == schema.Fifo {
+		r.Space = st.Dev
+	}
+	return r.String()
+}
+
+func (s *scene) endAt(fd int, mode string) schema.Endpoint {
+	e := s.self
+	e.FD, e.Mode = fd, mode
+	return e
+}
+
+func (s *scene) ends(e ...schema.Endpoint) schema.Value { return schema.Endpoints(e, false) }
+
+// send puts a descriptor into a socket, where no process holds it, and closes ours. Reading the other end of the socket brings it back.
+func (s *scene) send(fd int) (back func() int) {
+	s.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	s.check(err)
+	s.Cleanup(func() { unix.Close(pair[0]); unix.Close(pair[1]) })
+	s.check(unix.Sendmsg(pair[0], []byte("x"), unix.UnixRights(fd), nil, 0))
+	s.check(unix.Close(fd))
+	return func() int {
+		oob := make([]byte, 64)
+		_, n, _, _, err := unix.Recvmsg(pair[1], make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+		s.check(err)
+		messages, err := unix.ParseSocketControlMessage(oob[:n])
+		s.check(err)
+		fds, err := unix.ParseUnixRights(&messages[0])
+		s.check(err)
+		return fds[0]
+	}
+}
+
+func TestPipe(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		r, w := s.pipe()
+		ref := s.pipeRef(schema.Pipe, r)
+		rows, edges := table(s.take(schema.Pipe), schema.Pipe)
+		want := cells{"inode": schema.Int(int64(s.inode(r))), "readers": s.ends(s.endAt(r, "r")), "writers": s.ends(s.endAt(w, "w"))}
+		if diff := gocmp.Diff(want, rows[ref]); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		for _, edge := range []string{
+			fmt.Sprintf("proc:%d reads %s fd %d observed", os.Getpid(), ref, r),
+			fmt.Sprintf("proc:%d writes %s fd %d observed", os.Getpid(), ref, w),
+		} {
+			if !strings.Contains(strings.Join(edges, "\n")+"\n", edge+"\n") {
+				t.Errorf("no edge %q in %q", edge, edges)
+			}
+		}
+	})
+}
+
+func TestPipeWithoutOtherEnd(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		status := func(ref string) schema.Value {
+			rows, _ := table(s.take(schema.Pipe), schema.Pipe)
+			if rows[ref] == nil {
+				t.Fatalf("no %s", ref)
+			}
+			return rows[ref]["status"] // the zero Value where there is none
+		}
+		for _, c := range []struct {
+			word      string
+			ends      func() (kept, gone int)
+			afterward string
+		}{
+			{NoReaders, func() (int, int) { r, w := s.pipe(); return w, r }, "its reader"},
+			{NoWriters, func() (int, int) { r, w := s.pipe(); return r, w }, "its writer"},
+		} {
+			kept, gone := c.ends()
+			ref := s.pipeRef(schema.Pipe, kept)
+			if got := status(ref); got.IsKnown() {
+				t.Errorf("a pipe with both ends is %v", got)
+			}
+			back := s.send(gone)
+			if got := status(ref); got.IsKnown() {
+				t.Errorf("%s travels in a socket: it is not gone, but the status is %v", c.afterward, got)
+			}
+			s.check(unix.Close(back()))
+			if got := status(ref); !got.Equal(schema.String(c.word)) {
+				t.Errorf("%s is gone: got %v, want %s", c.afterward, got, c.word)
+			}
+		}
+	})
+}
+
+// An inode number is one FIFO only together with its device.
+func TestFIFOsOfOneNumber(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		want := map[string]cells{}
+		var inodes []uint64
+		for range 2 {
+			dir := t.TempDir()
+			s.check(unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+			t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+			path := filepath.Join(dir, "a fifo")
+			s.check(unix.Mkfifo(path, 0o600))
+			fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			s.check(err)
+			t.Cleanup(func() { unix.Close(fd) })
+			var st unix.Stat_t
+			s.check(unix.Fstat(fd, &st))
+			inodes = append(inodes, st.Ino)
+			want[s.pipeRef(schema.Fifo, fd)] = cells{
+				"path": schema.String(path), "dev": schema.String(schema.FormatDev(st.Dev)), "inode": schema.Int(int64(st.Ino)),
+				"status": schema.String(NoWriters), "readers": s.ends(s.endAt(fd, "r")), "writers": s.ends(),
+			}
+		}
+		if inodes[0] != inodes[1] || len(want) != 2 {
+			t.Fatalf("inodes %v, refs %v: the two are to share a number", inodes, want)
+		}
+		rows, _ := table(s.take(schema.Fifo), schema.Fifo)
+		if diff := gocmp.Diff(want, rows); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestFIFOEnds(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		path := filepath.Join(t.TempDir(), "fifo")
+		s.check(unix.Mkfifo(path, 0o600))
+		open := func(flags int) int {
+			fd, err := unix.Open(path, flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			s.check(err)
+			return fd
+		}
+		status := func(ref string) schema.Value {
+			rows, _ := table(s.take(schema.Fifo), schema.Fifo)
+			return rows[ref]["status"]
+		}
+		r := open(unix.O_RDONLY)
+		ref := s.pipeRef(schema.Fifo, r)
+		w := open(unix.O_WRONLY)
+		if got := status(ref); got.IsKnown() {
+			t.Errorf("both ends are open: %v", got)
+		}
+		s.check(unix.Close(w))
+		if got := status(ref); !got.Equal(schema.String(NoWriters)) {
+			t.Errorf("the writer closed: %v", got)
+		}
+		w = open(unix.O_WRONLY)
+		s.check(unix.Close(r))
+		if got := status(ref); !got.Equal(schema.String(NoReaders)) {
+			t.Errorf("the reader closed: %v", got)
+		}
+		s.check(unix.Close(w))
+		both := open(unix.O_RDWR)
+		if got := status(ref); got.IsKnown() {
+			t.Errorf("one descriptor is both ends: %v", got)
+		}
+		s.check(unix.Close(both))
+	})
+}
+
+// What a process opens between two ticks is seen in the second, though the tables of processes that did not run are kept.
+func TestNewPipeInTheNextTick(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		w := kerneltest.Start(t, "open-pipe")
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(host, time.Now)
+		look := func() map[string]cells {
+			rows, _ := table(c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Pipe: 0}}), schema.Pipe)
+			return rows
+		}
+		for range 3 {
+			before := look()
+			w.Say("another")
+			ref := "pipe:" + w.Read()[0]
+			if _, had := before[ref]; had {
+				t.Errorf("%s was there before it was made", ref)
+			}
+			if _, has := look()[ref]; !has {
+				t.Errorf("%s is not seen", ref)
+			}
+		}
+	})
+}
+
+func workOpenPipe(j *kerneltest.Job) {
+	j.Ready()
+	for {
+		j.Wait()
+		var p [2]int
+		j.Check(unix.Pipe(p[:]))
+		var st unix.Stat_t
+		j.Check(unix.Fstat(p[0], &st))
+		j.Ready(st.Ino)
+	}
+}
+
+// workLookAtStdin tells what an ordinary user sees of the pipe that is its standard input, whose writer is somebody else's.
+func workLookAtStdin(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Pipe: schema.NeedPipeEnds}})
+	var st unix.Stat_t
+	j.Check(unix.Fstat(0, &st))
+	rows, _ := table(snap, schema.Pipe)
+	row := rows[schema.Ref{Kind: schema.Pipe, ID: st.Ino}.String()]
+	told := map[string]any{
+		"readers": len(row["readers"].Endpoints()), "partly": row["readers"].Partial(),
+		"writers denied": row["writers"].State() == schema.Denied, "status known": row["status"].IsKnown(),
+	}
+	for _, f := range snap.Faults {
+		told["fault "+f.Source] = fmt.Sprint(f.Denied, f.Count > 0)
+	}
+	text, err := json.Marshal(told)
+	j.Check(err)
+	j.Ready(string(text))
+}
+
+func TestPipeOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: one of the two users has to be somebody else")
+	}
+	kerneltest.InNamespace(t, func() {
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "look-at-stdin")
+		var got map[string]any
+		if err := json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"readers": 1.0, "partly": true, "writers denied": true, "status known": false, "fault fd": "true true"}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}

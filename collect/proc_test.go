@@ -1,0 +1,171 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// process finds a process's cells by its pid, nil while it is not there.
+func (s *scene) process(pid int) cells {
+	rows, _ := table(s.take(schema.Proc), schema.Proc)
+	return rows[schema.Ref{Kind: schema.Proc, ID: uint64(pid)}.String()]
+}
+
+// sleeper starts sleep(1), which the test's end kills.
+func (s *scene) sleeper() *exec.Cmd {
+	s.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	s.check(cmd.Start())
+	s.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd
+}
+
+func (s *scene) awaitState(pid int, state string) cells {
+	s.Helper()
+	var row cells
+	kerneltest.Eventually(s, "state "+state, func() bool {
+		row = s.process(pid)
+		return row["state"].Str() == state
+	})
+	return row
+}
+
+func TestProcess(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		before := time.Now()
+		pid := s.sleeper().Process.Pid
+		s.check(unix.Setpriority(unix.PRIO_PROCESS, pid, 7))
+		s.check(unix.Kill(pid, unix.SIGSTOP))
+		row := s.awaitState(pid, "T")
+		if started := row["start"].Time(); started.Before(before.Add(-time.Second)) || started.After(time.Now()) {
+			t.Errorf("started at %v, want about %v", started, before)
+		}
+		// These no test can choose; the kernel's own count of resident pages may lag behind (proc_pid_stat(5)).
+		for _, id := range []string{"start", "rss", "pcpu", "time"} {
+			delete(row, id)
+		}
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		s.check(err)
+		user, group := NewUsers(true).User(uint32(os.Geteuid())), NewUsers(true).Group(uint32(os.Getegid()))
+		number := func(n int) schema.Value { return schema.Int(int64(n)) }
+		want := cells{
+			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid), "state": schema.String("T"), "nlwp": number(1),
+			"user": schema.String(user), "ruser": schema.String(user), "uid": number(os.Geteuid()), "ruid": number(os.Geteuid()),
+			"group": schema.String(group), "rgroup": schema.String(group), "gid": number(os.Getegid()), "rgid": number(os.Getegid()),
+			"ni": number(7), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"), "args": schema.String("sleep 1000"),
+		}
+		if diff := gocmp.Diff(want, row); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		s.check(unix.Kill(pid, unix.SIGKILL))
+		row = s.awaitState(pid, "Z")
+		got := cells{"state": row["state"], "args": row["args"], "rss": row["rss"], "fds": row["fds"]}
+		want = cells{"state": schema.String("Z"), "args": schema.String("[sleep]"), "rss": schema.Bytes(0), "fds": number(0)}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("a zombie (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The rows stand in the order of the tree: each child somewhere below its parent.
+func TestProcessTree(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		child := s.sleeper().Process.Pid
+		snap := s.take(schema.Proc)
+		place := map[schema.Ref]int{}
+		for i, o := range snap.Objects[schema.Proc] {
+			place[o.Ref] = i
+			if parent := o.Row.(*procRow).parent; !parent.IsZero() {
+				if at, ok := place[parent]; !ok || at >= i {
+					t.Errorf("%v stands before its parent %v", o.Ref, parent)
+				}
+			}
+		}
+		_, edges := table(snap, schema.Proc)
+		want := strings.Join([]string{s.self.Ref().String(), "parent", schema.Ref{Kind: schema.Proc, ID: uint64(child)}.String(), "", "observed"}, " ")
+		if !strings.Contains(strings.Join(edges, "\n"), want) {
+			t.Errorf("no edge %q in %q", want, edges)
+		}
+	})
+}
+
+// Any bytes may stand in a name and in arguments.
+func TestHostileProcessName(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		name := ") S 1\n\x1b[31m\xff"
+		sleep, err := exec.LookPath("sleep")
+		s.check(err)
+		link := filepath.Join(t.TempDir(), name)
+		s.check(os.Symlink(sleep, link))
+		cmd := &exec.Cmd{Path: link, Args: []string{"a\nb", "1000"}}
+		if base, err := filepath.EvalSymlinks(sleep); err == nil && filepath.Base(base) != "sleep" {
+			cmd.Args[0] = "sleep" // a program of many names goes by its first argument
+		}
+		s.check(cmd.Start())
+		defer func() { cmd.Process.Kill(); cmd.Wait() }()
+		row := s.process(cmd.Process.Pid)
+		want := cells{"comm": schema.String(name), "args": schema.String(strings.Join(cmd.Args, " ")), "state": schema.String("S")}
+		kerneltest.Eventually(t, "sleeping", func() bool { row = s.process(cmd.Process.Pid); return row["state"].Equal(want["state"]) })
+		if diff := gocmp.Diff(want, cells{"comm": row["comm"], "args": row["args"], "state": row["state"]}); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// Processes that come and go while they are read are no faults.
+func TestProcessesThatVanish(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						exec.Command("true").Run()
+					}
+				}
+			})
+		}
+		host, err := kernel.Open("")
+		s.check(err)
+		c := New(host, time.Now)
+		req := Request{Want: map[schema.Kind]schema.Need{}, Edges: true}
+		for _, m := range Mechanisms() {
+			for _, col := range m.Columns {
+				req.Want[m.Kind] |= col.Needs
+			}
+		}
+		for range 50 {
+			for _, f := range c.Take(req).Faults {
+				// In a user namespace, a process that is about to end may refuse what it had to show before.
+				if !f.Denied {
+					t.Errorf("fault: %+v", f)
+				}
+			}
+		}
+		close(stop)
+		wg.Wait()
+	})
+}
