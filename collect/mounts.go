@@ -1,10 +1,12 @@
 package collect
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/prometheus/procfs"
 
@@ -49,17 +51,21 @@ func (m *mountWatch) of(dir kernel.ProcDir) func(path []byte) bool {
 	}
 }
 
-// mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang.
+// mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the process is
+// gone: it leaves its namespaces after it closed its descriptors (do_exit, kernel/exit.c), so that none of them can be reached.
 func (m *mountWatch) mounts(dir kernel.ProcDir) []mount {
 	ns, err := dir.Readlink("ns/mnt")
 	if err != nil {
-		return []mount{{"/", true}}
+		return []mount{{"/", !kernel.Gone(err)}}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mounts, ok := m.seen[ns]
 	if !ok {
-		mounts = readMounts(dir.PID)
+		if mounts, err = readMounts(dir.PID); err != nil {
+			// EINVAL: it has left its namespace by now (mounts_open_common, fs/proc_namespace.c).
+			return []mount{{"/", !kernel.Gone(err) && !errors.Is(err, syscall.EINVAL)}}
+		}
 		m.seen[ns] = mounts
 	}
 	return mounts
@@ -68,10 +74,10 @@ func (m *mountWatch) mounts(dir kernel.ProcDir) []mount {
 // unescape undoes what /proc/PID/mountinfo does to blanks in paths (proc_pid_mountinfo(5)).
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
-func readMounts(pid int) []mount {
+func readMounts(pid int) ([]mount, error) {
 	infos, err := procfs.GetProcMounts(pid)
 	if err != nil {
-		return []mount{{"/", true}}
+		return nil, err
 	}
 	mounts := make([]mount, 0, len(infos))
 	for _, m := range infos {
@@ -80,7 +86,7 @@ func readMounts(pid int) []mount {
 	// Of two mounts on one place the later one hides the earlier.
 	slices.Reverse(mounts)
 	slices.SortStableFunc(mounts, func(a, b mount) int { return len(b.point) - len(a.point) })
-	return mounts
+	return mounts, nil
 }
 
 // mayHangBelow asks the innermost mount that the path lies on.

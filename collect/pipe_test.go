@@ -48,6 +48,15 @@ func (s *scene) endAt(fd int, mode string) schema.Endpoint {
 
 func (s *scene) ends(e ...schema.Endpoint) schema.Value { return schema.Endpoints(e, false) }
 
+// pipeCells are those of a new pipe, empty and awaited by nobody.
+func (s *scene) pipeCells(fd int, c cells) cells {
+	s.Helper()
+	size, err := unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0)
+	s.check(err)
+	c["capacity"], c["fill"], c["waiters"] = schema.Bytes(uint64(size)), schema.Bytes(0), s.ends()
+	return c
+}
+
 // send puts a descriptor into a socket, where no process holds it, and closes ours. Reading the other end of the socket brings it back.
 func (s *scene) send(fd int) (back func() int) {
 	s.Helper()
@@ -74,7 +83,7 @@ func TestPipe(t *testing.T) {
 		r, w := s.pipe()
 		ref := s.pipeRef(schema.Pipe, r)
 		rows, edges := table(s.take(schema.Pipe), schema.Pipe)
-		want := cells{"inode": schema.Int(int64(s.inode(r))), "readers": s.ends(s.endAt(r, "r")), "writers": s.ends(s.endAt(w, "w"))}
+		want := s.pipeCells(r, cells{"inode": schema.Int(int64(s.inode(r))), "readers": s.ends(s.endAt(r, "r")), "writers": s.ends(s.endAt(w, "w"))})
 		if diff := gocmp.Diff(want, rows[ref]); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
@@ -142,10 +151,10 @@ func TestFIFOsOfOneNumber(t *testing.T) {
 			var st unix.Stat_t
 			s.check(unix.Fstat(fd, &st))
 			inodes = append(inodes, st.Ino)
-			want[s.pipeRef(schema.Fifo, fd)] = cells{
+			want[s.pipeRef(schema.Fifo, fd)] = s.pipeCells(fd, cells{
 				"path": schema.String(path), "dev": schema.String(schema.FormatDev(st.Dev)), "inode": schema.Int(int64(st.Ino)),
 				"status": schema.String(NoWriters), "readers": s.ends(s.endAt(fd, "r")), "writers": s.ends(),
-			}
+			})
 		}
 		if inodes[0] != inodes[1] || len(want) != 2 {
 			t.Fatalf("inodes %v, refs %v: the two are to share a number", inodes, want)
