@@ -1,7 +1,10 @@
 package tui
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -17,6 +20,11 @@ type textFilter struct {
 func parseFilter(s string) (textFilter, error) {
 	if len(s) > 1 && strings.HasPrefix(s, "/") {
 		pattern := strings.TrimSuffix(s[1:], "/")
+		_, err := regexp.Compile(pattern)
+		var wrong *syntax.Error
+		if errors.As(err, &wrong) {
+			return textFilter{}, fmt.Errorf("not a regular expression: %s: %s", wrong.Code, wrong.Expr)
+		}
 		if pattern == strings.ToLower(pattern) {
 			pattern = "(?i)" + pattern
 		}

@@ -31,6 +31,7 @@ func newGrid(th *theme) *grid {
 	g.SetContent(&gridContent{grid: g})
 	g.SetFixed(1, 0).SetSelectable(true, false)
 	g.SetBackgroundColor(tcell.ColorDefault)
+	g.SetBordersColor(tcell.ColorDefault) // of the blanks between columns
 	return g
 }
 

@@ -63,7 +63,8 @@ func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(
 	return func(action tview.MouseAction, ev *tcell.EventMouse, focus func(tview.Primitive)) (bool, tview.Primitive) {
 		a := l.app
 		mx, my := ev.Position()
-		if action == tview.MouseLeftClick {
+		// tview takes the second of two clicks for a double one wherever it was.
+		if action == tview.MouseLeftClick || action == tview.MouseLeftDoubleClick {
 			if b := l.footer.at(mx, my); b != nil {
 				a.flash = ""
 				a.react(b.do(a))

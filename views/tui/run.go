@@ -33,12 +33,16 @@ func Run(ctx context.Context, opts Options) error {
 	a := newApp(ctx, opts)
 	defer a.work.deed.Wait() // What was begun is finished, and stands in the journal.
 	defer cancel()
-	if opts.Screen != nil {
-		a.tv.SetScreen(opts.Screen)
+	return a.run(ctx)
+}
+
+func (a *app) run(ctx context.Context) error {
+	if a.opts.Screen != nil {
+		a.tv.SetScreen(a.opts.Screen)
 	}
-	a.tv.EnableMouse(!opts.NoMouse)
-	if opts.Sample != nil {
-		go a.guarded(func() { opts.Sample(ctx) })
+	a.tv.EnableMouse(!a.opts.NoMouse)
+	if a.opts.Sample != nil {
+		go a.guarded(func() { a.opts.Sample(ctx) })
 	}
 	// Nobody joins the pump: QueueUpdate never returns once the application has stopped.
 	go a.guarded(func() { a.pump(ctx) })

@@ -129,7 +129,6 @@ func sortLetter(a *app) reaction {
 func toggleTree(a *app) reaction {
 	t := a.tab()
 	t.tree = !t.tree
-	t.hold()
 	t.placeTree()
 	return rearrange
 }

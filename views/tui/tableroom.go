@@ -53,21 +53,22 @@ func (r *tableRoom) mouse(a *app, action tview.MouseAction, x, y int) (bool, rea
 		t.move(t.index - 3)
 	case tview.MouseScrollDown:
 		t.move(t.index + 3)
-	case tview.MouseLeftDoubleClick:
-		if y > top && t.top+y-top-1 < len(t.rows) {
-			return true, open(a)
-		}
-	case tview.MouseLeftClick:
+	case tview.MouseLeftClick, tview.MouseLeftDoubleClick:
 		if y == top {
 			if c := r.columnAt(x); c != nil {
 				return true, sortOn(a, c)
 			}
 			return true, nothing
 		}
-		if i := t.top + y - top - 1; i < len(t.rows) {
-			t.move(i)
-			t.hold()
+		i := t.top + y - top - 1
+		if i >= len(t.rows) {
+			return true, nothing
 		}
+		if i == t.index && action == tview.MouseLeftDoubleClick {
+			return true, open(a)
+		}
+		t.move(i)
+		t.hold()
 	default:
 		return false, nothing
 	}

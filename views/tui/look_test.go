@@ -1,0 +1,141 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// planner makes plans for the live machine; on machines made of files every plan is refused.
+func planner(t testing.TB, _ *Options) *actions.Planner {
+	t.Helper()
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": t.TempDir()}[name] }
+	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
+}
+
+// Every room draws on every size, down to nothing at all.
+func TestSizes(t *testing.T) {
+	m := collecttest.Sample(t)
+	for _, size := range [][2]int{{80, 24}, {40, 10}, {250, 70}, {200, 50}, {20, 5}, {3, 2}, {1, 1}} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t, o) })
+			r.resize(size[0], size[1])
+			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
+			for i := range r.app.tabs {
+				r.press(fmt.Sprint(i+1), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc", "w", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "w")
+			}
+		})
+	}
+}
+
+func TestResizing(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 120, 40, nil)
+	r.toTab(schema.Proc)
+	r.see("COMMAND", "F1Help")
+	r.resize(40, 10)
+	r.waitFor("the small screen", func(s string) bool { return r.width(s) == 40 })
+	r.see("PID", "F1Help", "6 Processes")
+	r.resize(120, 40)
+	r.see("COMMAND")
+}
+
+// Without colour nothing has one, and what colour says is said by signs as well.
+func TestNoColor(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 100, 30, func(o *Options) { o.NoColor = true })
+	r.toTab(schema.Shm)
+	r.press("Space", "S")
+	r.see("[3 Memory]", "* shm:", "SIZE▼")
+	r.inside(func(*app) {
+		w, h := r.screen.Size()
+		for y := range h {
+			for x := range w {
+				_, _, style, _ := r.screen.GetContent(x, y)
+				if fg, bg, _ := style.Decompose(); fg != tcell.ColorDefault || bg != tcell.ColorDefault {
+					t.Errorf("cell %d,%d has colours %v on %v", x, y, fg, bg)
+					return
+				}
+			}
+		}
+	})
+}
+
+func TestQuit(t *testing.T) {
+	for _, key := range []string{"q", "F10", "Ctrl-C"} {
+		r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+		r.screen.InjectKey(keyEvent(t, key))
+		select {
+		case err := <-r.done:
+			r.done <- err
+			if err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%s does not quit", key)
+		}
+	}
+}
+
+func TestEndOfContextEndsIt(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+	r.cancel()
+	err := <-r.done
+	r.done <- err
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+// A panic anywhere ends the dashboard in order, and its stack is in the error.
+func TestPanics(t *testing.T) {
+	blow := func() { panic("blown up by a test") }
+	for name, set := range map[string]func(*rig){
+		"in the UI":     func(r *rig) { r.app.later(blow) },
+		"in the worker": func(r *rig) { r.app.start(func() func() { blow(); return nil }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+			set(r)
+			expectCrash(t, r)
+		})
+	}
+	t.Run("in the sampler", func(t *testing.T) {
+		arm := make(chan struct{})
+		r := openRig(t, collecttest.Sample(t).Root, 80, 24, func(o *Options) {
+			sample := o.Sample
+			o.Sample = func(ctx context.Context) {
+				go sample(ctx)
+				<-arm
+				blow()
+			}
+		})
+		close(arm)
+		expectCrash(t, r)
+	})
+}
+
+func expectCrash(t *testing.T, r *rig) {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		r.done <- err
+		if err == nil || !strings.Contains(err.Error(), "blown up by a test") || !strings.Contains(err.Error(), "look_test.go") {
+			t.Errorf("Run returned %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the dashboard goes on")
+	}
+}

@@ -1,0 +1,301 @@
+package tui
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	kerneltest.Main(m, nil)
+}
+
+// patience is how long a test waits for what has to happen.
+const patience = 10 * time.Second
+
+// rig is the dashboard on a simulated screen, with a real collector behind it.
+type rig struct {
+	t      testing.TB
+	app    *app
+	screen tcell.SimulationScreen
+	source *recorder
+	done   chan error
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	drawn   *sync.Cond
+	text    string // the screen as it was last drawn
+	handled int    // keys handled when it was drawn
+	pressed int
+}
+
+// recorder is a Sampler that remembers what was demanded of it.
+type recorder struct {
+	*collect.Sampler
+	mu       sync.Mutex
+	demanded []collect.Request
+}
+
+func (r *recorder) Demand(req collect.Request) {
+	r.mu.Lock()
+	r.demanded = append(r.demanded, req)
+	r.mu.Unlock()
+	r.Sampler.Demand(req)
+}
+
+func (r *recorder) last() collect.Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.demanded[len(r.demanded)-1]
+}
+
+// clock is the time on machines made of files.
+func clock() time.Time { return time.Unix(collecttest.Boot+86400, 0).UTC() }
+
+// open shows the dashboard for the machine below root ("": the live one). It is refreshed only on demand: by Ctrl-R.
+func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
+	t.Helper()
+	host, err := kernel.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := clock
+	if root == "" {
+		now = time.Now
+	}
+	r := &rig{t: t, screen: tcell.NewSimulationScreen("UTF-8"), done: make(chan error, 1)}
+	r.drawn = sync.NewCond(&r.mu)
+	r.source = &recorder{Sampler: collect.NewSampler(collect.New(host, now), time.Hour)}
+	opts := Options{Source: r.source, Sample: r.source.Run, Interval: 2 * time.Second, Screen: r.screen}
+	if change != nil {
+		change(&opts)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
+	r.app = newApp(ctx, opts)
+	r.watch()
+	sized := make(chan struct{})
+	r.app.tv.SetBeforeDrawFunc(func(s tcell.Screen) bool {
+		select {
+		case <-sized:
+		default:
+			close(sized)
+			r.resize(w, h)
+		}
+		return r.app.suit(s)
+	})
+	go func() { r.done <- r.app.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case <-r.done:
+		case <-time.After(patience):
+			t.Error("the dashboard did not end")
+		}
+	})
+	r.waitFor("the first snapshot", func(s string) bool { return strings.Contains(s, "refresh ") && r.width(s) == w })
+	return r
+}
+
+func (r *rig) width(s string) int { return len([]rune(strings.SplitN(s, "\n", 2)[0])) }
+
+// watch remembers every screen that is drawn: the only barrier that a simulated screen has.
+func (r *rig) watch() {
+	handled := 0
+	r.app.tv.SetInputCapture(func(ev *tcell.EventKey) *tcell.EventKey {
+		handled++
+		return r.app.key(ev)
+	})
+	r.app.tv.SetAfterDrawFunc(func(s tcell.Screen) {
+		text := screenText(s)
+		r.mu.Lock()
+		r.text, r.handled = text, handled
+		r.mu.Unlock()
+		r.drawn.Broadcast()
+	})
+}
+
+// screenText is what stands on a screen, a line each, blanks at their ends kept.
+func screenText(s tcell.Screen) string {
+	var b strings.Builder
+	w, h := s.Size()
+	for y := range h {
+		for x := 0; x < w; x++ {
+			r, comb, _, _ := s.GetContent(x, y)
+			b.WriteRune(r)
+			for _, c := range comb {
+				b.WriteRune(c)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// press sends keys as bindings spell them and returns when they have been handled and the screen was drawn.
+func (r *rig) press(keys ...string) {
+	r.t.Helper()
+	for _, key := range keys {
+		r.screen.InjectKey(keyEvent(r.t, key))
+		r.pressed++
+		r.waitUntil("key "+key+" to be handled", func() bool { return r.handled >= r.pressed })
+	}
+}
+
+// write types a text.
+func (r *rig) write(text string) {
+	r.t.Helper()
+	for _, c := range text {
+		if c == ' ' {
+			r.press("Space")
+		} else {
+			r.press(string(c))
+		}
+	}
+}
+
+func keyEvent(t testing.TB, name string) (tcell.Key, rune, tcell.ModMask) {
+	t.Helper()
+	if name == "Space" {
+		return tcell.KeyRune, ' ', tcell.ModNone
+	}
+	if runes := []rune(name); len(runes) == 1 {
+		return tcell.KeyRune, runes[0], tcell.ModNone
+	}
+	for key := tcell.Key(0); key < 512; key++ {
+		if keyName(tcell.NewEventKey(key, 0, tcell.ModNone)) == name {
+			return key, 0, tcell.ModNone
+		}
+	}
+	t.Fatalf("there is no key %q", name)
+	return 0, 0, 0
+}
+
+// click clicks the left button.
+func (r *rig) click(x, y int) {
+	r.screen.InjectMouse(x, y, tcell.Button1, tcell.ModNone)
+	r.screen.InjectMouse(x, y, tcell.ButtonNone, tcell.ModNone)
+}
+
+// clickOn clicks on the first cell of a text.
+func (r *rig) clickOn(text string) {
+	r.t.Helper()
+	for y, line := range strings.Split(r.now(), "\n") {
+		if i := strings.Index(line, text); i >= 0 {
+			r.click(len([]rune(line[:i])), y)
+			return
+		}
+	}
+	r.t.Fatalf("%q is not on the screen:\n%s", text, r.now())
+}
+
+// resize gives the screen another size, as a terminal does.
+func (r *rig) resize(w, h int) {
+	r.screen.SetSize(w, h)
+	if err := r.screen.PostEvent(tcell.NewEventResize(w, h)); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func (r *rig) now() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text
+}
+
+func (r *rig) waitFor(what string, ok func(screen string) bool) {
+	r.t.Helper()
+	r.waitUntil(what, func() bool { return ok(r.text) })
+}
+
+// see waits until all of the texts stand on the screen.
+func (r *rig) see(texts ...string) {
+	r.t.Helper()
+	r.waitFor(strings.Join(texts, " and "), func(s string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(s, text) })
+	})
+}
+
+// seeNot waits until none of the texts stands on the screen.
+func (r *rig) seeNot(texts ...string) {
+	r.t.Helper()
+	r.waitFor("the end of "+strings.Join(texts, " and "), func(s string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(s, text) })
+	})
+}
+
+func (r *rig) waitUntil(what string, ok func() bool) {
+	r.t.Helper()
+	late := time.AfterFunc(patience, r.drawn.Broadcast)
+	defer late.Stop()
+	deadline := time.Now().Add(patience)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !ok() {
+		if !time.Now().Before(deadline) {
+			r.t.Fatalf("waited in vain for %s:\n%s", what, r.text)
+		}
+		r.drawn.Wait()
+	}
+}
+
+// inside runs f on the UI goroutine and waits for it.
+func (r *rig) inside(f func(a *app)) {
+	r.t.Helper()
+	done := make(chan struct{})
+	r.app.later(func() { f(r.app); close(done) })
+	select {
+	case <-done:
+	case <-time.After(patience):
+		r.t.Fatal("the UI goroutine does not answer")
+	}
+}
+
+// rows are the refs of the current tab's rows, in order; a "*" stands before marked ones, ">" before the one under the cursor.
+func (r *rig) rows() []string {
+	r.t.Helper()
+	var rows []string
+	r.inside(func(a *app) {
+		t := a.tab()
+		for i, row := range t.rows {
+			s := row.object.Ref.String()
+			if t.marks[row.object.Ref] {
+				s = "*" + s
+			}
+			if i == t.index {
+				s = ">" + s
+			}
+			rows = append(rows, s)
+		}
+	})
+	return rows
+}
+
+// cursor is the ref under the cursor.
+func (r *rig) cursor() string {
+	for _, s := range r.rows() {
+		if rest, ok := strings.CutPrefix(s, ">"); ok {
+			return strings.TrimPrefix(rest, "*")
+		}
+	}
+	return ""
+}
+
+// toTab goes to the tab that shows a kind and waits until it is read.
+func (r *rig) toTab(k schema.Kind) {
+	r.t.Helper()
+	r.inside(func(a *app) { a.react(a.show(a.tabOf(k))) })
+	r.waitFor("rows", func(string) bool { return r.app.tab().snap != nil })
+}

@@ -1,0 +1,172 @@
+package tui
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestPageShowsAllAndLeadsOn(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
+	r.toTab(schema.Shm)
+	r.press("Down", "Up", "Enter")
+	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200", "mapped by     proc:201", "created by    proc:200")
+	r.press("Right")
+	r.press("Enter")
+	r.see("proc:200", "appd --control", "reads", "writes", "maps")
+	r.press("Esc")
+	r.see("shm:32769", "created by")
+	r.press("Backspace")
+	r.see("[3 Memory]", "NATTCH")
+	same(t, "back on", "shm:32769", r.cursor())
+}
+
+func TestPageExplainsTheFieldUnderTheCursor(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
+	r.toTab(schema.Proc)
+	r.press("Enter")
+	r.see("pid: process id")
+	r.press("Down")
+	r.see("ppid: pid of the parent")
+}
+
+func TestPageOfWhatIsGone(t *testing.T) {
+	m := collecttest.Sample(t)
+	r := openRig(t, m.Root, 100, 30, nil)
+	r.toTab(schema.Shm)
+	r.press("Enter", "Right")
+	r.see("mapped by     proc:200")
+	r.press("Left")
+	heading, _, _ := strings.Cut(read(t, m.Root+"/proc/sysvipc/shm"), "\n")
+	m.Write("/proc/sysvipc/shm", heading+"\n")
+	r.press("Ctrl-R")
+	r.see("GONE", "4194304 bytes")
+	r.press("Esc")
+	r.see("there are none")
+}
+
+func TestJSON(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
+	r.toTab(schema.Shm)
+	r.press("y")
+	r.see(`"ref": "shm:32769"`, `"size": 4194304`)
+	r.press("Esc")
+	r.seeNot(`"ref"`)
+}
+
+// What stands behind a dialog must not move: the person is looking at it while deciding.
+func TestNothingMovesBehindADialog(t *testing.T) {
+	m := collecttest.Sample(t)
+	r := openRig(t, m.Root, 100, 40, nil)
+	r.toTab(schema.Proc)
+	r.press("u")
+	r.see("everybody")
+	m.Process(collecttest.Process{PID: 7, PPID: 1, Comm: "newcomer"})
+	r.source.Now()
+	r.waitFor("a snapshot that is held back", func(string) bool {
+		var held bool
+		r.mu.Unlock()
+		r.inside(func(a *app) { held = a.held != nil })
+		r.mu.Lock()
+		return held
+	})
+	if strings.Contains(r.now(), "newcomer") {
+		t.Error("the table moved behind the dialog")
+	}
+	r.press("Esc")
+	r.see("newcomer")
+}
+
+// Every binding is in the help, and every key that a binding names is one that a keyboard has.
+func TestHelpIsMadeFromTheBindings(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 120, 70, nil)
+	r.toTab(schema.Proc)
+	r.press("?")
+	r.see("Keys")
+	var keys keymap
+	r.inside(func(a *app) { keys = a.rooms[0].keymap() })
+	for _, b := range keys {
+		if b.help == "" {
+			t.Errorf("%s has no help", b.keys)
+		}
+		if !b.danger {
+			r.see(keysText(b.keys) + " ")
+			r.see(b.help)
+		}
+		for _, key := range strings.Fields(b.keys) {
+			if !strings.Contains(key, "..") {
+				keyEvent(t, key)
+			}
+		}
+	}
+	r.press("Esc")
+	r.seeNot("Keys ─")
+}
+
+func TestFaultsAreListed(t *testing.T) {
+	m := collecttest.Sample(t)
+	if err := os.Remove(m.Root + "/proc/sysvipc/shm"); err != nil {
+		t.Fatal(err)
+	}
+	r := openRig(t, m.Root, 100, 30, nil)
+	r.toTab(schema.Shm)
+	r.see("not seen: ! lists")
+	r.press("!")
+	r.see("Not seen in the last refresh", "sysvipc/shm")
+}
+
+// No byte of a name reaches the screen raw, and none is taken for markup.
+func TestHostileNames(t *testing.T) {
+	r := openRig(t, collecttest.HostileMachine(t).Root, 200, 60, nil)
+	check := func(where string) {
+		t.Helper()
+		for _, c := range strings.ReplaceAll(r.now(), "\n", "") {
+			if c < 0x20 || c >= 0x7f && c < 0xa0 || strings.ContainsRune("\u202e\u200b\ufeff\u2028\u00a0", c) {
+				t.Fatalf("%U on the screen of %s:\n%s", c, where, r.now())
+			}
+		}
+	}
+	for _, kind := range []schema.Kind{schema.Proc, schema.Fifo, schema.Unix} {
+		r.toTab(kind)
+		r.waitFor("rows", func(s string) bool { return strings.Contains(s, "refresh") && len(r.app.tab().rows) > 0 })
+		check(string(kind))
+		rows := len(r.rows())
+		for i := range rows {
+			r.press("Enter")
+			check("a page")
+			r.press("y")
+			check("JSON")
+			r.press("Esc", "Esc")
+			if i < rows-1 {
+				r.press("Down")
+			}
+		}
+	}
+	r.toTab(schema.Proc)
+	r.see(`[red]tag[-]`, `\x1b[31mred`, `\u202egnp.exe`, `\xff`)
+}
+
+func TestReadOnlyHasNoDangerousKeys(t *testing.T) {
+	for _, readOnly := range []bool{false, true} {
+		r := openRig(t, collecttest.Sample(t).Root, 120, 70, func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t, o) })
+		r.toTab(schema.Proc)
+		r.press("?")
+		r.see("Keys", "open the object's page")
+		same(t, "signal in the help", !readOnly, strings.Contains(r.now(), "signal the process"))
+		r.press("Esc", "F9")
+		same(t, "signal menu", !readOnly, strings.Contains(r.now(), "Signal to send"))
+		same(t, "said in the header", readOnly, strings.Contains(r.now(), "read-only"))
+	}
+}
