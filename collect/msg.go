@@ -18,7 +18,7 @@ func msgMechanism() *Mechanism {
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
 		Columns:  msgColumns(),
-		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "fill", "lspid", "lrpid", "age"},
+		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
 		OnDemand: []string{"waiters"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectMsg,
@@ -40,7 +40,7 @@ func msgColumns() []schema.Column {
 			}
 			return schema.Bytes(r.QBytes)
 		}),
-		col("fill", schema.TypeFloat, 5, 0, "percent of qbytes in use", func(r *row) schema.Value {
+		col("use", schema.TypeFloat, 5, 0, "percent of qbytes in use", func(r *row) schema.Value {
 			switch {
 			case !r.HasQBytes:
 				return schema.Uncollected(schema.TypeFloat)
@@ -48,7 +48,7 @@ func msgColumns() []schema.Column {
 				return schema.None(schema.TypeFloat)
 			}
 			return schema.Float(float64(r.CBytes) / float64(r.QBytes) * 100)
-		}).Titled("FILL%"),
+		}).Titled("USE%"),
 		pidColumn("lspid", "pid of the last msgsnd; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LSPid }),
 		pidColumn("lrpid", "pid of the last msgrcv; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LRPid }),
 		timeColumn("send", "when a message was last sent", func(r *row) int64 { return r.STime }),

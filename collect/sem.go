@@ -21,7 +21,7 @@ func semMechanism() *Mechanism {
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
 		Columns:  semColumns(),
-		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "age"},
+		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
 		OnDemand: []string{"semval", "ncount", "zcount", "waiters"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,

@@ -168,12 +168,12 @@ func TestQueueWithBlockedSenderAndReceiver(t *testing.T) {
 		fullRef, emptyRef := fmt.Sprintf("msg:%d", full), fmt.Sprintf("msg:%d", empty)
 		want := map[string]cells{
 			fullRef: s.owned(one.IPCPerm, one.CTime, cells{
-				"usedbytes": schema.Bytes(400), "msgs": schema.Int(4), "qbytes": schema.Bytes(400), "fill": schema.Float(100),
+				"usedbytes": schema.Bytes(400), "msgs": schema.Int(4), "qbytes": schema.Bytes(400), "use": schema.Float(100),
 				"lspid": schema.Int(int64(s.self.PID)), "send": schema.UnixTime(one.STime),
 				"waiters": holders(s.waits(sender.PID, sendTID, "msgsnd")),
 			}),
 			emptyRef: s.owned(two.IPCPerm, two.CTime, cells{
-				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(16384), "fill": schema.Float(0),
+				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(16384), "use": schema.Float(0),
 				"waiters": holders(s.waits(receiver.PID, receiveTID, "msgrcv")),
 			}),
 		}
@@ -262,7 +262,7 @@ func workAttach(j *kerneltest.Job) {
 // shmCells are those of a segment that SHM_STAT knows.
 func (s *sysvScene) shmCells(m kernel.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
-		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": schema.List(status),
+		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": statusValue(strings.Join(status, ",")),
 		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
 		"cpid": schema.Int(int64(m.CPid)), "lpid": PID(int(m.LPid)), "creator_state": schema.String(creator),
 	}
@@ -345,7 +345,7 @@ func TestSegmentInHugePages(t *testing.T) {
 		w := kerneltest.Start(t, "attach-untouched", fmt.Sprint(id))
 		rows, _ := s.look(schema.Shm, shmNeeds)
 		row := rows[fmt.Sprintf("shm:%d", id)]
-		s.equal("row", cells{"status": schema.List([]string{StatusHugeTLB}), "holders": holders(s.holder(w.PID, 1))},
+		s.equal("row", cells{"status": schema.String(StatusHugeTLB), "holders": holders(s.holder(w.PID, 1))},
 			cells{"status": row["status"], "holders": row["holders"]})
 	})
 }

@@ -1,0 +1,22 @@
+package views_test
+
+import (
+	"testing"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// --where and --sort over several kinds take a column for one thing, whichever kind has it.
+func TestAColumnHasOneTypeInEveryKind(t *testing.T) {
+	types := map[string]schema.Type{}
+	for _, m := range collect.Mechanisms() {
+		for _, c := range views.ColumnsOf(m) {
+			if typ, ok := types[c.ID]; ok && typ != c.Type {
+				t.Errorf("%s is %v in %s and %v before", c.ID, c.Type, m.Kind, typ)
+			}
+			types[c.ID] = c.Type
+		}
+	}
+}
