@@ -10,29 +10,16 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
-	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/collecttest"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
-
-// planner makes plans for the live machine; on machines made of files every plan is refused.
-func planner(t testing.TB, _ *Options) *actions.Planner {
-	t.Helper()
-	host, err := kernel.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": t.TempDir()}[name] }
-	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
-}
 
 // Every room draws on every size, down to nothing at all.
 func TestSizes(t *testing.T) {
 	m := collecttest.Sample(t)
 	for _, size := range [][2]int{{80, 24}, {40, 10}, {250, 70}, {200, 50}, {20, 5}, {3, 2}, {1, 1}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t, o) })
+			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t) })
 			r.resize(size[0], size[1])
 			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
 			for i := range r.app.tabs {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
-	kerneltest.Main(m, nil)
+	kerneltest.Main(m, testWorkers())
 }
 
 // patience is how long a test waits for what has to happen.
@@ -38,7 +39,14 @@ type rig struct {
 	drawn   *sync.Cond
 	text    string // the screen as it was last drawn
 	handled int    // keys handled when it was drawn
+	state   state  // of the app when it was drawn
 	pressed int
+}
+
+// state is what tests wait for besides the text on the screen.
+type state struct {
+	index, rows int
+	read, held  bool
 }
 
 // recorder is a Sampler that remembers what was demanded of it.
@@ -59,6 +67,12 @@ func (r *recorder) last() collect.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.demanded[len(r.demanded)-1]
+}
+
+func (r *recorder) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.demanded)
 }
 
 // clock is the time on machines made of files.
@@ -122,6 +136,8 @@ func (r *rig) watch() {
 		text := screenText(s)
 		r.mu.Lock()
 		r.text, r.handled = text, handled
+		t := r.app.tab()
+		r.state = state{t.index, len(t.rows), t.snap != nil, r.app.held != nil}
 		r.mu.Unlock()
 		r.drawn.Broadcast()
 	})
@@ -296,6 +312,8 @@ func (r *rig) cursor() string {
 // toTab goes to the tab that shows a kind and waits until it is read.
 func (r *rig) toTab(k schema.Kind) {
 	r.t.Helper()
-	r.inside(func(a *app) { a.react(a.show(a.tabOf(k))) })
-	r.waitFor("rows", func(string) bool { return r.app.tab().snap != nil })
+	tab := -1
+	r.inside(func(a *app) { tab = a.tabOf(k) })
+	r.press(fmt.Sprint(tab + 1))
+	r.waitUntil("the tab to be drawn", func() bool { return r.state.read })
 }

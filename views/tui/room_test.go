@@ -75,13 +75,7 @@ func TestNothingMovesBehindADialog(t *testing.T) {
 	r.see("everybody")
 	m.Process(collecttest.Process{PID: 7, PPID: 1, Comm: "newcomer"})
 	r.source.Now()
-	r.waitFor("a snapshot that is held back", func(string) bool {
-		var held bool
-		r.mu.Unlock()
-		r.inside(func(a *app) { held = a.held != nil })
-		r.mu.Lock()
-		return held
-	})
+	r.waitUntil("a snapshot that is held back", func() bool { return r.state.held })
 	if strings.Contains(r.now(), "newcomer") {
 		t.Error("the table moved behind the dialog")
 	}
@@ -140,7 +134,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	for _, kind := range []schema.Kind{schema.Proc, schema.Fifo, schema.Unix} {
 		r.toTab(kind)
-		r.waitFor("rows", func(s string) bool { return strings.Contains(s, "refresh") && len(r.app.tab().rows) > 0 })
+		r.waitUntil("rows", func() bool { return r.state.rows > 0 })
 		check(string(kind))
 		rows := len(r.rows())
 		for i := range rows {
@@ -160,7 +154,7 @@ func TestHostileNames(t *testing.T) {
 
 func TestReadOnlyHasNoDangerousKeys(t *testing.T) {
 	for _, readOnly := range []bool{false, true} {
-		r := openRig(t, collecttest.Sample(t).Root, 120, 70, func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t, o) })
+		r := openRig(t, collecttest.Sample(t).Root, 120, 70, func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t) })
 		r.toTab(schema.Proc)
 		r.press("?")
 		r.see("Keys", "open the object's page")

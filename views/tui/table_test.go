@@ -56,9 +56,9 @@ func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
 	if req := r.source.last(); !req.Edges || req.Detail.Kind != schema.Shm {
 		t.Errorf("a page demands %+v", req)
 	}
-	before := len(r.source.demanded)
+	before := r.source.count()
 	r.press("Down", "Up", "Left")
-	same(t, "demands of moving the cursor", before, len(r.source.demanded))
+	same(t, "demands of moving the cursor", before, r.source.count())
 }
 
 func TestSort(t *testing.T) {
@@ -224,7 +224,7 @@ func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 func TestUserMenu(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Proc)
-		r.press("u")
+	r.press("u")
 	r.see("Show processes of", "everybody", "1000")
 	r.write("33")
 	r.press("Enter")
@@ -279,7 +279,7 @@ func TestMouseOnRows(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Shm)
 	r.clickOn("shm:32770")
-	r.waitFor("the cursor", func(string) bool { return r.app.tab().index == 1 })
+	r.waitUntil("the cursor", func() bool { return r.state.index == 1 })
 	r.clickOn("Filter")
 	r.see("text, or /regular expression/")
 }

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func testWorkers() kerneltest.Workers {
+	return kerneltest.Workers{
+		"attach": func(j *kerneltest.Job) {
+			id, err := strconv.Atoi(j.Args[0])
+			j.Check(err)
+			_, err = kernel.NewAdmin().ShmAttach(id, false)
+			j.Check(err)
+			j.Ready()
+			j.Wait()
+		},
+		"sleep": func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+	}
+}
+
+// live is the dashboard on the machine that the test is in, which is one of its own.
+func live(t *testing.T) *rig {
+	return openRig(t, "", 100, 40, func(o *Options) { o.Planner = planner(t) })
+}
+
+// planner makes plans for the live machine.
+func planner(t testing.TB) *actions.Planner {
+	t.Helper()
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }
+	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
+}
+
+func segment(t *testing.T) int {
+	t.Helper()
+	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// segments tells those that are left, "dest" after those that are marked for destruction.
+func segments(t *testing.T) []string {
+	t.Helper()
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := host.ShmSegments(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := []string{}
+	for _, s := range all {
+		text := fmt.Sprint("shm:", s.ID)
+		if s.Dest() {
+			text += " dest"
+		}
+		left = append(left, text)
+	}
+	return left
+}
+
+func TestRemoveAsksAndRemoves(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		ref := fmt.Sprint("shm:", id)
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(ref)
+		r.press("F8")
+		r.see("Remove 1 object", fmt.Sprint("ipcrm -m ", id), "y = yes")
+		r.press("n")
+		r.seeNot("Remove 1 object")
+		same(t, "after no", []string{ref}, segments(t))
+		r.press("Ctrl-D")
+		r.see("y = yes")
+		r.press("y")
+		r.see("done: "+ref, "Enter or Esc closes")
+		same(t, "after yes", []string{}, segments(t))
+		r.press("Enter")
+		r.see("there are none")
+	})
+}
+
+func TestALiveObjectWantsItsIDTyped(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		ref := fmt.Sprint("shm:", id)
+		kerneltest.Start(t, "attach", fmt.Sprint(id))
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(ref)
+		r.press("F8")
+		r.see("has it attached", fmt.Sprintf("type %d to go on", id))
+		r.press("y", "Enter")
+		r.see("that is not " + fmt.Sprint(id))
+		same(t, "after another text", []string{ref}, segments(t))
+		r.press("Enter")
+		r.see("Nothing was done")
+		same(t, "after nothing was typed", []string{ref}, segments(t))
+		r.press("Esc", "F8")
+		r.see("type ")
+		r.write(fmt.Sprint(id))
+		r.press("Enter")
+		r.see("done: " + ref)
+		same(t, "after its id", []string{ref + " dest"}, segments(t))
+	})
+}
+
+// The plan holds the marked objects, those too that a filter hides, and says so.
+func TestRemoveOfHiddenMarks(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		a, b, c := segment(t), segment(t), segment(t)
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(fmt.Sprint("shm:", c))
+		r.press("Space", "Space", "/")
+		r.write(fmt.Sprint("shm:", a))
+		r.press("Enter", "F8")
+		r.see("1 of the marked objects are hidden", "Remove 2 objects", fmt.Sprint("ipcrm -m ", a), fmt.Sprint("ipcrm -m ", b))
+		r.press("y")
+		r.see(fmt.Sprint("done: shm:", a), fmt.Sprint("done: shm:", b))
+		same(t, "left", []string{fmt.Sprint("shm:", c)}, segments(t))
+		r.press("Esc", "Esc")
+		r.seeNot("marked")
+	})
+}
+
+func TestSignalMenu(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		w := kerneltest.Start(t, "sleep")
+		r := live(t)
+		r.toTab(schema.Proc)
+		r.press("\\")
+		r.write(fmt.Sprint("pid == ", w.PID))
+		r.press("Enter", "k")
+		r.see("Signal to send", " 15 SIGTERM", "asks it to end")
+		line := ""
+		r.inside(func(a *app) { m := a.top().(*menu); line = spansText(m.items[m.index].spans) })
+		if !strings.Contains(line, "SIGTERM") {
+			t.Errorf("the cursor stands on %q", line)
+		}
+		r.write("9")
+		r.press("Enter")
+		r.see("Send SIGKILL to 1 process", fmt.Sprint("kill -KILL ", w.PID))
+		r.press("y")
+		r.see("SIGKILL sent")
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(w.PID, &status, 0, nil); err != nil || status.Signal() != syscall.SIGKILL {
+			t.Errorf("the process ended with %v, %v", status, err)
+		}
+	})
+}
+
+// From an object's page a signal goes to the processes at it.
+func TestSignalFromAPage(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(fmt.Sprint("shm:", id))
+		r.press("Enter", "F9")
+		r.see("to the holders of shm:", "(Tab: ")
+		r.press("Enter")
+		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
+		r.press("Esc")
+		r.seeNot("Send SIGTERM")
+	})
+}
