@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strconv"
 )
 
@@ -92,7 +93,8 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 		}
 		f := fields{rest: rest}
 		for i := range ids {
-			ids[i] = uint32(f.uint())
+			id := f.uint()
+			ids[i], f.bad = uint32(id), f.bad || id > math.MaxUint32
 		}
 		if f.bad {
 			return ProcStatus{}, errShort
