@@ -370,8 +370,9 @@ func whereFunctions() []expr.Option {
 func ParseDuration(s string) (time.Duration, error) {
 	for unit, span := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if digits, ok := strings.CutSuffix(s, unit); ok {
-			if n, err := strconv.ParseFloat(digits, 64); err == nil {
-				return time.Duration(n * float64(span)), nil
+			n, err := strconv.ParseFloat(digits, 64)
+			if n *= float64(span); err == nil && math.Abs(n) < math.MaxInt64 { // not so for NaN
+				return time.Duration(n), nil
 			}
 		}
 	}
