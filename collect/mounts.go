@@ -83,10 +83,14 @@ func readMounts(pid int) ([]mount, error) {
 	for _, m := range infos {
 		mounts = append(mounts, mount{unescape.Replace(m.MountPoint), mayHang(m.FSType)})
 	}
-	// Of two mounts on one place the later one hides the earlier.
+	return sortMounts(mounts), nil
+}
+
+// sortMounts puts inner mounts first and, of two on one place, the later one, which hides the earlier.
+func sortMounts(mounts []mount) []mount {
 	slices.Reverse(mounts)
 	slices.SortStableFunc(mounts, func(a, b mount) int { return len(b.point) - len(a.point) })
-	return mounts, nil
+	return mounts
 }
 
 // mayHangBelow asks the innermost mount that the path lies on.
