@@ -11,11 +11,12 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
-		"attach": workAttach,
-		"semop":  workSemOp,
-		"send":   workSend,
-		"lists":  workLists,
-		"sleep":  func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"attach":      workAttach,
+		"semop":       workSemOp,
+		"send":        workSend,
+		"lists":       workLists,
+		"posix-lists": workPosixLists,
+		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 	})
 }
 

@@ -345,7 +345,7 @@ func eachDirent(fd int, buf []byte, visit func(name []byte)) error {
 					break
 				}
 			}
-			if name[0] != '.' {
+			if s := string(name); s != ".\x00" && s != "..\x00" {
 				visit(name)
 			}
 			rest = rest[reclen:]

@@ -1,0 +1,78 @@
+package kernel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// MqLimits are the limits of POSIX message queues (mq_overview(7), /proc/sys/fs/mqueue), for one IPC namespace.
+// Only MsgMax, MsgSizeMax and QueuesMax limit; CAP_SYS_RESOURCE goes beyond them.
+type MqLimits struct {
+	QueuesMax      uint64 // most queues
+	MsgMax         uint64 // most messages in a queue
+	MsgSizeMax     uint64 // longest message, bytes
+	MsgDefault     uint64 // maxmsg of a queue that is made without attributes
+	MsgSizeDefault uint64 // msgsize of such a queue, bytes
+}
+
+// MqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: a kernel without POSIX message queues.
+func (h *Host) MqLimits() (MqLimits, error) {
+	var l MqLimits
+	for _, limit := range []struct {
+		name string
+		into *uint64
+	}{
+		{"queues_max", &l.QueuesMax}, {"msg_max", &l.MsgMax}, {"msgsize_max", &l.MsgSizeMax},
+		{"msg_default", &l.MsgDefault}, {"msgsize_default", &l.MsgSizeDefault},
+	} {
+		path := "/proc/sys/fs/mqueue/" + limit.name
+		data, err := h.ReadFile(path)
+		if err != nil {
+			return MqLimits{}, err
+		}
+		f := numbers{rest: bytes.TrimSpace(data)}
+		if *limit.into = f.uint64(); f.bad {
+			return MqLimits{}, fmt.Errorf("read %s: %w", path, errMalformed)
+		}
+	}
+	return l, nil
+}
+
+// DevShmUse is how much /dev/shm holds and can hold.
+type DevShmUse struct {
+	Size, Used        uint64 // bytes; Size 0: not limited (a tmpfs mounted with size=0)
+	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
+}
+
+// DevShmUse asks the file system of /dev/shm. ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
+func (h *Host) DevShmUse() (DevShmUse, error) {
+	if !h.Live() {
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", DevShm, ErrNotLive)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(DevShm, &st); err != nil {
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", DevShm, err)
+	}
+	block := uint64(st.Bsize)
+	return DevShmUse{
+		Size: st.Blocks * block, Used: (st.Blocks - st.Bfree) * block,
+		Inodes: st.Files, InodeUsed: st.Files - st.Ffree,
+	}, nil
+}
+
+// DevShmDevice is the device (st_dev) of /dev/shm; ok is false where there is none.
+func (h *Host) DevShmDevice() (dev uint64, ok bool, err error) {
+	var st unix.Stat_t
+	err = unix.Stat(h.Path(DevShm), &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("stat %s: %w", DevShm, err)
+	}
+	return st.Dev, true, nil
+}

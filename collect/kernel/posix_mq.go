@@ -1,0 +1,215 @@
+package kernel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// PosixQueue is a POSIX message queue.
+type PosixQueue struct {
+	PosixFile
+	MqAttr
+	HasAttr bool // MqAttr is valid
+	MqStatus
+	HasStatus bool // MqStatus is valid
+	Denied    bool // its content could not be read for want of rights
+}
+
+// MqAttr is struct mq_attr (mq_getattr(3)) without its flags.
+type MqAttr struct {
+	MaxMsg  int64 // most messages
+	MsgSize int64 // longest message, bytes
+	CurMsgs int64 // messages in it
+}
+
+// MqStatus is the text of a queue's file (mq_overview(7)).
+type MqStatus struct {
+	QSize     uint64 // bytes of all messages in it
+	Notify    int    // how the registered process is told (SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2); valid if NotifyPID is not 0
+	Signo     int    // the signal; 0 for SIGEV_THREAD
+	NotifyPID int    // who asked to be told of the next message; 0: nobody, or outside our pid namespace
+}
+
+// DevMqueue is where the file system of queues is usually mounted.
+const DevMqueue = "/dev/mqueue"
+
+// mqueueMagic is the file system's type (ipc/mqueue.c).
+const mqueueMagic = 0x19800202
+
+// errNoQueues says why queues cannot be listed.
+var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", DevMqueue, unix.EPERM)
+
+// openQueues opens the directory of our IPC namespace's queues. It mounts nothing: fsmount gives a mount that no path leads to and
+// that goes away with its descriptor (man 2 fsmount, Linux 5.2), in 30 to 50 microseconds. Where rights do not allow that, a mount on
+// /dev/mqueue serves, which is usually one of our namespace.
+func openQueues() (int, error) {
+	fd, err := queuesMount()
+	if err == nil {
+		return fd, nil
+	}
+	fd, mountErr := openDir(unix.AT_FDCWD, DevMqueue)
+	if mountErr == nil {
+		var st unix.Statfs_t
+		if mountErr = unix.Fstatfs(fd, &st); mountErr == nil && st.Type == mqueueMagic {
+			return fd, nil
+		}
+		unix.Close(fd)
+	}
+	switch {
+	case err == unix.ENODEV: // a kernel without CONFIG_POSIX_MQUEUE
+		return -1, fmt.Errorf("open the file system of message queues: %w", err)
+	case Denied(err):
+		err = errNoQueues
+	}
+	return -1, fmt.Errorf("open the file system of message queues: %w", err)
+}
+
+func queuesMount() (int, error) {
+	config, err := unix.Fsopen("mqueue", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(config)
+	if err := unix.FsconfigCreate(config); err != nil {
+		return -1, err
+	}
+	mount, err := unix.Fsmount(config, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(mount) // an O_PATH descriptor; the directory that is opened keeps the mount
+	return openDir(mount, ".")
+}
+
+// PosixQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
+// a queue), status for MqStatus: reading that text sets the queue's access and change times (mqueue_read_file, ipc/mqueue.c), which
+// nothing else looks at. Where a queue may not be read, only its file is known and Denied is set. A file tree has none.
+func (h *Host) PosixQueues(attr, status bool) ([]PosixQueue, error) {
+	if !h.Live() {
+		return nil, nil
+	}
+	dir, err := openQueues()
+	if err != nil {
+		if errors.Is(err, unix.ENODEV) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	defer unix.Close(dir)
+	files, err := listFiles(dir)
+	queues := make([]PosixQueue, len(files))
+	for i, f := range files {
+		queues[i].PosixFile = f
+		if attr || status {
+			queues[i].read(dir, attr, status)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("list message queues: %w", err)
+	}
+	return queues, err
+}
+
+func (q *PosixQueue) read(dir int, attr, status bool) {
+	fd, err := unix.Openat(dir, q.Name[1:], unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		q.Denied = Denied(err)
+		return
+	}
+	defer unix.Close(fd)
+	if attr {
+		a, err := mqGetAttr(fd)
+		q.MqAttr, q.HasAttr = a, err == nil
+	}
+	if status {
+		var buf [128]byte // FILENT_SIZE of ipc/mqueue.c is 80
+		if n, err := unix.Pread(fd, buf[:], 0); err == nil {
+			q.MqStatus, err = ParseMqStatus(buf[:n])
+			q.HasStatus = err == nil
+		}
+	}
+}
+
+// PosixQueueStat reads the file of one queue by its name ("/name"), with its attributes where it may be read.
+func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
+	if !h.Live() {
+		return PosixQueue{}, fmt.Errorf("read queue %s: %w", name, ErrNotLive)
+	}
+	file := strings.TrimPrefix(name, "/")
+	if err := plainName(file); err != nil {
+		return PosixQueue{}, fmt.Errorf("%s: %w", name, err)
+	}
+	dir, err := openQueues()
+	if err != nil {
+		return PosixQueue{}, err
+	}
+	defer unix.Close(dir)
+	f, err := statFile(dir, file)
+	if err != nil {
+		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", name, err)
+	}
+	q := PosixQueue{PosixFile: f}
+	q.read(dir, true, false)
+	return q, nil
+}
+
+// QueueDevice is the device (st_dev) of our IPC namespace's queues, which descriptors on them lead to.
+func (h *Host) QueueDevice() (uint64, error) {
+	if !h.Live() {
+		return 0, ErrNotLive
+	}
+	dir, err := openQueues()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(dir)
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return 0, fmt.Errorf("stat the file system of message queues: %w", err)
+	}
+	return st.Dev, nil
+}
+
+// mqAttr is struct mq_attr (include/uapi/linux/mqueue.h).
+type mqAttr struct {
+	flags, maxMsg, msgSize, curMsgs int64
+	_                               [4]int64
+}
+
+var _ [64]byte = [unsafe.Sizeof(mqAttr{})]byte{}
+
+func mqGetAttr(fd int) (MqAttr, error) {
+	var a mqAttr
+	if _, _, errno := unix.RawSyscall(unix.SYS_MQ_GETSETATTR, uintptr(fd), 0, uintptr(unsafe.Pointer(&a))); errno != 0 {
+		return MqAttr{}, fmt.Errorf("mq_getattr: %w", errno)
+	}
+	return MqAttr{MaxMsg: a.maxMsg, MsgSize: a.msgSize, CurMsgs: a.curMsgs}, nil
+}
+
+// ParseMqStatus reads "QSIZE:129        NOTIFY:2     SIGNO:0     NOTIFY_PID:8260" (mq_overview(7)).
+func ParseMqStatus(text []byte) (MqStatus, error) {
+	var s MqStatus
+	var n int64
+	f := fields{rest: text}
+	for _, field := range []struct {
+		name string
+		set  func()
+	}{
+		{"QSIZE:", func() { s.QSize = uint64(n) }}, {"NOTIFY:", func() { s.Notify = int(n) }},
+		{"SIGNO:", func() { s.Signo = int(n) }}, {"NOTIFY_PID:", func() { s.NotifyPID = int(n) }},
+	} {
+		digits, ok := bytes.CutPrefix(f.next(), []byte(field.name))
+		var err error
+		if n, err = strconv.ParseInt(string(digits), 10, 64); err != nil || !ok {
+			return MqStatus{}, errShort
+		}
+		field.set()
+	}
+	return s, nil
+}
