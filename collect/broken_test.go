@@ -235,3 +235,13 @@ func TestRefusedFiles(t *testing.T) {
 		})
 	}
 }
+
+// sampleMachine collects from collecttest.Sample, a day after its boot.
+func sampleMachine(t *testing.T) *Collector {
+	t.Helper()
+	host, err := kernel.Open(collecttest.Sample(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(host, func() time.Time { return time.Unix(collecttest.Boot+86400, 0) })
+}
