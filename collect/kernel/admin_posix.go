@@ -2,198 +2,137 @@ package kernel
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"runtime"
+	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrChanged is a name that leads to another file than the one that was meant.
-var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", unix.ESTALE)
-
-// PosixQueueRemove unlinks a queue by its name ("/name"), if it is still the file with this device and inode number. Who has it
-// open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist, fs.ErrPermission.
-func (a *Admin) PosixQueueRemove(name string, dev, ino uint64) error {
-	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
-		return fmt.Errorf("remove queue %s: %w", name, err)
-	}
-	dir, err := openQueues()
+// PosixMsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL). The name begins with a slash.
+// The mode is cut by the umask. It works whether or not the mqueue file system is mounted.
+func (a *Admin) PosixMsgCreate(name string, mode uint32) error {
+	bare, err := queueName(name)
 	if err != nil {
-		return fmt.Errorf("remove queue %s: %w", name, err)
+		return fmt.Errorf("mq_open %s: %w", name, err)
 	}
-	defer unix.Close(dir)
-	return unlinkSame(dir, file, dev, ino)
-}
-
-// PosixShmRemove unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free when nobody
-// has it mapped or open any more. Links are unlinked, not followed; a directory is EISDIR.
-func (a *Admin) PosixShmRemove(name string, dev, ino uint64) error {
-	return removeDevShm(name, strings.TrimPrefix(name, "/"), dev, ino)
-}
-
-// PosixSemRemove unlinks a named semaphore in the same way (sem_unlink(3)).
-func (a *Admin) PosixSemRemove(name string, dev, ino uint64) error {
-	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
-}
-
-func removeDevShm(name, file string, dev, ino uint64) error {
-	if err := plainName(file); err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	dir, err := openDir(unix.AT_FDCWD, DevShm)
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	defer unix.Close(dir)
-	return unlinkSame(dir, file, dev, ino)
-}
-
-// unlinkSame removes a name. Between the look and the deed lie two system calls: nothing in Linux unlinks by inode.
-func unlinkSame(dir int, file string, dev, ino uint64) error {
-	f, err := statFile(dir, file)
-	if err != nil {
-		return fmt.Errorf("remove /%s: %w", file, err)
-	}
-	if f.Dev != dev || f.Ino != ino {
-		return fmt.Errorf("remove /%s: %w", file, ErrChanged)
-	}
-	if err := unix.Unlinkat(dir, file, 0); err != nil {
-		return fmt.Errorf("remove /%s: %w", file, err)
-	}
-	return nil
-}
-
-// MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or O_RDWR with
-// O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is needed.
-func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
-	p, err := unix.BytePtrFromString(strings.TrimPrefix(name, "/")) // the system call takes the bare name
-	if err != nil {
-		return -1, fmt.Errorf("mq_open %s: %w", name, err)
-	}
-	var in *mqAttr
-	if attr != nil {
-		in = &mqAttr{maxMsg: attr.MaxMsg, msgSize: attr.MsgSize}
-	}
-	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(p)), uintptr(flags|unix.O_CLOEXEC), uintptr(perms), uintptr(unsafe.Pointer(in)), 0, 0)
+	flags := unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC
+	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(bare)), uintptr(flags), uintptr(mode), 0, 0, 0)
 	if errno != 0 {
-		return -1, fmt.Errorf("mq_open %s: %w", name, errno)
+		return fmt.Errorf("mq_open %s: %w", name, errno)
 	}
-	return int(fd), nil
+	return unix.Close(int(fd))
 }
 
-// MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
-func (a *Admin) MqSend(fd int, data []byte, priority uint) error {
-	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
-	err := eintrRetry(func() error {
-		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0, 0)
-		return errnoError(errno)
-	})
+// PosixMsgRemove takes a queue's name away (mq_unlink); the queue lives until its last descriptor is closed.
+// Missing rights are EACCES, as POSIX wants it.
+func (a *Admin) PosixMsgRemove(name string) error {
+	bare, err := queueName(name)
 	if err != nil {
-		return fmt.Errorf("mq_send: %w", err)
+		return fmt.Errorf("mq_unlink %s: %w", name, err)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_MQ_UNLINK, uintptr(unsafe.Pointer(bare)), 0, 0); errno != 0 {
+		return fmt.Errorf("mq_unlink %s: %w", name, notPermitted(errno))
 	}
 	return nil
 }
 
-// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize. It blocks while there is none,
-// unless the descriptor has O_NONBLOCK (EAGAIN).
-func (a *Admin) MqReceive(fd, size int) (data []byte, priority uint, err error) {
-	buf := make([]byte, size+1)
-	var n uintptr
-	var prio uint32
-	err = eintrRetry(func() error {
+// PosixShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If it cannot have its size,
+// it is not left behind.
+func (a *Admin) PosixShmCreate(name string, size uint64, mode uint32) error {
+	path, ok := posixPath(name, "")
+	if !ok {
+		return fmt.Errorf("shm_open %s: %w", name, unix.EINVAL)
+	}
+	fd, err := createFile(path, mode)
+	if err != nil {
+		return fmt.Errorf("shm_open %s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+		unix.Unlink(path)
+		return fmt.Errorf("ftruncate %s: %w", name, err)
+	}
+	return nil
+}
+
+// PosixShmRemove takes shared memory's name away (shm_unlink); it lives until its last mapping ends.
+// A name that cannot be one does not exist: ENOENT.
+func (a *Admin) PosixShmRemove(name string) error {
+	return removeFile("shm_unlink", name, "")
+}
+
+// PosixSemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). As glibc does it, the file gets its contents before it
+// gets its name, so that nobody opens half a semaphore.
+func (a *Admin) PosixSemCreate(name string, value uint32, mode uint32) error {
+	path, ok := posixPath(name, posixSemPrefix)
+	if !ok {
+		return fmt.Errorf("sem_open %s: %w", name, unix.EINVAL)
+	}
+	if value > posixSemMax {
+		return fmt.Errorf("sem_open %s: %w", name, unix.EINVAL)
+	}
+	var data [posixSemSize]byte
+	binary.LittleEndian.PutUint32(data[0:], value)
+	binary.LittleEndian.PutUint32(data[8:], posixSemShared)
+	unnamed := devShm + "/sem.ipctop." + strconv.Itoa(os.Getpid())
+	fd, err := createFile(unnamed, mode)
+	if err != nil {
+		return fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	defer unix.Unlink(unnamed)
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, data[:]); err != nil {
+		return fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	if err := unix.Link(unnamed, path); err != nil { // EEXIST if there is one: link never replaces
+		return fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	return nil
+}
+
+// PosixSemRemove takes a semaphore's name away (sem_unlink); it lives as long as somebody has it open.
+func (a *Admin) PosixSemRemove(name string) error {
+	return removeFile("sem_unlink", name, posixSemPrefix)
+}
+
+// createFile is open(2) of a file that must not be there.
+func createFile(path string, mode uint32) (int, error) {
+	return unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+}
+
+func removeFile(call, name, prefix string) error {
+	path, ok := posixPath(name, prefix)
+	if !ok {
+		return fmt.Errorf("%s %s: %w", call, name, unix.ENOENT)
+	}
+	// Never a directory, and not what a link points at: unlink(2) does neither.
+	if err := unix.Unlink(path); err != nil {
 		var errno unix.Errno
-		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size), uintptr(unsafe.Pointer(&prio)), 0, 0)
-		return errnoError(errno)
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("mq_receive: %w", err)
-	}
-	return buf[:n], uint(prio), nil
-}
-
-// sigevent is struct sigevent (include/uapi/asm-generic/siginfo.h), 64 bytes.
-type sigevent struct {
-	value         uint64
-	signo, notify int32
-	_             [48]byte
-}
-
-var _ [64]byte = [unsafe.Sizeof(sigevent{})]byte{}
-
-// MqNotify asks for a signal to this process when a message arrives in the empty queue (mq_notify(3), SIGEV_SIGNAL).
-func (a *Admin) MqNotify(fd, signal int) error {
-	ev := sigevent{signo: int32(signal)}
-	if _, _, errno := unix.Syscall(unix.SYS_MQ_NOTIFY, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); errno != 0 {
-		return fmt.Errorf("mq_notify: %w", errno)
+		if errors.As(err, &errno) {
+			err = notPermitted(errno)
+		}
+		return fmt.Errorf("%s %s: %w", call, name, err)
 	}
 	return nil
 }
 
-// ShmOpen opens a shared memory object by its name ("/name") as shm_open(3) does and returns a descriptor.
-// flags are O_RDONLY or O_RDWR with O_CREAT, O_EXCL, O_TRUNC.
-func (a *Admin) ShmOpen(name string, flags int, perms uint32) (int, error) {
-	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
-		return -1, fmt.Errorf("shm_open %s: %w", name, err)
+// notPermitted turns unlink's EPERM into EACCES, the only error that POSIX has for missing rights here; glibc does the same.
+func notPermitted(errno unix.Errno) error {
+	if errno == unix.EPERM {
+		return unix.EACCES
 	}
-	fd, err := unix.Open(DevShm+"/"+file, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, perms)
-	if err != nil {
-		return -1, fmt.Errorf("shm_open %s: %w", name, err)
-	}
-	return fd, nil
+	return errno
 }
 
-// PosixSemCreate makes a named semaphore that programs with glibc can open (sem_open(3)). It appears under its name when it is
-// complete, as glibc does it: a temporary file gets the name by link, which fails with EEXIST if the name is taken.
-// temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
-func (a *Admin) PosixSemCreate(name string, perms, value uint32) (fd int, temp string, err error) {
-	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
-		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
+// queueName takes off the slash that mq_open wants and the kernel does not (man 3 mq_open).
+func queueName(name string) (*byte, error) {
+	bare, ok := strings.CutPrefix(name, "/")
+	if !ok {
+		return nil, unix.EINVAL
 	}
-	temp = DevShm + "/" + semPrefix + strconv.FormatInt(time.Now().UnixNano()%1e6, 36) + strconv.Itoa(unix.Gettid())
-	fd, err = unix.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, perms)
-	if err != nil {
-		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
-	}
-	defer unix.Unlink(temp)
-	var sem [semSize]byte
-	binary.NativeEndian.PutUint32(sem[0:], value)
-	binary.NativeEndian.PutUint32(sem[8:], 0x80) // shared between processes (FUTEX_PRIVATE_FLAG inverted)
-	if _, err = unix.Write(fd, sem[:]); err == nil {
-		err = unix.Link(temp, DevShm+"/"+semPrefix+file)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
-	}
-	return fd, temp, nil
-}
-
-// PosixSemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it is 0.
-func (a *Admin) PosixSemWait(sem []byte) error {
-	const futexWaitBitset, anyBit = 9, 0xffffffff
-	value := (*uint32)(unsafe.Pointer(&sem[0]))
-	waiters := (*uint32)(unsafe.Pointer(&sem[4]))
-	defer runtime.KeepAlive(sem)
-	atomic.AddUint32(waiters, 1)
-	defer atomic.AddUint32(waiters, ^uint32(0))
-	for {
-		if n := atomic.LoadUint32(value); n > 0 {
-			if atomic.CompareAndSwapUint32(value, n, n-1) {
-				return nil
-			}
-			continue
-		}
-		_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(value)), futexWaitBitset, 0, 0, 0, anyBit)
-		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
-			return fmt.Errorf("sem_wait: %w", errno)
-		}
-	}
+	return unix.BytePtrFromString(bare)
 }

@@ -7,81 +7,69 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// POSIX objects as the kernel gives them. All three are files: queues of a file system that each IPC namespace has of its own
-// (mq_overview(7)), shared memory and named semaphores of a tmpfs on /dev/shm (shm_overview(7), sem_overview(7)).
+// POSIX objects. Shared memory and semaphores are glibc's convention, not the kernel's: files on the tmpfs at
+// /dev/shm, semaphores with names that begin with "sem." (man 7 shm_overview, man 7 sem_overview). Message queues are the
+// kernel's own, one flat directory for each IPC namespace, whether or not somebody mounted it (man 7 mq_overview).
 //
-//	PosixQueues            every queue of the IPC namespace, whether or not its file system is mounted (posix_mq.go)
-//	PosixShm, PosixSems    the files of /dev/shm, semaphores apart
-//	DevShmUse, MqLimits    limits and use (posix_limits.go)
+//	DevShmFiles, AllPosixSems, AllPosixQueues   everything, with what could not be read
+//	PosixShmFiles, PosixSems, PosixQueues       what util-linux lists (posix_lsipc.go)
+//	DevShmUse, MqLimits                         limits and use (posix_limits.go)
+//
+// Nothing marks a file on /dev/shm as made by shm_open: any program may put files there.
 
-// PosixFile is what a POSIX object has as a file. Times are Unix seconds, sizes bytes.
+const (
+	devShm    = "/dev/shm"
+	devMqueue = "/dev/mqueue"
+
+	posixSemPrefix = "sem."
+	posixSemSize   = 32        // sizeof(sem_t) of glibc and musl on 64-bit machines
+	posixSemShared = 0x80      // LLL_SHARED
+	posixSemMax    = 1<<31 - 1 // SEM_VALUE_MAX
+	nameMax        = 255
+)
+
+// PosixFile is what a POSIX object is as a file.
 type PosixFile struct {
-	Name                string // as programs call it, with a leading '/'; any bytes
-	Dev, Ino            uint64 // identity; a number is not given again soon
-	Mode                uint32 // type and permission bits (st_mode)
-	UID, GID            uint32
-	Size                uint64
-	Allocated           uint64 // bytes in memory or swap; 0 for queues
-	ATime, MTime, CTime int64
+	Name      string // as the file is called: without "/" and "sem."; any bytes
+	Dev, Ino  uint64 // identity; a number is not given again soon
+	UID, GID  uint32
+	Mode      fs.FileMode // type and permissions
+	Size      uint64      // bytes
+	Allocated uint64      // bytes in memory or swap; 0 for queues
+	Links     uint64
+
+	ATime, MTime, CTime time.Time
 }
 
-// Regular says whether it is a regular file, which is all that shm_open and sem_open make.
-func (f *PosixFile) Regular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
-
-// Type is the file's type in a word: "file", "directory", "link", "fifo", "socket", "device".
-func (f *PosixFile) Type() string {
-	switch f.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return "file"
-	case unix.S_IFDIR:
-		return "directory"
-	case unix.S_IFLNK:
-		return "link"
-	case unix.S_IFIFO:
-		return "fifo"
-	case unix.S_IFSOCK:
-		return "socket"
-	}
-	return "device"
-}
-
-// PosixSem is a named semaphore. Value and Waiters are valid if HasValue.
+// PosixSem is a named semaphore.
 type PosixSem struct {
 	PosixFile
 	Value    uint32
 	Waiters  uint32 // threads that sleep in sem_wait or are about to, as the C library counts them
-	HasValue bool
-	Denied   bool // the value could not be read for want of rights
+	HasValue bool   // Value and Waiters are valid
+	Denied   bool   // they could not be read for want of rights
 }
-
-// semPrefix stands before the name of a semaphore's file (sem_overview(7)); glibc and musl agree.
-const semPrefix = "sem."
-
-// semSize is sizeof(sem_t) of glibc and musl on 64-bit machines.
-const semSize = 32
-
-// DevShm is where POSIX shared memory and semaphores live.
-const DevShm = "/dev/shm"
 
 // isSem tells the file of a semaphore from other files.
 func (f *PosixFile) isSem() bool {
-	return f.Regular() && f.Size == semSize && strings.HasPrefix(f.Name, "/"+semPrefix) && len(f.Name) > 1+len(semPrefix)
+	return f.Mode.IsRegular() && f.Size == posixSemSize && strings.HasPrefix(f.Name, posixSemPrefix) && len(f.Name) > len(posixSemPrefix)
 }
 
-// PosixShm lists what lies in /dev/shm but is no semaphore, by name: shared memory objects, and whatever else was put there.
-// A machine without /dev/shm has none.
-func (h *Host) PosixShm() ([]PosixFile, error) {
+// DevShmFiles lists what lies in /dev/shm but is no semaphore, by name: shared memory, and whatever else was put there.
+// Directories are not descended into. A machine without /dev/shm has none.
+func (h *Host) DevShmFiles() ([]PosixFile, error) {
 	files, err := h.devShm()
 	return slices.DeleteFunc(files, func(f PosixFile) bool { return f.isSem() }), err
 }
 
-// PosixSems lists named semaphores by name, with their values if values is set. Reading a value may move the file's access
-// time where it belongs to somebody else (O_NOATIME: man 2 open). It costs 3 microseconds each.
-func (h *Host) PosixSems(values bool) ([]PosixSem, error) {
+// AllPosixSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
+// may move the access time of a file of another user (O_NOATIME: man 2 open). It costs 3 microseconds each.
+func (h *Host) AllPosixSems(values bool) ([]PosixSem, error) {
 	files, err := h.devShm()
 	var sems []PosixSem
 	for _, f := range files {
@@ -89,17 +77,16 @@ func (h *Host) PosixSems(values bool) ([]PosixSem, error) {
 			continue
 		}
 		s := PosixSem{PosixFile: f}
-		s.Name = "/" + strings.TrimPrefix(f.Name, "/"+semPrefix)
+		s.Name = strings.TrimPrefix(f.Name, posixSemPrefix)
 		if values {
-			s.readValue(h.Path(DevShm) + f.Name)
+			s.readValue(h.Path(devShm + "/" + f.Name))
 		}
 		sems = append(sems, s)
 	}
 	return sems, err
 }
 
-// readValue reads a sem_t of a 64-bit process. glibc (struct new_sem, sysdeps/nptl/internaltypes.h): value u32, nwaiters u32.
-// musl (sem_wait.c): value with bit 31 for "somebody waits", waiters i32. A value has 31 bits in both.
+// readValue reads the sem_t of a 64-bit process. What is no semaphore by its content has no value.
 func (s *PosixSem) readValue(path string) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
@@ -115,28 +102,42 @@ func (s *PosixSem) readValue(path string) {
 	if unix.Fstat(fd, &st) != nil || st.Dev != s.Dev || st.Ino != s.Ino {
 		return // another file by now
 	}
-	var data [8]byte
-	if n, err := unix.Pread(fd, data[:], 0); err != nil || n != len(data) {
+	data := make([]byte, posixSemSize+1)
+	n, err := unix.Pread(fd, data, 0)
+	if err != nil {
 		return
 	}
-	s.Value = binary.NativeEndian.Uint32(data[:]) &^ (1 << 31)
-	s.Waiters = binary.NativeEndian.Uint32(data[4:])
-	s.HasValue = true
+	if v, ok := parsePosixSem(data[:n]); ok {
+		s.Value, s.Waiters, s.HasValue = v.Value, v.Waiters, true
+	}
+}
+
+// parsePosixSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit): value and waiters in one
+// 64-bit word, then whether it is private: named ones are not, which is 0 or, since it is kept as a futex flag, 0x80.
+func parsePosixSem(data []byte) (PosixSem, bool) {
+	if len(data) != posixSemSize {
+		return PosixSem{}, false
+	}
+	word := func(at int) uint32 { return binary.LittleEndian.Uint32(data[at:]) }
+	if private := word(8); private != 0 && private != posixSemShared || word(0) > posixSemMax {
+		return PosixSem{}, false
+	}
+	return PosixSem{Value: word(0), Waiters: word(4)}, true
 }
 
 // devShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
 func (h *Host) devShm() ([]PosixFile, error) {
-	fd, err := openDir(unix.AT_FDCWD, h.Path(DevShm))
+	fd, err := openDir(unix.AT_FDCWD, h.Path(devShm))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", DevShm, err)
+		return nil, fmt.Errorf("list %s: %w", devShm, err)
 	}
 	defer unix.Close(fd)
 	files, err := listFiles(fd)
 	if err != nil {
-		err = fmt.Errorf("list %s: %w", DevShm, err)
+		err = fmt.Errorf("list %s: %w", devShm, err)
 	}
 	return files, err
 }
@@ -162,11 +163,31 @@ func statFile(dir int, name string) (PosixFile, error) {
 }
 
 func posixFile(name string, st *unix.Stat_t) PosixFile {
+	moment := func(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }
 	return PosixFile{
-		Name: "/" + name, Dev: st.Dev, Ino: st.Ino, Mode: st.Mode, UID: st.Uid, GID: st.Gid,
+		Name: name, Dev: st.Dev, Ino: st.Ino, Mode: fileMode(st.Mode), UID: st.Uid, GID: st.Gid, Links: uint64(st.Nlink),
 		Size: uint64(st.Size), Allocated: uint64(st.Blocks) * 512, // st_blocks counts 512 bytes: man 3type stat
-		ATime: st.Atim.Sec, MTime: st.Mtim.Sec, CTime: st.Ctim.Sec,
+		ATime: moment(st.Atim), MTime: moment(st.Mtim), CTime: moment(st.Ctim),
 	}
+}
+
+// fileMode turns st_mode into Go's: permissions and type.
+func fileMode(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFDIR:
+		m |= fs.ModeDir
+	case unix.S_IFLNK:
+		m |= fs.ModeSymlink
+	case unix.S_IFIFO:
+		m |= fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		m |= fs.ModeSocket
+	default:
+		m |= fs.ModeDevice
+	}
+	return m
 }
 
 // PosixShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: there is none.
@@ -176,23 +197,23 @@ func (h *Host) PosixShmStat(name string) (PosixFile, error) {
 
 // PosixSemStat reads the file of one semaphore by its name ("/name"), not its value.
 func (h *Host) PosixSemStat(name string) (PosixFile, error) {
-	return h.statDevShm(name, semPrefix+strings.TrimPrefix(name, "/"))
+	return h.statDevShm(name, posixSemPrefix+strings.TrimPrefix(name, "/"))
 }
 
 func (h *Host) statDevShm(name, file string) (PosixFile, error) {
 	if err := plainName(file); err != nil {
 		return PosixFile{}, fmt.Errorf("%s: %w", name, err)
 	}
-	dir, err := openDir(unix.AT_FDCWD, h.Path(DevShm))
+	dir, err := openDir(unix.AT_FDCWD, h.Path(devShm))
 	if err != nil {
-		return PosixFile{}, fmt.Errorf("open %s: %w", DevShm, err)
+		return PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
 	defer unix.Close(dir)
 	f, err := statFile(dir, file)
 	if err != nil {
-		return PosixFile{}, fmt.Errorf("stat %s/%s: %w", DevShm, file, err)
+		return PosixFile{}, fmt.Errorf("stat %s/%s: %w", devShm, file, err)
 	}
-	f.Name = "/" + strings.TrimPrefix(name, "/")
+	f.Name = strings.TrimPrefix(name, "/")
 	return f, nil
 }
 
@@ -202,4 +223,14 @@ func plainName(file string) error {
 		return unix.EINVAL
 	}
 	return nil
+}
+
+// posixPath gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may follow.
+// ok is false for a name that cannot be one.
+func posixPath(name, prefix string) (path string, ok bool) {
+	name = strings.TrimLeft(name, "/")
+	if name == "" || len(prefix)+len(name) > nameMax || strings.ContainsAny(name, "/\x00") {
+		return "", false
+	}
+	return devShm + "/" + prefix + name, true
 }

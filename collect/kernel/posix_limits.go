@@ -51,11 +51,11 @@ type DevShmUse struct {
 // DevShmUse asks the file system of /dev/shm. ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
 func (h *Host) DevShmUse() (DevShmUse, error) {
 	if !h.Live() {
-		return DevShmUse{}, fmt.Errorf("size of %s: %w", DevShm, ErrNotLive)
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, ErrNotLive)
 	}
 	var st unix.Statfs_t
-	if err := unix.Statfs(DevShm, &st); err != nil {
-		return DevShmUse{}, fmt.Errorf("size of %s: %w", DevShm, err)
+	if err := unix.Statfs(devShm, &st); err != nil {
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, err)
 	}
 	block := uint64(st.Bsize)
 	return DevShmUse{
@@ -67,12 +67,12 @@ func (h *Host) DevShmUse() (DevShmUse, error) {
 // DevShmDevice is the device (st_dev) of /dev/shm; ok is false where there is none.
 func (h *Host) DevShmDevice() (dev uint64, ok bool, err error) {
 	var st unix.Stat_t
-	err = unix.Stat(h.Path(DevShm), &st)
+	err = unix.Stat(h.Path(devShm), &st)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("stat %s: %w", DevShm, err)
+		return 0, false, fmt.Errorf("stat %s: %w", devShm, err)
 	}
 	return st.Dev, true, nil
 }

@@ -23,27 +23,24 @@ type PosixQueue struct {
 
 // MqAttr is struct mq_attr (mq_getattr(3)) without its flags.
 type MqAttr struct {
-	MaxMsg  int64 // most messages
-	MsgSize int64 // longest message, bytes
-	CurMsgs int64 // messages in it
+	MaxMsg   int64 // most messages
+	MsgSize  int64 // longest message, bytes
+	Messages int64 // in it now (mq_curmsgs)
 }
 
 // MqStatus is the text of a queue's file (mq_overview(7)).
 type MqStatus struct {
-	QSize     uint64 // bytes of all messages in it
+	Bytes     uint64 // of all messages in it (QSIZE)
 	Notify    int    // how the registered process is told (SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2); valid if NotifyPID is not 0
 	Signo     int    // the signal; 0 for SIGEV_THREAD
 	NotifyPID int    // who asked to be told of the next message; 0: nobody, or outside our pid namespace
 }
 
-// DevMqueue is where the file system of queues is usually mounted.
-const DevMqueue = "/dev/mqueue"
-
 // mqueueMagic is the file system's type (ipc/mqueue.c).
 const mqueueMagic = 0x19800202
 
 // errNoQueues says why queues cannot be listed.
-var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", DevMqueue, unix.EPERM)
+var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", devMqueue, unix.EPERM)
 
 // openQueues opens the directory of our IPC namespace's queues. It mounts nothing: fsmount gives a mount that no path leads to and
 // that goes away with its descriptor (man 2 fsmount, Linux 5.2), in 30 to 50 microseconds. Where rights do not allow that, a mount on
@@ -53,7 +50,7 @@ func openQueues() (int, error) {
 	if err == nil {
 		return fd, nil
 	}
-	fd, mountErr := openDir(unix.AT_FDCWD, DevMqueue)
+	fd, mountErr := openDir(unix.AT_FDCWD, devMqueue)
 	if mountErr == nil {
 		var st unix.Statfs_t
 		if mountErr = unix.Fstatfs(fd, &st); mountErr == nil && st.Type == mqueueMagic {
@@ -68,6 +65,13 @@ func openQueues() (int, error) {
 		err = errNoQueues
 	}
 	return -1, fmt.Errorf("open the file system of message queues: %w", err)
+}
+
+func (h *Host) openQueues() (int, error) {
+	if h.Live() {
+		return openQueues()
+	}
+	return openDir(unix.AT_FDCWD, h.Path(devMqueue))
 }
 
 func queuesMount() (int, error) {
@@ -87,18 +91,16 @@ func queuesMount() (int, error) {
 	return openDir(mount, ".")
 }
 
-// PosixQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
+// AllPosixQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
 // a queue), status for MqStatus: reading that text sets the queue's access and change times (mqueue_read_file, ipc/mqueue.c), which
-// nothing else looks at. Where a queue may not be read, only its file is known and Denied is set. A file tree has none.
-func (h *Host) PosixQueues(attr, status bool) ([]PosixQueue, error) {
-	if !h.Live() {
+// nothing else looks at. Where a queue may not be read, only its file is known and Denied
+// is set. In a file tree, the files of its dev/mqueue serve, which have no MqAttr.
+func (h *Host) AllPosixQueues(attr, status bool) ([]PosixQueue, error) {
+	dir, err := h.openQueues()
+	if errors.Is(err, unix.ENODEV) || !h.Live() && errors.Is(err, unix.ENOENT) {
 		return nil, nil
 	}
-	dir, err := openQueues()
 	if err != nil {
-		if errors.Is(err, unix.ENODEV) {
-			return nil, nil
-		}
 		return nil, err
 	}
 	defer unix.Close(dir)
@@ -117,7 +119,7 @@ func (h *Host) PosixQueues(attr, status bool) ([]PosixQueue, error) {
 }
 
 func (q *PosixQueue) read(dir int, attr, status bool) {
-	fd, err := unix.Openat(dir, q.Name[1:], unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		q.Denied = Denied(err)
 		return
@@ -189,7 +191,7 @@ func mqGetAttr(fd int) (MqAttr, error) {
 	if _, _, errno := unix.RawSyscall(unix.SYS_MQ_GETSETATTR, uintptr(fd), 0, uintptr(unsafe.Pointer(&a))); errno != 0 {
 		return MqAttr{}, fmt.Errorf("mq_getattr: %w", errno)
 	}
-	return MqAttr{MaxMsg: a.maxMsg, MsgSize: a.msgSize, CurMsgs: a.curMsgs}, nil
+	return MqAttr{MaxMsg: a.maxMsg, MsgSize: a.msgSize, Messages: a.curMsgs}, nil
 }
 
 // ParseMqStatus reads "QSIZE:129        NOTIFY:2     SIGNO:0     NOTIFY_PID:8260" (mq_overview(7)).
@@ -201,7 +203,7 @@ func ParseMqStatus(text []byte) (MqStatus, error) {
 		name string
 		set  func()
 	}{
-		{"QSIZE:", func() { s.QSize = uint64(n) }}, {"NOTIFY:", func() { s.Notify = int(n) }},
+		{"QSIZE:", func() { s.Bytes = uint64(n) }}, {"NOTIFY:", func() { s.Notify = int(n) }},
 		{"SIGNO:", func() { s.Signo = int(n) }}, {"NOTIFY_PID:", func() { s.NotifyPID = int(n) }},
 	} {
 		digits, ok := bytes.CutPrefix(f.next(), []byte(field.name))

@@ -2,227 +2,105 @@ package kernel_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-var ignoreTimes = cmpopts.IgnoreFields(kernel.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino")
-
-// closing closes a descriptor when the test ends.
-func closing(t *testing.T) func(int, error) int {
-	return func(fd int, err error) int {
-		t.Helper()
-		ok(t, err)
-		t.Cleanup(func() { unix.Close(fd) })
-		return fd
-	}
-}
-
-func TestPosixQueues(t *testing.T) {
+func TestPosixObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		if none := must(h.PosixQueues(true, true))(t); len(none) != 0 {
-			t.Fatalf("a new namespace holds %+v", none)
-		}
-		syscall.Umask(0)
-		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NONBLOCK
-		fd := closing(t)(a.MqOpen("/b \x1b", flags, 0o640, &kernel.MqAttr{MaxMsg: 3, MsgSize: 100}))
-		closing(t)(a.MqOpen("/.a", flags, 0o200, &kernel.MqAttr{MaxMsg: 1, MsgSize: 1}))
-		ok(t, a.MqSend(fd, make([]byte, 60), 1))
-		ok(t, a.MqSend(fd, nil, 2))
-		ok(t, a.MqSend(fd, make([]byte, 70), 2))
-		if err := a.MqSend(fd, nil, 0); !errors.Is(err, unix.EAGAIN) {
-			t.Errorf("a fourth message: %v", err)
-		}
-		if data, prio, err := a.MqReceive(fd, 100); err != nil || len(data) != 0 || prio != 2 {
-			t.Errorf("received %q, priority %d, %v", data, prio, err)
-		}
-		got := must(h.PosixQueues(true, true))(t)
-		want := []kernel.PosixQueue{
-			{PosixFile: kernel.PosixFile{Name: "/.a", Mode: unix.S_IFREG | 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
-			{PosixFile: kernel.PosixFile{Name: "/b \x1b", Mode: unix.S_IFREG | 0o640, Size: 80},
-				MqAttr: kernel.MqAttr{MaxMsg: 3, MsgSize: 100, CurMsgs: 2}, HasAttr: true,
-				MqStatus: kernel.MqStatus{QSize: 130}, HasStatus: true},
-		}
-		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" {
-			t.Fatalf("-want +got:\n%s", diff)
-		}
-		dev := must(h.QueueDevice())(t)
-		var st unix.Stat_t
-		ok(t, unix.Fstat(fd, &st))
-		if got[1].Dev != st.Dev || got[1].Ino != st.Ino || dev != st.Dev {
-			t.Errorf("listed %d:%d on %d, the descriptor is %d:%d", got[1].Dev, got[1].Ino, dev, st.Dev, st.Ino)
-		}
-		if one := must(h.PosixQueueStat("/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
-			t.Errorf("PosixQueueStat gives %+v", one)
-		}
-		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
-			t.Errorf("listing mounted something: %s (%v)", text, err)
-		}
-		if err := a.PosixQueueRemove("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, kernel.ErrChanged) {
-			t.Errorf("removing another's queue: %v", err)
-		}
-		ok(t, a.PosixQueueRemove("/b \x1b", st.Dev, st.Ino))
-		if err := a.PosixQueueRemove("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("removing a removed queue: %v", err)
-		}
-		if left := must(h.PosixQueues(false, false))(t); len(left) != 1 {
-			t.Errorf("left: %+v", left)
-		}
-	})
-}
-
-func TestPosixQueueNotification(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
+		kerneltest.Mqueue(t)
+		syscall.Umask(0o022)
+		h, err := kernel.Open("")
+		noError(t, err)
 		a := kernel.NewAdmin()
-		fd := closing(t)(a.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
-		ok(t, a.MqNotify(fd, int(unix.SIGUSR1)))
-		got := must(open(t).PosixQueues(false, true))(t)
-		if len(got) != 1 || got[0].MqStatus != (kernel.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
-			t.Errorf("got %+v", got)
-		}
-	})
-}
+		noError(t, a.PosixShmCreate("/seg", 5000, 0o660))
+		noError(t, a.PosixSemCreate("gate", 3, 0o600))
+		noError(t, a.PosixMsgCreate("/queue", 0o666))
+		// What shm_open and sem_open cannot have made is not listed.
+		noError(t, os.Mkdir("/dev/shm/dir", 0o755))
+		noError(t, os.Symlink("/etc/passwd", "/dev/shm/link"))
+		noError(t, os.WriteFile("/dev/shm/sem.text", []byte("no semaphore"), 0o644))
 
-// workPosixLists looks at POSIX objects with the rights that it has.
-func workPosixLists(j *kerneltest.Job) {
-	h, err := kernel.Open("")
-	j.Check(err)
-	_, err = os.Stat("/dev/mqueue")
-	if err == nil {
-		queues, err := h.PosixQueues(true, true)
-		j.Check(err)
-		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
-	} else {
-		_, err := h.PosixQueues(true, true)
-		j.Ready(kernel.Denied(err))
-	}
-	sems, err := h.PosixSems(true)
-	j.Check(err)
-	j.Ready(len(sems), sems[0].Denied, sems[0].HasValue, sems[0].Name)
-}
+		shm, err := h.PosixShmFiles()
+		noError(t, err)
+		sems, err := h.PosixSems()
+		noError(t, err)
+		queues, err := h.PosixQueues()
+		noError(t, err)
+		recent := cmpopts.EquateApproxTime(time.Hour)
+		now := time.Now()
+		unlisted := cmpopts.IgnoreFields(kernel.PosixFile{}, "Dev", "Ino", "Allocated", "ATime", "CTime")
+		if diff := cmp.Diff([]kernel.PosixFile{{Name: "seg", Mode: 0o640, Size: 5000, Links: 1, MTime: now}}, shm, recent, unlisted); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now}, Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]kernel.PosixQueue{{PosixFile: kernel.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1, MTime: now}, MqAttr: kernel.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent, unlisted); diff != "" {
+			t.Error(diff)
+		}
 
-func TestForeignPosixObjects(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
-	}
-	kerneltest.InNamespace(t, func() {
-		a := kernel.NewAdmin()
-		closing(t)(a.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
-		sem, _, err := a.PosixSemCreate("/s", 0o600, 1)
-		closing(t)(sem, err)
-		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "posix-lists")
-		want := []string{"true"}
-		if _, err := os.Stat("/dev/mqueue"); err == nil {
-			want = []string{"1", "true", "/q"}
-		}
-		if diff := cmp.Diff(want, w.Words); diff != "" {
-			t.Errorf("queues (-want +got):\n%s", diff)
-		}
-		if diff := cmp.Diff([]string{"1", "true", "false", "/s"}, w.Read()); diff != "" {
-			t.Errorf("semaphores (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestPosixShmAndSems(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		syscall.Umask(0)
-		fd := closing(t)(a.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
-		ok(t, unix.Ftruncate(fd, 10000))
-		must(unix.Pwrite(fd, []byte("x"), 5000))(t)
-		sem, temp, err := a.PosixSemCreate("/lock", 0o660, 7)
-		closing(t)(sem, err)
-		if _, err := os.Stat(temp); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("the temporary name is still there: %v", err)
-		}
-		if _, _, err := a.PosixSemCreate("/lock", 0o660, 7); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("a second semaphore of that name: %v", err)
-		}
-		ok(t, os.Mkdir(filepath.Join(kernel.DevShm, "dir"), 0o700))
-		ok(t, os.Symlink("/etc/passwd", filepath.Join(kernel.DevShm, "link")))
-		ok(t, unix.Mkfifo(filepath.Join(kernel.DevShm, ".fifo"), 0o600))
-		ok(t, os.WriteFile(filepath.Join(kernel.DevShm, "sem.long"), make([]byte, 33), 0o600))
-		type seen struct{ Name, Type string }
-		var got []seen
-		files := must(h.PosixShm())(t)
-		for _, f := range files {
-			got = append(got, seen{f.Name, f.Type()})
-		}
-		want := []seen{{"/.fifo", "fifo"}, {"/dir", "directory"}, {"/link", "link"}, {"/seg", "file"}, {"/sem.long", "file"}}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("-want +got:\n%s", diff)
-		}
-		seg := kernel.PosixFile{Name: "/seg", Mode: unix.S_IFREG | 0o604, Size: 10000, Allocated: kernel.PageSize()}
-		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
-			t.Errorf("segment (-want +got):\n%s", diff)
-		}
-		sems := must(h.PosixSems(true))(t)
-		wantSems := []kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "/lock", Mode: unix.S_IFREG | 0o660, Size: 32, Allocated: kernel.PageSize()}, Value: 7, HasValue: true}}
-		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
-			t.Errorf("semaphores (-want +got):\n%s", diff)
-		}
-		if err := a.PosixSemRemove("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, kernel.ErrChanged) {
-			t.Errorf("removing another's semaphore: %v", err)
-		}
-		ok(t, a.PosixSemRemove("/lock", sems[0].Dev, sems[0].Ino))
-		ok(t, a.PosixShmRemove("/seg", files[3].Dev, files[3].Ino))
-		for _, name := range []string{"", "/", "/..", "/dir/x", "/a\x00b"} {
-			if err := a.PosixShmRemove(name, 0, 0); !errors.Is(err, unix.EINVAL) {
-				t.Errorf("removing %q: %v", name, err)
+		// Creation never takes over what is there.
+		for name, err := range map[string]error{
+			"shm": a.PosixShmCreate("seg", 1, 0o600), "sem": a.PosixSemCreate("/gate", 0, 0o600), "mq": a.PosixMsgCreate("/queue", 0o600),
+		} {
+			if !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s: %v, want EEXIST", name, err)
 			}
 		}
-		if left := must(h.PosixShm())(t); len(left) != 4 {
-			t.Errorf("left: %+v", left)
+		noError(t, a.PosixShmRemove("seg"))
+		noError(t, a.PosixSemRemove("gate"))
+		noError(t, a.PosixMsgRemove("/queue"))
+		for name, err := range map[string]error{
+			"shm": a.PosixShmRemove("seg"), "sem": a.PosixSemRemove("gate"), "mq": a.PosixMsgRemove("/queue"),
+			"path": a.PosixShmRemove("/../../etc/passwd"), "long": a.PosixShmRemove(strings.Repeat("x", 256)), "none": a.PosixSemRemove("/"),
+		} {
+			if !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %v, want ENOENT", name, err)
+			}
+		}
+		if err := a.PosixMsgRemove("queue"); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("a queue's name without its slash: %v, want EINVAL", err)
+		}
+		if err := a.PosixShmRemove("dir"); !errors.Is(err, syscall.EISDIR) {
+			t.Errorf("a directory: %v, want EISDIR", err)
+		}
+		left, err := os.ReadDir("/dev/shm")
+		noError(t, err)
+		var names []string
+		for _, e := range left {
+			names = append(names, e.Name())
+		}
+		if diff := cmp.Diff([]string{"dir", "link", "sem.text"}, names); diff != "" {
+			t.Errorf("left in /dev/shm: %s", diff)
 		}
 	})
 }
 
-func TestPosixLimits(t *testing.T) {
+func TestPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		l, err := h.MqLimits()
-		if diff := cmp.Diff(kernel.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
-			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
-		}
-		before := must(h.DevShmUse())(t)
-		fd := closing(t)(a.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
-		ok(t, unix.Fallocate(fd, 0, 0, 1<<20))
-		after := must(h.DevShmUse())(t)
-		want := before
-		want.Used += 1 << 20
-		want.InodeUsed++
-		if diff := cmp.Diff(want, after); diff != "" {
-			t.Errorf("-want +got:\n%s", diff)
+		kerneltest.Mqueue(t)
+		noError(t, syscall.Unmount("/dev/mqueue", syscall.MNT_DETACH))
+		h, err := kernel.Open("")
+		noError(t, err)
+		if _, err := h.PosixQueues(); !errors.Is(err, kernel.ErrNotMounted) {
+			t.Errorf("%v, want ErrNotMounted", err)
 		}
 	})
 }
 
-func FuzzParseMqStatus(f *testing.F) {
-	f.Add([]byte("QSIZE:129        NOTIFY:2     SIGNO:0     NOTIFY_PID:8260  \n"))
-	f.Add([]byte("QSIZE:0 NOTIFY:0 SIGNO:-1 NOTIFY_PID:0"))
-	f.Add([]byte("QSIZE:"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := kernel.ParseMqStatus(text)
-		if err != nil {
-			return
-		}
-		again, err := kernel.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.QSize, s.Notify, s.Signo, s.NotifyPID))
-		if s.QSize < 1<<63 && (err != nil || again != s) {
-			t.Errorf("%q: %+v, again %+v, %v", text, s, again, err)
-		}
-	})
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,0 +1,228 @@
+package kernel_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+var ignoreTimes = cmpopts.IgnoreFields(kernel.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino", "Links")
+
+// closing closes a descriptor when the test ends.
+func closing(t *testing.T) func(int, error) int {
+	return func(fd int, err error) int {
+		t.Helper()
+		ok(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+}
+
+func TestPosixQueues(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		h, a := open(t), kernel.NewAdmin()
+		if none := must(h.AllPosixQueues(true, true))(t); len(none) != 0 {
+			t.Fatalf("a new namespace holds %+v", none)
+		}
+		syscall.Umask(0)
+		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NONBLOCK
+		fd := closing(t)(a.MqOpen("/b \x1b", flags, 0o640, &kernel.MqAttr{MaxMsg: 3, MsgSize: 100}))
+		closing(t)(a.MqOpen("/.a", flags, 0o200, &kernel.MqAttr{MaxMsg: 1, MsgSize: 1}))
+		ok(t, a.MqSend(fd, make([]byte, 60), 1))
+		ok(t, a.MqSend(fd, nil, 2))
+		ok(t, a.MqSend(fd, make([]byte, 70), 2))
+		if err := a.MqSend(fd, nil, 0); !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("a fourth message: %v", err)
+		}
+		if data, prio, err := a.MqReceive(fd, 100); err != nil || len(data) != 0 || prio != 2 {
+			t.Errorf("received %q, priority %d, %v", data, prio, err)
+		}
+		got := must(h.AllPosixQueues(true, true))(t)
+		want := []kernel.PosixQueue{
+			{PosixFile: kernel.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
+			{PosixFile: kernel.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
+				MqAttr: kernel.MqAttr{MaxMsg: 3, MsgSize: 100, Messages: 2}, HasAttr: true,
+				MqStatus: kernel.MqStatus{Bytes: 130}, HasStatus: true},
+		}
+		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
+		}
+		dev := must(h.QueueDevice())(t)
+		var st unix.Stat_t
+		ok(t, unix.Fstat(fd, &st))
+		if got[1].Dev != st.Dev || got[1].Ino != st.Ino || dev != st.Dev {
+			t.Errorf("listed %d:%d on %d, the descriptor is %d:%d", got[1].Dev, got[1].Ino, dev, st.Dev, st.Ino)
+		}
+		if one := must(h.PosixQueueStat("/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
+			t.Errorf("PosixQueueStat gives %+v", one)
+		}
+		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
+			t.Errorf("listing mounted something: %s (%v)", text, err)
+		}
+		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, kernel.ErrChanged) {
+			t.Errorf("removing another's queue: %v", err)
+		}
+		ok(t, a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino))
+		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("removing a removed queue: %v", err)
+		}
+		if left := must(h.AllPosixQueues(false, false))(t); len(left) != 1 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}
+
+func TestPosixQueueNotification(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		a := kernel.NewAdmin()
+		fd := closing(t)(a.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		ok(t, a.MqNotify(fd, int(unix.SIGUSR1)))
+		got := must(open(t).AllPosixQueues(false, true))(t)
+		if len(got) != 1 || got[0].MqStatus != (kernel.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// workPosixLists looks at POSIX objects with the rights that it has.
+func workPosixLists(j *kerneltest.Job) {
+	h, err := kernel.Open("")
+	j.Check(err)
+	_, err = os.Stat("/dev/mqueue")
+	if err == nil {
+		queues, err := h.AllPosixQueues(true, true)
+		j.Check(err)
+		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
+	} else {
+		_, err := h.AllPosixQueues(true, true)
+		j.Ready(kernel.Denied(err))
+	}
+	sems, err := h.AllPosixSems(true)
+	j.Check(err)
+	j.Ready(len(sems), sems[0].Denied, sems[0].HasValue, sems[0].Name)
+}
+
+func TestForeignPosixObjects(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
+	}
+	kerneltest.InNamespace(t, func() {
+		a := kernel.NewAdmin()
+		closing(t)(a.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		sem, _, err := a.PosixSemOpenNew("/s", 0o600, 1)
+		closing(t)(sem, err)
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "posix-lists")
+		want := []string{"true"}
+		if _, err := os.Stat("/dev/mqueue"); err == nil {
+			want = []string{"1", "true", "q"}
+		}
+		if diff := cmp.Diff(want, w.Words); diff != "" {
+			t.Errorf("queues (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"1", "true", "false", "s"}, w.Read()); diff != "" {
+			t.Errorf("semaphores (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestPosixShmAndSems(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		h, a := open(t), kernel.NewAdmin()
+		syscall.Umask(0)
+		fd := closing(t)(a.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
+		ok(t, unix.Ftruncate(fd, 10000))
+		must(unix.Pwrite(fd, []byte("x"), 5000))(t)
+		sem, temp, err := a.PosixSemOpenNew("/lock", 0o660, 7)
+		closing(t)(sem, err)
+		if _, err := os.Stat(temp); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the temporary name is still there: %v", err)
+		}
+		if _, _, err := a.PosixSemOpenNew("/lock", 0o660, 7); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a second semaphore of that name: %v", err)
+		}
+		ok(t, os.Mkdir(filepath.Join("/dev/shm", "dir"), 0o700))
+		ok(t, os.Symlink("/etc/passwd", filepath.Join("/dev/shm", "link")))
+		ok(t, unix.Mkfifo(filepath.Join("/dev/shm", ".fifo"), 0o600))
+		ok(t, os.WriteFile(filepath.Join("/dev/shm", "sem.long"), make([]byte, 33), 0o600))
+		type seen struct{ Name, Type string }
+		var got []seen
+		files := must(h.DevShmFiles())(t)
+		for _, f := range files {
+			got = append(got, seen{f.Name, fmt.Sprint(f.Mode.Type())})
+		}
+		want := []seen{{".fifo", "p---------"}, {"dir", "d---------"}, {"link", "L---------"}, {"seg", "----------"}, {"sem.long", "----------"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		seg := kernel.PosixFile{Name: "seg", Mode: 0o604, Size: 10000, Allocated: kernel.PageSize()}
+		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
+			t.Errorf("segment (-want +got):\n%s", diff)
+		}
+		sems := must(h.AllPosixSems(true))(t)
+		wantSems := []kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: kernel.PageSize()}, Value: 7, HasValue: true}}
+		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
+			t.Errorf("semaphores (-want +got):\n%s", diff)
+		}
+		if err := a.PosixSemRemoveSame("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, kernel.ErrChanged) {
+			t.Errorf("removing another's semaphore: %v", err)
+		}
+		ok(t, a.PosixSemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
+		ok(t, a.PosixShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
+		for _, name := range []string{"", "/", "/..", "/dir/x", "/a\x00b"} {
+			if err := a.PosixShmRemoveSame(name, 0, 0); !errors.Is(err, unix.EINVAL) {
+				t.Errorf("removing %q: %v", name, err)
+			}
+		}
+		if left := must(h.DevShmFiles())(t); len(left) != 4 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}
+
+func TestPosixLimits(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		h, a := open(t), kernel.NewAdmin()
+		l, err := h.MqLimits()
+		if diff := cmp.Diff(kernel.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
+			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
+		}
+		before := must(h.DevShmUse())(t)
+		fd := closing(t)(a.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
+		ok(t, unix.Fallocate(fd, 0, 0, 1<<20))
+		after := must(h.DevShmUse())(t)
+		want := before
+		want.Used += 1 << 20
+		want.InodeUsed++
+		if diff := cmp.Diff(want, after); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func FuzzParseMqStatus(f *testing.F) {
+	f.Add([]byte("QSIZE:129        NOTIFY:2     SIGNO:0     NOTIFY_PID:8260  \n"))
+	f.Add([]byte("QSIZE:0 NOTIFY:0 SIGNO:-1 NOTIFY_PID:0"))
+	f.Add([]byte("QSIZE:"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := kernel.ParseMqStatus(text)
+		if err != nil {
+			return
+		}
+		again, err := kernel.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes, s.Notify, s.Signo, s.NotifyPID))
+		if s.Bytes < 1<<63 && (err != nil || again != s) {
+			t.Errorf("%q: %+v, again %+v, %v", text, s, again, err)
+		}
+	})
+}

@@ -1,0 +1,41 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The lists as util-linux 2.41 has them: without what may not be read, and queues only where they are mounted.
+
+// PosixShmFiles lists the regular files in /dev/shm that are not named like semaphores. Symbolic links, directories and the
+// like are no shared memory and are left out.
+func (h *Host) PosixShmFiles() ([]PosixFile, error) {
+	files, err := h.devShm()
+	return slices.DeleteFunc(files, func(f PosixFile) bool {
+		return !f.Mode.IsRegular() || strings.HasPrefix(f.Name, posixSemPrefix)
+	}), err
+}
+
+// PosixSems lists the named semaphores that may be read. Files of the right name with other contents are left out.
+func (h *Host) PosixSems() ([]PosixSem, error) {
+	sems, err := h.AllPosixSems(true)
+	return slices.DeleteFunc(sems, func(s PosixSem) bool { return !s.HasValue }), err
+}
+
+// ErrNotMounted says that /dev/mqueue is no mqueue file system.
+var ErrNotMounted = errors.New("no mqueue file system is mounted")
+
+// PosixQueues lists the message queues that may be read, if there is a file system of them at /dev/mqueue: else ErrNotMounted.
+// Reading a queue's file moves its atime, and takes no message.
+func (h *Host) PosixQueues() ([]PosixQueue, error) {
+	var sfs unix.Statfs_t
+	if err := unix.Statfs(h.Path(devMqueue), &sfs); err != nil || h.Live() && sfs.Type != mqueueMagic {
+		return nil, fmt.Errorf("%s: %w", devMqueue, ErrNotMounted)
+	}
+	queues, err := h.AllPosixQueues(true, true)
+	return slices.DeleteFunc(queues, func(q PosixQueue) bool { return !q.HasStatus }), err
+}
