@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,7 +33,7 @@ func (f *uiFlags) register(cmd *cobra.Command) {
 func readOnly(flag bool) bool { return flag || os.Getenv("IPCTOP_READONLY") == "1" }
 
 // runUI shows the dashboard until the person quits or ctx ends.
-func runUI(ctx context.Context, f uiFlags) error {
+func runUI(parent context.Context, f uiFlags) error {
 	if err := needTerminal(); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func runUI(ctx context.Context, f uiFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+	ctx, stop := untilSignal(parent)
 	defer stop()
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly)})
@@ -50,10 +50,25 @@ func runUI(ctx context.Context, f uiFlags) error {
 		Source: sampler, Sample: sampler.Run, Interval: f.interval,
 		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
 	})
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return nil // A signal is a way to quit.
+	if parent.Err() != nil {
+		return nil // Whoever started the dashboard ended it.
 	}
 	return err
+}
+
+// untilSignal gives a context that SIGTERM, SIGHUP and SIGINT end, with an error that has the shell's exit code for the signal.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+	go func() {
+		select {
+		case s := <-caught:
+			cancel(&exitError{code: 128 + int(s.(syscall.Signal)), err: fmt.Errorf("ended by a signal: %v", s)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(caught); cancel(nil) }
 }
 
 // forDemo is the dashboard for ipctop demo, nil where there is no terminal.

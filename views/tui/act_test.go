@@ -135,7 +135,7 @@ func TestRemoveOfHiddenMarks(t *testing.T) {
 		r.press("Enter", "F8")
 		r.see("1 of the marked objects are hidden", "Remove 2 objects", fmt.Sprint("ipcrm -m ", a), fmt.Sprint("ipcrm -m ", b))
 		r.press("y")
-		r.see(fmt.Sprint("done: shm:", a), fmt.Sprint("done: shm:", b))
+		r.see(fmt.Sprint("done: shm:", a), fmt.Sprint("done: shm:", b), "Enter or Esc closes")
 		same(t, "left", []string{fmt.Sprint("shm:", c)}, segments(t))
 		r.press("Esc", "Esc")
 		r.seeNot("marked")

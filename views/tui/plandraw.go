@@ -81,14 +81,14 @@ func (d *planRoom) keymap() keymap {
 		{keys: "y Y", name: "Yes", help: "do it", when: at(asking), do: func(*app) reaction { d.run(); return nothing }},
 		{keys: "n N q", name: "No", help: "do nothing", when: at(asking), do: closeRoom},
 		{keys: "Enter", name: "Go on", help: "take what was typed", when: at(typing), do: d.answer},
-		{keys: "Enter q", name: "Close", help: "close", when: at(finished), do: closeRoom},
+		{keys: "Enter Esc q", name: "Close", help: "close", when: at(finished), do: closeRoom},
 		{keys: "Esc Ctrl-C", name: "Stop", help: "leave the rest undone", when: at(running), do: func(*app) reaction {
 			if d.stop != nil {
 				d.stop()
 			}
 			return nothing
 		}},
-		{keys: "Esc Ctrl-C", name: "Cancel", help: "do nothing", when: func(*app) bool { return d.stage != running }, do: closeRoom},
+		{keys: "Esc Ctrl-C", name: "Cancel", help: "do nothing", when: func(*app) bool { return d.stage < running }, do: closeRoom},
 	}
 	for _, b := range d.moves() {
 		if b.keys == "PgDn Space" || b.keys == "Home" || b.keys == "End" {

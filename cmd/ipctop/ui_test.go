@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// terminal is a tmux server of the test's own, with one window in which a shell runs ipctop.
+type terminal struct {
+	t      *testing.T
+	socket string
+}
+
+// patience is how long a test waits for what has to happen on a terminal.
+const patience = 15 * time.Second
+
+// openTerminal runs a shell command in a new terminal, in which "$IPCTOP" is the program.
+func openTerminal(t *testing.T, w, h int, command string, env ...string) *terminal {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Geteuid() == 0 {
+			t.Fatalf("tmux is missing: .ci/run installs it: %v", err)
+		}
+		t.Skipf("needs tmux: %v", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
+	// remain-on-exit keeps the pane of a command that ended, so that it can be read.
+	conf := filepath.Join(t.TempDir(), "conf")
+	if err := os.WriteFile(conf, []byte("set -g remain-on-exit on\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-f", conf, "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h)}
+	for _, e := range append(env, asProgram+"=1", "IPCTOP="+self, "TZ=UTC", "NO_COLOR=", "XDG_STATE_HOME="+t.TempDir()) {
+		args = append(args, "-e", e)
+	}
+	t.Cleanup(func() { term.command("kill-server").Run() })
+	term.tmux(append(args, command)...)
+	return term
+}
+
+func (term *terminal) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("tmux", append([]string{"-u", "-S", term.socket}, args...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TMUX=")
+	return cmd
+}
+
+func (term *terminal) tmux(args ...string) string {
+	term.t.Helper()
+	out, err := term.command(args...).CombinedOutput()
+	if err != nil {
+		term.t.Fatalf("tmux %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// keys presses keys as tmux names them.
+func (term *terminal) keys(keys ...string) {
+	term.t.Helper()
+	term.tmux(append([]string{"send-keys"}, keys...)...)
+}
+
+func (term *terminal) screen() string {
+	term.t.Helper()
+	return term.tmux("capture-pane", "-p")
+}
+
+// see waits until all texts stand on the screen.
+func (term *terminal) see(texts ...string) {
+	term.t.Helper()
+	term.wait(strings.Join(texts, " and "), func() bool {
+		screen := term.screen()
+		for _, text := range texts {
+			if !strings.Contains(screen, text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (term *terminal) wait(what string, ok func() bool) {
+	term.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			term.t.Fatalf("waited in vain for %s:\n%s", what, term.screen())
+		}
+	}
+}
+
+// state is what the terminal itself was told: alternate screen, cursor, mouse.
+func (term *terminal) state() string {
+	term.t.Helper()
+	return strings.TrimSpace(term.tmux("display-message", "-p", "alternate=#{alternate_on} cursor=#{cursor_flag} mouse=#{mouse_any_flag} keypad=#{keypad_flag}"))
+}
+
+const (
+	saneState = "alternate=0 cursor=1 mouse=0 keypad=0"
+	// script runs the dashboard and tells how it ended and whether the line discipline is as before: stty -g prints all of it.
+	script = `before=$(stty -g); "$IPCTOP" $ARGS; code=$?; after=$(stty -g); [ "$before" = "$after" ] && tty=sane || tty=spoilt; echo "ended with $code, tty $tty"; exec cat`
+)
+
+// pid of the dashboard, a child of the pane's shell.
+func (term *terminal) pid() string {
+	term.t.Helper()
+	shell := strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_pid}"))
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%s/task/%s/children", shell, shell))
+	if err != nil {
+		term.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(children))
+}
+
+func TestDashboardLeavesTheTerminalSane(t *testing.T) {
+	for _, how := range []struct {
+		name string
+		end  func(*terminal)
+		code int
+	}{
+		{"q", func(term *terminal) { term.keys("q") }, 0},
+		{"F10", func(term *terminal) { term.keys("F10") }, 0},
+		{"Ctrl-C", func(term *terminal) { term.keys("C-c") }, 0},
+		{"SIGTERM", func(term *terminal) { kill(t, "-TERM", term.pid()) }, 143},
+		{"SIGHUP", func(term *terminal) { kill(t, "-HUP", term.pid()) }, 129},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			term := openTerminal(t, 80, 24, script)
+			term.see("1 Queues", "F1Help")
+			if got := term.state(); got == saneState {
+				t.Errorf("the dashboard draws on the plain screen: %s", got)
+			}
+			how.end(term)
+			term.see(fmt.Sprintf("ended with %d, tty sane", how.code))
+			if got := term.state(); got != saneState {
+				t.Errorf("the terminal is left with %s", got)
+			}
+		})
+	}
+}
+
+func kill(t *testing.T, signal, pid string) {
+	t.Helper()
+	if out, err := exec.Command("kill", signal, pid).CombinedOutput(); err != nil {
+		t.Fatalf("kill %s %s: %v %s", signal, pid, err, out)
+	}
+}
+
+func TestDashboardFollowsTheTerminalsSize(t *testing.T) {
+	term := openTerminal(t, 80, 24, script)
+	term.see("6 Processes", "F1Help")
+	term.keys("6")
+	term.see("[6 Processes]", "PID", "%CPU")
+	term.tmux("resize-window", "-x", "40", "-y", "10")
+	term.wait("the small screen", func() bool {
+		s := term.screen()
+		return strings.Contains(s, "PID") && !strings.Contains(s, "%CPU") && strings.Contains(s, "F1Help")
+	})
+	term.tmux("resize-window", "-x", "200", "-y", "50")
+	term.see("%CPU", "COMMAND")
+}
+
+func TestDashboardOnOldTerminals(t *testing.T) {
+	for _, name := range []string{"xterm", "xterm-256color", "linux", "screen", "vt100"} {
+		t.Run(name, func(t *testing.T) {
+			term := openTerminal(t, 80, 24, script, "TERM="+name)
+			// The shell's TERM is tmux's own until it is exported again.
+			term.see("1 Queues", "Help")
+			term.keys("6")
+			term.see("[6 Processes]", "PID")
+			term.keys("q")
+			term.see("ended with 0, tty sane")
+		})
+	}
+}
+
+func TestDashboardWithoutMouse(t *testing.T) {
+	for args, mouse := range map[string]string{"": "mouse=1", "--no-mouse": "mouse=0"} {
+		term := openTerminal(t, 80, 24, script, "ARGS="+args)
+		term.see("1 Queues", "F1Help")
+		if got := term.state(); !strings.Contains(got, mouse) {
+			t.Errorf("with %q: %s", args, got)
+		}
+	}
+}
+
+func TestDashboardWithoutTerminal(t *testing.T) {
+	cmd := program(t)
+	cmd.Stdin = strings.NewReader("")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "--once") {
+		t.Errorf("it ended with %v and said %q", err, out)
+	}
+}
