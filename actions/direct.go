@@ -60,14 +60,12 @@ func (d *Direct) Find(kind schema.Kind, key uint32) (int, error) {
 
 // Create makes a System V object with a key that no other has, drawn from random, and gives its id. size is a segment's bytes or
 // a set's semaphores. mode holds permission bits and whatever other flags msgget and its like take.
-func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() (uint32, error)) (id int, err error) {
+func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() uint32) (id int, err error) {
 	flags := mode | kernel.IPCCreat | kernel.IPCExcl
 	err = d.do(func() error {
 		for {
-			key, err := random()
-			if err != nil {
-				return err
-			}
+			var err error
+			key := random()
 			switch kind {
 			case schema.Msg:
 				id, err = d.admin.MsgGet(key, flags)
