@@ -78,7 +78,7 @@ func spawn(tb testing.TB, path string) time.Duration {
 func build(tb testing.TB) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "ipctop")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/ipctop/ipctop/cmd/ipctop")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ipctop/ipctop/cmd/ipctop")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, out)

@@ -25,7 +25,7 @@ type face func(*session) int
 
 // faces are the programs that ipctop stands in for.
 func faces() map[string]face {
-	return map[string]face{"ipcs": ipcs}
+	return map[string]face{"ipcs": ipcs, "ipcrm": ipcrm, "ipcmk": ipcmk}
 }
 
 // Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).
