@@ -115,6 +115,10 @@ func (a *app) take(s *collect.Snapshot) {
 	}
 	if a.tab().snap == s {
 		a.tab().arrange()
+		if lost := a.tab().lost; !lost.IsZero() {
+			a.flash = views.Visible(lost.String()) + " is gone: not following it any more"
+			a.tab().lost = schema.Ref{}
+		}
 	}
 }
 

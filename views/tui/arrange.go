@@ -40,10 +40,6 @@ func (t *tab) arrange() {
 			t.rows = append(t.rows, row{object: o})
 		}
 	}
-	t.at = make(map[schema.Ref]int, len(t.rows))
-	for i, r := range t.rows {
-		t.at[r.object.Ref] = i
-	}
 	t.count(all, len(objects))
 	t.place()
 	t.took = time.Since(begin)
@@ -112,18 +108,22 @@ func (t *tab) count(all, passed int) {
 	for r := range t.marks {
 		if t.snap.Find(r) == nil {
 			delete(t.marks, r) // It is gone: a mark must not wait for another life of its number.
-			continue
 		}
-		t.seen.marked++
-		if _, shown := t.at[r]; !shown {
-			t.seen.markedHidden++
+	}
+	if t.seen.marked = len(t.marks); t.seen.marked == 0 {
+		return
+	}
+	t.seen.markedHidden = t.seen.marked
+	for i := range t.rows {
+		if t.marks[t.rows[i].object.Ref] {
+			t.seen.markedHidden--
 		}
 	}
 }
 
 // place finds the cursor's object again. Where it is gone the cursor stays on its line.
 func (t *tab) place() {
-	if i, ok := t.at[t.cursor]; ok && !t.cursor.IsZero() {
+	if i := slices.IndexFunc(t.rows, func(r row) bool { return r.object.Ref == t.cursor }); i >= 0 {
 		t.top += i - t.index // The line stays where it is on the screen.
 		t.index = i
 		return
@@ -132,8 +132,11 @@ func (t *tab) place() {
 	if !gone {
 		t.index = 0
 	}
+	if t.follow && t.snap.Find(t.cursor) == nil {
+		t.follow, t.lost = false, t.cursor
+	}
 	t.index = max(0, min(t.index, len(t.rows)-1))
-	if gone && !t.follow {
+	if gone {
 		t.hold()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
 )
 
 // footer is a line of state and a line of keys.
@@ -47,10 +48,10 @@ func (f *footer) state(screen tcell.Screen, x, y, w int) {
 		spans = append(spans, span{s, th.warn}, span{"  ", th.text})
 	}
 	if a.snap != nil {
-		if missing := a.unseen(); missing != "" {
-			spans = append(spans, span{missing, th.warn}, span{"  ", th.text})
-		}
 		spans = append(spans, span{a.cost(w), th.dim})
+		if missing := a.unseen(); missing != "" {
+			spans = append(spans, span{"  ", th.text}, span{missing, th.warn})
+		}
 	}
 	putSpans(screen, x, y, w, spans...)
 }
@@ -87,12 +88,17 @@ func refsText(refs []schema.Ref) string {
 	return strings.Join(s, " ")
 }
 
-// unseen says how much is missing from the snapshot.
+// unseen says what is missing from the snapshot: the first thing, and how many more there are.
 func (a *app) unseen() string {
-	if n := len(a.snap.Faults); n > 0 {
-		return fmt.Sprintf("%d not seen: ! lists", n)
+	faults := a.snap.Faults
+	if len(faults) == 0 {
+		return ""
 	}
-	return ""
+	s := "! "
+	if n := len(faults); n > 1 {
+		s = fmt.Sprintf("! (%d) ", n)
+	}
+	return s + views.Visible(faults[0].Says)
 }
 
 // cost is what the last refresh took, and what share of one CPU's time that is.

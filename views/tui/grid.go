@@ -17,8 +17,9 @@ type grid struct {
 	theme  *theme
 	shown  []*column // on screen, in order
 	widths []int
-	cache  []*tview.TableCell // the visible cells of this draw
-	left   bool               // columns are hidden on the left
+	cache  []*tview.TableCell   // the visible cells of this draw
+	texts  map[*column][]string // what they hold, by line on screen
+	left   bool                 // columns are hidden on the left
 	right  bool
 	height int
 }
@@ -109,10 +110,16 @@ func (g *grid) least(c *column, width int) int {
 // measure looks at the cells on screen.
 func (g *grid) measure() {
 	t := g.tab
-	for i := t.top; i < min(len(t.rows), t.top+g.height); i++ {
-		for _, c := range t.columns {
-			t.widths[c.id] = max(t.widths[c.id], textWidth(g.text(&t.rows[i], c)))
+	g.texts = make(map[*column][]string, len(t.columns))
+	end := min(len(t.rows), t.top+g.height)
+	for _, c := range t.columns {
+		width := t.widths[c.id]
+		texts := make([]string, 0, g.height)
+		for i := t.top; i < end; i++ {
+			s := g.text(&t.rows[i], c)
+			texts, width = append(texts, s), max(width, textWidth(s))
 		}
+		g.texts[c], t.widths[c.id] = texts, width
 	}
 }
 
@@ -153,7 +160,7 @@ func (g *gridContent) GetCell(r, c int) *tview.TableCell {
 		if r == 0 {
 			g.cache[i] = g.heading(c)
 		} else {
-			g.cache[i] = g.cell(&g.tab.rows[r-1], c)
+			g.cache[i] = g.cell(r-1, c)
 		}
 	}
 	return g.cache[i]
@@ -177,7 +184,8 @@ func (g *grid) heading(c int) *tview.TableCell {
 	return tview.NewTableCell(tview.Escape(title)).SetStyle(style).SetSelectable(false)
 }
 
-func (g *grid) cell(r *row, c int) *tview.TableCell {
+func (g *grid) cell(index, c int) *tview.TableCell {
+	r := &g.tab.rows[index]
 	marked := g.tab.marks[r.object.Ref]
 	style := g.theme.text
 	if marked {
@@ -194,7 +202,7 @@ func (g *grid) cell(r *row, c int) *tview.TableCell {
 	if v := col.get(r.object); !marked && (v.State() == schema.Denied || v.State() == schema.NotCollected) {
 		style = g.theme.dim
 	}
-	text := clip(g.text(r, col), g.widths[c-1])
+	text := clip(g.texts[col][index-g.tab.top], g.widths[c-1])
 	cell := tview.NewTableCell(tview.Escape(text)).SetStyle(style).SetMaxWidth(g.widths[c-1])
 	if col.typ.Numeric() {
 		cell.SetAlign(tview.AlignRight)

@@ -144,5 +144,5 @@ func (p *page) keymap() keymap {
 		{keys: "Esc Backspace", name: "Back", help: "back to where this page was opened", do: closeRoom},
 		{keys: "y", name: "JSON", help: "show the object as JSON", when: has, do: func(a *app) reaction { return showJSON(a, p.object) }},
 	}
-	return slices.Concat(helpKeys(), own, p.actionKeys(), p.moves(), everywhere())
+	return slices.Concat(helpKeys(), own[:1], p.actionKeys(), own[1:], p.moves(), everywhere())
 }

@@ -28,11 +28,11 @@ type tab struct {
 
 	cursor schema.Ref // the object, not the row; zero: the first row, whatever stands there
 	follow bool
+	lost   schema.Ref // was followed, and is gone
 	marks  map[schema.Ref]bool
 
 	snap *collect.Snapshot // the last one that holds this family
 	rows []row
-	at   map[schema.Ref]int
 	seen counts
 
 	index  int // row of the cursor

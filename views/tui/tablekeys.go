@@ -27,7 +27,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "t F5", name: "Tree", help: "show the tree, or a flat list", when: isTree, do: toggleTree},
 		{keys: "*", name: "Fold", help: "fold or unfold the branch", when: inTree, do: fold},
 		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
-		{keys: "F", name: "Follow", help: "keep the object in sight until the cursor is moved", when: hasRows, do: follow},
+		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows, do: follow},
 		{keys: "K", help: "show or hide kernel threads", when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
 		{keys: "o", name: "Holders", help: "show the processes at the marked objects or the one under the cursor", when: func(a *app) bool { return hasRows(a) && !isTree(a) }, do: holders},
 		{keys: "Backspace", name: "Back", help: "back to where the holders were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
@@ -43,7 +43,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "Home", help: "first row; the cursor stays there whatever comes first", do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
 		{keys: "End", help: "last row", do: func(a *app) reaction { return step(a, len(a.tab().rows)) }},
 	}
-	return slices.Concat(helpKeys(), own, r.actionKeys(), everywhere())
+	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], everywhere())
 }
 
 // everywhere are the keys of all whole rooms.
@@ -150,7 +150,7 @@ func follow(a *app) reaction {
 	t := a.tab()
 	t.follow = !t.follow
 	t.hold()
-	return nothing
+	return rearrange
 }
 
 func toggleBackground(a *app) reaction {

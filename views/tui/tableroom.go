@@ -34,11 +34,15 @@ func (r *tableRoom) Draw(screen tcell.Screen) {
 	}
 }
 
+// emptyText: what could not be seen is not absent.
 func (t *tab) emptyText() string {
-	if t.seen.total == 0 && t.related == nil {
-		return "there are none"
+	switch unseen := len(t.snap.Faults) > 0; {
+	case len(t.filters()) > 0 && t.seen.total > 0 && t.related == nil:
+		return "nothing passes the filter: Esc clears it"
+	case unseen:
+		return "none that could be seen: ! lists what could not"
 	}
-	return "nothing passes the filter: Esc clears it"
+	return "there are none"
 }
 
 // mouse: a click on a heading sorts, on a row puts the cursor there, on the row under the cursor opens it; the wheel moves.

@@ -14,6 +14,11 @@ func (t *tab) branch(objects []*schema.Object) {
 		shown[o.Ref] = true
 	}
 	parent := t.parent()
+	if t.follow {
+		for o := t.snap.Find(t.cursor); o != nil; o = t.snap.Find(parent(o)) {
+			delete(t.folded, parent(o))
+		}
+	}
 	children := map[schema.Ref][]*schema.Object{}
 	for _, o := range objects {
 		up := parent(o)

@@ -1,0 +1,102 @@
+package tui
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// crowd is a tab over n objects with eight columns of each sort.
+func crowd(n int) *tab {
+	type row struct {
+		size uint64
+		name string
+		n    int64
+	}
+	col := schema.Col[row]
+	get := func(r *row) schema.Value { return schema.Int(r.n) }
+	m := &collect.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
+		col("size", schema.TypeBytes, 8, 0, "", func(r *row) schema.Value { return schema.Bytes(r.size) }),
+		col("name", schema.TypeString, 16, 0, "", func(r *row) schema.Value { return schema.String(r.name) }),
+		col("a", schema.TypeInt, 6, 0, "", get), col("b", schema.TypeInt, 6, 0, "", get), col("c", schema.TypeInt, 6, 0, "", get),
+		col("d", schema.TypeInt, 6, 0, "", get), col("e", schema.TypeInt, 6, 0, "", get), col("f", schema.TypeInt, 6, 0, "", get),
+	}, Default: []string{"size", "name", "a", "b", "c", "d", "e", "f"}}
+	objects := make([]*schema.Object, n)
+	for i := range objects {
+		x := uint64(i) * 2654435761 % 1000003
+		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &row{x * 4096, fmt.Sprint("object-", x), int64(x)}}
+	}
+	t := newTab(views.View{Family: "crowds", Mechanisms: []*collect.Mechanism{m}})
+	t.snap = &collect.Snapshot{Taken: time.Unix(1, 0), Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
+	t.arrange()
+	return t
+}
+
+// A draw must cost the same whatever the number of rows: only those on screen are made.
+func BenchmarkDraw(b *testing.B) {
+	for _, n := range []int{100, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n, "rows"), func(b *testing.B) {
+			th := newTheme(true)
+			g := newGrid(&th)
+			g.tab = crowd(n)
+			screen := tcell.NewSimulationScreen("UTF-8")
+			if err := screen.Init(); err != nil {
+				b.Fatal(err)
+			}
+			screen.SetSize(160, 50)
+			g.SetRect(0, 0, 160, 50)
+			g.tab.move(n / 2)
+			for b.Loop() {
+				g.Draw(screen)
+			}
+		})
+	}
+}
+
+// Filtering and sorting is done once per snapshot.
+func BenchmarkArrange(b *testing.B) {
+	t := crowd(100_000)
+	for _, c := range []struct {
+		name, sort, filter string
+	}{
+		{"collectors-order", "", ""}, {"by-number", "size", ""}, {"by-text", "name", ""}, {"text-filter", "size", "object-12"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			t.sortBy = t.column(c.sort)
+			t.filter, _ = parseFilter(c.filter)
+			for b.Loop() {
+				t.arrange()
+			}
+		})
+	}
+}
+
+// Drawing makes as many cells for a hundred thousand rows as for a screenful.
+func TestDrawingDoesNotDependOnTheNumberOfRows(t *testing.T) {
+	th := newTheme(true)
+	cells := func(n int) int {
+		g := newGrid(&th)
+		g.tab = crowd(n)
+		screen := tcell.NewSimulationScreen("UTF-8")
+		if err := screen.Init(); err != nil {
+			t.Fatal(err)
+		}
+		screen.SetSize(160, 50)
+		g.SetRect(0, 0, 160, 50)
+		made := 0
+		g.Draw(screen)
+		for _, c := range g.cache {
+			if c != nil {
+				made++
+			}
+		}
+		return made
+	}
+	same(t, "cells made", cells(100), cells(100_000))
+}

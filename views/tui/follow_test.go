@@ -1,0 +1,45 @@
+package tui
+
+import (
+	"os"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// What is followed is unfolded, and its end is told.
+func TestFollow(t *testing.T) {
+	m := collecttest.Sample(t)
+	r := openRig(t, m.Root, 120, 30, nil)
+	r.toTab(schema.Proc)
+	r.press("Down", "Down")
+	same(t, "cursor", "proc:101", r.cursor())
+	r.press("F")
+	r.see("following proc:101")
+	r.inside(func(a *app) {
+		t := a.tab()
+		t.folded[t.rows[1].object.Ref] = true // its parent
+		t.arrange()
+	})
+	same(t, "cursor", "proc:101", r.cursor())
+	if err := os.RemoveAll(m.Root + "/proc/101"); err != nil {
+		t.Fatal(err)
+	}
+	r.press("Ctrl-R")
+	r.see("proc:101 is gone")
+	r.press("Up")
+	r.seeNot("following")
+}
+
+// What could not be read is not said to be absent.
+func TestUnseenIsNotAbsent(t *testing.T) {
+	m := collecttest.New(t)
+	r := openRig(t, m.Root, 100, 30, nil)
+	r.see("there are none")
+	if err := os.Remove(m.Root + "/proc/sysvipc/msg"); err != nil {
+		t.Fatal(err)
+	}
+	r.press("Ctrl-R")
+	r.see("none that could be seen: ! lists what could not")
+}
