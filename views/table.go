@@ -49,6 +49,27 @@ func RecordColumns(m *collect.Mechanism) []schema.Column {
 	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })
 }
 
+// PageColumns are all of a mechanism, as an object's page has them: those of the table first, in its order, then what is read
+// for a page only, then the rest.
+func PageColumns(m *collect.Mechanism) []schema.Column {
+	var columns []schema.Column
+	add := func(ids []string) {
+		for _, id := range ids {
+			if c, ok := m.Column(id); ok {
+				columns = append(columns, *c)
+			}
+		}
+	}
+	add(m.Default)
+	add(m.OnDemand)
+	for _, c := range m.Columns {
+		if _, has := findColumn(columns, c.ID); !has {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
 // CheckColumns says whether each ID is a column of at least one of the mechanisms. The error names the nearest.
 func CheckColumns(mechs []*collect.Mechanism, ids []string) error {
 	var known []string

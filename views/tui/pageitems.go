@@ -25,15 +25,15 @@ func (p *page) heading(s, key string) item {
 
 // fields are a line or more for every column.
 func (p *page) fields() []item {
-	m := p.app.mechanism(p.ref.Kind)
+	columns := views.PageColumns(p.app.mechanism(p.ref.Kind))
 	name := 0
-	for i := range m.Columns {
-		name = max(name, len(m.Columns[i].ID))
+	for i := range columns {
+		name = max(name, len(columns[i].ID))
 	}
 	var items []item
 	f := views.Format{Now: p.snap.Taken}
-	for i := range m.Columns {
-		c := &m.Columns[i]
+	for i := range columns {
+		c := &columns[i]
 		v := c.Get(p.object)
 		style := p.theme.text
 		if !v.IsKnown() {
