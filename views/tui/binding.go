@@ -82,6 +82,22 @@ func keyName(ev *tcell.EventKey) string {
 	return ev.Name()
 }
 
+// keyEvent is the key that bindings spell so; nil: there is none.
+func keyEvent(name string) *tcell.EventKey {
+	if name == "Space" {
+		name = " "
+	}
+	if runes := []rune(name); len(runes) == 1 {
+		return tcell.NewEventKey(tcell.KeyRune, runes[0], tcell.ModNone)
+	}
+	for key := range tcell.KeyF12 + 1 {
+		if ev := tcell.NewEventKey(key, 0, tcell.ModNone); keyName(ev) == name {
+			return ev
+		}
+	}
+	return nil
+}
+
 // firstKey is the key that the footer names.
 func (b *binding) firstKey() string {
 	first, _, _ := strings.Cut(b.keys, " ")

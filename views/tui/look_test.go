@@ -63,7 +63,7 @@ func TestNoColor(t *testing.T) {
 func TestQuit(t *testing.T) {
 	for _, key := range []string{"q", "F10", "Ctrl-C"} {
 		r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
-		r.screen.InjectKey(keyEvent(t, key))
+		r.screen.InjectKey(inject(t, key))
 		select {
 		case err := <-r.done:
 			r.done <- err

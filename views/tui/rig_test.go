@@ -133,7 +133,7 @@ func (r *rig) watch() {
 		return r.app.key(ev)
 	})
 	r.app.tv.SetAfterDrawFunc(func(s tcell.Screen) {
-		text := screenText(s)
+		text := textOf(s)
 		r.mu.Lock()
 		r.text, r.handled = text, handled
 		t := r.app.tab()
@@ -143,28 +143,11 @@ func (r *rig) watch() {
 	})
 }
 
-// screenText is what stands on a screen, a line each, blanks at their ends kept.
-func screenText(s tcell.Screen) string {
-	var b strings.Builder
-	w, h := s.Size()
-	for y := range h {
-		for x := 0; x < w; x++ {
-			r, comb, _, _ := s.GetContent(x, y)
-			b.WriteRune(r)
-			for _, c := range comb {
-				b.WriteRune(c)
-			}
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
 // press sends keys as bindings spell them and returns when they have been handled and the screen was drawn.
 func (r *rig) press(keys ...string) {
 	r.t.Helper()
 	for _, key := range keys {
-		r.screen.InjectKey(keyEvent(r.t, key))
+		r.screen.InjectKey(inject(r.t, key))
 		r.pressed++
 		r.waitUntil("key "+key+" to be handled", func() bool { return r.handled >= r.pressed })
 	}
@@ -182,21 +165,14 @@ func (r *rig) write(text string) {
 	}
 }
 
-func keyEvent(t testing.TB, name string) (tcell.Key, rune, tcell.ModMask) {
+// inject is the key as SimulationScreen takes it.
+func inject(t testing.TB, name string) (tcell.Key, rune, tcell.ModMask) {
 	t.Helper()
-	if name == "Space" {
-		return tcell.KeyRune, ' ', tcell.ModNone
+	ev := keyEvent(name)
+	if ev == nil {
+		t.Fatalf("there is no key %q", name)
 	}
-	if runes := []rune(name); len(runes) == 1 {
-		return tcell.KeyRune, runes[0], tcell.ModNone
-	}
-	for key := tcell.Key(0); key < 512; key++ {
-		if keyName(tcell.NewEventKey(key, 0, tcell.ModNone)) == name {
-			return key, 0, tcell.ModNone
-		}
-	}
-	t.Fatalf("there is no key %q", name)
-	return 0, 0, 0
+	return ev.Key(), ev.Rune(), ev.Modifiers()
 }
 
 // click clicks the left button.

@@ -101,7 +101,7 @@ func TestHelpIsMadeFromTheBindings(t *testing.T) {
 		}
 		for _, key := range strings.Fields(b.keys) {
 			if !strings.Contains(key, "..") {
-				keyEvent(t, key)
+				inject(t, key)
 			}
 		}
 	}

@@ -1,0 +1,75 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+)
+
+// Pose is what the dashboard should look like in a picture.
+type Pose struct {
+	Width, Height int
+	Keys          []string // pressed one after another, as bindings spell them: "3", "Enter"
+	Until         string   // what stands on the screen when the picture is taken
+	Patience      time.Duration
+}
+
+// Picture runs the dashboard on a screen in memory, presses the pose's keys and returns what is to be seen as SVG.
+func Picture(ctx context.Context, opts Options, pose Pose) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, pose.Patience)
+	defer cancel()
+	screen := tcell.NewSimulationScreen("UTF-8")
+	opts.Screen = screen
+	a := newApp(ctx, opts)
+	sized, taken := false, ""
+	a.tv.SetBeforeDrawFunc(func(s tcell.Screen) bool {
+		if !sized {
+			sized = true
+			screen.SetSize(pose.Width, pose.Height)
+			s.Sync()
+		}
+		return a.suit(s)
+	})
+	keys := pose.Keys
+	a.tv.SetAfterDrawFunc(func(s tcell.Screen) {
+		w, h := s.Size()
+		switch {
+		case taken != "" || a.snap == nil || w != pose.Width || h != pose.Height:
+		case len(keys) > 0:
+			ev := keyEvent(keys[0])
+			keys = keys[1:]
+			if ev != nil {
+				screen.InjectKey(ev.Key(), ev.Rune(), ev.Modifiers())
+			}
+		case strings.Contains(textOf(s), pose.Until):
+			taken = svg(s)
+			screen.InjectKey(tcell.KeyCtrlC, 0, tcell.ModCtrl)
+		}
+	})
+	err := a.run(ctx)
+	if taken == "" {
+		return "", fmt.Errorf("wait for %q on the screen: %w", pose.Until, errors.Join(err, ctx.Err()))
+	}
+	return taken, nil
+}
+
+// textOf is what stands on a screen, line by line.
+func textOf(s tcell.Screen) string {
+	var b strings.Builder
+	w, h := s.Size()
+	for y := range h {
+		for x := range w {
+			r, combining, _, _ := s.GetContent(x, y)
+			b.WriteRune(r)
+			for _, c := range combining {
+				b.WriteRune(c)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
