@@ -34,12 +34,14 @@ func New(host *kernel.Host, now func() time.Time) *Collector {
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, detail: req.Detail}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, detail: req.Detail, all: req.AllNamespaces}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {
 		c.mechanism(m, req, s, f)
 	}
+	f.noteOtherIPC()
+	s.Notes = f.notes
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
 	s.Total = time.Since(begin)
@@ -106,6 +108,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 			f.Needs |= m.NeedsOf(m.OnDemand)
 		}
 	}
+	f.Needs |= f.namespaceNeeds()
 	if f.Needs&walkNeeds == 0 {
 		return
 	}

@@ -29,6 +29,10 @@ type Facts struct {
 	ipcSelf   uint64
 	cpu       map[int]float64      // percent of one CPU by pid since the last tick
 	waits     map[waitKey][]waiter // built when first asked for
+	all       bool                 // objects of every namespace, not just of the reader's own
+	known     *spaceIndex          // built when first asked for
+	foreign   []*ipcContent        // read when first asked for; nil: not yet
+	notes     []string
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

@@ -19,5 +19,8 @@ func TestMain(m *testing.M) {
 		"open-pipe":        workOpenPipe,
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
+		"own-ipc":          workOwnIPC,
+		"hold-spaces":      workHoldSpaces,
+		"look-everywhere":  workLookEverywhere,
 	})
 }

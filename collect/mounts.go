@@ -79,11 +79,16 @@ func readMounts(pid int) ([]mount, error) {
 	if err != nil {
 		return nil, err
 	}
+	return mountsOf(infos), nil
+}
+
+// mountsOf sorts mounts for mayHangBelow.
+func mountsOf(infos []*procfs.MountInfo) []mount {
 	mounts := make([]mount, 0, len(infos))
 	for _, m := range infos {
 		mounts = append(mounts, mount{unescape.Replace(m.MountPoint), mayHang(m.FSType)})
 	}
-	return sortMounts(mounts), nil
+	return sortMounts(mounts)
 }
 
 // sortMounts puts inner mounts first and, of two on one place, the later one, which hides the earlier.

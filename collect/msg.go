@@ -62,13 +62,18 @@ func msgColumns() []schema.Column {
 
 func collectMsg(f *Facts) ([]*schema.Object, error) {
 	queues, err := f.Host.MsgQueues(true)
-	rows, objects := newObjects[msgRow](len(queues))
-	for i, q := range queues {
-		ref := sysvRef(schema.Msg, q.IPCPerm, q.CTime)
-		objects[i].Ref = ref
-		rows[i] = msgRow{
-			MsgQueue: q, owners: f.owners(q.IPCPerm), age: f.Age(q.CTime),
-			waiters: f.waitersValue(ref, f.waitersOf(waitKey{kind: schema.Msg, id: uint64(q.ID)}), false),
+	groups, n := inSpaces(f, queues, func(c *ipcContent) []kernel.MsgQueue { return c.queues })
+	rows, objects := newObjects[msgRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, q := range g.list {
+			ref := sysvRef(schema.Msg, g.place, q.IPCPerm, q.CTime)
+			objects[i].Ref = ref
+			rows[i] = msgRow{
+				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
+				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false),
+			}
+			i++
 		}
 	}
 	return objects, err
@@ -78,7 +83,7 @@ func relateMsg(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*msgRow)
-		edges = append(edges, waitEdges(o.Ref, f.waitersOf(waitKey{kind: schema.Msg, id: uint64(r.ID)}))...)
+		edges = append(edges, waitEdges(o.Ref, f.waitersOf(sysvWait(o.Ref)))...)
 		edges = append(edges, f.userEdge(r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
 		edges = append(edges, f.userEdge(r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
 	}

@@ -44,8 +44,14 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
+		switch {
+		case sel.Space == 0 && sysvKind(sel.Kind): // ids and keys are those of the reader's own namespace, unless another is named
+			return o.Ref.Space == 0
+		case sel.Space == 0 || sel.Space == o.Ref.Space:
+			return true
+		}
 		// Objects of the reader's own namespace have no Space; a person may write its inode out.
-		return sel.Space == 0 || sel.Space == o.Ref.Space || o.Ref.Space == 0 && sel.Space == s.IPCNamespace
+		return o.Ref.Space == 0 && sel.Space == s.IPCNamespace
 	}
 	switch sel.By {
 	case schema.ByKey:

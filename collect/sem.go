@@ -54,15 +54,20 @@ func semColumns() []schema.Column {
 
 func collectSem(f *Facts) ([]*schema.Object, error) {
 	sets, err := f.Host.SemSets()
-	rows, objects := newObjects[semRow](len(sets))
-	for i, s := range sets {
-		ref := sysvRef(schema.Sem, s.IPCPerm, s.CTime)
-		objects[i].Ref = ref
-		r := &rows[i]
-		*r = semRow{SemSet: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime)}
-		tasks, counted := f.semValues(ref, r)
-		waiters := f.waitersOf(waitKey{kind: schema.Sem, id: uint64(s.ID)})
-		r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
+	groups, n := inSpaces(f, sets, func(c *ipcContent) []kernel.SemSet { return c.sets })
+	rows, objects := newObjects[semRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, s := range g.list {
+			ref := sysvRef(schema.Sem, g.place, s.IPCPerm, s.CTime)
+			objects[i].Ref = ref
+			r := &rows[i]
+			*r = semRow{SemSet: s, owners: f.owners(s.IPCPerm, g.place), age: f.Age(s.CTime)}
+			tasks, counted := f.semValues(ref, r)
+			waiters := f.waitersOf(sysvWait(ref))
+			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
+			i++
+		}
 	}
 	return objects, err
 }
@@ -76,7 +81,11 @@ func (f *Facts) semValues(ref schema.Ref, r *semRow) (tasks int, counted bool) {
 		fill(schema.Uncollected)
 		return 0, false
 	}
-	values, err := f.Host.SemValues(r.ID, int(r.NSems))
+	var values []kernel.SemValue
+	err := f.inIPCSpace(ref, func() (err error) {
+		values, err = f.Host.SemValues(r.ID, int(r.NSems))
+		return err
+	})
 	switch {
 	case kernel.Denied(err):
 		fill(schema.Refused)
@@ -116,7 +125,7 @@ func semWords(v kernel.SemValue) string {
 func relateSem(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		edges = append(edges, waitEdges(o.Ref, f.waitersOf(waitKey{kind: schema.Sem, id: uint64(o.Row.(*semRow).ID)}))...)
+		edges = append(edges, waitEdges(o.Ref, f.waitersOf(sysvWait(o.Ref)))...)
 	}
 	return edges
 }

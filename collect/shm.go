@@ -83,20 +83,25 @@ func shmColumns() []schema.Column {
 
 func collectShm(f *Facts) ([]*schema.Object, error) {
 	segments, err := f.Host.ShmSegments(f.Needs.Has(schema.NeedResident))
-	var holders map[int][]shmMaps
+	groups, n := inSpaces(f, segments, func(c *ipcContent) []kernel.ShmSegment { return c.segments })
+	var holders map[segmentKey][]shmMaps
 	if f.Needs.Has(schema.NeedMaps) {
-		holders = f.segmentHolders(segments)
+		holders = f.segmentHolders(groups)
 	}
 	f.mapsFound = true
-	rows, objects := newObjects[shmRow](len(segments))
-	for i, s := range segments {
-		ref := sysvRef(schema.Shm, s.IPCPerm, s.CTime)
-		objects[i].Ref = ref
-		r := &rows[i]
-		*r = shmRow{ShmSegment: s, owners: f.owners(s.IPCPerm), age: f.Age(s.CTime), maps: holders[s.ID]}
-		f.shmCreator(ref, r)
-		f.shmHolders(ref, r)
-		r.status = shmStatus(r)
+	rows, objects := newObjects[shmRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, s := range g.list {
+			ref := sysvRef(schema.Shm, g.place, s.IPCPerm, s.CTime)
+			objects[i].Ref = ref
+			r := &rows[i]
+			*r = shmRow{ShmSegment: s, owners: f.owners(s.IPCPerm, g.place), age: f.Age(s.CTime), maps: holders[segmentKey{ref.Space, ref.ID}]}
+			f.shmCreator(ref, r)
+			f.shmHolders(ref, r)
+			r.status = shmStatus(r)
+			i++
+		}
 	}
 	return objects, err
 }
@@ -159,36 +164,40 @@ func mapsSegment(p *Process) bool {
 	return false
 }
 
-// segmentHolders finds, by shmid, the processes that map each segment. A mapping's inode is the shmid, its name the key that
+// segmentKey is a segment: its namespace (0: the reader's own) and its shmid.
+type segmentKey struct{ space, id uint64 }
+
+// segmentHolders finds the processes that map each segment. A mapping's inode is the shmid, its name the key that
 // the segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode numbers
-// that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of another IPC
-// namespace have the same device and the same ids: only processes of the reader's own count.
-func (f *Facts) segmentHolders(segments []kernel.ShmSegment) map[int][]shmMaps {
-	byID := make(map[uint64]*kernel.ShmSegment, len(segments))
-	for i := range segments {
-		byID[uint64(segments[i].ID)] = &segments[i]
+// that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of all IPC
+// namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
+func (f *Facts) segmentHolders(groups []inSpace[kernel.ShmSegment]) map[segmentKey][]shmMaps {
+	byID := map[segmentKey]*kernel.ShmSegment{}
+	for _, g := range groups {
+		for i := range g.list {
+			byID[segmentKey{g.place.space, uint64(g.list[i].ID)}] = &g.list[i]
+		}
 	}
 	var devices map[uint64]bool // none for a file tree: there the name has to do
 	if f.Host.Live() {
 		devices = kernel.SegmentDevices()
 	}
-	holders := map[int][]shmMaps{}
+	holders := map[segmentKey][]shmMaps{}
 	for _, p := range f.procs {
-		if f.foreignIPC(p) {
-			continue
-		}
+		space := f.ipcSpaceOf(p)
 		for _, m := range p.shared {
-			s := byID[m.Ino]
+			key := segmentKey{space, m.Ino}
+			s := byID[key]
 			huge, known := devices[m.Dev]
 			if s == nil || devices != nil && !known || !namesSegment(m.Name, s) {
 				continue
 			}
-			list := holders[s.ID]
+			list := holders[key]
 			if n := len(list); n > 0 && list[n-1].Process == p {
 				list[n-1].count++
 				continue
 			}
-			holders[s.ID] = append(list, shmMaps{Process: p, count: 1, huge: huge})
+			holders[key] = append(list, shmMaps{Process: p, count: 1, huge: huge})
 		}
 	}
 	return holders

@@ -15,6 +15,8 @@ type Request struct {
 	Edges bool
 	// Gauges asks for totals of every mechanism, wanted or not; they are cheap.
 	Gauges bool
+	// AllNamespaces asks for the objects of every namespace that can be entered; else those of the reader's own.
+	AllNamespaces bool
 	// Detail is an object whose on-demand columns are to be read (its page is open).
 	Detail schema.Ref
 }
@@ -31,6 +33,7 @@ type Snapshot struct {
 	Edges    []schema.Edge
 	Findings []schema.Finding
 	Faults   []schema.Fault
+	Notes    []string // sentences on what was not asked for, but is there
 	Gauges   []schema.Gauge
 
 	Cost  []Cost // per source and mechanism, in the order they ran

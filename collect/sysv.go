@@ -13,19 +13,20 @@ import (
 type ipcOwners struct {
 	kernel.IPCPerm
 	user, group, cuser, cgroup string
+	place                      place
 }
 
-func (f *Facts) owners(p kernel.IPCPerm) ipcOwners {
+func (f *Facts) owners(p kernel.IPCPerm, at place) ipcOwners {
 	return ipcOwners{
-		IPCPerm: p,
-		user:    f.Users.User(p.UID), group: f.Users.Group(p.GID),
+		IPCPerm: p, place: at,
+		user: f.Users.User(p.UID), group: f.Users.Group(p.GID),
 		cuser: f.Users.User(p.CUID), cgroup: f.Users.Group(p.CGID),
 	}
 }
 
 // sysvRef is an object's identity. The id holds a sequence number, which wraps; ctime separates its lives further.
-func sysvRef(kind schema.Kind, p kernel.IPCPerm, ctime int64) schema.Ref {
-	return schema.Ref{Kind: kind, ID: uint64(p.ID), Gen: uint64(ctime)}
+func sysvRef(kind schema.Kind, at place, p kernel.IPCPerm, ctime int64) schema.Ref {
+	return schema.Ref{Kind: kind, Space: at.space, ID: uint64(p.ID), Gen: uint64(ctime)}
 }
 
 // newObjects makes n objects with their rows in three allocations: tables of 32,000 rows are usual for what leaks.
@@ -61,6 +62,9 @@ func ownerColumns[T any](of func(*T) *ipcOwners) []schema.Column {
 		text("cuser", "name of the creating user", func(o *ipcOwners) string { return o.cuser }),
 		number("cgid", "group id of the creator", func(o *ipcOwners) uint32 { return o.CGID }),
 		text("cgroup", "name of the creator's group", func(o *ipcOwners) string { return o.cgroup }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *T) schema.Value { return of(r).place.inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, schema.NeedProcs|schema.NeedIPCNS, nsLeaderHelp,
+			func(r *T) schema.Value { return of(r).place.leader }),
 	}
 }
 

@@ -52,13 +52,25 @@ func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells,
 	if os.Geteuid() == 0 && len(snap.Faults) > 0 {
 		s.Errorf("faults: %+v", snap.Faults)
 	}
-	return table(snap, kind)
+	rows, edges := table(snap, kind)
+	leader := schema.Uncollected(schema.TypeString)
+	if needs.Has(schema.NeedProcs) {
+		leader = schema.String(s.end(1).Comm + "[1]")
+	}
+	for name, row := range rows {
+		s.equal(name+": ns_leader", leader, row["ns_leader"])
+		delete(row, "ns_leader")
+	}
+	return rows, edges
 }
 
 // owned are the cells that every object has.
 func (s *sysvScene) owned(p kernel.IPCPerm, ctime int64, more cells) cells {
 	users := NewUsers(true)
+	ns, err := s.host.SelfNamespace("ipc")
+	s.check(err)
 	c := cells{
+		"ns":  schema.Int(int64(ns)),
 		"key": schema.Key(p.Key), "id": schema.Int(int64(p.ID)), "perms": schema.Perms(p.Mode),
 		"owner": schema.String(users.User(p.UID)), "user": schema.String(users.User(p.UID)), "uid": schema.Int(int64(p.UID)),
 		"group": schema.String(users.Group(p.GID)), "gid": schema.Int(int64(p.GID)),
@@ -227,13 +239,14 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 		} {
 			row[id] = schema.Uncollected(typ)
 		}
+		row["ns_leader"] = schema.Uncollected(schema.TypeString)
 		rows, edges = table(snap, schema.Sem)
 		s.equal("rows without needs", map[string]cells{ref: row}, rows)
 		s.equal("edges without needs", []string(nil), edges)
 
 		// Its page is open: then they are, for this one.
 		snap = New(s.host, func() time.Time { return s.now }).Take(Request{
-			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: sysvRef(schema.Sem, now.IPCPerm, now.CTime)})
+			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: sysvRef(schema.Sem, place{}, now.IPCPerm, now.CTime)})
 		rows, _ = table(snap, schema.Sem)
 		s.equal("ncount on its page", schema.Int(1), rows[ref]["ncount"])
 		s.equal("waiters on its page", 2, len(rows[ref]["waiters"].Endpoints()))

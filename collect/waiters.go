@@ -29,15 +29,15 @@ type waiter struct {
 // waitKey is what a wait is for.
 type waitKey struct {
 	kind schema.Kind
-	dev  uint64 // FIFOs
+	dev  uint64 // FIFOs; msg and sem: the foreign IPC namespace, 0 for the reader's own
 	id   uint64 // msqid, semid or inode
 }
 
-// key tells what a process's wait is for; ok is false where that is none of the objects here.
-func (w *wait) key(p *Process) (key waitKey, ok bool) {
+// waitKey tells what a process's wait is for; ok is false where that is none of the objects here.
+func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 	switch w.kind {
 	case schema.Msg, schema.Sem:
-		return waitKey{kind: w.kind, id: uint64(w.id)}, true
+		return waitKey{w.kind, f.ipcSpaceOf(p), uint64(w.id)}, true
 	case schema.Fifo:
 		return waitKey{schema.Fifo, w.fifo.Dev, w.fifo.Ino}, true
 	}
@@ -120,23 +120,8 @@ func waitWords(dir kernel.ProcDir, call string, c kernel.BlockedCall) string {
 	return b.String()
 }
 
-// ipcNamespace reads the namespace of processes whose mappings or waits bear ids, which mean something only within it.
-func (w *walker) ipcNamespace(p *Process, dir kernel.ProcDir) {
-	if !slices.ContainsFunc(p.waits, wait.inNamespace) && !mapsSegment(p) {
-		return
-	}
-	if link, err := dir.Readlink("ns/ipc"); err == nil {
-		p.ipcNS, _ = kernel.LinkInode([]byte(link))
-	}
-}
-
 // inNamespace says whether the wait names its object by an id of an IPC namespace.
 func (w wait) inNamespace() bool { return w.kind == schema.Msg || w.kind == schema.Sem }
-
-// foreignIPC says whether the process's ids are those of another IPC namespace than the reader's.
-func (f *Facts) foreignIPC(p *Process) bool {
-	return p.ipcNS != 0 && f.ipcSelf != 0 && p.ipcNS != f.ipcSelf
-}
 
 // waitersOf lists who is blocked on an object, by pid.
 func (f *Facts) waitersOf(key waitKey) []waiter {
@@ -151,10 +136,7 @@ func (f *Facts) indexWaits() {
 	f.waits = map[waitKey][]waiter{}
 	for _, p := range f.procs {
 		for _, w := range p.waits {
-			if w.inNamespace() && f.foreignIPC(p) {
-				continue
-			}
-			if key, ok := w.key(p); ok {
+			if key, ok := f.waitKey(p, &w); ok {
 				f.waits[key] = append(f.waits[key], waiter{p, w})
 			}
 		}

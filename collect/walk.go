@@ -27,7 +27,8 @@ type Process struct {
 	mapsErr error
 	waits   []wait
 	waitErr error
-	ipcNS   uint64 // inode of its IPC namespace, where it maps or waits for System V objects; 0: not known
+	ns      [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
+	nsErr   error
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -45,6 +46,7 @@ const (
 	FDPipe FDKind = iota + 1
 	FDFifo
 	FDSocket
+	FDNamespace
 )
 
 // FD is one file descriptor on an IPC object. Others are not kept.
@@ -53,7 +55,7 @@ type FD struct {
 	Kind     FDKind
 	Access   kernel.Access // pipes and FIFOs
 	Dev, Ino uint64
-	Path     string // FIFOs: where the process reached it, " (deleted)" behind it if unlinked
+	Path     string // FIFOs: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
 }
 
 // FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
@@ -77,13 +79,14 @@ type cached struct {
 	start uint64
 	cpu   int64
 	fds   schema.Need // NeedFDs, NeedFDModes as far as fds holds them
+	ns    schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
 	maps  bool
 	waits bool
 	proc  *Process
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
-const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall
+const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall | nsNeeds
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need) ([]*Process, error) {
@@ -144,7 +147,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.mappings(p, dir, needs, buf, old, &now)
 	w.blocked(p, dir, needs, buf, old, &now)
-	w.ipcNamespace(p, dir)
+	w.namespaces(p, dir, needs, old, &now)
 	return p, now
 }
 
@@ -195,7 +198,7 @@ func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf
 	}
 }
 
-// fdScan keeps the descriptors on pipes, FIFOs and sockets.
+// fdScan keeps the descriptors on pipes, FIFOs, sockets and namespaces.
 type fdScan struct {
 	modes bool
 	risky func(path []byte) bool
@@ -216,6 +219,10 @@ func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
 		access, err := d.Access()
 		if ok && err == nil {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
+		}
+	default:
+		if typ, ino, ok := kernel.ParseNamespaceLink(target); ok {
+			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
 		}
 	}
 }
@@ -248,6 +255,9 @@ func (f *Facts) account() {
 		if kernel.Denied(p.waitErr) {
 			f.unseen["syscall"]++
 		}
+		if kernel.Denied(p.nsErr) {
+			f.unseen["ns"]++
+		}
 	}
 }
 
@@ -264,15 +274,16 @@ func (f *Facts) refusals() []schema.Fault {
 		advice = "a security module, a user namespace or a missing capability keeps them from root"
 	}
 	var faults []schema.Fault
-	for _, s := range []struct{ source, what, who string }{
-		{"fd", "file descriptors", "holds what"}, {"maps", "memory maps", "maps what"}, {"syscall", "system calls", "waits"},
+	for _, s := range []struct{ source, what, hides string }{
+		{"fd", "file descriptors", "who holds what there is not shown"}, {"maps", "memory maps", "who maps what there is not shown"},
+		{"syscall", "system calls", "who waits there is not shown"}, {"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := f.unseen[s.source]
-		if n == 0 || s.source == "maps" && f.mapsFound {
+		if n == 0 || s.source == "maps" && f.mapsFound || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-			Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): who %s there is not shown; %s", s.what, n, user, s.who, advice)})
+			Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): %s; %s", s.what, n, user, s.hides, advice)})
 	}
 	return faults
 }

@@ -44,6 +44,15 @@ func DefaultColumns(m *collect.Mechanism) []schema.Column {
 	return columns
 }
 
+// WithNamespace puts the namespace that objects are in behind the ref, where the mechanism's objects live in namespaces.
+func WithNamespace(m *collect.Mechanism, columns []schema.Column) []schema.Column {
+	c, ok := m.Column("ns_leader")
+	if _, has := findColumn(columns, "ns_leader"); !ok || has {
+		return columns
+	}
+	return slices.Insert(slices.Clone(columns), min(1, len(columns)), *c)
+}
+
 // RecordColumns are those that a JSON row holds: all that cost nothing per object.
 func RecordColumns(m *collect.Mechanism) []schema.Column {
 	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })

@@ -128,6 +128,7 @@ func TestOnceOptions(t *testing.T) {
 		[]string{"shm", "--where", `nattch == 0 and age > duration("1h")`, "--columns", "ref,age"},
 		[]string{"msg", "sem", "--where", "msgs > 100", "-o", "json"},
 		[]string{"msg", "--where", "qbytes > 1", "--columns", "ref"},
+		[]string{"msg", "-A"},
 		[]string{"proc", "--columns", "ref,user,comm", "--sort", "user,-pid", "--where", "not kthread"},
 		[]string{"proc", "--where", `any(["yes", "head"], # == comm)`, "--columns", "ref,args"},
 		[]string{"pipe", "--where", `any(writers, .comm == "yes")`, "--columns", "ref,readers"},

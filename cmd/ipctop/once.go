@@ -23,6 +23,7 @@ type onceFlags struct {
 	once, listColumns            bool
 	output, columns, sort, where string
 	noHeadings, bytes, exitCode  bool
+	all                          bool // namespaces
 	root                         string
 	flags                        *pflag.FlagSet
 }
@@ -36,6 +37,7 @@ func (f *onceFlags) register(cmd *cobra.Command) {
 	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "with --once: no line of headings")
 	f.flags.BoolVar(&f.bytes, "bytes", false, "with --once: sizes in bytes, durations in seconds, times in RFC 3339")
 	f.flags.BoolVar(&f.exitCode, "exit-code", false, "with --once: exit 1 if there were rows")
+	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "with --once: objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "with --once: read another machine's proc and sys trees below this directory")
 	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
 	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
@@ -100,7 +102,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return usageErrorf("--root: %v", err)
 	}
 	now := time.Now()
-	snap := collect.New(host, time.Now).Take(onceRequest(f.output, sections))
+	snap := collect.New(host, time.Now).Take(f.request(sections))
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
@@ -135,9 +137,13 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 	}
 	var sections []once.Section
 	for _, m := range mechs {
+		base := once.Columns(f.output, m)
+		if f.all {
+			base = views.WithNamespace(m, base)
+		}
 		sections = append(sections, once.Section{Table: views.Table{
 			Mechanism: m,
-			Columns:   views.ParseColumns(m, f.columns, once.Columns(f.output, m)),
+			Columns:   views.ParseColumns(m, f.columns, base),
 			Sort:      views.ParseSort(f.sort),
 			Where:     where,
 		}})
@@ -145,8 +151,8 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 	return sections, where, nil
 }
 
-func onceRequest(output string, sections []once.Section) collect.Request {
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: output == "json"}
+func (f *onceFlags) request(sections []once.Section) collect.Request {
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", AllNamespaces: f.all}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 	}
@@ -158,6 +164,9 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 	if output != "json" {
 		for _, fault := range snap.Faults {
 			fmt.Fprintf(stderr, "ipctop: %s: %s\n", fault.Source, views.Visible(fault.Says))
+		}
+		for _, note := range snap.Notes {
+			fmt.Fprintf(stderr, "ipctop: note: %s\n", views.Visible(note))
 		}
 	}
 	if where == nil {

@@ -45,11 +45,12 @@ func nearestKind(text string) string {
 
 // resolve turns REFs into the objects that have them now. What leads nowhere is said and counted.
 func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
-	want := map[schema.Kind]schema.Need{}
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
-		want[s.Kind] = 0
+		req.Want[s.Kind] = 0
+		req.AllNamespaces = req.AllNamespaces || s.Space != 0
 	}
-	snap := collect.New(a.host, time.Now).Take(collect.Request{Want: want})
+	snap := collect.New(a.host, time.Now).Take(req)
 	var refs []schema.Ref
 	for _, s := range sels {
 		ref, err := snap.Resolve(s)

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 		"lists":       workLists,
 		"posix-lists": workPosixLists,
 		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"queue":       workQueue,
 	})
 }
 

@@ -102,6 +102,20 @@ func (h *Host) ShmInfo() (ShmInfo, error) {
 	}, nil
 }
 
+// IPCObjects counts the System V objects of the IPC namespace: a microsecond, but for many segments (see ShmInfo).
+func (h *Host) IPCObjects() (uint64, error) {
+	msg, err := h.MsgInfo()
+	if err != nil {
+		return 0, err
+	}
+	sem, err := h.SemInfo()
+	if err != nil {
+		return 0, err
+	}
+	shm, err := h.ShmInfo()
+	return msg.Queues + sem.Sets + shm.Segments, err
+}
+
 // unsigned keeps a count that the kernel cut to an int from going below zero.
 func unsigned(n int32) uint64 { return uint64(uint32(n)) }
 

@@ -6,19 +6,21 @@ import "strings"
 type Need uint32
 
 const (
-	NeedProcs     Need = 1 << iota // /proc/PID/stat of every process: names of holders, parents, start times
-	NeedStatus                     // /proc/PID/status: uids, gids, threads
-	NeedCmdline                    // /proc/PID/cmdline
-	NeedFDs                        // readlink of every /proc/PID/fd entry
-	NeedFDModes                    // lstat of descriptors on pipes, statx of those on paths: pipe ends and FIFOs
-	NeedFDCount                    // stat of /proc/PID/fd
-	NeedMaps                       // shared mappings of every process
-	NeedSyscall                    // /proc/PID/task/TID/syscall of sleeping threads: who is blocked where
-	NeedSemValues                  // GETALL, GETNCNT, GETZCNT, GETPID per semaphore
-	NeedResident                   // /proc/sysvipc/shm: rss and swap per segment
-	NeedPipeEnds                   // pidfd_getfd and poll on a pipe whose other end was not seen
-	NeedPipeFill                   // pidfd_getfd, FIONREAD and F_GETPIPE_SZ per pipe
-	NeedSockets                    // a sock_diag dump
+	NeedProcs      Need = 1 << iota // /proc/PID/stat of every process: names of holders, parents, start times
+	NeedStatus                      // /proc/PID/status: uids, gids, threads
+	NeedCmdline                     // /proc/PID/cmdline
+	NeedFDs                         // readlink of every /proc/PID/fd entry
+	NeedFDModes                     // lstat of descriptors on pipes, statx of those on paths: pipe ends and FIFOs
+	NeedFDCount                     // stat of /proc/PID/fd
+	NeedMaps                        // shared mappings of every process
+	NeedSyscall                     // /proc/PID/task/TID/syscall of sleeping threads: who is blocked where
+	NeedSemValues                   // GETALL, GETNCNT, GETZCNT, GETPID per semaphore
+	NeedResident                    // /proc/sysvipc/shm: rss and swap per segment
+	NeedPipeEnds                    // pidfd_getfd and poll on a pipe whose other end was not seen
+	NeedPipeFill                    // pidfd_getfd, FIONREAD and F_GETPIPE_SZ per pipe
+	NeedSockets                     // a sock_diag dump
+	NeedIPCNS                       // readlink of every /proc/PID/ns/ipc
+	NeedNamespaces                  // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
 )
 
 var needNames = []struct {
@@ -28,6 +30,7 @@ var needNames = []struct {
 	{NeedProcs, "processes"}, {NeedStatus, "process status"}, {NeedCmdline, "command lines"}, {NeedFDs, "fd walk"}, {NeedFDModes, "fd modes"}, {NeedFDCount, "fd count"},
 	{NeedMaps, "maps"}, {NeedSyscall, "blocked threads"}, {NeedSemValues, "semaphore values"}, {NeedResident, "resident pages"},
 	{NeedPipeEnds, "pipe poll"}, {NeedPipeFill, "pipe fill"}, {NeedSockets, "sock_diag"},
+	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
 }
 
 // Has says whether all of n is in the set.

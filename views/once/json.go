@@ -47,7 +47,8 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 	for i, f := range s.Faults {
 		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFault(b, f) })
 	}
-	d.raw("],\n\"cost\":{\"total\":").float(s.Total.Seconds())
+	d.raw("],\n\"notes\":").append(func(b []byte) []byte { return views.AppendJSON(b, schema.List(s.Notes)) })
+	d.raw(",\n\"cost\":{\"total\":").float(s.Total.Seconds())
 	for _, c := range s.Cost {
 		d.raw(",").string(c.Part).raw(":").float(c.Took.Seconds())
 	}

@@ -84,6 +84,12 @@ func StartAs(tb testing.TB, who *syscall.Credential, name string, args ...string
 	return start(tb, &syscall.SysProcAttr{Credential: who}, name, args)
 }
 
+// StartAsIn is StartAs in further new namespaces, which the test's own user owns.
+func StartAsIn(tb testing.TB, who *syscall.Credential, flags uintptr, name string, args ...string) *Worker {
+	tb.Helper()
+	return start(tb, &syscall.SysProcAttr{Credential: who, Cloneflags: flags}, name, args)
+}
+
 // StartIn is Start in further new namespaces: clone flags such as unix.CLONE_NEWIPC.
 func StartIn(tb testing.TB, flags uintptr, name string, args ...string) *Worker {
 	tb.Helper()

@@ -1,0 +1,154 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ipcContent is what another IPC namespace holds of the kinds that were asked for.
+type ipcContent struct {
+	space    *space
+	queues   []kernel.MsgQueue
+	sets     []kernel.SemSet
+	segments []kernel.ShmSegment
+}
+
+// inSpace are objects of one namespace.
+type inSpace[T any] struct {
+	place place
+	list  []T
+}
+
+// inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how many there are.
+func inSpaces[T any](f *Facts, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
+	groups, n = []inSpace[T]{{f.ownPlace("ipc"), own}}, len(own)
+	for _, c := range f.otherIPC() {
+		if list := of(c); len(list) > 0 {
+			groups, n = append(groups, inSpace[T]{f.place("ipc", c.space.Ino), list}), n+len(list)
+		}
+	}
+	return groups, n
+}
+
+func sysvKind(k schema.Kind) bool { return k == schema.Msg || k == schema.Sem || k == schema.Shm }
+
+func (f *Facts) wantsSysV() bool {
+	for k := range f.Want {
+		if sysvKind(k) {
+			return true
+		}
+	}
+	return false
+}
+
+// sysvWait is the key of who waits on a queue or a semaphore set.
+func sysvWait(r schema.Ref) waitKey { return waitKey{r.Kind, r.Space, r.ID} }
+
+// ipcSpaceOf is the Space of the ids that a process uses: 0 for the reader's own, or where that is not known.
+func (f *Facts) ipcSpaceOf(p *Process) uint64 {
+	if ns := p.ns[ipcType]; f.ipcSelf != 0 && ns != f.ipcSelf {
+		return ns
+	}
+	return 0
+}
+
+// otherIPC reads the System V objects of the other namespaces, where they were asked for: one visit to each, with all kinds.
+func (f *Facts) otherIPC() []*ipcContent {
+	if !f.all || f.foreign != nil {
+		return f.foreign
+	}
+	f.foreign = []*ipcContent{}
+	if !f.Host.Live() {
+		f.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
+		return f.foreign
+	}
+	others := f.others("ipc")
+	for _, s := range others {
+		f.foreign = append(f.foreign, &ipcContent{space: s})
+	}
+	denied := 0
+	for _, err := range f.Host.VisitNamespaces(entries(others), func(i int) error { return f.readIPC(f.foreign[i]) }) {
+		switch {
+		case !kernel.Entered(err) && kernel.Denied(err):
+			denied++
+		case err != nil && !kernel.Gone(err):
+			f.Fault("namespaces", err)
+		}
+	}
+	f.deniedSpaces("IPC", denied, len(others))
+	return f.foreign
+}
+
+func (f *Facts) deniedSpaces(what string, denied, of int) {
+	if denied == 0 {
+		return
+	}
+	f.faults = append(f.faults, schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
+		"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
+}
+
+// readIPC lists what was asked for, inside the namespace.
+func (f *Facts) readIPC(c *ipcContent) error {
+	var errs [3]error
+	if _, ok := f.Want[schema.Msg]; ok {
+		c.queues, errs[0] = f.Host.MsgQueues(true)
+	}
+	if _, ok := f.Want[schema.Sem]; ok {
+		c.sets, errs[1] = f.Host.SemSets()
+	}
+	if _, ok := f.Want[schema.Shm]; ok {
+		c.segments, errs[2] = f.Host.ShmSegments(f.Needs.Has(schema.NeedResident))
+	}
+	return errors.Join(errs[:]...)
+}
+
+// inIPCSpace runs do in the namespace of a System V object.
+func (f *Facts) inIPCSpace(r schema.Ref, do func() error) error {
+	if r.Space == 0 {
+		return do()
+	}
+	f.indexSpaces()
+	s := f.known.byName[kernel.Namespace{Type: "ipc", Ino: r.Space}]
+	if s == nil {
+		return noSuchObject{}
+	}
+	return f.Host.VisitNamespace(s.Namespace, do)
+}
+
+// noteOtherIPC says what a look at the own namespace alone leaves out.
+func (f *Facts) noteOtherIPC() {
+	if f.all || !f.wantsSysV() || !f.Host.Live() {
+		return
+	}
+	spaces, closed, objects := 0, 0, uint64(0)
+	others := f.others("ipc")
+	held := make([]uint64, len(others))
+	errs := f.Host.VisitNamespaces(entries(others), func(i int) (err error) {
+		held[i], err = f.Host.IPCObjects()
+		return err
+	})
+	for i, err := range errs {
+		switch {
+		case kernel.Denied(err):
+			closed++
+		case err == nil && held[i] > 0:
+			spaces, objects = spaces+1, objects+held[i]
+		}
+	}
+	if spaces > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("%s %s (-A)", several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), several(int(objects), "object", "objects")))
+	}
+	if closed > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("%s be entered from here: root can (-A)", several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+	}
+}
+
+func several(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,183 @@
+package kernel_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+// workQueue makes a message queue.
+func workQueue(j *kerneltest.Job) {
+	id, err := kernel.NewAdmin().MsgGet(0x4711, kernel.IPCCreat|kernel.IPCExcl|0o600)
+	j.Check(err)
+	j.Ready(id)
+	j.Wait()
+}
+
+// ipcOf names the IPC namespace of a process.
+func ipcOf(tb testing.TB, pid int) kernel.Namespace {
+	tb.Helper()
+	path := fmt.Sprintf("/proc/%d/ns/ipc", pid)
+	link, err := os.Readlink(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, ino, ok := kernel.ParseNamespaceLink([]byte(link))
+	if !ok {
+		tb.Fatalf("%q is no namespace", link)
+	}
+	return kernel.Namespace{Type: "ipc", Ino: ino, Path: path}
+}
+
+func TestVisitNamespace(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		h := live(t)
+		there := ipcOf(t, kerneltest.StartIn(t, unix.CLONE_NEWIPC, "queue").PID)
+		home, err := h.SelfNamespace("ipc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := func() int {
+			queues, err := h.MsgQueues(true)
+			if err != nil {
+				t.Error(err)
+			}
+			return len(queues)
+		}
+		// Many at once, so that also the first thread of the process is asked to go.
+		var all sync.WaitGroup
+		for range 32 {
+			all.Go(func() {
+				for range 20 {
+					inside := -1
+					err := h.VisitNamespace(there, func() error { inside = count(); return nil })
+					if err != nil || inside != 1 || count() != 0 {
+						t.Errorf("%d queues inside, %d outside, error %v; want 1, 0, none", inside, count(), err)
+					}
+					// What other processes see of this one.
+					if link, err := os.Readlink("/proc/self/ns/ipc"); err != nil || link != fmt.Sprintf("ipc:[%d]", home) {
+						t.Errorf("/proc/self/ns/ipc is %s, %v; want %d", link, err, home)
+					}
+				}
+			})
+		}
+		all.Wait()
+
+		failed := errors.New("failed")
+		if err := h.VisitNamespace(there, func() error { return failed }); err != failed {
+			t.Errorf("f's error came back as %v", err)
+		}
+		func() {
+			defer func() {
+				if p := recover(); p != "oh" {
+					t.Errorf("f's panic came back as %v", p)
+				}
+			}()
+			h.VisitNamespace(there, func() error { panic("oh") })
+		}()
+		if n := count(); n != 0 {
+			t.Errorf("%d queues outside after a panic inside", n)
+		}
+	})
+}
+
+func TestVisitNamespaceThatIsNotThere(t *testing.T) {
+	h := live(t)
+	own := ipcOf(t, os.Getpid())
+	never := func() error { t.Error("f ran"); return nil }
+	for name, ns := range map[string]kernel.Namespace{
+		"another lives there":  {Type: "ipc", Ino: own.Ino + 1, Path: own.Path},
+		"its process is gone":  {Type: "ipc", Ino: own.Ino, Path: "/proc/999999999/ns/ipc"},
+		"no namespace file":    {Type: "ipc", Ino: own.Ino, Path: "/dev/null"},
+		"a file of that inode": {Type: "ipc", Ino: inodeOf(t, "/dev/null"), Path: "/dev/null"},
+	} {
+		if err := h.VisitNamespace(ns, never); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, want fs.ErrNotExist", name, err)
+		}
+	}
+	if err := h.VisitNamespace(kernel.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("a pid namespace: %v, want EINVAL", err)
+	}
+	if err := tree(t).VisitNamespace(own, never); !errors.Is(err, kernel.ErrNotLive) {
+		t.Errorf("a file tree: %v, want kernel.ErrNotLive", err)
+	}
+}
+
+func live(tb testing.TB) *kernel.Host {
+	tb.Helper()
+	h, err := kernel.Open("")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+// tree is a Host that reads files, of which there are none.
+func tree(t *testing.T) *kernel.Host {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.Mkdir(root+"/proc", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h, err := kernel.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func inodeOf(t *testing.T, path string) uint64 {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
+}
+
+func TestNamespaceOwner(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		pid := kerneltest.StartIn(t, unix.CLONE_NEWUSER|unix.CLONE_NEWIPC, "queue").PID
+		for _, ns := range []kernel.Namespace{ipcOf(t, os.Getpid()), ipcOf(t, pid)} {
+			if uid, err := live(t).NamespaceOwner(ns); err != nil || uid != 0 {
+				t.Errorf("owner of %s: %d, %v; want the user who started this test", ns, uid, err)
+			}
+		}
+	})
+}
+
+func FuzzParseNamespaceLink(f *testing.F) {
+	for _, seed := range []string{"ipc:[4026531839]", "net:[1]", "socket:[3]", "anon_inode:[eventfd]", "ipc:[]", ":[", "user:[5] (deleted)"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		typ, ino, ok := kernel.ParseNamespaceLink(text)
+		if back := (kernel.Namespace{Type: typ, Ino: ino}).String(); ok && len(back) > len(text) {
+			t.Errorf("%q became %q", text, back)
+		}
+	})
+}
+
+// BenchmarkVisitNamespaces counts the objects of 100 IPC namespaces (here of one a hundred times).
+func BenchmarkVisitNamespaces(b *testing.B) {
+	kerneltest.InNamespace(b, func() {
+		h := live(b)
+		list := slices.Repeat([]kernel.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)}, 100)
+		for b.Loop() {
+			for _, err := range h.VisitNamespaces(list, func(int) error { _, err := h.IPCObjects(); return err }) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
