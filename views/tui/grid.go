@@ -85,11 +85,29 @@ func (g *grid) layout(width int) {
 		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
 	}
 	g.left = t.first > 0
-	for i, c := range g.shown {
-		if c.flexible {
-			more := max(0, min(room, t.widths[c.id]-g.widths[i]))
-			g.widths[i] += more
-			room -= more
+	g.grow(room, func(c *column) int { return min(c.width, t.widths[c.id]) })
+	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
+}
+
+// rest is the room that the columns on screen leave.
+func (g *grid) rest(width int) int {
+	width -= gutter + 1
+	for _, w := range g.widths {
+		width -= w + 1
+	}
+	return width
+}
+
+// grow gives room to columns of text that want more, a cell at a time, so that none takes it all.
+func (g *grid) grow(room int, wants func(*column) int) {
+	for given := true; given && room > 0; {
+		given = false
+		for i, c := range g.shown {
+			if c.flexible && room > 0 && g.widths[i] < wants(c) {
+				g.widths[i]++
+				room--
+				given = true
+			}
 		}
 	}
 }
@@ -101,11 +119,17 @@ func (g *grid) least(c *column, width int) int {
 		usual = max(usual, width/3)
 	}
 	heading := textWidth(c.title) + 1 // room for the sort sign
-	if c.flexible {
+	switch {
+	case c.id == treeColumn && g.tab.tree:
 		return max(heading, min(seen, usual))
+	case c.flexible:
+		return max(heading, min(seen, usual, shortText))
 	}
 	return max(heading, seen)
 }
+
+// shortText is what a column of text has at least, so that the columns after it have a chance.
+const shortText = 12
 
 // measure looks at the cells on screen.
 func (g *grid) measure() {

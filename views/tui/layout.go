@@ -36,6 +36,11 @@ func (l *layout) Draw(screen tcell.Screen) {
 		return
 	}
 	for _, r := range l.seen() {
+		if body < 14 && !r.whole() { // A dialog needs the room more than the header.
+			r.SetRect(r.place(x, y, w, h-foot))
+			r.Draw(screen)
+			continue
+		}
 		r.SetRect(r.place(x, y+top, w, body))
 		r.Draw(screen)
 	}

@@ -135,6 +135,10 @@ func (l *list) paint(screen tcell.Screen, x, y, w, h int) {
 		l.top = max(l.top, l.index-h+1)
 	}
 	l.top = max(0, min(l.top, len(l.items)-h))
+	right := x + w - 1
+	if len(l.items) > h {
+		w -= 2 // the last cell tells that there is more
+	}
 	for i := 0; i < h && l.top+i < len(l.items); i++ {
 		it := &l.items[l.top+i]
 		if cursor && l.top+i == l.index {
@@ -145,10 +149,10 @@ func (l *list) paint(screen tcell.Screen, x, y, w, h int) {
 		putSpans(screen, x, y+i, w, it.spans...)
 	}
 	if l.top > 0 {
-		put(screen, x+w-1, y, 1, "^", l.theme.strong)
+		put(screen, right, y, 1, "^", l.theme.strong)
 	}
 	if l.top+h < len(l.items) {
-		put(screen, x+w-1, y+h-1, 1, "v", l.theme.strong)
+		put(screen, right, y+h-1, 1, "v", l.theme.strong)
 	}
 }
 

@@ -12,7 +12,7 @@ func (d *planRoom) whole() bool { return false }
 // place makes the box as high as its text, and wide enough to read.
 func (d *planRoom) place(x, y, w, h int) (int, int, int, int) {
 	width := min(w, 100)
-	d.lines(width - 4)
+	d.lines(width - 6)
 	height := min(h, len(d.items)+4)
 	return x + (w-width)/2, y + (h-height)/2, width, height
 }
