@@ -64,7 +64,8 @@ func PageColumns(m *collect.Mechanism) []schema.Column {
 	var columns []schema.Column
 	add := func(ids []string) {
 		for _, id := range ids {
-			if c, ok := m.Column(id); ok {
+			c, ok := m.Column(id)
+			if _, has := findColumn(columns, id); ok && !has {
 				columns = append(columns, *c)
 			}
 		}
