@@ -50,7 +50,7 @@ func TestNoColor(t *testing.T) {
 		w, h := r.screen.Size()
 		for y := range h {
 			for x := range w {
-				_, _, style, _ := r.screen.GetContent(x, y)
+				_, style, _ := r.screen.Get(x, y)
 				if fg, bg, _ := style.Decompose(); fg != tcell.ColorDefault || bg != tcell.ColorDefault {
 					t.Errorf("cell %d,%d has colours %v on %v", x, y, fg, bg)
 					return
