@@ -25,9 +25,11 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
-		"zombie": workZombie,
-		"force":  workForce,
-		"plan":   workPlan,
+		"zombie":     workZombie,
+		"own":        workOwn,
+		"plan-there": workPlanThere,
+		"force":      workForce,
+		"plan":       workPlan,
 	})
 }
 
