@@ -25,11 +25,9 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
-		"zombie":     workZombie,
-		"own":        workOwn,
-		"plan-there": workPlanThere,
-		"force":      workForce,
-		"plan":       workPlan,
+		"zombie": workZombie,
+		"force":  workForce,
+		"plan":   workPlan,
 	})
 }
 

@@ -16,7 +16,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 		return nil, err
 	}
 	plan := newPlan(p, "Remove", "object")
-	s := p.survey(plan, removable(refs), "holders", "waiters", "ns_leader")
+	s := p.survey(plan, removable(refs), "holders", "waiters")
 	plan.add(refs, s.remove)
 	return plan, nil
 }
@@ -51,7 +51,7 @@ func (s *survey) remove(r schema.Ref) (Step, error) {
 	case do == nil:
 		return Step{}, refuse("%s", insteadOfRemoving(r))
 	case r.Space != 0:
-		return s.removeInside(r, do)
+		return Step{}, refuse("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
 	}
 	return do(s, r)
 }

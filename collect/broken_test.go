@@ -85,7 +85,7 @@ func mustSummarize(t *testing.T, m *collecttest.Machine) summary {
 // whole is what collecttest.Sample holds.
 func whole() summary {
 	return summary{
-		Objects: map[schema.Kind]int{schema.Msg: 2, schema.Sem: 2, schema.Shm: 3, schema.Pipe: 3, schema.Fifo: 1, schema.Unix: 5, schema.Inet: 6, schema.Proc: 9},
+		Objects: map[schema.Kind]int{schema.Msg: 2, schema.Sem: 2, schema.Shm: 3, schema.Pipe: 3, schema.Fifo: 1, schema.Unix: 5, schema.Inet: 6, schema.EventFD: 0, schema.Proc: 9},
 		Faults:  map[string]string{},
 	}
 }
@@ -239,7 +239,13 @@ func TestRefusedFiles(t *testing.T) {
 // sampleMachine collects from collecttest.Sample, a day after its boot.
 func sampleMachine(t *testing.T) *Collector {
 	t.Helper()
-	host, err := kernel.Open(collecttest.Sample(t).Root)
+	return machine(t, collecttest.Sample(t))
+}
+
+// machine collects from a machine made of files, a day after its boot.
+func machine(t *testing.T, m *collecttest.Machine) *Collector {
+	t.Helper()
+	host, err := kernel.Open(m.Root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 		c.mechanism(m, req, s, f)
 	}
 	f.noteOtherIPC()
-	s.Notes, s.ways = f.notes, f.ways()
+	s.Notes = f.notes
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
 	s.Total = time.Since(begin)
@@ -113,7 +113,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 		return
 	}
 	begin := time.Now()
-	procs, err := c.walker.walk(f.Needs)
+	procs, err := c.walker.walk(f.Needs, f.infoDemand())
 	f.Fault("processes", err)
 	f.procs = procs
 	f.byPID = make(map[int]*Process, len(procs))
@@ -123,7 +123,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 	f.account()
 	if n := c.walker.risky.skipped.Load(); n > 0 {
 		f.faults = append(f.faults, schema.Fault{Source: "fd", Count: int(n),
-			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs there are not shown", n)})
+			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
 	}
 	if c.hidden() {
 		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root sees all"})

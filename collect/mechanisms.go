@@ -9,6 +9,8 @@ const (
 	Memory     schema.Family = "memory"
 	Pipes      schema.Family = "pipes"
 	Sockets    schema.Family = "sockets"
+	Locks      schema.Family = "locks"
+	Notify     schema.Family = "notify"
 	Processes  schema.Family = "processes"
 )
 
@@ -22,6 +24,7 @@ func Mechanisms() []*Mechanism {
 		fifoMechanism(),
 		unixMechanism(),
 		inetMechanism(),
+		eventfdMechanism(),
 		procMechanism(),
 	}
 }

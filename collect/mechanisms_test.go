@@ -8,6 +8,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -54,14 +55,15 @@ func TestMechanismsAreDeclaredInFull(t *testing.T) {
 func TestColumnsThatScriptsRelyOn(t *testing.T) {
 	const owners = "key id owner perms cuid uid user gid group ctime age "
 	want := map[schema.Kind]string{
-		schema.Msg:  owners + "usedbytes msgs qbytes send recv lspid lrpid waiters",
-		schema.Sem:  owners + "nsems otime semval waiters",
-		schema.Shm:  owners + "size nattch status attach detach cpid lpid rss swap holders creator_state",
-		schema.Pipe: "inode readers writers waiters fill capacity",
-		schema.Fifo: "path inode readers writers waiters fill capacity",
-		schema.Unix: "type state recvq sendq path peer holders inode",
-		schema.Inet: "proto state recvq sendq local peer holders inode",
-		schema.Proc: "pid ppid pgid sid tty state nlwp user ruser ni start rss comm args",
+		schema.Msg:     owners + "usedbytes msgs qbytes send recv lspid lrpid waiters",
+		schema.Sem:     owners + "nsems otime semval waiters",
+		schema.Shm:     owners + "size nattch status attach detach cpid lpid rss swap holders creator_state",
+		schema.Pipe:    "inode readers writers waiters fill capacity",
+		schema.Fifo:    "path inode readers writers waiters fill capacity",
+		schema.Unix:    "type state recvq sendq path peer holders inode",
+		schema.Inet:    "proto state recvq sendq local peer holders inode",
+		schema.EventFD: "id",
+		schema.Proc:    "pid ppid pgid sid tty state nlwp user ruser ni start rss comm args",
 	}
 	var missing []string
 	for _, m := range Mechanisms() {
@@ -79,8 +81,12 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 
 // Each cell is of the type that its column declares, whatever the State.
 func TestCellsAreOfTheirColumnsType(t *testing.T) {
-	m := sampleMachine(t)
+	sample, notifiers := sampleMachine(t), machine(t, collecttest.Notifiers(t))
 	for _, mech := range Mechanisms() {
+		m := sample
+		if mech.Family == Notify {
+			m = notifiers
+		}
 		for _, needs := range []schema.Need{0, ^schema.Need(0)} {
 			snap := m.Take(Request{Want: map[schema.Kind]schema.Need{mech.Kind: needs}})
 			if len(snap.Objects[mech.Kind]) == 0 {

@@ -64,7 +64,7 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	case schema.ByName:
 		path := cellOf(sel.Kind, "path")
 		return func(o *schema.Object) bool {
-			return o.Ref.Name == sel.Name || path(o).IsKnown() && path(o).Str() == sel.Name
+			return space(o) && o.Ref.Name == sel.Name || path(o).IsKnown() && path(o).Str() == sel.Name
 		}
 	}
 	return func(o *schema.Object) bool { return space(o) && o.Ref.Name == "" && o.Ref.ID == sel.ID }

@@ -43,6 +43,9 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 	}
 	for i := range p.fds {
 		if fd := &p.fds[i]; fd.Num == w.fd {
+			if w.call != "read" && w.call != "write" { // flock(2) takes a FIFO as well
+				return waitKey{}, false
+			}
 			switch fd.Kind {
 			case FDPipe:
 				return waitKey{schema.Pipe, 0, fd.Ino}, true

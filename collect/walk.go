@@ -29,6 +29,7 @@ type Process struct {
 	waitErr error
 	ns      [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
 	nsErr   error
+	info    map[int32]fdInfo // by descriptor, of those that were asked for
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -47,15 +48,23 @@ const (
 	FDFifo
 	FDSocket
 	FDNamespace
+	FDEventFD
+	FDEpoll
+	FDSignalFD
+	FDTimerFD
+	FDInotify
+	FDPidFD
+	FDIOUring
+	FDFile // any other file with a path (NeedLocks)
 )
 
 // FD is one file descriptor on an IPC object. Others are not kept.
 type FD struct {
 	Num      int32
 	Kind     FDKind
-	Access   kernel.Access // pipes and FIFOs
-	Dev, Ino uint64
-	Path     string // FIFOs: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
+	Access   kernel.Access // pipes and FIFOs, if NeedFDModes was asked for
+	Dev, Ino uint64        // 0 for what has no inode of its own
+	Path     string        // FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
 }
 
 // FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
@@ -73,12 +82,13 @@ type walker struct {
 	host  *kernel.Host
 	cache map[int]cached
 	risky mountWatch
+	info  infoDemand // of this tick
 }
 
 type cached struct {
 	start uint64
 	cpu   int64
-	fds   schema.Need // NeedFDs, NeedFDModes as far as fds holds them
+	fds   schema.Need // fdNeeds as far as fds holds them
 	ns    schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
 	maps  bool
 	waits bool
@@ -86,10 +96,12 @@ type cached struct {
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
-const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall | nsNeeds
+const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
+	schema.NeedFDInfo | schema.NeedLocks | nsNeeds
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
-func (w *walker) walk(needs schema.Need) ([]*Process, error) {
+func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
+	w.info = info
 	pids, err := w.host.PIDs()
 	if err != nil {
 		return nil, err
@@ -145,6 +157,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.small(p, dir, needs, buf)
 	now := cached{start: p.Start, cpu: cpu, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)
+	w.fdinfo(p, dir, buf)
 	w.mappings(p, dir, needs, buf, old, &now)
 	w.blocked(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
@@ -169,7 +182,7 @@ func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []
 	}
 }
 
-const fdNeeds = schema.NeedFDs | schema.NeedFDModes
+const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks
 
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
@@ -178,7 +191,8 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		p.fds, p.fdErr, now.fds = old.proc.fds, old.proc.fdErr, old.fds
 	default:
 		var scan fdScan
-		scan.modes, scan.risky = needs.Has(schema.NeedFDModes), w.risky.of(dir)
+		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs.Has(schema.NeedLocks)
+		scan.risky = w.risky.of(dir)
 		p.fdErr = dir.FDs(buf, scan.visit)
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
@@ -198,11 +212,11 @@ func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf
 	}
 }
 
-// fdScan keeps the descriptors on pipes, FIFOs, sockets and namespaces.
+// fdScan keeps the descriptors that some mechanism asks for.
 type fdScan struct {
-	modes bool
-	risky func(path []byte) bool
-	found []FD
+	modes, files bool
+	risky        func(path []byte) bool
+	found        []FD
 }
 
 func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
@@ -214,12 +228,10 @@ func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
 		if ino, ok := kernel.LinkInode(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
 		}
-	case s.modes && bytes.HasPrefix(target, []byte("pipe:[")):
-		ino, ok := kernel.LinkInode(target)
-		access, err := d.Access()
-		if ok && err == nil {
-			s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
-		}
+	case bytes.HasPrefix(target, []byte("pipe:[")):
+		s.pipe(d, num, target)
+	case anonKind(target) != 0:
+		s.found = append(s.found, FD{Num: int32(num), Kind: anonKind(target)})
 	default:
 		if typ, ino, ok := kernel.ParseNamespaceLink(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
@@ -227,19 +239,42 @@ func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
 	}
 }
 
-// path finds FIFOs among the descriptors that lead to a path. That takes a stat of what they point at, which a dead
-// server can hang: those below NFS, FUSE and the like are passed over.
+func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
+	ino, ok := kernel.LinkInode(target)
+	var access kernel.Access
+	if s.modes {
+		var err error
+		access, err = d.Access()
+		ok = ok && err == nil
+	}
+	if ok {
+		s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
+	}
+}
+
+// path finds FIFOs and files that may be locked among the descriptors that lead to a path. That takes a stat of what they
+// point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
 func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
-	if !s.modes || s.risky(target) {
+	if !s.modes && !s.files || s.risky(target) {
 		return
 	}
 	id, err := d.Stat(target)
-	if err != nil || !id.IsFIFO() {
+	if err != nil {
 		return
 	}
-	if access, err := d.Access(); err == nil {
-		s.found = append(s.found, FD{Num: int32(num), Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: string(target)})
+	fd := FD{Num: int32(num), Dev: id.Dev, Ino: id.Ino, Path: string(target)}
+	switch {
+	case s.modes && id.IsFIFO():
+		if fd.Access, err = d.Access(); err != nil {
+			return
+		}
+		fd.Kind = FDFifo
+	case s.files:
+		fd.Kind = FDFile
+	default:
+		return
 	}
+	s.found = append(s.found, fd)
 }
 
 // account counts the processes that refused a source.

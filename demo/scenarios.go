@@ -26,6 +26,7 @@ func Scenarios() []Scenario {
 		tcpEstablished(),
 		tcpCloseWait(),
 		udpPair(),
+		eventFD(),
 		processes(),
 	}
 }

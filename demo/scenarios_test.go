@@ -61,7 +61,7 @@ func (w *world) call(pid int) string {
 	nr, _ := strconv.Atoi(word)
 	names := map[int]string{
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
-		unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_PPOLL: "poll", pollCall: "poll",
+		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_PPOLL: "poll", pollCall: "poll",
 	}
 	return names[nr]
 }
@@ -148,6 +148,9 @@ var promises = map[string]struct {
 	"tcp-established": {[]string{"tcp LISTEN 0 8 to nobody", "tcp ESTAB 0 0 to 2", "tcp ESTAB 7 0 to 1"}, (*world).tcp},
 	"tcp-close-wait":  {[]string{"tcp LISTEN 0 8 to nobody", "tcp CLOSE-WAIT 1 0 to 2", "tcp FIN-WAIT-2 0 0 to 1"}, (*world).tcp},
 	"udp":             {[]string{"udp UNCONN unread", "udp ESTAB empty"}, (*world).udp},
+	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"}, func(w *world, made []demo.Object) []string {
+		return append([]string{w.info(made[0].PID, 6, "eventfd-count"), map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
+	}},
 	"processes": {
 		[]string{
 			"demo-tree S", "demo-zombie Z below demo-tree", "demo-stopped T below demo-tree", "demo-daemon S below demo-tree own session",
@@ -220,6 +223,17 @@ func TestNoPipeButThoseShown(t *testing.T) {
 			t.Errorf("besides the pipes shown, the workers hold %v, want the lifeline alone", others)
 		}
 	}, unix.CLONE_NEWNET)
+}
+
+// info is one line of /proc/PID/fdinfo/N.
+func (w *world) info(pid, fd int, name string) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
+	if err != nil {
+		w.t.Error(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n"+name+":")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(line)
 }
 
 func (w *world) calls(made []demo.Object) []string {

@@ -94,10 +94,14 @@ func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) 
 }
 
 func TestOnceOfEachKind(t *testing.T) {
-	m := collecttest.Sample(t)
+	sample, notifiers := collecttest.Sample(t), collecttest.Notifiers(t)
 	for _, mech := range collect.Mechanisms() {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
+			m := sample
+			if mech.Family == collect.Notify {
+				m = notifiers
+			}
 			got := session(t, m,
 				[]string{kind},
 				[]string{kind, "-o", "json"},

@@ -5,9 +5,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
 )
 
 // terminal is a tmux server of the test's own, with one window in which a shell runs ipctop.
@@ -155,11 +161,22 @@ func kill(t *testing.T, signal, pid string) {
 	}
 }
 
+// tabNumber is the key of a family's tab.
+func tabNumber(t *testing.T, f schema.Family) string {
+	t.Helper()
+	i := slices.IndexFunc(views.All(), func(v views.View) bool { return v.Family == f })
+	if i < 0 {
+		t.Fatal("no tab is called ", f)
+	}
+	return strconv.Itoa(i + 1)
+}
+
 func TestDashboardFollowsTheTerminalsSize(t *testing.T) {
 	term := openTerminal(t, 80, 24, script)
-	term.see("6 Processes", "F1Help")
-	term.keys("6")
-	term.see("[6 Processes]", "PID", "%CPU")
+	processes := tabNumber(t, collect.Processes)
+	term.see("1 Queues", "F1Help")
+	term.keys(processes)
+	term.see("["+processes+" Processes]", "PID", "%CPU")
 	term.tmux("resize-window", "-x", "40", "-y", "10")
 	term.wait("the small screen", func() bool {
 		s := term.screen()
@@ -175,8 +192,9 @@ func TestDashboardOnOldTerminals(t *testing.T) {
 			term := openTerminal(t, 80, 24, script, "TERM="+name)
 			// The shell's TERM is tmux's own until it is exported again.
 			term.see("1 Queues", "Help")
-			term.keys("6")
-			term.see("[6 Processes]", "PID")
+			processes := tabNumber(t, collect.Processes)
+			term.keys(processes)
+			term.see("["+processes+" Processes]", "PID")
 			term.keys("q")
 			term.see("ended with 0, tty sane")
 		})

@@ -150,7 +150,8 @@ type Process struct {
 	UID, GID                  uint32
 	Args                      []string
 	FDs                       map[int]FD
-	Maps                      []string // lines
+	FDInfo                    map[int]string // what fdinfo tells of a descriptor besides position, flags and inode
+	Maps                      []string       // lines
 }
 
 // Process adds a process.
@@ -179,7 +180,7 @@ func (m *Machine) Process(p Process) {
 	m.check(os.MkdirAll(m.Root+dir+"fd", 0o755))
 	for fd, f := range p.FDs {
 		m.Link(fmt.Sprintf("%sfd/%d", dir, fd), f.Target)
-		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd), fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n", f.Flags))
+		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd), fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n%s", f.Flags, p.FDInfo[fd]))
 	}
 	maps := ""
 	if len(p.Maps) > 0 {

@@ -51,6 +51,26 @@ func (m *Machine) processes() {
 	}
 }
 
+// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty.
+func Notifiers(tb testing.TB) *Machine {
+	m := New(tb)
+	const both = syscall.O_RDWR
+	const count = "eventfd-count:                3\neventfd-id: 17\neventfd-semaphore: 1\n"
+	m.Process(Process{PID: 210, PPID: 1, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd"},
+		FDs: map[int]FD{
+			3: {"anon_inode:[eventfd]", both},
+			4: {"anon_inode:[eventfd]", both},
+		},
+		FDInfo: map[int]string{
+			3: count,
+			4: "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
+		}})
+	m.Process(Process{PID: 211, PPID: 210, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd: worker"},
+		FDs:    map[int]FD{3: {"anon_inode:[eventfd]", both}},
+		FDInfo: map[int]string{3: count}})
+	return m
+}
+
 func (m *Machine) objects() {
 	m.SysV("msg",
 		"     4660          0   660         120          3   200   201    33    33    33    33  946680000  946680060  946670000",

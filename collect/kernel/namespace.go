@@ -79,7 +79,11 @@ func (h *Host) VisitNamespaces(list []Namespace, f func(i int) error) []error {
 		for i, ns := range list {
 			errs[i] = t.visit(ns, func() error { return f(i) })
 		}
-		return t.end()
+		back := t.end()
+		if back != nil {
+			errs[len(list)-1] = errors.Join(errs[len(list)-1], back)
+		}
+		return back == nil
 	})
 	return errs
 }
@@ -107,8 +111,7 @@ func Entered(err error) bool {
 // tour is a thread's way through namespaces of one type.
 type tour struct {
 	typ  string
-	home int  // the thread's own, open; -1: not yet
-	away bool // it has left
+	home int // the thread's own, open; -1: it has not left yet
 }
 
 func (t *tour) visit(ns Namespace, f func() error) error {
@@ -130,18 +133,19 @@ func (t *tour) visit(ns Namespace, f func() error) error {
 	if err := unix.Setns(there, flag); err != nil {
 		return &entryError{ns, err}
 	}
-	t.away = true
 	return f()
 }
 
-// end brings the thread home and says whether it is there. It may be refused: the way out took rights in the other namespace's user
-// namespace, the way back takes them in that of the own one, which may be an outer one.
-func (t *tour) end() bool {
+// end brings the thread home.
+func (t *tour) end() error {
 	if t.home < 0 {
-		return true
+		return nil
 	}
 	defer unix.Close(t.home)
-	return !t.away || unix.Setns(t.home, cloneFlag(t.typ)) == nil
+	if err := unix.Setns(t.home, cloneFlag(t.typ)); err != nil {
+		return fmt.Errorf("come back from another %s namespace: %w", t.typ, err)
+	}
+	return nil
 }
 
 // onOtherThread runs f on a locked thread that is not the process's first one, whose namespaces are those that /proc/self shows, also

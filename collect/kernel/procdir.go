@@ -228,6 +228,7 @@ func accessOf(flags int) Access {
 type FileID struct {
 	Dev, Ino uint64
 	Mode     uint32
+	Rdev     uint64 // character and block devices: which
 }
 
 // IsFIFO says whether it is a FIFO or a pipe.
@@ -244,7 +245,11 @@ func (d *FDDir) Stat(target []byte) (FileID, error) {
 	if err := unix.Statx(at, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
 		return FileID{}, err
 	}
-	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}, nil
+	return fileID(&st), nil
+}
+
+func fileID(st *unix.Statx_t) FileID {
+	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode), Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor)}
 }
 
 // CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not run

@@ -21,6 +21,8 @@ const (
 	NeedSockets                     // a sock_diag dump
 	NeedIPCNS                       // readlink of every /proc/PID/ns/ipc
 	NeedNamespaces                  // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
+	NeedFDInfo                      // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
+	NeedLocks                       // /proc/locks, and statx of descriptors on paths to find who has a locked file open
 )
 
 var needNames = []struct {
@@ -31,6 +33,7 @@ var needNames = []struct {
 	{NeedMaps, "maps"}, {NeedSyscall, "blocked threads"}, {NeedSemValues, "semaphore values"}, {NeedResident, "resident pages"},
 	{NeedPipeEnds, "pipe poll"}, {NeedPipeFill, "pipe fill"}, {NeedSockets, "sock_diag"},
 	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
+	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 }
 
 // Has says whether all of n is in the set.

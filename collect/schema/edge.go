@@ -13,6 +13,7 @@ const (
 	RelPeer     Rel = "peer"
 	RelLastUsed Rel = "last_used"
 	RelParent   Rel = "parent"
+	RelWatches  Rel = "watches" // an epoll instance what it reports on, a pidfd its process
 )
 
 // Proof says how sure an Edge or a Finding is.

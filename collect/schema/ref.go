@@ -24,6 +24,16 @@ const (
 	Unix Kind = "unix" // AF_UNIX socket
 	Inet Kind = "inet" // TCP, UDP or raw socket, IPv4 or IPv6
 	Proc Kind = "proc" // process
+
+	EventFD  Kind = "eventfd"  // eventfd(2)
+	Epoll    Kind = "epoll"    // epoll(7) instance
+	SignalFD Kind = "signalfd" // signalfd(2)
+	TimerFD  Kind = "timerfd"  // timerfd_create(2)
+	Inotify  Kind = "inotify"  // inotify(7) instance
+	PidFD    Kind = "pidfd"    // pidfd_open(2)
+	IOUring  Kind = "io_uring" // io_uring(7) instance
+	Lock     Kind = "lock"     // flock, POSIX or OFD lock, lease
+	Pty      Kind = "pty"      // pseudoterminal pair
 )
 
 // Family is a group of kinds that a person looks at together.
@@ -33,11 +43,12 @@ type Family string
 type Ref struct {
 	Kind Kind
 	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs the
-	// device (st_dev). 0 is the reader's own namespace, or a number that is unique on the machine.
+	// device (st_dev), for locks that of the file, for pseudoterminals a foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
 	ID uint64
-	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without inode.
+	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without inode, "4242/7" for an
+	// open file description that process 4242 has as descriptor 7, "12/posix/4242/0-99" for a lock on inode 12.
 	Name string
 	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime in Unix seconds.
 	Gen uint64
@@ -53,7 +64,7 @@ func (r Ref) String() string {
 	s := string(r.Kind) + ":" + id
 	switch {
 	case r.Space == 0:
-	case r.Kind == Fifo:
+	case r.Kind == Fifo, r.Kind == Lock, r.Kind == Pty:
 		s += "@" + FormatDev(r.Space)
 	default:
 		s += "@" + strconv.FormatUint(r.Space, 10)
@@ -107,7 +118,7 @@ const (
 // ErrRef is what every error of ParseSelector is.
 var ErrRef = errors.New("not an object reference")
 
-// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name" or "KIND:sk:COOKIE", each with an optional "@SPACE".
+// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE" or "KIND:PID/FD", each with an optional "@SPACE".
 // known says whether a kind exists; its spelling is the caller's to explain. Errors wrap ErrRef and say what would be right.
 func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	fail := func(format string, args ...any) (Selector, error) {
@@ -131,6 +142,10 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 			return fail("%q is neither a namespace inode nor a device major:minor", space)
 		}
 		rest, s.Space = id, n
+	}
+	if strings.Contains(rest, "/") {
+		s.By, s.Name = ByName, rest
+		return s, nil
 	}
 	if key, is := strings.CutPrefix(rest, "key="); is {
 		n, err := strconv.ParseUint(key, 0, 64)

@@ -158,6 +158,8 @@ func inward(r schema.Rel) string {
 		return "waited on by"
 	case schema.RelLastUsed:
 		return "last used by"
+	case schema.RelWatches:
+		return "watched by"
 	}
 	return string(r) // peer, parent
 }

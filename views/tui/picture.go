@@ -63,8 +63,11 @@ func textOf(s tcell.Screen) string {
 	w, h := s.Size()
 	for y := range h {
 		for x := range w {
-			text, _, _ := s.Get(x, y)
-			b.WriteString(text)
+			r, combining, _, _ := s.GetContent(x, y)
+			b.WriteRune(r)
+			for _, c := range combining {
+				b.WriteRune(c)
+			}
 		}
 		b.WriteByte('\n')
 	}

@@ -56,14 +56,17 @@ func svg(s tcell.Screen) string {
 
 // stretch is the text from x on that has one style.
 func stretch(s tcell.Screen, x, y, w int) (text string, style tcell.Style, n int) {
-	_, style, _ = s.Get(x, y)
+	_, _, style, _ = s.GetContent(x, y)
 	var b strings.Builder
 	for ; x+n < w; n++ {
-		cell, other, _ := s.Get(x+n, y)
+		r, combining, other, _ := s.GetContent(x+n, y)
 		if other != style {
 			break
 		}
-		b.WriteString(cell)
+		b.WriteRune(r)
+		for _, c := range combining {
+			b.WriteRune(c)
+		}
 	}
 	return b.String(), style, n
 }

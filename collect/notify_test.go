@@ -1,0 +1,202 @@
+package collect
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// compareThese is compare for kinds of which the test itself has more, as every Go program has an epoll instance and an eventfd:
+// only the wanted objects and the edges at them count.
+func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []string) {
+	s.Helper()
+	slices.Sort(edges)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+		rows, all := table(s.take(kind, schema.Pipe), kind)
+		var got []string
+		for ref := range rows {
+			if want[ref] == nil {
+				delete(rows, ref)
+			}
+		}
+		for _, e := range all {
+			if words := strings.Fields(e); want[words[0]] != nil || want[words[2]] != nil {
+				got = append(got, e)
+			}
+		}
+		diff := gocmp.Diff(want, rows) + gocmp.Diff(edges, got)
+		if diff == "" {
+			return
+		}
+		if time.Now().After(end) {
+			s.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// keep closes a new descriptor when the test ends.
+func (s *scene) keep(fd int, err error) int {
+	s.Helper()
+	s.check(err)
+	s.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// descriptorRef is the Ref of an object without a number that this process has open.
+func (s *scene) descriptorRef(kind schema.Kind, fd int) string {
+	return string(kind) + ":" + strconv.Itoa(s.self.PID) + "/" + strconv.Itoa(fd)
+}
+
+// holdsRef is the edge of this process to one of its descriptors.
+func (s *scene) holdsRef(ref string, fd int) string {
+	return "proc:" + strconv.Itoa(s.self.PID) + " holds " + ref + " fd " + strconv.Itoa(fd) + " observed"
+}
+
+// give starts a process that holds a descriptor as its 3, until the test ends.
+func (s *scene) give(fd int) schema.Endpoint {
+	s.Helper()
+	cat := exec.Command("cat")
+	cat.ExtraFiles = []*os.File{dup(s, fd)}
+	in, err := cat.StdinPipe()
+	s.check(err)
+	s.check(cat.Start())
+	cat.ExtraFiles[0].Close()
+	s.Cleanup(func() { in.Close(); cat.Wait() })
+	st, err := os.ReadFile("/proc/" + strconv.Itoa(cat.Process.Pid) + "/stat")
+	s.check(err)
+	p, err := kernel.ParseProcStat(st)
+	s.check(err)
+	return schema.Endpoint{PID: p.PID, Comm: "cat", FD: 3, Start: p.Start}
+}
+
+// sleeps is a thread of this process that sleeps in a call on a descriptor.
+func (s *scene) sleeps(fd int, call string, sleep func()) schema.Endpoint {
+	tids := make(chan int)
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		tids <- unix.Gettid()
+		sleep()
+		close(done)
+	}()
+	e := s.self
+	e.TID, e.FD, e.Mode = <-tids, fd, call
+	s.Cleanup(func() { <-done })
+	return e
+}
+
+func ends(e ...schema.Endpoint) schema.Value { return schema.Endpoints(e, false) }
+
+// edge is a relation in table's words.
+func edge(from, rel, to, via string) string {
+	return from + " " + rel + " " + to + " " + via + " observed"
+}
+
+func procRef(e schema.Endpoint) string { return e.Ref().String() }
+
+func (s *scene) at(fd int) schema.Endpoint {
+	e := s.self
+	e.FD = fd
+	return e
+}
+
+// eventfdRef is the Ref by the number that fdinfo shows.
+func (s *scene) eventfdRef(fd int) (ref string, id schema.Value) {
+	text, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+	s.check(err)
+	_, rest, ok := strings.Cut(string(text), "eventfd-id: ")
+	n, err := strconv.ParseInt(strings.Fields(rest + " ")[0], 10, 64)
+	if !ok || err != nil {
+		s.Fatalf("no number in %q", text)
+	}
+	return "eventfd:" + strconv.FormatInt(n, 10), schema.Int(n)
+}
+
+// An eventfd that two processes share is one object, whichever descriptors lead to it; a reader of an empty one waits.
+func TestEventFDs(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		full := s.keep(unix.Eventfd(41, unix.EFD_CLOEXEC|unix.EFD_SEMAPHORE))
+		again := s.keep(unix.FcntlInt(uintptr(full), unix.F_DUPFD_CLOEXEC, 0))
+		cat := s.give(full)
+		empty := s.keep(unix.Eventfd(0, unix.EFD_CLOEXEC))
+		reader := s.sleeps(empty, "read", func() { unix.Read(empty, make([]byte, 8)) })
+		t.Cleanup(func() { unix.Write(empty, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+
+		fullRef, fullID := s.eventfdRef(full)
+		emptyRef, emptyID := s.eventfdRef(empty)
+		s.compareThese(schema.EventFD, map[string]cells{
+			fullRef:  {"id": fullID, "count": schema.Int(41), "semaphore": schema.Bool(true), "holders": ends(s.at(full), s.at(again), cat), "waiters": ends()},
+			emptyRef: {"id": emptyID, "count": schema.Int(0), "semaphore": schema.Bool(false), "holders": ends(s.at(empty)), "waiters": ends(reader)},
+		}, []string{
+			s.holdsRef(fullRef, full), s.holdsRef(fullRef, again), edge(procRef(cat), "holds", fullRef, "fd 3"),
+			s.holdsRef(emptyRef, empty), edge(procRef(reader), "waits_on", emptyRef, "read fd "+strconv.Itoa(empty)),
+		})
+	})
+}
+
+// A count that another process changes shows at once, though its holder has not run since the last look.
+func TestEventFDOfAnIdleHolder(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		fd := s.keep(unix.Eventfd(1, unix.EFD_CLOEXEC))
+		cat := s.give(fd)
+		h, err := kernel.Open("")
+		s.check(err)
+		c := New(h, time.Now)
+		ref, _ := s.eventfdRef(fd)
+		count := func() (seen uint64) {
+			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
+				for _, u := range o.Row.(*eventfdRow).uses {
+					if o.Ref.String() == ref && u.Process.PID == cat.PID {
+						e, err := kernel.ParseEventFD(u.Process.info[u.FD.Num].text)
+						s.check(err)
+						seen = e.Count
+					}
+				}
+			}
+			return seen
+		}
+		kerneltest.Eventually(t, "the holder to be seen", func() bool { return count() == 1 })
+		_, err = unix.Write(fd, []byte{6, 0, 0, 0, 0, 0, 0, 0})
+		s.check(err)
+		if got := count(); got != 7 {
+			t.Errorf("count %d, want 7", got)
+		}
+	})
+}
+
+// An ordinary user sees the eventfd that it shares with a foreign process, and that there may be more holders.
+func TestEventFDsOfForeignProcesses(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to become another user: a user namespace of an ordinary user has one uid only")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		mine := s.keep(unix.Eventfd(5, unix.EFD_CLOEXEC))
+		s.give(mine)
+		ref, _ := s.eventfdRef(mine)
+		s.check(syscall.Setresuid(1000, 1000, 1000))
+		s.check(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
+		rows, _ := table(s.take(schema.EventFD), schema.EventFD)
+		want := []schema.Value{schema.Int(5), schema.Endpoints([]schema.Endpoint{s.at(mine)}, true)}
+		if diff := gocmp.Diff(want, []schema.Value{rows[ref]["count"], rows[ref]["holders"]}); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
