@@ -21,7 +21,7 @@ type result struct {
 func ours(argv ...string) result {
 	var stdout, stderr bytes.Buffer
 	code, ok := Run(Process{
-		Args: argv, Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: func() string { return "v1" },
+		Args: argv, Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion,
 	})
 	if !ok {
 		code = -1

@@ -27,7 +27,7 @@ func TestRunIsCalledByName(t *testing.T) {
 		{[]string{"ipctop", "/usr/bin/ipcs"}, false},
 		{nil, false},
 	} {
-		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv, Version: func() string { return "v1" }}); ok != c.want {
+		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv, Version: testVersion}); ok != c.want {
 			t.Errorf("%q is a face: %v, want %v", c.argv, ok, c.want)
 		}
 	}
@@ -48,8 +48,10 @@ func TestVersion(t *testing.T) {
 // The program itself, under a symlink, with a standard output that takes nothing.
 func TestProgram(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		ipctop := build(t)
-		link := filepath.Join(filepath.Dir(ipctop), "ipcs")
+		exe := must(os.Executable())(t)
+		ipctop, link := filepath.Join(t.TempDir(), "ipctop"), filepath.Join(t.TempDir(), "ipcs")
+		check(t, os.Symlink(exe, ipctop))
+		check(t, os.Symlink(exe, link))
 		shell := func(script string) result {
 			var stdout, stderr bytes.Buffer
 			cmd := exec.Command("sh", "-c", script, ipctop, link)
