@@ -40,3 +40,38 @@ func (c *clock) short(sec int64) string {
 }
 
 func localZone(string) *time.Location { return time.Local }
+
+// timeFormat is how lsipc writes times.
+type timeFormat int
+
+const (
+	timeUnset timeFormat = iota
+	timeShort
+	timeFull
+	timeISO
+)
+
+// set takes the name of a format.
+func (f *timeFormat) set(name string) bool {
+	format, ok := map[string]timeFormat{"short": timeShort, "full": timeFull, "iso": timeISO}[name]
+	if ok {
+		*f = format
+	}
+	return ok
+}
+
+// format writes a time: short is the time of a day's, the day of a year's, or the year and day; full is ctime.
+func (c *clock) format(f timeFormat, sec int64, now time.Time) string {
+	t, now := time.Unix(sec, 0).In(c.zone), now.In(c.zone)
+	switch {
+	case f == timeFull:
+		return c.ctime(sec)
+	case f == timeISO:
+		return t.Format("2006-01-02T15:04:05-07:00")
+	case t.Year() != now.Year():
+		return t.Format("2006-Jan02")
+	case t.YearDay() != now.YearDay():
+		return t.Format("Jan02")
+	}
+	return t.Format("15:04")
+}

@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	if code, ok := Run(Process{Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: testVersion}); ok {
 		os.Exit(code)
 	}
-	kerneltest.Main(m, kerneltest.Workers{"attach": workAttach})
+	kerneltest.Main(m, kerneltest.Workers{"attach": workAttach, "make": workMake})
 }
 
 // workAttach maps the segments whose ids it is given and waits.
@@ -25,6 +25,18 @@ func workAttach(j *kerneltest.Job) {
 		_, err = kernel.NewAdmin().ShmAttach(id, false)
 		j.Check(err)
 	}
+	j.Ready()
+	j.Wait()
+}
+
+// workMake makes a segment and a set, both of which remember its pid, and waits. Its arguments are what it is seen by.
+func workMake(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	_, err := a.ShmGet(kernel.KeyPrivate, 4096, kernel.IPCCreat|0o600)
+	j.Check(err)
+	sem, err := a.SemGet(kernel.KeyPrivate, 2, kernel.IPCCreat|0o600)
+	j.Check(err)
+	j.Check(a.SemOp(sem, []kernel.SemOp{{Num: 1, Op: 1}}, 0))
 	j.Ready()
 	j.Wait()
 }

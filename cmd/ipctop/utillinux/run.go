@@ -18,6 +18,8 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Version        func() string // ipctop's own
+	// TerminalWidth gives the columns of the terminal that Stdout is, 0 if it is none. It may be nil.
+	TerminalWidth func() int
 }
 
 // face is one command line. It returns the exit code.
@@ -25,7 +27,7 @@ type face func(*session) int
 
 // faces are the programs that ipctop stands in for.
 func faces() map[string]face {
-	return map[string]face{"ipcs": ipcs, "ipcrm": ipcrm, "ipcmk": ipcmk}
+	return map[string]face{"ipcs": ipcs, "ipcrm": ipcrm, "ipcmk": ipcmk, "lsipc": lsipc}
 }
 
 // Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).

@@ -1,0 +1,101 @@
+package utillinux
+
+import (
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// The POSIX objects of lsipc. They have no creator besides their owner.
+
+func (r *lsipcRun) posixCell(f *kernel.PosixFile, name, column string) cell {
+	switch column {
+	case "NAME":
+		return some(name)
+	case "MTIME":
+		return r.timeCell(f.MTime.Unix())
+	}
+	return r.ownerCell(column, f.UID, f.UID, f.GID, uint32(f.Mode.Perm()))
+}
+
+// wanted says whether an object is the one with the run's name, or whether any is.
+func (r *lsipcRun) wanted(name string) bool { return !r.named || name == r.object }
+
+// missing says that nothing has the run's name. It is no failure.
+func (r *lsipcRun) missing(rows []look, what string) []look {
+	if len(rows) == 0 && r.named {
+		r.warn("%s %s not found", what, r.object)
+	}
+	return rows
+}
+
+func (r *lsipcRun) posixMsgRows() []look {
+	if r.named && (r.object == "" || r.object[0] != '/') {
+		r.warn("mqueue name must start with '/': %s", r.object)
+		return nil
+	}
+	queues, err := r.host.PosixQueues()
+	if err != nil {
+		r.queuesUnseen(err)
+		return nil
+	}
+	var rows []look
+	for _, q := range queues {
+		name := "/" + q.Name
+		if !r.wanted(name) {
+			continue
+		}
+		rows = append(rows, func(column string) cell {
+			switch column {
+			case "USEDBYTES":
+				return r.bytesCell(q.Bytes)
+			case "MSGS":
+				return some(strconv.FormatInt(q.Messages, 10))
+			}
+			return r.posixCell(&q.PosixFile, name, column)
+		})
+	}
+	return r.missing(rows, "message queue")
+}
+
+func (r *lsipcRun) posixShmRows() []look {
+	files, err := r.host.PosixShmFiles()
+	if err != nil {
+		r.cannotOpen("/dev/shm", err)
+		return nil
+	}
+	var rows []look
+	for _, f := range files {
+		if !r.wanted(f.Name) {
+			continue
+		}
+		rows = append(rows, func(column string) cell {
+			if column == "SIZE" {
+				return r.bytesCell(f.Size)
+			}
+			return r.posixCell(&f, f.Name, column)
+		})
+	}
+	return r.missing(rows, "shared memory segment")
+}
+
+func (r *lsipcRun) posixSemRows() []look {
+	sems, err := r.host.PosixSems()
+	if err != nil {
+		r.cannotOpen("/dev/shm", err)
+		return nil
+	}
+	var rows []look
+	for _, s := range sems {
+		if !r.wanted(s.Name) {
+			continue
+		}
+		rows = append(rows, func(column string) cell {
+			if column == "SVAL" {
+				return numberCell(uint64(s.Value))
+			}
+			return r.posixCell(&s.PosixFile, s.Name, column)
+		})
+	}
+	return r.missing(rows, "semaphore")
+}

@@ -1,0 +1,324 @@
+package utillinux
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// look gives a row's cell in a column; an unset one where the column does not apply to the row.
+type look func(column string) cell
+
+// list prints what the command line asks for.
+func (r *lsipcRun) list() int {
+	t := r.newTable()
+	chosen := make([]lsipcColumn, len(r.names))
+	for i, name := range r.names {
+		chosen[i], _ = lsipcColumnNamed(name)
+		t.columns = append(t.columns, scolumn{chosen[i].name, chosen[i].right, chosen[i].trunc && !r.noTruncate})
+	}
+	rows, below, err := r.rows(t)
+	if err != nil {
+		return r.failErr("semctl(GETVAL) failed", err)
+	}
+	for _, row := range rows {
+		line := make([]cell, len(r.names))
+		for i, name := range r.names {
+			line[i] = row(name)
+		}
+		t.rows = append(t.rows, line)
+	}
+	if r.mode == outPretty {
+		r.pretty(t, chosen, below)
+	} else {
+		r.print(t.render())
+	}
+	return 0
+}
+
+func (r *lsipcRun) newTable() *table {
+	t := &table{mode: r.mode, noHeadings: r.noHeadings, shell: r.shell, utf8: utf8Locale(r.Getenv)}
+	if r.TerminalWidth != nil {
+		t.width = r.TerminalWidth()
+	}
+	return t
+}
+
+// utf8Locale says whether the locale's characters are UTF-8 (man 3 setlocale: LC_ALL before LC_CTYPE before LANG).
+func utf8Locale(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := getenv(name); value != "" {
+			value = strings.ToLower(value)
+			return strings.HasSuffix(value, ".utf-8") || strings.HasSuffix(value, ".utf8")
+		}
+	}
+	return false
+}
+
+// pretty prints the first row, a line a column, and what belongs below it.
+func (r *lsipcRun) pretty(t *table, columns []lsipcColumn, below *table) {
+	if len(t.rows) == 0 {
+		return
+	}
+	for i, c := range t.rows[0] {
+		if c.set {
+			r.out.Write(append(row(nil).left(columns[i].title+":", 36).left(c.text, 36), '\n'))
+		}
+	}
+	if below != nil {
+		r.print("Elements:\n\n" + below.render())
+	}
+}
+
+// rows gives the rows, and the table that a semaphore set with an id has below it. It names the table.
+func (r *lsipcRun) rows(t *table) (rows []look, below *table, err error) {
+	if r.global {
+		t.name = lsipcTable("global")
+		return r.globalRows(), nil, nil
+	}
+	switch r.kind {
+	case "msg":
+		rows = r.msgRows()
+	case "shm":
+		rows = r.shmRows()
+	case "sem":
+		t.name = lsipcTable(r.kind)
+		rows, below, err = r.semRows()
+	case "pmsg":
+		rows = r.posixMsgRows()
+	case "pshm":
+		rows = r.posixShmRows()
+	case "psem":
+		rows = r.posixSemRows()
+	}
+	if len(rows) > 0 {
+		t.name = lsipcTable(r.kind)
+	}
+	return rows, below, err
+}
+
+// one is the object with the run's id, or all where there is none. An id that nobody has is said and is no failure.
+func one[T any](r *lsipcRun, stat func(int) (T, error), list func() ([]T, error)) []T {
+	if r.id < 0 {
+		all, _ := list()
+		return all
+	}
+	object, err := stat(r.id)
+	if err != nil {
+		r.warn("id %d not found", r.id)
+		return nil
+	}
+	return []T{object}
+}
+
+func (r *lsipcRun) msgRows() []look {
+	var rows []look
+	for _, q := range one(r, r.host.MsgStat, func() ([]kernel.MsgQueue, error) { return r.host.MsgQueues(false) }) {
+		rows = append(rows, func(column string) cell {
+			switch column {
+			case "PERMS":
+				if r.numericPerms {
+					return cell{} // util-linux forgets to print them
+				}
+			case "USEDBYTES":
+				return r.bytesCell(q.CBytes)
+			case "MSGS":
+				return numberCell(q.QNum)
+			case "SEND":
+				return r.timeCell(q.STime)
+			case "RECV":
+				return r.timeCell(q.RTime)
+			case "CTIME":
+				return r.timeCell(q.CTime)
+			case "LSPID":
+				return numberCell(uint64(uint32(q.LSPid)))
+			case "LRPID":
+				return numberCell(uint64(uint32(q.LRPid)))
+			}
+			return r.permCell(&q.IPCPerm, column)
+		})
+	}
+	return rows
+}
+
+func (r *lsipcRun) shmRows() []look {
+	var rows []look
+	for _, m := range one(r, r.host.ShmStat, func() ([]kernel.ShmSegment, error) { return r.host.ShmSegments(false) }) {
+		rows = append(rows, func(column string) cell {
+			switch column {
+			case "CGID":
+				return numberCell(uint64(m.CUID)) // util-linux prints the creator's uid here
+			case "SIZE":
+				return r.bytesCell(m.Size)
+			case "NATTCH":
+				return numberCell(m.NAttch)
+			case "STATUS":
+				return some(shmStatus(&m))
+			case "ATTACH":
+				return r.timeCell(m.ATime)
+			case "DETACH":
+				return r.timeCell(m.DTime)
+			case "CTIME":
+				return r.timeCell(m.CTime)
+			case "COMMAND":
+				return r.command(m.CPid)
+			case "CPID":
+				return numberCell(uint64(uint32(m.CPid)))
+			case "LPID":
+				return numberCell(uint64(uint32(m.LPid)))
+			}
+			return r.permCell(&m.IPCPerm, column)
+		})
+	}
+	return rows
+}
+
+func shmStatus(m *kernel.ShmSegment) string {
+	var words []string
+	if m.Dest() {
+		words = append(words, "dest")
+	}
+	if m.Locked() {
+		words = append(words, "locked")
+	}
+	return strings.Join(words, ",")
+}
+
+func (r *lsipcRun) semRows() (rows []look, below *table, err error) {
+	sets := one(r, r.host.SemStat, r.host.SemSets)
+	for _, set := range sets {
+		rows = append(rows, func(column string) cell {
+			switch column {
+			case "NSEMS":
+				return numberCell(set.NSems)
+			case "OTIME":
+				return r.timeCell(set.OTime)
+			case "CTIME":
+				return r.timeCell(set.CTime)
+			}
+			return r.permCell(&set.IPCPerm, column)
+		})
+	}
+	if r.id >= 0 && len(sets) == 1 {
+		below, err = r.elements(&sets[0])
+	}
+	return rows, below, err
+}
+
+// elements is the table of a set's semaphores. Without the right to read them the run fails, as util-linux's does.
+func (r *lsipcRun) elements(set *kernel.SemSet) (*table, error) {
+	values, err := r.host.SemValues(set.ID, int(set.NSems))
+	if err != nil {
+		return nil, err
+	}
+	t := r.newTable()
+	t.mode, t.noHeadings = outTable, false
+	for _, name := range []string{"SEMNUM", "VALUE", "NCOUNT", "ZCOUNT", "PID", "COMMAND"} {
+		t.columns = append(t.columns, scolumn{name: name, right: true})
+	}
+	for _, v := range values {
+		t.rows = append(t.rows, []cell{
+			numberCell(uint64(v.Num)), numberCell(uint64(v.Value)), numberCell(uint64(v.NCount)), numberCell(uint64(v.ZCount)),
+			some(strconv.Itoa(int(v.Pid))), r.command(v.Pid),
+		})
+	}
+	return t, nil
+}
+
+// permCell gives what the three kinds have in common.
+func (r *lsipcRun) permCell(p *kernel.IPCPerm, column string) cell {
+	switch column {
+	case "KEY":
+		return some(fmt.Sprintf("0x%08x", p.Key))
+	case "ID":
+		return some(strconv.Itoa(p.ID))
+	case "UID":
+		return numberCell(uint64(p.UID))
+	case "USER":
+		return named(r.users.UserName(p.UID))
+	case "GID":
+		return numberCell(uint64(p.GID))
+	case "GROUP":
+		return named(r.users.GroupName(p.GID))
+	}
+	return r.ownerCell(column, p.UID, p.CUID, p.CGID, p.Perms())
+}
+
+// ownerCell gives what POSIX objects have as well.
+func (r *lsipcRun) ownerCell(column string, uid, cuid, cgid, perms uint32) cell {
+	switch column {
+	case "OWNER":
+		return some(r.users.User(uid))
+	case "PERMS":
+		if r.numericPerms {
+			return some(octalC(perms))
+		}
+		return some(permWord(perms))
+	case "CUID":
+		return numberCell(uint64(cuid))
+	case "CUSER":
+		return named(r.users.UserName(cuid))
+	case "CGID":
+		return numberCell(uint64(cgid))
+	case "CGROUP":
+		return named(r.users.GroupName(cgid))
+	}
+	return cell{}
+}
+
+// permWord writes permissions as ls does: rwxr-x---.
+func permWord(perms uint32) string {
+	word := []byte("rwxrwxrwx")
+	for i := range word {
+		if perms&(1<<(8-i)) == 0 {
+			word[i] = '-'
+		}
+	}
+	return string(word)
+}
+
+func named(name string, ok bool) cell { return cell{name, ok} }
+
+func numberCell(n uint64) cell { return some(strconv.FormatUint(n, 10)) }
+
+func (r *lsipcRun) bytesCell(n uint64) cell {
+	if r.bytes {
+		return numberCell(n)
+	}
+	return some(humanSize(n))
+}
+
+// timeCell writes a time; one that was never set is empty.
+func (r *lsipcRun) timeCell(sec int64) cell {
+	if sec == 0 {
+		return cell{}
+	}
+	format := r.format
+	if format == timeUnset {
+		if format = timeShort; r.mode == outPretty {
+			format = timeFull
+		}
+	}
+	return some(r.times().format(format, sec, time.Now()))
+}
+
+// commandMost is how much of a command line util-linux reads, with the NUL at its end.
+const commandMost = 8192
+
+// command is a process's command line with blanks between the words, unset if there is none (any more): a process that ended, or
+// the kernel's own. It may be another process that has the pid by now.
+func (r *lsipcRun) command(pid int32) cell {
+	if c, ok := r.commands[pid]; ok {
+		return c
+	}
+	var c cell
+	if raw, err := r.host.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cmdline"); err == nil && len(raw) > 0 {
+		raw = raw[:min(len(raw), commandMost)]
+		c = some(strings.ReplaceAll(string(raw[:len(raw)-1]), "\x00", " "))
+	}
+	r.commands[pid] = c
+	return c
+}

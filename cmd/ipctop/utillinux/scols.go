@@ -1,0 +1,333 @@
+package utillinux
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// Tables as libsmartcols prints them: lsipc's output modes.
+
+// outMode is how a table is printed.
+type outMode int
+
+const (
+	outTable outMode = iota
+	outExport
+	outNewline
+	outRaw
+	outJSON
+	outPretty // one object, a line a column
+	outList   // a table even of one object
+)
+
+// scolumn is a column of a table.
+type scolumn struct {
+	name  string
+	right bool
+	trunc bool // may be cut where the terminal is too narrow
+}
+
+// cell is a text, or nothing (which JSON tells from an empty text by null, and it takes an empty one for nothing as well).
+type cell struct {
+	text string
+	set  bool
+}
+
+func some(text string) cell { return cell{text, true} }
+
+// table is what is to be printed.
+type table struct {
+	name       string
+	columns    []scolumn
+	rows       [][]cell
+	mode       outMode
+	noHeadings bool
+	shell      bool // column names that a shell takes for variables: USE_PCT
+	utf8       bool // the locale's character set
+	width      int  // of the terminal; 0: no terminal, nothing is cut
+}
+
+// render gives the table's text.
+func (t *table) render() string {
+	var b strings.Builder
+	switch {
+	case t.mode == outJSON:
+		t.json(&b)
+	case len(t.rows) == 0: // not even headings
+	case t.mode == outRaw:
+		t.raw(&b)
+	case t.mode == outExport:
+		t.export(&b, " ")
+	case t.mode == outNewline:
+		t.export(&b, "\n")
+	default:
+		t.human(&b)
+	}
+	return b.String()
+}
+
+// title is a column's name as this run prints it.
+func (t *table) title(c *scolumn) string {
+	if t.shell {
+		return shellName(c.name)
+	}
+	return c.name
+}
+
+// shellName makes a name that a shell takes for a variable's: a percent sign becomes _PCT, all else that does not belong an
+// underscore.
+func shellName(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '%' && i == len(name)-1:
+			b.WriteString("_PCT")
+		case c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('_')
+		}
+	}
+	return b.String()
+}
+
+func (t *table) raw(b *strings.Builder) {
+	line := func(text func(i int) string) {
+		for i := range t.columns {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(nonBlank(text(i)))
+		}
+		b.WriteByte('\n')
+	}
+	if !t.noHeadings {
+		line(func(i int) string { return t.title(&t.columns[i]) })
+	}
+	for _, r := range t.rows {
+		line(func(i int) string { return r[i].text })
+	}
+}
+
+func (t *table) export(b *strings.Builder, between string) {
+	for _, r := range t.rows {
+		for i := range t.columns {
+			if i > 0 {
+				b.WriteString(between)
+			}
+			b.WriteString(t.title(&t.columns[i]) + `="` + escaped(r[i].text, func(c byte) bool {
+				return strings.IndexByte("\"\\`$", c) < 0 && printable(c)
+			}) + `"`)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+func (t *table) json(b *strings.Builder) {
+	b.WriteString("{\n   \"" + jsonText(t.name) + "\": [\n")
+	for n, r := range t.rows {
+		if n == 0 {
+			b.WriteString("      {\n")
+		}
+		for i := range t.columns {
+			b.WriteString(`         "` + strings.ToLower(jsonText(t.title(&t.columns[i]))) + `": `)
+			if r[i].text == "" {
+				b.WriteString("null")
+			} else {
+				b.WriteString(`"` + jsonText(r[i].text) + `"`)
+			}
+			if i < len(t.columns)-1 {
+				b.WriteByte(',')
+			}
+			b.WriteByte('\n')
+		}
+		if n < len(t.rows)-1 {
+			b.WriteString("      },{\n")
+		} else {
+			b.WriteString("      }")
+		}
+	}
+	b.WriteString("\n   ]\n}\n")
+}
+
+// human prints aligned columns. The last one is not filled with blanks at its end.
+func (t *table) human(b *strings.Builder) {
+	widths, cells := t.measure()
+	for n := range cells {
+		if n == 0 && t.noHeadings {
+			continue
+		}
+		for i := range t.columns {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			text, wide := cells[n][i], 0
+			if wide = t.cells(text); wide > widths[i] && t.columns[i].trunc {
+				text = t.cut(text, widths[i])
+				wide = t.cells(text)
+			}
+			last := i == len(t.columns)-1
+			pad := strings.Repeat(" ", max(widths[i]-wide, 0))
+			switch {
+			case last && text == "":
+			case t.columns[i].right:
+				b.WriteString(pad + text)
+			case last:
+				b.WriteString(text)
+			default:
+				b.WriteString(text + pad)
+			}
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// measure gives the columns' widths and the texts, made safe, with the headings first.
+func (t *table) measure() (widths []int, cells [][]string) {
+	widths = make([]int, len(t.columns))
+	head := make([]string, len(t.columns))
+	for i := range t.columns {
+		head[i] = t.title(&t.columns[i])
+		widths[i] = t.cells(t.columns[i].name) // whatever the heading is
+	}
+	cells = append(cells, head)
+	for _, r := range t.rows {
+		line := make([]string, len(t.columns))
+		for i := range t.columns {
+			line[i] = t.safe(r[i].text)
+			widths[i] = max(widths[i], t.cells(line[i]))
+		}
+		cells = append(cells, line)
+	}
+	if t.width > 0 {
+		t.narrow(widths)
+	}
+	return widths, cells
+}
+
+// narrow takes width away from the columns that may be cut, until the table fits the terminal.
+func (t *table) narrow(widths []int) {
+	total := len(widths) - 1
+	for _, w := range widths {
+		total += w
+	}
+	for i := range t.columns {
+		if over := total - t.width; over > 0 && t.columns[i].trunc {
+			less := max(t.cells(t.title(&t.columns[i])), widths[i]-over)
+			total -= widths[i] - less
+			widths[i] = less
+		}
+	}
+}
+
+// cells is how many columns of a terminal a safe text takes.
+func (t *table) cells(text string) int {
+	if !t.utf8 {
+		return len(text)
+	}
+	return uniseg.StringWidth(text)
+}
+
+// cut leaves as much of a text as fits.
+func (t *table) cut(text string, width int) string {
+	if !t.utf8 {
+		return text[:width]
+	}
+	end, used := 0, 0
+	for i, r := range text {
+		w := uniseg.StringWidth(string(r))
+		if used+w > width {
+			break
+		}
+		used, end = used+w, i+utf8.RuneLen(r)
+	}
+	return text[:end]
+}
+
+// safe shows what does not belong on a terminal as \x1b: control characters, bytes that are no character of the locale, and a
+// backslash that could be taken for the beginning of such.
+func (t *table) safe(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		c, size := text[i], 1
+		switch {
+		case c == '\\' && i+1 < len(text) && text[i+1] == 'x', c < 0x20, c == 0x7f, c >= 0x80 && !t.utf8:
+			b.WriteString(hexByte(c))
+		case c < 0x80:
+			b.WriteByte(c)
+		default:
+			var r rune
+			if r, size = utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && size == 1 || !graphic(r) {
+				for _, c := range []byte(text[i : i+size]) {
+					b.WriteString(hexByte(c))
+				}
+			} else {
+				b.WriteString(text[i : i+size])
+			}
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// graphic are the characters that the C library prints (iswprint): with those that only shape others, and private ones.
+func graphic(r rune) bool {
+	return unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
+}
+
+func hexByte(c byte) string {
+	const hex = "0123456789abcdef"
+	return `\x` + string([]byte{hex[c>>4], hex[c&15]})
+}
+
+func printable(c byte) bool { return c >= 0x20 && c < 0x7f }
+
+// escaped writes every byte that is not plain as \x1b.
+func escaped(text string, plain func(byte) bool) string {
+	var b strings.Builder
+	for i := range len(text) {
+		if c := text[i]; plain(c) {
+			b.WriteByte(c)
+		} else {
+			b.WriteString(hexByte(c))
+		}
+	}
+	return b.String()
+}
+
+// nonBlank keeps a text one word.
+func nonBlank(text string) string {
+	return escaped(text, func(c byte) bool { return printable(c) && c != ' ' && c != '\\' })
+}
+
+// jsonText escapes a text for JSON. What is not valid UTF-8 becomes U+FFFD: JSON has no other strings (RFC 8259).
+func jsonText(text string) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		switch r {
+		case '"', '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case '\b':
+			b.WriteString(`\b`)
+		case '\t':
+			b.WriteString(`\t`)
+		case '\n':
+			b.WriteString(`\n`)
+		case '\f':
+			b.WriteString(`\f`)
+		case '\r':
+			b.WriteString(`\r`)
+		default:
+			if r < 0x20 {
+				b.WriteString(`\u00` + hexByte(byte(r))[2:])
+			} else {
+				b.WriteRune(r)
+			}
+		}
+	}
+	return b.String()
+}
