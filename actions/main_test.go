@@ -25,9 +25,10 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
-		"zombie": workZombie,
-		"force":  workForce,
-		"plan":   workPlan,
+		"zombie":  workZombie,
+		"force":   workForce,
+		"plan":    workPlan,
+		"mq-open": workMqOpen,
 	})
 }
 

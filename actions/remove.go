@@ -26,9 +26,12 @@ func Removable(k schema.Kind) bool { return removers()[k] != nil }
 
 func removers() map[schema.Kind]func(*survey, schema.Ref) (Step, error) {
 	return map[schema.Kind]func(*survey, schema.Ref) (Step, error){
-		schema.Msg: (*survey).removeMsg,
-		schema.Sem: (*survey).removeSem,
-		schema.Shm: (*survey).removeShm,
+		schema.Msg:  (*survey).removeMsg,
+		schema.Sem:  (*survey).removeSem,
+		schema.Shm:  (*survey).removeShm,
+		schema.PMsg: (*survey).removePosix,
+		schema.PSem: (*survey).removePosix,
+		schema.PShm: (*survey).removePosix,
 	}
 }
 
@@ -50,7 +53,7 @@ func (s *survey) remove(r schema.Ref) (Step, error) {
 	switch {
 	case do == nil:
 		return Step{}, refuse("%s", insteadOfRemoving(r))
-	case r.Space != 0:
+	case r.Space != 0 && posixKinds()[r.Kind].what == "": // theirs is a device
 		return Step{}, refuse("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
 	}
 	return do(s, r)
@@ -68,7 +71,7 @@ func insteadOfRemoving(r schema.Ref) string {
 	case schema.Unix, schema.Inet:
 		return "a socket goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
 	}
-	return fmt.Sprintf("objects of kind %s are not removed: only msg, sem and shm are", r.Kind)
+	return fmt.Sprintf("objects of kind %s are not removed: only msg, sem, shm, pmsg, psem and pshm are", r.Kind)
 }
 
 // mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator, or CAP_SYS_ADMIN.

@@ -33,6 +33,7 @@ type Facts struct {
 	known     *spaceIndex          // built when first asked for
 	foreign   []*ipcContent        // read when first asked for; nil: not yet
 	notes     []string
+	files     map[fileKey]*fileUsers // built when first asked for
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

@@ -22,5 +22,7 @@ func TestMain(m *testing.M) {
 		"own-ipc":          workOwnIPC,
 		"hold-spaces":      workHoldSpaces,
 		"look-everywhere":  workLookEverywhere,
+		"mq-send":          workMqSend,
+		"mq-receive":       workMqReceive,
 	})
 }

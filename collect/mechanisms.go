@@ -18,6 +18,7 @@ const (
 func Mechanisms() []*Mechanism {
 	return []*Mechanism{
 		msgMechanism(),
+		pmsgMechanism(),
 		semMechanism(),
 		shmMechanism(),
 		pipeMechanism(),

@@ -9,13 +9,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// wait is a thread that sleeps in a call on a System V object, a pipe or a FIFO.
+// wait is a thread that sleeps in a call on a System V object, a POSIX queue, a pipe or a FIFO, or on a futex in shared memory.
 type wait struct {
-	call string      // "msgsnd", "msgrcv", "semop", "read", "write", "open"
-	kind schema.Kind // Msg, Sem: id counts; Fifo: fifo counts; "": fd counts, which may be on anything
+	call string      // "msgsnd", "msgrcv", "semop", "read", "write", "open", "mq_send", "mq_receive", "futex"
+	kind schema.Kind // Msg, Sem: id counts; Fifo: fifo counts; futexWait: addr counts; "": fd counts, which may be on anything
 	id   int         // msqid or semid, in the thread's IPC namespace
 	fd   int32
-	fifo FD // the FIFO that it opens; no descriptor leads there yet
+	fifo FD     // the FIFO that it opens; no descriptor leads there yet
+	addr uint64 // of the futex
 	tid  int
 	via  string // the call in words: "semop [2] -1"
 }
@@ -26,10 +27,16 @@ type waiter struct {
 	wait
 }
 
+// futexWait is the kind of a wait for a futex; waitOnFile that of a waitKey for any file but a FIFO: a POSIX queue, or what is mapped.
+const (
+	futexWait  schema.Kind = "futex"
+	waitOnFile schema.Kind = "file"
+)
+
 // waitKey is what a wait is for.
 type waitKey struct {
 	kind schema.Kind
-	dev  uint64 // FIFOs; msg and sem: the foreign IPC namespace, 0 for the reader's own
+	dev  uint64 // FIFOs and files; msg and sem: the foreign IPC namespace, 0 for the reader's own
 	id   uint64 // msqid, semid or inode
 }
 
@@ -40,17 +47,24 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 		return waitKey{w.kind, f.ipcSpaceOf(p), uint64(w.id)}, true
 	case schema.Fifo:
 		return waitKey{schema.Fifo, w.fifo.Dev, w.fifo.Ino}, true
+	case futexWait:
+		for _, m := range p.shared {
+			if m.Start <= w.addr && w.addr < m.End {
+				return waitKey{waitOnFile, m.Dev, m.Ino}, true
+			}
+		}
+		return waitKey{}, false
 	}
 	for i := range p.fds {
 		if fd := &p.fds[i]; fd.Num == w.fd {
-			if w.call != "read" && w.call != "write" { // flock(2) takes a FIFO as well
-				return waitKey{}, false
-			}
-			switch fd.Kind {
-			case FDPipe:
+			transfer := w.call == "read" || w.call == "write" // flock(2) takes a FIFO as well
+			switch {
+			case fd.Kind == FDPipe && transfer:
 				return waitKey{schema.Pipe, 0, fd.Ino}, true
-			case FDFifo:
+			case fd.Kind == FDFifo && transfer:
 				return waitKey{schema.Fifo, fd.Dev, fd.Ino}, true
+			case fd.Kind == FDFile && (w.call == "mq_send" || w.call == "mq_receive"):
+				return waitKey{waitOnFile, fd.Dev, fd.Ino}, true
 			}
 			return waitKey{}, false
 		}
@@ -65,7 +79,7 @@ func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 	case old.proc != nil && old.waits:
 		p.waits, p.waitErr, now.waits = old.proc.waits, old.proc.waitErr, true
 	default:
-		calls, err := dir.BlockedCalls(buf, kernel.IPCCalls)
+		calls, err := dir.BlockedCalls(buf, func(nr int) bool { return kernel.IPCCalls(nr) || kernel.FutexCall(nr) })
 		p.waitErr, now.waits = err, true
 		for _, c := range calls {
 			if wait, ok := waitOf(dir, c); ok {
@@ -85,6 +99,10 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 	}
 	if call, fd, ok := c.File(); ok {
 		return wait{call: call, fd: int32(fd), tid: c.TID, via: fmt.Sprintf("%s fd %d", call, fd)}, true
+	}
+	if kernel.FutexCall(c.NR) {
+		addr, ok := c.SharedFutex()
+		return wait{call: "futex", kind: futexWait, addr: addr, tid: c.TID, via: "futex"}, ok
 	}
 	id, path, access, err := dir.FIFOOpen(c)
 	if err != nil {

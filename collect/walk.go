@@ -55,14 +55,14 @@ const (
 	FDInotify
 	FDPidFD
 	FDIOUring
-	FDFile // any other file with a path (NeedLocks)
+	FDFile // any other file with a path (NeedLocks, NeedFDFiles)
 )
 
 // FD is one file descriptor on an IPC object. Others are not kept.
 type FD struct {
 	Num      int32
 	Kind     FDKind
-	Access   kernel.Access // pipes and FIFOs, if NeedFDModes was asked for
+	Access   kernel.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
 	Dev, Ino uint64        // 0 for what has no inode of its own
 	Path     string        // FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
 }
@@ -97,7 +97,7 @@ type cached struct {
 
 // walkNeeds are the needs that make a walk over all processes necessary.
 const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
-	schema.NeedFDInfo | schema.NeedLocks | nsNeeds
+	schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | nsNeeds
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
@@ -182,7 +182,7 @@ func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []
 	}
 }
 
-const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks
+const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.NeedFDFiles
 
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
@@ -191,7 +191,8 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		p.fds, p.fdErr, now.fds = old.proc.fds, old.proc.fdErr, old.fds
 	default:
 		var scan fdScan
-		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs.Has(schema.NeedLocks)
+		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs&(schema.NeedLocks|schema.NeedFDFiles) != 0
+		scan.fileModes = needs.Has(schema.NeedFDFiles)
 		scan.risky = w.risky.of(dir)
 		p.fdErr = dir.FDs(buf, scan.visit)
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
@@ -214,7 +215,8 @@ func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf
 
 // fdScan keeps the descriptors that some mechanism asks for.
 type fdScan struct {
-	modes, files bool
+	modes, files bool // of pipes and FIFOs; of whatever has a path
+	fileModes    bool
 	risky        func(path []byte) bool
 	found        []FD
 }
@@ -252,7 +254,7 @@ func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
 	}
 }
 
-// path finds FIFOs and files that may be locked among the descriptors that lead to a path. That takes a stat of what they
+// path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
 // point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
 func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 	if !s.modes && !s.files || s.risky(target) {
@@ -270,6 +272,11 @@ func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 		}
 		fd.Kind = FDFifo
 	case s.files:
+		if s.fileModes {
+			if fd.Access, err = d.Access(); err != nil {
+				return
+			}
+		}
 		fd.Kind = FDFile
 	default:
 		return
@@ -314,7 +321,7 @@ func (f *Facts) refusals() []schema.Fault {
 		{"syscall", "system calls", "who waits there is not shown"}, {"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := f.unseen[s.source]
-		if n == 0 || s.source == "maps" && f.mapsFound || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
+		if n == 0 || s.source == "maps" && f.mapsFound && f.files == nil || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,

@@ -120,7 +120,7 @@ func cleanFile(name string) (Report, error) {
 		if _, things, err = openJournal(name); err != nil {
 			return report, errors.Join(append(errs, err)...)
 		}
-		errs = append(errs, removeSysV(things, &report))
+		errs = append(errs, removeSysV(things, &report), removePosix(things, &report))
 	}
 	errs = append(errs, removePaths(things, &report))
 	if err := errors.Join(errs...); err != nil {

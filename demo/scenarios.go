@@ -6,6 +6,7 @@ func Scenarios() []Scenario {
 		msgTyped(),
 		msgFull(),
 		msgEmpty(),
+		pmsgFull(),
 		semWaiters(),
 		semUndo(),
 		semDeadlock(),

@@ -61,6 +61,7 @@ func (w *world) call(pid int) string {
 	nr, _ := strconv.Atoi(word)
 	names := map[int]string{
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
+		unix.SYS_MQ_TIMEDSEND: "mq_send", unix.SYS_FUTEX: "futex",
 		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_PPOLL: "poll", pollCall: "poll",
 	}
 	return names[nr]
@@ -108,6 +109,14 @@ var promises = map[string]struct {
 	}},
 	"msg-empty": {[]string{"0 messages", "demo-receiver msgrcv"}, func(w *world, made []demo.Object) []string {
 		return append([]string{fmt.Sprint(w.queue(made[0]).QNum, " messages")}, w.calls(made)...)
+	}},
+	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"}, func(w *world, made []demo.Object) []string {
+		queues, err := w.h.AllPosixQueues(true, true)
+		if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path || queues[0].Ino != made[0].Ref.Gen {
+			w.t.Fatalf("queues %+v (%v)", queues, err)
+		}
+		q := queues[0]
+		return append([]string{fmt.Sprintf("%d of %d, notifies %s of %d", q.Messages, q.MaxMsg, w.comm(q.NotifyPID), q.Signo)}, w.calls(made)...)
 	}},
 	"sem-waiters": {
 		[]string{"0 n1 z0", "1 n0 z1", "5 n0 z0", "demo-semset poll", "demo-ncnt-wait semtimedop", "demo-zcnt-wait semtimedop"},

@@ -64,8 +64,20 @@ func leftovers(t *testing.T, dirs ...string) []string {
 	sets, err2 := h.SemSets()
 	segments, err3 := h.ShmSegments(false)
 	pids, err4 := h.PIDs()
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	mqs, err5 := h.AllPosixQueues(false, false)
+	files, err6 := h.DevShmFiles()
+	sems, err7 := h.AllPosixSems(false)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		t.Fatal(err)
+	}
+	for _, q := range mqs {
+		left = append(left, schema.Ref{Kind: schema.PMsg, Name: "/" + q.Name}.String())
+	}
+	for _, f := range files {
+		left = append(left, schema.Ref{Kind: schema.PShm, Name: "/" + f.Name}.String())
+	}
+	for _, s := range sems {
+		left = append(left, schema.Ref{Kind: schema.PSem, Name: "/" + s.Name}.String())
 	}
 	for _, q := range queues {
 		left = append(left, schema.Ref{Kind: schema.Msg, ID: uint64(q.ID)}.String())

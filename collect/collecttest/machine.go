@@ -40,6 +40,12 @@ func New(tb testing.TB) *Machine {
 		"/proc/sys/kernel/shmmax":         "18446744073692774399\n",
 		"/proc/sys/kernel/shmall":         "18446744073692774399\n",
 		"/proc/sys/kernel/shmmni":         "4096\n",
+
+		"/proc/sys/fs/mqueue/queues_max":      "256\n",
+		"/proc/sys/fs/mqueue/msg_max":         "10\n",
+		"/proc/sys/fs/mqueue/msgsize_max":     "8192\n",
+		"/proc/sys/fs/mqueue/msg_default":     "10\n",
+		"/proc/sys/fs/mqueue/msgsize_default": "8192\n",
 	} {
 		m.Write(path, text)
 	}
@@ -58,6 +64,13 @@ func New(tb testing.TB) *Machine {
 func (m *Machine) Write(path, text string) {
 	m.tb.Helper()
 	m.check(os.WriteFile(m.place(path), []byte(text), 0o644))
+}
+
+// WriteMode writes a file with these permissions, whatever the umask.
+func (m *Machine) WriteMode(path string, mode os.FileMode, text string) {
+	m.tb.Helper()
+	m.Write(path, text)
+	m.check(os.Chmod(m.Root+path, mode))
 }
 
 // Append adds lines to a file.

@@ -14,6 +14,8 @@ import (
 // Mapping is one VMA of a file mapped MAP_SHARED, as /proc/PID/maps shows it.
 type Mapping struct {
 	Start, End uint64 // addresses
+	Offset     uint64 // of Start in the file
+	Writable   bool
 	Dev, Ino   uint64
 	Name       string // path; System V segments are "/SYSV%08x (deleted)" with the key they were created with
 }
@@ -30,6 +32,7 @@ type procmapQuery struct {
 
 const (
 	procmapQueryIoctl   = 0xC0686611 // _IOWR('f', 17, struct procmap_query)
+	procmapWritable     = 0x02
 	procmapShared       = 0x08
 	procmapCoveringNext = 0x10
 	procmapFileBacked   = 0x20
@@ -80,7 +83,7 @@ func (p ProcDir) queryMaps() ([]Mapping, error) {
 		default:
 			return nil, e
 		}
-		m := Mapping{Start: q.start, End: q.end, Dev: unix.Mkdev(q.devMajor, q.devMinor), Ino: q.inode}
+		m := Mapping{Start: q.start, End: q.end, Offset: q.offset, Writable: q.vmaFlags&procmapWritable != 0, Dev: unix.Mkdev(q.devMajor, q.devMinor), Ino: q.inode}
 		if q.nameSize > 0 {
 			m.Name = string(name[:q.nameSize-1])
 		}
@@ -99,15 +102,15 @@ func ParseSharedMaps(text []byte) ([]Mapping, error) {
 	for line := range bytes.Lines(text) {
 		f := fields{rest: line}
 		span, perms := f.next(), f.next()
-		f.skip(1) // offset
+		offset, err := strconv.ParseUint(string(f.next()), 16, 64)
 		dev, ino := f.next(), f.uint()
-		if f.bad || len(perms) != 4 {
+		if f.bad || err != nil || len(perms) != 4 {
 			return maps, errShort
 		}
 		if perms[3] != 's' || ino == 0 {
 			continue
 		}
-		m := Mapping{Ino: ino, Name: strings.TrimSuffix(string(bytes.TrimLeft(f.rest, " \t")), "\n")}
+		m := Mapping{Offset: offset, Writable: perms[1] == 'w', Ino: ino, Name: strings.TrimSuffix(string(bytes.TrimLeft(f.rest, " \t")), "\n")}
 		var ok1, ok2 bool
 		m.Start, m.End, ok1 = hexPair(span, '-')
 		major, minor, ok := hexPair(dev, ':')

@@ -23,9 +23,9 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 func TestParseSharedMaps(t *testing.T) {
 	got, err := ParseSharedMaps([]byte(mapsLines))
 	want := []Mapping{
-		{Start: 0x7f3b1c000000, End: 0x7f3b1c001000, Dev: unix.Mkdev(0, 1), Ino: 32769, Name: "/SYSV00001234 (deleted)"},
-		{Start: 0x7f3b1c001000, End: 0x7f3b1c002000, Dev: unix.Mkdev(0, 0x1b), Ino: 4, Name: `/dev/shm/a\012 name`},
-		{Start: 0x7f3b1c002000, End: 0x7f3b1c003000, Dev: unix.Mkdev(0, 1), Ino: 7, Name: "/dev/zero (deleted)"},
+		{Start: 0x7f3b1c000000, End: 0x7f3b1c001000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 32769, Name: "/SYSV00001234 (deleted)"},
+		{Start: 0x7f3b1c001000, End: 0x7f3b1c002000, Offset: 0x1000, Dev: unix.Mkdev(0, 0x1b), Ino: 4, Name: `/dev/shm/a\012 name`},
+		{Start: 0x7f3b1c002000, End: 0x7f3b1c003000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 7, Name: "/dev/zero (deleted)"},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)

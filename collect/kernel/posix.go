@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -233,4 +234,26 @@ func posixPath(name, prefix string) (path string, ok bool) {
 		return "", false
 	}
 	return devShm + "/" + prefix + name, true
+}
+
+// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes CAP_SYS_ADMIN or
+// CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a name. Name is not filled.
+func (p ProcDir) StatOpen(fd int) (PosixFile, error) {
+	return p.statLink("fd/" + strconv.Itoa(fd))
+}
+
+// StatMapped: see StatOpen.
+func (p ProcDir) StatMapped(start, end uint64) (PosixFile, error) {
+	return p.statLink(mapFile(start, end))
+}
+
+// mapFile is the name of a mapping's link (proc_pid_map_files(5)).
+func mapFile(start, end uint64) string { return fmt.Sprintf("map_files/%x-%x", start, end) }
+
+func (p ProcDir) statLink(link string) (PosixFile, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(p.fd, link, &st, 0); err != nil {
+		return PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)
+	}
+	return posixFile("", &st), nil
 }

@@ -234,6 +234,9 @@ type FileID struct {
 // IsFIFO says whether it is a FIFO or a pipe.
 func (f FileID) IsFIFO() bool { return f.Mode&unix.S_IFMT == unix.S_IFIFO }
 
+// IsRegular says whether it is a regular file, as memfds and POSIX queues are.
+func (f FileID) IsRegular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
+
 // Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller keeps
 // it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below the tree's root.
 func (d *FDDir) Stat(target []byte) (FileID, error) {

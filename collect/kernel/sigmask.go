@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // SignalMasks are what a process does with signals, from /proc/PID/status (proc_pid_status(5)).
@@ -47,4 +49,18 @@ func ParseSignalMasks(text []byte) (SignalMasks, error) {
 		return SignalMasks{}, errShort
 	}
 	return m, nil
+}
+
+// SignalName is a signal's name as signal(7) has it: "SIGUSR1", "SIGRTMIN+3"; a number for what is no signal.
+func SignalName(n int) string {
+	const rtMin, rtMax = 34, 64 // of glibc, which keeps 32 and 33 for itself
+	switch name := unix.SignalName(syscall.Signal(n)); {
+	case name != "":
+		return name
+	case n == rtMin:
+		return "SIGRTMIN"
+	case n > rtMin && n <= rtMax:
+		return "SIGRTMIN+" + strconv.Itoa(n-rtMin)
+	}
+	return strconv.Itoa(n)
 }

@@ -93,7 +93,8 @@ func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 	return c, err
 }
 
-// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a pipe or in the open of a FIFO, for BlockedCalls.
+// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a POSIX queue, on a pipe or in the open of a FIFO, for
+// BlockedCalls. Futexes are apart: FutexCall.
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
@@ -107,11 +108,15 @@ func fileCall(nr int) (string, bool) {
 		return "read", true
 	case unix.SYS_WRITE, unix.SYS_WRITEV:
 		return "write", true
+	case unix.SYS_MQ_TIMEDSEND:
+		return "mq_send", true
+	case unix.SYS_MQ_TIMEDRECEIVE:
+		return "mq_receive", true
 	}
 	return "", false
 }
 
-// File says which descriptor a blocked read or write is on. ok is false for other calls.
+// File says which descriptor a blocked read, write, mq_send or mq_receive is on. ok is false for other calls.
 func (c BlockedCall) File() (call string, fd int, ok bool) {
 	call, ok = fileCall(c.NR)
 	return call, int(int32(c.Args[0])), ok
@@ -228,3 +233,21 @@ func (p ProcDir) SemOps(c BlockedCall) ([]SemOp, error) {
 }
 
 var _ [6]byte = [unsafe.Sizeof(SemOp{})]byte{} // struct sembuf
+
+// FutexCall accepts the calls that wait for a futex, which most idle threads are in.
+func FutexCall(nr int) bool { return nr == unix.SYS_FUTEX }
+
+// SharedFutex gives the address of the futex that a thread sleeps on, if other processes may wake it: the private ones, which
+// are most, lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
+func (c BlockedCall) SharedFutex() (addr uint64, ok bool) {
+	const private, command = 0x80, 0x7f
+	const wait, lockPI, waitBitset, waitRequeuePI, lockPI2 = 0, 6, 9, 11, 13
+	if !FutexCall(c.NR) || c.Args[1]&private != 0 {
+		return 0, false
+	}
+	switch c.Args[1] & command {
+	case wait, lockPI, waitBitset, waitRequeuePI, lockPI2:
+		return c.Args[0], true
+	}
+	return 0, false
+}

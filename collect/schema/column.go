@@ -23,6 +23,8 @@ const (
 	NeedNamespaces                  // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
 	NeedFDInfo                      // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
 	NeedLocks                       // /proc/locks, and statx of descriptors on paths to find who has a locked file open
+	NeedFDFiles                     // statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
+	NeedQueueText                   // a read of each POSIX queue's file, which sets its access time
 )
 
 var needNames = []struct {
@@ -34,6 +36,7 @@ var needNames = []struct {
 	{NeedPipeEnds, "pipe poll"}, {NeedPipeFill, "pipe fill"}, {NeedSockets, "sock_diag"},
 	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
+	{NeedFDFiles, "files of descriptors"}, {NeedQueueText, "queues' files"},
 }
 
 // Has says whether all of n is in the set.

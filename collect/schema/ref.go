@@ -34,6 +34,13 @@ const (
 	IOUring  Kind = "io_uring" // io_uring(7) instance
 	Lock     Kind = "lock"     // flock, POSIX or OFD lock, lease
 	Pty      Kind = "pty"      // pseudoterminal pair
+
+	PMsg  Kind = "pmsg"  // POSIX message queue
+	PSem  Kind = "psem"  // POSIX named semaphore
+	PShm  Kind = "pshm"  // POSIX shared memory: a file of /dev/shm
+	Memfd Kind = "memfd" // memfd_create(2), and other memory without a name that processes share
+	Mmap  Kind = "mmap"  // file that several processes map MAP_SHARED
+	Limit Kind = "limit" // a limit of the kernel
 )
 
 // Family is a group of kinds that a person looks at together.
@@ -42,7 +49,7 @@ type Family string
 // Ref is an object's identity. Two Refs are the same object exactly if they are equal (==).
 type Ref struct {
 	Kind Kind
-	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs the
+	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs and files the
 	// device (st_dev), for locks that of the file, for pseudoterminals a foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
@@ -50,7 +57,8 @@ type Ref struct {
 	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without inode, "4242/7" for an
 	// open file description that process 4242 has as descriptor 7, "12/posix/4242/0-99" for a lock on inode 12.
 	Name string
-	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime in Unix seconds.
+	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime in Unix seconds,
+	// a POSIX name's inode number.
 	Gen uint64
 }
 
@@ -64,7 +72,7 @@ func (r Ref) String() string {
 	s := string(r.Kind) + ":" + id
 	switch {
 	case r.Space == 0:
-	case r.Kind == Fifo, r.Kind == Lock, r.Kind == Pty:
+	case r.Kind == Fifo, r.Kind == Lock, r.Kind == Pty, r.Kind == PSem, r.Kind == PShm, r.Kind == Memfd, r.Kind == Mmap:
 		s += "@" + FormatDev(r.Space)
 	default:
 		s += "@" + strconv.FormatUint(r.Space, 10)

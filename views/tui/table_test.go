@@ -41,7 +41,7 @@ func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
 		}
 		return m
 	}
-	same(t, "queues", map[schema.Kind]bool{schema.Msg: true}, kinds())
+	same(t, "queues", map[schema.Kind]bool{schema.Msg: true, schema.PMsg: true}, kinds())
 	r.press("4")
 	same(t, "pipes", map[schema.Kind]bool{schema.Pipe: true, schema.Fifo: true}, kinds())
 	r.press("3")

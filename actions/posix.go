@@ -1,0 +1,117 @@
+package actions
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// posixKind is what the removals of POSIX queues, semaphores and shared memory differ in.
+type posixKind struct {
+	what       string // "message queue"
+	equivalent string // util-linux's option (2.41), before the name
+	stat       func(*kernel.Host, string) (kernel.PosixFile, error)
+	remove     func(*kernel.Admin, string, uint64, uint64) error
+	place      string // the file, before the name without its slash
+}
+
+func posixKinds() map[schema.Kind]posixKind {
+	return map[schema.Kind]posixKind{
+		schema.PMsg: {"POSIX message queue", "--posix-mqueue ", func(h *kernel.Host, name string) (kernel.PosixFile, error) {
+			q, err := h.PosixQueueStat(name)
+			return q.PosixFile, err
+		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/"},
+		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat, (*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem."},
+		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat, (*kernel.Admin).PosixShmRemoveSame, "/dev/shm/"},
+	}
+}
+
+// removePosix plans to take a name away. That frees nothing as long as somebody uses the object (shm_unlink(3), sem_unlink(3),
+// mq_unlink(3)), and wakes nobody.
+func (s *survey) removePosix(r schema.Ref) (Step, error) {
+	kind := posixKinds()[r.Kind]
+	if r.Name == "" {
+		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to holders %s", r)
+	}
+	file, err := kind.stat(s.host, r.Name)
+	if err != nil {
+		return Step{}, err
+	}
+	if file.Ino != r.Gen {
+		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen, file.Ino))
+	}
+	if !file.Mode.IsRegular() {
+		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm or rmdir", kind.place, file.Name)
+	}
+	if me := uint32(kernel.EffectiveUID()); me != file.UID && me != 0 {
+		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
+	}
+	st := Step{Ref: r, Equivalent: "ipcrm " + kind.equivalent + r.Name}
+	s.posixUsers(&st)
+	content, contentLost := s.posixContent(r, file)
+	st.Says = fmt.Sprintf("%s %s (owner %s) loses its name; ", kind.what, r.Name, s.users.User(file.UID))
+	if st.Live {
+		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those that open it later"
+		st.Confirm = r.Name
+	} else {
+		st.Says += "nobody uses it, so that it is gone at once" + contentLost
+	}
+	st.object = posixFacts(r.Name, file, content, !st.Live)
+	says := "removed"
+	if st.Live {
+		says = "its name is gone; its memory is free when the last process that uses it is done"
+	}
+	st.do = st.object.ifUnchanged(func() (facts, error) {
+		now, err := kind.stat(s.host, r.Name)
+		if err != nil {
+			return nil, err
+		}
+		content, _ := s.posixContent(r, now)
+		return posixFacts(r.Name, now, content, !st.Live), nil
+	}, func() error { return kind.remove(s.admin, r.Name, file.Dev, file.Ino) }, says)
+	return st, nil
+}
+
+// posixUsers adds who uses the object, and makes the step live if anybody does or may.
+func (s *survey) posixUsers(st *Step) {
+	holders, _ := s.cell(st.Ref, "holders")
+	st.Affected = append(st.Affected, ends(holders, func(e schema.Endpoint) string {
+		if e.Maps > 0 {
+			return processName(e.Comm, e.PID) + " has it mapped"
+		}
+		return processName(e.Comm, e.PID) + " has it open"
+	})...)
+	waiters, _ := s.cell(st.Ref, "waiters")
+	st.Affected = append(st.Affected, ends(waiters, func(e schema.Endpoint) string {
+		return fmt.Sprintf("%s is blocked in %s and is not woken", processName(e.Comm, e.PID), e.Mode)
+	})...)
+	st.Live = len(st.Affected) > 0
+	if holders.State() == schema.Denied || holders.Partial() {
+		st.Live = true
+		s.note("processes of other users could use these objects unseen")
+	}
+}
+
+// posixContent is what else tells that an object was used since it was shown, and what is lost with it.
+func (s *survey) posixContent(r schema.Ref, file kernel.PosixFile) (content uint64, lost string) {
+	switch r.Kind {
+	case schema.PMsg:
+		if q, err := s.host.PosixQueueStat(r.Name); err == nil && q.HasAttr {
+			return uint64(q.Messages), fmt.Sprintf("; its %s are lost", count(uint64(q.Messages), "message"))
+		}
+		return 0, ""
+	case schema.PShm:
+		return file.Size, fmt.Sprintf("; its %s are lost", count(file.Size, "byte"))
+	}
+	return file.Size, ""
+}
+
+// posixFacts guards the content of an object that was shown without a user: any change since then shows that there is one.
+func posixFacts(name string, f kernel.PosixFile, content uint64, idle bool) facts {
+	return facts{
+		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
+		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle}, {"mtime", moment(f.MTime.Unix()), idle},
+	}
+}

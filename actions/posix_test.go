@@ -1,0 +1,124 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// posix gives the Ref of a POSIX object.
+func (m *machine) posix(kind schema.Kind, name string) schema.Ref {
+	m.t.Helper()
+	file, err := posixKinds()[kind].stat(m.host, name)
+	m.ok(err)
+	return schema.Ref{Kind: kind, Name: name, Gen: file.Ino}
+}
+
+// queue makes a queue with so many messages, which nobody has open.
+func (m *machine) queue(name string, messages int) schema.Ref {
+	m.t.Helper()
+	fd, err := m.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, nil)
+	m.ok(err)
+	defer unix.Close(fd)
+	for range messages {
+		m.ok(m.admin.MqSend(fd, []byte("x"), 0))
+	}
+	return m.posix(schema.PMsg, name)
+}
+
+// workMqOpen has a queue open.
+func workMqOpen(j *kerneltest.Job) {
+	_, err := kernel.NewAdmin().MqOpen(j.Args[0], unix.O_RDWR, 0, nil)
+	j.Check(err)
+	j.Ready()
+	j.Wait()
+}
+
+func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		r := m.queue("/jobs", 2)
+		p := m.removal(r)
+		want := []string{
+			"Remove 1 object",
+			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone at once; its 2 messages are lost", me()),
+			"  same as: ipcrm --posix-mqueue /jobs",
+		}
+		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
+			t.Errorf("%d live\n%s", p.Live(), diff)
+		}
+		if diff := cmp.Diff([]string{"done pmsg:/jobs: removed"}, m.run(p)); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := m.host.PosixQueueStat("/jobs"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after the removal: %v", err)
+		}
+	})
+}
+
+func TestAPosixQueueInUseAsksForItsName(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		r := m.queue("/jobs", 0)
+		w := kerneltest.Start(t, "mq-open", "/jobs")
+		p := m.removal(r)
+		if len(p.Steps) != 1 || p.Steps[0].Confirm != "/jobs" || !p.Steps[0].Live {
+			t.Fatalf("got %+v", p.Steps)
+		}
+		comm, err := m.process(w.PID)
+		m.ok(err)
+		if diff := cmp.Diff([]string{fmt.Sprintf("%s (pid %d) has it open", comm.Comm, w.PID)}, p.Steps[0].Affected); diff != "" {
+			t.Error(diff)
+		}
+		want := []string{"done pmsg:/jobs: its name is gone; its memory is free when the last process that uses it is done"}
+		if diff := cmp.Diff(want, m.run(p)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		r := m.queue("/jobs", 0)
+		p := m.removal(r)
+		m.ok(m.admin.PosixMsgRemove("/jobs"))
+		other := m.queue("/jobs", 1)
+		got := m.run(p)
+		if len(got) != 1 || got[0][:len("refused")] != "refused" {
+			t.Errorf("got %q", got)
+		}
+		p = m.removal(r)
+		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen, other.Gen)}}
+		if diff := cmp.Diff(want, p.Refused); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := m.host.PosixQueueStat("/jobs"); err != nil {
+			t.Errorf("the other queue: %v", err)
+		}
+	})
+}
+
+func TestAPosixQueueUsedSinceThePlanIsRefused(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		p := m.removal(m.queue("/jobs", 0))
+		fd, err := m.admin.MqOpen("/jobs", unix.O_WRONLY, 0, nil)
+		m.ok(err)
+		defer unix.Close(fd)
+		m.ok(m.admin.MqSend(fd, []byte("x"), 0))
+		got := m.run(p)
+		const want = "refused pmsg:/jobs: changed since it was shown: content was 0, is 1"
+		if len(got) != 1 || len(got[0]) < len(want) || got[0][:len(want)] != want {
+			t.Errorf("got %q", got)
+		}
+	})
+}
