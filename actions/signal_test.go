@@ -200,8 +200,8 @@ func TestReadersOfAPipeAreSignalled(t *testing.T) {
 		if diff := cmp.Diff(want, p.Refused); diff != "" || len(p.Steps) != 1 {
 			t.Errorf("planned %q\n%s", p.Lines(), diff)
 		}
-		p = m.signal("HUP", Waiters, r)
-		want = []Refusal{{r, "objects of kind pipe have no waiters to signal: --to takes another side"}}
+		p = m.signal("HUP", Creator, r)
+		want = []Refusal{{r, "the kernel does not keep who made it: only shm has a creator"}}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)
 		}
