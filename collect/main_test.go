@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 		"open-pipe":        workOpenPipe,
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
+		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"own-ipc":          workOwnIPC,
 		"hold-spaces":      workHoldSpaces,
 		"look-everywhere":  workLookEverywhere,

@@ -12,6 +12,7 @@ const (
 	Locks      schema.Family = "locks"
 	Notify     schema.Family = "notify"
 	Processes  schema.Family = "processes"
+	Namespaces schema.Family = "namespaces"
 )
 
 // Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
@@ -27,5 +28,6 @@ func Mechanisms() []*Mechanism {
 		inetMechanism(),
 		eventfdMechanism(),
 		procMechanism(),
+		nsMechanism(),
 	}
 }

@@ -24,6 +24,7 @@ const (
 	Unix Kind = "unix" // AF_UNIX socket
 	Inet Kind = "inet" // TCP, UDP or raw socket, IPv4 or IPv6
 	Proc Kind = "proc" // process
+	NS   Kind = "ns"   // namespace
 
 	EventFD  Kind = "eventfd"  // eventfd(2)
 	Epoll    Kind = "epoll"    // epoll(7) instance
