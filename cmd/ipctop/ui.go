@@ -32,10 +32,16 @@ func (f *uiFlags) register(cmd *cobra.Command) {
 // readOnly says whether the environment or a flag forbids changes.
 func readOnly(flag bool) bool { return flag || os.Getenv("IPCTOP_READONLY") == "1" }
 
+// shortest is the least time between refreshes: below it the dashboard would do little else than scan.
+const shortest = 100 * time.Millisecond
+
 // runUI shows the dashboard until the person quits or ctx ends.
 func runUI(parent context.Context, f uiFlags) error {
 	if err := needTerminal(); err != nil {
 		return err
+	}
+	if f.interval < shortest {
+		return usageErrorf("--interval %v is too short: the shortest is %v", f.interval, shortest)
 	}
 	host, err := kernel.Open("")
 	if err != nil {

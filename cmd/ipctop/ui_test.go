@@ -171,6 +171,42 @@ func tabNumber(t *testing.T, f schema.Family) string {
 	return strconv.Itoa(i + 1)
 }
 
+func TestDashboardEndsWithItsTerminal(t *testing.T) {
+	term := openTerminal(t, 80, 24, script)
+	term.see("1 Queues", "F1Help")
+	pid := term.pid()
+	term.tmux("kill-server")
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %s goes on without its terminal", pid)
+		}
+	}
+}
+
+func TestDashboardStopsAndContinues(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skipf("needs a shell with job control: %v", err)
+	}
+	term := openTerminal(t, 80, 24, "exec bash --norc --noprofile -i")
+	term.keys(`"$IPCTOP"`, "Enter")
+	term.see("1 Queues", "F1Help")
+	term.keys("C-z")
+	term.see("Stopped")
+	if got := term.state(); !strings.HasPrefix(got, "alternate=0 cursor=1 mouse=0") {
+		t.Errorf("the shell gets the terminal with %s", got)
+	}
+	term.keys("fg", "Enter")
+	term.see("1 Queues", "F1Help")
+	term.keys("Down")
+	term.keys("q")
+	term.wait("the shell", func() bool { return strings.HasPrefix(term.state(), "alternate=0 cursor=1 mouse=0") })
+}
+
 func TestDashboardFollowsTheTerminalsSize(t *testing.T) {
 	term := openTerminal(t, 80, 24, script)
 	processes := tabNumber(t, collect.Processes)

@@ -65,8 +65,11 @@ func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 		among = t.related.among(t.snap)
 	}
 	match := t.filter.matcher(t.cells)
+	if t.where != nil {
+		t.where.Undecided() // Forget those of the last time.
+	}
 	user := t.column(userColumn)
-	return slices.DeleteFunc(objects, func(o *schema.Object) bool {
+	objects = slices.DeleteFunc(objects, func(o *schema.Object) bool {
 		if among != nil && !among[o.Ref] {
 			return true
 		}
@@ -78,6 +81,11 @@ func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 		}
 		return match != nil && !match(o)
 	})
+	t.open, t.hidden = 0, nil
+	if t.where != nil {
+		t.open, t.hidden = t.where.Undecided()
+	}
+	return objects
 }
 
 // cells are the texts that a filter looks through: what the row shows, and its label.

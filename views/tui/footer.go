@@ -63,13 +63,16 @@ func (t *tab) filters() []string {
 		s = append(s, "processes at "+refsText(t.related.refs))
 	}
 	if t.filter.text != "" {
-		s = append(s, "/"+t.filter.text)
+		s = append(s, "/"+views.Visible(t.filter.text))
 	}
 	if t.where != nil {
-		s = append(s, "where "+t.where.Source)
+		s = append(s, "where "+views.Visible(t.where.Source))
+		if t.open > 0 {
+			s = append(s, fmt.Sprintf("(%d rows undecided: %s not known)", t.open, strings.Join(t.hidden, ", ")))
+		}
 	}
 	if t.user != "" {
-		s = append(s, "user "+t.user)
+		s = append(s, "user "+views.Visible(t.user))
 	}
 	if t.follow {
 		s = append(s, "following "+t.cursor.String())

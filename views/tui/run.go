@@ -52,7 +52,7 @@ func (a *app) run(ctx context.Context) error {
 	case a.crash.get() != nil:
 		return a.crash.get()
 	case err != nil:
-		return fmt.Errorf("draw on the terminal: %w", err)
+		return fmt.Errorf("draw on the terminal (another TERM may help, --once needs none): %w", err)
 	}
 	return context.Cause(ctx)
 }

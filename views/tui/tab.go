@@ -18,6 +18,8 @@ type tab struct {
 	sortBy *column // nil: the collector's order
 	down   bool
 	filter textFilter
+	hidden []string // columns for want of which the expression could not be decided on some rows
+	open   int      // how many rows
 	where  *views.Where
 	user   string // user filter; "" is everybody
 

@@ -57,6 +57,7 @@ func everywhere() keymap {
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
 		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
+		{keys: "Ctrl-Z", help: "stop, back to the shell; fg continues", when: func(a *app) bool { return a.opts.Screen == nil }, do: suspend},
 		{keys: "!", help: "list what could not be seen, and why", do: faults},
 	}
 }
