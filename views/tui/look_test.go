@@ -45,7 +45,7 @@ func TestNoColor(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, func(o *Options) { o.NoColor = true })
 	r.toTab(schema.Shm)
 	r.press("Space", "S")
-	r.see("[3 Memory]", "* shm:", "SIZE▼")
+	r.see("["+r.tabName(schema.Shm)+"]", "* shm:", "SIZE▼")
 	r.inside(func(*app) {
 		w, h := r.screen.Size()
 		for y := range h {

@@ -285,11 +285,15 @@ func (r *rig) cursor() string {
 	return ""
 }
 
+// tabName is what the bar of tabs says for the tab of a kind: "5 Sockets".
+func (r *rig) tabName(k schema.Kind) string {
+	i := r.app.tabOf(k) // The tabs are the same from the start to the end.
+	return fmt.Sprint(i+1, " ", r.app.tabs[i].view.Title())
+}
+
 // toTab goes to the tab that shows a kind and waits until it is read.
 func (r *rig) toTab(k schema.Kind) {
 	r.t.Helper()
-	tab := -1
-	r.inside(func(a *app) { tab = a.tabOf(k) })
-	r.press(fmt.Sprint(tab + 1))
+	r.press(r.tabName(k)[:1])
 	r.waitUntil("the tab to be drawn", func() bool { return r.state.read })
 }

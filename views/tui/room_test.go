@@ -29,7 +29,7 @@ func TestPageShowsAllAndLeadsOn(t *testing.T) {
 	r.press("Esc")
 	r.see("shm:32769", "created by")
 	r.press("Backspace")
-	r.see("[3 Memory]", "NATTCH")
+	r.see("["+r.tabName(schema.Shm)+"]", "NATTCH")
 	same(t, "back on", "shm:32769", r.cursor())
 }
 
