@@ -25,10 +25,12 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
-		"zombie":  workZombie,
-		"force":   workForce,
-		"plan":    workPlan,
-		"mq-open": workMqOpen,
+		"zombie":     workZombie,
+		"own":        workOwn,
+		"plan-there": workPlanThere,
+		"force":      workForce,
+		"plan":       workPlan,
+		"mq-open":    workMqOpen,
 	})
 }
 

@@ -60,13 +60,14 @@ type survey struct {
 // survey reads the objects' kinds with what these columns need.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: collect.NewUsers(true), noted: map[string]bool{}}
-	want := map[schema.Kind]schema.Need{}
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {
-			want[r.Kind] = m.NeedsOf(columns)
+			req.Want[r.Kind] = m.NeedsOf(columns)
+			req.AllNamespaces = req.AllNamespaces || r.Space != 0 && inIPCNamespace(r.Kind)
 		}
 	}
-	s.snap = collect.New(p.host, p.now).Take(collect.Request{Want: want})
+	s.snap = collect.New(p.host, p.now).Take(req)
 	return s
 }
 

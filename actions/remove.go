@@ -16,7 +16,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 		return nil, err
 	}
 	plan := newPlan(p, "Remove", "object")
-	s := p.survey(plan, removable(refs), "holders", "waiters")
+	s := p.survey(plan, removable(refs), "holders", "waiters", "ns_leader")
 	plan.add(refs, s.remove)
 	return plan, nil
 }
@@ -47,14 +47,14 @@ func removable(refs []schema.Ref) []schema.Ref {
 
 func (s *survey) remove(r schema.Ref) (Step, error) {
 	do := removers()[r.Kind]
-	if r.Space == s.snap.IPCNamespace {
+	if inIPCNamespace(r.Kind) && r.Space == s.snap.IPCNamespace {
 		r.Space = 0 // our own, written out
 	}
 	switch {
 	case do == nil:
 		return Step{}, refuse("%s", insteadOfRemoving(r))
-	case r.Space != 0 && posixKinds()[r.Kind].what == "": // theirs is a device
-		return Step{}, refuse("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
+	case r.Space != 0 && inIPCNamespace(r.Kind):
+		return s.removeInside(r, do)
 	}
 	return do(s, r)
 }

@@ -222,7 +222,7 @@ func TestWhatCannotBeRemovedIsRefusedWithTheWayOut(t *testing.T) {
 		p := m.removal(pipe, elsewhere, gone)
 		want := []Refusal{
 			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders pipe:8841"},
-			{elsewhere, "it is in another IPC namespace: run ipctop inside it (nsenter --ipc)"},
+			{elsewhere, "no process, descriptor or mount that can be seen from here leads to its IPC namespace 4"},
 			{gone, "it is gone: no message queue has id 77"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -95,7 +96,8 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if r.Kind != schema.Shm {
 		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
 	}
-	seg, err := s.host.ShmStat(int(r.ID))
+	var seg kernel.ShmSegment
+	err := s.inside(r, func() (err error) { seg, err = s.host.ShmStat(int(r.ID)); return err })
 	if err != nil {
 		return nil, err
 	}

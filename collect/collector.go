@@ -41,7 +41,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 		c.mechanism(m, req, s, f)
 	}
 	f.noteOtherIPC()
-	s.Notes = f.notes
+	s.Notes, s.ways = f.notes, f.ways()
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
 	s.Total = time.Since(begin)

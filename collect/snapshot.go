@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -40,12 +41,19 @@ type Snapshot struct {
 	Total time.Duration
 
 	index func() map[schema.Ref]*schema.Object
+	ways  map[kernel.Namespace]kernel.Namespace // without Path -> with it
 }
 
 // Cost is what a part of the snapshot took.
 type Cost struct {
 	Part string // "walk", or a kind
 	Took time.Duration
+}
+
+// Way is a namespace that the snapshot found, by its type and inode, with a path that leads to it. It takes a Request for AllNamespaces.
+func (s *Snapshot) Way(typ string, ino uint64) (kernel.Namespace, bool) {
+	ns, ok := s.ways[kernel.Namespace{Type: typ, Ino: ino}]
+	return ns, ok
 }
 
 // Find gives the object with exactly this identity, nil if it is not in the snapshot.

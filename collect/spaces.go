@@ -98,6 +98,19 @@ func (f *Facts) others(typ string) []*space {
 	return slices.DeleteFunc(list, func(s *space) bool { return s.Ino == f.known.own[typ] })
 }
 
+// ways are the paths to all namespaces, if they were asked for.
+func (f *Facts) ways() map[kernel.Namespace]kernel.Namespace {
+	if !f.all {
+		return nil
+	}
+	f.indexSpaces()
+	ways := make(map[kernel.Namespace]kernel.Namespace, len(f.known.byName))
+	for name, s := range f.known.byName {
+		ways[name] = s.Namespace
+	}
+	return ways
+}
+
 // entries are the ways into namespaces.
 func entries(list []*space) []kernel.Namespace {
 	ways := make([]kernel.Namespace, len(list))

@@ -79,11 +79,7 @@ func (h *Host) VisitNamespaces(list []Namespace, f func(i int) error) []error {
 		for i, ns := range list {
 			errs[i] = t.visit(ns, func() error { return f(i) })
 		}
-		back := t.end()
-		if back != nil {
-			errs[len(list)-1] = errors.Join(errs[len(list)-1], back)
-		}
-		return back == nil
+		return t.end()
 	})
 	return errs
 }
@@ -111,7 +107,8 @@ func Entered(err error) bool {
 // tour is a thread's way through namespaces of one type.
 type tour struct {
 	typ  string
-	home int // the thread's own, open; -1: it has not left yet
+	home int  // the thread's own, open; -1: not yet
+	away bool // it has left
 }
 
 func (t *tour) visit(ns Namespace, f func() error) error {
@@ -133,19 +130,18 @@ func (t *tour) visit(ns Namespace, f func() error) error {
 	if err := unix.Setns(there, flag); err != nil {
 		return &entryError{ns, err}
 	}
+	t.away = true
 	return f()
 }
 
-// end brings the thread home.
-func (t *tour) end() error {
+// end brings the thread home and says whether it is there. It may be refused: the way out took rights in the other namespace's user
+// namespace, the way back takes them in that of the own one, which may be an outer one.
+func (t *tour) end() bool {
 	if t.home < 0 {
-		return nil
+		return true
 	}
 	defer unix.Close(t.home)
-	if err := unix.Setns(t.home, cloneFlag(t.typ)); err != nil {
-		return fmt.Errorf("come back from another %s namespace: %w", t.typ, err)
-	}
-	return nil
+	return !t.away || unix.Setns(t.home, cloneFlag(t.typ)) == nil
 }
 
 // onOtherThread runs f on a locked thread that is not the process's first one, whose namespaces are those that /proc/self shows, also

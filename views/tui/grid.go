@@ -192,7 +192,7 @@ func (g *gridContent) GetCell(r, c int) *tview.TableCell {
 
 func (g *grid) heading(c int) *tview.TableCell {
 	if c == 0 {
-		return tview.NewTableCell(" ").SetStyle(g.theme.heading).SetSelectable(false)
+		return tview.NewTableCell(" ").SetStyle(g.theme.heading).SetTransparency(false).SetSelectable(false)
 	}
 	col, style := g.shown[c-1], g.theme.heading
 	title := col.title
@@ -205,7 +205,7 @@ func (g *grid) heading(c int) *tview.TableCell {
 		}
 	}
 	title = pad(clip(title, g.widths[c-1]), g.widths[c-1], col.typ.Numeric())
-	return tview.NewTableCell(tview.Escape(title)).SetStyle(style).SetSelectable(false)
+	return tview.NewTableCell(tview.Escape(title)).SetStyle(style).SetTransparency(false).SetSelectable(false)
 }
 
 func (g *grid) cell(index, c int) *tview.TableCell {

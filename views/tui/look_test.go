@@ -29,6 +29,26 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Black text stands on a painted background only: a dark terminal's own would swallow it.
+func TestTextIsLegible(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
+	for i := range r.app.tabs {
+		r.press(fmt.Sprint(i+1), "Space", "Enter", "Esc")
+		r.inside(func(*app) {
+			w, h := r.screen.Size()
+			for y := range h {
+				for x := range w {
+					text, style, _ := r.screen.Get(x, y)
+					if fg, bg, _ := style.Decompose(); text != " " && fg == tcell.ColorBlack && bg == tcell.ColorDefault {
+						t.Errorf("tab %d: %q at %d,%d is black on the terminal's own background", i+1, text, x, y)
+						return
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestResizing(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 120, 40, nil)
 	r.toTab(schema.Proc)
@@ -50,7 +70,7 @@ func TestNoColor(t *testing.T) {
 		w, h := r.screen.Size()
 		for y := range h {
 			for x := range w {
-				_, _, style, _ := r.screen.GetContent(x, y)
+				_, style, _ := r.screen.Get(x, y)
 				if fg, bg, _ := style.Decompose(); fg != tcell.ColorDefault || bg != tcell.ColorDefault {
 					t.Errorf("cell %d,%d has colours %v on %v", x, y, fg, bg)
 					return

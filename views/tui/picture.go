@@ -63,11 +63,8 @@ func textOf(s tcell.Screen) string {
 	w, h := s.Size()
 	for y := range h {
 		for x := range w {
-			r, combining, _, _ := s.GetContent(x, y)
-			b.WriteRune(r)
-			for _, c := range combining {
-				b.WriteRune(c)
-			}
+			text, _, _ := s.Get(x, y)
+			b.WriteString(text)
 		}
 		b.WriteByte('\n')
 	}

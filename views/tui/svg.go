@@ -56,17 +56,14 @@ func svg(s tcell.Screen) string {
 
 // stretch is the text from x on that has one style.
 func stretch(s tcell.Screen, x, y, w int) (text string, style tcell.Style, n int) {
-	_, _, style, _ = s.GetContent(x, y)
+	_, style, _ = s.Get(x, y)
 	var b strings.Builder
 	for ; x+n < w; n++ {
-		r, combining, other, _ := s.GetContent(x+n, y)
+		cell, other, _ := s.Get(x+n, y)
 		if other != style {
 			break
 		}
-		b.WriteRune(r)
-		for _, c := range combining {
-			b.WriteRune(c)
-		}
+		b.WriteString(cell)
 	}
 	return b.String(), style, n
 }
