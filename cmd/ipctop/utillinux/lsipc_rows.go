@@ -149,8 +149,6 @@ func (r *lsipcRun) shmRows() []look {
 	for _, m := range one(r, r.host.ShmStat, func() ([]kernel.ShmSegment, error) { return r.host.ShmSegments(false) }) {
 		rows = append(rows, func(column string) cell {
 			switch column {
-			case "CGID":
-				return numberCell(uint64(m.CUID)) // util-linux prints the creator's uid here
 			case "SIZE":
 				return r.bytesCell(m.Size)
 			case "NATTCH":

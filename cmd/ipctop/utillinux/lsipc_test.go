@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -108,6 +109,20 @@ func TestLsipcCountsSemaphores(t *testing.T) {
 		want := result{"SEMMNI 3\nSEMMNS 13\nSEMMSL -\nSEMOPM -\nSEMVMX -\n", "", 0}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// CGID is the creator's gid. lsipc 2.38.1 prints the uid again, later releases do so for segments only.
+func TestLsipcCreatorGID(t *testing.T) {
+	needRoot(t)
+	kerneltest.InNamespace(t, func() {
+		kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 2000}, "make")
+		for _, kind := range []string{"-m", "-s"} {
+			want := result{"1000 2000 1000 2000\n", "", 0}
+			if diff := cmp.Diff(want, ours(words("lsipc "+kind+" -r --noheadings -o cuid,cgid,uid,gid")...)); diff != "" {
+				t.Errorf("%s: %s", kind, diff)
+			}
 		}
 	})
 }

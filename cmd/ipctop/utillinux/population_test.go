@@ -1,7 +1,6 @@
 package utillinux
 
 import (
-	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,18 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "seed of the generated populations; 0: a new one each time")
-
-// seed gives the test's random numbers and says, if it fails, how to have them again.
+// seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not reach the
+// child process in which the test runs.
 func seed(t testing.TB) *rand.Rand {
 	t.Helper()
-	n := *seedFlag
-	if n == 0 {
+	n, err := strconv.ParseUint(os.Getenv("IPCTOP_TEST_SEED"), 10, 64)
+	if err != nil {
 		n = uint64(time.Now().UnixNano())
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the population was made with -seed=%d", n)
+			t.Logf("the population was made with IPCTOP_TEST_SEED=%d", n)
 		}
 	})
 	return rand.New(rand.NewPCG(n, 0))
