@@ -23,7 +23,7 @@ func inetMechanism() *Mechanism {
 		Help:    "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both are here",
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
-		Needs:   socketNeeds,
+		Needs:   socketNeeds, OnDemand: []string{"ns_leader"},
 		Relates: holderNeeds,
 		Collect: collectInet,
 		Gauges:  inetGauges,
@@ -57,7 +57,7 @@ func inetColumns() []schema.Column {
 	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
 		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
 	}
-	return []schema.Column{
+	return append([]schema.Column{
 		text("proto", 5, "tcp, udp or raw", func(r *row) schema.Value { return schema.String(r.Protocol) }),
 		text("family", 6, "inet or inet6", func(r *row) schema.Value {
 			if r.V6 {
@@ -104,7 +104,7 @@ func inetColumns() []schema.Column {
 			}
 			return schema.Int(int64(r.Inode))
 		}),
-	}
+	}, netColumns(func(r *row) *socket { return &r.socket })...)
 }
 
 func (r *inetRow) onlyV6() schema.Value {
@@ -151,6 +151,17 @@ func (r *inetRow) unaccepted() bool {
 }
 
 func collectInet(f *Facts) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	err := f.inNetSpaces(func(at place) error {
+		more, err := f.inetSockets(at)
+		objects = append(objects, more...)
+		return err
+	})
+	return objects, err
+}
+
+// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within one.
+func (f *Facts) inetSockets(at place) ([]*schema.Object, error) {
 	sockets, err := f.Host.InetSockets()
 	slices.SortFunc(sockets, compareInet)
 	objects := make([]*schema.Object, 0, len(sockets))
@@ -158,7 +169,7 @@ func collectInet(f *Facts) ([]*schema.Object, error) {
 	devices := map[uint32]string{}
 	rows := make([]*inetRow, 0, len(sockets))
 	for _, s := range sockets {
-		r := &inetRow{InetSocket: s, socket: f.newSocket(schema.Inet, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
+		r := &inetRow{InetSocket: s, socket: f.newSocket(schema.Inet, at, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
 		if s.Inode == 0 && s.Cookie == 0 {
 			r.ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
 		}

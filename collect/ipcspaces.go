@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -83,11 +84,11 @@ func (f *Facts) otherIPC() []*ipcContent {
 }
 
 func (f *Facts) deniedSpaces(what string, denied, of int) {
-	if denied == 0 {
-		return
+	fault := schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
+		"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)}
+	if denied > 0 && !slices.Contains(f.faults, fault) {
+		f.faults = append(f.faults, fault)
 	}
-	f.faults = append(f.faults, schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
-		"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
 }
 
 // readIPC lists what was asked for, inside the namespace.

@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"own-net":          workOwnNet,
 		"own-ipc":          workOwnIPC,
 		"hold-spaces":      workHoldSpaces,
 		"look-everywhere":  workLookEverywhere,

@@ -31,13 +31,14 @@ type socket struct {
 	listenProof schema.Proof
 	waiting     []*socket // connected, waiting for this listener's accept
 	uid, owner  schema.Value
+	place       place        // its network namespace
 	holders     schema.Value // processes that have it open
 	waiters     schema.Value // processes of this machine that wait for a listener's accept
 }
 
 // newSocket finds the socket's holders, if anybody asked for them.
-func (f *Facts) newSocket(kind schema.Kind, inode, cookie uint64) socket {
-	s := socket{ref: schema.Ref{Kind: kind, ID: inode}, inode: inode, waiters: schema.None(schema.TypeEndpoints),
+func (f *Facts) newSocket(kind schema.Kind, at place, inode, cookie uint64) socket {
+	s := socket{ref: schema.Ref{Kind: kind, Space: at.space, ID: inode}, place: at, inode: inode, waiters: schema.None(schema.TypeEndpoints),
 		uid: schema.Uncollected(schema.TypeInt), owner: schema.Uncollected(schema.TypeString)}
 	if inode == 0 {
 		s.ref.Name = "sk:" + strconv.FormatUint(cookie, 16)
@@ -71,6 +72,35 @@ func (s *socket) setWaiters(f *Facts) {
 		}
 	}
 	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && f.Unseen("fd") > 0)
+}
+
+// netColumns tell a socket's network namespace.
+func netColumns[T any](of func(*T) *socket) []schema.Column {
+	return []schema.Column{
+		schema.Col("ns", schema.TypeInt, 10, socketNeeds, "inode of the network namespace that it is in", func(r *T) schema.Value { return of(r).place.inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, socketNeeds|schema.NeedProcs|schema.NeedNamespaces, nsLeaderHelp,
+			func(r *T) schema.Value { return of(r).place.leader }),
+	}
+}
+
+// inNetSpaces runs collect in the reader's own network namespace, and in the others if they were asked for.
+func (f *Facts) inNetSpaces(collect func(at place) error) error {
+	err := collect(f.ownPlace("net"))
+	if !f.all {
+		return err
+	}
+	others := f.others("net")
+	denied := 0
+	for _, err := range f.Host.VisitNamespaces(entries(others), func(i int) error { return collect(f.place("net", others[i].Ino)) }) {
+		switch {
+		case !kernel.Entered(err) && kernel.Denied(err):
+			denied++
+		case err != nil && !kernel.Gone(err):
+			f.Fault("namespaces", err)
+		}
+	}
+	f.deniedSpaces("network", denied, len(others))
+	return err
 }
 
 // peerHolders are the processes at the other end.

@@ -21,7 +21,7 @@ func unixMechanism() *Mechanism {
 		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
-		Needs:   socketNeeds,
+		Needs:   socketNeeds, OnDemand: []string{"ns_leader"},
 		Relates: holderNeeds,
 		Collect: collectUnix,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
@@ -44,7 +44,7 @@ func unixColumns() []schema.Column {
 	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
 		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
 	}
-	return []schema.Column{
+	return append([]schema.Column{
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
 		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone",
@@ -78,27 +78,32 @@ func unixColumns() []schema.Column {
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.owner }),
 		col("uid", schema.TypeInt, 6, socketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
 		col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
-	}
+	}, netColumns(func(r *row) *socket { return &r.socket })...)
 }
 
 func collectUnix(f *Facts) ([]*schema.Object, error) {
-	sockets, err := f.Host.UnixSockets()
-	// The kernel's order is that of a hash table: rows should keep their places.
-	slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
-	objects := make([]*schema.Object, 0, len(sockets))
-	rows := make(map[uint64]*unixRow, len(sockets))
-	for _, s := range sockets {
-		// While sockets come and go, a dump may hold one twice.
-		if rows[s.Inode] != nil {
-			continue
+	var objects []*schema.Object
+	rows := map[uint64]*unixRow{}
+	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a connection may be in two.
+	err := f.inNetSpaces(func(at place) error {
+		sockets, err := f.Host.UnixSockets()
+		// The kernel's order is that of a hash table: rows should keep their places.
+		slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
+		objects = slices.Grow(objects, len(sockets))
+		for _, s := range sockets {
+			// While sockets come and go, a dump may hold one twice.
+			if rows[s.Inode] != nil {
+				continue
+			}
+			r := &unixRow{UnixSocket: s, socket: f.newSocket(schema.Unix, at, s.Inode, s.Cookie)}
+			if s.HasUID {
+				r.setOwner(f, s.UID)
+			}
+			rows[s.Inode] = r
+			objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
 		}
-		r := &unixRow{UnixSocket: s, socket: f.newSocket(schema.Unix, s.Inode, s.Cookie)}
-		if s.HasUID {
-			r.setOwner(f, s.UID)
-		}
-		rows[s.Inode] = r
-		objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
-	}
+		return err
+	})
 	for _, r := range rows {
 		r.join(rows)
 	}

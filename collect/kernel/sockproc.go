@@ -12,8 +12,16 @@ import (
 
 // A kernel without sock_diag, and a file tree, tell about sockets in /proc/net: less, and more slowly.
 
+// netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first thread.
+func (h *Host) netFile(name string) string {
+	if h.Live() {
+		return "/proc/thread-self/net/" + name
+	}
+	return "/proc/net/" + name
+}
+
 func (h *Host) procUnixSockets() ([]UnixSocket, error) {
-	const path = "/proc/net/unix"
+	path := h.netFile("unix")
 	data, err := h.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -26,7 +34,7 @@ func (h *Host) procUnixSockets() ([]UnixSocket, error) {
 }
 
 func (h *Host) procInetSockets(t inetTable) ([]InetSocket, error) {
-	path := "/proc/net/" + t.file
+	path := h.netFile(t.file)
 	data, err := h.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
