@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/demo"
 	"github.com/ipctop/ipctop/views"
 )
@@ -48,6 +49,7 @@ func main() {
 	// Before anything of the dashboard or cobra is built: ipcs is run in loops, and its start is most of its time.
 	if code, ok := utillinux.Run(utillinux.Process{
 		Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: version,
+		Terminal: func() (int, bool) { return kernel.TerminalColumns(os.Stdout.Fd()) },
 	}); ok {
 		os.Exit(code)
 	}

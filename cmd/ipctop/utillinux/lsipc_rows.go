@@ -41,10 +41,23 @@ func (r *lsipcRun) list() int {
 
 func (r *lsipcRun) newTable() *table {
 	t := &table{mode: r.mode, noHeadings: r.noHeadings, shell: r.shell, utf8: utf8Locale(r.Getenv)}
-	if r.TerminalWidth != nil {
-		t.width = r.TerminalWidth()
+	if r.Terminal != nil {
+		if columns, ok := r.Terminal(); ok {
+			t.width = terminalWidth(columns, r.Getenv("COLUMNS"))
+		}
 	}
 	return t
+}
+
+// terminalWidth is what a terminal says, or else COLUMNS, or else 80.
+func terminalWidth(columns int, variable string) int {
+	if columns > 0 {
+		return columns
+	}
+	if n, err := strconv.Atoi(variable); err == nil && n > 0 {
+		return n
+	}
+	return 80
 }
 
 // utf8Locale says whether the locale's characters are UTF-8 (man 3 setlocale: LC_ALL before LC_CTYPE before LANG).

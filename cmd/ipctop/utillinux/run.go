@@ -18,8 +18,8 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Version        func() string // ipctop's own
-	// TerminalWidth gives the columns of the terminal that Stdout is, 0 if it is none. It may be nil.
-	TerminalWidth func() int
+	// Terminal gives the columns of the terminal that Stdout is, 0 if it does not know them; ok is false if it is none. It may be nil.
+	Terminal func() (columns int, ok bool)
 }
 
 // face is one command line. It returns the exit code.

@@ -208,17 +208,20 @@ func (t *table) measure() (widths []int, cells [][]string) {
 	return widths, cells
 }
 
-// narrow takes width away from the columns that may be cut, until the table fits the terminal.
+// narrow takes width away from the columns that may be cut, from each in turn, until the table fits the terminal.
 func (t *table) narrow(widths []int) {
-	total := len(widths) - 1
+	over := len(widths) - 1 - t.width
 	for _, w := range widths {
-		total += w
+		over += w
 	}
-	for i := range t.columns {
-		if over := total - t.width; over > 0 && t.columns[i].trunc {
-			less := max(t.cells(t.title(&t.columns[i])), widths[i]-over)
-			total -= widths[i] - less
-			widths[i] = less
+	for less := true; less && over > 0; {
+		less = false
+		for i := range t.columns {
+			if over > 0 && t.columns[i].trunc && widths[i] > t.cells(t.columns[i].name) {
+				widths[i]--
+				over--
+				less = true
+			}
 		}
 	}
 }
