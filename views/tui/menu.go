@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"strings"
+
 	"github.com/gdamore/tcell/v2"
 )
 
@@ -60,7 +62,11 @@ func (m *menu) Draw(screen tcell.Screen) {
 func (m *menu) keymap() keymap {
 	own := keymap{{keys: "Enter", name: "Choose", help: "do what the line says", when: func(*app) bool { return !m.readable() }, do: m.enter}}
 	own = append(own, m.keys...)
-	own = append(own, binding{keys: "Esc q F10", name: "Close", help: "close without doing anything", do: closeRoom},
+	leave := "Esc F10 q"
+	if m.jump {
+		leave = "Esc F10" // Letters are for jumping.
+	}
+	own = append(own, binding{keys: leave, name: "Close", help: "close without doing anything", do: closeRoom},
 		binding{keys: "Ctrl-C", help: "quit", do: func(*app) reaction { return quit }})
 	return append(own, m.moves()...)
 }
@@ -80,7 +86,7 @@ func (m *menu) typed(_ *app, ev *tcell.EventKey) reaction {
 func (m *menu) seek(word string) bool {
 	for i := range m.items {
 		for _, s := range m.items[i].spans {
-			if !m.items[i].skip && hasPrefixFold(s.text, word) {
+			if !m.items[i].skip && (hasPrefixFold(s.text, word) || hasPrefixFold(strings.TrimPrefix(s.text, "SIG"), word)) {
 				m.index, m.word = i, word
 				return true
 			}

@@ -68,7 +68,7 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 	}
 	d.title = views.Visible(plan.Title)
 	if d.hidden > 0 {
-		d.say(fmt.Sprintf("%d of the marked objects are hidden by a filter and are meant as well.", d.hidden), th.warn)
+		d.say(fmt.Sprintf("Marked but hidden by a filter, and meant as well: %d.", d.hidden), th.warn)
 	}
 	for i, line := range plan.Lines() {
 		if i > 0 { // The first one is the title.
