@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		"force":      workForce,
 		"plan":       workPlan,
 		"mq-open":    workMqOpen,
+		"map-shm":    workMapShm,
 	})
 }
 

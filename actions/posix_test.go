@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,6 +120,75 @@ func TestAPosixQueueUsedSinceThePlanIsRefused(t *testing.T) {
 		const want = "refused pmsg:/jobs: changed since it was shown: content was 0, is 1"
 		if len(got) != 1 || len(got[0]) < len(want) || got[0][:len(want)] != want {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// workMapShm maps shared memory by its name and closes it.
+func workMapShm(j *kerneltest.Job) {
+	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDWR, 0)
+	j.Check(err)
+	_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
+	j.Check(err)
+	j.Check(unix.Close(fd))
+	j.Ready()
+	j.Wait()
+}
+
+func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		m.ok(m.admin.PosixShmCreate("/cache", 8192, 0o600))
+		w := kerneltest.Start(t, "map-shm", "/cache")
+		p := m.removal(m.posix(schema.PShm, "/cache"))
+		comm, err := m.process(w.PID)
+		m.ok(err)
+		want := []string{
+			"Remove 1 object",
+			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those that open it later", me()),
+			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
+			"  same as: ipcrm --posix-shmem /cache",
+		}
+		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Steps[0].Confirm != "/cache" {
+			t.Error(diff, p.Steps)
+		}
+		want = []string{"done pshm:/cache: its name is gone; its memory is free when the last process that uses it is done"}
+		if diff := cmp.Diff(want, m.run(p)); diff != "" {
+			t.Error(diff)
+		}
+		snap := m.survey(newPlan(m.Planner, "", ""), []schema.Ref{{Kind: schema.PShm}}, "holders").snap
+		left := snap.Objects[schema.PShm]
+		if len(left) != 1 || left[0].Ref.Name != "" {
+			t.Fatalf("left: %+v", left)
+		}
+		refused := []Refusal{{left[0].Ref, "it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to holders " + left[0].Ref.String()}}
+		if diff := cmp.Diff(refused, m.removal(left[0].Ref).Refused); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestWhatNoShmOpenMadeIsRefused(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		m.ok(os.Symlink("/etc/passwd", "/dev/shm/link"))
+		r := m.posix(schema.PShm, "/link")
+		want := []Refusal{{r, "it is no regular file, so that no POSIX call has made it: look at /dev/shm/link and remove it with rm or rmdir"}}
+		if diff := cmp.Diff(want, m.removal(r).Refused); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAPosixSemaphoreIsRemoved(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		m.ok(m.admin.PosixSemCreate("/gate", 1, 0o600))
+		if diff := cmp.Diff([]string{"done psem:/gate: removed"}, m.run(m.removal(m.posix(schema.PSem, "/gate")))); diff != "" {
+			t.Error(diff)
+		}
+		if left, err := m.host.AllPosixSems(false); err != nil || len(left) != 0 {
+			t.Errorf("left: %v (%v)", left, err)
 		}
 	})
 }

@@ -26,5 +26,7 @@ func TestMain(m *testing.M) {
 		"look-everywhere":  workLookEverywhere,
 		"mq-send":          workMqSend,
 		"mq-receive":       workMqReceive,
+		"map-shm":          workMapShm,
+		"sem-wait":         workSemWait,
 	})
 }

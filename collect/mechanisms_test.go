@@ -81,11 +81,15 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 
 // Each cell is of the type that its column declares, whatever the State.
 func TestCellsAreOfTheirColumnsType(t *testing.T) {
-	sample, notifiers := sampleMachine(t), machine(t, collecttest.Notifiers(t))
+	sample, notifiers, files := sampleMachine(t), machine(t, collecttest.Notifiers(t)), machine(t, collecttest.Files(t))
 	for _, mech := range Mechanisms() {
 		m := sample
 		if mech.Family == Notify {
 			m = notifiers
+		}
+		switch mech.Kind {
+		case schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap:
+			m = files
 		}
 		for _, needs := range []schema.Need{0, ^schema.Need(0)} {
 			snap := m.Take(Request{Want: map[schema.Kind]schema.Need{mech.Kind: needs}})

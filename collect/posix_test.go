@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -182,5 +183,157 @@ func TestPosixQueueNotification(t *testing.T) {
 		if v := before["pmsg:/n"]["usedbytes"]; v.State() != schema.NotCollected {
 			t.Errorf("usedbytes is %v without being asked for", v)
 		}
+	})
+}
+
+// mapShared maps a file of this process.
+func mapShared(fd, size, prot int) ([]byte, error) {
+	return unix.Mmap(fd, 0, size, prot, unix.MAP_SHARED)
+}
+
+// workMapShm maps shared memory by its name and has it open; "readonly" leaves it at that, "close" closes it after.
+func workMapShm(j *kerneltest.Job) {
+	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDWR, 0)
+	j.Check(err)
+	_, err = mapShared(fd, 4096, unix.PROT_READ)
+	j.Check(err)
+	if len(j.Args) > 1 && j.Args[1] == "close" {
+		j.Check(unix.Close(fd))
+	}
+	j.Ready(fd)
+	j.Wait()
+}
+
+// workSemWait makes or opens a semaphore, as its argument says, maps it, closes it as sem_open does, and waits on it when told to.
+func workSemWait(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	var fd int
+	var err error
+	if j.Args[0] == "make" {
+		fd, _, err = a.PosixSemOpenNew(j.Args[1], 0o600, 0)
+	} else {
+		fd, err = a.ShmOpen("/sem."+j.Args[1][1:], unix.O_RDWR, 0)
+	}
+	j.Check(err)
+	sem, err := mapShared(fd, 32, unix.PROT_READ|unix.PROT_WRITE)
+	j.Check(err)
+	j.Check(unix.Close(fd))
+	j.Ready()
+	j.Wait()
+	j.Check(a.PosixSemWait(sem))
+}
+
+func inFutex(c kernel.BlockedCall) bool {
+	_, ok := c.SharedFutex()
+	return ok
+}
+
+// The creator of a semaphore maps a file whose temporary name is gone: its device and inode tell that it is that semaphore.
+func TestPosixSemaphore(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "sem-wait", "make", "/ga te")
+		user := kerneltest.Start(t, "sem-wait", "open", "/ga te")
+		fd := s.opened(s.admin.ShmOpen("/sem.ga te", unix.O_RDONLY, 0))
+		creator.Say("wait")
+		waits := s.waits(creator.PID, s.asleep(creator.PID, inFutex), "futex")
+		own := s.end(os.Getpid())
+		own.FD, own.Mode = fd, "r"
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", creator.PID))
+		if err != nil || !strings.Contains(string(maps), " (deleted)") || strings.Contains(string(maps), "sem.ga te") {
+			t.Errorf("the creator's maps do not show a temporary name: %v", err)
+		}
+		got, edges := s.lookAt(schema.PSem, ^schema.Need(0))
+		s.equal("semaphores", map[string]cells{"psem:/ga te": s.posixCells(fd, "/ga te", cells{
+			"sval": schema.Int(0), "nwaiters": schema.Int(1), "waiters": holders(waits),
+			"holders": holders(own, s.mapsIt(creator.PID, 1, -1, "rw"), s.mapsIt(user.PID, 1, -1, "rw")),
+		})}, got)
+		want := []string{
+			fmt.Sprintf("proc:%d holds psem:/ga te fd %d observed", os.Getpid(), fd),
+			fmt.Sprintf("proc:%d maps psem:/ga te 1 mapping observed", creator.PID),
+			fmt.Sprintf("proc:%d maps psem:/ga te 1 mapping observed", user.PID),
+			fmt.Sprintf("proc:%d waits_on psem:/ga te futex observed", creator.PID),
+		}
+		slices.Sort(want)
+		s.equal("edges", want, edges)
+
+		// Nobody asked for the value: it is not read.
+		none, _ := s.lookAt(schema.PSem, 0)
+		if v := none["psem:/ga te"]["sval"]; v.State() != schema.NotCollected {
+			t.Errorf("sval is %v without being asked for", v)
+		}
+		// Unlinked, it is still used, and it is no shared memory.
+		var st unix.Stat_t
+		s.check(unix.Fstat(fd, &st))
+		s.check(s.admin.PosixSemRemove("/ga te"))
+		got, _ = s.lookAt(schema.PSem, ^schema.Need(0))
+		row := got[fileRef(schema.PSem, FileID{st.Dev, st.Ino}).String()]
+		s.equal("the unlinked semaphore's waiters", holders(waits), row["waiters"])
+		if memory, _ := s.lookAt(schema.PShm, ^schema.Need(0)); len(memory) != 0 || len(got) != 1 {
+			t.Errorf("shared memory %v, semaphores %v", memory, got)
+		}
+	})
+}
+
+func TestPosixSharedMemory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		fd := s.opened(s.admin.ShmOpen("/se\ng", create, 0o640))
+		s.check(unix.Ftruncate(fd, 3*4096))
+		_, err := unix.Pwrite(fd, []byte("x"), 4096)
+		s.check(err)
+		data, err := mapShared(fd, 4096, unix.PROT_READ|unix.PROT_WRITE)
+		s.check(err)
+		defer unix.Munmap(data)
+		reader, closed := kerneltest.Start(t, "map-shm", "/se\ng"), kerneltest.Start(t, "map-shm", "/se\ng", "close")
+		ends := holders(s.mapsIt(os.Getpid(), 1, fd, "rw"), s.mapsIt(reader.PID, 1, atoi(t, reader.Words[0]), "r"), s.mapsIt(closed.PID, 1, -1, "r"))
+		row := func(status ...string) cells {
+			var st unix.Stat_t
+			s.check(unix.Fstat(fd, &st))
+			return s.posixCells(fd, "/se\ng", cells{
+				"type": schema.String("file"), "size": schema.Bytes(3 * 4096), "allocated": schema.Bytes(4096), "status": schema.List(status),
+				"atime": schema.Time(time.Unix(st.Atim.Unix())), "holders": ends, "waiters": holders(),
+			})
+		}
+		got, edges := s.lookAt(schema.PShm, ^schema.Need(0))
+		s.equal("shared memory", map[string]cells{"pshm:/se\ng": row()}, got)
+		want := []string{
+			fmt.Sprintf("proc:%d holds pshm:/se\ng fd %d observed", os.Getpid(), fd),
+			fmt.Sprintf("proc:%d holds pshm:/se\ng fd %s observed", reader.PID, reader.Words[0]),
+			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", os.Getpid()),
+			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", reader.PID),
+			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", closed.PID),
+		}
+		slices.Sort(want)
+		s.equal("edges", want, edges)
+
+		// Unlinked, it is known by its number; another file may have its name.
+		s.check(s.admin.PosixShmRemove("/se\ng"))
+		s.opened(s.admin.ShmOpen("/se\ng", create, 0o600))
+		var st unix.Stat_t
+		s.check(unix.Fstat(fd, &st))
+		got, _ = s.lookAt(schema.PShm, ^schema.Need(0))
+		s.equal("unlinked", row(StatusDeleted), got[fileRef(schema.PShm, FileID{st.Dev, st.Ino}).String()])
+		if len(got) != 2 {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// What no shm_open has made is shown, by its type.
+func TestForeignFilesInDevShm(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(os.Mkdir("/dev/shm/dir", 0o700))
+		s.check(os.WriteFile("/dev/shm/dir/file", []byte("x"), 0o600))
+		s.check(os.Symlink("/nowhere", "/dev/shm/link"))
+		s.check(unix.Mkfifo("/dev/shm/fifo", 0o600))
+		s.check(os.WriteFile("/dev/shm/sem.not", []byte("a text"), 0o600))
+		got, _ := s.lookAt(schema.PShm, ^schema.Need(0))
+		types := map[string]string{}
+		for ref, row := range got {
+			types[ref] = row["type"].Str()
+		}
+		s.equal("types", map[string]string{"pshm:/dir": "directory", "pshm:/link": "link", "pshm:/fifo": "fifo", "pshm:/sem.not": "file"}, types)
 	})
 }

@@ -1,7 +1,9 @@
 package demo_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -109,6 +111,27 @@ var promises = map[string]struct {
 	}},
 	"msg-empty": {[]string{"0 messages", "demo-receiver msgrcv"}, func(w *world, made []demo.Object) []string {
 		return append([]string{fmt.Sprint(w.queue(made[0]).QNum, " messages")}, w.calls(made)...)
+	}},
+	"psem-waiting": {[]string{"0 with 1 waiting", "demo-psem poll", "demo-psem-wait futex"}, func(w *world, made []demo.Object) []string {
+		sems, err := w.h.AllPosixSems(true)
+		if err != nil || len(sems) != 1 || "/"+sems[0].Name != made[0].Path || sems[0].Ino != made[0].Ref.Gen {
+			w.t.Fatalf("semaphores %+v (%v)", sems, err)
+		}
+		return append([]string{fmt.Sprintf("%d with %d waiting", sems[0].Value, sems[0].Waiters)}, w.calls(made)...)
+	}},
+	"pshm-shared": {[]string{"1048576 bytes, 4096 of them there", "demo-pshm maps 1", "demo-pshm-user maps 1"}, func(w *world, made []demo.Object) []string {
+		f, err := w.h.PosixShmStat(made[0].Path)
+		if err != nil || f.Ino != made[0].Ref.Gen {
+			w.t.Fatalf("%+v (%v)", f, err)
+		}
+		return append([]string{fmt.Sprintf("%d bytes, %d of them there", f.Size, f.Allocated)}, w.mapping(made, f.Dev, f.Ino)...)
+	}},
+	"pshm-deleted": {[]string{"no name", "demo-pshm-gone maps 1"}, func(w *world, made []demo.Object) []string {
+		name := "no name"
+		if _, err := w.h.PosixShmStat(made[0].Path); !errors.Is(err, fs.ErrNotExist) {
+			name = fmt.Sprint(err)
+		}
+		return append([]string{name}, w.mapping(made, made[0].Ref.Space, made[0].Ref.ID)...)
 	}},
 	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"}, func(w *world, made []demo.Object) []string {
 		queues, err := w.h.AllPosixQueues(true, true)
@@ -249,6 +272,30 @@ func (w *world) calls(made []demo.Object) []string {
 	var all []string
 	for _, o := range made {
 		all = append(all, w.comm(o.PID)+" "+w.call(o.PID))
+	}
+	return all
+}
+
+// mapping tells how many mappings of a file the workers have.
+func (w *world) mapping(made []demo.Object, dev, ino uint64) []string {
+	var all []string
+	for _, o := range made {
+		dir, err := w.h.OpenProc(o.PID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		maps, err := dir.SharedMaps(make([]byte, 64<<10))
+		dir.Close()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		n := 0
+		for _, m := range maps {
+			if m.Dev == dev && m.Ino == ino {
+				n++
+			}
+		}
+		all = append(all, fmt.Sprintf("%s maps %d", w.comm(o.PID), n))
 	}
 	return all
 }

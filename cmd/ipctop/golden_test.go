@@ -94,13 +94,17 @@ func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) 
 }
 
 func TestOnceOfEachKind(t *testing.T) {
-	sample, notifiers := collecttest.Sample(t), collecttest.Notifiers(t)
+	sample, notifiers, files := collecttest.Sample(t), collecttest.Notifiers(t), collecttest.Files(t)
 	for _, mech := range collect.Mechanisms() {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
 			m := sample
 			if mech.Family == collect.Notify {
 				m = notifiers
+			}
+			switch mech.Kind {
+			case schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap:
+				m = files
 			}
 			show, all := []string{kind}, []string{kind, "--columns", "all", "--bytes"}
 			if ids := chosenColumns(mech); ids != "" {
@@ -110,6 +114,10 @@ func TestOnceOfEachKind(t *testing.T) {
 			switch mech.Kind {
 			case schema.Fifo:
 				got = steady(t, got, m, "/run/app/control")
+			case schema.PSem:
+				got = steady(t, got, m, "/dev/shm/sem.gate")
+			case schema.PShm:
+				got = steady(t, got, m, "/dev/shm/cache")
 			case schema.PMsg:
 				got = steady(t, got, m, "/dev/mqueue/jobs")
 			}

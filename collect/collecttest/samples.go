@@ -14,7 +14,6 @@ func Sample(tb testing.TB) *Machine {
 	m.objects()
 	m.sockets()
 	m.FIFO("/run/app/control")
-	m.posix()
 	return m
 }
 
@@ -83,11 +82,6 @@ func (m *Machine) objects() {
 		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  946681260  946670000              2097152                 4096",
 		"        0      32770  1600                  4096   200   200      1    33    33    33    33  946681200          0  946670001                 4096                    0",
 		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  946674000  946673999                    0            536870912")
-}
-
-// posix makes POSIX objects. Files of a tree belong to who runs the test, and are as old.
-func (m *Machine) posix() {
-	m.WriteMode("/dev/mqueue/jobs", 0o644, "QSIZE:129        NOTIFY:0     SIGNO:10    NOTIFY_PID:200   \n")
 }
 
 func (m *Machine) sockets() {

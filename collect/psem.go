@@ -1,0 +1,73 @@
+package collect
+
+import (
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// psemRow is a POSIX named semaphore.
+type psemRow struct {
+	posixRow
+	sem   kernel.PosixSem
+	asked bool // the value was asked for
+}
+
+func psemMechanism() *Mechanism {
+	return &Mechanism{
+		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
+		Help:    "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
+		Columns: psemColumns(),
+		Default: []string{"owner", "perms", "sval", "nwaiters", "age", "holders", "waiters"},
+		Relates: fileUserNeeds | schema.NeedSyscall,
+		Needs:   fileUserNeeds, // for those that have no name any more
+		Collect: collectPSem,
+		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
+			return relatePosix(f, objects, func(row any) *posixRow { return &row.(*psemRow).posixRow })
+		},
+	}
+}
+
+func psemColumns() []schema.Column {
+	type row = psemRow
+	base := func(r *row) *posixRow { return &r.posixRow }
+	value := func(id string, width int, help string, get func(*row) uint32) schema.Column {
+		return schema.Col(id, schema.TypeInt, width, schema.NeedSemValues, help, func(r *row) schema.Value {
+			switch {
+			case r.sem.HasValue:
+				return schema.Int(int64(get(r)))
+			case !r.asked:
+				return schema.Uncollected(schema.TypeInt)
+			case r.sem.Denied:
+				return schema.Refused(schema.TypeInt)
+			}
+			return schema.None(schema.TypeInt)
+		})
+	}
+	return append(posixColumns(base),
+		value("sval", 5, "value", func(r *row) uint32 { return r.sem.Value }),
+		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed there stays counted", func(r *row) uint32 { return r.sem.Waiters }),
+		posixHolders("processes that map it or have its file open", base),
+		posixWaiters(fileUserNeeds, "threads that sleep in sem_wait", base),
+	)
+}
+
+func collectPSem(f *Facts) ([]*schema.Object, error) {
+	values := f.Wants(schema.PSem, schema.NeedSemValues)
+	sems, err := f.Host.AllPosixSems(values)
+	gone, goneErr := f.unlinked(true)
+	f.Fault(string(schema.PSem), goneErr)
+	rows, objects := newObjects[psemRow](len(sems) + len(gone))
+	for i, s := range sems {
+		ref := nameRef(schema.PSem, s.PosixFile)
+		objects[i].Ref = ref
+		rows[i] = psemRow{posixRow: f.namedRow(ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
+	}
+	for i, u := range gone {
+		ref := fileRef(schema.PSem, u.id)
+		objects[len(sems)+i].Ref = ref
+		r := psemRow{posixRow: f.unnamedRow(ref, u), asked: true}
+		r.name = "/" + r.name[len("/sem."):]
+		rows[len(sems)+i] = r
+	}
+	return objects, err
+}
