@@ -128,44 +128,43 @@ type tabBar struct {
 type extent struct{ from, to, what int }
 
 func (b *tabBar) draw(screen tcell.Screen, x, y, w int) int {
-	a, th := b.app, &b.app.theme
+	th := &b.app.theme
 	b.y, b.spans = y, b.spans[:0]
-	names := make([]string, len(a.tabs))
-	total := 0
-	for i, t := range a.tabs {
-		names[i] = fmt.Sprintf(" %d %s ", i+1, t.view.Title())
-		total += textWidth(names[i]) + 1
-	}
-	if total > w { // Only the current one has its name in full.
-		for i, t := range a.tabs {
-			if i != a.current {
-				names[i] = fmt.Sprintf(" %d %s ", i+1, clip(t.view.Title(), 4))
-			}
-		}
-		total = 0
-		for _, n := range names {
-			total += textWidth(n) + 1
-		}
-	}
-	if total > w {
-		for i := range a.tabs {
-			if i != a.current {
-				names[i] = fmt.Sprintf(" %d ", i+1)
-			}
-		}
-	}
 	used := 0
-	for i, name := range names {
+	for i, name := range b.names(w) {
 		style := th.tab
-		if i == a.current {
+		if i == b.app.current {
 			style = th.tabNow
-			name = "[" + strings.TrimSpace(name) + "]"
 		}
 		n := put(screen, x+used, y, w-used, name, style)
 		b.spans = append(b.spans, extent{x + used, x + used + n, i})
 		used += n + 1
 	}
 	return 1
+}
+
+// names shortens the tabs' names, all but the current one's, until they fit; at last only numbers are left.
+func (b *tabBar) names(w int) []string {
+	a := b.app
+	names := make([]string, len(a.tabs))
+	for longest := 16; longest >= 0; longest-- {
+		total := -1
+		for i, t := range a.tabs {
+			switch title := t.view.Title(); {
+			case i == a.current:
+				names[i] = fmt.Sprintf("[%d %s]", i+1, title)
+			case longest < 3:
+				names[i] = fmt.Sprint(i + 1)
+			default:
+				names[i] = fmt.Sprintf("%d %s", i+1, clip(title, longest))
+			}
+			total += textWidth(names[i]) + 1
+		}
+		if total <= w {
+			break
+		}
+	}
+	return names
 }
 
 // at tells which tab stands at a point, -1 if none.
