@@ -12,8 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/demo"
 	"github.com/ipctop/ipctop/views"
 )
@@ -47,10 +45,7 @@ func usageErrorf(format string, args ...any) error {
 
 func main() {
 	// Before anything of the dashboard or cobra is built: ipcs is run in loops, and its start is most of its time.
-	if code, ok := utillinux.Run(utillinux.Process{
-		Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: version,
-		Terminal: func() (int, bool) { return kernel.TerminalColumns(os.Stdout.Fd()) },
-	}); ok {
+	if code, ok := runFace(os.Args, os.Stdout, os.Stderr, os.Getenv); ok {
 		os.Exit(code)
 	}
 	if code, ok := demo.Worker(os.Args); ok {
@@ -126,6 +121,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	once.register(root)
 	ui.register(root)
 	root.AddCommand(newDemoCmd(ui.forDemo()), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly))
+	root.AddCommand(newFaceCmds()...)
 	return root
 }
 

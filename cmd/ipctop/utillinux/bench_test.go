@@ -83,8 +83,8 @@ func build(tb testing.TB) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, out)
 	}
-	for name := range faces() {
-		check(tb, os.Symlink("ipctop", filepath.Join(filepath.Dir(path), name)))
+	for _, face := range Faces() {
+		check(tb, os.Symlink("ipctop", filepath.Join(filepath.Dir(path), face.Name)))
 	}
 	return path
 }

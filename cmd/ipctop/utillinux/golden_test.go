@@ -61,7 +61,8 @@ func onMachine(t *testing.T, argv ...string) result {
 	host := must(kernel.Open(machine))(t)
 	var stdout, stderr bytes.Buffer
 	s := newSession(Process{Stdout: &stdout, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion}, argv, host)
-	code := s.finish(faces()[argv[0]](s))
+	face, _ := faceNamed(argv[0])
+	code := s.finish(face.run(s))
 	return result{stdout.String(), stderr.String(), code}
 }
 

@@ -50,7 +50,7 @@ func ipcrm(s *session) int {
 
 // direct gives the hand that removes and makes; IPCTOP_READONLY=1 binds it.
 func (s *session) direct() *actions.Direct {
-	return actions.NewDirect(s.Getenv("IPCTOP_READONLY") == "1")
+	return actions.NewDirect(s.Getenv(ReadOnlyVariable) == "1")
 }
 
 // strayOperand looks through the command line without doing anything.

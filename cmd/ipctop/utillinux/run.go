@@ -22,13 +22,35 @@ type Process struct {
 	Terminal func() (columns int, ok bool)
 }
 
-// face is one command line. It returns the exit code.
-type face func(*session) int
-
-// faces are the programs that ipctop stands in for.
-func faces() map[string]face {
-	return map[string]face{"ipcs": ipcs, "ipcrm": ipcrm, "ipcmk": ipcmk, "lsipc": lsipc}
+// Face is a program that ipctop stands in for.
+type Face struct {
+	Name  string
+	Short string // what it does, for ipctop's own help
+	run   func(*session) int
 }
+
+// Faces are the programs that ipctop stands in for.
+func Faces() []Face {
+	return []Face{
+		{"ipcs", "List System V objects, as util-linux's ipcs", ipcs},
+		{"ipcrm", "Remove objects at once, as util-linux's ipcrm", ipcrm},
+		{"ipcmk", "Make objects, as util-linux's ipcmk", ipcmk},
+		{"lsipc", "List objects and limits, as util-linux's lsipc", lsipc},
+	}
+}
+
+// faceNamed finds a face.
+func faceNamed(name string) (Face, bool) {
+	for _, f := range Faces() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Face{}, false
+}
+
+// ReadOnlyVariable is the environment variable that, set to 1, keeps ipcrm and ipcmk from changing anything.
+const ReadOnlyVariable = "IPCTOP_READONLY"
 
 // Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).
 // ok is false if it was called as neither; nothing was done then.
@@ -37,25 +59,25 @@ func Run(p Process) (code int, ok bool) {
 		return 0, false
 	}
 	argv := p.Args
-	run := faces()[filepath.Base(argv[0])]
-	if run == nil && len(argv) > 1 {
+	face, found := faceNamed(filepath.Base(argv[0]))
+	if !found && len(argv) > 1 {
 		argv = argv[1:]
-		run = faces()[argv[0]]
+		face, found = faceNamed(argv[0])
 	}
-	if run == nil {
+	if !found {
 		return 0, false
 	}
-	return runFace(p, argv, run), true
+	return runFace(p, argv, face), true
 }
 
-func runFace(p Process, argv []string, run face) int {
+func runFace(p Process, argv []string, f Face) int {
 	host, err := kernel.Open("")
 	if err != nil { // not for the live machine
 		fmt.Fprintln(p.Stderr, err)
 		return 1
 	}
 	s := newSession(p, argv, host)
-	return s.finish(run(s))
+	return s.finish(f.run(s))
 }
 
 func newSession(p Process, argv []string, host *kernel.Host) *session {

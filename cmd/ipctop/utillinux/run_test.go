@@ -35,10 +35,10 @@ func TestRunIsCalledByName(t *testing.T) {
 
 // The version and the help have util-linux's form and name ipctop.
 func TestVersion(t *testing.T) {
-	for name := range faces() {
+	for _, face := range Faces() {
 		for _, option := range []string{"-V", "--version", "--vers"} {
-			want := result{name + " from ipctop v1\n", "", 0}
-			if diff := cmp.Diff(want, ours(name, option)); diff != "" {
+			want := result{face.Name + " from ipctop v1\n", "", 0}
+			if diff := cmp.Diff(want, ours(face.Name, option)); diff != "" {
 				t.Error(diff)
 			}
 		}

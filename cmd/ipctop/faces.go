@@ -1,0 +1,50 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc if the arguments call it by that name; ok is false otherwise.
+func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string) (code int, ok bool) {
+	return utillinux.Run(utillinux.Process{
+		Args: args, Stdout: stdout, Stderr: stderr, Getenv: getenv, Version: version,
+		Terminal: func() (int, bool) { return kernel.TerminalColumns(os.Stdout.Fd()) },
+	})
+}
+
+// newFaceCmds put the faces into the help. main answers to their names before cobra is built: what comes here has a flag of ours
+// before the name, of which only --read-only means something to a face.
+func newFaceCmds() []*cobra.Command {
+	var cmds []*cobra.Command
+	for _, face := range utillinux.Faces() {
+		cmds = append(cmds, &cobra.Command{
+			Use:                face.Name + " [options]",
+			Short:              face.Short,
+			DisableFlagParsing: true, // cobra then hands over the flags before the name as well
+			RunE: func(cmd *cobra.Command, args []string) error {
+				getenv := os.Getenv
+				if len(args) > 0 && args[0] == "--read-only" {
+					args, getenv = args[1:], readOnlyEnv
+				}
+				if code, _ := runFace(append([]string{face.Name}, args...), cmd.OutOrStdout(), cmd.ErrOrStderr(), getenv); code != 0 {
+					return &exitError{code: code}
+				}
+				return nil
+			},
+		})
+	}
+	return cmds
+}
+
+func readOnlyEnv(name string) string {
+	if name == utillinux.ReadOnlyVariable {
+		return "1"
+	}
+	return os.Getenv(name)
+}
