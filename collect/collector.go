@@ -113,6 +113,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 		return
 	}
 	begin := time.Now()
+	f.readLocks()
 	procs, err := c.walker.walk(f.Needs, f.infoDemand())
 	f.Fault("processes", err)
 	f.procs = procs

@@ -22,6 +22,8 @@ type Facts struct {
 	detail    schema.Ref
 	procs     []*Process // in /proc's order: ascending pids
 	byPID     map[int]*Process
+	locks     []kernel.HeldLock
+	locksErr  error
 	fdUses    map[fdTarget][]FDUse // built when first asked for
 	mapsFound bool                 // the mappings that were found make up every segment's nattch
 	unseen    map[string]int       // source -> processes that refused it

@@ -43,6 +43,12 @@ func (f *Facts) infoDemand() infoDemand {
 			d.kinds |= 1 << fds
 		}
 	}
+	if len(f.locks) > 0 {
+		d.locked = make(map[uint64]bool, len(f.locks))
+	}
+	for _, l := range f.locks {
+		d.locked[l.Ino] = true
+	}
 	return d
 }
 

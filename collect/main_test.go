@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 		"semop":            workSemOp,
 		"send":             workSend,
 		"receive":          workReceive,
+		"lock":             workLock,
 		"look":             workLook,
 		"open-pipe":        workOpenPipe,
 		"look-at-stdin":    workLookAtStdin,

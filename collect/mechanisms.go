@@ -28,6 +28,7 @@ func Mechanisms() []*Mechanism {
 		fifoMechanism(),
 		unixMechanism(),
 		inetMechanism(),
+		lockMechanism(),
 		eventfdMechanism(),
 		procMechanism(),
 		nsMechanism(),

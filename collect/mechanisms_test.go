@@ -63,6 +63,7 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 		schema.Unix:    "type state recvq sendq path peer holders inode",
 		schema.Inet:    "proto state recvq sendq local peer holders inode",
 		schema.EventFD: "id",
+		schema.Lock:    "command pid type size inode maj_min mode m path holders",
 		schema.Proc:    "pid ppid pgid sid tty state nlwp user ruser ni start rss comm args",
 	}
 	var missing []string
@@ -84,7 +85,7 @@ func TestCellsAreOfTheirColumnsType(t *testing.T) {
 	sample, notifiers, files := sampleMachine(t), machine(t, collecttest.Notifiers(t)), machine(t, collecttest.Files(t))
 	for _, mech := range Mechanisms() {
 		m := sample
-		if mech.Family == Notify {
+		if mech.Family == Notify || mech.Family == Locks {
 			m = notifiers
 		}
 		switch mech.Kind {

@@ -11,7 +11,7 @@ import (
 
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
-	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Proc: 2, schema.NS: 1}, map[string]string{}}
+	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Proc: 2, schema.NS: 1}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}
@@ -28,6 +28,14 @@ func TestBrokenFDInfo(t *testing.T) {
 		"an eventfd's fdinfo is cut off": { // then it has no number, and is known by its descriptor
 			func(m *collecttest.Machine) { m.Write("/proc/211/fdinfo/3", "pos:\t0\nflags:\t02\neventfd-count:") },
 			func(s *summary) { s.Objects[schema.EventFD]++ },
+		},
+		"the last lock is cut off": {
+			func(m *collecttest.Machine) { m.Append("/proc/locks", "4: POSIX  ADVISORY  READ 210 08:01") },
+			func(s *summary) { s.Faults["lock"] = "failed" },
+		},
+		"no locks": {
+			func(m *collecttest.Machine) { m.Remove("/proc/locks") },
+			func(s *summary) { s.Objects[schema.Lock], s.Faults["lock"] = 0, "failed" },
 		},
 		"an eventfd was closed while it was looked at": {
 			func(m *collecttest.Machine) { m.Remove("/proc/210/fdinfo/4") },

@@ -23,6 +23,12 @@ import (
 // only the wanted objects and the edges at them count.
 func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []string) {
 	s.Helper()
+	s.compareIf(kind, func(ref string) bool { return want[ref] != nil }, want, edges)
+}
+
+// compareIf is compare for the objects whose Refs are kept, and the edges at them.
+func (s *scene) compareIf(kind schema.Kind, keep func(ref string) bool, want map[string]cells, edges []string) {
+	s.Helper()
 	slices.Sort(edges)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -30,12 +36,12 @@ func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []st
 		rows, all := table(s.take(kind, schema.Pipe), kind)
 		var got []string
 		for ref := range rows {
-			if want[ref] == nil {
+			if !keep(ref) {
 				delete(rows, ref)
 			}
 		}
 		for _, e := range all {
-			if words := strings.Fields(e); want[words[0]] != nil || want[words[2]] != nil {
+			if words := strings.Fields(e); keep(words[0]) || keep(words[2]) {
 				got = append(got, e)
 			}
 		}

@@ -24,6 +24,9 @@ func TestResolve(t *testing.T) {
 		schema.Shm:  {segment(0, 0x12, 100), segment(32769, 0, 200), segment(5, 0xdeadbeef, 300)},
 		schema.Fifo: {fifo(schema.MakeDev(0, 35), 12, "/tmp/a"), fifo(schema.MakeDev(8, 1), 12, "/run/b")},
 	}}
+	epoll := schema.Ref{Kind: schema.Epoll, Name: "4242/7", Gen: 99}
+	lock := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(0, 40), Name: "80/posix/210/0-99", Gen: 5}
+	s.Objects[schema.Epoll], s.Objects[schema.Lock] = []*schema.Object{{Ref: epoll}}, []*schema.Object{{Ref: lock, Row: &lockRow{}}}
 	shm := s.Objects[schema.Shm]
 	fifos := s.Objects[schema.Fifo]
 	for _, c := range []struct {
@@ -42,6 +45,11 @@ func TestResolve(t *testing.T) {
 		{"fifo:12", schema.Ref{}, ErrAmbiguous},
 		{"fifo:12@8:1", fifos[1].Ref, nil},
 		{"fifo:/tmp/a", fifos[0].Ref, nil},
+		{"epoll:4242/7", epoll, nil},
+		{"epoll:4242/8", schema.Ref{}, fs.ErrNotExist},
+		{lock.String(), lock, nil},
+		{"lock:80/posix/210/0-99", lock, nil},
+		{"lock:80/posix/210/0-99@0:41", schema.Ref{}, fs.ErrNotExist},
 		{"fifo:/tmp/b", schema.Ref{}, fs.ErrNotExist},
 	} {
 		sel, err := schema.ParseSelector(c.text, func(schema.Kind) bool { return true })

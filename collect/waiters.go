@@ -15,8 +15,9 @@ type wait struct {
 	kind schema.Kind // Msg, Sem: id counts; Fifo: fifo counts; futexWait: addr counts; "": fd counts, which may be on anything
 	id   int         // msqid or semid, in the thread's IPC namespace
 	fd   int32
-	fifo FD     // the FIFO that it opens; no descriptor leads there yet
-	addr uint64 // of the futex
+	fifo FD          // the FIFO that it opens; no descriptor leads there yet
+	addr uint64      // of the futex
+	lock lockRequest // fcntl
 	tid  int
 	via  string // the call in words: "semop [2] -1"
 }
@@ -98,7 +99,12 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 		return wait{call: call, kind: kind, id: id, tid: c.TID, via: waitWords(dir, call, c)}, true
 	}
 	if call, fd, ok := c.File(); ok {
-		return wait{call: call, fd: int32(fd), tid: c.TID, via: fmt.Sprintf("%s fd %d", call, fd)}, true
+		var lock lockRequest
+		if call == "fcntl" {
+			lock.ofd = c.OFDLock()
+			lock.mode, lock.start, lock.end, _ = dir.LockRequest(c)
+		}
+		return wait{lock: lock, call: call, fd: int32(fd), tid: c.TID, via: fmt.Sprintf("%s fd %d", call, fd)}, true
 	}
 	if kernel.FutexCall(c.NR) {
 		addr, ok := c.SharedFutex()

@@ -21,7 +21,7 @@ import (
 type entry struct {
 	Event string `json:"event"` // demo (the first line), will, made; void takes a will back
 	N     string `json:"n,omitempty"`
-	Kind  string `json:"kind,omitempty"` // proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket: a path in that directory
+	Kind  string `json:"kind,omitempty"` // proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket, file: a path in that directory
 	Time  int64  `json:"time"`           // Unix seconds, when the line was written
 
 	PID   int    `json:"pid,omitempty"`   // demo: the main process; proc: that process; else the creator

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removePaths removes the demo's directories, with the FIFOs and sockets in them.
+// removePaths removes the demo's directories, with the FIFOs, sockets and files in them.
 func removePaths(things []entry, report *Report) error {
 	var errs []error
 	for _, dir := range things {
@@ -43,7 +43,7 @@ func removeDir(dir entry, things []entry, report *Report) error {
 	}
 	var errs []error
 	for _, e := range things {
-		if (e.Kind == "fifo" || e.Kind == "socket") && filepath.Dir(e.Path) == dir.Path {
+		if (e.Kind == "fifo" || e.Kind == "socket" || e.Kind == "file") && filepath.Dir(e.Path) == dir.Path {
 			errs = append(errs, removeIn(fd, e, report))
 		}
 	}
@@ -67,7 +67,7 @@ func sameDir(dir entry, st unix.Stat_t) bool {
 	return int(st.Uid) == os.Geteuid() && st.Mode&0o777 == 0o700 && st.Ctim.Sec >= dir.Time-1
 }
 
-// removeIn removes a FIFO or socket from the demo's directory.
+// removeIn removes a FIFO, socket or file from the demo's directory.
 func removeIn(dirfd int, e entry, report *Report) error {
 	name := filepath.Base(e.Path)
 	var st unix.Stat_t
@@ -78,7 +78,7 @@ func removeIn(dirfd int, e entry, report *Report) error {
 	if err != nil {
 		return fmt.Errorf("stat %s: %w", e.Path, err)
 	}
-	format := map[string]uint32{"fifo": unix.S_IFIFO, "socket": unix.S_IFSOCK}[e.Kind]
+	format := map[string]uint32{"fifo": unix.S_IFIFO, "socket": unix.S_IFSOCK, "file": unix.S_IFREG}[e.Kind]
 	if st.Mode&unix.S_IFMT != format || e.Event == "made" && (st.Dev != e.Dev || st.Ino != e.Ino) {
 		report.left(e.Path, "the name is now another's")
 		return nil

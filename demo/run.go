@@ -153,7 +153,7 @@ func (r *Running) reap(c *child) {
 // maxDir is what a socket's path leaves for the directory: struct sockaddr_un takes 107 bytes and a NUL (man 7 unix).
 const maxDir = 107 - len("/ipctop-demo-0123456789/seqpacket")
 
-// makeDir makes the private directory for FIFOs and sockets.
+// makeDir makes the private directory for FIFOs, sockets and files.
 func (r *Running) makeDir() error {
 	var random [5]byte
 	if _, err := unix.Getrandom(random[:], 0); err != nil {

@@ -30,6 +30,7 @@ func Scenarios() []Scenario {
 		tcpEstablished(),
 		tcpCloseWait(),
 		udpPair(),
+		locks(),
 		eventFD(),
 		processes(),
 	}

@@ -64,7 +64,7 @@ func (w *world) call(pid int) string {
 	names := map[int]string{
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
 		unix.SYS_MQ_TIMEDSEND: "mq_send", unix.SYS_FUTEX: "futex",
-		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_PPOLL: "poll", pollCall: "poll",
+		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock", unix.SYS_FCNTL: "fcntl", unix.SYS_PPOLL: "poll", pollCall: "poll",
 	}
 	return names[nr]
 }
@@ -180,6 +180,14 @@ var promises = map[string]struct {
 	"tcp-established": {[]string{"tcp LISTEN 0 8 to nobody", "tcp ESTAB 0 0 to 2", "tcp ESTAB 7 0 to 1"}, (*world).tcp},
 	"tcp-close-wait":  {[]string{"tcp LISTEN 0 8 to nobody", "tcp CLOSE-WAIT 1 0 to 2", "tcp FIN-WAIT-2 0 0 to 1"}, (*world).tcp},
 	"udp":             {[]string{"udp UNCONN unread", "udp ESTAB empty"}, (*world).udp},
+	"locks": {
+		[]string{
+			"FLOCK WRITE 0-EOF by demo-lock-hold, waiting WRITE 0-EOF", "POSIX WRITE 10-99 by demo-lock-hold, waiting WRITE 12-19",
+			"OFDLCK WRITE 10-99 by gone, waiting WRITE 50-EOF", "demo-lock-hold poll", "demo-lock-hold poll", "demo-lock-hold poll",
+			"demo-lock-flock flock", "demo-lock-posix fcntl", "demo-lock-ofd fcntl",
+		},
+		(*world).locks,
+	},
 	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"}, func(w *world, made []demo.Object) []string {
 		return append([]string{w.info(made[0].PID, 6, "eventfd-count"), map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
 	}},
@@ -402,6 +410,28 @@ func (w *world) udp(made []demo.Object) []string {
 		all = append(all, fmt.Sprintf("%s %s %s", s.Protocol, s.State, data))
 	}
 	return all
+}
+
+// locks tells the locks on the files that were made, with what waits for each.
+func (w *world) locks(made []demo.Object) []string {
+	held, err := w.h.Locks()
+	if err != nil {
+		w.t.Error(err)
+	}
+	var all []string
+	for _, o := range made {
+		ino, _, _ := strings.Cut(o.Ref.Name, "/")
+		for _, l := range held {
+			if l.Dev == o.Ref.Space && strconv.FormatUint(l.Ino, 10) == ino {
+				text := fmt.Sprintf("%s %s %s by %s", l.Class, l.Mode, l.Range(), w.comm(l.PID))
+				for _, wait := range l.Waiters {
+					text += fmt.Sprintf(", waiting %s %s", wait.Mode, wait.Range())
+				}
+				all = append(all, text)
+			}
+		}
+	}
+	return append(all, w.calls(made)...)
 }
 
 func (w *world) tree(made []demo.Object) []string {

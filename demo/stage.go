@@ -71,7 +71,7 @@ func (s *stage) gone(c *child) error {
 	})
 }
 
-// path returns a name for a FIFO or socket in the demo's private directory, which it makes when first asked.
+// path returns a name for a FIFO, socket or file in the demo's private directory, which it makes when first asked.
 func (s *stage) path(name string) (string, error) {
 	if s.run.dir == "" {
 		if err := s.run.makeDir(); err != nil {

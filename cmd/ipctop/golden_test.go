@@ -99,7 +99,7 @@ func TestOnceOfEachKind(t *testing.T) {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
 			m := sample
-			if mech.Family == collect.Notify {
+			if mech.Family == collect.Notify || mech.Family == collect.Locks {
 				m = notifiers
 			}
 			switch mech.Kind {
@@ -120,6 +120,9 @@ func TestOnceOfEachKind(t *testing.T) {
 				got = steady(t, got, m, "/dev/shm/cache")
 			case schema.PMsg:
 				got = steady(t, got, m, "/dev/mqueue/jobs")
+			}
+			if mech.Kind == schema.Lock {
+				got = steady(t, got, m, collecttest.Locked)
 			}
 			compareGolden(t, kind+".txt", got)
 		})

@@ -33,6 +33,7 @@ func New(tb testing.TB) *Machine {
 		"/proc/stat":                      fmt.Sprintf("cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 1\nctxt 2\nbtime %d\nprocesses 3\nprocs_running 1\nprocs_blocked 0\n", Boot),
 		"/proc/sys/kernel/hostname":       "fixture\n",
 		"/proc/sys/kernel/random/boot_id": "7b1f8a9e-1f0e-4c5e-9a51-0d4f0e2b6c11\n",
+		"/proc/locks":                     "",
 		"/proc/sys/kernel/msgmni":         "32000\n",
 		"/proc/sys/kernel/msgmnb":         "16384\n",
 		"/proc/sys/kernel/msgmax":         "8192\n",

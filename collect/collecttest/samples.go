@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Sample is a small machine with something of every kind: a shell's pipeline, a pipe and a FIFO with one end only, queues, sets and segments
@@ -51,17 +53,31 @@ func (m *Machine) processes() {
 	}
 }
 
-// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty.
+// Locked is the file of Notifiers that is locked.
+const Locked = "/run/app.lock"
+
+// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty; a
+// lock that one of them has and the other waits for, and two locks of others.
 func Notifiers(tb testing.TB) *Machine {
 	m := New(tb)
+	m.Write(Locked, "")
+	dev, ino := m.FileID(Locked)
+	var major, minor int
+	_, err := fmt.Sscanf(schema.FormatDev(dev), "%d:%d", &major, &minor)
+	m.check(err)
+	lock := fmt.Sprintf("1: POSIX  ADVISORY  WRITE 210 %02x:%02x:%d 0 99\n", major, minor, ino)
+	m.Write("/proc/locks", lock+fmt.Sprintf("1: -> POSIX  ADVISORY  READ 211 %02x:%02x:%d 50 59\n", major, minor, ino)+
+		"2: FLOCK  ADVISORY  READ 211 08:01:777 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 08:01:778 0 EOF\n")
 	const both = syscall.O_RDWR
 	const count = "eventfd-count:                3\neventfd-id: 17\neventfd-semaphore: 1\n"
 	m.Process(Process{PID: 210, PPID: 1, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd"},
 		FDs: map[int]FD{
 			3: {"anon_inode:[eventfd]", both},
 			4: {"anon_inode:[eventfd]", both},
+			5: {Locked, both},
 		},
 		FDInfo: map[int]string{
+			5: "lock:\t" + lock,
 			3: count,
 			4: "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
 		}})

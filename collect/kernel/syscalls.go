@@ -93,15 +93,15 @@ func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 	return c, err
 }
 
-// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a POSIX queue, on a pipe or in the open of a FIFO, for
-// BlockedCalls. Futexes are apart: FutexCall.
+// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a descriptor (a POSIX queue, a pipe, a lock) or in the
+// open of a FIFO, for BlockedCalls. Futexes are apart: FutexCall.
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
 	return sysv || file || nr == unix.SYS_OPENAT
 }
 
-// fileCall names the calls that transfer data through the descriptor in their first argument.
+// fileCall names the calls that wait for the descriptor in their first argument.
 func fileCall(nr int) (string, bool) {
 	switch nr {
 	case unix.SYS_READ, unix.SYS_READV:
@@ -112,14 +112,32 @@ func fileCall(nr int) (string, bool) {
 		return "mq_send", true
 	case unix.SYS_MQ_TIMEDRECEIVE:
 		return "mq_receive", true
+	case unix.SYS_FLOCK:
+		return "flock", true
+	case unix.SYS_FCNTL:
+		return "fcntl", true
 	}
 	return "", false
 }
 
-// File says which descriptor a blocked read, write, mq_send or mq_receive is on. ok is false for other calls.
+// The commands of fcntl that wait (include/uapi/asm-generic/fcntl.h).
+const (
+	fSetLKW    = 7
+	fOFDSetLKW = 38
+)
+
+// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "flock", or "fcntl" where that waits for a lock. ok is false for others.
 func (c BlockedCall) File() (call string, fd int, ok bool) {
 	call, ok = fileCall(c.NR)
+	if cmd := int(int32(c.Args[1])); call == "fcntl" && cmd != fSetLKW && cmd != fOFDSetLKW {
+		return "", -1, false
+	}
 	return call, int(int32(c.Args[0])), ok
+}
+
+// OFDLock says whether a blocked fcntl asks for a lock of the open file description rather than of the process.
+func (c BlockedCall) OFDLock() bool {
+	return c.NR == unix.SYS_FCNTL && int(int32(c.Args[1])) == fOFDSetLKW
 }
 
 // fifoOpenWait is the kernel function in which an open of a FIFO waits for the other end (fs/pipe.c), as wchan names it.

@@ -55,7 +55,7 @@ func TestResizing(t *testing.T) {
 	r.see("COMMAND", "F1Help")
 	r.resize(40, 10)
 	r.waitFor("the small screen", func(s string) bool { return r.width(s) == 40 })
-	r.see("PID", "F1Help", " Processes]")
+	r.see("PID", "F1Help", " Process")
 	r.resize(120, 40)
 	r.see("COMMAND")
 }

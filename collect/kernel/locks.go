@@ -1,0 +1,182 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// FileLock is one line of /proc/locks (proc_locks(5)), or of a "lock:" line in fdinfo. Two lines may be equal: two descriptions that
+// one process opened, each with a shared lock.
+type FileLock struct {
+	Class string // FLOCK, POSIX, OFDLCK, LEASE, DELEG
+	State string // ADVISORY; of leases ACTIVE, BREAKING, and BREAKER for an open that waits
+	Mode  string // READ, WRITE; of leases UNLCK as well
+	PID   int    // who took it; -1 for OFDLCK, 0 outside the reader's pid namespace. The taker of a FLOCK or OFDLCK may be gone while another holds it
+	Dev   uint64 // as st_dev has it; 0 as Ino of a BREAKER, which has no open file yet
+	Ino   uint64
+	Start uint64 // first byte
+	End   uint64 // last byte; EOF: up to the file's end wherever it is
+}
+
+// EOF is the End of a lock that grows with its file.
+const EOF = math.MaxUint64
+
+// Range is "0-99" or "0-EOF".
+func (l *FileLock) Range() string {
+	if l.End == EOF {
+		return strconv.FormatUint(l.Start, 10) + "-EOF"
+	}
+	return strconv.FormatUint(l.Start, 10) + "-" + strconv.FormatUint(l.End, 10)
+}
+
+// HeldLock is a lock with the requests that wait for it.
+type HeldLock struct {
+	FileLock
+	Waiters []FileLock // in the kernel's order; one that waits for another waiter stands behind it
+}
+
+// Locks reads /proc/locks. Locks that were taken by processes outside the reader's pid namespace are not in it (locks_show, fs/locks.c).
+// The error tells of lines that could not be read; the others are there.
+func (h *Host) Locks() ([]HeldLock, error) {
+	text, err := h.ReadFile("/proc/locks")
+	if err != nil {
+		return nil, err
+	}
+	locks, err := ParseLocks(text)
+	if err != nil {
+		err = fmt.Errorf("read /proc/locks: %w", err)
+	}
+	return locks, err
+}
+
+// ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END", with "->" after the number of a request that waits for
+// the lock above it (lock_get_status, fs/locks.c). An error tells the first line that is no such; the others are there.
+func ParseLocks(text []byte) ([]HeldLock, error) {
+	var locks []HeldLock
+	var bad error
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		lock, waits, err := parseLock(line)
+		switch {
+		case err != nil && bad == nil:
+			bad = fmt.Errorf("line %d: %w", n, err)
+		case err != nil:
+		case !waits:
+			locks = append(locks, HeldLock{FileLock: lock})
+		case len(locks) > 0:
+			last := &locks[len(locks)-1]
+			last.Waiters = append(last.Waiters, lock)
+		}
+	}
+	return locks, bad
+}
+
+// ParseFDInfoLocks reads the "lock:" lines of fdinfo: the locks that belong to this descriptor's description, of POSIX ones those
+// of this process. Lines that cannot be read are passed over.
+func ParseFDInfoLocks(text []byte) []FileLock {
+	var locks []FileLock
+	for line := range bytes.Lines(text) {
+		if rest, ok := bytes.CutPrefix(line, []byte("lock:\t")); ok {
+			if lock, waits, err := parseLock(rest); err == nil && !waits {
+				locks = append(locks, lock)
+			}
+		}
+	}
+	return locks
+}
+
+func parseLock(line []byte) (l FileLock, waits bool, err error) {
+	if len(line) == 0 || line[len(line)-1] != '\n' {
+		return FileLock{}, false, errShort
+	}
+	f := fields{rest: line}
+	if number := f.next(); len(number) < 2 || number[len(number)-1] != ':' {
+		return FileLock{}, false, errShort
+	}
+	class := f.next()
+	if string(class) == "->" {
+		waits, class = true, f.next()
+	}
+	l.Class, l.State, l.Mode = string(class), string(f.next()), string(f.next())
+	l.PID = f.int()
+	file := f.next()
+	l.Start = f.uint()
+	end := f.next()
+	if ok := l.parseFile(file); !ok || f.bad {
+		return FileLock{}, false, errShort
+	}
+	if l.End = EOF; string(end) != "EOF" {
+		if l.End, err = strconv.ParseUint(string(end), 10, 63); err != nil {
+			return FileLock{}, false, errShort
+		}
+	}
+	return l, waits, nil
+}
+
+// parseFile reads "major:minor:inode", the first two in hexadecimal, or "<none>:0".
+func (l *FileLock) parseFile(file []byte) bool {
+	if string(file) == "<none>:0" {
+		return true
+	}
+	major, rest, ok := bytes.Cut(file, []byte(":"))
+	minor, ino, ok2 := bytes.Cut(rest, []byte(":"))
+	a, err := strconv.ParseUint(string(major), 16, 32)
+	b, err2 := strconv.ParseUint(string(minor), 16, 32)
+	n, err3 := strconv.ParseUint(string(ino), 10, 64)
+	l.Dev, l.Ino = unix.Mkdev(uint32(a), uint32(b)), n
+	return ok && ok2 && err == nil && err2 == nil && err3 == nil
+}
+
+// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose
+// rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err, ErrOtherCall): it is not in such a call.
+func (p ProcDir) LockRequest(c BlockedCall) (mode string, start, end uint64, err error) {
+	if call, _, ok := c.File(); !ok || call != "fcntl" || !p.live {
+		return "", 0, 0, ErrOtherCall
+	}
+	var lock unix.Flock_t
+	size := int(unsafe.Sizeof(lock))
+	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&lock)), Len: uint64(size)}}
+	n, err := unix.ProcessVMReadv(c.TID, local, []unix.RemoteIovec{{Base: uintptr(c.Args[2]), Len: size}}, 0)
+	if err != nil {
+		return "", 0, 0, fmt.Errorf("process_vm_readv %d: %w", c.TID, err)
+	}
+	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || n != size || lock.Whence != unix.SEEK_SET {
+		return "", 0, 0, ErrOtherCall
+	}
+	return lockRange(lock)
+}
+
+// lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).
+func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
+	mode = map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[lock.Type]
+	first, last := lock.Start, int64(math.MaxInt64)
+	switch {
+	case lock.Len > 0 && lock.Start <= math.MaxInt64-(lock.Len-1):
+		last = lock.Start + lock.Len - 1
+	case lock.Len < 0:
+		first, last = lock.Start+lock.Len, lock.Start-1
+	}
+	if mode == "" || lock.Start < 0 || first < 0 || last < first {
+		return "", 0, 0, ErrOtherCall
+	}
+	if last == math.MaxInt64 {
+		return mode, uint64(first), EOF, nil
+	}
+	return mode, uint64(first), uint64(last), nil
+}
+
+// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
+func (h *Host) FileSize(pid, fd int) (uint64, error) {
+	path := h.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, &st); err != nil {
+		return 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return st.Size, nil
+}
