@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"io/fs"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -128,7 +129,7 @@ func (f *Facts) pipeFill(ref schema.Ref, r *pipeRow) {
 	}
 	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
 	for _, u := range r.uses {
-		state, err := kernel.ReadPipe(u.Process.PID, int(u.FD.Num))
+		state, err := kernel.ReadPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino)
 		if err == nil {
 			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
 			return
@@ -160,9 +161,14 @@ func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 		word = NoWriters
 	}
 	if f.Host.Live() {
-		ends, err := kernel.PollPipe(r.uses[0].Process.PID, int(r.uses[0].FD.Num))
+		ends, err := pollPipe(r.uses)
 		switch {
-		case err != nil:
+		case kernel.Denied(err): // by Yama or a container's filter, though the descriptors could be read
+			return schema.Refused(schema.TypeString)
+		case kernel.Gone(err):
+			return whole
+		case err != nil: // before Linux 5.6
+			return schema.Uncollected(schema.TypeString)
 		case ends.NoReaders && word == NoReaders, ends.NoWriters && word == NoWriters:
 			return schema.String(word)
 		case kind == FDPipe || word == NoReaders:
@@ -174,6 +180,20 @@ func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 		return schema.Refused(schema.TypeString)
 	}
 	return schema.String(word)
+}
+
+// pollPipe asks through the first descriptor that may be duplicated. One that was opened with O_PATH is neither end.
+func pollPipe(uses []FDUse) (ends kernel.PipeState, err error) {
+	err = fs.ErrNotExist
+	for _, u := range uses {
+		if u.FD.Access == 0 {
+			continue
+		}
+		if ends, err = kernel.PollPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
+			return ends, nil
+		}
+	}
+	return ends, err
 }
 
 // openWaits tells what an open of a FIFO waits for: nobody has the other end (wait_for_partner in fs/pipe.c).

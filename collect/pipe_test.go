@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -130,6 +132,57 @@ func TestPipeWithoutOtherEnd(t *testing.T) {
 				t.Errorf("%s is gone: got %v, want %s", c.afterward, got, c.word)
 			}
 		}
+	})
+}
+
+// Where a descriptor may be seen but not duplicated (Yama, the filter of a container), nothing tells that an end is gone.
+func TestPipeThatMayNotBePolled(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		r, w := s.pipe()
+		s.send(r)
+		ref := s.pipeRef(schema.Pipe, w)
+		got := make(chan schema.Value)
+		go func() {
+			runtime.LockOSThread() // for ever: the filter ends with the thread
+			s.check(refuse(unix.SYS_PIDFD_GETFD))
+			rows, _ := table(s.take(schema.Pipe), schema.Pipe)
+			got <- rows[ref]["status"]
+		}()
+		if v := <-got; v.State() != schema.Denied {
+			t.Errorf("its reader travels in a socket, but the status is %v", v)
+		}
+	})
+}
+
+// refuse makes a system call fail with EPERM on this thread (man 2 seccomp).
+func refuse(call uint32) error {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // struct seccomp_data: nr
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: call},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
+}
+
+// A descriptor whose number leads elsewhere by now is not asked.
+func TestOtherDescriptorIsNotPolled(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		r, w := s.pipe()
+		_, other := s.pipe()
+		ino := s.inode(w)
+		for fd, gone := range map[int]bool{w: false, other: true, s.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0): true} {
+			if _, err := kernel.PollPipe(os.Getpid(), fd, 0, ino); kernel.Gone(err) != gone || !gone && err != nil {
+				t.Errorf("fd %d: %v", fd, err)
+			}
+		}
+		s.check(unix.Close(r))
 	})
 }
 
