@@ -143,6 +143,6 @@ func (g *getopt) errorf(format string, args ...any) error {
 
 // badOption ends a run over a mistake that getopt found.
 func (s *session) badOption(err error) int {
-	fmt.Fprintln(s.Stderr, err)
+	s.errorLine(err.Error())
 	return s.tryHelp()
 }

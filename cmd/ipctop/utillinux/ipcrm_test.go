@@ -1,7 +1,10 @@
 package utillinux
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +44,33 @@ func TestIpcrmLikeUtilLinux(t *testing.T) {
 		}
 		for _, arg := range []string{" 0x10", "0x10 "} {
 			sameChange(t, "ipcrm", "-Q", arg)
+		}
+	})
+}
+
+// Where stdout and stderr are one pipe, their lines come in the same order.
+func TestIpcrmOneOutput(t *testing.T) {
+	needPeer(t)
+	kerneltest.InNamespace(t, func() {
+		argv := []string{"ipcrm", "-v"}
+		for i := range 300 {
+			argv = append(argv, "-q", strconv.Itoa(100000+i)) // none of which there is
+		}
+		cmd := exec.Command(argv[0], argv[1:]...)
+		want, _ := cmd.CombinedOutput()
+		var got bytes.Buffer
+		Run(Process{Args: argv, Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion})
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Error(diff)
+		}
+		// A terminal sees each as it comes.
+		got.Reset()
+		Run(Process{
+			Args: words("ipcrm -v -q 9 -m 9"), Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion,
+			Terminal: func() (int, bool) { return 80, true },
+		})
+		if diff := cmp.Diff(onTerminal(t, 80, 1, words("ipcrm -v -q 9 -m 9")...), got.String()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

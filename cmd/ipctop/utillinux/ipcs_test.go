@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
@@ -65,6 +66,19 @@ func TestIpcsCommandLines(t *testing.T) {
 		t.Setenv("POSIXLY_CORRECT", "1")
 		same(t, words("ipcs -q foo -z")...)
 		same(t, words("ipcs foo -z")...)
+	})
+}
+
+// A set as large as the kernel makes them.
+func TestLargeSet(t *testing.T) {
+	needPeer(t)
+	kerneltest.InNamespace(t, func() {
+		a := kernel.NewAdmin()
+		id := must(a.SemGet(0xffffffff, 32000, kernel.IPCCreat|0o600))(t)
+		check(t, a.SemOp(id, []kernel.SemOp{{Num: 31999, Op: 32767}, {Num: 0, Op: 1}}, 0))
+		for _, line := range []string{"ipcs -s", "ipcs -s -i 0", "ipcs -u", "lsipc -s -i 0", "lsipc -s -i 0 -J"} {
+			same(t, words(line)...)
+		}
 	})
 }
 

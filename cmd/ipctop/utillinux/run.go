@@ -80,10 +80,14 @@ func runFace(p Process, argv []string, f Face) int {
 	return s.finish(f.run(s))
 }
 
+// stdioBuffer is the C library's buffer for pipes and files (st_blksize). With the same one, what goes to stdout and to stderr comes
+// in the same order where the two are one.
+const stdioBuffer = 4096
+
 func newSession(p Process, argv []string, host *kernel.Host) *session {
 	return &session{
 		Process: p, argv: argv, name: filepath.Base(argv[0]), host: host,
-		users: collect.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, 1<<16),
+		users: collect.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, stdioBuffer),
 	}
 }
 
@@ -110,7 +114,17 @@ func (s *session) finish(code int) int {
 
 // warn says one line on stderr, with the program's name before it.
 func (s *session) warn(format string, args ...any) {
-	fmt.Fprintf(s.Stderr, "%s: %s\n", s.name, fmt.Sprintf(format, args...))
+	s.errorLine(s.name + ": " + fmt.Sprintf(format, args...))
+}
+
+// errorLine writes a line to stderr, after what was printed before it if that is for a terminal.
+func (s *session) errorLine(line string) {
+	if s.Terminal != nil {
+		if _, ok := s.Terminal(); ok {
+			s.out.Flush()
+		}
+	}
+	fmt.Fprintln(s.Stderr, line)
 }
 
 // fail warns and gives the exit code for it.
@@ -126,7 +140,7 @@ func (s *session) failErr(what string, err error) int {
 
 // tryHelp ends a run whose command line was wrong.
 func (s *session) tryHelp() int {
-	fmt.Fprintf(s.Stderr, "Try '%s --help' for more information.\n", s.name)
+	s.errorLine("Try '" + s.name + " --help' for more information.")
 	return 1
 }
 

@@ -26,7 +26,7 @@ func TestLsipcOnATerminal(t *testing.T) {
 				"-m -l -i 0", "-m -i 0", "-s -i 0", "-m --noheadings",
 			} {
 				argv := append([]string{"lsipc"}, words(line)...)
-				if diff := cmp.Diff(onTerminal(t, columns, argv...), oursOnTerminal(columns, argv...)); diff != "" {
+				if diff := cmp.Diff(onTerminal(t, columns, 0, argv...), oursOnTerminal(columns, argv...)); diff != "" {
 					t.Fatalf("%q on %d columns (-theirs +ours):\n%s", argv, columns, diff)
 				}
 			}
@@ -42,8 +42,8 @@ func oursOnTerminal(columns int, argv ...string) string {
 	return out.String()
 }
 
-// onTerminal runs util-linux with a pseudoterminal of so many columns as its standard output (man 4 pts).
-func onTerminal(t *testing.T, columns int, argv ...string) string {
+// onTerminal runs util-linux, which ends with code, with a pseudoterminal of so many columns as its standard output (man 4 pts).
+func onTerminal(t *testing.T, columns, code int, argv ...string) string {
 	t.Helper()
 	master := must(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))(t)
 	defer master.Close()
@@ -57,7 +57,9 @@ func onTerminal(t *testing.T, columns int, argv ...string) string {
 	check(t, cmd.Start())
 	slave.Close()
 	out, _ := io.ReadAll(master) // EIO once nobody has the other end open
-	check(t, cmd.Wait())
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("%q: %v, want exit code %d", argv, cmd.ProcessState, code)
+	}
 	return strings.ReplaceAll(string(out), "\r\n", "\n")
 }
 
