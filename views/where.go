@@ -23,7 +23,8 @@ import (
 // typed: sizes are bytes, times and durations those of the language, keys and perms compare with numbers and with their text.
 //
 // A row for which the expression asks for a cell that is not known does not match: what could not be seen is neither equal nor
-// unequal to anything. "x == nil" and "x != nil" ask whether x is known. A text that does not apply is "".
+// unequal to anything. Nor does one that asks for processes of which only some could be seen, unless any() finds what it looks for among
+// those. "x == nil" and "x != nil" ask whether x is known. A text that does not apply is "".
 //
 // A Where is for one goroutine at a time.
 type Where struct {
@@ -64,9 +65,12 @@ func CompileWhere(mechs []*collect.Mechanism, source string) (*Where, error) {
 	env := map[string]any{}
 	for id, t := range types {
 		env[id] = sample(t)
-		options = append(options, expr.Function(getter+id, func(...any) (any, error) { return w.cell(id) }, getterType(t)))
+		options = append(options, expr.Function(getter+id, func(...any) (any, error) { return w.cellAs(id, false) }, getterType(t)))
+		if t == schema.TypeEndpoints {
+			options = append(options, w.partialFunctions(id))
+		}
 	}
-	options = append(options, expr.Env(env), expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
+	options = append(options, expr.Env(env), w.anyOf(), expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
 	program, err := expr.Compile(source, options...)
 	if err != nil {
 		return nil, whereError(source, err)
@@ -81,8 +85,9 @@ func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 	if err != nil {
 		return whereError(source, err)
 	}
-	names := &nameVisitor{}
+	names, literals := &nameVisitor{}, &literalVisitor{source: []rune(source), types: types}
 	ast.Walk(&tree.Node, names)
+	ast.Walk(&tree.Node, literals)
 	var known []string
 	for id := range types {
 		known = append(known, id)
@@ -96,6 +101,9 @@ func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 		case !slices.Contains(w.used, name):
 			w.used = append(w.used, name)
 		}
+	}
+	if literals.err != nil {
+		return literals.err
 	}
 	return nil
 }
@@ -127,13 +135,14 @@ func (w *Where) Undecided() (rows int, columns []string) {
 	return rows, columns
 }
 
-func (w *Where) cell(id string) (any, error) {
+// cellAs reads a cell. partial says that a list will do of which only some could be seen.
+func (w *Where) cellAs(id string, partial bool) (any, error) {
 	c, ok := w.columns[w.row.Ref.Kind][id]
 	if !ok {
 		return nil, errNoColumn
 	}
 	v := c.Get(w.row)
-	if v.State() == schema.Known {
+	if v.State() == schema.Known && (partial || !v.Partial()) {
 		return whereValue(v), nil
 	}
 	if v.State() == schema.Absent {
@@ -147,11 +156,7 @@ func (w *Where) cell(id string) (any, error) {
 		}
 		return nil, errUnknown
 	}
-	w.undecided++
-	if !slices.Contains(w.hidden, id) {
-		w.hidden = append(w.hidden, id)
-	}
-	return nil, errUnknown
+	return nil, w.undecide(id)
 }
 
 func (w *Where) known(id string) bool {
@@ -270,6 +275,8 @@ func (p *columnPatch) Visit(node *ast.Node) {
 		if _, ok := p.types[n.Value]; ok {
 			ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: getter + n.Value}})
 		}
+	case *ast.BuiltinNode:
+		p.patchAny(node, n)
 	case *ast.BinaryNode:
 		id := nilCompared(n)
 		if id == "" {
@@ -319,12 +326,12 @@ var functionNames = []string{"bytes", "duration"}
 func whereFunctions() []expr.Option {
 	text := func(format string) func(any, any) (any, error) {
 		return func(a, b any) (any, error) {
-			n, err := strconv.ParseUint(b.(string), 0, 64)
 			if format == "perms" {
-				n, err = strconv.ParseUint(strings.TrimPrefix(b.(string), "0o"), 8, 64)
-				return err == nil && uint64(a.(wherePerms)) == n, nil
+				n, err := parsePerms(b.(string))
+				return uint64(a.(wherePerms)) == n, err
 			}
-			return err == nil && uint64(a.(whereKey)) == n, nil
+			n, err := parseKey(b.(string))
+			return uint64(a.(whereKey)) == n, err
 		}
 	}
 	number := func(a, b any) (any, error) {

@@ -17,6 +17,7 @@ type thing struct {
 	status string
 	age    time.Duration
 	denied bool
+	some   bool // not all of ends could be seen
 	ends   []schema.Endpoint
 }
 
@@ -38,7 +39,7 @@ func thingMechanism() *collect.Mechanism {
 		}),
 		col("perms", schema.TypePerms, 10, 0, "", func(t *thing) schema.Value { return schema.Perms(0o640) }),
 		col("age", schema.TypeDuration, 10, 0, "", func(t *thing) schema.Value { return schema.Duration(t.age) }),
-		col("holders", schema.TypeEndpoints, 10, 0, "", func(t *thing) schema.Value { return schema.Endpoints(t.ends, false) }),
+		col("holders", schema.TypeEndpoints, 10, 0, "", func(t *thing) schema.Value { return schema.Endpoints(t.ends, t.some) }),
 	}}
 }
 
@@ -84,6 +85,10 @@ func TestWhereMistakes(t *testing.T) {
 		`sise > 3`:      `unknown column "sise": did you mean size?`,
 		`size >`:        `bad expression "size >": unexpected token EOF at column 6`,
 		`size == "big"`: `bad expression "size == "big"": invalid operation: == (mismatched types int and string) at column 6`,
+		`perms != 0600`: `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
+		`644 == perms`:  `644 is a decimal number, and perms are octal: say "0644" or 0o644`,
+		`perms == "rw"`: `"rw" are no permission bits: say "0600"`,
+		`key != "x"`:    `"x" is no key: say "0x00001234"`,
 		`size`:          `bad expression "size": expected bool, but got int`,
 	} {
 		_, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
@@ -106,5 +111,38 @@ func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
 	rows, columns := w.Undecided()
 	if rows != 1 || !cmp.Equal(columns, []string{"size"}) {
 		t.Errorf("got %d rows, columns %v", rows, columns)
+	}
+}
+
+// Of a list of processes of which only some could be seen, nothing is certain but that those are in it.
+func TestWhereOverSomeProcesses(t *testing.T) {
+	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7}, Row: &thing{some: true, ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3}}}}
+	type answer struct{ match, decided bool }
+	for source, want := range map[string]answer{
+		`any(holders, .pid == 12)`:                           {true, true},
+		`any(holders, .pid == 13)`:                           {false, false},
+		`not any(holders, .pid == 12)`:                       {false, true},
+		`not any(holders, .pid == 13)`:                       {false, false},
+		`none(holders, .pid == 13)`:                          {false, false},
+		`all(holders, .comm == "cat")`:                       {false, false},
+		`len(holders) == 1`:                                  {false, false},
+		`len(holders) < 2 and size >= 0`:                     {false, false},
+		`holders | any(.pid == 12)`:                          {true, true},
+		`any(holders, len(holders) == 1)`:                    {false, false},
+		`let h = holders; none(h, .pid == 13)`:               {false, false},
+		`any(holders, any([1], # == 2)) or kind != ""`:       {false, false},
+		`any(holders, let p = .pid; any([12, 13], # == p))`:  {true, true},
+		`count(holders, .pid == 13) == 0 and perms == 0o640`: {false, false},
+	} {
+		w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		got := answer{match: w.Match(o)}
+		rows, _ := w.Undecided()
+		if got.decided = rows == 0; got != want {
+			t.Errorf("%s: got %+v, want %+v", source, got, want)
+		}
 	}
 }
