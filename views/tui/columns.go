@@ -81,6 +81,8 @@ func newColumn(sc *schema.Column) *column {
 	switch sc.Type {
 	case schema.TypeString, schema.TypeEndpoints, schema.TypeList:
 		c.flexible = true
+	case schema.TypeRef:
+		c.flexible = sc.ID == refColumn
 	}
 	return c
 }

@@ -122,6 +122,8 @@ func (g *grid) least(c *column, width int) int {
 	switch {
 	case c.id == treeColumn && g.tab.tree:
 		return max(heading, min(seen, usual))
+	case c.id == refColumn:
+		return max(heading, min(seen, longRef))
 	case c.flexible:
 		return max(heading, min(seen, usual, shortText))
 	}
@@ -130,6 +132,9 @@ func (g *grid) least(c *column, width int) int {
 
 // shortText is what a column of text has at least, so that the columns after it have a chance.
 const shortText = 12
+
+// longRef is room for every Ref with a number; only names are longer, up to 255 bytes, and give way where room is short.
+const longRef = 20
 
 // measure looks at the cells on screen.
 func (g *grid) measure() {
