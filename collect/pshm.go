@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -50,8 +51,8 @@ func pshmColumns() []schema.Column {
 			func(r *row) schema.Value { return r.of(schema.String(fileType(r.Mode))) }),
 		bytes("size", "size that it was given", func(r *row) uint64 { return r.Size }),
 		bytes("allocated", "bytes of it in memory or swap", func(r *row) uint64 { return r.Allocated }),
-		schema.Col("status", schema.TypeList, 10, 0, "deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no shared memory", func(r *row) schema.Value {
-			return schema.List(r.status)
+		schema.Col("status", schema.TypeString, 10, 0, "deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no shared memory", func(r *row) schema.Value {
+			return statusValue(strings.Join(r.status, ","))
 		}),
 		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory", func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
 		posixHolders("processes that map it or have it open", base),
