@@ -88,7 +88,7 @@ func whole() summary {
 		Objects: map[schema.Kind]int{
 			schema.Msg: 2, schema.Sem: 2, schema.Shm: 3,
 			schema.Pipe: 3, schema.Fifo: 1,
-			schema.Unix: 5, schema.Inet: 6,
+			schema.Unix: 5, schema.Inet: 6, schema.Netlink: 1, schema.Packet: 1,
 			schema.Proc: 9, schema.NS: 1,
 		},
 		Faults: map[string]string{},
@@ -160,6 +160,7 @@ func TestBrokenMachines(t *testing.T) {
 			func(m *collecttest.Machine) { m.Remove("/proc/net") },
 			func(s *summary) {
 				s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
+				s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0
 				s.Faults["unix"] = "failed" // a kernel may be built without the Internet's
 			},
 		},
@@ -220,7 +221,8 @@ func TestRefusedFiles(t *testing.T) {
 		"a table of System V":      {[]string{"sysvipc/shm"}, func(s *summary) { s.Objects[schema.Shm], s.Faults["shm"] = 0, "denied" }},
 		"sockets": {[]string{"net/*"}, func(s *summary) {
 			s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
-			s.Faults["inet"], s.Faults["unix"] = "denied", "denied"
+			s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0
+			s.Faults["inet"], s.Faults["unix"], s.Faults["netlink"], s.Faults["packet"] = "denied", "denied", "denied", "denied"
 		}},
 		"whole processes": {[]string{"20[01]"}, func(s *summary) {
 			s.Objects[schema.Proc], s.Objects[schema.Pipe], s.Objects[schema.Fifo] = 7, 1, 0

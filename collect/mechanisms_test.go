@@ -94,6 +94,9 @@ func TestCellsAreOfTheirColumnsType(t *testing.T) {
 		}
 		for _, needs := range []schema.Need{0, ^schema.Need(0)} {
 			snap := m.Take(Request{Want: map[schema.Kind]schema.Need{mech.Kind: needs}})
+			if mech.Kind == schema.Vsock { // no file tells of them: TestVsocks makes some
+				continue
+			}
 			if len(snap.Objects[mech.Kind]) == 0 {
 				t.Errorf("%s: the sample has none", mech.Kind)
 			}

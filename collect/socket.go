@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -176,4 +178,47 @@ func (s *socket) holderName() string {
 		return "?"
 	}
 	return s.uses[0].Process.Comm
+}
+
+// socketRelate gives the edges of sockets that are rows of type T.
+func socketRelate[T any](of func(*T) *socket) func(*Facts, []*schema.Object) []schema.Edge {
+	return func(f *Facts, objects []*schema.Object) []schema.Edge {
+		var edges []schema.Edge
+		for _, o := range objects {
+			edges = append(edges, of(o.Row.(*T)).edges(f)...)
+		}
+		return edges
+	}
+}
+
+// heldColumns are those of a socket that has no other end on this machine.
+func heldColumns[T any](of func(*T) *socket) []schema.Column {
+	return append([]schema.Column{
+		schema.Col("holders", schema.TypeEndpoints, 24, holderNeeds, "processes that have it open", func(r *T) schema.Value { return of(r).holders }),
+		schema.Col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *T) schema.Value {
+			if of(r).inode == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(of(r).inode))
+		}),
+	}, netColumns(of)...)
+}
+
+// collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their inodes.
+func collectSockets[S, T any](f *Facts, list func() ([]S, error), inode func(*S) uint64, row func(*S, place) (*T, schema.Ref)) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	seen := map[schema.Ref]bool{}
+	err := f.inNetSpaces(func(at place) error {
+		sockets, err := list()
+		slices.SortFunc(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
+		for i := range sockets {
+			r, ref := row(&sockets[i], at)
+			if !seen[ref] { // while sockets come and go, a dump may hold one twice
+				seen[ref] = true
+				objects = append(objects, &schema.Object{Ref: ref, Row: r})
+			}
+		}
+		return err
+	})
+	return objects, err
 }

@@ -53,6 +53,8 @@ func New(tb testing.TB) *Machine {
 	m.SysV("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime")
 	m.SysV("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime")
 	m.SysV("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap")
+	m.Net("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode")
+	m.Net("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode")
 	m.Net("unix", "Num       RefCount Protocol Flags    Type St Inode Path")
 	for _, f := range []string{"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "udplite", "udplite6"} {
 		m.Net(f, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode")

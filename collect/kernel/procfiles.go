@@ -144,6 +144,12 @@ func (f *fields) uint() uint64 {
 	return n
 }
 
+func (f *fields) hex() uint64 {
+	n, err := strconv.ParseUint(string(f.next()), 16, 64)
+	f.bad = f.bad || err != nil
+	return n
+}
+
 // LinkInode takes the number out of a link's text such as "pipe:[8841]", "socket:[12]" or "ipc:[4026531839]".
 func LinkInode(target []byte) (uint64, bool) {
 	open := bytes.IndexByte(target, '[')

@@ -47,10 +47,11 @@ func (s SocketState) String() string {
 // SocketType is a socket's type as socket(2) takes it.
 type SocketType uint8
 
-// The types that unix(7) knows.
+// The types that unix(7), netlink(7), packet(7) and vsock(7) know.
 const (
 	SocketStream    SocketType = 1
 	SocketDgram     SocketType = 2
+	SocketRaw       SocketType = 3
 	SocketSeqpacket SocketType = 5
 )
 
@@ -61,6 +62,8 @@ func (t SocketType) String() string {
 		return "stream"
 	case SocketDgram:
 		return "dgram"
+	case SocketRaw:
+		return "raw"
 	case SocketSeqpacket:
 		return "seqpacket"
 	}

@@ -24,7 +24,12 @@ const (
 	Unix Kind = "unix" // AF_UNIX socket
 	Inet Kind = "inet" // TCP, UDP or raw socket, IPv4 or IPv6
 	Proc Kind = "proc" // process
-	NS   Kind = "ns"   // namespace
+
+	Netlink Kind = "netlink" // AF_NETLINK socket
+	Packet  Kind = "packet"  // AF_PACKET socket
+	Vsock   Kind = "vsock"   // AF_VSOCK socket
+
+	NS Kind = "ns" // namespace
 
 	EventFD  Kind = "eventfd"  // eventfd(2)
 	Epoll    Kind = "epoll"    // epoll(7) instance
