@@ -14,7 +14,8 @@ import (
 // What objects have in common that are files: POSIX queues, semaphores and shared memory, memfds, mapped files.
 
 // fileKey is a file in the index of those that processes have open or map: by device and inode. In a tree of files the numbers in
-// maps mean nothing: there the path has to do.
+// maps mean nothing: there the path has to do. A System V segment has the number of its id on the device of the memfds, so that both
+// numbers may be a memfd's as well: path tells it apart.
 type fileKey struct {
 	FileID
 	path string
@@ -41,10 +42,13 @@ type fileUsers struct {
 func (u *fileUsers) mappers() int { return len(u.maps) }
 
 func (f *Facts) fileKey(id FileID, path string) fileKey {
-	if f.Host.Live() {
-		return fileKey{FileID: id}
+	switch {
+	case !f.Host.Live():
+		return fileKey{path: path}
+	case strings.HasPrefix(path, segmentName):
+		return fileKey{FileID: id, path: segmentName}
 	}
-	return fileKey{path: path}
+	return fileKey{FileID: id}
 }
 
 // fileUsers gives who uses a file; never nil.

@@ -29,5 +29,7 @@ func TestMain(m *testing.M) {
 		"mq-receive":       workMqReceive,
 		"map-shm":          workMapShm,
 		"sem-wait":         workSemWait,
+		"map-fd":           workMapFD,
+		"share-anonymous":  workShareAnonymous,
 	})
 }

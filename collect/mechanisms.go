@@ -24,6 +24,8 @@ func Mechanisms() []*Mechanism {
 		psemMechanism(),
 		shmMechanism(),
 		pshmMechanism(),
+		memfdMechanism(),
+		mmapMechanism(),
 		pipeMechanism(),
 		fifoMechanism(),
 		unixMechanism(),

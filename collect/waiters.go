@@ -51,6 +51,9 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 	case futexWait:
 		for _, m := range p.shared {
 			if m.Start <= w.addr && w.addr < m.End {
+				if strings.HasPrefix(m.Name, segmentName) { // its number may be a memfd's as well
+					return waitKey{schema.Shm, f.ipcSpaceOf(p), m.Ino}, true
+				}
 				return waitKey{waitOnFile, m.Dev, m.Ino}, true
 			}
 		}

@@ -97,7 +97,7 @@ func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
 		before := foreign(t)
-		name := killed(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "sem-undo", "shm-orphan", "fifo-waiting", "unix-stream")
+		name := killed(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo", "shm-orphan", "fifo-waiting", "unix-stream")
 		edit(t, name, func(text []byte) []byte {
 			return regexp.MustCompile(`(?m)^\{"event":"made","n".*\n`).ReplaceAll(text, nil)
 		})

@@ -18,6 +18,8 @@ func Scenarios() []Scenario {
 		shmPrivate(),
 		pshmShared(),
 		pshmDeleted(),
+		memfdShared(),
+		mmapShared(),
 		pipeFull(),
 		pipeNoReader(),
 		fifoWaiting(),

@@ -133,6 +133,17 @@ var promises = map[string]struct {
 		}
 		return append([]string{name}, w.mapping(made, made[0].Ref.Space, made[0].Ref.ID)...)
 	}},
+	"memfd-shared": {[]string{"demo-memfd maps 1", "demo-memfd-user maps 1", "demo-memfd"}, func(w *world, made []demo.Object) []string {
+		name := "/memfd:ipctop-demo (deleted)"
+		var holders []string
+		for _, h := range w.held(name) {
+			holders = append(holders, strings.TrimSuffix(h, " rw"))
+		}
+		return append(w.mapping(made, made[0].Ref.Space, made[0].Ref.ID), holders...)
+	}},
+	"mmap-shared": {[]string{"demo-mmap maps 1", "demo-mmap-user maps 1"}, func(w *world, made []demo.Object) []string {
+		return w.mapping(made, made[0].Ref.Space, made[0].Ref.ID)
+	}},
 	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"}, func(w *world, made []demo.Object) []string {
 		queues, err := w.h.AllPosixQueues(true, true)
 		if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path || queues[0].Ino != made[0].Ref.Gen {
