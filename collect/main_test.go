@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"lock":             workLock,
 		"look":             workLook,
 		"open-pipe":        workOpenPipe,
+		"open-file":        workOpenFile,
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },

@@ -42,13 +42,7 @@ func (m *mountWatch) of(dir kernel.ProcDir) func(path []byte) bool {
 		return func([]byte) bool { return false }
 	}
 	mounts := sync.OnceValue(func() []mount { return m.mounts(dir) })
-	return func(path []byte) bool {
-		if mayHangBelow(mounts(), string(path)) {
-			m.skipped.Add(1)
-			return true
-		}
-		return false
-	}
+	return func(path []byte) bool { return mayHangBelow(mounts(), string(path)) }
 }
 
 // mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the process is

@@ -284,6 +284,70 @@ func TestNewPipeInTheNextTick(t *testing.T) {
 	})
 }
 
+// A file is renamed and unlinked while its holder sleeps.
+func TestFIFOUnlinkedBetweenTicks(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		host, err := kernel.Open("")
+		s.check(err)
+		path := filepath.Join(t.TempDir(), "fifo")
+		s.check(unix.Mkfifo(path, 0o600))
+		w := kerneltest.Start(t, "open-file", path)
+		ref := "fifo:" + w.Words[0]
+		c := New(host, time.Now)
+		look := func() string {
+			rows, _ := table(c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: 0}}), schema.Fifo)
+			return rows[ref]["path"].Str()
+		}
+		var got []string
+		got = append(got, look())
+		s.check(os.Rename(path, path+"2"))
+		got = append(got, look())
+		s.check(os.Remove(path + "2"))
+		got = append(got, look(), look())
+		if diff := gocmp.Diff([]string{path, path + "2", path + "2 (deleted)", path + "2 (deleted)"}, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// What is passed over stays passed over while its holder sleeps: a file system whose server never answers lies over the FIFO.
+func TestPassedOverInEveryTick(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		host, err := kernel.Open("")
+		s.check(err)
+		dir := t.TempDir()
+		path := filepath.Join(dir, "fifo")
+		s.check(unix.Mkfifo(path, 0o600))
+		kerneltest.Start(t, "open-file", path)
+		server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Skipf("needs FUSE: %v", err)
+		}
+		defer unix.Close(server)
+		s.check(unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+		defer unix.Unmount(dir, unix.MNT_DETACH)
+		c := New(host, time.Now)
+		for range 3 {
+			snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: 0}})
+			if len(snap.Faults) != 1 || snap.Faults[0].Count != 1 {
+				t.Errorf("faults: %+v", snap.Faults)
+			}
+		}
+	})
+}
+
+// workOpenFile opens a file read-write, which takes no partner for a FIFO, and sleeps.
+func workOpenFile(j *kerneltest.Job) {
+	fd, err := unix.Open(j.Args[0], unix.O_RDWR|unix.O_CLOEXEC, 0)
+	j.Check(err)
+	var st unix.Stat_t
+	j.Check(unix.Fstat(fd, &st))
+	j.Ready(fmt.Sprintf("%d@%s", st.Ino, schema.FormatDev(st.Dev)))
+	j.Wait()
+}
+
 func workOpenPipe(j *kerneltest.Job) {
 	j.Ready()
 	for {

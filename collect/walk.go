@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -77,7 +78,7 @@ func (a FileID) Compare(b FileID) int {
 
 // walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process whose
 // CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM could change them;
-// libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.)
+// libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.) Names of files are not among it: pathsNow.
 type walker struct {
 	host  *kernel.Host
 	cache map[int]cached
@@ -92,6 +93,7 @@ type cached struct {
 	ns    schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
 	maps  bool
 	waits bool
+	risky int // descriptors that were passed over: see mountWatch
 	proc  *Process
 }
 
@@ -150,6 +152,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	if p.ProcStat, err = kernel.ParseProcStat(text); err != nil {
 		return nil, cached{}
 	}
+	p.PID = pid // whatever a tree of files may say: nothing here would stand two processes of one number
 	old, ok := w.cache[pid]
 	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
 		old = cached{}
@@ -188,7 +191,7 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 	switch {
 	case needs&fdNeeds == 0 || p.KernelThread() || p.State == 'Z':
 	case old.proc != nil && old.fds.Has(needs&fdNeeds):
-		p.fds, p.fdErr, now.fds = old.proc.fds, old.proc.fdErr, old.fds
+		p.fds, p.fdErr, now.fds, now.risky = pathsNow(dir, old.proc.fds, buf), old.proc.fdErr, old.fds, old.risky
 	default:
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs&(schema.NeedLocks|schema.NeedFDFiles) != 0
@@ -198,14 +201,37 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
 		}
-		p.fds, now.fds = scan.found, needs&fdNeeds
+		p.fds, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
 	}
+	w.risky.skipped.Add(int64(now.risky))
 }
+
+// pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their holder sleeps.
+func pathsNow(dir kernel.ProcDir, fds []FD, buf []byte) []FD {
+	kept := true // the list is the last snapshot's, which does not change any more
+	for i := range fds {
+		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
+			continue
+		}
+		path, err := dir.FDLink(int(fds[i].Num), buf)
+		if err != nil || string(path) == fds[i].Path {
+			continue
+		}
+		if kept {
+			fds, kept = slices.Clone(fds), false
+		}
+		fds[i].Path = string(path)
+	}
+	return fds
+}
+
+// hasName says whether the mapped file may get another name, or none, without the process.
+func hasName(m kernel.Mapping) bool { return !strings.HasSuffix(m.Name, deletedSuffix) }
 
 func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedMaps) || p.KernelThread() || p.State == 'Z':
-	case old.proc != nil && old.maps:
+	case old.proc != nil && old.maps && !slices.ContainsFunc(old.proc.shared, hasName):
 		p.shared, p.mapsErr, now.maps = old.proc.shared, old.proc.mapsErr, true
 	default:
 		p.shared, p.mapsErr = dir.SharedMaps(buf)
@@ -219,6 +245,7 @@ type fdScan struct {
 	fileModes    bool
 	risky        func(path []byte) bool
 	found        []FD
+	skipped      int // risky ones
 }
 
 func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
@@ -257,7 +284,11 @@ func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
 // path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
 // point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
 func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
-	if !s.modes && !s.files || s.risky(target) {
+	if !s.modes && !s.files {
+		return
+	}
+	if s.risky(target) {
+		s.skipped++
 		return
 	}
 	id, err := d.Stat(target)

@@ -100,6 +100,15 @@ func (p ProcDir) Readlink(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
+// FDLink reads where a descriptor leads into buf.
+func (p ProcDir) FDLink(fd int, buf []byte) ([]byte, error) {
+	n, err := unix.Readlinkat(p.fd, "fd/"+strconv.Itoa(fd), buf)
+	if err != nil {
+		return nil, fmt.Errorf("readlink /proc/%d/fd/%d: %w", p.PID, fd, err)
+	}
+	return buf[:n], nil
+}
+
 // FDCount is the number of open file descriptors: st_size of /proc/PID/fd (kernels since 6.2), which everybody may read.
 // On older kernels, where it is 0, the entries are counted, which takes rights.
 func (p ProcDir) FDCount() (int, error) {
