@@ -191,7 +191,7 @@ func TestHelpNamesEveryOption(t *testing.T) {
 
 // What util-linux's help has of options, ours has.
 func TestHelpHasUtilLinuxsOptions(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	for _, face := range Faces() {
 		mine := ours(face.Name, "-h").Stdout
 		for line := range strings.Lines(theirs(t, face.Name, "-h").Stdout) {

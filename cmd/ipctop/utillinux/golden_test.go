@@ -94,7 +94,7 @@ func eachGolden(t *testing.T, f func(name string, argv []string)) {
 
 // TestGoldenIsUtilLinux puts the fixture's files in the place of the kernel's and asks util-linux.
 func TestGoldenIsUtilLinux(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		root := must(filepath.Abs(machine))(t)
 		check(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {

@@ -27,7 +27,7 @@ func posixLeft(t testing.TB) []string {
 }
 
 func TestIpcmkLikeUtilLinux(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		for _, line := range []string{
 			"", "-Q", "-S 3", "-M 4096", "-Q -S 2 -M 3", "-S 2 -Q -Q", "-M 1 -M 5000", "-Q foo", "foo", "-M 1K -p 600", "-p 600 -M 1K", "-p 777 -Q", "-p 0 -S 1",
@@ -48,7 +48,7 @@ func TestIpcmkLikeUtilLinux(t *testing.T) {
 
 // Sizes, in all ways to write one.
 func TestIpcmkSizes(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		rnd := seed(t)
 		sizes := words("0x10 0x10K 010 010K 08 0x 0xg 1e 1e3 1E 0E 0Y 1Y 1Z 1Q K 5B 5iB 5b 2KB 2kb 2kib 2KIB 2Kib 2kiB 2KiBx 2Ki 2kB 2.K 1. 1.5 .5K " +

@@ -31,7 +31,7 @@ func ipcrmLines() []string {
 }
 
 func TestIpcrmLikeUtilLinux(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		for _, line := range ipcrmLines() {
 			if strings.Contains(line, "-a shm") {
@@ -50,7 +50,7 @@ func TestIpcrmLikeUtilLinux(t *testing.T) {
 
 // Where stdout and stderr are one pipe, their lines come in the same order.
 func TestIpcrmOneOutput(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		argv := []string{"ipcrm", "-v"}
 		for i := range 300 {
@@ -77,7 +77,7 @@ func TestIpcrmOneOutput(t *testing.T) {
 
 // An ordinary user may remove only what is his, and sees only what he may read.
 func TestIpcrmWithoutPermission(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
 		onFixed(t)

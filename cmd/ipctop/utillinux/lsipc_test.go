@@ -28,7 +28,7 @@ func lsipcModes() []string {
 }
 
 func TestLsipcLikeUtilLinux(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
 		everyLsipc(t, &population{}) // nothing to list
@@ -71,7 +71,7 @@ func everyLsipc(t *testing.T, p *population) {
 }
 
 func TestLsipcCommandLines(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
 		rnd := seed(t)
@@ -129,7 +129,7 @@ func TestLsipcCreatorGID(t *testing.T) {
 
 // Command lines are what a program makes of them: each output mode keeps them on their line and off the terminal's controls.
 func TestLsipcHostileCommands(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		for _, args := range [][]string{
 			{"plain", "words"}, {}, {"", ""}, {"", "x", ""}, {" "}, {"two words", " lead", "trail "}, {"tab\tnewline\nend"}, {"\x1b[31mred\x1b[0m", "\a\b\f\r\v\x7f"},
@@ -243,7 +243,7 @@ func sortedLines(text string) string {
 
 // An ordinary user reads the same lists; the values of a set that he may not read fail.
 func TestLsipcWithoutReadPermission(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
 		rnd := seed(t)

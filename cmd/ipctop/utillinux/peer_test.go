@@ -43,12 +43,21 @@ func theirs(t testing.TB, argv ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// needPeer skips a comparison with util-linux where that is not installed, or is of a release that answers otherwise.
+// needPeer skips a comparison with util-linux where that is not installed. Its ipcs has not changed what it prints since 2.38.
 func needPeer(t testing.TB) {
 	t.Helper()
 	out, err := exec.Command("ipcs", "-V").Output()
 	if err != nil || !strings.HasPrefix(string(out), "ipcs from util-linux") {
 		t.Skipf("needs util-linux's ipcs to compare with: %q, %v", out, err)
+	}
+}
+
+// needReference skips a comparison of what other releases answer otherwise.
+func needReference(t testing.TB) {
+	t.Helper()
+	needPeer(t)
+	if out, _ := exec.Command("ipcs", "-V").Output(); !strings.Contains(string(out), " 2.38.") {
+		t.Skipf("needs util-linux 2.38, to which this is held: %s", out)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -81,6 +82,9 @@ func populate(t testing.TB, rnd *rand.Rand, most int) *population {
 	}
 	for range rnd.IntN(most + 1) {
 		p.addShm(t, rnd)
+	}
+	if len(owners()) > 1 && rnd.IntN(2) == 0 {
+		kerneltest.StartAs(t, &syscall.Credential{Uid: 4242, Gid: 4242}, "make") // a creator who is not the owner of all else
 	}
 	return p
 }

@@ -16,7 +16,7 @@ import (
 
 // On a terminal COMMAND is cut to what fits.
 func TestLsipcOnATerminal(t *testing.T) {
-	needPeer(t)
+	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Start(t, "make", "a command line", "that is longer than most terminals are wide, é and 漢字 and all,", strings.Repeat("and on ", 20))
 		t.Setenv("LC_ALL", "C.UTF-8")
