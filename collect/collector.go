@@ -126,7 +126,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 		f.faults = append(f.faults, schema.Fault{Source: "fd", Count: int(n),
 			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
 	}
-	if c.hidden() {
+	if f.hides = c.hidden(); f.hides {
 		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root sees all"})
 	}
 	f.cpu = c.cpu.measure(s.Taken, procs)

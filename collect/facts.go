@@ -27,6 +27,7 @@ type Facts struct {
 	fdUses    map[fdTarget][]FDUse // built when first asked for
 	mapsFound bool                 // the mappings that were found make up every segment's nattch
 	unseen    map[string]int       // source -> processes that refused it
+	hides     bool                 // /proc hides processes: see hidden
 	faults    []schema.Fault
 	ipcSelf   uint64
 	cpu       map[int]float64      // percent of one CPU by pid since the last tick
@@ -66,8 +67,13 @@ func (f *Facts) Processes() []*Process { return f.procs }
 // Process finds a living process by pid; nil: not in /proc.
 func (f *Facts) Process(pid int) *Process { return f.byPID[pid] }
 
-// Unseen is how many processes refused that source ("fd", "maps", "syscall").
-func (f *Facts) Unseen(source string) int { return f.unseen[source] }
+// Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
+func (f *Facts) Unseen(source string) int {
+	if f.hides {
+		return f.unseen[source] + 1
+	}
+	return f.unseen[source]
+}
 
 // Endpoint names a process at one end of an object.
 func (f *Facts) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
@@ -108,7 +114,8 @@ const (
 )
 
 // CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
-// A process that started more than a second after it is another one. Later changes of ctime (IPC_SET) can only hide a reuse.
+// A process that started more than a second after it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
+// before the boot shows that the clock was set since, on a machine without a battery for example: then the two times do not compare.
 func (f *Facts) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
@@ -119,7 +126,9 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
-	case f.Boot.IsZero():
+	case p.State == 'Z' || p.State == 'X': // it uses nothing any more
+		return CreatorDead
+	case f.Boot.IsZero() || time.Unix(sec+1, 0).Before(f.Boot):
 		return CreatorUnknown
 	case f.StartTime(p.Start).After(time.Unix(sec+1, 0)):
 		return CreatorReused

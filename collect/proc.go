@@ -152,15 +152,27 @@ func collectProcs(f *Facts) ([]*schema.Object, error) {
 		}
 	}
 	objects := make([]*schema.Object, 0, len(f.Processes()))
+	listed := make(map[*Process]bool, len(f.Processes()))
 	var add func(p *Process)
 	add = func(p *Process) {
+		listed[p] = true
 		objects = append(objects, f.procObject(p))
 		for _, c := range children[p.PID] {
-			add(c)
+			if !listed[c] {
+				add(c)
+			}
 		}
 	}
 	for _, p := range roots {
 		add(p)
+	}
+	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of each circle is a root.
+	for _, p := range f.Processes() {
+		if !listed[p] {
+			at := len(objects)
+			add(p)
+			objects[at].Row.(*procRow).parent = schema.Ref{}
+		}
 	}
 	return objects, nil
 }

@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -168,4 +169,60 @@ func TestProcessesThatVanish(t *testing.T) {
 		close(stop)
 		wg.Wait()
 	})
+}
+
+// Parents that were read at different moments, or in a tree of files, may go round in a circle.
+func TestProcessesInACircle(t *testing.T) {
+	m := collecttest.New(t)
+	for pid, parent := range map[int]int{1: 0, 5: 6, 6: 7, 7: 5, 8: 8, 9: 5} {
+		m.Process(collecttest.Process{PID: pid, PPID: parent, Comm: "round"})
+	}
+	text, err := os.ReadFile(m.Root + "/proc/9/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Write("/proc/10/stat", string(text)) // another that calls itself 9
+	host, err := kernel.Open(m.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: 0}})
+	var got []uint64
+	for _, o := range snap.Objects[schema.Proc] {
+		got = append(got, o.Ref.ID)
+		steps := 0
+		for up := o; up != nil; up = snap.Find(up.Row.(*procRow).parent) {
+			if steps++; steps > 10 {
+				t.Fatalf("%s is its own ancestor", o.Ref)
+			}
+		}
+	}
+	if diff := gocmp.Diff([]uint64{1, 5, 7, 6, 9, 10, 8}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestCreatorState(t *testing.T) {
+	host, err := kernel.Open(collecttest.New(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot := time.Unix(1_000_000, 0)
+	f := &Facts{Host: host, Boot: boot, byPID: map[int]*Process{
+		5: {ProcStat: kernel.ProcStat{PID: 5, State: 'S', Start: 100 * kernel.ClockTick}},
+		6: {ProcStat: kernel.ProcStat{PID: 6, State: 'Z', Start: 100 * kernel.ClockTick}},
+	}}
+	for _, c := range []struct {
+		pid   int
+		after int64 // seconds since the boot
+		want  string
+	}{
+		{0, 100, CreatorOutside}, {4, 100, CreatorDead}, {5, 100, CreatorAlive}, {5, 99, CreatorAlive}, {5, 98, CreatorReused},
+		{5, -2, CreatorUnknown}, // nothing outlives a boot: the clock was set
+		{6, 100, CreatorDead},
+	} {
+		if got := f.CreatorState(c.pid, boot.Unix()+c.after); got != c.want {
+			t.Errorf("pid %d, %d seconds after the boot: %s, want %s", c.pid, c.after, got, c.want)
+		}
+	}
 }

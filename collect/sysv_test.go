@@ -524,6 +524,7 @@ func TestCreatorUnderHidepid(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		dead := creator.Words[0]
 		creator.Finish()
+		queue := s.id(s.admin.MsgGet(1, createIPC|0o600))
 		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=2"))
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 54321, Gid: 54321}, "look")
 		var got map[string]string
@@ -533,6 +534,8 @@ func TestCreatorUnderHidepid(t *testing.T) {
 			fmt.Sprintf("shm:%d creator_state", alive): CreatorUnknown,
 			fmt.Sprintf("shm:%s owner", dead):          "root",
 			fmt.Sprintf("shm:%s creator_state", dead):  CreatorDead,
+			fmt.Sprintf("msg:%d owner", queue):         "root",
+			fmt.Sprintf("msg:%d waiters", queue):       "denied",
 		}
 		s.equal("cells", want, got)
 	})
