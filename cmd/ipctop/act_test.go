@@ -14,8 +14,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
@@ -332,5 +334,51 @@ func TestWithoutAJournalNothingIsRemoved(t *testing.T) {
 			t.Errorf("got %+v, want %q", got, want)
 		}
 		s.expect([]int{a})
+	})
+}
+
+// What changes between the choice by --where and the plan is refused, though --yes lets a plan with it pass.
+func TestWhereHoldsForThePlan(t *testing.T) {
+	onScene(t, func(s *scene) {
+		free, taken := s.shm(0x11), s.shm(0x22)
+		no := false
+		f := planFlags{where: "nattch == 0", yes: true, readOnly: &no}
+		var out, errs bytes.Buffer
+		cmd := &cobra.Command{}
+		cmd.SetOut(&out)
+		cmd.SetErr(&errs)
+		cmd.SetContext(context.Background())
+		a, err := f.start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mechs := only(actions.Removable)
+		refs, err := a.targets(nil, mechs)
+		if err != nil || len(refs) != 2 {
+			t.Fatal(refs, err)
+		}
+		data, err := s.admin.ShmAttach(taken, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.admin.ShmDetach(data)
+		plan, err := a.planner.Remove(refs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan, err = a.still(plan, mechs); err != nil {
+			t.Fatal(err)
+		}
+		var exit *exitError
+		if err := a.perform(plan); !errors.As(err, &exit) || exit.code != exitPartly {
+			t.Errorf("ended with %v", err)
+		}
+		if want := fmt.Sprintf("shm:%d: removed\n", free); out.String() != want {
+			t.Errorf("did %q", out.String())
+		}
+		if want := fmt.Sprintf("ipctop: shm:%d: --where does not hold for it any more: look at it again\n", taken); !strings.Contains(errs.String(), want) {
+			t.Errorf("said %q", errs.String())
+		}
+		s.expect([]int{taken})
 	})
 }

@@ -39,12 +39,16 @@ func runRemove(cmd *cobra.Command, f *planFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	refs, err := a.targets(sels, only(actions.Removable))
+	mechs := only(actions.Removable)
+	refs, err := a.targets(sels, mechs)
 	if err != nil {
 		return err
 	}
 	plan, err := a.planner.Remove(refs)
 	if err != nil {
+		return err
+	}
+	if plan, err = a.still(plan, mechs); err != nil {
 		return err
 	}
 	return a.perform(plan)

@@ -73,12 +73,16 @@ func runSignal(cmd *cobra.Command, f *planFlags, to actions.Side, args []string)
 	if err != nil {
 		return err
 	}
-	refs, err := a.targets(sels, only(func(k schema.Kind) bool { return k == schema.Proc }))
+	mechs := only(func(k schema.Kind) bool { return k == schema.Proc })
+	refs, err := a.targets(sels, mechs)
 	if err != nil {
 		return err
 	}
 	plan, err := a.planner.Signal(sig, refs, to)
 	if err != nil {
+		return err
+	}
+	if plan, err = a.still(plan, mechs); err != nil {
 		return err
 	}
 	return a.perform(plan)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -66,23 +67,9 @@ func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 
 // matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
 func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
-	where, err := views.CompileWhere(mechs, a.where)
+	refs, where, snap, err := a.match(mechs)
 	if err != nil {
 		return nil, err
-	}
-	want := map[schema.Kind]schema.Need{}
-	for _, m := range mechs {
-		want[m.Kind] = m.NeedsOf(where.IDs())
-	}
-	snap := collect.New(a.host, time.Now).Take(collect.Request{Want: want})
-	var refs []schema.Ref
-	for _, m := range mechs {
-		for _, o := range snap.Objects[m.Kind] {
-			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
-			if where.Match(o) && !ours && (m.Background == nil || !m.Background(o)) {
-				refs = append(refs, o.Ref)
-			}
-		}
 	}
 	for _, fault := range snap.Faults {
 		a.complain(fault.Source, fault.Says)
@@ -91,6 +78,43 @@ func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
 		a.complain("--where", fmt.Sprintf("%d objects were left out because %s could not be read for them", rows, strings.Join(columns, ", ")))
 	}
 	return refs, nil
+}
+
+func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot, err error) {
+	if where, err = views.CompileWhere(mechs, a.where); err != nil {
+		return nil, nil, nil, err
+	}
+	want := map[schema.Kind]schema.Need{}
+	for _, m := range mechs {
+		want[m.Kind] = m.NeedsOf(where.IDs())
+	}
+	snap = collect.New(a.host, time.Now).Take(collect.Request{Want: want})
+	for _, m := range mechs {
+		for _, o := range snap.Objects[m.Kind] {
+			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
+			if where.Match(o) && !ours && (m.Background == nil || !m.Background(o)) {
+				refs = append(refs, o.Ref)
+			}
+		}
+	}
+	return refs, where, snap, nil
+}
+
+// still leaves out of the plan what --where does not find any more. The plan was made after the first look, so that what changed between
+// the two is in the plan but not in the choice; what changes from here on the recheck before each deed refuses.
+func (a *acting) still(plan *actions.Plan, mechs []*collect.Mechanism) (*actions.Plan, error) {
+	if a.where == "" || len(plan.Steps) == 0 {
+		return plan, nil
+	}
+	refs, _, _, err := a.match(mechs)
+	if err != nil {
+		return nil, err
+	}
+	holds := map[schema.Ref]bool{}
+	for _, r := range refs {
+		holds[r] = true
+	}
+	return plan.Only(func(s *actions.Step) bool { return holds[s.Ref] }, "--where does not hold for it any more: look at it again"), nil
 }
 
 // targets are the objects to act on: those that the REFs name, or those of the mechanisms that --where finds.
