@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -78,8 +79,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, syscall.EPIPE): // the reader has seen enough
 		return 0
 	}
-	fmt.Fprintln(stderr, "ipctop:", err)
+	fmt.Fprintln(stderr, "ipctop:", visibleLines(err.Error()))
 	return code
+}
+
+// visibleLines makes what an error quotes harmless, the command line or a path. The stack of a fault in ipctop itself has several lines.
+func visibleLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = views.Visible(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // newRootCmd is the dashboard, --once, and what the subcommands hang on.

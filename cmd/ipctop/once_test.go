@@ -227,3 +227,18 @@ func TestEmptyMachineInJSON(t *testing.T) {
 		t.Errorf("version %d, faults %v, objects (-want +got):\n%s", doc.Version, doc.Faults, diff)
 	}
 }
+
+// Whatever is quoted in a complaint, no control byte reaches the terminal.
+func TestComplaintsAreHarmless(t *testing.T) {
+	const evil = "\x1b]0;x\a\u202e\xff"
+	for _, args := range [][]string{
+		{evil}, {"--" + evil}, {"--once", evil}, {"--once", "--root", "/" + evil}, {"--once", "-o", evil}, {"--once", "--where", evil}, {"--once", "--sort", evil},
+		{"--once", "--columns", evil}, {"--interval", evil}, {"rm", evil}, {"rm", "shm:" + evil}, {"rm", evil + ":1"}, {"rm", "--where", `owner == "` + evil + `" or ` + evil},
+		{"rm", "--" + evil}, {"signal", evil}, {"signal", "TERM", evil}, {"signal", "TERM", "--to", evil, "proc:1"}, {"demo", evil}, {"demo", "--" + evil},
+	} {
+		got := ipctop(args...)
+		if got.Code == 0 || got.Stderr == "" || strings.ContainsAny(got.Stdout+got.Stderr, "\x1b\a\u202e") || !utf8.ValidString(got.Stderr) {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
