@@ -104,3 +104,35 @@ func noError(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestPosixShmLikely(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		a := kernel.NewAdmin()
+		noError(t, a.PosixShmCreate("untouched", 1<<40, 0o600))
+		noError(t, a.PosixShmCreate("used", 8192, 0o600))
+		page := make([]byte, 4096)
+		copy(page, "state")
+		noError(t, os.WriteFile("/dev/shm/full", append(page, page...), 0o600))
+		noError(t, os.WriteFile("/dev/shm/text", []byte(strings.Repeat("notes\n", 20000)), 0o600))
+		noError(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
+		h, err := kernel.Open("")
+		noError(t, err)
+		files, err := h.PosixShmFiles()
+		noError(t, err)
+		got := map[string]bool{}
+		for _, f := range files {
+			got[f.Name] = h.PosixShmLikely(&f)
+		}
+		want := map[string]bool{"untouched": true, "used": true, "full": true, "text": false, "empty": false}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		for _, f := range files { // a name that leads to another file by now
+			noError(t, os.Remove("/dev/shm/"+f.Name))
+			noError(t, os.WriteFile("/dev/shm/"+f.Name, page, 0o600))
+			if f.Name == "full" && h.PosixShmLikely(&f) {
+				t.Error("judged a file by another's content")
+			}
+		}
+	})
+}

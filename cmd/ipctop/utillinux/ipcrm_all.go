@@ -9,8 +9,8 @@ import (
 // takes every file of /dev/shm with it, whoever made it. A category of POSIX objects is removed when it is named.
 //
 // Nothing in a file of /dev/shm says that shm_open made it. What shm_open cannot have made (directories, links, sockets, files
-// with more than one name or that can be run) stays, and so does what has a dot before its name, which is where programs keep
-// plain temporary files. Semaphores have contents that can be told.
+// with more than one name or that can be run) stays, and so does what does not look like memory: empty files, texts, and what has a
+// dot before its name, which is where programs keep temporary files. Semaphores have contents that can be told.
 
 // removeAll removes the categories in turn.
 func (r *ipcrmRun) removeAll(categories []string) {
@@ -67,7 +67,7 @@ func (r *ipcrmRun) removeAllPosixShm() (goesOn bool) {
 		r.cannotOpen("/dev/shm", err)
 	}
 	for _, f := range files {
-		if isPosixShm(f) && !r.byName("shared memory", f.Name, r.direct.RemovePosixShm) {
+		if isPosixShm(&f) && r.host.PosixShmLikely(&f) && !r.byName("shared memory", f.Name, r.direct.RemovePosixShm) {
 			return false
 		}
 	}
@@ -75,7 +75,7 @@ func (r *ipcrmRun) removeAllPosixShm() (goesOn bool) {
 }
 
 // isPosixShm says whether a regular file of /dev/shm can be shared memory that shm_open made.
-func isPosixShm(f kernel.PosixFile) bool {
+func isPosixShm(f *kernel.PosixFile) bool {
 	return f.Links == 1 && f.Mode&0o111 == 0 && f.Mode.IsRegular() && f.Name[0] != '.'
 }
 

@@ -154,7 +154,7 @@ func TestIpcrmPosix(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		a := kernel.NewAdmin()
-		make := func() {
+		makeAll := func() {
 			t.Helper()
 			check(t, a.PosixShmCreate("seg", 4096, 0o600))
 			check(t, a.PosixSemCreate("gate", 1, 0o600))
@@ -165,11 +165,13 @@ func TestIpcrmPosix(t *testing.T) {
 		check(t, os.WriteFile("/dev/shm/dir/file", nil, 0o600))
 		check(t, os.Symlink("dir/file", "/dev/shm/link"))
 		check(t, unix.Mkfifo("/dev/shm/fifo", 0o600))
-		check(t, os.WriteFile("/dev/shm/program", nil, 0o700))
-		check(t, os.WriteFile("/dev/shm/.hidden", nil, 0o600))
+		check(t, os.WriteFile("/dev/shm/program", make([]byte, 10), 0o700))
+		check(t, os.WriteFile("/dev/shm/.hidden", make([]byte, 10), 0o600))
+		check(t, os.WriteFile("/dev/shm/notes", []byte("do not lose"), 0o600))
+		check(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
 		check(t, os.WriteFile("/dev/shm/sem.notes", []byte("no semaphore"), 0o600))
 		check(t, os.Link("/dev/shm/sem.notes", "/dev/shm/two names"))
-		foreign := []string{".hidden", "dir", "fifo", "link", "program", "sem.notes", "two names"}
+		foreign := []string{".hidden", "dir", "empty", "fifo", "link", "notes", "program", "sem.notes", "two names"}
 		for _, c := range []struct {
 			line string
 			want result
@@ -191,7 +193,7 @@ func TestIpcrmPosix(t *testing.T) {
 			// Without a category only System V objects go: whose a file in /dev/shm is, nobody can tell.
 			{"-v -a", result{}, []string{"/queue", "seg", "sem.gate"}},
 		} {
-			make()
+			makeAll()
 			if diff := cmp.Diff(c.want, ours(append([]string{"ipcrm"}, words(c.line)...)...)); diff != "" {
 				t.Errorf("%s: %s", c.line, diff)
 			}
