@@ -152,11 +152,11 @@ func (b *tabBar) names(w int) []string {
 		for i, t := range a.tabs {
 			switch title := t.view.Title(); {
 			case i == a.current:
-				names[i] = fmt.Sprintf("[%d %s]", i+1, title)
+				names[i] = fmt.Sprintf("[%d %s]", tabKey(i), title)
 			case longest < 3:
-				names[i] = fmt.Sprint(i + 1)
+				names[i] = fmt.Sprint(tabKey(i))
 			default:
-				names[i] = fmt.Sprintf("%d %s", i+1, clip(title, longest))
+				names[i] = fmt.Sprintf("%d %s", tabKey(i), clip(title, longest))
 			}
 			total += textWidth(names[i]) + 1
 		}
@@ -183,3 +183,6 @@ func find(spans []extent, x int) int {
 	}
 	return -1
 }
+
+// tabKey is the digit that shows a tab: the tenth has 0.
+func tabKey(i int) int { return (i + 1) % 10 }

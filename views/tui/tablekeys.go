@@ -52,7 +52,7 @@ func everywhere() keymap {
 		{keys: "q F10 Ctrl-C", name: "Quit", help: "quit", do: func(*app) reaction { return quit }},
 		{keys: "Tab", help: "next tab", do: func(a *app) reaction { a.home(); return a.show((a.current + 1) % len(a.tabs)) }},
 		{keys: "Shift-Tab", help: "tab before", do: func(a *app) reaction { a.home(); return a.show((a.current + len(a.tabs) - 1) % len(a.tabs)) }},
-		{keys: "1..9", help: "tab of that number", do: func(a *app) reaction { a.home(); return a.show(int(a.pressed - '1')) }},
+		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: func(a *app) reaction { a.home(); return a.show(int(a.pressed-'0'+9) % 10) }},
 		{keys: "Ctrl-R", help: "refresh now", do: func(a *app) reaction { a.source.Now(); return nothing }},
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
 		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
