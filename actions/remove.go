@@ -68,6 +68,8 @@ func insteadOfRemoving(r schema.Ref) string {
 		return "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
 	case schema.Fifo:
 		return "a FIFO is a file: rm its path; what is open stays until its holders end (ipctop signal TERM --to holders " + r.String() + ")"
+	case schema.Limit:
+		return "a limit is not removed: set it with sysctl"
 	case schema.Memfd:
 		return "memory without a name goes away when its last user has closed and unmapped it: end those with ipctop signal TERM --to holders " + r.String()
 	case schema.Mmap:

@@ -89,7 +89,7 @@ func whole() summary {
 			schema.Msg: 2, schema.Sem: 2, schema.Shm: 3,
 			schema.Pipe: 3, schema.Fifo: 1,
 			schema.Unix: 5, schema.Inet: 6, schema.Netlink: 1, schema.Packet: 1,
-			schema.Proc: 9, schema.NS: 1,
+			schema.Proc: 9, schema.NS: 1, schema.Limit: 17,
 		},
 		Faults: map[string]string{},
 	}
@@ -146,7 +146,7 @@ func TestBrokenMachines(t *testing.T) {
 		},
 		"the last set is cut off": {
 			func(m *collecttest.Machine) { m.Append("/proc/sysvipc/sem", "        18          4   6") },
-			func(s *summary) { s.Faults["sem"] = "failed" },
+			func(s *summary) { s.Faults["sem"], s.Faults["limit"] = "failed", "failed" },
 		},
 		"no TCP over IPv6": {
 			func(m *collecttest.Machine) { m.Remove("/proc/net/tcp6") },
@@ -218,7 +218,7 @@ func TestRefusedFiles(t *testing.T) {
 			s.Faults["fd"], s.Faults["maps"] = "denied 6", "denied 6"
 		}},
 		"status and command lines": {[]string{"[0-9]*/status", "[0-9]*/cmdline"}, func(*summary) {}},
-		"a table of System V":      {[]string{"sysvipc/shm"}, func(s *summary) { s.Objects[schema.Shm], s.Faults["shm"] = 0, "denied" }},
+		"a table of System V":      {[]string{"sysvipc/shm"}, func(s *summary) { s.Objects[schema.Shm], s.Faults["shm"], s.Faults["limit"] = 0, "denied", "denied" }},
 		"sockets": {[]string{"net/*"}, func(s *summary) {
 			s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
 			s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0

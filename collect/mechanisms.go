@@ -13,6 +13,7 @@ const (
 	Notify     schema.Family = "notify"
 	Processes  schema.Family = "processes"
 	Namespaces schema.Family = "namespaces"
+	Limits     schema.Family = "limits"
 )
 
 // Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
@@ -37,5 +38,6 @@ func Mechanisms() []*Mechanism {
 		eventfdMechanism(),
 		procMechanism(),
 		nsMechanism(),
+		limitMechanism(),
 	}
 }

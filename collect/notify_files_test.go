@@ -11,7 +11,7 @@ import (
 
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
-	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Proc: 2, schema.NS: 1}, map[string]string{}}
+	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}

@@ -223,6 +223,11 @@ func TestEmptyMachineInJSON(t *testing.T) {
 	for _, m := range collect.Mechanisms() {
 		want[m.Kind] = []any{}
 	}
+	delete(want, schema.Limit) // no machine is without limits
+	if len(doc.Objects[schema.Limit]) == 0 {
+		t.Error("no limits")
+	}
+	delete(doc.Objects, schema.Limit)
 	if diff := cmp.Diff(want, doc.Objects); diff != "" || doc.Version != 1 || len(doc.Faults) > 0 {
 		t.Errorf("version %d, faults %v, objects (-want +got):\n%s", doc.Version, doc.Faults, diff)
 	}

@@ -132,7 +132,7 @@ const (
 // ErrRef is what every error of ParseSelector is.
 var ErrRef = errors.New("not an object reference")
 
-// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE" or "KIND:PID/FD", each with an optional "@SPACE".
+// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME", each with an optional "@SPACE".
 // known says whether a kind exists; its spelling is the caller's to explain. Errors wrap ErrRef and say what would be right.
 func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	fail := func(format string, args ...any) (Selector, error) {
@@ -173,6 +173,10 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 			return fail("key 0 is IPC_PRIVATE and names no object: use the id")
 		}
 		s.By, s.Key = ByKey, uint32(n)
+		return s, nil
+	}
+	if s.Kind == Limit {
+		s.By, s.Name = ByName, strings.ToUpper(rest)
 		return s, nil
 	}
 	n, err := strconv.ParseUint(rest, 10, 64)
