@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"math"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -35,7 +36,8 @@ func eventfdColumns() []schema.Column {
 			return schema.Int(int64(r.ID))
 		}),
 		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0", func(r *row) schema.Value {
-			return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return schema.Int(int64(r.Count)) })
+			// It takes 64 bits, but who fills it does so to make writers block: 2⁶³ and more show as the largest number that a cell holds.
+			return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return schema.Int(int64(min(r.Count, math.MaxInt64))) })
 		}),
 		col("semaphore", schema.TypeBool, 9, descriptorNeeds, "whether a read takes 1 (EFD_SEMAPHORE) rather than all", func(r *row) schema.Value {
 			if !r.HasMode {

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -153,6 +154,21 @@ func TestEventFDs(t *testing.T) {
 			s.holdsRef(fullRef, full), s.holdsRef(fullRef, again), edge(procRef(cat), "holds", fullRef, "fd 3"),
 			s.holdsRef(emptyRef, empty), edge(procRef(reader), "waits_on", emptyRef, "read fd "+strconv.Itoa(empty)),
 		})
+	})
+}
+
+// A count of more than 63 bits does not turn negative.
+func TestEventFDOfTheLargestCount(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		fd := s.keep(unix.Eventfd(0, unix.EFD_CLOEXEC))
+		_, err := unix.Write(fd, []byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+		s.check(err)
+		ref, _ := s.eventfdRef(fd)
+		rows, _ := table(s.take(schema.EventFD), schema.EventFD)
+		if diff := gocmp.Diff(schema.Int(math.MaxInt64), rows[ref]["count"]); diff != "" {
+			t.Error(diff)
+		}
 	})
 }
 
