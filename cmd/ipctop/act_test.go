@@ -257,6 +257,22 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// What a name holds that nobody can type, and no terminal should get, is asked for as it is shown.
+func TestQuestionAboutAHostileName(t *testing.T) {
+	onScene(t, func(s *scene) {
+		fd, err := s.admin.ShmOpen("/a\x1b[31m", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		s.terminal(`/a\x1b[31m` + "\n")
+		got := ipctop("rm", "pshm:/a\x1b[31m")
+		if got.Code != 0 || strings.Contains(got.Stdout+got.Stderr, "\x1b") || !strings.Contains(got.Stderr, `Type /a\x1b[31m to do it`) {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
 func TestSignalAProcessWithAHostileName(t *testing.T) {
 	onScene(t, func(s *scene) {
 		sleep, err := exec.LookPath("sleep")

@@ -141,7 +141,8 @@ func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
 		if s.Confirm == "" {
 			return agreed
 		}
-		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", s.Ref, s.Confirm)) == s.Confirm
+		word := views.Visible(s.Confirm) // a name may hold what nobody can type
+		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()), word)) == word
 	}, "not confirmed"), nil
 }
 

@@ -75,7 +75,7 @@ func (t *tab) filters() []string {
 		s = append(s, "user "+views.Visible(t.user))
 	}
 	if t.follow {
-		s = append(s, "following "+t.cursor.String())
+		s = append(s, "following "+views.Visible(t.cursor.String()))
 	}
 	return s
 }
@@ -86,7 +86,7 @@ func refsText(refs []schema.Ref) string {
 	}
 	var s []string
 	for _, r := range refs {
-		s = append(s, r.String())
+		s = append(s, views.Visible(r.String()))
 	}
 	return strings.Join(s, " ")
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
+
+	"github.com/ipctop/ipctop/views"
 )
 
 func (d *planRoom) whole() bool { return false }
@@ -63,7 +65,7 @@ func (d *planRoom) leftOut() string {
 
 func (d *planRoom) ask(screen tcell.Screen, x, y, w int) {
 	step := &d.plan.Steps[d.live[d.typedN]]
-	label := fmt.Sprintf("In use: type %s to go on with %s", step.Confirm, step.Ref)
+	label := fmt.Sprintf("In use: type %s to go on with %s", views.Visible(step.Confirm), views.Visible(step.Ref.String()))
 	if len(d.live) > 1 {
 		label += fmt.Sprintf(" (%d of %d)", d.typedN+1, len(d.live))
 	}

@@ -108,11 +108,11 @@ func (d *planRoom) answer(*app) reaction {
 	i := d.live[d.typedN]
 	text, step := d.field.GetText(), &d.plan.Steps[i]
 	switch text {
-	case step.Confirm:
+	case views.Visible(step.Confirm): // a name may hold what nobody can type
 		d.agreed[i] = true
 	case "":
 	default:
-		d.wrong = fmt.Sprintf("that is not %s: type it, or nothing to leave the object alone", step.Confirm)
+		d.wrong = fmt.Sprintf("that is not %s: type it, or nothing to leave the object alone", views.Visible(step.Confirm))
 		d.field.SetText("")
 		return nothing
 	}

@@ -46,7 +46,7 @@ func signalMenu(a *app, refs []schema.Ref, hidden int) reaction {
 }
 
 func signalTargets(a *app, refs []schema.Ref, sides []actions.Side, side int) string {
-	s := views.Visible(refsText(refs))
+	s := refsText(refs)
 	if len(refs) == 1 && a.snap != nil {
 		if o := a.snap.Find(refs[0]); o != nil {
 			s += " " + views.Visible(a.mechanism(o.Ref.Kind).NamedLabel(o))
