@@ -34,13 +34,13 @@ func onFixed(t testing.TB) {
 	wipe(t)
 	a := kernel.NewAdmin()
 	for i, id := range []int{0, 1, 32770} {
-		for kind, make := range map[string]func(key uint32) (int, error){
+		for kind, create := range map[string]func(key uint32) (int, error){
 			"msg": func(key uint32) (int, error) { return a.MsgGet(key, kernel.IPCCreat|0o644) },
 			"sem": func(key uint32) (int, error) { return a.SemGet(key, 2, kernel.IPCCreat|0o604) },
 			"shm": func(key uint32) (int, error) { return a.ShmGet(key, 4096, kernel.IPCCreat|0o640) },
 		} {
 			sysctl(t, kind+"_next_id", strconv.Itoa(id)) // CONFIG_CHECKPOINT_RESTORE, which every distribution has
-			got, err := make([]uint32{0x10, 0x11, 0xfffffff2}[i])
+			got, err := create([]uint32{0x10, 0x11, 0xfffffff2}[i])
 			check(t, err)
 			if got != id {
 				t.Fatalf("%s has id %d, want %d", kind, got, id)

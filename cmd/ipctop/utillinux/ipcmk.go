@@ -112,7 +112,7 @@ func (r *ipcmkRun) create() int {
 		wanted bool
 		what   string // in the message of a failure
 		label  string // of the line that names it
-		make   func() (string, error)
+		create func() (string, error)
 	}{
 		{r.shm, "share memory", "Shared memory id", r.sysv(schema.Shm, r.size)},
 		{r.pshm, "POSIX shared memory", "POSIX shared memory name", r.posix(func() error {
@@ -130,7 +130,7 @@ func (r *ipcmkRun) create() int {
 		if !thing.wanted {
 			continue
 		}
-		name, err := thing.make()
+		name, err := thing.create()
 		if err != nil {
 			return r.failErr("create "+thing.what+" failed", err)
 		}
@@ -148,8 +148,8 @@ func (r *ipcmkRun) sysv(kind schema.Kind, size uint64) func() (string, error) {
 }
 
 // posix makes a POSIX object, which has the name that was given.
-func (r *ipcmkRun) posix(make func() error) func() (string, error) {
-	return func() (string, error) { return r.object, make() }
+func (r *ipcmkRun) posix(create func() error) func() (string, error) {
+	return func() (string, error) { return r.object, create() }
 }
 
 func ipcmkHelp(name string) string {
