@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		"summarize":        workSummarize,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"own-net":          workOwnNet,
+		"sleepers":         workSleepers,
+		"look-into":        workLookInto,
 		"own-ipc":          workOwnIPC,
 		"hold-spaces":      workHoldSpaces,
 		"look-everywhere":  workLookEverywhere,

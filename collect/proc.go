@@ -19,13 +19,16 @@ type procRow struct {
 	group, rgroup string
 	counted       bool // FDCount was asked for
 	cmdlines      bool // Cmdline was asked for
+	suser, sgroup string
+	detail        *procDetail // nil: not asked for
+	threads       *procThreads
 }
 
 func procMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Proc, Family: Processes, Title: "Processes",
 		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
-		Columns: procColumns(),
+		Columns: append(procColumns(), procDetailColumns()...), OnDemand: procOnDemand(),
 		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds", "comm", "args"},
 		Needs:   schema.NeedProcs,
 		Collect: collectProcs,
@@ -78,6 +81,22 @@ func procColumns() []schema.Column {
 		name("rgroup", "name of the real group", func(r *row) string { return r.rgroup }),
 		id("gid", "effective group id", func(s *kernel.ProcStatus) uint32 { return s.GID[1] }),
 		id("rgid", "real group id", func(s *kernel.ProcStatus) uint32 { return s.GID[0] }),
+		id("suid", "saved user id, to which it may go back", func(s *kernel.ProcStatus) uint32 { return s.UID[2] }),
+		name("suser", "name of the saved user", func(r *row) string { return r.suser }),
+		id("sgid", "saved group id", func(s *kernel.ProcStatus) uint32 { return s.GID[2] }),
+		name("sgroup", "name of the saved group", func(r *row) string { return r.sgroup }),
+		col("cls", schema.TypeString, 3, procs, "scheduling class, as ps has it: TS usual, FF and RR real-time, B batch, IDL idle, DLN deadline", func(r *row) schema.Value {
+			if !r.HasPolicy {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(kernel.SchedClass(r.Policy))
+		}),
+		col("rtprio", schema.TypeInt, 6, procs, "real-time priority", func(r *row) schema.Value {
+			if r.RTPrio == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.RTPrio))
+		}),
 		num("ni", 3, "nice value", func(r *row) int { return r.Nice }),
 		col("start", schema.TypeTime, 9, procs, "when it started", func(r *row) schema.Value { return schema.Time(r.started) }),
 		col("rss", schema.TypeBytes, 7, procs, "resident memory", func(r *row) schema.Value {
@@ -174,6 +193,10 @@ func collectProcs(f *Facts) ([]*schema.Object, error) {
 			objects[at].Row.(*procRow).parent = schema.Ref{}
 		}
 	}
+	sockets := socketNames{host: f.Host}
+	for _, o := range objects {
+		f.procDetails(o.Row.(*procRow), &sockets)
+	}
 	return objects, nil
 }
 
@@ -186,6 +209,7 @@ func (f *Facts) procObject(p *Process) *schema.Object {
 	if p.StatusKnown {
 		r.user, r.ruser = f.Users.User(p.Status.UID[1]), f.Users.User(p.Status.UID[0])
 		r.group, r.rgroup = f.Users.Group(p.Status.GID[1]), f.Users.Group(p.Status.GID[0])
+		r.suser, r.sgroup = f.Users.User(p.Status.UID[2]), f.Users.Group(p.Status.GID[2])
 	}
 	return &schema.Object{Ref: p.Ref(), Row: r}
 }

@@ -58,7 +58,8 @@ func TestProcess(t *testing.T) {
 			t.Errorf("started at %v, want about %v", started, before)
 		}
 		// These no test can choose; the kernel's own count of resident pages may lag behind (proc_pid_stat(5)).
-		for _, id := range []string{"start", "rss", "pcpu", "time"} {
+		// Those that are read on demand have a test of their own.
+		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, procOnDemand()...) {
 			delete(row, id)
 		}
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
@@ -69,6 +70,7 @@ func TestProcess(t *testing.T) {
 			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid), "state": schema.String("T"), "nlwp": number(1),
 			"user": schema.String(user), "ruser": schema.String(user), "uid": number(os.Geteuid()), "ruid": number(os.Geteuid()),
 			"group": schema.String(group), "rgroup": schema.String(group), "gid": number(os.Getegid()), "rgid": number(os.Getegid()),
+			"suid": number(os.Geteuid()), "suser": schema.String(user), "sgid": number(os.Getegid()), "sgroup": schema.String(group), "cls": schema.String("TS"),
 			"ni": number(7), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"), "args": schema.String("sleep 1000"),
 		}
 		if diff := gocmp.Diff(want, row); diff != "" {

@@ -19,6 +19,8 @@ type ProcStat struct {
 	Threads              int
 	Start                uint64 // clock ticks since boot
 	RSS                  int64  // pages
+	RTPrio, Policy       int    // real-time priority, scheduling policy (SCHED_*); if HasPolicy
+	HasPolicy            bool
 }
 
 // ClockTick is how many clock ticks a second has in /proc: USER_HZ, 100 on amd64 and arm64.
@@ -64,6 +66,10 @@ func ParseProcStat(text []byte) (ProcStat, error) {
 	s.RSS = int64(f.int())
 	if f.bad {
 		return ProcStat{}, errShort
+	}
+	f.skip(15) // rsslim … processor
+	if prio, policy := f.int(), f.int(); !f.bad {
+		s.RTPrio, s.Policy, s.HasPolicy = prio, policy, true
 	}
 	return s, nil
 }

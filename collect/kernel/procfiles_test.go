@@ -20,6 +20,18 @@ const (
 	statusBash  = "Name:\tbash\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t3921\nNgid:\t0\nPid:\t3921\nPPid:\t3907\nTracerPid:\t0\nUid:\t1000\t0\t0\t1000\nGid:\t1000\t1001\t1002\t4294967295\nFDSize:\t256\nGroups:\t4 24 1000\nThreads:\t1\n"
 )
 
+func TestParsePolicyOfProcStat(t *testing.T) {
+	const line = "9 (migration/0) S 2 0 0 0 -1 69238880 0 0 0 0 0 5 0 0 -100 0 1 0 3 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 0 99 1 0 0 0 0 0 0 0 0 0 0 0\n"
+	got, err := ParseProcStat([]byte(line))
+	if err != nil || !got.HasPolicy || got.RTPrio != 99 || SchedClass(got.Policy) != "FF" {
+		t.Errorf("%+v, %v: want FIFO at 99", got, err)
+	}
+	// Cut behind what every reader needs, it is not known.
+	if got, err = ParseProcStat([]byte(line[:strings.Index(line, " 17 0 99")])); err != nil || got.HasPolicy {
+		t.Errorf("%+v, %v: want no policy", got, err)
+	}
+}
+
 func TestParseProcStat(t *testing.T) {
 	for line, want := range map[string]ProcStat{
 		statBash: {PID: 3921, PPID: 3907, PGID: 3921, SID: 3921, Comm: "bash", State: 'S', TTY: 34816, Flags: 4194304,
@@ -28,6 +40,7 @@ func TestParseProcStat(t *testing.T) {
 		statZombie: {PID: 4100, PPID: 3921, PGID: 4100, SID: 3921, Comm: "a) Z (b\n", State: 'Z', TTY: 34816, Flags: 4227084,
 			Nice: 19, Threads: 1, Start: 160001},
 	} {
+		want.HasPolicy = true
 		got, err := ParseProcStat([]byte(line))
 		if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v\n%s", line, err, diff)

@@ -10,6 +10,7 @@ import (
 
 // SignalMasks are what a process does with signals, from /proc/PID/status (proc_pid_status(5)).
 type SignalMasks struct {
+	Pending SignalSet // SigPnd of the main thread and ShdPnd of the process: sent, not yet taken
 	Blocked SignalSet // SigBlk: held back by the main thread for now; other threads have masks of their own
 	Ignored SignalSet // SigIgn: dropped
 	Caught  SignalSet // SigCgt: the program has a handler
@@ -29,6 +30,9 @@ func ParseSignalMasks(text []byte) (SignalMasks, error) {
 		name, rest, _ := bytes.Cut(line, []byte(":\t"))
 		var set *SignalSet
 		switch string(name) {
+		case "SigPnd", "ShdPnd":
+			set = &m.Pending
+			found--
 		case "SigBlk":
 			set = &m.Blocked
 		case "SigIgn":
@@ -42,7 +46,7 @@ func ParseSignalMasks(text []byte) (SignalMasks, error) {
 		if err != nil {
 			return SignalMasks{}, errShort
 		}
-		*set = SignalSet(bits)
+		*set |= SignalSet(bits)
 		found++
 	}
 	if found != 3 {

@@ -12,10 +12,10 @@ import (
 )
 
 func TestParseSignalMasks(t *testing.T) {
-	text := "Name:\tSigIgn:\nSigQ:\t0/31\nSigPnd:\t0000000000000001\nShdPnd:\t0000000000000000\n" +
+	text := "Name:\tSigIgn:\nSigQ:\t0/31\nSigPnd:\t0000000000000001\nShdPnd:\t8000000000000000\n" +
 		"SigBlk:\t8000000000000000\nSigIgn:\t0000000000001000\nSigCgt:\t0000000180004003\nCapInh:\t0000000000000000\n"
 	got, err := kernel.ParseSignalMasks([]byte(text))
-	want := kernel.SignalMasks{Blocked: 1 << 63, Ignored: 0x1000, Caught: 0x180004003}
+	want := kernel.SignalMasks{Pending: 1 | 1<<63, Blocked: 1 << 63, Ignored: 0x1000, Caught: 0x180004003}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

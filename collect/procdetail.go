@@ -1,0 +1,265 @@
+package collect
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// procDetail is what is read of a process only when somebody asks.
+type procDetail struct {
+	masks           kernel.SignalMasks
+	masksErr        error
+	caps            kernel.Capabilities
+	capsErr         error
+	cwd, root, exe  schema.Value
+	cgroup, control schema.Value // container, control group
+}
+
+// procThreads are a process's threads in words.
+type procThreads struct{ threads, blocked schema.Value }
+
+func procOnDemand() []string {
+	var ids []string
+	for _, c := range procDetailColumns() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func procDetailColumns() []schema.Column {
+	type row = procRow
+	col := func(id string, typ schema.Type, width int, needs schema.Need, help string, get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, schema.NeedProcs|needs, help, get)
+	}
+	detail := func(id string, typ schema.Type, width int, help string, get func(*procDetail) schema.Value) schema.Column {
+		return col(id, typ, width, schema.NeedProcDetail, help, func(r *row) schema.Value {
+			if r.detail == nil {
+				return schema.Uncollected(typ)
+			}
+			return get(r.detail)
+		})
+	}
+	mask := func(id, help string, get func(*kernel.SignalMasks) kernel.SignalSet) schema.Column {
+		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
+			if d.masksErr != nil {
+				return unreadable(schema.TypeList, d.masksErr)
+			}
+			return schema.List(get(&d.masks).Names())
+		})
+	}
+	caps := func(id, help string, get func(*kernel.Capabilities) kernel.CapabilitySet) schema.Column {
+		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
+			if d.capsErr != nil {
+				return unreadable(schema.TypeList, d.capsErr)
+			}
+			return schema.List(get(&d.caps).Names())
+		})
+	}
+	return []schema.Column{
+		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Pending }),
+		mask("sigblk", "signals that its main thread holds back", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Blocked }),
+		mask("sigign", "signals that it ignores", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Ignored }),
+		mask("sigcgt", "signals that its program handles", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Caught }),
+		caps("capeff", "capabilities that count now", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Effective }),
+		caps("capprm", "capabilities that it may take", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Permitted }),
+		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Inheritable }),
+		caps("capamb", "capabilities that any program it runs inherits", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Ambient }),
+		caps("capbnd", "capabilities that it can ever get", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Bounding }),
+		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
+		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
+		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone", func(d *procDetail) schema.Value { return d.exe }),
+		detail("control_group", schema.TypeString, 30, "control group of the unified hierarchy, else of the first one", func(d *procDetail) schema.Value { return d.control }),
+		detail("container", schema.TypeString, 12, "id of its container, as far as the control group tells", func(d *procDetail) schema.Value { return d.cgroup }),
+		col("threads", schema.TypeList, 20, schema.NeedThreads, "its threads, as TID/COMM/STATE", func(r *row) schema.Value {
+			if r.threads == nil {
+				return schema.Uncollected(schema.TypeList)
+			}
+			return r.threads.threads
+		}),
+		col("blocked", schema.TypeList, 40, schema.NeedThreads|schema.NeedFDs|schema.NeedFDModes|schema.NeedMaps, "what each of its threads sleeps in: the call, and the object that it is on", func(r *row) schema.Value {
+			if r.threads == nil {
+				return schema.Uncollected(schema.TypeList)
+			}
+			return r.threads.blocked
+		}),
+	}
+}
+
+// unreadable is a cell that could not be read, and why.
+func unreadable(typ schema.Type, err error) schema.Value {
+	if kernel.Denied(err) {
+		return schema.Refused(typ)
+	}
+	return schema.None(typ)
+}
+
+// procDetails reads what was asked for.
+func (f *Facts) procDetails(r *procRow, sockets *socketNames) {
+	details, threads := f.WantsFor(r.Ref(), schema.NeedProcDetail), f.WantsFor(r.Ref(), schema.NeedThreads)
+	if !details && !threads {
+		return
+	}
+	dir, err := f.Host.OpenProc(r.PID)
+	if err != nil {
+		return // it has just ended
+	}
+	defer dir.Close()
+	if details {
+		r.detail = f.procDetail(dir)
+	}
+	if threads {
+		r.threads = f.procThreads(r.Process, dir, sockets)
+	}
+}
+
+func (f *Facts) procDetail(dir kernel.ProcDir) *procDetail {
+	d := &procDetail{cwd: linkValue(dir, "cwd"), root: linkValue(dir, "root"), exe: linkValue(dir, "exe"),
+		control: schema.None(schema.TypeString), cgroup: schema.None(schema.TypeString)}
+	text, err := dir.Read("status", nil)
+	if d.masksErr, d.capsErr = err, err; err == nil {
+		d.masks, d.masksErr = kernel.ParseSignalMasks(text)
+		d.caps, d.capsErr = kernel.ParseCapabilities(text)
+	}
+	if text, err = dir.Read("cgroup", nil); err == nil {
+		d.control, d.cgroup = wordValue(controlGroup(string(text))), wordValue(containerID(string(text)))
+	}
+	return d
+}
+
+func linkValue(dir kernel.ProcDir, name string) schema.Value {
+	target, err := dir.Readlink(name)
+	if err != nil {
+		return unreadable(schema.TypeString, err)
+	}
+	return schema.String(target)
+}
+
+// controlGroup takes the path of the unified hierarchy ("0::/path"), else of the first one (proc_pid_cgroup(5)).
+func controlGroup(text string) string {
+	first := ""
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		switch {
+		case len(parts) < 3:
+		case parts[0] == "0" && parts[1] == "":
+			return parts[2]
+		case first == "":
+			first = parts[2]
+		}
+	}
+	return first
+}
+
+func (f *Facts) procThreads(p *Process, dir kernel.ProcDir, sockets *socketNames) *procThreads {
+	list, err := dir.Threads()
+	if err != nil {
+		v := unreadable(schema.TypeList, err)
+		return &procThreads{v, v}
+	}
+	var threads, blocked []string
+	var denied error
+	for i := range list {
+		t := &list[i]
+		threads = append(threads, fmt.Sprintf("%d/%s/%c", t.PID, t.Comm, t.State))
+		if kernel.Denied(t.Err) {
+			denied = t.Err
+		}
+		if t.Call != nil {
+			blocked = append(blocked, fmt.Sprintf("%d: %s", t.PID, f.blockedIn(p, dir, *t.Call, sockets)))
+		}
+	}
+	got := &procThreads{schema.List(threads), schema.List(blocked)}
+	if denied != nil && len(blocked) == 0 {
+		got.blocked = schema.Refused(schema.TypeList)
+	}
+	return got
+}
+
+// blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40", "accept on unix:77 (/run/x)".
+func (f *Facts) blockedIn(p *Process, dir kernel.ProcDir, c kernel.BlockedCall, sockets *socketNames) string {
+	if addr, ok := c.SharedFutex(); ok {
+		return f.futexIn(p, addr)
+	}
+	if fd, ok := c.TakesFD(); ok {
+		target, err := dir.Readlink(fmt.Sprintf("fd/%d", fd))
+		if err != nil {
+			return fmt.Sprintf("%s on fd %d", c.Name(), fd)
+		}
+		return c.Name() + " on " + targetName(p, int32(fd), target, sockets)
+	}
+	if w, ok := waitOf(dir, c); ok {
+		if key, ok := f.waitKey(p, &w); ok && (w.inNamespace() || w.kind == schema.Fifo) {
+			return w.call + " on " + schema.Ref{Kind: key.kind, Space: key.dev, ID: key.id}.String() + strings.TrimPrefix(w.via, w.call)
+		}
+	}
+	return c.Name()
+}
+
+// targetName is what a descriptor leads to, as a Ref where there is one.
+func targetName(p *Process, num int32, target string, sockets *socketNames) string {
+	ino, numbered := kernel.LinkInode([]byte(target))
+	switch {
+	case numbered && strings.HasPrefix(target, "pipe:["):
+		return schema.Ref{Kind: schema.Pipe, ID: ino}.String()
+	case numbered && strings.HasPrefix(target, "socket:["):
+		return sockets.name(ino)
+	}
+	for i := range p.fds {
+		if fd := &p.fds[i]; fd.Num == num && fd.Kind == FDFifo {
+			return schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}.String() + " (" + target + ")"
+		}
+	}
+	return target
+}
+
+// futexIn names the shared memory that a futex lies in, and where in it.
+func (f *Facts) futexIn(p *Process, addr uint64) string {
+	for _, m := range p.shared {
+		if addr < m.Start || addr >= m.End {
+			continue
+		}
+		name := m.Name
+		if strings.HasPrefix(name, segmentName) {
+			name = schema.Ref{Kind: schema.Shm, Space: f.ipcSpaceOf(p), ID: m.Ino}.String()
+		}
+		return fmt.Sprintf("futex in %s+0x%x", name, addr-m.Start)
+	}
+	return fmt.Sprintf("futex at 0x%x", addr)
+}
+
+// socketNames knows the sockets of the reader's network namespace by inode. They are listed when the first one is asked for.
+type socketNames struct {
+	host  *kernel.Host
+	known map[uint64]string
+}
+
+// name is a socket's Ref, with its path or addresses where it has some.
+func (n *socketNames) name(ino uint64) string {
+	if n.known == nil {
+		n.list()
+	}
+	if name := n.known[ino]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("socket:[%d]", ino)
+}
+
+func (n *socketNames) list() {
+	n.known = map[uint64]string{}
+	sockets, _ := n.host.UnixSockets() // what is missing goes by its number
+	for i := range sockets {
+		s := &sockets[i]
+		name := schema.Ref{Kind: schema.Unix, ID: s.Inode}.String()
+		if path := unixName(s); path.IsKnown() {
+			name += " (" + path.Str() + ")"
+		}
+		n.known[s.Inode] = name
+	}
+	inets, _ := n.host.InetSockets()
+	for _, s := range inets {
+		n.known[s.Inode] = fmt.Sprintf("%s (%s %s)", schema.Ref{Kind: schema.Inet, ID: s.Inode}, s.Protocol, s.Local)
+	}
+}
