@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -53,6 +54,9 @@ func (p *page) fields() []item {
 
 // lines is a cell in full: what a table would cut is wrapped, and a list stands below itself.
 func (p *page) lines(v schema.Value, f views.Format, width int) []string {
+	if v.IsKnown() && v.Type() == schema.TypeList && manyWords(v.List()) {
+		return wrap(views.Visible(strings.Join(v.List(), " ")), width)
+	}
 	if v.IsKnown() && v.Type() == schema.TypeList && len(v.List()) > 1 {
 		var lines []string
 		for _, s := range v.List() {
@@ -73,6 +77,12 @@ func (p *page) lines(v schema.Value, f views.Format, width int) []string {
 		}
 	}
 	return wrap(text, width)
+}
+
+// manyWords says whether a list is one of names, such as a set of signals: they would take a page for themselves.
+func manyWords(list []string) bool {
+	const few = 6
+	return len(list) > few && !slices.ContainsFunc(list, func(s string) bool { return s == "" || strings.ContainsAny(s, " []/") })
 }
 
 // leads makes Enter on a field go where it points.

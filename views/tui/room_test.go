@@ -19,7 +19,7 @@ func read(t *testing.T, path string) string {
 }
 
 func TestPageShowsAllAndLeadsOn(t *testing.T) {
-	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
+	r := openRig(t, collecttest.Sample(t).Root, 100, 80, nil)
 	r.toTab(schema.Shm)
 	r.press("Down", "Up", "Enter")
 	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200", "mapped by     proc:201", "created by    proc:200")
