@@ -41,6 +41,9 @@ func (c *Collector) Take(req Request) *Snapshot {
 		c.mechanism(m, req, s, f)
 	}
 	f.noteOtherIPC()
+	if f.foundOutside {
+		f.notes = append(f.notes, "processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
+	}
 	s.Notes, s.ways = f.notes, f.ways()
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
@@ -70,6 +73,9 @@ func (c *Collector) identify(s *Snapshot, f *Facts) {
 	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
 	s.IPCNamespace, _ = c.host.SelfNamespace("ipc")
 	f.ipcSelf = s.IPCNamespace
+	if pidNS, err := c.host.SelfNamespace("pid"); err == nil && c.host.Live() {
+		f.nested = pidNS != kernel.InitialPIDNamespace
+	}
 	boot, err := c.bootTime()
 	f.Fault("boot time", err)
 	f.Boot = boot
@@ -127,7 +133,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
 	}
 	if f.hides = c.hidden(); f.hides {
-		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root sees all"})
+		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
 	}
 	f.cpu = c.cpu.measure(s.Taken, procs)
 	s.Cost = append(s.Cost, Cost{"walk", time.Since(begin)})
@@ -146,7 +152,7 @@ func (c *Collector) hidden() bool {
 	for _, m := range mounts {
 		if m.MountPoint == "/proc" {
 			v, has := m.SuperOptions["hidepid"]
-			c.hides = has && v != "0" && v != "off" && kernel.EffectiveUID() != 0
+			c.hides = has && v != "0" && v != "off" && !kernel.MayTraceAll()
 		}
 	}
 	return c.hides

@@ -19,24 +19,26 @@ type Facts struct {
 	Want  map[schema.Kind]schema.Need
 	Users *Users
 
-	detail    schema.Ref
-	procs     []*Process // in /proc's order: ascending pids
-	byPID     map[int]*Process
-	locks     []kernel.HeldLock
-	locksErr  error
-	fdUses    map[fdTarget][]FDUse // built when first asked for
-	mapsFound bool                 // the mappings that were found make up every segment's nattch
-	unseen    map[string]int       // source -> processes that refused it
-	hides     bool                 // /proc hides processes: see hidden
-	faults    []schema.Fault
-	ipcSelf   uint64
-	cpu       map[int]float64      // percent of one CPU by pid since the last tick
-	waits     map[waitKey][]waiter // built when first asked for
-	all       bool                 // objects of every namespace, not just of the reader's own
-	known     *spaceIndex          // built when first asked for
-	foreign   []*ipcContent        // read when first asked for; nil: not yet
-	notes     []string
-	files     map[fileKey]*fileUsers // built when first asked for
+	nested       bool // this pid namespace is not the machine's: processes outside are not seen
+	foundOutside bool // something is held by such a process
+	detail       schema.Ref
+	procs        []*Process // in /proc's order: ascending pids
+	byPID        map[int]*Process
+	locks        []kernel.HeldLock
+	locksErr     error
+	fdUses       map[fdTarget][]FDUse  // built when first asked for
+	mapsFound    bool                  // the mappings that were found make up every segment's nattch
+	unseen       map[string][]*Process // by source: processes that refused it
+	hides        bool                  // /proc hides processes: see hidden
+	faults       []schema.Fault
+	ipcSelf      uint64
+	cpu          map[int]float64      // percent of one CPU by pid since the last tick
+	waits        map[waitKey][]waiter // built when first asked for
+	all          bool                 // objects of every namespace, not just of the reader's own
+	known        *spaceIndex          // built when first asked for
+	foreign      []*ipcContent        // read when first asked for; nil: not yet
+	notes        []string
+	files        map[fileKey]*fileUsers // built when first asked for
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.
@@ -69,10 +71,11 @@ func (f *Facts) Process(pid int) *Process { return f.byPID[pid] }
 
 // Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
 func (f *Facts) Unseen(source string) int {
+	n := len(f.unseen[source])
 	if f.hides {
-		return f.unseen[source] + 1
+		n++
 	}
-	return f.unseen[source]
+	return n
 }
 
 // Endpoint names a process at one end of an object.

@@ -23,6 +23,7 @@ type pipeRow struct {
 const (
 	NoReaders = "no-readers"
 	NoWriters = "no-writers"
+	PipeFull  = "full" // a thread sleeps in write
 )
 
 const pipeNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedFDModes
@@ -60,7 +61,7 @@ func pipeColumns() []schema.Column {
 	col := schema.Col[pipeRow]
 	return []schema.Column{
 		col("inode", schema.TypeInt, 9, pipeNeeds, "inode number", func(r *pipeRow) schema.Value { return schema.Int(int64(r.id.Ino)) }),
-		col("status", schema.TypeString, 10, pipeNeeds|schema.NeedPipeEnds, "no-readers or no-writers where an end is gone: writing then gives EPIPE, reading end of file",
+		col("status", schema.TypeString, 10, pipeNeeds|schema.NeedPipeEnds|schema.NeedSyscall, "no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; full: a writer sleeps until somebody reads",
 			func(r *pipeRow) schema.Value { return r.status }),
 		col("readers", schema.TypeEndpoints, 24, pipeNeeds, "descriptors that can read", func(r *pipeRow) schema.Value { return r.readers }),
 		col("writers", schema.TypeEndpoints, 24, pipeNeeds, "descriptors that can write", func(r *pipeRow) schema.Value { return r.writers }),
@@ -96,6 +97,7 @@ func collectPipes(f *Facts, fds FDKind, kind schema.Kind) []*schema.Object {
 		r.status = schema.Uncollected(schema.TypeString)
 		if f.gathered(ref, schema.NeedPipeEnds) {
 			r.status = f.pipeStatus(r, fds)
+			r.settleEnds()
 		}
 		f.pipeFill(ref, r)
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
@@ -154,7 +156,7 @@ func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 	}
 	readers, writers := len(r.readers.Endpoints()), len(r.writers.Endpoints())
 	if readers > 0 && writers > 0 {
-		return whole
+		return r.fullness()
 	}
 	word := NoReaders
 	if readers > 0 {
@@ -180,6 +182,34 @@ func (f *Facts) pipeStatus(r *pipeRow, kind FDKind) schema.Value {
 		return schema.Refused(schema.TypeString)
 	}
 	return schema.String(word)
+}
+
+// fullness is the status of a pipe with both ends. A write sleeps only where there is no room for it (pipe(7)).
+func (r *pipeRow) fullness() schema.Value {
+	if slices.ContainsFunc(r.waits, func(w waiter) bool { return w.call == "write" }) {
+		return schema.String(PipeFull)
+	}
+	return schema.None(schema.TypeString)
+}
+
+// settleEnds corrects what the walk says of an end that nobody was seen at by what the kernel said: it is gone, or somebody holds it
+// unseen: a process outside this pid namespace or that refused to be looked into, or a descriptor on its way through a socket.
+func (r *pipeRow) settleEnds() {
+	if len(r.uses) == 0 || r.status.State() != schema.Absent && !r.status.IsKnown() {
+		return
+	}
+	for _, end := range []struct {
+		cell *schema.Value
+		gone string
+	}{{&r.readers, NoReaders}, {&r.writers, NoWriters}} {
+		switch {
+		case len(end.cell.Endpoints()) > 0:
+		case r.status.Str() == end.gone:
+			*end.cell = schema.Endpoints(nil, false)
+		default:
+			*end.cell = schema.Refused(schema.TypeEndpoints)
+		}
+	}
 }
 
 // pollPipe asks through the first descriptor that may be duplicated. One that was opened with O_PATH is neither end.

@@ -53,6 +53,10 @@ func (f *Facts) newSocket(kind schema.Kind, at place, inode, cookie uint64) sock
 	default:
 		s.uses = f.FDUses(FDSocket, 0, inode)
 		s.holders = f.Holders(s.uses, nil)
+		if len(s.uses) == 0 && f.nested {
+			// A socket with an inode is open somewhere.
+			s.holders, f.foundOutside = schema.Refused(schema.TypeEndpoints), true
+		}
 	}
 	return s
 }

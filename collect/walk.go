@@ -315,33 +315,20 @@ func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 	s.found = append(s.found, fd)
 }
 
-// account counts the processes that refused a source.
+// account remembers which processes refused which source.
 func (f *Facts) account() {
-	f.unseen = map[string]int{}
+	f.unseen = map[string][]*Process{}
 	for _, p := range f.procs {
-		if kernel.Denied(p.fdErr) {
-			f.unseen["fd"]++
-		}
-		if kernel.Denied(p.mapsErr) {
-			f.unseen["maps"]++
-		}
-		if kernel.Denied(p.waitErr) {
-			f.unseen["syscall"]++
-		}
-		if kernel.Denied(p.nsErr) {
-			f.unseen["ns"]++
+		for source, err := range map[string]error{"fd": p.fdErr, "maps": p.mapsErr, "syscall": p.waitErr, "ns": p.nsErr} {
+			if kernel.Denied(err) {
+				f.unseen[source] = append(f.unseen[source], p)
+			}
 		}
 	}
 }
 
 // refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's mappings were found.
 func (f *Facts) refusals() []schema.Fault {
-	user := 0
-	for _, p := range f.procs {
-		if !p.KernelThread() {
-			user++
-		}
-	}
 	advice := "root sees all"
 	if kernel.EffectiveUID() == 0 {
 		advice = "a security module, a user namespace or a missing capability keeps them from root"
@@ -351,12 +338,27 @@ func (f *Facts) refusals() []schema.Fault {
 		{"fd", "file descriptors", "who holds what there is not shown"}, {"maps", "memory maps", "who maps what there is not shown"},
 		{"syscall", "system calls", "who waits there is not shown"}, {"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
-		n := f.unseen[s.source]
+		n := len(f.unseen[s.source])
 		if n == 0 || s.source == "maps" && f.mapsFound && f.files == nil || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-			Says: fmt.Sprintf("the %s of %d of %d processes could not be read (permission denied): %s; %s", s.what, n, user, s.hides, advice)})
+			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, f.refusers(s.source), s.hides, advice)})
 	}
 	return faults
+}
+
+// refusers names the one process that refused a source, or counts them among those that were asked: kernel threads have but namespaces.
+func (f *Facts) refusers(source string) string {
+	refused := f.unseen[source]
+	if len(refused) == 1 {
+		return fmt.Sprintf("process %d/%s", refused[0].PID, refused[0].Comm)
+	}
+	asked := 0
+	for _, p := range f.procs {
+		if source == "ns" || !p.KernelThread() {
+			asked++
+		}
+	}
+	return fmt.Sprintf("%d of %d processes", len(refused), asked)
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -136,24 +137,30 @@ type FDDir struct {
 
 // FDs visits every file descriptor: getdents64 and readlinkat relative to the directory, without opening or
 // stat-ing what a descriptor points at (a dead NFS or FUSE server would hang that).
-// An fd that goes away meanwhile is passed over. buf is scratch space of at least 8 KiB, its content does not matter.
+// An fd that goes away meanwhile is passed over; links that may not be read are an error (errors.Is(err, fs.ErrPermission)) after the visits. buf is scratch space of at least 8 KiB, its content does not matter.
 func (p ProcDir) FDs(buf []byte, visit FDVisit) error {
 	link := make([]byte, 4096)
 	d := &FDDir{proc: p}
 	return p.withFDDir(func(fd int) error {
 		d.fd = fd
-		return eachDirent(fd, buf, func(name []byte) {
+		var refused error
+		err := eachDirent(fd, buf, func(name []byte) {
 			num, ok := atoi(name[:len(name)-1])
 			if !ok {
 				return
 			}
 			n, err := readlinkat(fd, name, link)
+			if Denied(err) {
+				// Root without CAP_SYS_PTRACE may list the directory, but not read its links (proc_pid_readlink in fs/proc/base.c).
+				refused = err
+			}
 			if err != 0 {
 				return
 			}
 			d.name = name
 			visit(d, num, link[:n])
 		})
+		return cmp.Or(err, refused)
 	})
 }
 
@@ -406,6 +413,9 @@ func atoi(b []byte) (int, bool) {
 	}
 	return n, true
 }
+
+// InitialPIDNamespace is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+const InitialPIDNamespace = 0xEFFFFFFC
 
 // SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
 // It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
