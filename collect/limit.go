@@ -14,7 +14,7 @@ type limitRow struct {
 	name, description string // as lsipc -g has them
 	limit             uint64
 	unit              string
-	knob              string // the sysctl, with its field where a file has several; or what else sets it
+	knob              string // the sysctl, with its field where a file has several; or tmpfs: and a mount option
 	used              schema.Value
 }
 
@@ -58,7 +58,7 @@ func limitColumns() []schema.Column {
 			return schema.Float(float64(r.used.Int()) / float64(r.limit) * 100)
 		}).Titled("USE%"),
 		col("unit", schema.TypeString, 7, 0, "objects, bytes or pages", func(r *row) schema.Value { return schema.String(r.unit) }),
-		col("sysctl", schema.TypeString, 22, 0, "the sysctl that sets it (of several numbers in one: which), or the mount option; blank for what is built in", func(r *row) schema.Value {
+		col("sysctl", schema.TypeString, 22, 0, "the sysctl that sets it (of several numbers in one: which), or tmpfs: and the mount option; blank for what is built in", func(r *row) schema.Value {
 			if r.knob == "" {
 				return schema.None(schema.TypeString)
 			}
@@ -166,7 +166,7 @@ func devShmLimits(h *kernel.Host) ([]limitRow, error) {
 		return n
 	}
 	return []limitRow{
-		{"SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "mount option size", used(use.Used, nil)},
-		{"SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "mount option nr_inodes", used(use.InodeUsed, nil)},
+		{"SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "tmpfs:size", used(use.Used, nil)},
+		{"SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "tmpfs:nr_inodes", used(use.InodeUsed, nil)},
 	}, nil
 }

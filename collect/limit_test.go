@@ -68,8 +68,8 @@ func TestLimits(t *testing.T) {
 			"SHMALL 2 of - pages 0.0 by kernel.shmall",
 			"SHMMAX - of 1900000 bytes - by kernel.shmmax",
 			"SHMMIN - of 1 bytes - by ",
-			"SHMFS 4096 of 65536 bytes 6.2 by mount option size",
-			"SHMFSI 2 of 100 objects 2.0 by mount option nr_inodes",
+			"SHMFS 4096 of 65536 bytes 6.2 by tmpfs:size",
+			"SHMFSI 2 of 100 objects 2.0 by tmpfs:nr_inodes",
 		}, got)
 		if len(rows) != len(got) {
 			t.Errorf("%d limits, want %d", len(rows), len(got))

@@ -46,11 +46,11 @@ func mmapColumns() []schema.Column {
 			most := slices.MaxFunc(r.users.maps, func(a, b mapUse) int { return cmp.Compare(a.bytes, b.bytes) })
 			return schema.Bytes(most.bytes)
 		}),
-		col("status", schema.TypeList, 10, needs, "deleted: it has no name any more", func(r *row) schema.Value {
+		col("status", schema.TypeString, 10, needs, "deleted: it has no name any more", func(r *row) schema.Value {
 			if strings.HasSuffix(r.users.path, deletedSuffix) {
-				return schema.List([]string{StatusDeleted})
+				return schema.String(StatusDeleted)
 			}
-			return schema.List(nil)
+			return schema.None(schema.TypeString)
 		}),
 		col("holders", schema.TypeEndpoints, 24, fileUserNeeds, "processes that map it (rw: for writing), or have it open", func(r *row) schema.Value { return r.holders }),
 		col("waiters", schema.TypeEndpoints, 24, needs|schema.NeedSyscall, "threads that sleep on a futex in it, a mutex or semaphore for example", func(r *row) schema.Value { return r.waiters }),
