@@ -30,11 +30,16 @@ func (s *sysvScene) opened(fd int, err error) int {
 // lookAt is look for kinds that lie in no IPC namespace, or are shown of our own only.
 func (s *sysvScene) lookAt(kind schema.Kind, needs schema.Need) (map[string]cells, []string) {
 	s.Helper()
+	return table(s.snapshot(kind, needs), kind)
+}
+
+func (s *sysvScene) snapshot(kind schema.Kind, needs schema.Need) *Snapshot {
+	s.Helper()
 	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{kind: needs}, Edges: true})
 	if os.Geteuid() == 0 && len(snap.Faults) > 0 {
 		s.Errorf("faults: %+v", snap.Faults)
 	}
-	return table(snap, kind)
+	return snap
 }
 
 // posixCells are those that every POSIX object has as a file, blank ones left out.

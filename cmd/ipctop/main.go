@@ -130,7 +130,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo()), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly))
+	root.AddCommand(newDemoCmd(ui.forDemo()), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newPeekCmd())
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

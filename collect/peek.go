@@ -1,0 +1,160 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Content is what an object holds. Nothing was taken out of it, and nothing attached.
+type Content struct {
+	Ref   schema.Ref
+	First uint64 // message or byte that the content begins with
+	Total uint64 // messages in the queue when it was listed, or bytes of the memory
+
+	Messages []kernel.PeekedMessage // of a queue
+	Memory   []byte                 // of shared memory
+
+	Via  string        // how it was read, in words
+	Took time.Duration // in the kernel
+}
+
+// PeekRange says what part of an object to read.
+type PeekRange struct {
+	First uint64 // first message or byte
+	Count int    // most messages or bytes
+	Each  int    // most bytes of one message
+}
+
+// PeekNeeds are what a snapshot has to gather of a kind for Peek. ok is false for kinds that cannot be peeked into: see WhyNoPeek.
+func PeekNeeds(kind schema.Kind) (needs schema.Need, ok bool) {
+	switch kind {
+	case schema.Msg:
+		return 0, true
+	case schema.Shm, schema.PShm, schema.Memfd, schema.Mmap:
+		return fileUserNeeds, true
+	}
+	return 0, false
+}
+
+// WhyNoPeek says why the content of a kind cannot be seen.
+func WhyNoPeek(kind schema.Kind) string {
+	switch kind {
+	case schema.PMsg:
+		return "the kernel has no way to read a POSIX queue without taking messages out"
+	case schema.Pipe, schema.Fifo, schema.Unix, schema.Inet:
+		return "reading it would take the data away from its reader"
+	case schema.Sem, schema.PSem:
+		return "a semaphore holds its value only: see ipctop --once " + string(kind) + " --columns all"
+	}
+	return "objects of kind " + string(kind) + " hold nothing to look into"
+}
+
+// ErrNoHolder says that no process maps the memory, so that it could be seen by attaching it only.
+var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by attaching it, which would change its attach time, last pid and nattch, so ipctop does not")
+
+// ErrHoldersUnseen says that processes map the memory, but none that may be looked into.
+var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in their pid namespace")
+
+// Peek reads a part of what an object of the snapshot holds. The snapshot was taken with PeekNeeds.
+// Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
+func Peek(h *kernel.Host, snap *Snapshot, ref schema.Ref, part PeekRange) (*Content, error) {
+	o := snap.Find(ref)
+	if o == nil {
+		return nil, noSuchObject{}
+	}
+	c := &Content{Ref: ref, First: part.First}
+	begin := time.Now()
+	var err error
+	switch row := o.Row.(type) {
+	case *msgRow:
+		c.Total, c.Via = row.QNum, "MSG_COPY, which takes nothing out; each look locks the queue"
+		if ref.Space != 0 {
+			return nil, errors.New("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
+		}
+		c.Messages, err = h.PeekMessages(row.ID, int(part.First), part.Count, part.Each)
+	case *shmRow:
+		c.Total = row.Size
+		err = c.segment(h, row, part)
+	case *pshmRow:
+		c.Total = row.Size
+		err = c.named(h, row, part)
+	case *memfdRow:
+		c.Total = row.Size
+		err = c.mapped(h, row.users.mappings(), part)
+	case *mmapRow:
+		err = c.mapped(h, row.users.mappings(), part)
+	default:
+		return nil, errors.New(WhyNoPeek(ref.Kind))
+	}
+	c.Took = time.Since(begin)
+	return c, err
+}
+
+// mappingOf is a process's mapping.
+type mappingOf struct {
+	*Process
+	at kernel.Mapping
+}
+
+func (u *fileUsers) mappings() []mappingOf {
+	var list []mappingOf
+	for _, m := range u.maps {
+		list = append(list, mappingOf{m.Process, m.at})
+	}
+	return list
+}
+
+func (c *Content) segment(h *kernel.Host, row *shmRow, part PeekRange) error {
+	var list []mappingOf
+	for _, holder := range row.maps {
+		for _, m := range holder.shared {
+			if m.Ino == uint64(row.ID) && strings.HasPrefix(m.Name, segmentName) {
+				list = append(list, mappingOf{holder.Process, m})
+				break
+			}
+		}
+	}
+	if len(list) == 0 && row.NAttch > 0 {
+		return ErrHoldersUnseen
+	}
+	return c.mapped(h, list, part)
+}
+
+// named reads what still has its name by that; no holder is needed.
+func (c *Content) named(h *kernel.Host, row *pshmRow, part PeekRange) error {
+	if c.Ref.Name == "" {
+		return c.mapped(h, row.users.mappings(), part)
+	}
+	if !row.Mode.IsRegular() {
+		return fmt.Errorf("it is a %s, not shared memory", fileType(row.Mode))
+	}
+	buf := make([]byte, part.Count)
+	n, err := h.ReadPosixShm(c.Ref.Name, row.Dev, row.Ino, part.First, buf)
+	c.Memory, c.Via = buf[:n], "its file, mapping nothing"
+	return err
+}
+
+// mapped reads through the first mapping that may be read. The error is the last one's.
+func (c *Content) mapped(h *kernel.Host, list []mappingOf, part PeekRange) error {
+	err := ErrNoHolder
+	for _, m := range list {
+		dir, openErr := h.OpenProc(m.PID)
+		if openErr != nil {
+			err = openErr
+			continue
+		}
+		buf := make([]byte, part.Count)
+		n, readErr := dir.ReadMapped(m.at, part.First, buf)
+		dir.Close()
+		if err = readErr; err == nil {
+			c.Memory, c.Via = buf[:n], fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", m.Comm, m.PID)
+			return nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// peek reads the object that a person named so.
+func (s *sysvScene) peek(text string, part PeekRange) (*Content, error) {
+	s.Helper()
+	sel, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
+	s.check(err)
+	needs, ok := PeekNeeds(sel.Kind)
+	if !ok {
+		s.Fatal(WhyNoPeek(sel.Kind))
+	}
+	snap := s.snapshot(sel.Kind, needs)
+	ref, err := snap.Resolve(sel)
+	s.check(err)
+	c, err := Peek(s.host, snap, ref, part)
+	if c != nil {
+		c.Took, c.Ref = 0, schema.Ref{}
+	}
+	return c, err
+}
+
+func TestPeekQueue(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.MsgGet(0x77, createIPC|0o600))
+		for i := range 3 {
+			s.check(s.admin.MsgSend(id, int64(i+1), []byte(strings.Repeat("x", i)), 0))
+		}
+		before, err := s.host.MsgStat(id)
+		s.check(err)
+		got, err := s.peek("msg:key=0x77", PeekRange{First: 1, Count: 5, Each: 1})
+		s.check(err)
+		s.equal("content", &Content{First: 1, Total: 3, Via: "MSG_COPY, which takes nothing out; each look locks the queue",
+			Messages: []kernel.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")}, {Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
+		after, err := s.host.MsgStat(id)
+		s.check(err)
+		s.equal("the queue afterwards", before, after)
+	})
+}
+
+func TestPeekSegment(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.ShmGet(0x78, 3*4096, createIPC|0o600))
+		name := fmt.Sprint("shm:", id)
+		if _, err := s.peek(name, PeekRange{Count: 4}); !errors.Is(err, ErrNoHolder) {
+			t.Errorf("a segment that nobody has attached: %v", err)
+		}
+		data, err := s.admin.ShmAttach(id, false)
+		s.check(err)
+		copy(data[4094:], "\x00\x1bab")
+		before, err := s.host.ShmStat(id)
+		s.check(err)
+		got, err := s.peek(name, PeekRange{First: 4094, Count: 6})
+		if os.Getuid() != 0 {
+			if !kernel.Denied(err) {
+				t.Errorf("without rights to map_files: %v", err)
+			}
+			s.check(s.admin.ShmDetach(data))
+			return
+		}
+		s.check(err)
+		s.equal("content", &Content{First: 4094, Total: 3 * 4096, Memory: []byte("\x00\x1bab\x00\x00"),
+			Via: fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", s.end(os.Getpid()).Comm, os.Getpid())}, got)
+		after, err := s.host.ShmStat(id)
+		s.check(err)
+		s.equal("the segment afterwards", before, after)
+		if end, err := s.peek(name, PeekRange{First: 1 << 40, Count: 6}); err != nil || len(end.Memory) != 0 {
+			t.Errorf("past the end: %q, %v", end.Memory, err)
+		}
+		s.check(s.admin.ShmDetach(data))
+	})
+}
+
+func TestPeekPosixMemory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		fd := s.opened(s.admin.ShmOpen("/cache", create, 0o600))
+		_, err := unix.Write(fd, []byte("some text"))
+		s.check(err)
+		got, err := s.peek("pshm:/cache", PeekRange{First: 5, Count: 100})
+		s.check(err)
+		s.equal("content", &Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"}, got)
+		s.check(os.Symlink("/etc/passwd", "/dev/shm/link"))
+		if _, err := s.peek("pshm:/link", PeekRange{Count: 1}); err == nil {
+			t.Error("a link was followed")
+		}
+	})
+}
