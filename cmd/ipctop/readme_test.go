@@ -1,0 +1,24 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect"
+)
+
+// The README names every kind and family that there is.
+func TestReadmeNamesEveryKind(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range collect.Mechanisms() {
+		for _, word := range []string{string(m.Kind), string(m.Family)} {
+			if !strings.Contains(string(text), "`"+word+"`") {
+				t.Errorf("README.md does not name `%s`", word)
+			}
+		}
+	}
+}
