@@ -24,6 +24,7 @@ func testWorkers() kerneltest.Workers {
 			j.Ready()
 			j.Wait()
 		},
+		"queue": workQueue,
 		"sleep": func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 	}
 }

@@ -37,6 +37,7 @@ type app struct {
 
 	interval time.Duration
 	paused   bool
+	all      bool              // objects of every namespace
 	flash    string            // a line for the person, until the next key
 	pressed  rune              // the key that is being handled, for bindings of a range of keys
 	held     *collect.Snapshot // came while a dialog was open
@@ -82,7 +83,8 @@ func (a *app) demand() {
 			req = d.request()
 		}
 	}
-	if maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Detail == a.asked.Detail {
+	req.AllNamespaces = a.all
+	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Detail == a.asked.Detail {
 		return
 	}
 	a.asked = req

@@ -95,7 +95,8 @@ func refsText(refs []schema.Ref) string {
 func (a *app) unseen() string {
 	faults := a.snap.Faults
 	if len(faults) == 0 {
-		return ""
+		// "2 other IPC namespaces hold 6 objects (-A)": here A is a key.
+		return views.Visible(strings.ReplaceAll(strings.Join(a.snap.Notes, "; "), "(-A)", "(A)"))
 	}
 	s := "! "
 	if n := len(faults); n > 1 {

@@ -14,6 +14,7 @@ type tab struct {
 	view    views.View
 	columns []*column
 	wide    bool // all columns
+	all     bool // objects of every namespace
 
 	sortBy *column // nil: the collector's order
 	down   bool
@@ -72,7 +73,7 @@ func newTab(v views.View) *tab {
 
 func (t *tab) setWide(wide bool) {
 	t.wide, t.first = wide, 0
-	t.columns = columnsOf(t.view.Mechanisms, wide)
+	t.columns = t.columnsNow()
 	t.placeTree()
 	if t.sortBy != nil {
 		t.sortBy = t.column(t.sortBy.id)
@@ -96,7 +97,7 @@ func (t *tab) placeTree() {
 	if t.parent() == nil {
 		return
 	}
-	t.columns = columnsOf(t.view.Mechanisms, t.wide)
+	t.columns = t.columnsNow()
 	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.id == treeColumn })
 	if t.tree && i > 1 {
 		c := t.columns[i]

@@ -54,6 +54,7 @@ func everywhere() keymap {
 		{keys: "Shift-Tab", help: "tab before", do: func(a *app) reaction { a.home(); return a.show((a.current + len(a.tabs) - 1) % len(a.tabs)) }},
 		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: func(a *app) reaction { a.home(); return a.show(int(a.pressed-'0'+9) % 10) }},
 		{keys: "Ctrl-R", help: "refresh now", do: func(a *app) reaction { a.source.Now(); return nothing }},
+		{keys: "A", help: "show the objects of every namespace that can be entered, or of this one", do: everyNamespace},
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
 		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},

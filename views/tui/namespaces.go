@@ -1,0 +1,38 @@
+package tui
+
+import "slices"
+
+// nsColumn tells whose namespace an object is in.
+const nsColumn = "ns_leader"
+
+// everyNamespace shows the objects of all namespaces, or again of this one. It holds for every tab.
+func everyNamespace(a *app) reaction {
+	a.all = !a.all
+	for _, t := range a.tabs {
+		t.all = a.all
+		t.setWide(t.wide)
+	}
+	return rearrange | demand
+}
+
+// columnsNow are the tab's columns, with the namespaces where those of all are shown.
+func (t *tab) columnsNow() []*column {
+	columns := columnsOf(t.view.Mechanisms, t.wide)
+	if !t.all {
+		return columns
+	}
+	var c *column
+	for _, m := range t.view.Mechanisms {
+		if sc, ok := m.Column(nsColumn); ok {
+			if c == nil {
+				c = newColumn(sc)
+			}
+			c.byKind[m.Kind] = sc
+		}
+	}
+	if c == nil {
+		return columns
+	}
+	columns = slices.DeleteFunc(columns, func(c *column) bool { return c.id == nsColumn })
+	return slices.Insert(columns, min(1, len(columns)), c)
+}
