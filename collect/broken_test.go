@@ -89,7 +89,8 @@ func whole() summary {
 			schema.Msg: 2, schema.Sem: 2, schema.Shm: 3,
 			schema.Pipe: 3, schema.Fifo: 1,
 			schema.Unix: 5, schema.Inet: 6, schema.Netlink: 1, schema.Packet: 1,
-			schema.Proc: 9, schema.NS: 1, schema.Limit: 17,
+			schema.Epoll: 1,
+			schema.Proc:  9, schema.NS: 1, schema.Limit: 17,
 		},
 		Faults: map[string]string{},
 	}
@@ -210,10 +211,12 @@ func TestRefusedFiles(t *testing.T) {
 	}{
 		"nothing": {nil, func(*summary) {}},
 		"descriptors of one process": {[]string{"200/fd"}, func(s *summary) {
+			s.Objects[schema.Epoll] = 0
 			s.Objects[schema.Pipe], s.Objects[schema.Fifo] = 1, 0
 			s.Faults["fd"] = "denied 1"
 		}},
 		"descriptors and maps of all": {[]string{"[0-9]*/fd", "[0-9]*/maps"}, func(s *summary) {
+			s.Objects[schema.Epoll] = 0
 			s.Objects[schema.Pipe], s.Objects[schema.Fifo] = 0, 0
 			s.Faults["fd"], s.Faults["maps"] = "denied 6", "denied 6"
 		}},
@@ -225,6 +228,7 @@ func TestRefusedFiles(t *testing.T) {
 			s.Faults["inet"], s.Faults["unix"], s.Faults["netlink"], s.Faults["packet"] = "denied", "denied", "denied", "denied"
 		}},
 		"whole processes": {[]string{"20[01]"}, func(s *summary) {
+			s.Objects[schema.Epoll] = 0
 			s.Objects[schema.Proc], s.Objects[schema.Pipe], s.Objects[schema.Fifo] = 7, 1, 0
 		}},
 	} {

@@ -47,14 +47,26 @@ func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 // descriptors gives the objects of a kind that has no numbers: one per open file description.
 func (f *Facts) descriptors(kind schema.Kind) []descriptor {
 	var all []descriptor
-	for _, group := range f.byDescription(f.FDUses(infoKinds[kind], 0, 0)) {
-		first := group[0]
-		ref := schema.Ref{Kind: kind, Name: descriptorName(first), Gen: first.Process.Start}
-		if d, ok := f.newDescriptor(ref, group); ok {
+	for _, group := range f.descriptions(infoKinds[kind]) {
+		if d, ok := f.newDescriptor(descriptorRef(kind, group), group); ok {
 			all = append(all, d)
 		}
 	}
 	return all
+}
+
+// descriptorRef names a description by the first descriptor on it.
+func descriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
+	return schema.Ref{Kind: kind, Name: descriptorName(uses[0]), Gen: uses[0].Process.Start}
+}
+
+// collectDescriptors makes a row of each object of a kind without numbers.
+func collectDescriptors[T any](f *Facts, kind schema.Kind, row func(descriptor) *T) []*schema.Object {
+	var objects []*schema.Object
+	for _, d := range f.descriptors(kind) {
+		objects = append(objects, &schema.Object{Ref: d.ref, Row: row(d)})
+	}
+	return objects
 }
 
 // descriptorName names a description by a descriptor on it: "4242/7".

@@ -47,8 +47,14 @@ func eventfdColumns() []schema.Column {
 		}))
 }
 
-// collectEventFDs joins the descriptors by the kernel's number. Those whose fdinfo does not tell it are told apart by description.
-func collectEventFDs(f *Facts) ([]*schema.Object, error) {
+// numbered is an eventfd with the descriptors on it.
+type numbered struct {
+	ref  schema.Ref
+	uses []FDUse
+}
+
+// eventfds joins the descriptors by the kernel's number. Those whose fdinfo does not tell it are told apart by description.
+func (f *Facts) eventfds() []numbered {
 	byID := map[uint64][]FDUse{}
 	var unnumbered []FDUse
 	for _, u := range f.FDUses(FDEventFD, 0, 0) {
@@ -59,22 +65,25 @@ func collectEventFDs(f *Facts) ([]*schema.Object, error) {
 			unnumbered = append(unnumbered, u)
 		}
 	}
-	var objects []*schema.Object
-	add := func(ref schema.Ref, uses []FDUse) {
-		d, ok := f.newDescriptor(ref, uses)
-		if !ok {
-			return
-		}
-		r := &eventfdRow{descriptor: d}
-		r.EventFD, r.parse = kernel.ParseEventFD(d.info.text)
-		objects = append(objects, &schema.Object{Ref: ref, Row: r})
-	}
+	var all []numbered
 	for id, uses := range byID {
-		add(schema.Ref{Kind: schema.EventFD, ID: id}, uses)
+		all = append(all, numbered{schema.Ref{Kind: schema.EventFD, ID: id}, uses})
 	}
 	for _, uses := range f.byDescription(unnumbered) {
-		add(schema.Ref{Kind: schema.EventFD, Name: descriptorName(uses[0]), Gen: uses[0].Process.Start}, uses)
+		all = append(all, numbered{descriptorRef(schema.EventFD, uses), uses})
 	}
-	slices.SortFunc(objects, func(a, b *schema.Object) int { return schema.CompareRefs(a.Ref, b.Ref) })
+	slices.SortFunc(all, func(a, b numbered) int { return schema.CompareRefs(a.ref, b.ref) })
+	return all
+}
+
+func collectEventFDs(f *Facts) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	for _, n := range f.eventfds() {
+		if d, ok := f.newDescriptor(n.ref, n.uses); ok {
+			r := &eventfdRow{descriptor: d}
+			r.EventFD, r.parse = kernel.ParseEventFD(d.info.text)
+			objects = append(objects, &schema.Object{Ref: n.ref, Row: r})
+		}
+	}
 	return objects, nil
 }

@@ -26,6 +26,7 @@ type Facts struct {
 	byPID        map[int]*Process
 	locks        []kernel.HeldLock
 	locksErr     error
+	groups       map[FDKind][][]FDUse  // descriptions of the kinds without numbers, found when first asked for
 	fdUses       map[fdTarget][]FDUse  // built when first asked for
 	mapsFound    bool                  // the mappings that were found make up every segment's nattch
 	unseen       map[string][]*Process // by source: processes that refused it

@@ -43,6 +43,9 @@ func (f *Facts) infoDemand() infoDemand {
 			d.kinds |= 1 << fds
 		}
 	}
+	if d.kinds>>FDEpoll&1 == 1 {
+		d.kinds |= 1 << FDEventFD // what it watches goes by the eventfd's number
+	}
 	if len(f.locks) > 0 {
 		d.locked = make(map[uint64]bool, len(f.locks))
 	}
@@ -94,7 +97,7 @@ func anonKind(target []byte) FDKind {
 
 // byDescription groups descriptors that share an open file description. Objects without a number of their own are told apart by
 // nothing but kcmp(2), which takes the right to ptrace both processes and a kernel that has it; without, each descriptor stands alone.
-// kcmp also gives an order, so that n descriptors take n log n calls of half a microsecond.
+// kcmp also gives an order, so that n descriptors take n log n calls of one to two microseconds.
 func (f *Facts) byDescription(uses []FDUse) [][]FDUse {
 	var groups [][]FDUse // in kcmp's order
 	var alone [][]FDUse
@@ -119,6 +122,19 @@ func (f *Facts) byDescription(uses []FDUse) [][]FDUse {
 	}
 	groups = append(groups, alone...)
 	slices.SortFunc(groups, func(a, b []FDUse) int { return compareUses(a[0], b[0]) })
+	return groups
+}
+
+// descriptions are the open file descriptions of a kind whose inode tells nothing.
+func (f *Facts) descriptions(kind FDKind) [][]FDUse {
+	groups, ok := f.groups[kind]
+	if !ok {
+		if f.groups == nil {
+			f.groups = map[FDKind][][]FDUse{}
+		}
+		groups = f.byDescription(f.FDUses(kind, 0, 0))
+		f.groups[kind] = groups
+	}
 	return groups
 }
 

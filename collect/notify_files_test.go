@@ -11,7 +11,8 @@ import (
 
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
-	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
+	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Pipe: 1,
+		schema.Epoll: 1, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1, schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}
@@ -28,6 +29,14 @@ func TestBrokenFDInfo(t *testing.T) {
 		"an eventfd's fdinfo is cut off": { // then it has no number, and is known by its descriptor
 			func(m *collecttest.Machine) { m.Write("/proc/211/fdinfo/3", "pos:\t0\nflags:\t02\neventfd-count:") },
 			func(s *summary) { s.Objects[schema.EventFD]++ },
+		},
+		"fdinfo without a word": { // the objects are there, their cells blank
+			func(m *collecttest.Machine) {
+				for _, fd := range []string{"6", "9", "10", "11", "12", "14"} {
+					m.Write("/proc/210/fdinfo/"+fd, "pos:\t0\n")
+				}
+			},
+			func(*summary) {},
 		},
 		"the last lock is cut off": {
 			func(m *collecttest.Machine) { m.Append("/proc/locks", "4: POSIX  ADVISORY  READ 210 08:01") },

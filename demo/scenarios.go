@@ -34,6 +34,12 @@ func Scenarios() []Scenario {
 		udpPair(),
 		locks(),
 		eventFD(),
+		epollWait(),
+		signalFD(),
+		timerFD(),
+		inotifyWatch(),
+		pidFD(),
+		ioUring(),
 		processes(),
 	}
 }

@@ -64,7 +64,7 @@ func (w *world) call(pid int) string {
 	names := map[int]string{
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
 		unix.SYS_MQ_TIMEDSEND: "mq_send", unix.SYS_FUTEX: "futex",
-		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock", unix.SYS_FCNTL: "fcntl", unix.SYS_PPOLL: "poll", pollCall: "poll",
+		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock", unix.SYS_FCNTL: "fcntl", unix.SYS_EPOLL_PWAIT: "epoll_wait", epollWaitCall: "epoll_wait", unix.SYS_PPOLL: "poll", pollCall: "poll",
 	}
 	return names[nr]
 }
@@ -199,6 +199,36 @@ var promises = map[string]struct {
 		},
 		(*world).locks,
 	},
+	"epoll": {[]string{"2 targets, waits: true", "not armed", "demo-epoll epoll_wait"}, func(w *world, made []demo.Object) []string {
+		targets := kernel.ParseEpoll(w.fdinfo(made[0]))
+		watches := len(targets) == 2 && targets[0].Ino == made[1].Ref.ID || targets[1].Ino == made[1].Ref.ID
+		timer, err := kernel.ParseTimerFD(w.fdinfo(made[2]))
+		armed := "not armed"
+		if err != nil || timer.Remaining != 0 {
+			armed = fmt.Sprint(timer, err)
+		}
+		return []string{fmt.Sprintf("%d targets, waits: %v", len(targets), watches), armed, w.calls(made)[0]}
+	}},
+	"signalfd": {[]string{"0000000200000201", "demo-signalfd poll"}, func(w *world, made []demo.Object) []string {
+		set, err := kernel.ParseSignalFD(w.fdinfo(made[0]))
+		return append([]string{fmt.Sprintf("%016x%s", uint64(set), errText(err))}, w.calls(made)...)
+	}},
+	"timerfd": {[]string{"clock 7, 1 ticks, every 1h0m0s", "demo-timerfd poll"}, func(w *world, made []demo.Object) []string {
+		timer, err := kernel.ParseTimerFD(w.fdinfo(made[0]))
+		return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks, timer.Interval, errText(err))}, w.calls(made)...)
+	}},
+	"inotify": {[]string{"1 watches of 300", "demo-inotify poll"}, func(w *world, made []demo.Object) []string {
+		watches := kernel.ParseInotify(w.fdinfo(made[0]))
+		return append([]string{fmt.Sprintf("%d watches of %x", len(watches), watches[0].Mask)}, w.calls(made)...)
+	}},
+	"pidfd": {[]string{"itself: true", "demo-pidfd poll"}, func(w *world, made []demo.Object) []string {
+		p, err := kernel.ParsePidFD(w.fdinfo(made[0]))
+		return append([]string{fmt.Sprintf("itself: %v%s", p.PID == made[0].PID, errText(err))}, w.calls(made)...)
+	}},
+	"io_uring": {[]string{"8 and 16", "demo-io-uring poll"}, func(w *world, made []demo.Object) []string {
+		u, err := kernel.ParseIOUring(w.fdinfo(made[0]))
+		return append([]string{fmt.Sprintf("%d and %d%s", u.SQEntries, u.CQEntries, errText(err))}, w.calls(made)...)
+	}},
 	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"}, func(w *world, made []demo.Object) []string {
 		return append([]string{w.info(made[0].PID, 6, "eventfd-count"), map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
 	}},
@@ -274,6 +304,23 @@ func TestNoPipeButThoseShown(t *testing.T) {
 			t.Errorf("besides the pipes shown, the workers hold %v, want the lifeline alone", others)
 		}
 	}, unix.CLONE_NEWNET)
+}
+
+func errText(err error) string {
+	if err != nil {
+		return ", " + err.Error()
+	}
+	return ""
+}
+
+// fdinfo is what the kernel says of an object that goes by its descriptor, "PID/FD".
+func (w *world) fdinfo(o demo.Object) []byte {
+	pid, fd, _ := strings.Cut(o.Ref.Name, "/")
+	text, err := os.ReadFile("/proc/" + pid + "/fdinfo/" + fd)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return text
 }
 
 // info is one line of /proc/PID/fdinfo/N.

@@ -57,7 +57,7 @@ func (m *Machine) processes() {
 const Locked = "/run/app.lock"
 
 // Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty; a
-// lock that one of them has and the other waits for, and two locks of others.
+// lock that one of them has and the other waits for, and two locks of others; an epoll instance, timers and the like.
 func Notifiers(tb testing.TB) *Machine {
 	m := New(tb)
 	m.Write(Locked, "")
@@ -75,11 +75,22 @@ func Notifiers(tb testing.TB) *Machine {
 			3: {"anon_inode:[eventfd]", both},
 			4: {"anon_inode:[eventfd]", both},
 			5: {Locked, both},
+			6: {"anon_inode:[eventpoll]", both}, 7: {"pipe:[7005]", both}, 8: {"socket:[9005]", both},
+			9: {"anon_inode:[signalfd]", both}, 10: {"anon_inode:[timerfd]", both}, 11: {"anon_inode:inotify", both},
+			12: {"anon_inode:[pidfd]", both}, 13: {"anon_inode:[pidfd]", both}, 14: {"anon_inode:[io_uring]", both},
 		},
 		FDInfo: map[int]string{
 			5: "lock:\t" + lock,
-			3: count,
-			4: "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
+			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:        7 events: 80002001 data:                5  pos:0 ino:1b5d sdev:f\n" +
+				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\ntfd:       99 events:        5 data:                5  pos:0 ino:2a sdev:6\n",
+			9:  "sigmask:\t0000000200000201\n",
+			10: "clockid: 1\nticks: 2\nsettime flags: 01\nit_value: (12, 500000000)\nit_interval: (60, 0)\n",
+			11: "inotify wd:2 ino:3c4a3 sdev:800001 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n",
+			12: "Pid:\t211\nNSpid:\t211\t7\n",
+			13: "Pid:\t-1\nNSpid:\t-1\n",
+			14: "SqMask:\t0x7\nSqHead:\t4\nSqTail:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t6\nSqThread:\t-1\nUserFiles:\t2\nUserBufs:\t0\n",
+			3:  count,
+			4:  "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
 		}})
 	m.Process(Process{PID: 211, PPID: 210, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd: worker"},
 		FDs:    map[int]FD{3: {"anon_inode:[eventfd]", both}},

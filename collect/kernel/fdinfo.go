@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -135,4 +136,155 @@ func infoTime(text []byte, name string) (time.Duration, bool) {
 		return math.MaxInt64, true
 	}
 	return time.Duration(s)*time.Second + time.Duration(n), true
+}
+
+// EpollTarget is one descriptor that an epoll instance watches (ep_show_fdinfo, fs/eventpoll.c).
+type EpollTarget struct {
+	FD       int    // its number in the process that added it
+	Events   uint32 // EPOLL*
+	Dev, Ino uint64 // of what it leads to, Dev as st_dev has it; unknown unless HasFile
+	HasFile  bool   // kernels since 4.18
+}
+
+// ParseEpoll reads the "tfd:" lines. Those that cannot be read are passed over.
+func ParseEpoll(text []byte) []EpollTarget {
+	var targets []EpollTarget
+	for line := range bytes.Lines(text) {
+		rest, ok := bytes.CutPrefix(line, []byte("tfd:"))
+		if !ok || line[len(line)-1] != '\n' {
+			continue
+		}
+		f := fields{rest: rest}
+		t := EpollTarget{FD: f.int()}
+		f.skip(1) // events:
+		t.Events = uint32(f.hex())
+		if f.bad || t.FD < 0 || t.FD > math.MaxInt32 {
+			continue
+		}
+		_, place, ok := bytes.Cut(rest, []byte(" ino:"))
+		if ino, dev, ok2 := bytes.Cut(place, []byte(" sdev:")); ok && ok2 {
+			number, bad := strconv.ParseUint(string(ino), 16, 64)
+			sdev, bad2 := strconv.ParseUint(string(bytes.TrimSpace(dev)), 16, 32)
+			if bad == nil && bad2 == nil {
+				t.Ino, t.Dev, t.HasFile = number, kernelDev(sdev), true
+			}
+		}
+		targets = append(targets, t)
+	}
+	return targets
+}
+
+// kernelDev turns the kernel's own dev_t, 12 bits major and 20 minor (include/linux/kdev_t.h), into st_dev.
+func kernelDev(dev uint64) uint64 { return unix.Mkdev(uint32(dev>>20), uint32(dev&0xfffff)) }
+
+// WatchesFile says whether the epoll instance that pid has as epfd watches the open file that its target number tfd stands for under
+// pid2's descriptor fd2 (KCMP_EPOLL_TFD of kcmp(2)). nth counts the targets of equal numbers from 0. It takes CONFIG_KCMP
+// and the right to ptrace both.
+func WatchesFile(pid, epfd, tfd, nth, pid2, fd2 int) (bool, error) {
+	const kcmpEpollTFD = 7
+	slot := struct{ EFD, TFD, TOff uint32 }{uint32(epfd), uint32(tfd), uint32(nth)} // struct kcmp_epoll_slot
+	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid2), uintptr(pid), kcmpEpollTFD, uintptr(fd2), uintptr(unsafe.Pointer(&slot)), 0)
+	if e != 0 {
+		return false, fmt.Errorf("kcmp %d fd %d, epoll target %d: %w", pid2, fd2, tfd, e)
+	}
+	return order == 0, nil
+}
+
+// InotifyWatch is an inode that an inotify instance watches (inotify_fdinfo, fs/notify/fdinfo.c).
+type InotifyWatch struct {
+	WD       int
+	Dev, Ino uint64 // Dev as st_dev has it
+	Mask     uint32 // IN_*
+}
+
+// ParseInotify reads the "inotify wd:" lines. Those that cannot be read are passed over.
+func ParseInotify(text []byte) []InotifyWatch {
+	var watches []InotifyWatch
+	for line := range bytes.Lines(text) {
+		rest, ok := bytes.CutPrefix(line, []byte("inotify "))
+		if !ok {
+			continue
+		}
+		f := fields{rest: rest}
+		var w InotifyWatch
+		wd, ino, dev, mask := f.named("wd:"), f.named("ino:"), f.named("sdev:"), f.named("mask:")
+		if f.bad || wd > math.MaxInt32 || dev > math.MaxUint32 || mask > math.MaxUint32 {
+			continue
+		}
+		w.WD, w.Ino, w.Dev, w.Mask = int(wd), ino, kernelDev(dev), uint32(mask)
+		watches = append(watches, w)
+	}
+	return watches
+}
+
+// named reads the next field, "name:hex".
+func (f *fields) named(name string) uint64 {
+	digits, ok := bytes.CutPrefix(f.next(), []byte(name))
+	n, err := strconv.ParseUint(string(digits), 16, 64)
+	f.bad = f.bad || !ok || err != nil
+	return n
+}
+
+// PidFD is what fdinfo says of a pidfd (pidfd_show_fdinfo, fs/pidfs.c).
+type PidFD struct {
+	PID   int   // in the reader's pid namespace: 0 outside of it, -1 after the process was reaped
+	NSPID []int // its pids from the reader's namespace inwards; empty on kernels without pid namespaces
+}
+
+// ParsePidFD reads fdinfo.
+func ParsePidFD(text []byte) (PidFD, error) {
+	pid, ok := infoInt(text, "Pid")
+	if !ok || pid < -1 || pid > math.MaxInt32 {
+		return PidFD{}, errShort
+	}
+	p := PidFD{PID: int(pid)}
+	value, _ := infoLine(text, "NSpid")
+	for word := range bytes.FieldsSeq(value) {
+		n, err := strconv.ParseInt(string(word), 10, 32)
+		if err != nil {
+			return PidFD{}, errShort
+		}
+		p.NSPID = append(p.NSPID, int(n))
+	}
+	return p, nil
+}
+
+// IOUring is what fdinfo says of an io_uring instance (io_uring_show_fdinfo, io_uring/fdinfo.c). Its rings belong to the process: what
+// they say may be wrong.
+type IOUring struct {
+	SQEntries, CQEntries uint32 // sizes of the submission and completion rings
+	SQPending            uint32 // submitted by the process, not yet taken by the kernel
+	CQPending            uint32 // completed by the kernel, not yet seen by the process
+	SQThread             int    // kernel thread that polls the submission ring (IORING_SETUP_SQPOLL); -1: none
+	UserFiles, UserBufs  int    // registered files and buffers
+}
+
+// ParseIOUring reads fdinfo of kernels since 5.19; older ones do not tell the rings' masks.
+func ParseIOUring(text []byte) (IOUring, error) {
+	sq, ok := infoMask(text, "SqMask")
+	cq, ok2 := infoMask(text, "CqMask")
+	sqHead, ok3 := infoUint(text, "SqHead", 10)
+	sqTail, ok4 := infoUint(text, "SqTail", 10)
+	cqHead, ok5 := infoUint(text, "CqHead", 10)
+	cqTail, ok6 := infoUint(text, "CqTail", 10)
+	if !ok || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
+		return IOUring{}, errShort
+	}
+	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead), CQPending: uint32(cqTail - cqHead), SQThread: -1}
+	// Another's use of the ring at this moment hides the rest.
+	if thread, ok := infoInt(text, "SqThread"); ok {
+		u.SQThread = int(thread)
+	}
+	files, _ := infoUint(text, "UserFiles", 10)
+	bufs, _ := infoUint(text, "UserBufs", 10)
+	u.UserFiles, u.UserBufs = int(files), int(bufs)
+	return u, nil
+}
+
+// infoMask reads a ring's "0x7": its number of entries, less one.
+func infoMask(text []byte, name string) (uint32, bool) {
+	value, ok := infoLine(text, name)
+	digits, ok2 := bytes.CutPrefix(value, []byte("0x"))
+	n, err := strconv.ParseUint(string(digits), 16, 31)
+	return uint32(n), ok && ok2 && err == nil
 }

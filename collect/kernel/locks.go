@@ -63,13 +63,16 @@ func ParseLocks(text []byte) ([]HeldLock, error) {
 	for line := range bytes.Lines(text) {
 		n++
 		lock, waits, err := parseLock(line)
+		if err == nil && waits && len(locks) == 0 {
+			err = errShort // it waits for a lock that is not there
+		}
 		switch {
 		case err != nil && bad == nil:
 			bad = fmt.Errorf("line %d: %w", n, err)
 		case err != nil:
 		case !waits:
 			locks = append(locks, HeldLock{FileLock: lock})
-		case len(locks) > 0:
+		default:
 			last := &locks[len(locks)-1]
 			last.Waiters = append(last.Waiters, lock)
 		}

@@ -50,6 +50,7 @@ func TestParseLocks(t *testing.T) {
 
 func FuzzParseLocks(f *testing.F) {
 	f.Add([]byte(locksText))
+	f.Add([]byte("0: -> 0 0 0 0 0:0:0 0 0\n0: 0 0 0 0 0:0:0 0 EOF\n"))
 	f.Add([]byte("1: POSIX  *NOINODE* WRITE 1 <none>:0 0 EOF\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		locks, err := ParseLocks(text)

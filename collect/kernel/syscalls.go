@@ -112,6 +112,10 @@ func fileCall(nr int) (string, bool) {
 		return "mq_send", true
 	case unix.SYS_MQ_TIMEDRECEIVE:
 		return "mq_receive", true
+	case sysEpollWait, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
+		return "epoll_wait", true
+	case unix.SYS_IO_URING_ENTER:
+		return "io_uring_enter", true
 	case unix.SYS_FLOCK:
 		return "flock", true
 	case unix.SYS_FCNTL:
@@ -126,7 +130,7 @@ const (
 	fOFDSetLKW = 38
 )
 
-// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "flock", or "fcntl" where that waits for a lock. ok is false for others.
+// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "epoll_wait", "io_uring_enter", "flock", or "fcntl" where that waits for a lock. ok is false for others.
 func (c BlockedCall) File() (call string, fd int, ok bool) {
 	call, ok = fileCall(c.NR)
 	if cmd := int(int32(c.Args[1])); call == "fcntl" && cmd != fSetLKW && cmd != fOFDSetLKW {
