@@ -87,7 +87,7 @@ func whole() summary {
 	s := summary{
 		Objects: map[schema.Kind]int{
 			schema.Msg: 2, schema.Sem: 2, schema.Shm: 3,
-			schema.Pipe: 3, schema.Fifo: 1,
+			schema.Pipe: 3, schema.Fifo: 1, schema.Pty: 1,
 			schema.Unix: 5, schema.Inet: 6, schema.Netlink: 1, schema.Packet: 1,
 			schema.Epoll: 1,
 			schema.Proc:  9, schema.NS: 1, schema.Limit: 17,
@@ -216,7 +216,7 @@ func TestRefusedFiles(t *testing.T) {
 			s.Faults["fd"] = "denied 1"
 		}},
 		"descriptors and maps of all": {[]string{"[0-9]*/fd", "[0-9]*/maps"}, func(s *summary) {
-			s.Objects[schema.Epoll] = 0
+			s.Objects[schema.Epoll], s.Objects[schema.Pty] = 0, 0
 			s.Objects[schema.Pipe], s.Objects[schema.Fifo] = 0, 0
 			s.Faults["fd"], s.Faults["maps"] = "denied 6", "denied 6"
 		}},

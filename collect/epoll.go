@@ -146,6 +146,10 @@ func (f *Facts) fdRefs(sockets bool) map[fdKey]schema.Ref {
 				refs[key] = schema.Ref{Kind: schema.Pipe, ID: fd.Ino}
 			case FDFifo:
 				refs[key] = schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}
+			case FDPtmx, FDSlave:
+				if ref, ok := f.ptyRef(p, fd); ok {
+					refs[key] = ref
+				}
 			case FDSocket:
 				if ref, ok := bySocket[fd.Ino]; ok {
 					refs[key] = ref
@@ -154,7 +158,7 @@ func (f *Facts) fdRefs(sockets bool) map[fdKey]schema.Ref {
 		}
 	}
 	for kind, fds := range infoKinds {
-		if kind == schema.EventFD {
+		if kind == schema.EventFD || kind == schema.Pty {
 			continue
 		}
 		for _, group := range f.descriptions(fds) {

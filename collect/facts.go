@@ -26,7 +26,9 @@ type Facts struct {
 	byPID        map[int]*Process
 	locks        []kernel.HeldLock
 	locksErr     error
-	groups       map[FDKind][][]FDUse  // descriptions of the kinds without numbers, found when first asked for
+	groups       map[FDKind][][]FDUse // descriptions of the kinds without numbers, found when first asked for
+	devpts       uint64               // device of the reader's own /dev/pts
+	devptsKnown  bool
 	fdUses       map[fdTarget][]FDUse  // built when first asked for
 	mapsFound    bool                  // the mappings that were found make up every segment's nattch
 	unseen       map[string][]*Process // by source: processes that refused it

@@ -32,7 +32,7 @@ func (d infoDemand) wants(fd *FD) bool {
 // infoKinds are the kinds whose descriptors' fdinfo tells more than their link.
 var infoKinds = map[schema.Kind]FDKind{
 	schema.EventFD: FDEventFD, schema.Epoll: FDEpoll, schema.SignalFD: FDSignalFD, schema.TimerFD: FDTimerFD,
-	schema.Inotify: FDInotify, schema.PidFD: FDPidFD, schema.IOUring: FDIOUring,
+	schema.Inotify: FDInotify, schema.PidFD: FDPidFD, schema.IOUring: FDIOUring, schema.Pty: FDPtmx,
 }
 
 // infoDemand gathers which kinds asked for fdinfo, and which files are locked.

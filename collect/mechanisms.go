@@ -29,6 +29,7 @@ func Mechanisms() []*Mechanism {
 		mmapMechanism(),
 		pipeMechanism(),
 		fifoMechanism(),
+		ptyMechanism(),
 		unixMechanism(),
 		inetMechanism(),
 		netlinkMechanism(),

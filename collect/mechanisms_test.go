@@ -63,6 +63,7 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 		schema.Unix:    "type state recvq sendq path peer holders inode",
 		schema.Inet:    "proto state recvq sendq local peer holders inode",
 		schema.EventFD: "id",
+		schema.Pty:     "tty path waiters",
 		schema.Epoll:   "tfds", schema.SignalFD: "mask", schema.TimerFD: "clockid interval remaining", schema.Inotify: "inodes", schema.PidFD: "pid comm nspid", schema.IOUring: "holders",
 		schema.Lock: "command pid type size inode maj_min mode m path holders",
 		schema.Proc: "pid ppid pgid sid tty state nlwp user ruser ni start rss comm args",

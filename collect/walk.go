@@ -56,7 +56,9 @@ const (
 	FDInotify
 	FDPidFD
 	FDIOUring
-	FDFile // any other file with a path (NeedLocks, NeedFDFiles)
+	FDFile  // any other file with a path (NeedLocks, NeedFDFiles)
+	FDPtmx  // a pseudoterminal's master (NeedTTYs)
+	FDSlave // a pseudoterminal's slave (NeedTTYs)
 )
 
 // FD is one file descriptor on an IPC object. Others are not kept.
@@ -99,7 +101,7 @@ type cached struct {
 
 // walkNeeds are the needs that make a walk over all processes necessary.
 const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
-	schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | nsNeeds
+	schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs | nsNeeds
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
@@ -185,7 +187,7 @@ func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []
 	}
 }
 
-const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.NeedFDFiles
+const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs
 
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
@@ -196,6 +198,7 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs&(schema.NeedLocks|schema.NeedFDFiles) != 0
 		scan.fileModes = needs.Has(schema.NeedFDFiles)
+		scan.ttys, scan.proc = needs.Has(schema.NeedTTYs), dir
 		scan.risky = w.risky.of(dir)
 		p.fdErr = dir.FDs(buf, scan.visit)
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
@@ -243,6 +246,8 @@ func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf
 type fdScan struct {
 	modes, files bool // of pipes and FIFOs; of whatever has a path
 	fileModes    bool
+	ttys         bool
+	proc         kernel.ProcDir
 	risky        func(path []byte) bool
 	found        []FD
 	skipped      int // risky ones
@@ -284,7 +289,12 @@ func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
 // path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
 // point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
 func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
-	if !s.modes && !s.files {
+	tty := s.ttys && mayBeTTY(target)
+	if !s.modes && !s.files && !tty {
+		return
+	}
+	if tty && !s.proc.Live() {
+		s.found = append(s.found, ttyByName(num, target))
 		return
 	}
 	if s.risky(target) {
@@ -297,6 +307,7 @@ func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 	}
 	fd := FD{Num: int32(num), Dev: id.Dev, Ino: id.Ino, Path: string(target)}
 	switch {
+	case tty && s.terminal(&fd, id):
 	case s.modes && id.IsFIFO():
 		if fd.Access, err = d.Access(); err != nil {
 			return

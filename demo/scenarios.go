@@ -23,6 +23,7 @@ func Scenarios() []Scenario {
 		pipeFull(),
 		pipeNoReader(),
 		fifoWaiting(),
+		pseudoTerminal(),
 		unixStream(),
 		unixDgram(),
 		unixSeqpacket(),

@@ -229,6 +229,12 @@ var promises = map[string]struct {
 		u, err := kernel.ParseIOUring(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%d and %d%s", u.SQEntries, u.CQEntries, errText(err))}, w.calls(made)...)
 	}},
+	"pty": {[]string{"demo-shell rw", "demo-terminal poll", "demo-shell read"}, func(w *world, made []demo.Object) []string {
+		if got := w.info(made[0].PID, 6, "tty-index"); got != strconv.FormatUint(made[0].Ref.ID, 10) {
+			w.t.Errorf("the master is that of pts/%s", got)
+		}
+		return append(w.held(fmt.Sprintf("/dev/pts/%d", made[0].Ref.ID)), w.calls(made)...)
+	}},
 	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"}, func(w *world, made []demo.Object) []string {
 		return append([]string{w.info(made[0].PID, 6, "eventfd-count"), map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
 	}},

@@ -288,3 +288,12 @@ func infoMask(text []byte, name string) (uint32, bool) {
 	n, err := strconv.ParseUint(string(digits), 16, 31)
 	return uint32(n), ok && ok2 && err == nil
 }
+
+// ParseTTYIndex reads which pseudoterminal a master belongs to (ptm_open_peer and tty_show_fdinfo, drivers/tty): kernels since 4.14.
+func ParseTTYIndex(text []byte) (uint32, error) {
+	index, ok := infoUint(text, "tty-index", 10)
+	if !ok || index > math.MaxUint32 {
+		return 0, errShort
+	}
+	return uint32(index), nil
+}

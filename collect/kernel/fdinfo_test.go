@@ -164,6 +164,17 @@ func TestParseIOUring(t *testing.T) {
 	}
 }
 
+func TestParseTTYIndex(t *testing.T) {
+	if n, err := ParseTTYIndex([]byte("pos:\t0\nino:\t91\ntty-index:\t12\n")); n != 12 || err != nil {
+		t.Error(n, err)
+	}
+	for _, bad := range []string{"", "tty-index:\t-1\n", "tty-index:\t1", "tty-index:\t4294967296\n"} {
+		if n, err := ParseTTYIndex([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %d", bad, n)
+		}
+	}
+}
+
 func FuzzFDInfoLists(f *testing.F) {
 	for _, seed := range []string{epollInfo, inotifyInfo, pidfdInfo, iouringInfo} {
 		f.Add([]byte(seed))

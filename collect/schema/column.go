@@ -27,6 +27,7 @@ const (
 	NeedLocks                       // /proc/locks, and statx of descriptors on paths to find who has a locked file open
 	NeedFDFiles                     // statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
 	NeedQueueText                   // a read of each POSIX queue's file, which sets its access time
+	NeedTTYs                        // statx of descriptors on terminals
 )
 
 var needNames = []struct {
@@ -39,7 +40,7 @@ var needNames = []struct {
 	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
 	{NeedProcDetail, "process details"}, {NeedThreads, "threads"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
-	{NeedFDFiles, "files of descriptors"}, {NeedQueueText, "queues' files"},
+	{NeedFDFiles, "files of descriptors"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 }
 
 // Has says whether all of n is in the set.
