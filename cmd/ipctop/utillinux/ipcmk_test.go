@@ -64,6 +64,14 @@ func TestIpcmkSizes(t *testing.T) {
 	})
 }
 
+// Two points are no size, which util-linux takes for one.
+func TestIpcmkRefuses(t *testing.T) {
+	want := result{"", "ipcmk: failed to parse size: '1..5K': Invalid argument\n", 1}
+	if diff := cmp.Diff(want, ours("ipcmk", "-M", "1..5K")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestIpcmkPosix(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)

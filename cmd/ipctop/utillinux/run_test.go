@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,6 +83,41 @@ func TestProgram(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: (-want +got)\n%s", script, diff)
+			}
+		}
+	})
+}
+
+// brokenWriter takes so many bytes and then fails.
+type brokenWriter struct {
+	room int
+	err  error
+}
+
+func (w *brokenWriter) Write(data []byte) (int, error) {
+	if w.room -= len(data); w.room < 0 {
+		return 0, w.err
+	}
+	return len(data), nil
+}
+
+// A disk that fills up fails the run wherever it does, with the reason; a reader that goes away does not.
+func TestFullDisk(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		fill(t, 200, 0, 0) // more than one buffer
+		for _, room := range []int{0, stdioBuffer, 2 * stdioBuffer} {
+			for errno, want := range map[syscall.Errno]result{
+				syscall.ENOSPC: {"", "ipcs: write error: No space left on device\n", 1},
+				syscall.EIO:    {"", "ipcs: write error: Input/output error\n", 1},
+				syscall.EPIPE:  {"", "", 0},
+			} {
+				var stderr bytes.Buffer
+				code, _ := Run(Process{
+					Args: []string{"ipcs"}, Stdout: &brokenWriter{room, errno}, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion,
+				})
+				if diff := cmp.Diff(want, result{"", stderr.String(), code}); diff != "" {
+					t.Errorf("%v after %d bytes: %s", errno, room, diff)
+				}
 			}
 		}
 	})
