@@ -90,12 +90,12 @@ const shownProcesses = 4
 // endpointsText writes "pid/comm" for each process once, "+3" for those beyond limit (0: none is), and "+?" where more may be hidden.
 func endpointsText(v schema.Value, limit int) string {
 	var b strings.Builder
-	last, n := 0, 0
+	seen, n := map[int]bool{}, 0
 	for _, e := range v.Endpoints() {
-		if e.PID == last {
+		if seen[e.PID] {
 			continue
 		}
-		last = e.PID
+		seen[e.PID] = true
 		if n++; limit > 0 && n > limit {
 			continue
 		}

@@ -77,6 +77,7 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.List(nil), "", "", "[]"},
 		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35", "fifo:12@0:35", `"fifo:12@0:35"`},
 		{schema.Endpoints(ends, false), `1/a,2/b b,3/\x1b,4/d,+1`, `1/a,2/b b,3/\x1b,4/d,5/e`, ""},
+		{schema.Endpoints([]schema.Endpoint{{PID: 6, Comm: "a"}, {PID: 7, Comm: "b"}, {PID: 6, Comm: "a", FD: 9}, {PID: 7, Comm: "b", FD: 3}}, false), "6/a,7/b", "6/a,7/b", ""},
 		{schema.Endpoints(ends[:1], true), "1/a+?", "1/a+?", `[{"pid":1,"comm":"a","fd":0}]`},
 		{schema.Endpoints(nil, true), "denied", "denied", "null"},
 		{schema.Endpoints(nil, false), "", "", "[]"},
