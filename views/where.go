@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +35,14 @@ type Where struct {
 
 	undecided int
 	hidden    []string
+	lacks     []Lack
+}
+
+// Lack counts rows that did not match because their kind has no column of a name that the expression asked for.
+type Lack struct {
+	Kind    schema.Kind
+	Columns []string
+	Rows    int
 }
 
 // IDs are the columns that the expression reads.
@@ -71,9 +78,10 @@ func CompileWhere(mechs []*collect.Mechanism, source string) (*Where, error) {
 		}
 	}
 	options = append(options, expr.Env(env), w.anyOf(), expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
+	options = append(options, expr.Patch(untyped{}))
 	program, err := expr.Compile(source, options...)
 	if err != nil {
-		return nil, whereError(source, err)
+		return nil, whereError(source, err, unknownField(source, err))
 	}
 	w.program = program
 	return w, nil
@@ -83,7 +91,7 @@ func CompileWhere(mechs []*collect.Mechanism, source string) (*Where, error) {
 func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 	tree, err := parser.Parse(source)
 	if err != nil {
-		return whereError(source, err)
+		return whereError(source, err, "")
 	}
 	names, literals := &nameVisitor{}, &literalVisitor{source: []rune(source), types: types}
 	ast.Walk(&tree.Node, names)
@@ -108,15 +116,44 @@ func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 	return nil
 }
 
-func whereError(source string, err error) error {
+// whereError makes a complaint of the language one line. advice follows it.
+func whereError(source string, err error, advice string) error {
 	says := err.Error()
 	var fe *file.Error
 	if errors.As(err, &fe) {
 		says = fmt.Sprintf("%s at column %d", fe.Message, fe.Column+1)
 	}
 	says, _, _ = strings.Cut(says, "\n")
-	return &UsageError{fmt.Sprintf("bad expression %s: %s", quote(source), Visible(says))}
+	return &UsageError{fmt.Sprintf("bad expression %s: %s%s", quote(source), Visible(plainTypes(says)), advice)}
 }
+
+// unknownField lists the fields of a process if the expression went wrong where it asks one in a list for another.
+func unknownField(source string, err error) string {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		return ""
+	}
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return ""
+	}
+	advice := ""
+	ast.Walk(&tree.Node, visit(func(node *ast.Node) {
+		member, ok := (*node).(*ast.MemberNode)
+		if !ok || member.Location() != fe.Location {
+			return
+		}
+		name, isName := member.Property.(*ast.StringNode)
+		if _, isElement := member.Node.(*ast.PointerNode); isName && isElement && !slices.Contains(processFields(), name.Value) {
+			advice = ": a process has the fields " + strings.Join(processFields(), ", ")
+		}
+	}))
+	return advice
+}
+
+type visit func(*ast.Node)
+
+func (f visit) Visit(node *ast.Node) { f(node) }
 
 // Match says whether the object passes. An error of evaluation, an unknown cell among them, is "no".
 func (w *Where) Match(o *schema.Object) bool {
@@ -135,10 +172,31 @@ func (w *Where) Undecided() (rows int, columns []string) {
 	return rows, columns
 }
 
+// Lacks tells which rows since the last call were left out because their kind has not the columns that the expression asked for.
+func (w *Where) Lacks() []Lack {
+	lacks := w.lacks
+	w.lacks = nil
+	return lacks
+}
+
+func (w *Where) lack(id string) {
+	i := slices.IndexFunc(w.lacks, func(l Lack) bool { return l.Kind == w.row.Ref.Kind })
+	if i < 0 {
+		w.lacks = append(w.lacks, Lack{Kind: w.row.Ref.Kind})
+		i = len(w.lacks) - 1
+	}
+	l := &w.lacks[i]
+	l.Rows++
+	if !slices.Contains(l.Columns, id) {
+		l.Columns = append(l.Columns, id)
+	}
+}
+
 // cellAs reads a cell. partial says that a list will do of which only some could be seen.
 func (w *Where) cellAs(id string, partial bool) (any, error) {
 	c, ok := w.columns[w.row.Ref.Kind][id]
 	if !ok {
+		w.lack(id)
 		return nil, errNoColumn
 	}
 	v := c.Get(w.row)
@@ -152,7 +210,7 @@ func (w *Where) cellAs(id string, partial bool) (any, error) {
 		case schema.TypeList:
 			return []string{}, nil
 		case schema.TypeEndpoints:
-			return []whereEndpoint{}, nil
+			return []process{}, nil
 		}
 		return nil, errUnknown
 	}
@@ -162,151 +220,6 @@ func (w *Where) cellAs(id string, partial bool) (any, error) {
 func (w *Where) known(id string) bool {
 	c, ok := w.columns[w.row.Ref.Kind][id]
 	return ok && c.Get(w.row).IsKnown()
-}
-
-// whereKey and wherePerms compare with numbers and with the text that JSON has.
-type (
-	whereKey   uint32
-	wherePerms uint32
-)
-
-type whereEndpoint struct {
-	PID  int    `expr:"pid"`
-	TID  int    `expr:"tid"`
-	Comm string `expr:"comm"`
-	FD   int    `expr:"fd"`
-	Mode string `expr:"mode"`
-	Maps int    `expr:"maps"`
-}
-
-func whereValue(v schema.Value) any {
-	switch v.Type() {
-	case schema.TypeString:
-		return v.Str()
-	case schema.TypeBytes:
-		return int(min(v.Uint(), math.MaxInt64))
-	case schema.TypeDuration:
-		return v.Duration()
-	case schema.TypeTime:
-		return v.Time()
-	case schema.TypePerms:
-		return wherePerms(v.Int())
-	case schema.TypeKey:
-		return whereKey(v.Int())
-	case schema.TypeBool:
-		return v.Bool()
-	case schema.TypeFloat:
-		return v.Float()
-	case schema.TypeList:
-		return v.List()
-	case schema.TypeRef:
-		return v.Ref().String()
-	case schema.TypeEndpoints:
-		ends := make([]whereEndpoint, 0, len(v.Endpoints()))
-		for _, e := range v.Endpoints() {
-			ends = append(ends, whereEndpoint{e.PID, e.TID, e.Comm, e.FD, e.Mode, e.Maps})
-		}
-		return ends
-	}
-	return int(v.Int())
-}
-
-// sample is a value of the Go type that whereValue gives for the type.
-func sample(t schema.Type) any {
-	switch t {
-	case schema.TypeString, schema.TypeRef:
-		return ""
-	case schema.TypeDuration:
-		return time.Duration(0)
-	case schema.TypeTime:
-		return time.Time{}
-	case schema.TypePerms:
-		return wherePerms(0)
-	case schema.TypeKey:
-		return whereKey(0)
-	case schema.TypeBool:
-		return false
-	case schema.TypeFloat:
-		return 0.0
-	case schema.TypeList:
-		return []string{}
-	case schema.TypeEndpoints:
-		return []whereEndpoint{}
-	}
-	return 0
-}
-
-func getterType(t schema.Type) any {
-	switch t {
-	case schema.TypeString, schema.TypeRef:
-		return new(func() string)
-	case schema.TypeDuration:
-		return new(func() time.Duration)
-	case schema.TypeTime:
-		return new(func() time.Time)
-	case schema.TypePerms:
-		return new(func() wherePerms)
-	case schema.TypeKey:
-		return new(func() whereKey)
-	case schema.TypeBool:
-		return new(func() bool)
-	case schema.TypeFloat:
-		return new(func() float64)
-	case schema.TypeList:
-		return new(func() []string)
-	case schema.TypeEndpoints:
-		return new(func() []whereEndpoint)
-	}
-	return new(func() int)
-}
-
-// Names of the functions that columns turn into. A person cannot type them: "$" starts nothing but $env in the language.
-const (
-	getter  = "$get_"
-	knownFn = "$known"
-)
-
-// columnPatch turns each column into a call that reads just this cell, and comparisons with nil into the question whether it is known.
-type columnPatch struct{ types map[string]schema.Type }
-
-func (p *columnPatch) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		if _, ok := p.types[n.Value]; ok {
-			ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: getter + n.Value}})
-		}
-	case *ast.BuiltinNode:
-		p.patchAny(node, n)
-	case *ast.BinaryNode:
-		id := nilCompared(n)
-		if id == "" {
-			return
-		}
-		var known ast.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: knownFn}, Arguments: []ast.Node{&ast.StringNode{Value: id}}}
-		if n.Operator == "==" {
-			known = &ast.UnaryNode{Operator: "not", Node: known}
-		}
-		ast.Patch(node, known)
-	}
-}
-
-func nilCompared(n *ast.BinaryNode) string {
-	if n.Operator != "==" && n.Operator != "!=" {
-		return ""
-	}
-	for _, pair := range [][2]ast.Node{{n.Left, n.Right}, {n.Right, n.Left}} {
-		call, isCall := pair[0].(*ast.CallNode)
-		_, isNil := pair[1].(*ast.NilNode)
-		if !isCall || !isNil {
-			continue
-		}
-		if callee, ok := call.Callee.(*ast.IdentifierNode); ok {
-			if id, ok := strings.CutPrefix(callee.Value, getter); ok {
-				return id
-			}
-		}
-	}
-	return ""
 }
 
 type nameVisitor struct{ used, declared []string }
@@ -328,18 +241,18 @@ func whereFunctions() []expr.Option {
 		return func(a, b any) (any, error) {
 			if format == "perms" {
 				n, err := parsePerms(b.(string))
-				return uint64(a.(wherePerms)) == n, err
+				return uint64(a.(perms)) == n, err
 			}
 			n, err := parseKey(b.(string))
-			return uint64(a.(whereKey)) == n, err
+			return uint64(a.(key)) == n, err
 		}
 	}
 	number := func(a, b any) (any, error) {
 		n := int64(b.(int))
 		switch a := a.(type) {
-		case whereKey:
+		case key:
 			return n == int64(a) || n == int64(int32(a)), nil
-		case wherePerms:
+		case perms:
 			return n == int64(a), nil
 		}
 		return false, nil
@@ -360,62 +273,15 @@ func whereFunctions() []expr.Option {
 			n, err := ParseSize(p[0].(string))
 			return int(min(n, math.MaxInt64)), err
 		}, new(func(string) int)),
-		compare("$keyText", text("key"), new(func(whereKey, string) bool)),
-		compare("$permsText", text("perms"), new(func(wherePerms, string) bool)),
-		compare("$keyInt", number, new(func(whereKey, int) bool)),
-		compare("$permsInt", number, new(func(wherePerms, int) bool)),
-		compare("$notKeyText", negated(text("key")), new(func(whereKey, string) bool)),
-		compare("$notPermsText", negated(text("perms")), new(func(wherePerms, string) bool)),
-		compare("$notKeyInt", negated(number), new(func(whereKey, int) bool)),
-		compare("$notPermsInt", negated(number), new(func(wherePerms, int) bool)),
+		compare("$keyText", text("key"), new(func(key, string) bool)),
+		compare("$permsText", text("perms"), new(func(perms, string) bool)),
+		compare("$keyInt", number, new(func(key, int) bool)),
+		compare("$permsInt", number, new(func(perms, int) bool)),
+		compare("$notKeyText", negated(text("key")), new(func(key, string) bool)),
+		compare("$notPermsText", negated(text("perms")), new(func(perms, string) bool)),
+		compare("$notKeyInt", negated(number), new(func(key, int) bool)),
+		compare("$notPermsInt", negated(number), new(func(perms, int) bool)),
 		expr.Operator("==", "$keyText", "$permsText", "$keyInt", "$permsInt"),
 		expr.Operator("!=", "$notKeyText", "$notPermsText", "$notKeyInt", "$notPermsInt"),
 	}
-}
-
-// ParseDuration reads Go's durations ("1h30m") and whole days and weeks ("7d", "2w").
-func ParseDuration(s string) (time.Duration, error) {
-	for unit, span := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if digits, ok := strings.CutSuffix(s, unit); ok {
-			n, err := strconv.ParseFloat(digits, 64)
-			if n *= float64(span); err == nil && math.Abs(n) < math.MaxInt64 { // not so for NaN
-				return time.Duration(n), nil
-			}
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return 0, &UsageError{quote(s) + " is no duration: say 90s, 5m, 1h30m, 7d"}
-	}
-	return d, nil
-}
-
-// ParseSize reads a number of bytes with an optional power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000 (KB, MB, …).
-func ParseSize(s string) (uint64, error) {
-	fail := &UsageError{quote(s) + " is no size: say 4096, 64K, 1.5M, 2G"}
-	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
-	if end < 0 {
-		end = len(s)
-	}
-	n, err := strconv.ParseFloat(s[:end], 64)
-	if err != nil {
-		return 0, fail
-	}
-	suffix := strings.ToUpper(s[end:])
-	base := 1024.0
-	if len(suffix) == 2 && suffix[1] == 'B' {
-		base = 1000
-	}
-	power := 0
-	if suffix != "" && suffix != "B" {
-		power = strings.Index("KMGTPE", suffix[:1]) + 1
-		if rest := suffix[1:]; power == 0 || rest != "" && rest != "B" && rest != "IB" {
-			return 0, fail
-		}
-	}
-	n *= math.Pow(base, float64(power))
-	if n >= math.MaxUint64 {
-		return 0, fail
-	}
-	return uint64(n), nil
 }

@@ -1,17 +1,21 @@
 package views
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
 
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // literalVisitor refuses what is written beside a key or permission bits and can never equal one: a "!=" with it would let every row
-// pass. The language takes 0600 for the decimal number 600.
+// pass. The language takes 0600 for the decimal number 600. It also refuses spans, sizes and dates that are none: they would fail for
+// each row that asks for them, and the row would not match.
 type literalVisitor struct {
 	source []rune
 	types  map[string]schema.Type
@@ -19,12 +23,65 @@ type literalVisitor struct {
 }
 
 func (v *literalVisitor) Visit(node *ast.Node) {
-	n, ok := (*node).(*ast.BinaryNode)
-	if !ok || v.err != nil || n.Operator != "==" && n.Operator != "!=" {
+	if v.err != nil {
 		return
 	}
-	v.check(n.Left, n.Right)
-	v.check(n.Right, n.Left)
+	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		v.compared(n)
+	case *ast.CallNode:
+		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
+			v.called(callee.Value, n.Arguments)
+		}
+	case *ast.BuiltinNode:
+		v.called(n.Name, n.Arguments)
+	}
+}
+
+func (v *literalVisitor) compared(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "==", "!=":
+		v.check(n.Left, n.Right)
+		v.check(n.Right, n.Left)
+	case "in":
+		if list, ok := n.Right.(*ast.ArrayNode); ok {
+			for _, element := range list.Nodes {
+				v.check(n.Left, element)
+			}
+		}
+	}
+}
+
+// called makes a call whose arguments are all literals, to see whether it can be made.
+func (v *literalVisitor) called(name string, args []ast.Node) {
+	var texts []any
+	for _, a := range args {
+		s, ok := a.(*ast.StringNode)
+		if !ok {
+			return
+		}
+		texts = append(texts, s.Value)
+	}
+	if len(texts) == 0 {
+		return
+	}
+	text := texts[0].(string)
+	var err error
+	switch name {
+	case "duration":
+		_, err = ParseDuration(text)
+	case "bytes":
+		_, err = ParseSize(text)
+	case "date":
+		if _, bad := builtin.Builtins[builtin.Index[name]].Func(texts[:min(len(texts), 3)]...); bad != nil {
+			err = &UsageError{quote(text) + " is no date: say 2006-01-02, 2006-01-02 15:04:05 or as RFC 3339 does"}
+		}
+	case "timezone":
+		if _, bad := time.LoadLocation(text); bad != nil {
+			err = &UsageError{quote(text) + " is no time zone: say UTC or Europe/Berlin"}
+		}
+	}
+	errors.As(err, &v.err)
 }
 
 func (v *literalVisitor) check(column, literal ast.Node) {

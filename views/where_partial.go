@@ -2,7 +2,6 @@ package views
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -51,16 +50,8 @@ func (p *columnPatch) anyColumn(n *ast.BuiltinNode) string {
 	if n.Name != "any" || len(n.Arguments) == 0 {
 		return ""
 	}
-	call, ok := n.Arguments[0].(*ast.CallNode)
-	if !ok {
-		return ""
-	}
-	callee, ok := call.Callee.(*ast.IdentifierNode)
-	if !ok {
-		return ""
-	}
-	id, ok := strings.CutPrefix(callee.Value, getter)
-	if !ok || p.types[id] != schema.TypeEndpoints {
+	id := columnOf(n.Arguments[0])
+	if p.types[id] != schema.TypeEndpoints {
 		return ""
 	}
 	return id

@@ -55,19 +55,28 @@ func TestWhereMatches(t *testing.T) {
 		`size == nil`:         {false, true},
 		`nil != size`:         {true, false},
 		`size >= bytes("4K")`: {true, false},
-		`age > duration("1h") and age < duration("1d")`: {true, false},
-		`key == 0xdeadbeef`:                             {true, false},
-		`key == "0xdeadbeef"`:                           {true, false},
-		`key != "0xdeadbeef"`:                           {false, true},
-		`perms == "0640"`:                               {true, true},
-		`perms == 0o640`:                                {true, true},
-		`type == ""`:                                    {true, true},
-		`type != "dest"`:                                {true, true},
-		`any(holders, .pid == 12)`:                      {true, false},
-		`len(holders) == 0`:                             {false, true},
-		`kind == "thing" and ref == "thing:7"`:          {true, false},
-		`ref in ["thing:7", "thing:9"]`:                 {true, false},
-		`let big = 4000; size > big`:                    {true, false},
+		`age > duration("1h") and age < duration("1d")`:   {true, false},
+		`key == 0xdeadbeef`:                               {true, false},
+		`key == "0xdeadbeef"`:                             {true, false},
+		`key != "0xdeadbeef"`:                             {false, true},
+		`perms == "0640"`:                                 {true, true},
+		`perms == 0o640`:                                  {true, true},
+		`type == ""`:                                      {true, true},
+		`type != "dest"`:                                  {true, true},
+		`any(holders, .pid == 12)`:                        {true, false},
+		`len(holders) == 0`:                               {false, true},
+		`kind == "thing" and ref == "thing:7"`:            {true, false},
+		`ref in ["thing:7", "thing:9"]`:                   {true, false},
+		`let big = 4000; size > big`:                      {true, false},
+		`key in [0x5153, 0xdeadbeef]`:                     {true, false},
+		`key in ["0xdeadbeef"]`:                           {true, false},
+		`key in ["0x5153", 0x5154]`:                       {false, false},
+		`key not in ["0xdeadbeef", "0x5153"]`:             {false, true},
+		`not (key in ["0xdeadbeef"])`:                     {false, true},
+		`perms in ["0600", "0640"]`:                       {true, true},
+		`perms in [0o600, 0o640]`:                         {true, true},
+		`perms not in ["0640"] or key in []`:              {false, false},
+		`age > duration("1.5h") and age < duration("1w")`: {true, false},
 	} {
 		w, err := views.CompileWhere([]*collect.Mechanism{m}, source)
 		if err != nil {
@@ -82,14 +91,35 @@ func TestWhereMatches(t *testing.T) {
 
 func TestWhereMistakes(t *testing.T) {
 	for source, want := range map[string]string{
-		`sise > 3`:      `unknown column "sise": did you mean size?`,
-		`size >`:        `bad expression "size >": unexpected token EOF at column 6`,
-		`size == "big"`: `bad expression "size == "big"": invalid operation: == (mismatched types int and string) at column 6`,
-		`perms != 0600`: `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
-		`644 == perms`:  `644 is a decimal number, and perms are octal: say "0644" or 0o644`,
-		`perms == "rw"`: `"rw" are no permission bits: say "0600"`,
-		`key != "x"`:    `"x" is no key: say "0x00001234"`,
-		`size`:          `bad expression "size": expected bool, but got int`,
+		`sise > 3`:                          `unknown column "sise": did you mean size?`,
+		`size >`:                            `bad expression "size >": unexpected token EOF at column 6`,
+		`size == "big"`:                     `bad expression "size == "big"": invalid operation: == (mismatched types int and string) at column 6`,
+		`perms != 0600`:                     `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
+		`644 == perms`:                      `644 is a decimal number, and perms are octal: say "0644" or 0o644`,
+		`perms == "rw"`:                     `"rw" are no permission bits: say "0600"`,
+		`key != "x"`:                        `"x" is no key: say "0x00001234"`,
+		`perms in [0o644, 0600]`:            `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
+		`perms not in [0644]`:               `0644 is a decimal number, and perms are octal: say "0644" or 0o644`,
+		`perms in ["rw"]`:                   `"rw" are no permission bits: say "0600"`,
+		`key in ["x"]`:                      `"x" is no key: say "0x00001234"`,
+		`key in [1.5]`:                      `bad expression "key in [1.5]": invalid operation: == (mismatched types key and float64) at column 5`,
+		`perms < 0o644`:                     `bad expression "perms < 0o644": invalid operation: < (mismatched types perms and int) at column 7`,
+		`age > duration("1x")`:              `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
+		`size == 1 or age > duration("1x")`: `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
+		`size > bytes("64Q")`:               `"64Q" is no size: say 4096, 64K, 1.5M, 2G`,
+		`size > bytes("64 K")`:              `"64 K" is no size: say 4096, 64K, 1.5M, 2G`,
+		`date("bogus") > now()`:             `"bogus" is no date: say 2006-01-02, 2006-01-02 15:04:05 or as RFC 3339 does`,
+		`date("2026-13-01", "2006-01-02") > now()`: `"2026-13-01" is no date: say 2006-01-02, 2006-01-02 15:04:05 or as RFC 3339 does`,
+		`now().In(timezone("Mars")) > now()`:       `"Mars" is no time zone: say UTC or Europe/Berlin`,
+		`holders`:                                  `bad expression "holders": expected bool, but got list of processes`,
+		`key`:                                      `bad expression "key": expected bool, but got key`,
+		`key == len(filter(holders, .foo == 1))`:   `bad expression "key == len(filter(holders, .foo == 1))": type process has no field foo at column 29: a process has the fields pid, tid, comm, fd, mode, maps`,
+		`key > duration("1h")`:                     `bad expression "key > duration("1h")": invalid operation: > (mismatched types key and duration) at column 5`,
+		`any(holders, .foo == 1)`:                  `bad expression "any(holders, .foo == 1)": type process has no field foo at column 15: a process has the fields pid, tid, comm, fd, mode, maps`,
+		`any(holders, .tid == "x")`:                `bad expression "any(holders, .tid == "x")": invalid operation: == (mismatched types int and string) at column 19`,
+		`any(holders, .comm.x == 1)`:               `bad expression "any(holders, .comm.x == 1)": type string has no field x at column 20`,
+		`"1x" | duration() > age`:                  `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
+		`size`:                                     `bad expression "size": expected bool, but got int`,
 	} {
 		_, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
 		got := "no error"
@@ -111,6 +141,29 @@ func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
 	rows, columns := w.Undecided()
 	if rows != 1 || !cmp.Equal(columns, []string{"size"}) {
 		t.Errorf("got %d rows, columns %v", rows, columns)
+	}
+}
+
+// A kind without a column that is asked for matches nothing, and says so.
+func TestWhereTellsWhatAKindLacks(t *testing.T) {
+	other := &collect.Mechanism{Kind: "other", Columns: []schema.Column{
+		schema.Col[thing]("colour", schema.TypeString, 10, 0, "", func(*thing) schema.Value { return schema.String("red") }),
+	}}
+	w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism(), other}, `kind == "thing" and colour != "blue" or size > 5`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []schema.Kind{"thing", "thing", "other"} {
+		if w.Match(&schema.Object{Ref: schema.Ref{Kind: kind}, Row: &thing{size: 9}}) {
+			t.Errorf("%s matched", kind)
+		}
+	}
+	want := []views.Lack{{Kind: "thing", Columns: []string{"colour"}, Rows: 2}, {Kind: "other", Columns: []string{"size"}, Rows: 1}}
+	if diff := cmp.Diff(want, w.Lacks()); diff != "" {
+		t.Error(diff)
+	}
+	if again := w.Lacks(); again != nil {
+		t.Errorf("said twice: %v", again)
 	}
 }
 

@@ -1,0 +1,55 @@
+package views
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseDuration reads Go's durations ("1h30m") and whole days and weeks ("7d", "2w").
+func ParseDuration(s string) (time.Duration, error) {
+	for unit, span := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if digits, ok := strings.CutSuffix(s, unit); ok {
+			n, err := strconv.ParseFloat(digits, 64)
+			if n *= float64(span); err == nil && math.Abs(n) < math.MaxInt64 { // not so for NaN
+				return time.Duration(n), nil
+			}
+		}
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, &UsageError{quote(s) + " is no duration: say 90s, 5m, 1h30m, 7d"}
+	}
+	return d, nil
+}
+
+// ParseSize reads a number of bytes with an optional power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000 (KB, MB, …).
+func ParseSize(s string) (uint64, error) {
+	fail := &UsageError{quote(s) + " is no size: say 4096, 64K, 1.5M, 2G"}
+	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	if end < 0 {
+		end = len(s)
+	}
+	n, err := strconv.ParseFloat(s[:end], 64)
+	if err != nil {
+		return 0, fail
+	}
+	suffix := strings.ToUpper(s[end:])
+	base := 1024.0
+	if len(suffix) == 2 && suffix[1] == 'B' {
+		base = 1000
+	}
+	power := 0
+	if suffix != "" && suffix != "B" {
+		power = strings.Index("KMGTPE", suffix[:1]) + 1
+		if rest := suffix[1:]; power == 0 || rest != "" && rest != "B" && rest != "IB" {
+			return 0, fail
+		}
+	}
+	n *= math.Pow(base, float64(power))
+	if n >= math.MaxUint64 {
+		return 0, fail
+	}
+	return uint64(n), nil
+}
