@@ -122,7 +122,7 @@ func (f *peekFlags) part(kind schema.Kind) (collect.PeekRange, error) {
 // peekError says what to do about missing rights.
 func peekError(err error) error {
 	if kernel.Denied(err) && !errors.Is(err, collect.ErrHoldersUnseen) {
-		return fmt.Errorf("%w: a queue takes read permission, memory root (CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE)", err)
+		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE)", err)
 	}
 	return err
 }
