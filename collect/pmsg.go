@@ -24,7 +24,7 @@ func pmsgMechanism() *Mechanism {
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
 		Help:    "POSIX message queues of this IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
 		Columns: pmsgColumns(),
-		Default: []string{"owner", "perms", "usedbytes", "msgs", "maxmsg", "msgsize", "notify", "notify_pid", "holders", "waiters"},
+		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
 		Relates: pmsgNeeds | schema.NeedSyscall,
 		Collect: collectPMsg,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
