@@ -74,6 +74,10 @@ func insteadOfRemoving(r schema.Ref) string {
 		return "memory without a name goes away when its last user has closed and unmapped it: end those with ipctop signal TERM --to holders " + r.String()
 	case schema.Mmap:
 		return "it is a file: rm its path; what is mapped stays until those who map it end (ipctop signal TERM --to holders " + r.String() + ")"
+	case schema.Lock:
+		return "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders " + r.String()
+	case schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD, schema.IOUring, schema.Pty:
+		return "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
 	case schema.Unix, schema.Inet:
 		return "a socket goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
 	}

@@ -219,11 +219,14 @@ func TestWhatCannotBeRemovedIsRefusedWithTheWayOut(t *testing.T) {
 		pipe := schema.Ref{Kind: schema.Pipe, ID: 8841}
 		elsewhere := schema.Ref{Kind: schema.Shm, ID: 1, Space: 4}
 		gone := schema.Ref{Kind: schema.Msg, ID: 77}
-		p := m.removal(pipe, elsewhere, gone)
+		lock, timer := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(8, 1), Name: "12/flock/34/0-EOF"}, schema.Ref{Kind: schema.TimerFD, Name: "34/7"}
+		p := m.removal(pipe, elsewhere, gone, lock, timer)
 		want := []Refusal{
 			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders pipe:8841"},
 			{elsewhere, "no process, descriptor or mount that can be seen from here leads to its IPC namespace 4"},
 			{gone, "it is gone: no message queue has id 77"},
+			{lock, "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders lock:12/flock/34/0-EOF@8:1"},
+			{timer, "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders timerfd:34/7"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)

@@ -57,7 +57,7 @@ func lockColumns() []schema.Column {
 		col("pid", schema.TypeInt, 7, lockNeeds, "process that took it, which may be gone while another holds it; an OFD lock does not tell",
 			func(r *row) schema.Value { return PID(max(0, r.PID)) }),
 		text("type", 6, "FLOCK (flock), POSIX (fcntl), OFDLCK (fcntl, of the open file description), LEASE", func(r *row) string { return r.Class }),
-		text("mode", 5, "READ (shared) or WRITE (exclusive)", func(r *row) string { return r.Mode }),
+		text("mode", 5, "READ (shared) or WRITE (exclusive); of a breaking lease what it is to become: READ or UNLCK", func(r *row) string { return r.Mode }),
 		text("status", 8, "breaking: another process opens the file, so that the lease's holder should give it up", func(r *row) string {
 			if r.State == "BREAKING" {
 				return LockBreaking
@@ -186,6 +186,7 @@ func (r *lockRow) setHolders(f *Facts) {
 	if len(r.uses) == 0 && r.owner == nil {
 		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
+		f.foundOutside = f.foundOutside || f.nested
 	}
 	r.size = schema.None(schema.TypeBytes)
 	if len(r.uses) > 0 && f.Host.Live() {

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
@@ -33,14 +32,12 @@ func waitInEpoll(r *role) error {
 	if err != nil {
 		return fmt.Errorf("timerfd_create: %w", err)
 	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		return err
+	// Not os.Pipe, whose ends the Go runtime's own epoll instance watches.
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("pipe2: %w", err)
 	}
-	defer write.Close()
-	defer read.Close()
-	// Of the File, only the number: its own poller must not know of it.
-	pipe := int(read.Fd())
+	pipe := ends[0]
 	for _, fd := range []int{pipe, timer} {
 		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}); err != nil {
 			return fmt.Errorf("epoll_ctl %d: %w", fd, err)
