@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -15,6 +16,7 @@ type inetRow struct {
 	socket
 	kernel.InetSocket
 	device string // name of the interface it is bound to
+	tcp    *kernel.TCPInfo
 }
 
 func inetMechanism() *Mechanism {
@@ -23,7 +25,7 @@ func inetMechanism() *Mechanism {
 		Help:    "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both are here",
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
-		Needs:   socketNeeds, OnDemand: []string{"ns_leader"},
+		Needs:   socketNeeds, OnDemand: inetOnDemand(),
 		Relates: holderNeeds,
 		Collect: collectInet,
 		Gauges:  inetGauges,
@@ -104,7 +106,15 @@ func inetColumns() []schema.Column {
 			}
 			return schema.Int(int64(r.Inode))
 		}),
-	}, netColumns(func(r *row) *socket { return &r.socket })...)
+		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other end)",
+			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
+		col("expires", schema.TypeDuration, 7, socketNeeds, "time until the timer fires", func(r *row) schema.Value {
+			if r.Timer == kernel.TimerOff {
+				return schema.None(schema.TypeDuration)
+			}
+			return schema.Duration(time.Duration(r.TimerMS) * time.Millisecond)
+		}),
+	}, append(tcpColumns(), netColumns(func(r *row) *socket { return &r.socket })...)...)
 }
 
 func (r *inetRow) onlyV6() schema.Value {
@@ -187,6 +197,7 @@ func (f *Facts) inetSockets(at place) ([]*schema.Object, error) {
 		objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
 	}
 	joinInet(rows)
+	f.tcpDetails(rows)
 	for _, r := range rows {
 		if r.listens() {
 			r.setWaiters(f)

@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -13,6 +14,7 @@ type unixRow struct {
 	socket
 	kernel.UnixSocket
 	peerName schema.Value
+	inFlight schema.Value
 }
 
 func unixMechanism() *Mechanism {
@@ -21,7 +23,7 @@ func unixMechanism() *Mechanism {
 		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
-		Needs:   socketNeeds, OnDemand: []string{"ns_leader"},
+		Needs:   socketNeeds, OnDemand: []string{"inflight", "ns_leader"},
 		Relates: holderNeeds,
 		Collect: collectUnix,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
@@ -78,6 +80,8 @@ func unixColumns() []schema.Column {
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.owner }),
 		col("uid", schema.TypeInt, 6, socketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
 		col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
+		col("inflight", schema.TypeInt, 8, holderNeeds|schema.NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
+			func(r *row) schema.Value { return r.inFlight }),
 	}, netColumns(func(r *row) *socket { return &r.socket })...)
 }
 
@@ -106,6 +110,7 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 	})
 	for _, r := range rows {
 		r.join(rows)
+		f.setInFlight(r)
 	}
 	for _, r := range rows {
 		r.peerName = r.otherName(rows)
@@ -114,6 +119,39 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 		}
 	}
 	return objects, err
+}
+
+// setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
+func (f *Facts) setInFlight(r *unixRow) {
+	r.inFlight = schema.Uncollected(schema.TypeInt)
+	if !f.gathered(r.ref, holderNeeds) || !f.WantsFor(r.ref, schema.NeedInFlight) {
+		return
+	}
+	r.inFlight = schema.None(schema.TypeInt)
+	for _, u := range r.uses {
+		n, ok, err := f.inFlight(u)
+		switch {
+		case kernel.Denied(err):
+			r.inFlight = schema.Refused(schema.TypeInt)
+		case err == nil && ok:
+			r.inFlight = schema.Int(int64(n))
+			return
+		}
+	}
+}
+
+func (f *Facts) inFlight(u FDUse) (n int, ok bool, err error) {
+	dir, err := f.Host.OpenProc(u.Process.PID)
+	if err != nil {
+		return 0, false, err
+	}
+	defer dir.Close()
+	text, err := dir.Read("fdinfo/"+strconv.Itoa(int(u.FD.Num)), nil)
+	if err != nil {
+		return 0, false, err
+	}
+	n, ok = kernel.ParseInFlight(text)
+	return n, ok, nil
 }
 
 // join connects the socket with its peer and with the clients that wait for its accept.

@@ -23,6 +23,8 @@ const (
 	NeedNamespaces                  // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
 	NeedProcDetail                  // /proc/PID/{status,cwd,root,exe,cgroup} of a process: signal masks, capabilities, where it is
 	NeedThreads                     // /proc/PID/task/*/{stat,syscall} of a process: its threads and what each sleeps in
+	NeedTCPInfo                     // a second sock_diag dump of TCP, with what it knows of each connection
+	NeedInFlight                    // fdinfo of a descriptor on each UNIX socket
 	NeedFDInfo                      // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
 	NeedLocks                       // /proc/locks, and statx of descriptors on paths to find who has a locked file open
 	NeedFDFiles                     // statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
@@ -38,7 +40,7 @@ var needNames = []struct {
 	{NeedMaps, "maps"}, {NeedSyscall, "blocked threads"}, {NeedSemValues, "semaphore values"}, {NeedResident, "resident pages"},
 	{NeedPipeEnds, "pipe poll"}, {NeedPipeFill, "pipe fill"}, {NeedSockets, "sock_diag"},
 	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
-	{NeedProcDetail, "process details"}, {NeedThreads, "threads"},
+	{NeedProcDetail, "process details"}, {NeedThreads, "threads"}, {NeedTCPInfo, "tcp info"}, {NeedInFlight, "descriptors in flight"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 	{NeedFDFiles, "files of descriptors"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 }
