@@ -2,8 +2,10 @@ package actions
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -11,10 +13,41 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
+func newTestDirect(t *testing.T, readOnly bool) *Direct {
+	m := live(t)
+	return NewDirect(m.host, func() *Journal { return m.journal }, readOnly)
+}
+
+// What ipcrm removes is remembered with what it was; that nothing can be remembered keeps it from nothing.
+func TestDirectRemovalsAreJournalled(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		id, err := m.admin.MsgGet(0x5150, kernel.IPCCreat|0o640)
+		m.ok(err)
+		d := NewDirect(m.host, func() *Journal { return m.journal }, false)
+		m.ok(d.Remove(schema.Msg, id))
+		if err := d.Remove(schema.Msg, id); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("removed twice: %v", err)
+		}
+		var got []string
+		for _, l := range m.journalled() {
+			got = append(got, fmt.Sprintf("%s %s %s %v", l["event"], l["ref"], l["equivalent"], l["object"].(map[string]any)["key"]))
+		}
+		want := []string{fmt.Sprintf("done msg:%d ipcrm -q %d 0x00005150", id, id)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		other, err := m.admin.MsgGet(0x5151, kernel.IPCCreat|0o640)
+		m.ok(err)
+		nowhere := NewJournal(m.host, nil, func(string) string { return "/dev/null" }, time.Now)
+		m.ok(NewDirect(m.host, func() *Journal { return nowhere }, false).Remove(schema.Msg, other))
+	})
+}
+
 // A key that somebody has is never taken over: another is drawn.
 func TestDirectCreatesNewObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		d := NewDirect(false)
+		d := newTestDirect(t, false)
 		for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm} {
 			keys := []uint32{7, 7, 7, 8}
 			draw := func() uint32 {
@@ -54,7 +87,7 @@ func TestDirectCreatesNewObjects(t *testing.T) {
 
 func TestReadOnlyDirect(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		d := NewDirect(true)
+		d := newTestDirect(t, true)
 		id, err := kernel.NewAdmin().MsgGet(7, kernel.IPCCreat|0o600)
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,21 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
+// journalled gives the journal's lines without their times.
+func (m *machine) journalled() []map[string]any {
+	m.t.Helper()
+	text, err := os.ReadFile(m.journalPath())
+	m.ok(err)
+	var lines []map[string]any
+	for line := range bytes.Lines(text) {
+		var l map[string]any
+		m.ok(json.Unmarshal(line, &l))
+		delete(l, "time")
+		lines = append(lines, l)
+	}
+	return lines
+}
+
 func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
@@ -26,15 +41,7 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 		p := m.removal(r)
 		plan := p.Lines()
 		m.run(p)
-		text, err := os.ReadFile(m.journalPath())
-		m.ok(err)
-		var got []map[string]any
-		for line := range bytes.Lines(text) {
-			var l map[string]any
-			m.ok(json.Unmarshal(line, &l))
-			delete(l, "time")
-			got = append(got, l)
-		}
+		got := m.journalled()
 		ns, err := m.host.SelfNamespace("ipc")
 		m.ok(err)
 		boot, err := m.host.ReadFile("/proc/sys/kernel/random/boot_id")

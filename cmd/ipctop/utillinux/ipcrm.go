@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -50,7 +51,8 @@ func ipcrm(s *session) int {
 
 // direct gives the hand that removes and makes; IPCTOP_READONLY=1 binds it.
 func (s *session) direct() *actions.Direct {
-	return actions.NewDirect(s.Getenv(ReadOnlyVariable) == "1")
+	journal := func() *actions.Journal { return actions.NewJournal(s.host, s.argv, s.Getenv, time.Now) }
+	return actions.NewDirect(s.host, journal, s.Getenv(ReadOnlyVariable) == "1")
 }
 
 // strayOperand looks through the command line without doing anything.
