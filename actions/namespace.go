@@ -9,7 +9,9 @@ import (
 )
 
 // inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space. That of other kinds is a device.
-func inIPCNamespace(k schema.Kind) bool { return k == schema.Msg || k == schema.Sem || k == schema.Shm }
+func inIPCNamespace(k schema.Kind) bool {
+	return k == schema.Msg || k == schema.Sem || k == schema.Shm || k == schema.PMsg
+}
 
 // inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects there.
 func (s *survey) inside(r schema.Ref, do func() error) error {

@@ -15,6 +15,7 @@ type ipcContent struct {
 	queues   []kernel.MsgQueue
 	sets     []kernel.SemSet
 	segments []kernel.ShmSegment
+	posix    []kernel.PosixQueue
 }
 
 // inSpace are objects of one namespace.
@@ -56,7 +57,7 @@ func (f *Facts) ipcSpaceOf(p *Process) uint64 {
 	return 0
 }
 
-// otherIPC reads the System V objects of the other namespaces, where they were asked for: one visit to each, with all kinds.
+// otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit to each, with all kinds.
 func (f *Facts) otherIPC() []*ipcContent {
 	if !f.all || f.foreign != nil {
 		return f.foreign
@@ -93,7 +94,7 @@ func (f *Facts) deniedSpaces(what string, denied, of int) {
 
 // readIPC lists what was asked for, inside the namespace.
 func (f *Facts) readIPC(c *ipcContent) error {
-	var errs [3]error
+	var errs [4]error
 	if _, ok := f.Want[schema.Msg]; ok {
 		c.queues, errs[0] = f.Host.MsgQueues(true)
 	}
@@ -102,6 +103,9 @@ func (f *Facts) readIPC(c *ipcContent) error {
 	}
 	if _, ok := f.Want[schema.Shm]; ok {
 		c.segments, errs[2] = f.Host.ShmSegments(f.Needs.Has(schema.NeedResident))
+	}
+	if _, ok := f.Want[schema.PMsg]; ok {
+		c.posix, errs[3] = f.Host.AllPosixQueues(true, f.Wants(schema.PMsg, schema.NeedQueueText))
 	}
 	return errors.Join(errs[:]...)
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"own-ipc":          workOwnIPC,
 		"hold-spaces":      workHoldSpaces,
 		"look-everywhere":  workLookEverywhere,
+		"own-mq":           workOwnMq,
 		"mq-send":          workMqSend,
 		"mq-receive":       workMqReceive,
 		"map-shm":          workMapShm,

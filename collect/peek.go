@@ -73,10 +73,10 @@ func Peek(h *kernel.Host, snap *Snapshot, ref schema.Ref, part PeekRange) (*Cont
 	switch row := o.Row.(type) {
 	case *msgRow:
 		c.Total, c.Via = row.QNum, "MSG_COPY, which takes nothing out; each look locks the queue"
-		if ref.Space != 0 {
-			return nil, errors.New("it is in another IPC namespace: run ipctop inside it (nsenter --ipc)")
-		}
-		c.Messages, err = h.PeekMessages(row.ID, int(part.First), part.Count, part.Each)
+		err = inside(h, snap, ref, func() (err error) {
+			c.Messages, err = h.PeekMessages(row.ID, int(part.First), part.Count, part.Each)
+			return err
+		})
 	case *shmRow:
 		c.Total = row.Size
 		err = c.segment(h, row, part)
@@ -93,6 +93,18 @@ func Peek(h *kernel.Host, snap *Snapshot, ref schema.Ref, part PeekRange) (*Cont
 	}
 	c.Took = time.Since(begin)
 	return c, err
+}
+
+// inside runs do in the IPC namespace that a Ref names.
+func inside(h *kernel.Host, snap *Snapshot, ref schema.Ref, do func() error) error {
+	if ref.Space == 0 {
+		return do()
+	}
+	way, ok := snap.Way("ipc", ref.Space)
+	if !ok {
+		return fmt.Errorf("nothing that can be seen from here leads to its IPC namespace %d", ref.Space)
+	}
+	return h.VisitNamespace(way, do)
 }
 
 // mappingOf is a process's mapping.

@@ -13,6 +13,7 @@ import (
 type pmsgRow struct {
 	posixRow
 	queue  kernel.PosixQueue
+	place  place
 	asked  bool // the queue's text was asked for
 	notify struct{ kind, signal schema.Value }
 }
@@ -22,7 +23,7 @@ const pmsgNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedFDFiles
 func pmsgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
-		Help:    "POSIX message queues of this IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
+		Help:    "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
 		Columns: pmsgColumns(),
 		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
 		Relates: pmsgNeeds | schema.NeedSyscall,
@@ -60,6 +61,8 @@ func pmsgColumns() []schema.Column {
 		text("notify_signal", schema.TypeString, 8, "the signal of that", func(r *row) schema.Value { return r.notify.signal }),
 		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace", func(r *row) schema.Value { return PID(r.queue.NotifyPID) }),
 		schema.Col("holders", schema.TypeEndpoints, 24, pmsgNeeds, "descriptors on it", func(r *row) schema.Value { return r.holders }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *row) schema.Value { return r.place.inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, schema.NeedProcs|schema.NeedIPCNS, nsLeaderHelp, func(r *row) schema.Value { return r.place.leader }),
 		posixWaiters(pmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
 	)
 }
@@ -80,17 +83,23 @@ func (r *pmsgRow) content(has, asked bool, v schema.Value) schema.Value {
 func collectPMsg(f *Facts) ([]*schema.Object, error) {
 	text := f.Wants(schema.PMsg, schema.NeedQueueText)
 	queues, err := f.Host.AllPosixQueues(true, text)
-	rows, objects := newObjects[pmsgRow](len(queues))
-	for i, q := range queues {
-		ref := nameRef(schema.PMsg, q.PosixFile)
-		objects[i].Ref = ref
-		rows[i] = pmsgRow{posixRow: f.namedRow(ref, q.PosixFile, "/"+q.Name), queue: q, asked: text}
-		r := &rows[i]
-		r.holders = schema.Uncollected(schema.TypeEndpoints)
-		if f.gathered(ref, pmsgNeeds) {
-			r.holders = f.Holders(r.users.fds, nil)
+	groups, n := inSpaces(f, queues, func(c *ipcContent) []kernel.PosixQueue { return c.posix })
+	rows, objects := newObjects[pmsgRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, q := range g.list {
+			ref := nameRef(schema.PMsg, q.PosixFile)
+			ref.Space = g.place.space
+			objects[i].Ref = ref
+			rows[i] = pmsgRow{posixRow: f.namedRow(ref, q.PosixFile, "/"+q.Name), queue: q, asked: text, place: g.place}
+			r := &rows[i]
+			r.holders = schema.Uncollected(schema.TypeEndpoints)
+			if f.gathered(ref, pmsgNeeds) {
+				r.holders = f.Holders(r.users.fds, nil)
+			}
+			r.notify.kind, r.notify.signal = notification(q.MqStatus)
+			i++
 		}
-		r.notify.kind, r.notify.signal = notification(q.MqStatus)
 	}
 	return objects, err
 }

@@ -149,6 +149,9 @@ func TestPosixQueues(t *testing.T) {
 		common := func(fd int, name string, more cells) cells {
 			c := s.posixCells(fd, name, more)
 			delete(c, "ctime")
+			ns, err := s.host.SelfNamespace("ipc")
+			s.check(err)
+			c["ns"], c["ns_leader"] = schema.Int(int64(ns)), schema.String(s.end(1).Comm+"[1]")
 			return c
 		}
 		s.equal("queues", map[string]cells{
@@ -344,5 +347,56 @@ func TestForeignFilesInDevShm(t *testing.T) {
 			types[ref] = row["type"].Str()
 		}
 		s.equal("types", map[string]string{"pshm:/dir": "directory", "pshm:/link": "link", "pshm:/fifo": "fifo", "pshm:/sem.not": "file"}, types)
+	})
+}
+
+// workOwnMq makes a POSIX queue and a System V one in an IPC namespace of its own, and sleeps in mq_receive.
+func workOwnMq(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	fd, err := a.MqOpen("/jobs", create, 0o600, &kernel.MqAttr{MaxMsg: 3, MsgSize: 10})
+	j.Check(err)
+	id, err := a.MsgGet(0x7001, createIPC|0o600)
+	j.Check(err)
+	j.Check(a.MsgSend(id, 4, []byte("inside"), 0))
+	j.Ready(fd, id)
+	_, _, err = a.MqReceive(fd, 10)
+	j.Check(err)
+}
+
+// Two namespaces hold a queue of the same name each.
+func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.opened(s.admin.MqOpen("/jobs", create, 0o600, nil))
+		w := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "own-mq")
+		tid := s.asleep(w.PID, inFileCall("mq_receive"))
+		ns := s.ipcOf(w.PID)
+		snap := s.everywhere(^schema.Need(0), schema.PMsg)
+		rows, edges := table(snap, schema.PMsg)
+		name := fmt.Sprintf("pmsg:/jobs@%d", ns)
+		if len(rows) != 2 || rows["pmsg:/jobs"] == nil {
+			t.Fatalf("rows %v", rows)
+		}
+		waits, holds := s.waits(w.PID, tid, "mq_receive"), s.end(w.PID)
+		waits.FD, holds.FD, holds.Mode = atoi(t, w.Words[0]), atoi(t, w.Words[0]), "rw"
+		row := rows[name]
+		s.equal("the other's queue", cells{"maxmsg": schema.Int(3), "ns": schema.Int(int64(ns)), "holders": holders(holds), "waiters": holders(waits)},
+			cells{"maxmsg": row["maxmsg"], "ns": row["ns"], "holders": row["holders"], "waiters": row["waiters"]})
+		s.equal("edges", true, slices.Contains(edges, fmt.Sprintf("proc:%d waits_on %s mq_receive fd %d observed", w.PID, name, waits.FD)))
+		for text, space := range map[string]uint64{"pmsg:/jobs": 0, name: ns} {
+			sel, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
+			s.check(err)
+			if ref, err := snap.Resolve(sel); err != nil || ref.Space != space {
+				t.Errorf("%s leads to %+v, %v", text, ref, err)
+			}
+		}
+		msgs := s.everywhere(0, schema.Msg)
+		ref := schema.Ref{}
+		for _, o := range msgs.Objects[schema.Msg] {
+			ref = o.Ref
+		}
+		c, err := Peek(s.host, msgs, ref, PeekRange{Count: 3, Each: 10})
+		s.check(err)
+		s.equal("messages there", []kernel.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})
 }

@@ -45,7 +45,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
-		case sel.Space == 0 && sysvKind(sel.Kind): // ids and keys are those of the reader's own namespace, unless another is named
+		case sel.Space == 0 && (sysvKind(sel.Kind) || sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
 			return o.Ref.Space == 0
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true

@@ -148,6 +148,9 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	}
 	if strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "sk:") {
 		s.By, s.Name = ByName, rest
+		if name, space, has := cutNamespace(s.Kind, rest); has {
+			s.Name, s.Space = name, space
+		}
 		return s, nil
 	}
 	if id, space, has := strings.Cut(rest, "@"); has {
@@ -185,6 +188,17 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	}
 	s.ID = n
 	return s, nil
+}
+
+// cutNamespace takes the IPC namespace off a queue's name: "/jobs@4026532178". A name may hold an "@" itself; the numbers of namespaces
+// begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
+func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
+	i := strings.LastIndexByte(name, '@')
+	if k != PMsg || i < 0 {
+		return "", 0, false
+	}
+	space, err := strconv.ParseUint(name[i+1:], 10, 64)
+	return name[:i], space, err == nil && space >= 0xf0000000
 }
 
 func parseSpace(s string) (uint64, error) {
