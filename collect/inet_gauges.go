@@ -35,7 +35,7 @@ func inetGauges(f *Facts) ([]schema.Gauge, error) {
 	for _, p := range stat.Protocols {
 		if p.Protocol == "TCP" {
 			add("TIME-WAIT", p.TW, 1, schema.TypeInt, "net.ipv4.tcp_max_tw_buckets")
-			add("orphans", p.Orphan, 1, schema.TypeInt, "net.ipv4.tcp_max_orphans")
+			add("TCP orphans", p.Orphan, 1, schema.TypeInt, "net.ipv4.tcp_max_orphans")
 			add("TCP memory", p.Mem, kernel.PageSize(), schema.TypeBytes, "net.ipv4.tcp_mem")
 		}
 	}
