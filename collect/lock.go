@@ -48,12 +48,7 @@ func lockColumns() []schema.Column {
 		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return statusValue(get(r)) })
 	}
 	return []schema.Column{
-		text("command", 15, "who took it; of an OFD lock the first holder", func(r *row) string {
-			if r.owner == nil {
-				return ""
-			}
-			return r.owner.Comm
-		}),
+		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),
 		col("pid", schema.TypeInt, 7, lockNeeds, "process that took it, which may be gone while another holds it; an OFD lock does not tell",
 			func(r *row) schema.Value { return PID(max(0, r.PID)) }),
 		text("type", 6, "FLOCK (flock), POSIX (fcntl), OFDLCK (fcntl, of the open file description), LEASE", func(r *row) string { return r.Class }),
@@ -81,6 +76,16 @@ func lockColumns() []schema.Column {
 	}
 }
 
+func (r *lockRow) command() string {
+	switch {
+	case r.owner != nil:
+		return r.owner.Comm
+	case len(r.uses) > 0:
+		return r.uses[0].Process.Comm
+	}
+	return ""
+}
+
 func (r *lockRow) path() string {
 	if len(r.uses) == 0 {
 		return ""
@@ -101,13 +106,11 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 	names := map[schema.Ref]bool{}
 	objects := make([]*schema.Object, 0, len(f.locks))
 	for _, l := range f.locks {
-		r := &lockRow{HeldLock: l, owner: f.Process(l.PID)}
+		r := &lockRow{HeldLock: l}
 		if groups := uses[l.FileLock]; len(groups) > 0 {
 			r.uses, uses[l.FileLock] = groups[0], groups[1:]
 		}
-		if r.PID == ofdPID && len(r.uses) > 0 {
-			r.owner = r.uses[0].Process
-		}
+		r.setOwner(f)
 		r.name(names)
 		r.setHolders(f)
 		r.setWaiters(f, requests)
@@ -123,6 +126,18 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 
 // ofdPID stands for a lock of an open file description, which no process owns.
 const ofdPID = -1
+
+// setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9" in a shell being
+// the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was seen to have it.
+func (r *lockRow) setOwner(f *Facts) {
+	taker := func(u FDUse) bool { return u.Process.PID == r.PID }
+	switch {
+	case r.PID == ofdPID && len(r.uses) > 0:
+		r.owner = r.uses[0].Process
+	case r.Class == "POSIX" || len(r.uses) == 0 || slices.ContainsFunc(r.uses, taker):
+		r.owner = f.Process(r.PID)
+	}
+}
 
 // lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
 func (f *Facts) lockUses() map[kernel.FileLock][][]FDUse {

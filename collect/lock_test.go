@@ -143,6 +143,32 @@ func TestFlock(t *testing.T) {
 	})
 }
 
+// Who waits for a waiter, which /proc/locks indents once more, waits for the lock as well.
+func TestWaiterOfAWaiter(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newLockScene(t)
+		fd := s.open("queue", unix.O_RDWR)
+		s.check(unix.Flock(fd, unix.LOCK_SH))
+		ref := s.ref(fd, "flock", strconv.Itoa(s.self.PID), "0-EOF")
+		want := func(waiters ...schema.Endpoint) {
+			edges := []string{s.holdsRef(ref, fd)}
+			for _, w := range waiters {
+				edges = append(edges, edge(procRef(w), "waits_on", ref, "flock WRITE"))
+			}
+			s.compareLocks(map[string]cells{ref: s.cells("queue", fd, "FLOCK", "READ", cells{"waiters": ends(waiters...)})}, edges)
+		}
+		first := s.wait("flock", "queue", "flock WRITE")
+		want(first)
+		second := s.wait("flock", "queue", "flock WRITE")
+		want(first, second)
+		text, err := os.ReadFile("/proc/locks")
+		s.check(err)
+		if !strings.Contains(string(text), ":  -> FLOCK") {
+			t.Errorf("no waiter of a waiter in %q", text)
+		}
+	})
+}
+
 func TestPOSIXAndOFDLocks(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)

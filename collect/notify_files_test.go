@@ -11,7 +11,7 @@ import (
 
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
-	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 3, schema.Pipe: 1,
+	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 4, schema.Pipe: 1,
 		schema.Epoll: 1, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1, schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
@@ -60,4 +60,32 @@ func TestBrokenFDInfo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A flock belongs to who has the open file, not to whoever has the pid of its taker now.
+func TestLockWhoseTakerIsGone(t *testing.T) {
+	m := collecttest.Notifiers(t)
+	snap := machine(t, m).Take(Request{Want: map[schema.Kind]schema.Need{schema.Lock: 0}, Edges: true})
+	_, ino := m.FileID(collecttest.Locked)
+	for _, o := range snap.Objects[schema.Lock] {
+		if r := o.Row.(*lockRow); r.Ino == ino && r.Class == "FLOCK" {
+			holder := r.uses[0].Process
+			want := []schema.Edge{{From: holder.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "fd 5", Proof: schema.Observed}}
+			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 || r.owner != nil {
+				t.Errorf("%+v of %v, held by %d\n%s", o.Ref, r.owner, holder.PID, diff)
+			}
+			return
+		}
+	}
+	t.Fatal("no flock on the file")
+}
+
+func edgesTo(snap *Snapshot, to schema.Ref) []schema.Edge {
+	var edges []schema.Edge
+	for _, e := range snap.Edges {
+		if e.To == to {
+			edges = append(edges, e)
+		}
+	}
+	return edges
 }

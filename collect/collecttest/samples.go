@@ -57,7 +57,7 @@ func (m *Machine) processes() {
 const Locked = "/run/app.lock"
 
 // Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty; a
-// lock that one of them has and the other waits for, and two locks of others; an epoll instance, timers and the like.
+// lock that one of them has and the other waits for, one whose taker is gone and two of others; an epoll instance, timers and the like.
 func Notifiers(tb testing.TB) *Machine {
 	m := New(tb)
 	m.Write(Locked, "")
@@ -66,8 +66,10 @@ func Notifiers(tb testing.TB) *Machine {
 	_, err := fmt.Sscanf(schema.FormatDev(dev), "%d:%d", &major, &minor)
 	m.check(err)
 	lock := fmt.Sprintf("1: POSIX  ADVISORY  WRITE 210 %02x:%02x:%d 0 99\n", major, minor, ino)
+	// Its taker is gone, and 211 another process that has the pid now: 210 has inherited the open file.
+	taken := fmt.Sprintf("FLOCK  ADVISORY  WRITE 211 %02x:%02x:%d 0 EOF\n", major, minor, ino)
 	m.Write("/proc/locks", lock+fmt.Sprintf("1: -> POSIX  ADVISORY  READ 211 %02x:%02x:%d 50 59\n", major, minor, ino)+
-		"2: FLOCK  ADVISORY  READ 211 08:01:777 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 08:01:778 0 EOF\n")
+		"4: "+taken+"2: FLOCK  ADVISORY  READ 211 08:01:777 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 08:01:778 0 EOF\n")
 	const both = syscall.O_RDWR
 	const count = "eventfd-count:                3\neventfd-id: 17\neventfd-semaphore: 1\n"
 	m.Process(Process{PID: 210, PPID: 1, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd"},
@@ -80,7 +82,7 @@ func Notifiers(tb testing.TB) *Machine {
 			12: {"anon_inode:[pidfd]", both}, 13: {"anon_inode:[pidfd]", both}, 14: {"anon_inode:[io_uring]", both},
 		},
 		FDInfo: map[int]string{
-			5: "lock:\t" + lock,
+			5: "lock:\t" + lock + "lock:\t2: " + taken,
 			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:        7 events: 80002001 data:                5  pos:0 ino:1b5d sdev:f\n" +
 				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\ntfd:       99 events:        5 data:                5  pos:0 ino:2a sdev:6\n",
 			9:  "sigmask:\t0000000200000201\n",
