@@ -19,8 +19,45 @@ type noSuchObject struct{}
 func (noSuchObject) Error() string { return "there is no such object" }
 func (noSuchObject) Unwrap() error { return fs.ErrNotExist }
 
+// unseenObject is noSuchObject where objects of the kind may be out of sight.
+type unseenObject struct{ why string }
+
+func (e unseenObject) Error() string { return "no such object can be seen from here: " + e.why }
+func (unseenObject) Unwrap() error   { return fs.ErrNotExist }
+
+// missing says that there is no such object, or that rights are missing to see those of its kind that there may be.
+func (s *Snapshot) missing(sel schema.Selector) error {
+	needs := schema.Need(0)
+	all := Mechanisms()
+	i := slices.IndexFunc(all, func(m *Mechanism) bool { return m.Kind == sel.Kind })
+	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm}, sel.Kind)) { // names of POSIX objects are listed without a look at any process
+		needs = all[i].Needs
+	}
+	for _, f := range s.Faults {
+		if f.Denied && (f.Source == string(sel.Kind) || needs&sourceNeeds(f.Source) != 0) {
+			return unseenObject{f.Says}
+		}
+	}
+	return noSuchObject{}
+}
+
+// sourceNeeds are the needs that a refused source (schema.Fault) of the walk leaves unmet.
+func sourceNeeds(source string) schema.Need {
+	switch source {
+	case "processes":
+		return schema.NeedProcs
+	case "fd":
+		return schema.NeedFDs
+	case "maps":
+		return schema.NeedMaps
+	case "ns":
+		return schema.NeedNamespaces
+	}
+	return 0
+}
+
 // Resolve finds the one object that a person named, in a snapshot that holds its kind. Its Ref has the life (Gen) of the object as it is
-// now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none, ErrAmbiguous for several.
+// now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none that can be seen, ErrAmbiguous for several.
 func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	matches := s.matcher(sel)
 	var found []schema.Ref
@@ -33,7 +70,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return schema.Ref{}, noSuchObject{}
+		return schema.Ref{}, s.missing(sel)
 	}
 	var names []string
 	for _, r := range found {

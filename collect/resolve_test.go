@@ -63,6 +63,39 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// What may be out of sight for lack of rights is not said not to exist.
+func TestResolveWithoutRights(t *testing.T) {
+	fault := func(source string, denied bool) schema.Fault {
+		return schema.Fault{Source: source, Says: source + " refused", Denied: denied}
+	}
+	const none = "there is no such object"
+	for _, c := range []struct {
+		text  string
+		fault schema.Fault
+		want  string
+	}{
+		{"pipe:7", fault("fd", true), "no such object can be seen from here: fd refused"},
+		{"eventfd:7", fault("fd", true), "no such object can be seen from here: fd refused"},
+		{"pshm:7", fault("maps", true), "no such object can be seen from here: maps refused"},
+		{"pshm:/name", fault("maps", true), none},
+		{"pmsg:/name", fault("pmsg", true), "no such object can be seen from here: pmsg refused"},
+		{"proc:7", fault("processes", true), "no such object can be seen from here: processes refused"},
+		{"proc:7", fault("fd", true), none},
+		{"shm:7", fault("maps", true), none}, // anybody can list segments
+		{"pipe:7", fault("fd", false), none},
+		{"pipe:7", fault("syscall", true), none},
+	} {
+		sel, err := schema.ParseSelector(c.text, func(schema.Kind) bool { return true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Snapshot{Faults: []schema.Fault{c.fault}}
+		if _, err := s.Resolve(sel); err == nil || err.Error() != c.want || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s with %+v: %v, want %s", c.text, c.fault, err, c.want)
+		}
+	}
+}
+
 func TestResolveNamesTheCandidates(t *testing.T) {
 	s := &Snapshot{Objects: map[schema.Kind][]*schema.Object{schema.Fifo: {
 		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}, Row: &pipeRow{}},
