@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipctop/ipctop/collect"
@@ -31,6 +32,19 @@ type Options struct {
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
 	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly}
+}
+
+// ReadOnlyVariable is the environment variable that forbids changes.
+const ReadOnlyVariable = "IPCTOP_READONLY"
+
+// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain no. Whoever sets it to
+// something else means something by it, and the harmless reading is that nothing may be changed.
+func ReadOnly(getenv func(string) string) bool {
+	switch strings.ToLower(strings.TrimSpace(getenv(ReadOnlyVariable))) {
+	case "", "0", "false", "no", "off":
+		return false
+	}
+	return true
 }
 
 // ErrReadOnly is why nothing is planned under --read-only or IPCTOP_READONLY=1.
@@ -102,6 +116,20 @@ func (s *survey) note(says string) {
 		s.noted[says] = true
 		s.plan.Notes = append(s.plan.Notes, says)
 	}
+}
+
+// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be looked into (3)".
+func (s *survey) unseen(sources ...string) string {
+	n := 0
+	for _, f := range s.snap.Faults {
+		if f.Denied && slices.Contains(sources, f.Source) {
+			n = max(n, f.Count)
+		}
+	}
+	if n == 0 {
+		return "processes that could not be looked into"
+	}
+	return fmt.Sprintf("processes that could not be looked into (%d)", n)
 }
 
 // process reads /proc/PID/stat. fs.ErrNotExist: there is none.

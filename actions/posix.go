@@ -90,7 +90,7 @@ func (s *survey) posixUsers(st *Step) {
 	st.Live = len(st.Affected) > 0
 	if holders.State() == schema.Denied || holders.Partial() {
 		st.Live = true
-		s.note("processes of other users could use these objects unseen")
+		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}
 }
 

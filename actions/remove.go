@@ -140,6 +140,6 @@ func (s *survey) waiters(st *Step, blocked int) {
 		st.Affected = append(st.Affected, count(unseen, "more blocked task")+" that cannot be named from here")
 	}
 	if blocked < 0 && (!has || v.State() != schema.Known && v.State() != schema.Absent || v.Partial()) {
-		s.note("processes of other users could be blocked on these objects unseen")
+		s.note(s.unseen("syscall") + " may be blocked on these objects unseen")
 	}
 }

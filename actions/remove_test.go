@@ -254,6 +254,28 @@ func TestReadOnlyPlansNothing(t *testing.T) {
 	}
 }
 
+func TestReadOnlyByTheEnvironment(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "0": false, " 0 ": false, "false": false, "No": false, "OFF": false, " ": false,
+		"1": true, " 1": true, "2": true, "true": true, "TRUE": true, "yes": true, "on": true, "00": true, "nope": true} {
+		getenv := func(name string) string { return map[string]string{"IPCTOP_READONLY": value}[name] }
+		if got := ReadOnly(getenv); got != want {
+			t.Errorf("IPCTOP_READONLY=%q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+// The note names those that refused, whoever they belong to.
+func TestUnseenProcesses(t *testing.T) {
+	s := &survey{snap: &collect.Snapshot{Faults: []schema.Fault{
+		{Source: "fd", Count: 9}, {Source: "fd", Denied: true, Count: 3}, {Source: "maps", Denied: true, Count: 4},
+	}}}
+	got := []string{s.unseen("fd"), s.unseen("fd", "maps"), s.unseen("syscall")}
+	want := []string{"processes that could not be looked into (3)", "processes that could not be looked into (4)", "processes that could not be looked into"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestATreeOfFilesIsNotActedOn(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(root+"/proc", 0o755); err != nil {

@@ -45,6 +45,15 @@ type Lack struct {
 	Rows    int
 }
 
+// String says it as a sentence.
+func (l Lack) String() string {
+	rows := "rows were"
+	if l.Rows == 1 {
+		rows = "row was"
+	}
+	return fmt.Sprintf("%d %s %s left out: %s has no column %s", l.Rows, l.Kind, rows, l.Kind, strings.Join(l.Columns, ", "))
+}
+
 // IDs are the columns that the expression reads.
 func (w *Where) IDs() []string { return w.used }
 

@@ -157,6 +157,8 @@ func TestNothingIsDone(t *testing.T) {
 			{[]string{"signal", "--yes", "TERM", "proc:1"}, 1, "ipctop: proc:1: pid 1 is not signalled from here: the machine, or the container, hangs on it"},
 			{[]string{"signal", "--yes", "TREM", "proc:1"}, 2, `ipctop: no such signal: "TREM": ipctop signal --list shows all`},
 			{[]string{"signal"}, 2, "ipctop: no signal named: say ipctop signal TERM REF; ipctop signal --list shows all"},
+			{[]string{"signal", "--yes", "--to", "readers", "TERM", "proc:1"}, 2, "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)"},
+			{[]string{"signal", "--yes", "--to", "readers", "TERM", "--where", "pid == 1"}, 2, "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)"},
 			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2, `ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
 			{[]string{"signal", "--yes", "TERM", ref(a)}, 1, "ipctop: " + ref(a) + ": it has no holders that can be seen"},
 		} {
@@ -173,7 +175,7 @@ func TestNothingIsDone(t *testing.T) {
 func TestReadOnlyEnvironment(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a := s.shm(0x11)
-		t.Setenv("IPCTOP_READONLY", "1")
+		t.Setenv("IPCTOP_READONLY", "true")
 		if got := ipctop("rm", "--yes", ref(a)); got.Code != 2 || got.Stdout != "" {
 			t.Errorf("got %+v", got)
 		}
@@ -333,6 +335,66 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 			t.Errorf("code %d, %s", code, errs.String())
 		}
 		s.expect([]int{b})
+	})
+}
+
+// Nobody has agreed to a plan that nobody could read, --yes or not.
+func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
+	onScene(t, func(s *scene) {
+		a := s.shm(0x11)
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer full.Close()
+		closed, gone, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gone.Close()
+		closed.Close()
+		sleep := exec.Command("sleep", "1000")
+		if err := sleep.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer sleep.Wait()
+		defer sleep.Process.Kill()
+		for _, stderr := range []*os.File{full, gone} {
+			for _, args := range [][]string{{"rm", "--yes", ref(a)}, {"signal", "--yes", "KILL", fmt.Sprintf("proc:%d", sleep.Process.Pid)}} {
+				var out bytes.Buffer
+				if code := run(context.Background(), args, &out, stderr); code != 1 || out.Len() > 0 {
+					t.Errorf("%q: exit %d, %q", args, code, out.String())
+				}
+			}
+		}
+		s.expect([]int{a})
+		if err := sleep.Process.Signal(unix.SIGTERM); err != nil { // os.ErrProcessDone if it was killed
+			t.Error(err)
+		}
+		var exit *exec.ExitError
+		if err := sleep.Wait(); !errors.As(err, &exit) || exit.String() != "signal: terminated" {
+			t.Errorf("it ended with %v, want the test's own SIGTERM", err)
+		}
+	})
+}
+
+// A column that a kind lacks is the likely reason where nothing matches.
+func TestWhereSaysWhatAKindLacks(t *testing.T) {
+	onScene(t, func(s *scene) {
+		for range 2 {
+			if _, err := s.admin.SemGet(kernel.KeyPrivate, 1, 0o600|kernel.IPCCreat); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := ipctop("rm", "--yes", "--where", `kind == "sem" and creator_state != "alive"`)
+		want := "ipctop: note: 2 sem rows were left out: sem has no column creator_state\nipctop: --where: nothing matched\n"
+		if diff := cmp.Diff(said{1, "", want}, got); diff != "" {
+			t.Error(diff)
+		}
+		a := s.shm(0x11)
+		if got := ipctop("rm", "--yes", "--where", `creator_state == "alive"`); got.Code != 0 || got.Stdout != ref(a)+": removed\n" || strings.Contains(got.Stderr, "left out") {
+			t.Errorf("got %+v", got)
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/demo"
 	"github.com/spf13/cobra"
 )
@@ -17,7 +18,7 @@ import (
 type demoUI func(ctx context.Context) error
 
 // newDemoCmd makes "ipctop demo". Its workers are this program: main calls demo.Worker before anything else.
-func newDemoCmd(runUI demoUI) *cobra.Command {
+func newDemoCmd(runUI demoUI, forbidden *bool) *cobra.Command {
 	var list, noUI, clean bool
 	cmd := &cobra.Command{
 		Use:   "demo [SCENARIO...]",
@@ -31,6 +32,8 @@ started this one ends. On a terminal the dashboard opens on them. All scenarios 
 				return usageErrorf("--list, --no-ui and --clean exclude one another")
 			case (list || clean) && len(args) > 0:
 				return usageErrorf("--list and --clean take no scenario")
+			case !list && readOnly(*forbidden):
+				return usageErrorf("read-only: no sample objects are made or removed (--read-only or %s=1); ipctop demo --list shows what there is", actions.ReadOnlyVariable)
 			}
 			switch out := cmd.OutOrStdout(); {
 			case list:

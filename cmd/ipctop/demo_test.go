@@ -218,6 +218,8 @@ func TestDemoUsage(t *testing.T) {
 		{"demo shm-orfan", "ipctop: no scenario \"shm-orfan\"; the nearest is \"shm-orphan\": see ipctop demo --list\n"},
 		{"demo --list --clean", "ipctop: --list, --no-ui and --clean exclude one another\n"},
 		{"demo --clean udp", "ipctop: --list and --clean take no scenario\n"},
+		{"--read-only demo --no-ui udp", "ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list shows what there is\n"},
+		{"demo --read-only --clean", "ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list shows what there is\n"},
 		{"demo --lst", "ipctop: unknown flag: --lst: see ipctop demo --help\n"},
 	} {
 		var out, errs bytes.Buffer
@@ -229,6 +231,7 @@ func TestDemoUsage(t *testing.T) {
 }
 
 func TestDemoList(t *testing.T) {
+	t.Setenv("IPCTOP_READONLY", "1") // a list changes nothing
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"demo", "--list"}, &out, &errs); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit %d, %q", code, errs.String())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
 	"github.com/ipctop/ipctop/collect/kernel"
 )
@@ -43,7 +44,7 @@ func newFaceCmds() []*cobra.Command {
 }
 
 func readOnlyEnv(name string) string {
-	if name == utillinux.ReadOnlyVariable {
+	if name == actions.ReadOnlyVariable {
 		return "1"
 	}
 	return os.Getenv(name)

@@ -59,9 +59,13 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRootCmd()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	out := &watched{Writer: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil { // of what cobra prints itself: --help, --version, completion
+		err = fmt.Errorf("standard output: %w", out.err)
+	}
 	if err == nil {
 		return 0
 	}
@@ -81,6 +85,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "ipctop:", visibleLines(err.Error()))
 	return code
+}
+
+// watched remembers the first error of a writer.
+type watched struct {
+	io.Writer
+	err error
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // visibleLines makes what an error quotes harmless, the command line or a path. The stack of a fault in ipctop itself has several lines.
@@ -114,6 +132,9 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 		ValidArgsFunction: completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if once.once || once.listColumns {
+				if stray := given(cmd, ui.flags); stray != "" {
+					return usageErrorf("--%s goes with the dashboard, not with --once", stray)
+				}
 				return runOnce(cmd, once, args)
 			}
 			if len(args) > 0 {
@@ -130,7 +151,7 @@ other end is gone. Without arguments it opens the dashboard; with --once it prin
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo()), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newPeekCmd())
+	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newPeekCmd())
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

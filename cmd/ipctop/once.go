@@ -50,16 +50,20 @@ func (f *onceFlags) register(cmd *cobra.Command) {
 
 // refuseWithoutOnce keeps --where and the like from being ignored.
 func (f *onceFlags) refuseWithoutOnce(cmd *cobra.Command) error {
-	var stray string
-	f.flags.VisitAll(func(flag *pflag.Flag) {
-		if cmd.Flags().Changed(flag.Name) {
-			stray = flag.Name
-		}
-	})
-	if stray != "" {
+	if stray := given(cmd, f.flags); stray != "" {
 		return usageErrorf("--%s goes with --once", stray)
 	}
 	return nil
+}
+
+// given is the name of a flag of the set that the command line has; "" if it has none.
+func given(cmd *cobra.Command, set *pflag.FlagSet) (name string) {
+	set.VisitAll(func(flag *pflag.Flag) {
+		if cmd.Flags().Changed(flag.Name) {
+			name = flag.Name
+		}
+	})
+	return name
 }
 
 func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -172,7 +172,8 @@ func TestDiskIsFull(t *testing.T) {
 	}
 	defer full.Close()
 	root := collecttest.Sample(t).Root
-	for _, args := range [][]string{{"--once", "shm"}, {"--once", "shm", "-o", "json"}, {"--once", "-o", "jsonl"}, {"--once", "-o", "csv"}, {"--once", "shm", "--exit-code"}, {"--list-columns"}} {
+	for _, args := range [][]string{{"--once", "shm"}, {"--once", "shm", "-o", "json"}, {"--once", "-o", "jsonl"}, {"--once", "-o", "csv"}, {"--once", "shm", "--exit-code"},
+		{"--list-columns"}, {"--help"}, {"--version"}} {
 		cmd := program(t, append(args, "--root", root)...)
 		var stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = full, &stderr
@@ -183,6 +184,18 @@ func TestDiskIsFull(t *testing.T) {
 		if got := stderr.String(); !strings.HasPrefix(got, "ipctop: ") || strings.Count(got, "\n") != 1 || !strings.Contains(got, syscall.ENOSPC.Error()) {
 			t.Errorf("%v: stderr %q, want one line that says why", args, got)
 		}
+	}
+}
+
+func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
+	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval", "--list-columns --no-mouse": "no-mouse"} {
+		want := said{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
+		if got := ipctop(strings.Fields(args)...); got != want {
+			t.Errorf("%s: %+v, want %+v", args, got, want)
+		}
+	}
+	if got := ipctop("--once", "--read-only", "--root", collecttest.Sample(t).Root, "shm"); got.Code != 0 {
+		t.Errorf("--once --read-only: %+v", got)
 	}
 }
 

@@ -33,8 +33,8 @@ const planHelp = `
 The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
 --dry-run prints the plan to stdout and does nothing.
 
-Just before it acts, ipctop reads each object again and refuses what has changed since the plan. What was done stands in
-$XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).
+A plan that cannot be written is not carried out. Just before it acts, ipctop reads each object again and refuses what has changed
+since the plan. What was done stands in $XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).
 
 Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); 2 usage, --read-only, or nobody to
 ask because stdin is no terminal and --yes was not given; 3 done in part. With --dry-run: what would be done.`
@@ -97,7 +97,9 @@ func (a *acting) perform(plan *actions.Plan) error {
 	}
 	if len(plan.Steps) > 0 {
 		for _, line := range plan.Agenda() {
-			fmt.Fprintln(stderr, views.Visible(line))
+			if _, err := fmt.Fprintln(stderr, views.Visible(line)); err != nil {
+				return &exitError{code: exitFailed, err: fmt.Errorf("nothing was done, since the plan cannot be shown: standard error: %w", err)}
+			}
 		}
 	}
 	a.sayRefused(plan.Refused)

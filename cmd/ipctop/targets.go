@@ -66,6 +66,7 @@ func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 }
 
 // matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
+// It is an error if there are none.
 func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
 	refs, where, snap, err := a.match(mechs)
 	if err != nil {
@@ -77,7 +78,13 @@ func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
 	if rows, columns := where.Undecided(); rows > 0 {
 		a.complain("--where", fmt.Sprintf("%d objects were left out because %s could not be read for them", rows, strings.Join(columns, ", ")))
 	}
-	return refs, nil
+	if len(refs) > 0 {
+		return refs, nil
+	}
+	for _, lack := range where.Lacks() {
+		a.complain("note", lack.String())
+	}
+	return nil, errors.New("--where: nothing matched")
 }
 
 func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot, err error) {
@@ -122,11 +129,7 @@ func (a *acting) targets(sels []schema.Selector, mechs []*collect.Mechanism) ([]
 	if a.where == "" {
 		return a.resolve(sels), nil
 	}
-	refs, err := a.matching(mechs)
-	if err == nil && len(refs) == 0 {
-		err = errors.New("--where: nothing matched")
-	}
-	return refs, err
+	return a.matching(mechs)
 }
 
 // only keeps the mechanisms of kinds for which keep holds.

@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/views/tui"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -20,17 +21,19 @@ import (
 type uiFlags struct {
 	readOnly, noMouse bool
 	interval          time.Duration
+	flags             *pflag.FlagSet // those of the dashboard alone
 }
 
 func (f *uiFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does, rm and signal refuse (also IPCTOP_READONLY=1)")
-	flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
-	flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
+	f.flags = pflag.NewFlagSet("dashboard", pflag.ContinueOnError)
+	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does; rm, signal and demo refuse (also IPCTOP_READONLY=1)")
+	f.flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
+	f.flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
+	cmd.Flags().AddFlagSet(f.flags)
 }
 
 // readOnly says whether the environment or a flag forbids changes.
-func readOnly(flag bool) bool { return flag || os.Getenv("IPCTOP_READONLY") == "1" }
+func readOnly(flag bool) bool { return flag || actions.ReadOnly(os.Getenv) }
 
 // shortest is the least time between refreshes: below it the dashboard would do little else than scan.
 const shortest = 100 * time.Millisecond

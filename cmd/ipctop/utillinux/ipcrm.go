@@ -49,10 +49,10 @@ func ipcrm(s *session) int {
 	return r.run()
 }
 
-// direct gives the hand that removes and makes; IPCTOP_READONLY=1 binds it.
+// direct gives the hand that removes and makes; IPCTOP_READONLY binds it.
 func (s *session) direct() *actions.Direct {
 	journal := func() *actions.Journal { return actions.NewJournal(s.host, s.argv, s.Getenv, time.Now) }
-	return actions.NewDirect(s.host, journal, s.Getenv(ReadOnlyVariable) == "1")
+	return actions.NewDirect(s.host, journal, actions.ReadOnly(s.Getenv))
 }
 
 // strayOperand looks through the command line without doing anything.

@@ -133,7 +133,7 @@ func TestReadOnlyRemovesNothing(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		onFixed(t)
 		want := left(t)
-		t.Setenv("IPCTOP_READONLY", "1")
+		t.Setenv("IPCTOP_READONLY", "yes")
 		says := "read-only: nothing is removed or signalled\n"
 		for line, want := range map[string]result{
 			"ipcrm -v -a": {"removing shared memory segment id `0'\n", "ipcrm: id failed: " + says, 1},

@@ -49,9 +49,6 @@ func faceNamed(name string) (Face, bool) {
 	return Face{}, false
 }
 
-// ReadOnlyVariable is the environment variable that, set to 1, keeps ipcrm and ipcmk from changing anything.
-const ReadOnlyVariable = "IPCTOP_READONLY"
-
 // Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).
 // ok is false if it was called as neither; nothing was done then.
 func Run(p Process) (code int, ok bool) {
