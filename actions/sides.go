@@ -59,7 +59,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 	case !known:
 		return nil, refuse("objects of kind %s have no %s to signal: --to takes another side", r.Kind, to)
 	case partial:
-		s.note(fmt.Sprintf("%s may have more %s than can be seen from here: root sees all", r, to))
+		s.note(fmt.Sprintf("%s may have more %s among %s", r, to, s.unseen("fd", "maps", "syscall")))
 	}
 	if len(found) == 0 {
 		return nil, refuse("it has no %s that can be seen", to)
