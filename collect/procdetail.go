@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -14,6 +15,8 @@ type procDetail struct {
 	masksErr        error
 	caps            kernel.Capabilities
 	capsErr         error
+	limits          kernel.ProcLimits
+	limitsErr       error
 	cwd, root, exe  schema.Value
 	cgroup, control schema.Value // container, control group
 }
@@ -58,7 +61,23 @@ func procDetailColumns() []schema.Column {
 			return schema.List(get(&d.caps).Names())
 		})
 	}
+	limit := func(id string, typ schema.Type, help string, get func(*kernel.ProcLimits) uint64) schema.Column {
+		return detail(id, typ, 9, help, func(d *procDetail) schema.Value {
+			switch n := get(&d.limits); {
+			case d.limitsErr != nil:
+				return unreadable(typ, d.limitsErr)
+			case n > math.MaxInt64:
+				return schema.None(typ)
+			case typ == schema.TypeBytes:
+				return schema.Bytes(n)
+			default:
+				return schema.Int(int64(n))
+			}
+		})
+	}
 	return []schema.Column{
+		limit("nofile", schema.TypeInt, "descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has", func(l *kernel.ProcLimits) uint64 { return l.OpenFiles }),
+		limit("msgqueue", schema.TypeBytes, "bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit", func(l *kernel.ProcLimits) uint64 { return l.MsgQueue }),
 		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Pending }),
 		mask("sigblk", "signals that its main thread holds back", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Blocked }),
 		mask("sigign", "signals that it ignores", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Ignored }),
@@ -123,6 +142,10 @@ func (f *Facts) procDetail(dir kernel.ProcDir) *procDetail {
 		d.masks, d.masksErr = kernel.ParseSignalMasks(text)
 		d.caps, d.capsErr = kernel.ParseCapabilities(text)
 	}
+	if text, err = dir.Read("limits", nil); err == nil {
+		d.limits, err = kernel.ParseProcLimits(text)
+	}
+	d.limitsErr = err
 	if text, err = dir.Read("cgroup", nil); err == nil {
 		d.control, d.cgroup = wordValue(controlGroup(string(text))), wordValue(containerID(string(text)))
 	}

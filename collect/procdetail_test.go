@@ -80,8 +80,12 @@ func TestProcessDetails(t *testing.T) {
 		s.check(err)
 		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 		s.check(err)
+		const rlimitMsgQueue = 12 // include/uapi/asm-generic/resource.h
+		s.check(unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 123, Max: 124}, nil))
+		s.check(unix.Prlimit(pid, rlimitMsgQueue, &unix.Rlimit{Cur: 4567, Max: 4568}, nil))
 		list, text := schema.List, schema.String
 		want := cells{
+			"nofile": schema.Int(123), "msgqueue": schema.Bytes(4567),
 			"sigpend": list(nil), "sigblk": list(nil), "sigign": list(masks.Ignored.Names()), "sigcgt": list(nil),
 			"capeff": list(caps.Effective.Names()), "capprm": list(caps.Permitted.Names()), "capinh": list(nil), "capamb": list(nil),
 			"capbnd": list(caps.Bounding.Names()), "cwd": text(cat.Dir), "root": text("/"), "exe": text(exe),
