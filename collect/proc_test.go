@@ -20,9 +20,23 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// process finds a process's cells by its pid, nil while it is not there.
+// process finds a process's cells by its pid, nil while it is not there. It leaves out what is read on demand: for a moment within exec,
+// an ordinary user may not look into his own process.
 func (s *scene) process(pid int) cells {
-	rows, _ := table(s.take(schema.Proc), schema.Proc)
+	s.Helper()
+	host, err := kernel.Open("")
+	s.check(err)
+	m, ids := procMechanism(), []string{}
+	for _, c := range m.Columns {
+		if !m.IsOnDemand(c.ID) {
+			ids = append(ids, c.ID)
+		}
+	}
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: m.NeedsOf(ids)}})
+	if os.Geteuid() == 0 && len(snap.Faults) > 0 {
+		s.Errorf("faults: %+v", snap.Faults)
+	}
+	rows, _ := table(snap, schema.Proc)
 	return rows[schema.Ref{Kind: schema.Proc, ID: uint64(pid)}.String()]
 }
 
