@@ -140,8 +140,10 @@ func (f *Facts) indexSpaces() {
 			}
 		}
 	}
-	if f.Needs.Has(schema.NeedNamespaces) {
+	if f.Needs.Has(schema.NeedFDs) {
 		f.heldSpaces()
+	}
+	if f.Needs.Has(schema.NeedNamespaces) {
 		f.mountedSpaces()
 	}
 }

@@ -25,6 +25,7 @@ import (
 type planFlags struct {
 	where       string
 	dryRun, yes bool
+	all         bool  // namespaces, for where
 	readOnly    *bool // the root command's --read-only
 }
 
@@ -41,6 +42,7 @@ ask because stdin is no terminal and --yes was not given; 3 done in part. With -
 
 func (f *planFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.where, "where", "", "act on the objects for which the expression holds, instead of REFs")
+	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "with --where: objects of every namespace that can be entered")
 	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show the plan and do nothing, whatever else is said")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even about objects in use")
 	_ = cmd.RegisterFlagCompletionFunc("where", cobra.NoFileCompletions) // the error is for flags that do not exist
@@ -51,6 +53,8 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	switch {
 	case readOnly(*f.readOnly):
 		return usageErrorf("%v (--read-only or IPCTOP_READONLY=1)", actions.ErrReadOnly)
+	case f.all && f.where == "":
+		return usageErrorf("--all-namespaces goes with --where; a REF of another namespace is KIND:ID@NS")
 	case f.where != "" && len(refs) > 0:
 		return usageErrorf("--where and %s together: say one of them", views.Visible(refs[0]))
 	case f.where == "" && len(refs) == 0:

@@ -194,7 +194,7 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 // begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
 func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 	i := strings.LastIndexByte(name, '@')
-	if k != PMsg || i < 0 {
+	if k != PMsg && !strings.HasPrefix(name, "sk:") || i < 0 {
 		return "", 0, false
 	}
 	space, err := strconv.ParseUint(name[i+1:], 10, 64)
