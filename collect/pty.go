@@ -183,12 +183,23 @@ func (r *ptyRow) complete(f *Facts, ref schema.Ref) {
 		r.status = schema.None(schema.TypeString)
 	case strings.HasSuffix(r.path, deletedSuffix):
 		r.status = schema.String(NoMaster) // the name goes with the master (devpts_pty_kill)
-	case len(r.masters) == 0 || f.Unseen("fd") > 0:
+	case len(r.masters) == 0:
 		// The slave's name is there, and so is a master, wherever: in a process that was not seen.
+		r.status = schema.None(schema.TypeString)
+	case (f.Unseen("fd") > 0 || f.nested) && !f.slavesClosed(r.masters[0], r.index):
 		r.status = schema.None(schema.TypeString)
 	default:
 		r.status = schema.String(NoSlave)
 	}
+}
+
+// slavesClosed asks the kernel through a master whether nobody has the slave any more.
+func (f *Facts) slavesClosed(master FDUse, index uint64) bool {
+	if !f.Host.Live() {
+		return false
+	}
+	closed, err := kernel.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
+	return err == nil && closed
 }
 
 func relatePtys(f *Facts, objects []*schema.Object) []schema.Edge {
