@@ -117,8 +117,9 @@ func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ipctop [flags] | ipctop --once [KIND|FAMILY...]",
 		Short: "See every IPC object of a machine, who holds it, and act on it",
-		Long: `ipctop shows System V queues, semaphores and shared memory, pipes, FIFOs, sockets and processes: who holds each, and whose
-other end is gone. Without arguments it opens the dashboard; with --once it prints one snapshot and exits.`,
+		Long: `ipctop shows every inter-process communication object: System V and POSIX queues, semaphores and shared memory, pipes, FIFOs, sockets,
+locks, event descriptors, processes, namespaces and limits: who holds each, who waits on it, and whose other end is gone. Without
+arguments it opens the dashboard; with --once it prints one snapshot and exits.`,
 		Example: `  ipctop                                      the dashboard
   ipctop --once shm                           System V segments as a table
   ipctop --once queues -o json                queues as JSON
