@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"fmt"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,6 +13,7 @@ type msgRow struct {
 	owners  ipcOwners
 	age     schema.Value
 	waiters schema.Value
+	peek    schema.Value
 }
 
 func msgMechanism() *Mechanism {
@@ -19,7 +22,7 @@ func msgMechanism() *Mechanism {
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
 		Columns:  msgColumns(),
 		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
-		OnDemand: []string{"waiters"},
+		OnDemand: []string{"waiters", "peek"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectMsg,
 		Relate:   relateMsg,
@@ -57,6 +60,8 @@ func msgColumns() []schema.Column {
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("waiters", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedSyscall, "threads blocked in msgsnd or msgrcv",
 			func(r *row) schema.Value { return r.waiters }),
+		peekColumn(0, fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
+			func(r *row) schema.Value { return r.peek }),
 	)
 }
 
@@ -71,7 +76,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 			objects[i].Ref = ref
 			rows[i] = msgRow{
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
-				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false),
+				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID),
 			}
 			i++
 		}

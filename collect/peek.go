@@ -170,3 +170,61 @@ func (c *Content) mapped(h *kernel.Host, list []mappingOf, part PeekRange) error
 	}
 	return err
 }
+
+// What the page of an object shows of its content.
+const (
+	pageMessages     = 10
+	pageMessageBytes = hexWidth
+	pageBytes        = 8 * hexWidth
+)
+
+// peekColumn is the first of an object's content, a line of text each.
+func peekColumn[T any](needs schema.Need, help string, get func(*T) schema.Value) schema.Column {
+	return schema.Col("peek", schema.TypeList, 40, needs|schema.NeedPeek, help, get)
+}
+
+// peekQueue copies the first messages of a queue.
+func (f *Facts) peekQueue(ref schema.Ref, id int) schema.Value {
+	if !f.gathered(ref, schema.NeedPeek) {
+		return schema.Uncollected(schema.TypeList)
+	}
+	var messages []kernel.PeekedMessage
+	err := f.inIPCSpace(ref, func() (err error) {
+		messages, err = f.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
+		return err
+	})
+	if err != nil {
+		return unreadable(schema.TypeList, err)
+	}
+	lines := make([]string, 0, len(messages))
+	for _, m := range messages {
+		switch {
+		case m.TooLong:
+			lines = append(lines, fmt.Sprintf("%d: longer than kernel.msgmax, which was lowered since it was sent", m.Index))
+		case m.Size == 0:
+			lines = append(lines, fmt.Sprintf("%d: type %d, empty", m.Index, m.Type))
+		default:
+			lines = append(lines, fmt.Sprintf("%d: type %d, %d bytes: % x |%s|", m.Index, m.Type, m.Size, m.Data, PlainText(m.Data)))
+		}
+	}
+	return schema.List(lines)
+}
+
+// peekSegment reads the beginning of a segment, or says why it cannot be seen.
+func (f *Facts) peekSegment(ref schema.Ref, row *shmRow) schema.Value {
+	switch {
+	case !f.gathered(ref, schema.NeedPeek):
+		return schema.Uncollected(schema.TypeList)
+	case !f.Host.Live():
+		return schema.None(schema.TypeList)
+	}
+	var c Content
+	err := c.segment(f.Host, row, PeekRange{Count: pageBytes})
+	switch {
+	case errors.Is(err, ErrNoHolder), errors.Is(err, ErrHoldersUnseen):
+		return schema.List([]string{err.Error()})
+	case err != nil:
+		return unreadable(schema.TypeList, err)
+	}
+	return schema.List(HexDump(c.Memory, 0))
+}

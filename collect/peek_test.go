@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -108,6 +109,60 @@ func TestPeekPosixMemory(t *testing.T) {
 		s.check(os.Symlink("/etc/passwd", "/dev/shm/link"))
 		if _, err := s.peek("pshm:/link", PeekRange{Count: 1}); err == nil {
 			t.Error("a link was followed")
+		}
+	})
+}
+
+// peekCell gives the peek column of one object, as its page reads it.
+func (s *sysvScene) peekCell(ref schema.Ref) schema.Value {
+	s.Helper()
+	m := msgMechanism()
+	if ref.Kind == schema.Shm {
+		m = shmMechanism()
+	}
+	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{ref.Kind: 0}, Detail: ref})
+	c, _ := m.Column("peek")
+	o := snap.Find(ref)
+	if o == nil {
+		s.Fatalf("no %v", ref)
+	}
+	return c.Get(o)
+}
+
+func TestPeekOnAPage(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.MsgGet(1, createIPC|0o600))
+		s.check(s.admin.MsgSend(id, 3, []byte("\x1b[1m"), 0))
+		s.check(s.admin.MsgSend(id, 4, nil, 0))
+		segment := s.id(s.admin.ShmGet(2, 4096, createIPC|0o600))
+		q, err := s.host.MsgStat(id)
+		s.check(err)
+		shm, err := s.host.ShmStat(segment)
+		s.check(err)
+		queueRef := schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
+		shmRef := schema.Ref{Kind: schema.Shm, ID: uint64(segment), Gen: uint64(shm.CTime)}
+		s.equal("messages", schema.List([]string{"0: type 3, 4 bytes: 1b 5b 31 6d |.[1m|", "1: type 4, empty"}), s.peekCell(queueRef))
+		s.equal("a segment that nobody has attached", schema.List([]string{ErrNoHolder.Error()}), s.peekCell(shmRef))
+		data, err := s.admin.ShmAttach(segment, false)
+		s.check(err)
+		copy(data, "here")
+		want := schema.List([]string{
+			"00000000  68 65 72 65 00 00 00 00  00 00 00 00 00 00 00 00  |here............|",
+			"00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|",
+			"*",
+			"00000070  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|",
+		})
+		if !seesWholeMachine(t) {
+			want = schema.Refused(schema.TypeList)
+		}
+		s.equal("an attached one", want, s.peekCell(shmRef))
+		s.check(s.admin.ShmDetach(data))
+		// A table does not look into objects.
+		rows := s.snapshot(schema.Msg, 0).Objects[schema.Msg]
+		c, _ := msgMechanism().Column("peek")
+		if v := c.Get(rows[0]); v.State() != schema.NotCollected {
+			t.Errorf("without being asked: %v", v.List())
 		}
 	})
 }

@@ -18,6 +18,7 @@ type shmRow struct {
 	command schema.Value
 	holders schema.Value
 	maps    []shmMaps
+	peek    schema.Value
 }
 
 // shmMaps is a process that maps a segment.
@@ -37,14 +38,15 @@ const (
 func shmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
-		Help:    "shared memory segments: their memory, who has them attached, and what became of their creators",
-		Columns: shmColumns(),
-		Default: []string{"key", "owner", "perms", "size", "rss", "nattch", "status", "cpid", "creator_state", "age", "holders"},
-		Relates: schema.NeedProcs | schema.NeedMaps,
-		Collect: collectShm,
-		Relate:  relateShm,
-		Gauges:  shmGauges,
-		Label:   func(o *schema.Object) string { return keyLabel(o.Row.(*shmRow).IPCPerm) },
+		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
+		Columns:  shmColumns(),
+		Default:  []string{"key", "owner", "perms", "size", "rss", "nattch", "status", "cpid", "creator_state", "age", "holders"},
+		OnDemand: []string{"peek"},
+		Relates:  schema.NeedProcs | schema.NeedMaps,
+		Collect:  collectShm,
+		Relate:   relateShm,
+		Gauges:   shmGauges,
+		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*shmRow).IPCPerm) },
 	}
 }
 
@@ -78,6 +80,8 @@ func shmColumns() []schema.Column {
 			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
 		col("holders", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedMaps, "processes that have it attached, with their number of mappings",
 			func(r *row) schema.Value { return r.holders }),
+		peekColumn(schema.NeedProcs|schema.NeedMaps, fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
+			func(r *row) schema.Value { return r.peek }),
 	)
 }
 
@@ -100,6 +104,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			f.shmCreator(ref, r)
 			f.shmHolders(ref, r)
 			r.status = shmStatus(r)
+			r.peek = f.peekSegment(ref, r)
 			i++
 		}
 	}

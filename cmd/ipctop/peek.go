@@ -138,7 +138,7 @@ func writePeek(w io.Writer, c *collect.Content) error {
 				continue
 			}
 			say("[%d] type %d, %d bytes", m.Index, m.Type, m.Size)
-			for _, line := range views.HexDump(m.Data, 0) {
+			for _, line := range collect.HexDump(m.Data, 0) {
 				say("    %s", line)
 			}
 			if rest := m.Size - len(m.Data); rest > 0 {
@@ -151,7 +151,7 @@ func writePeek(w io.Writer, c *collect.Content) error {
 			of = fmt.Sprintf(" of %d", c.Total)
 		}
 		say("%s: %d%s bytes from byte %d on, by %s", c.Ref, len(c.Memory), of, c.First, c.Via)
-		out = append(out, views.HexDump(c.Memory, c.First)...)
+		out = append(out, collect.HexDump(c.Memory, c.First)...)
 	}
 	for _, line := range out {
 		if _, err := fmt.Fprintln(w, views.Visible(line)); err != nil {
@@ -186,7 +186,7 @@ type bytesJSON struct {
 }
 
 func bytesOf(data []byte) bytesJSON {
-	return bytesJSON{Hex: hex.EncodeToString(data), Text: views.PlainText(data)}
+	return bytesJSON{Hex: hex.EncodeToString(data), Text: collect.PlainText(data)}
 }
 
 func writePeekJSON(w io.Writer, c *collect.Content) error {

@@ -28,6 +28,7 @@ const (
 	NeedFDInfo                      // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
 	NeedLocks                       // /proc/locks, and statx of descriptors on paths to find who has a locked file open
 	NeedFDFiles                     // statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
+	NeedPeek                        // copies of messages, or a look at memory through a process that maps it
 	NeedQueueText                   // a read of each POSIX queue's file, which sets its access time
 	NeedTTYs                        // statx of descriptors on terminals
 )
@@ -42,7 +43,7 @@ var needNames = []struct {
 	{NeedIPCNS, "ipc namespaces"}, {NeedNamespaces, "namespaces"},
 	{NeedProcDetail, "process details"}, {NeedThreads, "threads"}, {NeedTCPInfo, "tcp info"}, {NeedInFlight, "descriptors in flight"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
-	{NeedFDFiles, "files of descriptors"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
+	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 }
 
 // Has says whether all of n is in the set.

@@ -1,12 +1,10 @@
-package views_test
+package collect
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/ipctop/ipctop/views"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestHexDump(t *testing.T) {
@@ -17,10 +15,10 @@ func TestHexDump(t *testing.T) {
 		"*",
 		"00001040  65 6e 64                                          |end|",
 	}
-	if diff := cmp.Diff(want, views.HexDump([]byte(data), 0x1000)); diff != "" {
+	if diff := gocmp.Diff(want, HexDump([]byte(data), 0x1000)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if lines := views.HexDump(nil, 0); lines != nil {
+	if lines := HexDump(nil, 0); lines != nil {
 		t.Errorf("nothing is %q", lines)
 	}
 }
@@ -29,7 +27,7 @@ func FuzzHexDump(f *testing.F) {
 	f.Add([]byte("text"), uint64(0))
 	f.Add(make([]byte, 100), uint64(1)<<40)
 	f.Fuzz(func(t *testing.T, data []byte, offset uint64) {
-		for _, line := range views.HexDump(data, offset) {
+		for _, line := range HexDump(data, offset) {
 			for _, c := range line {
 				if c < ' ' || c > '~' {
 					t.Errorf("%q holds what a terminal may interpret", line)
