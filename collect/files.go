@@ -38,9 +38,6 @@ type fileUsers struct {
 	fds  []FDUse
 }
 
-// processes counts the distinct processes that map the file.
-func (u *fileUsers) mappers() int { return len(u.maps) }
-
 func (f *Facts) fileKey(id FileID, path string) fileKey {
 	switch {
 	case !f.Host.Live():

@@ -11,14 +11,15 @@ func newRemoveCmd(readOnly *bool) *cobra.Command {
 	f := planFlags{readOnly: readOnly}
 	cmd := &cobra.Command{
 		Use:   "rm [--yes | --dry-run] REF... | --where EXPR",
-		Short: "Remove System V queues, semaphore sets and shared memory segments",
-		Long: `Remove objects (msg, sem, shm). It shows what will happen and who is affected, and asks; for an object in use, its id has to be
-typed. Removing a queue or a set takes effect at once, whoever uses it; an attached segment is marked and goes away when the last
-process detaches. A REF is KIND:ID, or by key shm:key=0x1234; a key is looked up once, and what is removed is the id that was shown.
+		Short: "Remove System V and POSIX queues, semaphores and shared memory",
+		Long: `Remove objects (msg, sem, shm; pmsg, psem, pshm). It shows what will happen and who is affected, and asks; for an object in use, its
+id or name has to be typed. Removing a System V queue or set takes effect at once, whoever uses it; an attached segment is marked and
+goes away when the last process detaches. A POSIX object loses its name, and goes away when the last process that uses it is done.
+A REF is KIND:ID, by key shm:key=0x1234, or by name pshm:/name; a key or name is looked up once, and what is removed is what was shown.
 ` + planHelp,
 		Example: `  ipctop rm shm:32769
   ipctop rm --dry-run --where 'kind == "shm" and nattch == 0 and age > duration("7d")'
-  ipctop rm --yes msg:3 sem:key=0x1234`,
+  ipctop rm --yes msg:3 sem:key=0x1234 pmsg:/jobs`,
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     completeRefs(actions.Removable),
 		RunE:                  func(cmd *cobra.Command, args []string) error { return runRemove(cmd, &f, args) },
