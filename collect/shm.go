@@ -40,7 +40,7 @@ func shmMechanism() *Mechanism {
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
 		Columns:  shmColumns(),
-		Default:  []string{"key", "owner", "perms", "size", "rss", "nattch", "status", "cpid", "creator_state", "age", "holders"},
+		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
 		OnDemand: []string{"peek"},
 		Relates:  schema.NeedProcs | schema.NeedMaps,
 		Collect:  collectShm,
