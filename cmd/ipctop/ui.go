@@ -65,11 +65,14 @@ func runUI(parent context.Context, f uiFlags) error {
 	return err
 }
 
-// untilSignal gives a context that SIGTERM, SIGHUP and SIGINT end, with an error that has the shell's exit code for the signal.
+// untilSignal gives a context that the signals which end a program end, with an error that has the shell's exit code for the signal.
+// Those after SIGINT would make the Go runtime dump its stacks on a terminal that is still raw (os/signal, "Default behavior of
+// signals in Go programs"). Caught are only those that somebody sent: a fault of the program's own is a panic.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+	signal.Notify(caught, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT,
+		syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGSTKFLT, syscall.SIGSYS)
 	go func() {
 		select {
 		case s := <-caught:

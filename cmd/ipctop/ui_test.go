@@ -138,6 +138,8 @@ func TestDashboardLeavesTheTerminalSane(t *testing.T) {
 		{"Ctrl-C", func(term *terminal) { term.keys("C-c") }, 0},
 		{"SIGTERM", func(term *terminal) { kill(t, "-TERM", term.pid()) }, 143},
 		{"SIGHUP", func(term *terminal) { kill(t, "-HUP", term.pid()) }, 129},
+		{"SIGQUIT", func(term *terminal) { kill(t, "-QUIT", term.pid()) }, 131},
+		{"SIGABRT", func(term *terminal) { kill(t, "-ABRT", term.pid()) }, 134},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			term := openTerminal(t, 80, 24, script)
