@@ -87,6 +87,12 @@ func newColumn(sc *schema.Column) *column {
 	return c
 }
 
+// tells says whether the column is one that a person looks at the table for: who is at an object, who waits on it, whether its creator
+// lives, and what state it is in.
+func (c *column) tells() bool {
+	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state"
+}
+
 // downFirst says whether a person who sorts by the column wants the greatest first.
 func (c *column) downFirst() bool {
 	switch c.typ {

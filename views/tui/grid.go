@@ -21,6 +21,8 @@ type grid struct {
 	texts  map[*column][]string // what they hold, by line on screen
 	left   bool                 // columns are hidden on the left
 	right  bool
+	scarce bool // not all columns fit
+	short  int  // then: the width of telling columns
 	height int
 }
 
@@ -60,81 +62,6 @@ func (g *grid) scroll() {
 	t.top = max(t.top, t.index-g.height+1)
 	t.top = max(0, min(t.top, len(t.rows)-g.height))
 }
-
-// layout chooses the columns that fit and their widths. A column of text gives way where room is short, and gets what is left over;
-// a number is shown whole or not at all. Widths only grow while a table is open, so that columns do not jitter.
-func (g *grid) layout(width int) {
-	t := g.tab
-	g.measure()
-	g.shown, g.widths = g.shown[:0], g.widths[:0]
-	room := width - gutter - 1 // the last cell is for the sign that there is more
-	t.first = max(0, min(t.first, len(t.columns)-2))
-	for i, c := range t.columns {
-		if i > 0 && i <= t.first {
-			continue
-		}
-		w := g.least(c, width)
-		need := w + 1
-		if g.right = need > room && len(g.shown) > 0; g.right {
-			if c.flexible && room > 8 {
-				g.shown, g.widths, room = append(g.shown, c), append(g.widths, room-1), 0
-				g.right = i < len(t.columns)-1
-			}
-			break
-		}
-		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
-	}
-	g.left = t.first > 0
-	g.grow(room, func(c *column) int { return min(c.width, t.widths[c.id]) })
-	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
-}
-
-// rest is the room that the columns on screen leave.
-func (g *grid) rest(width int) int {
-	width -= gutter + 1
-	for _, w := range g.widths {
-		width -= w + 1
-	}
-	return width
-}
-
-// grow gives room to columns of text that want more, a cell at a time, so that none takes it all.
-func (g *grid) grow(room int, wants func(*column) int) {
-	for given := true; given && room > 0; {
-		given = false
-		for i, c := range g.shown {
-			if c.flexible && room > 0 && g.widths[i] < wants(c) {
-				g.widths[i]++
-				room--
-				given = true
-			}
-		}
-	}
-}
-
-// least is the width without which a column is not shown. Branches need room: a third of the screen if they fill it.
-func (g *grid) least(c *column, width int) int {
-	seen, usual := g.tab.widths[c.id], c.width
-	if c.id == treeColumn && g.tab.tree {
-		usual = max(usual, width/3)
-	}
-	heading := textWidth(c.title) + 1 // room for the sort sign
-	switch {
-	case c.id == treeColumn && g.tab.tree:
-		return max(heading, min(seen, usual))
-	case c.id == refColumn:
-		return max(heading, min(seen, longRef))
-	case c.flexible:
-		return max(heading, min(seen, usual, shortText))
-	}
-	return max(heading, seen)
-}
-
-// shortText is what a column of text has at least, so that the columns after it have a chance.
-const shortText = 12
-
-// longRef is room for every Ref with a number; only names are longer, up to 255 bytes, and give way where room is short.
-const longRef = 20
 
 // measure looks at the cells on screen.
 func (g *grid) measure() {

@@ -146,3 +146,21 @@ func expectCrash(t *testing.T, r *rig) {
 		t.Fatal("the dashboard goes on")
 	}
 }
+
+// What a person looks for stands on an ordinary terminal without scrolling sideways.
+func TestTellingColumnsComeFirst(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+	for kind, headings := range map[schema.Kind][]string{
+		schema.Msg:  {"OWNER", "WAITERS"},
+		schema.Sem:  {"OWNER", "WAITERS"},
+		schema.Shm:  {"SIZE", "NATTCH", "STATUS", "CREATOR", "HOLDERS"},
+		schema.Pipe: {"STATUS", "READERS", "WRITERS", "WAITERS"},
+		schema.Unix: {"STATE", "HOLDERS"},
+		schema.Lock: {"PID", "HOLDERS", "WAITERS"},
+	} {
+		r.toTab(kind)
+		r.see(append(headings, "["+r.tabName(kind)+"]")...)
+	}
+	r.toTab(schema.Shm)
+	r.see("200/appd")
+}

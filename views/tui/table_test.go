@@ -79,7 +79,7 @@ func TestSort(t *testing.T) {
 	r.see("SIZE▲")
 	same(t, "by size, turned round", []string{">shm:32770", "shm:32769", "shm:32771"}, r.rows())
 	r.press(">")
-	r.see("RSS▼")
+	r.see("NATTCH▼")
 	r.press("<", "<")
 	r.see("PERMS▲")
 	r.clickOn("NATTCH")
@@ -260,14 +260,14 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 func TestColumnsScrollSideways(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 40, 12, nil)
 	r.toTab(schema.Shm)
-	r.see("REF", "KEY", ">")
+	r.see("REF", "CREATOR", "HOLDERS", ">")
 	r.seeNot("NATTCH")
 	r.press("Right", "Right", "Right", "Right", "Right")
 	r.see("REF", "NATTCH", "<")
 	r.press("Left", "Left", "Left", "Left", "Left")
-	r.see("KEY")
+	r.see("HOLDERS")
 	r.press("w")
-	r.see("KEY")
+	r.see("HOLDERS")
 }
 
 func TestIntervalAndPause(t *testing.T) {
