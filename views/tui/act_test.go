@@ -170,6 +170,44 @@ func TestSignalMenu(t *testing.T) {
 	})
 }
 
+// A small screen asks for the whole id.
+func TestTheQuestionFitsASmallScreen(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		ref := fmt.Sprint("shm:", id)
+		kerneltest.Start(t, "attach", fmt.Sprint(id))
+		r := live(t)
+		r.resize(40, 10)
+		r.toTab(schema.Shm)
+		r.see(ref)
+		r.press("F8")
+		r.waitFor("the question", func(s string) bool {
+			words := strings.Join(strings.Fields(strings.NewReplacer("│", " ", "\n", " ").Replace(s)), " ")
+			return strings.Contains(words, fmt.Sprintf("In use: type %d to go on with %s:", id, ref))
+		})
+		r.write(fmt.Sprint(id))
+		r.press("Enter")
+		r.see("done: " + ref)
+	})
+}
+
+// From a list of objects a signal goes to the processes at the one under the cursor, or at the marked ones.
+func TestSignalFromAListOfObjects(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(fmt.Sprint("shm:", id))
+		r.press("F9")
+		r.see("to the holders of shm:", "(Tab: ")
+		r.press("Enter")
+		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
+		r.press("Esc")
+		r.seeNot("Send SIGTERM")
+	})
+}
+
 // From an object's page a signal goes to the processes at it.
 func TestSignalFromAPage(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

@@ -106,8 +106,8 @@ func (a *app) take(s *collect.Snapshot) {
 	}
 	a.snap, a.held = s, nil
 	for _, t := range a.tabs {
-		if t.has(s) {
-			t.snap = s
+		if covers(s, t.request()) {
+			t.next = s
 		}
 	}
 	for _, r := range a.rooms {
@@ -115,12 +115,8 @@ func (a *app) take(s *collect.Snapshot) {
 			d.take(s)
 		}
 	}
-	if a.tab().snap == s {
-		a.tab().arrange()
-		if lost := a.tab().lost; !lost.IsZero() {
-			a.flash = views.Visible(lost.String()) + " is gone: not following it any more"
-			a.tab().lost = schema.Ref{}
-		}
+	if a.tab().next == s {
+		a.arrange(a.tab())
 	}
 }
 

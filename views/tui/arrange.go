@@ -2,48 +2,11 @@ package tui
 
 import (
 	"slices"
-	"time"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
-
-// has says whether a snapshot holds the tab's kinds.
-func (t *tab) has(s *collect.Snapshot) bool {
-	if t.related != nil && !s.Request.Edges {
-		return false
-	}
-	for _, m := range t.view.Mechanisms {
-		if _, ok := s.Objects[m.Kind]; !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// arrange filters and sorts once per snapshot or change, never per draw, and puts the cursor back on its object.
-func (t *tab) arrange() {
-	if t.snap == nil {
-		return
-	}
-	begin := time.Now()
-	objects := t.objects()
-	all := len(objects)
-	objects = t.pass(objects)
-	t.sort(objects)
-	t.rows = t.rows[:0]
-	if t.tree && t.parent() != nil {
-		t.branch(objects)
-	} else {
-		for _, o := range objects {
-			t.rows = append(t.rows, row{object: o})
-		}
-	}
-	t.count(all, len(objects))
-	t.place()
-	t.took = time.Since(begin)
-}
 
 // objects are all of the family that may be shown at all: kernel threads only on request.
 func (t *tab) objects() []*schema.Object {
@@ -110,9 +73,12 @@ func (t *tab) sort(objects []*schema.Object) {
 	views.SortObjects(objects, []views.SortKey{{ID: by.ID, Desc: t.down}}, func(schema.Kind, string) (schema.Column, bool) { return by, true })
 }
 
-// count tells what a filter hides, marks included.
-func (t *tab) count(all, passed int) {
-	t.seen = counts{total: all, hidden: all - passed}
+// countMarks tells how many objects are marked, and how many of them a filter hides.
+func (t *tab) countMarks() {
+	t.seen.marked, t.seen.markedHidden = 0, 0
+	if t.snap == nil || len(t.marks) == 0 {
+		return
+	}
 	for r := range t.marks {
 		if t.snap.Find(r) == nil {
 			delete(t.marks, r) // It is gone: a mark must not wait for another life of its number.

@@ -33,9 +33,14 @@ func crowd(n int) *tab {
 		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &row{x * 4096, fmt.Sprint("object-", x), int64(x)}}
 	}
 	t := newTab(views.View{Family: "crowds", Mechanisms: []*collect.Mechanism{m}})
-	t.snap = &collect.Snapshot{Taken: time.Unix(1, 0), Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
+	t.next = crowdSnapshot(t, objects)
 	t.arrange()
 	return t
+}
+
+// crowdSnapshot is one that was taken for the tab.
+func crowdSnapshot(t *tab, objects []*schema.Object) *collect.Snapshot {
+	return &collect.Snapshot{Taken: time.Unix(1, 0), Request: t.request(), Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
 }
 
 // A draw must cost the same whatever the number of rows: only those on screen are made.

@@ -73,8 +73,12 @@ func (r *tableRoom) actionKeys() keymap {
 	t := r.app.tab
 	targets := func() []schema.Ref { return t().targets() }
 	hidden := func() int { return t().seen.markedHidden }
-	processes := func() bool { return t().mechanism(schema.Proc) != nil && t().current() != nil }
-	return append(signalKeys("signal the process, or the marked ones: all signals to choose from, then a plan", processes, targets, hidden),
+	hasRows := func() bool { return t().current() != nil }
+	say := "signal the processes at the object, or at the marked ones: all signals to choose from, then a plan"
+	if t().mechanism(schema.Proc) != nil {
+		say = "signal the process, or the marked ones: all signals to choose from, then a plan"
+	}
+	return append(signalKeys(say, hasRows, targets, hidden),
 		removeKeys(targets, hidden)...)
 }
 

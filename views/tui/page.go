@@ -31,10 +31,7 @@ func open(a *app) reaction {
 
 // visit opens an object's page on top of what is there. o is what is known of it so far, nil if nothing.
 func (a *app) visit(r schema.Ref, o *schema.Object) reaction {
-	p := &page{list: newList(&a.theme), app: a, ref: r, object: o}
-	if o != nil {
-		p.snap = a.snap
-	}
+	p := &page{list: newList(&a.theme), app: a, ref: r, object: o, snap: a.snap}
 	a.push(p)
 	return demand
 }
@@ -62,17 +59,16 @@ func (p *page) request() collect.Request {
 	return req
 }
 
-// take looks for the object in a new snapshot.
+// take looks for the object in a new snapshot. One that was taken for another page reads less of it: it is passed over.
 func (p *page) take(s *collect.Snapshot) {
-	if _, asked := s.Objects[p.ref.Kind]; !asked || !s.Request.Edges {
+	if !covers(s, p.request()) {
 		return
 	}
-	p.snap = s
 	o := s.Find(p.ref)
 	if p.gone = o == nil; p.gone {
-		return // What was known of it stays on screen.
+		return // What was known of it, and of those at it, stays on screen.
 	}
-	p.object = o
+	p.object, p.snap = o, s
 	p.edges = slices.Clone(slices.Collect(func(yield func(schema.Edge) bool) {
 		for _, e := range s.Edges {
 			if (e.From == p.ref || e.To == p.ref) && !yield(e) {

@@ -15,7 +15,7 @@ func (d *planRoom) whole() bool { return false }
 func (d *planRoom) place(x, y, w, h int) (int, int, int, int) {
 	width := min(w, 100)
 	d.lines(width - 6)
-	height := min(h, len(d.items)+4)
+	height := min(h, len(d.items)+3+len(d.question(width-4)))
 	return x + (w-width)/2, y + (h-height)/2, width, height
 }
 
@@ -36,10 +36,11 @@ func (d *planRoom) Draw(screen tcell.Screen) {
 	if w < 4 || h < 3 {
 		return
 	}
-	asks := min(2, h-2)
+	question := d.question(w - 4)
+	asks := max(1, min(len(question)+1, h-2))
 	d.paint(screen, x+2, y+1, w-4, h-2-asks)
 	line := y + h - 1 - asks
-	if asks > 1 && d.wrong != "" {
+	if asks > len(question) && d.wrong != "" {
 		put(screen, x+2, line, w-4, d.wrong, d.theme.bad)
 	}
 	line = y + h - 2
@@ -51,7 +52,7 @@ func (d *planRoom) Draw(screen tcell.Screen) {
 	case finished:
 		put(screen, x+2, line, w-4, "Enter or Esc closes", d.theme.dim)
 	case typing:
-		d.ask(screen, x+2, line, w-4)
+		d.ask(screen, x+2, line, w-4, question)
 	}
 }
 
@@ -63,13 +64,36 @@ func (d *planRoom) leftOut() string {
 	return ""
 }
 
-func (d *planRoom) ask(screen tcell.Screen, x, y, w int) {
+// question is what stands before the field, in lines; the last one leaves room for what is to be typed.
+func (d *planRoom) question(width int) []string {
+	if d.stage != typing {
+		return []string{""}
+	}
 	step := &d.plan.Steps[d.live[d.typedN]]
 	label := fmt.Sprintf("In use: type %s to go on with %s", views.Visible(step.Confirm), views.Visible(step.Ref.String()))
 	if len(d.live) > 1 {
 		label += fmt.Sprintf(" (%d of %d)", d.typedN+1, len(d.live))
 	}
-	n := put(screen, x, y, w-8, label+": ", d.theme.warn)
+	lines := wrap(label+":", width)
+	if room := width - textWidth(lines[len(lines)-1]) - 1; room < min(width, textWidth(step.Confirm)+1) {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
+// ask paints the question upwards from the field's line.
+func (d *planRoom) ask(screen tcell.Screen, x, y, w int, question []string) {
+	last := len(question) - 1
+	_, top, _, _ := d.GetRect()
+	for i, line := range question[:last] {
+		if at := y - last + i; at > top {
+			put(screen, x, at, w, line, d.theme.warn)
+		}
+	}
+	n := 0
+	if question[last] != "" {
+		n = put(screen, x, y, w, question[last]+" ", d.theme.warn)
+	}
 	d.field.SetFieldStyle(d.theme.field)
 	d.field.SetBackgroundColor(tcell.ColorDefault)
 	d.field.SetRect(x+n, y, w-n, 1)

@@ -47,6 +47,7 @@ type rig struct {
 type state struct {
 	index, rows int
 	read, held  bool
+	busy        bool
 }
 
 // recorder is a Sampler that remembers what was demanded of it.
@@ -137,7 +138,7 @@ func (r *rig) watch() {
 		r.mu.Lock()
 		r.text, r.handled = text, handled
 		t := r.app.tab()
-		r.state = state{t.index, len(t.rows), t.snap != nil, r.app.held != nil}
+		r.state = state{t.index, len(t.rows), t.snap != nil, r.app.held != nil, t.busy}
 		r.mu.Unlock()
 		r.drawn.Broadcast()
 	})

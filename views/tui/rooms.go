@@ -56,7 +56,7 @@ func (a *app) react(r reaction) {
 		return
 	}
 	if r&rearrange != 0 {
-		a.tab().arrange()
+		a.changed(a.tab())
 	}
 	if r&(demand|rearrange) != 0 {
 		a.demand()

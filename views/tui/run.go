@@ -10,6 +10,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Options are what the dashboard needs to know.
@@ -65,6 +66,7 @@ func (a *app) pump(ctx context.Context) {
 			a.tv.QueueUpdate(a.tv.Stop)
 			return
 		case s := <-a.source.Snapshots():
+			s.Find(schema.Ref{}) // makes the snapshot's index, here rather than on the UI goroutine
 			a.tv.QueueUpdateDraw(func() { a.take(s) })
 		case f := <-a.work.post:
 			a.tv.QueueUpdateDraw(f)

@@ -34,15 +34,20 @@ type tab struct {
 	lost   schema.Ref // was followed, and is gone
 	marks  map[schema.Ref]bool
 
-	snap *collect.Snapshot // the last one that holds this family
+	next *collect.Snapshot // the last one that was taken for this tab
+	snap *collect.Snapshot // the one that the rows are of
 	rows []row
 	seen counts
+
+	turn  int  // grows with every change of what is shown and how
+	busy  bool // a worker filters and sorts
+	again bool // and has to once more
 
 	index  int // row of the cursor
 	top    int // first row on screen
 	first  int // first column on screen after the pinned one
 	widths map[string]int
-	took   time.Duration // of the last arrange
+	took   time.Duration // filtering and sorting the rows
 }
 
 // row is an object with its place in the tree.

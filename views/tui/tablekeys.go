@@ -79,12 +79,14 @@ func mark(a *app) reaction {
 		t.marks[r] = true
 	}
 	t.move(t.index + 1)
-	return rearrange
+	t.countMarks()
+	return nothing
 }
 
 func unmark(a *app) reaction {
 	clear(a.tab().marks)
-	return rearrange
+	a.tab().countMarks()
+	return nothing
 }
 
 // sortOn sorts by a column; by the one that is sorted by already: the other way round.
@@ -194,7 +196,8 @@ func holders(a *app) reaction {
 	}
 	p := a.tabs[to]
 	p.related = &related{refs: t.targets(), back: a.current}
-	p.filter, p.where, p.user, p.snap = textFilter{}, nil, "", nil
+	p.filter, p.where, p.user, p.next, p.snap = textFilter{}, nil, "", nil, nil
+	p.turn++
 	t.hold()
 	return a.show(to)
 }
@@ -203,7 +206,7 @@ func back(a *app) reaction {
 	t := a.tab()
 	to := t.related.back
 	t.related = nil
-	t.arrange()
+	a.changed(t)
 	return a.show(to)
 }
 

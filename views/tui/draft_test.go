@@ -1,0 +1,153 @@
+package tui
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// gate holds whoever reads the last object's cells while it is shut.
+type gate struct {
+	mu     sync.Mutex
+	opened chan struct{} // nil: open
+	asked  chan struct{} // gets one from each who is held
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	if opened != nil {
+		g.asked <- struct{}{}
+		<-opened
+	}
+}
+
+func (g *gate) shut() (open func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	opened := make(chan struct{})
+	g.opened = opened
+	return func() {
+		g.mu.Lock()
+		g.opened = nil
+		g.mu.Unlock()
+		close(opened)
+	}
+}
+
+// first is a source that is asked once: no mechanism of its collector has the kinds that the test shows.
+type first struct {
+	Source
+	demanded bool
+}
+
+func (f *first) Demand(r collect.Request) {
+	if !f.demanded {
+		f.demanded = true
+		f.Source.Demand(r)
+	}
+}
+
+// openCrowd shows n objects in the first tab, numbered from the top, with a column n to sort by.
+func openCrowd(t *testing.T, n int, g *gate) *rig {
+	t.Helper()
+	col := schema.Col[int64]
+	m := &collect.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
+		col("n", schema.TypeInt, 6, 0, "", func(i *int64) schema.Value {
+			if *i == int64(n-1) {
+				g.pass()
+			}
+			return schema.Int(*i)
+		}),
+	}, Default: []string{"n"}}
+	objects := make([]*schema.Object, n)
+	for i := range objects {
+		number := int64(i)
+		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &number}
+	}
+	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+	r.inside(func(a *app) {
+		crowd := newTab(views.View{Family: "crowds", Mechanisms: []*collect.Mechanism{m}})
+		crowd.next = crowdSnapshot(crowd, objects)
+		a.tabs = append(a.tabs, crowd)
+		a.current = len(a.tabs) - 1
+		a.arrange(crowd)
+	})
+	r.see(fmt.Sprint(n, " shown"))
+	return r
+}
+
+// While a worker sorts, and it sorts until the test lets it go on, keys are answered; what it made of old settings is not shown.
+func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
+	g := &gate{asked: make(chan struct{}, 1<<20)}
+	r := openCrowd(t, 100_000, g)
+	same(t, "cursor", "crowd:0", r.under())
+	open := g.shut()
+	r.press("N") // sorts by N, the greatest first
+	<-g.asked
+	r.press("Down", "Down")
+	same(t, "cursor while it is sorted", "crowd:2", r.under())
+	r.see("N▼", "crowd:1 ")
+	r.press("I") // the other way round: the first order is of no use any more
+	r.press("Down")
+	same(t, "cursor while it is sorted", "crowd:3", r.under())
+	open()
+	r.see("N▲")
+	r.waitUntil("the worker", func() bool { return !r.state.busy })
+	same(t, "cursor on its object", "crowd:3", r.under())
+	r.press("I")
+	r.waitUntil("the worker", func() bool { return !r.state.busy })
+	r.press("Home")
+	same(t, "first row, sorted downwards", "crowd:99999", r.under())
+}
+
+// An expression is one goroutine's at a time: the worker has its own.
+func TestManyRowsAreFilteredByExpression(t *testing.T) {
+	r := openCrowd(t, 100_000, &gate{})
+	r.press("\\")
+	r.write("n % 1000 == 7")
+	r.press("Enter", "I", "Down")
+	r.see("100 of 100000 shown")
+	r.press("Esc")
+	r.see("100000 shown")
+}
+
+// under is the ref under the cursor.
+func (r *rig) under() string {
+	r.t.Helper()
+	ref := ""
+	r.inside(func(a *app) { ref = a.tab().current().Ref.String() })
+	return ref
+}
+
+// BenchmarkKey is how long a key waits that comes right after a snapshot of 100,000 rows: sorted by the worker, and, to compare with,
+// at once.
+func BenchmarkKey(b *testing.B) {
+	for _, how := range []string{"worker", "at-once"} {
+		b.Run(how, func(b *testing.B) {
+			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+			t := crowd(100_000)
+			t.sortBy = t.column("name")
+			r.inside(func(a *app) {
+				a.tabs = append(a.tabs, t)
+				a.current = len(a.tabs) - 1
+			})
+			for b.Loop() {
+				r.inside(func(a *app) {
+					if how == "worker" {
+						a.arrange(t)
+					} else {
+						t.arrange()
+					}
+				})
+			}
+			r.waitUntil("the worker", func() bool { return !r.state.busy })
+		})
+	}
+}
