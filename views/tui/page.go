@@ -84,7 +84,7 @@ func (p *page) Draw(screen tcell.Screen) {
 	th := p.theme
 	title := []span{{views.Visible(p.ref.String()), th.title}, {"  " + p.label(), th.strong}}
 	if p.gone {
-		title = append(title, span{"  GONE: this is the last that was seen of it", th.bad})
+		title = append(title, span{"  GONE: as it was last seen", th.bad})
 	}
 	putSpans(screen, x, y, w, title...)
 	if p.object == nil {

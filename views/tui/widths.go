@@ -53,7 +53,7 @@ func (g *grid) order(width int) []*column {
 	for g.short = briefText; ; g.short-- {
 		room = all
 		for _, c := range columns {
-			if c.tells() {
+			if g.tells(c) {
 				room -= g.brief(c) + 1
 			}
 		}
@@ -67,7 +67,7 @@ func (g *grid) order(width int) []*column {
 		switch {
 		case i == 0:
 			shown, room = append(shown, c), room-need
-		case c.tells():
+		case g.tells(c):
 			shown = append(shown, c)
 		case c.typ == schema.TypePerms || g.tab.widths[c.id] == 0:
 			last = append(last, c)
@@ -80,10 +80,23 @@ func (g *grid) order(width int) []*column {
 	return slices.Concat(shown, later, last)
 }
 
+// tells says whether the column is a telling one of a kind that there is.
+func (g *grid) tells(c *column) bool {
+	if !c.tells() {
+		return false
+	}
+	for kind := range c.byKind {
+		if len(g.tab.snap.Objects[kind]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // cut says whether a telling column could use more room than it has.
 func (g *grid) cut() bool {
 	for i, c := range g.shown {
-		if c.tells() && g.widths[i] < g.tab.widths[c.id] {
+		if g.tells(c) && g.widths[i] < g.tab.widths[c.id] {
 			return true
 		}
 	}
@@ -143,7 +156,7 @@ func (g *grid) least(c *column, width int) int {
 		return max(heading, min(seen, usual))
 	case c.id == refColumn:
 		return max(heading, min(seen, longRef))
-	case g.scarce && c.tells():
+	case g.scarce && g.tells(c):
 		return g.brief(c)
 	case c.flexible:
 		return max(heading, min(seen, usual, shortText))
