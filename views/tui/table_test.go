@@ -150,6 +150,32 @@ func TestMarks(t *testing.T) {
 	same(t, "none marked", []string{"shm:32769", "shm:32770", ">shm:32771"}, r.rows())
 }
 
+// A process group or a session is marked whole, also where its members are not on screen.
+func TestMarkingGroups(t *testing.T) {
+	m := collecttest.New(t)
+	for _, p := range []collecttest.Process{
+		{PID: 1, Comm: "init", PGID: 1, SID: 1}, {PID: 10, PPID: 1, Comm: "shell", PGID: 10, SID: 10},
+		{PID: 11, PPID: 10, Comm: "job", PGID: 11, SID: 10}, {PID: 12, PPID: 11, Comm: "job-helper", PGID: 11, SID: 10},
+	} {
+		m.Process(p)
+	}
+	r := openRig(t, m.Root, 100, 30, nil)
+	r.toTab(schema.Proc)
+	r.see("job-helper")
+	marked := func() (refs string) {
+		r.inside(func(a *app) { refs = refsText(a.tab().targets()) })
+		return refs
+	}
+	r.press("Down", "Down", "*") // the job's branch is folded
+	r.seeNot("job-helper")
+	r.press("g")
+	same(t, "the group", "proc:11 proc:12", marked())
+	r.press("U", "G")
+	same(t, "the session", "proc:10 proc:11 proc:12", marked())
+	r.press("U", "m")
+	same(t, "what is shown", "proc:1 proc:10 proc:11", marked())
+}
+
 // A mark belongs to the object, not to its number: what comes after it under the same id is not marked.
 func TestMarksEndWithTheirObject(t *testing.T) {
 	m := collecttest.Sample(t)

@@ -43,7 +43,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "Home", help: "first row; the cursor stays there whatever comes first", do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
 		{keys: "End", help: "last row", do: func(a *app) reaction { return step(a, len(a.tab().rows)) }},
 	}
-	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], everywhere())
+	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], markKeys(), everywhere())
 }
 
 // everywhere are the keys of all whole rooms.
