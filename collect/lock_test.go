@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +84,7 @@ func lockRange(fd, cmd int, typ int16, start, length int64) error {
 	return unix.FcntlFlock(uintptr(fd), cmd, &unix.Flock_t{Type: typ, Start: start, Len: length})
 }
 
-// workLock waits for a lock: flock, posix, ofd or open, on a path. It locks the thread, so that it sleeps in the main one.
+// workLock waits for a lock: flock, posix, ofd or open, on a path. It tells the thread and the descriptor before it sleeps.
 func workLock(j *kerneltest.Job) {
 	fd := -1
 	var err error
@@ -94,6 +95,8 @@ func workLock(j *kerneltest.Job) {
 	done := make(chan error)
 	tid := make(chan int)
 	go func() {
+		// Else the scheduler may move it between telling its thread and the call that sleeps.
+		runtime.LockOSThread()
 		tid <- unix.Gettid()
 		switch j.Args[0] {
 		case "flock":
