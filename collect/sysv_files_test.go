@@ -33,7 +33,8 @@ func sysvFiles() map[string]string {
 			"4661 6 644 4096 311 0 0 0 0 0 0 0 0 1795264150 0 0\n" + // before 311 started: by another 311
 			"4662 7 644 4096 311 0 0 0 0 0 0 0 0 1795264199 0 0\n" + // ctime is cut to seconds: 311 may have been that fast
 			"4663 8 644 4096 999 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
-			"4664 9 644 4096 0 0 0 0 0 0 0 0 0 1795264300 0 0\n",
+			"4664 9 644 4096 0 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
+			"0 10 600 2097152 310 0 0 0 0 0 0 0 0 1795264300 1073741824 0\n", // in a huge page, which the kernel counts 512 times (ipc/shm.c, shm_add_rss_swap)
 		"proc/310/task/310/syscall": "-1 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n",
 		"proc/311/task/311/syscall": fmt.Sprintf("%d 0x7 0x7ffd2a1c5f0a 0x64 0x0 0x0 0x0 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n", unix.SYS_MSGRCV),
 	}
@@ -54,7 +55,7 @@ func TestSysVOfAFileTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need := schema.NeedProcs | schema.NeedMaps | schema.NeedSyscall
+	need := schema.NeedProcs | schema.NeedMaps | schema.NeedSyscall | schema.NeedResident
 	snap := New(host, func() time.Time { return time.Unix(1795264400, 0) }).Take(Request{
 		Want: map[schema.Kind]schema.Need{schema.Msg: need, schema.Sem: need, schema.Shm: need}, Edges: true})
 	if len(snap.Faults) > 0 {
@@ -68,16 +69,22 @@ func TestSysVOfAFileTree(t *testing.T) {
 		got[ref] = cells{"creator_state": row["creator_state"], "holders": row["holders"]}
 	}
 	want := map[string]cells{
-		"shm:5": {"creator_state": schema.String(CreatorAlive), "holders": schema.Endpoints([]schema.Endpoint{end}, false)},
-		"shm:6": {"creator_state": schema.String(CreatorReused), "holders": none},
-		"shm:7": {"creator_state": schema.String(CreatorAlive), "holders": none},
-		"shm:8": {"creator_state": schema.String(CreatorDead), "holders": none},
-		"shm:9": {"creator_state": schema.String(CreatorOutside), "holders": none},
+		"shm:5":  {"creator_state": schema.String(CreatorAlive), "holders": schema.Endpoints([]schema.Endpoint{end}, false)},
+		"shm:6":  {"creator_state": schema.String(CreatorReused), "holders": none},
+		"shm:7":  {"creator_state": schema.String(CreatorAlive), "holders": none},
+		"shm:8":  {"creator_state": schema.String(CreatorDead), "holders": none},
+		"shm:9":  {"creator_state": schema.String(CreatorOutside), "holders": none},
+		"shm:10": {"creator_state": schema.String(CreatorAlive), "holders": none},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	huge := cells{"rss": schema.Bytes(2 << 20), "key": schema.Key(kernel.KeyPrivate)}
+	if diff := gocmp.Diff(huge, cells{"rss": segments["shm:10"]["rss"], "key": segments["shm:10"]["key"]}); diff != "" {
+		t.Error(diff)
+	}
 	wantEdges := []string{
+		"proc:310 created shm:10 shmget observed",
 		"proc:310 created shm:5 shmget observed",
 		"proc:310 last_used shm:5 shmat or shmdt observed",
 		"proc:310 maps shm:5 1 mapping observed",
