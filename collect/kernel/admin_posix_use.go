@@ -24,11 +24,26 @@ func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	dir, err := openQueues()
+	if Denied(err) {
+		return a.removeOpened(file, dev, ino)
+	}
 	if err != nil {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	defer unix.Close(dir)
 	return unlinkSame(dir, file, dev, ino)
+}
+
+// removeOpened does it where an ordinary user finds no mount of the file system: by opening the queue to look which it is.
+func (a *Admin) removeOpened(file string, dev, ino uint64) error {
+	q, err := openedQueue(file)
+	if err != nil {
+		return fmt.Errorf("remove queue /%s: %w", file, err)
+	}
+	if q.Dev != dev || q.Ino != ino {
+		return fmt.Errorf("remove queue /%s: %w", file, ErrChanged)
+	}
+	return a.PosixMsgRemove("/" + file)
 }
 
 // PosixShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free when nobody
@@ -72,19 +87,11 @@ func unlinkSame(dir int, file string, dev, ino uint64) error {
 // MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or O_RDWR with
 // O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is needed.
 func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
-	p, err := unix.BytePtrFromString(strings.TrimPrefix(name, "/")) // the system call takes the bare name
-	if err != nil {
-		return -1, fmt.Errorf("mq_open %s: %w", name, err)
-	}
 	var in *mqAttr
 	if attr != nil {
 		in = &mqAttr{maxMsg: attr.MaxMsg, msgSize: attr.MsgSize}
 	}
-	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(p)), uintptr(flags|unix.O_CLOEXEC), uintptr(perms), uintptr(unsafe.Pointer(in)), 0, 0)
-	if errno != 0 {
-		return -1, fmt.Errorf("mq_open %s: %w", name, errno)
-	}
-	return int(fd), nil
+	return mqOpen(strings.TrimPrefix(name, "/"), flags, perms, in)
 }
 
 // MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).

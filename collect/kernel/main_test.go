@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 		"send":        workSend,
 		"lists":       workLists,
 		"posix-lists": workPosixLists,
+		"own-queue":   workOwnQueue,
 		"peek":        workPeek,
 		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":       workQueue,

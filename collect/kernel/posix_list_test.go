@@ -137,6 +137,42 @@ func TestForeignPosixObjects(t *testing.T) {
 	})
 }
 
+// Without a mount and without rights, a user still sees and removes queues of his own by their names.
+func TestOwnQueueWithoutMount(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: who owns the namespaces may look without a mount")
+	}
+	kerneltest.InNamespace(t, func() {
+		if err := unix.Unmount("/dev/mqueue", 0); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EINVAL) {
+			t.Fatal(err)
+		}
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "own-queue")
+		if diff := cmp.Diff([]string{"3", "true", "true", "gone"}, w.Words); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and what is left of it.
+func workOwnQueue(j *kerneltest.Job) {
+	h, err := kernel.Open("")
+	j.Check(err)
+	a := kernel.NewAdmin()
+	fd, err := a.MqOpen("/mine", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, &kernel.MqAttr{MaxMsg: 3, MsgSize: 8})
+	j.Check(err)
+	var st unix.Stat_t
+	j.Check(unix.Fstat(fd, &st))
+	q, err := h.PosixQueueStat("/mine")
+	j.Check(err)
+	other := a.PosixMsgRemoveSame("/mine", q.Dev, q.Ino+1)
+	j.Check(a.PosixMsgRemoveSame("/mine", q.Dev, q.Ino))
+	left := "there"
+	if _, err := h.PosixQueueStat("/mine"); errors.Is(err, fs.ErrNotExist) {
+		left = "gone"
+	}
+	j.Ready(q.MaxMsg, q.Dev == st.Dev && q.Ino == st.Ino, errors.Is(other, kernel.ErrChanged), left)
+}
+
 func TestPosixShmAndSems(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		h, a := open(t), kernel.NewAdmin()

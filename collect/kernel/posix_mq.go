@@ -148,6 +148,9 @@ func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
 		return PosixQueue{}, fmt.Errorf("%s: %w", name, err)
 	}
 	dir, err := openQueues()
+	if Denied(err) {
+		return openedQueue(file)
+	}
 	if err != nil {
 		return PosixQueue{}, err
 	}
@@ -159,6 +162,37 @@ func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
 	q := PosixQueue{PosixFile: f}
 	q.read(dir, true, false)
 	return q, nil
+}
+
+// openedQueue reads a queue by opening it, which its permissions have to allow: the way that is left where an ordinary user finds
+// no mount of the file system.
+func openedQueue(file string) (PosixQueue, error) {
+	fd, err := mqOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0, nil)
+	if err != nil {
+		return PosixQueue{}, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", file, err)
+	}
+	q := PosixQueue{PosixFile: posixFile(file, &st)}
+	q.MqAttr, err = mqGetAttr(fd)
+	q.HasAttr = err == nil
+	return q, nil
+}
+
+// mqOpen is the system call, which takes the bare name.
+func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
+	p, err := unix.BytePtrFromString(file)
+	if err != nil {
+		return -1, fmt.Errorf("mq_open /%s: %w", file, err)
+	}
+	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(p)), uintptr(flags|unix.O_CLOEXEC), uintptr(perms), uintptr(unsafe.Pointer(attr)), 0, 0)
+	if errno != 0 {
+		return -1, fmt.Errorf("mq_open /%s: %w", file, errno)
+	}
+	return int(fd), nil
 }
 
 // QueueDevice is the device (st_dev) of our IPC namespace's queues, which descriptors on them lead to.

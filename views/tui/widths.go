@@ -80,14 +80,16 @@ func (g *grid) order(width int) []*column {
 	return slices.Concat(shown, later, last)
 }
 
-// tells says whether the column is a telling one of a kind that there is.
+// tells says whether the column is a telling one of the first kind that there is: columns of later kinds alone (the masters and slaves of
+// terminals, beside pipes) do not take the room of those that most rows have.
 func (g *grid) tells(c *column) bool {
 	if !c.tells() {
 		return false
 	}
-	for kind := range c.byKind {
-		if len(g.tab.snap.Objects[kind]) > 0 {
-			return true
+	for _, m := range g.tab.view.Mechanisms {
+		if len(g.tab.snap.Objects[m.Kind]) > 0 {
+			_, has := c.byKind[m.Kind]
+			return has
 		}
 	}
 	return false
