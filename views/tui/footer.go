@@ -48,9 +48,11 @@ func (f *footer) state(screen tcell.Screen, x, y, w int) {
 		spans = append(spans, span{s, th.warn}, span{"  ", th.text})
 	}
 	if a.snap != nil {
-		spans = append(spans, span{a.cost(w), th.dim})
-		if missing := a.unseen(); missing != "" {
-			spans = append(spans, span{"  ", th.text}, span{missing, th.warn})
+		spans = append(spans, span{a.cost(), th.dim})
+		for _, s := range []span{{a.notes(), th.text}, {a.unseen(), th.warn}, {a.costs(), th.dim}} {
+			if s.text != "" {
+				spans = append(spans, span{"  ", th.text}, s)
+			}
 		}
 	}
 	putSpans(screen, x, y, w, spans...)
@@ -91,12 +93,16 @@ func refsText(refs []schema.Ref) string {
 	return strings.Join(s, " ")
 }
 
+// notes say what is there but was not asked for: "2 other IPC namespaces hold 6 objects (-A)". Here A is a key.
+func (a *app) notes() string {
+	return views.Visible(strings.ReplaceAll(strings.Join(a.snap.Notes, "; "), "(-A)", "(A)"))
+}
+
 // unseen says what is missing from the snapshot: the first thing, and how many more there are.
 func (a *app) unseen() string {
 	faults := a.snap.Faults
 	if len(faults) == 0 {
-		// "2 other IPC namespaces hold 6 objects (-A)": here A is a key.
-		return views.Visible(strings.ReplaceAll(strings.Join(a.snap.Notes, "; "), "(-A)", "(A)"))
+		return ""
 	}
 	s := "! "
 	if n := len(faults); n > 1 {
@@ -106,18 +112,21 @@ func (a *app) unseen() string {
 }
 
 // cost is what the last refresh took, and what share of one CPU's time that is.
-func (a *app) cost(width int) string {
+func (a *app) cost() string {
 	s := fmt.Sprintf("refresh %s", millis(a.snap.Total))
 	if a.interval > 0 && !a.paused {
 		s += fmt.Sprintf(" (%.1f%% of the time)", 100*float64(a.snap.Total)/float64(a.interval+a.snap.Total))
 	}
-	if width >= 100 {
-		for _, c := range a.snap.Cost {
-			s += fmt.Sprintf(" %s %s", c.Part, millis(c.Took))
-		}
-		s += " sort " + millis(a.tab().took)
-	}
 	return s
+}
+
+// costs are the parts of the cost, for whatever room is left.
+func (a *app) costs() string {
+	s := ""
+	for _, c := range a.snap.Cost {
+		s += fmt.Sprintf("%s %s ", c.Part, millis(c.Took))
+	}
+	return s + "sort " + millis(a.tab().took)
 }
 
 func millis(d time.Duration) string {
