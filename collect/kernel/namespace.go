@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"slices"
 
@@ -210,4 +211,24 @@ func (h *Host) NamespaceOwner(ns Namespace) (uint32, error) {
 		return 0, fmt.Errorf("owner of %s: %w", ns, err)
 	}
 	return uid, nil
+}
+
+// InitialPIDNamespace is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+const InitialPIDNamespace = 0xEFFFFFFC
+
+// SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
+// It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
+func (h *Host) SelfNamespace(typ string) (uint64, error) {
+	text, err := os.Readlink(h.Path("/proc/thread-self/ns/" + typ))
+	if err != nil {
+		text, err = os.Readlink(h.Path("/proc/self/ns/" + typ))
+	}
+	if err != nil {
+		return 0, err
+	}
+	ino, ok := LinkInode([]byte(text))
+	if !ok {
+		return 0, fmt.Errorf("%q is no namespace link", text)
+	}
+	return ino, nil
 }

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -22,36 +21,17 @@ type CapabilitySet uint64
 
 // ParseCapabilities reads the five lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have no CapAmb.
 func ParseCapabilities(text []byte) (Capabilities, error) {
-	var c Capabilities
-	found := 0
-	for line := range bytes.Lines(text) {
-		name, rest, _ := bytes.Cut(line, []byte(":\t"))
-		var set *CapabilitySet
-		switch string(name) {
-		case "CapInh":
-			set = &c.Inheritable
-		case "CapPrm":
-			set = &c.Permitted
-		case "CapEff":
-			set = &c.Effective
-		case "CapBnd":
-			set = &c.Bounding
-		case "CapAmb":
-			set = &c.Ambient
-		default:
-			continue
-		}
-		bits, err := strconv.ParseUint(string(bytes.TrimSpace(rest)), 16, 64)
-		if err != nil {
-			return Capabilities{}, errShort
-		}
-		*set = CapabilitySet(bits)
-		found++
+	var inh, prm, eff, bnd, amb uint64
+	found, err := hexFields(text, map[string]*uint64{"CapInh": &inh, "CapPrm": &prm, "CapEff": &eff, "CapBnd": &bnd, "CapAmb": &amb})
+	if err != nil {
+		return Capabilities{}, err
 	}
 	if found < 4 {
 		return Capabilities{}, errShort
 	}
-	return c, nil
+	return Capabilities{
+		Inheritable: CapabilitySet(inh), Permitted: CapabilitySet(prm), Effective: CapabilitySet(eff), Bounding: CapabilitySet(bnd), Ambient: CapabilitySet(amb),
+	}, nil
 }
 
 // capabilityNames are CAP_* of include/uapi/linux/capability.h in small letters, as capsh has them.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -320,57 +318,6 @@ func CPUTime(pid int) (int64, error) {
 	return ts.Nano(), nil
 }
 
-// PipeState is what the kernel says of a pipe or FIFO through a descriptor of another process.
-type PipeState struct {
-	NoReaders, NoWriters bool
-	Queued, Capacity     int // bytes; filled by ReadPipe only
-}
-
-// PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no reader
-// is left, POLLHUP on a read end that no writer is (fs/pipe.c). On a descriptor with both ends it tells nothing. It
-// takes the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe, dev 0 for one without a name:
-// errors.Is(err, fs.ErrNotExist) if the descriptor leads elsewhere by now.
-func PollPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
-	return pipeState(pid, fd, dev, ino, false)
-}
-
-// ReadPipe tells in the same way how much a pipe holds and can hold (FIONREAD, F_GETPIPE_SZ: pipe(7)). It reads no data.
-func ReadPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
-	return pipeState(pid, fd, dev, ino, true)
-}
-
-func pipeState(pid, fd int, dev, ino uint64, fill bool) (PipeState, error) {
-	pidfd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return PipeState{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
-	}
-	defer unix.Close(pidfd)
-	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if err != nil {
-		return PipeState{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
-	}
-	var st unix.Stat_t
-	if err = unix.Fstat(dup, &st); err == nil && (st.Mode&unix.S_IFMT != unix.S_IFIFO || st.Ino != ino || dev != 0 && st.Dev != dev) {
-		err = fs.ErrNotExist // the number, or the pid, belongs to something else by now
-	}
-	fds := []unix.PollFd{{Fd: int32(dup)}}
-	if err == nil {
-		_, err = unix.Poll(fds, 0)
-	}
-	var s PipeState
-	if fill && err == nil {
-		if s.Queued, err = unix.IoctlGetInt(dup, unix.TIOCINQ); err == nil { // FIONREAD
-			s.Capacity, err = unix.FcntlInt(uintptr(dup), unix.F_GETPIPE_SZ, 0)
-		}
-	}
-	unix.Close(dup) // at once: while it is held, the other end sees no EOF
-	if err != nil {
-		return PipeState{}, fmt.Errorf("pipe of %d fd %d: %w", pid, fd, err)
-	}
-	s.NoReaders, s.NoWriters = fds[0].Revents&unix.POLLERR != 0, fds[0].Revents&unix.POLLHUP != 0
-	return s, nil
-}
-
 // ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and answers ESRCH
 // for a number that is free, another error for that of a mere thread (man 2 pidfd_open). Signal 0, which serves where
 // there is no pidfd_open, takes a thread for a process.
@@ -450,24 +397,4 @@ func atoi(b []byte) (int, bool) {
 		n = n*10 + int(c-'0')
 	}
 	return n, true
-}
-
-// InitialPIDNamespace is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
-const InitialPIDNamespace = 0xEFFFFFFC
-
-// SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
-// It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
-func (h *Host) SelfNamespace(typ string) (uint64, error) {
-	text, err := os.Readlink(h.Path("/proc/thread-self/ns/" + typ))
-	if err != nil {
-		text, err = os.Readlink(h.Path("/proc/self/ns/" + typ))
-	}
-	if err != nil {
-		return 0, err
-	}
-	ino, ok := LinkInode([]byte(text))
-	if !ok {
-		return 0, fmt.Errorf("%q is no namespace link", text)
-	}
-	return ino, nil
 }

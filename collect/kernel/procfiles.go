@@ -112,6 +112,22 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 	return ProcStatus{}, errShort
 }
 
+// hexFields reads "Name:\t0123456789abcdef" lines as /proc/PID/status has them for sets of bits, and counts those that into names.
+func hexFields(text []byte, into map[string]*uint64) (found int, err error) {
+	for line := range bytes.Lines(text) {
+		name, rest, _ := bytes.Cut(line, []byte(":\t"))
+		set, ok := into[string(name)]
+		if !ok {
+			continue
+		}
+		if *set, err = strconv.ParseUint(string(bytes.TrimSpace(rest)), 16, 64); err != nil {
+			return found, errShort
+		}
+		found++
+	}
+	return found, nil
+}
+
 // fields walks blank-separated fields; bad is set by the first that is missing or no number.
 type fields struct {
 	rest []byte

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"strconv"
 	"syscall"
 
@@ -24,35 +23,18 @@ func (s SignalSet) Has(sig syscall.Signal) bool { return sig >= 1 && s>>(uint(si
 
 // ParseSignalMasks reads the masks in /proc/PID/status: 16 hexadecimal digits each.
 func ParseSignalMasks(text []byte) (SignalMasks, error) {
-	var m SignalMasks
-	found := 0
-	for line := range bytes.Lines(text) {
-		name, rest, _ := bytes.Cut(line, []byte(":\t"))
-		var set *SignalSet
-		switch string(name) {
-		case "SigPnd", "ShdPnd":
-			set = &m.Pending
-			found--
-		case "SigBlk":
-			set = &m.Blocked
-		case "SigIgn":
-			set = &m.Ignored
-		case "SigCgt":
-			set = &m.Caught
-		default:
-			continue
-		}
-		bits, err := strconv.ParseUint(string(bytes.TrimSpace(rest)), 16, 64)
-		if err != nil {
-			return SignalMasks{}, errShort
-		}
-		*set |= SignalSet(bits)
-		found++
+	var thread, process, blocked, ignored, caught uint64
+	found, err := hexFields(text, map[string]*uint64{"SigBlk": &blocked, "SigIgn": &ignored, "SigCgt": &caught})
+	if err == nil && found != 3 {
+		err = errShort
 	}
-	if found != 3 {
-		return SignalMasks{}, errShort
+	if err == nil {
+		_, err = hexFields(text, map[string]*uint64{"SigPnd": &thread, "ShdPnd": &process})
 	}
-	return m, nil
+	if err != nil {
+		return SignalMasks{}, err
+	}
+	return SignalMasks{Pending: SignalSet(thread | process), Blocked: SignalSet(blocked), Ignored: SignalSet(ignored), Caught: SignalSet(caught)}, nil
 }
 
 // SignalName is a signal's name as signal(7) has it: "SIGUSR1", "SIGRTMIN+3"; a number for what is no signal.
