@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -18,6 +19,7 @@ type procDetail struct {
 	limits          kernel.ProcLimits
 	limitsErr       error
 	cwd, root, exe  schema.Value
+	nspid           schema.Value
 	cgroup, control schema.Value // container, control group
 }
 
@@ -87,6 +89,7 @@ func procDetailColumns() []schema.Column {
 		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Inheritable }),
 		caps("capamb", "capabilities that any program it runs inherits", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Ambient }),
 		caps("capbnd", "capabilities that it can ever get", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Bounding }),
+		detail("nspid", schema.TypeList, 12, "its pid in each pid namespace that it is in, from the one that we see it from to its own", func(d *procDetail) schema.Value { return d.nspid }),
 		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
 		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
 		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone", func(d *procDetail) schema.Value { return d.exe }),
@@ -142,6 +145,7 @@ func (f *Facts) procDetail(dir kernel.ProcDir) *procDetail {
 		d.masks, d.masksErr = kernel.ParseSignalMasks(text)
 		d.caps, d.capsErr = kernel.ParseCapabilities(text)
 	}
+	d.nspid = nsPids(text, err)
 	if text, err = dir.Read("limits", nil); err == nil {
 		d.limits, err = kernel.ParseProcLimits(text)
 	}
@@ -150,6 +154,22 @@ func (f *Facts) procDetail(dir kernel.ProcDir) *procDetail {
 		d.control, d.cgroup = wordValue(controlGroup(string(text))), wordValue(containerID(string(text)))
 	}
 	return d
+}
+
+// nsPids are the pids in the process's status, each a word.
+func nsPids(status []byte, err error) schema.Value {
+	if err != nil {
+		return unreadable(schema.TypeList, err)
+	}
+	pids, err := kernel.ParseNSPids(status)
+	if err != nil {
+		return unreadable(schema.TypeList, err)
+	}
+	words := make([]string, len(pids))
+	for i, pid := range pids {
+		words[i] = strconv.Itoa(pid)
+	}
+	return schema.List(words)
 }
 
 func linkValue(dir kernel.ProcDir, name string) schema.Value {

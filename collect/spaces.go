@@ -212,6 +212,37 @@ type place struct {
 	space  uint64 // for its Ref: 0 for the reader's own
 	ino    uint64 // 0: not known
 	leader schema.Value
+	uids   kernel.IDMap // of the leader's user namespace; nil: not known, or it is the reader's own namespace
+}
+
+// ownUID is a uid as the processes of another namespace have it, where that differs.
+func (p place) ownUID(uid uint32) schema.Value {
+	inside, ok := p.uids.Inside(uid)
+	if !ok || inside == uid {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(inside))
+}
+
+// uidMap reads how the leader of another namespace maps uids.
+func (f *Facts) uidMap(s *space) kernel.IDMap {
+	if s == nil || s.leader == nil {
+		return nil
+	}
+	dir, err := f.Host.OpenProc(s.leader.PID)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	text, err := dir.Read("uid_map", nil)
+	if err != nil {
+		return nil
+	}
+	m, err := kernel.ParseIDMap(text)
+	if err != nil {
+		return nil
+	}
+	return m
 }
 
 const nsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
@@ -231,7 +262,11 @@ func (f *Facts) place(typ string, ino uint64) place {
 		p.space = ino
 	}
 	if f.Needs&nsNeeds != 0 && f.Needs.Has(schema.NeedProcs) {
-		p.leader = f.leaderName(f.known.byName[kernel.Namespace{Type: typ, Ino: ino}])
+		s := f.known.byName[kernel.Namespace{Type: typ, Ino: ino}]
+		p.leader = f.leaderName(s)
+		if typ == "ipc" && p.space != 0 {
+			p.uids = f.uidMap(s)
+		}
 	}
 	return p
 }

@@ -61,6 +61,33 @@ func (s *sysvScene) ipcOf(pid int) uint64 {
 	return ino
 }
 
+// An object's owner and a process's pid are shown as we have them, and as their own namespace does where that differs.
+func TestOwnViewOfAnotherNamespace(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.id(s.admin.MsgGet(0x7001, createIPC|0o640))
+		w := kerneltest.StartMapped(t, 1000, unix.CLONE_NEWIPC|unix.CLONE_NEWPID, "own-ipc")
+		snap := s.everywhere(schema.NeedProcs|schema.NeedIPCNS|schema.NeedProcDetail, schema.Msg, schema.Proc)
+		rows, _ := table(snap, schema.Msg)
+		got := map[string]cells{}
+		for ref, row := range rows {
+			got[ref] = cells{"uid": row["uid"]}
+			if own, differs := row["own_uid"]; differs {
+				got[ref]["own_uid"] = own
+			}
+		}
+		s.equal("queues", map[string]cells{
+			"msg:0":                                 {"uid": schema.Int(0)},
+			fmt.Sprintf("msg:0@%d", s.ipcOf(w.PID)): {"uid": schema.Int(1000), "own_uid": schema.Int(0)},
+		}, got)
+		procs, _ := table(snap, schema.Proc)
+		s.equal("pids", schema.List([]string{fmt.Sprint(w.PID), "1"}), procs[fmt.Sprintf("proc:%d", w.PID)]["nspid"])
+	})
+}
+
 // Two namespaces hold a queue, a set and a segment each, with the same ids and keys.
 func TestObjectsOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

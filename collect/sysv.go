@@ -62,6 +62,8 @@ func ownerColumns[T any](of func(*T) *ipcOwners) []schema.Column {
 		text("cuser", "name of the creating user", func(o *ipcOwners) string { return o.cuser }),
 		number("cgid", "group id of the creator", func(o *ipcOwners) uint32 { return o.CGID }),
 		text("cgroup", "name of the creator's group", func(o *ipcOwners) string { return o.cgroup }),
+		schema.Col("own_uid", schema.TypeInt, 6, schema.NeedProcs|schema.NeedIPCNS, "with -A: user id of the owner as processes in that namespace have it, where it differs from uid",
+			func(r *T) schema.Value { return of(r).place.ownUID(of(r).UID) }),
 		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *T) schema.Value { return of(r).place.inode() }),
 		schema.Col("ns_leader", schema.TypeString, 18, schema.NeedProcs|schema.NeedIPCNS, nsLeaderHelp,
 			func(r *T) schema.Value { return of(r).place.leader }),

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -18,6 +20,61 @@ type Capabilities struct {
 
 // CapabilitySet has bit n set for capability n.
 type CapabilitySet uint64
+
+// ParseNSPids reads the NSpid line of /proc/PID/status (Linux 4.1): the process's pid in each pid namespace that it is in, from that of the
+// reader's /proc to its own.
+func ParseNSPids(text []byte) ([]int, error) {
+	for line := range bytes.Lines(text) {
+		rest, ok := bytes.CutPrefix(line, []byte("NSpid:\t"))
+		if !ok {
+			continue
+		}
+		var pids []int
+		for word := range bytes.FieldsSeq(rest) {
+			pid, ok := atoi(word)
+			if !ok {
+				return nil, errShort
+			}
+			pids = append(pids, pid)
+		}
+		return pids, nil
+	}
+	return nil, errShort
+}
+
+// IDMap is /proc/PID/uid_map or gid_map (user_namespaces(7)), as it reads from our user namespace.
+type IDMap []IDRange
+
+// IDRange maps Count ids from Inside on to those from Outside on.
+type IDRange struct{ Inside, Outside, Count uint32 }
+
+// ParseIDMap reads the lines "inside outside count".
+func ParseIDMap(text []byte) (IDMap, error) {
+	var m IDMap
+	for line := range bytes.Lines(text) {
+		f := fields{rest: line}
+		var n [3]uint64
+		for i := range n {
+			n[i] = f.uint()
+			f.bad = f.bad || n[i] > math.MaxUint32
+		}
+		if f.bad {
+			return m, errShort
+		}
+		m = append(m, IDRange{uint32(n[0]), uint32(n[1]), uint32(n[2])})
+	}
+	return m, nil
+}
+
+// Inside is an id of ours as the namespace has it; ok is false for one that it does not have.
+func (m IDMap) Inside(id uint32) (inside uint32, ok bool) {
+	for _, r := range m {
+		if id >= r.Outside && id-r.Outside < r.Count {
+			return r.Inside + (id - r.Outside), true
+		}
+	}
+	return 0, false
+}
 
 // ParseCapabilities reads the five lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have no CapAmb.
 func ParseCapabilities(text []byte) (Capabilities, error) {

@@ -56,3 +56,46 @@ func FuzzParseCapabilities(f *testing.F) {
 		}
 	})
 }
+
+func TestParseNSPidsAndIDMap(t *testing.T) {
+	pids, err := kernel.ParseNSPids([]byte("Name:\tsh\nNSpid:\t4711\t12\t1\nNSpgid:\t9\n"))
+	if diff := cmp.Diff([]int{4711, 12, 1}, pids); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	m, err := kernel.ParseIDMap([]byte("         0       1000          1\n         1     100000      65536\n"))
+	want := kernel.IDMap{{Inside: 0, Outside: 1000, Count: 1}, {Inside: 1, Outside: 100000, Count: 65536}}
+	if diff := cmp.Diff(want, m); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	type answer struct {
+		Inside uint32
+		OK     bool
+	}
+	for id, want := range map[uint32]answer{1000: {0, true}, 100000: {1, true}, 165535: {65536, true}, 165536: {}, 0: {}} {
+		var got answer
+		if got.Inside, got.OK = m.Inside(id); got != want {
+			t.Errorf("%d is %v inside, want %v", id, got, want)
+		}
+	}
+	for _, text := range []string{"0 1000\n", "0 0 4294967296\n", "x 0 1\n"} {
+		if m, err := kernel.ParseIDMap([]byte(text)); err == nil {
+			t.Errorf("%q gave %v", text, m)
+		}
+	}
+}
+
+func FuzzParseIDMap(f *testing.F) {
+	f.Add([]byte("         0          0 4294967295\n"), uint32(7))
+	f.Fuzz(func(t *testing.T, text []byte, id uint32) {
+		m, _ := kernel.ParseIDMap(text)
+		inside, ok := m.Inside(id)
+		for _, r := range m {
+			if ok && inside >= r.Inside && inside-r.Inside < r.Count && r.Outside+(inside-r.Inside) == id {
+				return
+			}
+		}
+		if ok {
+			t.Errorf("%d is %d inside of %v", id, inside, m)
+		}
+	})
+}
