@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,6 +90,7 @@ func TestProcessDetails(t *testing.T) {
 			"sigpend": list(nil), "sigblk": list(nil), "sigign": list(masks.Ignored.Names()), "sigcgt": list(nil),
 			"capeff": list(caps.Effective.Names()), "capprm": list(caps.Permitted.Names()), "capinh": list(nil), "capamb": list(nil),
 			"capbnd": list(caps.Bounding.Names()), "cwd": text(cat.Dir), "root": text("/"), "exe": text(exe),
+			"nspid":         schema.List([]string{strconv.Itoa(pid)}),
 			"control_group": text(controlGroup(string(groups))),
 			"threads":       list([]string{fmt.Sprintf("%d/cat/S", pid)}),
 			"blocked":       list([]string{fmt.Sprintf("%d: read on pipe:%s", pid, strings.Trim(pipe, "pie:[]"))}),
