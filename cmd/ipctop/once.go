@@ -42,9 +42,11 @@ func (f *onceFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
 	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
 	cmd.Flags().AddFlagSet(f.flags)
-	for name, complete := range map[string][]string{"output": once.Outputs(), "columns": columnIDs(), "sort": columnIDs()} {
-		// The error is for flags that do not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(complete, cobra.ShellCompDirectiveNoFileComp))
+	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
+		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
+		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return words(), cobra.ShellCompDirectiveNoFileComp
+		})
 	}
 }
 
