@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -34,7 +35,7 @@ func New(host *kernel.Host, now func() time.Time) *Collector {
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, detail: req.Detail, all: req.AllNamespaces}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), detail: req.Detail, all: req.AllNamespaces}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {

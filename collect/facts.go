@@ -19,6 +19,8 @@ type Facts struct {
 	Want  map[schema.Kind]schema.Need
 	Users *Users
 
+	devices func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
+
 	nested       bool // this pid namespace is not the machine's: processes outside are not seen
 	foundOutside bool // something is held by such a process
 	detail       schema.Ref
@@ -54,6 +56,14 @@ func (f *Facts) WantsFor(r schema.Ref, n schema.Need) bool {
 
 // gathered says whether what this object's cells need from the walk was asked for and is there.
 func (f *Facts) gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
+
+// segmentDevices are the devices on which this kernel keeps System V segments; none for a file tree.
+func (f *Facts) segmentDevices() map[uint64]bool {
+	if !f.Host.Live() {
+		return nil
+	}
+	return f.devices()
+}
 
 // Fault reports what could not be read, the same thing once. A nil error is no fault.
 func (f *Facts) Fault(source string, err error) {

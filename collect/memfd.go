@@ -3,7 +3,6 @@ package collect
 import (
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -70,10 +69,7 @@ func memoryName(path string) (kind, name string) {
 // unnamedMemory accepts the files of the internal mounts, but not System V segments, which live there with inode numbers that
 // collide with those of nothing else: their names tell them.
 func (f *Facts) unnamedMemory() func(*fileUsers) bool {
-	var devices map[uint64]bool
-	if f.Host.Live() {
-		devices = kernel.SegmentDevices()
-	}
+	devices := f.segmentDevices() // none for a file tree: there the name has to do
 	return func(u *fileUsers) bool {
 		if strings.HasPrefix(u.path, segmentName) || !strings.HasSuffix(u.path, deletedSuffix) {
 			return false

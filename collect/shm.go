@@ -183,10 +183,7 @@ func (f *Facts) segmentHolders(groups []inSpace[kernel.ShmSegment]) map[segmentK
 			byID[segmentKey{g.place.space, uint64(g.list[i].ID)}] = &g.list[i]
 		}
 	}
-	var devices map[uint64]bool // none for a file tree: there the name has to do
-	if f.Host.Live() {
-		devices = kernel.SegmentDevices()
-	}
+	devices := f.segmentDevices() // none for a file tree: there the name has to do
 	holders := map[segmentKey][]shmMaps{}
 	for _, p := range f.procs {
 		space := f.ipcSpaceOf(p)
