@@ -64,6 +64,9 @@ func (c *Collector) wants(req Request) map[schema.Kind]schema.Need {
 		if req.Edges {
 			n |= m.Relates
 		}
+		if req.Findings {
+			n |= m.Diagnoses
+		}
 		want[m.Kind] = n
 	}
 	return want
@@ -177,6 +180,9 @@ func (c *Collector) mechanism(m *Mechanism, req Request, s *Snapshot, f *Facts) 
 	s.Objects[m.Kind] = objects
 	if req.Edges && m.Relate != nil {
 		s.Edges = append(s.Edges, m.Relate(f, objects)...)
+	}
+	if req.Findings && m.Diagnose != nil {
+		s.Findings = append(s.Findings, m.Diagnose(f, objects)...)
 	}
 	s.Cost = append(s.Cost, Cost{string(m.Kind), time.Since(begin)})
 }

@@ -25,6 +25,9 @@ type Mechanism struct {
 	Collect func(*Facts) ([]*schema.Object, error)
 	// Relate gives the edges of its objects; nil: it has none.
 	Relate func(*Facts, []*schema.Object) []schema.Edge
+	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes besides Needs.
+	Diagnose  func(*Facts, []*schema.Object) []schema.Finding
+	Diagnoses schema.Need
 	// Gauges gives totals against the kernel's limits, for the header; nil: none.
 	Gauges func(*Facts) ([]schema.Gauge, error)
 	// Label names an object in a few words for people, beside its Ref: a process's comm, a FIFO's path. nil: none.

@@ -14,6 +14,8 @@ type Request struct {
 	Want map[schema.Kind]schema.Need
 	// Edges asks for the relations between the objects as well.
 	Edges bool
+	// Findings asks for the verdicts on the objects as well.
+	Findings bool
 	// Gauges asks for totals of every mechanism, wanted or not; they are cheap.
 	Gauges bool
 	// AllNamespaces asks for the objects of every namespace that can be entered; else those of the reader's own.

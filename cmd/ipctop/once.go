@@ -158,7 +158,7 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 }
 
 func (f *onceFlags) request(sections []once.Section) collect.Request {
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", AllNamespaces: f.all}
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json", AllNamespaces: f.all}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 	}

@@ -43,12 +43,13 @@ const (
 
 // Finding is a verdict with its evidence, in sentences.
 type Finding struct {
-	Kind     string // "limit", "deadlock", …
+	Kind     string // "deadlock", "stuck", "leak", "limit", …
 	Severity Severity
 	Proof    Proof
 	Refs     []Ref
 	Says     string
 	Evidence []string
+	Advice   string // what to do about it; "": nothing
 }
 
 // Fault is something that could not be read, and why. One fault never empties another mechanism.

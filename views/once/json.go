@@ -84,6 +84,8 @@ func appendFinding(b []byte, f schema.Finding) []byte {
 	b = views.AppendString(b, f.Says)
 	b = append(b, `,"evidence":`...)
 	b = views.AppendJSON(b, schema.List(f.Evidence))
+	b = append(b, `,"advice":`...)
+	b = views.AppendString(b, f.Advice)
 	return append(b, '}')
 }
 

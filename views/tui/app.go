@@ -84,7 +84,7 @@ func (a *app) demand() {
 		}
 	}
 	req.AllNamespaces = a.all
-	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Detail == a.asked.Detail {
+	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Findings == a.asked.Findings && req.Detail == a.asked.Detail {
 		return
 	}
 	a.asked = req
