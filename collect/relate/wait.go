@@ -52,6 +52,9 @@ type Wait struct {
 	// Open says that others than the Enders could end it, and who: "whoever sends to the queue", "processes that could not be looked into".
 	// A wait that is Open is never called stuck. "": nobody else.
 	Open string
+	// Assumes says what is taken for granted in saying that nobody else could end the wait: "that process 1, which could not be looked
+	// into, has no end of it". A verdict that rests on it is inferred. "": nothing is.
+	Assumes string
 }
 
 // Ender is somebody who could end a wait.
@@ -60,4 +63,7 @@ type Ender struct {
 	TID   int    // the one thread that could, such as a mutex's owner; 0: any thread of the process
 	How   string // what it is to the object: "holds it", "reads it", "changed it last"
 	Proof schema.Proof
+	// Weak enders are not known to hold what the wait is for: a relative that may know the semaphore. One that is free is a way out,
+	// but one that is stuck closes no circle.
+	Weak bool
 }
