@@ -20,6 +20,8 @@ func TestMain(m *testing.M) {
 		"peek":        workPeek,
 		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":       workQueue,
+		"tasks":       workTasks,
+		"tasks-of":    workTasksOf,
 	})
 }
 

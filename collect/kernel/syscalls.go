@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -23,32 +22,15 @@ type BlockedCall struct {
 // errNotBlocked is for a thread that is not inside a system call, or on a CPU.
 var errNotBlocked = errors.New("not blocked in a system call")
 
-// ParseSyscall reads the file: "running" for a thread on a CPU, "-1 SP PC" for one outside of a call (or stopped), else the
-// number in decimal and eight numbers in hexadecimal. A 32-bit task on a 64-bit kernel numbers its calls in another way; it
-// is told by stack and code below 4 GiB, where a 64-bit task has at most one of them. These three are errNotBlocked.
+// ParseSyscall reads the file of a thread that is in a call; errNotBlocked for another one, and for a 32-bit task, whose numbers mean
+// other calls. parseTask tells these apart.
 func ParseSyscall(text []byte) (BlockedCall, error) {
-	f := fields{rest: text}
-	first := f.next()
-	if string(first) == "running" || string(first) == "-1" {
-		return BlockedCall{}, errNotBlocked
+	in, c, err := parseTask(text)
+	if err == nil && in != InCall {
+		err = errNotBlocked
 	}
-	nr, ok := atoi(first)
-	if !ok {
-		return BlockedCall{}, errShort
-	}
-	c := BlockedCall{NR: nr}
-	for _, into := range []*uint64{
-		&c.Args[0], &c.Args[1], &c.Args[2], &c.Args[3], &c.Args[4], &c.Args[5], &c.SP, &c.PC,
-	} {
-		digits, ok := bytes.CutPrefix(f.next(), []byte("0x"))
-		n, err := strconv.ParseUint(string(digits), 16, 64)
-		if !ok || err != nil {
-			return BlockedCall{}, errShort
-		}
-		*into = n
-	}
-	if c.SP <= math.MaxUint32 && c.PC <= math.MaxUint32 {
-		return BlockedCall{}, errNotBlocked
+	if err != nil {
+		return BlockedCall{}, err
 	}
 	return c, nil
 }
@@ -56,31 +38,13 @@ func ParseSyscall(text []byte) (BlockedCall, error) {
 // BlockedCalls lists the threads of the process that sleep in a call that keep accepts. It takes the right to ptrace the
 // process; else errors.Is(err, fs.ErrPermission). Threads that end meanwhile are passed over. 7 microseconds a thread.
 func (p ProcDir) BlockedCalls(buf []byte, keep func(nr int) bool) ([]BlockedCall, error) {
-	dir, err := openDir(p.fd, "task")
-	if err != nil {
-		return nil, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
-	}
-	defer unix.Close(dir)
 	var calls []BlockedCall
-	var denied error
-	text := make([]byte, 0, 4096) // buf holds the directory
-	err = eachDirent(dir, buf, func(name []byte) {
-		tid, ok := atoi(name[:len(name)-1])
-		if !ok || denied != nil {
-			return
-		}
-		c, err := p.blockedCall(tid, text)
-		switch {
-		case Denied(err):
-			denied = err // the threads of a process have one answer
-		case err == nil && keep(c.NR):
-			calls = append(calls, c)
+	err := p.eachTask(buf, func(t Task) {
+		if t.In == InCall && keep(t.Call.NR) {
+			calls = append(calls, t.Call)
 		}
 	})
-	if err != nil {
-		return calls, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
-	}
-	return calls, denied
+	return calls, err
 }
 
 func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {

@@ -37,6 +37,21 @@ func TestParseSyscall(t *testing.T) {
 	}
 }
 
+func TestParseTask(t *testing.T) {
+	for text, want := range map[string]TaskIn{
+		"running\n":                     OnCPU,
+		"-1 0x7ffd2a1c5ed8 0x7f3b1c9\n": OutsideCall,
+		"-1 0x0 0x7f3b1c9\n":            OutsideCall,
+		"-1 0x0 0x0\n":                  Ended,
+		compatLine:                      Foreign32,
+		semopLine:                       InCall,
+	} {
+		if in, c, err := parseTask([]byte(text)); in != want || err != nil || (c != BlockedCall{}) != (in == InCall) {
+			t.Errorf("%q: %d, %+v, %v, want %d", text, in, c, err, want)
+		}
+	}
+}
+
 func TestSysVCallOfBlockedCall(t *testing.T) {
 	type named struct {
 		Call string
@@ -58,13 +73,16 @@ func TestSysVCallOfBlockedCall(t *testing.T) {
 }
 
 func FuzzParseSyscall(f *testing.F) {
-	for _, seed := range []string{semopLine, compatLine, "running\n", "-1 0x7ffd2a1c5ed8 0x7f3b1c9\n"} {
+	for _, seed := range []string{semopLine, compatLine, "running\n", "-1 0x7ffd2a1c5ed8 0x7f3b1c9\n", "-1 0x0 0x0\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := ParseSyscall(text)
 		if err == nil && (c.NR < 0 || c.SP>>32 == 0 && c.PC>>32 == 0) {
 			t.Errorf("%q gave %+v", text, c)
+		}
+		if in, c, err := parseTask(text); (err != nil || in != InCall) && c != (BlockedCall{}) {
+			t.Errorf("%q gave %d with %+v, %v", text, in, c, err)
 		}
 	})
 }

@@ -1,0 +1,259 @@
+package kernel_test
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"golang.org/x/sys/unix"
+)
+
+// workTasks has one thread that reads an empty pipe and one that runs. It says their tids and the pipe's read end.
+func workTasks(j *kerneltest.Job) {
+	var fds [2]int
+	j.Check(unix.Pipe2(fds[:], unix.O_CLOEXEC))
+	tids := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		tids <- unix.Gettid()
+		unix.Read(fds[0], make([]byte, 1))
+	}()
+	reader := <-tids
+	go func() {
+		runtime.LockOSThread()
+		tids <- unix.Gettid()
+		for {
+			unix.Getpid() // a loop without calls could not be preempted by Go's collector
+		}
+	}()
+	j.Ready(reader, <-tids, fds[0])
+	j.Wait()
+}
+
+// openProc opens a process of a test's own.
+func openProc(tb testing.TB, pid int) kernel.ProcDir {
+	tb.Helper()
+	host, err := kernel.Open("")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := host.OpenProc(pid)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(p.Close)
+	return p
+}
+
+// taskOf waits until a thread is seen as wanted.
+func taskOf(tb testing.TB, p kernel.ProcDir, tid int, wanted func(kernel.Task) bool) kernel.Task {
+	tb.Helper()
+	var found kernel.Task
+	kerneltest.Eventually(tb, "thread "+strconv.Itoa(tid)+" as wanted", func() bool {
+		tasks, err := p.Tasks(make([]byte, 8<<10))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		i := slices.IndexFunc(tasks, func(t kernel.Task) bool { return t.TID == tid })
+		if i < 0 || !wanted(tasks[i]) {
+			return false
+		}
+		found = tasks[i]
+		return true
+	})
+	return found
+}
+
+// callOf waits until a thread sleeps in one of these calls.
+func callOf(tb testing.TB, p kernel.ProcDir, tid int, calls ...int) kernel.BlockedCall {
+	tb.Helper()
+	return taskOf(tb, p, tid, func(t kernel.Task) bool {
+		return t.In == kernel.InCall && slices.Contains(calls, t.Call.NR)
+	}).Call
+}
+
+func numbers(tb testing.TB, words []string) []int {
+	tb.Helper()
+	var out []int
+	for _, word := range words {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func TestTasks(t *testing.T) {
+	w := kerneltest.Start(t, "tasks")
+	said := numbers(t, w.Words)
+	reader, runner, fd := said[0], said[1], said[2]
+	p := openProc(t, w.PID)
+	c := callOf(t, p, reader, unix.SYS_READ)
+	if c.TID != reader || c.Args[0] != uint64(fd) {
+		t.Errorf("the reader sleeps in %+v, want a read of %d", c, fd)
+	}
+	taskOf(t, p, runner, func(t kernel.Task) bool { return t.In == kernel.OnCPU })
+
+	tasks, err := p.Tasks(make([]byte, 8<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tids []int
+	for _, task := range tasks {
+		tids = append(tids, task.TID)
+	}
+	entries, err := os.ReadDir("/proc/" + strconv.Itoa(w.PID) + "/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []int
+	for _, entry := range entries {
+		tid, _ := strconv.Atoi(entry.Name())
+		want = append(want, tid)
+	}
+	slices.Sort(tids)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, tids); diff != "" {
+		t.Error("not every thread once:", diff)
+	}
+}
+
+func TestTasksOfOneself(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tasks, err := openProc(t, os.Getpid()).Tasks(make([]byte, 8<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(tasks, func(t kernel.Task) bool { return t.TID == unix.Gettid() })
+	if i < 0 || tasks[i] != (kernel.Task{TID: unix.Gettid()}) {
+		t.Errorf("thread %d asks, yet is not running in %+v", unix.Gettid(), tasks)
+	}
+}
+
+func TestTasksOfEndedProcess(t *testing.T) {
+	w := kerneltest.Start(t, "sleep")
+	p := openProc(t, w.PID)
+	if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody has waited for it yet.
+	if got := taskOf(t, p, w.PID, func(t kernel.Task) bool { return t.In == kernel.Ended }); got.Call != (kernel.BlockedCall{}) {
+		t.Errorf("a zombie sleeps in %+v", got.Call)
+	}
+	w.Kill()
+	if tasks, err := p.Tasks(make([]byte, 8<<10)); err == nil {
+		t.Errorf("a reaped process has threads %+v", tasks)
+	}
+}
+
+func TestTasksOfForeignProcess(t *testing.T) {
+	if os.Getuid() == 0 {
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "tasks-of", strconv.Itoa(os.Getpid()))
+		if diff := cmp.Diff([]string{"true", "0"}, w.Words); diff != "" {
+			t.Error(diff)
+		}
+		return
+	}
+	if tasks, err := openProc(t, 1).Tasks(make([]byte, 8<<10)); !kernel.Denied(err) || len(tasks) > 0 {
+		t.Errorf("threads of another user's process: %v, %v", tasks, err)
+	}
+}
+
+// workTasksOf says whether a process's threads were denied, and how many it got.
+func workTasksOf(j *kerneltest.Job) {
+	pid, err := strconv.Atoi(j.Args[0])
+	j.Check(err)
+	host, err := kernel.Open("")
+	j.Check(err)
+	p, err := host.OpenProc(pid)
+	j.Check(err)
+	defer p.Close()
+	tasks, err := p.Tasks(make([]byte, 8<<10))
+	j.Ready(kernel.Denied(err), len(tasks))
+	j.Wait()
+}
+
+func TestHalted(t *testing.T) {
+	w := kerneltest.Start(t, "tasks")
+	reader := numbers(t, w.Words)[0]
+	p := openProc(t, w.PID)
+	c := callOf(t, p, reader, unix.SYS_READ)
+	halted := func() kernel.Halt {
+		halt, err := p.Halted(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return halt
+	}
+	if got := halted(); got != kernel.NotHalted {
+		t.Errorf("halt %d, want none", got)
+	}
+	if err := syscall.Kill(w.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "stopped", func() bool { return halted() == kernel.Stopped })
+	// The call is still there to see: that is why Halted is.
+	if got := callOf(t, p, reader, unix.SYS_READ); got != c {
+		t.Errorf("stopped in %+v, was in %+v", got, c)
+	}
+	if err := syscall.Kill(w.PID, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "going on", func() bool { return halted() == kernel.NotHalted })
+
+	runtime.LockOSThread() // a tracer is a thread
+	defer runtime.UnlockOSThread()
+	if err := unix.PtraceSeize(reader); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.PtraceInterrupt(reader); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "traced", func() bool { return halted() == kernel.Traced })
+	if _, err := unix.Wait4(reader, nil, unix.WALL, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.PtraceDetach(reader); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "let go", func() bool { return halted() == kernel.NotHalted })
+	if _, err := p.Halted(1 << 22); !kernel.Gone(err) {
+		t.Errorf("a thread that never was: %v", err)
+	}
+}
+
+func BenchmarkTasks(b *testing.B) {
+	w := kerneltest.Start(b, "tasks")
+	p := openProc(b, w.PID)
+	buf := make([]byte, 8<<10)
+	for name, ask := range map[string]func() (int, error){
+		"all": func() (int, error) {
+			tasks, err := p.Tasks(buf)
+			return len(tasks), err
+		},
+		"blocked": func() (int, error) {
+			_, err := p.BlockedCalls(buf, func(int) bool { return true })
+			return 0, err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := ask(); err != nil {
+					b.Fatal(err)
+				} else if n > 0 {
+					b.ReportMetric(float64(n), "threads")
+				}
+			}
+		})
+	}
+}
