@@ -69,23 +69,24 @@ func NewJournal(host *kernel.Host, command []string, getenv func(string) string,
 func JournalPath(getenv func(string) string) (string, error) {
 	state := getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) { // the XDG base directory specification has relative ones ignored
-		home, err := ownHome(getenv("HOME"))
+		home, err := OwnHome(getenv("HOME"))
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w: set XDG_STATE_HOME to a directory of yours", err)
 		}
 		state = filepath.Join(home, ".local", "state")
 	}
 	return filepath.Join(state, "ipctop", "journal.jsonl"), nil
 }
 
-func ownHome(home string) (string, error) {
+// OwnHome is home if it belongs to this user, else the home directory that the password file has for it.
+func OwnHome(home string) (string, error) {
 	uid := kernel.EffectiveUID()
 	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
 		return home, nil
 	}
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil || !filepath.IsAbs(u.HomeDir) {
-		return "", fmt.Errorf("uid %d has no home directory: set XDG_STATE_HOME to a directory of yours", uid)
+		return "", fmt.Errorf("uid %d has no home directory", uid)
 	}
 	return u.HomeDir, nil
 }

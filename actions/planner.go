@@ -19,6 +19,7 @@ type Planner struct {
 	journal  *Journal
 	now      func() time.Time
 	readOnly bool
+	settings []collect.Setting
 }
 
 // Options are what a Planner works with.
@@ -27,11 +28,13 @@ type Options struct {
 	Now      func() time.Time
 	Journal  *Journal
 	ReadOnly bool // every plan is refused with ErrReadOnly
+	// Settings are those of the Collector that the objects were chosen by: plans look with the same eyes.
+	Settings []collect.Setting
 }
 
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
-	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly}
+	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly, settings: o.Settings}
 }
 
 // ReadOnlyVariable is the environment variable that forbids changes.
@@ -81,7 +84,7 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *surv
 			req.AllNamespaces = req.AllNamespaces || r.Space != 0 && inIPCNamespace(r.Kind)
 		}
 	}
-	s.snap = collect.New(p.host, p.now).Take(req)
+	s.snap = collect.New(p.host, p.now, p.settings...).Take(req)
 	return s
 }
 

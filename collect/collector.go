@@ -24,18 +24,35 @@ type Collector struct {
 	cpu        cpuMeter
 	hides      bool // /proc is mounted with hidepid
 	hidesKnown bool
+	signatures func() (*Signatures, error)
 }
 
 // New returns a Collector for the mechanisms of Mechanisms.
-func New(host *kernel.Host, now func() time.Time) *Collector {
-	return &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host}}
+func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
+	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host}, signatures: sync.OnceValues(BuiltinSignatures)}
+	for _, set := range settings {
+		set(c)
+	}
+	return c
+}
+
+// Setting is what a Collector is told beyond the machine that it reads.
+type Setting func(*Collector)
+
+// WithSignatures has it tell software by these signatures, instead of the built-in ones alone. nil changes nothing.
+func WithSignatures(s *Signatures) Setting {
+	return func(c *Collector) {
+		if s != nil {
+			c.signatures = func() (*Signatures, error) { return s, nil }
+		}
+	}
 }
 
 // Take reads what req names. It never fails as a whole: what could not be read is in the Snapshot's Faults.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), detail: req.Detail, all: req.AllNamespaces}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {

@@ -19,7 +19,8 @@ type Facts struct {
 	Want  map[schema.Kind]schema.Need
 	Users *Users
 
-	devices func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
+	devices    func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
+	signatures func() (*Signatures, error)
 
 	nested       bool // this pid namespace is not the machine's: processes outside are not seen
 	foundOutside bool // something is held by such a process
@@ -44,6 +45,7 @@ type Facts struct {
 	foreign      []*ipcContent        // read when first asked for; nil: not yet
 	notes        []string
 	files        map[fileKey]*fileUsers // built when first asked for
+	noApp        AppMatch               // what objects of no known software have in common
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

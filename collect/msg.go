@@ -14,13 +14,14 @@ type msgRow struct {
 	age     schema.Value
 	waiters schema.Value
 	peek    schema.Value
+	app     *AppMatch
 }
 
 func msgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
-		Columns:  msgColumns(),
+		Columns:  append(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app })...),
 		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
 		OnDemand: []string{"waiters", "peek"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
@@ -78,6 +79,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
 				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID),
 			}
+			rows[i].app = f.appOf(ref, rows[i].subject(ref))
 			i++
 		}
 	}

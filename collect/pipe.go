@@ -3,6 +3,7 @@ package collect
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -17,6 +18,7 @@ type pipeRow struct {
 	fill, capacity   schema.Value
 	uses             []FDUse
 	waits            []waiter
+	app              *AppMatch // FIFOs
 }
 
 // The words of a pipe's status. A pipe with both ends has none.
@@ -45,7 +47,7 @@ func fifoMechanism() *Mechanism {
 	columns := append([]schema.Column{
 		col("path", schema.TypeString, 30, pipeNeeds, "where a holder reached it; (deleted) where the name is gone", func(r *pipeRow) schema.Value { return schema.String(r.path) }),
 		col("dev", schema.TypeString, 7, pipeNeeds, "device of its file system, major:minor", func(r *pipeRow) schema.Value { return schema.String(schema.FormatDev(r.id.Dev)) }),
-	}, pipeColumns()...)
+	}, append(pipeColumns(), appColumns(pipeNeeds, func(r *pipeRow) *AppMatch { return r.app })...)...)
 	return &Mechanism{
 		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
 		Columns: columns,
@@ -100,6 +102,9 @@ func collectPipes(f *Facts, fds FDKind, kind schema.Kind) []*schema.Object {
 			r.settleEnds()
 		}
 		f.pipeFill(ref, r)
+		if kind == schema.Fifo {
+			r.app = f.appOf(ref, Subject{Kind: kind, Name: strings.TrimSuffix(r.path, deletedSuffix), Unread: true})
+		}
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects

@@ -24,7 +24,7 @@ func pmsgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
 		Help:    "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
-		Columns: pmsgColumns(),
+		Columns: append(pmsgColumns(), appColumns(0, func(r *pmsgRow) *AppMatch { return r.app })...),
 		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
 		Relates: pmsgNeeds | schema.NeedSyscall,
 		Collect: collectPMsg,
@@ -98,6 +98,7 @@ func collectPMsg(f *Facts) ([]*schema.Object, error) {
 				r.holders = f.Holders(r.users.fds, nil)
 			}
 			r.notify.kind, r.notify.signal = notification(q.MqStatus)
+			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
 	}

@@ -20,6 +20,7 @@ type posixRow struct {
 	waits       []waiter
 	holders     schema.Value
 	waiters     schema.Value
+	app         *AppMatch
 }
 
 // namedRow completes a row for a file that has its name.

@@ -16,7 +16,7 @@ func psemMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
 		Help:    "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
-		Columns: psemColumns(),
+		Columns: append(psemColumns(), appColumns(0, func(r *psemRow) *AppMatch { return r.app })...),
 		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "holders"},
 		Relates: fileUserNeeds | schema.NeedSyscall,
 		Needs:   fileUserNeeds, // for those that have no name any more
@@ -61,12 +61,14 @@ func collectPSem(f *Facts) ([]*schema.Object, error) {
 		ref := nameRef(schema.PSem, s.PosixFile)
 		objects[i].Ref = ref
 		rows[i] = psemRow{posixRow: f.namedRow(ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
+		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	for i, u := range gone {
 		ref := fileRef(schema.PSem, u.id)
 		objects[len(sems)+i].Ref = ref
 		r := psemRow{posixRow: f.unnamedRow(ref, u), asked: true}
 		r.name = "/" + r.name[len("/sem."):]
+		r.app = f.appOf(ref, r.subject(ref))
 		rows[len(sems)+i] = r
 	}
 	return objects, err

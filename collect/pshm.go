@@ -22,7 +22,7 @@ func pshmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
 		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
-		Columns: pshmColumns(),
+		Columns: append(pshmColumns(), appColumns(0, func(r *pshmRow) *AppMatch { return r.app })...),
 		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: fileUserNeeds | schema.NeedSyscall,
 		Needs:   fileUserNeeds, // for those that have no name any more
@@ -72,11 +72,13 @@ func collectPShm(f *Facts) ([]*schema.Object, error) {
 		if !file.Mode.IsRegular() {
 			rows[i].status = []string{fileType(file.Mode)}
 		}
+		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	for i, u := range gone {
 		ref := fileRef(schema.PShm, u.id)
 		objects[len(files)+i].Ref = ref
 		rows[len(files)+i] = pshmRow{posixRow: f.unnamedRow(ref, u), status: []string{StatusDeleted}}
+		rows[len(files)+i].app = f.appOf(ref, rows[len(files)+i].subject(ref))
 	}
 	return objects, err
 }

@@ -14,13 +14,14 @@ type semRow struct {
 	age                    schema.Value
 	semval, ncount, zcount schema.Value
 	waiters                schema.Value
+	app                    *AppMatch
 }
 
 func semMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
-		Columns:  semColumns(),
+		Columns:  append(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app })...),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
 		OnDemand: []string{"semval", "ncount", "zcount", "waiters"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
@@ -66,6 +67,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			tasks, counted := f.semValues(ref, r)
 			waiters := f.waitersOf(sysvWait(ref))
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
+			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
 	}

@@ -19,6 +19,7 @@ type shmRow struct {
 	holders schema.Value
 	maps    []shmMaps
 	peek    schema.Value
+	app     *AppMatch
 }
 
 // shmMaps is a process that maps a segment.
@@ -39,7 +40,7 @@ func shmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
-		Columns:  shmColumns(),
+		Columns:  append(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app })...),
 		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
 		OnDemand: []string{"peek"},
 		Relates:  schema.NeedProcs | schema.NeedMaps,
@@ -105,6 +106,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			f.shmHolders(ref, r)
 			r.status = shmStatus(r)
 			r.peek = f.peekSegment(ref, r)
+			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
 	}

@@ -85,7 +85,7 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 		for _, o := range snap.Objects[kind] {
 			row := cells{}
 			for _, c := range m.Columns {
-				if v := c.Get(o); v.State() != schema.Absent && c.ID != "peek" { // content has tests of its own
+				if v := c.Get(o); v.State() != schema.Absent && !ownTests(c.ID) {
 					row[c.ID] = v
 				}
 			}
@@ -100,6 +100,11 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	}
 	slices.Sort(edges)
 	return rows, edges
+}
+
+// ownTests says whether a column has tests of its own, so that the others leave it out.
+func ownTests(column string) bool {
+	return slices.Contains([]string{"peek", "app", "signature", "confidence"}, column)
 }
 
 // here is this process with that descriptor.

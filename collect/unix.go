@@ -15,6 +15,7 @@ type unixRow struct {
 	kernel.UnixSocket
 	peerName schema.Value
 	inFlight schema.Value
+	app      *AppMatch
 }
 
 func unixMechanism() *Mechanism {
@@ -82,7 +83,7 @@ func unixColumns() []schema.Column {
 		col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
 		col("inflight", schema.TypeInt, 8, holderNeeds|schema.NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
-	}, netColumns(func(r *row) *socket { return &r.socket })...)
+	}, append(appColumns(socketNeeds, func(r *row) *AppMatch { return r.app }), netColumns(func(r *row) *socket { return &r.socket })...)...)
 }
 
 func collectUnix(f *Facts) ([]*schema.Object, error) {
@@ -103,6 +104,7 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 			if s.HasUID {
 				r.setOwner(f, s.UID)
 			}
+			r.app = f.appOf(r.ref, r.subject(f))
 			rows[s.Inode] = r
 			objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
 		}

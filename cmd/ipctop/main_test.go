@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	time.Local = time.UTC
+	os.Setenv("XDG_CONFIG_HOME", "/nonexistent") // no test depends on who runs it
 	os.Exit(m.Run())
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -107,8 +108,12 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if err != nil {
 		return usageErrorf("--root: %v", err)
 	}
+	settings, err := readSettings(os.Getenv)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
-	snap := collect.New(host, time.Now).Take(f.request(sections))
+	snap := collect.New(host, time.Now, settings...).Take(f.request(sections))
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)

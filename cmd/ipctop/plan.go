@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/views"
 )
@@ -66,10 +67,11 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 // acting is one run of rm or signal.
 type acting struct {
 	planFlags
-	cmd     *cobra.Command
-	host    *kernel.Host
-	planner *actions.Planner
-	lost    int // REFs that lead to no object
+	cmd      *cobra.Command
+	host     *kernel.Host
+	settings []collect.Setting
+	planner  *actions.Planner
+	lost     int // REFs that lead to no object
 }
 
 func (f *planFlags) start(cmd *cobra.Command) (*acting, error) {
@@ -77,9 +79,13 @@ func (f *planFlags) start(cmd *cobra.Command) (*acting, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings, err := readSettings(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal})
-	return &acting{planFlags: *f, cmd: cmd, host: host, planner: planner}, nil
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings})
+	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, planner: planner}, nil
 }
 
 // complain says one line on stderr: what, and why.

@@ -51,7 +51,7 @@ func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 		req.Want[s.Kind] = 0
 		req.AllNamespaces = req.AllNamespaces || s.Space != 0 && s.Kind != schema.Fifo // whose Space is a device
 	}
-	snap := collect.New(a.host, time.Now).Take(req)
+	snap := collect.New(a.host, time.Now, a.settings...).Take(req)
 	var refs []schema.Ref
 	for _, s := range sels {
 		ref, err := snap.Resolve(s)
@@ -95,7 +95,7 @@ func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *vi
 	for _, m := range mechs {
 		want[m.Kind] = m.NeedsOf(where.IDs())
 	}
-	snap = collect.New(a.host, time.Now).Take(collect.Request{Want: want, AllNamespaces: a.all})
+	snap = collect.New(a.host, time.Now, a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all})
 	for _, m := range mechs {
 		for _, o := range snap.Objects[m.Kind] {
 			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())

@@ -50,11 +50,15 @@ func runUI(parent context.Context, f uiFlags) error {
 	if err != nil {
 		return err
 	}
+	settings, err := readSettings(os.Getenv)
+	if err != nil {
+		return err
+	}
 	ctx, stop := untilSignal(parent)
 	defer stop()
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly)})
-	sampler := collect.NewSampler(collect.New(host, time.Now), f.interval)
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly), Settings: settings})
+	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval,
 		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",

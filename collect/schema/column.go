@@ -31,6 +31,8 @@ const (
 	NeedPeek                        // copies of messages, or a look at memory through a process that maps it
 	NeedQueueText                   // a read of each POSIX queue's file, which sets its access time
 	NeedTTYs                        // statx of descriptors on terminals
+	NeedSignatures                  // comparing the object with what is known of software
+	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
 )
 
 var needNames = []struct {
@@ -44,6 +46,7 @@ var needNames = []struct {
 	{NeedProcDetail, "process details"}, {NeedThreads, "threads"}, {NeedTCPInfo, "tcp info"}, {NeedInFlight, "descriptors in flight"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
+	{NeedSignatures, "signatures"}, {NeedClusters, "data directories"},
 }
 
 // Has says whether all of n is in the set.

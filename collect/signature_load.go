@@ -1,0 +1,447 @@
+package collect
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+//go:embed signatures.yaml
+var builtinSignatures string
+
+// builtinName is the embedded file in messages.
+const builtinName = "signatures.yaml"
+
+// SignatureError is a mistake in a file of signatures.
+type SignatureError struct {
+	File string
+	Line int    // 1 is the first
+	Says string // what is wrong, and what would be right
+}
+
+func (e *SignatureError) Error() string {
+	return fmt.Sprintf("%s: line %d: %s", e.File, e.Line, e.Says)
+}
+
+// BuiltinSignatures are those that ipctop comes with.
+func BuiltinSignatures() (*Signatures, error) {
+	list, _, err := readSignatures(builtinName, builtinSignatures)
+	if err != nil {
+		return nil, err
+	}
+	return newSignatures(list), nil
+}
+
+// ReadSignatures reads a user's file, whose signatures go before the built-in ones and which may turn off some of those. file is its name in
+// messages. Errors are *SignatureError.
+func ReadSignatures(file, text string) (*Signatures, error) {
+	builtin, _, err := readSignatures(builtinName, builtinSignatures)
+	if err != nil {
+		return nil, err
+	}
+	own, off, err := readSignatures(file, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range own {
+		g.user = true
+	}
+	for _, o := range off {
+		if !slices.ContainsFunc(builtin, func(g *signature) bool { return g.id == o.id }) {
+			return nil, &SignatureError{file, o.line, fmt.Sprintf("off: no built-in signature is called %q: they are %s", o.id, strings.Join(signatureIDs(builtin), ", "))}
+		}
+		builtin = slices.DeleteFunc(builtin, func(g *signature) bool { return g.id == o.id })
+	}
+	for _, g := range builtin {
+		g.order += len(own)
+	}
+	return newSignatures(append(own, builtin...)), nil
+}
+
+func signatureIDs(list []*signature) []string {
+	ids := map[string]bool{}
+	for _, g := range list {
+		ids[g.id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// turnedOff is a line of "off:".
+type turnedOff struct {
+	id   string
+	line int
+}
+
+// readSignatures reads one file: a mapping of "signatures", a list, and "off", a list of ids.
+func readSignatures(file, text string) (list []*signature, off []turnedOff, err error) {
+	r := &signatureReader{file: file}
+	defer r.catch(&err)
+	f, parseErr := parser.ParseBytes([]byte(text), 0)
+	var at yaml.Error
+	switch {
+	case errors.As(parseErr, &at):
+		r.fail(at.GetToken(), "no YAML: %s", at.GetMessage())
+	case parseErr != nil:
+		return nil, nil, &SignatureError{file, 1, "no YAML: " + parseErr.Error()}
+	}
+	for i, doc := range f.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		if i > 0 {
+			r.fail(doc.Body.GetToken(), "a second document: put everything into one")
+		}
+		r.eachField(doc.Body, func(key string, at *token.Token, value ast.Node) {
+			switch key {
+			case "signatures":
+				for _, node := range r.list(key, value) {
+					list = append(list, r.signature(node, len(list)))
+				}
+			case "off":
+				for _, node := range r.list(key, value) {
+					off = append(off, turnedOff{r.text(key, node), line(node.GetToken())})
+				}
+			default:
+				r.unknown(at, key, []string{"signatures", "off"})
+			}
+		})
+	}
+	return list, off, nil
+}
+
+// signatureReader turns nodes of a file into signatures. A mistake ends it by a panic with its *SignatureError, which catch turns into an error.
+type signatureReader struct{ file string }
+
+func (r *signatureReader) catch(err *error) {
+	switch e := recover().(type) {
+	case nil:
+	case *SignatureError:
+		*err = e
+	default:
+		panic(e)
+	}
+}
+
+func (r *signatureReader) fail(at *token.Token, format string, args ...any) {
+	panic(&SignatureError{r.file, line(at), fmt.Sprintf(format, args...)})
+}
+
+func line(t *token.Token) int {
+	if t == nil || t.Position == nil {
+		return 1
+	}
+	return t.Position.Line
+}
+
+func (r *signatureReader) unknown(at *token.Token, key string, known []string) {
+	r.fail(at, "unknown field %q: say one of %s", key, strings.Join(known, ", "))
+}
+
+// eachField visits the fields of a mapping, each of which may stand there once.
+func (r *signatureReader) eachField(node ast.Node, visit func(key string, at *token.Token, value ast.Node)) {
+	m, ok := node.(ast.MapNode)
+	if !ok {
+		r.fail(node.GetToken(), "say fields here, each as NAME: VALUE")
+	}
+	seen := map[string]bool{}
+	for it := m.MapRange(); it.Next(); {
+		at := it.Key().GetToken()
+		key := r.text("field", it.Key())
+		if seen[key] {
+			r.fail(at, "%s stands here twice", key)
+		}
+		seen[key] = true
+		visit(key, at, it.Value())
+	}
+}
+
+// list gives the elements of a list; one value alone is a list of it, and nothing at all an empty one.
+func (r *signatureReader) list(field string, node ast.Node) []ast.Node {
+	switch n := node.(type) {
+	case *ast.SequenceNode:
+		return n.Values
+	case *ast.NullNode:
+		return nil
+	}
+	if field == "signatures" {
+		r.fail(node.GetToken(), "signatures: say a list, each signature after a dash")
+	}
+	return []ast.Node{node}
+}
+
+// text gives a value as it is written.
+func (r *signatureReader) text(field string, node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		return n.Value.Value
+	case *ast.MappingKeyNode:
+		return r.text(field, n.Value)
+	case *ast.IntegerNode, *ast.BoolNode, *ast.FloatNode:
+		return n.GetToken().Value
+	}
+	r.fail(node.GetToken(), "%s: say a word or a number", field)
+	return ""
+}
+
+func (r *signatureReader) texts(field string, node ast.Node) []string {
+	var words []string
+	for _, n := range r.list(field, node) {
+		words = append(words, r.text(field, n))
+	}
+	if len(words) == 0 {
+		r.fail(node.GetToken(), "%s: say at least one", field)
+	}
+	return words
+}
+
+func (r *signatureReader) bool(field string, node ast.Node) bool {
+	b, ok := node.(*ast.BoolNode)
+	if !ok {
+		r.fail(node.GetToken(), "%s: say true or false", field)
+	}
+	return b.Value
+}
+
+func (r *signatureReader) number(field string, node ast.Node, text string, limit uint64) uint64 {
+	n, err := strconv.ParseUint(text, 0, 64)
+	if err != nil || n > limit {
+		r.fail(node.GetToken(), "%s: %q is no number from 0 to %#x", field, text, limit)
+	}
+	return n
+}
+
+func (r *signatureReader) key(field string, node ast.Node) uint32 {
+	return uint32(r.number(field, node, r.text(field, node), math.MaxUint32))
+}
+
+// span reads "5" or "5..10"; either end may be left out.
+func (r *signatureReader) span(field string, node ast.Node) span {
+	text := r.text(field, node)
+	from, to, is := strings.Cut(text, "..")
+	s := span{set: true, to: math.MaxUint64}
+	if !is {
+		to = from
+	}
+	if from != "" {
+		s.from = r.number(field, node, from, math.MaxUint64)
+	}
+	if to != "" {
+		s.to = r.number(field, node, to, math.MaxUint64)
+	}
+	if is && from+to == "" || s.from > s.to {
+		r.fail(node.GetToken(), "%s: %q is no range: say FROM..TO", field, text)
+	}
+	return s
+}
+
+// signatureFields are the fields of a signature, in the order of the help at the top of signatures.yaml.
+func signatureFields() []string {
+	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte", "name", "name_regexp",
+		"owner", "perms", "size", "nsems", "nattch", "dest"}
+}
+
+// signatureKinds are the kinds that signatures may be of.
+func signatureKinds() []schema.Kind {
+	return []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Fifo, schema.Unix}
+}
+
+// idForm is what an id may look like: what is easily typed in --where.
+const idForm = `^[a-z0-9][a-z0-9_.+-]*$`
+
+func (r *signatureReader) signature(node ast.Node, order int) *signature {
+	g := &signature{order: order}
+	r.eachField(node, func(field string, at *token.Token, value ast.Node) {
+		switch field {
+		case "id":
+			g.id = r.text(field, value)
+		case "app":
+			g.app = r.text(field, value)
+		case "confidence":
+			g.confidence = r.text(field, value)
+			if !slices.Contains(confidences(), g.confidence) {
+				r.fail(value.GetToken(), "confidence: say %s, %s or %s", Certain, Likely, Possible)
+			}
+		case "why":
+			g.why = strings.TrimSpace(r.text(field, value))
+		case "protect":
+			g.protect = r.bool(field, value)
+		case "kinds":
+			r.kinds(g, value)
+		default:
+			g.conditions++
+			r.condition(g, field, at, value)
+		}
+	})
+	r.complete(g, node)
+	return g
+}
+
+func (r *signatureReader) kinds(g *signature, value ast.Node) {
+	for _, word := range r.texts("kinds", value) {
+		k := schema.Kind(word)
+		if !slices.Contains(signatureKinds(), k) {
+			r.fail(value.GetToken(), "kinds: %q has no signatures: say some of %s", word, fmt.Sprint(signatureKinds()))
+		}
+		if !slices.Contains(g.kinds, k) {
+			g.kinds = append(g.kinds, k)
+		}
+	}
+}
+
+func (r *signatureReader) condition(g *signature, field string, at *token.Token, value ast.Node) {
+	switch field {
+	case "key":
+		for _, n := range r.list(field, value) {
+			g.keys = append(g.keys, r.key(field, n))
+		}
+	case "key_range":
+		s := r.span(field, value)
+		if s.to > math.MaxUint32 {
+			r.fail(value.GetToken(), "key_range: a System V key has 32 bits: say FROM..TO")
+		}
+		g.hasRange, g.keyFrom, g.keyTo = true, uint32(s.from), uint32(s.to)
+	case "key_mask":
+		r.keyMask(g, value)
+	case "key_top_byte":
+		for _, n := range r.list(field, value) {
+			g.topBytes = append(g.topBytes, r.topByte(n))
+		}
+	case "name":
+		g.glob = r.text(field, value)
+		if _, err := path.Match(g.glob, ""); err != nil || g.glob == "" {
+			r.fail(value.GetToken(), "name: %q is no pattern: say a name with *, ? or [a-z] in it", g.glob)
+		}
+		g.literalSize += len(g.glob) - strings.Count(g.glob, "*")
+	case "name_regexp":
+		r.pattern(g, value)
+	case "owner":
+		g.owners = r.texts(field, value)
+	case "perms":
+		for _, word := range r.texts(field, value) {
+			n, err := strconv.ParseUint(strings.TrimPrefix(word, "0o"), 8, 32)
+			if err != nil || n > 0o777 {
+				r.fail(value.GetToken(), "perms: %q are no permissions: say 0600 or the like", word)
+			}
+			g.perms = append(g.perms, permsText(uint32(n)))
+		}
+	case "size":
+		g.size = r.span(field, value)
+	case "nsems":
+		g.nsems = r.span(field, value)
+	case "nattch":
+		g.nattch = r.span(field, value)
+	case "dest":
+		b := r.bool(field, value)
+		g.dest = &b
+	default:
+		r.unknown(at, field, signatureFields())
+	}
+}
+
+// keyMask reads "MASK = BITS".
+func (r *signatureReader) keyMask(g *signature, value ast.Node) {
+	text := r.text("key_mask", value)
+	mask, bits, ok := strings.Cut(text, "=")
+	if !ok {
+		r.fail(value.GetToken(), "key_mask: %q: say MASK = BITS, for example 0xff00 = 0x4800", text)
+	}
+	g.keyMask = uint32(r.number("key_mask", value, strings.TrimSpace(mask), math.MaxUint32))
+	g.keyBits = uint32(r.number("key_mask", value, strings.TrimSpace(bits), math.MaxUint32))
+	if g.keyMask == 0 || g.keyBits&^g.keyMask != 0 {
+		r.fail(value.GetToken(), "key_mask: %q: the bits have to lie within the mask", text)
+	}
+}
+
+// topByte reads a number or, as ftok(3)'s callers write their project ids, a character.
+func (r *signatureReader) topByte(node ast.Node) byte {
+	text := r.text("key_top_byte", node)
+	if len(text) == 1 && (text[0] < '0' || text[0] > '9') {
+		return text[0]
+	}
+	return byte(r.number("key_top_byte", node, text, math.MaxUint8))
+}
+
+func (r *signatureReader) pattern(g *signature, value ast.Node) {
+	text := r.text("name_regexp", value)
+	free, err := regexp.Compile(text)
+	if err != nil || text == "" {
+		r.fail(value.GetToken(), "name_regexp: %q is no regular expression (https://pkg.go.dev/regexp/syntax): %v", text, err)
+	}
+	g.literal, _ = free.LiteralPrefix()
+	g.literalSize += len(g.literal)
+	if g.pattern, err = regexp.Compile(`^(?:` + text + `)$`); err != nil {
+		r.fail(value.GetToken(), "name_regexp: %q: %v", text, err)
+	}
+	g.pidAt = max(0, g.pattern.SubexpIndex("pid"))
+}
+
+// complete checks what a signature has to have.
+func (r *signatureReader) complete(g *signature, node ast.Node) {
+	at := node.GetToken()
+	if m, ok := node.(ast.MapNode); ok {
+		if it := m.MapRange(); it.Next() {
+			at = it.Key().GetToken() // the token of a mapping is its first colon
+		}
+	}
+	if !regexp.MustCompile(idForm).MatchString(g.id) {
+		r.fail(at, "id: %q: say a short name in small letters, digits, dots and dashes", g.id)
+	}
+	for _, need := range []struct {
+		has  bool
+		says string
+	}{
+		{g.app != "", "app is missing: say the software's name"},
+		{len(g.kinds) > 0, "kinds is missing: say which kinds of objects it is of, for example [shm, sem]"},
+		{g.conditions > 0, "it says nothing to tell its objects by: add a name, key, owner or the like"},
+	} {
+		if !need.has {
+			r.fail(at, "%s: %s", g.id, need.says)
+		}
+	}
+	r.fitting(g, at)
+	if g.confidence == "" {
+		g.confidence = Likely
+	}
+	if g.why == "" {
+		g.why = fmt.Sprintf("it is as line %d of %s says", line(at), r.file)
+	}
+}
+
+// fitting refuses conditions that objects of the kinds cannot meet: a mistake rather than a signature.
+func (r *signatureReader) fitting(g *signature, at *token.Token) {
+	has := func(kinds ...schema.Kind) bool {
+		return !slices.ContainsFunc(g.kinds, func(k schema.Kind) bool { return !slices.Contains(kinds, k) })
+	}
+	onKey := len(g.keys) > 0 || g.hasRange || g.keyMask != 0 || len(g.topBytes) > 0
+	for _, c := range []struct {
+		bad  bool
+		what string
+	}{
+		{onKey && !has(schema.Msg, schema.Sem, schema.Shm), "only msg, sem and shm have keys"},
+		{(g.glob != "" || g.pattern != nil) && g.kinds != nil && slices.ContainsFunc(g.kinds, sysvKind), "msg, sem and shm have no names"},
+		{g.nsems.set && !has(schema.Sem), "only sem has nsems"},
+		{(g.nattch.set || g.dest != nil) && !has(schema.Shm), "only shm has nattch and dest"},
+		{g.size.set && !has(schema.Shm, schema.PShm, schema.Memfd), "only shm, pshm and memfd have a size"},
+		{len(g.perms) > 0 && slices.Contains(g.kinds, schema.Unix), "unix has no perms"},
+	} {
+		if c.bad {
+			r.fail(at, "%s: %s: take the others out of kinds, or the condition away", g.id, c.what)
+		}
+	}
+}
