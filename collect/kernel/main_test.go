@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"peek":        workPeek,
 		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":       workQueue,
+		"call":        workCall,
 		"tasks":       workTasks,
 		"tasks-of":    workTasksOf,
 	})

@@ -207,7 +207,7 @@ func (c BlockedCall) Name() string {
 // sleepingCalls are calls that threads sleep in and that both architectures have.
 func sleepingCalls() map[string][]int {
 	return map[string][]int{
-		"read": {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64}, "write": {unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64},
+		"read": {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2}, "write": {unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2},
 		"accept": {unix.SYS_ACCEPT, unix.SYS_ACCEPT4}, "connect": {unix.SYS_CONNECT}, "recv": {unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG},
 		"send": {unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG}, "poll": {unix.SYS_PPOLL}, "select": {unix.SYS_PSELECT6},
 		"epoll_wait": {unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2}, "nanosleep": {unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP},
@@ -215,8 +215,9 @@ func sleepingCalls() map[string][]int {
 		"futex": {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK}, "fcntl": {unix.SYS_FCNTL}, "open": {unix.SYS_OPENAT, unix.SYS_OPENAT2},
 		"msgsnd": {unix.SYS_MSGSND}, "msgrcv": {unix.SYS_MSGRCV}, "semop": {unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP},
 		"mq_send": {unix.SYS_MQ_TIMEDSEND}, "mq_receive": {unix.SYS_MQ_TIMEDRECEIVE}, "io_uring_enter": {unix.SYS_IO_URING_ENTER},
-		"fsync": {unix.SYS_FSYNC, unix.SYS_FDATASYNC}, "ioctl": {unix.SYS_IOCTL}, "splice": {unix.SYS_SPLICE}, "restart_syscall": {unix.SYS_RESTART_SYSCALL},
-		"io_getevents": {unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS},
+		"fsync": {unix.SYS_FSYNC, unix.SYS_FDATASYNC}, "ioctl": {unix.SYS_IOCTL}, "splice": {unix.SYS_SPLICE}, "tee": {unix.SYS_TEE}, "vmsplice": {unix.SYS_VMSPLICE}, "sendfile": {unix.SYS_SENDFILE},
+		"restart_syscall": {unix.SYS_RESTART_SYSCALL},
+		"io_getevents":    {unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS},
 	}
 }
 

@@ -62,15 +62,15 @@ func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
-	return sysv || file || nr == unix.SYS_OPENAT
+	return sysv || file || nr == unix.SYS_OPENAT || nr == sysOpen
 }
 
 // fileCall names the calls that wait for the descriptor in their first argument.
 func fileCall(nr int) (string, bool) {
 	switch nr {
-	case unix.SYS_READ, unix.SYS_READV:
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREADV2: // which reads at a pipe's only place with offset -1
 		return "read", true
-	case unix.SYS_WRITE, unix.SYS_WRITEV:
+	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITEV2:
 		return "write", true
 	case unix.SYS_MQ_TIMEDSEND:
 		return "mq_send", true
@@ -115,21 +115,25 @@ const fifoOpenWait = "wait_for_partner"
 // memory and looked up from its own root or working directory. It takes the right to ptrace the process.
 // errors.Is(err, ErrOtherCall): it is not in the open of a FIFO.
 func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
-	if c.NR != unix.SYS_OPENAT || !p.live {
+	at, name, flags := int32(unix.AT_FDCWD), c.Args[0], c.Args[1] // open
+	switch {
+	case !p.live || c.NR != sysOpen && c.NR != unix.SYS_OPENAT:
 		return FileID{}, "", 0, ErrOtherCall
+	case c.NR == unix.SYS_OPENAT:
+		at, name, flags = int32(c.Args[0]), c.Args[1], c.Args[2]
 	}
 	// Any other open may hang in a dead server's lookup, where a stat of ours would hang as well.
 	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
 	if err != nil || string(wchan) != fifoOpenWait {
 		return FileID{}, "", 0, ErrOtherCall
 	}
-	path, err := readString(c.TID, c.Args[1])
+	path, err := readString(c.TID, name)
 	if err != nil {
 		return FileID{}, "", 0, err
 	}
 	from := "root" + path
 	if !strings.HasPrefix(path, "/") {
-		if int32(c.Args[0]) != unix.AT_FDCWD {
+		if at != unix.AT_FDCWD {
 			return FileID{}, "", 0, ErrOtherCall
 		}
 		from = "cwd/" + path
@@ -142,7 +146,7 @@ func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
 	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || !id.IsFIFO() {
 		return FileID{}, "", 0, ErrOtherCall
 	}
-	return id, path, accessOf(int(c.Args[2])), nil
+	return id, path, accessOf(int(flags)), nil
 }
 
 // ErrOtherCall is for a thread that is not, or not any more, in the call that was asked about.
@@ -223,16 +227,26 @@ var _ [6]byte = [unsafe.Sizeof(SemOp{})]byte{} // struct sembuf
 // FutexCall accepts the calls that wait for a futex, which most idle threads are in.
 func FutexCall(nr int) bool { return nr == unix.SYS_FUTEX }
 
+// A futex call's second argument (include/uapi/linux/futex.h): the operations that wait, and FUTEX_PRIVATE_FLAG.
+const (
+	futexWait          = 0
+	futexLockPI        = 6
+	futexWaitBitset    = 9
+	futexWaitRequeuePI = 11
+	futexLockPI2       = 13
+
+	futexCommand = 0x7f
+	futexPrivate = 0x80
+)
+
 // SharedFutex gives the address of the futex that a thread sleeps on, if other processes may wake it: the private ones, which
 // are most, lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
 func (c BlockedCall) SharedFutex() (addr uint64, ok bool) {
-	const private, command = 0x80, 0x7f
-	const wait, lockPI, waitBitset, waitRequeuePI, lockPI2 = 0, 6, 9, 11, 13
-	if !FutexCall(c.NR) || c.Args[1]&private != 0 {
+	if !FutexCall(c.NR) || c.Args[1]&futexPrivate != 0 {
 		return 0, false
 	}
-	switch c.Args[1] & command {
-	case wait, lockPI, waitBitset, waitRequeuePI, lockPI2:
+	switch c.Args[1] & futexCommand {
+	case futexWait, futexLockPI, futexWaitBitset, futexWaitRequeuePI, futexLockPI2:
 		return c.Args[0], true
 	}
 	return 0, false

@@ -2,6 +2,13 @@ package kernel
 
 import "golang.org/x/sys/unix"
 
+// Calls that arm64 lacks, where glibc makes others of them.
+const (
+	sysPoll   = unix.SYS_POLL
+	sysSelect = unix.SYS_SELECT
+	sysOpen   = unix.SYS_OPEN
+)
+
 // archCall names the calls that amd64 has besides those that arm64 has as well.
 func archCall(nr int) (string, bool) {
 	switch nr {

@@ -1,0 +1,108 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Who polls more than so many descriptors is not looked into: the list would have to be complete.
+const polledMax = 1 << 16
+
+// errTooMany is for more descriptors than are looked at.
+var errTooMany = errors.New("more descriptors than are looked at")
+
+// PollFDs lists the descriptors that a poll, ppoll, select or pselect6 waits for, all of them or an error; the others have none. It
+// reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10 microseconds.
+// errors.Is(err, ErrOtherCall): it is another call, or the thread has gone on.
+func (p ProcDir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
+	c, ok := p.Resumed(c)
+	if !ok {
+		return nil, fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
+	}
+	var fds []AwaitedFD
+	var err error
+	switch c.NR {
+	case sysPoll, unix.SYS_PPOLL:
+		fds, err = p.polled(c)
+	case sysSelect, unix.SYS_PSELECT6:
+		fds, err = p.selected(c)
+	default:
+		err = fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
+	}
+	if err == nil {
+		err = p.still(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fds, nil
+}
+
+// polled reads the array of struct pollfd {int fd; short events, revents}. A negative descriptor is passed over (man 2 poll).
+func (p ProcDir) polled(c BlockedCall) ([]AwaitedFD, error) {
+	n := c.Args[1]
+	if n > polledMax {
+		return nil, fmt.Errorf("poll of %d: %w", n, errTooMany)
+	}
+	array := make([]byte, n*8)
+	if err := p.readMemory(c.TID, c.Args[0], array); err != nil {
+		return nil, err
+	}
+	fds := make([]AwaitedFD, 0, n)
+	for ; len(array) > 0; array = array[8:] {
+		fd, events := int32(binary.NativeEndian.Uint32(array)), binary.NativeEndian.Uint16(array[4:])
+		if fd >= 0 {
+			fds = append(fds, AwaitedFD{int(fd), pollAccess(uint32(events))})
+		}
+	}
+	return fds, nil
+}
+
+// pollAccess turns EPOLL* events, which are poll's as well, into what they wait for. Urgent data and a peer's hang-up come in as data do.
+func pollAccess(events uint32) Access {
+	var a Access
+	if events&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDNORM|unix.EPOLLRDBAND|unix.EPOLLRDHUP) != 0 {
+		a |= CanRead
+	}
+	if events&(unix.EPOLLOUT|unix.EPOLLWRNORM|unix.EPOLLWRBAND) != 0 {
+		a |= CanWrite
+	}
+	return a
+}
+
+// For says what an epoll instance waits for on the descriptor.
+func (t EpollTarget) For() Access { return pollAccess(t.Events) }
+
+// selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). They are arrays of longs,
+// bit n for descriptor n, so that little-endian bytes have them in order. The kernel writes its answer to them only when it returns.
+func (p ProcDir) selected(c BlockedCall) ([]AwaitedFD, error) {
+	n := int(int32(c.Args[0]))
+	if n < 0 || n > polledMax {
+		return nil, fmt.Errorf("select of %d: %w", n, errTooMany)
+	}
+	wants := make([]Access, n)
+	set := make([]byte, (n+7)/8)
+	for i, a := range [...]Access{CanRead, CanWrite, CanRead} {
+		if c.Args[1+i] == 0 {
+			continue
+		}
+		if err := p.readMemory(c.TID, c.Args[1+i], set); err != nil {
+			return nil, err
+		}
+		for fd := range wants {
+			if set[fd/8]>>(fd%8)&1 != 0 {
+				wants[fd] |= a
+			}
+		}
+	}
+	var fds []AwaitedFD
+	for fd, a := range wants {
+		if a != 0 {
+			fds = append(fds, AwaitedFD{fd, a})
+		}
+	}
+	return fds, nil
+}
