@@ -66,9 +66,10 @@ func (p ProcDir) eachTask(buf []byte, visit func(Task)) error {
 			return
 		}
 		t, err := p.task(tid, text)
+		if Denied(err) {
+			t, err = p.exiting(tid, text, err)
+		}
 		switch {
-		case Denied(err) && p.ended(tid, text):
-			visit(Task{TID: tid, In: Ended})
 		case Denied(err):
 			denied = err // the threads of a process have one answer
 		case err != nil:
@@ -96,15 +97,22 @@ func (p ProcDir) task(tid int, buf []byte) (Task, error) {
 	return t, err
 }
 
-// ended says whether a thread that may not be looked into is one that has exited: without its memory, its files are root's
-// (task_dump_owner in fs/proc/base.c), while those of the process's other threads may still be read.
-func (p ProcDir) ended(tid int, buf []byte) bool {
+// exiting tells a thread that may not be looked into because it exits, or has: without its memory, its files are root's
+// (task_dump_owner in fs/proc/base.c), while those of the process's other threads may still be read. For others it gives denied back.
+func (p ProcDir) exiting(tid int, buf []byte, denied error) (Task, error) {
+	const exiting = 0x4 // PF_EXITING, include/linux/sched.h
 	text, err := p.Read("task/"+strconv.Itoa(tid)+"/stat", buf)
 	if err != nil {
-		return false
+		return Task{}, err
 	}
 	st, err := ParseProcStat(text)
-	return err == nil && (st.State == 'Z' || st.State == 'X')
+	switch {
+	case err != nil || st.Flags&exiting == 0:
+		return Task{}, denied
+	case st.State == 'Z' || st.State == 'X':
+		return Task{TID: tid, In: Ended}, nil
+	}
+	return Task{TID: tid, In: OnCPU}, nil
 }
 
 // parseTask reads the file syscall: "running" for a thread that is runnable, "-1 SP PC" for one that sleeps outside of a call, with two
