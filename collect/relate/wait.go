@@ -48,7 +48,10 @@ type Wait struct {
 	Since   time.Time     // when it began, as well as can be told; zero: not known
 	Timed   bool          // it ends by itself
 	Timeout time.Duration // how long the call was told to wait in all; 0: not known
-	Enders  []Ender       // who could end it
+	// Token changes whenever the thread slept anew, however alike the two waits look: a sum of its stack pointer, arguments and switches.
+	// Only a wait with the same Token in two samples is one wait. 0: not known.
+	Token  uint64
+	Enders []Ender // who could end it
 	// Open says that others than the Enders could end it, and who: "whoever sends to the queue", "processes that could not be looked into".
 	// A wait that is Open is never called stuck. "": nobody else.
 	Open string

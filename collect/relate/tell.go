@@ -1,0 +1,381 @@
+package relate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// shown bounds the sentences of one kind in a finding's evidence, and the names in a sentence.
+const shown = 8
+
+// Findings are the verdicts that a person should hear of, gravest first: of kind "deadlock", "stuck" and "stopped".
+//
+// A deadlock is critical: what its members do stands still for good. So is a wait that nobody is left to end once others hang on it. Alone, or
+// inferred, it is a warning: a thread may be parked so on purpose, and harms nobody. A stopped process is a warning: somebody stopped it.
+func (s *Solution) Findings() []schema.Finding {
+	var out []schema.Finding
+	for i := range s.Knots {
+		out = append(out, s.deadlock(&s.Knots[i]))
+	}
+	for _, group := range s.grouped(StatusStuck, func(n *Node) schema.Ref {
+		if on := n.Task.Wait.On; !on.IsZero() {
+			return on
+		}
+		return n.Task.Proc
+	}) {
+		out = append(out, s.abandoned(group))
+	}
+	for _, group := range s.grouped(StatusStopped, func(n *Node) schema.Ref { return n.Task.Proc }) {
+		if f, ok := s.stopped(group); ok {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b schema.Finding) int {
+		return after(a.Severity != schema.Critical, b.Severity != schema.Critical)
+	})
+	return out
+}
+
+// grouped finds the root causes of one status, joined by what they have in common.
+func (s *Solution) grouped(status Status, by func(*Node) schema.Ref) [][]int {
+	at := map[schema.Ref]int{}
+	var out [][]int
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if n.Parent >= 0 || n.Status != status {
+			continue
+		}
+		ref := by(n)
+		g, ok := at[ref]
+		if !ok {
+			g = len(out)
+			at[ref] = g
+			out = append(out, nil)
+		}
+		out[g] = append(out[g], i)
+	}
+	return out
+}
+
+func (s *Solution) deadlock(k *Knot) schema.Finding {
+	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakCycle(k)}
+	var says, edges []string
+	var refs refs
+	for i, step := range k.Cycle {
+		w := s.Nodes[step.Node].Task
+		next := s.Nodes[k.Cycle[(i+1)%len(k.Cycle)].Node].Task
+		if i < shown {
+			says = append(says, fmt.Sprintf("%s waits for %s, %s", name(w), what(w), which(next, step.Ender.How)))
+			edges = append(edges, edge(w, next, step.Ender))
+		}
+		refs.add(w.Proc, w.Wait.On)
+	}
+	f.Says = likely(k.Proof) + "deadlock: " + strings.Join(more(says, len(k.Cycle)), "; ")
+	f.Evidence = more(edges, len(k.Cycle))
+	f.Evidence = append(f.Evidence, s.besides(k.Members, k.Cycle)...)
+	f.Evidence = append(f.Evidence, since(s.tasks(k.Members))...)
+	onCycle := map[int]bool{}
+	for _, step := range k.Cycle {
+		onCycle[step.Node] = true
+	}
+	var others []string
+	for _, m := range k.Members {
+		w := s.Nodes[m].Task
+		refs.add(w.Proc, w.Wait.On)
+		if !onCycle[m] {
+			others = append(others, name(w))
+		}
+	}
+	if len(others) > 0 {
+		f.Evidence = append(f.Evidence, "in the same knot: "+list8(others))
+	}
+	f.Evidence = append(f.Evidence, s.hangers(k.Members)...)
+	f.Refs = refs.list
+	return f
+}
+
+func (s *Solution) abandoned(group []int) schema.Finding {
+	first := &s.Nodes[group[0]]
+	f := schema.Finding{Kind: "stuck", Severity: schema.Warning, Proof: schema.Observed}
+	var names []string
+	var refs refs
+	behind := 0
+	for _, i := range group {
+		n := &s.Nodes[i]
+		names = append(names, name(n.Task))
+		refs.add(n.Task.Proc, n.Task.Wait.On)
+		behind += n.Behind
+		if n.Proof != schema.Observed {
+			f.Proof = schema.Inferred
+		}
+	}
+	if behind > 0 && f.Proof == schema.Observed {
+		f.Severity = schema.Critical
+	}
+	verb := "waits"
+	if len(names) > 1 {
+		verb = "wait"
+	}
+	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb, what(first.Task))
+	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
+	f.Evidence = append(f.Evidence, s.besides(group, nil)...)
+	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
+	f.Evidence = append(f.Evidence, s.hangers(group)...)
+	f.Refs = refs.list
+	f.Advice = "nothing that runs will wake " + pronoun(len(names)) + ": end " + list8(names) + ", or give by hand what is awaited; then start again what should have given it"
+	return f
+}
+
+func pronoun(n int) string {
+	if n > 1 {
+		return "them"
+	}
+	return "it"
+}
+
+// stopped tells of threads of one stopped process, if a wait is blocked by them that nobody else can end.
+func (s *Solution) stopped(group []int) (schema.Finding, bool) {
+	root := s.Nodes[group[0]].Task
+	f := schema.Finding{Kind: "stopped", Severity: schema.Warning, Proof: schema.Observed}
+	var refs refs
+	refs.add(root.Proc)
+	in := map[int]bool{}
+	for _, i := range group {
+		in[i] = true
+	}
+	var edges, says []string
+	var waits []*Task
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if n.Parent < 0 || !in[n.Parent] || n.Status != StatusStopped {
+			continue
+		}
+		in[i] = true
+		parent := s.Nodes[n.Parent].Task
+		says = append(says, fmt.Sprintf("%s waits for %s, %s", name(n.Task), what(n.Task), which(parent, n.By.How)))
+		edges = append(edges, edge(n.Task, parent, n.By))
+		waits = append(waits, n.Task)
+		refs.add(n.Task.Proc, n.Task.Wait.On)
+		if n.Proof != schema.Observed {
+			f.Proof = schema.Inferred
+		}
+	}
+	if len(waits) == 0 {
+		return f, false
+	}
+	f.Says = likely(f.Proof) + "blocked by a stopped process: " + says[0]
+	if len(waits) > 1 {
+		f.Says += fmt.Sprintf("; %d threads in all wait for it to go on", len(waits))
+	}
+	doing := root.Doing
+	if doing == "" {
+		doing = "is stopped"
+	}
+	f.Evidence = append([]string{"observed: " + name(root) + " " + doing}, more(edges, len(edges))...)
+	f.Evidence = append(f.Evidence, since(waits)...)
+	f.Refs = refs.list
+	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last resort", name(root), root.Proc.ID)
+	return f, true
+}
+
+// breakCycle says whose end would free others. The kernel gives back a dead process's descriptors and file locks (man 2 _exit, man 2 flock),
+// its semaphore operations only under SEM_UNDO (man 2 semop), a mutex only if it is robust (man 3 pthread_mutexattr_setrobust).
+func (s *Solution) breakCycle(k *Knot) string {
+	var safe []string
+	for i, step := range k.Cycle {
+		switch s.Nodes[step.Node].Task.Wait.On.Kind {
+		case schema.Sem, schema.PSem, schema.Shm, schema.PShm, schema.Memfd, schema.Mmap, schema.Msg, schema.PMsg, "":
+		default:
+			n := name(s.Nodes[k.Cycle[(i+1)%len(k.Cycle)].Node].Task)
+			if !slices.Contains(safe, n) {
+				safe = append(safe, n)
+			}
+		}
+	}
+	if len(safe) > 0 {
+		one := ""
+		if len(safe) > 1 {
+			one = "one of "
+		}
+		return "end " + one + list8(safe) + ": the kernel then gives back its locks and descriptors, and who waits for those goes on; prefer one whose work can be done again"
+	}
+	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore operations under SEM_UNDO, robust mutexes); " +
+		"else end all of them, and reset the object before they start again"
+}
+
+// besides says who else than the next on the cycle could end the waits of some nodes, and is stuck itself, and what was taken for granted.
+func (s *Solution) besides(nodes []int, cycle []Step) []string {
+	told := map[*Ender]bool{}
+	for _, step := range cycle {
+		told[step.Ender] = true
+	}
+	var others, assumed []string
+	count := 0
+	for _, i := range nodes {
+		w := s.Nodes[i].Task
+		for k := range w.Wait.Enders {
+			if e := &w.Wait.Enders[k]; !told[e] {
+				told[e] = true
+				if count++; count <= shown {
+					others = append(others, edge(w, s.someOf(e), e)+", and waits itself")
+				}
+			}
+		}
+		if a := w.Wait.Assumes; a != "" && !slices.Contains(assumed, a) {
+			assumed = append(assumed, a)
+		}
+	}
+	out := more(others, count)
+	for _, a := range more(assumed, len(assumed)) {
+		out = append(out, "inferred: assuming "+a)
+	}
+	return out
+}
+
+// someOf is the thread that an Ender names, or its process's main thread.
+func (s *Solution) someOf(e *Ender) *Task {
+	if t, ok := s.g.thread[Thread{e.Proc, e.TID}]; ok {
+		return &s.g.tasks[t]
+	}
+	if p, ok := s.g.proc[e.Proc]; ok {
+		return &s.g.tasks[s.g.procs[p].main]
+	}
+	return &Task{Thread: Thread{e.Proc, e.TID}}
+}
+
+// hangers says who waits below some nodes.
+func (s *Solution) hangers(of []int) []string {
+	in := map[int]bool{}
+	for _, i := range of {
+		in[i] = true
+	}
+	below := map[int]bool{}
+	var names []string
+	for i := range s.Nodes { // parents come before their children
+		if n := &s.Nodes[i]; n.Parent >= 0 && !in[i] && (in[n.Parent] || below[n.Parent]) {
+			below[i] = true
+			names = append(names, name(n.Task))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"hanging on it: " + list8(names)}
+}
+
+func (s *Solution) tasks(nodes []int) []*Task {
+	var out []*Task
+	for _, i := range nodes {
+		out = append(out, s.Nodes[i].Task)
+	}
+	return out
+}
+
+// since says from when on all of the waits have lasted, where that is known of each.
+func since(tasks []*Task) []string {
+	if len(tasks) == 0 {
+		return nil
+	}
+	last := tasks[0].Wait.Since
+	for _, t := range tasks {
+		if t.Wait.Since.IsZero() {
+			return nil
+		}
+		if t.Wait.Since.After(last) {
+			last = t.Wait.Since
+		}
+	}
+	return []string{"since " + last.Format("2006-01-02 15:04:05 -0700")}
+}
+
+// name is a thread in words: "4242/postgres", and for another than the main thread "4242/postgres (thread 4250)".
+func name(t *Task) string {
+	n := fmt.Sprintf("%d/%s", t.Proc.ID, t.Comm)
+	if uint64(t.TID) != t.Proc.ID && t.TID != 0 {
+		n += fmt.Sprintf(" (thread %d)", t.TID)
+	}
+	return n
+}
+
+// what is a wait's object and call in words: "sem:5 (semop [2] -1)".
+func what(t *Task) string {
+	on := "its own memory"
+	if !t.Wait.On.IsZero() {
+		on = t.Wait.On.String()
+	}
+	via := t.Wait.Via
+	if via == "" {
+		via = t.Wait.Call
+	}
+	if via == "" {
+		return on
+	}
+	return on + " (" + via + ")"
+}
+
+// which makes a relative clause of what an Ender is to the object: "holds it" is "which 4243/b holds".
+func which(t *Task, how string) string {
+	if how == "" {
+		how = "could end it"
+	}
+	before, behind, ok := strings.Cut(how+" ", " it ")
+	if !ok {
+		return name(t) + " " + how
+	}
+	return strings.TrimSpace("which " + name(t) + " " + before + " " + behind)
+}
+
+// edge is a wait's evidence: "observed: 4243/b holds sem:5".
+func edge(w, ender *Task, e *Ender) string {
+	on := "the memory"
+	if !w.Wait.On.IsZero() {
+		on = w.Wait.On.String()
+	}
+	how := e.How
+	if how == "" {
+		how = "could end the wait on it"
+	}
+	before, behind, ok := strings.Cut(how+" ", " it ")
+	if !ok {
+		return fmt.Sprintf("%s: %s %s (%s)", e.Proof, name(ender), how, on)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, name(ender), before, on, behind))
+}
+
+func likely(p schema.Proof) string {
+	if p == schema.Observed {
+		return ""
+	}
+	return "likely "
+}
+
+// more ends a shortened list with how many it left out.
+func more(told []string, of int) []string {
+	if left := of - min(of, shown); left > 0 {
+		return append(told[:shown:shown], fmt.Sprintf("and %d more", left))
+	}
+	return told[:min(len(told), shown)]
+}
+
+func list8(names []string) string { return strings.Join(more(names, len(names)), ", ") }
+
+// refs collects objects and processes, each once.
+type refs struct {
+	list []schema.Ref
+	has  map[schema.Ref]bool
+}
+
+func (r *refs) add(of ...schema.Ref) {
+	if r.has == nil {
+		r.has = map[schema.Ref]bool{}
+	}
+	for _, ref := range of {
+		if !ref.IsZero() && !r.has[ref] {
+			r.has[ref] = true
+			r.list = append(r.list, ref)
+		}
+	}
+}
