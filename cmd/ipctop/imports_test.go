@@ -70,6 +70,7 @@ func onlyIn() []struct {
 		{"github.com/gdamore/tcell", []string{"views/tui"}},
 		{"github.com/prometheus/procfs", []string{"collect"}},
 		{"golang.org/x/sys/unix", []string{"collect/kernel", "demo"}},
+		{"github.com/cilium/ebpf", []string{"collect/kernel"}},
 		{"os/exec", []string{"demo"}},
 	}
 }

@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		"call":        workCall,
 		"tasks":       workTasks,
 		"tasks-of":    workTasksOf,
+		"undo":        workUndo,
+		"undo-denied": workUndoDenied,
 	})
 }
 

@@ -1,0 +1,142 @@
+package kernel
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// Of cilium/ebpf only its assembler and its reader of types are used: the packages that load and attach programs would add a tenth to the
+// start of ipctop, whether it loads one or not.
+
+// progLoadAttr, linkCreateAttr and iterCreateAttr are parts of union bpf_attr (include/uapi/linux/bpf.h).
+type progLoadAttr struct {
+	progType, insnCount               uint32
+	insns, license                    unsafe.Pointer
+	logLevel, logSize                 uint32
+	logBuf                            uint64
+	kernVersion, flags                uint32
+	name                              [16]byte
+	ifindex, attachType               uint32
+	btfFD, funcInfoSize               uint32
+	funcInfo                          unsafe.Pointer
+	funcInfoCount, lineInfoSize       uint32
+	lineInfo                          uint64
+	lineInfoCount, attachBTFID, objFD uint32
+	_                                 uint32
+}
+
+type linkCreateAttr struct{ progFD, targetFD, attachType, flags uint32 }
+
+type iterCreateAttr struct{ linkFD, flags uint32 }
+
+func bpf[T any](command int, attr *T) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attr)), unsafe.Sizeof(*attr))
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), nil
+}
+
+// undoDenied is a refusal that says what would help.
+type undoDenied struct{ err error }
+
+func (e *undoDenied) Error() string {
+	return "SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON"
+}
+func (e *undoDenied) Unwrap() error { return e.err }
+
+// askBPF asks for the rights before 15 ms of reading types. What is loaded here are no types at all, which is EINVAL for whoever has CAP_BPF
+// in the first user namespace (bpf_btf_load in kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
+func askBPF() error {
+	_, err := bpf(unix.BPF_BTF_LOAD, new([32]byte))
+	if Denied(err) {
+		return &undoDenied{err}
+	}
+	if err == unix.ENOSYS {
+		return fmt.Errorf("%w: bpf: %w", ErrNoUndos, err)
+	}
+	for _, capability := range []int{unix.CAP_PERFMON, unix.CAP_SYS_ADMIN} { // either does (man 7 capabilities)
+		if has, err := holds(capability); err != nil || has {
+			return err
+		}
+	}
+	return &undoDenied{fs.ErrPermission}
+}
+
+// loadUndos loads the program and attaches it to the task iterator. The file is the link (man 2 bpf: BPF_LINK_CREATE), which keeps the program.
+func loadUndos() (*os.File, error) {
+	types, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, fmt.Errorf("the kernel's types (BTF): %w", err)
+	}
+	code, err := undoProgram(types)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := loadIterator("ipctop_undo", "bpf_iter_task", types, code)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(prog)
+	link, err := bpf(unix.BPF_LINK_CREATE, &linkCreateAttr{progFD: uint32(prog), attachType: unix.BPF_TRACE_ITER})
+	if err != nil {
+		return nil, fmt.Errorf("attach to the task iterator: %w", err)
+	}
+	return os.NewFile(uintptr(link), "bpf_link"), nil
+}
+
+// loadIterator loads a program for the iterator whose context that function of the kernel has.
+func loadIterator(name, target string, types *btf.Spec, code asm.Instructions) (int, error) {
+	var context *btf.Func
+	if err := types.TypeByName(target, &context); err != nil {
+		return -1, fmt.Errorf("the kernel's iterator %s: %w", target, err)
+	}
+	id, err := types.TypeID(context)
+	if err != nil {
+		return -1, fmt.Errorf("the kernel's iterator %s: %w", target, err)
+	}
+	var own btf.Builder
+	functions, _, err := btf.MarshalExtInfos(code, &own)
+	if err != nil {
+		return -1, fmt.Errorf("types of the BPF program: %w", err)
+	}
+	handle, err := btf.NewHandle(&own)
+	if err != nil {
+		return -1, fmt.Errorf("types of the BPF program: %w", err)
+	}
+	defer handle.Close()
+	var text bytes.Buffer
+	if err := code.Marshal(&text, binary.LittleEndian); err != nil {
+		return -1, fmt.Errorf("assemble the BPF program: %w", err)
+	}
+	license := []byte("GPL\x00") // bpf_probe_read_kernel and bpf_seq_write are for GPL programs
+	attr := progLoadAttr{progType: unix.BPF_PROG_TYPE_TRACING, attachType: unix.BPF_TRACE_ITER, attachBTFID: uint32(id),
+		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]), license: unsafe.Pointer(&license[0]),
+		btfFD: uint32(handle.FD()), funcInfoSize: btf.FuncInfoSize, funcInfo: unsafe.Pointer(&functions[0]), funcInfoCount: uint32(len(functions)) / btf.FuncInfoSize}
+	copy(attr.name[:], name)
+	fd, err := bpf(unix.BPF_PROG_LOAD, &attr)
+	runtime.KeepAlive(text)
+	if err != nil {
+		return -1, fmt.Errorf("load the BPF program: %w", err)
+	}
+	return fd, nil
+}
+
+// openIterator begins a run of the program; reading the file runs it.
+func openIterator(link *os.File) (*os.File, error) {
+	fd, err := bpf(unix.BPF_ITER_CREATE, &iterCreateAttr{linkFD: uint32(link.Fd())})
+	runtime.KeepAlive(link)
+	if err != nil {
+		return nil, fmt.Errorf("begin the task iterator: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "bpf_iter"), nil
+}
