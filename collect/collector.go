@@ -52,7 +52,7 @@ func WithSignatures(s *Signatures) Setting {
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {

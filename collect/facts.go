@@ -46,6 +46,8 @@ type Facts struct {
 	notes        []string
 	files        map[fileKey]*fileUsers // built when first asked for
 	noApp        AppMatch               // what objects of no known software have in common
+	grace        time.Duration
+	leaks        *leakFacts // built when first asked for
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

@@ -10,6 +10,7 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,
+		"fork-attached":    workForkAttached,
 		"attach-own":       workAttachOwn,
 		"attach-untouched": workAttachUntouched,
 		"semop":            workSemOp,

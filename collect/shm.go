@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -20,6 +21,7 @@ type shmRow struct {
 	maps    []shmMaps
 	peek    schema.Value
 	app     *AppMatch
+	leak    judged
 }
 
 // shmMaps is a process that maps a segment.
@@ -42,12 +44,15 @@ func shmMechanism() *Mechanism {
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
 		Columns:  append(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app })...),
 		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
-		OnDemand: []string{"peek"},
+		OnDemand: append(leakIDs(), "peek"),
 		Relates:  schema.NeedProcs | schema.NeedMaps,
 		Collect:  collectShm,
 		Relate:   relateShm,
 		Gauges:   shmGauges,
 		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*shmRow).IPCPerm) },
+		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
+			return leakFindings(objects, func(row any) *judged { return &row.(*shmRow).leak })
+		},
 	}
 }
 
@@ -62,7 +67,7 @@ func shmColumns() []schema.Column {
 			return schema.Bytes(get(r))
 		})
 	}
-	return append(ownerColumns(func(r *row) *ipcOwners { return &r.owners }),
+	columns := append(ownerColumns(func(r *row) *ipcOwners { return &r.owners }),
 		col("size", schema.TypeBytes, 7, 0, "size that was asked for", func(r *row) schema.Value { return schema.Bytes(r.Size) }),
 		resident("rss", "bytes of it in memory", func(r *row) uint64 { return r.RSS }),
 		resident("swap", "bytes of it in swap", func(r *row) uint64 { return r.Swap }),
@@ -84,6 +89,7 @@ func shmColumns() []schema.Column {
 		peekColumn(schema.NeedProcs|schema.NeedMaps, fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
 			func(r *row) schema.Value { return r.peek }),
 	)
+	return append(columns, leakColumns(shmLeakNeeds, func(r *row) *judged { return &r.leak })...)
 }
 
 func collectShm(f *Facts) ([]*schema.Object, error) {
@@ -107,6 +113,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			r.status = shmStatus(r)
 			r.peek = f.peekSegment(ref, r)
 			r.app = f.appOf(ref, r.subject(ref))
+			r.leak = f.judge(ref, shmLeakNeeds, func() relate.Evidence { return f.shmEvidence(ref, r) })
 			i++
 		}
 	}

@@ -20,8 +20,24 @@ type Request struct {
 	Gauges bool
 	// AllNamespaces asks for the objects of every namespace that can be entered; else those of the reader's own.
 	AllNamespaces bool
+	// Grace is the age that an object has to have before its verdict may be orphan. 0: DefaultGrace, below 0: none.
+	Grace time.Duration
 	// Detail is an object whose on-demand columns are to be read (its page is open).
 	Detail schema.Ref
+}
+
+// DefaultGrace is the age below which no object is called an orphan: programs make an object some time before they use it.
+const DefaultGrace = 5 * time.Minute
+
+// NoGrace is the Request's Grace for objects of any age.
+const NoGrace time.Duration = -1
+
+// grace is the grace time as a span.
+func (r *Request) grace() time.Duration {
+	if r.Grace == 0 {
+		return DefaultGrace
+	}
+	return max(0, r.Grace)
 }
 
 // Snapshot is one tick's result. It is immutable once published, so that any goroutine may read it.

@@ -33,6 +33,7 @@ const (
 	NeedTTYs                        // statx of descriptors on terminals
 	NeedSignatures                  // comparing the object with what is known of software
 	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
+	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
 )
 
 var needNames = []struct {
@@ -47,6 +48,7 @@ var needNames = []struct {
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 	{NeedSignatures, "signatures"}, {NeedClusters, "data directories"},
+	{NeedVerdict, "verdicts"},
 }
 
 // Has says whether all of n is in the set.

@@ -1,0 +1,44 @@
+package kernel
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// nsGetID is NS_GET_ID of ioctl_nsfs(2): a number that the kernel gives to no other namespace until the next boot, in rising order. Since
+// Linux 6.18; inode numbers of namespaces are used again.
+const nsGetID = 0x8008b70d
+
+// NamespaceID is the unique number of the reader's own namespace of a type. Numbers rise with the moments at which namespaces were made.
+// The error of a kernel before 6.18 is ENOTTY.
+func (h *Host) NamespaceID(typ string) (uint64, error) {
+	if !h.Live() {
+		return 0, fmt.Errorf("id of the %s namespace: %w", typ, ErrNotLive)
+	}
+	fd, err := unix.Open("/proc/thread-self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("id of the %s namespace: %w", typ, err)
+	}
+	defer unix.Close(fd)
+	var id uint64
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID, uintptr(unsafe.Pointer(&id))); e != 0 {
+		return 0, fmt.Errorf("id of the %s namespace: ioctl NS_GET_ID: %w", typ, e)
+	}
+	return id, nil
+}
+
+// Born is when the file was made, by the clock of that moment. Of the root of a tmpfs or devtmpfs that is when the file system was made.
+// ok is false where the file system does not remember it.
+func (h *Host) Born(path string) (born time.Time, ok bool) {
+	if !h.Live() {
+		return time.Time{}, false
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC|unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), true
+}

@@ -1,0 +1,252 @@
+package collect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Verdicts on objects that outlive their users.
+//
+//	a kind's row ─► its evidence (leak_sysv.go, leak_posix.go, leak_paths.go) ─► relate.Judge ─► columns verdict and reasons, findings
+//	processes ─► who could still know an object (leakFacts), bystanders aside (leak_bystander.go)
+//	namespaces ─► whether all who could are in sight (leak_sight.go)
+
+// judged is an object's verdict. The zero value is one that nobody asked for.
+type judged struct {
+	relate.Judgement
+}
+
+// leakNeeds are what every kind's verdict takes besides what tells who uses the object.
+const leakNeeds = schema.NeedVerdict | schema.NeedProcs | schema.NeedStatus
+
+// leakIDs are the columns of a verdict.
+func leakIDs() []string { return []string{"verdict", "reasons"} }
+
+// leakColumns are those of a verdict that takes these needs.
+func leakColumns[T any](needs schema.Need, of func(*T) *judged) []schema.Column {
+	return []schema.Column{
+		schema.Col("verdict", schema.TypeString, 9, needs|leakNeeds,
+			"live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, its users gone, nobody left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
+			func(r *T) schema.Value {
+				j := of(r)
+				if j.Verdict == "" {
+					return schema.Uncollected(schema.TypeString)
+				}
+				return schema.String(string(j.Verdict))
+			}),
+		schema.Col("reasons", schema.TypeList, 60, needs|leakNeeds, "the facts behind the verdict, a sentence each", func(r *T) schema.Value {
+			j := of(r)
+			if j.Verdict == "" {
+				return schema.Uncollected(schema.TypeList)
+			}
+			return schema.List(j.Reasons)
+		}),
+	}
+}
+
+// judge gives the verdict on an object, if it was asked for. needs are what its evidence takes.
+func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.Evidence) judged {
+	if !f.gathered(ref, needs|leakNeeds) {
+		return judged{}
+	}
+	return judged{relate.Judge(evidence())}
+}
+
+// leakFacts is what the verdicts of one tick have in common.
+type leakFacts struct {
+	byUID     map[uint32][]*Process // who could know an object of that user, by start; a process is with each of its uids
+	unread    []*Process            // their uids are not known
+	bystander map[*Process]bool
+	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
+	skew      time.Duration
+	calls     *relate.Sight // nil: not asked for yet
+}
+
+// leaking indexes the processes once a tick.
+func (f *Facts) leaking() *leakFacts {
+	if f.leaks != nil {
+		return f.leaks
+	}
+	l := &leakFacts{byUID: map[uint32][]*Process{}, bystander: map[*Process]bool{}}
+	f.leaks = l
+	l.skew = f.clockSkew()
+	f.findBystanders()
+	for _, p := range f.procs {
+		if p.State == 'Z' || p.State == 'X' || l.bystander[p] {
+			continue
+		}
+		if !p.StatusKnown {
+			l.unread = append(l.unread, p)
+			continue
+		}
+		for i, uid := range p.Status.UID {
+			if !slices.Contains(p.Status.UID[:i], uid) {
+				l.byUID[uid] = append(l.byUID[uid], p)
+			}
+		}
+	}
+	for _, list := range l.byUID {
+		slices.SortFunc(list, func(a, b *Process) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID)) })
+	}
+	l.ipc, l.shm = f.ipcSight(), f.shmSight()
+	return l
+}
+
+// leakDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds and
+// start times to clock ticks.
+const leakDoubt = time.Second + 100*time.Millisecond
+
+// elders lists the processes that could know an object of these users: those that started before its last use. In doubt a process did.
+func (f *Facts) elders(lastUse time.Time, past []relate.Past, uids ...uint32) []relate.Elder {
+	l := f.leaking()
+	limit := lastUse.Add(leakDoubt + l.doubt(f.Now, lastUse))
+	seen := map[*Process]bool{}
+	var elders []relate.Elder
+	for _, uid := range uids {
+		for _, p := range l.byUID[uid] {
+			var why string
+			switch group := f.sharesGroup(p, past); {
+			case seen[p]:
+				continue
+			case !f.StartTime(p.Start).After(limit):
+				why = "started before its last use"
+			case group != "":
+				why = group
+			default:
+				continue
+			}
+			seen[p] = true
+			elders = append(elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
+		}
+	}
+	return elders
+}
+
+// sharesGroup says whether a younger process is of the process group or session of somebody who used the object: it may be a child that
+// was told of it.
+func (f *Facts) sharesGroup(p *Process, past []relate.Past) string {
+	for _, u := range past {
+		if u.Fate == relate.FateDead && u.PID != 0 && (p.PGID == u.PID || p.SID == u.PID) {
+			return fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID)
+		}
+	}
+	return ""
+}
+
+func (f *Facts) processUser(p *Process, uid uint32) string {
+	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, f.Users.User(uid))
+}
+
+// pastUse is a pid that the kernel recorded, with the moment (Unix seconds).
+type pastUse struct {
+	role   string
+	pid    int32
+	moment int64
+}
+
+// past tells what became of those who used an object.
+func (f *Facts) past(uses ...pastUse) []relate.Past {
+	var past []relate.Past
+	for _, u := range uses {
+		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(f.CreatorState(int(u.pid), u.moment))}
+		now := f.Process(p.PID)
+		if p.Fate == relate.FateReused && !f.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(leakDoubt+f.leaking().doubt(f.Now, time.Unix(u.moment, 0)))) {
+			p.Fate = relate.FateUnknown // the clock was set meanwhile: it may be that process
+		}
+		switch {
+		case now == nil:
+		case p.Fate == relate.FateAlive:
+			p.Who = fmt.Sprintf("%d/%s", now.PID, now.Comm)
+		case p.Fate == relate.FateReused:
+			p.Who = fmt.Sprintf("%d/%s, started %s", now.PID, now.Comm, f.clock(f.StartTime(now.Start)))
+		}
+		past = append(past, p)
+	}
+	return past
+}
+
+// clock writes a moment: the time of day, with the date unless it is today.
+func (f *Facts) clock(t time.Time) string {
+	t = t.In(f.Now.Location())
+	if t.YearDay() == f.Now.YearDay() && t.Year() == f.Now.Year() {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
+// evidence begins with what every kind's verdict takes: who used the object, who could know it, and how old it is.
+func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
+	e := relate.Evidence{
+		Past: past, AllPast: relate.Sight{Complete: true}, Elders: f.elders(lastUse, past, uids...), AllElders: sight,
+		AllRules: relate.Sight{Complete: true}, Now: f.Now, LastUse: lastUse, Grace: f.grace,
+	}
+	if lastUse.IsZero() || f.Boot.IsZero() || lastUse.Add(leakDoubt).Before(f.Boot) {
+		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
+	}
+	return e
+}
+
+// protect tells whether a signature of known software, or the user's own, says that the object is meant to be there unused.
+func (f *Facts) protect(e *relate.Evidence, s Subject) {
+	if _, err := f.signatures(); err != nil {
+		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
+	}
+	if m := f.app(s); m.Protect {
+		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
+	}
+}
+
+// leakFindings are the orphans among the objects whose verdicts were asked for. The advice is the command that removes one.
+func leakFindings(objects []*schema.Object, of func(row any) *judged) []schema.Finding {
+	var findings []schema.Finding
+	for _, o := range objects {
+		if j := of(o.Row); j.Verdict == relate.Orphan {
+			findings = append(findings, schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
+				Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons, Advice: Removal(o)})
+		}
+	}
+	return findings
+}
+
+// Removal is the shell command that removes an object: util-linux's where it has one for it, else ipctop's own.
+func Removal(o *schema.Object) string {
+	flags := map[schema.Kind]string{schema.Msg: "-q", schema.Sem: "-s", schema.Shm: "-m"}
+	if flag, ok := flags[o.Ref.Kind]; ok && o.Ref.Space == 0 {
+		return fmt.Sprintf("ipcrm %s %d", flag, o.Ref.ID)
+	}
+	return "ipctop rm " + shellQuote(o.Ref.String())
+}
+
+// shellQuote writes a word as a POSIX shell reads it back. What a terminal could take for a command, or what is no text, stands in $'…',
+// which bash, zsh, ksh and POSIX.1-2024 shells know.
+func shellQuote(word string) string {
+	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@+,=%", r))
+	})
+	switch {
+	case plain:
+		return word
+	case !strings.ContainsFunc(word, func(r rune) bool { return r < 0x20 || r >= 0x7f }):
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := range len(word) {
+		switch c := word[i]; {
+		case c == '\'' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < 0x20 || c >= 0x7f:
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + "'"
+}

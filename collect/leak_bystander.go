@@ -1,0 +1,95 @@
+package collect
+
+import (
+	"bytes"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Bystanders are processes that are older than most objects and know none: an object is not called suspect for their sake. They are kernel
+// threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
+
+// sessionPrograms keep people's sessions: they log in, multiplex or show terminals, or change the user for another program.
+func sessionPrograms() []string {
+	return []string{
+		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server", "su", "sudo", "doas", "(sd-pam)",
+		"tmux", "screen", "zellij", "xterm", "urxvt", "rxvt", "gnome-terminal-server", "konsole", "xfce4-terminal", "alacritty", "kitty", "foot", "wezterm-gui",
+	}
+}
+
+// initPrograms are what a container has as its pid 1 where that is not the application itself.
+func initPrograms() []string {
+	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit", "runsvdir", "s6-svscan", "openrc-init", "pause"}
+}
+
+func shells() []string {
+	return []string{"sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "ksh93", "mksh", "tcsh", "csh", "busybox"}
+}
+
+// findBystanders marks the bystanders among the processes.
+func (f *Facts) findBystanders() {
+	for _, p := range f.procs {
+		f.leaks.bystander[p] = p.KernelThread() || p.PID == 1 && !f.nested
+	}
+	if !f.Host.Live() {
+		return
+	}
+	for p := f.Process(os.Getpid()); p != nil && !f.leaks.bystander[p]; p = f.Process(p.PPID) {
+		f.leaks.bystander[p] = true
+	}
+	for _, p := range f.procs {
+		if !f.leaks.bystander[p] {
+			f.leaks.bystander[p] = f.isBystander(p)
+		}
+	}
+}
+
+// isBystander goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, a session
+// program or one of systemd's is told by its name; a shell is not told at all.
+func (f *Facts) isBystander(p *Process) bool {
+	dir, err := f.Host.OpenProc(p.PID)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	exe, err := dir.Readlink("exe")
+	if kernel.Denied(err) {
+		return slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)
+	}
+	if err != nil {
+		return false
+	}
+	exe = strings.TrimSuffix(exe, deletedSuffix)
+	name := path.Base(exe)
+	switch {
+	case name == "systemd", strings.HasPrefix(name, "systemd-"), strings.HasSuffix(path.Dir(exe), "/lib/systemd"):
+		return true
+	case name == "ipctop", slices.Contains(sessionPrograms(), name), p.Comm == "(sd-pam)":
+		return true
+	case p.PID == 1:
+		return slices.Contains(initPrograms(), name)
+	case slices.Contains(shells(), name):
+		text, err := dir.Read("cmdline", nil)
+		return err == nil && interactive(text, p.TTY != 0)
+	}
+	return false
+}
+
+// interactive says of a shell's arguments whether a person types to it: login(1) puts a "-" before its name, any other has a terminal and
+// no script to run.
+func interactive(cmdline []byte, terminal bool) bool {
+	args := bytes.Split(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0})
+	if bytes.HasPrefix(args[0], []byte("-")) {
+		return true
+	}
+	for _, a := range args[1:] {
+		if !bytes.HasPrefix(a, []byte("-")) || bytes.Equal(a, []byte("-c")) {
+			return false
+		}
+	}
+	return terminal
+}

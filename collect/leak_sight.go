@@ -1,0 +1,166 @@
+package collect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+)
+
+// What could be out of sight of those who use or know an object. Processes of pid namespaces below the reader's own are in its /proc; those
+// of the namespaces above are not, and may be in the same IPC namespace (unshare --pid without --ipc, the containers of a pod) or have the
+// same file system mounted.
+//
+// From inside, nothing tells who else is in an IPC namespace. Whoever makes an IPC and a pid namespace in one call, as container engines do,
+// leaves nobody in the one who is not in the other, but for itself where it called unshare(2): unshare(1) then waits and does nothing
+// else. Namespaces of one call have successive numbers (create_new_namespaces in kernel/nsproxy.c makes the IPC one, then the pid one).
+// Who came in later by setns(2) alone is an administrator who looks around. So: successive numbers prove that all are in sight; before
+// Linux 6.18, whose namespaces have no such numbers, nothing does.
+
+// unseenOutside is the reason where processes outside may be at an object.
+const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
+
+// visible is how far the processes of this pid namespace and those below are in sight.
+func (f *Facts) visible() relate.Sight {
+	sight := relate.Sight{Complete: true}
+	if !f.Host.Live() {
+		sight.Hide("a tree of files does not tell who lives")
+	}
+	if f.hides {
+		sight.Hide("/proc is mounted with hidepid: other users' processes cannot be seen")
+	}
+	if list := f.leaks.unread; len(list) > 0 {
+		sight.Hide(fmt.Sprintf("whose processes %s are could not be read", pidList(list)))
+	}
+	return sight
+}
+
+func pidList(list []*Process) string {
+	var pids []string
+	for i, p := range list {
+		if i == 3 {
+			pids = append(pids, fmt.Sprintf("%d more", len(list)-i))
+			break
+		}
+		pids = append(pids, fmt.Sprintf("%d/%s", p.PID, p.Comm))
+	}
+	return strings.Join(pids, ", ")
+}
+
+// ipcSight says whether everybody in the reader's own IPC namespace is in sight.
+func (f *Facts) ipcSight() relate.Sight {
+	sight := f.visible()
+	if f.nested {
+		ipc, err := f.Host.NamespaceID("ipc")
+		pid, errPID := f.Host.NamespaceID("pid")
+		if err != nil || errPID != nil || pid != ipc+1 {
+			sight.Hide(unseenOutside)
+		}
+	}
+	return sight
+}
+
+// sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's own pid namespace sees all.
+func (f *Facts) sightOf(space uint64) relate.Sight {
+	sight := f.leaking().ipc
+	if space != 0 && f.nested {
+		sight.Hide(unseenOutside)
+	}
+	return sight
+}
+
+// shmSight says whether everybody who has this /dev/shm is in sight.
+func (f *Facts) shmSight() relate.Sight { return f.fileSight("/dev/shm") }
+
+// fileSight says whether everybody who could reach files below the directory is in sight. A tmpfs that was made after the first process of
+// this pid namespace started was made for it; one from before may be mounted outside as well.
+func (f *Facts) fileSight(dir string) relate.Sight {
+	sight := f.visible()
+	if f.nested && !f.ownTmpfs(dir) {
+		sight.Hide(unseenOutside)
+	}
+	return sight
+}
+
+func (f *Facts) ownTmpfs(dir string) bool {
+	first := f.Process(1)
+	infos, err := procfs.GetMounts()
+	if err != nil || first == nil {
+		return false
+	}
+	var on *procfs.MountInfo // the innermost one, and of two on one place the later one
+	for _, m := range infos {
+		point := unescape.Replace(m.MountPoint)
+		if (dir == point || strings.HasPrefix(dir, strings.TrimSuffix(point, "/")+"/")) && (on == nil || len(point) >= len(unescape.Replace(on.MountPoint))) {
+			on = m
+		}
+	}
+	if on == nil || on.FSType != "tmpfs" || on.Root != "/" {
+		return false
+	}
+	born, ok := f.Host.Born(unescape.Replace(on.MountPoint))
+	return ok && born.After(f.StartTime(first.Start))
+}
+
+// clockSkew is by how much the clock was set forward since the machine started, as far as that shows: /dev is one of the first file systems,
+// made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the machine is counted back from now. A machine
+// without a battery starts at some old date; one that was restored from a snapshot finds the time of its snapshot.
+func (f *Facts) clockSkew() time.Duration {
+	born, ok := f.Host.Born("/dev")
+	if skew := f.Boot.Sub(born); ok && !f.Boot.IsZero() && skew > 0 {
+		return skew
+	}
+	return 0
+}
+
+// doubt is how much older a process may be than it seems against a moment: one from before the clock was set forward is as much older.
+// Moments of before that lie at least as far back.
+func (l *leakFacts) doubt(now, moment time.Time) time.Duration {
+	if moment.After(now.Add(-l.skew)) {
+		return 0
+	}
+	return l.skew
+}
+
+// callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may be a wait.
+func (f *Facts) callSight() relate.Sight {
+	l := f.leaking()
+	if l.calls != nil {
+		return *l.calls
+	}
+	sight := relate.Sight{Complete: true}
+	if n := f.Unseen("syscall"); n > 0 {
+		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", several(n, "process", "processes")))
+	}
+	if list := f.foreign32(); len(list) > 0 {
+		sight.Hide("whether a 32-bit process waits on it is not known: " + pidList(list))
+	}
+	l.calls = &sight
+	return sight
+}
+
+// foreign32 lists the processes with threads that sleep in a call of a 32-bit task.
+func (f *Facts) foreign32() []*Process {
+	var list []*Process
+	buf := make([]byte, 32<<10)
+	for _, p := range f.procs {
+		if p.KernelThread() || p.State == 'Z' || p.waitErr != nil {
+			continue
+		}
+		dir, err := f.Host.OpenProc(p.PID)
+		if err != nil {
+			continue
+		}
+		tasks, _ := dir.Tasks(buf)
+		dir.Close()
+		if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {
+			list = append(list, p)
+		}
+	}
+	return list
+}

@@ -1,0 +1,260 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// verdictNeeds are what a kind's verdict takes.
+func verdictNeeds(kind schema.Kind) schema.Need {
+	for _, m := range Mechanisms() {
+		if m.Kind == kind {
+			return m.NeedsOf(leakIDs())
+		}
+	}
+	return 0
+}
+
+// verdictsAt are the verdicts on the objects of a kind as cells have them, at a moment.
+func verdictsAt(host *kernel.Host, now time.Time, kind schema.Kind, grace time.Duration) map[string]relate.Judgement {
+	snap := New(host, func() time.Time { return now }).Take(Request{Want: map[schema.Kind]schema.Need{kind: verdictNeeds(kind)}, Grace: grace})
+	verdict, reasons := cellOf(kind, "verdict"), cellOf(kind, "reasons")
+	got := map[string]relate.Judgement{}
+	for _, o := range snap.Objects[kind] {
+		got[o.Ref.String()] = relate.Judgement{Verdict: relate.Leak(verdict(o).Str()), Reasons: reasons(o).List()}
+	}
+	return got
+}
+
+// verdicts are those at the scene's moment, with no grace time.
+func (s *sysvScene) verdicts(kind schema.Kind) map[string]relate.Judgement {
+	return verdictsAt(s.host, s.now, kind, NoGrace)
+}
+
+// judges wants one object's verdict and all of its reasons.
+func (s *sysvScene) judges(ref string, verdict relate.Leak, reasons ...string) {
+	s.Helper()
+	kind, _, _ := strings.Cut(ref, ":")
+	s.wants(ref, s.verdicts(schema.Kind(kind))[ref], verdict, reasons...)
+}
+
+func (s *sysvScene) wants(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
+	s.Helper()
+	if diff := gocmp.Diff(relate.Judgement{Verdict: verdict, Reasons: reasons}, got); diff != "" {
+		s.Errorf("%s (-want +got):\n%s", ref, diff)
+	}
+}
+
+// lastUsed is the reason that ends a verdict where there is no grace time.
+func (s *sysvScene) lastUsed(sec int64) string {
+	ago := s.now.Sub(time.Unix(sec, 0)).String()
+	for _, zero := range []string{"m0s", "h0m"} { // 1h0m0s is 1h
+		if strings.HasSuffix(ago, zero) {
+			ago = ago[:len(ago)-2]
+		}
+	}
+	return fmt.Sprintf("it was last used %s ago", ago)
+}
+
+func (s *sysvScene) segment(id string) kernel.ShmSegment {
+	s.Helper()
+	m, err := s.host.ShmStat(atoi(s, id))
+	s.check(err)
+	return m
+}
+
+// died is the reason of a role whose process is gone.
+func died(role string, w *kerneltest.Worker) string {
+	return fmt.Sprintf("its %s, process %d, is gone", role, w.PID)
+}
+
+const unattached = "nobody has it attached: nattch is 0"
+
+// elder is the reason of a process that is older than what it could know.
+func (s *sysvScene) elder(pid int) string {
+	return fmt.Sprintf("could still know it: %d/%s, user %s, started before its last use", pid, s.end(pid).Comm, NewUsers(true).User(uint32(os.Getuid())))
+}
+
+func TestSegmentOfADeadCreatorIsAnOrphan(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+	})
+}
+
+func TestSegmentWhoseCreatorLivesIsIdle(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		s.judges("shm:"+creator.Words[0], relate.Idle, unattached, fmt.Sprintf("its creator lives: %d/%s", creator.PID, s.end(creator.PID).Comm))
+	})
+}
+
+// workForkAttached makes a segment, attaches it and has a child, which inherits the mapping (man 2 shmat), and ends.
+func workForkAttached(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	id, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	j.Check(err)
+	_, err = a.ShmAttach(id, false)
+	j.Check(err)
+	pid, _, e := unix.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
+	if e != 0 {
+		j.Check(e)
+	}
+	for pid == 0 { // the child; it has none of the runtime's threads
+		unix.RawSyscall(unix.SYS_PPOLL, 0, 0, 0)
+	}
+	j.Ready(id, pid)
+	j.Wait()
+}
+
+func TestSegmentOfADeadCreatorThatAChildHasAttachedIsLive(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "fork-attached")
+		child := atoi(t, creator.Words[1])
+		defer unix.Kill(child, unix.SIGKILL)
+		creator.Finish()
+		s.judges("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached", child, s.end(child).Comm))
+	})
+}
+
+func TestSegmentThatAStoppedProcessHasAttachedIsLive(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		user := kerneltest.Start(t, "attach", creator.Words[0])
+		creator.Finish()
+		s.check(unix.Kill(user.PID, unix.SIGSTOP))
+		kerneltest.Eventually(t, "it is stopped", func() bool {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", user.PID))
+			s.check(err)
+			p, err := kernel.ParseProcStat(text)
+			s.check(err)
+			return p.State == 'T'
+		})
+		s.judges("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached, and is stopped", user.PID, s.end(user.PID).Comm),
+			"only stopped processes use it: they go on when somebody sends SIGCONT")
+	})
+}
+
+func TestRemovedSegmentWithOneHolderIsLive(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		user := kerneltest.Start(t, "attach-own")
+		s.check(s.admin.ShmRemove(atoi(t, user.Words[0])))
+		who := fmt.Sprintf("%d/%s", user.PID, s.end(user.PID).Comm)
+		s.judges("shm:"+user.Words[0], relate.Live, who+" has it attached",
+			"it is removed already: its memory goes when "+who+" lets go, and removing it again cannot help")
+	})
+}
+
+// The pid of the creator is given to a younger process, which knows nothing.
+func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		m := s.segment(creator.Words[0])
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > leakDoubt+100*time.Millisecond })
+		var young *kerneltest.Worker
+		for range 100 { // the test's own runtime may start a thread in between and take the number
+			s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, creator.PID-1), 0))
+			if young = kerneltest.Start(t, "wait"); young.PID == creator.PID {
+				break
+			}
+			young.Kill()
+		}
+		if young.PID != creator.PID {
+			t.Fatal("no process got the creator's pid in 100 attempts")
+		}
+		var f Facts
+		f.Now, f.Boot = s.now, s.bootTime()
+		end := s.end(young.PID)
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached,
+			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID, end.Comm, f.clock(f.StartTime(end.Start))),
+			s.lastUsed(m.CTime))
+	})
+}
+
+func (s *sysvScene) bootTime() time.Time {
+	boot, err := kernel.BootTime()
+	s.check(err)
+	return boot
+}
+
+func TestFreshSegmentIsSuspect(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		ref, made := "shm:"+creator.Words[0], time.Unix(s.segment(creator.Words[0]).CTime, 0)
+		gone := died("creator", creator)
+		at := func(age, grace time.Duration) relate.Judgement {
+			return verdictsAt(s.host, made.Add(age), schema.Shm, grace)[ref]
+		}
+		s.wants("4m old", at(4*time.Minute, 0), relate.Suspect, unattached, gone, "it was last used 4m ago, within the grace time of 5m")
+		s.wants("5m old", at(5*time.Minute, 0), relate.Orphan, unattached, gone, "it was last used 5m ago, longer than the grace time of 5m")
+		s.wants("4m old, 1m of grace", at(4*time.Minute, time.Minute), relate.Orphan, unattached, gone, "it was last used 4m ago, longer than the grace time of 1m")
+		s.wants("made this second", at(999*time.Millisecond, NoGrace), relate.Suspect, unattached, gone, "it was last used less than a second ago")
+		s.wants("made in the future", at(-time.Hour, NoGrace), relate.Suspect, unattached, gone, "its last use is 1h ahead of the clock, which was set since")
+	})
+}
+
+func TestSegmentThatAnOlderDaemonOfItsOwnerCouldKnowIsSuspect(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		daemon := kerneltest.Start(t, "wait")
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator), s.elder(daemon.PID))
+		daemon.Kill()
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+	})
+}
+
+// Another user's older processes do not matter, unless one of their ids is the owner's.
+func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs processes of two users")
+		}
+		s := newSysVScene(t)
+		other := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "wait")
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "create-segment")
+		theirs.Finish()
+		s.judges("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),
+			fmt.Sprintf("could still know it: %d/%s, user 1234, started before its last use", other.PID, s.end(other.PID).Comm))
+	})
+}
+
+// mayBecome says whether this user namespace has the uid.
+func mayBecome(uid int) bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	m, err := kernel.ParseIDMap(text)
+	if err != nil {
+		return false
+	}
+	_, ok := m.Inside(uint32(uid))
+	return ok
+}
