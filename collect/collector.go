@@ -24,6 +24,7 @@ type Collector struct {
 	cpu        cpuMeter
 	hides      bool // /proc is mounted with hidepid
 	hidesKnown bool
+	undos      undoSource
 	signatures func() (*Signatures, error)
 }
 
@@ -52,7 +53,7 @@ func WithSignatures(s *Signatures) Setting {
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {

@@ -22,6 +22,9 @@ type Facts struct {
 	devices    func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
 	signatures func() (*Signatures, error)
 
+	undos *undoSource
+	held  *undoFacts // read when first asked for
+
 	nested       bool // this pid namespace is not the machine's: processes outside are not seen
 	foundOutside bool // something is held by such a process
 	detail       schema.Ref

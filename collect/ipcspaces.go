@@ -50,9 +50,12 @@ func (f *Facts) wantsSysV() bool {
 func sysvWait(r schema.Ref) waitKey { return waitKey{r.Kind, r.Space, r.ID} }
 
 // ipcSpaceOf is the Space of the ids that a process uses: 0 for the reader's own, or where that is not known.
-func (f *Facts) ipcSpaceOf(p *Process) uint64 {
-	if ns := p.ns[ipcType]; f.ipcSelf != 0 && ns != f.ipcSelf {
-		return ns
+func (f *Facts) ipcSpaceOf(p *Process) uint64 { return f.ipcSpace(p.ns[ipcType]) }
+
+// ipcSpace is the Space of the ids of an IPC namespace.
+func (f *Facts) ipcSpace(ino uint64) uint64 {
+	if f.ipcSelf != 0 && ino != f.ipcSelf {
+		return ino
 	}
 	return 0
 }

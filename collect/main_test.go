@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 		"attach-own":       workAttachOwn,
 		"attach-untouched": workAttachUntouched,
 		"semop":            workSemOp,
+		"sem-hold":         workSemHold,
 		"send":             workSend,
 		"receive":          workReceive,
 		"lock":             workLock,

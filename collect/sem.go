@@ -13,7 +13,7 @@ type semRow struct {
 	owners                 ipcOwners
 	age                    schema.Value
 	semval, ncount, zcount schema.Value
-	waiters                schema.Value
+	waiters, undo          schema.Value
 	app                    *AppMatch
 }
 
@@ -23,7 +23,7 @@ func semMechanism() *Mechanism {
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
 		Columns:  append(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app })...),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
-		OnDemand: []string{"semval", "ncount", "zcount", "waiters"},
+		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,
 		Relate:   relateSem,
@@ -50,6 +50,9 @@ func semColumns() []schema.Column {
 			func(r *row) schema.Value { return r.zcount }),
 		col("waiters", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedSyscall, "threads blocked in semop",
 			func(r *row) schema.Value { return r.waiters }),
+		col("undo", schema.TypeEndpoints, 24, schema.NeedUndo,
+			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; takes CAP_BPF and CAP_PERFMON",
+			func(r *row) schema.Value { return r.undo }),
 	)
 }
 
@@ -66,6 +69,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			*r = semRow{SemSet: s, owners: f.owners(s.IPCPerm, g.place), age: f.Age(s.CTime)}
 			tasks, counted := f.semValues(ref, r)
 			waiters := f.waitersOf(sysvWait(ref))
+			r.undo = f.undoValue(ref)
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
 			r.app = f.appOf(ref, r.subject(ref))
 			i++
@@ -128,6 +132,7 @@ func relateSem(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		edges = append(edges, waitEdges(o.Ref, f.waitersOf(sysvWait(o.Ref)))...)
+		edges = append(edges, f.undoEdges(o.Ref)...)
 	}
 	return edges
 }
