@@ -37,5 +37,8 @@ func TestMain(m *testing.M) {
 		"sem-wait":         workSemWait,
 		"map-fd":           workMapFD,
 		"share-anonymous":  workShareAnonymous,
+		"fill-queues":      workFillQueues,
+		"fill-descriptors": workFillDescriptors,
+		"zombies":          workZombies,
 	})
 }

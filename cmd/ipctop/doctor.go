@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+	"github.com/ipctop/ipctop/views/once"
+)
+
+type doctorFlags struct{ output, root string }
+
+// newDoctorCmd makes "ipctop doctor".
+func newDoctorCmd() *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what loses or hoards IPC objects on this machine, and for what is stuck",
+		Long: `Look at the whole machine: limits near their end with the error that a program will see, a /dev/shm that is small or nearly full or promises
+more than it has, memory that is deleted but held and by whom, full queues, deadlocks, parents of zombies, and the settings that make IPC objects
+vanish (RemoveIPC of logind, kernel.shm_rmid_forced). Each finding has its severity, what was seen, and what to do; the worst comes first.
+
+Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical.`,
+		Example: `  ipctop doctor
+  ipctop doctor -o json | jq '.findings[] | select(.severity == "critical") | .says'`,
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     cobra.NoFileCompletions,
+		RunE:                  func(cmd *cobra.Command, args []string) error { return runDoctor(cmd, f, args) },
+	}
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVar(&f.root, "root", "", "look at another machine's proc, sys and etc trees below this directory")
+	return cmd
+}
+
+func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
+	if len(args) > 0 {
+		return usageErrorf("doctor looks at everything and takes no argument, but got %q", views.Visible(args[0]))
+	}
+	if f.output != "text" && f.output != "json" {
+		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output), views.Nearest(f.output, []string{"text", "json"}))
+	}
+	host, err := kernel.Open(f.root)
+	if err != nil {
+		return usageErrorf("--root: %v", err)
+	}
+	snap := collect.Examine(host, collect.New(host, time.Now).Take(collect.DoctorRequest()))
+	if f.output == "json" {
+		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
+	} else {
+		var names []string
+		for _, c := range collect.DoctorChecks() {
+			names = append(names, c.Name)
+		}
+		err = once.WriteFindings(cmd.OutOrStdout(), snap, names)
+	}
+	if err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	if slices.ContainsFunc(snap.Findings, func(f schema.Finding) bool { return f.Severity == schema.Critical }) {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/views"
+)
+
+// doctorOn runs ipctop doctor on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still.
+func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
+	t.Helper()
+	var text string
+	synctest.Test(t, func(t *testing.T) {
+		got := ipctop(append([]string{"doctor", "--root", m.Root}, args...)...)
+		text = fmt.Sprintf("$ %s\n%s", views.Visible(shellWords(append([]string{"ipctop", "doctor"}, args...))), got.Stdout)
+		if got.Stderr != "" {
+			text += "[stderr]\n" + got.Stderr
+		}
+		if got.Code != 0 {
+			text += fmt.Sprintf("[exit %d]\n", got.Code)
+		}
+	})
+	return text
+}
+
+// sick is a machine with something of each severity.
+func sick(t *testing.T) *collecttest.Machine {
+	m := collecttest.New(t)
+	m.Write("/proc/sys/kernel/msgmni", "2\n")
+	m.Write("/proc/sys/kernel/shm_rmid_forced", "1\n")
+	m.Write("/run/systemd/seats/seat0", "")
+	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0          0  946684000",
+		"         2          4   600          0          0     0     0     0     0     0     0          0          0  946684000")
+	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    33          0          0  946684000                     0                     0")
+	m.Process(collecttest.Process{PID: 1, Comm: "init"})
+	m.Process(collecttest.Process{PID: 70, PPID: 1, Comm: "jobd", UID: 1000, GID: 1000})
+	m.Write("/proc/70/cgroup", "0::/system.slice/jobd.service\n")
+	m.Process(collecttest.Process{PID: 80, PPID: 70, Comm: "gone", State: 'Z'})
+	return m
+}
+
+func TestDoctor(t *testing.T) {
+	blind := sick(t)
+	blind.Write("/proc/sys/kernel/shm_rmid_forced", "0\n")
+	blind.Write("/proc/sys/kernel/msgmni", "20\n")
+	blind.Write("/proc/loadavg", "\n")
+	unseen := collecttest.New(t)
+	unseen.Write("/proc/loadavg", "\n")
+	compareGolden(t, "doctor.txt", strings.Join([]string{
+		doctorOn(t, sick(t)), doctorOn(t, sick(t), "-o", "json"), doctorOn(t, blind), doctorOn(t, unseen), doctorOn(t, collecttest.New(t)),
+		doctorOn(t, collecttest.New(t), "-o", "jsn"), doctorOn(t, collecttest.New(t), "shm"), doctorOn(t, collecttest.New(t), "--where", "x"),
+	}, "\n"))
+}
+
+// Names from the kernel reach the terminal visibly.
+func TestDoctorOnHostileNames(t *testing.T) {
+	m := collecttest.HostileMachine(t)
+	for i, name := range collecttest.Hostile() {
+		m.Process(collecttest.Process{PID: 5000 + 2*i, PPID: 1, Comm: name[:min(len(name), 15)]})
+		m.Process(collecttest.Process{PID: 5001 + 2*i, PPID: 5000 + 2*i, Comm: name[:min(len(name), 15)], State: 'Z'})
+	}
+	for _, output := range []string{"text", "json"} {
+		got := strings.ReplaceAll(doctorOn(t, m, "-o", output), `\ufffd`, "")
+		if found := dangerous(got); found != nil || strings.Count(got, "has not waited for") != len(collecttest.Hostile()) {
+			t.Errorf("%s: %q\n%s", output, found, got)
+		}
+	}
+}
+
+// On the live machine, a limit that is reached makes the exit code.
+func TestDoctorsExitCode(t *testing.T) {
+	onScene(t, func(s *scene) {
+		if _, err := s.admin.MsgGet(1, 0o600|kernel.IPCCreat); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("/proc/sys/kernel/msgmni", []byte("1"), 0); err != nil {
+			t.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
+		}
+		got := ipctop("doctor")
+		want := "CRITICAL: the limit of System V message queues is reached: msgget fails with\n  ENOSPC\n"
+		if got.Code != exitFailed || !strings.HasPrefix(got.Stdout, want) || got.Stderr != "" {
+			t.Errorf("%+v", got)
+		}
+		var doc struct {
+			Findings []struct{ Kind, Severity string }
+		}
+		got = ipctop("doctor", "-o", "json")
+		if err := json.Unmarshal([]byte(got.Stdout), &doc); err != nil || got.Code != exitFailed {
+			t.Fatalf("%v, %+v", err, got)
+		}
+		if len(doc.Findings) == 0 || doc.Findings[0].Kind != "limit" || doc.Findings[0].Severity != "critical" {
+			t.Errorf("%+v", doc.Findings)
+		}
+		if err := os.WriteFile("/proc/sys/kernel/msgmni", []byte("100"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := ipctop("doctor"); got.Code != 0 {
+			t.Errorf("with room: %+v", got)
+		}
+	})
+}
+
+func TestDoctorOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	cmd := program(t, "doctor", "--root", collecttest.New(t).Root)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	err = cmd.Run()
+	var code int
+	if exit, ok := err.(*exec.ExitError); ok {
+		code = exit.ExitCode()
+	}
+	if diff := cmp.Diff("ipctop: standard output: write /dev/stdout: no space left on device\n", stderr.String()); diff != "" || code != exitFailed {
+		t.Errorf("exit %d\n%s", code, diff)
+	}
+}

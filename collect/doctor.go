@@ -1,0 +1,238 @@
+package collect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// The doctor looks at a whole machine for what loses or hoards IPC objects, and for what stands still:
+//
+//	DoctorRequest ─► Collector.Take ─► Snapshot ─► Examine: each of DoctorChecks ─► the Snapshot with their Findings
+//
+// A check is a small function over the Snapshot and what the Host itself says. It says what it saw; what could not be read is a Fault.
+
+// DoctorCheck looks at one thing.
+type DoctorCheck struct {
+	Name string // in a few words, for "Checked: …"
+	look func(*examination) []schema.Finding
+}
+
+// DoctorChecks lists every check once, in the order of their findings within one severity.
+func DoctorChecks() []DoctorCheck {
+	return []DoctorCheck{
+		{"deadlocks and stuck waits", diagnosed},
+		{"limits of System V and POSIX objects", objectLimits},
+		{"limits of each user", userLimits},
+		{"open files", openFiles},
+		{"tasks", tasks},
+		{"pseudoterminals", terminals},
+		{"promised memory", commitment},
+		{"TCP", tcpTotals},
+		{"full queues", fullQueues},
+		{"the size of /dev/shm", devShmSize},
+		{"its use and what its files promise", devShmRoom},
+		{"memory that is deleted but held", heldMemory},
+		{"zombies", zombies},
+		{"RemoveIPC of logind", removeIPC},
+		{"kernel.shm_rmid_forced", rmidForced},
+	}
+}
+
+// DoctorRequest asks for what the checks look at.
+func DoctorRequest() Request {
+	const users = schema.NeedProcs | schema.NeedStatus
+	r := Request{Findings: true, Gauges: true, Want: map[schema.Kind]schema.Need{
+		schema.Msg:     schema.NeedProcs | schema.NeedSyscall,
+		schema.Sem:     0,
+		schema.Shm:     schema.NeedProcs | schema.NeedMaps | schema.NeedResident,
+		schema.PMsg:    pmsgNeeds | schema.NeedSyscall,
+		schema.PSem:    fileUserNeeds,
+		schema.PShm:    fileUserNeeds,
+		schema.Memfd:   fileUserNeeds,
+		schema.Pipe:    users,
+		schema.Fifo:    users,
+		schema.Inotify: users,
+		schema.Proc:    users | schema.NeedFDCount,
+		schema.Limit:   0,
+	}}
+	for _, m := range Mechanisms() {
+		if _, has := r.Want[m.Kind]; !has && m.Diagnose != nil {
+			r.Want[m.Kind] = 0
+		}
+	}
+	return r
+}
+
+// examination is what the checks look at.
+type examination struct {
+	snap   *Snapshot
+	host   *kernel.Host
+	users  *Users
+	faults []schema.Fault
+	absent []string                  // sources that this kernel or a tree of files does not have
+	limits map[int]kernel.ProcLimits // by pid; read when first asked for
+}
+
+// Examine runs the checks on a snapshot of DoctorRequest from that host. It returns the snapshot with their findings, the most severe
+// first, and with the faults of what they could not read besides.
+func Examine(host *kernel.Host, s *Snapshot) *Snapshot {
+	x := &examination{snap: s, host: host, users: NewUsers(host.Live())}
+	examined := *s
+	examined.Findings = nil
+	for _, check := range DoctorChecks() {
+		examined.Findings = append(examined.Findings, check.look(x)...)
+	}
+	slices.SortStableFunc(examined.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
+	examined.Faults = slices.Concat(s.Faults, x.faults)
+	if len(x.absent) > 0 {
+		examined.Notes = slices.Concat(s.Notes, []string{"not there, so that nothing was checked against it: " + strings.Join(x.absent, ", ")})
+	}
+	return &examined
+}
+
+func severityRank(s schema.Severity) int {
+	return slices.Index([]schema.Severity{schema.Critical, schema.Warning, schema.Info}, s)
+}
+
+// read says whether something was read. What this kernel or a tree of files does not have is no fault, but it is said.
+func (x *examination) read(source string, err error) bool {
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, kernel.ErrNotLive):
+		if !slices.Contains(x.absent, source) {
+			x.absent = append(x.absent, source)
+		}
+	default:
+		fault := schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)}
+		if !slices.Contains(x.snap.Faults, fault) && !slices.Contains(x.faults, fault) {
+			x.faults = append(x.faults, fault)
+		}
+	}
+	return false
+}
+
+// sysctl reads a sysctl of one number. ok is false where this kernel has none of that name.
+func (x *examination) sysctl(name string) (n uint64, ok bool) {
+	all, err := x.host.SysctlNumbers(name)
+	if !x.read(name, err) {
+		return 0, false
+	}
+	return all[0], true
+}
+
+// diagnosed are the verdicts that the mechanisms came to.
+func diagnosed(x *examination) []schema.Finding { return x.snap.Findings }
+
+// rowsOf lists the rows of a kind with their Refs.
+func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
+	for _, o := range x.snap.Objects[kind] {
+		visit(o.Ref, o.Row.(*T))
+	}
+}
+
+// tally adds up what somebody has, by uid.
+type tally map[uint32]uint64
+
+// most names the three uids that have most, in words: "bob 310, root 12".
+func (t tally) most(x *examination, amount func(uint64) string) string {
+	uids := make([]uint32, 0, len(t))
+	for uid := range t {
+		uids = append(uids, uid)
+	}
+	slices.SortFunc(uids, func(a, b uint32) int { return cmp.Or(cmp.Compare(t[b], t[a]), cmp.Compare(a, b)) })
+	var words []string
+	for _, uid := range uids[:min(3, len(uids))] {
+		words = append(words, x.users.User(uid)+" "+amount(t[uid]))
+	}
+	return strings.Join(words, ", ")
+}
+
+// plainNumber is an amount without a unit.
+func plainNumber(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// firstOf keeps a list short: its first lines, then how many more there are.
+func firstOf(most int, lines []string) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	return append(slices.Clone(lines[:most]), fmt.Sprintf("and %d more", len(lines)-most))
+}
+
+// inBytesWords is a size for a sentence: "64 MiB", "1.5 GiB", "512 bytes".
+func inBytesWords(n uint64) string {
+	if n < 1024 {
+		return counted(n, "byte")
+	}
+	f, unit := float64(n), -1
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	for f >= 1023.95 {
+		f /= 1024
+		unit++
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0") + " " + units[unit]
+}
+
+// ageWords is a time for a sentence: "3 days", "12 seconds".
+func ageWords(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= 2*unit.length {
+			return counted(uint64(d/unit.length), unit.name)
+		}
+	}
+	return counted(uint64(max(0, d)/time.Second), "second")
+}
+
+// counted is a number with its noun: "1 process", "3 zombies".
+func counted(n uint64, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return strconv.FormatUint(n, 10) + " " + noun
+}
+
+// holdersWords names the processes of a holders cell: "42/worker, 43/worker and 3 more".
+func holdersWords(v schema.Value) string {
+	var names []string
+	seen := map[int]bool{}
+	for _, e := range v.Endpoints() {
+		if !seen[e.PID] {
+			seen[e.PID] = true
+			names = append(names, fmt.Sprintf("%d/%s", e.PID, e.Comm))
+		}
+	}
+	words := strings.Join(firstOf(4, names), ", ")
+	switch {
+	case len(names) == 0 && (v.Partial() || v.State() == schema.Denied):
+		return "processes that could not be looked into"
+	case len(names) == 0:
+		return "nobody that was seen"
+	case v.Partial():
+		return words + ", and perhaps processes that could not be looked into"
+	}
+	return words
+}
+
+// percent of a limit, cut: 99.9 % is not 100.
+func percent(used, limit uint64) uint64 {
+	if limit == 0 {
+		return 0
+	}
+	return uint64(float64(used) / float64(limit) * 100)
+}

@@ -1,0 +1,311 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// examine is what the doctor finds now.
+func (s *sysvScene) examine() []schema.Finding {
+	s.Helper()
+	return Examine(s.host, New(s.host, time.Now).Take(DoctorRequest())).Findings
+}
+
+// about are the findings of a kind that concern an object or, where ref is "", none in particular.
+func about(findings []schema.Finding, kind, ref string) []schema.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
+		return f.Kind != kind || ref != "" && !slices.ContainsFunc(f.Refs, func(r schema.Ref) bool { return r.String() == ref })
+	})
+}
+
+// sysctl sets a limit of the private IPC namespace. As an ordinary user that works since Linux 6.10.
+func (s *sysvScene) sysctl(name, text string) {
+	s.Helper()
+	err := os.WriteFile("/proc/sys/"+strings.ReplaceAll(name, ".", "/"), []byte(text), 0o644)
+	if err != nil && s.other() != nil {
+		s.Fatal(err)
+	}
+	if err != nil {
+		s.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
+	}
+}
+
+// untilRefused calls make until it fails, and names the error as the manual does.
+func untilRefused(tb testing.TB, make func(n int) error) (errno string) {
+	tb.Helper()
+	for n := range 1000 {
+		if err := make(n); err != nil {
+			var no unix.Errno
+			if !errors.As(err, &no) {
+				tb.Fatal(err)
+			}
+			return unix.ErrnoName(no)
+		}
+	}
+	tb.Fatal("a thousand, and no end")
+	return ""
+}
+
+// What the doctor says a program will see at a limit is what the kernel then says.
+func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		page, key := kernel.PageSize(), uint32(0)
+		made := func(make func(key uint32) (int, error)) func(int) error {
+			return func(int) error {
+				key++
+				_, err := make(key)
+				return err
+			}
+		}
+		segment := func(pages uint64) func(int) error {
+			return made(func(key uint32) (int, error) { return s.admin.ShmGet(key, pages*page, createIPC|0o600) })
+		}
+		set := made(func(key uint32) (int, error) { return s.admin.SemGet(key, 6, createIPC|0o600) })
+		for _, c := range []struct {
+			ref, call string
+			sysctls   []string
+			fill      func(int) error
+		}{
+			{"limit:MSGMNI", "msgget", []string{"kernel.msgmni=12"}, made(func(key uint32) (int, error) { return s.admin.MsgGet(key, createIPC|0o600) })},
+			{"limit:SHMALL", "shmget", []string{"kernel.shmall=20"}, segment(2)},
+			{"limit:SHMMNI", "shmget", []string{"kernel.shmall=4096", "kernel.shmmni=25"}, segment(1)},
+			{"limit:SEMMNS", "semget", []string{"kernel.sem=100 60 100 30"}, set},
+			{"limit:SEMMNI", "semget", []string{"kernel.sem=100 6000 100 12"}, set},
+		} {
+			if found := about(s.examine(), "limit", c.ref); len(found) != 0 {
+				t.Errorf("%s before its limit: %+v", c.ref, found)
+			}
+			for _, line := range c.sysctls {
+				name, text, _ := strings.Cut(line, "=")
+				s.sysctl(name, text)
+			}
+			s.names(c.ref, c.call+" fails with "+untilRefused(t, c.fill))
+		}
+		s.sysctl("fs.mqueue.queues_max", "3")
+		w := kerneltest.StartAs(t, s.other(), "fill-queues")
+		s.names("limit:MQUMNI", "mq_open fails with "+w.Words[0])
+	})
+}
+
+// names expects a finding that is critical and says so.
+func (s *sysvScene) names(ref, says string) {
+	s.Helper()
+	found := about(s.examine(), "limit", ref)
+	if len(found) != 1 || found[0].Severity != schema.Critical || !strings.Contains(found[0].Says, says) || found[0].Advice == "" {
+		s.Errorf("%s: want that %s, got %+v", ref, says, found)
+	}
+}
+
+// other is another user than root; nil where there is but one user.
+func (s *sysvScene) other() *syscall.Credential {
+	if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || !strings.HasSuffix(string(text), " 4294967295\n") {
+		return nil
+	}
+	return &syscall.Credential{Uid: 54321, Gid: 54321}
+}
+
+// workFillQueues makes POSIX queues until it is refused, and says why.
+func workFillQueues(j *kerneltest.Job) {
+	errno := ""
+	for n := 0; errno == ""; n++ {
+		_, err := kernel.NewAdmin().MqOpen(fmt.Sprintf("/fill%d", n), create, 0o600, nil)
+		var no unix.Errno
+		if errors.As(err, &no) {
+			errno = unix.ErrnoName(no)
+		}
+	}
+	j.Ready(errno)
+	j.Wait()
+}
+
+// workFillDescriptors opens files until it is refused, and says why.
+func workFillDescriptors(j *kerneltest.Job) {
+	runtime.LockOSThread()
+	j.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 40, Max: 40}))
+	for {
+		_, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		var no unix.Errno
+		if errors.As(err, &no) {
+			j.Ready(unix.ErrnoName(no))
+			j.Wait()
+		}
+	}
+}
+
+func TestDoctorNamesTheErrorOfDescriptors(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		w := kerneltest.Start(t, "fill-descriptors")
+		s.names(fmt.Sprintf("proc:%d", w.PID), "open, socket, pipe, mq_open and shm_open fail with "+w.Words[0])
+	})
+}
+
+// The bytes of a user's queues (RLIMIT_MSGQUEUE) end before their number does.
+func TestDoctorNamesTheErrorOfQueueBytes(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		w := kerneltest.StartAs(t, s.other(), "fill-queues")
+		s.names("pmsg:/fill0", "mq_open fails with "+w.Words[0])
+		s.equal("the error", "EMFILE", w.Words[0])
+	})
+}
+
+func TestDoctorOnDevShm(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(unix.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m,nr_inodes=30"))
+		t.Cleanup(func() { unix.Unmount("/dev/shm", unix.MNT_DETACH) })
+		says := func() (all []string) {
+			for _, f := range about(s.examine(), "dev-shm", "") {
+				all = append(all, string(f.Severity)+": "+f.Says)
+			}
+			return all
+		}
+		const small = "warning: /dev/shm is small, 1 MiB: programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
+		s.equal("an empty one", []string{small}, says())
+
+		fd := s.opened(s.admin.ShmOpen("/sparse", create, 0o600))
+		s.check(unix.Ftruncate(fd, 1<<20))
+		s.equal("a file that fits", []string{small}, says())
+		s.check(unix.Ftruncate(fd, 3<<20))
+		s.equal("one that promises too much", []string{small,
+			"warning: files of /dev/shm promise 3 MiB more than they have, and only 1 MiB are free: who touches the rest gets SIGBUS"}, says())
+		s.check(os.Remove("/dev/shm/sparse"))
+		unix.Close(fd)
+
+		s.check(os.WriteFile("/dev/shm/most", make([]byte, 960<<10), 0o600))
+		s.equal("nearly full", []string{small,
+			"warning: /dev/shm is nearly full (93 %): soon write fails with ENOSPC, and touching mapped memory for the first time is SIGBUS"}, says())
+		rest := s.opened(s.admin.ShmOpen("/rest", create, 0o600))
+		errno := untilRefused(t, func(int) error { _, err := unix.Write(rest, make([]byte, 4096)); return err })
+		s.equal("full", []string{
+			"critical: /dev/shm is full (100 %): write fails with " + errno + ", and touching mapped memory for the first time is SIGBUS", small}, says())
+
+		// Files without a byte, to the end of the inodes.
+		errno = untilRefused(t, func(n int) error {
+			fd, err := s.admin.ShmOpen(fmt.Sprint("/n", n), create, 0o600)
+			unix.Close(fd)
+			return err
+		})
+		s.names("limit:SHMFSI", "shm_open and sem_open fail with "+errno)
+	})
+}
+
+func TestDoctorOnHeldMemory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		if found := about(s.examine(), "held", ""); len(found) != 0 {
+			t.Errorf("nothing is held: %+v", found)
+		}
+		fd := s.opened(s.admin.ShmOpen("/gone", create, 0o600))
+		_, err := unix.Write(fd, make([]byte, 3*4096))
+		s.check(err)
+		maps := kerneltest.Start(t, "map-shm", "/gone")
+		var st unix.Stat_t
+		s.check(unix.Fstat(fd, &st))
+		s.check(os.Remove("/dev/shm/gone"))
+		unix.Close(fd)
+		id := s.id(s.admin.ShmGet(1, 4*4096, createIPC|0o600))
+		attached := kerneltest.Start(t, "attach", fmt.Sprint(id))
+		s.check(s.admin.ShmRemove(id))
+
+		found := about(s.examine(), "held", fmt.Sprint("shm:", id))
+		if len(found) != 1 {
+			t.Fatalf("%+v", found)
+		}
+		comm := s.end(maps.PID).Comm
+		file := fmt.Sprintf("pshm:%d@%s", st.Ino, schema.FormatDev(st.Dev))
+		s.equal("the finding", schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed, Refs: found[0].Refs, Advice: found[0].Advice,
+			Says: "16 KiB of memory are deleted but still held: 1 file of /dev/shm, 1 segment of System V",
+			Evidence: []string{
+				fmt.Sprintf("12 KiB: %s (/dev/shm/gone, unlinked), held by %d/%s", file, maps.PID, comm),
+				fmt.Sprintf("4 KiB: shm:%d (removed, 1 attach), held by %d/%s", id, attached.PID, comm),
+			}}, found[0])
+	})
+}
+
+// workZombies has children that have ended and for which it does not wait.
+func workZombies(j *kerneltest.Job) {
+	for range argument(j, 0) {
+		j.Check(exec.Command("true").Start())
+	}
+	j.Ready()
+	j.Wait()
+}
+
+func TestDoctorOnZombies(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		few, many := kerneltest.Start(t, "zombies", "1"), kerneltest.Start(t, "zombies", "12")
+		comm := s.end(few.PID).Comm
+		says := func() []string {
+			var all []string
+			for _, f := range about(s.examine(), "zombies", "") {
+				all = append(all, string(f.Severity)+": "+f.Says)
+			}
+			return all
+		}
+		want := []string{fmt.Sprintf("warning: %d/%s has not waited for 12 zombies", many.PID, comm), fmt.Sprintf("info: %d/%s has not waited for 1 zombie", few.PID, comm)}
+		kerneltest.Eventually(t, "thirteen zombies", func() bool { return slices.Equal(want, says()) })
+	})
+}
+
+func TestDoctorOnFullQueues(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.sysctl("kernel.msgmnb", "10")
+		id := s.id(s.admin.MsgGet(1, createIPC|0o600))
+		ref := fmt.Sprint("msg:", id)
+		s.check(s.admin.MsgSend(id, 1, make([]byte, 9), 0))
+		state := func() string {
+			found := about(s.examine(), "queue", ref)
+			if len(found) != 1 {
+				return fmt.Sprintf("%+v", found)
+			}
+			return string(found[0].Severity) + ": " + found[0].Says + "; " + strings.Join(found[0].Evidence, "; ")
+		}
+		s.equal("nearly full", "info: "+ref+" is nearly full (90 %): soon msgsnd blocks, or fails with EAGAIN; it holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it", state())
+		sender := kerneltest.Start(t, "send", fmt.Sprint(id))
+		tid := s.sleepsIn(sender.PID)
+		s.equal("with a sender", fmt.Sprintf("warning: %s is full: a thread sleeps in msgsnd until somebody receives; it holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it; %d/%s, thread %d, sleeps in msgsnd",
+			ref, sender.PID, s.end(sender.PID).Comm, tid), state())
+	})
+}
+
+func TestDoctorOnForcedRemoval(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.ShmGet(1, 4096, createIPC|0o600))
+		if found := about(s.examine(), "rmid-forced", ""); len(found) != 0 {
+			t.Errorf("0 is nothing to tell: %+v", found)
+		}
+		s.sysctl("kernel.shm_rmid_forced", "1")
+		found := about(s.examine(), "rmid-forced", fmt.Sprint("shm:", id))
+		if len(found) != 1 || found[0].Severity != schema.Warning {
+			t.Errorf("%+v", found)
+		}
+		// What it warns of.
+		data, err := s.admin.ShmAttach(id, false)
+		s.check(err)
+		s.check(s.admin.ShmDetach(data))
+		_, err = s.admin.ShmAttach(id, false)
+		if !kernel.Gone(err) {
+			t.Errorf("after its last detach: %v", err)
+		}
+	})
+}

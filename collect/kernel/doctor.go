@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What only a check of the whole machine reads: sysctls by name, memory, what /dev/shm is mounted from.
+
+// SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order. fs.ErrNotExist: this kernel has none of that name.
+func (h *Host) SysctlNumbers(name string) ([]uint64, error) {
+	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+	data, err := h.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f := numbers{rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
+	var all []uint64
+	for f.more() {
+		all = append(all, f.uint64())
+	}
+	if f.bad || len(all) == 0 {
+		return nil, fmt.Errorf("read %s: %w", path, errMalformed)
+	}
+	return all, nil
+}
+
+// Memory is what /proc/meminfo says of the machine, in bytes (proc_meminfo(5)).
+type Memory struct {
+	Total       uint64 // MemTotal
+	CommitLimit uint64 // what may be promised where vm.overcommit_memory is 2
+	Committed   uint64 // Committed_AS: what is promised
+}
+
+// Memory reads /proc/meminfo.
+func (h *Host) Memory() (Memory, error) {
+	const path = "/proc/meminfo"
+	text, err := h.ReadFile(path)
+	if err != nil {
+		return Memory{}, err
+	}
+	m, err := ParseMemory(text)
+	if err != nil {
+		return Memory{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// ParseMemory reads lines "Name: 123 kB", in which kB are 1024 bytes. Only MemTotal has to be there.
+func ParseMemory(text []byte) (Memory, error) {
+	var m Memory
+	for line := range bytes.Lines(text) {
+		name, rest, _ := bytes.Cut(line, []byte{':'})
+		var into *uint64
+		switch string(name) {
+		case "MemTotal":
+			into = &m.Total
+		case "CommitLimit":
+			into = &m.CommitLimit
+		case "Committed_AS":
+			into = &m.Committed
+		default:
+			continue
+		}
+		f := fields{rest: rest}
+		kB := f.uint()
+		if f.bad || kB > 1<<53 {
+			return Memory{}, errMalformed
+		}
+		*into = kB << 10
+	}
+	if m.Total == 0 {
+		return Memory{}, errMalformed
+	}
+	return m, nil
+}
+
+// Tasks is how many threads the machine has, in all pid namespaces: the number behind the slash in /proc/loadavg (proc_loadavg(5)).
+func (h *Host) Tasks() (uint64, error) {
+	const path = "/proc/loadavg"
+	text, err := h.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	n, err := ParseTasks(text)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// ParseTasks reads /proc/loadavg: "0.20 0.18 0.12 1/80 11206".
+func ParseTasks(text []byte) (uint64, error) {
+	f := fields{rest: text}
+	f.skip(3)
+	_, total, ok := bytes.Cut(f.next(), []byte{'/'})
+	n := fields{rest: total}
+	tasks := n.uint()
+	if f.bad || !ok || n.bad {
+		return 0, errMalformed
+	}
+	return tasks, nil
+}
+
+// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). ErrNotLive on a file tree;
+// fs.ErrNotExist on a machine without /dev/shm.
+func (h *Host) DevShmIsTmpfs() (bool, error) {
+	if !h.Live() {
+		return false, fmt.Errorf("file system of %s: %w", devShm, ErrNotLive)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(devShm, &st); err != nil {
+		return false, fmt.Errorf("file system of %s: %w", devShm, err)
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
+}

@@ -1,0 +1,123 @@
+package once
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// findingsWidth is where lines break.
+const findingsWidth = 80
+
+// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its evidence and what to do; then
+// how many there are, what was checked, and what could not be seen. Errors come from w.
+func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
+	b := bufio.NewWriter(w)
+	for _, f := range s.Findings {
+		word := strings.ToUpper(string(f.Severity))
+		if f.Proof == schema.Inferred {
+			word += " (likely)"
+		}
+		wrap(b, word+": ", "  ", f.Says)
+		for _, e := range f.Evidence {
+			wrap(b, "  - ", "    ", e)
+		}
+		if f.Advice != "" {
+			wrap(b, "  To do: ", "    ", f.Advice)
+		}
+		b.WriteByte('\n')
+	}
+	wrap(b, "", "", summary(s)+" Checked: "+strings.Join(checked, ", ")+".")
+	for _, f := range s.Faults {
+		wrap(b, "Not seen: ", "  ", f.Source+": "+f.Says)
+	}
+	for _, n := range s.Notes {
+		wrap(b, "Note: ", "  ", n)
+	}
+	return b.Flush()
+}
+
+// summary never says that all is well where something could not be seen.
+func summary(s *collect.Snapshot) string {
+	found, blind := len(s.Findings) > 0, len(s.Faults) > 0
+	switch {
+	case found && blind:
+		return countSeverities(s.Findings) + ". There may be more in what could not be looked into, below."
+	case found:
+		return countSeverities(s.Findings) + "."
+	case blind:
+		return "Nothing found in what could be looked into; what could not is below."
+	}
+	return "Nothing found."
+}
+
+// countSeverities says "1 critical, 2 warnings, 1 note".
+func countSeverities(findings []schema.Finding) string {
+	var words []string
+	for _, severity := range []struct {
+		is        schema.Severity
+		one, many string
+	}{{schema.Critical, "critical", "critical"}, {schema.Warning, "warning", "warnings"}, {schema.Info, "note", "notes"}} {
+		n := 0
+		for _, f := range findings {
+			if f.Severity == severity.is {
+				n++
+			}
+		}
+		switch {
+		case n == 1:
+			words = append(words, "1 "+severity.one)
+		case n > 1:
+			words = append(words, fmt.Sprintf("%d %s", n, severity.many))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// wrap writes text in lines that break between words; first stands before the first line, rest before the others. A word that is longer
+// than a line, such as a path, stays whole, and so does `a command` in backquotes, which somebody may want to copy.
+func wrap(w *bufio.Writer, first, rest, text string) {
+	line := first
+	for i, word := range words(views.Visible(text)) {
+		switch {
+		case i == 0:
+			line += word
+		case uniseg.StringWidth(line)+1+uniseg.StringWidth(word) > findingsWidth:
+			w.WriteString(line + "\n")
+			line = rest + word
+		default:
+			line += " " + word
+		}
+	}
+	w.WriteString(line + "\n")
+}
+
+// words cuts at blanks, but not between a pair of backquotes.
+func words(text string) []string {
+	var all []string
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '`':
+			if n := strings.IndexByte(text[i+1:], '`'); n >= 0 {
+				i += n + 1
+			}
+		case ' ':
+			if i > begin {
+				all = append(all, text[begin:i])
+			}
+			begin = i + 1
+		}
+	}
+	if begin < len(text) {
+		all = append(all, text[begin:])
+	}
+	return all
+}
