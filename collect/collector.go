@@ -26,11 +26,13 @@ type Collector struct {
 	hidesKnown bool
 	undos      undoSource
 	signatures func() (*Signatures, error)
+	dataFiles  dataFiles
 }
 
 // New returns a Collector for the mechanisms of Mechanisms.
 func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
-	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host}, signatures: sync.OnceValues(BuiltinSignatures)}
+	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host},
+		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}}
 	for _, set := range settings {
 		set(c)
 	}
@@ -53,7 +55,8 @@ func WithSignatures(s *Signatures) Setting {
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, signatures: c.signatures, detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, software: &softwareFacts{signatures: c.signatures, files: c.dataFiles, hangs: c.walker.risky.of},
+		detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {

@@ -19,8 +19,8 @@ type Facts struct {
 	Want  map[schema.Kind]schema.Need
 	Users *Users
 
-	devices    func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
-	signatures func() (*Signatures, error)
+	devices  func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
+	software *softwareFacts
 
 	undos *undoSource
 	held  *undoFacts // read when first asked for
@@ -48,7 +48,6 @@ type Facts struct {
 	foreign      []*ipcContent        // read when first asked for; nil: not yet
 	notes        []string
 	files        map[fileKey]*fileUsers // built when first asked for
-	noApp        AppMatch               // what objects of no known software have in common
 	grace        time.Duration
 	leaks        *leakFacts // built when first asked for
 }

@@ -17,7 +17,7 @@ func psemMechanism() *Mechanism {
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
 		Help:    "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
 		Columns: append(psemColumns(), appColumns(0, func(r *psemRow) *AppMatch { return r.app })...),
-		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "holders"},
+		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "app", "holders"},
 		Relates: fileUserNeeds | schema.NeedSyscall,
 		Needs:   fileUserNeeds, // for those that have no name any more
 		Collect: collectPSem,

@@ -23,7 +23,7 @@ func pshmMechanism() *Mechanism {
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
 		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
 		Columns: append(pshmColumns(), appColumns(0, func(r *pshmRow) *AppMatch { return r.app })...),
-		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
+		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "app", "holders"},
 		Relates: fileUserNeeds | schema.NeedSyscall,
 		Needs:   fileUserNeeds, // for those that have no name any more
 		Collect: collectPShm,

@@ -22,7 +22,7 @@ func semMechanism() *Mechanism {
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
 		Columns:  append(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app })...),
-		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
+		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
 		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,

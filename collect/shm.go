@@ -43,7 +43,7 @@ func shmMechanism() *Mechanism {
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
 		Columns:  append(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app })...),
-		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
+		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
 		OnDemand: append(leakIDs(), "peek"),
 		Relates:  schema.NeedProcs | schema.NeedMaps,
 		Collect:  collectShm,

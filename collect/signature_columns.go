@@ -3,11 +3,22 @@ package collect
 import (
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // clusterNeeds are what it takes to tell PostgreSQL's System V objects by its data directories.
 const clusterNeeds = schema.NeedProcs | schema.NeedClusters
+
+// softwareFacts are what tells whose objects are, in one tick.
+type softwareFacts struct {
+	signatures func() (*Signatures, error)
+	hangs      func(kernel.ProcDir) func(path []byte) bool // whether a stat of a process's path may hang: see mountWatch
+	files      dataFiles                                   // the collector's
+	clusters   []cluster
+	looked     bool     // for clusters
+	none       AppMatch // what objects of no known software have in common
+}
 
 // appColumns say whose software's objects they are. needs is what that takes besides the rows themselves.
 func appColumns[T any](needs schema.Need, of func(*T) *AppMatch) []schema.Column {
@@ -28,12 +39,13 @@ func appColumns[T any](needs schema.Need, of func(*T) *AppMatch) []schema.Column
 		col("signature", 12, "short name of that software, as files of signatures have it", func(m *AppMatch) string { return m.ID }),
 		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few others do), possible (others do as well)",
 			func(m *AppMatch) string { return m.Confidence }),
+		col("app_why", 30, "what that software was told by", func(m *AppMatch) string { return m.Why }),
 	}
 }
 
 // app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters was asked for.
 func (f *Facts) app(s Subject) AppMatch {
-	known, err := f.signatures()
+	known, err := f.software.signatures()
 	if err != nil {
 		f.Fault("signatures", err)
 		return AppMatch{}
@@ -56,7 +68,7 @@ func (f *Facts) appOf(ref schema.Ref, s Subject) *AppMatch {
 	}
 	m := f.app(s)
 	if m.ID == "" {
-		return &f.noApp
+		return &f.software.none
 	}
 	return &m
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/ipctop/ipctop/demo"
 )
 
@@ -22,9 +24,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	testscript.Main(tests{m}, map[string]func(){"ipctop": main}) // ends the process
+}
+
+// tests are those of this package, where no test depends on who runs it.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
 	time.Local = time.UTC
-	os.Setenv("XDG_CONFIG_HOME", "/nonexistent") // no test depends on who runs it
-	os.Exit(m.Run())
+	os.Setenv("XDG_CONFIG_HOME", "/proc/none") // where go list cannot make one either
+	return t.M.Run()
 }
 
 // program is ipctop as a process of its own. It ends with the test.
