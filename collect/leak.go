@@ -194,7 +194,7 @@ func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Ti
 
 // protect tells whether a signature of known software, or the user's own, says that the object is meant to be there unused.
 func (f *Facts) protect(e *relate.Evidence, s Subject) {
-	if _, err := f.signatures(); err != nil {
+	if _, err := f.software.signatures(); err != nil {
 		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
 	}
 	if m := f.app(s); m.Protect {
