@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		"sleep":       func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":       workQueue,
 		"call":        workCall,
+		"lock":        workLock,
 		"tasks":       workTasks,
 		"tasks-of":    workTasksOf,
 		"undo":        workUndo,
