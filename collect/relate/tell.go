@@ -148,10 +148,9 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	}
 	var edges, says []string
 	var waits []*Task
-	for i := range s.Nodes {
-		n := &s.Nodes[i]
-		if n.Parent < 0 || !in[n.Parent] || n.Status != StatusStopped {
-			continue
+	s.below(group, func(i int, n *Node) {
+		if !in[n.Parent] || n.Status != StatusStopped {
+			return
 		}
 		in[i] = true
 		parent := s.Nodes[n.Parent].Task
@@ -162,7 +161,7 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 		if n.Proof != schema.Observed {
 			f.Proof = schema.Inferred
 		}
-	}
+	})
 	if len(waits) == 0 {
 		return f, false
 	}
@@ -246,20 +245,26 @@ func (s *Solution) someOf(e *Ender) *Task {
 	return &Task{Thread: Thread{e.Proc, e.TID}}
 }
 
-// hangers says who waits below some nodes.
-func (s *Solution) hangers(of []int) []string {
-	in := map[int]bool{}
-	for _, i := range of {
-		in[i] = true
-	}
-	below := map[int]bool{}
-	var names []string
-	for i := range s.Nodes { // parents come before their children
-		if n := &s.Nodes[i]; n.Parent >= 0 && !in[i] && (in[n.Parent] || below[n.Parent]) {
-			below[i] = true
-			names = append(names, name(n.Task))
+// below visits the nodes under some roots. A tree's nodes stand together.
+func (s *Solution) below(roots []int, visit func(i int, n *Node)) {
+	for _, root := range roots {
+		if s.Nodes[root].Parent >= 0 {
+			continue
+		}
+		for i := root + 1; i <= root+s.Nodes[root].Behind; i++ {
+			visit(i, &s.Nodes[i])
 		}
 	}
+}
+
+// hangers says who waits below some nodes, of which one at least is a root.
+func (s *Solution) hangers(of []int) []string {
+	var names []string
+	s.below(of, func(i int, n *Node) {
+		if n.Status != StatusDeadlock {
+			names = append(names, name(n.Task))
+		}
+	})
 	if len(names) == 0 {
 		return nil
 	}
