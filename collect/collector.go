@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -22,7 +24,9 @@ type Collector struct {
 	users      *Users
 	walker     walker
 	cpu        cpuMeter
-	hides      bool // /proc is mounted with hidepid
+	waitSeed   maphash.Seed
+	waits      *relate.Solution // of the last snapshot that had one: a second one has to agree
+	hides      bool             // /proc is mounted with hidepid
 	hidesKnown bool
 	undos      undoSource
 	signatures func() (*Signatures, error)
@@ -32,7 +36,7 @@ type Collector struct {
 // New returns a Collector for the mechanisms of Mechanisms.
 func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
 	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host},
-		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}}
+		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}, waitSeed: maphash.MakeSeed()}
 	for _, set := range settings {
 		set(c)
 	}
@@ -56,7 +60,8 @@ func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
 	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, software: &softwareFacts{signatures: c.signatures, files: c.dataFiles, hangs: c.walker.risky.of},
-		detail: req.Detail, all: req.AllNamespaces, grace: req.grace()}
+		detail: req.Detail, all: req.AllNamespaces, grace: req.grace(),
+		listed: map[schema.Kind][]*schema.Object{}, waitSeed: c.waitSeed, waitsBefore: c.waits}
 	c.identify(s, f)
 	c.walk(s, f)
 	for _, m := range c.mechanisms {
@@ -67,6 +72,9 @@ func (c *Collector) Take(req Request) *Snapshot {
 		f.notes = append(f.notes, "processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
 	}
 	s.Notes, s.ways = f.notes, f.ways()
+	if c.waits = f.waitsSolved; c.waits != nil {
+		s.Pending = c.waits.Pending()
+	}
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()
 	s.Total = time.Since(begin)
@@ -198,7 +206,7 @@ func (c *Collector) mechanism(m *Mechanism, req Request, s *Snapshot, f *Facts) 
 	if objects == nil {
 		objects = []*schema.Object{}
 	}
-	s.Objects[m.Kind] = objects
+	s.Objects[m.Kind], f.listed[m.Kind] = objects, objects
 	if req.Edges && m.Relate != nil {
 		s.Edges = append(s.Edges, m.Relate(f, objects)...)
 	}

@@ -2,10 +2,12 @@ package collect
 
 import (
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -50,6 +52,10 @@ type Facts struct {
 	files        map[fileKey]*fileUsers // built when first asked for
 	grace        time.Duration
 	leaks        *leakFacts // built when first asked for
+	listed       map[schema.Kind][]*schema.Object
+	waitSeed     maphash.Seed
+	waitsBefore  *relate.Solution // of the last snapshot that had one
+	waitsSolved  *relate.Solution // nil: nobody asked
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.

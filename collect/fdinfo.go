@@ -43,6 +43,9 @@ func (f *Facts) infoDemand() infoDemand {
 			d.kinds |= 1 << fds
 		}
 	}
+	if _, ok := f.Want[schema.Wait]; ok {
+		d.kinds |= 1<<FDEpoll | 1<<FDEventFD | 1<<FDPidFD
+	}
 	if d.kinds>>FDEpoll&1 == 1 {
 		d.kinds |= 1 << FDEventFD // what it watches goes by the eventfd's number
 	}

@@ -28,14 +28,22 @@ type Mechanism struct {
 	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes besides Needs.
 	Diagnose  func(*Facts, []*schema.Object) []schema.Finding
 	Diagnoses schema.Need
+	// Alarm says whether an object is what --exit-code is for, where no filter says it; nil: any is.
+	Alarm func(*schema.Object) bool
 	// Gauges gives totals against the kernel's limits, for the header; nil: none.
 	Gauges func(*Facts) ([]schema.Gauge, error)
 	// Label names an object in a few words for people, beside its Ref: a process's comm, a FIFO's path. nil: none.
 	Label func(*schema.Object) string
 	// Parent makes the kind a tree; nil: it is flat. Collect lists parents before their children.
 	Parent func(*schema.Object) schema.Ref
+	// Tree is the ID of the column that carries the branches of a tree.
+	Tree string
+	// Subject is what a row stands for, where that is another object: a wait's process. nil: the object itself.
+	Subject func(*schema.Object) schema.Ref
 	// Background marks objects that a person may want hidden (kernel threads); nil: none.
 	Background func(*schema.Object) bool
+	// Quiet leaves what is Background out of every output unless a filter asks for it.
+	Quiet bool
 }
 
 // Column finds a column by its ID.

@@ -14,6 +14,7 @@ const (
 	Processes  schema.Family = "processes"
 	Namespaces schema.Family = "namespaces"
 	Limits     schema.Family = "limits"
+	Waits      schema.Family = "waits"
 )
 
 // Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
@@ -46,5 +47,6 @@ func Mechanisms() []*Mechanism {
 		procMechanism(),
 		nsMechanism(),
 		limitMechanism(),
+		waitMechanism(), // last: it reads what the others have listed
 	}
 }

@@ -34,7 +34,7 @@ func procMechanism() *Mechanism {
 		Collect: collectProcs,
 		Relate:  relateProcs,
 		Label:   func(o *schema.Object) string { return o.Row.(*procRow).Comm },
-		Parent:  func(o *schema.Object) schema.Ref { return o.Row.(*procRow).parent },
+		Parent:  func(o *schema.Object) schema.Ref { return o.Row.(*procRow).parent }, Tree: "comm",
 		Background: func(o *schema.Object) bool {
 			return o.Row.(*procRow).KernelThread()
 		},

@@ -52,8 +52,10 @@ type Snapshot struct {
 	Edges    []schema.Edge
 	Findings []schema.Finding
 	Faults   []schema.Fault
-	Notes    []string // sentences on what was not asked for, but is there
-	Gauges   []schema.Gauge
+	// Pending says that threads look stuck, and that a second snapshot of the same Collector has to confirm it.
+	Pending bool
+	Notes   []string // sentences on what was not asked for, but is there
+	Gauges  []schema.Gauge
 
 	Cost  []Cost // per source and mechanism, in the order they ran
 	Total time.Duration

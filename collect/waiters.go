@@ -19,7 +19,8 @@ type wait struct {
 	addr uint64      // of the futex
 	lock lockRequest // fcntl
 	tid  int
-	via  string // the call in words: "semop [2] -1"
+	via  string         // the call in words: "semop [2] -1"
+	ops  []kernel.SemOp // of semop, as far as they could be read
 }
 
 // waiter is a wait with its process.
@@ -99,7 +100,12 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 		if call == "semop" {
 			kind = schema.Sem
 		}
-		return wait{call: call, kind: kind, id: id, tid: c.TID, via: waitWords(dir, call, c)}, true
+		w := wait{call: call, kind: kind, id: id, tid: c.TID}
+		if kind == schema.Sem {
+			w.ops, _ = dir.SemOps(c) // else the call's name has to do
+		}
+		w.via = w.words(c)
+		return w, true
 	}
 	if call, fd, ok := c.File(); ok {
 		var lock lockRequest
@@ -125,22 +131,18 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 		tid: c.TID, via: "open " + end}, true
 }
 
-// waitWords tells a call's operations where they may be read, else its name.
-func waitWords(dir kernel.ProcDir, call string, c kernel.BlockedCall) string {
-	switch call {
+// words tells a call's operations where they may be read, else its name.
+func (w *wait) words(c kernel.BlockedCall) string {
+	switch w.call {
 	case "msgsnd":
 		return fmt.Sprintf("msgsnd %d bytes", c.MsgSize())
 	case "msgrcv":
 		return fmt.Sprintf("msgrcv type %d", c.MsgType())
 	}
-	ops, err := dir.SemOps(c)
-	if err != nil {
-		return call
-	}
 	const most = 8
 	var b strings.Builder
-	b.WriteString(call)
-	for i, op := range ops {
+	b.WriteString(w.call)
+	for i, op := range w.ops {
 		if i == most {
 			b.WriteString(" …")
 			break

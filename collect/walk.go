@@ -22,15 +22,17 @@ type Process struct {
 	FDCount     int
 	FDCountErr  error
 
-	fds     []FD
-	fdErr   error
-	shared  []kernel.Mapping
-	mapsErr error
-	waits   []wait
-	waitErr error
-	ns      [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
-	nsErr   error
-	info    map[int32]fdInfo // by descriptor, of those that were asked for
+	fds       []FD
+	fdErr     error
+	shared    []kernel.Mapping
+	mapsErr   error
+	waits     []wait
+	waitErr   error
+	threads   []thread
+	threadErr error
+	ns        [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
+	nsErr     error
+	info      map[int32]fdInfo // by descriptor, of those that were asked for
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -89,19 +91,20 @@ type walker struct {
 }
 
 type cached struct {
-	start uint64
-	cpu   int64
-	fds   schema.Need // fdNeeds as far as fds holds them
-	ns    schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
-	maps  bool
-	waits bool
-	risky int // descriptors that were passed over: see mountWatch
-	proc  *Process
+	start   uint64
+	cpu     int64
+	fds     schema.Need // fdNeeds as far as fds holds them
+	ns      schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
+	maps    bool
+	waits   bool
+	threads bool
+	risky   int // descriptors that were passed over: see mountWatch
+	proc    *Process
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
 const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
-	schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs | nsNeeds
+	schema.NeedCalls | schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs | nsNeeds
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
@@ -165,6 +168,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.fdinfo(p, dir, buf)
 	w.mappings(p, dir, needs, buf, old, &now)
 	w.blocked(p, dir, needs, buf, old, &now)
+	w.threads(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
 	return p, now
 }
@@ -330,7 +334,7 @@ func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
 func (f *Facts) account() {
 	f.unseen = map[string][]*Process{}
 	for _, p := range f.procs {
-		for source, err := range map[string]error{"fd": p.fdErr, "maps": p.mapsErr, "syscall": p.waitErr, "ns": p.nsErr} {
+		for source, err := range map[string]error{"fd": p.fdErr, "maps": p.mapsErr, "syscall": cmp.Or(p.waitErr, p.threadErr), "ns": p.nsErr} {
 			if kernel.Denied(err) {
 				f.unseen[source] = append(f.unseen[source], p)
 			}

@@ -180,8 +180,11 @@ func (t *Table) Needs() schema.Need {
 // Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they stay in the mechanism's order.
 func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
 	rows := slices.Clone(s.Objects[t.Mechanism.Kind])
-	if t.Where != nil {
+	switch m := t.Mechanism; {
+	case t.Where != nil:
 		rows = slices.DeleteFunc(rows, func(o *schema.Object) bool { return !t.Where.Match(o) })
+	case m.Quiet:
+		rows = slices.DeleteFunc(rows, m.Background)
 	}
 	SortObjects(rows, t.Sort, func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(ColumnsOf(t.Mechanism), id) })
 	return rows

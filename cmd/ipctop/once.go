@@ -29,19 +29,26 @@ type onceFlags struct {
 	flags                        *pflag.FlagSet
 }
 
+// register adds the flags to the command that is the dashboard without --once.
 func (f *onceFlags) register(cmd *cobra.Command) {
-	f.flags = pflag.NewFlagSet("once", pflag.ContinueOnError)
-	f.flags.StringVarP(&f.output, "output", "o", once.Outputs()[0], "with --once: "+strings.Join(once.Outputs(), ", "))
-	f.flags.StringVar(&f.columns, "columns", "", `with --once: columns to show: "a,b", "+c" besides the usual ones, "-c" without it, "all"`)
-	f.flags.StringVar(&f.sort, "sort", "", `with --once: columns to sort by, "-" in front for downwards: "-size,owner"`)
-	f.flags.StringVar(&f.where, "where", "", `with --once: only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
-	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "with --once: no line of headings")
-	f.flags.BoolVar(&f.bytes, "bytes", false, "with --once: sizes in bytes, durations in seconds, times in RFC 3339")
-	f.flags.BoolVar(&f.exitCode, "exit-code", false, "with --once: exit 1 if there were rows")
-	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "with --once: objects of every namespace that can be entered, not just of this one")
-	f.flags.StringVar(&f.root, "root", "", "with --once: read another machine's proc and sys trees below this directory")
+	f.registerOnce(cmd)
+	f.flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = "with --once: " + flag.Usage })
 	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
 	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
+}
+
+// registerOnce adds those that say what a snapshot shows and how.
+func (f *onceFlags) registerOnce(cmd *cobra.Command) {
+	f.flags = pflag.NewFlagSet("once", pflag.ContinueOnError)
+	f.flags.StringVarP(&f.output, "output", "o", once.Outputs()[0], "one of "+strings.Join(once.Outputs(), ", "))
+	f.flags.StringVar(&f.columns, "columns", "", `columns to show: "a,b", "+c" besides the usual ones, "-c" without it, "all"`)
+	f.flags.StringVar(&f.sort, "sort", "", `columns to sort by, "-" in front for downwards: "-size,owner"`)
+	f.flags.StringVar(&f.where, "where", "", `only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
+	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "no line of headings")
+	f.flags.BoolVar(&f.bytes, "bytes", false, "sizes in bytes, durations in seconds, times in RFC 3339")
+	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows")
+	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "objects of every namespace that can be entered, not just of this one")
+	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
 	cmd.Flags().AddFlagSet(f.flags)
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
 		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
@@ -113,11 +120,11 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return err
 	}
 	now := time.Now()
-	snap := collect.New(host, time.Now, settings...).Take(f.request(sections))
+	snap := settled(collect.New(host, time.Now, settings...), f.request(sections))
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
-		total += len(sections[i].Rows)
+		total += alarms(&sections[i])
 	}
 	opts := once.Options{Output: f.output, NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
@@ -128,6 +135,29 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// alarms counts the rows that --exit-code is for.
+func alarms(s *once.Section) (n int) {
+	for _, o := range s.Rows {
+		if s.Where != nil || s.Mechanism.Alarm == nil || s.Mechanism.Alarm(o) {
+			n++
+		}
+	}
+	return n
+}
+
+// betweenSamples is how long a thread has to sleep in one wait before it is called stuck.
+const betweenSamples = 200 * time.Millisecond
+
+// settled takes a snapshot, and another one if threads look stuck in it: two have to agree.
+func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
+	snap := c.Take(req)
+	if snap.Pending {
+		time.Sleep(betweenSamples)
+		snap = c.Take(req)
+	}
+	return snap
 }
 
 // sections checks every argument before anything is read.
@@ -163,7 +193,7 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 }
 
 func (f *onceFlags) request(sections []once.Section) collect.Request {
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json", AllNamespaces: f.all}
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || slices.ContainsFunc(sections, func(s once.Section) bool { return s.Mechanism.Kind == schema.Wait }), AllNamespaces: f.all}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 	}

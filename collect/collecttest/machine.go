@@ -98,6 +98,15 @@ func (m *Machine) Link(path, target string) {
 	m.check(os.Symlink(target, m.place(path)))
 }
 
+// Blocked makes the process's main thread sleep in a system call.
+func (m *Machine) Blocked(pid, nr int, args ...uint64) {
+	m.tb.Helper()
+	var all [6]uint64
+	copy(all[:], args)
+	m.Write(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid),
+		fmt.Sprintf("%d %#x %#x %#x %#x %#x %#x 0x7ffd00000f00 0x7f0000100000\n", nr, all[0], all[1], all[2], all[3], all[4], all[5]))
+}
+
 // FIFO makes a FIFO at a path of the machine.
 func (m *Machine) FIFO(path string) {
 	m.tb.Helper()

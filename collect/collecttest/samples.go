@@ -51,6 +51,8 @@ func (m *Machine) processes() {
 	} {
 		m.Process(p)
 	}
+	m.Blocked(101, syscall.SYS_WRITE, 1, 0x55d0c0002000, 4096) // into the pipe that head, which is stopped, does not empty
+	m.Write("/proc/102/task/102/syscall", "-1 0x7ffd00001000 0x7f0000100000\n")
 }
 
 // Locked is the file of Notifiers that is locked.

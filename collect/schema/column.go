@@ -3,7 +3,7 @@ package schema
 import "strings"
 
 // Need is what a column costs to read. The collector gathers the union of what somebody shows, sorts by, filters on or relates.
-type Need uint32
+type Need uint64
 
 const (
 	NeedProcs      Need = 1 << iota // /proc/PID/stat of every process: names of holders, parents, start times
@@ -35,6 +35,7 @@ const (
 	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
 	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
 	NeedUndo                        // a BPF program over all tasks, for their SEM_UNDO adjustments: 24 ms to load, once
+	NeedCalls                       // /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
 )
 
 var needNames = []struct {
@@ -50,6 +51,7 @@ var needNames = []struct {
 	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 	{NeedSignatures, "signatures"}, {NeedClusters, "data directories"},
 	{NeedVerdict, "verdicts"}, {NeedUndo, "semaphore undo"},
+	{NeedCalls, "every thread's call"},
 }
 
 // Has says whether all of n is in the set.

@@ -13,7 +13,8 @@ const (
 	RelPeer     Rel = "peer"
 	RelLastUsed Rel = "last_used"
 	RelParent   Rel = "parent"
-	RelWatches  Rel = "watches" // an epoll instance what it reports on, a pidfd its process
+	RelCouldEnd Rel = "could_end" // a process the waits for an object
+	RelWatches  Rel = "watches"   // an epoll instance what it reports on, a pidfd its process
 )
 
 // Proof says how sure an Edge or a Finding is.

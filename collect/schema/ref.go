@@ -47,6 +47,7 @@ const (
 	Memfd Kind = "memfd" // memfd_create(2), and other memory without a name that processes share
 	Mmap  Kind = "mmap"  // file that several processes map MAP_SHARED
 	Limit Kind = "limit" // a limit of the kernel
+	Wait  Kind = "wait"  // thread that waits for another one, by its TID
 )
 
 // Family is a group of kinds that a person looks at together.

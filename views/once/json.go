@@ -27,6 +27,9 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 		d.comma(i).string(string(section.Mechanism.Kind)).raw(":[")
 		for n, o := range section.Rows {
 			shown[o.Ref] = true
+			if subject := section.Mechanism.Subject; subject != nil {
+				shown[subject(o)] = true
+			}
 			d.comma(n).raw("\n").append(func(b []byte) []byte { return views.AppendObject(b, o, section.Columns) })
 		}
 		d.raw("]")

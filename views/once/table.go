@@ -15,7 +15,7 @@ import (
 
 // writeTables writes one table per kind. Where there are several, a blank line and a line "# kind: title" stand before each.
 // For awk: no cell but the last of a line holds a blank, and no cell is empty.
-func writeTables(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
+func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o Options) error {
 	for i, s := range sections {
 		if len(sections) > 1 && !o.NoHeadings {
 			title(w, i, s.Mechanism)
@@ -29,10 +29,17 @@ func writeTables(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Opt
 		if !o.NoHeadings {
 			rows = append(rows, heading)
 		}
-		for _, object := range s.Rows {
+		var branches []string
+		if s.DrawsTree() {
+			branches = views.Branches(s.Mechanism, snap, s.Rows)
+		}
+		for i, object := range s.Rows {
 			cells := make([]string, len(s.Columns))
 			for n := range s.Columns {
 				cells[n] = views.Text(s.Columns[n].Get(object), o.Format)
+			}
+			if branches != nil {
+				cells[len(cells)-1] = branches[i] + cells[len(cells)-1]
 			}
 			rows = append(rows, cells)
 		}

@@ -1,0 +1,169 @@
+package collect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits for futexes: mutexes, whose word names their owner, and all that has none: semaphores, conditions, barriers.
+
+// memoryObject is shared memory that a futex may lie in.
+type memoryObject struct {
+	ref   schema.Ref
+	named bool // anybody may map it by its name
+}
+
+// listMemory are the objects of the kinds that are files, by device and inode.
+func (g *waitGraph) listMemory() map[FileID]memoryObject {
+	all := map[FileID]memoryObject{}
+	for _, o := range g.f.list(schema.PSem, collectPSem) {
+		r := o.Row.(*psemRow)
+		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
+	}
+	for _, o := range g.f.list(schema.PShm, collectPShm) {
+		r := o.Row.(*pshmRow)
+		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
+	}
+	for _, o := range g.f.list(schema.Memfd, collectMemfd) {
+		r := o.Row.(*memfdRow)
+		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, false}
+	}
+	for _, o := range g.f.list(schema.Mmap, collectMmap) {
+		all[o.Row.(*mmapRow).users.id] = memoryObject{o.Ref, true}
+	}
+	return all
+}
+
+func (g *waitGraph) listSegments() map[waitKey]memoryObject {
+	all := map[waitKey]memoryObject{}
+	for _, o := range g.f.list(schema.Shm, collectShm) {
+		all[sysvWait(o.Ref)] = memoryObject{o.Ref, !o.Row.(*shmRow).Dest()}
+	}
+	return all
+}
+
+// futexWait: a mutex's owner, or whoever may wake the word. ok is false where that is the thread's own affair.
+func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, ok bool) {
+	what := th.lock
+	owned := th.owner > 0 && g.sameSpace(p)
+	if _, shared := th.Call.SharedFutex(); !shared {
+		return g.ownFutex(p, th, owned), what + " of its own", true
+	}
+	key, found := g.f.waitKey(p, &th.wait)
+	if !found {
+		return whoCould{open: "whoever maps the memory"}, what + " in shared memory", true
+	}
+	object, mappers := g.mapped(key)
+	e.on = []schema.Ref{object.ref}
+	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.addr))
+	if owned {
+		g.owner(&e, th, mappers)
+		return e, via, true
+	}
+	e.enders = processEnders(mappers, "maps it", schema.Inferred)
+	if object.named {
+		e.open = "whoever maps it"
+		return e, via, true
+	}
+	e.open, e.assumes = g.unseen("maps")
+	if len(e.enders) == 0 && e.open == "" {
+		e.open = "whoever maps it, who was not found"
+	}
+	g.handled(p, &e)
+	return e, via, true
+}
+
+// mapped is the object of a shared futex, and the processes that map it.
+func (g *waitGraph) mapped(key waitKey) (o memoryObject, mappers []*Process) {
+	if key.kind == schema.Shm {
+		if o = g.segments()[key]; o.ref.IsZero() {
+			o = memoryObject{schema.Ref{Kind: schema.Shm, Space: key.dev, ID: key.id}, true}
+		}
+	} else if o = g.memory()[FileID{key.dev, key.id}]; o.ref.IsZero() {
+		o = memoryObject{schema.Ref{Kind: schema.Mmap, Space: key.dev, ID: key.id}, true}
+	}
+	for _, q := range g.f.procs {
+		maps := slices.ContainsFunc(q.shared, func(m kernel.Mapping) bool {
+			if key.kind == schema.Shm {
+				return strings.HasPrefix(m.Name, segmentName) && m.Ino == key.id && g.f.ipcSpaceOf(q) == key.dev
+			}
+			return m.Dev == key.dev && m.Ino == key.id && !strings.HasPrefix(m.Name, segmentName)
+		})
+		if maps {
+			mappers = append(mappers, q)
+		}
+	}
+	return o, mappers
+}
+
+// offset is where in the object the word lies, as seen from the start of the mapping.
+func (g *waitGraph) offset(p *Process, addr uint64) uint64 {
+	for _, m := range p.shared {
+		if m.Start <= addr && addr < m.End {
+			return addr - m.Start
+		}
+	}
+	return addr
+}
+
+// owner makes the thread whose number is in the mutex the only one that can end the wait. A thread that does not map the memory has the
+// number of one that is gone.
+func (g *waitGraph) owner(e *whoCould, th *thread, mappers []*Process) {
+	tid := th.owner
+	q := g.threads[tid]
+	switch {
+	case q != nil && slices.Contains(mappers, q):
+		e.enders = []relate.Ender{{Proc: q.Ref(), TID: tid, How: "owns the " + th.lock, Proof: schema.Observed}}
+	case q == nil && kernel.ProcessExists(tid):
+		e.open = fmt.Sprintf("its owner, thread %d, which could not be looked into", tid)
+	default:
+		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", tid)
+	}
+}
+
+// ownFutex is a futex of the process alone. Its other threads wake it, those that wait for something else first: which of a pool of
+// idle threads is to wake which, nothing tells.
+func (g *waitGraph) ownFutex(p *Process, th *thread, owned bool) whoCould {
+	var e whoCould
+	if owned {
+		for i := range p.threads {
+			if p.threads[i].TID == th.owner {
+				e.enders = []relate.Ender{{Proc: p.Ref(), TID: th.owner, How: "owns the " + th.lock, Proof: schema.Observed}}
+				return e
+			}
+		}
+	}
+	for i := range p.threads {
+		if o := &p.threads[i]; o.TID != th.TID && !o.idles() {
+			e.enders = append(e.enders, relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
+		}
+	}
+	if len(e.enders) == 0 || g.catches(p) {
+		e.open = "its own process"
+	}
+	return e
+}
+
+// idles says whether the thread sleeps on a futex of its process alone.
+func (t *thread) idles() bool {
+	_, shared := t.Call.SharedFutex()
+	return t.In == kernel.InCall && kernel.FutexCall(t.Call.NR) && !shared
+}
+
+// sameSpace says whether the process numbers its threads as we do: futex words hold numbers of its own pid namespace.
+func (g *waitGraph) sameSpace(p *Process) bool {
+	same, ok := g.spaces[p]
+	if !ok {
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			pids, err := kernel.ParseNSPids(text)
+			same = err == nil && len(pids) == 1
+		}
+		g.spaces[p] = same
+	}
+	return same
+}

@@ -1,0 +1,319 @@
+package collect
+
+import (
+	"fmt"
+	"hash/maphash"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// waitGraph works out what each thread of one snapshot waits for and who could end that:
+//
+//	threads of the walk ─► waitFor: ends of what the call is on ─► relate.Task ─► relate.Solve
+//
+// What it needs of other mechanisms (sets, sockets, locks) it lists when the first thread waits for such.
+type waitGraph struct {
+	f    *Facts
+	seed maphash.Seed // of all snapshots of one Collector
+	on   map[relate.Thread][]schema.Ref
+
+	children map[int][]*Process
+	threads  map[int]*Process // by TID
+	sets     func() map[waitKey]*schema.Object
+	segments func() map[waitKey]memoryObject
+	values   map[*semRow]semContent
+	queues   func() map[waitKey]*schema.Object
+	posix    func() map[FileID]schema.Ref
+	memory   func() map[FileID]memoryObject
+	sockets  func() map[uint64]*socketEnd
+	sought   func() map[lockSeeker]*lockRow
+	programs map[*Process]string // where exe leads
+	handlers map[*Process]bool   // catches signals
+	spaces   map[*Process]bool   // is in the pid namespace that we see it from
+}
+
+func newWaitGraph(f *Facts, seed maphash.Seed) *waitGraph {
+	g := &waitGraph{f: f, seed: seed, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{}, threads: map[int]*Process{},
+		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]bool{}, spaces: map[*Process]bool{}}
+	for _, p := range f.procs {
+		g.children[p.PPID] = append(g.children[p.PPID], p)
+		for i := range p.threads {
+			g.threads[p.threads[i].TID] = p
+		}
+	}
+	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
+	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
+	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
+	return g
+}
+
+// list gives the objects of another mechanism, which may have been asked for anyway.
+func (f *Facts) list(kind schema.Kind, collect func(*Facts) ([]*schema.Object, error)) []*schema.Object {
+	objects, ok := f.listed[kind]
+	if !ok {
+		var err error
+		objects, err = collect(f)
+		f.Fault(string(kind), err)
+		f.listed[kind] = objects
+	}
+	return objects
+}
+
+// whoCould are who could make an end to what a thread waits for.
+type whoCould struct {
+	on            []schema.Ref
+	enders        []relate.Ender
+	open, assumes string // as relate.Wait has them
+	// outside says that what it waits for comes from outside of any process here: the network, a terminal, a timer.
+	outside bool
+}
+
+// or adds what would do as well: a poll waits for any of its descriptors.
+func (e *whoCould) or(o whoCould) {
+	for _, r := range o.on {
+		if !slices.Contains(e.on, r) {
+			e.on = append(e.on, r)
+		}
+	}
+	e.enders = append(e.enders, o.enders...)
+	if e.open == "" {
+		e.open = o.open
+	}
+	if e.assumes == "" {
+		e.assumes = o.assumes
+	}
+	e.outside = e.outside || o.outside
+}
+
+// tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
+func (g *waitGraph) tasks() []relate.Task {
+	var all []relate.Task
+	self := os.Getpid()
+	for _, p := range g.f.procs {
+		switch {
+		case p.KernelThread() || p.State == 'Z' || p.State == 'X':
+			continue
+		case p.PID == self && g.f.Host.Live():
+			all = append(all, g.one(p, relate.Running, "is this program"))
+			continue
+		case kernel.Denied(p.threadErr):
+			all = append(all, g.one(p, relate.Running, "could not be looked into"))
+			continue
+		case len(p.threads) == 0:
+			all = append(all, g.one(p, relate.Running, "has just changed"))
+			continue
+		}
+		for i := range p.threads {
+			all = append(all, g.task(p, &p.threads[i]))
+		}
+	}
+	return all
+}
+
+// one stands for all threads of a process.
+func (g *waitGraph) one(p *Process, a relate.Activity, doing string) relate.Task {
+	return relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: p.PID}, Comm: p.Comm, Activity: a, Doing: doing}
+}
+
+// task says what a thread does.
+func (g *waitGraph) task(p *Process, th *thread) relate.Task {
+	t := relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: th.TID}, Comm: p.Comm}
+	switch {
+	case p.State == 'T':
+		t.Activity, t.Doing = relate.Stopped, "is stopped"
+	case p.State == 't':
+		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
+	case th.In == kernel.OnCPU:
+		t.Doing = "runs"
+	case th.In == kernel.Foreign32:
+		t.Doing = "sleeps in a 32-bit call"
+	case th.In != kernel.InCall:
+		t.Doing = "is outside of any call"
+	default:
+		t.Doing = "sleeps in " + th.Call.Name()
+		g.wait(&t, p, th)
+	}
+	return t
+}
+
+// wait completes the task where its call waits for somebody.
+func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
+	e, via, ok := g.waitFor(p, th)
+	if !ok || e.outside && len(e.enders) == 0 {
+		return
+	}
+	if self := g.f.Process(os.Getpid()); self != nil && !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc != self.Ref() }) && len(e.enders) > 0 {
+		t.Doing = "waits for this program" // the rest of a pipeline that it writes into
+		return
+	}
+	t.Activity = relate.Waiting
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: th.since, Timed: th.timed, Timeout: th.timeout,
+		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: th.token(g.seed)}
+	if len(e.on) > 0 {
+		t.Wait.On = e.on[0]
+		g.on[t.Thread] = e.on
+	}
+	if e.outside && t.Wait.Open == "" {
+		t.Wait.Open = "the world outside"
+	}
+}
+
+func callName(th *thread) string {
+	if th.listed && th.call != "" {
+		return th.call
+	}
+	return th.Call.Name()
+}
+
+// waitFor finds who could end the call. ok is false for a call that nothing is known of.
+func (g *waitGraph) waitFor(p *Process, th *thread) (e whoCould, via string, ok bool) {
+	via = th.via
+	switch {
+	case th.listed && th.kind == schema.Sem:
+		e = g.semop(p, th)
+	case th.listed && th.kind == schema.Msg:
+		e = g.message(p, th)
+	case th.listed && th.kind == schema.Fifo:
+		e = whoCould{on: []schema.Ref{{Kind: schema.Fifo, Space: th.fifo.Dev, ID: th.fifo.Ino}}, open: "whoever opens its other end"}
+	case th.listed && (th.call == "flock" || th.call == "fcntl"):
+		e = g.lock(p, th)
+	case th.listed && (th.call == "mq_send" || th.call == "mq_receive"):
+		e = g.posixQueue(p, th)
+	case kernel.FutexCall(th.Call.NR):
+		return g.futexWait(p, th)
+	default:
+		return g.other(p, th)
+	}
+	return e, via, true
+}
+
+// other is a wait for descriptors, or for a child.
+func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bool) {
+	if pid, which, ok := th.Call.WaitsForChild(); ok {
+		return g.child(p, pid, which)
+	}
+	name := th.Call.Name()
+	if num, ok := th.Call.EpollFD(); ok {
+		e = g.epoll(p, int32(num), 0)
+		return e, fmt.Sprintf("%s on %s", name, several(len(e.on), "object", "objects")), true
+	}
+	if fds, ok := th.Call.Transfers(); ok {
+		for _, fd := range fds {
+			e.or(g.descriptor(p, fd, 0))
+		}
+		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true
+	}
+	for _, fd := range th.fds {
+		e.or(g.descriptor(p, fd, 0))
+	}
+	if len(th.fds) == 0 {
+		return e, name, false // it sleeps for a time, or until a signal
+	}
+	g.handled(p, &e)
+	return e, fmt.Sprintf("%s on %s", name, several(len(th.fds), "descriptor", "descriptors")), true
+}
+
+// child is a wait for the end of a child, or of a process by its pidfd.
+func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCould, via string, ok bool) {
+	via = "wait for a child"
+	for _, c := range g.children[p.PID] {
+		var wanted bool
+		switch which {
+		case kernel.AnyChild:
+			wanted = true
+		case kernel.OneChild:
+			wanted = c.PID == pid
+			via = fmt.Sprintf("wait for child %d", pid)
+		case kernel.ChildGroup:
+			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID
+			via = "wait for a child of a process group"
+		default: // a pidfd
+			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "wait for a pidfd", true
+		}
+		if wanted && c.State != 'Z' {
+			e.on = append(e.on, c.Ref())
+			e.enders = append(e.enders, relate.Ender{Proc: c.Ref(), How: "is its child", Proof: schema.Observed})
+		}
+	}
+	if len(e.enders) == 0 {
+		e.open = "children that were not seen"
+	}
+	return e, via, true
+}
+
+// unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where
+// it is init alone, which holds what it was born with or what was sent to it.
+func (g *waitGraph) unseen(source string) (open, assumes string) {
+	f := g.f
+	others := 0
+	for _, p := range f.unseen[source] {
+		if p.PID != 1 {
+			others++
+		}
+	}
+	switch {
+	case f.hides:
+		return "processes that /proc hides", ""
+	case others > 0:
+		return several(others, "process", "processes") + " that could not be looked into", ""
+	case len(f.unseen[source]) > 0:
+		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.unseen[source][0].Comm)
+	case f.nested:
+		return "", "no process outside this pid namespace has a part in it"
+	}
+	return "", ""
+}
+
+// handled makes a wait open that only its own process could end otherwise, if that handles signals: a handler may write to its own pipe.
+func (g *waitGraph) handled(p *Process, e *whoCould) {
+	if e.open != "" || len(e.enders) == 0 || !g.catches(p) {
+		return
+	}
+	own := p.Ref()
+	if slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == own }) {
+		e.open = "a signal handler of its own"
+	}
+}
+
+// catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL, SIGSETXID: nptl(7)).
+func (g *waitGraph) catches(p *Process) bool {
+	if c, ok := g.handlers[p]; ok {
+		return c
+	}
+	c := true
+	if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+		if masks, err := kernel.ParseSignalMasks(text); err == nil {
+			const glibc = 1<<31 | 1<<32 // signals 32 and 33
+			c = uint64(masks.Caught)&^glibc != 0
+		}
+	}
+	g.handlers[p] = c
+	return c
+}
+
+func processEnders(list []*Process, how string, proof schema.Proof) []relate.Ender {
+	var enders []relate.Ender
+	for _, p := range list {
+		n := relate.Ender{Proc: p.Ref(), How: how, Proof: proof}
+		if !slices.Contains(enders, n) {
+			enders = append(enders, n)
+		}
+	}
+	return enders
+}
+
+// useEnders are the processes behind descriptors, each once.
+func useEnders(uses []FDUse, pass func(*FD) bool, how string) []relate.Ender {
+	var list []*Process
+	for _, u := range uses {
+		if (pass == nil || pass(u.FD)) && (len(list) == 0 || list[len(list)-1] != u.Process) {
+			list = append(list, u.Process)
+		}
+	}
+	return processEnders(list, how, schema.Observed)
+}

@@ -1,0 +1,218 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits on System V queues and semaphores. The kernel says who holds a semaphore only of operations with SEM_UNDO; without, all that it
+// keeps is who changed it last.
+
+func (g *waitGraph) listSets() map[waitKey]*schema.Object {
+	return byWaitKey(g.f.list(schema.Sem, collectSem))
+}
+
+func (g *waitGraph) listQueues() map[waitKey]*schema.Object {
+	return byWaitKey(g.f.list(schema.Msg, collectMsg))
+}
+
+func byWaitKey(objects []*schema.Object) map[waitKey]*schema.Object {
+	all := make(map[waitKey]*schema.Object, len(objects))
+	for _, o := range objects {
+		all[sysvWait(o.Ref)] = o
+	}
+	return all
+}
+
+// message: anybody may send to a queue or receive from it. Who did last is likely to do it again.
+func (g *waitGraph) message(p *Process, th *thread) whoCould {
+	key, _ := g.f.waitKey(p, &th.wait)
+	e := whoCould{on: []schema.Ref{{Kind: schema.Msg, Space: key.dev, ID: key.id}}}
+	o := g.queues()[key]
+	sends := th.call == "msgsnd"
+	e.open = "whoever sends to it"
+	if sends {
+		e.open = "whoever receives from it"
+	}
+	if o == nil {
+		return e
+	}
+	r := o.Row.(*msgRow)
+	e.on[0] = o.Ref
+	pid, at, did := r.LSPid, r.STime, "sent to it last"
+	if sends {
+		pid, at, did = r.LRPid, r.RTime, "received from it last"
+	}
+	switch state := g.f.CreatorState(int(pid), at); {
+	case at == 0:
+		e.open += "; nobody has done so yet"
+	case state == CreatorAlive && int(pid) != p.PID:
+		e.enders = processEnders([]*Process{g.f.Process(int(pid))}, did, schema.Inferred)
+	case state == CreatorDead || state == CreatorReused:
+		e.open += fmt.Sprintf("; process %d, which %s, is gone", pid, did)
+	}
+	return e
+}
+
+// semContent are a set's values, or why they are not known.
+type semContent struct {
+	values []kernel.SemValue
+	err    error
+}
+
+func (g *waitGraph) content(ref schema.Ref, r *semRow) semContent {
+	c, ok := g.values[r]
+	if !ok {
+		c.err = g.f.inIPCSpace(ref, func() (err error) {
+			c.values, err = g.f.Host.SemValues(r.ID, int(r.NSems))
+			return err
+		})
+		g.values[r] = c
+	}
+	return c
+}
+
+// blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c); ok is false if all could.
+func blockedOp(ops []kernel.SemOp, values []kernel.SemValue) (blocked kernel.SemOp, ok bool) {
+	level := map[uint16]int{}
+	for _, op := range ops {
+		if int(op.Num) >= len(values) {
+			return op, false
+		}
+		now, changed := level[op.Num]
+		if !changed {
+			now = int(values[op.Num].Value)
+		}
+		if op.Op == 0 && now != 0 || op.Op < 0 && now+int(op.Op) < 0 {
+			return op, true
+		}
+		level[op.Num] = now + int(op.Op)
+	}
+	return kernel.SemOp{}, false
+}
+
+func (g *waitGraph) semop(p *Process, th *thread) whoCould {
+	key, _ := g.f.waitKey(p, &th.wait)
+	e := whoCould{on: []schema.Ref{{Kind: schema.Sem, Space: key.dev, ID: key.id}}, open: "whoever changes it"}
+	o := g.sets()[key]
+	if o == nil {
+		return e
+	}
+	r := o.Row.(*semRow)
+	e.on[0] = o.Ref
+	c := g.content(e.on[0], r)
+	if c.err != nil || len(th.ops) == 0 {
+		e.open += ": what it needs could not be read"
+		return e
+	}
+	op, ok := blockedOp(th.ops, c.values)
+	if !ok {
+		e.open = "nobody: it is about to go on"
+		return e
+	}
+	if op.Op == 0 {
+		e.open = "whoever takes from it"
+		return e
+	}
+	if enders, covers := g.undoHolders(e.on[0], op, c.values[op.Num]); len(enders) > 0 {
+		e.enders = enders
+		if covers {
+			e.open = ""
+			return e
+		}
+	}
+	g.lastOperator(p, r, op, c.values, &e)
+	return e
+}
+
+// undoHolders are the processes whose end would give back what the operation needs; covers says that theirs is all that is missing.
+func (g *waitGraph) undoHolders(ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, covers bool) {
+	return nil, false
+}
+
+// lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no semop has succeeded on
+// yet, tells nothing: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
+// waiter, are taken for all that there are.
+func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values []kernel.SemValue, e *whoCould) {
+	v := values[op.Num]
+	if v.Pid == 0 || int(v.Pid) == p.PID || r.OTime == 0 {
+		return
+	}
+	how := fmt.Sprintf("changed semaphore %d last", op.Num)
+	switch g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
+	case CreatorAlive:
+		e.enders = append(e.enders, processEnders([]*Process{g.f.Process(int(v.Pid))}, how, schema.Inferred)...)
+		e.assumes = fmt.Sprintf("process %d, which %s, took it: without SEM_UNDO the kernel does not say", v.Pid, how)
+	case CreatorDead, CreatorReused:
+		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
+	default:
+		return
+	}
+	e.open = ""
+	for _, near := range g.mayKnow(p, r, values) {
+		if !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == near.Ref() }) {
+			e.enders = append(e.enders, relate.Ender{Proc: near.Ref(), How: "may know it", Proof: schema.Inferred, Weak: true})
+		}
+	}
+}
+
+// mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other semaphores, who waits for
+// them, and the relatives of the waiter, itself among them with its other threads.
+func (g *waitGraph) mayKnow(p *Process, r *semRow, values []kernel.SemValue) []*Process {
+	near := g.relatives(p)
+	for _, v := range values {
+		if g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) == CreatorAlive {
+			near = append(near, g.f.Process(int(v.Pid)))
+		}
+	}
+	for _, w := range g.f.waitersOf(waitKey{schema.Sem, r.owners.place.space, uint64(r.ID)}) {
+		near = append(near, w.Process)
+	}
+	return near
+}
+
+// relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
+// process group, and those that run the same program for the same user. This program's own are not among them.
+func (g *waitGraph) relatives(p *Process) []*Process {
+	ours, self := g.ancestry(), g.f.Process(os.Getpid())
+	exe := g.program(p)
+	var near []*Process
+	for _, q := range g.f.procs {
+		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
+		if !kin || ours[q.PID] || q.PID == 1 || q.State == 'Z' || q.KernelThread() {
+			continue
+		}
+		if q != p && self != nil && g.program(q) == g.program(self) {
+			continue // its demo's processes have nothing in common but the program
+		}
+		near = append(near, q)
+	}
+	return near
+}
+
+// ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
+func (g *waitGraph) ancestry() map[int]bool {
+	all := map[int]bool{}
+	for p := g.f.Process(os.Getpid()); p != nil && !all[p.PID]; p = g.f.Process(p.PPID) {
+		all[p.PID] = true
+	}
+	return all
+}
+
+// program is where a process's exe leads; "" where that may not be read.
+func (g *waitGraph) program(p *Process) string {
+	exe, ok := g.programs[p]
+	if !ok {
+		if dir, err := g.f.Host.OpenProc(p.PID); err == nil {
+			exe, _ = dir.Readlink("exe")
+			dir.Close()
+		}
+		g.programs[p] = exe
+	}
+	return exe
+}
