@@ -41,6 +41,7 @@ func DoctorChecks() []DoctorCheck {
 		{"the size of /dev/shm", devShmSize},
 		{"its use and what its files promise", devShmRoom},
 		{"memory that is deleted but held", heldMemory},
+		{"orphans", orphans},
 		{"zombies", zombies},
 		{"RemoveIPC of logind", removeIPC},
 		{"kernel.shm_rmid_forced", rmidForced},
@@ -65,8 +66,8 @@ func DoctorRequest() Request {
 		schema.Limit:   0,
 	}}
 	for _, m := range Mechanisms() {
-		if _, has := r.Want[m.Kind]; !has && m.Diagnose != nil {
-			r.Want[m.Kind] = 0
+		if m.Diagnose != nil {
+			r.Want[m.Kind] |= needsOfVerdict(m)
 		}
 	}
 	return r
@@ -129,9 +130,6 @@ func (x *examination) sysctl(name string) (n uint64, ok bool) {
 	}
 	return all[0], true
 }
-
-// diagnosed are the verdicts that the mechanisms came to.
-func diagnosed(x *examination) []schema.Finding { return x.snap.Findings }
 
 // rowsOf lists the rows of a kind with their Refs.
 func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {

@@ -309,3 +309,29 @@ func TestDoctorOnForcedRemoval(t *testing.T) {
 		}
 	})
 }
+
+func TestDoctorCountsOrphans(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t) // whose moment is in an hour, when nothing is too young any more
+		now := func() []schema.Finding {
+			snap := New(s.host, func() time.Time { return s.now }).Take(DoctorRequest())
+			return about(Examine(s.host, snap).Findings, "leak", "")
+		}
+		creator := kerneltest.Start(t, "create-segment")
+		if found := now(); len(found) != 0 {
+			t.Errorf("while the creator lives: %+v", found)
+		}
+		creator.Finish()
+		found := now()
+		if len(found) != 1 {
+			t.Fatalf("%+v", found)
+		}
+		ref := "shm:" + creator.Words[0]
+		owner := NewUsers(true).User(uint32(os.Getuid()))
+		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed, Refs: found[0].Refs,
+			Says:     "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who could know it; 4 KiB to win",
+			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
+			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
+		s.equal("its object", ref, found[0].Refs[0].String())
+	})
+}

@@ -202,12 +202,15 @@ func (f *Facts) protect(e *relate.Evidence, s Subject) {
 	}
 }
 
+// leakFinding is the kind of the findings about orphans.
+const leakFinding = "leak"
+
 // leakFindings are the orphans among the objects whose verdicts were asked for. The advice is the command that removes one.
 func leakFindings(objects []*schema.Object, of func(row any) *judged) []schema.Finding {
 	var findings []schema.Finding
 	for _, o := range objects {
 		if j := of(o.Row); j.Verdict == relate.Orphan {
-			findings = append(findings, schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
+			findings = append(findings, schema.Finding{Kind: leakFinding, Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
 				Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons, Advice: Removal(o)})
 		}
 	}

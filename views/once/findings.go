@@ -21,11 +21,7 @@ const findingsWidth = 80
 func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	b := bufio.NewWriter(w)
 	for _, f := range s.Findings {
-		word := strings.ToUpper(string(f.Severity))
-		if f.Proof == schema.Inferred {
-			word += " (likely)"
-		}
-		wrap(b, word+": ", "  ", f.Says)
+		wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // which says itself where it is only likely
 		for _, e := range f.Evidence {
 			wrap(b, "  - ", "    ", e)
 		}
