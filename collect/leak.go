@@ -66,6 +66,8 @@ type leakFacts struct {
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
 	calls     *relate.Sight // nil: not asked for yet
+	flying    int           // -1: not asked for yet
+	private   *privateMaps  // nil: not asked for yet
 }
 
 // leaking indexes the processes once a tick.
@@ -73,7 +75,7 @@ func (f *Facts) leaking() *leakFacts {
 	if f.leaks != nil {
 		return f.leaks
 	}
-	l := &leakFacts{byUID: map[uint32][]*Process{}, bystander: map[*Process]bool{}}
+	l := &leakFacts{byUID: map[uint32][]*Process{}, bystander: map[*Process]bool{}, flying: -1}
 	f.leaks = l
 	l.skew = f.clockSkew()
 	f.findBystanders()

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/relate"
@@ -51,4 +52,122 @@ func (f *Facts) letGo(maps []shmMaps, missing int) string {
 // user names a process that uses an object.
 func (f *Facts) user(p *Process, how string) relate.User {
 	return relate.User{Who: fmt.Sprintf("%d/%s", p.PID, p.Comm), How: how, Stopped: p.State == 'T' || p.State == 't'}
+}
+
+// What it takes to tell who uses a queue, and a set.
+const (
+	msgLeakNeeds = schema.NeedProcs | schema.NeedSyscall
+	semLeakNeeds = msgLeakNeeds | schema.NeedSemValues
+)
+
+// waiting are the processes that are blocked on an object.
+func (f *Facts) waiting(waiters []waiter) []relate.User {
+	var users []relate.User
+	for _, w := range waiters {
+		users = append(users, f.user(w.Process, "waits in "+w.via))
+	}
+	return users
+}
+
+// msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody waits takes everybody's
+// system call. A queue has no creator's pid.
+func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
+	var uses []pastUse
+	if r.STime != 0 {
+		uses = append(uses, pastUse{"last sender", r.LSPid, r.STime})
+	}
+	if r.RTime != 0 {
+		uses = append(uses, pastUse{"last receiver", r.LRPid, r.RTime})
+	}
+	sight := f.sightOf(ref.Space)
+	e := f.evidence(sight, f.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
+	f.protect(&e, r.subject(ref))
+	e.Users = f.waiting(f.waitersOf(sysvWait(ref)))
+	if len(e.Users) > 0 {
+		return e
+	}
+	e.AllUsers = f.unused("nobody waits on it: the system calls of every thread were read", sight, f.callSight())
+	switch r.QNum {
+	case 0:
+	case 1:
+		e.AllUsers.Says = append(e.AllUsers.Says, fmt.Sprintf("it holds 1 message of %d bytes", r.CBytes))
+	default:
+		e.AllUsers.Says = append(e.AllUsers.Says, fmt.Sprintf("it holds %d messages, %d bytes in all", r.QNum, r.CBytes))
+	}
+	return e
+}
+
+// unused says that nobody uses an object where all of it is in sight, else what is not.
+func (f *Facts) unused(fact string, all ...relate.Sight) relate.Sight {
+	sight := relate.Sight{Complete: true, Says: []string{fact}}
+	for _, s := range all {
+		if s.Complete {
+			continue
+		}
+		for _, says := range s.Says {
+			if sight.Complete || !slices.Contains(sight.Says, says) {
+				sight.Hide(says)
+			}
+		}
+	}
+	return sight
+}
+
+// semEvidence gathers what tells whether a set is leaked. The kernel counts who waits and keeps who changed each semaphore last, for those who
+// may read the set; it tells nobody but a BPF program who holds adjustments to be undone.
+func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
+	lastUse := max(r.CTime, r.OTime)
+	var uses []pastUse
+	for _, v := range r.values {
+		use := pastUse{"last user", v.Pid, lastUse}
+		if v.Pid != 0 && !slices.Contains(uses, use) {
+			uses = append(uses, use)
+		}
+	}
+	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
+	f.protect(&e, r.subject(ref))
+	waiters := f.waitersOf(sysvWait(ref))
+	e.Users = f.waiting(waiters)
+	if r.values == nil {
+		hidden := "its values, its waiters and who changed it last could not be read"
+		if r.semval.State() == schema.Denied {
+			hidden += " (permission denied)"
+		}
+		e.AllUsers.Hide(hidden)
+		return e
+	}
+	tasks := 0
+	for _, v := range r.values {
+		tasks += v.NCount + v.ZCount
+	}
+	if unseen := tasks - len(waiters); unseen > 0 {
+		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen", How: fmt.Sprintf("waits on it: %d of %d tasks", unseen, tasks)})
+	}
+	if len(e.Users) > 0 {
+		return e
+	}
+	e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
+	if r.OTime != 0 { // SEM_UNDO takes a semop
+		f.undoEvidence(&e, ref, r)
+	}
+	return e
+}
+
+// undoEvidence says who would change the set by its end. Where that cannot be read it does not matter for a set that its owner alone may
+// change: whoever holds something is then the owner's, older than the last use, and could still know it.
+func (f *Facts) undoEvidence(e *relate.Evidence, ref schema.Ref, r *semRow) {
+	holds, err := f.semUndos()
+	for _, h := range holds[sysvWait(ref)] {
+		u := relate.User{Who: fmt.Sprintf("%d/%s", h.PID, h.Comm), How: "holds " + h.words() + ", which its end undoes (SEM_UNDO)"}
+		if p := f.Process(h.PID); p != nil {
+			u.Stopped = p.State == 'T' || p.State == 't'
+		}
+		e.Users = append(e.Users, u)
+	}
+	switch {
+	case err == nil && f.sightOf(ref.Space).Complete:
+		e.AllUsers.Says = append(e.AllUsers.Says, "nobody holds what its end would undo (SEM_UNDO)")
+	case r.Mode&0o022 != 0:
+		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could not be read")
+	}
 }

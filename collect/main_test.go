@@ -10,6 +10,9 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,
+		"use-sysv":         workUseSysV,
+		"map-privately":    workMapPrivately,
+		"verdicts":         workVerdicts,
 		"fork-attached":    workForkAttached,
 		"attach-own":       workAttachOwn,
 		"attach-untouched": workAttachUntouched,

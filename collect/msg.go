@@ -2,8 +2,10 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -15,20 +17,24 @@ type msgRow struct {
 	waiters schema.Value
 	peek    schema.Value
 	app     *AppMatch
+	leak    judged
 }
 
 func msgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
-		Columns:  append(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app })...),
+		Columns:  slices.Concat(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app }), leakColumns(msgLeakNeeds, func(r *msgRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
-		OnDemand: []string{"waiters", "peek"},
+		OnDemand: append(leakIDs(), "waiters", "peek"),
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectMsg,
 		Relate:   relateMsg,
 		Gauges:   msgGauges,
-		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*msgRow).IPCPerm) },
+		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
+			return leakFindings(objects, func(row any) *judged { return &row.(*msgRow).leak })
+		},
+		Label: func(o *schema.Object) string { return keyLabel(o.Row.(*msgRow).IPCPerm) },
 	}
 }
 
@@ -79,6 +85,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
 				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID),
 			}
+			rows[i].leak = f.judge(ref, msgLeakNeeds, func() relate.Evidence { return f.msgEvidence(ref, &rows[i]) })
 			rows[i].app = f.appOf(ref, rows[i].subject(ref))
 			i++
 		}

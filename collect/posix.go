@@ -21,6 +21,7 @@ type posixRow struct {
 	holders     schema.Value
 	waiters     schema.Value
 	app         *AppMatch
+	leak        judged
 }
 
 // namedRow completes a row for a file that has its name.

@@ -2,8 +2,10 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -15,20 +17,25 @@ type semRow struct {
 	semval, ncount, zcount schema.Value
 	waiters, undo          schema.Value
 	app                    *AppMatch
+	values                 []kernel.SemValue // nil: not read
+	leak                   judged
 }
 
 func semMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
-		Columns:  append(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app })...),
+		Columns:  slices.Concat(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app }), leakColumns(semLeakNeeds, func(r *semRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
-		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
+		OnDemand: append(leakIDs(), "semval", "ncount", "zcount", "waiters", "undo"),
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,
 		Relate:   relateSem,
 		Gauges:   semGauges,
-		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*semRow).IPCPerm) },
+		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
+			return leakFindings(objects, func(row any) *judged { return &row.(*semRow).leak })
+		},
+		Label: func(o *schema.Object) string { return keyLabel(o.Row.(*semRow).IPCPerm) },
 	}
 }
 
@@ -71,6 +78,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			waiters := f.waitersOf(sysvWait(ref))
 			r.undo = f.undoValue(ref)
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
+			r.leak = f.judge(ref, semLeakNeeds, func() relate.Evidence { return f.semEvidence(ref, r) })
 			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
@@ -104,6 +112,7 @@ func (f *Facts) semValues(ref schema.Ref, r *semRow) (tasks int, counted bool) {
 		fill(schema.Uncollected)
 		return 0, false
 	}
+	r.values = values
 	var n, z int
 	lines := make([]string, len(values))
 	for i, v := range values {

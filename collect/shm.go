@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -42,7 +43,7 @@ func shmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
-		Columns:  append(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app })...),
+		Columns:  slices.Concat(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app }), leakColumns(shmLeakNeeds, func(r *shmRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
 		OnDemand: append(leakIDs(), "peek"),
 		Relates:  schema.NeedProcs | schema.NeedMaps,
@@ -67,7 +68,7 @@ func shmColumns() []schema.Column {
 			return schema.Bytes(get(r))
 		})
 	}
-	columns := append(ownerColumns(func(r *row) *ipcOwners { return &r.owners }),
+	return append(ownerColumns(func(r *row) *ipcOwners { return &r.owners }),
 		col("size", schema.TypeBytes, 7, 0, "size that was asked for", func(r *row) schema.Value { return schema.Bytes(r.Size) }),
 		resident("rss", "bytes of it in memory", func(r *row) uint64 { return r.RSS }),
 		resident("swap", "bytes of it in swap", func(r *row) uint64 { return r.Swap }),
@@ -89,7 +90,6 @@ func shmColumns() []schema.Column {
 		peekColumn(schema.NeedProcs|schema.NeedMaps, fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
 			func(r *row) schema.Value { return r.peek }),
 	)
-	return append(columns, leakColumns(shmLeakNeeds, func(r *row) *judged { return &r.leak })...)
 }
 
 func collectShm(f *Facts) ([]*schema.Object, error) {

@@ -1,7 +1,10 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -41,4 +44,32 @@ func (h *Host) Born(path string) (born time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), true
+}
+
+// PrivateMaps lists the inodes of the files on a device that the process maps MAP_PRIVATE, each once. It takes the right to ptrace the process;
+// else errors.Is(err, fs.ErrPermission). 21 microseconds for a small process, 0.5 for each mapping.
+func (p ProcDir) PrivateMaps(buf []byte, dev uint64) ([]uint64, error) {
+	text, err := p.Read("maps", buf)
+	if err != nil {
+		return nil, err
+	}
+	return parsePrivateMaps(text, dev)
+}
+
+// parsePrivateMaps reads /proc/PID/maps (proc_pid_maps(5)).
+func parsePrivateMaps(text []byte, dev uint64) ([]uint64, error) {
+	var inodes []uint64
+	for line := range bytes.Lines(text) {
+		f := fields{rest: line}
+		_, perms, _ := f.next(), f.next(), f.next()
+		on, ino := f.next(), f.uint()
+		major, minor, ok := hexPair(on, ':')
+		if f.bad || !ok || len(perms) != 4 || major > math.MaxUint32 || minor > math.MaxUint32 {
+			return inodes, errShort
+		}
+		if perms[3] == 'p' && ino != 0 && unix.Mkdev(uint32(major), uint32(minor)) == dev && !slices.Contains(inodes, ino) {
+			inodes = append(inodes, ino)
+		}
+	}
+	return inodes, nil
 }

@@ -1,0 +1,239 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// workUseSysV makes a queue and a set of two semaphores, sends a message, changes one semaphore, and tells their ids.
+func workUseSysV(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	queue, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	j.Check(err)
+	j.Check(a.MsgSend(queue, 1, make([]byte, 100), 0))
+	set, err := a.SemGet(kernel.KeyPrivate, 2, createIPC|0o600)
+	j.Check(err)
+	j.Check(a.SemOp(set, []kernel.SemOp{{Num: 1, Op: 1}}, -1))
+	j.Ready(queue, set)
+	j.Wait()
+}
+
+const (
+	nobodyWaits  = "nobody waits on it: the system calls of every thread were read"
+	noneCounted  = "nobody waits on it: ncount and zcount are 0"
+	noUndo       = "nobody holds what its end would undo (SEM_UNDO)"
+	nobodyOpened = "nobody has it open: the descriptors of every process were read"
+	nobodyMaps   = "nobody has it open or mapped: the descriptors and mappings of every process were read"
+	holdsOne     = "it holds 1 message of 100 bytes"
+)
+
+func TestQueueWithAMessageOfADeadSender(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		sender := kerneltest.Start(t, "use-sysv")
+		ref := "msg:" + sender.Words[0]
+		s.judges(ref, relate.Idle, nobodyWaits, holdsOne, fmt.Sprintf("its last sender lives: %d/%s", sender.PID, s.end(sender.PID).Comm))
+		sender.Finish()
+		q, err := s.host.MsgStat(atoi(t, sender.Words[0]))
+		s.check(err)
+		s.judges(ref, relate.Orphan, nobodyWaits, holdsOne, died("last sender", sender), s.lastUsed(q.STime))
+		waiter := kerneltest.Start(t, "receive", sender.Words[0])
+		s.sleepsIn(waiter.PID)
+		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in msgrcv type 77", waiter.PID, s.end(waiter.PID).Comm))
+	})
+}
+
+func TestSetOfADeadUser(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		user := kerneltest.Start(t, "use-sysv")
+		ref := "sem:" + user.Words[1]
+		s.judges(ref, relate.Idle, s.unusedSet(fmt.Sprintf("its last user lives: %d/%s", user.PID, s.end(user.PID).Comm))...)
+		user.Finish()
+		set, err := s.host.SemStat(atoi(t, user.Words[1]))
+		s.check(err)
+		s.judges(ref, relate.Orphan, s.unusedSet(died("last user", user), s.lastUsed(set.OTime))...)
+		waiter := kerneltest.Start(t, "semop", user.Words[1], "0", "-1")
+		s.sleepsIn(waiter.PID)
+		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in semop [0] -1", waiter.PID, s.end(waiter.PID).Comm))
+	})
+}
+
+// unusedSet are the reasons for a set that was used and is not, by one who may or may not read SEM_UNDO.
+func (s *sysvScene) unusedSet(reasons ...string) []string {
+	unused := []string{noneCounted}
+	if s.readsUndos() {
+		unused = append(unused, noUndo)
+	}
+	return append(unused, reasons...)
+}
+
+func (s *sysvScene) readsUndos() bool {
+	r, err := s.host.OpenUndos()
+	if err == nil {
+		s.check(r.Close())
+	}
+	return err == nil
+}
+
+func TestSetThatSomebodyHoldsByUndo(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		if !s.readsUndos() {
+			t.Skip("needs the right to load BPF programs")
+		}
+		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o666))
+		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")
+		s.judges(fmt.Sprintf("sem:%d", set), relate.Live, fmt.Sprintf("%d/%s holds [0]-1, which its end undoes (SEM_UNDO)", w.PID, s.end(w.PID).Comm))
+	})
+}
+
+// Nobody is known to have used it: who could know it decides.
+func TestSetAndQueueThatNobodyUsedYet(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		queue := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
+		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		q, err := s.host.MsgStat(queue)
+		s.check(err)
+		s.judges(fmt.Sprintf("msg:%d", queue), relate.Orphan, nobodyWaits, s.lastUsed(q.CTime))
+		m, err := s.host.SemStat(set)
+		s.check(err)
+		s.judges(fmt.Sprintf("sem:%d", set), relate.Orphan, noneCounted, s.lastUsed(m.CTime))
+	})
+}
+
+func TestPosixObjectsThatNobodyHas(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(s.admin.PosixMsgCreate("/q", 0o600))
+		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
+		s.check(s.admin.PosixSemCreate("/s", 1, 0o600))
+		made := time.Now()
+		s.now = made.Add(time.Hour)
+		for ref, unused := range map[string]string{"pmsg:/q": nobodyOpened, "pshm:/m": nobodyMaps, "psem:/s": nobodyMaps} {
+			got := s.verdicts(schema.Kind(ref[:4]))[ref]
+			if len(got.Reasons) != 2 { // the last one says how long ago that was, to the nanosecond of the object
+				t.Errorf("%s: %+v", ref, got)
+				continue
+			}
+			s.wants(ref, got, relate.Orphan, unused, "it was last used 1h ago")
+		}
+		user := kerneltest.Start(t, "map-shm", "/m", "close")
+		s.judges("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it", user.PID, s.end(user.PID).Comm))
+		sem := kerneltest.Start(t, "sem-wait", "open", "/s")
+		s.judges("psem:/s", relate.Live, fmt.Sprintf("%d/%s maps it", sem.PID, s.end(sem.PID).Comm))
+		s.opened(s.admin.MqOpen("/q", unix.O_RDONLY, 0, nil))
+		s.judges("pmsg:/q", relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm))
+	})
+}
+
+// workMapPrivately maps shared memory for itself, as a program that runs from there does, and has no descriptor on it.
+func workMapPrivately(j *kerneltest.Job) {
+	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDONLY, 0)
+	j.Check(err)
+	_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
+	j.Check(err)
+	j.Check(unix.Close(fd))
+	j.Ready()
+	j.Wait()
+}
+
+func TestSharedMemoryThatIsMappedPrivately(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
+		w := kerneltest.Start(t, "map-privately", "/m")
+		s.judges("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it for itself", w.PID, s.end(w.PID).Comm))
+	})
+}
+
+// A descriptor that was sent and not received is nobody's, and yet keeps the queue open.
+func TestQueueWhoseDescriptorIsOnItsWay(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		fd, err := s.admin.MqOpen("/q", create, 0o600, nil)
+		s.check(err)
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		s.check(err)
+		defer unix.Close(pair[0])
+		defer unix.Close(pair[1])
+		s.check(unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(fd), nil, 0))
+		s.check(unix.Close(fd))
+		s.judges("pmsg:/q", relate.Unknown, "1 descriptor is in messages on UNIX sockets (SCM_RIGHTS), which may be of it")
+	})
+}
+
+// workVerdicts judges all kinds with the rights that it has.
+func workVerdicts(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	told := map[string]relate.Judgement{}
+	for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm} {
+		for ref, got := range verdictsAt(host, time.Unix(int64(argument(j, 0)), 0), kind, NoGrace) {
+			told[ref] = got
+		}
+	}
+	text, err := json.Marshal(told)
+	j.Check(err)
+	j.Check(os.WriteFile(j.Args[1], text, 0o600))
+	j.Ready()
+	j.Wait()
+}
+
+// An ordinary user may know of everybody's segments what there is to know, and of the rest nothing that takes a look into processes.
+func TestVerdictsWithoutRights(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs objects of root and an ordinary user")
+		}
+		kerneltest.Mqueue(t)
+		s := newSysVScene(t)
+		used, segment := kerneltest.Start(t, "use-sysv"), kerneltest.Start(t, "create-segment")
+		used.Finish()
+		segment.Finish()
+		s.check(s.admin.PosixMsgCreate("/q", 0o600))
+		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
+		s.check(s.admin.PosixSemCreate("/s", 1, 0o600))
+		dir, err := os.MkdirTemp("/dev/shm", "told")
+		s.check(err)
+		s.check(os.Chown(dir, 1234, 1234))
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "verdicts", fmt.Sprint(s.now.Unix()), dir+"/told")
+		defer w.Kill()
+		text, err := os.ReadFile(dir + "/told")
+		s.check(err)
+		got := map[string]relate.Judgement{}
+		s.check(json.Unmarshal(text, &got))
+		unread := "the descriptors and mappings of 2 processes could not be read"
+		for ref, want := range map[string]relate.Judgement{
+			"shm:" + segment.Words[0]: {Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", segment), s.lastUsed(s.segment(segment.Words[0]).CTime)}},
+			"msg:" + used.Words[0]: {Verdict: relate.Unknown, Reasons: []string{
+				"who waits on it is not known: the system calls of 2 processes could not be read", holdsOne, died("last sender", used)}},
+			"sem:" + used.Words[1]: {Verdict: relate.Unknown, Reasons: []string{"its values, its waiters and who changed it last could not be read (permission denied)"}},
+			"pmsg:/q":              {Verdict: relate.Unknown, Reasons: []string{unread}},
+			"pshm:/m":              {Verdict: relate.Unknown, Reasons: []string{unread}},
+			"psem:/s":              {Verdict: relate.Unknown, Reasons: []string{unread}},
+		} {
+			s.wants(ref, got[ref], want.Verdict, want.Reasons...)
+		}
+	})
+}
+
+func TestDirectoryInDevShmHasNoVerdict(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(os.Mkdir("/dev/shm/d", 0o700))
+		s.judges("pshm:/d", relate.Unknown, "it is a directory, not shared memory: what it is used for is not looked at")
+	})
+}

@@ -1,0 +1,163 @@
+package collect
+
+import (
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// posixEvidence gathers what tells whether a POSIX object is leaked. The kernel keeps no record of who made or used it, only when: everybody
+// who has it open or maps it is all that there is to see.
+func (f *Facts) posixEvidence(ref schema.Ref, r *posixRow, sight relate.Sight, lastUse time.Time) relate.Evidence {
+	e := f.evidence(sight, nil, lastUse, r.UID)
+	if r.unknown != schema.Known {
+		e.AllElders.Hide("whose it is could not be read")
+	}
+	f.protect(&e, r.subject(ref))
+	maps := map[int]bool{}
+	for _, m := range r.users.maps {
+		maps[m.PID] = true
+		e.Users = append(e.Users, f.user(m.Process, "maps it"))
+	}
+	for _, u := range r.users.fds {
+		if !maps[u.Process.PID] {
+			maps[u.Process.PID] = true
+			e.Users = append(e.Users, f.user(u.Process, "has it open"))
+		}
+	}
+	if len(e.Users) > 0 {
+		e.AllUsers.Complete = f.openSight().Complete && sight.Complete
+	}
+	return e
+}
+
+// openSight says whether the descriptors and mappings of every process are known.
+func (f *Facts) openSight() relate.Sight {
+	sight := relate.Sight{Complete: true}
+	if n := f.Unseen("fd"); n > 0 {
+		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", several(n, "process", "processes")))
+	} else if n := f.Unseen("maps"); n > 0 {
+		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", several(n, "process", "processes")))
+	}
+	if n := f.flying(); n > 0 {
+		sight.Hide(fmt.Sprintf("%s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", several(n, "descriptor is", "descriptors are")))
+	}
+	return sight
+}
+
+// flying counts the descriptors that were sent over UNIX sockets and not received: they keep files open that no process has open.
+func (f *Facts) flying() int {
+	l := f.leaking()
+	if l.flying >= 0 {
+		return l.flying
+	}
+	l.flying = 0
+	seen := map[uint64]bool{}
+	for _, p := range f.procs {
+		for i := range p.fds {
+			fd := &p.fds[i]
+			if fd.Kind != FDSocket || seen[fd.Ino] {
+				continue
+			}
+			n, ok, err := f.inFlight(FDUse{p, fd})
+			if err == nil {
+				seen[fd.Ino] = true
+			}
+			if ok {
+				l.flying += n
+			}
+		}
+	}
+	return l.flying
+}
+
+// queueEvidence is that of a POSIX queue. Reading its file sets its access and change times to one moment, so that these tell something only
+// where they differ (mqueue_read_file, ipc/mqueue.c).
+func (f *Facts) queueEvidence(ref schema.Ref, r *pmsgRow) relate.Evidence {
+	lastUse := r.MTime
+	if !r.CTime.Equal(r.ATime) && r.CTime.After(lastUse) {
+		lastUse = r.CTime
+	}
+	sight := f.sightOf(ref.Space)
+	e := f.posixEvidence(ref, &r.posixRow, sight, lastUse)
+	if len(e.Users) == 0 {
+		e.AllUsers = f.unused("nobody has it open: the descriptors of every process were read", sight, f.openSight())
+	}
+	return e
+}
+
+// fileEvidence is that of a file of /dev/shm.
+func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
+	sight := f.leaking().shm
+	lastUse := r.MTime
+	for _, t := range []time.Time{r.CTime, r.ATime} {
+		if t.After(lastUse) {
+			lastUse = t
+		}
+	}
+	e := f.posixEvidence(ref, r, sight, lastUse)
+	if ref.Name == "" {
+		e.Removed = "its name is gone already: its memory goes when all of them let go"
+	}
+	if len(e.Users) == 0 && r.Mode.IsRegular() {
+		e.Users = f.privateUsers(FileID{r.Dev, r.Ino})
+	}
+	switch {
+	case len(e.Users) > 0:
+	case !r.Mode.IsRegular():
+		e.AllUsers.Hide(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at", fileType(r.Mode&fs.ModeType)))
+	default:
+		e.AllUsers = f.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight, f.openSight(), f.leaks.private.sight)
+	}
+	return e
+}
+
+// privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a file that is read through
+// memory. They are looked for when nobody else uses a file.
+type privateMaps struct {
+	users map[FileID][]*Process
+	sight relate.Sight
+}
+
+func (f *Facts) privateUsers(id FileID) []relate.User {
+	l := f.leaking()
+	if l.private == nil {
+		l.private = f.readPrivateMaps(id.Dev)
+	}
+	var users []relate.User
+	for _, p := range l.private.users[id] {
+		users = append(users, f.user(p, "maps it for itself"))
+	}
+	return users
+}
+
+func (f *Facts) readPrivateMaps(dev uint64) *privateMaps {
+	all := &privateMaps{users: map[FileID][]*Process{}, sight: relate.Sight{Complete: true}}
+	buf := make([]byte, 32<<10)
+	denied := 0
+	for _, p := range f.procs {
+		if p.KernelThread() || p.State == 'Z' {
+			continue
+		}
+		dir, err := f.Host.OpenProc(p.PID)
+		if err != nil {
+			continue
+		}
+		inodes, err := dir.PrivateMaps(buf, dev)
+		dir.Close()
+		for _, ino := range inodes {
+			all.users[FileID{dev, ino}] = append(all.users[FileID{dev, ino}], p)
+		}
+		if err != nil && !kernel.Gone(err) {
+			denied++
+		}
+	}
+	if denied > 0 {
+		all.sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", several(denied, "process", "processes")))
+	}
+	return all
+}
