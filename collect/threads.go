@@ -16,9 +16,8 @@ type thread struct {
 	timed   bool // the call ends by itself
 	timeout time.Duration
 	fds     []kernel.AwaitedFD // of poll and select
-	lock    string             // what a futex belongs to: "mutex"
-	owner   int                // its owner's TID; 0: not told
-	since   time.Time          // when it last ran; zero: not told
+	futex   kernel.Futex
+	since   time.Time // when it last ran; zero: not told
 }
 
 // threads reads what every thread of the process does. A process that has not run since still does the same.
@@ -52,7 +51,12 @@ func threadOf(dir kernel.ProcDir, t kernel.Task) thread {
 	if th.timeout, th.timed, err = dir.Timeout(t.Call); err != nil {
 		th.timed = true // it names a time that cannot be read: it may end by itself
 	}
-	th.lock = "futex"
+	if kernel.FutexCall(t.Call.NR) {
+		if th.futex, err = dir.Futex(t.Call); err != nil {
+			th.futex = kernel.Futex{}
+		}
+		return th
+	}
 	if th.fds, err = dir.PollFDs(t.Call); err != nil {
 		th.fds = nil
 	}

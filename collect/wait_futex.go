@@ -47,12 +47,27 @@ func (g *waitGraph) listSegments() map[waitKey]memoryObject {
 	return all
 }
 
+// lockWords name what a futex was told to be.
+func lockWords(k kernel.FutexKind) string {
+	switch k {
+	case kernel.FutexMutex:
+		return "mutex"
+	case kernel.FutexRobust:
+		return "robust mutex"
+	case kernel.FutexPIMutex:
+		return "priority-inheriting mutex"
+	case kernel.FutexRWLock:
+		return "rwlock"
+	}
+	return "futex"
+}
+
 // futexWait: a mutex's owner, or whoever may wake the word. ok is false where that is the thread's own affair.
 func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, ok bool) {
-	what := th.lock
-	owned := th.owner > 0 && g.sameSpace(p)
+	what := lockWords(th.futex.Kind)
+	owned := th.futex.Owner > 0
 	if _, shared := th.Call.SharedFutex(); !shared {
-		return g.ownFutex(p, th, owned), what + " of its own", true
+		return g.ownFutex(p, th), what + " of its own", true
 	}
 	key, found := g.f.waitKey(p, &th.wait)
 	if !found {
@@ -111,31 +126,41 @@ func (g *waitGraph) offset(p *Process, addr uint64) uint64 {
 	return addr
 }
 
-// owner makes the thread whose number is in the mutex the only one that can end the wait. A thread that does not map the memory has the
-// number of one that is gone.
+// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the waiter's pid namespace; a
+// thread that does not map the memory has it from one that is gone.
 func (g *waitGraph) owner(e *whoCould, th *thread, mappers []*Process) {
-	tid := th.owner
-	q := g.threads[tid]
-	switch {
-	case q != nil && slices.Contains(mappers, q):
-		e.enders = []relate.Ender{{Proc: q.Ref(), TID: tid, How: "owns the " + th.lock, Proof: schema.Observed}}
-	case q == nil && kernel.ProcessExists(tid):
-		e.open = fmt.Sprintf("its owner, thread %d, which could not be looked into", tid)
-	default:
-		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", tid)
+	what, owner := lockWords(th.futex.Kind), th.futex.Owner
+	for _, q := range mappers {
+		if tid, ok := g.thread(q, owner); ok {
+			e.enders = append(e.enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + what, Proof: schema.Observed})
+		}
+	}
+	if len(e.enders) > 0 {
+		return
+	}
+	if e.open, e.assumes = g.unseen("maps"); e.open == "" {
+		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", owner)
 	}
 }
 
-// ownFutex is a futex of the process alone. Its other threads wake it, those that wait for something else first: which of a pool of
-// idle threads is to wake which, nothing tells.
-func (g *waitGraph) ownFutex(p *Process, th *thread, owned bool) whoCould {
-	var e whoCould
-	if owned {
-		for i := range p.threads {
-			if p.threads[i].TID == th.owner {
-				e.enders = []relate.Ender{{Proc: p.Ref(), TID: th.owner, How: "owns the " + th.lock, Proof: schema.Observed}}
-				return e
-			}
+// thread finds the thread of a process that its own pid namespace numbers so.
+func (g *waitGraph) thread(q *Process, owner int) (tid int, ok bool) {
+	dir, err := g.f.Host.OpenProc(q.PID)
+	if err != nil {
+		return 0, false
+	}
+	defer dir.Close()
+	tid, err = dir.Thread(owner)
+	return tid, err == nil
+}
+
+// ownFutex is a futex of the process alone: its owner ends the wait, or its other threads, those that wait for something else first. Which of
+// a pool of idle threads is to wake which, nothing tells.
+func (g *waitGraph) ownFutex(p *Process, th *thread) (e whoCould) {
+	if th.futex.Owner > 0 {
+		if tid, ok := g.thread(p, th.futex.Owner); ok {
+			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.futex.Kind), Proof: schema.Observed}}
+			return e
 		}
 	}
 	for i := range p.threads {
@@ -153,17 +178,4 @@ func (g *waitGraph) ownFutex(p *Process, th *thread, owned bool) whoCould {
 func (t *thread) idles() bool {
 	_, shared := t.Call.SharedFutex()
 	return t.In == kernel.InCall && kernel.FutexCall(t.Call.NR) && !shared
-}
-
-// sameSpace says whether the process numbers its threads as we do: futex words hold numbers of its own pid namespace.
-func (g *waitGraph) sameSpace(p *Process) bool {
-	same, ok := g.spaces[p]
-	if !ok {
-		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-			pids, err := kernel.ParseNSPids(text)
-			same = err == nil && len(pids) == 1
-		}
-		g.spaces[p] = same
-	}
-	return same
 }

@@ -23,7 +23,6 @@ type waitGraph struct {
 	on   map[relate.Thread][]schema.Ref
 
 	children map[int][]*Process
-	threads  map[int]*Process // by TID
 	sets     func() map[waitKey]*schema.Object
 	segments func() map[waitKey]memoryObject
 	values   map[*semRow]semContent
@@ -34,17 +33,13 @@ type waitGraph struct {
 	sought   func() map[lockSeeker]*lockRow
 	programs map[*Process]string // where exe leads
 	handlers map[*Process]bool   // catches signals
-	spaces   map[*Process]bool   // is in the pid namespace that we see it from
 }
 
 func newWaitGraph(f *Facts, seed maphash.Seed) *waitGraph {
-	g := &waitGraph{f: f, seed: seed, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{}, threads: map[int]*Process{},
-		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]bool{}, spaces: map[*Process]bool{}}
+	g := &waitGraph{f: f, seed: seed, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{},
+		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]bool{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
-		for i := range p.threads {
-			g.threads[p.threads[i].TID] = p
-		}
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)

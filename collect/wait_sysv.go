@@ -132,7 +132,15 @@ func (g *waitGraph) semop(p *Process, th *thread) whoCould {
 
 // undoHolders are the processes whose end would give back what the operation needs; covers says that theirs is all that is missing.
 func (g *waitGraph) undoHolders(ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, covers bool) {
-	return nil, false
+	holds, err := g.f.semUndos()
+	held := 0
+	for _, h := range holds[sysvWait(ref)] {
+		if n := h.taken(op.Num); n > 0 {
+			held += n
+			enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf("holds %d of semaphore %d (SEM_UNDO)", n, op.Num), Proof: schema.Observed})
+		}
+	}
+	return enders, err == nil && int(v.Value)+held+int(op.Op) >= 0
 }
 
 // lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no semop has succeeded on
