@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 		"sem-wait":         workSemWait,
 		"map-fd":           workMapFD,
 		"share-anonymous":  workShareAnonymous,
+		"postmaster":       workPostmaster,
 		"fill-queues":      workFillQueues,
 		"fill-descriptors": workFillDescriptors,
 		"zombies":          workZombies,

@@ -1,0 +1,222 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// workPostmaster is a process that looks like a postmaster: by its name and its working directory.
+func workPostmaster(j *kerneltest.Job) {
+	j.Check(os.Chdir(j.Args[0]))
+	j.Check(os.WriteFile("/proc/self/comm", []byte("postgres"), 0))
+	j.Ready()
+	j.Wait()
+}
+
+// apps takes a snapshot and tells by Ref what software its System V objects are of, and why.
+func (s *sysvScene) apps(c *Collector) map[string][2]string {
+	s.Helper()
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: schema.NeedSignatures | clusterNeeds, schema.Sem: schema.NeedSignatures | clusterNeeds}})
+	told := map[string][2]string{}
+	for _, kind := range []schema.Kind{schema.Shm, schema.Sem} {
+		for _, o := range snap.Objects[kind] {
+			cell := func(id string) string { return cellOf(kind, id)(o).Str() }
+			if app := cell("app"); app != "" {
+				told[o.Ref.String()] = [2]string{app + " " + cell("signature") + " " + cell("confidence"), cell("app_why")}
+			}
+		}
+	}
+	return told
+}
+
+func (s *sysvScene) dataDirectory(dir string) (ino uint32) {
+	s.Helper()
+	s.check(os.MkdirAll(dir, 0o700))
+	s.check(os.WriteFile(dir+"/PG_VERSION", []byte("15\n"), 0o600))
+	var st unix.Stat_t
+	s.check(unix.Stat(dir, &st))
+	return uint32(st.Ino)
+}
+
+// lockFile writes a postmaster.pid that names a segment.
+func (s *sysvScene) lockFile(dir string, key uint32, id int) {
+	s.Helper()
+	text := fmt.Sprintf("4242\n%s\n1795276694\n5433\n/run\n\n%9d %9d\nready   \n", dir, uint64(int64(int32(key))), id)
+	s.check(os.WriteFile(dir+"/postmaster.pid", []byte(text), 0o600))
+}
+
+func ref(kind schema.Kind, id int) string { return schema.Ref{Kind: kind, ID: uint64(id)}.String() }
+
+const certainly, likely = "PostgreSQL postgresql certain", "PostgreSQL postgresql likely"
+
+func TestRunningPostmastersTellTheirObjects(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir := filepath.Join(t.TempDir(), "main")
+		ino := s.dataDirectory(dir)
+		w := kerneltest.Start(t, "postmaster", dir)
+		c := New(s.host, time.Now)
+		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
+		collided := s.id(s.admin.ShmGet(ino+2, 56, 0o600|createIPC))
+		s.id(s.admin.ShmGet(ino+3, 56, 0o660|createIPC)) // PostgreSQL makes none like that
+		s.id(s.admin.ShmGet(ino+collisionsMost+1, 56, 0o600|createIPC))
+		named := s.id(s.admin.ShmGet(0xfedcba98, 56, 0o600|createIPC))
+		set := s.id(s.admin.SemGet(ino, 17, 0o600|createIPC))
+		next := s.id(s.admin.SemGet(ino+1, 17, 0o600|createIPC))
+		old := s.id(s.admin.SemGet(5433001, 17, 0o600|createIPC))
+		s.id(s.admin.SemGet(ino+4, 3, 0o600|createIPC))
+
+		runs := fmt.Sprintf(" of %s, where postmaster %d runs", dir, w.PID)
+		want := map[string][2]string{
+			ref(schema.Shm, segment):  {certainly, "its key is the inode number" + runs},
+			ref(schema.Shm, collided): {likely, "its key is 2 above the inode number" + runs},
+			ref(schema.Sem, set):      {certainly, "its key is the inode number" + runs},
+			ref(schema.Sem, next):     {likely, "its key is 1 above the inode number" + runs},
+		}
+		if diff := gocmp.Diff(want, s.apps(c)); diff != "" {
+			t.Errorf("by the directory (-want +got):\n%s", diff)
+		}
+
+		// What the lock file names counts as soon as it is written, and no longer than it is there.
+		s.lockFile(dir, 0xfedcba98, named)
+		in := fmt.Sprintf(" in %s, where postmaster %d runs", dir, w.PID)
+		want[ref(schema.Shm, named)] = [2]string{certainly, "postmaster.pid names its key and id" + in}
+		want[ref(schema.Sem, old)] = [2]string{likely, "its key is one of those for port 5433 of PostgreSQL up to version 12, which postmaster.pid names" + in}
+		if diff := gocmp.Diff(want, s.apps(c)); diff != "" {
+			t.Errorf("by the lock file (-want +got):\n%s", diff)
+		}
+		s.lockFile(dir, 0xfedcba98, named+1)
+		s.check(os.Chtimes(dir+"/postmaster.pid", time.Time{}, time.Now().Add(time.Second)))
+		delete(want, ref(schema.Shm, named))
+		if diff := gocmp.Diff(want, s.apps(c)); diff != "" {
+			t.Errorf("the lock file names another id (-want +got):\n%s", diff)
+		}
+
+		// Nobody takes part any more, and the directory lies in no usual place.
+		w.Kill()
+		if diff := gocmp.Diff(map[string][2]string{}, s.apps(c)); diff != "" {
+			t.Errorf("without the postmaster (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A FIFO in the place of the lock file is not waited for, a link not followed.
+func TestHostileDataDirectory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir := t.TempDir()
+		ino := s.dataDirectory(dir)
+		w := kerneltest.Start(t, "postmaster", dir)
+		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
+		named := s.id(s.admin.ShmGet(7, 56, 0o600|createIPC))
+		want := map[string][2]string{ref(schema.Shm, segment): {certainly, fmt.Sprintf("its key is the inode number of %s, where postmaster %d runs", dir, w.PID)}}
+		s.check(unix.Mkfifo(dir+"/postmaster.pid", 0o600))
+		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
+			t.Errorf("a FIFO (-want +got):\n%s", diff)
+		}
+		s.check(os.Remove(dir + "/postmaster.pid"))
+		s.lockFile(dir, 7, named)
+		s.check(os.Rename(dir+"/postmaster.pid", dir+"/elsewhere"))
+		s.check(os.Symlink("elsewhere", dir+"/postmaster.pid"))
+		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
+			t.Errorf("a link (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Clusters that nobody runs are found where distributions put them, and where their configuration says.
+func TestFoundClusters(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		for _, dir := range []string{"/var/lib", "/etc"} {
+			s.check(unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+		}
+		s.check(os.MkdirAll("/var/lib/postgresql/15/dump", 0o700)) // no cluster: it has no PG_VERSION
+		var st unix.Stat_t
+		s.check(unix.Stat("/var/lib/postgresql/15/dump", &st))
+		ino := s.dataDirectory("/var/lib/postgresql/15/main")
+		for i := range 2 * collisionsMost { // inode numbers of a fresh tmpfs are close
+			s.check(os.WriteFile(fmt.Sprintf("/var/lib/%d", i), nil, 0o600))
+		}
+		other := s.dataDirectory("/var/lib/elsewhere/data")
+		s.check(os.MkdirAll("/etc/postgresql/15/other", 0o755))
+		s.check(os.WriteFile("/etc/postgresql/15/other/postgresql.conf",
+			[]byte("port = 5433\n#data_directory = '/var/lib/no'\n data_directory='/var/lib/elsewhere/data'\t# use data in another directory\n"), 0o644))
+		first := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
+		second := s.id(s.admin.ShmGet(other, 56, 0o600|createIPC))
+		s.id(s.admin.ShmGet(uint32(st.Ino), 4096, 0o600|createIPC))
+		want := map[string][2]string{
+			ref(schema.Shm, first):  {certainly, "its key is the inode number of /var/lib/postgresql/15/main"},
+			ref(schema.Shm, second): {certainly, "its key is the inode number of /var/lib/elsewhere/data"},
+		}
+		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestParseLockFile(t *testing.T) {
+	for text, want := range map[string]lockFile{
+		"812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n  9994097         4\nready   \n": {pid: 812, port: 5432, shmKey: 9994097, shmID: 4, hasShm: true},
+		"812\n/d\n1\n5432\n\n*\n18446744073688166552  98304\n":                                                 {pid: 812, port: 5432, shmKey: 0xfeb9b098, shmID: 98304, hasShm: true},
+		"-812\n/d\n1\n5432\n":                 {pid: 812, port: 5432},
+		"812":                                 {pid: 812},
+		"812\n/d\n1\n99999\n/run\n*\n1 2 3\n": {pid: 812},
+		"":                                    {},
+		"x\n/d\n1\n5432\n":                    {},
+	} {
+		got, ok := parseLockFile([]byte(text))
+		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(lockFile{})); diff != "" || ok != (want.pid != 0) {
+			t.Errorf("%q: %v (-want +got):\n%s", text, ok, diff)
+		}
+	}
+}
+
+func FuzzParseLockFile(f *testing.F) {
+	f.Add([]byte("812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n  9994097         4\nready   \n"))
+	f.Add([]byte("data_directory = '/x'"))
+	f.Add([]byte("postgres\x00-D\x00/x\x00"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if l, ok := parseLockFile(text); ok != (l.pid > 0) || l.port > 65535 {
+			t.Errorf("%q: %+v", text, l)
+		}
+		for _, dir := range []string{configuredDirectory(text), argumentAfter(text, "-D")} {
+			if dir != "" && (!filepath.IsAbs(dir) || filepath.Clean(dir) != dir) {
+				t.Errorf("%q: %q", text, dir)
+			}
+		}
+	})
+}
+
+func TestDirectoriesInTexts(t *testing.T) {
+	for conf, want := range map[string]string{
+		"data_directory = '/a b/c'\n":                     "/a b/c",
+		"data_directory=/a # c\ndata_directory = '/b/'\n": "/b",
+		"#data_directory = '/a'\ndata_directory = 'a'\n":  "",
+		"data_directories = '/a'\n":                       "",
+	} {
+		if got := configuredDirectory([]byte(conf)); got != want {
+			t.Errorf("%q: %q, want %q", conf, got, want)
+		}
+	}
+	for args, want := range map[string]string{
+		"postgres\x00-D\x00/var/lib/x/\x00-c\x00a=b\x00": "/var/lib/x",
+		"postgres\x00-D/var/lib/x\x00":                   "/var/lib/x",
+		"postgres\x00-D\x00x\x00":                        "",
+		"postgres\x00-D":                                 "",
+		"":                                               "",
+	} {
+		if got := argumentAfter([]byte(args), "-D"); got != want {
+			t.Errorf("%q: %q, want %q", args, got, want)
+		}
+	}
+}
