@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -49,7 +50,11 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if err != nil {
 		return usageErrorf("--root: %v", err)
 	}
-	snap := collect.Examine(host, collect.New(host, time.Now).Take(collect.DoctorRequest()))
+	settings, err := readSettings(os.Getenv)
+	if err != nil {
+		return err
+	}
+	snap := collect.Examine(host, settled(collect.New(host, time.Now, settings...), collect.DoctorRequest()))
 	if f.output == "json" {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {

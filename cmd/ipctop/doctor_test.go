@@ -7,14 +7,18 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/views"
 )
 
@@ -130,4 +134,73 @@ func TestDoctorOnAFullDisk(t *testing.T) {
 	if diff := cmp.Diff("ipctop: standard output: write /dev/stdout: no space left on device\n", stderr.String()); diff != "" || code != exitFailed {
 		t.Errorf("exit %d\n%s", code, diff)
 	}
+}
+
+// bare starts a process of one thread, which ends with the test.
+func (s *scene) bare(script *kernel.Script) (pid int) {
+	s.t.Helper()
+	pid, err := s.admin.StartBare(script)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		unix.Kill(pid, unix.SIGKILL)
+		unix.Wait4(pid, nil, 0, nil)
+	})
+	return pid
+}
+
+// Two processes each have what the other waits for.
+func TestDoctorTellsOfADeadlock(t *testing.T) {
+	onScene(t, func(s *scene) {
+		runtime.LockOSThread() // which started them: see StartBare
+		const gate = "/dev/shm/gate"
+		for _, name := range []string{"/dev/shm/a", "/dev/shm/b"} {
+			if err := os.WriteFile(name, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := unix.Mkfifo(gate, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		open := func(script *kernel.Script, path string, flags uintptr) *kernel.Script {
+			text := append([]byte(path), 0)
+			const here = ^uintptr(99) // AT_FDCWD
+			return script.Raw(unix.SYS_OPENAT, here, script.Keep(text, unsafe.Pointer(&text[0])), flags, 0)
+		}
+		locker := func(name string, paths ...string) *kernel.Script {
+			script := new(kernel.Script).Name(name).Raw(unix.SYS_CLOSE_RANGE, 3, 1<<32-1, 0)
+			for _, path := range paths {
+				open(script, path, unix.O_RDWR) // 3 and 4
+			}
+			return script.Flock(3, unix.LOCK_EX)
+		}
+		first := s.bare(open(locker("first", "/dev/shm/a", "/dev/shm/b"), gate, unix.O_RDONLY).Flock(4, unix.LOCK_EX))
+		locked := func(pattern string, pid int) func() bool {
+			return func() bool {
+				text, err := os.ReadFile("/proc/locks")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return regexp.MustCompile(fmt.Sprintf(pattern, pid)).Match(text)
+			}
+		}
+		waiting := func(pid int) func() bool { return locked(`-> FLOCK .* %d `, pid) }
+		kerneltest.Eventually(t, "the first to have its lock", locked(`: FLOCK .* %d `, first))
+		second := s.bare(locker("second", "/dev/shm/b", "/dev/shm/a").Flock(4, unix.LOCK_EX))
+		kerneltest.Eventually(t, "the second to wait for the first", waiting(second))
+		if got := ipctop("doctor"); strings.Contains(got.Stdout, "deadlock:") || got.Code != 0 {
+			t.Errorf("before it is one: %+v", got)
+		}
+		if fd, err := unix.Open(gate, unix.O_WRONLY, 0); err == nil {
+			unix.Close(fd)
+		}
+		kerneltest.Eventually(t, "the first to wait for the second", waiting(first))
+		got := ipctop("doctor")
+		for _, part := range []string{"deadlock: ", fmt.Sprintf("%d/first", first), fmt.Sprintf("%d/second", second)} {
+			if !strings.Contains(got.Stdout, part) || got.Code != exitFailed {
+				t.Errorf("%q is missing: %+v", part, got)
+			}
+		}
+	})
 }
