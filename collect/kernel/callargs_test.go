@@ -126,10 +126,14 @@ func sigTimedWait() {
 	unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&ts)), unsafe.Sizeof(set), 0, 0)
 }
 
-// futexSleep waits on a word of 0 that nobody wakes.
+// futexValue tells futexSleep's waits from those of Go's runtime, which wait for 0.
+const futexValue = 7
+
+// futexSleep waits on a word that nobody wakes.
 func futexSleep(op int, ts *unix.Timespec) {
 	word := new(uint32)
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), 0, uintptr(unsafe.Pointer(ts)), 0, math.MaxUint32)
+	*word = futexValue
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), futexValue, uintptr(unsafe.Pointer(ts)), 0, math.MaxUint32)
 }
 
 // workCall sleeps in one of blockedCalls, in a thread of its own. It says its tid, its child's pid and its process group.
@@ -169,7 +173,9 @@ func sleepsIn(tb testing.TB, call string) (p kernel.ProcDir, c kernel.BlockedCal
 	said := numbers(tb, w.Words)
 	p = openProc(tb, w.PID)
 	want := blockedCalls()[call].want.Name
-	task := taskOf(tb, p, said[0], func(t kernel.Task) bool { return t.In == kernel.InCall && t.Call.Name() == want })
+	task := taskOf(tb, p, said[0], func(t kernel.Task) bool {
+		return t.In == kernel.InCall && t.Call.Name() == want && (want != "futex" || t.Call.Args[2] == futexValue)
+	})
 	return p, task.Call, said[1], said[2]
 }
 

@@ -93,13 +93,21 @@ func workLock(j *kerneltest.Job) {
 	runtime.KeepAlive(mem)
 }
 
+// lockWait waits until a thread of workLock sleeps on its word; Go's runtime has futexes as well.
+func lockWait(tb testing.TB, p kernel.ProcDir, tid int, addr int) kernel.BlockedCall {
+	tb.Helper()
+	return taskOf(tb, p, tid, func(t kernel.Task) bool {
+		return t.In == kernel.InCall && t.Call.NR == unix.SYS_FUTEX && t.Call.Args[0] == uint64(addr)
+	}).Call
+}
+
 func TestFutex(t *testing.T) {
 	for name, layout := range lockLayouts() {
 		t.Run(name, func(t *testing.T) {
 			w := kerneltest.Start(t, "lock", name)
 			said := numbers(t, w.Words)
 			p := openProc(t, w.PID)
-			c := callOf(t, p, said[0], unix.SYS_FUTEX)
+			c := lockWait(t, p, said[0], said[2])
 			got, err := p.Futex(c)
 			if err != nil {
 				t.Fatal(err)
@@ -127,7 +135,7 @@ func TestFutexAtTheEndOfMemory(t *testing.T) {
 	w := kerneltest.Start(t, "lock", "semaphore", "at the end")
 	said := numbers(t, w.Words)
 	p := openProc(t, w.PID)
-	got, err := p.Futex(callOf(t, p, said[0], unix.SYS_FUTEX))
+	got, err := p.Futex(lockWait(t, p, said[0], said[2]))
 	if diff := cmp.Diff(kernel.Futex{Addr: uint64(said[2])}, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -145,13 +153,14 @@ func TestThread(t *testing.T) {
 		}
 		// Its own namespace begins again at 1.
 		inner := kerneltest.StartIn(t, unix.CLONE_NEWPID, "lock", "mutex")
-		waiter = numbers(t, inner.Words)[0]
+		said := numbers(t, inner.Words)
+		waiter = said[0]
 		p := openProc(t, inner.PID)
 		tid, err := p.Thread(waiter)
 		if err != nil {
 			t.Fatal(err)
 		}
-		callOf(t, p, tid, unix.SYS_FUTEX)
+		lockWait(t, p, tid, said[2])
 		text, err := p.Read("task/"+strconv.Itoa(tid)+"/status", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -170,7 +179,8 @@ func BenchmarkFutex(b *testing.B) {
 	for _, name := range []string{"mutex", "private mutex", "robust mutex", "rwlock", "semaphore"} {
 		w := kerneltest.Start(b, "lock", name)
 		p := openProc(b, w.PID)
-		c := callOf(b, p, numbers(b, w.Words)[0], unix.SYS_FUTEX)
+		said := numbers(b, w.Words)
+		c := lockWait(b, p, said[0], said[2])
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := p.Futex(c); err != nil {
