@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"queue":       workQueue,
 		"call":        workCall,
 		"lock":        workLock,
+		"nap":         workNap,
 		"tasks":       workTasks,
 		"tasks-of":    workTasksOf,
 		"undo":        workUndo,
