@@ -163,6 +163,9 @@ func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values 
 	}
 	e.open = ""
 	for _, near := range g.mayKnow(p, r, values) {
+		if near == p && len(p.threads) == 1 {
+			continue
+		}
 		if !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == near.Ref() }) {
 			e.enders = append(e.enders, relate.Ender{Proc: near.Ref(), How: "may know it", Proof: schema.Inferred, Weak: true})
 		}

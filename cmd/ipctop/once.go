@@ -131,6 +131,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	sayUnseen(cmd.ErrOrStderr(), f.output, snap, where)
+	sayQuiet(cmd.ErrOrStderr(), f.output, snap, sections)
 	if f.exitCode && total > 0 {
 		return &exitError{code: exitFailed}
 	}
@@ -193,7 +194,7 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 }
 
 func (f *onceFlags) request(sections []once.Section) collect.Request {
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || slices.ContainsFunc(sections, func(s once.Section) bool { return s.Mechanism.Kind == schema.Wait }), AllNamespaces: f.all}
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || f.output == "table" && len(sections) == 1 && sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 	}
@@ -215,6 +216,16 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 	}
 	if rows, columns := where.Undecided(); rows > 0 {
 		fmt.Fprintf(stderr, "ipctop: --where: %d rows were left out because %s could not be read for them\n", rows, strings.Join(columns, ", "))
+	}
+}
+
+// sayQuiet tells on stderr that a table is not all there is.
+func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
+	for i := range sections {
+		s := &sections[i]
+		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 && output == "table" && s.Mechanism.Quiet && s.Where == nil {
+			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n, s.Mechanism.Family)
+		}
 	}
 }
 

@@ -20,15 +20,8 @@ const findingsWidth = 80
 // how many there are, what was checked, and what could not be seen. Errors come from w.
 func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	b := bufio.NewWriter(w)
-	for _, f := range s.Findings {
-		wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // which says itself where it is only likely
-		for _, e := range f.Evidence {
-			wrap(b, "  - ", "    ", e)
-		}
-		if f.Advice != "" {
-			wrap(b, "  To do: ", "    ", f.Advice)
-		}
-		b.WriteByte('\n')
+	for i := range s.Findings {
+		writeFinding(b, &s.Findings[i])
 	}
 	wrap(b, "", "", summary(s)+" Checked: "+strings.Join(checked, ", ")+".")
 	for _, f := range s.Faults {
@@ -38,6 +31,17 @@ func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 		wrap(b, "Note: ", "  ", n)
 	}
 	return b.Flush()
+}
+
+func writeFinding(b *bufio.Writer, f *schema.Finding) {
+	wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // which says itself where it is only likely
+	for _, e := range f.Evidence {
+		wrap(b, "  - ", "    ", e)
+	}
+	if f.Advice != "" {
+		wrap(b, "  To do: ", "    ", f.Advice)
+	}
+	b.WriteByte('\n')
 }
 
 // summary never says that all is well where something could not be seen.
