@@ -144,6 +144,7 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 			if err := once.refuseWithoutOnce(cmd); err != nil {
 				return err
 			}
+			ui.grace = once.grace
 			return runUI(cmd.Context(), ui)
 		},
 	}
@@ -152,7 +153,7 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newPeekCmd(), newDoctorCmd())
+	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newDoctorCmd())
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

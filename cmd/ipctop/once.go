@@ -26,6 +26,8 @@ type onceFlags struct {
 	noHeadings, bytes, exitCode  bool
 	all                          bool // namespaces
 	root                         string
+	grace                        time.Duration // of verdicts; the dashboard takes it as well
+	leaks                        bool          // the view of leaks
 	flags                        *pflag.FlagSet
 }
 
@@ -50,6 +52,7 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
 	cmd.Flags().AddFlagSet(f.flags)
+	cmd.Flags().DurationVar(&f.grace, "grace", collect.DefaultGrace, "the age since its last use below which no object is called an orphan")
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
 		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -100,7 +103,12 @@ func columnIDs() []string {
 
 // runOnce is ipctop --once and ipctop --list-columns.
 func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
-	mechs, err := views.Select(words)
+	words, f.leaks = views.CutLeaks(words)
+	selected := views.Select
+	if f.leaks {
+		selected = views.SelectLeaks
+	}
+	mechs, err := selected(words)
 	if err != nil {
 		return err
 	}
@@ -108,6 +116,10 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return listColumns(cmd.OutOrStdout(), mechs, f.noHeadings)
 	}
 	sections, where, err := f.sections(mechs)
+	if err != nil {
+		return err
+	}
+	req, err := f.request(sections)
 	if err != nil {
 		return err
 	}
@@ -120,13 +132,16 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return err
 	}
 	now := time.Now()
-	snap := settled(collect.New(host, time.Now, settings...), f.request(sections))
+	snap := settled(collect.New(host, time.Now, settings...), req)
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
-		total += alarms(&sections[i])
+		if f.leaks && where == nil {
+			dropLive(&sections[i])
+		}
+		total += f.alarms(&sections[i])
 	}
-	opts := once.Options{Output: f.output, NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
+	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
@@ -139,7 +154,10 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 }
 
 // alarms counts the rows that --exit-code is for.
-func alarms(s *once.Section) (n int) {
+func (f *onceFlags) alarms(s *once.Section) (n int) {
+	if f.leaks {
+		return orphans(s)
+	}
 	for _, o := range s.Rows {
 		if s.Where != nil || s.Mechanism.Alarm == nil || s.Mechanism.Alarm(o) {
 			n++
@@ -180,6 +198,9 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 	var sections []once.Section
 	for _, m := range mechs {
 		base := once.Columns(f.output, m)
+		if f.leaks {
+			base = once.LeakColumns(f.output, m)
+		}
 		if f.all {
 			base = views.WithNamespace(m, base)
 		}
@@ -193,12 +214,16 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 	return sections, where, nil
 }
 
-func (f *onceFlags) request(sections []once.Section) collect.Request {
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || f.output == "table" && len(sections) == 1 && sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all}
+func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
+	grace, err := graceOf(f.grace)
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || f.output == "table" && len(sections) == 1 && sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
+		if f.leaks {
+			r.Want[sections[i].Mechanism.Kind] |= sections[i].Mechanism.NeedsOf([]string{"verdict"})
+		}
 	}
-	return r
+	return r, err
 }
 
 // sayUnseen tells on stderr what is missing, where the output itself has no place for it.

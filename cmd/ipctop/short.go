@@ -8,8 +8,11 @@ func newShortCmd(word, short, long, example string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: word, Short: short, Long: long, Example: example,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runOnce(cmd, f, []string{word}) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runOnce(cmd, f, append([]string{word}, args...)) },
 	}
 	f.registerOnce(cmd)
+	// "ipctop --once WORD" comes here as well: the word is a command, wherever it stands.
+	cmd.Flags().Bool("once", true, "")
+	_ = cmd.Flags().MarkHidden("once") // the error is for a flag that does not exist
 	return cmd
 }

@@ -20,7 +20,7 @@ import (
 // uiFlags are the flags of the dashboard.
 type uiFlags struct {
 	readOnly, noMouse bool
-	interval          time.Duration
+	interval, grace   time.Duration
 	flags             *pflag.FlagSet // those of the dashboard alone
 }
 
@@ -46,6 +46,10 @@ func runUI(parent context.Context, f uiFlags) error {
 	if f.interval < shortest {
 		return usageErrorf("--interval %v is too short: the shortest is %v", f.interval, shortest)
 	}
+	grace, err := graceOf(f.grace)
+	if err != nil {
+		return err
+	}
 	host, err := kernel.Open("")
 	if err != nil {
 		return err
@@ -60,7 +64,7 @@ func runUI(parent context.Context, f uiFlags) error {
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly), Settings: settings})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
-		Source: sampler, Sample: sampler.Run, Interval: f.interval,
+		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,
 		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
 	})
 	if parent.Err() != nil {

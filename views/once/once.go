@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -15,6 +16,8 @@ import (
 type Options struct {
 	Output     string // one of Outputs
 	NoHeadings bool   // table and csv
+	Leaks      bool   // the sections are those of the view of leaks, whose table is for people
+	Sorted     bool   // an order was asked for
 	Format     views.Format
 }
 
@@ -48,12 +51,31 @@ func Columns(output string, m *collect.Mechanism) []schema.Column {
 	return views.DefaultColumns(m)
 }
 
+// LeakColumns is Columns for the view of leaks: JSON has the verdict and its reasons besides.
+func LeakColumns(output string, m *collect.Mechanism) []schema.Column {
+	columns := views.LeakColumns(m)
+	if output != "json" && output != "jsonl" {
+		return columns
+	}
+	all := views.RecordColumns(m)
+	for _, c := range columns {
+		if !slices.ContainsFunc(all, func(has schema.Column) bool { return has.ID == c.ID }) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // Write writes the sections. An unknown output is a views.UsageError; any other error came from w.
 func Write(w io.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	for _, format := range writers {
 		if format.name == o.Output {
 			b := bufio.NewWriterSize(w, 64<<10)
-			if err := format.write(b, s, sections, o); err != nil {
+			write := format.write
+			if o.Leaks && o.Output == "table" {
+				write = writeLeaks
+			}
+			if err := write(b, s, sections, o); err != nil {
 				return err
 			}
 			return b.Flush()

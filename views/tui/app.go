@@ -83,7 +83,7 @@ func (a *app) demand() {
 			req = d.request()
 		}
 	}
-	req.AllNamespaces = a.all
+	req.AllNamespaces, req.Grace = a.all, a.opts.Grace
 	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Findings == a.asked.Findings && req.Detail == a.asked.Detail {
 		return
 	}

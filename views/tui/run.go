@@ -18,6 +18,7 @@ type Options struct {
 	Source   Source
 	Sample   func(context.Context) // runs Source; nil: somebody else does
 	Interval time.Duration         // what Source starts with
+	Grace    time.Duration         // of verdicts, as in a collect.Request
 
 	Planner  *actions.Planner // nil: nothing can be changed
 	ReadOnly bool             // bindings that change the machine do not exist

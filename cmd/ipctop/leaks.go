@@ -1,0 +1,69 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+	"github.com/ipctop/ipctop/views/once"
+)
+
+// newLeaksCmd is ipctop leaks, short for ipctop --once leaks.
+func newLeaksCmd() *cobra.Command {
+	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won", `leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory. It is short for
+"ipctop --once leaks", and takes the same flags and, to look at some only, kinds and families.
+
+  orphan     nobody uses it, everybody known to have used it is gone, and nobody living could still know it: no older process of its
+             owner or creator. All three are proven, and it was last used longer ago than the grace time.
+  suspect    the first two are proven, the third is not; or it is younger than the grace time
+  unknown    rights or sight are missing to tell
+  idle       nobody uses it, but somebody known to have used it lives
+  protected  a signature of known software, or one of your own, says that it is meant to be there unused
+  live       in use now; left out unless --where asks for it
+
+Each verdict has its reasons, and each orphan the command that removes it. With --exit-code it exits with 1 if there are orphans or, with
+--where, rows.`,
+		`  ipctop leaks                                              everything, orphans first
+  ipctop leaks shm sem                                      segments and semaphore sets
+  ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
+  ipctop leaks --exit-code >/dev/null || alert              for monitoring
+  ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
+	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeKinds
+	return cmd
+}
+
+// graceOf checks --grace and turns it into what a Request takes.
+func graceOf(d time.Duration) (time.Duration, error) {
+	switch {
+	case d < 0:
+		return 0, usageErrorf("--grace %v: a time cannot be less than 0s", d)
+	case d == 0:
+		return collect.NoGrace, nil
+	}
+	return d, nil
+}
+
+// dropLive leaves out what is in use.
+func dropLive(s *once.Section) {
+	var rows []*schema.Object
+	for _, o := range s.Rows {
+		if views.VerdictOf(s.Mechanism, o) != relate.Live {
+			rows = append(rows, o)
+		}
+	}
+	s.Rows = rows
+}
+
+// orphans counts the rows that --exit-code is for where no --where is.
+func orphans(s *once.Section) (n int) {
+	for _, o := range s.Rows {
+		if s.Where != nil || views.VerdictOf(s.Mechanism, o) == relate.Orphan {
+			n++
+		}
+	}
+	return n
+}

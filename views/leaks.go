@@ -1,0 +1,127 @@
+package views
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// LeaksWord is what the command line calls the view of leaks: the objects of all kinds that outlive their users, by verdict.
+const LeaksWord = "leaks"
+
+// CutLeaks takes the view's word out of the kinds and families that a person named.
+func CutLeaks(words []string) (rest []string, leaks bool) {
+	rest = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == LeaksWord })
+	return rest, len(rest) < len(words)
+}
+
+// SelectLeaks is Select for the view: the kinds that have verdicts. The error names a word that means none of them.
+func SelectLeaks(words []string) ([]*collect.Mechanism, error) {
+	for _, w := range words {
+		mechs, err := Select([]string{w})
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(mechs, HasVerdicts) {
+			return nil, &UsageError{quote(w) + " does not outlive its users: leaks shows " + leakKinds()}
+		}
+	}
+	mechs, err := Select(words)
+	return slices.DeleteFunc(mechs, func(m *collect.Mechanism) bool { return !HasVerdicts(m) }), err
+}
+
+func leakKinds() string {
+	var kinds string
+	for _, m := range collect.Mechanisms() {
+		if HasVerdicts(m) {
+			if kinds != "" {
+				kinds += ", "
+			}
+			kinds += string(m.Kind)
+		}
+	}
+	return kinds
+}
+
+// HasVerdicts says whether the mechanism's objects are judged.
+func HasVerdicts(m *collect.Mechanism) bool {
+	_, ok := m.Column("verdict")
+	return ok
+}
+
+// LeakColumns are those that the view shows of a kind.
+func LeakColumns(m *collect.Mechanism) []schema.Column {
+	columns := []schema.Column{RefColumn()}
+	for _, id := range []string{"verdict", "owner", "path", "size", "rss", "swap", "allocated", "usedbytes", "age", "creator_state", "app", "reasons"} {
+		// What a POSIX queue holds is not read: that would set its change time.
+		if c, ok := m.Column(id); ok && c.Needs&schema.NeedQueueText == 0 {
+			columns = append(columns, *c)
+		}
+	}
+	return columns
+}
+
+// VerdictOf is an object's verdict; "" where nobody asked for it.
+func VerdictOf(m *collect.Mechanism, o *schema.Object) relate.Leak {
+	c, ok := m.Column("verdict")
+	if !ok || !c.Get(o).IsKnown() {
+		return ""
+	}
+	return relate.Leak(c.Get(o).Str())
+}
+
+// LeakBytes is what the end of an object would free: bytes in memory, swap or a queue.
+func LeakBytes(m *collect.Mechanism, o *schema.Object) (bytes uint64) {
+	for _, id := range []string{"rss", "swap", "allocated", "usedbytes"} {
+		if c, ok := m.Column(id); ok {
+			if v := c.Get(o); v.IsKnown() {
+				bytes += v.Uint()
+			}
+		}
+	}
+	return bytes
+}
+
+// Leak is an object with its verdict.
+type Leak struct {
+	Mechanism *collect.Mechanism
+	Object    *schema.Object
+	Verdict   relate.Leak
+	Bytes     uint64
+}
+
+// SortLeaks orders rows by verdict, those worth a look first, then by what they hold, the most first.
+func SortLeaks(rows []Leak) {
+	slices.SortStableFunc(rows, func(a, b Leak) int {
+		return cmp.Or(cmp.Compare(slices.Index(relate.Leaks(), a.Verdict), slices.Index(relate.Leaks(), b.Verdict)), cmp.Compare(b.Bytes, a.Bytes))
+	})
+}
+
+// Gain is what the removal of all orphans would free of one of the kernel's limits.
+type Gain struct {
+	schema.Gauge
+	Orphans uint64
+}
+
+// Gains tells how many of the objects that a limit counts are orphans: "3 of 32000 sets". Kinds without orphans or limit have none.
+func Gains(s *collect.Snapshot, rows []Leak) []Gain {
+	var gains []Gain
+	for _, g := range s.Gauges {
+		if g.What != "queues" && g.What != "sets" && g.What != "segments" && g.What != "POSIX queues" {
+			continue
+		}
+		n := uint64(0)
+		for _, r := range rows {
+			if r.Verdict == relate.Orphan && r.Object.Ref.Kind == g.Kind && r.Object.Ref.Space == 0 {
+				n++
+			}
+		}
+		if n > 0 {
+			gains = append(gains, Gain{g, n})
+		}
+	}
+	return gains
+}

@@ -1,0 +1,157 @@
+package once
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// writeLeaks writes the view of leaks for people: by verdict, what is known of each object, why, and the command that removes an orphan; then
+// what could be won.
+func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error {
+	rows := leakRows(sections, o.Sorted)
+	if len(rows) == 0 {
+		fmt.Fprintf(w, "Nothing to show: %s\n", lookedAt(s, sections))
+	}
+	verdict := relate.Leak("")
+	for _, r := range rows {
+		if r.Verdict != verdict && !o.NoHeadings {
+			if verdict != "" {
+				w.WriteByte('\n')
+			}
+			writeVerdict(w, rows, r.Verdict, o)
+		}
+		verdict = r.Verdict
+		writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
+	}
+	writeGains(w, s, rows, o)
+	return nil
+}
+
+// leakRows joins the kinds' rows: by verdict, unless an order was asked for.
+func leakRows(sections []Section, sorted bool) []views.Leak {
+	var rows []views.Leak
+	for _, section := range sections {
+		for _, o := range section.Rows {
+			rows = append(rows, views.Leak{Mechanism: section.Mechanism, Object: o,
+				Verdict: views.VerdictOf(section.Mechanism, o), Bytes: views.LeakBytes(section.Mechanism, o)})
+		}
+	}
+	if !sorted {
+		views.SortLeaks(rows)
+	}
+	return rows
+}
+
+func columnsOf(sections []Section, kind schema.Kind) []schema.Column {
+	for _, s := range sections {
+		if s.Mechanism.Kind == kind {
+			return s.Columns
+		}
+	}
+	return nil
+}
+
+// meaning says in a few words what a verdict is.
+func meaning(v relate.Leak) string {
+	switch v {
+	case relate.Orphan:
+		return "nobody uses them, their users are gone, and nobody is left who could know them"
+	case relate.Suspect:
+		return "nobody uses them and their users are gone, but not all else is proven"
+	case relate.Unknown:
+		return "rights or sight are missing to tell"
+	case relate.Idle:
+		return "nobody uses them, but somebody known to have used them lives"
+	case relate.Protected:
+		return "meant to be there unused"
+	}
+	return "in use"
+}
+
+func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, o Options) {
+	n, bytes := 0, uint64(0)
+	for _, r := range rows {
+		if r.Verdict == v {
+			n, bytes = n+1, bytes+r.Bytes
+		}
+	}
+	objects := "1 object"
+	if n != 1 {
+		objects = fmt.Sprintf("%d objects", n)
+	}
+	if bytes > 0 {
+		objects += ", " + views.Text(schema.Bytes(bytes), o.Format)
+	}
+	fmt.Fprintf(w, "%s: %s: %s\n", strings.ToUpper(string(v)), objects, meaning(v))
+}
+
+// writeLeak writes an object in one line, its reasons below, and how to remove it.
+func writeLeak(w *bufio.Writer, r views.Leak, columns []schema.Column, o Options) {
+	w.WriteString("  " + views.Visible(r.Object.Ref.String()))
+	var reasons []string
+	for _, c := range columns {
+		v := c.Get(r.Object)
+		text := views.Text(v, o.Format)
+		switch {
+		case c.ID == "ref", c.ID == "verdict", text == "":
+		case c.ID == "reasons":
+			reasons = v.List()
+		default:
+			w.WriteString("  " + strings.ReplaceAll(c.ID, "_", " ") + " " + text)
+		}
+	}
+	w.WriteByte('\n')
+	for _, why := range reasons {
+		w.WriteString("    - " + views.Visible(why) + "\n")
+	}
+	if r.Verdict == relate.Orphan {
+		w.WriteString("    " + views.Visible(collect.Removal(r.Object)) + "\n")
+	}
+}
+
+// writeGains says what the removal of the orphans would free.
+func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Options) {
+	bytes, orphans := uint64(0), 0
+	for _, r := range rows {
+		if r.Verdict == relate.Orphan {
+			bytes, orphans = bytes+r.Bytes, orphans+1
+		}
+	}
+	if orphans == 0 || o.NoHeadings {
+		return
+	}
+	parts := []string{views.Text(schema.Bytes(bytes), o.Format) + " of memory"}
+	for _, g := range views.Gains(s, rows) {
+		part := fmt.Sprintf("%d %s", g.Orphans, g.What)
+		if g.Limit > 0 {
+			part = fmt.Sprintf("%d of %d %s (%s)", g.Orphans, g.Limit, g.What, g.Knob)
+		}
+		parts = append(parts, part)
+	}
+	fmt.Fprintf(w, "\nTo be won by removing the orphans: %s\n", strings.Join(parts, ", "))
+}
+
+// lookedAt says how many objects of which kinds there are, and whether something could not be seen.
+func lookedAt(s *collect.Snapshot, sections []Section) string {
+	var parts []string
+	all := 0
+	for _, section := range sections {
+		n := len(s.Objects[section.Mechanism.Kind])
+		all += n
+		parts = append(parts, fmt.Sprintf("%d %s", n, section.Mechanism.Kind))
+	}
+	says := "looked at " + strings.Join(parts, ", ")
+	if all > 0 && sections[0].Where == nil {
+		says += ", which are all in use"
+	}
+	if len(s.Faults) > 0 {
+		return says + "; what could not be seen is said on stderr"
+	}
+	return says
+}
