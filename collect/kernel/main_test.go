@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 		"call":        workCall,
 		"lock":        workLock,
 		"nap":         workNap,
+		"timers":      workTimers,
 		"tasks":       workTasks,
 		"tasks-of":    workTasksOf,
 		"undo":        workUndo,

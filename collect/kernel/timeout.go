@@ -59,8 +59,8 @@ func (c BlockedCall) timeArgOf() (kind timeArg, arg int) {
 // time. It reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10 microseconds where there is a
 // time to read. With an error timed is true: it may be. errors.Is(err, ErrOtherCall): the thread has gone on.
 //
-// Signals end calls as well (alarm(2), setitimer(2), which "flock -w" uses), and sockets have times of their own (SO_RCVTIMEO,
-// SocketTimeouts): neither is told here.
+// Signals end calls as well (timers: SignalTimers; alarm(2)), and sockets have times of their own (SO_RCVTIMEO:
+// ReadSocketTimes): neither is told here.
 func (p ProcDir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
 	if c.Restarted() {
 		first, ok := p.Resumed(c)
