@@ -23,5 +23,5 @@ func holds(capability int) (bool, error) {
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return false, fmt.Errorf("capget: %w", err)
 	}
-	return data[0].Effective&(1<<capability) != 0, nil
+	return data[capability/32].Effective&(1<<(capability%32)) != 0, nil
 }

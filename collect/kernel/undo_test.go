@@ -323,7 +323,35 @@ func TestUndosTakeRights(t *testing.T) {
 	}
 }
 
+// Either pair of rights does.
+func TestUndosTakeNoMoreRights(t *testing.T) {
+	openUndos(t) // which skips whoever has neither
+	for caps, want := range map[string]string{
+		"38 39": "not denied <nil>", // CAP_PERFMON, CAP_BPF
+		"21":    "not denied <nil>", // CAP_SYS_ADMIN
+		"38":    "denied SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON",
+		"39":    "denied SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON",
+	} {
+		w := kerneltest.Start(t, "undo-denied", strings.Fields(caps)...)
+		if diff := cmp.Diff(strings.Fields(want), w.Words); diff != "" {
+			t.Errorf("with capabilities %s: %s", caps, diff)
+		}
+	}
+}
+
+// workUndoDenied opens the reader with the capabilities of its arguments, or with all that it has.
 func workUndoDenied(j *kerneltest.Job) {
+	if len(j.Args) > 0 {
+		runtime.LockOSThread()
+		var set [2]unix.CapUserData
+		for _, arg := range j.Args {
+			n, err := strconv.Atoi(arg)
+			j.Check(err)
+			set[n/32].Effective |= 1 << (n % 32)
+			set[n/32].Permitted |= 1 << (n % 32)
+		}
+		j.Check(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &set[0]))
+	}
 	h, err := kernel.Open("")
 	j.Check(err)
 	if r, err := h.OpenUndos(); errors.Is(err, fs.ErrPermission) && r == nil {
