@@ -35,8 +35,8 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 	segment, queue := schema.Ref{Kind: schema.Shm, ID: 4, Gen: 946684000}, schema.Ref{Kind: schema.Msg, ID: 3, Gen: 946684000}
 	base := schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{queue, segment},
 		Says: "user 1000 has no session now: the end of the next one removes its 1 msg, 1 shm, while processes of it run outside of its sessions",
-		Evidence: []string{"RemoveIPC=yes is systemd's default; no file of logind sets another", "uid 1000 is no system user (those end at 999), and does not linger",
-			"objects: msg:3, shm:4", "70/jobd runs in /system.slice/jobd.service"},
+		Evidence: []string{"RemoveIPC=yes is systemd's default; no file of logind sets another", "root and system users, up to uid 999, are spared, and users who linger",
+			"objects of 1000: msg:3, shm:4", "70/jobd runs in /system.slice/jobd.service"},
 		Advice: "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload systemd-logind`; or `loginctl enable-linger 1000`; or run the service as a system user (`useradd -r`)."}
 	with := func(change func(*schema.Finding)) []schema.Finding {
 		f := base
@@ -55,7 +55,7 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 		"all of it in a session": {func(m *collecttest.Machine) {
 			m.Write("/proc/70/cgroup", "0::/user.slice/user-1000.slice/session-3.scope\n")
 		}, with(func(f *schema.Finding) {
-			f.Severity, f.Evidence = schema.Info, f.Evidence[:3]
+			f.Severity, f.Evidence, f.Advice = schema.Info, f.Evidence[:3], keepIPC+" if something of it has to stay."
 			f.Says = strings.TrimSuffix(f.Says, ", while processes of it run outside of its sessions")
 		})},
 		"a file says yes": {func(m *collecttest.Machine) {
@@ -74,6 +74,20 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 			m.Remove("/run/systemd/seats")
 			m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 		}, []schema.Finding{base}},
+		"logind in another IPC namespace": {func(m *collecttest.Machine) {
+			m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
+			m.Remove("/proc/60/ns/ipc")
+			m.Link("/proc/60/ns/ipc", "ipc:[4026532000]")
+		}, nil},
+		"two users in their sessions": {func(m *collecttest.Machine) {
+			m.Remove("/proc/70")
+			m.SysV("msg", "         7          6   600          0          0     0     0  1001  1001  1001  1001          0          0  946684000")
+		}, with(func(f *schema.Finding) {
+			f.Severity, f.Advice = schema.Info, keepIPC+" if something of it has to stay."
+			f.Refs = append(f.Refs, schema.Ref{Kind: schema.Msg, ID: 6, Gen: 946684000})
+			f.Evidence[3] = "objects of 1001: msg:6"
+			f.Says = "2 users lose their IPC objects when their last session ends"
+		})},
 	} {
 		m := withUsersObjects(t)
 		c.change(m)

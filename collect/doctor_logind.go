@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -21,13 +22,11 @@ type userObjects struct {
 // removeIPC names the users whose objects logind removes when their last session ends. It spares root and system users (user_finalize
 // in systemd's src/login/logind-user.c), but asks nobody whether a service or job of the user still uses them: that is the trap.
 func removeIPC(x *examination) []schema.Finding {
-	runs := x.host.LogindRuns()
-	rowsOf(x, schema.Proc, func(_ schema.Ref, r *procRow) { runs = runs || r.Comm == "systemd-logind" })
-	if !runs {
+	if !x.logindIsHere() {
 		return nil
 	}
 	set, err := x.host.LogindRemoveIPC()
-	if !x.read("logind", err) || !set.On {
+	if !x.read("logind.conf", err) || !set.On {
 		return nil
 	}
 	system, err := x.host.SystemUIDMax()
@@ -41,15 +40,47 @@ func removeIPC(x *examination) []schema.Finding {
 	default:
 		by += " is systemd's default; no file of logind sets another"
 	}
+	evidence := []string{by, fmt.Sprintf("root and system users, up to uid %d, are spared, and users who linger", system)}
 	objects := x.byOwner()
 	var all []schema.Finding
+	var others []leaver
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
-		if uid <= system || uid == overflowUID {
+		u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid]}
+		u.session = x.host.LogindUser(uid, u.name)
+		if uid <= system || uid == overflowUID || u.session.Linger { // logind keeps users who linger, and so their objects (user_may_gc)
 			continue
 		}
-		all = append(all, x.atLogout(uid, objects[uid], by, system)...)
+		if outside := x.outsideSessions(uid); len(outside) > 0 {
+			all = append(all, u.loses(evidence, outside))
+		} else {
+			others = append(others, u)
+		}
+	}
+	if len(others) > 0 {
+		all = append(all, lose(evidence, others))
 	}
 	return all
+}
+
+// logindIsHere says whether logind runs, and whether the objects that it removes are those that we see: it looks into its own IPC namespace.
+func (x *examination) logindIsHere() bool {
+	here := x.host.LogindRuns()
+	rowsOf(x, schema.Proc, func(_ schema.Ref, r *procRow) {
+		if r.Comm != "systemd-logind" {
+			return
+		}
+		here = true
+		dir, err := x.host.OpenProc(r.PID)
+		if err != nil {
+			return
+		}
+		defer dir.Close()
+		if link, err := dir.Readlink("ns/ipc"); err == nil {
+			_, ino, ok := kernel.ParseNamespaceLink([]byte(link))
+			here = !ok || ino == x.snap.IPCNamespace
+		}
+	})
+	return here
 }
 
 // byOwner lists what clean_ipc_by_uid takes (src/shared/clean-ipc.c): every System V object and POSIX queue of the namespace and every
@@ -86,39 +117,66 @@ func (x *examination) byOwner() map[uint32]*userObjects {
 	return all
 }
 
-// atLogout says what one user loses. It is a warning where processes of that user run outside of its sessions, such as a service or a
-// batch job: those lose their objects while they run.
-func (x *examination) atLogout(uid uint32, objects *userObjects, by string, system uint32) []schema.Finding {
-	name := x.users.User(uid)
-	session := x.host.LogindUser(uid, name)
-	if session.Linger {
-		return nil // logind keeps the user, and so its objects (user_may_gc)
-	}
+// leaver is a user who loses objects with the last session.
+type leaver struct {
+	*userObjects
+	uid     uint32
+	name    string
+	session kernel.UserSession
+}
+
+// words are what is lost: "1 msg, 2 shm".
+func (u leaver) words() string {
 	var words []string
 	for _, m := range Mechanisms() {
-		if n := objects.counts[m.Kind]; n > 0 {
+		if n := u.counts[m.Kind]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, m.Kind))
 		}
 	}
-	refs := make([]string, len(objects.refs))
-	for i, r := range objects.refs {
+	return strings.Join(words, ", ")
+}
+
+// when says which end of a session it is.
+func (u leaver) when() string {
+	if u.session.Known {
+		return "is logged in: the end of the last session"
+	}
+	return "has no session now: the end of the next one"
+}
+
+func (u leaver) named() string {
+	refs := make([]string, len(u.refs))
+	for i, r := range u.refs {
 		refs[i] = r.String()
 	}
-	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Observed, Refs: objects.refs,
-		Evidence: []string{by, fmt.Sprintf("uid %d is no system user (those end at %d), and does not linger", uid, system), "objects: " + strings.Join(firstOf(8, refs), ", ")},
-		Advice:   "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload systemd-logind`; or `loginctl enable-linger " + name + "`; or run the service as a system user (`useradd -r`)."}
-	now := "has no session now: the end of the next one"
-	if session.Known {
-		now = "is logged in: the end of the last session"
+	return "objects of " + u.name + ": " + strings.Join(firstOf(8, refs), ", ")
+}
+
+const keepIPC = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload systemd-logind`"
+
+// loses is the warning for a user of whom processes run outside of its sessions, such as a service or a batch job: those lose their
+// objects while they run.
+func (u leaver) loses(evidence, outside []string) schema.Finding {
+	return schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs,
+		Says:     fmt.Sprintf("user %s %s removes its %s, while processes of it run outside of its sessions", u.name, u.when(), u.words()),
+		Evidence: slices.Concat(evidence, []string{u.named()}, firstOf(5, outside)),
+		Advice:   keepIPC + "; or `loginctl enable-linger " + u.name + "`; or run the service as a system user (`useradd -r`)."}
+}
+
+// lose tells of the users who may well mean it: what they made in their sessions goes with these.
+func lose(evidence []string, users []leaver) schema.Finding {
+	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Observed, Advice: keepIPC + " if something of it has to stay."}
+	var lines []string
+	for _, u := range users {
+		f.Refs = append(f.Refs, u.refs...)
+		lines = append(lines, u.named())
 	}
-	outside := x.outsideSessions(uid)
-	f.Says = fmt.Sprintf("user %s %s removes its %s", name, now, strings.Join(words, ", "))
-	if len(outside) > 0 {
-		f.Severity = schema.Warning
-		f.Says += ", while processes of it run outside of its sessions"
-		f.Evidence = append(f.Evidence, firstOf(5, outside)...)
+	f.Evidence = slices.Concat(evidence, firstOf(8, lines))
+	f.Says = fmt.Sprintf("%d users lose their IPC objects when their last session ends", len(users))
+	if len(users) == 1 {
+		f.Says = fmt.Sprintf("user %s %s removes its %s", users[0].name, users[0].when(), users[0].words())
 	}
-	return []schema.Finding{f}
+	return f
 }
 
 // outsideSessions lists the processes of a user that belong to no session of it, by their control groups: logind puts sessions into user.slice.

@@ -31,7 +31,12 @@ func zombies(x *examination) []schema.Finding {
 	})
 	most, _ := x.sysctl("kernel.pid_max")
 	var all []schema.Finding
-	for _, parent := range parents {
+	for i, parent := range parents {
+		if i == manyFindings {
+			all = append(all, schema.Finding{Kind: "zombies", Severity: schema.Info, Proof: schema.Observed,
+				Says: fmt.Sprintf("%d more processes have not waited for zombies", len(parents)-i), Advice: "See them all: `ipctop --once proc --where 'state == \"Z\"'`"})
+			break
+		}
 		list := dead[parent]
 		n := uint64(len(list))
 		who := "a process that is not seen"
