@@ -54,6 +54,7 @@ type Facts struct {
 	leaks        *leakFacts // built when first asked for
 	listed       map[schema.Kind][]*schema.Object
 	waitSeed     maphash.Seed
+	runClock     *kernel.RunClock // made when first asked for
 	waitsBefore  *relate.Solution // of the last snapshot that had one
 	waitsSolved  *relate.Solution // nil: nobody asked
 }

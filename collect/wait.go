@@ -97,7 +97,7 @@ func waitColumns() []schema.Column {
 }
 
 func collectWaits(f *Facts) ([]*schema.Object, error) {
-	g := newWaitGraph(f, f.waitSeed)
+	g := newWaitGraph(f)
 	solved := relate.Solve(g.tasks()).Confirmed(f.waitsBefore)
 	f.waitsSolved = solved
 	rows, objects := newObjects[waitRow](len(solved.Nodes))

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"fmt"
-	"hash/maphash"
 	"os"
 	"slices"
 	"sync"
@@ -18,9 +17,8 @@ import (
 //
 // What it needs of other mechanisms (sets, sockets, locks) it lists when the first thread waits for such.
 type waitGraph struct {
-	f    *Facts
-	seed maphash.Seed // of all snapshots of one Collector
-	on   map[relate.Thread][]schema.Ref
+	f  *Facts
+	on map[relate.Thread][]schema.Ref
 
 	children map[int][]*Process
 	sets     func() map[waitKey]*schema.Object
@@ -35,8 +33,8 @@ type waitGraph struct {
 	handlers map[*Process]bool   // catches signals
 }
 
-func newWaitGraph(f *Facts, seed maphash.Seed) *waitGraph {
-	g := &waitGraph{f: f, seed: seed, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{},
+func newWaitGraph(f *Facts) *waitGraph {
+	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{},
 		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]bool{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
@@ -147,8 +145,8 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 		return
 	}
 	t.Activity = relate.Waiting
-	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: th.since, Timed: th.timed, Timeout: th.timeout,
-		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: th.token(g.seed)}
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.sleepsSince(p, th), Timed: th.timed, Timeout: th.timeout,
+		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.token(th)}
 	if len(e.on) > 0 {
 		t.Wait.On = e.on[0]
 		g.on[t.Thread] = e.on
