@@ -166,12 +166,12 @@ const (
 	Frozen
 )
 
-// The kernel functions in which threads of a frozen cgroup sleep, as wchan names them: of version 2 in kernel/signal.c, of version 1 in
-// kernel/freezer.c.
-const (
-	freezerTrap  = "do_freezer_trap"
-	refrigerator = "__refrigerator"
-)
+// frozenIn says whether threads of a frozen cgroup sleep in this kernel function, as wchan names it: of version 2 in do_freezer_trap
+// (kernel/signal.c), which compilers make part of get_signal, in state S as any sleep; of version 1 in __refrigerator (kernel/freezer.c).
+// What else sleeps in get_signal is stopped or traced, and says so in its state.
+func frozenIn(wchan string) bool {
+	return wchan == "do_freezer_trap" || wchan == "get_signal" || wchan == "__refrigerator"
+}
 
 // Halted tells whether the thread is stopped, of which its call says nothing: a thread that is stopped in a blocking call has
 // left the wait, and does the call again or gives it up with EINTR when it goes on (man 7 signal). Everybody may ask for Stopped and Traced;
@@ -195,7 +195,7 @@ func (p ProcDir) Halted(tid int) (Halt, error) {
 	if err != nil {
 		return NotHalted, err
 	}
-	if name := string(wchan); name == freezerTrap || name == refrigerator {
+	if frozenIn(string(wchan)) {
 		return Frozen, nil
 	}
 	return NotHalted, nil

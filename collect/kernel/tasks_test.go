@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -229,6 +230,49 @@ func TestHalted(t *testing.T) {
 	if _, err := p.Halted(1 << 22); !kernel.Gone(err) {
 		t.Errorf("a thread that never was: %v", err)
 	}
+}
+
+func TestHaltedByFrozenCgroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user may not make cgroups")
+	}
+	kerneltest.InNamespace(t, func() {
+		root := t.TempDir()
+		if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Unmount(root, unix.MNT_DETACH) })
+		group, err := os.MkdirTemp(root, "ipctop-test-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write := func(file, text string) {
+			if err := os.WriteFile(filepath.Join(group, file), []byte(text), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := kerneltest.Start(t, "tasks")
+		t.Cleanup(func() { // before the group can go
+			w.Kill()
+			if err := os.Remove(group); err != nil {
+				t.Error(err)
+			}
+		})
+		reader := numbers(t, w.Words)[0]
+		p := openProc(t, w.PID)
+		callOf(t, p, reader, unix.SYS_READ)
+		is := func(want kernel.Halt) func() bool {
+			return func() bool {
+				halt, err := p.Halted(reader)
+				return err == nil && halt == want
+			}
+		}
+		write("cgroup.procs", strconv.Itoa(w.PID))
+		write("cgroup.freeze", "1")
+		kerneltest.Eventually(t, "frozen", is(kernel.Frozen))
+		write("cgroup.freeze", "0")
+		kerneltest.Eventually(t, "thawed", is(kernel.NotHalted))
+	})
 }
 
 func BenchmarkTasks(b *testing.B) {
