@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		"open-file":        workOpenFile,
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
+		"play":             workPlay,
+		"look-for-stuck":   workLookForStuck,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"own-net":          workOwnNet,
 		"sleepers":         workSleepers,
