@@ -98,7 +98,12 @@ func waitColumns() []schema.Column {
 
 func collectWaits(f *Facts) ([]*schema.Object, error) {
 	g := newWaitGraph(f)
-	solved := relate.Solve(g.tasks()).Confirmed(f.waitsBefore)
+	tasks := g.tasks()
+	solved := relate.Solve(tasks)
+	if solved.Pending() && g.doubt(tasks) {
+		solved = relate.Solve(tasks)
+	}
+	solved = solved.Confirmed(f.waitsBefore)
 	f.waitsSolved = solved
 	rows, objects := newObjects[waitRow](len(solved.Nodes))
 	for i := range solved.Nodes {

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -244,24 +245,23 @@ func (g *waitGraph) listLocks() map[lockSeeker]*lockRow {
 
 // lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on their open file, or by
 // any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
-func (g *waitGraph) lock(p *Process, th *thread) whoCould {
+func (g *waitGraph) lock(p *Process, th *thread) (e whoCould, via string) {
 	r := g.sought()[lockSeeker{p.Ref(), th.TID}]
 	if r == nil {
 		r = g.sought()[lockSeeker{p.Ref(), 0}]
 	}
 	if r == nil {
-		return whoCould{open: "whoever has the lock, who was not found"}
+		return whoCould{open: "whoever has the lock, who was not found"}, th.via
 	}
-	e := whoCould{on: []schema.Ref{r.ref}}
+	e, via = whoCould{on: []schema.Ref{r.ref}}, strings.TrimSpace(th.call+" "+r.path())
 	switch {
 	case r.Class == "POSIX" && r.owner != nil:
 		e.enders = []relate.Ender{{Proc: r.owner.Ref(), How: "holds it", Proof: schema.Observed}}
-		return e
 	case len(r.uses) > 0:
 		e.enders = useEnders(r.uses, nil, "holds it")
 		e.open, e.assumes = g.unseen("fd")
 	default:
 		e.open = "whoever has the lock, who was not found"
 	}
-	return e
+	return e, via
 }

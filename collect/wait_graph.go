@@ -20,22 +20,23 @@ type waitGraph struct {
 	f  *Facts
 	on map[relate.Thread][]schema.Ref
 
-	children map[int][]*Process
-	sets     func() map[waitKey]*schema.Object
-	segments func() map[waitKey]memoryObject
-	values   map[*semRow]semContent
-	queues   func() map[waitKey]*schema.Object
-	posix    func() map[FileID]schema.Ref
-	memory   func() map[FileID]memoryObject
-	sockets  func() map[uint64]*socketEnd
-	sought   func() map[lockSeeker]*lockRow
-	programs map[*Process]string // where exe leads
-	handlers map[*Process]bool   // catches signals
+	children  map[int][]*Process
+	sets      func() map[waitKey]*schema.Object
+	segments  func() map[waitKey]memoryObject
+	values    map[*semRow]semContent
+	queues    func() map[waitKey]*schema.Object
+	posix     func() map[FileID]schema.Ref
+	memory    func() map[FileID]memoryObject
+	sockets   func() map[uint64]*socketEnd
+	sought    func() map[lockSeeker]*lockRow
+	programs  map[*Process]string           // where exe leads
+	handlers  map[*Process]kernel.SignalSet // what it catches
+	onSockets map[relate.Thread]socketWait
 }
 
 func newWaitGraph(f *Facts) *waitGraph {
 	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{},
-		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]bool{}}
+		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
@@ -173,8 +174,9 @@ func (g *waitGraph) waitFor(p *Process, th *thread) (e whoCould, via string, ok 
 		e = g.message(p, th)
 	case th.listed && th.kind == schema.Fifo:
 		e = whoCould{on: []schema.Ref{{Kind: schema.Fifo, Space: th.fifo.Dev, ID: th.fifo.Ino}}, open: "whoever opens its other end"}
+		via += " " + th.fifo.Path
 	case th.listed && (th.call == "flock" || th.call == "fcntl"):
-		e = g.lock(p, th)
+		e, via = g.lock(p, th)
 	case th.listed && (th.call == "mq_send" || th.call == "mq_receive"):
 		e = g.posixQueue(p, th)
 	case kernel.FutexCall(th.Call.NR):
@@ -198,6 +200,9 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 	if fds, ok := th.Call.Transfers(); ok {
 		for _, fd := range fds {
 			e.or(g.descriptor(p, fd, 0))
+			if to := p.openFD(int32(fd.FD)); to != nil && to.Kind == FDSocket {
+				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&kernel.CanWrite != 0}
+			}
 		}
 		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true
 	}
@@ -275,18 +280,23 @@ func (g *waitGraph) handled(p *Process, e *whoCould) {
 
 // catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL, SIGSETXID: nptl(7)).
 func (g *waitGraph) catches(p *Process) bool {
-	if c, ok := g.handlers[p]; ok {
-		return c
-	}
-	c := true
-	if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-		if masks, err := kernel.ParseSignalMasks(text); err == nil {
-			const glibc = 1<<31 | 1<<32 // signals 32 and 33
-			c = uint64(masks.Caught)&^glibc != 0
+	const glibc = 1<<31 | 1<<32 // signals 32 and 33
+	return g.caught(p)&^glibc != 0
+}
+
+// caught are the signals that a process handles; all, where that could not be read.
+func (g *waitGraph) caught(p *Process) kernel.SignalSet {
+	set, ok := g.handlers[p]
+	if !ok {
+		set = ^kernel.SignalSet(0)
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			if masks, err := kernel.ParseSignalMasks(text); err == nil {
+				set = masks.Caught
+			}
 		}
+		g.handlers[p] = set
 	}
-	g.handlers[p] = c
-	return c
+	return set
 }
 
 func processEnders(list []*Process, how string, proof schema.Proof) []relate.Ender {
