@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -333,5 +334,82 @@ func TestDoctorCountsOrphans(t *testing.T) {
 			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
 			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
 		s.equal("its object", ref, found[0].Refs[0].String())
+	})
+}
+
+// workExamine says what the doctor finds with this process's rights.
+func workExamine(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	snap := Examine(host, New(host, time.Now).Take(DoctorRequest()))
+	said := map[string]string{}
+	for _, f := range snap.Findings {
+		said[f.Kind] += string(f.Severity) + ": " + f.Says + "; " + strings.Join(f.Evidence, "; ")
+	}
+	for _, f := range snap.Faults {
+		said["not seen: "+f.Source] = ""
+	}
+	text, err := json.Marshal(said)
+	j.Check(err)
+	j.Ready(string(text))
+}
+
+// An ordinary user does not see who holds what was unlinked, nor that it was; that more of /dev/shm is in use than its files have is
+// plain to everybody.
+func TestDoctorOfAnOrdinaryUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(unix.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=32m"))
+		t.Cleanup(func() { unix.Unmount("/dev/shm", unix.MNT_DETACH) })
+		fd := s.opened(s.admin.ShmOpen("/gone", create, 0o600))
+		_, err := unix.Write(fd, make([]byte, 2<<20))
+		s.check(err)
+		s.check(os.Remove("/dev/shm/gone"))
+		w := kerneltest.StartAs(t, s.other(), "examine")
+		var said map[string]string
+		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &said))
+		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm (statfs) than its files and what is named here: deleted and held by processes that could not be looked into", said["held"])
+		for _, source := range []string{"fd", "maps"} {
+			if _, ok := said["not seen: "+source]; !ok {
+				t.Errorf("it does not say that it cannot see %s: %v", source, said)
+			}
+		}
+
+		found := about(s.examine(), "held", "")
+		if len(found) != 1 || len(found[0].Refs) != 1 || !strings.HasPrefix(found[0].Says, "2 MiB of memory are deleted but still held: 1 file") {
+			t.Errorf("root: %+v", found)
+		}
+		s.check(os.Mkdir("/dev/shm/dir", 0o700))
+		s.check(os.WriteFile("/dev/shm/dir/x", make([]byte, 3<<20), 0o600))
+		found = about(s.examine(), "held", "")
+		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: in its directories, or deleted and held by processes that could not be looked into"
+		if len(found) != 1 || found[0].Evidence[len(found[0].Evidence)-1] != want {
+			t.Errorf("with a directory: %+v", found)
+		}
+		_, err = unix.Write(fd, make([]byte, 6<<20))
+		s.check(err)
+		if found = about(s.examine(), "held", ""); len(found) != 1 || found[0].Severity != schema.Warning {
+			t.Errorf("a quarter of /dev/shm: %+v", found)
+		}
+	})
+}
+
+// Of many full queues the first ones are told, and the others counted.
+func TestDoctorOnManyFullQueues(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.sysctl("kernel.msgmnb", "10")
+		for n := range 14 {
+			s.check(s.admin.MsgSend(s.id(s.admin.MsgGet(uint32(n+1), createIPC|0o600)), 1, make([]byte, 10), 0))
+		}
+		found := about(s.examine(), "queue", "")
+		if len(found) != 11 {
+			t.Fatalf("%d findings: %+v", len(found), found)
+		}
+		last := found[10]
+		s.equal("the last", []any{schema.Info, "4 more queues are full or nearly so", 4}, []any{last.Severity, last.Says, len(last.Refs)})
 	})
 }

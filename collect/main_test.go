@@ -46,5 +46,6 @@ func TestMain(m *testing.M) {
 		"fill-queues":      workFillQueues,
 		"fill-descriptors": workFillDescriptors,
 		"zombies":          workZombies,
+		"examine":          workExamine,
 	})
 }
