@@ -104,10 +104,14 @@ func (f *Facts) leaking() *leakFacts {
 // start times to clock ticks.
 const leakDoubt = time.Second + 100*time.Millisecond
 
+// namedElders is how many elders have a name, more than a verdict tells: of thousands of objects, each has those of its user.
+const namedElders = 8
+
 // elders lists the processes that could know an object of these users: those that started before its last use. In doubt a process did.
 func (f *Facts) elders(lastUse time.Time, past []relate.Past, uids ...uint32) []relate.Elder {
 	l := f.leaking()
 	limit := lastUse.Add(leakDoubt + l.doubt(f.Now, lastUse))
+	uids = slices.Compact(uids) // the owner mostly is the creator
 	seen := map[*Process]bool{}
 	var elders []relate.Elder
 	for _, uid := range uids {
@@ -123,8 +127,14 @@ func (f *Facts) elders(lastUse time.Time, past []relate.Past, uids ...uint32) []
 			default:
 				continue
 			}
-			seen[p] = true
-			elders = append(elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
+			if len(uids) > 1 {
+				seen[p] = true
+			}
+			e := relate.Elder{Why: why}
+			if len(elders) < namedElders {
+				e.Who = f.processUser(p, uid)
+			}
+			elders = append(elders, e)
 		}
 	}
 	return elders
