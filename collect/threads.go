@@ -24,7 +24,7 @@ type thread struct {
 // threads reads what every thread of the process does. A process that has not run since still does the same.
 func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
-	case !needs.Has(schema.NeedCalls) || p.KernelThread() || p.State == 'Z' || p.State == 'X':
+	case !needs.Has(schema.NeedCalls) || p.KernelThread() || p.gone():
 	case old.proc != nil && old.threads:
 		p.threads, p.threadErr, now.threads = old.proc.threads, old.proc.threadErr, true
 	default:
@@ -36,6 +36,9 @@ func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 		}
 	}
 }
+
+// gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until they do.
+func (p *Process) gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
 
 // threadOf reads what a sleeping thread's call is about, as far as its memory may be read.
 func threadOf(dir kernel.ProcDir, t kernel.Task, buf []byte) thread {

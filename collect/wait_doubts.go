@@ -26,6 +26,11 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 			continue
 		}
 		p := g.f.Process(int(t.Proc.ID))
+		if halted := g.halted(p, t.TID); halted != "" {
+			t.Activity, t.Doing, t.Wait = relate.Stopped, halted, relate.Wait{}
+			changed = true
+			continue
+		}
 		switch {
 		case g.timer(p, t.TID), g.socketTime(p, t):
 			w.Timed = true
@@ -38,6 +43,28 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 		changed = true
 	}
 	return changed
+}
+
+// halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a
+// frozen cgroup.
+func (g *waitGraph) halted(p *Process, tid int) string {
+	if !g.f.Host.Live() {
+		return ""
+	}
+	dir, err := g.f.Host.OpenProc(p.PID)
+	if err != nil {
+		return ""
+	}
+	defer dir.Close()
+	switch halt, _ := dir.Halted(tid); halt {
+	case kernel.Stopped:
+		return "is stopped"
+	case kernel.Traced:
+		return "is stopped by a tracer"
+	case kernel.Frozen:
+		return "is frozen with its control group"
+	}
+	return ""
 }
 
 // timer says whether a POSIX timer sends the thread a signal some time. Where it could not be read, one may.

@@ -90,7 +90,7 @@ func (g *waitGraph) tasks() []relate.Task {
 	self := os.Getpid()
 	for _, p := range g.f.procs {
 		switch {
-		case p.KernelThread() || p.State == 'Z' || p.State == 'X':
+		case p.KernelThread() || p.gone():
 			continue
 		case p.PID == self && g.f.Host.Live():
 			all = append(all, g.one(p, relate.Running, "is this program"))
@@ -284,11 +284,13 @@ func (g *waitGraph) catches(p *Process) bool {
 	return g.caught(p)&^glibc != 0
 }
 
-// caught are the signals that a process handles; all, where that could not be read.
+// caught are the signals that a process handles; all, where a live one's could not be read.
 func (g *waitGraph) caught(p *Process) kernel.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {
-		set = ^kernel.SignalSet(0)
+		if g.f.Host.Live() {
+			set = ^kernel.SignalSet(0)
+		}
 		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
 			if masks, err := kernel.ParseSignalMasks(text); err == nil {
 				set = masks.Caught
