@@ -44,12 +44,15 @@ func nearestKind(text string) string {
 	return ""
 }
 
+// otherNamespace says whether a REF may lead to another namespace's object: a FIFO's Space is a device.
+func otherNamespace(s schema.Selector) bool { return s.Space != 0 && s.Kind != schema.Fifo }
+
 // resolve turns REFs into the objects that have them now. What leads nowhere is said and counted.
 func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
 		req.Want[s.Kind] = 0
-		req.AllNamespaces = req.AllNamespaces || s.Space != 0 && s.Kind != schema.Fifo // whose Space is a device
+		req.AllNamespaces = req.AllNamespaces || otherNamespace(s)
 	}
 	snap := collect.New(a.host, time.Now, a.settings...).Take(req)
 	var refs []schema.Ref

@@ -1,0 +1,138 @@
+package views
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Graph is who holds, waits on and talks to whom, as far as a snapshot tells.
+type Graph struct {
+	Nodes []Node        // by Ref
+	Edges []schema.Edge // by its ends, each once
+}
+
+// Node is an object in a few words.
+type Node struct {
+	Ref   schema.Ref
+	Label string // untrusted bytes; "": its kind has none, or it is not in the snapshot
+}
+
+// GraphRequest asks for everything that relations are made of: every kind, and who holds semaphores.
+func GraphRequest(allNamespaces bool) collect.Request {
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, AllNamespaces: allNamespaces}
+	for _, m := range collect.Mechanisms() {
+		req.Want[m.Kind] = 0
+	}
+	req.Want[schema.Sem] = schema.NeedUndo
+	return req
+}
+
+// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots. Without roots it takes all that
+// has a relation. Kernel threads, the process self, and what only they have are left out unless they are roots. That a process is another's
+// parent is no relation here.
+func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Graph {
+	hidden := hiddenProcesses(s, self)
+	for _, r := range roots {
+		delete(hidden, r)
+	}
+	edges := slices.DeleteFunc(slices.Clone(s.Edges), func(e schema.Edge) bool { return e.Rel == schema.RelParent })
+	hideTheirs(edges, hidden, roots)
+	edges = slices.DeleteFunc(edges, func(e schema.Edge) bool { return hidden[e.From] || hidden[e.To] })
+	slices.SortFunc(edges, compareEdges)
+	edges = slices.Compact(edges)
+
+	near := map[schema.Ref]bool{}
+	if len(roots) == 0 {
+		for _, e := range edges {
+			near[e.From], near[e.To] = true, true
+		}
+	} else {
+		near = within(edges, roots, depth)
+	}
+	g := &Graph{Edges: slices.DeleteFunc(edges, func(e schema.Edge) bool { return !near[e.From] || !near[e.To] })}
+	for _, r := range slices.SortedFunc(maps.Keys(near), schema.CompareRefs) {
+		g.Nodes = append(g.Nodes, Node{r, labelOf(s, r)})
+	}
+	return g
+}
+
+func hiddenProcesses(s *collect.Snapshot, self int) map[schema.Ref]bool {
+	hidden := map[schema.Ref]bool{}
+	for _, m := range collect.Mechanisms() {
+		if m.Kind != schema.Proc {
+			continue
+		}
+		for _, o := range s.Objects[m.Kind] {
+			if m.Background != nil && m.Background(o) || o.Ref.ID == uint64(self) {
+				hidden[o.Ref] = true
+			}
+		}
+	}
+	return hidden
+}
+
+// hideTheirs hides the objects that are related to hidden processes and to no other.
+func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.Ref) {
+	theirs := map[schema.Ref]bool{}
+	for _, e := range edges {
+		for _, pair := range [][2]schema.Ref{{e.From, e.To}, {e.To, e.From}} {
+			process, object := pair[0], pair[1]
+			if process.Kind != schema.Proc || object.Kind == schema.Proc {
+				continue
+			}
+			if was, known := theirs[object]; !known || was {
+				theirs[object] = hidden[process]
+			}
+		}
+	}
+	for object, only := range theirs {
+		if only && !slices.Contains(roots, object) {
+			hidden[object] = true
+		}
+	}
+}
+
+// within walks the edges from the roots, in either direction.
+func within(edges []schema.Edge, roots []schema.Ref, depth int) map[schema.Ref]bool {
+	next := map[schema.Ref][]schema.Ref{}
+	for _, e := range edges {
+		next[e.From], next[e.To] = append(next[e.From], e.To), append(next[e.To], e.From)
+	}
+	near := map[schema.Ref]bool{}
+	for _, r := range roots {
+		near[r] = true
+	}
+	for front := roots; depth > 0 && len(front) > 0; depth-- {
+		var further []schema.Ref
+		for _, r := range front {
+			for _, n := range next[r] {
+				if !near[n] {
+					near[n], further = true, append(further, n)
+				}
+			}
+		}
+		front = further
+	}
+	return near
+}
+
+func labelOf(s *collect.Snapshot, r schema.Ref) string {
+	o := s.Find(r)
+	if o == nil {
+		return ""
+	}
+	for _, m := range collect.Mechanisms() {
+		if m.Kind == r.Kind {
+			return m.NamedLabel(o)
+		}
+	}
+	return ""
+}
+
+func compareEdges(a, b schema.Edge) int {
+	return cmp.Or(schema.CompareRefs(a.From, b.From), schema.CompareRefs(a.To, b.To), cmp.Compare(a.Rel, b.Rel), cmp.Compare(a.Proof, b.Proof), cmp.Compare(a.Via, b.Via))
+}
