@@ -20,6 +20,7 @@ import (
 // judged is an object's verdict. The zero value is one that nobody asked for.
 type judged struct {
 	relate.Judgement
+	none bool // the object goes away with its users
 }
 
 // leakNeeds are what every kind's verdict takes besides what tells who uses the object.
@@ -35,14 +36,20 @@ func leakColumns[T any](needs schema.Need, of func(*T) *judged) []schema.Column 
 			"live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, its users gone, nobody left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
 			func(r *T) schema.Value {
 				j := of(r)
-				if j.Verdict == "" {
+				switch {
+				case j.none:
+					return schema.None(schema.TypeString)
+				case j.Verdict == "":
 					return schema.Uncollected(schema.TypeString)
 				}
 				return schema.String(string(j.Verdict))
 			}),
 		schema.Col("reasons", schema.TypeList, 60, needs|leakNeeds, "the facts behind the verdict, a sentence each", func(r *T) schema.Value {
 			j := of(r)
-			if j.Verdict == "" {
+			switch {
+			case j.none:
+				return schema.None(schema.TypeList)
+			case j.Verdict == "":
 				return schema.Uncollected(schema.TypeList)
 			}
 			return schema.List(j.Reasons)
@@ -55,7 +62,7 @@ func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.
 	if !f.gathered(ref, needs|leakNeeds) {
 		return judged{}
 	}
-	return judged{relate.Judge(evidence())}
+	return judged{Judgement: relate.Judge(evidence())}
 }
 
 // leakFacts is what the verdicts of one tick have in common.
@@ -68,6 +75,7 @@ type leakFacts struct {
 	calls     *relate.Sight // nil: not asked for yet
 	flying    int           // -1: not asked for yet
 	private   *privateMaps  // nil: not asked for yet
+	paths     *runtimePaths // nil: not asked for yet
 }
 
 // leaking indexes the processes once a tick.
@@ -234,6 +242,9 @@ func Removal(o *schema.Object) string {
 	flags := map[schema.Kind]string{schema.Msg: "-q", schema.Sem: "-s", schema.Shm: "-m"}
 	if flag, ok := flags[o.Ref.Kind]; ok && o.Ref.Space == 0 {
 		return fmt.Sprintf("ipcrm %s %d", flag, o.Ref.ID)
+	}
+	if path := stalePath(o); path != "" {
+		return "rm -- " + shellQuote(path)
 	}
 	return "ipctop rm " + shellQuote(o.Ref.String())
 }

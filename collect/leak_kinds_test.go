@@ -175,13 +175,13 @@ func TestQueueWhoseDescriptorIsOnItsWay(t *testing.T) {
 	})
 }
 
-// workVerdicts judges all kinds with the rights that it has.
+// workVerdicts judges kinds with the rights that it has.
 func workVerdicts(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
 	told := map[string]relate.Judgement{}
-	for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm} {
-		for ref, got := range verdictsAt(host, time.Unix(int64(argument(j, 0)), 0), kind, NoGrace) {
+	for _, kind := range j.Args[2:] {
+		for ref, got := range verdictsAt(host, time.Unix(int64(argument(j, 0)), 0), schema.Kind(kind), NoGrace) {
 			told[ref] = got
 		}
 	}
@@ -190,6 +190,25 @@ func workVerdicts(j *kerneltest.Job) {
 	j.Check(os.WriteFile(j.Args[1], text, 0o600))
 	j.Ready()
 	j.Wait()
+}
+
+// asUser are the verdicts that another user gets.
+func (s *sysvScene) asUser(uid uint32, kinds ...schema.Kind) map[string]relate.Judgement {
+	s.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "told")
+	s.check(err)
+	s.check(os.Chown(dir, int(uid), int(uid)))
+	args := []string{fmt.Sprint(s.now.Unix()), dir + "/told"}
+	for _, k := range kinds {
+		args = append(args, string(k))
+	}
+	w := kerneltest.StartAs(s, &syscall.Credential{Uid: uid, Gid: uid}, "verdicts", args...)
+	w.Kill()
+	text, err := os.ReadFile(dir + "/told")
+	s.check(err)
+	got := map[string]relate.Judgement{}
+	s.check(json.Unmarshal(text, &got))
+	return got
 }
 
 // An ordinary user may know of everybody's segments what there is to know, and of the rest nothing that takes a look into processes.
@@ -206,15 +225,7 @@ func TestVerdictsWithoutRights(t *testing.T) {
 		s.check(s.admin.PosixMsgCreate("/q", 0o600))
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.check(s.admin.PosixSemCreate("/s", 1, 0o600))
-		dir, err := os.MkdirTemp("/dev/shm", "told")
-		s.check(err)
-		s.check(os.Chown(dir, 1234, 1234))
-		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "verdicts", fmt.Sprint(s.now.Unix()), dir+"/told")
-		defer w.Kill()
-		text, err := os.ReadFile(dir + "/told")
-		s.check(err)
-		got := map[string]relate.Judgement{}
-		s.check(json.Unmarshal(text, &got))
+		got := s.asUser(1234, schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm)
 		unread := "the descriptors and mappings of 2 processes could not be read"
 		for ref, want := range map[string]relate.Judgement{
 			"shm:" + segment.Words[0]: {Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", segment), s.lastUsed(s.segment(segment.Words[0]).CTime)}},

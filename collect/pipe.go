@@ -4,8 +4,10 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -18,6 +20,9 @@ type pipeRow struct {
 	fill, capacity   schema.Value
 	uses             []FDUse
 	waits            []waiter
+	file             *staleFile // a FIFO that nobody has open; nil for all others
+	taken            time.Time
+	leak             judged
 	app              *AppMatch // FIFOs
 }
 
@@ -48,14 +53,23 @@ func fifoMechanism() *Mechanism {
 		col("path", schema.TypeString, 30, pipeNeeds, "where a holder reached it; (deleted) where the name is gone", func(r *pipeRow) schema.Value { return schema.String(r.path) }),
 		col("dev", schema.TypeString, 7, pipeNeeds, "device of its file system, major:minor", func(r *pipeRow) schema.Value { return schema.String(schema.FormatDev(r.id.Dev)) }),
 	}, append(pipeColumns(), appColumns(pipeNeeds, func(r *pipeRow) *AppMatch { return r.app })...)...)
+	columns = append(columns, col("age", schema.TypeDuration, 7, schema.NeedPaths, "of a FIFO that nobody has open, time since it was last used or changed",
+		func(r *pipeRow) schema.Value { return r.file.age(r.taken) }))
+	columns = append(columns, leakColumns(fifoLeakNeeds, func(r *pipeRow) *judged { return &r.leak })...)
 	return &Mechanism{
 		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
 		Columns: columns,
-		Default: []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Default: []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: append(append(leakIDs(), "age"), pipeOnDemand()...),
 		Needs: pipeNeeds, Relates: schema.NeedSyscall,
-		Collect: func(f *Facts) ([]*schema.Object, error) { return collectPipes(f, FDFifo, schema.Fifo), nil },
-		Relate:  relatePipes,
-		Label:   func(o *schema.Object) string { return o.Row.(*pipeRow).path },
+		Collect: func(f *Facts) ([]*schema.Object, error) {
+			objects := collectPipes(f, FDFifo, schema.Fifo)
+			return append(objects, f.staleFIFOs(objects)...), nil
+		},
+		Relate: relatePipes,
+		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
+			return leakFindings(objects, func(row any) *judged { return &row.(*pipeRow).leak })
+		},
+		Label: func(o *schema.Object) string { return o.Row.(*pipeRow).path },
 	}
 }
 
@@ -102,6 +116,9 @@ func collectPipes(f *Facts, fds FDKind, kind schema.Kind) []*schema.Object {
 			r.settleEnds()
 		}
 		f.pipeFill(ref, r)
+		if kind == schema.Fifo {
+			r.leak = f.judge(ref, fifoLeakNeeds, func() relate.Evidence { return f.fifoEvidence(ref, r) })
+		}
 		if kind == schema.Fifo {
 			r.app = f.appOf(ref, Subject{Kind: kind, Name: strings.TrimSuffix(r.path, deletedSuffix), Unread: true})
 		}

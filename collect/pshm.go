@@ -79,6 +79,7 @@ func collectPShm(f *Facts) ([]*schema.Object, error) {
 			rows[i].status = []string{fileType(file.Mode)}
 		}
 		rows[i].leak = f.judge(ref, fileUserNeeds, func() relate.Evidence { return f.fileEvidence(ref, &rows[i].posixRow) })
+		rows[i].leak.none = file.Mode&(fs.ModeNamedPipe|fs.ModeSocket) != 0 // judged as what they are
 		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	for i, u := range gone {

@@ -14,6 +14,7 @@ const (
 	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept
 	SocketHalfClosed = "half-closed" // one of its two directions is shut down
 	SocketPeerClosed = "peer-closed" // the other end is gone
+	SocketStale      = "stale"       // a path that no socket is bound to
 )
 
 // Where the columns of sockets come from.

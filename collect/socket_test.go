@@ -64,7 +64,7 @@ func (s *scene) take(kinds ...schema.Kind) *Snapshot {
 	for _, m := range Mechanisms() {
 		if slices.Contains(kinds, m.Kind) {
 			for _, c := range m.Columns {
-				req.Want[m.Kind] |= c.Needs
+				req.Want[m.Kind] |= c.Needs &^ schema.NeedPaths // which lists what lies about on the machine
 			}
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -16,6 +18,9 @@ type unixRow struct {
 	peerName schema.Value
 	inFlight schema.Value
 	app      *AppMatch
+	file     *staleFile // a path that no socket is bound to; nil for sockets
+	taken    time.Time
+	leak     judged
 }
 
 func unixMechanism() *Mechanism {
@@ -24,7 +29,7 @@ func unixMechanism() *Mechanism {
 		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
-		Needs:   socketNeeds, OnDemand: []string{"inflight", "ns_leader"},
+		Needs:   socketNeeds, OnDemand: append(leakIDs(), "age", "inflight", "ns_leader"),
 		Relates: holderNeeds,
 		Collect: collectUnix,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
@@ -33,6 +38,9 @@ func unixMechanism() *Mechanism {
 				edges = append(edges, o.Row.(*unixRow).edges(f)...)
 			}
 			return edges
+		},
+		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
+			return leakFindings(objects, func(row any) *judged { return &row.(*unixRow).leak })
 		},
 		Label: unixLabel,
 	}
@@ -47,10 +55,10 @@ func unixColumns() []schema.Column {
 	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
 		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
 	}
-	return append([]schema.Column{
+	columns := append([]schema.Column{
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone",
+		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone; stale: a path that no socket is bound to",
 			func(r *row) schema.Value { return r.status() }),
 		col("recvq", schema.TypeInt, 6, socketNeeds, "of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
 			func(r *row) schema.Value { return count(r.RecvQueue, r.Diag) }),
@@ -84,6 +92,26 @@ func unixColumns() []schema.Column {
 		col("inflight", schema.TypeInt, 8, holderNeeds|schema.NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
 	}, append(appColumns(socketNeeds, func(r *row) *AppMatch { return r.app }), netColumns(func(r *row) *socket { return &r.socket })...)...)
+	columns = append(columns, col("age", schema.TypeDuration, 7, schema.NeedPaths, "of a path that no socket is bound to, time since it was made or changed",
+		func(r *row) schema.Value { return r.file.age(r.taken) }))
+	return ofSockets(append(columns, leakColumns(unixLeakNeeds, func(r *row) *judged { return &r.leak })...))
+}
+
+// ofSockets leaves blank what a path without a socket does not have.
+func ofSockets(columns []schema.Column) []schema.Column {
+	for i := range columns {
+		get, typ := columns[i].Get, columns[i].Type
+		if slices.Contains([]string{"status", "path", "owner", "uid", "app", "signature", "confidence", "age", "verdict", "reasons"}, columns[i].ID) {
+			continue
+		}
+		columns[i].Get = func(o *schema.Object) schema.Value {
+			if o.Row.(*unixRow).file != nil {
+				return schema.None(typ)
+			}
+			return get(o)
+		}
+	}
+	return columns
 }
 
 func collectUnix(f *Facts) ([]*schema.Object, error) {
@@ -119,8 +147,10 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 		if r.State == kernel.SocketListen {
 			r.setWaiters(f)
 		}
+		r.leak = f.judge(r.ref, unixLeakNeeds, func() relate.Evidence { return f.socketEvidence(r) })
+		r.leak.none = r.Naming != kernel.UnixPath
 	}
-	return objects, err
+	return append(objects, f.staleSockets(rows)...), err
 }
 
 // setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
@@ -172,6 +202,8 @@ func (r *unixRow) join(rows map[uint64]*unixRow) {
 // status explains a state that ss's word alone leaves open.
 func (r *unixRow) status() schema.Value {
 	switch {
+	case r.file != nil:
+		return schema.String(SocketStale)
 	case !r.Diag:
 		return schema.Uncollected(schema.TypeString)
 	case r.listener != nil:

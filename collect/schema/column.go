@@ -33,6 +33,7 @@ const (
 	NeedTTYs                        // statx of descriptors on terminals
 	NeedSignatures                  // comparing the object with what is known of software
 	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
+	NeedPaths                       // a look through the directories of the running system for FIFOs and sockets
 	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
 	NeedUndo                        // a BPF program over all tasks, for their SEM_UNDO adjustments: 24 ms to load, once
 	NeedCalls                       // /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
@@ -50,7 +51,7 @@ var needNames = []struct {
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
 	{NeedSignatures, "signatures"}, {NeedClusters, "data directories"},
-	{NeedVerdict, "verdicts"}, {NeedUndo, "semaphore undo"},
+	{NeedPaths, "runtime directories"}, {NeedVerdict, "verdicts"}, {NeedUndo, "semaphore undo"},
 	{NeedCalls, "every thread's call"},
 }
 

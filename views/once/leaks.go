@@ -126,13 +126,19 @@ func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Optio
 	if orphans == 0 || o.NoHeadings {
 		return
 	}
-	parts := []string{views.Text(schema.Bytes(bytes), o.Format) + " of memory"}
+	var parts []string
+	if bytes > 0 {
+		parts = append(parts, views.Text(schema.Bytes(bytes), o.Format)+" of memory")
+	}
 	for _, g := range views.Gains(s, rows) {
 		part := fmt.Sprintf("%d %s", g.Orphans, g.What)
 		if g.Limit > 0 {
 			part = fmt.Sprintf("%d of %d %s (%s)", g.Orphans, g.Limit, g.What, g.Knob)
 		}
 		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return
 	}
 	fmt.Fprintf(w, "\nTo be won by removing the orphans: %s\n", strings.Join(parts, ", "))
 }

@@ -1,0 +1,199 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// file is what ipctop knows of a file.
+func (s *sysvScene) file(path string) kernel.PosixFile {
+	s.Helper()
+	var st unix.Stat_t
+	s.check(unix.Lstat(path, &st))
+	return kernel.PosixFile{Name: path, Dev: st.Dev, Ino: st.Ino, CTime: time.Unix(st.Ctim.Unix())}
+}
+
+func (s *sysvScene) fifoRef(path string) string {
+	f := s.file(path)
+	return schema.Ref{Kind: schema.Fifo, Space: f.Dev, ID: f.Ino}.String()
+}
+
+const (
+	nobodyAtFIFO = "nobody has it open or waits to: the descriptors and system calls of every process were read"
+	nobodyBound  = "no socket is bound to it, in any network namespace"
+)
+
+// files sets the scene's moment an hour behind the files that are made now.
+func (s *sysvScene) files(make func()) {
+	make()
+	s.now = time.Now().Add(time.Hour)
+}
+
+func TestStaleFIFO(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		const path = "/dev/shm/a b"
+		s.files(func() { s.check(unix.Mkfifo(path, 0o600)) })
+		ref := s.fifoRef(path)
+		s.judges(ref, relate.Orphan, nobodyAtFIFO, "it was last used 1h ago")
+		daemon := kerneltest.Start(t, "wait")
+		s.files(func() { s.check(os.Chmod(path, 0o640)) })
+		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.elder(daemon.PID))
+		opener := kerneltest.Start(t, "open-fifo", path)
+		s.opensFIFO(opener.PID)
+		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))
+		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		s.check(err)
+		defer unix.Close(fd)
+		kerneltest.Eventually(t, "its opener has it open", func() bool { return len(s.verdicts(schema.Fifo)[ref].Reasons) == 2 })
+		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm), fmt.Sprintf("%d/%s has it open", opener.PID, s.end(opener.PID).Comm))
+	})
+}
+
+// workOpenFIFO waits for the other end of a FIFO.
+func workOpenFIFO(j *kerneltest.Job) {
+	j.Ready()
+	_, err := unix.Open(j.Args[0], unix.O_RDONLY, 0)
+	j.Check(err)
+	j.Wait()
+}
+
+func (s *sysvScene) opensFIFO(pid int) {
+	s.Helper()
+	kerneltest.Eventually(s, "the FIFO's open waits", func() bool {
+		dir, err := s.host.OpenProc(pid)
+		s.check(err)
+		defer dir.Close()
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { return nr == unix.SYS_OPENAT })
+		s.check(err)
+		return len(calls) == 1
+	})
+}
+
+func (s *sysvScene) bind(path string) (fd int) {
+	s.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	s.check(err)
+	s.check(unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	return fd
+}
+
+func TestStaleSocketPath(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		const path = "/dev/shm/it's"
+		var fd int
+		s.files(func() { fd = s.bind(path) })
+		s.judges(fmt.Sprintf("unix:%d", s.inode(fd)), relate.Live, fmt.Sprintf("%d/%s has its socket open", os.Getpid(), s.end(os.Getpid()).Comm))
+		s.check(unix.Close(fd))
+		s.judges("unix:"+path, relate.Orphan, nobodyBound, "it was last used 1h ago")
+	}, unix.CLONE_NEWNET)
+}
+
+// workBindElsewhere binds a socket in a network namespace of its own.
+func workBindElsewhere(j *kerneltest.Job) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	j.Check(err)
+	j.Check(unix.Bind(fd, &unix.SockaddrUnix{Name: j.Args[0]}))
+	j.Ready()
+	j.Wait()
+}
+
+// workBindAndLeave binds a socket in a network namespace that its own thread alone is in and leaves: the socket keeps the namespace.
+func workBindAndLeave(j *kerneltest.Job) {
+	runtime.LockOSThread()
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	j.Check(err)
+	j.Check(unix.Unshare(unix.CLONE_NEWNET))
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	j.Check(err)
+	j.Check(unix.Bind(fd, &unix.SockaddrUnix{Name: j.Args[0]}))
+	j.Check(unix.Setns(home, unix.CLONE_NEWNET))
+	j.Check(unix.Close(home))
+	j.Ready()
+	j.Wait()
+}
+
+// A path leads to a socket of any network namespace.
+func TestSocketPathOfAnotherNetworkNamespace(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		kerneltest.StartIn(t, unix.CLONE_NEWNET, "bind-elsewhere", "/dev/shm/other")
+		if got, listed := s.verdicts(schema.Unix)["unix:/dev/shm/other"]; listed {
+			t.Errorf("a path with a socket is listed as stale: %+v", got)
+		}
+	}, unix.CLONE_NEWNET)
+}
+
+func TestSocketPathOfANamespaceThatNobodyIsIn(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		kerneltest.Start(t, "bind-and-leave", "/dev/shm/lost")
+		s.judges("unix:/dev/shm/lost", relate.Unknown, "1 UNIX socket is of a network namespace that cannot be reached")
+	}, unix.CLONE_NEWNET)
+}
+
+// An ordinary user who cannot look into other processes cannot tell that nobody has a FIFO open.
+func TestStalePathsWithoutRights(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs an ordinary user beside root")
+		}
+		s := newSysVScene(t)
+		s.check(unix.Mkfifo("/dev/shm/f", 0o600))
+		s.check(unix.Close(s.bind("/dev/shm/s")))
+		got := s.asUser(1234, schema.Fifo, schema.Unix)
+		for _, ref := range []string{s.fifoRef("/dev/shm/f"), "unix:/dev/shm/s"} {
+			if got[ref].Verdict != relate.Unknown {
+				t.Errorf("%s: %+v", ref, got[ref])
+			}
+		}
+	}, unix.CLONE_NEWNET)
+}
+
+// Links are not followed, and of two names of one file one is shown.
+func TestRuntimeDirectories(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(os.MkdirAll("/dev/shm/1/2/3/4/5/6", 0o700))
+		for _, path := range []string{"/dev/shm/top", "/dev/shm/1/2/3/4/5/deepest", "/dev/shm/1/2/3/4/5/6/deeper"} {
+			s.check(syscall.Mkfifo(path, 0o600))
+		}
+		s.check(os.Symlink("/dev/shm/1", "/dev/shm/1/2/back"))
+		s.check(os.Link("/dev/shm/top", "/dev/shm/twice"))
+		files, _, full := s.host.SpecialFiles(kernel.PathScan{Roots: []string{"/dev/shm"}, Depth: runtimeDepth, Most: 100})
+		var names []string
+		for _, f := range files {
+			names = append(names, f.Name)
+		}
+		want := map[string]bool{"/dev/shm/top": true, "/dev/shm/twice": true, "/dev/shm/1/2/3/4/5/deepest": true}
+		for _, n := range names {
+			if !want[n] {
+				t.Errorf("found %s", n)
+			}
+		}
+		if len(names) != len(want) || full {
+			t.Errorf("found %q, full %v", names, full)
+		}
+		n := 0
+		for ref := range s.verdicts(schema.Fifo) {
+			if ref == s.fifoRef("/dev/shm/top") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("a file with two names is there %d times", n)
+		}
+	})
+}
