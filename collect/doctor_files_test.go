@@ -122,8 +122,8 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 			"warning: the limit of pseudoterminals is near (90 %): soon posix_openpt fails with ENOSPC: no login, no terminal window",
 			"critical: the limit of pseudoterminals is reached: posix_openpt fails with ENOSPC: no login, no terminal window"},
 		"promised memory": {func(m *collecttest.Machine) { m.Write("/proc/sys/vm/overcommit_memory", "2\n") }, write("/proc/meminfo", "MemTotal: 40 kB\nCommitLimit: 20 kB\nCommitted_AS: %d kB\n"),
-			"warning: the limit of memory that may be promised is near (90 %): soon shmget, mmap, ftruncate on shared memory and fork fail with ENOMEM",
-			"critical: the limit of memory that may be promised is reached: shmget, mmap, ftruncate on shared memory and fork fail with ENOMEM"},
+			"warning: the limit of memory that may be promised is near (90 %): soon shmget, mmap and fork fail with ENOMEM, writes to /dev/shm with ENOSPC",
+			"critical: the limit of memory that may be promised is reached: shmget, mmap and fork fail with ENOMEM, writes to /dev/shm with ENOSPC"},
 		"descriptors": {nil, func(m *collecttest.Machine, n int) {
 			m.Process(collecttest.Process{PID: 9, PPID: 1, Comm: "leaky", FDs: fds(n)})
 			m.Write("/proc/9/limits", limits("20"))

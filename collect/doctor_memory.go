@@ -92,7 +92,8 @@ func devShmRoom(x *examination) []schema.Finding {
 	if promised > room {
 		slices.SortFunc(sparse, func(a, b *pshmRow) int { return cmp.Compare(b.Size-b.Allocated, a.Size-a.Allocated) })
 		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed,
-			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches the rest gets SIGBUS", inBytesWords(promised), inBytesWords(room))}
+			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches the rest gets SIGBUS",
+				inBytesWords(promised), inBytesWords(room))}
 		f.Evidence = []string{numbers}
 		var lines []string
 		for _, r := range sparse {
@@ -151,7 +152,8 @@ func heldMemory(x *examination) []schema.Finding {
 	}
 	switch {
 	case len(all) > 0:
-		f.Says = fmt.Sprintf("%s of memory are deleted but still held: %s of /dev/shm, %s of System V", inBytesWords(total), counted(uint64(files), "file"), counted(uint64(len(all)-files), "segment"))
+		f.Says = fmt.Sprintf("%s of memory are deleted but still held: %s of /dev/shm, %s of System V",
+			inBytesWords(total), counted(uint64(files), "file"), counted(uint64(len(all)-files), "segment"))
 	case gap != "":
 		f.Says = "/dev/shm holds more than its files"
 	default:
@@ -205,8 +207,9 @@ func rmidForced(x *examination) []schema.Finding {
 		return nil
 	}
 	f := schema.Finding{Kind: "rmid-forced", Severity: schema.Info, Proof: schema.Observed,
-		Says:   "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never attached when its creator ends",
-		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; programs that keep a segment between runs (databases, simulators, backup tools) need it to be 0. Attach nothing just to look."}
+		Says: "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never attached when its creator ends",
+		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; programs that keep a segment between runs (databases, " +
+			"simulators, backup tools) need it to be 0. Attach nothing just to look."}
 	var lines []string
 	var attached int
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *shmRow) {

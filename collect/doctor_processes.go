@@ -41,7 +41,8 @@ func zombies(x *examination) []schema.Finding {
 		n := uint64(len(list))
 		who := "a process that is not seen"
 		f := schema.Finding{Kind: "zombies", Severity: schema.Info, Proof: schema.Observed,
-			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck (`ipctop waits`). Signals do nothing to a zombie; when the parent ends, init takes them all away."}
+			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck (`ipctop waits`). Signals do nothing " +
+				"to a zombie; when the parent ends, init takes them all away."}
 		if p := names[parent]; p != nil {
 			who = fmt.Sprintf("%d/%s", p.PID, p.Comm)
 			f.Refs = append(f.Refs, parent)

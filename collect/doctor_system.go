@@ -31,10 +31,12 @@ func terminals(x *examination) []schema.Finding {
 		return nil
 	}
 	return limitUse{what: "pseudoterminals", used: used, limit: most, by: "kernel.pty.max", fails: "posix_openpt fails with ENOSPC: no login, no terminal window",
-		evidence: []string{"counted by kernel.pty.nr"}, advice: "See who has them: `ipctop --once pty`. To allow more: " + x.raise("kernel.pty.max", most)}.findings()
+		evidence: []string{"counted by kernel.pty.nr; containers with a devpts of their own get kernel.pty.reserve less"},
+		advice:   "See who has them: `ipctop --once pty`. To allow more: " + x.raise("kernel.pty.max", most)}.findings()
 }
 
-// commitment is what the kernel promised of memory, which limits only where vm.overcommit_memory is 2 (proc_sys_vm(5)).
+// commitment is what the kernel promised of memory, which limits only where vm.overcommit_memory is 2 (proc_sys_vm(5)). A segment is
+// promised as a whole when it is made, a file of a tmpfs page by page (shmem_acct_size, shmem_inode_acct_blocks in mm/shmem.c).
 func commitment(x *examination) []schema.Finding {
 	mode, ok := x.sysctl("vm.overcommit_memory")
 	if !ok || mode != 2 {
@@ -45,7 +47,7 @@ func commitment(x *examination) []schema.Finding {
 		return nil
 	}
 	return limitUse{what: "memory that may be promised", used: m.Committed, limit: m.CommitLimit, bytes: true, by: "CommitLimit",
-		fails:    "shmget, mmap, ftruncate on shared memory and fork fail with ENOMEM",
+		fails:    "shmget, mmap and fork fail with ENOMEM, writes to /dev/shm with ENOSPC",
 		evidence: []string{"vm.overcommit_memory is 2: no more is promised than CommitLimit of /proc/meminfo; Committed_AS is promised"},
 		advice:   "Raise vm.overcommit_ratio or vm.overcommit_kbytes, add swap, or free segments that nobody uses: `ipctop leaks`"}.findings()
 }
@@ -61,7 +63,8 @@ func tcpTotals(x *examination) []schema.Finding {
 	for _, g := range x.snap.Gauges {
 		if end, ok := ends[g.Knob]; ok && g.Kind == schema.Inet {
 			all = append(all, limitUse{what: end.what, used: g.Used, limit: g.Limit, bytes: g.Type == schema.TypeBytes, by: g.Knob, fails: end.fails,
-				never: g.Knob == "net.ipv4.tcp_max_tw_buckets", evidence: []string{"counted by /proc/net/sockstat"}, advice: "See the sockets: `ipctop --once inet`. The sysctl " + g.Knob + " allows more."}.findings()...)
+				never: g.Knob == "net.ipv4.tcp_max_tw_buckets", evidence: []string{"counted by /proc/net/sockstat"},
+				advice: "See the sockets: `ipctop --once inet`. The sysctl " + g.Knob + " allows more."}.findings()...)
 		}
 	}
 	return all
