@@ -29,7 +29,7 @@ func newGraphCmd() *cobra.Command {
 		Short: "Draw who holds, waits on and talks to whom",
 		Long: `Write the graph of processes and objects, in the language of graphviz (dot), of Mermaid, or as JSON: all of it, or what is near the
 objects and processes that REFs name. An arrow is read from its tail: "proc:12 waits on sem:5". What a process waits for is red and thick; what is inferred,
-not observed, is dashed. Who is whose parent is not drawn.
+not observed, is dashed. Who is whose parent is not drawn. Mermaid refuses pictures of more than 500 arrows; graphviz draws a whole machine.
 
 --depth 1 are the processes at an object, or the objects of a process; 2, as usual, also what these hang together with. Kernel threads and ipctop itself are
 left out unless a REF names them. As an ordinary user much is missing; stderr says what, in JSON the faults do.
