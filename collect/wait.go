@@ -103,6 +103,9 @@ func collectWaits(f *Facts) ([]*schema.Object, error) {
 	if solved.Pending() && g.doubt(tasks) {
 		solved = relate.Solve(tasks)
 	}
+	if solved.Pending() && g.awake(solved, tasks) {
+		solved = relate.Solve(tasks)
+	}
 	solved = solved.Confirmed(f.waitsBefore)
 	f.waitsSolved = solved
 	rows, objects := newObjects[waitRow](len(solved.Nodes))

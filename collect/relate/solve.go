@@ -29,6 +29,15 @@ const (
 	StatusRuns Status = "runs"
 )
 
+// Bad says that nobody who is free can end the wait.
+func (s Status) Bad() bool {
+	switch s {
+	case StatusDeadlock, StatusStuck, StatusHangs, StatusStopped:
+		return true
+	}
+	return false
+}
+
 // Node is a thread in the forest of a Solution: one that waits, or one that others wait for.
 type Node struct {
 	Task   *Task
