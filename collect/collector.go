@@ -31,12 +31,13 @@ type Collector struct {
 	undos      undoSource
 	signatures func() (*Signatures, error)
 	dataFiles  dataFiles
+	keyFiles   map[int]processFiles // by pid
 }
 
 // New returns a Collector for the mechanisms of Mechanisms.
 func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
 	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host},
-		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}, waitSeed: maphash.MakeSeed()}
+		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}, keyFiles: map[int]processFiles{}, waitSeed: maphash.MakeSeed()}
 	for _, set := range settings {
 		set(c)
 	}
@@ -58,12 +59,7 @@ func WithSignatures(s *Signatures) Setting {
 // Take reads what req names. It never fails as a whole: what could not be read is in the Snapshot's Faults.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
-	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, software: &softwareFacts{signatures: c.signatures, files: c.dataFiles, hangs: c.walker.risky.of},
-		detail: req.Detail, all: req.AllNamespaces, grace: req.grace(),
-		listed: map[schema.Kind][]*schema.Object{}, waitSeed: c.waitSeed, waitsBefore: c.waits}
-	c.identify(s, f)
-	c.walk(s, f)
+	s, f := c.look(req)
 	for _, m := range c.mechanisms {
 		c.mechanism(m, req, s, f)
 	}
@@ -79,6 +75,18 @@ func (c *Collector) Take(req Request) *Snapshot {
 	s.seal()
 	s.Total = time.Since(begin)
 	return s
+}
+
+// look begins a snapshot: what all mechanisms share.
+func (c *Collector) look(req Request) (*Snapshot, *Facts) {
+	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
+	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, software: &softwareFacts{signatures: c.signatures, files: c.dataFiles, hangs: c.walker.risky.of},
+		keys:   &keyFacts{c.keyFiles, map[string]*keyFileList{}},
+		detail: req.Detail, all: req.AllNamespaces, grace: req.grace(),
+		listed: map[schema.Kind][]*schema.Object{}, waitSeed: c.waitSeed, waitsBefore: c.waits}
+	c.identify(s, f)
+	c.walk(s, f)
+	return s, f
 }
 
 // wants completes what the columns ask for with what the mechanisms themselves take.

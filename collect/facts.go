@@ -22,6 +22,7 @@ type Facts struct {
 	Users *Users
 
 	devices  func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
+	keys     *keyFacts
 	software *softwareFacts
 
 	undos *undoSource

@@ -16,6 +16,7 @@ type msgRow struct {
 	age     schema.Value
 	waiters schema.Value
 	peek    schema.Value
+	ftok    schema.Value
 	app     *AppMatch
 	leak    judged
 }
@@ -24,9 +25,9 @@ func msgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
-		Columns:  slices.Concat(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app }), leakColumns(msgLeakNeeds, func(r *msgRow) *judged { return &r.leak })),
+		Columns:  slices.Concat(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app }), ftokColumns(func(r *msgRow) schema.Value { return r.ftok }), leakColumns(msgLeakNeeds, func(r *msgRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
-		OnDemand: append(leakIDs(), "waiters", "peek"),
+		OnDemand: append(leakIDs(), "ftok", "waiters", "peek"),
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectMsg,
 		Relate:   relateMsg,
@@ -83,7 +84,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 			objects[i].Ref = ref
 			rows[i] = msgRow{
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
-				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID),
+				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID), ftok: f.ftokOf(ref, q.IPCPerm),
 			}
 			rows[i].leak = f.judge(ref, msgLeakNeeds, func() relate.Evidence { return f.msgEvidence(ref, &rows[i]) })
 			rows[i].app = f.appOf(ref, rows[i].subject(ref))

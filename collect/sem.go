@@ -16,6 +16,7 @@ type semRow struct {
 	age                    schema.Value
 	semval, ncount, zcount schema.Value
 	waiters, undo          schema.Value
+	ftok                   schema.Value
 	app                    *AppMatch
 	values                 []kernel.SemValue // nil: not read
 	leak                   judged
@@ -25,9 +26,9 @@ func semMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
-		Columns:  slices.Concat(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app }), leakColumns(semLeakNeeds, func(r *semRow) *judged { return &r.leak })),
+		Columns:  slices.Concat(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app }), ftokColumns(func(r *semRow) schema.Value { return r.ftok }), leakColumns(semLeakNeeds, func(r *semRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
-		OnDemand: append(leakIDs(), "semval", "ncount", "zcount", "waiters", "undo"),
+		OnDemand: append(leakIDs(), "ftok", "semval", "ncount", "zcount", "waiters", "undo"),
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,
 		Relate:   relateSem,
@@ -79,6 +80,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			r.undo = f.undoValue(ref)
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
 			r.leak = f.judge(ref, semLeakNeeds, func() relate.Evidence { return f.semEvidence(ref, r) })
+			r.ftok = f.ftokOf(ref, s.IPCPerm)
 			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}

@@ -21,6 +21,7 @@ type shmRow struct {
 	holders schema.Value
 	maps    []shmMaps
 	peek    schema.Value
+	ftok    schema.Value
 	app     *AppMatch
 	leak    judged
 }
@@ -43,9 +44,9 @@ func shmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
 		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
-		Columns:  slices.Concat(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app }), leakColumns(shmLeakNeeds, func(r *shmRow) *judged { return &r.leak })),
+		Columns:  slices.Concat(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app }), ftokColumns(func(r *shmRow) schema.Value { return r.ftok }), leakColumns(shmLeakNeeds, func(r *shmRow) *judged { return &r.leak })),
 		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
-		OnDemand: append(leakIDs(), "peek"),
+		OnDemand: append(leakIDs(), "ftok", "peek"),
 		Relates:  schema.NeedProcs | schema.NeedMaps,
 		Collect:  collectShm,
 		Relate:   relateShm,
@@ -112,6 +113,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			f.shmHolders(ref, r)
 			r.status = shmStatus(r)
 			r.peek = f.peekSegment(ref, r)
+			r.ftok = f.ftokOf(ref, s.IPCPerm)
 			r.app = f.appOf(ref, r.subject(ref))
 			r.leak = f.judge(ref, shmLeakNeeds, func() relate.Evidence { return f.shmEvidence(ref, r) })
 			i++

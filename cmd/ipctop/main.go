@@ -153,7 +153,7 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newGraphCmd(), newDoctorCmd())
+	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(), newGraphCmd(), newDoctorCmd())
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

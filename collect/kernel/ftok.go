@@ -1,9 +1,12 @@
 package kernel
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,3 +76,116 @@ func (p ProcDir) Owner() (uint32, error) {
 	}
 	return st.Uid, nil
 }
+
+// ErrMayHang says that a path leads onto a mount whose server may be dead.
+var ErrMayHang = errors.New("it lies on a network or FUSE mount, where a dead server would hang the look at it")
+
+// linksMost is how many symbolic links a path may lead over (MAXSYMLINKS, include/linux/namei.h).
+const linksMost = 40
+
+// RealPath follows the symbolic links of an absolute path, from the process's root directory on, as it would itself. hangs is asked before each step;
+// ErrMayHang is what it says yes to.
+func (p ProcDir) RealPath(path string, hangs func(path []byte) bool) (string, error) {
+	if !p.live {
+		return "", ErrNotLive
+	}
+	rest, at, links := strings.Split(path, "/"), "", 0
+	buf := make([]byte, 4096)
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = at[:max(0, strings.LastIndexByte(at, '/'))]
+			continue
+		}
+		next := at + "/" + name
+		if hangs([]byte(next)) {
+			return "", ErrMayHang
+		}
+		n, err := unix.Readlinkat(p.fd, "root"+next, buf)
+		switch {
+		case err == unix.EINVAL: // no link
+			at = next
+		case err != nil:
+			return "", fmt.Errorf("readlink %s of process %d: %w", next, p.PID, err)
+		default:
+			if links++; links > linksMost {
+				return "", fmt.Errorf("%s of process %d: %w", path, p.PID, unix.ELOOP)
+			}
+			if n > 0 && buf[0] == '/' {
+				at = ""
+			}
+			rest = append(strings.Split(string(buf[:n]), "/"), rest...)
+		}
+	}
+	if at == "" {
+		at = "/"
+	}
+	return at, nil
+}
+
+// EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most so many. Symbolic links are
+// visited as such. The caller keeps it away from mounts that may hang.
+func (p ProcDir) EachEntry(path string, most int, visit func(name string, id FileID)) error {
+	if !p.live {
+		return ErrNotLive
+	}
+	fd, err := openDir(p.fd, "root"+path)
+	if err != nil {
+		return fmt.Errorf("list %s of process %d: %w", path, p.PID, err)
+	}
+	defer unix.Close(fd)
+	err = eachDirent(fd, make([]byte, 8<<10), func(name []byte) {
+		if most--; most < 0 {
+			return
+		}
+		var st unix.Statx_t
+		text := string(name[:len(name)-1])
+		if unix.Statx(fd, text, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE|unix.STATX_INO, &st) == nil {
+			visit(text, fileID(&st))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("list %s of process %d: %w", path, p.PID, err)
+	}
+	return nil
+}
+
+// MappedPaths lists the files that the process maps, each once, program and libraries among them, as far as they have a name.
+func (p ProcDir) MappedPaths(buf []byte) ([]string, error) {
+	text, err := p.Read("maps", buf)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMappedPaths(text), nil
+}
+
+// ParseMappedPaths reads the paths of /proc/PID/maps (proc_pid_maps(5)). What is deleted or lies in no directory ("/SYSV…", "/memfd:…") ends in
+// "(deleted)".
+func ParseMappedPaths(text []byte) []string {
+	var paths []string
+	seen := map[string]bool{}
+	for line := range bytes.Lines(text) {
+		f := fields{rest: line}
+		f.skip(5)
+		name := strings.TrimSuffix(string(bytes.TrimLeft(f.rest, " \t")), "\n")
+		if f.bad || !strings.HasPrefix(name, "/") || strings.HasSuffix(name, " (deleted)") {
+			continue
+		}
+		name = strings.ReplaceAll(name, `\012`, "\n")
+		if !seen[name] {
+			seen[name] = true
+			paths = append(paths, name)
+		}
+	}
+	return paths
+}
+
+// IsDir says whether it is a directory, IsLink a symbolic link.
+func (f FileID) IsDir() bool { return f.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// IsLink: see IsDir.
+func (f FileID) IsLink() bool { return f.Mode&unix.S_IFMT == unix.S_IFLNK }

@@ -32,6 +32,7 @@ const (
 	NeedQueueText                   // a read of each POSIX queue's file, which sets its access time
 	NeedTTYs                        // statx of descriptors on terminals
 	NeedSignatures                  // comparing the object with what is known of software
+	NeedKeyFiles                    // stat of the files and directories of the owner's processes
 	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
 	NeedPaths                       // a look through the directories of the running system for FIFOs and sockets
 	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
@@ -50,7 +51,7 @@ var needNames = []struct {
 	{NeedProcDetail, "process details"}, {NeedThreads, "threads"}, {NeedTCPInfo, "tcp info"}, {NeedInFlight, "descriptors in flight"},
 	{NeedFDInfo, "fdinfo"}, {NeedLocks, "locks"},
 	{NeedFDFiles, "files of descriptors"}, {NeedPeek, "content"}, {NeedQueueText, "queues' files"}, {NeedTTYs, "terminals"},
-	{NeedSignatures, "signatures"}, {NeedClusters, "data directories"},
+	{NeedSignatures, "signatures"}, {NeedKeyFiles, "files of processes"}, {NeedClusters, "data directories"},
 	{NeedPaths, "runtime directories"}, {NeedVerdict, "verdicts"}, {NeedUndo, "semaphore undo"},
 	{NeedCalls, "every thread's call"},
 }

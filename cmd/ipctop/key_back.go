@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// foundKey is the document of a look for a key's file.
+type foundKey struct {
+	Version    int         `json:"schema_version"`
+	Key        string      `json:"key"`
+	Project    project     `json:"project"`
+	Objects    []string    `json:"objects"` // that have the key
+	Owners     []string    `json:"owners"`  // whose processes were looked at; null: everybody's
+	Files      []keyFile   `json:"files"`
+	PostgreSQL []string    `json:"postgresql"` // data directories whose inode number the key is
+	Processes  int         `json:"processes"`  // that were looked into
+	Refused    int         `json:"refused"`    // that could not be
+	Tried      int         `json:"tried"`      // files
+	Alike      int         `json:"alike"`      // of those, on a device with the key's bits
+	Passed     int         `json:"passed"`     // paths that were not looked at: network and FUSE mounts
+	Faults     []faultJSON `json:"faults"`
+}
+
+type keyFile struct {
+	Path   string       `json:"path"`
+	Device string       `json:"device"`
+	Inode  uint64       `json:"inode"`
+	Known  []keyFileUse `json:"known"`
+}
+
+type keyFileUse struct {
+	PID  int    `json:"pid"`
+	Comm string `json:"comm"`
+	How  string `json:"how"`
+}
+
+type faultJSON struct {
+	Source string `json:"source"`
+	Says   string `json:"says"`
+	Denied bool   `json:"denied"`
+}
+
+// runKeyBack looks for the file of a key.
+func runKeyBack(cmd *cobra.Command, output, text string) error {
+	n, err := strconv.ParseUint(text, 0, 32)
+	switch {
+	case err != nil:
+		return usageErrorf("a System V key has 32 bits, %s does not fit", text)
+	case n == 0:
+		return usageErrorf("key 0 is IPC_PRIVATE, which no file gives")
+	}
+	host, err := kernel.Open("")
+	if err != nil {
+		return err
+	}
+	found := collect.New(host, time.Now).FindKey(uint32(n))
+	if output == "json" {
+		err = writeKeyJSON(cmd.OutOrStdout(), keyDocument(found))
+	} else {
+		err = writeKeySearch(cmd.OutOrStdout(), found)
+		for _, fault := range found.Faults {
+			fmt.Fprintf(cmd.ErrOrStderr(), "ipctop: %s: %s\n", fault.Source, views.Visible(fault.Says))
+		}
+	}
+	if err == nil && len(found.Files) == 0 && len(found.Clusters) == 0 {
+		return &exitError{code: exitFailed}
+	}
+	return err
+}
+
+func keyDocument(s *collect.KeySearch) foundKey {
+	doc := foundKey{Version: 1, Key: formatKey(s.Key), Project: newProject(s.Project()), Objects: refNames(s.Objects), Owners: s.Owners, Files: []keyFile{},
+		PostgreSQL: append([]string{}, s.Clusters...), Processes: s.Processes, Refused: s.Refused, Tried: s.Tried, Alike: s.Alike, Passed: s.Passed, Faults: []faultJSON{}}
+	for _, file := range s.Files {
+		k := keyFile{Path: file.Path, Device: schema.FormatDev(file.Dev), Inode: file.Ino}
+		for _, u := range file.Known {
+			k.Known = append(k.Known, keyFileUse(u))
+		}
+		doc.Files = append(doc.Files, k)
+	}
+	for _, f := range s.Faults {
+		doc.Faults = append(doc.Faults, faultJSON{f.Source, f.Says, f.Denied})
+	}
+	return doc
+}
+
+// usersShown is how many processes a file's line names.
+const usersShown = 4
+
+func writeKeySearch(w io.Writer, s *collect.KeySearch) error {
+	lines := []string{
+		fmt.Sprintf("%s  project id %s, of the device 0x%02x, of the inode 0x%04x", formatKey(s.Key), collect.FormatProject(s.Project()), byte(s.Key>>16), uint16(s.Key)),
+		havingKey(refNames(s.Objects), s.Owners),
+	}
+	for _, file := range s.Files {
+		lines = append(lines, fmt.Sprintf("%s  project id %s, device %s, inode %d: %s", file.Path, collect.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
+	}
+	for _, dir := range s.Clusters {
+		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as it is, not by ftok")
+	}
+	return writeLines(w, append(lines, whereLooked(s)...))
+}
+
+func knownBy(uses []collect.KeyFileUse) string {
+	var words []string
+	for i, u := range uses {
+		if i == usersShown {
+			words = append(words, fmt.Sprintf("%d others", len(uses)-i))
+			break
+		}
+		words = append(words, fmt.Sprintf("%s of %d/%s", u.How, u.PID, u.Comm))
+	}
+	return strings.Join(words, ", ")
+}
+
+// whereLooked says what was looked at, what could not be, and how much a match proves.
+func whereLooked(s *collect.KeySearch) []string {
+	whose := "all users"
+	if len(s.Owners) > 0 {
+		whose = strings.Join(s.Owners, ", ")
+	}
+	found := "none gives this key"
+	if len(s.Files) == 1 {
+		found = "one gives this key"
+	} else if len(s.Files) > 1 {
+		found = fmt.Sprintf("%d give this key", len(s.Files))
+	}
+	lines := []string{fmt.Sprintf("looked at %s that %s of %s know: %s", counted(s.Tried, "file", "s"), counted(s.Processes, "process", "es"), whose, found)}
+	if len(s.Files) > 0 {
+		lines = append(lines, fmt.Sprintf("a key holds 24 bits of its file, and files of one device differ in 16 of them: by chance, %.2g of the %d on such a device would give it",
+			float64(s.Alike)/(1<<16), s.Alike))
+	}
+	if s.Refused > 0 {
+		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s", counted(s.Refused, "process", "es"), whose, advice()))
+	}
+	if s.Passed > 0 {
+		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the look", counted(s.Passed, "path", "s")))
+	}
+	return lines
+}
+
+func counted(n int, what, more string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %s%s", n, what, more)
+}
+
+// advice is what helps against missing rights.
+func advice() string {
+	if kernel.EffectiveUID() == 0 {
+		return ": a security module, a user namespace or a missing capability keeps them from root"
+	}
+	return ": root sees all"
+}

@@ -1,0 +1,222 @@
+package collect
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ftok backwards: of which file was a key made?
+//
+//	key ─► objects that have it ─► their owners ─► living processes ─► files that these know ─► those that give the key
+//
+// A key holds 24 bits of its file, of which 8 are the device's: files of one device differ in 16.
+
+// KeyFile is a file of which ftok makes the key.
+type KeyFile struct {
+	Path     string // as the first of the processes knows it; untrusted bytes
+	Dev, Ino uint64
+	Known    []KeyFileUse // in ascending order of pids
+}
+
+// KeyFileUse is how a process knows a file.
+type KeyFileUse struct {
+	PID  int
+	Comm string // untrusted bytes
+	How  string // "working directory", "program", "open as fd 3", "argument", …
+}
+
+// KeySearch is what a look for the file of a key found, and where it looked.
+type KeySearch struct {
+	Key     uint32
+	Objects []schema.Ref // that have the key, in the reader's IPC namespace
+	Owners  []string     // whose processes were looked at: the objects' owners and creators; nil: everybody's
+	Files   []KeyFile    // in order of their paths
+	// Clusters are data directories of PostgreSQL whose key this is, or close above: it takes the inode number as it is, not ftok.
+	Clusters []string
+
+	Processes int // that were looked into, ours not among them
+	Refused   int // that could not be, for want of rights
+	Tried     int // distinct files
+	Alike     int // those of them on a device with the key's 8 bits
+	Passed    int // paths on network and FUSE mounts, which were not looked at
+
+	Faults []schema.Fault
+}
+
+// Project is the project id in a key that ftok made.
+func (s *KeySearch) Project() byte { return byte(s.Key >> 24) }
+
+// keyFacts are the files of processes in one tick.
+type keyFacts struct {
+	cache   map[int]processFiles    // the collector's, by pid
+	byOwner map[string]*keyFileList // by ownersKey
+}
+
+// keyFileList are the files that somebody's processes know.
+type keyFileList struct {
+	files              map[FileID]*KeyFile
+	passed             map[string]bool // paths
+	processes, refused int
+}
+
+// FindKey looks for the file that a key was made of, among the files that living processes know.
+func (c *Collector) FindKey(key uint32) *KeySearch {
+	_, f := c.look(Request{Want: map[schema.Kind]schema.Need{schema.Proc: keyFileNeeds | clusterNeeds | schema.NeedIPCNS}})
+	objects, uids, err := KeyObjects(c.host, key)
+	f.Fault("objects", err)
+	s := &KeySearch{Key: key, Objects: objects}
+	for _, uid := range uids {
+		s.Owners = append(s.Owners, f.Users.User(uid))
+	}
+	if !f.Host.Live() {
+		f.Fault("files", kernel.ErrNotLive)
+	} else {
+		s.matches(f.filesOf(uids))
+		s.Clusters = f.clustersOf(key)
+	}
+	s.Faults = append(f.refusals(), f.faults...)
+	return s
+}
+
+// KeyObjects finds the objects of the reader's IPC namespace that have a key, and the uids of their owners and creators, in ascending order.
+// With an error, those of the other kinds count.
+func KeyObjects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, err error) {
+	seen := map[uint32]bool{}
+	note := func(kind schema.Kind, p kernel.IPCPerm, ctime int64) {
+		if p.Key == key {
+			objects = append(objects, sysvRef(kind, place{}, p, ctime))
+			seen[p.UID], seen[p.CUID] = true, true
+		}
+	}
+	queues, msgErr := h.MsgQueues(false)
+	for _, q := range queues {
+		note(schema.Msg, q.IPCPerm, q.CTime)
+	}
+	sets, semErr := h.SemSets()
+	for _, set := range sets {
+		note(schema.Sem, set.IPCPerm, set.CTime)
+	}
+	segments, shmErr := h.ShmSegments(false)
+	for _, seg := range segments {
+		note(schema.Shm, seg.IPCPerm, seg.CTime)
+	}
+	return objects, slices.Sorted(maps.Keys(seen)), errors.Join(msgErr, semErr, shmErr)
+}
+
+// filesOf are the files that the living processes of these users know, of all users where none is named.
+func (f *Facts) filesOf(uids []uint32) *keyFileList {
+	key := fmt.Sprint(uids)
+	if l := f.keys.byOwner[key]; l != nil {
+		return l
+	}
+	l := &keyFileList{files: map[FileID]*KeyFile{}, passed: map[string]bool{}}
+	f.keys.byOwner[key] = l
+	if len(f.keys.cache) > 2*len(f.procs) {
+		maps.DeleteFunc(f.keys.cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
+	}
+	for _, p := range f.procs {
+		if p.KernelThread() || p.State == 'Z' || p.PID == os.Getpid() || len(uids) > 0 && !p.runsAs(uids) {
+			continue
+		}
+		found := f.keyFiles(p)
+		for _, path := range found.passed {
+			l.passed[path] = true
+		}
+		if kernel.Denied(found.refused) {
+			l.refused++
+			continue
+		}
+		l.processes++
+		for _, file := range found.list {
+			k := l.files[file.id]
+			if k == nil {
+				k = &KeyFile{Path: file.path, Dev: file.id.Dev, Ino: file.id.Ino}
+				l.files[file.id] = k
+			}
+			k.Known = append(k.Known, KeyFileUse{p.PID, p.Comm, file.how})
+		}
+	}
+	return l
+}
+
+// runsAs says whether one of the process's uids is among them.
+func (p *Process) runsAs(uids []uint32) bool {
+	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:], func(uid uint32) bool { return slices.Contains(uids, uid) })
+}
+
+// of lists the files that give a key, and counts those that agree with it in the device's bits.
+func (l *keyFileList) of(key uint32) (files []KeyFile, alike int) {
+	for id, k := range l.files {
+		if made := kernel.Ftok(id.Dev, id.Ino, byte(key>>24)); made == key {
+			files = append(files, *k)
+			alike++
+		} else if made>>16 == key>>16 {
+			alike++
+		}
+	}
+	slices.SortFunc(files, func(a, b KeyFile) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), FileID{a.Dev, a.Ino}.Compare(FileID{b.Dev, b.Ino}))
+	})
+	return files, alike
+}
+
+func (s *KeySearch) matches(l *keyFileList) {
+	s.Files, s.Alike = l.of(s.Key)
+	s.Processes, s.Refused, s.Passed, s.Tried = l.processes, l.refused, len(l.passed), len(l.files)
+}
+
+// clustersOf are the data directories of PostgreSQL that make this key.
+func (f *Facts) clustersOf(key uint32) []string {
+	var dirs []string
+	for _, c := range f.clusters() {
+		above := key - uint32(c.id.Ino)
+		if (above <= collisionsMost || c.hasLock && c.lock.hasShm && c.lock.shmKey == key) && !slices.Contains(dirs, c.dir) {
+			dirs = append(dirs, c.dir)
+		}
+	}
+	return dirs
+}
+
+// FormatProject writes a project id as programs give it: "0x66 'f'", or just the number where it is no printable character.
+func FormatProject(proj byte) string {
+	if proj <= ' ' || proj > '~' {
+		return fmt.Sprintf("0x%02x", proj)
+	}
+	return fmt.Sprintf("0x%02x %s", proj, strconv.QuoteRune(rune(proj)))
+}
+
+// ftokColumns name the files of which an object's key may be made.
+func ftokColumns[T any](get func(*T) schema.Value) []schema.Column {
+	return []schema.Column{schema.Col("ftok", schema.TypeList, 30, keyFileNeeds,
+		"files of which ftok makes its key, with the project id, among those that living processes of its owner know; of the files of one device, one in 65536 gives the same key by chance", get)}
+}
+
+// ftokOf is the cell of ftokColumns.
+func (f *Facts) ftokOf(ref schema.Ref, o kernel.IPCPerm) schema.Value {
+	switch {
+	case !f.gathered(ref, keyFileNeeds):
+		return schema.Uncollected(schema.TypeList)
+	case o.Key == 0 || !f.Host.Live():
+		return schema.None(schema.TypeList)
+	}
+	uids := []uint32{o.UID, o.CUID}
+	slices.Sort(uids)
+	known := f.filesOf(slices.Compact(uids))
+	files, _ := known.of(o.Key)
+	if len(files) == 0 && known.refused > 0 {
+		return schema.Refused(schema.TypeList)
+	}
+	words := make([]string, len(files))
+	for i, k := range files {
+		words[i] = fmt.Sprintf("%s (proj %s)", k.Path, FormatProject(byte(o.Key>>24)))
+	}
+	return schema.List(words)
+}

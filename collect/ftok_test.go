@@ -1,0 +1,348 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// workKnowFiles knows files below a directory in every way: it stands in cwd, has open/data open, maps mapped/data privately, and its comm is
+// that of the configuration in /etc. With a third argument, it lives in that root directory.
+func workKnowFiles(j *kerneltest.Job) {
+	dir := j.Args[0]
+	if len(j.Args) > 2 {
+		j.Check(unix.Chroot(j.Args[2]))
+	}
+	j.Check(os.Chdir(dir + "/cwd"))
+	data, err := unix.Open(dir+"/open/data", unix.O_RDONLY, 0)
+	j.Check(err)
+	fd, err := unix.Open(dir+"/mapped/data", unix.O_RDONLY, 0)
+	j.Check(err)
+	_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
+	j.Check(err)
+	j.Check(unix.Close(fd))
+	j.Ready(data)
+	j.Wait()
+}
+
+// knownFiles are the files that workKnowFiles knows, and one that it does not.
+func knownFiles() []string {
+	return []string{"cwd/here", "open/data", "open/beside", "mapped/data", "app.conf", "target.conf", "etc/inner.conf"}
+}
+
+func makeKnownFiles(tb testing.TB, dir string) {
+	tb.Helper()
+	for _, name := range knownFiles() {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 4096), 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := os.Symlink("target.conf", dir+"/link.conf"); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Symlink("../target.conf", dir+"/cwd/linked"); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// ftokBy computes keys by the C library's ftok if there is a compiler, else as its source says.
+func ftokBy(tb testing.TB) func(path string, proj byte) uint32 {
+	tb.Helper()
+	cc, err := exec.LookPath("gcc")
+	if err != nil {
+		return func(path string, proj byte) uint32 {
+			var st unix.Stat_t
+			if err := unix.Stat(path, &st); err != nil {
+				tb.Fatal(err)
+			}
+			return uint32(st.Ino&0xffff) | uint32(st.Dev&0xff)<<16 | uint32(proj)<<24
+		}
+	}
+	source, program := filepath.Join(tb.TempDir(), "ftok.c"), filepath.Join(tb.TempDir(), "ftok")
+	const text = "#include <stdio.h>\n#include <stdlib.h>\n#include <sys/ipc.h>\nint main(int n, char **a) { printf(\"%u\", (unsigned)ftok(a[1], atoi(a[2]))); return n != 3; }\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	if out, err := exec.Command(cc, "-o", program, source).CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %s", err, out)
+	}
+	return func(path string, proj byte) uint32 {
+		out, err := exec.Command(program, path, strconv.Itoa(int(proj))).Output()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		key, err := strconv.ParseUint(string(out), 10, 32)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return uint32(key)
+	}
+}
+
+// found tells of each file how each process knows it. Files that agree by chance, which others know, are left out.
+func found(s *KeySearch, pid int) []string {
+	var told []string
+	for _, file := range s.Files {
+		for _, u := range file.Known {
+			if u.PID == pid {
+				told = append(told, file.Path+": "+u.How)
+			}
+		}
+	}
+	return told
+}
+
+func TestFtokAgreesWithTheCLibrary(t *testing.T) {
+	ftok := ftokBy(t)
+	dir := t.TempDir()
+	makeKnownFiles(t, dir)
+	for _, path := range append(knownFiles(), ".", "link.conf") {
+		path = filepath.Join(dir, path)
+		file, err := kernel.StatFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, proj := range []byte{1, 'f', 255} {
+			if got, want := kernel.Ftok(file.Dev, file.Ino, proj), ftok(path, proj); got != want {
+				t.Errorf("%s: %#x, want %#x", path, got, want)
+			}
+		}
+	}
+}
+
+func TestFilesOfAKey(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		ftok := ftokBy(t)
+		dir := t.TempDir()
+		makeKnownFiles(t, dir)
+		w := kerneltest.Start(t, "know-files", dir, "--config="+dir+"/link.conf")
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(host, time.Now)
+		look := func(path string) []string { return found(c.FindKey(ftok(path, 'f')), w.PID) }
+		for path, want := range map[string][]string{
+			"cwd":            {dir + "/cwd: working directory"},
+			"cwd/here":       {dir + "/cwd/here: in its working directory"},
+			"open/data":      {dir + "/open/data: open as fd " + w.Words[0]},
+			"open":           {dir + "/open: directory of an open file"},
+			"open/beside":    nil,
+			"mapped/data":    {dir + "/mapped/data: mapped"},
+			"target.conf":    {dir + "/link.conf: argument"},
+			"app.conf":       nil,
+			".":              {dir + ": argument"},
+			"etc/inner.conf": nil,
+		} {
+			if diff := gocmp.Diff(want, look(filepath.Join(dir, path))); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", path, diff)
+			}
+		}
+		exe, err := os.Readlink("/proc/self/exe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]string{exe: "program", filepath.Dir(exe): "directory of its program", "/": "root directory"} {
+			if got := look(path); !slices.Equal(got, []string{path + ": " + want}) {
+				t.Errorf("%s: %q, want %q", path, got, want)
+			}
+		}
+		// What is unlinked and still open may have given a key before.
+		key := ftok(dir+"/open/data", 'f')
+		if err := os.Remove(dir + "/open/data"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff([]string{dir + "/open/data (deleted): open as fd " + w.Words[0]}, found(New(host, time.Now).FindKey(key), w.PID)); diff != "" {
+			t.Errorf("unlinked (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The paths of a process in a chroot are those from its root directory on.
+func TestFilesOfAKeyInAChroot(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		ftok := ftokBy(t)
+		jail := t.TempDir()
+		makeKnownFiles(t, jail+"/d")
+		w := kerneltest.Start(t, "know-files", "/d", "app.conf", jail)
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(host, time.Now)
+		for path, want := range map[string][]string{
+			"/d/open":     {"/d/open: directory of an open file"},
+			"/d/cwd/here": {"/d/cwd/here: in its working directory"},
+			"/d":          {"/d: argument"},
+		} {
+			if diff := gocmp.Diff(want, found(c.FindKey(ftok(jail+path, 3)), w.PID)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", path, diff)
+			}
+		}
+	})
+}
+
+// /etc has its configuration under the beginning of its name.
+func TestConfigurationOfAKey(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		ftok := ftokBy(t)
+		if err := unix.Mount("tmpfs", "/etc", "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"postgres/inner.conf", "postgresql.conf", "other.conf"} {
+			if err := os.MkdirAll(filepath.Dir("/etc/"+name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile("/etc/"+name, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink("/etc/other.conf", "/etc/postgres.d"); err != nil {
+			t.Fatal(err)
+		}
+		w := kerneltest.Start(t, "postmaster", t.TempDir())
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(host, time.Now)
+		for path, want := range map[string][]string{
+			"/etc/postgres":            {"/etc/postgres: configuration"},
+			"/etc/postgres/inner.conf": {"/etc/postgres/inner.conf: configuration"},
+			"/etc/postgresql.conf":     {"/etc/postgresql.conf: configuration"},
+			"/etc/other.conf":          {"/etc/postgres.d: configuration"},
+			"/etc":                     nil,
+		} {
+			if diff := gocmp.Diff(want, found(c.FindKey(ftok(path, 3)), w.PID)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", path, diff)
+			}
+		}
+	})
+}
+
+// Of an object, only the processes of its owner and creator are looked at. Its column says the same.
+func TestKeyOfAnotherUsersObject(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: one of the two users has to be somebody else")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		ftok := ftokBy(t)
+		dir := t.TempDir()
+		makeKnownFiles(t, dir)
+		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // go test's own directory, which only root may enter
+		key := ftok(dir+"/open/data", 'f')
+		ours := kerneltest.Start(t, "know-files", dir, "x")
+		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "know-files", dir, "x")
+		maker := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "make-segment", fmt.Sprint(key))
+		id, err := strconv.Atoi(maker.Words[0])
+		s.check(err)
+		c := New(s.host, time.Now)
+		search := c.FindKey(key)
+		want := []string{dir + "/open/data: open as fd " + theirs.Words[0]}
+		if diff := gocmp.Diff([]any{[]string(nil), want, []string{NewUsers(true).User(1000)}, ref(schema.Shm, id)},
+			[]any{found(search, ours.PID), found(search, theirs.PID), search.Owners, search.Objects[0].String()}); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: keyFileNeeds}})
+		cell := cellOf(schema.Shm, "ftok")(snap.Objects[schema.Shm][0])
+		if diff := gocmp.Diff([]string{dir + "/open/data (proj 0x66 'f')"}, cell.List()); diff != "" {
+			t.Errorf("ftok (-want +got):\n%s", diff)
+		}
+
+		// An ordinary user finds in his own processes what he may see, and says how many he may not.
+		look := kerneltest.StartAs(t, &syscall.Credential{Uid: 1001, Gid: 1001}, "find-key", fmt.Sprint(key))
+		if diff := gocmp.Diff("files 0 looked at 0 refused 2 cell denied", strings.Join(look.Words, " ")); diff != "" {
+			t.Errorf("another ordinary user (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func workMakeSegment(j *kerneltest.Job) {
+	key, err := strconv.ParseUint(j.Args[0], 10, 32)
+	j.Check(err)
+	id, err := kernel.NewAdmin().ShmGet(uint32(key), 4096, 0o600|createIPC)
+	j.Check(err)
+	j.Ready(id)
+	j.Wait()
+}
+
+func workFindKey(j *kerneltest.Job) {
+	key, err := strconv.ParseUint(j.Args[0], 10, 32)
+	j.Check(err)
+	host, err := kernel.Open("")
+	j.Check(err)
+	c := New(host, time.Now)
+	s := c.FindKey(uint32(key))
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: keyFileNeeds}})
+	cell := "known"
+	if cellOf(schema.Shm, "ftok")(snap.Objects[schema.Shm][0]).State() == schema.Denied {
+		cell = "denied"
+	}
+	j.Ready("files", len(s.Files), "looked at", s.Processes, "refused", s.Refused, "cell", cell)
+	j.Wait()
+}
+
+// A dead FUSE server does not hang the look: neither below a process's directory nor behind a symbolic link of its arguments.
+func TestKeysAndDeadServers(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir, dead := t.TempDir(), t.TempDir()
+		makeKnownFiles(t, dir)
+		makeKnownFiles(t, dead+"/d")
+		s.check(os.Symlink(dead+"/d/app.conf", dir+"/far.conf"))
+		w := kerneltest.Start(t, "know-files", dead+"/d", dir+"/far.conf")
+		server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Skipf("needs FUSE: %v", err)
+		}
+		defer unix.Close(server)
+		s.check(unix.Mount("none", dead, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+		defer unix.Unmount(dead, unix.MNT_DETACH)
+		search := New(s.host, time.Now).FindKey(0x12345678)
+		if got := found(search, w.PID); got != nil || search.Passed < 3 {
+			t.Errorf("%q, %d paths passed over", got, search.Passed)
+		}
+	})
+}
+
+// PostgreSQL's key is no ftok key.
+func TestKeyOfADataDirectory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir := filepath.Join(t.TempDir(), "main")
+		ino := s.dataDirectory(dir)
+		kerneltest.Start(t, "postmaster", dir)
+		if diff := gocmp.Diff([]string{dir}, New(s.host, time.Now).FindKey(ino).Clusters); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if got := New(s.host, time.Now).FindKey(ino - 1).Clusters; got != nil {
+			t.Errorf("another key: %q", got)
+		}
+	})
+}
+
+func TestFormatProject(t *testing.T) {
+	for proj, want := range map[byte]string{'f': "0x66 'f'", 1: "0x01", ' ': "0x20", '\'': `0x27 '\''`, 0x7f: "0x7f", 0xff: "0xff"} {
+		if got := FormatProject(proj); got != want {
+			t.Errorf("%#x: %s, want %s", proj, got, want)
+		}
+	}
+}
