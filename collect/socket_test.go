@@ -104,7 +104,7 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 
 // ownTests says whether a column has tests of its own, so that the others leave it out.
 func ownTests(column string) bool {
-	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "verdict", "reasons", "undo"}, column)
+	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "ftok", "verdict", "reasons", "undo"}, column)
 }
 
 // here is this process with that descriptor.
