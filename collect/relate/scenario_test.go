@@ -292,10 +292,29 @@ func TestFinding(t *testing.T) {
 			"observed: 20/w holds lock:12/flock", "inferred: 10/w changed sem:5 last", "observed: 30/w holds sem:5, and waits itself",
 			"observed: 20/w holds sem:5, and waits itself", "inferred: assuming that process 1 has it not", "in the same knot: 30/w",
 		},
-		Advice: "end 20/w: the kernel then gives back its locks and descriptors, and who waits for those goes on; prefer one whose work can be done again",
+		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again",
 	}}
 	if diff := cmp.Diff(want, Solve(tasks).Findings()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Ending one process of several that have the lock's open file frees nobody.
+func TestAdvice(t *testing.T) {
+	lock := schema.Ref{Kind: schema.Lock, Name: "12/flock"}
+	tasks := parse(t, "10 waits 20 30\n20 waits 10\n30 waits 20")
+	tasks[0].Wait.On = lock
+	fs := Solve(tasks).Findings()
+	if want := "end all of 20/w, 30/w: "; len(fs) != 1 || !strings.HasPrefix(fs[0].Advice, want) {
+		t.Errorf("%+v, want advice %q", fs, want)
+	}
+	tasks[1].Wait.On, tasks[1].Wait.Enders[0].How = proc(10), "is its child"
+	fs = Solve(tasks).Findings()
+	if want := "end 10/w: "; len(fs) != 1 || !strings.HasPrefix(fs[0].Advice, want) {
+		t.Errorf("%+v, want advice %q", fs, want)
+	}
+	if want := "observed: 10/w is 20/w's child (proc:10)"; !slices.Contains(fs[0].Evidence, want) {
+		t.Errorf("%q, want %q", fs[0].Evidence, want)
 	}
 }
 

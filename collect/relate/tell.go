@@ -182,24 +182,37 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 
 // breakCycle says whose end would free others. The kernel gives back a dead process's descriptors and file locks (man 2 _exit, man 2 flock),
 // its semaphore operations only under SEM_UNDO (man 2 semop), a mutex only if it is robust (man 3 pthread_mutexattr_setrobust).
+//
+// A lock goes on to the next, and a pipe has no writers or readers any more, when the last process that has it open ends.
 func (s *Solution) breakCycle(k *Knot) string {
-	var safe []string
-	for i, step := range k.Cycle {
-		switch s.Nodes[step.Node].Task.Wait.On.Kind {
+	var alone, together []string
+	for _, step := range k.Cycle {
+		w := &s.Nodes[step.Node].Task.Wait
+		switch w.On.Kind {
 		case schema.Sem, schema.PSem, schema.Shm, schema.PShm, schema.Memfd, schema.Mmap, schema.Msg, schema.PMsg, "":
-		default:
-			n := name(s.Nodes[k.Cycle[(i+1)%len(k.Cycle)].Node].Task)
-			if !slices.Contains(safe, n) {
-				safe = append(safe, n)
+			continue
+		}
+		var holders []string
+		for i := range w.Enders {
+			if n := name(s.someOf(&w.Enders[i])); !w.Enders[i].Weak && !slices.Contains(holders, n) {
+				holders = append(holders, n)
 			}
 		}
-	}
-	if len(safe) > 0 {
-		one := ""
-		if len(safe) > 1 {
-			one = "one of "
+		switch {
+		case len(holders) == 1 && !slices.Contains(alone, holders[0]):
+			alone = append(alone, holders[0])
+		case len(holders) > 1 && (together == nil || len(holders) < len(together)):
+			together = holders
 		}
-		return "end " + one + list8(safe) + ": the kernel then gives back its locks and descriptors, and who waits for those goes on; prefer one whose work can be done again"
+	}
+	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again"
+	switch {
+	case len(alone) == 1:
+		return "end " + alone[0] + then
+	case len(alone) > 1:
+		return "end one of " + list8(alone) + then
+	case together != nil:
+		return "end all of " + list8(together) + then
 	}
 	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore operations under SEM_UNDO, robust mutexes); " +
 		"else end all of them, and reset the object before they start again"
@@ -345,6 +358,7 @@ func edge(w, ender *Task, e *Ender) string {
 	}
 	before, behind, ok := strings.Cut(how+" ", " it ")
 	if !ok {
+		how = strings.Replace(how, " its ", " "+name(w)+"'s ", 1)
 		return fmt.Sprintf("%s: %s %s (%s)", e.Proof, name(ender), how, on)
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, name(ender), before, on, behind))
