@@ -22,3 +22,19 @@ func TestReadmeNamesEveryKind(t *testing.T) {
 		}
 	}
 }
+
+// The file of signatures that the README shows is one.
+func TestReadmeShowsSignatures(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "```yaml\n")
+	example, _, end := strings.Cut(rest, "```")
+	if !ok || !end {
+		t.Fatal("README.md shows none")
+	}
+	if _, err := collect.ReadSignatures("README.md", example); err != nil {
+		t.Error(err)
+	}
+}
