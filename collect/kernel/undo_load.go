@@ -19,24 +19,23 @@ import (
 
 // progLoadAttr, linkCreateAttr and iterCreateAttr are parts of union bpf_attr (include/uapi/linux/bpf.h).
 type progLoadAttr struct {
-	progType, insnCount               uint32
-	insns, license                    unsafe.Pointer
-	logLevel, logSize                 uint32
-	logBuf                            uint64
-	kernVersion, flags                uint32
-	name                              [16]byte
-	ifindex, attachType               uint32
-	btfFD, funcInfoSize               uint32
-	funcInfo                          unsafe.Pointer
-	funcInfoCount, lineInfoSize       uint32
-	lineInfo                          uint64
-	lineInfoCount, attachBTFID, objFD uint32
-	_                                 uint32
+	progType, insnCount uint32
+	insns, license      unsafe.Pointer
+	_                   [6]uint32 // log_level, log_size, log_buf, kern_version, prog_flags
+	name                [16]byte
+	_                   uint32 // prog_ifindex
+	attachType          uint32
+	btfFD, funcInfoSize uint32
+	funcInfo            unsafe.Pointer
+	funcInfoCount       uint32
+	_                   [4]uint32 // line_info_rec_size, line_info, line_info_cnt
+	attachBTFID         uint32
+	_                   [2]uint32 // attach_btf_obj_fd, core_relo_cnt
 }
 
-type linkCreateAttr struct{ progFD, targetFD, attachType, flags uint32 }
+type linkCreateAttr struct{ progFD, _, attachType, _ uint32 } // target_fd, flags
 
-type iterCreateAttr struct{ linkFD, flags uint32 }
+type iterCreateAttr struct{ linkFD, _ uint32 } // flags
 
 func bpf[T any](command int, attr *T) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attr)), unsafe.Sizeof(*attr))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -108,11 +109,16 @@ func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...kernel.SemAdj
 	if err != nil {
 		tb.Fatal(err)
 	}
-	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/ipc", w.PID))
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/ns/ipc", w.PID))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, ino, _ := kernel.ParseNamespaceLink([]byte(link))
+	var ino uint64
+	for _, path := range links { // a thread that has ended is in none
+		if link, err := os.Readlink(path); err == nil {
+			_, ino, _ = kernel.ParseNamespaceLink([]byte(link))
+		}
+	}
 	return kernel.Undo{PID: w.PID, Start: stat.Start, Comm: stat.Comm, IPCNS: ino, SemID: semID, Adj: adj}
 }
 
@@ -176,6 +182,64 @@ func TestUndosOfThreads(t *testing.T) {
 		got := readUndos(t, r)
 		slices.SortFunc(got, func(a, b kernel.Undo) int { return slices.CompareFunc(a.Adj, b.Adj, compareAdj) })
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A process whose first thread has ended has the list of those that go on.
+func TestUndosOfAProcessWithoutItsFirstThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		r := openUndos(t)
+		id := newSet(t, 9)
+		w := kerneltest.Start(t, "undo-headless", strconv.Itoa(id))
+		kerneltest.Eventually(t, "the first thread has ended", func() bool {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
+			return err == nil && strings.Contains(string(text), ") Z ")
+		})
+		if diff := cmp.Diff([]kernel.Undo{undoOf(t, w, id, kernel.SemAdj{Adj: 3})}, readUndos(t, r)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// workUndoHeadless takes three and ends its first thread, which the others outlive.
+func workUndoHeadless(j *kerneltest.Job) {
+	undoOp(j, j.Args[0]+" 0 -3 undo")
+	j.Ready()
+	headless := make(chan struct{})
+	for range 64 { // one of so many goroutines with a thread each gets the first
+		go func() {
+			runtime.LockOSThread()
+			if unix.Gettid() == unix.Getpid() {
+				unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+			}
+			<-headless
+		}()
+	}
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+	}
+	j.Wait()
+}
+
+// Processes may share one list (clone with CLONE_SYSVSEM): each has it.
+func TestUndosOfProcessesThatShare(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		r := openUndos(t)
+		id := newSet(t, 9, 9)
+		w := kerneltest.StartIn(t, unix.CLONE_SYSVSEM, "undo", fmt.Sprint(id, " 0 -3 undo"))
+		if err := kernel.NewAdmin().SemOp(id, []kernel.SemOp{{Num: 1, Op: -1, Flags: kernel.SemUndo}}, 0); err != nil {
+			t.Fatal(err)
+		}
+		adj := []kernel.SemAdj{{Num: 0, Adj: 3}, {Num: 1, Adj: 1}}
+		ours := &kerneltest.Worker{PID: os.Getpid()}
+		if diff := cmp.Diff([]kernel.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)}, readUndos(t, r)); diff != "" {
+			t.Error(diff)
+		}
+		w.Kill() // nothing is undone: we still have the list
+		if diff := cmp.Diff([]kernel.Undo{undoOf(t, ours, id, adj...)}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
 	})
