@@ -155,7 +155,7 @@ func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values 
 	switch g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
 	case CreatorAlive:
 		e.enders = append(e.enders, processEnders([]*Process{g.f.Process(int(v.Pid))}, how, schema.Inferred)...)
-		e.assumes = fmt.Sprintf("process %d, which %s, took it: without SEM_UNDO the kernel does not say", v.Pid, how)
+		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noUndo())
 	case CreatorDead, CreatorReused:
 		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
 	default:
@@ -170,6 +170,14 @@ func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values 
 			e.enders = append(e.enders, relate.Ender{Proc: near.Ref(), How: "may know it", Proof: schema.Inferred, Weak: true})
 		}
 	}
+}
+
+// noUndo says why nobody is known to hold a semaphore.
+func (g *waitGraph) noUndo() string {
+	if _, err := g.f.semUndos(); err != nil {
+		return err.Error()
+	}
+	return "without SEM_UNDO the kernel does not say"
 }
 
 // mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other semaphores, who waits for
