@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -68,6 +69,7 @@ func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.
 // leakFacts is what the verdicts of one tick have in common.
 type leakFacts struct {
 	byUID     map[uint32][]*Process // who could know an object of that user, by start; a process is with each of its uids
+	groups    map[int][]*Process    // by the leader of their process group and of their session
 	unread    []*Process            // their uids are not known
 	bystander map[*Process]bool
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
@@ -83,7 +85,7 @@ func (f *Facts) leaking() *leakFacts {
 	if f.leaks != nil {
 		return f.leaks
 	}
-	l := &leakFacts{byUID: map[uint32][]*Process{}, bystander: map[*Process]bool{}, flying: -1}
+	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}, flying: -1}
 	f.leaks = l
 	l.skew = f.clockSkew()
 	f.findBystanders()
@@ -92,8 +94,14 @@ func (f *Facts) leaking() *leakFacts {
 			continue
 		}
 		if !p.StatusKnown {
-			l.unread = append(l.unread, p)
+			if !f.Host.Live() || kernel.ProcessExists(p.PID) {
+				l.unread = append(l.unread, p)
+			}
 			continue
+		}
+		l.groups[p.PGID] = append(l.groups[p.PGID], p)
+		if p.SID != p.PGID {
+			l.groups[p.SID] = append(l.groups[p.SID], p)
 		}
 		for i, uid := range p.Status.UID {
 			if !slices.Contains(p.Status.UID[:i], uid) {
@@ -112,51 +120,56 @@ func (f *Facts) leaking() *leakFacts {
 // start times to clock ticks.
 const leakDoubt = time.Second + 100*time.Millisecond
 
-// namedElders is how many elders have a name, more than a verdict tells: of thousands of objects, each has those of its user.
-const namedElders = 8
-
-// elders lists the processes that could know an object of these users: those that started before its last use. In doubt a process did.
-func (f *Facts) elders(lastUse time.Time, past []relate.Past, uids ...uint32) []relate.Elder {
-	l := f.leaking()
-	limit := lastUse.Add(leakDoubt + l.doubt(f.Now, lastUse))
-	uids = slices.Compact(uids) // the owner mostly is the creator
-	seen := map[*Process]bool{}
-	var elders []relate.Elder
-	for _, uid := range uids {
-		for _, p := range l.byUID[uid] {
-			var why string
-			switch group := f.sharesGroup(p, past); {
-			case seen[p]:
-				continue
-			case !f.StartTime(p.Start).After(limit):
-				why = "started before its last use"
-			case group != "":
-				why = group
-			default:
-				continue
-			}
-			if len(uids) > 1 {
-				seen[p] = true
-			}
-			e := relate.Elder{Why: why}
-			if len(elders) < namedElders {
-				e.Who = f.processUser(p, uid)
-			}
-			elders = append(elders, e)
+// older is how many of a list that is ordered by start began by a moment. Where the time of the boot is not known, all did.
+func (f *Facts) older(list []*Process, limit time.Time) int {
+	n, _ := slices.BinarySearchFunc(list, limit, func(p *Process, limit time.Time) int {
+		if f.StartTime(p.Start).After(limit) {
+			return 1
 		}
-	}
-	return elders
+		return -1
+	})
+	return n
 }
 
-// sharesGroup says whether a younger process is of the process group or session of somebody who used the object: it may be a child that
-// was told of it.
-func (f *Facts) sharesGroup(p *Process, past []relate.Past) string {
-	for _, u := range past {
-		if u.Fate == relate.FateDead && u.PID != 0 && (p.PGID == u.PID || p.SID == u.PID) {
-			return fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID)
+// elders finds the processes that could know an object of these users, each once: those that started before its last use. In doubt a process did.
+func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
+	l := f.leaking()
+	limit := e.LastUse.Add(leakDoubt + l.doubt(f.Now, e.LastUse))
+	seen := map[*Process]bool{}
+	tell := func(p *Process, uid uint32, why string) {
+		switch {
+		case seen[p]:
+		case len(e.Elders) == relate.MostElders:
+			e.MoreElders++
+		default:
+			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
+		}
+		seen[p] = true
+	}
+	for i, uid := range uids {
+		list := l.byUID[uid]
+		list = list[:f.older(list, limit)]
+		last := i == len(uids)-1
+		for n, p := range list {
+			if i == 0 && last && len(e.Elders) == relate.MostElders {
+				e.MoreElders += len(list) - n // one user's processes are told apart already
+				break
+			}
+			tell(p, uid, "started before its last use")
 		}
 	}
-	return ""
+	for _, u := range e.Past {
+		if u.Fate != relate.FateDead || len(e.Elders) > 0 {
+			continue
+		}
+		for _, p := range l.groups[u.PID] { // a younger one may be a child that was told of it
+			for _, uid := range uids {
+				if slices.Contains(p.Status.UID[:], uid) {
+					tell(p, uid, fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID))
+				}
+			}
+		}
+	}
 }
 
 func (f *Facts) processUser(p *Process, uid uint32) string {
@@ -203,9 +216,11 @@ func (f *Facts) clock(t time.Time) string {
 // evidence begins with what every kind's verdict takes: who used the object, who could know it, and how old it is.
 func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
 	e := relate.Evidence{
-		Past: past, AllPast: relate.Sight{Complete: true}, Elders: f.elders(lastUse, past, uids...), AllElders: sight,
+		Past: past, AllPast: relate.Sight{Complete: true}, AllElders: sight,
 		AllRules: relate.Sight{Complete: true}, Now: f.Now, LastUse: lastUse, Grace: f.grace,
 	}
+	slices.Sort(uids)
+	f.elders(&e, slices.Compact(uids)...)
 	if lastUse.IsZero() || f.Boot.IsZero() || lastUse.Add(leakDoubt).Before(f.Boot) {
 		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
 	}

@@ -79,8 +79,9 @@ type Evidence struct {
 	Past    []Past
 	AllPast Sight // that the records of who used it could be read
 
-	Elders    []Elder
-	AllElders Sight // that no other living process could know it
+	Elders     []Elder
+	MoreElders int   // how many there are besides those
+	AllElders  Sight // that no other living process could know it
 
 	Protected string // why it is meant to be there unused; "": no rule says so
 	AllRules  Sight  // that every rule could be read
@@ -123,7 +124,7 @@ func Judge(e Evidence) Judgement {
 	switch {
 	case !e.AllRules.Complete:
 		return Judgement{Unknown, append(reasons, e.AllRules.Says...)}
-	case len(e.Elders) > 0:
+	case len(e.Elders)+e.MoreElders > 0:
 		return Judgement{Suspect, append(reasons, e.elders()...)}
 	case !e.AllElders.Complete:
 		return Judgement{Unknown, append(reasons, e.AllElders.Says...)}
@@ -138,8 +139,11 @@ func Judge(e Evidence) Judgement {
 	return Judgement{Orphan, append(reasons, says)}
 }
 
-// named is how many processes a verdict names.
+// named is how many processes a verdict names, one more if that is all.
 const named = 3
+
+// MostElders is how many of the Elders a verdict may name: others are counted.
+const MostElders = named + 1
 
 // use tells who uses the object.
 func (e *Evidence) use() []string {
@@ -199,9 +203,10 @@ func (p *Past) says(role string) string {
 
 func (e *Evidence) elders() []string {
 	var reasons []string
+	all := len(e.Elders) + e.MoreElders
 	for i, p := range e.Elders {
-		if i == named && len(e.Elders) > named+1 {
-			return append(reasons, fmt.Sprintf("could still know it: %d more processes", len(e.Elders)-named))
+		if i == named && all > named+1 {
+			return append(reasons, fmt.Sprintf("could still know it: %d more processes", all-named))
 		}
 		reasons = append(reasons, fmt.Sprintf("could still know it: %s, %s", p.Who, p.Why))
 	}

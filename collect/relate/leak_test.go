@@ -78,6 +78,10 @@ func TestJudge(t *testing.T) {
 			e.Elders = []relate.Elder{elder("1/a"), elder("2/b"), elder("3/c"), elder("4/d"), elder("5/e")}
 		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
 			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use", "could still know it: 2 more processes"}}},
+		"more older processes than are told": {func(e *relate.Evidence) {
+			e.Elders, e.MoreElders = []relate.Elder{elder("1/a"), elder("2/b"), elder("3/c"), elder("4/d")}, 1000
+		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
+			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use", "could still know it: 1001 more processes"}}},
 		"processes are hidden": {func(e *relate.Evidence) { e.AllElders.Hide("processes are hidden") },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "processes are hidden"}}},
 		"a rule could not be read": {func(e *relate.Evidence) { e.AllRules.Hide("signatures.yaml could not be read") },
