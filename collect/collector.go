@@ -163,7 +163,7 @@ func (c *Collector) walk(s *Snapshot, f *Facts) {
 	f.readLocks()
 	procs, err := c.walker.walk(f.Needs, f.infoDemand())
 	f.Fault("processes", err)
-	f.procs = procs
+	f.procs, f.restless = procs, c.walker.restless
 	f.byPID = make(map[int]*Process, len(procs))
 	for _, p := range procs {
 		f.byPID[p.PID] = p

@@ -52,6 +52,7 @@ type Facts struct {
 	notes        []string
 	files        map[fileKey]*fileUsers // built when first asked for
 	grace        time.Duration
+	restless     bool       // processes came and went too fast to be sure that all were seen
 	leaks        *leakFacts // built when first asked for
 	listed       map[schema.Kind][]*schema.Object
 	waitSeed     maphash.Seed

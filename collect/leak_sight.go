@@ -34,6 +34,9 @@ func (f *Facts) visible() relate.Sight {
 	if f.hides {
 		sight.Hide("/proc is mounted with hidepid: other users' processes cannot be seen")
 	}
+	if f.restless {
+		sight.Hide("processes came and went too fast to be sure that all were seen")
+	}
 	if list := f.leaks.unread; len(list) > 0 {
 		sight.Hide(fmt.Sprintf("whose processes %s are could not be read", pidList(list)))
 	}

@@ -84,10 +84,11 @@ func (a FileID) Compare(b FileID) int {
 // CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM could change them;
 // libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.) Names of files are not among it: pathsNow.
 type walker struct {
-	host  *kernel.Host
-	cache map[int]cached
-	risky mountWatch
-	info  infoDemand // of this tick
+	host     *kernel.Host
+	cache    map[int]cached
+	risky    mountWatch
+	restless bool       // processes came and went too fast to be sure that all were seen
+	info     infoDemand // of this tick
 }
 
 type cached struct {
@@ -127,6 +128,13 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 		})
 	}
 	wg.Wait()
+	if needs.Has(schema.NeedVerdict) {
+		late, lateCached, err := w.latecomers(pids, found, needs)
+		if err != nil {
+			return nil, err
+		}
+		found, fresh = append(found, late...), append(fresh, lateCached...)
+	}
 	cache := make(map[int]cached, len(pids))
 	for _, c := range fresh {
 		if c.proc != nil {
@@ -134,7 +142,50 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 		}
 	}
 	w.cache = cache
-	return slices.DeleteFunc(found, func(p *Process) bool { return p == nil }), nil
+	found = slices.DeleteFunc(found, func(p *Process) bool { return p == nil })
+	slices.SortFunc(found, func(a, b *Process) int { return cmp.Compare(a.PID, b.PID) }) // pids begin anew at the end
+	return found, nil
+}
+
+// latecomers reads the processes that were born while the others were read: a child of one that ended before it was looked at has, and knows,
+// what that had. Where children of unknown parents still come after some rounds, it says so in restless.
+func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached, err error) {
+	const rounds = 4
+	w.restless = false
+	seen, known := map[int]bool{}, map[int]bool{}
+	for _, pid := range pids {
+		seen[pid] = true
+	}
+	for _, p := range found {
+		if p != nil && p.PID != 1 { // init takes the children of those that end
+			known[p.PID] = true
+		}
+	}
+	buf := make([]byte, 32<<10)
+	for range rounds {
+		if pids, err = w.host.PIDs(); err != nil {
+			return nil, nil, err
+		}
+		w.restless = false
+		for _, pid := range pids {
+			if seen[pid] {
+				continue
+			}
+			seen[pid] = true
+			p, c := w.process(pid, needs, buf)
+			if p == nil {
+				w.restless = true // it may have left children
+				continue
+			}
+			late, fresh = append(late, p), append(fresh, c)
+			w.restless = w.restless || !known[p.PPID]
+			known[pid] = true
+		}
+		if !w.restless {
+			break
+		}
+	}
+	return late, fresh, nil
 }
 
 // process reads one process; nil if it is gone.
