@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+// leakScene has a segment and a queue that nobody uses, and shared memory with a name that a shell would take for a command.
+func leakScene(t *testing.T) {
+	t.Helper()
+	a := kernel.NewAdmin()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := a.SemGet(0x1234, 2, kernel.IPCCreat|0o600)
+	check(err)
+	queue, err := a.MsgGet(kernel.KeyPrivate, kernel.IPCCreat|0o600)
+	check(err)
+	check(a.MsgSend(queue, 1, make([]byte, 100), 0))
+	check(os.WriteFile("/dev/shm/it's $(id)\n", make([]byte, 5000), 0o600))
+	if set != 0 || queue != 0 {
+		t.Fatalf("made set %d and queue %d in a namespace of their own", set, queue)
+	}
+	made := time.Now()
+	kerneltest.Eventually(t, "they are more than a second old", func() bool { return time.Since(made) > 2*time.Second })
+}
+
+func outputOf(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(context.Background(), args, &out, &errs); code != want {
+		t.Errorf("ipctop %s: exit code %d, want %d\n%s", strings.Join(args, " "), code, want, errs.String())
+	}
+	return out.String()
+}
+
+// agesAside writes an x for how long ago something was.
+func agesAside(text string) string {
+	words := strings.Split(text, " ")
+	for i, w := range words {
+		rest := strings.TrimLeft(w, "0123456789")
+		if rest != w && (strings.HasPrefix(rest, "s") || strings.HasPrefix(rest, "s\n")) {
+			words[i] = "x" + rest
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func TestLeaks(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		leakScene(t)
+		pid := os.Getpid()
+		comm, err := os.ReadFile("/proc/self/comm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		self := fmt.Sprintf("%d/%s", pid, strings.TrimSpace(string(comm)))
+		user := ownName(t)
+		got := agesAside(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
+		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, their users are gone, and nobody is left who could know them
+  pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
+    - nobody has it open or mapped: the descriptors and mappings of every process were read
+    - it was last used xs ago
+    ipctop rm $'pshm:/it\'s $(id)\012'
+  sem:0  owner ` + user + `  age xs
+    - nobody waits on it: ncount and zcount are 0
+    - it was last used xs ago
+    ipcrm -s 0
+
+IDLE: 1 object, 100: nobody uses them, but somebody known to have used them lives
+  msg:0  owner ` + user + `  usedbytes 100  age xs
+    - nobody waits on it: the system calls of every thread were read
+    - it holds 1 message of 100 bytes
+    - its last sender lives: ` + self + `
+
+To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
+`
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		// Nothing is an orphan within the grace time, the same by either name of the view.
+		if got := outputOf(t, 0, "--once", "leaks", "sem", "--exit-code"); !strings.HasPrefix(got, "SUSPECT: 1 object: ") {
+			t.Errorf("within the grace time:\n%s", got)
+		}
+		if got := outputOf(t, 1, "leaks", "--grace", "0s", "--where", `verdict == "orphan" and key == 0x1234`, "--exit-code", "-o", "csv", "--columns", "ref,verdict"); got != "ref,verdict\nsem:0,orphan\n" {
+			t.Errorf("with --where:\n%s", got)
+		}
+		if got := outputOf(t, 0, "leaks", "shm"); got != "Nothing to show: looked at 0 shm\n" {
+			t.Errorf("without objects:\n%s", got)
+		}
+		outputOf(t, 2, "leaks", "pipe")
+		outputOf(t, 2, "leaks", "--grace", "-1s")
+	})
+}
+
+// ownName is the name of who runs the test, as a table has it.
+func ownName(t *testing.T) string {
+	t.Helper()
+	out := outputOf(t, 0, "--once", "sem", "--columns", "owner", "--no-headings")
+	return strings.TrimSpace(out)
+}
+
+// What the view says is there in JSON as well: verdict, reasons, and a finding with the command for each orphan.
+func TestLeaksAsJSON(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		leakScene(t)
+		got := outputOf(t, 0, "leaks", "sem", "--grace", "0s", "-o", "json")
+		for _, want := range []string{
+			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","it was last used `,
+			`"findings":[` + "\n" + `{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ncount and zcount are 0","it was last used `,
+			`"advice":"ipcrm -s 0"}]`,
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %s in\n%s", want, got)
+			}
+		}
+	})
+}
+
+// A path that nobody is bound to is removed by rm, whatever it is called.
+func TestLeaksOfPaths(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if err := unix.Mkfifo("/dev/shm/-a 'b'", 0o600); err != nil {
+			t.Fatal(err)
+		}
+		made := time.Now()
+		kerneltest.Eventually(t, "it is more than a second old", func() bool { return time.Since(made) > 1200*time.Millisecond })
+		if got := outputOf(t, 0, "leaks", "fifo", "--grace", "0s"); !strings.Contains(got, "\n    rm -- '/dev/shm/-a '\\''b'\\'''\n") {
+			t.Errorf("no command to remove it:\n%s", got)
+		}
+	})
+}

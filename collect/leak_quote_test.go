@@ -1,0 +1,52 @@
+package collect
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func TestRemoval(t *testing.T) {
+	for want, o := range map[string]*schema.Object{
+		"ipcrm -m 32769":            {Ref: schema.Ref{Kind: schema.Shm, ID: 32769, Gen: 5}},
+		"ipcrm -s 0":                {Ref: schema.Ref{Kind: schema.Sem}},
+		"ipcrm -q 7":                {Ref: schema.Ref{Kind: schema.Msg, ID: 7}},
+		"ipctop rm shm:5@402653217": {Ref: schema.Ref{Kind: schema.Shm, ID: 5, Space: 402653217}},
+		"ipctop rm pmsg:/jobs":      {Ref: schema.Ref{Kind: schema.PMsg, Name: "/jobs"}},
+		"ipctop rm 'psem:/a b'":     {Ref: schema.Ref{Kind: schema.PSem, Name: "/a b"}},
+	} {
+		if got := Removal(o); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// What a shell reads back is what was quoted, and a terminal gets nothing but printable characters.
+func FuzzShellQuote(f *testing.F) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		f.Skip("needs bash to read words back")
+	}
+	for _, word := range []string{"", "plain/path-1.0", "a b", "it's", "$(id)", "`id`", "a\nb", "\x1b[31m", "\xff\xfe", "ü", `back\slash`, `'\''`, "!!", "~", "-x", "*", "\\\n'"} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		if strings.Contains(word, "\x00") {
+			return // no name holds one
+		}
+		quoted := shellQuote(word)
+		for _, c := range []byte(quoted) {
+			if c < 0x20 || c >= 0x7f {
+				t.Fatalf("%q for a terminal is %q", word, quoted)
+			}
+		}
+		cmd := exec.Command(bash, "-c", "printf %s "+quoted+"; printf .")
+		cmd.Env = []string{"LC_ALL=C"}
+		got, err := cmd.Output()
+		if err != nil || string(got) != word+"." {
+			t.Errorf("%q as %s is read back as %q, %v", word, quoted, got, err)
+		}
+	})
+}
