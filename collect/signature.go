@@ -67,6 +67,7 @@ type signature struct {
 	keyMask, keyBits uint32   // if keyMask is not 0
 	topBytes         []byte
 	hasRange         bool
+	ftokOf           []string // patterns of paths
 
 	glob    string
 	pattern *regexp.Regexp
@@ -87,9 +88,15 @@ type span struct {
 
 func (s span) holds(n uint64) bool { return !s.set || n >= s.from && n <= s.to }
 
+// keyFiles gives the files of a pattern by the 24 bits that ftok takes of them. nil: nobody has looked.
+type keyFiles func(pattern string) map[uint32]string
+
 // matches says whether all conditions hold, and which pid the name holds.
-func (g *signature) matches(s *Subject) (pid int, ok bool) {
+func (g *signature) matches(s *Subject, files keyFiles) (pid int, ok bool) {
 	if !g.matchesKey(s.Key) {
+		return 0, false
+	}
+	if len(g.ftokOf) > 0 && !g.matchesFtok(s, files) {
 		return 0, false
 	}
 	if g.onFile() && (s.Unread || !g.matchesFile(s)) {
@@ -130,6 +137,12 @@ func (g *signature) matchesKey(key uint32) bool {
 		(!g.hasRange || key >= g.keyFrom && key <= g.keyTo) &&
 		(g.keyMask == 0 || key&g.keyMask == g.keyBits) &&
 		(len(g.topBytes) == 0 || slices.Contains(g.topBytes, byte(key>>24)))
+}
+
+// matchesFtok says whether one of the files gives the key. A private object has none, and paths are those of our own namespaces.
+func (g *signature) matchesFtok(s *Subject, files keyFiles) bool {
+	return s.Key != 0 && s.Space == 0 && files != nil &&
+		slices.ContainsFunc(g.ftokOf, func(pattern string) bool { return files(pattern)[s.Key&0xffffff] != "" })
 }
 
 // onFile says whether it asks for more than kind, key and name.
@@ -190,12 +203,12 @@ func btoi(b bool) int {
 }
 
 // match finds the signature that fits best, and whether it is the user's own. An object that any of them protects is protected.
-func (s *Signatures) match(subject *Subject) (found AppMatch, user bool) {
+func (s *Signatures) match(subject *Subject, files keyFiles) (found AppMatch, user bool) {
 	for _, g := range s.byKind[subject.Kind] {
 		if found.ID != "" && (!g.protect || found.Protect) {
 			continue
 		}
-		pid, ok := g.matches(subject)
+		pid, ok := g.matches(subject, files)
 		switch {
 		case !ok:
 		case found.ID == "":

@@ -252,7 +252,7 @@ func (r *signatureReader) span(field string, node ast.Node) span {
 
 // signatureFields are the fields of a signature, in the order of the help at the top of signatures.yaml.
 func signatureFields() []string {
-	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte", "name", "name_regexp",
+	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte", "ftok_of", "name", "name_regexp",
 		"owner", "perms", "size", "nsems", "nattch", "dest"}
 }
 
@@ -322,6 +322,10 @@ func (r *signatureReader) condition(g *signature, field string, at *token.Token,
 		for _, n := range r.list(field, value) {
 			g.topBytes = append(g.topBytes, r.topByte(n))
 		}
+	case "ftok_of":
+		for _, n := range r.list(field, value) {
+			g.ftokOf = append(g.ftokOf, r.filePattern(n))
+		}
 	case "name":
 		g.glob = r.text(field, value)
 		if _, err := path.Match(g.glob, ""); err != nil || g.glob == "" {
@@ -377,6 +381,16 @@ func (r *signatureReader) topByte(node ast.Node) byte {
 	return byte(r.number("key_top_byte", node, text, math.MaxUint8))
 }
 
+// filePattern reads an absolute path whose last part may be a pattern.
+func (r *signatureReader) filePattern(node ast.Node) string {
+	text := r.text("ftok_of", node)
+	dir, last := path.Split(text)
+	if _, err := path.Match(last, ""); err != nil || !path.IsAbs(text) || last == "" || strings.ContainsAny(dir, `*?[\`) {
+		r.fail(node.GetToken(), "ftok_of: %q: say an absolute path, with *, ? or [a-z] in its last part only", text)
+	}
+	return text
+}
+
 func (r *signatureReader) pattern(g *signature, value ast.Node) {
 	text := r.text("name_regexp", value)
 	free, err := regexp.Compile(text)
@@ -428,7 +442,7 @@ func (r *signatureReader) fitting(g *signature, at *token.Token) {
 	has := func(kinds ...schema.Kind) bool {
 		return !slices.ContainsFunc(g.kinds, func(k schema.Kind) bool { return !slices.Contains(kinds, k) })
 	}
-	onKey := len(g.keys) > 0 || g.hasRange || g.keyMask != 0 || len(g.topBytes) > 0
+	onKey := len(g.keys) > 0 || g.hasRange || g.keyMask != 0 || len(g.topBytes) > 0 || len(g.ftokOf) > 0
 	for _, c := range []struct {
 		bad  bool
 		what string

@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -157,6 +158,33 @@ func TestFoundClusters(t *testing.T) {
 		want := map[string][2]string{
 			ref(schema.Shm, first):  {certainly, "its key is the inode number of /var/lib/postgresql/15/main"},
 			ref(schema.Shm, second): {certainly, "its key is the inode number of /var/lib/elsewhere/data"},
+		}
+		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// A signature may name the files of which ftok makes the keys of its objects. A link among them is followed.
+func TestFilesOfSignatures(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""))
+		key := func(name string) uint32 {
+			s.check(os.WriteFile("/tmp/"+name, nil, 0o600))
+			var st unix.Stat_t
+			s.check(unix.Stat("/tmp/"+name, &st))
+			return kernel.Ftok(st.Dev, st.Ino, 'Q')
+		}
+		shared := s.id(s.admin.ShmGet(key("qipc_sharedmemory_app"), 4096, 0o600|createIPC))
+		linked := s.id(s.admin.ShmGet(key("elsewhere"), 4096, 0o600|createIPC))
+		s.check(os.Symlink("elsewhere", "/tmp/qipc_sharedmemory_link"))
+		s.id(s.admin.ShmGet(key("other"), 4096, 0o600|createIPC))
+		set := s.id(s.admin.SemGet(key("qipc_systemsem_app"), 1, 0o600|createIPC))
+		by := func(what string) [2]string { return [2]string{"Qt qt likely", "its key is ftok of a file that " + what} }
+		want := map[string][2]string{
+			ref(schema.Shm, shared): by("QSharedMemory makes"), ref(schema.Shm, linked): by("QSharedMemory makes"),
+			ref(schema.Sem, set): by("QSystemSemaphore or QSharedMemory makes"),
 		}
 		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

@@ -64,6 +64,15 @@ type builtinCase struct {
 	want    told
 }
 
+// builtinFiles are the files that some of the cases have.
+func builtinFiles(pattern string) map[uint32]string {
+	return map[string]map[uint32]string{
+		"/etc/zabbix/zabbix_*.conf": {0x0a0b0c: "/etc/zabbix/zabbix_server.conf"},
+		"/tmp/qipc_sharedmemory_*":  {0x1a1b1c: "/tmp/qipc_sharedmemory_app"},
+		"/tmp/qipc_systemsem_*":     {0x2a2b2c: "/tmp/qipc_systemsem_app"},
+	}[pattern]
+}
+
 func builtinCases() []builtinCase {
 	const msg, sem, shm, psem, pshm, memfd, unix = schema.Msg, schema.Sem, schema.Shm, schema.PSem, schema.PShm, schema.Memfd, schema.Unix
 	certain := func(id string) told { return told{ID: id, Confidence: Certain} }
@@ -110,6 +119,8 @@ func builtinCases() []builtinCase {
 		{keyed(msg, 0x78020304).owned("zabbix"), likely("zabbix")},
 		{keyed(shm, 0x61020304).owned("zabbix"), told{}},
 		{keyed(shm, 0x67020304), told{}},
+		{keyed(shm, 0x670a0b0c), certain("zabbix")},
+		{keyed(shm, 0x610a0b0c), told{}},
 
 		{keyed(sem, 0).owned("www-data"), likely("apache")},
 		{keyed(sem, 0).owned("apache"), likely("apache")},
@@ -211,6 +222,11 @@ func builtinCases() []builtinCase {
 		{named(pshm, "qipc_sharedmemory_app1a2b"), certain("qt")},
 		{named(psem, "qipc_systemsem_app1a2b"), certain("qt")},
 		{named(psem, "qipc_systemsem_"), told{}},
+		{keyed(shm, 0x511a1b1c), likely("qt")},
+		{keyed(sem, 0x511a1b1c), likely("qt")},
+		{keyed(sem, 0x062a2b2c), likely("qt")},
+		{keyed(shm, 0x512a2b2c), told{}},
+		{keyed(msg, 0x511a1b1c), told{}},
 
 		{named(pshm, "libpod_lock"), told{ID: "podman", Confidence: Certain, Protect: true}},
 		{named(pshm, "libpod_rootless_lock_1000"), told{ID: "podman", Confidence: Certain, Protect: true}},
@@ -228,7 +244,7 @@ func TestBuiltinSignatures(t *testing.T) {
 	hit := map[*signature]bool{}
 	missed := map[string]bool{}
 	for _, c := range builtinCases() {
-		m, user := s.match(&c.subject)
+		m, user := s.match(&c.subject, builtinFiles)
 		if diff := gocmp.Diff(c.want, tell(m)); diff != "" || user {
 			t.Errorf("%+v (-want +got):\n%s", c.subject, diff)
 		}
@@ -236,7 +252,7 @@ func TestBuiltinSignatures(t *testing.T) {
 			t.Errorf("%+v: %+v", c.subject, m)
 		}
 		for _, g := range s.byKind[c.subject.Kind] {
-			if _, ok := g.matches(&c.subject); ok {
+			if _, ok := g.matches(&c.subject, builtinFiles); ok {
 				hit[g] = true
 			} else {
 				missed[g.id] = true
@@ -259,7 +275,7 @@ func TestSignaturesOfUnreadFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	unread := func(name string) told {
-		m, _ := s.match(&Subject{Kind: schema.PShm, Name: name, Unread: true})
+		m, _ := s.match(&Subject{Kind: schema.PShm, Name: name, Unread: true}, nil)
 		return tell(m)
 	}
 	if got, want := unread("PostgreSQL.1"), (told{}); got != want {
@@ -297,7 +313,7 @@ func TestUsersSignatures(t *testing.T) {
 		{keyed(schema.Shm, 0).attached(2, true), AppMatch{ID: "x11-mit-shm", Name: "X11 MIT-SHM", Confidence: Possible,
 			Why: "it is private, removed and attached twice, as a picture that a client shares with its X server"}, false},
 	} {
-		got, user := s.match(&c.subject)
+		got, user := s.match(&c.subject, nil)
 		if diff := gocmp.Diff(c.want, got); diff != "" || user != c.user {
 			t.Errorf("%+v: by the user's own: %v (-want +got):\n%s", c.subject, user, diff)
 		}
@@ -329,6 +345,8 @@ func TestMistakesInSignatures(t *testing.T) {
 		"signatures:\n" + good + "  key_mask: 0xff00":                    `line 5: key_mask: "0xff00": say MASK = BITS, for example 0xff00 = 0x4800`,
 		"signatures:\n" + good + "  key_mask: 0xff00 = 0x48":             `line 5: key_mask: "0xff00 = 0x48": the bits have to lie within the mask`,
 		"signatures:\n" + good + "  key_top_byte: [a, bc]":               `line 5: key_top_byte: "bc" is no number from 0 to 0xff`,
+		"signatures:\n" + good + "  ftok_of: /a*/b":                      `line 5: ftok_of: "/a*/b": say an absolute path, with *, ? or [a-z] in its last part only`,
+		"signatures:\n" + good + "  ftok_of: [b]":                        `line 5: ftok_of: "b": say an absolute path, with *, ? or [a-z] in its last part only`,
 		"signatures:\n" + good + "  perms: 0888":                         `line 5: perms: "0888" are no permissions: say 0600 or the like`,
 		"signatures:\n" + good + "  size: 5K":                            `line 5: size: "5K" is no number from 0 to 0xffffffffffffffff`,
 		"signatures:\n" + good + "  owner: []":                           "line 5: owner: say at least one",
@@ -372,7 +390,7 @@ func FuzzReadSignatures(f *testing.F) {
 		}
 		s := newSignatures(list)
 		for _, subject := range subjects {
-			if m, _ := s.match(&subject); m.ID != "" && (m.Name == "" || m.Why == "" || !slices.Contains(confidences(), m.Confidence)) {
+			if m, _ := s.match(&subject, nil); m.ID != "" && (m.Name == "" || m.Why == "" || !slices.Contains(confidences(), m.Confidence)) {
 				t.Fatalf("%+v", m)
 			}
 		}
@@ -394,7 +412,7 @@ func BenchmarkSignatures(b *testing.B) {
 	for _, subject := range []Subject{keyed(schema.Sem, 7), keyed(schema.Shm, 7), named(schema.PShm, "psm_9b2d7c1e"), named(schema.PShm, "of no software")} {
 		b.Run(fmt.Sprintf("match/%s", subject.Kind), func(b *testing.B) {
 			for b.Loop() {
-				s.match(&subject)
+				s.match(&subject, nil)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ const (
 	NeedTTYs                        // statx of descriptors on terminals
 	NeedSignatures                  // comparing the object with what is known of software
 	NeedKeyFiles                    // stat of the files and directories of the owner's processes
-	NeedClusters                    // stat and a file of each data directory of PostgreSQL that is found
+	NeedClusters                    // stat of the files that signatures name, of PostgreSQL's data directories, and a file of each
 	NeedPaths                       // a look through the directories of the running system for FIFOs and sockets
 	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
 	NeedUndo                        // a BPF program over all tasks, for their SEM_UNDO adjustments: 24 ms to load, once
