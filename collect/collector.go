@@ -68,8 +68,8 @@ func (c *Collector) Take(req Request) *Snapshot {
 		f.notes = append(f.notes, "processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
 	}
 	s.Notes, s.ways = f.notes, f.ways()
-	if c.waits = f.waitsSolved; c.waits != nil {
-		s.Pending = c.waits.Pending()
+	if f.waitsSolved != nil {
+		c.waits, s.Pending = f.waitsSolved, f.waitsSolved.Pending()
 	}
 	s.Faults = append(f.refusals(), f.faults...)
 	s.seal()

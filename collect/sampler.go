@@ -7,10 +7,11 @@ import (
 )
 
 // Sampler owns a Collector: it takes snapshots at an interval and when asked, one at a time, and leaves the newest in a
-// one-slot mailbox. What was asked for while a scan runs is served by the next one.
+// one-slot mailbox. What was asked for while a scan runs is served by the next one. Between them it looks now and then at what is watched.
 type Sampler struct {
 	collector *Collector
-	out       chan *Snapshot
+	out       mailbox
+	watched   mailbox
 	wake      chan struct{}
 
 	mu       sync.Mutex
@@ -18,15 +19,31 @@ type Sampler struct {
 	interval time.Duration
 	paused   bool
 	asked    bool
+	watch    Request
+	every    time.Duration // 0: nothing is watched
 }
+
+// mailbox holds the newest snapshot that nobody has taken yet.
+type mailbox chan *Snapshot
 
 // NewSampler returns a Sampler that does nothing until Run.
 func NewSampler(c *Collector, interval time.Duration) *Sampler {
-	return &Sampler{collector: c, interval: interval, out: make(chan *Snapshot, 1), wake: make(chan struct{}, 1)}
+	return &Sampler{collector: c, interval: interval, out: make(mailbox, 1), watched: make(mailbox, 1), wake: make(chan struct{}, 1)}
 }
 
 // Snapshots is the mailbox. Who reads it gets the newest snapshot; older ones that nobody took are dropped.
 func (s *Sampler) Snapshots() <-chan *Snapshot { return s.out }
+
+// Watched is the mailbox of what Watch asked for.
+func (s *Sampler) Watched() <-chan *Snapshot { return s.watched }
+
+// Watch has snapshots for r taken as well, whatever is demanded: the first one after the first that was demanded, and then one each time that
+// every has passed, or fifty times what it took, whichever is longer. It is for findings that cost too much to be looked for in every
+// snapshot. One that is Pending is soon followed by a second one, once. A snapshot that was demanded and has all that is watched stands for
+// one. Nothing is watched while paused.
+func (s *Sampler) Watch(r Request, every time.Duration) {
+	s.change(func() { s.watch, s.every = r, every })
+}
 
 // Demand says what later snapshots should hold, and asks for one.
 func (s *Sampler) Demand(r Request) { s.change(func() { s.request, s.asked = r, true }) }
@@ -72,12 +89,30 @@ func (s *Sampler) Run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var last time.Time
-	for {
+	var look looking
+	for ctx.Err() == nil {
 		due, request, wait := s.next(last)
 		if due {
-			s.publish(s.collector.Take(request))
+			snap := s.collector.Take(request)
+			s.out.put(snap)
 			last = time.Now()
+			if w, every := s.watching(); every > 0 && snap.Covers(w) {
+				s.watched.put(snap)
+				look.took(snap, every)
+			}
 			continue
+		}
+		if w, every := s.watching(); every > 0 {
+			left := time.Until(look.next)
+			if left <= 0 {
+				snap := s.collector.Take(w)
+				s.watched.put(snap)
+				look.took(snap, every)
+				continue
+			}
+			if wait <= 0 || left < wait {
+				wait = left
+			}
 		}
 		if wait <= 0 {
 			wait = time.Hour
@@ -92,15 +127,46 @@ func (s *Sampler) Run(ctx context.Context) {
 	}
 }
 
-func (s *Sampler) publish(snap *Snapshot) {
+// watching is what to watch and how often; 0: nothing now.
+func (s *Sampler) watching() (Request, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.request.Want == nil || s.paused {
+		return Request{}, 0
+	}
+	return s.watch, s.every
+}
+
+// looking is when to look at what is watched again.
+type looking struct {
+	next  time.Time
+	again bool // this look is only to confirm the one before
+}
+
+// confirmAfter is how long a thread has to sleep in one wait before it is called stuck.
+const confirmAfter = 200 * time.Millisecond
+
+// sparing bounds the share of the time that looking takes: a fiftieth.
+const sparing = 50
+
+func (l *looking) took(s *Snapshot, every time.Duration) {
+	l.again = s.Pending && !l.again
+	if l.again {
+		l.next = time.Now().Add(confirmAfter)
+		return
+	}
+	l.next = time.Now().Add(max(every, sparing*s.Total))
+}
+
+func (m mailbox) put(snap *Snapshot) {
 	for {
 		select {
-		case s.out <- snap:
+		case m <- snap:
 			return
 		default:
 		}
 		select {
-		case <-s.out:
+		case <-m:
 		default:
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -140,4 +142,107 @@ func TestSamplerTakesADemandDuringAScan(t *testing.T) {
 		}
 		none(t, s, "all was served")
 	})
+}
+
+// watched fails unless there is a snapshot of what is watched that was taken then, and gives it.
+func watched(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snapshot {
+	t.Helper()
+	snap := <-s.Watched()
+	if got := snap.Taken.Sub(start); got != want {
+		t.Errorf("it looked after %v, want %v", got, want)
+	}
+	return snap
+}
+
+// looksAtWaits are the threads that a look has, and what it says of them.
+type looksAtWaits struct {
+	rows     int
+	findings []string
+	pending  bool
+}
+
+func sameLooks(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(looksAtWaits{})); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func waitsIn(s *Snapshot) looksAtWaits {
+	l := looksAtWaits{rows: len(s.Objects[schema.Wait]), pending: s.Pending}
+	for _, f := range s.Findings {
+		l.findings = append(l.findings, f.Kind)
+	}
+	return l
+}
+
+// The sample machine has a pipe whose reader is stopped. A second look, soon after the first, confirms it; later ones need no second.
+func TestSamplerWatches(t *testing.T) {
+	waits := wanting(schema.Wait)
+	waits.Findings = true
+	sampling(t, time.Minute, func(t *testing.T, s *Sampler) {
+		start := time.Now()
+		s.Watch(waits, 10*time.Second)
+		synctest.Wait()
+		if len(s.Watched()) != 0 {
+			t.Error("it looks before anything was demanded")
+		}
+		s.Demand(wanting(schema.Shm))
+		after(t, s, start, 0)
+		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		for _, at := range []time.Duration{confirmAfter, confirmAfter + 10*time.Second, confirmAfter + 20*time.Second} {
+			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+		}
+		none(t, s, "looking is no refresh")
+		s.Pause(true)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if len(s.Watched()) != 0 {
+			t.Error("it looks while paused")
+		}
+	})
+}
+
+// A table of waits is all that is watched: nothing looks a second time, save to confirm it.
+func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
+	waits := wanting(schema.Wait)
+	waits.Findings = true
+	sampling(t, 2*time.Second, func(t *testing.T, s *Sampler) {
+		start := time.Now()
+		s.Watch(waits, 10*time.Second)
+		s.Demand(waits)
+		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, confirmAfter)))
+		for _, at := range []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second} {
+			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+		}
+	})
+}
+
+// Looking takes a fiftieth of the time at most.
+func TestSamplerLooksSparingly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l looking
+		start := time.Now()
+		var got []time.Duration
+		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true}, {Total: time.Second, Pending: true}} {
+			l.took(&s, 10*time.Second)
+			got = append(got, l.next.Sub(start))
+		}
+		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, confirmAfter, 50 * time.Second}, got)
+	})
+}
+
+// What was seen before stands for the first of two samples, whatever was looked at in between.
+func TestConfirmedAcrossOtherSnapshots(t *testing.T) {
+	host, err := kernel.Open(collecttest.Sample(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(host, time.Now)
+	waits := wanting(schema.Wait)
+	waits.Findings = true
+	sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(c.Take(waits)))
+	sameLooks(t, "another tab", looksAtWaits{}, waitsIn(c.Take(wanting(schema.Shm))))
+	sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(c.Take(waits)))
 }

@@ -79,6 +79,17 @@ func (s *Snapshot) Way(typ string, ino uint64) (kernel.Namespace, bool) {
 // Find gives the object with exactly this identity, nil if it is not in the snapshot.
 func (s *Snapshot) Find(r schema.Ref) *schema.Object { return s.index()[r] }
 
+// Covers says whether the snapshot was taken for all that r names, namespaces aside. One that was taken for something else may hold the same
+// kinds with cells that nobody read.
+func (s *Snapshot) Covers(r Request) bool {
+	for kind, need := range r.Want {
+		if had, ok := s.Request.Want[kind]; !ok || need&^had != 0 {
+			return false
+		}
+	}
+	return (s.Request.Edges || !r.Edges) && (s.Request.Findings || !r.Findings) && (r.Detail.IsZero() || r.Detail == s.Request.Detail)
+}
+
 func (s *Snapshot) seal() {
 	s.index = sync.OnceValue(func() map[schema.Ref]*schema.Object {
 		n := 0

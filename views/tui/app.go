@@ -106,7 +106,7 @@ func (a *app) take(s *collect.Snapshot) {
 	}
 	a.snap, a.held = s, nil
 	for _, t := range a.tabs {
-		if covers(s, t.request()) {
+		if s.Covers(t.request()) {
 			t.next = s
 		}
 	}

@@ -4,21 +4,9 @@ import (
 	"maps"
 	"time"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
-
-// covers says whether a snapshot was taken for all that a request names. One that was taken for something else may hold the same
-// kinds with cells that nobody read: filtering or sorting by those would be wrong.
-func covers(s *collect.Snapshot, req collect.Request) bool {
-	for kind, need := range req.Want {
-		if had, ok := s.Request.Want[kind]; !ok || need&^had != 0 {
-			return false
-		}
-	}
-	return (s.Request.Edges || !req.Edges) && (req.Detail.IsZero() || req.Detail == s.Request.Detail)
-}
 
 // atOnce is the number of rows that are filtered and sorted within a frame, a hundredth of a second, so that nobody need wait for
 // a worker. For more the keys would wait.
@@ -32,7 +20,7 @@ func (a *app) arrange(t *tab) {
 	case t.next == nil:
 	case t.busy:
 		t.again = true
-	case !covers(t.next, t.request()):
+	case !t.next.Covers(t.request()):
 		t.countMarks()
 	case t.size() <= atOnce:
 		t.arrange()

@@ -61,7 +61,7 @@ func (p *page) request() collect.Request {
 
 // take looks for the object in a new snapshot. One that was taken for another page reads less of it: it is passed over.
 func (p *page) take(s *collect.Snapshot) {
-	if !covers(s, p.request()) {
+	if !s.Covers(p.request()) {
 		return
 	}
 	o := s.Find(p.ref)
