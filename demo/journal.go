@@ -126,13 +126,13 @@ func (j journal) made(e entry) error {
 // void says that nothing came of an announcement.
 func (j journal) void(e entry) error { return j.write(entry{Event: "void", N: e.N}) }
 
-// process records this process itself.
-func (j journal) process() error {
-	st, err := readStat(os.Getpid())
+// process records a process.
+func (j journal) process(pid int) error {
+	st, err := readStat(pid)
 	if err != nil {
 		return err
 	}
-	return j.made(entry{Kind: "proc", PID: os.Getpid(), Start: st.Start})
+	return j.made(entry{Kind: "proc", PID: pid, Start: st.Start})
 }
 
 // path makes a file system entry with f, recorded before and after. Dev and Ino of the result are the path's own.

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -15,52 +17,52 @@ func semDeadlock() Scenario {
 		Name: "sem-deadlock", Title: "two processes deadlocked on two semaphores",
 		LookFor: "demo-abba-a holds semaphore 0 and waits for 1, demo-abba-b holds 1 and waits for 0; ending one frees the other",
 		set: func(s *stage) error {
-			a, err := s.start("abba-a", nil)
+			c, err := s.start("abba", nil)
 			if err != nil {
 				return err
 			}
-			b, err := s.withID(a, "abba-b")
-			if err != nil {
-				return err
-			}
-			return errors.Join(s.blocked(a, unix.SYS_SEMTIMEDOP), s.blocked(b[0], unix.SYS_SEMTIMEDOP))
+			return errors.Join(awaitBlocked(s.ctx, c.objects[0].PID, unix.SYS_SEMTIMEDOP), awaitBlocked(s.ctx, c.objects[1].PID, unix.SYS_SEMTIMEDOP))
 		},
-		roles: map[string]func(*role) error{
-			"abba-a": func(r *role) error {
-				e, err := r.semaphores(1, 1)
-				if err != nil {
-					return err
-				}
-				r.made(e, "this process holds semaphore 0 and waits for semaphore 1")
-				return r.takeBoth(e.ID, 0, 1)
-			},
-			"abba-b": func(r *role) error {
-				id, err := r.again(schema.Sem, "this process holds semaphore 1 and waits for semaphore 0")
-				if err != nil {
-					return err
-				}
-				return r.takeBoth(id, 1, 0)
-			},
-		},
+		roles: map[string]func(*role) error{"abba": abba},
 	}
 }
 
-// takeBoth takes one semaphore, waits until the other one is taken, and then takes that one.
-func (r *role) takeBoth(id int, first, second uint16) error {
-	if err := r.admin.SemOp(id, []kernel.SemOp{takeUndo(first)}, forever); err != nil {
+// abba makes the semaphores and starts two processes, which take one each. Then it lets both go for the other one's.
+func abba(r *role) error {
+	e, err := r.semaphores(1, 1)
+	if err != nil {
 		return err
 	}
-	r.settled()
-	err := await(context.Background(), "the other semaphore to be taken", func() (bool, error) {
-		// Reading leaves sempid alone; a wait for zero would make us the last pid of the other's semaphore.
-		values, err := r.host.SemValues(id, 2)
-		return err == nil && values[second].Value == 0, err
+	gate, open, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		name        string
+		has, awaits uint16
+	}{{"abba-a", 0, 1}, {"abba-b", 1, 0}} {
+		script := new(kernel.Script).SemOp(e.ID, takeUndo(p.has)).Read(0).Close(0).SemOp(e.ID, takeUndo(p.awaits))
+		pid, err := r.startBare(p.name, gate, script)
+		if err != nil {
+			return err
+		}
+		r.object(Object{Ref: schema.Ref{Kind: schema.Sem, ID: uint64(e.ID), Gen: uint64(e.CTime)}, Key: e.Key, PID: pid,
+			LookFor: fmt.Sprintf("this process holds semaphore %d and waits for semaphore %d", p.has, p.awaits)})
+	}
+	err = await(context.Background(), "both semaphores to be taken", func() (bool, error) {
+		// Reading leaves sempid alone; a wait for zero would make us the last pid.
+		values, err := r.host.SemValues(e.ID, 2)
+		return err == nil && values[0].Value+values[1].Value == 0, err
 	})
 	if err != nil {
 		return err
 	}
-	if err := r.admin.SemOp(id, []kernel.SemOp{takeUndo(second)}, forever); err != nil {
-		return nil // the set was removed
+	if _, err := open.Write([]byte("go")); err != nil {
+		return err
 	}
+	if err := errors.Join(gate.Close(), open.Close()); err != nil {
+		return err
+	}
+	r.ready()
 	return r.park()
 }

@@ -111,7 +111,7 @@ func (r *role) run(name string) error {
 	if err := os.WriteFile("/proc/self/comm", []byte("demo-"+name), 0); err != nil {
 		return err
 	}
-	if err := r.journal.process(); err != nil {
+	if err := r.journal.process(os.Getpid()); err != nil {
 		return err
 	}
 	go func() {
@@ -191,4 +191,28 @@ func (r *role) start(name string, attr syscall.SysProcAttr) (*child, error) {
 	}
 	r.children = append(r.children, c)
 	return c, nil
+}
+
+// startBare starts a child of one thread that runs the script and then sleeps, and dies with this worker, whose main thread has to be the
+// caller. Workers of Go are never stuck as a whole: some of their threads wake up by themselves. in becomes the child's standard input; it has
+// standard output and error besides, and no other descriptor.
+func (r *role) startBare(name string, in *os.File, script *kernel.Script) (pid int, err error) {
+	const most = 64 // descriptors of a worker
+	whole := new(kernel.Script).Name("demo-"+name).Raw(unix.SYS_DUP3, in.Fd(), 0, 0)
+	for fd := reportFD; fd < most; fd++ {
+		whole.Close(fd)
+	}
+	whole.Then(script).Sleep(kernel.Sleepless)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if pid, err = r.admin.StartBare(whole); err != nil {
+		return 0, err
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return 0, err
+	}
+	r.children = append(r.children, &child{name: name, pid: pid, process: process})
+	go process.Wait() // It leaves no zombie when somebody ends it.
+	return pid, r.journal.process(pid)
 }

@@ -76,6 +76,12 @@ func (s *Script) Sleep(d time.Duration) *Script {
 	return s.Raw(unix.SYS_NANOSLEEP, s.Keep(ts, unsafe.Pointer(ts)), 0)
 }
 
+// Then adds all that another script does.
+func (s *Script) Then(o *Script) *Script {
+	s.calls, s.keep = append(s.calls, o.calls...), append(s.keep, o.keep...)
+	return s
+}
+
 // Sleepless is longer than any demo or test lasts.
 const Sleepless = 100 * 365 * 24 * time.Hour
 
