@@ -42,6 +42,8 @@ type Mechanism struct {
 	Subject func(*schema.Object) schema.Ref
 	// Background marks objects that a person may want hidden (kernel threads); nil: none.
 	Background func(*schema.Object) bool
+	// Hidden says in words what is Background: "kernel threads".
+	Hidden string
 	// Quiet leaves what is Background out of every output unless a filter asks for it.
 	Quiet bool
 }

@@ -22,6 +22,9 @@ func TestMechanismsAreDeclaredInFull(t *testing.T) {
 		if m.Title == "" || m.Help == "" || m.Family == "" || m.Collect == nil || len(m.Columns) == 0 || len(m.Default) == 0 {
 			t.Errorf("%s: incomplete", m.Kind)
 		}
+		if (m.Background == nil) != (m.Hidden == "") || (m.Parent == nil) != (m.Tree == "") {
+			t.Errorf("%s: a tree without a column for its branches, or a background without words", m.Kind)
+		}
 		var ids []string
 		for _, c := range m.Columns {
 			switch {

@@ -38,6 +38,7 @@ func procMechanism() *Mechanism {
 		Background: func(o *schema.Object) bool {
 			return o.Row.(*procRow).KernelThread()
 		},
+		Hidden: "kernel threads",
 	}
 }
 

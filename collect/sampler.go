@@ -143,8 +143,8 @@ type looking struct {
 	again bool // this look is only to confirm the one before
 }
 
-// confirmAfter is how long a thread has to sleep in one wait before it is called stuck.
-const confirmAfter = 200 * time.Millisecond
+// ConfirmAfter is how long a thread has to sleep in one wait before it is called stuck: when to take the snapshot that follows a Pending one.
+const ConfirmAfter = 200 * time.Millisecond
 
 // sparing bounds the share of the time that looking takes: a fiftieth.
 const sparing = 50
@@ -152,7 +152,7 @@ const sparing = 50
 func (l *looking) took(s *Snapshot, every time.Duration) {
 	l.again = s.Pending && !l.again
 	if l.again {
-		l.next = time.Now().Add(confirmAfter)
+		l.next = time.Now().Add(ConfirmAfter)
 		return
 	}
 	l.next = time.Now().Add(max(every, sparing*s.Total))

@@ -190,7 +190,7 @@ func TestSamplerWatches(t *testing.T) {
 		s.Demand(wanting(schema.Shm))
 		after(t, s, start, 0)
 		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
-		for _, at := range []time.Duration{confirmAfter, confirmAfter + 10*time.Second, confirmAfter + 20*time.Second} {
+		for _, at := range []time.Duration{ConfirmAfter, ConfirmAfter + 10*time.Second, ConfirmAfter + 20*time.Second} {
 			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
 		}
 		none(t, s, "looking is no refresh")
@@ -212,7 +212,7 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 		s.Watch(waits, 10*time.Second)
 		s.Demand(waits)
 		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
-		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, confirmAfter)))
+		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, ConfirmAfter)))
 		for _, at := range []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second} {
 			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
 		}
@@ -229,7 +229,7 @@ func TestSamplerLooksSparingly(t *testing.T) {
 			l.took(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}
-		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, confirmAfter, 50 * time.Second}, got)
+		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second}, got)
 	})
 }
 

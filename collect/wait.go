@@ -28,7 +28,7 @@ func waitMechanism() *Mechanism {
 		Kind: schema.Wait, Family: Waits, Title: "Waits",
 		Help:    "who waits on whom: blocked threads, on what object, since when, who could end it, and whether anybody can",
 		Columns: waitColumns(),
-		Default: []string{"status", "proof", "waiting", "says"},
+		Default: []string{"status", "waiting", "proof", "says"},
 		Needs:   waitNeeds,
 		Collect: collectWaits,
 		Relate:  relateWaits,
@@ -40,7 +40,8 @@ func waitMechanism() *Mechanism {
 		Tree:       "says",
 		Subject:    func(o *schema.Object) schema.Ref { return o.Row.(*waitRow).Task.Proc },
 		Background: func(o *schema.Object) bool { return o.Row.(*waitRow).background }, Quiet: true,
-		Alarm: func(o *schema.Object) bool { return o.Row.(*waitRow).grave().IsKnown() },
+		Hidden: "threads that wait for whatever comes",
+		Alarm:  func(o *schema.Object) bool { return o.Row.(*waitRow).grave().IsKnown() },
 	}
 }
 

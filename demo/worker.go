@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
@@ -203,6 +204,7 @@ func (r *role) startBare(name string, in *os.File, script *kernel.Script) (pid i
 		whole.Close(fd)
 	}
 	whole.Then(script).Sleep(kernel.Sleepless)
+	signal.Ignore(unix.SIGCHLD) // A child that somebody ends leaves no zombie (man 2 wait).
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if pid, err = r.admin.StartBare(whole); err != nil {
@@ -213,6 +215,5 @@ func (r *role) startBare(name string, in *os.File, script *kernel.Script) (pid i
 		return 0, err
 	}
 	r.children = append(r.children, &child{name: name, pid: pid, process: process})
-	go process.Wait() // It leaves no zombie when somebody ends it.
 	return pid, r.journal.process(pid)
 }

@@ -2,7 +2,9 @@ package views
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -124,4 +126,59 @@ func Gains(s *collect.Snapshot, rows []Leak) []Gain {
 		}
 	}
 	return gains
+}
+
+// Leaks is the view of leaks as the dashboard has it.
+func Leaks() View {
+	mechs, _ := SelectLeaks(nil) // No word, no error.
+	return View{Family: LeaksWord, Mechanisms: mechs, leaks: true}
+}
+
+// judged are the objects by verdict.
+func (v View) judged(objects []*schema.Object) []Leak {
+	rows := make([]Leak, 0, len(objects))
+	for _, o := range objects {
+		for _, m := range v.Mechanisms {
+			if m.Kind == o.Ref.Kind {
+				rows = append(rows, Leak{m, o, VerdictOf(m, o), LeakBytes(m, o)})
+			}
+		}
+	}
+	SortLeaks(rows)
+	return rows
+}
+
+// Totals says what the objects of a snapshot come to: how many of each verdict, and what the removal of the orphans would free. "" but for
+// leaks.
+func (v View) Totals(s *collect.Snapshot) string {
+	if !v.leaks {
+		return ""
+	}
+	var objects []*schema.Object
+	for _, m := range v.Mechanisms {
+		objects = append(objects, s.Objects[m.Kind]...)
+	}
+	rows := v.judged(objects)
+	count, bytes := map[relate.Leak]int{}, uint64(0)
+	for _, r := range rows {
+		count[r.Verdict]++
+		if r.Verdict == relate.Orphan {
+			bytes += r.Bytes
+		}
+	}
+	var parts []string
+	for _, verdict := range relate.Leaks() {
+		if n := count[verdict]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, verdict))
+		}
+	}
+	says := strings.Join(parts, ", ")
+	if count[relate.Orphan] == 0 {
+		return says
+	}
+	says += ": to be won " + Size(bytes)
+	for _, g := range Gains(s, rows) {
+		says += fmt.Sprintf(", %d of %d %s", g.Orphans, g.Limit, g.What)
+	}
+	return says
 }

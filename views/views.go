@@ -10,13 +10,15 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// View is a family of kinds that a person looks at together.
+// View is a family of kinds that a person looks at together, or the objects of several families by verdict.
 type View struct {
 	Family     schema.Family
 	Mechanisms []*collect.Mechanism
+	leaks      bool
 }
 
 // Title is the family's name for a tab: "Queues".
@@ -34,6 +36,61 @@ func All() []View {
 		all[i].Mechanisms = append(all[i].Mechanisms, m)
 	}
 	return all
+}
+
+// Tabs are the views of the dashboard: all families, and the view of leaks.
+func Tabs() []View { return append(All(), Leaks()) }
+
+// Columns are the IDs of those that a table shows of a kind unless told otherwise.
+func (v View) Columns(m *collect.Mechanism) []string {
+	if !v.leaks {
+		return m.Default
+	}
+	var ids []string
+	for _, c := range LeakColumns(m) {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// Background says whether an object is hidden unless it is asked for, as Hidden tells.
+func (v View) Background(m *collect.Mechanism, o *schema.Object) bool {
+	if v.leaks {
+		return VerdictOf(m, o) == relate.Live
+	}
+	return m.Background != nil && m.Background(o)
+}
+
+// Hidden says in words what Background hides; "": nothing.
+func (v View) Hidden() string {
+	if v.leaks {
+		return "objects in use"
+	}
+	for _, m := range v.Mechanisms {
+		if m.Hidden != "" {
+			return m.Hidden
+		}
+	}
+	return ""
+}
+
+// Alarm says whether an object is one that a person should look at.
+func (v View) Alarm(o *schema.Object) bool {
+	for _, m := range v.Mechanisms {
+		if m.Kind == o.Ref.Kind {
+			return v.leaks && VerdictOf(m, o) == relate.Orphan || m.Alarm != nil && m.Alarm(o)
+		}
+	}
+	return false
+}
+
+// Order is that of the rows where none was asked for: the collector's, or for leaks by verdict.
+func (v View) Order(objects []*schema.Object) {
+	if v.leaks {
+		for i, l := range v.judged(objects) {
+			objects[i] = l.Object
+		}
+	}
 }
 
 // Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No word: all of them.

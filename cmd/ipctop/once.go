@@ -166,14 +166,11 @@ func (f *onceFlags) alarms(s *once.Section) (n int) {
 	return n
 }
 
-// betweenSamples is how long a thread has to sleep in one wait before it is called stuck.
-const betweenSamples = 200 * time.Millisecond
-
 // settled takes a snapshot, and another one if threads look stuck in it: two have to agree.
 func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
 	snap := c.Take(req)
 	if snap.Pending {
-		time.Sleep(betweenSamples)
+		time.Sleep(collect.ConfirmAfter)
 		snap = c.Take(req)
 	}
 	return snap

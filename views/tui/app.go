@@ -20,6 +20,9 @@ type Source interface {
 	SetInterval(time.Duration)
 	Pause(bool)
 	Snapshots() <-chan *collect.Snapshot
+	// Watch asks for more, taken now and then, which Watched gives.
+	Watch(collect.Request, time.Duration)
+	Watched() <-chan *collect.Snapshot
 }
 
 // app holds the rooms together: which of them are open, what the last snapshot was, and who has to be told.
@@ -41,13 +44,15 @@ type app struct {
 	flash    string            // a line for the person, until the next key
 	pressed  rune              // the key that is being handled, for bindings of a range of keys
 	held     *collect.Snapshot // came while a dialog was open
+	heldLook *collect.Snapshot // so did this, of the watch
+	watched  *collect.Snapshot // the last one of the watch
 	work     workers
 	crash    crash
 }
 
 func newApp(ctx context.Context, opts Options) *app {
 	a := &app{work: workers{ctx: ctx, post: make(chan func())}, opts: opts, source: opts.Source, tv: tview.NewApplication(), interval: opts.Interval, theme: newTheme(!opts.NoColor)}
-	for _, v := range views.All() {
+	for _, v := range views.Tabs() {
 		a.tabs = append(a.tabs, newTab(v))
 	}
 	a.rooms = []room{newTableRoom(a)}
@@ -100,7 +105,7 @@ type demander interface {
 // take gets a snapshot. What it holds goes to those who show it; a tab that is not in it keeps its last one until it is asked for.
 // While a dialog is open nothing moves behind it.
 func (a *app) take(s *collect.Snapshot) {
-	if _, typing := a.top().(*prompt); !typing && !a.top().whole() {
+	if a.still() {
 		a.held = s
 		return
 	}
@@ -118,6 +123,12 @@ func (a *app) take(s *collect.Snapshot) {
 	if a.tab().next == s {
 		a.arrange(a.tab())
 	}
+}
+
+// still says whether a dialog is open, behind which nothing moves.
+func (a *app) still() bool {
+	_, typing := a.top().(*prompt)
+	return !typing && !a.top().whole()
 }
 
 // tabOf finds the tab that shows a kind.

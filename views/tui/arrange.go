@@ -3,17 +3,17 @@ package tui
 import (
 	"slices"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
 
-// objects are all of the family that may be shown at all: kernel threads only on request.
+// objects are all of the tab that may be shown at all: what is usual on every machine (kernel threads) only on request, or where it is asked
+// what an object waits for.
 func (t *tab) objects() []*schema.Object {
 	var all []*schema.Object
 	for _, m := range t.view.Mechanisms {
 		for _, o := range t.snap.Objects[m.Kind] {
-			if t.background || m.Background == nil || !m.Background(o) {
+			if t.background || t.related != nil && t.related.waits || !t.view.Background(m, o) {
 				all = append(all, o)
 			}
 		}
@@ -25,7 +25,7 @@ func (t *tab) objects() []*schema.Object {
 func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 	var among map[schema.Ref]bool
 	if t.related != nil {
-		among = t.related.among(t.snap)
+		among = t.related.among(t)
 	}
 	match := t.filter.matcher(t.cells)
 	if t.where != nil {
@@ -67,6 +67,7 @@ func (t *tab) cells(o *schema.Object, yield func(string) bool) {
 // sort orders by the chosen column. It is stable, so that equal cells keep the collector's order.
 func (t *tab) sort(objects []*schema.Object) {
 	if t.sortBy == nil {
+		t.view.Order(objects)
 		return
 	}
 	by := schema.Column{ID: t.sortBy.id, Get: t.sortBy.get}
@@ -113,18 +114,4 @@ func (t *tab) place() {
 	if gone {
 		t.hold()
 	}
-}
-
-// among gives the processes that hang together with the objects: holders, readers, writers, waiters, creators.
-func (r *related) among(s *collect.Snapshot) map[schema.Ref]bool {
-	found := map[schema.Ref]bool{}
-	for _, e := range s.Edges {
-		switch {
-		case e.From.Kind == schema.Proc && slices.Contains(r.refs, e.To):
-			found[e.From] = true
-		case e.To.Kind == schema.Proc && slices.Contains(r.refs, e.From):
-			found[e.To] = true
-		}
-	}
-	return found
 }

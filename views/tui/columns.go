@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
 )
 
 // column is a column of a tab: one mechanism's, or that of several kinds under the same ID.
@@ -30,14 +31,14 @@ func (c *column) get(o *schema.Object) schema.Value {
 	return schema.None(c.typ)
 }
 
-// columnsOf merges the columns of a family's kinds: those that a table shows unless told otherwise, or all that are not on demand.
+// columnsOf merges the columns of a view's kinds: those that its table shows unless told otherwise, or all that are not on demand.
 // The same ID is the same column. Each kind's own order is kept.
-func columnsOf(mechanisms []*collect.Mechanism, all bool) []*column {
+func columnsOf(view views.View, all bool) []*column {
 	merged := []*column{newColumn(&schema.Column{ID: refColumn, Title: "REF", Help: "what commands take: KIND:ID", Type: schema.TypeRef, Width: 10})}
 	tree := false
-	for _, m := range mechanisms {
+	for _, m := range view.Mechanisms {
 		tree = tree || m.Parent != nil
-		ids := m.Default
+		ids := view.Columns(m)
 		if all {
 			ids = visibleIDs(m)
 		}
@@ -90,7 +91,7 @@ func newColumn(sc *schema.Column) *column {
 // tells says whether the column is one that a person looks at the table for: who is at an object, who waits on it, whether its creator
 // lives, and what state it is in.
 func (c *column) tells() bool {
-	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state"
+	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state" || c.id == "verdict"
 }
 
 // downFirst says whether a person who sorts by the column wants the greatest first.

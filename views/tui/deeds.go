@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/ipctop/ipctop/actions"
@@ -71,25 +72,31 @@ func signalKeys(help string, when func() bool, targets func() []schema.Ref, hidd
 // actionKeys of a table act on the marked rows or the one under the cursor.
 func (r *tableRoom) actionKeys() keymap {
 	t := r.app.tab
-	targets := func() []schema.Ref { return t().targets() }
+	targets := func() []schema.Ref { return r.app.subjects(t().targets(), t().snap) }
 	hidden := func() int { return t().seen.markedHidden }
 	hasRows := func() bool { return t().current() != nil }
 	say := "signal the processes at the object, or at the marked ones: all signals to choose from, then a plan"
-	if t().mechanism(schema.Proc) != nil {
+	if t().mechanism(schema.Proc) != nil || t().mechanism(schema.Wait) != nil {
 		say = "signal the process, or the marked ones: all signals to choose from, then a plan"
 	}
-	return append(signalKeys(say, hasRows, targets, hidden),
-		removeKeys(targets, hidden)...)
+	return slices.Concat(signalKeys(say, hasRows, targets, hidden), removeKeys(targets, hidden),
+		waitsKeys("what the object or process waits for, or the marked ones, and who waits for it", hasRows, targets))
 }
 
 // actionKeys of a page act on its object; a signal goes to the processes at it.
 func (p *page) actionKeys() keymap {
-	targets := func() []schema.Ref { return []schema.Ref{p.ref} }
+	targets := func() []schema.Ref {
+		if p.object == nil {
+			return nil
+		}
+		return []schema.Ref{p.app.subject(p.object)}
+	}
 	none := func() int { return 0 }
 	there := func() bool { return p.object != nil && !p.gone }
 	say := "signal the processes at this object"
-	if p.ref.Kind == schema.Proc {
+	if p.ref.Kind == schema.Proc || p.ref.Kind == schema.Wait {
 		say = "signal this process"
 	}
-	return append(signalKeys(say, there, targets, none), removeKeys(targets, none)...)
+	return slices.Concat(signalKeys(say, there, targets, none), removeKeys(targets, none),
+		waitsKeys("what it waits for, and who waits for it", there, targets))
 }

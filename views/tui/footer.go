@@ -62,7 +62,7 @@ func (f *footer) state(screen tcell.Screen, x, y, w int) {
 func (t *tab) filters() []string {
 	var s []string
 	if t.related != nil {
-		s = append(s, "processes at "+refsText(t.related.refs))
+		s = append(s, t.related.title())
 	}
 	if t.filter.text != "" {
 		s = append(s, "/"+views.Visible(t.filter.text))
@@ -111,13 +111,18 @@ func (a *app) unseen() string {
 	return s + views.Visible(faults[0].Says)
 }
 
-// cost is what the last refresh took, and what share of one CPU's time that is.
+// cost is what the last refresh took, and what share of the time that is, with what the watch takes.
 func (a *app) cost() string {
 	s := fmt.Sprintf("refresh %s", millis(a.snap.Total))
-	if a.interval > 0 && !a.paused {
-		s += fmt.Sprintf(" (%.1f%% of the time)", 100*float64(a.snap.Total)/float64(a.interval+a.snap.Total))
+	if a.interval <= 0 || a.paused {
+		return s
 	}
-	return s
+	share := float64(a.snap.Total) / float64(a.interval+a.snap.Total)
+	if w := a.watched; w != nil && !a.snap.Covers(w.Request) {
+		s += " watch " + millis(w.Total)
+		share += float64(w.Total) / float64(max(watchEvery, w.Total))
+	}
+	return s + fmt.Sprintf(" (%.1f%% of the time)", 100*share)
 }
 
 // costs are the parts of the cost, for whatever room is left.

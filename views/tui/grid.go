@@ -81,7 +81,7 @@ func (g *grid) measure() {
 
 func (g *grid) text(r *row, c *column) string {
 	s := views.Text(c.get(r.object), views.Format{Now: g.tab.snap.Taken})
-	if c.id == treeColumn {
+	if c.id == g.tab.treeColumn() {
 		s = r.branches() + s
 	}
 	return s
@@ -155,8 +155,15 @@ func (g *grid) cell(index, c int) *tview.TableCell {
 		return tview.NewTableCell(sign).SetStyle(style)
 	}
 	col := g.shown[c-1]
-	if v := col.get(r.object); !marked && (v.State() == schema.Denied || v.State() == schema.NotCollected) {
+	switch v := col.get(r.object); {
+	case marked:
+	case v.State() == schema.Denied || v.State() == schema.NotCollected:
 		style = g.theme.dim
+	case g.tab.view.Alarm(r.object):
+		style = g.theme.warn
+		if col.id == "status" || col.id == "verdict" {
+			style = g.theme.bad
+		}
 	}
 	text := clip(g.texts[col][index-g.tab.top], g.widths[c-1])
 	cell := tview.NewTableCell(tview.Escape(text)).SetStyle(style).SetMaxWidth(g.widths[c-1])

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // header tells the machine, the time, and the totals against the kernel's limits.
 type header struct{ app *app }
 
-// draw gives the number of lines it took: one on a low screen, two or three else.
+// draw gives the number of lines it took: one on a low screen, two or three else, and one for what stands still for good.
 func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	th := &h.app.theme
 	right := h.counts()
@@ -24,15 +25,25 @@ func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	}
 	putSpans(screen, x, y, room, h.machine()...)
 	put(screen, x+w-textWidth(right), y, w, right, th.strong)
-	if height < 14 {
-		return 1
-	}
 	lines := 1
-	used := 0
+	if critical := h.app.alarms().critical; critical != "" && height >= 8 {
+		put(screen, x, y+1, w, "! "+critical, th.bad)
+		lines++
+	}
+	if height < 14 {
+		return lines
+	}
+	return lines + h.limits(screen, x, y+lines, w)
+}
+
+// limits gives the number of lines it took, two at most.
+func (h *header) limits(screen tcell.Screen, x, y, w int) int {
+	th := &h.app.theme
+	lines, used := 0, 0
 	for _, g := range h.gauges() {
 		n := textWidth(g.text) + 3
 		if used > 0 && used+n-3 > w {
-			if lines == 2 {
+			if lines == 1 {
 				break
 			}
 			lines, used = lines+1, 0
@@ -63,6 +74,9 @@ func (h *header) machine() []span {
 	add(views.Visible(a.snap.Host), th.strong)
 	add(a.snap.Taken.Format(time.TimeOnly), th.text)
 	add("every "+interval(a.interval), th.dim)
+	if others := a.alarms().others; others != "" {
+		add("! "+others, th.warn)
+	}
 	return spans
 }
 
@@ -152,11 +166,11 @@ func (b *tabBar) names(w int) []string {
 		for i, t := range a.tabs {
 			switch title := t.view.Title(); {
 			case i == a.current:
-				names[i] = fmt.Sprintf("[%d %s]", tabKey(i), title)
+				names[i] = fmt.Sprintf("[%s %s]", a.tabKey(i), title)
 			case longest < 3:
-				names[i] = fmt.Sprint(tabKey(i))
+				names[i] = a.tabKey(i)
 			default:
-				names[i] = fmt.Sprintf("%d %s", tabKey(i), clip(title, longest))
+				names[i] = a.tabKey(i) + " " + shorten(title, longest)
 			}
 			total += textWidth(names[i]) + 1
 		}
@@ -165,6 +179,15 @@ func (b *tabBar) names(w int) []string {
 		}
 	}
 	return names
+}
+
+// shorten cuts a name to width cells. Where there is no room for a sign that it is cut, its first letters are told apart better.
+func shorten(name string, width int) string {
+	if width > 4 {
+		return clip(name, width)
+	}
+	head, _ := split(name, width)
+	return head
 }
 
 // at tells which tab stands at a point, -1 if none.
@@ -184,5 +207,10 @@ func find(spans []extent, x int) int {
 	return -1
 }
 
-// tabKey is the digit that shows a tab: the tenth has 0.
-func tabKey(i int) int { return (i + 1) % 10 }
+// tabKey is the key that shows a tab: the tenth has 0, those after it the first letter of their names.
+func (a *app) tabKey(i int) string {
+	if i < 10 {
+		return strconv.Itoa((i + 1) % 10)
+	}
+	return a.tabs[i].view.Title()[:1]
+}

@@ -23,7 +23,7 @@ func TestSizes(t *testing.T) {
 			r.resize(size[0], size[1])
 			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
 			for i := range r.app.tabs {
-				r.press(fmt.Sprint(tabKey(i)), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc", "w", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "w")
+				r.press(r.app.tabKey(i), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc", "Ctrl-W", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "Ctrl-W", "w", "Esc")
 			}
 		})
 	}
@@ -33,7 +33,7 @@ func TestSizes(t *testing.T) {
 func TestTextIsLegible(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	for i := range r.app.tabs {
-		r.press(fmt.Sprint(tabKey(i)), "Space", "Enter", "Esc")
+		r.press(r.app.tabKey(i), "Space", "Enter", "Esc")
 		r.inside(func(*app) {
 			w, h := r.screen.Size()
 			for y := range h {

@@ -17,7 +17,7 @@ func everyNamespace(a *app) reaction {
 
 // columnsNow are the tab's columns, with the namespaces where those of all are shown.
 func (t *tab) columnsNow() []*column {
-	columns := columnsOf(t.view.Mechanisms, t.wide)
+	columns := columnsOf(t.view, t.wide)
 	if !t.all {
 		return columns
 	}

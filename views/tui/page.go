@@ -45,7 +45,7 @@ func (p *page) typed(*app, *tcell.EventKey) reaction { return nothing }
 // request: everything about this object, and whatever may hang together with it. What a process holds is known only by
 // asking every mechanism.
 func (p *page) request() collect.Request {
-	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref}
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref, Findings: p.ref.Kind == schema.Wait}
 	for _, t := range p.app.tabs {
 		for _, m := range t.view.Mechanisms {
 			switch {
@@ -115,10 +115,11 @@ func (p *page) label() string {
 	return views.Visible(m.NamedLabel(p.object))
 }
 
-// The headings of a page. Left and Right go to them.
+// The headings of a page. Left and Right go to the latter two.
 const (
-	sectionFields = "Fields"
-	sectionLinks  = "Hangs together with"
+	sectionFindings = "What is wrong"
+	sectionFields   = "Fields"
+	sectionLinks    = "Hangs together with"
 )
 
 // jump puts a heading on top and the cursor below it.
@@ -140,5 +141,5 @@ func (p *page) keymap() keymap {
 		{keys: "Esc Backspace", name: "Back", help: "back to where this page was opened", do: closeRoom},
 		{keys: "y", name: "JSON", help: "show the object as JSON", when: has, do: func(a *app) reaction { return showJSON(a, p.object) }},
 	}
-	return slices.Concat(helpKeys(), own[:1], p.actionKeys(), own[1:], p.moves(), everywhere())
+	return slices.Concat(helpKeys(), own[:1], p.actionKeys(), own[1:], p.moves(), everywhere(p.app))
 }

@@ -5,19 +5,53 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gdamore/tcell/v2"
+
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
 
 // build makes the page's lines for the width there is.
 func (p *page) build() []item {
-	items := append([]item{p.heading(sectionFields, sectionFields)}, p.fields()...)
+	items := append(p.findings(), p.heading(sectionFields, sectionFields))
+	items = append(items, p.fields()...)
 	related := p.related()
 	items = append(items, item{skip: true}, p.heading(fmt.Sprintf("%s (%d)", sectionLinks, len(related)), sectionLinks))
 	if len(related) == 0 {
 		items = append(items, item{skip: true, spans: []span{{"  nothing that could be seen", p.theme.dim}}})
 	}
 	return append(items, related...)
+}
+
+// findings are the verdicts on the object, each with its evidence and what to do.
+func (p *page) findings() []item {
+	th := p.theme
+	var items []item
+	for n, f := range p.app.findingsOn(p.app.subject(p.object), p.snap) {
+		if n == 0 {
+			items = append(items, p.heading(sectionFindings, sectionFindings))
+		}
+		style := th.warn
+		if f.Severity == schema.Critical {
+			style = th.bad
+		}
+		add := func(indent, says string, style tcell.Style) {
+			for i, line := range wrap(views.Visible(says), p.width-len(indent)-2) {
+				items = append(items, item{key: fmt.Sprint(sectionFindings, n, says, i), spans: []span{{indent, th.text}, {line, style}}})
+			}
+		}
+		add("  ", f.Says, style)
+		for _, e := range f.Evidence {
+			add("    ", e, th.text)
+		}
+		if f.Advice != "" {
+			add("    ", "to do: "+f.Advice, th.strong)
+		}
+	}
+	if len(items) > 0 {
+		items = append(items, item{skip: true})
+	}
+	return items
 }
 
 func (p *page) heading(s, key string) item {
@@ -112,6 +146,10 @@ func (p *page) visit(r schema.Ref) func(*app) reaction {
 func (p *page) related() []item {
 	var items []item
 	covered := map[schema.Ref]bool{}
+	if subject := p.app.subject(p.object); subject != p.ref {
+		covered[subject] = true
+		items = append(items, p.relatedItem("thread of", subject, ""))
+	}
 	for _, e := range p.edges {
 		other, says := e.To, outward(e.Rel)
 		if e.To == p.ref {
@@ -166,6 +204,8 @@ func inward(r schema.Rel) string {
 		return "written by"
 	case schema.RelWaitsOn:
 		return "waited on by"
+	case schema.RelCouldEnd:
+		return "could end it"
 	case schema.RelLastUsed:
 		return "last used by"
 	case schema.RelWatches:
@@ -179,6 +219,8 @@ func outward(r schema.Rel) string {
 	switch r {
 	case schema.RelWaitsOn:
 		return "waits on"
+	case schema.RelCouldEnd:
+		return "could end"
 	case schema.RelLastUsed:
 		return "used last"
 	case schema.RelParent:

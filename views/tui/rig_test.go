@@ -289,7 +289,7 @@ func (r *rig) cursor() string {
 // tabName is what the bar of tabs says for the tab of a kind: "5 Sockets".
 func (r *rig) tabName(k schema.Kind) string {
 	i := r.app.tabOf(k) // The tabs are the same from the start to the end.
-	return fmt.Sprint(tabKey(i), " ", r.app.tabs[i].view.Title())
+	return fmt.Sprint(r.app.tabKey(i), " ", r.app.tabs[i].view.Title())
 }
 
 // toTab goes to the tab that shows a kind and waits until it is read.

@@ -33,6 +33,9 @@ func (a *app) pop() {
 	if a.held != nil {
 		a.take(a.held)
 	}
+	if a.heldLook != nil {
+		a.look(a.heldLook)
+	}
 }
 
 func (a *app) top() room { return a.rooms[len(a.rooms)-1] }

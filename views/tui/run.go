@@ -48,6 +48,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	// Nobody joins the pump: QueueUpdate never returns once the application has stopped.
 	go a.guarded(func() { a.pump(ctx) })
+	a.watch()
 	a.demand()
 	err := a.loop()
 	switch {
@@ -69,6 +70,9 @@ func (a *app) pump(ctx context.Context) {
 		case s := <-a.source.Snapshots():
 			s.Find(schema.Ref{}) // makes the snapshot's index, here rather than on the UI goroutine
 			a.tv.QueueUpdateDraw(func() { a.take(s) })
+		case s := <-a.source.Watched():
+			s.Find(schema.Ref{})
+			a.tv.QueueUpdateDraw(func() { a.look(s) })
 		case f := <-a.work.post:
 			a.tv.QueueUpdateDraw(f)
 		}

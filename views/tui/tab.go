@@ -26,7 +26,7 @@ type tab struct {
 
 	tree       bool // show the tree, where the kind has one
 	folded     map[schema.Ref]bool
-	background bool // show kernel threads too
+	background bool // show kernel threads and the like, too
 	related    *related
 
 	cursor schema.Ref // the object, not the row; zero: the first row, whatever stands there
@@ -63,12 +63,6 @@ type counts struct {
 	total, hidden, marked, markedHidden int
 }
 
-// related restricts a tab to the processes at some objects.
-type related struct {
-	refs []schema.Ref
-	back int // the tab it was called from
-}
-
 func newTab(v views.View) *tab {
 	t := &tab{view: v, folded: map[schema.Ref]bool{}, marks: map[schema.Ref]bool{}, widths: map[string]int{}}
 	t.tree = t.parent() != nil
@@ -94,17 +88,29 @@ func (t *tab) column(id string) *column {
 	return t.columns[i]
 }
 
-// treeColumn is the column that carries the branches.
-const treeColumn = "comm"
+// treeColumn is the ID of the column that carries the branches while the tree is shown.
+func (t *tab) treeColumn() string {
+	for _, m := range t.view.Mechanisms {
+		if m.Parent != nil && t.tree {
+			return m.Tree
+		}
+	}
+	return ""
+}
 
-// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens too.
+// sentence says whether a column carries the branches and is the last one: it gets all the room that the others leave.
+func (t *tab) sentence(c *column) bool {
+	return c == t.columns[len(t.columns)-1] && c.id == t.treeColumn()
+}
+
+// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens too. A sentence stays last.
 func (t *tab) placeTree() {
 	if t.parent() == nil {
 		return
 	}
 	t.columns = t.columnsNow()
-	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.id == treeColumn })
-	if t.tree && i > 1 {
+	i := slices.IndexFunc(t.columns, func(c *column) bool { return c.id == t.treeColumn() })
+	if i > 1 && i < len(t.columns)-1 {
 		c := t.columns[i]
 		t.columns = slices.Insert(slices.Delete(t.columns, i, i+1), 1, c)
 	}
@@ -132,13 +138,14 @@ func (t *tab) parent() func(*schema.Object) schema.Ref {
 
 // hideable says whether some rows may be hidden as background.
 func (t *tab) hideable() bool {
-	return slices.ContainsFunc(t.view.Mechanisms, func(m *collect.Mechanism) bool { return m.Background != nil })
+	return t.view.Hidden() != ""
 }
 
 // request is what the tab has to have collected: what its columns show, its filter and sort read, and nothing else.
 func (t *tab) request() collect.Request {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Gauges: true}
 	for _, m := range t.view.Mechanisms {
+		req.Findings = req.Findings || m.Kind == schema.Wait
 		var ids []string
 		for _, c := range t.columns {
 			ids = append(ids, c.id)
@@ -152,7 +159,7 @@ func (t *tab) request() collect.Request {
 		}
 		req.Want[m.Kind] = n
 	}
-	if t.related != nil {
+	if t.related != nil && !t.related.waits {
 		req.Edges = true
 		for _, r := range t.related.refs {
 			req.Want[r.Kind] |= 0

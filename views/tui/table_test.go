@@ -292,7 +292,7 @@ func TestColumnsScrollSideways(t *testing.T) {
 	r.see("REF", "NATTCH", "<")
 	r.press("Left", "Left", "Left", "Left", "Left")
 	r.see("HOLDERS")
-	r.press("w")
+	r.press("Ctrl-W")
 	r.see("HOLDERS")
 }
 

@@ -28,12 +28,12 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "*", name: "Fold", help: "fold or unfold the branch", when: inTree, do: fold},
 		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
 		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows, do: follow},
-		{keys: "K", help: "show or hide kernel threads", when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
+		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(), when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
 		{keys: "o", name: "Holders", help: "show the processes at the marked objects or the one under the cursor", when: func(a *app) bool { return hasRows(a) && !isTree(a) }, do: holders},
-		{keys: "Backspace", name: "Back", help: "back to where the holders were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
-		{keys: "Esc", help: "take the filters away; back from holders", do: clearFilters},
+		{keys: "Backspace", name: "Back", help: "back to where the holders or waits were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
+		{keys: "Esc", help: "take the filters away; back from holders and waits", do: clearFilters},
 		{keys: "y", help: "show the object as JSON", when: hasRows, do: func(a *app) reaction { return showJSON(a, a.tab().current()) }},
-		{keys: "w", help: "show all columns, or the usual ones", do: wide},
+		{keys: "Ctrl-W", help: "show all columns, or the usual ones", do: wide},
 		{keys: "Right", help: "columns further right", do: func(a *app) reaction { return scrollColumns(a, 1) }},
 		{keys: "Left", help: "columns further left", do: func(a *app) reaction { return scrollColumns(a, -1) }},
 		{keys: "Up", help: "one row up", do: func(a *app) reaction { return step(a, -1) }},
@@ -43,16 +43,13 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "Home", help: "first row; the cursor stays there whatever comes first", do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
 		{keys: "End", help: "last row", do: func(a *app) reaction { return step(a, len(a.tab().rows)) }},
 	}
-	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], markKeys(), everywhere())
+	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], markKeys(), everywhere(r.app))
 }
 
 // everywhere are the keys of all whole rooms.
-func everywhere() keymap {
-	return keymap{
+func everywhere(a *app) keymap {
+	return append(tabKeys(a), keymap{
 		{keys: "q F10 Ctrl-C", name: "Quit", help: "quit", do: func(*app) reaction { return quit }},
-		{keys: "Tab", help: "next tab", do: func(a *app) reaction { a.home(); return a.show((a.current + 1) % len(a.tabs)) }},
-		{keys: "Shift-Tab", help: "tab before", do: func(a *app) reaction { a.home(); return a.show((a.current + len(a.tabs) - 1) % len(a.tabs)) }},
-		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: func(a *app) reaction { a.home(); return a.show(int(a.pressed-'0'+9) % 10) }},
 		{keys: "Ctrl-R", help: "refresh now", do: func(a *app) reaction { a.source.Now(); return nothing }},
 		{keys: "A", help: "show the objects of every namespace that can be entered, or of this one", do: everyNamespace},
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
@@ -60,7 +57,23 @@ func everywhere() keymap {
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
 		{keys: "Ctrl-Z", help: "stop, back to the shell; fg continues", when: func(a *app) bool { return a.opts.Screen == nil }, do: suspend},
 		{keys: "!", help: "list what could not be seen, and why", do: faults},
+	}...)
+}
+
+// tabKeys lead to the tabs: the first ten by number, the others by their first letter.
+func tabKeys(a *app) keymap {
+	to := func(i func(*app) int) func(*app) reaction {
+		return func(a *app) reaction { a.home(); return a.show(i(a)) }
 	}
+	keys := keymap{
+		{keys: "Tab", help: "next tab", do: to(func(a *app) int { return (a.current + 1) % len(a.tabs) })},
+		{keys: "Shift-Tab", help: "tab before", do: to(func(a *app) int { return (a.current + len(a.tabs) - 1) % len(a.tabs) })},
+		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: to(func(a *app) int { return int(a.pressed-'0'+9) % 10 })},
+	}
+	for i := 10; i < len(a.tabs); i++ {
+		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title(), do: to(func(*app) int { return i })})
+	}
+	return keys
 }
 
 func step(a *app, n int) reaction {
@@ -199,14 +212,6 @@ func holders(a *app) reaction {
 	p.filter, p.where, p.user, p.next, p.snap = textFilter{}, nil, "", nil, nil
 	p.turn++
 	t.hold()
-	return a.show(to)
-}
-
-func back(a *app) reaction {
-	t := a.tab()
-	to := t.related.back
-	t.related = nil
-	a.changed(t)
 	return a.show(to)
 }
 

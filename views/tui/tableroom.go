@@ -3,6 +3,8 @@ package tui
 import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
+
+	"github.com/ipctop/ipctop/views"
 )
 
 // tableRoom is the table of the current tab.
@@ -28,17 +30,74 @@ func (r *tableRoom) Draw(screen tcell.Screen) {
 		put(screen, x+1, y, w-1, "reading …", r.app.theme.dim)
 		return
 	}
+	th := &r.app.theme
+	if title := t.headline(); title != "" && h > 4 {
+		put(screen, x+1, y, w-1, title, th.strong)
+		y, h = y+1, h-1
+	}
+	below := t.noteLines(h)
+	r.SetRect(x, y, w, h-below)
 	r.grid.Draw(screen)
 	if len(t.rows) == 0 && h > 1 {
-		put(screen, x+1, y+1, w-1, t.emptyText(), r.app.theme.dim)
+		put(screen, x+1, y+1, w-1, t.emptyText(), th.dim)
 	}
+	for i, line := range r.note(w-2, below) {
+		put(screen, x+1, y+h-below+i, w-1, line, th.dim)
+	}
+}
+
+// headline stands above the rows: what they are restricted to, or what they come to.
+func (t *tab) headline() string {
+	if t.related != nil && t.related.waits {
+		return t.related.title()
+	}
+	return views.Visible(t.view.Totals(t.snap))
+}
+
+// noteLines is the room below the rows for a sentence that a line is too short for, and what to do about it.
+func (t *tab) noteLines(h int) int {
+	if len(t.columns) == 0 || !t.sentence(t.columns[len(t.columns)-1]) || h < 8 {
+		return 0
+	}
+	return min(4, h/4)
+}
+
+// note is the sentence of the row under the cursor, where it is cut, and what to do.
+func (r *tableRoom) note(width, lines int) []string {
+	t := r.app.tab()
+	o := t.current()
+	if o == nil || lines == 0 {
+		return nil
+	}
+	var text []string
+	if last := len(r.shown) - 1; last >= 0 && t.sentence(r.shown[last]) && t.index-t.top < len(r.texts[r.shown[last]]) &&
+		textWidth(r.texts[r.shown[last]][t.index-t.top]) > r.widths[last] {
+		text = wrap(views.Text(r.shown[last].get(o), views.Format{Now: t.snap.Taken}), width)
+	}
+	if t.view.Alarm(o) {
+		for _, f := range r.app.findingsOn(r.app.subject(o), t.snap) {
+			text = append(text, wrap("to do: "+views.Visible(f.Advice), width)...)
+			break
+		}
+	}
+	if len(text) > lines {
+		text = text[:lines]
+		text[lines-1] = clip(text[lines-1]+" …", width)
+	}
+	return text
 }
 
 // emptyText: what could not be seen is not absent.
 func (t *tab) emptyText() string {
 	switch unseen := len(t.snap.Faults) > 0; {
+	case t.related != nil && t.related.waits && len(t.filters()) == 1:
+		return t.related.none()
 	case len(t.filters()) > 0 && t.seen.total > 0 && t.related == nil:
 		return "nothing passes the filter: Esc clears it"
+	case t.hideable() && !t.background && t.size() > 0 && unseen:
+		return "none that could be seen but " + t.view.Hidden() + ": K shows them, ! lists what could not be seen"
+	case t.hideable() && !t.background && t.size() > 0:
+		return "none but " + t.view.Hidden() + ": K shows them"
 	case unseen:
 		return "none that could be seen: ! lists what could not"
 	}

@@ -54,7 +54,7 @@ func (g *grid) order(width int) []*column {
 		room = all
 		for _, c := range columns {
 			if g.tells(c) {
-				room -= g.brief(c) + 1
+				room -= g.brief(c, width) + 1
 			}
 		}
 		if g.short == briefestText || room > g.least(columns[0], width) {
@@ -83,6 +83,9 @@ func (g *grid) order(width int) []*column {
 // tells says whether the column is a telling one of the first kind that there is: columns of later kinds alone (the masters and slaves of
 // terminals, beside pipes) do not take the room of those that most rows have.
 func (g *grid) tells(c *column) bool {
+	if g.tab.sentence(c) {
+		return true
+	}
 	if !c.tells() {
 		return false
 	}
@@ -105,8 +108,12 @@ func (g *grid) cut() bool {
 	return false
 }
 
-// brief is the width that a telling column has to have where room is short. Words are shown whole.
-func (g *grid) brief(c *column) int {
+// brief is the width that a telling column has to have where room is short. Words are shown whole; a sentence has the most of it.
+func (g *grid) brief(c *column, width int) int {
+	if g.tab.sentence(c) {
+		beside := max(0, width-gutter-2-g.least(g.tab.columns[0], width)-1)
+		return min(g.tab.widths[c.id], max(c.width, width/2), beside)
+	}
 	text := g.short
 	if c.typ != schema.TypeEndpoints {
 		text = shortText
@@ -149,17 +156,18 @@ func (g *grid) grow(room int, wants func(*column) int) {
 // least is the width without which a column is not shown. Branches need room: a third of the screen if they fill it.
 func (g *grid) least(c *column, width int) int {
 	seen, usual := g.tab.widths[c.id], c.width
-	if c.id == treeColumn && g.tab.tree {
+	tree := c.id == g.tab.treeColumn()
+	if tree {
 		usual = max(usual, width/3)
 	}
 	heading := g.headingWidth(c)
 	switch {
-	case c.id == treeColumn && g.tab.tree:
+	case tree && !(g.scarce && g.tab.sentence(c)):
 		return max(heading, min(seen, usual))
 	case c.id == refColumn:
 		return max(heading, min(seen, longRef))
 	case g.scarce && g.tells(c):
-		return g.brief(c)
+		return g.brief(c, width)
 	case c.flexible:
 		return max(heading, min(seen, usual, shortText))
 	}

@@ -1,0 +1,136 @@
+package tui
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// related restricts a tab to what hangs together with some objects.
+type related struct {
+	refs   []schema.Ref
+	waits  bool     // what they wait for and who waits for them, on the tab of waits; else the processes at them
+	back   int      // the tab it was called from
+	rooms  []room   // what stood over that
+	before *related // what the tab was restricted to then
+}
+
+// waitsKeys ask what objects wait for, and who waits for them.
+func waitsKeys(help string, when func() bool, targets func() []schema.Ref) keymap {
+	return keymap{{keys: "w", name: "Waits", help: help, when: func(*app) bool { return when() },
+		do: func(a *app) reaction { return waitsAt(a, targets()) }}}
+}
+
+// waitsAt opens the tab of waits on those that concern the objects, in both directions.
+func waitsAt(a *app, refs []schema.Ref) reaction {
+	to := a.tabOf(schema.Wait)
+	if to < 0 || len(refs) == 0 {
+		return nothing
+	}
+	a.tab().hold()
+	r := &related{refs: refs, waits: true, back: a.current, rooms: slices.Clone(a.rooms[1:])}
+	t := a.tabs[to]
+	if to == a.current {
+		r.before = t.related
+	}
+	a.home()
+	t.related, t.tree, t.cursor, t.index = r, true, schema.Ref{}, 0
+	t.filter, t.where, t.user = textFilter{}, nil, ""
+	t.rows, t.snap = nil, nil
+	return a.show(to)
+}
+
+// back goes to where the restriction was asked for.
+func back(a *app) reaction {
+	t := a.tab()
+	r := t.related
+	t.related = r.before
+	a.changed(t)
+	a.rooms = append(a.rooms[:1], r.rooms...)
+	a.tv.SetFocus(a.top())
+	return a.show(r.back)
+}
+
+// among gives the rows of a tab that the restriction lets through.
+func (r *related) among(t *tab) map[schema.Ref]bool {
+	if !r.waits {
+		return r.processes(t.snap)
+	}
+	found := map[schema.Ref]bool{}
+	for _, m := range t.view.Mechanisms {
+		if m.Subject != nil {
+			r.concerned(m, t.snap, found)
+		}
+	}
+	return found
+}
+
+// processes are those that hang together with the objects: holders, readers, writers, waiters, creators.
+func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
+	found := map[schema.Ref]bool{}
+	for _, e := range s.Edges {
+		switch {
+		case e.From.Kind == schema.Proc && slices.Contains(r.refs, e.To):
+			found[e.From] = true
+		case e.To.Kind == schema.Proc && slices.Contains(r.refs, e.From):
+			found[e.To] = true
+		}
+	}
+	return found
+}
+
+// concerned finds the waits of the processes and for the objects, those that the processes could end, and with them the whole branch: who
+// waits for those in turn, and what keeps them waiting. Parents come before their children.
+func (r *related) concerned(m *collect.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
+	objects := s.Objects[m.Kind]
+	on, _ := m.Column("objects")
+	enders, _ := m.Column("enders")
+	names := make([]string, len(r.refs))
+	for i := range r.refs {
+		names[i] = r.refs[i].String()
+	}
+	for _, o := range objects {
+		found[o.Ref] = slices.Contains(r.refs, m.Subject(o)) || found[m.Parent(o)] ||
+			slices.ContainsFunc(on.Get(o).List(), func(s string) bool { return slices.Contains(names, s) }) ||
+			slices.ContainsFunc(enders.Get(o).Endpoints(), func(e schema.Endpoint) bool { return slices.Contains(r.refs, e.Ref()) })
+	}
+	for _, o := range slices.Backward(objects) {
+		if p := m.Parent(o); found[o.Ref] && !p.IsZero() {
+			found[p] = true
+		}
+	}
+}
+
+// title says what the rows are.
+func (r *related) title() string {
+	if !r.waits {
+		return "processes at " + refsText(r.refs)
+	}
+	they := r.pronoun()
+	if r.processesOnly() {
+		return "what " + refsText(r.refs) + they.waits + "for, and who waits for " + they.object
+	}
+	return "who waits for " + refsText(r.refs) + ", and who could end that"
+}
+
+// none says that nothing is known to wait.
+func (r *related) none() string {
+	says := "nothing waits for " + r.pronoun().object
+	if r.processesOnly() {
+		says = r.pronoun().subject + "for nothing, and " + says
+	}
+	return says + ", as far as could be seen"
+}
+
+func (r *related) processesOnly() bool {
+	return !slices.ContainsFunc(r.refs, func(ref schema.Ref) bool { return ref.Kind != schema.Proc })
+}
+
+// pronoun is "it" or "they", with the verb.
+func (r *related) pronoun() (p struct{ subject, waits, object string }) {
+	if p.subject, p.waits, p.object = "it waits ", " waits ", "it"; len(r.refs) > 1 {
+		p.subject, p.waits, p.object = "they wait ", " wait ", "them"
+	}
+	return p
+}

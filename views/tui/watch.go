@@ -1,0 +1,156 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// watchEvery is how often the dashboard looks for deadlocks while another tab is on screen: it reads what every thread of the machine does.
+const watchEvery = 10 * time.Second
+
+// watch asks for what is announced on every tab.
+func (a *app) watch() {
+	if i := a.tabOf(schema.Wait); i >= 0 {
+		a.source.Watch(a.tabs[i].request(), watchEvery)
+	}
+}
+
+// look gets what the watch saw. It is news for the header, and for the tab of waits until that is on screen itself.
+func (a *app) look(s *collect.Snapshot) {
+	if a.still() {
+		a.heldLook = s
+		return
+	}
+	a.watched, a.heldLook = s, nil
+	if t := a.tabs[a.tabOf(schema.Wait)]; s.Covers(t.request()) {
+		t.next = s
+		if t == a.tab() {
+			a.arrange(t)
+		}
+	}
+}
+
+// alarms are what the header announces: critical ones in words, others as numbers.
+type alarms struct{ critical, others string }
+
+func (a *app) alarms() alarms {
+	var all alarms
+	if a.watched == nil {
+		return all
+	}
+	name := a.namer(a.watched)
+	var deadlocks, stuck []string
+	likely := true
+	count := map[string]int{}
+	for i := range a.watched.Findings {
+		f := &a.watched.Findings[i]
+		switch {
+		case f.Kind == "deadlock":
+			deadlocks = append(deadlocks, circle(f, name))
+			likely = likely && f.Proof == schema.Inferred
+		case f.Kind == "stuck" && f.Severity == schema.Critical:
+			stuck = append(stuck, name(f.Refs[0]))
+		case f.Kind == "stuck" || f.Kind == "stopped":
+			count[f.Kind]++
+		}
+	}
+	var parts []string
+	if n := len(deadlocks); n > 0 {
+		parts = append(parts, plural(n, "deadlock", "deadlocks")+": "+strings.Join(deadlocks, "; "))
+		if likely {
+			parts[0] = "likely " + parts[0]
+		}
+	}
+	if n := len(stuck); n > 0 {
+		parts = append(parts, plural(n, "stuck", "stuck")+": "+strings.Join(stuck, ", "))
+	}
+	all.critical = strings.Join(parts, " · ")
+	parts = nil
+	for _, kind := range []string{"stuck", "stopped"} {
+		if n := count[kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
+		}
+	}
+	all.others = strings.Join(parts, ", ")
+	return all
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// circle names the processes of a deadlock, each waiting for the next.
+func circle(f *schema.Finding, name func(schema.Ref) string) string {
+	const most = 4
+	var names []string
+	for _, r := range f.Refs {
+		if r.Kind == schema.Proc {
+			names = append(names, name(r))
+		}
+	}
+	switch n := len(names); {
+	case n == 1:
+		return "threads of " + names[0]
+	case n == 2:
+		return names[0] + " ↔ " + names[1]
+	case n > most:
+		return strings.Join(names[:most-1], " → ") + fmt.Sprintf(" → … (%d processes)", n)
+	}
+	return strings.Join(names, " → ") + " → …"
+}
+
+// namer gives processes the names that the waits in a snapshot have them by: "4242/postgres".
+func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
+	m := a.mechanism(schema.Wait)
+	names := map[schema.Ref]string{}
+	for _, o := range s.Objects[schema.Wait] {
+		names[m.Subject(o)] = m.NamedLabel(o)
+	}
+	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names[r])) }
+}
+
+// findingsOn are the verdicts on an object that the snapshot has or, if that was taken without any, the watch.
+func (a *app) findingsOn(r schema.Ref, s *collect.Snapshot) []schema.Finding {
+	if s == nil || !s.Request.Findings {
+		s = a.watched
+	}
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Findings), func(f schema.Finding) bool { return !slices.Contains(f.Refs, r) })
+}
+
+// subject is what a row stands for: a wait's process, else the object itself.
+func (a *app) subject(o *schema.Object) schema.Ref {
+	if m := a.mechanism(o.Ref.Kind); m != nil && m.Subject != nil {
+		return m.Subject(o)
+	}
+	return o.Ref
+}
+
+// subjects are what the objects of a snapshot stand for, each once.
+func (a *app) subjects(refs []schema.Ref, s *collect.Snapshot) []schema.Ref {
+	var all []schema.Ref
+	for _, r := range refs {
+		if m := a.mechanism(r.Kind); m != nil && m.Subject != nil {
+			o := s.Find(r)
+			if o == nil {
+				continue
+			}
+			r = m.Subject(o)
+		}
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
