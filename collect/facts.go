@@ -157,7 +157,7 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
-	case p.State == 'Z' || p.State == 'X': // it uses nothing any more
+	case p.gone(): // it uses nothing any more
 		return CreatorDead
 	case f.Boot.IsZero() || time.Unix(sec+1, 0).Before(f.Boot):
 		return CreatorUnknown

@@ -157,7 +157,7 @@ func (f *Facts) statUsed(u *fileUsers) (kernel.PosixFile, error) {
 		return kernel.PosixFile{}, err
 	}
 	stat := func(p *Process, ask func(kernel.ProcDir) (kernel.PosixFile, error)) (kernel.PosixFile, bool) {
-		dir, openErr := f.Host.OpenProc(p.PID)
+		dir, openErr := f.Host.OpenProc(p.living())
 		if err = openErr; err != nil {
 			return kernel.PosixFile{}, false
 		}

@@ -51,7 +51,7 @@ func (f *Facts) keyFiles(p *Process) processFiles {
 	if old, ok := f.keys.cache[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
 		return old
 	}
-	dir, err := f.Host.OpenProc(p.PID)
+	dir, err := f.Host.OpenProc(p.living())
 	if err != nil {
 		return processFiles{}
 	}

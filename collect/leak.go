@@ -90,7 +90,7 @@ func (f *Facts) leaking() *leakFacts {
 	l.skew = f.clockSkew()
 	f.findBystanders()
 	for _, p := range f.procs {
-		if p.State == 'Z' || p.State == 'X' || l.bystander[p] {
+		if p.gone() || l.bystander[p] {
 			continue
 		}
 		if !p.StatusKnown {

@@ -51,7 +51,7 @@ func (f *Facts) findBystanders() {
 // isBystander goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, a session
 // program or one of systemd's is told by its name; a shell is not told at all.
 func (f *Facts) isBystander(p *Process) bool {
-	dir, err := f.Host.OpenProc(p.PID)
+	dir, err := f.Host.OpenProc(p.living())
 	if err != nil {
 		return false
 	}

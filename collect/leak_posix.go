@@ -140,10 +140,10 @@ func (f *Facts) readPrivateMaps(dev uint64) *privateMaps {
 	buf := make([]byte, 32<<10)
 	denied := 0
 	for _, p := range f.procs {
-		if p.KernelThread() || p.State == 'Z' {
+		if p.KernelThread() || p.gone() {
 			continue
 		}
-		dir, err := f.Host.OpenProc(p.PID)
+		dir, err := f.Host.OpenProc(p.living())
 		if err != nil {
 			continue
 		}

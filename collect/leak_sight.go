@@ -152,7 +152,7 @@ func (f *Facts) foreign32() []*Process {
 	var list []*Process
 	buf := make([]byte, 32<<10)
 	for _, p := range f.procs {
-		if p.KernelThread() || p.State == 'Z' || p.waitErr != nil {
+		if p.KernelThread() || p.gone() || p.waitErr != nil {
 			continue
 		}
 		dir, err := f.Host.OpenProc(p.PID)

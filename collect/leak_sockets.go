@@ -78,7 +78,7 @@ func (f *Facts) homeless(seen map[uint64]bool) int {
 				continue
 			}
 			asked[fd.Ino] = true
-			dir, err := f.Host.OpenProc(p.PID)
+			dir, err := f.Host.OpenProc(p.living())
 			if err != nil {
 				continue
 			}

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 		"fork-attached":    workForkAttached,
 		"attach-own":       workAttachOwn,
 		"attach-untouched": workAttachUntouched,
+		"headless":         workHeadless,
 		"semop":            workSemOp,
 		"sem-hold":         workSemHold,
 		"send":             workSend,

@@ -59,7 +59,7 @@ func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, o
 		_, p.ns[i], _ = kernel.ParseNamespaceLink([]byte(link))
 	}
 	switch needs &= nsNeeds; {
-	case p.State == 'Z': // it has left them (exit_task_namespaces)
+	case p.gone(): // it has left them (exit_task_namespaces)
 	case needs != 0 && old.proc != nil && old.ns.Has(needs):
 		p.ns, p.nsErr, now.ns = old.proc.ns, old.proc.nsErr, old.ns
 	case needs.Has(schema.NeedNamespaces):
@@ -134,7 +134,7 @@ func (f *Facts) indexSpaces() {
 			if ino == 0 {
 				continue
 			}
-			s := f.known.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.PID, types[i]))
+			s := f.known.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.living(), types[i]))
 			if s.procs++; s.leader == nil {
 				s.leader = p
 			}

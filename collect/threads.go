@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"hash/maphash"
 	"time"
 
@@ -39,6 +40,9 @@ func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 
 // gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until they do.
 func (p *Process) gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
+
+// living is a thread whose files in /proc tell of the process: its first one, or one that has outlived it.
+func (p *Process) living() int { return cmp.Or(p.heir, p.PID) }
 
 // threadOf reads what a sleeping thread's call is about, as far as its memory may be read.
 func threadOf(dir kernel.ProcDir, t kernel.Task, buf []byte) thread {

@@ -33,7 +33,7 @@ func (g *waitGraph) awake(solved *relate.Solution, tasks []relate.Task) (changed
 func (g *waitGraph) stillAsleep(t *relate.Task, buf []byte) bool {
 	p := g.f.Process(int(t.Proc.ID))
 	i := slices.IndexFunc(p.threads, func(th thread) bool { return th.TID == t.TID })
-	dir, err := g.f.Host.OpenProc(p.PID)
+	dir, err := g.f.Host.OpenProc(p.living())
 	if err != nil || i < 0 {
 		return false
 	}

@@ -51,7 +51,7 @@ func (g *waitGraph) halted(p *Process, tid int) string {
 	if !g.f.Host.Live() {
 		return ""
 	}
-	dir, err := g.f.Host.OpenProc(p.PID)
+	dir, err := g.f.Host.OpenProc(p.living())
 	if err != nil {
 		return ""
 	}
@@ -72,7 +72,7 @@ func (g *waitGraph) timer(p *Process, tid int) bool {
 	if !g.f.Host.Live() {
 		return false
 	}
-	dir, err := g.f.Host.OpenProc(p.PID)
+	dir, err := g.f.Host.OpenProc(p.living())
 	if err != nil {
 		return true
 	}

@@ -156,7 +156,7 @@ func (g *waitGraph) pidfd(p *Process, fd *FD) whoCould {
 		return whoCould{outside: true, open: "a process that its pidfd does not tell"}
 	}
 	child := g.f.Process(info.PID)
-	if child == nil || child.State == 'Z' {
+	if child == nil || child.gone() {
 		return whoCould{outside: true, open: "a process that has ended or is outside this pid namespace"}
 	}
 	return whoCould{on: []schema.Ref{child.Ref()}, enders: processEnders([]*Process{child}, "is the process that it waits for", schema.Observed)}

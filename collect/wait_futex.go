@@ -145,7 +145,7 @@ func (g *waitGraph) owner(e *whoCould, th *thread, mappers []*Process) {
 
 // thread finds the thread of a process that its own pid namespace numbers so.
 func (g *waitGraph) thread(q *Process, owner int) (tid int, ok bool) {
-	dir, err := g.f.Host.OpenProc(q.PID)
+	dir, err := g.f.Host.OpenProc(q.living())
 	if err != nil {
 		return 0, false
 	}

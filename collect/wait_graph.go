@@ -233,7 +233,7 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 		default: // a pidfd
 			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "wait for a pidfd", true
 		}
-		if wanted && c.State != 'Z' {
+		if wanted && !c.gone() {
 			e.on = append(e.on, c.Ref())
 			e.enders = append(e.enders, relate.Ender{Proc: c.Ref(), How: "is its child", Proof: schema.Observed})
 		}

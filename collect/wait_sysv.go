@@ -203,7 +203,7 @@ func (g *waitGraph) relatives(p *Process) []*Process {
 	var near []*Process
 	for _, q := range g.f.procs {
 		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
-		if !kin || ours[q.PID] || q.PID == 1 || q.State == 'Z' || q.KernelThread() {
+		if !kin || ours[q.PID] || q.PID == 1 || q.gone() || q.KernelThread() {
 			continue
 		}
 		if q != p && self != nil && g.program(q) == g.program(self) {

@@ -80,7 +80,7 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 // blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
 func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
-	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.State == 'Z':
+	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.gone():
 	case old.proc != nil && old.waits:
 		p.waits, p.waitErr, now.waits = old.proc.waits, old.proc.waitErr, true
 	default:

@@ -32,6 +32,7 @@ type Process struct {
 	threadErr error
 	ns        [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
 	nsErr     error
+	heir      int              // a thread that lives, if the first one has ended
 	info      map[int32]fdInfo // by descriptor, of those that were asked for
 }
 
@@ -213,6 +214,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
 		old = cached{}
 	}
+	dir, end := w.livingDir(p, dir)
+	defer end()
 	w.small(p, dir, needs, buf)
 	now := cached{start: p.Start, cpu: cpu, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)
@@ -222,6 +225,25 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.threads(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
 	return p, now
+}
+
+// livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others, which have them still
+// (man 3 pthread_exit). /proc/TID of such a one leads to the same tables.
+func (w *walker) livingDir(p *Process, dir kernel.ProcDir) (tables kernel.ProcDir, end func()) {
+	if p.State != 'Z' && p.State != 'X' || p.gone() {
+		return dir, func() {}
+	}
+	threads, _ := dir.Threads()
+	for _, t := range threads {
+		if t.State == 'Z' || t.State == 'X' {
+			continue
+		}
+		if other, err := w.host.OpenProc(t.PID); err == nil {
+			p.heir = t.PID
+			return other, other.Close
+		}
+	}
+	return dir, func() {}
 }
 
 func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte) {
@@ -237,7 +259,7 @@ func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []
 		}
 	}
 	// Zombies and kernel threads have no descriptors, and their tables are open to root only.
-	if needs.Has(schema.NeedFDCount) && p.State != 'Z' && !p.KernelThread() {
+	if needs.Has(schema.NeedFDCount) && !p.gone() && !p.KernelThread() {
 		p.FDCount, p.FDCountErr = dir.FDCount()
 	}
 }
@@ -246,7 +268,7 @@ const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.
 
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
-	case needs&fdNeeds == 0 || p.KernelThread() || p.State == 'Z':
+	case needs&fdNeeds == 0 || p.KernelThread() || p.gone():
 	case old.proc != nil && old.fds.Has(needs&fdNeeds):
 		p.fds, p.fdErr, now.fds, now.risky = pathsNow(dir, old.proc.fds, buf), old.proc.fdErr, old.fds, old.risky
 	default:
@@ -288,7 +310,7 @@ func hasName(m kernel.Mapping) bool { return !strings.HasSuffix(m.Name, deletedS
 
 func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
-	case !needs.Has(schema.NeedMaps) || p.KernelThread() || p.State == 'Z':
+	case !needs.Has(schema.NeedMaps) || p.KernelThread() || p.gone():
 	case old.proc != nil && old.maps && !slices.ContainsFunc(old.proc.shared, hasName):
 		p.shared, p.mapsErr, now.maps = old.proc.shared, old.proc.mapsErr, true
 	default:

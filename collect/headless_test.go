@@ -1,0 +1,85 @@
+package collect
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// workHeadless makes a set and a queue, ends its first thread, which /proc shows as a zombie from then on, and waits for a message.
+func workHeadless(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	set, err := a.SemGet(kernel.KeyPrivate, 1, createIPC|0o600)
+	j.Check(err)
+	j.Check(a.SemOp(set, []kernel.SemOp{{Op: 1}}, 0))
+	queue, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	j.Check(err)
+	j.Ready(fmt.Sprint("sem:", set), fmt.Sprint("msg:", queue))
+	go func() {
+		runtime.LockOSThread()
+		_, _, err := a.MsgReceive(queue, 1, 10, 0)
+		j.Check(err)
+	}()
+	for range 64 { // one of so many goroutines with a thread each gets the first
+		go func() {
+			runtime.LockOSThread()
+			endFirstThread()
+			select {}
+		}()
+	}
+	runtime.LockOSThread()
+	endFirstThread()
+	j.Wait()
+}
+
+func endFirstThread() {
+	if unix.Gettid() == unix.Getpid() {
+		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+	}
+}
+
+// A process whose first thread has ended lives on with its other threads: it has its descriptors, waits, and knows its objects.
+func TestProcessWithoutItsFirstThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		w := kerneltest.Start(t, "headless")
+		set, queue := w.Words[0], w.Words[1]
+		var rows map[string]cells
+		kerneltest.Eventually(s, "its first thread has ended, another waits", func() bool {
+			rows, _ = s.look(schema.Msg, schema.NeedProcs|schema.NeedSyscall)
+			return s.state(w.PID) == 'Z' && len(rows[queue]["waiters"].Endpoints()) > 0
+		})
+		if got := rows[queue]["waiters"].Endpoints(); got[0].PID != w.PID || got[0].Mode != "msgrcv" {
+			t.Errorf("waiters %+v, want process %d in msgrcv", got, w.PID)
+		}
+		if got := s.verdicts(schema.Sem)[set]; got.Verdict != relate.Idle {
+			t.Errorf("%s: %+v, want idle: who used it last lives", set, got)
+		}
+		reads := slices.ContainsFunc(s.take(schema.Pipe).Objects[schema.Pipe], func(o *schema.Object) bool {
+			readers := cellOf(schema.Pipe, "readers")(o).Endpoints()
+			return slices.ContainsFunc(readers, func(e schema.Endpoint) bool { return e.PID == w.PID && e.FD == 0 })
+		})
+		if !reads {
+			t.Error("its standard input is no pipe that it reads")
+		}
+	})
+}
+
+// state is the state of a process as /proc has it.
+func (s *sysvScene) state(pid int) byte {
+	s.Helper()
+	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
+		if p := o.Row.(*procRow); p.PID == pid {
+			return p.State
+		}
+	}
+	return 0
+}
