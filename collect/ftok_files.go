@@ -83,10 +83,10 @@ func (l *fileLook) look(p *Process) {
 	l.mapped()
 	l.link("root", "/", "root directory")
 	for _, parent := range parents {
-		l.file(parent, "directory of an open file")
+		l.named(parent, "directory of an open file")
 	}
 	if exe != "" {
-		l.file(path.Dir(exe), "directory of its program")
+		l.named(path.Dir(exe), "directory of its program")
 	}
 	if cwd != "/" {
 		l.entries(l.inside(cwd), "in its working directory")
@@ -134,18 +134,8 @@ func (l *fileLook) linkOf(name, how string) string {
 	return l.inside(path)
 }
 
-// file adds a file by its path, from the process's root directory on, in which no symbolic link is left.
-func (l *fileLook) file(path, how string) {
-	if l.hangs([]byte(path)) {
-		l.passed = append(l.passed, path)
-		return
-	}
-	if id, err := l.dir.StatPath(path); err == nil {
-		l.add(FileID{id.Dev, id.Ino}, path, how)
-	}
-}
-
-// named adds a file by a path that may lead over symbolic links, and says where it is in the end. Files of /proc and /sys are no use: "self" is us there.
+// named adds a file by its path, from the process's root directory on, and says where it is in the end. Symbolic links are followed where that
+// cannot hang, those too that lie where the kernel's path leads in another mount namespace. Files of /proc and /sys are no use: "self" is us there.
 func (l *fileLook) named(path, how string) (string, bool) {
 	useless := false
 	real, err := l.dir.RealPath(path, func(path []byte) bool {
@@ -224,17 +214,18 @@ func (l *fileLook) mapped() {
 		return
 	}
 	for _, p := range paths {
-		l.file(l.inside(p), "mapped")
+		l.named(l.inside(p), "mapped")
 	}
 }
 
-// entries adds what lies in a directory, from the process's root directory on. Symbolic links are followed by named alone.
+// entries adds what lies in a directory, from the process's root directory on.
 func (l *fileLook) entries(dir, how string) {
-	if l.hangs([]byte(dir)) {
-		return // counted with the directory itself
+	dir, err := l.dir.RealPath(dir, l.hangs)
+	if err != nil {
+		return // one that may hang was counted with the directory itself
 	}
 	var inner []string
-	err := l.dir.EachEntry(dir, listedMost, func(name string, id kernel.FileID) {
+	err = l.dir.EachEntry(dir, listedMost, func(name string, id kernel.FileID) {
 		full := path.Join(dir, name)
 		switch {
 		case id.IsLink():
@@ -254,11 +245,15 @@ func (l *fileLook) entries(dir, how string) {
 // configuration adds what /etc has under the program's name: "zabbix_server" has /etc/zabbix_server.conf, and /etc/zabbix with what is in it.
 func (l *fileLook) configuration(comm string) {
 	stem := comm[:len(comm)-len(strings.TrimLeft(comm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
-	if len(stem) < shortestStem || l.hangs([]byte("/etc")) {
+	if len(stem) < shortestStem {
+		return
+	}
+	etc, err := l.dir.RealPath("/etc", l.hangs)
+	if err != nil {
 		return
 	}
 	var found []string
-	_ = l.dir.EachEntry("/etc", listedMost, func(name string, _ kernel.FileID) { // an /etc that cannot be read holds nothing for us
+	_ = l.dir.EachEntry(etc, listedMost, func(name string, _ kernel.FileID) { // an /etc that cannot be read holds nothing for us
 		if strings.HasPrefix(name, stem) {
 			found = append(found, "/etc/"+name)
 		}

@@ -181,7 +181,9 @@ func TestFilesOfSignatures(t *testing.T) {
 		s.check(os.Symlink("elsewhere", "/tmp/qipc_sharedmemory_link"))
 		s.id(s.admin.ShmGet(key("other"), 4096, 0o600|createIPC))
 		set := s.id(s.admin.SemGet(key("qipc_systemsem_app"), 1, 0o600|createIPC))
-		by := func(what string) [2]string { return [2]string{"Qt qt likely", "its key is ftok of a file that " + what} }
+		by := func(what string) [2]string {
+			return [2]string{"Qt qt likely", "its key is ftok of a file that " + what}
+		}
 		want := map[string][2]string{
 			ref(schema.Shm, shared): by("QSharedMemory makes"), ref(schema.Shm, linked): by("QSharedMemory makes"),
 			ref(schema.Sem, set): by("QSystemSemaphore or QSharedMemory makes"),
