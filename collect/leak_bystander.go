@@ -30,6 +30,15 @@ func shells() []string {
 	return []string{"sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "ksh93", "mksh", "tcsh", "csh", "busybox"}
 }
 
+// programKind is what a process's program is for.
+type programKind uint8
+
+const (
+	notLooked programKind = iota
+	standsBy              // it is a bystander
+	doesWork
+)
+
 // findBystanders marks the bystanders among the processes.
 func (f *Facts) findBystanders() {
 	for _, p := range f.procs {
@@ -42,9 +51,16 @@ func (f *Facts) findBystanders() {
 		f.leaks.bystander[p] = true
 	}
 	for _, p := range f.procs {
-		if !f.leaks.bystander[p] {
-			f.leaks.bystander[p] = f.isBystander(p)
+		if f.leaks.bystander[p] {
+			continue
 		}
+		if p.program == notLooked { // a process that has not run since is still the same program
+			p.program = doesWork
+			if f.isBystander(p) {
+				p.program = standsBy
+			}
+		}
+		f.leaks.bystander[p] = p.program == standsBy
 	}
 }
 

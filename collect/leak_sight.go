@@ -147,6 +147,15 @@ func (f *Facts) callSight() relate.Sight {
 	return sight
 }
 
+// callWidth says whether some thread sleeps in a call of a 32-bit task.
+type callWidth uint8
+
+const (
+	notAsked callWidth = iota
+	calls64
+	calls32
+)
+
 // foreign32 lists the processes with threads that sleep in a call of a 32-bit task.
 func (f *Facts) foreign32() []*Process {
 	var list []*Process
@@ -155,13 +164,19 @@ func (f *Facts) foreign32() []*Process {
 		if p.KernelThread() || p.gone() || p.waitErr != nil {
 			continue
 		}
-		dir, err := f.Host.OpenProc(p.PID)
-		if err != nil {
-			continue
+		if p.calls == notAsked { // a process that has not run since sleeps where it did
+			dir, err := f.Host.OpenProc(p.PID)
+			if err != nil {
+				continue
+			}
+			tasks, _ := dir.Tasks(buf)
+			dir.Close()
+			p.calls = calls64
+			if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {
+				p.calls = calls32
+			}
 		}
-		tasks, _ := dir.Tasks(buf)
-		dir.Close()
-		if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {
+		if p.calls == calls32 {
 			list = append(list, p)
 		}
 	}

@@ -34,6 +34,8 @@ type Process struct {
 	nsErr     error
 	heir      int              // a thread that lives, if the first one has ended
 	info      map[int32]fdInfo // by descriptor, of those that were asked for
+	program   programKind      // as far as a verdict asked
+	calls     callWidth        // likewise
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -216,6 +218,9 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	}
 	dir, end := w.livingDir(p, dir)
 	defer end()
+	if old.proc != nil {
+		p.program, p.calls = old.proc.program, old.proc.calls
+	}
 	w.small(p, dir, needs, buf)
 	now := cached{start: p.Start, cpu: cpu, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)

@@ -182,3 +182,17 @@ func (v View) Totals(s *collect.Snapshot) string {
 	}
 	return says
 }
+
+// withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and sockets would take a
+// look through directories.
+func withVerdict(m *collect.Mechanism) []string {
+	c, ok := m.Column("verdict")
+	at := slices.Index(m.Default, "age")
+	if !ok || c.Needs.Has(schema.NeedPaths) || slices.Contains(m.Default, "verdict") {
+		return m.Default
+	}
+	if at < 0 {
+		at = len(m.Default)
+	}
+	return slices.Insert(slices.Clone(m.Default), at, "verdict")
+}

@@ -44,7 +44,7 @@ func Tabs() []View { return append(All(), Leaks()) }
 // Columns are the IDs of those that a table shows of a kind unless told otherwise.
 func (v View) Columns(m *collect.Mechanism) []string {
 	if !v.leaks {
-		return m.Default
+		return withVerdict(m)
 	}
 	var ids []string
 	for _, c := range LeakColumns(m) {
