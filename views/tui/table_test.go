@@ -284,7 +284,7 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 }
 
 func TestColumnsScrollSideways(t *testing.T) {
-	r := openRig(t, collecttest.Sample(t).Root, 40, 12, nil)
+	r := openRig(t, collecttest.Sample(t).Root, 50, 12, nil)
 	r.toTab(schema.Shm)
 	r.see("REF", "CREATOR", "HOLDERS", ">")
 	r.seeNot("NATTCH")
