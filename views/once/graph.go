@@ -212,11 +212,7 @@ func mermaidText(text string) string {
 // writeGraphJSON writes one document, a node or an edge per line. The edges are those of the document of --once.
 func writeGraphJSON(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
 	d := document{w: w}
-	d.raw(`{"schema_version":`).int(SchemaVersion)
-	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
-	d.raw(`,"host":`).string(s.Host)
-	d.raw(`,"boot_id":`).string(s.BootID)
-	d.raw(`,"ipc_namespace":`).int(int64(s.IPCNamespace))
+	d.begin(s)
 	d.raw(",\n\"nodes\":[")
 	for i, n := range g.Nodes {
 		d.comma(i).raw("\n").append(func(b []byte) []byte {
@@ -227,11 +223,7 @@ func writeGraphJSON(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error 
 	for i, e := range g.Edges {
 		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendEdge(b, e) })
 	}
-	d.raw("],\n\"faults\":[")
-	for i, f := range s.Faults {
-		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFault(b, f) })
-	}
-	d.raw("],\n\"notes\":").append(func(b []byte) []byte { return views.AppendJSON(b, schema.List(s.Notes)) })
+	d.raw("]").unseen(s)
 	d.raw("}\n")
 	return d.err
 }

@@ -16,11 +16,7 @@ const SchemaVersion = 1
 // writeDocument writes the one JSON document that design.md describes, an object per line.
 func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ Options) error {
 	d := document{w: w}
-	d.raw(`{"schema_version":`).int(SchemaVersion)
-	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
-	d.raw(`,"host":`).string(s.Host)
-	d.raw(`,"boot_id":`).string(s.BootID)
-	d.raw(`,"ipc_namespace":`).int(int64(s.IPCNamespace))
+	d.begin(s)
 	d.raw(",\n\"objects\":{")
 	shown := map[schema.Ref]bool{}
 	for i, section := range sections {
@@ -46,11 +42,7 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 	for i, f := range s.Findings {
 		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFinding(b, f) })
 	}
-	d.raw("],\n\"faults\":[")
-	for i, f := range s.Faults {
-		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFault(b, f) })
-	}
-	d.raw("],\n\"notes\":").append(func(b []byte) []byte { return views.AppendJSON(b, schema.List(s.Notes)) })
+	d.raw("]").unseen(s)
 	d.raw(",\n\"cost\":{\"total\":").float(s.Total.Seconds())
 	for _, c := range s.Cost {
 		d.raw(",").string(c.Part).raw(":").float(c.Took.Seconds())
@@ -119,6 +111,24 @@ type document struct {
 	w   *bufio.Writer
 	buf []byte
 	err error
+}
+
+// begin opens a document with what every one says: the contract's version, and of which machine and moment it is.
+func (d *document) begin(s *collect.Snapshot) {
+	d.raw(`{"schema_version":`).int(SchemaVersion)
+	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
+	d.raw(`,"host":`).string(s.Host)
+	d.raw(`,"boot_id":`).string(s.BootID)
+	d.raw(`,"ipc_namespace":`).int(int64(s.IPCNamespace))
+}
+
+// unseen adds what could not be read.
+func (d *document) unseen(s *collect.Snapshot) {
+	d.raw(",\n\"faults\":[")
+	for i, f := range s.Faults {
+		d.comma(i).raw("\n").append(func(b []byte) []byte { return appendFault(b, f) })
+	}
+	d.raw("],\n\"notes\":").append(func(b []byte) []byte { return views.AppendJSON(b, schema.List(s.Notes)) })
 }
 
 func (d *document) append(f func([]byte) []byte) *document {
