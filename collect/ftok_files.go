@@ -225,14 +225,13 @@ func (l *fileLook) entries(dir, how string) {
 		return // one that may hang was counted with the directory itself
 	}
 	var inner []string
-	err = l.dir.EachEntry(dir, listedMost, func(name string, id kernel.FileID) {
+	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) }, func(name string, id kernel.FileID) {
 		full := path.Join(dir, name)
-		switch {
-		case id.IsLink():
+		if id.IsLink() {
 			inner = append(inner, full)
-		case !l.hangs([]byte(full)):
-			l.add(FileID{id.Dev, id.Ino}, full, how)
+			return
 		}
+		l.add(FileID{id.Dev, id.Ino}, full, how)
 	})
 	if err != nil {
 		return
@@ -253,10 +252,9 @@ func (l *fileLook) configuration(comm string) {
 		return
 	}
 	var found []string
-	_ = l.dir.EachEntry(etc, listedMost, func(name string, _ kernel.FileID) { // an /etc that cannot be read holds nothing for us
-		if strings.HasPrefix(name, stem) {
-			found = append(found, "/etc/"+name)
-		}
+	other := func(name string) bool { return !strings.HasPrefix(name, stem) || l.hangs([]byte(path.Join(etc, name))) }
+	_ = l.dir.EachEntry(etc, listedMost, other, func(name string, _ kernel.FileID) { // an /etc that cannot be read holds nothing for us
+		found = append(found, "/etc/"+name)
 	})
 	for _, full := range found {
 		if real, isDir := l.named(full, "configuration"); isDir {

@@ -309,16 +309,25 @@ func TestKeysAndDeadServers(t *testing.T) {
 		makeKnownFiles(t, dead+"/d")
 		s.check(os.Symlink(dead+"/d/app.conf", dir+"/far.conf"))
 		w := kerneltest.Start(t, "know-files", dead+"/d", dir+"/far.conf")
-		server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-		if err != nil {
-			t.Skipf("needs FUSE: %v", err)
+		s.check(os.Mkdir(dir+"/cwd/dead", 0o755))
+		beside := kerneltest.Start(t, "know-files", dir, "x")
+		for _, point := range []string{dead, dir + "/cwd/dead"} {
+			server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+			if err != nil {
+				t.Skipf("needs FUSE: %v", err)
+			}
+			defer unix.Close(server)
+			s.check(unix.Mount("none", point, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+			defer unix.Unmount(point, unix.MNT_DETACH)
 		}
-		defer unix.Close(server)
-		s.check(unix.Mount("none", dead, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
-		defer unix.Unmount(dead, unix.MNT_DETACH)
 		search := New(s.host, time.Now).FindKey(0x12345678)
 		if got := found(search, w.PID); got != nil || search.Passed < 3 {
 			t.Errorf("%q, %d paths passed over", got, search.Passed)
+		}
+		var st unix.Stat_t
+		s.check(unix.Stat(dir+"/cwd/here", &st))
+		if got := found(New(s.host, time.Now).FindKey(kernel.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got, dir+"/cwd/here: in its working directory") {
+			t.Errorf("beside a dead mount: %q", got)
 		}
 	})
 }

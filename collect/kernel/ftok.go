@@ -128,8 +128,8 @@ func (p ProcDir) RealPath(path string, hangs func(path []byte) bool) (string, er
 }
 
 // EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most so many. Symbolic links are
-// visited as such. The caller keeps it away from mounts that may hang.
-func (p ProcDir) EachEntry(path string, most int, visit func(name string, id FileID)) error {
+// visited as such, entries that skip says yes to are not touched: mounts that may hang. skip may be nil.
+func (p ProcDir) EachEntry(path string, most int, skip func(name string) bool, visit func(name string, id FileID)) error {
 	if !p.live {
 		return ErrNotLive
 	}
@@ -144,6 +144,9 @@ func (p ProcDir) EachEntry(path string, most int, visit func(name string, id Fil
 		}
 		var st unix.Statx_t
 		text := string(name[:len(name)-1])
+		if skip != nil && skip(text) {
+			return
+		}
 		if unix.Statx(fd, text, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE|unix.STATX_INO, &st) == nil {
 			visit(text, fileID(&st))
 		}

@@ -83,7 +83,7 @@ func TestEachEntry(t *testing.T) {
 	}
 	self := selfDir(t)
 	list := func(most int) (names []string) {
-		if err := self.EachEntry(dir, most, func(name string, id FileID) {
+		if err := self.EachEntry(dir, most, nil, func(name string, id FileID) {
 			var st unix.Stat_t
 			if err := unix.Lstat(dir+"/"+name, &st); err != nil || id.Dev != st.Dev || id.Ino != st.Ino || id.IsLink() != (name == "link") || id.IsDir() {
 				t.Errorf("%s: %+v, %v", name, id, err)
@@ -98,10 +98,15 @@ func TestEachEntry(t *testing.T) {
 	if diff := cmp.Diff([]string{"0", "1", "2", "3", "4", "link"}, list(9)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	self.EachEntry(dir, 9, func(name string) bool { return name == "3" }, func(name string, _ FileID) {
+		if name == "3" {
+			t.Error("visited what is to be skipped")
+		}
+	})
 	if got := list(2); len(got) != 2 {
 		t.Errorf("at most 2: %q", got)
 	}
-	if err := self.EachEntry(dir+"/0", 9, nil); !errors.Is(err, unix.ENOTDIR) {
+	if err := self.EachEntry(dir+"/0", 9, nil, nil); !errors.Is(err, unix.ENOTDIR) {
 		t.Error(err)
 	}
 }
