@@ -329,6 +329,11 @@ func TestKeysAndDeadServers(t *testing.T) {
 		if got := found(New(s.host, time.Now).FindKey(kernel.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got, dir+"/cwd/here: in its working directory") {
 			t.Errorf("beside a dead mount: %q", got)
 		}
+		dev, err := kernel.DeviceOf(dir + "/cwd/dead")
+		s.check(err)
+		if got := found(New(s.host, time.Now).FindKey(kernel.Ftok(dev, 1, 1)), beside.PID); got != nil { // 1 is a FUSE mount's root
+			t.Errorf("the dead mount was looked at: %q", got)
+		}
 	})
 }
 
