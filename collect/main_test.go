@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 		"share-anonymous":  workShareAnonymous,
 		"postmaster":       workPostmaster,
 		"know-files":       workKnowFiles,
+		"tell-apps":        workTellApps,
 		"make-segment":     workMakeSegment,
 		"find-key":         workFindKey,
 		"fill-queues":      workFillQueues,

@@ -200,7 +200,7 @@ func (f *Facts) foundClusters() []cluster {
 	var list []cluster
 	add := func(dir string) {
 		c := cluster{dir: dir}
-		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.dir == dir }) || hangs([]byte(dir)) || !f.statCluster(&c) {
+		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.dir == dir }) || !f.statCluster(&c) {
 			return
 		}
 		if f.isCluster(&c) {
@@ -256,8 +256,18 @@ func configuredDirectory(conf []byte) string {
 	return dir
 }
 
+// statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
 func (f *Facts) statCluster(c *cluster) bool {
-	file, err := kernel.StatFile(c.dir)
+	self, err := f.Host.OpenProc(os.Getpid())
+	if err != nil {
+		return false
+	}
+	defer self.Close()
+	real, err := self.RealPath(c.dir, f.software.hangs(self))
+	if err != nil {
+		return false
+	}
+	file, err := kernel.StatFile(real)
 	if err != nil || !file.Mode.IsDir() {
 		return false
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,6 +134,48 @@ func TestHostileDataDirectory(t *testing.T) {
 			t.Errorf("a link (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// An ordinary user may not read where a postmaster stands, but its arguments. A dead server behind them does not hang the look.
+func TestArgumentsOfAForeignPostmaster(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: one of the two users has to be somebody else")
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir, dead := t.TempDir(), t.TempDir()
+		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // go test's own directory, which only root may enter
+		ino := s.dataDirectory(dir)
+		s.check(os.Symlink(dead, filepath.Dir(dir)+"/link"))
+		first := kerneltest.Start(t, "postmaster", dir, "-D", dir)
+		kerneltest.Start(t, "postmaster", dir, "-D", filepath.Dir(dir)+"/link")
+		server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		s.check(err)
+		defer unix.Close(server)
+		s.check(unix.Mount("none", dead, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+		defer unix.Unmount(dead, unix.MNT_DETACH)
+		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
+		look := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "tell-apps")
+		want := fmt.Sprintf("%s %s its key is the inode number of %s, where postmaster %d runs", ref(schema.Shm, segment), certainly, dir, first.PID)
+		if got := strings.Join(look.Words, " "); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+func workTellApps(j *kerneltest.Job) {
+	host, err := kernel.Open("")
+	j.Check(err)
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: schema.NeedSignatures | clusterNeeds}})
+	var words []any
+	for _, o := range snap.Objects[schema.Shm] {
+		words = append(words, o.Ref.String())
+		for _, id := range []string{"app", "signature", "confidence", "app_why"} {
+			words = append(words, cellOf(schema.Shm, id)(o).Str())
+		}
+	}
+	j.Ready(words...)
+	j.Wait()
 }
 
 // Clusters that nobody runs are found where distributions put them, and where their configuration says.
