@@ -48,7 +48,9 @@ func (v View) Columns(m *collect.Mechanism) []string {
 	}
 	var ids []string
 	for _, c := range LeakColumns(m) {
-		ids = append(ids, c.ID)
+		if c.ID != "path" { // The reference has it.
+			ids = append(ids, c.ID)
+		}
 	}
 	return ids
 }
@@ -56,7 +58,8 @@ func (v View) Columns(m *collect.Mechanism) []string {
 // Background says whether an object is hidden unless it is asked for, as Hidden tells.
 func (v View) Background(m *collect.Mechanism, o *schema.Object) bool {
 	if v.leaks {
-		return VerdictOf(m, o) == relate.Live
+		verdict := VerdictOf(m, o)
+		return verdict == relate.Live || verdict == "" // Not every socket has a name that could be left over.
 	}
 	return m.Background != nil && m.Background(o)
 }
@@ -70,6 +73,14 @@ func (v View) Hidden() string {
 		if m.Hidden != "" {
 			return m.Hidden
 		}
+	}
+	return ""
+}
+
+// Sentence is the ID of the column that says why an object is listed, in sentences; "": none does.
+func (v View) Sentence() string {
+	if v.leaks {
+		return "reasons"
 	}
 	return ""
 }

@@ -80,7 +80,11 @@ func (g *grid) measure() {
 }
 
 func (g *grid) text(r *row, c *column) string {
-	s := views.Text(c.get(r.object), views.Format{Now: g.tab.snap.Taken})
+	v := c.get(r.object)
+	if g.tab.sentence(c) {
+		return r.branches() + sentences(v)
+	}
+	s := views.Text(v, views.Format{Now: g.tab.snap.Taken})
 	if c.id == g.tab.treeColumn() {
 		s = r.branches() + s
 	}

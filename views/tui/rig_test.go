@@ -47,6 +47,7 @@ type rig struct {
 type state struct {
 	index, rows int
 	read, held  bool
+	heldLook    string // the first finding of a look that is held back
 	busy        bool
 }
 
@@ -55,6 +56,14 @@ type recorder struct {
 	*collect.Sampler
 	mu       sync.Mutex
 	demanded []collect.Request
+	often    bool // look at what is watched as often as can be
+}
+
+func (r *recorder) Watch(req collect.Request, every time.Duration) {
+	if r.often {
+		every = time.Millisecond
+	}
+	r.Sampler.Watch(req, every)
 }
 
 func (r *recorder) Demand(req collect.Request) {
@@ -138,7 +147,10 @@ func (r *rig) watch() {
 		r.mu.Lock()
 		r.text, r.handled = text, handled
 		t := r.app.tab()
-		r.state = state{t.index, len(t.rows), t.snap != nil, r.app.held != nil, t.busy}
+		r.state = state{index: t.index, rows: len(t.rows), read: t.snap != nil, held: r.app.held != nil, busy: t.busy}
+		if s := r.app.heldLook; s != nil && len(s.Findings) > 0 {
+			r.state.heldLook = s.Findings[0].Kind
+		}
 		r.mu.Unlock()
 		r.drawn.Broadcast()
 	})

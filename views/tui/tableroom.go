@@ -1,9 +1,13 @@
 package tui
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
 
+	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
 
@@ -70,21 +74,26 @@ func (r *tableRoom) note(width, lines int) []string {
 		return nil
 	}
 	var text []string
-	if last := len(r.shown) - 1; last >= 0 && t.sentence(r.shown[last]) && t.index-t.top < len(r.texts[r.shown[last]]) &&
-		textWidth(r.texts[r.shown[last]][t.index-t.top]) > r.widths[last] {
-		text = wrap(views.Text(r.shown[last].get(o), views.Format{Now: t.snap.Taken}), width)
+	c := t.columns[len(t.columns)-1]
+	if i := slices.Index(r.shown, c); i < 0 || t.index-t.top >= len(r.texts[c]) || textWidth(r.texts[c][t.index-t.top]) > r.widths[i] {
+		text = wrap(sentences(c.get(o)), width)
 	}
-	if t.view.Alarm(o) {
-		for _, f := range r.app.findingsOn(r.app.subject(o), t.snap) {
-			text = append(text, wrap("to do: "+views.Visible(f.Advice), width)...)
-			break
-		}
+	if found := r.app.findingsOn(r.app.subject(o), t.snap); t.view.Alarm(o) && len(found) > 0 {
+		text = append(text, wrap("to do: "+views.Visible(found[0].Advice), width)...)
 	}
 	if len(text) > lines {
 		text = text[:lines]
-		text[lines-1] = clip(text[lines-1]+" …", width)
+		text[lines-1] = clip(text[lines-1], width-2) + " …"
 	}
 	return text
+}
+
+// sentences is a cell as text to read.
+func sentences(v schema.Value) string {
+	if v.IsKnown() && v.Type() == schema.TypeList {
+		return views.Visible(strings.Join(v.List(), "; "))
+	}
+	return views.Text(v, views.Format{})
 }
 
 // emptyText: what could not be seen is not absent.

@@ -45,15 +45,15 @@ func (a *app) alarms() alarms {
 		return all
 	}
 	name := a.namer(a.watched)
-	var deadlocks, stuck []string
-	likely := true
+	var deadlocks, likely, stuck []string
 	count := map[string]int{}
 	for i := range a.watched.Findings {
 		f := &a.watched.Findings[i]
 		switch {
+		case f.Kind == "deadlock" && f.Proof == schema.Inferred:
+			likely = append(likely, circle(f, name))
 		case f.Kind == "deadlock":
 			deadlocks = append(deadlocks, circle(f, name))
-			likely = likely && f.Proof == schema.Inferred
 		case f.Kind == "stuck" && f.Severity == schema.Critical:
 			stuck = append(stuck, name(f.Refs[0]))
 		case f.Kind == "stuck" || f.Kind == "stopped":
@@ -61,11 +61,14 @@ func (a *app) alarms() alarms {
 		}
 	}
 	var parts []string
-	if n := len(deadlocks); n > 0 {
-		parts = append(parts, plural(n, "deadlock", "deadlocks")+": "+strings.Join(deadlocks, "; "))
-		if likely {
-			parts[0] = "likely " + parts[0]
+	switch n := len(deadlocks) + len(likely); {
+	case len(deadlocks) == 0 && n > 0:
+		parts = append(parts, plural(n, "likely deadlock", "likely deadlocks")+": "+strings.Join(likely, "; "))
+	case n > 0:
+		for i := range likely {
+			likely[i] = "likely " + likely[i]
 		}
+		parts = append(parts, plural(n, "deadlock", "deadlocks")+": "+strings.Join(append(deadlocks, likely...), "; "))
 	}
 	if n := len(stuck); n > 0 {
 		parts = append(parts, plural(n, "stuck", "stuck")+": "+strings.Join(stuck, ", "))

@@ -32,6 +32,17 @@ func (g *grid) layout(width int) {
 		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
 	}
 	g.left = t.first > 0
+	for i, c := range g.shown {
+		wants := 0
+		switch {
+		case c.id == refColumn: // A name that is cut may be another one's.
+			wants = min(t.widths[c.id], width/4)
+		case t.sentence(c):
+			wants = t.widths[c.id]
+		}
+		more := max(0, min(room, wants-g.widths[i]))
+		g.widths[i], room = g.widths[i]+more, room-more
+	}
 	g.grow(room, func(c *column) int { return min(c.width, t.widths[c.id]) })
 	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
 }
@@ -65,10 +76,10 @@ func (g *grid) order(width int) []*column {
 	for i, c := range columns {
 		need := g.least(c, width) + 1
 		switch {
-		case i == 0:
-			shown, room = append(shown, c), room-need
 		case g.tells(c):
 			shown = append(shown, c)
+		case i == 0:
+			shown, room = append(shown, c), room-need
 		case c.typ == schema.TypePerms || g.tab.widths[c.id] == 0:
 			last = append(last, c)
 		case need <= room && len(later) == 0:
@@ -111,8 +122,13 @@ func (g *grid) cut() bool {
 // brief is the width that a telling column has to have where room is short. Words are shown whole; a sentence has the most of it.
 func (g *grid) brief(c *column, width int) int {
 	if g.tab.sentence(c) {
-		beside := max(0, width-gutter-2-g.least(g.tab.columns[0], width)-1)
-		return min(g.tab.widths[c.id], max(c.width, width/2), beside)
+		beside := width - gutter - 2
+		for i, other := range g.tab.columns {
+			if other != c && (i == 0 || g.tells(other)) {
+				beside -= g.least(other, width) + 1
+			}
+		}
+		return max(g.headingWidth(c), min(g.tab.widths[c.id], max(c.width, width/2), beside))
 	}
 	text := g.short
 	if c.typ != schema.TypeEndpoints {
