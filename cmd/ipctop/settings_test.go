@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestSignaturesPath(t *testing.T) {
+	own := t.TempDir()
+	for _, c := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{"XDG_CONFIG_HOME": "/x/config", "HOME": own}, "/x/config/ipctop/signatures.yaml"},
+		{map[string]string{"HOME": own}, own + "/.config/ipctop/signatures.yaml"},
+		{map[string]string{"HOME": own, "XDG_CONFIG_HOME": "relative"}, own + "/.config/ipctop/signatures.yaml"},
+	} {
+		if got := signaturesPath(func(name string) string { return c.env[name] }); got != c.want {
+			t.Errorf("%v: %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
+// Root's look does not follow what another user says, by a HOME that sudo has kept or by a file of his.
+func TestSignaturesOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to make files of another user")
+	}
+	home := t.TempDir()
+	path := filepath.Join(home, ".config/ipctop/signatures.yaml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("off: [apache]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{home, path} {
+		if err := os.Chown(p, 1000, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(name string) string { return map[string]string{"HOME": home}[name] }
+	if got := signaturesPath(env); strings.HasPrefix(got, home) {
+		t.Errorf("%q is another user's", got)
+	}
+	env = func(name string) string { return map[string]string{"XDG_CONFIG_HOME": home + "/.config"}[name] }
+	want := fmt.Sprintf("%s: it belongs to uid 1000: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to another directory", path)
+	if _, err := readSettings(env); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
