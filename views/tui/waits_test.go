@@ -77,7 +77,7 @@ func TestWaitsTab(t *testing.T) {
 		" descriptors, and who waits for those goes on; prefer what can be done again",
 	}, r.body())
 	r.resize(200, 50)
-	r.waitFor("the wide screen", func(s string) bool { return r.width(s) == 200 })
+	r.waitFor("the wide screen", func(s string) bool { return r.width(s) == 200 && strings.Contains(s, "PROOF") })
 	same(t, "200 columns", []string{
 		"  STATUS   WAITING PROOF    WAITS",
 		"  deadlock         observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end",
