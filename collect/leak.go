@@ -74,10 +74,11 @@ type leakFacts struct {
 	bystander map[*Process]bool
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
-	calls     *relate.Sight // nil: not asked for yet
-	flying    int           // -1: not asked for yet
-	private   *privateMaps  // nil: not asked for yet
-	paths     *runtimePaths // nil: not asked for yet
+	calls     *relate.Sight     // nil: not asked for yet
+	hidden    *hiddenFiles      // nil: not asked for yet
+	loops     map[string]string // files of loop devices by device; nil: not asked for yet
+	private   *privateMaps      // nil: not asked for yet
+	paths     *runtimePaths     // nil: not asked for yet
 }
 
 // leaking indexes the processes once a tick.
@@ -85,7 +86,7 @@ func (f *Facts) leaking() *leakFacts {
 	if f.leaks != nil {
 		return f.leaks
 	}
-	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}, flying: -1}
+	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}}
 	f.leaks = l
 	l.skew = f.clockSkew()
 	f.findBystanders()

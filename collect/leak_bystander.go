@@ -90,22 +90,25 @@ func (f *Facts) isBystander(p *Process) bool {
 		return slices.Contains(initPrograms(), name)
 	case slices.Contains(shells(), name):
 		text, err := dir.Read("cmdline", nil)
-		return err == nil && interactive(text, p.TTY != 0)
+		input, _ := dir.FDLink(0, make([]byte, 256)) // what may not be read is no terminal
+		return err == nil && p.TTY != 0 && isTerminal(string(input)) && interactive(text)
 	}
 	return false
 }
 
-// interactive says of a shell's arguments whether a person types to it: login(1) puts a "-" before its name, any other has a terminal and
-// no script to run.
-func interactive(cmdline []byte, terminal bool) bool {
+// isTerminal says of what a descriptor leads to whether a person may type there.
+func isTerminal(file string) bool {
+	return strings.HasPrefix(file, "/dev/pts/") || strings.HasPrefix(file, "/dev/tty") || file == "/dev/console"
+}
+
+// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a command (-c) to run.
+func interactive(cmdline []byte) bool {
 	args := bytes.Split(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0})
-	if bytes.HasPrefix(args[0], []byte("-")) {
-		return true
-	}
 	for _, a := range args[1:] {
-		if !bytes.HasPrefix(a, []byte("-")) || bytes.Equal(a, []byte("-c")) {
+		long := bytes.HasPrefix(a, []byte("--"))
+		if !bytes.HasPrefix(a, []byte("-")) || !long && bytes.ContainsRune(a, 'c') {
 			return false
 		}
 	}
-	return terminal
+	return true
 }

@@ -3,6 +3,9 @@ package collect
 import (
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -35,44 +38,69 @@ func (f *Facts) posixEvidence(ref schema.Ref, r *posixRow, sight relate.Sight, l
 	return e
 }
 
-// openSight says whether the descriptors and mappings of every process are known.
+// openSight says whether the descriptors and mappings of every process are known, and whether descriptors are all that keeps files open.
 func (f *Facts) openSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
-	if n := f.Unseen("fd"); n > 0 {
+	if n := f.unread(func(p *Process) error { return p.fdErr }); n > 0 {
 		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", several(n, "process", "processes")))
-	} else if n := f.Unseen("maps"); n > 0 {
+	} else if n := f.unread(func(p *Process) error { return p.mapsErr }); n > 0 {
 		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", several(n, "process", "processes")))
 	}
-	if n := f.flying(); n > 0 {
-		sight.Hide(fmt.Sprintf("%s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", several(n, "descriptor is", "descriptors are")))
+	held := f.hiddenFiles()
+	if held.flying > 0 {
+		sight.Hide(fmt.Sprintf("%s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", several(held.flying, "descriptor is", "descriptors are")))
+	}
+	if held.registered > 0 {
+		sight.Hide(fmt.Sprintf("%s registered with io_uring, one of which may be it", several(held.registered, "file is", "files are")))
 	}
 	return sight
 }
 
-// flying counts the descriptors that were sent over UNIX sockets and not received: they keep files open that no process has open.
-func (f *Facts) flying() int {
-	l := f.leaking()
-	if l.flying >= 0 {
-		return l.flying
+// unread counts the processes of which a table could not be read though they live.
+func (f *Facts) unread(of func(*Process) error) int {
+	n := 0
+	for _, p := range f.procs {
+		if err := of(p); err != nil && !kernel.Gone(err) {
+			n++
+		}
 	}
-	l.flying = 0
+	return n
+}
+
+// hiddenFiles are files that are open without a descriptor of any process: sent over UNIX sockets and not received, or registered with an
+// io_uring, after which their descriptors may be closed.
+type hiddenFiles struct{ flying, registered int }
+
+func (f *Facts) hiddenFiles() hiddenFiles {
+	l := f.leaking()
+	if l.hidden != nil {
+		return *l.hidden
+	}
+	l.hidden = &hiddenFiles{}
 	seen := map[uint64]bool{}
 	for _, p := range f.procs {
 		for i := range p.fds {
 			fd := &p.fds[i]
-			if fd.Kind != FDSocket || seen[fd.Ino] {
+			if fd.Kind != FDIOUring && (fd.Kind != FDSocket || seen[fd.Ino]) {
 				continue
 			}
-			n, ok, err := f.inFlight(FDUse{p, fd})
-			if err == nil {
-				seen[fd.Ino] = true
+			text, err := f.descriptorText(FDUse{p, fd})
+			switch {
+			case kernel.Gone(err):
+				continue
+			case err != nil:
+				l.hidden.flying++ // it may be
+			case fd.Kind == FDIOUring:
+				ring, _ := kernel.ParseIOUring(text) // a ring whose text says nothing of files has none
+				l.hidden.registered += ring.UserFiles
+			default:
+				n, _ := kernel.ParseInFlight(text)
+				l.hidden.flying += n
 			}
-			if ok {
-				l.flying += n
-			}
+			seen[fd.Ino] = seen[fd.Ino] || fd.Kind == FDSocket
 		}
 	}
-	return l.flying
+	return *l.hidden
 }
 
 // queueEvidence is that of a POSIX queue. Reading its file sets its access and change times to one moment, so that these tell something only
@@ -106,6 +134,9 @@ func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 	if len(e.Users) == 0 && r.Mode.IsRegular() {
 		e.Users = f.privateUsers(FileID{r.Dev, r.Ino})
 	}
+	for _, loop := range f.loops(r.name) {
+		e.Users = append(e.Users, relate.User{Who: loop, How: "is a loop device on it"})
+	}
 	switch {
 	case len(e.Users) > 0:
 	case !r.Mode.IsRegular():
@@ -114,6 +145,23 @@ func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 		e.AllUsers = f.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight, f.openSight(), f.leaks.private.sight)
 	}
 	return e
+}
+
+// loops names the loop devices on a file: the kernel has it open for them, and no process. They are told by the last part of the path, which
+// is that of whoever set them up.
+func (f *Facts) loops(name string) []string {
+	l := f.leaking()
+	if l.loops == nil {
+		l.loops = f.Host.LoopFiles()
+	}
+	var on []string
+	for device, file := range l.loops {
+		if path.Base(strings.TrimSuffix(file, deletedSuffix)) == path.Base(name) {
+			on = append(on, device)
+		}
+	}
+	slices.Sort(on)
+	return on
 }
 
 // privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a file that is read through

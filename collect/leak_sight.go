@@ -137,7 +137,7 @@ func (f *Facts) callSight() relate.Sight {
 		return *l.calls
 	}
 	sight := relate.Sight{Complete: true}
-	if n := f.Unseen("syscall"); n > 0 {
+	if n := f.unread(func(p *Process) error { return p.waitErr }); n > 0 {
 		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", several(n, "process", "processes")))
 	}
 	if list := f.foreign32(); len(list) > 0 {
@@ -165,7 +165,7 @@ func (f *Facts) foreign32() []*Process {
 			continue
 		}
 		if p.calls == notAsked { // a process that has not run since sleeps where it did
-			dir, err := f.Host.OpenProc(p.PID)
+			dir, err := f.Host.OpenProc(p.living())
 			if err != nil {
 				continue
 			}

@@ -173,17 +173,22 @@ func (f *Facts) setInFlight(r *unixRow) {
 }
 
 func (f *Facts) inFlight(u FDUse) (n int, ok bool, err error) {
-	dir, err := f.Host.OpenProc(u.Process.PID)
-	if err != nil {
-		return 0, false, err
-	}
-	defer dir.Close()
-	text, err := dir.Read("fdinfo/"+strconv.Itoa(int(u.FD.Num)), nil)
+	text, err := f.descriptorText(u)
 	if err != nil {
 		return 0, false, err
 	}
 	n, ok = kernel.ParseInFlight(text)
 	return n, ok, nil
+}
+
+// descriptorText reads a descriptor's fdinfo.
+func (f *Facts) descriptorText(u FDUse) ([]byte, error) {
+	dir, err := f.Host.OpenProc(u.Process.living())
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return dir.Read("fdinfo/"+strconv.Itoa(int(u.FD.Num)), nil)
 }
 
 // join connects the socket with its peer and with the clients that wait for its accept.

@@ -155,12 +155,16 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached, err error) {
 	const rounds = 4
 	w.restless = false
+	unread := false
 	seen, known := map[int]bool{}, map[int]bool{}
 	for _, pid := range pids {
 		seen[pid] = true
 	}
-	for _, p := range found {
-		if p != nil && p.PID != 1 { // init takes the children of those that end
+	for i, p := range found {
+		switch {
+		case p == nil:
+			unread = unread || w.host.Live() && kernel.ProcessExists(pids[i]) // by want of descriptors, say
+		case p.PID != 1: // init takes the children of those that end
 			known[p.PID] = true
 		}
 	}
@@ -188,6 +192,7 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 			break
 		}
 	}
+	w.restless = w.restless || unread
 	return late, fresh, nil
 }
 

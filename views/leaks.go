@@ -75,6 +75,12 @@ func VerdictOf(m *collect.Mechanism, o *schema.Object) relate.Leak {
 	return relate.Leak(c.Get(o).Str())
 }
 
+// Unjudged says whether an object has no verdict because it goes away with its users.
+func Unjudged(m *collect.Mechanism, o *schema.Object) bool {
+	c, ok := m.Column("verdict")
+	return !ok || c.Get(o).State() == schema.Absent
+}
+
 // LeakBytes is what the end of an object would free: bytes in memory, swap or a queue.
 func LeakBytes(m *collect.Mechanism, o *schema.Object) (bytes uint64) {
 	for _, id := range []string{"rss", "swap", "allocated", "usedbytes"} {

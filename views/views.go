@@ -58,8 +58,7 @@ func (v View) Columns(m *collect.Mechanism) []string {
 // Background says whether an object is hidden unless it is asked for, as Hidden tells.
 func (v View) Background(m *collect.Mechanism, o *schema.Object) bool {
 	if v.leaks {
-		verdict := VerdictOf(m, o)
-		return verdict == relate.Live || verdict == "" // Not every socket has a name that could be left over.
+		return Unjudged(m, o) || VerdictOf(m, o) == relate.Live
 	}
 	return m.Background != nil && m.Background(o)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,15 +48,11 @@ func graceOf(d time.Duration) (time.Duration, error) {
 	return d, nil
 }
 
-// dropLive leaves out what is in use.
-func dropLive(s *once.Section) {
-	var rows []*schema.Object
-	for _, o := range s.Rows {
-		if views.VerdictOf(s.Mechanism, o) != relate.Live {
-			rows = append(rows, o)
-		}
-	}
-	s.Rows = rows
+// keepLeaks leaves out what has no verdict and, unless --where chose, what is in use.
+func keepLeaks(s *once.Section) {
+	s.Rows = slices.DeleteFunc(s.Rows, func(o *schema.Object) bool {
+		return views.Unjudged(s.Mechanism, o) || s.Where == nil && views.VerdictOf(s.Mechanism, o) == relate.Live
+	})
 }
 
 // orphans counts the rows that --exit-code is for where no --where is.

@@ -136,8 +136,8 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
-		if f.leaks && where == nil {
-			dropLive(&sections[i])
+		if f.leaks {
+			keepLeaks(&sections[i])
 		}
 		total += f.alarms(&sections[i])
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -72,4 +75,18 @@ func parsePrivateMaps(text []byte, dev uint64) ([]uint64, error) {
 		}
 	}
 	return inodes, nil
+}
+
+// LoopFiles are the files that loop devices are on, by device ("/dev/loop0"), as whoever set them up called them; " (deleted)" stands behind one
+// without a name (/sys/block/loopN/loop/backing_file). Everybody may read them. Never nil.
+func (h *Host) LoopFiles() map[string]string {
+	files := map[string]string{}
+	names, _ := filepath.Glob(h.Path("/sys/block/loop*/loop/backing_file")) // the error is for a bad pattern
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			files["/dev/"+filepath.Base(filepath.Dir(filepath.Dir(name)))] = strings.TrimSuffix(string(text), "\n")
+		}
+	}
+	return files
 }
