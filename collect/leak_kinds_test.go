@@ -204,7 +204,13 @@ func (s *sysvScene) asUser(uid uint32, kinds ...schema.Kind) map[string]relate.J
 	}
 	w := kerneltest.StartAs(s, &syscall.Credential{Uid: uid, Gid: uid}, "verdicts", args...)
 	w.Kill()
-	text, err := os.ReadFile(dir + "/told")
+	return s.read(dir + "/told")
+}
+
+// read are the verdicts that a worker told.
+func (s *sysvScene) read(path string) map[string]relate.Judgement {
+	s.Helper()
+	text, err := os.ReadFile(path)
 	s.check(err)
 	got := map[string]relate.Judgement{}
 	s.check(json.Unmarshal(text, &got))

@@ -111,14 +111,7 @@ func workForkAttached(j *kerneltest.Job) {
 	j.Check(err)
 	_, err = a.ShmAttach(id, false)
 	j.Check(err)
-	pid, _, e := unix.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
-	if e != 0 {
-		j.Check(e)
-	}
-	for pid == 0 { // the child; it has none of the runtime's threads
-		unix.RawSyscall(unix.SYS_PPOLL, 0, 0, 0)
-	}
-	j.Ready(id, pid)
+	j.Ready(id, forkSleeper(j))
 	j.Wait()
 }
 

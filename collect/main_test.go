@@ -11,6 +11,8 @@ func TestMain(m *testing.M) {
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,
 		"use-sysv":         workUseSysV,
+		"verdicts-below":   workVerdictsBelow,
+		"fork-later":       workForkLater,
 		"open-fifo":        workOpenFIFO,
 		"bind-elsewhere":   workBindElsewhere,
 		"bind-and-leave":   workBindAndLeave,
