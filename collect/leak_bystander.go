@@ -82,9 +82,15 @@ func (f *Facts) isBystander(p *Process) bool {
 	exe = strings.TrimSuffix(exe, deletedSuffix)
 	name := path.Base(exe)
 	switch {
+	case name == "ipctop":
+		return true
+	case p.PID == 1 && slices.Contains([]string{"/", "/dev", "/run"}, path.Dir(exe)): // where engines put a container's
+		return slices.Contains(initPrograms(), name)
+	case !installed(exe):
+		return false
 	case name == "systemd", strings.HasPrefix(name, "systemd-"), strings.HasSuffix(path.Dir(exe), "/lib/systemd"):
 		return true
-	case name == "ipctop", slices.Contains(sessionPrograms(), name), p.Comm == "(sd-pam)":
+	case slices.Contains(sessionPrograms(), name), p.Comm == "(sd-pam)":
 		return true
 	case p.PID == 1:
 		return slices.Contains(initPrograms(), name)
@@ -96,14 +102,25 @@ func (f *Facts) isBystander(p *Process) bool {
 	return false
 }
 
+// installed says whether a program lies where distributions put programs. An application that has a terminal's or shell's name lies elsewhere.
+func installed(exe string) bool {
+	return slices.ContainsFunc([]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/", "/gnu/store/", "/package/"}, func(dir string) bool {
+		return strings.HasPrefix(exe, dir)
+	})
+}
+
 // isTerminal says of what a descriptor leads to whether a person may type there.
 func isTerminal(file string) bool {
 	return strings.HasPrefix(file, "/dev/pts/") || strings.HasPrefix(file, "/dev/tty") || file == "/dev/console"
 }
 
-// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a command (-c) to run.
+// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a command (-c) to run. It goes
+// by a shell's name: the program of busybox does all kinds of work.
 func interactive(cmdline []byte) bool {
 	args := bytes.Split(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0})
+	if name := path.Base(string(bytes.TrimPrefix(args[0], []byte("-")))); !slices.Contains(shells(), name) {
+		return false
+	}
 	for _, a := range args[1:] {
 		long := bytes.HasPrefix(a, []byte("--"))
 		if !bytes.HasPrefix(a, []byte("-")) || !long && bytes.ContainsRune(a, 'c') {
