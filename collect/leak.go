@@ -68,9 +68,10 @@ func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.
 
 // leakFacts is what the verdicts of one tick have in common.
 type leakFacts struct {
-	byUID     map[uint32][]*Process // who could know an object of that user, by start; a process is with each of its uids
-	groups    map[int][]*Process    // by the leader of their process group and of their session
-	unread    []*Process            // their uids are not known
+	byUID     map[uint32][]*Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
+	memory    map[*Process]memory
+	groups    map[int][]*Process // by the leader of their process group and of their session
+	unread    []*Process         // their uids are not known
 	bystander map[*Process]bool
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
@@ -86,7 +87,7 @@ func (f *Facts) leaking() *leakFacts {
 	if f.leaks != nil {
 		return f.leaks
 	}
-	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}}
+	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}, memory: map[*Process]memory{}}
 	f.leaks = l
 	l.skew = f.clockSkew()
 	f.findBystanders()
@@ -100,6 +101,7 @@ func (f *Facts) leaking() *leakFacts {
 			}
 			continue
 		}
+		f.memoryOf(p)
 		l.groups[p.PGID] = append(l.groups[p.PGID], p)
 		if p.SID != p.PGID {
 			l.groups[p.SID] = append(l.groups[p.SID], p)
@@ -111,7 +113,9 @@ func (f *Facts) leaking() *leakFacts {
 		}
 	}
 	for _, list := range l.byUID {
-		slices.SortFunc(list, func(a, b *Process) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID)) })
+		slices.SortFunc(list, func(a, b *Process) int {
+			return cmp.Or(cmp.Compare(l.memory[a].start, l.memory[b].start), cmp.Compare(a.PID, b.PID))
+		})
 	}
 	l.ipc, l.shm = f.ipcSight(), f.shmSight()
 	return l
@@ -121,10 +125,10 @@ func (f *Facts) leaking() *leakFacts {
 // start times to clock ticks.
 const leakDoubt = time.Second + 100*time.Millisecond
 
-// older is how many of a list that is ordered by start began by a moment. Where the time of the boot is not known, all did.
+// older is how many of a list of leakFacts.byUID have memory of a moment. Where the time of the boot is not known, all do.
 func (f *Facts) older(list []*Process, limit time.Time) int {
 	n, _ := slices.BinarySearchFunc(list, limit, func(p *Process, limit time.Time) int {
-		if f.StartTime(p.Start).After(limit) {
+		if f.StartTime(f.leaks.memory[p].start).After(limit) {
 			return 1
 		}
 		return -1
@@ -132,7 +136,8 @@ func (f *Facts) older(list []*Process, limit time.Time) int {
 	return n
 }
 
-// elders finds the processes that could know an object of these users, each once: those that started before its last use. In doubt a process did.
+// elders finds the processes that could know an object of these users, each once: those that started before its last use, or have their memory
+// of one that did. In doubt a process did.
 func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 	l := f.leaking()
 	limit := e.LastUse.Add(leakDoubt + l.doubt(f.Now, e.LastUse))
@@ -156,7 +161,11 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 				e.MoreElders += len(list) - n // one user's processes are told apart already
 				break
 			}
-			tell(p, uid, "started before its last use")
+			why := "started before its last use"
+			if f.StartTime(p.Start).After(limit) {
+				why = l.memory[p].why()
+			}
+			tell(p, uid, why)
 		}
 	}
 	for _, u := range e.Past {

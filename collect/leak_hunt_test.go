@@ -1,8 +1,16 @@
 package collect
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
 )
 
 // A shell that runs a script knows what the script knows, and the program of busybox does all kinds of work.
@@ -25,4 +33,42 @@ func TestProgramsThatStandBy(t *testing.T) {
 			t.Errorf("%s: %v", exe, got)
 		}
 	}
+}
+
+// workMakeAndFork makes a segment, and a child when it is told to.
+func workMakeAndFork(j *kerneltest.Job) {
+	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	j.Check(err)
+	j.Ready(id)
+	j.Wait()
+	pid, _, e := unix.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
+	if e != 0 {
+		j.Check(e)
+	}
+	if pid == 0 { // the child; it has none of the runtime's threads
+		unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
+		for {
+			unix.RawSyscall(unix.SYS_PPOLL, 0, 0, 0)
+		}
+	}
+	j.Ready(pid)
+	j.Wait()
+}
+
+// A daemon that leaves its terminal (daemon(3)) long after it made its objects is younger than they are, and knows them.
+func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "make-and-fork")
+		id := creator.Words[0]
+		kerneltest.Eventually(t, "a child may be seen to be younger", func() bool {
+			return time.Since(time.Unix(s.segment(id).CTime, 0)) > leakDoubt+100*time.Millisecond
+		})
+		creator.Say("fork")
+		child := atoi(t, creator.Read()[0])
+		defer unix.Kill(child, unix.SIGKILL)
+		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm, NewUsers(true).User(uint32(unix.Getuid())))
+		creator.Finish()
+		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator), who+"was forked by a process that has ended and may have known it")
+	})
 }

@@ -10,6 +10,7 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,
+		"make-and-fork":    workMakeAndFork,
 		"use-sysv":         workUseSysV,
 		"verdicts-below":   workVerdictsBelow,
 		"fork-later":       workForkLater,

@@ -32,6 +32,12 @@ const pfKthread = 0x00200000
 // KernelThread says whether the process is a kernel thread.
 func (s *ProcStat) KernelThread() bool { return s.Flags&pfKthread != 0 }
 
+// pfForkNoExec marks a process that has run no program since it was forked (include/linux/sched.h).
+const pfForkNoExec = 0x00000040
+
+// Forked says whether the process has run no program since it was forked (execve(2)): it has the memory that its parent had then.
+func (s *ProcStat) Forked() bool { return s.Flags&pfForkNoExec != 0 }
+
 // errShort is what every parser here says of a line that ends too early.
 var errShort = errors.New("truncated or malformed line")
 

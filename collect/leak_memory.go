@@ -1,0 +1,59 @@
+package collect
+
+import "fmt"
+
+// memory says since when a process can know things. A program knows nothing when it begins (execve(2)), but for its arguments; a child that was
+// forked and has run no program since knows what its parent knew then: a daemon that left its terminal, a worker of a server.
+type memory struct {
+	start uint64   // in clock ticks since boot; 0: of a process that has ended, as old as any
+	from  *Process // the oldest that it is of; nil: itself, or one that has ended
+}
+
+// memoryOf finds it, once a tick. What a bystander forks knows nothing either.
+func (f *Facts) memoryOf(p *Process) memory {
+	l := f.leaks
+	if m, ok := l.memory[p]; ok {
+		return m
+	}
+	m := memory{start: p.Start}
+	l.memory[p] = m // a tree of files may say that a process is its own ancestor
+	if p.Forked() && f.Host.Live() {
+		switch parent := f.Process(p.PPID); {
+		case parent == nil || !f.sameProgram(p, parent), l.bystander[parent] && p.SID != parent.SID: // maybe one that takes the children of those that end
+			m.start = 0
+		case l.bystander[parent]:
+		default:
+			if m = f.memoryOf(parent); m.from == nil && m.start != 0 {
+				m.from = parent
+			}
+		}
+		l.memory[p] = m
+	}
+	return m
+}
+
+// sameProgram says whether the two run the same program, as a forked child and its parent do. What may not be read is told to differ.
+func (f *Facts) sameProgram(p, q *Process) bool {
+	program := func(p *Process) string {
+		dir, err := f.Host.OpenProc(p.living())
+		if err != nil {
+			return ""
+		}
+		defer dir.Close()
+		exe, err := dir.Readlink("exe")
+		if err != nil {
+			return ""
+		}
+		return exe
+	}
+	exe := program(p)
+	return exe != "" && exe == program(q)
+}
+
+// why is how a process could know an object that was last used before it started.
+func (m memory) why() string {
+	if m.from == nil {
+		return "was forked by a process that has ended and may have known it"
+	}
+	return fmt.Sprintf("was forked by %d/%s, which started before its last use", m.from.PID, m.from.Comm)
+}
