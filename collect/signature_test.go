@@ -74,7 +74,7 @@ func builtinFiles(pattern string) map[uint32]string {
 }
 
 func builtinCases() []builtinCase {
-	const msg, sem, shm, psem, pshm, memfd, unix = schema.Msg, schema.Sem, schema.Shm, schema.PSem, schema.PShm, schema.Memfd, schema.Unix
+	const msg, sem, shm, psem, pshm, memfd, fifo, unix = schema.Msg, schema.Sem, schema.Shm, schema.PSem, schema.PShm, schema.Memfd, schema.Fifo, schema.Unix
 	certain := func(id string) told { return told{ID: id, Confidence: Certain} }
 	likely := func(id string) told { return told{ID: id, Confidence: Likely} }
 	possible := func(id string) told { return told{ID: id, Confidence: Possible} }
@@ -233,6 +233,13 @@ func builtinCases() []builtinCase {
 		{named(pshm, "libpod_lock2"), told{}},
 		{named(psem, "libpod_lock"), told{}},
 		{named(pshm, "libpod_rootless_lock_"), told{}},
+		{named(fifo, "/run/systemd/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/run/user/1000/systemd/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/run/host/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(unix, "/run/systemd/inaccessible/sock"), told{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/tmp/run/systemd/inaccessible/fifo"), told{}},
+		{named(unix, "/run/systemd/inaccessible/sock2"), told{}},
+		{named(fifo, "/run/initctl"), told{ID: "initctl", Confidence: Certain, Protect: true}},
 	}
 }
 
