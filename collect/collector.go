@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -116,6 +118,9 @@ func (c *Collector) identify(s *Snapshot, f *Facts) {
 	f.ipcSelf = s.IPCNamespace
 	if pidNS, err := c.host.SelfNamespace("pid"); err == nil && c.host.Live() {
 		f.nested = pidNS != kernel.InitialPIDNamespace
+	}
+	if self, err := os.Readlink("/proc/self"); err == nil && c.host.Live() {
+		f.self, _ = strconv.Atoi(self)
 	}
 	boot, err := c.bootTime()
 	f.Fault("boot time", err)

@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"hash/maphash"
+	"os"
 	"slices"
 	"time"
 
@@ -42,6 +43,7 @@ type Facts struct {
 	mapsFound    bool                  // the mappings that were found make up every segment's nattch
 	unseen       map[string][]*Process // by source: processes that refused it
 	hides        bool                  // /proc hides processes: see hidden
+	self         int                   // the reader's own pid in /proc; 0: it is not in there
 	faults       []schema.Fault
 	ipcSelf      uint64
 	cpu          map[int]float64      // percent of one CPU by pid since the last tick
@@ -153,6 +155,8 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 	}
 	p := f.Process(pid)
 	switch {
+	case f.otherPIDs():
+		return CreatorUnknown
 	case p == nil && f.Host.Live() && kernel.ProcessExists(pid):
 		return CreatorUnknown
 	case p == nil:
@@ -166,6 +170,10 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 	}
 	return CreatorAlive
 }
+
+// otherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that
+// calls tell are not those in it.
+func (f *Facts) otherPIDs() bool { return f.Host.Live() && len(f.procs) > 0 && f.self != os.Getpid() }
 
 // FDUse is a process's descriptor on an object.
 type FDUse struct {

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"bytes"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -47,7 +46,7 @@ func (f *Facts) findBystanders() {
 	if !f.Host.Live() {
 		return
 	}
-	for p := f.Process(os.Getpid()); p != nil && !f.leaks.bystander[p]; p = f.Process(p.PPID) {
+	for p := f.Process(f.self); p != nil && !f.leaks.bystander[p]; p = f.Process(p.PPID) {
 		f.leaks.bystander[p] = true
 	}
 	for _, p := range f.procs {

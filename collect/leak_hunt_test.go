@@ -72,3 +72,28 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator), who+"was forked by a process that has ended and may have known it")
 	})
 }
+
+// Below a /proc of another pid namespace (unshare --pid without --mount-proc) the pids that calls tell are nobody's that is seen.
+func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		told := t.TempDir() + "/told"
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()), told, "shm", "msg")
+		got := s.read(told)
+		for _, ref := range []string{"shm:0", "msg:0"} {
+			if got[ref].Verdict != relate.Unknown {
+				t.Errorf("%s: %+v", ref, got[ref])
+			}
+		}
+	})
+}
+
+// workVerdictsOfOwn judges a segment and a queue that it makes itself.
+func workVerdictsOfOwn(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	_, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	j.Check(err)
+	_, err = a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	j.Check(err)
+	workVerdicts(j)
+}

@@ -34,6 +34,13 @@ func (f *Facts) visible() relate.Sight {
 	if f.hides {
 		sight.Hide("/proc is mounted with hidepid: other users' processes cannot be seen")
 	}
+	switch {
+	case !f.Host.Live():
+	case f.Process(f.self) == nil:
+		sight.Hide("the processes could not be read: not even this one is among them")
+	case f.otherPIDs():
+		sight.Hide("/proc is of another pid namespace: which of its processes used the object cannot be told")
+	}
 	if f.restless {
 		sight.Hide("processes came and went too fast to be sure that all were seen")
 	}
