@@ -97,3 +97,22 @@ func workVerdictsOfOwn(j *kerneltest.Job) {
 	j.Check(err)
 	workVerdicts(j)
 }
+
+// A clock that was set forward in a container shows by its first process, which seems to be younger than its /proc.
+func TestClockThatWasSetSinceProcWasMounted(t *testing.T) {
+	mounted := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for by, want := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, 10 * time.Millisecond: 0, time.Hour: time.Hour} {
+		if got := skewOfProc(mounted.Add(by), mounted); got != want {
+			t.Errorf("set by %v: %v", by, got)
+		}
+	}
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		at, ok := s.host.ProcMounted()
+		boot := s.bootTime()
+		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / kernel.ClockTick)
+		if !ok || skewOfProc(first, at) != 0 || at.Sub(first) > time.Minute {
+			t.Errorf("/proc was mounted at %v, its first process started at %v", at, first)
+		}
+	})
+}

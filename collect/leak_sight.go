@@ -119,10 +119,26 @@ func (f *Facts) ownTmpfs(dir string) bool {
 
 // clockSkew is by how much the clock was set forward since the machine started, as far as that shows: /dev is one of the first file systems,
 // made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the machine is counted back from now. A machine
-// without a battery starts at some old date; one that was restored from a snapshot finds the time of its snapshot.
+// without a battery starts at some old date; one that was restored from a snapshot finds the time of its snapshot. A container's /dev is
+// made with it. But whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super, fs/proc/root.c).
 func (f *Facts) clockSkew() time.Duration {
-	born, ok := f.Host.Born("/dev")
-	if skew := f.Boot.Sub(born); ok && !f.Boot.IsZero() && skew > 0 {
+	if f.Boot.IsZero() {
+		return 0
+	}
+	var skew time.Duration
+	if born, ok := f.Host.Born("/dev"); ok {
+		skew = max(skew, f.Boot.Sub(born))
+	}
+	if mounted, ok := f.Host.ProcMounted(); ok && f.Process(1) != nil && !f.otherPIDs() {
+		skew = max(skew, skewOfProc(f.StartTime(f.Process(1).Start), mounted))
+	}
+	return skew
+}
+
+// skewOfProc is how much later the first process seems to have started than its /proc was mounted. Start times are cut to clock ticks, and
+// moments of files to the kernel's: 10 milliseconds at most.
+func skewOfProc(first, mounted time.Time) time.Duration {
+	if skew := first.Sub(mounted); skew > 50*time.Millisecond {
 		return skew
 	}
 	return 0
