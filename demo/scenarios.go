@@ -22,6 +22,7 @@ func Scenarios() []Scenario {
 		mmapShared(),
 		pipeFull(),
 		pipeNoReader(),
+		pipeRing(),
 		fifoWaiting(),
 		pseudoTerminal(),
 		unixStream(),

@@ -167,6 +167,10 @@ var promises = map[string]struct {
 		[]string{"demo-reader r", "demo-writer w", "demo-reader poll", "demo-writer write"},
 		(*world).pipe,
 	},
+	"pipe-ring": {
+		[]string{"demo-ring-1 reads 1, writes 2", "demo-ring-2 reads 2, writes 3", "demo-ring-3 reads 3, writes 1", "demo-ring-1 read", "demo-ring-2 read", "demo-ring-3 read"},
+		(*world).ring,
+	},
 	"pipe-no-reader": {[]string{"demo-orphan-wr w", "demo-orphan-wr poll"}, (*world).pipe},
 	"fifo-waiting": {[]string{"demo-fifo-read r", "demo-fifo-read poll", "demo-fifo-open openat"}, func(w *world, made []demo.Object) []string {
 		return append(w.held(made[0].Path), w.calls(made)...)
@@ -415,6 +419,23 @@ func (w *world) segment(made []demo.Object) []string {
 		return []string{text, "gone"}
 	}
 	return append([]string{text}, w.calls(made)...)
+}
+
+// ring tells which of the pipes each process has as its standard input and output.
+func (w *world) ring(made []demo.Object) []string {
+	var all []string
+	for _, o := range made {
+		var ends [2]int
+		for fd := range ends {
+			to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", o.PID, fd))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			ends[fd] = 1 + slices.IndexFunc(made, func(p demo.Object) bool { return to == fmt.Sprintf("pipe:[%d]", p.Ref.ID) })
+		}
+		all = append(all, fmt.Sprintf("%s reads %d, writes %d", w.comm(o.PID), ends[0], ends[1]))
+	}
+	return append(all, w.calls(made)...)
 }
 
 func (w *world) pipe(made []demo.Object) []string {
