@@ -60,8 +60,8 @@ func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, o
 	}
 	switch needs &= nsNeeds; {
 	case p.gone(): // it has left them (exit_task_namespaces)
-	case needs != 0 && old.proc != nil && old.ns.Has(needs):
-		p.ns, p.nsErr, now.ns = old.proc.ns, old.proc.nsErr, old.ns
+	case needs != 0 && old.known != nil && old.ns.Has(needs):
+		p.ns, p.nsErr, now.ns = old.known.ns, old.known.nsErr, old.ns
 	case needs.Has(schema.NeedNamespaces):
 		for i := range types {
 			read(i)

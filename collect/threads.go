@@ -26,8 +26,8 @@ type thread struct {
 func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedCalls) || p.KernelThread() || p.gone():
-	case old.proc != nil && old.threads:
-		p.threads, p.threadErr, now.threads = old.proc.threads, old.proc.threadErr, true
+	case old.known != nil && old.threads:
+		p.threads, p.threadErr, now.threads = old.known.threads, old.known.threadErr, true
 	default:
 		tasks, err := dir.Tasks(buf)
 		p.threadErr, now.threads = err, true

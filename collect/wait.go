@@ -93,7 +93,7 @@ func waitColumns() []schema.Column {
 		}),
 		asleep("enders", schema.TypeEndpoints, 24, "processes that could end the wait; their mode is what they are to the object", func(r *row) schema.Value { return r.enders }),
 		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody", func(r *row) schema.Value { return statusValue(r.Task.Wait.Open) }),
-		col("says", schema.TypeString, 60, "the wait in a sentence", func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
+		col("says", schema.TypeString, 50, "the wait in a sentence", func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
 	}
 }
 

@@ -81,8 +81,8 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.gone():
-	case old.proc != nil && old.waits:
-		p.waits, p.waitErr, now.waits = old.proc.waits, old.proc.waitErr, true
+	case old.known != nil && old.waits:
+		p.waits, p.waitErr, now.waits = old.known.waits, old.known.waitErr, true
 	default:
 		calls, err := dir.BlockedCalls(buf, func(nr int) bool { return kernel.IPCCalls(nr) || kernel.FutexCall(nr) })
 		p.waitErr, now.waits = err, true

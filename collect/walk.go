@@ -104,6 +104,33 @@ type cached struct {
 	threads bool
 	risky   int // descriptors that were passed over: see mountWatch
 	proc    *Process
+	known   *Process // holds the tables: proc, with those of earlier ticks that this one did not ask for
+}
+
+// keep adds what was known and not asked for now: other tabs are looked at in turn.
+func (c *cached) keep(old cached) {
+	c.known = c.proc
+	asked := (c.fds != 0 || old.fds == 0) && (c.maps || !old.maps) && (c.waits || !old.waits) && (c.threads || !old.threads) && (c.ns != 0 || old.ns == 0)
+	if old.known == nil || asked {
+		return
+	}
+	all, was := *c.proc, old.known
+	if c.fds == 0 {
+		all.fds, all.fdErr, c.fds, c.risky = was.fds, was.fdErr, old.fds, old.risky
+	}
+	if !c.maps {
+		all.shared, all.mapsErr, c.maps = was.shared, was.mapsErr, old.maps
+	}
+	if !c.waits {
+		all.waits, all.waitErr, c.waits = was.waits, was.waitErr, old.waits
+	}
+	if !c.threads {
+		all.threads, all.threadErr, c.threads = was.threads, was.threadErr, old.threads
+	}
+	if c.ns == 0 {
+		all.ns, all.nsErr, c.ns = was.ns, was.nsErr, old.ns
+	}
+	c.known = &all
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
@@ -234,6 +261,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.blocked(p, dir, needs, buf, old, &now)
 	w.threads(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
+	now.keep(old)
 	return p, now
 }
 
@@ -279,9 +307,10 @@ const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case needs&fdNeeds == 0 || p.KernelThread() || p.gone():
-	case old.proc != nil && old.fds.Has(needs&fdNeeds):
-		p.fds, p.fdErr, now.fds, now.risky = pathsNow(dir, old.proc.fds, buf), old.proc.fdErr, old.fds, old.risky
+	case old.known != nil && old.fds.Has(needs&fdNeeds):
+		p.fds, p.fdErr, now.fds, now.risky = pathsNow(dir, old.known.fds, buf), old.known.fdErr, old.fds, old.risky
 	default:
+		needs |= old.fds // What others asked for they will ask for again.
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs&(schema.NeedLocks|schema.NeedFDFiles) != 0
 		scan.fileModes = needs.Has(schema.NeedFDFiles)
@@ -321,8 +350,8 @@ func hasName(m kernel.Mapping) bool { return !strings.HasSuffix(m.Name, deletedS
 func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedMaps) || p.KernelThread() || p.gone():
-	case old.proc != nil && old.maps && !slices.ContainsFunc(old.proc.shared, hasName):
-		p.shared, p.mapsErr, now.maps = old.proc.shared, old.proc.mapsErr, true
+	case old.known != nil && old.maps && !slices.ContainsFunc(old.known.shared, hasName):
+		p.shared, p.mapsErr, now.maps = old.known.shared, old.known.mapsErr, true
 	default:
 		p.shared, p.mapsErr = dir.SharedMaps(buf)
 		now.maps = true
