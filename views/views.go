@@ -55,6 +55,11 @@ func (v View) Columns(m *collect.Mechanism) []string {
 	return ids
 }
 
+// Lists says whether an object is one of the view's at all: not every socket has a name that could be left over.
+func (v View) Lists(m *collect.Mechanism, o *schema.Object) bool {
+	return !v.leaks || VerdictOf(m, o) != ""
+}
+
 // Background says whether an object is hidden unless it is asked for, as Hidden tells.
 func (v View) Background(m *collect.Mechanism, o *schema.Object) bool {
 	if v.leaks {

@@ -24,8 +24,9 @@ func testWorkers() kerneltest.Workers {
 			j.Ready()
 			j.Wait()
 		},
-		"queue": workQueue,
-		"sleep": func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"queue":   workQueue,
+		"segment": workSegment,
+		"sleep":   func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 	}
 }
 

@@ -13,6 +13,9 @@ func (t *tab) objects() []*schema.Object {
 	var all []*schema.Object
 	for _, m := range t.view.Mechanisms {
 		for _, o := range t.snap.Objects[m.Kind] {
+			if !t.view.Lists(m, o) {
+				continue
+			}
 			if t.background || t.related != nil && t.related.waits || !t.view.Background(m, o) {
 				all = append(all, o)
 			}

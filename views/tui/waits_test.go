@@ -68,16 +68,18 @@ func TestWaitsTab(t *testing.T) {
 	r.press("W")
 	r.see("to do")
 	same(t, "80 columns", []string{
-		"  STATUS   WAITS                                                               >",
-		"  deadlock 300/left waits for pipe:8001 (read fd 0), 301/right has its writing…",
-		"  deadlock ├─ 301/right waits for pipe:8002 (read fd 0), 300/left has its writ…",
-		"  hangs    └─ 302/behind waits for pipe:8003 (read fd 0), 300/left has its wri…",
+		"  STATUS   WAITING PROOF    WAITS",
+		"  deadlock         observed 300/left waits for pipe:8001 (read fd 0), 301/righ…",
+		"  deadlock         observed ├─ 301/right waits for pipe:8002 (read fd 0), 300/…",
+		"  hangs            observed └─ 302/behind waits for pipe:8003 (read fd 0), 300…",
 		" 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end",
 		" to do: end one of 301/right, 300/left: the kernel then gives back locks and",
 		" descriptors, and who waits for those goes on; prefer what can be done again",
 	}, r.body())
 	r.resize(200, 50)
-	r.waitFor("the wide screen", func(s string) bool { return r.width(s) == 200 && strings.Contains(s, "PROOF") })
+	r.waitFor("the wide screen", func(s string) bool {
+		return r.width(s) == 200 && strings.Contains(s, "observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end")
+	})
 	same(t, "200 columns", []string{
 		"  STATUS   WAITING PROOF    WAITS",
 		"  deadlock         observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end",

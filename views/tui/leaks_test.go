@@ -1,0 +1,61 @@
+package tui
+
+import (
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+// Those worth a look come first, what is in use on request; why stands beside, and in full below.
+func TestLeaksTab(t *testing.T) {
+	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+	r.press("L")
+	r.see("[L Leaks]", "1 suspect, 4 unknown, 5 live", "VERDICT", "REASONS", " nobody has it attached: nattch is 0; its creator")
+	same(t, "by verdict", []string{">shm:32771", "msg:0", "msg:32769", "sem:3", "sem:65538"}, r.rows())
+	r.press("K")
+	r.see("10 shown", "shm:32769")
+	r.press("K", "Enter")
+	r.see("shm:32771", "verdict", "suspect")
+	r.press("Esc", "Space", "\\")
+	r.write(`verdict == "unknown"`)
+	r.press("Enter")
+	r.see("4 of 5 shown, 1 marked")
+}
+
+// A segment of a user whose last process is gone is an orphan, and is removed from here as from its own tab.
+func TestOrphansAreCountedAndRemoved(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: only another user's segment has nobody left who could know it")
+	}
+	kerneltest.InNamespace(t, func() {
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 4321, Gid: 4321}, "segment")
+		w.Finish()
+		r := openRig(t, "", 120, 40, func(o *Options) { o.Planner, o.Grace = planner(t), collect.NoGrace })
+		r.press("L", "-") // Nothing is an orphan that was used within the last second.
+		r.see("1 orphan", "to be won 4.0K, 1 of 4096 segments", "shm:0")
+		same(t, "first", ">shm:0", r.rows()[0])
+		r.press("F8")
+		r.see("Remove 1 object", "y = yes")
+		r.press("y")
+		r.see("done: ", "Enter or Esc closes")
+		r.press("Esc")
+		r.seeNot("1 orphan")
+		same(t, "left", []string{}, segments(t))
+	})
+}
+
+func workSegment(j *kerneltest.Job) {
+	admin := kernel.NewAdmin()
+	id, err := admin.ShmGet(kernel.KeyPrivate, 4096, 0o600)
+	j.Check(err)
+	data, err := admin.ShmAttach(id, false)
+	j.Check(err)
+	data[0] = 1
+	j.Ready()
+	j.Wait()
+}
