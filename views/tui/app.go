@@ -46,6 +46,7 @@ type app struct {
 	held     *collect.Snapshot // came while a dialog was open
 	heldLook *collect.Snapshot // so did this, of the watch
 	watched  *collect.Snapshot // the last one of the watch
+	alarm    alarms            // what the header announces of it
 	work     workers
 	crash    crash
 }

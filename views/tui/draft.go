@@ -102,6 +102,7 @@ func (t *tab) fill() {
 	begin := time.Now()
 	objects := t.objects()
 	all := len(objects)
+	t.sums = views.Visible(t.view.Totals(t.snap))
 	objects = t.pass(objects)
 	t.sort(objects)
 	t.seen = counts{total: all, hidden: all - len(objects)}
@@ -117,7 +118,7 @@ func (t *tab) fill() {
 
 // take shows what a draft holds, and puts the cursor back on its object.
 func (t *tab) take(d *tab) {
-	t.snap, t.rows, t.seen, t.folded = d.snap, d.rows, d.seen, d.folded
+	t.snap, t.rows, t.seen, t.sums, t.folded = d.snap, d.rows, d.seen, d.sums, d.folded
 	t.open, t.hidden, t.took = d.open, d.hidden, d.took
 	t.countMarks()
 	t.place()

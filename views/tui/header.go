@@ -26,7 +26,7 @@ func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	putSpans(screen, x, y, room, h.machine()...)
 	put(screen, x+w-textWidth(right), y, w, right, th.strong)
 	lines := 1
-	if critical := h.app.alarms().critical; critical != "" && height >= 8 {
+	if critical := h.app.alarm.critical; critical != "" && height >= 8 {
 		put(screen, x, y+1, w, "! "+critical, th.bad)
 		lines++
 	}
@@ -74,7 +74,7 @@ func (h *header) machine() []span {
 	add(views.Visible(a.snap.Host), th.strong)
 	add(a.snap.Taken.Format(time.TimeOnly), th.text)
 	add("every "+interval(a.interval), th.dim)
-	if others := a.alarms().others; others != "" {
+	if others := a.alarm.others; others != "" {
 		add("! "+others, th.warn)
 	}
 	return spans

@@ -38,6 +38,7 @@ type tab struct {
 	snap *collect.Snapshot // the one that the rows are of
 	rows []row
 	seen counts
+	sums string // what all of them come to
 
 	turn  int  // grows with every change of what is shown and how
 	busy  bool // a worker filters and sorts

@@ -55,7 +55,7 @@ func (t *tab) headline() string {
 	if t.related != nil && t.related.waits {
 		return t.related.title()
 	}
-	return views.Visible(t.view.Totals(t.snap))
+	return t.sums
 }
 
 // noteLines is the room below the rows for a sentence that a line is too short for, and what to do about it.

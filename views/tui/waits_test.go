@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -203,6 +204,28 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	r.see(announced)
 }
 
+// A look may take long: here one process's mappings are a FIFO that nobody writes to.
+func TestKeysAreAnsweredDuringALook(t *testing.T) {
+	m := ring(t)
+	const slow = "/proc/302/maps"
+	m.Remove(slow)
+	m.FIFO(slow)
+	r := openRig(t, m.Root, 100, 40, nil)
+	r.press("2", "?")
+	r.see("[2 Semaphores]", "Keys")
+	r.press("Esc", "6")
+	r.see("[6 Locks]", "reading …")
+	w, err := os.OpenFile(m.Root+slow, os.O_WRONLY, 0) // There is a reader.
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Remove(slow)
+	m.Write(slow, "")
+	w.Close()
+	r.see(announced)
+	r.seeNot("reading …")
+}
+
 func TestAnnouncements(t *testing.T) {
 	procs := func(pids ...uint64) (refs []schema.Ref) {
 		for _, pid := range pids {
@@ -234,8 +257,7 @@ func TestAnnouncements(t *testing.T) {
 		}, alarms{critical: "stuck: 5/", others: "1 stuck, 2 stopped"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a.watched = &collect.Snapshot{Findings: c.findings}
-			if got := a.alarms(); got != c.want {
+			if got := a.alarmsIn(&collect.Snapshot{Findings: c.findings}); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})

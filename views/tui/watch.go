@@ -27,7 +27,7 @@ func (a *app) look(s *collect.Snapshot) {
 		a.heldLook = s
 		return
 	}
-	a.watched, a.heldLook = s, nil
+	a.watched, a.heldLook, a.alarm = s, nil, a.alarmsIn(s)
 	if t := a.tabs[a.tabOf(schema.Wait)]; s.Covers(t.request()) {
 		t.next = s
 		if t == a.tab() {
@@ -39,16 +39,13 @@ func (a *app) look(s *collect.Snapshot) {
 // alarms are what the header announces: critical ones in words, others as numbers.
 type alarms struct{ critical, others string }
 
-func (a *app) alarms() alarms {
+func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	var all alarms
-	if a.watched == nil {
-		return all
-	}
-	name := a.namer(a.watched)
+	name := a.namer(s)
 	var deadlocks, likely, stuck []string
 	count := map[string]int{}
-	for i := range a.watched.Findings {
-		f := &a.watched.Findings[i]
+	for i := range s.Findings {
+		f := &s.Findings[i]
 		switch {
 		case f.Kind == "deadlock" && f.Proof == schema.Inferred:
 			likely = append(likely, circle(f, name))
