@@ -84,10 +84,12 @@ func (g *waitGraph) pipe(fd *FD, awaited kernel.Access) whoCould {
 	}
 	e.open, e.assumes = g.unseen("fd")
 	switch {
-	case len(e.enders) == 0 && e.open == "":
+	case e.open != "":
+	case kind == schema.Fifo && !strings.HasSuffix(fd.Path, deletedSuffix):
+		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between two of them (fifo(7)).
+		e.open = "whoever opens the FIFO"
+	case len(e.enders) == 0:
 		e.open = "whoever has the other end, which was not found" // else the call would not sleep: perhaps it is on its way in a socket
-	case kind == schema.Fifo && e.open == "" && e.assumes == "":
-		e.assumes = "nobody else opens the FIFO"
 	}
 	return e
 }
