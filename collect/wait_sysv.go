@@ -119,9 +119,13 @@ func (g *waitGraph) semop(p *Process, th *thread) whoCould {
 		e.open = "whoever takes from it"
 		return e
 	}
-	if enders, covers := g.undoHolders(e.on[0], op, c.values[op.Num]); len(enders) > 0 {
+	switch enders, u := g.undoHolders(p, e.on[0], op, c.values[op.Num]); {
+	case u.counts:
 		e.enders = enders
-		if covers {
+		return e
+	case len(enders) > 0:
+		e.enders = enders
+		if u.covers {
 			e.open = ""
 			return e
 		}
@@ -130,25 +134,40 @@ func (g *waitGraph) semop(p *Process, th *thread) whoCould {
 	return e
 }
 
-// undoHolders are the processes whose end would give back what the operation needs; covers says that theirs is all that is missing.
-func (g *waitGraph) undoHolders(ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, covers bool) {
+// undoUse is what the adjustments of all processes tell of a semaphore.
+type undoUse struct {
+	covers bool // what holders would give back is all that is missing
+	// counts says that it counts what is there to be taken rather than guards something: somebody has raised it without having taken from
+	// it, or the waiter itself has taken from it before. Then whoever makes more of it ends the wait, who need not use SEM_UNDO.
+	counts bool
+}
+
+// undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
+func (g *waitGraph) undoHolders(p *Process, ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, use undoUse) {
 	holds, err := g.f.semUndos()
 	held := 0
 	for _, h := range holds[sysvWait(ref)] {
-		if n := h.taken(op.Num); n > 0 {
-			held += n
-			enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf("holds %d of semaphore %d (SEM_UNDO)", n, op.Num), Proof: schema.Observed})
+		n, how := h.taken(op.Num), "holds %d of semaphore %d (SEM_UNDO)"
+		if n == 0 {
+			continue
 		}
+		use.counts = use.counts || n < 0 || h.Ref() == p.Ref()
+		if held += max(0, n); n < 0 {
+			n, how = -n, "gave %d to semaphore %d (SEM_UNDO)"
+		}
+		enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, op.Num), Proof: schema.Observed})
 	}
-	return enders, err == nil && int(v.Value)+held+int(op.Op) >= 0
+	use.covers = err == nil && int(v.Value)+held+int(op.Op) >= 0
+	return enders, use
 }
 
 // lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no semop has succeeded on
-// yet, tells nothing: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
+// since its values were set, tells nothing, and neither does a semaphore above 0, which may have been raised last and not yet far enough, as a
+// barrier is: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
 // waiter, are taken for all that there are.
 func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values []kernel.SemValue, e *whoCould) {
 	v := values[op.Num]
-	if v.Pid == 0 || int(v.Pid) == p.PID || r.OTime == 0 {
+	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
 		return
 	}
 	how := fmt.Sprintf("changed semaphore %d last", op.Num)
