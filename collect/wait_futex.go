@@ -85,7 +85,15 @@ func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, o
 		e.open = "whoever maps it"
 		return e, via, true
 	}
-	e.open, e.assumes = g.unseen("maps")
+	if e.open, e.assumes = g.unseen("maps"); key.kind == waitOnFile {
+		// Who has it open can map it when it likes.
+		for _, n := range useEnders(g.f.FDUses(FDFile, key.dev, key.id), nil, "has it open") {
+			n.Proof = schema.Inferred
+			if !slices.ContainsFunc(mappers, func(q *Process) bool { return q.Ref() == n.Proc }) {
+				e.enders = append(e.enders, n)
+			}
+		}
+	}
 	if len(e.enders) == 0 && e.open == "" {
 		e.open = "whoever maps it, who was not found"
 	}
@@ -154,8 +162,9 @@ func (g *waitGraph) thread(q *Process, owner int) (tid int, ok bool) {
 	return tid, err == nil
 }
 
-// ownFutex is a futex of the process alone: its owner ends the wait, or its other threads, those that wait for something else first. Which of
-// a pool of idle threads is to wake which, nothing tells.
+// ownFutex is a futex of the process alone: its owner ends the wait. Of a condition or a semaphore nothing tells who is to wake whom, and
+// an idle pool whose threads all wait for work looks no different from one that has lost its last: such a wait is open, if to its other threads
+// first of all, those that wait for something else.
 func (g *waitGraph) ownFutex(p *Process, th *thread) (e whoCould) {
 	if th.futex.Owner > 0 {
 		if tid, ok := g.thread(p, th.futex.Owner); ok {
@@ -168,9 +177,7 @@ func (g *waitGraph) ownFutex(p *Process, th *thread) (e whoCould) {
 			e.enders = append(e.enders, relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
 		}
 	}
-	if len(e.enders) == 0 || g.catches(p) {
-		e.open = "its own process"
-	}
+	e.open = "its own process"
 	return e
 }
 
