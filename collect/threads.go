@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -22,11 +23,12 @@ type thread struct {
 	since   time.Time // when it last ran; zero: not asked yet, or not told
 }
 
-// threads reads what every thread of the process does. A process that has not run since still does the same.
+// threads reads what every thread of the process does. A process that has not run since still does the same; but what it sleeps on in shared
+// memory others change meanwhile: a mutex goes from one owner to the next, and wakes but one of those who wait for it.
 func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(schema.NeedCalls) || p.KernelThread() || p.gone():
-	case old.known != nil && old.threads:
+	case old.known != nil && old.threads && !slices.ContainsFunc(old.known.threads, thread.sharesFutex):
 		p.threads, p.threadErr, now.threads = old.known.threads, old.known.threadErr, true
 	default:
 		tasks, err := dir.Tasks(buf)
@@ -36,6 +38,12 @@ func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 			p.threads[i] = threadOf(dir, t, buf)
 		}
 	}
+}
+
+// sharesFutex says whether the thread sleeps on a futex that other processes can change.
+func (t thread) sharesFutex() bool {
+	_, shared := t.Call.SharedFutex()
+	return t.In == kernel.InCall && shared
 }
 
 // gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until they do.
