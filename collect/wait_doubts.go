@@ -2,10 +2,12 @@ package collect
 
 import (
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // What may end a wait and stands in no argument of its call. It is looked at when threads look stuck, and of those alone that could be.
@@ -17,8 +19,10 @@ type socketWait struct {
 }
 
 // doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers for SIGALRM, times of
-// sockets (SO_RCVTIMEO). It says whether it found any.
+// sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for SIGCHLD, epoll instances that others
+// have. It says whether it found any.
 func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
+	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
 		t := &tasks[i]
 		w := &t.Wait
@@ -34,15 +38,57 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 		switch {
 		case g.timer(p, t.TID), g.socketTime(p, t):
 			w.Timed = true
+		case g.restsOnDescriptors(t) && hidden() != "":
+			w.Open = hidden()
+		case g.registered(t):
+			w.Open = "whoever has the io_uring that it is registered with"
 		case g.caught(p).Has(syscall.SIGALRM):
 			// alarm(2) and setitimer(2) no file tells; who handles the signal is likely to use them.
 			w.Open = "an alarm of its own"
 		default:
-			continue
+			more := g.more(p, t)
+			if len(more) == 0 {
+				continue
+			}
+			w.Enders = slices.Concat(w.Enders, more)
 		}
 		changed = true
 	}
 	return changed
+}
+
+// more are those who could end a wait in a roundabout way: children whose end is a signal that the process handles, and whoever may have its
+// epoll instance watch something else, which works at once (epoll_ctl(2)).
+func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
+	weak := func(q *Process, how string) {
+		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
+	}
+	if g.caught(p).Has(syscall.SIGCHLD) {
+		for _, c := range g.children[p.PID] {
+			if c.State != 'Z' {
+				weak(c, "is its child, and SIGCHLD handled")
+			}
+		}
+	}
+	at := slices.IndexFunc(p.threads, func(th thread) bool { return th.TID == t.TID })
+	if at < 0 {
+		return enders
+	}
+	num, ok := p.threads[at].Call.EpollFD()
+	if !ok {
+		return enders
+	}
+	for _, group := range g.f.descriptions(FDEpoll) {
+		if !slices.ContainsFunc(group, func(u FDUse) bool { return u.Process == p && int(u.FD.Num) == num }) {
+			continue
+		}
+		for _, u := range group {
+			if u.Process != p || len(p.threads) > 1 {
+				weak(u.Process, "has the epoll instance")
+			}
+		}
+	}
+	return enders
 }
 
 // halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a

@@ -29,6 +29,7 @@ type waitGraph struct {
 	memory    func() map[FileID]memoryObject
 	sockets   func() map[uint64]*socketEnd
 	sought    func() map[lockSeeker]*lockRow
+	rings     func() []string               // what fdinfo says of io_urings
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
@@ -42,7 +43,7 @@ func newWaitGraph(f *Facts) *waitGraph {
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
-	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
+	g.sockets, g.sought, g.rings = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks), sync.OnceValue(g.listRings)
 	return g
 }
 
@@ -103,7 +104,9 @@ func (g *waitGraph) tasks() []relate.Task {
 			continue
 		}
 		for i := range p.threads {
-			all = append(all, g.task(p, &p.threads[i]))
+			if p.threads[i].In != kernel.Ended { // it ends nobody's wait any more
+				all = append(all, g.task(p, &p.threads[i]))
+			}
 		}
 	}
 	return all

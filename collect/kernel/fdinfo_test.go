@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -196,4 +198,28 @@ func FuzzFDInfoLists(f *testing.F) {
 			t.Errorf("an error with %+v", u)
 		}
 	})
+}
+
+func TestSameFiles(t *testing.T) {
+	own := make(chan int)
+	end := make(chan bool)
+	defer close(end)
+	for _, unshare := range []bool{false, true} {
+		go func() {
+			runtime.LockOSThread() // and is not unlocked: the thread ends with its table
+			if unshare {
+				if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+					t.Error(err)
+				}
+			}
+			own <- unix.Gettid()
+			<-end
+		}()
+		if same, err := SameFiles(unix.Getpid(), <-own); err != nil || same == unshare {
+			t.Errorf("a thread that called unshare (%v): %v, %v", unshare, same, err)
+		}
+	}
+	if _, err := SameFiles(unix.Getpid(), 1<<30); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("no thread: %v", err)
+	}
 }

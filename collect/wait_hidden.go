@@ -1,0 +1,89 @@
+package collect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Descriptors that stand in no process's directory: those on their way through a socket or registered with an io_uring, and
+// those of threads with a table of their own. They are looked for when threads look stuck.
+
+// hiddenEnds says who may have an end that no process's directory of descriptors shows; "": nobody has.
+func (g *waitGraph) hiddenEnds() string {
+	if !g.f.Host.Live() {
+		return ""
+	}
+	for _, p := range g.f.procs {
+		for i := range p.threads {
+			if tid := p.threads[i].TID; tid != p.PID && p.threads[i].In != kernel.Ended && !g.sameFiles(p, tid) {
+				return fmt.Sprintf("a thread of %d/%s that has descriptors of its own", p.PID, p.Comm)
+			}
+		}
+	}
+	if held := g.f.hiddenFiles(); held.flying > 0 {
+		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", several(held.flying, "descriptor", "descriptors"))
+	}
+	return ""
+}
+
+// registered says whether the thread waits for something that an io_uring has open: it reads and writes for its process, whose own descriptor
+// may be closed. Each ring lists its files by name (io_uring_show_fdinfo in io_uring/fdinfo.c).
+func (g *waitGraph) registered(t *relate.Task) bool {
+	for _, on := range g.on[t.Thread] {
+		var link string
+		switch on.Kind {
+		case schema.Pipe:
+			link = fmt.Sprintf(": pipe:[%d]\n", on.ID)
+		case schema.Unix, schema.Inet:
+			link = ": socket:["
+		default:
+			continue
+		}
+		if slices.ContainsFunc(g.rings(), func(text string) bool { return strings.Contains(text, link) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *waitGraph) listRings() (texts []string) {
+	for _, p := range g.f.procs {
+		for i := range p.fds {
+			if fd := &p.fds[i]; fd.Kind == FDIOUring && g.f.Host.Live() {
+				text, _ := g.f.descriptorText(FDUse{p, fd})
+				texts = append(texts, string(text))
+			}
+		}
+	}
+	return texts
+}
+
+// sameFiles says whether a thread has its process's table of descriptors, as all have but those that called unshare(CLONE_FILES).
+func (g *waitGraph) sameFiles(p *Process, tid int) bool {
+	same, err := kernel.SameFiles(p.living(), tid)
+	return err != nil || same // the thread has ended, or the kernel does not tell
+}
+
+// restsOnDescriptors says whether somebody with a descriptor, or a mapping that one makes, could end the wait besides its Enders.
+func (g *waitGraph) restsOnDescriptors(t *relate.Task) bool {
+	for _, on := range g.on[t.Thread] {
+		switch on.Kind {
+		case schema.Sem, schema.Msg, schema.Proc, schema.Shm:
+		case schema.Lock, schema.Pipe, schema.Fifo, schema.Unix, schema.Inet, schema.EventFD:
+			return true
+		default:
+			for _, n := range t.Wait.Enders {
+				if n.TID != 0 { // the owner of a mutex
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
