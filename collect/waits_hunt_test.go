@@ -1,0 +1,287 @@
+package collect
+
+import (
+	"encoding/binary"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment and no last pid tells.
+
+// idlePlays are plays in which nobody is stuck.
+func idlePlays() map[string]func(*play) {
+	return map[string]func(*play){
+		"fifo-kept-open":      fifoKeptOpen,
+		"fifo-keeper-waits":   fifoKeeper,
+		"semaphore-consumer":  consumer,
+		"semaphore-producer":  producer,
+		"semaphore-barrier":   barrier,
+		"semaphore-reset":     reset,
+		"pipe-end-sent":       pipeEndSent,
+		"pipe-end-of-thread":  pipeEndOfThread,
+		"memory-not-mapped":   memoryNotMapped,
+		"epoll-of-two":        epollOfTwo,
+		"child-whose-end":     childWhoseEnd,
+		"mutex-changes-hands": mutexChangesHands,
+	}
+}
+
+// fifoKeptOpen: a reads from a FIFO of which it has a writing end itself, so as not to see the end of the file between two of its clients.
+func fifoKeptOpen(p *play) {
+	fd := p.fifo("fifo", unix.O_RDWR)
+	p.actor("a", fd).then().Read(fd)
+}
+
+// fifoKeeper: b keeps the writing end for a's sake, and waits for what a has locked.
+func fifoKeeper(p *play) {
+	p.fifo("fifo", unix.O_RDWR) // so that opening an end of it does not wait for the other
+	r, w := p.fifo("fifo", unix.O_RDONLY), p.fifo("fifo", unix.O_WRONLY)
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", r, x), p.actor("b", w, y)
+	a.first.Flock(x, unix.LOCK_EX)
+	a.then().Read(r)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
+func (p *play) fifo(name string, flags int) int {
+	path := "/dev/shm/" + name
+	if err := unix.Mkfifo(path, 0o600); err != unix.EEXIST {
+		p.j.Check(err)
+	}
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	p.j.Check(err)
+	p.fds = append(p.fds, fd)
+	return fd
+}
+
+// consumer takes one after the other with SEM_UNDO: that it has taken one before is no reason why it should be the one to give.
+func consumer(p *play) {
+	id := p.sems()
+	p.actor("a").then().SemOp(id, take(0, kernel.SemUndo)).SemOp(id, take(0, kernel.SemUndo))
+}
+
+// producer: c has put one each into two semaphores with SEM_UNDO, a has taken what was in the one and b in the other, and now each waits for
+// more in the other's.
+func producer(p *play) {
+	id := p.sems()
+	a, b, c := p.actor("a"), p.actor("b"), p.actor("c")
+	c.first.SemOp(id, kernel.SemOp{Num: 0, Op: 1, Flags: kernel.SemUndo}, kernel.SemOp{Num: 1, Op: 1, Flags: kernel.SemUndo})
+	two := func(n int) kernel.SemOp { return kernel.SemOp{Num: uint16(n), Op: -2, Flags: kernel.SemUndo} }
+	a.first.SemOp(id, two(0))
+	b.first.SemOp(id, two(1))
+	a.then().SemOp(id, take(1, kernel.SemUndo))
+	b.then().SemOp(id, take(0, kernel.SemUndo))
+}
+
+// barrier: a waits for three, b has brought one and waits for a, and whoever brings the third has not come yet.
+func barrier(p *play) {
+	id := p.sems()
+	r, w := p.pipe()
+	a, b := p.actor("a", w), p.actor("b", r)
+	b.first.SemOp(id, kernel.SemOp{Num: 0, Op: 1})
+	a.then().SemOp(id, kernel.SemOp{Num: 0, Op: -3})
+	b.then().Read(r)
+}
+
+// reset: somebody took the semaphore, and another, who is gone, set it to 0 later: that one did not take it.
+func reset(p *play) {
+	id := p.sems()
+	a, b := p.actor("a"), p.actor("b")
+	a.first.SemOp(id, take(0, 0))
+	p.forked = func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for begin := time.Now().Unix(); time.Now().Unix() < begin+2; <-tick.C { // the kernel keeps whole seconds
+		}
+		const setValue = 16 // SETVAL
+		pid, err := p.admin.StartBare(new(kernel.Script).Raw(unix.SYS_SEMCTL, uintptr(id), 0, setValue, 0))
+		p.j.Check(err)
+		_, err = unix.Wait4(pid, nil, 0, nil)
+		p.j.Check(err)
+	}
+	b.then().SemOp(id, take(0, 0))
+}
+
+// pipeEndSent: what b has of the pipe this process gets as well, once it reads its socket.
+func pipeEndSent(p *play) {
+	p.flockAndPipe(false)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	p.j.Check(err)
+	p.j.Check(unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(p.fds[1]), nil, 0))
+}
+
+// pipeEndOfThread: a thread of this process has kept its own table, with the end in it.
+func pipeEndOfThread(p *play) {
+	p.flockAndPipe(false)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- unix.Unshare(unix.CLONE_FILES)
+		select {}
+	}()
+	p.j.Check(<-done)
+}
+
+// memoryNotMapped: c has the memory's descriptor, and maps it when it likes.
+func memoryNotMapped(p *play) {
+	fd, err := unix.MemfdCreate("words", unix.MFD_CLOEXEC)
+	p.j.Check(err)
+	p.j.Check(unix.Ftruncate(fd, 4096))
+	m, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	p.j.Check(err)
+	p.fds = append(p.fds, fd)
+	p.forked = func() { p.j.Check(unix.Munmap(m)) }
+	a, b, c := p.actor("a"), p.actor("b"), p.actor("c", fd)
+	c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), 4096)
+	for i, s := range []*kernel.Script{a.then(), b.then()} {
+		const futexWait = 0
+		s.Raw(unix.SYS_FUTEX, s.Keep(m, unsafe.Pointer(&m[i*4])), futexWait, 0, 0)
+	}
+}
+
+// epollOfTwo: a waits for b alone, but c has the epoll instance as well and can have it watch something else.
+func epollOfTwo(p *play) {
+	r, w := p.pipe()
+	x, y := p.open("lock"), p.open("lock")
+	e, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	p.j.Check(err)
+	p.j.Check(unix.EpollCtl(e, unix.EPOLL_CTL_ADD, r, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(r)}))
+	p.fds = append(p.fds, e)
+	a, b := p.actor("a", e, r, x), p.actor("b", w, y)
+	p.actor("c", e)
+	a.first.Flock(x, unix.LOCK_EX)
+	event := new(unix.EpollEvent)
+	a.then().Raw(unix.SYS_EPOLL_PWAIT, uintptr(e), a.then().Keep(event, unsafe.Pointer(event)), 1, ^uintptr(0), 0, 8)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
+// childWhoseEnd: a waits for b alone, but handles SIGCHLD, and has a child that may end.
+func childWhoseEnd(p *play) {
+	r, w := p.pipe()
+	one := p.open("one")
+	a, b := p.actor("a", r, one), p.actor("b", w, one)
+	action := &[4]uint64{1 << 20} // struct sigaction: a handler, which nothing calls
+	a.first.Raw(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), a.first.Keep(action, unsafe.Pointer(action)), 0, 8)
+	// The page holds the child's pid in the parent alone, which goes on; the child sleeps in the futex.
+	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	p.j.Check(err)
+	at := a.first.Keep(page, unsafe.Pointer(&page[0]))
+	const futexWaitPrivate = 128
+	a.first.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	setlkw(a.first, unix.F_SETLKW, one) // which the child does not inherit
+	a.then().Read(r)
+	setlkw(b.then(), unix.F_SETLKW, one)
+}
+
+// mutexChangesHands: a and b own what the other waits for, until c, told by a signal, takes b's. a sleeps on and hears nothing of it.
+func mutexChangesHands(p *play) {
+	m := p.mutexes(2)
+	r, w := p.pipe()
+	a, b, c := p.actor("a"), p.actor("b"), p.actor("c", r)
+	p.forked = func() {
+		m.lockedBy(0, a.pid)
+		m.lockedBy(1, b.pid)
+		p.j.Check(unix.Munmap(m.memory))
+		_, err := unix.Write(w, binary.NativeEndian.AppendUint32(nil, uint32(c.pid)))
+		p.j.Check(err)
+	}
+	m.lock(a.then(), 1, nil)
+	m.lock(b.then(), 0, nil)
+	signals := new(uint64)
+	*signals = 1 << (unix.SIGUSR1 - 1)
+	set := c.first.Keep(signals, unsafe.Pointer(signals))
+	c.first.Raw(unix.SYS_RT_SIGPROCMASK, 0, set, 0, 8)
+	c.then().Raw(unix.SYS_RT_SIGTIMEDWAIT, set, 0, 0, 8)
+	c.then().Raw(unix.SYS_READ, uintptr(r), c.first.Keep(m.memory, unsafe.Pointer(&m.memory[mutexSize+8])), 4)
+}
+
+func TestWaitsThatOthersCouldEnd(t *testing.T) {
+	for _, test := range []struct{ play, want string }{
+		{"fifo-kept-open", `
+a open
+`},
+		{"fifo-keeper-waits", `
+a waits
+  b waits
+`},
+		{"semaphore-consumer", `
+a open
+`},
+		{"semaphore-producer", `
+c runs
+  a waits
+  b waits
+`},
+		{"semaphore-barrier", `
+a open
+  b waits
+`},
+		{"semaphore-reset", `
+b open
+`},
+		{"pipe-end-sent", `
+a waits
+  b waits
+`},
+		{"pipe-end-of-thread", `
+a waits
+  b waits
+`},
+		{"memory-not-mapped", `
+c runs
+  a waits
+  b waits
+`},
+		{"epoll-of-two", `
+c runs
+  a waits
+    b waits
+`},
+		{"child-whose-end", `
+  a waits
+    b waits
+`},
+	} {
+		t.Run(test.play, func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				perform(t, test.play).shows(strings.TrimPrefix(test.want, "\n"))
+			})
+		})
+	}
+}
+
+// What a thread sleeps on in shared memory changes without it.
+func TestWaitsForAMutexThatChangesHands(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := perform(t, "mutex-changes-hands")
+		s.shows("a deadlock\n  b deadlock\ncritical observed deadlock: a b\n")
+		if err := unix.Kill(s.pids["c"], unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		kerneltest.Eventually(t, "c to own the mutex", func() bool { return s.look() == "c runs\n  a waits\n    b waits\n" })
+	})
+}
+
+// An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
+func TestWaitsOfAnIdlePool(t *testing.T) {
+	futex := kernel.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
+	th := thread{Task: kernel.Task{TID: 11, In: kernel.InCall, Call: futex}}
+	p := &Process{threads: []thread{{Task: kernel.Task{TID: 10, In: kernel.InCall, Call: kernel.BlockedCall{NR: unix.SYS_READ}}}, th}}
+	p.PID = 10
+	want := whoCould{open: "its own process", enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
+	got := newWaitGraph(&Facts{}).ownFutex(p, &th)
+	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(whoCould{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
