@@ -71,7 +71,10 @@ func tabKeys(a *app) keymap {
 		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: to(func(a *app) int { return int(a.pressed-'0'+9) % 10 })},
 	}
 	for i := 10; i < len(a.tabs); i++ {
-		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title(), do: to(func(*app) int { return i })})
+		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title() + ", all of it", do: to(func(a *app) int {
+			a.tabs[i].related = nil
+			return i
+		})})
 	}
 	return keys
 }

@@ -173,6 +173,11 @@ func TestWhoWaitsForAnObject(t *testing.T) {
 	r.press("Home", "Space", "Space", "w")
 	r.see("who waits for pipe:8001 pipe:8002")
 	same(t, "both", []string{">wait:300", "wait:301", "wait:302"}, r.rows())
+	r.press("Esc", "Home", "U", "End", "w")
+	same(t, "one", []string{">wait:300", "wait:302"}, r.rows())
+	r.press("W")
+	r.seeNot("and who could end that")
+	same(t, "all", []string{">wait:300", "wait:301", "wait:302"}, r.rows())
 }
 
 // A signal from a wait is for its process.
