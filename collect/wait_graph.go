@@ -241,8 +241,12 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 			e.enders = append(e.enders, relate.Ender{Proc: c.Ref(), How: "is its child", Proof: schema.Observed})
 		}
 	}
-	if len(e.enders) == 0 {
+	switch len(e.enders) {
+	case 0:
 		e.open = "children that were not seen"
+	case 1:
+	default:
+		via += fmt.Sprintf(", any of %d", len(e.enders))
 	}
 	return e, via, true
 }
