@@ -70,8 +70,9 @@ func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.
 type leakFacts struct {
 	byUID     map[uint32][]*Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
 	memory    map[*Process]memory
-	groups    map[int][]*Process // by the leader of their process group and of their session
-	unread    []*Process         // their uids are not known
+	byGID     map[uint32][]*Process // nil: not asked for yet
+	groups    map[int][]*Process    // by the leader of their process group and of their session
+	unread    []*Process            // their uids are not known
 	bystander map[*Process]bool
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
@@ -136,11 +137,16 @@ func (f *Facts) older(list []*Process, limit time.Time) int {
 	return n
 }
 
+// lastMoment is until when a process may seem to have started that was there at a moment.
+func (f *Facts) lastMoment(t time.Time) time.Time {
+	return t.Add(leakDoubt + f.leaking().doubt(f.Now, t))
+}
+
 // elders finds the processes that could know an object of these users, each once: those that started before its last use, or have their memory
 // of one that did. In doubt a process did.
 func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 	l := f.leaking()
-	limit := e.LastUse.Add(leakDoubt + l.doubt(f.Now, e.LastUse))
+	limit := f.lastMoment(e.LastUse)
 	seen := map[*Process]bool{}
 	tell := func(p *Process, uid uint32, why string) {
 		switch {

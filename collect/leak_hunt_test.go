@@ -2,7 +2,9 @@ package collect
 
 import (
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // A shell that runs a script knows what the script knows, and the program of busybox does all kinds of work.
@@ -113,6 +116,33 @@ func TestClockThatWasSetSinceProcWasMounted(t *testing.T) {
 		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / kernel.ClockTick)
 		if !ok || skewOfProc(first, at) != 0 || at.Sub(first) > time.Minute {
 			t.Errorf("/proc was mounted at %v, its first process started at %v", at, first)
+		}
+	})
+}
+
+// Two users share an object by their group: one of them is gone, the other lives.
+func TestMemoryThatAGroupShares(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if unix.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs processes of two users")
+		}
+		s := newSysVScene(t)
+		other := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234, Groups: []uint32{4321}}, "wait")
+		made := func(name string, mode os.FileMode) string {
+			s.check(s.admin.PosixShmCreate(name, 4096, 0o600))
+			s.check(os.Chown("/dev/shm"+name, 0, 4321))
+			s.check(os.Chmod("/dev/shm"+name, mode))
+			return "pshm:" + name
+		}
+		shared, own, everybodys := made("/shared", 0o660), made("/own", 0o600), made("/all", 0o666)
+		s.now = time.Now().Add(time.Hour)
+		got := s.verdicts(schema.PShm)
+		s.wants("shared", got[shared], relate.Suspect, nobodyMaps,
+			fmt.Sprintf("could still know it: %d/%s, user 1234, is of group 4321, which may use it, and started before its last use", other.PID, s.end(other.PID).Comm))
+		for _, ref := range []string{own, everybodys} {
+			if got[ref].Verdict != relate.Orphan {
+				t.Errorf("%s: %+v", ref, got[ref])
+			}
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 // who has it open or maps it is all that there is to see.
 func (f *Facts) posixEvidence(ref schema.Ref, r *posixRow, sight relate.Sight, lastUse time.Time) relate.Evidence {
 	e := f.evidence(sight, nil, lastUse, r.UID)
+	f.groupElders(&e, uint32(r.Mode.Perm()), r.GID)
 	if r.unknown != schema.Known {
 		e.AllElders.Hide("whose it is could not be read")
 	}

@@ -20,6 +20,7 @@ func (f *Facts) shmEvidence(ref schema.Ref, r *shmRow) relate.Evidence {
 		uses = append(uses, pastUse{"last user", r.LPid, last})
 	}
 	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(max(r.CTime, r.ATime, r.DTime), 0), r.UID, r.CUID)
+	f.groupElders(&e, r.Mode, r.GID, r.CGID)
 	f.protect(&e, r.subject(ref))
 	found := 0
 	for _, m := range r.maps {
@@ -81,6 +82,7 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 	}
 	sight := f.sightOf(ref.Space)
 	e := f.evidence(sight, f.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
+	f.groupElders(&e, r.Mode, r.GID, r.CGID)
 	f.protect(&e, r.subject(ref))
 	e.Users = f.waiting(f.waitersOf(sysvWait(ref)))
 	if len(e.Users) > 0 {
@@ -125,6 +127,7 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 		}
 	}
 	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
+	f.groupElders(&e, r.Mode, r.GID, r.CGID)
 	f.protect(&e, r.subject(ref))
 	waiters := f.waitersOf(sysvWait(ref))
 	e.Users = f.waiting(waiters)

@@ -83,6 +83,7 @@ func ParseProcStat(text []byte) (ProcStat, error) {
 // ProcStatus is what ipctop takes from /proc/PID/status: ids as real, effective, saved, file system.
 type ProcStatus struct {
 	UID, GID [4]uint32
+	Groups   []uint32 // supplementary groups
 }
 
 // ParseProcStatus reads /proc/PID/status.
@@ -100,6 +101,11 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 			ids = &s.UID
 		case "Gid":
 			ids = &s.GID
+		case "Groups": // behind the others
+			if s.Groups, ok = groupList(rest); !ok || found != 2 {
+				return ProcStatus{}, errShort
+			}
+			return s, nil
 		default:
 			continue
 		}
@@ -111,11 +117,24 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 		if f.bad {
 			return ProcStatus{}, errShort
 		}
-		if found++; found == 2 {
-			return s, nil
-		}
+		found++
 	}
-	return ProcStatus{}, errShort
+	if found < 2 {
+		return ProcStatus{}, errShort
+	}
+	return s, nil
+}
+
+// groupList reads the numbers behind "Groups:".
+func groupList(text []byte) (groups []uint32, ok bool) {
+	for word := range bytes.FieldsSeq(text) {
+		id, err := strconv.ParseUint(string(word), 10, 32)
+		if err != nil {
+			return nil, false
+		}
+		groups = append(groups, uint32(id))
+	}
+	return groups, true
 }
 
 // hexFields reads "Name:\t0123456789abcdef" lines as /proc/PID/status has them for sets of bits, and counts those that into names.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -64,16 +65,17 @@ func TestParseProcStatRefuses(t *testing.T) {
 
 func TestParseProcStatus(t *testing.T) {
 	got, err := ParseProcStatus([]byte(statusBash))
-	want := ProcStatus{UID: [4]uint32{1000, 0, 0, 1000}, GID: [4]uint32{1000, 1001, 1002, 4294967295}}
+	want := ProcStatus{UID: [4]uint32{1000, 0, 0, 1000}, GID: [4]uint32{1000, 1001, 1002, 4294967295}, Groups: []uint32{4, 24, 1000}}
 	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	// The name stands above the ids, escaped, so that it cannot pass for a line of its own.
 	spoof := strings.Replace(statusBash, "bash", `Uid:\n\tUid:`, 1)
-	if got, err = ParseProcStatus([]byte(spoof)); err != nil || got != want {
+	if got, err = ParseProcStatus([]byte(spoof)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, text := range []string{"", "Uid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t-4\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t4294967296\nGid:\t1\t2\t3\t4\n"} {
+	for _, text := range []string{"", "Uid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t-4\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t4294967296\nGid:\t1\t2\t3\t4\n",
+		"Uid:\t1\t2\t3\t4\nGid:\t1\t2\t3\t4\nGroups:\t1 x\n", "Groups:\t1\nUid:\t1\t2\t3\t4\nGid:\t1\t2\t3\t4\n"} {
 		if got, err := ParseProcStatus([]byte(text)); !errors.Is(err, errShort) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
@@ -166,7 +168,7 @@ func FuzzParseProcStat(f *testing.F) {
 func FuzzParseProcStatus(f *testing.F) {
 	f.Add([]byte(statusBash))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if s, err := ParseProcStatus(text); err != nil && s != (ProcStatus{}) {
+		if s, err := ParseProcStatus(text); err != nil && !reflect.DeepEqual(s, ProcStatus{}) {
 			t.Errorf("%+v beside an error", s)
 		}
 	})
