@@ -146,3 +146,31 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 		}
 	})
 }
+
+// Who maps a file to read it leaves no trace if somebody did so within a day before.
+func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		const read, unread = "pshm:/read", "pshm:/unread"
+		for _, ref := range []string{read, unread} {
+			s.check(s.admin.PosixShmCreate(strings.TrimPrefix(ref, "pshm:"), 4096, 0o600))
+		}
+		kerneltest.Eventually(t, "its last reading is recorded", func() bool {
+			_, err := os.ReadFile("/dev/shm/read")
+			s.check(err)
+			var st unix.Stat_t
+			s.check(unix.Stat("/dev/shm/read", &st))
+			return time.Unix(st.Atim.Unix()).After(time.Unix(st.Ctim.Unix()))
+		})
+		last := time.Now()
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > leakDoubt+100*time.Millisecond })
+		young := kerneltest.Start(t, "wait")
+		s.now = time.Now().Add(time.Hour)
+		got := s.verdicts(schema.PShm)
+		s.wants("read", got[read], relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)",
+			young.PID, s.end(young.PID).Comm, NewUsers(true).User(uint32(unix.Getuid()))))
+		if got[unread].Verdict != relate.Orphan {
+			t.Errorf("%+v", got[unread])
+		}
+	})
+}

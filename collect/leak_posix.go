@@ -129,6 +129,9 @@ func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 		}
 	}
 	e := f.posixEvidence(ref, r, sight, lastUse)
+	if r.ATime.After(r.MTime) && r.ATime.After(r.CTime) {
+		f.lateReaders(&e, r.ATime, r.UID)
+	}
 	if ref.Name == "" {
 		e.Removed = "its name is gone already: its memory goes when all of them let go"
 	}
@@ -163,6 +166,26 @@ func (f *Facts) loops(name string) []string {
 	}
 	slices.Sort(on)
 	return on
+}
+
+// relatime is how long after a first time further ones are not recorded at which a file is mapped or read, as long as nobody writes
+// (relatime_need_update, fs/inode.c; mount(8)).
+const relatime = 24 * time.Hour
+
+// lateReaders finds the processes of the owner that may have mapped the file, to read it, since its access time tells.
+func (f *Facts) lateReaders(e *relate.Evidence, atime time.Time, uid uint32) {
+	if len(e.Elders) > 0 {
+		return
+	}
+	l := f.leaking()
+	list := l.byUID[uid]
+	for _, p := range list[:f.older(list, f.lastMoment(atime.Add(relatime)))] {
+		if len(e.Elders) == relate.MostElders {
+			e.MoreElders++
+			continue
+		}
+		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: "may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)"})
+	}
 }
 
 // privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a file that is read through
