@@ -174,3 +174,26 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		}
 	})
 }
+
+// A service that was started again finds its predecessor's queue by the key.
+func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir := t.TempDir()
+		makeKnownFiles(t, dir)
+		id, err := kernel.StatFile(dir + "/open/data")
+		s.check(err)
+		known := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
+		other := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
+		made := time.Now()
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > leakDoubt+100*time.Millisecond })
+		service := kerneltest.Start(t, "know-files", dir)
+		got := s.verdicts(schema.Msg)
+		const unwaited = "nobody waits on it: the system calls of every thread were read"
+		s.wants("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited, fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open as fd %s",
+			service.PID, s.end(service.PID).Comm, NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
+		if got := got[fmt.Sprintf("msg:%d", other)]; got.Verdict != relate.Orphan {
+			t.Errorf("of another key: %+v", got)
+		}
+	})
+}

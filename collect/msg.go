@@ -86,7 +86,7 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
 				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID), ftok: f.ftokOf(ref, q.IPCPerm),
 			}
-			rows[i].leak = f.judge(ref, msgLeakNeeds, func() relate.Evidence { return f.msgEvidence(ref, &rows[i]) })
+			rows[i].leak = f.judgeKeyed(ref, msgLeakNeeds, rows[i].IPCPerm, func() relate.Evidence { return f.msgEvidence(ref, &rows[i]) })
 			rows[i].app = f.appOf(ref, rows[i].subject(ref))
 			i++
 		}

@@ -79,7 +79,7 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			waiters := f.waitersOf(sysvWait(ref))
 			r.undo = f.undoValue(ref)
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
-			r.leak = f.judge(ref, semLeakNeeds, func() relate.Evidence { return f.semEvidence(ref, r) })
+			r.leak = f.judgeKeyed(ref, semLeakNeeds, r.IPCPerm, func() relate.Evidence { return f.semEvidence(ref, r) })
 			r.ftok = f.ftokOf(ref, s.IPCPerm)
 			r.app = f.appOf(ref, r.subject(ref))
 			i++

@@ -115,7 +115,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			r.peek = f.peekSegment(ref, r)
 			r.ftok = f.ftokOf(ref, s.IPCPerm)
 			r.app = f.appOf(ref, r.subject(ref))
-			r.leak = f.judge(ref, shmLeakNeeds, func() relate.Evidence { return f.shmEvidence(ref, r) })
+			r.leak = f.judgeKeyed(ref, shmLeakNeeds, r.IPCPerm, func() relate.Evidence { return f.shmEvidence(ref, r) })
 			i++
 		}
 	}
