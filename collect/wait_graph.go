@@ -148,6 +148,9 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 		t.Doing = "waits for this program" // the rest of a pipeline that it writes into
 		return
 	}
+	if th.call != "flock" && th.call != "fcntl" && g.ownAffair(p, e.enders) && e.open == "" {
+		e.open = "its own process"
+	}
 	t.Activity = relate.Waiting
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.sleepsSince(p, th), Timed: th.timed, Timeout: th.timeout,
 		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.token(th)}
@@ -158,6 +161,13 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 	if e.outside && t.Wait.Open == "" {
 		t.Wait.Open = "the world outside"
 	}
+}
+
+// ownAffair says that any thread of the process itself could end the wait and nobody else: loops that nobody has given anything to do sleep on a
+// pipe or a pair of sockets to themselves, by which their threads wake each other.
+func (g *waitGraph) ownAffair(p *Process, enders []relate.Ender) bool {
+	own := p.Ref()
+	return len(enders) > 0 && !slices.ContainsFunc(enders, func(n relate.Ender) bool { return n.Proc != own || n.TID != 0 })
 }
 
 func callName(th *thread) string {

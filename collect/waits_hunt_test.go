@@ -22,6 +22,7 @@ import (
 // idlePlays are plays in which nobody is stuck.
 func idlePlays() map[string]func(*play) {
 	return map[string]func(*play){
+		"pipe-to-itself":      pipeToItself,
 		"fifo-kept-open":      fifoKeptOpen,
 		"fifo-keeper-waits":   fifoKeeper,
 		"semaphore-consumer":  consumer,
@@ -35,6 +36,14 @@ func idlePlays() map[string]func(*play) {
 		"child-whose-end":     childWhoseEnd,
 		"mutex-changes-hands": mutexChangesHands,
 	}
+}
+
+// pipeToItself: what loops sleep on that have nothing to do, by which their own threads and handlers would wake them.
+func pipeToItself(p *play) {
+	r, w := p.pipe()
+	fds := []unix.PollFd{{Fd: int32(r), Events: unix.POLLIN}}
+	s := p.actor("a", r, w).then()
+	s.Raw(unix.SYS_PPOLL, s.Keep(fds, unsafe.Pointer(&fds[0])), 1, 0, 0, 8)
 }
 
 // fifoKeptOpen: a reads from a FIFO of which it has a writing end itself, so as not to see the end of the file between two of its clients.
@@ -208,6 +217,9 @@ func mutexChangesHands(p *play) {
 
 func TestWaitsThatOthersCouldEnd(t *testing.T) {
 	for _, test := range []struct{ play, want string }{
+		{"pipe-to-itself", `
+a open
+`},
 		{"fifo-kept-open", `
 a open
 `},
