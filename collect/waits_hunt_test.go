@@ -19,8 +19,8 @@ import (
 
 // What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment and no last pid tells.
 
-// idlePlays are plays in which nobody is stuck.
-func idlePlays() map[string]func(*play) {
+// huntedPlays are plays that look like what they are not.
+func huntedPlays() map[string]func(*play) {
 	return map[string]func(*play){
 		"pipe-to-itself":      pipeToItself,
 		"fifo-kept-open":      fifoKeptOpen,
@@ -35,7 +35,19 @@ func idlePlays() map[string]func(*play) {
 		"epoll-of-two":        epollOfTwo,
 		"child-whose-end":     childWhoseEnd,
 		"mutex-changes-hands": mutexChangesHands,
+		"flocks-taker-gone":   flocksTakerGone,
 	}
+}
+
+// flocksTakerGone: c took both locks, as flock(1) does for a shell, and ended. a and b have the open files, and each waits for the other's.
+func flocksTakerGone(p *play) {
+	one, two := p.open("one"), p.open("two")
+	ones, twos := p.open("one"), p.open("two")
+	a, b, c := p.actor("a", one, twos), p.actor("b", two, ones), p.actor("c", one, two)
+	c.first.Flock(one, unix.LOCK_EX).Flock(two, unix.LOCK_EX)
+	c.dies = true
+	a.then().Flock(twos, unix.LOCK_EX)
+	b.then().Flock(ones, unix.LOCK_EX)
 }
 
 // pipeToItself: what loops sleep on that have nothing to do, by which their own threads and handlers would wake them.
@@ -271,6 +283,13 @@ c runs
 			})
 		})
 	}
+}
+
+// A lock outlives the process that took it, which is the one that /proc/locks names.
+func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "flocks-taker-gone").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
 }
 
 // What a thread sleeps on in shared memory changes without it.

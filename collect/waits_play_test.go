@@ -45,7 +45,7 @@ func workPlay(j *kerneltest.Job) {
 	p := &play{j: j, admin: kernel.NewAdmin()}
 	set := plays()[j.Args[0]]
 	if set == nil {
-		set = idlePlays()[j.Args[0]]
+		set = huntedPlays()[j.Args[0]]
 	}
 	if set == nil {
 		j.Check(fmt.Errorf("no play called %q", j.Args[0]))
