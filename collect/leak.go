@@ -274,8 +274,8 @@ func Removal(o *schema.Object) string {
 	if flag, ok := flags[o.Ref.Kind]; ok && o.Ref.Space == 0 {
 		return fmt.Sprintf("ipcrm %s %d", flag, o.Ref.ID)
 	}
-	if path := stalePath(o); path != "" {
-		return "rm -- " + shellQuote(path)
+	if file := staleOf(o); file != nil {
+		return file.removal()
 	}
 	return "ipctop rm " + shellQuote(o.Ref.String())
 }

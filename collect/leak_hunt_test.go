@@ -197,3 +197,27 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		}
 	})
 }
+
+// The owner of a directory may put a link to another one in its place before somebody removes a file there by its path.
+func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if unix.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs a directory of another user")
+		}
+		s := newSysVScene(t)
+		s.check(os.Mkdir("/dev/shm/it's", 0o755))
+		for _, path := range []string{"/dev/shm/it's/f", "/dev/shm/it's/g", "/dev/shm/f"} {
+			s.check(unix.Mkfifo(path, 0o600))
+		}
+		s.check(os.Chown("/dev/shm/it's", 1234, 1234))
+		s.now = time.Now().Add(time.Hour)
+		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: verdictNeeds(schema.Fifo)}, Findings: true, Grace: NoGrace})
+		advice := map[string]string{}
+		for _, f := range snap.Findings {
+			advice[f.Refs[0].String()] = f.Advice
+		}
+		s.equal("in a directory of root's", "rm -- /dev/shm/f", advice[s.fifoRef("/dev/shm/f")])
+		file := s.file("/dev/shm/it's/f")
+		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino), advice[s.fifoRef("/dev/shm/it's/f")])
+	})
+}

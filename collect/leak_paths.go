@@ -34,7 +34,10 @@ const (
 )
 
 // staleFile is such a file. nil is none.
-type staleFile struct{ kernel.PosixFile }
+type staleFile struct {
+	kernel.PosixFile
+	moved bool // others may put another directory into its path
+}
 
 // lastUse is the latest moment that a file records: writing a FIFO sets its mtime, reading it its atime.
 func (s *staleFile) lastUse() time.Time {
@@ -54,25 +57,46 @@ func (s *staleFile) age(now time.Time) schema.Value {
 	return schema.Duration(max(0, now.Sub(s.lastUse())).Truncate(time.Second))
 }
 
-// stalePath is the path of an object that is such a file, "" for every other.
-func stalePath(o *schema.Object) string {
+// staleOf is the file of an object that is such a file; nil of every other.
+func staleOf(o *schema.Object) *staleFile {
 	switch r := o.Row.(type) {
 	case *pipeRow:
-		if r.file != nil {
-			return r.file.Name
-		}
+		return r.file
 	case *unixRow:
-		if r.file != nil {
-			return r.file.Name
-		}
+		return r.file
 	}
-	return ""
+	return nil
+}
+
+// removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path, rm could remove what has
+// the same name there: find opens the directory and removes a file of this type and number in that, or nothing.
+func (s *staleFile) removal() string {
+	if !s.moved {
+		return "rm -- " + shellQuote(s.Name)
+	}
+	typ := "p"
+	if s.Mode.Type() == fs.ModeSocket {
+		typ = "s"
+	}
+	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", shellQuote(path.Dir(s.Name)), typ, s.Ino)
 }
 
 // runtimePaths are the FIFOs and sockets of the runtime directories, with the mounts that they lie on.
 type runtimePaths struct {
 	files  []kernel.PosixFile
 	mounts []*procfs.MountInfo
+	moved  map[string]bool // directories: whether others may put another one into the path
+}
+
+// stale is a file among them.
+func (p *runtimePaths) stale(file kernel.PosixFile) *staleFile {
+	dir := path.Dir(file.Name)
+	moved, known := p.moved[dir]
+	if !known {
+		moved = kernel.OthersMayMove(dir)
+		p.moved[dir] = moved
+	}
+	return &staleFile{file, moved}
 }
 
 // runtimeFiles looks through the directories once a tick.
@@ -81,7 +105,7 @@ func (f *Facts) runtimeFiles() *runtimePaths {
 	if l.paths != nil {
 		return l.paths
 	}
-	l.paths = &runtimePaths{}
+	l.paths = &runtimePaths{moved: map[string]bool{}}
 	if !f.Host.Live() {
 		return l.paths
 	}
@@ -146,7 +170,7 @@ func (f *Facts) staleFIFOs(open []*schema.Object) []*schema.Object {
 			continue
 		}
 		ref := schema.Ref{Kind: schema.Fifo, Space: id.Dev, ID: id.Ino}
-		r := &pipeRow{id: id, path: file.Name, file: &staleFile{file}, taken: f.Now, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
+		r := &pipeRow{id: id, path: file.Name, file: f.runtimeFiles().stale(file), taken: f.Now, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
 			waiters: f.waitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}
 		subject := r.file.subject(f, schema.Fifo)
 		r.app = f.appOf(ref, subject)

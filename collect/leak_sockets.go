@@ -133,7 +133,7 @@ func (f *Facts) staleSockets(rows map[uint64]*unixRow) []*schema.Object {
 
 func (f *Facts) staleSocket(file kernel.PosixFile, bound relate.Sight) *schema.Object {
 	ref := schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
-	r := &unixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, file: &staleFile{file}, taken: f.Now}
+	r := &unixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, file: f.runtimeFiles().stale(file), taken: f.Now}
 	r.ref, r.uid, r.owner = ref, schema.Int(int64(file.UID)), schema.String(f.Users.User(file.UID))
 	subject := r.file.subject(f, schema.Unix)
 	r.app = f.appOf(ref, subject)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,6 +48,24 @@ func (h *Host) Born(path string) (born time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), true
+}
+
+// OthersMayMove says whether another user than root and the caller's may put another directory, or a link, in the place of this one or of one
+// above it: the owner of each may, and whoever may write to the one above, unless that is sticky (man 7 inode). In doubt others may.
+func OthersMayMove(dir string) bool {
+	for ; ; dir = path.Dir(dir) {
+		var st unix.Stat_t
+		if err := unix.Lstat(dir, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			return true
+		}
+		writable := st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0
+		if st.Uid != 0 && int(st.Uid) != os.Geteuid() || writable {
+			return true
+		}
+		if dir == "/" || dir == "." {
+			return dir == "."
+		}
+	}
 }
 
 // ProcMounted is when /proc was mounted, by the clock of that moment: its root never changes (proc_fill_super, fs/proc/root.c).
