@@ -81,6 +81,7 @@ type leakFacts struct {
 	loops     map[string]string // files of loop devices by device; nil: not asked for yet
 	private   *privateMaps      // nil: not asked for yet
 	paths     *runtimePaths     // nil: not asked for yet
+	tmpfiles  *tmpfiles         // nil: not asked for yet
 }
 
 // leaking indexes the processes once a tick.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -220,4 +221,26 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		file := s.file("/dev/shm/it's/f")
 		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino), advice[s.fifoRef("/dev/shm/it's/f")])
 	})
+}
+
+// tmpfiles.d lists FIFOs that are made when the machine starts, for programs that open them later.
+func TestFIFOsOfTmpfiles(t *testing.T) {
+	const text = "# p /run/no\nd /run/dir 0755\np+ /run/a 0600 root root -\n  p! /var/run/b\np \"%t/c\" 0600\np /var/tmp/d/../e\np\npipe /run/f\n"
+	got := tmpfilesFIFOs(text)
+	if diff := gocmp.Diff([]string{"/run/a", "/run/b", "/run/c", "/var/tmp/e"}, got); diff != "" {
+		t.Error(diff)
+	}
+	list := &tmpfiles{fifos: map[string]string{"/run/a": "/etc/tmpfiles.d/x.conf"}, sight: relate.Sight{Complete: true}}
+	f := &Facts{leaks: &leakFacts{tmpfiles: list}}
+	for name, want := range map[string]string{"/run/a": "it is meant to be there unused: /etc/tmpfiles.d/x.conf lists it (tmpfiles.d)", "/run/z": ""} {
+		var e relate.Evidence
+		if f.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: name}); e.Protected != want {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	list.sight.Hide("denied")
+	e := relate.Evidence{AllRules: relate.Sight{Complete: true}}
+	if f.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: "/run/z"}); e.AllRules.Complete {
+		t.Error("a list that could not be read hides nothing")
+	}
 }

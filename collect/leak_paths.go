@@ -193,6 +193,7 @@ func (f *Facts) pathEvidence(file *staleFile, s Subject) (relate.Evidence, relat
 	sight := f.fileSight(path.Dir(file.Name))
 	e := f.evidence(sight, nil, file.lastUse(), file.UID)
 	f.protect(&e, s)
+	f.protectFIFO(&e, s)
 	return e, sight
 }
 
