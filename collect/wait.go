@@ -157,7 +157,7 @@ func (r *waitRow) worthShowing() bool {
 		return true
 	}
 	w := &r.Task.Wait
-	if r.Task.Activity != relate.Waiting || w.On.IsZero() || w.On.Kind == schema.Proc {
+	if r.Task.Activity != relate.Waiting || len(r.on) == 0 && w.Call != "flock" && w.Call != "fcntl" || len(r.on) > 0 && r.on[0].Kind == schema.Proc {
 		return false
 	}
 	switch w.Call {
@@ -191,7 +191,7 @@ func relateWaits(_ *Facts, objects []*schema.Object) []schema.Edge {
 			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via, Proof: schema.Observed})
 		}
 		for _, e := range r.Task.Wait.Enders {
-			if !r.Task.Wait.On.IsZero() && !e.Weak {
+			if on := r.Task.Wait.On; !on.IsZero() && on != e.Proc && !e.Weak {
 				edges = append(edges, schema.Edge{From: e.Proc, To: r.Task.Wait.On, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
 			}
 		}

@@ -44,7 +44,7 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 			w.Open = "whoever has the io_uring that it is registered with"
 		case g.caught(p).Has(syscall.SIGALRM):
 			// alarm(2) and setitimer(2) no file tells; who handles the signal is likely to use them.
-			w.Open = "an alarm of its own"
+			w.Open = "its handler for SIGALRM"
 		default:
 			more := g.more(p, t)
 			if len(more) == 0 {

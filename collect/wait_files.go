@@ -256,7 +256,12 @@ func (g *waitGraph) lock(p *Process, th *thread) (e whoCould, via string) {
 	if r == nil {
 		return g.unlistedLock(p, th)
 	}
-	e, via = whoCould{on: []schema.Ref{r.ref}}, strings.TrimSpace(th.call+" "+r.path())
+	return g.holders(r), strings.TrimSpace(th.call + " " + r.path())
+}
+
+// holders are who has a lock.
+func (g *waitGraph) holders(r *lockRow) whoCould {
+	e := whoCould{on: []schema.Ref{r.ref}}
 	switch {
 	case r.Class == "POSIX" && r.owner != nil:
 		e.enders = []relate.Ender{{Proc: r.owner.Ref(), How: "holds it", Proof: schema.Observed}}
@@ -266,7 +271,7 @@ func (g *waitGraph) lock(p *Process, th *thread) (e whoCould, via string) {
 	default:
 		e.open = "whoever has the lock, who was not found"
 	}
-	return e, via
+	return e
 }
 
 // unlistedLock is a flock that /proc/locks keeps to itself: below another pid namespace than the first it leaves out the locks that a process took

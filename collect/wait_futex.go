@@ -67,7 +67,7 @@ func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, o
 	what := lockWords(th.futex.Kind)
 	owned := th.futex.Owner > 0
 	if _, shared := th.Call.SharedFutex(); !shared {
-		return g.ownFutex(p, th), what + " of its own", true
+		return g.ownFutex(p, th), "a " + what + " of its own", true
 	}
 	key, found := g.f.waitKey(p, &th.wait)
 	if !found {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -66,6 +67,7 @@ type whoCould struct {
 	open, assumes string // as relate.Wait has them
 	// outside says that what it waits for comes from outside of any process here: the network, a terminal, a timer.
 	outside bool
+	any     bool // none of what it is on is what it waits for more than the others
 }
 
 // or adds what would do as well: a poll waits for any of its descriptors.
@@ -97,7 +99,7 @@ func (g *waitGraph) tasks() []relate.Task {
 			all = append(all, g.one(p, relate.Running, "is this program"))
 			continue
 		case kernel.Denied(p.threadErr):
-			all = append(all, g.one(p, relate.Running, "could not be looked into"))
+			all = append(all, g.refused(p))
 			continue
 		case len(p.threads) == 0:
 			all = append(all, g.one(p, relate.Running, "has just changed"))
@@ -110,6 +112,22 @@ func (g *waitGraph) tasks() []relate.Task {
 		}
 	}
 	return all
+}
+
+// refused is a process that may not be looked into. That it waits for a lock /proc/locks says to everybody.
+func (g *waitGraph) refused(p *Process) relate.Task {
+	t := g.one(p, relate.Running, "could not be looked into")
+	if len(g.f.locks) == 0 {
+		return t
+	}
+	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
+		e := g.holders(r)
+		t.Activity, t.Doing = relate.Waiting, ""
+		t.Wait = relate.Wait{On: r.ref, Call: strings.ToLower(r.Class), Via: strings.TrimSpace(strings.ToLower(r.Class) + " " + r.path()),
+			Enders: e.enders, Open: "its own threads, which could not be looked into"}
+		g.on[t.Thread] = e.on
+	}
+	return t
 }
 
 // one stands for all threads of a process.
@@ -145,7 +163,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 		return
 	}
 	if self := g.f.Process(os.Getpid()); self != nil && !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc != self.Ref() }) && len(e.enders) > 0 {
-		t.Doing = "waits for this program" // the rest of a pipeline that it writes into
+		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
 		return
 	}
 	if th.call != "flock" && th.call != "fcntl" && g.ownAffair(p, e.enders) && e.open == "" {
@@ -155,8 +173,10 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.sleepsSince(p, th), Timed: th.timed, Timeout: th.timeout,
 		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.token(th)}
 	if len(e.on) > 0 {
-		t.Wait.On = e.on[0]
 		g.on[t.Thread] = e.on
+		if !e.any {
+			t.Wait.On = e.on[0]
+		}
 	}
 	if e.outside && t.Wait.Open == "" {
 		t.Wait.Open = "the world outside"
@@ -231,7 +251,7 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 
 // child is a wait for the end of a child, or of a process by its pidfd.
 func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCould, via string, ok bool) {
-	via = "wait for a child"
+	via = "a child"
 	for _, c := range g.children[p.PID] {
 		var wanted bool
 		switch which {
@@ -239,12 +259,12 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 			wanted = true
 		case kernel.OneChild:
 			wanted = c.PID == pid
-			via = fmt.Sprintf("wait for child %d", pid)
+			via = fmt.Sprintf("child %d", pid)
 		case kernel.ChildGroup:
 			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID
-			via = "wait for a child of a process group"
+			via = "a child of a process group"
 		default: // a pidfd
-			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "wait for a pidfd", true
+			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "a pidfd", true
 		}
 		if wanted && !c.gone() {
 			e.on = append(e.on, c.Ref())
@@ -257,6 +277,7 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 	case 1:
 	default:
 		via += fmt.Sprintf(", any of %d", len(e.enders))
+		e.any = true
 	}
 	return e, via, true
 }

@@ -80,6 +80,8 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 // blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
 func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
+	case p.State == 'T' || p.State == 't':
+		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into may be empty.
 	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.gone():
 	case old.known != nil && old.waits:
 		p.waits, p.waitErr, now.waits = old.known.waits, old.known.waitErr, true

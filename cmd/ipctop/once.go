@@ -36,7 +36,6 @@ func (f *onceFlags) register(cmd *cobra.Command) {
 	f.registerOnce(cmd)
 	f.flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = "with --once: " + flag.Usage })
 	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
-	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
 }
 
 // registerOnce adds those that say what a snapshot shows and how.
@@ -52,6 +51,7 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
 	cmd.Flags().AddFlagSet(f.flags)
+	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
 	cmd.Flags().DurationVar(&f.grace, "grace", collect.DefaultGrace, "the age since its last use below which no object is called an orphan")
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
 		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
@@ -141,6 +141,9 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		}
 		total += f.alarms(&sections[i])
 	}
+	if where != nil {
+		snap.Findings = concerning(snap.Findings, sections)
+	}
 	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -151,6 +154,22 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return &exitError{code: exitFailed}
 	}
 	return nil
+}
+
+// concerning leaves out findings about nothing that is shown: their advice is a command that somebody may run as it stands.
+func concerning(findings []schema.Finding, sections []once.Section) []schema.Finding {
+	shown := map[schema.Ref]bool{}
+	for i := range sections {
+		for _, o := range sections[i].Rows {
+			shown[o.Ref] = true
+			if subject := sections[i].Mechanism.Subject; subject != nil {
+				shown[subject(o)] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
+		return !slices.ContainsFunc(f.Refs, func(r schema.Ref) bool { return shown[r] })
+	})
 }
 
 // alarms counts the rows that --exit-code is for.
@@ -186,6 +205,9 @@ func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views
 		return nil, nil, err
 	}
 	var where *views.Where
+	if f.where == "" && f.flags.Changed("where") {
+		return nil, nil, usageErrorf("--where is empty: leave it out to see everything")
+	}
 	if f.where != "" {
 		var err error
 		if where, err = views.CompileWhere(mechs, f.where); err != nil {

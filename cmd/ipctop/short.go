@@ -1,13 +1,22 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/views"
+)
 
 // newShortCmd is a subcommand that is short for ipctop --once WORD.
 func newShortCmd(word, short, long, example string) *cobra.Command {
 	var f onceFlags
 	cmd := &cobra.Command{
 		Use: word, Short: short, Long: long, Example: example,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageErrorf("%s takes no argument, but got %q: --where chooses among them", word, views.Visible(args[0]))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runOnce(cmd, f, append([]string{word}, args...)) },
 	}
 	f.registerOnce(cmd)

@@ -1,6 +1,9 @@
 package relate
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Says tells a node in a sentence: who waits for what, and who could end that; of a root cause what it does.
 func (s *Solution) Says(i int) string {
@@ -26,7 +29,7 @@ func (s *Solution) Says(i int) string {
 	if t.Wait.Timed {
 		says += "; it ends by itself"
 		if t.Wait.Timeout > 0 {
-			says += " after " + t.Wait.Timeout.String()
+			says += " after " + t.Wait.Timeout.Round(time.Millisecond).String()
 		}
 	}
 	return says

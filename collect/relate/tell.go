@@ -1,6 +1,7 @@
 package relate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -320,7 +321,7 @@ func name(t *Task) string {
 
 // what is a wait's object and call in words: "sem:5 (semop [2] -1)".
 func what(t *Task) string {
-	on := "its own memory"
+	on := "" // a thread of its own, a child
 	if !t.Wait.On.IsZero() {
 		on = t.Wait.On.String()
 	}
@@ -328,7 +329,10 @@ func what(t *Task) string {
 	if via == "" {
 		via = t.Wait.Call
 	}
-	if via == "" {
+	switch {
+	case on == "":
+		return cmp.Or(via, "its own threads")
+	case via == "":
 		return on
 	}
 	return on + " (" + via + ")"
@@ -348,7 +352,7 @@ func which(t *Task, how string) string {
 
 // edge is a wait's evidence: "observed: 4243/b holds sem:5".
 func edge(w, ender *Task, e *Ender) string {
-	on := "the memory"
+	on := ""
 	if !w.Wait.On.IsZero() {
 		on = w.Wait.On.String()
 	}
@@ -359,9 +363,12 @@ func edge(w, ender *Task, e *Ender) string {
 	before, behind, ok := strings.Cut(how+" ", " it ")
 	if !ok {
 		how = strings.Replace(how, " its ", " "+name(w)+"'s ", 1)
-		return fmt.Sprintf("%s: %s %s (%s)", e.Proof, name(ender), how, on)
+		if on != "" {
+			on = " (" + on + ")"
+		}
+		return fmt.Sprintf("%s: %s %s%s", e.Proof, name(ender), how, on)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, name(ender), before, on, behind))
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, name(ender), before, cmp.Or(on, "it"), behind))
 }
 
 func likely(p schema.Proof) string {
