@@ -96,7 +96,7 @@ func lines(g *views.Graph) []line {
 		if len(how) > most {
 			how = append(how[:most], "…")
 		}
-		list = append(list, line{names[first.From], names[first.To], strings.TrimSpace(relWords(first.Rel) + " " + strings.Join(how, ", ")),
+		list = append(list, line{names[first.From], names[first.To], joined(relWords(first.Rel), strings.Join(how, ", ")),
 			first.Rel, first.Proof == schema.Inferred})
 	}
 	return list
@@ -207,6 +207,14 @@ func mermaidText(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// joined puts a blank between two texts, of which the second may be empty.
+func joined(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + " " + b
 }
 
 // writeGraphJSON writes one document, a node or an edge per line. The edges are those of the document of --once.

@@ -138,7 +138,7 @@ func checkHostile(t *testing.T, text string) {
 		return // it is cut
 	}
 	g := hostileGraph(text)
-	want := []string{"pshm:/" + shown + "\n" + shown, "proc:1\n" + shown, strings.TrimSpace("waits on " + shown)}
+	want := []string{"pshm:/" + shown + "\n" + shown, "proc:1\n" + shown, "waits on " + shown}
 	var got []string
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `&amp;`, `&`)
 	lines := written(graphText(t, g, "dot"))
