@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -48,7 +49,7 @@ func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) e
 	if d.readOnly {
 		return ErrReadOnly
 	}
-	step := &Step{Ref: ref, Equivalent: command + " " + id, object: d.facts(ref)}
+	step := &Step{Ref: ref, Equivalent: command + " " + collect.ShellQuote(id), object: d.facts(ref)}
 	if err := deed(); err != nil {
 		return err
 	}

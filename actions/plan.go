@@ -31,7 +31,7 @@ func (p *Plan) entitle() { p.Title = p.deed + " " + count(len(p.Steps), p.thing)
 type Step struct {
 	Ref        schema.Ref
 	Says       string   // what happens, in plain words
-	Equivalent string   // the util-linux command that does the same: "ipcrm -m 42", "kill -TERM 123"
+	Equivalent string   // the util-linux command that does the same, for a shell: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM 123"
 	Affected   []string // processes attached, blocked or last seen using it; messages that are lost
 	// Live says that living processes use the object, or that it cannot be ruled out.
 	Live bool

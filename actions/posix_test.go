@@ -168,6 +168,36 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 	})
 }
 
+// Any user chooses a name: what an admin copies from a plan or from the journal is one word to a shell.
+func TestEquivalentsAreQuoted(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		names := []string{"/we ird$(x)", "/a;b", "/it's", "/tab\there"}
+		for _, name := range names {
+			m.ok(m.admin.PosixShmCreate(name, 1, 0o600))
+		}
+		m.ok(m.admin.PosixMsgCreate("/a b", 0o600))
+		m.ok(m.admin.PosixSemCreate("/*", 0, 0o600))
+		p := m.removal(m.posix(schema.PShm, names[0]), m.posix(schema.PShm, names[1]), m.posix(schema.PShm, names[2]), m.posix(schema.PShm, names[3]),
+			m.posix(schema.PMsg, "/a b"), m.posix(schema.PSem, "/*"))
+		want := []string{
+			`ipcrm --posix-shmem '/we ird$(x)'`, `ipcrm --posix-shmem '/a;b'`, `ipcrm --posix-shmem '/it'\''s'`, `ipcrm --posix-shmem $'/tab\011here'`,
+			`ipcrm --posix-mqueue '/a b'`, `ipcrm --posix-semaphore '/*'`,
+		}
+		var got []string
+		for _, s := range p.Steps {
+			got = append(got, s.Equivalent)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		m.ok(NewDirect(m.host, func() *Journal { return m.journal }, false).RemovePosixShm(names[0]))
+		if l := m.journalled(); len(l) != 1 || l[0]["equivalent"] != want[0] {
+			t.Errorf("%v", l)
+		}
+	})
+}
+
 func TestWhatNoShmOpenMadeIsRefused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)

@@ -160,7 +160,7 @@ func (u leaver) loses(evidence, outside []string) schema.Finding {
 	return schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs,
 		Says:     fmt.Sprintf("user %s %s removes its %s, while processes of it run outside of its sessions", u.name, u.when(), u.words()),
 		Evidence: slices.Concat(evidence, []string{u.named()}, firstOf(5, outside)),
-		Advice:   keepIPC + "; or `loginctl enable-linger " + u.name + "`; or run the service as a system user (`useradd -r`)."}
+		Advice:   keepIPC + "; or `loginctl enable-linger " + ShellQuote(u.name) + "`; or run the service as a system user (`useradd -r`)."}
 }
 
 // lose tells of the users who may well mean it: what they made in their sessions goes with these.

@@ -72,13 +72,13 @@ func staleOf(o *schema.Object) *staleFile {
 // the same name there: find opens the directory and removes a file of this type and number in that, or nothing.
 func (s *staleFile) removal() string {
 	if !s.moved {
-		return "rm -- " + shellQuote(s.Name)
+		return "rm -- " + ShellQuote(s.Name)
 	}
 	typ := "p"
 	if s.Mode.Type() == fs.ModeSocket {
 		typ = "s"
 	}
-	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", shellQuote(path.Dir(s.Name)), typ, s.Ino)
+	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", ShellQuote(path.Dir(s.Name)), typ, s.Ino)
 }
 
 // runtimePaths are the FIFOs and sockets of the runtime directories, with the mounts that they lie on.

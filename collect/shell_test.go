@@ -36,7 +36,7 @@ func FuzzShellQuote(f *testing.F) {
 		if strings.Contains(word, "\x00") {
 			return // no name holds one
 		}
-		quoted := shellQuote(word)
+		quoted := ShellQuote(word)
 		for _, c := range []byte(quoted) {
 			if c < 0x20 || c >= 0x7f {
 				t.Fatalf("%q for a terminal is %q", word, quoted)
