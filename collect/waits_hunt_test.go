@@ -279,6 +279,9 @@ c runs
 	} {
 		t.Run(test.play, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
+				if test.play == "semaphore-producer" && undoProof(t) != schema.Observed {
+					t.Skip("needs BPF: without adjustments it looks like two who wait for each other, and is called likely to be that")
+				}
 				perform(t, test.play).shows(strings.TrimPrefix(test.want, "\n"))
 			})
 		})
