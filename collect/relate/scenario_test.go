@@ -318,6 +318,33 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// Who waits for one of a deadlock and has a way out does not hang on it.
+func TestHangers(t *testing.T) {
+	for tasks, severity := range map[string]schema.Severity{
+		"10 waits 20\n20 waits 10\n30 waits timed 10\n40 waits open 20\n50 waits 10": schema.Critical,
+		"10 waits\n30 waits timed 10\n40 waits open 10\n50 waits 10":                 schema.Critical,
+		"10 waits\n30 waits timed 10\n40 waits open 10":                              schema.Warning,
+	} {
+		fs := Solve(parse(t, tasks)).Findings()
+		if len(fs) != 1 || fs[0].Severity != severity {
+			t.Fatalf("%q: %+v, want one that is %s", tasks, fs, severity)
+		}
+		want := []string{"hanging on it: 50/w"}
+		if severity == schema.Warning {
+			want = nil
+		}
+		var got []string
+		for _, e := range fs[0].Evidence {
+			if strings.HasPrefix(e, "hanging") {
+				got = append(got, e)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tasks, diff)
+		}
+	}
+}
+
 // 10,000 threads: rings, 500 readers of a pipe with 500 writers, and waits for one semaphore whose 500 Enders each wait lists anew.
 func BenchmarkSolve(b *testing.B) {
 	for _, shared := range []bool{true, false} {

@@ -103,17 +103,16 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	f := schema.Finding{Kind: "stuck", Severity: schema.Warning, Proof: schema.Observed}
 	var names []string
 	var refs refs
-	behind := 0
 	for _, i := range group {
 		n := &s.Nodes[i]
 		names = append(names, name(n.Task))
 		refs.add(n.Task.Proc, n.Task.Wait.On)
-		behind += n.Behind
 		if n.Proof != schema.Observed {
 			f.Proof = schema.Inferred
 		}
 	}
-	if behind > 0 && f.Proof == schema.Observed {
+	hangers := s.hangers(group)
+	if len(hangers) > 0 && f.Proof == schema.Observed {
 		f.Severity = schema.Critical
 	}
 	verb := "waits"
@@ -124,7 +123,7 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
 	f.Evidence = append(f.Evidence, s.besides(group, nil)...)
 	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
-	f.Evidence = append(f.Evidence, s.hangers(group)...)
+	f.Evidence = append(f.Evidence, hangers...)
 	f.Refs = refs.list
 	f.Advice = "nothing that runs will wake " + pronoun(len(names)) + ": end " + list8(names) + ", or give by hand what is awaited; then start again what should have given it"
 	return f
@@ -275,7 +274,7 @@ func (s *Solution) below(roots []int, visit func(i int, n *Node)) {
 func (s *Solution) hangers(of []int) []string {
 	var names []string
 	s.below(of, func(i int, n *Node) {
-		if n.Status != StatusDeadlock {
+		if n.Status == StatusHangs { // else it has a way out
 			names = append(names, name(n.Task))
 		}
 	})
