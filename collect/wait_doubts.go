@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"syscall"
@@ -19,8 +20,8 @@ type socketWait struct {
 }
 
 // doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers for SIGALRM, times of
-// sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for SIGCHLD, epoll instances that others
-// have. It says whether it found any.
+// sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for SIGCHLD, processes that it traces, epoll
+// instances that others have. It says whether it found any.
 func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
@@ -57,8 +58,9 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 	return changed
 }
 
-// more are those who could end a wait in a roundabout way: children whose end is a signal that the process handles, and whoever may have its
-// epoll instance watch something else, which works at once (epoll_ctl(2)).
+// more are those who could end a wait in a roundabout way: children whose end is a signal that the process handles, processes that it traces, of
+// which a wait for children hears as well (man 2 ptrace), and whoever may have its epoll instance watch something else, which works at
+// once (epoll_ctl(2)).
 func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
@@ -73,6 +75,11 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	at := slices.IndexFunc(p.threads, func(th thread) bool { return th.TID == t.TID })
 	if at < 0 {
 		return enders
+	}
+	if _, _, ok := p.threads[at].Call.WaitsForChild(); ok {
+		for _, q := range g.tracees()[p.PID] {
+			weak(q, "is traced")
+		}
 	}
 	num, ok := p.threads[at].Call.EpollFD()
 	if !ok {
@@ -144,4 +151,17 @@ func (g *waitGraph) socketTime(p *Process, t *relate.Task) bool {
 		return times.Send > 0
 	}
 	return times.Receive > 0
+}
+
+// listTracees are the processes whose first thread somebody traces, by the tracer.
+func (g *waitGraph) listTracees() map[int][]*Process {
+	all := map[int][]*Process{}
+	for _, p := range g.f.procs {
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			if tracer, err := kernel.ParseTracer(text); err == nil && tracer != 0 {
+				all[tracer] = append(all[tracer], p)
+			}
+		}
+	}
+	return all
 }

@@ -30,6 +30,7 @@ type waitGraph struct {
 	memory    func() map[FileID]memoryObject
 	sockets   func() map[uint64]*socketEnd
 	sought    func() map[lockSeeker]*lockRow
+	tracees   func() map[int][]*Process
 	rings     func() []string               // what fdinfo says of io_urings
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
@@ -44,7 +45,8 @@ func newWaitGraph(f *Facts) *waitGraph {
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
-	g.sockets, g.sought, g.rings = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks), sync.OnceValue(g.listRings)
+	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
+	g.rings, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listTracees)
 	return g
 }
 

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"encoding/binary"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func huntedPlays() map[string]func(*play) {
 		"memory-not-mapped":   memoryNotMapped,
 		"epoll-of-two":        epollOfTwo,
 		"child-whose-end":     childWhoseEnd,
+		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
 		"flocks-taker-gone":   flocksTakerGone,
 	}
@@ -205,6 +207,19 @@ func childWhoseEnd(p *play) {
 	setlkw(b.then(), unix.F_SETLKW, one)
 }
 
+// childOrTraced: a waits for its child, who waits for a, but hears as well of c, which it traces (man 2 ptrace).
+func childOrTraced(p *play) {
+	s := new(kernel.Script)
+	for fd := range mostFDs {
+		s.Close(fd)
+	}
+	pid, err := p.admin.StartBare(s.Sleep(kernel.Sleepless))
+	p.j.Check(err)
+	p.child(pid)
+	child := p.settled
+	p.settled = func() string { return fmt.Sprintf("%s c=%d", child(), pid) }
+}
+
 // mutexChangesHands: a and b own what the other waits for, until c, told by a signal, takes b's. a sleeps on and hears nothing of it.
 func mutexChangesHands(p *play) {
 	m := p.mutexes(2)
@@ -268,6 +283,11 @@ c runs
   b waits
 `},
 		{"epoll-of-two", `
+c runs
+  a waits
+    b waits
+`},
+		{"child-or-traced", `
 c runs
   a waits
     b waits

@@ -40,7 +40,7 @@ func plays() map[string]func(*play) {
 		"pipes-timed":           func(p *play) { p.pipes(false, 1<<30) },
 		"relay":                 relay,
 		"full-pipe":             fullPipe,
-		"child":                 child,
+		"child":                 func(p *play) { p.child(0) },
 	}
 }
 
@@ -236,10 +236,14 @@ func fullPipe(p *play) {
 
 // child: a holds a lock and waits for its child b, which waits for the lock. The child is made by a itself, after it took the lock: a POSIX lock
 // is not inherited (fcntl_locking(2)).
-func child(p *play) {
+// If traced is a process, a traces that.
+func (p *play) child(traced int) {
 	one := p.open("one")
 	a := p.actor("a", one)
 	setlkw(a.first, unix.F_SETLKW, one)
+	if traced != 0 {
+		a.first.Raw(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(traced))
+	}
 	l := &unix.Flock_t{Type: unix.F_WRLCK}
 	at := a.then().Keep(l, unsafe.Pointer(l))
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
