@@ -69,6 +69,7 @@ func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.
 type leakFacts struct {
 	byUID     map[uint32][]*Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
 	memory    map[*Process]memory
+	dropped   []*Process            // nil: not asked for yet
 	byGID     map[uint32][]*Process // nil: not asked for yet
 	groups    map[int][]*Process    // by the leader of their process group and of their session
 	unread    []*Process            // their uids are not known

@@ -244,3 +244,33 @@ func TestFIFOsOfTmpfiles(t *testing.T) {
 		t.Error("a list that could not be read hides nothing")
 	}
 }
+
+// workDropRoot makes two queues and changes its user.
+func workDropRoot(j *kerneltest.Job) {
+	a := kernel.NewAdmin()
+	open, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o666)
+	j.Check(err)
+	own, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	j.Check(err)
+	j.Check(syscall.Setresgid(1234, 1234, 1234))
+	j.Check(syscall.Setresuid(1234, 1234, 1234))
+	j.Ready(open, own)
+	j.Wait()
+}
+
+// A daemon makes its queue as root and changes its user then: a queue has no record of its creator's pid.
+func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if unix.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs to change the user")
+		}
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "drop-root")
+		got := s.verdicts(schema.Msg)
+		s.wants("open", got["msg:"+creator.Words[0]], relate.Suspect, "nobody waits on it: the system calls of every thread were read",
+			fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may use it", creator.PID, s.end(creator.PID).Comm))
+		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // which it may not use any more
+			t.Errorf("%+v", got)
+		}
+	})
+}

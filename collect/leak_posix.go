@@ -18,6 +18,7 @@ import (
 func (f *Facts) posixEvidence(ref schema.Ref, r *posixRow, sight relate.Sight, lastUse time.Time) relate.Evidence {
 	e := f.evidence(sight, nil, lastUse, r.UID)
 	f.groupElders(&e, uint32(r.Mode.Perm()), r.GID)
+	f.droppedElders(&e, uint32(r.Mode.Perm()), r.UID)
 	if r.unknown != schema.Known {
 		e.AllElders.Hide("whose it is could not be read")
 	}

@@ -21,6 +21,7 @@ func (f *Facts) shmEvidence(ref schema.Ref, r *shmRow) relate.Evidence {
 	}
 	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(max(r.CTime, r.ATime, r.DTime), 0), r.UID, r.CUID)
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)
+	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
 	f.protect(&e, r.subject(ref))
 	found := 0
 	for _, m := range r.maps {
@@ -83,6 +84,7 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 	sight := f.sightOf(ref.Space)
 	e := f.evidence(sight, f.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)
+	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
 	f.protect(&e, r.subject(ref))
 	e.Users = f.waiting(f.waitersOf(sysvWait(ref)))
 	if len(e.Users) > 0 {
@@ -128,6 +130,7 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 	}
 	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)
+	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
 	f.protect(&e, r.subject(ref))
 	waiters := f.waitersOf(sysvWait(ref))
 	e.Users = f.waiting(waiters)
