@@ -64,10 +64,10 @@ func (f *Facts) members() map[uint32][]*Process {
 	return l.byGID
 }
 
-// droppedElders finds the processes that were root and changed their user since: one may have made an object of root's that others may use. uids are
+// droppedElders finds the processes that were root and changed their user since: one may have made an object of root's that others may change. uids are
 // its owner and creator, mode its permissions.
 func (f *Facts) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
-	if len(e.Elders) > 0 || mode&0o66 == 0 || !slices.Contains(uids, 0) || !f.Host.Live() {
+	if len(e.Elders) > 0 || mode&0o22 == 0 || !slices.Contains(uids, 0) || !f.Host.Live() {
 		return
 	}
 	list := f.dropped()
@@ -76,7 +76,7 @@ func (f *Facts) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
 			e.MoreElders++
 			continue
 		}
-		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: "may have been root when it was last used, and others may use it"})
+		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: "may have been root when it was last used, and others may change it"})
 	}
 }
 

@@ -268,7 +268,7 @@ func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
 		creator := kerneltest.Start(t, "drop-root")
 		got := s.verdicts(schema.Msg)
 		s.wants("open", got["msg:"+creator.Words[0]], relate.Suspect, "nobody waits on it: the system calls of every thread were read",
-			fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may use it", creator.PID, s.end(creator.PID).Comm))
+			fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may change it", creator.PID, s.end(creator.PID).Comm))
 		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // which it may not use any more
 			t.Errorf("%+v", got)
 		}
