@@ -3,6 +3,7 @@ package views
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,11 +71,19 @@ func Text(v schema.Value, f Format) string {
 		}
 		return endpointsText(v, shownProcesses)
 	case schema.TypeList:
-		return Visible(strings.Join(v.List(), ","))
+		return Visible(listText(v.List(), f))
 	case schema.TypeRef:
 		return Visible(v.Ref().String())
 	}
 	return strconv.FormatInt(v.Int(), 10)
+}
+
+// listText joins words by commas, and sentences, which hold commas themselves, by semicolons; for other programs all by commas.
+func listText(list []string, f Format) string {
+	if !f.Bytes && slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, " ") }) {
+		return strings.Join(list, "; ")
+	}
+	return strings.Join(list, ",")
 }
 
 func permsText(v schema.Value) string { return fmt.Sprintf("%04o", v.Int()) }

@@ -74,6 +74,7 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.Bool(false), "no", "no", "false"},
 		{schema.Float(12.345), "12.3", "12.3", "12.35"},
 		{schema.List([]string{"dest", "locked"}), "dest,locked", "dest,locked", `["dest","locked"]`},
+		{schema.List([]string{"a b, c", "d"}), "a b, c; d", "a b, c,d", `["a b, c","d"]`},
 		{schema.List(nil), "", "", "[]"},
 		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35", "fifo:12@0:35", `"fifo:12@0:35"`},
 		{schema.Endpoints(ends, false), `1/a,2/b b,3/\x1b,4/d,+1`, `1/a,2/b b,3/\x1b,4/d,5/e`, ""},
