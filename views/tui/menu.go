@@ -15,6 +15,7 @@ type menu struct {
 	keys  keymap // what it has besides moving, Enter and Esc
 	jump  bool   // typing letters moves to the next line that starts with them
 	word  string
+	fit   func(width int) []item // makes the lines anew for the width there is; nil: they are as they are
 }
 
 func newMenu(a *app, title string, items []item) *menu {
@@ -27,6 +28,10 @@ func (m *menu) whole() bool { return false }
 
 // place centres the box and makes it as large as its content, if that fits.
 func (m *menu) place(x, y, w, h int) (int, int, int, int) {
+	const scroll = 2 // cells for the signs that there is more
+	if m.fit != nil {
+		m.set(m.fit(w - 4 - scroll))
+	}
 	width := textWidth(m.title) + 6
 	for i := range m.items {
 		width = max(width, textWidth(spansText(m.items[i].spans))+4)
@@ -40,7 +45,9 @@ func (m *menu) place(x, y, w, h int) (int, int, int, int) {
 	if m.foot != "" {
 		height++
 	}
-	height = min(height, h)
+	if height > h {
+		width, height = min(width+scroll, w), h
+	}
 	return x + (w-width)/2, y + (h-height)/2, width, height
 }
 

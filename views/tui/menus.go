@@ -24,9 +24,17 @@ func helpKeys() keymap {
 // help lists the top room's bindings: those that exist, whether they work right now or not.
 func help(a *app) reaction {
 	keys := a.top().keymap()
-	width := 0
+	m := newMenu(a, "Keys", nil)
+	m.fit = func(width int) []item { return a.helpItems(keys, width) }
+	a.push(m)
+	return nothing
+}
+
+// helpItems are the bindings in lines of at most width cells: what one does is wrapped below itself.
+func (a *app) helpItems(keys keymap, width int) []item {
+	left := 0
 	for i := range keys {
-		width = max(width, textWidth(keysText(keys[i].keys)))
+		left = max(left, textWidth(keysText(keys[i].keys)))
 	}
 	var items []item
 	for i := range keys {
@@ -38,10 +46,13 @@ func help(a *app) reaction {
 		if !b.works(a) {
 			style = a.theme.dim
 		}
-		items = append(items, item{skip: true, spans: []span{{pad(keysText(b.keys), width, false), a.theme.key}, {"  " + b.help, style}}})
+		name := keysText(b.keys)
+		for _, line := range wrap(b.help, width-left-2) {
+			items = append(items, item{skip: true, spans: []span{{pad(name, left, false), a.theme.key}, {"  " + line, style}}})
+			name = ""
+		}
 	}
-	a.push(newMenu(a, "Keys", items))
-	return nothing
+	return items
 }
 
 // keysText spells the keys of a binding for people: "F9 k", "1…9", "A…Z (Shift-letter)".

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,55 @@ func TestHelpIsMadeFromTheBindings(t *testing.T) {
 	}
 	r.press("Esc")
 	r.seeNot("Keys ─")
+}
+
+// What a key does is read whole on every screen: it goes on below itself.
+func TestHelpIsWrapped(t *testing.T) {
+	for _, width := range []int{40, 80, 200} {
+		r := openRig(t, collecttest.Sample(t).Root, width, 24, func(o *Options) { o.Planner = planner(t) })
+		for i := range r.app.tabs {
+			r.press(r.app.tabKey(i))
+			var keys keymap
+			r.inside(func(a *app) { keys = a.rooms[0].keymap() })
+			r.press("?")
+			r.see("Keys")
+			seen, last := "", ""
+			for screen := dialog(r.now()); screen != last; screen = dialog(r.now()) {
+				seen, last = seen+screen+" ", screen
+				r.press("PgDn")
+			}
+			for _, b := range keys {
+				for word := range strings.FieldsSeq(b.help) {
+					if len(word) < width/2 && !strings.Contains(seen, word) {
+						t.Errorf("%d columns, tab %s: %q is missing in the help of %s", width, r.app.tabs[i].view.Title(), word, b.keys)
+					}
+				}
+			}
+			if strings.Contains(strings.ReplaceAll(seen, "1…9", ""), "…") {
+				t.Errorf("%d columns, tab %s: something is cut:\n%s", width, r.app.tabs[i].view.Title(), seen)
+			}
+			r.press("Esc")
+			r.seeNot("Keys ─")
+		}
+	}
+}
+
+// dialog is what stands in a dialog's box.
+func dialog(screen string) string {
+	var b strings.Builder
+	from, to := -1, -1
+	for line := range strings.Lines(screen) {
+		cells := []rune(line)
+		if from < 0 {
+			from, to = slices.Index(cells, '┌'), slices.Index(cells, '┐')
+			continue
+		}
+		if cells[from] == '└' {
+			break
+		}
+		b.WriteString(string(cells[from+1:to]) + "\n")
+	}
+	return b.String()
 }
 
 func TestFaultsAreListed(t *testing.T) {
