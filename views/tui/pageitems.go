@@ -151,9 +151,13 @@ func (p *page) related() []item {
 		items = append(items, p.relatedItem("thread of", subject, ""))
 	}
 	for _, e := range p.edges {
-		other, says := e.To, outward(e.Rel)
+		if e.From == e.To {
+			continue // Its end is what is waited for.
+		}
+		outward, inward := relWords(e.Rel)
+		other, says := e.To, outward
 		if e.To == p.ref {
-			other, says = e.From, inward(e.Rel)
+			other, says = e.From, inward
 		}
 		covered[other] = true
 		via := views.Visible(e.Via)
@@ -189,42 +193,32 @@ func (p *page) relatedItem(says string, other schema.Ref, via string) item {
 	return item{key: says + other.String() + via, spans: spans, note: note, do: p.visit(other)}
 }
 
-// inward says what a relation is for the object that it leads to: "created by" a process.
-func inward(r schema.Rel) string {
+// relWords says what a relation is called from either end: outward for the object that it starts from, a process "holds" a pipe, and
+// inward for the one that it leads to: the pipe is "held by" the process.
+func relWords(r schema.Rel) (outward, inward string) {
 	switch r {
 	case schema.RelCreated:
-		return "created by"
+		return "created", "created by"
 	case schema.RelHolds:
-		return "held by"
+		return "holds", "held by"
 	case schema.RelMaps:
-		return "mapped by"
+		return "maps", "mapped by"
 	case schema.RelReads:
-		return "read by"
+		return "reads", "read by"
 	case schema.RelWrites:
-		return "written by"
+		return "writes", "written by"
 	case schema.RelWaitsOn:
-		return "waited on by"
-	case schema.RelCouldEnd:
-		return "could end it"
+		return "waits on", "waited on by"
+	case schema.RelPeer:
+		return "peer", "peer"
 	case schema.RelLastUsed:
-		return "last used by"
-	case schema.RelWatches:
-		return "watched by"
-	}
-	return string(r) // peer, parent
-}
-
-// outward says what a relation is for the object that it starts from: a process "holds" a pipe.
-func outward(r schema.Rel) string {
-	switch r {
-	case schema.RelWaitsOn:
-		return "waits on"
-	case schema.RelCouldEnd:
-		return "could end"
-	case schema.RelLastUsed:
-		return "used last"
+		return "used last", "last used by"
 	case schema.RelParent:
-		return "child"
+		return "child", "parent"
+	case schema.RelCouldEnd: // the waits for it
+		return "could end", "could end it"
+	case schema.RelWatches:
+		return "watches", "watched by"
 	}
-	return string(r)
+	return "", ""
 }
