@@ -161,11 +161,8 @@ func (t *tab) request() collect.Request {
 		}
 		req.Want[m.Kind] = n
 	}
-	if t.related != nil && !t.related.waits {
-		req.Edges = true
-		for _, r := range t.related.refs {
-			req.Want[r.Kind] |= 0
-		}
+	if t.related != nil {
+		t.related.demands(&req)
 	}
 	return req
 }

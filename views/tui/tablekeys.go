@@ -29,7 +29,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
 		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows, do: follow},
 		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(), when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
-		{keys: "o", name: "Holders", help: "show the processes at the marked objects or the one under the cursor", when: func(a *app) bool { return hasRows(a) && !isTree(a) }, do: holders},
+		{keys: "o", name: "Holders", help: holdersHelp(r.app.tab()), when: func(a *app) bool { return hasRows(a) && a.tab().mechanism(schema.Proc) == nil }, do: holders},
 		{keys: "Backspace", name: "Back", help: "back to where the holders or waits were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
 		{keys: "Esc", help: "take the filters away; back from holders and waits", do: clearFilters},
 		{keys: "y", help: "show the object as JSON", when: hasRows, do: func(a *app) reaction { return showJSON(a, a.tab().current()) }},
@@ -203,7 +203,14 @@ func scrollColumns(a *app, n int) reaction {
 	return nothing
 }
 
-// holders opens the processes tab on those that hang together with the targets.
+func holdersHelp(t *tab) string {
+	if t.mechanism(schema.Wait) != nil {
+		return "show the processes that could end the marked waits or the one under the cursor"
+	}
+	return "show the processes at the marked objects or the one under the cursor"
+}
+
+// holders opens the processes tab on those that hang together with the targets, or could end them where these are waits.
 func holders(a *app) reaction {
 	t := a.tab()
 	to := a.tabOf(schema.Proc)
@@ -211,7 +218,7 @@ func holders(a *app) reaction {
 		return nothing
 	}
 	p := a.tabs[to]
-	p.related = &related{refs: t.targets(), back: a.current}
+	p.related = &related{refs: t.targets(), back: a.current, wait: t.mechanism(schema.Wait)}
 	p.filter, p.where, p.user, p.next, p.snap = textFilter{}, nil, "", nil, nil
 	p.turn++
 	t.hold()

@@ -45,9 +45,30 @@ func (r *tableRoom) Draw(screen tcell.Screen) {
 	if len(t.rows) == 0 && h > 1 {
 		put(screen, x+1, y+1, w-1, t.emptyText(), th.dim)
 	}
-	for i, line := range r.note(w-2, below) {
-		put(screen, x+1, y+h-below+i, w-1, line, th.dim)
+	text := r.note(w - 2)
+	if below == 0 {
+		return
 	}
+	room := max(below, h-1-len(t.rows)) // The rows may leave more than is kept free.
+	text = cutTo(text, room, w-2)
+	for i, line := range text {
+		put(screen, x+1, y+h-max(below, len(text))+i, w-1, line, th.dim)
+	}
+}
+
+// cutTo ends a text that has too many lines with where the rest of it stands.
+func cutTo(text []string, lines, width int) []string {
+	const rest = " … (Enter shows all)"
+	if len(text) <= lines {
+		return text
+	}
+	text = text[:lines]
+	last, room := text[lines-1], max(1, width-textWidth(rest))
+	if textWidth(last) > room {
+		last = wrap(last, room)[0]
+	}
+	text[lines-1] = last + rest
+	return text
 }
 
 // headline stands above the rows: what they are restricted to, or what they come to.
@@ -67,10 +88,10 @@ func (t *tab) noteLines(h int) int {
 }
 
 // note is the sentence of the row under the cursor, where it is cut, and what to do.
-func (r *tableRoom) note(width, lines int) []string {
+func (r *tableRoom) note(width int) []string {
 	t := r.app.tab()
 	o := t.current()
-	if o == nil || lines == 0 {
+	if o == nil || len(t.columns) == 0 {
 		return nil
 	}
 	var text []string
@@ -80,10 +101,6 @@ func (r *tableRoom) note(width, lines int) []string {
 	}
 	if found := r.app.findingsOn(r.app.subject(o), t.snap); t.view.Alarm(o) && len(found) > 0 {
 		text = append(text, wrap("to do: "+views.Visible(found[0].Advice), width)...)
-	}
-	if len(text) > lines {
-		text = text[:lines]
-		text[lines-1] = clip(text[lines-1], width-2) + " …"
 	}
 	return text
 }
@@ -99,7 +116,7 @@ func sentences(v schema.Value) string {
 // emptyText: what could not be seen is not absent.
 func (t *tab) emptyText() string {
 	switch unseen := len(t.snap.Faults) > 0; {
-	case t.related != nil && t.related.waits && len(t.filters()) == 1:
+	case t.related != nil && (t.related.waits || t.related.wait != nil) && len(t.filters()) == 1:
 		return t.related.none()
 	case len(t.filters()) > 0 && t.seen.total > 0 && t.related == nil:
 		return "nothing passes the filter: Esc clears it"

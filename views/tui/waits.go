@@ -10,10 +10,11 @@ import (
 // related restricts a tab to what hangs together with some objects.
 type related struct {
 	refs   []schema.Ref
-	waits  bool     // what they wait for and who waits for them, on the tab of waits; else the processes at them
-	back   int      // the tab it was called from
-	rooms  []room   // what stood over that
-	before *related // what the tab was restricted to then
+	waits  bool               // what they wait for and who waits for them, on the tab of waits; else the processes at them
+	wait   *collect.Mechanism // they are waits, and the processes those that could end them; else nil
+	back   int                // the tab it was called from
+	rooms  []room             // what stood over that
+	before *related           // what the tab was restricted to then
 }
 
 // waitsKeys ask what objects wait for, and who waits for them.
@@ -54,7 +55,10 @@ func back(a *app) reaction {
 
 // among gives the rows of a tab that the restriction lets through.
 func (r *related) among(t *tab) map[schema.Ref]bool {
-	if !r.waits {
+	switch {
+	case r.wait != nil:
+		return r.enders(t.snap)
+	case !r.waits:
 		return r.processes(t.snap)
 	}
 	found := map[schema.Ref]bool{}
@@ -80,12 +84,42 @@ func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
+// demands adds what the restriction has to have collected to a request.
+func (r *related) demands(req *collect.Request) {
+	switch {
+	case r.wait != nil:
+		req.Want[r.wait.Kind] = r.wait.NeedsOf([]string{endersColumn})
+	case !r.waits:
+		req.Edges = true
+		for _, ref := range r.refs {
+			req.Want[ref.Kind] |= 0
+		}
+	}
+}
+
+// endersColumn has the processes that could end a wait.
+const endersColumn = "enders"
+
+// enders are the processes that could end the waits.
+func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
+	found := map[schema.Ref]bool{}
+	c, _ := r.wait.Column(endersColumn)
+	for _, o := range s.Objects[r.wait.Kind] {
+		if slices.Contains(r.refs, o.Ref) {
+			for _, e := range c.Get(o).Endpoints() {
+				found[e.Ref()] = true
+			}
+		}
+	}
+	return found
+}
+
 // concerned finds the waits of the processes and for the objects, those that the processes could end, and with them the whole branch: who
 // waits for those in turn, and what keeps them waiting. Parents come before their children.
 func (r *related) concerned(m *collect.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
 	objects := s.Objects[m.Kind]
 	on, _ := m.Column("objects")
-	enders, _ := m.Column("enders")
+	enders, _ := m.Column(endersColumn)
 	names := make([]string, len(r.refs))
 	for i := range r.refs {
 		names[i] = r.refs[i].String()
@@ -104,7 +138,10 @@ func (r *related) concerned(m *collect.Mechanism, s *collect.Snapshot, found map
 
 // title says what the rows are.
 func (r *related) title() string {
-	if !r.waits {
+	switch {
+	case r.wait != nil:
+		return "processes that could end " + refsText(r.refs)
+	case !r.waits:
 		return "processes at " + refsText(r.refs)
 	}
 	they := r.pronoun()
@@ -114,8 +151,11 @@ func (r *related) title() string {
 	return "who waits for " + refsText(r.refs) + ", and who could end that"
 }
 
-// none says that nothing is known to wait.
+// none says that nothing is known to wait, or nobody to be able to end it.
 func (r *related) none() string {
+	if r.wait != nil {
+		return "no process can be named that could end " + r.pronoun().object + ": Backspace, then Enter shows what is known"
+	}
 	says := "nothing waits for " + r.pronoun().object
 	if r.processesOnly() {
 		says = r.pronoun().subject + "for nothing, and " + says

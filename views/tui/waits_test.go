@@ -180,6 +180,57 @@ func TestWhoWaitsForAnObject(t *testing.T) {
 	same(t, "all", []string{">wait:300", "wait:301", "wait:302"}, r.rows())
 }
 
+// The holders of a wait are those that could end it.
+func TestWhoCouldEndAWait(t *testing.T) {
+	r := openRig(t, ring(t).Root, 120, 40, nil)
+	r.press("W")
+	r.see("hangs")
+	r.press("Down", "o")
+	r.see("["+r.tabName(schema.Proc)+"]", "processes that could end wait:301")
+	r.waitUntil("the processes", func() bool { return r.state.read })
+	same(t, "one", []string{">proc:300"}, r.rows())
+	r.press("Esc")
+	r.see("W Waits]", "hangs")
+	r.press("Home", "Space", "Space", "o")
+	r.see("processes that could end wait:300 wait:301")
+	r.waitUntil("the processes", func() bool { return r.state.read })
+	same(t, "both", []string{">proc:300", "proc:301"}, r.rows())
+}
+
+func TestNobodyCouldEndAWait(t *testing.T) {
+	m := ring(t)
+	m.Remove("/proc/300")
+	m.Remove("/proc/301")
+	r := openRig(t, m.Root, 120, 40, nil)
+	r.press("W")
+	r.see("behind waits for")
+	r.press("o")
+	r.see("processes that could end wait:302", "no process can be named that could end it")
+}
+
+// What is to be done about a deadlock stands there whole if the rows leave room for it, else the last line says where it does.
+func TestAdviceBelowTheRows(t *testing.T) {
+	m := ring(t)
+	r := openRig(t, m.Root, 50, 24, nil)
+	r.see("! deadlock")
+	r.press("W")
+	whole := func(s string) bool {
+		return strings.Contains(strings.Join(strings.Fields(s), " "), "to do: end one of 301/right, 300/left: the kernel then gives back locks "+
+			"and descriptors, and who waits for those goes on; prefer what can be done again")
+	}
+	r.waitFor("the whole advice", whole)
+	for pid := 320; pid < 340; pid++ {
+		m.Process(collecttest.Process{PID: pid, PPID: 1, Comm: "more", FDs: map[int]collecttest.FD{0: {Target: "pipe:[8003]"}}})
+		m.Blocked(pid, syscall.SYS_READ, 0, 0x55d0c0002000, 1)
+	}
+	r.press("Ctrl-R")
+	r.see("… (Enter shows all)")
+	r.press("Enter")
+	r.see("What is wrong")
+	r.resize(50, 50)
+	r.waitFor("the whole advice", whole)
+}
+
 // A signal from a wait is for its process.
 func TestSignalFromAWait(t *testing.T) {
 	r := openRig(t, ring(t).Root, 120, 40, func(o *Options) { o.Planner = planner(t) })
