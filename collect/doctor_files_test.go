@@ -23,6 +23,7 @@ func examined(t *testing.T, m *collecttest.Machine) *Snapshot {
 func withUsersObjects(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	m.Write("/run/systemd/seats/seat0", "")
+	m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0          0  946684000")
 	m.SysV("shm", "         2          4   600                  4096     1     0      0  1000  1000  1000  1000          0          0  946684000                     0                     0",
 		"         3          5   600                  4096     1     0      0    33    33    33    33          0          0  946684000                     0                     0")
@@ -66,19 +67,26 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 		"a file says no": {func(m *collecttest.Machine) {
 			m.Write("/etc/systemd/logind.conf.d/x.conf", "[Login]\nRemoveIPC=no\n")
 		}, nil},
-		"a vendor builds it with no": {func(m *collecttest.Machine) { m.Write("/usr/lib/systemd/logind.conf", "[Login]\n#RemoveIPC=no\n") }, nil},
-		"the user lingers":           {func(m *collecttest.Machine) { m.Write("/var/lib/systemd/linger/1000", "") }, nil},
-		"a system user":              {func(m *collecttest.Machine) { m.Write("/etc/login.defs", "SYS_UID_MAX 1000\n") }, nil},
-		"no logind":                  {func(m *collecttest.Machine) { m.Remove("/run/systemd/seats") }, nil},
-		"logind by its process": {func(m *collecttest.Machine) {
-			m.Remove("/run/systemd/seats")
-			m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
-		}, []schema.Finding{base}},
+		"a vendor builds it with no":             {func(m *collecttest.Machine) { m.Write("/usr/lib/systemd/logind.conf", "[Login]\n#RemoveIPC=no\n") }, nil},
+		"the user lingers":                       {func(m *collecttest.Machine) { m.Write("/var/lib/systemd/linger/1000", "") }, nil},
+		"a system user":                          {func(m *collecttest.Machine) { m.Write("/etc/login.defs", "SYS_UID_MAX 1000\n") }, nil},
+		"a directory of logind's, but no logind": {func(m *collecttest.Machine) { m.Remove("/proc/60") }, nil},
+		"a logind without its directory":         {func(m *collecttest.Machine) { m.Remove("/run/systemd/seats") }, []schema.Finding{base}},
+		"one that only has its name": {func(m *collecttest.Machine) {
+			m.Remove("/proc/60")
+			m.Process(collecttest.Process{PID: 61, PPID: 1, Comm: "systemd-logind", UID: 1000})
+		}, nil},
 		"logind in another IPC namespace": {func(m *collecttest.Machine) {
-			m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 			m.Remove("/proc/60/ns/ipc")
 			m.Link("/proc/60/ns/ipc", "ipc:[4026532000]")
 		}, nil},
+		"logind in a namespace that may not be read": {func(m *collecttest.Machine) {
+			m.Remove("/proc/60/ns/ipc")
+			m.Remove("/proc/self/ns/ipc")
+			m.Link("/proc/self/ns/ipc", "ipc:[4026532000]")
+		}, []schema.Finding{{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred, Refs: []schema.Ref{queue, segment},
+			Says:     "whether systemd-logind removes the IPC objects of users when their last session ends cannot be told",
+			Evidence: []string{"the IPC namespace of 60/systemd-logind could not be read", "objects of 1000: msg:3, shm:4"}}}},
 		"two users in their sessions": {func(m *collecttest.Machine) {
 			m.Remove("/proc/70")
 			m.SysV("msg", "         7          6   600          0          0     0     0  1001  1001  1001  1001          0          0  946684000")
@@ -214,5 +222,28 @@ func TestDoctorSaysWhatItCouldNotRead(t *testing.T) {
 	}
 	if diff := gocmp.Diff(want, snap.Faults); diff != "" || len(about(snap.Findings, "remove-ipc", "")) != 1 {
 		t.Errorf("%+v\n%s", snap.Findings, diff)
+	}
+}
+
+// Where processes are hidden, logind may run unseen if it has left its directory.
+func TestDoctorOnHiddenLogind(t *testing.T) {
+	m := withUsersObjects(t)
+	m.Remove("/proc/60")
+	look := func() []schema.Finding {
+		c := machine(t, m)
+		snap := c.Take(DoctorRequest())
+		snap.Faults = append(snap.Faults, schema.Fault{Source: "processes", Denied: true, Says: "hidepid"})
+		return about(Examine(c.host, snap).Findings, "remove-ipc", "")
+	}
+	want := []schema.Finding{{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred,
+		Refs:     []schema.Ref{{Kind: schema.Msg, ID: 3, Gen: 946684000}, {Kind: schema.Shm, ID: 4, Gen: 946684000}},
+		Says:     "whether systemd-logind removes the IPC objects of users when their last session ends cannot be told",
+		Evidence: []string{"/run/systemd/seats is there, and not all processes could be seen", "objects of 1000: msg:3, shm:4"}}}
+	if diff := gocmp.Diff(want, look()); diff != "" {
+		t.Error(diff)
+	}
+	m.Remove("/run/systemd/seats")
+	if got := look(); len(got) > 0 {
+		t.Errorf("without its directory: %+v", got)
 	}
 }

@@ -22,7 +22,8 @@ type userObjects struct {
 // removeIPC names the users whose objects logind removes when their last session ends. It spares root and system users (user_finalize
 // in systemd's src/login/logind-user.c), but asks nobody whether a service or job of the user still uses them: that is the trap.
 func removeIPC(x *examination) []schema.Finding {
-	if !x.logindIsHere() {
+	acts, doubt := x.logind()
+	if !acts && doubt == "" {
 		return nil
 	}
 	set, err := x.host.LogindRemoveIPC()
@@ -42,6 +43,9 @@ func removeIPC(x *examination) []schema.Finding {
 	}
 	evidence := []string{by, fmt.Sprintf("root and system users, up to uid %d, are spared, and users who linger", system)}
 	objects := x.byOwner()
+	if !acts {
+		return x.perhapsRemoved(system, objects, doubt)
+	}
 	var all []schema.Finding
 	var others []leaver
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
@@ -62,25 +66,74 @@ func removeIPC(x *examination) []schema.Finding {
 	return all
 }
 
-// logindIsHere says whether logind runs, and whether the objects that it removes are those that we see: it looks into its own IPC namespace.
-func (x *examination) logindIsHere() bool {
-	here := x.host.LogindRuns()
+// perhapsRemoved says that it cannot be told whether logind removes the objects, where users have such as it would.
+func (x *examination) perhapsRemoved(system uint32, objects map[uint32]*userObjects, doubt string) []schema.Finding {
+	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred, Evidence: []string{doubt},
+		Says: "whether systemd-logind removes the IPC objects of users when their last session ends cannot be told"}
+	var lines []string
+	for _, uid := range slices.Sorted(maps.Keys(objects)) {
+		if uid > system && uid != overflowUID {
+			u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid]}
+			f.Refs, lines = append(f.Refs, u.refs...), append(lines, u.named())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	f.Evidence = append(f.Evidence, firstOf(8, lines)...)
+	return []schema.Finding{f}
+}
+
+// logind says whether a logind runs that removes objects of the IPC namespace that we see: it looks into its own. doubt is why that cannot be
+// told, "" where it can.
+func (x *examination) logind() (acts bool, doubt string) {
+	found := false
 	rowsOf(x, schema.Proc, func(_ schema.Ref, r *procRow) {
-		if r.Comm != "systemd-logind" {
+		if r.Comm != "systemd-logind" || r.State == 'Z' || r.StatusKnown && r.Status.UID[1] != 0 { // it runs as root; anybody may take its name
 			return
 		}
-		here = true
-		dir, err := x.host.OpenProc(r.PID)
-		if err != nil {
-			return
-		}
-		defer dir.Close()
-		if link, err := dir.Readlink("ns/ipc"); err == nil {
-			_, ino, ok := kernel.ParseNamespaceLink([]byte(link))
-			here = !ok || ino == x.snap.IPCNamespace
+		found = true
+		ino, known := x.ipcNamespaceOf(r.PID)
+		switch {
+		case !known && x.snap.IPCNamespace != kernel.InitialIPCNamespace:
+			doubt = fmt.Sprintf("the IPC namespace of %d/%s could not be read", r.PID, r.Comm)
+		case !known || ino == x.snap.IPCNamespace: // the machine's logind is in the machine's namespace
+			acts = true
 		}
 	})
-	return here
+	if acts || found {
+		return acts, doubt
+	}
+	return false, x.logindHidden()
+}
+
+// logindHidden is why a logind may run that is not among the processes; "" where none can.
+func (x *examination) logindHidden() string {
+	if slices.ContainsFunc(x.snap.Faults, func(f schema.Fault) bool { return f.Source == "processes" }) && x.host.LogindRuns() {
+		return "/run/systemd/seats is there, and not all processes could be seen"
+	}
+	if !x.host.Live() || x.snap.IPCNamespace != kernel.InitialIPCNamespace {
+		return "" // that of a container, whose own logind would be seen
+	}
+	if pids, err := x.host.SelfNamespace("pid"); err != nil || pids != kernel.InitialPIDNamespace {
+		return "the IPC namespace is the machine's, and processes outside of this pid namespace cannot be seen"
+	}
+	return ""
+}
+
+// ipcNamespaceOf reads which IPC namespace a process is in.
+func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
+	dir, err := x.host.OpenProc(pid)
+	if err != nil {
+		return 0, false
+	}
+	defer dir.Close()
+	link, err := dir.Readlink("ns/ipc")
+	if err != nil {
+		return 0, false
+	}
+	_, ino, ok = kernel.ParseNamespaceLink([]byte(link))
+	return ino, ok
 }
 
 // byOwner lists what clean_ipc_by_uid takes (src/shared/clean-ipc.c): every System V object and POSIX queue of the namespace and every

@@ -50,6 +50,7 @@ func sick(t *testing.T) *collecttest.Machine {
 		"         2          4   600          0          0     0     0     0     0     0     0          0          0  946684000")
 	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    33          0          0  946684000                     0                     0")
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
+	m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 	m.Process(collecttest.Process{PID: 70, PPID: 1, Comm: "jobd", UID: 1000, GID: 1000})
 	m.Write("/proc/70/cgroup", "0::/system.slice/jobd.service\n")
 	m.Process(collecttest.Process{PID: 80, PPID: 70, Comm: "gone", State: 'Z'})

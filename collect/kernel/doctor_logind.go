@@ -187,7 +187,8 @@ func (h *Host) LogindUser(uid uint32, name string) UserSession {
 	}
 }
 
-// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts (src/login/logind.c).
+// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts (src/login/logind.c). An image that
+// was made on a running system, or a package, may have the directory where no logind runs.
 func (h *Host) LogindRuns() bool {
 	_, err := os.Stat(h.Path("/run/systemd/seats"))
 	return err == nil

@@ -216,6 +216,9 @@ func (h *Host) NamespaceOwner(ns Namespace) (uint32, error) {
 // InitialPIDNamespace is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
 const InitialPIDNamespace = 0xEFFFFFFC
 
+// InitialIPCNamespace is the inode of the machine's own IPC namespace (PROC_IPC_INIT_INO in include/linux/proc_ns.h).
+const InitialIPCNamespace = 0xEFFFFFFF
+
 // SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
 // It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
 func (h *Host) SelfNamespace(typ string) (uint64, error) {
