@@ -33,7 +33,7 @@ func leakIDs() []string { return []string{"verdict", "reasons"} }
 func leakColumns[T any](needs schema.Need, of func(*T) *judged) []schema.Column {
 	return []schema.Column{
 		schema.Col("verdict", schema.TypeString, 9, needs|leakNeeds,
-			"live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, its users gone, nobody left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
+			"live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
 			func(r *T) schema.Value {
 				j := of(r)
 				switch {
@@ -168,11 +168,7 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 				e.MoreElders += len(list) - n // one user's processes are told apart already
 				break
 			}
-			why := "started before its last use"
-			if f.StartTime(p.Start).After(limit) {
-				why = l.memory[p].why()
-			}
-			tell(p, uid, why)
+			tell(p, uid, f.recalls(p, e.LastUse))
 		}
 	}
 	for _, u := range e.Past {

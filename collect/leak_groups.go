@@ -16,7 +16,6 @@ func (f *Facts) groupElders(e *relate.Evidence, mode uint32, gids ...uint32) {
 	if len(e.Elders) > 0 || mode>>3&0o6&^mode == 0 {
 		return
 	}
-	l := f.leaking()
 	limit := f.lastMoment(e.LastUse)
 	seen := map[*Process]bool{}
 	for _, gid := range gids {
@@ -30,10 +29,7 @@ func (f *Facts) groupElders(e *relate.Evidence, mode uint32, gids ...uint32) {
 				e.MoreElders++
 				continue
 			}
-			why := fmt.Sprintf("is of group %s, which may use it, and started before its last use", f.Users.Group(gid))
-			if f.StartTime(p.Start).After(limit) {
-				why = fmt.Sprintf("is of group %s, which may use it, and %s", f.Users.Group(gid), l.memory[p].why())
-			}
+			why := fmt.Sprintf("is of group %s, which may use it, and %s", f.Users.Group(gid), f.recalls(p, e.LastUse))
 			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: why})
 		}
 	}

@@ -139,7 +139,7 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
 		s.wants("shared", got[shared], relate.Suspect, nobodyMaps,
-			fmt.Sprintf("could still know it: %d/%s, user 1234, is of group 4321, which may use it, and started before its last use", other.PID, s.end(other.PID).Comm))
+			strings.Replace(s.elder(other.PID, 1234, s.changed("/dev/shm/shared")), "started", "is of group 4321, which may use it, and started", 1))
 		for _, ref := range []string{own, everybodys} {
 			if got[ref].Verdict != relate.Orphan {
 				t.Errorf("%s: %+v", ref, got[ref])

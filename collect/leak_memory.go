@@ -1,6 +1,9 @@
 package collect
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // memory says since when a process can know things. A program knows nothing when it begins (execve(2)), but for its arguments; a child that was
 // forked and has run no program since knows what its parent knew then: a daemon that left its terminal, a worker of a server.
@@ -50,10 +53,25 @@ func (f *Facts) sameProgram(p, q *Process) bool {
 	return exe != "" && exe == program(q)
 }
 
-// why is how a process could know an object that was last used before it started.
-func (m memory) why() string {
-	if m.from == nil {
+// recalls is how a process could know an object that was last used at that moment.
+func (f *Facts) recalls(p *Process, lastUse time.Time) string {
+	from := f.leaks.memory[p].from
+	switch {
+	case !f.StartTime(p.Start).After(f.lastMoment(lastUse)):
+		return f.began(p, lastUse)
+	case from == nil:
 		return "was forked by a process that has ended and may have known it"
 	}
-	return fmt.Sprintf("was forked by %d/%s, which started before its last use", m.from.PID, m.from.Comm)
+	return fmt.Sprintf("was forked by %d/%s, which %s", from.PID, from.Comm, f.began(from, lastUse))
+}
+
+// began says when a process started that could know an object by its age, in doubt with the doubt.
+func (f *Facts) began(p *Process, lastUse time.Time) string {
+	switch start := f.StartTime(p.Start); {
+	case !start.After(lastUse):
+		return "started before its last use"
+	case !start.After(lastUse.Add(leakDoubt)):
+		return "started at about the time of its last use"
+	}
+	return "may have started before its last use: the clock was set since"
 }

@@ -40,6 +40,13 @@ func (s *sysvScene) files(make func()) {
 	s.now = time.Now().Add(time.Hour)
 }
 
+// changed is when a file was last changed.
+func (s *sysvScene) changed(path string) time.Time {
+	var st unix.Stat_t
+	s.check(unix.Stat(path, &st))
+	return time.Unix(st.Ctim.Unix())
+}
+
 func TestStaleFIFO(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -49,7 +56,7 @@ func TestStaleFIFO(t *testing.T) {
 		s.judges(ref, relate.Orphan, nobodyAtFIFO, "it was last used 1h ago")
 		daemon := kerneltest.Start(t, "wait")
 		s.files(func() { s.check(os.Chmod(path, 0o640)) })
-		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.elder(daemon.PID))
+		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.elder(daemon.PID, os.Getuid(), s.changed(path)))
 		opener := kerneltest.Start(t, "open-fifo", path)
 		s.opensFIFO(opener.PID)
 		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))

@@ -82,9 +82,31 @@ func died(role string, w *kerneltest.Worker) string {
 
 const unattached = "nobody has it attached: nattch is 0"
 
-// elder is the reason of a process that is older than what it could know.
-func (s *sysvScene) elder(pid int) string {
-	return fmt.Sprintf("could still know it: %d/%s, user %s, started before its last use", pid, s.end(pid).Comm, NewUsers(true).User(uint32(os.Getuid())))
+// elder is the reason of a process of a user that is older than what it could know.
+func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
+	began := "started before its last use"
+	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / kernel.ClockTick); start.After(lastUse) { // of which seconds are kept
+		began = "started at about the time of its last use"
+	}
+	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm, NewUsers(true).User(uint32(uid)), began)
+}
+
+// What the reason says of a process's start is true, whatever the kernel has cut from the moments.
+func TestWhenAnElderBegan(t *testing.T) {
+	boot := time.Unix(1e9, 0)
+	f := &Facts{Boot: boot}
+	got := map[time.Duration]string{}
+	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
+		p := &Process{ProcStat: kernel.ProcStat{Start: uint64((time.Minute + after) * kernel.ClockTick / time.Second)}}
+		got[after] = f.began(p, boot.Add(time.Minute))
+	}
+	want := map[time.Duration]string{
+		-time.Second: "started before its last use", 0: "started before its last use", time.Second: "started at about the time of its last use",
+		2 * time.Second: "may have started before its last use: the clock was set since",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestSegmentOfADeadCreatorIsAnOrphan(t *testing.T) {
@@ -214,7 +236,7 @@ func TestSegmentThatAnOlderDaemonOfItsOwnerCouldKnowIsSuspect(t *testing.T) {
 		daemon := kerneltest.Start(t, "wait")
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator), s.elder(daemon.PID))
+		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator), s.elder(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		daemon.Kill()
 		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
 	})
@@ -234,7 +256,7 @@ func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "create-segment")
 		theirs.Finish()
 		s.judges("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),
-			fmt.Sprintf("could still know it: %d/%s, user 1234, started before its last use", other.PID, s.end(other.PID).Comm))
+			s.elder(other.PID, 1234, time.Unix(s.segment(theirs.Words[0]).CTime, 0)))
 	})
 }
 

@@ -18,7 +18,7 @@ func newLeaksCmd() *cobra.Command {
 	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won", `leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
 UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags and, to look at some only, kinds and families.
 
-  orphan     nobody uses it, everybody known to have used it is gone, and nobody living could still know it: no older process of its
+  orphan     nobody uses it, nobody known to have used it lives, and nobody living could still know it: no older process of its
              owner or creator. All three are proven, and it was last used longer ago than the grace time.
   suspect    the first two are proven, the third is not; or it is younger than the grace time
   unknown    rights or sight are missing to tell

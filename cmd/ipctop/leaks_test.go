@@ -71,7 +71,7 @@ func TestLeaks(t *testing.T) {
 		self := fmt.Sprintf("%d/%s", pid, strings.TrimSpace(string(comm)))
 		user := ownName(t)
 		got := agesAside(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
-		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, their users are gone, and nobody is left who could know them
+		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is left who could know them
   pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read
     - it was last used xs ago

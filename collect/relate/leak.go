@@ -16,8 +16,8 @@ const (
 	Protected Leak = "protected" // a signature or the user's rule says that it is meant to be there unused
 	Idle      Leak = "idle"      // nobody uses it, but somebody known to have used it lives
 	Unknown   Leak = "unknown"   // rights or sight are missing to tell
-	Suspect   Leak = "suspect"   // nobody uses it and its known users are gone, but somebody living could know it, or it is too young
-	Orphan    Leak = "orphan"    // nobody uses it, its known users are gone, and nobody living could know it
+	Suspect   Leak = "suspect"   // nobody uses it and no known user lives, but somebody living could know it, or it is too young
+	Orphan    Leak = "orphan"    // nobody uses it, no known user lives, and nobody living could know it
 )
 
 // Leaks lists the verdicts in the order in which a person wants to see them.

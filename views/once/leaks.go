@@ -61,9 +61,9 @@ func columnsOf(sections []Section, kind schema.Kind) []schema.Column {
 func meaning(v relate.Leak) string {
 	switch v {
 	case relate.Orphan:
-		return "nobody uses them, their users are gone, and nobody is left who could know them"
+		return "nobody uses them, nobody known to have used them lives, and nobody is left who could know them"
 	case relate.Suspect:
-		return "nobody uses them and their users are gone, but not all else is proven"
+		return "nobody uses them, and nobody known to have used them lives; not all else is proven"
 	case relate.Unknown:
 		return "rights or sight are missing to tell"
 	case relate.Idle:
