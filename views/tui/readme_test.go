@@ -1,0 +1,51 @@
+package tui
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+)
+
+// The README's table of keys has every key that the table of a tab or an object's page declares.
+func TestReadmeNamesEveryKey(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "../../README.md"), "| keys | what they do |\n")
+	table, _, _ := strings.Cut(rest, "\n\n")
+	var named []string
+	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(table, -1) {
+		named = append(named, m[1])
+	}
+	if len(named) == 0 {
+		t.Fatal("README.md has no table of keys")
+	}
+	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
+	missing := map[string]bool{}
+	check := func(a *app) {
+		for _, b := range a.top().keymap() {
+			for key := range strings.FieldsSeq(b.keys) {
+				first, _, _ := strings.Cut(keysText(key), "…")
+				missing[first] = !slices.Contains(named, first)
+			}
+		}
+	}
+	for i := range r.app.tabs {
+		r.press(r.app.tabKey(i))
+		r.inside(check)
+	}
+	r.press("1")
+	r.waitUntil("rows", func() bool { return r.state.rows > 0 })
+	r.press("Enter")
+	r.inside(check)
+	for key, is := range missing {
+		if is {
+			t.Errorf("README.md does not name the key `%s`", key)
+		}
+	}
+	for _, first := range []string{"Esc", "Ctrl-W", "1", "W", "F9"} {
+		if _, declared := missing[first]; !declared {
+			t.Errorf("no keymap declares %s", first)
+		}
+	}
+}
