@@ -94,8 +94,15 @@ func Examine(host *kernel.Host, s *Snapshot) *Snapshot {
 	}
 	slices.SortStableFunc(examined.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
 	examined.Faults = slices.Concat(s.Faults, x.faults)
+	examined.Notes = nil
+	for _, n := range s.Notes {
+		if rest, ok := strings.CutSuffix(n, askAll); ok {
+			n = rest + "; the checks look at this one alone, `ipctop --once -A` at all"
+		}
+		examined.Notes = append(examined.Notes, n)
+	}
 	if len(x.absent) > 0 {
-		examined.Notes = slices.Concat(s.Notes, []string{"not there, so that nothing was checked against it: " + strings.Join(x.absent, ", ")})
+		examined.Notes = slices.Concat(examined.Notes, []string{"not there, so that nothing was checked against it: " + strings.Join(x.absent, ", ")})
 	}
 	return &examined
 }

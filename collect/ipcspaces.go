@@ -126,6 +126,9 @@ func (f *Facts) inIPCSpace(r schema.Ref, do func() error) error {
 	return f.Host.VisitNamespace(s.Namespace, do)
 }
 
+// askAll ends a note on what AllNamespaces would show: the flag of ipctop --once, a key of the dashboard.
+const askAll = " (-A)"
+
 // noteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only where descriptors
 // were read anyway: it should cost next to nothing.
 func (f *Facts) noteOtherIPC() {
@@ -148,10 +151,10 @@ func (f *Facts) noteOtherIPC() {
 		}
 	}
 	if spaces > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("%s %s (-A)", several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), several(int(objects), "object", "objects")))
+		f.notes = append(f.notes, fmt.Sprintf("%s %s"+askAll, several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), several(int(objects), "object", "objects")))
 	}
 	if closed > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("%s be entered from here: root can (-A)", several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+		f.notes = append(f.notes, fmt.Sprintf("%s be entered from here: root can"+askAll, several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
 	}
 }
 

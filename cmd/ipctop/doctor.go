@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-type doctorFlags struct{ output, root string }
+type doctorFlags struct{ output, root, grace string }
 
 // newDoctorCmd makes "ipctop doctor".
 func newDoctorCmd() *cobra.Command {
@@ -36,6 +36,7 @@ Nothing is changed. What could not be looked into is said at the end: as an ordi
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 	cmd.Flags().StringVar(&f.root, "root", "", "look at another machine's proc, sys and etc trees below this directory")
+	registerGrace(cmd.Flags(), &f.grace)
 	return cmd
 }
 
@@ -46,6 +47,11 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if f.output != "text" && f.output != "json" {
 		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output), views.Nearest(f.output, []string{"text", "json"}))
 	}
+	req := collect.DoctorRequest()
+	var err error
+	if req.Grace, err = graceOf(f.grace); err != nil {
+		return err
+	}
 	host, err := kernel.Open(f.root)
 	if err != nil {
 		return usageErrorf("--root: %v", err)
@@ -54,7 +60,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	snap := collect.Examine(host, settled(collect.New(host, time.Now, settings...), collect.DoctorRequest()))
+	snap := collect.Examine(host, settled(collect.New(host, time.Now, settings...), req))
 	if f.output == "json" {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {

@@ -2,11 +2,9 @@ package main
 
 import (
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -35,17 +33,6 @@ Each verdict has its reasons, and each orphan the command that removes it. With 
   ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
 	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeKinds
 	return cmd
-}
-
-// graceOf checks --grace and turns it into what a Request takes.
-func graceOf(d time.Duration) (time.Duration, error) {
-	switch {
-	case d < 0:
-		return 0, usageErrorf("--grace %v: a time cannot be less than 0s", d)
-	case d == 0:
-		return collect.NoGrace, nil
-	}
-	return d, nil
 }
 
 // keepLeaks leaves out what has no verdict and, unless --where chose, what is in use.

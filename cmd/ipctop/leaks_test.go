@@ -104,6 +104,17 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		}
 		outputOf(t, 2, "leaks", "pipe")
 		outputOf(t, 2, "leaks", "--grace", "-1s")
+		// The same span wherever a verdict is chosen by.
+		if got := outputOf(t, 0, "leaks", "sem", "--grace", "1d"); !strings.Contains(got, "within the grace time of 24h") {
+			t.Errorf("with a day of grace:\n%s", got)
+		}
+		outputOf(t, 1, "rm", "--dry-run", "--where", `verdict == "orphan"`)
+		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got, "same as: ipcrm -s 0\n") {
+			t.Errorf("removal without grace:\n%s", got)
+		}
+		if got := outputOf(t, 0, "doctor", "--grace", "0s"); !strings.Contains(got, "an orphan among the ") {
+			t.Errorf("doctor without grace:\n%s", got)
+		}
 	})
 }
 
@@ -143,4 +154,17 @@ func TestLeaksOfPaths(t *testing.T) {
 			t.Errorf("no command to remove it:\n%s", got)
 		}
 	})
+}
+
+// A wrong --grace is one line that says what to write.
+func TestWrongGrace(t *testing.T) {
+	for _, args := range [][]string{{"leaks"}, {"doctor"}, {"rm", "--where", "true"}} {
+		got := ipctop(append(args, "--grace", "5")...)
+		if want := "ipctop: --grace: \"5\" is no duration: say 90s, 5m, 1h30m, 7d\n"; got.Stderr != want || got.Code != exitUsage {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	if got := ipctop("rm", "shm:1", "--grace", "1d"); got.Code != exitUsage || !strings.Contains(got.Stderr, "--grace goes with --where") {
+		t.Errorf("%+v", got)
+	}
 }

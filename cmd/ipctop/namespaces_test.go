@@ -63,6 +63,11 @@ func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 		if diff := cmp.Diff(said{0, "", "ipctop: note: 1 other IPC namespace holds 1 object (-A)\n"}, got); diff != "" {
 			t.Error(diff)
 		}
+		// The doctor, which has no such flag, names another way.
+		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at all\n"
+		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {
+			t.Errorf("%+v", got)
+		}
 		got = ipctop("--once", "shm", "-A", "--columns", "ref,ns,key", "--no-headings")
 		if diff := cmp.Diff(said{0, fmt.Sprintf("shm:%d@%d  %d  0x00000077\n", id, ns.Ino, ns.Ino), ""}, got); diff != "" {
 			t.Error(diff)

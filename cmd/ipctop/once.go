@@ -26,8 +26,8 @@ type onceFlags struct {
 	noHeadings, bytes, exitCode  bool
 	all                          bool // namespaces
 	root                         string
-	grace                        time.Duration // of verdicts; the dashboard takes it as well
-	leaks                        bool          // the view of leaks
+	grace                        string // of verdicts; the dashboard takes it as well
+	leaks                        bool   // the view of leaks
 	flags                        *pflag.FlagSet
 }
 
@@ -52,7 +52,7 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
 	cmd.Flags().AddFlagSet(f.flags)
 	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
-	cmd.Flags().DurationVar(&f.grace, "grace", collect.DefaultGrace, "the age since its last use below which no object is called an orphan")
+	registerGrace(cmd.Flags(), &f.grace)
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
 		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -25,6 +25,7 @@ import (
 //	REF... or --where ─► Refs ─► Plan on stderr ─► question ─► results: done on stdout, refused on stderr ─► exit code
 type planFlags struct {
 	where       string
+	grace       string // of verdicts that where asks for
 	dryRun, yes bool
 	all         bool  // namespaces, for where
 	readOnly    *bool // the root command's --read-only
@@ -70,6 +71,7 @@ type acting struct {
 	cmd      *cobra.Command
 	host     *kernel.Host
 	settings []collect.Setting
+	age      time.Duration // that an object has to have before it is called an orphan, as a Request takes it
 	planner  *actions.Planner
 	lost     int // REFs that lead to no object
 }

@@ -19,18 +19,27 @@ A REF is KIND:ID, by key shm:key=0x1234, or by name pshm:/name; a key or name is
 ` + planHelp,
 		Example: `  ipctop rm shm:32769
   ipctop rm --dry-run --where 'kind == "shm" and nattch == 0 and age > duration("7d")'
+  ipctop rm --dry-run --where 'verdict == "orphan"' --grace 1d
   ipctop rm --yes msg:3 sem:key=0x1234 pmsg:/jobs`,
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     completeRefs(actions.Removable),
 		RunE:                  func(cmd *cobra.Command, args []string) error { return runRemove(cmd, &f, args) },
 	}
 	f.register(cmd)
+	registerGrace(cmd.Flags(), &f.grace)
 	return cmd
 }
 
 func runRemove(cmd *cobra.Command, f *planFlags, args []string) error {
 	if err := f.check(cmd, args); err != nil {
 		return err
+	}
+	age, err := graceOf(f.grace)
+	if err != nil {
+		return err
+	}
+	if f.where == "" && cmd.Flags().Changed("grace") {
+		return usageErrorf("--grace goes with --where: it says which objects the column verdict calls orphans")
 	}
 	sels, err := parseRefs(args)
 	if err != nil {
@@ -40,6 +49,7 @@ func runRemove(cmd *cobra.Command, f *planFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	a.age = age
 	mechs := only(actions.Removable)
 	refs, err := a.targets(sels, mechs)
 	if err != nil {

@@ -98,7 +98,7 @@ func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *vi
 	for _, m := range mechs {
 		want[m.Kind] = m.NeedsOf(where.IDs())
 	}
-	snap = collect.New(a.host, time.Now, a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all})
+	snap = collect.New(a.host, time.Now, a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all, Grace: a.age})
 	for _, m := range mechs {
 		for _, o := range snap.Objects[m.Kind] {
 			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())

@@ -20,7 +20,8 @@ import (
 // uiFlags are the flags of the dashboard.
 type uiFlags struct {
 	readOnly, noMouse bool
-	interval, grace   time.Duration
+	interval          time.Duration
+	grace             string
 	flags             *pflag.FlagSet // those of the dashboard alone
 }
 
@@ -96,7 +97,11 @@ func (f *uiFlags) forDemo() demoUI {
 	if needTerminal() != nil {
 		return nil
 	}
-	return func(ctx context.Context) error { return runUI(ctx, *f) }
+	return func(ctx context.Context) error {
+		young := *f
+		young.grace = "0s" // as the demo's orphans are
+		return runUI(ctx, young)
+	}
 }
 
 // needTerminal says what to do where there is no terminal to draw on.
