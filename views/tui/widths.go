@@ -32,16 +32,22 @@ func (g *grid) layout(width int) {
 		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
 	}
 	g.left = t.first > 0
-	for i, c := range g.shown {
-		wants := 0
+	// A name that is cut may be another one's, that of an object as well as that of a process at it.
+	g.grow(room, func(c *column) int {
 		switch {
-		case c.id == refColumn: // A name that is cut may be another one's.
-			wants = min(t.widths[c.id], width/4)
-		case t.sentence(c):
-			wants = t.widths[c.id]
+		case c.id == refColumn:
+			return min(t.widths[c.id], width/4)
+		case g.tells(c) && !t.sentence(c):
+			return min(t.widths[c.id], c.width)
 		}
-		more := max(0, min(room, wants-g.widths[i]))
-		g.widths[i], room = g.widths[i]+more, room-more
+		return 0
+	})
+	room = g.rest(width)
+	for i, c := range g.shown {
+		if t.sentence(c) {
+			more := max(0, min(room, t.widths[c.id]-g.widths[i]))
+			g.widths[i], room = g.widths[i]+more, room-more
+		}
 	}
 	g.grow(room, func(c *column) int { return min(c.width, t.widths[c.id]) })
 	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
