@@ -44,7 +44,7 @@ func TestPictureOfTheDemo(t *testing.T) {
 		picture, err := tui.Picture(ctx, tui.Options{
 			Source: sampler, Sample: sampler.Run, Interval: 2 * time.Second,
 			Planner: actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal}),
-		}, tui.Pose{Width: 124, Height: 20, Keys: []string{"3", "Down"}, Until: "dead", Patience: 30 * time.Second})
+		}, tui.Pose{Width: 122, Height: 20, Keys: []string{"3", "Down"}, Until: "deadlock", Patience: 30 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestPictureOfTheDemo(t *testing.T) {
 
 func checkPicture(t *testing.T, picture string) {
 	t.Helper()
-	for _, text := range []string{"[3 Memory]", "NATTCH", "HOLDERS", "VERDICT", "/demo-", "dead", "dest", "locked", "F8"} {
+	for _, text := range []string{"[3 Memory]", "NATTCH", "HOLDERS", "VERDICT", "/demo-memfd", "deadlock", "dead", "dest", "locked", "F8"} {
 		if !strings.Contains(picture, text) {
 			t.Errorf("the picture lacks %q", text)
 		}
