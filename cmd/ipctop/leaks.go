@@ -14,7 +14,8 @@ import (
 // newLeaksCmd is ipctop leaks, short for ipctop --once leaks.
 func newLeaksCmd() *cobra.Command {
 	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won", `leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
-UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags and, to look at some only, kinds and families.
+UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags and, to look at some only, kinds
+(msg, pmsg, sem, psem, shm, pshm, fifo, unix) and their families.
 
   orphan     nobody uses it, nobody known to have used it lives, and nobody living could still know it: no older process of its
              owner or creator. All three are proven, and it was last used longer ago than the grace time.
@@ -31,8 +32,13 @@ Each verdict has its reasons, and each orphan the command that removes it. With 
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
   ipctop leaks --exit-code >/dev/null || alert              for monitoring
   ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
-	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeKinds
+	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeLeaks
 	return cmd
+}
+
+// completeLeaks proposes what leaks takes: the kinds that have verdicts, and their families.
+func completeLeaks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return kindNames(views.HasVerdicts), cobra.ShellCompDirectiveNoFileComp
 }
 
 // keepLeaks leaves out what has no verdict and, unless --where chose, what is in use.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
@@ -166,5 +167,47 @@ func TestWrongGrace(t *testing.T) {
 	}
 	if got := ipctop("rm", "shm:1", "--grace", "1d"); got.Code != exitUsage || !strings.Contains(got.Stderr, "--grace goes with --where") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Many objects of which the same is to be said are told in one breath, unless somebody asked for columns or an order.
+func TestLeaksThatAreAlike(t *testing.T) {
+	m := collecttest.New(t)
+	m.Process(collecttest.Process{PID: 1, Comm: "init"})
+	var sets []string
+	for id := range 25 {
+		sets = append(sets, fmt.Sprintf("%10d %10d  600          1     0     0     0     0          0  946684000", 0x1000+id, 1000000+id))
+	}
+	m.SysV("sem", sets...)
+	got := outputOf(t, 0, "leaks", "sem", "--root", m.Root)
+	want := `UNKNOWN: 25 objects: rights or sight are missing to tell
+  25 objects, for the same reason: its values, its waiters and who changed it last could not be read
+    sem:1000000, sem:1000001, sem:1000002, sem:1000003, sem:1000004, sem:1000005,
+    sem:1000006,`
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\n    sem:1000024\n") {
+		t.Errorf("%s\nwant:\n%s", got, want)
+	}
+	for _, args := range [][]string{{"--sort", "id"}, {"--columns", "+nsems"}, {"--no-headings"}} {
+		if got := outputOf(t, 0, append([]string{"leaks", "sem", "--root", m.Root}, args...)...); strings.Count("\n"+got, "\n  sem:") != 25 {
+			t.Errorf("%v:\n%s", args, got)
+		}
+	}
+	m = collecttest.New(t)
+	m.Process(collecttest.Process{PID: 1, Comm: "init"})
+	m.SysV("sem", sets[:3]...)
+	if got := outputOf(t, 0, "leaks", "sem", "--root", m.Root); strings.Count(got, "\n  sem:") != 3 {
+		t.Errorf("three:\n%s", got)
+	}
+}
+
+// What completion proposes leaks takes.
+func TestCompletionOfLeaks(t *testing.T) {
+	words, _ := completeLeaks(nil, nil, "")
+	for _, w := range words {
+		name, _, _ := strings.Cut(w, "\t")
+		outputOf(t, 0, "leaks", name, "--root", collecttest.New(t).Root)
+	}
+	if len(words) != 13 {
+		t.Errorf("%q", words)
 	}
 }

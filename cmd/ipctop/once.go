@@ -80,14 +80,24 @@ func given(cmd *cobra.Command, set *pflag.FlagSet) (name string) {
 }
 
 func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return kindNames(func(*collect.Mechanism) bool { return true }), cobra.ShellCompDirectiveNoFileComp
+}
+
+// kindNames are the kinds for which keep holds, each family before its own.
+func kindNames(keep func(*collect.Mechanism) bool) []string {
 	var names []string
 	for _, v := range views.All() {
-		names = append(names, string(v.Family))
+		var kinds []string
 		for _, m := range v.Mechanisms {
-			names = append(names, cobra.CompletionWithDesc(string(m.Kind), m.Title))
+			if keep(m) {
+				kinds = append(kinds, cobra.CompletionWithDesc(string(m.Kind), m.Title))
+			}
+		}
+		if len(kinds) > 0 {
+			names = append(append(names, string(v.Family)), kinds...)
 		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names
 }
 
 func columnIDs() []string {
@@ -144,7 +154,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if where != nil {
 		snap.Findings = concerning(snap.Findings, sections)
 	}
-	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
+	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "", NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}

@@ -19,7 +19,8 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 		fmt.Fprintf(w, "Nothing to show: %s\n", lookedAt(s, sections))
 	}
 	verdict := relate.Leak("")
-	for _, r := range rows {
+	alike := groupLeaks(rows, sections, o)
+	for i, r := range rows {
 		if r.Verdict != verdict && !o.NoHeadings {
 			if verdict != "" {
 				w.WriteByte('\n')
@@ -27,7 +28,12 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 			writeVerdict(w, rows, r.Verdict, o)
 		}
 		verdict = r.Verdict
-		writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
+		if group := alike[i]; len(group) > 0 {
+			writeAlike(w, group, rows, sections)
+		}
+		if !alike.told(i) {
+			writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
+		}
 	}
 	writeGains(w, s, rows, o)
 	return nil

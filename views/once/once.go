@@ -18,6 +18,7 @@ type Options struct {
 	NoHeadings bool   // table and csv
 	Leaks      bool   // the sections are those of the view of leaks, whose table is for people
 	Sorted     bool   // an order was asked for
+	Chosen     bool   // columns were asked for
 	Format     views.Format
 }
 
