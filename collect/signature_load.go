@@ -230,19 +230,29 @@ func (r *signatureReader) key(field string, node ast.Node) uint32 {
 	return uint32(r.number(field, node, r.text(field, node), math.MaxUint32))
 }
 
-// span reads "5" or "5..10"; either end may be left out.
+// span reads "5" or "5..10"; either end may be left out. What looks like a range written otherwise ("5-10") is told how to write one.
 func (r *signatureReader) span(field string, node ast.Node) span {
 	text := r.text(field, node)
 	from, to, is := strings.Cut(text, "..")
 	s := span{set: true, to: math.MaxUint64}
+	if first, last, dash := strings.Cut(text, "-"); dash && !is {
+		r.fail(node.GetToken(), "%s: %q: write a range with two dots: %s..%s", field, text, strings.TrimSpace(first), strings.TrimSpace(last))
+	}
 	if !is {
 		to = from
 	}
+	number := func(text string) uint64 {
+		n, err := strconv.ParseUint(text, 0, 64)
+		if err != nil {
+			r.fail(node.GetToken(), "%s: %q is no number from 0 to %#x, nor a range: say FROM..TO", field, text, uint64(math.MaxUint64))
+		}
+		return n
+	}
 	if from != "" {
-		s.from = r.number(field, node, from, math.MaxUint64)
+		s.from = number(from)
 	}
 	if to != "" {
-		s.to = r.number(field, node, to, math.MaxUint64)
+		s.to = number(to)
 	}
 	if is && from+to == "" || s.from > s.to {
 		r.fail(node.GetToken(), "%s: %q is no range: say FROM..TO", field, text)

@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
 )
 
 func TestSignaturesPath(t *testing.T) {
@@ -50,5 +54,29 @@ func TestSignaturesOfAnotherUser(t *testing.T) {
 	want := fmt.Sprintf("%s: it belongs to uid 1000: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to another directory", path)
 	if _, err := readSettings(env); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A faulty file ends whatever reads it, and nothing else: see the README.
+func TestFaultySignatures(t *testing.T) {
+	config := t.TempDir()
+	path := filepath.Join(config, "ipctop/signatures.yaml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("signatures:\n  - id: a\n    key_range: 0x7100-0x71ff\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CONFIG_HOME", config)
+	want := said{exitUsage, "", "ipctop: " + path + `: line 3: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff` + "\n"}
+	for _, line := range []string{"--once sem", "waits", "leaks sem", "doctor", "rm --dry-run --where true", "signal --dry-run TERM --where true"} {
+		if diff := cmp.Diff(want, ipctop(strings.Fields(line)...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+	}
+	for _, line := range []string{"graph --root " + collecttest.New(t).Root, "peek msg:2147483647", "key 0x1", "--list-columns sem"} {
+		if got := ipctop(strings.Fields(line)...); strings.Contains(got.Stderr, path) {
+			t.Errorf("%s: %+v", line, got)
+		}
 	}
 }
