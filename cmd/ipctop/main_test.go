@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/demo"
 )
 
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(asProgram) != "" {
 		main()
+	}
+	if kerneltest.IsInit() { // testscript's directory would stay
+		os.Exit(tests{m}.Run())
 	}
 	testscript.Main(tests{m}, map[string]func(){"ipctop": main}) // ends the process
 }

@@ -70,6 +70,9 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 	runParent(tb, extra)
 }
 
+// IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what others clean up at their end.
+func IsInit() bool { return os.Getenv(stageVar) == stageInit }
+
 // runParent starts the child in new namespaces and turns its result into this test's.
 func runParent(tb testing.TB, extra []uintptr) {
 	tb.Helper()
