@@ -40,6 +40,7 @@ const (
 	ranFully   = "ran"
 	ranSkipped = "skipped"
 	noMounts   = "no mounts"
+	notAlone   = "not alone" // somebody made a namespace at the same moment
 )
 
 // InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount namespaces,
@@ -113,6 +114,10 @@ func runParent(tb testing.TB, extra []uintptr) {
 	}
 	said, _ := io.ReadAll(r)
 	err = cmd.Wait()
+	if string(said) == notAlone {
+		runParent(tb, extra)
+		return
+	}
 	finish(tb, string(said), err, out.String())
 }
 
