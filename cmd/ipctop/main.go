@@ -124,6 +124,8 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
   ipctop --once shm                           System V segments as a table
   ipctop --once queues -o json                queues as JSON
   ipctop --once shm --where 'nattch == 0 and owner == "bob"' --sort -size
+  ipctop waits                                why does it hang: who waits on whom, and who is stuck
+  ipctop leaks                                may I delete this: a verdict with reasons for every object
   ipctop rm shm:32769                         remove a segment: shows a plan and asks
   ipctop demo                                 sample objects to look at`,
 		Version:           version(),
