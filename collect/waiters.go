@@ -83,6 +83,13 @@ func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 	case p.State == 'T' || p.State == 't':
 		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into may be empty.
 	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.gone():
+	case needs.Has(schema.NeedCalls): // what the threads do was read just before
+		p.waitErr, now.waits = p.threadErr, true
+		for i := range p.threads {
+			if t := &p.threads[i]; t.listed {
+				p.waits = append(p.waits, t.wait)
+			}
+		}
 	case old.known != nil && old.waits:
 		p.waits, p.waitErr, now.waits = old.known.waits, old.known.waitErr, true
 	default:

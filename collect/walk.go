@@ -258,8 +258,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.fdinfo(p, dir, buf)
 	w.mappings(p, dir, needs, buf, old, &now)
-	w.blocked(p, dir, needs, buf, old, &now)
 	w.threads(p, dir, needs, buf, old, &now)
+	w.blocked(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
 	now.keep(old)
 	return p, now
