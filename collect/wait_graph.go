@@ -341,18 +341,16 @@ func (g *waitGraph) caught(p *Process) kernel.SignalSet {
 	return set
 }
 
+// processEnders makes enders of processes, none of which stands twice in the list.
 func processEnders(list []*Process, how string, proof schema.Proof) []relate.Ender {
-	var enders []relate.Ender
-	for _, p := range list {
-		n := relate.Ender{Proc: p.Ref(), How: how, Proof: proof}
-		if !slices.Contains(enders, n) {
-			enders = append(enders, n)
-		}
+	enders := make([]relate.Ender, len(list))
+	for i, p := range list {
+		enders[i] = relate.Ender{Proc: p.Ref(), How: how, Proof: proof}
 	}
 	return enders
 }
 
-// useEnders are the processes behind descriptors, each once.
+// useEnders are the processes behind descriptors, each once: those of one process stand together.
 func useEnders(uses []FDUse, pass func(*FD) bool, how string) []relate.Ender {
 	var list []*Process
 	for _, u := range uses {
