@@ -55,6 +55,13 @@ type numbered struct {
 
 // eventfds joins the descriptors by the kernel's number. Those whose fdinfo does not tell it are told apart by description.
 func (f *Facts) eventfds() []numbered {
+	if f.counters == nil {
+		f.counters = f.joinEventFDs()
+	}
+	return f.counters
+}
+
+func (f *Facts) joinEventFDs() []numbered {
 	byID := map[uint64][]FDUse{}
 	var unnumbered []FDUse
 	for _, u := range f.FDUses(FDEventFD, 0, 0) {
@@ -65,7 +72,7 @@ func (f *Facts) eventfds() []numbered {
 			unnumbered = append(unnumbered, u)
 		}
 	}
-	var all []numbered
+	all := []numbered{} // not nil: they have been looked for
 	for id, uses := range byID {
 		all = append(all, numbered{schema.Ref{Kind: schema.EventFD, ID: id}, uses})
 	}

@@ -37,6 +37,7 @@ type Facts struct {
 	locks        []kernel.HeldLock
 	locksErr     error
 	groups       map[FDKind][][]FDUse // descriptions of the kinds without numbers, found when first asked for
+	counters     []numbered           // eventfds, joined when first asked for
 	devpts       uint64               // device of the reader's own /dev/pts
 	devptsKnown  bool
 	fdUses       map[fdTarget][]FDUse  // built when first asked for

@@ -24,12 +24,15 @@ type sleepingRequest struct {
 // lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
 type lockWait struct{ end schema.Endpoint }
 
+// locking says whether the call is one that waits for a lock, where kernel.BlockedCall.File names it.
+func locking(call string) bool { return call == "flock" || call == "fcntl" }
+
 // lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
 func (f *Facts) lockRequests() []*sleepingRequest {
 	var all []*sleepingRequest
 	for _, p := range f.procs {
 		for _, w := range p.waits {
-			if w.call != "flock" && w.call != "fcntl" {
+			if !locking(w.call) {
 				continue
 			}
 			i := slices.IndexFunc(p.fds, func(fd FD) bool { return fd.Num == w.fd && (fd.Kind == FDFile || fd.Kind == FDFifo) })

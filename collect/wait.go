@@ -41,7 +41,7 @@ func waitMechanism() *Mechanism {
 		Subject:    func(o *schema.Object) schema.Ref { return o.Row.(*waitRow).Task.Proc },
 		Background: func(o *schema.Object) bool { return o.Row.(*waitRow).background }, Quiet: true,
 		Hidden: "threads that wait for whatever comes",
-		Alarm:  func(o *schema.Object) bool { return o.Row.(*waitRow).grave().IsKnown() },
+		Alarm:  func(o *schema.Object) bool { return o.Row.(*waitRow).Status.Bad() },
 	}
 }
 
@@ -138,11 +138,10 @@ func collectWaits(f *Facts) ([]*schema.Object, error) {
 
 // grave is the proof of a verdict that nobody will wake the thread.
 func (r *waitRow) grave() schema.Value {
-	switch r.Status {
-	case relate.StatusDeadlock, relate.StatusStuck, relate.StatusHangs, relate.StatusStopped:
-		return schema.String(string(r.Node.Proof))
+	if !r.Status.Bad() {
+		return schema.None(schema.TypeString)
 	}
-	return schema.None(schema.TypeString)
+	return schema.String(string(r.Node.Proof))
 }
 
 // threadRef is a thread as an object. Its process's start stands for its own.
@@ -153,11 +152,11 @@ func threadRef(t *relate.Task) schema.Ref {
 // worthShowing leaves out what every machine is full of: loops that wait for whatever comes, idle threads of a pool, shells that wait
 // for what they run.
 func (r *waitRow) worthShowing() bool {
-	if r.grave().IsKnown() {
+	if r.Status.Bad() {
 		return true
 	}
 	w := &r.Task.Wait
-	if r.Task.Activity != relate.Waiting || len(r.on) == 0 && w.Call != "flock" && w.Call != "fcntl" || len(r.on) > 0 && r.on[0].Kind == schema.Proc {
+	if r.Task.Activity != relate.Waiting || len(r.on) == 0 && !locking(w.Call) || len(r.on) > 0 && r.on[0].Kind == schema.Proc {
 		return false
 	}
 	switch w.Call {

@@ -168,7 +168,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
 		return
 	}
-	if th.call != "flock" && th.call != "fcntl" && g.ownAffair(p, e.enders) && e.open == "" {
+	if !locking(th.call) && g.ownAffair(p, e.enders) && e.open == "" {
 		e.open = "its own process"
 	}
 	t.Activity = relate.Waiting
@@ -210,7 +210,7 @@ func (g *waitGraph) waitFor(p *Process, th *thread) (e whoCould, via string, ok 
 	case th.listed && th.kind == schema.Fifo:
 		e = whoCould{on: []schema.Ref{{Kind: schema.Fifo, Space: th.fifo.Dev, ID: th.fifo.Ino}}, open: "whoever opens its other end"}
 		via += " " + th.fifo.Path
-	case th.listed && (th.call == "flock" || th.call == "fcntl"):
+	case th.listed && locking(th.call):
 		e, via = g.lock(p, th)
 	case th.listed && (th.call == "mq_send" || th.call == "mq_receive"):
 		e = g.posixQueue(p, th)
@@ -247,7 +247,6 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 	if len(th.fds) == 0 {
 		return e, name, false // it sleeps for a time, or until a signal
 	}
-	g.handled(p, &e)
 	return e, fmt.Sprintf("%s on %s", name, several(len(th.fds), "descriptor", "descriptors")), true
 }
 
