@@ -100,6 +100,15 @@ func (f *Facts) Processes() []*Process { return f.procs }
 // Process finds a living process by pid; nil: not in /proc.
 func (f *Facts) Process(pid int) *Process { return f.byPID[pid] }
 
+// ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
+func (f *Facts) ancestry() []*Process {
+	var line []*Process
+	for p := f.Process(f.self); p != nil && !slices.Contains(line, p); p = f.Process(p.PPID) {
+		line = append(line, p)
+	}
+	return line
+}
+
 // Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
 func (f *Facts) Unseen(source string) int {
 	n := len(f.unseen[source])

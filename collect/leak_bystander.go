@@ -46,7 +46,7 @@ func (f *Facts) findBystanders() {
 	if !f.Host.Live() {
 		return
 	}
-	for p := f.Process(f.self); p != nil && !f.leaks.bystander[p]; p = f.Process(p.PPID) {
+	for _, p := range f.ancestry() {
 		f.leaks.bystander[p] = true
 	}
 	for _, p := range f.procs {

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -92,12 +91,11 @@ func (e *whoCould) or(o whoCould) {
 // tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
 func (g *waitGraph) tasks() []relate.Task {
 	var all []relate.Task
-	self := os.Getpid()
 	for _, p := range g.f.procs {
 		switch {
 		case p.KernelThread() || p.gone():
 			continue
-		case p.PID == self && g.f.Host.Live():
+		case p.PID == g.f.self:
 			all = append(all, g.one(p, relate.Running, "is this program"))
 			continue
 		case kernel.Denied(p.threadErr):
@@ -164,7 +162,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 	if !ok || e.outside && len(e.enders) == 0 {
 		return
 	}
-	if self := g.f.Process(os.Getpid()); self != nil && !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc != self.Ref() }) && len(e.enders) > 0 {
+	if self := g.f.Process(g.f.self); self != nil && g.ownAffair(self, e.enders) {
 		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
 		return
 	}
@@ -185,7 +183,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 	}
 }
 
-// ownAffair says that any thread of the process itself could end the wait and nobody else: loops that nobody has given anything to do sleep on a
+// ownAffair says that any thread of the process could end the wait and nobody else. Of the waiter itself: loops that nobody has given anything to do sleep on a
 // pipe or a pair of sockets to themselves, by which their threads wake each other.
 func (g *waitGraph) ownAffair(p *Process, enders []relate.Ender) bool {
 	own := p.Ref()

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -217,12 +216,12 @@ func (g *waitGraph) mayKnow(p *Process, r *semRow, values []kernel.SemValue) []*
 // relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
 // process group, and those that run the same program for the same user. This program's own are not among them.
 func (g *waitGraph) relatives(p *Process) []*Process {
-	ours, self := g.ancestry(), g.f.Process(os.Getpid())
+	ours, self := g.f.ancestry(), g.f.Process(g.f.self)
 	exe := g.program(p)
 	var near []*Process
 	for _, q := range g.f.procs {
 		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
-		if !kin || ours[q.PID] || q.PID == 1 || q.gone() || q.KernelThread() {
+		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.gone() || q.KernelThread() {
 			continue
 		}
 		if q != p && self != nil && g.program(q) == g.program(self) {
@@ -231,15 +230,6 @@ func (g *waitGraph) relatives(p *Process) []*Process {
 		near = append(near, q)
 	}
 	return near
-}
-
-// ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
-func (g *waitGraph) ancestry() map[int]bool {
-	all := map[int]bool{}
-	for p := g.f.Process(os.Getpid()); p != nil && !all[p.PID]; p = g.f.Process(p.PPID) {
-		all[p.PID] = true
-	}
-	return all
 }
 
 // program is where a process's exe leads; "" where that may not be read.
