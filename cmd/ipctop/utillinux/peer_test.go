@@ -3,6 +3,7 @@ package utillinux
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -61,17 +62,23 @@ func needReference(t testing.TB) {
 	}
 }
 
-// same runs a command line through both and compares all that comes out. Times are told by the day and pids come and go, so one
-// difference is looked at twice.
+// same runs a command line through both and compares all that comes out.
 func same(t testing.TB, argv ...string) {
+	t.Helper()
+	equal(t, fmt.Sprintf("%q", argv), func() (result, result) { return theirs(t, argv...), ours(argv...) })
+}
+
+// equal runs both and compares. Times are told by the day and pids come and go, so one difference is looked at twice.
+func equal[T any](t testing.TB, what string, run func() (theirs, ours T)) {
 	t.Helper()
 	var diff string
 	for range 2 {
-		if diff = cmp.Diff(theirs(t, argv...), ours(argv...)); diff == "" {
+		theirs, ours := run()
+		if diff = cmp.Diff(theirs, ours); diff == "" {
 			return
 		}
 	}
-	t.Fatalf("%q differs from util-linux (-theirs +ours):\n%s", argv, diff)
+	t.Fatalf("%s differs from util-linux (-theirs +ours):\n%s", what, diff)
 }
 
 // words splits a command line at blanks.

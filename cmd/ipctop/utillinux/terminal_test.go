@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
 )
@@ -26,9 +25,9 @@ func TestLsipcOnATerminal(t *testing.T) {
 				"-m -l -i 0", "-m -i 0", "-s -i 0", "-m --noheadings",
 			} {
 				argv := append([]string{"lsipc"}, words(line)...)
-				if diff := cmp.Diff(onTerminal(t, columns, 0, argv...), oursOnTerminal(columns, argv...)); diff != "" {
-					t.Fatalf("%q on %d columns (-theirs +ours):\n%s", argv, columns, diff)
-				}
+				equal(t, fmt.Sprintf("%q on %d columns", argv, columns), func() (theirs, ours string) {
+					return onTerminal(t, columns, 0, argv...), oursOnTerminal(columns, argv...)
+				})
 			}
 		}
 	})
