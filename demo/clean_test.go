@@ -2,6 +2,7 @@ package demo_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -109,6 +110,32 @@ func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 			t.Errorf("what is there now (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A queue that is made right after the start of a second says that it was made in the one before.
+func TestCleanKnowsAnAnnouncedQueueByItsSecond(t *testing.T) {
+	for after, left := range map[int64]int{0: 0, 1: 0, 2: 1} { // seconds from the queue's ctime to the announcement
+		t.Run(strconv.FormatInt(after, 10), func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				state, dir := t.TempDir(), shortDir(t)
+				name := killed(t, state, dir, "pmsg-full")
+				queues, err := host(t).AllPosixQueues(false, false)
+				if err != nil || len(queues) != 1 {
+					t.Fatalf("queues %+v (%v), want one", queues, err)
+				}
+				edit(t, name, func(text []byte) []byte {
+					text = regexp.MustCompile(`(?m)^\{"event":"made","n".*\n`).ReplaceAll(text, nil)
+					announced := regexp.MustCompile(`("kind":"pmsg","time":)\d+`)
+					text = announced.ReplaceAll(text, []byte("${1}0"))
+					return announced.ReplaceAll(text, fmt.Appendf(nil, "${1}%d", queues[0].CTime.Unix()+after))
+				})
+				report, err := demo.Clean(state)
+				if err != nil || len(report.Left) != left {
+					t.Errorf("Clean: %v, left %v, want %d left", err, report.Left, left)
+				}
+			})
+		})
+	}
 }
 
 // What has the remembered id or name but another identity is somebody else's.

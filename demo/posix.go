@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -104,10 +103,12 @@ func removePosix(things []entry, report *Report) error {
 	return errors.Join(errs...)
 }
 
-// samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and age must do.
+// samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and age must do. A queue's times are
+// whole seconds (the mqueue file system keeps the default s_time_gran), of a clock that ticks move on: one that is made right after a second's
+// start says the second before.
 func samePosix(e entry, file kernel.PosixFile) bool {
 	if e.Event == "made" {
 		return file.Dev == e.Dev && file.Ino == e.Ino
 	}
-	return strings.HasPrefix(e.Path, posixPrefix) && file.UID == e.UID && file.CTime.After(time.Unix(e.Time-1, 0))
+	return strings.HasPrefix(e.Path, posixPrefix) && file.UID == e.UID && file.CTime.Unix() >= e.Time-1
 }
