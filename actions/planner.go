@@ -158,7 +158,7 @@ func readStat(dir kernel.ProcDir) (kernel.ProcStat, error) {
 }
 
 // livesSince says whether the process that had this pid at the moment sec (Unix seconds, cut by the kernel) still lives. One
-// that started more than a second later is another; a zombie uses nothing any more.
+// that started after it is another; a zombie uses nothing any more.
 func (p *Planner) livesSince(pid int32, sec int64) (kernel.ProcStat, bool) {
 	stat, err := p.process(int(pid))
 	if err != nil || stat.State == 'Z' || stat.State == 'X' {
@@ -169,7 +169,7 @@ func (p *Planner) livesSince(pid int32, sec int64) (kernel.ProcStat, bool) {
 		return stat, true // unknown is not dead
 	}
 	start := boot.Add(time.Duration(stat.Start) * (time.Second / kernel.ClockTick))
-	return stat, !start.After(time.Unix(sec+1, 0))
+	return stat, !collect.StartedAfter(start, sec)
 }
 
 // lastUser describes who did something last, if that process may still use the object.

@@ -157,7 +157,7 @@ const (
 )
 
 // CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
-// A process that started more than a second after it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
+// A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
 // before the boot shows that the clock was set since, on a machine without a battery for example: then the two times do not compare.
 func (f *Facts) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
@@ -175,10 +175,16 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 		return CreatorDead
 	case f.Boot.IsZero() || time.Unix(sec+1, 0).Before(f.Boot):
 		return CreatorUnknown
-	case f.StartTime(p.Start).After(time.Unix(sec+1, 0)):
+	case StartedAfter(f.StartTime(p.Start), sec):
 		return CreatorReused
 	}
 	return CreatorAlive
+}
+
+// StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by the kernel): then it is not
+// the one that the kernel recorded at that moment.
+func StartedAfter(start time.Time, sec int64) bool {
+	return start.After(time.Unix(sec, 0).Add(leakDoubt))
 }
 
 // otherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that

@@ -123,8 +123,8 @@ func (f *Facts) leaking() *leakFacts {
 	return l
 }
 
-// leakDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds and
-// start times to clock ticks.
+// leakDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
+// that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c), and start times to clock ticks.
 const leakDoubt = time.Second + 100*time.Millisecond
 
 // older is how many of a list of leakFacts.byUID have memory of a moment. Where the time of the boot is not known, all do.
