@@ -23,10 +23,11 @@ var errNotTold = errors.New("not told")
 type infoDemand struct {
 	kinds  uint32          // bit n: descriptors of FDKind n
 	locked map[uint64]bool // inode numbers of locked files
+	files  bool            // of all files: any may have a lock that is unlisted
 }
 
 func (d infoDemand) wants(fd *FD) bool {
-	return d.kinds>>fd.Kind&1 == 1 || (fd.Kind == FDFile || fd.Kind == FDFifo) && d.locked[fd.Ino]
+	return d.kinds>>fd.Kind&1 == 1 || (fd.Kind == FDFile || fd.Kind == FDFifo) && (d.files || d.locked[fd.Ino])
 }
 
 // infoKinds are the kinds whose descriptors' fdinfo tells more than their link.
@@ -49,6 +50,8 @@ func (f *Facts) infoDemand() infoDemand {
 	if d.kinds>>FDEpoll&1 == 1 {
 		d.kinds |= 1 << FDEventFD // what it watches goes by the eventfd's number
 	}
+	_, locks := f.Want[schema.Lock]
+	d.files = locks && f.nested
 	if len(f.locks) > 0 {
 		d.locked = make(map[uint64]bool, len(f.locks))
 	}

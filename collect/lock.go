@@ -101,11 +101,13 @@ func (f *Facts) readLocks() {
 }
 
 func collectLocks(f *Facts) ([]*schema.Object, error) {
-	uses := f.lockUses()
 	requests := f.lockRequests()
+	f.readUnlisted(requests)
+	uses := f.lockUses()
+	locks := slices.Concat(f.locks, f.unlistedLocks(uses))
 	names := map[schema.Ref]bool{}
-	objects := make([]*schema.Object, 0, len(f.locks))
-	for _, l := range f.locks {
+	objects := make([]*schema.Object, 0, len(locks))
+	for i, l := range locks {
 		r := &lockRow{HeldLock: l}
 		if groups := uses[l.FileLock]; len(groups) > 0 {
 			r.uses, uses[l.FileLock] = groups[0], groups[1:]
@@ -113,6 +115,9 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 		r.setOwner(f)
 		r.name(names)
 		r.setHolders(f)
+		if i >= len(f.locks) {
+			r.Waiters = r.unlistedWaiters(requests)
+		}
 		r.setWaiters(f, requests)
 		objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
 	}
@@ -157,7 +162,7 @@ func (f *Facts) lockUses() map[kernel.FileLock][][]FDUse {
 	}
 	groups := make(map[kernel.FileLock][][]FDUse, len(found))
 	for l, uses := range found {
-		if lines[l] > 1 {
+		if lines[l] > 1 || unlisted(&l) && l.Mode != "WRITE" {
 			groups[l] = f.byDescription(uses)
 		} else {
 			groups[l] = [][]FDUse{uses}

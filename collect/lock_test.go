@@ -146,6 +146,51 @@ func TestFlock(t *testing.T) {
 	})
 }
 
+// takeAndEnd has flock(1) lock the file behind a descriptor, as scripts do: "exec 9>f; flock 9".
+func (s *lockScene) takeAndEnd(fd int, how string) {
+	s.Helper()
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	s.check(err)
+	file := os.NewFile(uintptr(dup), "locked")
+	defer file.Close()
+	cmd := exec.Command("flock", how, "3")
+	cmd.ExtraFiles = []*os.File{file}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Fatalf("flock: %v: %s", err, out)
+	}
+}
+
+// Outside of the first pid namespace /proc/locks does not list a lock whose taker has ended, nor who waits for it.
+func TestFlockWhoseTakerHasEnded(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newLockScene(t)
+		one, two, more := s.open("one", unix.O_RDWR), s.open("two", unix.O_RDWR), s.open("two", unix.O_RDWR)
+		s.takeAndEnd(one, "--exclusive")
+		s.takeAndEnd(two, "--shared")
+		s.takeAndEnd(more, "--shared")
+		cat := s.give(one)
+		text, err := os.ReadFile("/proc/locks")
+		s.check(err)
+		if strings.Contains(string(text), "FLOCK") {
+			t.Fatalf("/proc/locks lists them: %s", text)
+		}
+		first, second := s.wait("flock", "one", "flock WRITE"), s.wait("flock", "two", "flock WRITE")
+		refs := []string{s.ref(one, "flock", "0", "0-EOF"), s.ref(two, "flock", "0", "0-EOF"), s.ref(two, "flock", "0."+strconv.Itoa(more), "0-EOF")}
+		rows := map[string]cells{
+			refs[0]: s.cells("one", one, "FLOCK", "WRITE", cells{"holders": ends(s.at(one), cat), "waiters": ends(first)}),
+			refs[1]: s.cells("two", two, "FLOCK", "READ", cells{"waiters": ends(second)}),
+			refs[2]: s.cells("two", more, "FLOCK", "READ", nil),
+		}
+		for _, c := range rows {
+			delete(c, "pid") // of nobody
+		}
+		s.compareLocks(rows, []string{
+			s.holdsRef(refs[0], one), edge(procRef(cat), "holds", refs[0], "fd 3"), edge(procRef(first), "waits_on", refs[0], "flock WRITE"),
+			s.holdsRef(refs[1], two), edge(procRef(second), "waits_on", refs[1], "flock WRITE"), s.holdsRef(refs[2], more),
+		})
+	})
+}
+
 // Who waits for a waiter, which /proc/locks indents once more, waits for the lock as well.
 func TestWaiterOfAWaiter(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

@@ -10,15 +10,15 @@ import (
 // lockRequest is what a thread that sleeps in fcntl or flock waits for.
 type lockRequest struct {
 	ofd        bool
-	mode       string // "": could not be read; of flock it is not read
+	mode       string // "": could not be read
 	start, end uint64
 }
 
 // sleepingRequest is a lockRequest with its thread and file.
 type sleepingRequest struct {
 	waiter
-	ino  uint64
-	used bool // it was found to be a line of /proc/locks
+	file *FD
+	used bool // it was found to be a line of /proc/locks, or to wait for an unlisted lock
 }
 
 // lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
@@ -37,7 +37,7 @@ func (f *Facts) lockRequests() []*sleepingRequest {
 			}
 			i := slices.IndexFunc(p.fds, func(fd FD) bool { return fd.Num == w.fd && (fd.Kind == FDFile || fd.Kind == FDFifo) })
 			if i >= 0 {
-				all = append(all, &sleepingRequest{waiter: waiter{p, w}, ino: p.fds[i].Ino})
+				all = append(all, &sleepingRequest{waiter: waiter{p, w}, file: &p.fds[i]})
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (f *Facts) lockWaiter(line *kernel.FileLock, requests []*sleepingRequest) (
 func (s *sleepingRequest) makes(line *kernel.FileLock, call string) bool {
 	ofd := line.Class == "OFDLCK"
 	switch {
-	case s.used || s.call != call || s.ino != line.Ino || s.lock.ofd != ofd:
+	case s.used || s.call != call || s.file.Ino != line.Ino || s.lock.ofd != ofd:
 		return false
 	case !ofd && s.PID != line.PID:
 		return false

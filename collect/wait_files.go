@@ -2,7 +2,6 @@ package collect
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -254,7 +253,7 @@ func (g *waitGraph) lock(p *Process, th *thread) (e whoCould, via string) {
 		r = g.sought()[lockSeeker{p.Ref(), 0}]
 	}
 	if r == nil {
-		return g.unlistedLock(p, th)
+		return whoCould{open: "whoever has the lock, who was not found"}, th.via
 	}
 	return g.holders(r), strings.TrimSpace(th.call + " " + r.path())
 }
@@ -272,26 +271,4 @@ func (g *waitGraph) holders(r *lockRow) whoCould {
 		e.open = "whoever has the lock, who was not found"
 	}
 	return e
-}
-
-// unlistedLock is a flock that /proc/locks keeps to itself: below another pid namespace than the first it leaves out the locks that a process took
-// which has ended, as flock(1) has on a shell's descriptor, and all who wait for them (locks_show in fs/locks.c). Each descriptor of the open
-// file that has the lock tells of it still.
-func (g *waitGraph) unlistedLock(p *Process, th *thread) (e whoCould, via string) {
-	e, via = whoCould{open: "whoever has the lock, who was not found"}, th.via
-	fd := p.openFD(th.fd)
-	if fd == nil || fd.Kind != FDFile || th.call != "flock" {
-		return e, via
-	}
-	var holds []FDUse
-	for _, u := range g.f.FDUses(FDFile, fd.Dev, fd.Ino) {
-		if text, err := g.f.descriptorText(u); err == nil && slices.ContainsFunc(kernel.ParseFDInfoLocks(text), func(l kernel.FileLock) bool { return l.Class == "FLOCK" }) {
-			holds = append(holds, u)
-		}
-	}
-	e.on = []schema.Ref{{Kind: schema.Lock, Space: fd.Dev, Name: fmt.Sprintf("%d/flock/0/0-EOF", fd.Ino)}}
-	if e.enders = useEnders(holds, nil, "holds it"); len(e.enders) > 0 {
-		e.open, e.assumes = g.unseen("fd")
-	}
-	return e, strings.TrimSpace("flock " + fd.Path)
 }

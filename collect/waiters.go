@@ -17,7 +17,7 @@ type wait struct {
 	fd   int32
 	fifo FD          // the FIFO that it opens; no descriptor leads there yet
 	addr uint64      // of the futex
-	lock lockRequest // fcntl
+	lock lockRequest // fcntl and flock
 	tid  int
 	via  string         // the call in words: "semop [2] -1"
 	ops  []kernel.SemOp // of semop, as far as they could be read
@@ -118,9 +118,12 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 	}
 	if call, fd, ok := c.File(); ok {
 		var lock lockRequest
-		if call == "fcntl" {
+		switch call {
+		case "fcntl":
 			lock.ofd = c.OFDLock()
 			lock.mode, lock.start, lock.end, _ = dir.LockRequest(c)
+		case "flock":
+			lock.mode, lock.end = c.FlockMode(), kernel.EOF
 		}
 		return wait{lock: lock, call: call, fd: int32(fd), tid: c.TID, via: fmt.Sprintf("%s fd %d", call, fd)}, true
 	}

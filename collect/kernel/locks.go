@@ -40,7 +40,8 @@ type HeldLock struct {
 	Waiters []FileLock // in the kernel's order; one that waits for another waiter stands behind it
 }
 
-// Locks reads /proc/locks. Locks that were taken by processes outside the reader's pid namespace are not in it (locks_show, fs/locks.c).
+// Locks reads /proc/locks. Outside of the first pid namespace, locks that were taken by processes which have ended or are not in it are left
+// out, with all who wait for them (locks_show, fs/locks.c).
 // The error tells of lines that could not be read; the others are there.
 func (h *Host) Locks() ([]HeldLock, error) {
 	text, err := h.ReadFile("/proc/locks")

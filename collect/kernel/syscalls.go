@@ -108,6 +108,14 @@ func (c BlockedCall) OFDLock() bool {
 	return c.NR == unix.SYS_FCNTL && int(int32(c.Args[1])) == fOFDSetLKW
 }
 
+// FlockMode is what a blocked flock(2) asks for, as /proc/locks has it: READ (LOCK_SH) or WRITE (LOCK_EX).
+func (c BlockedCall) FlockMode() string {
+	if c.Args[1]&unix.LOCK_SH != 0 {
+		return "READ"
+	}
+	return "WRITE"
+}
+
 // fifoOpenWait is the kernel function in which an open of a FIFO waits for the other end (fs/pipe.c), as wchan names it.
 const fifoOpenWait = "wait_for_partner"
 

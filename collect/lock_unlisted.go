@@ -1,0 +1,71 @@
+package collect
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a process took which has ended, as
+// flock(1) has on a shell's descriptor, and all who wait for them (locks_show in fs/locks.c). Each descriptor of the open file that has such a
+// lock tells of it still, with 0 for the process (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
+
+// unlisted says whether a lock of fdinfo is none of /proc/locks.
+func unlisted(l *kernel.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
+
+// readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
+func (f *Facts) readUnlisted(requests []*sleepingRequest) {
+	if !f.nested {
+		return
+	}
+	for _, s := range requests {
+		if s.call != "flock" {
+			continue
+		}
+		for _, u := range f.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
+			if _, ok := u.Process.info[u.FD.Num]; ok {
+				continue
+			}
+			if u.Process.info == nil {
+				u.Process.info = map[int32]fdInfo{}
+			}
+			text, err := f.descriptorText(u)
+			u.Process.info[u.FD.Num] = fdInfo{bytes.Clone(text), err}
+		}
+	}
+}
+
+// unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
+func (f *Facts) unlistedLocks(uses map[kernel.FileLock][][]FDUse) []kernel.HeldLock {
+	if !f.nested {
+		return nil
+	}
+	var all []kernel.HeldLock
+	for l, groups := range uses {
+		if unlisted(&l) {
+			all = append(all, slices.Repeat([]kernel.HeldLock{{FileLock: l}}, len(groups))...)
+		}
+	}
+	slices.SortFunc(all, func(a, b kernel.HeldLock) int {
+		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Mode, b.Mode))
+	})
+	return all
+}
+
+// unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared locks the first stands for all
+// that they wait for: it has to go as the others have.
+func (r *lockRow) unlistedWaiters(requests []*sleepingRequest) []kernel.FileLock {
+	var lines []kernel.FileLock
+	file := r.uses[0].FD
+	for _, s := range requests {
+		conflict := r.Mode != "READ" || s.lock.mode != "READ"
+		if !s.used && s.call == "flock" && conflict && r.Class == "FLOCK" && s.file.Dev == file.Dev && s.file.Ino == file.Ino {
+			line := r.FileLock
+			line.Mode, line.PID = s.lock.mode, s.PID
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
