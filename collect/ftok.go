@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 
@@ -123,7 +122,7 @@ func (f *Facts) filesOf(uids []uint32) *keyFileList {
 		maps.DeleteFunc(f.keys.cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
 	}
 	for _, p := range f.procs {
-		if p.KernelThread() || p.gone() || p.PID == os.Getpid() || len(uids) > 0 && !p.runsAs(uids) {
+		if p.KernelThread() || p.gone() || p.PID == f.self || len(uids) > 0 && !p.runsAs(uids) {
 			continue
 		}
 		found := f.keyFiles(p)

@@ -31,7 +31,7 @@ func (f *Facts) filesOfPattern(pattern string) map[uint32]string {
 }
 
 func (f *Facts) lookForPattern(pattern string) map[uint32]string {
-	self, err := f.Host.OpenProc(os.Getpid())
+	self, err := f.Host.OpenProc(f.self)
 	if err != nil {
 		return nil
 	}

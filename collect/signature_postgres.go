@@ -3,7 +3,6 @@ package collect
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -191,7 +190,7 @@ func argumentAfter(cmdline []byte, option string) string {
 
 // foundClusters are data directories in the places where distributions put them, and where their configuration says.
 func (f *Facts) foundClusters() []cluster {
-	self, err := f.Host.OpenProc(os.Getpid())
+	self, err := f.Host.OpenProc(f.self)
 	if err != nil {
 		return nil
 	}
@@ -258,7 +257,7 @@ func configuredDirectory(conf []byte) string {
 
 // statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
 func (f *Facts) statCluster(c *cluster) bool {
-	self, err := f.Host.OpenProc(os.Getpid())
+	self, err := f.Host.OpenProc(f.self)
 	if err != nil {
 		return false
 	}
