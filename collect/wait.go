@@ -16,6 +16,7 @@ type waitRow struct {
 	on          []schema.Ref // all that it waits for; a poll for several
 	enders      schema.Value
 	waiting     schema.Value // how long
+	serves      bool         // it waits for whatever comes
 	background  bool
 }
 
@@ -113,7 +114,7 @@ func collectWaits(f *Facts) ([]*schema.Object, error) {
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
 		r := &rows[i]
-		*r = waitRow{Node: *n, ref: threadRef(n.Task), process: f.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], background: true}
+		*r = waitRow{Node: *n, ref: threadRef(n.Task), process: f.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
 		if n.Parent >= 0 {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
@@ -155,15 +156,13 @@ func (r *waitRow) worthShowing() bool {
 	if r.Status.Bad() {
 		return true
 	}
-	w := &r.Task.Wait
-	if r.Task.Activity != relate.Waiting || len(r.on) == 0 && !locking(w.Call) || len(r.on) > 0 && r.on[0].Kind == schema.Proc {
+	if r.Task.Activity != relate.Waiting || r.serves {
 		return false
 	}
-	switch w.Call {
-	case "poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2", "accept", "accept4":
-		return false
+	if len(r.on) == 0 {
+		return locking(r.Task.Wait.Call)
 	}
-	return true
+	return r.on[0].Kind != schema.Proc
 }
 
 func (f *Facts) enders(w *relate.Wait) schema.Value {

@@ -20,6 +20,7 @@ type waitGraph struct {
 	f  *Facts
 	on map[relate.Thread][]schema.Ref
 
+	serves    map[relate.Thread]bool // waits for whatever comes
 	children  map[int][]*Process
 	sets      func() map[waitKey]*schema.Object
 	segments  func() map[waitKey]memoryObject
@@ -37,7 +38,7 @@ type waitGraph struct {
 }
 
 func newWaitGraph(f *Facts) *waitGraph {
-	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, children: map[int][]*Process{},
+	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*Process{},
 		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
@@ -170,6 +171,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 		e.open = "its own process"
 	}
 	t.Activity = relate.Waiting
+	g.serves[t.Thread] = th.Call.Serves()
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.sleepsSince(p, th), Timed: th.timed, Timeout: th.timeout,
 		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.token(th)}
 	if len(e.on) > 0 {

@@ -12,11 +12,11 @@ import (
 // archCalls are the calls that only this architecture has; x/sys makes ppoll and pselect6 of them.
 func archCalls() map[string]blockedCall {
 	return map[string]blockedCall{
-		"poll":      {func(int) { rawPoll(1e6) }, seenCall{Name: "poll", Polled: polled(), For: long, Timed: true}},
-		"poll ever": {func(int) { rawPoll(-1) }, seenCall{Name: "poll", Polled: polled()}},
+		"poll":      {func(int) { rawPoll(1e6) }, seenCall{Name: "poll", Polled: polled(), Serves: true, For: long, Timed: true}},
+		"poll ever": {func(int) { rawPoll(-1) }, seenCall{Name: "poll", Polled: polled(), Serves: true}},
 		"select": {func(int) { rawSelect(&unix.Timeval{Sec: 1000, Usec: 5}) }, seenCall{Name: "select",
 			Polled: fds{{FD: readEnd, For: kernel.CanRead}, {FD: writeEnd, For: kernel.CanWrite}, {FD: sock, For: kernel.CanRead}},
-			For:    long + 5*time.Microsecond, Timed: true}},
+			Serves: true, For: long + 5*time.Microsecond, Timed: true}},
 	}
 }
 

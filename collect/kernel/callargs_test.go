@@ -40,6 +40,7 @@ type seenCall struct {
 	Transfers []kernel.AwaitedFD
 	Polled    []kernel.AwaitedFD
 	Epoll     bool
+	Serves    bool
 	For       time.Duration
 	Timed     bool
 	Child     int
@@ -72,14 +73,14 @@ func blockedCalls() map[string]blockedCall {
 		"recvfrom": {func(int) { unix.Recvfrom(sock, make([]byte, 1), 0) }, seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
 		"recvmsg":  {func(int) { unix.Recvmsg(sock, make([]byte, 1), nil, 0) }, seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
 		"sendmsg":  {func(int) { unix.Sendmsg(sock, make([]byte, 1<<24), nil, nil, 0) }, seenCall{Name: "send", Transfers: fds{{sock, out}}}},
-		"accept4":  {func(int) { unix.Accept4(listener, 0) }, seenCall{Name: "accept", Transfers: fds{{listener, in}}}},
+		"accept4":  {func(int) { unix.Accept4(listener, 0) }, seenCall{Name: "accept", Transfers: fds{{listener, in}}, Serves: true}},
 		"splice":   {func(int) { unix.Splice(readEnd, nil, sock, nil, 1, 0) }, seenCall{Name: "splice", Transfers: fds{{readEnd, in}, {sock, out}}}},
 
-		"ppoll":      {func(int) { unix.Ppoll(pollList(), &unix.Timespec{Sec: 1000, Nsec: 5}, nil) }, seenCall{Name: "poll", Polled: polled(), For: long + 5, Timed: true}},
-		"ppoll ever": {func(int) { unix.Ppoll(pollList(), nil, nil) }, seenCall{Name: "poll", Polled: polled()}},
+		"ppoll":      {func(int) { unix.Ppoll(pollList(), &unix.Timespec{Sec: 1000, Nsec: 5}, nil) }, seenCall{Name: "poll", Polled: polled(), Serves: true, For: long + 5, Timed: true}},
+		"ppoll ever": {func(int) { unix.Ppoll(pollList(), nil, nil) }, seenCall{Name: "poll", Polled: polled(), Serves: true}},
 		"pselect": {func(int) { unix.Pselect(sock+1, fdSet(sock, readEnd), nil, nil, nil, nil) },
-			seenCall{Name: "select", Polled: fds{{readEnd, in}, {sock, in}}}},
-		"epoll_wait": {func(int) { epollWait(1e6) }, seenCall{Name: "epoll_wait", Epoll: true, For: long, Timed: true}},
+			seenCall{Name: "select", Polled: fds{{readEnd, in}, {sock, in}}, Serves: true}},
+		"epoll_wait": {func(int) { epollWait(1e6) }, seenCall{Name: "epoll_wait", Epoll: true, Serves: true, For: long, Timed: true}},
 
 		"nanosleep":       {func(int) { unix.Nanosleep(&unix.Timespec{Sec: 1000}, nil) }, seenCall{Name: "nanosleep", For: long, Timed: true}},
 		"clock_nanosleep": {func(int) { sleepUntil(math.MaxInt32) }, seenCall{Name: "nanosleep", Timed: true}},
@@ -184,6 +185,7 @@ func seeCall(tb testing.TB, p kernel.ProcDir, c kernel.BlockedCall, child, group
 	got := seenCall{Name: c.Name()}
 	got.Transfers, _ = c.Transfers()
 	_, got.Epoll = c.EpollFD()
+	got.Serves = c.Serves()
 	got.Child, got.Which, got.Waits = c.WaitsForChild()
 	switch {
 	case !got.Waits:

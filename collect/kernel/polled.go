@@ -24,10 +24,10 @@ func (p ProcDir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 	}
 	var fds []AwaitedFD
 	var err error
-	switch c.NR {
-	case sysPoll, unix.SYS_PPOLL:
+	switch {
+	case pollCall(c.NR):
 		fds, err = p.polled(c)
-	case sysSelect, unix.SYS_PSELECT6:
+	case selectCall(c.NR):
 		fds, err = p.selected(c)
 	default:
 		err = fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
@@ -39,6 +39,15 @@ func (p ProcDir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 		return nil, err
 	}
 	return fds, nil
+}
+
+func pollCall(nr int) bool   { return nr == sysPoll || nr == unix.SYS_PPOLL }
+func selectCall(nr int) bool { return nr == sysSelect || nr == unix.SYS_PSELECT6 }
+
+// Serves says whether the call waits for whatever comes next, as servers and loops of events do: a poll, select or epoll, or an accept.
+func (c BlockedCall) Serves() bool {
+	_, epoll := c.EpollFD()
+	return epoll || pollCall(c.NR) || selectCall(c.NR) || c.NR == unix.SYS_ACCEPT || c.NR == unix.SYS_ACCEPT4
 }
 
 // polled reads the array of struct pollfd {int fd; short events, revents}. A negative descriptor is passed over (man 2 poll).
