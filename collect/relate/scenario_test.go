@@ -293,8 +293,26 @@ func TestFinding(t *testing.T) {
 			"observed: 20/w holds sem:5, and waits itself", "inferred: assuming that process 1 has it not", "in the same knot: 30/w",
 		},
 		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again",
+		Alike:  `deadlock; critical; inferred; "w" semop lock; "w" semop sem`,
 	}}
 	if diff := cmp.Diff(want, Solve(tasks).Findings()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Of the same commands that wait in the same calls for the same kinds of objects a person needs to hear but once.
+func TestFindingsThatAreAlike(t *testing.T) {
+	tasks := parse(t, "10 waits 20\n20 waits 10\n30 waits 40\n40 waits 30\n50 waits 60\n60 waits 50\n70 waits\n80 waits")
+	tasks[4].Comm = "another"
+	tasks[7].Wait.On.ID++
+	var got []string
+	for _, f := range Solve(tasks).Findings() {
+		got = append(got, f.Alike)
+	}
+	sems := `; "w" semop sem`
+	want := []string{"deadlock; critical; observed" + sems, "deadlock; critical; observed" + sems, `deadlock; critical; observed; "another" semop sem` + sems,
+		"stuck; warning; observed" + sems, "stuck; warning; observed" + sems}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

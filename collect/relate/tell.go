@@ -74,6 +74,7 @@ func (s *Solution) deadlock(k *Knot) schema.Finding {
 		}
 		refs.add(w.Proc, w.Wait.On)
 	}
+	f.Alike = alike(&f, s.steps(k.Cycle))
 	f.Says = likely(k.Proof) + "deadlock: " + strings.Join(more(says, len(k.Cycle)), "; ")
 	f.Evidence = more(edges, len(k.Cycle))
 	f.Evidence = append(f.Evidence, s.besides(k.Members, k.Cycle)...)
@@ -115,6 +116,7 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	if len(hangers) > 0 && f.Proof == schema.Observed {
 		f.Severity = schema.Critical
 	}
+	f.Alike = alike(&f, s.tasks(group))
 	verb := "waits"
 	if len(names) > 1 {
 		verb = "wait"
@@ -165,6 +167,7 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	if len(waits) == 0 {
 		return f, false
 	}
+	f.Alike = alike(&f, append(waits, root))
 	f.Says = likely(f.Proof) + "blocked by a stopped process: " + says[0]
 	if len(waits) > 1 {
 		f.Says += fmt.Sprintf("; %d threads in all wait for it to go on", len(waits))
@@ -290,6 +293,24 @@ func (s *Solution) tasks(nodes []int) []*Task {
 		out = append(out, s.Nodes[i].Task)
 	}
 	return out
+}
+
+func (s *Solution) steps(cycle []Step) []*Task {
+	var out []*Task
+	for _, step := range cycle {
+		out = append(out, s.Nodes[step.Node].Task)
+	}
+	return out
+}
+
+// alike is a finding's Alike: the commands that are in it, what they called, and on what kinds of objects, each once.
+func alike(f *schema.Finding, tasks []*Task) string {
+	var words []string
+	for _, t := range tasks {
+		words = append(words, fmt.Sprintf("%q %s %s", t.Comm, t.Wait.Call, t.Wait.On.Kind))
+	}
+	slices.Sort(words)
+	return strings.Join(append([]string{f.Kind, string(f.Severity), string(f.Proof)}, slices.Compact(words)...), "; ")
 }
 
 // since says from when on all of the waits have lasted, where that is known of each.

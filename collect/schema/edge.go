@@ -51,6 +51,8 @@ type Finding struct {
 	Says     string
 	Evidence []string
 	Advice   string // what to do about it; "": nothing
+	// Alike is the same for findings of a snapshot that say the same of other objects, of which a person needs to read but one; "": like no other.
+	Alike string
 }
 
 // Fault is something that could not be read, and why. One fault never empties another mechanism.

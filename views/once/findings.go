@@ -16,13 +16,11 @@ import (
 // findingsWidth is where lines break.
 const findingsWidth = 80
 
-// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its evidence and what to do; then
-// how many there are, what was checked, and what could not be seen. Errors come from w.
+// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its evidence and what to do, and of
+// those that are alike how many there are; then how many there are, what was checked, and what could not be seen. Errors come from w.
 func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	b := bufio.NewWriter(w)
-	for i := range s.Findings {
-		writeFinding(b, &s.Findings[i])
-	}
+	writeFindings(b, s.Findings)
 	wrap(b, "", "", summary(s)+" Checked: "+strings.Join(checked, ", ")+".")
 	for _, f := range s.Faults {
 		wrap(b, "Not seen: ", "  ", f.Source+": "+f.Says)
@@ -33,13 +31,42 @@ func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	return b.Flush()
 }
 
-func writeFinding(b *bufio.Writer, f *schema.Finding) {
+// writeFindings tells the first of those that are alike, and counts the others.
+func writeFindings(b *bufio.Writer, all []schema.Finding) {
+	others := map[string][]string{}
+	for i := range all {
+		if f := &all[i]; f.Alike != "" && len(f.Refs) > 0 {
+			others[f.Alike] = append(others[f.Alike], f.Refs[0].String())
+		}
+	}
+	for i := range all {
+		f := &all[i]
+		if f.Alike == "" || len(f.Refs) == 0 {
+			writeFinding(b, f, nil)
+		} else if refs, first := others[f.Alike]; first {
+			delete(others, f.Alike)
+			writeFinding(b, f, refs[1:])
+		}
+	}
+}
+
+// othersMost is how many findings that are like another are named.
+const othersMost = 8
+
+func writeFinding(b *bufio.Writer, f *schema.Finding, others []string) {
 	wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // which says itself where it is only likely
 	for _, e := range f.Evidence {
 		wrap(b, "  - ", "    ", e)
 	}
 	if f.Advice != "" {
 		wrap(b, "  To do: ", "    ", f.Advice)
+	}
+	if n := len(others); n > 0 {
+		named := strings.Join(others[:min(n, othersMost)], ", ")
+		if n > othersMost {
+			named += ", …"
+		}
+		wrap(b, "  ", "    ", fmt.Sprintf("And %d more like it, with %s: `-o json` tells of each.", n, named))
 	}
 	b.WriteByte('\n')
 }

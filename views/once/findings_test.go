@@ -2,6 +2,7 @@ package once
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,36 @@ INFO: \x1b[31mred
 Checked: one thing, another.
 Not seen: fd: no rights
 Note: a note
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWriteFindingsThatAreAlike(t *testing.T) {
+	s := &collect.Snapshot{}
+	for pid := range uint64(12) {
+		for _, kind := range []string{"deadlock", "stuck"} {
+			if kind == "deadlock" || pid == 7 || pid == 8 {
+				s.Findings = append(s.Findings, schema.Finding{Kind: kind, Severity: schema.Critical, Refs: []schema.Ref{{Kind: schema.Proc, ID: pid}},
+					Says: fmt.Sprint(kind, " of ", pid), Advice: "end it", Alike: kind})
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := WriteFindings(&b, s, []string{"waits"}); err != nil {
+		t.Fatal(err)
+	}
+	want := `CRITICAL: deadlock of 0
+  To do: end it
+  And 11 more like it, with proc:1, proc:2, proc:3, proc:4, proc:5, proc:6,
+    proc:7, proc:8, …: ` + "`-o json`" + ` tells of each.
+
+CRITICAL: stuck of 7
+  To do: end it
+  And 1 more like it, with proc:8: ` + "`-o json`" + ` tells of each.
+
+14 critical. Checked: waits.
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)

@@ -16,10 +16,8 @@ import (
 // writeTables writes the findings, if any were asked for, and one table per kind. Where there are several, a blank line and a line "# kind: title" stand before each.
 // For awk: no cell but the last of a line holds a blank, and no cell is empty.
 func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o Options) error {
-	for i := range snap.Findings {
-		if !o.NoHeadings {
-			writeFinding(w, &snap.Findings[i])
-		}
+	if !o.NoHeadings {
+		writeFindings(w, snap.Findings)
 	}
 	for i, s := range sections {
 		if len(sections) > 1 && !o.NoHeadings {
