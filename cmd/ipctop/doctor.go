@@ -2,14 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"
@@ -52,11 +50,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if req.Grace, err = graceOf(f.grace); err != nil {
 		return err
 	}
-	host, err := kernel.Open(f.root)
-	if err != nil {
-		return usageErrorf("--root: %v", err)
-	}
-	settings, err := readSettings(os.Getenv)
+	host, settings, err := openHost(f.root)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"
@@ -133,11 +131,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if err != nil {
 		return err
 	}
-	host, err := kernel.Open(f.root)
-	if err != nil {
-		return usageErrorf("--root: %v", err)
-	}
-	settings, err := readSettings(os.Getenv)
+	host, settings, err := openHost(f.root)
 	if err != nil {
 		return err
 	}

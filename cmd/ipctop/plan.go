@@ -77,11 +77,7 @@ type acting struct {
 }
 
 func (f *planFlags) start(cmd *cobra.Command) (*acting, error) {
-	host, err := kernel.Open("")
-	if err != nil {
-		return nil, err
-	}
-	settings, err := readSettings(os.Getenv)
+	host, settings, err := openHost("")
 	if err != nil {
 		return nil, err
 	}

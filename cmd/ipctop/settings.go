@@ -14,6 +14,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 )
 
+// openHost opens the machine, or a tree of files for --root, with what the user has configured to look at it.
+func openHost(root string) (*kernel.Host, []collect.Setting, error) {
+	host, err := kernel.Open(root)
+	if err != nil {
+		return nil, nil, usageErrorf("--root: %v", err)
+	}
+	settings, err := readSettings(os.Getenv)
+	return host, settings, err
+}
+
 // readSettings reads what the user has configured: the signatures of software, besides the built-in ones. There need be no file.
 // A file that is wrong is a mistake of usage.
 func readSettings(getenv func(string) string) ([]collect.Setting, error) {

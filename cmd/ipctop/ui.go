@@ -10,7 +10,6 @@ import (
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/views/tui"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -51,11 +50,7 @@ func runUI(parent context.Context, f uiFlags) error {
 	if err != nil {
 		return err
 	}
-	host, err := kernel.Open("")
-	if err != nil {
-		return err
-	}
-	settings, err := readSettings(os.Getenv)
+	host, settings, err := openHost("")
 	if err != nil {
 		return err
 	}

@@ -428,15 +428,7 @@ func workUndoDenied(j *kerneltest.Job) {
 
 // A tree of files has no tasks.
 func TestUndosOfFiles(t *testing.T) {
-	root := t.TempDir()
-	if err := os.Mkdir(root+"/proc", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	h, err := kernel.Open(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r, err := h.OpenUndos(); r != nil || !errors.Is(err, kernel.ErrNotLive) {
+	if r, err := tree(t).OpenUndos(); r != nil || !errors.Is(err, kernel.ErrNotLive) {
 		t.Error(r, err)
 	}
 }
