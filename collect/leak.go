@@ -242,11 +242,18 @@ func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Ti
 
 // protect tells whether a signature of known software, or the user's own, says that the object is meant to be there unused.
 func (f *Facts) protect(e *relate.Evidence, s Subject) {
-	if _, err := f.software.signatures(); err != nil {
+	known, err := f.software.signatures()
+	if err != nil {
+		f.Fault("signatures", err)
 		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
+		return
 	}
-	if m := f.app(s); m.Protect {
+	m, ok, unsure := known.protection(&s, f.filesOfPattern)
+	if ok {
 		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
+	}
+	for _, pattern := range unsure {
+		e.AllRules.Hide("a signature protects what has a key of " + pattern + ", not all of which could be looked at")
 	}
 }
 

@@ -29,7 +29,12 @@ func verdictNeeds(kind schema.Kind) schema.Need {
 
 // verdictsAt are the verdicts on the objects of a kind as cells have them, at a moment.
 func verdictsAt(host *kernel.Host, now time.Time, kind schema.Kind, grace time.Duration) map[string]relate.Judgement {
-	snap := New(host, func() time.Time { return now }).Take(Request{Want: map[schema.Kind]schema.Need{kind: verdictNeeds(kind)}, Grace: grace})
+	return verdictsOf(New(host, func() time.Time { return now }), kind, grace)
+}
+
+// verdictsOf are those of a collector.
+func verdictsOf(c *Collector, kind schema.Kind, grace time.Duration) map[string]relate.Judgement {
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{kind: verdictNeeds(kind)}, Grace: grace})
 	verdict, reasons := cellOf(kind, "verdict"), cellOf(kind, "reasons")
 	got := map[string]relate.Judgement{}
 	for _, o := range snap.Objects[kind] {

@@ -88,8 +88,8 @@ type span struct {
 
 func (s span) holds(n uint64) bool { return !s.set || n >= s.from && n <= s.to }
 
-// keyFiles gives the files of a pattern by the 24 bits that ftok takes of them. nil: nobody has looked.
-type keyFiles func(pattern string) map[uint32]string
+// keyFiles gives the files of a pattern.
+type keyFiles func(pattern string) patternFiles
 
 // matches says whether all conditions hold, and which pid the name holds.
 func (g *signature) matches(s *Subject, files keyFiles) (pid int, ok bool) {
@@ -142,7 +142,7 @@ func (g *signature) matchesKey(key uint32) bool {
 // matchesFtok says whether one of the files gives the key. A private object has none, and paths are those of our own namespaces.
 func (g *signature) matchesFtok(s *Subject, files keyFiles) bool {
 	return s.Key != 0 && s.Space == 0 && files != nil &&
-		slices.ContainsFunc(g.ftokOf, func(pattern string) bool { return files(pattern)[s.Key&0xffffff] != "" })
+		slices.ContainsFunc(g.ftokOf, func(pattern string) bool { return files(pattern).byBits[s.Key&0xffffff] != "" })
 }
 
 // onFile says whether it asks for more than kind, key and name.
@@ -218,4 +218,21 @@ func (s *Signatures) match(subject *Subject, files keyFiles) (found AppMatch, us
 		}
 	}
 	return found, user
+}
+
+// protection finds the signature that says of an object that it is meant to be there unused, the one that fits best. Others are not asked: the files
+// that they name are not looked for. unsure are patterns of files not all of which could be looked at, one of which may give its key.
+func (s *Signatures) protection(subject *Subject, files keyFiles) (found AppMatch, ok bool, unsure []string) {
+	for _, g := range s.byKind[subject.Kind] {
+		if !g.protect {
+			continue
+		}
+		if pid, ok := g.matches(subject, files); ok {
+			return g.match(pid), true, nil
+		}
+		if len(g.ftokOf) > 0 && subject.Key != 0 && subject.Space == 0 && g.matchesKey(subject.Key) {
+			unsure = append(unsure, slices.DeleteFunc(slices.Clone(g.ftokOf), func(pattern string) bool { return files(pattern).whole })...)
+		}
+	}
+	return AppMatch{}, false, unsure
 }

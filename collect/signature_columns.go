@@ -16,9 +16,9 @@ type softwareFacts struct {
 	hangs      func(kernel.ProcDir) func(path []byte) bool // whether a stat of a process's path may hang: see mountWatch
 	files      dataFiles                                   // the collector's
 	clusters   []cluster
-	looked     bool                         // for clusters
-	patterns   map[string]map[uint32]string // see filesOfPattern
-	none       AppMatch                     // what objects of no known software have in common
+	looked     bool                    // for clusters
+	patterns   map[string]patternFiles // see filesOfPattern
+	none       AppMatch                // what objects of no known software have in common
 }
 
 // appColumns say whose software's objects they are. needs is what that takes besides the rows themselves.

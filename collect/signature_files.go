@@ -1,10 +1,16 @@
 package collect
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 const (
@@ -12,17 +18,23 @@ const (
 	patternsMost = 256   // files of one pattern
 )
 
-// filesOfPattern lists the files whose path fits a pattern of a signature, by the 24 bits that ftok takes of them. It looks once a tick, and only
-// if NeedClusters was asked for.
-func (f *Facts) filesOfPattern(pattern string) map[uint32]string {
+// patternFiles are the files of a pattern by the 24 bits that ftok takes of them.
+type patternFiles struct {
+	byBits map[uint32]string
+	whole  bool // none could be missing
+}
+
+// filesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those who asked for the files that
+// signatures name, or for a verdict by them: where a look may hang is known then.
+func (f *Facts) filesOfPattern(pattern string) patternFiles {
 	s := f.software
-	if !f.Needs.Has(clusterNeeds) || !f.Host.Live() {
-		return nil
+	if f.Needs&(schema.NeedClusters|schema.NeedKeyFiles) == 0 || !f.Host.Live() {
+		return patternFiles{}
 	}
 	files, ok := s.patterns[pattern]
 	if !ok {
 		if s.patterns == nil {
-			s.patterns = map[string]map[uint32]string{}
+			s.patterns = map[string]patternFiles{}
 		}
 		files = f.lookForPattern(pattern)
 		s.patterns[pattern] = files
@@ -30,36 +42,61 @@ func (f *Facts) filesOfPattern(pattern string) map[uint32]string {
 	return files
 }
 
-func (f *Facts) lookForPattern(pattern string) map[uint32]string {
+func (f *Facts) lookForPattern(pattern string) patternFiles {
+	files := patternFiles{byBits: map[uint32]string{}}
 	self, err := f.Host.OpenProc(f.self)
 	if err != nil {
-		return nil
+		return files
 	}
 	defer self.Close()
 	hangs := f.software.hangs(self)
 	dir, err := self.RealPath(path.Dir(pattern), hangs)
 	if err != nil {
-		return nil
+		files.whole = errors.Is(err, fs.ErrNotExist)
+		return files
+	}
+	names, err := namesLike(dir, path.Base(pattern))
+	files.whole = err == nil || errors.Is(err, fs.ErrNotExist)
+	for _, name := range names {
+		// Anybody may put a link into /tmp: it is followed where that cannot hang.
+		real, err := self.RealPath(path.Join(dir, name), hangs)
+		if err == nil {
+			var id kernel.FileID
+			if id, err = self.StatPath(real); err == nil {
+				files.byBits[kernel.Ftok(id.Dev, id.Ino, 0)] = path.Join(dir, name)
+			}
+		}
+		files.whole = files.whole && (err == nil || errors.Is(err, fs.ErrNotExist))
+	}
+	return files
+}
+
+// errMany is for more names than are looked at.
+var errMany = errors.New("more than are looked at")
+
+// namesLike lists the names in a directory that fit a pattern. With an error those that were found count. A name that is no pattern takes no look
+// into the directory, which may be forbidden.
+func namesLike(dir, pattern string) ([]string, error) {
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		return []string{pattern}, nil
 	}
 	open, err := os.Open(dir)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer open.Close()
-	names, _ := open.Readdirnames(namesMost) // what could be read of it counts
-	files := map[uint32]string{}
-	for _, name := range names {
-		if fits, err := path.Match(path.Base(pattern), name); err != nil || !fits || len(files) == patternsMost {
-			continue
-		}
-		// Anybody may put a link into /tmp: it is followed where that cannot hang.
-		real, err := self.RealPath(path.Join(dir, name), hangs)
-		if err != nil {
-			continue
-		}
-		if id, err := self.StatPath(real); err == nil {
-			files[kernel.Ftok(id.Dev, id.Ino, 0)] = path.Join(dir, name)
-		}
+	names, err := open.Readdirnames(namesMost + 1)
+	if len(names) > namesMost {
+		names, err = names[:namesMost], errMany
+	} else if errors.Is(err, io.EOF) {
+		err = nil // it is empty
 	}
-	return files
+	names = slices.DeleteFunc(names, func(name string) bool {
+		fits, err := path.Match(pattern, name)
+		return err != nil || !fits
+	})
+	if len(names) > patternsMost {
+		names, err = names[:patternsMost], errMany
+	}
+	return names, err
 }

@@ -65,12 +65,13 @@ type builtinCase struct {
 }
 
 // builtinFiles are the files that some of the cases have.
-func builtinFiles(pattern string) map[uint32]string {
-	return map[string]map[uint32]string{
+func builtinFiles(pattern string) patternFiles {
+	byBits := map[string]map[uint32]string{
 		"/etc/zabbix/zabbix_*.conf": {0x0a0b0c: "/etc/zabbix/zabbix_server.conf"},
 		"/tmp/qipc_sharedmemory_*":  {0x1a1b1c: "/tmp/qipc_sharedmemory_app"},
 		"/tmp/qipc_systemsem_*":     {0x2a2b2c: "/tmp/qipc_systemsem_app"},
 	}[pattern]
+	return patternFiles{byBits, true}
 }
 
 func builtinCases() []builtinCase {

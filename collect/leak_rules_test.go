@@ -1,0 +1,51 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// verdictsBy are the verdicts with a user's signatures, for somebody who asks for nothing besides.
+func (s *sysvScene) verdictsBy(signatures string, kind schema.Kind) map[string]relate.Judgement {
+	s.Helper()
+	own, err := ReadSignatures("own.yaml", signatures)
+	s.check(err)
+	return verdictsOf(New(s.host, func() time.Time { return s.now }, WithSignatures(own)), kind, NoGrace)
+}
+
+// A rule that tells objects by the files of their keys protects them in every output, also where nobody asked whose software they are.
+func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		dir := t.TempDir()
+		s.check(os.WriteFile(dir+"/a.conf", nil, 0o600))
+		s.check(os.Symlink("loop", dir+"/loop"))
+		file, err := kernel.StatFile(dir + "/a.conf")
+		s.check(err)
+		ref := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(kernel.Ftok(file.Dev, file.Ino, 'q'), createIPC|0o600)))
+		const unwaited = "nobody waits on it: the system calls of every thread were read"
+		rule := func(path string) string {
+			return "signatures:\n- {id: ours, app: Ours, kinds: msg, protect: true, ftok_of: '" + path + "', why: its key is that of a file of ours}"
+		}
+		for path, want := range map[string]relate.Judgement{
+			dir + "/*.conf": {Verdict: relate.Protected, Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours", unwaited}},
+			dir + "/a.conf": {Verdict: relate.Protected, Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours", unwaited}},
+			dir + "/loop/*": {Verdict: relate.Unknown, Reasons: []string{unwaited,
+				"a signature protects what has a key of " + dir + "/loop/*, not all of which could be looked at"}},
+		} {
+			s.wants(path, s.verdictsBy(rule(path), schema.Msg)[ref], want.Verdict, want.Reasons...)
+		}
+		for _, path := range []string{dir + "/b*", dir + "/b", dir + "/none/*"} {
+			if got := s.verdictsBy(rule(path), schema.Msg)[ref]; got.Verdict != relate.Orphan {
+				t.Errorf("a rule for %s: %+v", path, got)
+			}
+		}
+	})
+}
