@@ -25,11 +25,22 @@ func (f *Facts) judgeKeyed(ref schema.Ref, needs schema.Need, o kernel.IPCPerm, 
 	return judged{Judgement: j}
 }
 
-// keyElders finds the processes of the owner and creator that know a file of which ftok makes the object's key.
+// keyElders finds the processes of the owner and creator that know a file of which ftok makes the object's key. One that may not be looked into may
+// know one.
 func (f *Facts) keyElders(e *relate.Evidence, o kernel.IPCPerm) {
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)
-	files, _ := f.filesOf(slices.Compact(uids)).of(o.Key)
+	uids = slices.Compact(uids)
+	var closed []*Process
+	for _, p := range f.procs {
+		if !p.KernelThread() && !p.gone() && !f.leaks.bystander[p] && p.runsAs(uids) && kernel.Denied(f.keyFiles(p).refused) {
+			closed = append(closed, p)
+		}
+	}
+	if len(closed) > 0 {
+		e.AllElders.Hide("which files these know, one of which may give its key by ftok, could not be read: " + pidList(closed))
+	}
+	files, _ := f.filesOf(uids).of(o.Key)
 	seen := map[int]bool{}
 	for _, file := range files {
 		for _, use := range file.Known {

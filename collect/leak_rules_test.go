@@ -49,3 +49,25 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 		}
 	})
 }
+
+// Who may not look into a younger process of the owner cannot tell whether it makes the key of its own.
+func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs segments of root and an ordinary user")
+		}
+		s := newSysVScene(t)
+		keyed, private := kerneltest.Start(t, "make-segment", "4660"), kerneltest.Start(t, "create-segment")
+		keyed.Finish()
+		private.Finish()
+		made := time.Now()
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > leakDoubt+100*time.Millisecond })
+		service := kerneltest.Start(t, "wait")
+		got := s.asUser(1234, schema.Shm)
+		s.wants("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),
+			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s", service.PID, s.end(service.PID).Comm))
+		if got := got["shm:"+private.Words[0]]; got.Verdict != relate.Orphan {
+			t.Errorf("private: %+v", got)
+		}
+	})
+}
