@@ -41,7 +41,7 @@ func (g *waitGraph) descriptor(p *Process, awaited kernel.AwaitedFD, depth int) 
 	var e whoCould
 	switch fd.Kind {
 	case FDPipe, FDFifo:
-		e = g.pipe(fd, awaited.For)
+		e = g.pipe(p, fd, awaited.For)
 	case FDSocket:
 		e = g.socket(fd)
 	case FDEventFD:
@@ -66,7 +66,7 @@ func (g *waitGraph) descriptor(p *Process, awaited kernel.AwaitedFD, depth int) 
 }
 
 // pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader closes (pipe(7)).
-func (g *waitGraph) pipe(fd *FD, awaited kernel.Access) whoCould {
+func (g *waitGraph) pipe(p *Process, fd *FD, awaited kernel.Access) whoCould {
 	kind, dev := schema.Pipe, uint64(0)
 	if fd.Kind == FDFifo {
 		kind, dev = schema.Fifo, fd.Dev
@@ -85,13 +85,31 @@ func (g *waitGraph) pipe(fd *FD, awaited kernel.Access) whoCould {
 	e.open, e.assumes = g.unseen("fd")
 	switch {
 	case e.open != "":
-	case kind == schema.Fifo && !strings.HasSuffix(fd.Path, deletedSuffix):
+	case kind == schema.Fifo && g.named(p, fd):
 		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between two of them (fifo(7)).
 		e.open = "whoever opens the FIFO"
 	case len(e.enders) == 0:
 		e.open = "whoever has the other end, which was not found" // else the call would not sleep: perhaps it is on its way in a socket
 	}
 	return e
+}
+
+// named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it was opened, and a name may
+// itself end as that of a file without one does.
+func (g *waitGraph) named(p *Process, fd *FD) bool {
+	if !strings.HasSuffix(fd.Path, deletedSuffix) {
+		return true
+	}
+	if !g.f.Host.Live() {
+		return false
+	}
+	dir, err := g.f.Host.OpenProc(p.living())
+	if err != nil {
+		return true
+	}
+	defer dir.Close()
+	file, err := dir.StatOpen(int(fd.Num))
+	return err != nil || file.Links > 0
 }
 
 // socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to.

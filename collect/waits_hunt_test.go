@@ -25,7 +25,10 @@ func huntedPlays() map[string]func(*play) {
 	return map[string]func(*play){
 		"pipe-to-itself":      pipeToItself,
 		"fifo-kept-open":      fifoKeptOpen,
-		"fifo-keeper-waits":   fifoKeeper,
+		"fifo-keeper-waits":   func(p *play) { fifoKeeper(p, "fifo") },
+		"fifo-of-two-names":   fifoOfTwoNames,
+		"fifo-named-deleted":  func(p *play) { fifoKeeper(p, "fifo (deleted)") },
+		"fifo-deleted":        fifoDeleted,
 		"semaphore-consumer":  consumer,
 		"semaphore-producer":  producer,
 		"semaphore-barrier":   barrier,
@@ -67,14 +70,27 @@ func fifoKeptOpen(p *play) {
 }
 
 // fifoKeeper: b keeps the writing end for a's sake, and waits for what a has locked.
-func fifoKeeper(p *play) {
-	p.fifo("fifo", unix.O_RDWR) // so that opening an end of it does not wait for the other
-	r, w := p.fifo("fifo", unix.O_RDONLY), p.fifo("fifo", unix.O_WRONLY)
+func fifoKeeper(p *play, name string) {
+	p.fifo(name, unix.O_RDWR) // so that opening an end of it does not wait for the other
+	r, w := p.fifo(name, unix.O_RDONLY), p.fifo(name, unix.O_WRONLY)
 	x, y := p.open("lock"), p.open("lock")
 	a, b := p.actor("a", r, x), p.actor("b", w, y)
 	a.first.Flock(x, unix.LOCK_EX)
 	a.then().Read(r)
 	b.then().Flock(y, unix.LOCK_EX)
+}
+
+// fifoOfTwoNames: the name by which they opened it is gone, but it has another.
+func fifoOfTwoNames(p *play) {
+	fifoKeeper(p, "fifo")
+	p.j.Check(unix.Link("/dev/shm/fifo", "/dev/shm/other"))
+	p.j.Check(unix.Unlink("/dev/shm/fifo"))
+}
+
+// fifoDeleted: nobody can open it any more.
+func fifoDeleted(p *play) {
+	fifoKeeper(p, "fifo")
+	p.j.Check(unix.Unlink("/dev/shm/fifo"))
 }
 
 func (p *play) fifo(name string, flags int) int {
@@ -254,6 +270,14 @@ a open
 a waits
   b waits
 `},
+		{"fifo-of-two-names", `
+a waits
+  b waits
+`},
+		{"fifo-named-deleted", `
+a waits
+  b waits
+`},
 		{"semaphore-consumer", `
 a open
 `},
@@ -312,6 +336,13 @@ c runs
 func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flocks-taker-gone").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
+}
+
+// A FIFO without a name is a pipe.
+func TestWaitsForAFIFOWithoutAName(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "fifo-deleted").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
