@@ -58,12 +58,20 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 	return changed
 }
 
-// more are those who could end a wait in a roundabout way: children whose end is a signal that the process handles, processes that it traces, of
+// more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the holder of a POSIX lock, and so
+// the lock as well (flc_owner in fs/locks.c); children whose end is a signal that the process handles, processes that it traces, of
 // which a wait for children hears as well (man 2 ptrace), and whoever may have its epoll instance watch something else, which works at
 // once (epoll_ctl(2)).
 func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
+	}
+	if t.Wait.On.Kind == schema.Lock {
+		if r := g.soughtBy(p, t.TID); r != nil && r.Class == "POSIX" && r.owner != nil {
+			for _, q := range g.sharers(r.owner) {
+				weak(q, "shares the descriptors and locks of its holder")
+			}
+		}
 	}
 	if g.caught(p).Has(syscall.SIGCHLD) {
 		for _, c := range g.children[p.PID] {
@@ -96,6 +104,22 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 		}
 	}
 	return enders
+}
+
+// sharers are the other processes with the same table of descriptors (CLONE_FILES without CLONE_THREAD).
+func (g *waitGraph) sharers(p *Process) (list []*Process) {
+	if !g.f.Host.Live() {
+		return nil
+	}
+	for _, q := range g.f.procs {
+		if q == p || q.KernelThread() || q.gone() {
+			continue
+		}
+		if same, err := kernel.SameFiles(p.living(), q.living()); err == nil && same {
+			list = append(list, q)
+		}
+	}
+	return list
 }
 
 // halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a

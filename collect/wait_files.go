@@ -266,14 +266,19 @@ func (g *waitGraph) listLocks() map[lockSeeker]*lockRow {
 // lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on their open file, or by
 // any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
 func (g *waitGraph) lock(p *Process, th *thread) (e whoCould, via string) {
-	r := g.sought()[lockSeeker{p.Ref(), th.TID}]
-	if r == nil {
-		r = g.sought()[lockSeeker{p.Ref(), 0}]
-	}
+	r := g.soughtBy(p, th.TID)
 	if r == nil {
 		return whoCould{open: "whoever has the lock, who was not found"}, th.via
 	}
 	return g.holders(r), strings.TrimSpace(th.call + " " + r.path())
+}
+
+// soughtBy is the lock that a thread waits for; nil: /proc/locks tells of none.
+func (g *waitGraph) soughtBy(p *Process, tid int) *lockRow {
+	if r := g.sought()[lockSeeker{p.Ref(), tid}]; r != nil {
+		return r
+	}
+	return g.sought()[lockSeeker{p.Ref(), 0}]
 }
 
 // holders are who has a lock.

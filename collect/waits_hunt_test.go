@@ -38,6 +38,7 @@ func huntedPlays() map[string]func(*play) {
 		"memory-not-mapped":   memoryNotMapped,
 		"epoll-of-two":        epollOfTwo,
 		"child-whose-end":     childWhoseEnd,
+		"lock-shared":         lockShared,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
 		"flocks-taker-gone":   flocksTakerGone,
@@ -210,17 +211,38 @@ func childWhoseEnd(p *play) {
 	r, w := p.pipe()
 	one := p.open("one")
 	a, b := p.actor("a", r, one), p.actor("b", w, one)
-	action := &[4]uint64{1 << 20} // struct sigaction: a handler, which nothing calls
-	a.first.Raw(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), a.first.Keep(action, unsafe.Pointer(action)), 0, 8)
-	// The page holds the child's pid in the parent alone, which goes on; the child sleeps in the futex.
-	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	p.j.Check(err)
-	at := a.first.Keep(page, unsafe.Pointer(&page[0]))
-	const futexWaitPrivate = 128
-	a.first.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	p.handle(a.first, unix.SIGCHLD)
+	p.sleepingChild(a.first, 0)
 	setlkw(a.first, unix.F_SETLKW, one) // which the child does not inherit
 	a.then().Read(r)
 	setlkw(b.then(), unix.F_SETLKW, one)
+}
+
+// handle installs a signal handler, which nothing calls.
+func (p *play) handle(s *kernel.Script, signal unix.Signal) {
+	action := &[4]uint64{1 << 20} // struct sigaction
+	s.Raw(unix.SYS_RT_SIGACTION, uintptr(signal), s.Keep(action, unsafe.Pointer(action)), 0, 8)
+}
+
+// sleepingChild clones a child, which sleeps in a futex. The page holds its pid in the parent alone, which goes on.
+func (p *play) sleepingChild(s *kernel.Script, flags uintptr) {
+	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	p.j.Check(err)
+	at := s.Keep(page, unsafe.Pointer(&page[0]))
+	const futexWaitPrivate = 128
+	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+}
+
+// lockShared: a and b wait for each other's locks, but a has its descriptors, and so its POSIX lock, in common with a child.
+func lockShared(p *play) {
+	one, twos := p.open("one"), p.open("two")
+	ones, two := p.open("one"), p.open("two")
+	a, b := p.actor("a", one, twos), p.actor("b", ones, two)
+	setlkw(a.first, unix.F_SETLKW, one)
+	p.sleepingChild(a.first, unix.CLONE_FILES)
+	b.first.Flock(two, unix.LOCK_EX)
+	a.then().Flock(twos, unix.LOCK_EX)
+	setlkw(b.then(), unix.F_SETLKW, ones)
 }
 
 // childOrTraced: a waits for its child, who waits for a, but hears as well of c, which it traces (man 2 ptrace).
@@ -315,6 +337,10 @@ c runs
 c runs
   a waits
     b waits
+`},
+		{"lock-shared", `
+  b waits
+    a waits
 `},
 		{"child-whose-end", `
   a waits
