@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -107,15 +106,7 @@ func TestPidFDOfAReapedProcess(t *testing.T) {
 func TestIOUrings(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
-		var params [120]byte
-		n, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&params)), 0)
-		if e == unix.EPERM || e == unix.ENOSYS {
-			t.Skip("needs io_uring, which this host refuses: ", e)
-		}
-		if e != 0 {
-			t.Fatal(e)
-		}
-		fd := s.keep(int(n), nil)
+		fd := s.keep(openIOUring(t), nil)
 		num := func(n int) schema.Value { return schema.Int(int64(n)) }
 		s.one(schema.IOUring, fd, cells{"sq_entries": num(8), "cq_entries": num(16), "sq_pending": num(0), "cq_pending": num(0), "user_files": num(0), "user_bufs": num(0)})
 	})

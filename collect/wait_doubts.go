@@ -36,13 +36,17 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 			changed = true
 			continue
 		}
+		rests := g.restsOnDescriptors(t)
 		switch {
 		case g.timer(p, t.TID), g.socketTime(p, t):
 			w.Timed = true
-		case g.restsOnDescriptors(t) && hidden() != "":
+		case rests && hidden() != "":
 			w.Open = hidden()
 		case g.registered(t):
 			w.Open = "whoever has the io_uring that it is registered with"
+		case rests && g.submits(t) != nil:
+			q := g.submits(t)
+			w.Open = fmt.Sprintf("the kernel, which acts for %d/%s by an io_uring", q.PID, q.Comm)
 		case g.caught(p).Has(syscall.SIGALRM):
 			// alarm(2) and setitimer(2) no file tells; who handles the signal is likely to use them.
 			w.Open = "its handler for SIGALRM"

@@ -63,6 +63,22 @@ func (g *waitGraph) listRings() (texts []string) {
 	return texts
 }
 
+// submits finds among those who could end a wait by a descriptor one that has an io_uring; nil: none has. What it asked the kernel for is done while
+// it sleeps: a read or write once a linked time has passed, a close that gives up a lock. Of requests on their way its file tells but some.
+func (g *waitGraph) submits(t *relate.Task) *Process {
+	for i := range t.Wait.Enders {
+		p := g.f.Process(int(t.Wait.Enders[i].Proc.ID))
+		if p == nil {
+			continue
+		}
+		if slices.ContainsFunc(p.fds, func(fd FD) bool { return fd.Kind == FDIOUring }) ||
+			slices.ContainsFunc(p.shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
+			return p
+		}
+	}
+	return nil
+}
+
 // sameFiles says whether a thread has its process's table of descriptors, as all have but those that called unshare(CLONE_FILES).
 func (g *waitGraph) sameFiles(p *Process, tid int) bool {
 	same, err := kernel.SameFiles(p.living(), tid)

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -39,6 +40,7 @@ func huntedPlays() map[string]func(*play) {
 		"epoll-of-two":        epollOfTwo,
 		"child-whose-end":     childWhoseEnd,
 		"lock-shared":         lockShared,
+		"io-uring":            ioUring,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
 		"flocks-taker-gone":   flocksTakerGone,
@@ -233,6 +235,41 @@ func (p *play) sleepingChild(s *kernel.Script, flags uintptr) {
 	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
 }
 
+// ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
+func ioUring(p *play) {
+	ring, err := newIOUring()
+	p.j.Check(err)
+	r, w := p.pipe()
+	p.fds = append(p.fds, ring)
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", r, x), p.actor("b", w, y, ring)
+	a.first.Flock(x, unix.LOCK_EX)
+	a.then().Read(r)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
+func newIOUring() (fd int, err error) {
+	var params [120]byte // struct io_uring_params
+	n, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&params)), 0)
+	if e != 0 {
+		return -1, fmt.Errorf("io_uring_setup: %w", e)
+	}
+	return int(n), nil
+}
+
+// openIOUring skips the test where the host refuses one.
+func openIOUring(t *testing.T) (fd int) {
+	t.Helper()
+	fd, err := newIOUring()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		t.Skip("needs io_uring, which this host refuses: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
 // lockShared: a and b wait for each other's locks, but a has its descriptors, and so its POSIX lock, in common with a child.
 func lockShared(p *play) {
 	one, twos := p.open("one"), p.open("two")
@@ -362,6 +399,14 @@ c runs
 func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flocks-taker-gone").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
+}
+
+// An io_uring works for its process while that sleeps.
+func TestWaitsForOneWithAnIOUring(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		unix.Close(openIOUring(t))
+		perform(t, "io-uring").shows("a waits\n  b waits\n")
 	})
 }
 
