@@ -19,7 +19,7 @@ type socketWait struct {
 	write bool
 }
 
-// doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers for SIGALRM, times of
+// doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers for signals of the kernel, times of
 // sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for SIGCHLD, processes that it traces, epoll
 // instances that others have. It says whether it found any.
 func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
@@ -47,9 +47,8 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 		case rests && g.submits(t) != nil:
 			q := g.submits(t)
 			w.Open = fmt.Sprintf("the kernel, which acts for %d/%s by an io_uring", q.PID, q.Comm)
-		case g.caught(p).Has(syscall.SIGALRM):
-			// alarm(2) and setitimer(2) no file tells; who handles the signal is likely to use them.
-			w.Open = "its handler for SIGALRM"
+		case g.prompted(p) != "":
+			w.Open = g.prompted(p)
 		default:
 			more := g.more(p, t)
 			if len(more) == 0 {
@@ -108,6 +107,22 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 		}
 	}
 	return enders
+}
+
+// prompted says by which of its handlers the kernel could prompt a process to go on, of its own accord or for what comes from outside; "": by none.
+// Which signals are to come no file tells, but who handles one is likely to have asked for it: SIGALRM by alarm(2) and setitimer(2), SIGIO or a
+// real-time signal, of which there is a choice (F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)), for descriptors and leases.
+func (g *waitGraph) prompted(p *Process) string {
+	const minimum = 34 // SIGRTMIN behind those that glibc has for itself: signal(7)
+	switch caught := g.caught(p); {
+	case caught.Has(syscall.SIGALRM):
+		return "its handler for SIGALRM"
+	case caught.Has(syscall.SIGIO):
+		return "its handler for SIGIO"
+	case caught>>(minimum-1) != 0:
+		return "its handler for a real-time signal"
+	}
+	return ""
 }
 
 // sharers are the other processes with the same table of descriptors (CLONE_FILES without CLONE_THREAD).

@@ -40,6 +40,9 @@ func huntedPlays() map[string]func(*play) {
 		"epoll-of-two":        epollOfTwo,
 		"child-whose-end":     childWhoseEnd,
 		"lock-shared":         lockShared,
+		"flock-and-sigio":     func(p *play) { flocksHandled(p, unix.SIGIO) },
+		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
+		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
@@ -235,6 +238,17 @@ func (p *play) sleepingChild(s *kernel.Script, flags uintptr) {
 	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
 }
 
+// flocksHandled: a reads from b, who waits for the lock that a has. a handles a signal.
+func flocksHandled(p *play, signal unix.Signal) {
+	r, w := p.pipe()
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", r, x), p.actor("b", w, y)
+	a.first.Flock(x, unix.LOCK_EX)
+	p.handle(a.first, signal)
+	a.then().Read(r)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -379,6 +393,14 @@ c runs
   b waits
     a waits
 `},
+		{"flock-and-sigio", `
+a waits
+  b waits
+`},
+		{"flock-and-realtime", `
+a waits
+  b waits
+`},
 		{"child-whose-end", `
   a waits
     b waits
@@ -399,6 +421,13 @@ c runs
 func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flocks-taker-gone").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
+}
+
+// That a process handles a signal which only another process sends is no way out.
+func TestWaitsOfOneWhoHandlesASignal(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "flock-and-user").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
