@@ -42,7 +42,7 @@ func (g *waitGraph) stillAsleep(t *relate.Task, buf []byte) bool {
 	if err != nil {
 		return false
 	}
-	if st, err := kernel.ParseProcStat(text); err != nil || st.State != 'S' && st.State != 'D' {
+	if st, err := kernel.ParseProcStat(text); err != nil || st.State != 'S' {
 		return false
 	}
 	n, err := dir.Switches(t.TID, buf)

@@ -31,8 +31,8 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 			continue
 		}
 		p := g.f.Process(int(t.Proc.ID))
-		if halted := g.halted(p, t.TID); halted != "" {
-			t.Activity, t.Doing, t.Wait = relate.Stopped, halted, relate.Wait{}
+		if activity, doing := g.halted(p, t.TID); activity != relate.Waiting {
+			t.Activity, t.Doing, t.Wait = activity, doing, relate.Wait{}
 			changed = true
 			continue
 		}
@@ -142,25 +142,27 @@ func (g *waitGraph) sharers(p *Process) (list []*Process) {
 }
 
 // halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a
-// frozen cgroup.
-func (g *waitGraph) halted(p *Process, tid int) string {
+// frozen cgroup, somebody who serves its memory. It is Waiting if nothing does but what its call is on.
+func (g *waitGraph) halted(p *Process, tid int) (a relate.Activity, doing string) {
 	if !g.f.Host.Live() {
-		return ""
+		return relate.Waiting, ""
 	}
 	dir, err := g.f.Host.OpenProc(p.living())
 	if err != nil {
-		return ""
+		return relate.Waiting, ""
 	}
 	defer dir.Close()
 	switch halt, _ := dir.Halted(tid); halt {
 	case kernel.Stopped:
-		return "is stopped"
+		return relate.Stopped, "is stopped"
 	case kernel.Traced:
-		return "is stopped by a tracer"
+		return relate.Stopped, "is stopped by a tracer"
 	case kernel.Frozen:
-		return "is frozen with its control group"
+		return relate.Stopped, "is frozen with its control group"
+	case kernel.Elsewhere:
+		return relate.Running, "sleeps in its call for memory, a disk, or who serves its calls"
 	}
-	return ""
+	return relate.Waiting, ""
 }
 
 // timer says whether a POSIX timer sends the thread a signal some time. Where it could not be read, one may.

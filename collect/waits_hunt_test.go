@@ -44,6 +44,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"call-served":         callServed,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
 		"flocks-taker-gone":   flocksTakerGone,
@@ -249,6 +250,26 @@ func flocksHandled(p *play, signal unix.Signal) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
+// callServed: a reads what b has written, once the supervisor that filters its calls says so (seccomp_unotify(2)).
+func callServed(p *play) {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_READ},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	r, w := p.pipe()
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", r, x), p.actor("b", w, y)
+	a.first.Flock(x, unix.LOCK_EX)
+	b.first.Write(w, 1)
+	a.then().Raw(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	a.then().Raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, a.then().Keep(program, unsafe.Pointer(program)))
+	a.then().Read(r)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -392,6 +413,10 @@ c runs
 		{"lock-shared", `
   b waits
     a waits
+`},
+		{"call-served", `
+a runs
+  b waits
 `},
 		{"flock-and-sigio", `
 a waits

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -164,7 +165,21 @@ const (
 	Traced
 	// Frozen with its cgroup, as "docker pause" does, until that is thawed.
 	Frozen
+	// Elsewhere: it sleeps in its call for something else than the call is for: who serves its page faults (userfaultfd(2), FUSE) or its calls
+	// (seccomp_unotify(2)), or a disk.
+	Elsewhere
 )
+
+// servedIn says whether threads sleep in this kernel function until another program has served a page fault (fs/userfaultfd.c, fs/fuse/dev.c) or
+// a call (kernel/seccomp.c), which compilers may make part of its caller and call by more than its name ("….isra.0").
+func servedIn(wchan string) bool {
+	for _, name := range [...]string{"handle_userfault", "request_wait_answer", "seccomp_do_user_notification", "__seccomp_filter"} {
+		if strings.HasPrefix(wchan, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // frozenIn says whether threads of a frozen cgroup sleep in this kernel function, as wchan names it: of version 2 in do_freezer_trap
 // (kernel/signal.c), which compilers make part of get_signal, in state S as any sleep; of version 1 in __refrigerator (kernel/freezer.c).
@@ -175,7 +190,7 @@ func frozenIn(wchan string) bool {
 
 // Halted tells whether the thread is stopped, of which its call says nothing: a thread that is stopped in a blocking call has
 // left the wait, and does the call again or gives it up with EINTR when it goes on (man 7 signal). Everybody may ask for Stopped and Traced;
-// Frozen takes the right to ptrace the process. 17 microseconds.
+// the others take the right to ptrace the process. 17 microseconds.
 func (p ProcDir) Halted(tid int) (Halt, error) {
 	dir := "task/" + strconv.Itoa(tid)
 	text, err := p.Read(dir+"/stat", nil)
@@ -195,8 +210,11 @@ func (p ProcDir) Halted(tid int) (Halt, error) {
 	if err != nil {
 		return NotHalted, err
 	}
-	if frozenIn(string(wchan)) {
+	switch {
+	case frozenIn(string(wchan)):
 		return Frozen, nil
+	case st.State == 'D', servedIn(string(wchan)): // what calls on IPC objects sleep in, signals interrupt
+		return Elsewhere, nil
 	}
 	return NotHalted, nil
 }

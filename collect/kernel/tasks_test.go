@@ -232,6 +232,32 @@ func TestHalted(t *testing.T) {
 	}
 }
 
+// Who has cloned with CLONE_VFORK sleeps until the child has ended, and no signal but SIGKILL interrupts that.
+func TestHaltedElsewhere(t *testing.T) {
+	kerneltest.InNamespace(t, func() { // the child of the child ends with the namespace
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		s := new(kernel.Script).Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_VFORK).Sleep(kernel.Sleepless)
+		pid, err := kernel.NewAdmin().StartBare(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+				t.Error(err)
+			}
+			if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+				t.Error(err)
+			}
+		}()
+		p := openProc(t, pid)
+		kerneltest.Eventually(t, "in the middle of vfork", func() bool {
+			halt, err := p.Halted(pid)
+			return err == nil && halt == kernel.Elsewhere
+		})
+	})
+}
+
 func TestHaltedByFrozenCgroup(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user may not make cgroups")
