@@ -165,6 +165,15 @@ func (g *waitGraph) halted(p *Process, tid int) (a relate.Activity, doing string
 	return relate.Waiting, ""
 }
 
+// traced says whether a tracer holds the thread, as it does the first one of its process.
+func (g *waitGraph) traced(p *Process, tid int) bool {
+	if tid == p.PID || !g.f.Host.Live() {
+		return true
+	}
+	a, _ := g.halted(p, tid)
+	return a == relate.Stopped
+}
+
 // timer says whether a POSIX timer sends the thread a signal some time. Where it could not be read, one may.
 func (g *waitGraph) timer(p *Process, tid int) bool {
 	if !g.f.Host.Live() {

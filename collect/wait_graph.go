@@ -142,7 +142,7 @@ func (g *waitGraph) task(p *Process, th *thread) relate.Task {
 	switch {
 	case p.State == 'T':
 		t.Activity, t.Doing = relate.Stopped, "is stopped"
-	case p.State == 't':
+	case p.State == 't' && g.traced(p, th.TID): // which the first thread's state says of that alone (ptrace(2))
 		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
 	case th.In == kernel.OnCPU:
 		t.Doing = "runs"

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"flock-of-threads":    flockOfThreads,
 		"call-served":         callServed,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
@@ -270,6 +272,17 @@ func callServed(p *play) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
+// flockOfThreads: a waits for a lock of this process, any of whose threads could give it up.
+func flockOfThreads(p *play) {
+	one := p.open("one")
+	a := p.actor("a", one)
+	mine := p.open("one")
+	p.fds = []int{one}
+	p.j.Check(unix.Flock(mine, unix.LOCK_EX))
+	a.then().Flock(one, unix.LOCK_EX)
+	p.settled = func() string { return fmt.Sprintf("b=%d", os.Getpid()) }
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -453,6 +466,30 @@ func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
 func TestWaitsOfOneWhoHandlesASignal(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flock-and-user").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
+}
+
+// A debugger may hold one thread and let the others go on.
+func TestWaitsForAProcessWithATracedThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := perform(t, "flock-of-threads")
+		kerneltest.Eventually(t, "a to wait", func() bool { return strings.Contains(s.look(), "a waits\n") })
+		runtime.LockOSThread() // a tracer is a thread
+		defer runtime.UnlockOSThread()
+		if err := errors.Join(unix.PtraceSeize(s.pids["b"]), unix.PtraceInterrupt(s.pids["b"])); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Wait4(s.pids["b"], nil, unix.WALL, nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			if got := s.look(); !strings.Contains(got, "a waits\n") {
+				t.Errorf("with the first thread of b held:\n%s", got)
+			}
+		}
+		if err := unix.PtraceDetach(s.pids["b"]); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 
