@@ -312,13 +312,7 @@ func TestKeysAndDeadServers(t *testing.T) {
 		s.check(os.Mkdir(dir+"/cwd/dead", 0o755))
 		beside := kerneltest.Start(t, "know-files", dir, "x")
 		for _, point := range []string{dead, dir + "/cwd/dead"} {
-			server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-			if err != nil {
-				t.Skipf("needs FUSE: %v", err)
-			}
-			defer unix.Close(server)
-			s.check(unix.Mount("none", point, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
-			defer unix.Unmount(point, unix.MNT_DETACH)
+			s.deadMount(point)
 		}
 		search := New(s.host, time.Now).FindKey(0x12345678)
 		if got := found(search, w.PID); got != nil || search.Passed < 3 {

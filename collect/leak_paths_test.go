@@ -169,6 +169,19 @@ func TestStalePathsWithoutRights(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
+// A server that never answers does not hang the look for files: what lies over a directory is told by its place alone.
+func TestRuntimeDirectoriesWithADeadMount(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.check(os.Mkdir("/dev/shm/dead", 0o700))
+		s.check(syscall.Mkfifo("/dev/shm/top", 0o600))
+		s.deadMount("/dev/shm/dead")
+		if _, ok := s.verdicts(schema.Fifo)[s.fifoRef("/dev/shm/top")]; !ok {
+			t.Error("the FIFO beside it is not listed")
+		}
+	})
+}
+
 // Links are not followed, and of two names of one file one is shown.
 func TestRuntimeDirectories(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

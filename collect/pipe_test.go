@@ -321,13 +321,7 @@ func TestPassedOverInEveryTick(t *testing.T) {
 		path := filepath.Join(dir, "fifo")
 		s.check(unix.Mkfifo(path, 0o600))
 		kerneltest.Start(t, "open-file", path)
-		server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-		if err != nil {
-			t.Skipf("needs FUSE: %v", err)
-		}
-		defer unix.Close(server)
-		s.check(unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
-		defer unix.Unmount(dir, unix.MNT_DETACH)
+		s.deadMount(dir)
 		c := New(host, time.Now)
 		for range 3 {
 			snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: 0}})
@@ -336,6 +330,18 @@ func TestPassedOverInEveryTick(t *testing.T) {
 			}
 		}
 	})
+}
+
+// deadMount lays a file system over a directory whose server never answers.
+func (s *scene) deadMount(dir string) {
+	s.Helper()
+	server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		s.Skipf("needs FUSE: %v", err)
+	}
+	s.Cleanup(func() { unix.Close(server) })
+	s.check(unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+	s.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
 // workOpenFile opens a file read-write, which takes no partner for a FIFO, and sleeps.

@@ -23,7 +23,7 @@ func (h *Host) SpecialFiles(scan PathScan) (files []PosixFile, unread []string, 
 	if !h.Live() {
 		return nil, nil, false
 	}
-	s := pathScan{PathScan: scan}
+	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10)}
 	for _, root := range scan.Roots {
 		s.directory(unix.AT_FDCWD, root, root, scan.Depth)
 	}
@@ -36,6 +36,7 @@ type pathScan struct {
 	unread  []string
 	full    bool
 	entries int
+	buf     []byte
 }
 
 // directory visits one, opened by its name in its parent: a link that somebody puts in the way meanwhile leads nowhere.
@@ -56,12 +57,16 @@ func (s *pathScan) directory(at int, name, path string, depth int) {
 	}
 	defer unix.Close(fd)
 	var below []string
-	err = eachDirent(fd, make([]byte, 32<<10), func(entry []byte) {
+	err = eachTyped(fd, s.buf, func(typ uint8, entry []byte) {
 		if s.entries++; s.entries > s.Most {
 			s.full = true
 			return
 		}
 		name := string(entry[:len(entry)-1])
+		if typ == unix.DT_DIR { // Skip comes before any stat of it, which a dead server below would not answer
+			below = append(below, name)
+			return
+		}
 		f, err := statFile(fd, name)
 		switch {
 		case err != nil:

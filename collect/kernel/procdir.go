@@ -343,6 +343,11 @@ func openDir(at int, path string) (int, error) {
 // eachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16, type u8, name.
 // name ends with its NUL, so that it can go to the *at calls as it is. "." and ".." are passed over.
 func eachDirent(fd int, buf []byte, visit func(name []byte)) error {
+	return eachTyped(fd, buf, func(_ uint8, name []byte) { visit(name) })
+}
+
+// eachTyped is eachDirent with each entry's type: DT_FIFO and the like, or DT_UNKNOWN where the file system does not tell.
+func eachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err == unix.EINTR {
@@ -367,7 +372,7 @@ func eachDirent(fd int, buf []byte, visit func(name []byte)) error {
 				}
 			}
 			if s := string(name); s != ".\x00" && s != "..\x00" {
-				visit(name)
+				visit(rest[18], name)
 			}
 			rest = rest[reclen:]
 		}
