@@ -176,12 +176,27 @@ func (f *Facts) staleFIFOs(open []*schema.Object) []*schema.Object {
 		r.app = f.appOf(ref, subject)
 		r.leak = f.judge(ref, fifoLeakNeeds, func() relate.Evidence {
 			e, sight := f.pathEvidence(r.file, subject)
-			e.AllUsers = f.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, f.openSight(), f.callSight())
+			e.AllUsers = f.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, f.openSight(), f.callSight(), f.openersSight())
 			return e
 		})
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects
+}
+
+// openersSight says whether it is known of all who wait in the open of a FIFO of which.
+func (f *Facts) openersSight() relate.Sight {
+	sight := relate.Sight{Complete: true}
+	var list []*Process
+	for _, p := range f.procs {
+		if p.opensFIFO {
+			list = append(list, p)
+		}
+	}
+	if len(list) > 0 {
+		sight.Hide("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
+	}
+	return sight
 }
 
 func (s *staleFile) subject(f *Facts, kind schema.Kind) Subject {

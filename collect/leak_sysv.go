@@ -71,6 +71,15 @@ func (f *Facts) waiting(waiters []waiter) []relate.User {
 	return users
 }
 
+// left are the stopped processes that were blocked on an object and turn to it again when they go on: the kernel counts them no more.
+func (f *Facts) left(ref schema.Ref) []relate.User {
+	var users []relate.User
+	for _, w := range f.leftOf(sysvWait(ref)) {
+		users = append(users, f.user(w.Process, "waited in "+w.via+" before it was stopped"))
+	}
+	return users
+}
+
 // msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody waits takes everybody's
 // system call. A queue has no creator's pid.
 func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
@@ -86,7 +95,7 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)
 	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
 	f.protect(&e, r.subject(ref))
-	e.Users = f.waiting(f.waitersOf(sysvWait(ref)))
+	e.Users = append(f.waiting(f.waitersOf(sysvWait(ref))), f.left(ref)...)
 	if len(e.Users) > 0 {
 		return e
 	}
@@ -133,7 +142,7 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
 	f.protect(&e, r.subject(ref))
 	waiters := f.waitersOf(sysvWait(ref))
-	e.Users = f.waiting(waiters)
+	e.Users = append(f.waiting(waiters), f.left(ref)...)
 	if r.values == nil {
 		hidden := "its values, its waiters and who changed it last could not be read"
 		if r.semval.State() == schema.Denied {

@@ -17,6 +17,7 @@ func TestMain(m *testing.M) {
 		"verdicts-below":   workVerdictsBelow,
 		"fork-later":       workForkLater,
 		"open-fifo":        workOpenFIFO,
+		"open-fifo-from":   workOpenFIFOFrom,
 		"bind-elsewhere":   workBindElsewhere,
 		"bind-and-leave":   workBindAndLeave,
 		"map-privately":    workMapPrivately,

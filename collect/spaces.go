@@ -67,7 +67,7 @@ func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, o
 			read(i)
 		}
 		now.ns = needs
-	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.waits, wait.inNamespace), mapsSegment(p):
+	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.waits, wait.inNamespace), slices.ContainsFunc(p.left, wait.inNamespace), mapsSegment(p):
 		read(ipcType)
 		now.ns = needs
 	}

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type wait struct {
 	addr uint64      // of the futex
 	lock lockRequest // fcntl and flock
 	tid  int
+	lost bool           // it is the open of a FIFO that cannot be told
 	via  string         // the call in words: "semop [2] -1"
 	ops  []kernel.SemOp // of semop, as far as they could be read
 }
@@ -79,27 +81,37 @@ func (f *Facts) waitKey(p *Process, w *wait) (key waitKey, ok bool) {
 
 // blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
 func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+	calls := func() (waits []wait, opens bool, err error) {
+		list, err := dir.BlockedCalls(buf, func(nr int) bool { return kernel.IPCCalls(nr) || kernel.FutexCall(nr) })
+		for _, c := range list {
+			wait, ok := waitOf(dir, c)
+			opens = opens || wait.lost
+			if ok {
+				waits = append(waits, wait)
+			}
+		}
+		return waits, opens, err
+	}
 	switch {
-	case p.State == 'T' || p.State == 't':
-		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into may be empty.
 	case !needs.Has(schema.NeedSyscall) || p.KernelThread() || p.gone():
+	case p.State == 'T' || p.State == 't':
+		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into may be empty. When it
+		// goes on, it begins most of them again.
+		p.left, p.opensFIFO, p.waitErr = calls()
 	case needs.Has(schema.NeedCalls): // what the threads do was read just before
 		p.waitErr, now.waits = p.threadErr, true
 		for i := range p.threads {
-			if t := &p.threads[i]; t.listed {
+			t := &p.threads[i]
+			p.opensFIFO = p.opensFIFO || t.wait.lost
+			if t.listed {
 				p.waits = append(p.waits, t.wait)
 			}
 		}
 	case old.known != nil && old.waits:
-		p.waits, p.waitErr, now.waits = old.known.waits, old.known.waitErr, true
+		p.waits, p.opensFIFO, p.waitErr, now.waits = old.known.waits, old.known.opensFIFO, old.known.waitErr, true
 	default:
-		calls, err := dir.BlockedCalls(buf, func(nr int) bool { return kernel.IPCCalls(nr) || kernel.FutexCall(nr) })
-		p.waitErr, now.waits = err, true
-		for _, c := range calls {
-			if wait, ok := waitOf(dir, c); ok {
-				p.waits = append(p.waits, wait)
-			}
-		}
+		p.waits, p.opensFIFO, p.waitErr = calls()
+		now.waits = true
 	}
 }
 
@@ -133,7 +145,7 @@ func waitOf(dir kernel.ProcDir, c kernel.BlockedCall) (wait, bool) {
 	}
 	id, path, access, err := dir.FIFOOpen(c)
 	if err != nil {
-		return wait{}, false
+		return wait{lost: errors.Is(err, kernel.ErrUntold)}, false
 	}
 	end := "for reading"
 	if access == kernel.CanWrite {
@@ -171,6 +183,18 @@ func (w wait) inNamespace() bool { return w.kind == schema.Msg || w.kind == sche
 func (f *Facts) waitersOf(key waitKey) []waiter {
 	f.indexWaits()
 	return f.waits[key]
+}
+
+// leftOf lists who was stopped in a call on an object, by pid, and begins it again when it goes on.
+func (f *Facts) leftOf(key waitKey) (left []waiter) {
+	for _, p := range f.procs {
+		for _, w := range p.left {
+			if now, ok := f.waitKey(p, &w); ok && now == key {
+				left = append(left, waiter{p, w})
+			}
+		}
+	}
+	return left
 }
 
 func (f *Facts) indexWaits() {

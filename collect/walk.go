@@ -25,6 +25,8 @@ type Process struct {
 	shared    []kernel.Mapping
 	mapsErr   error
 	waits     []wait
+	left      []wait // of a stopped process: calls that it was in and begins again
+	opensFIFO bool   // a thread waits in the open of a FIFO that cannot be told
 	waitErr   error
 	threads   []thread
 	threadErr error
@@ -83,7 +85,7 @@ func (c *cached) keep(old cached) {
 		all.shared, all.mapsErr, c.maps = was.shared, was.mapsErr, old.maps
 	}
 	if !c.waits {
-		all.waits, all.waitErr, c.waits = was.waits, was.waitErr, old.waits
+		all.waits, all.opensFIFO, all.waitErr, c.waits = was.waits, was.opensFIFO, was.waitErr, old.waits
 	}
 	if !c.threads {
 		all.threads, all.threadErr, c.threads = was.threads, was.threadErr, old.threads

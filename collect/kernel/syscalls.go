@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +61,7 @@ func (p ProcDir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
-	return sysv || file || nr == unix.SYS_OPENAT || nr == sysOpen
+	return sysv || file || openCall(nr)
 }
 
 // fileCall names the calls that wait for the descriptor in their first argument.
@@ -115,50 +114,6 @@ func (c BlockedCall) FlockMode() string {
 	}
 	return "WRITE"
 }
-
-// fifoOpenWait is the kernel function in which an open of a FIFO waits for the other end (fs/pipe.c), as wchan names it.
-const fifoOpenWait = "wait_for_partner"
-
-// FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
-// memory and looked up from its own root or working directory. It takes the right to ptrace the process.
-// errors.Is(err, ErrOtherCall): it is not in the open of a FIFO.
-func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
-	at, name, flags := int32(unix.AT_FDCWD), c.Args[0], c.Args[1] // open
-	switch {
-	case !p.live || c.NR != sysOpen && c.NR != unix.SYS_OPENAT:
-		return FileID{}, "", 0, ErrOtherCall
-	case c.NR == unix.SYS_OPENAT:
-		at, name, flags = int32(c.Args[0]), c.Args[1], c.Args[2]
-	}
-	// Any other open may hang in a dead server's lookup, where a stat of ours would hang as well.
-	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
-	if err != nil || string(wchan) != fifoOpenWait {
-		return FileID{}, "", 0, ErrOtherCall
-	}
-	path, err := readString(c.TID, name)
-	if err != nil {
-		return FileID{}, "", 0, err
-	}
-	from := "root" + path
-	if !strings.HasPrefix(path, "/") {
-		if at != unix.AT_FDCWD {
-			return FileID{}, "", 0, ErrOtherCall
-		}
-		from = "cwd/" + path
-	}
-	var st unix.Statx_t
-	if err := unix.Statx(p.fd, from, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
-		return FileID{}, "", 0, fmt.Errorf("stat %s: %w", path, err)
-	}
-	id := FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}
-	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || !id.IsFIFO() {
-		return FileID{}, "", 0, ErrOtherCall
-	}
-	return id, path, accessOf(int(flags)), nil
-}
-
-// ErrOtherCall is for a thread that is not, or not any more, in the call that was asked about.
-var ErrOtherCall = errors.New("not blocked in that call")
 
 // readString reads a NUL-terminated string of at most PATH_MAX bytes from another process, a page at a time: the next one may not be mapped.
 func readString(pid int, addr uint64) (string, error) {

@@ -7,6 +7,7 @@ const (
 	sysPoll   = unix.SYS_POLL
 	sysSelect = unix.SYS_SELECT
 	sysOpen   = unix.SYS_OPEN
+	sysCreat  = unix.SYS_CREAT
 )
 
 // archCall names the calls that amd64 has besides those that arm64 has as well.

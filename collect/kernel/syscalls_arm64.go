@@ -5,6 +5,7 @@ const (
 	sysPoll   = -2
 	sysSelect = -3
 	sysOpen   = -4
+	sysCreat  = -5
 )
 
 // archCall names the calls that only this architecture has: none that threads sleep in.

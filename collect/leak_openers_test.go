@@ -1,0 +1,137 @@
+package collect
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// workOpenFIFOFrom waits for the other end of a FIFO that it opens from a directory, in one of the ways that there are.
+func workOpenFIFOFrom(j *kerneltest.Job) {
+	how, dir, name := j.Args[0], j.Args[1], j.Args[2]
+	at, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	j.Check(err)
+	if how == "chroot" {
+		j.Check(unix.Chroot(dir))
+	}
+	path, err := unix.BytePtrFromString(name)
+	j.Check(err)
+	flags := unix.OpenHow{Flags: unix.O_RDONLY}
+	j.Ready()
+	var e unix.Errno
+	switch how {
+	case "openat2":
+		_, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&flags)), unix.SizeofOpenHow, 0, 0)
+	default:
+		_, _, e = unix.Syscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.O_RDONLY, 0, 0, 0)
+	}
+	if e != 0 {
+		j.Check(e)
+	}
+	j.Wait()
+}
+
+// opening waits until a worker sleeps in an open, and gives its name.
+func (s *sysvScene) opening(pid int) (who string) {
+	s.Helper()
+	kerneltest.Eventually(s, "the FIFO's open waits", func() bool {
+		dir, err := s.host.OpenProc(pid)
+		s.check(err)
+		defer dir.Close()
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { return nr == unix.SYS_OPENAT || nr == unix.SYS_OPENAT2 })
+		s.check(err)
+		return len(calls) == 1
+	})
+	return fmt.Sprintf("%d/%s", pid, s.end(pid).Comm)
+}
+
+// stop stops a process.
+func (s *sysvScene) stop(pid int) {
+	s.Helper()
+	s.check(unix.Kill(pid, unix.SIGSTOP))
+	kerneltest.Eventually(s, "it is stopped", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		s.check(err)
+		p, err := kernel.ParseProcStat(text)
+		s.check(err)
+		return p.State == 'T'
+	})
+}
+
+// A FIFO that somebody waits to open is in use, whatever the way to it: from a directory's descriptor, or by a link of another root directory.
+func TestFIFOThatIsOpenedInOtherWays(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		for how, name := range map[string]string{"openat": "d/fifo", "openat2": "d/fifo", "linked": "link/fifo", "chroot": "/absolute/fifo"} {
+			if how == "chroot" && os.Getuid() != 0 {
+				continue // takes CAP_SYS_CHROOT
+			}
+			s := newSysVScene(t)
+			dir := "/dev/shm/" + how
+			s.files(func() {
+				s.check(os.MkdirAll(dir+"/d", 0o700))
+				s.check(os.Symlink("d", dir+"/link"))
+				s.check(os.Symlink("/d", dir+"/absolute"))
+				s.check(unix.Mkfifo(dir+"/d/fifo", 0o600))
+			})
+			w := kerneltest.Start(t, "open-fifo-from", how, dir, name)
+			who := s.opening(w.PID)
+			s.judges(s.fifoRef(dir+"/d/fifo"), relate.Live, who+" waits in open for reading")
+		}
+	})
+}
+
+// Where the way to it is gone, and while its opener is stopped, any FIFO may be the one.
+func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.files(func() {
+			for _, d := range []string{"a", "b"} {
+				s.check(os.Mkdir("/dev/shm/"+d, 0o700))
+				s.check(unix.Mkfifo("/dev/shm/"+d+"/fifo", 0o600))
+			}
+		})
+		wants := func(what string, opener *kerneltest.Worker, paths ...string) {
+			t.Helper()
+			for _, path := range paths {
+				s.wants(path+", "+what, s.verdicts(schema.Fifo)[s.fifoRef(path)], relate.Unknown,
+					fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", opener.PID, s.end(opener.PID).Comm))
+			}
+		}
+		moved := kerneltest.Start(t, "open-fifo", "/dev/shm/a/fifo")
+		s.opening(moved.PID)
+		s.check(os.Rename("/dev/shm/a", "/dev/shm/c"))
+		wants("whose directory was renamed", moved, "/dev/shm/c/fifo", "/dev/shm/b/fifo")
+		moved.Kill()
+		stopped := kerneltest.Start(t, "open-fifo", "/dev/shm/b/fifo")
+		s.opening(stopped.PID)
+		s.stop(stopped.PID)
+		wants("whose opener is stopped", stopped, "/dev/shm/c/fifo", "/dev/shm/b/fifo")
+	})
+}
+
+// Who is stopped in a call on a queue or set begins it again, and is none of the waiters that the kernel counts.
+func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		queue, set := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)), s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		receiver, taker := kerneltest.Start(t, "receive", fmt.Sprint(queue)), kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
+		live := func(kind schema.Kind, id int) bool {
+			return s.verdicts(kind)[fmt.Sprintf("%s:%d", kind, id)].Verdict == relate.Live
+		}
+		kerneltest.Eventually(t, "both wait", func() bool { return live(schema.Msg, queue) && live(schema.Sem, set) })
+		s.stop(receiver.PID)
+		s.stop(taker.PID)
+		s.judges(fmt.Sprintf("msg:%d", queue), relate.Live,
+			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID, s.end(receiver.PID).Comm))
+		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
+			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID, s.end(taker.PID).Comm))
+	})
+}
