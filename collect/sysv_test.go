@@ -119,7 +119,10 @@ func (s *sysvScene) sleepsIn(pid int) (tid int) {
 		dir, err := s.host.OpenProc(pid)
 		s.check(err)
 		defer dir.Close()
-		calls, err := dir.BlockedCalls(make([]byte, 8<<10), kernel.IPCCalls)
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { // a thread of the runtime may sleep in epoll_wait
+			_, _, ok := kernel.BlockedCall{NR: nr}.SysV()
+			return ok
+		})
 		s.check(err)
 		if len(calls) == 1 {
 			tid = calls[0].TID
