@@ -84,8 +84,15 @@ func (f *Facts) sightOf(space uint64) relate.Sight {
 	return sight
 }
 
-// shmSight says whether everybody who has this /dev/shm is in sight.
-func (f *Facts) shmSight() relate.Sight { return f.fileSight("/dev/shm") }
+// shmSight says whether everybody who has this /dev/shm is in sight. Where it is no tmpfs but a directory of an overlay, as in a container whose engine
+// mounted none, a file's number and device are not those that mappings tell.
+func (f *Facts) shmSight() relate.Sight {
+	sight := f.fileSight("/dev/shm")
+	if on := mountOf("/dev/shm"); f.Host.Live() && (on == nil || !exactInodes(on.FSType)) {
+		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
+	}
+	return sight
+}
 
 // fileSight says whether everybody who could reach files below the directory is in sight. A tmpfs that was made after the first process of
 // this pid namespace started was made for it; one from before may be mounted outside as well.
@@ -99,22 +106,28 @@ func (f *Facts) fileSight(dir string) relate.Sight {
 
 func (f *Facts) ownTmpfs(dir string) bool {
 	first := f.Process(1)
-	infos, err := procfs.GetMounts()
-	if err != nil || first == nil {
+	on := mountOf(dir)
+	if on == nil || first == nil || on.FSType != "tmpfs" || on.Root != "/" {
 		return false
 	}
-	var on *procfs.MountInfo // the innermost one, and of two on one place the later one
+	born, ok := f.Host.Born(unescape.Replace(on.MountPoint))
+	return ok && born.After(f.StartTime(first.Start))
+}
+
+// mountOf is the mount that a directory lies on: the innermost one, and of two on one place the later one. nil: that could not be told.
+func mountOf(dir string) *procfs.MountInfo {
+	infos, err := procfs.GetMounts()
+	if err != nil {
+		return nil
+	}
+	var on *procfs.MountInfo
 	for _, m := range infos {
 		point := unescape.Replace(m.MountPoint)
 		if (dir == point || strings.HasPrefix(dir, strings.TrimSuffix(point, "/")+"/")) && (on == nil || len(point) >= len(unescape.Replace(on.MountPoint))) {
 			on = m
 		}
 	}
-	if on == nil || on.FSType != "tmpfs" || on.Root != "/" {
-		return false
-	}
-	born, ok := f.Host.Born(unescape.Replace(on.MountPoint))
-	return ok && born.After(f.StartTime(first.Start))
+	return on
 }
 
 // clockSkew is by how much the clock was set forward since the machine started, as far as that shows: /dev is one of the first file systems,

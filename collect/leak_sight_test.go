@@ -1,7 +1,10 @@
 package collect
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // workVerdictsBelow judges in a pid namespace of its own, with a /proc of its own.
@@ -89,4 +93,30 @@ func TestDoubtAfterTheClockWasSet(t *testing.T) {
 	if got := (&leakFacts{}).doubt(now, now.Add(-time.Hour)); got != 0 {
 		t.Errorf("a clock that was not set leaves %s of doubt", got)
 	}
+}
+
+// A file of an overlay has another device in a mapping than stat(2) tells where its layers lie on two file systems.
+func TestDevShmOnAnOverlay(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		low, up := t.TempDir(), t.TempDir()
+		for _, dir := range []string{low, up} {
+			s.check(unix.Mount("none", dir, "tmpfs", 0, ""))
+			defer unix.Unmount(dir, unix.MNT_DETACH)
+		}
+		s.check(os.Mkdir(up+"/files", 0o700))
+		s.check(os.Mkdir(up+"/work", 0o700))
+		err := unix.Mount("none", "/dev/shm", "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s/files,workdir=%s/work", low, up, up))
+		if errors.Is(err, unix.ENODEV) || os.Getuid() != 0 && err != nil {
+			t.Skip("needs a kernel with overlays, and the right to mount one: ", err)
+		}
+		s.check(err)
+		defer unix.Unmount("/dev/shm", unix.MNT_DETACH)
+		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
+		s.now = time.Now().Add(time.Hour)
+		const why = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told"
+		if got := s.verdicts(schema.PShm)["pshm:/m"]; got.Verdict != relate.Unknown || !slices.Contains(got.Reasons, why) {
+			t.Errorf("%+v", got)
+		}
+	})
 }
