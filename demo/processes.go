@@ -38,6 +38,10 @@ func growTree(r *role) error {
 	if err := r.process(os.Getpid(), "the parent of the other five, which never waits for its children"); err != nil {
 		return err
 	}
+	own, err := readStat(os.Getpid())
+	if err != nil {
+		return err
+	}
 	for _, leaf := range []struct {
 		role, lookFor string
 		attr          syscall.SysProcAttr
@@ -52,8 +56,8 @@ func growTree(r *role) error {
 			reached: func(pid int, st kernel.ProcStat) bool { return st.SID == pid }},
 		{role: "stubborn", lookFor: "ignores SIGTERM: only SIGKILL ends it", state: "deaf to SIGTERM",
 			reached: func(pid int, _ kernel.ProcStat) bool { return ignores(pid, unix.SIGTERM) }},
-		{role: "niced", lookFor: "nice 10", state: "nice 10",
-			reached: func(_ int, st kernel.ProcStat) bool { return st.Nice == 10 }},
+		{role: "niced", lookFor: "nice 10 more than its parent", state: "niced",
+			reached: func(_ int, st kernel.ProcStat) bool { return st.Nice == niced(own.Nice) }},
 	} {
 		c, err := r.start(leaf.role, leaf.attr)
 		if err != nil {
@@ -111,8 +115,15 @@ func beStubborn(r *role) error {
 	return r.park()
 }
 
+// niced is what nice(1) makes of a nice value, of which 19 is the highest.
+func niced(nice int) int { return min(nice+10, 19) }
+
 // beNiced sets the nice value of every thread: Linux keeps one for each (man 2 setpriority). Later threads inherit it.
 func beNiced(r *role) error {
+	own, err := readStat(os.Getpid())
+	if err != nil {
+		return err
+	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return err
@@ -122,7 +133,7 @@ func beNiced(r *role) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, 10); err != nil && err != unix.ESRCH {
+		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, niced(own.Nice)); err != nil && err != unix.ESRCH {
 			return fmt.Errorf("setpriority: %w", err)
 		}
 	}

@@ -521,6 +521,10 @@ func (w *world) locks(made []demo.Object) []string {
 
 func (w *world) tree(made []demo.Object) []string {
 	var all []string
+	own, err := stat(os.Getpid())
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for i, o := range made {
 		st, err := stat(o.PID)
 		if err != nil || st.Start != o.Ref.Gen {
@@ -536,8 +540,12 @@ func (w *world) tree(made []demo.Object) []string {
 		if sigIgn(w.t, o.PID)&(1<<(unix.SIGTERM-1)) != 0 {
 			text += " ignores SIGTERM"
 		}
-		if st.Nice != 0 {
-			text += fmt.Sprint(" nice ", st.Nice)
+		switch st.Nice {
+		case own.Nice:
+		case min(own.Nice+10, 19): // beyond which it cannot be
+			text += " nice 10"
+		default:
+			text += fmt.Sprint(" nice ", st.Nice, " below one of ", own.Nice)
 		}
 		all = append(all, text)
 	}
