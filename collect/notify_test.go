@@ -31,9 +31,7 @@ func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []st
 func (s *scene) compareIf(kind schema.Kind, keep func(ref string) bool, want map[string]cells, edges []string) {
 	s.Helper()
 	slices.Sort(edges)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+	kerneltest.EventuallySame(s, func() string {
 		rows, all := table(s.take(kind, schema.Pipe), kind)
 		var got []string
 		for ref := range rows {
@@ -46,14 +44,8 @@ func (s *scene) compareIf(kind schema.Kind, keep func(ref string) bool, want map
 				got = append(got, e)
 			}
 		}
-		diff := gocmp.Diff(want, rows) + gocmp.Diff(edges, got)
-		if diff == "" {
-			return
-		}
-		if time.Now().After(end) {
-			s.Fatalf("(-want +got):\n%s", diff)
-		}
-	}
+		return gocmp.Diff(want, rows) + gocmp.Diff(edges, got)
+	})
 }
 
 // keep closes a new descriptor when the test ends.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -179,9 +180,7 @@ func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string)
 		row["ns"] = schema.Int(int64(s.namespaceOf(os.Getpid(), "net").Ino))
 		row["ns_leader"] = schema.String(strings.TrimSpace(string(init)) + "[1]")
 	}
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+	kerneltest.EventuallySame(s, func() string {
 		rows, got := table(s.take(kind), kind)
 		// What TCP measures and descriptors in flight have tests of their own.
 		for _, row := range rows {
@@ -191,14 +190,8 @@ func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string)
 				}
 			}
 		}
-		diff := gocmp.Diff(want, rows) + gocmp.Diff(edges, got)
-		if diff == "" {
-			return
-		}
-		if time.Now().After(end) {
-			s.Fatalf("(-want +got):\n%s", diff)
-		}
-	}
+		return gocmp.Diff(want, rows) + gocmp.Diff(edges, got)
+	})
 }
 
 func TestUnixListenerWithPendingClient(t *testing.T) {
@@ -514,9 +507,7 @@ func TestTCPGauges(t *testing.T) {
 		s.check(unix.Close(server))
 		h, err := kernel.Open("")
 		s.check(err)
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+		kerneltest.EventuallySame(t, func() string {
 			snap := New(h, time.Now).Take(Request{Gauges: true})
 			var waits, all []schema.Gauge
 			for _, g := range snap.Gauges {
@@ -527,13 +518,11 @@ func TestTCPGauges(t *testing.T) {
 					waits = append(waits, g)
 				}
 			}
-			if len(waits) == 1 && len(all) == 3 {
-				return
+			if len(waits) != 1 || len(all) != 3 {
+				return fmt.Sprintf("want three gauges, with one socket in TIME-WAIT: %+v", all)
 			}
-			if time.Now().After(end) {
-				t.Fatalf("want three gauges, with one socket in TIME-WAIT: %+v", all)
-			}
-		}
+			return ""
+		})
 	}, unix.CLONE_NEWNET)
 }
 

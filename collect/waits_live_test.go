@@ -109,7 +109,7 @@ func (s *stage) shows(want string) {
 			s.Logf("(-want +got):\n%s", gocmp.Diff(want, got))
 		}
 	}()
-	end := time.Now().Add(10 * time.Second)
+	end := time.Now().Add(kerneltest.Patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for same := 0; same < 4; <-tick.C {
@@ -119,7 +119,7 @@ func (s *stage) shows(want string) {
 		case same > 0:
 			s.Fatalf("does not stay as it was")
 		case time.Now().After(end):
-			s.Fatalf("not within 10 s")
+			s.Fatalf("not within %v", kerneltest.Patience)
 		}
 		for _, word := range []string{"deadlock", "stuck"} {
 			if strings.Contains(got, word) && !strings.Contains(want, word) {

@@ -25,7 +25,7 @@ func killed(t *testing.T, state, dir string, scenarios ...string) string {
 	t.Helper()
 	w := kerneltest.Start(t, "main", append([]string{state, dir}, scenarios...)...)
 	w.Kill()
-	eventually(t, "the workers of a killed demo to end", func() bool {
+	kerneltest.Eventually(t, "the workers of a killed demo to end", func() bool {
 		return !slices.ContainsFunc(leftovers(t), func(what string) bool { return strings.HasPrefix(what, "demo-") })
 	})
 	names, err := filepath.Glob(filepath.Join(state, "demo-*.json"))
@@ -251,7 +251,7 @@ func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 				if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "a worker to stop", func() bool { st, err := stat(pid); return err == nil && st.State == 'T' })
+				kerneltest.Eventually(t, "a worker to stop", func() bool { st, err := stat(pid); return err == nil && st.State == 'T' })
 				workers = append(workers, pid)
 			}
 		}

@@ -54,18 +54,14 @@ func run(t *testing.T, path string, args ...string) (output string, pid int) {
 // agree compares two views until they are the same: bytes may be on their way, and a process may still be about to sleep.
 func agree[T any](t *testing.T, theirs, ours func() map[string]T) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+	kerneltest.EventuallySame(t, func() string {
 		want, got := theirs(), ours()
 		diff := cmp.Diff(want, got)
 		if diff == "" && len(got) > 0 {
-			return
+			return ""
 		}
-		if time.Now().After(end) {
-			t.Fatalf("%d and %d objects, -theirs +ipctop\n%s", len(want), len(got), diff)
-		}
-	}
+		return fmt.Sprintf("%d and %d objects, -theirs +ipctop\n%s", len(want), len(got), diff)
+	})
 }
 
 // rows takes a snapshot and gives each object of these kinds with a getter for its columns.

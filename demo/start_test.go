@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -113,18 +112,6 @@ func stat(pid int) (kernel.ProcStat, error) {
 		return kernel.ProcStat{}, err
 	}
 	return kernel.ParseProcStat(text)
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); !holds(); <-tick.C {
-		if time.Now().After(end) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
 }
 
 func TestStopLeavesNothing(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
@@ -145,12 +144,7 @@ func TestDemoEndsWithItsParent(t *testing.T) {
 		if err := p.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for end := time.Now().Add(10 * time.Second); len(p.left(t)) > 0 && time.Now().Before(end); {
-			<-tick.C
-		}
-		p.leftNothing(t)
+		kerneltest.EventuallySame(t, func() string { return cmp.Diff([]string(nil), p.left(t)) })
 	})
 }
 

@@ -23,7 +23,7 @@ type terminal struct {
 }
 
 // patience is how long a test waits for what has to happen on a terminal.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // openTerminal runs a shell command in a new terminal, in which "$IPCTOP" is the program.
 func openTerminal(t *testing.T, w, h int, command string, env ...string) *terminal {

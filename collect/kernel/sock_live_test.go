@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -250,30 +249,13 @@ func sorted(rows []InetSocket) []InetSocket {
 	return rows
 }
 
-// eventually compares until the two are equal: a connection's last packets are on their way when connect or shutdown return.
-func eventually(t *testing.T, compare func() string) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
-		diff := compare()
-		if diff == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("(-want +got):\n%s", diff)
-			return
-		}
-	}
-}
-
 func TestInetSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		want := sorted(inetScene(t))
 		h, err := Open("")
 		must(t, err)
 		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"), cmpopts.EquateComparable(netip.AddrPort{})}
-		eventually(t, func() string {
+		kerneltest.EventuallySame(t, func() string {
 			got, err := h.InetSockets()
 			must(t, err)
 			for i, s := range got {
@@ -291,7 +273,7 @@ func TestInetSockets(t *testing.T) {
 				want[i].SendQueue = 0
 			}
 		}
-		eventually(t, func() string {
+		kerneltest.EventuallySame(t, func() string {
 			got, err := procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw").InetSockets()
 			must(t, err)
 			return gocmp.Diff(want, sorted(got), timers)
@@ -320,7 +302,7 @@ func TestTimeWait(t *testing.T) {
 		must(t, unix.Close(p.server))
 		must(t, unix.Close(p.listener))
 		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait, Diag: true}}
-		eventually(t, func() string {
+		kerneltest.EventuallySame(t, func() string {
 			h, err := Open("")
 			must(t, err)
 			got, err := h.InetSockets()

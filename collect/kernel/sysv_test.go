@@ -336,7 +336,7 @@ func TestProcessHandle(t *testing.T) {
 			t.Errorf("a living process: ended %v, %v", ended, err)
 		}
 		ok(t, p.Signal(syscall.SIGKILL))
-		if ended, err := p.Ended(10 * time.Second); !ended || err != nil {
+		if ended, err := p.Ended(kerneltest.Patience); !ended || err != nil {
 			t.Errorf("a killed process: ended %v, %v", ended, err)
 		}
 		w.Kill()

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what has to happen.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // rig is the dashboard on a simulated screen, with a real collector behind it.
 type rig struct {
