@@ -79,7 +79,7 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	if g.caught(p).Has(syscall.SIGCHLD) {
 		for _, c := range g.children[p.PID] {
 			if c.State != 'Z' {
-				weak(c, "is its child, and SIGCHLD handled")
+				weak(c, "is its child, whose end sends SIGCHLD")
 			}
 		}
 	}

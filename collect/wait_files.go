@@ -179,7 +179,7 @@ func (g *waitGraph) pidfd(p *Process, fd *FD) whoCould {
 	if child == nil || child.gone() {
 		return whoCould{outside: true, open: "a process that has ended or is outside this pid namespace"}
 	}
-	return whoCould{on: []schema.Ref{child.Ref()}, enders: processEnders([]*Process{child}, "is the process that it waits for", schema.Observed)}
+	return whoCould{on: []schema.Ref{child.Ref()}, enders: processEnders([]*Process{child}, "is that process", schema.Observed)}
 }
 
 // epoll: any of what the instance watches. How deep they may watch each other the kernel limits to 5 (EP_MAX_NESTS, fs/eventpoll.c).

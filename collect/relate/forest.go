@@ -138,7 +138,7 @@ func (s *Solution) plant(r *ranks) {
 		return 3
 	}
 	slices.SortStableFunc(roots, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(gravity(a), gravity(b)), cmp.Compare(behind[b], behind[a]))
+		return cmp.Or(cmp.Compare(gravity(a), gravity(b)), after(r.likely(a), r.likely(b)), cmp.Compare(behind[b], behind[a]))
 	})
 	for _, c := range children {
 		// Along a cycle first, so that its members stand together.
@@ -151,6 +151,9 @@ func (r *ranks) cyclic(t int32) bool {
 	_, ok := r.onCycle[t]
 	return ok
 }
+
+// likely says that a thread does not go on only if what is inferred holds.
+func (r *ranks) likely(t int32) bool { return r.class[t] > free && r.guessed[t] }
 
 // flatten lists trees, parents before their children.
 func flatten(roots []int32, children [][]int32) []int32 {

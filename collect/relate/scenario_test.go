@@ -97,6 +97,15 @@ func TestScenarios(t *testing.T) {
 10 deadlock
   20 deadlock
 `, []string{"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w changed last"}},
+		{"what is known comes before what is likely, in the tree and in words", "10 waits 20?\n20 waits 30\n30 waits 10\n40 waits 50\n50 waits 40", `
+40 deadlock
+  50 deadlock
+10 deadlock
+  30 deadlock
+    20 deadlock
+`, []string{"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 50/w holds; 50/w waits for sem:5 (semop [0] -1), which 40/w holds",
+			"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w changed last; 20/w waits for sem:5 (semop [0] -1), which 30/w holds; " +
+				"30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"three in a ring, and who hangs on them", "10 waits 20\n20 waits 30\n30 waits 10\n40 waits 20\n50 waits 40 10", `
 10 deadlock
   30 deadlock

@@ -18,8 +18,10 @@ const shown = 8
 // inferred, it is a warning: a thread may be parked so on purpose, and harms nobody. A stopped process is a warning: somebody stopped it.
 func (s *Solution) Findings() []schema.Finding {
 	var out []schema.Finding
-	for i := range s.Knots {
-		out = append(out, s.deadlock(&s.Knots[i]))
+	knots := slices.Clone(s.Knots)
+	slices.SortStableFunc(knots, func(a, b Knot) int { return cmp.Compare(a.Cycle[0].Node, b.Cycle[0].Node) }) // as in the tree
+	for i := range knots {
+		out = append(out, s.deadlock(&knots[i]))
 	}
 	for _, group := range s.grouped(StatusStuck, func(n *Node) schema.Ref {
 		if on := n.Task.Wait.On; !on.IsZero() {
