@@ -101,11 +101,34 @@ type Leak struct {
 	Bytes     uint64
 }
 
-// SortLeaks orders rows by verdict, those worth a look first, then by what they hold, the most first.
-func SortLeaks(rows []Leak) {
+// SortLeaks orders rows by verdict, those worth a look first, and those of one verdict by the keys; without any by what they hold, the most first.
+func SortLeaks(rows []Leak, keys []SortKey) {
+	within := func(a, b Leak) int { return cmp.Compare(b.Bytes, a.Bytes) }
+	if len(keys) > 0 {
+		place := placesOf(rows, keys)
+		within = func(a, b Leak) int { return cmp.Compare(place[a.Object], place[b.Object]) }
+	}
 	slices.SortStableFunc(rows, func(a, b Leak) int {
-		return cmp.Or(cmp.Compare(slices.Index(relate.Leaks(), a.Verdict), slices.Index(relate.Leaks(), b.Verdict)), cmp.Compare(b.Bytes, a.Bytes))
+		return cmp.Or(cmp.Compare(slices.Index(relate.Leaks(), a.Verdict), slices.Index(relate.Leaks(), b.Verdict)), within(a, b))
 	})
+}
+
+// placesOf are the places of the rows' objects in the order of the keys, over all kinds.
+func placesOf(rows []Leak, keys []SortKey) map[*schema.Object]int {
+	objects := make([]*schema.Object, len(rows))
+	columns := map[schema.Kind][]schema.Column{}
+	for i, r := range rows {
+		objects[i] = r.Object
+		if k := r.Object.Ref.Kind; columns[k] == nil {
+			columns[k] = ColumnsOf(r.Mechanism)
+		}
+	}
+	SortObjects(objects, keys, func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(columns[k], id) })
+	place := make(map[*schema.Object]int, len(objects))
+	for i, o := range objects {
+		place[o] = i
+	}
+	return place
 }
 
 // Gain is what the removal of all orphans would free of one of the kernel's limits.
@@ -150,7 +173,7 @@ func (v View) judged(objects []*schema.Object) []Leak {
 			}
 		}
 	}
-	SortLeaks(rows)
+	SortLeaks(rows, nil)
 	return rows
 }
 
@@ -182,11 +205,17 @@ func (v View) Totals(s *collect.Snapshot) string {
 	if count[relate.Orphan] == 0 {
 		return says
 	}
-	says += ": to be won " + Size(bytes)
-	for _, g := range Gains(s, rows) {
-		says += fmt.Sprintf(", %d of %d %s", g.Orphans, g.Limit, g.What)
+	var won []string
+	if bytes > 0 {
+		won = append(won, Size(bytes))
 	}
-	return says
+	for _, g := range Gains(s, rows) {
+		won = append(won, fmt.Sprintf("%d of %d %s", g.Orphans, g.Limit, g.What))
+	}
+	if len(won) == 0 {
+		return says
+	}
+	return says + ": to be won " + strings.Join(won, ", ")
 }
 
 // withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and sockets would take a

@@ -15,7 +15,7 @@ func TestLeaksWorthALookComeFirst(t *testing.T) {
 		{Verdict: relate.Live, Bytes: 9}, {Verdict: relate.Unknown, Bytes: 8}, {Verdict: relate.Protected}, {Verdict: relate.Unknown, Bytes: 10},
 		{Verdict: relate.Suspect}, {Verdict: relate.Idle, Bytes: 7}, {Verdict: relate.Orphan, Bytes: 1}, {Verdict: relate.Orphan, Bytes: 2},
 	}
-	views.SortLeaks(rows)
+	views.SortLeaks(rows, nil)
 	want := []views.Leak{
 		{Verdict: relate.Orphan, Bytes: 2}, {Verdict: relate.Orphan, Bytes: 1}, {Verdict: relate.Suspect}, {Verdict: relate.Unknown, Bytes: 10},
 		{Verdict: relate.Unknown, Bytes: 8}, {Verdict: relate.Idle, Bytes: 7}, {Verdict: relate.Protected}, {Verdict: relate.Live, Bytes: 9},

@@ -83,7 +83,7 @@ func TestLeaks(t *testing.T) {
     - it was last used xs ago
     ipcrm -s 0
 
-IDLE: 1 object, 100: nobody uses them, but somebody known to have used them lives
+IDLE: 1 object, 100 bytes: nobody uses it, but somebody known to have used it lives
   msg:0  owner ` + user + `  usedbytes 100  age xs
     - nobody waits on it: the system calls of every thread were read
     - it holds 1 message of 100 bytes
@@ -103,6 +103,16 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		}
 		if got := outputOf(t, 0, "leaks", "shm"); got != "Nothing to show: looked at 0 shm\n" {
 			t.Errorf("without objects:\n%s", got)
+		}
+		// An order holds within a verdict, over all kinds: of the orphans only the set has an id.
+		var order []string
+		for line := range strings.Lines(outputOf(t, 0, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--sort", "id")) {
+			if word := strings.TrimLeft(line, " "); len(line)-len(word) <= 2 && strings.Contains(word, ":") {
+				order = append(order, word[:strings.Index(word, ":")])
+			}
+		}
+		if diff := cmp.Diff([]string{"ORPHAN", "sem", "pshm", "IDLE", "msg", "To be won by removing the orphans"}, order); diff != "" {
+			t.Errorf("with --sort (-want +got):\n%s", diff)
 		}
 		outputOf(t, 2, "leaks", "pipe")
 		outputOf(t, 2, "leaks", "--grace", "-1s")

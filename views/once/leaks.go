@@ -3,6 +3,7 @@ package once
 import (
 	"bufio"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect"
@@ -14,7 +15,7 @@ import (
 // writeLeaks writes the view of leaks for people: by verdict, what is known of each object, why, and the command that removes an orphan; then
 // what could be won.
 func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error {
-	rows := leakRows(sections, o.Sorted)
+	rows := leakRows(sections)
 	if len(rows) == 0 {
 		fmt.Fprintf(w, "Nothing to show: %s\n", lookedAt(s, sections))
 	}
@@ -39,18 +40,18 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 	return nil
 }
 
-// leakRows joins the kinds' rows: by verdict, unless an order was asked for.
-func leakRows(sections []Section, sorted bool) []views.Leak {
+// leakRows joins the kinds' rows: by verdict, and those of one verdict by the order that was asked for.
+func leakRows(sections []Section) []views.Leak {
 	var rows []views.Leak
+	var keys []views.SortKey
 	for _, section := range sections {
+		keys = section.Sort // The same for all of them.
 		for _, o := range section.Rows {
 			rows = append(rows, views.Leak{Mechanism: section.Mechanism, Object: o,
 				Verdict: views.VerdictOf(section.Mechanism, o), Bytes: views.LeakBytes(section.Mechanism, o)})
 		}
 	}
-	if !sorted {
-		views.SortLeaks(rows)
-	}
+	views.SortLeaks(rows, keys)
 	return rows
 }
 
@@ -63,17 +64,21 @@ func columnsOf(sections []Section, kind schema.Kind) []schema.Column {
 	return nil
 }
 
-// meaning says in a few words what a verdict is.
-func meaning(v relate.Leak) string {
+// meaning says in a few words what a verdict on n objects is.
+func meaning(v relate.Leak, n int) string {
+	them := "them"
+	if n == 1 {
+		them = "it"
+	}
 	switch v {
 	case relate.Orphan:
-		return "nobody uses them, nobody known to have used them lives, and nobody is left who could know them"
+		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who could know %[1]s", them)
 	case relate.Suspect:
-		return "nobody uses them, and nobody known to have used them lives; not all else is proven"
+		return fmt.Sprintf("nobody uses %[1]s, and nobody known to have used %[1]s lives; not all else is proven", them)
 	case relate.Unknown:
 		return "rights or sight are missing to tell"
 	case relate.Idle:
-		return "nobody uses them, but somebody known to have used them lives"
+		return fmt.Sprintf("nobody uses %[1]s, but somebody known to have used %[1]s lives", them)
 	case relate.Protected:
 		return "meant to be there unused"
 	}
@@ -92,9 +97,18 @@ func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, o Options) 
 		objects = fmt.Sprintf("%d objects", n)
 	}
 	if bytes > 0 {
-		objects += ", " + views.Text(schema.Bytes(bytes), o.Format)
+		objects += ", " + amount(bytes, o.Format)
 	}
-	fmt.Fprintf(w, "%s: %s: %s\n", strings.ToUpper(string(v)), objects, meaning(v))
+	fmt.Fprintf(w, "%s: %s: %s\n", strings.ToUpper(string(v)), objects, meaning(v, n))
+}
+
+// amount writes a size in a sentence: where it has no unit of its own, with "bytes".
+func amount(n uint64, f views.Format) string {
+	text := views.Text(schema.Bytes(n), f)
+	if text == strconv.FormatUint(n, 10) {
+		return text + " bytes"
+	}
+	return text
 }
 
 // writeLeak writes an object in one line, its reasons below, and how to remove it.
@@ -134,7 +148,7 @@ func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Optio
 	}
 	var parts []string
 	if bytes > 0 {
-		parts = append(parts, views.Text(schema.Bytes(bytes), o.Format)+" of memory")
+		parts = append(parts, amount(bytes, o.Format)+" of memory")
 	}
 	for _, g := range views.Gains(s, rows) {
 		part := fmt.Sprintf("%d %s", g.Orphans, g.What)

@@ -39,6 +39,9 @@ func TestOrphansAreCountedAndRemoved(t *testing.T) {
 		r.press("L", "-") // Nothing is an orphan that was used within the last second.
 		r.see("1 orphan", "to be won 4.0K, 1 of 4096 segments", "shm:0")
 		same(t, "first", ">shm:0", r.rows()[0])
+		r.press("Enter")
+		r.see("What is wrong", "shm:0 is an orphan: nobody uses it, and nobody is left who could know it", "to do: ipcrm -m 0")
+		r.press("Esc")
 		r.press("F8")
 		r.see("Remove 1 object", "y = yes")
 		r.press("y")

@@ -45,12 +45,13 @@ func (p *page) typed(*app, *tcell.EventKey) reaction { return nothing }
 // request: everything about this object, and whatever may hang together with it. What a process holds is known only by
 // asking every mechanism.
 func (p *page) request() collect.Request {
-	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref, Findings: p.ref.Kind == schema.Wait}
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref}
 	for _, t := range p.app.tabs {
 		for _, m := range t.view.Mechanisms {
 			switch {
 			case m.Kind == p.ref.Kind:
 				req.Want[m.Kind] = m.NeedsOf(visibleIDs(m))
+				req.Findings = m.Kind == schema.Wait || views.HasVerdicts(m)
 			case p.ref.Kind == schema.Proc || m.Kind == schema.Proc:
 				req.Want[m.Kind] = 0
 			}

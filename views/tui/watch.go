@@ -105,7 +105,7 @@ func circle(f *schema.Finding, name func(schema.Ref) string) string {
 	case n > most:
 		return strings.Join(names[:most-1], " → ") + fmt.Sprintf(" → … (%d processes)", n)
 	}
-	return strings.Join(names, " → ") + " → …"
+	return strings.Join(append(names, names[0]), " → ")
 }
 
 // namer gives processes the names that the waits in a snapshot have them by: "4242/postgres".
@@ -118,15 +118,18 @@ func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
 	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names[r])) }
 }
 
-// findingsOn are the verdicts on an object that the snapshot has or, if that was taken without any, the watch.
+// findingsOn are the verdicts on an object that the snapshot has and, if that was taken without the waits, those of the watch.
 func (a *app) findingsOn(r schema.Ref, s *collect.Snapshot) []schema.Finding {
-	if s == nil || !s.Request.Findings {
-		s = a.watched
+	var all []schema.Finding
+	waits := false
+	if s != nil && s.Request.Findings {
+		all = s.Findings
+		_, waits = s.Request.Want[schema.Wait]
 	}
-	if s == nil {
-		return nil
+	if !waits && a.watched != nil {
+		all = slices.Concat(a.watched.Findings, all)
 	}
-	return slices.DeleteFunc(slices.Clone(s.Findings), func(f schema.Finding) bool { return !slices.Contains(f.Refs, r) })
+	return slices.DeleteFunc(slices.Clone(all), func(f schema.Finding) bool { return !slices.Contains(f.Refs, r) })
 }
 
 // subject is what a row stands for: a wait's process, else the object itself.
