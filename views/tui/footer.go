@@ -49,7 +49,7 @@ func (f *footer) state(screen tcell.Screen, x, y, w int) {
 	}
 	if a.snap != nil {
 		spans = append(spans, span{a.cost(), th.dim})
-		for _, s := range []span{{a.notes(), th.text}, {a.unseen(), th.warn}, {a.costs(), th.dim}} {
+		for _, s := range []span{{a.unseen(), th.warn}, {a.notes(), th.text}, {a.costs(), th.dim}} {
 			if s.text != "" {
 				spans = append(spans, span{"  ", th.text}, s)
 			}
@@ -93,10 +93,13 @@ func refsText(refs []schema.Ref) string {
 	return strings.Join(s, " ")
 }
 
-// notes say what is there but was not asked for: "2 other IPC namespaces hold 6 objects (-A)". Here A is a key.
+// notes say what is there but was not asked for: "2 other IPC namespaces hold 6 objects (-A)".
 func (a *app) notes() string {
-	return views.Visible(strings.ReplaceAll(strings.Join(a.snap.Notes, "; "), "(-A)", "(A)"))
+	return views.Visible(withKey(strings.Join(a.snap.Notes, "; ")))
 }
+
+// withKey names the dashboard's key where a note names the option.
+func withKey(note string) string { return strings.ReplaceAll(note, "(-A)", "(A)") }
 
 // unseen says what is missing from the snapshot: the first thing, and how many more there are.
 func (a *app) unseen() string {

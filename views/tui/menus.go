@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gdamore/tcell/v2"
+
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -63,22 +65,25 @@ func keysText(keys string) string {
 	return strings.ReplaceAll(keys, "..", "…")
 }
 
-// faults lists what the last snapshot could not see, and why.
+// faults lists what the last snapshot could not see, and why, and what it notes besides.
 func faults(a *app) reaction {
 	var items []item
+	add := func(source, says string, style tcell.Style) {
+		for _, line := range wrap(views.Visible(says), 66) {
+			items = append(items, item{skip: true, spans: []span{{pad(source, 10, false) + " ", a.theme.strong}, {line, style}}})
+			source = ""
+		}
+	}
 	if a.snap != nil {
 		for _, f := range a.snap.Faults {
 			style := a.theme.warn
 			if f.Denied {
 				style = a.theme.text
 			}
-			for i, line := range wrap(views.Visible(f.Says), 66) {
-				source := f.Source
-				if i > 0 {
-					source = ""
-				}
-				items = append(items, item{skip: true, spans: []span{{pad(source, 10, false) + " ", a.theme.strong}, {line, style}}})
-			}
+			add(f.Source, f.Says, style)
+		}
+		for _, note := range a.snap.Notes {
+			add("note", withKey(note), a.theme.text)
 		}
 	}
 	if len(items) == 0 {

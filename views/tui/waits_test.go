@@ -302,7 +302,7 @@ func TestAnnouncements(t *testing.T) {
 	}{
 		"nothing":    {nil, alarms{}},
 		"itself":     {[]schema.Finding{deadlock(schema.Observed, 7)}, alarms{critical: "deadlock: threads of 7/"}},
-		"three":      {[]schema.Finding{deadlock(schema.Inferred, 7, 8, 9)}, alarms{critical: "likely deadlock: 7/ → 8/ → 9/ → …"}},
+		"three":      {[]schema.Finding{deadlock(schema.Inferred, 7, 8, 9)}, alarms{critical: "likely deadlock: 7/ → 8/ → 9/ → 7/"}},
 		"six":        {[]schema.Finding{deadlock(schema.Observed, 1, 2, 3, 4, 5, 6)}, alarms{critical: "deadlock: 1/ → 2/ → 3/ → … (6 processes)"}},
 		"one likely": {[]schema.Finding{deadlock(schema.Observed, 1, 2), deadlock(schema.Inferred, 3, 4)}, alarms{critical: "2 deadlocks: 1/ ↔ 2/; likely 3/ ↔ 4/"}},
 		"all likely": {[]schema.Finding{deadlock(schema.Inferred, 1, 2), deadlock(schema.Inferred, 3, 4)}, alarms{critical: "2 likely deadlocks: 1/ ↔ 2/; 3/ ↔ 4/"}},
