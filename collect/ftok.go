@@ -192,6 +192,14 @@ func FormatProject(proj byte) string {
 	return fmt.Sprintf("0x%02x %s", proj, strconv.QuoteRune(rune(proj)))
 }
 
+// projectArgument writes a project id as ftok's argument in C, without a blank: 'f', or 0x01.
+func projectArgument(proj byte) string {
+	if proj <= ' ' || proj > '~' {
+		return fmt.Sprintf("0x%02x", proj)
+	}
+	return strconv.QuoteRune(rune(proj))
+}
+
 // ftokColumns name the files of which an object's key may be made.
 func ftokColumns[T any](get func(*T) schema.Value) []schema.Column {
 	return []schema.Column{schema.Col("ftok", schema.TypeList, 30, keyFileNeeds,
@@ -215,7 +223,7 @@ func (f *Facts) ftokOf(ref schema.Ref, o kernel.IPCPerm) schema.Value {
 	}
 	words := make([]string, len(files))
 	for i, k := range files {
-		words[i] = fmt.Sprintf("%s (proj %s)", k.Path, FormatProject(byte(o.Key>>24)))
+		words[i] = fmt.Sprintf("ftok(%s,%s)", k.Path, projectArgument(byte(o.Key>>24)))
 	}
 	return schema.List(words)
 }

@@ -136,10 +136,9 @@ func whereLooked(s *collect.KeySearch) []string {
 	} else if len(s.Files) > 1 {
 		found = fmt.Sprintf("%d give this key", len(s.Files))
 	}
-	lines := []string{fmt.Sprintf("looked at %s that %s of %s know: %s", counted(s.Tried, "file", "s"), counted(s.Processes, "process", "es"), whose, found)}
+	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", counted(s.Tried, "file", "s"), counted(s.Processes, "process", "es"), whose, verb(s.Processes, "knows", "know"), found)}
 	if len(s.Files) > 0 {
-		lines = append(lines, fmt.Sprintf("a key holds 24 bits of its file, and files of one device differ in 16 of them: by chance, %.2g of the %d on such a device would give it",
-			float64(s.Alike)/(1<<16), s.Alike))
+		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a device %d %s looked at", s.Alike, verb(s.Alike, "was", "were")))
 	}
 	if s.Refused > 0 {
 		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s", counted(s.Refused, "process", "es"), whose, advice()))
@@ -148,6 +147,13 @@ func whereLooked(s *collect.KeySearch) []string {
 		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the look", counted(s.Passed, "path", "s")))
 	}
 	return lines
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 func counted(n int, what, more string) string {

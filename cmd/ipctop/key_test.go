@@ -130,7 +130,7 @@ func TestFileOfAKey(t *testing.T) {
 			!strings.Contains(lines[2], fmt.Sprintf("open as fd 3 of %d/", pid)) {
 			t.Errorf("%q, want %q", lines[2], want)
 		}
-		if !strings.HasPrefix(lines[3], "looked at ") || !strings.HasPrefix(lines[4], "a key holds 24 bits of its file") {
+		if !strings.HasPrefix(lines[3], "looked at ") || !strings.HasPrefix(lines[4], "it may be chance: of a device's files one in 65536 gives the key") {
 			t.Errorf("%q", lines[3:])
 		}
 
