@@ -267,11 +267,17 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 	}
 }
 
-// sayQuiet tells on stderr that a table is not all there is.
+// sayQuiet tells on stderr that a table is not all there is, and where it names nothing that is wrong, that so it is.
 func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
 	for i := range sections {
 		s := &sections[i]
-		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 && output == "table" && s.Mechanism.Quiet && s.Where == nil {
+		if output != "table" || !s.Mechanism.Quiet || s.Where != nil {
+			continue
+		}
+		if s.Mechanism.Kind == schema.Wait && !slices.ContainsFunc(s.Rows, s.Mechanism.Alarm) {
+			fmt.Fprintln(stderr, "ipctop: note: nothing of what could be seen is stuck")
+		}
+		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 {
 			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n, s.Mechanism.Family)
 		}
 	}

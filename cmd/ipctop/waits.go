@@ -8,7 +8,7 @@ import (
 
 // newWaitsCmd is ipctop waits, short for ipctop --once waits.
 func newWaitsCmd() *cobra.Command {
-	return newShortCmd(string(collect.Waits), "Show who waits on whom, what is stuck, and why", `waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
+	cmd := newShortCmd(string(collect.Waits), "Show who waits on whom, what is stuck, and why", `waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
 "ipctop --once waits", and takes the same flags. What is called stuck, deadlocked or held by a stopped process was so in two samples.
 Loops that wait for whatever comes, idle threads and shells that wait for their commands are left out, unless --where asks for them
 ('--where true' shows all). With --exit-code it exits with 1 if something is stuck or, with --where, if
@@ -17,4 +17,7 @@ there are rows.`,
   ipctop waits --where 'status == "deadlock"'       deadlocks alone
   ipctop waits --exit-code >/dev/null || alert      for monitoring
   ipctop waits -o json                              with edges and findings`)
+	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if something is stuck or, with --where, if there were rows"
+	_ = cmd.Flags().MarkHidden("grace") // Nothing here has a verdict. The error is for a flag that does not exist.
+	return cmd
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+)
+
+// Where nothing is stuck a table of nothing, or of slow ones, leaves no doubt about that; a script's formats have only the rows.
+func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
+	const note = "ipctop: note: nothing of what could be seen is stuck\n"
+	m := collecttest.New(t)
+	m.Process(collecttest.Process{PID: 1, Comm: "init"})
+	for _, c := range []struct {
+		args []string
+		want bool
+	}{{[]string{"waits"}, true}, {[]string{"--once", "waits"}, true}, {[]string{"waits", "-o", "json"}, false}, {[]string{"waits", "--where", "true"}, false}, {[]string{"--once", "pipe"}, false}} {
+		if got := ipctop(append(c.args, "--root", m.Root)...); strings.Contains(got.Stderr, note) != c.want || got.Code != 0 {
+			t.Errorf("%v: %+v", c.args, got)
+		}
+	}
+	if got := ipctop("waits", "--root", collecttest.Sample(t).Root); strings.Contains(got.Stderr, note) || !strings.Contains(got.Stdout, "stopped") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The two short commands say what their own exit code means.
+func TestHelpOfExitCode(t *testing.T) {
+	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
+		if got := ipctop(command, "--help"); !strings.Contains(got.Stdout, want) {
+			t.Errorf("%s: %s", command, got.Stdout)
+		}
+	}
+}
