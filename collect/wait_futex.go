@@ -77,7 +77,7 @@ func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, o
 	e.on = []schema.Ref{object.ref}
 	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.addr))
 	if owned {
-		g.owner(&e, th, mappers)
+		g.owner(&e, p, th, mappers)
 		return e, via, true
 	}
 	e.enders = processEnders(mappers, "maps it", schema.Inferred)
@@ -134,9 +134,9 @@ func (g *waitGraph) offset(p *Process, addr uint64) uint64 {
 	return addr
 }
 
-// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the waiter's pid namespace; a
-// thread that does not map the memory has it from one that is gone.
-func (g *waitGraph) owner(e *whoCould, th *thread, mappers []*Process) {
+// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the owner's pid namespace. A
+// thread of that number that does not map the memory may have it from one that is gone, or map the memory again.
+func (g *waitGraph) owner(e *whoCould, p *Process, th *thread, mappers []*Process) {
 	what, owner := lockWords(th.futex.Kind), th.futex.Owner
 	for _, q := range mappers {
 		if tid, ok := g.thread(q, owner); ok {
@@ -146,9 +146,53 @@ func (g *waitGraph) owner(e *whoCould, th *thread, mappers []*Process) {
 	if len(e.enders) > 0 {
 		return
 	}
-	if e.open, e.assumes = g.unseen("maps"); e.open == "" {
+	if e.open, e.assumes = g.unseen("maps"); e.open != "" {
+		return
+	}
+	if e.enders = g.numbered(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
 		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", owner)
 	}
+}
+
+// numbering is a thread's number in a pid namespace.
+type numbering struct {
+	space  string
+	number int
+}
+
+// numbered finds the thread that the pid namespace of p numbers so.
+func (g *waitGraph) numbered(p *Process, number int, how string) []relate.Ender {
+	own := g.pidSpace(p)
+	key := numbering{own, number}
+	found, ok := g.numbers[key]
+	if !ok {
+		found = g.findNumber(own, number, how)
+		g.numbers[key] = found
+	}
+	return found
+}
+
+func (g *waitGraph) findNumber(own string, number int, how string) []relate.Ender {
+	for _, q := range g.f.procs {
+		if q.KernelThread() || q.gone() {
+			continue
+		}
+		if tid, ok := g.thread(q, number); ok && g.pidSpace(q) == own {
+			return []relate.Ender{{Proc: q.Ref(), TID: tid, How: how, Proof: schema.Inferred}}
+		}
+	}
+	return nil
+}
+
+// pidSpace names a process's pid namespace; "" where that may not be read.
+func (g *waitGraph) pidSpace(p *Process) string {
+	dir, err := g.f.Host.OpenProc(p.living())
+	if err != nil {
+		return ""
+	}
+	defer dir.Close()
+	name, _ := dir.Readlink("ns/pid")
+	return name
 }
 
 // thread finds the thread of a process that its own pid namespace numbers so.

@@ -35,11 +35,13 @@ type waitGraph struct {
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
+	numbers   map[numbering][]relate.Ender
 }
 
 func newWaitGraph(f *Facts) *waitGraph {
 	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*Process{},
-		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}}
+		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
+		numbers: map[numbering][]relate.Ender{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}

@@ -49,6 +49,7 @@ func huntedPlays() map[string]func(*play) {
 		"call-served":         callServed,
 		"child-or-traced":     childOrTraced,
 		"mutex-changes-hands": mutexChangesHands,
+		"mutex-not-mapped":    mutexNotMapped,
 		"flocks-taker-gone":   flocksTakerGone,
 	}
 }
@@ -365,6 +366,18 @@ func mutexChangesHands(p *play) {
 	c.then().Raw(unix.SYS_READ, uintptr(r), c.first.Keep(m.memory, unsafe.Pointer(&m.memory[mutexSize+8])), 4)
 }
 
+// mutexNotMapped: c owns the mutex, and has taken the memory out of its own for a while.
+func mutexNotMapped(p *play) {
+	m := p.mutexes(1)
+	b, c := p.actor("b"), p.actor("c")
+	p.forked = func() {
+		m.lockedBy(0, c.pid)
+		p.j.Check(unix.Munmap(m.memory))
+	}
+	m.lock(b.then(), 0, nil)
+	c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m.memory[0])), uintptr(len(m.memory)))
+}
+
 func TestWaitsThatOthersCouldEnd(t *testing.T) {
 	for _, test := range []struct{ play, want string }{
 		{"pipe-to-itself", `
@@ -426,6 +439,10 @@ c runs
 		{"lock-shared", `
   b waits
     a waits
+`},
+		{"mutex-not-mapped", `
+c runs
+  b waits
 `},
 		{"call-served", `
 a runs
