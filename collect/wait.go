@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/relate"
@@ -189,8 +190,8 @@ func relateWaits(_ *Facts, objects []*schema.Object) []schema.Edge {
 			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via, Proof: schema.Observed})
 		}
 		for _, e := range r.Task.Wait.Enders {
-			if on := r.Task.Wait.On; !on.IsZero() && on != e.Proc && !e.Weak {
-				edges = append(edges, schema.Edge{From: e.Proc, To: r.Task.Wait.On, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
+			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {
+				edges = append(edges, schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
 			}
 		}
 	}

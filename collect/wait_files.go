@@ -72,16 +72,10 @@ func (g *waitGraph) pipe(p *Process, fd *FD, awaited kernel.Access) whoCould {
 		kind, dev = schema.Fifo, fd.Dev
 	}
 	e := whoCould{on: []schema.Ref{{Kind: kind, Space: dev, ID: fd.Ino}}}
-	uses := g.f.FDUses(fd.Kind, fd.Dev, fd.Ino)
 	if awaited == 0 { // a poll for nothing but errors and hang-ups
 		awaited = fd.Access
 	}
-	if awaited&kernel.CanRead != 0 {
-		e.enders = useEnders(uses, canWrite, "has its writing end")
-	}
-	if awaited&kernel.CanWrite != 0 {
-		e.enders = append(e.enders, useEnders(uses, canRead, "has its reading end")...)
-	}
+	e.enders = g.pipeEnds(fd, awaited)
 	e.open, e.assumes = g.unseen("fd")
 	switch {
 	case e.open != "":
@@ -92,6 +86,30 @@ func (g *waitGraph) pipe(p *Process, fd *FD, awaited kernel.Access) whoCould {
 		e.open = "whoever has the other end, which was not found" // else the call would not sleep: perhaps it is on its way in a socket
 	}
 	return e
+}
+
+// pipeEnd is what somebody waits for at a pipe or FIFO.
+type pipeEnd struct {
+	kind FDKind
+	id   FileID
+	to   kernel.Access
+}
+
+// pipeEnds are those at the other end, for who waits to read, or to write, or both.
+func (g *waitGraph) pipeEnds(fd *FD, awaited kernel.Access) []relate.Ender {
+	end := pipeEnd{fd.Kind, FileID{fd.Dev, fd.Ino}, awaited}
+	enders, ok := g.ends[end]
+	if !ok {
+		uses := g.f.FDUses(fd.Kind, fd.Dev, fd.Ino)
+		if awaited&kernel.CanRead != 0 {
+			enders = useEnders(uses, canWrite, "has its writing end")
+		}
+		if awaited&kernel.CanWrite != 0 {
+			enders = append(enders, useEnders(uses, canRead, "has its reading end")...)
+		}
+		g.ends[end] = enders
+	}
+	return enders
 }
 
 // named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it was opened, and a name may

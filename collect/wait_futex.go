@@ -73,32 +73,53 @@ func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, o
 	if !found {
 		return whoCould{open: "whoever maps the memory"}, what + " in shared memory", true
 	}
-	object, mappers := g.mapped(key)
-	e.on = []schema.Ref{object.ref}
+	m := g.mappedAt(key)
+	e.on = []schema.Ref{m.ref}
 	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.addr))
 	if owned {
-		g.owner(&e, p, th, mappers)
+		g.owner(&e, p, th, key, m.mappers)
 		return e, via, true
 	}
-	e.enders = processEnders(mappers, "maps it", schema.Inferred)
-	if object.named {
+	e.enders = m.enders
+	if m.named {
 		e.open = "whoever maps it"
 		return e, via, true
 	}
-	if e.open, e.assumes = g.unseen("maps"); key.kind == waitOnFile {
-		// Who has it open can map it when it likes.
-		for _, n := range useEnders(g.f.FDUses(FDFile, key.dev, key.id), nil, "has it open") {
-			n.Proof = schema.Inferred
-			if !slices.ContainsFunc(mappers, func(q *Process) bool { return q.Ref() == n.Proc }) {
-				e.enders = append(e.enders, n)
-			}
-		}
-	}
+	e.open, e.assumes = g.unseen("maps")
 	if len(e.enders) == 0 && e.open == "" {
 		e.open = "whoever maps it, who was not found"
 	}
 	g.handled(p, &e)
 	return e, via, true
+}
+
+// mapping is shared memory with those who map it, and who may therefore wake whoever waits for a futex there.
+type mapping struct {
+	memoryObject
+	mappers []*Process
+	enders  []relate.Ender
+}
+
+func (g *waitGraph) mappedAt(key waitKey) *mapping {
+	m, ok := g.mappings[key]
+	if ok {
+		return m
+	}
+	m = new(mapping)
+	g.mappings[key] = m
+	m.memoryObject, m.mappers = g.mapped(key)
+	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
+	if m.named || key.kind != waitOnFile {
+		return m
+	}
+	// Who has it open can map it when it likes.
+	for _, n := range useEnders(g.f.FDUses(FDFile, key.dev, key.id), nil, "has it open") {
+		n.Proof = schema.Inferred
+		if !slices.ContainsFunc(m.mappers, func(q *Process) bool { return q.Ref() == n.Proc }) {
+			m.enders = append(m.enders, n)
+		}
+	}
+	return m
 }
 
 // mapped is the object of a shared futex, and the processes that map it.
@@ -134,16 +155,28 @@ func (g *waitGraph) offset(p *Process, addr uint64) uint64 {
 	return addr
 }
 
+// ownership is the number of an owner in shared memory.
+type ownership struct {
+	memory waitKey
+	kind   kernel.FutexKind
+	number int
+}
+
 // owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the owner's pid namespace. A
 // thread of that number that does not map the memory may have it from one that is gone, or map the memory again.
-func (g *waitGraph) owner(e *whoCould, p *Process, th *thread, mappers []*Process) {
-	what, owner := lockWords(th.futex.Kind), th.futex.Owner
-	for _, q := range mappers {
-		if tid, ok := g.thread(q, owner); ok {
-			e.enders = append(e.enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + what, Proof: schema.Observed})
+func (g *waitGraph) owner(e *whoCould, p *Process, th *thread, key waitKey, mappers []*Process) {
+	owner := th.futex.Owner
+	at := ownership{key, th.futex.Kind, owner}
+	enders, ok := g.owners[at]
+	if !ok {
+		for _, q := range mappers {
+			if tid, ok := g.thread(q, owner); ok {
+				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.futex.Kind), Proof: schema.Observed})
+			}
 		}
+		g.owners[at] = enders
 	}
-	if len(e.enders) > 0 {
+	if e.enders = enders; len(enders) > 0 {
 		return
 	}
 	if e.open, e.assumes = g.unseen("maps"); e.open != "" {

@@ -35,13 +35,17 @@ type waitGraph struct {
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
-	numbers   map[numbering][]relate.Ender
+	// What many threads may wait for is looked up once, and their Enders are one list.
+	numbers  map[numbering][]relate.Ender
+	mappings map[waitKey]*mapping
+	owners   map[ownership][]relate.Ender
+	ends     map[pipeEnd][]relate.Ender
 }
 
 func newWaitGraph(f *Facts) *waitGraph {
 	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*Process{},
 		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
-		numbers: map[numbering][]relate.Ender{}}
+		numbers: map[numbering][]relate.Ender{}, mappings: map[waitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
@@ -72,16 +76,31 @@ type whoCould struct {
 	// outside says that what it waits for comes from outside of any process here: the network, a terminal, a timer.
 	outside bool
 	any     bool // none of what it is on is what it waits for more than the others
+	merged  bool // enders is a list of its own, in which each says what it could end
+}
+
+// apart is a copy of the enders in which each says what it could end.
+func (e *whoCould) apart() []relate.Ender {
+	list := slices.Clone(e.enders)
+	for i := range list {
+		if n := &list[i]; n.On.IsZero() && len(e.on) == 1 {
+			n.On = e.on[0]
+		}
+	}
+	return list
 }
 
 // or adds what would do as well: a poll waits for any of its descriptors.
 func (e *whoCould) or(o whoCould) {
+	if !e.merged {
+		e.enders, e.merged = e.apart(), true
+	}
+	e.enders = append(e.enders, o.apart()...)
 	for _, r := range o.on {
 		if !slices.Contains(e.on, r) {
 			e.on = append(e.on, r)
 		}
 	}
-	e.enders = append(e.enders, o.enders...)
 	if e.open == "" {
 		e.open = o.open
 	}
@@ -236,7 +255,11 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 	}
 	if fds, ok := th.Call.Transfers(); ok {
 		for _, fd := range fds {
-			e.or(g.descriptor(p, fd, 0))
+			if could := g.descriptor(p, fd, 0); len(fds) == 1 {
+				e = could
+			} else {
+				e.or(could)
+			}
 			if to := p.openFD(int32(fd.FD)); to != nil && to.Kind == FDSocket {
 				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&kernel.CanWrite != 0}
 			}

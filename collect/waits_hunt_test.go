@@ -45,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"poll-of-two":         pollOfTwo,
 		"flock-of-threads":    flockOfThreads,
 		"call-served":         callServed,
 		"child-or-traced":     childOrTraced,
@@ -284,6 +285,17 @@ func flockOfThreads(p *play) {
 	p.settled = func() string { return fmt.Sprintf("b=%d", os.Getpid()) }
 }
 
+// pollOfTwo: a waits for a pipe of b's and for one of c's.
+func pollOfTwo(p *play) {
+	r, w := p.pipe()
+	r2, w2 := p.pipe()
+	fds := []unix.PollFd{{Fd: int32(r), Events: unix.POLLIN}, {Fd: int32(r2), Events: unix.POLLIN}}
+	s := p.actor("a", r, r2).then()
+	s.Raw(unix.SYS_PPOLL, s.Keep(fds, unsafe.Pointer(&fds[0])), 2, 0, 0, 8)
+	p.actor("b", w)
+	p.actor("c", w2)
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -507,6 +519,26 @@ func TestWaitsForAProcessWithATracedThread(t *testing.T) {
 		if err := unix.PtraceDetach(s.pids["b"]); err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// Who could end a poll of several objects could do so by what it has of them, and not by the others.
+func TestWaitsForOneOfSeveral(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := perform(t, "poll-of-two")
+		kerneltest.Eventually(t, "an edge to each pipe", func() bool {
+			snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true})
+			ends := map[string][]schema.Ref{}
+			for _, e := range snap.Edges {
+				switch {
+				case e.Rel == schema.RelCouldEnd:
+					ends[s.names[int(e.From.ID)]] = append(ends[s.names[int(e.From.ID)]], e.To)
+				case e.Rel == schema.RelWaitsOn && s.names[int(e.From.ID)] == "a":
+					ends["a"] = append(ends["a"], e.To)
+				}
+			}
+			return len(ends["a"]) == 2 && gocmp.Equal(ends["b"], ends["a"][:1]) && gocmp.Equal(ends["c"], ends["a"][1:])
+		})
 	})
 }
 

@@ -16,8 +16,9 @@ func (s *Solution) Says(i int) string {
 		}
 		return strings.TrimSpace(name(t) + " " + doing)
 	}
-	says := name(t) + " waits for " + what(t)
-	switch ender, by := s.explains(i); {
+	ender, by := s.explains(i)
+	says := name(t) + " waits for " + what(t, by)
+	switch {
 	case by != nil:
 		says += ", " + which(nameable(ender, by), by.How)
 	case n.Status == StatusStuck:

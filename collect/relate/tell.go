@@ -71,7 +71,7 @@ func (s *Solution) deadlock(k *Knot) schema.Finding {
 		w := s.Nodes[step.Node].Task
 		next := s.Nodes[k.Cycle[(i+1)%len(k.Cycle)].Node].Task
 		if i < shown {
-			says = append(says, fmt.Sprintf("%s waits for %s, %s", name(w), what(w), which(next, step.Ender.How)))
+			says = append(says, fmt.Sprintf("%s waits for %s, %s", name(w), what(w, step.Ender), which(next, step.Ender.How)))
 			edges = append(edges, edge(w, next, step.Ender))
 		}
 		refs.add(w.Proc, w.Wait.On)
@@ -123,7 +123,7 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	if len(names) > 1 {
 		verb = "wait"
 	}
-	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb, what(first.Task))
+	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb, what(first.Task, nil))
 	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
 	f.Evidence = append(f.Evidence, s.besides(group, nil)...)
 	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
@@ -158,7 +158,7 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 		}
 		in[i] = true
 		parent := s.Nodes[n.Parent].Task
-		says = append(says, fmt.Sprintf("%s waits for %s, %s", name(n.Task), what(n.Task), which(parent, n.By.How)))
+		says = append(says, fmt.Sprintf("%s waits for %s, %s", name(n.Task), what(n.Task, n.By), which(parent, n.By.How)))
 		edges = append(edges, edge(n.Task, parent, n.By))
 		waits = append(waits, n.Task)
 		refs.add(n.Task.Proc, n.Task.Wait.On)
@@ -341,11 +341,11 @@ func name(t *Task) string {
 	return n
 }
 
-// what is a wait's object and call in words: "sem:5 (semop [2] -1)".
-func what(t *Task) string {
+// what is a wait's object and call in words, for the Ender that is told of, if one is: "sem:5 (semop [2] -1)".
+func what(t *Task, by *Ender) string {
 	on := "" // a thread of its own, a child
-	if !t.Wait.On.IsZero() {
-		on = t.Wait.On.String()
+	if ref := t.Wait.of(by); !ref.IsZero() {
+		on = ref.String()
 	}
 	via := t.Wait.Via
 	if via == "" {
@@ -375,8 +375,8 @@ func which(t *Task, how string) string {
 // edge is a wait's evidence: "observed: 4243/b holds sem:5".
 func edge(w, ender *Task, e *Ender) string {
 	on := ""
-	if !w.Wait.On.IsZero() {
-		on = w.Wait.On.String()
+	if ref := w.Wait.of(e); !ref.IsZero() {
+		on = ref.String()
 	}
 	how := e.How
 	if how == "" {

@@ -69,4 +69,14 @@ type Ender struct {
 	// Weak enders are not known to hold what the wait is for: a relative that may know the semaphore. One that is free is a way out,
 	// but one that is stuck closes no circle.
 	Weak bool
+	// On is the object by which it could, of several that a poll waits for; zero: Wait.On.
+	On schema.Ref
+}
+
+// of is the object by which an Ender could end the wait.
+func (w *Wait) of(e *Ender) schema.Ref {
+	if e != nil && !e.On.IsZero() {
+		return e.On
+	}
+	return w.On
 }
