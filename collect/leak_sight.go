@@ -20,7 +20,8 @@ import (
 // leaves nobody in the one who is not in the other, but for itself where it called unshare(2): unshare(1) then waits and does nothing
 // else. Namespaces of one call have successive numbers (create_new_namespaces in kernel/nsproxy.c makes the IPC one, then the pid one).
 // Who came in later by setns(2) alone is an administrator who looks around. So: successive numbers prove that all are in sight; before
-// Linux 6.18, whose namespaces have no such numbers, nothing does.
+// Linux 6.18, whose namespaces have no such numbers, nothing does. That another container was let in shows by what it leaves: a pid of 0 where the
+// kernel recorded one, or a /dev/shm that the engine mounted from outside so that both have it.
 
 // unseenOutside is the reason where processes outside may be at an object.
 const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
@@ -68,11 +69,25 @@ func (f *Facts) ipcSight() relate.Sight {
 	if f.nested {
 		ipc, err := f.Host.NamespaceID("ipc")
 		pid, errPID := f.Host.NamespaceID("pid")
-		if err != nil || errPID != nil || pid != ipc+1 {
+		switch {
+		case err != nil || errPID != nil || pid != ipc+1:
 			sight.Hide(unseenOutside)
+		case f.usedFromOutside():
+			sight.Hide("processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
+		case f.ownTmpfs("/dev") && !f.ownTmpfs("/dev/shm"):
+			sight.Hide("the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
 		}
 	}
 	return sight
+}
+
+// usedFromOutside says whether a segment or queue of the reader's IPC namespace was made or used by a process that has no pid here: pid_vnr
+// gives 0 for it (ipc/shm.c, ipc/msg.c).
+func (f *Facts) usedFromOutside() bool {
+	segments, _ := f.Host.ShmSegments(false) // what is not there shows nothing
+	queues, _ := f.Host.MsgQueues(false)
+	return slices.ContainsFunc(segments, func(s kernel.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
+		slices.ContainsFunc(queues, func(q kernel.MsgQueue) bool { return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 && q.RTime != 0 })
 }
 
 // sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's own pid namespace sees all.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -118,5 +119,113 @@ func TestDevShmOnAnOverlay(t *testing.T) {
 		if got := s.verdicts(schema.PShm)["pshm:/m"]; got.Verdict != relate.Unknown || !slices.Contains(got.Reasons, why) {
 			t.Errorf("%+v", got)
 		}
+	})
+}
+
+// workVerdictsLater judges in namespaces of its own when it is told to, below a /dev that an engine mounted if the last argument says so.
+func workVerdictsLater(j *kerneltest.Job) {
+	engine := j.Args[len(j.Args)-1]
+	j.Args = j.Args[:len(j.Args)-1]
+	j.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	j.Check(unix.Mount("proc", "/proc", "proc", 0, ""))
+	if engine != "" {
+		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; { // what is mounted now is younger than this process by the kernel's ticks
+			runtime.Gosched()
+		}
+		j.Check(unix.Mount("none", engine, "tmpfs", 0, ""))
+		j.Check(os.Mkdir(engine+"/shm", 0o700))
+		j.Check(unix.Mount("/dev/shm", engine+"/shm", "", unix.MS_BIND, ""))
+		j.Check(unix.Mount(engine, "/dev", "", unix.MS_BIND|unix.MS_REC, ""))
+	}
+	host, err := kernel.Open("")
+	j.Check(err)
+	ipc, err := host.NamespaceID("ipc")
+	pid, err2 := host.NamespaceID("pid")
+	j.Ready(err == nil && err2 == nil && pid == ipc+1)
+	j.Wait()
+	workVerdicts(j)
+}
+
+// below starts a worker that judges in an IPC and a pid namespace with successive numbers, as those of one call have unless another processor makes
+// some meanwhile. nil: this kernel has no numbers.
+func (s *sysvScene) below(told, engine string, kinds ...string) *kerneltest.Worker {
+	s.Helper()
+	if _, err := s.host.NamespaceID("ipc"); err != nil {
+		return nil
+	}
+	args := slices.Concat([]string{fmt.Sprint(time.Now().Add(time.Hour).Unix()), told}, kinds, []string{engine})
+	var w *kerneltest.Worker
+	kerneltest.Eventually(s, "two namespaces are made together", func() bool {
+		w = kerneltest.StartIn(s, unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWNS, "verdicts-later", args...)
+		return w.Words[0] == "true"
+	})
+	return w
+}
+
+// inIPC runs something in the IPC namespace of a process.
+func (s *sysvScene) inIPC(pid int, do func()) {
+	s.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, path := range []string{"/proc/thread-self/ns/ipc", fmt.Sprintf("/proc/%d/ns/ipc", pid)} { // the own one is opened before it is left
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		s.check(err)
+		defer unix.Close(fd)
+		if path == "/proc/thread-self/ns/ipc" {
+			defer func() { s.check(unix.Setns(fd, unix.CLONE_NEWIPC)) }()
+		} else {
+			s.check(unix.Setns(fd, unix.CLONE_NEWIPC))
+		}
+	}
+	do()
+}
+
+// Another container that was let into this one's IPC namespace is not seen. Where it left a trace, nothing is an orphan any more: it may know all.
+func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		told := t.TempDir() + "/told"
+		w := s.below(told, "", "msg", "sem")
+		if w == nil {
+			t.Skip("needs namespaces with numbers (Linux 6.18)")
+		}
+		var queue, raised, untouched, changed int
+		s.inIPC(w.PID, func() {
+			queue = s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
+			untouched = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+			raised = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+			s.check(s.admin.SemOp(raised, []kernel.SemOp{{Op: 1}}, -1))
+			changed = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+			s.check(s.admin.SemOp(changed, []kernel.SemOp{{Op: 1}, {Op: -1}}, -1))
+			s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+		})
+		w.Say("judge")
+		w.Read()
+		got := s.read(told)
+		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen", "its last user is outside this pid namespace and cannot be seen"
+		for ref, reason := range map[string]string{fmt.Sprintf("msg:%d", queue): trace, fmt.Sprintf("sem:%d", untouched): trace,
+			fmt.Sprintf("sem:%d", raised): outside, fmt.Sprintf("sem:%d", changed): outside} {
+			if got := got[ref]; got.Verdict != relate.Unknown || !slices.Contains(got.Reasons, reason) {
+				t.Errorf("%s: %+v", ref, got)
+			}
+		}
+	})
+}
+
+// An engine that lets other containers into this one's IPC namespace gives all of them one /dev/shm.
+func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		told := t.TempDir() + "/told"
+		w := s.below(told, t.TempDir(), "msg")
+		if w == nil {
+			t.Skip("needs namespaces with numbers (Linux 6.18)")
+		}
+		var queue int
+		s.inIPC(w.PID, func() { queue = s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)) })
+		w.Say("judge")
+		w.Read()
+		s.wants("a queue", s.read(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,
+			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
 	})
 }

@@ -133,9 +133,12 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 	var uses []pastUse
 	for _, v := range r.values {
 		use := pastUse{"last user", v.Pid, lastUse}
-		if v.Pid != 0 && !slices.Contains(uses, use) {
+		if (v.Pid != 0 || v.Value != 0) && !slices.Contains(uses, use) { // who changed it without a pid is outside
 			uses = append(uses, use)
 		}
+	}
+	if r.values != nil && r.OTime != 0 && len(uses) == 0 {
+		uses = []pastUse{{"last user", 0, lastUse}}
 	}
 	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 		"verdicts-of-own":  workVerdictsOfOwn,
 		"use-sysv":         workUseSysV,
 		"verdicts-below":   workVerdictsBelow,
+		"verdicts-later":   workVerdictsLater,
 		"fork-later":       workForkLater,
 		"open-fifo":        workOpenFIFO,
 		"open-fifo-from":   workOpenFIFOFrom,
