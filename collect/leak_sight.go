@@ -145,40 +145,46 @@ func mountOf(dir string) *procfs.MountInfo {
 	return on
 }
 
-// clockSkew is by how much the clock was set forward since the machine started, as far as that shows: /dev is one of the first file systems,
-// made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the machine is counted back from now. A machine
-// without a battery starts at some old date; one that was restored from a snapshot finds the time of its snapshot. A container's /dev is
-// made with it. But whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super, fs/proc/root.c).
+// clockSkew is by how much the clock was set forward in all since the first process of this pid namespace started, as far as that shows. A machine
+// without a battery starts at some old date; one that was restored from a snapshot, or goes on after a pause, finds the time of before.
+//
+// Whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super, fs/proc/root.c): one that seems to be
+// younger tells by how much. Where the two stand close together, nothing was set since, and what was before does not matter. Else /dev tells as well,
+// of the whole machine: it is one of the first file systems, made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the
+// machine is counted back from now.
 func (f *Facts) clockSkew() time.Duration {
 	if f.Boot.IsZero() {
 		return 0
 	}
 	var skew time.Duration
+	if mounted, ok := f.Host.ProcMounted(); ok && f.Process(1) != nil && !f.otherPIDs() {
+		var proven bool
+		if skew, proven = skewOfProc(f.StartTime(f.Process(1).Start), mounted); proven {
+			return skew
+		}
+	}
 	if born, ok := f.Host.Born("/dev"); ok {
 		skew = max(skew, f.Boot.Sub(born))
-	}
-	if mounted, ok := f.Host.ProcMounted(); ok && f.Process(1) != nil && !f.otherPIDs() {
-		skew = max(skew, skewOfProc(f.StartTime(f.Process(1).Start), mounted))
 	}
 	return skew
 }
 
 // skewOfProc is how much later the first process seems to have started than its /proc was mounted. Start times are cut to clock ticks, and
-// moments of files to the kernel's: 10 milliseconds at most.
-func skewOfProc(first, mounted time.Time) time.Duration {
-	if skew := first.Sub(mounted); skew > 50*time.Millisecond {
-		return skew
+// moments of files to the kernel's: 10 milliseconds at most. proven says that it was mounted so soon that the rest of the time is accounted for.
+func skewOfProc(first, mounted time.Time) (skew time.Duration, proven bool) {
+	switch skew = first.Sub(mounted); {
+	case skew > 50*time.Millisecond:
+		return skew, false
+	case skew > -10*time.Second:
+		return 0, true
 	}
-	return 0
+	return 0, false
 }
 
-// doubt is how much older a process may be than it seems against a moment: one from before the clock was set forward is as much older.
-// Moments of before that lie at least as far back.
+// doubt is how much older a process may be than it seems against a moment. One from before the clock was set forward is as much older; as it may have
+// been set several times, before the moment or after, all of it counts. But what was set since the moment lies between that and now.
 func (l *leakFacts) doubt(now, moment time.Time) time.Duration {
-	if moment.After(now.Add(-l.skew)) {
-		return 0
-	}
-	return l.skew
+	return max(0, min(l.skew, now.Sub(moment)))
 }
 
 // callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may be a wait.

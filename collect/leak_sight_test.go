@@ -82,11 +82,11 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 	})
 }
 
-// The clock was set forward by two days: moments of before lie at least that far back, and processes of before are older than they seem.
+// The clock was set forward by two days in all, maybe in several goes: of a moment since, as much of it may have come later as lies between that and now.
 func TestDoubtAfterTheClockWasSet(t *testing.T) {
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	l := leakFacts{skew: 48 * time.Hour}
-	for ago, want := range map[time.Duration]time.Duration{time.Hour: 0, 47 * time.Hour: 0, 48 * time.Hour: 48 * time.Hour, 50 * time.Hour: 48 * time.Hour} {
+	for ago, want := range map[time.Duration]time.Duration{-time.Hour: 0, time.Hour: time.Hour, 47 * time.Hour: 47 * time.Hour, 48 * time.Hour: 48 * time.Hour, 50 * time.Hour: 48 * time.Hour} {
 		if got := l.doubt(now, now.Add(-ago)); got != want {
 			t.Errorf("%s ago: %s, want %s", ago, got, want)
 		}
