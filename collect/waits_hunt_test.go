@@ -175,11 +175,10 @@ func pipeEndSent(p *play) {
 func pipeEndOfThread(p *play) {
 	p.flockAndPipe(false)
 	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
+	kerneltest.OnOtherThread(func() {
 		done <- unix.Unshare(unix.CLONE_FILES)
 		select {}
-	}()
+	})
 	p.j.Check(<-done)
 }
 

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"math"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -205,8 +204,7 @@ func TestSameFiles(t *testing.T) {
 	end := make(chan bool)
 	defer close(end)
 	for _, unshare := range []bool{false, true} {
-		go func() {
-			runtime.LockOSThread() // and is not unlocked: the thread ends with its table
+		go onOtherThread(func() (keep bool) {
 			if unshare {
 				if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 					t.Error(err)
@@ -214,7 +212,8 @@ func TestSameFiles(t *testing.T) {
 			}
 			own <- unix.Gettid()
 			<-end
-		}()
+			return false
+		})
 		if same, err := SameFiles(unix.Getpid(), <-own); err != nil || same == unshare {
 			t.Errorf("a thread that called unshare (%v): %v, %v", unshare, same, err)
 		}
