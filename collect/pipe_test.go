@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -143,12 +142,11 @@ func TestPipeThatMayNotBePolled(t *testing.T) {
 		s.send(r)
 		ref := s.pipeRef(schema.Pipe, w)
 		got := make(chan schema.Value)
-		go func() {
-			runtime.LockOSThread() // for ever: the filter ends with the thread
+		kerneltest.OnOtherThread(func() { // with which the filter ends
 			s.check(refuse(unix.SYS_PIDFD_GETFD))
 			rows, _ := table(s.take(schema.Pipe), schema.Pipe)
 			got <- rows[ref]["status"]
-		}()
+		})
 		if v := <-got; v.State() != schema.Denied {
 			t.Errorf("its reader travels in a socket, but the status is %v", v)
 		}

@@ -2,9 +2,9 @@ package utillinux
 
 import (
 	"os"
-	"runtime"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,13 +22,12 @@ func needRoot(t testing.TB) {
 }
 
 // asUser runs f as another user. Credentials belong to a thread in Linux (man 7 credentials): x/sys changes this one alone, and a
-// process started from it inherits them. Afterwards the thread is thrown away, with the goroutine that was locked to it.
+// process started from it inherits them.
 func asUser(t testing.TB, uid int, f func()) {
 	t.Helper()
 	done := make(chan struct{})
-	go func() {
+	kerneltest.OnOtherThread(func() {
 		defer close(done)
-		runtime.LockOSThread()
 		if err := firstError(
 			func() error { return unix.Setgroups(nil) },
 			func() error { return rawSet(unix.SYS_SETRESGID, uid) },
@@ -38,7 +37,7 @@ func asUser(t testing.TB, uid int, f func()) {
 			return
 		}
 		f()
-	}()
+	})
 	<-done
 }
 
