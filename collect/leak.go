@@ -233,7 +233,11 @@ func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Ti
 		AllRules: relate.Sight{Complete: true}, Now: f.Now, LastUse: lastUse, Grace: f.grace,
 	}
 	slices.Sort(uids)
-	f.elders(&e, slices.Compact(uids)...)
+	uids = slices.Compact(uids)
+	for _, uid := range uids {
+		e.Owners = append(e.Owners, f.Users.User(uid))
+	}
+	f.elders(&e, uids...)
 	if lastUse.IsZero() || f.Boot.IsZero() || lastUse.Add(leakDoubt).Before(f.Boot) {
 		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
 	}

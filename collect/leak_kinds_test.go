@@ -124,7 +124,7 @@ func TestPosixObjectsThatNobodyHas(t *testing.T) {
 		s.now = made.Add(time.Hour)
 		for ref, unused := range map[string]string{"pmsg:/q": nobodyOpened, "pshm:/m": nobodyMaps, "psem:/s": nobodyMaps} {
 			got := s.verdicts(schema.Kind(ref[:4]))[ref]
-			if len(got.Reasons) != 2 { // the last one says how long ago that was, to the nanosecond of the object
+			if len(got.Reasons) != 3 { // the last one says how long ago that was, to the nanosecond of the object
 				t.Errorf("%s: %+v", ref, got)
 				continue
 			}

@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,8 +56,16 @@ func (s *sysvScene) judges(ref string, verdict relate.Leak, reasons ...string) {
 	s.wants(ref, s.verdicts(schema.Kind(kind))[ref], verdict, reasons...)
 }
 
+// wants compares a judgement. That nobody older is left stands before the age wherever it was looked at, and is taken for granted here:
+// TestOrphanSaysWhoseProcessesWereLookedAt has it.
 func (s *sysvScene) wants(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
 	s.Helper()
+	if n := len(got.Reasons); n > 0 && (strings.HasPrefix(got.Reasons[n-1], "it was last used") || strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
+		if n < 2 || !strings.HasPrefix(got.Reasons[n-2], "none of the processes of ") {
+			s.Errorf("%s: whose processes were looked at is not among %q", ref, got.Reasons)
+		}
+		got.Reasons = slices.Delete(slices.Clone(got.Reasons), n-2, n-1)
+	}
 	if diff := gocmp.Diff(relate.Judgement{Verdict: verdict, Reasons: reasons}, got); diff != "" {
 		s.Errorf("%s (-want +got):\n%s", ref, diff)
 	}
@@ -112,6 +121,21 @@ func TestWhenAnElderBegan(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// What proves an orphan is told in full: also whose processes were looked at.
+func TestOrphanSaysWhoseProcessesWereLookedAt(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		ref := "shm:" + creator.Words[0]
+		want := relate.Judgement{Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", creator),
+			"none of the processes of " + NewUsers(true).User(uint32(os.Getuid())) + " is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
+		if diff := gocmp.Diff(want, s.verdicts(schema.Shm)[ref]); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestSegmentOfADeadCreatorIsAnOrphan(t *testing.T) {

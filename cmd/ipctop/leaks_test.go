@@ -76,10 +76,12 @@ func TestLeaks(t *testing.T) {
 		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is left who could know them
   pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read
+    - none of the processes of ` + user + ` is older than its last use, bystanders aside
     - it was last used xs ago
     ipctop rm $'pshm:/it\'s $(id)\012'
   sem:0  owner ` + user + `  age xs
     - nobody waits on it: ncount and zcount are 0
+    - none of the processes of ` + user + ` is older than its last use, bystanders aside
     - it was last used xs ago
     ipcrm -s 0
 
@@ -141,10 +143,11 @@ func ownName(t *testing.T) string {
 func TestLeaksAsJSON(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		leakScene(t)
+		user := ownName(t)
 		got := outputOf(t, 0, "leaks", "sem", "--grace", "0s", "-o", "json")
 		for _, want := range []string{
-			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","it was last used `,
-			`"findings":[` + "\n" + `{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ncount and zcount are 0","it was last used `,
+			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, bystanders aside","it was last used `,
+			`"findings":[` + "\n" + `{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, bystanders aside","it was last used `,
 			`"advice":"ipcrm -s 0"}]`,
 		} {
 			if !strings.Contains(got, want) {

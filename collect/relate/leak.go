@@ -80,8 +80,9 @@ type Evidence struct {
 	AllPast Sight // that the records of who used it could be read
 
 	Elders     []Elder
-	MoreElders int   // how many there are besides those
-	AllElders  Sight // that no other living process could know it
+	MoreElders int      // how many there are besides those
+	AllElders  Sight    // that no other living process could know it
+	Owners     []string // the users of whom these would be, by name
 
 	Protected string // why it is meant to be there unused; "": no rule says so
 	AllRules  Sight  // that every rule could be read
@@ -132,6 +133,9 @@ func Judge(e Evidence) Judgement {
 		return Judgement{Unknown, append(reasons, "when it was last used is not known")}
 	}
 	reasons = append(reasons, e.AllElders.Says...)
+	if len(e.Owners) > 0 {
+		reasons = append(reasons, "none of the processes of "+strings.Join(e.Owners, " or ")+" is older than its last use, bystanders aside")
+	}
 	young, says := e.age()
 	if young {
 		return Judgement{Suspect, append(reasons, says)}

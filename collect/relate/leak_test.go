@@ -86,6 +86,8 @@ func TestJudge(t *testing.T) {
 			relate.Judgement{relate.Unknown, []string{unused, gone, "processes are hidden"}}},
 		"a rule could not be read": {func(e *relate.Evidence) { e.AllRules.Hide("signatures.yaml could not be read") },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "signatures.yaml could not be read"}}},
+		"of two users": {func(e *relate.Evidence) { e.Owners = []string{"app", "root"} },
+			relate.Judgement{relate.Orphan, []string{unused, gone, "none of the processes of app or root is older than its last use, bystanders aside", old}}},
 		"young": {func(e *relate.Evidence) { e.LastUse = now.Add(-4 * time.Minute) },
 			relate.Judgement{relate.Suspect, []string{unused, gone, "it was last used 4m ago, within the grace time of 5m"}}},
 		"as old as the grace time": {func(e *relate.Evidence) { e.LastUse = now.Add(-5 * time.Minute) },
