@@ -35,6 +35,7 @@ type waitGraph struct {
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
+	numbersOf map[*Process][]int // its pids
 	// What many threads may wait for is looked up once, and their Enders are one list.
 	numbers  map[numbering][]relate.Ender
 	mappings map[waitKey]*mapping
@@ -44,7 +45,7 @@ type waitGraph struct {
 
 func newWaitGraph(f *Facts) *waitGraph {
 	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*Process{},
-		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
+		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*Process][]int{},
 		numbers: map[numbering][]relate.Ender{}, mappings: map[waitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
@@ -284,10 +285,11 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 		case kernel.AnyChild:
 			wanted = true
 		case kernel.OneChild:
-			wanted = c.PID == pid
-			via = fmt.Sprintf("child %d", pid)
+			if wanted = g.numberOf(c, p) == pid; wanted {
+				via = fmt.Sprintf("child %d", c.PID)
+			}
 		case kernel.ChildGroup:
-			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID
+			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1 // where a group has another number
 			via = "a child of a process group"
 		default: // a pidfd
 			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "a pidfd", true
@@ -306,6 +308,36 @@ func (g *waitGraph) child(p *Process, pid int, which kernel.ChildWait) (e whoCou
 		e.any = true
 	}
 	return e, via, true
+}
+
+// pids are a process's numbers in the pid namespaces that it is in, from that of /proc to its own.
+func (g *waitGraph) pids(p *Process) []int {
+	pids, ok := g.numbersOf[p]
+	if !ok {
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			pids, _ = kernel.ParseNSPids(text)
+		}
+		if len(pids) == 0 {
+			pids = []int{p.PID}
+		}
+		g.numbersOf[p] = pids
+	}
+	return pids
+}
+
+// depth is how many pid namespaces a process is in, that of /proc being the first.
+func (g *waitGraph) depth(p *Process) int { return len(g.pids(p)) }
+
+// numberOf is the pid of a process as another one knows it, in whose pid namespace it is.
+func (g *waitGraph) numberOf(c, as *Process) int {
+	depth := g.depth(as)
+	if depth == 1 {
+		return c.PID
+	}
+	if pids := g.pids(c); len(pids) >= depth {
+		return pids[depth-1]
+	}
+	return 0
 }
 
 // unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where

@@ -45,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"child-in-container":  childInContainer,
 		"poll-of-two":         pollOfTwo,
 		"flock-of-threads":    flockOfThreads,
 		"call-served":         callServed,
@@ -293,6 +294,41 @@ func pollOfTwo(p *play) {
 	s.Raw(unix.SYS_PPOLL, s.Keep(fds, unsafe.Pointer(&fds[0])), 2, 0, 0, 8)
 	p.actor("b", w)
 	p.actor("c", w2)
+}
+
+// childInContainer: c holds a lock and waits for its child b, which waits for the lock, by the number that it has in the pid namespace of both.
+// Their first process is c, so that b is number 2.
+func childInContainer(p *play) {
+	one := p.open("one")
+	a := p.actor("a", one)
+	s := a.then()
+	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	p.j.Check(err)
+	at := s.Keep(page, unsafe.Pointer(&page[0]))
+	const futexWaitPrivate = 128
+	// The page holds the child's pid in the child alone, which goes on as c; a sleeps in the futex. Where the address stands differs between machines.
+	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWPID|unix.CLONE_CHILD_SETTID, 0, 0, at, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	setlkw(s, unix.F_SETLKW, one)
+	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD))
+	setlkw(s, unix.F_SETLKW, one) // c has it
+	s.Raw(unix.SYS_WAIT4, 2, 0, 0, 0)
+	p.settled = func() string {
+		c := p.childOf(a.pid)
+		return fmt.Sprintf("c=%d b=%d", c, p.childOf(c))
+	}
+}
+
+// childOf waits for the one child of a process.
+func (p *play) childOf(pid int) (child int) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		p.j.Check(err)
+		if _, err := fmt.Sscan(string(text), &child); err == nil {
+			return child
+		}
+	}
 }
 
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
@@ -546,6 +582,13 @@ func TestWaitsForOneWithAnIOUring(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		unix.Close(openIOUring(t))
 		perform(t, "io-uring").shows("a waits\n  b waits\n")
+	})
+}
+
+// A process knows its children by other numbers than we do.
+func TestWaitsForAChildInAContainer(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "child-in-container").shows("c deadlock\n  b deadlock\na open\ncritical observed deadlock: b c\n")
 	})
 }
 
