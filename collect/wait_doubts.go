@@ -62,7 +62,7 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 }
 
 // more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the holder of a POSIX lock, and so
-// the lock as well (flc_owner in fs/locks.c); children whose end is a signal that the process handles, processes that it traces, of
+// the lock as well (flc_owner in fs/locks.c); those with the same end of a socket, which may shut it down (shutdown(2)); children whose end is a signal that the process handles, processes that it traces, of
 // which a wait for children hears as well (man 2 ptrace), and whoever may have its epoll instance watch something else, which works at
 // once (epoll_ctl(2)).
 func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
@@ -80,6 +80,17 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 		for _, c := range g.children[p.PID] {
 			if c.State != 'Z' {
 				weak(c, "is its child, whose end sends SIGCHLD")
+			}
+		}
+	}
+	for _, on := range g.on[t.Thread] {
+		if on.Kind != schema.Unix && on.Kind != schema.Inet {
+			continue
+		}
+		for _, n := range useEnders(g.f.FDUses(FDSocket, 0, on.ID), nil, "has the same end and could call shutdown") {
+			if n.Proc != p.Ref() || len(p.threads) > 1 {
+				n.Proof, n.Weak, n.On = schema.Inferred, true, on
+				enders = append(enders, n)
 			}
 		}
 	}

@@ -45,6 +45,8 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"socket-end-shared":   func(p *play) { flockAndSocket(p, true) },
+		"flock-and-socket":    func(p *play) { flockAndSocket(p, false) },
 		"child-in-container":  childInContainer,
 		"poll-of-two":         pollOfTwo,
 		"flock-of-threads":    flockOfThreads,
@@ -331,6 +333,21 @@ func (p *play) childOf(pid int) (child int) {
 	}
 }
 
+// flockAndSocket: a holds the lock and reads from b, who waits for the lock. If shared, c has a's end as well, and could shut it down.
+func flockAndSocket(p *play, shared bool) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	p.j.Check(err)
+	p.fds = append(p.fds, pair[0], pair[1])
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", pair[0], x), p.actor("b", pair[1], y)
+	a.first.Flock(x, unix.LOCK_EX)
+	a.then().Read(pair[0])
+	b.then().Flock(y, unix.LOCK_EX)
+	if shared {
+		p.actor("c", pair[0])
+	}
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -491,6 +508,11 @@ c runs
 c runs
   b waits
 `},
+		{"socket-end-shared", `
+c runs
+  a waits
+    b waits
+`},
 		{"call-served", `
 a runs
   b waits
@@ -574,6 +596,12 @@ func TestWaitsForOneOfSeveral(t *testing.T) {
 			}
 			return len(ends["a"]) == 2 && gocmp.Equal(ends["b"], ends["a"][:1]) && gocmp.Equal(ends["c"], ends["a"][1:])
 		})
+	})
+}
+
+func TestWaitsForASocket(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "flock-and-socket").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
