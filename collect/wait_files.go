@@ -43,7 +43,7 @@ func (g *waitGraph) descriptor(p *Process, awaited kernel.AwaitedFD, depth int) 
 	case FDPipe, FDFifo:
 		e = g.pipe(p, fd, awaited.For)
 	case FDSocket:
-		e = g.socket(fd)
+		e = g.socket(fd, awaited.For)
 	case FDEventFD:
 		e = g.eventfd(p, fd)
 	case FDEpoll:
@@ -130,8 +130,9 @@ func (g *waitGraph) named(p *Process, fd *FD) bool {
 	return err != nil || file.Links > 0
 }
 
-// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to.
-func (g *waitGraph) socket(fd *FD) whoCould {
+// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room for what it sends only the
+// receiver makes.
+func (g *waitGraph) socket(fd *FD, awaited kernel.Access) whoCould {
 	s := g.sockets()[fd.Ino]
 	if s == nil {
 		return whoCould{outside: true, open: "the other end of its socket"}
@@ -147,7 +148,7 @@ func (g *waitGraph) socket(fd *FD) whoCould {
 	switch {
 	case listens:
 		e.open = "whoever connects to it"
-	case s.unix != nil && s.unix.Type == kernel.SocketDgram && (s.unix.Naming != kernel.UnixUnnamed || s.peer == nil):
+	case s.unix != nil && s.unix.Type == kernel.SocketDgram && awaited&kernel.CanRead != 0 && (s.unix.Naming != kernel.UnixUnnamed || s.peer == nil):
 		e.open = "whoever sends to it"
 	case s.inet != nil && (s.inet.Protocol != "tcp" || s.peer == nil):
 		e.outside, e.open = true, "the network"

@@ -263,6 +263,9 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 			}
 			if to := p.openFD(int32(fd.FD)); to != nil && to.Kind == FDSocket {
 				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&kernel.CanWrite != 0}
+				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == kernel.SocketDgram && th.Call.Addresses() {
+					e.open = "whoever it sends to, which may be another than its peer"
+				}
 			}
 		}
 		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true

@@ -45,6 +45,8 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"datagrams":           func(p *play) { datagrams(p, false) },
+		"datagrams-elsewhere": func(p *play) { datagrams(p, true) },
 		"socket-end-shared":   func(p *play) { flockAndSocket(p, true) },
 		"flock-and-socket":    func(p *play) { flockAndSocket(p, false) },
 		"child-in-container":  childInContainer,
@@ -348,6 +350,37 @@ func flockAndSocket(p *play, shared bool) {
 	}
 }
 
+// datagrams: a holds the lock and sends to b, its peer, who waits for the lock. If elsewhere, it sends to c by its address, and b has the peer.
+func datagrams(p *play, elsewhere bool) {
+	bound := func(name string) (fd int, address []byte) {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		p.j.Check(err)
+		p.fds = append(p.fds, fd)
+		path := "/dev/shm/" + name
+		p.j.Check(unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+		return fd, append(binary.NativeEndian.AppendUint16(nil, unix.AF_UNIX), path+"\x00"...)
+	}
+	from, _ := bound("from")
+	peer, _ := bound("peer")
+	other, address := bound("other")
+	p.j.Check(unix.Connect(from, &unix.SockaddrUnix{Name: "/dev/shm/peer"}))
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", from, x), p.actor("b", peer, y)
+	a.first.Flock(x, unix.LOCK_EX)
+	if !elsewhere {
+		address = nil
+	} else {
+		p.actor("c", other)
+	}
+	data := make([]byte, 100<<10)
+	s := a.then()
+	for range 8 { // more than a socket sends before somebody receives: SO_SNDBUF, 208 KiB
+		s.Raw(unix.SYS_SENDTO, uintptr(from), s.Keep(data, unsafe.Pointer(&data[0])), uintptr(len(data)), 0,
+			s.Keep(address, unsafe.Pointer(unsafe.SliceData(address))), uintptr(len(address)))
+	}
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -513,6 +546,10 @@ c runs
   a waits
     b waits
 `},
+		{"datagrams-elsewhere", `
+a waits
+  b waits
+`},
 		{"call-served", `
 a runs
   b waits
@@ -599,9 +636,13 @@ func TestWaitsForOneOfSeveral(t *testing.T) {
 	})
 }
 
-func TestWaitsForASocket(t *testing.T) {
+func TestWaitsForSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		perform(t, "flock-and-socket").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+		for _, play := range []string{"flock-and-socket", "datagrams"} {
+			s := perform(t, play)
+			s.shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+			s.worker.Kill()
+		}
 	})
 }
 

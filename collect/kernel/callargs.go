@@ -42,6 +42,18 @@ func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	return nil, false
 }
 
+// Addresses says whether the call may name the receiver of what it sends, which then need not be the one that the socket is connected to
+// (sendto(2)).
+func (c BlockedCall) Addresses() bool {
+	switch c.NR {
+	case unix.SYS_SENDTO:
+		return c.Args[4] != 0
+	case unix.SYS_SENDMSG, unix.SYS_SENDMMSG: // in a structure
+		return true
+	}
+	return false
+}
+
 // EpollFD gives the epoll instance that a call waits for.
 func (c BlockedCall) EpollFD() (fd int, ok bool) {
 	switch c.NR {
