@@ -29,7 +29,11 @@ func FuzzShellQuote(f *testing.F) {
 	if err != nil {
 		f.Skip("needs bash to read words back")
 	}
-	for _, word := range []string{"", "plain/path-1.0", "a b", "it's", "$(id)", "`id`", "a\nb", "\x1b[31m", "\xff\xfe", "ü", `back\slash`, `'\''`, "!!", "~", "-x", "*", "\\\n'"} {
+	sh, err := exec.LookPath("dash")
+	if err != nil {
+		sh = "sh"
+	}
+	for _, word := range []string{"", "plain/path-1.0", "a b", "it's", "$(id)", "`id`", "a\nb", "\x1b[31m", "\xff\xfe", "ü", `back\slash`, `'\''`, "!!", "~", "-x", "*", "\\\n'", "\n'; id; '", "\\'; id #"} {
 		f.Add(word)
 	}
 	f.Fuzz(func(t *testing.T, word string) {
@@ -47,6 +51,10 @@ func FuzzShellQuote(f *testing.F) {
 		got, err := cmd.Output()
 		if err != nil || string(got) != word+"." {
 			t.Errorf("%q as %s is read back as %q, %v", word, quoted, got, err)
+		}
+		// A shell that does not know $'…' finds one word as well, though another one.
+		if out, err := exec.Command(sh, "-c", "set -- "+quoted+"\necho $#").Output(); err != nil || string(out) != "1\n" {
+			t.Errorf("%q as %s is to %s not one word but %s, %v", word, quoted, sh, out, err)
 		}
 	})
 }

@@ -78,7 +78,7 @@ func TestLeaks(t *testing.T) {
     - nobody has it open or mapped: the descriptors and mappings of every process were read
     - none of the processes of ` + user + ` is older than its last use, bystanders aside
     - it was last used xs ago
-    ipctop rm $'pshm:/it\'s $(id)\012'
+    ipctop rm $'pshm:/it\047s $(id)\012'
   sem:0  owner ` + user + `  age xs
     - nobody waits on it: ncount and zcount are 0
     - none of the processes of ` + user + ` is older than its last use, bystanders aside
