@@ -154,7 +154,7 @@ func (g *signature) matchesFile(s *Subject) bool {
 	return g.size.holds(s.Size) && g.nsems.holds(s.NSems) && g.nattch.holds(s.NAttch) &&
 		(g.dest == nil || *g.dest == s.Dest) &&
 		(len(g.perms) == 0 || slices.Contains(g.perms, permsText(s.Perms))) &&
-		(len(g.owners) == 0 || slices.Contains(g.owners, s.User))
+		(len(g.owners) == 0 || slices.Contains(g.owners, s.User) || slices.Contains(g.owners, strconv.FormatUint(uint64(s.UID), 10)))
 }
 
 // permsText writes permissions as files of signatures have them, in octal digits.

@@ -302,6 +302,7 @@ func TestUsersSignatures(t *testing.T) {
 		"- {id: cache, app: Cache, kinds: [shm, sem], confidence: possible, key: 0x1234, protect: true}",
 		"- {id: ours, app: Ours, kinds: [pshm], name: '*'}",
 		"- {id: nightly, app: Nightly, kinds: pshm, name_regexp: 'nightly_(?P<pid>\\d+)', protect: true, why: the nightly job finds it again}",
+		"- {id: bobs, app: Bob's, kinds: msg, owner: 1000}",
 	}, "\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -314,6 +315,7 @@ func TestUsersSignatures(t *testing.T) {
 		{keyed(schema.Shm, 0x1234).owned("postgres").sized(56),
 			AppMatch{ID: "cache", Name: "Cache", Confidence: Possible, Protect: true, Why: "it is as line 3 of own.yaml says"}, true},
 		{keyed(schema.Sem, 0).owned("apache"), AppMatch{}, false},
+		{keyed(schema.Msg, 0x77), AppMatch{ID: "bobs", Name: "Bob's", Confidence: Likely, Why: "it is as line 6 of own.yaml says"}, true}, // uid 1000
 		{named(schema.PShm, "nccl-aB3dE9"), AppMatch{ID: "ours", Name: "Ours", Confidence: Likely, Why: "it is as line 4 of own.yaml says"}, true},
 		{named(schema.PShm, "nightly_42"), AppMatch{ID: "nightly", Name: "Nightly", Confidence: Likely, Protect: true, Why: "the nightly job finds it again", NamedPID: 42}, true},
 		{named(schema.PShm, "libpod_lock"), AppMatch{ID: "ours", Name: "Ours", Confidence: Likely, Protect: true,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -91,15 +92,15 @@ func parseProject(text string) (proj byte, note string, err error) {
 	if len(text) == 3 && text[0] == '\'' && text[2] == '\'' {
 		return text[1], "", nil
 	}
-	n, err := strconv.ParseUint(text, 0, 32)
-	if err != nil {
+	n, err := strconv.ParseInt(text, 0, 64)
+	if err != nil || n < math.MinInt32 || n > math.MaxUint32 { // ftok takes an int
 		return 0, "", usageErrorf("%q is no project id: say a number from 1 to 255 or a character", views.Visible(text))
 	}
 	proj = byte(n)
 	switch {
 	case proj == 0:
 		note = fmt.Sprintf("the low 8 bits of %s are 0: POSIX leaves open what ftok does then; this is what glibc makes", text)
-	case n > 255:
+	case n < 0 || n > 255:
 		note = fmt.Sprintf("of %s only the low 8 bits count: %d", text, proj)
 	}
 	return proj, note, nil

@@ -47,6 +47,7 @@ func TestKeyOfAPath(t *testing.T) {
 			{[]string{"1"}, 1, "0x01", "no object has this key now", ""},
 			{[]string{"'1'"}, '1', "0x31 '1'", "no object has this key now", ""},
 			{[]string{"0"}, 0, "0x00", "no object has this key now", "ipctop: note: the low 8 bits of 0 are 0: POSIX leaves open what ftok does then; this is what glibc makes\n"},
+			{[]string{"--", "-154"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id), "ipctop: note: of -154 only the low 8 bits count: 102\n"},
 			{[]string{"358"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id), "ipctop: note: of 358 only the low 8 bits count: 102\n"},
 		} {
 			made, st := keyOf(t, path, c.proj)

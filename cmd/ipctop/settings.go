@@ -33,6 +33,11 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 	}
 	text, err := readOwnFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		for _, link := range []string{path, filepath.Dir(path)} { // what it leads to may be away for now, and what it protects is not for that
+			if to, err := os.Readlink(link); err == nil {
+				return nil, usageErrorf("%s: it is a link to %s, where nothing is: what it protects cannot be told; mend or remove it", link, to)
+			}
+		}
 		return nil, nil
 	}
 	if err != nil {
