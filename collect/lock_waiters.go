@@ -17,8 +17,9 @@ type lockRequest struct {
 // sleepingRequest is a lockRequest with its thread and file.
 type sleepingRequest struct {
 	waiter
-	file *FD
-	used bool // it was found to be a line of /proc/locks, or to wait for an unlisted lock
+	file   *FD
+	listed bool // a line of /proc/locks has the file with its device: on btrfs it has another than stat(2) says
+	used   bool // it was found to be a line of /proc/locks, or to wait for an unlisted lock
 }
 
 // lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
@@ -30,6 +31,10 @@ func locking(call string) bool { return call == "flock" || call == "fcntl" }
 // lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
 func (f *Facts) lockRequests() []*sleepingRequest {
 	var all []*sleepingRequest
+	listed := map[FileID]bool{}
+	for _, l := range f.locks {
+		listed[FileID{l.Dev, l.Ino}] = true
+	}
 	for _, p := range f.procs {
 		for _, w := range p.waits {
 			if !locking(w.call) {
@@ -37,7 +42,8 @@ func (f *Facts) lockRequests() []*sleepingRequest {
 			}
 			i := slices.IndexFunc(p.fds, func(fd FD) bool { return fd.Num == w.fd && (fd.Kind == FDFile || fd.Kind == FDFifo) })
 			if i >= 0 {
-				all = append(all, &sleepingRequest{waiter: waiter{p, w}, file: &p.fds[i]})
+				file := &p.fds[i]
+				all = append(all, &sleepingRequest{waiter: waiter{p, w}, file: file, listed: listed[FileID{file.Dev, file.Ino}]})
 			}
 		}
 	}
@@ -94,7 +100,7 @@ func (f *Facts) lockWaiter(line *kernel.FileLock, requests []*sleepingRequest) (
 func (s *sleepingRequest) makes(line *kernel.FileLock, call string) bool {
 	ofd := line.Class == "OFDLCK"
 	switch {
-	case s.used || s.call != call || s.file.Ino != line.Ino || s.lock.ofd != ofd:
+	case s.used || s.call != call || s.file.Ino != line.Ino || s.listed && s.file.Dev != line.Dev || s.lock.ofd != ofd:
 		return false
 	case !ofd && s.PID != line.PID:
 		return false

@@ -45,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"flocks-of-one-inode": flocksOfOneInode,
 		"datagrams":           func(p *play) { datagrams(p, false) },
 		"datagrams-elsewhere": func(p *play) { datagrams(p, true) },
 		"socket-end-shared":   func(p *play) { flockAndSocket(p, true) },
@@ -381,6 +382,36 @@ func datagrams(p *play, elsewhere bool) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
+// flocksOfOneInode: two threads of this process wait for locks of two files on two file systems, which have one inode number.
+func flocksOfOneInode(p *play) {
+	var tids [2]chan int
+	var inodes [2]uint64
+	for i, name := range []string{"one", "two"} {
+		dir := "/dev/shm/" + name
+		p.j.Check(os.Mkdir(dir, 0o700))
+		p.j.Check(unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
+		taken, mine := p.open(name+"/file"), p.open(name+"/file")
+		p.fds = p.fds[:len(p.fds)-1]
+		var st unix.Stat_t
+		p.j.Check(unix.Fstat(mine, &st))
+		inodes[i], tids[i] = st.Ino, make(chan int, 1)
+		p.actor(string(rune('a'+i)), taken).first.Flock(taken, unix.LOCK_EX)
+		go func() {
+			runtime.LockOSThread()
+			for unix.Flock(mine, unix.LOCK_EX|unix.LOCK_NB) == nil { // nobody has it yet
+				p.j.Check(unix.Flock(mine, unix.LOCK_UN))
+				runtime.Gosched()
+			}
+			tids[i] <- unix.Gettid()
+			p.j.Check(unix.Flock(mine, unix.LOCK_EX))
+		}()
+	}
+	if inodes[0] != inodes[1] {
+		p.j.Check(fmt.Errorf("the files have inodes %d and %d", inodes[0], inodes[1]))
+	}
+	p.settled = func() string { return fmt.Sprintf("one=%d two=%d", <-tids[0], <-tids[1]) }
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -658,6 +689,28 @@ func TestWaitsForOneWithAnIOUring(t *testing.T) {
 func TestWaitsForAChildInAContainer(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "child-in-container").shows("c deadlock\n  b deadlock\na open\ncritical observed deadlock: b c\n")
+	})
+}
+
+// The kernel names a thread that waits for a lock by its process alone.
+func TestWaitsOfThreadsForLocks(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := perform(t, "flocks-of-one-inode")
+		for _, name := range []string{"one", "two"} {
+			want := "flock /dev/shm/" + name + "/file"
+			kerneltest.Eventually(t, name+" to wait", func() bool {
+				snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
+				for _, o := range snap.Objects[schema.Wait] {
+					if r := o.Row.(*waitRow); r.Task.TID == s.pids[name] && r.Task.Wait.Call == "flock" {
+						if r.Task.Wait.Via != want {
+							t.Fatalf("thread %s waits for %q", name, r.Task.Wait.Via)
+						}
+						return true
+					}
+				}
+				return false
+			})
+		}
 	})
 }
 
