@@ -303,6 +303,43 @@ func TestSignalAProcessWithAHostileName(t *testing.T) {
 	})
 }
 
+// A row of ipctop waits begins with the thread that waits: a signal goes to its process, whatever side of objects it is for.
+func TestSignalToAWait(t *testing.T) {
+	onScene(t, func(s *scene) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		writer, cmd := exec.Command("sleep", "1000"), exec.Command("cat")
+		writer.Stdout, cmd.Stdin = w, r
+		for _, c := range []*exec.Cmd{writer, cmd} {
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer c.Wait()
+			defer c.Process.Kill()
+		}
+		r.Close()
+		w.Close()
+		pid := cmd.Process.Pid
+		wait := fmt.Sprintf("wait:%d", pid)
+		kerneltest.Eventually(t, "it waits", func() bool {
+			return strings.Contains(ipctop("waits", "--columns", "ref", "--no-headings").Stdout, wait+"\n")
+		})
+		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
+		if want := (said{exitUsage, "", "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)\n"}); got != want {
+			t.Errorf("%+v", got)
+		}
+		got = ipctop("signal", "TERM", "--yes", wait)
+		if want := fmt.Sprintf("proc:%d: SIGTERM sent to cat (pid %d)\n", pid, pid); got.Code != 0 || got.Stdout != want {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "terminated") {
+			t.Errorf("it ended with %v, want SIGTERM", err)
+		}
+	})
+}
+
 func TestSignalWhereFindsProcesses(t *testing.T) {
 	onScene(t, func(s *scene) {
 		cmd := exec.Command("sleep", "1000")

@@ -93,7 +93,7 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	return outcome(len(args)-lost, lost)
 }
 
-// roots are the objects that the REFs name. What leads nowhere is said and counted. A thread that waits stands for its process.
+// roots are the objects that the REFs name. What leads nowhere is said and counted.
 func (f *graphFlags) roots(cmd *cobra.Command, snap *collect.Snapshot, sels []schema.Selector) (roots []schema.Ref, lost int) {
 	for _, s := range sels {
 		ref, err := snap.Resolve(s)
@@ -102,12 +102,7 @@ func (f *graphFlags) roots(cmd *cobra.Command, snap *collect.Snapshot, sels []sc
 			fmt.Fprintf(cmd.ErrOrStderr(), "ipctop: %s: %s\n", views.Visible(s.Text), views.Visible(err.Error()))
 			continue
 		}
-		for _, m := range collect.Mechanisms() {
-			if m.Kind == ref.Kind && m.Subject != nil {
-				ref = m.Subject(snap.Find(ref))
-			}
-		}
-		roots = append(roots, ref)
+		roots = append(roots, subjectOf(snap, ref))
 	}
 	return roots, lost
 }

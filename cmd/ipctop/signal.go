@@ -22,10 +22,11 @@ func newSignalCmd(readOnly *bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "signal [--yes | --dry-run] SIG REF... | SIG --where EXPR | --list",
 		Short: "Signal processes, or all holders, readers, writers or waiters of an object",
-		Long: `Send a signal to processes: those that REFs name (proc:4242), and those at other objects that REFs name (pipe:8841, shm:5): --to says
-which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. The signal goes through a pidfd, after the process's start time was compared:
-a pid that was used again meanwhile is not signalled. Pid 1, kernel threads, zombies and ipctop itself are refused; for one of ipctop's own
-ancestors, such as your shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.
+		Long: `Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), and those at other objects that REFs name
+(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. The signal goes through a pidfd, after the
+process's start time was compared: a pid that was used again meanwhile is not signalled. Pid 1, kernel threads, zombies and ipctop itself are
+refused; for one of ipctop's own ancestors, such as your shell, the pid has to be typed. --where looks at processes, without kernel threads
+and ipctop itself.
 ` + planHelp,
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal KILL --to readers pipe:8841
@@ -69,7 +70,7 @@ func runSignal(cmd *cobra.Command, f *planFlags, to actions.Side, args []string)
 	if err != nil {
 		return err
 	}
-	if cmd.Flags().Changed("to") && !slices.ContainsFunc(sels, func(s schema.Selector) bool { return s.Kind != schema.Proc }) {
+	if cmd.Flags().Changed("to") && !slices.ContainsFunc(sels, func(s schema.Selector) bool { return s.Kind != schema.Proc && s.Kind != schema.Wait }) {
 		return usageErrorf("--to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)")
 	}
 	a, err := f.start(cmd)

@@ -63,9 +63,19 @@ func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 			a.complain(s.Text, err.Error())
 			continue
 		}
-		refs = append(refs, ref)
+		refs = append(refs, subjectOf(snap, ref))
 	}
 	return refs
+}
+
+// subjectOf is what an object of a snapshot stands for: a thread that waits for its process.
+func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
+	for _, m := range collect.Mechanisms() {
+		if m.Kind == ref.Kind && m.Subject != nil {
+			return m.Subject(snap.Find(ref))
+		}
+	}
+	return ref
 }
 
 // matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
