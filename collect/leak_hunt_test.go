@@ -179,6 +179,9 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		if got[unread].Verdict != relate.Orphan {
 			t.Errorf("%+v", got[unread])
 		}
+		s.check(unix.Mount("", "/dev/shm", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
+		s.judges(unread, relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
+			young.PID, s.end(young.PID).Comm, NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
 

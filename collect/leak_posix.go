@@ -130,8 +130,11 @@ func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 		}
 	}
 	e := f.posixEvidence(ref, r, sight, lastUse)
-	if r.ATime.After(r.MTime) && r.ATime.After(r.CTime) {
-		f.lateReaders(&e, r.ATime, r.UID)
+	switch {
+	case f.leaks.noatime:
+		f.lateReaders(&e, f.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
+	case r.ATime.After(r.MTime) && r.ATime.After(r.CTime):
+		f.lateReaders(&e, r.ATime.Add(relatime), r.UID, "may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)")
 	}
 	if ref.Name == "" {
 		e.Removed = "its name is gone already: its memory goes when all of them let go"
@@ -173,19 +176,19 @@ func (f *Facts) loops(name string) []string {
 // (relatime_need_update, fs/inode.c; mount(8)).
 const relatime = 24 * time.Hour
 
-// lateReaders finds the processes of the owner that may have mapped the file, to read it, since its access time tells.
-func (f *Facts) lateReaders(e *relate.Evidence, atime time.Time, uid uint32) {
+// lateReaders finds the processes of the owner that may have mapped the file, to read it, and left no trace until then.
+func (f *Facts) lateReaders(e *relate.Evidence, until time.Time, uid uint32, why string) {
 	if len(e.Elders) > 0 {
 		return
 	}
 	l := f.leaking()
 	list := l.byUID[uid]
-	for _, p := range list[:f.older(list, f.lastMoment(atime.Add(relatime)))] {
+	for _, p := range list[:f.older(list, f.lastMoment(until))] {
 		if len(e.Elders) == relate.MostElders {
 			e.MoreElders++
 			continue
 		}
-		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: "may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)"})
+		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
 	}
 }
 

@@ -103,7 +103,11 @@ func (f *Facts) sightOf(space uint64) relate.Sight {
 // mounted none, a file's number and device are not those that mappings tell.
 func (f *Facts) shmSight() relate.Sight {
 	sight := f.fileSight("/dev/shm")
-	if on := mountOf("/dev/shm"); f.Host.Live() && (on == nil || !exactInodes(on.FSType)) {
+	on := mountOf("/dev/shm")
+	if on != nil {
+		_, f.leaks.noatime = on.Options["noatime"]
+	}
+	if f.Host.Live() && (on == nil || !exactInodes(on.FSType)) {
 		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
 	}
 	return sight

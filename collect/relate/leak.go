@@ -29,12 +29,14 @@ type Sight struct {
 	Says     []string // the facts that prove it or, where the list may lack something, what hides the rest
 }
 
-// Hide takes the proof away. says is what hides the rest.
+// Hide takes the proof away. says is what hides the rest; it is told once.
 func (s *Sight) Hide(says string) {
 	if s.Complete {
 		*s = Sight{}
 	}
-	s.Says = append(s.Says, says)
+	if !slices.Contains(s.Says, says) {
+		s.Says = append(s.Says, says)
+	}
 }
 
 // User is somebody who uses an object now.
