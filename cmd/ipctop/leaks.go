@@ -32,6 +32,7 @@ Each verdict has its reasons, and each orphan the command that removes it. With 
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
   ipctop leaks --exit-code >/dev/null || alert              for monitoring
   ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
+	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'verdict == "orphan" and age > duration("1d")'`
 	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows"
 	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeLeaks
 	return cmd

@@ -17,6 +17,8 @@ there are rows.`,
   ipctop waits --where 'status == "deadlock"'       deadlocks alone
   ipctop waits --exit-code >/dev/null || alert      for monitoring
   ipctop waits -o json                              with edges and findings`)
+	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'comm == "postgres" and waiting > duration("1m")'`
+	cmd.Flags().Lookup("sort").Usage = `columns to sort by, "-" in front for downwards: "-waiting,comm"`
 	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if something is stuck or, with --where, if there were rows"
 	_ = cmd.Flags().MarkHidden("grace") // Nothing here has a verdict. The error is for a flag that does not exist.
 	return cmd

@@ -25,6 +25,17 @@ func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 	}
 }
 
+// What the help of waits gives as an example waits takes.
+func TestExampleOfWhere(t *testing.T) {
+	m := collecttest.Sample(t)
+	cmd := newWaitsCmd()
+	_, example, _ := strings.Cut(cmd.Flags().Lookup("where").Usage, ": ")
+	_, order, _ := strings.Cut(cmd.Flags().Lookup("sort").Usage, ": ")
+	if got := ipctop("waits", "--root", m.Root, "--where", strings.Trim(example, "'"), "--sort", strings.Trim(order, `"`)); got.Code != 0 || !strings.HasPrefix(got.Stdout, "REF ") {
+		t.Errorf("--where %s --sort %s: %+v", example, order, got)
+	}
+}
+
 // The two short commands say what their own exit code means.
 func TestHelpOfExitCode(t *testing.T) {
 	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
