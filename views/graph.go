@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -31,9 +32,9 @@ func GraphRequest(allNamespaces bool) collect.Request {
 	return req
 }
 
-// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots. Without roots it takes all that
-// has a relation. Kernel threads, the process self, and what only they have are left out unless they are roots. That a process is another's
-// parent is no relation here.
+// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots, not on through files that nobody
+// writes. Without roots it takes all that has a relation. Kernel threads, the process self, and what only they have are left out unless they
+// are roots. That a process is another's parent is no relation here.
 func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Graph {
 	hidden := hiddenProcesses(s, self)
 	for _, r := range roots {
@@ -51,7 +52,7 @@ func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Gra
 			near[e.From], near[e.To] = true, true
 		}
 	} else {
-		near = within(edges, roots, depth)
+		near = within(edges, roots, depth, unwritten(s))
 	}
 	g := &Graph{Edges: slices.DeleteFunc(edges, func(e schema.Edge) bool { return !near[e.From] || !near[e.To] })}
 	for _, r := range slices.SortedFunc(maps.Keys(near), schema.CompareRefs) {
@@ -96,8 +97,25 @@ func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.
 	}
 }
 
-// within walks the edges from the roots, in either direction.
-func within(edges []schema.Edge, roots []schema.Ref, depth int) map[schema.Ref]bool {
+// unwritten are the files that nobody is seen to write: those who map one of them, as the C library does its caches, have nothing to do with
+// each other for that.
+func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
+	found := map[schema.Ref]bool{}
+	for _, m := range collect.Mechanisms() {
+		if m.Kind != schema.Mmap {
+			continue
+		}
+		holders, _ := m.Column("holders")
+		for _, o := range s.Objects[m.Kind] {
+			v := holders.Get(o)
+			found[o.Ref] = v.IsKnown() && !slices.ContainsFunc(v.Endpoints(), func(e schema.Endpoint) bool { return strings.Contains(e.Mode, "w") })
+		}
+	}
+	return found
+}
+
+// within walks the edges from the roots, in either direction. It does not go on from the ends, unless they are roots.
+func within(edges []schema.Edge, roots []schema.Ref, depth int, ends map[schema.Ref]bool) map[schema.Ref]bool {
 	next := map[schema.Ref][]schema.Ref{}
 	for _, e := range edges {
 		next[e.From], next[e.To] = append(next[e.From], e.To), append(next[e.To], e.From)
@@ -110,7 +128,7 @@ func within(edges []schema.Edge, roots []schema.Ref, depth int) map[schema.Ref]b
 		var further []schema.Ref
 		for _, r := range front {
 			for _, n := range next[r] {
-				if !near[n] {
+				if !near[n] && (!ends[r] || slices.Contains(roots, r)) {
 					near[n], further = true, append(further, n)
 				}
 			}

@@ -88,3 +88,35 @@ func TestGraph(t *testing.T) {
 		}
 	}
 }
+
+// Every program maps the C library's caches: a picture of one would be that of the machine.
+func TestGraphEndsAtFilesThatNobodyWrites(t *testing.T) {
+	const cache, data = "7f0000000000-7f0000001000 r--s 00000000 fe:00 71 /usr/lib/cache", "7f0000002000-7f0000003000 rw-s 00000000 fe:00 72 /var/data"
+	m := collecttest.New(t)
+	m.Process(collecttest.Process{PID: 10, PPID: 1, Comm: "reader", Args: []string{"reader"}, Maps: []string{cache}})
+	m.Process(collecttest.Process{PID: 11, PPID: 1, Comm: "both", Args: []string{"both"}, Maps: []string{cache, data}})
+	m.Process(collecttest.Process{PID: 12, PPID: 1, Comm: "writer", Args: []string{"writer"}, Maps: []string{data}})
+	host, err := kernel.Open(m.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := collect.New(host, time.Now).Take(views.GraphRequest(false))
+	for root, want := range map[string][]string{
+		"proc:10":       {"mmap:71@254:0 /usr/lib/cache", "proc:10 reader"},
+		"proc:11":       {"mmap:71@254:0 /usr/lib/cache", "mmap:72@254:0 /var/data", "proc:11 both", "proc:12 writer"},
+		"mmap:71@254:0": {"mmap:71@254:0 /usr/lib/cache", "mmap:72@254:0 /var/data", "proc:10 reader", "proc:11 both", "proc:12 writer"},
+	} {
+		sel, err := schema.ParseSelector(root, views.KnownKind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref, err := s.Resolve(sel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes, _ := drawn(views.NewGraph(s, []schema.Ref{ref}, 4, 0))
+		if diff := cmp.Diff(want, nodes); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", root, diff)
+		}
+	}
+}

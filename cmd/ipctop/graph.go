@@ -31,8 +31,9 @@ func newGraphCmd() *cobra.Command {
 objects and processes that REFs name. An arrow is read from its tail: "proc:12 waits on sem:5". What a process waits for is red and thick; what is inferred,
 not observed, is dashed. Who is whose parent is not drawn. Mermaid refuses pictures of more than 500 arrows; graphviz draws a whole machine.
 
---depth 1 are the processes at an object, or the objects of a process; 2, as usual, also what these hang together with. Kernel threads and ipctop itself are
-left out unless a REF names them. As an ordinary user much is missing; stderr says what, in JSON the faults do.
+--depth 1 are the processes at an object, or the objects of a process; 2, as usual, also what these hang together with; the way does not go on
+through files that nobody writes, such as caches of the C library. Kernel threads and ipctop itself are left out unless a REF names them.
+As an ordinary user much is missing; stderr says what, in JSON the faults do.
 
 Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not.`,
 		Example: `  ipctop graph sem:5 | dot -Tsvg >sem.svg
