@@ -76,7 +76,9 @@ type leakFacts struct {
 	bystander map[*Process]bool
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
-	noatime   bool              // of /dev/shm
+	noatime   bool      // of /dev/shm
+	mounted   []mounted // nil: not asked for yet
+	mountsErr error
 	calls     *relate.Sight     // nil: not asked for yet
 	hidden    *hiddenFiles      // nil: not asked for yet
 	loops     map[string]string // files of loop devices by device; nil: not asked for yet

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -81,11 +79,10 @@ func (s *staleFile) removal() string {
 	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", ShellQuote(path.Dir(s.Name)), typ, s.Ino)
 }
 
-// runtimePaths are the FIFOs and sockets of the runtime directories, with the mounts that they lie on.
+// runtimePaths are the FIFOs and sockets of the runtime directories.
 type runtimePaths struct {
-	files  []kernel.PosixFile
-	mounts []*procfs.MountInfo
-	moved  map[string]bool // directories: whether others may put another one into the path
+	files []kernel.PosixFile
+	moved map[string]bool // directories: whether others may put another one into the path
 }
 
 // stale is a file among them.
@@ -109,13 +106,16 @@ func (f *Facts) runtimeFiles() *runtimePaths {
 	if !f.Host.Live() {
 		return l.paths
 	}
-	infos, err := procfs.GetMounts()
+	all, err := f.mounts()
 	if err != nil { // without them nothing tells where a dead server would hang the look
 		f.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
 		return l.paths
 	}
-	l.paths.mounts = infos
-	mounts := mountsOf(infos)
+	mounts := make([]mount, 0, len(all))
+	for _, m := range all {
+		mounts = append(mounts, mount{m.point, mayHang(m.FSType)})
+	}
+	mounts = sortMounts(mounts)
 	var unread []string
 	var full bool
 	l.paths.files, unread, full = f.Host.SpecialFiles(kernel.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
@@ -205,7 +205,7 @@ func (s *staleFile) subject(f *Facts, kind schema.Kind) Subject {
 
 // pathEvidence is what both kinds have in common.
 func (f *Facts) pathEvidence(file *staleFile, s Subject) (relate.Evidence, relate.Sight) {
-	sight := f.fileSight(path.Dir(file.Name))
+	sight := f.fileSight(file.Name)
 	e := f.evidence(sight, nil, file.lastUse(), file.UID)
 	f.protect(&e, s)
 	f.protectFIFO(&e, s)

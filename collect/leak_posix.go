@@ -123,6 +123,9 @@ func (f *Facts) queueEvidence(ref schema.Ref, r *pmsgRow) relate.Evidence {
 // fileEvidence is that of a file of /dev/shm.
 func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 	sight := f.leaking().shm
+	if on, ok := f.mountOf("/dev/shm"); ok && on.MajorMinorVer != schema.FormatDev(r.Dev) {
+		sight.Hide("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+	}
 	lastUse := r.MTime
 	for _, t := range []time.Time{r.CTime, r.ATime} {
 		if t.After(lastUse) {

@@ -103,50 +103,68 @@ func (f *Facts) sightOf(space uint64) relate.Sight {
 // mounted none, a file's number and device are not those that mappings tell.
 func (f *Facts) shmSight() relate.Sight {
 	sight := f.fileSight("/dev/shm")
-	on := mountOf("/dev/shm")
-	if on != nil {
+	if !f.Host.Live() {
+		return sight
+	}
+	on, ok := f.mountOf("/dev/shm")
+	if ok {
 		_, f.leaks.noatime = on.Options["noatime"]
 	}
-	if f.Host.Live() && (on == nil || !exactInodes(on.FSType)) {
+	if !ok || !exactInodes(on.FSType) {
 		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
 	}
 	return sight
 }
 
-// fileSight says whether everybody who could reach files below the directory is in sight. A tmpfs that was made after the first process of
-// this pid namespace started was made for it; one from before may be mounted outside as well.
-func (f *Facts) fileSight(dir string) relate.Sight {
+// fileSight says whether everybody who could reach a file, or files below a directory, is in sight. A tmpfs that was made after the first process of
+// this pid namespace started was made for it; one from before may be mounted outside as well. A file may be mounted by itself, as a container's
+// engine does with a socket of the machine.
+func (f *Facts) fileSight(name string) relate.Sight {
 	sight := f.visible()
-	if f.nested && !f.ownTmpfs(dir) {
+	if f.nested && !f.ownTmpfs(name) {
 		sight.Hide(unseenOutside)
 	}
 	return sight
 }
 
-func (f *Facts) ownTmpfs(dir string) bool {
+func (f *Facts) ownTmpfs(name string) bool {
 	first := f.Process(1)
-	on := mountOf(dir)
-	if on == nil || first == nil || on.FSType != "tmpfs" || on.Root != "/" {
+	on, ok := f.mountOf(name)
+	if !ok || first == nil || on.FSType != "tmpfs" || on.Root != "/" {
 		return false
 	}
-	born, ok := f.Host.Born(unescape.Replace(on.MountPoint))
+	born, ok := f.Host.Born(on.point)
 	return ok && born.After(f.StartTime(first.Start))
 }
 
-// mountOf is the mount that a directory lies on: the innermost one, and of two on one place the later one. nil: that could not be told.
-func mountOf(dir string) *procfs.MountInfo {
-	infos, err := procfs.GetMounts()
-	if err != nil {
-		return nil
-	}
-	var on *procfs.MountInfo
-	for _, m := range infos {
-		point := unescape.Replace(m.MountPoint)
-		if (dir == point || strings.HasPrefix(dir, strings.TrimSuffix(point, "/")+"/")) && (on == nil || len(point) >= len(unescape.Replace(on.MountPoint))) {
-			on = m
+// mounted is a mount of the reader's mount namespace.
+type mounted struct {
+	point string
+	*procfs.MountInfo
+}
+
+// mounts are read once a tick.
+func (f *Facts) mounts() ([]mounted, error) {
+	l := f.leaks
+	if l.mounted == nil && l.mountsErr == nil {
+		var infos []*procfs.MountInfo
+		infos, l.mountsErr = procfs.GetMounts()
+		for _, m := range infos {
+			l.mounted = append(l.mounted, mounted{unescape.Replace(m.MountPoint), m})
 		}
 	}
-	return on
+	return l.mounted, l.mountsErr
+}
+
+// mountOf is the mount that a file or directory lies on: the innermost one, and of two on one place the later one. ok is false where that cannot be told.
+func (f *Facts) mountOf(name string) (on mounted, ok bool) {
+	all, _ := f.mounts()
+	for _, m := range all {
+		if (name == m.point || strings.HasPrefix(name, strings.TrimSuffix(m.point, "/")+"/")) && len(m.point) >= len(on.point) {
+			on, ok = m, true
+		}
+	}
+	return on, ok
 }
 
 // clockSkew is by how much the clock was set forward in all since the first process of this pid namespace started, as far as that shows. A machine

@@ -229,3 +229,26 @@ func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
 	})
 }
+
+// A container's engine mounts single files of the machine, such as a socket, into directories of the container: who has them outside is not seen.
+func TestFilesThatAreMountedFromOutside(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		deep := t.TempDir() + "/1/2/3/4/5/6" // is not looked through
+		s.files(func() {
+			s.check(os.MkdirAll(deep, 0o700))
+			s.check(unix.Mkfifo(deep+"/fifo", 0o600))
+			fd := s.bind(deep + "/socket")
+			s.check(unix.Close(fd))
+			s.check(os.WriteFile(deep+"/memory", []byte("x"), 0o600))
+			for _, name := range []string{"fifo", "socket", "memory"} {
+				s.check(os.WriteFile("/dev/shm/"+name, nil, 0o600))
+				s.check(unix.Mount(deep+"/"+name, "/dev/shm/"+name, "", unix.MS_BIND, ""))
+				t.Cleanup(func() { unix.Unmount("/dev/shm/"+name, unix.MNT_DETACH) })
+			}
+		})
+		s.judges(s.fifoRef("/dev/shm/fifo"), relate.Unknown, unseenOutside)
+		s.judges("unix:/dev/shm/socket", relate.Unknown, unseenOutside)
+		s.judges("pshm:/memory", relate.Unknown, "it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+	})
+}

@@ -119,12 +119,14 @@ func (f *Facts) staleSockets(rows map[uint64]*unixRow) []*schema.Object {
 			continue
 		}
 		sight := all.sight
-		switch fsType := f.runtimeFiles().fsType(file.Name); {
-		case exactInodes(fsType):
+		switch on, ok := f.mountOf(file.Name); {
+		case ok && exactInodes(on.FSType):
 		case all.names[path.Base(file.Name)]:
 			continue
+		case ok:
+			sight.Hide(fmt.Sprintf("a file on %s has another number than the socket that is bound to it", on.FSType))
 		default:
-			sight.Hide(fmt.Sprintf("a file on %s has another number than the socket that is bound to it", fsType))
+			sight.Hide("on what file system it lies could not be read")
 		}
 		objects = append(objects, f.staleSocket(file, sight))
 	}
@@ -143,16 +145,4 @@ func (f *Facts) staleSocket(file kernel.PosixFile, bound relate.Sight) *schema.O
 		return e
 	})
 	return &schema.Object{Ref: ref, Row: r}
-}
-
-// fsType is the type of the file system that a path lies on.
-func (p *runtimePaths) fsType(name string) string {
-	best, typ := -1, ""
-	for _, m := range p.mounts {
-		point := unescape.Replace(m.MountPoint)
-		if (name == point || strings.HasPrefix(name, strings.TrimSuffix(point, "/")+"/")) && len(point) >= best {
-			best, typ = len(point), m.FSType
-		}
-	}
-	return typ
 }
