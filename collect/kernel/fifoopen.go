@@ -60,19 +60,15 @@ func (p ProcDir) opens(c BlockedCall) (opening, error) {
 	return opening{}, ErrUntold
 }
 
-// opensFIFO says whether the thread sleeps where the open of a FIFO waits for the other end: wait_for_partner in fs/pipe.c, of which a compiler may
-// have made a copy with another ending, or a part of fifo_open. Any other open may hang in a dead server's lookup, where ours would hang as well.
-//
-// One that was stopped in an open sleeps in do_signal_stop (kernel/signal.c) or in ptrace_stop, and which open it was cannot be told.
-func (p ProcDir) opensFIFO(tid int) (opens, stopped bool) {
-	wchan, err := p.Read("task/"+strconv.Itoa(tid)+"/wchan", nil)
-	if err != nil {
-		return false, false
-	}
-	switch name, _, _ := strings.Cut(string(wchan), "."); name {
+// sleepsInOpen says by wchan where a thread that is in an open sleeps: where that of a FIFO waits for the other end, which is wait_for_partner in
+// fs/pipe.c, of which a compiler may have made a copy with another ending, or a part of fifo_open; or where it was stopped, traced or frozen (SIGSTOP,
+// man 2 ptrace, the freezers of cgroups: a container that is paused), from where it begins the open again, and which open it was cannot be told. Any
+// other open may hang in a dead server's lookup, where ours would hang as well.
+func sleepsInOpen(wchan string) (ofFIFO, stopped bool) {
+	switch name, _, _ := strings.Cut(wchan, "."); name {
 	case "wait_for_partner", "fifo_open":
 		return true, false
-	case "do_signal_stop", "ptrace_stop":
+	case "do_signal_stop", "ptrace_stop", "get_signal", "do_freezer_trap", "__refrigerator": // kernel/signal.c, kernel/freezer.c
 		return false, true
 	}
 	return false, false
@@ -85,10 +81,14 @@ func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
 	if !p.live || !openCall(c.NR) {
 		return FileID{}, "", 0, ErrOtherCall
 	}
-	switch opens, stopped := p.opensFIFO(c.TID); {
+	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
+	if err != nil {
+		return FileID{}, "", 0, ErrOtherCall
+	}
+	switch ofFIFO, stopped := sleepsInOpen(string(wchan)); {
 	case stopped:
 		return FileID{}, "", 0, ErrUntold
-	case !opens:
+	case !ofFIFO:
 		return FileID{}, "", 0, ErrOtherCall
 	}
 	o, err := p.opens(c)
