@@ -51,6 +51,9 @@ func (x *examination) orphansOf(m *Mechanism, refs []schema.Ref) schema.Finding 
 	for _, r := range refs {
 		total += size(r)
 		line := r.String()
+		if c, ok := m.Column("path"); ok && r.Name == "" && c.Get(x.snap.Find(r)).IsKnown() { // a FIFO's reference holds numbers
+			line += " " + c.Get(x.snap.Find(r)).Str()
+		}
 		if c, ok := m.Column("owner"); ok {
 			line += " of " + c.Get(x.snap.Find(r)).Str()
 		}

@@ -338,6 +338,15 @@ func TestDoctorCountsOrphans(t *testing.T) {
 			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
 			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
 		s.equal("its object", ref, found[0].Refs[0].String())
+		s.files(func() { s.check(unix.Mkfifo("/dev/shm/fifo", 0o600)) })
+		fifo := s.fifoRef("/dev/shm/fifo")
+		for _, f := range now() {
+			if f.Refs[0].String() == fifo {
+				s.equal("a FIFO's evidence", []string{fifo + " /dev/shm/fifo"}, f.Evidence)
+				return
+			}
+		}
+		t.Error("the FIFO is not told of")
 	})
 }
 

@@ -42,7 +42,7 @@ func (f *Facts) visible() relate.Sight {
 	case f.otherPIDs():
 		sight.Hide("/proc is of another pid namespace: which of its processes used the object cannot be told")
 	}
-	if f.restless {
+	if f.restless && !f.hides { // those that are hidden seem to have gone
 		sight.Hide("processes came and went too fast to be sure that all were seen")
 	}
 	if list := f.leaks.unread; len(list) > 0 {

@@ -252,3 +252,18 @@ func TestFilesThatAreMountedFromOutside(t *testing.T) {
 		s.judges("pshm:/memory", relate.Unknown, "it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	})
 }
+
+// Processes that /proc lists and does not let in are hidden; they have not come and gone.
+func TestVerdictsUnderHidepid(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 || !mayBecome(1234) {
+			t.Skip("needs processes of two users")
+		}
+		s := newSysVScene(t)
+		creator := kerneltest.Start(t, "create-segment")
+		creator.Finish()
+		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=1"))
+		s.wants("a segment", s.asUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached, died("creator", creator),
+			"/proc is mounted with hidepid: other users' processes cannot be seen")
+	})
+}
