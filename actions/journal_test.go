@@ -59,7 +59,7 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 			}
 		}
 		intent, done := base("intent"), base("done")
-		intent["plan"] = []any{plan[0], plan[1], plan[2]}
+		intent["plan"] = []any{plan[0], plan[1], plan[2], plan[3]}
 		done["says"] = "removed"
 		if diff := cmp.Diff([]map[string]any{intent, done}, got); diff != "" {
 			t.Error(diff)

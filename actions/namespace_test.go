@@ -116,6 +116,7 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		want := []string{
 			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at once; its 4096 bytes are lost",
 				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, me()),
+			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID, stat.Comm),
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
 		}
 		if diff := cmp.Diff(want, p.Steps[2].Lines()); diff != "" {

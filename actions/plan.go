@@ -31,6 +31,7 @@ func (p *Plan) entitle() { p.Title = p.deed + " " + count(len(p.Steps), p.thing)
 type Step struct {
 	Ref        schema.Ref
 	Says       string   // what happens, in plain words
+	Verdict    string   // whether an object that nobody uses is leaked, and the facts behind that: "orphan: its creator, process 7, is gone; …"; else ""
 	Equivalent string   // the util-linux command that does the same, for a shell: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM 123"
 	Affected   []string // processes attached, blocked or last seen using it; messages that are lost
 	// Live says that living processes use the object, or that it cannot be ruled out.
@@ -76,6 +77,9 @@ func (p *Plan) Agenda() []string {
 // Lines is one step as text.
 func (s *Step) Lines() []string {
 	lines := []string{s.Ref.String() + ": " + s.Says}
+	if s.Verdict != "" {
+		lines = append(lines, "  verdict: "+s.Verdict)
+	}
 	for _, a := range s.Affected {
 		lines = append(lines, "  affects: "+a)
 	}

@@ -20,6 +20,7 @@ type Planner struct {
 	now      func() time.Time
 	readOnly bool
 	settings []collect.Setting
+	grace    time.Duration
 }
 
 // Options are what a Planner works with.
@@ -30,11 +31,12 @@ type Options struct {
 	ReadOnly bool // every plan is refused with ErrReadOnly
 	// Settings are those of the Collector that the objects were chosen by: plans look with the same eyes.
 	Settings []collect.Setting
+	Grace    time.Duration // of verdicts, as in a collect.Request
 }
 
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
-	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly, settings: o.Settings}
+	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly, settings: o.Settings, grace: o.Grace}
 }
 
 // ReadOnlyVariable is the environment variable that forbids changes.
@@ -77,7 +79,7 @@ type survey struct {
 // survey reads the objects' kinds with what these columns need.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: collect.NewUsers(true), noted: map[string]bool{}}
-	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
+	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {
 			req.Want[r.Kind] = m.NeedsOf(columns)

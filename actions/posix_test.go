@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,10 +52,15 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone at once; its 2 messages are lost", me()),
+			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: ipcrm --posix-mqueue /jobs",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
+		}
+		// How long ago it was made it says as well, and unknown where the kernel does not tell which namespaces were made together.
+		if word, _, _ := strings.Cut(p.Steps[0].Verdict, ": "); word != "suspect" && word != "unknown" {
+			t.Errorf("the verdict on a queue that is not five minutes old: %q", p.Steps[0].Verdict)
 		}
 		if diff := cmp.Diff([]string{"done pmsg:/jobs: removed"}, m.run(p)); diff != "" {
 			t.Error(diff)

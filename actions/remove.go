@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -16,7 +17,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 		return nil, err
 	}
 	plan := newPlan(p, "Remove", "object")
-	s := p.survey(plan, removable(refs), "holders", "waiters", "ns_leader")
+	s := p.survey(plan, removable(refs), "holders", "waiters", "ns_leader", "verdict", "reasons")
 	plan.add(refs, s.remove)
 	return plan, nil
 }
@@ -50,13 +51,30 @@ func (s *survey) remove(r schema.Ref) (Step, error) {
 	if inIPCNamespace(r.Kind) && r.Space == s.snap.IPCNamespace {
 		r.Space = 0 // our own, written out
 	}
+	var st Step
+	var err error
 	switch {
 	case do == nil:
-		return Step{}, refuse("%s", insteadOfRemoving(r))
+		return st, refuse("%s", insteadOfRemoving(r))
 	case r.Space != 0 && inIPCNamespace(r.Kind):
-		return s.removeInside(r, do)
+		st, err = s.removeInside(r, do)
+	default:
+		st, err = do(s, r)
 	}
-	return do(s, r)
+	if err == nil && !st.Live {
+		st.Verdict = s.verdict(st.Ref)
+	}
+	return st, err
+}
+
+// verdict is what is said of an object that nobody uses: whether it is leaked, and why.
+func (s *survey) verdict(r schema.Ref) string {
+	v, _ := s.cell(r, "verdict")
+	if v.State() != schema.Known {
+		return ""
+	}
+	reasons, _ := s.cell(r, "reasons")
+	return v.Str() + ": " + strings.Join(reasons.List(), "; ")
 }
 
 // insteadOfRemoving says why a kind has no removal, and what frees it.

@@ -24,9 +24,12 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		m := live(t)
 		r := m.shm(0x1234, 8192)
 		p := m.removal(r, r)
+		stat, err := m.process(os.Getpid())
+		m.ok(err)
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are lost", r.ID, r.ID, me()),
+			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID, stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {

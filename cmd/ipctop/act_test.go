@@ -463,7 +463,7 @@ func TestWhereHoldsForThePlan(t *testing.T) {
 		cmd.SetOut(&out)
 		cmd.SetErr(&errs)
 		cmd.SetContext(context.Background())
-		a, err := f.start(cmd)
+		a, err := f.start(cmd, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

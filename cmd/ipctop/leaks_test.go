@@ -123,7 +123,7 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 			t.Errorf("with a day of grace:\n%s", got)
 		}
 		outputOf(t, 1, "rm", "--dry-run", "--where", `verdict == "orphan"`)
-		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got, "same as: ipcrm -s 0\n") {
+		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got, "  verdict: orphan: ") || !strings.Contains(got, "  same as: ipcrm -s 0\n") {
 			t.Errorf("removal without grace:\n%s", got)
 		}
 		if got := outputOf(t, 0, "doctor", "--grace", "0s"); !strings.Contains(got, "an orphan among the ") {

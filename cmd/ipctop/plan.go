@@ -76,14 +76,15 @@ type acting struct {
 	lost     int // REFs that lead to no object
 }
 
-func (f *planFlags) start(cmd *cobra.Command) (*acting, error) {
+// start opens the machine. age is that which an object has to have before it is called an orphan, as a Request takes it.
+func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error) {
 	host, settings, err := openHost("")
 	if err != nil {
 		return nil, err
 	}
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings})
-	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, planner: planner}, nil
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings, Grace: age})
+	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
 }
 
 // complain says one line on stderr: what, and why.

@@ -45,11 +45,10 @@ func runRemove(cmd *cobra.Command, f *planFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	a, err := f.start(cmd)
+	a, err := f.start(cmd, age)
 	if err != nil {
 		return err
 	}
-	a.age = age
 	mechs := only(actions.Removable)
 	refs, err := a.targets(sels, mechs)
 	if err != nil {

@@ -73,7 +73,7 @@ func runSignal(cmd *cobra.Command, f *planFlags, to actions.Side, args []string)
 	if cmd.Flags().Changed("to") && !slices.ContainsFunc(sels, func(s schema.Selector) bool { return s.Kind != schema.Proc && s.Kind != schema.Wait }) {
 		return usageErrorf("--to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)")
 	}
-	a, err := f.start(cmd)
+	a, err := f.start(cmd, 0)
 	if err != nil {
 		return err
 	}

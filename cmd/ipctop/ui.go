@@ -57,7 +57,7 @@ func runUI(parent context.Context, f uiFlags) error {
 	ctx, stop := untilSignal(parent)
 	defer stop()
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly), Settings: settings})
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,
