@@ -309,6 +309,25 @@ func TestFinding(t *testing.T) {
 	}
 }
 
+// What a finding takes for granted is among its evidence, and each of several objects is told with who could end the wait by it.
+func TestFindingsOfAssumptions(t *testing.T) {
+	tasks := parse(t, "10 waits 20 30\n20 waits 10\n30 stopped")
+	tasks[1].Wait.Assumes = "nobody else has it"
+	tasks[0].Wait.Enders[1].On = schema.Ref{Kind: schema.Sem, ID: 6}
+	s := Solve(tasks)
+	want := []string{"observed: 30/w is stopped", "observed: 30/w holds sem:6", "observed: 10/w holds sem:5", "inferred: assuming nobody else has it"}
+	findings := s.Findings()
+	if len(findings) != 1 {
+		t.Fatalf("%d findings", len(findings))
+	}
+	if d := cmp.Diff(want, findings[0].Evidence); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got, want := s.Says(1), "10/w waits for sem:6 (semop [0] -1), which 30/w holds"; got != want {
+		t.Errorf("says %q, want %q", got, want)
+	}
+}
+
 // Of the same commands that wait in the same calls for the same kinds of objects a person needs to hear but once.
 func TestFindingsThatAreAlike(t *testing.T) {
 	tasks := parse(t, "10 waits 20\n20 waits 10\n30 waits 40\n40 waits 30\n50 waits 60\n60 waits 50\n70 waits\n80 waits")

@@ -179,7 +179,7 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 		doing = "is stopped"
 	}
 	f.Evidence = append([]string{"observed: " + name(root) + " " + doing}, more(edges, len(edges))...)
-	f.Evidence = append(f.Evidence, since(waits)...)
+	f.Evidence = append(append(f.Evidence, assumed(waits)...), since(waits)...)
 	f.Refs = refs.list
 	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last resort", name(root), root.Proc.ID)
 	return f, true
@@ -229,7 +229,8 @@ func (s *Solution) besides(nodes []int, cycle []Step) []string {
 	for _, step := range cycle {
 		told[step.Ender] = true
 	}
-	var others, assumed []string
+	var others []string
+	var waits []*Task
 	count := 0
 	for _, i := range nodes {
 		w := s.Nodes[i].Task
@@ -241,15 +242,20 @@ func (s *Solution) besides(nodes []int, cycle []Step) []string {
 				}
 			}
 		}
-		if a := w.Wait.Assumes; a != "" && !slices.Contains(assumed, a) {
-			assumed = append(assumed, a)
+		waits = append(waits, w)
+	}
+	return append(more(others, count), assumed(waits)...)
+}
+
+// assumed says what was taken for granted of some waits.
+func assumed(waits []*Task) (out []string) {
+	for _, w := range waits {
+		a := "inferred: assuming " + w.Wait.Assumes
+		if w.Wait.Assumes != "" && !slices.Contains(out, a) {
+			out = append(out, a)
 		}
 	}
-	out := more(others, count)
-	for _, a := range more(assumed, len(assumed)) {
-		out = append(out, "inferred: assuming "+a)
-	}
-	return out
+	return more(out, len(out))
 }
 
 // someOf is the thread that an Ender names, or its process's main thread.
