@@ -344,12 +344,12 @@ func (g *waitGraph) numberOf(c, as *Process) int {
 }
 
 // unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where
-// it is init alone, which holds what it was born with or what was sent to it.
+// it is the machine's init alone, which holds what it was born with or what was sent to it.
 func (g *waitGraph) unseen(source string) (open, assumes string) {
 	f := g.f
 	others := 0
 	for _, p := range f.unseen[source] {
-		if p.PID != 1 {
+		if p.PID != 1 || f.nested { // in a container it may be any program
 			others++
 		}
 	}

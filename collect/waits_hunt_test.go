@@ -685,6 +685,23 @@ func TestWaitsForOneWithAnIOUring(t *testing.T) {
 	})
 }
 
+// The machine's first process holds what it was born with; that of a container may be any program.
+func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
+	first := &Process{}
+	first.PID, first.Comm = 1, "first"
+	type unseen struct{ Open, Assumes string }
+	for nested, want := range map[bool]unseen{
+		false: {Assumes: "process 1/first, which could not be looked into, has no part in it"},
+		true:  {Open: "1 process that could not be looked into"},
+	} {
+		var got unseen
+		got.Open, got.Assumes = newWaitGraph(&Facts{nested: nested, unseen: map[string][]*Process{"fd": {first}}}).unseen("fd")
+		if d := gocmp.Diff(want, got); d != "" {
+			t.Errorf("nested %t (-want +got):\n%s", nested, d)
+		}
+	}
+}
+
 // A process knows its children by other numbers than we do.
 func TestWaitsForAChildInAContainer(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
