@@ -356,6 +356,8 @@ func (g *waitGraph) unseen(source string) (open, assumes string) {
 	switch {
 	case f.hides:
 		return "processes that /proc hides", ""
+	case f.restless:
+		return "processes that came and went while this looked", ""
 	case others > 0:
 		return several(others, "process", "processes") + " that could not be looked into", ""
 	case len(f.unseen[source]) > 0:

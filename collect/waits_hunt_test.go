@@ -690,15 +690,55 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	first := &Process{}
 	first.PID, first.Comm = 1, "first"
 	type unseen struct{ Open, Assumes string }
-	for nested, want := range map[bool]unseen{
-		false: {Assumes: "process 1/first, which could not be looked into, has no part in it"},
-		true:  {Open: "1 process that could not be looked into"},
+	for _, test := range []struct {
+		facts Facts
+		want  unseen
+	}{
+		{Facts{}, unseen{Assumes: "process 1/first, which could not be looked into, has no part in it"}},
+		{Facts{nested: true}, unseen{Open: "1 process that could not be looked into"}},
+		{Facts{restless: true}, unseen{Open: "processes that came and went while this looked"}},
 	} {
 		var got unseen
-		got.Open, got.Assumes = newWaitGraph(&Facts{nested: nested, unseen: map[string][]*Process{"fd": {first}}}).unseen("fd")
-		if d := gocmp.Diff(want, got); d != "" {
-			t.Errorf("nested %t (-want +got):\n%s", nested, d)
+		test.facts.unseen = map[string][]*Process{"fd": {first}}
+		got.Open, got.Assumes = newWaitGraph(&test.facts).unseen("fd")
+		if d := gocmp.Diff(test.want, got); d != "" {
+			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.nested, test.facts.restless, d)
 		}
+	}
+}
+
+// Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.
+func TestWalkOfAProcessThatEnds(t *testing.T) {
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := kernel.NewAdmin().StartBare(new(kernel.Script).Sleep(kernel.Sleepless))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := host.OpenProc(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	w := &walker{host: host}
+	p := &Process{}
+	p.PID, p.State, p.Threads = pid, 'S', 1
+	if w.hasEnded(p, dir) {
+		t.Error("a living process has ended")
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "its end", func() bool { return w.hasEnded(p, dir) })
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !w.hasEnded(p, dir) {
+		t.Error("a process that was waited for has not ended")
 	}
 }
 

@@ -33,6 +33,7 @@ type Process struct {
 	ns        [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
 	nsErr     error
 	heir      int              // a thread that lives, if the first one has ended
+	ended     bool             // while it was read (NeedVerdict, NeedCalls): of what it had some may be missing
 	info      map[int32]fdInfo // by descriptor, of those that were asked for
 	program   programKind      // as far as a verdict asked
 	calls     callWidth        // likewise
@@ -100,6 +101,9 @@ func (c *cached) keep(old cached) {
 const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
 	schema.NeedCalls | schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs | nsNeeds
 
+// completeNeeds ask for all processes there are, since it counts that nobody else has an object.
+const completeNeeds = schema.NeedVerdict | schema.NeedCalls
+
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	w.info = info
@@ -121,7 +125,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 		})
 	}
 	wg.Wait()
-	if needs.Has(schema.NeedVerdict) {
+	if needs&completeNeeds != 0 {
 		late, lateCached, err := w.latecomers(pids, found, needs)
 		if err != nil {
 			return nil, err
@@ -154,7 +158,7 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 		switch {
 		case p == nil:
 			unread = unread || w.host.Live() && kernel.ProcessExists(pids[i]) // by want of descriptors, say
-		case p.PID != 1: // init takes the children of those that end
+		case p.PID != 1 && !p.ended: // init takes the children of those that end
 			known[p.PID] = true
 		}
 	}
@@ -175,8 +179,8 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 				continue
 			}
 			late, fresh = append(late, p), append(fresh, c)
-			w.restless = w.restless || !known[p.PPID]
-			known[pid] = true
+			w.restless = w.restless || p.ended || !known[p.PPID]
+			known[pid] = !p.ended
 		}
 		if !w.restless {
 			break
@@ -225,7 +229,25 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.blocked(p, dir, needs, buf, old, &now)
 	w.namespaces(p, dir, needs, old, &now)
 	now.keep(old)
+	p.ended = needs&completeNeeds != 0 && w.hasEnded(p, dir)
 	return p, now
+}
+
+// hasEnded says whether a process ended while it was read. Who exits gives up all descriptors at once (exit_files in kernel/exit.c), and a list of
+// them is cut short without an error.
+func (w *walker) hasEnded(p *Process, dir kernel.ProcDir) bool {
+	if !w.host.Live() || p.gone() || p.KernelThread() {
+		return false
+	}
+	if n, err := dir.FDCount(); n > 0 && err == nil {
+		return false
+	}
+	text, err := dir.Read("stat", nil)
+	if err != nil {
+		return kernel.Gone(err)
+	}
+	st, err := kernel.ParseProcStat(text)
+	return err == nil && (st.State == 'Z' || st.State == 'X')
 }
 
 // livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others, which have them still
