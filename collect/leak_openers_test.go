@@ -1,8 +1,11 @@
 package collect
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -133,5 +136,62 @@ func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID, s.end(receiver.PID).Comm))
 		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
 			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID, s.end(taker.PID).Comm))
+	})
+}
+
+// openByIOUring has a worker of io_uring open a file (struct io_uring_params and io_uring_sqe in include/uapi/linux/io_uring.h).
+func (s *sysvScene) openByIOUring(path string) (ring int) {
+	s.Helper()
+	const (
+		tailAt, arrayAt            = 44, 64 // of io_uring_params
+		sqes, openAt, asynchronous = 0x10000000, 18, 1 << 4
+	)
+	var params [120]byte
+	fd, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&params)), 0)
+	if e == unix.EPERM || e == unix.ENOSYS {
+		return -1
+	}
+	if e != 0 {
+		s.Fatal(e)
+	}
+	ring = int(fd)
+	at := func(offset int) uint32 { return binary.NativeEndian.Uint32(params[offset:]) }
+	queue, err := unix.Mmap(ring, 0, int(at(arrayAt)+4*at(0)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	s.check(err)
+	entry, err := unix.Mmap(ring, sqes, int(64*at(0)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	s.check(err)
+	name, err := unix.BytePtrFromString(path)
+	s.check(err)
+	s.Cleanup(func() { runtime.KeepAlive(name) })
+	at64 := int64(unix.AT_FDCWD)
+	entry[0], entry[1] = openAt, asynchronous
+	binary.NativeEndian.PutUint32(entry[4:], uint32(at64))
+	binary.NativeEndian.PutUint64(entry[16:], uint64(uintptr(unsafe.Pointer(name))))
+	binary.NativeEndian.PutUint32(queue[at(tailAt):], 1) // its array holds 0, the first entry
+	if _, _, e := unix.Syscall6(unix.SYS_IO_URING_ENTER, fd, 1, 0, 0, 0, 0); e != 0 {
+		s.Fatal(e)
+	}
+	return ring
+}
+
+// A worker of io_uring has no call that would tell what it opens, and is no 32-bit task for that.
+func TestFIFOThatIOUringOpens(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		s.files(func() { s.check(unix.Mkfifo("/dev/shm/fifo", 0o600)) })
+		queue := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)))
+		ring := s.openByIOUring("/dev/shm/fifo")
+		if ring < 0 {
+			t.Skip("needs io_uring, which this host refuses")
+		}
+		defer unix.Close(ring)
+		want := fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", os.Getpid(), s.end(os.Getpid()).Comm)
+		kerneltest.Eventually(t, "a worker opens the FIFO", func() bool {
+			got := s.verdicts(schema.Fifo)[s.fifoRef("/dev/shm/fifo")]
+			return got.Verdict == relate.Unknown && slices.Contains(got.Reasons, want)
+		})
+		if got := s.verdicts(schema.Msg)[queue]; got.Verdict != relate.Orphan {
+			t.Errorf("%+v", got)
+		}
 	})
 }

@@ -235,7 +235,8 @@ const (
 	calls32
 )
 
-// foreign32 lists the processes with threads that sleep in a call of a 32-bit task.
+// foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes which have one of io_uring's that opens a FIFO: such
+// have no call that would tell which.
 func (f *Facts) foreign32() []*Process {
 	var list []*Process
 	buf := make([]byte, 32<<10)
@@ -249,6 +250,7 @@ func (f *Facts) foreign32() []*Process {
 				continue
 			}
 			tasks, _ := dir.Tasks(buf)
+			p.opensFIFO = p.opensFIFO || slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Worker && dir.OpensFIFO(t.TID) })
 			dir.Close()
 			p.calls = calls64
 			if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {

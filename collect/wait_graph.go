@@ -170,6 +170,8 @@ func (g *waitGraph) task(p *Process, th *thread) relate.Task {
 		t.Doing = "runs"
 	case th.In == kernel.Foreign32:
 		t.Doing = "sleeps in a 32-bit call"
+	case th.In == kernel.Worker:
+		t.Doing = "works in the kernel"
 	case th.In != kernel.InCall:
 		t.Doing = "is outside of any call"
 	default:

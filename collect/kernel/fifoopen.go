@@ -60,18 +60,17 @@ func (p ProcDir) opens(c BlockedCall) (opening, error) {
 	return opening{}, ErrUntold
 }
 
-// sleepsInOpen says by wchan where a thread that is in an open sleeps: where that of a FIFO waits for the other end, which is wait_for_partner in
-// fs/pipe.c, of which a compiler may have made a copy with another ending, or a part of fifo_open; or where it was stopped, traced or frozen (SIGSTOP,
-// man 2 ptrace, the freezers of cgroups: a container that is paused), from where it begins the open again, and which open it was cannot be told. Any
-// other open may hang in a dead server's lookup, where ours would hang as well.
-func sleepsInOpen(wchan string) (ofFIFO, stopped bool) {
-	switch name, _, _ := strings.Cut(wchan, "."); name {
-	case "wait_for_partner", "fifo_open":
-		return true, false
-	case "do_signal_stop", "ptrace_stop", "get_signal", "do_freezer_trap", "__refrigerator": // kernel/signal.c, kernel/freezer.c
-		return false, true
-	}
-	return false, false
+// opensFIFO says by wchan whether a thread sleeps where the open of a FIFO waits for the other end: in wait_for_partner of fs/pipe.c, of which a
+// compiler may have made a copy with another ending, or a part of fifo_open.
+func opensFIFO(wchan string) bool {
+	name, _, _ := strings.Cut(wchan, ".")
+	return name == "wait_for_partner" || name == "fifo_open"
+}
+
+// OpensFIFO says whether a thread waits in the open of a FIFO, also one that the kernel made for the process (Worker).
+func (p ProcDir) OpensFIFO(tid int) bool {
+	wchan, err := p.Read("task/"+strconv.Itoa(tid)+"/wchan", nil)
+	return err == nil && opensFIFO(string(wchan))
 }
 
 // FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
@@ -81,15 +80,12 @@ func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
 	if !p.live || !openCall(c.NR) {
 		return FileID{}, "", 0, ErrOtherCall
 	}
-	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
-	if err != nil {
-		return FileID{}, "", 0, ErrOtherCall
-	}
-	switch ofFIFO, stopped := sleepsInOpen(string(wchan)); {
-	case stopped:
+	// Any other open may hang in a dead server's lookup, where ours would hang as well. One that was stopped or frozen is begun again.
+	if !p.OpensFIFO(c.TID) {
+		if halt, err := p.Halted(c.TID); err != nil || halt == NotHalted || halt == Elsewhere {
+			return FileID{}, "", 0, ErrOtherCall
+		}
 		return FileID{}, "", 0, ErrUntold
-	case !ofFIFO:
-		return FileID{}, "", 0, ErrOtherCall
 	}
 	o, err := p.opens(c)
 	if err != nil {

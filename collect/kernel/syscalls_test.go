@@ -39,12 +39,13 @@ func TestParseSyscall(t *testing.T) {
 
 func TestParseTask(t *testing.T) {
 	for text, want := range map[string]TaskIn{
-		"running\n":                     OnCPU,
-		"-1 0x7ffd2a1c5ed8 0x7f3b1c9\n": OutsideCall,
-		"-1 0x0 0x7f3b1c9\n":            OutsideCall,
-		"-1 0x0 0x0\n":                  Ended,
-		compatLine:                      Foreign32,
-		semopLine:                       InCall,
+		"running\n":                             OnCPU,
+		"-1 0x7ffd2a1c5ed8 0x7f3b1c9\n":         OutsideCall,
+		"-1 0x0 0x7f3b1c9\n":                    OutsideCall,
+		"-1 0x0 0x0\n":                          Ended,
+		compatLine:                              Foreign32,
+		semopLine:                               InCall,
+		"426 0x3 0x1 0x0 0x0 0x0 0x0 0x0 0x0\n": Worker, // of io_uring
 	} {
 		if in, c, err := parseTask([]byte(text)); in != want || err != nil || (c != BlockedCall{}) != (in == InCall) {
 			t.Errorf("%q: %d, %+v, %v, want %d", text, in, c, err, want)

@@ -25,6 +25,8 @@ const (
 	InCall
 	// Foreign32 threads sleep in a call of a 32-bit task, whose numbers mean other calls.
 	Foreign32
+	// Worker threads run in the kernel alone, for the process: io_uring's and vhost's. Their files tell no call of theirs.
+	Worker
 	// Ended threads have exited and are not reaped: a first thread that left others behind, or a zombie.
 	Ended
 )
@@ -147,6 +149,9 @@ func parseTask(text []byte) (TaskIn, BlockedCall, error) {
 			return OnCPU, BlockedCall{}, errShort
 		}
 		*into = n
+	}
+	if c.SP == 0 && c.PC == 0 { // copy_thread in arch/x86/kernel/process.c and arch/arm64/kernel/process.c clears a worker's registers
+		return Worker, BlockedCall{}, nil
 	}
 	if c.SP <= math.MaxUint32 && c.PC <= math.MaxUint32 {
 		return Foreign32, BlockedCall{}, nil
