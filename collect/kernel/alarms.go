@@ -83,7 +83,8 @@ func ParseTracer(text []byte) (pid int, err error) {
 	return pid, nil
 }
 
-// SocketTimes are how long calls on a socket wait before they fail with EAGAIN (SO_RCVTIMEO and SO_SNDTIMEO of man 7 socket); 0: for ever.
+// SocketTimes are how long calls on a socket wait before they fail with EAGAIN (SO_RCVTIMEO and SO_SNDTIMEO of man 7 socket), or the connection
+// ends for what it has sent and the peer does not take (TCP_USER_TIMEOUT of man 7 tcp); 0: for ever.
 type SocketTimes struct{ Receive, Send time.Duration }
 
 // ReadSocketTimes duplicates a socket of a process for two microseconds and asks: nothing else tells that a call on it ends by itself. If
@@ -110,9 +111,14 @@ func ReadSocketTimes(pid, fd int, ino uint64) (SocketTimes, error) {
 	if err == nil {
 		send, err = unix.GetsockoptTimeval(dup, unix.SOL_SOCKET, unix.SO_SNDTIMEO)
 	}
+	user, noTCP := unix.GetsockoptInt(dup, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
 	unix.Close(dup)
 	if err != nil {
 		return SocketTimes{}, fmt.Errorf("socket of %d fd %d: %w", pid, fd, err)
 	}
-	return SocketTimes{time.Duration(receive.Nano()), time.Duration(send.Nano())}, nil
+	times := SocketTimes{time.Duration(receive.Nano()), time.Duration(send.Nano())}
+	if limit := time.Duration(user) * time.Millisecond; noTCP == nil && limit > 0 && (times.Send == 0 || limit < times.Send) {
+		times.Send = limit
+	}
+	return times, nil
 }

@@ -123,6 +123,17 @@ func TestReadSocketTimes(t *testing.T) {
 	if got, err := ask(b); err != nil || got != (kernel.SocketTimes{}) {
 		t.Errorf("times %+v, %v, want none", got, err)
 	}
+	tcp, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(tcp)
+	if err := unix.SetsockoptInt(tcp, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 3000); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(tcp); err != nil || got != (kernel.SocketTimes{Send: 3 * time.Second}) {
+		t.Errorf("times %+v, %v, want 3 s to send", got, err)
+	}
 	if got, err := kernel.ReadSocketTimes(os.Getpid(), a, 1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("times of another socket: %+v, %v", got, err)
 	}
