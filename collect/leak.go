@@ -152,9 +152,12 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 	l := f.leaking()
 	limit := f.lastMoment(e.LastUse)
 	seen := map[*Process]bool{}
+	var unsure []*Process
 	tell := func(p *Process, uid uint32, why string) {
 		switch {
 		case seen[p]:
+		case p.program == seemsToStandBy:
+			unsure = append(unsure, p)
 		case len(e.Elders) == relate.MostElders:
 			e.MoreElders++
 		default:
@@ -185,6 +188,9 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 				}
 			}
 		}
+	}
+	if len(unsure) > 0 {
+		e.AllElders.Hide("whether these are the programs that they are called after, which know no objects, could not be read: " + pidList(unsure))
 	}
 }
 

@@ -33,8 +33,9 @@ func shells() []string {
 type programKind uint8
 
 const (
-	notLooked programKind = iota
-	standsBy              // it is a bystander
+	notLooked      programKind = iota
+	standsBy                   // it is a bystander
+	seemsToStandBy             // it has a bystander's name, and which program it is may not be read
 	doesWork
 )
 
@@ -54,30 +55,31 @@ func (f *Facts) findBystanders() {
 			continue
 		}
 		if p.program == notLooked { // a process that has not run since is still the same program
-			p.program = doesWork
-			if f.isBystander(p) {
-				p.program = standsBy
-			}
+			p.program = f.programOf(p)
 		}
 		f.leaks.bystander[p] = p.program == standsBy
 	}
 }
 
-// isBystander goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, a session
-// program or one of systemd's is told by its name; a shell is not told at all.
-func (f *Facts) isBystander(p *Process) bool {
+// programOf goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, the name of a session
+// program or one of systemd's proves nothing, but neither is it told to be older; a shell is not told at all.
+func (f *Facts) programOf(p *Process) programKind {
 	dir, err := f.Host.OpenProc(p.living())
 	if err != nil {
-		return false
+		return doesWork
 	}
 	defer dir.Close()
 	exe, err := dir.Readlink("exe")
-	if kernel.Denied(err) {
-		return slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)
+	switch {
+	case kernel.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)):
+		return seemsToStandBy
+	case err == nil && isBystander(p, dir, exe):
+		return standsBy
 	}
-	if err != nil {
-		return false
-	}
+	return doesWork
+}
+
+func isBystander(p *Process, dir kernel.ProcDir, exe string) bool {
 	exe = strings.TrimSuffix(exe, deletedSuffix)
 	name := path.Base(exe)
 	switch {

@@ -11,6 +11,7 @@ func TestMain(m *testing.M) {
 		"create-segment":   workCreateSegment,
 		"attach":           workAttach,
 		"make-and-fork":    workMakeAndFork,
+		"called":           workCalled,
 		"drop-root":        workDropRoot,
 		"verdicts-of-own":  workVerdictsOfOwn,
 		"use-sysv":         workUseSysV,
