@@ -2,6 +2,7 @@ package collect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -71,7 +72,15 @@ func (g *waitGraph) futexWait(p *Process, th *thread) (e whoCould, via string, o
 	}
 	key, found := g.f.waitKey(p, &th.wait)
 	if !found {
-		return whoCould{open: "whoever maps the memory"}, what + " in shared memory", true
+		if p.mapsErr != nil {
+			return whoCould{open: "whoever maps the memory"}, what + " in shared memory", true
+		}
+		// Some calls leave it to the kernel to see that the memory is the process's own: for robust mutexes, and for the end of a thread.
+		if tid, ok := g.joined(p, th); ok {
+			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
+			return e, "the end of a thread", true
+		}
+		return g.ownFutex(p, th), "a " + what + " of its own", true
 	}
 	m := g.mappedAt(key)
 	e.on = []schema.Ref{m.ref}
@@ -256,6 +265,17 @@ func (g *waitGraph) ownFutex(p *Process, th *thread) (e whoCould) {
 	}
 	e.open = "its own process"
 	return e
+}
+
+// joined is the thread whose end a thread waits for, as pthread_join(3) does: on the word that holds its number, which the kernel clears when it ends
+// (CLONE_CHILD_CLEARTID of clone(2)).
+func (g *waitGraph) joined(p *Process, th *thread) (tid int, ok bool) {
+	number := th.futex.Word
+	if th.futex.Kind != kernel.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
+		return 0, false
+	}
+	tid, ok = g.thread(p, int(number))
+	return tid, ok && tid != th.TID
 }
 
 // idles says whether the thread sleeps on a futex of its process alone.

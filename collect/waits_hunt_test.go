@@ -45,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"thread-joined":       threadJoined,
 		"flocks-of-one-inode": flocksOfOneInode,
 		"datagrams":           func(p *play) { datagrams(p, false) },
 		"datagrams-elsewhere": func(p *play) { datagrams(p, true) },
@@ -412,6 +413,28 @@ func flocksOfOneInode(p *play) {
 	p.settled = func() string { return fmt.Sprintf("one=%d two=%d", <-tids[0], <-tids[1]) }
 }
 
+// threadJoined: a thread of this process waits for the end of another, as pthread_join does.
+func threadJoined(p *play) {
+	memory, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	p.j.Check(err)
+	tids := make(chan int, 2)
+	go func() {
+		runtime.LockOSThread()
+		tids <- unix.Gettid()
+		select {}
+	}()
+	joined := <-tids
+	binary.NativeEndian.PutUint32(memory, uint32(joined))
+	go func() {
+		runtime.LockOSThread()
+		tids <- unix.Gettid()
+		const futexWait = 0
+		_, _, e := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&memory[0])), futexWait, uintptr(joined), 0, 0, 0)
+		p.j.Check(e)
+	}()
+	p.settled = func() string { return fmt.Sprintf("joiner=%d joined=%d", <-tids, joined) }
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -740,6 +763,23 @@ func TestWalkOfAProcessThatEnds(t *testing.T) {
 	if !w.hasEnded(p, dir) {
 		t.Error("a process that was waited for has not ended")
 	}
+}
+
+// A thread that joins another waits for that one alone.
+func TestWaitsForTheEndOfAThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := perform(t, "thread-joined")
+		kerneltest.Eventually(t, "the wait for the thread", func() bool {
+			snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
+			for _, o := range snap.Objects[schema.Wait] {
+				if r := o.Row.(*waitRow); r.Task.TID == s.pids["joiner"] && r.Task.Wait.Via == "the end of a thread" {
+					want := []relate.Ender{{Proc: r.Task.Proc, TID: s.pids["joined"], How: "is that thread", Proof: schema.Observed}}
+					return gocmp.Equal(want, r.Task.Wait.Enders) && r.Task.Wait.Open == ""
+				}
+			}
+			return false
+		})
+	})
 }
 
 // A process knows its children by other numbers than we do.
