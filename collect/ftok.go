@@ -61,9 +61,10 @@ type keyFacts struct {
 
 // keyFileList are the files that somebody's processes know.
 type keyFileList struct {
-	files              map[FileID]*KeyFile
-	passed             map[string]bool // paths
-	processes, refused int
+	files     map[FileID]*KeyFile
+	passed    map[string]bool // paths
+	processes int
+	refused   []*Process
 }
 
 // FindKey looks for the file that a key was made of, among the files that living processes know.
@@ -130,7 +131,7 @@ func (f *Facts) filesOf(uids []uint32) *keyFileList {
 			l.passed[path] = true
 		}
 		if kernel.Denied(found.refused) {
-			l.refused++
+			l.refused = append(l.refused, p)
 			continue
 		}
 		l.processes++
@@ -169,7 +170,7 @@ func (l *keyFileList) of(key uint32) (files []KeyFile, alike int) {
 
 func (s *KeySearch) matches(l *keyFileList) {
 	s.Files, s.Alike = l.of(s.Key)
-	s.Processes, s.Refused, s.Passed, s.Tried = l.processes, l.refused, len(l.passed), len(l.files)
+	s.Processes, s.Refused, s.Passed, s.Tried = l.processes, len(l.refused), len(l.passed), len(l.files)
 }
 
 // clustersOf are the data directories of PostgreSQL that make this key.
@@ -218,7 +219,7 @@ func (f *Facts) ftokOf(ref schema.Ref, o kernel.IPCPerm) schema.Value {
 	slices.Sort(uids)
 	known := f.filesOf(slices.Compact(uids))
 	files, _ := known.of(o.Key)
-	if len(files) == 0 && known.refused > 0 {
+	if len(files) == 0 && len(known.refused) > 0 {
 		return schema.Refused(schema.TypeList)
 	}
 	words := make([]string, len(files))

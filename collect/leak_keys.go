@@ -31,16 +31,12 @@ func (f *Facts) keyElders(e *relate.Evidence, o kernel.IPCPerm) {
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
-	var closed []*Process
-	for _, p := range f.procs {
-		if !p.KernelThread() && !p.gone() && !f.leaks.bystander[p] && p.runsAs(uids) && kernel.Denied(f.keyFiles(p).refused) {
-			closed = append(closed, p)
-		}
-	}
+	known := f.filesOf(uids)
+	closed := slices.DeleteFunc(slices.Clone(known.refused), func(p *Process) bool { return f.leaks.bystander[p] })
 	if len(closed) > 0 {
 		e.AllElders.Hide("which files these know, one of which may give its key by ftok, could not be read: " + pidList(closed))
 	}
-	files, _ := f.filesOf(uids).of(o.Key)
+	files, _ := known.of(o.Key)
 	seen := map[int]bool{}
 	for _, file := range files {
 		for _, use := range file.Known {
