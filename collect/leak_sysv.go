@@ -93,7 +93,7 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 	sight := f.sightOf(ref.Space)
 	e := f.evidence(sight, f.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
 	f.groupElders(&e, r.Mode, r.GID, r.CGID)
-	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
+	f.droppedElders(&e, r.Mode|r.Mode>>1, r.UID, r.CUID) // who may read a queue takes messages from it
 	f.protect(&e, r.subject(ref))
 	e.Users = append(f.waiting(f.waitersOf(sysvWait(ref))), f.left(ref)...)
 	if len(e.Users) > 0 {
