@@ -118,7 +118,11 @@ func (g *waitGraph) mappedAt(key waitKey) *mapping {
 	g.mappings[key] = m
 	m.memoryObject, m.mappers = g.mapped(key)
 	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
-	if m.named || key.kind != waitOnFile {
+	if m.named {
+		return m
+	}
+	if key.kind == schema.Shm {
+		m.enders = append(m.enders, g.movedOn(key)...)
 		return m
 	}
 	// Who has it open can map it when it likes.
@@ -129,6 +133,18 @@ func (g *waitGraph) mappedAt(key waitKey) *mapping {
 		}
 	}
 	return m
+}
+
+// movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but who has attached this one
+// keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
+func (g *waitGraph) movedOn(key waitKey) (enders []relate.Ender) {
+	for _, q := range g.f.procs {
+		maps := slices.ContainsFunc(q.shared, func(m kernel.Mapping) bool { return strings.HasPrefix(m.Name, segmentName) && m.Ino == key.id })
+		if maps && g.f.ipcSpaceOf(q) != key.dev {
+			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
+		}
+	}
+	return enders
 }
 
 // mapped is the object of a shared futex, and the processes that map it.

@@ -45,6 +45,7 @@ func huntedPlays() map[string]func(*play) {
 		"flock-and-realtime":  func(p *play) { flocksHandled(p, 34) },
 		"flock-and-user":      func(p *play) { flocksHandled(p, unix.SIGUSR1) },
 		"io-uring":            ioUring,
+		"segment-taken-along": segmentTakenAlong,
 		"thread-joined":       threadJoined,
 		"flocks-of-one-inode": flocksOfOneInode,
 		"datagrams":           func(p *play) { datagrams(p, false) },
@@ -435,6 +436,24 @@ func threadJoined(p *play) {
 	p.settled = func() string { return fmt.Sprintf("joiner=%d joined=%d", <-tids, joined) }
 }
 
+// segmentTakenAlong: a waits for a futex in a removed segment, and b for a. c has the segment as well, in an IPC namespace of its own.
+func segmentTakenAlong(p *play) {
+	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600)
+	p.j.Check(err)
+	m, err := unix.SysvShmAttach(id, 0, 0)
+	p.j.Check(err)
+	_, err = unix.SysvShmCtl(id, unix.IPC_RMID, nil)
+	p.j.Check(err)
+	p.forked = func() { p.j.Check(unix.SysvShmDetach(m)) }
+	r, w := p.pipe()
+	a, b, c := p.actor("a", w), p.actor("b", r), p.actor("c")
+	at := a.first.Keep(m, unsafe.Pointer(&m[0]))
+	c.first.Raw(unix.SYS_UNSHARE, unix.CLONE_NEWIPC)
+	const futexWait = 0
+	a.then().Raw(unix.SYS_FUTEX, at, futexWait, 0, 0)
+	b.then().Read(r)
+}
+
 // ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
 func ioUring(p *play) {
 	ring, err := newIOUring()
@@ -603,6 +622,11 @@ c runs
 		{"datagrams-elsewhere", `
 a waits
   b waits
+`},
+		{"segment-taken-along", `
+c runs
+  a waits
+    b waits
 `},
 		{"call-served", `
 a runs
