@@ -180,13 +180,17 @@ func (g *waitGraph) lastOperator(p *Process, r *semRow, op kernel.SemOp, values 
 		return
 	}
 	e.open = ""
+	told := map[schema.Ref]bool{}
+	for _, n := range e.enders {
+		told[n.Proc] = true
+	}
 	for _, near := range g.mayKnow(p, r, values) {
-		if near == p && len(p.threads) == 1 {
+		ref := near.Ref()
+		if told[ref] || near == p && len(p.threads) == 1 {
 			continue
 		}
-		if !slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == near.Ref() }) {
-			e.enders = append(e.enders, relate.Ender{Proc: near.Ref(), How: "may know it", Proof: schema.Inferred, Weak: true})
-		}
+		told[ref] = true
+		e.enders = append(e.enders, relate.Ender{Proc: ref, How: "may know it", Proof: schema.Inferred, Weak: true})
 	}
 }
 
