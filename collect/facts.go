@@ -49,6 +49,7 @@ type Facts struct {
 	ipcSelf      uint64
 	cpu          map[int]float64      // percent of one CPU by pid since the last tick
 	waits        map[waitKey][]waiter // built when first asked for
+	halted       map[waitKey][]waiter // likewise; see leftOf
 	all          bool                 // objects of every namespace, not just of the reader's own
 	known        *spaceIndex          // built when first asked for
 	foreign      []*ipcContent        // read when first asked for; nil: not yet

@@ -186,29 +186,30 @@ func (f *Facts) waitersOf(key waitKey) []waiter {
 }
 
 // leftOf lists who was stopped in a call on an object, by pid, and begins it again when it goes on.
-func (f *Facts) leftOf(key waitKey) (left []waiter) {
-	for _, p := range f.procs {
-		for _, w := range p.left {
-			if now, ok := f.waitKey(p, &w); ok && now == key {
-				left = append(left, waiter{p, w})
-			}
-		}
+func (f *Facts) leftOf(key waitKey) []waiter {
+	if f.halted == nil {
+		f.halted = f.waitersByKey(func(p *Process) []wait { return p.left })
 	}
-	return left
+	return f.halted[key]
 }
 
 func (f *Facts) indexWaits() {
-	if f.waits != nil {
-		return
+	if f.waits == nil {
+		f.waits = f.waitersByKey(func(p *Process) []wait { return p.waits })
 	}
-	f.waits = map[waitKey][]waiter{}
+}
+
+// waitersByKey joins the processes' waits by what they are on.
+func (f *Facts) waitersByKey(of func(*Process) []wait) map[waitKey][]waiter {
+	all := map[waitKey][]waiter{}
 	for _, p := range f.procs {
-		for _, w := range p.waits {
+		for _, w := range of(p) {
 			if key, ok := f.waitKey(p, &w); ok {
-				f.waits[key] = append(f.waits[key], waiter{p, w})
+				all[key] = append(all[key], waiter{p, w})
 			}
 		}
 	}
+	return all
 }
 
 // openedFIFOs lists the FIFOs that some thread waits to open: nobody may hold a descriptor on them.
