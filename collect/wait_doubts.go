@@ -44,9 +44,8 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 			w.Open = hidden()
 		case g.registered(t):
 			w.Open = "whoever has the io_uring that it is registered with"
-		case rests && g.submits(t) != nil:
-			q := g.submits(t)
-			w.Open = fmt.Sprintf("the kernel, which acts for %d/%s by an io_uring", q.PID, q.Comm)
+		case rests && g.submits(t) != "":
+			w.Open = g.submits(t)
 		case g.prompted(p) != "":
 			w.Open = g.prompted(p)
 		default:
@@ -62,9 +61,9 @@ func (g *waitGraph) doubt(tasks []relate.Task) (changed bool) {
 }
 
 // more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the holder of a POSIX lock, and so
-// the lock as well (flc_owner in fs/locks.c); those with the same end of a socket, which may shut it down (shutdown(2)); children whose end is a signal that the process handles, processes that it traces, of
-// which a wait for children hears as well (man 2 ptrace), and whoever may have its epoll instance watch something else, which works at
-// once (epoll_ctl(2)).
+// the lock as well (flc_owner in fs/locks.c); those with the same end of a socket, which may shut it down (shutdown(2)); children whose end is a
+// signal that the process handles; processes that it traces, of which a wait for children hears as well (man 2 ptrace); and whoever may have its
+// epoll instance watch something else, which works at once (epoll_ctl(2)).
 func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
@@ -87,10 +86,11 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 		if on.Kind != schema.Unix && on.Kind != schema.Inet {
 			continue
 		}
-		for _, n := range useEnders(g.f.FDUses(FDSocket, 0, on.ID), nil, "has the same end and could call shutdown") {
-			if n.Proc != p.Ref() || len(p.threads) > 1 {
-				n.Proof, n.Weak, n.On = schema.Inferred, true, on
-				enders = append(enders, n)
+		same := g.sameEnds(on)
+		enders = slices.Grow(enders, len(same))
+		for i := range same {
+			if same[i].Proc != t.Proc || len(p.threads) > 1 {
+				enders = append(enders, same[i])
 			}
 		}
 	}
@@ -120,6 +120,20 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	return enders
 }
 
+// sameEnds are all who have this end of a socket.
+func (g *waitGraph) sameEnds(on schema.Ref) []relate.Ender {
+	enders, ok := g.sameEnd[on]
+	if !ok {
+		enders = useEnders(g.f.FDUses(FDSocket, 0, on.ID), nil, "has the same end and could call shutdown")
+		for i := range enders {
+			n := &enders[i]
+			n.Proof, n.Weak, n.On = schema.Inferred, true, on
+		}
+		g.sameEnd[on] = enders
+	}
+	return enders
+}
+
 // prompted says by which of its handlers the kernel could prompt a process to go on, of its own accord or for what comes from outside; "": by none.
 // Which signals are to come no file tells, but who handles one is likely to have asked for it: SIGALRM by alarm(2) and setitimer(2), SIGIO or a
 // real-time signal, of which there is a choice (F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)), for descriptors and leases.
@@ -137,9 +151,10 @@ func (g *waitGraph) prompted(p *Process) string {
 }
 
 // sharers are the other processes with the same table of descriptors (CLONE_FILES without CLONE_THREAD).
-func (g *waitGraph) sharers(p *Process) (list []*Process) {
-	if !g.f.Host.Live() {
-		return nil
+func (g *waitGraph) sharers(p *Process) []*Process {
+	list, ok := g.tables[p]
+	if ok || !g.f.Host.Live() {
+		return list
 	}
 	for _, q := range g.f.procs {
 		if q == p || q.KernelThread() || q.gone() {
@@ -149,6 +164,7 @@ func (g *waitGraph) sharers(p *Process) (list []*Process) {
 			list = append(list, q)
 		}
 	}
+	g.tables[p] = list
 	return list
 }
 

@@ -138,12 +138,7 @@ func (g *waitGraph) socket(fd *FD, awaited kernel.Access) whoCould {
 		return whoCould{outside: true, open: "the other end of its socket"}
 	}
 	e := whoCould{on: []schema.Ref{s.ref}}
-	switch {
-	case s.listener != nil:
-		e.enders = useEnders(s.listener.uses, nil, "has the listener that it waits for")
-	case s.peer != nil && s.peerProof == schema.Observed:
-		e.enders = useEnders(s.peer.uses, nil, "has the other end")
-	}
+	e.enders = g.peersOf(fd.Ino, s)
 	listens := s.unix != nil && s.unix.State == kernel.SocketListen || s.inet != nil && s.inet.listens()
 	switch {
 	case listens:
@@ -158,6 +153,22 @@ func (g *waitGraph) socket(fd *FD, awaited kernel.Access) whoCould {
 		e.open, e.assumes = g.unseen("fd")
 	}
 	return e
+}
+
+// peersOf are those at the other end of a socket, or who have the listener that it waits for.
+func (g *waitGraph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
+	enders, ok := g.peers[ino]
+	if ok {
+		return enders
+	}
+	switch {
+	case s.listener != nil:
+		enders = useEnders(s.listener.uses, nil, "has the listener that it waits for")
+	case s.peer != nil && s.peerProof == schema.Observed:
+		enders = useEnders(s.peer.uses, nil, "has the other end")
+	}
+	g.peers[ino] = enders
+	return enders
 }
 
 // eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a process its own ones from

@@ -32,6 +32,7 @@ type waitGraph struct {
 	sought    func() map[lockSeeker]*lockRow
 	tracees   func() map[int][]*Process
 	rings     func() []string               // what fdinfo says of io_urings
+	ringed    func() map[*Process]bool      // who has an io_uring
 	programs  map[*Process]string           // where exe leads
 	handlers  map[*Process]kernel.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
@@ -41,19 +42,23 @@ type waitGraph struct {
 	mappings map[waitKey]*mapping
 	owners   map[ownership][]relate.Ender
 	ends     map[pipeEnd][]relate.Ender
+	peers    map[uint64][]relate.Ender     // those at the other end of a socket, by its inode
+	sameEnd  map[schema.Ref][]relate.Ender // see sameEnds
+	tables   map[*Process][]*Process       // see sharers
 }
 
 func newWaitGraph(f *Facts) *waitGraph {
 	g := &waitGraph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*Process{},
 		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*Process][]int{},
-		numbers: map[numbering][]relate.Ender{}, mappings: map[waitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{}}
+		numbers: map[numbering][]relate.Ender{}, mappings: map[waitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
+		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*Process][]*Process{}}
 	for _, p := range f.procs {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
 	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
-	g.rings, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listTracees)
+	g.rings, g.ringed, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listRinged), sync.OnceValue(g.listTracees)
 	return g
 }
 
@@ -80,13 +85,14 @@ type whoCould struct {
 	merged  bool // enders is a list of its own, in which each says what it could end
 }
 
-// apart is a copy of the enders in which each says what it could end.
-func (e *whoCould) apart() []relate.Ender {
-	list := slices.Clone(e.enders)
-	for i := range list {
-		if n := &list[i]; n.On.IsZero() && len(e.on) == 1 {
+// addTo adds the enders to a list in which each says what it could end.
+func (e *whoCould) addTo(list []relate.Ender) []relate.Ender {
+	list = slices.Grow(list, len(e.enders))
+	for _, n := range e.enders {
+		if n.On.IsZero() && len(e.on) == 1 {
 			n.On = e.on[0]
 		}
+		list = append(list, n)
 	}
 	return list
 }
@@ -94,9 +100,9 @@ func (e *whoCould) apart() []relate.Ender {
 // or adds what would do as well: a poll waits for any of its descriptors.
 func (e *whoCould) or(o whoCould) {
 	if !e.merged {
-		e.enders, e.merged = e.apart(), true
+		e.enders, e.merged = e.addTo(nil), true
 	}
-	e.enders = append(e.enders, o.apart()...)
+	e.enders = o.addTo(e.enders)
 	for _, r := range o.on {
 		if !slices.Contains(e.on, r) {
 			e.on = append(e.on, r)

@@ -63,20 +63,31 @@ func (g *waitGraph) listRings() (texts []string) {
 	return texts
 }
 
-// submits finds among those who could end a wait by a descriptor one that has an io_uring; nil: none has. What it asked the kernel for is done while
-// it sleeps: a read or write once a linked time has passed, a close that gives up a lock. Of requests on their way its file tells but some.
-func (g *waitGraph) submits(t *relate.Task) *Process {
+// submits says for whom, among those who could end a wait by a descriptor, the kernel may do so, as one that has an io_uring; "": for none. What it
+// asked the kernel for is done while it sleeps: a read or write once a linked time has passed, a close that gives up a lock. Of requests on their way
+// its file tells but some.
+func (g *waitGraph) submits(t *relate.Task) string {
+	ringed := g.ringed()
+	if len(ringed) == 0 {
+		return ""
+	}
 	for i := range t.Wait.Enders {
-		p := g.f.Process(int(t.Wait.Enders[i].Proc.ID))
-		if p == nil {
-			continue
-		}
-		if slices.ContainsFunc(p.fds, func(fd FD) bool { return fd.Kind == FDIOUring }) ||
-			slices.ContainsFunc(p.shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
-			return p
+		if p := g.f.Process(int(t.Wait.Enders[i].Proc.ID)); ringed[p] {
+			return fmt.Sprintf("the kernel, which acts for %d/%s by an io_uring", p.PID, p.Comm)
 		}
 	}
-	return nil
+	return ""
+}
+
+func (g *waitGraph) listRinged() map[*Process]bool {
+	found := map[*Process]bool{}
+	for _, p := range g.f.procs {
+		if slices.ContainsFunc(p.fds, func(fd FD) bool { return fd.Kind == FDIOUring }) ||
+			slices.ContainsFunc(p.shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
+			found[p] = true
+		}
+	}
+	return found
 }
 
 // sameFiles says whether a thread has its process's table of descriptors, as all have but those that called unshare(CLONE_FILES).
