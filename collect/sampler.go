@@ -2,8 +2,11 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Sampler owns a Collector: it takes snapshots at an interval and when asked, one at a time, and leaves the newest in a
@@ -39,7 +42,8 @@ func (s *Sampler) Watched() <-chan *Snapshot { return s.watched }
 
 // Watch has snapshots for r taken as well, whatever is demanded: the first one after the first that was demanded, and then one each time that
 // every has passed, or fifty times what it took, whichever is longer. It is for findings that cost too much to be looked for in every
-// snapshot. One that is Pending is soon followed by a second one, once. A snapshot that was demanded and has all that is watched stands for
+// snapshot. One that is Pending is soon followed by a second one, once, and one with a critical finding after two seconds, or twenty times what
+// it took: what was announced and is over should not stand there for long. A snapshot that was demanded and has all that is watched stands for
 // one. Nothing is watched while paused.
 func (s *Sampler) Watch(r Request, every time.Duration) {
 	s.change(func() { s.watch, s.every = r, every })
@@ -146,8 +150,14 @@ type looking struct {
 // ConfirmAfter is how long a thread has to sleep in one wait before it is called stuck: when to take the snapshot that follows a Pending one.
 const ConfirmAfter = 200 * time.Millisecond
 
-// sparing bounds the share of the time that looking takes: a fiftieth.
-const sparing = 50
+// alarmEvery is how often to look while there is a critical finding.
+const alarmEvery = 2 * time.Second
+
+// sparing bounds the share of the time that looking takes: a fiftieth; sparingAlarm while there is a critical finding: a twentieth.
+const (
+	sparing      = 50
+	sparingAlarm = 20
+)
 
 func (l *looking) took(s *Snapshot, every time.Duration) {
 	l.again = s.Pending && !l.again
@@ -155,7 +165,16 @@ func (l *looking) took(s *Snapshot, every time.Duration) {
 		l.next = time.Now().Add(ConfirmAfter)
 		return
 	}
-	l.next = time.Now().Add(max(every, sparing*s.Total))
+	l.next = time.Now().Add(LookAfter(s, every))
+}
+
+// LookAfter is the time from a look's end to the next one, where every is what Watch was told.
+func LookAfter(s *Snapshot, every time.Duration) time.Duration {
+	wait := max(every, sparing*s.Total)
+	if slices.ContainsFunc(s.Findings, func(f schema.Finding) bool { return f.Severity == schema.Critical }) {
+		wait = min(wait, max(alarmEvery, sparingAlarm*s.Total))
+	}
+	return wait
 }
 
 func (m mailbox) put(snap *Snapshot) {

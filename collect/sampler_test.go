@@ -219,17 +219,20 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 	})
 }
 
-// Looking takes a fiftieth of the time at most.
+// Looking takes a fiftieth of the time at most, and a twentieth while there is a critical finding, which may be over soon.
 func TestSamplerLooksSparingly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l looking
 		start := time.Now()
 		var got []time.Duration
-		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true}, {Total: time.Second, Pending: true}} {
+		deadlock, stopped := []schema.Finding{{Severity: schema.Critical}}, []schema.Finding{{Severity: schema.Warning}}
+		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true}, {Total: time.Second, Pending: true},
+			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock}, {Total: time.Millisecond, Findings: stopped}} {
 			l.took(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}
-		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second}, got)
+		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second,
+			alarmEvery, 20 * time.Second, 10 * time.Second}, got)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -123,7 +124,7 @@ func (a *app) cost() string {
 	share := float64(a.snap.Total) / float64(a.interval+a.snap.Total)
 	if w := a.watched; w != nil && !a.snap.Covers(w.Request) {
 		s += " watch " + millis(w.Total)
-		share += float64(w.Total) / float64(max(watchEvery, w.Total))
+		share += float64(w.Total) / float64(collect.LookAfter(w, watchEvery)+w.Total)
 	}
 	return s + fmt.Sprintf(" (%.1f%% of the time)", 100*share)
 }
