@@ -263,6 +263,7 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 		return e, fmt.Sprintf("%s on %s", name, several(len(e.on), "object", "objects")), true
 	}
 	if fds, ok := th.Call.Transfers(); ok {
+		fds = g.unready(p, fds)
 		for _, fd := range fds {
 			if could := g.descriptor(p, fd, 0); len(fds) == 1 {
 				e = could
@@ -285,6 +286,32 @@ func (g *waitGraph) other(p *Process, th *thread) (e whoCould, via string, ok bo
 		return e, name, false // it sleeps for a time, or until a signal
 	}
 	return e, fmt.Sprintf("%s on %s", name, several(len(th.fds), "descriptor", "descriptors")), true
+}
+
+// unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
+func (g *waitGraph) unready(p *Process, fds []kernel.AwaitedFD) []kernel.AwaitedFD {
+	if len(fds) < 2 || !g.f.Host.Live() {
+		return fds
+	}
+	dir, err := g.f.Host.OpenProc(p.living())
+	if err != nil {
+		return fds
+	}
+	defer dir.Close()
+	var left []kernel.AwaitedFD
+	for _, fd := range fds {
+		// What may hang was left out of the table.
+		if to := p.openFD(int32(fd.FD)); to != nil && to.Kind == FDFile {
+			if ready, err := dir.AlwaysReady(fd.FD); err == nil && ready {
+				continue
+			}
+		}
+		left = append(left, fd)
+	}
+	if len(left) == 0 { // it waits for neither
+		return fds
+	}
+	return left
 }
 
 // child is a wait for the end of a child, or of a process by its pidfd.

@@ -39,6 +39,7 @@ func huntedPlays() map[string]func(*play) {
 		"pipe-end-of-thread":  pipeEndOfThread,
 		"memory-not-mapped":   memoryNotMapped,
 		"epoll-of-two":        epollOfTwo,
+		"splice-from-file":    spliceFromFile,
 		"child-whose-end":     childWhoseEnd,
 		"lock-shared":         lockShared,
 		"flock-and-sigio":     func(p *play) { flocksHandled(p, unix.SIGIO) },
@@ -220,6 +221,20 @@ func epollOfTwo(p *play) {
 	a.first.Flock(x, unix.LOCK_EX)
 	event := new(unix.EpollEvent)
 	a.then().Raw(unix.SYS_EPOLL_PWAIT, uintptr(e), a.then().Keep(event, unsafe.Pointer(event)), 1, ^uintptr(0), 0, 8)
+	b.then().Flock(y, unix.LOCK_EX)
+}
+
+// spliceFromFile: a moves a file into a pipe until it is full. b, which has the other end, waits for what a has locked.
+func spliceFromFile(p *play) {
+	r, w := p.pipe()
+	file := p.open("file")
+	p.j.Check(unix.Ftruncate(file, 1<<20))
+	x, y := p.open("lock"), p.open("lock")
+	a, b := p.actor("a", w, file, x), p.actor("b", r, y)
+	a.first.Flock(x, unix.LOCK_EX)
+	for range 2 { // the first fills it
+		a.then().Raw(unix.SYS_SPLICE, uintptr(file), 0, uintptr(w), 0, 1<<20, 0)
+	}
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
@@ -814,6 +829,12 @@ func TestWaitsForAChildInAContainer(t *testing.T) {
 }
 
 // The kernel names a thread that waits for a lock by its process alone.
+func TestWaitsOfAFileSplicedIntoAFullPipe(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		perform(t, "splice-from-file").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
+	})
+}
+
 func TestWaitsOfThreadsForLocks(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "flocks-of-one-inode")

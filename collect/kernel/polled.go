@@ -115,3 +115,22 @@ func (p ProcDir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	}
 	return fds, nil
 }
+
+// AlwaysReady says whether a descriptor leads to a regular file on a file system that keeps files, which is always ready to be read and written
+// (poll(2)). Others make regular files up as they are read, and may wait: /sys/kernel/tracing/trace_pipe.
+func (p ProcDir) AlwaysReady(fd int) (bool, error) {
+	file, err := p.StatOpen(fd)
+	if err != nil || !file.Mode.IsRegular() {
+		return false, err
+	}
+	var on unix.Statfs_t
+	link := fmt.Sprintf("/proc/self/fd/%d/fd/%d", p.fd, fd)
+	if err := unix.Statfs(link, &on); err != nil {
+		return false, fmt.Errorf("statfs /proc/%d/fd/%d: %w", p.PID, fd, err)
+	}
+	switch uint32(on.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC:
+		return true, nil
+	}
+	return false, nil
+}
