@@ -51,6 +51,7 @@ type Refusal struct {
 	Why string
 }
 
+// String is the refusal as a line.
 func (r Refusal) String() string { return r.Ref.String() + ": " + r.Why }
 
 // Lines is the whole plan as text, a sentence a line, details indented by two blanks.

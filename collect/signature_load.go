@@ -27,6 +27,7 @@ type SignatureError struct {
 	Says string // what is wrong, and what would be right
 }
 
+// Error is one line: the file, where in it, and what is wrong.
 func (e *SignatureError) Error() string {
 	return fmt.Sprintf("%s: line %d: %s", e.File, e.Line, e.Says)
 }
