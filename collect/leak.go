@@ -77,6 +77,7 @@ type leakFacts struct {
 	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
 	skew      time.Duration
 	noatime   bool      // of /dev/shm
+	shmDev    string    // likewise, as FormatDev has it; "": not known
 	mounted   []mounted // nil: not asked for yet
 	mountsErr error
 	calls     *relate.Sight     // nil: not asked for yet
@@ -158,9 +159,7 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 		case seen[p]:
 		case p.program == seemsToStandBy:
 			unsure = append(unsure, p)
-		case len(e.Elders) == relate.MostElders:
-			e.MoreElders++
-		default:
+		case e.Another():
 			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
 		}
 		seen[p] = true

@@ -25,12 +25,10 @@ func (f *Facts) groupElders(e *relate.Evidence, mode uint32, gids ...uint32) {
 				continue
 			}
 			seen[p] = true
-			if len(e.Elders) == relate.MostElders {
-				e.MoreElders++
-				continue
+			if e.Another() {
+				why := fmt.Sprintf("is of group %s, which may use it, and %s", f.Users.Group(gid), f.recalls(p, e.LastUse))
+				e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: why})
 			}
-			why := fmt.Sprintf("is of group %s, which may use it, and %s", f.Users.Group(gid), f.recalls(p, e.LastUse))
-			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: why})
 		}
 	}
 }
@@ -68,11 +66,9 @@ func (f *Facts) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
 	}
 	list := f.dropped()
 	for _, p := range list[:f.older(list, f.lastMoment(e.LastUse))] {
-		if len(e.Elders) == relate.MostElders {
-			e.MoreElders++
-			continue
+		if e.Another() {
+			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: "may have been root when it was last used, and others may change it"})
 		}
-		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]), Why: "may have been root when it was last used, and others may change it"})
 	}
 }
 

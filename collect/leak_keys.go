@@ -45,12 +45,10 @@ func (f *Facts) keyElders(e *relate.Evidence, o kernel.IPCPerm) {
 				continue
 			}
 			seen[use.PID] = true
-			if len(e.Elders) == relate.MostElders {
-				e.MoreElders++
-				continue
+			if e.Another() {
+				e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]),
+					Why: fmt.Sprintf("may have its key of %s (proj %s) by ftok: %s", file.Path, FormatProject(byte(o.Key>>24)), use.How)})
 			}
-			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, p.Status.UID[1]),
-				Why: fmt.Sprintf("may have its key of %s (proj %s) by ftok: %s", file.Path, FormatProject(byte(o.Key>>24)), use.How)})
 		}
 	}
 }

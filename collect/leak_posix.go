@@ -123,7 +123,7 @@ func (f *Facts) queueEvidence(ref schema.Ref, r *pmsgRow) relate.Evidence {
 // fileEvidence is that of a file of /dev/shm.
 func (f *Facts) fileEvidence(ref schema.Ref, r *posixRow) relate.Evidence {
 	sight := f.leaking().shm
-	if on, ok := f.mountOf("/dev/shm"); ok && on.MajorMinorVer != schema.FormatDev(r.Dev) {
+	if dev := f.leaks.shmDev; dev != "" && dev != schema.FormatDev(r.Dev) {
 		sight.Hide("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	}
 	lastUse := r.MTime
@@ -187,11 +187,9 @@ func (f *Facts) lateReaders(e *relate.Evidence, until time.Time, uid uint32, why
 	l := f.leaking()
 	list := l.byUID[uid]
 	for _, p := range list[:f.older(list, f.lastMoment(until))] {
-		if len(e.Elders) == relate.MostElders {
-			e.MoreElders++
-			continue
+		if e.Another() {
+			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
 		}
-		e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
 	}
 }
 

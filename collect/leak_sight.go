@@ -109,6 +109,7 @@ func (f *Facts) shmSight() relate.Sight {
 	on, ok := f.mountOf("/dev/shm")
 	if ok {
 		_, f.leaks.noatime = on.Options["noatime"]
+		f.leaks.shmDev = on.MajorMinorVer
 	}
 	if !ok || !exactInodes(on.FSType) {
 		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")

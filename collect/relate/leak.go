@@ -151,6 +151,15 @@ const named = 3
 // MostElders is how many of the Elders a verdict may name: others are counted.
 const MostElders = named + 1
 
+// Another says whether one more of the Elders is to be told of. One that is not, it counts.
+func (e *Evidence) Another() bool {
+	if len(e.Elders) < MostElders {
+		return true
+	}
+	e.MoreElders++
+	return false
+}
+
 // use tells who uses the object.
 func (e *Evidence) use() []string {
 	var reasons []string
