@@ -186,6 +186,7 @@ func (f *Facts) staleFIFOs(open []*schema.Object) []*schema.Object {
 
 // openersSight says whether it is known of all who wait in the open of a FIFO of which.
 func (f *Facts) openersSight() relate.Sight {
+	f.callSight() // which finds the openers that have no call of their own, io_uring's
 	sight := relate.Sight{Complete: true}
 	var list []*Process
 	for _, p := range f.procs {
