@@ -2,18 +2,9 @@ package collect
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"hash/maphash"
-	"os"
-	"strconv"
-	"sync"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -22,24 +13,14 @@ import (
 type Collector struct {
 	host       *kernel.Host
 	mechanisms []*Mechanism
+	aspects    []Aspect
 	now        func() time.Time
-	users      *Users
-	walker     walker
-	cpu        cpuMeter
-	waitSeed   maphash.Seed
-	waits      *relate.Solution // of the last snapshot that had one: a second one has to agree
-	hides      bool             // /proc is mounted with hidepid
-	hidesKnown bool
-	undos      undoSource
-	signatures func() (*Signatures, error)
-	dataFiles  dataFiles
-	keyFiles   map[int]processFiles // by pid
+	kept       Kept
 }
 
 // New returns a Collector for the mechanisms of Mechanisms.
 func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
-	c := &Collector{host: host, mechanisms: Mechanisms(), now: now, users: NewUsers(host.Live()), walker: walker{host: host},
-		signatures: sync.OnceValues(BuiltinSignatures), dataFiles: dataFiles{}, keyFiles: map[int]processFiles{}, waitSeed: maphash.MakeSeed()}
+	c := &Collector{host: host, mechanisms: Mechanisms(), aspects: Aspects(), now: now}
 	for _, set := range settings {
 		set(c)
 	}
@@ -53,7 +34,7 @@ type Setting func(*Collector)
 func WithSignatures(s *Signatures) Setting {
 	return func(c *Collector) {
 		if s != nil {
-			c.signatures = func() (*Signatures, error) { return s, nil }
+			UseSignatures(&c.kept, s)
 		}
 	}
 }
@@ -61,40 +42,55 @@ func WithSignatures(s *Signatures) Setting {
 // Take reads what req names. It never fails as a whole: what could not be read is in the Snapshot's Faults.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
-	s, f := c.look(req)
+	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
+	f, list := c.look(s)
 	for _, m := range c.mechanisms {
-		c.mechanism(m, req, s, f)
+		c.mechanism(m, s, list)
 	}
 	f.noteOtherIPC()
-	if f.foundOutside {
-		f.notes = append(f.notes, "processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
-	}
-	s.Notes, s.ways = f.notes, f.ways()
-	if f.waitsSolved != nil {
-		c.waits, s.Pending = f.waitsSolved, f.waitsSolved.Pending()
-	}
-	s.Faults = append(f.refusals(), f.faults...)
+	s.Faults, s.Notes = f.Told()
+	s.ways = f.ways()
 	s.seal()
 	s.Total = time.Since(begin)
 	return s
 }
 
-// look begins a snapshot: what all mechanisms share.
-func (c *Collector) look(req Request) (*Snapshot, *Facts) {
-	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: c.host, Now: s.Taken, Want: c.wants(req), Users: c.users, devices: sync.OnceValue(kernel.SegmentDevices), undos: &c.undos, software: &softwareFacts{signatures: c.signatures, files: c.dataFiles, hangs: c.walker.risky.of},
-		keys:   &keyFacts{c.keyFiles, map[string]*keyFileList{}},
-		detail: req.Detail, all: req.AllNamespaces, grace: req.grace(),
-		listed: map[schema.Kind][]*schema.Object{}, waitSeed: c.waitSeed, waitsBefore: c.waits}
-	c.identify(s, f)
-	c.walk(s, f)
-	return s, f
+// FindKey looks for the file that a key was made of, among the files that living processes know.
+func (c *Collector) FindKey(key uint32) *KeySearch {
+	f, _ := c.look(&Snapshot{Taken: c.now(), Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: KeyNeeds}}})
+	s := f.FindKey(key)
+	s.Faults, _ = f.Told()
+	return s
 }
 
-// wants completes what the columns ask for with what the mechanisms themselves take.
-func (c *Collector) wants(req Request) map[schema.Kind]schema.Need {
-	want := map[schema.Kind]schema.Need{}
+// look begins a snapshot: what all mechanisms share.
+func (c *Collector) look(s *Snapshot) (*Facts, *lister) {
+	ask := c.ask(&s.Request)
+	s.Host = c.line("/proc/sys/kernel/hostname")
+	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
+	var rows []Descriptor
 	for _, m := range c.mechanisms {
+		if m.Descriptor != nil {
+			rows = append(rows, *m.Descriptor)
+		}
+	}
+	f, took := Begin(c.host, rows, &c.kept, s.Taken, ask)
+	s.IPCNamespace = f.IPCSelf
+	if took > 0 {
+		s.Cost = append(s.Cost, Cost{"walk", took})
+	}
+	list := &lister{f: f, mechanisms: c.mechanisms, done: map[schema.Kind][]*schema.Object{}}
+	f.Objects = list.objects
+	return f, list
+}
+
+// ask completes what the columns ask for with what the mechanisms themselves take.
+func (c *Collector) ask(req *Request) Ask {
+	ask := Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces, Detail: req.Detail, Grace: req.grace()}
+	for _, m := range c.mechanisms {
+		if req.Detail.Kind == m.Kind {
+			ask.Extra |= m.NeedsOf(m.OnDemand)
+		}
 		n, ok := req.Want[m.Kind]
 		if !ok {
 			continue
@@ -106,43 +102,12 @@ func (c *Collector) wants(req Request) map[schema.Kind]schema.Need {
 		if req.Findings {
 			n |= m.Diagnoses
 		}
-		want[m.Kind] = n
+		ask.Want[m.Kind] = n
+		for _, kind := range m.Info {
+			ask.Info[kind] = true
+		}
 	}
-	return want
-}
-
-func (c *Collector) identify(s *Snapshot, f *Facts) {
-	s.Host = c.line("/proc/sys/kernel/hostname")
-	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
-	s.IPCNamespace, _ = c.host.SelfNamespace("ipc")
-	f.ipcSelf = s.IPCNamespace
-	if pidNS, err := c.host.SelfNamespace("pid"); err == nil && c.host.Live() {
-		f.nested = pidNS != kernel.InitialPIDNamespace
-	}
-	if self, err := os.Readlink("/proc/self"); err == nil && c.host.Live() {
-		f.self, _ = strconv.Atoi(self)
-	}
-	boot, err := c.bootTime()
-	f.Fault("boot time", err)
-	f.Boot = boot
-}
-
-func (c *Collector) bootTime() (time.Time, error) {
-	if c.host.Live() {
-		return kernel.BootTime()
-	}
-	fs, err := procfs.NewFS(c.host.Path("/proc"))
-	if err != nil {
-		return time.Time{}, err
-	}
-	stat, err := fs.Stat()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read when the machine started: %w", err)
-	}
-	if stat.BootTime == 0 {
-		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling whether a pid was reused")
-	}
-	return time.Unix(int64(stat.BootTime), 0), nil
+	return ask
 }
 
 func (c *Collector) line(path string) string {
@@ -153,59 +118,10 @@ func (c *Collector) line(path string) string {
 	return string(bytes.TrimSpace(text))
 }
 
-func (c *Collector) walk(s *Snapshot, f *Facts) {
-	for _, m := range c.mechanisms {
-		f.Needs |= f.Want[m.Kind]
-		if s.Request.Detail.Kind == m.Kind {
-			f.Needs |= m.NeedsOf(m.OnDemand)
-		}
-	}
-	f.Needs |= f.namespaceNeeds()
-	if f.Needs&walkNeeds == 0 {
-		return
-	}
-	begin := time.Now()
-	f.readLocks()
-	procs, err := c.walker.walk(f.Needs, f.infoDemand())
-	f.Fault("processes", err)
-	f.procs, f.restless = procs, c.walker.restless
-	f.byPID = make(map[int]*Process, len(procs))
-	for _, p := range procs {
-		f.byPID[p.PID] = p
-	}
-	f.account()
-	if n := c.walker.risky.skipped.Load(); n > 0 {
-		f.faults = append(f.faults, schema.Fault{Source: "fd", Count: int(n),
-			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
-	}
-	if f.hides = c.hidden(); f.hides {
-		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
-	}
-	f.cpu = c.cpu.measure(s.Taken, procs)
-	s.Cost = append(s.Cost, Cost{"walk", time.Since(begin)})
-}
-
-// hidden says whether /proc keeps other users' processes from us (hidepid=1, 2, noaccess, invisible, ptraceable: proc(5)).
-func (c *Collector) hidden() bool {
-	if c.hidesKnown || !c.host.Live() {
-		return c.hides
-	}
-	c.hidesKnown = true
-	mounts, err := procfs.GetMounts()
-	if err != nil {
-		return false
-	}
-	for _, m := range mounts {
-		if m.MountPoint == "/proc" {
-			v, has := m.SuperOptions["hidepid"]
-			c.hides = has && v != "0" && v != "off" && !kernel.MayTraceAll()
-		}
-	}
-	return c.hides
-}
-
-func (c *Collector) mechanism(m *Mechanism, req Request, s *Snapshot, f *Facts) {
-	if req.Gauges && m.Gauges != nil {
+// mechanism adds what a kind has to the snapshot, with what the aspects make of it.
+func (c *Collector) mechanism(m *Mechanism, s *Snapshot, list *lister) {
+	f := list.f
+	if s.Request.Gauges && m.Gauges != nil {
 		g, err := m.Gauges(f)
 		f.Fault(string(m.Kind), err)
 		s.Gauges = append(s.Gauges, g...)
@@ -214,17 +130,30 @@ func (c *Collector) mechanism(m *Mechanism, req Request, s *Snapshot, f *Facts) 
 		return
 	}
 	begin := time.Now()
-	objects, err := m.Collect(f)
-	f.Fault(string(m.Kind), err)
-	if objects == nil {
-		objects = []*schema.Object{}
-	}
-	s.Objects[m.Kind], f.listed[m.Kind] = objects, objects
-	if req.Edges && m.Relate != nil {
+	objects := list.judged(m.Kind, c.aspects)
+	s.Objects[m.Kind] = objects
+	if s.Request.Edges && m.Relate != nil {
 		s.Edges = append(s.Edges, m.Relate(f, objects)...)
 	}
-	if req.Findings && m.Diagnose != nil {
-		s.Findings = append(s.Findings, m.Diagnose(f, objects)...)
+	if s.Request.Findings {
+		s.Findings = append(s.Findings, c.findings(m, f, objects)...)
+	}
+	if m.Pending != nil {
+		s.Pending = s.Pending || m.Pending(f)
 	}
 	s.Cost = append(s.Cost, Cost{string(m.Kind), time.Since(begin)})
+}
+
+// findings are those of a kind and of the aspects on its objects.
+func (c *Collector) findings(m *Mechanism, f *Facts, objects []*schema.Object) []schema.Finding {
+	var all []schema.Finding
+	if m.Diagnose != nil {
+		all = m.Diagnose(f, objects)
+	}
+	for _, a := range c.aspects {
+		if _, ok := a.Of[m.Kind]; ok && a.Diagnose != nil {
+			all = append(all, a.Diagnose(f, m.Kind, objects)...)
+		}
+	}
+	return all
 }

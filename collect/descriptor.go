@@ -2,7 +2,6 @@ package collect
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -44,20 +43,15 @@ func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 	return append(columns, ends("waiters", descriptorNeeds|schema.NeedSyscall, waits, func(d *descriptor) schema.Value { return d.waiters }))
 }
 
-// descriptors gives the objects of a kind that has no numbers: one per open file description.
+// descriptors gives the objects of a kind that exist only as open descriptors.
 func (f *Facts) descriptors(kind schema.Kind) []descriptor {
 	var all []descriptor
-	for _, group := range f.descriptions(infoKinds[kind]) {
-		if d, ok := f.newDescriptor(descriptorRef(kind, group), group); ok {
+	for _, instance := range f.Instances(kind) {
+		if d, ok := f.newDescriptor(instance.Ref, instance.Uses); ok {
 			all = append(all, d)
 		}
 	}
 	return all
-}
-
-// descriptorRef names a description by the first descriptor on it.
-func descriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
-	return schema.Ref{Kind: kind, Name: descriptorName(uses[0]), Gen: uses[0].Process.Start}
 }
 
 // collectDescriptors makes a row of each object of a kind without numbers.
@@ -67,11 +61,6 @@ func collectDescriptors[T any](f *Facts, kind schema.Kind, row func(descriptor) 
 		objects = append(objects, &schema.Object{Ref: d.ref, Row: row(d)})
 	}
 	return objects
-}
-
-// descriptorName names a description by a descriptor on it: "4242/7".
-func descriptorName(u FDUse) string {
-	return strconv.Itoa(u.Process.PID) + "/" + strconv.Itoa(int(u.FD.Num))
 }
 
 // newDescriptor fills what is common. ok is false if all descriptors were closed since they were listed.

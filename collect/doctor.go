@@ -66,8 +66,8 @@ func DoctorRequest() Request {
 		schema.Limit:   0,
 	}}
 	for _, m := range Mechanisms() {
-		if m.Diagnose != nil {
-			r.Want[m.Kind] |= needsOfVerdict(m)
+		if n := m.NeedsOf(leakIDs()); n != 0 || m.Diagnose != nil {
+			r.Want[m.Kind] |= n
 		}
 	}
 	return r

@@ -16,9 +16,6 @@ func diagnosed(x *examination) []schema.Finding {
 
 func isLeak(f schema.Finding) bool { return f.Kind == leakFinding }
 
-// needsOfVerdict is what the verdicts of a kind take; none if it has none.
-func needsOfVerdict(m *Mechanism) schema.Need { return m.NeedsOf(leakIDs()) }
-
 // orphans counts what is leaked, by kind.
 func orphans(x *examination) []schema.Finding {
 	byKind := map[schema.Kind][]schema.Ref{}

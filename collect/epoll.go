@@ -28,6 +28,7 @@ func epollMechanism() *Mechanism {
 	type row = epollRow
 	return &Mechanism{
 		Kind: schema.Epoll, Family: Notify, Title: "Epoll instances", Help: "who waits for which descriptors to become ready",
+		Descriptor: &Descriptor{Kind: schema.Epoll, Anon: []string{"eventpoll"}, Watches: true},
 		Columns: descriptorColumns("threads that sleep in epoll_wait: they wait for any of what it watches",
 			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many descriptors it watches", func(r *row) schema.Value {
 				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.targets))) })
@@ -92,14 +93,14 @@ func collectEpolls(f *Facts) ([]*schema.Object, error) {
 // watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs and
 // sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of that number is only
 // likely to be the one that was added.
-func (f *Facts) watched(d *descriptor, t kernel.EpollTarget, nth int, refs map[fdKey]schema.Ref) (schema.Ref, schema.Proof) {
+func (f *Facts) watched(d *descriptor, t kernel.EpollTarget, nth int, refs map[FDKey]schema.Ref) (schema.Ref, schema.Proof) {
 	for _, u := range d.uses {
 		for i := range u.Process.fds {
 			fd := &u.Process.fds[i]
 			if int(fd.Num) != t.FD {
 				continue
 			}
-			ref, ok := refs[fdKey{u.Process.PID, fd.Num}]
+			ref, ok := refs[FDKey{u.Process.PID, fd.Num}]
 			if !ok {
 				break
 			}
@@ -124,52 +125,19 @@ func (f *Facts) watched(d *descriptor, t kernel.EpollTarget, nth int, refs map[f
 	return schema.Ref{}, ""
 }
 
-// fdKey is a descriptor of a process.
-type fdKey struct {
-	pid int
-	fd  int32
-}
-
-// fdRefs tells which object each descriptor leads to, of the kinds that the walk has found. Which sort of socket one is, only a dump tells.
-func (f *Facts) fdRefs(sockets bool) map[fdKey]schema.Ref {
-	refs := map[fdKey]schema.Ref{}
-	var bySocket map[uint64]schema.Ref
-	if sockets {
-		bySocket = f.socketRefs()
+// fdRefs tells which object each descriptor leads to. Which sort of socket a descriptor is on, only a dump tells.
+func (f *Facts) fdRefs(sockets bool) map[FDKey]schema.Ref {
+	refs := f.FDRefs()
+	if !sockets {
+		return refs
 	}
+	bySocket := f.socketRefs()
 	for _, p := range f.procs {
 		for i := range p.fds {
 			fd := &p.fds[i]
-			key := fdKey{p.PID, fd.Num}
-			switch fd.Kind {
-			case FDPipe:
-				refs[key] = schema.Ref{Kind: schema.Pipe, ID: fd.Ino}
-			case FDFifo:
-				refs[key] = schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}
-			case FDPtmx, FDSlave:
-				if ref, ok := f.ptyRef(p, fd); ok {
-					refs[key] = ref
-				}
-			case FDSocket:
-				if ref, ok := bySocket[fd.Ino]; ok {
-					refs[key] = ref
-				}
+			if ref, ok := bySocket[fd.Ino]; ok && fd.Kind == FDSocket {
+				refs[FDKey{p.PID, fd.Num}] = ref
 			}
-		}
-	}
-	for kind, fds := range infoKinds {
-		if kind == schema.EventFD || kind == schema.Pty {
-			continue
-		}
-		for _, group := range f.descriptions(fds) {
-			for _, u := range group {
-				refs[fdKey{u.Process.PID, u.FD.Num}] = descriptorRef(kind, group)
-			}
-		}
-	}
-	for _, group := range f.eventfds() {
-		for _, u := range group.uses {
-			refs[fdKey{u.Process.PID, u.FD.Num}] = group.ref
 		}
 	}
 	return refs

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"math"
-	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -18,9 +17,10 @@ type eventfdRow struct {
 func eventfdMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.EventFD, Family: Notify, Title: "Eventfds", Help: "counters that wake whoever reads them, with all who have one open",
-		Columns: eventfdColumns(),
-		Default: []string{"count", "semaphore", "holders", "waiters"},
-		Needs:   descriptorNeeds, Relates: schema.NeedSyscall,
+		Descriptor: &Descriptor{Kind: schema.EventFD, Anon: []string{"eventfd"}, Identity: eventfdIdentity},
+		Columns:    eventfdColumns(),
+		Default:    []string{"count", "semaphore", "holders", "waiters"},
+		Needs:      descriptorNeeds, Relates: schema.NeedSyscall,
 		Collect: collectEventFDs, Relate: relateDescriptors, Label: descriptorLabel,
 	}
 }
@@ -47,50 +47,18 @@ func eventfdColumns() []schema.Column {
 		}))
 }
 
-// numbered is an eventfd with the descriptors on it.
-type numbered struct {
-	ref  schema.Ref
-	uses []FDUse
-}
-
-// eventfds joins the descriptors by the kernel's number. Those whose fdinfo does not tell it are told apart by description.
-func (f *Facts) eventfds() []numbered {
-	if f.counters == nil {
-		f.counters = f.joinEventFDs()
-	}
-	return f.counters
-}
-
-func (f *Facts) joinEventFDs() []numbered {
-	byID := map[uint64][]FDUse{}
-	var unnumbered []FDUse
-	for _, u := range f.FDUses(FDEventFD, 0, 0) {
-		e, err := kernel.ParseEventFD(u.Process.info[u.FD.Num].text)
-		if err == nil && e.HasID {
-			byID[e.ID] = append(byID[e.ID], u)
-		} else {
-			unnumbered = append(unnumbered, u)
-		}
-	}
-	all := []numbered{} // not nil: they have been looked for
-	for id, uses := range byID {
-		all = append(all, numbered{schema.Ref{Kind: schema.EventFD, ID: id}, uses})
-	}
-	for _, uses := range f.byDescription(unnumbered) {
-		all = append(all, numbered{descriptorRef(schema.EventFD, uses), uses})
-	}
-	slices.SortFunc(all, func(a, b numbered) int { return schema.CompareRefs(a.ref, b.ref) })
-	return all
+// eventfdIdentity reads eventfd-id, which fdinfo has since Linux 5.2 (eventfd_show_fdinfo, fs/eventfd.c).
+func eventfdIdentity(info []byte) (schema.Ref, bool) {
+	e, err := kernel.ParseEventFD(info)
+	return schema.Ref{Kind: schema.EventFD, ID: e.ID}, err == nil && e.HasID
 }
 
 func collectEventFDs(f *Facts) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	for _, n := range f.eventfds() {
-		if d, ok := f.newDescriptor(n.ref, n.uses); ok {
-			r := &eventfdRow{descriptor: d}
-			r.EventFD, r.parse = kernel.ParseEventFD(d.info.text)
-			objects = append(objects, &schema.Object{Ref: n.ref, Row: r})
-		}
+	for _, d := range f.descriptors(schema.EventFD) {
+		r := &eventfdRow{descriptor: d}
+		r.EventFD, r.parse = kernel.ParseEventFD(d.info.text)
+		objects = append(objects, &schema.Object{Ref: d.ref, Row: r})
 	}
 	return objects, nil
 }

@@ -2,67 +2,69 @@ package collect
 
 import (
 	"fmt"
-	"hash/maphash"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
+
+// Ask is what a tick is to gather.
+type Ask struct {
+	// Want are the kinds to list, each with what its columns need.
+	Want map[schema.Kind]schema.Need
+	// Extra is needed besides.
+	Extra schema.Need
+	// Info are descriptor kinds whose fdinfo somebody reads besides the kind itself.
+	Info map[schema.Kind]bool
+	// AllNamespaces asks for the objects of every namespace, not just of the reader's own.
+	AllNamespaces bool
+	// Detail is an object whose page is open.
+	Detail schema.Ref
+	// Grace is the age below which no object is called an orphan.
+	Grace time.Duration
+}
 
 // Facts is one tick's scratchpad, filled by one walk over /proc whatever the number of mechanisms.
 // It never leaves the collector's goroutine.
 type Facts struct {
+	Ask
 	Host  *kernel.Host
 	Now   time.Time
 	Boot  time.Time   // when the machine started: start times are ticks since then
 	Needs schema.Need // the union over all wanted kinds
-	Want  map[schema.Kind]schema.Need
 	Users *Users
+	// Nested says that this pid namespace is not the machine's: processes outside are not seen.
+	Nested bool
+	// Self is the reader's own pid in /proc; 0: it is not in there.
+	Self int
+	// Hides says that /proc hides processes (hidepid).
+	Hides bool
+	// Restless says that processes came and went too fast to be sure that all were seen.
+	Restless bool
+	// Locks are the lines of /proc/locks, read before the walk; LocksErr says why there are none.
+	Locks    []kernel.HeldLock
+	LocksErr error
+	// IPCSelf is the inode of the reader's own IPC namespace; 0: not known.
+	IPCSelf uint64
+	// Kept is what earlier ticks left.
+	Kept *Kept
+	// Objects lists the objects of another kind, which the asking kind or aspect names in Requires. The driver
+	// collects each kind once a tick, whoever asks first.
+	Objects func(schema.Kind) []*schema.Object
 
-	devices  func() map[uint64]bool // kernel.SegmentDevices, asked once a tick
-	keys     *keyFacts
-	software *softwareFacts
-
-	undos *undoSource
-	held  *undoFacts // read when first asked for
-
-	nested       bool // this pid namespace is not the machine's: processes outside are not seen
-	foundOutside bool // something is held by such a process
-	detail       schema.Ref
-	procs        []*Process // in /proc's order: ascending pids
+	table        *descriptorTable
+	walker       *walker
+	memos        map[any]any // see Memo
+	foundOutside bool        // something is held by a process outside this pid namespace
+	procs        []*Process  // in /proc's order: ascending pids
 	byPID        map[int]*Process
-	locks        []kernel.HeldLock
-	locksErr     error
-	groups       map[FDKind][][]FDUse // descriptions of the kinds without numbers, found when first asked for
-	counters     []numbered           // eventfds, joined when first asked for
-	devpts       uint64               // device of the reader's own /dev/pts
-	devptsKnown  bool
-	fdUses       map[fdTarget][]FDUse  // built when first asked for
 	mapsFound    bool                  // the mappings that were found make up every segment's nattch
 	unseen       map[string][]*Process // by source: processes that refused it
-	hides        bool                  // /proc hides processes: see hidden
-	self         int                   // the reader's own pid in /proc; 0: it is not in there
 	faults       []schema.Fault
-	ipcSelf      uint64
-	cpu          map[int]float64      // percent of one CPU by pid since the last tick
-	waits        map[waitKey][]waiter // built when first asked for
-	halted       map[waitKey][]waiter // likewise; see leftOf
-	all          bool                 // objects of every namespace, not just of the reader's own
-	known        *spaceIndex          // built when first asked for
-	foreign      []*ipcContent        // read when first asked for; nil: not yet
+	cpu          map[int]float64 // percent of one CPU by pid since the last tick
 	notes        []string
-	files        map[fileKey]*fileUsers // built when first asked for
-	grace        time.Duration
-	restless     bool       // processes came and went too fast to be sure that all were seen
-	leaks        *leakFacts // built when first asked for
-	listed       map[schema.Kind][]*schema.Object
-	waitSeed     maphash.Seed
-	runClock     *kernel.RunClock // made when first asked for
-	waitsBefore  *relate.Solution // of the last snapshot that had one
-	waitsSolved  *relate.Solution // nil: nobody asked
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.
@@ -70,30 +72,50 @@ func (f *Facts) Wants(kind schema.Kind, n schema.Need) bool { return f.Want[kind
 
 // WantsFor says whether these needs were asked for this one object: for its kind, or because its page is open.
 func (f *Facts) WantsFor(r schema.Ref, n schema.Need) bool {
-	return f.Wants(r.Kind, n) || f.detail == r
+	return f.Wants(r.Kind, n) || f.Detail == r
 }
 
 // gathered says whether what this object's cells need from the walk was asked for and is there.
 func (f *Facts) gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
+
+// deviceSet are devices, with whether their pages are huge.
+type deviceSet map[uint64]bool
 
 // segmentDevices are the devices on which this kernel keeps System V segments; none for a file tree.
 func (f *Facts) segmentDevices() map[uint64]bool {
 	if !f.Host.Live() {
 		return nil
 	}
-	return f.devices()
+	return Memo(f, func(*Facts) deviceSet { return kernel.SegmentDevices() })
 }
+
+// Hangs tells of a process's paths which may lie where a dead server would hang a look: see mountWatch.
+func (f *Facts) Hangs(dir kernel.ProcDir) func(path []byte) bool { return f.walker.risky.of(dir) }
 
 // Fault reports what could not be read, the same thing once. A nil error is no fault.
 func (f *Facts) Fault(source string, err error) {
 	if err == nil {
 		return
 	}
-	fault := schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)}
+	f.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+}
+
+// AddFault adds a fault that is there once, however often it is told.
+func (f *Facts) AddFault(fault schema.Fault) {
 	if !slices.Contains(f.faults, fault) {
 		f.faults = append(f.faults, fault)
 	}
 }
+
+// Note adds a sentence on what was not asked for, but is there.
+func (f *Facts) Note(says string) { f.notes = append(f.notes, says) }
+
+// FoundOutside notes that a process outside this pid namespace holds something.
+func (f *Facts) FoundOutside() { f.foundOutside = true }
+
+// MapsFound says whether the mappings that were found make up every segment's nattch: then maps that were refused
+// hide nothing.
+func (f *Facts) MapsFound(all bool) { f.mapsFound = all }
 
 // Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.
 func (f *Facts) Processes() []*Process { return f.procs }
@@ -104,7 +126,7 @@ func (f *Facts) Process(pid int) *Process { return f.byPID[pid] }
 // ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
 func (f *Facts) ancestry() []*Process {
 	var line []*Process
-	for p := f.Process(f.self); p != nil && !slices.Contains(line, p); p = f.Process(p.PPID) {
+	for p := f.Process(f.Self); p != nil && !slices.Contains(line, p); p = f.Process(p.PPID) {
 		line = append(line, p)
 	}
 	return line
@@ -113,7 +135,7 @@ func (f *Facts) ancestry() []*Process {
 // Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
 func (f *Facts) Unseen(source string) int {
 	n := len(f.unseen[source])
-	if f.hides {
+	if f.Hides {
 		n++
 	}
 	return n
@@ -190,7 +212,7 @@ func StartedAfter(start time.Time, sec int64) bool {
 
 // otherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that
 // calls tell are not those in it.
-func (f *Facts) otherPIDs() bool { return f.Host.Live() && len(f.procs) > 0 && f.self != os.Getpid() }
+func (f *Facts) otherPIDs() bool { return f.Host.Live() && len(f.procs) > 0 && f.Self != os.Getpid() }
 
 // FDUse is a process's descriptor on an object.
 type FDUse struct {
@@ -206,15 +228,13 @@ type fdTarget struct {
 
 // FDUses lists who has the object open. Processes that could not be looked into are missing: see Unseen("fd").
 func (f *Facts) FDUses(kind FDKind, dev, ino uint64) []FDUse {
-	f.indexFDs()
-	return f.fdUses[fdTarget{kind, dev, ino}]
+	return Memo(f, indexFDs)[fdTarget{kind, dev, ino}]
 }
 
 // Targets lists the distinct objects of a kind of descriptors that some process has open, by device and inode.
 func (f *Facts) Targets(kind FDKind) []FileID {
-	f.indexFDs()
 	var ids []FileID
-	for t := range f.fdUses {
+	for t := range Memo(f, indexFDs) {
 		if t.Kind == kind {
 			ids = append(ids, FileID{t.Dev, t.Ino})
 		}
@@ -223,18 +243,19 @@ func (f *Facts) Targets(kind FDKind) []FileID {
 	return ids
 }
 
-func (f *Facts) indexFDs() {
-	if f.fdUses != nil {
-		return
-	}
-	f.fdUses = map[fdTarget][]FDUse{}
+// fdIndex are the descriptors of all processes by what they lead to.
+type fdIndex map[fdTarget][]FDUse
+
+func indexFDs(f *Facts) fdIndex {
+	index := fdIndex{}
 	for _, p := range f.procs {
 		for i := range p.fds {
 			fd := &p.fds[i]
 			t := fdTarget{fd.Kind, fd.Dev, fd.Ino}
-			f.fdUses[t] = append(f.fdUses[t], FDUse{p, fd})
+			index[t] = append(index[t], FDUse{p, fd})
 		}
 	}
+	return index
 }
 
 // Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be looked into,

@@ -50,8 +50,7 @@ func (f *Facts) fileKey(id FileID, path string) fileKey {
 
 // fileUsers gives who uses a file; never nil.
 func (f *Facts) fileUsers(id FileID, path string) *fileUsers {
-	f.indexFiles()
-	if u := f.files[f.fileKey(id, path)]; u != nil {
+	if u := Memo(f, indexFiles)[f.fileKey(id, path)]; u != nil {
 		return u
 	}
 	return &fileUsers{id: id, path: path}
@@ -59,9 +58,8 @@ func (f *Facts) fileUsers(id FileID, path string) *fileUsers {
 
 // usedFiles lists the files that processes use and keep accepts, by device and inode.
 func (f *Facts) usedFiles(keep func(*fileUsers) bool) []*fileUsers {
-	f.indexFiles()
 	var list []*fileUsers
-	for _, u := range f.files {
+	for _, u := range Memo(f, indexFiles) {
 		if keep(u) {
 			list = append(list, u)
 		}
@@ -70,18 +68,18 @@ func (f *Facts) usedFiles(keep func(*fileUsers) bool) []*fileUsers {
 	return list
 }
 
+// fileIndex are the files that processes have open or map.
+type fileIndex map[fileKey]*fileUsers
+
 // indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names of their own.
-func (f *Facts) indexFiles() {
-	if f.files != nil {
-		return
-	}
-	f.files = map[fileKey]*fileUsers{}
+func indexFiles(f *Facts) fileIndex {
+	files := fileIndex{}
 	at := func(id FileID, path string) *fileUsers {
 		key := f.fileKey(id, path)
-		u := f.files[key]
+		u := files[key]
 		if u == nil {
 			u = &fileUsers{id: id, path: path}
-			f.files[key] = u
+			files[key] = u
 		}
 		return u
 	}
@@ -104,6 +102,7 @@ func (f *Facts) indexFiles() {
 			}
 		}
 	}
+	return files
 }
 
 const fileUserNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedFDFiles | schema.NeedMaps

@@ -53,11 +53,13 @@ type KeySearch struct {
 // Project is the project id in a key that ftok made.
 func (s *KeySearch) Project() byte { return byte(s.Key >> 24) }
 
-// keyFacts are the files of processes in one tick.
-type keyFacts struct {
-	cache   map[int]processFiles    // the collector's, by pid
-	byOwner map[string]*keyFileList // by ownersKey
-}
+// keyCache are the files of processes by pid, kept between ticks.
+type keyCache map[int]processFiles
+
+func (f *Facts) keyCache() keyCache { return *Keep(f.Kept, func() keyCache { return keyCache{} }) }
+
+// ownersFiles are the files of the users that somebody asked for.
+type ownersFiles map[string]*keyFileList
 
 // keyFileList are the files that somebody's processes know.
 type keyFileList struct {
@@ -67,10 +69,13 @@ type keyFileList struct {
 	refused   []*Process
 }
 
-// FindKey looks for the file that a key was made of, among the files that living processes know.
-func (c *Collector) FindKey(key uint32) *KeySearch {
-	_, f := c.look(Request{Want: map[schema.Kind]schema.Need{schema.Proc: keyFileNeeds | clusterNeeds | schema.NeedIPCNS}})
-	objects, uids, err := KeyObjects(c.host, key)
+// KeyNeeds are what FindKey takes of a tick.
+const KeyNeeds = keyFileNeeds | clusterNeeds | schema.NeedIPCNS
+
+// FindKey looks for the file that a key was made of, among the files that living processes know. Faults of the tick
+// are the caller's to add.
+func (f *Facts) FindKey(key uint32) *KeySearch {
+	objects, uids, err := KeyObjects(f.Host, key)
 	f.Fault("objects", err)
 	s := &KeySearch{Key: key, Objects: objects}
 	for _, uid := range uids {
@@ -78,11 +83,10 @@ func (c *Collector) FindKey(key uint32) *KeySearch {
 	}
 	if !f.Host.Live() {
 		f.Fault("files", kernel.ErrNotLive)
-	} else {
-		s.matches(f.filesOf(uids))
-		s.Clusters = f.clustersOf(key)
+		return s
 	}
-	s.Faults = append(f.refusals(), f.faults...)
+	s.matches(f.filesOf(uids))
+	s.Clusters = f.clustersOf(key)
 	return s
 }
 
@@ -114,16 +118,17 @@ func KeyObjects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32
 // filesOf are the files that the living processes of these users know, of all users where none is named.
 func (f *Facts) filesOf(uids []uint32) *keyFileList {
 	key := fmt.Sprint(uids)
-	if l := f.keys.byOwner[key]; l != nil {
+	byOwner := Memo(f, func(*Facts) ownersFiles { return ownersFiles{} })
+	if l := byOwner[key]; l != nil {
 		return l
 	}
 	l := &keyFileList{files: map[FileID]*KeyFile{}, passed: map[string]bool{}}
-	f.keys.byOwner[key] = l
-	if len(f.keys.cache) > 2*len(f.procs) {
-		maps.DeleteFunc(f.keys.cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
+	byOwner[key] = l
+	if cache := f.keyCache(); len(cache) > 2*len(f.procs) {
+		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
 	}
 	for _, p := range f.procs {
-		if p.KernelThread() || p.gone() || p.PID == f.self || len(uids) > 0 && !p.runsAs(uids) {
+		if p.KernelThread() || p.gone() || p.PID == f.Self || len(uids) > 0 && !p.runsAs(uids) {
 			continue
 		}
 		found := f.keyFiles(p)
@@ -201,18 +206,40 @@ func projectArgument(proj byte) string {
 	return strconv.QuoteRune(rune(proj))
 }
 
-// ftokColumns name the files of which an object's key may be made.
-func ftokColumns[T any](get func(*T) schema.Value) []schema.Column {
-	return []schema.Column{schema.Col("ftok", schema.TypeList, 30, keyFileNeeds,
-		"files of which ftok makes its key, with the project id, among those that living processes of its owner know; of the files of one device, one in 65536 gives the same key by chance", get)}
+// ftokNote is where the files stand of which ftok may have made an object's key.
+var ftokNote = schema.NewNote[schema.Value]()
+
+// ftokAspect names the files of which ftok may have made the keys of System V objects.
+func ftokAspect() Aspect {
+	return Aspect{
+		Name: "ftok",
+		Of:   map[schema.Kind]schema.Need{schema.Msg: keyFileNeeds, schema.Sem: keyFileNeeds, schema.Shm: keyFileNeeds},
+		Columns: func(_ schema.Kind, needs schema.Need) []schema.Column {
+			return []schema.Column{{ID: "ftok", Type: schema.TypeList, Width: 30, Needs: needs,
+				Help: "files of which ftok makes its key, with the project id, among those that living processes of its owner know; of the files of one device, one in 65536 gives the same key by chance",
+				Get: func(o *schema.Object) schema.Value {
+					if v := ftokNote.Of(o); v != nil {
+						return *v
+					}
+					return schema.Uncollected(schema.TypeList)
+				}}}
+		},
+		OnDemand: []string{"ftok"},
+		Costs:    []schema.Cost{{Need: schema.NeedKeyFiles, Name: "files of processes"}},
+		Fill: func(f *Facts, _ schema.Kind, needs schema.Need, objects []*schema.Object) {
+			for _, o := range objects {
+				if f.gathered(o.Ref, needs) {
+					v := f.ftokOf(permOf(o))
+					ftokNote.Set(o, &v)
+				}
+			}
+		},
+	}
 }
 
-// ftokOf is the cell of ftokColumns.
-func (f *Facts) ftokOf(ref schema.Ref, o kernel.IPCPerm) schema.Value {
-	switch {
-	case !f.gathered(ref, keyFileNeeds):
-		return schema.Uncollected(schema.TypeList)
-	case o.Key == 0 || !f.Host.Live():
+// ftokOf is the cell of the column ftok.
+func (f *Facts) ftokOf(o kernel.IPCPerm) schema.Value {
+	if o.Key == 0 || !f.Host.Live() {
 		return schema.None(schema.TypeList)
 	}
 	uids := []uint32{o.UID, o.CUID}

@@ -48,7 +48,7 @@ type fileLook struct {
 // keyFiles are the files of a process. Those of one that has not run since are those of the last time.
 func (f *Facts) keyFiles(p *Process) processFiles {
 	cpu, cpuErr := kernel.CPUTime(p.PID)
-	if old, ok := f.keys.cache[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
+	if old, ok := f.keyCache()[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
 		return old
 	}
 	dir, err := f.Host.OpenProc(p.living())
@@ -56,11 +56,11 @@ func (f *Facts) keyFiles(p *Process) processFiles {
 		return processFiles{}
 	}
 	defer dir.Close()
-	l := fileLook{dir: dir, hangs: f.software.hangs(dir), seen: map[FileID]bool{}}
+	l := fileLook{dir: dir, hangs: f.Hangs(dir), seen: map[FileID]bool{}}
 	l.start, l.cpu = p.Start, cpu
 	l.look(p)
 	if cpuErr == nil {
-		f.keys.cache[p.PID] = l.processFiles
+		f.keyCache()[p.PID] = l.processFiles
 	}
 	return l.processFiles
 }

@@ -28,6 +28,7 @@ func inotifyMechanism() *Mechanism {
 	}
 	return &Mechanism{
 		Kind: schema.Inotify, Family: Notify, Title: "Inotify instances", Help: "who is told of changes to which files and directories",
+		Descriptor: &Descriptor{Kind: schema.Inotify, Anon: []string{"inotify"}},
 		Columns: descriptorColumns("threads that sleep in read",
 			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many it watches", func(r *row) schema.Value {
 				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.watched))) })

@@ -21,6 +21,7 @@ func iouringMechanism() *Mechanism {
 	}
 	return &Mechanism{
 		Kind: schema.IOUring, Family: Notify, Title: "io_uring instances", Help: "rings of requests and completions: their sizes, what is pending, who waits",
+		Descriptor: &Descriptor{Kind: schema.IOUring, Anon: []string{"io_uring"}},
 		Columns: descriptorColumns("threads that sleep in io_uring_enter",
 			num("sq_entries", "size of the submission ring", func(r *row) int { return int(r.SQEntries) }),
 			num("sq_pending", "submissions that the kernel has not taken yet, as the process says", func(r *row) int { return int(r.SQPending) }),

@@ -54,7 +54,7 @@ func (f *Facts) ipcSpaceOf(p *Process) uint64 { return f.ipcSpace(p.ns[ipcType])
 
 // ipcSpace is the Space of the ids of an IPC namespace.
 func (f *Facts) ipcSpace(ino uint64) uint64 {
-	if f.ipcSelf != 0 && ino != f.ipcSelf {
+	if f.IPCSelf != 0 && ino != f.IPCSelf {
 		return ino
 	}
 	return 0
@@ -62,20 +62,27 @@ func (f *Facts) ipcSpace(ino uint64) uint64 {
 
 // otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit to each, with all kinds.
 func (f *Facts) otherIPC() []*ipcContent {
-	if !f.all || f.foreign != nil {
-		return f.foreign
+	if !f.AllNamespaces {
+		return nil
 	}
-	f.foreign = []*ipcContent{}
+	return Memo(f, readForeign)
+}
+
+// foreignIPC are the other IPC namespaces.
+type foreignIPC []*ipcContent
+
+func readForeign(f *Facts) foreignIPC {
 	if !f.Host.Live() {
 		f.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
-		return f.foreign
+		return nil
 	}
+	var foreign foreignIPC
 	others := f.others("ipc")
 	for _, s := range others {
-		f.foreign = append(f.foreign, &ipcContent{space: s})
+		foreign = append(foreign, &ipcContent{space: s})
 	}
 	denied := 0
-	for _, err := range f.Host.VisitNamespaces(entries(others), func(i int) error { return f.readIPC(f.foreign[i]) }) {
+	for _, err := range f.Host.VisitNamespaces(entries(others), func(i int) error { return f.readIPC(foreign[i]) }) {
 		switch {
 		case !kernel.Entered(err) && kernel.Denied(err):
 			denied++
@@ -84,7 +91,7 @@ func (f *Facts) otherIPC() []*ipcContent {
 		}
 	}
 	f.deniedSpaces("IPC", denied, len(others))
-	return f.foreign
+	return foreign
 }
 
 func (f *Facts) deniedSpaces(what string, denied, of int) {
@@ -118,8 +125,7 @@ func (f *Facts) inIPCSpace(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
 	}
-	f.indexSpaces()
-	s := f.known.byName[kernel.Namespace{Type: "ipc", Ino: r.Space}]
+	s := f.known().byName[kernel.Namespace{Type: "ipc", Ino: r.Space}]
 	if s == nil {
 		return noSuchObject{}
 	}
@@ -132,7 +138,7 @@ const askAll = " (-A)"
 // noteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only where descriptors
 // were read anyway: it should cost next to nothing.
 func (f *Facts) noteOtherIPC() {
-	if f.all || !f.wantsSysV() || !f.Host.Live() {
+	if f.AllNamespaces || !f.wantsSysV() || !f.Host.Live() {
 		return
 	}
 	spaces, closed, objects := 0, 0, uint64(0)

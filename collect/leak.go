@@ -3,7 +3,9 @@ package collect
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -17,97 +19,165 @@ import (
 //	processes ─► who could still know an object (leakFacts), bystanders aside (leak_bystander.go)
 //	namespaces ─► whether all who could are in sight (leak_sight.go)
 
-// judged is an object's verdict. The zero value is one that nobody asked for.
+// verdictNote is where an object's verdict stands.
+var verdictNote = schema.NewNote[judged]()
+
+// judged is an object's verdict.
 type judged struct {
 	relate.Judgement
 	none bool // the object goes away with its users
 }
 
+// VerdictOf is the verdict on an object with its reasons; nil where nobody asked for one, or none applies.
+func VerdictOf(o *schema.Object) *relate.Judgement {
+	if j := verdictNote.Of(o); j != nil && !j.none {
+		return &j.Judgement
+	}
+	return nil
+}
+
 // leakNeeds are what every kind's verdict takes besides what tells who uses the object.
 const leakNeeds = schema.NeedVerdict | schema.NeedProcs | schema.NeedStatus
+
+// leaksAspect tells of each object that can outlive its users whether it is leaked.
+func leaksAspect() Aspect {
+	return Aspect{
+		Name: "leaks",
+		Of: map[schema.Kind]schema.Need{
+			schema.Msg: msgLeakNeeds, schema.Sem: semLeakNeeds, schema.Shm: shmLeakNeeds,
+			schema.PMsg: pmsgNeeds, schema.PSem: fileUserNeeds, schema.PShm: fileUserNeeds,
+			schema.Fifo: fifoLeakNeeds, schema.Unix: unixLeakNeeds,
+		},
+		Columns:  leakColumns,
+		OnDemand: []string{"verdict", "reasons", "age"},
+		Costs:    []schema.Cost{{Need: schema.NeedPaths, Name: "runtime directories"}, {Need: schema.NeedVerdict, Name: "verdicts"}},
+		Adds:     addStale,
+		Fill:     judgeAll,
+		Diagnose: leakFindings,
+	}
+}
 
 // leakIDs are the columns of a verdict.
 func leakIDs() []string { return []string{"verdict", "reasons"} }
 
 // leakColumns are those of a verdict that takes these needs.
-func leakColumns[T any](needs schema.Need, of func(*T) *judged) []schema.Column {
-	return []schema.Column{
-		schema.Col("verdict", schema.TypeString, 9, needs|leakNeeds,
-			"live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
-			func(r *T) schema.Value {
-				j := of(r)
-				switch {
-				case j.none:
-					return schema.None(schema.TypeString)
-				case j.Verdict == "":
-					return schema.Uncollected(schema.TypeString)
-				}
-				return schema.String(string(j.Verdict))
-			}),
-		schema.Col("reasons", schema.TypeList, 60, needs|leakNeeds, "the facts behind the verdict, a sentence each", func(r *T) schema.Value {
-			j := of(r)
-			switch {
+func leakColumns(kind schema.Kind, needs schema.Need) []schema.Column {
+	cell := func(typ schema.Type, known func(*judged) schema.Value) func(*schema.Object) schema.Value {
+		return func(o *schema.Object) schema.Value {
+			switch j := verdictNote.Of(o); {
+			case j == nil:
+				return schema.Uncollected(typ)
 			case j.none:
-				return schema.None(schema.TypeList)
-			case j.Verdict == "":
-				return schema.Uncollected(schema.TypeList)
+				return schema.None(typ)
+			default:
+				return known(j)
 			}
-			return schema.List(j.Reasons)
-		}),
+		}
+	}
+	return append(staleColumns(kind), []schema.Column{
+		{ID: "verdict", Type: schema.TypeString, Width: 9, Needs: needs | leakNeeds,
+			Help: "live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
+			Get:  cell(schema.TypeString, func(j *judged) schema.Value { return schema.String(string(j.Verdict)) })},
+		{ID: "reasons", Type: schema.TypeList, Width: 60, Needs: needs | leakNeeds, Help: "the facts behind the verdict, a sentence each",
+			Get: cell(schema.TypeList, func(j *judged) schema.Value { return schema.List(j.Reasons) })},
+	}...)
+}
+
+// judgeAll puts the verdicts on the objects of a kind, as far as somebody asked. needs are what their evidence takes.
+func judgeAll(f *Facts, kind schema.Kind, needs schema.Need, objects []*schema.Object) {
+	verdicts := make([]judged, len(objects))
+	for i, o := range objects {
+		none := judgesNot(o)
+		if !none && !f.gathered(o.Ref, needs|leakNeeds) {
+			continue
+		}
+		v := &verdicts[i]
+		if v.none = none; !none {
+			v.Judgement = leaking(f).judge(o)
+		}
+		verdictNote.Set(o, v)
 	}
 }
 
-// judge gives the verdict on an object, if it was asked for. needs are what its evidence takes.
-func (f *Facts) judge(ref schema.Ref, needs schema.Need, evidence func() relate.Evidence) judged {
-	if !f.gathered(ref, needs|leakNeeds) {
-		return judged{}
+// judgesNot tells the objects without a verdict: a socket without a path goes away with its users, and a FIFO or
+// socket in /dev/shm has its verdict as what it is.
+func judgesNot(o *schema.Object) bool {
+	switch r := o.Row.(type) {
+	case *unixRow:
+		return r.Naming != kernel.UnixPath
+	case *pshmRow:
+		return r.Mode&(fs.ModeNamedPipe|fs.ModeSocket) != 0
 	}
-	return judged{Judgement: relate.Judge(evidence())}
+	return false
+}
+
+// judge gives the verdict on one object.
+func (l *leakFacts) judge(o *schema.Object) relate.Judgement {
+	switch r := o.Row.(type) {
+	case *msgRow:
+		return l.judgeKeyed(r.IPCPerm, l.msgEvidence(o, r))
+	case *semRow:
+		return l.judgeKeyed(r.IPCPerm, l.semEvidence(o, r))
+	case *shmRow:
+		return l.judgeKeyed(r.IPCPerm, l.shmEvidence(o, r))
+	case *pmsgRow:
+		return relate.Judge(l.queueEvidence(o, r))
+	case *psemRow:
+		return relate.Judge(l.fileEvidence(o, &r.posixRow))
+	case *pshmRow:
+		return relate.Judge(l.fileEvidence(o, &r.posixRow))
+	case *pipeRow:
+		return relate.Judge(l.fifoEvidence(o, r))
+	case *unixRow:
+		return relate.Judge(l.socketEvidence(o, r))
+	}
+	panic(fmt.Sprintf("%s: no evidence is known for its kind", o.Ref))
 }
 
 // leakFacts is what the verdicts of one tick have in common.
 type leakFacts struct {
-	byUID     map[uint32][]*Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
-	memory    map[*Process]memory
-	dropped   []*Process            // nil: not asked for yet
-	byGID     map[uint32][]*Process // nil: not asked for yet
-	groups    map[int][]*Process    // by the leader of their process group and of their session
-	unread    []*Process            // their uids are not known
-	bystander map[*Process]bool
-	ipc, shm  relate.Sight // of the reader's own IPC namespace, and of /dev/shm
-	skew      time.Duration
-	noatime   bool      // of /dev/shm
-	shmDev    string    // likewise, as FormatDev has it; "": not known
-	mounted   []mounted // nil: not asked for yet
-	mountsErr error
-	calls     *relate.Sight     // nil: not asked for yet
-	hidden    *hiddenFiles      // nil: not asked for yet
-	loops     map[string]string // files of loop devices by device; nil: not asked for yet
-	private   *privateMaps      // nil: not asked for yet
-	paths     *runtimePaths     // nil: not asked for yet
-	tmpfiles  *tmpfiles         // nil: not asked for yet
+	*Facts
+	byUID      map[uint32][]*Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
+	memory     map[*Process]memory
+	groups     map[int][]*Process // by the leader of their process group and of their session
+	unreadUIDs []*Process         // their uids are not known
+	bystander  map[*Process]bool
+	ipc, shm   relate.Sight // of the reader's own IPC namespace, and of /dev/shm
+	skew       time.Duration
+	noatime    bool   // of /dev/shm
+	shmDev     string // of /dev/shm, as FormatDev has it; "": not known
+
+	// What a verdict may take is looked at when the first one does.
+	dropped   func() []*Process            // see listDropped
+	byGID     func() map[uint32][]*Process // see listMembers
+	calls     func() relate.Sight          // see callSight
+	loopFiles func() map[string]string     // files of loop devices by device
+	paths     func() *runtimePaths
+	tmpfiles  func() *tmpfiles
+	private   *privateMaps // nil: nobody asked yet
 }
 
 // leaking indexes the processes once a tick.
-func (f *Facts) leaking() *leakFacts {
-	if f.leaks != nil {
-		return f.leaks
-	}
-	l := &leakFacts{byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}, memory: map[*Process]memory{}}
-	f.leaks = l
-	l.skew = f.clockSkew()
-	f.findBystanders()
+func leaking(f *Facts) *leakFacts { return Memo(f, newLeakFacts) }
+
+func newLeakFacts(f *Facts) *leakFacts {
+	l := &leakFacts{Facts: f, byUID: map[uint32][]*Process{}, groups: map[int][]*Process{}, bystander: map[*Process]bool{}, memory: map[*Process]memory{}}
+	l.dropped, l.byGID = sync.OnceValue(l.listDropped), sync.OnceValue(l.listMembers)
+	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(f.Host.LoopFiles)
+	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
+	l.skew = l.clockSkew()
+	l.findBystanders()
 	for _, p := range f.procs {
 		if p.gone() || l.bystander[p] {
 			continue
 		}
 		if !p.StatusKnown {
 			if !f.Host.Live() || kernel.ProcessExists(p.PID) {
-				l.unread = append(l.unread, p)
+				l.unreadUIDs = append(l.unreadUIDs, p)
 			}
 			continue
 		}
-		f.memoryOf(p)
+		l.memoryOf(p)
 		l.groups[p.PGID] = append(l.groups[p.PGID], p)
 		if p.SID != p.PGID {
 			l.groups[p.SID] = append(l.groups[p.SID], p)
@@ -119,12 +189,17 @@ func (f *Facts) leaking() *leakFacts {
 		}
 	}
 	for _, list := range l.byUID {
-		slices.SortFunc(list, func(a, b *Process) int {
-			return cmp.Or(cmp.Compare(l.memory[a].start, l.memory[b].start), cmp.Compare(a.PID, b.PID))
-		})
+		l.byMemory(list)
 	}
-	l.ipc, l.shm = f.ipcSight(), f.shmSight()
+	l.ipc, l.shm = l.ipcSight(), l.shmSight()
 	return l
+}
+
+// byMemory sorts processes by how old their memory is.
+func (l *leakFacts) byMemory(list []*Process) {
+	slices.SortFunc(list, func(a, b *Process) int {
+		return cmp.Or(cmp.Compare(l.memory[a].start, l.memory[b].start), cmp.Compare(a.PID, b.PID))
+	})
 }
 
 // leakDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
@@ -132,9 +207,9 @@ func (f *Facts) leaking() *leakFacts {
 const leakDoubt = time.Second + 100*time.Millisecond
 
 // older is how many of a list of leakFacts.byUID have memory of a moment. Where the time of the boot is not known, all do.
-func (f *Facts) older(list []*Process, limit time.Time) int {
+func (l *leakFacts) older(list []*Process, limit time.Time) int {
 	n, _ := slices.BinarySearchFunc(list, limit, func(p *Process, limit time.Time) int {
-		if f.StartTime(f.leaks.memory[p].start).After(limit) {
+		if l.StartTime(l.memory[p].start).After(limit) {
 			return 1
 		}
 		return -1
@@ -143,15 +218,14 @@ func (f *Facts) older(list []*Process, limit time.Time) int {
 }
 
 // lastMoment is until when a process may seem to have started that was there at a moment.
-func (f *Facts) lastMoment(t time.Time) time.Time {
-	return t.Add(leakDoubt + f.leaking().doubt(f.Now, t))
+func (l *leakFacts) lastMoment(t time.Time) time.Time {
+	return t.Add(leakDoubt + l.doubt(l.Now, t))
 }
 
 // elders finds the processes that could know an object of these users, each once: those that started before its last use, or have their memory
 // of one that did. In doubt a process did.
-func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
-	l := f.leaking()
-	limit := f.lastMoment(e.LastUse)
+func (l *leakFacts) elders(e *relate.Evidence, uids ...uint32) {
+	limit := l.lastMoment(e.LastUse)
 	seen := map[*Process]bool{}
 	var unsure []*Process
 	tell := func(p *Process, uid uint32, why string) {
@@ -160,20 +234,20 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 		case p.program == seemsToStandBy:
 			unsure = append(unsure, p)
 		case e.Another():
-			e.Elders = append(e.Elders, relate.Elder{Who: f.processUser(p, uid), Why: why})
+			e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, uid), Why: why})
 		}
 		seen[p] = true
 	}
 	for i, uid := range uids {
 		list := l.byUID[uid]
-		list = list[:f.older(list, limit)]
+		list = list[:l.older(list, limit)]
 		last := i == len(uids)-1
 		for n, p := range list {
 			if i == 0 && last && len(e.Elders) == relate.MostElders {
 				e.MoreElders += len(list) - n // one user's processes are told apart already
 				break
 			}
-			tell(p, uid, f.recalls(p, e.LastUse))
+			tell(p, uid, l.recalls(p, e.LastUse))
 		}
 	}
 	for _, u := range e.Past {
@@ -193,8 +267,8 @@ func (f *Facts) elders(e *relate.Evidence, uids ...uint32) {
 	}
 }
 
-func (f *Facts) processUser(p *Process, uid uint32) string {
-	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, f.Users.User(uid))
+func (l *leakFacts) processUser(p *Process, uid uint32) string {
+	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, l.Users.User(uid))
 }
 
 // pastUse is a pid that the kernel recorded, with the moment (Unix seconds).
@@ -205,12 +279,12 @@ type pastUse struct {
 }
 
 // past tells what became of those who used an object.
-func (f *Facts) past(uses ...pastUse) []relate.Past {
+func (l *leakFacts) past(uses ...pastUse) []relate.Past {
 	var past []relate.Past
 	for _, u := range uses {
-		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(f.CreatorState(int(u.pid), u.moment))}
-		now := f.Process(p.PID)
-		if p.Fate == relate.FateReused && !f.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(leakDoubt+f.leaking().doubt(f.Now, time.Unix(u.moment, 0)))) {
+		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(l.CreatorState(int(u.pid), u.moment))}
+		now := l.Process(p.PID)
+		if p.Fate == relate.FateReused && !l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(leakDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
 			p.Fate = relate.FateUnknown // the clock was set meanwhile: it may be that process
 		}
 		switch {
@@ -218,7 +292,7 @@ func (f *Facts) past(uses ...pastUse) []relate.Past {
 		case p.Fate == relate.FateAlive:
 			p.Who = fmt.Sprintf("%d/%s", now.PID, now.Comm)
 		case p.Fate == relate.FateReused:
-			p.Who = fmt.Sprintf("%d/%s, started %s", now.PID, now.Comm, f.clock(f.StartTime(now.Start)))
+			p.Who = fmt.Sprintf("%d/%s, started %s", now.PID, now.Comm, l.clock(l.StartTime(now.Start)))
 		}
 		past = append(past, p)
 	}
@@ -226,41 +300,41 @@ func (f *Facts) past(uses ...pastUse) []relate.Past {
 }
 
 // clock writes a moment: the time of day, with the date unless it is today.
-func (f *Facts) clock(t time.Time) string {
-	t = t.In(f.Now.Location())
-	if t.YearDay() == f.Now.YearDay() && t.Year() == f.Now.Year() {
+func (l *leakFacts) clock(t time.Time) string {
+	t = t.In(l.Now.Location())
+	if t.YearDay() == l.Now.YearDay() && t.Year() == l.Now.Year() {
 		return t.Format(time.TimeOnly)
 	}
 	return t.Format(time.DateTime)
 }
 
 // evidence begins with what every kind's verdict takes: who used the object, who could know it, and how old it is.
-func (f *Facts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
+func (l *leakFacts) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
 	e := relate.Evidence{
 		Past: past, AllPast: relate.Sight{Complete: true}, AllElders: sight,
-		AllRules: relate.Sight{Complete: true}, Now: f.Now, LastUse: lastUse, Grace: f.grace,
+		AllRules: relate.Sight{Complete: true}, Now: l.Now, LastUse: lastUse, Grace: l.Grace,
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
 	for _, uid := range uids {
-		e.Owners = append(e.Owners, f.Users.User(uid))
+		e.Owners = append(e.Owners, l.Users.User(uid))
 	}
-	f.elders(&e, uids...)
-	if lastUse.IsZero() || f.Boot.IsZero() || lastUse.Add(leakDoubt).Before(f.Boot) {
+	l.elders(&e, uids...)
+	if lastUse.IsZero() || l.Boot.IsZero() || lastUse.Add(leakDoubt).Before(l.Boot) {
 		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
 	}
 	return e
 }
 
 // protect tells whether a signature of known software, or the user's own, says that the object is meant to be there unused.
-func (f *Facts) protect(e *relate.Evidence, s Subject) {
-	known, err := f.software.signatures()
+func (l *leakFacts) protect(e *relate.Evidence, s Subject) {
+	known, err := l.signatures()
 	if err != nil {
-		f.Fault("signatures", err)
+		l.Fault("signatures", err)
 		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
 		return
 	}
-	m, ok, unsure := known.protection(&s, f.filesOfPattern)
+	m, ok, unsure := known.protection(&s, l.filesOfPattern)
 	if ok {
 		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
 	}
@@ -273,10 +347,10 @@ func (f *Facts) protect(e *relate.Evidence, s Subject) {
 const leakFinding = "leak"
 
 // leakFindings are the orphans among the objects whose verdicts were asked for. The advice is the command that removes one.
-func leakFindings(objects []*schema.Object, of func(row any) *judged) []schema.Finding {
+func leakFindings(_ *Facts, _ schema.Kind, objects []*schema.Object) []schema.Finding {
 	var findings []schema.Finding
 	for _, o := range objects {
-		if j := of(o.Row); j.Verdict == relate.Orphan {
+		if j := VerdictOf(o); j != nil && j.Verdict == relate.Orphan {
 			findings = append(findings, schema.Finding{Kind: leakFinding, Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
 				Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons, Advice: Removal(o)})
 		}
@@ -290,7 +364,7 @@ func Removal(o *schema.Object) string {
 	if flag, ok := flags[o.Ref.Kind]; ok && o.Ref.Space == 0 {
 		return fmt.Sprintf("ipcrm %s %d", flag, o.Ref.ID)
 	}
-	if file := staleOf(o); file != nil {
+	if file := staleNote.Of(o); file != nil {
 		return file.removal()
 	}
 	return "ipctop rm " + ShellQuote(o.Ref.String())

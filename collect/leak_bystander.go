@@ -40,31 +40,31 @@ const (
 )
 
 // findBystanders marks the bystanders among the processes.
-func (f *Facts) findBystanders() {
-	for _, p := range f.procs {
-		f.leaks.bystander[p] = p.KernelThread() || p.PID == 1 && !f.nested
+func (l *leakFacts) findBystanders() {
+	for _, p := range l.procs {
+		l.bystander[p] = p.KernelThread() || p.PID == 1 && !l.Nested
 	}
-	if !f.Host.Live() {
+	if !l.Host.Live() {
 		return
 	}
-	for _, p := range f.ancestry() {
-		f.leaks.bystander[p] = true
+	for _, p := range l.ancestry() {
+		l.bystander[p] = true
 	}
-	for _, p := range f.procs {
-		if f.leaks.bystander[p] {
+	for _, p := range l.procs {
+		if l.bystander[p] {
 			continue
 		}
 		if p.program == notLooked { // a process that has not run since is still the same program
-			p.program = f.programOf(p)
+			p.program = l.programOf(p)
 		}
-		f.leaks.bystander[p] = p.program == standsBy
+		l.bystander[p] = p.program == standsBy
 	}
 }
 
 // programOf goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, the name of a session
 // program or one of systemd's proves nothing, but neither is it told to be older; a shell is not told at all.
-func (f *Facts) programOf(p *Process) programKind {
-	dir, err := f.Host.OpenProc(p.living())
+func (l *leakFacts) programOf(p *Process) programKind {
+	dir, err := l.Host.OpenProc(p.living())
 	if err != nil {
 		return doesWork
 	}

@@ -240,16 +240,16 @@ func TestFIFOsOfTmpfiles(t *testing.T) {
 		t.Error(diff)
 	}
 	list := &tmpfiles{fifos: map[string]string{"/run/a": "/etc/tmpfiles.d/x.conf"}, sight: relate.Sight{Complete: true}}
-	f := &Facts{leaks: &leakFacts{tmpfiles: list}}
+	l := &leakFacts{tmpfiles: func() *tmpfiles { return list }}
 	for name, want := range map[string]string{"/run/a": "it is meant to be there unused: /etc/tmpfiles.d/x.conf lists it (tmpfiles.d)", "/run/z": ""} {
 		var e relate.Evidence
-		if f.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: name}); e.Protected != want {
+		if l.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: name}); e.Protected != want {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
 	list.sight.Hide("denied")
 	e := relate.Evidence{AllRules: relate.Sight{Complete: true}}
-	if f.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: "/run/z"}); e.AllRules.Complete {
+	if l.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: "/run/z"}); e.AllRules.Complete {
 		t.Error("a list that could not be read hides nothing")
 	}
 }

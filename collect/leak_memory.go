@@ -13,20 +13,19 @@ type memory struct {
 }
 
 // memoryOf finds it, once a tick. What a bystander forks knows nothing either.
-func (f *Facts) memoryOf(p *Process) memory {
-	l := f.leaks
+func (l *leakFacts) memoryOf(p *Process) memory {
 	if m, ok := l.memory[p]; ok {
 		return m
 	}
 	m := memory{start: p.Start}
 	l.memory[p] = m // a tree of files may say that a process is its own ancestor
-	if p.Forked() && f.Host.Live() {
-		switch parent := f.Process(p.PPID); {
-		case parent == nil || !f.sameProgram(p, parent), l.bystander[parent] && p.SID != parent.SID: // maybe one that takes the children of those that end
+	if p.Forked() && l.Host.Live() {
+		switch parent := l.Process(p.PPID); {
+		case parent == nil || !l.sameProgram(p, parent), l.bystander[parent] && p.SID != parent.SID: // maybe one that takes the children of those that end
 			m.start = 0
 		case l.bystander[parent]:
 		default:
-			if m = f.memoryOf(parent); m.from == nil && m.start != 0 {
+			if m = l.memoryOf(parent); m.from == nil && m.start != 0 {
 				m.from = parent
 			}
 		}
@@ -36,9 +35,9 @@ func (f *Facts) memoryOf(p *Process) memory {
 }
 
 // sameProgram says whether the two run the same program, as a forked child and its parent do. What may not be read is told to differ.
-func (f *Facts) sameProgram(p, q *Process) bool {
+func (l *leakFacts) sameProgram(p, q *Process) bool {
 	program := func(p *Process) string {
-		dir, err := f.Host.OpenProc(p.living())
+		dir, err := l.Host.OpenProc(p.living())
 		if err != nil {
 			return ""
 		}
@@ -54,20 +53,20 @@ func (f *Facts) sameProgram(p, q *Process) bool {
 }
 
 // recalls is how a process could know an object that was last used at that moment.
-func (f *Facts) recalls(p *Process, lastUse time.Time) string {
-	from := f.leaks.memory[p].from
+func (l *leakFacts) recalls(p *Process, lastUse time.Time) string {
+	from := l.memory[p].from
 	switch {
-	case !f.StartTime(p.Start).After(f.lastMoment(lastUse)):
-		return f.began(p, lastUse)
+	case !l.StartTime(p.Start).After(l.lastMoment(lastUse)):
+		return l.began(p, lastUse)
 	case from == nil:
 		return "was forked by a process that has ended and may have known it"
 	}
-	return fmt.Sprintf("was forked by %d/%s, which %s", from.PID, from.Comm, f.began(from, lastUse))
+	return fmt.Sprintf("was forked by %d/%s, which %s", from.PID, from.Comm, l.began(from, lastUse))
 }
 
 // began says when a process started that could know an object by its age, in doubt with the doubt.
-func (f *Facts) began(p *Process, lastUse time.Time) string {
-	switch start := f.StartTime(p.Start); {
+func (l *leakFacts) began(p *Process, lastUse time.Time) string {
+	switch start := l.StartTime(p.Start); {
 	case !start.After(lastUse):
 		return "started before its last use"
 	case !start.After(lastUse.Add(leakDoubt)):

@@ -31,10 +31,14 @@ const (
 	runtimeEntries = 20000
 )
 
-// staleFile is such a file. nil is none.
+// staleNote is where an object that is such a file has what a removal takes.
+var staleNote = schema.NewNote[staleFile]()
+
+// staleFile is such a file.
 type staleFile struct {
 	kernel.PosixFile
-	moved bool // others may put another directory into its path
+	moved bool         // others may put another directory into its path
+	age   schema.Value // since its last use
 }
 
 // lastUse is the latest moment that a file records: writing a FIFO sets its mtime, reading it its atime.
@@ -48,22 +52,21 @@ func (s *staleFile) lastUse() time.Time {
 	return last
 }
 
-func (s *staleFile) age(now time.Time) schema.Value {
-	if s == nil {
+// staleColumns are those of the kinds that such files are of.
+func staleColumns(kind schema.Kind) []schema.Column {
+	help := map[schema.Kind]string{
+		schema.Fifo: "of a FIFO that nobody has open, time since it was last used or changed",
+		schema.Unix: "of a path that no socket is bound to, time since it was made or changed",
+	}[kind]
+	if help == "" {
+		return nil
+	}
+	return []schema.Column{{ID: "age", Type: schema.TypeDuration, Width: 7, Needs: schema.NeedPaths, Help: help, Get: func(o *schema.Object) schema.Value {
+		if s := staleNote.Of(o); s != nil {
+			return s.age
+		}
 		return schema.None(schema.TypeDuration)
-	}
-	return schema.Duration(max(0, now.Sub(s.lastUse())).Truncate(time.Second))
-}
-
-// staleOf is the file of an object that is such a file; nil of every other.
-func staleOf(o *schema.Object) *staleFile {
-	switch r := o.Row.(type) {
-	case *pipeRow:
-		return r.file
-	case *unixRow:
-		return r.file
-	}
-	return nil
+	}}}
 }
 
 // removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path, rm could remove what has
@@ -85,31 +88,29 @@ type runtimePaths struct {
 	moved map[string]bool // directories: whether others may put another one into the path
 }
 
-// stale is a file among them.
-func (p *runtimePaths) stale(file kernel.PosixFile) *staleFile {
+// note marks an object as such a file.
+func (p *runtimePaths) note(o *schema.Object, file kernel.PosixFile, now time.Time) {
 	dir := path.Dir(file.Name)
 	moved, known := p.moved[dir]
 	if !known {
 		moved = kernel.OthersMayMove(dir)
 		p.moved[dir] = moved
 	}
-	return &staleFile{file, moved}
+	s := &staleFile{PosixFile: file, moved: moved}
+	s.age = schema.Duration(max(0, now.Sub(s.lastUse())).Truncate(time.Second))
+	staleNote.Set(o, s)
 }
 
 // runtimeFiles looks through the directories once a tick.
-func (f *Facts) runtimeFiles() *runtimePaths {
-	l := f.leaking()
-	if l.paths != nil {
-		return l.paths
+func (l *leakFacts) runtimeFiles() *runtimePaths {
+	paths := &runtimePaths{moved: map[string]bool{}}
+	if !l.Host.Live() {
+		return paths
 	}
-	l.paths = &runtimePaths{moved: map[string]bool{}}
-	if !f.Host.Live() {
-		return l.paths
-	}
-	all, err := f.mounts()
+	all, err := l.mounts()
 	if err != nil { // without them nothing tells where a dead server would hang the look
-		f.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
-		return l.paths
+		l.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
+		return paths
 	}
 	mounts := make([]mount, 0, len(all))
 	for _, m := range all {
@@ -118,78 +119,86 @@ func (f *Facts) runtimeFiles() *runtimePaths {
 	mounts = sortMounts(mounts)
 	var unread []string
 	var full bool
-	l.paths.files, unread, full = f.Host.SpecialFiles(kernel.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
+	paths.files, unread, full = l.Host.SpecialFiles(kernel.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
 		Skip: func(dir string) bool { return mayHangBelow(mounts, dir) }})
 	seen := map[FileID]bool{} // one file under two names, or one directory mounted twice
-	l.paths.files = slices.DeleteFunc(l.paths.files, func(file kernel.PosixFile) bool {
+	paths.files = slices.DeleteFunc(paths.files, func(file kernel.PosixFile) bool {
 		id := FileID{file.Dev, file.Ino}
 		again := seen[id]
 		seen[id] = true
 		return again
 	})
 	if len(unread) > 0 {
-		f.faults = append(f.faults, schema.Fault{Source: "paths", Denied: true, Count: len(unread),
+		l.faults = append(l.faults, schema.Fault{Source: "paths", Denied: true, Count: len(unread),
 			Says: several(len(unread), "directory", "directories") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
 	}
 	if full {
-		f.faults = append(f.faults, schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
+		l.faults = append(l.faults, schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
 			strings.Join(runtimeDirs(), ", "), runtimeEntries)})
 	}
-	return l.paths
+	return paths
 }
 
-// wantsPaths says whether files without users are to be listed.
-func (f *Facts) wantsPaths(kind schema.Kind) bool {
-	return f.Needs.Has(schema.NeedPaths|leakNeeds) && (f.Wants(kind, schema.NeedPaths) || f.detail.Kind == kind)
+// addStale lists the files without users of a kind, if they were asked for.
+func addStale(f *Facts, kind schema.Kind, objects []*schema.Object) []*schema.Object {
+	if !f.Needs.Has(schema.NeedPaths|leakNeeds) || !f.Wants(kind, schema.NeedPaths) && f.Detail.Kind != kind {
+		return nil
+	}
+	switch kind {
+	case schema.Fifo:
+		return leaking(f).staleFIFOs(objects)
+	case schema.Unix:
+		return leaking(f).staleSockets(objects)
+	}
+	return nil
 }
 
-// fifoEvidence is that of a FIFO that somebody has open or waits to open.
-func (f *Facts) fifoEvidence(_ schema.Ref, r *pipeRow) relate.Evidence {
-	e := relate.Evidence{AllUsers: relate.Sight{Complete: f.openSight().Complete}, Users: f.waiting(r.waits)}
-	for _, u := range r.uses {
-		if user := f.user(u.Process, "has it open"); !slices.Contains(e.Users, user) {
-			e.Users = append(e.Users, user)
+// fifoEvidence is that of a FIFO.
+func (l *leakFacts) fifoEvidence(o *schema.Object, r *pipeRow) relate.Evidence {
+	if r.file != nil {
+		e, sight := l.pathEvidence(o, r.file)
+		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, l.openSight(), l.calls(), l.openersSight())
+		return e
+	}
+	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete}, Users: append(l.waiting(r.waits), l.openers(r.uses, "has it open")...)}
+}
+
+// openers are the processes behind descriptors, each once.
+func (l *leakFacts) openers(uses []FDUse, how string) []relate.User {
+	var users []relate.User
+	for _, u := range uses {
+		if user := l.user(u.Process, how); !slices.Contains(users, user) {
+			users = append(users, user)
 		}
 	}
-	return e
+	return users
 }
 
 // staleFIFOs lists those that are not among the open ones.
-func (f *Facts) staleFIFOs(open []*schema.Object) []*schema.Object {
-	if !f.wantsPaths(schema.Fifo) {
-		return nil
-	}
+func (l *leakFacts) staleFIFOs(open []*schema.Object) []*schema.Object {
 	used := map[FileID]bool{}
 	for _, o := range open {
 		used[o.Row.(*pipeRow).id] = true
 	}
 	var objects []*schema.Object
-	for _, file := range f.runtimeFiles().files {
-		id := FileID{file.Dev, file.Ino}
-		if file.Mode.Type() != fs.ModeNamedPipe || used[id] {
+	for i := range l.paths().files {
+		file := &l.paths().files[i]
+		if file.Mode.Type() != fs.ModeNamedPipe || used[FileID{file.Dev, file.Ino}] {
 			continue
 		}
-		ref := schema.Ref{Kind: schema.Fifo, Space: id.Dev, ID: id.Ino}
-		r := &pipeRow{id: id, path: file.Name, file: f.runtimeFiles().stale(file), taken: f.Now, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
-			waiters: f.waitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}
-		subject := r.file.subject(f, schema.Fifo)
-		r.app = f.appOf(ref, subject)
-		r.leak = f.judge(ref, fifoLeakNeeds, func() relate.Evidence {
-			e, sight := f.pathEvidence(r.file, subject)
-			e.AllUsers = f.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, f.openSight(), f.callSight(), f.openersSight())
-			return e
-		})
-		objects = append(objects, &schema.Object{Ref: ref, Row: r})
+		o := l.closedFIFO(file)
+		l.paths().note(o, *file, l.Now)
+		objects = append(objects, o)
 	}
 	return objects
 }
 
 // openersSight says whether it is known of all who wait in the open of a FIFO of which.
-func (f *Facts) openersSight() relate.Sight {
-	f.callSight() // which finds the openers that have no call of their own, io_uring's
+func (l *leakFacts) openersSight() relate.Sight {
+	l.calls() // which finds the openers that have no call of their own, io_uring's
 	sight := relate.Sight{Complete: true}
 	var list []*Process
-	for _, p := range f.procs {
+	for _, p := range l.procs {
 		if p.opensFIFO {
 			list = append(list, p)
 		}
@@ -200,27 +209,24 @@ func (f *Facts) openersSight() relate.Sight {
 	return sight
 }
 
-func (s *staleFile) subject(f *Facts, kind schema.Kind) Subject {
-	return Subject{Kind: kind, Name: s.Name, UID: s.UID, GID: s.GID, CUID: s.UID, User: f.Users.User(s.UID), Perms: uint32(s.Mode.Perm()), Size: s.Size}
-}
-
 // pathEvidence is what both kinds have in common.
-func (f *Facts) pathEvidence(file *staleFile, s Subject) (relate.Evidence, relate.Sight) {
-	sight := f.fileSight(file.Name)
-	e := f.evidence(sight, nil, file.lastUse(), file.UID)
-	f.protect(&e, s)
-	f.protectFIFO(&e, s)
+func (l *leakFacts) pathEvidence(o *schema.Object, file *kernel.PosixFile) (relate.Evidence, relate.Sight) {
+	sight := l.fileSight(file.Name)
+	e := l.evidence(sight, nil, staleNote.Of(o).lastUse(), file.UID)
+	s := l.subjectOf(o)
+	l.protect(&e, s)
+	l.protectFIFO(&e, s)
 	return e, sight
 }
 
-// socketEvidence is that of a socket that has a path.
-func (f *Facts) socketEvidence(r *unixRow) relate.Evidence {
-	var e relate.Evidence
-	for _, u := range r.uses {
-		if user := f.user(u.Process, "has its socket open"); !slices.Contains(e.Users, user) {
-			e.Users = append(e.Users, user)
-		}
+// socketEvidence is that of a path: of the socket that is bound to it, or of a file without one.
+func (l *leakFacts) socketEvidence(o *schema.Object, r *unixRow) relate.Evidence {
+	if r.file != nil {
+		e, sight := l.pathEvidence(o, r.file)
+		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", sight, *boundNote.Of(o))
+		return e
 	}
+	e := relate.Evidence{Users: l.openers(r.uses, "has its socket open")}
 	if len(e.Users) == 0 {
 		e.Users = []relate.User{{Who: "a socket", How: "is bound to it; who has that open cannot be seen"}}
 	}

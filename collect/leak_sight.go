@@ -27,25 +27,25 @@ import (
 const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
 
 // visible is how far the processes of this pid namespace and those below are in sight.
-func (f *Facts) visible() relate.Sight {
+func (l *leakFacts) visible() relate.Sight {
 	sight := relate.Sight{Complete: true}
-	if !f.Host.Live() {
+	if !l.Host.Live() {
 		sight.Hide("a tree of files does not tell who lives")
 	}
-	if f.hides {
+	if l.Hides {
 		sight.Hide("/proc is mounted with hidepid: other users' processes cannot be seen")
 	}
 	switch {
-	case !f.Host.Live():
-	case f.Process(f.self) == nil:
+	case !l.Host.Live():
+	case l.Process(l.Self) == nil:
 		sight.Hide("the processes could not be read: not even this one is among them")
-	case f.otherPIDs():
+	case l.otherPIDs():
 		sight.Hide("/proc is of another pid namespace: which of its processes used the object cannot be told")
 	}
-	if f.restless && !f.hides { // those that are hidden seem to have gone
+	if l.Restless && !l.Hides { // those that are hidden seem to have gone
 		sight.Hide("processes came and went too fast to be sure that all were seen")
 	}
-	if list := f.leaks.unread; len(list) > 0 {
+	if list := l.unreadUIDs; len(list) > 0 {
 		sight.Hide(fmt.Sprintf("whose processes %s are could not be read", pidList(list)))
 	}
 	return sight
@@ -64,17 +64,17 @@ func pidList(list []*Process) string {
 }
 
 // ipcSight says whether everybody in the reader's own IPC namespace is in sight.
-func (f *Facts) ipcSight() relate.Sight {
-	sight := f.visible()
-	if f.nested {
-		ipc, err := f.Host.NamespaceID("ipc")
-		pid, errPID := f.Host.NamespaceID("pid")
+func (l *leakFacts) ipcSight() relate.Sight {
+	sight := l.visible()
+	if l.Nested {
+		ipc, err := l.Host.NamespaceID("ipc")
+		pid, errPID := l.Host.NamespaceID("pid")
 		switch {
 		case err != nil || errPID != nil || pid != ipc+1:
 			sight.Hide(unseenOutside)
-		case f.usedFromOutside():
+		case l.usedFromOutside():
 			sight.Hide("processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
-		case f.ownTmpfs("/dev") && !f.ownTmpfs("/dev/shm"):
+		case l.ownTmpfs("/dev") && !l.ownTmpfs("/dev/shm"):
 			sight.Hide("the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
 		}
 	}
@@ -83,17 +83,17 @@ func (f *Facts) ipcSight() relate.Sight {
 
 // usedFromOutside says whether a segment or queue of the reader's IPC namespace was made or used by a process that has no pid here: pid_vnr
 // gives 0 for it (ipc/shm.c, ipc/msg.c).
-func (f *Facts) usedFromOutside() bool {
-	segments, _ := f.Host.ShmSegments(false) // what is not there shows nothing
-	queues, _ := f.Host.MsgQueues(false)
+func (l *leakFacts) usedFromOutside() bool {
+	segments, _ := l.Host.ShmSegments(false) // what is not there shows nothing
+	queues, _ := l.Host.MsgQueues(false)
 	return slices.ContainsFunc(segments, func(s kernel.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
 		slices.ContainsFunc(queues, func(q kernel.MsgQueue) bool { return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 && q.RTime != 0 })
 }
 
 // sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's own pid namespace sees all.
-func (f *Facts) sightOf(space uint64) relate.Sight {
-	sight := f.leaking().ipc
-	if space != 0 && f.nested {
+func (l *leakFacts) sightOf(space uint64) relate.Sight {
+	sight := l.ipc
+	if space != 0 && l.Nested {
 		sight.Hide(unseenOutside)
 	}
 	return sight
@@ -101,15 +101,15 @@ func (f *Facts) sightOf(space uint64) relate.Sight {
 
 // shmSight says whether everybody who has this /dev/shm is in sight. Where it is no tmpfs but a directory of an overlay, as in a container whose engine
 // mounted none, a file's number and device are not those that mappings tell.
-func (f *Facts) shmSight() relate.Sight {
-	sight := f.fileSight("/dev/shm")
-	if !f.Host.Live() {
+func (l *leakFacts) shmSight() relate.Sight {
+	sight := l.fileSight("/dev/shm")
+	if !l.Host.Live() {
 		return sight
 	}
-	on, ok := f.mountOf("/dev/shm")
+	on, ok := l.mountOf("/dev/shm")
 	if ok {
-		_, f.leaks.noatime = on.Options["noatime"]
-		f.leaks.shmDev = on.MajorMinorVer
+		_, l.noatime = on.Options["noatime"]
+		l.shmDev = on.MajorMinorVer
 	}
 	if !ok || !exactInodes(on.FSType) {
 		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
@@ -120,22 +120,22 @@ func (f *Facts) shmSight() relate.Sight {
 // fileSight says whether everybody who could reach a file, or files below a directory, is in sight. A tmpfs that was made after the first process of
 // this pid namespace started was made for it; one from before may be mounted outside as well. A file may be mounted by itself, as a container's
 // engine does with a socket of the machine.
-func (f *Facts) fileSight(name string) relate.Sight {
-	sight := f.visible()
-	if f.nested && !f.ownTmpfs(name) {
+func (l *leakFacts) fileSight(name string) relate.Sight {
+	sight := l.visible()
+	if l.Nested && !l.ownTmpfs(name) {
 		sight.Hide(unseenOutside)
 	}
 	return sight
 }
 
-func (f *Facts) ownTmpfs(name string) bool {
-	first := f.Process(1)
-	on, ok := f.mountOf(name)
+func (l *leakFacts) ownTmpfs(name string) bool {
+	first := l.Process(1)
+	on, ok := l.mountOf(name)
 	if !ok || first == nil || on.FSType != "tmpfs" || on.Root != "/" {
 		return false
 	}
-	born, ok := f.Host.Born(on.point)
-	return ok && born.After(f.StartTime(first.Start))
+	born, ok := l.Host.Born(on.point)
+	return ok && born.After(l.StartTime(first.Start))
 }
 
 // mounted is a mount of the reader's mount namespace.
@@ -144,22 +144,29 @@ type mounted struct {
 	*procfs.MountInfo
 }
 
+// mountTable are the mounts of the reader's mount namespace, or why they could not be read.
+type mountTable struct {
+	list []mounted
+	err  error
+}
+
 // mounts are read once a tick.
-func (f *Facts) mounts() ([]mounted, error) {
-	l := f.leaks
-	if l.mounted == nil && l.mountsErr == nil {
+func (l *leakFacts) mounts() ([]mounted, error) {
+	table := Memo(l.Facts, func(*Facts) mountTable {
+		var t mountTable
 		var infos []*procfs.MountInfo
-		infos, l.mountsErr = procfs.GetMounts()
+		infos, t.err = procfs.GetMounts()
 		for _, m := range infos {
-			l.mounted = append(l.mounted, mounted{unescape.Replace(m.MountPoint), m})
+			t.list = append(t.list, mounted{unescape.Replace(m.MountPoint), m})
 		}
-	}
-	return l.mounted, l.mountsErr
+		return t
+	})
+	return table.list, table.err
 }
 
 // mountOf is the mount that a file or directory lies on: the innermost one, and of two on one place the later one. ok is false where that cannot be told.
-func (f *Facts) mountOf(name string) (on mounted, ok bool) {
-	all, _ := f.mounts()
+func (l *leakFacts) mountOf(name string) (on mounted, ok bool) {
+	all, _ := l.mounts()
 	for _, m := range all {
 		if (name == m.point || strings.HasPrefix(name, strings.TrimSuffix(m.point, "/")+"/")) && len(m.point) >= len(on.point) {
 			on, ok = m, true
@@ -175,19 +182,19 @@ func (f *Facts) mountOf(name string) (on mounted, ok bool) {
 // younger tells by how much. Where the two stand close together, nothing was set since, and what was before does not matter. Else /dev tells as well,
 // of the whole machine: it is one of the first file systems, made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the
 // machine is counted back from now.
-func (f *Facts) clockSkew() time.Duration {
-	if f.Boot.IsZero() {
+func (l *leakFacts) clockSkew() time.Duration {
+	if l.Boot.IsZero() {
 		return 0
 	}
 	var skew time.Duration
-	if mounted, ok := f.Host.ProcMounted(); ok && f.Process(1) != nil && !f.otherPIDs() {
+	if mounted, ok := l.Host.ProcMounted(); ok && l.Process(1) != nil && !l.otherPIDs() {
 		var proven bool
-		if skew, proven = skewOfProc(f.StartTime(f.Process(1).Start), mounted); proven {
+		if skew, proven = skewOfProc(l.StartTime(l.Process(1).Start), mounted); proven {
 			return skew
 		}
 	}
-	if born, ok := f.Host.Born("/dev"); ok {
-		skew = max(skew, f.Boot.Sub(born))
+	if born, ok := l.Host.Born("/dev"); ok {
+		skew = max(skew, l.Boot.Sub(born))
 	}
 	return skew
 }
@@ -211,19 +218,14 @@ func (l *leakFacts) doubt(now, moment time.Time) time.Duration {
 }
 
 // callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may be a wait.
-func (f *Facts) callSight() relate.Sight {
-	l := f.leaking()
-	if l.calls != nil {
-		return *l.calls
-	}
+func (l *leakFacts) callSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
-	if n := f.unread(func(p *Process) error { return p.waitErr }); n > 0 {
+	if n := l.unread(func(p *Process) error { return p.waitErr }); n > 0 {
 		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", several(n, "process", "processes")))
 	}
-	if list := f.foreign32(); len(list) > 0 {
+	if list := l.foreign32(); len(list) > 0 {
 		sight.Hide("whether a 32-bit process waits on it is not known: " + pidList(list))
 	}
-	l.calls = &sight
 	return sight
 }
 
@@ -238,15 +240,15 @@ const (
 
 // foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes which have one of io_uring's that opens a FIFO: such
 // have no call that would tell which.
-func (f *Facts) foreign32() []*Process {
+func (l *leakFacts) foreign32() []*Process {
 	var list []*Process
 	buf := make([]byte, 32<<10)
-	for _, p := range f.procs {
+	for _, p := range l.procs {
 		if p.KernelThread() || p.gone() || p.waitErr != nil {
 			continue
 		}
 		if p.calls == notAsked { // a process that has not run since sleeps where it did
-			dir, err := f.Host.OpenProc(p.living())
+			dir, err := l.Host.OpenProc(p.living())
 			if err != nil {
 				continue
 			}

@@ -32,16 +32,16 @@ func (b *bound) add(s *kernel.UnixSocket) {
 	}
 }
 
-// boundFiles reads the sockets of every network namespace, of which rows are those that were read already.
-func (f *Facts) boundFiles(rows map[uint64]*unixRow) *bound {
+// boundFiles reads the sockets of every network namespace. Those of the listed objects were read already.
+func (l *leakFacts) boundFiles(listed []*schema.Object) *bound {
 	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{}, sight: relate.Sight{Complete: true}}
-	for _, r := range rows {
-		b.add(&r.UnixSocket)
+	for _, o := range listed {
+		b.add(&o.Row.(*unixRow).UnixSocket)
 	}
-	if !f.all {
+	if !l.AllNamespaces {
 		closed := 0
-		for _, err := range f.Host.VisitNamespaces(entries(f.others("net")), func(int) error {
-			sockets, err := f.Host.UnixSockets()
+		for _, err := range l.Host.VisitNamespaces(entries(l.others("net")), func(int) error {
+			sockets, err := l.Host.UnixSockets()
 			for i := range sockets {
 				b.add(&sockets[i])
 			}
@@ -55,30 +55,30 @@ func (f *Facts) boundFiles(rows map[uint64]*unixRow) *bound {
 			b.sight.Hide("the sockets of " + several(closed, "network namespace", "network namespaces") + " could not be read")
 		}
 	}
-	if n := f.Unseen("ns"); n > 0 {
+	if n := l.Unseen("ns"); n > 0 {
 		b.sight.Hide("the network namespaces of " + several(n, "process", "processes") + " could not be read")
 	}
-	if n := f.Unseen("fd"); n > 0 {
+	if n := l.Unseen("fd"); n > 0 {
 		b.sight.Hide("the descriptors of " + several(n, "process", "processes") + " could not be read")
 	}
-	if n := f.homeless(b.seen); n > 0 {
+	if n := l.homeless(b.seen); n > 0 {
 		b.sight.Hide(several(n, "UNIX socket is", "UNIX sockets are") + " of a network namespace that cannot be reached")
 	}
 	return b
 }
 
 // homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all processes have left it.
-func (f *Facts) homeless(seen map[uint64]bool) int {
+func (l *leakFacts) homeless(seen map[uint64]bool) int {
 	n := 0
 	asked := map[uint64]bool{}
-	for _, p := range f.procs {
+	for _, p := range l.procs {
 		for i := range p.fds {
 			fd := &p.fds[i]
 			if fd.Kind != FDSocket || seen[fd.Ino] || asked[fd.Ino] {
 				continue
 			}
 			asked[fd.Ino] = true
-			dir, err := f.Host.OpenProc(p.living())
+			dir, err := l.Host.OpenProc(p.living())
 			if err != nil {
 				continue
 			}
@@ -101,25 +101,26 @@ func exactInodes(fsType string) bool {
 	return false
 }
 
+// boundNote is, of a path without a socket, how far all sockets are in sight.
+var boundNote = schema.NewNote[relate.Sight]()
+
 // staleSockets lists the paths that no socket is bound to.
-func (f *Facts) staleSockets(rows map[uint64]*unixRow) []*schema.Object {
-	if !f.wantsPaths(schema.Unix) {
-		return nil
-	}
+func (l *leakFacts) staleSockets(listed []*schema.Object) []*schema.Object {
 	var objects []*schema.Object
 	var all *bound
-	for _, file := range f.runtimeFiles().files {
+	for i := range l.paths().files {
+		file := &l.paths().files[i]
 		if file.Mode.Type() != fs.ModeSocket {
 			continue
 		}
 		if all == nil {
-			all = f.boundFiles(rows)
+			all = l.boundFiles(listed)
 		}
 		if all.inodes[uint32(file.Ino)] {
 			continue
 		}
 		sight := all.sight
-		switch on, ok := f.mountOf(file.Name); {
+		switch on, ok := l.mountOf(file.Name); {
 		case ok && exactInodes(on.FSType):
 		case all.names[path.Base(file.Name)]:
 			continue
@@ -128,21 +129,10 @@ func (f *Facts) staleSockets(rows map[uint64]*unixRow) []*schema.Object {
 		default:
 			sight.Hide("on what file system it lies could not be read")
 		}
-		objects = append(objects, f.staleSocket(file, sight))
+		o := l.unboundPath(file)
+		l.paths().note(o, *file, l.Now)
+		boundNote.Set(o, &sight)
+		objects = append(objects, o)
 	}
 	return objects
-}
-
-func (f *Facts) staleSocket(file kernel.PosixFile, bound relate.Sight) *schema.Object {
-	ref := schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
-	r := &unixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, file: f.runtimeFiles().stale(file), taken: f.Now}
-	r.ref, r.uid, r.owner = ref, schema.Int(int64(file.UID)), schema.String(f.Users.User(file.UID))
-	subject := r.file.subject(f, schema.Unix)
-	r.app = f.appOf(ref, subject)
-	r.leak = f.judge(ref, unixLeakNeeds, func() relate.Evidence {
-		e, sight := f.pathEvidence(r.file, subject)
-		e.AllUsers = f.unused("no socket is bound to it, in any network namespace", sight, bound)
-		return e
-	})
-	return &schema.Object{Ref: ref, Row: r}
 }

@@ -14,19 +14,20 @@ const shmLeakNeeds = schema.NeedProcs | schema.NeedMaps | schema.NeedKeyFiles
 
 // shmEvidence gathers what tells whether a segment is leaked. Its nattch counts the mappings of all processes, seen or not, so that 0
 // proves that nobody has it attached.
-func (f *Facts) shmEvidence(ref schema.Ref, r *shmRow) relate.Evidence {
+func (l *leakFacts) shmEvidence(o *schema.Object, r *shmRow) relate.Evidence {
+	ref := o.Ref
 	uses := []pastUse{{"creator", r.CPid, r.CTime}}
 	if last := max(r.ATime, r.DTime); last != 0 {
 		uses = append(uses, pastUse{"last user", r.LPid, last})
 	}
-	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(max(r.CTime, r.ATime, r.DTime), 0), r.UID, r.CUID)
-	f.groupElders(&e, r.Mode, r.GID, r.CGID)
-	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
-	f.protect(&e, r.subject(ref))
+	e := l.evidence(l.sightOf(ref.Space), l.past(uses...), time.Unix(max(r.CTime, r.ATime, r.DTime), 0), r.UID, r.CUID)
+	l.groupElders(&e, r.Mode, r.GID, r.CGID)
+	l.droppedElders(&e, r.Mode, r.UID, r.CUID)
+	l.protect(&e, l.subjectOf(o))
 	found := 0
 	for _, m := range r.maps {
 		found += m.count
-		e.Users = append(e.Users, f.user(m.Process, "has it attached"))
+		e.Users = append(e.Users, l.user(m.Process, "has it attached"))
 	}
 	missing := int(r.NAttch) - found
 	switch {
@@ -38,13 +39,13 @@ func (f *Facts) shmEvidence(ref schema.Ref, r *shmRow) relate.Evidence {
 		e.AllUsers.Complete = true
 	}
 	if r.Dest() {
-		e.Removed = "it is removed already: its memory goes when " + f.letGo(r.maps, missing) + ", and removing it again cannot help"
+		e.Removed = "it is removed already: its memory goes when " + l.letGo(r.maps, missing) + ", and removing it again cannot help"
 	}
 	return e
 }
 
 // letGo says on whom the end of a removed segment waits.
-func (f *Facts) letGo(maps []shmMaps, missing int) string {
+func (l *leakFacts) letGo(maps []shmMaps, missing int) string {
 	if len(maps) == 1 && missing <= 0 {
 		return fmt.Sprintf("%d/%s lets go", maps[0].PID, maps[0].Comm)
 	}
@@ -52,7 +53,7 @@ func (f *Facts) letGo(maps []shmMaps, missing int) string {
 }
 
 // user names a process that uses an object.
-func (f *Facts) user(p *Process, how string) relate.User {
+func (l *leakFacts) user(p *Process, how string) relate.User {
 	return relate.User{Who: fmt.Sprintf("%d/%s", p.PID, p.Comm), How: how, Stopped: p.State == 'T' || p.State == 't'}
 }
 
@@ -63,26 +64,27 @@ const (
 )
 
 // waiting are the processes that are blocked on an object.
-func (f *Facts) waiting(waiters []waiter) []relate.User {
+func (l *leakFacts) waiting(waiters []waiter) []relate.User {
 	var users []relate.User
 	for _, w := range waiters {
-		users = append(users, f.user(w.Process, "waits in "+w.via))
+		users = append(users, l.user(w.Process, "waits in "+w.via))
 	}
 	return users
 }
 
 // left are the stopped processes that were blocked on an object and turn to it again when they go on: the kernel counts them no more.
-func (f *Facts) left(ref schema.Ref) []relate.User {
+func (l *leakFacts) left(ref schema.Ref) []relate.User {
 	var users []relate.User
-	for _, w := range f.leftOf(sysvWait(ref)) {
-		users = append(users, f.user(w.Process, "waited in "+w.via+" before it was stopped"))
+	for _, w := range l.leftOf(sysvWait(ref)) {
+		users = append(users, l.user(w.Process, "waited in "+w.via+" before it was stopped"))
 	}
 	return users
 }
 
 // msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody waits takes everybody's
 // system call. A queue has no creator's pid.
-func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
+func (l *leakFacts) msgEvidence(o *schema.Object, r *msgRow) relate.Evidence {
+	ref := o.Ref
 	var uses []pastUse
 	if r.STime != 0 {
 		uses = append(uses, pastUse{"last sender", r.LSPid, r.STime})
@@ -90,16 +92,16 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 	if r.RTime != 0 {
 		uses = append(uses, pastUse{"last receiver", r.LRPid, r.RTime})
 	}
-	sight := f.sightOf(ref.Space)
-	e := f.evidence(sight, f.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
-	f.groupElders(&e, r.Mode, r.GID, r.CGID)
-	f.droppedElders(&e, r.Mode|r.Mode>>1, r.UID, r.CUID) // who may read a queue takes messages from it
-	f.protect(&e, r.subject(ref))
-	e.Users = append(f.waiting(f.waitersOf(sysvWait(ref))), f.left(ref)...)
+	sight := l.sightOf(ref.Space)
+	e := l.evidence(sight, l.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
+	l.groupElders(&e, r.Mode, r.GID, r.CGID)
+	l.droppedElders(&e, r.Mode|r.Mode>>1, r.UID, r.CUID) // who may read a queue takes messages from it
+	l.protect(&e, l.subjectOf(o))
+	e.Users = append(l.waiting(l.waitersOf(sysvWait(ref))), l.left(ref)...)
 	if len(e.Users) > 0 {
 		return e
 	}
-	e.AllUsers = f.unused("nobody waits on it: the system calls of every thread were read", sight, f.callSight())
+	e.AllUsers = l.unused("nobody waits on it: the system calls of every thread were read", sight, l.calls())
 	switch r.QNum {
 	case 0:
 	case 1:
@@ -111,7 +113,7 @@ func (f *Facts) msgEvidence(ref schema.Ref, r *msgRow) relate.Evidence {
 }
 
 // unused says that nobody uses an object where all of it is in sight, else what is not.
-func (f *Facts) unused(fact string, all ...relate.Sight) relate.Sight {
+func (l *leakFacts) unused(fact string, all ...relate.Sight) relate.Sight {
 	sight := relate.Sight{Complete: true, Says: []string{fact}}
 	for _, s := range all {
 		if s.Complete {
@@ -128,7 +130,8 @@ func (f *Facts) unused(fact string, all ...relate.Sight) relate.Sight {
 
 // semEvidence gathers what tells whether a set is leaked. The kernel counts who waits and keeps who changed each semaphore last, for those who
 // may read the set; it tells nobody but a BPF program who holds adjustments to be undone.
-func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
+func (l *leakFacts) semEvidence(o *schema.Object, r *semRow) relate.Evidence {
+	ref := o.Ref
 	lastUse := max(r.CTime, r.OTime)
 	var uses []pastUse
 	for _, v := range r.values {
@@ -140,12 +143,12 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 	if r.values != nil && r.OTime != 0 && len(uses) == 0 {
 		uses = []pastUse{{"last user", 0, lastUse}}
 	}
-	e := f.evidence(f.sightOf(ref.Space), f.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
-	f.groupElders(&e, r.Mode, r.GID, r.CGID)
-	f.droppedElders(&e, r.Mode, r.UID, r.CUID)
-	f.protect(&e, r.subject(ref))
-	waiters := f.waitersOf(sysvWait(ref))
-	e.Users = append(f.waiting(waiters), f.left(ref)...)
+	e := l.evidence(l.sightOf(ref.Space), l.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
+	l.groupElders(&e, r.Mode, r.GID, r.CGID)
+	l.droppedElders(&e, r.Mode, r.UID, r.CUID)
+	l.protect(&e, l.subjectOf(o))
+	waiters := l.waitersOf(sysvWait(ref))
+	e.Users = append(l.waiting(waiters), l.left(ref)...)
 	if r.values == nil {
 		hidden := "its values, its waiters and who changed it last could not be read"
 		if r.semval.State() == schema.Denied {
@@ -166,24 +169,24 @@ func (f *Facts) semEvidence(ref schema.Ref, r *semRow) relate.Evidence {
 	}
 	e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
 	if r.OTime != 0 { // SEM_UNDO takes a semop
-		f.undoEvidence(&e, ref, r)
+		l.undoEvidence(&e, ref, r)
 	}
 	return e
 }
 
 // undoEvidence says who would change the set by its end. Where that cannot be read it does not matter for a set that its owner alone may
 // change: whoever holds something is then the owner's, older than the last use, and could still know it.
-func (f *Facts) undoEvidence(e *relate.Evidence, ref schema.Ref, r *semRow) {
-	holds, err := f.semUndos()
+func (l *leakFacts) undoEvidence(e *relate.Evidence, ref schema.Ref, r *semRow) {
+	holds, err := l.semUndos()
 	for _, h := range holds[sysvWait(ref)] {
 		u := relate.User{Who: fmt.Sprintf("%d/%s", h.PID, h.Comm), How: "holds " + h.words() + ", which its end undoes (SEM_UNDO)"}
-		if p := f.Process(h.PID); p != nil {
+		if p := l.Process(h.PID); p != nil {
 			u.Stopped = p.State == 'T' || p.State == 't'
 		}
 		e.Users = append(e.Users, u)
 	}
 	switch {
-	case err == nil && f.sightOf(ref.Space).Complete:
+	case err == nil && l.sightOf(ref.Space).Complete:
 		e.AllUsers.Says = append(e.AllUsers.Says, "nobody holds what its end would undo (SEM_UNDO)")
 	case r.Mode&0o022 != 0:
 		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could not be read")

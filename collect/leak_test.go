@@ -108,11 +108,11 @@ func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
 // What the reason says of a process's start is true, whatever the kernel has cut from the moments.
 func TestWhenAnElderBegan(t *testing.T) {
 	boot := time.Unix(1e9, 0)
-	f := &Facts{Boot: boot}
+	l := &leakFacts{Facts: &Facts{Boot: boot}}
 	got := map[time.Duration]string{}
 	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
 		p := &Process{ProcStat: kernel.ProcStat{Start: uint64((time.Minute + after) * kernel.ClockTick / time.Second)}}
-		got[after] = f.began(p, boot.Add(time.Minute))
+		got[after] = l.began(p, boot.Add(time.Minute))
 	}
 	want := map[time.Duration]string{
 		-time.Second: "started before its last use", 0: "started before its last use", time.Second: "started at about the time of its last use",
@@ -226,11 +226,10 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		if young.PID != creator.PID {
 			t.Fatal("no process got the creator's pid in 100 attempts")
 		}
-		var f Facts
-		f.Now, f.Boot = s.now, s.bootTime()
+		l := leakFacts{Facts: &Facts{Now: s.now, Boot: s.bootTime()}}
 		end := s.end(young.PID)
 		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached,
-			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID, end.Comm, f.clock(f.StartTime(end.Start))),
+			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID, end.Comm, l.clock(l.StartTime(end.Start))),
 			s.lastUsed(m.CTime))
 	})
 }

@@ -25,22 +25,19 @@ func tmpfilesDirs() []string {
 }
 
 // protectFIFO adds that a FIFO is one of them.
-func (f *Facts) protectFIFO(e *relate.Evidence, s Subject) {
+func (l *leakFacts) protectFIFO(e *relate.Evidence, s Subject) {
 	if s.Kind != schema.Fifo || e.Protected != "" {
 		return
 	}
-	l := f.leaking()
-	if l.tmpfiles == nil {
-		l.tmpfiles = f.readTmpfiles()
-	}
-	if list, ok := l.tmpfiles.fifos[underRun(s.Name)]; ok {
+	known := l.tmpfiles()
+	if list, ok := known.fifos[underRun(s.Name)]; ok {
 		e.Protected = "it is meant to be there unused: " + list + " lists it (tmpfiles.d)"
-	} else if !l.tmpfiles.sight.Complete {
-		e.AllRules.Hide(strings.Join(l.tmpfiles.sight.Says, "; "))
+	} else if !known.sight.Complete {
+		e.AllRules.Hide(strings.Join(known.sight.Says, "; "))
 	}
 }
 
-func (f *Facts) readTmpfiles() *tmpfiles {
+func (l *leakFacts) readTmpfiles() *tmpfiles {
 	t := &tmpfiles{fifos: map[string]string{}, sight: relate.Sight{Complete: true}}
 	hide := func(err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -48,16 +45,16 @@ func (f *Facts) readTmpfiles() *tmpfiles {
 		}
 	}
 	for _, dir := range tmpfilesDirs() {
-		entries, err := os.ReadDir(f.Host.Path(dir))
+		entries, err := os.ReadDir(l.Host.Path(dir))
 		hide(err)
 		for _, entry := range entries {
 			name := path.Join(dir, entry.Name())
-			info, err := os.Stat(f.Host.Path(name)) // a link to /dev/null masks the list of that name
+			info, err := os.Stat(l.Host.Path(name)) // a link to /dev/null masks the list of that name
 			hide(err)
 			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(name, ".conf") {
 				continue
 			}
-			text, err := f.Host.ReadFile(name)
+			text, err := l.Host.ReadFile(name)
 			hide(err)
 			for _, fifo := range tmpfilesFIFOs(string(text)) {
 				t.fifos[fifo] = name

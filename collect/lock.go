@@ -96,7 +96,7 @@ func (r *lockRow) path() string {
 // readLocks lists the locks before the walk, which then looks for descriptors on the locked files.
 func (f *Facts) readLocks() {
 	if f.Needs.Has(schema.NeedLocks) {
-		f.locks, f.locksErr = f.Host.Locks()
+		f.Locks, f.LocksErr = f.Host.Locks()
 	}
 }
 
@@ -104,7 +104,7 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 	requests := f.lockRequests()
 	f.readUnlisted(requests)
 	uses := f.lockUses()
-	locks := slices.Concat(f.locks, f.unlistedLocks(uses))
+	locks := slices.Concat(f.Locks, f.unlistedLocks(uses))
 	names := map[schema.Ref]bool{}
 	objects := make([]*schema.Object, 0, len(locks))
 	for i, l := range locks {
@@ -115,7 +115,7 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 		r.setOwner(f)
 		r.name(names)
 		r.setHolders(f)
-		if i >= len(f.locks) {
+		if i >= len(f.Locks) {
 			r.Waiters = r.unlistedWaiters(requests)
 		}
 		r.setWaiters(f, requests)
@@ -126,7 +126,7 @@ func collectLocks(f *Facts) ([]*schema.Object, error) {
 		x, y := a.Row.(*lockRow), b.Row.(*lockRow)
 		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start), schema.CompareRefs(x.ref, y.ref))
 	})
-	return objects, f.locksErr
+	return objects, f.LocksErr
 }
 
 // ofdPID stands for a lock of an open file description, which no process owns.
@@ -157,7 +157,7 @@ func (f *Facts) lockUses() map[kernel.FileLock][][]FDUse {
 		}
 	}
 	lines := map[kernel.FileLock]int{}
-	for _, l := range f.locks {
+	for _, l := range f.Locks {
 		lines[l.FileLock]++
 	}
 	groups := make(map[kernel.FileLock][][]FDUse, len(found))
@@ -206,7 +206,7 @@ func (r *lockRow) setHolders(f *Facts) {
 	if len(r.uses) == 0 && r.owner == nil {
 		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
-		f.foundOutside = f.foundOutside || f.nested
+		f.foundOutside = f.foundOutside || f.Nested
 	}
 	r.size = schema.None(schema.TypeBytes)
 	if len(r.uses) > 0 && f.Host.Live() {

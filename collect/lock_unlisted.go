@@ -17,7 +17,7 @@ func unlisted(l *kernel.FileLock) bool { return l.PID == 0 && l.Class != "POSIX"
 
 // readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
 func (f *Facts) readUnlisted(requests []*sleepingRequest) {
-	if !f.nested {
+	if !f.Nested {
 		return
 	}
 	for _, s := range requests {
@@ -39,7 +39,7 @@ func (f *Facts) readUnlisted(requests []*sleepingRequest) {
 
 // unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
 func (f *Facts) unlistedLocks(uses map[kernel.FileLock][][]FDUse) []kernel.HeldLock {
-	if !f.nested {
+	if !f.Nested {
 		return nil
 	}
 	var all []kernel.HeldLock

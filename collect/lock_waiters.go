@@ -32,7 +32,7 @@ func locking(call string) bool { return call == "flock" || call == "fcntl" }
 func (f *Facts) lockRequests() []*sleepingRequest {
 	var all []*sleepingRequest
 	listed := map[FileID]bool{}
-	for _, l := range f.locks {
+	for _, l := range f.Locks {
 		listed[FileID{l.Dev, l.Ino}] = true
 	}
 	for _, p := range f.procs {

@@ -20,6 +20,15 @@ type Mechanism struct {
 	// Needs is what Collect itself takes, whatever columns are shown; Relates what Relate takes besides.
 	Needs, Relates schema.Need
 
+	// Descriptor declares how the walk finds the kind's descriptors; nil: its objects are none.
+	Descriptor *Descriptor
+	// Info are other kinds of descriptors whose fdinfo Collect reads.
+	Info []schema.Kind
+	// Requires are the kinds whose objects Collect asks for with Facts.Objects.
+	Requires []schema.Kind
+	// Costs names the needs that the kind declares.
+	Costs []schema.Cost
+
 	// Collect lists the objects. What could not be read it reports by Facts.Fault; an error means that it has nothing at all to show
 	// or stopped midway: what it returned with it still counts.
 	Collect func(*Facts) ([]*schema.Object, error)
@@ -28,6 +37,8 @@ type Mechanism struct {
 	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes besides Needs.
 	Diagnose  func(*Facts, []*schema.Object) []schema.Finding
 	Diagnoses schema.Need
+	// Pending says whether a second look has to confirm what this one found; nil: never.
+	Pending func(*Facts) bool
 	// Alarm says whether an object is what --exit-code is for, where no filter says it; nil: any is.
 	Alarm func(*schema.Object) bool
 	// Gauges gives totals against the kernel's limits, for the header; nil: none.

@@ -17,8 +17,25 @@ const (
 	Waits      schema.Family = "waits"
 )
 
-// Mechanisms lists every mechanism once. Its order is the order on screen and in every output.
+// Mechanisms lists every kind once, with the columns of the aspects. Its order is the order on screen and in every
+// output, and nothing else.
 func Mechanisms() []*Mechanism {
+	all := mechanisms()
+	for _, a := range Aspects() {
+		for _, m := range all {
+			a.extend(m)
+		}
+	}
+	return all
+}
+
+// Aspects lists every aspect once. Their columns come in this order.
+func Aspects() []Aspect {
+	return []Aspect{contentAspect(), softwareAspect(), ftokAspect(), leaksAspect()}
+}
+
+// mechanisms are the kinds as they declare themselves.
+func mechanisms() []*Mechanism {
 	return []*Mechanism{
 		msgMechanism(),
 		pmsgMechanism(),
@@ -47,6 +64,6 @@ func Mechanisms() []*Mechanism {
 		procMechanism(),
 		nsMechanism(),
 		limitMechanism(),
-		waitMechanism(), // last: it reads what the others have listed
+		waitMechanism(),
 	}
 }

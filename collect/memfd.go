@@ -23,7 +23,7 @@ func memfdMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Memfd, Family: Memory, Title: "memfds and shared anonymous memory",
 		Help:    "memfds that some process has open or maps, and other memory without a name that several processes map",
-		Columns: append(memfdColumns(), appColumns(0, func(r *memfdRow) *AppMatch { return r.app })...),
+		Columns: memfdColumns(),
 		Default: []string{"owner", "size", "allocated", "holders", "name"},
 		Relates: fileUserNeeds | schema.NeedSyscall,
 		Needs:   fileUserNeeds,
@@ -95,7 +95,6 @@ func collectMemfd(f *Facts) ([]*schema.Object, error) {
 		objects[i].Ref = ref
 		rows[i].posixRow = f.unnamedRow(ref, u)
 		rows[i].kind, rows[i].name = memoryName(u.path)
-		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	return objects, nil
 }

@@ -1,11 +1,7 @@
 package collect
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -15,27 +11,20 @@ type msgRow struct {
 	owners  ipcOwners
 	age     schema.Value
 	waiters schema.Value
-	peek    schema.Value
-	ftok    schema.Value
-	app     *AppMatch
-	leak    judged
 }
 
 func msgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
 		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
-		Columns:  slices.Concat(msgColumns(), appColumns(0, func(r *msgRow) *AppMatch { return r.app }), ftokColumns(func(r *msgRow) schema.Value { return r.ftok }), leakColumns(msgLeakNeeds, func(r *msgRow) *judged { return &r.leak })),
+		Columns:  msgColumns(),
 		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
-		OnDemand: append(leakIDs(), "ftok", "waiters", "peek"),
+		OnDemand: []string{"waiters"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectMsg,
 		Relate:   relateMsg,
 		Gauges:   msgGauges,
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*msgRow).leak })
-		},
-		Label: func(o *schema.Object) string { return keyLabel(o.Row.(*msgRow).IPCPerm) },
+		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*msgRow).IPCPerm) },
 	}
 }
 
@@ -68,8 +57,6 @@ func msgColumns() []schema.Column {
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("waiters", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedSyscall, "threads blocked in msgsnd or msgrcv",
 			func(r *row) schema.Value { return r.waiters }),
-		peekColumn(0, fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
-			func(r *row) schema.Value { return r.peek }),
 	)
 }
 
@@ -84,10 +71,8 @@ func collectMsg(f *Facts) ([]*schema.Object, error) {
 			objects[i].Ref = ref
 			rows[i] = msgRow{
 				MsgQueue: q, owners: f.owners(q.IPCPerm, g.place), age: f.Age(q.CTime),
-				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false), peek: f.peekQueue(ref, q.ID), ftok: f.ftokOf(ref, q.IPCPerm),
+				waiters: f.waitersValue(ref, f.waitersOf(sysvWait(ref)), false),
 			}
-			rows[i].leak = f.judgeKeyed(ref, msgLeakNeeds, rows[i].IPCPerm, func() relate.Evidence { return f.msgEvidence(ref, &rows[i]) })
-			rows[i].app = f.appOf(ref, rows[i].subject(ref))
 			i++
 		}
 	}

@@ -24,12 +24,13 @@ const nsColumnNeeds = schema.NeedProcs | schema.NeedFDs | nsNeeds
 func nsMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.NS, Family: Namespaces, Title: "Namespaces",
-		Help:    "namespaces of every type: who is in them, who owns them, and what keeps those alive that nobody is in",
-		Columns: nsColumns(),
-		Default: []string{"type", "nprocs", "pid", "user", "owner", "container", "nsfs", "command"},
-		Needs:   nsColumnNeeds,
-		Collect: collectNamespaces,
-		Relate:  relateNamespaces,
+		Help:       "namespaces of every type: who is in them, who owns them, and what keeps those alive that nobody is in",
+		Descriptor: &Descriptor{Kind: schema.NS, Walked: []FDKind{FDNamespace}},
+		Columns:    nsColumns(),
+		Default:    []string{"type", "nprocs", "pid", "user", "owner", "container", "nsfs", "command"},
+		Needs:      nsColumnNeeds,
+		Collect:    collectNamespaces,
+		Relate:     relateNamespaces,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*nsRow)
 			if r.leader == nil {
@@ -91,7 +92,7 @@ func collectNamespaces(f *Facts) ([]*schema.Object, error) {
 	containers := map[*Process]schema.Value{}
 	for _, typ := range kernel.NamespaceTypes() {
 		for _, s := range f.spaces(typ) {
-			r := &nsRow{space: s, own: f.known.own[typ] == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
+			r := &nsRow{space: s, own: f.known().own[typ] == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
 			if s.leader != nil {
 				r.leader = f.procObject(s.leader).Row.(*procRow)
 				if _, ok := containers[s.leader]; !ok {

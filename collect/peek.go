@@ -178,16 +178,48 @@ const (
 	pageBytes        = 8 * hexWidth
 )
 
-// peekColumn is the first of an object's content, a line of text each.
-func peekColumn[T any](needs schema.Need, help string, get func(*T) schema.Value) schema.Column {
-	return schema.Col("peek", schema.TypeList, 40, needs|schema.NeedPeek, help, get)
+// peekNote is where the first of an object's content stands, a line of text each.
+var peekNote = schema.NewNote[schema.Value]()
+
+// contentAspect shows the first of what queues and segments hold.
+func contentAspect() Aspect {
+	return Aspect{
+		Name: "content",
+		Of:   map[schema.Kind]schema.Need{schema.Msg: schema.NeedPeek, schema.Shm: schema.NeedProcs | schema.NeedMaps | schema.NeedPeek},
+		Columns: func(kind schema.Kind, needs schema.Need) []schema.Column {
+			help := map[schema.Kind]string{
+				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
+				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
+			}[kind]
+			return []schema.Column{{ID: "peek", Type: schema.TypeList, Width: 40, Needs: needs, Help: help, Get: func(o *schema.Object) schema.Value {
+				if v := peekNote.Of(o); v != nil {
+					return *v
+				}
+				return schema.Uncollected(schema.TypeList)
+			}}}
+		},
+		OnDemand: []string{"peek"},
+		Costs:    []schema.Cost{{Need: schema.NeedPeek, Name: "content"}},
+		Fill: func(f *Facts, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+			for _, o := range objects {
+				if !f.gathered(o.Ref, schema.NeedPeek) {
+					continue
+				}
+				var v schema.Value
+				switch r := o.Row.(type) {
+				case *msgRow:
+					v = f.peekQueue(o.Ref, r.ID)
+				case *shmRow:
+					v = f.peekSegment(r)
+				}
+				peekNote.Set(o, &v)
+			}
+		},
+	}
 }
 
 // peekQueue copies the first messages of a queue.
 func (f *Facts) peekQueue(ref schema.Ref, id int) schema.Value {
-	if !f.gathered(ref, schema.NeedPeek) {
-		return schema.Uncollected(schema.TypeList)
-	}
 	var messages []kernel.PeekedMessage
 	err := f.inIPCSpace(ref, func() (err error) {
 		messages, err = f.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
@@ -211,11 +243,8 @@ func (f *Facts) peekQueue(ref schema.Ref, id int) schema.Value {
 }
 
 // peekSegment reads the beginning of a segment, or says why it cannot be seen.
-func (f *Facts) peekSegment(ref schema.Ref, row *shmRow) schema.Value {
-	switch {
-	case !f.gathered(ref, schema.NeedPeek):
-		return schema.Uncollected(schema.TypeList)
-	case !f.Host.Live():
+func (f *Facts) peekSegment(row *shmRow) schema.Value {
+	if !f.Host.Live() {
 		return schema.None(schema.TypeList)
 	}
 	var c Content

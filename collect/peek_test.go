@@ -116,17 +116,12 @@ func TestPeekPosixMemory(t *testing.T) {
 // peekCell gives the peek column of one object, as its page reads it.
 func (s *sysvScene) peekCell(ref schema.Ref) schema.Value {
 	s.Helper()
-	m := msgMechanism()
-	if ref.Kind == schema.Shm {
-		m = shmMechanism()
-	}
 	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{ref.Kind: 0}, Detail: ref})
-	c, _ := m.Column("peek")
 	o := snap.Find(ref)
 	if o == nil {
 		s.Fatalf("no %v", ref)
 	}
-	return c.Get(o)
+	return cellOf(ref.Kind, "peek")(o)
 }
 
 func TestPeekOnAPage(t *testing.T) {
@@ -160,8 +155,8 @@ func TestPeekOnAPage(t *testing.T) {
 		s.check(s.admin.ShmDetach(data))
 		// A table does not look into objects.
 		rows := s.snapshot(schema.Msg, 0).Objects[schema.Msg]
-		c, _ := msgMechanism().Column("peek")
-		if v := c.Get(rows[0]); v.State() != schema.NotCollected {
+		peek := cellOf(schema.Msg, "peek")
+		if v := peek(rows[0]); v.State() != schema.NotCollected {
 			t.Errorf("without being asked: %v", v.List())
 		}
 	})

@@ -25,9 +25,10 @@ const (
 func pidfdMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PidFD, Family: Notify, Title: "Pidfds", Help: "descriptors that stand for a process: who may signal it safely, and is told of its end",
-		Columns: pidfdColumns(),
-		Default: []string{"pid", "comm", "status", "holders"},
-		Needs:   descriptorNeeds, Relates: schema.NeedSyscall,
+		Descriptor: &Descriptor{Kind: schema.PidFD, Anon: []string{"pidfd"}},
+		Columns:    pidfdColumns(),
+		Default:    []string{"pid", "comm", "status", "holders"},
+		Needs:      descriptorNeeds, Relates: schema.NeedSyscall,
 		Collect: func(f *Facts) ([]*schema.Object, error) {
 			return collectDescriptors(f, schema.PidFD, func(d descriptor) *pidfdRow {
 				r := &pidfdRow{descriptor: d}

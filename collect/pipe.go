@@ -3,11 +3,8 @@ package collect
 import (
 	"io/fs"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -20,10 +17,7 @@ type pipeRow struct {
 	fill, capacity   schema.Value
 	uses             []FDUse
 	waits            []waiter
-	file             *staleFile // a FIFO that nobody has open; nil for all others
-	taken            time.Time
-	leak             judged
-	app              *AppMatch // FIFOs
+	file             *kernel.PosixFile // a FIFO that nobody has open; nil for all others
 }
 
 // The words of a pipe's status. A pipe with both ends has none.
@@ -38,8 +32,9 @@ const pipeNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedFDModes
 func pipeMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pipe, Family: Pipes, Title: "Pipes", Help: "anonymous pipes: who reads, who writes, and whose other end is gone",
-		Columns: pipeColumns(),
-		Default: []string{"status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Descriptor: &Descriptor{Kind: schema.Pipe, Walked: []FDKind{FDPipe}, Ref: pipeRef},
+		Columns:    pipeColumns(),
+		Default:    []string{"status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
 		Needs: pipeNeeds, Relates: schema.NeedSyscall,
 		Collect: func(f *Facts) ([]*schema.Object, error) { return collectPipes(f, FDPipe, schema.Pipe), nil },
 		Relate:  relatePipes,
@@ -52,24 +47,16 @@ func fifoMechanism() *Mechanism {
 	columns := append([]schema.Column{
 		col("path", schema.TypeString, 30, pipeNeeds, "where a holder reached it; (deleted) where the name is gone", func(r *pipeRow) schema.Value { return schema.String(r.path) }),
 		col("dev", schema.TypeString, 7, pipeNeeds, "device of its file system, major:minor", func(r *pipeRow) schema.Value { return schema.String(schema.FormatDev(r.id.Dev)) }),
-	}, append(pipeColumns(), appColumns(pipeNeeds, func(r *pipeRow) *AppMatch { return r.app })...)...)
-	columns = append(columns, col("age", schema.TypeDuration, 7, schema.NeedPaths, "of a FIFO that nobody has open, time since it was last used or changed",
-		func(r *pipeRow) schema.Value { return r.file.age(r.taken) }))
-	columns = append(columns, leakColumns(fifoLeakNeeds, func(r *pipeRow) *judged { return &r.leak })...)
+	}, pipeColumns()...)
 	return &Mechanism{
 		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
-		Columns: columns,
-		Default: []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: append(append(leakIDs(), "age"), pipeOnDemand()...),
+		Descriptor: &Descriptor{Kind: schema.Fifo, Walked: []FDKind{FDFifo}, Ref: fifoRef},
+		Columns:    columns,
+		Default:    []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
 		Needs: pipeNeeds, Relates: schema.NeedSyscall,
-		Collect: func(f *Facts) ([]*schema.Object, error) {
-			objects := collectPipes(f, FDFifo, schema.Fifo)
-			return append(objects, f.staleFIFOs(objects)...), nil
-		},
-		Relate: relatePipes,
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*pipeRow).leak })
-		},
-		Label: func(o *schema.Object) string { return o.Row.(*pipeRow).path },
+		Collect: func(f *Facts) ([]*schema.Object, error) { return collectPipes(f, FDFifo, schema.Fifo), nil },
+		Relate:  relatePipes,
+		Label:   func(o *schema.Object) string { return o.Row.(*pipeRow).path },
 	}
 }
 
@@ -91,6 +78,14 @@ func pipeColumns() []schema.Column {
 
 // pipeOnDemand are the columns that take a system call on each pipe.
 func pipeOnDemand() []string { return []string{"fill", "capacity"} }
+
+func pipeRef(_ *Facts, u FDUse) (schema.Ref, bool) {
+	return schema.Ref{Kind: schema.Pipe, ID: u.FD.Ino}, true
+}
+
+func fifoRef(_ *Facts, u FDUse) (schema.Ref, bool) {
+	return schema.Ref{Kind: schema.Fifo, Space: u.FD.Dev, ID: u.FD.Ino}, true
+}
 
 func canRead(fd *FD) bool  { return fd.Access&kernel.CanRead != 0 }
 func canWrite(fd *FD) bool { return fd.Access&kernel.CanWrite != 0 }
@@ -116,15 +111,16 @@ func collectPipes(f *Facts, fds FDKind, kind schema.Kind) []*schema.Object {
 			r.settleEnds()
 		}
 		f.pipeFill(ref, r)
-		if kind == schema.Fifo {
-			r.leak = f.judge(ref, fifoLeakNeeds, func() relate.Evidence { return f.fifoEvidence(ref, r) })
-		}
-		if kind == schema.Fifo {
-			r.app = f.appOf(ref, Subject{Kind: kind, Name: strings.TrimSuffix(r.path, deletedSuffix), Unread: true})
-		}
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects
+}
+
+// closedFIFO is a FIFO that nobody has open, by its file.
+func (f *Facts) closedFIFO(file *kernel.PosixFile) *schema.Object {
+	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
+	return &schema.Object{Ref: ref, Row: &pipeRow{id: FileID{file.Dev, file.Ino}, path: file.Name, file: file, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
+		waiters: f.waitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
 }
 
 // anyPath is where a process reached a FIFO.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -24,17 +23,13 @@ const pmsgNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedFDFiles
 func pmsgMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
-		Help:     "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
-		Columns:  slices.Concat(pmsgColumns(), appColumns(0, func(r *pmsgRow) *AppMatch { return r.app }), leakColumns(pmsgNeeds, func(r *pmsgRow) *judged { return &r.leak })),
-		Default:  []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
-		Relates:  pmsgNeeds | schema.NeedSyscall,
-		OnDemand: leakIDs(),
-		Collect:  collectPMsg,
+		Help:    "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
+		Columns: pmsgColumns(),
+		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
+		Relates: pmsgNeeds | schema.NeedSyscall,
+		Collect: collectPMsg,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
 			return relatePosix(f, objects, func(row any) *posixRow { return &row.(*pmsgRow).posixRow })
-		},
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*pmsgRow).leak })
 		},
 		Gauges: pmsgGauges,
 	}
@@ -103,8 +98,6 @@ func collectPMsg(f *Facts) ([]*schema.Object, error) {
 				r.holders = f.Holders(r.users.fds, nil)
 			}
 			r.notify.kind, r.notify.signal = notification(q.MqStatus)
-			r.leak = f.judge(ref, pmsgNeeds, func() relate.Evidence { return f.queueEvidence(ref, r) })
-			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
 	}

@@ -20,8 +20,6 @@ type posixRow struct {
 	waits       []waiter
 	holders     schema.Value
 	waiters     schema.Value
-	app         *AppMatch
-	leak        judged
 }
 
 // namedRow completes a row for a file that has its name.

@@ -1,10 +1,7 @@
 package collect
 
 import (
-	"slices"
-
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -18,18 +15,14 @@ type psemRow struct {
 func psemMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
-		Help:     "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
-		Columns:  slices.Concat(psemColumns(), appColumns(0, func(r *psemRow) *AppMatch { return r.app }), leakColumns(fileUserNeeds, func(r *psemRow) *judged { return &r.leak })),
-		Default:  []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "app", "holders"},
-		Relates:  fileUserNeeds | schema.NeedSyscall,
-		Needs:    fileUserNeeds, // for those that have no name any more
-		OnDemand: leakIDs(),
-		Collect:  collectPSem,
+		Help:    "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
+		Columns: psemColumns(),
+		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "app", "holders"},
+		Relates: fileUserNeeds | schema.NeedSyscall,
+		Needs:   fileUserNeeds, // for those that have no name any more
+		Collect: collectPSem,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
 			return relatePosix(f, objects, func(row any) *posixRow { return &row.(*psemRow).posixRow })
-		},
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*psemRow).leak })
 		},
 	}
 }
@@ -68,16 +61,12 @@ func collectPSem(f *Facts) ([]*schema.Object, error) {
 		ref := nameRef(schema.PSem, s.PosixFile)
 		objects[i].Ref = ref
 		rows[i] = psemRow{posixRow: f.namedRow(ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
-		rows[i].leak = f.judge(ref, fileUserNeeds, func() relate.Evidence { return f.fileEvidence(ref, &rows[i].posixRow) })
-		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	for i, u := range gone {
 		ref := fileRef(schema.PSem, u.id)
 		objects[len(sems)+i].Ref = ref
 		r := psemRow{posixRow: f.unnamedRow(ref, u), asked: true}
 		r.name = "/" + r.name[len("/sem."):]
-		r.leak = f.judge(ref, fileUserNeeds, func() relate.Evidence { return f.fileEvidence(ref, &r.posixRow) })
-		r.app = f.appOf(ref, r.subject(ref))
 		rows[len(sems)+i] = r
 	}
 	return objects, err

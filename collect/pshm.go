@@ -3,11 +3,9 @@ package collect
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -23,18 +21,14 @@ const StatusDeleted = "deleted"
 func pshmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
-		Help:     "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
-		Columns:  slices.Concat(pshmColumns(), appColumns(0, func(r *pshmRow) *AppMatch { return r.app }), leakColumns(fileUserNeeds, func(r *pshmRow) *judged { return &r.leak })),
-		Default:  []string{"owner", "perms", "size", "status", "age", "allocated", "app", "holders"},
-		Relates:  fileUserNeeds | schema.NeedSyscall,
-		Needs:    fileUserNeeds, // for those that have no name any more
-		OnDemand: leakIDs(),
-		Collect:  collectPShm,
+		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
+		Columns: pshmColumns(),
+		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "app", "holders"},
+		Relates: fileUserNeeds | schema.NeedSyscall,
+		Needs:   fileUserNeeds, // for those that have no name any more
+		Collect: collectPShm,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
 			return relatePosix(f, objects, func(row any) *posixRow { return &row.(*pshmRow).posixRow })
-		},
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*pshmRow).leak })
 		},
 		Gauges: pshmGauges,
 		Label: func(o *schema.Object) string {
@@ -78,17 +72,11 @@ func collectPShm(f *Facts) ([]*schema.Object, error) {
 		if !file.Mode.IsRegular() {
 			rows[i].status = []string{fileType(file.Mode)}
 		}
-		rows[i].leak = f.judge(ref, fileUserNeeds, func() relate.Evidence { return f.fileEvidence(ref, &rows[i].posixRow) })
-		rows[i].leak.none = file.Mode&(fs.ModeNamedPipe|fs.ModeSocket) != 0 // judged as what they are
-		rows[i].app = f.appOf(ref, rows[i].subject(ref))
 	}
 	for i, u := range gone {
 		ref := fileRef(schema.PShm, u.id)
 		objects[len(files)+i].Ref = ref
 		rows[len(files)+i] = pshmRow{posixRow: f.unnamedRow(ref, u), status: []string{StatusDeleted}}
-		r := &rows[len(files)+i]
-		r.leak = f.judge(ref, fileUserNeeds, func() relate.Evidence { return f.fileEvidence(ref, &r.posixRow) })
-		r.app = f.appOf(ref, r.subject(ref))
 	}
 	return objects, err
 }

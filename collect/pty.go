@@ -34,9 +34,10 @@ const ptyNeeds = schema.NeedProcs | schema.NeedFDs | schema.NeedTTYs | schema.Ne
 func ptyMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals", Help: "terminal emulators, ssh and the like at the master, shells and programs at the slave",
-		Columns: ptyColumns(),
-		Default: []string{"path", "status", "masters", "slaves", "waiters"},
-		Needs:   ptyNeeds, Relates: schema.NeedSyscall,
+		Descriptor: &Descriptor{Kind: schema.Pty, Walked: []FDKind{FDPtmx, FDSlave}, Ref: ptyRef},
+		Columns:    ptyColumns(),
+		Default:    []string{"path", "status", "masters", "slaves", "waiters"},
+		Needs:      ptyNeeds, Relates: schema.NeedSyscall,
 		Collect: collectPtys, Relate: relatePtys,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*ptyRow)
@@ -110,7 +111,8 @@ func ttyByName(num int, target []byte) FD {
 }
 
 // ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or was not read.
-func (f *Facts) ptyRef(p *Process, fd *FD) (schema.Ref, bool) {
+func ptyRef(f *Facts, u FDUse) (schema.Ref, bool) {
+	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
 	if fd.Kind == FDPtmx {
 		index, err := kernel.ParseTTYIndex(p.info[fd.Num].text)
@@ -127,14 +129,17 @@ func (f *Facts) ptyRef(p *Process, fd *FD) (schema.Ref, bool) {
 
 // ownDevpts is the device of the reader's own /dev/pts; 0: there is none, or it is a file tree's.
 func (f *Facts) ownDevpts() uint64 {
-	if !f.devptsKnown {
-		f.devptsKnown = true
-		if f.Host.Live() {
-			f.devpts, _ = kernel.DeviceOf("/dev/pts")
+	return uint64(Memo(f, func(f *Facts) devptsDevice {
+		if !f.Host.Live() {
+			return 0
 		}
-	}
-	return f.devpts
+		dev, _ := kernel.DeviceOf("/dev/pts")
+		return devptsDevice(dev)
+	}))
 }
+
+// devptsDevice is the device of a devpts file system.
+type devptsDevice uint64
 
 func collectPtys(f *Facts) ([]*schema.Object, error) {
 	rows := map[schema.Ref]*ptyRow{}
@@ -145,7 +150,7 @@ func collectPtys(f *Facts) ([]*schema.Object, error) {
 			if fd.Kind != FDPtmx && fd.Kind != FDSlave {
 				continue
 			}
-			ref, ok := f.ptyRef(p, fd)
+			ref, ok := ptyRef(f, FDUse{p, fd})
 			if !ok {
 				continue
 			}
@@ -186,7 +191,7 @@ func (r *ptyRow) complete(f *Facts, ref schema.Ref) {
 	case len(r.masters) == 0:
 		// The slave's name is there, and so is a master, wherever: in a process that was not seen.
 		r.status = schema.None(schema.TypeString)
-	case (f.Unseen("fd") > 0 || f.nested) && !f.slavesClosed(r.masters[0], r.index):
+	case (f.Unseen("fd") > 0 || f.Nested) && !f.slavesClosed(r.masters[0], r.index):
 		r.status = schema.None(schema.TypeString)
 	default:
 		r.status = schema.String(NoSlave)

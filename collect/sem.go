@@ -2,10 +2,8 @@ package collect
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -16,27 +14,21 @@ type semRow struct {
 	age                    schema.Value
 	semval, ncount, zcount schema.Value
 	waiters, undo          schema.Value
-	ftok                   schema.Value
-	app                    *AppMatch
 	values                 []kernel.SemValue // nil: not read
-	leak                   judged
 }
 
 func semMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
-		Columns:  slices.Concat(semColumns(), appColumns(clusterNeeds, func(r *semRow) *AppMatch { return r.app }), ftokColumns(func(r *semRow) schema.Value { return r.ftok }), leakColumns(semLeakNeeds, func(r *semRow) *judged { return &r.leak })),
+		Columns:  semColumns(),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
-		OnDemand: append(leakIDs(), "ftok", "semval", "ncount", "zcount", "waiters", "undo"),
+		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
 		Relates:  schema.NeedProcs | schema.NeedSyscall,
 		Collect:  collectSem,
 		Relate:   relateSem,
 		Gauges:   semGauges,
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*semRow).leak })
-		},
-		Label: func(o *schema.Object) string { return keyLabel(o.Row.(*semRow).IPCPerm) },
+		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*semRow).IPCPerm) },
 	}
 }
 
@@ -79,9 +71,6 @@ func collectSem(f *Facts) ([]*schema.Object, error) {
 			waiters := f.waitersOf(sysvWait(ref))
 			r.undo = f.undoValue(ref)
 			r.waiters = f.waitersValue(ref, waiters, counted && len(waiters) >= tasks)
-			r.leak = f.judgeKeyed(ref, semLeakNeeds, r.IPCPerm, func() relate.Evidence { return f.semEvidence(ref, r) })
-			r.ftok = f.ftokOf(ref, s.IPCPerm)
-			r.app = f.appOf(ref, r.subject(ref))
 			i++
 		}
 	}

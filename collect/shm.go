@@ -2,11 +2,9 @@ package collect
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -20,10 +18,6 @@ type shmRow struct {
 	command schema.Value
 	holders schema.Value
 	maps    []shmMaps
-	peek    schema.Value
-	ftok    schema.Value
-	app     *AppMatch
-	leak    judged
 }
 
 // shmMaps is a process that maps a segment.
@@ -43,18 +37,14 @@ const (
 func shmMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
-		Help:     "shared memory segments: their memory, who has them attached, and what became of their creators",
-		Columns:  slices.Concat(shmColumns(), appColumns(clusterNeeds, func(r *shmRow) *AppMatch { return r.app }), ftokColumns(func(r *shmRow) schema.Value { return r.ftok }), leakColumns(shmLeakNeeds, func(r *shmRow) *judged { return &r.leak })),
-		Default:  []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
-		OnDemand: append(leakIDs(), "ftok", "peek"),
-		Relates:  schema.NeedProcs | schema.NeedMaps,
-		Collect:  collectShm,
-		Relate:   relateShm,
-		Gauges:   shmGauges,
-		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*shmRow).IPCPerm) },
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*shmRow).leak })
-		},
+		Help:    "shared memory segments: their memory, who has them attached, and what became of their creators",
+		Columns: shmColumns(),
+		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
+		Relates: schema.NeedProcs | schema.NeedMaps,
+		Collect: collectShm,
+		Relate:  relateShm,
+		Gauges:  shmGauges,
+		Label:   func(o *schema.Object) string { return keyLabel(o.Row.(*shmRow).IPCPerm) },
 	}
 }
 
@@ -88,8 +78,6 @@ func shmColumns() []schema.Column {
 			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
 		col("holders", schema.TypeEndpoints, 24, schema.NeedProcs|schema.NeedMaps, "processes that have it attached, with their number of mappings",
 			func(r *row) schema.Value { return r.holders }),
-		peekColumn(schema.NeedProcs|schema.NeedMaps, fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
-			func(r *row) schema.Value { return r.peek }),
 	)
 }
 
@@ -112,10 +100,6 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			f.shmCreator(ref, r)
 			f.shmHolders(ref, r)
 			r.status = shmStatus(r)
-			r.peek = f.peekSegment(ref, r)
-			r.ftok = f.ftokOf(ref, s.IPCPerm)
-			r.app = f.appOf(ref, r.subject(ref))
-			r.leak = f.judgeKeyed(ref, shmLeakNeeds, r.IPCPerm, func() relate.Evidence { return f.shmEvidence(ref, r) })
 			i++
 		}
 	}

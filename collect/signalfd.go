@@ -18,6 +18,7 @@ func signalfdMechanism() *Mechanism {
 	col := schema.Col[signalfdRow]
 	return &Mechanism{
 		Kind: schema.SignalFD, Family: Notify, Title: "Signalfds", Help: "descriptors that take signals as data; each reader gets those that were sent to itself",
+		Descriptor: &Descriptor{Kind: schema.SignalFD, Anon: []string{"signalfd"}},
 		Columns: descriptorColumns("threads that sleep in read",
 			col("mask", schema.TypeList, 30, descriptorNeeds, "signals that it takes", func(r *signalfdRow) schema.Value {
 				return r.infoCell(schema.TypeList, r.parse, func() schema.Value { return schema.List(signalNames(r.mask)) })

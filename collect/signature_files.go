@@ -27,29 +27,29 @@ type patternFiles struct {
 // filesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those who asked for the files that
 // signatures name, or for a verdict by them: where a look may hang is known then.
 func (f *Facts) filesOfPattern(pattern string) patternFiles {
-	s := f.software
 	if f.Needs&(schema.NeedClusters|schema.NeedKeyFiles) == 0 || !f.Host.Live() {
 		return patternFiles{}
 	}
-	files, ok := s.patterns[pattern]
+	known := Memo(f, func(*Facts) knownPatterns { return knownPatterns{} })
+	files, ok := known[pattern]
 	if !ok {
-		if s.patterns == nil {
-			s.patterns = map[string]patternFiles{}
-		}
 		files = f.lookForPattern(pattern)
-		s.patterns[pattern] = files
+		known[pattern] = files
 	}
 	return files
 }
 
+// knownPatterns are the files of the patterns that somebody asked for.
+type knownPatterns map[string]patternFiles
+
 func (f *Facts) lookForPattern(pattern string) patternFiles {
 	files := patternFiles{byBits: map[uint32]string{}}
-	self, err := f.Host.OpenProc(f.self)
+	self, err := f.Host.OpenProc(f.Self)
 	if err != nil {
 		return files
 	}
 	defer self.Close()
-	hangs := f.software.hangs(self)
+	hangs := f.Hangs(self)
 	dir, err := self.RealPath(path.Dir(pattern), hangs)
 	if err != nil {
 		files.whole = errors.Is(err, fs.ErrNotExist)

@@ -87,6 +87,8 @@ type dataFile struct {
 // dataFiles keeps files between ticks while device, inode number, size and time of the last change stay.
 type dataFiles map[string]dataFile
 
+func (f *Facts) dataFiles() dataFiles { return *Keep(f.Kept, func() dataFiles { return dataFiles{} }) }
+
 func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read func() ([]byte, error)) ([]byte, error) {
 	file, err := stat()
 	if err != nil {
@@ -105,15 +107,17 @@ func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read
 	return old.text, old.err
 }
 
-// clusters are the data directories that were found, built when first asked for.
-func (f *Facts) clusters() []cluster {
-	if s := f.software; !s.looked {
-		s.looked = true
-		if f.Needs.Has(clusterNeeds) && f.Host.Live() {
-			s.clusters = append(f.runningClusters(), f.foundClusters()...)
+// clusterList are data directories.
+type clusterList []cluster
+
+// clusters are the data directories that were found, looked for once a tick.
+func (f *Facts) clusters() clusterList {
+	return Memo(f, func(f *Facts) clusterList {
+		if !f.Needs.Has(clusterNeeds) || !f.Host.Live() {
+			return nil
 		}
-	}
-	return f.software.clusters
+		return append(f.runningClusters(), f.foundClusters()...)
+	})
 }
 
 // runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent, unless its postmaster died.
@@ -153,7 +157,7 @@ func (f *Facts) runningCluster(p *Process) (cluster, bool) {
 		c.dir = argumentAfter(text, "-D")
 		return c, c.dir != "" && f.statCluster(&c) && c.uid == uid
 	}
-	hangs := f.software.hangs(dir)
+	hangs := f.Hangs(dir)
 	if hangs([]byte(c.dir)) {
 		return c, false
 	}
@@ -163,7 +167,7 @@ func (f *Facts) runningCluster(p *Process) (cluster, bool) {
 	}
 	c.id, c.uid = FileID{file.Dev, file.Ino}, file.UID
 	if name := c.dir + "/postmaster.pid"; !hangs([]byte(name)) {
-		text, err := f.software.files.read(fmt.Sprintf("%d:%s", p.PID, name),
+		text, err := f.dataFiles().read(fmt.Sprintf("%d:%s", p.PID, name),
 			func() (kernel.PosixFile, error) { return dir.StatLink("cwd/postmaster.pid") },
 			func() ([]byte, error) { return dir.ReadFile("cwd/postmaster.pid", lockFileMost) })
 		if err == nil {
@@ -190,12 +194,12 @@ func argumentAfter(cmdline []byte, option string) string {
 
 // foundClusters are data directories in the places where distributions put them, and where their configuration says.
 func (f *Facts) foundClusters() []cluster {
-	self, err := f.Host.OpenProc(f.self)
+	self, err := f.Host.OpenProc(f.Self)
 	if err != nil {
 		return nil
 	}
 	defer self.Close()
-	hangs := f.software.hangs(self)
+	hangs := f.Hangs(self)
 	var list []cluster
 	add := func(dir string) {
 		c := cluster{dir: dir}
@@ -207,7 +211,7 @@ func (f *Facts) foundClusters() []cluster {
 		}
 	}
 	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
-		text, err := f.software.files.read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
+		text, err := f.dataFiles().read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
 			func() ([]byte, error) { return kernel.ReadFile(conf, clusterConfMost) })
 		if dir := configuredDirectory(text); err == nil && dir != "" {
 			add(dir)
@@ -257,12 +261,12 @@ func configuredDirectory(conf []byte) string {
 
 // statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
 func (f *Facts) statCluster(c *cluster) bool {
-	self, err := f.Host.OpenProc(f.self)
+	self, err := f.Host.OpenProc(f.Self)
 	if err != nil {
 		return false
 	}
 	defer self.Close()
-	real, err := self.RealPath(c.dir, f.software.hangs(self))
+	real, err := self.RealPath(c.dir, f.Hangs(self))
 	if err != nil {
 		return false
 	}
@@ -281,7 +285,7 @@ func (f *Facts) isCluster(c *cluster) bool {
 	}
 	c.sure = true
 	path := c.dir + "/postmaster.pid"
-	text, err := f.software.files.read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
+	text, err := f.dataFiles().read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
 		func() ([]byte, error) { return kernel.ReadFile(path, lockFileMost) })
 	if err == nil {
 		c.lock, c.hasLock = parseLockFile(text)

@@ -54,7 +54,7 @@ func (f *Facts) newSocket(kind schema.Kind, at place, inode, cookie uint64) sock
 	default:
 		s.uses = f.FDUses(FDSocket, 0, inode)
 		s.holders = f.Holders(s.uses, nil)
-		if len(s.uses) == 0 && f.nested {
+		if len(s.uses) == 0 && f.Nested {
 			// A socket with an inode is open somewhere.
 			s.holders, f.foundOutside = schema.Refused(schema.TypeEndpoints), true
 		}
@@ -93,7 +93,7 @@ func netColumns[T any](of func(*T) *socket) []schema.Column {
 // inNetSpaces runs collect in the reader's own network namespace, and in the others if they were asked for.
 func (f *Facts) inNetSpaces(collect func(at place) error) error {
 	err := collect(f.ownPlace("net"))
-	if !f.all {
+	if !f.AllNamespaces {
 		return err
 	}
 	others := f.others("net")

@@ -38,7 +38,7 @@ func (f *Facts) namespaceNeeds() schema.Need {
 	if f.wantsSysV() && f.Host.Live() {
 		n |= schema.NeedIPCNS
 	}
-	if f.all || f.Needs.Has(schema.NeedNamespaces) {
+	if f.AllNamespaces || f.Needs.Has(schema.NeedNamespaces) {
 		n |= nsNeeds | schema.NeedProcs | schema.NeedFDs
 	}
 	return n
@@ -78,9 +78,8 @@ const ipcType = 2
 
 // spaces lists the namespaces of a type by inode, as far as the needs asked for them.
 func (f *Facts) spaces(typ string) []*space {
-	f.indexSpaces()
 	var list []*space
-	for _, s := range f.known.byName {
+	for _, s := range f.known().byName {
 		if s.Type == typ {
 			list = append(list, s)
 		}
@@ -92,20 +91,21 @@ func (f *Facts) spaces(typ string) []*space {
 // others are the namespaces of a type that the reader is not in. nil where the reader's own is not known.
 func (f *Facts) others(typ string) []*space {
 	list := f.spaces(typ)
-	if f.known.own[typ] == 0 {
+	own := f.known().own[typ]
+	if own == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(list, func(s *space) bool { return s.Ino == f.known.own[typ] })
+	return slices.DeleteFunc(list, func(s *space) bool { return s.Ino == own })
 }
 
 // ways are the paths to all namespaces, if they were asked for.
 func (f *Facts) ways() map[kernel.Namespace]kernel.Namespace {
-	if !f.all {
+	if !f.AllNamespaces {
 		return nil
 	}
-	f.indexSpaces()
-	ways := make(map[kernel.Namespace]kernel.Namespace, len(f.known.byName))
-	for name, s := range f.known.byName {
+	known := f.known().byName
+	ways := make(map[kernel.Namespace]kernel.Namespace, len(known))
+	for name, s := range known {
 		ways[name] = s.Namespace
 	}
 	return ways
@@ -120,32 +120,33 @@ func entries(list []*space) []kernel.Namespace {
 	return ways
 }
 
-func (f *Facts) indexSpaces() {
-	if f.known != nil {
-		return
-	}
-	f.known = &spaceIndex{byName: map[kernel.Namespace]*space{}, own: map[string]uint64{}}
+// known are the namespaces that were found, worked out once a tick.
+func (f *Facts) known() *spaceIndex { return Memo(f, indexSpaces) }
+
+func indexSpaces(f *Facts) *spaceIndex {
+	x := &spaceIndex{byName: map[kernel.Namespace]*space{}, own: map[string]uint64{}}
 	types := kernel.NamespaceTypes()
 	for _, typ := range types {
-		f.known.own[typ], _ = f.Host.SelfNamespace(typ)
+		x.own[typ], _ = f.Host.SelfNamespace(typ)
 	}
 	for _, p := range f.procs {
 		for i, ino := range p.ns {
 			if ino == 0 {
 				continue
 			}
-			s := f.known.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.living(), types[i]))
+			s := x.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.living(), types[i]))
 			if s.procs++; s.leader == nil {
 				s.leader = p
 			}
 		}
 	}
 	if f.Needs.Has(schema.NeedFDs) {
-		f.heldSpaces()
+		x.held(f)
 	}
 	if f.Needs.Has(schema.NeedNamespaces) {
-		f.mountedSpaces()
+		x.mounted(f)
 	}
+	return x
 }
 
 func (x *spaceIndex) at(typ string, ino uint64, way string) *space {
@@ -158,12 +159,12 @@ func (x *spaceIndex) at(typ string, ino uint64, way string) *space {
 	return s
 }
 
-// heldSpaces finds namespaces that live by a descriptor.
-func (f *Facts) heldSpaces() {
+// held finds namespaces that live by a descriptor.
+func (x *spaceIndex) held(f *Facts) {
 	for _, p := range f.procs {
 		for i := range p.fds {
 			if fd := &p.fds[i]; fd.Kind == FDNamespace {
-				s := f.known.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
+				s := x.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
 				if s.leader == nil && s.fd == nil {
 					s.fd = &FDUse{p, fd}
 				}
@@ -172,8 +173,8 @@ func (f *Facts) heldSpaces() {
 	}
 }
 
-// mountedSpaces finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has mounts of its own.
-func (f *Facts) mountedSpaces() {
+// mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has mounts of its own.
+func (x *spaceIndex) mounted(f *Facts) {
 	if !f.Host.Live() {
 		return
 	}
@@ -201,7 +202,7 @@ func (f *Facts) mountedSpaces() {
 			if mayHangBelow(mounts, path.Dir(point)) {
 				continue
 			}
-			s := f.known.at(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
+			s := x.at(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
 			s.mount = cmp.Or(s.mount, point)
 		}
 	}
@@ -256,13 +257,12 @@ func (p place) inode() schema.Value {
 
 // place is that of a namespace; own is the reader's own.
 func (f *Facts) place(typ string, ino uint64) place {
-	f.indexSpaces()
 	p := place{ino: ino, leader: schema.Uncollected(schema.TypeString)}
-	if own := f.known.own[typ]; own == 0 || own != ino {
+	if own := f.known().own[typ]; own == 0 || own != ino {
 		p.space = ino
 	}
 	if f.Needs&nsNeeds != 0 && f.Needs.Has(schema.NeedProcs) {
-		s := f.known.byName[kernel.Namespace{Type: typ, Ino: ino}]
+		s := f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
 		p.leader = f.leaderName(s)
 		if typ == "ipc" && p.space != 0 {
 			p.uids = f.uidMap(s)
@@ -273,8 +273,7 @@ func (f *Facts) place(typ string, ino uint64) place {
 
 // ownPlace is that of objects of the reader's own namespace.
 func (f *Facts) ownPlace(typ string) place {
-	f.indexSpaces()
-	p := f.place(typ, f.known.own[typ])
+	p := f.place(typ, f.known().own[typ])
 	p.space = 0
 	return p
 }

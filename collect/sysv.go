@@ -24,6 +24,19 @@ func (f *Facts) owners(p kernel.IPCPerm, at place) ipcOwners {
 	}
 }
 
+// permOf are the owners and the key of a System V object.
+func permOf(o *schema.Object) kernel.IPCPerm {
+	switch r := o.Row.(type) {
+	case *msgRow:
+		return r.IPCPerm
+	case *semRow:
+		return r.IPCPerm
+	case *shmRow:
+		return r.IPCPerm
+	}
+	return kernel.IPCPerm{}
+}
+
 // sysvRef is an object's identity. The id holds a sequence number, which wraps; ctime separates its lives further.
 func sysvRef(kind schema.Kind, at place, p kernel.IPCPerm, ctime int64) schema.Ref {
 	return schema.Ref{Kind: kind, Space: at.space, ID: uint64(p.ID), Gen: uint64(ctime)}

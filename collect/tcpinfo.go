@@ -67,13 +67,13 @@ func tcpColumns() []schema.Column {
 // tcpDetails fills in what TCP knows, for all rows or for the one whose page is open.
 func (f *Facts) tcpDetails(rows []*inetRow) {
 	all := f.Wants(schema.Inet, schema.NeedTCPInfo)
-	if !f.Host.Live() || !all && f.detail.Kind != schema.Inet {
+	if !f.Host.Live() || !all && f.Detail.Kind != schema.Inet {
 		return
 	}
 	infos, err := f.Host.TCPInfos()
 	f.Fault(string(schema.Inet), err)
 	for _, r := range rows {
-		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || f.detail == r.ref) {
+		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || f.Detail == r.ref) {
 			r.tcp = &info
 		}
 	}

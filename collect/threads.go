@@ -80,6 +80,9 @@ func threadOf(dir kernel.ProcDir, t kernel.Task, buf []byte) thread {
 	return th
 }
 
+// tokenSeed makes tokens of several ticks comparable.
+type tokenSeed maphash.Seed
+
 // token tells this sleep from any other, however alike: by the registers that the call was made with, and how often the thread has gone to
 // sleep. Where a live one's count could not be read, no two are the same.
 func (f *Facts) token(t *thread) uint64 {
@@ -92,7 +95,7 @@ func (f *Facts) token(t *thread) uint64 {
 	if t.sleeps == 0 && f.Host.Live() {
 		s.unsure = time.Now()
 	}
-	return maphash.Comparable(f.waitSeed, s)
+	return maphash.Comparable(maphash.Seed(*Keep(f.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
 }
 
 // sleepsSince is when the thread last ran. It is asked when somebody shows it: it takes 25 microseconds, and the same answer does as long as the
@@ -101,19 +104,22 @@ func (f *Facts) sleepsSince(p *Process, t *thread) time.Time {
 	if !t.since.IsZero() || !f.Host.Live() {
 		return t.since
 	}
-	if f.runClock == nil {
+	clock := Memo(f, func(*Facts) *kernel.RunClock {
 		clock, err := kernel.NewRunClock()
 		if err != nil {
-			return time.Time{}
+			return nil
 		}
-		f.runClock = clock
+		return clock
+	})
+	if clock == nil {
+		return time.Time{}
 	}
 	dir, err := f.Host.OpenProc(p.PID)
 	if err != nil {
 		return time.Time{}
 	}
 	defer dir.Close()
-	if ago, err := f.runClock.LastRan(dir, t.TID); err == nil {
+	if ago, err := clock.LastRan(dir, t.TID); err == nil {
 		t.since = f.Now.Add(-ago)
 	}
 	return t.since

@@ -18,9 +18,10 @@ type timerfdRow struct {
 func timerfdMechanism() *Mechanism {
 	return &Mechanism{
 		Kind: schema.TimerFD, Family: Notify, Title: "Timerfds", Help: "timers that wake whoever reads them: by which clock, when next, how often",
-		Columns: timerfdColumns(),
-		Default: []string{"clockid", "remaining", "interval", "ticks", "holders", "waiters"},
-		Needs:   descriptorNeeds, Relates: schema.NeedSyscall,
+		Descriptor: &Descriptor{Kind: schema.TimerFD, Anon: []string{"timerfd"}},
+		Columns:    timerfdColumns(),
+		Default:    []string{"clockid", "remaining", "interval", "ticks", "holders", "waiters"},
+		Needs:      descriptorNeeds, Relates: schema.NeedSyscall,
 		Collect: func(f *Facts) ([]*schema.Object, error) {
 			return collectDescriptors(f, schema.TimerFD, func(d descriptor) *timerfdRow {
 				r := &timerfdRow{descriptor: d}

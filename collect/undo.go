@@ -85,15 +85,19 @@ type undoFacts struct {
 // is not there holds nothing by SEM_UNDO, unless err says what could not be read, in a sentence that does for evidence; processes outside of this
 // pid namespace are never there (Facts.nested).
 func (f *Facts) semUndos() (holds map[waitKey][]semHold, err error) {
-	if f.held == nil {
-		undos, err := f.undos.read(f.Host)
-		f.held = &undoFacts{holds: map[waitKey][]semHold{}, err: err}
-		for _, u := range undos {
-			key := waitKey{schema.Sem, f.ipcSpace(u.IPCNS), uint64(u.SemID)}
-			f.held.holds[key] = append(f.held.holds[key], semHold{u})
-		}
+	held := Memo(f, readUndos)
+	return held.holds, held.err
+}
+
+func readUndos(f *Facts) undoFacts {
+	source := Keep(f.Kept, func() undoSource { return undoSource{} })
+	undos, err := source.read(f.Host)
+	held := undoFacts{holds: map[waitKey][]semHold{}, err: err}
+	for _, u := range undos {
+		key := waitKey{schema.Sem, f.ipcSpace(u.IPCNS), uint64(u.SemID)}
+		held.holds[key] = append(held.holds[key], semHold{u})
 	}
-	return f.held.holds, f.held.err
+	return held
 }
 
 // setHolds are the holds on one set, if they were asked for.

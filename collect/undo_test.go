@@ -135,14 +135,14 @@ func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 		s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		r, err := s.host.OpenUndos()
-		if c.undos.err = err; !kernel.Denied(err) {
-			c.undos.err = os.ErrPermission // we may: as if we might not
+		if (*Keep(&c.kept, func() undoSource { return undoSource{} })).err = err; !kernel.Denied(err) {
+			(*Keep(&c.kept, func() undoSource { return undoSource{} })).err = os.ErrPermission // we may: as if we might not
 		}
 		if r != nil {
 			s.check(r.Close())
 		}
 		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: schema.NeedUndo}, Edges: true})
-		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true, Says: c.undos.err.Error()}}, snap.Faults)
+		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true, Says: (*Keep(&c.kept, func() undoSource { return undoSource{} })).err.Error()}}, snap.Faults)
 		s.equal("cell", schema.Refused(schema.TypeEndpoints), snap.Objects[schema.Sem][0].Row.(*semRow).undo)
 	})
 }

@@ -3,11 +3,8 @@ package collect
 import (
 	"cmp"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -17,10 +14,7 @@ type unixRow struct {
 	kernel.UnixSocket
 	peerName schema.Value
 	inFlight schema.Value
-	app      *AppMatch
-	file     *staleFile // a path that no socket is bound to; nil for sockets
-	taken    time.Time
-	leak     judged
+	file     *kernel.PosixFile // a path that no socket is bound to; nil for sockets
 }
 
 func unixMechanism() *Mechanism {
@@ -29,7 +23,7 @@ func unixMechanism() *Mechanism {
 		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
-		Needs:   socketNeeds, OnDemand: append(leakIDs(), "age", "inflight", "ns_leader"),
+		Needs:   socketNeeds, OnDemand: []string{"inflight", "ns_leader"},
 		Relates: holderNeeds,
 		Collect: collectUnix,
 		Relate: func(f *Facts, objects []*schema.Object) []schema.Edge {
@@ -38,9 +32,6 @@ func unixMechanism() *Mechanism {
 				edges = append(edges, o.Row.(*unixRow).edges(f)...)
 			}
 			return edges
-		},
-		Diagnose: func(_ *Facts, objects []*schema.Object) []schema.Finding {
-			return leakFindings(objects, func(row any) *judged { return &row.(*unixRow).leak })
 		},
 		Label: unixLabel,
 	}
@@ -55,7 +46,7 @@ func unixColumns() []schema.Column {
 	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
 		return col(id, schema.TypeEndpoints, 24, holderNeeds, help, get)
 	}
-	columns := append([]schema.Column{
+	return ofSockets(append([]schema.Column{
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
 		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone; stale: a path that no socket is bound to",
@@ -91,17 +82,14 @@ func unixColumns() []schema.Column {
 		col("inode", schema.TypeInt, 9, socketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
 		col("inflight", schema.TypeInt, 8, holderNeeds|schema.NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
-	}, append(appColumns(socketNeeds, func(r *row) *AppMatch { return r.app }), netColumns(func(r *row) *socket { return &r.socket })...)...)
-	columns = append(columns, col("age", schema.TypeDuration, 7, schema.NeedPaths, "of a path that no socket is bound to, time since it was made or changed",
-		func(r *row) schema.Value { return r.file.age(r.taken) }))
-	return ofSockets(append(columns, leakColumns(unixLeakNeeds, func(r *row) *judged { return &r.leak })...))
+	}, netColumns(func(r *row) *socket { return &r.socket })...))
 }
 
 // ofSockets leaves blank what a path without a socket does not have.
 func ofSockets(columns []schema.Column) []schema.Column {
 	for i := range columns {
 		get, typ := columns[i].Get, columns[i].Type
-		if slices.Contains([]string{"status", "path", "owner", "uid", "app", "signature", "confidence", "age", "verdict", "reasons"}, columns[i].ID) {
+		if slices.Contains([]string{"status", "path", "owner", "uid"}, columns[i].ID) {
 			continue
 		}
 		columns[i].Get = func(o *schema.Object) schema.Value {
@@ -132,7 +120,6 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 			if s.HasUID {
 				r.setOwner(f, s.UID)
 			}
-			r.app = f.appOf(r.ref, r.subject(f))
 			rows[s.Inode] = r
 			objects = append(objects, &schema.Object{Ref: r.ref, Row: r})
 		}
@@ -147,10 +134,16 @@ func collectUnix(f *Facts) ([]*schema.Object, error) {
 		if r.State == kernel.SocketListen {
 			r.setWaiters(f)
 		}
-		r.leak = f.judge(r.ref, unixLeakNeeds, func() relate.Evidence { return f.socketEvidence(r) })
-		r.leak.none = r.Naming != kernel.UnixPath
 	}
-	return append(objects, f.staleSockets(rows)...), err
+	return objects, err
+}
+
+// unboundPath is a path that no socket is bound to, by its file.
+func (f *Facts) unboundPath(file *kernel.PosixFile) *schema.Object {
+	r := &unixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, file: file}
+	r.ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
+	r.setOwner(f, file.UID)
+	return &schema.Object{Ref: r.ref, Row: r}
 }
 
 // setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
@@ -179,16 +172,6 @@ func (f *Facts) inFlight(u FDUse) (n int, ok bool, err error) {
 	}
 	n, ok = kernel.ParseInFlight(text)
 	return n, ok, nil
-}
-
-// descriptorText reads a descriptor's fdinfo.
-func (f *Facts) descriptorText(u FDUse) ([]byte, error) {
-	dir, err := f.Host.OpenProc(u.Process.living())
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Read("fdinfo/"+strconv.Itoa(int(u.FD.Num)), nil)
 }
 
 // join connects the socket with its peer and with the clients that wait for its accept.

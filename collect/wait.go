@@ -34,9 +34,14 @@ func waitMechanism() *Mechanism {
 		Needs:   waitNeeds,
 		Collect: collectWaits,
 		Relate:  relateWaits,
+		// Nearly anything may be what a thread waits for. Each is listed when the first thread does.
+		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap,
+			schema.Unix, schema.Inet, schema.Lock},
+		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD},
 		Diagnose: func(f *Facts, _ []*schema.Object) []schema.Finding {
-			return f.waitsSolved.Findings()
+			return lastWaits(f).Findings()
 		},
+		Pending:    func(f *Facts) bool { return lastWaits(f).Pending() },
 		Label:      func(o *schema.Object) string { return o.Row.(*waitRow).Task.Comm },
 		Parent:     func(o *schema.Object) schema.Ref { return o.Row.(*waitRow).parent },
 		Tree:       "says",
@@ -109,8 +114,9 @@ func collectWaits(f *Facts) ([]*schema.Object, error) {
 	if solved.Pending() && g.awake(solved, tasks) {
 		solved = relate.Solve(tasks)
 	}
-	solved = solved.Confirmed(f.waitsBefore)
-	f.waitsSolved = solved
+	before := Keep(f.Kept, func() *relate.Solution { return nil })
+	solved = solved.Confirmed(*before)
+	*before = solved // a second look has to agree
 	rows, objects := newObjects[waitRow](len(solved.Nodes))
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
@@ -136,6 +142,11 @@ func collectWaits(f *Facts) ([]*schema.Object, error) {
 		}
 	}
 	return objects, nil
+}
+
+// lastWaits is the solution of the last tick that looked for waits: of this one, after collectWaits.
+func lastWaits(f *Facts) *relate.Solution {
+	return *Keep(f.Kept, func() *relate.Solution { return nil })
 }
 
 // grave is the proof of a verdict that nobody will wake the thread.

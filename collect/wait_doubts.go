@@ -107,7 +107,8 @@ func (g *waitGraph) more(p *Process, t *relate.Task) (enders []relate.Ender) {
 	if !ok {
 		return enders
 	}
-	for _, group := range g.f.descriptions(FDEpoll) {
+	for _, instance := range g.f.Instances(schema.Epoll) {
+		group := instance.Uses
 		if !slices.ContainsFunc(group, func(u FDUse) bool { return u.Process == p && int(u.FD.Num) == num }) {
 			continue
 		}

@@ -20,11 +20,11 @@ type socketEnd struct {
 
 func (g *waitGraph) listSockets() map[uint64]*socketEnd {
 	all := map[uint64]*socketEnd{}
-	for _, o := range g.f.list(schema.Unix, collectUnix) {
+	for _, o := range g.f.Objects(schema.Unix) {
 		r := o.Row.(*unixRow)
 		all[r.Inode] = &socketEnd{socket: &r.socket, unix: r}
 	}
-	for _, o := range g.f.list(schema.Inet, collectInet) {
+	for _, o := range g.f.Objects(schema.Inet) {
 		if r := o.Row.(*inetRow); r.Inode != 0 {
 			all[r.Inode] = &socketEnd{socket: &r.socket, inet: r}
 		}
@@ -39,24 +39,28 @@ func (g *waitGraph) descriptor(p *Process, awaited kernel.AwaitedFD, depth int) 
 		return whoCould{outside: true, open: fmt.Sprintf("whatever its descriptor %d leads to", awaited.FD)}
 	}
 	var e whoCould
-	switch fd.Kind {
-	case FDPipe, FDFifo:
+	switch g.f.KindOf(fd) {
+	case schema.Pipe, schema.Fifo:
 		e = g.pipe(p, fd, awaited.For)
-	case FDSocket:
+	case "":
+		if fd.Kind != FDSocket {
+			e = whoCould{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
+			break
+		}
 		e = g.socket(fd, awaited.For)
-	case FDEventFD:
+	case schema.EventFD:
 		e = g.eventfd(p, fd)
-	case FDEpoll:
+	case schema.Epoll:
 		e = g.epoll(p, fd.Num, depth+1)
-	case FDPidFD:
+	case schema.PidFD:
 		e = g.pidfd(p, fd)
-	case FDTimerFD:
+	case schema.TimerFD:
 		e = whoCould{outside: true, open: "a timer"}
-	case FDSignalFD:
+	case schema.SignalFD:
 		e = whoCould{outside: true, open: "a signal"}
-	case FDInotify:
+	case schema.Inotify:
 		e = whoCould{outside: true, open: "a change to a file that it watches"}
-	case FDIOUring:
+	case schema.IOUring:
 		e = whoCould{outside: true, open: "the completion of input or output"}
 	default:
 		e = whoCould{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
@@ -174,16 +178,16 @@ func (g *waitGraph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
 // eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a process its own ones from
 // other threads and handlers.
 func (g *waitGraph) eventfd(p *Process, fd *FD) whoCould {
-	own, err := kernel.ParseEventFD(p.info[fd.Num].text)
-	if err != nil || !own.HasID {
+	own, ok := eventfdIdentity(p.info[fd.Num].text)
+	if !ok {
 		return whoCould{outside: true, open: "an eventfd that could not be looked at"}
 	}
-	e := whoCould{on: []schema.Ref{{Kind: schema.EventFD, ID: own.ID}}}
+	e := whoCould{on: []schema.Ref{own}}
 	others := false
-	for _, n := range g.f.eventfds() {
-		if n.ref == e.on[0] {
-			e.enders = useEnders(n.uses, nil, "has it open")
-			for _, u := range n.uses {
+	for _, n := range g.f.Instances(schema.EventFD) {
+		if n.Ref == own {
+			e.enders = useEnders(n.Uses, nil, "has it open")
+			for _, u := range n.Uses {
 				others = others || u.Process != p
 			}
 		}
@@ -247,7 +251,7 @@ func (p *Process) openFD(num int32) *FD {
 
 func (g *waitGraph) listPosix() map[FileID]schema.Ref {
 	all := map[FileID]schema.Ref{}
-	for _, o := range g.f.list(schema.PMsg, collectPMsg) {
+	for _, o := range g.f.Objects(schema.PMsg) {
 		r := o.Row.(*pmsgRow)
 		all[FileID{r.Dev, r.Ino}] = o.Ref
 	}
@@ -284,7 +288,7 @@ type lockSeeker struct {
 
 func (g *waitGraph) listLocks() map[lockSeeker]*lockRow {
 	all := map[lockSeeker]*lockRow{}
-	for _, o := range g.f.list(schema.Lock, collectLocks) {
+	for _, o := range g.f.Objects(schema.Lock) {
 		r := o.Row.(*lockRow)
 		for _, w := range r.waits {
 			all[lockSeeker{w.end.Ref(), w.end.TID}] = r

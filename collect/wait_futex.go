@@ -22,19 +22,19 @@ type memoryObject struct {
 // listMemory are the objects of the kinds that are files, by device and inode.
 func (g *waitGraph) listMemory() map[FileID]memoryObject {
 	all := map[FileID]memoryObject{}
-	for _, o := range g.f.list(schema.PSem, collectPSem) {
+	for _, o := range g.f.Objects(schema.PSem) {
 		r := o.Row.(*psemRow)
 		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
 	}
-	for _, o := range g.f.list(schema.PShm, collectPShm) {
+	for _, o := range g.f.Objects(schema.PShm) {
 		r := o.Row.(*pshmRow)
 		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
 	}
-	for _, o := range g.f.list(schema.Memfd, collectMemfd) {
+	for _, o := range g.f.Objects(schema.Memfd) {
 		r := o.Row.(*memfdRow)
 		all[FileID{r.Dev, r.Ino}] = memoryObject{o.Ref, false}
 	}
-	for _, o := range g.f.list(schema.Mmap, collectMmap) {
+	for _, o := range g.f.Objects(schema.Mmap) {
 		all[o.Row.(*mmapRow).users.id] = memoryObject{o.Ref, true}
 	}
 	return all
@@ -42,7 +42,7 @@ func (g *waitGraph) listMemory() map[FileID]memoryObject {
 
 func (g *waitGraph) listSegments() map[waitKey]memoryObject {
 	all := map[waitKey]memoryObject{}
-	for _, o := range g.f.list(schema.Shm, collectShm) {
+	for _, o := range g.f.Objects(schema.Shm) {
 		all[sysvWait(o.Ref)] = memoryObject{o.Ref, !o.Row.(*shmRow).Dest()}
 	}
 	return all

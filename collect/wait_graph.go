@@ -62,18 +62,6 @@ func newWaitGraph(f *Facts) *waitGraph {
 	return g
 }
 
-// list gives the objects of another mechanism, which may have been asked for anyway.
-func (f *Facts) list(kind schema.Kind, collect func(*Facts) ([]*schema.Object, error)) []*schema.Object {
-	objects, ok := f.listed[kind]
-	if !ok {
-		var err error
-		objects, err = collect(f)
-		f.Fault(string(kind), err)
-		f.listed[kind] = objects
-	}
-	return objects
-}
-
 // whoCould are who could make an end to what a thread waits for.
 type whoCould struct {
 	on            []schema.Ref
@@ -124,7 +112,7 @@ func (g *waitGraph) tasks() []relate.Task {
 		switch {
 		case p.KernelThread() || p.gone():
 			continue
-		case p.PID == g.f.self:
+		case p.PID == g.f.Self:
 			all = append(all, g.one(p, relate.Running, "is this program"))
 			continue
 		case kernel.Denied(p.threadErr):
@@ -146,7 +134,7 @@ func (g *waitGraph) tasks() []relate.Task {
 // refused is a process that may not be looked into. That it waits for a lock /proc/locks says to everybody.
 func (g *waitGraph) refused(p *Process) relate.Task {
 	t := g.one(p, relate.Running, "could not be looked into")
-	if len(g.f.locks) == 0 {
+	if len(g.f.Locks) == 0 {
 		return t
 	}
 	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
@@ -193,7 +181,7 @@ func (g *waitGraph) wait(t *relate.Task, p *Process, th *thread) {
 	if !ok || e.outside && len(e.enders) == 0 {
 		return
 	}
-	if self := g.f.Process(g.f.self); self != nil && g.ownAffair(self, e.enders) {
+	if self := g.f.Process(g.f.Self); self != nil && g.ownAffair(self, e.enders) {
 		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
 		return
 	}
@@ -320,20 +308,20 @@ func (g *waitGraph) unseen(source string) (open, assumes string) {
 	f := g.f
 	others := 0
 	for _, p := range f.unseen[source] {
-		if p.PID != 1 || f.nested { // in a container it may be any program
+		if p.PID != 1 || f.Nested { // in a container it may be any program
 			others++
 		}
 	}
 	switch {
-	case f.hides:
+	case f.Hides:
 		return "processes that /proc hides", ""
-	case f.restless:
+	case f.Restless:
 		return "processes that came and went while this looked", ""
 	case others > 0:
 		return several(others, "process", "processes") + " that could not be looked into", ""
 	case len(f.unseen[source]) > 0:
 		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.unseen[source][0].Comm)
-	case f.nested:
+	case f.Nested:
 		return "", "no process outside this pid namespace has a part in it"
 	}
 	return "", ""

@@ -25,8 +25,8 @@ func (g *waitGraph) hiddenEnds() string {
 			}
 		}
 	}
-	if held := g.f.hiddenFiles(); held.flying > 0 {
-		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", several(held.flying, "descriptor", "descriptors"))
+	if held := g.f.HiddenFiles(); held.Flying > 0 {
+		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", several(held.Flying, "descriptor", "descriptors"))
 	}
 	return ""
 }
@@ -54,7 +54,7 @@ func (g *waitGraph) registered(t *relate.Task) bool {
 func (g *waitGraph) listRings() (texts []string) {
 	for _, p := range g.f.procs {
 		for i := range p.fds {
-			if fd := &p.fds[i]; fd.Kind == FDIOUring && g.f.Host.Live() {
+			if fd := &p.fds[i]; g.f.KindOf(fd) == schema.IOUring && g.f.Host.Live() {
 				text, _ := g.f.descriptorText(FDUse{p, fd})
 				texts = append(texts, string(text))
 			}
@@ -82,7 +82,7 @@ func (g *waitGraph) submits(t *relate.Task) string {
 func (g *waitGraph) listRinged() map[*Process]bool {
 	found := map[*Process]bool{}
 	for _, p := range g.f.procs {
-		if slices.ContainsFunc(p.fds, func(fd FD) bool { return fd.Kind == FDIOUring }) ||
+		if slices.ContainsFunc(p.fds, func(fd FD) bool { return g.f.KindOf(&fd) == schema.IOUring }) ||
 			slices.ContainsFunc(p.shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
 			found[p] = true
 		}

@@ -13,11 +13,11 @@ import (
 // keeps is who changed it last.
 
 func (g *waitGraph) listSets() map[waitKey]*schema.Object {
-	return byWaitKey(g.f.list(schema.Sem, collectSem))
+	return byWaitKey(g.f.Objects(schema.Sem))
 }
 
 func (g *waitGraph) listQueues() map[waitKey]*schema.Object {
-	return byWaitKey(g.f.list(schema.Msg, collectMsg))
+	return byWaitKey(g.f.Objects(schema.Msg))
 }
 
 func byWaitKey(objects []*schema.Object) map[waitKey]*schema.Object {
@@ -220,7 +220,7 @@ func (g *waitGraph) mayKnow(p *Process, r *semRow, values []kernel.SemValue) []*
 // relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
 // process group, and those that run the same program for the same user. This program's own are not among them.
 func (g *waitGraph) relatives(p *Process) []*Process {
-	ours, self := g.f.ancestry(), g.f.Process(g.f.self)
+	ours, self := g.f.ancestry(), g.f.Process(g.f.Self)
 	exe := g.program(p)
 	var near []*Process
 	for _, q := range g.f.procs {

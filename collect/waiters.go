@@ -181,23 +181,25 @@ func (w wait) inNamespace() bool { return w.kind == schema.Msg || w.kind == sche
 
 // waitersOf lists who is blocked on an object, by pid.
 func (f *Facts) waitersOf(key waitKey) []waiter {
-	f.indexWaits()
-	return f.waits[key]
+	return Memo(f, indexWaits)[key]
 }
 
 // leftOf lists who was stopped in a call on an object, by pid, and begins it again when it goes on.
 func (f *Facts) leftOf(key waitKey) []waiter {
-	if f.halted == nil {
-		f.halted = f.waitersByKey(func(p *Process) []wait { return p.left })
-	}
-	return f.halted[key]
+	return Memo(f, indexLeft)[key]
 }
 
-func (f *Facts) indexWaits() {
-	if f.waits == nil {
-		f.waits = f.waitersByKey(func(p *Process) []wait { return p.waits })
-	}
+// waitIndex are the waiters by what they are on, leftIndex those that left their calls when they were stopped.
+type (
+	waitIndex map[waitKey][]waiter
+	leftIndex map[waitKey][]waiter
+)
+
+func indexWaits(f *Facts) waitIndex {
+	return f.waitersByKey(func(p *Process) []wait { return p.waits })
 }
+
+func indexLeft(f *Facts) leftIndex { return f.waitersByKey(func(p *Process) []wait { return p.left }) }
 
 // waitersByKey joins the processes' waits by what they are on.
 func (f *Facts) waitersByKey(of func(*Process) []wait) map[waitKey][]waiter {
@@ -214,9 +216,8 @@ func (f *Facts) waitersByKey(of func(*Process) []wait) map[waitKey][]waiter {
 
 // openedFIFOs lists the FIFOs that some thread waits to open: nobody may hold a descriptor on them.
 func (f *Facts) openedFIFOs() []FileID {
-	f.indexWaits()
 	var ids []FileID
-	for key, waiters := range f.waits {
+	for key, waiters := range Memo(f, indexWaits) {
 		if key.kind == schema.Fifo && slices.ContainsFunc(waiters, func(w waiter) bool { return w.call == "open" }) {
 			ids = append(ids, FileID{key.dev, key.id})
 		}

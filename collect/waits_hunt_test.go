@@ -757,14 +757,14 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 		want  unseen
 	}{
 		{Facts{}, unseen{Assumes: "process 1/first, which could not be looked into, has no part in it"}},
-		{Facts{nested: true}, unseen{Open: "1 process that could not be looked into"}},
-		{Facts{restless: true}, unseen{Open: "processes that came and went while this looked"}},
+		{Facts{Nested: true}, unseen{Open: "1 process that could not be looked into"}},
+		{Facts{Restless: true}, unseen{Open: "processes that came and went while this looked"}},
 	} {
 		var got unseen
 		test.facts.unseen = map[string][]*Process{"fd": {first}}
 		got.Open, got.Assumes = newWaitGraph(&test.facts).unseen("fd")
 		if d := gocmp.Diff(test.want, got); d != "" {
-			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.nested, test.facts.restless, d)
+			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.Nested, test.facts.Restless, d)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type walker struct {
 	risky    mountWatch
 	restless bool       // processes came and went too fast to be sure that all were seen
 	info     infoDemand // of this tick
+	table    *descriptorTable
 }
 
 type cached struct {

@@ -32,7 +32,7 @@ func (f *Facts) refusals() []schema.Fault {
 		{"syscall", "system calls", "who waits there is not shown"}, {"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := len(f.unseen[s.source])
-		if n == 0 || s.source == "maps" && f.mapsFound && f.files == nil || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
+		if n == 0 || s.source == "maps" && f.mapsFound && !Asked[fileIndex](f) || s.source == "ns" && !f.Needs.Has(schema.NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,

@@ -18,16 +18,10 @@ const (
 	FDFifo
 	FDSocket
 	FDNamespace
-	FDEventFD
-	FDEpoll
-	FDSignalFD
-	FDTimerFD
-	FDInotify
-	FDPidFD
-	FDIOUring
-	FDFile  // any other file with a path (NeedLocks, NeedFDFiles)
-	FDPtmx  // a pseudoterminal's master (NeedTTYs)
-	FDSlave // a pseudoterminal's slave (NeedTTYs)
+	FDFile     // any other file with a path (NeedLocks, NeedFDFiles)
+	FDPtmx     // a pseudoterminal's master (NeedTTYs)
+	FDSlave    // a pseudoterminal's slave (NeedTTYs)
+	fdDeclared // the first of those that rows of the table of Descriptors declare
 )
 
 // FD is one file descriptor on an IPC object. Others are not kept.
@@ -60,7 +54,7 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 		scan.modes, scan.files = needs.Has(schema.NeedFDModes), needs&(schema.NeedLocks|schema.NeedFDFiles) != 0
 		scan.fileModes = needs.Has(schema.NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(schema.NeedTTYs), dir
-		scan.risky = w.risky.of(dir)
+		scan.risky, scan.table = w.risky.of(dir), w.table
 		p.fdErr = dir.FDs(buf, scan.visit)
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
@@ -109,14 +103,18 @@ type fdScan struct {
 	fileModes    bool
 	ttys         bool
 	proc         kernel.ProcDir
+	table        *descriptorTable
 	risky        func(path []byte) bool
 	found        []FD
 	skipped      int // risky ones
 }
 
 func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
+	declared := s.table.declared(target)
 	switch {
 	case len(target) == 0:
+	case declared != 0:
+		s.found = append(s.found, FD{Num: int32(num), Kind: declared})
 	case target[0] == '/':
 		s.path(d, num, target)
 	case bytes.HasPrefix(target, []byte("socket:[")):
@@ -125,8 +123,6 @@ func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
 		}
 	case bytes.HasPrefix(target, []byte("pipe:[")):
 		s.pipe(d, num, target)
-	case anonKind(target) != 0:
-		s.found = append(s.found, FD{Num: int32(num), Kind: anonKind(target)})
 	default:
 		if typ, ino, ok := kernel.ParseNamespaceLink(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})

@@ -56,6 +56,12 @@ var needNames = []struct {
 	{NeedCalls, "every thread's call"},
 }
 
+// Cost is a need with its name in --list-columns.
+type Cost struct {
+	Need Need
+	Name string
+}
+
 // Has says whether all of n is in the set.
 func (s Need) Has(n Need) bool { return s&n == n }
 
@@ -97,6 +103,8 @@ func (c *Column) Heading() string {
 type Object struct {
 	Ref Ref
 	Row any // *T of the mechanism; only its Columns look inside
+
+	notes []note // what aspects say of it: see Note
 }
 
 // Col makes a Column whose getter sees the mechanism's own row type.

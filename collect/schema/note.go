@@ -1,0 +1,31 @@
+package schema
+
+// Note is a typed place on objects. An aspect declares one Note and keeps its result there, so that readers
+// get the result with its type and no kind has a field for it.
+//
+//	var verdict = schema.NewNote[relate.Judgement]()
+//	verdict.Set(o, &judgement)
+//	verdict.Of(o).Reasons
+type Note[T any] struct{ _ byte } // not empty: each Note needs an address of its own
+
+// NewNote returns a Note that no object has yet.
+func NewNote[T any]() *Note[T] { return new(Note[T]) }
+
+// Of is the note on an object; nil where there is none.
+func (n *Note[T]) Of(o *Object) *T {
+	for i := range o.notes {
+		if o.notes[i].of == n {
+			return o.notes[i].value.(*T)
+		}
+	}
+	return nil
+}
+
+// Set puts a note on an object, which has none of this Note yet. Only the collector's goroutine does so, before
+// the snapshot is published.
+func (n *Note[T]) Set(o *Object, value *T) {
+	o.notes = append(o.notes, note{n, value})
+}
+
+// note is one value with the Note that it belongs to.
+type note struct{ of, value any }
