@@ -16,7 +16,7 @@ import (
 
 // The doctor looks at a whole machine for what loses or hoards IPC objects, and for what stands still:
 //
-//	DoctorRequest ─► Collector.Take ─► Snapshot ─► Examine: each of DoctorChecks ─► the Snapshot with their Findings
+//	Wants ─► Collector.Take ─► Snapshot ─► Examine: each of DoctorChecks ─► Report
 //
 // A check is a small function over the Snapshot and what the Host itself says. It says what it saw; what could not be read is a Fault.
 
@@ -48,10 +48,10 @@ func DoctorChecks() []DoctorCheck {
 	}
 }
 
-// DoctorRequest asks for what the checks look at.
-func DoctorRequest() Request {
+// Wants are the kinds that the checks look at, each with what they take of it.
+func Wants() map[schema.Kind]schema.Need {
 	const users = schema.NeedProcs | schema.NeedStatus
-	r := Request{Findings: true, Gauges: true, Want: map[schema.Kind]schema.Need{
+	return map[schema.Kind]schema.Need{
 		schema.Msg:     schema.NeedProcs | schema.NeedSyscall,
 		schema.Sem:     0,
 		schema.Shm:     schema.NeedProcs | schema.NeedMaps | schema.NeedResident,
@@ -64,18 +64,33 @@ func DoctorRequest() Request {
 		schema.Inotify: users,
 		schema.Proc:    users | schema.NeedFDCount,
 		schema.Limit:   0,
-	}}
-	for _, m := range Mechanisms() {
-		if n := m.NeedsOf(leakIDs()); n != 0 || m.Diagnose != nil {
-			r.Want[m.Kind] |= n
-		}
 	}
-	return r
+}
+
+// Looked is what a snapshot has of a host, for the checks. The doctor changes nothing in it.
+type Looked struct {
+	Host         *kernel.Host
+	Taken        time.Time
+	IPCNamespace uint64       // inode of the reader's own; 0: not known
+	Kinds        []*Mechanism // in the order of outputs
+	Objects      map[schema.Kind][]*schema.Object
+	Findings     []schema.Finding
+	Faults       []schema.Fault
+	Notes        []string
+	Gauges       []schema.Gauge
+}
+
+// Report is what the checks say: their findings, the most severe first, and what could not be read, with the faults
+// and notes of the snapshot.
+type Report struct {
+	Findings []schema.Finding
+	Faults   []schema.Fault
+	Notes    []string
 }
 
 // examination is what the checks look at.
 type examination struct {
-	snap   *Snapshot
+	snap   *Looked
 	host   *kernel.Host
 	users  *Users
 	faults []schema.Fault
@@ -83,28 +98,25 @@ type examination struct {
 	limits map[int]kernel.ProcLimits // by pid; read when first asked for
 }
 
-// Examine runs the checks on a snapshot of DoctorRequest from that host. It returns the snapshot with their findings, the most severe
-// first, and with the faults of what they could not read besides.
-func Examine(host *kernel.Host, s *Snapshot) *Snapshot {
-	x := &examination{snap: s, host: host, users: NewUsers(host.Live())}
-	examined := *s
-	examined.Findings = nil
+// Examine runs the checks on a snapshot of Wants.
+func Examine(l *Looked) Report {
+	x := &examination{snap: l, host: l.Host, users: NewUsers(l.Host.Live())}
+	var r Report
 	for _, check := range DoctorChecks() {
-		examined.Findings = append(examined.Findings, check.look(x)...)
+		r.Findings = append(r.Findings, check.look(x)...)
 	}
-	slices.SortStableFunc(examined.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
-	examined.Faults = slices.Concat(s.Faults, x.faults)
-	examined.Notes = nil
-	for _, n := range s.Notes {
+	slices.SortStableFunc(r.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
+	r.Faults = slices.Concat(l.Faults, x.faults)
+	for _, n := range l.Notes {
 		if rest, ok := strings.CutSuffix(n, askAll); ok {
 			n = rest + "; the checks look at this one alone, `ipctop --once -A` at all"
 		}
-		examined.Notes = append(examined.Notes, n)
+		r.Notes = append(r.Notes, n)
 	}
 	if len(x.absent) > 0 {
-		examined.Notes = slices.Concat(examined.Notes, []string{"not there, so that nothing was checked against it: " + strings.Join(x.absent, ", ")})
+		r.Notes = append(r.Notes, "not there, so that nothing was checked against it: "+strings.Join(x.absent, ", "))
 	}
-	return &examined
+	return r
 }
 
 func severityRank(s schema.Severity) int {

@@ -15,7 +15,7 @@ import (
 func examined(t *testing.T, m *collecttest.Machine) *Snapshot {
 	t.Helper()
 	c := machine(t, m)
-	return Examine(c.host, c.Take(DoctorRequest()))
+	return ExamineSnapshot(c.host, c.Take(DoctorRequest()))
 }
 
 // withUsersObjects is a machine with logind on which user 1000 runs a service that has a queue and a segment, and user 33, a system
@@ -233,7 +233,7 @@ func TestDoctorOnHiddenLogind(t *testing.T) {
 		c := machine(t, m)
 		snap := c.Take(DoctorRequest())
 		snap.Faults = append(snap.Faults, schema.Fault{Source: "processes", Denied: true, Says: "hidepid"})
-		return about(Examine(c.host, snap).Findings, "remove-ipc", "")
+		return about(ExamineSnapshot(c.host, snap).Findings, "remove-ipc", "")
 	}
 	want := []schema.Finding{{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred,
 		Refs:     []schema.Ref{{Kind: schema.Msg, ID: 3, Gen: 946684000}, {Kind: schema.Shm, ID: 4, Gen: 946684000}},

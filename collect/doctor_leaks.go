@@ -25,7 +25,7 @@ func orphans(x *examination) []schema.Finding {
 		}
 	}
 	var all []schema.Finding
-	for _, m := range Mechanisms() {
+	for _, m := range x.snap.Kinds {
 		if refs := byKind[m.Kind]; len(refs) > 0 {
 			all = append(all, x.orphansOf(m, refs))
 		}
@@ -34,28 +34,25 @@ func orphans(x *examination) []schema.Finding {
 }
 
 func (x *examination) orphansOf(m *Mechanism, refs []schema.Ref) schema.Finding {
-	size := func(r schema.Ref) uint64 {
-		for _, id := range []string{"allocated", "size", "usedbytes"} { // bytes of memory
-			if c, ok := m.Column(id); ok {
-				return c.Get(x.snap.Find(r)).Uint()
-			}
-		}
-		return 0
+	sizes := make(map[schema.Ref]orphan, len(x.snap.Objects[m.Kind]))
+	for _, o := range x.snap.Objects[m.Kind] {
+		sizes[o.Ref] = orphanOf(o)
 	}
-	slices.SortStableFunc(refs, func(a, b schema.Ref) int { return cmp.Compare(size(b), size(a)) })
+	slices.SortStableFunc(refs, func(a, b schema.Ref) int { return cmp.Compare(sizes[b].bytes, sizes[a].bytes) })
 	var total uint64
 	var lines []string
 	for _, r := range refs {
-		total += size(r)
+		o := sizes[r]
+		total += o.bytes
 		line := r.String()
-		if c, ok := m.Column("path"); ok && r.Name == "" && c.Get(x.snap.Find(r)).IsKnown() { // a FIFO's reference holds numbers
-			line += " " + c.Get(x.snap.Find(r)).Str()
+		if o.path != "" {
+			line += " " + o.path
 		}
-		if c, ok := m.Column("owner"); ok {
-			line += " of " + c.Get(x.snap.Find(r)).Str()
+		if o.owner != "" {
+			line += " of " + o.owner
 		}
-		if n := size(r); n > 0 {
-			line += ", " + inBytesWords(n)
+		if o.bytes > 0 {
+			line += ", " + inBytesWords(o.bytes)
 		}
 		lines = append(lines, line)
 	}
@@ -77,4 +74,33 @@ func lowerFirst(title string) string {
 		return title
 	}
 	return strings.ToLower(title[:1]) + title[1:]
+}
+
+// orphan is what the doctor tells of a leaked object.
+type orphan struct {
+	bytes uint64 // of memory
+	path  string // of a FIFO, whose reference holds numbers
+	owner string // "": a kind that does not tell
+}
+
+func orphanOf(o *schema.Object) orphan {
+	switch r := o.Row.(type) {
+	case *msgRow:
+		return orphan{bytes: r.CBytes, owner: r.owners.user}
+	case *semRow:
+		return orphan{owner: r.owners.user}
+	case *shmRow:
+		return orphan{bytes: r.Size, owner: r.owners.user}
+	case *pmsgRow:
+		return orphan{bytes: r.queue.Bytes, owner: r.user}
+	case *psemRow:
+		return orphan{owner: r.user}
+	case *pshmRow:
+		return orphan{bytes: r.Allocated, owner: r.user}
+	case *pipeRow:
+		return orphan{path: r.path}
+	case *unixRow:
+		return orphan{owner: r.owner.Str()}
+	}
+	return orphan{}
 }

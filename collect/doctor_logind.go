@@ -49,7 +49,7 @@ func removeIPC(x *examination) []schema.Finding {
 	var all []schema.Finding
 	var others []leaver
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
-		u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid]}
+		u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
 		u.session = x.host.LogindUser(uid, u.name)
 		if uid <= system || uid == overflowUID || u.session.Linger { // logind keeps users who linger, and so their objects (user_may_gc)
 			continue
@@ -73,7 +73,7 @@ func (x *examination) perhapsRemoved(system uint32, objects map[uint32]*userObje
 	var lines []string
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
 		if uid > system && uid != overflowUID {
-			u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid]}
+			u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
 			f.Refs, lines = append(f.Refs, u.refs...), append(lines, u.named())
 		}
 	}
@@ -176,12 +176,13 @@ type leaver struct {
 	uid     uint32
 	name    string
 	session kernel.UserSession
+	kinds   []*Mechanism // in the order of outputs
 }
 
 // words are what is lost: "1 msg, 2 shm".
 func (u leaver) words() string {
 	var words []string
-	for _, m := range Mechanisms() {
+	for _, m := range u.kinds {
 		if n := u.counts[m.Kind]; n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", n, m.Kind))
 		}

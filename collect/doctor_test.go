@@ -23,7 +23,7 @@ import (
 // examine is what the doctor finds now.
 func (s *sysvScene) examine() []schema.Finding {
 	s.Helper()
-	return Examine(s.host, New(s.host, time.Now).Take(DoctorRequest())).Findings
+	return ExamineSnapshot(s.host, New(s.host, time.Now).Take(DoctorRequest())).Findings
 }
 
 // about are the findings of a kind that concern an object or, where ref is "", none in particular.
@@ -320,7 +320,7 @@ func TestDoctorCountsOrphans(t *testing.T) {
 		s := newSysVScene(t) // whose moment is in an hour, when nothing is too young any more
 		now := func() []schema.Finding {
 			snap := New(s.host, func() time.Time { return s.now }).Take(DoctorRequest())
-			return about(Examine(s.host, snap).Findings, "leak", "")
+			return about(ExamineSnapshot(s.host, snap).Findings, "leak", "")
 		}
 		creator := kerneltest.Start(t, "create-segment")
 		if found := now(); len(found) != 0 {
@@ -354,7 +354,7 @@ func TestDoctorCountsOrphans(t *testing.T) {
 func workExamine(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := Examine(host, New(host, time.Now).Take(DoctorRequest()))
+	snap := ExamineSnapshot(host, New(host, time.Now).Take(DoctorRequest()))
 	said := map[string]string{}
 	for _, f := range snap.Findings {
 		said[f.Kind] += string(f.Severity) + ": " + f.Says + "; " + strings.Join(f.Evidence, "; ")

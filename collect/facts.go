@@ -204,10 +204,14 @@ func (f *Facts) CreatorState(pid int, sec int64) string {
 	return CreatorAlive
 }
 
+// startDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
+// that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c), and start times to clock ticks.
+const startDoubt = time.Second + 100*time.Millisecond
+
 // StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by the kernel): then it is not
 // the one that the kernel recorded at that moment.
 func StartedAfter(start time.Time, sec int64) bool {
-	return start.After(time.Unix(sec, 0).Add(leakDoubt))
+	return start.After(time.Unix(sec, 0).Add(startDoubt))
 }
 
 // otherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that

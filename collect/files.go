@@ -192,3 +192,16 @@ func devShmName(path string) (name string, ok bool) {
 	name = strings.TrimSuffix(name, deletedSuffix)
 	return name, ok && name != "" && !strings.Contains(name, "/")
 }
+
+// segmentName begins the name of every mapping of a System V segment (newseg in ipc/shm.c).
+const segmentName = "/SYSV"
+
+// mapsSegment says whether the process maps what may be a System V segment.
+func mapsSegment(p *Process) bool {
+	for _, m := range p.shared {
+		if strings.HasPrefix(m.Name, segmentName) {
+			return true
+		}
+	}
+	return false
+}

@@ -152,11 +152,6 @@ func (f *Facts) filesOf(uids []uint32) *keyFileList {
 	return l
 }
 
-// runsAs says whether one of the process's uids is among them.
-func (p *Process) runsAs(uids []uint32) bool {
-	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:], func(uid uint32) bool { return slices.Contains(uids, uid) })
-}
-
 // of lists the files that give a key, and counts those that agree with it in the device's bits.
 func (l *keyFileList) of(key uint32) (files []KeyFile, alike int) {
 	for id, k := range l.files {

@@ -3,6 +3,7 @@ package collect
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -33,17 +34,6 @@ func inSpaces[T any](f *Facts, own []T, of func(*ipcContent) []T) (groups []inSp
 		}
 	}
 	return groups, n
-}
-
-func sysvKind(k schema.Kind) bool { return k == schema.Msg || k == schema.Sem || k == schema.Shm }
-
-func (f *Facts) wantsSysV() bool {
-	for k := range f.Want {
-		if sysvKind(k) {
-			return true
-		}
-	}
-	return false
 }
 
 // sysvWait is the key of who waits on a queue or a semaphore set.
@@ -170,3 +160,9 @@ func several(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// noSuchObject is fs.ErrNotExist in words that fit objects without a file.
+type noSuchObject struct{}
+
+func (noSuchObject) Error() string { return "there is no such object" }
+func (noSuchObject) Unwrap() error { return fs.ErrNotExist }

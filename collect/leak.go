@@ -202,10 +202,6 @@ func (l *leakFacts) byMemory(list []*Process) {
 	})
 }
 
-// leakDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
-// that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c), and start times to clock ticks.
-const leakDoubt = time.Second + 100*time.Millisecond
-
 // older is how many of a list of leakFacts.byUID have memory of a moment. Where the time of the boot is not known, all do.
 func (l *leakFacts) older(list []*Process, limit time.Time) int {
 	n, _ := slices.BinarySearchFunc(list, limit, func(p *Process, limit time.Time) int {
@@ -219,7 +215,7 @@ func (l *leakFacts) older(list []*Process, limit time.Time) int {
 
 // lastMoment is until when a process may seem to have started that was there at a moment.
 func (l *leakFacts) lastMoment(t time.Time) time.Time {
-	return t.Add(leakDoubt + l.doubt(l.Now, t))
+	return t.Add(startDoubt + l.doubt(l.Now, t))
 }
 
 // elders finds the processes that could know an object of these users, each once: those that started before its last use, or have their memory
@@ -231,7 +227,7 @@ func (l *leakFacts) elders(e *relate.Evidence, uids ...uint32) {
 	tell := func(p *Process, uid uint32, why string) {
 		switch {
 		case seen[p]:
-		case p.program == seemsToStandBy:
+		case l.known(p).program == seemsToStandBy:
 			unsure = append(unsure, p)
 		case e.Another():
 			e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, uid), Why: why})
@@ -284,7 +280,7 @@ func (l *leakFacts) past(uses ...pastUse) []relate.Past {
 	for _, u := range uses {
 		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(l.CreatorState(int(u.pid), u.moment))}
 		now := l.Process(p.PID)
-		if p.Fate == relate.FateReused && !l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(leakDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
+		if p.Fate == relate.FateReused && !l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(startDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
 			p.Fate = relate.FateUnknown // the clock was set meanwhile: it may be that process
 		}
 		switch {
@@ -320,7 +316,7 @@ func (l *leakFacts) evidence(sight relate.Sight, past []relate.Past, lastUse tim
 		e.Owners = append(e.Owners, l.Users.User(uid))
 	}
 	l.elders(&e, uids...)
-	if lastUse.IsZero() || l.Boot.IsZero() || lastUse.Add(leakDoubt).Before(l.Boot) {
+	if lastUse.IsZero() || l.Boot.IsZero() || lastUse.Add(startDoubt).Before(l.Boot) {
 		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
 	}
 	return e

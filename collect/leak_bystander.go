@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -39,6 +40,29 @@ const (
 	doesWork
 )
 
+// known is what verdicts know of a process as long as it does not run.
+type known struct {
+	start   uint64
+	clock   int64
+	program programKind
+	calls   callWidth
+	opens   bool // an io_uring of it opens a FIFO: see foreign32
+}
+
+// known gives what earlier ticks found out about a process, to read and to add to.
+func (l *leakFacts) known(p *Process) *known {
+	all := *Keep(l.Kept, func() map[int]*known { return map[int]*known{} })
+	k := all[p.PID]
+	if k == nil || k.start != p.Start || k.clock != p.clock || p.clock == 0 {
+		if len(all) > 2*len(l.procs) {
+			maps.DeleteFunc(all, func(pid int, _ *known) bool { return l.Process(pid) == nil })
+		}
+		k = &known{start: p.Start, clock: p.clock}
+		all[p.PID] = k
+	}
+	return k
+}
+
 // findBystanders marks the bystanders among the processes.
 func (l *leakFacts) findBystanders() {
 	for _, p := range l.procs {
@@ -54,10 +78,11 @@ func (l *leakFacts) findBystanders() {
 		if l.bystander[p] {
 			continue
 		}
-		if p.program == notLooked { // a process that has not run since is still the same program
-			p.program = l.programOf(p)
+		known := l.known(p)
+		if known.program == notLooked { // a process that has not run since is still the same program
+			known.program = l.programOf(p)
 		}
-		l.bystander[p] = p.program == standsBy
+		l.bystander[p] = known.program == standsBy
 	}
 }
 

@@ -66,7 +66,7 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		creator := kerneltest.Start(t, "make-and-fork")
 		id := creator.Words[0]
 		kerneltest.Eventually(t, "a child may be seen to be younger", func() bool {
-			return time.Since(time.Unix(s.segment(id).CTime, 0)) > leakDoubt+100*time.Millisecond
+			return time.Since(time.Unix(s.segment(id).CTime, 0)) > startDoubt+100*time.Millisecond
 		})
 		creator.Say("fork")
 		child := atoi(t, creator.Read()[0])
@@ -170,7 +170,7 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 			return time.Unix(st.Atim.Unix()).After(time.Unix(st.Ctim.Unix()))
 		})
 		last := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > leakDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > startDoubt+100*time.Millisecond })
 		young := kerneltest.Start(t, "wait")
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
@@ -196,7 +196,7 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		known := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
 		other := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > leakDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > startDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "know-files", dir)
 		got := s.verdicts(schema.Msg)
 		const unwaited = "nobody waits on it: the system calls of every thread were read"

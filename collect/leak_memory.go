@@ -69,7 +69,7 @@ func (l *leakFacts) began(p *Process, lastUse time.Time) string {
 	switch start := l.StartTime(p.Start); {
 	case !start.After(lastUse):
 		return "started before its last use"
-	case !start.After(lastUse.Add(leakDoubt)):
+	case !start.After(lastUse.Add(startDoubt)):
 		return "started at about the time of its last use"
 	}
 	return "may have started before its last use: the clock was set since"

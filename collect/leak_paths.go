@@ -199,7 +199,7 @@ func (l *leakFacts) openersSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	var list []*Process
 	for _, p := range l.procs {
-		if p.opensFIFO {
+		if p.opensFIFO || l.known(p).opens {
 			list = append(list, p)
 		}
 	}

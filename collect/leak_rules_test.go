@@ -61,7 +61,7 @@ func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 		keyed.Finish()
 		private.Finish()
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > leakDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > startDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "wait")
 		got := s.asUser(1234, schema.Shm)
 		s.wants("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),

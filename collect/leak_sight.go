@@ -247,20 +247,21 @@ func (l *leakFacts) foreign32() []*Process {
 		if p.KernelThread() || p.gone() || p.waitErr != nil {
 			continue
 		}
-		if p.calls == notAsked { // a process that has not run since sleeps where it did
+		known := l.known(p)
+		if known.calls == notAsked { // a process that has not run since sleeps where it did
 			dir, err := l.Host.OpenProc(p.living())
 			if err != nil {
 				continue
 			}
 			tasks, _ := dir.Tasks(buf)
-			p.opensFIFO = p.opensFIFO || slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Worker && dir.OpensFIFO(t.TID) })
+			known.opens = slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Worker && dir.OpensFIFO(t.TID) })
 			dir.Close()
-			p.calls = calls64
+			known.calls = calls64
 			if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {
-				p.calls = calls32
+				known.calls = calls32
 			}
 		}
-		if p.calls == calls32 {
+		if known.calls == calls32 {
 			list = append(list, p)
 		}
 	}

@@ -71,7 +71,7 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "fork-later")
 		m := s.segment(creator.Words[0])
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > leakDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > startDoubt+100*time.Millisecond })
 		creator.Say("now")
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)

@@ -7,13 +7,6 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lockRequest is what a thread that sleeps in fcntl or flock waits for.
-type lockRequest struct {
-	ofd        bool
-	mode       string // "": could not be read
-	start, end uint64
-}
-
 // sleepingRequest is a lockRequest with its thread and file.
 type sleepingRequest struct {
 	waiter
@@ -24,9 +17,6 @@ type sleepingRequest struct {
 
 // lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
 type lockWait struct{ end schema.Endpoint }
-
-// locking says whether the call is one that waits for a lock, where kernel.BlockedCall.File names it.
-func locking(call string) bool { return call == "flock" || call == "fcntl" }
 
 // lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
 func (f *Facts) lockRequests() []*sleepingRequest {

@@ -60,20 +60,20 @@ var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by att
 // ErrHoldersUnseen says that processes map the memory, but none that may be looked into.
 var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in their pid namespace")
 
-// Peek reads a part of what an object of the snapshot holds. The snapshot was taken with PeekNeeds.
+// Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces that
+// the snapshot has found. A nil object is one that is not there.
 // Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
-func Peek(h *kernel.Host, snap *Snapshot, ref schema.Ref, part PeekRange) (*Content, error) {
-	o := snap.Find(ref)
+func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (kernel.Namespace, bool), part PeekRange) (*Content, error) {
 	if o == nil {
 		return nil, noSuchObject{}
 	}
-	c := &Content{Ref: ref, First: part.First}
+	c := &Content{Ref: o.Ref, First: part.First}
 	begin := time.Now()
 	var err error
 	switch row := o.Row.(type) {
 	case *msgRow:
 		c.Total, c.Via = row.QNum, "MSG_COPY, which takes nothing out; each look locks the queue"
-		err = inside(h, snap, ref, func() (err error) {
+		err = inside(h, way, o.Ref, func() (err error) {
 			c.Messages, err = h.PeekMessages(row.ID, int(part.First), part.Count, part.Each)
 			return err
 		})
@@ -89,22 +89,22 @@ func Peek(h *kernel.Host, snap *Snapshot, ref schema.Ref, part PeekRange) (*Cont
 	case *mmapRow:
 		err = c.mapped(h, row.users.mappings(), part)
 	default:
-		return nil, errors.New(WhyNoPeek(ref.Kind))
+		return nil, errors.New(WhyNoPeek(o.Ref.Kind))
 	}
 	c.Took = time.Since(begin)
 	return c, err
 }
 
 // inside runs do in the IPC namespace that a Ref names.
-func inside(h *kernel.Host, snap *Snapshot, ref schema.Ref, do func() error) error {
+func inside(h *kernel.Host, way func(string, uint64) (kernel.Namespace, bool), ref schema.Ref, do func() error) error {
 	if ref.Space == 0 {
 		return do()
 	}
-	way, ok := snap.Way("ipc", ref.Space)
+	ns, ok := way("ipc", ref.Space)
 	if !ok {
 		return fmt.Errorf("nothing that can be seen from here leads to its IPC namespace %d", ref.Space)
 	}
-	return h.VisitNamespace(way, do)
+	return h.VisitNamespace(ns, do)
 }
 
 // mappingOf is a process's mapping.

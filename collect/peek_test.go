@@ -28,7 +28,7 @@ func (s *sysvScene) peek(text string, part PeekRange) (*Content, error) {
 	snap := s.snapshot(sel.Kind, needs)
 	ref, err := snap.Resolve(sel)
 	s.check(err)
-	c, err := Peek(s.host, snap, ref, part)
+	c, err := Peek(s.host, snap.Find(ref), snap.Way, part)
 	if c != nil {
 		c.Took, c.Ref = 0, schema.Ref{}
 	}

@@ -395,7 +395,7 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		for _, o := range msgs.Objects[schema.Msg] {
 			ref = o.Ref
 		}
-		c, err := Peek(s.host, msgs, ref, PeekRange{Count: 3, Each: 10})
+		c, err := Peek(s.host, msgs.Find(ref), msgs.Way, PeekRange{Count: 3, Each: 10})
 		s.check(err)
 		s.equal("messages there", []kernel.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})

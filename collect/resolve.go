@@ -13,12 +13,6 @@ import (
 // ErrAmbiguous is what Resolve says of a reference that several objects answer to.
 var ErrAmbiguous = errors.New("it names several objects")
 
-// noSuchObject is fs.ErrNotExist in words that fit objects without a file.
-type noSuchObject struct{}
-
-func (noSuchObject) Error() string { return "there is no such object" }
-func (noSuchObject) Unwrap() error { return fs.ErrNotExist }
-
 // unseenObject is noSuchObject where objects of the kind may be out of sight.
 type unseenObject struct{ why string }
 
@@ -82,7 +76,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
-		case sel.Space == 0 && (sysvKind(sel.Kind) || sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
+		case sel.Space == 0 && (sel.Kind.SysV() || sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
 			return o.Ref.Space == 0
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true

@@ -152,18 +152,6 @@ func shmStatus(r *shmRow) []string {
 	return words
 }
 
-const segmentName = "/SYSV"
-
-// mapsSegment says whether the process maps what may be a System V segment.
-func mapsSegment(p *Process) bool {
-	for _, m := range p.shared {
-		if strings.HasPrefix(m.Name, segmentName) {
-			return true
-		}
-	}
-	return false
-}
-
 // segmentKey is a segment: its namespace (0: the reader's own) and its shmid.
 type segmentKey struct{ space, id uint64 }
 

@@ -213,7 +213,7 @@ func (r *signatureReader) fitting(g *signature, at *token.Token) {
 		what string
 	}{
 		{onKey && !has(schema.Msg, schema.Sem, schema.Shm), "only msg, sem and shm have keys"},
-		{(g.glob != "" || g.pattern != nil) && g.kinds != nil && slices.ContainsFunc(g.kinds, sysvKind), "msg, sem and shm have no names"},
+		{(g.glob != "" || g.pattern != nil) && g.kinds != nil && slices.ContainsFunc(g.kinds, schema.Kind.SysV), "msg, sem and shm have no names"},
 		{g.nsems.set && !has(schema.Sem), "only sem has nsems"},
 		{(g.nattch.set || g.dest != nil) && !has(schema.Shm), "only shm has nattch and dest"},
 		{g.size.set && !has(schema.Shm, schema.PShm, schema.Memfd), "only shm, pshm and memfd have a size"},

@@ -44,6 +44,16 @@ func (f *Facts) namespaceNeeds() schema.Need {
 	return n
 }
 
+// wantsSysV tells that a System V kind was asked for.
+func (f *Facts) wantsSysV() bool {
+	for k := range f.Want {
+		if k.SysV() {
+			return true
+		}
+	}
+	return false
+}
+
 // namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has not run is where it was.
 // Ids in mappings and waits mean something only within an IPC namespace: that one is read for whoever has such.
 func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, old cached, now *cached) {

@@ -139,7 +139,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 			fmt.Sprintf("proc:%d waits_on %s msgrcv type 9 observed", w.PID, other),
 		}, edges)
 
-		content, err := Peek(s.host, snap, schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}, PeekRange{Count: 9, Each: 100})
+		content, err := Peek(s.host, snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way, PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
 			t.Errorf("peek there: %+v, want the one message", content.Messages)

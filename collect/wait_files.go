@@ -239,16 +239,6 @@ func (g *waitGraph) epoll(p *Process, num int32, depth int) whoCould {
 	return e
 }
 
-// fd finds a descriptor among those that the walk kept.
-func (p *Process) openFD(num int32) *FD {
-	for i := range p.fds {
-		if p.fds[i].Num == num {
-			return &p.fds[i]
-		}
-	}
-	return nil
-}
-
 func (g *waitGraph) listPosix() map[FileID]schema.Ref {
 	all := map[FileID]schema.Ref{}
 	for _, o := range g.f.Objects(schema.PMsg) {

@@ -250,3 +250,13 @@ func waitEdges(to schema.Ref, waiters []waiter) []schema.Edge {
 	}
 	return edges
 }
+
+// lockRequest is what a thread that sleeps in fcntl or flock waits for.
+type lockRequest struct {
+	ofd        bool
+	mode       string // "": could not be read
+	start, end uint64
+}
+
+// locking says whether the call is one that waits for a lock, where kernel.BlockedCall.File names it.
+func locking(call string) bool { return call == "flock" || call == "fcntl" }

@@ -35,8 +35,7 @@ type Process struct {
 	heir      int              // a thread that lives, if the first one has ended
 	ended     bool             // while it was read (NeedVerdict, NeedCalls): of what it had some may be missing
 	info      map[int32]fdInfo // by descriptor, of those that were asked for
-	program   programKind      // as far as a verdict asked
-	calls     callWidth        // likewise
+	clock     int64            // CPU time when it was read, in nanoseconds; 0: not known. While it stands still, the process has not run
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -46,6 +45,11 @@ func (p *Process) Ref() schema.Ref {
 
 // SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
 func (p *Process) SharedMaps() ([]kernel.Mapping, error) { return p.shared, p.mapsErr }
+
+// runsAs says whether one of the process's uids is among them.
+func (p *Process) runsAs(uids []uint32) bool {
+	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:], func(uid uint32) bool { return slices.Contains(uids, uid) })
+}
 
 // walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process whose
 // CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM could change them;
@@ -218,8 +222,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	}
 	dir, end := w.livingDir(p, dir)
 	defer end()
-	if old.proc != nil {
-		p.program, p.calls = old.proc.program, old.proc.calls
+	if cpuErr == nil {
+		p.clock = cpu
 	}
 	w.small(p, dir, needs, buf)
 	now := cached{start: p.Start, cpu: cpu, proc: p}

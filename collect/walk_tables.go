@@ -41,6 +41,16 @@ func (a FileID) Compare(b FileID) int {
 	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
 }
 
+// openFD finds a descriptor among those that the walk kept.
+func (p *Process) openFD(num int32) *FD {
+	for i := range p.fds {
+		if p.fds[i].Num == num {
+			return &p.fds[i]
+		}
+	}
+	return nil
+}
+
 const fdNeeds = schema.NeedFDs | schema.NeedFDModes | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs
 
 func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {

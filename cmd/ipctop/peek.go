@@ -85,7 +85,7 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), err)
 	}
-	content, err := collect.Peek(host, snap, ref, part)
+	content, err := collect.Peek(host, snap.Find(ref), snap.Way, part)
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), peekError(err))
 	}

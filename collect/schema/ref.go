@@ -50,6 +50,9 @@ const (
 	Wait  Kind = "wait"  // thread that waits for another one, by its TID
 )
 
+// SysV tells the System V kinds, whose ids and keys belong to an IPC namespace.
+func (k Kind) SysV() bool { return k == Msg || k == Sem || k == Shm }
+
 // Family is a group of kinds that a person looks at together.
 type Family string
 
