@@ -93,6 +93,14 @@ func (d *descriptor) edges(f *Facts) []schema.Edge {
 	return append(edges, waitEdges(d.ref, d.waits)...)
 }
 
+// UsesOf are the descriptors on an object that exists only as open descriptors; nil for every other.
+func UsesOf(o *schema.Object) []FDUse {
+	if d, ok := o.Row.(described); ok {
+		return d.base().uses
+	}
+	return nil
+}
+
 func relateDescriptors(f *Facts, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {

@@ -272,7 +272,7 @@ func TestDescriptorsAgainstLsfd(t *testing.T) {
 		snap := s.take(kinds...)
 		for _, kind := range kinds {
 			for _, o := range snap.Objects[kind] {
-				for _, u := range o.Row.(described).base().uses {
+				for _, u := range UsesOf(o) {
 					if u.Process.PID == s.self.PID && made[int(u.FD.Num)] {
 						ours[int(u.FD.Num)] = string(kind)
 					}

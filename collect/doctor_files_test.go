@@ -18,6 +18,9 @@ func examined(t *testing.T, m *collecttest.Machine) *Snapshot {
 	return ExamineSnapshot(c.host, c.Take(DoctorRequest()))
 }
 
+// keepIPCAdvice is how to tell logind to keep objects.
+const keepIPCAdvice = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload systemd-logind`"
+
 // withUsersObjects is a machine with logind on which user 1000 runs a service that has a queue and a segment, and user 33, a system
 // user, another one.
 func withUsersObjects(t *testing.T) *collecttest.Machine {
@@ -56,7 +59,7 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 		"all of it in a session": {func(m *collecttest.Machine) {
 			m.Write("/proc/70/cgroup", "0::/user.slice/user-1000.slice/session-3.scope\n")
 		}, with(func(f *schema.Finding) {
-			f.Severity, f.Evidence, f.Advice = schema.Info, f.Evidence[:3], keepIPC+" if something of it has to stay."
+			f.Severity, f.Evidence, f.Advice = schema.Info, f.Evidence[:3], keepIPCAdvice+" if something of it has to stay."
 			f.Says = strings.TrimSuffix(f.Says, ", while processes of it run outside of its sessions")
 		})},
 		"a file says yes": {func(m *collecttest.Machine) {
@@ -91,7 +94,7 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 			m.Remove("/proc/70")
 			m.SysV("msg", "         7          6   600          0          0     0     0  1001  1001  1001  1001          0          0  946684000")
 		}, with(func(f *schema.Finding) {
-			f.Severity, f.Advice = schema.Info, keepIPC+" if something of it has to stay."
+			f.Severity, f.Advice = schema.Info, keepIPCAdvice+" if something of it has to stay."
 			f.Refs = append(f.Refs, schema.Ref{Kind: schema.Msg, ID: 6, Gen: 946684000})
 			f.Evidence[3] = "objects of 1001: msg:6"
 			f.Says = "2 users lose their IPC objects when their last session ends"

@@ -132,7 +132,7 @@ func (f *Facts) fdRefs(sockets bool) map[FDKey]schema.Ref {
 		return refs
 	}
 	bySocket := f.socketRefs()
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		for i := range p.fds {
 			fd := &p.fds[i]
 			if ref, ok := bySocket[fd.Ino]; ok && fd.Kind == FDSocket {

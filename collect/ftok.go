@@ -124,10 +124,10 @@ func (f *Facts) filesOf(uids []uint32) *keyFileList {
 	}
 	l := &keyFileList{files: map[FileID]*KeyFile{}, passed: map[string]bool{}}
 	byOwner[key] = l
-	if cache := f.keyCache(); len(cache) > 2*len(f.procs) {
+	if cache := f.keyCache(); len(cache) > 2*len(f.Processes()) {
 		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
 	}
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		if p.KernelThread() || p.gone() || p.PID == f.Self || len(uids) > 0 && !p.runsAs(uids) {
 			continue
 		}

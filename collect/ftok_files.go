@@ -264,4 +264,4 @@ func (l *fileLook) configuration(comm string) {
 }
 
 // keyFileNeeds are what looking for the files of keys takes.
-const keyFileNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedKeyFiles
+const keyFileNeeds = schema.NeedMounts | schema.NeedProcs | schema.NeedStatus | schema.NeedKeyFiles

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -85,10 +84,9 @@ func readForeign(f *Facts) foreignIPC {
 }
 
 func (f *Facts) deniedSpaces(what string, denied, of int) {
-	fault := schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
-		"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)}
-	if denied > 0 && !slices.Contains(f.faults, fault) {
-		f.faults = append(f.faults, fault)
+	if denied > 0 {
+		f.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
+			"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
 	}
 }
 
@@ -115,7 +113,7 @@ func (f *Facts) inIPCSpace(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
 	}
-	s := f.known().byName[kernel.Namespace{Type: "ipc", Ino: r.Space}]
+	s := f.SpaceAt("ipc", r.Space)
 	if s == nil {
 		return noSuchObject{}
 	}
@@ -147,10 +145,10 @@ func (f *Facts) noteOtherIPC() {
 		}
 	}
 	if spaces > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("%s %s"+askAll, several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), several(int(objects), "object", "objects")))
+		f.Note(fmt.Sprintf("%s %s"+askAll, several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), several(int(objects), "object", "objects")))
 	}
 	if closed > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("%s be entered from here: root can"+askAll, several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+		f.Note(fmt.Sprintf("%s be entered from here: root can"+askAll, several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
 	}
 }
 

@@ -37,7 +37,7 @@ func VerdictOf(o *schema.Object) *relate.Judgement {
 }
 
 // leakNeeds are what every kind's verdict takes besides what tells who uses the object.
-const leakNeeds = schema.NeedVerdict | schema.NeedProcs | schema.NeedStatus
+const leakNeeds = schema.NeedVerdict | schema.NeedEveryone | schema.NeedProcs | schema.NeedStatus
 
 // leaksAspect tells of each object that can outlive its users whether it is leaked.
 func leaksAspect() Aspect {
@@ -167,7 +167,7 @@ func newLeakFacts(f *Facts) *leakFacts {
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()
 	l.findBystanders()
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		if p.gone() || l.bystander[p] {
 			continue
 		}

@@ -54,7 +54,7 @@ func (l *leakFacts) known(p *Process) *known {
 	all := *Keep(l.Kept, func() map[int]*known { return map[int]*known{} })
 	k := all[p.PID]
 	if k == nil || k.start != p.Start || k.clock != p.clock || p.clock == 0 {
-		if len(all) > 2*len(l.procs) {
+		if len(all) > 2*len(l.Processes()) {
 			maps.DeleteFunc(all, func(pid int, _ *known) bool { return l.Process(pid) == nil })
 		}
 		k = &known{start: p.Start, clock: p.clock}
@@ -65,7 +65,7 @@ func (l *leakFacts) known(p *Process) *known {
 
 // findBystanders marks the bystanders among the processes.
 func (l *leakFacts) findBystanders() {
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		l.bystander[p] = p.KernelThread() || p.PID == 1 && !l.Nested
 	}
 	if !l.Host.Live() {
@@ -74,7 +74,7 @@ func (l *leakFacts) findBystanders() {
 	for _, p := range l.ancestry() {
 		l.bystander[p] = true
 	}
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		if l.bystander[p] {
 			continue
 		}

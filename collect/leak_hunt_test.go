@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -16,28 +15,6 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
-
-// A shell that runs a script knows what the script knows, and the program of busybox does all kinds of work.
-func TestShellsThatStandBy(t *testing.T) {
-	for args, want := range map[string]bool{
-		"-bash": true, "-bash -l": true, "bash": true, "/bin/sh -i": true, "ash": true, "bash --norc": true,
-		"-bash -c a;b": false, "-sh -lc a;b": false, "bash -ec a;b": false, "bash script": false, "bash --rcfile x": false, // in doubt a script
-		"/bin/busybox sh": false, "syslogd": false, "syslogd -C": false, "-syslogd": false, "": false,
-	} {
-		if got := interactive([]byte(strings.ReplaceAll(args, " ", "\x00") + "\x00")); got != want {
-			t.Errorf("%q: %v", args, got)
-		}
-	}
-}
-
-// An application may have the name of a terminal or an init; it does not lie where those do.
-func TestProgramsThatStandBy(t *testing.T) {
-	for exe, want := range map[string]bool{"/usr/bin/screen": true, "/bin/bash": true, "/home/u/bin/screen": false, "/opt/app/su": false, "/app/init": false, "/screen": false} {
-		if got := installed(exe); got != want {
-			t.Errorf("%s: %v", exe, got)
-		}
-	}
-}
 
 // workMakeAndFork makes a segment, and a child when it is told to.
 func workMakeAndFork(j *kerneltest.Job) {
@@ -102,26 +79,15 @@ func workVerdictsOfOwn(j *kerneltest.Job) {
 	workVerdicts(j)
 }
 
-// A clock that was set forward in a container shows by its first process, which seems to be younger than its /proc. A /proc that was mounted late proves
-// nothing of the time before.
-func TestClockThatWasSetSinceProcWasMounted(t *testing.T) {
-	type told struct {
-		Skew   time.Duration
-		Proven bool
-	}
-	mounted := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for by, want := range map[time.Duration]told{-time.Hour: {}, -time.Second: {0, true}, 0: {0, true}, 10 * time.Millisecond: {0, true}, time.Hour: {time.Hour, false}} {
-		var got told
-		if got.Skew, got.Proven = skewOfProc(mounted.Add(by), mounted); got != want {
-			t.Errorf("set by %v: %+v", by, got)
-		}
-	}
+// A clock that was not set shows by the first process of a container, which is about as old as its /proc.
+func TestFirstProcessIsAsOldAsItsProc(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		at, ok := s.host.ProcMounted()
 		boot := s.bootTime()
 		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / kernel.ClockTick)
-		if skew, proven := skewOfProc(first, at); !ok || skew != 0 || !proven {
+		// Start times are cut to clock ticks, moments of files to the kernel's.
+		if skew := first.Sub(at); !ok || skew > 50*time.Millisecond || skew < -10*time.Second {
 			t.Errorf("/proc was mounted at %v, its first process started at %v", at, first)
 		}
 	})
@@ -230,28 +196,6 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		file := s.file("/dev/shm/it's/f")
 		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino), advice[s.fifoRef("/dev/shm/it's/f")])
 	})
-}
-
-// tmpfiles.d lists FIFOs that are made when the machine starts, for programs that open them later.
-func TestFIFOsOfTmpfiles(t *testing.T) {
-	const text = "# p /run/no\nd /run/dir 0755\np+ /run/a 0600 root root -\n  p! /var/run/b\np \"%t/c\" 0600\np /var/tmp/d/../e\np\npipe /run/f\n"
-	got := tmpfilesFIFOs(text)
-	if diff := gocmp.Diff([]string{"/run/a", "/run/b", "/run/c", "/var/tmp/e"}, got); diff != "" {
-		t.Error(diff)
-	}
-	list := &tmpfiles{fifos: map[string]string{"/run/a": "/etc/tmpfiles.d/x.conf"}, sight: relate.Sight{Complete: true}}
-	l := &leakFacts{tmpfiles: func() *tmpfiles { return list }}
-	for name, want := range map[string]string{"/run/a": "it is meant to be there unused: /etc/tmpfiles.d/x.conf lists it (tmpfiles.d)", "/run/z": ""} {
-		var e relate.Evidence
-		if l.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: name}); e.Protected != want {
-			t.Errorf("%s: %+v", name, e)
-		}
-	}
-	list.sight.Hide("denied")
-	e := relate.Evidence{AllRules: relate.Sight{Complete: true}}
-	if l.protectFIFO(&e, Subject{Kind: schema.Fifo, Name: "/run/z"}); e.AllRules.Complete {
-		t.Error("a list that could not be read hides nothing")
-	}
 }
 
 // workDropRoot makes two queues and changes its user.

@@ -129,11 +129,11 @@ func (l *leakFacts) runtimeFiles() *runtimePaths {
 		return again
 	})
 	if len(unread) > 0 {
-		l.faults = append(l.faults, schema.Fault{Source: "paths", Denied: true, Count: len(unread),
+		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: len(unread),
 			Says: several(len(unread), "directory", "directories") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
 	}
 	if full {
-		l.faults = append(l.faults, schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
+		l.AddFault(schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
 			strings.Join(runtimeDirs(), ", "), runtimeEntries)})
 	}
 	return paths
@@ -198,7 +198,7 @@ func (l *leakFacts) openersSight() relate.Sight {
 	l.calls() // which finds the openers that have no call of their own, io_uring's
 	sight := relate.Sight{Complete: true}
 	var list []*Process
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		if p.opensFIFO || l.known(p).opens {
 			list = append(list, p)
 		}

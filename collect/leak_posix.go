@@ -61,7 +61,7 @@ func (l *leakFacts) openSight() relate.Sight {
 // unread counts the processes of which a table could not be read though they live.
 func (l *leakFacts) unread(of func(*Process) error) int {
 	n := 0
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		if err := of(p); err != nil && !kernel.Gone(err) {
 			n++
 		}
@@ -174,7 +174,7 @@ func (l *leakFacts) readPrivateMaps(dev uint64) *privateMaps {
 	all := &privateMaps{users: map[FileID][]*Process{}, sight: relate.Sight{Complete: true}}
 	buf := make([]byte, 32<<10)
 	denied := 0
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		if p.KernelThread() || p.gone() {
 			continue
 		}

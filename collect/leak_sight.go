@@ -243,7 +243,7 @@ const (
 func (l *leakFacts) foreign32() []*Process {
 	var list []*Process
 	buf := make([]byte, 32<<10)
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		if p.KernelThread() || p.gone() || p.waitErr != nil {
 			continue
 		}

@@ -71,7 +71,7 @@ func (l *leakFacts) boundFiles(listed []*schema.Object) *bound {
 func (l *leakFacts) homeless(seen map[uint64]bool) int {
 	n := 0
 	asked := map[uint64]bool{}
-	for _, p := range l.procs {
+	for _, p := range l.Processes() {
 		for i := range p.fds {
 			fd := &p.fds[i]
 			if fd.Kind != FDSocket || seen[fd.Ino] || asked[fd.Ino] {

@@ -10,7 +10,7 @@ import (
 )
 
 // shmLeakNeeds are what it takes to tell who uses a segment.
-const shmLeakNeeds = schema.NeedProcs | schema.NeedMaps | schema.NeedKeyFiles
+const shmLeakNeeds = schema.NeedMaps | keyFileNeeds
 
 // shmEvidence gathers what tells whether a segment is leaked. Its nattch counts the mappings of all processes, seen or not, so that 0
 // proves that nobody has it attached.
@@ -59,7 +59,7 @@ func (l *leakFacts) user(p *Process, how string) relate.User {
 
 // What it takes to tell who uses a queue, and a set.
 const (
-	msgLeakNeeds = schema.NeedProcs | schema.NeedSyscall | schema.NeedKeyFiles
+	msgLeakNeeds = schema.NeedSyscall | keyFileNeeds
 	semLeakNeeds = msgLeakNeeds | schema.NeedSemValues
 )
 

@@ -147,7 +147,7 @@ func (r *lockRow) setOwner(f *Facts) {
 // lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
 func (f *Facts) lockUses() map[kernel.FileLock][][]FDUse {
 	found := map[kernel.FileLock][]FDUse{}
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		for i := range p.fds {
 			if fd := &p.fds[i]; fd.Kind == FDFile || fd.Kind == FDFifo {
 				for _, l := range kernel.ParseFDInfoLocks(p.info[fd.Num].text) {
@@ -206,7 +206,9 @@ func (r *lockRow) setHolders(f *Facts) {
 	if len(r.uses) == 0 && r.owner == nil {
 		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
-		f.foundOutside = f.foundOutside || f.Nested
+		if f.Nested {
+			f.FoundOutside()
+		}
 	}
 	r.size = schema.None(schema.TypeBytes)
 	if len(r.uses) > 0 && f.Host.Live() {

@@ -25,7 +25,7 @@ func (f *Facts) lockRequests() []*sleepingRequest {
 	for _, l := range f.Locks {
 		listed[FileID{l.Dev, l.Ino}] = true
 	}
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		for _, w := range p.waits {
 			if !locking(w.call) {
 				continue

@@ -1,22 +1,5 @@
 package collect
 
-import "github.com/ipctop/ipctop/collect/schema"
-
-// The families, as tabs and arguments of --once name them.
-const (
-	Queues     schema.Family = "queues"
-	Semaphores schema.Family = "semaphores"
-	Memory     schema.Family = "memory"
-	Pipes      schema.Family = "pipes"
-	Sockets    schema.Family = "sockets"
-	Locks      schema.Family = "locks"
-	Notify     schema.Family = "notify"
-	Processes  schema.Family = "processes"
-	Namespaces schema.Family = "namespaces"
-	Limits     schema.Family = "limits"
-	Waits      schema.Family = "waits"
-)
-
 // Mechanisms lists every kind once, with the columns of the aspects. Its order is the order on screen and in every
 // output, and nothing else.
 func Mechanisms() []*Mechanism {

@@ -31,7 +31,7 @@ type mount struct {
 
 // refresh forgets what the last tick knew.
 func (m *mountWatch) refresh(h *kernel.Host, needs schema.Need) {
-	m.on = needs&(schema.NeedFDModes|schema.NeedLocks|schema.NeedTTYs|schema.NeedFDFiles|schema.NeedClusters|schema.NeedKeyFiles) != 0 && h.Live()
+	m.on = needs&(schema.NeedFDModes|schema.NeedLocks|schema.NeedTTYs|schema.NeedFDFiles|schema.NeedMounts) != 0 && h.Live()
 	m.skipped.Store(0)
 	m.seen = map[string][]mount{}
 }

@@ -73,13 +73,13 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		}{{s.self.PID, &ownPort, "tcp"}, {w.PID, &otherPort, "tcp"}, {w.PID, &door, "unix"}} {
 			for _, o := range append(snap.Objects[schema.Inet], snap.Objects[schema.Unix]...) {
 				switch r := o.Row.(type) {
-				case *inetRow:
-					if p.at == "tcp" && slices.Contains(pids(r.holders), p.pid) {
-						*p.ino = r.socket.inode
+				case *inetRow: // all of them
+					if p.at == "tcp" && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
+						*p.ino = o.Ref.ID
 					}
 				case *unixRow:
-					if p.at == "unix" && r.State == kernel.SocketListen && slices.Contains(pids(r.holders), p.pid) {
-						*p.ino = r.socket.inode
+					if p.at == "unix" && r.State == kernel.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
+						*p.ino = o.Ref.ID
 					}
 				}
 			}
@@ -102,7 +102,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		// The socket that accept gave the other side is in the client's namespace (unix_stream_connect, net/unix/af_unix.c).
 		accepted := 0
 		for _, o := range snap.Objects[schema.Unix] {
-			if r := o.Row.(*unixRow); o.Ref.Space == 0 && slices.Equal(pids(r.holders), []int{w.PID}) && slices.Equal(pids(r.peerHolders()), []int{s.self.PID}) {
+			if o.Ref.Space == 0 && slices.Equal(pids(cellOf(o.Ref.Kind, "holders")(o)), []int{w.PID}) && slices.Equal(pids(cellOf(o.Ref.Kind, "peer_holders")(o)), []int{s.self.PID}) {
 				accepted++
 			}
 		}

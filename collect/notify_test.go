@@ -176,7 +176,7 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 		ref, _ := s.eventfdRef(fd)
 		count := func() (seen uint64) {
 			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
-				for _, u := range o.Row.(*eventfdRow).uses {
+				for _, u := range UsesOf(o) {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
 						e, err := kernel.ParseEventFD(u.Process.info[u.FD.Num].text)
 						s.check(err)

@@ -92,7 +92,7 @@ func collectNamespaces(f *Facts) ([]*schema.Object, error) {
 	containers := map[*Process]schema.Value{}
 	for _, typ := range kernel.NamespaceTypes() {
 		for _, s := range f.spaces(typ) {
-			r := &nsRow{space: s, own: f.known().own[typ] == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
+			r := &nsRow{space: s, own: f.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
 			if s.leader != nil {
 				r.leader = f.procObject(s.leader).Row.(*procRow)
 				if _, ok := containers[s.leader]; !ok {

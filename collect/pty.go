@@ -108,7 +108,7 @@ type devptsDevice uint64
 func collectPtys(f *Facts) ([]*schema.Object, error) {
 	rows := map[schema.Ref]*ptyRow{}
 	var refs []schema.Ref
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		for i := range p.fds {
 			fd := &p.fds[i]
 			if fd.Kind != FDPtmx && fd.Kind != FDSlave {

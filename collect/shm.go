@@ -88,7 +88,7 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 	if f.Needs.Has(schema.NeedMaps) {
 		holders = f.segmentHolders(groups)
 	}
-	f.mapsFound = true
+	all := true
 	rows, objects := newObjects[shmRow](n)
 	i := 0
 	for _, g := range groups {
@@ -98,11 +98,12 @@ func collectShm(f *Facts) ([]*schema.Object, error) {
 			r := &rows[i]
 			*r = shmRow{ShmSegment: s, owners: f.owners(s.IPCPerm, g.place), age: f.Age(s.CTime), maps: holders[segmentKey{ref.Space, ref.ID}]}
 			f.shmCreator(ref, r)
-			f.shmHolders(ref, r)
+			all = f.shmHolders(ref, r) && all
 			r.status = shmStatus(r)
 			i++
 		}
 	}
+	f.MapsFound(all)
 	return objects, err
 }
 
@@ -120,10 +121,11 @@ func (f *Facts) shmCreator(ref schema.Ref, r *shmRow) {
 
 // shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders are known
 // if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid namespace.
-func (f *Facts) shmHolders(ref schema.Ref, r *shmRow) {
+// all says that nobody is missing, as far as somebody asked.
+func (f *Facts) shmHolders(ref schema.Ref, r *shmRow) (all bool) {
 	if !f.gathered(ref, schema.NeedMaps) {
 		r.holders = schema.Uncollected(schema.TypeEndpoints)
-		return
+		return true
 	}
 	found := 0
 	ends := make([]schema.Endpoint, 0, len(r.maps))
@@ -134,8 +136,8 @@ func (f *Facts) shmHolders(ref schema.Ref, r *shmRow) {
 		found += m.count
 	}
 	missing := uint64(found) < r.NAttch
-	f.mapsFound = f.mapsFound && !missing
 	r.holders = schema.Endpoints(ends, missing)
+	return !missing
 }
 
 func shmStatus(r *shmRow) []string {
@@ -168,7 +170,7 @@ func (f *Facts) segmentHolders(groups []inSpace[kernel.ShmSegment]) map[segmentK
 	}
 	devices := f.segmentDevices() // none for a file tree: there the name has to do
 	holders := map[segmentKey][]shmMaps{}
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		space := f.ipcSpaceOf(p)
 		for _, m := range p.shared {
 			key := segmentKey{space, m.Ino}

@@ -15,7 +15,7 @@ var appNote = schema.NewNote[AppMatch]()
 func AppOf(o *schema.Object) *AppMatch { return appNote.Of(o) }
 
 // clusterNeeds are what it takes to tell PostgreSQL's System V objects by its data directories.
-const clusterNeeds = schema.NeedProcs | schema.NeedClusters
+const clusterNeeds = schema.NeedMounts | schema.NeedProcs | schema.NeedClusters
 
 // softwareAspect tells whose software's objects they are.
 func softwareAspect() Aspect {

@@ -123,7 +123,7 @@ func (f *Facts) clusters() clusterList {
 // runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent, unless its postmaster died.
 func (f *Facts) runningClusters() []cluster {
 	var list []cluster
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		if len(list) == clustersMost {
 			break
 		}

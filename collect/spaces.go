@@ -133,6 +133,14 @@ func entries(list []*space) []kernel.Namespace {
 // known are the namespaces that were found, worked out once a tick.
 func (f *Facts) known() *spaceIndex { return Memo(f, indexSpaces) }
 
+// OwnSpace is the inode of the reader's own namespace of a type; 0: not known.
+func (f *Facts) OwnSpace(typ string) uint64 { return f.known().own[typ] }
+
+// SpaceAt is the namespace of a type with that inode; nil: none was found.
+func (f *Facts) SpaceAt(typ string, ino uint64) *space {
+	return f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+}
+
 func indexSpaces(f *Facts) *spaceIndex {
 	x := &spaceIndex{byName: map[kernel.Namespace]*space{}, own: map[string]uint64{}}
 	types := kernel.NamespaceTypes()

@@ -22,7 +22,7 @@ type waitRow struct {
 }
 
 // waitNeeds is nearly all that the walk can read: anything may be what a thread waits for.
-const waitNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCalls | schema.NeedSyscall | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDFiles |
+const waitNeeds = schema.NeedEveryone | schema.NeedProcs | schema.NeedStatus | schema.NeedCalls | schema.NeedSyscall | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDFiles |
 	schema.NeedFDInfo | schema.NeedMaps | schema.NeedLocks | schema.NeedSockets
 
 func waitMechanism() *Mechanism {

@@ -157,7 +157,7 @@ func (g *waitGraph) sharers(p *Process) []*Process {
 	if ok || !g.f.Host.Live() {
 		return list
 	}
-	for _, q := range g.f.procs {
+	for _, q := range g.f.Processes() {
 		if q == p || q.KernelThread() || q.gone() {
 			continue
 		}
@@ -238,7 +238,7 @@ func (g *waitGraph) socketTime(p *Process, t *relate.Task) bool {
 // listTracees are the processes whose first thread somebody traces, by the tracer.
 func (g *waitGraph) listTracees() map[int][]*Process {
 	all := map[int][]*Process{}
-	for _, p := range g.f.procs {
+	for _, p := range g.f.Processes() {
 		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
 			if tracer, err := kernel.ParseTracer(text); err == nil && tracer != 0 {
 				all[tracer] = append(all[tracer], p)

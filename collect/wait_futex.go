@@ -138,7 +138,7 @@ func (g *waitGraph) mappedAt(key waitKey) *mapping {
 // movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but who has attached this one
 // keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
 func (g *waitGraph) movedOn(key waitKey) (enders []relate.Ender) {
-	for _, q := range g.f.procs {
+	for _, q := range g.f.Processes() {
 		maps := slices.ContainsFunc(q.shared, func(m kernel.Mapping) bool { return strings.HasPrefix(m.Name, segmentName) && m.Ino == key.id })
 		if maps && g.f.ipcSpaceOf(q) != key.dev {
 			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
@@ -156,7 +156,7 @@ func (g *waitGraph) mapped(key waitKey) (o memoryObject, mappers []*Process) {
 	} else if o = g.memory()[FileID{key.dev, key.id}]; o.ref.IsZero() {
 		o = memoryObject{schema.Ref{Kind: schema.Mmap, Space: key.dev, ID: key.id}, true}
 	}
-	for _, q := range g.f.procs {
+	for _, q := range g.f.Processes() {
 		maps := slices.ContainsFunc(q.shared, func(m kernel.Mapping) bool {
 			if key.kind == schema.Shm {
 				return strings.HasPrefix(m.Name, segmentName) && m.Ino == key.id && g.f.ipcSpaceOf(q) == key.dev
@@ -231,7 +231,7 @@ func (g *waitGraph) numbered(p *Process, number int, how string) []relate.Ender 
 }
 
 func (g *waitGraph) findNumber(own string, number int, how string) []relate.Ender {
-	for _, q := range g.f.procs {
+	for _, q := range g.f.Processes() {
 		if q.KernelThread() || q.gone() {
 			continue
 		}

@@ -52,7 +52,7 @@ func newWaitGraph(f *Facts) *waitGraph {
 		values: map[*semRow]semContent{}, programs: map[*Process]string{}, handlers: map[*Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*Process][]int{},
 		numbers: map[numbering][]relate.Ender{}, mappings: map[waitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*Process][]*Process{}}
-	for _, p := range f.procs {
+	for _, p := range f.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
@@ -108,7 +108,7 @@ func (e *whoCould) or(o whoCould) {
 // tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
 func (g *waitGraph) tasks() []relate.Task {
 	var all []relate.Task
-	for _, p := range g.f.procs {
+	for _, p := range g.f.Processes() {
 		switch {
 		case p.KernelThread() || p.gone():
 			continue
@@ -307,7 +307,7 @@ func (g *waitGraph) unready(p *Process, fds []kernel.AwaitedFD) []kernel.Awaited
 func (g *waitGraph) unseen(source string) (open, assumes string) {
 	f := g.f
 	others := 0
-	for _, p := range f.unseen[source] {
+	for _, p := range f.Refused(source) {
 		if p.PID != 1 || f.Nested { // in a container it may be any program
 			others++
 		}
@@ -319,8 +319,8 @@ func (g *waitGraph) unseen(source string) (open, assumes string) {
 		return "processes that came and went while this looked", ""
 	case others > 0:
 		return several(others, "process", "processes") + " that could not be looked into", ""
-	case len(f.unseen[source]) > 0:
-		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.unseen[source][0].Comm)
+	case len(f.Refused(source)) > 0:
+		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.Refused(source)[0].Comm)
 	case f.Nested:
 		return "", "no process outside this pid namespace has a part in it"
 	}

@@ -18,7 +18,7 @@ func (g *waitGraph) hiddenEnds() string {
 	if !g.f.Host.Live() {
 		return ""
 	}
-	for _, p := range g.f.procs {
+	for _, p := range g.f.Processes() {
 		for i := range p.threads {
 			if tid := p.threads[i].TID; tid != p.PID && p.threads[i].In != kernel.Ended && !g.sameFiles(p, tid) {
 				return fmt.Sprintf("a thread of %d/%s that has descriptors of its own", p.PID, p.Comm)
@@ -52,7 +52,7 @@ func (g *waitGraph) registered(t *relate.Task) bool {
 }
 
 func (g *waitGraph) listRings() (texts []string) {
-	for _, p := range g.f.procs {
+	for _, p := range g.f.Processes() {
 		for i := range p.fds {
 			if fd := &p.fds[i]; g.f.KindOf(fd) == schema.IOUring && g.f.Host.Live() {
 				text, _ := g.f.descriptorText(FDUse{p, fd})
@@ -81,7 +81,7 @@ func (g *waitGraph) submits(t *relate.Task) string {
 
 func (g *waitGraph) listRinged() map[*Process]bool {
 	found := map[*Process]bool{}
-	for _, p := range g.f.procs {
+	for _, p := range g.f.Processes() {
 		if slices.ContainsFunc(p.fds, func(fd FD) bool { return g.f.KindOf(&fd) == schema.IOUring }) ||
 			slices.ContainsFunc(p.shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
 			found[p] = true

@@ -223,7 +223,7 @@ func (g *waitGraph) relatives(p *Process) []*Process {
 	ours, self := g.f.ancestry(), g.f.Process(g.f.Self)
 	exe := g.program(p)
 	var near []*Process
-	for _, q := range g.f.procs {
+	for _, q := range g.f.Processes() {
 		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
 		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.gone() || q.KernelThread() {
 			continue

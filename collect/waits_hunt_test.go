@@ -747,63 +747,6 @@ func TestWaitsForOneWithAnIOUring(t *testing.T) {
 	})
 }
 
-// The machine's first process holds what it was born with; that of a container may be any program.
-func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
-	first := &Process{}
-	first.PID, first.Comm = 1, "first"
-	type unseen struct{ Open, Assumes string }
-	for _, test := range []struct {
-		facts Facts
-		want  unseen
-	}{
-		{Facts{}, unseen{Assumes: "process 1/first, which could not be looked into, has no part in it"}},
-		{Facts{Nested: true}, unseen{Open: "1 process that could not be looked into"}},
-		{Facts{Restless: true}, unseen{Open: "processes that came and went while this looked"}},
-	} {
-		var got unseen
-		test.facts.unseen = map[string][]*Process{"fd": {first}}
-		got.Open, got.Assumes = newWaitGraph(&test.facts).unseen("fd")
-		if d := gocmp.Diff(test.want, got); d != "" {
-			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.Nested, test.facts.Restless, d)
-		}
-	}
-}
-
-// Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.
-func TestWalkOfAProcessThatEnds(t *testing.T) {
-	host, err := kernel.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	pid, err := kernel.NewAdmin().StartBare(new(kernel.Script).Sleep(kernel.Sleepless))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := host.OpenProc(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	w := &walker{host: host}
-	p := &Process{}
-	p.PID, p.State, p.Threads = pid, 'S', 1
-	if w.hasEnded(p, dir) {
-		t.Error("a living process has ended")
-	}
-	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	kerneltest.Eventually(t, "its end", func() bool { return w.hasEnded(p, dir) })
-	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
-		t.Fatal(err)
-	}
-	if !w.hasEnded(p, dir) {
-		t.Error("a process that was waited for has not ended")
-	}
-}
-
 // A thread that joins another waits for that one alone.
 func TestWaitsForTheEndOfAThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -873,17 +816,4 @@ func TestWaitsForAMutexThatChangesHands(t *testing.T) {
 		}
 		kerneltest.Eventually(t, "c to own the mutex", func() bool { return s.look() == "c runs\n  a waits\n    b waits\n" })
 	})
-}
-
-// An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
-func TestWaitsOfAnIdlePool(t *testing.T) {
-	futex := kernel.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
-	th := thread{Task: kernel.Task{TID: 11, In: kernel.InCall, Call: futex}}
-	p := &Process{threads: []thread{{Task: kernel.Task{TID: 10, In: kernel.InCall, Call: kernel.BlockedCall{NR: unix.SYS_READ}}}, th}}
-	p.PID = 10
-	want := whoCould{open: "its own process", enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
-	got := newWaitGraph(&Facts{}).ownFutex(p, &th)
-	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(whoCould{})); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
 }

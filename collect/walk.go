@@ -33,7 +33,7 @@ type Process struct {
 	ns        [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
 	nsErr     error
 	heir      int              // a thread that lives, if the first one has ended
-	ended     bool             // while it was read (NeedVerdict, NeedCalls): of what it had some may be missing
+	ended     bool             // while it was read (NeedEveryone): of what it had some may be missing
 	info      map[int32]fdInfo // by descriptor, of those that were asked for
 	clock     int64            // CPU time when it was read, in nanoseconds; 0: not known. While it stands still, the process has not run
 }
@@ -103,11 +103,11 @@ func (c *cached) keep(old cached) {
 }
 
 // walkNeeds are the needs that make a walk over all processes necessary.
-const walkNeeds = schema.NeedProcs | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
+const walkNeeds = schema.NeedProcs | schema.NeedEveryone | schema.NeedStatus | schema.NeedCmdline | schema.NeedFDs | schema.NeedFDModes | schema.NeedFDCount | schema.NeedMaps | schema.NeedSyscall |
 	schema.NeedCalls | schema.NeedFDInfo | schema.NeedLocks | schema.NeedFDFiles | schema.NeedTTYs | nsNeeds
 
 // completeNeeds ask for all processes there are, since it counts that nobody else has an object.
-const completeNeeds = schema.NeedVerdict | schema.NeedCalls
+const completeNeeds = schema.NeedEveryone
 
 // walk reads every process once. A process that exits meanwhile is left out; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {

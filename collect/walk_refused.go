@@ -10,15 +10,25 @@ import (
 
 // account remembers which processes refused which source.
 func (f *Facts) account() {
-	f.unseen = map[string][]*Process{}
 	for _, p := range f.procs {
 		for source, err := range map[string]error{"fd": p.fdErr, "maps": p.mapsErr, "syscall": cmp.Or(p.waitErr, p.threadErr), "ns": p.nsErr} {
 			if kernel.Denied(err) {
-				f.unseen[source] = append(f.unseen[source], p)
+				f.Refuse(source, p)
 			}
 		}
 	}
 }
+
+// Refuse notes that a process refused a source: "fd", "maps", "syscall", "ns".
+func (f *Facts) Refuse(source string, p *Process) {
+	if f.unseen == nil {
+		f.unseen = map[string][]*Process{}
+	}
+	f.unseen[source] = append(f.unseen[source], p)
+}
+
+// Refused are the processes that refused a source.
+func (f *Facts) Refused(source string) []*Process { return f.unseen[source] }
 
 // refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's mappings were found.
 func (f *Facts) refusals() []schema.Fault {

@@ -38,6 +38,8 @@ const (
 	NeedVerdict                     // who uses, used or could know each object: readlink of exe of older processes
 	NeedUndo                        // a BPF program over all tasks, for their SEM_UNDO adjustments: 24 ms to load, once
 	NeedCalls                       // /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
+	NeedEveryone                    // all processes that there are, those that are born during the walk as well: who counts that nobody else has an object
+	NeedMounts                      // the mounts below which a look may hang
 )
 
 var needNames = []struct {
