@@ -8,7 +8,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -49,7 +48,7 @@ func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) e
 	if d.readOnly {
 		return ErrReadOnly
 	}
-	step := &Step{Ref: ref, Equivalent: command + " " + collect.ShellQuote(id), object: d.facts(ref)}
+	step := &Step{Ref: ref, Equivalent: command + " " + schema.ShellQuote(id), object: d.facts(ref)}
 	if err := deed(); err != nil {
 		return err
 	}

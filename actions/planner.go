@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -70,15 +73,15 @@ func (p *Planner) allowed() error {
 type survey struct {
 	*Planner
 	plan       *Plan
-	mechanisms []*collect.Mechanism
+	mechanisms []*kinds.Mechanism
 	snap       *collect.Snapshot
-	users      *collect.Users
+	users      *proc.Users
 	noted      map[string]bool
 }
 
 // survey reads the objects' kinds with what these columns need.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *survey {
-	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: collect.NewUsers(true), noted: map[string]bool{}}
+	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true), noted: map[string]bool{}}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {
@@ -90,8 +93,8 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *surv
 	return s
 }
 
-func (s *survey) mechanism(k schema.Kind) *collect.Mechanism {
-	i := slices.IndexFunc(s.mechanisms, func(m *collect.Mechanism) bool { return m.Kind == k })
+func (s *survey) mechanism(k schema.Kind) *kinds.Mechanism {
+	i := slices.IndexFunc(s.mechanisms, func(m *kinds.Mechanism) bool { return m.Kind == k })
 	if i < 0 {
 		return nil
 	}
@@ -171,7 +174,7 @@ func (p *Planner) livesSince(pid int32, sec int64) (kernel.ProcStat, bool) {
 		return stat, true // unknown is not dead
 	}
 	start := boot.Add(time.Duration(stat.Start) * (time.Second / kernel.ClockTick))
-	return stat, !collect.StartedAfter(start, sec)
+	return stat, !proc.StartedAfter(start, sec)
 }
 
 // lastUser describes who did something last, if that process may still use the object.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -49,7 +48,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	if me := uint32(kernel.EffectiveUID()); me != file.UID && me != 0 {
 		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
 	}
-	st := Step{Ref: r, Equivalent: "ipcrm " + kind.equivalent + collect.ShellQuote(r.Name)}
+	st := Step{Ref: r, Equivalent: "ipcrm " + kind.equivalent + schema.ShellQuote(r.Name)}
 	s.posixUsers(&st)
 	content, contentLost := s.posixContent(r, file)
 	st.Says = fmt.Sprintf("%s %s (owner %s) loses its name; ", kind.what, r.Name, s.users.User(file.UID))

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect"
@@ -17,7 +19,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-func me() string { return collect.NewUsers(true).User(uint32(os.Getuid())) }
+func me() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
 
 func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/ftok"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/software"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -12,10 +17,10 @@ import (
 // processes that have not run, CPU times. It is for one goroutine at a time.
 type Collector struct {
 	host       *kernel.Host
-	mechanisms []*Mechanism
-	aspects    []Aspect
+	mechanisms []*kinds.Mechanism
+	aspects    []kinds.Aspect
 	now        func() time.Time
-	kept       Kept
+	kept       proc.Kept
 }
 
 // New returns a Collector for the mechanisms of Mechanisms.
@@ -31,10 +36,10 @@ func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collecto
 type Setting func(*Collector)
 
 // WithSignatures has it tell software by these signatures, instead of the built-in ones alone. nil changes nothing.
-func WithSignatures(s *Signatures) Setting {
+func WithSignatures(s *software.Signatures) Setting {
 	return func(c *Collector) {
 		if s != nil {
-			UseSignatures(&c.kept, s)
+			software.Use(&c.kept, s)
 		}
 	}
 }
@@ -47,34 +52,34 @@ func (c *Collector) Take(req Request) *Snapshot {
 	for _, m := range c.mechanisms {
 		c.mechanism(m, s, list)
 	}
-	f.noteOtherIPC()
+	kinds.NoteOtherIPC(f)
 	s.Faults, s.Notes = f.Told()
-	s.ways = f.ways()
+	s.ways = f.Ways()
 	s.seal()
 	s.Total = time.Since(begin)
 	return s
 }
 
-// FindKey looks for the file that a key was made of, among the files that living processes know.
-func (c *Collector) FindKey(key uint32) *KeySearch {
-	f, _ := c.look(&Snapshot{Taken: c.now(), Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: KeyNeeds}}})
-	s := f.FindKey(key)
+// Find looks for the file that a key was made of, among the files that living processes know.
+func (c *Collector) FindKey(key uint32) *ftok.Search {
+	f, _ := c.look(&Snapshot{Taken: c.now(), Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: ftok.SearchNeeds}}})
+	s := ftok.Find(f, key)
 	s.Faults, _ = f.Told()
 	return s
 }
 
 // look begins a snapshot: what all mechanisms share.
-func (c *Collector) look(s *Snapshot) (*Facts, *lister) {
+func (c *Collector) look(s *Snapshot) (*proc.Tick, *lister) {
 	ask := c.ask(&s.Request)
 	s.Host = c.line("/proc/sys/kernel/hostname")
 	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
-	var rows []Descriptor
+	var rows []proc.Descriptor
 	for _, m := range c.mechanisms {
 		if m.Descriptor != nil {
 			rows = append(rows, *m.Descriptor)
 		}
 	}
-	f, took := Begin(c.host, rows, &c.kept, s.Taken, ask)
+	f, took := proc.Begin(c.host, rows, &c.kept, s.Taken, ask)
 	s.IPCNamespace = f.IPCSelf
 	if took > 0 {
 		s.Cost = append(s.Cost, Cost{"walk", took})
@@ -85,8 +90,8 @@ func (c *Collector) look(s *Snapshot) (*Facts, *lister) {
 }
 
 // ask completes what the columns ask for with what the mechanisms themselves take.
-func (c *Collector) ask(req *Request) Ask {
-	ask := Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces, Detail: req.Detail, Grace: req.grace()}
+func (c *Collector) ask(req *Request) proc.Ask {
+	ask := proc.Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces, Detail: req.Detail, Grace: req.grace()}
 	for _, m := range c.mechanisms {
 		if req.Detail.Kind == m.Kind {
 			ask.Extra |= m.NeedsOf(m.OnDemand)
@@ -119,7 +124,7 @@ func (c *Collector) line(path string) string {
 }
 
 // mechanism adds what a kind has to the snapshot, with what the aspects make of it.
-func (c *Collector) mechanism(m *Mechanism, s *Snapshot, list *lister) {
+func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 	f := list.f
 	if s.Request.Gauges && m.Gauges != nil {
 		g, err := m.Gauges(f)
@@ -145,7 +150,7 @@ func (c *Collector) mechanism(m *Mechanism, s *Snapshot, list *lister) {
 }
 
 // findings are those of a kind and of the aspects on its objects.
-func (c *Collector) findings(m *Mechanism, f *Facts, objects []*schema.Object) []schema.Finding {
+func (c *Collector) findings(m *kinds.Mechanism, f *proc.Tick, objects []*schema.Object) []schema.Finding {
 	var all []schema.Finding
 	if m.Diagnose != nil {
 		all = m.Diagnose(f, objects)

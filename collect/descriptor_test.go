@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -268,11 +269,11 @@ func TestDescriptorsAgainstLsfd(t *testing.T) {
 				theirs[fd] = strings.Replace(strings.Trim(strings.TrimPrefix(name, "anon_inode:"), "[]"), "eventpoll", "epoll", 1)
 			}
 		}
-		kinds := []schema.Kind{schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD}
-		snap := s.take(kinds...)
-		for _, kind := range kinds {
+		listed := []schema.Kind{schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD}
+		snap := s.take(listed...)
+		for _, kind := range listed {
 			for _, o := range snap.Objects[kind] {
-				for _, u := range UsesOf(o) {
+				for _, u := range kinds.UsesOf(o) {
 					if u.Process.PID == s.self.PID && made[int(u.FD.Num)] {
 						ours[int(u.FD.Num)] = string(kind)
 					}

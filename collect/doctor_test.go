@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -332,7 +334,7 @@ func TestDoctorCountsOrphans(t *testing.T) {
 			t.Fatalf("%+v", found)
 		}
 		ref := "shm:" + creator.Words[0]
-		owner := NewUsers(true).User(uint32(os.Getuid()))
+		owner := proc.NewUsers(true).User(uint32(os.Getuid()))
 		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed, Refs: found[0].Refs,
 			Says:     "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who could know it; 4 KiB to win",
 			Evidence: []string{ref + " of " + owner + ", 4 KiB"},

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/ftok"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -97,7 +100,7 @@ func ftokBy(tb testing.TB) func(path string, proj byte) uint32 {
 }
 
 // found tells of each file how each process knows it. Files that agree by chance, which others know, are left out.
-func found(s *KeySearch, pid int) []string {
+func found(s *ftok.Search, pid int) []string {
 	var told []string
 	for _, file := range s.Files {
 		for _, u := range file.Known {
@@ -110,7 +113,7 @@ func found(s *KeySearch, pid int) []string {
 }
 
 func TestFtokAgreesWithTheCLibrary(t *testing.T) {
-	ftok := ftokBy(t)
+	keyOf := ftokBy(t)
 	dir := t.TempDir()
 	makeKnownFiles(t, dir)
 	for _, path := range append(knownFiles(), ".", "link.conf") {
@@ -120,7 +123,7 @@ func TestFtokAgreesWithTheCLibrary(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, proj := range []byte{1, 'f', 255} {
-			if got, want := kernel.Ftok(file.Dev, file.Ino, proj), ftok(path, proj); got != want {
+			if got, want := kernel.Ftok(file.Dev, file.Ino, proj), keyOf(path, proj); got != want {
 				t.Errorf("%s: %#x, want %#x", path, got, want)
 			}
 		}
@@ -129,7 +132,7 @@ func TestFtokAgreesWithTheCLibrary(t *testing.T) {
 
 func TestFilesOfAKey(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		ftok := ftokBy(t)
+		keyOf := ftokBy(t)
 		dir := t.TempDir()
 		makeKnownFiles(t, dir)
 		w := kerneltest.Start(t, "know-files", dir, "--config="+dir+"/link.conf")
@@ -138,7 +141,7 @@ func TestFilesOfAKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := New(host, time.Now)
-		look := func(path string) []string { return found(c.FindKey(ftok(path, 'f')), w.PID) }
+		look := func(path string) []string { return found(c.FindKey(keyOf(path, 'f')), w.PID) }
 		for path, want := range map[string][]string{
 			"cwd":            {dir + "/cwd: working directory"},
 			"cwd/here":       {dir + "/cwd/here: in its working directory"},
@@ -165,7 +168,7 @@ func TestFilesOfAKey(t *testing.T) {
 			}
 		}
 		// What is unlinked and still open may have given a key before.
-		key := ftok(dir+"/open/data", 'f')
+		key := keyOf(dir+"/open/data", 'f')
 		if err := os.Remove(dir + "/open/data"); err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +181,7 @@ func TestFilesOfAKey(t *testing.T) {
 // The paths of a process in a chroot are those from its root directory on.
 func TestFilesOfAKeyInAChroot(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		ftok := ftokBy(t)
+		keyOf := ftokBy(t)
 		jail := t.TempDir()
 		makeKnownFiles(t, jail+"/d")
 		w := kerneltest.Start(t, "know-files", "/d", "app.conf", jail)
@@ -192,7 +195,7 @@ func TestFilesOfAKeyInAChroot(t *testing.T) {
 			"/d/cwd/here": {"/d/cwd/here: in its working directory"},
 			"/d":          {"/d: argument"},
 		} {
-			if diff := gocmp.Diff(want, found(c.FindKey(ftok(jail+path, 3)), w.PID)); diff != "" {
+			if diff := gocmp.Diff(want, found(c.FindKey(keyOf(jail+path, 3)), w.PID)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", path, diff)
 			}
 		}
@@ -202,7 +205,7 @@ func TestFilesOfAKeyInAChroot(t *testing.T) {
 // /etc has its configuration under the beginning of its name.
 func TestConfigurationOfAKey(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		ftok := ftokBy(t)
+		keyOf := ftokBy(t)
 		if err := unix.Mount("tmpfs", "/etc", "tmpfs", 0, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +233,7 @@ func TestConfigurationOfAKey(t *testing.T) {
 			"/etc/other.conf":          {"/etc/postgres.d: configuration"},
 			"/etc":                     nil,
 		} {
-			if diff := gocmp.Diff(want, found(c.FindKey(ftok(path, 3)), w.PID)); diff != "" {
+			if diff := gocmp.Diff(want, found(c.FindKey(keyOf(path, 3)), w.PID)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", path, diff)
 			}
 		}
@@ -244,11 +247,11 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 	}
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		ftok := ftokBy(t)
+		keyOf := ftokBy(t)
 		dir := t.TempDir()
 		makeKnownFiles(t, dir)
 		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // go test's own directory, which only root may enter
-		key := ftok(dir+"/open/data", 'f')
+		key := keyOf(dir+"/open/data", 'f')
 		ours := kerneltest.Start(t, "know-files", dir, "x")
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "know-files", dir, "x")
 		maker := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "make-segment", fmt.Sprint(key))
@@ -257,11 +260,11 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 		c := New(s.host, time.Now)
 		search := c.FindKey(key)
 		want := []string{dir + "/open/data: open as fd " + theirs.Words[0]}
-		if diff := gocmp.Diff([]any{[]string(nil), want, []string{NewUsers(true).User(1000)}, ref(schema.Shm, id)},
+		if diff := gocmp.Diff([]any{[]string(nil), want, []string{proc.NewUsers(true).User(1000)}, ref(schema.Shm, id)},
 			[]any{found(search, ours.PID), found(search, theirs.PID), search.Owners, search.Objects[0].String()}); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: keyFileNeeds}})
+		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: ftok.Needs}})
 		cell := cellOf(schema.Shm, "ftok")(snap.Objects[schema.Shm][0])
 		if diff := gocmp.Diff([]string{"ftok(" + dir + "/open/data,'f')"}, cell.List()); diff != "" {
 			t.Errorf("ftok (-want +got):\n%s", diff)
@@ -291,7 +294,7 @@ func workFindKey(j *kerneltest.Job) {
 	j.Check(err)
 	c := New(host, time.Now)
 	s := c.FindKey(uint32(key))
-	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: keyFileNeeds}})
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: ftok.Needs}})
 	cell := "known"
 	if cellOf(schema.Shm, "ftok")(snap.Objects[schema.Shm][0]).State() == schema.Denied {
 		cell = "denied"
@@ -349,7 +352,7 @@ func TestKeyOfADataDirectory(t *testing.T) {
 
 func TestFormatProject(t *testing.T) {
 	for proj, want := range map[byte]string{'f': "0x66 'f'", 1: "0x01", ' ': "0x20", '\'': `0x27 '\''`, 0x7f: "0x7f", 0xff: "0xff"} {
-		if got := FormatProject(proj); got != want {
+		if got := ftok.FormatProject(proj); got != want {
 			t.Errorf("%#x: %s, want %s", proj, got, want)
 		}
 	}

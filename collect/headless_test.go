@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -54,7 +57,7 @@ func TestProcessWithoutItsFirstThread(t *testing.T) {
 		set, queue := w.Words[0], w.Words[1]
 		var rows map[string]cells
 		kerneltest.Eventually(s, "its first thread has ended, another waits", func() bool {
-			rows, _ = s.look(schema.Msg, schema.NeedProcs|schema.NeedSyscall)
+			rows, _ = s.look(schema.Msg, proc.NeedProcs|proc.NeedSyscall)
 			return s.state(w.PID) == 'Z' && len(rows[queue]["waiters"].Endpoints()) > 0
 		})
 		if got := rows[queue]["waiters"].Endpoints(); got[0].PID != w.PID || got[0].Mode != "msgrcv" {
@@ -77,7 +80,7 @@ func TestProcessWithoutItsFirstThread(t *testing.T) {
 func (s *sysvScene) state(pid int) byte {
 	s.Helper()
 	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
-		if p := o.Row.(*procRow); p.PID == pid {
+		if p := o.Row.(*kinds.ProcRow); p.PID == pid {
 			return p.State
 		}
 	}

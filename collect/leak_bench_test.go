@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -30,7 +32,7 @@ func BenchmarkVerdicts(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		for _, family := range []schema.Family{Queues, Semaphores, Memory} {
+		for _, family := range []schema.Family{kinds.Queues, kinds.Semaphores, kinds.Memory} {
 			plain := Request{Want: map[schema.Kind]schema.Need{}, Gauges: true}
 			judged := Request{Want: map[schema.Kind]schema.Need{}, Gauges: true}
 			for _, m := range Mechanisms() {

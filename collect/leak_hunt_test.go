@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -43,12 +45,12 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		creator := kerneltest.Start(t, "make-and-fork")
 		id := creator.Words[0]
 		kerneltest.Eventually(t, "a child may be seen to be younger", func() bool {
-			return time.Since(time.Unix(s.segment(id).CTime, 0)) > startDoubt+100*time.Millisecond
+			return time.Since(time.Unix(s.segment(id).CTime, 0)) > proc.StartDoubt+100*time.Millisecond
 		})
 		creator.Say("fork")
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)
-		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm, NewUsers(true).User(uint32(unix.Getuid())))
+		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())))
 		creator.Finish()
 		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator), who+"was forked by a process that has ended and may have known it")
 	})
@@ -136,18 +138,18 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 			return time.Unix(st.Atim.Unix()).After(time.Unix(st.Ctim.Unix()))
 		})
 		last := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > startDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > proc.StartDoubt+100*time.Millisecond })
 		young := kerneltest.Start(t, "wait")
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
 		s.wants("read", got[read], relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)",
-			young.PID, s.end(young.PID).Comm, NewUsers(true).User(uint32(unix.Getuid()))))
+			young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 		if got[unread].Verdict != relate.Orphan {
 			t.Errorf("%+v", got[unread])
 		}
 		s.check(unix.Mount("", "/dev/shm", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 		s.judges(unread, relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
-			young.PID, s.end(young.PID).Comm, NewUsers(true).User(uint32(unix.Getuid()))))
+			young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
 
@@ -162,12 +164,12 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		known := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
 		other := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > startDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "know-files", dir)
 		got := s.verdicts(schema.Msg)
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
 		s.wants("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited, fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open as fd %s",
-			service.PID, s.end(service.PID).Comm, NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
+			service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
 		if got := got[fmt.Sprintf("msg:%d", other)]; got.Verdict != relate.Orphan {
 			t.Errorf("of another key: %+v", got)
 		}

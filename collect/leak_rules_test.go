@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/software"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -15,7 +18,7 @@ import (
 // verdictsBy are the verdicts with a user's signatures, for somebody who asks for nothing besides.
 func (s *sysvScene) verdictsBy(signatures string, kind schema.Kind) map[string]relate.Judgement {
 	s.Helper()
-	own, err := ReadSignatures("own.yaml", signatures)
+	own, err := software.Read("own.yaml", signatures)
 	s.check(err)
 	return verdictsOf(New(s.host, func() time.Time { return s.now }, WithSignatures(own)), kind, NoGrace)
 }
@@ -61,7 +64,7 @@ func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 		keyed.Finish()
 		private.Finish()
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > startDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "wait")
 		got := s.asUser(1234, schema.Shm)
 		s.wants("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -74,14 +76,14 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "fork-later")
 		m := s.segment(creator.Words[0])
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > startDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
 		creator.Say("now")
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)
 		creator.Finish()
 		end := s.end(child)
 		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
-			fmt.Sprintf("could still know it: %d/%s, user %s, is of the process group or session of its creator, %d", child, end.Comm, NewUsers(true).User(uint32(unix.Getuid())), creator.PID))
+			fmt.Sprintf("could still know it: %d/%s, user %s, is of the process group or session of its creator, %d", child, end.Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), creator.PID))
 	})
 }
 

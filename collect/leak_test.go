@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -22,7 +25,7 @@ import (
 func verdictNeeds(kind schema.Kind) schema.Need {
 	for _, m := range Mechanisms() {
 		if m.Kind == kind {
-			return m.NeedsOf(leakIDs())
+			return m.NeedsOf(leaks.IDs())
 		}
 	}
 	return 0
@@ -102,7 +105,7 @@ func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
 	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / kernel.ClockTick); start.After(lastUse) { // of which seconds are kept
 		began = "started at about the time of its last use"
 	}
-	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm, NewUsers(true).User(uint32(uid)), began)
+	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm, proc.NewUsers(true).User(uint32(uid)), began)
 }
 
 // What proves an orphan is told in full: also whose processes were looked at.
@@ -113,7 +116,7 @@ func TestOrphanSaysWhoseProcessesWereLookedAt(t *testing.T) {
 		creator.Finish()
 		ref := "shm:" + creator.Words[0]
 		want := relate.Judgement{Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", creator),
-			"none of the processes of " + NewUsers(true).User(uint32(os.Getuid())) + " is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
+			"none of the processes of " + proc.NewUsers(true).User(uint32(os.Getuid())) + " is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
 		if diff := gocmp.Diff(want, s.verdicts(schema.Shm)[ref]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -196,7 +199,7 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		m := s.segment(creator.Words[0])
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > startDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
 		var young *kerneltest.Worker
 		for range 100 { // the test's own runtime may start a thread in between and take the number
 			s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, creator.PID-1), 0))

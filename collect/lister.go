@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -11,8 +14,8 @@ import (
 // objects of another kind has named it in Requires: so the order of the kinds does not matter, and no circle of
 // requirements goes unseen.
 type lister struct {
-	f          *Facts
-	mechanisms []*Mechanism
+	f          *proc.Tick
+	mechanisms []*kinds.Mechanism
 	done       map[schema.Kind][]*schema.Object
 	asking     []asker
 }
@@ -23,7 +26,7 @@ type asker struct {
 	requires []schema.Kind
 }
 
-// objects is Facts.Objects.
+// objects is Tick.Objects.
 func (l *lister) objects(kind schema.Kind) []*schema.Object {
 	if n := len(l.asking); n > 0 {
 		if a := l.asking[n-1]; !slices.Contains(a.requires, kind) {
@@ -38,7 +41,7 @@ func (l *lister) own(kind schema.Kind) []*schema.Object {
 	if objects, ok := l.done[kind]; ok {
 		return objects
 	}
-	i := slices.IndexFunc(l.mechanisms, func(m *Mechanism) bool { return m.Kind == kind })
+	i := slices.IndexFunc(l.mechanisms, func(m *kinds.Mechanism) bool { return m.Kind == kind })
 	m := l.mechanisms[i]
 	if slices.ContainsFunc(l.asking, func(a asker) bool { return a.name == string(kind) }) {
 		panic(fmt.Sprintf("kind %s requires itself, by way of others", kind))
@@ -56,9 +59,9 @@ func (l *lister) own(kind schema.Kind) []*schema.Object {
 
 // judged are the objects of a kind with what the aspects make of them: first come the objects that are there for an
 // aspect alone, then every aspect judges all.
-func (l *lister) judged(kind schema.Kind, aspects []Aspect) []*schema.Object {
+func (l *lister) judged(kind schema.Kind, aspects []kinds.Aspect) []*schema.Object {
 	objects := l.own(kind)
-	work := func(a Aspect, do func()) {
+	work := func(a kinds.Aspect, do func()) {
 		l.asking = append(l.asking, asker{a.Name, a.Requires})
 		do()
 		l.asking = l.asking[:len(l.asking)-1]

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -123,7 +125,7 @@ func (s *lockScene) wait(sort, name, mode string) schema.Endpoint {
 	fd, err := strconv.Atoi(w.Words[1])
 	s.check(err)
 	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
-		if p := o.Row.(*procRow); p.PID == w.PID {
+		if p := o.Row.(*kinds.ProcRow); p.PID == w.PID {
 			return schema.Endpoint{PID: w.PID, TID: tid, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 		}
 	}
@@ -291,7 +293,7 @@ type lockLine struct {
 	mark string
 }
 
-func waitingLines(r *lockRow) []lockLine {
+func waitingLines(r *kinds.LockRow) []lockLine {
 	var lines []lockLine
 	for _, w := range r.Waiters {
 		lines = append(lines, lockLine{w, "*"})
@@ -367,10 +369,10 @@ func TestLocksAgainstLslocks(t *testing.T) {
 			var lines []string
 			held, _ := s.locks()
 			for _, o := range held {
-				r := o.Row.(*lockRow)
+				r := o.Row.(*kinds.LockRow)
 				for i, l := range append([]lockLine{{r.FileLock, ""}}, waitingLines(r)...) {
-					if i > 0 && r.waits[i-1].end.PID != l.PID {
-						t.Errorf("%+v waits, and the line says %+v", r.waits[i-1], l)
+					if i > 0 && r.Waits[i-1].End.PID != l.PID {
+						t.Errorf("%+v waits, and the line says %+v", r.Waits[i-1], l)
 					}
 					end := strings.Replace(strings.SplitAfter(l.Range(), "-")[1], "EOF", "0", 1)
 					lines = append(lines, fmt.Sprintf("%s %d %s%s %d %s", l.Class, l.PID, l.Mode, l.mark, l.Start, end))

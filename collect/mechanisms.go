@@ -1,52 +1,61 @@
 package collect
 
+import (
+	"github.com/ipctop/ipctop/collect/content"
+	"github.com/ipctop/ipctop/collect/ftok"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/software"
+	"github.com/ipctop/ipctop/collect/waits"
+)
+
 // Mechanisms lists every kind once, with the columns of the aspects. Its order is the order on screen and in every
 // output, and nothing else.
-func Mechanisms() []*Mechanism {
+func Mechanisms() []*kinds.Mechanism {
 	all := mechanisms()
 	for _, a := range Aspects() {
 		for _, m := range all {
-			a.extend(m)
+			a.Extend(m)
 		}
 	}
 	return all
 }
 
 // Aspects lists every aspect once. Their columns come in this order.
-func Aspects() []Aspect {
-	return []Aspect{contentAspect(), softwareAspect(), ftokAspect(), leaksAspect()}
+func Aspects() []kinds.Aspect {
+	return []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect()}
 }
 
 // mechanisms are the kinds as they declare themselves.
-func mechanisms() []*Mechanism {
-	return []*Mechanism{
-		msgMechanism(),
-		pmsgMechanism(),
-		semMechanism(),
-		psemMechanism(),
-		shmMechanism(),
-		pshmMechanism(),
-		memfdMechanism(),
-		mmapMechanism(),
-		pipeMechanism(),
-		fifoMechanism(),
-		ptyMechanism(),
-		unixMechanism(),
-		inetMechanism(),
-		netlinkMechanism(),
-		packetMechanism(),
-		vsockMechanism(),
-		lockMechanism(),
-		eventfdMechanism(),
-		epollMechanism(),
-		signalfdMechanism(),
-		timerfdMechanism(),
-		inotifyMechanism(),
-		pidfdMechanism(),
-		iouringMechanism(),
-		procMechanism(),
-		nsMechanism(),
-		limitMechanism(),
-		waitMechanism(),
+func mechanisms() []*kinds.Mechanism {
+	return []*kinds.Mechanism{
+		kinds.Msg(),
+		kinds.PMsg(),
+		kinds.Sem(),
+		kinds.PSem(),
+		kinds.Shm(),
+		kinds.PShm(),
+		kinds.Memfd(),
+		kinds.Mmap(),
+		kinds.Pipe(),
+		kinds.Fifo(),
+		kinds.Pty(),
+		kinds.Unix(),
+		kinds.Inet(),
+		kinds.Netlink(),
+		kinds.Packet(),
+		kinds.Vsock(),
+		kinds.Lock(),
+		kinds.EventFD(),
+		kinds.Epoll(),
+		kinds.SignalFD(),
+		kinds.TimerFD(),
+		kinds.Inotify(),
+		kinds.PidFD(),
+		kinds.IOUring(),
+		kinds.Proc(),
+		kinds.NS(),
+		kinds.Limit(),
+		waits.Mechanism(),
 	}
 }

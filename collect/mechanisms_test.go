@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
@@ -90,7 +92,7 @@ func TestCellsAreOfTheirColumnsType(t *testing.T) {
 	sample, notifiers, files := sampleMachine(t), machine(t, collecttest.Notifiers(t)), machine(t, collecttest.Files(t))
 	for _, mech := range Mechanisms() {
 		m := sample
-		if mech.Family == Notify || mech.Family == Locks {
+		if mech.Family == kinds.Notify || mech.Family == kinds.Locks {
 			m = notifiers
 		}
 		switch mech.Kind {

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -38,7 +41,7 @@ func (s *sysvScene) mapped(kind schema.Kind, fd int) (string, cells) {
 	s.Helper()
 	var st unix.Stat_t
 	s.check(unix.Fstat(fd, &st))
-	ref := fileRef(kind, FileID{st.Dev, st.Ino}).String()
+	ref := kinds.FileRef(kind, proc.FileID{Dev: st.Dev, Ino: st.Ino}).String()
 	rows, _ := s.lookAt(kind, ^schema.Need(0))
 	return ref, rows[ref]
 }
@@ -171,7 +174,7 @@ func TestMappedFile(t *testing.T) {
 		_, got := s.mapped(schema.Mmap, fd)
 		s.equal("mapped file", want, got)
 		s.check(os.Remove(path))
-		want["status"] = schema.String(StatusDeleted)
+		want["status"] = schema.String(kinds.StatusDeleted)
 		_, got = s.mapped(schema.Mmap, fd)
 		s.equal("unlinked", want, got)
 	})

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -46,7 +49,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		host, err := kernel.Open("")
 		s.check(err)
 		take := func(all bool) *Snapshot {
-			needs := holderNeeds | schema.NeedNamespaces
+			needs := kinds.HolderNeeds | proc.NeedNamespaces
 			snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: needs, schema.Inet: needs}, AllNamespaces: all, Edges: true})
 			if len(snap.Faults) > 0 {
 				t.Errorf("faults: %+v", snap.Faults)
@@ -73,11 +76,11 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		}{{s.self.PID, &ownPort, "tcp"}, {w.PID, &otherPort, "tcp"}, {w.PID, &door, "unix"}} {
 			for _, o := range append(snap.Objects[schema.Inet], snap.Objects[schema.Unix]...) {
 				switch r := o.Row.(type) {
-				case *inetRow: // all of them
+				case *kinds.InetRow: // all of them
 					if p.at == "tcp" && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
 						*p.ino = o.Ref.ID
 					}
-				case *unixRow:
+				case *kinds.UnixRow:
 					if p.at == "unix" && r.State == kernel.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
 						*p.ino = o.Ref.ID
 					}

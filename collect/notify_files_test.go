@@ -3,6 +3,8 @@ package collect
 import (
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
@@ -68,11 +70,11 @@ func TestLockWhoseTakerIsGone(t *testing.T) {
 	snap := machine(t, m).Take(Request{Want: map[schema.Kind]schema.Need{schema.Lock: 0}, Edges: true})
 	_, ino := m.FileID(collecttest.Locked)
 	for _, o := range snap.Objects[schema.Lock] {
-		if r := o.Row.(*lockRow); r.Ino == ino && r.Class == "FLOCK" {
-			holder := r.uses[0].Process
+		if r := o.Row.(*kinds.LockRow); r.Ino == ino && r.Class == "FLOCK" {
+			holder := r.Uses[0].Process
 			want := []schema.Edge{{From: holder.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "fd 5", Proof: schema.Observed}}
-			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 || r.owner != nil {
-				t.Errorf("%+v of %v, held by %d\n%s", o.Ref, r.owner, holder.PID, diff)
+			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 || r.Owner != nil {
+				t.Errorf("%+v of %v, held by %d\n%s", o.Ref, r.Owner, holder.PID, diff)
 			}
 			return
 		}

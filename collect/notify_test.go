@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -176,9 +178,9 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 		ref, _ := s.eventfdRef(fd)
 		count := func() (seen uint64) {
 			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
-				for _, u := range UsesOf(o) {
+				for _, u := range kinds.UsesOf(o) {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
-						e, err := kernel.ParseEventFD(u.Process.info[u.FD.Num].text)
+						e, err := kernel.ParseEventFD(u.Process.Info[u.FD.Num].Text)
 						s.check(err)
 						seen = e.Count
 					}

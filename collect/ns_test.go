@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -33,9 +36,9 @@ func TestNamespaces(t *testing.T) {
 		uts := s.namespaceOf(w.PID, "uts")
 		rows, edges := table(s.take(schema.NS), schema.NS)
 		ref := fmt.Sprintf("ns:%d", uts.Ino)
-		var worker *procRow
+		var worker *kinds.ProcRow
 		for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
-			if p := o.Row.(*procRow); p.PID == w.PID {
+			if p := o.Row.(*kinds.ProcRow); p.PID == w.PID {
 				worker = p
 			}
 		}
@@ -43,10 +46,10 @@ func TestNamespaces(t *testing.T) {
 		s.check(err)
 		owner, err := host.NamespaceOwner(uts)
 		s.check(err)
-		users := NewUsers(true)
+		users := proc.NewUsers(true)
 		want := cells{
 			"ns": schema.Int(int64(uts.Ino)), "type": schema.String("uts"), "nprocs": schema.Int(1), "own": schema.Bool(false),
-			"pid": schema.Int(int64(w.PID)), "ppid": schema.Int(int64(os.Getpid())), "comm": schema.String(worker.Comm), "command": worker.args(),
+			"pid": schema.Int(int64(w.PID)), "ppid": schema.Int(int64(os.Getpid())), "comm": schema.String(worker.Comm), "command": worker.Args(),
 			"uid": schema.Int(int64(os.Geteuid())), "user": schema.String(users.User(uint32(os.Geteuid()))),
 			"owner_uid": schema.Int(int64(owner)), "owner": schema.String(users.User(owner)),
 		}

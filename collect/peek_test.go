@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/content"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -17,18 +19,18 @@ import (
 )
 
 // peek reads the object that a person named so.
-func (s *sysvScene) peek(text string, part PeekRange) (*Content, error) {
+func (s *sysvScene) peek(text string, part content.PeekRange) (*content.Content, error) {
 	s.Helper()
 	sel, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
 	s.check(err)
-	needs, ok := PeekNeeds(sel.Kind)
+	needs, ok := content.PeekNeeds(sel.Kind)
 	if !ok {
-		s.Fatal(WhyNoPeek(sel.Kind))
+		s.Fatal(content.WhyNoPeek(sel.Kind))
 	}
 	snap := s.snapshot(sel.Kind, needs)
 	ref, err := snap.Resolve(sel)
 	s.check(err)
-	c, err := Peek(s.host, snap.Find(ref), snap.Way, part)
+	c, err := content.Peek(s.host, snap.Find(ref), snap.Way, part)
 	if c != nil {
 		c.Took, c.Ref = 0, schema.Ref{}
 	}
@@ -44,9 +46,9 @@ func TestPeekQueue(t *testing.T) {
 		}
 		before, err := s.host.MsgStat(id)
 		s.check(err)
-		got, err := s.peek("msg:key=0x77", PeekRange{First: 1, Count: 5, Each: 1})
+		got, err := s.peek("msg:key=0x77", content.PeekRange{First: 1, Count: 5, Each: 1})
 		s.check(err)
-		s.equal("content", &Content{First: 1, Total: 3, Via: "MSG_COPY, which takes nothing out; each look locks the queue",
+		s.equal("content", &content.Content{First: 1, Total: 3, Via: "MSG_COPY, which takes nothing out; each look locks the queue",
 			Messages: []kernel.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")}, {Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
 		after, err := s.host.MsgStat(id)
 		s.check(err)
@@ -68,7 +70,7 @@ func TestPeekSegment(t *testing.T) {
 		s := newSysVScene(t)
 		id := s.id(s.admin.ShmGet(0x78, 3*4096, createIPC|0o600))
 		name := fmt.Sprint("shm:", id)
-		if _, err := s.peek(name, PeekRange{Count: 4}); !errors.Is(err, ErrNoHolder) {
+		if _, err := s.peek(name, content.PeekRange{Count: 4}); !errors.Is(err, content.ErrNoHolder) {
 			t.Errorf("a segment that nobody has attached: %v", err)
 		}
 		data, err := s.admin.ShmAttach(id, false)
@@ -76,7 +78,7 @@ func TestPeekSegment(t *testing.T) {
 		copy(data[4094:], "\x00\x1bab")
 		before, err := s.host.ShmStat(id)
 		s.check(err)
-		got, err := s.peek(name, PeekRange{First: 4094, Count: 6})
+		got, err := s.peek(name, content.PeekRange{First: 4094, Count: 6})
 		if !seesWholeMachine(t) { // map_files are for those who may checkpoint in the initial user namespace
 			if !kernel.Denied(err) {
 				t.Errorf("without rights to map_files: %v", err)
@@ -85,12 +87,12 @@ func TestPeekSegment(t *testing.T) {
 			return
 		}
 		s.check(err)
-		s.equal("content", &Content{First: 4094, Total: 3 * 4096, Memory: []byte("\x00\x1bab\x00\x00"),
+		s.equal("content", &content.Content{First: 4094, Total: 3 * 4096, Memory: []byte("\x00\x1bab\x00\x00"),
 			Via: fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", s.end(os.Getpid()).Comm, os.Getpid())}, got)
 		after, err := s.host.ShmStat(id)
 		s.check(err)
 		s.equal("the segment afterwards", before, after)
-		if end, err := s.peek(name, PeekRange{First: 1 << 40, Count: 6}); err != nil || len(end.Memory) != 0 {
+		if end, err := s.peek(name, content.PeekRange{First: 1 << 40, Count: 6}); err != nil || len(end.Memory) != 0 {
 			t.Errorf("past the end: %q, %v", end.Memory, err)
 		}
 		s.check(s.admin.ShmDetach(data))
@@ -103,11 +105,11 @@ func TestPeekPosixMemory(t *testing.T) {
 		fd := s.opened(s.admin.ShmOpen("/cache", create, 0o600))
 		_, err := unix.Write(fd, []byte("some text"))
 		s.check(err)
-		got, err := s.peek("pshm:/cache", PeekRange{First: 5, Count: 100})
+		got, err := s.peek("pshm:/cache", content.PeekRange{First: 5, Count: 100})
 		s.check(err)
-		s.equal("content", &Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"}, got)
+		s.equal("content", &content.Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"}, got)
 		s.check(os.Symlink("/etc/passwd", "/dev/shm/link"))
-		if _, err := s.peek("pshm:/link", PeekRange{Count: 1}); err == nil {
+		if _, err := s.peek("pshm:/link", content.PeekRange{Count: 1}); err == nil {
 			t.Error("a link was followed")
 		}
 	})
@@ -138,7 +140,7 @@ func TestPeekOnAPage(t *testing.T) {
 		queueRef := schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
 		shmRef := schema.Ref{Kind: schema.Shm, ID: uint64(segment), Gen: uint64(shm.CTime)}
 		s.equal("messages", schema.List([]string{"0: type 3, 4 bytes: 1b 5b 31 6d |.[1m|", "1: type 4, empty"}), s.peekCell(queueRef))
-		s.equal("a segment that nobody has attached", schema.List([]string{ErrNoHolder.Error()}), s.peekCell(shmRef))
+		s.equal("a segment that nobody has attached", schema.List([]string{content.ErrNoHolder.Error()}), s.peekCell(shmRef))
 		data, err := s.admin.ShmAttach(segment, false)
 		s.check(err)
 		copy(data, "here")

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -114,8 +116,8 @@ func TestPipeWithoutOtherEnd(t *testing.T) {
 			ends      func() (kept, gone int)
 			afterward string
 		}{
-			{NoReaders, func() (int, int) { r, w := s.pipe(); return w, r }, "its reader"},
-			{NoWriters, func() (int, int) { r, w := s.pipe(); return r, w }, "its writer"},
+			{kinds.NoReaders, func() (int, int) { r, w := s.pipe(); return w, r }, "its reader"},
+			{kinds.NoWriters, func() (int, int) { r, w := s.pipe(); return r, w }, "its writer"},
 		} {
 			kept, gone := c.ends()
 			ref := s.pipeRef(schema.Pipe, kept)
@@ -204,7 +206,7 @@ func TestFIFOsOfOneNumber(t *testing.T) {
 			inodes = append(inodes, st.Ino)
 			want[s.pipeRef(schema.Fifo, fd)] = s.pipeCells(fd, cells{
 				"path": schema.String(path), "dev": schema.String(schema.FormatDev(st.Dev)), "inode": schema.Int(int64(st.Ino)),
-				"status": schema.String(NoWriters), "readers": s.ends(s.endAt(fd, "r")), "writers": s.ends(),
+				"status": schema.String(kinds.NoWriters), "readers": s.ends(s.endAt(fd, "r")), "writers": s.ends(),
 			})
 		}
 		if inodes[0] != inodes[1] || len(want) != 2 {
@@ -238,12 +240,12 @@ func TestFIFOEnds(t *testing.T) {
 			t.Errorf("both ends are open: %v", got)
 		}
 		s.check(unix.Close(w))
-		if got := status(ref); !got.Equal(schema.String(NoWriters)) {
+		if got := status(ref); !got.Equal(schema.String(kinds.NoWriters)) {
 			t.Errorf("the writer closed: %v", got)
 		}
 		w = open(unix.O_WRONLY)
 		s.check(unix.Close(r))
-		if got := status(ref); !got.Equal(schema.String(NoReaders)) {
+		if got := status(ref); !got.Equal(schema.String(kinds.NoReaders)) {
 			t.Errorf("the reader closed: %v", got)
 		}
 		s.check(unix.Close(w))
@@ -368,7 +370,7 @@ func workOpenPipe(j *kerneltest.Job) {
 func workLookAtStdin(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Pipe: schema.NeedPipeEnds}})
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Pipe: kinds.NeedPipeEnds}})
 	var st unix.Stat_t
 	j.Check(unix.Fstat(0, &st))
 	rows, _ := table(snap, schema.Pipe)

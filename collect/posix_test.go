@@ -9,6 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/content"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -47,7 +51,7 @@ func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	s.Helper()
 	var st unix.Stat_t
 	s.check(unix.Fstat(fd, &st))
-	users := NewUsers(true)
+	users := proc.NewUsers(true)
 	c := cells{
 		"name":  schema.String(name),
 		"owner": schema.String(users.User(st.Uid)), "user": schema.String(users.User(st.Uid)), "uid": schema.Int(int64(st.Uid)),
@@ -182,7 +186,7 @@ func TestPosixQueueNotification(t *testing.T) {
 		s := newSysVScene(t)
 		fd := s.opened(s.admin.MqOpen("/n", create, 0o600, nil))
 		s.check(s.admin.MqNotify(fd, int(unix.SIGUSR2)))
-		got, _ := s.lookAt(schema.PMsg, schema.NeedQueueText)
+		got, _ := s.lookAt(schema.PMsg, kinds.NeedQueueText)
 		row := got["pmsg:/n"]
 		s.equal("notification", cells{"notify": schema.String("signal"), "notify_signal": schema.String("SIGUSR2"), "notify_pid": schema.Int(int64(os.Getpid()))},
 			cells{"notify": row["notify"], "notify_signal": row["notify_signal"], "notify_pid": row["notify_pid"]})
@@ -275,7 +279,7 @@ func TestPosixSemaphore(t *testing.T) {
 		s.check(unix.Fstat(fd, &st))
 		s.check(s.admin.PosixSemRemove("/ga te"))
 		got, _ = s.lookAt(schema.PSem, ^schema.Need(0))
-		row := got[fileRef(schema.PSem, FileID{st.Dev, st.Ino}).String()]
+		row := got[kinds.FileRef(schema.PSem, proc.FileID{Dev: st.Dev, Ino: st.Ino}).String()]
 		s.equal("the unlinked semaphore's waiters", holders(waits), row["waiters"])
 		if memory, _ := s.lookAt(schema.PShm, ^schema.Need(0)); len(memory) != 0 || len(got) != 1 {
 			t.Errorf("shared memory %v, semaphores %v", memory, got)
@@ -325,7 +329,7 @@ func TestPosixSharedMemory(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Fstat(fd, &st))
 		got, _ = s.lookAt(schema.PShm, ^schema.Need(0))
-		s.equal("unlinked", row(StatusDeleted), got[fileRef(schema.PShm, FileID{st.Dev, st.Ino}).String()])
+		s.equal("unlinked", row(kinds.StatusDeleted), got[kinds.FileRef(schema.PShm, proc.FileID{Dev: st.Dev, Ino: st.Ino}).String()])
 		if len(got) != 2 {
 			t.Errorf("got %v", got)
 		}
@@ -395,7 +399,7 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		for _, o := range msgs.Objects[schema.Msg] {
 			ref = o.Ref
 		}
-		c, err := Peek(s.host, msgs.Find(ref), msgs.Way, PeekRange{Count: 3, Each: 10})
+		c, err := content.Peek(s.host, msgs.Find(ref), msgs.Way, content.PeekRange{Count: 3, Each: 10})
 		s.check(err)
 		s.equal("messages there", []kernel.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -26,7 +29,7 @@ func (s *scene) process(pid int) cells {
 	s.Helper()
 	host, err := kernel.Open("")
 	s.check(err)
-	m, ids := procMechanism(), []string{}
+	m, ids := kinds.Proc(), []string{}
 	for _, c := range m.Columns {
 		if !m.IsOnDemand(c.ID) {
 			ids = append(ids, c.ID)
@@ -73,12 +76,12 @@ func TestProcess(t *testing.T) {
 		}
 		// These no test can choose; the kernel's own count of resident pages may lag behind (proc_pid_stat(5)).
 		// Those that are read on demand have a test of their own.
-		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, procOnDemand()...) {
+		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, kinds.ProcOnDemand()...) {
 			delete(row, id)
 		}
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		s.check(err)
-		user, group := NewUsers(true).User(uint32(os.Geteuid())), NewUsers(true).Group(uint32(os.Getegid()))
+		user, group := proc.NewUsers(true).User(uint32(os.Geteuid())), proc.NewUsers(true).Group(uint32(os.Getegid()))
 		number := func(n int) schema.Value { return schema.Int(int64(n)) }
 		want := cells{
 			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid), "state": schema.String("T"), "nlwp": number(1),
@@ -109,7 +112,7 @@ func TestProcessTree(t *testing.T) {
 		place := map[schema.Ref]int{}
 		for i, o := range snap.Objects[schema.Proc] {
 			place[o.Ref] = i
-			if parent := o.Row.(*procRow).parent; !parent.IsZero() {
+			if parent := o.Row.(*kinds.ProcRow).Parent; !parent.IsZero() {
 				if at, ok := place[parent]; !ok || at >= i {
 					t.Errorf("%v stands before its parent %v", o.Ref, parent)
 				}
@@ -208,7 +211,7 @@ func TestProcessesInACircle(t *testing.T) {
 	for _, o := range snap.Objects[schema.Proc] {
 		got = append(got, o.Ref.ID)
 		steps := 0
-		for up := o; up != nil; up = snap.Find(up.Row.(*procRow).parent) {
+		for up := o; up != nil; up = snap.Find(up.Row.(*kinds.ProcRow).Parent) {
 			if steps++; steps > 10 {
 				t.Fatalf("%s is its own ancestor", o.Ref)
 			}

@@ -13,6 +13,9 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -26,16 +29,16 @@ func (s *scene) lookInto(pid int, page bool) cells {
 	s.Helper()
 	host, err := kernel.Open("")
 	s.check(err)
-	req := Request{Want: map[schema.Kind]schema.Need{schema.Proc: schema.NeedProcs}}
+	req := Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}
 	if page {
 		req.Detail = schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: s.startOf(pid)}
 	} else {
-		req.Want[schema.Proc] = procMechanism().NeedsOf(procOnDemand())
+		req.Want[schema.Proc] = kinds.Proc().NeedsOf(kinds.ProcOnDemand())
 	}
 	rows, _ := table(New(host, time.Now).Take(req), schema.Proc)
 	row := rows[fmt.Sprintf("proc:%d", pid)]
 	kept := cells{}
-	for _, id := range procOnDemand() {
+	for _, id := range kinds.ProcOnDemand() {
 		if v, ok := row[id]; ok {
 			kept[id] = v
 		}
@@ -91,11 +94,11 @@ func TestProcessDetails(t *testing.T) {
 			"capeff": list(caps.Effective.Names()), "capprm": list(caps.Permitted.Names()), "capinh": list(nil), "capamb": list(nil),
 			"capbnd": list(caps.Bounding.Names()), "cwd": text(cat.Dir), "root": text("/"), "exe": text(exe),
 			"nspid":         schema.List([]string{strconv.Itoa(pid)}),
-			"control_group": text(controlGroup(string(groups))),
+			"control_group": text(kinds.ControlGroup(string(groups))),
 			"threads":       list([]string{fmt.Sprintf("%d/cat/S", pid)}),
 			"blocked":       list([]string{fmt.Sprintf("%d: read on pipe:%s", pid, strings.Trim(pipe, "pie:[]"))}),
 		}
-		if id := containerID(string(groups)); id != "" {
+		if id := proc.ContainerID(string(groups)); id != "" {
 			want["container"] = text(id)
 		}
 		for _, page := range []bool{false, true} {
@@ -106,8 +109,8 @@ func TestProcessDetails(t *testing.T) {
 		// What nobody asks for is not read.
 		host, err := kernel.Open("")
 		s.check(err)
-		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: schema.NeedProcs}}), schema.Proc)
-		for _, id := range procOnDemand() {
+		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}), schema.Proc)
+		for _, id := range kinds.ProcOnDemand() {
 			if v := rows[fmt.Sprintf("proc:%d", pid)][id]; v.State() != schema.NotCollected {
 				t.Errorf("%s was read: %v", id, v)
 			}
@@ -193,7 +196,7 @@ func TestDetailsThatMayNotBeRead(t *testing.T) {
 func workLookInto(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: procMechanism().NeedsOf(procOnDemand())}})
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.ProcOnDemand())}})
 	rows, _ := table(snap, schema.Proc)
 	var denied []any
 	for id, v := range rows[fmt.Sprintf("proc:%d", argument(j, 0))] {

@@ -7,13 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // ErrAmbiguous is what Resolve says of a reference that several objects answer to.
 var ErrAmbiguous = errors.New("it names several objects")
 
-// unseenObject is noSuchObject where objects of the kind may be out of sight.
+// unseenObject is NoSuchObject where objects of the kind may be out of sight.
 type unseenObject struct{ why string }
 
 func (e unseenObject) Error() string { return "no such object can be seen from here: " + e.why }
@@ -23,7 +26,7 @@ func (unseenObject) Unwrap() error   { return fs.ErrNotExist }
 func (s *Snapshot) missing(sel schema.Selector) error {
 	needs := schema.Need(0)
 	all := Mechanisms()
-	i := slices.IndexFunc(all, func(m *Mechanism) bool { return m.Kind == sel.Kind })
+	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == sel.Kind })
 	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm}, sel.Kind)) { // names of POSIX objects are listed without a look at any process
 		needs = all[i].Needs
 	}
@@ -32,20 +35,20 @@ func (s *Snapshot) missing(sel schema.Selector) error {
 			return unseenObject{f.Says}
 		}
 	}
-	return noSuchObject{}
+	return kinds.NoSuchObject{}
 }
 
 // sourceNeeds are the needs that a refused source (schema.Fault) of the walk leaves unmet.
 func sourceNeeds(source string) schema.Need {
 	switch source {
 	case "processes":
-		return schema.NeedProcs
+		return proc.NeedProcs
 	case "fd":
-		return schema.NeedFDs
+		return proc.NeedFDs
 	case "maps":
-		return schema.NeedMaps
+		return proc.NeedMaps
 	case "ns":
-		return schema.NeedNamespaces
+		return proc.NeedNamespaces
 	}
 	return 0
 }
@@ -104,7 +107,7 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 // cellOf reads a column of a kind; where the kind has none, the cell is Absent.
 func cellOf(kind schema.Kind, id string) func(*schema.Object) schema.Value {
 	all := Mechanisms()
-	i := slices.IndexFunc(all, func(m *Mechanism) bool { return m.Kind == kind })
+	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == kind })
 	if i >= 0 {
 		if c, ok := all[i].Column(id); ok {
 			return c.Get

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -15,10 +17,10 @@ func TestResolve(t *testing.T) {
 	segment := func(id int, key uint32, gen uint64) *schema.Object {
 		perm := kernel.IPCPerm{ID: id, Key: key}
 		return &schema.Object{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: gen},
-			Row: &shmRow{ShmSegment: kernel.ShmSegment{IPCPerm: perm}, owners: ipcOwners{IPCPerm: perm}}}
+			Row: &kinds.ShmRow{ShmSegment: kernel.ShmSegment{IPCPerm: perm}, Owners: kinds.IPCOwners{IPCPerm: perm}}}
 	}
 	fifo := func(dev, ino uint64, path string) *schema.Object {
-		return &schema.Object{Ref: schema.Ref{Kind: schema.Fifo, Space: dev, ID: ino}, Row: &pipeRow{path: path}}
+		return &schema.Object{Ref: schema.Ref{Kind: schema.Fifo, Space: dev, ID: ino}, Row: &kinds.PipeRow{Path: path}}
 	}
 	s := &Snapshot{IPCNamespace: 4026531839, Objects: map[schema.Kind][]*schema.Object{
 		schema.Shm:  {segment(0, 0x12, 100), segment(32769, 0, 200), segment(5, 0xdeadbeef, 300)},
@@ -26,7 +28,7 @@ func TestResolve(t *testing.T) {
 	}}
 	epoll := schema.Ref{Kind: schema.Epoll, Name: "4242/7", Gen: 99}
 	lock := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(0, 40), Name: "80/posix/210/0-99", Gen: 5}
-	s.Objects[schema.Epoll], s.Objects[schema.Lock] = []*schema.Object{{Ref: epoll}}, []*schema.Object{{Ref: lock, Row: &lockRow{}}}
+	s.Objects[schema.Epoll], s.Objects[schema.Lock] = []*schema.Object{{Ref: epoll}}, []*schema.Object{{Ref: lock, Row: &kinds.LockRow{}}}
 	shm := s.Objects[schema.Shm]
 	fifos := s.Objects[schema.Fifo]
 	for _, c := range []struct {
@@ -98,8 +100,8 @@ func TestResolveWithoutRights(t *testing.T) {
 
 func TestResolveNamesTheCandidates(t *testing.T) {
 	s := &Snapshot{Objects: map[schema.Kind][]*schema.Object{schema.Fifo: {
-		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}, Row: &pipeRow{}},
-		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(8, 1), ID: 12}, Row: &pipeRow{}},
+		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}, Row: &kinds.PipeRow{}},
+		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(8, 1), ID: 12}, Row: &kinds.PipeRow{}},
 	}}}
 	_, err := s.Resolve(schema.Selector{Kind: schema.Fifo, ID: 12})
 	if want := "it names several objects, name one of them: fifo:12@0:35, fifo:12@8:1"; err == nil || err.Error() != want {

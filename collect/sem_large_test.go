@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -30,7 +33,7 @@ func TestLargestSemaphoreSet(t *testing.T) {
 		want[last] = fmt.Sprintf("[%d]=%d/zcount=1/pid=%d", last, highest, s.self.PID)
 		now, err := s.host.SemStat(set)
 		s.check(err)
-		rows, edges := s.look(schema.Sem, schema.NeedProcs|schema.NeedSyscall|schema.NeedSemValues)
+		rows, edges := s.look(schema.Sem, proc.NeedProcs|proc.NeedSyscall|kinds.NeedSemValues)
 		s.equal("rows", map[string]cells{fmt.Sprintf("sem:%d", set): s.owned(now.IPCPerm, now.CTime, cells{
 			"nsems": schema.Int(size), "otime": schema.UnixTime(now.OTime), "semval": schema.List(want),
 			"ncount": schema.Int(1), "zcount": schema.Int(1), "waiters": waiting,

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/software"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -28,7 +30,7 @@ func workPostmaster(j *kerneltest.Job) {
 // apps takes a snapshot and tells by Ref what software its System V objects are of, and why.
 func (s *sysvScene) apps(c *Collector) map[string][2]string {
 	s.Helper()
-	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: schema.NeedSignatures | clusterNeeds, schema.Sem: schema.NeedSignatures | clusterNeeds}})
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds, schema.Sem: software.NeedSignatures | software.ClusterNeeds}})
 	told := map[string][2]string{}
 	for _, kind := range []schema.Kind{schema.Shm, schema.Sem} {
 		for _, o := range snap.Objects[kind] {
@@ -71,7 +73,7 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		collided := s.id(s.admin.ShmGet(ino+2, 56, 0o600|createIPC))
 		s.id(s.admin.ShmGet(ino+3, 56, 0o660|createIPC)) // PostgreSQL makes none like that
-		s.id(s.admin.ShmGet(ino+collisionsMost+1, 56, 0o600|createIPC))
+		s.id(s.admin.ShmGet(ino+software.CollisionsMost+1, 56, 0o600|createIPC))
 		named := s.id(s.admin.ShmGet(0xfedcba98, 56, 0o600|createIPC))
 		set := s.id(s.admin.SemGet(ino, 17, 0o600|createIPC))
 		next := s.id(s.admin.SemGet(ino+1, 17, 0o600|createIPC))
@@ -162,7 +164,7 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 func workTellApps(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: schema.NeedSignatures | clusterNeeds}})
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds}})
 	var words []any
 	for _, o := range snap.Objects[schema.Shm] {
 		words = append(words, o.Ref.String())
@@ -185,7 +187,7 @@ func TestFoundClusters(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Stat("/var/lib/postgresql/15/dump", &st))
 		ino := s.dataDirectory("/var/lib/postgresql/15/main")
-		for i := range 2 * collisionsMost { // inode numbers of a fresh tmpfs are close
+		for i := range 2 * software.CollisionsMost { // inode numbers of a fresh tmpfs are close
 			s.check(os.WriteFile(fmt.Sprintf("/var/lib/%d", i), nil, 0o600))
 		}
 		other := s.dataDirectory("/var/lib/elsewhere/data")

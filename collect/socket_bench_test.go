@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -33,7 +35,7 @@ func BenchmarkSocketSnapshot(b *testing.B) {
 			name  string
 			need  schema.Need
 			edges bool
-		}{{"dump", socketNeeds, false}, {"holders-and-edges", holderNeeds, true}} {
+		}{{"dump", kinds.SocketNeeds, false}, {"holders-and-edges", kinds.HolderNeeds, true}} {
 			b.Run(bench.name, func(b *testing.B) {
 				c := New(h, time.Now)
 				b.ReportAllocs()

@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -35,7 +39,7 @@ func newScene(tb testing.TB) *scene {
 	s := &scene{TB: tb}
 	snap := s.take(schema.Proc)
 	for _, o := range snap.Objects[schema.Proc] {
-		if p := o.Row.(*procRow); p.PID == os.Getpid() {
+		if p := o.Row.(*kinds.ProcRow); p.PID == os.Getpid() {
 			s.self = schema.Endpoint{PID: p.PID, Comm: p.Comm, Start: p.Start}
 			return s
 		}
@@ -65,7 +69,7 @@ func (s *scene) take(kinds ...schema.Kind) *Snapshot {
 	for _, m := range Mechanisms() {
 		if slices.Contains(kinds, m.Kind) {
 			for _, c := range m.Columns {
-				req.Want[m.Kind] |= c.Needs &^ schema.NeedPaths // which lists what lies about on the machine
+				req.Want[m.Kind] |= c.Needs &^ leaks.NeedPaths // which lists what lies about on the machine
 			}
 		}
 	}
@@ -149,7 +153,7 @@ func (s *scene) pair(kind schema.Kind, a, b int) string {
 // own adds what every socket of this process has.
 func (s *scene) own(fd int, c cells) cells {
 	c["inode"], c["uid"] = schema.Int(int64(s.inode(fd))), schema.Int(int64(os.Getuid()))
-	c["owner"] = schema.String(NewUsers(true).User(uint32(os.Getuid())))
+	c["owner"] = schema.String(proc.NewUsers(true).User(uint32(os.Getuid())))
 	c["holders"] = s.here(fd)
 	return c
 }
@@ -184,7 +188,7 @@ func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string)
 		rows, got := table(s.take(kind), kind)
 		// What TCP measures and descriptors in flight have tests of their own.
 		for _, row := range rows {
-			for _, id := range append(inetOnDemand(), "inflight", "timer", "expires") {
+			for _, id := range append(kinds.InetOnDemand(), "inflight", "timer", "expires") {
 				if id != "ns_leader" {
 					delete(row, id)
 				}
@@ -425,7 +429,7 @@ func TestSocketsWithoutWalk(t *testing.T) {
 		kerneltest.SocketPair(t, unix.SOCK_STREAM)
 		h, err := kernel.Open("")
 		s.check(err)
-		snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: schema.NeedSockets}})
+		snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: kinds.NeedSockets}})
 		rows, _ := table(snap, schema.Unix)
 		if len(rows) != 2 {
 			t.Fatalf("%d sockets, want 2", len(rows))
@@ -465,7 +469,7 @@ func TestSocketsOfAFileTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: holderNeeds, schema.Inet: holderNeeds}})
+	snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: kinds.HolderNeeds, schema.Inet: kinds.HolderNeeds}})
 	unixRows, _ := table(snap, schema.Unix)
 	inetRows, _ := table(snap, schema.Inet)
 	str, num := schema.String, func(n int64) schema.Value { return schema.Int(n) }

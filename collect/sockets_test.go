@@ -5,6 +5,9 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -45,7 +48,7 @@ func TestPacketSocketOfTheTest(t *testing.T) {
 		uid := uint32(os.Getuid())
 		s.compare(schema.Packet, map[string]cells{ref.String(): {
 			"type": schema.String("dgram"), "proto": schema.String("arp"), "device": schema.String("lo"), "state": schema.String("running"),
-			"recvq": schema.Int(0), "drops": schema.Int(0), "fanout": schema.Bool(false), "owner": schema.String(NewUsers(true).User(uid)),
+			"recvq": schema.Int(0), "drops": schema.Int(0), "fanout": schema.Bool(false), "owner": schema.String(proc.NewUsers(true).User(uid)),
 			"uid": schema.Int(int64(uid)), "inode": schema.Int(int64(ref.ID)), "holders": schema.Endpoints([]schema.Endpoint{self}, false),
 		}}, s.holds(ref.Kind, fd))
 	}, unix.CLONE_NEWNET)
@@ -66,12 +69,12 @@ func TestVsocks(t *testing.T) {
 		{Type: kernel.SocketStream, State: kernel.SocketEstablished, Cookie: 0x4a, Local: kernel.VsockAddr{CID: 2, Port: 5}, Remote: kernel.VsockAddr{CID: 3, Port: 6}},
 	}
 	snap := &Snapshot{Objects: map[schema.Kind][]*schema.Object{}}
-	f := &Facts{Host: host, Needs: holderNeeds}
-	snap.Objects[schema.Vsock], err = listVsocks(f, func() ([]kernel.VsockSocket, error) { return list, nil })
+	f := &proc.Tick{Host: host, Needs: kinds.HolderNeeds}
+	snap.Objects[schema.Vsock], err = kinds.ListVsocks(f, func() ([]kernel.VsockSocket, error) { return list, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap.Edges = vsockMechanism().Relate(f, snap.Objects[schema.Vsock])
+	snap.Edges = kinds.Vsock().Relate(f, snap.Objects[schema.Vsock])
 	rows, edges := table(snap, schema.Vsock)
 	str, nobody := schema.String, schema.Endpoints(nil, false)
 	row := func(state, local string, more cells) cells {

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/content"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -70,7 +74,7 @@ func TestOwnViewOfAnotherNamespace(t *testing.T) {
 		s := newSysVScene(t)
 		s.id(s.admin.MsgGet(0x7001, createIPC|0o640))
 		w := kerneltest.StartMapped(t, 1000, unix.CLONE_NEWIPC|unix.CLONE_NEWPID, "own-ipc")
-		snap := s.everywhere(schema.NeedProcs|schema.NeedIPCNS|schema.NeedProcDetail, schema.Msg, schema.Proc)
+		snap := s.everywhere(proc.NeedProcs|proc.NeedIPCNS|kinds.NeedProcDetail, schema.Msg, schema.Proc)
 		rows, _ := table(snap, schema.Msg)
 		got := map[string]cells{}
 		for ref, row := range rows {
@@ -105,7 +109,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		at := func(kind string, id int) (own, other string) {
 			return fmt.Sprintf("%s:%d", kind, id), fmt.Sprintf("%s:%d@%d", kind, id, ns)
 		}
-		all := schema.NeedProcs | schema.NeedSyscall | schema.NeedSemValues | schema.NeedMaps
+		all := proc.NeedProcs | proc.NeedSyscall | kinds.NeedSemValues | proc.NeedMaps
 		snap := s.everywhere(all, schema.Msg, schema.Sem, schema.Shm)
 		s.equal("faults", []schema.Fault(nil), snap.Faults)
 		leader := fmt.Sprintf("%s[%d]", s.end(w.PID).Comm, w.PID)
@@ -139,7 +143,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 			fmt.Sprintf("proc:%d waits_on %s msgrcv type 9 observed", w.PID, other),
 		}, edges)
 
-		content, err := Peek(s.host, snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way, PeekRange{Count: 9, Each: 100})
+		content, err := content.Peek(s.host, snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way, content.PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
 			t.Errorf("peek there: %+v, want the one message", content.Messages)
@@ -154,7 +158,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		rows, edges = table(snap, schema.Shm)
 		s.equal("holders", holders(s.holder(s.self.PID, 1)), rows[own]["holders"])
 		s.equal("holders there", holders(s.holder(w.PID, 2)), rows[other]["holders"])
-		s.equal("creator there", schema.String(CreatorAlive), rows[other]["creator_state"])
+		s.equal("creator there", schema.String(proc.CreatorAlive), rows[other]["creator_state"])
 		s.equal("edges of segments", 6, len(edges))
 
 		for text, want := range map[string]string{
@@ -203,7 +207,7 @@ func TestNamespaceWithoutProcesses(t *testing.T) {
 		s.check(unix.Mount(path, point, "", unix.MS_BIND, ""))
 		w.Kill()
 		leader := func() schema.Value {
-			snap := s.everywhere(schema.NeedProcs, schema.Msg)
+			snap := s.everywhere(proc.NeedProcs, schema.Msg)
 			s.equal("faults", []schema.Fault(nil), snap.Faults)
 			rows, _ := table(snap, schema.Msg)
 			return rows[ref]["ns_leader"]

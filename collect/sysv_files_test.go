@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -55,7 +58,7 @@ func TestSysVOfAFileTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need := schema.NeedProcs | schema.NeedMaps | schema.NeedSyscall | schema.NeedResident
+	need := proc.NeedProcs | proc.NeedMaps | proc.NeedSyscall | kinds.NeedResident
 	snap := New(host, func() time.Time { return time.Unix(1795264400, 0) }).Take(Request{
 		Want: map[schema.Kind]schema.Need{schema.Msg: need, schema.Sem: need, schema.Shm: need}, Edges: true})
 	if len(snap.Faults) > 0 {
@@ -69,12 +72,12 @@ func TestSysVOfAFileTree(t *testing.T) {
 		got[ref] = cells{"creator_state": row["creator_state"], "holders": row["holders"]}
 	}
 	want := map[string]cells{
-		"shm:5":  {"creator_state": schema.String(CreatorAlive), "holders": schema.Endpoints([]schema.Endpoint{end}, false)},
-		"shm:6":  {"creator_state": schema.String(CreatorReused), "holders": none},
-		"shm:7":  {"creator_state": schema.String(CreatorAlive), "holders": none},
-		"shm:8":  {"creator_state": schema.String(CreatorDead), "holders": none},
-		"shm:9":  {"creator_state": schema.String(CreatorOutside), "holders": none},
-		"shm:10": {"creator_state": schema.String(CreatorAlive), "holders": none},
+		"shm:5":  {"creator_state": schema.String(proc.CreatorAlive), "holders": schema.Endpoints([]schema.Endpoint{end}, false)},
+		"shm:6":  {"creator_state": schema.String(proc.CreatorReused), "holders": none},
+		"shm:7":  {"creator_state": schema.String(proc.CreatorAlive), "holders": none},
+		"shm:8":  {"creator_state": schema.String(proc.CreatorDead), "holders": none},
+		"shm:9":  {"creator_state": schema.String(proc.CreatorOutside), "holders": none},
+		"shm:10": {"creator_state": schema.String(proc.CreatorAlive), "holders": none},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)

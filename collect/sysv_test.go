@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -54,7 +57,7 @@ func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells,
 	}
 	rows, edges := table(snap, kind)
 	leader := schema.Uncollected(schema.TypeString)
-	if needs.Has(schema.NeedProcs) {
+	if needs.Has(proc.NeedProcs) {
 		leader = schema.String(s.end(1).Comm + "[1]")
 	}
 	for name, row := range rows {
@@ -66,7 +69,7 @@ func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells,
 
 // owned are the cells that every object has.
 func (s *sysvScene) owned(p kernel.IPCPerm, ctime int64, more cells) cells {
-	users := NewUsers(true)
+	users := proc.NewUsers(true)
 	ns, err := s.host.SelfNamespace("ipc")
 	s.check(err)
 	c := cells{
@@ -87,7 +90,7 @@ func (s *sysvScene) owned(p kernel.IPCPerm, ctime int64, more cells) cells {
 func (s *sysvScene) end(pid int) schema.Endpoint {
 	s.Helper()
 	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
-		if p := o.Row.(*procRow); p.PID == pid {
+		if p := o.Row.(*kinds.ProcRow); p.PID == pid {
 			return schema.Endpoint{PID: pid, Comm: p.Comm, Start: p.Start, FD: -1}
 		}
 	}
@@ -198,7 +201,7 @@ func TestQueueWithBlockedSenderAndReceiver(t *testing.T) {
 			fmt.Sprintf("proc:%d last_used %s msgsnd observed", s.self.PID, fullRef),
 		}
 		slices.Sort(wantEdges)
-		rows, edges := s.look(schema.Msg, schema.NeedProcs|schema.NeedSyscall)
+		rows, edges := s.look(schema.Msg, proc.NeedProcs|proc.NeedSyscall)
 		s.equal("rows", want, rows)
 		s.equal("edges", wantEdges, edges)
 	})
@@ -225,7 +228,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 		})
 		row["ncount"], row["zcount"] = schema.Int(1), schema.Int(1)
 		row["waiters"] = holders(s.waits(taker.PID, takerTID, "semop"), s.waits(zero.PID, zeroTID, "semop"))
-		rows, edges := s.look(schema.Sem, schema.NeedProcs|schema.NeedSyscall|schema.NeedSemValues)
+		rows, edges := s.look(schema.Sem, proc.NeedProcs|proc.NeedSyscall|kinds.NeedSemValues)
 		s.equal("rows", map[string]cells{ref: row}, rows)
 		wantEdges := []string{
 			fmt.Sprintf("proc:%d waits_on %s semop [0] -1 observed", taker.PID, ref),
@@ -249,7 +252,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 
 		// Its page is open: then they are, for this one.
 		snap = New(s.host, func() time.Time { return s.now }).Take(Request{
-			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: sysvRef(schema.Sem, place{}, now.IPCPerm, now.CTime)})
+			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: kinds.SysvRef(schema.Sem, proc.Place{}, now.IPCPerm, now.CTime)})
 		rows, _ = table(snap, schema.Sem)
 		s.equal("ncount on its page", schema.Int(1), rows[ref]["ncount"])
 		s.equal("waiters on its page", 2, len(rows[ref]["waiters"].Endpoints()))
@@ -278,15 +281,15 @@ func workAttach(j *kerneltest.Job) {
 // shmCells are those of a segment that SHM_STAT knows.
 func (s *sysvScene) shmCells(m kernel.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
-		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": statusValue(strings.Join(status, ",")),
+		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": kinds.StatusValue(strings.Join(status, ",")),
 		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
-		"cpid": schema.Int(int64(m.CPid)), "lpid": PID(int(m.LPid)), "creator_state": schema.String(creator),
+		"cpid": schema.Int(int64(m.CPid)), "lpid": proc.PID(int(m.LPid)), "creator_state": schema.String(creator),
 	}
 	maps.Copy(c, more)
 	return s.owned(m.IPCPerm, m.CTime, c)
 }
 
-const shmNeeds = schema.NeedProcs | schema.NeedMaps | schema.NeedResident
+const shmNeeds = proc.NeedProcs | proc.NeedMaps | kinds.NeedResident
 
 func TestSegmentsHoldersAndCreators(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -309,17 +312,17 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 		}
 		ref := func(id int) string { return fmt.Sprintf("shm:%d", id) }
 		want := map[string]cells{
-			ref(shared): s.shmCells(stat(shared), nil, CreatorAlive, cells{
+			ref(shared): s.shmCells(stat(shared), nil, proc.CreatorAlive, cells{
 				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
 				"holders": holders(s.holder(twice.PID, 2), s.holder(other.PID, 1)),
 			}),
 			// Removed, still attached: its key is 0 now, its mapping keeps the old name.
-			ref(dest): s.shmCells(stat(dest), []string{StatusDest, StatusLocked}, CreatorAlive, cells{
+			ref(dest): s.shmCells(stat(dest), []string{kinds.StatusDest, kinds.StatusLocked}, proc.CreatorAlive, cells{
 				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
 				"holders": holders(s.holder(other.PID, 1)),
 			}),
 			// Key 0, and nobody left who made it.
-			ref(orphan): s.shmCells(stat(orphan), nil, CreatorDead, cells{
+			ref(orphan): s.shmCells(stat(orphan), nil, proc.CreatorDead, cells{
 				"rss": schema.Bytes(4096), "swap": schema.Bytes(0), "holders": holders(s.holder(twice.PID, 1)),
 			}),
 		}
@@ -361,7 +364,7 @@ func TestSegmentInHugePages(t *testing.T) {
 		w := kerneltest.Start(t, "attach-untouched", fmt.Sprint(id))
 		rows, _ := s.look(schema.Shm, shmNeeds)
 		row := rows[fmt.Sprintf("shm:%d", id)]
-		s.equal("row", cells{"status": schema.String(StatusHugeTLB), "holders": holders(s.holder(w.PID, 1))},
+		s.equal("row", cells{"status": schema.String(kinds.StatusHugeTLB), "holders": holders(s.holder(w.PID, 1))},
 			cells{"status": row["status"], "holders": row["holders"]})
 	})
 }
@@ -385,8 +388,8 @@ func TestCreatorWhosePidIsNowAThread(t *testing.T) {
 			_, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", w.PID, creator.PID))
 			taken = err == nil && w.PID != creator.PID
 		}
-		rows, _ := s.look(schema.Shm, schema.NeedProcs)
-		s.equal("creator_state", schema.String(CreatorDead), rows["shm:"+creator.Words[0]]["creator_state"])
+		rows, _ := s.look(schema.Shm, proc.NeedProcs)
+		s.equal("creator_state", schema.String(proc.CreatorDead), rows["shm:"+creator.Words[0]]["creator_state"])
 	})
 }
 
@@ -449,7 +452,7 @@ func workAttachOwn(j *kerneltest.Job) {
 func workLook(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	all := schema.NeedProcs | schema.NeedSyscall | schema.NeedSemValues | schema.NeedMaps | schema.NeedResident
+	all := proc.NeedProcs | proc.NeedSyscall | kinds.NeedSemValues | proc.NeedMaps | kinds.NeedResident
 	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Msg: all, schema.Sem: all, schema.Shm: all}})
 	told := map[string]string{}
 	for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm} {
@@ -503,14 +506,14 @@ func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 			cell("sem", set, "waiters"): "denied",
 
 			cell("shm", held, "owner"):         "root",
-			cell("shm", held, "creator_state"): CreatorAlive,
+			cell("shm", held, "creator_state"): proc.CreatorAlive,
 			cell("shm", held, "holders"):       "denied",
 			// nattch 0: that nobody holds it is known without rights.
 			cell("shm", free, "owner"):         "root",
-			cell("shm", free, "creator_state"): CreatorAlive,
+			cell("shm", free, "creator_state"): proc.CreatorAlive,
 
 			cell("shm", own, "owner"):         fmt.Sprint(nameless),
-			cell("shm", own, "creator_state"): CreatorAlive,
+			cell("shm", own, "creator_state"): proc.CreatorAlive,
 		}
 		s.equal("cells", want, got)
 	})
@@ -534,9 +537,9 @@ func TestCreatorUnderHidepid(t *testing.T) {
 		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
 		want := map[string]string{
 			fmt.Sprintf("shm:%d owner", alive):         "root",
-			fmt.Sprintf("shm:%d creator_state", alive): CreatorUnknown,
+			fmt.Sprintf("shm:%d creator_state", alive): proc.CreatorUnknown,
 			fmt.Sprintf("shm:%s owner", dead):          "root",
-			fmt.Sprintf("shm:%s creator_state", dead):  CreatorDead,
+			fmt.Sprintf("shm:%s creator_state", dead):  proc.CreatorDead,
 			fmt.Sprintf("msg:%d owner", queue):         "root",
 			fmt.Sprintf("msg:%d waiters", queue):       "denied",
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -30,11 +32,11 @@ func TestTCPDetails(t *testing.T) {
 		host, err := kernel.Open("")
 		s.check(err)
 		for _, page := range []bool{false, true} {
-			req := Request{Want: map[schema.Kind]schema.Need{schema.Inet: socketNeeds}}
+			req := Request{Want: map[schema.Kind]schema.Need{schema.Inet: kinds.SocketNeeds}}
 			if page {
 				req.Detail = s.ref(schema.Inet, client)
 			} else {
-				req.Want[schema.Inet] |= schema.NeedTCPInfo
+				req.Want[schema.Inet] |= kinds.NeedTCPInfo
 			}
 			var got cells
 			kerneltest.Eventually(t, "all is acknowledged", func() bool {
@@ -84,11 +86,11 @@ func TestDescriptorsInFlight(t *testing.T) {
 		count := func(page bool) string {
 			host, err := kernel.Open("")
 			s.check(err)
-			req := Request{Want: map[schema.Kind]schema.Need{schema.Unix: holderNeeds}}
+			req := Request{Want: map[schema.Kind]schema.Need{schema.Unix: kinds.HolderNeeds}}
 			if page {
 				req.Detail = s.ref(schema.Unix, to)
 			} else {
-				req.Want[schema.Unix] |= schema.NeedInFlight
+				req.Want[schema.Unix] |= kinds.NeedInFlight
 			}
 			rows, _ := table(New(host, time.Now).Take(req), schema.Unix)
 			tell := func(fd int) string {

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -59,7 +62,7 @@ func TestHoldersOfSemaphores(t *testing.T) {
 		dead := kerneltest.Start(t, "sem-hold", fmt.Sprint(other), "0", "1")
 		dead.Kill()
 
-		rows, edges := s.undos(schema.NeedUndo, false)
+		rows, edges := s.undos(kinds.NeedUndo, false)
 		const all = "[0]+1 [1]+1 [2]+1 [3]+1 [4]+1 [5]+1 [6]+1 [7]+1 …"
 		setRef, otherRef := fmt.Sprint("sem:", set), fmt.Sprint("sem:", other)
 		s.equal("cells", map[string]schema.Value{
@@ -88,7 +91,7 @@ func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema
 	s.equal("faults", []schema.Fault(nil), snap.Faults)
 	rows, edges := map[string]schema.Value{}, []string(nil)
 	for _, o := range snap.Objects[schema.Sem] {
-		rows[o.Ref.String()] = o.Row.(*semRow).undo
+		rows[o.Ref.String()] = o.Row.(*kinds.SemRow).Undo
 	}
 	_, edges = table(snap, schema.Sem)
 	return rows, edges
@@ -103,7 +106,7 @@ func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 		if foreign.Words[0] != set {
 			t.Fatalf("the foreign set has id %s, ours %s: nothing is tested", foreign.Words[0], set)
 		}
-		rows, _ := s.undos(schema.NeedUndo, true)
+		rows, _ := s.undos(kinds.NeedUndo, true)
 		s.equal("cells", map[string]schema.Value{
 			"sem:" + set: schema.Endpoints(nil, false),
 			fmt.Sprintf("sem:%s@%d", set, s.ipcOf(foreign.PID)): holders(s.held(foreign.PID, "[1]-1")),
@@ -118,7 +121,7 @@ func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		look := func() schema.Value {
-			return c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: schema.NeedUndo}}).Objects[schema.Sem][0].Row.(*semRow).undo
+			return c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}}).Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
 		}
 		s.equal("at first", schema.Endpoints(nil, false), look())
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")
@@ -135,14 +138,14 @@ func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 		s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		r, err := s.host.OpenUndos()
-		if (*Keep(&c.kept, func() undoSource { return undoSource{} })).err = err; !kernel.Denied(err) {
-			(*Keep(&c.kept, func() undoSource { return undoSource{} })).err = os.ErrPermission // we may: as if we might not
+		if (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = err; !kernel.Denied(err) {
+			(*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = os.ErrPermission // we may: as if we might not
 		}
 		if r != nil {
 			s.check(r.Close())
 		}
-		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: schema.NeedUndo}, Edges: true})
-		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true, Says: (*Keep(&c.kept, func() undoSource { return undoSource{} })).err.Error()}}, snap.Faults)
-		s.equal("cell", schema.Refused(schema.TypeEndpoints), snap.Objects[schema.Sem][0].Row.(*semRow).undo)
+		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}, Edges: true})
+		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true, Says: (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err.Error()}}, snap.Faults)
+		s.equal("cell", schema.Refused(schema.TypeEndpoints), snap.Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo)
 	})
 }

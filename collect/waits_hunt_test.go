@@ -11,6 +11,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/waits"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -754,7 +756,7 @@ func TestWaitsForTheEndOfAThread(t *testing.T) {
 		kerneltest.Eventually(t, "the wait for the thread", func() bool {
 			snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
 			for _, o := range snap.Objects[schema.Wait] {
-				if r := o.Row.(*waitRow); r.Task.TID == s.pids["joiner"] && r.Task.Wait.Via == "the end of a thread" {
+				if r := o.Row.(*waits.Row); r.Task.TID == s.pids["joiner"] && r.Task.Wait.Via == "the end of a thread" {
 					want := []relate.Ender{{Proc: r.Task.Proc, TID: s.pids["joined"], How: "is that thread", Proof: schema.Observed}}
 					return gocmp.Equal(want, r.Task.Wait.Enders) && r.Task.Wait.Open == ""
 				}
@@ -786,7 +788,7 @@ func TestWaitsOfThreadsForLocks(t *testing.T) {
 			kerneltest.Eventually(t, name+" to wait", func() bool {
 				snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
 				for _, o := range snap.Objects[schema.Wait] {
-					if r := o.Row.(*waitRow); r.Task.TID == s.pids[name] && r.Task.Wait.Call == "flock" {
+					if r := o.Row.(*waits.Row); r.Task.TID == s.pids[name] && r.Task.Wait.Call == "flock" {
 						if r.Task.Wait.Via != want {
 							t.Fatalf("thread %s waits for %q", name, r.Task.Wait.Via)
 						}

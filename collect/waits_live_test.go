@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -51,7 +53,7 @@ func perform(t testing.TB, play string) *stage {
 func (s *stage) look() string {
 	s.Helper()
 	snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true, Findings: true})
-	var m *Mechanism
+	var m *kinds.Mechanism
 	for _, n := range s.collector.mechanisms {
 		if n.Kind == schema.Wait {
 			m = n

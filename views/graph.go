@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -28,7 +30,7 @@ func GraphRequest(allNamespaces bool) collect.Request {
 	for _, m := range collect.Mechanisms() {
 		req.Want[m.Kind] = 0
 	}
-	req.Want[schema.Sem] = schema.NeedUndo
+	req.Want[schema.Sem] = kinds.NeedUndo
 	return req
 }
 

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -21,7 +24,7 @@ func CutLeaks(words []string) (rest []string, leaks bool) {
 }
 
 // SelectLeaks is Select for the view: the kinds that have verdicts. The error names a word that means none of them.
-func SelectLeaks(words []string) ([]*collect.Mechanism, error) {
+func SelectLeaks(words []string) ([]*kinds.Mechanism, error) {
 	for _, w := range words {
 		mechs, err := Select([]string{w})
 		if err != nil {
@@ -32,7 +35,7 @@ func SelectLeaks(words []string) ([]*collect.Mechanism, error) {
 		}
 	}
 	mechs, err := Select(words)
-	return slices.DeleteFunc(mechs, func(m *collect.Mechanism) bool { return !HasVerdicts(m) }), err
+	return slices.DeleteFunc(mechs, func(m *kinds.Mechanism) bool { return !HasVerdicts(m) }), err
 }
 
 func leakKinds() string {
@@ -49,17 +52,17 @@ func leakKinds() string {
 }
 
 // HasVerdicts says whether the mechanism's objects are judged.
-func HasVerdicts(m *collect.Mechanism) bool {
+func HasVerdicts(m *kinds.Mechanism) bool {
 	_, ok := m.Column("verdict")
 	return ok
 }
 
 // LeakColumns are those that the view shows of a kind.
-func LeakColumns(m *collect.Mechanism) []schema.Column {
+func LeakColumns(m *kinds.Mechanism) []schema.Column {
 	columns := []schema.Column{RefColumn()}
 	for _, id := range []string{"verdict", "owner", "path", "size", "rss", "swap", "allocated", "usedbytes", "age", "creator_state", "app", "reasons"} {
 		// What a POSIX queue holds is not read: that would set its change time.
-		if c, ok := m.Column(id); ok && c.Needs&schema.NeedQueueText == 0 {
+		if c, ok := m.Column(id); ok && c.Needs&kinds.NeedQueueText == 0 {
 			columns = append(columns, *c)
 		}
 	}
@@ -67,7 +70,7 @@ func LeakColumns(m *collect.Mechanism) []schema.Column {
 }
 
 // VerdictOf is an object's verdict; "" where nobody asked for it.
-func VerdictOf(m *collect.Mechanism, o *schema.Object) relate.Leak {
+func VerdictOf(m *kinds.Mechanism, o *schema.Object) relate.Leak {
 	c, ok := m.Column("verdict")
 	if !ok || !c.Get(o).IsKnown() {
 		return ""
@@ -76,13 +79,13 @@ func VerdictOf(m *collect.Mechanism, o *schema.Object) relate.Leak {
 }
 
 // Unjudged says whether an object has no verdict because it goes away with its users.
-func Unjudged(m *collect.Mechanism, o *schema.Object) bool {
+func Unjudged(m *kinds.Mechanism, o *schema.Object) bool {
 	c, ok := m.Column("verdict")
 	return !ok || c.Get(o).State() == schema.Absent
 }
 
 // LeakBytes is what the end of an object would free: bytes in memory, swap or a queue.
-func LeakBytes(m *collect.Mechanism, o *schema.Object) (bytes uint64) {
+func LeakBytes(m *kinds.Mechanism, o *schema.Object) (bytes uint64) {
 	for _, id := range []string{"rss", "swap", "allocated", "usedbytes"} {
 		if c, ok := m.Column(id); ok {
 			if v := c.Get(o); v.IsKnown() {
@@ -95,7 +98,7 @@ func LeakBytes(m *collect.Mechanism, o *schema.Object) (bytes uint64) {
 
 // Leak is an object with its verdict.
 type Leak struct {
-	Mechanism *collect.Mechanism
+	Mechanism *kinds.Mechanism
 	Object    *schema.Object
 	Verdict   relate.Leak
 	Bytes     uint64
@@ -220,10 +223,10 @@ func (v View) Totals(s *collect.Snapshot) string {
 
 // withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and sockets would take a
 // look through directories.
-func withVerdict(m *collect.Mechanism) []string {
+func withVerdict(m *kinds.Mechanism) []string {
 	c, ok := m.Column("verdict")
 	at := slices.Index(m.Default, "age")
-	if !ok || c.Needs.Has(schema.NeedPaths) || slices.Contains(m.Default, "verdict") {
+	if !ok || c.Needs.Has(leaks.NeedPaths) || slices.Contains(m.Default, "verdict") {
 		return m.Default
 	}
 	if at < 0 {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -21,7 +23,7 @@ func KindColumn() schema.Column {
 }
 
 // ColumnsOf lists every column of a mechanism: ref, kind, then its own.
-func ColumnsOf(m *collect.Mechanism) []schema.Column {
+func ColumnsOf(m *kinds.Mechanism) []schema.Column {
 	return append([]schema.Column{RefColumn(), KindColumn()}, m.Columns...)
 }
 
@@ -34,7 +36,7 @@ func findColumn(columns []schema.Column, id string) (schema.Column, bool) {
 }
 
 // DefaultColumns are those that a table of the mechanism shows: ref, then its defaults.
-func DefaultColumns(m *collect.Mechanism) []schema.Column {
+func DefaultColumns(m *kinds.Mechanism) []schema.Column {
 	columns := []schema.Column{RefColumn()}
 	for _, id := range m.Default {
 		if c, ok := m.Column(id); ok {
@@ -45,7 +47,7 @@ func DefaultColumns(m *collect.Mechanism) []schema.Column {
 }
 
 // WithNamespace puts the namespace that objects are in behind the ref, where the mechanism's objects live in namespaces.
-func WithNamespace(m *collect.Mechanism, columns []schema.Column) []schema.Column {
+func WithNamespace(m *kinds.Mechanism, columns []schema.Column) []schema.Column {
 	c, ok := m.Column("ns_leader")
 	if _, has := findColumn(columns, "ns_leader"); !ok || has {
 		return columns
@@ -54,13 +56,13 @@ func WithNamespace(m *collect.Mechanism, columns []schema.Column) []schema.Colum
 }
 
 // RecordColumns are those that a JSON row holds: all that cost nothing per object.
-func RecordColumns(m *collect.Mechanism) []schema.Column {
+func RecordColumns(m *kinds.Mechanism) []schema.Column {
 	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })
 }
 
 // PageColumns are all of a mechanism, as an object's page has them: those of the table first, in its order, then what is read
 // for a page only, then the rest.
-func PageColumns(m *collect.Mechanism) []schema.Column {
+func PageColumns(m *kinds.Mechanism) []schema.Column {
 	var columns []schema.Column
 	add := func(ids []string) {
 		for _, id := range ids {
@@ -81,7 +83,7 @@ func PageColumns(m *collect.Mechanism) []schema.Column {
 }
 
 // CheckColumns says whether each ID is a column of at least one of the mechanisms. The error names the nearest.
-func CheckColumns(mechs []*collect.Mechanism, ids []string) error {
+func CheckColumns(mechs []*kinds.Mechanism, ids []string) error {
 	var known []string
 	for _, m := range mechs {
 		for _, c := range ColumnsOf(m) {
@@ -98,7 +100,7 @@ func CheckColumns(mechs []*collect.Mechanism, ids []string) error {
 
 // ParseColumns reads what --columns takes: "a,b" shows these, "+c" shows c besides base, "-c" leaves it out, "all" is every column. IDs that only
 // other kinds have are passed over: CheckColumns refuses those that none has.
-func ParseColumns(m *collect.Mechanism, spec string, base []schema.Column) []schema.Column {
+func ParseColumns(m *kinds.Mechanism, spec string, base []schema.Column) []schema.Column {
 	all := ColumnsOf(m)
 	var chosen []schema.Column
 	if spec == "" || strings.HasPrefix(spec, "+") || strings.HasPrefix(spec, "-") {
@@ -156,7 +158,7 @@ func ParseSort(spec string) []SortKey {
 
 // Table is what is shown of one kind: columns, order and filter.
 type Table struct {
-	Mechanism *collect.Mechanism
+	Mechanism *kinds.Mechanism
 	Columns   []schema.Column
 	Sort      []SortKey
 	Where     *Where

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect"
@@ -168,10 +170,10 @@ func TestParseColumns(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", spec, diff)
 		}
 	}
-	if err := views.CheckColumns([]*collect.Mechanism{m}, views.ColumnIDs("+age,-size,all,key")); err != nil {
+	if err := views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs("+age,-size,all,key")); err != nil {
 		t.Error(err)
 	}
-	if err := views.CheckColumns([]*collect.Mechanism{m}, views.ColumnIDs("+sise")); err == nil || err.Error() != `unknown column "sise": did you mean size?` {
+	if err := views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs("+sise")); err == nil || err.Error() != `unknown column "sise": did you mean size?` {
 		t.Error(err)
 	}
 }
@@ -277,7 +279,7 @@ func FuzzCompileWhere(f *testing.F) {
 		if len(source) > 200 { // the language can be told to work for ever
 			return
 		}
-		w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
+		w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, source)
 		if err != nil {
 			if says := err.Error(); !harmless(says) {
 				t.Errorf("%q: %q", source, says)
@@ -298,6 +300,6 @@ func FuzzParseColumns(f *testing.F) {
 		views.ParseSort(spec)
 		views.ParseSize(spec)
 		views.ParseDuration(spec)
-		views.CheckColumns([]*collect.Mechanism{m}, views.ColumnIDs(spec))
+		views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs(spec))
 	})
 }

@@ -3,13 +3,15 @@ package views
 import (
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Branches draws, for rows in the order of their tree, the lines that lead to each. A parent that is not among the rows leaves no gap:
 // its children hang on the nearest ancestor that is.
-func Branches(m *collect.Mechanism, s *collect.Snapshot, rows []*schema.Object) []string {
+func Branches(m *kinds.Mechanism, s *collect.Snapshot, rows []*schema.Object) []string {
 	at := make(map[schema.Ref]int, len(rows))
 	for i, o := range rows {
 		at[o.Ref] = i

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/agnivade/levenshtein"
 
 	"github.com/ipctop/ipctop/collect"
@@ -17,7 +19,7 @@ import (
 // View is a family of kinds that a person looks at together, or the objects of several families by verdict.
 type View struct {
 	Family     schema.Family
-	Mechanisms []*collect.Mechanism
+	Mechanisms []*kinds.Mechanism
 	leaks      bool
 }
 
@@ -42,7 +44,7 @@ func All() []View {
 func Tabs() []View { return append(All(), Leaks()) }
 
 // Columns are the IDs of those that a table shows of a kind unless told otherwise.
-func (v View) Columns(m *collect.Mechanism) []string {
+func (v View) Columns(m *kinds.Mechanism) []string {
 	if !v.leaks {
 		return withVerdict(m)
 	}
@@ -56,12 +58,12 @@ func (v View) Columns(m *collect.Mechanism) []string {
 }
 
 // Lists says whether an object is one of the view's at all: not every socket has a name that could be left over.
-func (v View) Lists(m *collect.Mechanism, o *schema.Object) bool {
+func (v View) Lists(m *kinds.Mechanism, o *schema.Object) bool {
 	return !v.leaks || VerdictOf(m, o) != ""
 }
 
 // Background says whether an object is hidden unless it is asked for, as Hidden tells.
-func (v View) Background(m *collect.Mechanism, o *schema.Object) bool {
+func (v View) Background(m *kinds.Mechanism, o *schema.Object) bool {
 	if v.leaks {
 		return Unjudged(m, o) || VerdictOf(m, o) == relate.Live
 	}
@@ -110,7 +112,7 @@ func (v View) Order(objects []*schema.Object) {
 
 // Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No word: all of them.
 // The error names the word and the nearest right one.
-func Select(words []string) ([]*collect.Mechanism, error) {
+func Select(words []string) ([]*kinds.Mechanism, error) {
 	all := collect.Mechanisms()
 	if len(words) == 0 {
 		return all, nil
@@ -124,14 +126,14 @@ func Select(words []string) ([]*collect.Mechanism, error) {
 			return nil, unknown("kind or family", w, names)
 		}
 	}
-	return slices.DeleteFunc(all, func(m *collect.Mechanism) bool {
+	return slices.DeleteFunc(all, func(m *kinds.Mechanism) bool {
 		return !slices.Contains(words, string(m.Kind)) && !slices.Contains(words, string(m.Family))
 	}), nil
 }
 
 // KnownKind says whether a mechanism of that kind exists.
 func KnownKind(k schema.Kind) bool {
-	return slices.ContainsFunc(collect.Mechanisms(), func(m *collect.Mechanism) bool { return m.Kind == k })
+	return slices.ContainsFunc(collect.Mechanisms(), func(m *kinds.Mechanism) bool { return m.Kind == k })
 }
 
 // UsageError is a mistake in what a person typed. Its text is one line that says what is wrong and what to do.

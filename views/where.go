@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -64,7 +65,7 @@ var errUnknown = errors.New("not known")
 var errNoColumn = errors.New("no such column")
 
 // CompileWhere compiles an expression over the columns of the mechanisms. The error is a UsageError in one line.
-func CompileWhere(mechs []*collect.Mechanism, source string) (*Where, error) {
+func CompileWhere(mechs []*kinds.Mechanism, source string) (*Where, error) {
 	w := &Where{Source: source, columns: map[schema.Kind]map[string]schema.Column{}}
 	types := map[string]schema.Type{}
 	for _, m := range mechs {

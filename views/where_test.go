@@ -4,9 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -21,9 +22,9 @@ type thing struct {
 	ends   []schema.Endpoint
 }
 
-func thingMechanism() *collect.Mechanism {
+func thingMechanism() *kinds.Mechanism {
 	col := schema.Col[thing]
-	return &collect.Mechanism{Kind: "thing", Columns: []schema.Column{
+	return &kinds.Mechanism{Kind: "thing", Columns: []schema.Column{
 		col("key", schema.TypeKey, 10, 0, "", func(t *thing) schema.Value { return schema.Key(t.key) }),
 		col("size", schema.TypeBytes, 10, 0, "", func(t *thing) schema.Value {
 			if t.denied {
@@ -78,7 +79,7 @@ func TestWhereMatches(t *testing.T) {
 		`perms not in ["0640"] or key in []`:              {false, false},
 		`age > duration("1.5h") and age < duration("1w")`: {true, false},
 	} {
-		w, err := views.CompileWhere([]*collect.Mechanism{m}, source)
+		w, err := views.CompileWhere([]*kinds.Mechanism{m}, source)
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 			continue
@@ -121,7 +122,7 @@ func TestWhereMistakes(t *testing.T) {
 		`"1x" | duration() > age`:                  `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
 		`size`:                                     `bad expression "size": expected bool, but got int`,
 	} {
-		_, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
+		_, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, source)
 		got := "no error"
 		if err != nil {
 			got = err.Error()
@@ -133,7 +134,7 @@ func TestWhereMistakes(t *testing.T) {
 }
 
 func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
-	w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, `size > 1`)
+	w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, `size > 1`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +147,10 @@ func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
 
 // A kind without a column that is asked for matches nothing, and says so.
 func TestWhereTellsWhatAKindLacks(t *testing.T) {
-	other := &collect.Mechanism{Kind: "other", Columns: []schema.Column{
+	other := &kinds.Mechanism{Kind: "other", Columns: []schema.Column{
 		schema.Col[thing]("colour", schema.TypeString, 10, 0, "", func(*thing) schema.Value { return schema.String("red") }),
 	}}
-	w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism(), other}, `kind == "thing" and colour != "blue" or size > 5`)
+	w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism(), other}, `kind == "thing" and colour != "blue" or size > 5`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestWhereOverSomeProcesses(t *testing.T) {
 		`any(holders, let p = .pid; any([12, 13], # == p))`:  {true, true},
 		`count(holders, .pid == 13) == 0 and perms == 0o640`: {false, false},
 	} {
-		w, err := views.CompileWhere([]*collect.Mechanism{thingMechanism()}, source)
+		w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, source)
 		if err != nil {
 			t.Errorf("%s: %v", source, err)
 			continue

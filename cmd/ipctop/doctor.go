@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/doctor"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
@@ -59,7 +61,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {
 		var names []string
-		for _, c := range collect.DoctorChecks() {
+		for _, c := range doctor.Checks() {
 			names = append(names, c.Name)
 		}
 		err = once.WriteFindings(cmd.OutOrStdout(), snap, names)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect"
@@ -99,7 +101,7 @@ func TestOnceOfEachKind(t *testing.T) {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
 			m := sample
-			if mech.Family == collect.Notify || mech.Family == collect.Locks {
+			if mech.Family == kinds.Notify || mech.Family == kinds.Locks {
 				m = notifiers
 			}
 			switch mech.Kind {
@@ -130,7 +132,7 @@ func TestOnceOfEachKind(t *testing.T) {
 }
 
 // chosenColumns names the columns of a kind without those whose cells no test can foresee: the owner and the age of a file of the tree. For other kinds it is "".
-func chosenColumns(m *collect.Mechanism) string {
+func chosenColumns(m *kinds.Mechanism) string {
 	switch m.Kind {
 	case schema.PMsg, schema.PSem, schema.PShm:
 	default:

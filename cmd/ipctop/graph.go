@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
@@ -76,7 +78,7 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	}
 	req := views.GraphRequest(f.all)
 	if !host.Live() {
-		req.Want[schema.Sem] &^= schema.NeedUndo // which no file tells
+		req.Want[schema.Sem] &^= kinds.NeedUndo // which no file tells
 	}
 	snap := collect.New(host, time.Now).Take(req)
 	roots, lost := f.roots(cmd, snap, sels)

@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/ftok"
+
 	"github.com/spf13/cobra"
 
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -127,7 +128,7 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 		return err
 	}
 	key := kernel.Ftok(file.Dev, file.Ino, proj)
-	objects, _, err := collect.KeyObjects(host, key)
+	objects, _, err := ftok.Objects(host, key)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 		return writeKeyJSON(cmd.OutOrStdout(), made)
 	}
 	return writeLines(cmd.OutOrStdout(), []string{
-		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, collect.FormatProject(proj), made.Device, made.Inode),
+		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj), made.Device, made.Inode),
 		havingKey(made.Objects, nil),
 	})
 }

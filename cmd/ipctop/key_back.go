@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/ftok"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
@@ -79,7 +81,7 @@ func runKeyBack(cmd *cobra.Command, output, text string) error {
 	return err
 }
 
-func keyDocument(s *collect.KeySearch) foundKey {
+func keyDocument(s *ftok.Search) foundKey {
 	doc := foundKey{Version: 1, Key: formatKey(s.Key), Project: newProject(s.Project()), Objects: refNames(s.Objects), Owners: s.Owners, Files: []keyFile{},
 		PostgreSQL: append([]string{}, s.Clusters...), Processes: s.Processes, Refused: s.Refused, Tried: s.Tried, Alike: s.Alike, Passed: s.Passed, Faults: []faultJSON{}}
 	for _, file := range s.Files {
@@ -98,13 +100,13 @@ func keyDocument(s *collect.KeySearch) foundKey {
 // usersShown is how many processes a file's line names.
 const usersShown = 4
 
-func writeKeySearch(w io.Writer, s *collect.KeySearch) error {
+func writeKeySearch(w io.Writer, s *ftok.Search) error {
 	lines := []string{
-		fmt.Sprintf("%s  project id %s, of the device 0x%02x, of the inode 0x%04x", formatKey(s.Key), collect.FormatProject(s.Project()), byte(s.Key>>16), uint16(s.Key)),
+		fmt.Sprintf("%s  project id %s, of the device 0x%02x, of the inode 0x%04x", formatKey(s.Key), ftok.FormatProject(s.Project()), byte(s.Key>>16), uint16(s.Key)),
 		havingKey(refNames(s.Objects), s.Owners),
 	}
 	for _, file := range s.Files {
-		lines = append(lines, fmt.Sprintf("%s  project id %s, device %s, inode %d: %s", file.Path, collect.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
+		lines = append(lines, fmt.Sprintf("%s  project id %s, device %s, inode %d: %s", file.Path, ftok.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
 	}
 	for _, dir := range s.Clusters {
 		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as it is, not by ftok")
@@ -112,7 +114,7 @@ func writeKeySearch(w io.Writer, s *collect.KeySearch) error {
 	return writeLines(w, append(lines, whereLooked(s)...))
 }
 
-func knownBy(uses []collect.KeyFileUse) string {
+func knownBy(uses []ftok.FileUse) string {
 	var words []string
 	for i, u := range uses {
 		if i == usersShown {
@@ -125,7 +127,7 @@ func knownBy(uses []collect.KeyFileUse) string {
 }
 
 // whereLooked says what was looked at, what could not be, and how much a match proves.
-func whereLooked(s *collect.KeySearch) []string {
+func whereLooked(s *ftok.Search) []string {
 	whose := "all users"
 	if len(s.Owners) > 0 {
 		whose = strings.Join(s.Owners, ", ")

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -78,11 +80,11 @@ func given(cmd *cobra.Command, set *pflag.FlagSet) (name string) {
 }
 
 func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return kindNames(func(*collect.Mechanism) bool { return true }), cobra.ShellCompDirectiveNoFileComp
+	return kindNames(func(*kinds.Mechanism) bool { return true }), cobra.ShellCompDirectiveNoFileComp
 }
 
 // kindNames are the kinds for which keep holds, each family before its own.
-func kindNames(keep func(*collect.Mechanism) bool) []string {
+func kindNames(keep func(*kinds.Mechanism) bool) []string {
 	var names []string
 	for _, v := range views.All() {
 		var kinds []string
@@ -200,7 +202,7 @@ func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
 }
 
 // sections checks every argument before anything is read.
-func (f *onceFlags) sections(mechs []*collect.Mechanism) ([]once.Section, *views.Where, error) {
+func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.Where, error) {
 	if err := once.CheckOutput(f.output); err != nil {
 		return nil, nil, err
 	}
@@ -283,14 +285,15 @@ func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections 
 	}
 }
 
-func listColumns(w io.Writer, mechs []*collect.Mechanism, noHeadings bool) error {
+func listColumns(w io.Writer, mechs []*kinds.Mechanism, noHeadings bool) error {
 	var rows [][]string
 	if !noHeadings {
 		rows = append(rows, []string{"KIND", "ID", "TYPE", "NEEDS", "HELP"})
 	}
+	costs := collect.Costs()
 	for _, m := range mechs {
 		for _, c := range views.ColumnsOf(m) {
-			needs := strings.ReplaceAll(strings.ReplaceAll((c.Needs|m.Needs).String(), ", ", ","), " ", "-")
+			needs := strings.ReplaceAll(strings.ReplaceAll((c.Needs | m.Needs).In(costs), ", ", ","), " ", "-")
 			rows = append(rows, []string{string(m.Kind), c.ID, c.Type.String(), needs, c.Help})
 		}
 	}

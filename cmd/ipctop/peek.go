@@ -8,6 +8,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/content"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
@@ -45,7 +47,7 @@ that %d messages are shown unless --limit says more, of each the first %d bytes.
   ipctop peek shm:32769 --offset 4096 --limit 64`,
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction: completeRefs(func(k schema.Kind) bool {
-			_, ok := collect.PeekNeeds(k)
+			_, ok := content.PeekNeeds(k)
 			return ok
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error { return runPeek(cmd, f, args) },
@@ -68,9 +70,9 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 		return err
 	}
 	sel := sels[0]
-	needs, ok := collect.PeekNeeds(sel.Kind)
+	needs, ok := content.PeekNeeds(sel.Kind)
 	if !ok {
-		return usageErrorf("%s: %s", views.Visible(sel.Text), collect.WhyNoPeek(sel.Kind))
+		return usageErrorf("%s: %s", views.Visible(sel.Text), content.WhyNoPeek(sel.Kind))
 	}
 	part, err := f.part(sel.Kind)
 	if err != nil {
@@ -85,7 +87,7 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), err)
 	}
-	content, err := collect.Peek(host, snap.Find(ref), snap.Way, part)
+	content, err := content.Peek(host, snap.Find(ref), snap.Way, part)
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), peekError(err))
 	}
@@ -101,8 +103,8 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 }
 
 // part bounds what is read.
-func (f *peekFlags) part(kind schema.Kind) (collect.PeekRange, error) {
-	part := collect.PeekRange{First: f.offset, Count: f.limit, Each: peekEach}
+func (f *peekFlags) part(kind schema.Kind) (content.PeekRange, error) {
+	part := content.PeekRange{First: f.offset, Count: f.limit, Each: peekEach}
 	usual, most := peekBytes, peekBytesMost
 	if kind == schema.Msg {
 		usual, most = peekMessages, peekMessagesMost
@@ -121,13 +123,13 @@ func (f *peekFlags) part(kind schema.Kind) (collect.PeekRange, error) {
 
 // peekError says what to do about missing rights.
 func peekError(err error) error {
-	if kernel.Denied(err) && !errors.Is(err, collect.ErrHoldersUnseen) {
+	if kernel.Denied(err) && !errors.Is(err, content.ErrHoldersUnseen) {
 		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE)", err)
 	}
 	return err
 }
 
-func writePeek(w io.Writer, c *collect.Content) error {
+func writePeek(w io.Writer, c *content.Content) error {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if c.Ref.Kind == schema.Msg {
@@ -138,7 +140,7 @@ func writePeek(w io.Writer, c *collect.Content) error {
 				continue
 			}
 			say("[%d] type %d, %d bytes", m.Index, m.Type, m.Size)
-			for _, line := range collect.HexDump(m.Data, 0) {
+			for _, line := range content.HexDump(m.Data, 0) {
 				say("    %s", line)
 			}
 			if rest := m.Size - len(m.Data); rest > 0 {
@@ -151,7 +153,7 @@ func writePeek(w io.Writer, c *collect.Content) error {
 			of = fmt.Sprintf(" of %d", c.Total)
 		}
 		say("%s: %d%s bytes from byte %d on, by %s", c.Ref, len(c.Memory), of, c.First, c.Via)
-		out = append(out, collect.HexDump(c.Memory, c.First)...)
+		out = append(out, content.HexDump(c.Memory, c.First)...)
 	}
 	for _, line := range out {
 		if _, err := fmt.Fprintln(w, views.Visible(line)); err != nil {
@@ -186,10 +188,10 @@ type bytesJSON struct {
 }
 
 func bytesOf(data []byte) bytesJSON {
-	return bytesJSON{Hex: hex.EncodeToString(data), Text: collect.PlainText(data)}
+	return bytesJSON{Hex: hex.EncodeToString(data), Text: content.PlainText(data)}
 }
 
-func writePeekJSON(w io.Writer, c *collect.Content) error {
+func writePeekJSON(w io.Writer, c *content.Content) error {
 	doc := peekedJSON{Version: 1, Ref: views.Visible(c.Ref.String()), Via: views.Visible(c.Via), First: c.First, Took: c.Took.Seconds()}
 	if c.Ref.Kind == schema.Msg || c.Total > 0 {
 		doc.Total = &c.Total

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/software"
+
 	"github.com/ipctop/ipctop/collect"
 )
 
@@ -34,7 +36,7 @@ func TestReadmeShowsSignatures(t *testing.T) {
 	if !ok || !end {
 		t.Fatal("README.md shows none")
 	}
-	if _, err := collect.ReadSignatures("README.md", example); err != nil {
+	if _, err := software.Read("README.md", example); err != nil {
 		t.Error(err)
 	}
 }

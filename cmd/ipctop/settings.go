@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/ipctop/ipctop/collect/software"
+
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -43,7 +45,7 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 	if err != nil {
 		return nil, usageErrorf("%v", err)
 	}
-	s, err := collect.ReadSignatures(path, text)
+	s, err := software.Read(path, text)
 	if err != nil {
 		return nil, usageErrorf("%v", err)
 	}

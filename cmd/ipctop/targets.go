@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/actions"
@@ -80,7 +82,7 @@ func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
 
 // matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
 // It is an error if there are none.
-func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
+func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	refs, where, snap, err := a.match(mechs)
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func (a *acting) matching(mechs []*collect.Mechanism) ([]schema.Ref, error) {
 	return nil, errors.New("--where: nothing matched")
 }
 
-func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot, err error) {
+func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot, err error) {
 	if where, err = views.CompileWhere(mechs, a.where); err != nil {
 		return nil, nil, nil, err
 	}
@@ -122,7 +124,7 @@ func (a *acting) match(mechs []*collect.Mechanism) (refs []schema.Ref, where *vi
 
 // still leaves out of the plan what --where does not find any more. The plan was made after the first look, so that what changed between
 // the two is in the plan but not in the choice; what changes from here on the recheck before each deed refuses.
-func (a *acting) still(plan *actions.Plan, mechs []*collect.Mechanism) (*actions.Plan, error) {
+func (a *acting) still(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
 	if a.where == "" || len(plan.Steps) == 0 {
 		return plan, nil
 	}
@@ -138,7 +140,7 @@ func (a *acting) still(plan *actions.Plan, mechs []*collect.Mechanism) (*actions
 }
 
 // targets are the objects to act on: those that the REFs name, or those of the mechanisms that --where finds.
-func (a *acting) targets(sels []schema.Selector, mechs []*collect.Mechanism) ([]schema.Ref, error) {
+func (a *acting) targets(sels []schema.Selector, mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	if a.where == "" {
 		return a.resolve(sels), nil
 	}
@@ -146,8 +148,8 @@ func (a *acting) targets(sels []schema.Selector, mechs []*collect.Mechanism) ([]
 }
 
 // only keeps the mechanisms of kinds for which keep holds.
-func only(keep func(schema.Kind) bool) []*collect.Mechanism {
-	return slices.DeleteFunc(collect.Mechanisms(), func(m *collect.Mechanism) bool { return !keep(m.Kind) })
+func only(keep func(schema.Kind) bool) []*kinds.Mechanism {
+	return slices.DeleteFunc(collect.Mechanisms(), func(m *kinds.Mechanism) bool { return !keep(m.Kind) })
 }
 
 // completeRefs proposes the kinds that a REF starts with.

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -211,7 +212,7 @@ func TestDashboardStopsAndContinues(t *testing.T) {
 
 func TestDashboardFollowsTheTerminalsSize(t *testing.T) {
 	term := openTerminal(t, 80, 24, script)
-	processes := tabNumber(t, collect.Processes)
+	processes := tabNumber(t, kinds.Processes)
 	term.see("1 Queues", "F1Help")
 	term.keys(processes)
 	term.see("["+processes+" Processes]", "PID", "%CPU")
@@ -230,7 +231,7 @@ func TestDashboardOnOldTerminals(t *testing.T) {
 			term := openTerminal(t, 80, 24, script, "TERM="+name)
 			// The shell's TERM is tmux's own until it is exported again.
 			term.see("1 Queues", "Help")
-			processes := tabNumber(t, collect.Processes)
+			processes := tabNumber(t, kinds.Processes)
 			term.keys(processes)
 			term.see("["+processes+" Processes]", "PID")
 			term.keys("q")

@@ -1,14 +1,13 @@
 package main
 
 import (
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/spf13/cobra"
-
-	"github.com/ipctop/ipctop/collect"
 )
 
 // newWaitsCmd is ipctop waits, short for ipctop --once waits.
 func newWaitsCmd() *cobra.Command {
-	cmd := newShortCmd(string(collect.Waits), "Show who waits on whom, what is stuck, and why", `waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
+	cmd := newShortCmd(string(kinds.Waits), "Show who waits on whom, what is stuck, and why", `waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
 "ipctop --once waits", and takes the same flags. What is called stuck, deadlocked or held by a stopped process was so in two samples.
 Loops that wait for whatever comes, idle threads and shells that wait for their commands are left out, unless --where asks for them
 ('--where true' shows all). With --exit-code it exits with 1 if something is stuck or, with --where, if

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/leaks"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -131,7 +133,7 @@ func writeLeak(w *bufio.Writer, r views.Leak, columns []schema.Column, o Options
 		w.WriteString("    - " + views.Visible(why) + "\n")
 	}
 	if r.Verdict == relate.Orphan {
-		w.WriteString("    " + views.Visible(collect.Removal(r.Object)) + "\n")
+		w.WriteString("    " + views.Visible(leaks.Removal(r.Object)) + "\n")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -45,7 +47,7 @@ func Outputs() []string {
 }
 
 // Columns are those that a format shows of a kind unless told otherwise: a table the usual ones, JSON all that cost nothing per object.
-func Columns(output string, m *collect.Mechanism) []schema.Column {
+func Columns(output string, m *kinds.Mechanism) []schema.Column {
 	if output == "json" || output == "jsonl" {
 		return views.RecordColumns(m)
 	}
@@ -53,7 +55,7 @@ func Columns(output string, m *collect.Mechanism) []schema.Column {
 }
 
 // LeakColumns is Columns for the view of leaks: JSON has the verdict and its reasons besides.
-func LeakColumns(output string, m *collect.Mechanism) []schema.Column {
+func LeakColumns(output string, m *kinds.Mechanism) []schema.Column {
 	columns := views.LeakColumns(m)
 	if output != "json" && output != "jsonl" {
 		return columns

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/rivo/uniseg"
 
 	"github.com/ipctop/ipctop/collect"
@@ -53,7 +55,7 @@ func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o 
 	return nil
 }
 
-func title(w *bufio.Writer, i int, m *collect.Mechanism) {
+func title(w *bufio.Writer, i int, m *kinds.Mechanism) {
 	if i > 0 {
 		w.WriteByte('\n')
 	}

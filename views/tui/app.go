@@ -5,6 +5,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
 
@@ -143,7 +145,7 @@ func (a *app) tabOf(k schema.Kind) int {
 }
 
 // mechanism finds a kind's mechanism.
-func (a *app) mechanism(k schema.Kind) *collect.Mechanism {
+func (a *app) mechanism(k schema.Kind) *kinds.Mechanism {
 	if i := a.tabOf(k); i >= 0 {
 		return a.tabs[i].mechanism(k)
 	}

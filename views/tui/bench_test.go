@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/ipctop/ipctop/collect"
@@ -21,7 +23,7 @@ func crowd(n int) *tab {
 	}
 	col := schema.Col[row]
 	get := func(r *row) schema.Value { return schema.Int(r.n) }
-	m := &collect.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
+	m := &kinds.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
 		col("size", schema.TypeBytes, 8, 0, "", func(r *row) schema.Value { return schema.Bytes(r.size) }),
 		col("name", schema.TypeString, 16, 0, "", func(r *row) schema.Value { return schema.String(r.name) }),
 		col("a", schema.TypeInt, 6, 0, "", get), col("b", schema.TypeInt, 6, 0, "", get), col("c", schema.TypeInt, 6, 0, "", get),
@@ -32,7 +34,7 @@ func crowd(n int) *tab {
 		x := uint64(i) * 2654435761 % 1000003
 		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &row{x * 4096, fmt.Sprint("object-", x), int64(x)}}
 	}
-	t := newTab(views.View{Family: "crowds", Mechanisms: []*collect.Mechanism{m}})
+	t := newTab(views.View{Family: "crowds", Mechanisms: []*kinds.Mechanism{m}})
 	t.next = crowdSnapshot(t, objects)
 	t.arrange()
 	return t

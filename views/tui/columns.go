@@ -3,7 +3,8 @@ package tui
 import (
 	"slices"
 
-	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -67,7 +68,7 @@ func columnsOf(view views.View, all bool) []*column {
 // isIdentity tells columns that repeat what the REF column says.
 func isIdentity(id string) bool { return id == "id" || id == "inode" }
 
-func visibleIDs(m *collect.Mechanism) []string {
+func visibleIDs(m *kinds.Mechanism) []string {
 	var ids []string
 	for i := range m.Columns {
 		if id := m.Columns[i].ID; !m.IsOnDemand(id) {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -58,7 +60,7 @@ func (f *first) Demand(r collect.Request) {
 func openCrowd(t *testing.T, n int, g *gate) *rig {
 	t.Helper()
 	col := schema.Col[int64]
-	m := &collect.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
+	m := &kinds.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
 		col("n", schema.TypeInt, 6, 0, "", func(i *int64) schema.Value {
 			if *i == int64(n-1) {
 				g.pass()
@@ -73,7 +75,7 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 	}
 	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
 	r.inside(func(a *app) {
-		crowd := newTab(views.View{Family: "crowds", Mechanisms: []*collect.Mechanism{m}})
+		crowd := newTab(views.View{Family: "crowds", Mechanisms: []*kinds.Mechanism{m}})
 		crowd.next = crowdSnapshot(crowd, objects)
 		a.tabs = append(a.tabs, crowd)
 		a.current = len(a.tabs) - 1

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -119,7 +121,7 @@ func (t *tab) placeTree() {
 }
 
 // mechanism finds the mechanism of a kind.
-func (t *tab) mechanism(k schema.Kind) *collect.Mechanism {
+func (t *tab) mechanism(k schema.Kind) *kinds.Mechanism {
 	for _, m := range t.view.Mechanisms {
 		if m.Kind == k {
 			return m

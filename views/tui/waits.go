@@ -3,6 +3,8 @@ package tui
 import (
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kinds"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -10,11 +12,11 @@ import (
 // related restricts a tab to what hangs together with some objects.
 type related struct {
 	refs   []schema.Ref
-	waits  bool               // what they wait for and who waits for them, on the tab of waits; else the processes at them
-	wait   *collect.Mechanism // they are waits, and the processes those that could end them; else nil
-	back   int                // the tab it was called from
-	rooms  []room             // what stood over that
-	before *related           // what the tab was restricted to then
+	waits  bool             // what they wait for and who waits for them, on the tab of waits; else the processes at them
+	wait   *kinds.Mechanism // they are waits, and the processes those that could end them; else nil
+	back   int              // the tab it was called from
+	rooms  []room           // what stood over that
+	before *related         // what the tab was restricted to then
 }
 
 // waitsKeys ask what objects wait for, and who waits for them.
@@ -116,7 +118,7 @@ func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
 
 // concerned finds the waits of the processes and for the objects, those that the processes could end, and with them the whole branch: who
 // waits for those in turn, and what keeps them waiting. Parents come before their children.
-func (r *related) concerned(m *collect.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
+func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
 	objects := s.Objects[m.Kind]
 	on, _ := m.Column("objects")
 	enders, _ := m.Column(endersColumn)

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/proc"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 )
 
@@ -84,7 +85,7 @@ const stdioBuffer = 4096
 func newSession(p Process, argv []string, host *kernel.Host) *session {
 	return &session{
 		Process: p, argv: argv, name: filepath.Base(argv[0]), host: host,
-		users: collect.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, stdioBuffer),
+		users: proc.NewUsers(host.Live()), out: bufio.NewWriterSize(p.Stdout, stdioBuffer),
 	}
 }
 
@@ -94,7 +95,7 @@ type session struct {
 	argv  []string // argv[0] is the face's own
 	name  string   // argv[0] without its directory
 	host  *kernel.Host
-	users *collect.Users
+	users *proc.Users
 	out   *bufio.Writer // written at the end, as stdio does off a terminal
 	clock *clock
 }

@@ -1,0 +1,265 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// NeedPeek is the need of copies of messages, or a look at memory through a process that maps it.
+const NeedPeek schema.Need = 1 << 22
+
+// Content is what an object holds. Nothing was taken out of it, and nothing attached.
+type Content struct {
+	Ref   schema.Ref
+	First uint64 // message or byte that the content begins with
+	Total uint64 // messages in the queue when it was listed, or bytes of the memory
+
+	Messages []kernel.PeekedMessage // of a queue
+	Memory   []byte                 // of shared memory
+
+	Via  string        // how it was read, in words
+	Took time.Duration // in the kernel
+}
+
+// PeekRange says what part of an object to read.
+type PeekRange struct {
+	First uint64 // first message or byte
+	Count int    // most messages or bytes
+	Each  int    // most bytes of one message
+}
+
+// PeekNeeds are what a snapshot has to gather of a kind for Peek. ok is false for kinds that cannot be peeked into: see WhyNoPeek.
+func PeekNeeds(kind schema.Kind) (needs schema.Need, ok bool) {
+	switch kind {
+	case schema.Msg:
+		return 0, true
+	case schema.Shm, schema.PShm, schema.Memfd, schema.Mmap:
+		return proc.FileUserNeeds, true
+	}
+	return 0, false
+}
+
+// WhyNoPeek says why the content of a kind cannot be seen.
+func WhyNoPeek(kind schema.Kind) string {
+	switch kind {
+	case schema.PMsg:
+		return "the kernel has no way to read a POSIX queue without taking messages out"
+	case schema.Pipe, schema.Fifo, schema.Unix, schema.Inet:
+		return "reading it would take the data away from its reader"
+	case schema.Sem, schema.PSem:
+		return "a semaphore holds its value only: see ipctop --once " + string(kind) + " --columns all"
+	}
+	return "objects of kind " + string(kind) + " hold nothing to look into"
+}
+
+// ErrNoHolder says that no process maps the memory, so that it could be seen by attaching it only.
+var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by attaching it, which would change its attach time, last pid and nattch, so ipctop does not")
+
+// ErrHoldersUnseen says that processes map the memory, but none that may be looked into.
+var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in their pid namespace")
+
+// Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces that
+// the snapshot has found. A nil object is one that is not there.
+// Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
+func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (kernel.Namespace, bool), part PeekRange) (*Content, error) {
+	if o == nil {
+		return nil, kinds.NoSuchObject{}
+	}
+	c := &Content{Ref: o.Ref, First: part.First}
+	begin := time.Now()
+	var err error
+	switch row := o.Row.(type) {
+	case *kinds.MsgRow:
+		c.Total, c.Via = row.QNum, "MSG_COPY, which takes nothing out; each look locks the queue"
+		err = inside(h, way, o.Ref, func() (err error) {
+			c.Messages, err = h.PeekMessages(row.ID, int(part.First), part.Count, part.Each)
+			return err
+		})
+	case *kinds.ShmRow:
+		c.Total = row.Size
+		err = c.segment(h, row, part)
+	case *kinds.PShmRow:
+		c.Total = row.Size
+		err = c.named(h, row, part)
+	case *kinds.MemfdRow:
+		c.Total = row.Size
+		err = c.mapped(h, mappings(row.Users), part)
+	case *kinds.MmapRow:
+		err = c.mapped(h, mappings(row.Users), part)
+	default:
+		return nil, errors.New(WhyNoPeek(o.Ref.Kind))
+	}
+	c.Took = time.Since(begin)
+	return c, err
+}
+
+// inside runs do in the IPC namespace that a Ref names.
+func inside(h *kernel.Host, way func(string, uint64) (kernel.Namespace, bool), ref schema.Ref, do func() error) error {
+	if ref.Space == 0 {
+		return do()
+	}
+	ns, ok := way("ipc", ref.Space)
+	if !ok {
+		return fmt.Errorf("nothing that can be seen from here leads to its IPC namespace %d", ref.Space)
+	}
+	return h.VisitNamespace(ns, do)
+}
+
+// mappingOf is a process's mapping.
+type mappingOf struct {
+	*proc.Process
+	at kernel.Mapping
+}
+
+func mappings(u *proc.FileUsers) []mappingOf {
+	var list []mappingOf
+	for _, m := range u.Maps {
+		list = append(list, mappingOf{m.Process, m.At})
+	}
+	return list
+}
+
+func (c *Content) segment(h *kernel.Host, row *kinds.ShmRow, part PeekRange) error {
+	var list []mappingOf
+	for _, holder := range row.Maps {
+		for _, m := range holder.Shared {
+			if m.Ino == uint64(row.ID) && strings.HasPrefix(m.Name, proc.SegmentName) {
+				list = append(list, mappingOf{holder.Process, m})
+				break
+			}
+		}
+	}
+	if len(list) == 0 && row.NAttch > 0 {
+		return ErrHoldersUnseen
+	}
+	return c.mapped(h, list, part)
+}
+
+// named reads what still has its name by that; no holder is needed.
+func (c *Content) named(h *kernel.Host, row *kinds.PShmRow, part PeekRange) error {
+	if c.Ref.Name == "" {
+		return c.mapped(h, mappings(row.Users), part)
+	}
+	if !row.Mode.IsRegular() {
+		return fmt.Errorf("it is a %s, not shared memory", kinds.FileType(row.Mode))
+	}
+	buf := make([]byte, part.Count)
+	n, err := h.ReadPosixShm(c.Ref.Name, row.Dev, row.Ino, part.First, buf)
+	c.Memory, c.Via = buf[:n], "its file, mapping nothing"
+	return err
+}
+
+// mapped reads through the first mapping that may be read. The error is the last one's.
+func (c *Content) mapped(h *kernel.Host, list []mappingOf, part PeekRange) error {
+	err := ErrNoHolder
+	for _, m := range list {
+		dir, openErr := h.OpenProc(m.PID)
+		if openErr != nil {
+			err = openErr
+			continue
+		}
+		buf := make([]byte, part.Count)
+		n, readErr := dir.ReadMapped(m.at, part.First, buf)
+		dir.Close()
+		if err = readErr; err == nil {
+			c.Memory, c.Via = buf[:n], fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", m.Comm, m.PID)
+			return nil
+		}
+	}
+	return err
+}
+
+// What the page of an object shows of its content.
+const (
+	pageMessages     = 10
+	pageMessageBytes = hexWidth
+	pageBytes        = 8 * hexWidth
+)
+
+// peekNote is where the first of an object's content stands, a line of text each.
+var peekNote = schema.NewNote[schema.Value]()
+
+// Aspect shows the first of what queues and segments hold.
+func Aspect() kinds.Aspect {
+	return kinds.Aspect{
+		Name: "content",
+		Of:   map[schema.Kind]schema.Need{schema.Msg: NeedPeek, schema.Shm: proc.NeedProcs | proc.NeedMaps | NeedPeek},
+		Columns: func(kind schema.Kind, needs schema.Need) []schema.Column {
+			help := map[schema.Kind]string{
+				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
+				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
+			}[kind]
+			return []schema.Column{{ID: "peek", Type: schema.TypeList, Width: 40, Needs: needs, Help: help, Get: func(o *schema.Object) schema.Value {
+				if v := peekNote.Of(o); v != nil {
+					return *v
+				}
+				return schema.Uncollected(schema.TypeList)
+			}}}
+		},
+		OnDemand: []string{"peek"},
+		Costs:    []schema.Cost{{Need: NeedPeek, Name: "content"}},
+		Fill: func(f *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+			for _, o := range objects {
+				if !f.Gathered(o.Ref, NeedPeek) {
+					continue
+				}
+				var v schema.Value
+				switch r := o.Row.(type) {
+				case *kinds.MsgRow:
+					v = peekQueue(f, o.Ref, r.ID)
+				case *kinds.ShmRow:
+					v = peekSegment(f, r)
+				}
+				peekNote.Set(o, &v)
+			}
+		},
+	}
+}
+
+// peekQueue copies the first messages of a queue.
+func peekQueue(f *proc.Tick, ref schema.Ref, id int) schema.Value {
+	var messages []kernel.PeekedMessage
+	err := kinds.InIPCSpace(f, ref, func() (err error) {
+		messages, err = f.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
+		return err
+	})
+	if err != nil {
+		return kinds.Unreadable(schema.TypeList, err)
+	}
+	lines := make([]string, 0, len(messages))
+	for _, m := range messages {
+		switch {
+		case m.TooLong:
+			lines = append(lines, fmt.Sprintf("%d: longer than kernel.msgmax, which was lowered since it was sent", m.Index))
+		case m.Size == 0:
+			lines = append(lines, fmt.Sprintf("%d: type %d, empty", m.Index, m.Type))
+		default:
+			lines = append(lines, fmt.Sprintf("%d: type %d, %d bytes: % x |%s|", m.Index, m.Type, m.Size, m.Data, PlainText(m.Data)))
+		}
+	}
+	return schema.List(lines)
+}
+
+// peekSegment reads the beginning of a segment, or says why it cannot be seen.
+func peekSegment(f *proc.Tick, row *kinds.ShmRow) schema.Value {
+	if !f.Host.Live() {
+		return schema.None(schema.TypeList)
+	}
+	var c Content
+	err := c.segment(f.Host, row, PeekRange{Count: pageBytes})
+	switch {
+	case errors.Is(err, ErrNoHolder), errors.Is(err, ErrHoldersUnseen):
+		return schema.List([]string{err.Error()})
+	case err != nil:
+		return kinds.Unreadable(schema.TypeList, err)
+	}
+	return schema.List(HexDump(c.Memory, 0))
+}

@@ -1,0 +1,258 @@
+package doctor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// The doctor looks at a whole machine for what loses or hoards IPC objects, and for what stands still:
+//
+//	Wants ─► Collector.Take ─► Snapshot ─► Examine: each of Checks ─► Report
+//
+// A check is a small function over the Snapshot and what the Host itself says. It says what it saw; what could not be read is a Fault.
+
+// Check looks at one thing.
+type Check struct {
+	Name string // in a few words, for "Checked: …"
+	look func(*examination) []schema.Finding
+}
+
+// Checks lists every check once, in the order of their findings within one severity.
+func Checks() []Check {
+	return []Check{
+		{"deadlocks and stuck waits", diagnosed},
+		{"limits of System V and POSIX objects", objectLimits},
+		{"limits of each user", userLimits},
+		{"open files", openFiles},
+		{"tasks", tasks},
+		{"pseudoterminals", terminals},
+		{"promised memory", commitment},
+		{"TCP", tcpTotals},
+		{"full queues", fullQueues},
+		{"the size of /dev/shm", devShmSize},
+		{"its use and what its files promise", devShmRoom},
+		{"memory that is deleted but held", heldMemory},
+		{"orphans", orphans},
+		{"zombies", zombies},
+		{"RemoveIPC of logind", removeIPC},
+		{"kernel.shm_rmid_forced", rmidForced},
+	}
+}
+
+// Wants are the kinds that the checks look at, each with what they take of it.
+func Wants() map[schema.Kind]schema.Need {
+	const users = proc.NeedProcs | proc.NeedStatus
+	return map[schema.Kind]schema.Need{
+		schema.Msg:     proc.NeedProcs | proc.NeedSyscall,
+		schema.Sem:     0,
+		schema.Shm:     proc.NeedProcs | proc.NeedMaps | kinds.NeedResident,
+		schema.PMsg:    kinds.PmsgNeeds | proc.NeedSyscall,
+		schema.PSem:    proc.FileUserNeeds,
+		schema.PShm:    proc.FileUserNeeds,
+		schema.Memfd:   proc.FileUserNeeds,
+		schema.Pipe:    users,
+		schema.Fifo:    users,
+		schema.Inotify: users,
+		schema.Proc:    users | proc.NeedFDCount,
+		schema.Limit:   0,
+	}
+}
+
+// Looked is what a snapshot has of a host, for the checks. The doctor changes nothing in it.
+type Looked struct {
+	Host         *kernel.Host
+	Taken        time.Time
+	IPCNamespace uint64             // inode of the reader's own; 0: not known
+	Kinds        []*kinds.Mechanism // in the order of outputs
+	Objects      map[schema.Kind][]*schema.Object
+	Findings     []schema.Finding
+	Faults       []schema.Fault
+	Notes        []string
+	Gauges       []schema.Gauge
+}
+
+// Report is what the checks say: their findings, the most severe first, and what could not be read, with the faults
+// and notes of the snapshot.
+type Report struct {
+	Findings []schema.Finding
+	Faults   []schema.Fault
+	Notes    []string
+}
+
+// examination is what the checks look at.
+type examination struct {
+	snap   *Looked
+	host   *kernel.Host
+	users  *proc.Users
+	faults []schema.Fault
+	absent []string                  // sources that this kernel or a tree of files does not have
+	limits map[int]kernel.ProcLimits // by pid; read when first asked for
+}
+
+// Examine runs the checks on a snapshot of Wants.
+func Examine(l *Looked) Report {
+	x := &examination{snap: l, host: l.Host, users: proc.NewUsers(l.Host.Live())}
+	var r Report
+	for _, check := range Checks() {
+		r.Findings = append(r.Findings, check.look(x)...)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
+	r.Faults = slices.Concat(l.Faults, x.faults)
+	for _, n := range l.Notes {
+		if rest, ok := strings.CutSuffix(n, kinds.AskAll); ok {
+			n = rest + "; the checks look at this one alone, `ipctop --once -A` at all"
+		}
+		r.Notes = append(r.Notes, n)
+	}
+	if len(x.absent) > 0 {
+		r.Notes = append(r.Notes, "not there, so that nothing was checked against it: "+strings.Join(x.absent, ", "))
+	}
+	return r
+}
+
+func severityRank(s schema.Severity) int {
+	return slices.Index([]schema.Severity{schema.Critical, schema.Warning, schema.Info}, s)
+}
+
+// read says whether something was read. What this kernel or a tree of files does not have is no fault, but it is said.
+func (x *examination) read(source string, err error) bool {
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, kernel.ErrNotLive):
+		if !slices.Contains(x.absent, source) {
+			x.absent = append(x.absent, source)
+		}
+	default:
+		fault := schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)}
+		if !slices.Contains(x.snap.Faults, fault) && !slices.Contains(x.faults, fault) {
+			x.faults = append(x.faults, fault)
+		}
+	}
+	return false
+}
+
+// sysctl reads a sysctl of one number. ok is false where this kernel has none of that name.
+func (x *examination) sysctl(name string) (n uint64, ok bool) {
+	all, err := x.host.SysctlNumbers(name)
+	if !x.read(name, err) {
+		return 0, false
+	}
+	return all[0], true
+}
+
+// rowsOf lists the rows of a kind with their Refs.
+func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
+	for _, o := range x.snap.Objects[kind] {
+		visit(o.Ref, o.Row.(*T))
+	}
+}
+
+// tally adds up what somebody has, by uid.
+type tally map[uint32]uint64
+
+// most names the three uids that have most, in words: "bob 310, root 12".
+func (t tally) most(x *examination, amount func(uint64) string) string {
+	uids := make([]uint32, 0, len(t))
+	for uid := range t {
+		uids = append(uids, uid)
+	}
+	slices.SortFunc(uids, func(a, b uint32) int { return cmp.Or(cmp.Compare(t[b], t[a]), cmp.Compare(a, b)) })
+	var words []string
+	for _, uid := range uids[:min(3, len(uids))] {
+		words = append(words, x.users.User(uid)+" "+amount(t[uid]))
+	}
+	return strings.Join(words, ", ")
+}
+
+// plainNumber is an amount without a unit.
+func plainNumber(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// firstOf keeps a list short: its first lines, then how many more there are.
+func firstOf(most int, lines []string) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	return append(slices.Clone(lines[:most]), fmt.Sprintf("and %d more", len(lines)-most))
+}
+
+// inBytesWords is a size for a sentence: "64 MiB", "1.5 GiB", "512 bytes".
+func inBytesWords(n uint64) string {
+	if n < 1024 {
+		return counted(n, "byte")
+	}
+	f, unit := float64(n), -1
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	for f >= 1023.95 {
+		f /= 1024
+		unit++
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0") + " " + units[unit]
+}
+
+// ageWords is a time for a sentence: "3 days", "12 seconds".
+func ageWords(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= 2*unit.length {
+			return counted(uint64(d/unit.length), unit.name)
+		}
+	}
+	return counted(uint64(max(0, d)/time.Second), "second")
+}
+
+// counted is a number with its noun: "1 process", "3 zombies".
+func counted(n uint64, noun string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return strconv.FormatUint(n, 10) + " " + noun
+}
+
+// holdersWords names the processes of a holders cell: "42/worker, 43/worker and 3 more".
+func holdersWords(v schema.Value) string {
+	var names []string
+	seen := map[int]bool{}
+	for _, e := range v.Endpoints() {
+		if !seen[e.PID] {
+			seen[e.PID] = true
+			names = append(names, fmt.Sprintf("%d/%s", e.PID, e.Comm))
+		}
+	}
+	words := strings.Join(firstOf(4, names), ", ")
+	switch {
+	case len(names) == 0 && (v.Partial() || v.State() == schema.Denied):
+		return "processes that could not be looked into"
+	case len(names) == 0:
+		return "nobody that was seen"
+	case v.Partial():
+		return words + ", and perhaps processes that could not be looked into"
+	}
+	return words
+}
+
+// percent of a limit, cut: 99.9 % is not 100.
+func percent(used, limit uint64) uint64 {
+	if limit == 0 {
+		return 0
+	}
+	return uint64(float64(used) / float64(limit) * 100)
+}

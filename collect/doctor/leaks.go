@@ -1,0 +1,109 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// diagnosed are the verdicts that the mechanisms came to, but on leaks, of which there may be thousands.
+func diagnosed(x *examination) []schema.Finding {
+	return slices.DeleteFunc(slices.Clone(x.snap.Findings), isLeak)
+}
+
+func isLeak(f schema.Finding) bool { return f.Kind == leaks.FindingKind }
+
+// orphans counts what is leaked, by kind.
+func orphans(x *examination) []schema.Finding {
+	byKind := map[schema.Kind][]schema.Ref{}
+	for _, f := range x.snap.Findings {
+		if isLeak(f) {
+			byKind[f.Refs[0].Kind] = append(byKind[f.Refs[0].Kind], f.Refs[0])
+		}
+	}
+	var all []schema.Finding
+	for _, m := range x.snap.Kinds {
+		if refs := byKind[m.Kind]; len(refs) > 0 {
+			all = append(all, x.orphansOf(m, refs))
+		}
+	}
+	return all
+}
+
+func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Finding {
+	sizes := make(map[schema.Ref]orphan, len(x.snap.Objects[m.Kind]))
+	for _, o := range x.snap.Objects[m.Kind] {
+		sizes[o.Ref] = orphanOf(o)
+	}
+	slices.SortStableFunc(refs, func(a, b schema.Ref) int { return cmp.Compare(sizes[b].bytes, sizes[a].bytes) })
+	var total uint64
+	var lines []string
+	for _, r := range refs {
+		o := sizes[r]
+		total += o.bytes
+		line := r.String()
+		if o.path != "" {
+			line += " " + o.path
+		}
+		if o.owner != "" {
+			line += " of " + o.owner
+		}
+		if o.bytes > 0 {
+			line += ", " + inBytesWords(o.bytes)
+		}
+		lines = append(lines, line)
+	}
+	f := schema.Finding{Kind: leaks.FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: refs, Evidence: firstOf(5, lines),
+		Advice: "`ipctop leaks` tells of each why, and the command that removes it"}
+	f.Says = fmt.Sprintf("%d orphans among the %s: nobody uses them, and nobody is left who could know them", len(refs), lowerFirst(m.Title))
+	if len(refs) == 1 {
+		f.Says = fmt.Sprintf("an orphan among the %s: nobody uses it, and nobody is left who could know it", lowerFirst(m.Title))
+	}
+	if total > 0 {
+		f.Says += fmt.Sprintf("; %s to win", inBytesWords(total))
+	}
+	return f
+}
+
+// lowerFirst is a title within a sentence: "System V" and "POSIX" stay.
+func lowerFirst(title string) string {
+	if strings.HasPrefix(title, "System V") || strings.HasPrefix(title, "POSIX") || strings.HasPrefix(title, "FIFO") || strings.HasPrefix(title, "UNIX") {
+		return title
+	}
+	return strings.ToLower(title[:1]) + title[1:]
+}
+
+// orphan is what the doctor tells of a leaked object.
+type orphan struct {
+	bytes uint64 // of memory
+	path  string // of a FIFO, whose reference holds numbers
+	owner string // "": a kind that does not tell
+}
+
+func orphanOf(o *schema.Object) orphan {
+	switch r := o.Row.(type) {
+	case *kinds.MsgRow:
+		return orphan{bytes: r.CBytes, owner: r.Owners.User}
+	case *kinds.SemRow:
+		return orphan{owner: r.Owners.User}
+	case *kinds.ShmRow:
+		return orphan{bytes: r.Size, owner: r.Owners.User}
+	case *kinds.PMsgRow:
+		return orphan{bytes: r.Queue.Bytes, owner: r.User}
+	case *kinds.PSemRow:
+		return orphan{owner: r.User}
+	case *kinds.PShmRow:
+		return orphan{bytes: r.Allocated, owner: r.User}
+	case *kinds.PipeRow:
+		return orphan{path: r.Path}
+	case *kinds.UnixRow:
+		return orphan{owner: r.Owner.Str()}
+	}
+	return orphan{}
+}

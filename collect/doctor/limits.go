@@ -1,0 +1,152 @@
+package doctor
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// limitUse is what is in use of a limit, and what a program sees at its end.
+type limitUse struct {
+	what        string // what is limited, in the plural: "System V message queues"
+	used, limit uint64
+	bytes       bool
+	by          string // what sets the limit: a sysctl, "RLIMIT_NOFILE"
+	fails       string // what a program sees: "msgget fails with ENOSPC"
+	never       bool   // nothing fails at the end, things only get slow: never critical
+	refs        []schema.Ref
+	evidence    []string // besides the numbers
+	advice      string
+}
+
+// findings says nothing below 90 percent, gives a warning from there on, and calls the end critical.
+func (u limitUse) findings() []schema.Finding {
+	if u.limit == 0 || u.used < u.limit-u.limit/10 {
+		return nil
+	}
+	amount := plainNumber
+	if u.bytes {
+		amount = inBytesWords
+	}
+	f := schema.Finding{Kind: "limit", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs, Advice: u.advice}
+	f.Evidence = append([]string{fmt.Sprintf("%s is %s, in use are %s", u.by, amount(u.limit), amount(u.used))}, u.evidence...)
+	if u.used < u.limit {
+		f.Says = fmt.Sprintf("the limit of %s is near (%d %%): soon %s", u.what, percent(u.used, u.limit), u.fails)
+		return []schema.Finding{f}
+	}
+	if !u.never {
+		f.Severity = schema.Critical
+	}
+	f.Says = fmt.Sprintf("the limit of %s is reached: %s", u.what, u.fails)
+	return []schema.Finding{f}
+}
+
+// limitEnd tells of a row of the kind limit what its end means.
+type limitEnd struct {
+	what, fails string
+	owners      func(*examination) tally
+	leaks       bool // what is left behind may be the reason
+}
+
+// limitEnds are by the names of lsipc -g. The calls and errors are those of their manual pages, checked in ipc/util.c (ipc_addid),
+// ipc/sem.c (newary), ipc/shm.c (newseg) and ipc/mqueue.c (mqueue_create_attr).
+func limitEnds() map[string]limitEnd {
+	return map[string]limitEnd{
+		"MSGMNI": {"System V message queues", "msgget fails with ENOSPC", owned(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SEMMNI": {"System V semaphore sets", "semget fails with ENOSPC", owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC", owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
+		"SHMMNI": {"System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
+			page := kernel.PageSize()
+			return r.UID, r.Size/page + min(1, r.Size%page)
+		}), true},
+		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",
+			owned(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SHMFSI": {"files in /dev/shm", "shm_open and sem_open fail with ENOSPC", nil, true},
+	}
+}
+
+// owned counts the objects of a kind by their owners.
+func owned[T any](kind schema.Kind, count func(*T) (uint32, uint64)) func(*examination) tally {
+	return func(x *examination) tally {
+		t := tally{}
+		rowsOf(x, kind, func(_ schema.Ref, r *T) {
+			uid, n := count(r)
+			t[uid] += n
+		})
+		return t
+	}
+}
+
+func objectLimits(x *examination) []schema.Finding {
+	var all []schema.Finding
+	ends := limitEnds()
+	rowsOf(x, schema.Limit, func(ref schema.Ref, r *kinds.LimitRow) {
+		end, ok := ends[r.Name]
+		if !ok || !r.Used.IsKnown() {
+			return
+		}
+		u := limitUse{what: end.what, used: r.Used.Uint(), limit: r.Limit, by: r.Knob, fails: end.fails, refs: []schema.Ref{ref}}
+		if end.owners != nil {
+			if most := end.owners(x).most(x, plainNumber); most != "" {
+				u.evidence = append(u.evidence, "by owner: "+most)
+			}
+		}
+		u.advice = x.raise(r.Knob, r.Limit)
+		if end.leaks {
+			u.advice = "See what is left behind: `ipctop leaks`. To allow more: " + u.advice
+		}
+		all = append(all, u.findings()...)
+	})
+	return all
+}
+
+// pidMaxLimit is PID_MAX_LIMIT of a 64-bit machine (include/linux/threads.h).
+const pidMaxLimit = 4 << 20
+
+// raise is the command that doubles a limit.
+func (x *examination) raise(knob string, limit uint64) string {
+	more := 2 * limit
+	switch knob {
+	case "tmpfs:nr_inodes":
+		return fmt.Sprintf("`mount -o remount,nr_inodes=%d /dev/shm`", more)
+	case "kernel.msgmni", "kernel.sem[4]", "kernel.shmmni":
+		if most := x.identifiers(); more > most {
+			more = most
+		}
+		if more <= limit {
+			return fmt.Sprintf("the boot parameter ipcmni_extend, since %d is the most without it", limit)
+		}
+	case "kernel.pid_max":
+		if more = min(more, pidMaxLimit); more <= limit {
+			return "nothing: it is as high as it goes"
+		}
+	}
+	name, field, many := strings.Cut(strings.TrimSuffix(knob, "]"), "[")
+	if !many {
+		return fmt.Sprintf("`sysctl -w %s=%d`", knob, more)
+	}
+	at, err := strconv.Atoi(field)
+	numbers, readErr := x.host.SysctlNumbers(name)
+	if err != nil || !x.read(name, readErr) || at < 1 || at > len(numbers) {
+		return "raise " + knob
+	}
+	numbers[at-1] = more
+	return fmt.Sprintf("`sysctl -w %s=\"%s\"`", name, strings.Trim(fmt.Sprint(numbers), "[]"))
+}
+
+// identifiers is how many objects of one kind the kernel can number: IPCMNI, or IPCMNI_EXTEND (ipc/util.h).
+func (x *examination) identifiers() uint64 {
+	text, err := x.host.ReadFile("/proc/cmdline")
+	for word := range strings.FieldsSeq(string(text)) {
+		if err == nil && word == "ipcmni_extend" {
+			return 1 << 24
+		}
+	}
+	return 1 << 15
+}

@@ -1,0 +1,134 @@
+package kinds
+
+import (
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// descriptor is what all objects have in common that exist only as open file descriptors: eventfds, epoll instances, timers and the like.
+//
+// An eventfd has a number of its own. The others have none: all of them share one inode. There the open file description is
+// the object, and its Ref names the first descriptor on it, by pid and number, with the start of that process: "epoll:4242/7".
+// Descriptors that kcmp(2) proves to be one description (inherited, sent over a socket, duplicated) are one object; where kcmp is refused,
+// each is one. When the first holder lets go, the object that the others still hold gets another Ref.
+type descriptor struct {
+	ref     schema.Ref
+	Uses    []proc.FDUse
+	waits   []proc.Waiter
+	waiters schema.Value
+	holders schema.Value
+	info    proc.FDInfo
+}
+
+// described is a row that is a descriptor with more.
+type described interface{ base() *descriptor }
+
+func (d *descriptor) base() *descriptor { return d }
+
+// descriptorNeeds is what every such kind takes; the fdinfo of its descriptors is read as well.
+const descriptorNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDInfo
+
+// descriptorColumns are the columns that every such kind has, its own before them.
+func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
+	ends := func(id string, needs schema.Need, help string, get func(*descriptor) schema.Value) schema.Column {
+		return schema.Column{ID: id, Type: schema.TypeEndpoints, Width: 24, Needs: needs, Help: help,
+			Get: func(o *schema.Object) schema.Value { return get(o.Row.(described).base()) }}
+	}
+	columns := append(own, ends("holders", descriptorNeeds, "descriptors on it", func(d *descriptor) schema.Value { return d.holders }))
+	if waits == "" {
+		return columns
+	}
+	return append(columns, ends("waiters", descriptorNeeds|proc.NeedSyscall, waits, func(d *descriptor) schema.Value { return d.waiters }))
+}
+
+// descriptors gives the objects of a kind that exist only as open descriptors.
+func descriptors(f *proc.Tick, kind schema.Kind) []descriptor {
+	var all []descriptor
+	for _, instance := range f.Instances(kind) {
+		if d, ok := newDescriptor(f, instance.Ref, instance.Uses); ok {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// collectDescriptors makes a row of each object of a kind without numbers.
+func collectDescriptors[T any](f *proc.Tick, kind schema.Kind, row func(descriptor) *T) []*schema.Object {
+	var objects []*schema.Object
+	for _, d := range descriptors(f, kind) {
+		objects = append(objects, &schema.Object{Ref: d.ref, Row: row(d)})
+	}
+	return objects
+}
+
+// newDescriptor fills what is common. ok is false if all descriptors were closed since they were listed.
+func newDescriptor(f *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descriptor, ok bool) {
+	d = descriptor{ref: ref, Uses: uses, holders: f.Holders(uses, nil), waits: fdWaits(f, uses)}
+	d.waiters = f.WaitersValue(ref, d.waits, allWaitsSeen(f, uses))
+	for _, u := range uses {
+		d.info = u.Process.Info[u.FD.Num]
+		if !kernel.Gone(d.info.Err) {
+			return d, true
+		}
+	}
+	return d, false
+}
+
+// infoCell turns what was read of fdinfo into a cell.
+func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Value) schema.Value {
+	switch {
+	case kernel.Denied(d.info.Err):
+		return schema.Refused(t)
+	case d.info.Err != nil || err != nil:
+		return schema.None(t)
+	}
+	return known()
+}
+
+// edges tells who holds it and who sleeps on it.
+func (d *descriptor) edges(f *proc.Tick) []schema.Edge {
+	edges := f.HoldEdges(d.ref, d.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+	return append(edges, proc.WaitEdges(d.ref, d.waits)...)
+}
+
+// UsesOf are the descriptors on an object that exists only as open descriptors; nil for every other.
+func UsesOf(o *schema.Object) []proc.FDUse {
+	if d, ok := o.Row.(described); ok {
+		return d.base().Uses
+	}
+	return nil
+}
+
+func relateDescriptors(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		edges = append(edges, o.Row.(described).base().edges(f)...)
+	}
+	return edges
+}
+
+// descriptorLabel names the holders: "nginx", "nginx and 3 more".
+func descriptorLabel(o *schema.Object) string {
+	uses := o.Row.(described).base().Uses
+	if len(uses) == 1 {
+		return uses[0].Process.Comm
+	}
+	return fmt.Sprintf("%s and %d more", uses[0].Process.Comm, len(uses)-1)
+}
+
+// fdWaits lists the threads that sleep in a call on one of the descriptors.
+func fdWaits(f *proc.Tick, uses []proc.FDUse) []proc.Waiter {
+	var all []proc.Waiter
+	for _, u := range uses {
+		for _, w := range u.Process.Waits {
+			if w.Kind == "" && w.FD == u.FD.Num {
+				all = append(all, proc.Waiter{Process: u.Process, Wait: w})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,181 @@
+package kinds
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// EpollRow is an epoll instance.
+type EpollRow struct {
+	descriptor
+	targets []epollTarget
+}
+
+// epollTarget is a descriptor that the instance watches, with the object behind it as far as it is one of ours.
+type epollTarget struct {
+	kernel.EpollTarget
+	ref   schema.Ref // zero: not known
+	proof schema.Proof
+}
+
+// targetNeeds are what it takes to say which object a watched descriptor is.
+const targetNeeds = descriptorNeeds | proc.NeedFDModes | NeedSockets
+
+func Epoll() *Mechanism {
+	type row = EpollRow
+	return &Mechanism{
+		Kind: schema.Epoll, Family: Notify, Title: "Epoll instances", Help: "who waits for which descriptors to become ready",
+		Descriptor: &proc.Descriptor{Kind: schema.Epoll, Anon: []string{"eventpoll"}, Watches: true},
+		Columns: descriptorColumns("threads that sleep in epoll_wait: they wait for any of what it watches",
+			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many descriptors it watches", func(r *row) schema.Value {
+				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.targets))) })
+			}),
+			schema.Col("tfds", schema.TypeList, 12, descriptorNeeds, "descriptors that it watches, as numbered by who added them", func(r *row) schema.Value {
+				return r.list(func(t *epollTarget) string { return strconv.Itoa(t.FD) })
+			}),
+			schema.Col("targets", schema.TypeList, 40, targetNeeds, "descriptors that it watches, each with its object: 7=unix:1234", func(r *row) schema.Value {
+				return r.list((*epollTarget).String)
+			}),
+			schema.Col("events", schema.TypeList, 16, descriptorNeeds, "what is asked for of each target: in, pri, out, rdhup, exclusive, wakeup, oneshot, et", func(r *row) schema.Value {
+				return r.list(func(t *epollTarget) string { return eventNames(t.Events, epollEvents()) })
+			})),
+		Default: []string{"watches", "targets", "holders", "waiters"},
+		Needs:   descriptorNeeds, Relates: targetNeeds | proc.NeedSyscall,
+		Collect: collectEpolls, Relate: relateEpolls, Label: descriptorLabel,
+	}
+}
+
+func (r *EpollRow) list(word func(*epollTarget) string) schema.Value {
+	return r.infoCell(schema.TypeList, nil, func() schema.Value {
+		words := make([]string, 0, len(r.targets))
+		for i := range r.targets {
+			words = append(words, word(&r.targets[i]))
+		}
+		return schema.List(words)
+	})
+}
+
+// String is "7=unix:1234"; where the object is not known, "7=inode:12@8:1".
+func (t *epollTarget) String() string {
+	what := "inode:" + strconv.FormatUint(t.Ino, 10) + "@" + schema.FormatDev(t.Dev)
+	switch {
+	case !t.ref.IsZero():
+		what = t.ref.String()
+	case !t.HasFile:
+		what = "unknown"
+	}
+	return strconv.Itoa(t.FD) + "=" + what
+}
+
+// epollEvents are those of man 2 epoll_ctl in lower case without EPOLL, but those that are always asked for (err, hup).
+func epollEvents() []eventName {
+	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"}, {1 << 30, "oneshot"}, {1 << 31, "et"}}
+}
+
+func collectEpolls(f *proc.Tick) ([]*schema.Object, error) {
+	refs := fdRefs(f, f.Wants(schema.Epoll, NeedSockets))
+	return collectDescriptors(f, schema.Epoll, func(d descriptor) *EpollRow {
+		r := &EpollRow{descriptor: d}
+		nth := map[int]int{} // targets seen so far of each number
+		for _, t := range kernel.ParseEpoll(d.info.Text) {
+			target := epollTarget{EpollTarget: t}
+			target.ref, target.proof = watched(f, &d, t, nth[t.FD], refs)
+			nth[t.FD]++
+			r.targets = append(r.targets, target)
+		}
+		return r
+	}), nil
+}
+
+// watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs and
+// sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of that number is only
+// likely to be the one that was added.
+func watched(f *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
+	for _, u := range d.Uses {
+		for i := range u.Process.FDs {
+			fd := &u.Process.FDs[i]
+			if int(fd.Num) != t.FD {
+				continue
+			}
+			ref, ok := refs[proc.FDKey{PID: u.Process.PID, FD: fd.Num}]
+			if !ok {
+				break
+			}
+			if fd.Ino != 0 {
+				if !t.HasFile || fd.Ino != t.Ino || fd.Dev != 0 && fd.Dev != t.Dev {
+					break
+				}
+				return ref, schema.Observed
+			}
+			same, err := false, kernel.ErrNotLive
+			if f.Host.Live() {
+				same, err = kernel.WatchesFile(u.Process.PID, int(u.FD.Num), t.FD, nth, u.Process.PID, t.FD)
+			}
+			if err != nil {
+				return ref, schema.Inferred
+			}
+			if same {
+				return ref, schema.Observed
+			}
+		}
+	}
+	return schema.Ref{}, ""
+}
+
+// fdRefs tells which object each descriptor leads to. Which sort of socket a descriptor is on, only a dump tells.
+func fdRefs(f *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
+	refs := f.FDRefs()
+	if !sockets {
+		return refs
+	}
+	bySocket := socketRefs(f)
+	for _, p := range f.Processes() {
+		for i := range p.FDs {
+			fd := &p.FDs[i]
+			if ref, ok := bySocket[fd.Ino]; ok && fd.Kind == proc.FDSocket {
+				refs[proc.FDKey{PID: p.PID, FD: fd.Num}] = ref
+			}
+		}
+	}
+	return refs
+}
+
+// socketRefs maps inodes to sockets. What could not be listed is their own mechanisms' to tell.
+func socketRefs(f *proc.Tick) map[uint64]schema.Ref {
+	refs := map[uint64]schema.Ref{}
+	add := func(kind schema.Kind, inode uint64) { refs[inode] = schema.Ref{Kind: kind, ID: inode} }
+	unix, _ := f.Host.UnixSockets()
+	for _, s := range unix {
+		add(schema.Unix, s.Inode)
+	}
+	inet, _ := f.Host.InetSockets()
+	for _, s := range inet {
+		add(schema.Inet, s.Inode)
+	}
+	netlink, _ := f.Host.NetlinkSockets()
+	for _, s := range netlink {
+		add(schema.Netlink, s.Inode)
+	}
+	packet, _ := f.Host.PacketSockets()
+	for _, s := range packet {
+		add(schema.Packet, s.Inode)
+	}
+	return refs
+}
+
+func relateEpolls(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	edges := relateDescriptors(f, objects)
+	for _, o := range objects {
+		for _, t := range o.Row.(*EpollRow).targets {
+			if !t.ref.IsZero() {
+				edges = append(edges, schema.Edge{From: o.Ref, To: t.ref, Rel: schema.RelWatches, Via: fmt.Sprintf("fd %d %s", t.FD, eventNames(t.Events, epollEvents())), Proof: t.proof})
+			}
+		}
+	}
+	return edges
+}

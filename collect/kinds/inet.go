@@ -1,0 +1,242 @@
+package kinds
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// InetRow is a TCP, UDP or raw socket.
+type InetRow struct {
+	Socket
+	kernel.InetSocket
+	device string // name of the interface it is bound to
+	tcp    *kernel.TCPInfo
+}
+
+func Inet() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
+		Help:    "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both are here",
+		Costs:   []schema.Cost{{Need: NeedTCPInfo, Name: "tcp info"}},
+		Columns: inetColumns(),
+		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
+		Needs:   SocketNeeds, OnDemand: InetOnDemand(),
+		Relates: HolderNeeds,
+		Collect: collectInet,
+		Gauges:  inetGauges,
+		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+			var edges []schema.Edge
+			for _, o := range objects {
+				edges = append(edges, o.Row.(*InetRow).edges(f)...)
+			}
+			return edges
+		},
+		Label: func(o *schema.Object) string {
+			r := o.Row.(*InetRow)
+			label := r.Protocol + " " + r.local()
+			if r.connected() {
+				label += " → " + r.Remote.String()
+			}
+			return label
+		},
+	}
+}
+
+func inetColumns() []schema.Column {
+	type row = InetRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeString, width, SocketNeeds, help, get)
+	}
+	num := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeInt, width, SocketNeeds, help, get)
+	}
+	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeEndpoints, 24, HolderNeeds, help, get)
+	}
+	return append([]schema.Column{
+		text("proto", 5, "tcp, udp or raw", func(r *row) schema.Value { return schema.String(r.Protocol) }),
+		text("family", 6, "inet or inet6", func(r *row) schema.Value {
+			if r.V6 {
+				return schema.String("inet6")
+			}
+			return schema.String("inet")
+		}),
+		text("state", 10, "ss's word: LISTEN, ESTAB, CLOSE-WAIT, TIME-WAIT, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: nobody has accepted the connection yet; half-closed: one direction is shut down", func(r *row) schema.Value { return r.status() }),
+		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that they take)",
+			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
+		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
+			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != kernel.SocketListen) }),
+		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one", func(r *row) schema.Value { return schema.String(r.local()) }),
+		text("peer", 22, "remote address and port", func(r *row) schema.Value {
+			if !r.connected() {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(r.Remote.String())
+		}),
+		col("peer_ref", schema.TypeRef, 12, SocketNeeds, "socket at the other end, if it is on this machine", func(r *row) schema.Value { return r.peerRef() }),
+		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
+		ends("peer_holders", "processes that have the other end open, if it is on this machine", func(r *row) schema.Value { return r.peerHolders() }),
+		ends("waiters", "processes of this machine that wait for this listener's accept", func(r *row) schema.Value {
+			return r.waiters
+		}),
+		num("sport", 5, "local port", func(r *row) schema.Value { return schema.Int(int64(r.Local.Port())) }),
+		num("dport", 5, "remote port", func(r *row) schema.Value {
+			if !r.connected() {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.Remote.Port()))
+		}),
+		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr", func(r *row) schema.Value {
+			return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
+		}),
+		num("retrans", 7, "retransmissions or window probes without an answer so far", func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
+		col("v6only", schema.TypeBool, 6, SocketNeeds, "whether an IPv6 listener or unconnected socket takes no IPv4", func(r *row) schema.Value { return r.onlyV6() }),
+		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
+		num("uid", 6, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		num("inode", 9, "inode number, as in /proc/PID/fd; none while no process has it", func(r *row) schema.Value {
+			if r.Inode == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.Inode))
+		}),
+		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other end)",
+			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
+		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
+			if r.Timer == kernel.TimerOff {
+				return schema.None(schema.TypeDuration)
+			}
+			return schema.Duration(time.Duration(r.TimerMS) * time.Millisecond)
+		}),
+	}, append(tcpColumns(), netColumns(func(r *row) *Socket { return &r.Socket })...)...)
+}
+
+func (r *InetRow) onlyV6() schema.Value {
+	switch {
+	case !r.V6 || r.State != kernel.SocketListen && r.State != kernel.SocketClosed:
+		return schema.None(schema.TypeBool)
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeBool)
+	}
+	return schema.Bool(r.V6Only)
+}
+
+func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == kernel.SocketListen }
+
+// connected says whether the socket has a remote address at all.
+func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
+
+// local is the local address, written as ss does: "127.0.0.53%lo:53", "[::1%lo]:53".
+func (r *InetRow) local() string {
+	if r.device == "" {
+		return r.Local.String()
+	}
+	return net.JoinHostPort(r.Local.Addr().String()+"%"+r.device, strconv.Itoa(int(r.Local.Port())))
+}
+
+// status explains a state that ss's word alone leaves open.
+func (r *InetRow) status() schema.Value {
+	switch {
+	case r.Listener != nil, r.unaccepted(), r.Other != nil && r.Other.Listener != nil:
+		return schema.String(SocketUnaccepted)
+	case r.State == kernel.SocketCloseWait, r.State == kernel.SocketFinWait2 && r.Inode != 0:
+		// One end has closed, the other has not. Without an inode nobody is left at this end.
+		return schema.String(SocketHalfClosed)
+	case r.Listens(), r.Inode == 0:
+		return schema.None(schema.TypeString)
+	}
+	return StatusValue(shutdownStatus(r.Shutdown))
+}
+
+// unaccepted tells the socket that the kernel made for a connection which waits for accept. Others without inode were
+// closed by their process and have left these two states.
+func (r *InetRow) unaccepted() bool {
+	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == kernel.SocketEstablished || r.State == kernel.SocketCloseWait)
+}
+
+func collectInet(f *proc.Tick) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	err := inNetSpaces(f, func(at proc.Place) error {
+		more, err := inetSockets(f, at)
+		objects = append(objects, more...)
+		return err
+	})
+	return objects, err
+}
+
+// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within one.
+func inetSockets(f *proc.Tick, at proc.Place) ([]*schema.Object, error) {
+	sockets, err := f.Host.InetSockets()
+	slices.SortFunc(sockets, compareInet)
+	objects := make([]*schema.Object, 0, len(sockets))
+	seen := make(map[schema.Ref]bool, len(sockets))
+	devices := map[uint32]string{}
+	rows := make([]*InetRow, 0, len(sockets))
+	for _, s := range sockets {
+		r := &InetRow{InetSocket: s, Socket: newSocket(f, schema.Inet, at, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
+		if s.Inode == 0 && s.Cookie == 0 {
+			r.Ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
+		}
+		// While sockets come and go, a dump may hold one twice.
+		if seen[r.Ref] {
+			continue
+		}
+		seen[r.Ref] = true
+		if s.Inode != 0 {
+			r.setOwner(f, s.UID)
+		} else {
+			r.uid, r.Owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
+		}
+		rows = append(rows, r)
+		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
+	}
+	joinInet(rows)
+	tcpDetails(f, rows)
+	for _, r := range rows {
+		if r.Listens() {
+			r.setWaiters(f)
+		}
+	}
+	return objects, err
+}
+
+// compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw, each by address.
+func compareInet(a, b kernel.InetSocket) int {
+	rank := func(s *kernel.InetSocket) int {
+		switch {
+		case s.State == kernel.SocketListen:
+			return 0
+		case s.Protocol == "tcp":
+			return 1
+		case s.Protocol == "udp":
+			return 2
+		}
+		return 3
+	}
+	return cmp.Or(cmp.Compare(rank(&a), rank(&b)), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote), cmp.Compare(a.Inode, b.Inode))
+}
+
+// deviceName names a network interface by its index, "" for none, digits for one that is not there.
+func deviceName(known map[uint32]string, index uint32) string {
+	if index == 0 {
+		return ""
+	}
+	name, ok := known[index]
+	if !ok {
+		name = strconv.FormatUint(uint64(index), 10)
+		if i, err := net.InterfaceByIndex(int(index)); err == nil {
+			name = i.Name
+		}
+		known[index] = name
+	}
+	return name
+}

@@ -1,0 +1,157 @@
+package kinds
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ipcContent is what another IPC namespace holds of the kinds that were asked for.
+type ipcContent struct {
+	space    *proc.Space
+	queues   []kernel.MsgQueue
+	sets     []kernel.SemSet
+	segments []kernel.ShmSegment
+	posix    []kernel.PosixQueue
+}
+
+// inSpace are objects of one namespace.
+type inSpace[T any] struct {
+	place proc.Place
+	list  []T
+}
+
+// inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how many there are.
+func inSpaces[T any](f *proc.Tick, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
+	groups, n = []inSpace[T]{{f.OwnPlace("ipc"), own}}, len(own)
+	for _, c := range otherIPC(f) {
+		if list := of(c); len(list) > 0 {
+			groups, n = append(groups, inSpace[T]{f.Place("ipc", c.space.Ino), list}), n+len(list)
+		}
+	}
+	return groups, n
+}
+
+// SysvWait is the key of who waits on a queue or a semaphore set.
+func SysvWait(r schema.Ref) proc.WaitKey { return proc.WaitKey{Kind: r.Kind, Dev: r.Space, ID: r.ID} }
+
+// otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit to each, with all kinds.
+func otherIPC(f *proc.Tick) []*ipcContent {
+	if !f.AllNamespaces {
+		return nil
+	}
+	return proc.Memo(f, readForeign)
+}
+
+// foreignIPC are the other IPC namespaces.
+type foreignIPC []*ipcContent
+
+func readForeign(f *proc.Tick) foreignIPC {
+	if !f.Host.Live() {
+		f.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
+		return nil
+	}
+	var foreign foreignIPC
+	others := f.Others("ipc")
+	for _, s := range others {
+		foreign = append(foreign, &ipcContent{space: s})
+	}
+	denied := 0
+	for _, err := range f.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return readIPC(f, foreign[i]) }) {
+		switch {
+		case !kernel.Entered(err) && kernel.Denied(err):
+			denied++
+		case err != nil && !kernel.Gone(err):
+			f.Fault("namespaces", err)
+		}
+	}
+	deniedSpaces(f, "IPC", denied, len(others))
+	return foreign
+}
+
+func deniedSpaces(f *proc.Tick, what string, denied, of int) {
+	if denied > 0 {
+		f.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
+			"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
+	}
+}
+
+// readIPC lists what was asked for, inside the namespace.
+func readIPC(f *proc.Tick, c *ipcContent) error {
+	var errs [4]error
+	if _, ok := f.Want[schema.Msg]; ok {
+		c.queues, errs[0] = f.Host.MsgQueues(true)
+	}
+	if _, ok := f.Want[schema.Sem]; ok {
+		c.sets, errs[1] = f.Host.SemSets()
+	}
+	if _, ok := f.Want[schema.Shm]; ok {
+		c.segments, errs[2] = f.Host.ShmSegments(f.Needs.Has(NeedResident))
+	}
+	if _, ok := f.Want[schema.PMsg]; ok {
+		c.posix, errs[3] = f.Host.AllPosixQueues(true, f.Wants(schema.PMsg, NeedQueueText))
+	}
+	return errors.Join(errs[:]...)
+}
+
+// InIPCSpace runs do in the namespace of a System V object.
+func InIPCSpace(f *proc.Tick, r schema.Ref, do func() error) error {
+	if r.Space == 0 {
+		return do()
+	}
+	s := f.SpaceAt("ipc", r.Space)
+	if s == nil {
+		return NoSuchObject{}
+	}
+	return f.Host.VisitNamespace(s.Namespace, do)
+}
+
+// AskAll ends a note on what AllNamespaces would show: the flag of ipctop --once, a key of the dashboard.
+const AskAll = " (-A)"
+
+// NoteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only where descriptors
+// were read anyway: it should cost next to nothing.
+func NoteOtherIPC(f *proc.Tick) {
+	if f.AllNamespaces || !f.WantsSysV() || !f.Host.Live() {
+		return
+	}
+	spaces, closed, objects := 0, 0, uint64(0)
+	others := f.Others("ipc")
+	held := make([]uint64, len(others))
+	errs := f.Host.VisitNamespaces(proc.Entries(others), func(i int) (err error) {
+		held[i], err = f.Host.IPCObjects()
+		return err
+	})
+	for i, err := range errs {
+		switch {
+		case kernel.Denied(err):
+			closed++
+		case err == nil && held[i] > 0:
+			spaces, objects = spaces+1, objects+held[i]
+		}
+	}
+	if spaces > 0 {
+		f.Note(fmt.Sprintf("%s %s"+AskAll, Several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), Several(int(objects), "object", "objects")))
+	}
+	if closed > 0 {
+		f.Note(fmt.Sprintf("%s be entered from here: root can"+AskAll, Several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+	}
+}
+
+func Several(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// NoSuchObject is fs.ErrNotExist in words that fit objects without a file.
+type NoSuchObject struct{}
+
+func (NoSuchObject) Error() string { return "there is no such object" }
+func (NoSuchObject) Unwrap() error { return fs.ErrNotExist }

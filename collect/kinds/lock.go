@@ -1,0 +1,245 @@
+package kinds
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// LockRow is a lock that is held: flock, POSIX, OFD or a lease. A request that waits for it is one of its waiters, not a row.
+type LockRow struct {
+	kernel.HeldLock
+	Ref              schema.Ref
+	Owner            *proc.Process // who took it, as far as it is still there and known
+	Uses             []proc.FDUse  // descriptors on the description that it belongs to
+	Waits            []lockWait
+	size             schema.Value
+	holders, waiters schema.Value
+}
+
+// LockBreaking is the status of a lease that its holder is asked to give up.
+const LockBreaking = "breaking"
+
+const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
+
+func Lock() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Lock, Family: Locks, Title: "File locks", Help: "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
+		Columns: lockColumns(),
+		Default: []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
+		Needs:   lockNeeds, Relates: proc.NeedSyscall,
+		Collect: collectLocks, Relate: relateLocks,
+		Label: func(o *schema.Object) string {
+			r := o.Row.(*LockRow)
+			return strings.TrimSpace(r.Path() + " " + r.Class + " " + r.Mode)
+		},
+	}
+}
+
+func lockColumns() []schema.Column {
+	type row = LockRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) string) schema.Column {
+		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return StatusValue(get(r)) })
+	}
+	return []schema.Column{
+		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),
+		col("pid", schema.TypeInt, 7, lockNeeds, "process that took it, which may be gone while another holds it; an OFD lock does not tell",
+			func(r *row) schema.Value { return proc.PID(max(0, r.PID)) }),
+		text("type", 6, "FLOCK (flock), POSIX (fcntl), OFDLCK (fcntl, of the open file description), LEASE", func(r *row) string { return r.Class }),
+		text("mode", 5, "READ (shared) or WRITE (exclusive); of a breaking lease what it is to become: READ or UNLCK", func(r *row) string { return r.Mode }),
+		text("status", 8, "breaking: another process opens the file, so that the lease's holder should give it up", func(r *row) string {
+			if r.State == "BREAKING" {
+				return LockBreaking
+			}
+			return ""
+		}),
+		col("m", schema.TypeBool, 3, lockNeeds, "whether the lock is mandatory, which ended with Linux 5.15", func(r *row) schema.Value { return schema.Bool(r.State == "MANDATORY") }),
+		col("range_start", schema.TypeInt, 7, lockNeeds, "first byte that is locked", func(r *row) schema.Value { return schema.Int(int64(r.Start)) }).Titled("START"),
+		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however the file grows", func(r *row) schema.Value {
+			if r.End == kernel.EOF {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.End))
+		}).Titled("END"),
+		col("size", schema.TypeBytes, 6, lockNeeds, "size of the file", func(r *row) schema.Value { return r.size }),
+		col("inode", schema.TypeInt, 9, lockNeeds, "inode number of the file", func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
+		text("maj_min", 7, "device of the file's file system, major:minor", func(r *row) string { return schema.FormatDev(r.Dev) }).Titled("MAJ:MIN"),
+		text("path", 30, "where a holder reached the file; (deleted) where the name is gone", (*row).Path),
+		col("holders", schema.TypeEndpoints, 24, lockNeeds, "descriptors on the open file that it belongs to", func(r *row) schema.Value { return r.holders }),
+		col("waiters", schema.TypeEndpoints, 24, lockNeeds|proc.NeedSyscall, "threads that wait for it: what they called, and the lock that they want", func(r *row) schema.Value { return r.waiters }),
+	}
+}
+
+func (r *LockRow) command() string {
+	switch {
+	case r.Owner != nil:
+		return r.Owner.Comm
+	case len(r.Uses) > 0:
+		return r.Uses[0].Process.Comm
+	}
+	return ""
+}
+
+func (r *LockRow) Path() string {
+	if len(r.Uses) == 0 {
+		return ""
+	}
+	return r.Uses[0].FD.Path
+}
+
+// readLocks lists the locks before the walk, which then looks for descriptors on the locked files.
+func readLocks(f *proc.Tick) {
+	if f.Needs.Has(proc.NeedLocks) {
+		f.Locks, f.LocksErr = f.Host.Locks()
+	}
+}
+
+func collectLocks(f *proc.Tick) ([]*schema.Object, error) {
+	requests := lockRequests(f)
+	readUnlisted(f, requests)
+	uses := lockUses(f)
+	locks := slices.Concat(f.Locks, unlistedLocks(f, uses))
+	names := map[schema.Ref]bool{}
+	objects := make([]*schema.Object, 0, len(locks))
+	for i, l := range locks {
+		r := &LockRow{HeldLock: l}
+		if groups := uses[l.FileLock]; len(groups) > 0 {
+			r.Uses, uses[l.FileLock] = groups[0], groups[1:]
+		}
+		r.setOwner(f)
+		r.name(names)
+		r.setHolders(f)
+		if i >= len(f.Locks) {
+			r.Waiters = r.unlistedWaiters(requests)
+		}
+		r.setWaiters(f, requests)
+		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
+	}
+	// The kernel's order is that of taking, per CPU: rows should keep their places.
+	slices.SortStableFunc(objects, func(a, b *schema.Object) int {
+		x, y := a.Row.(*LockRow), b.Row.(*LockRow)
+		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start), schema.CompareRefs(x.Ref, y.Ref))
+	})
+	return objects, f.LocksErr
+}
+
+// ofdPID stands for a lock of an open file description, which no process owns.
+const ofdPID = -1
+
+// setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9" in a shell being
+// the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was seen to have it.
+func (r *LockRow) setOwner(f *proc.Tick) {
+	taker := func(u proc.FDUse) bool { return u.Process.PID == r.PID }
+	switch {
+	case r.PID == ofdPID && len(r.Uses) > 0:
+		r.Owner = r.Uses[0].Process
+	case r.Class == "POSIX" || len(r.Uses) == 0 || slices.ContainsFunc(r.Uses, taker):
+		r.Owner = f.Process(r.PID)
+	}
+}
+
+// lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
+func lockUses(f *proc.Tick) map[kernel.FileLock][][]proc.FDUse {
+	found := map[kernel.FileLock][]proc.FDUse{}
+	for _, p := range f.Processes() {
+		for i := range p.FDs {
+			if fd := &p.FDs[i]; fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo {
+				for _, l := range kernel.ParseFDInfoLocks(p.Info[fd.Num].Text) {
+					found[l] = append(found[l], proc.FDUse{Process: p, FD: fd})
+				}
+			}
+		}
+	}
+	lines := map[kernel.FileLock]int{}
+	for _, l := range f.Locks {
+		lines[l.FileLock]++
+	}
+	groups := make(map[kernel.FileLock][][]proc.FDUse, len(found))
+	for l, uses := range found {
+		if lines[l] > 1 || unlisted(&l) && l.Mode != "WRITE" {
+			groups[l] = f.ByDescription(uses)
+		} else {
+			groups[l] = [][]proc.FDUse{uses}
+		}
+	}
+	return groups
+}
+
+// name makes the Ref of file, type, owner and range: "lock:12/posix/4242/0-99@8:1". An OFD lock goes by its first holder. Of equal
+// locks of one process the later ones bear the descriptor, "4242.7", or else a number as well.
+func (r *LockRow) name(taken map[schema.Ref]bool) {
+	r.Ref = schema.Ref{Kind: schema.Lock, Space: r.Dev}
+	pid := r.PID
+	if r.Owner != nil {
+		pid, r.Ref.Gen = r.Owner.PID, r.Owner.Start
+	}
+	owner := strconv.Itoa(max(0, pid))
+	set := func(owner string) {
+		r.Ref.Name = fmt.Sprintf("%d/%s/%s/%s", r.Ino, strings.ToLower(r.Class), owner, r.Range())
+	}
+	set(owner)
+	if taken[r.Ref] && len(r.Uses) > 0 {
+		owner += "." + strconv.Itoa(int(r.Uses[0].FD.Num))
+		set(owner)
+	}
+	for n := 2; taken[r.Ref]; n++ {
+		set(owner + "." + strconv.Itoa(n))
+	}
+	taken[r.Ref] = true
+}
+
+// setHolders names who has the open file. A POSIX lock belongs to its process, whatever descriptor it has.
+func (r *LockRow) setHolders(f *proc.Tick) {
+	r.holders = f.Holders(r.Uses, nil)
+	if r.Class == "POSIX" && r.Owner != nil {
+		r.holders = schema.Endpoints(r.holders.Endpoints(), false)
+	}
+	if len(r.Uses) == 0 && r.Owner != nil {
+		r.holders = schema.Endpoints([]schema.Endpoint{f.Endpoint(r.Owner, -1, "")}, r.Class != "POSIX" && f.Unseen("fd") > 0)
+	}
+	if len(r.Uses) == 0 && r.Owner == nil {
+		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
+		r.holders = schema.Refused(schema.TypeEndpoints)
+		if f.Nested {
+			f.FoundOutside()
+		}
+	}
+	r.size = schema.None(schema.TypeBytes)
+	if len(r.Uses) > 0 && f.Host.Live() {
+		size, err := f.Host.FileSize(r.Uses[0].Process.PID, int(r.Uses[0].FD.Num))
+		switch {
+		case err == nil:
+			r.size = schema.Bytes(size)
+		case kernel.Denied(err):
+			r.size = schema.Refused(schema.TypeBytes)
+		}
+	}
+}
+
+func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		r := o.Row.(*LockRow)
+		for _, e := range r.holders.Endpoints() {
+			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds, Via: strings.ToLower(r.Class) + " " + r.Mode, Proof: schema.Observed}
+			if e.FD >= 0 {
+				edge.Via = fmt.Sprintf("fd %d", e.FD)
+			} else if r.Class != "POSIX" {
+				edge.Proof = schema.Inferred // it took the lock; who has the open file now could not be seen
+			}
+			edges = append(edges, edge)
+		}
+		for _, w := range r.Waits {
+			edges = append(edges, schema.Edge{From: w.End.Ref(), To: r.Ref, Rel: schema.RelWaitsOn, Via: w.End.Mode, Proof: schema.Observed})
+		}
+	}
+	return edges
+}

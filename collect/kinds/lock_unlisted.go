@@ -1,0 +1,73 @@
+package kinds
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a process took which has ended, as
+// flock(1) has on a shell's descriptor, and all who wait for them (locks_show in fs/locks.c). Each descriptor of the open file that has such a
+// lock tells of it still, with 0 for the process (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
+
+// unlisted says whether a lock of fdinfo is none of /proc/locks.
+func unlisted(l *kernel.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
+
+// readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
+func readUnlisted(f *proc.Tick, requests []*sleepingRequest) {
+	if !f.Nested {
+		return
+	}
+	for _, s := range requests {
+		if s.Syscall != "flock" {
+			continue
+		}
+		for _, u := range f.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
+			if _, ok := u.Process.Info[u.FD.Num]; ok {
+				continue
+			}
+			if u.Process.Info == nil {
+				u.Process.Info = map[int32]proc.FDInfo{}
+			}
+			text, err := f.DescriptorText(u)
+			u.Process.Info[u.FD.Num] = proc.FDInfo{Text: bytes.Clone(text), Err: err}
+		}
+	}
+}
+
+// unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
+func unlistedLocks(f *proc.Tick, uses map[kernel.FileLock][][]proc.FDUse) []kernel.HeldLock {
+	if !f.Nested {
+		return nil
+	}
+	var all []kernel.HeldLock
+	for l, groups := range uses {
+		if unlisted(&l) {
+			all = append(all, slices.Repeat([]kernel.HeldLock{{FileLock: l}}, len(groups))...)
+		}
+	}
+	slices.SortFunc(all, func(a, b kernel.HeldLock) int {
+		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Mode, b.Mode))
+	})
+	return all
+}
+
+// unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared locks the first stands for all
+// that they wait for: it has to go as the others have.
+func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []kernel.FileLock {
+	var lines []kernel.FileLock
+	file := r.Uses[0].FD
+	for _, s := range requests {
+		conflict := r.Mode != "READ" || s.Lock.Mode != "READ"
+		if !s.used && s.Syscall == "flock" && conflict && r.Class == "FLOCK" && s.file.Dev == file.Dev && s.file.Ino == file.Ino {
+			line := r.FileLock
+			line.Mode, line.PID = s.Lock.Mode, s.PID
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

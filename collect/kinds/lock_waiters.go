@@ -1,0 +1,101 @@
+package kinds
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// sleepingRequest is a LockRequest with its thread and file.
+type sleepingRequest struct {
+	proc.Waiter
+	file   *proc.FD
+	listed bool // a line of /proc/locks has the file with its device: on btrfs it has another than stat(2) says
+	used   bool // it was found to be a line of /proc/locks, or to wait for an unlisted lock
+}
+
+// lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
+type lockWait struct{ End schema.Endpoint }
+
+// lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
+func lockRequests(f *proc.Tick) []*sleepingRequest {
+	var all []*sleepingRequest
+	listed := map[proc.FileID]bool{}
+	for _, l := range f.Locks {
+		listed[proc.FileID{Dev: l.Dev, Ino: l.Ino}] = true
+	}
+	for _, p := range f.Processes() {
+		for _, w := range p.Waits {
+			if !proc.Locking(w.Syscall) {
+				continue
+			}
+			i := slices.IndexFunc(p.FDs, func(fd proc.FD) bool { return fd.Num == w.FD && (fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo) })
+			if i >= 0 {
+				file := &p.FDs[i]
+				all = append(all, &sleepingRequest{Waiter: proc.Waiter{Process: p, Wait: w}, file: file, listed: listed[proc.FileID{Dev: file.Dev, Ino: file.Ino}]})
+			}
+		}
+	}
+	return all
+}
+
+// setWaiters names who waits for the lock. The lines of /proc/locks name the process, but for OFD locks, where only the blocked call tells.
+func (r *LockRow) setWaiters(f *proc.Tick, requests []*sleepingRequest) {
+	var ends []schema.Endpoint
+	missing := false
+	for i := range r.Waiters {
+		line := &r.Waiters[i]
+		end, ok := lockWaiter(f, line, requests)
+		if !ok {
+			missing = true
+			continue
+		}
+		ends = append(ends, end)
+		r.Waits = append(r.Waits, lockWait{end})
+	}
+	r.waiters = schema.Endpoints(ends, missing)
+	if !f.Gathered(r.Ref, proc.NeedSyscall) {
+		r.waiters = schema.Uncollected(schema.TypeEndpoints)
+	}
+}
+
+// lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or an OFD lock that
+// somebody asks for whose calls may not be read.
+func lockWaiter(f *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
+	call := map[string]string{"FLOCK": "flock", "POSIX": "fcntl", "OFDLCK": "fcntl"}[line.Class]
+	want := line.Mode
+	switch {
+	case call == "": // a lease: its waiter opens or truncates the file
+		call = "open"
+	case call == "fcntl":
+		want += " " + line.Range()
+	}
+	mode := call + " " + want
+	i := slices.IndexFunc(requests, func(s *sleepingRequest) bool { return s.makes(line, call) })
+	if i >= 0 {
+		s := requests[i]
+		s.used = true
+		end = f.Endpoint(s.Process, int(s.FD), mode)
+		end.TID = s.Thread
+		return end, true
+	}
+	if p := f.Process(line.PID); p != nil {
+		return f.Endpoint(p, -1, mode), true
+	}
+	return schema.Endpoint{}, false
+}
+
+// makes says whether the thread's call is the request in that line.
+func (s *sleepingRequest) makes(line *kernel.FileLock, call string) bool {
+	ofd := line.Class == "OFDLCK"
+	switch {
+	case s.used || s.Syscall != call || s.file.Ino != line.Ino || s.listed && s.file.Dev != line.Dev || s.Lock.OFD != ofd:
+		return false
+	case !ofd && s.PID != line.PID:
+		return false
+	}
+	return s.Lock.Mode == "" || s.Lock.Mode == line.Mode && s.Lock.Start == line.Start && s.Lock.End == line.End
+}

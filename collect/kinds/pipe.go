@@ -1,0 +1,285 @@
+package kinds
+
+import (
+	"io/fs"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// PipeRow is a pipe or a FIFO.
+type PipeRow struct {
+	ID               proc.FileID
+	Path             string // FIFOs
+	readers, writers schema.Value
+	status, waiters  schema.Value
+	fill, capacity   schema.Value
+	Uses             []proc.FDUse
+	Waits            []proc.Waiter
+	File             *kernel.PosixFile // a FIFO that nobody has open; nil for all others
+}
+
+// The words of a pipe's status. A pipe with both ends has none.
+const (
+	NoReaders = "no-readers"
+	NoWriters = "no-writers"
+	PipeFull  = "full" // a thread sleeps in write
+)
+
+const PipeNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDModes
+
+func Pipe() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Pipe, Family: Pipes, Title: "Pipes", Help: "anonymous pipes: who reads, who writes, and whose other end is gone",
+		Costs:      []schema.Cost{{Need: NeedPipeEnds, Name: "pipe poll"}, {Need: NeedPipeFill, Name: "pipe fill"}},
+		Descriptor: &proc.Descriptor{Kind: schema.Pipe, Walked: []proc.FDKind{proc.FDPipe}, Ref: pipeRef},
+		Columns:    pipeColumns(),
+		Default:    []string{"status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Needs: PipeNeeds, Relates: proc.NeedSyscall,
+		Collect: func(f *proc.Tick) ([]*schema.Object, error) { return collectPipes(f, proc.FDPipe, schema.Pipe), nil },
+		Relate:  relatePipes,
+		Label:   pipeLabel,
+	}
+}
+
+func Fifo() *Mechanism {
+	col := schema.Col[PipeRow]
+	columns := append([]schema.Column{
+		col("path", schema.TypeString, 30, PipeNeeds, "where a holder reached it; (deleted) where the name is gone", func(r *PipeRow) schema.Value { return schema.String(r.Path) }),
+		col("dev", schema.TypeString, 7, PipeNeeds, "device of its file system, major:minor", func(r *PipeRow) schema.Value { return schema.String(schema.FormatDev(r.ID.Dev)) }),
+	}, pipeColumns()...)
+	return &Mechanism{
+		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
+		Descriptor: &proc.Descriptor{Kind: schema.Fifo, Walked: []proc.FDKind{proc.FDFifo}, Ref: fifoRef},
+		Columns:    columns,
+		Default:    []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
+		Needs: PipeNeeds, Relates: proc.NeedSyscall,
+		Collect: func(f *proc.Tick) ([]*schema.Object, error) { return collectPipes(f, proc.FDFifo, schema.Fifo), nil },
+		Relate:  relatePipes,
+		Label:   func(o *schema.Object) string { return o.Row.(*PipeRow).Path },
+	}
+}
+
+func pipeColumns() []schema.Column {
+	col := schema.Col[PipeRow]
+	return []schema.Column{
+		col("inode", schema.TypeInt, 9, PipeNeeds, "inode number", func(r *PipeRow) schema.Value { return schema.Int(int64(r.ID.Ino)) }),
+		col("status", schema.TypeString, 10, PipeNeeds|NeedPipeEnds|proc.NeedSyscall, "no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; full: a writer sleeps until somebody reads",
+			func(r *PipeRow) schema.Value { return r.status }),
+		col("readers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can read", func(r *PipeRow) schema.Value { return r.readers }),
+		col("writers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can write", func(r *PipeRow) schema.Value { return r.writers }),
+		col("waiters", schema.TypeEndpoints, 24, PipeNeeds|proc.NeedSyscall,
+			"threads that sleep in read (it is empty), in write (it is full) or in the open of a FIFO (its other end is missing)",
+			func(r *PipeRow) schema.Value { return r.waiters }),
+		col("fill", schema.TypeBytes, 6, PipeNeeds|NeedPipeFill, "bytes queued in it", func(r *PipeRow) schema.Value { return r.fill }),
+		col("capacity", schema.TypeBytes, 8, PipeNeeds|NeedPipeFill, "bytes that it can hold", func(r *PipeRow) schema.Value { return r.capacity }),
+	}
+}
+
+// pipeOnDemand are the columns that take a system call on each pipe.
+func pipeOnDemand() []string { return []string{"fill", "capacity"} }
+
+func pipeRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
+	return schema.Ref{Kind: schema.Pipe, ID: u.FD.Ino}, true
+}
+
+func fifoRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
+	return schema.Ref{Kind: schema.Fifo, Space: u.FD.Dev, ID: u.FD.Ino}, true
+}
+
+func CanRead(fd *proc.FD) bool  { return fd.Access&kernel.CanRead != 0 }
+func CanWrite(fd *proc.FD) bool { return fd.Access&kernel.CanWrite != 0 }
+
+func collectPipes(f *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
+	ids := f.Targets(fds)
+	if kind == schema.Fifo {
+		ids = append(ids, f.OpenedFIFOs()...)
+		slices.SortFunc(ids, proc.FileID.Compare)
+		ids = slices.Compact(ids)
+	}
+	objects := make([]*schema.Object, 0, len(ids))
+	for _, id := range ids {
+		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
+		uses := f.FDUses(fds, id.Dev, id.Ino)
+		r := &PipeRow{ID: id, Uses: uses, readers: f.Holders(uses, CanRead), writers: f.Holders(uses, CanWrite),
+			Waits: f.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
+		r.Path = r.anyPath()
+		r.waiters = f.WaitersValue(ref, r.Waits, kind == schema.Pipe && allWaitsSeen(f, uses))
+		r.status = schema.Uncollected(schema.TypeString)
+		if f.Gathered(ref, NeedPipeEnds) {
+			r.status = pipeStatus(f, r, fds)
+			r.settleEnds()
+		}
+		pipeFill(f, ref, r)
+		objects = append(objects, &schema.Object{Ref: ref, Row: r})
+	}
+	return objects
+}
+
+// ClosedFIFO is a FIFO that nobody has open, by its file.
+func ClosedFIFO(f *proc.Tick, file *kernel.PosixFile) *schema.Object {
+	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
+	return &schema.Object{Ref: ref, Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
+		waiters: f.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
+}
+
+// anyPath is where a process reached a FIFO.
+func (r *PipeRow) anyPath() string {
+	if len(r.Uses) > 0 {
+		return r.Uses[0].FD.Path
+	}
+	for _, w := range r.Waits {
+		if w.Syscall == "open" {
+			return w.Fifo.Path
+		}
+	}
+	return ""
+}
+
+// allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
+func allWaitsSeen(f *proc.Tick, uses []proc.FDUse) bool {
+	return f.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return kernel.Denied(u.Process.WaitErr) })
+}
+
+// pipeFill asks how full it is, through any descriptor on it that may be duplicated.
+func pipeFill(f *proc.Tick, ref schema.Ref, r *PipeRow) {
+	r.fill, r.capacity = schema.Uncollected(schema.TypeBytes), schema.Uncollected(schema.TypeBytes)
+	if !f.Gathered(ref, NeedPipeFill) || !f.Host.Live() {
+		return
+	}
+	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
+	for _, u := range r.Uses {
+		state, err := kernel.ReadPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino)
+		if err == nil {
+			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
+			return
+		}
+		if kernel.Denied(err) {
+			r.fill, r.capacity = schema.Refused(schema.TypeBytes), schema.Refused(schema.TypeBytes)
+		}
+	}
+}
+
+// pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may not be looked
+// into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
+func pipeStatus(f *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
+	whole := schema.None(schema.TypeString)
+	if len(r.Uses) == 0 {
+		return openWaits(r.Waits[0].Fifo.Access)
+	}
+	for _, u := range r.Uses {
+		if u.FD.Access == kernel.CanRead|kernel.CanWrite {
+			return whole
+		}
+	}
+	readers, writers := len(r.readers.Endpoints()), len(r.writers.Endpoints())
+	if readers > 0 && writers > 0 {
+		return r.fullness()
+	}
+	word := NoReaders
+	if readers > 0 {
+		word = NoWriters
+	}
+	if f.Host.Live() {
+		ends, err := pollPipe(r.Uses)
+		switch {
+		case kernel.Denied(err): // by Yama or a container's filter, though the descriptors could be read
+			return schema.Refused(schema.TypeString)
+		case kernel.Gone(err):
+			return whole
+		case err != nil: // before Linux 5.6
+			return schema.Uncollected(schema.TypeString)
+		case ends.NoReaders && word == NoReaders, ends.NoWriters && word == NoWriters:
+			return schema.String(word)
+		case kind == proc.FDPipe || word == NoReaders:
+			return whole
+			// On a FIFO that no writer has opened since this reader did, poll does not say so (w_counter in fs/pipe.c).
+		}
+	}
+	if f.Unseen("fd") > 0 {
+		return schema.Refused(schema.TypeString)
+	}
+	return schema.String(word)
+}
+
+// fullness is the status of a pipe with both ends. A write sleeps only where there is no room for it (pipe(7)).
+func (r *PipeRow) fullness() schema.Value {
+	if slices.ContainsFunc(r.Waits, func(w proc.Waiter) bool { return w.Syscall == "write" }) {
+		return schema.String(PipeFull)
+	}
+	return schema.None(schema.TypeString)
+}
+
+// settleEnds corrects what the walk says of an end that nobody was seen at by what the kernel said: it is gone, or somebody holds it
+// unseen: a process outside this pid namespace or that refused to be looked into, or a descriptor on its way through a socket.
+func (r *PipeRow) settleEnds() {
+	if len(r.Uses) == 0 || r.status.State() != schema.Absent && !r.status.IsKnown() {
+		return
+	}
+	for _, end := range []struct {
+		cell *schema.Value
+		gone string
+	}{{&r.readers, NoReaders}, {&r.writers, NoWriters}} {
+		switch {
+		case len(end.cell.Endpoints()) > 0:
+		case r.status.Str() == end.gone:
+			*end.cell = schema.Endpoints(nil, false)
+		default:
+			*end.cell = schema.Refused(schema.TypeEndpoints)
+		}
+	}
+}
+
+// pollPipe asks through the first descriptor that may be duplicated. One that was opened with O_PATH is neither end.
+func pollPipe(uses []proc.FDUse) (ends kernel.PipeState, err error) {
+	err = fs.ErrNotExist
+	for _, u := range uses {
+		if u.FD.Access == 0 {
+			continue
+		}
+		if ends, err = kernel.PollPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
+			return ends, nil
+		}
+	}
+	return ends, err
+}
+
+// openWaits tells what an open of a FIFO waits for: nobody has the other end (wait_for_partner in fs/pipe.c).
+func openWaits(a kernel.Access) schema.Value {
+	if a == kernel.CanRead {
+		return schema.String(NoWriters)
+	}
+	return schema.String(NoReaders)
+}
+
+func relatePipes(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		edges = append(edges, f.HoldEdges(o.Ref, o.Row.(*PipeRow).Uses, func(fd *proc.FD) schema.Rel {
+			switch fd.Access {
+			case kernel.CanRead:
+				return schema.RelReads
+			case kernel.CanWrite:
+				return schema.RelWrites
+			}
+			return schema.RelHolds
+		})...)
+		edges = append(edges, proc.WaitEdges(o.Ref, o.Row.(*PipeRow).Waits)...)
+	}
+	return edges
+}
+
+// pipeLabel shows what flows where: "dd → cat".
+func pipeLabel(o *schema.Object) string {
+	r := o.Row.(*PipeRow)
+	side := func(v schema.Value) string {
+		if e := v.Endpoints(); len(e) > 0 {
+			return e[0].Comm
+		}
+		return "?"
+	}
+	return side(r.writers) + " → " + side(r.readers)
+}

@@ -1,0 +1,144 @@
+package kinds
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// PMsgRow is a POSIX message queue.
+type PMsgRow struct {
+	PosixRow
+	Queue  kernel.PosixQueue
+	place  proc.Place
+	asked  bool // the queue's text was asked for
+	notify struct{ kind, signal schema.Value }
+}
+
+const PmsgNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDFiles
+
+func PMsg() *Mechanism {
+	return &Mechanism{
+		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
+		Help:    "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
+		Costs:   []schema.Cost{{Need: NeedQueueText, Name: "queues' files"}},
+		Columns: pmsgColumns(),
+		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
+		Relates: PmsgNeeds | proc.NeedSyscall,
+		Collect: collectPMsg,
+		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*PMsgRow).PosixRow })
+		},
+		Gauges: pmsgGauges,
+	}
+}
+
+func pmsgColumns() []schema.Column {
+	type row = PMsgRow
+	base := func(r *row) *PosixRow { return &r.PosixRow }
+	attr := func(id string, typ schema.Type, width int, help string, get func(kernel.MqAttr) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, 0, help, func(r *row) schema.Value { return r.content(r.Queue.HasAttr, true, get(r.Queue.MqAttr)) })
+	}
+	text := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, NeedQueueText, help, func(r *row) schema.Value { return r.content(r.Queue.HasStatus, r.asked, get(r)) })
+	}
+	// Reading a queue sets its change time, so that it tells nothing.
+	columns := slices.DeleteFunc(posixColumns(base), func(c schema.Column) bool { return c.ID == "ctime" })
+	return append(columns,
+		text("usedbytes", schema.TypeBytes, 9, "bytes of the messages in it; reading it sets the queue's access and change times", func(r *row) schema.Value { return schema.Bytes(r.Queue.Bytes) }),
+		attr("msgs", schema.TypeInt, 6, "messages in it", func(a kernel.MqAttr) schema.Value { return schema.Int(a.Messages) }),
+		attr("maxmsg", schema.TypeInt, 6, "messages that it takes before senders block", func(a kernel.MqAttr) schema.Value { return schema.Int(a.MaxMsg) }),
+		attr("msgsize", schema.TypeBytes, 7, "bytes of the longest message that it takes", func(a kernel.MqAttr) schema.Value { return schema.Bytes(uint64(a.MsgSize)) }),
+		attr("use", schema.TypeFloat, 5, "percent of maxmsg in use", func(a kernel.MqAttr) schema.Value {
+			if a.MaxMsg == 0 {
+				return schema.None(schema.TypeFloat)
+			}
+			return schema.Float(float64(a.Messages) / float64(a.MaxMsg) * 100)
+		}).Titled("USE%"),
+		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none", func(r *row) schema.Value { return r.notify.kind }),
+		text("notify_signal", schema.TypeString, 8, "the signal of that", func(r *row) schema.Value { return r.notify.signal }),
+		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace", func(r *row) schema.Value { return proc.PID(r.Queue.NotifyPID) }),
+		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it", func(r *row) schema.Value { return r.Holders }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *row) schema.Value { return r.place.Inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, proc.NeedProcs|proc.NeedIPCNS, proc.NsLeaderHelp, func(r *row) schema.Value { return r.place.Leader }),
+		posixWaiters(PmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
+	)
+}
+
+// content gives a cell of what is read from the queue, or why it is not there.
+func (r *PMsgRow) content(has, asked bool, v schema.Value) schema.Value {
+	switch {
+	case has:
+		return v
+	case !asked:
+		return schema.Uncollected(v.Type())
+	case r.Queue.Denied:
+		return schema.Refused(v.Type())
+	}
+	return schema.None(v.Type())
+}
+
+func collectPMsg(f *proc.Tick) ([]*schema.Object, error) {
+	text := f.Wants(schema.PMsg, NeedQueueText)
+	queues, err := f.Host.AllPosixQueues(true, text)
+	groups, n := inSpaces(f, queues, func(c *ipcContent) []kernel.PosixQueue { return c.posix })
+	rows, objects := NewObjects[PMsgRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, q := range g.list {
+			ref := nameRef(schema.PMsg, q.PosixFile)
+			ref.Space = g.place.Space
+			objects[i].Ref = ref
+			rows[i] = PMsgRow{PosixRow: namedRow(f, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text, place: g.place}
+			r := &rows[i]
+			r.Holders = schema.Uncollected(schema.TypeEndpoints)
+			if f.Gathered(ref, PmsgNeeds) {
+				r.Holders = f.Holders(r.Users.FDs, nil)
+			}
+			r.notify.kind, r.notify.signal = notification(q.MqStatus)
+			i++
+		}
+	}
+	return objects, err
+}
+
+// notification puts struct sigevent into words (sigevent(3type)).
+func notification(s kernel.MqStatus) (kind, signal schema.Value) {
+	kind, signal = schema.None(schema.TypeString), schema.None(schema.TypeString)
+	if s.NotifyPID == 0 {
+		return kind, signal
+	}
+	const bySignal, byNothing, byThread = 0, 1, 2
+	switch s.Notify {
+	case bySignal:
+		return schema.String("signal"), schema.String(kernel.SignalName(s.Signo))
+	case byNothing:
+		return schema.String("none"), signal
+	case byThread:
+		return schema.String("thread"), signal
+	}
+	return kind, signal
+}
+
+func pmsgGauges(f *proc.Tick) ([]schema.Gauge, error) {
+	limits, err := f.Host.MqLimits()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // a kernel without them
+	}
+	if err != nil {
+		return nil, err
+	}
+	queues, err := f.Host.AllPosixQueues(false, false)
+	if kernel.Denied(err) {
+		return nil, nil // Collect says so to those who ask for queues
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []schema.Gauge{{Kind: schema.PMsg, What: "POSIX queues", Used: uint64(len(queues)), Limit: limits.QueuesMax, Type: schema.TypeInt, Knob: "fs.mqueue.queues_max"}}, nil
+}

@@ -1,0 +1,229 @@
+package kinds
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ProcRow is a process with what its columns read.
+type ProcRow struct {
+	*proc.Process
+	Parent        schema.Ref
+	Started       time.Time
+	cpu           float64
+	user, ruser   string // effective, as ps has it, and real
+	group, rgroup string
+	counted       bool // FDCount was asked for
+	cmdlines      bool // Cmdline was asked for
+	suser, sgroup string
+	detail        *procDetail // nil: not asked for
+	threads       *procThreads
+}
+
+func Proc() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Proc, Family: Processes, Title: "Processes",
+		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
+		Costs:   []schema.Cost{{Need: NeedProcDetail, Name: "process details"}, {Need: NeedThreads, Name: "threads"}},
+		Columns: append(procColumns(), procDetailColumns()...), OnDemand: ProcOnDemand(),
+		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds", "comm", "args"},
+		Needs:   proc.NeedProcs,
+		Collect: collectProcs,
+		Relate:  relateProcs,
+		Label:   func(o *schema.Object) string { return o.Row.(*ProcRow).Comm },
+		Parent:  func(o *schema.Object) schema.Ref { return o.Row.(*ProcRow).Parent }, Tree: "comm",
+		Background: func(o *schema.Object) bool {
+			return o.Row.(*ProcRow).KernelThread()
+		},
+		Hidden: "kernel threads",
+	}
+}
+
+func procColumns() []schema.Column {
+	type row = ProcRow
+	col := schema.Col[row]
+	const procs, status = proc.NeedProcs, proc.NeedProcs | proc.NeedStatus
+	num := func(id string, width int, help string, get func(*row) int) schema.Column {
+		return col(id, schema.TypeInt, width, procs, help, func(r *row) schema.Value { return schema.Int(int64(get(r))) })
+	}
+	id := func(id, help string, get func(*kernel.ProcStatus) uint32) schema.Column {
+		return col(id, schema.TypeInt, 6, status, help, func(r *row) schema.Value {
+			if !r.StatusKnown {
+				return schema.Uncollected(schema.TypeInt)
+			}
+			return schema.Int(int64(get(&r.Status)))
+		})
+	}
+	name := func(id, help string, get func(*row) string) schema.Column {
+		return col(id, schema.TypeString, 9, status, help, func(r *row) schema.Value {
+			if !r.StatusKnown {
+				return schema.Uncollected(schema.TypeString)
+			}
+			return schema.String(get(r))
+		})
+	}
+	return []schema.Column{
+		num("pid", 7, "process id", func(r *row) int { return r.PID }),
+		num("ppid", 7, "pid of the parent", func(r *row) int { return r.PPID }),
+		num("pgid", 7, "process group", func(r *row) int { return r.PGID }),
+		num("sid", 7, "session", func(r *row) int { return r.SID }),
+		col("tty", schema.TypeString, 7, procs, "controlling terminal", func(r *row) schema.Value { return ttyName(r.TTY) }),
+		col("state", schema.TypeString, 5, procs, "ps's letter: R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, I idle",
+			func(r *row) schema.Value { return schema.String(string(rune(r.State))) }).Titled("S"),
+		num("nlwp", 4, "number of threads", func(r *row) int { return r.Threads }),
+		name("user", "name of the effective user", func(r *row) string { return r.user }),
+		name("ruser", "name of the real user", func(r *row) string { return r.ruser }),
+		id("uid", "effective user id", func(s *kernel.ProcStatus) uint32 { return s.UID[1] }),
+		id("ruid", "real user id", func(s *kernel.ProcStatus) uint32 { return s.UID[0] }),
+		name("group", "name of the effective group", func(r *row) string { return r.group }),
+		name("rgroup", "name of the real group", func(r *row) string { return r.rgroup }),
+		id("gid", "effective group id", func(s *kernel.ProcStatus) uint32 { return s.GID[1] }),
+		id("rgid", "real group id", func(s *kernel.ProcStatus) uint32 { return s.GID[0] }),
+		id("suid", "saved user id, to which it may go back", func(s *kernel.ProcStatus) uint32 { return s.UID[2] }),
+		name("suser", "name of the saved user", func(r *row) string { return r.suser }),
+		id("sgid", "saved group id", func(s *kernel.ProcStatus) uint32 { return s.GID[2] }),
+		name("sgroup", "name of the saved group", func(r *row) string { return r.sgroup }),
+		col("cls", schema.TypeString, 3, procs, "scheduling class, as ps has it: TS usual, FF and RR real-time, B batch, IDL idle, DLN deadline", func(r *row) schema.Value {
+			if !r.HasPolicy {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(kernel.SchedClass(r.Policy))
+		}),
+		col("rtprio", schema.TypeInt, 6, procs, "real-time priority", func(r *row) schema.Value {
+			if r.RTPrio == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(r.RTPrio))
+		}),
+		num("ni", 3, "nice value", func(r *row) int { return r.Nice }),
+		col("start", schema.TypeTime, 9, procs, "when it started", func(r *row) schema.Value { return schema.Time(r.Started) }),
+		col("rss", schema.TypeBytes, 7, procs, "resident memory", func(r *row) schema.Value {
+			return schema.Bytes(uint64(max(0, r.RSS)) * kernel.PageSize())
+		}),
+		col("pcpu", schema.TypeFloat, 5, procs, "percent of one CPU since the last refresh; in a single snapshot, over its life",
+			func(r *row) schema.Value { return schema.Float(r.cpu) }).Titled("%CPU"),
+		col("time", schema.TypeDuration, 9, procs, "CPU time used, user and system", func(r *row) schema.Value {
+			return schema.Duration(time.Duration(r.UTime+r.STime) * (time.Second / kernel.ClockTick))
+		}),
+		col("fds", schema.TypeInt, 5, proc.NeedProcs|proc.NeedFDCount, "number of open file descriptors", fdCount),
+		col("kthread", schema.TypeBool, 5, procs, "whether it is a kernel thread", func(r *row) schema.Value { return schema.Bool(r.KernelThread()) }),
+		col("comm", schema.TypeString, 16, procs, "command name, 15 bytes at most, as the process set it", func(r *row) schema.Value { return schema.String(r.Comm) }),
+		col("args", schema.TypeString, 40, proc.NeedProcs|proc.NeedCmdline, "command line; in brackets the command name where there is none",
+			func(r *row) schema.Value { return r.Args() }).Titled("COMMAND"),
+	}
+}
+
+func fdCount(r *ProcRow) schema.Value {
+	switch {
+	case !r.counted:
+		return schema.Uncollected(schema.TypeInt)
+	case kernel.Denied(r.FDCountErr):
+		return schema.Refused(schema.TypeInt)
+	case r.FDCountErr != nil:
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(r.FDCount))
+}
+
+func (r *ProcRow) Args() schema.Value {
+	switch {
+	case !r.cmdlines:
+		return schema.Uncollected(schema.TypeString)
+	case len(r.Cmdline) == 0:
+		return schema.String("[" + r.Comm + "]")
+	}
+	return schema.String(string(bytes.ReplaceAll(bytes.TrimRight(r.Cmdline, "\x00"), []byte{0}, []byte{' '})))
+}
+
+// ttyName names a terminal by its device number (Documentation/admin-guide/devices.txt).
+func ttyName(dev int) schema.Value {
+	// proc_pid_stat(5): minor in bits 31..20 and 7..0, major in 15..8: the kernel's new_encode_dev.
+	major, minor := uint32(dev)>>8&0xfff, uint32(dev)&0xff|uint32(dev)>>12&0xfff00
+	n := strconv.FormatUint(uint64(minor), 10)
+	switch {
+	case dev == 0:
+		return schema.None(schema.TypeString)
+	case major >= 136 && major <= 143:
+		return schema.String("pts/" + strconv.FormatUint(uint64((major-136)*256+minor), 10))
+	case major == 4 && minor < 64:
+		return schema.String("tty" + n)
+	case major == 4:
+		return schema.String("ttyS" + strconv.FormatUint(uint64(minor-64), 10))
+	case major == 204:
+		return schema.String("ttyAMA" + strconv.FormatUint(uint64(minor-64), 10))
+	case major == 229:
+		return schema.String("hvc" + n)
+	}
+	return schema.String(strconv.FormatUint(uint64(major), 10) + ":" + n)
+}
+
+// collectProcs lists the processes in the order of the tree: a parent, then its children by pid.
+func collectProcs(f *proc.Tick) ([]*schema.Object, error) {
+	children := map[int][]*proc.Process{}
+	var roots []*proc.Process
+	for _, p := range f.Processes() {
+		if f.Process(p.PPID) == nil {
+			roots = append(roots, p)
+		} else {
+			children[p.PPID] = append(children[p.PPID], p)
+		}
+	}
+	objects := make([]*schema.Object, 0, len(f.Processes()))
+	listed := make(map[*proc.Process]bool, len(f.Processes()))
+	var add func(p *proc.Process)
+	add = func(p *proc.Process) {
+		listed[p] = true
+		objects = append(objects, procObject(f, p))
+		for _, c := range children[p.PID] {
+			if !listed[c] {
+				add(c)
+			}
+		}
+	}
+	for _, p := range roots {
+		add(p)
+	}
+	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of each circle is a root.
+	for _, p := range f.Processes() {
+		if !listed[p] {
+			at := len(objects)
+			add(p)
+			objects[at].Row.(*ProcRow).Parent = schema.Ref{}
+		}
+	}
+	sockets := socketNames{host: f.Host}
+	for _, o := range objects {
+		procDetails(f, o.Row.(*ProcRow), &sockets)
+	}
+	return objects, nil
+}
+
+func procObject(f *proc.Tick, p *proc.Process) *schema.Object {
+	r := &ProcRow{Process: p, Started: f.StartTime(p.Start), cpu: f.CPUPercent(p),
+		counted: f.Needs.Has(proc.NeedFDCount), cmdlines: f.Needs.Has(proc.NeedCmdline)}
+	if parent := f.Process(p.PPID); parent != nil {
+		r.Parent = parent.Ref()
+	}
+	if p.StatusKnown {
+		r.user, r.ruser = f.Users.User(p.Status.UID[1]), f.Users.User(p.Status.UID[0])
+		r.group, r.rgroup = f.Users.Group(p.Status.GID[1]), f.Users.Group(p.Status.GID[0])
+		r.suser, r.sgroup = f.Users.User(p.Status.UID[2]), f.Users.Group(p.Status.GID[2])
+	}
+	return &schema.Object{Ref: p.Ref(), Row: r}
+}
+
+func relateProcs(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		if parent := o.Row.(*ProcRow).Parent; !parent.IsZero() {
+			edges = append(edges, schema.Edge{From: parent, To: o.Ref, Rel: schema.RelParent, Proof: schema.Observed})
+		}
+	}
+	return edges
+}

@@ -1,0 +1,310 @@
+package kinds
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// readDetail is what is read of a process only when somebody asks.
+type procDetail struct {
+	masks           kernel.SignalMasks
+	masksErr        error
+	caps            kernel.Capabilities
+	capsErr         error
+	limits          kernel.ProcLimits
+	limitsErr       error
+	cwd, root, exe  schema.Value
+	nspid           schema.Value
+	cgroup, control schema.Value // container, control group
+}
+
+// readThreads are a process's threads in words.
+type procThreads struct{ threads, blocked schema.Value }
+
+func ProcOnDemand() []string {
+	var ids []string
+	for _, c := range procDetailColumns() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func procDetailColumns() []schema.Column {
+	type row = ProcRow
+	col := func(id string, typ schema.Type, width int, needs schema.Need, help string, get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, proc.NeedProcs|needs, help, get)
+	}
+	detail := func(id string, typ schema.Type, width int, help string, get func(*procDetail) schema.Value) schema.Column {
+		return col(id, typ, width, NeedProcDetail, help, func(r *row) schema.Value {
+			if r.detail == nil {
+				return schema.Uncollected(typ)
+			}
+			return get(r.detail)
+		})
+	}
+	mask := func(id, help string, get func(*kernel.SignalMasks) kernel.SignalSet) schema.Column {
+		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
+			if d.masksErr != nil {
+				return Unreadable(schema.TypeList, d.masksErr)
+			}
+			return schema.List(get(&d.masks).Names())
+		})
+	}
+	caps := func(id, help string, get func(*kernel.Capabilities) kernel.CapabilitySet) schema.Column {
+		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
+			if d.capsErr != nil {
+				return Unreadable(schema.TypeList, d.capsErr)
+			}
+			return schema.List(get(&d.caps).Names())
+		})
+	}
+	limit := func(id string, typ schema.Type, help string, get func(*kernel.ProcLimits) uint64) schema.Column {
+		return detail(id, typ, 9, help, func(d *procDetail) schema.Value {
+			switch n := get(&d.limits); {
+			case d.limitsErr != nil:
+				return Unreadable(typ, d.limitsErr)
+			case n > math.MaxInt64:
+				return schema.None(typ)
+			case typ == schema.TypeBytes:
+				return schema.Bytes(n)
+			default:
+				return schema.Int(int64(n))
+			}
+		})
+	}
+	return []schema.Column{
+		limit("nofile", schema.TypeInt, "descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has", func(l *kernel.ProcLimits) uint64 { return l.OpenFiles }),
+		limit("msgqueue", schema.TypeBytes, "bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit", func(l *kernel.ProcLimits) uint64 { return l.MsgQueue }),
+		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Pending }),
+		mask("sigblk", "signals that its main thread holds back", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Blocked }),
+		mask("sigign", "signals that it ignores", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Ignored }),
+		mask("sigcgt", "signals that its program handles", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Caught }),
+		caps("capeff", "capabilities that count now", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Effective }),
+		caps("capprm", "capabilities that it may take", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Permitted }),
+		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Inheritable }),
+		caps("capamb", "capabilities that any program it runs inherits", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Ambient }),
+		caps("capbnd", "capabilities that it can ever get", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Bounding }),
+		detail("nspid", schema.TypeList, 12, "its pid in each pid namespace that it is in, from the one that we see it from to its own", func(d *procDetail) schema.Value { return d.nspid }),
+		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
+		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
+		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone", func(d *procDetail) schema.Value { return d.exe }),
+		detail("control_group", schema.TypeString, 30, "control group of the unified hierarchy, else of the first one", func(d *procDetail) schema.Value { return d.control }),
+		detail("container", schema.TypeString, 12, "id of its container, as far as the control group tells", func(d *procDetail) schema.Value { return d.cgroup }),
+		col("threads", schema.TypeList, 20, NeedThreads, "its threads, as TID/COMM/STATE", func(r *row) schema.Value {
+			if r.threads == nil {
+				return schema.Uncollected(schema.TypeList)
+			}
+			return r.threads.threads
+		}),
+		col("blocked", schema.TypeList, 40, NeedThreads|proc.NeedFDs|proc.NeedFDModes|proc.NeedMaps, "what each of its threads sleeps in: the call, and the object that it is on", func(r *row) schema.Value {
+			if r.threads == nil {
+				return schema.Uncollected(schema.TypeList)
+			}
+			return r.threads.blocked
+		}),
+	}
+}
+
+// Unreadable is a cell that could not be read, and why.
+func Unreadable(typ schema.Type, err error) schema.Value {
+	if kernel.Denied(err) {
+		return schema.Refused(typ)
+	}
+	return schema.None(typ)
+}
+
+// procDetails reads what was asked for.
+func procDetails(f *proc.Tick, r *ProcRow, sockets *socketNames) {
+	details, threads := f.WantsFor(r.Ref(), NeedProcDetail), f.WantsFor(r.Ref(), NeedThreads)
+	if !details && !threads {
+		return
+	}
+	dir, err := f.Host.OpenProc(r.PID)
+	if err != nil {
+		return // it has just ended
+	}
+	defer dir.Close()
+	if details {
+		r.detail = readDetail(f, dir)
+	}
+	if threads {
+		r.threads = readThreads(f, r.Process, dir, sockets)
+	}
+}
+
+func readDetail(f *proc.Tick, dir kernel.ProcDir) *procDetail {
+	d := &procDetail{cwd: linkValue(dir, "cwd"), root: linkValue(dir, "root"), exe: linkValue(dir, "exe"),
+		control: schema.None(schema.TypeString), cgroup: schema.None(schema.TypeString)}
+	text, err := dir.Read("status", nil)
+	if d.masksErr, d.capsErr = err, err; err == nil {
+		d.masks, d.masksErr = kernel.ParseSignalMasks(text)
+		d.caps, d.capsErr = kernel.ParseCapabilities(text)
+	}
+	d.nspid = nsPids(text, err)
+	if text, err = dir.Read("limits", nil); err == nil {
+		d.limits, err = kernel.ParseProcLimits(text)
+	}
+	d.limitsErr = err
+	if text, err = dir.Read("cgroup", nil); err == nil {
+		d.control, d.cgroup = wordValue(ControlGroup(string(text))), wordValue(proc.ContainerID(string(text)))
+	}
+	return d
+}
+
+// nsPids are the pids in the process's status, each a word.
+func nsPids(status []byte, err error) schema.Value {
+	if err != nil {
+		return Unreadable(schema.TypeList, err)
+	}
+	pids, err := kernel.ParseNSPids(status)
+	if err != nil {
+		return Unreadable(schema.TypeList, err)
+	}
+	words := make([]string, len(pids))
+	for i, pid := range pids {
+		words[i] = strconv.Itoa(pid)
+	}
+	return schema.List(words)
+}
+
+func linkValue(dir kernel.ProcDir, name string) schema.Value {
+	target, err := dir.Readlink(name)
+	if err != nil {
+		return Unreadable(schema.TypeString, err)
+	}
+	return schema.String(target)
+}
+
+// ControlGroup takes the path of the unified hierarchy ("0::/path"), else of the first one (proc_pid_cgroup(5)).
+func ControlGroup(text string) string {
+	first := ""
+	for line := range strings.Lines(text) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		switch {
+		case len(parts) < 3:
+		case parts[0] == "0" && parts[1] == "":
+			return parts[2]
+		case first == "":
+			first = parts[2]
+		}
+	}
+	return first
+}
+
+func readThreads(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *socketNames) *procThreads {
+	list, err := dir.Threads()
+	if err != nil {
+		v := Unreadable(schema.TypeList, err)
+		return &procThreads{v, v}
+	}
+	var threads, blocked []string
+	var denied error
+	for i := range list {
+		t := &list[i]
+		threads = append(threads, fmt.Sprintf("%d/%s/%c", t.PID, t.Comm, t.State))
+		if kernel.Denied(t.Err) {
+			denied = t.Err
+		}
+		if t.Call != nil {
+			blocked = append(blocked, fmt.Sprintf("%d: %s", t.PID, blockedIn(f, p, dir, *t.Call, sockets)))
+		}
+	}
+	got := &procThreads{schema.List(threads), schema.List(blocked)}
+	if denied != nil && len(blocked) == 0 {
+		got.blocked = schema.Refused(schema.TypeList)
+	}
+	return got
+}
+
+// blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40", "accept on unix:77 (/run/x)".
+func blockedIn(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.BlockedCall, sockets *socketNames) string {
+	if addr, ok := c.SharedFutex(); ok {
+		return futexIn(f, p, addr)
+	}
+	if fd, ok := c.TakesFD(); ok {
+		target, err := dir.Readlink(fmt.Sprintf("fd/%d", fd))
+		if err != nil {
+			return fmt.Sprintf("%s on fd %d", c.Name(), fd)
+		}
+		return c.Name() + " on " + targetName(p, int32(fd), target, sockets)
+	}
+	if w, ok := proc.WaitOf(dir, c); ok {
+		if key, ok := f.WaitKey(p, &w); ok && (w.InNamespace() || w.Kind == schema.Fifo) {
+			return w.Syscall + " on " + schema.Ref{Kind: key.Kind, Space: key.Dev, ID: key.ID}.String() + strings.TrimPrefix(w.Via, w.Syscall)
+		}
+	}
+	return c.Name()
+}
+
+// targetName is what a descriptor leads to, as a Ref where there is one.
+func targetName(p *proc.Process, num int32, target string, sockets *socketNames) string {
+	ino, numbered := kernel.LinkInode([]byte(target))
+	switch {
+	case numbered && strings.HasPrefix(target, "pipe:["):
+		return schema.Ref{Kind: schema.Pipe, ID: ino}.String()
+	case numbered && strings.HasPrefix(target, "socket:["):
+		return sockets.name(ino)
+	}
+	for i := range p.FDs {
+		if fd := &p.FDs[i]; fd.Num == num && fd.Kind == proc.FDFifo {
+			return schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}.String() + " (" + target + ")"
+		}
+	}
+	return target
+}
+
+// futexIn names the shared memory that a futex lies in, and where in it.
+func futexIn(f *proc.Tick, p *proc.Process, addr uint64) string {
+	for _, m := range p.Shared {
+		if addr < m.Start || addr >= m.End {
+			continue
+		}
+		name := m.Name
+		if strings.HasPrefix(name, proc.SegmentName) {
+			name = schema.Ref{Kind: schema.Shm, Space: f.IPCSpaceOf(p), ID: m.Ino}.String()
+		}
+		return fmt.Sprintf("futex in %s+0x%x", name, addr-m.Start)
+	}
+	return fmt.Sprintf("futex at 0x%x", addr)
+}
+
+// socketNames knows the sockets of the reader's network namespace by inode. They are listed when the first one is asked for.
+type socketNames struct {
+	host  *kernel.Host
+	known map[uint64]string
+}
+
+// name is a socket's Ref, with its path or addresses where it has some.
+func (n *socketNames) name(ino uint64) string {
+	if n.known == nil {
+		n.list()
+	}
+	if name := n.known[ino]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("socket:[%d]", ino)
+}
+
+func (n *socketNames) list() {
+	n.known = map[uint64]string{}
+	sockets, _ := n.host.UnixSockets() // what is missing goes by its number
+	for i := range sockets {
+		s := &sockets[i]
+		name := schema.Ref{Kind: schema.Unix, ID: s.Inode}.String()
+		if path := UnixName(s); path.IsKnown() {
+			name += " (" + path.Str() + ")"
+		}
+		n.known[s.Inode] = name
+	}
+	inets, _ := n.host.InetSockets()
+	for _, s := range inets {
+		n.known[s.Inode] = fmt.Sprintf("%s (%s %s)", schema.Ref{Kind: schema.Inet, ID: s.Inode}, s.Protocol, s.Local)
+	}
+}

@@ -1,0 +1,95 @@
+package kinds
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// PShmRow is a file of /dev/shm.
+type PShmRow struct {
+	PosixRow
+	Status []string
+}
+
+// StatusDeleted marks shared memory that has no name any more and lives until its last user is gone.
+const StatusDeleted = "deleted"
+
+func PShm() *Mechanism {
+	return &Mechanism{
+		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
+		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
+		Columns: pshmColumns(),
+		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "app", "holders"},
+		Relates: proc.FileUserNeeds | proc.NeedSyscall,
+		Needs:   proc.FileUserNeeds, // for those that have no name any more
+		Collect: collectPShm,
+		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*PShmRow).PosixRow })
+		},
+		Gauges: pshmGauges,
+		Label: func(o *schema.Object) string {
+			if o.Ref.Name == "" {
+				return o.Row.(*PShmRow).FullName
+			}
+			return ""
+		},
+	}
+}
+
+func pshmColumns() []schema.Column {
+	type row = PShmRow
+	base := func(r *row) *PosixRow { return &r.PosixRow }
+	bytes := func(id, help string, get func(*row) uint64) schema.Column {
+		return schema.Col(id, schema.TypeBytes, 9, 0, help, func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
+	}
+	return append(posixColumns(base),
+		schema.Col("type", schema.TypeString, 9, 0, "file: what shm_open makes; directory, link, fifo, socket, device: something else that lies there",
+			func(r *row) schema.Value { return r.of(schema.String(FileType(r.Mode))) }),
+		bytes("size", "size that it was given", func(r *row) uint64 { return r.Size }),
+		bytes("allocated", "bytes of it in memory or swap", func(r *row) uint64 { return r.Allocated }),
+		schema.Col("status", schema.TypeString, 10, 0, "deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no shared memory", func(r *row) schema.Value {
+			return StatusValue(strings.Join(r.Status, ","))
+		}),
+		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory", func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
+		posixHolders("processes that map it or have it open", base),
+		posixWaiters(proc.FileUserNeeds, "threads that sleep on a futex in it, a mutex or semaphore for example", base),
+	)
+}
+
+func collectPShm(f *proc.Tick) ([]*schema.Object, error) {
+	files, err := f.Host.DevShmFiles()
+	gone, goneErr := unlinked(f, false)
+	f.Fault(string(schema.PShm), goneErr)
+	rows, objects := NewObjects[PShmRow](len(files) + len(gone))
+	for i, file := range files {
+		ref := nameRef(schema.PShm, file)
+		objects[i].Ref = ref
+		rows[i] = PShmRow{PosixRow: namedRow(f, ref, file, "/dev/shm/"+file.Name)}
+		if !file.Mode.IsRegular() {
+			rows[i].Status = []string{FileType(file.Mode)}
+		}
+	}
+	for i, u := range gone {
+		ref := FileRef(schema.PShm, u.ID)
+		objects[len(files)+i].Ref = ref
+		rows[len(files)+i] = PShmRow{PosixRow: unnamedRow(f, ref, u), Status: []string{StatusDeleted}}
+	}
+	return objects, err
+}
+
+func pshmGauges(f *proc.Tick) ([]schema.Gauge, error) {
+	use, err := f.Host.DevShmUse()
+	if errors.Is(err, kernel.ErrNotLive) || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []schema.Gauge{{Kind: schema.PShm, What: "/dev/shm", Used: use.Used, Limit: use.Size, Type: schema.TypeBytes, Knob: "mount -o remount,size=… /dev/shm"}}, nil
+}

@@ -1,0 +1,193 @@
+package kinds
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// PtyRow is a pseudoterminal: a pair of ends, of which what is written to one is read from the other (pty(7)).
+type PtyRow struct {
+	index           uint64
+	dev             uint64 // of its devpts file system
+	masters, slaves []proc.FDUse
+	waits           []proc.Waiter
+	holders         [2]schema.Value // of the master, of the slave
+	all             schema.Value
+	waiters, status schema.Value
+	path            string
+}
+
+// The words of a pseudoterminal's status. One with both ends has none.
+const (
+	NoMaster = "no-master" // hung up: a slave reads end of file and cannot write (EIO)
+	NoSlave  = "no-slave"  // nobody is at the terminal: a terminal emulator that is starting or ending, or a leak
+)
+
+const ptyNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedTTYs | proc.NeedFDInfo
+
+func Pty() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals", Help: "terminal emulators, ssh and the like at the master, shells and programs at the slave",
+		Descriptor: &proc.Descriptor{Kind: schema.Pty, Walked: []proc.FDKind{proc.FDPtmx, proc.FDSlave}, Ref: ptyRef},
+		Columns:    ptyColumns(),
+		Default:    []string{"path", "status", "masters", "slaves", "waiters"},
+		Needs:      ptyNeeds, Relates: proc.NeedSyscall,
+		Collect: collectPtys, Relate: relatePtys,
+		Label: func(o *schema.Object) string {
+			r := o.Row.(*PtyRow)
+			side := func(uses []proc.FDUse) string {
+				if len(uses) == 0 {
+					return "?"
+				}
+				return uses[0].Process.Comm
+			}
+			return side(r.masters) + " ↔ " + side(r.slaves)
+		},
+	}
+}
+
+func ptyColumns() []schema.Column {
+	type row = PtyRow
+	col := schema.Col[row]
+	return []schema.Column{
+		col("tty", schema.TypeString, 7, ptyNeeds, "name of the slave, as ps has it", func(r *row) schema.Value { return schema.String("pts/" + strconv.FormatUint(r.index, 10)) }),
+		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where the name is gone", func(r *row) schema.Value { return StatusValue(r.path) }),
+		col("dev", schema.TypeString, 7, ptyNeeds, "device of its devpts file system, major:minor", func(r *row) schema.Value { return StatusValue(devName(r.dev)) }),
+		col("status", schema.TypeString, 9, ptyNeeds, "no-master: hung up; no-slave: nobody has the terminal open", func(r *row) schema.Value { return r.status }),
+		col("masters", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the master", func(r *row) schema.Value { return r.holders[0] }),
+		col("slaves", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the slave", func(r *row) schema.Value { return r.holders[1] }),
+		col("holders", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on either end", func(r *row) schema.Value { return r.all }),
+		col("waiters", schema.TypeEndpoints, 24, ptyNeeds|proc.NeedSyscall, "threads that sleep in read (nothing was typed or printed) or in write (it is full, or stopped by Ctrl-S)",
+			func(r *row) schema.Value { return r.waiters }),
+	}
+}
+
+// devName is "" where there is no device.
+func devName(dev uint64) string {
+	if dev == 0 {
+		return ""
+	}
+	return schema.FormatDev(dev)
+}
+
+// ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or was not read.
+func ptyRef(f *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
+	p, fd := u.Process, u.FD
+	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
+	if fd.Kind == proc.FDPtmx {
+		index, err := kernel.ParseTTYIndex(p.Info[fd.Num].Text)
+		if err != nil {
+			return ref, false
+		}
+		ref.ID = uint64(index)
+	}
+	if fd.Dev != ownDevpts(f) {
+		ref.Space = fd.Dev
+	}
+	return ref, true
+}
+
+// ownDevpts is the device of the reader's own /dev/pts; 0: there is none, or it is a file tree's.
+func ownDevpts(f *proc.Tick) uint64 {
+	return uint64(proc.Memo(f, func(f *proc.Tick) devptsDevice {
+		if !f.Host.Live() {
+			return 0
+		}
+		dev, _ := kernel.DeviceOf("/dev/pts")
+		return devptsDevice(dev)
+	}))
+}
+
+// devptsDevice is the device of a devpts file system.
+type devptsDevice uint64
+
+func collectPtys(f *proc.Tick) ([]*schema.Object, error) {
+	rows := map[schema.Ref]*PtyRow{}
+	var refs []schema.Ref
+	for _, p := range f.Processes() {
+		for i := range p.FDs {
+			fd := &p.FDs[i]
+			if fd.Kind != proc.FDPtmx && fd.Kind != proc.FDSlave {
+				continue
+			}
+			ref, ok := ptyRef(f, proc.FDUse{Process: p, FD: fd})
+			if !ok {
+				continue
+			}
+			r := rows[ref]
+			if r == nil {
+				r = &PtyRow{index: ref.ID, dev: fd.Dev}
+				rows[ref] = r
+				refs = append(refs, ref)
+			}
+			if fd.Kind == proc.FDPtmx {
+				r.masters = append(r.masters, proc.FDUse{Process: p, FD: fd})
+			} else {
+				r.slaves = append(r.slaves, proc.FDUse{Process: p, FD: fd})
+				r.path = fd.Path
+			}
+		}
+	}
+	slices.SortFunc(refs, schema.CompareRefs)
+	objects := make([]*schema.Object, 0, len(refs))
+	for _, ref := range refs {
+		rows[ref].complete(f, ref)
+		objects = append(objects, &schema.Object{Ref: ref, Row: rows[ref]})
+	}
+	return objects, nil
+}
+
+func (r *PtyRow) complete(f *proc.Tick, ref schema.Ref) {
+	r.holders = [2]schema.Value{f.Holders(r.masters, nil), f.Holders(r.slaves, nil)}
+	all := slices.Concat(r.masters, r.slaves)
+	r.all = f.Holders(all, nil)
+	r.waits = fdWaits(f, all)
+	r.waiters = f.WaitersValue(ref, r.waits, allWaitsSeen(f, all))
+	switch {
+	case len(r.masters) > 0 && len(r.slaves) > 0:
+		r.status = schema.None(schema.TypeString)
+	case strings.HasSuffix(r.path, proc.DeletedSuffix):
+		r.status = schema.String(NoMaster) // the name goes with the master (devpts_pty_kill)
+	case len(r.masters) == 0:
+		// The slave's name is there, and so is a master, wherever: in a process that was not seen.
+		r.status = schema.None(schema.TypeString)
+	case (f.Unseen("fd") > 0 || f.Nested) && !slavesClosed(f, r.masters[0], r.index):
+		r.status = schema.None(schema.TypeString)
+	default:
+		r.status = schema.String(NoSlave)
+	}
+}
+
+// slavesClosed asks the kernel through a master whether nobody has the slave any more.
+func slavesClosed(f *proc.Tick, master proc.FDUse, index uint64) bool {
+	if !f.Host.Live() {
+		return false
+	}
+	closed, err := kernel.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
+	return err == nil && closed
+}
+
+func relatePtys(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		r := o.Row.(*PtyRow)
+		for _, side := range []struct {
+			uses []proc.FDUse
+			name string
+		}{{r.masters, "master"}, {r.slaves, "slave"}} {
+			held := f.HoldEdges(o.Ref, side.uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+			for i := range held {
+				held[i].Via = side.name + " " + held[i].Via
+			}
+			edges = append(edges, held...)
+		}
+		edges = append(edges, proc.WaitEdges(o.Ref, r.waits)...)
+	}
+	return edges
+}

@@ -1,0 +1,152 @@
+package kinds
+
+import (
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// SemRow is a semaphore set.
+type SemRow struct {
+	kernel.SemSet
+	Owners                 IPCOwners
+	age                    schema.Value
+	SemVal, ncount, zcount schema.Value
+	waiters, Undo          schema.Value
+	Values                 []kernel.SemValue // nil: not read
+}
+
+func Sem() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
+		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
+		Costs:    []schema.Cost{{Need: NeedSemValues, Name: "semaphore values"}, {Need: NeedUndo, Name: "semaphore undo"}},
+		Columns:  semColumns(),
+		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
+		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
+		Relates:  proc.NeedProcs | proc.NeedSyscall,
+		Collect:  collectSem,
+		Relate:   relateSem,
+		Gauges:   semGauges,
+		Label:    func(o *schema.Object) string { return keyLabel(o.Row.(*SemRow).IPCPerm) },
+	}
+}
+
+func semColumns() []schema.Column {
+	type row = SemRow
+	col := schema.Col[row]
+	return append(ownerColumns(func(r *row) *IPCOwners { return &r.Owners }),
+		countColumn("nsems", 6, "semaphores in the set", func(r *row) uint64 { return r.NSems }),
+		timeColumn("otime", "when a semop last succeeded", func(r *row) int64 { return r.OTime }),
+		timeColumn("ctime", "when it was made, its owner or permissions changed, or a value was set (SETVAL, SETALL)",
+			func(r *row) int64 { return r.CTime }),
+		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
+		col("semval", schema.TypeList, 30, NeedSemValues,
+			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero (zcount), pid of the last change",
+			func(r *row) schema.Value { return r.SemVal }),
+		col("ncount", schema.TypeInt, 6, NeedSemValues, "tasks that wait for a semaphore of the set to rise",
+			func(r *row) schema.Value { return r.ncount }),
+		col("zcount", schema.TypeInt, 6, NeedSemValues, "tasks that wait for a semaphore of the set to be zero",
+			func(r *row) schema.Value { return r.zcount }),
+		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in semop",
+			func(r *row) schema.Value { return r.waiters }),
+		col("undo", schema.TypeEndpoints, 24, NeedUndo,
+			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; takes CAP_BPF and CAP_PERFMON",
+			func(r *row) schema.Value { return r.Undo }),
+	)
+}
+
+func collectSem(f *proc.Tick) ([]*schema.Object, error) {
+	sets, err := f.Host.SemSets()
+	groups, n := inSpaces(f, sets, func(c *ipcContent) []kernel.SemSet { return c.sets })
+	rows, objects := NewObjects[SemRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, s := range g.list {
+			ref := SysvRef(schema.Sem, g.place, s.IPCPerm, s.CTime)
+			objects[i].Ref = ref
+			r := &rows[i]
+			*r = SemRow{SemSet: s, Owners: owners(f, s.IPCPerm, g.place), age: f.Age(s.CTime)}
+			tasks, counted := semValues(f, ref, r)
+			waiters := f.WaitersOf(SysvWait(ref))
+			r.Undo = undoValue(f, ref)
+			r.waiters = f.WaitersValue(ref, waiters, counted && len(waiters) >= tasks)
+			i++
+		}
+	}
+	return objects, err
+}
+
+// semValues fills what the semaphores themselves tell, and gives the number of blocked tasks if that could be read.
+func semValues(f *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool) {
+	fill := func(value func(schema.Type) schema.Value) {
+		r.SemVal, r.ncount, r.zcount = value(schema.TypeList), value(schema.TypeInt), value(schema.TypeInt)
+	}
+	if !f.WantsFor(ref, NeedSemValues) {
+		fill(schema.Uncollected)
+		return 0, false
+	}
+	var values []kernel.SemValue
+	err := InIPCSpace(f, ref, func() (err error) {
+		values, err = f.Host.SemValues(r.ID, int(r.NSems))
+		return err
+	})
+	switch {
+	case kernel.Denied(err):
+		fill(schema.Refused)
+		return 0, false
+	case kernel.Gone(err):
+		fill(schema.None)
+		return 0, false
+	case err != nil:
+		f.Fault(string(schema.Sem), err)
+		fill(schema.Uncollected)
+		return 0, false
+	}
+	r.Values = values
+	var n, z int
+	lines := make([]string, len(values))
+	for i, v := range values {
+		n, z = n+v.NCount, z+v.ZCount
+		lines[i] = semWords(v)
+	}
+	r.SemVal, r.ncount, r.zcount = schema.List(lines), schema.Int(int64(n)), schema.Int(int64(z))
+	return n + z, true
+}
+
+// semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left out.
+func semWords(v kernel.SemValue) string {
+	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
+	for _, part := range []struct {
+		name string
+		n    int
+	}{{"ncount", v.NCount}, {"zcount", v.ZCount}, {"pid", int(v.Pid)}} {
+		if part.n != 0 {
+			words += fmt.Sprintf("/%s=%d", part.name, part.n)
+		}
+	}
+	return words
+}
+
+func relateSem(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		edges = append(edges, proc.WaitEdges(o.Ref, f.WaitersOf(SysvWait(o.Ref)))...)
+		edges = append(edges, undoEdges(f, o.Ref)...)
+	}
+	return edges
+}
+
+func semGauges(f *proc.Tick) ([]schema.Gauge, error) {
+	info, err := f.Host.SemInfo()
+	if err != nil {
+		return nil, err
+	}
+	return []schema.Gauge{
+		{Kind: schema.Sem, What: "sets", Used: info.Sets, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.sem"},
+		{Kind: schema.Sem, What: "semaphores", Used: info.Semaphores, Limit: info.MNS, Type: schema.TypeInt, Knob: "kernel.sem"},
+	}, nil
+}

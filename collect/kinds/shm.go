@@ -1,0 +1,229 @@
+package kinds
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ShmRow is a shared memory segment.
+type ShmRow struct {
+	kernel.ShmSegment
+	Owners  IPCOwners
+	age     schema.Value
+	Status  []string
+	creator schema.Value // creator_state
+	command schema.Value
+	Holders schema.Value
+	Maps    []ShmMaps
+}
+
+// ShmMaps is a process that maps a segment.
+type ShmMaps struct {
+	*proc.Process
+	Count int  // mappings
+	huge  bool // on a device of huge pages
+}
+
+// The words of a segment's status.
+const (
+	StatusDest    = "dest"    // removed, destroyed on the last detach
+	StatusLocked  = "locked"  // never swapped out
+	StatusHugeTLB = "hugetlb" // in huge pages, as its mappings show
+)
+
+func Shm() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
+		Help:    "shared memory segments: their memory, who has them attached, and what became of their creators",
+		Costs:   []schema.Cost{{Need: NeedResident, Name: "resident pages"}},
+		Columns: shmColumns(),
+		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
+		Relates: proc.NeedProcs | proc.NeedMaps,
+		Collect: collectShm,
+		Relate:  relateShm,
+		Gauges:  shmGauges,
+		Label:   func(o *schema.Object) string { return keyLabel(o.Row.(*ShmRow).IPCPerm) },
+	}
+}
+
+func shmColumns() []schema.Column {
+	type row = ShmRow
+	col := schema.Col[row]
+	resident := func(id, help string, get func(*row) uint64) schema.Column {
+		return col(id, schema.TypeBytes, 7, NeedResident, help, func(r *row) schema.Value {
+			if !r.HasRSS {
+				return schema.Uncollected(schema.TypeBytes)
+			}
+			return schema.Bytes(get(r))
+		})
+	}
+	return append(ownerColumns(func(r *row) *IPCOwners { return &r.Owners }),
+		col("size", schema.TypeBytes, 7, 0, "size that was asked for", func(r *row) schema.Value { return schema.Bytes(r.Size) }),
+		resident("rss", "bytes of it in memory", func(r *row) uint64 { return r.RSS }),
+		resident("swap", "bytes of it in swap", func(r *row) uint64 { return r.Swap }),
+		countColumn("nattch", 6, "mappings of it in all processes", func(r *row) uint64 { return r.NAttch }),
+		col("status", schema.TypeString, 10, 0, "dest: removed, gone with its last detach; locked: never swapped out; hugetlb: in huge pages",
+			func(r *row) schema.Value { return StatusValue(strings.Join(r.Status, ",")) }),
+		timeColumn("attach", "when it was last attached", func(r *row) int64 { return r.ATime }),
+		timeColumn("detach", "when it was last detached", func(r *row) int64 { return r.DTime }),
+		timeColumn("ctime", "when it was made or its owner or permissions changed", func(r *row) int64 { return r.CTime }),
+		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
+		pidColumn("cpid", "pid of the creator; blank outside this pid namespace", func(r *row) int32 { return r.CPid }),
+		pidColumn("lpid", "pid of the last attach or detach; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LPid }),
+		col("command", schema.TypeString, 16, proc.NeedProcs, "command name of the creator, if it lives", func(r *row) schema.Value { return r.command }),
+		col("creator_state", schema.TypeString, 8, proc.NeedProcs,
+			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid namespace), unknown",
+			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
+		col("holders", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedMaps, "processes that have it attached, with their number of mappings",
+			func(r *row) schema.Value { return r.Holders }),
+	)
+}
+
+func collectShm(f *proc.Tick) ([]*schema.Object, error) {
+	segments, err := f.Host.ShmSegments(f.Needs.Has(NeedResident))
+	groups, n := inSpaces(f, segments, func(c *ipcContent) []kernel.ShmSegment { return c.segments })
+	var holders map[segmentKey][]ShmMaps
+	if f.Needs.Has(proc.NeedMaps) {
+		holders = segmentHolders(f, groups)
+	}
+	all := true
+	rows, objects := NewObjects[ShmRow](n)
+	i := 0
+	for _, g := range groups {
+		for _, s := range g.list {
+			ref := SysvRef(schema.Shm, g.place, s.IPCPerm, s.CTime)
+			objects[i].Ref = ref
+			r := &rows[i]
+			*r = ShmRow{ShmSegment: s, Owners: owners(f, s.IPCPerm, g.place), age: f.Age(s.CTime), Maps: holders[segmentKey{ref.Space, ref.ID}]}
+			shmCreator(f, ref, r)
+			all = shmHolders(f, ref, r) && all
+			r.Status = shmStatus(r)
+			i++
+		}
+	}
+	f.MapsFound(all)
+	return objects, err
+}
+
+func shmCreator(f *proc.Tick, ref schema.Ref, r *ShmRow) {
+	r.creator, r.command = schema.Uncollected(schema.TypeString), schema.Uncollected(schema.TypeString)
+	if !f.Gathered(ref, proc.NeedProcs) {
+		return
+	}
+	state := f.CreatorState(int(r.CPid), r.CTime)
+	r.creator, r.command = schema.String(state), schema.None(schema.TypeString)
+	if state == proc.CreatorAlive {
+		r.command = schema.String(f.Process(int(r.CPid)).Comm)
+	}
+}
+
+// shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders are known
+// if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid namespace.
+// all says that nobody is missing, as far as somebody asked.
+func shmHolders(f *proc.Tick, ref schema.Ref, r *ShmRow) (all bool) {
+	if !f.Gathered(ref, proc.NeedMaps) {
+		r.Holders = schema.Uncollected(schema.TypeEndpoints)
+		return true
+	}
+	found := 0
+	ends := make([]schema.Endpoint, 0, len(r.Maps))
+	for _, m := range r.Maps {
+		e := f.Endpoint(m.Process, -1, "")
+		e.Maps = m.Count
+		ends = append(ends, e)
+		found += m.Count
+	}
+	missing := uint64(found) < r.NAttch
+	r.Holders = schema.Endpoints(ends, missing)
+	return !missing
+}
+
+func shmStatus(r *ShmRow) []string {
+	var words []string
+	if r.Dest() {
+		words = append(words, StatusDest)
+	}
+	if r.Locked() {
+		words = append(words, StatusLocked)
+	}
+	if len(r.Maps) > 0 && r.Maps[0].huge {
+		words = append(words, StatusHugeTLB)
+	}
+	return words
+}
+
+// segmentKey is a segment: its namespace (0: the reader's own) and its shmid.
+type segmentKey struct{ space, id uint64 }
+
+// segmentHolders finds the processes that map each segment. A mapping's inode is the shmid, its name the key that
+// the segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode numbers
+// that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of all IPC
+// namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
+func segmentHolders(f *proc.Tick, groups []inSpace[kernel.ShmSegment]) map[segmentKey][]ShmMaps {
+	byID := map[segmentKey]*kernel.ShmSegment{}
+	for _, g := range groups {
+		for i := range g.list {
+			byID[segmentKey{g.place.Space, uint64(g.list[i].ID)}] = &g.list[i]
+		}
+	}
+	devices := f.SegmentDevices() // none for a file tree: there the name has to do
+	holders := map[segmentKey][]ShmMaps{}
+	for _, p := range f.Processes() {
+		space := f.IPCSpaceOf(p)
+		for _, m := range p.Shared {
+			key := segmentKey{space, m.Ino}
+			s := byID[key]
+			huge, known := devices[m.Dev]
+			if s == nil || devices != nil && !known || !namesSegment(m.Name, s) {
+				continue
+			}
+			list := holders[key]
+			if n := len(list); n > 0 && list[n-1].Process == p {
+				list[n-1].Count++
+				continue
+			}
+			holders[key] = append(list, ShmMaps{Process: p, Count: 1, huge: huge})
+		}
+	}
+	return holders
+}
+
+func namesSegment(name string, s *kernel.ShmSegment) bool {
+	if s.Dest() {
+		return strings.HasPrefix(name, proc.SegmentName)
+	}
+	return name == fmt.Sprintf("/SYSV%08x (deleted)", s.Key)
+}
+
+func relateShm(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		r := o.Row.(*ShmRow)
+		for _, m := range r.Maps {
+			via := "1 mapping"
+			if m.Count != 1 {
+				via = fmt.Sprintf("%d mappings", m.Count)
+			}
+			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
+		}
+		edges = append(edges, userEdge(f, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
+		edges = append(edges, userEdge(f, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
+	}
+	return edges
+}
+
+func shmGauges(f *proc.Tick) ([]schema.Gauge, error) {
+	info, err := f.Host.ShmInfo()
+	if err != nil {
+		return nil, err
+	}
+	return []schema.Gauge{
+		{Kind: schema.Shm, What: "segments", Used: info.Segments, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.shmmni"},
+		{Kind: schema.Shm, What: "pages", Used: info.Pages, Limit: info.All, Type: schema.TypeInt, Knob: "kernel.shmall"},
+	}, nil
+}

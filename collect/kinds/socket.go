@@ -1,0 +1,232 @@
+package kinds
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// The words of a socket's status. One with nothing unusual has none.
+const (
+	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept
+	SocketHalfClosed = "half-closed" // one of its two directions is shut down
+	SocketPeerClosed = "peer-closed" // the other end is gone
+	SocketStale      = "stale"       // a path that no socket is bound to
+)
+
+// Where the columns of sockets come from.
+const (
+	SocketNeeds = NeedSockets
+	HolderNeeds = NeedSockets | proc.NeedProcs | proc.NeedFDs
+)
+
+// Socket is what UNIX and internet sockets have in common.
+type Socket struct {
+	Ref         schema.Ref
+	inode       uint64 // 0: no process can have it
+	Uses        []proc.FDUse
+	Other       *Socket // the other end, where it is on this machine
+	OtherProof  schema.Proof
+	Listener    *Socket // whose accept it waits for
+	listenProof schema.Proof
+	waiting     []*Socket // connected, waiting for this listener's accept
+	uid, Owner  schema.Value
+	place       proc.Place   // its network namespace
+	holders     schema.Value // processes that have it open
+	waiters     schema.Value // processes of this machine that wait for a listener's accept
+}
+
+// newSocket finds the socket's holders, if anybody asked for them.
+func newSocket(f *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
+	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode, waiters: schema.None(schema.TypeEndpoints),
+		uid: schema.Uncollected(schema.TypeInt), Owner: schema.Uncollected(schema.TypeString)}
+	if inode == 0 {
+		s.Ref.Name = "sk:" + strconv.FormatUint(cookie, 16)
+	}
+	switch {
+	case !f.Needs.Has(proc.NeedProcs | proc.NeedFDs):
+		s.holders = schema.Uncollected(schema.TypeEndpoints)
+	case inode == 0:
+		s.holders = schema.None(schema.TypeEndpoints)
+	default:
+		s.Uses = f.FDUses(proc.FDSocket, 0, inode)
+		s.holders = f.Holders(s.Uses, nil)
+		if len(s.Uses) == 0 && f.Nested {
+			// A socket with an inode is open somewhere.
+			s.holders = schema.Refused(schema.TypeEndpoints)
+			f.FoundOutside()
+		}
+	}
+	return s
+}
+
+func (s *Socket) setOwner(f *proc.Tick, uid uint32) {
+	s.uid, s.Owner = schema.Int(int64(uid)), schema.String(f.Users.User(uid))
+}
+
+// setWaiters names the processes that wait for a listener's accept.
+func (s *Socket) setWaiters(f *proc.Tick) {
+	if !f.Needs.Has(proc.NeedProcs | proc.NeedFDs) {
+		s.waiters = schema.Uncollected(schema.TypeEndpoints)
+		return
+	}
+	var ends []schema.Endpoint
+	for _, w := range s.waiting {
+		for _, u := range w.Uses {
+			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), "connect"))
+		}
+	}
+	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && f.Unseen("fd") > 0)
+}
+
+// netColumns tell a socket's network namespace.
+func netColumns[T any](of func(*T) *Socket) []schema.Column {
+	return []schema.Column{
+		schema.Col("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in", func(r *T) schema.Value { return of(r).place.Inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
+			func(r *T) schema.Value { return of(r).place.Leader }),
+	}
+}
+
+// inNetSpaces runs collect in the reader's own network namespace, and in the others if they were asked for.
+func inNetSpaces(f *proc.Tick, collect func(at proc.Place) error) error {
+	err := collect(f.OwnPlace("net"))
+	if !f.AllNamespaces {
+		return err
+	}
+	others := f.Others("net")
+	denied := 0
+	for _, err := range f.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return collect(f.Place("net", others[i].Ino)) }) {
+		switch {
+		case !kernel.Entered(err) && kernel.Denied(err):
+			denied++
+		case err != nil && !kernel.Gone(err):
+			f.Fault("namespaces", err)
+		}
+	}
+	deniedSpaces(f, "network", denied, len(others))
+	return err
+}
+
+// peerHolders are the processes at the other end.
+func (s *Socket) peerHolders() schema.Value {
+	if s.Other == nil {
+		return schema.None(schema.TypeEndpoints)
+	}
+	return s.Other.holders
+}
+
+// peerRef is the socket at the other end.
+func (s *Socket) peerRef() schema.Value {
+	if s.Other == nil {
+		return schema.None(schema.TypeRef)
+	}
+	return schema.RefValue(s.Other.Ref)
+}
+
+// edges gives who holds the socket, its peer and the listener that it waits for. A pair of peers is one edge.
+func (s *Socket) edges(f *proc.Tick) []schema.Edge {
+	edges := f.HoldEdges(s.Ref, s.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+	if s.Other != nil && (s.Other.Other != s || schema.CompareRefs(s.Ref, s.Other.Ref) < 0) {
+		edges = append(edges, schema.Edge{From: s.Ref, To: s.Other.Ref, Rel: schema.RelPeer, Proof: s.OtherProof})
+	}
+	if s.Listener != nil {
+		edges = append(edges, schema.Edge{From: s.Ref, To: s.Listener.Ref, Rel: schema.RelWaitsOn, Via: "accept", Proof: s.listenProof})
+	}
+	return edges
+}
+
+// shutdownStatus is the status word that the closed directions alone justify, "" for none.
+func shutdownStatus(s kernel.Shutdown) string {
+	if s == kernel.ShutdownReceive || s == kernel.ShutdownSend {
+		return SocketHalfClosed
+	}
+	return ""
+}
+
+// StatusValue turns a status word into a cell.
+func StatusValue(word string) schema.Value {
+	if word == "" {
+		return schema.None(schema.TypeString)
+	}
+	return schema.String(word)
+}
+
+// shutdownValue names the directions that are closed as shutdown(2) does.
+func shutdownValue(s kernel.Shutdown, told bool) schema.Value {
+	switch {
+	case !told:
+		return schema.Uncollected(schema.TypeString)
+	case s == kernel.ShutdownReceive:
+		return schema.String("rd")
+	case s == kernel.ShutdownSend:
+		return schema.String("wr")
+	case s == kernel.ShutdownReceive|kernel.ShutdownSend:
+		return schema.String("rdwr")
+	}
+	return schema.None(schema.TypeString)
+}
+
+// count is a cell for a number that only sock_diag tells.
+func count(n uint32, told bool) schema.Value {
+	if !told {
+		return schema.Uncollected(schema.TypeInt)
+	}
+	return schema.Int(int64(n))
+}
+
+// holderName is the first holder's command, "?" if none is known.
+func (s *Socket) holderName() string {
+	if len(s.Uses) == 0 {
+		return "?"
+	}
+	return s.Uses[0].Process.Comm
+}
+
+// socketRelate gives the edges of sockets that are rows of type T.
+func socketRelate[T any](of func(*T) *Socket) func(*proc.Tick, []*schema.Object) []schema.Edge {
+	return func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+		var edges []schema.Edge
+		for _, o := range objects {
+			edges = append(edges, of(o.Row.(*T)).edges(f)...)
+		}
+		return edges
+	}
+}
+
+// heldColumns are those of a socket that has no other end on this machine.
+func heldColumns[T any](of func(*T) *Socket) []schema.Column {
+	return append([]schema.Column{
+		schema.Col("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open", func(r *T) schema.Value { return of(r).holders }),
+		schema.Col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *T) schema.Value {
+			if of(r).inode == 0 {
+				return schema.None(schema.TypeInt)
+			}
+			return schema.Int(int64(of(r).inode))
+		}),
+	}, netColumns(of)...)
+}
+
+// collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their inodes.
+func collectSockets[S, T any](f *proc.Tick, list func() ([]S, error), inode func(*S) uint64, row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	seen := map[schema.Ref]bool{}
+	err := inNetSpaces(f, func(at proc.Place) error {
+		sockets, err := list()
+		slices.SortFunc(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
+		for i := range sockets {
+			r, ref := row(&sockets[i], at)
+			if !seen[ref] { // while sockets come and go, a dump may hold one twice
+				seen[ref] = true
+				objects = append(objects, &schema.Object{Ref: ref, Row: r})
+			}
+		}
+		return err
+	})
+	return objects, err
+}

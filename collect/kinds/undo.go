@@ -1,0 +1,138 @@
+package kinds
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one in common: see kernel.Undo.
+type semHold struct{ kernel.Undo }
+
+// Ref is the process as an object.
+func (h semHold) Ref() schema.Ref { return h.endpoint().Ref() }
+
+func (h semHold) endpoint() schema.Endpoint {
+	return schema.Endpoint{PID: h.PID, Comm: h.Comm, FD: -1, Mode: h.Words(), Start: h.Start}
+}
+
+// Taken is by how much the process's end would raise a semaphore: 2 after an operation of −2; below 0 it would lower it.
+func (h semHold) Taken(num uint16) int {
+	for _, a := range h.Adj {
+		if a.Num == num {
+			return int(a.Adj)
+		}
+	}
+	return 0
+}
+
+// takes says whether the process holds something that others could want: what it added is there for them.
+func (h semHold) takes() bool {
+	for _, a := range h.Adj {
+		if a.Adj > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Words tells the adjustments as semop's words do its operations: "[0]+1 [3]-2".
+func (h semHold) Words() string {
+	const most = 8
+	var parts []string
+	for i, a := range h.Adj {
+		if i == most {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("[%d]%+d", a.Num, a.Adj))
+	}
+	return strings.Join(parts, " ")
+}
+
+// UndoSource opens the reader of SEM_UNDO when it is first asked, which takes 24 ms, and keeps it. Who was refused once is not asked again.
+type UndoSource struct {
+	reader *kernel.UndoReader // closes with its file, when nobody has it any more
+	Err    error
+}
+
+var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed them meanwhile")
+
+func (s *UndoSource) read(h *kernel.Host) ([]kernel.Undo, error) {
+	if s.reader == nil && s.Err == nil {
+		s.reader, s.Err = h.OpenUndos()
+	}
+	if s.Err != nil {
+		return nil, s.Err
+	}
+	undos, complete, err := s.reader.Undos()
+	if err == nil && !complete {
+		err = errSomeUndos
+	}
+	return undos, err
+}
+
+// undoFacts are the tick's adjustments, read when first asked for.
+type undoFacts struct {
+	holds map[proc.WaitKey][]semHold
+	err   error
+}
+
+// SemUndos lists who holds what of each semaphore set by SEM_UNDO, by SysvWait of its Ref; sets of other IPC namespaces are among them. Whoever
+// is not there holds nothing by SEM_UNDO, unless err says what could not be read, in a sentence that does for evidence; processes outside of this
+// pid namespace are never there (Tick.nested).
+func SemUndos(f *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
+	held := proc.Memo(f, readUndos)
+	return held.holds, held.err
+}
+
+func readUndos(f *proc.Tick) undoFacts {
+	source := proc.Keep(f.Kept, func() UndoSource { return UndoSource{} })
+	undos, err := source.read(f.Host)
+	held := undoFacts{holds: map[proc.WaitKey][]semHold{}, err: err}
+	for _, u := range undos {
+		key := proc.WaitKey{Kind: schema.Sem, Dev: f.IPCSpace(u.IPCNS), ID: uint64(u.SemID)}
+		held.holds[key] = append(held.holds[key], semHold{u})
+	}
+	return held
+}
+
+// setHolds are the holds on one set, if they were asked for.
+func setHolds(f *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err error) {
+	if !f.WantsFor(ref, NeedUndo) {
+		return nil, false, nil
+	}
+	holds, err := SemUndos(f)
+	f.Fault(string(schema.Sem), err)
+	return holds[SysvWait(ref)], true, err
+}
+
+// undoValue is the undo column of one set.
+func undoValue(f *proc.Tick, ref schema.Ref) schema.Value {
+	holds, asked, err := setHolds(f, ref)
+	if !asked || err != nil && len(holds) == 0 && !kernel.Denied(err) {
+		return schema.Uncollected(schema.TypeEndpoints)
+	}
+	ends := make([]schema.Endpoint, 0, len(holds))
+	for _, h := range holds {
+		ends = append(ends, h.endpoint())
+	}
+	return schema.Endpoints(ends, err != nil)
+}
+
+// undoEdges say who took from the set.
+func undoEdges(f *proc.Tick, set schema.Ref) []schema.Edge {
+	holds, _, _ := setHolds(f, set)
+	var edges []schema.Edge
+	for _, h := range holds {
+		if h.takes() {
+			edges = append(edges, schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(), Proof: schema.Observed})
+		}
+	}
+	return edges
+}

@@ -1,0 +1,247 @@
+package kinds
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// UnixRow is an AF_UNIX socket.
+type UnixRow struct {
+	Socket
+	kernel.UnixSocket
+	peerName schema.Value
+	inFlight schema.Value
+	File     *kernel.PosixFile // a path that no socket is bound to; nil for sockets
+}
+
+func Unix() *Mechanism {
+	return &Mechanism{
+		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
+		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
+		Costs:   []schema.Cost{{Need: NeedSockets, Name: "sock_diag"}, {Need: NeedInFlight, Name: "descriptors in flight"}},
+		Columns: unixColumns(),
+		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
+		Needs:   SocketNeeds, OnDemand: []string{"inflight", "ns_leader"},
+		Relates: HolderNeeds,
+		Collect: collectUnix,
+		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+			var edges []schema.Edge
+			for _, o := range objects {
+				edges = append(edges, o.Row.(*UnixRow).edges(f)...)
+			}
+			return edges
+		},
+		Label: unixLabel,
+	}
+}
+
+func unixColumns() []schema.Column {
+	type row = UnixRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeString, width, SocketNeeds, help, get)
+	}
+	ends := func(id string, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeEndpoints, 24, HolderNeeds, help, get)
+	}
+	return ofSockets(append([]schema.Column{
+		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone; stale: a path that no socket is bound to",
+			func(r *row) schema.Value { return r.status() }),
+		col("recvq", schema.TypeInt, 6, SocketNeeds, "of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
+			func(r *row) schema.Value { return count(r.RecvQueue, r.Diag) }),
+		col("sendq", schema.TypeInt, 6, SocketNeeds, "of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
+			func(r *row) schema.Value { return count(r.SendQueue, r.Diag) }),
+		text("path", 30, "path it is bound to; @name if abstract", func(r *row) schema.Value { return UnixName(&r.UnixSocket) }),
+		col("peer", schema.TypeRef, 12, SocketNeeds, "socket at the other end", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeRef)
+			}
+			return r.peerRef()
+		}),
+		text("peer_path", 30, "path that the other end, or the listener it waits for, is bound to", func(r *row) schema.Value { return r.peerName }),
+		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
+		ends("peer_holders", "processes that have the other end open", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeEndpoints)
+			}
+			return r.peerHolders()
+		}),
+		ends("waiters", "processes that wait for this listener's accept", func(r *row) schema.Value {
+			if !r.Diag {
+				return schema.Uncollected(schema.TypeEndpoints)
+			}
+			return r.waiters
+		}),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
+		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
+		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
+		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
+			func(r *row) schema.Value { return r.inFlight }),
+	}, netColumns(func(r *row) *Socket { return &r.Socket })...))
+}
+
+// ofSockets leaves blank what a path without a socket does not have.
+func ofSockets(columns []schema.Column) []schema.Column {
+	for i := range columns {
+		get, typ := columns[i].Get, columns[i].Type
+		if slices.Contains([]string{"status", "path", "owner", "uid"}, columns[i].ID) {
+			continue
+		}
+		columns[i].Get = func(o *schema.Object) schema.Value {
+			if o.Row.(*UnixRow).File != nil {
+				return schema.None(typ)
+			}
+			return get(o)
+		}
+	}
+	return columns
+}
+
+func collectUnix(f *proc.Tick) ([]*schema.Object, error) {
+	var objects []*schema.Object
+	rows := map[uint64]*UnixRow{}
+	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a connection may be in two.
+	err := inNetSpaces(f, func(at proc.Place) error {
+		sockets, err := f.Host.UnixSockets()
+		// The kernel's order is that of a hash table: rows should keep their places.
+		slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
+		objects = slices.Grow(objects, len(sockets))
+		for _, s := range sockets {
+			// While sockets come and go, a dump may hold one twice.
+			if rows[s.Inode] != nil {
+				continue
+			}
+			r := &UnixRow{UnixSocket: s, Socket: newSocket(f, schema.Unix, at, s.Inode, s.Cookie)}
+			if s.HasUID {
+				r.setOwner(f, s.UID)
+			}
+			rows[s.Inode] = r
+			objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
+		}
+		return err
+	})
+	for _, r := range rows {
+		r.join(rows)
+		setInFlight(f, r)
+	}
+	for _, r := range rows {
+		r.peerName = r.otherName(rows)
+		if r.State == kernel.SocketListen {
+			r.setWaiters(f)
+		}
+	}
+	return objects, err
+}
+
+// UnboundPath is a path that no socket is bound to, by its file.
+func UnboundPath(f *proc.Tick, file *kernel.PosixFile) *schema.Object {
+	r := &UnixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, File: file}
+	r.Ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
+	r.setOwner(f, file.UID)
+	return &schema.Object{Ref: r.Ref, Row: r}
+}
+
+// setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
+func setInFlight(f *proc.Tick, r *UnixRow) {
+	r.inFlight = schema.Uncollected(schema.TypeInt)
+	if !f.Gathered(r.Ref, HolderNeeds) || !f.WantsFor(r.Ref, NeedInFlight) {
+		return
+	}
+	r.inFlight = schema.None(schema.TypeInt)
+	for _, u := range r.Uses {
+		n, ok, err := inFlight(f, u)
+		switch {
+		case kernel.Denied(err):
+			r.inFlight = schema.Refused(schema.TypeInt)
+		case err == nil && ok:
+			r.inFlight = schema.Int(int64(n))
+			return
+		}
+	}
+}
+
+func inFlight(f *proc.Tick, u proc.FDUse) (n int, ok bool, err error) {
+	text, err := f.DescriptorText(u)
+	if err != nil {
+		return 0, false, err
+	}
+	n, ok = kernel.ParseInFlight(text)
+	return n, ok, nil
+}
+
+// join connects the socket with its peer and with the clients that wait for its accept.
+func (r *UnixRow) join(rows map[uint64]*UnixRow) {
+	if p := rows[r.Peer]; p != nil {
+		r.Other, r.OtherProof = &p.Socket, schema.Observed
+	}
+	for _, inode := range r.Pending {
+		if c := rows[inode]; c != nil {
+			c.Listener, c.listenProof = &r.Socket, schema.Observed
+			r.waiting = append(r.waiting, &c.Socket)
+		}
+	}
+}
+
+// status explains a state that ss's word alone leaves open.
+func (r *UnixRow) status() schema.Value {
+	switch {
+	case r.File != nil:
+		return schema.String(SocketStale)
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeString)
+	case r.Listener != nil:
+		return schema.String(SocketUnaccepted)
+	case r.Type != kernel.SocketDgram && r.State == kernel.SocketEstablished && r.Peer == 0 && r.Shutdown == kernel.ShutdownReceive|kernel.ShutdownSend:
+		// Closing one end shuts both directions of the other down (net/unix/af_unix.c, unix_release_sock).
+		return schema.String(SocketPeerClosed)
+	}
+	return StatusValue(shutdownStatus(r.Shutdown))
+}
+
+// UnixName shows an abstract name with the '@' that ss, lsfd and /proc/net/unix put before it.
+func UnixName(s *kernel.UnixSocket) schema.Value {
+	switch s.Naming {
+	case kernel.UnixAbstract:
+		return schema.String("@" + s.Name)
+	case kernel.UnixPath:
+		return schema.String(s.Name)
+	}
+	return schema.None(schema.TypeString)
+}
+
+// otherName is the name at the other side: most clients have none, their server has.
+func (r *UnixRow) otherName(rows map[uint64]*UnixRow) schema.Value {
+	other := r.Other
+	if other == nil {
+		other = r.Listener
+	}
+	switch {
+	case !r.Diag:
+		return schema.Uncollected(schema.TypeString)
+	case other == nil:
+		return schema.None(schema.TypeString)
+	}
+	return UnixName(&rows[other.inode].UnixSocket)
+}
+
+// unixLabel is the socket's name, or the name it talks to, or who talks with whom.
+func unixLabel(o *schema.Object) string {
+	r := o.Row.(*UnixRow)
+	switch name := UnixName(&r.UnixSocket); {
+	case name.IsKnown():
+		return name.Str()
+	case r.peerName.IsKnown():
+		return r.holderName() + " → " + r.peerName.Str()
+	case r.Other != nil:
+		return r.holderName() + " ↔ " + r.Other.holderName()
+	}
+	return r.holderName()
+}

@@ -1,0 +1,89 @@
+package kinds
+
+import (
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// VsockRow is an AF_VSOCK socket.
+type VsockRow struct {
+	Socket
+	kernel.VsockSocket
+}
+
+func Vsock() *Mechanism {
+	of := func(r *VsockRow) *Socket { return &r.Socket }
+	return &Mechanism{
+		Kind: schema.Vsock, Family: Sockets, Title: "VM sockets",
+		Help:    "sockets between a virtual machine and its host, where the kernel tells of them (vsock_diag)",
+		Columns: append(vsockColumns(), heldColumns(of)...),
+		Default: []string{"type", "state", "local", "peer", "holders"}, OnDemand: []string{"ns_leader"},
+		Needs: SocketNeeds, Relates: HolderNeeds,
+		Collect: collectVsocks,
+		Relate:  socketRelate(of),
+		Label: func(o *schema.Object) string {
+			r := o.Row.(*VsockRow)
+			return vsockAddr(r.Local) + " of " + r.holderName()
+		},
+	}
+}
+
+func vsockColumns() []schema.Column {
+	type row = VsockRow
+	col := schema.Col[row]
+	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, schema.TypeString, width, SocketNeeds, help, get)
+	}
+	return []schema.Column{
+		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		text("state", 10, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("local", 16, "local context and port: 2 is the host, 1 this machine, * any", func(r *row) schema.Value { return schema.String(vsockAddr(r.Local)) }),
+		text("peer", 16, "remote context and port", func(r *row) schema.Value {
+			if r.Remote.Any() {
+				return schema.None(schema.TypeString)
+			}
+			return schema.String(vsockAddr(r.Remote))
+		}),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, true) }),
+	}
+}
+
+func collectVsocks(f *proc.Tick) ([]*schema.Object, error) {
+	return ListVsocks(f, f.Host.VsockSockets)
+}
+
+func ListVsocks(f *proc.Tick, list func() ([]kernel.VsockSocket, error)) ([]*schema.Object, error) {
+	var rows []*VsockRow
+	objects, err := collectSockets(f, list, func(s *kernel.VsockSocket) uint64 { return s.Inode }, func(s *kernel.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
+		r := &VsockRow{Socket: newSocket(f, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
+		rows = append(rows, r)
+		return r, r.Ref
+	})
+	// A connection through VMADDR_CID_LOCAL has both of its ends here.
+	type ends struct{ local, remote kernel.VsockAddr }
+	byEnds := map[ends]*VsockRow{}
+	for _, r := range rows {
+		byEnds[ends{r.Local, r.Remote}] = r
+	}
+	for _, r := range rows {
+		if p := byEnds[ends{r.Remote, r.Local}]; p != nil && p != r && r.State == kernel.SocketEstablished {
+			r.Other, r.OtherProof = &p.Socket, schema.Observed
+		}
+	}
+	return objects, err
+}
+
+// vsockAddr writes "CID:PORT" as ss does.
+func vsockAddr(a kernel.VsockAddr) string {
+	number := func(n uint32) string {
+		if n == ^uint32(0) {
+			return "*"
+		}
+		return strconv.FormatUint(uint64(n), 10)
+	}
+	return number(a.CID) + ":" + number(a.Port)
+}

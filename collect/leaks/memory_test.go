@@ -1,0 +1,29 @@
+package leaks
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// What the reason says of a process's start is true, whatever the kernel has cut from the moments.
+func TestWhenAnElderBegan(t *testing.T) {
+	boot := time.Unix(1e9, 0)
+	l := &tick{Tick: &proc.Tick{Boot: boot}}
+	got := map[time.Duration]string{}
+	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
+		p := &proc.Process{ProcStat: kernel.ProcStat{Start: uint64((time.Minute + after) * kernel.ClockTick / time.Second)}}
+		got[after] = l.began(p, boot.Add(time.Minute))
+	}
+	want := map[time.Duration]string{
+		-time.Second: "started before its last use", 0: "started before its last use", time.Second: "started at about the time of its last use",
+		2 * time.Second: "may have started before its last use: the clock was set since",
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

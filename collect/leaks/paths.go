@@ -1,0 +1,238 @@
+package leaks
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+	"github.com/ipctop/ipctop/collect/software"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// FIFOs that nobody has open, and paths that no UNIX socket is bound to: files that their programs left. Nothing lists them but their
+// directories, of which those of the running system are looked through.
+
+// What it takes to find them and to tell who uses them.
+const (
+	fifoLeakNeeds = kinds.PipeNeeds | proc.NeedSyscall | NeedPaths
+	unixLeakNeeds = kinds.HolderNeeds | proc.NeedNamespaces | NeedPaths
+)
+
+// runtimeDirs are where programs of the running system make FIFOs and sockets.
+func runtimeDirs() []string { return []string{"/run", "/var/run", "/tmp", "/var/tmp", "/dev/shm"} }
+
+// How far the directories are looked through: more is found in trees that are no runtime directories.
+const (
+	runtimeDepth   = 5
+	runtimeEntries = 20000
+)
+
+// staleNote is where an object that is such a file has what a removal takes.
+var staleNote = schema.NewNote[staleFile]()
+
+// staleFile is such a file.
+type staleFile struct {
+	kernel.PosixFile
+	moved bool         // others may put another directory into its path
+	age   schema.Value // since its last use
+}
+
+// lastUse is the latest moment that a file records: writing a FIFO sets its mtime, reading it its atime.
+func (s *staleFile) lastUse() time.Time {
+	last := s.MTime
+	for _, t := range []time.Time{s.CTime, s.ATime} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// staleColumns are those of the kinds that such files are of.
+func staleColumns(kind schema.Kind) []schema.Column {
+	help := map[schema.Kind]string{
+		schema.Fifo: "of a FIFO that nobody has open, time since it was last used or changed",
+		schema.Unix: "of a path that no socket is bound to, time since it was made or changed",
+	}[kind]
+	if help == "" {
+		return nil
+	}
+	return []schema.Column{{ID: "age", Type: schema.TypeDuration, Width: 7, Needs: NeedPaths, Help: help, Get: func(o *schema.Object) schema.Value {
+		if s := staleNote.Of(o); s != nil {
+			return s.age
+		}
+		return schema.None(schema.TypeDuration)
+	}}}
+}
+
+// removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path, rm could remove what has
+// the same name there: find opens the directory and removes a file of this type and number in that, or nothing.
+func (s *staleFile) removal() string {
+	if !s.moved {
+		return "rm -- " + schema.ShellQuote(s.Name)
+	}
+	typ := "p"
+	if s.Mode.Type() == fs.ModeSocket {
+		typ = "s"
+	}
+	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", schema.ShellQuote(path.Dir(s.Name)), typ, s.Ino)
+}
+
+// runtimePaths are the FIFOs and sockets of the runtime directories.
+type runtimePaths struct {
+	files []kernel.PosixFile
+	moved map[string]bool // directories: whether others may put another one into the path
+}
+
+// note marks an object as such a file.
+func (p *runtimePaths) note(o *schema.Object, file kernel.PosixFile, now time.Time) {
+	dir := path.Dir(file.Name)
+	moved, known := p.moved[dir]
+	if !known {
+		moved = kernel.OthersMayMove(dir)
+		p.moved[dir] = moved
+	}
+	s := &staleFile{PosixFile: file, moved: moved}
+	s.age = schema.Duration(max(0, now.Sub(s.lastUse())).Truncate(time.Second))
+	staleNote.Set(o, s)
+}
+
+// runtimeFiles looks through the directories once a tick.
+func (l *tick) runtimeFiles() *runtimePaths {
+	paths := &runtimePaths{moved: map[string]bool{}}
+	if !l.Host.Live() {
+		return paths
+	}
+	all, err := l.mounts()
+	if err != nil { // without them nothing tells where a dead server would hang the look
+		l.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
+		return paths
+	}
+	mounts := make([]proc.Mount, 0, len(all))
+	for _, m := range all {
+		mounts = append(mounts, proc.Mount{Point: m.point, Hangs: proc.MayHang(m.FSType)})
+	}
+	mounts = proc.SortMounts(mounts)
+	var unread []string
+	var full bool
+	paths.files, unread, full = l.Host.SpecialFiles(kernel.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
+		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
+	seen := map[proc.FileID]bool{} // one file under two names, or one directory mounted twice
+	paths.files = slices.DeleteFunc(paths.files, func(file kernel.PosixFile) bool {
+		id := proc.FileID{Dev: file.Dev, Ino: file.Ino}
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
+	if len(unread) > 0 {
+		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: len(unread),
+			Says: kinds.Several(len(unread), "directory", "directories") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
+	}
+	if full {
+		l.AddFault(schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
+			strings.Join(runtimeDirs(), ", "), runtimeEntries)})
+	}
+	return paths
+}
+
+// addStale lists the files without users of a kind, if they were asked for.
+func addStale(f *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schema.Object {
+	if !f.Needs.Has(NeedPaths|verdictNeeds) || !f.Wants(kind, NeedPaths) && f.Detail.Kind != kind {
+		return nil
+	}
+	switch kind {
+	case schema.Fifo:
+		return tickOf(f).staleFIFOs(objects)
+	case schema.Unix:
+		return tickOf(f).staleSockets(objects)
+	}
+	return nil
+}
+
+// fifoEvidence is that of a FIFO.
+func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence {
+	if r.File != nil {
+		e, sight := l.pathEvidence(o, r.File)
+		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, l.openSight(), l.calls(), l.openersSight())
+		return e
+	}
+	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete}, Users: append(l.waiting(r.Waits), l.openers(r.Uses, "has it open")...)}
+}
+
+// openers are the processes behind descriptors, each once.
+func (l *tick) openers(uses []proc.FDUse, how string) []relate.User {
+	var users []relate.User
+	for _, u := range uses {
+		if user := l.user(u.Process, how); !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	return users
+}
+
+// staleFIFOs lists those that are not among the open ones.
+func (l *tick) staleFIFOs(open []*schema.Object) []*schema.Object {
+	used := map[proc.FileID]bool{}
+	for _, o := range open {
+		used[o.Row.(*kinds.PipeRow).ID] = true
+	}
+	var objects []*schema.Object
+	for i := range l.paths().files {
+		file := &l.paths().files[i]
+		if file.Mode.Type() != fs.ModeNamedPipe || used[proc.FileID{Dev: file.Dev, Ino: file.Ino}] {
+			continue
+		}
+		o := kinds.ClosedFIFO(l.Tick, file)
+		l.paths().note(o, *file, l.Now)
+		objects = append(objects, o)
+	}
+	return objects
+}
+
+// openersSight says whether it is known of all who wait in the open of a FIFO of which.
+func (l *tick) openersSight() relate.Sight {
+	l.calls() // which finds the openers that have no call of their own, io_uring's
+	sight := relate.Sight{Complete: true}
+	var list []*proc.Process
+	for _, p := range l.Processes() {
+		if p.OpensFIFO || l.known(p).opens {
+			list = append(list, p)
+		}
+	}
+	if len(list) > 0 {
+		sight.Hide("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
+	}
+	return sight
+}
+
+// pathEvidence is what both kinds have in common.
+func (l *tick) pathEvidence(o *schema.Object, file *kernel.PosixFile) (relate.Evidence, relate.Sight) {
+	sight := l.fileSight(file.Name)
+	e := l.evidence(sight, nil, staleNote.Of(o).lastUse(), file.UID)
+	s := software.SubjectOf(l.Tick, o)
+	l.protect(&e, s)
+	l.protectFIFO(&e, s)
+	return e, sight
+}
+
+// socketEvidence is that of a path: of the socket that is bound to it, or of a file without one.
+func (l *tick) socketEvidence(o *schema.Object, r *kinds.UnixRow) relate.Evidence {
+	if r.File != nil {
+		e, sight := l.pathEvidence(o, r.File)
+		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", sight, *boundNote.Of(o))
+		return e
+	}
+	e := relate.Evidence{Users: l.openers(r.Uses, "has its socket open")}
+	if len(e.Users) == 0 {
+		e.Users = []relate.User{{Who: "a socket", How: "is bound to it; who has that open cannot be seen"}}
+	}
+	return e
+}

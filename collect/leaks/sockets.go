@@ -1,0 +1,141 @@
+package leaks
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// bound are the files that UNIX sockets are bound to, of all network namespaces that can be reached: a path leads to a socket of any of them.
+type bound struct {
+	inodes map[uint32]bool // as sock_diag has them, cut to 32 bits (unix_diag_vfs)
+	names  map[string]bool // the last part of the path that was given to bind(2), which may be relative
+	seen   map[uint64]bool // sockets by their own inodes
+	sight  relate.Sight
+}
+
+func (b *bound) add(s *kernel.UnixSocket) {
+	b.seen[s.Inode] = true
+	if s.FileInode != 0 {
+		b.inodes[uint32(s.FileInode)] = true
+	}
+	if s.Naming == kernel.UnixPath {
+		b.names[path.Base(s.Name)] = true
+	}
+	if !s.Diag {
+		b.sight.Hide("the kernel does not tell which files sockets are bound to (sock_diag)")
+	}
+}
+
+// boundFiles reads the sockets of every network namespace. Those of the listed objects were read already.
+func (l *tick) boundFiles(listed []*schema.Object) *bound {
+	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{}, sight: relate.Sight{Complete: true}}
+	for _, o := range listed {
+		b.add(&o.Row.(*kinds.UnixRow).UnixSocket)
+	}
+	if !l.AllNamespaces {
+		closed := 0
+		for _, err := range l.Host.VisitNamespaces(proc.Entries(l.Others("net")), func(int) error {
+			sockets, err := l.Host.UnixSockets()
+			for i := range sockets {
+				b.add(&sockets[i])
+			}
+			return err
+		}) {
+			if err != nil && !kernel.Gone(err) {
+				closed++
+			}
+		}
+		if closed > 0 {
+			b.sight.Hide("the sockets of " + kinds.Several(closed, "network namespace", "network namespaces") + " could not be read")
+		}
+	}
+	if n := l.Unseen("ns"); n > 0 {
+		b.sight.Hide("the network namespaces of " + kinds.Several(n, "process", "processes") + " could not be read")
+	}
+	if n := l.Unseen("fd"); n > 0 {
+		b.sight.Hide("the descriptors of " + kinds.Several(n, "process", "processes") + " could not be read")
+	}
+	if n := l.homeless(b.seen); n > 0 {
+		b.sight.Hide(kinds.Several(n, "UNIX socket is", "UNIX sockets are") + " of a network namespace that cannot be reached")
+	}
+	return b
+}
+
+// homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all processes have left it.
+func (l *tick) homeless(seen map[uint64]bool) int {
+	n := 0
+	asked := map[uint64]bool{}
+	for _, p := range l.Processes() {
+		for i := range p.FDs {
+			fd := &p.FDs[i]
+			if fd.Kind != proc.FDSocket || seen[fd.Ino] || asked[fd.Ino] {
+				continue
+			}
+			asked[fd.Ino] = true
+			dir, err := l.Host.OpenProc(p.Living())
+			if err != nil {
+				continue
+			}
+			protocol, err := dir.SocketProtocol(int(fd.Num))
+			dir.Close()
+			if err == nil && strings.HasPrefix(protocol, "UNIX") {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// exactInodes says whether a file's number is the one that sock_diag knows it by. Overlays and btrfs show numbers of their own to stat(2).
+func exactInodes(fsType string) bool {
+	switch fsType {
+	case "tmpfs", "devtmpfs", "ramfs", "ext2", "ext3", "ext4", "xfs", "f2fs":
+		return true
+	}
+	return false
+}
+
+// boundNote is, of a path without a socket, how far all sockets are in sight.
+var boundNote = schema.NewNote[relate.Sight]()
+
+// staleSockets lists the paths that no socket is bound to.
+func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
+	var objects []*schema.Object
+	var all *bound
+	for i := range l.paths().files {
+		file := &l.paths().files[i]
+		if file.Mode.Type() != fs.ModeSocket {
+			continue
+		}
+		if all == nil {
+			all = l.boundFiles(listed)
+		}
+		if all.inodes[uint32(file.Ino)] {
+			continue
+		}
+		sight := all.sight
+		switch on, ok := l.mountOf(file.Name); {
+		case ok && exactInodes(on.FSType):
+		case all.names[path.Base(file.Name)]:
+			continue
+		case ok:
+			sight.Hide(fmt.Sprintf("a file on %s has another number than the socket that is bound to it", on.FSType))
+		default:
+			sight.Hide("on what file system it lies could not be read")
+		}
+		o := kinds.UnboundPath(l.Tick, file)
+		l.paths().note(o, *file, l.Now)
+		boundNote.Set(o, &sight)
+		objects = append(objects, o)
+	}
+	return objects
+}

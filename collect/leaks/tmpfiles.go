@@ -1,0 +1,88 @@
+package leaks
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/software"
+
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// tmpfiles are the FIFOs that the administrator or a package wants to be there from the start of the machine on, opened or not: tmpfiles.d(5)
+// lists them.
+type tmpfiles struct {
+	fifos map[string]string // path -> the file that says so
+	sight relate.Sight      // that all were read
+}
+
+// tmpfilesDirs are where the lists lie (tmpfiles.d(5)).
+func tmpfilesDirs() []string {
+	return []string{"/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d"}
+}
+
+// protectFIFO adds that a FIFO is one of them.
+func (l *tick) protectFIFO(e *relate.Evidence, s software.Subject) {
+	if s.Kind != schema.Fifo || e.Protected != "" {
+		return
+	}
+	known := l.tmpfiles()
+	if list, ok := known.fifos[underRun(s.Name)]; ok {
+		e.Protected = "it is meant to be there unused: " + list + " lists it (tmpfiles.d)"
+	} else if !known.sight.Complete {
+		e.AllRules.Hide(strings.Join(known.sight.Says, "; "))
+	}
+}
+
+func (l *tick) readTmpfiles() *tmpfiles {
+	t := &tmpfiles{fifos: map[string]string{}, sight: relate.Sight{Complete: true}}
+	hide := func(err error) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.sight.Hide("what tmpfiles.d says is to be there could not be read: " + err.Error())
+		}
+	}
+	for _, dir := range tmpfilesDirs() {
+		entries, err := os.ReadDir(l.Host.Path(dir))
+		hide(err)
+		for _, entry := range entries {
+			name := path.Join(dir, entry.Name())
+			info, err := os.Stat(l.Host.Path(name)) // a link to /dev/null masks the list of that name
+			hide(err)
+			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(name, ".conf") {
+				continue
+			}
+			text, err := l.Host.ReadFile(name)
+			hide(err)
+			for _, fifo := range tmpfilesFIFOs(string(text)) {
+				t.fifos[fifo] = name
+			}
+		}
+	}
+	return t
+}
+
+// tmpfilesFIFOs are the paths in the lines of type p (tmpfiles.d(5)).
+func tmpfilesFIFOs(text string) (paths []string) {
+	for line := range strings.Lines(text) {
+		var typ, name string
+		if n, _ := fmt.Sscan(line, &typ, &name); n < 2 || typ[0] != 'p' || strings.Trim(typ[1:], "+!-=~^$?") != "" {
+			continue
+		}
+		name = strings.NewReplacer("%t", "/run", "%T", "/tmp", "%V", "/var/tmp", "%%", "%").Replace(strings.Trim(name, `"'`))
+		paths = append(paths, underRun(path.Clean(name)))
+	}
+	return paths
+}
+
+// underRun writes a path below /var/run as one below /run, which is the same (file-hierarchy(7)).
+func underRun(name string) string {
+	if rest, ok := strings.CutPrefix(name, "/var/run/"); ok {
+		return "/run/" + rest
+	}
+	return name
+}

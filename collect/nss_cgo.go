@@ -1,6 +1,0 @@
-//go:build cgo && !osusergo
-
-package collect
-
-// asksNSS says that os/user asks the C library, and with it whatever nsswitch.conf names.
-const asksNSS = true

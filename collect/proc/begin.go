@@ -1,0 +1,121 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Begin begins a tick: it finds out who looks and reads the processes, as far as ask takes them. rows are the
+// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, 0 without one.
+func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (f *Tick, took time.Duration) {
+	f = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
+		Users:  *Keep(kept, func() *Users { return NewUsers(host.Live()) }),
+		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
+	f.identify()
+	f.Needs = ask.Extra
+	for _, n := range ask.Want {
+		f.Needs |= n
+	}
+	f.Needs |= f.namespaceNeeds()
+	if f.Needs&walkNeeds == 0 {
+		return f, 0
+	}
+	begin := time.Now()
+	f.walk()
+	return f, time.Since(begin)
+}
+
+// identify finds out who looks.
+func (f *Tick) identify() {
+	f.IPCSelf, _ = f.Host.SelfNamespace("ipc")
+	if pidNS, err := f.Host.SelfNamespace("pid"); err == nil && f.Host.Live() {
+		f.Nested = pidNS != kernel.InitialPIDNamespace
+	}
+	if self, err := os.Readlink("/proc/self"); err == nil && f.Host.Live() {
+		f.Self, _ = strconv.Atoi(self)
+	}
+	boot, err := bootTime(f.Host)
+	f.Fault("boot time", err)
+	f.Boot = boot
+}
+
+func bootTime(host *kernel.Host) (time.Time, error) {
+	if host.Live() {
+		return kernel.BootTime()
+	}
+	fs, err := procfs.NewFS(host.Path("/proc"))
+	if err != nil {
+		return time.Time{}, err
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when the machine started: %w", err)
+	}
+	if stat.BootTime == 0 {
+		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling whether a pid was reused")
+	}
+	return time.Unix(int64(stat.BootTime), 0), nil
+}
+
+// walk reads the processes. The locks come first: the walk looks for descriptors on the locked files.
+func (f *Tick) walk() {
+	if f.Needs.Has(NeedLocks) {
+		f.Locks, f.LocksErr = f.Host.Locks()
+	}
+	f.walker.table = f.table
+	procs, err := f.walker.walk(f.Needs, f.infoDemand())
+	f.Fault("processes", err)
+	f.procs, f.Restless = procs, f.walker.restless
+	f.byPID = make(map[int]*Process, len(procs))
+	for _, p := range procs {
+		f.byPID[p.PID] = p
+	}
+	f.account()
+	if n := f.walker.risky.skipped.Load(); n > 0 {
+		f.faults = append(f.faults, schema.Fault{Source: "fd", Count: int(n),
+			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
+	}
+	if f.Hides = hidden(f); f.Hides {
+		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
+	}
+	f.cpu = (*Keep(f.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(f.Now, procs)
+}
+
+// hidepid says whether /proc keeps other users' processes from us. A mount option does not change by itself.
+type hidepid struct{ known, hides bool }
+
+// hidden reads whether /proc is mounted with hidepid=1, 2, noaccess, invisible or ptraceable: proc(5).
+func hidden(f *Tick) bool {
+	h := Keep(f.Kept, func() hidepid { return hidepid{} })
+	if h.known || !f.Host.Live() {
+		return h.hides
+	}
+	h.known = true
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return false
+	}
+	for _, m := range mounts {
+		if m.MountPoint == "/proc" {
+			v, has := m.SuperOptions["hidepid"]
+			h.hides = has && v != "0" && v != "off" && !kernel.MayTraceAll()
+		}
+	}
+	return h.hides
+}
+
+// Told is what a tick has to say besides its objects: faults, what was refused first, and notes.
+func (f *Tick) Told() (faults []schema.Fault, notes []string) {
+	if f.foundOutside {
+		f.Note("processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
+	}
+	return append(f.refusals(), f.faults...), f.notes
+}

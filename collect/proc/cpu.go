@@ -1,0 +1,50 @@
+package proc
+
+import (
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+// cpuMeter remembers the CPU times of the last tick.
+type cpuMeter struct {
+	taken time.Time
+	last  map[cpuKey]uint64 // clock ticks
+}
+
+type cpuKey struct {
+	pid   int
+	start uint64
+}
+
+// measure gives percent of one CPU per pid since the last tick, for the processes that were there then.
+func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
+	span := now.Sub(c.taken).Seconds()
+	next := make(map[cpuKey]uint64, len(procs))
+	var use map[int]float64
+	if c.last != nil && span > 0 {
+		use = make(map[int]float64, len(procs))
+	}
+	for _, p := range procs {
+		key := cpuKey{p.PID, p.Start}
+		ticks := p.UTime + p.STime
+		next[key] = ticks
+		if before, ok := c.last[key]; ok && use != nil {
+			use[p.PID] = float64(ticks-before) / kernel.ClockTick / span * 100
+		}
+	}
+	c.taken, c.last = now, next
+	return use
+}
+
+// CPUPercent is what the process used of one CPU since the last snapshot or, in the first one, over its life, as ps has it.
+func (f *Tick) CPUPercent(p *Process) float64 {
+	if use, ok := f.cpu[p.PID]; ok {
+		return use
+	}
+	life := f.Now.Sub(f.StartTime(p.Start)).Seconds()
+	if life <= 0 {
+		return 0
+	}
+	return float64(p.UTime+p.STime) / kernel.ClockTick / life * 100
+}

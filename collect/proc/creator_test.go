@@ -1,0 +1,37 @@
+package proc
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
+)
+
+func TestCreatorState(t *testing.T) {
+	host, err := kernel.Open(collecttest.New(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot := time.Unix(1_000_000, 0)
+	f := &Tick{Host: host, Boot: boot, byPID: map[int]*Process{
+		5: {ProcStat: kernel.ProcStat{PID: 5, State: 'S', Start: 100 * kernel.ClockTick}},
+		6: {ProcStat: kernel.ProcStat{PID: 6, State: 'Z', Start: 100 * kernel.ClockTick}},
+		7: {ProcStat: kernel.ProcStat{PID: 7, State: 'S', Start: 100*kernel.ClockTick + 1}},
+	}}
+	for _, c := range []struct {
+		pid   int
+		after int64 // seconds since the boot
+		want  string
+	}{
+		{0, 100, CreatorOutside}, {4, 100, CreatorDead}, {5, 100, CreatorAlive}, {5, 99, CreatorAlive}, {5, 98, CreatorReused},
+		{5, -2, CreatorUnknown}, // nothing outlives a boot: the clock was set
+		{6, 100, CreatorDead},
+		{7, 99, CreatorAlive}, // what it made within a timer tick of its start, which was within one of a second's
+		{7, 98, CreatorReused},
+	} {
+		if got := f.CreatorState(c.pid, boot.Unix()+c.after); got != c.want {
+			t.Errorf("pid %d, %d seconds after the boot: %s, want %s", c.pid, c.after, got, c.want)
+		}
+	}
+}

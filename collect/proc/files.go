@@ -1,0 +1,207 @@
+package proc
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// What objects have in common that are files: POSIX queues, semaphores and shared memory, memfds, mapped files.
+
+// fileKey is a file in the index of those that processes have open or map: by device and inode. In a tree of files the numbers in
+// maps mean nothing: there the path has to do. A System V segment has the number of its id on the device of the memfds, so that both
+// numbers may be a memfd's as well: path tells it apart.
+type fileKey struct {
+	FileID
+	path string
+}
+
+// MapUse is a process that maps a file MAP_SHARED.
+type MapUse struct {
+	*Process
+	count    int // mappings
+	writable bool
+	Bytes    uint64 // of address space, in all its mappings
+	At       kernel.Mapping
+}
+
+// FileUsers are the processes at one file.
+type FileUsers struct {
+	ID   FileID
+	Path string // where one of them reached it, " (deleted)" behind it if unlinked
+	Maps []MapUse
+	FDs  []FDUse
+}
+
+func (f *Tick) fileKey(id FileID, path string) fileKey {
+	switch {
+	case !f.Host.Live():
+		return fileKey{path: path}
+	case strings.HasPrefix(path, SegmentName):
+		return fileKey{FileID: id, path: SegmentName}
+	}
+	return fileKey{FileID: id}
+}
+
+// FileUsers gives who uses a file; never nil.
+func (f *Tick) FileUsers(id FileID, path string) *FileUsers {
+	if u := Memo(f, indexFiles)[f.fileKey(id, path)]; u != nil {
+		return u
+	}
+	return &FileUsers{ID: id, Path: path}
+}
+
+// UsedFiles lists the files that processes use and keep accepts, by device and inode.
+func (f *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
+	var list []*FileUsers
+	for _, u := range Memo(f, indexFiles) {
+		if keep(u) {
+			list = append(list, u)
+		}
+	}
+	slices.SortFunc(list, func(a, b *FileUsers) int { return cmp.Or(a.ID.Compare(b.ID), strings.Compare(a.Path, b.Path)) })
+	return list
+}
+
+// fileIndex are the files that processes have open or map.
+type fileIndex map[fileKey]*FileUsers
+
+// indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names of their own.
+func indexFiles(f *Tick) fileIndex {
+	files := fileIndex{}
+	at := func(id FileID, path string) *FileUsers {
+		key := f.fileKey(id, path)
+		u := files[key]
+		if u == nil {
+			u = &FileUsers{ID: id, Path: path}
+			files[key] = u
+		}
+		return u
+	}
+	for _, p := range f.procs {
+		for _, m := range p.Shared {
+			// The kernel writes a newline in a name as \012 (show_map_vma, fs/proc/task_mmu.c), and nothing else.
+			u := at(FileID{m.Dev, m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"))
+			n := len(u.Maps)
+			if n == 0 || u.Maps[n-1].Process != p {
+				u.Maps = append(u.Maps, MapUse{Process: p, At: m})
+				n++
+			}
+			last := &u.Maps[n-1]
+			last.count, last.writable, last.Bytes = last.count+1, last.writable || m.Writable, last.Bytes+m.End-m.Start
+		}
+		for i := range p.FDs {
+			if fd := &p.FDs[i]; fd.Kind == FDFile {
+				u := at(FileID{fd.Dev, fd.Ino}, fd.Path)
+				u.FDs = append(u.FDs, FDUse{p, fd})
+			}
+		}
+	}
+	return files
+}
+
+const FileUserNeeds = NeedProcs | NeedFDs | NeedFDFiles | NeedMaps
+
+// FileHolders is the holders column: one endpoint for each process that maps the file, with one of its descriptors if it has any,
+// and one for each further descriptor.
+func (f *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
+	if !f.Gathered(ref, FileUserNeeds) {
+		return schema.Uncollected(schema.TypeEndpoints)
+	}
+	ends := make([]schema.Endpoint, 0, len(u.Maps)+len(u.FDs))
+	for _, m := range u.Maps {
+		mode := "r"
+		if m.writable {
+			mode = "rw"
+		}
+		e := f.Endpoint(m.Process, -1, mode)
+		e.Maps = m.count
+		ends = append(ends, e)
+	}
+	for _, use := range u.FDs {
+		i := slices.IndexFunc(ends, func(e schema.Endpoint) bool { return e.PID == use.Process.PID && e.FD < 0 })
+		if i >= 0 {
+			ends[i].FD = int(use.FD.Num)
+			continue
+		}
+		ends = append(ends, f.Endpoint(use.Process, int(use.FD.Num), use.FD.Access.String()))
+	}
+	slices.SortStableFunc(ends, func(a, b schema.Endpoint) int { return cmp.Compare(a.PID, b.PID) })
+	return schema.Endpoints(ends, f.Unseen("fd") > 0 || f.Unseen("maps") > 0)
+}
+
+// FileEdges relates the processes to a file that they map, have open, or sleep on.
+func (f *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
+	var edges []schema.Edge
+	for _, m := range u.Maps {
+		via := "1 mapping"
+		if m.count != 1 {
+			via = fmt.Sprintf("%d mappings", m.count)
+		}
+		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
+	}
+	edges = append(edges, f.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
+	return append(edges, WaitEdges(to, waits)...)
+}
+
+// StatUsed asks about a file through one of the processes that use it: it may have no name. Errors are the last one's.
+func (f *Tick) StatUsed(u *FileUsers) (kernel.PosixFile, error) {
+	err := error(kernel.ErrNotLive)
+	if !f.Host.Live() {
+		return kernel.PosixFile{}, err
+	}
+	stat := func(p *Process, ask func(kernel.ProcDir) (kernel.PosixFile, error)) (kernel.PosixFile, bool) {
+		dir, openErr := f.Host.OpenProc(p.Living())
+		if err = openErr; err != nil {
+			return kernel.PosixFile{}, false
+		}
+		defer dir.Close()
+		var file kernel.PosixFile
+		if file, err = ask(dir); err != nil {
+			return file, false
+		}
+		if file.Dev != u.ID.Dev || file.Ino != u.ID.Ino {
+			err = fs.ErrNotExist // closed meanwhile, its number is another file's
+			return file, false
+		}
+		return file, true
+	}
+	for _, use := range u.FDs {
+		if file, ok := stat(use.Process, func(d kernel.ProcDir) (kernel.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
+			return file, nil
+		}
+	}
+	for _, m := range u.Maps {
+		if file, ok := stat(m.Process, func(d kernel.ProcDir) (kernel.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
+			return file, nil
+		}
+	}
+	return kernel.PosixFile{}, err
+}
+
+const DeletedSuffix = " (deleted)"
+
+// DevShmName gives the name of what lies directly in /dev/shm.
+func DevShmName(path string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(path, "/dev/shm/")
+	name = strings.TrimSuffix(name, DeletedSuffix)
+	return name, ok && name != "" && !strings.Contains(name, "/")
+}
+
+// SegmentName begins the name of every mapping of a System V segment (newseg in ipc/shm.c).
+const SegmentName = "/SYSV"
+
+// mapsSegment says whether the process maps what may be a System V segment.
+func mapsSegment(p *Process) bool {
+	for _, m := range p.Shared {
+		if strings.HasPrefix(m.Name, SegmentName) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,347 @@
+package proc
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Space is a namespace with who is in it.
+type Space struct {
+	kernel.Namespace
+	Procs  int      // processes that are in it, as far as they could be looked into
+	Leader *Process // the first of them by pid; nil: none is
+	Mount  string   // where it is mounted, as its mount namespace has it; ""
+	FD     *FDUse   // who holds a descriptor of it; nil: not known, or there is a leader
+}
+
+// spaceIndex is every namespace that was found.
+type spaceIndex struct {
+	byName map[kernel.Namespace]*Space // without Path
+	own    map[string]uint64           // inodes of the reader's own, by type
+}
+
+const NsNeeds = NeedIPCNS | NeedNamespaces
+
+// namespaceNeeds are what it takes to know of the namespaces that the kinds asked for have.
+func (f *Tick) namespaceNeeds() schema.Need {
+	var n schema.Need
+	if f.WantsSysV() && f.Host.Live() {
+		n |= NeedIPCNS
+	}
+	if f.AllNamespaces || f.Needs.Has(NeedNamespaces) {
+		n |= NsNeeds | NeedProcs | NeedFDs
+	}
+	return n
+}
+
+// WantsSysV tells that a System V kind was asked for.
+func (f *Tick) WantsSysV() bool {
+	for k := range f.Want {
+		if k.SysV() {
+			return true
+		}
+	}
+	return false
+}
+
+// namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has not run is where it was.
+// Ids in mappings and waits mean something only within an IPC namespace: that one is read for whoever has such.
+func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, old cached, now *cached) {
+	types := kernel.NamespaceTypes()
+	read := func(i int) {
+		link, err := dir.Readlink("ns/" + types[i])
+		if err != nil {
+			if kernel.Denied(err) {
+				p.NSErr = err
+			}
+			return
+		}
+		_, p.NS[i], _ = kernel.ParseNamespaceLink([]byte(link))
+	}
+	switch needs &= NsNeeds; {
+	case p.Gone(): // it has left them (exit_task_namespaces)
+	case needs != 0 && old.known != nil && old.ns.Has(needs):
+		p.NS, p.NSErr, now.ns = old.known.NS, old.known.NSErr, old.ns
+	case needs.Has(NeedNamespaces):
+		for i := range types {
+			read(i)
+		}
+		now.ns = needs
+	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace), slices.ContainsFunc(p.left, Wait.InNamespace), mapsSegment(p):
+		read(IPCType)
+		now.ns = needs
+	}
+}
+
+// IPCType is the place of "ipc" in kernel.NamespaceTypes.
+const IPCType = 2
+
+// Spaces lists the namespaces of a type by inode, as far as the needs asked for them.
+func (f *Tick) Spaces(typ string) []*Space {
+	var list []*Space
+	for _, s := range f.known().byName {
+		if s.Type == typ {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Space) int { return cmp.Compare(a.Ino, b.Ino) })
+	return list
+}
+
+// Others are the namespaces of a type that the reader is not in. nil where the reader's own is not known.
+func (f *Tick) Others(typ string) []*Space {
+	list := f.Spaces(typ)
+	own := f.known().own[typ]
+	if own == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(list, func(s *Space) bool { return s.Ino == own })
+}
+
+// IPCSpaceOf is the Space of the ids that a process uses: 0 for the reader's own, or where that is not known.
+func (f *Tick) IPCSpaceOf(p *Process) uint64 { return f.IPCSpace(p.NS[IPCType]) }
+
+// IPCSpace is the Space of the ids of an IPC namespace.
+func (f *Tick) IPCSpace(ino uint64) uint64 {
+	if f.IPCSelf != 0 && ino != f.IPCSelf {
+		return ino
+	}
+	return 0
+}
+
+// Ways are the paths to all namespaces, if they were asked for.
+func (f *Tick) Ways() map[kernel.Namespace]kernel.Namespace {
+	if !f.AllNamespaces {
+		return nil
+	}
+	known := f.known().byName
+	ways := make(map[kernel.Namespace]kernel.Namespace, len(known))
+	for name, s := range known {
+		ways[name] = s.Namespace
+	}
+	return ways
+}
+
+// Entries are the ways into namespaces.
+func Entries(list []*Space) []kernel.Namespace {
+	ways := make([]kernel.Namespace, len(list))
+	for i, s := range list {
+		ways[i] = s.Namespace
+	}
+	return ways
+}
+
+// known are the namespaces that were found, worked out once a tick.
+func (f *Tick) known() *spaceIndex { return Memo(f, indexSpaces) }
+
+// OwnSpace is the inode of the reader's own namespace of a type; 0: not known.
+func (f *Tick) OwnSpace(typ string) uint64 { return f.known().own[typ] }
+
+// SpaceAt is the namespace of a type with that inode; nil: none was found.
+func (f *Tick) SpaceAt(typ string, ino uint64) *Space {
+	return f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+}
+
+func indexSpaces(f *Tick) *spaceIndex {
+	x := &spaceIndex{byName: map[kernel.Namespace]*Space{}, own: map[string]uint64{}}
+	types := kernel.NamespaceTypes()
+	for _, typ := range types {
+		x.own[typ], _ = f.Host.SelfNamespace(typ)
+	}
+	for _, p := range f.procs {
+		for i, ino := range p.NS {
+			if ino == 0 {
+				continue
+			}
+			s := x.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.Living(), types[i]))
+			if s.Procs++; s.Leader == nil {
+				s.Leader = p
+			}
+		}
+	}
+	if f.Needs.Has(NeedFDs) {
+		x.held(f)
+	}
+	if f.Needs.Has(NeedNamespaces) {
+		x.mounted(f)
+	}
+	return x
+}
+
+func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
+	key := kernel.Namespace{Type: typ, Ino: ino}
+	s := x.byName[key]
+	if s == nil {
+		s = &Space{Namespace: kernel.Namespace{Type: typ, Ino: ino, Path: way}}
+		x.byName[key] = s
+	}
+	return s
+}
+
+// held finds namespaces that live by a descriptor.
+func (x *spaceIndex) held(f *Tick) {
+	for _, p := range f.procs {
+		for i := range p.FDs {
+			if fd := &p.FDs[i]; fd.Kind == FDNamespace {
+				s := x.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
+				if s.Leader == nil && s.FD == nil {
+					s.FD = &FDUse{p, fd}
+				}
+			}
+		}
+	}
+}
+
+// mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has mounts of its own.
+func (x *spaceIndex) mounted(f *Tick) {
+	if !f.Host.Live() {
+		return
+	}
+	seen := map[uint64]bool{}
+	for _, p := range f.procs {
+		mnt := p.NS[slices.Index(kernel.NamespaceTypes(), "mnt")]
+		if mnt == 0 || seen[mnt] {
+			continue
+		}
+		infos, err := procfs.GetProcMounts(p.PID)
+		if err != nil {
+			if !kernel.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: it has just ended
+				f.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
+			}
+			continue
+		}
+		seen[mnt] = true
+		mounts := mountsOf(infos)
+		for _, m := range infos {
+			typ, ino, ok := kernel.ParseNamespaceLink([]byte(m.Root))
+			if m.FSType != "nsfs" || !ok {
+				continue
+			}
+			point := Unescape.Replace(m.MountPoint)
+			if MayHangBelow(mounts, path.Dir(point)) {
+				continue
+			}
+			s := x.at(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
+			s.Mount = cmp.Or(s.Mount, point)
+		}
+	}
+}
+
+// Place says in which namespace an object is.
+type Place struct {
+	Space  uint64 // for its Ref: 0 for the reader's own
+	Ino    uint64 // 0: not known
+	Leader schema.Value
+	uids   kernel.IDMap // of the leader's user namespace; nil: not known, or it is the reader's own namespace
+}
+
+// OwnUID is a uid as the processes of another namespace have it, where that differs.
+func (p Place) OwnUID(uid uint32) schema.Value {
+	inside, ok := p.uids.Inside(uid)
+	if !ok || inside == uid {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(inside))
+}
+
+// uidMap reads how the leader of another namespace maps uids.
+func (f *Tick) uidMap(s *Space) kernel.IDMap {
+	if s == nil || s.Leader == nil {
+		return nil
+	}
+	dir, err := f.Host.OpenProc(s.Leader.PID)
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	text, err := dir.Read("uid_map", nil)
+	if err != nil {
+		return nil
+	}
+	m, err := kernel.ParseIDMap(text)
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
+const NsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
+
+func (p Place) Inode() schema.Value {
+	if p.Ino == 0 {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(p.Ino))
+}
+
+// Place is that of a namespace; own is the reader's own.
+func (f *Tick) Place(typ string, ino uint64) Place {
+	p := Place{Ino: ino, Leader: schema.Uncollected(schema.TypeString)}
+	if own := f.known().own[typ]; own == 0 || own != ino {
+		p.Space = ino
+	}
+	if f.Needs&NsNeeds != 0 && f.Needs.Has(NeedProcs) {
+		s := f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+		p.Leader = f.leaderName(s)
+		if typ == "ipc" && p.Space != 0 {
+			p.uids = f.uidMap(s)
+		}
+	}
+	return p
+}
+
+// OwnPlace is that of objects of the reader's own namespace.
+func (f *Tick) OwnPlace(typ string) Place {
+	p := f.Place(typ, f.known().own[typ])
+	p.Space = 0
+	return p
+}
+
+// leaderName tells a namespace by who is in it.
+func (f *Tick) leaderName(s *Space) schema.Value {
+	switch {
+	case s == nil:
+		return schema.None(schema.TypeString)
+	case s.Leader != nil:
+		if c := f.Container(s.Leader); c != "" {
+			return schema.String(c)
+		}
+		return schema.String(fmt.Sprintf("%s[%d]", s.Leader.Comm, s.Leader.PID))
+	case s.Mount != "":
+		return schema.String(s.Mount)
+	case s.FD != nil:
+		return schema.String(fmt.Sprintf("%s[%d]/fd/%d", s.FD.Process.Comm, s.FD.Process.PID, s.FD.FD.Num))
+	}
+	return schema.None(schema.TypeString)
+}
+
+// Container is the short id of the container that a process is in, "" where its control group does not tell.
+func (f *Tick) Container(p *Process) string {
+	text, err := f.Host.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
+	if err != nil {
+		return ""
+	}
+	id := ContainerID(string(text))
+	return id[:min(len(id), 12)]
+}
+
+// ContainerID finds the id that a container engine put into the name of a control group (proc_pid_cgroup(5)): 64 hexadecimal digits as
+// "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope", "crio-ID.scope" or "kubepods/…/ID".
+func ContainerID(cgroup string) string {
+	for _, part := range strings.FieldsFunc(cgroup, func(r rune) bool { return strings.ContainsRune("/:\n-.", r) }) {
+		if len(part) == 64 && strings.Trim(part, "0123456789abcdef") == "" {
+			return part
+		}
+	}
+	return ""
+}

@@ -1,0 +1,284 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Ask is what a tick is to gather.
+type Ask struct {
+	// Want are the kinds to list, each with what its columns need.
+	Want map[schema.Kind]schema.Need
+	// Extra is needed besides.
+	Extra schema.Need
+	// Info are descriptor kinds whose fdinfo somebody reads besides the kind itself.
+	Info map[schema.Kind]bool
+	// AllNamespaces asks for the objects of every namespace, not just of the reader's own.
+	AllNamespaces bool
+	// Detail is an object whose page is open.
+	Detail schema.Ref
+	// Grace is the age below which no object is called an orphan.
+	Grace time.Duration
+}
+
+// Tick is one tick's scratchpad, filled by one walk over /proc whatever the number of mechanisms.
+// It never leaves the collector's goroutine.
+type Tick struct {
+	Ask
+	Host  *kernel.Host
+	Now   time.Time
+	Boot  time.Time   // when the machine started: start times are ticks since then
+	Needs schema.Need // the union over all wanted kinds
+	Users *Users
+	// Nested says that this pid namespace is not the machine's: processes outside are not seen.
+	Nested bool
+	// Self is the reader's own pid in /proc; 0: it is not in there.
+	Self int
+	// Hides says that /proc hides processes (hidepid).
+	Hides bool
+	// Restless says that processes came and went too fast to be sure that all were seen.
+	Restless bool
+	// Locks are the lines of /proc/locks, read before the walk; LocksErr says why there are none.
+	Locks    []kernel.HeldLock
+	LocksErr error
+	// IPCSelf is the inode of the reader's own IPC namespace; 0: not known.
+	IPCSelf uint64
+	// Kept is what earlier ticks left.
+	Kept *Kept
+	// Objects lists the objects of another kind, which the asking kind or aspect names in Requires. The driver
+	// collects each kind once a tick, whoever asks first.
+	Objects func(schema.Kind) []*schema.Object
+
+	table        *table
+	walker       *walker
+	memos        map[any]any // see Memo
+	foundOutside bool        // something is held by a process outside this pid namespace
+	procs        []*Process  // in /proc's order: ascending pids
+	byPID        map[int]*Process
+	mapsFound    bool                  // the mappings that were found make up every segment's nattch
+	unseen       map[string][]*Process // by source: processes that refused it
+	faults       []schema.Fault
+	cpu          map[int]float64 // percent of one CPU by pid since the last tick
+	notes        []string
+}
+
+// Wants says whether kind was asked for with all of these needs, for all its objects.
+func (f *Tick) Wants(kind schema.Kind, n schema.Need) bool { return f.Want[kind].Has(n) }
+
+// WantsFor says whether these needs were asked for this one object: for its kind, or because its page is open.
+func (f *Tick) WantsFor(r schema.Ref, n schema.Need) bool {
+	return f.Wants(r.Kind, n) || f.Detail == r
+}
+
+// Gathered says whether what this object's cells need from the walk was asked for and is there.
+func (f *Tick) Gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
+
+// deviceSet are devices, with whether their pages are huge.
+type deviceSet map[uint64]bool
+
+// SegmentDevices are the devices on which this kernel keeps System V segments; none for a file tree.
+func (f *Tick) SegmentDevices() map[uint64]bool {
+	if !f.Host.Live() {
+		return nil
+	}
+	return Memo(f, func(*Tick) deviceSet { return kernel.SegmentDevices() })
+}
+
+// Hangs tells of a process's paths which may lie where a dead server would hang a look: see mountWatch.
+func (f *Tick) Hangs(dir kernel.ProcDir) func(path []byte) bool { return f.walker.risky.of(dir) }
+
+// Fault reports what could not be read, the same thing once. A nil error is no fault.
+func (f *Tick) Fault(source string, err error) {
+	if err == nil {
+		return
+	}
+	f.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+}
+
+// AddFault adds a fault that is there once, however often it is told.
+func (f *Tick) AddFault(fault schema.Fault) {
+	if !slices.Contains(f.faults, fault) {
+		f.faults = append(f.faults, fault)
+	}
+}
+
+// Note adds a sentence on what was not asked for, but is there.
+func (f *Tick) Note(says string) { f.notes = append(f.notes, says) }
+
+// FoundOutside notes that a process outside this pid namespace holds something.
+func (f *Tick) FoundOutside() { f.foundOutside = true }
+
+// MapsFound says whether the mappings that were found make up every segment's nattch: then maps that were refused
+// hide nothing.
+func (f *Tick) MapsFound(all bool) { f.mapsFound = all }
+
+// Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.
+func (f *Tick) Processes() []*Process { return f.procs }
+
+// Process finds a living process by pid; nil: not in /proc.
+func (f *Tick) Process(pid int) *Process { return f.byPID[pid] }
+
+// Ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
+func (f *Tick) Ancestry() []*Process {
+	var line []*Process
+	for p := f.Process(f.Self); p != nil && !slices.Contains(line, p); p = f.Process(p.PPID) {
+		line = append(line, p)
+	}
+	return line
+}
+
+// Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
+func (f *Tick) Unseen(source string) int {
+	n := len(f.unseen[source])
+	if f.Hides {
+		n++
+	}
+	return n
+}
+
+// Endpoint names a process at one end of an object.
+func (f *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
+	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
+}
+
+// StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not known.
+func (f *Tick) StartTime(ticks uint64) time.Time {
+	if f.Boot.IsZero() {
+		return time.Time{}
+	}
+	return f.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
+}
+
+// PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or for nobody.
+func PID(pid int) schema.Value {
+	if pid == 0 {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(int64(pid))
+}
+
+// Age is how long ago a moment in Unix seconds was.
+func (f *Tick) Age(sec int64) schema.Value {
+	if sec == 0 {
+		return schema.None(schema.TypeDuration)
+	}
+	return schema.Duration(max(0, f.Now.Sub(time.Unix(sec, 0))).Truncate(time.Second))
+}
+
+// The words of creator_state.
+const (
+	CreatorAlive   = "alive"
+	CreatorDead    = "dead"
+	CreatorReused  = "reused"  // the pid belongs to a younger process
+	CreatorOutside = "outside" // not in this pid namespace
+	CreatorUnknown = "unknown" // /proc may hide it
+)
+
+// CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
+// A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
+// before the boot shows that the clock was set since, on a machine without a battery for example: then the two times do not compare.
+func (f *Tick) CreatorState(pid int, sec int64) string {
+	if pid == 0 {
+		return CreatorOutside
+	}
+	p := f.Process(pid)
+	switch {
+	case f.OtherPIDs():
+		return CreatorUnknown
+	case p == nil && f.Host.Live() && kernel.ProcessExists(pid):
+		return CreatorUnknown
+	case p == nil:
+		return CreatorDead
+	case p.Gone(): // it uses nothing any more
+		return CreatorDead
+	case f.Boot.IsZero() || time.Unix(sec+1, 0).Before(f.Boot):
+		return CreatorUnknown
+	case StartedAfter(f.StartTime(p.Start), sec):
+		return CreatorReused
+	}
+	return CreatorAlive
+}
+
+// StartDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
+// that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c), and start times to clock ticks.
+const StartDoubt = time.Second + 100*time.Millisecond
+
+// StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by the kernel): then it is not
+// the one that the kernel recorded at that moment.
+func StartedAfter(start time.Time, sec int64) bool {
+	return start.After(time.Unix(sec, 0).Add(StartDoubt))
+}
+
+// OtherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that
+// calls tell are not those in it.
+func (f *Tick) OtherPIDs() bool { return f.Host.Live() && len(f.procs) > 0 && f.Self != os.Getpid() }
+
+// FDUse is a process's descriptor on an object.
+type FDUse struct {
+	Process *Process
+	FD      *FD
+}
+
+type fdTarget struct {
+	Kind FDKind
+	Dev  uint64 // 0 for pipes and sockets, whose inode numbers are unique on the machine
+	Ino  uint64
+}
+
+// FDUses lists who has the object open. Processes that could not be looked into are missing: see Unseen("fd").
+func (f *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {
+	return Memo(f, indexFDs)[fdTarget{kind, dev, ino}]
+}
+
+// Targets lists the distinct objects of a kind of descriptors that some process has open, by device and inode.
+func (f *Tick) Targets(kind FDKind) []FileID {
+	var ids []FileID
+	for t := range Memo(f, indexFDs) {
+		if t.Kind == kind {
+			ids = append(ids, FileID{t.Dev, t.Ino})
+		}
+	}
+	slices.SortFunc(ids, FileID.Compare)
+	return ids
+}
+
+// fdIndex are the descriptors of all processes by what they lead to.
+type fdIndex map[fdTarget][]FDUse
+
+func indexFDs(f *Tick) fdIndex {
+	index := fdIndex{}
+	for _, p := range f.procs {
+		for i := range p.FDs {
+			fd := &p.FDs[i]
+			t := fdTarget{fd.Kind, fd.Dev, fd.Ino}
+			index[t] = append(index[t], FDUse{p, fd})
+		}
+	}
+	return index
+}
+
+// Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be looked into,
+// the cell is partial, or denied if nobody was found.
+func (f *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
+	var ends []schema.Endpoint
+	for _, u := range uses {
+		if pass == nil || pass(u.FD) {
+			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), u.FD.Access.String()))
+		}
+	}
+	return schema.Endpoints(ends, f.Unseen("fd") > 0)
+}
+
+// HoldEdges gives an edge from each process that has the object open.
+func (f *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
+	edges := make([]schema.Edge, 0, len(uses))
+	for _, u := range uses {
+		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num), Proof: schema.Observed})
+	}
+	return edges
+}

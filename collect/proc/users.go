@@ -1,0 +1,94 @@
+package proc
+
+import (
+	"os/user"
+	"strconv"
+)
+
+// Users turns numeric owners into names, asking the system once per id, or once at all where only files can be asked. An id without
+// an entry has no name.
+// It is not safe for concurrent use.
+type Users struct {
+	users, groups map[uint32]account
+	live          bool
+}
+
+// account is what the system knows of an id.
+type account struct {
+	name  string
+	known bool
+}
+
+// NewUsers returns an empty cache. In a file tree that is not the live machine, names would be another machine's: there, ids stay numbers.
+func NewUsers(live bool) *Users { return &Users{live: live} }
+
+// User is the user's name, or the uid in digits where there is none.
+func (u *Users) User(uid uint32) string {
+	name, ok := u.UserName(uid)
+	return orDigits(name, ok, uid)
+}
+
+// Group is the group's name, or the gid in digits where there is none.
+func (u *Users) Group(gid uint32) string {
+	name, ok := u.GroupName(gid)
+	return orDigits(name, ok, gid)
+}
+
+// UserName is the user's name; ok is false where there is none.
+func (u *Users) UserName(uid uint32) (name string, ok bool) {
+	if u.users == nil {
+		u.users = u.begin("/etc/passwd", 7)
+	}
+	return u.name(u.users, uid, func(id string) (string, error) {
+		e, err := user.LookupId(id)
+		if err != nil {
+			return "", err
+		}
+		return e.Username, nil
+	})
+}
+
+// GroupName is the group's name; ok is false where there is none.
+func (u *Users) GroupName(gid uint32) (name string, ok bool) {
+	if u.groups == nil {
+		u.groups = u.begin("/etc/group", 4)
+	}
+	return u.name(u.groups, gid, func(id string) (string, error) {
+		e, err := user.LookupGroupId(id)
+		if err != nil {
+			return "", err
+		}
+		return e.Name, nil
+	})
+}
+
+// begin is what is known before anybody is asked.
+func (u *Users) begin(path string, fields int) map[uint32]account {
+	if u.live && !asksNSS {
+		if all := accountFile(path, fields); all != nil {
+			return all
+		}
+	}
+	return map[uint32]account{}
+}
+
+func (u *Users) name(cache map[uint32]account, id uint32, look func(string) (string, error)) (string, bool) {
+	if a, ok := cache[id]; ok {
+		return a.name, a.known
+	}
+	var a account
+	if u.live && asksNSS {
+		if found, err := look(strconv.FormatUint(uint64(id), 10)); err == nil && found != "" {
+			a = account{found, true}
+		}
+	}
+	cache[id] = a
+	return a.name, a.known
+}
+
+func orDigits(name string, ok bool, id uint32) string {
+	if ok {
+		return name
+	}
+	return strconv.FormatUint(uint64(id), 10)
+}

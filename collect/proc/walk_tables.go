@@ -1,0 +1,194 @@
+package proc
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// FDKind is what a file descriptor leads to, as far as a mechanism asks.
+type FDKind uint8
+
+const (
+	FDPipe FDKind = iota + 1
+	FDFifo
+	FDSocket
+	FDNamespace
+	FDFile     // any other file with a path (NeedLocks, NeedFDFiles)
+	FDPtmx     // a pseudoterminal's master (NeedTTYs)
+	FDSlave    // a pseudoterminal's slave (NeedTTYs)
+	fdDeclared // the first of those that rows of the table of Descriptors declare
+)
+
+// FD is one file descriptor on an IPC object. Others are not kept.
+type FD struct {
+	Num      int32
+	Kind     FDKind
+	Access   kernel.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
+	Dev, Ino uint64        // 0 for what has no inode of its own
+	Path     string        // FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
+}
+
+// FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
+type FileID struct{ Dev, Ino uint64 }
+
+// Compare orders by device, then inode.
+func (a FileID) Compare(b FileID) int {
+	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
+}
+
+// OpenFD finds a descriptor among those that the walk kept.
+func (p *Process) OpenFD(num int32) *FD {
+	for i := range p.FDs {
+		if p.FDs[i].Num == num {
+			return &p.FDs[i]
+		}
+	}
+	return nil
+}
+
+const fdNeeds = NeedFDs | NeedFDModes | NeedLocks | NeedFDFiles | NeedTTYs
+
+func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+	switch {
+	case needs&fdNeeds == 0 || p.KernelThread() || p.Gone():
+	case old.known != nil && old.fds.Has(needs&fdNeeds):
+		p.FDs, p.FDErr, now.fds, now.risky = pathsNow(dir, old.known.FDs, buf), old.known.FDErr, old.fds, old.risky
+	default:
+		needs |= old.fds // What others asked for they will ask for again.
+		var scan fdScan
+		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
+		scan.fileModes = needs.Has(NeedFDFiles)
+		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
+		scan.risky, scan.table = w.risky.of(dir), w.table
+		p.FDErr = dir.FDs(buf, scan.visit)
+		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
+			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
+		}
+		p.FDs, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
+	}
+	w.risky.skipped.Add(int64(now.risky))
+}
+
+// pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their holder sleeps.
+func pathsNow(dir kernel.ProcDir, fds []FD, buf []byte) []FD {
+	kept := true // the list is the last snapshot's, which does not change any more
+	for i := range fds {
+		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
+			continue
+		}
+		path, err := dir.FDLink(int(fds[i].Num), buf)
+		if err != nil || string(path) == fds[i].Path {
+			continue
+		}
+		if kept {
+			fds, kept = slices.Clone(fds), false
+		}
+		fds[i].Path = string(path)
+	}
+	return fds
+}
+
+// hasName says whether the mapped file may get another name, or none, without the process.
+func hasName(m kernel.Mapping) bool { return !strings.HasSuffix(m.Name, DeletedSuffix) }
+
+func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+	switch {
+	case !needs.Has(NeedMaps) || p.KernelThread() || p.Gone():
+	case old.known != nil && old.maps && !slices.ContainsFunc(old.known.Shared, hasName):
+		p.Shared, p.MapsErr, now.maps = old.known.Shared, old.known.MapsErr, true
+	default:
+		p.Shared, p.MapsErr = dir.SharedMaps(buf)
+		now.maps = true
+	}
+}
+
+// fdScan keeps the descriptors that some mechanism asks for.
+type fdScan struct {
+	modes, files bool // of pipes and FIFOs; of whatever has a path
+	fileModes    bool
+	ttys         bool
+	proc         kernel.ProcDir
+	table        *table
+	risky        func(path []byte) bool
+	found        []FD
+	skipped      int // risky ones
+}
+
+func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
+	declared := s.table.declared(target)
+	switch {
+	case len(target) == 0:
+	case declared != 0:
+		s.found = append(s.found, FD{Num: int32(num), Kind: declared})
+	case target[0] == '/':
+		s.path(d, num, target)
+	case bytes.HasPrefix(target, []byte("socket:[")):
+		if ino, ok := kernel.LinkInode(target); ok {
+			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
+		}
+	case bytes.HasPrefix(target, []byte("pipe:[")):
+		s.pipe(d, num, target)
+	default:
+		if typ, ino, ok := kernel.ParseNamespaceLink(target); ok {
+			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
+		}
+	}
+}
+
+func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
+	ino, ok := kernel.LinkInode(target)
+	var access kernel.Access
+	if s.modes {
+		var err error
+		access, err = d.Access()
+		ok = ok && err == nil
+	}
+	if ok {
+		s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
+	}
+}
+
+// Path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
+// point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
+func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
+	tty := s.ttys && mayBeTTY(target)
+	if !s.modes && !s.files && !tty {
+		return
+	}
+	if tty && !s.proc.Live() {
+		s.found = append(s.found, ttyByName(num, target))
+		return
+	}
+	if s.risky(target) {
+		s.skipped++
+		return
+	}
+	id, err := d.Stat(target)
+	if err != nil {
+		return
+	}
+	fd := FD{Num: int32(num), Dev: id.Dev, Ino: id.Ino, Path: string(target)}
+	switch {
+	case tty && s.terminal(&fd, id):
+	case s.modes && id.IsFIFO():
+		if fd.Access, err = d.Access(); err != nil {
+			return
+		}
+		fd.Kind = FDFifo
+	case s.files:
+		if s.fileModes {
+			if fd.Access, err = d.Access(); err != nil {
+				return
+			}
+		}
+		fd.Kind = FDFile
+	default:
+		return
+	}
+	s.found = append(s.found, fd)
+}

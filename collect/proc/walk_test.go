@@ -1,0 +1,45 @@
+package proc
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"golang.org/x/sys/unix"
+)
+
+// Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.
+func TestWalkOfAProcessThatEnds(t *testing.T) {
+	host, err := kernel.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := kernel.NewAdmin().StartBare(new(kernel.Script).Sleep(kernel.Sleepless))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := host.OpenProc(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	w := &walker{host: host}
+	p := &Process{}
+	p.PID, p.State, p.Threads = pid, 'S', 1
+	if w.hasEnded(p, dir) {
+		t.Error("a living process has ended")
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	kerneltest.Eventually(t, "its end", func() bool { return w.hasEnded(p, dir) })
+	if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !w.hasEnded(p, dir) {
+		t.Error("a process that was waited for has not ended")
+	}
+}

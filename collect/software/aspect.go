@@ -1,0 +1,173 @@
+package software
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+const (
+	NeedSignatures schema.Need = 1 << 25 // comparing the object with what is known of software
+	NeedClusters   schema.Need = 1 << 27 // stat of the files that signatures name, of PostgreSQL's data directories, and a file of each
+)
+
+// appNote is where the software of an object stands.
+var appNote = schema.NewNote[Match]()
+
+// Of is the software that an object looks like one of; nil where nobody asked, the zero Match for none.
+func Of(o *schema.Object) *Match { return appNote.Of(o) }
+
+// ClusterNeeds are what it takes to tell PostgreSQL's System V objects by its data directories.
+const ClusterNeeds = proc.NeedMounts | proc.NeedProcs | NeedClusters
+
+// Aspect tells whose software's objects they are.
+func Aspect() kinds.Aspect {
+	return kinds.Aspect{
+		Name: "software",
+		Of: map[schema.Kind]schema.Need{
+			schema.Msg: 0, schema.Sem: ClusterNeeds, schema.Shm: ClusterNeeds, schema.PMsg: 0, schema.PSem: 0, schema.PShm: 0,
+			schema.Memfd: 0, schema.Fifo: kinds.PipeNeeds, schema.Unix: kinds.SocketNeeds,
+		},
+		Columns: appColumns,
+		Behind:  map[schema.Kind]string{schema.Unix: "inflight"},
+		Costs:   []schema.Cost{{Need: NeedSignatures, Name: "signatures"}, {Need: NeedClusters, Name: "data directories"}},
+		Fill:    fillApps,
+	}
+}
+
+// appColumns say whose software's objects they are. needs is what that takes besides the rows themselves.
+func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
+	col := func(id string, width int, help string, get func(*Match) string) schema.Column {
+		return schema.Column{ID: id, Type: schema.TypeString, Width: width, Needs: NeedSignatures | needs, Help: help,
+			Get: func(o *schema.Object) schema.Value {
+				switch m := Of(o); {
+				case m == nil:
+					return schema.Uncollected(schema.TypeString)
+				case m.ID == "":
+					return schema.None(schema.TypeString)
+				default:
+					return schema.String(get(m))
+				}
+			}}
+	}
+	return []schema.Column{
+		col("app", 12, "software that it looks like an object of; blank: like none that is known", func(m *Match) string { return m.Name }),
+		col("signature", 12, "short name of that software, as files of signatures have it", func(m *Match) string { return m.ID }),
+		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few others do), possible (others do as well)",
+			func(m *Match) string { return m.Confidence }),
+		col("app_why", 30, "what that software was told by", func(m *Match) string { return m.Why }),
+	}
+}
+
+// fillApps tells the software of the objects that somebody asked for.
+func fillApps(f *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+	none := new(Match) // what objects of no known software have in common
+	for _, o := range objects {
+		if !f.WantsFor(o.Ref, NeedSignatures) {
+			continue
+		}
+		if m := app(f, SubjectOf(f, o)); m.ID != "" {
+			appNote.Set(o, &m)
+		} else {
+			appNote.Set(o, none)
+		}
+	}
+}
+
+// signatureSource gives the signatures in force, which are read when somebody first asks.
+type signatureSource func() (*Signatures, error)
+
+// Known are those in force.
+func Known(f *proc.Tick) (*Signatures, error) { return (*signaturesOf(f.Kept))() }
+
+func signaturesOf(k *proc.Kept) *signatureSource {
+	return proc.Keep(k, func() signatureSource { return sync.OnceValues(Builtin) })
+}
+
+// Use has all ticks that share what is kept tell software by these signatures.
+func Use(k *proc.Kept, s *Signatures) {
+	*signaturesOf(k) = func() (*Signatures, error) { return s, nil }
+}
+
+// app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters was asked for.
+func app(f *proc.Tick, s Subject) Match {
+	known, err := Known(f)
+	if err != nil {
+		f.Fault("signatures", err)
+		return Match{}
+	}
+	m, user := known.match(&s, func(pattern string) PatternFiles { return FilesOfPattern(f, pattern) })
+	if user {
+		return m
+	}
+	if verified, ok := clusterMatch(f, &s, known); ok && (verified.Confidence == Certain || m.Confidence != Certain) {
+		verified.Protect = m.Protect
+		return verified
+	}
+	return m
+}
+
+// SubjectOf is what a signature looks at.
+func SubjectOf(f *proc.Tick, o *schema.Object) Subject {
+	switch r := o.Row.(type) {
+	case *kinds.MsgRow:
+		return sysvSubject(o.Ref, &r.Owners)
+	case *kinds.SemRow:
+		s := sysvSubject(o.Ref, &r.Owners)
+		s.NSems = r.NSems
+		return s
+	case *kinds.ShmRow:
+		s := sysvSubject(o.Ref, &r.Owners)
+		s.Size, s.NAttch, s.CPid = r.Size, r.NAttch, int(r.CPid)
+		return s
+	case *kinds.PMsgRow:
+		return posixSubject(o.Ref, &r.PosixRow)
+	case *kinds.PSemRow:
+		return posixSubject(o.Ref, &r.PosixRow)
+	case *kinds.PShmRow:
+		return posixSubject(o.Ref, &r.PosixRow)
+	case *kinds.MemfdRow:
+		return posixSubject(o.Ref, &r.PosixRow)
+	case *kinds.PipeRow:
+		if r.File != nil {
+			return fileSubject(f, o.Ref.Kind, r.File)
+		}
+		return Subject{Kind: o.Ref.Kind, Name: strings.TrimSuffix(r.Path, proc.DeletedSuffix), Unread: true}
+	case *kinds.UnixRow:
+		if r.File != nil {
+			return fileSubject(f, o.Ref.Kind, r.File)
+		}
+		s := Subject{Kind: schema.Unix, Name: kinds.UnixName(&r.UnixSocket).Str(), Unread: !r.HasUID}
+		if r.HasUID {
+			s.UID, s.CUID, s.User = r.UID, r.UID, f.Users.User(r.UID)
+		}
+		return s
+	}
+	return Subject{Kind: o.Ref.Kind, Unread: true}
+}
+
+func sysvSubject(ref schema.Ref, o *kinds.IPCOwners) Subject {
+	return Subject{Kind: ref.Kind, Space: ref.Space, ID: uint64(o.ID), Key: o.Key, UID: o.UID, GID: o.GID, CUID: o.CUID, User: o.User,
+		Perms: o.Perms(), Dest: o.Dest()}
+}
+
+func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
+	s := Subject{Kind: ref.Kind, Space: ref.Space, Name: strings.TrimPrefix(r.FullName, "/")}
+	if r.Unknown != schema.Known {
+		s.Unread = true
+		return s
+	}
+	s.UID, s.GID, s.CUID, s.User = r.UID, r.GID, r.UID, r.User
+	s.Perms, s.Size = uint32(r.Mode.Perm()), r.Size
+	return s
+}
+
+// fileSubject is that of a FIFO or socket that is there as a file alone.
+func fileSubject(f *proc.Tick, kind schema.Kind, file *kernel.PosixFile) Subject {
+	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: f.Users.User(file.UID), Perms: uint32(file.Mode.Perm()), Size: file.Size}
+}

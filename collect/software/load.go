@@ -1,0 +1,119 @@
+package software
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+//go:embed signatures.yaml
+var builtinSignatures string
+
+// builtinName is the embedded file in messages.
+const builtinName = "signatures.yaml"
+
+// Mistake is a mistake in a file of signatures.
+type Mistake struct {
+	File string
+	Line int    // 1 is the first
+	Says string // what is wrong, and what would be right
+}
+
+// Error is one line: the file, where in it, and what is wrong.
+func (e *Mistake) Error() string {
+	return fmt.Sprintf("%s: line %d: %s", e.File, e.Line, e.Says)
+}
+
+// Builtin are those that ipctop comes with.
+func Builtin() (*Signatures, error) {
+	list, _, err := parse(builtinName, builtinSignatures)
+	if err != nil {
+		return nil, err
+	}
+	return newSignatures(list), nil
+}
+
+// Read reads a user's file, whose signatures go before the built-in ones and which may turn off some of those. file is its name in
+// messages. Errors are *Mistake.
+func Read(file, text string) (*Signatures, error) {
+	builtin, _, err := parse(builtinName, builtinSignatures)
+	if err != nil {
+		return nil, err
+	}
+	own, off, err := parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range own {
+		g.user = true
+	}
+	for _, o := range off {
+		if !slices.ContainsFunc(builtin, func(g *signature) bool { return g.id == o.id }) {
+			return nil, &Mistake{file, o.line, fmt.Sprintf("off: no built-in signature is called %q: they are %s", o.id, strings.Join(signatureIDs(builtin), ", "))}
+		}
+		builtin = slices.DeleteFunc(builtin, func(g *signature) bool { return g.id == o.id })
+	}
+	for _, g := range builtin {
+		g.order += len(own)
+	}
+	return newSignatures(append(own, builtin...)), nil
+}
+
+func signatureIDs(list []*signature) []string {
+	ids := map[string]bool{}
+	for _, g := range list {
+		ids[g.id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// turnedOff is a line of "off:".
+type turnedOff struct {
+	id   string
+	line int
+}
+
+// parse reads one file: a mapping of "signatures", a list, and "off", a list of ids.
+func parse(file, text string) (list []*signature, off []turnedOff, err error) {
+	r := &signatureReader{file: file}
+	defer r.catch(&err)
+	f, parseErr := parser.ParseBytes([]byte(text), 0)
+	var at yaml.Error
+	switch {
+	case errors.As(parseErr, &at):
+		r.fail(at.GetToken(), "no YAML: %s", at.GetMessage())
+	case parseErr != nil:
+		return nil, nil, &Mistake{file, 1, "no YAML: " + parseErr.Error()}
+	}
+	for i, doc := range f.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		if i > 0 {
+			r.fail(doc.Body.GetToken(), "a second document: put everything into one")
+		}
+		r.eachField(doc.Body, func(key string, at *token.Token, value ast.Node) {
+			switch key {
+			case "signatures":
+				for _, node := range r.list(key, value) {
+					list = append(list, r.signature(node, len(list)))
+				}
+			case "off":
+				for _, node := range r.list(key, value) {
+					off = append(off, turnedOff{r.text(key, node), line(node.GetToken())})
+				}
+			default:
+				r.unknown(at, key, []string{"signatures", "off"})
+			}
+		})
+	}
+	return list, off, nil
+}

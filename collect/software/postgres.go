@@ -1,0 +1,349 @@
+package software
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// PostgreSQL makes its System V keys of the inode number of its data directory (since version 13), which no pattern tells: the data
+// directories of running postmasters and of clusters in the usual places do.
+
+// postgresID is PostgreSQL in signatures.yaml.
+const postgresID = "postgresql"
+
+const (
+	clustersMost    = 64      // data directories that are looked at
+	lockFileMost    = 4 << 10 // bytes of a postmaster.pid
+	clusterConfMost = 1 << 20 // bytes of a postgresql.conf
+)
+
+// cluster is a data directory.
+type cluster struct {
+	Dir   string
+	ID    proc.FileID
+	uid   uint32
+	space uint64 // IPC namespace of its postmaster; 0: the reader's own
+	pid   int    // of the postmaster that was seen there; 0: none
+	sure  bool   // a postmaster runs there, or PG_VERSION lies there
+
+	Lock    lockFile
+	HasLock bool
+}
+
+// lockFile is what a postmaster writes into its postmaster.pid.
+type lockFile struct {
+	pid    int
+	port   uint32
+	ShmKey uint32
+	shmID  uint64
+	HasShm bool
+}
+
+// parseLockFile reads the lines of a postmaster.pid: pid, data directory, start time, port, socket directory, listen address, and key and id of
+// the segment as unsigned long (src/include/utils/pidfile.h; PGSharedMemoryCreate in src/backend/port/sysv_shmem.c).
+func parseLockFile(text []byte) (lockFile, bool) {
+	lines := bytes.Split(text, []byte("\n"))
+	var l lockFile
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(lines[0])))
+	if err != nil || pid == 0 {
+		return l, false
+	}
+	l.pid = max(pid, -pid) // negative: a standalone backend
+	if len(lines) > 3 {
+		port, err := strconv.ParseUint(string(bytes.TrimSpace(lines[3])), 10, 16)
+		if err == nil {
+			l.port = uint32(port)
+		}
+	}
+	if len(lines) > 6 {
+		if words := bytes.Fields(lines[6]); len(words) == 2 {
+			key, err := strconv.ParseUint(string(words[0]), 10, 64) // a negative key_t fills the upper half
+			id, idErr := strconv.ParseUint(string(words[1]), 10, 31)
+			if l.HasShm = err == nil && idErr == nil; l.HasShm {
+				l.ShmKey, l.shmID = uint32(key), id
+			}
+		}
+	}
+	return l, true
+}
+
+// dataFile is a small file as it was last read.
+type dataFile struct {
+	id    proc.FileID
+	mtime time.Time
+	size  uint64
+	text  []byte
+	err   error
+}
+
+// keptFiles keeps files between ticks while device, inode number, size and time of the last change stay.
+type dataFiles map[string]dataFile
+
+func keptFiles(f *proc.Tick) dataFiles {
+	return *proc.Keep(f.Kept, func() dataFiles { return dataFiles{} })
+}
+
+func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read func() ([]byte, error)) ([]byte, error) {
+	file, err := stat()
+	if err != nil {
+		delete(d, path)
+		return nil, err
+	}
+	now := dataFile{id: proc.FileID{Dev: file.Dev, Ino: file.Ino}, mtime: file.MTime, size: file.Size}
+	old, ok := d[path]
+	if !ok || old.id != now.id || old.size != now.size || !old.mtime.Equal(now.mtime) {
+		now.text, now.err = read()
+		if len(d) > 4*clustersMost {
+			clear(d)
+		}
+		d[path], old = now, now
+	}
+	return old.text, old.err
+}
+
+// clusterList are data directories.
+type clusterList []cluster
+
+// Clusters are the data directories that were found, looked for once a tick.
+func Clusters(f *proc.Tick) clusterList {
+	return proc.Memo(f, func(f *proc.Tick) clusterList {
+		if !f.Needs.Has(ClusterNeeds) || !f.Host.Live() {
+			return nil
+		}
+		return append(runningClusters(f), foundClusters(f)...)
+	})
+}
+
+// runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent, unless its postmaster died.
+func runningClusters(f *proc.Tick) []cluster {
+	var list []cluster
+	for _, p := range f.Processes() {
+		if len(list) == clustersMost {
+			break
+		}
+		if parent := f.Process(p.PPID); !postgresComm(p) || p.State == 'Z' || parent != nil && postgresComm(parent) {
+			continue
+		}
+		if c, ok := runningCluster(f, p); ok && !slices.ContainsFunc(list, func(l cluster) bool { return l.ID == c.ID && l.space == c.space }) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func postgresComm(p *proc.Process) bool { return p.Comm == "postgres" || p.Comm == "postmaster" }
+
+// runningCluster finds a postmaster's data directory: it changes into it, and takes none that belongs to somebody else
+// (checkDataDir and ChangeToDataDir, src/backend/utils/init/miscinit.c). An ordinary user may read but its arguments.
+func runningCluster(f *proc.Tick, p *proc.Process) (cluster, bool) {
+	dir, err := f.Host.OpenProc(p.PID)
+	if err != nil {
+		return cluster{}, false
+	}
+	defer dir.Close()
+	uid, err := dir.Owner()
+	if err != nil {
+		return cluster{}, false
+	}
+	c := cluster{pid: p.PID, sure: true, space: f.IPCSpaceOf(p)}
+	if c.Dir, err = dir.Readlink("cwd"); err != nil {
+		text, _ := dir.Read("cmdline", nil)
+		c.Dir = argumentAfter(text, "-D")
+		return c, c.Dir != "" && statCluster(f, &c) && c.uid == uid
+	}
+	hangs := f.Hangs(dir)
+	if hangs([]byte(c.Dir)) {
+		return c, false
+	}
+	file, err := dir.StatLink("cwd")
+	if err != nil || file.UID != uid {
+		return c, false
+	}
+	c.ID, c.uid = proc.FileID{Dev: file.Dev, Ino: file.Ino}, file.UID
+	if name := c.Dir + "/postmaster.pid"; !hangs([]byte(name)) {
+		text, err := keptFiles(f).read(fmt.Sprintf("%d:%s", p.PID, name),
+			func() (kernel.PosixFile, error) { return dir.StatLink("cwd/postmaster.pid") },
+			func() ([]byte, error) { return dir.ReadFile("cwd/postmaster.pid", lockFileMost) })
+		if err == nil {
+			c.Lock, c.HasLock = parseLockFile(text)
+		}
+	}
+	return c, true
+}
+
+// argumentAfter finds the absolute path that follows an option, as its own argument or in the same.
+func argumentAfter(cmdline []byte, option string) string {
+	args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
+	for i, arg := range args {
+		value, ok := strings.CutPrefix(arg, option)
+		if ok && value == "" && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if ok && filepath.IsAbs(value) {
+			return filepath.Clean(value)
+		}
+	}
+	return ""
+}
+
+// foundClusters are data directories in the places where distributions put them, and where their configuration says.
+func foundClusters(f *proc.Tick) []cluster {
+	self, err := f.Host.OpenProc(f.Self)
+	if err != nil {
+		return nil
+	}
+	defer self.Close()
+	hangs := f.Hangs(self)
+	var list []cluster
+	add := func(dir string) {
+		c := cluster{Dir: dir}
+		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.Dir == dir }) || !statCluster(f, &c) {
+			return
+		}
+		if isCluster(f, &c) {
+			list = append(list, c)
+		}
+	}
+	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
+		text, err := keptFiles(f).read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
+			func() ([]byte, error) { return kernel.ReadFile(conf, clusterConfMost) })
+		if dir := configuredDirectory(text); err == nil && dir != "" {
+			add(dir)
+		}
+	}
+	for _, pattern := range []string{"/var/lib/postgresql/*/*", "/var/lib/pgsql/*/data", "/var/lib/pgsql/data", "/var/lib/postgres/data", "/usr/local/pgsql/data"} {
+		for _, dir := range globbed(hangs, pattern) {
+			add(dir)
+		}
+	}
+	return list
+}
+
+// globbed lists the paths of a pattern whose fixed part does not lie on a mount that may hang.
+func globbed(hangs func([]byte) bool, pattern string) []string {
+	fixed, _, _ := strings.Cut(pattern, "*")
+	if hangs([]byte(filepath.Clean(fixed))) {
+		return nil
+	}
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil
+	}
+	return paths[:min(len(paths), clustersMost)]
+}
+
+// configuredDirectory is data_directory in a postgresql.conf: the last line counts.
+func configuredDirectory(conf []byte) string {
+	dir := ""
+	for line := range bytes.Lines(conf) {
+		name, value, ok := strings.Cut(strings.TrimSpace(string(line)), "=")
+		if !ok || strings.TrimSpace(name) != "data_directory" {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if quoted, is := strings.CutPrefix(value, "'"); is {
+			value, _, _ = strings.Cut(quoted, "'")
+		} else {
+			value, _, _ = strings.Cut(value, " ")
+		}
+		if filepath.IsAbs(value) {
+			dir = filepath.Clean(value)
+		}
+	}
+	return dir
+}
+
+// statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
+func statCluster(f *proc.Tick, c *cluster) bool {
+	self, err := f.Host.OpenProc(f.Self)
+	if err != nil {
+		return false
+	}
+	defer self.Close()
+	real, err := self.RealPath(c.Dir, f.Hangs(self))
+	if err != nil {
+		return false
+	}
+	file, err := kernel.StatFile(real)
+	if err != nil || !file.Mode.IsDir() {
+		return false
+	}
+	c.ID, c.uid = proc.FileID{Dev: file.Dev, Ino: file.Ino}, file.UID
+	return true
+}
+
+// isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked into may be one.
+func isCluster(f *proc.Tick, c *cluster) bool {
+	if _, err := kernel.StatFile(c.Dir + "/PG_VERSION"); err != nil {
+		return kernel.Denied(err)
+	}
+	c.sure = true
+	path := c.Dir + "/postmaster.pid"
+	text, err := keptFiles(f).read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
+		func() ([]byte, error) { return kernel.ReadFile(path, lockFileMost) })
+	if err == nil {
+		c.Lock, c.HasLock = parseLockFile(text)
+	}
+	return true
+}
+
+const (
+	CollisionsMost = 16   // segments' keys that a postmaster tries before we stop believing that it is one
+	setsMost       = 1024 // sets of semaphores that a cluster may have
+	setsFrom       = 17   // semaphores in a set: SEMAS_PER_SET, and one that marks it (sysv_sema.c); 20 since version 18
+	setsTo         = 20
+	oldKeys        = 1000 // keys for each port, up to version 12
+)
+
+// clusterMatch tells PostgreSQL's objects by its data directories. The owner has to be the directory's, the permissions PostgreSQL's (0600).
+func clusterMatch(f *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
+	name, ok := known.apps[postgresID]
+	if s.Kind != schema.Shm && s.Kind != schema.Sem || !ok {
+		return Match{}, false
+	}
+	best := Match{}
+	for _, c := range Clusters(f) {
+		if c.uid != s.UID || c.space != s.Space || s.Perms != 0o600 {
+			continue
+		}
+		confidence, why := c.match(s)
+		if why == "" || best.Confidence == Certain {
+			continue
+		}
+		if c.pid != 0 {
+			why += fmt.Sprintf(", where postmaster %d runs", c.pid)
+		}
+		best = Match{ID: postgresID, Name: name, Confidence: confidence, Why: why}
+	}
+	return best, best.ID != ""
+}
+
+// match compares an object's key and id with a data directory; why is "" where they do not fit.
+func (c *cluster) match(s *Subject) (confidence, why string) {
+	above := s.Key - uint32(c.ID.Ino) // as PostgreSQL counts: modulo 2^32
+	switch {
+	case s.Key == 0:
+	case s.Kind == schema.Shm && c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == s.Key && c.Lock.shmID == s.ID:
+		return Certain, "postmaster.pid names its key and id in " + c.Dir
+	case s.Kind == schema.Sem && (s.NSems < setsFrom || s.NSems > setsTo):
+	case above == 0 && c.sure:
+		return Certain, "its key is the inode number of " + c.Dir
+	case above == 0:
+		return Likely, "its key is the inode number of " + c.Dir + ", which may be a data directory"
+	case s.Kind == schema.Shm && above <= CollisionsMost, s.Kind == schema.Sem && above < setsMost:
+		return Likely, fmt.Sprintf("its key is %d above the inode number of %s", above, c.Dir)
+	case s.Kind == schema.Sem && c.HasLock && c.Lock.port != 0 && s.Key-c.Lock.port*oldKeys-1 < oldKeys-1:
+		return Likely, fmt.Sprintf("its key is one of those for port %d of PostgreSQL up to version 12, which postmaster.pid names in %s", c.Lock.port, c.Dir)
+	}
+	return "", ""
+}

@@ -1,0 +1,77 @@
+package waits
+
+import (
+	"fmt"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits for the end of a child, which its parent knows by the number that it has in the parent's pid namespace.
+
+// child is a wait for the end of a child, or of a process by its pidfd.
+func (g *graph) child(p *proc.Process, pid int, which kernel.ChildWait) (e wakers, via string, ok bool) {
+	via = "a child"
+	for _, c := range g.children[p.PID] {
+		var wanted bool
+		switch which {
+		case kernel.AnyChild:
+			wanted = true
+		case kernel.OneChild:
+			if wanted = g.numberOf(c, p) == pid; wanted {
+				via = fmt.Sprintf("child %d", c.PID)
+			}
+		case kernel.ChildGroup:
+			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1 // where a group has another number
+			via = "a child of a process group"
+		default: // a pidfd
+			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "a pidfd", true
+		}
+		if wanted && !c.Gone() {
+			e.on = append(e.on, c.Ref())
+			e.enders = append(e.enders, relate.Ender{Proc: c.Ref(), How: "is its child", Proof: schema.Observed})
+		}
+	}
+	switch len(e.enders) {
+	case 0:
+		e.open = "children that were not seen"
+	case 1:
+	default:
+		via += fmt.Sprintf(", any of %d", len(e.enders))
+		e.any = true
+	}
+	return e, via, true
+}
+
+// pids are a process's numbers in the pid namespaces that it is in, from that of /proc to its own.
+func (g *graph) pids(p *proc.Process) []int {
+	pids, ok := g.numbersOf[p]
+	if !ok {
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			pids, _ = kernel.ParseNSPids(text)
+		}
+		if len(pids) == 0 {
+			pids = []int{p.PID}
+		}
+		g.numbersOf[p] = pids
+	}
+	return pids
+}
+
+// depth is how many pid namespaces a process is in, that of /proc being the first.
+func (g *graph) depth(p *proc.Process) int { return len(g.pids(p)) }
+
+// numberOf is the pid of a process as another one knows it, in whose pid namespace it is.
+func (g *graph) numberOf(c, as *proc.Process) int {
+	depth := g.depth(as)
+	if depth == 1 {
+		return c.PID
+	}
+	if pids := g.pids(c); len(pids) >= depth {
+		return pids[depth-1]
+	}
+	return 0
+}

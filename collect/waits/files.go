@@ -1,0 +1,324 @@
+package waits
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits on descriptors: pipes, FIFOs, sockets, eventfds, pidfds, and epoll instances of such.
+
+// socketEnd is a socket as somebody waits on it.
+type socketEnd struct {
+	*kinds.Socket
+	unix *kinds.UnixRow
+	inet *kinds.InetRow
+}
+
+func (g *graph) listSockets() map[uint64]*socketEnd {
+	all := map[uint64]*socketEnd{}
+	for _, o := range g.f.Objects(schema.Unix) {
+		r := o.Row.(*kinds.UnixRow)
+		all[r.Inode] = &socketEnd{Socket: &r.Socket, unix: r}
+	}
+	for _, o := range g.f.Objects(schema.Inet) {
+		if r := o.Row.(*kinds.InetRow); r.Inode != 0 {
+			all[r.Inode] = &socketEnd{Socket: &r.Socket, inet: r}
+		}
+	}
+	return all
+}
+
+// descriptor finds who could make a descriptor ready to be read or written.
+func (g *graph) descriptor(p *proc.Process, awaited kernel.AwaitedFD, depth int) wakers {
+	fd := p.OpenFD(int32(awaited.FD))
+	if fd == nil {
+		return wakers{outside: true, open: fmt.Sprintf("whatever its descriptor %d leads to", awaited.FD)}
+	}
+	var e wakers
+	switch g.f.KindOf(fd) {
+	case schema.Pipe, schema.Fifo:
+		e = g.pipe(p, fd, awaited.For)
+	case "":
+		if fd.Kind != proc.FDSocket {
+			e = wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
+			break
+		}
+		e = g.socket(fd, awaited.For)
+	case schema.EventFD:
+		e = g.eventfd(p, fd)
+	case schema.Epoll:
+		e = g.epoll(p, fd.Num, depth+1)
+	case schema.PidFD:
+		e = g.pidfd(p, fd)
+	case schema.TimerFD:
+		e = wakers{outside: true, open: "a timer"}
+	case schema.SignalFD:
+		e = wakers{outside: true, open: "a signal"}
+	case schema.Inotify:
+		e = wakers{outside: true, open: "a change to a file that it watches"}
+	case schema.IOUring:
+		e = wakers{outside: true, open: "the completion of input or output"}
+	default:
+		e = wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
+	}
+	g.handled(p, &e)
+	return e
+}
+
+// pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader closes (pipe(7)).
+func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited kernel.Access) wakers {
+	kind, dev := schema.Pipe, uint64(0)
+	if fd.Kind == proc.FDFifo {
+		kind, dev = schema.Fifo, fd.Dev
+	}
+	e := wakers{on: []schema.Ref{{Kind: kind, Space: dev, ID: fd.Ino}}}
+	if awaited == 0 { // a poll for nothing but errors and hang-ups
+		awaited = fd.Access
+	}
+	e.enders = g.pipeEnds(fd, awaited)
+	e.open, e.assumes = g.unseen("fd")
+	switch {
+	case e.open != "":
+	case kind == schema.Fifo && g.named(p, fd):
+		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between two of them (fifo(7)).
+		e.open = "whoever opens the FIFO"
+	case len(e.enders) == 0:
+		e.open = "whoever has the other end, which was not found" // else the call would not sleep: perhaps it is on its way in a socket
+	}
+	return e
+}
+
+// pipeEnd is what somebody waits for at a pipe or FIFO.
+type pipeEnd struct {
+	kind proc.FDKind
+	id   proc.FileID
+	to   kernel.Access
+}
+
+// pipeEnds are those at the other end, for who waits to read, or to write, or both.
+func (g *graph) pipeEnds(fd *proc.FD, awaited kernel.Access) []relate.Ender {
+	end := pipeEnd{fd.Kind, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, awaited}
+	enders, ok := g.ends[end]
+	if !ok {
+		uses := g.f.FDUses(fd.Kind, fd.Dev, fd.Ino)
+		if awaited&kernel.CanRead != 0 {
+			enders = useEnders(uses, kinds.CanWrite, "has its writing end")
+		}
+		if awaited&kernel.CanWrite != 0 {
+			enders = append(enders, useEnders(uses, kinds.CanRead, "has its reading end")...)
+		}
+		g.ends[end] = enders
+	}
+	return enders
+}
+
+// named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it was opened, and a name may
+// itself end as that of a file without one does.
+func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
+	if !strings.HasSuffix(fd.Path, proc.DeletedSuffix) {
+		return true
+	}
+	if !g.f.Host.Live() {
+		return false
+	}
+	dir, err := g.f.Host.OpenProc(p.Living())
+	if err != nil {
+		return true
+	}
+	defer dir.Close()
+	file, err := dir.StatOpen(int(fd.Num))
+	return err != nil || file.Links > 0
+}
+
+// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room for what it sends only the
+// receiver makes.
+func (g *graph) socket(fd *proc.FD, awaited kernel.Access) wakers {
+	s := g.sockets()[fd.Ino]
+	if s == nil {
+		return wakers{outside: true, open: "the other end of its socket"}
+	}
+	e := wakers{on: []schema.Ref{s.Ref}}
+	e.enders = g.peersOf(fd.Ino, s)
+	listens := s.unix != nil && s.unix.State == kernel.SocketListen || s.inet != nil && s.inet.Listens()
+	switch {
+	case listens:
+		e.open = "whoever connects to it"
+	case s.unix != nil && s.unix.Type == kernel.SocketDgram && awaited&kernel.CanRead != 0 && (s.unix.Naming != kernel.UnixUnnamed || s.Other == nil):
+		e.open = "whoever sends to it"
+	case s.inet != nil && (s.inet.Protocol != "tcp" || s.Other == nil):
+		e.outside, e.open = true, "the network"
+	case len(e.enders) == 0:
+		e.open = "whoever has the other end, which was not found"
+	default:
+		e.open, e.assumes = g.unseen("fd")
+	}
+	return e
+}
+
+// peersOf are those at the other end of a socket, or who have the listener that it waits for.
+func (g *graph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
+	enders, ok := g.peers[ino]
+	if ok {
+		return enders
+	}
+	switch {
+	case s.Listener != nil:
+		enders = useEnders(s.Listener.Uses, nil, "has the listener that it waits for")
+	case s.Other != nil && s.OtherProof == schema.Observed:
+		enders = useEnders(s.Other.Uses, nil, "has the other end")
+	}
+	g.peers[ino] = enders
+	return enders
+}
+
+// eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a process its own ones from
+// other threads and handlers.
+func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
+	own, ok := kinds.EventFDIdentity(p.Info[fd.Num].Text)
+	if !ok {
+		return wakers{outside: true, open: "an eventfd that could not be looked at"}
+	}
+	e := wakers{on: []schema.Ref{own}}
+	others := false
+	for _, n := range g.f.Instances(schema.EventFD) {
+		if n.Ref == own {
+			e.enders = useEnders(n.Uses, nil, "has it open")
+			for _, u := range n.Uses {
+				others = others || u.Process != p
+			}
+		}
+	}
+	if e.open, e.assumes = g.unseen("fd"); e.open != "" {
+		return e
+	}
+	if !others {
+		e.open = "its own process or the kernel"
+	} else if e.assumes == "" {
+		e.assumes = "the kernel is not to signal the eventfd"
+	}
+	return e
+}
+
+// pidfd: it becomes readable when its process ends.
+func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
+	info, err := kernel.ParsePidFD(p.Info[fd.Num].Text)
+	if err != nil {
+		return wakers{outside: true, open: "a process that its pidfd does not tell"}
+	}
+	child := g.f.Process(info.PID)
+	if child == nil || child.Gone() {
+		return wakers{outside: true, open: "a process that has ended or is outside this pid namespace"}
+	}
+	return wakers{on: []schema.Ref{child.Ref()}, enders: processEnders([]*proc.Process{child}, "is that process", schema.Observed)}
+}
+
+// epoll: any of what the instance watches. How deep they may watch each other the kernel limits to 5 (EP_MAX_NESTS, fs/eventpoll.c).
+func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
+	const maxNests = 5
+	info, ok := p.Info[num]
+	if !ok || info.Err != nil || depth > maxNests {
+		return wakers{outside: true, open: "what its epoll instance watches"}
+	}
+	var e wakers
+	targets := kernel.ParseEpoll(info.Text)
+	for _, t := range targets {
+		fd := p.OpenFD(int32(t.FD))
+		if fd == nil || t.HasFile && fd.Ino != 0 && fd.Ino != t.Ino {
+			e.or(wakers{outside: true, open: "what its epoll instance watches"}) // added under another number, or closed since
+			continue
+		}
+		e.or(g.descriptor(p, kernel.AwaitedFD{FD: t.FD, For: t.For()}, depth))
+	}
+	if len(targets) == 0 {
+		e = wakers{outside: true, open: "what somebody adds to its epoll instance"}
+	}
+	return e
+}
+
+func (g *graph) listPosix() map[proc.FileID]schema.Ref {
+	all := map[proc.FileID]schema.Ref{}
+	for _, o := range g.f.Objects(schema.PMsg) {
+		r := o.Row.(*kinds.PMsgRow)
+		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = o.Ref
+	}
+	return all
+}
+
+// posixQueue: whoever has the queue open at the other side, and whoever opens it by its name.
+func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
+	fd := p.OpenFD(th.FD)
+	if fd == nil {
+		return wakers{open: "whoever has the queue open"}
+	}
+	pass, how, open := kinds.CanRead, "has it open to receive", "whoever receives from it"
+	if th.Syscall == "mq_receive" {
+		pass, how, open = kinds.CanWrite, "has it open to send", "whoever sends to it"
+	}
+	e := wakers{open: open}
+	for _, n := range useEnders(g.f.FDUses(proc.FDFile, fd.Dev, fd.Ino), pass, how) {
+		if n.Proc != p.Ref() {
+			e.enders = append(e.enders, n)
+		}
+	}
+	if ref, ok := g.posix()[proc.FileID{Dev: fd.Dev, Ino: fd.Ino}]; ok {
+		e.on = []schema.Ref{ref}
+	}
+	return e
+}
+
+// lockSeeker is a thread that waits for a lock; TID 0 where /proc/locks names but the process.
+type lockSeeker struct {
+	process schema.Ref
+	tid     int
+}
+
+func (g *graph) listLocks() map[lockSeeker]*kinds.LockRow {
+	all := map[lockSeeker]*kinds.LockRow{}
+	for _, o := range g.f.Objects(schema.Lock) {
+		r := o.Row.(*kinds.LockRow)
+		for _, w := range r.Waits {
+			all[lockSeeker{w.End.Ref(), w.End.TID}] = r
+		}
+	}
+	return all
+}
+
+// lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on their open file, or by
+// any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
+func (g *graph) lock(p *proc.Process, th *proc.Thread) (e wakers, via string) {
+	r := g.soughtBy(p, th.TID)
+	if r == nil {
+		return wakers{open: "whoever has the lock, who was not found"}, th.Via
+	}
+	return g.holders(r), strings.TrimSpace(th.Syscall + " " + r.Path())
+}
+
+// soughtBy is the lock that a thread waits for; nil: /proc/locks tells of none.
+func (g *graph) soughtBy(p *proc.Process, tid int) *kinds.LockRow {
+	if r := g.sought()[lockSeeker{p.Ref(), tid}]; r != nil {
+		return r
+	}
+	return g.sought()[lockSeeker{p.Ref(), 0}]
+}
+
+// holders are who has a lock.
+func (g *graph) holders(r *kinds.LockRow) wakers {
+	e := wakers{on: []schema.Ref{r.Ref}}
+	switch {
+	case r.Class == "POSIX" && r.Owner != nil:
+		e.enders = []relate.Ender{{Proc: r.Owner.Ref(), How: "holds it", Proof: schema.Observed}}
+	case len(r.Uses) > 0:
+		e.enders = useEnders(r.Uses, nil, "holds it")
+		e.open, e.assumes = g.unseen("fd")
+	default:
+		e.open = "whoever has the lock, who was not found"
+	}
+	return e
+}

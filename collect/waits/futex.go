@@ -1,0 +1,304 @@
+package waits
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits for futexes: mutexes, whose word names their owner, and all that has none: semaphores, conditions, barriers.
+
+// memoryObject is shared memory that a futex may lie in.
+type memoryObject struct {
+	ref   schema.Ref
+	named bool // anybody may map it by its name
+}
+
+// listMemory are the objects of the kinds that are files, by device and inode.
+func (g *graph) listMemory() map[proc.FileID]memoryObject {
+	all := map[proc.FileID]memoryObject{}
+	for _, o := range g.f.Objects(schema.PSem) {
+		r := o.Row.(*kinds.PSemRow)
+		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
+	}
+	for _, o := range g.f.Objects(schema.PShm) {
+		r := o.Row.(*kinds.PShmRow)
+		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
+	}
+	for _, o := range g.f.Objects(schema.Memfd) {
+		r := o.Row.(*kinds.MemfdRow)
+		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, false}
+	}
+	for _, o := range g.f.Objects(schema.Mmap) {
+		all[o.Row.(*kinds.MmapRow).Users.ID] = memoryObject{o.Ref, true}
+	}
+	return all
+}
+
+func (g *graph) listSegments() map[proc.WaitKey]memoryObject {
+	all := map[proc.WaitKey]memoryObject{}
+	for _, o := range g.f.Objects(schema.Shm) {
+		all[kinds.SysvWait(o.Ref)] = memoryObject{o.Ref, !o.Row.(*kinds.ShmRow).Dest()}
+	}
+	return all
+}
+
+// lockWords name what a futex was told to be.
+func lockWords(k kernel.FutexKind) string {
+	switch k {
+	case kernel.FutexMutex:
+		return "mutex"
+	case kernel.FutexRobust:
+		return "robust mutex"
+	case kernel.FutexPIMutex:
+		return "priority-inheriting mutex"
+	case kernel.FutexRWLock:
+		return "rwlock"
+	}
+	return "futex"
+}
+
+// futexWait: a mutex's owner, or whoever may wake the word. ok is false where that is the thread's own affair.
+func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
+	what := lockWords(th.Futex.Kind)
+	owned := th.Futex.Owner > 0
+	if _, shared := th.Call.SharedFutex(); !shared {
+		return g.ownFutex(p, th), "a " + what + " of its own", true
+	}
+	key, found := g.f.WaitKey(p, &th.Wait)
+	if !found {
+		if p.MapsErr != nil {
+			return wakers{open: "whoever maps the memory"}, what + " in shared memory", true
+		}
+		// Some calls leave it to the kernel to see that the memory is the process's own: for robust mutexes, and for the end of a thread.
+		if tid, ok := g.joined(p, th); ok {
+			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
+			return e, "the end of a thread", true
+		}
+		return g.ownFutex(p, th), "a " + what + " of its own", true
+	}
+	m := g.mappedAt(key)
+	e.on = []schema.Ref{m.ref}
+	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.Addr))
+	if owned {
+		g.owner(&e, p, th, key, m.mappers)
+		return e, via, true
+	}
+	e.enders = m.enders
+	if m.named {
+		e.open = "whoever maps it"
+		return e, via, true
+	}
+	e.open, e.assumes = g.unseen("maps")
+	if len(e.enders) == 0 && e.open == "" {
+		e.open = "whoever maps it, who was not found"
+	}
+	g.handled(p, &e)
+	return e, via, true
+}
+
+// mapping is shared memory with those who map it, and who may therefore wake whoever waits for a futex there.
+type mapping struct {
+	memoryObject
+	mappers []*proc.Process
+	enders  []relate.Ender
+}
+
+func (g *graph) mappedAt(key proc.WaitKey) *mapping {
+	m, ok := g.mappings[key]
+	if ok {
+		return m
+	}
+	m = new(mapping)
+	g.mappings[key] = m
+	m.memoryObject, m.mappers = g.mapped(key)
+	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
+	if m.named {
+		return m
+	}
+	if key.Kind == schema.Shm {
+		m.enders = append(m.enders, g.movedOn(key)...)
+		return m
+	}
+	// Who has it open can map it when it likes.
+	for _, n := range useEnders(g.f.FDUses(proc.FDFile, key.Dev, key.ID), nil, "has it open") {
+		n.Proof = schema.Inferred
+		if !slices.ContainsFunc(m.mappers, func(q *proc.Process) bool { return q.Ref() == n.Proc }) {
+			m.enders = append(m.enders, n)
+		}
+	}
+	return m
+}
+
+// movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but who has attached this one
+// keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
+func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
+	for _, q := range g.f.Processes() {
+		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
+		if maps && g.f.IPCSpaceOf(q) != key.Dev {
+			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
+		}
+	}
+	return enders
+}
+
+// mapped is the object of a shared futex, and the processes that map it.
+func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Process) {
+	if key.Kind == schema.Shm {
+		if o = g.segments()[key]; o.ref.IsZero() {
+			o = memoryObject{schema.Ref{Kind: schema.Shm, Space: key.Dev, ID: key.ID}, true}
+		}
+	} else if o = g.memory()[proc.FileID{Dev: key.Dev, Ino: key.ID}]; o.ref.IsZero() {
+		o = memoryObject{schema.Ref{Kind: schema.Mmap, Space: key.Dev, ID: key.ID}, true}
+	}
+	for _, q := range g.f.Processes() {
+		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool {
+			if key.Kind == schema.Shm {
+				return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID && g.f.IPCSpaceOf(q) == key.Dev
+			}
+			return m.Dev == key.Dev && m.Ino == key.ID && !strings.HasPrefix(m.Name, proc.SegmentName)
+		})
+		if maps {
+			mappers = append(mappers, q)
+		}
+	}
+	return o, mappers
+}
+
+// offset is where in the object the word lies, as seen from the start of the mapping.
+func (g *graph) offset(p *proc.Process, addr uint64) uint64 {
+	for _, m := range p.Shared {
+		if m.Start <= addr && addr < m.End {
+			return addr - m.Start
+		}
+	}
+	return addr
+}
+
+// ownership is the number of an owner in shared memory.
+type ownership struct {
+	memory proc.WaitKey
+	kind   kernel.FutexKind
+	number int
+}
+
+// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the owner's pid namespace. A
+// thread of that number that does not map the memory may have it from one that is gone, or map the memory again.
+func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
+	owner := th.Futex.Owner
+	at := ownership{key, th.Futex.Kind, owner}
+	enders, ok := g.owners[at]
+	if !ok {
+		for _, q := range mappers {
+			if tid, ok := g.thread(q, owner); ok {
+				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind), Proof: schema.Observed})
+			}
+		}
+		g.owners[at] = enders
+	}
+	if e.enders = enders; len(enders) > 0 {
+		return
+	}
+	if e.open, e.assumes = g.unseen("maps"); e.open != "" {
+		return
+	}
+	if e.enders = g.numbered(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
+		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", owner)
+	}
+}
+
+// numbering is a thread's number in a pid namespace.
+type numbering struct {
+	space  string
+	number int
+}
+
+// numbered finds the thread that the pid namespace of p numbers so.
+func (g *graph) numbered(p *proc.Process, number int, how string) []relate.Ender {
+	own := g.pidSpace(p)
+	key := numbering{own, number}
+	found, ok := g.numbers[key]
+	if !ok {
+		found = g.findNumber(own, number, how)
+		g.numbers[key] = found
+	}
+	return found
+}
+
+func (g *graph) findNumber(own string, number int, how string) []relate.Ender {
+	for _, q := range g.f.Processes() {
+		if q.KernelThread() || q.Gone() {
+			continue
+		}
+		if tid, ok := g.thread(q, number); ok && g.pidSpace(q) == own {
+			return []relate.Ender{{Proc: q.Ref(), TID: tid, How: how, Proof: schema.Inferred}}
+		}
+	}
+	return nil
+}
+
+// pidSpace names a process's pid namespace; "" where that may not be read.
+func (g *graph) pidSpace(p *proc.Process) string {
+	dir, err := g.f.Host.OpenProc(p.Living())
+	if err != nil {
+		return ""
+	}
+	defer dir.Close()
+	name, _ := dir.Readlink("ns/pid")
+	return name
+}
+
+// Thread finds the thread of a process that its own pid namespace numbers so.
+func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
+	dir, err := g.f.Host.OpenProc(q.Living())
+	if err != nil {
+		return 0, false
+	}
+	defer dir.Close()
+	tid, err = dir.Thread(owner)
+	return tid, err == nil
+}
+
+// ownFutex is a futex of the process alone: its owner ends the wait. Of a condition or a semaphore nothing tells who is to wake whom, and
+// an idle pool whose threads all wait for work looks no different from one that has lost its last: such a wait is open, if to its other threads
+// first of all, those that wait for something else.
+func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
+	if th.Futex.Owner > 0 {
+		if tid, ok := g.thread(p, th.Futex.Owner); ok {
+			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind), Proof: schema.Observed}}
+			return e
+		}
+	}
+	for i := range p.Tasks {
+		if o := &p.Tasks[i]; o.TID != th.TID && !idles(o) {
+			e.enders = append(e.enders, relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
+		}
+	}
+	e.open = "its own process"
+	return e
+}
+
+// joined is the thread whose end a thread waits for, as pthread_join(3) does: on the word that holds its number, which the kernel clears when it ends
+// (CLONE_CHILD_CLEARTID of clone(2)).
+func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
+	number := th.Futex.Word
+	if th.Futex.Kind != kernel.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
+		return 0, false
+	}
+	tid, ok = g.thread(p, int(number))
+	return tid, ok && tid != th.TID
+}
+
+// idles says whether the thread sleeps on a futex of its process alone.
+func idles(t *proc.Thread) bool {
+	_, shared := t.Call.SharedFutex()
+	return t.In == kernel.InCall && kernel.FutexCall(t.Call.NR) && !shared
+}

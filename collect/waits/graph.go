@@ -1,0 +1,385 @@
+package waits
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// graph works out what each thread of one snapshot waits for and who could end that:
+//
+//	threads of the walk ─► waitFor: ends of what the call is on ─► relate.Task ─► relate.Solve
+//
+// What it needs of other mechanisms (sets, sockets, locks) it lists when the first thread waits for such.
+type graph struct {
+	f  *proc.Tick
+	on map[relate.Thread][]schema.Ref
+
+	serves    map[relate.Thread]bool // waits for whatever comes
+	children  map[int][]*proc.Process
+	sets      func() map[proc.WaitKey]*schema.Object
+	segments  func() map[proc.WaitKey]memoryObject
+	values    map[*kinds.SemRow]semContent
+	queues    func() map[proc.WaitKey]*schema.Object
+	posix     func() map[proc.FileID]schema.Ref
+	memory    func() map[proc.FileID]memoryObject
+	sockets   func() map[uint64]*socketEnd
+	sought    func() map[lockSeeker]*kinds.LockRow
+	tracees   func() map[int][]*proc.Process
+	rings     func() []string                    // what fdinfo says of io_urings
+	ringed    func() map[*proc.Process]bool      // who has an io_uring
+	programs  map[*proc.Process]string           // where exe leads
+	handlers  map[*proc.Process]kernel.SignalSet // what it catches
+	onSockets map[relate.Thread]socketWait
+	numbersOf map[*proc.Process][]int // its pids
+	// What many threads may wait for is looked up once, and their Enders are one list.
+	numbers  map[numbering][]relate.Ender
+	mappings map[proc.WaitKey]*mapping
+	owners   map[ownership][]relate.Ender
+	ends     map[pipeEnd][]relate.Ender
+	peers    map[uint64][]relate.Ender         // those at the other end of a socket, by its inode
+	sameEnd  map[schema.Ref][]relate.Ender     // see sameEnds
+	tables   map[*proc.Process][]*proc.Process // see sharers
+}
+
+func newGraph(f *proc.Tick) *graph {
+	g := &graph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*proc.Process{},
+		values: map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{}, handlers: map[*proc.Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*proc.Process][]int{},
+		numbers: map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
+		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*proc.Process][]*proc.Process{}}
+	for _, p := range f.Processes() {
+		g.children[p.PPID] = append(g.children[p.PPID], p)
+	}
+	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
+	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
+	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
+	g.rings, g.ringed, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listRinged), sync.OnceValue(g.listTracees)
+	return g
+}
+
+// wakers are who could make an end to what a thread waits for.
+type wakers struct {
+	on            []schema.Ref
+	enders        []relate.Ender
+	open, assumes string // as relate.Wait has them
+	// outside says that what it waits for comes from outside of any process here: the network, a terminal, a timer.
+	outside bool
+	any     bool // none of what it is on is what it waits for more than the others
+	merged  bool // enders is a list of its own, in which each says what it could end
+}
+
+// addTo adds the enders to a list in which each says what it could end.
+func (e *wakers) addTo(list []relate.Ender) []relate.Ender {
+	list = slices.Grow(list, len(e.enders))
+	for _, n := range e.enders {
+		if n.On.IsZero() && len(e.on) == 1 {
+			n.On = e.on[0]
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// or adds what would do as well: a poll waits for any of its descriptors.
+func (e *wakers) or(o wakers) {
+	if !e.merged {
+		e.enders, e.merged = e.addTo(nil), true
+	}
+	e.enders = o.addTo(e.enders)
+	for _, r := range o.on {
+		if !slices.Contains(e.on, r) {
+			e.on = append(e.on, r)
+		}
+	}
+	if e.open == "" {
+		e.open = o.open
+	}
+	if e.assumes == "" {
+		e.assumes = o.assumes
+	}
+	e.outside = e.outside || o.outside
+}
+
+// tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
+func (g *graph) tasks() []relate.Task {
+	var all []relate.Task
+	for _, p := range g.f.Processes() {
+		switch {
+		case p.KernelThread() || p.Gone():
+			continue
+		case p.PID == g.f.Self:
+			all = append(all, g.one(p, relate.Running, "is this program"))
+			continue
+		case kernel.Denied(p.TaskErr):
+			all = append(all, g.refused(p))
+			continue
+		case len(p.Tasks) == 0:
+			all = append(all, g.one(p, relate.Running, "has just changed"))
+			continue
+		}
+		for i := range p.Tasks {
+			if p.Tasks[i].In != kernel.Ended { // it ends nobody's wait any more
+				all = append(all, g.task(p, &p.Tasks[i]))
+			}
+		}
+	}
+	return all
+}
+
+// refused is a process that may not be looked into. That it waits for a lock /proc/locks says to everybody.
+func (g *graph) refused(p *proc.Process) relate.Task {
+	t := g.one(p, relate.Running, "could not be looked into")
+	if len(g.f.Locks) == 0 {
+		return t
+	}
+	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
+		e := g.holders(r)
+		t.Activity, t.Doing = relate.Waiting, ""
+		t.Wait = relate.Wait{On: r.Ref, Call: strings.ToLower(r.Class), Via: strings.TrimSpace(strings.ToLower(r.Class) + " " + r.Path()),
+			Enders: e.enders, Open: "its own threads, which could not be looked into"}
+		g.on[t.Thread] = e.on
+	}
+	return t
+}
+
+// one stands for all threads of a process.
+func (g *graph) one(p *proc.Process, a relate.Activity, doing string) relate.Task {
+	return relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: p.PID}, Comm: p.Comm, Activity: a, Doing: doing}
+}
+
+// task says what a thread does.
+func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
+	t := relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: th.TID}, Comm: p.Comm}
+	switch {
+	case p.State == 'T':
+		t.Activity, t.Doing = relate.Stopped, "is stopped"
+	case p.State == 't' && g.traced(p, th.TID): // which the first thread's state says of that alone (ptrace(2))
+		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
+	case th.In == kernel.OnCPU:
+		t.Doing = "runs"
+	case th.In == kernel.Foreign32:
+		t.Doing = "sleeps in a 32-bit call"
+	case th.In == kernel.Worker:
+		t.Doing = "works in the kernel"
+	case th.In != kernel.InCall:
+		t.Doing = "is outside of any call"
+	default:
+		t.Doing = "sleeps in " + th.Call.Name()
+		g.wait(&t, p, th)
+	}
+	return t
+}
+
+// wait completes the task where its call waits for somebody.
+func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
+	e, via, ok := g.waitFor(p, th)
+	if !ok || e.outside && len(e.enders) == 0 {
+		return
+	}
+	if self := g.f.Process(g.f.Self); self != nil && g.ownAffair(self, e.enders) {
+		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
+		return
+	}
+	if !proc.Locking(th.Syscall) && g.ownAffair(p, e.enders) && e.open == "" {
+		e.open = "its own process"
+	}
+	t.Activity = relate.Waiting
+	g.serves[t.Thread] = th.Call.Serves()
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.SleepsSince(p, th), Timed: th.Timed, Timeout: th.Timeout,
+		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.Token(th)}
+	if len(e.on) > 0 {
+		g.on[t.Thread] = e.on
+		if !e.any {
+			t.Wait.On = e.on[0]
+		}
+	}
+	if e.outside && t.Wait.Open == "" {
+		t.Wait.Open = "the world outside"
+	}
+}
+
+// ownAffair says that any thread of the process could end the wait and nobody else. Of the waiter itself: loops that nobody has given anything to do sleep on a
+// pipe or a pair of sockets to themselves, by which their threads wake each other.
+func (g *graph) ownAffair(p *proc.Process, enders []relate.Ender) bool {
+	own := p.Ref()
+	return len(enders) > 0 && !slices.ContainsFunc(enders, func(n relate.Ender) bool { return n.Proc != own || n.TID != 0 })
+}
+
+func callName(th *proc.Thread) string {
+	if th.Listed && th.Syscall != "" {
+		return th.Syscall
+	}
+	return th.Call.Name()
+}
+
+// waitFor finds who could end the call. ok is false for a call that nothing is known of.
+func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
+	via = th.Via
+	switch {
+	case th.Listed && th.Kind == schema.Sem:
+		e = g.semop(p, th)
+	case th.Listed && th.Kind == schema.Msg:
+		e = g.message(p, th)
+	case th.Listed && th.Kind == schema.Fifo:
+		e = wakers{on: []schema.Ref{{Kind: schema.Fifo, Space: th.Fifo.Dev, ID: th.Fifo.Ino}}, open: "whoever opens its other end"}
+		via += " " + th.Fifo.Path
+	case th.Listed && proc.Locking(th.Syscall):
+		e, via = g.lock(p, th)
+	case th.Listed && (th.Syscall == "mq_send" || th.Syscall == "mq_receive"):
+		e = g.posixQueue(p, th)
+	case kernel.FutexCall(th.Call.NR):
+		return g.futexWait(p, th)
+	default:
+		return g.other(p, th)
+	}
+	return e, via, true
+}
+
+// other is a wait for descriptors, or for a child.
+func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
+	if pid, which, ok := th.Call.WaitsForChild(); ok {
+		return g.child(p, pid, which)
+	}
+	name := th.Call.Name()
+	if num, ok := th.Call.EpollFD(); ok {
+		e = g.epoll(p, int32(num), 0)
+		return e, fmt.Sprintf("%s on %s", name, kinds.Several(len(e.on), "object", "objects")), true
+	}
+	if fds, ok := th.Call.Transfers(); ok {
+		fds = g.unready(p, fds)
+		for _, fd := range fds {
+			if could := g.descriptor(p, fd, 0); len(fds) == 1 {
+				e = could
+			} else {
+				e.or(could)
+			}
+			if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
+				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&kernel.CanWrite != 0}
+				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == kernel.SocketDgram && th.Call.Addresses() {
+					e.open = "whoever it sends to, which may be another than its peer"
+				}
+			}
+		}
+		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true
+	}
+	for _, fd := range th.Polled {
+		e.or(g.descriptor(p, fd, 0))
+	}
+	if len(th.Polled) == 0 {
+		return e, name, false // it sleeps for a time, or until a signal
+	}
+	return e, fmt.Sprintf("%s on %s", name, kinds.Several(len(th.Polled), "descriptor", "descriptors")), true
+}
+
+// unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
+func (g *graph) unready(p *proc.Process, fds []kernel.AwaitedFD) []kernel.AwaitedFD {
+	if len(fds) < 2 || !g.f.Host.Live() {
+		return fds
+	}
+	dir, err := g.f.Host.OpenProc(p.Living())
+	if err != nil {
+		return fds
+	}
+	defer dir.Close()
+	var left []kernel.AwaitedFD
+	for _, fd := range fds {
+		// What may hang was left out of the table.
+		if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDFile {
+			if ready, err := dir.AlwaysReady(fd.FD); err == nil && ready {
+				continue
+			}
+		}
+		left = append(left, fd)
+	}
+	if len(left) == 0 { // it waits for neither
+		return fds
+	}
+	return left
+}
+
+// unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where
+// it is the machine's init alone, which holds what it was born with or what was sent to it.
+func (g *graph) unseen(source string) (open, assumes string) {
+	f := g.f
+	others := 0
+	for _, p := range f.Refused(source) {
+		if p.PID != 1 || f.Nested { // in a container it may be any program
+			others++
+		}
+	}
+	switch {
+	case f.Hides:
+		return "processes that /proc hides", ""
+	case f.Restless:
+		return "processes that came and went while this looked", ""
+	case others > 0:
+		return kinds.Several(others, "process", "processes") + " that could not be looked into", ""
+	case len(f.Refused(source)) > 0:
+		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.Refused(source)[0].Comm)
+	case f.Nested:
+		return "", "no process outside this pid namespace has a part in it"
+	}
+	return "", ""
+}
+
+// handled makes a wait open that only its own process could end otherwise, if that handles signals: a handler may write to its own pipe.
+func (g *graph) handled(p *proc.Process, e *wakers) {
+	if e.open != "" || len(e.enders) == 0 || !g.catches(p) {
+		return
+	}
+	own := p.Ref()
+	if slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == own }) {
+		e.open = "a signal handler of its own"
+	}
+}
+
+// catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL, SIGSETXID: nptl(7)).
+func (g *graph) catches(p *proc.Process) bool {
+	const glibc = 1<<31 | 1<<32 // signals 32 and 33
+	return g.caught(p)&^glibc != 0
+}
+
+// caught are the signals that a process handles; all, where a live one's could not be read.
+func (g *graph) caught(p *proc.Process) kernel.SignalSet {
+	set, ok := g.handlers[p]
+	if !ok {
+		if g.f.Host.Live() {
+			set = ^kernel.SignalSet(0)
+		}
+		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+			if masks, err := kernel.ParseSignalMasks(text); err == nil {
+				set = masks.Caught
+			}
+		}
+		g.handlers[p] = set
+	}
+	return set
+}
+
+// processEnders makes enders of processes, none of which stands twice in the list.
+func processEnders(list []*proc.Process, how string, proof schema.Proof) []relate.Ender {
+	enders := make([]relate.Ender, len(list))
+	for i, p := range list {
+		enders[i] = relate.Ender{Proc: p.Ref(), How: how, Proof: proof}
+	}
+	return enders
+}
+
+// useEnders are the processes behind descriptors, each once: those of one process stand together.
+func useEnders(uses []proc.FDUse, pass func(*proc.FD) bool, how string) []relate.Ender {
+	var list []*proc.Process
+	for _, u := range uses {
+		if (pass == nil || pass(u.FD)) && (len(list) == 0 || list[len(list)-1] != u.Process) {
+			list = append(list, u.Process)
+		}
+	}
+	return processEnders(list, how, schema.Observed)
+}

@@ -1,0 +1,48 @@
+package waits
+
+import (
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/proc"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+	"golang.org/x/sys/unix"
+)
+
+// The machine's first process holds what it was born with; that of a container may be any program.
+func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
+	first := &proc.Process{}
+	first.PID, first.Comm = 1, "first"
+	type unseen struct{ Open, Assumes string }
+	for _, test := range []struct {
+		facts proc.Tick
+		want  unseen
+	}{
+		{proc.Tick{}, unseen{Assumes: "process 1/first, which could not be looked into, has no part in it"}},
+		{proc.Tick{Nested: true}, unseen{Open: "1 process that could not be looked into"}},
+		{proc.Tick{Restless: true}, unseen{Open: "processes that came and went while this looked"}},
+	} {
+		var got unseen
+		test.facts.Refuse("fd", first)
+		got.Open, got.Assumes = newGraph(&test.facts).unseen("fd")
+		if d := gocmp.Diff(test.want, got); d != "" {
+			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.Nested, test.facts.Restless, d)
+		}
+	}
+}
+
+// An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
+func TestWaitsOfAnIdlePool(t *testing.T) {
+	futex := kernel.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
+	th := proc.Thread{Task: kernel.Task{TID: 11, In: kernel.InCall, Call: futex}}
+	p := &proc.Process{Tasks: []proc.Thread{{Task: kernel.Task{TID: 10, In: kernel.InCall, Call: kernel.BlockedCall{NR: unix.SYS_READ}}}, th}}
+	p.PID = 10
+	want := wakers{open: "its own process", enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
+	got := newGraph(&proc.Tick{}).ownFutex(p, &th)
+	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(wakers{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

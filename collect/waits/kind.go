@@ -1,0 +1,213 @@
+package waits
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Row is a thread that waits for somebody, or one that others wait for.
+type Row struct {
+	relate.Node
+	ref, parent schema.Ref
+	process     *proc.Process
+	says        string
+	on          []schema.Ref // all that it waits for; a poll for several
+	enders      schema.Value
+	waiting     schema.Value // how long
+	serves      bool         // it waits for whatever comes
+	background  bool
+}
+
+// needs is nearly all that the walk can read: anything may be what a thread waits for.
+const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls | proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles |
+	proc.NeedFDInfo | proc.NeedMaps | proc.NeedLocks | kinds.NeedSockets
+
+func Mechanism() *kinds.Mechanism {
+	return &kinds.Mechanism{
+		Kind: schema.Wait, Family: kinds.Waits, Title: "Waits",
+		Help:    "who waits on whom: blocked threads, on what object, since when, who could end it, and whether anybody can",
+		Columns: columns(),
+		Default: []string{"status", "waiting", "proof", "says"},
+		Needs:   needs,
+		Collect: collect,
+		Relate:  relateRows,
+		// Nearly anything may be what a thread waits for. Each is listed when the first thread does.
+		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap,
+			schema.Unix, schema.Inet, schema.Lock},
+		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD},
+		Diagnose: func(f *proc.Tick, _ []*schema.Object) []schema.Finding {
+			return lastWaits(f).Findings()
+		},
+		Pending:    func(f *proc.Tick) bool { return lastWaits(f).Pending() },
+		Label:      func(o *schema.Object) string { return o.Row.(*Row).Task.Comm },
+		Parent:     func(o *schema.Object) schema.Ref { return o.Row.(*Row).parent },
+		Tree:       "says",
+		Subject:    func(o *schema.Object) schema.Ref { return o.Row.(*Row).Task.Proc },
+		Background: func(o *schema.Object) bool { return o.Row.(*Row).background }, Quiet: true,
+		Hidden: "threads that wait for whatever comes",
+		Alarm:  func(o *schema.Object) bool { return o.Row.(*Row).Status.Bad() },
+	}
+}
+
+func columns() []schema.Column {
+	type row = Row
+	col := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, needs, help, get)
+	}
+	// asleep gives a cell of a thread that waits, and none of one that is only waited for.
+	asleep := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
+		return col(id, typ, width, help, func(r *row) schema.Value {
+			if r.Task.Activity != relate.Waiting {
+				return schema.None(typ)
+			}
+			return get(r)
+		})
+	}
+	return []schema.Column{
+		col("status", schema.TypeString, 8, "deadlock: on a circle of waits without a way out; stuck: nobody is left who could end it; hangs: behind such a one; "+
+			"stopped: a stopped process keeps it; timed: ends by itself; open: anybody may end it; waits: for somebody who is free to; runs: waits for nobody, others for it",
+			func(r *row) schema.Value { return schema.String(string(r.Status)) }),
+		col("proof", schema.TypeString, 8, "of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds what is waited for",
+			(*row).grave),
+		asleep("waiting", schema.TypeDuration, 7, "how long it has not run, as far as the kernel tells", func(r *row) schema.Value { return r.waiting }),
+		asleep("since", schema.TypeTime, 12, "when it last ran, as far as the kernel tells: since then it sleeps", func(r *row) schema.Value { return schema.Time(r.Task.Wait.Since) }),
+		asleep("timeout", schema.TypeDuration, 7, "how long it was told to wait in all", func(r *row) schema.Value {
+			if r.Task.Wait.Timeout == 0 {
+				return schema.None(schema.TypeDuration)
+			}
+			return schema.Duration(r.Task.Wait.Timeout)
+		}),
+		col("pid", schema.TypeInt, 7, "its process", func(r *row) schema.Value { return schema.Int(int64(r.process.PID)) }),
+		col("tid", schema.TypeInt, 7, "the thread", func(r *row) schema.Value { return schema.Int(int64(r.Task.TID)) }),
+		col("comm", schema.TypeString, 16, "command name of its process", func(r *row) schema.Value { return schema.String(r.Task.Comm) }),
+		asleep("call", schema.TypeString, 10, "the system call that it sleeps in", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Call) }),
+		asleep("via", schema.TypeString, 16, "the call in words", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Via) }),
+		asleep("object", schema.TypeRef, 14, "what it waits for; the first of several", func(r *row) schema.Value {
+			if r.Task.Wait.On.IsZero() {
+				return schema.None(schema.TypeRef)
+			}
+			return schema.RefValue(r.Task.Wait.On)
+		}),
+		asleep("objects", schema.TypeList, 14, "all that it waits for: a poll waits for any of several", func(r *row) schema.Value {
+			words := make([]string, len(r.on))
+			for i, ref := range r.on {
+				words[i] = ref.String()
+			}
+			return schema.List(words)
+		}),
+		asleep("enders", schema.TypeEndpoints, 24, "processes that could end the wait; their mode is what they are to the object", func(r *row) schema.Value { return r.enders }),
+		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Open) }),
+		col("says", schema.TypeString, 50, "the wait in a sentence", func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
+	}
+}
+
+func collect(f *proc.Tick) ([]*schema.Object, error) {
+	g := newGraph(f)
+	tasks := g.tasks()
+	solved := relate.Solve(tasks)
+	if solved.Pending() && g.doubt(tasks) {
+		solved = relate.Solve(tasks)
+	}
+	if solved.Pending() && g.awake(solved, tasks) {
+		solved = relate.Solve(tasks)
+	}
+	before := proc.Keep(f.Kept, func() *relate.Solution { return nil })
+	solved = solved.Confirmed(*before)
+	*before = solved // a second look has to agree
+	rows, objects := kinds.NewObjects[Row](len(solved.Nodes))
+	for i := range solved.Nodes {
+		n := &solved.Nodes[i]
+		r := &rows[i]
+		*r = Row{Node: *n, ref: threadRef(n.Task), process: f.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
+		if n.Parent >= 0 {
+			r.parent = threadRef(solved.Nodes[n.Parent].Task)
+		}
+		r.enders, r.waiting = enders(f, &n.Task.Wait), schema.None(schema.TypeDuration)
+		if s := n.Task.Wait.Since; !s.IsZero() {
+			r.waiting = schema.Duration(max(0, f.Now.Sub(s)).Truncate(time.Second))
+		}
+		objects[i].Ref = r.ref
+	}
+	// Parents come before their children: what is worth showing brings those with it that explain it.
+	for i := len(rows) - 1; i >= 0; i-- {
+		r := &rows[i]
+		if r.worthShowing() {
+			r.background = false
+		}
+		if p := r.Parent; p >= 0 && !r.background {
+			rows[p].background = false
+		}
+	}
+	return objects, nil
+}
+
+// lastWaits is the solution of the last tick that looked for waits: of this one, after collect.
+func lastWaits(f *proc.Tick) *relate.Solution {
+	return *proc.Keep(f.Kept, func() *relate.Solution { return nil })
+}
+
+// grave is the proof of a verdict that nobody will wake the thread.
+func (r *Row) grave() schema.Value {
+	if !r.Status.Bad() {
+		return schema.None(schema.TypeString)
+	}
+	return schema.String(string(r.Node.Proof))
+}
+
+// threadRef is a thread as an object. Its process's start stands for its own.
+func threadRef(t *relate.Task) schema.Ref {
+	return schema.Ref{Kind: schema.Wait, ID: uint64(t.TID), Gen: t.Proc.Gen}
+}
+
+// worthShowing leaves out what every machine is full of: loops that wait for whatever comes, idle threads of a pool, shells that wait
+// for what they run.
+func (r *Row) worthShowing() bool {
+	if r.Status.Bad() {
+		return true
+	}
+	if r.Task.Activity != relate.Waiting || r.serves {
+		return false
+	}
+	if len(r.on) == 0 {
+		return proc.Locking(r.Task.Wait.Call)
+	}
+	return r.on[0].Kind != schema.Proc
+}
+
+func enders(f *proc.Tick, w *relate.Wait) schema.Value {
+	list := make([]schema.Endpoint, 0, len(w.Enders))
+	for _, e := range w.Enders {
+		if p := f.Process(int(e.Proc.ID)); p != nil {
+			end := f.Endpoint(p, -1, e.How)
+			end.TID = e.TID
+			list = append(list, end)
+		}
+	}
+	return schema.Endpoints(list, false)
+}
+
+// relateRows gives an edge from each waiting process to what it waits for, and from those who could end that, where it is them alone.
+func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		r := o.Row.(*Row)
+		if r.Task.Activity != relate.Waiting {
+			continue
+		}
+		for _, on := range r.on {
+			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via, Proof: schema.Observed})
+		}
+		for _, e := range r.Task.Wait.Enders {
+			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {
+				edges = append(edges, schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
+			}
+		}
+	}
+	return edges
+}

@@ -1,0 +1,253 @@
+package waits
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// Waits on System V queues and semaphores. The kernel says who holds a semaphore only of operations with SEM_UNDO; without, all that it
+// keeps is who changed it last.
+
+func (g *graph) listSets() map[proc.WaitKey]*schema.Object {
+	return byWaitKey(g.f.Objects(schema.Sem))
+}
+
+func (g *graph) listQueues() map[proc.WaitKey]*schema.Object {
+	return byWaitKey(g.f.Objects(schema.Msg))
+}
+
+func byWaitKey(objects []*schema.Object) map[proc.WaitKey]*schema.Object {
+	all := make(map[proc.WaitKey]*schema.Object, len(objects))
+	for _, o := range objects {
+		all[kinds.SysvWait(o.Ref)] = o
+	}
+	return all
+}
+
+// message: anybody may send to a queue or receive from it. Who did last is likely to do it again.
+func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
+	key, _ := g.f.WaitKey(p, &th.Wait)
+	e := wakers{on: []schema.Ref{{Kind: schema.Msg, Space: key.Dev, ID: key.ID}}}
+	o := g.queues()[key]
+	sends := th.Syscall == "msgsnd"
+	e.open = "whoever sends to it"
+	if sends {
+		e.open = "whoever receives from it"
+	}
+	if o == nil {
+		return e
+	}
+	r := o.Row.(*kinds.MsgRow)
+	e.on[0] = o.Ref
+	pid, at, did := r.LSPid, r.STime, "sent to it last"
+	if sends {
+		pid, at, did = r.LRPid, r.RTime, "received from it last"
+	}
+	switch state := g.f.CreatorState(int(pid), at); {
+	case at == 0:
+		e.open += "; nobody has done so yet"
+	case state == proc.CreatorAlive && int(pid) != p.PID:
+		e.enders = processEnders([]*proc.Process{g.f.Process(int(pid))}, did, schema.Inferred)
+	case state == proc.CreatorDead || state == proc.CreatorReused:
+		e.open += fmt.Sprintf("; process %d, which %s, is gone", pid, did)
+	}
+	return e
+}
+
+// semContent are a set's values, or why they are not known.
+type semContent struct {
+	values []kernel.SemValue
+	err    error
+}
+
+func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
+	c, ok := g.values[r]
+	if !ok {
+		c.err = kinds.InIPCSpace(g.f, ref, func() (err error) {
+			c.values, err = g.f.Host.SemValues(r.ID, int(r.NSems))
+			return err
+		})
+		g.values[r] = c
+	}
+	return c
+}
+
+// blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c); ok is false if all could.
+func blockedOp(ops []kernel.SemOp, values []kernel.SemValue) (blocked kernel.SemOp, ok bool) {
+	level := map[uint16]int{}
+	for _, op := range ops {
+		if int(op.Num) >= len(values) {
+			return op, false
+		}
+		now, changed := level[op.Num]
+		if !changed {
+			now = int(values[op.Num].Value)
+		}
+		if op.Op == 0 && now != 0 || op.Op < 0 && now+int(op.Op) < 0 {
+			return op, true
+		}
+		level[op.Num] = now + int(op.Op)
+	}
+	return kernel.SemOp{}, false
+}
+
+func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
+	key, _ := g.f.WaitKey(p, &th.Wait)
+	e := wakers{on: []schema.Ref{{Kind: schema.Sem, Space: key.Dev, ID: key.ID}}, open: "whoever changes it"}
+	o := g.sets()[key]
+	if o == nil {
+		return e
+	}
+	r := o.Row.(*kinds.SemRow)
+	e.on[0] = o.Ref
+	c := g.content(e.on[0], r)
+	if c.err != nil || len(th.Ops) == 0 {
+		e.open += ": what it needs could not be read"
+		return e
+	}
+	op, ok := blockedOp(th.Ops, c.values)
+	if !ok {
+		e.open = "nobody: it is about to go on"
+		return e
+	}
+	if op.Op == 0 {
+		e.open = "whoever takes from it"
+		return e
+	}
+	switch enders, u := g.undoHolders(p, e.on[0], op, c.values[op.Num]); {
+	case u.counts:
+		e.enders = enders
+		return e
+	case len(enders) > 0:
+		e.enders = enders
+		if u.covers {
+			e.open = ""
+			return e
+		}
+	}
+	g.lastOperator(p, r, op, c.values, &e)
+	return e
+}
+
+// undoUse is what the adjustments of all processes tell of a semaphore.
+type undoUse struct {
+	covers bool // what holders would give back is all that is missing
+	// counts says that it counts what is there to be taken rather than guards something: somebody has raised it without having taken from
+	// it, or the waiter itself has taken from it before. Then whoever makes more of it ends the wait, who need not use SEM_UNDO.
+	counts bool
+}
+
+// undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
+func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, use undoUse) {
+	holds, err := kinds.SemUndos(g.f)
+	held := 0
+	for _, h := range holds[kinds.SysvWait(ref)] {
+		n, how := h.Taken(op.Num), "holds %d of semaphore %d (SEM_UNDO)"
+		if n == 0 {
+			continue
+		}
+		use.counts = use.counts || n < 0 || h.Ref() == p.Ref()
+		if held += max(0, n); n < 0 {
+			n, how = -n, "gave %d to semaphore %d (SEM_UNDO)"
+		}
+		enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, op.Num), Proof: schema.Observed})
+	}
+	use.covers = err == nil && int(v.Value)+held+int(op.Op) >= 0
+	return enders, use
+}
+
+// lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no semop has succeeded on
+// since its values were set, tells nothing, and neither does a semaphore above 0, which may have been raised last and not yet far enough, as a
+// barrier is: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
+// waiter, are taken for all that there are.
+func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op kernel.SemOp, values []kernel.SemValue, e *wakers) {
+	v := values[op.Num]
+	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
+		return
+	}
+	how := fmt.Sprintf("changed semaphore %d last", op.Num)
+	switch g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
+	case proc.CreatorAlive:
+		e.enders = append(e.enders, processEnders([]*proc.Process{g.f.Process(int(v.Pid))}, how, schema.Inferred)...)
+		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noUndo())
+	case proc.CreatorDead, proc.CreatorReused:
+		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
+	default:
+		return
+	}
+	e.open = ""
+	told := map[schema.Ref]bool{}
+	for _, n := range e.enders {
+		told[n.Proc] = true
+	}
+	for _, near := range g.mayKnow(p, r, values) {
+		ref := near.Ref()
+		if told[ref] || near == p && len(p.Tasks) == 1 {
+			continue
+		}
+		told[ref] = true
+		e.enders = append(e.enders, relate.Ender{Proc: ref, How: "may know it", Proof: schema.Inferred, Weak: true})
+	}
+}
+
+// noUndo says why nobody is known to hold a semaphore.
+func (g *graph) noUndo() string {
+	if _, err := kinds.SemUndos(g.f); err != nil {
+		return err.Error()
+	}
+	return "without SEM_UNDO the kernel does not say"
+}
+
+// mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other semaphores, who waits for
+// them, and the relatives of the waiter, itself among them with its other threads.
+func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []kernel.SemValue) []*proc.Process {
+	near := g.relatives(p)
+	for _, v := range values {
+		if g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) == proc.CreatorAlive {
+			near = append(near, g.f.Process(int(v.Pid)))
+		}
+	}
+	for _, w := range g.f.WaitersOf(proc.WaitKey{Kind: schema.Sem, Dev: r.Owners.Place.Space, ID: uint64(r.ID)}) {
+		near = append(near, w.Process)
+	}
+	return near
+}
+
+// relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
+// process group, and those that run the same program for the same user. This program's own are not among them.
+func (g *graph) relatives(p *proc.Process) []*proc.Process {
+	ours, self := g.f.Ancestry(), g.f.Process(g.f.Self)
+	exe := g.program(p)
+	var near []*proc.Process
+	for _, q := range g.f.Processes() {
+		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
+		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.Gone() || q.KernelThread() {
+			continue
+		}
+		if q != p && self != nil && g.program(q) == g.program(self) {
+			continue // its demo's processes have nothing in common but the program
+		}
+		near = append(near, q)
+	}
+	return near
+}
+
+// program is where a process's exe leads; "" where that may not be read.
+func (g *graph) program(p *proc.Process) string {
+	exe, ok := g.programs[p]
+	if !ok {
+		if dir, err := g.f.Host.OpenProc(p.PID); err == nil {
+			exe, _ = dir.Readlink("exe")
+			dir.Close()
+		}
+		g.programs[p] = exe
+	}
+	return exe
+}
