@@ -9,13 +9,12 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -5,12 +5,11 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/ftok"
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // Collector takes snapshots of one Host. It keeps between them what spares work: names of users, descriptors of
@@ -150,14 +149,14 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 }
 
 // findings are those of a kind and of the aspects on its objects.
-func (c *Collector) findings(m *kinds.Mechanism, f *proc.Tick, objects []*schema.Object) []schema.Finding {
+func (c *Collector) findings(m *kinds.Mechanism, t *proc.Tick, objects []*schema.Object) []schema.Finding {
 	var all []schema.Finding
 	if m.Diagnose != nil {
-		all = m.Diagnose(f, objects)
+		all = m.Diagnose(t, objects)
 	}
 	for _, a := range c.aspects {
 		if _, ok := a.Of[m.Kind]; ok && a.Diagnose != nil {
-			all = append(all, a.Diagnose(f, m.Kind, objects)...)
+			all = append(all, a.Diagnose(t, m.Kind, objects)...)
 		}
 	}
 	return all

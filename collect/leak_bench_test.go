@@ -4,10 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // verdictsBy are the verdicts with a user's signatures, for somebody who asks for nothing besides.

@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/leaks"
-	"github.com/ipctop/ipctop/collect/proc"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )

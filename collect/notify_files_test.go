@@ -3,11 +3,10 @@ package collect
 import (
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/content"
-
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"

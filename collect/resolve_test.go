@@ -5,11 +5,10 @@ import (
 	"io/fs"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/software"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // workPostmaster is a process that looks like a postmaster: by its name and its working directory.

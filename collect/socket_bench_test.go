@@ -5,12 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -7,13 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

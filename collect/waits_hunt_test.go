@@ -11,8 +11,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/waits"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/waits"
 )
 
 // What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment and no last pid tells.

@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 // Report says what a clean-up did.

@@ -12,11 +12,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/demo"
-	"golang.org/x/sys/unix"
 )
 
 // killed runs a demo whose main process is then killed, and waits until its workers have ended by themselves.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // alone is a scenario of one process that makes a descriptor of a kind and holds it.

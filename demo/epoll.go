@@ -3,8 +3,9 @@ package demo
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // epollWait: a server's loop that waits for a pipe and a timer of which neither is ready.

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // eventFD: two processes that share a counter; one sleeps in read until the other adds to it.

@@ -3,8 +3,9 @@ package demo
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // fifoWaiting: a FIFO that is only ever opened for reading. A plain open sleeps until a writer comes and holds no

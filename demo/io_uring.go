@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // ioUring: rings that nobody has put anything into. The kernel may refuse them to ordinary users, or to all (kernel.io_uring_disabled).

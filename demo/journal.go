@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 // entry is one line of a journal. A thing has two lines with one N: "will" before it is made, "made" with its identity.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 const memorySize = 64 << 10

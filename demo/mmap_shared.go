@@ -6,9 +6,10 @@ import (
 	"os"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // mmapShared: a plain file that two processes map, which makes it shared memory.

@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 // msgEmpty: a receiver that waits for a type that nobody sends.

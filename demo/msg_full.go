@@ -3,9 +3,10 @@ package demo
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // msgFull: a queue that has reached its qbytes, and a sender that waits for room.

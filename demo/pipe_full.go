@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // pipeFull: a reader that holds its end but never reads, so the writer fills the pipe and sleeps in write.

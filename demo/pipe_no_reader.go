@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // pipeNoReader: a write end whose reader is gone; the next write would fail with EPIPE.

@@ -3,9 +3,10 @@ package demo
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // pmsgFull: a POSIX queue that has reached its maxmsg, a sender that waits for room, and somebody to be notified.

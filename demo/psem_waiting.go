@@ -3,8 +3,9 @@ package demo
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // semSize is what a named semaphore maps: sizeof(sem_t).

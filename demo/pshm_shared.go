@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 const pshmSize = 1 << 20

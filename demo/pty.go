@@ -5,8 +5,9 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // pseudoTerminal: a terminal emulator at the master, and a program at the slave that waits for a line.

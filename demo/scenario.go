@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/agnivade/levenshtein"
+
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

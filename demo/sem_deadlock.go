@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // semDeadlock: two processes take two semaphores in opposite orders, and each waits for the other's.

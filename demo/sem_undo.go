@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 // semUndo: a semaphore used as a mutex. Its holder took it with SEM_UNDO: when it ends, the kernel gives it back.

@@ -3,9 +3,10 @@ package demo
 import (
 	"errors"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // semWaiters: a set on which one process waits for a rise (semncnt) and one for zero (semzcnt).

@@ -4,10 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // What the demo calls its objects must be what a snapshot calls them, or nobody finds them on screen.

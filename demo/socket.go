@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // unixAddr is the address of a path, or of an abstract name written "@name" (man 7 unix).

@@ -11,11 +11,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/demo"
-	"golang.org/x/sys/unix"
 )
 
 // start starts scenarios (none named: all) whose objects are gone when the test ends.

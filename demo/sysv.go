@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // keyPrefix begins the demo's keys: "ip" in ASCII.

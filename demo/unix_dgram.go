@@ -3,8 +3,9 @@ package demo
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // unixDgram: datagrams that their receiver does not fetch.

@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/schema"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // unixPending: a listener that does not accept, with a client in its backlog.

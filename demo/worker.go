@@ -10,8 +10,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 // The descriptors that a worker inherits.

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/leaks"
-
-	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )

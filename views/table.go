@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -3,9 +3,8 @@ package views
 import (
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

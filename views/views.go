@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/agnivade/levenshtein"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )

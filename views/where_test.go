@@ -4,10 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

@@ -9,9 +9,10 @@ import (
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/demo"
-	"github.com/spf13/cobra"
 )
 
 // demoUI shows the dashboard until the user quits or ctx ends. nil where there is no terminal for it.

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/doctor"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/doctor"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"

@@ -12,12 +12,11 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

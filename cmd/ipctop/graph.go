@@ -6,12 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"

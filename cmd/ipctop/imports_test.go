@@ -44,7 +44,6 @@ func mayImport() map[string][]string {
 	ground := []string{"collect/schema", "collect/kernel", "collect/relate"}
 	above := func(rooms ...string) []string { return slices.Concat(ground, rooms) }
 	aspects := []string{"collect/software", "collect/ftok", "collect/leaks", "collect/content", "collect/waits", "collect/doctor"}
-	flow := append([]string{"collect", "collect/kinds", "collect/proc"}, aspects...)
 	return map[string][]string{
 		"collect/schema":   {},
 		"collect/relate":   {"collect/schema"},
@@ -58,14 +57,14 @@ func mayImport() map[string][]string {
 		"collect/waits":    above("collect/proc", "collect/kinds"),
 		"collect/doctor":   above("collect/proc", "collect/kinds", "collect/leaks"),
 		"collect":          above(append([]string{"collect/proc", "collect/kinds"}, aspects...)...),
-		"actions":          above(flow...),
-		"views":            append([]string{"collect/schema", "collect/relate"}, flow...),
-		"views/once":       append([]string{"views", "collect/schema", "collect/relate"}, flow...),
-		"views/tui":        append([]string{"views", "collect/schema", "collect/relate", "actions"}, flow...),
+		"actions":          above("collect", "collect/proc", "collect/kinds", "collect/leaks"),
+		"views":            {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks"},
+		"views/once":       {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views"},
+		"views/tui":        {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views", "actions"},
 		"demo":             {"collect/kernel", "collect/schema"},
-		"cmd/ipctop": append([]string{"views", "views/once", "views/tui", "collect/schema", "collect/kernel", "collect/relate", "actions", "demo",
-			"cmd/ipctop/utillinux"}, flow...),
-		"cmd/ipctop/utillinux": append([]string{"views", "views/once", "collect/schema", "collect/kernel", "collect/relate", "actions"}, flow...),
+		"cmd/ipctop": slices.Concat(ground, aspects, []string{"collect", "collect/proc", "collect/kinds", "views", "views/once", "views/tui", "actions",
+			"demo", "cmd/ipctop/utillinux"}),
+		"cmd/ipctop/utillinux": above("collect/proc", "collect", "views", "views/once", "actions"),
 	}
 }
 

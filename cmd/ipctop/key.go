@@ -9,10 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/ftok"
-
 	"github.com/spf13/cobra"
 
+	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"

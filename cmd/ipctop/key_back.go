@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/ftok"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"

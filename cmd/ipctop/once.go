@@ -8,12 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"
@@ -293,7 +292,7 @@ func listColumns(w io.Writer, mechs []*kinds.Mechanism, noHeadings bool) error {
 	costs := collect.Costs()
 	for _, m := range mechs {
 		for _, c := range views.ColumnsOf(m) {
-			needs := strings.ReplaceAll(strings.ReplaceAll((c.Needs | m.Needs).In(costs), ", ", ","), " ", "-")
+			needs := strings.ReplaceAll(strings.ReplaceAll((c.Needs|m.Needs).In(costs), ", ", ","), " ", "-")
 			rows = append(rows, []string{string(m.Kind), c.ID, c.Type.String(), needs, c.Help})
 		}
 	}

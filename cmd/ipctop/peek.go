@@ -8,11 +8,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/content"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"

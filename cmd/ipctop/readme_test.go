@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/software"
-
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // The README names every kind and family that there is.

@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/software"
-
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // openHost opens the machine, or a tree of files for --root, with what the user has configured to look at it.

@@ -8,12 +8,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ipctop/ipctop/actions"
-	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/views/tui"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/views/tui"
 )
 
 // uiFlags are the flags of the dashboard.

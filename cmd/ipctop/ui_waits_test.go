@@ -3,8 +3,9 @@ package main
 import (
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 // A deadlock is announced wherever the person is, and one key leads from one of its objects to who waits for whom. It is a likely one where

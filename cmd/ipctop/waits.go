@@ -1,8 +1,9 @@
 package main
 
 import (
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/collect/kinds"
 )
 
 // newWaitsCmd is ipctop waits, short for ipctop --once waits.

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -206,17 +205,17 @@ func Aspect() kinds.Aspect {
 		},
 		OnDemand: []string{"peek"},
 		Costs:    []schema.Cost{{Need: NeedPeek, Name: "content"}},
-		Fill: func(f *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+		Fill: func(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
 			for _, o := range objects {
-				if !f.Gathered(o.Ref, NeedPeek) {
+				if !t.Gathered(o.Ref, NeedPeek) {
 					continue
 				}
 				var v schema.Value
 				switch r := o.Row.(type) {
 				case *kinds.MsgRow:
-					v = peekQueue(f, o.Ref, r.ID)
+					v = peekQueue(t, o.Ref, r.ID)
 				case *kinds.ShmRow:
-					v = peekSegment(f, r)
+					v = peekSegment(t, r)
 				}
 				peekNote.Set(o, &v)
 			}
@@ -225,10 +224,10 @@ func Aspect() kinds.Aspect {
 }
 
 // peekQueue copies the first messages of a queue.
-func peekQueue(f *proc.Tick, ref schema.Ref, id int) schema.Value {
+func peekQueue(t *proc.Tick, ref schema.Ref, id int) schema.Value {
 	var messages []kernel.PeekedMessage
-	err := kinds.InIPCSpace(f, ref, func() (err error) {
-		messages, err = f.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
+	err := kinds.InIPCSpace(t, ref, func() (err error) {
+		messages, err = t.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
 		return err
 	})
 	if err != nil {
@@ -249,12 +248,12 @@ func peekQueue(f *proc.Tick, ref schema.Ref, id int) schema.Value {
 }
 
 // peekSegment reads the beginning of a segment, or says why it cannot be seen.
-func peekSegment(f *proc.Tick, row *kinds.ShmRow) schema.Value {
-	if !f.Host.Live() {
+func peekSegment(t *proc.Tick, row *kinds.ShmRow) schema.Value {
+	if !t.Host.Live() {
 		return schema.None(schema.TypeList)
 	}
 	var c Content
-	err := c.segment(f.Host, row, PeekRange{Count: pageBytes})
+	err := c.segment(t.Host, row, PeekRange{Count: pageBytes})
 	switch {
 	case errors.Is(err, ErrNoHolder), errors.Is(err, ErrHoldersUnseen):
 		return schema.List([]string{err.Error()})

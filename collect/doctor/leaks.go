@@ -8,7 +8,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/leaks"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -51,21 +50,21 @@ type fileLook struct {
 }
 
 // keyFiles are the files of a process. Those of one that has not run since are those of the last time.
-func keyFiles(f *proc.Tick, p *proc.Process) processFiles {
+func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 	cpu, cpuErr := kernel.CPUTime(p.PID)
-	if old, ok := keptFiles(f)[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
+	if old, ok := keptFiles(t)[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
 		return old
 	}
-	dir, err := f.Host.OpenProc(p.Living())
+	dir, err := t.Host.OpenProc(p.Living())
 	if err != nil {
 		return processFiles{}
 	}
 	defer dir.Close()
-	l := fileLook{dir: dir, hangs: f.Hangs(dir), seen: map[proc.FileID]bool{}}
+	l := fileLook{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
 	l.start, l.cpu = p.Start, cpu
 	l.look(p)
 	if cpuErr == nil {
-		keptFiles(f)[p.PID] = l.processFiles
+		keptFiles(t)[p.PID] = l.processFiles
 	}
 	return l.processFiles
 }

@@ -8,12 +8,11 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // ftok backwards: of which file was a key made?
@@ -60,8 +59,8 @@ func (s *Search) Project() byte { return byte(s.Key >> 24) }
 // keptFiles are the files of processes by pid, kept between ticks.
 type keyCache map[int]processFiles
 
-func keptFiles(f *proc.Tick) keyCache {
-	return *proc.Keep(f.Kept, func() keyCache { return keyCache{} })
+func keptFiles(t *proc.Tick) keyCache {
+	return *proc.Keep(t.Kept, func() keyCache { return keyCache{} })
 }
 
 // ownersFiles are the files of the users that somebody asked for.
@@ -80,19 +79,19 @@ const SearchNeeds = Needs | software.ClusterNeeds | proc.NeedIPCNS
 
 // Find looks for the file that a key was made of, among the files that living processes know. Faults of the tick
 // are the caller's to add.
-func Find(f *proc.Tick, key uint32) *Search {
-	objects, uids, err := Objects(f.Host, key)
-	f.Fault("objects", err)
+func Find(t *proc.Tick, key uint32) *Search {
+	objects, uids, err := Objects(t.Host, key)
+	t.Fault("objects", err)
 	s := &Search{Key: key, Objects: objects}
 	for _, uid := range uids {
-		s.Owners = append(s.Owners, f.Users.User(uid))
+		s.Owners = append(s.Owners, t.Users.User(uid))
 	}
-	if !f.Host.Live() {
-		f.Fault("files", kernel.ErrNotLive)
+	if !t.Host.Live() {
+		t.Fault("files", kernel.ErrNotLive)
 		return s
 	}
-	s.matches(FilesOf(f, uids))
-	s.Clusters = clustersOf(f, key)
+	s.matches(FilesOf(t, uids))
+	s.Clusters = clustersOf(t, key)
 	return s
 }
 
@@ -122,22 +121,22 @@ func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, e
 }
 
 // FilesOf are the files that the living processes of these users know, of all users where none is named.
-func FilesOf(f *proc.Tick, uids []uint32) *keyFileList {
+func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 	key := fmt.Sprint(uids)
-	byOwner := proc.Memo(f, func(*proc.Tick) ownersFiles { return ownersFiles{} })
+	byOwner := proc.Memo(t, func(*proc.Tick) ownersFiles { return ownersFiles{} })
 	if l := byOwner[key]; l != nil {
 		return l
 	}
 	l := &keyFileList{files: map[proc.FileID]*File{}, passed: map[string]bool{}}
 	byOwner[key] = l
-	if cache := keptFiles(f); len(cache) > 2*len(f.Processes()) {
-		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return f.Process(pid) == nil })
+	if cache := keptFiles(t); len(cache) > 2*len(t.Processes()) {
+		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return t.Process(pid) == nil })
 	}
-	for _, p := range f.Processes() {
-		if p.KernelThread() || p.Gone() || p.PID == f.Self || len(uids) > 0 && !p.RunsAs(uids) {
+	for _, p := range t.Processes() {
+		if p.KernelThread() || p.Gone() || p.PID == t.Self || len(uids) > 0 && !p.RunsAs(uids) {
 			continue
 		}
-		found := keyFiles(f, p)
+		found := keyFiles(t, p)
 		for _, path := range found.passed {
 			l.passed[path] = true
 		}
@@ -180,9 +179,9 @@ func (s *Search) matches(l *keyFileList) {
 }
 
 // clustersOf are the data directories of PostgreSQL that make this key.
-func clustersOf(f *proc.Tick, key uint32) []string {
+func clustersOf(t *proc.Tick, key uint32) []string {
 	var dirs []string
-	for _, c := range software.Clusters(f) {
+	for _, c := range software.Clusters(t) {
 		above := key - uint32(c.ID.Ino)
 		if (above <= software.CollisionsMost || c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == key) && !slices.Contains(dirs, c.Dir) {
 			dirs = append(dirs, c.Dir)
@@ -227,10 +226,10 @@ func Aspect() kinds.Aspect {
 		},
 		OnDemand: []string{"ftok"},
 		Costs:    []schema.Cost{{Need: NeedKeyFiles, Name: "files of processes"}},
-		Fill: func(f *proc.Tick, _ schema.Kind, needs schema.Need, objects []*schema.Object) {
+		Fill: func(t *proc.Tick, _ schema.Kind, needs schema.Need, objects []*schema.Object) {
 			for _, o := range objects {
-				if f.Gathered(o.Ref, needs) {
-					v := ftokOf(f, kinds.PermOf(o))
+				if t.Gathered(o.Ref, needs) {
+					v := ftokOf(t, kinds.PermOf(o))
 					ftokNote.Set(o, &v)
 				}
 			}
@@ -239,13 +238,13 @@ func Aspect() kinds.Aspect {
 }
 
 // ftokOf is the cell of the column ftok.
-func ftokOf(f *proc.Tick, o kernel.IPCPerm) schema.Value {
-	if o.Key == 0 || !f.Host.Live() {
+func ftokOf(t *proc.Tick, o kernel.IPCPerm) schema.Value {
+	if o.Key == 0 || !t.Host.Live() {
 		return schema.None(schema.TypeList)
 	}
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)
-	known := FilesOf(f, slices.Compact(uids))
+	known := FilesOf(t, slices.Compact(uids))
 	files, _ := known.Of(o.Key)
 	if len(files) == 0 && len(known.Refused) > 0 {
 		return schema.Refused(schema.TypeList)

@@ -15,9 +15,10 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"golang.org/x/sys/unix"
 )
 
 // The descriptors that a blockedCall has: an empty pipe, a socket that nothing comes to, one that listens.

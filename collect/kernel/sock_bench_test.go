@@ -4,8 +4,9 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 const benchSockets = 10_000

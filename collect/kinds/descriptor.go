@@ -3,9 +3,8 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -46,10 +45,10 @@ func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 }
 
 // descriptors gives the objects of a kind that exist only as open descriptors.
-func descriptors(f *proc.Tick, kind schema.Kind) []descriptor {
+func descriptors(t *proc.Tick, kind schema.Kind) []descriptor {
 	var all []descriptor
-	for _, instance := range f.Instances(kind) {
-		if d, ok := newDescriptor(f, instance.Ref, instance.Uses); ok {
+	for _, instance := range t.Instances(kind) {
+		if d, ok := newDescriptor(t, instance.Ref, instance.Uses); ok {
 			all = append(all, d)
 		}
 	}
@@ -57,18 +56,18 @@ func descriptors(f *proc.Tick, kind schema.Kind) []descriptor {
 }
 
 // collectDescriptors makes a row of each object of a kind without numbers.
-func collectDescriptors[T any](f *proc.Tick, kind schema.Kind, row func(descriptor) *T) []*schema.Object {
+func collectDescriptors[T any](t *proc.Tick, kind schema.Kind, row func(descriptor) *T) []*schema.Object {
 	var objects []*schema.Object
-	for _, d := range descriptors(f, kind) {
+	for _, d := range descriptors(t, kind) {
 		objects = append(objects, &schema.Object{Ref: d.ref, Row: row(d)})
 	}
 	return objects
 }
 
 // newDescriptor fills what is common. ok is false if all descriptors were closed since they were listed.
-func newDescriptor(f *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descriptor, ok bool) {
-	d = descriptor{ref: ref, Uses: uses, holders: f.Holders(uses, nil), waits: fdWaits(f, uses)}
-	d.waiters = f.WaitersValue(ref, d.waits, allWaitsSeen(f, uses))
+func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descriptor, ok bool) {
+	d = descriptor{ref: ref, Uses: uses, holders: t.Holders(uses, nil), waits: fdWaits(t, uses)}
+	d.waiters = t.WaitersValue(ref, d.waits, allWaitsSeen(t, uses))
 	for _, u := range uses {
 		d.info = u.Process.Info[u.FD.Num]
 		if !kernel.Gone(d.info.Err) {
@@ -90,8 +89,8 @@ func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Valu
 }
 
 // edges tells who holds it and who sleeps on it.
-func (d *descriptor) edges(f *proc.Tick) []schema.Edge {
-	edges := f.HoldEdges(d.ref, d.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+func (d *descriptor) edges(t *proc.Tick) []schema.Edge {
+	edges := t.HoldEdges(d.ref, d.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
 	return append(edges, proc.WaitEdges(d.ref, d.waits)...)
 }
 
@@ -103,10 +102,10 @@ func UsesOf(o *schema.Object) []proc.FDUse {
 	return nil
 }
 
-func relateDescriptors(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateDescriptors(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		edges = append(edges, o.Row.(described).base().edges(f)...)
+		edges = append(edges, o.Row.(described).base().edges(t)...)
 	}
 	return edges
 }
@@ -121,7 +120,7 @@ func descriptorLabel(o *schema.Object) string {
 }
 
 // fdWaits lists the threads that sleep in a call on one of the descriptors.
-func fdWaits(f *proc.Tick, uses []proc.FDUse) []proc.Waiter {
+func fdWaits(t *proc.Tick, uses []proc.FDUse) []proc.Waiter {
 	var all []proc.Waiter
 	for _, u := range uses {
 		for _, w := range u.Process.Waits {

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -77,14 +76,14 @@ func epollEvents() []eventName {
 	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"}, {1 << 30, "oneshot"}, {1 << 31, "et"}}
 }
 
-func collectEpolls(f *proc.Tick) ([]*schema.Object, error) {
-	refs := fdRefs(f, f.Wants(schema.Epoll, NeedSockets))
-	return collectDescriptors(f, schema.Epoll, func(d descriptor) *EpollRow {
+func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
+	refs := fdRefs(tick, tick.Wants(schema.Epoll, NeedSockets))
+	return collectDescriptors(tick, schema.Epoll, func(d descriptor) *EpollRow {
 		r := &EpollRow{descriptor: d}
 		nth := map[int]int{} // targets seen so far of each number
 		for _, t := range kernel.ParseEpoll(d.info.Text) {
 			target := epollTarget{EpollTarget: t}
-			target.ref, target.proof = watched(f, &d, t, nth[t.FD], refs)
+			target.ref, target.proof = watched(tick, &d, t, nth[t.FD], refs)
 			nth[t.FD]++
 			r.targets = append(r.targets, target)
 		}
@@ -95,7 +94,7 @@ func collectEpolls(f *proc.Tick) ([]*schema.Object, error) {
 // watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs and
 // sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of that number is only
 // likely to be the one that was added.
-func watched(f *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
+func watched(tick *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
 	for _, u := range d.Uses {
 		for i := range u.Process.FDs {
 			fd := &u.Process.FDs[i]
@@ -113,7 +112,7 @@ func watched(f *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs ma
 				return ref, schema.Observed
 			}
 			same, err := false, kernel.ErrNotLive
-			if f.Host.Live() {
+			if tick.Host.Live() {
 				same, err = kernel.WatchesFile(u.Process.PID, int(u.FD.Num), t.FD, nth, u.Process.PID, t.FD)
 			}
 			if err != nil {
@@ -128,13 +127,13 @@ func watched(f *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs ma
 }
 
 // fdRefs tells which object each descriptor leads to. Which sort of socket a descriptor is on, only a dump tells.
-func fdRefs(f *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
-	refs := f.FDRefs()
+func fdRefs(t *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
+	refs := t.FDRefs()
 	if !sockets {
 		return refs
 	}
-	bySocket := socketRefs(f)
-	for _, p := range f.Processes() {
+	bySocket := socketRefs(t)
+	for _, p := range t.Processes() {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if ref, ok := bySocket[fd.Ino]; ok && fd.Kind == proc.FDSocket {
@@ -146,30 +145,30 @@ func fdRefs(f *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
 }
 
 // socketRefs maps inodes to sockets. What could not be listed is their own mechanisms' to tell.
-func socketRefs(f *proc.Tick) map[uint64]schema.Ref {
+func socketRefs(t *proc.Tick) map[uint64]schema.Ref {
 	refs := map[uint64]schema.Ref{}
 	add := func(kind schema.Kind, inode uint64) { refs[inode] = schema.Ref{Kind: kind, ID: inode} }
-	unix, _ := f.Host.UnixSockets()
+	unix, _ := t.Host.UnixSockets()
 	for _, s := range unix {
 		add(schema.Unix, s.Inode)
 	}
-	inet, _ := f.Host.InetSockets()
+	inet, _ := t.Host.InetSockets()
 	for _, s := range inet {
 		add(schema.Inet, s.Inode)
 	}
-	netlink, _ := f.Host.NetlinkSockets()
+	netlink, _ := t.Host.NetlinkSockets()
 	for _, s := range netlink {
 		add(schema.Netlink, s.Inode)
 	}
-	packet, _ := f.Host.PacketSockets()
+	packet, _ := t.Host.PacketSockets()
 	for _, s := range packet {
 		add(schema.Packet, s.Inode)
 	}
 	return refs
 }
 
-func relateEpolls(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-	edges := relateDescriptors(f, objects)
+func relateEpolls(tick *proc.Tick, objects []*schema.Object) []schema.Edge {
+	edges := relateDescriptors(tick, objects)
 	for _, o := range objects {
 		for _, t := range o.Row.(*EpollRow).targets {
 			if !t.ref.IsZero() {

@@ -3,9 +3,8 @@ package kinds
 import (
 	"math"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -55,9 +54,9 @@ func EventFDIdentity(info []byte) (schema.Ref, bool) {
 	return schema.Ref{Kind: schema.EventFD, ID: e.ID}, err == nil && e.HasID
 }
 
-func collectEventFDs(f *proc.Tick) ([]*schema.Object, error) {
+func collectEventFDs(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	for _, d := range descriptors(f, schema.EventFD) {
+	for _, d := range descriptors(t, schema.EventFD) {
 		r := &EventFDRow{descriptor: d}
 		r.EventFD, r.parse = kernel.ParseEventFD(d.info.Text)
 		objects = append(objects, &schema.Object{Ref: d.ref, Row: r})

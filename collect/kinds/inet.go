@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -32,10 +31,10 @@ func Inet() *Mechanism {
 		Relates: HolderNeeds,
 		Collect: collectInet,
 		Gauges:  inetGauges,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			var edges []schema.Edge
 			for _, o := range objects {
-				edges = append(edges, o.Row.(*InetRow).edges(f)...)
+				edges = append(edges, o.Row.(*InetRow).edges(t)...)
 			}
 			return edges
 		},
@@ -163,10 +162,10 @@ func (r *InetRow) unaccepted() bool {
 	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == kernel.SocketEstablished || r.State == kernel.SocketCloseWait)
 }
 
-func collectInet(f *proc.Tick) ([]*schema.Object, error) {
+func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	err := inNetSpaces(f, func(at proc.Place) error {
-		more, err := inetSockets(f, at)
+	err := inNetSpaces(t, func(at proc.Place) error {
+		more, err := inetSockets(t, at)
 		objects = append(objects, more...)
 		return err
 	})
@@ -174,15 +173,15 @@ func collectInet(f *proc.Tick) ([]*schema.Object, error) {
 }
 
 // inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within one.
-func inetSockets(f *proc.Tick, at proc.Place) ([]*schema.Object, error) {
-	sockets, err := f.Host.InetSockets()
+func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
+	sockets, err := t.Host.InetSockets()
 	slices.SortFunc(sockets, compareInet)
 	objects := make([]*schema.Object, 0, len(sockets))
 	seen := make(map[schema.Ref]bool, len(sockets))
 	devices := map[uint32]string{}
 	rows := make([]*InetRow, 0, len(sockets))
 	for _, s := range sockets {
-		r := &InetRow{InetSocket: s, Socket: newSocket(f, schema.Inet, at, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
+		r := &InetRow{InetSocket: s, Socket: newSocket(t, schema.Inet, at, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
 		if s.Inode == 0 && s.Cookie == 0 {
 			r.Ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
 		}
@@ -192,7 +191,7 @@ func inetSockets(f *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 		}
 		seen[r.Ref] = true
 		if s.Inode != 0 {
-			r.setOwner(f, s.UID)
+			r.setOwner(t, s.UID)
 		} else {
 			r.uid, r.Owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
 		}
@@ -200,10 +199,10 @@ func inetSockets(f *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
 	}
 	joinInet(rows)
-	tcpDetails(f, rows)
+	tcpDetails(t, rows)
 	for _, r := range rows {
 		if r.Listens() {
-			r.setWaiters(f)
+			r.setWaiters(t)
 		}
 	}
 	return objects, err

@@ -5,18 +5,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // inetGauges gives what TCP takes of its limits (Documentation/networking/ip-sysctl.rst). Past the first two, connections are
 // dropped without their last words; past the third, no socket gets memory.
-func inetGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	fs, err := procfs.NewFS(f.Host.Path("/proc"))
+func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	fs, err := procfs.NewFS(t.Host.Path("/proc"))
 	if err != nil {
 		return nil, fmt.Errorf("read totals of sockets: %w", err)
 	}
@@ -30,7 +29,7 @@ func inetGauges(f *proc.Tick) ([]schema.Gauge, error) {
 	var gauges []schema.Gauge
 	add := func(what string, used *int, unit uint64, typ schema.Type, knob string) {
 		if used != nil && *used >= 0 {
-			limit := lastNumber(f.Host, knob) * unit
+			limit := lastNumber(t.Host, knob) * unit
 			gauges = append(gauges, schema.Gauge{Kind: schema.Inet, What: what, Used: uint64(*used) * unit, Limit: limit, Type: typ, Knob: knob})
 		}
 	}

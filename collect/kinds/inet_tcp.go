@@ -3,9 +3,8 @@ package kinds
 import (
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -67,15 +66,15 @@ func tcpColumns() []schema.Column {
 }
 
 // tcpDetails fills in what TCP knows, for all rows or for the one whose page is open.
-func tcpDetails(f *proc.Tick, rows []*InetRow) {
-	all := f.Wants(schema.Inet, NeedTCPInfo)
-	if !f.Host.Live() || !all && f.Detail.Kind != schema.Inet {
+func tcpDetails(t *proc.Tick, rows []*InetRow) {
+	all := t.Wants(schema.Inet, NeedTCPInfo)
+	if !t.Host.Live() || !all && t.Detail.Kind != schema.Inet {
 		return
 	}
-	infos, err := f.Host.TCPInfos()
-	f.Fault(string(schema.Inet), err)
+	infos, err := t.Host.TCPInfos()
+	t.Fault(string(schema.Inet), err)
 	for _, r := range rows {
-		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || f.Detail == r.Ref) {
+		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || t.Detail == r.Ref) {
 			r.tcp = &info
 		}
 	}

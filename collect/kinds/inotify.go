@@ -3,9 +3,8 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -41,8 +40,8 @@ func Inotify() *Mechanism {
 			})),
 		Default: []string{"watches", "inodes", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectDescriptors(f, schema.Inotify, func(d descriptor) *row {
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectDescriptors(t, schema.Inotify, func(d descriptor) *row {
 				return &row{descriptor: d, Watched: kernel.ParseInotify(d.info.Text)}
 			}), nil
 		},

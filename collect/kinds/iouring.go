@@ -35,8 +35,8 @@ func IOUring() *Mechanism {
 			num("user_bufs", "registered buffers", func(r *row) int { return r.UserBufs })),
 		Default: []string{"sq_entries", "sq_pending", "cq_entries", "cq_pending", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectDescriptors(f, schema.IOUring, func(d descriptor) *row {
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectDescriptors(t, schema.IOUring, func(d descriptor) *row {
 				r := &row{descriptor: d}
 				r.IOUring, r.parse = kernel.ParseIOUring(d.info.Text)
 				return r

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -27,11 +26,11 @@ type inSpace[T any] struct {
 }
 
 // inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how many there are.
-func inSpaces[T any](f *proc.Tick, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
-	groups, n = []inSpace[T]{{f.OwnPlace("ipc"), own}}, len(own)
-	for _, c := range otherIPC(f) {
+func inSpaces[T any](t *proc.Tick, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
+	groups, n = []inSpace[T]{{t.OwnPlace("ipc"), own}}, len(own)
+	for _, c := range otherIPC(t) {
 		if list := of(c); len(list) > 0 {
-			groups, n = append(groups, inSpace[T]{f.Place("ipc", c.space.Ino), list}), n+len(list)
+			groups, n = append(groups, inSpace[T]{t.Place("ipc", c.space.Ino), list}), n+len(list)
 		}
 	}
 	return groups, n
@@ -41,74 +40,74 @@ func inSpaces[T any](f *proc.Tick, own []T, of func(*ipcContent) []T) (groups []
 func SysvWait(r schema.Ref) proc.WaitKey { return proc.WaitKey{Kind: r.Kind, Dev: r.Space, ID: r.ID} }
 
 // otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit to each, with all kinds.
-func otherIPC(f *proc.Tick) []*ipcContent {
-	if !f.AllNamespaces {
+func otherIPC(t *proc.Tick) []*ipcContent {
+	if !t.AllNamespaces {
 		return nil
 	}
-	return proc.Memo(f, readForeign)
+	return proc.Memo(t, readForeign)
 }
 
 // foreignIPC are the other IPC namespaces.
 type foreignIPC []*ipcContent
 
-func readForeign(f *proc.Tick) foreignIPC {
-	if !f.Host.Live() {
-		f.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
+func readForeign(t *proc.Tick) foreignIPC {
+	if !t.Host.Live() {
+		t.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
 		return nil
 	}
 	var foreign foreignIPC
-	others := f.Others("ipc")
+	others := t.Others("ipc")
 	for _, s := range others {
 		foreign = append(foreign, &ipcContent{space: s})
 	}
 	denied := 0
-	for _, err := range f.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return readIPC(f, foreign[i]) }) {
+	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return readIPC(t, foreign[i]) }) {
 		switch {
 		case !kernel.Entered(err) && kernel.Denied(err):
 			denied++
 		case err != nil && !kernel.Gone(err):
-			f.Fault("namespaces", err)
+			t.Fault("namespaces", err)
 		}
 	}
-	deniedSpaces(f, "IPC", denied, len(others))
+	deniedSpaces(t, "IPC", denied, len(others))
 	return foreign
 }
 
-func deniedSpaces(f *proc.Tick, what string, denied, of int) {
+func deniedSpaces(t *proc.Tick, what string, denied, of int) {
 	if denied > 0 {
-		f.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
+		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
 			"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
 	}
 }
 
 // readIPC lists what was asked for, inside the namespace.
-func readIPC(f *proc.Tick, c *ipcContent) error {
+func readIPC(t *proc.Tick, c *ipcContent) error {
 	var errs [4]error
-	if _, ok := f.Want[schema.Msg]; ok {
-		c.queues, errs[0] = f.Host.MsgQueues(true)
+	if _, ok := t.Want[schema.Msg]; ok {
+		c.queues, errs[0] = t.Host.MsgQueues(true)
 	}
-	if _, ok := f.Want[schema.Sem]; ok {
-		c.sets, errs[1] = f.Host.SemSets()
+	if _, ok := t.Want[schema.Sem]; ok {
+		c.sets, errs[1] = t.Host.SemSets()
 	}
-	if _, ok := f.Want[schema.Shm]; ok {
-		c.segments, errs[2] = f.Host.ShmSegments(f.Needs.Has(NeedResident))
+	if _, ok := t.Want[schema.Shm]; ok {
+		c.segments, errs[2] = t.Host.ShmSegments(t.Needs.Has(NeedResident))
 	}
-	if _, ok := f.Want[schema.PMsg]; ok {
-		c.posix, errs[3] = f.Host.AllPosixQueues(true, f.Wants(schema.PMsg, NeedQueueText))
+	if _, ok := t.Want[schema.PMsg]; ok {
+		c.posix, errs[3] = t.Host.AllPosixQueues(true, t.Wants(schema.PMsg, NeedQueueText))
 	}
 	return errors.Join(errs[:]...)
 }
 
 // InIPCSpace runs do in the namespace of a System V object.
-func InIPCSpace(f *proc.Tick, r schema.Ref, do func() error) error {
+func InIPCSpace(t *proc.Tick, r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
 	}
-	s := f.SpaceAt("ipc", r.Space)
+	s := t.SpaceAt("ipc", r.Space)
 	if s == nil {
 		return NoSuchObject{}
 	}
-	return f.Host.VisitNamespace(s.Namespace, do)
+	return t.Host.VisitNamespace(s.Namespace, do)
 }
 
 // AskAll ends a note on what AllNamespaces would show: the flag of ipctop --once, a key of the dashboard.
@@ -116,15 +115,15 @@ const AskAll = " (-A)"
 
 // NoteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only where descriptors
 // were read anyway: it should cost next to nothing.
-func NoteOtherIPC(f *proc.Tick) {
-	if f.AllNamespaces || !f.WantsSysV() || !f.Host.Live() {
+func NoteOtherIPC(t *proc.Tick) {
+	if t.AllNamespaces || !t.WantsSysV() || !t.Host.Live() {
 		return
 	}
 	spaces, closed, objects := 0, 0, uint64(0)
-	others := f.Others("ipc")
+	others := t.Others("ipc")
 	held := make([]uint64, len(others))
-	errs := f.Host.VisitNamespaces(proc.Entries(others), func(i int) (err error) {
-		held[i], err = f.Host.IPCObjects()
+	errs := t.Host.VisitNamespaces(proc.Entries(others), func(i int) (err error) {
+		held[i], err = t.Host.IPCObjects()
 		return err
 	})
 	for i, err := range errs {
@@ -136,10 +135,10 @@ func NoteOtherIPC(f *proc.Tick) {
 		}
 	}
 	if spaces > 0 {
-		f.Note(fmt.Sprintf("%s %s"+AskAll, Several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), Several(int(objects), "object", "objects")))
+		t.Note(fmt.Sprintf("%s %s"+AskAll, Several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), Several(int(objects), "object", "objects")))
 	}
 	if closed > 0 {
-		f.Note(fmt.Sprintf("%s be entered from here: root can"+AskAll, Several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+		t.Note(fmt.Sprintf("%s be entered from here: root can"+AskAll, Several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
 	}
 }
 

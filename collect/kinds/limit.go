@@ -5,9 +5,8 @@ import (
 	"io/fs"
 	"math"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -71,12 +70,12 @@ func limitColumns() []schema.Column {
 }
 
 // collectLimits reads each group by itself: a kernel may have been built without one of them.
-func collectLimits(f *proc.Tick) ([]*schema.Object, error) {
+func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	var all []LimitRow
 	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits, devShmLimits} {
-		rows, err := read(f.Host)
+		rows, err := read(t.Host)
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, kernel.ErrNotLive) {
-			f.Fault(string(schema.Limit), err)
+			t.Fault(string(schema.Limit), err)
 		}
 		all = append(all, rows...)
 	}

@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -95,18 +94,11 @@ func (r *LockRow) Path() string {
 	return r.Uses[0].FD.Path
 }
 
-// readLocks lists the locks before the walk, which then looks for descriptors on the locked files.
-func readLocks(f *proc.Tick) {
-	if f.Needs.Has(proc.NeedLocks) {
-		f.Locks, f.LocksErr = f.Host.Locks()
-	}
-}
-
-func collectLocks(f *proc.Tick) ([]*schema.Object, error) {
-	requests := lockRequests(f)
-	readUnlisted(f, requests)
-	uses := lockUses(f)
-	locks := slices.Concat(f.Locks, unlistedLocks(f, uses))
+func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
+	requests := lockRequests(t)
+	readUnlisted(t, requests)
+	uses := lockUses(t)
+	locks := slices.Concat(t.Locks, unlistedLocks(t, uses))
 	names := map[schema.Ref]bool{}
 	objects := make([]*schema.Object, 0, len(locks))
 	for i, l := range locks {
@@ -114,13 +106,13 @@ func collectLocks(f *proc.Tick) ([]*schema.Object, error) {
 		if groups := uses[l.FileLock]; len(groups) > 0 {
 			r.Uses, uses[l.FileLock] = groups[0], groups[1:]
 		}
-		r.setOwner(f)
+		r.setOwner(t)
 		r.name(names)
-		r.setHolders(f)
-		if i >= len(f.Locks) {
+		r.setHolders(t)
+		if i >= len(t.Locks) {
 			r.Waiters = r.unlistedWaiters(requests)
 		}
-		r.setWaiters(f, requests)
+		r.setWaiters(t, requests)
 		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
 	}
 	// The kernel's order is that of taking, per CPU: rows should keep their places.
@@ -128,7 +120,7 @@ func collectLocks(f *proc.Tick) ([]*schema.Object, error) {
 		x, y := a.Row.(*LockRow), b.Row.(*LockRow)
 		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start), schema.CompareRefs(x.Ref, y.Ref))
 	})
-	return objects, f.LocksErr
+	return objects, t.LocksErr
 }
 
 // ofdPID stands for a lock of an open file description, which no process owns.
@@ -136,20 +128,20 @@ const ofdPID = -1
 
 // setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9" in a shell being
 // the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was seen to have it.
-func (r *LockRow) setOwner(f *proc.Tick) {
+func (r *LockRow) setOwner(t *proc.Tick) {
 	taker := func(u proc.FDUse) bool { return u.Process.PID == r.PID }
 	switch {
 	case r.PID == ofdPID && len(r.Uses) > 0:
 		r.Owner = r.Uses[0].Process
 	case r.Class == "POSIX" || len(r.Uses) == 0 || slices.ContainsFunc(r.Uses, taker):
-		r.Owner = f.Process(r.PID)
+		r.Owner = t.Process(r.PID)
 	}
 }
 
 // lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
-func lockUses(f *proc.Tick) map[kernel.FileLock][][]proc.FDUse {
+func lockUses(t *proc.Tick) map[kernel.FileLock][][]proc.FDUse {
 	found := map[kernel.FileLock][]proc.FDUse{}
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo {
 				for _, l := range kernel.ParseFDInfoLocks(p.Info[fd.Num].Text) {
@@ -159,13 +151,13 @@ func lockUses(f *proc.Tick) map[kernel.FileLock][][]proc.FDUse {
 		}
 	}
 	lines := map[kernel.FileLock]int{}
-	for _, l := range f.Locks {
+	for _, l := range t.Locks {
 		lines[l.FileLock]++
 	}
 	groups := make(map[kernel.FileLock][][]proc.FDUse, len(found))
 	for l, uses := range found {
 		if lines[l] > 1 || unlisted(&l) && l.Mode != "WRITE" {
-			groups[l] = f.ByDescription(uses)
+			groups[l] = t.ByDescription(uses)
 		} else {
 			groups[l] = [][]proc.FDUse{uses}
 		}
@@ -197,24 +189,24 @@ func (r *LockRow) name(taken map[schema.Ref]bool) {
 }
 
 // setHolders names who has the open file. A POSIX lock belongs to its process, whatever descriptor it has.
-func (r *LockRow) setHolders(f *proc.Tick) {
-	r.holders = f.Holders(r.Uses, nil)
+func (r *LockRow) setHolders(t *proc.Tick) {
+	r.holders = t.Holders(r.Uses, nil)
 	if r.Class == "POSIX" && r.Owner != nil {
 		r.holders = schema.Endpoints(r.holders.Endpoints(), false)
 	}
 	if len(r.Uses) == 0 && r.Owner != nil {
-		r.holders = schema.Endpoints([]schema.Endpoint{f.Endpoint(r.Owner, -1, "")}, r.Class != "POSIX" && f.Unseen("fd") > 0)
+		r.holders = schema.Endpoints([]schema.Endpoint{t.Endpoint(r.Owner, -1, "")}, r.Class != "POSIX" && t.Unseen("fd") > 0)
 	}
 	if len(r.Uses) == 0 && r.Owner == nil {
 		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
-		if f.Nested {
-			f.FoundOutside()
+		if t.Nested {
+			t.FoundOutside()
 		}
 	}
 	r.size = schema.None(schema.TypeBytes)
-	if len(r.Uses) > 0 && f.Host.Live() {
-		size, err := f.Host.FileSize(r.Uses[0].Process.PID, int(r.Uses[0].FD.Num))
+	if len(r.Uses) > 0 && t.Host.Live() {
+		size, err := t.Host.FileSize(r.Uses[0].Process.PID, int(r.Uses[0].FD.Num))
 		switch {
 		case err == nil:
 			r.size = schema.Bytes(size)

@@ -5,9 +5,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a process took which has ended, as
@@ -18,30 +17,30 @@ import (
 func unlisted(l *kernel.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
 
 // readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
-func readUnlisted(f *proc.Tick, requests []*sleepingRequest) {
-	if !f.Nested {
+func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
+	if !t.Nested {
 		return
 	}
 	for _, s := range requests {
 		if s.Syscall != "flock" {
 			continue
 		}
-		for _, u := range f.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
+		for _, u := range t.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
 			if _, ok := u.Process.Info[u.FD.Num]; ok {
 				continue
 			}
 			if u.Process.Info == nil {
 				u.Process.Info = map[int32]proc.FDInfo{}
 			}
-			text, err := f.DescriptorText(u)
+			text, err := t.DescriptorText(u)
 			u.Process.Info[u.FD.Num] = proc.FDInfo{Text: bytes.Clone(text), Err: err}
 		}
 	}
 }
 
 // unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
-func unlistedLocks(f *proc.Tick, uses map[kernel.FileLock][][]proc.FDUse) []kernel.HeldLock {
-	if !f.Nested {
+func unlistedLocks(t *proc.Tick, uses map[kernel.FileLock][][]proc.FDUse) []kernel.HeldLock {
+	if !t.Nested {
 		return nil
 	}
 	var all []kernel.HeldLock

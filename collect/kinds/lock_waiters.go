@@ -3,9 +3,8 @@ package kinds
 import (
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -21,13 +20,13 @@ type sleepingRequest struct {
 type lockWait struct{ End schema.Endpoint }
 
 // lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
-func lockRequests(f *proc.Tick) []*sleepingRequest {
+func lockRequests(t *proc.Tick) []*sleepingRequest {
 	var all []*sleepingRequest
 	listed := map[proc.FileID]bool{}
-	for _, l := range f.Locks {
+	for _, l := range t.Locks {
 		listed[proc.FileID{Dev: l.Dev, Ino: l.Ino}] = true
 	}
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		for _, w := range p.Waits {
 			if !proc.Locking(w.Syscall) {
 				continue
@@ -43,12 +42,12 @@ func lockRequests(f *proc.Tick) []*sleepingRequest {
 }
 
 // setWaiters names who waits for the lock. The lines of /proc/locks name the process, but for OFD locks, where only the blocked call tells.
-func (r *LockRow) setWaiters(f *proc.Tick, requests []*sleepingRequest) {
+func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 	var ends []schema.Endpoint
 	missing := false
 	for i := range r.Waiters {
 		line := &r.Waiters[i]
-		end, ok := lockWaiter(f, line, requests)
+		end, ok := lockWaiter(t, line, requests)
 		if !ok {
 			missing = true
 			continue
@@ -57,14 +56,14 @@ func (r *LockRow) setWaiters(f *proc.Tick, requests []*sleepingRequest) {
 		r.Waits = append(r.Waits, lockWait{end})
 	}
 	r.waiters = schema.Endpoints(ends, missing)
-	if !f.Gathered(r.Ref, proc.NeedSyscall) {
+	if !t.Gathered(r.Ref, proc.NeedSyscall) {
 		r.waiters = schema.Uncollected(schema.TypeEndpoints)
 	}
 }
 
 // lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or an OFD lock that
 // somebody asks for whose calls may not be read.
-func lockWaiter(f *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
+func lockWaiter(t *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
 	call := map[string]string{"FLOCK": "flock", "POSIX": "fcntl", "OFDLCK": "fcntl"}[line.Class]
 	want := line.Mode
 	switch {
@@ -78,12 +77,12 @@ func lockWaiter(f *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest
 	if i >= 0 {
 		s := requests[i]
 		s.used = true
-		end = f.Endpoint(s.Process, int(s.FD), mode)
+		end = t.Endpoint(s.Process, int(s.FD), mode)
 		end.TID = s.Thread
 		return end, true
 	}
-	if p := f.Process(line.PID); p != nil {
-		return f.Endpoint(p, -1, mode), true
+	if p := t.Process(line.PID); p != nil {
+		return t.Endpoint(p, -1, mode), true
 	}
 	return schema.Endpoint{}, false
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 

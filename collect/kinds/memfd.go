@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -30,8 +29,8 @@ func Memfd() *Mechanism {
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds,
 		Collect: collectMemfd,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*MemfdRow).PosixRow })
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*MemfdRow).PosixRow })
 		},
 		Label: func(o *schema.Object) string { return o.Row.(*MemfdRow).FullName },
 	}
@@ -70,8 +69,8 @@ func memoryName(path string) (kind, name string) {
 
 // unnamedMemory accepts the files of the internal mounts, but not System V segments, which live there with inode numbers that
 // collide with those of nothing else: their names tell them.
-func unnamedMemory(f *proc.Tick) func(*proc.FileUsers) bool {
-	devices := f.SegmentDevices() // none for a file tree: there the name has to do
+func unnamedMemory(t *proc.Tick) func(*proc.FileUsers) bool {
+	devices := t.SegmentDevices() // none for a file tree: there the name has to do
 	return func(u *proc.FileUsers) bool {
 		if strings.HasPrefix(u.Path, proc.SegmentName) || !strings.HasSuffix(u.Path, proc.DeletedSuffix) {
 			return false
@@ -85,9 +84,9 @@ func unnamedMemory(f *proc.Tick) func(*proc.FileUsers) bool {
 	}
 }
 
-func collectMemfd(f *proc.Tick) ([]*schema.Object, error) {
-	internal := unnamedMemory(f)
-	files := f.UsedFiles(func(u *proc.FileUsers) bool {
+func collectMemfd(t *proc.Tick) ([]*schema.Object, error) {
+	internal := unnamedMemory(t)
+	files := t.UsedFiles(func(u *proc.FileUsers) bool {
 		kind, _ := memoryName(u.Path)
 		return internal(u) && (kind == memoryMemfd || len(u.Maps) > 1)
 	})
@@ -95,7 +94,7 @@ func collectMemfd(f *proc.Tick) ([]*schema.Object, error) {
 	for i, u := range files {
 		ref := FileRef(schema.Memfd, u.ID)
 		objects[i].Ref = ref
-		rows[i].PosixRow = unnamedRow(f, ref, u)
+		rows[i].PosixRow = unnamedRow(t, ref, u)
 		rows[i].kind, rows[i].FullName = memoryName(u.Path)
 	}
 	return objects, nil

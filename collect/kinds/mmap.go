@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -61,34 +60,34 @@ func mmapColumns() []schema.Column {
 
 // collectMmap leaves out what other kinds show: the kernel's internal mounts (shm, memfd) and what lies directly in our /dev/shm.
 // The name of a mapping that is no file begins with anything but a slash ("anon_inode:[io_uring]"), or is an asynchronous I/O ring's.
-func collectMmap(f *proc.Tick) ([]*schema.Object, error) {
-	internal := unnamedMemory(f)
-	shm, known, err := f.Host.DevShmDevice()
+func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
+	internal := unnamedMemory(t)
+	shm, known, err := t.Host.DevShmDevice()
 	if err != nil {
 		return nil, fmt.Errorf("tell shared memory from other files: %w", err)
 	}
-	files := f.UsedFiles(func(u *proc.FileUsers) bool {
+	files := t.UsedFiles(func(u *proc.FileUsers) bool {
 		if len(u.Maps) < 2 || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "/[aio]") || strings.HasPrefix(u.Path, proc.SegmentName) || internal(u) {
 			return false
 		}
 		_, inShm := proc.DevShmName(u.Path)
-		return !inShm || known && f.Host.Live() && u.ID.Dev != shm
+		return !inShm || known && t.Host.Live() && u.ID.Dev != shm
 	})
 	rows, objects := NewObjects[MmapRow](len(files))
 	for i, u := range files {
 		ref := FileRef(schema.Mmap, u.ID)
 		objects[i].Ref = ref
-		waits := f.WaitersOf(proc.WaitKey{Kind: proc.WaitOnFile, Dev: u.ID.Dev, ID: u.ID.Ino})
-		rows[i] = MmapRow{Users: u, waits: waits, holders: f.FileHolders(ref, u), waiters: f.WaitersValue(ref, waits, false)}
+		waits := t.WaitersOf(proc.WaitKey{Kind: proc.WaitOnFile, Dev: u.ID.Dev, ID: u.ID.Ino})
+		rows[i] = MmapRow{Users: u, waits: waits, holders: t.FileHolders(ref, u), waiters: t.WaitersValue(ref, waits, false)}
 	}
 	return objects, nil
 }
 
-func relateMmap(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateMmap(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*MmapRow)
-		edges = append(edges, f.FileEdges(o.Ref, r.Users, r.waits)...)
+		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
 	}
 	return edges
 }

@@ -61,9 +61,9 @@ func msgColumns() []schema.Column {
 	)
 }
 
-func collectMsg(f *proc.Tick) ([]*schema.Object, error) {
-	queues, err := f.Host.MsgQueues(true)
-	groups, n := inSpaces(f, queues, func(c *ipcContent) []kernel.MsgQueue { return c.queues })
+func collectMsg(t *proc.Tick) ([]*schema.Object, error) {
+	queues, err := t.Host.MsgQueues(true)
+	groups, n := inSpaces(t, queues, func(c *ipcContent) []kernel.MsgQueue { return c.queues })
 	rows, objects := NewObjects[MsgRow](n)
 	i := 0
 	for _, g := range groups {
@@ -71,8 +71,8 @@ func collectMsg(f *proc.Tick) ([]*schema.Object, error) {
 			ref := SysvRef(schema.Msg, g.place, q.IPCPerm, q.CTime)
 			objects[i].Ref = ref
 			rows[i] = MsgRow{
-				MsgQueue: q, Owners: owners(f, q.IPCPerm, g.place), age: f.Age(q.CTime),
-				Waiters: f.WaitersValue(ref, f.WaitersOf(SysvWait(ref)), false),
+				MsgQueue: q, Owners: owners(t, q.IPCPerm, g.place), age: t.Age(q.CTime),
+				Waiters: t.WaitersValue(ref, t.WaitersOf(SysvWait(ref)), false),
 			}
 			i++
 		}
@@ -80,19 +80,19 @@ func collectMsg(f *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-func relateMsg(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateMsg(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*MsgRow)
-		edges = append(edges, proc.WaitEdges(o.Ref, f.WaitersOf(SysvWait(o.Ref)))...)
-		edges = append(edges, userEdge(f, r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
-		edges = append(edges, userEdge(f, r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
+		edges = append(edges, proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)))...)
+		edges = append(edges, userEdge(t, r.LSPid, r.STime, o.Ref, schema.RelLastUsed, "msgsnd")...)
+		edges = append(edges, userEdge(t, r.LRPid, r.RTime, o.Ref, schema.RelLastUsed, "msgrcv")...)
 	}
 	return edges
 }
 
-func msgGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	info, err := f.Host.MsgInfo()
+func msgGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	info, err := t.Host.MsgInfo()
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,8 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -23,9 +22,9 @@ func Netlink() *Mechanism {
 		Columns: append(netlinkColumns(), heldColumns(of)...),
 		Default: []string{"proto", "port", "groups", "recvq", "drops", "holders"}, OnDemand: []string{"ns_leader"},
 		Needs: SocketNeeds, Relates: HolderNeeds,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectSockets(f, f.Host.NetlinkSockets, func(s *kernel.NetlinkSocket) uint64 { return s.Inode }, func(s *kernel.NetlinkSocket, at proc.Place) (*NetlinkRow, schema.Ref) {
-				r := &NetlinkRow{Socket: newSocket(f, schema.Netlink, at, s.Inode, 0), NetlinkSocket: *s}
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectSockets(t, t.Host.NetlinkSockets, func(s *kernel.NetlinkSocket) uint64 { return s.Inode }, func(s *kernel.NetlinkSocket, at proc.Place) (*NetlinkRow, schema.Ref) {
+				r := &NetlinkRow{Socket: newSocket(t, schema.Netlink, at, s.Inode, 0), NetlinkSocket: *s}
 				return r, r.Ref
 			})
 		},

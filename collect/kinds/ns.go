@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -89,22 +88,22 @@ func nsColumns() []schema.Column {
 	}
 }
 
-func collectNamespaces(f *proc.Tick) ([]*schema.Object, error) {
+func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	containers := map[*proc.Process]schema.Value{}
 	for _, typ := range kernel.NamespaceTypes() {
-		for _, s := range f.Spaces(typ) {
-			r := &NSRow{Space: s, own: f.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
+		for _, s := range t.Spaces(typ) {
+			r := &NSRow{Space: s, own: t.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
 			if s.Leader != nil {
-				r.leader = procObject(f, s.Leader).Row.(*ProcRow)
+				r.leader = procObject(t, s.Leader).Row.(*ProcRow)
 				if _, ok := containers[s.Leader]; !ok {
-					containers[s.Leader] = wordValue(f.Container(s.Leader))
+					containers[s.Leader] = wordValue(t.Container(s.Leader))
 				}
 				r.container = containers[s.Leader]
 			} else if s.FD != nil {
-				r.holder = schema.Endpoints([]schema.Endpoint{f.Endpoint(s.FD.Process, int(s.FD.FD.Num), "")}, false)
+				r.holder = schema.Endpoints([]schema.Endpoint{t.Endpoint(s.FD.Process, int(s.FD.FD.Num), "")}, false)
 			}
-			nsOwner(f, r)
+			nsOwner(t, r)
 			objects = append(objects, &schema.Object{Ref: schema.Ref{Kind: schema.NS, ID: s.Ino}, Row: r})
 		}
 	}
@@ -120,15 +119,15 @@ func wordValue(word string) schema.Value {
 }
 
 // nsOwner asks the kernel who owns it. For a user outside of our own user namespace it says EPERM: that is no lack of rights.
-func nsOwner(f *proc.Tick, r *NSRow) {
+func nsOwner(t *proc.Tick, r *NSRow) {
 	r.ownerUID, r.owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
-	if uid, err := f.Host.NamespaceOwner(r.Namespace); err == nil {
-		r.ownerUID, r.owner = schema.Int(int64(uid)), schema.String(f.Users.User(uid))
+	if uid, err := t.Host.NamespaceOwner(r.Namespace); err == nil {
+		r.ownerUID, r.owner = schema.Int(int64(uid)), schema.String(t.Users.User(uid))
 	}
 }
 
 // relateNamespaces tells who is in a namespace other than our own, where that is most often everybody.
-func relateNamespaces(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	refs := map[kernel.Namespace]schema.Ref{}
 	var edges []schema.Edge
 	for _, o := range objects {
@@ -141,7 +140,7 @@ func relateNamespaces(f *proc.Tick, objects []*schema.Object) []schema.Edge {
 		}
 	}
 	types := kernel.NamespaceTypes()
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		for i, ino := range p.NS {
 			if ref, ok := refs[kernel.Namespace{Type: types[i], Ino: ino}]; ok {
 				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it", Proof: schema.Observed})

@@ -3,9 +3,8 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -59,14 +58,14 @@ func packetColumns() []schema.Column {
 	}
 }
 
-func collectPackets(f *proc.Tick) ([]*schema.Object, error) {
+func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 	devices := map[uint64]map[uint32]string{} // by network namespace: each has interfaces of its own
-	return collectSockets(f, f.Host.PacketSockets, func(s *kernel.PacketSocket) uint64 { return s.Inode }, func(s *kernel.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
+	return collectSockets(t, t.Host.PacketSockets, func(s *kernel.PacketSocket) uint64 { return s.Inode }, func(s *kernel.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
 		if devices[at.Ino] == nil {
 			devices[at.Ino] = map[uint32]string{}
 		}
-		r := &PacketRow{Socket: newSocket(f, schema.Packet, at, s.Inode, 0), PacketSocket: *s, device: deviceName(devices[at.Ino], s.Interface)}
-		r.setOwner(f, s.UID)
+		r := &PacketRow{Socket: newSocket(t, schema.Packet, at, s.Inode, 0), PacketSocket: *s, device: deviceName(devices[at.Ino], s.Interface)}
+		r.setOwner(t, s.UID)
 		return r, r.Ref
 	})
 }

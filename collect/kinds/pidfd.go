@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -31,11 +30,11 @@ func PidFD() *Mechanism {
 		Columns:    pidfdColumns(),
 		Default:    []string{"pid", "comm", "status", "holders"},
 		Needs:      descriptorNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectDescriptors(f, schema.PidFD, func(d descriptor) *PidFDRow {
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectDescriptors(t, schema.PidFD, func(d descriptor) *PidFDRow {
 				r := &PidFDRow{descriptor: d}
 				r.PidFD, r.parse = kernel.ParsePidFD(d.info.Text)
-				r.target = f.Process(r.PID)
+				r.target = t.Process(r.PID)
 				return r
 			}), nil
 		},
@@ -83,8 +82,8 @@ func pidfdColumns() []schema.Column {
 		}))
 }
 
-func relatePidFDs(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-	edges := relateDescriptors(f, objects)
+func relatePidFDs(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+	edges := relateDescriptors(t, objects)
 	for _, o := range objects {
 		if r := o.Row.(*PidFDRow); r.target != nil {
 			edges = append(edges, schema.Edge{From: o.Ref, To: r.target.Ref(), Rel: schema.RelWatches, Proof: schema.Observed})

@@ -4,9 +4,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -39,7 +38,7 @@ func Pipe() *Mechanism {
 		Columns:    pipeColumns(),
 		Default:    []string{"status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
 		Needs: PipeNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) { return collectPipes(f, proc.FDPipe, schema.Pipe), nil },
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) { return collectPipes(t, proc.FDPipe, schema.Pipe), nil },
 		Relate:  relatePipes,
 		Label:   pipeLabel,
 	}
@@ -57,7 +56,7 @@ func Fifo() *Mechanism {
 		Columns:    columns,
 		Default:    []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
 		Needs: PipeNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) { return collectPipes(f, proc.FDFifo, schema.Fifo), nil },
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) { return collectPipes(t, proc.FDFifo, schema.Fifo), nil },
 		Relate:  relatePipes,
 		Label:   func(o *schema.Object) string { return o.Row.(*PipeRow).Path },
 	}
@@ -93,37 +92,37 @@ func fifoRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 func CanRead(fd *proc.FD) bool  { return fd.Access&kernel.CanRead != 0 }
 func CanWrite(fd *proc.FD) bool { return fd.Access&kernel.CanWrite != 0 }
 
-func collectPipes(f *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
-	ids := f.Targets(fds)
+func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
+	ids := t.Targets(fds)
 	if kind == schema.Fifo {
-		ids = append(ids, f.OpenedFIFOs()...)
+		ids = append(ids, t.OpenedFIFOs()...)
 		slices.SortFunc(ids, proc.FileID.Compare)
 		ids = slices.Compact(ids)
 	}
 	objects := make([]*schema.Object, 0, len(ids))
 	for _, id := range ids {
 		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
-		uses := f.FDUses(fds, id.Dev, id.Ino)
-		r := &PipeRow{ID: id, Uses: uses, readers: f.Holders(uses, CanRead), writers: f.Holders(uses, CanWrite),
-			Waits: f.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
+		uses := t.FDUses(fds, id.Dev, id.Ino)
+		r := &PipeRow{ID: id, Uses: uses, readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite),
+			Waits: t.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
 		r.Path = r.anyPath()
-		r.waiters = f.WaitersValue(ref, r.Waits, kind == schema.Pipe && allWaitsSeen(f, uses))
+		r.waiters = t.WaitersValue(ref, r.Waits, kind == schema.Pipe && allWaitsSeen(t, uses))
 		r.status = schema.Uncollected(schema.TypeString)
-		if f.Gathered(ref, NeedPipeEnds) {
-			r.status = pipeStatus(f, r, fds)
+		if t.Gathered(ref, NeedPipeEnds) {
+			r.status = pipeStatus(t, r, fds)
 			r.settleEnds()
 		}
-		pipeFill(f, ref, r)
+		pipeFill(t, ref, r)
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
 	}
 	return objects
 }
 
 // ClosedFIFO is a FIFO that nobody has open, by its file.
-func ClosedFIFO(f *proc.Tick, file *kernel.PosixFile) *schema.Object {
+func ClosedFIFO(t *proc.Tick, file *kernel.PosixFile) *schema.Object {
 	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
-	return &schema.Object{Ref: ref, Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file, readers: f.Holders(nil, nil), writers: f.Holders(nil, nil),
-		waiters: f.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
+	return &schema.Object{Ref: ref, Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file, readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
+		waiters: t.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
 }
 
 // anyPath is where a process reached a FIFO.
@@ -140,14 +139,14 @@ func (r *PipeRow) anyPath() string {
 }
 
 // allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
-func allWaitsSeen(f *proc.Tick, uses []proc.FDUse) bool {
-	return f.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return kernel.Denied(u.Process.WaitErr) })
+func allWaitsSeen(t *proc.Tick, uses []proc.FDUse) bool {
+	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return kernel.Denied(u.Process.WaitErr) })
 }
 
 // pipeFill asks how full it is, through any descriptor on it that may be duplicated.
-func pipeFill(f *proc.Tick, ref schema.Ref, r *PipeRow) {
+func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	r.fill, r.capacity = schema.Uncollected(schema.TypeBytes), schema.Uncollected(schema.TypeBytes)
-	if !f.Gathered(ref, NeedPipeFill) || !f.Host.Live() {
+	if !t.Gathered(ref, NeedPipeFill) || !t.Host.Live() {
 		return
 	}
 	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
@@ -165,7 +164,7 @@ func pipeFill(f *proc.Tick, ref schema.Ref, r *PipeRow) {
 
 // pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may not be looked
 // into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
-func pipeStatus(f *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
+func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	whole := schema.None(schema.TypeString)
 	if len(r.Uses) == 0 {
 		return openWaits(r.Waits[0].Fifo.Access)
@@ -183,7 +182,7 @@ func pipeStatus(f *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	if readers > 0 {
 		word = NoWriters
 	}
-	if f.Host.Live() {
+	if t.Host.Live() {
 		ends, err := pollPipe(r.Uses)
 		switch {
 		case kernel.Denied(err): // by Yama or a container's filter, though the descriptors could be read
@@ -199,7 +198,7 @@ func pipeStatus(f *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 			// On a FIFO that no writer has opened since this reader did, poll does not say so (w_counter in fs/pipe.c).
 		}
 	}
-	if f.Unseen("fd") > 0 {
+	if t.Unseen("fd") > 0 {
 		return schema.Refused(schema.TypeString)
 	}
 	return schema.String(word)
@@ -255,10 +254,10 @@ func openWaits(a kernel.Access) schema.Value {
 	return schema.String(NoReaders)
 }
 
-func relatePipes(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relatePipes(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		edges = append(edges, f.HoldEdges(o.Ref, o.Row.(*PipeRow).Uses, func(fd *proc.FD) schema.Rel {
+		edges = append(edges, t.HoldEdges(o.Ref, o.Row.(*PipeRow).Uses, func(fd *proc.FD) schema.Rel {
 			switch fd.Access {
 			case kernel.CanRead:
 				return schema.RelReads

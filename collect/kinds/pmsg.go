@@ -5,9 +5,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -31,8 +30,8 @@ func PMsg() *Mechanism {
 		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
 		Relates: PmsgNeeds | proc.NeedSyscall,
 		Collect: collectPMsg,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*PMsgRow).PosixRow })
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PMsgRow).PosixRow })
 		},
 		Gauges: pmsgGauges,
 	}
@@ -83,10 +82,10 @@ func (r *PMsgRow) content(has, asked bool, v schema.Value) schema.Value {
 	return schema.None(v.Type())
 }
 
-func collectPMsg(f *proc.Tick) ([]*schema.Object, error) {
-	text := f.Wants(schema.PMsg, NeedQueueText)
-	queues, err := f.Host.AllPosixQueues(true, text)
-	groups, n := inSpaces(f, queues, func(c *ipcContent) []kernel.PosixQueue { return c.posix })
+func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
+	text := t.Wants(schema.PMsg, NeedQueueText)
+	queues, err := t.Host.AllPosixQueues(true, text)
+	groups, n := inSpaces(t, queues, func(c *ipcContent) []kernel.PosixQueue { return c.posix })
 	rows, objects := NewObjects[PMsgRow](n)
 	i := 0
 	for _, g := range groups {
@@ -94,11 +93,11 @@ func collectPMsg(f *proc.Tick) ([]*schema.Object, error) {
 			ref := nameRef(schema.PMsg, q.PosixFile)
 			ref.Space = g.place.Space
 			objects[i].Ref = ref
-			rows[i] = PMsgRow{PosixRow: namedRow(f, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text, place: g.place}
+			rows[i] = PMsgRow{PosixRow: namedRow(t, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text, place: g.place}
 			r := &rows[i]
 			r.Holders = schema.Uncollected(schema.TypeEndpoints)
-			if f.Gathered(ref, PmsgNeeds) {
-				r.Holders = f.Holders(r.Users.FDs, nil)
+			if t.Gathered(ref, PmsgNeeds) {
+				r.Holders = t.Holders(r.Users.FDs, nil)
 			}
 			r.notify.kind, r.notify.signal = notification(q.MqStatus)
 			i++
@@ -125,15 +124,15 @@ func notification(s kernel.MqStatus) (kind, signal schema.Value) {
 	return kind, signal
 }
 
-func pmsgGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	limits, err := f.Host.MqLimits()
+func pmsgGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	limits, err := t.Host.MqLimits()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // a kernel without them
 	}
 	if err != nil {
 		return nil, err
 	}
-	queues, err := f.Host.AllPosixQueues(false, false)
+	queues, err := t.Host.AllPosixQueues(false, false)
 	if kernel.Denied(err) {
 		return nil, nil // Collect says so to those who ask for queues
 	}

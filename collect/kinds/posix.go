@@ -5,9 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -25,39 +24,39 @@ type PosixRow struct {
 }
 
 // namedRow completes a row for a file that has its name.
-func namedRow(f *proc.Tick, ref schema.Ref, file kernel.PosixFile, path string) PosixRow {
-	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: f.Users.User(file.UID), group: f.Users.Group(file.GID)}
-	users(f, ref, &r, f.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
+func namedRow(t *proc.Tick, ref schema.Ref, file kernel.PosixFile, path string) PosixRow {
+	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID), group: t.Users.Group(file.GID)}
+	users(t, ref, &r, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
 	return r
 }
 
 // unnamedRow completes a row for a file that was unlinked and is still used.
-func unnamedRow(f *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
+func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 	name, _ := proc.DevShmName(u.Path)
 	r := PosixRow{FullName: "/" + name, Unknown: schema.Known}
-	file, err := f.StatUsed(u)
+	file, err := t.StatUsed(u)
 	switch {
 	case err == nil:
-		r.PosixFile, r.User, r.group = file, f.Users.User(file.UID), f.Users.Group(file.GID)
+		r.PosixFile, r.User, r.group = file, t.Users.User(file.UID), t.Users.Group(file.GID)
 	case kernel.Denied(err):
 		r.Unknown = schema.Denied
 	default:
 		r.Unknown = schema.Absent
 	}
 	r.Dev, r.Ino = u.ID.Dev, u.ID.Ino
-	users(f, ref, &r, u)
+	users(t, ref, &r, u)
 	return r
 }
 
-func users(f *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
+func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
 	r.Users = u
 	r.age = schema.None(schema.TypeDuration)
 	if !r.MTime.IsZero() {
-		r.age = f.Age(r.MTime.Unix())
+		r.age = t.Age(r.MTime.Unix())
 	}
-	r.waits = f.WaitersOf(proc.WaitKey{Kind: proc.WaitOnFile, Dev: u.ID.Dev, ID: u.ID.Ino})
-	r.Holders = f.FileHolders(ref, u)
-	r.Waiters = f.WaitersValue(ref, r.waits, false)
+	r.waits = t.WaitersOf(proc.WaitKey{Kind: proc.WaitOnFile, Dev: u.ID.Dev, ID: u.ID.Ino})
+	r.Holders = t.FileHolders(ref, u)
+	r.Waiters = t.WaitersValue(ref, r.waits, false)
 }
 
 // nameRef is the identity of what has a name: another file under it is another object.
@@ -119,20 +118,20 @@ func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) 
 // unlinked lists the files of /dev/shm that have no name any more and are still used: sems those of semaphores, or all others.
 // The semaphore that glibc makes is linked under its name from a temporary file, whose name the creator's maps go on showing as
 // deleted (sem_open.c): it is among the listed ones, by its number.
-func unlinked(f *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
-	if f.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !f.Host.Live() {
+func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
+	if t.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !t.Host.Live() {
 		return nil, nil
 	}
-	dev, ok, err := f.Host.DevShmDevice()
+	dev, ok, err := t.Host.DevShmDevice()
 	if err != nil || !ok {
 		return nil, err
 	}
 	listed := map[uint64]bool{}
-	files, err := f.Host.DevShmFiles()
+	files, err := t.Host.DevShmFiles()
 	if err != nil {
 		return nil, err
 	}
-	named, err := f.Host.AllPosixSems(false)
+	named, err := t.Host.AllPosixSems(false)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +141,7 @@ func unlinked(f *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	for _, file := range files {
 		listed[file.Ino] = true
 	}
-	return f.UsedFiles(func(u *proc.FileUsers) bool {
+	return t.UsedFiles(func(u *proc.FileUsers) bool {
 		name, ok := proc.DevShmName(u.Path)
 		return ok && u.ID.Dev == dev && !listed[u.ID.Ino] && strings.HasSuffix(u.Path, proc.DeletedSuffix) && strings.HasPrefix(name, "sem.") == sems
 	}), nil
@@ -166,11 +165,11 @@ func FileType(m fs.FileMode) string {
 }
 
 // relatePosix relates a row to its users.
-func relatePosix(f *proc.Tick, objects []*schema.Object, of func(any) *PosixRow) []schema.Edge {
+func relatePosix(t *proc.Tick, objects []*schema.Object, of func(any) *PosixRow) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := of(o.Row)
-		edges = append(edges, f.FileEdges(o.Ref, r.Users, r.waits)...)
+		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
 	}
 	return edges
 }

@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -164,22 +163,22 @@ func ttyName(dev int) schema.Value {
 }
 
 // collectProcs lists the processes in the order of the tree: a parent, then its children by pid.
-func collectProcs(f *proc.Tick) ([]*schema.Object, error) {
+func collectProcs(t *proc.Tick) ([]*schema.Object, error) {
 	children := map[int][]*proc.Process{}
 	var roots []*proc.Process
-	for _, p := range f.Processes() {
-		if f.Process(p.PPID) == nil {
+	for _, p := range t.Processes() {
+		if t.Process(p.PPID) == nil {
 			roots = append(roots, p)
 		} else {
 			children[p.PPID] = append(children[p.PPID], p)
 		}
 	}
-	objects := make([]*schema.Object, 0, len(f.Processes()))
-	listed := make(map[*proc.Process]bool, len(f.Processes()))
+	objects := make([]*schema.Object, 0, len(t.Processes()))
+	listed := make(map[*proc.Process]bool, len(t.Processes()))
 	var add func(p *proc.Process)
 	add = func(p *proc.Process) {
 		listed[p] = true
-		objects = append(objects, procObject(f, p))
+		objects = append(objects, procObject(t, p))
 		for _, c := range children[p.PID] {
 			if !listed[c] {
 				add(c)
@@ -190,30 +189,30 @@ func collectProcs(f *proc.Tick) ([]*schema.Object, error) {
 		add(p)
 	}
 	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of each circle is a root.
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		if !listed[p] {
 			at := len(objects)
 			add(p)
 			objects[at].Row.(*ProcRow).Parent = schema.Ref{}
 		}
 	}
-	sockets := socketNames{host: f.Host}
+	sockets := socketNames{host: t.Host}
 	for _, o := range objects {
-		procDetails(f, o.Row.(*ProcRow), &sockets)
+		procDetails(t, o.Row.(*ProcRow), &sockets)
 	}
 	return objects, nil
 }
 
-func procObject(f *proc.Tick, p *proc.Process) *schema.Object {
-	r := &ProcRow{Process: p, Started: f.StartTime(p.Start), cpu: f.CPUPercent(p),
-		counted: f.Needs.Has(proc.NeedFDCount), cmdlines: f.Needs.Has(proc.NeedCmdline)}
-	if parent := f.Process(p.PPID); parent != nil {
+func procObject(t *proc.Tick, p *proc.Process) *schema.Object {
+	r := &ProcRow{Process: p, Started: t.StartTime(p.Start), cpu: t.CPUPercent(p),
+		counted: t.Needs.Has(proc.NeedFDCount), cmdlines: t.Needs.Has(proc.NeedCmdline)}
+	if parent := t.Process(p.PPID); parent != nil {
 		r.Parent = parent.Ref()
 	}
 	if p.StatusKnown {
-		r.user, r.ruser = f.Users.User(p.Status.UID[1]), f.Users.User(p.Status.UID[0])
-		r.group, r.rgroup = f.Users.Group(p.Status.GID[1]), f.Users.Group(p.Status.GID[0])
-		r.suser, r.sgroup = f.Users.User(p.Status.UID[2]), f.Users.Group(p.Status.GID[2])
+		r.user, r.ruser = t.Users.User(p.Status.UID[1]), t.Users.User(p.Status.UID[0])
+		r.group, r.rgroup = t.Users.Group(p.Status.GID[1]), t.Users.Group(p.Status.GID[0])
+		r.suser, r.sgroup = t.Users.User(p.Status.UID[2]), t.Users.Group(p.Status.GID[2])
 	}
 	return &schema.Object{Ref: p.Ref(), Row: r}
 }

@@ -6,9 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -121,25 +120,25 @@ func Unreadable(typ schema.Type, err error) schema.Value {
 }
 
 // procDetails reads what was asked for.
-func procDetails(f *proc.Tick, r *ProcRow, sockets *socketNames) {
-	details, threads := f.WantsFor(r.Ref(), NeedProcDetail), f.WantsFor(r.Ref(), NeedThreads)
+func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
+	details, threads := t.WantsFor(r.Ref(), NeedProcDetail), t.WantsFor(r.Ref(), NeedThreads)
 	if !details && !threads {
 		return
 	}
-	dir, err := f.Host.OpenProc(r.PID)
+	dir, err := t.Host.OpenProc(r.PID)
 	if err != nil {
 		return // it has just ended
 	}
 	defer dir.Close()
 	if details {
-		r.detail = readDetail(f, dir)
+		r.detail = readDetail(t, dir)
 	}
 	if threads {
-		r.threads = readThreads(f, r.Process, dir, sockets)
+		r.threads = readThreads(t, r.Process, dir, sockets)
 	}
 }
 
-func readDetail(f *proc.Tick, dir kernel.ProcDir) *procDetail {
+func readDetail(t *proc.Tick, dir kernel.ProcDir) *procDetail {
 	d := &procDetail{cwd: linkValue(dir, "cwd"), root: linkValue(dir, "root"), exe: linkValue(dir, "exe"),
 		control: schema.None(schema.TypeString), cgroup: schema.None(schema.TypeString)}
 	text, err := dir.Read("status", nil)
@@ -198,7 +197,7 @@ func ControlGroup(text string) string {
 	return first
 }
 
-func readThreads(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *socketNames) *procThreads {
+func readThreads(tick *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *socketNames) *procThreads {
 	list, err := dir.Threads()
 	if err != nil {
 		v := Unreadable(schema.TypeList, err)
@@ -213,7 +212,7 @@ func readThreads(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *soc
 			denied = t.Err
 		}
 		if t.Call != nil {
-			blocked = append(blocked, fmt.Sprintf("%d: %s", t.PID, blockedIn(f, p, dir, *t.Call, sockets)))
+			blocked = append(blocked, fmt.Sprintf("%d: %s", t.PID, blockedIn(tick, p, dir, *t.Call, sockets)))
 		}
 	}
 	got := &procThreads{schema.List(threads), schema.List(blocked)}
@@ -224,9 +223,9 @@ func readThreads(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *soc
 }
 
 // blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40", "accept on unix:77 (/run/x)".
-func blockedIn(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.BlockedCall, sockets *socketNames) string {
+func blockedIn(t *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.BlockedCall, sockets *socketNames) string {
 	if addr, ok := c.SharedFutex(); ok {
-		return futexIn(f, p, addr)
+		return futexIn(t, p, addr)
 	}
 	if fd, ok := c.TakesFD(); ok {
 		target, err := dir.Readlink(fmt.Sprintf("fd/%d", fd))
@@ -236,7 +235,7 @@ func blockedIn(f *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.Block
 		return c.Name() + " on " + targetName(p, int32(fd), target, sockets)
 	}
 	if w, ok := proc.WaitOf(dir, c); ok {
-		if key, ok := f.WaitKey(p, &w); ok && (w.InNamespace() || w.Kind == schema.Fifo) {
+		if key, ok := t.WaitKey(p, &w); ok && (w.InNamespace() || w.Kind == schema.Fifo) {
 			return w.Syscall + " on " + schema.Ref{Kind: key.Kind, Space: key.Dev, ID: key.ID}.String() + strings.TrimPrefix(w.Via, w.Syscall)
 		}
 	}
@@ -261,14 +260,14 @@ func targetName(p *proc.Process, num int32, target string, sockets *socketNames)
 }
 
 // futexIn names the shared memory that a futex lies in, and where in it.
-func futexIn(f *proc.Tick, p *proc.Process, addr uint64) string {
+func futexIn(t *proc.Tick, p *proc.Process, addr uint64) string {
 	for _, m := range p.Shared {
 		if addr < m.Start || addr >= m.End {
 			continue
 		}
 		name := m.Name
 		if strings.HasPrefix(name, proc.SegmentName) {
-			name = schema.Ref{Kind: schema.Shm, Space: f.IPCSpaceOf(p), ID: m.Ino}.String()
+			name = schema.Ref{Kind: schema.Shm, Space: t.IPCSpaceOf(p), ID: m.Ino}.String()
 		}
 		return fmt.Sprintf("futex in %s+0x%x", name, addr-m.Start)
 	}

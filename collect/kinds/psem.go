@@ -22,8 +22,8 @@ func PSem() *Mechanism {
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds, // for those that have no name any more
 		Collect: collectPSem,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*PSemRow).PosixRow })
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PSemRow).PosixRow })
 		},
 	}
 }
@@ -52,21 +52,21 @@ func psemColumns() []schema.Column {
 	)
 }
 
-func collectPSem(f *proc.Tick) ([]*schema.Object, error) {
-	values := f.Wants(schema.PSem, NeedSemValues)
-	sems, err := f.Host.AllPosixSems(values)
-	gone, goneErr := unlinked(f, true)
-	f.Fault(string(schema.PSem), goneErr)
+func collectPSem(t *proc.Tick) ([]*schema.Object, error) {
+	values := t.Wants(schema.PSem, NeedSemValues)
+	sems, err := t.Host.AllPosixSems(values)
+	gone, goneErr := unlinked(t, true)
+	t.Fault(string(schema.PSem), goneErr)
 	rows, objects := NewObjects[PSemRow](len(sems) + len(gone))
 	for i, s := range sems {
 		ref := nameRef(schema.PSem, s.PosixFile)
 		objects[i].Ref = ref
-		rows[i] = PSemRow{PosixRow: namedRow(f, ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
+		rows[i] = PSemRow{PosixRow: namedRow(t, ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
 	}
 	for i, u := range gone {
 		ref := FileRef(schema.PSem, u.ID)
 		objects[len(sems)+i].Ref = ref
-		r := PSemRow{PosixRow: unnamedRow(f, ref, u), asked: true}
+		r := PSemRow{PosixRow: unnamedRow(t, ref, u), asked: true}
 		r.FullName = "/" + r.FullName[len("/sem."):]
 		rows[len(sems)+i] = r
 	}

@@ -5,9 +5,8 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -29,8 +28,8 @@ func PShm() *Mechanism {
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds, // for those that have no name any more
 		Collect: collectPShm,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(f, objects, func(row any) *PosixRow { return &row.(*PShmRow).PosixRow })
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PShmRow).PosixRow })
 		},
 		Gauges: pshmGauges,
 		Label: func(o *schema.Object) string {
@@ -62,15 +61,15 @@ func pshmColumns() []schema.Column {
 	)
 }
 
-func collectPShm(f *proc.Tick) ([]*schema.Object, error) {
-	files, err := f.Host.DevShmFiles()
-	gone, goneErr := unlinked(f, false)
-	f.Fault(string(schema.PShm), goneErr)
+func collectPShm(t *proc.Tick) ([]*schema.Object, error) {
+	files, err := t.Host.DevShmFiles()
+	gone, goneErr := unlinked(t, false)
+	t.Fault(string(schema.PShm), goneErr)
 	rows, objects := NewObjects[PShmRow](len(files) + len(gone))
 	for i, file := range files {
 		ref := nameRef(schema.PShm, file)
 		objects[i].Ref = ref
-		rows[i] = PShmRow{PosixRow: namedRow(f, ref, file, "/dev/shm/"+file.Name)}
+		rows[i] = PShmRow{PosixRow: namedRow(t, ref, file, "/dev/shm/"+file.Name)}
 		if !file.Mode.IsRegular() {
 			rows[i].Status = []string{FileType(file.Mode)}
 		}
@@ -78,13 +77,13 @@ func collectPShm(f *proc.Tick) ([]*schema.Object, error) {
 	for i, u := range gone {
 		ref := FileRef(schema.PShm, u.ID)
 		objects[len(files)+i].Ref = ref
-		rows[len(files)+i] = PShmRow{PosixRow: unnamedRow(f, ref, u), Status: []string{StatusDeleted}}
+		rows[len(files)+i] = PShmRow{PosixRow: unnamedRow(t, ref, u), Status: []string{StatusDeleted}}
 	}
 	return objects, err
 }
 
-func pshmGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	use, err := f.Host.DevShmUse()
+func pshmGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	use, err := t.Host.DevShmUse()
 	if errors.Is(err, kernel.ErrNotLive) || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

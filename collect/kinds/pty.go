@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -77,7 +76,7 @@ func devName(dev uint64) string {
 }
 
 // ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or was not read.
-func ptyRef(f *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
+func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
 	if fd.Kind == proc.FDPtmx {
@@ -87,16 +86,16 @@ func ptyRef(f *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 		}
 		ref.ID = uint64(index)
 	}
-	if fd.Dev != ownDevpts(f) {
+	if fd.Dev != ownDevpts(t) {
 		ref.Space = fd.Dev
 	}
 	return ref, true
 }
 
 // ownDevpts is the device of the reader's own /dev/pts; 0: there is none, or it is a file tree's.
-func ownDevpts(f *proc.Tick) uint64 {
-	return uint64(proc.Memo(f, func(f *proc.Tick) devptsDevice {
-		if !f.Host.Live() {
+func ownDevpts(t *proc.Tick) uint64 {
+	return uint64(proc.Memo(t, func(t *proc.Tick) devptsDevice {
+		if !t.Host.Live() {
 			return 0
 		}
 		dev, _ := kernel.DeviceOf("/dev/pts")
@@ -107,16 +106,16 @@ func ownDevpts(f *proc.Tick) uint64 {
 // devptsDevice is the device of a devpts file system.
 type devptsDevice uint64
 
-func collectPtys(f *proc.Tick) ([]*schema.Object, error) {
+func collectPtys(t *proc.Tick) ([]*schema.Object, error) {
 	rows := map[schema.Ref]*PtyRow{}
 	var refs []schema.Ref
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if fd.Kind != proc.FDPtmx && fd.Kind != proc.FDSlave {
 				continue
 			}
-			ref, ok := ptyRef(f, proc.FDUse{Process: p, FD: fd})
+			ref, ok := ptyRef(t, proc.FDUse{Process: p, FD: fd})
 			if !ok {
 				continue
 			}
@@ -137,18 +136,18 @@ func collectPtys(f *proc.Tick) ([]*schema.Object, error) {
 	slices.SortFunc(refs, schema.CompareRefs)
 	objects := make([]*schema.Object, 0, len(refs))
 	for _, ref := range refs {
-		rows[ref].complete(f, ref)
+		rows[ref].complete(t, ref)
 		objects = append(objects, &schema.Object{Ref: ref, Row: rows[ref]})
 	}
 	return objects, nil
 }
 
-func (r *PtyRow) complete(f *proc.Tick, ref schema.Ref) {
-	r.holders = [2]schema.Value{f.Holders(r.masters, nil), f.Holders(r.slaves, nil)}
+func (r *PtyRow) complete(t *proc.Tick, ref schema.Ref) {
+	r.holders = [2]schema.Value{t.Holders(r.masters, nil), t.Holders(r.slaves, nil)}
 	all := slices.Concat(r.masters, r.slaves)
-	r.all = f.Holders(all, nil)
-	r.waits = fdWaits(f, all)
-	r.waiters = f.WaitersValue(ref, r.waits, allWaitsSeen(f, all))
+	r.all = t.Holders(all, nil)
+	r.waits = fdWaits(t, all)
+	r.waiters = t.WaitersValue(ref, r.waits, allWaitsSeen(t, all))
 	switch {
 	case len(r.masters) > 0 && len(r.slaves) > 0:
 		r.status = schema.None(schema.TypeString)
@@ -157,7 +156,7 @@ func (r *PtyRow) complete(f *proc.Tick, ref schema.Ref) {
 	case len(r.masters) == 0:
 		// The slave's name is there, and so is a master, wherever: in a process that was not seen.
 		r.status = schema.None(schema.TypeString)
-	case (f.Unseen("fd") > 0 || f.Nested) && !slavesClosed(f, r.masters[0], r.index):
+	case (t.Unseen("fd") > 0 || t.Nested) && !slavesClosed(t, r.masters[0], r.index):
 		r.status = schema.None(schema.TypeString)
 	default:
 		r.status = schema.String(NoSlave)
@@ -165,15 +164,15 @@ func (r *PtyRow) complete(f *proc.Tick, ref schema.Ref) {
 }
 
 // slavesClosed asks the kernel through a master whether nobody has the slave any more.
-func slavesClosed(f *proc.Tick, master proc.FDUse, index uint64) bool {
-	if !f.Host.Live() {
+func slavesClosed(t *proc.Tick, master proc.FDUse, index uint64) bool {
+	if !t.Host.Live() {
 		return false
 	}
 	closed, err := kernel.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
 	return err == nil && closed
 }
 
-func relatePtys(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relatePtys(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*PtyRow)
@@ -181,7 +180,7 @@ func relatePtys(f *proc.Tick, objects []*schema.Object) []schema.Edge {
 			uses []proc.FDUse
 			name string
 		}{{r.masters, "master"}, {r.slaves, "slave"}} {
-			held := f.HoldEdges(o.Ref, side.uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+			held := t.HoldEdges(o.Ref, side.uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
 			for i := range held {
 				held[i].Via = side.name + " " + held[i].Via
 			}

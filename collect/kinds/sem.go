@@ -3,9 +3,8 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -59,9 +58,9 @@ func semColumns() []schema.Column {
 	)
 }
 
-func collectSem(f *proc.Tick) ([]*schema.Object, error) {
-	sets, err := f.Host.SemSets()
-	groups, n := inSpaces(f, sets, func(c *ipcContent) []kernel.SemSet { return c.sets })
+func collectSem(t *proc.Tick) ([]*schema.Object, error) {
+	sets, err := t.Host.SemSets()
+	groups, n := inSpaces(t, sets, func(c *ipcContent) []kernel.SemSet { return c.sets })
 	rows, objects := NewObjects[SemRow](n)
 	i := 0
 	for _, g := range groups {
@@ -69,11 +68,11 @@ func collectSem(f *proc.Tick) ([]*schema.Object, error) {
 			ref := SysvRef(schema.Sem, g.place, s.IPCPerm, s.CTime)
 			objects[i].Ref = ref
 			r := &rows[i]
-			*r = SemRow{SemSet: s, Owners: owners(f, s.IPCPerm, g.place), age: f.Age(s.CTime)}
-			tasks, counted := semValues(f, ref, r)
-			waiters := f.WaitersOf(SysvWait(ref))
-			r.Undo = undoValue(f, ref)
-			r.waiters = f.WaitersValue(ref, waiters, counted && len(waiters) >= tasks)
+			*r = SemRow{SemSet: s, Owners: owners(t, s.IPCPerm, g.place), age: t.Age(s.CTime)}
+			tasks, counted := semValues(t, ref, r)
+			waiters := t.WaitersOf(SysvWait(ref))
+			r.Undo = undoValue(t, ref)
+			r.waiters = t.WaitersValue(ref, waiters, counted && len(waiters) >= tasks)
 			i++
 		}
 	}
@@ -81,17 +80,17 @@ func collectSem(f *proc.Tick) ([]*schema.Object, error) {
 }
 
 // semValues fills what the semaphores themselves tell, and gives the number of blocked tasks if that could be read.
-func semValues(f *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool) {
+func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool) {
 	fill := func(value func(schema.Type) schema.Value) {
 		r.SemVal, r.ncount, r.zcount = value(schema.TypeList), value(schema.TypeInt), value(schema.TypeInt)
 	}
-	if !f.WantsFor(ref, NeedSemValues) {
+	if !t.WantsFor(ref, NeedSemValues) {
 		fill(schema.Uncollected)
 		return 0, false
 	}
 	var values []kernel.SemValue
-	err := InIPCSpace(f, ref, func() (err error) {
-		values, err = f.Host.SemValues(r.ID, int(r.NSems))
+	err := InIPCSpace(t, ref, func() (err error) {
+		values, err = t.Host.SemValues(r.ID, int(r.NSems))
 		return err
 	})
 	switch {
@@ -102,7 +101,7 @@ func semValues(f *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 		fill(schema.None)
 		return 0, false
 	case err != nil:
-		f.Fault(string(schema.Sem), err)
+		t.Fault(string(schema.Sem), err)
 		fill(schema.Uncollected)
 		return 0, false
 	}
@@ -131,17 +130,17 @@ func semWords(v kernel.SemValue) string {
 	return words
 }
 
-func relateSem(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateSem(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		edges = append(edges, proc.WaitEdges(o.Ref, f.WaitersOf(SysvWait(o.Ref)))...)
-		edges = append(edges, undoEdges(f, o.Ref)...)
+		edges = append(edges, proc.WaitEdges(o.Ref, t.WaitersOf(SysvWait(o.Ref)))...)
+		edges = append(edges, undoEdges(t, o.Ref)...)
 	}
 	return edges
 }
 
-func semGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	info, err := f.Host.SemInfo()
+func semGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	info, err := t.Host.SemInfo()
 	if err != nil {
 		return nil, err
 	}

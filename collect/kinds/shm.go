@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -84,12 +83,12 @@ func shmColumns() []schema.Column {
 	)
 }
 
-func collectShm(f *proc.Tick) ([]*schema.Object, error) {
-	segments, err := f.Host.ShmSegments(f.Needs.Has(NeedResident))
-	groups, n := inSpaces(f, segments, func(c *ipcContent) []kernel.ShmSegment { return c.segments })
+func collectShm(t *proc.Tick) ([]*schema.Object, error) {
+	segments, err := t.Host.ShmSegments(t.Needs.Has(NeedResident))
+	groups, n := inSpaces(t, segments, func(c *ipcContent) []kernel.ShmSegment { return c.segments })
 	var holders map[segmentKey][]ShmMaps
-	if f.Needs.Has(proc.NeedMaps) {
-		holders = segmentHolders(f, groups)
+	if t.Needs.Has(proc.NeedMaps) {
+		holders = segmentHolders(t, groups)
 	}
 	all := true
 	rows, objects := NewObjects[ShmRow](n)
@@ -99,41 +98,41 @@ func collectShm(f *proc.Tick) ([]*schema.Object, error) {
 			ref := SysvRef(schema.Shm, g.place, s.IPCPerm, s.CTime)
 			objects[i].Ref = ref
 			r := &rows[i]
-			*r = ShmRow{ShmSegment: s, Owners: owners(f, s.IPCPerm, g.place), age: f.Age(s.CTime), Maps: holders[segmentKey{ref.Space, ref.ID}]}
-			shmCreator(f, ref, r)
-			all = shmHolders(f, ref, r) && all
+			*r = ShmRow{ShmSegment: s, Owners: owners(t, s.IPCPerm, g.place), age: t.Age(s.CTime), Maps: holders[segmentKey{ref.Space, ref.ID}]}
+			shmCreator(t, ref, r)
+			all = shmHolders(t, ref, r) && all
 			r.Status = shmStatus(r)
 			i++
 		}
 	}
-	f.MapsFound(all)
+	t.MapsFound(all)
 	return objects, err
 }
 
-func shmCreator(f *proc.Tick, ref schema.Ref, r *ShmRow) {
+func shmCreator(t *proc.Tick, ref schema.Ref, r *ShmRow) {
 	r.creator, r.command = schema.Uncollected(schema.TypeString), schema.Uncollected(schema.TypeString)
-	if !f.Gathered(ref, proc.NeedProcs) {
+	if !t.Gathered(ref, proc.NeedProcs) {
 		return
 	}
-	state := f.CreatorState(int(r.CPid), r.CTime)
+	state := t.CreatorState(int(r.CPid), r.CTime)
 	r.creator, r.command = schema.String(state), schema.None(schema.TypeString)
 	if state == proc.CreatorAlive {
-		r.command = schema.String(f.Process(int(r.CPid)).Comm)
+		r.command = schema.String(t.Process(int(r.CPid)).Comm)
 	}
 }
 
 // shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders are known
 // if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid namespace.
 // all says that nobody is missing, as far as somebody asked.
-func shmHolders(f *proc.Tick, ref schema.Ref, r *ShmRow) (all bool) {
-	if !f.Gathered(ref, proc.NeedMaps) {
+func shmHolders(t *proc.Tick, ref schema.Ref, r *ShmRow) (all bool) {
+	if !t.Gathered(ref, proc.NeedMaps) {
 		r.Holders = schema.Uncollected(schema.TypeEndpoints)
 		return true
 	}
 	found := 0
 	ends := make([]schema.Endpoint, 0, len(r.Maps))
 	for _, m := range r.Maps {
-		e := f.Endpoint(m.Process, -1, "")
+		e := t.Endpoint(m.Process, -1, "")
 		e.Maps = m.Count
 		ends = append(ends, e)
 		found += m.Count
@@ -164,17 +163,17 @@ type segmentKey struct{ space, id uint64 }
 // the segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode numbers
 // that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of all IPC
 // namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
-func segmentHolders(f *proc.Tick, groups []inSpace[kernel.ShmSegment]) map[segmentKey][]ShmMaps {
+func segmentHolders(t *proc.Tick, groups []inSpace[kernel.ShmSegment]) map[segmentKey][]ShmMaps {
 	byID := map[segmentKey]*kernel.ShmSegment{}
 	for _, g := range groups {
 		for i := range g.list {
 			byID[segmentKey{g.place.Space, uint64(g.list[i].ID)}] = &g.list[i]
 		}
 	}
-	devices := f.SegmentDevices() // none for a file tree: there the name has to do
+	devices := t.SegmentDevices() // none for a file tree: there the name has to do
 	holders := map[segmentKey][]ShmMaps{}
-	for _, p := range f.Processes() {
-		space := f.IPCSpaceOf(p)
+	for _, p := range t.Processes() {
+		space := t.IPCSpaceOf(p)
 		for _, m := range p.Shared {
 			key := segmentKey{space, m.Ino}
 			s := byID[key]
@@ -200,7 +199,7 @@ func namesSegment(name string, s *kernel.ShmSegment) bool {
 	return name == fmt.Sprintf("/SYSV%08x (deleted)", s.Key)
 }
 
-func relateShm(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*ShmRow)
@@ -211,14 +210,14 @@ func relateShm(f *proc.Tick, objects []*schema.Object) []schema.Edge {
 			}
 			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
 		}
-		edges = append(edges, userEdge(f, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
-		edges = append(edges, userEdge(f, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
+		edges = append(edges, userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
+		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
 	}
 	return edges
 }
 
-func shmGauges(f *proc.Tick) ([]schema.Gauge, error) {
-	info, err := f.Host.ShmInfo()
+func shmGauges(t *proc.Tick) ([]schema.Gauge, error) {
+	info, err := t.Host.ShmInfo()
 	if err != nil {
 		return nil, err
 	}

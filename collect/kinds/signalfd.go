@@ -3,9 +3,8 @@ package kinds
 import (
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -27,8 +26,8 @@ func SignalFD() *Mechanism {
 			})),
 		Default: []string{"mask", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectDescriptors(f, schema.SignalFD, func(d descriptor) *SignalFDRow {
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectDescriptors(t, schema.SignalFD, func(d descriptor) *SignalFDRow {
 				r := &SignalFDRow{descriptor: d}
 				r.mask, r.parse = kernel.ParseSignalFD(d.info.Text)
 				return r

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -42,46 +41,46 @@ type Socket struct {
 }
 
 // newSocket finds the socket's holders, if anybody asked for them.
-func newSocket(f *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
+func newSocket(t *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
 	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode, waiters: schema.None(schema.TypeEndpoints),
 		uid: schema.Uncollected(schema.TypeInt), Owner: schema.Uncollected(schema.TypeString)}
 	if inode == 0 {
 		s.Ref.Name = "sk:" + strconv.FormatUint(cookie, 16)
 	}
 	switch {
-	case !f.Needs.Has(proc.NeedProcs | proc.NeedFDs):
+	case !t.Needs.Has(proc.NeedProcs | proc.NeedFDs):
 		s.holders = schema.Uncollected(schema.TypeEndpoints)
 	case inode == 0:
 		s.holders = schema.None(schema.TypeEndpoints)
 	default:
-		s.Uses = f.FDUses(proc.FDSocket, 0, inode)
-		s.holders = f.Holders(s.Uses, nil)
-		if len(s.Uses) == 0 && f.Nested {
+		s.Uses = t.FDUses(proc.FDSocket, 0, inode)
+		s.holders = t.Holders(s.Uses, nil)
+		if len(s.Uses) == 0 && t.Nested {
 			// A socket with an inode is open somewhere.
 			s.holders = schema.Refused(schema.TypeEndpoints)
-			f.FoundOutside()
+			t.FoundOutside()
 		}
 	}
 	return s
 }
 
-func (s *Socket) setOwner(f *proc.Tick, uid uint32) {
-	s.uid, s.Owner = schema.Int(int64(uid)), schema.String(f.Users.User(uid))
+func (s *Socket) setOwner(t *proc.Tick, uid uint32) {
+	s.uid, s.Owner = schema.Int(int64(uid)), schema.String(t.Users.User(uid))
 }
 
 // setWaiters names the processes that wait for a listener's accept.
-func (s *Socket) setWaiters(f *proc.Tick) {
-	if !f.Needs.Has(proc.NeedProcs | proc.NeedFDs) {
+func (s *Socket) setWaiters(t *proc.Tick) {
+	if !t.Needs.Has(proc.NeedProcs | proc.NeedFDs) {
 		s.waiters = schema.Uncollected(schema.TypeEndpoints)
 		return
 	}
 	var ends []schema.Endpoint
 	for _, w := range s.waiting {
 		for _, u := range w.Uses {
-			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), "connect"))
+			ends = append(ends, t.Endpoint(u.Process, int(u.FD.Num), "connect"))
 		}
 	}
-	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && f.Unseen("fd") > 0)
+	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && t.Unseen("fd") > 0)
 }
 
 // netColumns tell a socket's network namespace.
@@ -94,22 +93,22 @@ func netColumns[T any](of func(*T) *Socket) []schema.Column {
 }
 
 // inNetSpaces runs collect in the reader's own network namespace, and in the others if they were asked for.
-func inNetSpaces(f *proc.Tick, collect func(at proc.Place) error) error {
-	err := collect(f.OwnPlace("net"))
-	if !f.AllNamespaces {
+func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
+	err := collect(t.OwnPlace("net"))
+	if !t.AllNamespaces {
 		return err
 	}
-	others := f.Others("net")
+	others := t.Others("net")
 	denied := 0
-	for _, err := range f.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return collect(f.Place("net", others[i].Ino)) }) {
+	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
 		switch {
 		case !kernel.Entered(err) && kernel.Denied(err):
 			denied++
 		case err != nil && !kernel.Gone(err):
-			f.Fault("namespaces", err)
+			t.Fault("namespaces", err)
 		}
 	}
-	deniedSpaces(f, "network", denied, len(others))
+	deniedSpaces(t, "network", denied, len(others))
 	return err
 }
 
@@ -130,8 +129,8 @@ func (s *Socket) peerRef() schema.Value {
 }
 
 // edges gives who holds the socket, its peer and the listener that it waits for. A pair of peers is one edge.
-func (s *Socket) edges(f *proc.Tick) []schema.Edge {
-	edges := f.HoldEdges(s.Ref, s.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
+func (s *Socket) edges(t *proc.Tick) []schema.Edge {
+	edges := t.HoldEdges(s.Ref, s.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
 	if s.Other != nil && (s.Other.Other != s || schema.CompareRefs(s.Ref, s.Other.Ref) < 0) {
 		edges = append(edges, schema.Edge{From: s.Ref, To: s.Other.Ref, Rel: schema.RelPeer, Proof: s.OtherProof})
 	}
@@ -190,10 +189,10 @@ func (s *Socket) holderName() string {
 
 // socketRelate gives the edges of sockets that are rows of type T.
 func socketRelate[T any](of func(*T) *Socket) func(*proc.Tick, []*schema.Object) []schema.Edge {
-	return func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+	return func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 		var edges []schema.Edge
 		for _, o := range objects {
-			edges = append(edges, of(o.Row.(*T)).edges(f)...)
+			edges = append(edges, of(o.Row.(*T)).edges(t)...)
 		}
 		return edges
 	}
@@ -213,10 +212,10 @@ func heldColumns[T any](of func(*T) *Socket) []schema.Column {
 }
 
 // collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their inodes.
-func collectSockets[S, T any](f *proc.Tick, list func() ([]S, error), inode func(*S) uint64, row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
+func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func(*S) uint64, row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	seen := map[schema.Ref]bool{}
-	err := inNetSpaces(f, func(at proc.Place) error {
+	err := inNetSpaces(t, func(at proc.Place) error {
 		sockets, err := list()
 		slices.SortFunc(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
 		for i := range sockets {

@@ -3,9 +3,8 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -18,11 +17,11 @@ type IPCOwners struct {
 	Place                      proc.Place
 }
 
-func owners(f *proc.Tick, p kernel.IPCPerm, at proc.Place) IPCOwners {
+func owners(t *proc.Tick, p kernel.IPCPerm, at proc.Place) IPCOwners {
 	return IPCOwners{
 		IPCPerm: p, Place: at,
-		User: f.Users.User(p.UID), group: f.Users.Group(p.GID),
-		cuser: f.Users.User(p.CUID), cgroup: f.Users.Group(p.CGID),
+		User: t.Users.User(p.UID), group: t.Users.Group(p.GID),
+		cuser: t.Users.User(p.CUID), cgroup: t.Users.Group(p.CGID),
 	}
 }
 
@@ -109,9 +108,9 @@ func keyLabel(p kernel.IPCPerm) string {
 }
 
 // userEdge relates a process to an object that it made or used at a moment (Unix seconds), if it is still that process.
-func userEdge(f *proc.Tick, pid int32, moment int64, to schema.Ref, rel schema.Rel, via string) []schema.Edge {
-	if pid == 0 || moment == 0 || f.CreatorState(int(pid), moment) != proc.CreatorAlive {
+func userEdge(t *proc.Tick, pid int32, moment int64, to schema.Ref, rel schema.Rel, via string) []schema.Edge {
+	if pid == 0 || moment == 0 || t.CreatorState(int(pid), moment) != proc.CreatorAlive {
 		return nil
 	}
-	return []schema.Edge{{From: f.Process(int(pid)).Ref(), To: to, Rel: rel, Via: via, Proof: schema.Observed}}
+	return []schema.Edge{{From: t.Process(int(pid)).Ref(), To: to, Rel: rel, Via: via, Proof: schema.Observed}}
 }

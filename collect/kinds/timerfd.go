@@ -4,9 +4,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -24,8 +23,8 @@ func TimerFD() *Mechanism {
 		Columns:    timerfdColumns(),
 		Default:    []string{"clockid", "remaining", "interval", "ticks", "holders", "waiters"},
 		Needs:      descriptorNeeds, Relates: proc.NeedSyscall,
-		Collect: func(f *proc.Tick) ([]*schema.Object, error) {
-			return collectDescriptors(f, schema.TimerFD, func(d descriptor) *TimerFDRow {
+		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
+			return collectDescriptors(t, schema.TimerFD, func(d descriptor) *TimerFDRow {
 				r := &TimerFDRow{descriptor: d}
 				r.TimerFD, r.parse = kernel.ParseTimerFD(d.info.Text)
 				return r

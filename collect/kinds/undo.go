@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -86,35 +85,35 @@ type undoFacts struct {
 // SemUndos lists who holds what of each semaphore set by SEM_UNDO, by SysvWait of its Ref; sets of other IPC namespaces are among them. Whoever
 // is not there holds nothing by SEM_UNDO, unless err says what could not be read, in a sentence that does for evidence; processes outside of this
 // pid namespace are never there (Tick.nested).
-func SemUndos(f *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
-	held := proc.Memo(f, readUndos)
+func SemUndos(t *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
+	held := proc.Memo(t, readUndos)
 	return held.holds, held.err
 }
 
-func readUndos(f *proc.Tick) undoFacts {
-	source := proc.Keep(f.Kept, func() UndoSource { return UndoSource{} })
-	undos, err := source.read(f.Host)
+func readUndos(t *proc.Tick) undoFacts {
+	source := proc.Keep(t.Kept, func() UndoSource { return UndoSource{} })
+	undos, err := source.read(t.Host)
 	held := undoFacts{holds: map[proc.WaitKey][]semHold{}, err: err}
 	for _, u := range undos {
-		key := proc.WaitKey{Kind: schema.Sem, Dev: f.IPCSpace(u.IPCNS), ID: uint64(u.SemID)}
+		key := proc.WaitKey{Kind: schema.Sem, Dev: t.IPCSpace(u.IPCNS), ID: uint64(u.SemID)}
 		held.holds[key] = append(held.holds[key], semHold{u})
 	}
 	return held
 }
 
 // setHolds are the holds on one set, if they were asked for.
-func setHolds(f *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err error) {
-	if !f.WantsFor(ref, NeedUndo) {
+func setHolds(t *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err error) {
+	if !t.WantsFor(ref, NeedUndo) {
 		return nil, false, nil
 	}
-	holds, err := SemUndos(f)
-	f.Fault(string(schema.Sem), err)
+	holds, err := SemUndos(t)
+	t.Fault(string(schema.Sem), err)
 	return holds[SysvWait(ref)], true, err
 }
 
 // undoValue is the undo column of one set.
-func undoValue(f *proc.Tick, ref schema.Ref) schema.Value {
-	holds, asked, err := setHolds(f, ref)
+func undoValue(t *proc.Tick, ref schema.Ref) schema.Value {
+	holds, asked, err := setHolds(t, ref)
 	if !asked || err != nil && len(holds) == 0 && !kernel.Denied(err) {
 		return schema.Uncollected(schema.TypeEndpoints)
 	}
@@ -126,8 +125,8 @@ func undoValue(f *proc.Tick, ref schema.Ref) schema.Value {
 }
 
 // undoEdges say who took from the set.
-func undoEdges(f *proc.Tick, set schema.Ref) []schema.Edge {
-	holds, _, _ := setHolds(f, set)
+func undoEdges(t *proc.Tick, set schema.Ref) []schema.Edge {
+	holds, _, _ := setHolds(t, set)
 	var edges []schema.Edge
 	for _, h := range holds {
 		if h.takes() {

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -29,10 +28,10 @@ func Unix() *Mechanism {
 		Needs:   SocketNeeds, OnDemand: []string{"inflight", "ns_leader"},
 		Relates: HolderNeeds,
 		Collect: collectUnix,
-		Relate: func(f *proc.Tick, objects []*schema.Object) []schema.Edge {
+		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			var edges []schema.Edge
 			for _, o := range objects {
-				edges = append(edges, o.Row.(*UnixRow).edges(f)...)
+				edges = append(edges, o.Row.(*UnixRow).edges(t)...)
 			}
 			return edges
 		},
@@ -105,12 +104,12 @@ func ofSockets(columns []schema.Column) []schema.Column {
 	return columns
 }
 
-func collectUnix(f *proc.Tick) ([]*schema.Object, error) {
+func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	rows := map[uint64]*UnixRow{}
 	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a connection may be in two.
-	err := inNetSpaces(f, func(at proc.Place) error {
-		sockets, err := f.Host.UnixSockets()
+	err := inNetSpaces(t, func(at proc.Place) error {
+		sockets, err := t.Host.UnixSockets()
 		// The kernel's order is that of a hash table: rows should keep their places.
 		slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 		objects = slices.Grow(objects, len(sockets))
@@ -119,9 +118,9 @@ func collectUnix(f *proc.Tick) ([]*schema.Object, error) {
 			if rows[s.Inode] != nil {
 				continue
 			}
-			r := &UnixRow{UnixSocket: s, Socket: newSocket(f, schema.Unix, at, s.Inode, s.Cookie)}
+			r := &UnixRow{UnixSocket: s, Socket: newSocket(t, schema.Unix, at, s.Inode, s.Cookie)}
 			if s.HasUID {
-				r.setOwner(f, s.UID)
+				r.setOwner(t, s.UID)
 			}
 			rows[s.Inode] = r
 			objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
@@ -130,34 +129,34 @@ func collectUnix(f *proc.Tick) ([]*schema.Object, error) {
 	})
 	for _, r := range rows {
 		r.join(rows)
-		setInFlight(f, r)
+		setInFlight(t, r)
 	}
 	for _, r := range rows {
 		r.peerName = r.otherName(rows)
 		if r.State == kernel.SocketListen {
-			r.setWaiters(f)
+			r.setWaiters(t)
 		}
 	}
 	return objects, err
 }
 
 // UnboundPath is a path that no socket is bound to, by its file.
-func UnboundPath(f *proc.Tick, file *kernel.PosixFile) *schema.Object {
+func UnboundPath(t *proc.Tick, file *kernel.PosixFile) *schema.Object {
 	r := &UnixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, File: file}
 	r.Ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
-	r.setOwner(f, file.UID)
+	r.setOwner(t, file.UID)
 	return &schema.Object{Ref: r.Ref, Row: r}
 }
 
 // setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
-func setInFlight(f *proc.Tick, r *UnixRow) {
+func setInFlight(t *proc.Tick, r *UnixRow) {
 	r.inFlight = schema.Uncollected(schema.TypeInt)
-	if !f.Gathered(r.Ref, HolderNeeds) || !f.WantsFor(r.Ref, NeedInFlight) {
+	if !t.Gathered(r.Ref, HolderNeeds) || !t.WantsFor(r.Ref, NeedInFlight) {
 		return
 	}
 	r.inFlight = schema.None(schema.TypeInt)
 	for _, u := range r.Uses {
-		n, ok, err := inFlight(f, u)
+		n, ok, err := inFlight(t, u)
 		switch {
 		case kernel.Denied(err):
 			r.inFlight = schema.Refused(schema.TypeInt)
@@ -168,8 +167,8 @@ func setInFlight(f *proc.Tick, r *UnixRow) {
 	}
 }
 
-func inFlight(f *proc.Tick, u proc.FDUse) (n int, ok bool, err error) {
-	text, err := f.DescriptorText(u)
+func inFlight(t *proc.Tick, u proc.FDUse) (n int, ok bool, err error) {
+	text, err := t.DescriptorText(u)
 	if err != nil {
 		return 0, false, err
 	}

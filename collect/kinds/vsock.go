@@ -3,9 +3,8 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -52,14 +51,14 @@ func vsockColumns() []schema.Column {
 	}
 }
 
-func collectVsocks(f *proc.Tick) ([]*schema.Object, error) {
-	return ListVsocks(f, f.Host.VsockSockets)
+func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
+	return ListVsocks(t, t.Host.VsockSockets)
 }
 
-func ListVsocks(f *proc.Tick, list func() ([]kernel.VsockSocket, error)) ([]*schema.Object, error) {
+func ListVsocks(t *proc.Tick, list func() ([]kernel.VsockSocket, error)) ([]*schema.Object, error) {
 	var rows []*VsockRow
-	objects, err := collectSockets(f, list, func(s *kernel.VsockSocket) uint64 { return s.Inode }, func(s *kernel.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
-		r := &VsockRow{Socket: newSocket(f, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
+	objects, err := collectSockets(t, list, func(s *kernel.VsockSocket) uint64 { return s.Inode }, func(s *kernel.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
+		r := &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
 		rows = append(rows, r)
 		return r, r.Ref
 	})

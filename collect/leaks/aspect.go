@@ -8,13 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 const (
@@ -93,16 +92,16 @@ func columns(kind schema.Kind, needs schema.Need) []schema.Column {
 }
 
 // judgeAll puts the verdicts on the objects of a kind, as far as somebody asked. needs are what their evidence takes.
-func judgeAll(f *proc.Tick, kind schema.Kind, needs schema.Need, objects []*schema.Object) {
+func judgeAll(t *proc.Tick, kind schema.Kind, needs schema.Need, objects []*schema.Object) {
 	verdicts := make([]judged, len(objects))
 	for i, o := range objects {
 		none := judgesNot(o)
-		if !none && !f.Gathered(o.Ref, needs|verdictNeeds) {
+		if !none && !t.Gathered(o.Ref, needs|verdictNeeds) {
 			continue
 		}
 		v := &verdicts[i]
 		if v.none = none; !none {
-			v.Judgement = tickOf(f).judge(o)
+			v.Judgement = tickOf(t).judge(o)
 		}
 		verdictNote.Set(o, v)
 	}
@@ -167,21 +166,21 @@ type tick struct {
 }
 
 // leaking indexes the processes once a tick.
-func tickOf(f *proc.Tick) *tick { return proc.Memo(f, newTick) }
+func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 
-func newTick(f *proc.Tick) *tick {
-	l := &tick{Tick: f, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{}, bystander: map[*proc.Process]bool{}, memory: map[*proc.Process]memory{}}
+func newTick(t *proc.Tick) *tick {
+	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{}, bystander: map[*proc.Process]bool{}, memory: map[*proc.Process]memory{}}
 	l.dropped, l.byGID = sync.OnceValue(l.listDropped), sync.OnceValue(l.listMembers)
-	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(f.Host.LoopFiles)
+	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()
 	l.findBystanders()
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		if p.Gone() || l.bystander[p] {
 			continue
 		}
 		if !p.StatusKnown {
-			if !f.Host.Live() || kernel.ProcessExists(p.PID) {
+			if !t.Host.Live() || kernel.ProcessExists(p.PID) {
 				l.unreadUIDs = append(l.unreadUIDs, p)
 			}
 			continue

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // Bystanders are processes that are older than most objects and know none: an object is not called suspect for their sake. They are kernel

@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/relate"
 )
 

@@ -5,9 +5,8 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/ftok"
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
 

@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // What the reason says of a process's start is true, whatever the kernel has cut from the moments.

@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // FIFOs that nobody has open, and paths that no UNIX socket is bound to: files that their programs left. Nothing lists them but their
@@ -144,15 +143,15 @@ func (l *tick) runtimeFiles() *runtimePaths {
 }
 
 // addStale lists the files without users of a kind, if they were asked for.
-func addStale(f *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schema.Object {
-	if !f.Needs.Has(NeedPaths|verdictNeeds) || !f.Wants(kind, NeedPaths) && f.Detail.Kind != kind {
+func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schema.Object {
+	if !t.Needs.Has(NeedPaths|verdictNeeds) || !t.Wants(kind, NeedPaths) && t.Detail.Kind != kind {
 		return nil
 	}
 	switch kind {
 	case schema.Fifo:
-		return tickOf(f).staleFIFOs(objects)
+		return tickOf(t).staleFIFOs(objects)
 	case schema.Unix:
-		return tickOf(f).staleSockets(objects)
+		return tickOf(t).staleSockets(objects)
 	}
 	return nil
 }

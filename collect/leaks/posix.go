@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // posixEvidence gathers what tells whether a POSIX object is leaked. The kernel keeps no record of who made or used it, only when: everybody

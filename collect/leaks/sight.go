@@ -6,12 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
 

@@ -8,10 +8,9 @@ import (
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-	"github.com/ipctop/ipctop/collect/software"
-
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // shmLeakNeeds are what it takes to tell who uses a segment.

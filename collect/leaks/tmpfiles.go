@@ -8,10 +8,9 @@ import (
 	"path"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/software"
-
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // tmpfiles are the FIFOs that the administrator or a package wants to be there from the start of the machine on, opened or not: tmpfiles.d(5)

@@ -3,11 +3,11 @@ package leaks
 import (
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/software"
-
 	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/collect/software"
 )
 
 // tmpfiles.d lists FIFOs that are made when the machine starts, for programs that open them later.

@@ -34,17 +34,17 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 }
 
 // identify finds out who looks.
-func (f *Tick) identify() {
-	f.IPCSelf, _ = f.Host.SelfNamespace("ipc")
-	if pidNS, err := f.Host.SelfNamespace("pid"); err == nil && f.Host.Live() {
-		f.Nested = pidNS != kernel.InitialPIDNamespace
+func (t *Tick) identify() {
+	t.IPCSelf, _ = t.Host.SelfNamespace("ipc")
+	if pidNS, err := t.Host.SelfNamespace("pid"); err == nil && t.Host.Live() {
+		t.Nested = pidNS != kernel.InitialPIDNamespace
 	}
-	if self, err := os.Readlink("/proc/self"); err == nil && f.Host.Live() {
-		f.Self, _ = strconv.Atoi(self)
+	if self, err := os.Readlink("/proc/self"); err == nil && t.Host.Live() {
+		t.Self, _ = strconv.Atoi(self)
 	}
-	boot, err := bootTime(f.Host)
-	f.Fault("boot time", err)
-	f.Boot = boot
+	boot, err := bootTime(t.Host)
+	t.Fault("boot time", err)
+	t.Boot = boot
 }
 
 func bootTime(host *kernel.Host) (time.Time, error) {
@@ -66,36 +66,36 @@ func bootTime(host *kernel.Host) (time.Time, error) {
 }
 
 // walk reads the processes. The locks come first: the walk looks for descriptors on the locked files.
-func (f *Tick) walk() {
-	if f.Needs.Has(NeedLocks) {
-		f.Locks, f.LocksErr = f.Host.Locks()
+func (t *Tick) walk() {
+	if t.Needs.Has(NeedLocks) {
+		t.Locks, t.LocksErr = t.Host.Locks()
 	}
-	f.walker.table = f.table
-	procs, err := f.walker.walk(f.Needs, f.infoDemand())
-	f.Fault("processes", err)
-	f.procs, f.Restless = procs, f.walker.restless
-	f.byPID = make(map[int]*Process, len(procs))
+	t.walker.table = t.table
+	procs, err := t.walker.walk(t.Needs, t.infoDemand())
+	t.Fault("processes", err)
+	t.procs, t.Restless = procs, t.walker.restless
+	t.byPID = make(map[int]*Process, len(procs))
 	for _, p := range procs {
-		f.byPID[p.PID] = p
+		t.byPID[p.PID] = p
 	}
-	f.account()
-	if n := f.walker.risky.skipped.Load(); n > 0 {
-		f.faults = append(f.faults, schema.Fault{Source: "fd", Count: int(n),
+	t.account()
+	if n := t.walker.risky.skipped.Load(); n > 0 {
+		t.faults = append(t.faults, schema.Fault{Source: "fd", Count: int(n),
 			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
 	}
-	if f.Hides = hidden(f); f.Hides {
-		f.faults = append(f.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
+	if t.Hides = hidden(t); t.Hides {
+		t.faults = append(t.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
 	}
-	f.cpu = (*Keep(f.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(f.Now, procs)
+	t.cpu = (*Keep(t.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(t.Now, procs)
 }
 
 // hidepid says whether /proc keeps other users' processes from us. A mount option does not change by itself.
 type hidepid struct{ known, hides bool }
 
 // hidden reads whether /proc is mounted with hidepid=1, 2, noaccess, invisible or ptraceable: proc(5).
-func hidden(f *Tick) bool {
-	h := Keep(f.Kept, func() hidepid { return hidepid{} })
-	if h.known || !f.Host.Live() {
+func hidden(t *Tick) bool {
+	h := Keep(t.Kept, func() hidepid { return hidepid{} })
+	if h.known || !t.Host.Live() {
 		return h.hides
 	}
 	h.known = true
@@ -113,9 +113,9 @@ func hidden(f *Tick) bool {
 }
 
 // Told is what a tick has to say besides its objects: faults, what was refused first, and notes.
-func (f *Tick) Told() (faults []schema.Fault, notes []string) {
-	if f.foundOutside {
-		f.Note("processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
+func (t *Tick) Told() (faults []schema.Fault, notes []string) {
+	if t.foundOutside {
+		t.Note("processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
 	}
-	return append(f.refusals(), f.faults...), f.notes
+	return append(t.refusals(), t.faults...), t.notes
 }

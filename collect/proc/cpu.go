@@ -38,11 +38,11 @@ func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
 }
 
 // CPUPercent is what the process used of one CPU since the last snapshot or, in the first one, over its life, as ps has it.
-func (f *Tick) CPUPercent(p *Process) float64 {
-	if use, ok := f.cpu[p.PID]; ok {
+func (t *Tick) CPUPercent(p *Process) float64 {
+	if use, ok := t.cpu[p.PID]; ok {
 		return use
 	}
-	life := f.Now.Sub(f.StartTime(p.Start)).Seconds()
+	life := t.Now.Sub(t.StartTime(p.Start)).Seconds()
 	if life <= 0 {
 		return 0
 	}

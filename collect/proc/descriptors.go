@@ -81,11 +81,11 @@ func (t *table) declared(link []byte) FDKind {
 }
 
 // FDKind is the class of a kind's descriptors; 0 for a kind whose descriptors the walk tells by itself.
-func (f *Tick) FDKind(kind schema.Kind) FDKind { return f.table.kinds[kind] }
+func (t *Tick) FDKind(kind schema.Kind) FDKind { return t.table.kinds[kind] }
 
 // KindOf is the kind of objects that a descriptor leads to; "" for a socket or a plain file, of which the
 // descriptor alone does not tell the kind.
-func (f *Tick) KindOf(fd *FD) schema.Kind { return f.table.of[fd.Kind] }
+func (t *Tick) KindOf(fd *FD) schema.Kind { return t.table.of[fd.Kind] }
 
 // infoDemand says of which descriptors the walk reads fdinfo.
 type infoDemand struct {
@@ -99,26 +99,26 @@ func (d infoDemand) wants(fd *FD) bool {
 }
 
 // infoDemand gathers which kinds asked for fdinfo, and which files are locked.
-func (f *Tick) infoDemand() infoDemand {
+func (t *Tick) infoDemand() infoDemand {
 	var d infoDemand
 	watches := false
-	for _, row := range f.table.rows {
-		if f.Want[row.Kind].Has(NeedFDInfo) || f.Info[row.Kind] {
-			d.kinds |= f.table.bits(row)
+	for _, row := range t.table.rows {
+		if t.Want[row.Kind].Has(NeedFDInfo) || t.Info[row.Kind] {
+			d.kinds |= t.table.bits(row)
 			watches = watches || row.Watches
 		}
 	}
-	for _, row := range f.table.rows {
+	for _, row := range t.table.rows {
 		if watches && row.Identity != nil {
-			d.kinds |= f.table.bits(row)
+			d.kinds |= t.table.bits(row)
 		}
 	}
-	_, locks := f.Want[schema.Lock]
-	d.files = locks && f.Nested
-	if len(f.Locks) > 0 {
-		d.locked = make(map[uint64]bool, len(f.Locks))
+	_, locks := t.Want[schema.Lock]
+	d.files = locks && t.Nested
+	if len(t.Locks) > 0 {
+		d.locked = make(map[uint64]bool, len(t.Locks))
 	}
-	for _, l := range f.Locks {
+	for _, l := range t.Locks {
 		d.locked[l.Ino] = true
 	}
 	return d
@@ -143,11 +143,11 @@ type Instance struct {
 
 // Instances joins the descriptors of a kind by the object that they are on: by the number that fdinfo tells, or
 // else by open file description. They come in the order of their first descriptors, numbered ones by number.
-func (f *Tick) Instances(kind schema.Kind) []Instance {
-	known := Memo(f, func(*Tick) instanceIndex { return instanceIndex{} })
+func (t *Tick) Instances(kind schema.Kind) []Instance {
+	known := Memo(t, func(*Tick) instanceIndex { return instanceIndex{} })
 	list, ok := known[kind]
 	if !ok {
-		list = f.join(kind)
+		list = t.join(kind)
 		known[kind] = list
 	}
 	return list
@@ -156,18 +156,18 @@ func (f *Tick) Instances(kind schema.Kind) []Instance {
 // instanceIndex are the instances of the kinds that somebody asked for.
 type instanceIndex map[schema.Kind][]Instance
 
-func (f *Tick) join(kind schema.Kind) []Instance {
-	i := slices.IndexFunc(f.table.rows, func(d Descriptor) bool { return d.Kind == kind })
+func (t *Tick) join(kind schema.Kind) []Instance {
+	i := slices.IndexFunc(t.table.rows, func(d Descriptor) bool { return d.Kind == kind })
 	if i < 0 {
 		return nil
 	}
-	identity := f.table.rows[i].Identity
-	uses := f.FDUses(f.table.kinds[kind], 0, 0)
+	identity := t.table.rows[i].Identity
+	uses := t.FDUses(t.table.kinds[kind], 0, 0)
 	var all []Instance
 	if identity != nil {
 		all, uses = numbered(uses, identity)
 	}
-	for _, group := range f.ByDescription(uses) {
+	for _, group := range t.ByDescription(uses) {
 		all = append(all, Instance{DescriptorRef(kind, group), group})
 	}
 	if identity != nil {
@@ -207,27 +207,27 @@ type FDKey struct {
 }
 
 // FDRefs tells which object each descriptor leads to, of the kinds in the table.
-func (f *Tick) FDRefs() map[FDKey]schema.Ref {
+func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 	refs := map[FDKey]schema.Ref{}
 	var walked [fdDeclared]func(*Tick, FDUse) (schema.Ref, bool)
-	for _, row := range f.table.rows {
+	for _, row := range t.table.rows {
 		for _, k := range row.Walked {
 			walked[k] = row.Ref
 		}
 	}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if fd.Kind >= fdDeclared || walked[fd.Kind] == nil {
 				continue
 			}
-			if ref, ok := walked[fd.Kind](f, FDUse{p, fd}); ok {
+			if ref, ok := walked[fd.Kind](t, FDUse{p, fd}); ok {
 				refs[FDKey{p.PID, fd.Num}] = ref
 			}
 		}
 	}
-	for kind := range f.table.kinds {
-		for _, instance := range f.Instances(kind) {
+	for kind := range t.table.kinds {
+		for _, instance := range t.Instances(kind) {
 			for _, u := range instance.Uses {
 				refs[FDKey{u.Process.PID, u.FD.Num}] = instance.Ref
 			}
@@ -239,11 +239,11 @@ func (f *Tick) FDRefs() map[FDKey]schema.Ref {
 // ByDescription groups descriptors that share an open file description. kcmp(2) tells them apart, which takes the
 // right to ptrace both processes and a kernel that has the call; without, each descriptor stands alone.
 // kcmp also gives an order, so that n descriptors take n log n calls of one to two microseconds.
-func (f *Tick) ByDescription(uses []FDUse) [][]FDUse {
+func (t *Tick) ByDescription(uses []FDUse) [][]FDUse {
 	var groups [][]FDUse // in kcmp's order
 	var alone [][]FDUse
 	for _, u := range uses {
-		failed := !f.Host.Live()
+		failed := !t.Host.Live()
 		at, found := slices.BinarySearchFunc(groups, u, func(g []FDUse, u FDUse) int {
 			if failed {
 				return 0

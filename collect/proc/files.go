@@ -38,9 +38,9 @@ type FileUsers struct {
 	FDs  []FDUse
 }
 
-func (f *Tick) fileKey(id FileID, path string) fileKey {
+func (t *Tick) fileKey(id FileID, path string) fileKey {
 	switch {
-	case !f.Host.Live():
+	case !t.Host.Live():
 		return fileKey{path: path}
 	case strings.HasPrefix(path, SegmentName):
 		return fileKey{FileID: id, path: SegmentName}
@@ -49,17 +49,17 @@ func (f *Tick) fileKey(id FileID, path string) fileKey {
 }
 
 // FileUsers gives who uses a file; never nil.
-func (f *Tick) FileUsers(id FileID, path string) *FileUsers {
-	if u := Memo(f, indexFiles)[f.fileKey(id, path)]; u != nil {
+func (t *Tick) FileUsers(id FileID, path string) *FileUsers {
+	if u := Memo(t, indexFiles)[t.fileKey(id, path)]; u != nil {
 		return u
 	}
 	return &FileUsers{ID: id, Path: path}
 }
 
 // UsedFiles lists the files that processes use and keep accepts, by device and inode.
-func (f *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
+func (t *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 	var list []*FileUsers
-	for _, u := range Memo(f, indexFiles) {
+	for _, u := range Memo(t, indexFiles) {
 		if keep(u) {
 			list = append(list, u)
 		}
@@ -72,10 +72,10 @@ func (f *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 type fileIndex map[fileKey]*FileUsers
 
 // indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names of their own.
-func indexFiles(f *Tick) fileIndex {
+func indexFiles(t *Tick) fileIndex {
 	files := fileIndex{}
 	at := func(id FileID, path string) *FileUsers {
-		key := f.fileKey(id, path)
+		key := t.fileKey(id, path)
 		u := files[key]
 		if u == nil {
 			u = &FileUsers{ID: id, Path: path}
@@ -83,7 +83,7 @@ func indexFiles(f *Tick) fileIndex {
 		}
 		return u
 	}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		for _, m := range p.Shared {
 			// The kernel writes a newline in a name as \012 (show_map_vma, fs/proc/task_mmu.c), and nothing else.
 			u := at(FileID{m.Dev, m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"))
@@ -109,8 +109,8 @@ const FileUserNeeds = NeedProcs | NeedFDs | NeedFDFiles | NeedMaps
 
 // FileHolders is the holders column: one endpoint for each process that maps the file, with one of its descriptors if it has any,
 // and one for each further descriptor.
-func (f *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
-	if !f.Gathered(ref, FileUserNeeds) {
+func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
+	if !t.Gathered(ref, FileUserNeeds) {
 		return schema.Uncollected(schema.TypeEndpoints)
 	}
 	ends := make([]schema.Endpoint, 0, len(u.Maps)+len(u.FDs))
@@ -119,7 +119,7 @@ func (f *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 		if m.writable {
 			mode = "rw"
 		}
-		e := f.Endpoint(m.Process, -1, mode)
+		e := t.Endpoint(m.Process, -1, mode)
 		e.Maps = m.count
 		ends = append(ends, e)
 	}
@@ -129,14 +129,14 @@ func (f *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 			ends[i].FD = int(use.FD.Num)
 			continue
 		}
-		ends = append(ends, f.Endpoint(use.Process, int(use.FD.Num), use.FD.Access.String()))
+		ends = append(ends, t.Endpoint(use.Process, int(use.FD.Num), use.FD.Access.String()))
 	}
 	slices.SortStableFunc(ends, func(a, b schema.Endpoint) int { return cmp.Compare(a.PID, b.PID) })
-	return schema.Endpoints(ends, f.Unseen("fd") > 0 || f.Unseen("maps") > 0)
+	return schema.Endpoints(ends, t.Unseen("fd") > 0 || t.Unseen("maps") > 0)
 }
 
 // FileEdges relates the processes to a file that they map, have open, or sleep on.
-func (f *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
+func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, m := range u.Maps {
 		via := "1 mapping"
@@ -145,18 +145,18 @@ func (f *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.E
 		}
 		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
 	}
-	edges = append(edges, f.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
+	edges = append(edges, t.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
 	return append(edges, WaitEdges(to, waits)...)
 }
 
 // StatUsed asks about a file through one of the processes that use it: it may have no name. Errors are the last one's.
-func (f *Tick) StatUsed(u *FileUsers) (kernel.PosixFile, error) {
+func (t *Tick) StatUsed(u *FileUsers) (kernel.PosixFile, error) {
 	err := error(kernel.ErrNotLive)
-	if !f.Host.Live() {
+	if !t.Host.Live() {
 		return kernel.PosixFile{}, err
 	}
 	stat := func(p *Process, ask func(kernel.ProcDir) (kernel.PosixFile, error)) (kernel.PosixFile, bool) {
-		dir, openErr := f.Host.OpenProc(p.Living())
+		dir, openErr := t.Host.OpenProc(p.Living())
 		if err = openErr; err != nil {
 			return kernel.PosixFile{}, false
 		}

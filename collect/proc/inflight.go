@@ -12,18 +12,18 @@ type HiddenFiles struct {
 }
 
 // HiddenFiles counts them once a tick, by fdinfo of the sockets and rings that processes have.
-func (f *Tick) HiddenFiles() HiddenFiles { return Memo(f, countHidden) }
+func (t *Tick) HiddenFiles() HiddenFiles { return Memo(t, countHidden) }
 
-func countHidden(f *Tick) (hidden HiddenFiles) {
+func countHidden(t *Tick) (hidden HiddenFiles) {
 	seen := map[uint64]bool{}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
-			ring := f.KindOf(fd) == schema.IOUring
+			ring := t.KindOf(fd) == schema.IOUring
 			if !ring && (fd.Kind != FDSocket || seen[fd.Ino]) {
 				continue
 			}
-			text, err := f.DescriptorText(FDUse{p, fd})
+			text, err := t.DescriptorText(FDUse{p, fd})
 			switch {
 			case kernel.Gone(err):
 				continue
@@ -43,8 +43,8 @@ func countHidden(f *Tick) (hidden HiddenFiles) {
 }
 
 // DescriptorText reads a descriptor's fdinfo.
-func (f *Tick) DescriptorText(u FDUse) ([]byte, error) {
-	dir, err := f.Host.OpenProc(u.Process.Living())
+func (t *Tick) DescriptorText(u FDUse) ([]byte, error) {
+	dir, err := t.Host.OpenProc(u.Process.Living())
 	if err != nil {
 		return nil, err
 	}

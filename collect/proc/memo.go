@@ -4,20 +4,20 @@ import "fmt"
 
 // Memo gives what work works out, which happens at most once a tick, when somebody first asks. The type T is the
 // name of the result: each result has a type of its own.
-func Memo[T any](f *Tick, work func(*Tick) T) T {
+func Memo[T any](t *Tick, work func(*Tick) T) T {
 	key := any((*T)(nil))
-	if known, ok := f.memos[key]; ok {
+	if known, ok := t.memos[key]; ok {
 		if known == nil {
 			panic(fmt.Sprintf("working out %T takes itself", key))
 		}
 		return known.(memo[T]).result
 	}
-	if f.memos == nil {
-		f.memos = map[any]any{}
+	if t.memos == nil {
+		t.memos = map[any]any{}
 	}
-	f.memos[key] = nil // under way
-	result := work(f)
-	f.memos[key] = memo[T]{result}
+	t.memos[key] = nil // under way
+	result := work(t)
+	t.memos[key] = memo[T]{result}
 	return result
 }
 
@@ -25,8 +25,8 @@ func Memo[T any](f *Tick, work func(*Tick) T) T {
 type memo[T any] struct{ result T }
 
 // Asked says whether this tick has worked out a T.
-func Asked[T any](f *Tick) bool {
-	_, ok := f.memos[any((*T)(nil))]
+func Asked[T any](t *Tick) bool {
+	_, ok := t.memos[any((*T)(nil))]
 	return ok
 }
 

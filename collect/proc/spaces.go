@@ -33,20 +33,20 @@ type spaceIndex struct {
 const NsNeeds = NeedIPCNS | NeedNamespaces
 
 // namespaceNeeds are what it takes to know of the namespaces that the kinds asked for have.
-func (f *Tick) namespaceNeeds() schema.Need {
+func (t *Tick) namespaceNeeds() schema.Need {
 	var n schema.Need
-	if f.WantsSysV() && f.Host.Live() {
+	if t.WantsSysV() && t.Host.Live() {
 		n |= NeedIPCNS
 	}
-	if f.AllNamespaces || f.Needs.Has(NeedNamespaces) {
+	if t.AllNamespaces || t.Needs.Has(NeedNamespaces) {
 		n |= NsNeeds | NeedProcs | NeedFDs
 	}
 	return n
 }
 
 // WantsSysV tells that a System V kind was asked for.
-func (f *Tick) WantsSysV() bool {
-	for k := range f.Want {
+func (t *Tick) WantsSysV() bool {
+	for k := range t.Want {
 		if k.SysV() {
 			return true
 		}
@@ -87,9 +87,9 @@ func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, o
 const IPCType = 2
 
 // Spaces lists the namespaces of a type by inode, as far as the needs asked for them.
-func (f *Tick) Spaces(typ string) []*Space {
+func (t *Tick) Spaces(typ string) []*Space {
 	var list []*Space
-	for _, s := range f.known().byName {
+	for _, s := range t.known().byName {
 		if s.Type == typ {
 			list = append(list, s)
 		}
@@ -99,9 +99,9 @@ func (f *Tick) Spaces(typ string) []*Space {
 }
 
 // Others are the namespaces of a type that the reader is not in. nil where the reader's own is not known.
-func (f *Tick) Others(typ string) []*Space {
-	list := f.Spaces(typ)
-	own := f.known().own[typ]
+func (t *Tick) Others(typ string) []*Space {
+	list := t.Spaces(typ)
+	own := t.known().own[typ]
 	if own == 0 {
 		return nil
 	}
@@ -109,22 +109,22 @@ func (f *Tick) Others(typ string) []*Space {
 }
 
 // IPCSpaceOf is the Space of the ids that a process uses: 0 for the reader's own, or where that is not known.
-func (f *Tick) IPCSpaceOf(p *Process) uint64 { return f.IPCSpace(p.NS[IPCType]) }
+func (t *Tick) IPCSpaceOf(p *Process) uint64 { return t.IPCSpace(p.NS[IPCType]) }
 
 // IPCSpace is the Space of the ids of an IPC namespace.
-func (f *Tick) IPCSpace(ino uint64) uint64 {
-	if f.IPCSelf != 0 && ino != f.IPCSelf {
+func (t *Tick) IPCSpace(ino uint64) uint64 {
+	if t.IPCSelf != 0 && ino != t.IPCSelf {
 		return ino
 	}
 	return 0
 }
 
 // Ways are the paths to all namespaces, if they were asked for.
-func (f *Tick) Ways() map[kernel.Namespace]kernel.Namespace {
-	if !f.AllNamespaces {
+func (t *Tick) Ways() map[kernel.Namespace]kernel.Namespace {
+	if !t.AllNamespaces {
 		return nil
 	}
-	known := f.known().byName
+	known := t.known().byName
 	ways := make(map[kernel.Namespace]kernel.Namespace, len(known))
 	for name, s := range known {
 		ways[name] = s.Namespace
@@ -142,23 +142,23 @@ func Entries(list []*Space) []kernel.Namespace {
 }
 
 // known are the namespaces that were found, worked out once a tick.
-func (f *Tick) known() *spaceIndex { return Memo(f, indexSpaces) }
+func (t *Tick) known() *spaceIndex { return Memo(t, indexSpaces) }
 
 // OwnSpace is the inode of the reader's own namespace of a type; 0: not known.
-func (f *Tick) OwnSpace(typ string) uint64 { return f.known().own[typ] }
+func (t *Tick) OwnSpace(typ string) uint64 { return t.known().own[typ] }
 
 // SpaceAt is the namespace of a type with that inode; nil: none was found.
-func (f *Tick) SpaceAt(typ string, ino uint64) *Space {
-	return f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+func (t *Tick) SpaceAt(typ string, ino uint64) *Space {
+	return t.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
 }
 
-func indexSpaces(f *Tick) *spaceIndex {
+func indexSpaces(t *Tick) *spaceIndex {
 	x := &spaceIndex{byName: map[kernel.Namespace]*Space{}, own: map[string]uint64{}}
 	types := kernel.NamespaceTypes()
 	for _, typ := range types {
-		x.own[typ], _ = f.Host.SelfNamespace(typ)
+		x.own[typ], _ = t.Host.SelfNamespace(typ)
 	}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		for i, ino := range p.NS {
 			if ino == 0 {
 				continue
@@ -169,11 +169,11 @@ func indexSpaces(f *Tick) *spaceIndex {
 			}
 		}
 	}
-	if f.Needs.Has(NeedFDs) {
-		x.held(f)
+	if t.Needs.Has(NeedFDs) {
+		x.held(t)
 	}
-	if f.Needs.Has(NeedNamespaces) {
-		x.mounted(f)
+	if t.Needs.Has(NeedNamespaces) {
+		x.mounted(t)
 	}
 	return x
 }
@@ -189,8 +189,8 @@ func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
 }
 
 // held finds namespaces that live by a descriptor.
-func (x *spaceIndex) held(f *Tick) {
-	for _, p := range f.procs {
+func (x *spaceIndex) held(t *Tick) {
+	for _, p := range t.procs {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == FDNamespace {
 				s := x.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
@@ -203,12 +203,12 @@ func (x *spaceIndex) held(f *Tick) {
 }
 
 // mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has mounts of its own.
-func (x *spaceIndex) mounted(f *Tick) {
-	if !f.Host.Live() {
+func (x *spaceIndex) mounted(t *Tick) {
+	if !t.Host.Live() {
 		return
 	}
 	seen := map[uint64]bool{}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		mnt := p.NS[slices.Index(kernel.NamespaceTypes(), "mnt")]
 		if mnt == 0 || seen[mnt] {
 			continue
@@ -216,7 +216,7 @@ func (x *spaceIndex) mounted(f *Tick) {
 		infos, err := procfs.GetProcMounts(p.PID)
 		if err != nil {
 			if !kernel.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: it has just ended
-				f.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
+				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
 			}
 			continue
 		}
@@ -255,11 +255,11 @@ func (p Place) OwnUID(uid uint32) schema.Value {
 }
 
 // uidMap reads how the leader of another namespace maps uids.
-func (f *Tick) uidMap(s *Space) kernel.IDMap {
+func (t *Tick) uidMap(s *Space) kernel.IDMap {
 	if s == nil || s.Leader == nil {
 		return nil
 	}
-	dir, err := f.Host.OpenProc(s.Leader.PID)
+	dir, err := t.Host.OpenProc(s.Leader.PID)
 	if err != nil {
 		return nil
 	}
@@ -285,35 +285,35 @@ func (p Place) Inode() schema.Value {
 }
 
 // Place is that of a namespace; own is the reader's own.
-func (f *Tick) Place(typ string, ino uint64) Place {
+func (t *Tick) Place(typ string, ino uint64) Place {
 	p := Place{Ino: ino, Leader: schema.Uncollected(schema.TypeString)}
-	if own := f.known().own[typ]; own == 0 || own != ino {
+	if own := t.known().own[typ]; own == 0 || own != ino {
 		p.Space = ino
 	}
-	if f.Needs&NsNeeds != 0 && f.Needs.Has(NeedProcs) {
-		s := f.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
-		p.Leader = f.leaderName(s)
+	if t.Needs&NsNeeds != 0 && t.Needs.Has(NeedProcs) {
+		s := t.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+		p.Leader = t.leaderName(s)
 		if typ == "ipc" && p.Space != 0 {
-			p.uids = f.uidMap(s)
+			p.uids = t.uidMap(s)
 		}
 	}
 	return p
 }
 
 // OwnPlace is that of objects of the reader's own namespace.
-func (f *Tick) OwnPlace(typ string) Place {
-	p := f.Place(typ, f.known().own[typ])
+func (t *Tick) OwnPlace(typ string) Place {
+	p := t.Place(typ, t.known().own[typ])
 	p.Space = 0
 	return p
 }
 
 // leaderName tells a namespace by who is in it.
-func (f *Tick) leaderName(s *Space) schema.Value {
+func (t *Tick) leaderName(s *Space) schema.Value {
 	switch {
 	case s == nil:
 		return schema.None(schema.TypeString)
 	case s.Leader != nil:
-		if c := f.Container(s.Leader); c != "" {
+		if c := t.Container(s.Leader); c != "" {
 			return schema.String(c)
 		}
 		return schema.String(fmt.Sprintf("%s[%d]", s.Leader.Comm, s.Leader.PID))
@@ -326,8 +326,8 @@ func (f *Tick) leaderName(s *Space) schema.Value {
 }
 
 // Container is the short id of the container that a process is in, "" where its control group does not tell.
-func (f *Tick) Container(p *Process) string {
-	text, err := f.Host.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
+func (t *Tick) Container(p *Process) string {
+	text, err := t.Host.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
 	if err != nil {
 		return ""
 	}

@@ -85,26 +85,26 @@ type tokenSeed maphash.Seed
 
 // Token tells this sleep from any other, however alike: by the registers that the call was made with, and how often the thread has gone to
 // sleep. Where a live one's count could not be read, no two are the same.
-func (f *Tick) Token(t *Thread) uint64 {
+func (tick *Tick) Token(t *Thread) uint64 {
 	type sleep struct {
 		call   kernel.BlockedCall
 		sleeps uint64
 		unsure time.Time
 	}
 	s := sleep{call: t.Call, sleeps: t.Sleeps}
-	if t.Sleeps == 0 && f.Host.Live() {
+	if t.Sleeps == 0 && tick.Host.Live() {
 		s.unsure = time.Now()
 	}
-	return maphash.Comparable(maphash.Seed(*Keep(f.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
+	return maphash.Comparable(maphash.Seed(*Keep(tick.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
 }
 
 // SleepsSince is when the thread last ran. It is asked when somebody shows it: it takes 25 microseconds, and the same answer does as long as the
 // Thread has not run.
-func (f *Tick) SleepsSince(p *Process, t *Thread) time.Time {
-	if !t.since.IsZero() || !f.Host.Live() {
+func (tick *Tick) SleepsSince(p *Process, t *Thread) time.Time {
+	if !t.since.IsZero() || !tick.Host.Live() {
 		return t.since
 	}
-	clock := Memo(f, func(*Tick) *kernel.RunClock {
+	clock := Memo(tick, func(*Tick) *kernel.RunClock {
 		clock, err := kernel.NewRunClock()
 		if err != nil {
 			return nil
@@ -114,13 +114,13 @@ func (f *Tick) SleepsSince(p *Process, t *Thread) time.Time {
 	if clock == nil {
 		return time.Time{}
 	}
-	dir, err := f.Host.OpenProc(p.PID)
+	dir, err := tick.Host.OpenProc(p.PID)
 	if err != nil {
 		return time.Time{}
 	}
 	defer dir.Close()
 	if ago, err := clock.LastRan(dir, t.TID); err == nil {
-		t.since = f.Now.Add(-ago)
+		t.since = tick.Now.Add(-ago)
 	}
 	return t.since
 }

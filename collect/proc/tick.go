@@ -68,90 +68,90 @@ type Tick struct {
 }
 
 // Wants says whether kind was asked for with all of these needs, for all its objects.
-func (f *Tick) Wants(kind schema.Kind, n schema.Need) bool { return f.Want[kind].Has(n) }
+func (t *Tick) Wants(kind schema.Kind, n schema.Need) bool { return t.Want[kind].Has(n) }
 
 // WantsFor says whether these needs were asked for this one object: for its kind, or because its page is open.
-func (f *Tick) WantsFor(r schema.Ref, n schema.Need) bool {
-	return f.Wants(r.Kind, n) || f.Detail == r
+func (t *Tick) WantsFor(r schema.Ref, n schema.Need) bool {
+	return t.Wants(r.Kind, n) || t.Detail == r
 }
 
 // Gathered says whether what this object's cells need from the walk was asked for and is there.
-func (f *Tick) Gathered(r schema.Ref, n schema.Need) bool { return f.Needs.Has(n) && f.WantsFor(r, n) }
+func (t *Tick) Gathered(r schema.Ref, n schema.Need) bool { return t.Needs.Has(n) && t.WantsFor(r, n) }
 
 // deviceSet are devices, with whether their pages are huge.
 type deviceSet map[uint64]bool
 
 // SegmentDevices are the devices on which this kernel keeps System V segments; none for a file tree.
-func (f *Tick) SegmentDevices() map[uint64]bool {
-	if !f.Host.Live() {
+func (t *Tick) SegmentDevices() map[uint64]bool {
+	if !t.Host.Live() {
 		return nil
 	}
-	return Memo(f, func(*Tick) deviceSet { return kernel.SegmentDevices() })
+	return Memo(t, func(*Tick) deviceSet { return kernel.SegmentDevices() })
 }
 
 // Hangs tells of a process's paths which may lie where a dead server would hang a look: see mountWatch.
-func (f *Tick) Hangs(dir kernel.ProcDir) func(path []byte) bool { return f.walker.risky.of(dir) }
+func (t *Tick) Hangs(dir kernel.ProcDir) func(path []byte) bool { return t.walker.risky.of(dir) }
 
 // Fault reports what could not be read, the same thing once. A nil error is no fault.
-func (f *Tick) Fault(source string, err error) {
+func (t *Tick) Fault(source string, err error) {
 	if err == nil {
 		return
 	}
-	f.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
 }
 
 // AddFault adds a fault that is there once, however often it is told.
-func (f *Tick) AddFault(fault schema.Fault) {
-	if !slices.Contains(f.faults, fault) {
-		f.faults = append(f.faults, fault)
+func (t *Tick) AddFault(fault schema.Fault) {
+	if !slices.Contains(t.faults, fault) {
+		t.faults = append(t.faults, fault)
 	}
 }
 
 // Note adds a sentence on what was not asked for, but is there.
-func (f *Tick) Note(says string) { f.notes = append(f.notes, says) }
+func (t *Tick) Note(says string) { t.notes = append(t.notes, says) }
 
 // FoundOutside notes that a process outside this pid namespace holds something.
-func (f *Tick) FoundOutside() { f.foundOutside = true }
+func (t *Tick) FoundOutside() { t.foundOutside = true }
 
 // MapsFound says whether the mappings that were found make up every segment's nattch: then maps that were refused
 // hide nothing.
-func (f *Tick) MapsFound(all bool) { f.mapsFound = all }
+func (t *Tick) MapsFound(all bool) { t.mapsFound = all }
 
 // Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.
-func (f *Tick) Processes() []*Process { return f.procs }
+func (t *Tick) Processes() []*Process { return t.procs }
 
 // Process finds a living process by pid; nil: not in /proc.
-func (f *Tick) Process(pid int) *Process { return f.byPID[pid] }
+func (t *Tick) Process(pid int) *Process { return t.byPID[pid] }
 
 // Ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
-func (f *Tick) Ancestry() []*Process {
+func (t *Tick) Ancestry() []*Process {
 	var line []*Process
-	for p := f.Process(f.Self); p != nil && !slices.Contains(line, p); p = f.Process(p.PPID) {
+	for p := t.Process(t.Self); p != nil && !slices.Contains(line, p); p = t.Process(p.PPID) {
 		line = append(line, p)
 	}
 	return line
 }
 
 // Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
-func (f *Tick) Unseen(source string) int {
-	n := len(f.unseen[source])
-	if f.Hides {
+func (t *Tick) Unseen(source string) int {
+	n := len(t.unseen[source])
+	if t.Hides {
 		n++
 	}
 	return n
 }
 
 // Endpoint names a process at one end of an object.
-func (f *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
+func (t *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 }
 
 // StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not known.
-func (f *Tick) StartTime(ticks uint64) time.Time {
-	if f.Boot.IsZero() {
+func (t *Tick) StartTime(ticks uint64) time.Time {
+	if t.Boot.IsZero() {
 		return time.Time{}
 	}
-	return f.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
+	return t.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
 }
 
 // PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or for nobody.
@@ -163,11 +163,11 @@ func PID(pid int) schema.Value {
 }
 
 // Age is how long ago a moment in Unix seconds was.
-func (f *Tick) Age(sec int64) schema.Value {
+func (t *Tick) Age(sec int64) schema.Value {
 	if sec == 0 {
 		return schema.None(schema.TypeDuration)
 	}
-	return schema.Duration(max(0, f.Now.Sub(time.Unix(sec, 0))).Truncate(time.Second))
+	return schema.Duration(max(0, t.Now.Sub(time.Unix(sec, 0))).Truncate(time.Second))
 }
 
 // The words of creator_state.
@@ -182,23 +182,23 @@ const (
 // CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
 // A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
 // before the boot shows that the clock was set since, on a machine without a battery for example: then the two times do not compare.
-func (f *Tick) CreatorState(pid int, sec int64) string {
+func (t *Tick) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
 	}
-	p := f.Process(pid)
+	p := t.Process(pid)
 	switch {
-	case f.OtherPIDs():
+	case t.OtherPIDs():
 		return CreatorUnknown
-	case p == nil && f.Host.Live() && kernel.ProcessExists(pid):
+	case p == nil && t.Host.Live() && kernel.ProcessExists(pid):
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
 	case p.Gone(): // it uses nothing any more
 		return CreatorDead
-	case f.Boot.IsZero() || time.Unix(sec+1, 0).Before(f.Boot):
+	case t.Boot.IsZero() || time.Unix(sec+1, 0).Before(t.Boot):
 		return CreatorUnknown
-	case StartedAfter(f.StartTime(p.Start), sec):
+	case StartedAfter(t.StartTime(p.Start), sec):
 		return CreatorReused
 	}
 	return CreatorAlive
@@ -216,7 +216,7 @@ func StartedAfter(start time.Time, sec int64) bool {
 
 // OtherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that
 // calls tell are not those in it.
-func (f *Tick) OtherPIDs() bool { return f.Host.Live() && len(f.procs) > 0 && f.Self != os.Getpid() }
+func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
 
 // FDUse is a process's descriptor on an object.
 type FDUse struct {
@@ -231,14 +231,14 @@ type fdTarget struct {
 }
 
 // FDUses lists who has the object open. Processes that could not be looked into are missing: see Unseen("fd").
-func (f *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {
-	return Memo(f, indexFDs)[fdTarget{kind, dev, ino}]
+func (t *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {
+	return Memo(t, indexFDs)[fdTarget{kind, dev, ino}]
 }
 
 // Targets lists the distinct objects of a kind of descriptors that some process has open, by device and inode.
-func (f *Tick) Targets(kind FDKind) []FileID {
+func (tick *Tick) Targets(kind FDKind) []FileID {
 	var ids []FileID
-	for t := range Memo(f, indexFDs) {
+	for t := range Memo(tick, indexFDs) {
 		if t.Kind == kind {
 			ids = append(ids, FileID{t.Dev, t.Ino})
 		}
@@ -250,9 +250,9 @@ func (f *Tick) Targets(kind FDKind) []FileID {
 // fdIndex are the descriptors of all processes by what they lead to.
 type fdIndex map[fdTarget][]FDUse
 
-func indexFDs(f *Tick) fdIndex {
+func indexFDs(tick *Tick) fdIndex {
 	index := fdIndex{}
-	for _, p := range f.procs {
+	for _, p := range tick.procs {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			t := fdTarget{fd.Kind, fd.Dev, fd.Ino}
@@ -264,18 +264,18 @@ func indexFDs(f *Tick) fdIndex {
 
 // Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be looked into,
 // the cell is partial, or denied if nobody was found.
-func (f *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
+func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	var ends []schema.Endpoint
 	for _, u := range uses {
 		if pass == nil || pass(u.FD) {
-			ends = append(ends, f.Endpoint(u.Process, int(u.FD.Num), u.FD.Access.String()))
+			ends = append(ends, t.Endpoint(u.Process, int(u.FD.Num), u.FD.Access.String()))
 		}
 	}
-	return schema.Endpoints(ends, f.Unseen("fd") > 0)
+	return schema.Endpoints(ends, t.Unseen("fd") > 0)
 }
 
 // HoldEdges gives an edge from each process that has the object open.
-func (f *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
+func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
 	edges := make([]schema.Edge, 0, len(uses))
 	for _, u := range uses {
 		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num), Proof: schema.Observed})

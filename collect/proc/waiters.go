@@ -45,17 +45,17 @@ type WaitKey struct {
 }
 
 // WaitKey tells what a process's wait is for; ok is false where that is none of the objects here.
-func (f *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
+func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	switch w.Kind {
 	case schema.Msg, schema.Sem:
-		return WaitKey{w.Kind, f.IPCSpaceOf(p), uint64(w.ID)}, true
+		return WaitKey{w.Kind, t.IPCSpaceOf(p), uint64(w.ID)}, true
 	case schema.Fifo:
 		return WaitKey{schema.Fifo, w.Fifo.Dev, w.Fifo.Ino}, true
 	case futexWait:
 		for _, m := range p.Shared {
 			if m.Start <= w.Addr && w.Addr < m.End {
 				if strings.HasPrefix(m.Name, SegmentName) { // its number may be a memfd's as well
-					return WaitKey{schema.Shm, f.IPCSpaceOf(p), m.Ino}, true
+					return WaitKey{schema.Shm, t.IPCSpaceOf(p), m.Ino}, true
 				}
 				return WaitKey{WaitOnFile, m.Dev, m.Ino}, true
 			}
@@ -180,13 +180,13 @@ func (w *Wait) words(c kernel.BlockedCall) string {
 func (w Wait) InNamespace() bool { return w.Kind == schema.Msg || w.Kind == schema.Sem }
 
 // WaitersOf lists who is blocked on an object, by pid.
-func (f *Tick) WaitersOf(key WaitKey) []Waiter {
-	return Memo(f, indexWaits)[key]
+func (t *Tick) WaitersOf(key WaitKey) []Waiter {
+	return Memo(t, indexWaits)[key]
 }
 
 // LeftOf lists who was stopped in a call on an object, by pid, and begins it again when it goes on.
-func (f *Tick) LeftOf(key WaitKey) []Waiter {
-	return Memo(f, indexLeft)[key]
+func (t *Tick) LeftOf(key WaitKey) []Waiter {
+	return Memo(t, indexLeft)[key]
 }
 
 // waitIndex are the waiters by what they are on, leftIndex those that left their calls when they were stopped.
@@ -195,18 +195,18 @@ type (
 	leftIndex map[WaitKey][]Waiter
 )
 
-func indexWaits(f *Tick) waitIndex {
-	return f.waitersByKey(func(p *Process) []Wait { return p.Waits })
+func indexWaits(t *Tick) waitIndex {
+	return t.waitersByKey(func(p *Process) []Wait { return p.Waits })
 }
 
-func indexLeft(f *Tick) leftIndex { return f.waitersByKey(func(p *Process) []Wait { return p.left }) }
+func indexLeft(t *Tick) leftIndex { return t.waitersByKey(func(p *Process) []Wait { return p.left }) }
 
 // waitersByKey joins the processes' waits by what they are on.
-func (f *Tick) waitersByKey(of func(*Process) []Wait) map[WaitKey][]Waiter {
+func (t *Tick) waitersByKey(of func(*Process) []Wait) map[WaitKey][]Waiter {
 	all := map[WaitKey][]Waiter{}
-	for _, p := range f.procs {
+	for _, p := range t.procs {
 		for _, w := range of(p) {
-			if key, ok := f.WaitKey(p, &w); ok {
+			if key, ok := t.WaitKey(p, &w); ok {
 				all[key] = append(all[key], Waiter{p, w})
 			}
 		}
@@ -215,9 +215,9 @@ func (f *Tick) waitersByKey(of func(*Process) []Wait) map[WaitKey][]Waiter {
 }
 
 // OpenedFIFOs lists the FIFOs that some thread waits to open: nobody may hold a descriptor on them.
-func (f *Tick) OpenedFIFOs() []FileID {
+func (t *Tick) OpenedFIFOs() []FileID {
 	var ids []FileID
-	for key, waiters := range Memo(f, indexWaits) {
+	for key, waiters := range Memo(t, indexWaits) {
 		if key.Kind == schema.Fifo && slices.ContainsFunc(waiters, func(w Waiter) bool { return w.Syscall == "open" }) {
 			ids = append(ids, FileID{key.Dev, key.ID})
 		}
@@ -226,8 +226,8 @@ func (f *Tick) OpenedFIFOs() []FileID {
 }
 
 // WaitersValue is the waiters column of one object. complete says that no other process can be waiting, whatever was refused.
-func (f *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) schema.Value {
-	if !f.Gathered(ref, NeedSyscall) {
+func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) schema.Value {
+	if !t.Gathered(ref, NeedSyscall) {
 		return schema.Uncollected(schema.TypeEndpoints)
 	}
 	ends := make([]schema.Endpoint, 0, len(waiters))
@@ -236,11 +236,11 @@ func (f *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) sch
 		if w.Kind == "" {
 			fd = int(w.FD)
 		}
-		e := f.Endpoint(w.Process, fd, w.Syscall)
+		e := t.Endpoint(w.Process, fd, w.Syscall)
 		e.TID = w.Thread
 		ends = append(ends, e)
 	}
-	return schema.Endpoints(ends, !complete && f.Unseen("syscall") > 0)
+	return schema.Endpoints(ends, !complete && t.Unseen("syscall") > 0)
 }
 
 func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {

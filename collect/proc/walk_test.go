@@ -4,9 +4,10 @@ import (
 	"runtime"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"golang.org/x/sys/unix"
 )
 
 // Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.

@@ -4,10 +4,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -65,13 +64,13 @@ func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 }
 
 // fillApps tells the software of the objects that somebody asked for.
-func fillApps(f *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
+func fillApps(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
 	none := new(Match) // what objects of no known software have in common
 	for _, o := range objects {
-		if !f.WantsFor(o.Ref, NeedSignatures) {
+		if !t.WantsFor(o.Ref, NeedSignatures) {
 			continue
 		}
-		if m := app(f, SubjectOf(f, o)); m.ID != "" {
+		if m := app(t, SubjectOf(t, o)); m.ID != "" {
 			appNote.Set(o, &m)
 		} else {
 			appNote.Set(o, none)
@@ -83,7 +82,7 @@ func fillApps(f *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Obje
 type signatureSource func() (*Signatures, error)
 
 // Known are those in force.
-func Known(f *proc.Tick) (*Signatures, error) { return (*signaturesOf(f.Kept))() }
+func Known(t *proc.Tick) (*Signatures, error) { return (*signaturesOf(t.Kept))() }
 
 func signaturesOf(k *proc.Kept) *signatureSource {
 	return proc.Keep(k, func() signatureSource { return sync.OnceValues(Builtin) })
@@ -95,17 +94,17 @@ func Use(k *proc.Kept, s *Signatures) {
 }
 
 // app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters was asked for.
-func app(f *proc.Tick, s Subject) Match {
-	known, err := Known(f)
+func app(t *proc.Tick, s Subject) Match {
+	known, err := Known(t)
 	if err != nil {
-		f.Fault("signatures", err)
+		t.Fault("signatures", err)
 		return Match{}
 	}
-	m, user := known.match(&s, func(pattern string) PatternFiles { return FilesOfPattern(f, pattern) })
+	m, user := known.match(&s, func(pattern string) PatternFiles { return FilesOfPattern(t, pattern) })
 	if user {
 		return m
 	}
-	if verified, ok := clusterMatch(f, &s, known); ok && (verified.Confidence == Certain || m.Confidence != Certain) {
+	if verified, ok := clusterMatch(t, &s, known); ok && (verified.Confidence == Certain || m.Confidence != Certain) {
 		verified.Protect = m.Protect
 		return verified
 	}
@@ -113,7 +112,7 @@ func app(f *proc.Tick, s Subject) Match {
 }
 
 // SubjectOf is what a signature looks at.
-func SubjectOf(f *proc.Tick, o *schema.Object) Subject {
+func SubjectOf(t *proc.Tick, o *schema.Object) Subject {
 	switch r := o.Row.(type) {
 	case *kinds.MsgRow:
 		return sysvSubject(o.Ref, &r.Owners)
@@ -135,16 +134,16 @@ func SubjectOf(f *proc.Tick, o *schema.Object) Subject {
 		return posixSubject(o.Ref, &r.PosixRow)
 	case *kinds.PipeRow:
 		if r.File != nil {
-			return fileSubject(f, o.Ref.Kind, r.File)
+			return fileSubject(t, o.Ref.Kind, r.File)
 		}
 		return Subject{Kind: o.Ref.Kind, Name: strings.TrimSuffix(r.Path, proc.DeletedSuffix), Unread: true}
 	case *kinds.UnixRow:
 		if r.File != nil {
-			return fileSubject(f, o.Ref.Kind, r.File)
+			return fileSubject(t, o.Ref.Kind, r.File)
 		}
 		s := Subject{Kind: schema.Unix, Name: kinds.UnixName(&r.UnixSocket).Str(), Unread: !r.HasUID}
 		if r.HasUID {
-			s.UID, s.CUID, s.User = r.UID, r.UID, f.Users.User(r.UID)
+			s.UID, s.CUID, s.User = r.UID, r.UID, t.Users.User(r.UID)
 		}
 		return s
 	}
@@ -168,6 +167,6 @@ func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
 }
 
 // fileSubject is that of a FIFO or socket that is there as a file alone.
-func fileSubject(f *proc.Tick, kind schema.Kind, file *kernel.PosixFile) Subject {
-	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: f.Users.User(file.UID), Perms: uint32(file.Mode.Perm()), Size: file.Size}
+func fileSubject(t *proc.Tick, kind schema.Kind, file *kernel.PosixFile) Subject {
+	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID), Perms: uint32(file.Mode.Perm()), Size: file.Size}
 }

@@ -9,9 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 const (
@@ -27,14 +26,14 @@ type PatternFiles struct {
 
 // FilesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those who asked for the files that
 // signatures name, or for a verdict by them: where a look may hang is known then.
-func FilesOfPattern(f *proc.Tick, pattern string) PatternFiles {
-	if !f.Needs.Has(proc.NeedMounts) || !f.Host.Live() {
+func FilesOfPattern(t *proc.Tick, pattern string) PatternFiles {
+	if !t.Needs.Has(proc.NeedMounts) || !t.Host.Live() {
 		return PatternFiles{}
 	}
-	known := proc.Memo(f, func(*proc.Tick) knownPatterns { return knownPatterns{} })
+	known := proc.Memo(t, func(*proc.Tick) knownPatterns { return knownPatterns{} })
 	files, ok := known[pattern]
 	if !ok {
-		files = lookForPattern(f, pattern)
+		files = lookForPattern(t, pattern)
 		known[pattern] = files
 	}
 	return files
@@ -43,14 +42,14 @@ func FilesOfPattern(f *proc.Tick, pattern string) PatternFiles {
 // knownPatterns are the files of the patterns that somebody asked for.
 type knownPatterns map[string]PatternFiles
 
-func lookForPattern(f *proc.Tick, pattern string) PatternFiles {
+func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
 	files := PatternFiles{byBits: map[uint32]string{}}
-	self, err := f.Host.OpenProc(f.Self)
+	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
 		return files
 	}
 	defer self.Close()
-	hangs := f.Hangs(self)
+	hangs := t.Hangs(self)
 	dir, err := self.RealPath(path.Dir(pattern), hangs)
 	if err != nil {
 		files.whole = errors.Is(err, fs.ErrNotExist)

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -89,8 +88,8 @@ type dataFile struct {
 // keptFiles keeps files between ticks while device, inode number, size and time of the last change stay.
 type dataFiles map[string]dataFile
 
-func keptFiles(f *proc.Tick) dataFiles {
-	return *proc.Keep(f.Kept, func() dataFiles { return dataFiles{} })
+func keptFiles(t *proc.Tick) dataFiles {
+	return *proc.Keep(t.Kept, func() dataFiles { return dataFiles{} })
 }
 
 func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read func() ([]byte, error)) ([]byte, error) {
@@ -115,26 +114,26 @@ func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read
 type clusterList []cluster
 
 // Clusters are the data directories that were found, looked for once a tick.
-func Clusters(f *proc.Tick) clusterList {
-	return proc.Memo(f, func(f *proc.Tick) clusterList {
-		if !f.Needs.Has(ClusterNeeds) || !f.Host.Live() {
+func Clusters(t *proc.Tick) clusterList {
+	return proc.Memo(t, func(t *proc.Tick) clusterList {
+		if !t.Needs.Has(ClusterNeeds) || !t.Host.Live() {
 			return nil
 		}
-		return append(runningClusters(f), foundClusters(f)...)
+		return append(runningClusters(t), foundClusters(t)...)
 	})
 }
 
 // runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent, unless its postmaster died.
-func runningClusters(f *proc.Tick) []cluster {
+func runningClusters(t *proc.Tick) []cluster {
 	var list []cluster
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		if len(list) == clustersMost {
 			break
 		}
-		if parent := f.Process(p.PPID); !postgresComm(p) || p.State == 'Z' || parent != nil && postgresComm(parent) {
+		if parent := t.Process(p.PPID); !postgresComm(p) || p.State == 'Z' || parent != nil && postgresComm(parent) {
 			continue
 		}
-		if c, ok := runningCluster(f, p); ok && !slices.ContainsFunc(list, func(l cluster) bool { return l.ID == c.ID && l.space == c.space }) {
+		if c, ok := runningCluster(t, p); ok && !slices.ContainsFunc(list, func(l cluster) bool { return l.ID == c.ID && l.space == c.space }) {
 			list = append(list, c)
 		}
 	}
@@ -145,8 +144,8 @@ func postgresComm(p *proc.Process) bool { return p.Comm == "postgres" || p.Comm 
 
 // runningCluster finds a postmaster's data directory: it changes into it, and takes none that belongs to somebody else
 // (checkDataDir and ChangeToDataDir, src/backend/utils/init/miscinit.c). An ordinary user may read but its arguments.
-func runningCluster(f *proc.Tick, p *proc.Process) (cluster, bool) {
-	dir, err := f.Host.OpenProc(p.PID)
+func runningCluster(t *proc.Tick, p *proc.Process) (cluster, bool) {
+	dir, err := t.Host.OpenProc(p.PID)
 	if err != nil {
 		return cluster{}, false
 	}
@@ -155,13 +154,13 @@ func runningCluster(f *proc.Tick, p *proc.Process) (cluster, bool) {
 	if err != nil {
 		return cluster{}, false
 	}
-	c := cluster{pid: p.PID, sure: true, space: f.IPCSpaceOf(p)}
+	c := cluster{pid: p.PID, sure: true, space: t.IPCSpaceOf(p)}
 	if c.Dir, err = dir.Readlink("cwd"); err != nil {
 		text, _ := dir.Read("cmdline", nil)
 		c.Dir = argumentAfter(text, "-D")
-		return c, c.Dir != "" && statCluster(f, &c) && c.uid == uid
+		return c, c.Dir != "" && statCluster(t, &c) && c.uid == uid
 	}
-	hangs := f.Hangs(dir)
+	hangs := t.Hangs(dir)
 	if hangs([]byte(c.Dir)) {
 		return c, false
 	}
@@ -171,7 +170,7 @@ func runningCluster(f *proc.Tick, p *proc.Process) (cluster, bool) {
 	}
 	c.ID, c.uid = proc.FileID{Dev: file.Dev, Ino: file.Ino}, file.UID
 	if name := c.Dir + "/postmaster.pid"; !hangs([]byte(name)) {
-		text, err := keptFiles(f).read(fmt.Sprintf("%d:%s", p.PID, name),
+		text, err := keptFiles(t).read(fmt.Sprintf("%d:%s", p.PID, name),
 			func() (kernel.PosixFile, error) { return dir.StatLink("cwd/postmaster.pid") },
 			func() ([]byte, error) { return dir.ReadFile("cwd/postmaster.pid", lockFileMost) })
 		if err == nil {
@@ -197,25 +196,25 @@ func argumentAfter(cmdline []byte, option string) string {
 }
 
 // foundClusters are data directories in the places where distributions put them, and where their configuration says.
-func foundClusters(f *proc.Tick) []cluster {
-	self, err := f.Host.OpenProc(f.Self)
+func foundClusters(t *proc.Tick) []cluster {
+	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
 		return nil
 	}
 	defer self.Close()
-	hangs := f.Hangs(self)
+	hangs := t.Hangs(self)
 	var list []cluster
 	add := func(dir string) {
 		c := cluster{Dir: dir}
-		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.Dir == dir }) || !statCluster(f, &c) {
+		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.Dir == dir }) || !statCluster(t, &c) {
 			return
 		}
-		if isCluster(f, &c) {
+		if isCluster(t, &c) {
 			list = append(list, c)
 		}
 	}
 	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
-		text, err := keptFiles(f).read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
+		text, err := keptFiles(t).read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
 			func() ([]byte, error) { return kernel.ReadFile(conf, clusterConfMost) })
 		if dir := configuredDirectory(text); err == nil && dir != "" {
 			add(dir)
@@ -264,13 +263,13 @@ func configuredDirectory(conf []byte) string {
 }
 
 // statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
-func statCluster(f *proc.Tick, c *cluster) bool {
-	self, err := f.Host.OpenProc(f.Self)
+func statCluster(t *proc.Tick, c *cluster) bool {
+	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
 		return false
 	}
 	defer self.Close()
-	real, err := self.RealPath(c.Dir, f.Hangs(self))
+	real, err := self.RealPath(c.Dir, t.Hangs(self))
 	if err != nil {
 		return false
 	}
@@ -283,13 +282,13 @@ func statCluster(f *proc.Tick, c *cluster) bool {
 }
 
 // isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked into may be one.
-func isCluster(f *proc.Tick, c *cluster) bool {
+func isCluster(t *proc.Tick, c *cluster) bool {
 	if _, err := kernel.StatFile(c.Dir + "/PG_VERSION"); err != nil {
 		return kernel.Denied(err)
 	}
 	c.sure = true
 	path := c.Dir + "/postmaster.pid"
-	text, err := keptFiles(f).read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
+	text, err := keptFiles(t).read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
 		func() ([]byte, error) { return kernel.ReadFile(path, lockFileMost) })
 	if err == nil {
 		c.Lock, c.HasLock = parseLockFile(text)
@@ -306,13 +305,13 @@ const (
 )
 
 // clusterMatch tells PostgreSQL's objects by its data directories. The owner has to be the directory's, the permissions PostgreSQL's (0600).
-func clusterMatch(f *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
+func clusterMatch(t *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
 	name, ok := known.apps[postgresID]
 	if s.Kind != schema.Shm && s.Kind != schema.Sem || !ok {
 		return Match{}, false
 	}
 	best := Match{}
-	for _, c := range Clusters(f) {
+	for _, c := range Clusters(t) {
 		if c.uid != s.UID || c.space != s.Space || s.Perms != 0o600 {
 			continue
 		}

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
@@ -16,7 +15,7 @@ import (
 // The walk takes a process whose CPU clock stands still for one that still does the same. A thread that was woken and has no CPU yet has not
 // run either: on a busy machine it waits for milliseconds, and it is the one that ends the others' waits.
 func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed bool) {
-	if !g.f.Host.Live() {
+	if !g.tick.Host.Live() {
 		return false
 	}
 	buf := make([]byte, 8<<10)
@@ -33,9 +32,9 @@ func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed boo
 // stillAsleep says whether the thread sleeps now and has not woken up since its call was read. Its state comes first: who sleeps and had slept
 // no more often by then has slept all the time.
 func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
-	p := g.f.Process(int(t.Proc.ID))
+	p := g.tick.Process(int(t.Proc.ID))
 	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil || i < 0 {
 		return false
 	}

@@ -3,9 +3,8 @@ package waits
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -50,7 +49,7 @@ func (g *graph) child(p *proc.Process, pid int, which kernel.ChildWait) (e waker
 func (g *graph) pids(p *proc.Process) []int {
 	pids, ok := g.numbersOf[p]
 	if !ok {
-		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
 			pids, _ = kernel.ParseNSPids(text)
 		}
 		if len(pids) == 0 {

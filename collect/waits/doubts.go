@@ -6,9 +6,8 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -32,7 +31,7 @@ func (g *graph) doubt(tasks []relate.Task) (changed bool) {
 		if t.Activity != relate.Waiting || w.Timed || w.Open != "" {
 			continue
 		}
-		p := g.f.Process(int(t.Proc.ID))
+		p := g.tick.Process(int(t.Proc.ID))
 		if activity, doing := g.halted(p, t.TID); activity != relate.Waiting {
 			t.Activity, t.Doing, t.Wait = activity, doing, relate.Wait{}
 			changed = true
@@ -109,7 +108,7 @@ func (g *graph) more(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 	if !ok {
 		return enders
 	}
-	for _, instance := range g.f.Instances(schema.Epoll) {
+	for _, instance := range g.tick.Instances(schema.Epoll) {
 		group := instance.Uses
 		if !slices.ContainsFunc(group, func(u proc.FDUse) bool { return u.Process == p && int(u.FD.Num) == num }) {
 			continue
@@ -127,7 +126,7 @@ func (g *graph) more(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
 	enders, ok := g.sameEnd[on]
 	if !ok {
-		enders = useEnders(g.f.FDUses(proc.FDSocket, 0, on.ID), nil, "has the same end and could call shutdown")
+		enders = useEnders(g.tick.FDUses(proc.FDSocket, 0, on.ID), nil, "has the same end and could call shutdown")
 		for i := range enders {
 			n := &enders[i]
 			n.Proof, n.Weak, n.On = schema.Inferred, true, on
@@ -156,10 +155,10 @@ func (g *graph) prompted(p *proc.Process) string {
 // sharers are the other processes with the same table of descriptors (CLONE_FILES without CLONE_THREAD).
 func (g *graph) sharers(p *proc.Process) []*proc.Process {
 	list, ok := g.tables[p]
-	if ok || !g.f.Host.Live() {
+	if ok || !g.tick.Host.Live() {
 		return list
 	}
-	for _, q := range g.f.Processes() {
+	for _, q := range g.tick.Processes() {
 		if q == p || q.KernelThread() || q.Gone() {
 			continue
 		}
@@ -174,10 +173,10 @@ func (g *graph) sharers(p *proc.Process) []*proc.Process {
 // halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a
 // frozen cgroup, somebody who serves its memory. It is Waiting if nothing does but what its call is on.
 func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing string) {
-	if !g.f.Host.Live() {
+	if !g.tick.Host.Live() {
 		return relate.Waiting, ""
 	}
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
 		return relate.Waiting, ""
 	}
@@ -197,7 +196,7 @@ func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing strin
 
 // traced says whether a tracer holds the thread, as it does the first one of its process.
 func (g *graph) traced(p *proc.Process, tid int) bool {
-	if tid == p.PID || !g.f.Host.Live() {
+	if tid == p.PID || !g.tick.Host.Live() {
 		return true
 	}
 	a, _ := g.halted(p, tid)
@@ -206,10 +205,10 @@ func (g *graph) traced(p *proc.Process, tid int) bool {
 
 // timer says whether a POSIX timer sends the thread a signal some time. Where it could not be read, one may.
 func (g *graph) timer(p *proc.Process, tid int) bool {
-	if !g.f.Host.Live() {
+	if !g.tick.Host.Live() {
 		return false
 	}
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
 		return true
 	}
@@ -224,7 +223,7 @@ func (g *graph) timer(p *proc.Process, tid int) bool {
 // socketTime says whether the call fails after the socket's own time. Where it could not be read, it may.
 func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
 	s, ok := g.onSockets[t.Thread]
-	if !ok || !g.f.Host.Live() {
+	if !ok || !g.tick.Host.Live() {
 		return false
 	}
 	times, err := kernel.ReadSocketTimes(p.PID, int(s.fd.Num), s.fd.Ino)
@@ -240,8 +239,8 @@ func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
 // listTracees are the processes whose first thread somebody traces, by the tracer.
 func (g *graph) listTracees() map[int][]*proc.Process {
 	all := map[int][]*proc.Process{}
-	for _, p := range g.f.Processes() {
-		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+	for _, p := range g.tick.Processes() {
+		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
 			if tracer, err := kernel.ParseTracer(text); err == nil && tracer != 0 {
 				all[tracer] = append(all[tracer], p)
 			}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -23,11 +22,11 @@ type socketEnd struct {
 
 func (g *graph) listSockets() map[uint64]*socketEnd {
 	all := map[uint64]*socketEnd{}
-	for _, o := range g.f.Objects(schema.Unix) {
+	for _, o := range g.tick.Objects(schema.Unix) {
 		r := o.Row.(*kinds.UnixRow)
 		all[r.Inode] = &socketEnd{Socket: &r.Socket, unix: r}
 	}
-	for _, o := range g.f.Objects(schema.Inet) {
+	for _, o := range g.tick.Objects(schema.Inet) {
 		if r := o.Row.(*kinds.InetRow); r.Inode != 0 {
 			all[r.Inode] = &socketEnd{Socket: &r.Socket, inet: r}
 		}
@@ -42,7 +41,7 @@ func (g *graph) descriptor(p *proc.Process, awaited kernel.AwaitedFD, depth int)
 		return wakers{outside: true, open: fmt.Sprintf("whatever its descriptor %d leads to", awaited.FD)}
 	}
 	var e wakers
-	switch g.f.KindOf(fd) {
+	switch g.tick.KindOf(fd) {
 	case schema.Pipe, schema.Fifo:
 		e = g.pipe(p, fd, awaited.For)
 	case "":
@@ -107,7 +106,7 @@ func (g *graph) pipeEnds(fd *proc.FD, awaited kernel.Access) []relate.Ender {
 	end := pipeEnd{fd.Kind, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, awaited}
 	enders, ok := g.ends[end]
 	if !ok {
-		uses := g.f.FDUses(fd.Kind, fd.Dev, fd.Ino)
+		uses := g.tick.FDUses(fd.Kind, fd.Dev, fd.Ino)
 		if awaited&kernel.CanRead != 0 {
 			enders = useEnders(uses, kinds.CanWrite, "has its writing end")
 		}
@@ -125,10 +124,10 @@ func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
 	if !strings.HasSuffix(fd.Path, proc.DeletedSuffix) {
 		return true
 	}
-	if !g.f.Host.Live() {
+	if !g.tick.Host.Live() {
 		return false
 	}
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
 		return true
 	}
@@ -187,7 +186,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 	}
 	e := wakers{on: []schema.Ref{own}}
 	others := false
-	for _, n := range g.f.Instances(schema.EventFD) {
+	for _, n := range g.tick.Instances(schema.EventFD) {
 		if n.Ref == own {
 			e.enders = useEnders(n.Uses, nil, "has it open")
 			for _, u := range n.Uses {
@@ -212,7 +211,7 @@ func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
 	if err != nil {
 		return wakers{outside: true, open: "a process that its pidfd does not tell"}
 	}
-	child := g.f.Process(info.PID)
+	child := g.tick.Process(info.PID)
 	if child == nil || child.Gone() {
 		return wakers{outside: true, open: "a process that has ended or is outside this pid namespace"}
 	}
@@ -244,7 +243,7 @@ func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 
 func (g *graph) listPosix() map[proc.FileID]schema.Ref {
 	all := map[proc.FileID]schema.Ref{}
-	for _, o := range g.f.Objects(schema.PMsg) {
+	for _, o := range g.tick.Objects(schema.PMsg) {
 		r := o.Row.(*kinds.PMsgRow)
 		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = o.Ref
 	}
@@ -262,7 +261,7 @@ func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
 		pass, how, open = kinds.CanWrite, "has it open to send", "whoever sends to it"
 	}
 	e := wakers{open: open}
-	for _, n := range useEnders(g.f.FDUses(proc.FDFile, fd.Dev, fd.Ino), pass, how) {
+	for _, n := range useEnders(g.tick.FDUses(proc.FDFile, fd.Dev, fd.Ino), pass, how) {
 		if n.Proc != p.Ref() {
 			e.enders = append(e.enders, n)
 		}
@@ -281,7 +280,7 @@ type lockSeeker struct {
 
 func (g *graph) listLocks() map[lockSeeker]*kinds.LockRow {
 	all := map[lockSeeker]*kinds.LockRow{}
-	for _, o := range g.f.Objects(schema.Lock) {
+	for _, o := range g.tick.Objects(schema.Lock) {
 		r := o.Row.(*kinds.LockRow)
 		for _, w := range r.Waits {
 			all[lockSeeker{w.End.Ref(), w.End.TID}] = r

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -25,19 +24,19 @@ type memoryObject struct {
 // listMemory are the objects of the kinds that are files, by device and inode.
 func (g *graph) listMemory() map[proc.FileID]memoryObject {
 	all := map[proc.FileID]memoryObject{}
-	for _, o := range g.f.Objects(schema.PSem) {
+	for _, o := range g.tick.Objects(schema.PSem) {
 		r := o.Row.(*kinds.PSemRow)
 		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
 	}
-	for _, o := range g.f.Objects(schema.PShm) {
+	for _, o := range g.tick.Objects(schema.PShm) {
 		r := o.Row.(*kinds.PShmRow)
 		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, o.Ref.Name != ""}
 	}
-	for _, o := range g.f.Objects(schema.Memfd) {
+	for _, o := range g.tick.Objects(schema.Memfd) {
 		r := o.Row.(*kinds.MemfdRow)
 		all[proc.FileID{Dev: r.Dev, Ino: r.Ino}] = memoryObject{o.Ref, false}
 	}
-	for _, o := range g.f.Objects(schema.Mmap) {
+	for _, o := range g.tick.Objects(schema.Mmap) {
 		all[o.Row.(*kinds.MmapRow).Users.ID] = memoryObject{o.Ref, true}
 	}
 	return all
@@ -45,7 +44,7 @@ func (g *graph) listMemory() map[proc.FileID]memoryObject {
 
 func (g *graph) listSegments() map[proc.WaitKey]memoryObject {
 	all := map[proc.WaitKey]memoryObject{}
-	for _, o := range g.f.Objects(schema.Shm) {
+	for _, o := range g.tick.Objects(schema.Shm) {
 		all[kinds.SysvWait(o.Ref)] = memoryObject{o.Ref, !o.Row.(*kinds.ShmRow).Dest()}
 	}
 	return all
@@ -73,7 +72,7 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 	if _, shared := th.Call.SharedFutex(); !shared {
 		return g.ownFutex(p, th), "a " + what + " of its own", true
 	}
-	key, found := g.f.WaitKey(p, &th.Wait)
+	key, found := g.tick.WaitKey(p, &th.Wait)
 	if !found {
 		if p.MapsErr != nil {
 			return wakers{open: "whoever maps the memory"}, what + " in shared memory", true
@@ -129,7 +128,7 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 		return m
 	}
 	// Who has it open can map it when it likes.
-	for _, n := range useEnders(g.f.FDUses(proc.FDFile, key.Dev, key.ID), nil, "has it open") {
+	for _, n := range useEnders(g.tick.FDUses(proc.FDFile, key.Dev, key.ID), nil, "has it open") {
 		n.Proof = schema.Inferred
 		if !slices.ContainsFunc(m.mappers, func(q *proc.Process) bool { return q.Ref() == n.Proc }) {
 			m.enders = append(m.enders, n)
@@ -141,9 +140,9 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 // movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but who has attached this one
 // keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
 func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
-	for _, q := range g.f.Processes() {
+	for _, q := range g.tick.Processes() {
 		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
-		if maps && g.f.IPCSpaceOf(q) != key.Dev {
+		if maps && g.tick.IPCSpaceOf(q) != key.Dev {
 			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
 		}
 	}
@@ -159,10 +158,10 @@ func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Proces
 	} else if o = g.memory()[proc.FileID{Dev: key.Dev, Ino: key.ID}]; o.ref.IsZero() {
 		o = memoryObject{schema.Ref{Kind: schema.Mmap, Space: key.Dev, ID: key.ID}, true}
 	}
-	for _, q := range g.f.Processes() {
+	for _, q := range g.tick.Processes() {
 		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool {
 			if key.Kind == schema.Shm {
-				return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID && g.f.IPCSpaceOf(q) == key.Dev
+				return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID && g.tick.IPCSpaceOf(q) == key.Dev
 			}
 			return m.Dev == key.Dev && m.Ino == key.ID && !strings.HasPrefix(m.Name, proc.SegmentName)
 		})
@@ -234,7 +233,7 @@ func (g *graph) numbered(p *proc.Process, number int, how string) []relate.Ender
 }
 
 func (g *graph) findNumber(own string, number int, how string) []relate.Ender {
-	for _, q := range g.f.Processes() {
+	for _, q := range g.tick.Processes() {
 		if q.KernelThread() || q.Gone() {
 			continue
 		}
@@ -247,7 +246,7 @@ func (g *graph) findNumber(own string, number int, how string) []relate.Ender {
 
 // pidSpace names a process's pid namespace; "" where that may not be read.
 func (g *graph) pidSpace(p *proc.Process) string {
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
 		return ""
 	}
@@ -258,7 +257,7 @@ func (g *graph) pidSpace(p *proc.Process) string {
 
 // Thread finds the thread of a process that its own pid namespace numbers so.
 func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
-	dir, err := g.f.Host.OpenProc(q.Living())
+	dir, err := g.tick.Host.OpenProc(q.Living())
 	if err != nil {
 		return 0, false
 	}

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -20,8 +19,8 @@ import (
 //
 // What it needs of other mechanisms (sets, sockets, locks) it lists when the first thread waits for such.
 type graph struct {
-	f  *proc.Tick
-	on map[relate.Thread][]schema.Ref
+	tick *proc.Tick
+	on   map[relate.Thread][]schema.Ref
 
 	serves    map[relate.Thread]bool // waits for whatever comes
 	children  map[int][]*proc.Process
@@ -50,12 +49,12 @@ type graph struct {
 	tables   map[*proc.Process][]*proc.Process // see sharers
 }
 
-func newGraph(f *proc.Tick) *graph {
-	g := &graph{f: f, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*proc.Process{},
+func newGraph(t *proc.Tick) *graph {
+	g := &graph{tick: t, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*proc.Process{},
 		values: map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{}, handlers: map[*proc.Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*proc.Process][]int{},
 		numbers: map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*proc.Process][]*proc.Process{}}
-	for _, p := range f.Processes() {
+	for _, p := range t.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
@@ -111,11 +110,11 @@ func (e *wakers) or(o wakers) {
 // tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
 func (g *graph) tasks() []relate.Task {
 	var all []relate.Task
-	for _, p := range g.f.Processes() {
+	for _, p := range g.tick.Processes() {
 		switch {
 		case p.KernelThread() || p.Gone():
 			continue
-		case p.PID == g.f.Self:
+		case p.PID == g.tick.Self:
 			all = append(all, g.one(p, relate.Running, "is this program"))
 			continue
 		case kernel.Denied(p.TaskErr):
@@ -137,7 +136,7 @@ func (g *graph) tasks() []relate.Task {
 // refused is a process that may not be looked into. That it waits for a lock /proc/locks says to everybody.
 func (g *graph) refused(p *proc.Process) relate.Task {
 	t := g.one(p, relate.Running, "could not be looked into")
-	if len(g.f.Locks) == 0 {
+	if len(g.tick.Locks) == 0 {
 		return t
 	}
 	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
@@ -184,7 +183,7 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	if !ok || e.outside && len(e.enders) == 0 {
 		return
 	}
-	if self := g.f.Process(g.f.Self); self != nil && g.ownAffair(self, e.enders) {
+	if self := g.tick.Process(g.tick.Self); self != nil && g.ownAffair(self, e.enders) {
 		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
 		return
 	}
@@ -193,8 +192,8 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	}
 	t.Activity = relate.Waiting
 	g.serves[t.Thread] = th.Call.Serves()
-	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.f.SleepsSince(p, th), Timed: th.Timed, Timeout: th.Timeout,
-		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.f.Token(th)}
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed, Timeout: th.Timeout,
+		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
 		g.on[t.Thread] = e.on
 		if !e.any {
@@ -281,10 +280,10 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 
 // unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
 func (g *graph) unready(p *proc.Process, fds []kernel.AwaitedFD) []kernel.AwaitedFD {
-	if len(fds) < 2 || !g.f.Host.Live() {
+	if len(fds) < 2 || !g.tick.Host.Live() {
 		return fds
 	}
-	dir, err := g.f.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
 		return fds
 	}
@@ -308,7 +307,7 @@ func (g *graph) unready(p *proc.Process, fds []kernel.AwaitedFD) []kernel.Awaite
 // unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where
 // it is the machine's init alone, which holds what it was born with or what was sent to it.
 func (g *graph) unseen(source string) (open, assumes string) {
-	f := g.f
+	f := g.tick
 	others := 0
 	for _, p := range f.Refused(source) {
 		if p.PID != 1 || f.Nested { // in a container it may be any program
@@ -351,10 +350,10 @@ func (g *graph) catches(p *proc.Process) bool {
 func (g *graph) caught(p *proc.Process) kernel.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {
-		if g.f.Host.Live() {
+		if g.tick.Host.Live() {
 			set = ^kernel.SignalSet(0)
 		}
-		if text, err := g.f.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
 			if masks, err := kernel.ParseSignalMasks(text); err == nil {
 				set = masks.Caught
 			}

@@ -3,13 +3,13 @@ package waits
 import (
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	gocmp "github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
-	"golang.org/x/sys/unix"
 )
 
 // The machine's first process holds what it was born with; that of a container may be any program.

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -18,17 +17,17 @@ import (
 
 // hiddenEnds says who may have an end that no process's directory of descriptors shows; "": nobody has.
 func (g *graph) hiddenEnds() string {
-	if !g.f.Host.Live() {
+	if !g.tick.Host.Live() {
 		return ""
 	}
-	for _, p := range g.f.Processes() {
+	for _, p := range g.tick.Processes() {
 		for i := range p.Tasks {
 			if tid := p.Tasks[i].TID; tid != p.PID && p.Tasks[i].In != kernel.Ended && !g.sameFiles(p, tid) {
 				return fmt.Sprintf("a thread of %d/%s that has descriptors of its own", p.PID, p.Comm)
 			}
 		}
 	}
-	if held := g.f.HiddenFiles(); held.Flying > 0 {
+	if held := g.tick.HiddenFiles(); held.Flying > 0 {
 		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", kinds.Several(held.Flying, "descriptor", "descriptors"))
 	}
 	return ""
@@ -55,10 +54,10 @@ func (g *graph) registered(t *relate.Task) bool {
 }
 
 func (g *graph) listRings() (texts []string) {
-	for _, p := range g.f.Processes() {
+	for _, p := range g.tick.Processes() {
 		for i := range p.FDs {
-			if fd := &p.FDs[i]; g.f.KindOf(fd) == schema.IOUring && g.f.Host.Live() {
-				text, _ := g.f.DescriptorText(proc.FDUse{Process: p, FD: fd})
+			if fd := &p.FDs[i]; g.tick.KindOf(fd) == schema.IOUring && g.tick.Host.Live() {
+				text, _ := g.tick.DescriptorText(proc.FDUse{Process: p, FD: fd})
 				texts = append(texts, string(text))
 			}
 		}
@@ -75,7 +74,7 @@ func (g *graph) submits(t *relate.Task) string {
 		return ""
 	}
 	for i := range t.Wait.Enders {
-		if p := g.f.Process(int(t.Wait.Enders[i].Proc.ID)); ringed[p] {
+		if p := g.tick.Process(int(t.Wait.Enders[i].Proc.ID)); ringed[p] {
 			return fmt.Sprintf("the kernel, which acts for %d/%s by an io_uring", p.PID, p.Comm)
 		}
 	}
@@ -84,8 +83,8 @@ func (g *graph) submits(t *relate.Task) string {
 
 func (g *graph) listRinged() map[*proc.Process]bool {
 	found := map[*proc.Process]bool{}
-	for _, p := range g.f.Processes() {
-		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.f.KindOf(&fd) == schema.IOUring }) ||
+	for _, p := range g.tick.Processes() {
+		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.tick.KindOf(&fd) == schema.IOUring }) ||
 			slices.ContainsFunc(p.Shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
 			found[p] = true
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -41,10 +40,10 @@ func Mechanism() *kinds.Mechanism {
 		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap,
 			schema.Unix, schema.Inet, schema.Lock},
 		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD},
-		Diagnose: func(f *proc.Tick, _ []*schema.Object) []schema.Finding {
-			return lastWaits(f).Findings()
+		Diagnose: func(t *proc.Tick, _ []*schema.Object) []schema.Finding {
+			return lastWaits(t).Findings()
 		},
-		Pending:    func(f *proc.Tick) bool { return lastWaits(f).Pending() },
+		Pending:    func(t *proc.Tick) bool { return lastWaits(t).Pending() },
 		Label:      func(o *schema.Object) string { return o.Row.(*Row).Task.Comm },
 		Parent:     func(o *schema.Object) schema.Ref { return o.Row.(*Row).parent },
 		Tree:       "says",
@@ -107,8 +106,8 @@ func columns() []schema.Column {
 	}
 }
 
-func collect(f *proc.Tick) ([]*schema.Object, error) {
-	g := newGraph(f)
+func collect(t *proc.Tick) ([]*schema.Object, error) {
+	g := newGraph(t)
 	tasks := g.tasks()
 	solved := relate.Solve(tasks)
 	if solved.Pending() && g.doubt(tasks) {
@@ -117,20 +116,20 @@ func collect(f *proc.Tick) ([]*schema.Object, error) {
 	if solved.Pending() && g.awake(solved, tasks) {
 		solved = relate.Solve(tasks)
 	}
-	before := proc.Keep(f.Kept, func() *relate.Solution { return nil })
+	before := proc.Keep(t.Kept, func() *relate.Solution { return nil })
 	solved = solved.Confirmed(*before)
 	*before = solved // a second look has to agree
 	rows, objects := kinds.NewObjects[Row](len(solved.Nodes))
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
 		r := &rows[i]
-		*r = Row{Node: *n, ref: threadRef(n.Task), process: f.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
+		*r = Row{Node: *n, ref: threadRef(n.Task), process: t.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
 		if n.Parent >= 0 {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
-		r.enders, r.waiting = enders(f, &n.Task.Wait), schema.None(schema.TypeDuration)
+		r.enders, r.waiting = enders(t, &n.Task.Wait), schema.None(schema.TypeDuration)
 		if s := n.Task.Wait.Since; !s.IsZero() {
-			r.waiting = schema.Duration(max(0, f.Now.Sub(s)).Truncate(time.Second))
+			r.waiting = schema.Duration(max(0, t.Now.Sub(s)).Truncate(time.Second))
 		}
 		objects[i].Ref = r.ref
 	}
@@ -148,8 +147,8 @@ func collect(f *proc.Tick) ([]*schema.Object, error) {
 }
 
 // lastWaits is the solution of the last tick that looked for waits: of this one, after collect.
-func lastWaits(f *proc.Tick) *relate.Solution {
-	return *proc.Keep(f.Kept, func() *relate.Solution { return nil })
+func lastWaits(t *proc.Tick) *relate.Solution {
+	return *proc.Keep(t.Kept, func() *relate.Solution { return nil })
 }
 
 // grave is the proof of a verdict that nobody will wake the thread.
@@ -180,11 +179,11 @@ func (r *Row) worthShowing() bool {
 	return r.on[0].Kind != schema.Proc
 }
 
-func enders(f *proc.Tick, w *relate.Wait) schema.Value {
+func enders(t *proc.Tick, w *relate.Wait) schema.Value {
 	list := make([]schema.Endpoint, 0, len(w.Enders))
 	for _, e := range w.Enders {
-		if p := f.Process(int(e.Proc.ID)); p != nil {
-			end := f.Endpoint(p, -1, e.How)
+		if p := t.Process(int(e.Proc.ID)); p != nil {
+			end := t.Endpoint(p, -1, e.How)
 			end.TID = e.TID
 			list = append(list, end)
 		}

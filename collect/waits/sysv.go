@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
-
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -16,11 +15,11 @@ import (
 // keeps is who changed it last.
 
 func (g *graph) listSets() map[proc.WaitKey]*schema.Object {
-	return byWaitKey(g.f.Objects(schema.Sem))
+	return byWaitKey(g.tick.Objects(schema.Sem))
 }
 
 func (g *graph) listQueues() map[proc.WaitKey]*schema.Object {
-	return byWaitKey(g.f.Objects(schema.Msg))
+	return byWaitKey(g.tick.Objects(schema.Msg))
 }
 
 func byWaitKey(objects []*schema.Object) map[proc.WaitKey]*schema.Object {
@@ -33,7 +32,7 @@ func byWaitKey(objects []*schema.Object) map[proc.WaitKey]*schema.Object {
 
 // message: anybody may send to a queue or receive from it. Who did last is likely to do it again.
 func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
-	key, _ := g.f.WaitKey(p, &th.Wait)
+	key, _ := g.tick.WaitKey(p, &th.Wait)
 	e := wakers{on: []schema.Ref{{Kind: schema.Msg, Space: key.Dev, ID: key.ID}}}
 	o := g.queues()[key]
 	sends := th.Syscall == "msgsnd"
@@ -50,11 +49,11 @@ func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
 	if sends {
 		pid, at, did = r.LRPid, r.RTime, "received from it last"
 	}
-	switch state := g.f.CreatorState(int(pid), at); {
+	switch state := g.tick.CreatorState(int(pid), at); {
 	case at == 0:
 		e.open += "; nobody has done so yet"
 	case state == proc.CreatorAlive && int(pid) != p.PID:
-		e.enders = processEnders([]*proc.Process{g.f.Process(int(pid))}, did, schema.Inferred)
+		e.enders = processEnders([]*proc.Process{g.tick.Process(int(pid))}, did, schema.Inferred)
 	case state == proc.CreatorDead || state == proc.CreatorReused:
 		e.open += fmt.Sprintf("; process %d, which %s, is gone", pid, did)
 	}
@@ -70,8 +69,8 @@ type semContent struct {
 func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
 	c, ok := g.values[r]
 	if !ok {
-		c.err = kinds.InIPCSpace(g.f, ref, func() (err error) {
-			c.values, err = g.f.Host.SemValues(r.ID, int(r.NSems))
+		c.err = kinds.InIPCSpace(g.tick, ref, func() (err error) {
+			c.values, err = g.tick.Host.SemValues(r.ID, int(r.NSems))
 			return err
 		})
 		g.values[r] = c
@@ -99,7 +98,7 @@ func blockedOp(ops []kernel.SemOp, values []kernel.SemValue) (blocked kernel.Sem
 }
 
 func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
-	key, _ := g.f.WaitKey(p, &th.Wait)
+	key, _ := g.tick.WaitKey(p, &th.Wait)
 	e := wakers{on: []schema.Ref{{Kind: schema.Sem, Space: key.Dev, ID: key.ID}}, open: "whoever changes it"}
 	o := g.sets()[key]
 	if o == nil {
@@ -146,7 +145,7 @@ type undoUse struct {
 
 // undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
 func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, use undoUse) {
-	holds, err := kinds.SemUndos(g.f)
+	holds, err := kinds.SemUndos(g.tick)
 	held := 0
 	for _, h := range holds[kinds.SysvWait(ref)] {
 		n, how := h.Taken(op.Num), "holds %d of semaphore %d (SEM_UNDO)"
@@ -173,9 +172,9 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op kernel.SemOp, 
 		return
 	}
 	how := fmt.Sprintf("changed semaphore %d last", op.Num)
-	switch g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
+	switch g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
 	case proc.CreatorAlive:
-		e.enders = append(e.enders, processEnders([]*proc.Process{g.f.Process(int(v.Pid))}, how, schema.Inferred)...)
+		e.enders = append(e.enders, processEnders([]*proc.Process{g.tick.Process(int(v.Pid))}, how, schema.Inferred)...)
 		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noUndo())
 	case proc.CreatorDead, proc.CreatorReused:
 		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
@@ -199,7 +198,7 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op kernel.SemOp, 
 
 // noUndo says why nobody is known to hold a semaphore.
 func (g *graph) noUndo() string {
-	if _, err := kinds.SemUndos(g.f); err != nil {
+	if _, err := kinds.SemUndos(g.tick); err != nil {
 		return err.Error()
 	}
 	return "without SEM_UNDO the kernel does not say"
@@ -210,11 +209,11 @@ func (g *graph) noUndo() string {
 func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []kernel.SemValue) []*proc.Process {
 	near := g.relatives(p)
 	for _, v := range values {
-		if g.f.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) == proc.CreatorAlive {
-			near = append(near, g.f.Process(int(v.Pid)))
+		if g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) == proc.CreatorAlive {
+			near = append(near, g.tick.Process(int(v.Pid)))
 		}
 	}
-	for _, w := range g.f.WaitersOf(proc.WaitKey{Kind: schema.Sem, Dev: r.Owners.Place.Space, ID: uint64(r.ID)}) {
+	for _, w := range g.tick.WaitersOf(proc.WaitKey{Kind: schema.Sem, Dev: r.Owners.Place.Space, ID: uint64(r.ID)}) {
 		near = append(near, w.Process)
 	}
 	return near
@@ -223,10 +222,10 @@ func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []kernel.SemVal
 // relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
 // process group, and those that run the same program for the same user. This program's own are not among them.
 func (g *graph) relatives(p *proc.Process) []*proc.Process {
-	ours, self := g.f.Ancestry(), g.f.Process(g.f.Self)
+	ours, self := g.tick.Ancestry(), g.tick.Process(g.tick.Self)
 	exe := g.program(p)
 	var near []*proc.Process
-	for _, q := range g.f.Processes() {
+	for _, q := range g.tick.Processes() {
 		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
 		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.Gone() || q.KernelThread() {
 			continue
@@ -243,7 +242,7 @@ func (g *graph) relatives(p *proc.Process) []*proc.Process {
 func (g *graph) program(p *proc.Process) string {
 	exe, ok := g.programs[p]
 	if !ok {
-		if dir, err := g.f.Host.OpenProc(p.PID); err == nil {
+		if dir, err := g.tick.Host.OpenProc(p.PID); err == nil {
 			exe, _ = dir.Readlink("exe")
 			dir.Close()
 		}

@@ -7,9 +7,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/rivo/uniseg"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

@@ -5,12 +5,11 @@ import (
 	"maps"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

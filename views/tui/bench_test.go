@@ -5,11 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kinds"
-
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )

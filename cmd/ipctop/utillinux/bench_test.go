@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"golang.org/x/sys/unix"
 )
 
 // BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to a file that takes

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 // The goldens are what util-linux 2.38.1 says of the files below testdata/machine. They serve where it is not installed; where it

@@ -10,9 +10,10 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"golang.org/x/sys/unix"
 )
 
 // seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not reach the

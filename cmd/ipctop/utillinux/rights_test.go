@@ -4,8 +4,9 @@ import (
 	"os"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 // sysctl sets a limit of the test's IPC namespace.

@@ -8,9 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/proc"
-
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // Process is what a face sees of the process that it runs in.

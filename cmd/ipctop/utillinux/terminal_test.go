@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 // On a terminal COMMAND is cut to what fits.
