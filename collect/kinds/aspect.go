@@ -18,6 +18,8 @@ type Aspect struct {
 	Columns func(kind schema.Kind, needs schema.Need) []schema.Column
 	// Behind names, of a kind, the column that the aspect's columns follow. Without an entry they come last.
 	Behind map[schema.Kind]string
+	// Default are the aspect's columns that tables of these kinds show unless told otherwise.
+	Default map[schema.Kind][]string
 	// OnDemand are IDs that nobody reads unless they are named or an object's page is open.
 	OnDemand []string
 	// Costs names the needs that the aspect declares.
@@ -50,4 +52,10 @@ func (a *Aspect) Extend(m *Mechanism) {
 			m.OnDemand = append(m.OnDemand, c.ID)
 		}
 	}
+	// Who holds an object stands last: that cell is the longest.
+	last := len(m.Default)
+	if last > 0 && m.Default[last-1] == "holders" {
+		last--
+	}
+	m.Default = slices.Insert(m.Default, last, a.Default[m.Kind]...)
 }

@@ -18,7 +18,7 @@ func PSem() *Mechanism {
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
 		Help:    "named semaphores of /dev/shm: their values, who maps them, by device and inode, and who waits",
 		Columns: psemColumns(),
-		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "app", "holders"},
+		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds, // for those that have no name any more
 		Collect: collectPSem,

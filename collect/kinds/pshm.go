@@ -24,7 +24,7 @@ func PShm() *Mechanism {
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
 		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
 		Columns: pshmColumns(),
-		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "app", "holders"},
+		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds, // for those that have no name any more
 		Collect: collectPShm,

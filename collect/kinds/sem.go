@@ -24,7 +24,7 @@ func Sem() *Mechanism {
 		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
 		Costs:    []schema.Cost{{Need: NeedSemValues, Name: "semaphore values"}, {Need: NeedUndo, Name: "semaphore undo"}},
 		Columns:  semColumns(),
-		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age", "app"},
+		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
 		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
 		Relates:  proc.NeedProcs | proc.NeedSyscall,
 		Collect:  collectSem,

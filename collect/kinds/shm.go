@@ -41,7 +41,7 @@ func Shm() *Mechanism {
 		Help:    "shared memory segments: their memory, who has them attached, and what became of their creators",
 		Costs:   []schema.Cost{{Need: NeedResident, Name: "resident pages"}},
 		Columns: shmColumns(),
-		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "app", "holders"},
+		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
 		Relates: proc.NeedProcs | proc.NeedMaps,
 		Collect: collectShm,
 		Relate:  relateShm,

@@ -34,6 +34,7 @@ func Aspect() kinds.Aspect {
 		},
 		Columns: appColumns,
 		Behind:  map[schema.Kind]string{schema.Unix: "inflight"},
+		Default: map[schema.Kind][]string{schema.Sem: {"app"}, schema.Shm: {"app"}, schema.PSem: {"app"}, schema.PShm: {"app"}},
 		Costs:   []schema.Cost{{Need: NeedSignatures, Name: "signatures"}, {Need: NeedClusters, Name: "data directories"}},
 		Fill:    fillApps,
 	}
