@@ -1,8 +1,12 @@
-// Package collect reads the machine's IPC objects. A mechanism is a value that describes, collects and relates one kind of
-// objects; everything else is generic.
+// Package collect is the flow: it takes snapshots of a machine's IPC objects.
 //
-//	Request ─► Collector ─► Tick (one walk over /proc) ─► Mechanism.Collect ─► objects ─► Mechanism.Relate ─► edges ─► Snapshot
+//	Request ─► Collector ─► proc.Tick (one walk) ─► each kind's Collect ─► objects
+//	        ─► each aspect's Adds and Fill ─► notes on the objects ─► Relate, Diagnose ─► Snapshot
 //	Sampler: the goroutine that owns a Collector and leaves the newest Snapshot in a one-slot mailbox
 //
-// A new mechanism is one file here and one line in mechanisms.go.
+// Mechanisms lists the kinds, Aspects the aspects. The order of the lists is the order on screen and nothing else: a kind
+// or an aspect that needs the objects of another kind names the kind in Requires, and the lister collects each kind once.
+//
+// Tests that make kernel objects and look at them through a Collector stand here, in files that begin with the room's
+// name. Tests of one room's own functions stand in the room.
 package collect

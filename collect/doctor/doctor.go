@@ -16,12 +16,6 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The doctor looks at a whole machine for what loses or hoards IPC objects, and for what stands still:
-//
-//	Wants ─► Collector.Take ─► Snapshot ─► Examine: each of Checks ─► Report
-//
-// A check is a small function over the Snapshot and what the Host itself says. It says what it saw; what could not be read is a Fault.
-
 // Check looks at one thing.
 type Check struct {
 	Name string // in a few words, for "Checked: …"

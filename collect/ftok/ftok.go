@@ -15,12 +15,6 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// ftok backwards: of which file was a key made?
-//
-//	key ─► objects that have it ─► their owners ─► living processes ─► files that these know ─► those that give the key
-//
-// A key holds 24 bits of its file, of which 8 are the device's: files of one device differ in 16.
-
 // File is a file of which ftok makes the key.
 type File struct {
 	Path     string // as the first of the processes knows it; untrusted bytes

@@ -21,12 +21,6 @@ const (
 	NeedVerdict schema.Need = 1 << 29 // who uses, used or could know each object: readlink of exe of older processes
 )
 
-// Verdicts on objects that outlive their users.
-//
-//	a kind's row ─► its evidence (leak_sysv.go, leak_posix.go, leak_paths.go) ─► relate.Judge ─► columns verdict and reasons, findings
-//	processes ─► who could still know an object (tick), bystanders aside (leak_bystander.go)
-//	namespaces ─► whether all who could are in sight (leak_sight.go)
-
 // verdictNote is where an object's verdict stands.
 var verdictNote = schema.NewNote[judged]()
 

@@ -11,11 +11,6 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Whose is it? Software gives its objects keys, names, sizes and owners of a kind. signatures.yaml says which; a user's file of the same
-// form goes before it.
-//
-//	signatures.yaml, the user's file ─► Read ─► Signatures ─► Tick.app(Subject) ─► Match ◄─ data directories of PostgreSQL
-
 // Subject is what a signature looks at.
 type Subject struct {
 	Kind  schema.Kind

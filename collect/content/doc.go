@@ -1,0 +1,5 @@
+// Package content looks at what queues and shared memory hold. It takes no message out and attaches no segment.
+//
+//	Peek: a part of one object, for ipctop peek
+//	Aspect: the first messages or bytes, for an object's page
+package content
