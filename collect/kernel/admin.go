@@ -30,12 +30,3 @@ const (
 
 // KeyPrivate is the key (IPC_PRIVATE) for a new object that no key finds.
 const KeyPrivate = 0
-
-// eintrRetry repeats a call that a signal interrupted.
-func eintrRetry(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
-}

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
 )
 
 // A bare process has one thread, its own name and no handlers, does its calls in order, and ends by itself.
@@ -46,7 +46,7 @@ func TestStartBare(t *testing.T) {
 	type look struct {
 		Comm    string
 		Threads int
-		Caught  kernel.SignalSet
+		Caught  sys.SignalSet
 		Call    string
 	}
 	var got look

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,10 +29,10 @@ func (a *Admin) MsgSend(id int, mtype int64, data []byte, flags int) error {
 	buf := make([]byte, 8+len(data)) // struct msgbuf: a long, then the text
 	*(*int64)(unsafe.Pointer(&buf[0])) = mtype
 	copy(buf[8:], data)
-	err := eintrRetry(func() error {
+	err := sys.RetryEINTR(func() error {
 		_, _, errno := unix.Syscall6(unix.SYS_MSGSND,
 			uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(data)), uintptr(flags), 0, 0)
-		return errnoError(errno)
+		return sys.ErrnoError(errno)
 	})
 	if err != nil {
 		return fmt.Errorf("msgsnd %d: %w", id, err)
@@ -44,11 +45,11 @@ func (a *Admin) MsgSend(id int, mtype int64, data []byte, flags int) error {
 func (a *Admin) MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int64, err error) {
 	buf := make([]byte, 8+size)
 	var n uintptr
-	err = eintrRetry(func() error {
+	err = sys.RetryEINTR(func() error {
 		var errno unix.Errno
 		n, _, errno = unix.Syscall6(unix.SYS_MSGRCV,
 			uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(size), uintptr(mtype), uintptr(flags), 0)
-		return errnoError(errno)
+		return sys.ErrnoError(errno)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("msgrcv %d: %w", id, err)
@@ -66,12 +67,4 @@ func (a *Admin) MsgSetQBytes(id int, qbytes uint64) error {
 	ds.qbytes = qbytes
 	_, err := msgctl(id, ipcSet, unsafe.Pointer(&ds))
 	return objectError("change qbytes of", msgWord, id, err)
-}
-
-// errnoError avoids a non-nil error that holds errno 0.
-func errnoError(errno unix.Errno) error {
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	dir, err := openQueues()
-	if Denied(err) {
+	if sys.Denied(err) {
 		return a.removeOpened(file, dev, ino)
 	}
 	if err != nil {
@@ -61,7 +62,7 @@ func removeDevShm(name, file string, dev, ino uint64) error {
 	if err := plainName(file); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
-	dir, err := openDir(unix.AT_FDCWD, devShm)
+	dir, err := sys.OpenDir(unix.AT_FDCWD, devShm)
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
@@ -97,9 +98,9 @@ func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int,
 // MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
 func (a *Admin) MqSend(fd int, data []byte, priority uint) error {
 	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
-	err := eintrRetry(func() error {
+	err := sys.RetryEINTR(func() error {
 		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0, 0)
-		return errnoError(errno)
+		return sys.ErrnoError(errno)
 	})
 	if err != nil {
 		return fmt.Errorf("mq_send: %w", err)
@@ -113,10 +114,10 @@ func (a *Admin) MqReceive(fd, size int) (data []byte, priority uint, err error) 
 	buf := make([]byte, size+1)
 	var n uintptr
 	var prio uint32
-	err = eintrRetry(func() error {
+	err = sys.RetryEINTR(func() error {
 		var errno unix.Errno
 		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size), uintptr(unsafe.Pointer(&prio)), 0, 0)
-		return errnoError(errno)
+		return sys.ErrnoError(errno)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("mq_receive: %w", err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,7 +39,7 @@ func (p *ProcessHandle) Ended(timeout time.Duration) (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
 	end := time.Now().Add(timeout)
 	var n int
-	err := eintrRetry(func() (err error) {
+	err := sys.RetryEINTR(func() (err error) {
 		n, err = unix.Poll(fds, int(max(time.Until(end), 0)/time.Millisecond))
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,7 +40,7 @@ func (a *Admin) SemOp(id int, ops []SemOp, timeout time.Duration) error {
 		return fmt.Errorf("semop %d: no operation: %w", id, unix.EINVAL)
 	}
 	end := time.Now().Add(timeout)
-	err := eintrRetry(func() error {
+	err := sys.RetryEINTR(func() error {
 		var ts *unix.Timespec
 		if timeout >= 0 {
 			left := unix.NsecToTimespec(max(int64(time.Until(end)), 0))
@@ -48,7 +49,7 @@ func (a *Admin) SemOp(id int, ops []SemOp, timeout time.Duration) error {
 		// semtimedop with no timespec is semop; glibc's semop does the same.
 		_, _, errno := unix.Syscall6(unix.SYS_SEMTIMEDOP, uintptr(id), uintptr(unsafe.Pointer(&ops[0])),
 			uintptr(len(ops)), uintptr(unsafe.Pointer(ts)), 0, 0)
-		return errnoError(errno)
+		return sys.ErrnoError(errno)
 	})
 	if err != nil {
 		return fmt.Errorf("semop %d: %w", id, err)

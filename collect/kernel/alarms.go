@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,20 +41,20 @@ func ParseTimers(text []byte) ([]SignalTimer, error) {
 	for line := range bytes.Lines(text) {
 		name, value, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(": "))
 		if !ok {
-			return timers, errShort
+			return timers, scan.ErrShort
 		}
 		switch string(name) {
 		case "signal":
 			number, _, ok := bytes.Cut(value, []byte("/"))
 			if t.Signal, ok = signalNumber(number, ok); !ok {
-				return timers, errShort
+				return timers, scan.ErrShort
 			}
 		case "notify":
 			how, whom, ok := bytes.Cut(value, []byte("/"))
 			kind, number, ok2 := bytes.Cut(whom, []byte("."))
-			tid, ok3 := atoi(number)
+			tid, ok3 := scan.Atoi(number)
 			if !ok || !ok2 || !ok3 || t.Signal == 0 {
-				return timers, errShort
+				return timers, scan.ErrShort
 			}
 			if string(kind) == "tid" {
 				t.TID = tid
@@ -68,17 +69,17 @@ func ParseTimers(text []byte) ([]SignalTimer, error) {
 }
 
 func signalNumber(digits []byte, ok bool) (int, bool) {
-	n, isNumber := atoi(digits)
+	n, isNumber := scan.Atoi(digits)
 	return n, ok && isNumber && n > 0 && n <= 64
 }
 
 // ParseTracer reads the TracerPid line of /proc/PID/status, or of a thread's: who traces it, 0: nobody. A tracer's wait for children
 // ends with those that it traces as well (man 2 ptrace). Everybody may read it.
 func ParseTracer(text []byte) (pid int, err error) {
-	value, ok := infoLine(text, "TracerPid")
-	pid, isNumber := atoi(value)
+	value, ok := scan.Line(text, "TracerPid")
+	pid, isNumber := scan.Atoi(value)
 	if !ok || !isNumber {
-		return 0, errShort
+		return 0, scan.ErrShort
 	}
 	return pid, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -138,7 +139,7 @@ func TestReadSocketTimes(t *testing.T) {
 		t.Errorf("times of another socket: %+v, %v", got, err)
 	}
 	if os.Getuid() != 0 {
-		if got, err := kernel.ReadSocketTimes(1, 0, 1); !kernel.Denied(err) {
+		if got, err := kernel.ReadSocketTimes(1, 0, 1); !sys.Denied(err) {
 			t.Errorf("times of another user's descriptor: %+v, %v", got, err)
 		}
 	}

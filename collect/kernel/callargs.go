@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -131,7 +132,7 @@ var errNoMemory = errors.New("cut short")
 // readMemory fills into from the memory of a thread's process, which takes the right to ptrace it (man 2 process_vm_readv).
 func (p ProcDir) readMemory(tid int, addr uint64, into []byte) error {
 	if !p.live {
-		return fmt.Errorf("process_vm_readv: %w", ErrNotLive)
+		return fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
 	}
 	if len(into) == 0 {
 		return nil

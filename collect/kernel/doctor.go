@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,13 +19,13 @@ func (h *Host) SysctlNumbers(name string) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := numbers{rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
+	f := scan.Numbers{Rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
 	var all []uint64
-	for f.more() {
-		all = append(all, f.uint64())
+	for f.More() {
+		all = append(all, f.Uint64())
 	}
-	if f.bad || len(all) == 0 {
-		return nil, fmt.Errorf("read %s: %w", path, errMalformed)
+	if f.Bad || len(all) == 0 {
+		return nil, fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
 	}
 	return all, nil
 }
@@ -65,15 +67,15 @@ func ParseMemory(text []byte) (Memory, error) {
 		default:
 			continue
 		}
-		f := fields{rest: rest}
-		kB := f.uint()
-		if f.bad || kB > 1<<53 {
-			return Memory{}, errMalformed
+		f := scan.Fields{Rest: rest}
+		kB := f.Uint()
+		if f.Bad || kB > 1<<53 {
+			return Memory{}, scan.ErrMalformed
 		}
 		*into = kB << 10
 	}
 	if m.Total == 0 {
-		return Memory{}, errMalformed
+		return Memory{}, scan.ErrMalformed
 	}
 	return m, nil
 }
@@ -94,22 +96,22 @@ func (h *Host) Tasks() (uint64, error) {
 
 // ParseTasks reads /proc/loadavg: "0.20 0.18 0.12 1/80 11206".
 func ParseTasks(text []byte) (uint64, error) {
-	f := fields{rest: text}
-	f.skip(3)
-	_, total, ok := bytes.Cut(f.next(), []byte{'/'})
-	n := fields{rest: total}
-	tasks := n.uint()
-	if f.bad || !ok || n.bad {
-		return 0, errMalformed
+	f := scan.Fields{Rest: text}
+	f.Skip(3)
+	_, total, ok := bytes.Cut(f.Next(), []byte{'/'})
+	n := scan.Fields{Rest: total}
+	tasks := n.Uint()
+	if f.Bad || !ok || n.Bad {
+		return 0, scan.ErrMalformed
 	}
 	return tasks, nil
 }
 
-// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). ErrNotLive on a file tree;
+// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file tree;
 // fs.ErrNotExist on a machine without /dev/shm.
 func (h *Host) DevShmIsTmpfs() (bool, error) {
 	if !h.Live() {
-		return false, fmt.Errorf("file system of %s: %w", devShm, ErrNotLive)
+		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(devShm, &st); err != nil {

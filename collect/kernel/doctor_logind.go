@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // The files of systemd-logind that decide whose IPC objects go away at a logout (logind.conf(5), systemd.syntax(7)).
@@ -212,7 +214,7 @@ func (h *Host) SystemUIDMax() (uint32, error) {
 		}
 		n, err := strconv.ParseUint(words[1], 10, 32)
 		if err != nil {
-			return usual, fmt.Errorf("read %s: %w", path, errMalformed)
+			return usual, fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
 		}
 		return uint32(n), nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 func TestParseLogindConf(t *testing.T) {
@@ -156,7 +157,7 @@ func TestSysctlNumbers(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if _, err := h.SysctlNumbers("kernel.none"); !kernel.Gone(err) {
+	if _, err := h.SysctlNumbers("kernel.none"); !sys.Gone(err) {
 		t.Errorf("one that is not there: %v, want %v", err, fs.ErrNotExist)
 	}
 }

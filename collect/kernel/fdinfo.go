@@ -2,71 +2,23 @@ package kernel
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"time"
-	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
-// FDInfo reads /proc/PID/fdinfo/N (proc_pid_fdinfo(5)): 6 to 9 microseconds. The text is valid until buf is used again.
-func (p ProcDir) FDInfo(fd int, buf []byte) ([]byte, error) {
-	return p.Read("fdinfo/"+strconv.Itoa(fd), buf)
-}
-
-// CompareFiles orders the open file descriptions behind two descriptors (KCMP_FILE of kcmp(2)): 0 says that they are one. The order
-// means nothing else, and holds until the next boot.
-func CompareFiles(pid1, fd1, pid2, fd2 int) (int, error) {
-	const kcmpFile = 0
-	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid1), uintptr(pid2), kcmpFile, uintptr(fd1), uintptr(fd2), 0)
-	switch {
-	case e != 0:
-		return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, e)
-	case order == 0:
-		return 0, nil
-	case order == 1:
-		return -1, nil
-	case order == 2:
-		return 1, nil
-	}
-	return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, errNoOrder)
-}
-
-// SameFiles says whether two threads have one table of descriptors (KCMP_FILES of kcmp(2), 0.5 microseconds). It takes CONFIG_KCMP
-// and the right to ptrace both.
-func SameFiles(tid1, tid2 int) (bool, error) {
-	const kcmpFiles = 2
-	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
-	if e != 0 {
-		return false, fmt.Errorf("kcmp %d, %d: %w", tid1, tid2, e)
-	}
-	return order == 0, nil
-}
-
-// errNoOrder is for kcmp's answer 3, which it gives for what can be equal or unequal only.
-var errNoOrder = errors.New("no order")
-
-// infoLine finds the line "name: value" and gives the value without blanks around it; ok is false where there is none, or it is cut off.
-func infoLine(text []byte, name string) (value []byte, ok bool) {
-	for line := range bytes.Lines(text) {
-		if rest, has := bytes.CutPrefix(line, []byte(name)); has && len(rest) > 0 && rest[0] == ':' {
-			return bytes.TrimSpace(rest[1:]), rest[len(rest)-1] == '\n'
-		}
-	}
-	return nil, false
-}
-
 func infoUint(text []byte, name string, base int) (uint64, bool) {
-	value, ok := infoLine(text, name)
+	value, ok := scan.Line(text, name)
 	n, err := strconv.ParseUint(string(value), base, 64)
 	return n, ok && err == nil
 }
 
 func infoInt(text []byte, name string) (int64, bool) {
-	value, ok := infoLine(text, name)
+	value, ok := scan.Line(text, name)
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	return n, ok && err == nil
 }
@@ -85,7 +37,7 @@ func ParseEventFD(text []byte) (EventFD, error) {
 	var e EventFD
 	var ok bool
 	if e.Count, ok = infoUint(text, "eventfd-count", 16); !ok {
-		return EventFD{}, errShort
+		return EventFD{}, scan.ErrShort
 	}
 	id, ok := infoInt(text, "eventfd-id")
 	if ok && id >= 0 {
@@ -97,12 +49,12 @@ func ParseEventFD(text []byte) (EventFD, error) {
 }
 
 // ParseSignalFD reads the set of signals that a signalfd takes.
-func ParseSignalFD(text []byte) (SignalSet, error) {
+func ParseSignalFD(text []byte) (sys.SignalSet, error) {
 	bits, ok := infoUint(text, "sigmask", 16)
 	if !ok {
-		return 0, errShort
+		return 0, scan.ErrShort
 	}
-	return SignalSet(bits), nil
+	return sys.SignalSet(bits), nil
 }
 
 // TimerFD is what fdinfo says of a timerfd (timerfd_show, fs/timerfd.c).
@@ -120,21 +72,21 @@ func ParseTimerFD(text []byte) (TimerFD, error) {
 	ticks, ok2 := infoUint(text, "ticks", 10)
 	flags, ok3 := infoUint(text, "settime flags", 8)
 	if !ok || !ok2 || !ok3 || clock < 0 || clock > math.MaxInt32 || flags > math.MaxInt32 {
-		return TimerFD{}, errShort
+		return TimerFD{}, scan.ErrShort
 	}
 	t := TimerFD{Clock: int(clock), Ticks: ticks, Flags: int(flags)}
 	if t.Remaining, ok = infoTime(text, "it_value"); !ok {
-		return TimerFD{}, errShort
+		return TimerFD{}, scan.ErrShort
 	}
 	if t.Interval, ok = infoTime(text, "it_interval"); !ok {
-		return TimerFD{}, errShort
+		return TimerFD{}, scan.ErrShort
 	}
 	return t, nil
 }
 
 // infoTime reads "(seconds, nanoseconds)". What a Duration cannot hold becomes its largest value, 292 years.
 func infoTime(text []byte, name string) (time.Duration, bool) {
-	value, ok := infoLine(text, name)
+	value, ok := scan.Line(text, name)
 	value, ok2 := bytes.CutPrefix(value, []byte("("))
 	value, ok3 := bytes.CutSuffix(value, []byte(")"))
 	sec, nsec, ok4 := bytes.Cut(value, []byte(", "))
@@ -165,11 +117,11 @@ func ParseEpoll(text []byte) []EpollTarget {
 		if !ok || line[len(line)-1] != '\n' {
 			continue
 		}
-		f := fields{rest: rest}
-		t := EpollTarget{FD: f.int()}
-		f.skip(1) // events:
-		t.Events = uint32(f.hex())
-		if f.bad || t.FD < 0 || t.FD > math.MaxInt32 {
+		f := scan.Fields{Rest: rest}
+		t := EpollTarget{FD: f.Int()}
+		f.Skip(1) // events:
+		t.Events = uint32(f.Hex())
+		if f.Bad || t.FD < 0 || t.FD > math.MaxInt32 {
 			continue
 		}
 		_, place, ok := bytes.Cut(rest, []byte(" ino:"))
@@ -188,19 +140,6 @@ func ParseEpoll(text []byte) []EpollTarget {
 // kernelDev turns the kernel's own dev_t, 12 bits major and 20 minor (include/linux/kdev_t.h), into st_dev.
 func kernelDev(dev uint64) uint64 { return unix.Mkdev(uint32(dev>>20), uint32(dev&0xfffff)) }
 
-// WatchesFile says whether the epoll instance that pid has as epfd watches the open file that its target number tfd stands for under
-// pid2's descriptor fd2 (KCMP_EPOLL_TFD of kcmp(2)). nth counts the targets of equal numbers from 0. It takes CONFIG_KCMP
-// and the right to ptrace both.
-func WatchesFile(pid, epfd, tfd, nth, pid2, fd2 int) (bool, error) {
-	const kcmpEpollTFD = 7
-	slot := struct{ EFD, TFD, TOff uint32 }{uint32(epfd), uint32(tfd), uint32(nth)} // struct kcmp_epoll_slot
-	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid2), uintptr(pid), kcmpEpollTFD, uintptr(fd2), uintptr(unsafe.Pointer(&slot)), 0)
-	if e != 0 {
-		return false, fmt.Errorf("kcmp %d fd %d, epoll target %d: %w", pid2, fd2, tfd, e)
-	}
-	return order == 0, nil
-}
-
 // InotifyWatch is an inode that an inotify instance watches (inotify_fdinfo, fs/notify/fdinfo.c).
 type InotifyWatch struct {
 	WD       int
@@ -216,24 +155,16 @@ func ParseInotify(text []byte) []InotifyWatch {
 		if !ok {
 			continue
 		}
-		f := fields{rest: rest}
+		f := scan.Fields{Rest: rest}
 		var w InotifyWatch
-		wd, ino, dev, mask := f.named("wd:"), f.named("ino:"), f.named("sdev:"), f.named("mask:")
-		if f.bad || wd > math.MaxInt32 || dev > math.MaxUint32 || mask > math.MaxUint32 {
+		wd, ino, dev, mask := f.Named("wd:"), f.Named("ino:"), f.Named("sdev:"), f.Named("mask:")
+		if f.Bad || wd > math.MaxInt32 || dev > math.MaxUint32 || mask > math.MaxUint32 {
 			continue
 		}
 		w.WD, w.Ino, w.Dev, w.Mask = int(wd), ino, kernelDev(dev), uint32(mask)
 		watches = append(watches, w)
 	}
 	return watches
-}
-
-// named reads the next field, "name:hex".
-func (f *fields) named(name string) uint64 {
-	digits, ok := bytes.CutPrefix(f.next(), []byte(name))
-	n, err := strconv.ParseUint(string(digits), 16, 64)
-	f.bad = f.bad || !ok || err != nil
-	return n
 }
 
 // PidFD is what fdinfo says of a pidfd (pidfd_show_fdinfo, fs/pidfs.c).
@@ -246,14 +177,14 @@ type PidFD struct {
 func ParsePidFD(text []byte) (PidFD, error) {
 	pid, ok := infoInt(text, "Pid")
 	if !ok || pid < -1 || pid > math.MaxInt32 {
-		return PidFD{}, errShort
+		return PidFD{}, scan.ErrShort
 	}
 	p := PidFD{PID: int(pid)}
-	value, _ := infoLine(text, "NSpid")
+	value, _ := scan.Line(text, "NSpid")
 	for word := range bytes.FieldsSeq(value) {
 		n, err := strconv.ParseInt(string(word), 10, 32)
 		if err != nil {
-			return PidFD{}, errShort
+			return PidFD{}, scan.ErrShort
 		}
 		p.NSPID = append(p.NSPID, int(n))
 	}
@@ -279,7 +210,7 @@ func ParseIOUring(text []byte) (IOUring, error) {
 	cqHead, ok5 := infoUint(text, "CqHead", 10)
 	cqTail, ok6 := infoUint(text, "CqTail", 10)
 	if !ok || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
-		return IOUring{}, errShort
+		return IOUring{}, scan.ErrShort
 	}
 	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead), CQPending: uint32(cqTail - cqHead), SQThread: -1}
 	// Another's use of the ring at this moment hides the rest.
@@ -294,7 +225,7 @@ func ParseIOUring(text []byte) (IOUring, error) {
 
 // infoMask reads a ring's "0x7": its number of entries, less one.
 func infoMask(text []byte, name string) (uint32, bool) {
-	value, ok := infoLine(text, name)
+	value, ok := scan.Line(text, name)
 	digits, ok2 := bytes.CutPrefix(value, []byte("0x"))
 	n, err := strconv.ParseUint(string(digits), 16, 31)
 	return uint32(n), ok && ok2 && err == nil
@@ -304,7 +235,7 @@ func infoMask(text []byte, name string) (uint32, bool) {
 func ParseTTYIndex(text []byte) (uint32, error) {
 	index, ok := infoUint(text, "tty-index", 10)
 	if !ok || index > math.MaxUint32 {
-		return 0, errShort
+		return 0, scan.ErrShort
 	}
 	return uint32(index), nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,7 +34,7 @@ func StatFile(path string) (PosixFile, error) {
 // may hang. Name is not filled.
 func (p ProcDir) StatLink(name string) (PosixFile, error) {
 	if !p.live {
-		return PosixFile{}, ErrNotLive
+		return PosixFile{}, sys.ErrNotLive
 	}
 	return p.statLink(name)
 }
@@ -41,7 +43,7 @@ func (p ProcDir) StatLink(name string) (PosixFile, error) {
 // waited for, a symbolic link not followed.
 func (p ProcDir) ReadFile(name string, most int64) ([]byte, error) {
 	if !p.live {
-		return nil, ErrNotLive
+		return nil, sys.ErrNotLive
 	}
 	return readRegular(p.fd, name, fmt.Sprintf("/proc/%d/%s", p.PID, name), most)
 }
@@ -87,7 +89,7 @@ const linksMost = 40
 // ErrMayHang is what it says yes to.
 func (p ProcDir) RealPath(path string, hangs func(path []byte) bool) (string, error) {
 	if !p.live {
-		return "", ErrNotLive
+		return "", sys.ErrNotLive
 	}
 	rest, at, links := strings.Split(path, "/"), "", 0
 	buf := make([]byte, 4096)
@@ -131,14 +133,14 @@ func (p ProcDir) RealPath(path string, hangs func(path []byte) bool) (string, er
 // visited as such, entries that skip says yes to are not touched: mounts that may hang. skip may be nil.
 func (p ProcDir) EachEntry(path string, most int, skip func(name string) bool, visit func(name string, id FileID)) error {
 	if !p.live {
-		return ErrNotLive
+		return sys.ErrNotLive
 	}
-	fd, err := openDir(p.fd, "root"+path)
+	fd, err := sys.OpenDir(p.fd, "root"+path)
 	if err != nil {
 		return fmt.Errorf("list %s of process %d: %w", path, p.PID, err)
 	}
 	defer unix.Close(fd)
-	err = eachDirent(fd, make([]byte, 8<<10), func(name []byte) {
+	err = sys.EachDirent(fd, make([]byte, 8<<10), func(name []byte) {
 		if most--; most < 0 {
 			return
 		}
@@ -172,10 +174,10 @@ func ParseMappedPaths(text []byte) []string {
 	var paths []string
 	seen := map[string]bool{}
 	for line := range bytes.Lines(text) {
-		f := fields{rest: line}
-		f.skip(5)
-		name := strings.TrimSuffix(string(bytes.TrimLeft(f.rest, " \t")), "\n")
-		if f.bad || !strings.HasPrefix(name, "/") || strings.HasSuffix(name, " (deleted)") {
+		f := scan.Fields{Rest: line}
+		f.Skip(5)
+		name := strings.TrimSuffix(string(bytes.TrimLeft(f.Rest, " \t")), "\n")
+		if f.Bad || !strings.HasPrefix(name, "/") || strings.HasSuffix(name, " (deleted)") {
 			continue
 		}
 		name = strings.ReplaceAll(name, `\012`, "\n")

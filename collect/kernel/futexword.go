@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -240,12 +241,12 @@ func (p ProcDir) Thread(nstid int) (tid int, err error) {
 		}
 		return nstid, nil
 	}
-	dir, err := openDir(p.fd, "task")
+	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
 		return 0, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}
 	defer unix.Close(dir)
-	err = eachDirent(dir, make([]byte, 8<<10), func(name []byte) {
+	err = sys.EachDirent(dir, make([]byte, 8<<10), func(name []byte) {
 		if tid != 0 {
 			return
 		}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,7 +46,7 @@ func NewRunClock() (*RunClock, error) {
 // errors.Is(err, fs.ErrNotExist): the thread is gone, or the kernel has no such file (before 6.15 without CONFIG_SCHED_DEBUG).
 func (r *RunClock) LastRan(p ProcDir, tid int) (time.Duration, error) {
 	if !p.live {
-		return 0, ErrNotLive
+		return 0, sys.ErrNotLive
 	}
 	dir := "task/" + strconv.Itoa(tid)
 	text, err := p.Read(dir+"/stat", nil)
@@ -53,7 +55,7 @@ func (r *RunClock) LastRan(p ProcDir, tid int) (time.Duration, error) {
 	}
 	state, cpu, ok := parseStatCPU(text)
 	if !ok {
-		return 0, fmt.Errorf("read /proc/%d/%s/stat: %w", p.PID, dir, errShort)
+		return 0, fmt.Errorf("read /proc/%d/%s/stat: %w", p.PID, dir, scan.ErrShort)
 	}
 	if state == 'R' {
 		return 0, nil
@@ -63,7 +65,7 @@ func (r *RunClock) LastRan(p ProcDir, tid int) (time.Duration, error) {
 	}
 	ran, ok := parseExecStart(text)
 	if !ok {
-		return 0, fmt.Errorf("read /proc/%d/%s/sched: %w", p.PID, dir, errShort)
+		return 0, fmt.Errorf("read /proc/%d/%s/sched: %w", p.PID, dir, scan.ErrShort)
 	}
 	behind, err := r.behindOf(cpu)
 	if err != nil {
@@ -122,7 +124,7 @@ func behindHere() (time.Duration, error) {
 	}
 	here, ok := parseExecStart(buf[:n])
 	if !ok {
-		return 0, fmt.Errorf("read %s: %w", path, errShort)
+		return 0, fmt.Errorf("read %s: %w", path, scan.ErrShort)
 	}
 	return now - here, nil
 }
@@ -144,7 +146,7 @@ func parseExecStart(text []byte) (time.Duration, bool) {
 		}
 		whole, frac, ok := bytes.Cut(bytes.TrimSpace(value), []byte("."))
 		ms, err := strconv.ParseInt(string(whole), 10, 64)
-		ns, ok2 := atoi(frac)
+		ns, ok2 := scan.Atoi(frac)
 		if !ok || err != nil || !ok2 || len(frac) != 6 || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond)-1 {
 			return 0, false
 		}
@@ -160,11 +162,11 @@ func parseStatCPU(text []byte) (state byte, cpu int, ok bool) {
 	if end < 0 {
 		return 0, 0, false
 	}
-	f := fields{rest: text[end+1:]}
-	word := f.next()
-	f.skip(35)
-	cpu = f.int()
-	if len(word) != 1 || f.bad || cpu < 0 {
+	f := scan.Fields{Rest: text[end+1:]}
+	word := f.Next()
+	f.Skip(35)
+	cpu = f.Int()
+	if len(word) != 1 || f.Bad || cpu < 0 {
 		return 0, 0, false
 	}
 	return word[0], cpu, true

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +25,7 @@ const nsGetID = 0x8008b70d
 // The error of a kernel before 6.18 is ENOTTY.
 func (h *Host) NamespaceID(typ string) (uint64, error) {
 	if !h.Live() {
-		return 0, fmt.Errorf("id of the %s namespace: %w", typ, ErrNotLive)
+		return 0, fmt.Errorf("id of the %s namespace: %w", typ, sys.ErrNotLive)
 	}
 	fd, err := unix.Open("/proc/thread-self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -94,12 +96,12 @@ func (p ProcDir) PrivateMaps(buf []byte, dev uint64) ([]uint64, error) {
 func parsePrivateMaps(text []byte, dev uint64) ([]uint64, error) {
 	var inodes []uint64
 	for line := range bytes.Lines(text) {
-		f := fields{rest: line}
-		_, perms, _ := f.next(), f.next(), f.next()
-		on, ino := f.next(), f.uint()
-		major, minor, ok := hexPair(on, ':')
-		if f.bad || !ok || len(perms) != 4 || major > math.MaxUint32 || minor > math.MaxUint32 {
-			return inodes, errShort
+		f := scan.Fields{Rest: line}
+		_, perms, _ := f.Next(), f.Next(), f.Next()
+		on, ino := f.Next(), f.Uint()
+		major, minor, ok := scan.HexPair(on, ':')
+		if f.Bad || !ok || len(perms) != 4 || major > math.MaxUint32 || minor > math.MaxUint32 {
+			return inodes, scan.ErrShort
 		}
 		if perms[3] == 'p' && ino != 0 && unix.Mkdev(uint32(major), uint32(minor)) == dev && !slices.Contains(inodes, ino) {
 			inodes = append(inodes, ino)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -65,7 +65,7 @@ func ParseLocks(text []byte) ([]HeldLock, error) {
 		n++
 		lock, waits, err := parseLock(line)
 		if err == nil && waits && len(locks) == 0 {
-			err = errShort // it waits for a lock that is not there
+			err = scan.ErrShort // it waits for a lock that is not there
 		}
 		switch {
 		case err != nil && bad == nil:
@@ -97,27 +97,27 @@ func ParseFDInfoLocks(text []byte) []FileLock {
 
 func parseLock(line []byte) (l FileLock, waits bool, err error) {
 	if len(line) == 0 || line[len(line)-1] != '\n' {
-		return FileLock{}, false, errShort
+		return FileLock{}, false, scan.ErrShort
 	}
-	f := fields{rest: line}
-	if number := f.next(); len(number) < 2 || number[len(number)-1] != ':' {
-		return FileLock{}, false, errShort
+	f := scan.Fields{Rest: line}
+	if number := f.Next(); len(number) < 2 || number[len(number)-1] != ':' {
+		return FileLock{}, false, scan.ErrShort
 	}
-	class := f.next()
+	class := f.Next()
 	if string(class) == "->" {
-		waits, class = true, f.next()
+		waits, class = true, f.Next()
 	}
-	l.Class, l.State, l.Mode = string(class), string(f.next()), string(f.next())
-	l.PID = f.int()
-	file := f.next()
-	l.Start = f.uint()
-	end := f.next()
-	if ok := l.parseFile(file); !ok || f.bad {
-		return FileLock{}, false, errShort
+	l.Class, l.State, l.Mode = string(class), string(f.Next()), string(f.Next())
+	l.PID = f.Int()
+	file := f.Next()
+	l.Start = f.Uint()
+	end := f.Next()
+	if ok := l.parseFile(file); !ok || f.Bad {
+		return FileLock{}, false, scan.ErrShort
 	}
 	if l.End = EOF; string(end) != "EOF" {
 		if l.End, err = strconv.ParseUint(string(end), 10, 63); err != nil {
-			return FileLock{}, false, errShort
+			return FileLock{}, false, scan.ErrShort
 		}
 	}
 	return l, waits, nil
@@ -135,25 +135,6 @@ func (l *FileLock) parseFile(file []byte) bool {
 	n, err3 := strconv.ParseUint(string(ino), 10, 64)
 	l.Dev, l.Ino = unix.Mkdev(uint32(a), uint32(b)), n
 	return ok && ok2 && err == nil && err2 == nil && err3 == nil
-}
-
-// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose
-// rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err, ErrOtherCall): it is not in such a call.
-func (p ProcDir) LockRequest(c BlockedCall) (mode string, start, end uint64, err error) {
-	if call, _, ok := c.File(); !ok || call != "fcntl" || !p.live {
-		return "", 0, 0, ErrOtherCall
-	}
-	var lock unix.Flock_t
-	size := int(unsafe.Sizeof(lock))
-	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&lock)), Len: uint64(size)}}
-	n, err := unix.ProcessVMReadv(c.TID, local, []unix.RemoteIovec{{Base: uintptr(c.Args[2]), Len: size}}, 0)
-	if err != nil {
-		return "", 0, 0, fmt.Errorf("process_vm_readv %d: %w", c.TID, err)
-	}
-	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || n != size || lock.Whence != unix.SEEK_SET {
-		return "", 0, 0, ErrOtherCall
-	}
-	return lockRange(lock)
 }
 
 // lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -100,38 +101,28 @@ func (p ProcDir) queryMaps() ([]Mapping, error) {
 func ParseSharedMaps(text []byte) ([]Mapping, error) {
 	var maps []Mapping
 	for line := range bytes.Lines(text) {
-		f := fields{rest: line}
-		span, perms := f.next(), f.next()
-		offset, err := strconv.ParseUint(string(f.next()), 16, 64)
-		dev, ino := f.next(), f.uint()
-		if f.bad || err != nil || len(perms) != 4 {
-			return maps, errShort
+		f := scan.Fields{Rest: line}
+		span, perms := f.Next(), f.Next()
+		offset, err := strconv.ParseUint(string(f.Next()), 16, 64)
+		dev, ino := f.Next(), f.Uint()
+		if f.Bad || err != nil || len(perms) != 4 {
+			return maps, scan.ErrShort
 		}
 		if perms[3] != 's' || ino == 0 {
 			continue
 		}
-		m := Mapping{Offset: offset, Writable: perms[1] == 'w', Ino: ino, Name: strings.TrimSuffix(string(bytes.TrimLeft(f.rest, " \t")), "\n")}
+		m := Mapping{Offset: offset, Writable: perms[1] == 'w', Ino: ino, Name: strings.TrimSuffix(string(bytes.TrimLeft(f.Rest, " \t")), "\n")}
 		var ok1, ok2 bool
-		m.Start, m.End, ok1 = hexPair(span, '-')
-		major, minor, ok := hexPair(dev, ':')
+		m.Start, m.End, ok1 = scan.HexPair(span, '-')
+		major, minor, ok := scan.HexPair(dev, ':')
 		ok2 = ok && major <= 0xffffffff && minor <= 0xffffffff
 		if !ok1 || !ok2 {
-			return maps, errShort
+			return maps, scan.ErrShort
 		}
 		m.Dev = unix.Mkdev(uint32(major), uint32(minor))
 		maps = append(maps, m)
 	}
 	return maps, nil
-}
-
-func hexPair(b []byte, sep byte) (x, y uint64, ok bool) {
-	l, r, ok := strings.Cut(string(b), string(sep))
-	if !ok {
-		return 0, 0, false
-	}
-	x, err1 := strconv.ParseUint(l, 16, 64)
-	y, err2 := strconv.ParseUint(r, 16, 64)
-	return x, y, err1 == nil && err2 == nil
 }
 
 // SegmentDevices are the devices (st_dev) on which this kernel keeps System V segments, each with whether it is one of huge

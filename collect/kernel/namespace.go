@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +35,7 @@ func ParseNamespaceLink(text []byte) (typ string, ino uint64, ok bool) {
 	if !found || !slices.Contains(NamespaceTypes(), string(name)) {
 		return "", 0, false
 	}
-	ino, ok = LinkInode(text)
+	ino, ok = scan.LinkInode(text)
 	return string(name), ino, ok
 }
 
@@ -71,7 +73,7 @@ func (h *Host) VisitNamespaces(list []Namespace, f func(i int) error) []error {
 	}
 	if !h.Live() {
 		for i, ns := range list {
-			errs[i] = &entryError{ns, ErrNotLive}
+			errs[i] = &entryError{ns, sys.ErrNotLive}
 		}
 		return errs
 	}
@@ -192,7 +194,7 @@ func openNamespace(ns Namespace) (int, error) {
 // (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID). errors.Is(err, fs.ErrPermission): the owner is outside of our own user namespace.
 func (h *Host) NamespaceOwner(ns Namespace) (uint32, error) {
 	if !h.Live() {
-		return 0, fmt.Errorf("owner of %s: %w", ns, ErrNotLive)
+		return 0, fmt.Errorf("owner of %s: %w", ns, sys.ErrNotLive)
 	}
 	fd, err := openNamespace(ns)
 	if err != nil {
@@ -229,7 +231,7 @@ func (h *Host) SelfNamespace(typ string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ino, ok := LinkInode([]byte(text))
+	ino, ok := scan.LinkInode([]byte(text))
 	if !ok {
 		return 0, fmt.Errorf("%q is no namespace link", text)
 	}

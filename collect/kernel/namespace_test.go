@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // workQueue makes a message queue.
@@ -107,8 +108,8 @@ func TestVisitNamespaceThatIsNotThere(t *testing.T) {
 	if err := h.VisitNamespace(kernel.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a pid namespace: %v, want EINVAL", err)
 	}
-	if err := tree(t).VisitNamespace(own, never); !errors.Is(err, kernel.ErrNotLive) {
-		t.Errorf("a file tree: %v, want kernel.ErrNotLive", err)
+	if err := tree(t).VisitNamespace(own, never); !errors.Is(err, sys.ErrNotLive) {
+		t.Errorf("a file tree: %v, want sys.ErrNotLive", err)
 	}
 }
 

@@ -1,10 +1,10 @@
 package kernel
 
 import (
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,14 +50,14 @@ func (s *pathScan) directory(at int, name, path string, depth int) {
 		fd, err = unix.Openat(at, name, flags, 0)
 	}
 	if err != nil {
-		if Denied(err) {
+		if sys.Denied(err) {
 			s.unread = append(s.unread, path)
 		}
 		return
 	}
 	defer unix.Close(fd)
 	var below []string
-	err = eachTyped(fd, s.buf, func(typ uint8, entry []byte) {
+	err = sys.EachTyped(fd, s.buf, func(typ uint8, entry []byte) {
 		if s.entries++; s.entries > s.Most {
 			s.full = true
 			return
@@ -86,18 +86,4 @@ func (s *pathScan) directory(at int, name, path string, depth int) {
 	for _, name := range below {
 		s.directory(fd, name, filepath.Join(path, name), depth-1)
 	}
-}
-
-// SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the right to ptrace the
-// process (sockfs_xattr_get, net/socket.c).
-func (p ProcDir) SocketProtocol(fd int) (string, error) {
-	buf := make([]byte, 32)
-	n, err := unix.Getxattr(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd), "system.sockprotoname", buf)
-	if err != nil {
-		return "", fmt.Errorf("protocol of descriptor %d of process %d: %w", fd, p.PID, err)
-	}
-	for n > 0 && buf[n-1] == 0 {
-		n--
-	}
-	return string(buf[:n]), nil
 }

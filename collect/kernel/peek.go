@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +31,7 @@ const msgCopy = 0o40000
 // to its index while it is locked: 1.5 microseconds and 16 ns an index. ErrNoPeek where the kernel cannot.
 func (h *Host) PeekMessages(id, first, count, most int) ([]PeekedMessage, error) {
 	if !h.Live() {
-		return nil, fmt.Errorf("read the messages of queue %d: %w", id, ErrNotLive)
+		return nil, fmt.Errorf("read the messages of queue %d: %w", id, sys.ErrNotLive)
 	}
 	info, err := h.MsgInfo()
 	if err != nil {
@@ -69,34 +70,4 @@ func peekOne(id, index int, buf []byte) (int, unix.Errno) {
 	const flags = msgCopy | unix.IPC_NOWAIT | MsgNoError
 	n, _, errno := unix.Syscall6(unix.SYS_MSGRCV, uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)-8), uintptr(index), flags, 0)
 	return int(n), errno
-}
-
-// ReadMapped reads what a process maps at m, from an offset of the file on, into buf, through its map_files link, and says how much
-// there was. Nothing is attached and no page is made: a hole reads as zeros. While it lasts, the memory is held. It takes
-// CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: fs.ErrPermission. fs.ErrNotExist: the process does not map it there any more.
-func (p ProcDir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
-	link := mapFile(m.Start, m.End)
-	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
-	fd, err := unix.Openat(p.fd, link, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return fail(err)
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fail(err)
-	}
-	if st.Ino != m.Ino {
-		return fail(unix.ENOENT)
-	}
-	for {
-		n, err := unix.Pread(fd, buf, int64(offset))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return fail(err)
-		}
-		return n, nil
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,39 +67,6 @@ func TestPeekTakesReadPermission(t *testing.T) {
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "peek")
 		if diff := cmp.Diff([]string{"true"}, w.Words); diff != "" {
 			t.Error(diff)
-		}
-	})
-}
-
-func TestReadMapped(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root: map_files are for those who may checkpoint")
-	}
-	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		id := must(a.ShmGet(1, 3*kernel.PageSize(), create|0o600))(t)
-		w := kerneltest.Start(t, "attach", strconv.Itoa(id))
-		dir := must(h.OpenProc(w.PID))(t)
-		defer dir.Close()
-		maps := must(dir.SharedMaps(make([]byte, 64<<10)))(t)
-		if len(maps) != 1 {
-			t.Fatalf("maps %+v", maps)
-		}
-		before, all := must(h.ShmStat(id))(t), must(h.ShmSegments(true))(t)
-		buf := make([]byte, 4*kernel.PageSize())
-		n := must(dir.ReadMapped(maps[0], 0, buf))(t)
-		if n != int(3*kernel.PageSize()) || buf[0] != 1 || buf[kernel.PageSize()] != 0 {
-			t.Errorf("read %d bytes, %d first", n, buf[0])
-		}
-		if diff := cmp.Diff(before, must(h.ShmStat(id))(t)); diff != "" {
-			t.Errorf("reading changed the segment:\n%s", diff)
-		}
-		if diff := cmp.Diff(all, must(h.ShmSegments(true))(t)); diff != "" {
-			t.Errorf("reading made pages:\n%s", diff)
-		}
-		w.Finish()
-		if _, err := dir.ReadMapped(maps[0], 0, buf); !kernel.Gone(err) {
-			t.Errorf("after its end: %v", err)
 		}
 	})
 }

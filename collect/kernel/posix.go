@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,7 +57,7 @@ type PosixSem struct {
 }
 
 // isSem tells the file of a semaphore from other files.
-func (f *PosixFile) isSem() bool {
+func isSem(f *PosixFile) bool {
 	return f.Mode.IsRegular() && f.Size == posixSemSize && strings.HasPrefix(f.Name, posixSemPrefix) && len(f.Name) > len(posixSemPrefix)
 }
 
@@ -65,7 +65,7 @@ func (f *PosixFile) isSem() bool {
 // Directories are not descended into. A machine without /dev/shm has none.
 func (h *Host) DevShmFiles() ([]PosixFile, error) {
 	files, err := h.devShm()
-	return slices.DeleteFunc(files, func(f PosixFile) bool { return f.isSem() }), err
+	return slices.DeleteFunc(files, func(f PosixFile) bool { return isSem(&f) }), err
 }
 
 // AllPosixSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
@@ -74,7 +74,7 @@ func (h *Host) AllPosixSems(values bool) ([]PosixSem, error) {
 	files, err := h.devShm()
 	var sems []PosixSem
 	for _, f := range files {
-		if !f.isSem() {
+		if !isSem(&f) {
 			continue
 		}
 		s := PosixSem{PosixFile: f}
@@ -95,7 +95,7 @@ func (s *PosixSem) readValue(path string) {
 		fd, err = unix.Open(path, flags, 0)
 	}
 	if err != nil {
-		s.Denied = Denied(err)
+		s.Denied = sys.Denied(err)
 		return
 	}
 	defer unix.Close(fd)
@@ -128,7 +128,7 @@ func parsePosixSem(data []byte) (PosixSem, bool) {
 
 // devShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
 func (h *Host) devShm() ([]PosixFile, error) {
-	fd, err := openDir(unix.AT_FDCWD, h.Path(devShm))
+	fd, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -146,7 +146,7 @@ func (h *Host) devShm() ([]PosixFile, error) {
 // listFiles stats every entry of an open directory.
 func listFiles(dir int) ([]PosixFile, error) {
 	var files []PosixFile
-	err := eachDirent(dir, make([]byte, 32<<10), func(name []byte) {
+	err := sys.EachDirent(dir, make([]byte, 32<<10), func(name []byte) {
 		if f, err := statFile(dir, string(name[:len(name)-1])); err == nil {
 			files = append(files, f)
 		}
@@ -205,7 +205,7 @@ func (h *Host) statDevShm(name, file string) (PosixFile, error) {
 	if err := plainName(file); err != nil {
 		return PosixFile{}, fmt.Errorf("%s: %w", name, err)
 	}
-	dir, err := openDir(unix.AT_FDCWD, h.Path(devShm))
+	dir, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
 	if err != nil {
 		return PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
@@ -234,28 +234,6 @@ func posixPath(name, prefix string) (path string, ok bool) {
 		return "", false
 	}
 	return devShm + "/" + prefix + name, true
-}
-
-// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes CAP_SYS_ADMIN or
-// CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a name. Name is not filled.
-func (p ProcDir) StatOpen(fd int) (PosixFile, error) {
-	return p.statLink("fd/" + strconv.Itoa(fd))
-}
-
-// StatMapped: see StatOpen.
-func (p ProcDir) StatMapped(start, end uint64) (PosixFile, error) {
-	return p.statLink(mapFile(start, end))
-}
-
-// mapFile is the name of a mapping's link (proc_pid_map_files(5)).
-func mapFile(start, end uint64) string { return fmt.Sprintf("map_files/%x-%x", start, end) }
-
-func (p ProcDir) statLink(link string) (PosixFile, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(p.fd, link, &st, 0); err != nil {
-		return PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)
-	}
-	return posixFile("", &st), nil
 }
 
 // ReadPosixShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from an offset

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,9 +36,9 @@ func (h *Host) MqLimits() (MqLimits, error) {
 		if err != nil {
 			return MqLimits{}, err
 		}
-		f := numbers{rest: bytes.TrimSpace(data)}
-		if *limit.into = f.uint64(); f.bad {
-			return MqLimits{}, fmt.Errorf("read %s: %w", path, errMalformed)
+		f := scan.Numbers{Rest: bytes.TrimSpace(data)}
+		if *limit.into = f.Uint64(); f.Bad {
+			return MqLimits{}, fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
 		}
 	}
 	return l, nil
@@ -48,10 +50,10 @@ type DevShmUse struct {
 	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
 }
 
-// DevShmUse asks the file system of /dev/shm. ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
+// DevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
 func (h *Host) DevShmUse() (DevShmUse, error) {
 	if !h.Live() {
-		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, ErrNotLive)
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
 	}
 	var st unix.Statfs_t
 	if err := unix.Statfs(devShm, &st); err != nil {

@@ -12,10 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
 )
 
 var ignoreTimes = cmpopts.IgnoreFields(kernel.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino", "Links")
@@ -107,7 +107,7 @@ func workPosixLists(j *kerneltest.Job) {
 		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
 	} else {
 		_, err := h.AllPosixQueues(true, true)
-		j.Ready(kernel.Denied(err))
+		j.Ready(sys.Denied(err))
 	}
 	sems, err := h.AllPosixSems(true)
 	j.Check(err)
@@ -202,12 +202,12 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		seg := kernel.PosixFile{Name: "seg", Mode: 0o604, Size: 10000, Allocated: kernel.PageSize()}
+		seg := kernel.PosixFile{Name: "seg", Mode: 0o604, Size: 10000, Allocated: sys.PageSize()}
 		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
 		sems := must(h.AllPosixSems(true))(t)
-		wantSems := []kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: kernel.PageSize()}, Value: 7, HasValue: true}}
+		wantSems := []kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}

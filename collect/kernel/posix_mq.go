@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,7 +52,7 @@ func openQueues() (int, error) {
 	if err == nil {
 		return fd, nil
 	}
-	fd, mountErr := openDir(unix.AT_FDCWD, devMqueue)
+	fd, mountErr := sys.OpenDir(unix.AT_FDCWD, devMqueue)
 	if mountErr == nil {
 		var st unix.Statfs_t
 		if mountErr = unix.Fstatfs(fd, &st); mountErr == nil && st.Type == mqueueMagic {
@@ -61,7 +63,7 @@ func openQueues() (int, error) {
 	switch {
 	case err == unix.ENODEV: // a kernel without CONFIG_POSIX_MQUEUE
 		return -1, fmt.Errorf("open the file system of message queues: %w", err)
-	case Denied(err):
+	case sys.Denied(err):
 		err = errNoQueues
 	}
 	return -1, fmt.Errorf("open the file system of message queues: %w", err)
@@ -71,7 +73,7 @@ func (h *Host) openQueues() (int, error) {
 	if h.Live() {
 		return openQueues()
 	}
-	return openDir(unix.AT_FDCWD, h.Path(devMqueue))
+	return sys.OpenDir(unix.AT_FDCWD, h.Path(devMqueue))
 }
 
 func queuesMount() (int, error) {
@@ -88,7 +90,7 @@ func queuesMount() (int, error) {
 		return -1, err
 	}
 	defer unix.Close(mount) // an O_PATH descriptor; the directory that is opened keeps the mount
-	return openDir(mount, ".")
+	return sys.OpenDir(mount, ".")
 }
 
 // AllPosixQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
@@ -121,7 +123,7 @@ func (h *Host) AllPosixQueues(attr, status bool) ([]PosixQueue, error) {
 func (q *PosixQueue) read(dir int, attr, status bool) {
 	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		q.Denied = Denied(err)
+		q.Denied = sys.Denied(err)
 		return
 	}
 	defer unix.Close(fd)
@@ -141,14 +143,14 @@ func (q *PosixQueue) read(dir int, attr, status bool) {
 // PosixQueueStat reads the file of one queue by its name ("/name"), with its attributes where it may be read.
 func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
 	if !h.Live() {
-		return PosixQueue{}, fmt.Errorf("read queue %s: %w", name, ErrNotLive)
+		return PosixQueue{}, fmt.Errorf("read queue %s: %w", name, sys.ErrNotLive)
 	}
 	file := strings.TrimPrefix(name, "/")
 	if err := plainName(file); err != nil {
 		return PosixQueue{}, fmt.Errorf("%s: %w", name, err)
 	}
 	dir, err := openQueues()
-	if Denied(err) {
+	if sys.Denied(err) {
 		return openedQueue(file)
 	}
 	if err != nil {
@@ -198,7 +200,7 @@ func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 // QueueDevice is the device (st_dev) of our IPC namespace's queues, which descriptors on them lead to.
 func (h *Host) QueueDevice() (uint64, error) {
 	if !h.Live() {
-		return 0, ErrNotLive
+		return 0, sys.ErrNotLive
 	}
 	dir, err := openQueues()
 	if err != nil {
@@ -232,7 +234,7 @@ func mqGetAttr(fd int) (MqAttr, error) {
 func ParseMqStatus(text []byte) (MqStatus, error) {
 	var s MqStatus
 	var n int64
-	f := fields{rest: text}
+	f := scan.Fields{Rest: text}
 	for _, field := range []struct {
 		name string
 		set  func()
@@ -240,10 +242,10 @@ func ParseMqStatus(text []byte) (MqStatus, error) {
 		{"QSIZE:", func() { s.Bytes = uint64(n) }}, {"NOTIFY:", func() { s.Notify = int(n) }},
 		{"SIGNO:", func() { s.Signo = int(n) }}, {"NOTIFY_PID:", func() { s.NotifyPID = int(n) }},
 	} {
-		digits, ok := bytes.CutPrefix(f.next(), []byte(field.name))
+		digits, ok := bytes.CutPrefix(f.Next(), []byte(field.name))
 		var err error
 		if n, err = strconv.ParseInt(string(digits), 10, 64); err != nil || !ok {
-			return MqStatus{}, errShort
+			return MqStatus{}, scan.ErrShort
 		}
 		field.set()
 	}

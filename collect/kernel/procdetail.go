@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,15 +32,15 @@ func ParseNSPids(text []byte) ([]int, error) {
 		}
 		var pids []int
 		for word := range bytes.FieldsSeq(rest) {
-			pid, ok := atoi(word)
+			pid, ok := scan.Atoi(word)
 			if !ok {
-				return nil, errShort
+				return nil, scan.ErrShort
 			}
 			pids = append(pids, pid)
 		}
 		return pids, nil
 	}
-	return nil, errShort
+	return nil, scan.ErrShort
 }
 
 // IDMap is /proc/PID/uid_map or gid_map (user_namespaces(7)), as it reads from our user namespace.
@@ -52,14 +53,14 @@ type IDRange struct{ Inside, Outside, Count uint32 }
 func ParseIDMap(text []byte) (IDMap, error) {
 	var m IDMap
 	for line := range bytes.Lines(text) {
-		f := fields{rest: line}
+		f := scan.Fields{Rest: line}
 		var n [3]uint64
 		for i := range n {
-			n[i] = f.uint()
-			f.bad = f.bad || n[i] > math.MaxUint32
+			n[i] = f.Uint()
+			f.Bad = f.Bad || n[i] > math.MaxUint32
 		}
-		if f.bad {
-			return m, errShort
+		if f.Bad {
+			return m, scan.ErrShort
 		}
 		m = append(m, IDRange{uint32(n[0]), uint32(n[1]), uint32(n[2])})
 	}
@@ -84,7 +85,7 @@ func ParseCapabilities(text []byte) (Capabilities, error) {
 		return Capabilities{}, err
 	}
 	if found < 4 {
-		return Capabilities{}, errShort
+		return Capabilities{}, scan.ErrShort
 	}
 	return Capabilities{
 		Inheritable: CapabilitySet(inh), Permitted: CapabilitySet(prm), Effective: CapabilitySet(eff), Bounding: CapabilitySet(bnd), Ambient: CapabilitySet(amb),
@@ -124,17 +125,6 @@ func (s CapabilitySet) Names() []string {
 	return names
 }
 
-// Names lists the signals of the set by number.
-func (s SignalSet) Names() []string {
-	var names []string
-	for n := 1; n <= 64; n++ {
-		if s.Has(syscall.Signal(n)) {
-			names = append(names, SignalName(n))
-		}
-	}
-	return names
-}
-
 // SchedClass is ps's word for a scheduling policy (include/uapi/linux/sched.h): TS, FF, RR, B, IDL, DLN, EXT; "#n" for another.
 func SchedClass(policy int) string {
 	names := [...]string{0: "TS", 1: "FF", 2: "RR", 3: "B", 4: "ISO", 5: "IDL", 6: "DLN", 7: "EXT"}
@@ -155,15 +145,15 @@ type Thread struct {
 // Threads lists the threads of a process by tid. What each sleeps in takes the right to ptrace the process: else its Err is fs.ErrPermission.
 // Threads that end meanwhile are left out. 20 microseconds a thread.
 func (p ProcDir) Threads() ([]Thread, error) {
-	dir, err := openDir(p.fd, "task")
+	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
 		return nil, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}
 	defer unix.Close(dir)
 	var threads []Thread
 	buf := make([]byte, 0, 4096)
-	err = eachDirent(dir, make([]byte, 8<<10), func(name []byte) {
-		tid, ok := atoi(name[:len(name)-1])
+	err = sys.EachDirent(dir, make([]byte, 8<<10), func(name []byte) {
+		tid, ok := scan.Atoi(name[:len(name)-1])
 		if !ok {
 			return
 		}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 )
 
@@ -26,16 +25,6 @@ func TestParseCapabilities(t *testing.T) {
 	for _, bad := range []string{"", "CapInh:\t0\nCapPrm:\t0\nCapEff:\t0\n", "CapInh:\tx\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\n"} {
 		if got, err := kernel.ParseCapabilities([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
-		}
-	}
-}
-
-func TestSignalSetNames(t *testing.T) {
-	for set, want := range map[kernel.SignalSet]string{
-		0: "", 1: "SIGHUP", 1<<14 | 1<<8: "SIGKILL SIGTERM", 1 << 32: "33", 1<<33 | 1<<63: "SIGRTMIN SIGRTMIN+30",
-	} {
-		if got := strings.Join(set.Names(), " "); got != want {
-			t.Errorf("%x: %q, want %q", uint64(set), got, want)
 		}
 	}
 }

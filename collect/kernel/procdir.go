@@ -2,30 +2,28 @@ package kernel
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
-	"syscall"
-	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
 // PIDs lists the processes that /proc shows, in ascending order, which is /proc's.
 // With hidepid, other users' processes are missing from it.
 func (h *Host) PIDs() ([]int, error) {
-	fd, err := openDir(unix.AT_FDCWD, h.Path("/proc"))
+	fd, err := sys.OpenDir(unix.AT_FDCWD, h.Path("/proc"))
 	if err != nil {
 		return nil, fmt.Errorf("list /proc: %w", err)
 	}
 	defer unix.Close(fd)
 	var pids []int
 	buf := make([]byte, 32<<10)
-	err = eachDirent(fd, buf, func(name []byte) {
-		if pid, ok := atoi(name[:len(name)-1]); ok {
+	err = sys.EachDirent(fd, buf, func(name []byte) {
+		if pid, ok := scan.Atoi(name[:len(name)-1]); ok {
 			pids = append(pids, pid)
 		}
 	})
@@ -53,7 +51,7 @@ func (h *Host) OpenProc(pid int) (ProcDir, error) {
 	if err != nil {
 		return ProcDir{}, fmt.Errorf("open /proc/%d: %w", pid, err)
 	}
-	return ProcDir{PID: pid, fd: fd, live: h.Live(), root: h.root}, nil
+	return ProcDir{PID: pid, fd: fd, live: h.Live(), root: string(h.Root)}, nil
 }
 
 // Close releases the directory.
@@ -142,13 +140,13 @@ func (p ProcDir) FDs(buf []byte, visit FDVisit) error {
 	return p.withFDDir(func(fd int) error {
 		d.fd = fd
 		var refused error
-		err := eachDirent(fd, buf, func(name []byte) {
-			num, ok := atoi(name[:len(name)-1])
+		err := sys.EachDirent(fd, buf, func(name []byte) {
+			num, ok := scan.Atoi(name[:len(name)-1])
 			if !ok {
 				return
 			}
-			n, err := readlinkat(fd, name, link)
-			if Denied(err) {
+			n, err := sys.Readlinkat(fd, name, link)
+			if sys.Denied(err) {
 				// Root without CAP_SYS_PTRACE may list the directory, but not read its links (proc_pid_readlink in fs/proc/base.c).
 				refused = err
 			}
@@ -164,8 +162,8 @@ func (p ProcDir) FDs(buf []byte, visit FDVisit) error {
 
 func (p ProcDir) eachFD(buf []byte, visit func(fd int, name []byte)) error {
 	return p.withFDDir(func(dir int) error {
-		return eachDirent(dir, buf, func(name []byte) {
-			if num, ok := atoi(name[:len(name)-1]); ok {
+		return sys.EachDirent(dir, buf, func(name []byte) {
+			if num, ok := scan.Atoi(name[:len(name)-1]); ok {
 				visit(num, name)
 			}
 		})
@@ -173,7 +171,7 @@ func (p ProcDir) eachFD(buf []byte, visit func(fd int, name []byte)) error {
 }
 
 func (p ProcDir) withFDDir(do func(fd int) error) error {
-	fd, err := openDir(p.fd, "fd")
+	fd, err := sys.OpenDir(p.fd, "fd")
 	if err == nil {
 		err = do(fd)
 		unix.Close(fd)
@@ -204,7 +202,7 @@ func (d *FDDir) Access() (Access, error) {
 		return d.proc.fdinfoAccess(string(d.name[:len(d.name)-1]))
 	}
 	var st unix.Stat_t
-	if err := fstatat(d.fd, d.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != 0 {
+	if err := sys.Fstatat(d.fd, d.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != 0 {
 		return 0, err
 	}
 	var a Access
@@ -299,7 +297,7 @@ func (p ProcDir) Live() bool { return p.live }
 // StatPath asks for a file by the path that the process knows it under, from its root directory.
 func (p ProcDir) StatPath(path string) (FileID, error) {
 	if !p.live {
-		return FileID{}, ErrNotLive
+		return FileID{}, sys.ErrNotLive
 	}
 	var st unix.Statx_t
 	if err := unix.Statx(p.fd, "root"+path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
@@ -334,72 +332,4 @@ func ProcessExists(pid int) bool {
 		return false
 	}
 	return unix.Kill(pid, 0) != unix.ESRCH
-}
-
-func openDir(at int, path string) (int, error) {
-	return unix.Openat(at, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-}
-
-// eachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16, type u8, name.
-// name ends with its NUL, so that it can go to the *at calls as it is. "." and ".." are passed over.
-func eachDirent(fd int, buf []byte, visit func(name []byte)) error {
-	return eachTyped(fd, buf, func(_ uint8, name []byte) { visit(name) })
-}
-
-// eachTyped is eachDirent with each entry's type: DT_FIFO and the like, or DT_UNKNOWN where the file system does not tell.
-func eachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
-	for {
-		n, err := unix.Getdents(fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return nil
-		}
-		for rest := buf[:n]; len(rest) >= 19; {
-			reclen := int(binary.NativeEndian.Uint16(rest[16:]))
-			if reclen < 20 || reclen > len(rest) {
-				return io.ErrUnexpectedEOF
-			}
-			name := rest[19:reclen]
-			for i, c := range name {
-				if c == 0 {
-					name = name[:i+1]
-					break
-				}
-			}
-			if s := string(name); s != ".\x00" && s != "..\x00" {
-				visit(rest[18], name)
-			}
-			rest = rest[reclen:]
-		}
-	}
-}
-
-// readlinkat and fstatat take a NUL-terminated name as getdents gave it: x/sys's wrappers copy each name to the heap.
-func readlinkat(fd int, name, buf []byte) (int, syscall.Errno) {
-	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
-	return int(n), e
-}
-
-func fstatat(fd int, name []byte, st *unix.Stat_t, flags int) syscall.Errno {
-	_, _, e := unix.Syscall6(sysFstatat, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
-	return e
-}
-
-func atoi(b []byte) (int, bool) {
-	if len(b) == 0 || len(b) > 9 {
-		return 0, false
-	}
-	n := 0
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, true
 }

@@ -2,9 +2,10 @@ package kernel
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // ProcStat is /proc/PID/stat (proc_pid_stat(5)).
@@ -23,9 +24,6 @@ type ProcStat struct {
 	HasPolicy            bool
 }
 
-// ClockTick is how many clock ticks a second has in /proc: USER_HZ, 100 on amd64 and arm64.
-const ClockTick = 100
-
 // pfKthread marks a kernel thread (include/linux/sched.h).
 const pfKthread = 0x00200000
 
@@ -38,43 +36,40 @@ const pfForkNoExec = 0x00000040
 // Forked says whether the process has run no program since it was forked (execve(2)): it has the memory that its parent had then.
 func (s *ProcStat) Forked() bool { return s.Flags&pfForkNoExec != 0 }
 
-// errShort is what every parser here says of a line that ends too early.
-var errShort = errors.New("truncated or malformed line")
-
 // ParseProcStat reads /proc/PID/stat. comm stands in parentheses and may hold any byte, parentheses, blanks and newlines
 // among them: the last ')' ends it.
 func ParseProcStat(text []byte) (ProcStat, error) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 1 || end < open {
-		return ProcStat{}, errShort
+		return ProcStat{}, scan.ErrShort
 	}
-	pid, ok := atoi(bytes.TrimSpace(text[:open]))
+	pid, ok := scan.Atoi(bytes.TrimSpace(text[:open]))
 	if !ok {
-		return ProcStat{}, errShort
+		return ProcStat{}, scan.ErrShort
 	}
 	s := ProcStat{PID: pid, Comm: string(text[open+1 : end])}
-	f := fields{rest: text[end+1:]}
-	state := f.next()
+	f := scan.Fields{Rest: text[end+1:]}
+	state := f.Next()
 	if len(state) != 1 {
-		return ProcStat{}, errShort
+		return ProcStat{}, scan.ErrShort
 	}
 	s.State = state[0]
-	s.PPID, s.PGID, s.SID, s.TTY = f.int(), f.int(), f.int(), f.int()
-	f.skip(1) // tpgid
-	s.Flags = f.uint()
-	f.skip(4) // faults
-	s.UTime, s.STime = f.uint(), f.uint()
-	f.skip(3) // cutime cstime priority
-	s.Nice, s.Threads = f.int(), f.int()
-	f.skip(1) // itrealvalue
-	s.Start = f.uint()
-	f.skip(1) // vsize
-	s.RSS = int64(f.int())
-	if f.bad {
-		return ProcStat{}, errShort
+	s.PPID, s.PGID, s.SID, s.TTY = f.Int(), f.Int(), f.Int(), f.Int()
+	f.Skip(1) // tpgid
+	s.Flags = f.Uint()
+	f.Skip(4) // faults
+	s.UTime, s.STime = f.Uint(), f.Uint()
+	f.Skip(3) // cutime cstime priority
+	s.Nice, s.Threads = f.Int(), f.Int()
+	f.Skip(1) // itrealvalue
+	s.Start = f.Uint()
+	f.Skip(1) // vsize
+	s.RSS = int64(f.Int())
+	if f.Bad {
+		return ProcStat{}, scan.ErrShort
 	}
-	f.skip(15) // rsslim … processor
-	if prio, policy := f.int(), f.int(); !f.bad {
+	f.Skip(15) // rsslim … processor
+	if prio, policy := f.Int(), f.Int(); !f.Bad {
 		s.RTPrio, s.Policy, s.HasPolicy = prio, policy, true
 	}
 	return s, nil
@@ -103,24 +98,24 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 			ids = &s.GID
 		case "Groups": // behind the others
 			if s.Groups, ok = groupList(rest); !ok || found != 2 {
-				return ProcStatus{}, errShort
+				return ProcStatus{}, scan.ErrShort
 			}
 			return s, nil
 		default:
 			continue
 		}
-		f := fields{rest: rest}
+		f := scan.Fields{Rest: rest}
 		for i := range ids {
-			id := f.uint()
-			ids[i], f.bad = uint32(id), f.bad || id > math.MaxUint32
+			id := f.Uint()
+			ids[i], f.Bad = uint32(id), f.Bad || id > math.MaxUint32
 		}
-		if f.bad {
-			return ProcStatus{}, errShort
+		if f.Bad {
+			return ProcStatus{}, scan.ErrShort
 		}
 		found++
 	}
 	if found < 2 {
-		return ProcStatus{}, errShort
+		return ProcStatus{}, scan.ErrShort
 	}
 	return s, nil
 }
@@ -146,65 +141,11 @@ func hexFields(text []byte, into map[string]*uint64) (found int, err error) {
 			continue
 		}
 		if *set, err = strconv.ParseUint(string(bytes.TrimSpace(rest)), 16, 64); err != nil {
-			return found, errShort
+			return found, scan.ErrShort
 		}
 		found++
 	}
 	return found, nil
-}
-
-// fields walks blank-separated fields; bad is set by the first that is missing or no number.
-type fields struct {
-	rest []byte
-	bad  bool
-}
-
-func (f *fields) next() []byte {
-	f.rest = bytes.TrimLeft(f.rest, " \t\n")
-	i := bytes.IndexAny(f.rest, " \t\n")
-	if i < 0 {
-		i = len(f.rest)
-	}
-	field := f.rest[:i]
-	f.rest = f.rest[i:]
-	if len(field) == 0 {
-		f.bad = true
-	}
-	return field
-}
-
-func (f *fields) skip(n int) {
-	for range n {
-		f.next()
-	}
-}
-
-func (f *fields) int() int {
-	n, err := strconv.ParseInt(string(f.next()), 10, 64)
-	f.bad = f.bad || err != nil
-	return int(n)
-}
-
-func (f *fields) uint() uint64 {
-	n, err := strconv.ParseUint(string(f.next()), 10, 64)
-	f.bad = f.bad || err != nil
-	return n
-}
-
-func (f *fields) hex() uint64 {
-	n, err := strconv.ParseUint(string(f.next()), 16, 64)
-	f.bad = f.bad || err != nil
-	return n
-}
-
-// LinkInode takes the number out of a link's text such as "pipe:[8841]", "socket:[12]" or "ipc:[4026531839]".
-func LinkInode(target []byte) (uint64, bool) {
-	open := bytes.IndexByte(target, '[')
-	if open < 1 || target[len(target)-1] != ']' {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(target[open+1:len(target)-1]), 10, 64)
-	return n, err == nil
 }
 
 func fdinfoFlags(text []byte) (int, bool) {

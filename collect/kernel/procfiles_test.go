@@ -3,13 +3,13 @@ package kernel
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,11 +53,11 @@ func TestParseProcStat(t *testing.T) {
 }
 
 func TestParseProcStatRefuses(t *testing.T) {
-	if got, err := ParseProcStat([]byte(statBash[:strings.Index(statBash, " 1011 ")])); !errors.Is(err, errShort) {
+	if got, err := ParseProcStat([]byte(statBash[:strings.Index(statBash, " 1011 ")])); !errors.Is(err, scan.ErrShort) {
 		t.Errorf("cut off before rss: %+v, %v", got, err)
 	}
 	for _, line := range []string{"", "1", "1 (", "(x) S 1", "1 (x", "1 (x)", "1 (x) ", "x (y) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 1 1", ") (", "1 (x) SS 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 1 1"} {
-		if got, err := ParseProcStat([]byte(line)); !errors.Is(err, errShort) {
+		if got, err := ParseProcStat([]byte(line)); !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %+v, %v", line, got, err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestParseProcStatus(t *testing.T) {
 	}
 	for _, text := range []string{"", "Uid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t-4\nGid:\t1\t2\t3\t4\n", "Uid:\t1\t2\t3\t4294967296\nGid:\t1\t2\t3\t4\n",
 		"Uid:\t1\t2\t3\t4\nGid:\t1\t2\t3\t4\nGroups:\t1 x\n", "Groups:\t1\nUid:\t1\t2\t3\t4\nGid:\t1\t2\t3\t4\n"} {
-		if got, err := ParseProcStatus([]byte(text)); !errors.Is(err, errShort) {
+		if got, err := ParseProcStatus([]byte(text)); !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
@@ -111,19 +111,6 @@ func TestOwnProcess(t *testing.T) {
 	n, err := dir.FDCount()
 	if names, dirErr := os.ReadDir("/proc/self/fd"); err != nil || dirErr != nil || n < 3 || n > len(names)+3 {
 		t.Errorf("%d descriptors, %v; /proc lists %v, %v", n, err, names, dirErr)
-	}
-}
-
-func TestLinkInode(t *testing.T) {
-	for text, want := range map[string]uint64{"pipe:[8841]": 8841, "socket:[18446744073709551615]": 18446744073709551615, "ipc:[4026531839]": 4026531839} {
-		if got, ok := LinkInode([]byte(text)); got != want || !ok {
-			t.Errorf("%s: %d, %v", text, got, ok)
-		}
-	}
-	for _, text := range []string{"", "[", "]", "[1]", "pipe:[", "pipe:[]", "pipe:[1", "pipe:[-1]", "pipe:[1x]", "pipe:1]", "pipe:[18446744073709551616]", "anon_inode:[eventfd]"} {
-		if got, ok := LinkInode([]byte(text)); ok {
-			t.Errorf("%q: %d", text, got)
-		}
 	}
 }
 
@@ -171,17 +158,5 @@ func FuzzParseProcStatus(f *testing.F) {
 		if s, err := ParseProcStatus(text); err != nil && !reflect.DeepEqual(s, ProcStatus{}) {
 			t.Errorf("%+v beside an error", s)
 		}
-	})
-}
-
-func FuzzLinkInode(f *testing.F) {
-	f.Add([]byte("pipe:[8841]"))
-	f.Add([]byte("[]"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		n, ok := LinkInode(text)
-		if again, okAgain := LinkInode(fmt.Appendf(nil, "x:[%d]", n)); ok && (again != n || !okAgain || !bytes.HasSuffix(text, []byte("]"))) {
-			t.Errorf("%d from %q, but %d, %v from that number", n, text, again, okAgain)
-		}
-		fdinfoFlags(text)
 	})
 }

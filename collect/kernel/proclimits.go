@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // ProcLimits are the limits of a process (proc_pid_limits(5)) that bear on its IPC objects, as they are in effect (soft).
@@ -26,21 +28,21 @@ func ParseProcLimits(text []byte) (ProcLimits, error) {
 			if !ok {
 				continue
 			}
-			f := fields{rest: rest}
-			soft := string(f.next())
+			f := scan.Fields{Rest: rest}
+			soft := string(f.Next())
 			if soft == "unlimited" {
 				*limit.into, found = math.MaxUint64, found+1
 				continue
 			}
 			n, err := strconv.ParseUint(soft, 10, 64)
 			if err != nil {
-				return ProcLimits{}, errShort
+				return ProcLimits{}, scan.ErrShort
 			}
 			*limit.into, found = n, found+1
 		}
 	}
 	if found != 2 {
-		return ProcLimits{}, errShort
+		return ProcLimits{}, scan.ErrShort
 	}
 	return l, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +24,7 @@ func TestParseProcLimits(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, text := range []string{"", strings.Replace(limitsLines, "1024 ", "x ", 1), limitsLines[:150], "Max open files            \n"} {
-		if _, err := ParseProcLimits([]byte(text)); !errors.Is(err, errShort) {
+		if _, err := ParseProcLimits([]byte(text)); !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

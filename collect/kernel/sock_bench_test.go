@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +29,7 @@ func roomFor(b *testing.B, files uint64) {
 func against(b *testing.B, rows func(*Host) (int, error), ss ...string) {
 	list := func(name, root string) {
 		b.Run(name, func(b *testing.B) {
-			h := &Host{root: root}
+			h := &Host{sys.Root(root)}
 			b.ReportAllocs()
 			for b.Loop() {
 				n, err := rows(h)

@@ -9,6 +9,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -152,7 +153,7 @@ func TestSocketsOfAnEmptyTree(t *testing.T) {
 	if rows, err := h.InetSockets(); len(rows) != 0 || err != nil {
 		t.Errorf("inet: %v, %v: a kernel may have no such protocol", rows, err)
 	}
-	if rows, err := h.UnixSockets(); len(rows) != 0 || !Gone(err) {
+	if rows, err := h.UnixSockets(); len(rows) != 0 || !sys.Gone(err) {
 		t.Errorf("unix: %v, %v: every machine has unix sockets, so it is an error", rows, err)
 	}
 }

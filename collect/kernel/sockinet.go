@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +95,7 @@ func (h *Host) InetSockets() ([]InetSocket, error) {
 		}
 		got, err := h.procInetSockets(t)
 		rows = append(rows, got...)
-		if err != nil && !Gone(err) { // no file: the kernel has no such protocol, or no IPv6
+		if err != nil && !sys.Gone(err) { // no file: the kernel has no such protocol, or no IPv6
 			errs = append(errs, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -102,7 +103,7 @@ func diagDump[T any](request []byte, parse func([]byte) (T, bool)) ([]T, error) 
 }
 
 // readNet reads a table of /proc/net with one heading. No file: the kernel has no such sockets.
-func readNet[T any](h *Host, name string, line func(*fields) (T, bool)) ([]T, error) {
+func readNet[T any](h *Host, name string, line func(*scan.Fields) (T, bool)) ([]T, error) {
 	path := h.netFile(name)
 	data, err := h.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,7 +120,7 @@ func readNet[T any](h *Host, name string, line func(*fields) (T, bool)) ([]T, er
 }
 
 // parseNet reads line by line. One that cannot be read does not end it: the error names the first.
-func parseNet[T any](data []byte, line func(*fields) (T, bool)) ([]T, error) {
+func parseNet[T any](data []byte, line func(*scan.Fields) (T, bool)) ([]T, error) {
 	var rows []T
 	var failed error
 	number := 0
@@ -127,10 +128,10 @@ func parseNet[T any](data []byte, line func(*fields) (T, bool)) ([]T, error) {
 		if number++; number == 1 {
 			continue
 		}
-		f := fields{rest: text}
+		f := scan.Fields{Rest: text}
 		row, ok := line(&f)
 		switch {
-		case f.bad:
+		case f.Bad:
 			failed = firstError(failed, fmt.Errorf("line %d is malformed", number))
 		case ok:
 			rows = append(rows, row)
@@ -185,18 +186,18 @@ func netlinkGroups(data []byte) []uint32 {
 }
 
 // parseProcNetlinkLine reads "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode" (net/netlink/af_netlink.c, netlink_native_seq_show).
-func parseProcNetlinkLine(f *fields) (NetlinkSocket, bool) {
-	f.skip(1)
-	s := NetlinkSocket{Protocol: uint8(f.uint()), PortID: uint32(f.int())}
-	groups := f.hex()
+func parseProcNetlinkLine(f *scan.Fields) (NetlinkSocket, bool) {
+	f.Skip(1)
+	s := NetlinkSocket{Protocol: uint8(f.Uint()), PortID: uint32(f.Int())}
+	groups := f.Hex()
 	for i := range 32 {
 		if groups>>i&1 != 0 {
 			s.Groups = append(s.Groups, uint32(i+1))
 		}
 	}
-	s.RecvMem, s.SendMem = uint32(f.int()), uint32(f.int())
-	f.skip(2)
-	s.Drops, s.Inode = uint32(f.uint()), f.uint()
+	s.RecvMem, s.SendMem = uint32(f.Int()), uint32(f.Int())
+	f.Skip(2)
+	s.Drops, s.Inode = uint32(f.Uint()), f.Uint()
 	return s, s.Inode != 0 && s.PortID != 0
 }
 

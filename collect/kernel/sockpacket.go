@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,10 +72,10 @@ func parsePacketDiag(b []byte) (PacketSocket, bool) {
 }
 
 // parseProcPacketLine reads "sk RefCnt Type Proto Iface R Rmem User Inode" (net/packet/af_packet.c, packet_seq_show).
-func parseProcPacketLine(f *fields) (PacketSocket, bool) {
-	f.skip(2)
-	s := PacketSocket{Type: SocketType(f.uint()), Protocol: uint16(f.hex()), Interface: uint32(f.int()), Running: f.uint() != 0}
-	s.RecvMem, s.UID, s.Inode = uint32(f.uint()), uint32(f.uint()), f.uint()
+func parseProcPacketLine(f *scan.Fields) (PacketSocket, bool) {
+	f.Skip(2)
+	s := PacketSocket{Type: SocketType(f.Uint()), Protocol: uint16(f.Hex()), Interface: uint32(f.Int()), Running: f.Uint() != 0}
+	s.RecvMem, s.UID, s.Inode = uint32(f.Uint()), uint32(f.Uint()), f.Uint()
 	return s, s.Inode != 0
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // Switches counts how often the thread went to sleep (voluntary_ctxt_switches in proc_pid_status(5)): as long as it sleeps in one wait,
@@ -16,7 +18,7 @@ func (p ProcDir) Switches(tid int, buf []byte) (uint64, error) {
 	}
 	n, ok := parseSwitches(text)
 	if !ok {
-		return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, errShort)
+		return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, scan.ErrShort)
 	}
 	return n, nil
 }

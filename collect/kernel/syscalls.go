@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -119,7 +120,7 @@ func (c BlockedCall) FlockMode() string {
 func readString(pid int, addr uint64) (string, error) {
 	var text []byte
 	for len(text) < unix.PathMax {
-		size := int(PageSize() - addr%PageSize())
+		size := int(sys.PageSize() - addr%sys.PageSize())
 		buf := make([]byte, size)
 		local := []unix.Iovec{{Base: &buf[0], Len: uint64(size)}}
 		n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: size}}, 0)
@@ -166,7 +167,7 @@ const semOpsMax = 500
 // (man 2 process_vm_readv). The thread may have gone on meanwhile: it is looked at again, and an error says so.
 func (p ProcDir) SemOps(c BlockedCall) ([]SemOp, error) {
 	if !p.live {
-		return nil, fmt.Errorf("process_vm_readv: %w", ErrNotLive)
+		return nil, fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
 	}
 	ops := make([]SemOp, min(c.Args[2], semOpsMax))
 	if len(ops) == 0 {

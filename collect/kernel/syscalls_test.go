@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,11 +26,11 @@ func TestParseSyscall(t *testing.T) {
 		"running\n":                     errNotBlocked,
 		"-1 0x7ffd2a1c5ed8 0x7f3b1c9\n": errNotBlocked,
 		compatLine:                      errNotBlocked,
-		"":                              errShort,
-		"220 0x5\n":                     errShort,
-		"220 5 6 7 8 9 10 11 12\n":      errShort,
-		"x 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n": errShort,
-		"1 0x0 0x0 0x0 0x0 0x0 0x0 0x10000000000000000 0x0\n":       errShort,
+		"":                              scan.ErrShort,
+		"220 0x5\n":                     scan.ErrShort,
+		"220 5 6 7 8 9 10 11 12\n":      scan.ErrShort,
+		"x 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n": scan.ErrShort,
+		"1 0x0 0x0 0x0 0x0 0x0 0x0 0x10000000000000000 0x0\n":       scan.ErrShort,
 	} {
 		if _, err := ParseSyscall([]byte(text)); !errors.Is(err, want) {
 			t.Errorf("%q: error %v, want %v", text, err, want)

@@ -8,13 +8,14 @@ import (
 	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is the index loop, proc
 // the file, plain a reading of the file as one writes it first (strings.Fields). Both arms of a comparison give the rows
 // that the other gives.
 
-func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool), row func(*numbers, *T)) {
+func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool), row func(*scan.Numbers, *T)) {
 	h, err := Open("")
 	if err != nil {
 		b.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // tree writes files below a new root and opens a Host on it.
@@ -83,10 +85,10 @@ func TestSysVFromFiles(t *testing.T) {
 	if _, err := h.MsgStat(1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("MsgStat(1): %v", err)
 	}
-	if _, err := h.SemValues(2, 250); !errors.Is(err, ErrNotLive) {
+	if _, err := h.SemValues(2, 250); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("SemValues: %v", err)
 	}
-	if _, _, err := h.SemWaiters(2, 250); !errors.Is(err, ErrNotLive) {
+	if _, _, err := h.SemWaiters(2, 250); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("SemWaiters: %v", err)
 	}
 }
@@ -98,13 +100,13 @@ func TestSysVFilesMissingOrBroken(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 	sets, err := h.SemSets()
-	if len(sets) != 1 || !errors.Is(err, errMalformed) {
+	if len(sets) != 1 || !errors.Is(err, scan.ErrMalformed) {
 		t.Errorf("broken line: %v, %v", sets, err)
 	}
 	if want := "read /proc/sysvipc/sem: line 3: malformed"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-	if _, err := h.SemInfo(); !errors.Is(err, errMalformed) {
+	if _, err := h.SemInfo(); !errors.Is(err, scan.ErrMalformed) {
 		t.Errorf("three limits of four: %v", err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // MsgInfo holds the limits of message queues and what is in use, for one IPC namespace (man 2 msgctl, IPC_INFO, MSG_INFO).
@@ -179,12 +181,12 @@ func (h *Host) sysctl(name string, into ...*uint64) error {
 	if err != nil {
 		return err
 	}
-	f := numbers{rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
+	f := scan.Numbers{Rest: bytes.ReplaceAll(bytes.TrimSpace(data), []byte{'\t'}, []byte{' '})}
 	for _, n := range into {
-		*n = f.uint64()
+		*n = f.Uint64()
 	}
-	if f.bad {
-		return fmt.Errorf("read %s: %w", path, errMalformed)
+	if f.Bad {
+		return fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
 	}
 	return nil
 }

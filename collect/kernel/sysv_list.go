@@ -6,6 +6,7 @@ import (
 	"os"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
 )
 
@@ -113,7 +114,7 @@ func dense(used, highest int) bool { return highest < 2*used+32 }
 
 // readTable reads one of the files below /proc/sysvipc, of about so many rows. After a malformed line it returns the
 // rows above it with the error.
-func readTable[T any](h *Host, path string, about int, row func(*numbers, *T)) ([]T, error) {
+func readTable[T any](h *Host, path string, about int, row func(*scan.Numbers, *T)) ([]T, error) {
 	file, err := os.Open(h.Path(path))
 	if err != nil {
 		return nil, err // an *fs.PathError: it names the path

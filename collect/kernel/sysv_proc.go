@@ -2,45 +2,44 @@ package kernel
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-)
 
-// errMalformed is what a parser says of a line that no kernel writes.
-var errMalformed = errors.New("malformed")
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+)
 
 // The lines of /proc/sysvipc (the show functions of ipc/msg.c, ipc/sem.c and ipc/shm.c) are decimal numbers between
 // blanks, perms octal, below one line of headings. Keys are signed.
 
 // msgRow reads a line of /proc/sysvipc/msg.
-func msgRow(f *numbers, q *MsgQueue) {
-	q.Key, q.ID, q.Mode = f.key(), f.id(), f.mode()
-	q.CBytes, q.QNum = f.uint64(), f.uint64()
-	q.LSPid, q.LRPid = f.int32(), f.int32()
-	f.owners(&q.IPCPerm)
-	q.STime, q.RTime, q.CTime = f.int64(), f.int64(), f.int64()
+func msgRow(f *scan.Numbers, q *MsgQueue) {
+	q.Key, q.ID, q.Mode = key(f), id(f), mode(f)
+	q.CBytes, q.QNum = f.Uint64(), f.Uint64()
+	q.LSPid, q.LRPid = f.Int32(), f.Int32()
+	owners(f, &q.IPCPerm)
+	q.STime, q.RTime, q.CTime = f.Int64(), f.Int64(), f.Int64()
 }
 
 // semRow reads a line of /proc/sysvipc/sem.
-func semRow(f *numbers, s *SemSet) {
-	s.Key, s.ID, s.Mode = f.key(), f.id(), f.mode()
-	s.NSems = f.uint64()
-	f.owners(&s.IPCPerm)
-	s.OTime, s.CTime = f.int64(), f.int64()
+func semRow(f *scan.Numbers, s *SemSet) {
+	s.Key, s.ID, s.Mode = key(f), id(f), mode(f)
+	s.NSems = f.Uint64()
+	owners(f, &s.IPCPerm)
+	s.OTime, s.CTime = f.Int64(), f.Int64()
 }
 
 // shmRow reads a line of /proc/sysvipc/shm.
-func shmRow(f *numbers, s *ShmSegment) {
-	s.Key, s.ID, s.Mode = f.key(), f.id(), f.mode()
-	s.Size = f.uint64()
-	s.CPid, s.LPid = f.int32(), f.int32()
-	s.NAttch = f.uint64()
-	f.owners(&s.IPCPerm)
-	s.ATime, s.DTime, s.CTime = f.int64(), f.int64(), f.int64()
-	if f.more() {
-		s.RSS, s.Swap, s.HasRSS = clampRSS(f.uint64(), s.Size, PageSize()), f.uint64(), true
+func shmRow(f *scan.Numbers, s *ShmSegment) {
+	s.Key, s.ID, s.Mode = key(f), id(f), mode(f)
+	s.Size = f.Uint64()
+	s.CPid, s.LPid = f.Int32(), f.Int32()
+	s.NAttch = f.Uint64()
+	owners(f, &s.IPCPerm)
+	s.ATime, s.DTime, s.CTime = f.Int64(), f.Int64(), f.Int64()
+	if f.More() {
+		s.RSS, s.Swap, s.HasRSS = clampRSS(f.Uint64(), s.Size, sys.PageSize()), f.Uint64(), true
 	}
 }
 
@@ -55,25 +54,25 @@ func clampRSS(rss, size, page uint64) uint64 {
 
 // table collects rows from a file that arrives in pieces.
 type table[T any] struct {
-	row   func(*numbers, *T)
+	row   func(*scan.Numbers, *T)
 	rows  []T
-	lines int     // read so far, the headings among them
-	f     numbers // one for all lines: what row is given escapes to the heap
+	lines int          // read so far, the headings among them
+	f     scan.Numbers // one for all lines: what row is given escapes to the heap
 }
 
 // add reads whole lines; only the last may lack its newline. An error names the line; the rows above it stay.
 func (t *table[T]) add(data []byte) error {
 	for len(data) > 0 {
-		t.f.rest, data, _ = bytes.Cut(data, []byte{'\n'})
+		t.f.Rest, data, _ = bytes.Cut(data, []byte{'\n'})
 		if t.lines++; t.lines == 1 {
 			continue
 		}
 		var none T
 		t.rows = append(t.rows, none)
 		last := len(t.rows) - 1
-		if t.row(&t.f, &t.rows[last]); t.f.bad {
+		if t.row(&t.f, &t.rows[last]); t.f.Bad {
 			t.rows = t.rows[:last]
-			return fmt.Errorf("line %d: %w", t.lines, errMalformed)
+			return fmt.Errorf("line %d: %w", t.lines, scan.ErrMalformed)
 		}
 	}
 	return nil
@@ -93,7 +92,7 @@ func (t *table[T]) read(r io.Reader) error {
 		case err != nil:
 			return err
 		case whole == 0 && held == len(buf):
-			return fmt.Errorf("line %d: %w", t.lines+1, errMalformed) // longer than any that a kernel writes
+			return fmt.Errorf("line %d: %w", t.lines+1, scan.ErrMalformed) // longer than any that a kernel writes
 		}
 		if err := t.add(buf[:whole]); err != nil {
 			return err
@@ -102,80 +101,17 @@ func (t *table[T]) read(r io.Reader) error {
 	}
 }
 
-// numbers takes the fields of a line one after the other, without allocating. What does not parse sets bad.
-// Fields that a later kernel may append are ignored.
-type numbers struct {
-	rest []byte
-	bad  bool
-}
+func key(f *scan.Numbers) uint32 { return uint32(f.Int32()) }
 
-func (f *numbers) more() bool {
-	for len(f.rest) > 0 && f.rest[0] == ' ' {
-		f.rest = f.rest[1:]
-	}
-	return len(f.rest) > 0
-}
-
-// number reads digits of a base up to the next blank.
-func (f *numbers) number(base uint64) uint64 {
-	if !f.more() {
-		f.bad = true
-		return 0
-	}
-	var n uint64
-	for i, c := range f.rest {
-		d := uint64(c - '0')
-		switch {
-		case c == ' ' && i > 0:
-			f.rest = f.rest[i:]
-			return n
-		case c < '0' || d >= base || n > (math.MaxUint64-d)/base:
-			f.bad, f.rest = true, nil
-			return 0
-		}
-		n = n*base + d
-	}
-	f.rest = nil
-	return n
-}
-
-// signed reads a decimal number between −limit−1 and limit.
-func (f *numbers) signed(limit uint64) int64 {
-	negative := f.more() && f.rest[0] == '-'
-	if negative {
-		f.rest = f.rest[1:]
-	}
-	n := f.number(10)
-	switch {
-	case negative && n <= limit+1:
-		return int64(-n)
-	case !negative && n <= limit:
-		return int64(n)
-	}
-	f.bad = true
-	return 0
-}
-
-func (f *numbers) uint64() uint64 { return f.number(10) }
-func (f *numbers) int64() int64   { return f.signed(math.MaxInt64) }
-func (f *numbers) int32() int32   { return int32(f.signed(math.MaxInt32)) }
-func (f *numbers) key() uint32    { return uint32(f.int32()) }
-
-func (f *numbers) id() int {
-	id := f.int32()
-	f.bad = f.bad || id < 0
+func id(f *scan.Numbers) int {
+	id := f.Int32()
+	f.Bad = f.Bad || id < 0
 	return int(id)
 }
 
-func (f *numbers) uint32(base uint64) uint32 {
-	n := f.number(base)
-	f.bad = f.bad || n > math.MaxUint32
-	return uint32(n)
-}
+func mode(f *scan.Numbers) uint32 { return f.Uint32(8) }
 
-func (f *numbers) mode() uint32 { return f.uint32(8) }
-
-func (f *numbers) owners(p *IPCPerm) {
-	p.UID, p.GID = f.uint32(10), f.uint32(10)
-	p.CUID, p.CGID = f.uint32(10), f.uint32(10)
+func owners(f *scan.Numbers, p *IPCPerm) {
+	p.UID, p.GID = f.Uint32(10), f.Uint32(10)
+	p.CUID, p.CGID = f.Uint32(10), f.Uint32(10)
 }

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // Lines as Linux 6.18 writes them.
@@ -117,8 +118,8 @@ func TestParseMalformed(t *testing.T) {
 		"no blank after number": "1 2 600 250 0 0 0 0 0 0\t1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseTable(semLines+line, semRow); !errors.Is(err, errMalformed) || len(got) != 1 {
-				t.Errorf("%d rows, error %v; want the row above and %v", len(got), err, errMalformed)
+			if got, err := parseTable(semLines+line, semRow); !errors.Is(err, scan.ErrMalformed) || len(got) != 1 {
+				t.Errorf("%d rows, error %v; want the row above and %v", len(got), err, scan.ErrMalformed)
 			}
 		})
 	}
@@ -138,20 +139,20 @@ func TestParseExtremes(t *testing.T) {
 
 func TestLineWithoutEnd(t *testing.T) {
 	got, err := parseTable(semLines+strings.Repeat("1", 1<<20), semRow)
-	if len(got) != 1 || !errors.Is(err, errMalformed) {
+	if len(got) != 1 || !errors.Is(err, scan.ErrMalformed) {
 		t.Errorf("%d rows, error %v", len(got), err)
 	}
 }
 
 // parseTable reads a whole text.
-func parseTable[T any](text string, row func(*numbers, *T)) ([]T, error) {
+func parseTable[T any](text string, row func(*scan.Numbers, *T)) ([]T, error) {
 	t := table[T]{row: row}
 	err := t.read(strings.NewReader(text))
 	return t.rows, err
 }
 
 // A parser must not panic, nor hand out a row that the text does not hold, nor depend on where reads end.
-func fuzzTable[T comparable](f *testing.F, row func(*numbers, *T), seeds ...string) {
+func fuzzTable[T comparable](f *testing.F, row func(*scan.Numbers, *T), seeds ...string) {
 	for _, seed := range seeds {
 		f.Add(seed)
 		f.Add(seed[:len(seed)/2])
@@ -161,7 +162,7 @@ func fuzzTable[T comparable](f *testing.F, row func(*numbers, *T), seeds ...stri
 		if len(rows) > strings.Count(text, "\n") {
 			t.Errorf("%d rows from %q", len(rows), text)
 		}
-		if err != nil && !errors.Is(err, errMalformed) {
+		if err != nil && !errors.Is(err, scan.ErrMalformed) {
 			t.Errorf("error %v", err)
 		}
 		pieces := table[T]{row: row}

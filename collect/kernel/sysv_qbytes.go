@@ -1,12 +1,15 @@
 package kernel
 
-import "unsafe"
+import (
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"unsafe"
+)
 
 // MsgQBytes asks for a queue's qbytes by IPC_STAT, which needs read permission on it: else errors.Is(err, fs.ErrPermission).
 // That is how ipcs asks. MsgStat knows qbytes of every queue.
 func (h *Host) MsgQBytes(id int) (uint64, error) {
 	if !h.Live() {
-		return 0, ErrNotLive
+		return 0, sys.ErrNotLive
 	}
 	var ds msqidDS
 	if _, err := msgctl(id, ipcStat, unsafe.Pointer(&ds)); err != nil {

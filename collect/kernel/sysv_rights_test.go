@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // seen is what a user gets to see of one object of each kind.
@@ -50,9 +51,9 @@ func workLists(j *kerneltest.Job) {
 	_, err = h.ShmStat(id[2])
 	j.Check(err)
 	_, err = h.SemValues(id[1], 1)
-	s.ValuesDenied = kernel.Denied(err) && errors.Is(err, syscall.EACCES)
+	s.ValuesDenied = sys.Denied(err) && errors.Is(err, syscall.EACCES)
 	_, _, err = h.SemWaiters(id[1], 1)
-	s.WaitersDenied = kernel.Denied(err) && errors.Is(err, syscall.EACCES)
+	s.WaitersDenied = sys.Denied(err) && errors.Is(err, syscall.EACCES)
 	a := kernel.NewAdmin()
 	s.MsgRemoveDenied = errors.Is(a.MsgRemove(id[0]), syscall.EPERM)
 	s.SemRemoveDenied = errors.Is(a.SemRemove(id[1]), syscall.EPERM)

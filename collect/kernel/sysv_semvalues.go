@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"unsafe"
 )
 
@@ -25,7 +26,7 @@ const semBuffer = 1 << 16
 // first GETNCNT or GETZCNT: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
 func (h *Host) SemValues(id, nsems int) ([]SemValue, error) {
 	if !h.Live() {
-		return nil, fmt.Errorf("semctl GETALL: %w", ErrNotLive)
+		return nil, fmt.Errorf("semctl GETALL: %w", sys.ErrNotLive)
 	}
 	raw := make([]uint16, max(nsems, semBuffer))
 	if _, err := semctl(id, 0, semGetAll, unsafe.Pointer(&raw[0])); err != nil {
@@ -53,7 +54,7 @@ func (h *Host) SemValues(id, nsems int) ([]SemValue, error) {
 // SemWaiters sums semncnt and semzcnt over a set: how many tasks are blocked on it. Rights and errors as SemValues.
 func (h *Host) SemWaiters(id, nsems int) (ncount, zcount int, err error) {
 	if !h.Live() {
-		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", ErrNotLive)
+		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", sys.ErrNotLive)
 	}
 	for i := range nsems {
 		n, err := semctl(id, i, semGetNcnt, nil)

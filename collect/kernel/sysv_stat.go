@@ -10,7 +10,8 @@ func (h *Host) MsgStat(id int) (MsgQueue, error) {
 
 // SemStat reads one semaphore set again, whoever owns it. errors.Is(err, fs.ErrNotExist) if no set has this id.
 func (h *Host) SemStat(id int) (SemSet, error) {
-	return statOne(h, semWord, id, statSem, h.SemSets)
+	list := func() ([]SemSet, error) { return h.SemSets() }
+	return statOne(h, semWord, id, statSem, list)
 }
 
 // ShmStat reads one segment again, without its RSS and swap, whoever owns it.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -236,7 +237,7 @@ func TestStatTellsReusedIndexes(t *testing.T) {
 		must(a.MsgGet(1, create|0o600))(t)
 		for _, id := range []int{old, index, -1, 1 << 30} {
 			_, err := h.MsgStat(id)
-			if !errors.Is(err, fs.ErrNotExist) || !kernel.Gone(err) {
+			if !errors.Is(err, fs.ErrNotExist) || !sys.Gone(err) {
 				t.Errorf("MsgStat(%d) while %d lives: %v", id, later, err)
 			}
 		}
@@ -253,7 +254,7 @@ func TestRemoveUnknownID(t *testing.T) {
 		a := kernel.NewAdmin()
 		got := map[string]string{}
 		for what, err := range map[string]error{"msg": a.MsgRemove(42), "sem": a.SemRemove(42), "shm": a.ShmRemove(42)} {
-			if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, unix.EINVAL) || !kernel.Gone(err) {
+			if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, unix.EINVAL) || !sys.Gone(err) {
 				t.Errorf("%s: %v is not both fs.ErrNotExist and EINVAL", what, err)
 			}
 			got[what] = fmt.Sprint(err)
@@ -280,7 +281,7 @@ func TestRemoveWakesWaiters(t *testing.T) {
 		go func() { _, _, err := a.MsgReceive(queue, 0, 10, 0); woken <- err }()
 		kerneltest.Eventually(t, "the semop waits", func() bool { n, _, err := h.SemWaiters(set, 1); return n == 1 && err == nil })
 		ok(t, a.SemRemove(set))
-		if err := <-woken; !errors.Is(err, unix.EIDRM) || !kernel.Gone(err) {
+		if err := <-woken; !errors.Is(err, unix.EIDRM) || !sys.Gone(err) {
 			t.Errorf("semop on a removed set: %v", err)
 		}
 		ok(t, a.MsgRemove(queue))
@@ -340,10 +341,10 @@ func TestProcessHandle(t *testing.T) {
 			t.Errorf("a killed process: ended %v, %v", ended, err)
 		}
 		w.Kill()
-		if err := p.Signal(syscall.SIGTERM); !errors.Is(err, unix.ESRCH) || !kernel.Gone(err) {
+		if err := p.Signal(syscall.SIGTERM); !errors.Is(err, unix.ESRCH) || !sys.Gone(err) {
 			t.Errorf("signal to a reaped process: %v", err)
 		}
-		if _, err := a.OpenProcess(w.PID); !kernel.Gone(err) {
+		if _, err := a.OpenProcess(w.PID); !sys.Gone(err) {
 			t.Errorf("open a reaped process: %v", err)
 		}
 	})

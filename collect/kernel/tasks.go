@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,7 +51,7 @@ func (p ProcDir) Tasks(buf []byte) ([]Task, error) {
 
 // eachTask visits the threads in the order of /proc, by age.
 func (p ProcDir) eachTask(buf []byte, visit func(Task)) error {
-	dir, err := openDir(p.fd, "task")
+	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
 		return fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}
@@ -63,17 +65,17 @@ func (p ProcDir) eachTask(buf []byte, visit func(Task)) error {
 	}
 	var denied error
 	text := make([]byte, 0, 4096) // buf holds the directory
-	err = eachDirent(dir, buf, func(name []byte) {
-		tid, ok := atoi(name[:len(name)-1])
+	err = sys.EachDirent(dir, buf, func(name []byte) {
+		tid, ok := scan.Atoi(name[:len(name)-1])
 		if !ok || denied != nil {
 			return
 		}
 		t, err := p.task(tid, text)
-		if Denied(err) {
+		if sys.Denied(err) {
 			t, err = p.exiting(tid, text, err)
 		}
 		switch {
-		case Denied(err):
+		case sys.Denied(err):
 			denied = err // the threads of a process have one answer
 		case err != nil:
 		case tid == self:
@@ -123,30 +125,30 @@ func (p ProcDir) exiting(tid int, buf []byte, denied error) (Task, error) {
 // A 32-bit task on a 64-bit kernel numbers its calls in another way; it is told by stack and code below 4 GiB, where a 64-bit task has
 // at most one of them.
 func parseTask(text []byte) (TaskIn, BlockedCall, error) {
-	f := fields{rest: text}
-	first := f.next()
+	f := scan.Fields{Rest: text}
+	first := f.Next()
 	if string(first) == "running" {
 		return OnCPU, BlockedCall{}, nil
 	}
 	if string(first) == "-1" {
-		sp, pc := f.next(), f.next()
+		sp, pc := f.Next(), f.Next()
 		if string(sp) == "0x0" && string(pc) == "0x0" {
 			return Ended, BlockedCall{}, nil
 		}
 		return OutsideCall, BlockedCall{}, nil
 	}
-	nr, ok := atoi(first)
+	nr, ok := scan.Atoi(first)
 	if !ok {
-		return OnCPU, BlockedCall{}, errShort
+		return OnCPU, BlockedCall{}, scan.ErrShort
 	}
 	c := BlockedCall{NR: nr}
 	for _, into := range []*uint64{
 		&c.Args[0], &c.Args[1], &c.Args[2], &c.Args[3], &c.Args[4], &c.Args[5], &c.SP, &c.PC,
 	} {
-		digits, ok := bytes.CutPrefix(f.next(), []byte("0x"))
+		digits, ok := bytes.CutPrefix(f.Next(), []byte("0x"))
 		n, err := strconv.ParseUint(string(digits), 16, 64)
 		if !ok || err != nil {
-			return OnCPU, BlockedCall{}, errShort
+			return OnCPU, BlockedCall{}, scan.ErrShort
 		}
 		*into = n
 	}

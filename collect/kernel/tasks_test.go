@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -164,7 +165,7 @@ func TestTasksOfForeignProcess(t *testing.T) {
 		}
 		return
 	}
-	if tasks, err := openProc(t, 1).Tasks(make([]byte, 8<<10)); !kernel.Denied(err) || len(tasks) > 0 {
+	if tasks, err := openProc(t, 1).Tasks(make([]byte, 8<<10)); !sys.Denied(err) || len(tasks) > 0 {
 		t.Errorf("threads of another user's process: %v, %v", tasks, err)
 	}
 }
@@ -179,7 +180,7 @@ func workTasksOf(j *kerneltest.Job) {
 	j.Check(err)
 	defer p.Close()
 	tasks, err := p.Tasks(make([]byte, 8<<10))
-	j.Ready(kernel.Denied(err), len(tasks))
+	j.Ready(sys.Denied(err), len(tasks))
 	j.Wait()
 }
 
@@ -227,7 +228,7 @@ func TestHalted(t *testing.T) {
 		t.Fatal(err)
 	}
 	kerneltest.Eventually(t, "let go", func() bool { return halted() == kernel.NotHalted })
-	if _, err := p.Halted(1 << 22); !kernel.Gone(err) {
+	if _, err := p.Halted(1 << 22); !sys.Gone(err) {
 		t.Errorf("a thread that never was: %v", err)
 	}
 }

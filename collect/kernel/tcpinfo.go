@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +42,7 @@ const (
 // twice what InetSockets takes of TCP.
 func (h *Host) TCPInfos() (map[uint64]TCPInfo, error) {
 	if !h.Live() {
-		return nil, fmt.Errorf("TCP details: %w", ErrNotLive)
+		return nil, fmt.Errorf("TCP details: %w", sys.ErrNotLive)
 	}
 	c, err := openDiag()
 	if err != nil {
@@ -128,7 +130,7 @@ func (t SocketTimer) String() string {
 func ParseInFlight(fdinfo []byte) (n int, ok bool) {
 	for line := range bytes.Lines(fdinfo) {
 		if rest, found := bytes.CutPrefix(line, []byte("scm_fds:")); found {
-			return atoi(bytes.TrimSpace(rest))
+			return scan.Atoi(bytes.TrimSpace(rest))
 		}
 	}
 	return 0, false

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel adds Adj to them
@@ -47,7 +49,7 @@ type UndoReader struct {
 // in the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). errors.Is(err, ErrNoUndos): this kernel cannot.
 func (h *Host) OpenUndos() (*UndoReader, error) {
 	if !h.Live() {
-		return nil, fmt.Errorf("SEM_UNDO: %w", ErrNotLive)
+		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
 	}
 	if err := askBPF(); err != nil {
 		return nil, err
@@ -179,7 +181,7 @@ func (t *undoTask) undos(timeNS time.Duration) []Undo {
 	var list []Undo
 	for _, e := range t.entries {
 		if n := len(list); n == 0 || list[n-1].SemID != int(e.SemID) {
-			list = append(list, Undo{PID: int(t.PID), Start: (t.Start + uint64(timeNS)) / (uint64(time.Second) / ClockTick),
+			list = append(list, Undo{PID: int(t.PID), Start: (t.Start + uint64(timeNS)) / (uint64(time.Second) / sys.ClockTick),
 				Comm: string(comm), IPCNS: uint64(t.IPCNS), SemID: int(e.SemID)})
 		}
 		last := &list[len(list)-1]

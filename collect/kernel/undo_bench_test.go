@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 func BenchmarkOpenUndos(b *testing.B) {
@@ -13,7 +14,7 @@ func BenchmarkOpenUndos(b *testing.B) {
 	}
 	for b.Loop() {
 		r, err := h.OpenUndos()
-		if kernel.Denied(err) {
+		if sys.Denied(err) {
 			b.Skip(err)
 		}
 		if err != nil {
@@ -29,7 +30,7 @@ func BenchmarkUndos(b *testing.B) {
 		b.Fatal(err)
 	}
 	r, err := h.OpenUndos()
-	if kernel.Denied(err) {
+	if sys.Denied(err) {
 		b.Skip(err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,14 +58,14 @@ func (e *undoDenied) Unwrap() error { return e.err }
 // in the first user namespace (bpf_btf_load in kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
 func askBPF() error {
 	_, err := bpf(unix.BPF_BTF_LOAD, new([32]byte))
-	if Denied(err) {
+	if sys.Denied(err) {
 		return &undoDenied{err}
 	}
 	if err == unix.ENOSYS {
 		return fmt.Errorf("%w: bpf: %w", ErrNoUndos, err)
 	}
 	for _, capability := range []int{unix.CAP_PERFMON, unix.CAP_SYS_ADMIN} { // either does (man 7 capabilities)
-		if has, err := holds(capability); err != nil || has {
+		if has, err := sys.Holds(capability); err != nil || has {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // workUndo does operations, then those that it is told: "ID NUM OP undo", or without "undo" for good. With "set N" it makes a set of its
@@ -75,7 +76,7 @@ func openUndos(tb testing.TB) *kernel.UndoReader {
 		tb.Fatal(err)
 	}
 	r, err := h.OpenUndos()
-	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); kernel.Denied(err) || errors.Is(err, kernel.ErrNoUndos) && noTypes != nil {
+	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, kernel.ErrNoUndos) && noTypes != nil {
 		tb.Skip(err)
 	}
 	if err != nil {
@@ -428,7 +429,7 @@ func workUndoDenied(j *kerneltest.Job) {
 
 // A tree of files has no tasks.
 func TestUndosOfFiles(t *testing.T) {
-	if r, err := tree(t).OpenUndos(); r != nil || !errors.Is(err, kernel.ErrNotLive) {
+	if r, err := tree(t).OpenUndos(); r != nil || !errors.Is(err, sys.ErrNotLive) {
 		t.Error(r, err)
 	}
 }

@@ -1,4 +1,4 @@
-package kernel
+package sys
 
 import (
 	"fmt"
@@ -25,3 +25,6 @@ func PageSize() uint64 { return uint64(unix.Getpagesize()) }
 
 // EffectiveUID is who the kernel takes us for.
 func EffectiveUID() int { return unix.Geteuid() }
+
+// ClockTick is how many clock ticks a second has in /proc: USER_HZ, 100 on amd64 and arm64.
+const ClockTick = 100
