@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,19 +42,41 @@ func forTests(r string) bool { return strings.HasSuffix(r, "test") }
 
 // mayImport says which rooms a room may import, wherever "Who may know whom" limits it. An entry stands for the rooms below it as well.
 func mayImport() map[string][]string {
-	return map[string][]string{
+	rooms := kernelRooms()
+	kernel := append(slices.Sorted(maps.Keys(rooms)), "collect/kernel")
+	with := func(others ...string) []string { return append(others, kernel...) }
+	may := map[string][]string{
 		"collect/schema": {},
 		"collect/relate": {"collect/schema"},
-		"collect/kernel": {},
-		"collect":        {"collect/schema", "collect/kernel", "collect/relate"},
-		"actions":        {"collect", "collect/schema", "collect/kernel", "collect/relate"},
+		"collect/kernel": kernel,
+		"collect":        with("collect/schema", "collect/relate"),
+		"actions":        with("collect", "collect/schema", "collect/relate"),
 		"views":          {"collect", "collect/schema", "collect/relate"},
 		"views/once":     {"views", "collect", "collect/schema", "collect/relate"},
 		"views/tui":      {"views", "collect", "collect/schema", "collect/relate", "actions"},
-		"demo":           {"collect/kernel", "collect/schema"},
-		"cmd/ipctop":     {"views", "views/once", "views/tui", "collect", "collect/schema", "collect/kernel", "collect/relate", "actions", "demo", "cmd/ipctop/utillinux"},
-		"cmd/ipctop/utillinux": {
-			"views", "views/once", "collect", "collect/schema", "collect/kernel", "collect/relate", "actions"},
+		"demo":           with("collect/schema"),
+		"cmd/ipctop":     with("views", "views/once", "views/tui", "collect", "collect/schema", "collect/relate", "actions", "demo", "cmd/ipctop/utillinux"),
+		"cmd/ipctop/utillinux": with(
+			"views", "views/once", "collect", "collect/schema", "collect/relate", "actions"),
+	}
+	maps.Copy(may, rooms)
+	return may
+}
+
+// kernelRooms says which rooms the rooms below kernel may import. None of them knows kernel itself.
+func kernelRooms() map[string][]string {
+	return map[string][]string{
+		"collect/kernel/sys":       {},
+		"collect/kernel/scan":      {},
+		"collect/kernel/vfs":       {"collect/kernel/sys"},
+		"collect/kernel/fdinfo":    {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/sysv":      {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/posix":     {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
+		"collect/kernel/sock":      {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/namespace": {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/bpf":       {},
+		"collect/kernel/undo":      {"collect/kernel/sys", "collect/kernel/bpf"},
+		"collect/kernel/proc":      {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs", "collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
 }
 
@@ -69,8 +92,8 @@ func onlyIn() []struct {
 		{"github.com/rivo/tview", []string{"views/tui"}},
 		{"github.com/gdamore/tcell", []string{"views/tui"}},
 		{"github.com/prometheus/procfs", []string{"collect"}},
-		{"golang.org/x/sys/unix", []string{"collect/kernel", "demo"}},
-		{"github.com/cilium/ebpf", []string{"collect/kernel"}},
+		{"golang.org/x/sys/unix", append(slices.Sorted(maps.Keys(kernelRooms())), "collect/kernel", "demo")},
+		{"github.com/cilium/ebpf", []string{"collect/kernel", "collect/kernel/bpf", "collect/kernel/undo"}},
 		{"os/exec", []string{"demo"}},
 	}
 }
@@ -114,7 +137,10 @@ func TestImportRulesCanFail(t *testing.T) {
 		want []string
 	}{
 		"schema is a leaf":              {own("collect/schema", "fmt", module+"/collect/kernel"), []string{"collect/schema imports collect/kernel"}},
-		"kernel is a leaf":              {own("collect/kernel", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
+		"kernel knows its rooms alone":  {own("collect/kernel", module+"/collect/kernel/sysv", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
+		"rooms do not know kernel":      {own("collect/kernel/sysv", module+"/collect/kernel"), []string{"collect/kernel/sysv imports collect/kernel"}},
+		"bpf knows no semaphores":       {own("collect/kernel/bpf", module+"/collect/kernel/sysv"), []string{"collect/kernel/bpf imports collect/kernel/sysv"}},
+		"programs in two rooms only":    {own("collect/kernel/sysv", "github.com/cilium/ebpf/asm"), []string{"collect/kernel/sysv imports github.com/cilium/ebpf/asm"}},
 		"relate knows only schema":      {own("collect/relate", module+"/collect/schema", module+"/collect"), []string{"collect/relate imports collect"}},
 		"collect does not act":          {own("collect", module+"/actions"), []string{"collect imports actions"}},
 		"collect does not show":         {own("collect", module+"/views", module+"/views/once"), []string{"collect imports views", "collect imports views/once"}},

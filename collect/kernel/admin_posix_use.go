@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +22,7 @@ var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", uni
 // open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist, fs.ErrPermission.
 func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
 	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
+	if err := vfs.PlainName(file); err != nil {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	dir, err := openQueues()
@@ -59,7 +60,7 @@ func (a *Admin) PosixSemRemoveSame(name string, dev, ino uint64) error {
 }
 
 func removeDevShm(name, file string, dev, ino uint64) error {
-	if err := plainName(file); err != nil {
+	if err := vfs.PlainName(file); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	dir, err := sys.OpenDir(unix.AT_FDCWD, devShm)
@@ -72,7 +73,7 @@ func removeDevShm(name, file string, dev, ino uint64) error {
 
 // unlinkSame removes a name. Between the look and the deed lie two system calls: nothing in Linux unlinks by inode.
 func unlinkSame(dir int, file string, dev, ino uint64) error {
-	f, err := statFile(dir, file)
+	f, err := vfs.StatAt(dir, file)
 	if err != nil {
 		return fmt.Errorf("remove /%s: %w", file, err)
 	}
@@ -147,7 +148,7 @@ func (a *Admin) MqNotify(fd, signal int) error {
 // flags are O_RDONLY or O_RDWR with O_CREAT, O_EXCL, O_TRUNC.
 func (a *Admin) ShmOpen(name string, flags int, perms uint32) (int, error) {
 	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
+	if err := vfs.PlainName(file); err != nil {
 		return -1, fmt.Errorf("shm_open %s: %w", name, err)
 	}
 	fd, err := unix.Open(devShm+"/"+file, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, perms)
@@ -162,7 +163,7 @@ func (a *Admin) ShmOpen(name string, flags int, perms uint32) (int, error) {
 // temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
 func (a *Admin) PosixSemOpenNew(name string, perms, value uint32) (fd int, temp string, err error) {
 	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
+	if err := vfs.PlainName(file); err != nil {
 		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
 	}
 	temp = devShm + "/" + posixSemPrefix + strconv.FormatInt(time.Now().UnixNano()%1e6, 36) + strconv.Itoa(unix.Gettid())

@@ -2,8 +2,10 @@ package kernel
 
 import (
 	"fmt"
-	"golang.org/x/sys/unix"
 	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+	"golang.org/x/sys/unix"
 )
 
 // SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the right to ptrace the
@@ -52,22 +54,22 @@ func (p ProcDir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 
 // StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes CAP_SYS_ADMIN or
 // CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a name. Name is not filled.
-func (p ProcDir) StatOpen(fd int) (PosixFile, error) {
+func (p ProcDir) StatOpen(fd int) (vfs.PosixFile, error) {
 	return p.statLink("fd/" + strconv.Itoa(fd))
 }
 
 // StatMapped: see StatOpen.
-func (p ProcDir) StatMapped(start, end uint64) (PosixFile, error) {
+func (p ProcDir) StatMapped(start, end uint64) (vfs.PosixFile, error) {
 	return p.statLink(mapFile(start, end))
 }
 
 // mapFile is the name of a mapping's link (proc_pid_map_files(5)).
 func mapFile(start, end uint64) string { return fmt.Sprintf("map_files/%x-%x", start, end) }
 
-func (p ProcDir) statLink(link string) (PosixFile, error) {
+func (p ProcDir) statLink(link string) (vfs.PosixFile, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, link, &st, 0); err != nil {
-		return PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)
+		return vfs.PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)
 	}
-	return posixFile("", &st), nil
+	return vfs.FileOf("", &st), nil
 }

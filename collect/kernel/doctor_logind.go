@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 // The files of systemd-logind that decide whose IPC objects go away at a logout (logind.conf(5), systemd.syntax(7)).
@@ -185,7 +186,7 @@ func (h *Host) LogindUser(uid uint32, name string) UserSession {
 	}
 	return UserSession{
 		Known:  is("/run/systemd/users/" + strconv.FormatUint(uint64(uid), 10)),
-		Linger: plainName(name) == nil && is("/var/lib/systemd/linger/"+name),
+		Linger: vfs.PlainName(name) == nil && is("/var/lib/systemd/linger/"+name),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,34 +77,34 @@ func (p ProcDir) OpensFIFO(tid int) bool {
 // FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
 // memory and followed from its own root or working directory. It takes the right to ptrace the process.
 // errors.Is(err, ErrOtherCall): it is not in the open of a FIFO; ErrUntold: it is, or may be, and which one cannot be told.
-func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
+func (p ProcDir) FIFOOpen(c BlockedCall) (vfs.FileID, string, Access, error) {
 	if !p.live || !openCall(c.NR) {
-		return FileID{}, "", 0, ErrOtherCall
+		return vfs.FileID{}, "", 0, ErrOtherCall
 	}
 	// Any other open may hang in a dead server's lookup, where ours would hang as well. One that was stopped or frozen is begun again.
 	if !p.OpensFIFO(c.TID) {
 		if halt, err := p.Halted(c.TID); err != nil || halt == NotHalted || halt == Elsewhere {
-			return FileID{}, "", 0, ErrOtherCall
+			return vfs.FileID{}, "", 0, ErrOtherCall
 		}
-		return FileID{}, "", 0, ErrUntold
+		return vfs.FileID{}, "", 0, ErrUntold
 	}
 	o, err := p.opens(c)
 	if err != nil {
-		return FileID{}, "", 0, err
+		return vfs.FileID{}, "", 0, err
 	}
 	path, err := readString(c.TID, o.path)
 	if err != nil {
-		return FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
 	}
 	id, err := p.statOpened(o.at, path)
 	if err := p.still(c); err != nil {
-		return FileID{}, "", 0, err
+		return vfs.FileID{}, "", 0, err
 	}
 	switch {
 	case err != nil:
-		return FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
 	case !id.IsFIFO():
-		return FileID{}, "", 0, fmt.Errorf("%w: %s is none", ErrUntold, path)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %s is none", ErrUntold, path)
 	}
 	return id, path, accessOf(int(o.flags)), nil
 }
@@ -111,7 +112,7 @@ func (p ProcDir) FIFOOpen(c BlockedCall) (FileID, string, Access, error) {
 // statOpened asks for a file by the path that the process opens it by. From a directory of the process we follow it as long as no symbolic link is
 // in the way: an absolute one would lead to our root. Else we follow it from the process's root, where magic links such as /proc/self, which would
 // be us, are not followed (RESOLVE_IN_ROOT, man 2 openat2).
-func (p ProcDir) statOpened(at int32, path string) (FileID, error) {
+func (p ProcDir) statOpened(at int32, path string) (vfs.FileID, error) {
 	if !strings.HasPrefix(path, "/") {
 		base := "cwd"
 		if at != unix.AT_FDCWD {
@@ -122,11 +123,11 @@ func (p ProcDir) statOpened(at int32, path string) (FileID, error) {
 		}
 		dir, err := p.Readlink(base)
 		if err != nil {
-			return FileID{}, err
+			return vfs.FileID{}, err
 		}
 		root, err := p.Readlink("root")
 		if err != nil {
-			return FileID{}, err
+			return vfs.FileID{}, err
 		}
 		path = strings.TrimPrefix(dir, strings.TrimSuffix(root, "/")) + "/" + path
 	}
@@ -134,20 +135,20 @@ func (p ProcDir) statOpened(at int32, path string) (FileID, error) {
 }
 
 // statFrom asks for a file by its path from a directory of the process, opening nothing but the path (O_PATH).
-func (p ProcDir) statFrom(base, path string, resolve uint64) (FileID, error) {
+func (p ProcDir) statFrom(base, path string, resolve uint64) (vfs.FileID, error) {
 	dir, err := unix.Openat(p.fd, base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return FileID{}, fmt.Errorf("open /proc/%d/%s: %w", p.PID, base, err)
+		return vfs.FileID{}, fmt.Errorf("open /proc/%d/%s: %w", p.PID, base, err)
 	}
 	defer unix.Close(dir)
 	fd, err := unix.Openat2(dir, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve})
 	if err != nil {
-		return FileID{}, fmt.Errorf("follow %s from /proc/%d/%s: %w", path, p.PID, base, err)
+		return vfs.FileID{}, fmt.Errorf("follow %s from /proc/%d/%s: %w", path, p.PID, base, err)
 	}
 	defer unix.Close(fd)
 	var st unix.Statx_t
 	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
-		return FileID{}, fmt.Errorf("stat %s: %w", path, err)
+		return vfs.FileID{}, fmt.Errorf("stat %s: %w", path, err)
 	}
-	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}, nil
+	return vfs.FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}, nil
 }

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,20 +20,11 @@ func Ftok(dev, ino uint64, proj byte) uint32 {
 	return uint32(proj)<<24 | uint32(dev&0xff)<<16 | uint32(ino&0xffff)
 }
 
-// StatFile asks for a file by its path, symbolic links followed. The caller keeps it away from mounts that may hang. Name is not filled.
-func StatFile(path string) (PosixFile, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return PosixFile{}, fmt.Errorf("stat %s: %w", path, err)
-	}
-	return posixFile("", &st), nil
-}
-
 // StatLink asks what a link of the process leads to, or what lies below one: "cwd", "exe", "root/etc". The caller keeps it away from mounts that
 // may hang. Name is not filled.
-func (p ProcDir) StatLink(name string) (PosixFile, error) {
+func (p ProcDir) StatLink(name string) (vfs.PosixFile, error) {
 	if !p.live {
-		return PosixFile{}, sys.ErrNotLive
+		return vfs.PosixFile{}, sys.ErrNotLive
 	}
 	return p.statLink(name)
 }
@@ -45,29 +35,7 @@ func (p ProcDir) ReadFile(name string, most int64) ([]byte, error) {
 	if !p.live {
 		return nil, sys.ErrNotLive
 	}
-	return readRegular(p.fd, name, fmt.Sprintf("/proc/%d/%s", p.PID, name), most)
-}
-
-// ReadFile is ProcDir.ReadFile for a path of the reader's own.
-func ReadFile(path string, most int64) ([]byte, error) {
-	return readRegular(unix.AT_FDCWD, path, path, most)
-}
-
-func readRegular(at int, name, path string, most int64) ([]byte, error) {
-	fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: it is no regular file: %w", path, unix.EINVAL)
-	}
-	return io.ReadAll(io.LimitReader(f, most))
+	return vfs.ReadRegular(p.fd, name, fmt.Sprintf("/proc/%d/%s", p.PID, name), most)
 }
 
 // Owner is the uid that owns /proc/PID: the process's effective one, or root's where the process is not dumpable (proc(5)).
@@ -131,7 +99,7 @@ func (p ProcDir) RealPath(path string, hangs func(path []byte) bool) (string, er
 
 // EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most so many. Symbolic links are
 // visited as such, entries that skip says yes to are not touched: mounts that may hang. skip may be nil.
-func (p ProcDir) EachEntry(path string, most int, skip func(name string) bool, visit func(name string, id FileID)) error {
+func (p ProcDir) EachEntry(path string, most int, skip func(name string) bool, visit func(name string, id vfs.FileID)) error {
 	if !p.live {
 		return sys.ErrNotLive
 	}
@@ -150,7 +118,7 @@ func (p ProcDir) EachEntry(path string, most int, skip func(name string) bool, v
 			return
 		}
 		if unix.Statx(fd, text, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE|unix.STATX_INO, &st) == nil {
-			visit(text, fileID(&st))
+			visit(text, vfs.IDOf(&st))
 		}
 	})
 	if err != nil {
@@ -188,9 +156,3 @@ func ParseMappedPaths(text []byte) []string {
 	}
 	return paths
 }
-
-// IsDir says whether it is a directory, IsLink a symbolic link.
-func (f FileID) IsDir() bool { return f.Mode&unix.S_IFMT == unix.S_IFDIR }
-
-// IsLink: see IsDir.
-func (f FileID) IsLink() bool { return f.Mode&unix.S_IFMT == unix.S_IFLNK }

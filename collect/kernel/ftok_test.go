@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -83,7 +84,7 @@ func TestEachEntry(t *testing.T) {
 	}
 	self := selfDir(t)
 	list := func(most int) (names []string) {
-		if err := self.EachEntry(dir, most, nil, func(name string, id FileID) {
+		if err := self.EachEntry(dir, most, nil, func(name string, id vfs.FileID) {
 			var st unix.Stat_t
 			if err := unix.Lstat(dir+"/"+name, &st); err != nil || id.Dev != st.Dev || id.Ino != st.Ino || id.IsLink() != (name == "link") || id.IsDir() {
 				t.Errorf("%s: %+v, %v", name, id, err)
@@ -98,7 +99,7 @@ func TestEachEntry(t *testing.T) {
 	if diff := cmp.Diff([]string{"0", "1", "2", "3", "4", "link"}, list(9)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	self.EachEntry(dir, 9, func(name string) bool { return name == "3" }, func(name string, _ FileID) {
+	self.EachEntry(dir, 9, func(name string) bool { return name == "3" }, func(name string, _ vfs.FileID) {
 		if name == "3" {
 			t.Error("visited what is to be skipped")
 		}
@@ -125,7 +126,7 @@ func TestReadFileOfNoRegularFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]error{"file": nil, "fifo": unix.EINVAL, "link": unix.ELOOP, "none": unix.ENOENT} {
-		if got, err := ReadFile(dir+"/"+name, 4); !errors.Is(err, want) || want == nil && string(got) != "0123" {
+		if got, err := vfs.ReadFile(dir+"/"+name, 4); !errors.Is(err, want) || want == nil && string(got) != "0123" {
 			t.Errorf("%s: %q, %v; want %v", name, got, err, want)
 		}
 	}

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -37,37 +33,6 @@ func (h *Host) NamespaceID(typ string) (uint64, error) {
 		return 0, fmt.Errorf("id of the %s namespace: ioctl NS_GET_ID: %w", typ, e)
 	}
 	return id, nil
-}
-
-// Born is when the file was made, by the clock of that moment. Of the root of a tmpfs or devtmpfs that is when the file system was made.
-// ok is false where the file system does not remember it.
-func (h *Host) Born(path string) (born time.Time, ok bool) {
-	if !h.Live() {
-		return time.Time{}, false
-	}
-	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC|unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &st); err != nil || st.Mask&unix.STATX_BTIME == 0 {
-		return time.Time{}, false
-	}
-	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), true
-}
-
-// OthersMayMove says whether another user than root and the caller's may put another directory, or a link, in the place of this one or of one
-// above it: the owner of each may, and whoever may write to the one above, unless that is sticky (man 7 inode). In doubt others may.
-func OthersMayMove(dir string) bool {
-	for ; ; dir = path.Dir(dir) {
-		var st unix.Stat_t
-		if err := unix.Lstat(dir, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			return true
-		}
-		writable := st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0
-		if st.Uid != 0 && int(st.Uid) != os.Geteuid() || writable {
-			return true
-		}
-		if dir == "/" || dir == "." {
-			return dir == "."
-		}
-	}
 }
 
 // ProcMounted is when /proc was mounted, by the clock of that moment: its root never changes (proc_fill_super, fs/proc/root.c).
@@ -108,18 +73,4 @@ func parsePrivateMaps(text []byte, dev uint64) ([]uint64, error) {
 		}
 	}
 	return inodes, nil
-}
-
-// LoopFiles are the files that loop devices are on, by device ("/dev/loop0"), as whoever set them up called them; " (deleted)" stands behind one
-// without a name (/sys/block/loopN/loop/backing_file). Everybody may read them. Never nil.
-func (h *Host) LoopFiles() map[string]string {
-	files := map[string]string{}
-	names, _ := filepath.Glob(h.Path("/sys/block/loop*/loop/backing_file")) // the error is for a bad pattern
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			files["/dev/"+filepath.Base(filepath.Dir(filepath.Dir(name)))] = strings.TrimSuffix(string(text), "\n")
-		}
-	}
-	return files
 }

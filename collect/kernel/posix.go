@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,22 +34,9 @@ const (
 	nameMax        = 255
 )
 
-// PosixFile is what a POSIX object is as a file.
-type PosixFile struct {
-	Name      string // as the file is called: without "/" and "sem."; any bytes
-	Dev, Ino  uint64 // identity; a number is not given again soon
-	UID, GID  uint32
-	Mode      fs.FileMode // type and permissions
-	Size      uint64      // bytes
-	Allocated uint64      // bytes in memory or swap; 0 for queues
-	Links     uint64
-
-	ATime, MTime, CTime time.Time
-}
-
 // PosixSem is a named semaphore.
 type PosixSem struct {
-	PosixFile
+	vfs.PosixFile
 	Value    uint32
 	Waiters  uint32 // threads that sleep in sem_wait or are about to, as the C library counts them
 	HasValue bool   // Value and Waiters are valid
@@ -57,15 +44,15 @@ type PosixSem struct {
 }
 
 // isSem tells the file of a semaphore from other files.
-func isSem(f *PosixFile) bool {
+func isSem(f *vfs.PosixFile) bool {
 	return f.Mode.IsRegular() && f.Size == posixSemSize && strings.HasPrefix(f.Name, posixSemPrefix) && len(f.Name) > len(posixSemPrefix)
 }
 
 // DevShmFiles lists what lies in /dev/shm but is no semaphore, by name: shared memory, and whatever else was put there.
 // Directories are not descended into. A machine without /dev/shm has none.
-func (h *Host) DevShmFiles() ([]PosixFile, error) {
+func (h *Host) DevShmFiles() ([]vfs.PosixFile, error) {
 	files, err := h.devShm()
-	return slices.DeleteFunc(files, func(f PosixFile) bool { return isSem(&f) }), err
+	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
 }
 
 // AllPosixSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
@@ -127,7 +114,7 @@ func parsePosixSem(data []byte) (PosixSem, bool) {
 }
 
 // devShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
-func (h *Host) devShm() ([]PosixFile, error) {
+func (h *Host) devShm() ([]vfs.PosixFile, error) {
 	fd, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -144,86 +131,42 @@ func (h *Host) devShm() ([]PosixFile, error) {
 }
 
 // listFiles stats every entry of an open directory.
-func listFiles(dir int) ([]PosixFile, error) {
-	var files []PosixFile
+func listFiles(dir int) ([]vfs.PosixFile, error) {
+	var files []vfs.PosixFile
 	err := sys.EachDirent(dir, make([]byte, 32<<10), func(name []byte) {
-		if f, err := statFile(dir, string(name[:len(name)-1])); err == nil {
+		if f, err := vfs.StatAt(dir, string(name[:len(name)-1])); err == nil {
 			files = append(files, f)
 		}
 	})
-	slices.SortFunc(files, func(a, b PosixFile) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(files, func(a, b vfs.PosixFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, err
 }
 
-func statFile(dir int, name string) (PosixFile, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return PosixFile{}, err
-	}
-	return posixFile(name, &st), nil
-}
-
-func posixFile(name string, st *unix.Stat_t) PosixFile {
-	moment := func(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }
-	return PosixFile{
-		Name: name, Dev: st.Dev, Ino: st.Ino, Mode: fileMode(st.Mode), UID: st.Uid, GID: st.Gid, Links: uint64(st.Nlink),
-		Size: uint64(st.Size), Allocated: uint64(st.Blocks) * 512, // st_blocks counts 512 bytes: man 3type stat
-		ATime: moment(st.Atim), MTime: moment(st.Mtim), CTime: moment(st.Ctim),
-	}
-}
-
-// fileMode turns st_mode into Go's: permissions and type.
-func fileMode(mode uint32) fs.FileMode {
-	m := fs.FileMode(mode & 0o777)
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG:
-	case unix.S_IFDIR:
-		m |= fs.ModeDir
-	case unix.S_IFLNK:
-		m |= fs.ModeSymlink
-	case unix.S_IFIFO:
-		m |= fs.ModeNamedPipe
-	case unix.S_IFSOCK:
-		m |= fs.ModeSocket
-	default:
-		m |= fs.ModeDevice
-	}
-	return m
-}
-
 // PosixShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: there is none.
-func (h *Host) PosixShmStat(name string) (PosixFile, error) {
+func (h *Host) PosixShmStat(name string) (vfs.PosixFile, error) {
 	return h.statDevShm(name, strings.TrimPrefix(name, "/"))
 }
 
 // PosixSemStat reads the file of one semaphore by its name ("/name"), not its value.
-func (h *Host) PosixSemStat(name string) (PosixFile, error) {
+func (h *Host) PosixSemStat(name string) (vfs.PosixFile, error) {
 	return h.statDevShm(name, posixSemPrefix+strings.TrimPrefix(name, "/"))
 }
 
-func (h *Host) statDevShm(name, file string) (PosixFile, error) {
-	if err := plainName(file); err != nil {
-		return PosixFile{}, fmt.Errorf("%s: %w", name, err)
+func (h *Host) statDevShm(name, file string) (vfs.PosixFile, error) {
+	if err := vfs.PlainName(file); err != nil {
+		return vfs.PosixFile{}, fmt.Errorf("%s: %w", name, err)
 	}
 	dir, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
 	if err != nil {
-		return PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
+		return vfs.PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
 	defer unix.Close(dir)
-	f, err := statFile(dir, file)
+	f, err := vfs.StatAt(dir, file)
 	if err != nil {
-		return PosixFile{}, fmt.Errorf("stat %s/%s: %w", devShm, file, err)
+		return vfs.PosixFile{}, fmt.Errorf("stat %s/%s: %w", devShm, file, err)
 	}
 	f.Name = strings.TrimPrefix(name, "/")
 	return f, nil
-}
-
-// plainName refuses what would leave the directory: a POSIX name is one path component (shm_open(3)).
-func plainName(file string) error {
-	if file == "" || file == "." || file == ".." || strings.ContainsAny(file, "/\x00") {
-		return unix.EINVAL
-	}
-	return nil
 }
 
 // posixPath gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may follow.

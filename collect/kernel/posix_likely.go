@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -12,7 +13,7 @@ const likelyRead = 64 << 10
 // PosixShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there. Nothing can prove
 // it. Memory is made by ftruncate, so that what nobody has written to is a hole (man 2 lseek, SEEK_HOLE), and hardly ever without a zero
 // byte; an empty file or a text has neither. What may not be read does not look like anything.
-func (h *Host) PosixShmLikely(f *PosixFile) bool {
+func (h *Host) PosixShmLikely(f *vfs.PosixFile) bool {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if !f.Mode.IsRegular() || f.Size == 0 {
 		return false

@@ -15,10 +15,11 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
-var ignoreTimes = cmpopts.IgnoreFields(kernel.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino", "Links")
+var ignoreTimes = cmpopts.IgnoreFields(vfs.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino", "Links")
 
 // closing closes a descriptor when the test ends.
 func closing(t *testing.T) func(int, error) int {
@@ -51,8 +52,8 @@ func TestPosixQueues(t *testing.T) {
 		}
 		got := must(h.AllPosixQueues(true, true))(t)
 		want := []kernel.PosixQueue{
-			{PosixFile: kernel.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
-			{PosixFile: kernel.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
+			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
+			{PosixFile: vfs.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
 				MqAttr: kernel.MqAttr{MaxMsg: 3, MsgSize: 100, Messages: 2}, HasAttr: true,
 				MqStatus: kernel.MqStatus{Bytes: 130}, HasStatus: true},
 		}
@@ -202,12 +203,12 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		seg := kernel.PosixFile{Name: "seg", Mode: 0o604, Size: 10000, Allocated: sys.PageSize()}
+		seg := vfs.PosixFile{Name: "seg", Mode: 0o604, Size: 10000, Allocated: sys.PageSize()}
 		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
 		sems := must(h.AllPosixSems(true))(t)
-		wantSems := []kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
+		wantSems := []kernel.PosixSem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -13,9 +14,9 @@ import (
 
 // PosixShmFiles lists the regular files in /dev/shm that are not named like semaphores. Symbolic links, directories and the
 // like are no shared memory and are left out.
-func (h *Host) PosixShmFiles() ([]PosixFile, error) {
+func (h *Host) PosixShmFiles() ([]vfs.PosixFile, error) {
 	files, err := h.devShm()
-	return slices.DeleteFunc(files, func(f PosixFile) bool {
+	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool {
 		return !f.Mode.IsRegular() || strings.HasPrefix(f.Name, posixSemPrefix)
 	}), err
 }

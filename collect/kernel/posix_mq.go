@@ -10,12 +10,13 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
 // PosixQueue is a POSIX message queue.
 type PosixQueue struct {
-	PosixFile
+	vfs.PosixFile
 	MqAttr
 	HasAttr bool // MqAttr is valid
 	MqStatus
@@ -146,7 +147,7 @@ func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
 		return PosixQueue{}, fmt.Errorf("read queue %s: %w", name, sys.ErrNotLive)
 	}
 	file := strings.TrimPrefix(name, "/")
-	if err := plainName(file); err != nil {
+	if err := vfs.PlainName(file); err != nil {
 		return PosixQueue{}, fmt.Errorf("%s: %w", name, err)
 	}
 	dir, err := openQueues()
@@ -157,7 +158,7 @@ func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
 		return PosixQueue{}, err
 	}
 	defer unix.Close(dir)
-	f, err := statFile(dir, file)
+	f, err := vfs.StatAt(dir, file)
 	if err != nil {
 		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", name, err)
 	}
@@ -178,7 +179,7 @@ func openedQueue(file string) (PosixQueue, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", file, err)
 	}
-	q := PosixQueue{PosixFile: posixFile(file, &st)}
+	q := PosixQueue{PosixFile: vfs.FileOf(file, &st)}
 	q.MqAttr, err = mqGetAttr(fd)
 	q.HasAttr = err == nil
 	return q, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 func TestPosixObjects(t *testing.T) {
@@ -38,14 +39,14 @@ func TestPosixObjects(t *testing.T) {
 		noError(t, err)
 		recent := cmpopts.EquateApproxTime(time.Hour)
 		now := time.Now()
-		unlisted := cmpopts.IgnoreFields(kernel.PosixFile{}, "Dev", "Ino", "Allocated", "ATime", "CTime")
-		if diff := cmp.Diff([]kernel.PosixFile{{Name: "seg", Mode: 0o640, Size: 5000, Links: 1, MTime: now}}, shm, recent, unlisted); diff != "" {
+		unlisted := cmpopts.IgnoreFields(vfs.PosixFile{}, "Dev", "Ino", "Allocated", "ATime", "CTime")
+		if diff := cmp.Diff([]vfs.PosixFile{{Name: "seg", Mode: 0o640, Size: 5000, Links: 1, MTime: now}}, shm, recent, unlisted); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]kernel.PosixSem{{PosixFile: kernel.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now}, Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
+		if diff := cmp.Diff([]kernel.PosixSem{{PosixFile: vfs.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now}, Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]kernel.PosixQueue{{PosixFile: kernel.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1, MTime: now}, MqAttr: kernel.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent, unlisted); diff != "" {
+		if diff := cmp.Diff([]kernel.PosixQueue{{PosixFile: vfs.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1, MTime: now}, MqAttr: kernel.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent, unlisted); diff != "" {
 			t.Error(diff)
 		}
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -237,73 +238,33 @@ func accessOf(flags int) Access {
 	return CanRead | CanWrite
 }
 
-// FileID is the identity of a file: st_dev and st_ino, and its type (mode & S_IFMT).
-type FileID struct {
-	Dev, Ino uint64
-	Mode     uint32
-	Rdev     uint64 // character and block devices: which
-}
-
-// DeviceOf is the st_dev of a file of the reader's own.
-func DeviceOf(path string) (uint64, error) {
-	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st); err != nil {
-		return 0, fmt.Errorf("stat %s: %w", path, err)
-	}
-	return fileID(&st).Dev, nil
-}
-
-// IsTerminalMaster says whether it is the multiplexer that pseudoterminals' masters come from: character device 5:2 (pts(4)).
-func (f FileID) IsTerminalMaster() bool {
-	return f.Mode&unix.S_IFMT == unix.S_IFCHR && f.Rdev == unix.Mkdev(5, 2)
-}
-
-// TerminalSlave gives the index of a pseudoterminal's slave: character devices 136 to 143 (Documentation/admin-guide/devices.txt).
-func (f FileID) TerminalSlave() (index uint32, ok bool) {
-	major := unix.Major(f.Rdev)
-	if f.Mode&unix.S_IFMT != unix.S_IFCHR || major < 136 || major > 143 {
-		return 0, false
-	}
-	return (major-136)*256 + unix.Minor(f.Rdev), true
-}
-
-// IsFIFO says whether it is a FIFO or a pipe.
-func (f FileID) IsFIFO() bool { return f.Mode&unix.S_IFMT == unix.S_IFIFO }
-
-// IsRegular says whether it is a regular file, as memfds and POSIX queues are.
-func (f FileID) IsRegular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
-
 // Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller keeps
 // it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below the tree's root.
-func (d *FDDir) Stat(target []byte) (FileID, error) {
+func (d *FDDir) Stat(target []byte) (vfs.FileID, error) {
 	at, path := d.fd, string(d.name[:len(d.name)-1])
 	if !d.proc.live {
 		at, path = unix.AT_FDCWD, d.proc.root+string(target)
 	}
 	var st unix.Statx_t
 	if err := unix.Statx(at, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
-		return FileID{}, err
+		return vfs.FileID{}, err
 	}
-	return fileID(&st), nil
-}
-
-func fileID(st *unix.Statx_t) FileID {
-	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode), Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor)}
+	return vfs.IDOf(&st), nil
 }
 
 // Live says whether it is a process of the machine that the calls ask, rather than of a file tree.
 func (p ProcDir) Live() bool { return p.live }
 
 // StatPath asks for a file by the path that the process knows it under, from its root directory.
-func (p ProcDir) StatPath(path string) (FileID, error) {
+func (p ProcDir) StatPath(path string) (vfs.FileID, error) {
 	if !p.live {
-		return FileID{}, sys.ErrNotLive
+		return vfs.FileID{}, sys.ErrNotLive
 	}
 	var st unix.Statx_t
 	if err := unix.Statx(p.fd, "root"+path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
-		return FileID{}, fmt.Errorf("stat %s of process %d: %w", path, p.PID, err)
+		return vfs.FileID{}, fmt.Errorf("stat %s of process %d: %w", path, p.PID, err)
 	}
-	return fileID(&st), nil
+	return vfs.IDOf(&st), nil
 }
 
 // CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not run

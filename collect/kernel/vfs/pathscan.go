@@ -1,4 +1,4 @@
-package kernel
+package vfs
 
 import (
 	"io/fs"
@@ -19,8 +19,8 @@ type PathScan struct {
 // SpecialFiles lists the FIFOs and sockets below directories, with whole paths as Name. unread are directories that could not be read, full
 // says that there were more entries than Most. Directories are read without moving their access times where that is allowed (O_NOATIME),
 // and no file is opened. 2 microseconds an entry of a directory that is in memory.
-func (h *Host) SpecialFiles(scan PathScan) (files []PosixFile, unread []string, full bool) {
-	if !h.Live() {
+func SpecialFiles(root sys.Root, scan PathScan) (files []PosixFile, unread []string, full bool) {
+	if !root.Live() {
 		return nil, nil, false
 	}
 	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10)}
@@ -67,7 +67,7 @@ func (s *pathScan) directory(at int, name, path string, depth int) {
 			below = append(below, name)
 			return
 		}
-		f, err := statFile(fd, name)
+		f, err := StatAt(fd, name)
 		switch {
 		case err != nil:
 		case f.Mode.IsDir():
