@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
@@ -8,12 +9,24 @@ import (
 
 // The names under which other packages know what moved into rooms.
 
+const CanRead = fdinfo.CanRead
+const CanWrite = fdinfo.CanWrite
 const ClockTick = sys.ClockTick
+const EOF = fdinfo.EOF
 
+type Access = fdinfo.Access
+type EpollTarget = fdinfo.EpollTarget
+type EventFD = fdinfo.EventFD
 type FileID = vfs.FileID
+type FileLock = fdinfo.FileLock
+type HeldLock = fdinfo.HeldLock
+type IOUring = fdinfo.IOUring
+type InotifyWatch = fdinfo.InotifyWatch
 type PathScan = vfs.PathScan
+type PidFD = fdinfo.PidFD
 type PosixFile = vfs.PosixFile
 type SignalSet = sys.SignalSet
+type TimerFD = fdinfo.TimerFD
 
 var BootTime = sys.BootTime
 var Denied = sys.Denied
@@ -26,6 +39,16 @@ var MayAdminIPC = sys.MayAdminIPC
 var MayTraceAll = sys.MayTraceAll
 var OthersMayMove = vfs.OthersMayMove
 var PageSize = sys.PageSize
+var ParseEpoll = fdinfo.ParseEpoll
+var ParseEventFD = fdinfo.ParseEventFD
+var ParseFDInfoLocks = fdinfo.ParseFDInfoLocks
+var ParseIOUring = fdinfo.ParseIOUring
+var ParseInFlight = fdinfo.ParseInFlight
+var ParseInotify = fdinfo.ParseInotify
+var ParsePidFD = fdinfo.ParsePidFD
+var ParseSignalFD = fdinfo.ParseSignalFD
+var ParseTTYIndex = fdinfo.ParseTTYIndex
+var ParseTimerFD = fdinfo.ParseTimerFD
 var ReadFile = vfs.ReadFile
 var SignalName = sys.SignalName
 var StatFile = vfs.StatFile

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ type AwaitedFD struct {
 	FD int
 	// For is CanRead where the call waits for something to come: data, a connection, a peer's end; CanWrite where it waits for room.
 	// 0: only for an error or a hang-up, which every call that names a descriptor waits for as well.
-	For Access
+	For fdinfo.Access
 }
 
 // Transfers lists the descriptors that a call waits to move something through: reading and writing, sending and receiving, accepting
@@ -26,19 +27,19 @@ func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2,
 		unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG,
 		unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_MQ_TIMEDRECEIVE:
-		return []AwaitedFD{{fd(0), CanRead}}, true
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}}, true
 	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2,
 		unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
 		unix.SYS_CONNECT, unix.SYS_MQ_TIMEDSEND:
-		return []AwaitedFD{{fd(0), CanWrite}}, true
+		return []AwaitedFD{{fd(0), fdinfo.CanWrite}}, true
 	case unix.SYS_SPLICE: // in, its offset, out
-		return []AwaitedFD{{fd(0), CanRead}, {fd(2), CanWrite}}, true
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}, {fd(2), fdinfo.CanWrite}}, true
 	case unix.SYS_TEE:
-		return []AwaitedFD{{fd(0), CanRead}, {fd(1), CanWrite}}, true
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}, {fd(1), fdinfo.CanWrite}}, true
 	case unix.SYS_SENDFILE: // out, in
-		return []AwaitedFD{{fd(1), CanRead}, {fd(0), CanWrite}}, true
+		return []AwaitedFD{{fd(1), fdinfo.CanRead}, {fd(0), fdinfo.CanWrite}}, true
 	case unix.SYS_VMSPLICE: // into a write end, out of a read end
-		return []AwaitedFD{{fd(0), CanRead | CanWrite}}, true
+		return []AwaitedFD{{fd(0), fdinfo.CanRead | fdinfo.CanWrite}}, true
 	}
 	return nil, false
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +15,7 @@ func archCalls() map[string]blockedCall {
 		"poll":      {func(int) { rawPoll(1e6) }, seenCall{Name: "poll", Polled: polled(), Serves: true, For: long, Timed: true}},
 		"poll ever": {func(int) { rawPoll(-1) }, seenCall{Name: "poll", Polled: polled(), Serves: true}},
 		"select": {func(int) { rawSelect(&unix.Timeval{Sec: 1000, Usec: 5}) }, seenCall{Name: "select",
-			Polled: fds{{FD: readEnd, For: kernel.CanRead}, {FD: writeEnd, For: kernel.CanWrite}, {FD: sock, For: kernel.CanRead}},
+			Polled: fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: writeEnd, For: fdinfo.CanWrite}, {FD: sock, For: fdinfo.CanRead}},
 			Serves: true, For: long + 5*time.Microsecond, Timed: true}},
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
 )
@@ -52,7 +53,7 @@ type fds = []kernel.AwaitedFD
 
 // polled is what is seen of pollList.
 func polled() fds {
-	return fds{{FD: readEnd, For: kernel.CanRead}, {FD: sock, For: kernel.CanRead}, {FD: writeEnd}}
+	return fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: sock, For: fdinfo.CanRead}, {FD: writeEnd}}
 }
 
 // long is the time that calls with one are given.
@@ -65,7 +66,7 @@ type blockedCall struct {
 }
 
 func blockedCalls() map[string]blockedCall {
-	const in, out = kernel.CanRead, kernel.CanWrite
+	const in, out = fdinfo.CanRead, fdinfo.CanWrite
 	calls := map[string]blockedCall{
 		"read":     {func(int) { unix.Read(readEnd, make([]byte, 1)) }, seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},
 		"preadv2":  {func(int) { unix.Preadv2(readEnd, [][]byte{make([]byte, 1)}, -1, 0) }, seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},

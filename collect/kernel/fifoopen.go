@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
@@ -77,7 +78,7 @@ func (p ProcDir) OpensFIFO(tid int) bool {
 // FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
 // memory and followed from its own root or working directory. It takes the right to ptrace the process.
 // errors.Is(err, ErrOtherCall): it is not in the open of a FIFO; ErrUntold: it is, or may be, and which one cannot be told.
-func (p ProcDir) FIFOOpen(c BlockedCall) (vfs.FileID, string, Access, error) {
+func (p ProcDir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) {
 	if !p.live || !openCall(c.NR) {
 		return vfs.FileID{}, "", 0, ErrOtherCall
 	}
@@ -106,7 +107,7 @@ func (p ProcDir) FIFOOpen(c BlockedCall) (vfs.FileID, string, Access, error) {
 	case !id.IsFIFO():
 		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %s is none", ErrUntold, path)
 	}
-	return id, path, accessOf(int(o.flags)), nil
+	return id, path, fdinfo.AccessOf(int(o.flags)), nil
 }
 
 // statOpened asks for a file by the path that the process opens it by. From a directory of the process we follow it as long as no symbolic link is

@@ -2,8 +2,12 @@ package kernel
 
 import (
 	"fmt"
-	"golang.org/x/sys/unix"
+	"math"
+	"strconv"
 	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"golang.org/x/sys/unix"
 )
 
 // LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose
@@ -23,4 +27,33 @@ func (p ProcDir) LockRequest(c BlockedCall) (mode string, start, end uint64, err
 		return "", 0, 0, ErrOtherCall
 	}
 	return lockRange(lock)
+}
+
+// lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).
+func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
+	mode = map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[lock.Type]
+	first, last := lock.Start, int64(math.MaxInt64)
+	switch {
+	case lock.Len > 0 && lock.Start <= math.MaxInt64-(lock.Len-1):
+		last = lock.Start + lock.Len - 1
+	case lock.Len < 0:
+		first, last = lock.Start+lock.Len, lock.Start-1
+	}
+	if mode == "" || lock.Start < 0 || first < 0 || last < first {
+		return "", 0, 0, ErrOtherCall
+	}
+	if last == math.MaxInt64 {
+		return mode, uint64(first), fdinfo.EOF, nil
+	}
+	return mode, uint64(first), uint64(last), nil
+}
+
+// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
+func (h *Host) FileSize(pid, fd int) (uint64, error) {
+	path := h.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, &st); err != nil {
+		return 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return st.Size, nil
 }

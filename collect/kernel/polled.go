@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,26 +65,11 @@ func (p ProcDir) polled(c BlockedCall) ([]AwaitedFD, error) {
 	for ; len(array) > 0; array = array[8:] {
 		fd, events := int32(binary.NativeEndian.Uint32(array)), binary.NativeEndian.Uint16(array[4:])
 		if fd >= 0 {
-			fds = append(fds, AwaitedFD{int(fd), pollAccess(uint32(events))})
+			fds = append(fds, AwaitedFD{int(fd), fdinfo.PollAccess(uint32(events))})
 		}
 	}
 	return fds, nil
 }
-
-// pollAccess turns EPOLL* events, which are poll's as well, into what they wait for. Urgent data and a peer's hang-up come in as data do.
-func pollAccess(events uint32) Access {
-	var a Access
-	if events&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDNORM|unix.EPOLLRDBAND|unix.EPOLLRDHUP) != 0 {
-		a |= CanRead
-	}
-	if events&(unix.EPOLLOUT|unix.EPOLLWRNORM|unix.EPOLLWRBAND) != 0 {
-		a |= CanWrite
-	}
-	return a
-}
-
-// For says what an epoll instance waits for on the descriptor.
-func (t EpollTarget) For() Access { return pollAccess(t.Events) }
 
 // selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). They are arrays of longs,
 // bit n for descriptor n, so that little-endian bytes have them in order. The kernel writes its answer to them only when it returns.
@@ -92,9 +78,9 @@ func (p ProcDir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	if n < 0 || n > polledMax {
 		return nil, fmt.Errorf("select of %d: %w", n, errTooMany)
 	}
-	wants := make([]Access, n)
+	wants := make([]fdinfo.Access, n)
 	set := make([]byte, (n+7)/8)
-	for i, a := range [...]Access{CanRead, CanWrite, CanRead} {
+	for i, a := range [...]fdinfo.Access{fdinfo.CanRead, fdinfo.CanWrite, fdinfo.CanRead} {
 		if c.Args[1+i] == 0 {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
@@ -183,22 +184,9 @@ func (p ProcDir) withFDDir(do func(fd int) error) error {
 	return nil
 }
 
-// Access is how a descriptor may be used.
-type Access uint8
-
-const (
-	CanRead Access = 1 << iota
-	CanWrite
-)
-
-// String is "r", "w", "rw" or "".
-func (a Access) String() string {
-	return [...]string{"", "r", "w", "rw"}[a&3]
-}
-
 // Access tells the current entry's open mode from the link's own permission bits (0400 read, 0200 write: proc(5)),
 // which touches nothing but /proc. In a file tree, where links have no such bits, fdinfo's flags serve.
-func (d *FDDir) Access() (Access, error) {
+func (d *FDDir) Access() (fdinfo.Access, error) {
 	if !d.proc.live {
 		return d.proc.fdinfoAccess(string(d.name[:len(d.name)-1]))
 	}
@@ -206,36 +194,26 @@ func (d *FDDir) Access() (Access, error) {
 	if err := sys.Fstatat(d.fd, d.name, &st, unix.AT_SYMLINK_NOFOLLOW); err != 0 {
 		return 0, err
 	}
-	var a Access
+	var a fdinfo.Access
 	if st.Mode&0o400 != 0 {
-		a |= CanRead
+		a |= fdinfo.CanRead
 	}
 	if st.Mode&0o200 != 0 {
-		a |= CanWrite
+		a |= fdinfo.CanWrite
 	}
 	return a, nil
 }
 
-func (p ProcDir) fdinfoAccess(fd string) (Access, error) {
+func (p ProcDir) fdinfoAccess(fd string) (fdinfo.Access, error) {
 	text, err := p.Read("fdinfo/"+fd, nil)
 	if err != nil {
 		return 0, err
 	}
-	flags, ok := fdinfoFlags(text)
+	flags, ok := fdinfo.Flags(text)
 	if !ok {
 		return 0, errors.New("fdinfo without flags")
 	}
-	return accessOf(flags), nil
-}
-
-func accessOf(flags int) Access {
-	switch flags & unix.O_ACCMODE {
-	case unix.O_RDONLY:
-		return CanRead
-	case unix.O_WRONLY:
-		return CanWrite
-	}
-	return CanRead | CanWrite
+	return fdinfo.AccessOf(flags), nil
 }
 
 // Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller keeps

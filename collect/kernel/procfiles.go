@@ -147,13 +147,3 @@ func hexFields(text []byte, into map[string]*uint64) (found int, err error) {
 	}
 	return found, nil
 }
-
-func fdinfoFlags(text []byte) (int, bool) {
-	for line := range bytes.Lines(text) {
-		if rest, ok := bytes.CutPrefix(line, []byte("flags:")); ok {
-			n, err := strconv.ParseInt(string(bytes.TrimSpace(rest)), 8, 64)
-			return int(n), err == nil
-		}
-	}
-	return 0, false
-}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
 // diagMessage is an inet_diag_msg with attributes.
@@ -51,18 +52,6 @@ func TestParseTCPInfo(t *testing.T) {
 	}
 }
 
-func TestParseInFlight(t *testing.T) {
-	for text, want := range map[string]int{"pos:\t0\nflags:\t02\nscm_fds: 3\n": 3, "scm_fds: 0\n": 0, "pos:\t0\n": -1, "scm_fds:": -1, "scm_fds: x\n": -1} {
-		n, ok := ParseInFlight([]byte(text))
-		if !ok {
-			n = -1
-		}
-		if n != want {
-			t.Errorf("%q: %d, want %d", text, n, want)
-		}
-	}
-}
-
 func TestSocketTimerWords(t *testing.T) {
 	for timer, want := range map[SocketTimer]string{TimerOff: "", TimerRetransmit: "on", TimerKeepalive: "keepalive", TimerTimeWait: "timewait", TimerProbe: "persist", 9: "timer-9"} {
 		if got := timer.String(); got != want {
@@ -77,6 +66,6 @@ func FuzzParseTCPInfo(f *testing.F) {
 		if _, info, ok := parseTCPInfo(b); ok && info.RTO < 0 {
 			t.Errorf("%+v", info)
 		}
-		ParseInFlight(b)
+		fdinfo.ParseInFlight(b)
 	})
 }

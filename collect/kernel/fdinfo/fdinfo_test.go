@@ -1,4 +1,4 @@
-package kernel
+package fdinfo
 
 import (
 	"math"
@@ -81,6 +81,7 @@ func FuzzFDInfo(f *testing.F) {
 		if d, err := ParseTimerFD(text); err != nil && d != (TimerFD{}) || d.Remaining < 0 || d.Interval < 0 {
 			t.Errorf("%+v (%v)", d, err)
 		}
+		Flags(text)
 	})
 }
 

@@ -1,4 +1,4 @@
-package kernel
+package fdinfo
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,8 +44,8 @@ type HeldLock struct {
 // Locks reads /proc/locks. Outside of the first pid namespace, locks that were taken by processes which have ended or are not in it are left
 // out, with all who wait for them (locks_show, fs/locks.c).
 // The error tells of lines that could not be read; the others are there.
-func (h *Host) Locks() ([]HeldLock, error) {
-	text, err := h.ReadFile("/proc/locks")
+func Locks(root sys.Root) ([]HeldLock, error) {
+	text, err := root.ReadFile("/proc/locks")
 	if err != nil {
 		return nil, err
 	}
@@ -135,33 +136,4 @@ func (l *FileLock) parseFile(file []byte) bool {
 	n, err3 := strconv.ParseUint(string(ino), 10, 64)
 	l.Dev, l.Ino = unix.Mkdev(uint32(a), uint32(b)), n
 	return ok && ok2 && err == nil && err2 == nil && err3 == nil
-}
-
-// lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).
-func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
-	mode = map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[lock.Type]
-	first, last := lock.Start, int64(math.MaxInt64)
-	switch {
-	case lock.Len > 0 && lock.Start <= math.MaxInt64-(lock.Len-1):
-		last = lock.Start + lock.Len - 1
-	case lock.Len < 0:
-		first, last = lock.Start+lock.Len, lock.Start-1
-	}
-	if mode == "" || lock.Start < 0 || first < 0 || last < first {
-		return "", 0, 0, ErrOtherCall
-	}
-	if last == math.MaxInt64 {
-		return mode, uint64(first), EOF, nil
-	}
-	return mode, uint64(first), uint64(last), nil
-}
-
-// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
-func (h *Host) FileSize(pid, fd int) (uint64, error) {
-	path := h.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
-	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, &st); err != nil {
-		return 0, fmt.Errorf("stat %s: %w", path, err)
-	}
-	return st.Size, nil
 }
