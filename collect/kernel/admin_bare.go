@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,8 +45,8 @@ func (s *Script) Name(name string) *Script {
 }
 
 // SemOp adds semop on a set.
-func (s *Script) SemOp(id int, ops ...SemOp) *Script {
-	list := append([]SemOp(nil), ops...)
+func (s *Script) SemOp(id int, ops ...sysv.SemOp) *Script {
+	list := append([]sysv.SemOp(nil), ops...)
 	return s.Raw(unix.SYS_SEMTIMEDOP, uintptr(id), s.Keep(list, unsafe.Pointer(&list[0])), uintptr(len(list)), 0)
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -13,6 +14,13 @@ const CanRead = fdinfo.CanRead
 const CanWrite = fdinfo.CanWrite
 const ClockTick = sys.ClockTick
 const EOF = fdinfo.EOF
+const IPCCreat = sysv.IPCCreat
+const IPCExcl = sysv.IPCExcl
+const IPCNoWait = sysv.IPCNoWait
+const KeyPrivate = sysv.KeyPrivate
+const MsgNoError = sysv.MsgNoError
+const SemUndo = sysv.SemUndo
+const ShmHugeTLB = sysv.ShmHugeTLB
 
 type Access = fdinfo.Access
 type EpollTarget = fdinfo.EpollTarget
@@ -21,10 +29,17 @@ type FileID = vfs.FileID
 type FileLock = fdinfo.FileLock
 type HeldLock = fdinfo.HeldLock
 type IOUring = fdinfo.IOUring
+type IPCPerm = sysv.IPCPerm
 type InotifyWatch = fdinfo.InotifyWatch
+type MsgQueue = sysv.MsgQueue
 type PathScan = vfs.PathScan
+type PeekedMessage = sysv.PeekedMessage
 type PidFD = fdinfo.PidFD
 type PosixFile = vfs.PosixFile
+type SemOp = sysv.SemOp
+type SemSet = sysv.SemSet
+type SemValue = sysv.SemValue
+type ShmSegment = sysv.ShmSegment
 type SignalSet = sys.SignalSet
 type TimerFD = fdinfo.TimerFD
 
@@ -32,7 +47,9 @@ var BootTime = sys.BootTime
 var Denied = sys.Denied
 var DeviceOf = vfs.DeviceOf
 var EffectiveUID = sys.EffectiveUID
+var ErrNoPeek = sysv.ErrNoPeek
 var ErrNotLive = sys.ErrNotLive
+var Ftok = sysv.Ftok
 var Gone = sys.Gone
 var LinkInode = scan.LinkInode
 var MayAdminIPC = sys.MayAdminIPC
@@ -50,6 +67,7 @@ var ParseSignalFD = fdinfo.ParseSignalFD
 var ParseTTYIndex = fdinfo.ParseTTYIndex
 var ParseTimerFD = fdinfo.ParseTimerFD
 var ReadFile = vfs.ReadFile
+var SegmentDevices = sysv.SegmentDevices
 var SignalName = sys.SignalName
 var StatFile = vfs.StatFile
 var TerminalColumns = sys.TerminalColumns

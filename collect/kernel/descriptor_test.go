@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 func TestReadMapped(t *testing.T) {
@@ -16,25 +17,25 @@ func TestReadMapped(t *testing.T) {
 		t.Skip("needs root: map_files are for those who may checkpoint")
 	}
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		id := must(a.ShmGet(1, 3*sys.PageSize(), create|0o600))(t)
+		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
+		id := kerneltest.Must(a.ShmGet(1, 3*sys.PageSize(), sysv.IPCCreat|sysv.IPCExcl|0o600))(t)
 		w := kerneltest.Start(t, "attach", strconv.Itoa(id))
-		dir := must(h.OpenProc(w.PID))(t)
+		dir := kerneltest.Must(h.OpenProc(w.PID))(t)
 		defer dir.Close()
-		maps := must(dir.SharedMaps(make([]byte, 64<<10)))(t)
+		maps := kerneltest.Must(dir.SharedMaps(make([]byte, 64<<10)))(t)
 		if len(maps) != 1 {
 			t.Fatalf("maps %+v", maps)
 		}
-		before, all := must(h.ShmStat(id))(t), must(h.ShmSegments(true))(t)
+		before, all := kerneltest.Must(h.ShmStat(id))(t), kerneltest.Must(h.ShmSegments(true))(t)
 		buf := make([]byte, 4*sys.PageSize())
-		n := must(dir.ReadMapped(maps[0], 0, buf))(t)
+		n := kerneltest.Must(dir.ReadMapped(maps[0], 0, buf))(t)
 		if n != int(3*sys.PageSize()) || buf[0] != 1 || buf[sys.PageSize()] != 0 {
 			t.Errorf("read %d bytes, %d first", n, buf[0])
 		}
-		if diff := cmp.Diff(before, must(h.ShmStat(id))(t)); diff != "" {
+		if diff := cmp.Diff(before, kerneltest.Must(h.ShmStat(id))(t)); diff != "" {
 			t.Errorf("reading changed the segment:\n%s", diff)
 		}
-		if diff := cmp.Diff(all, must(h.ShmSegments(true))(t)); diff != "" {
+		if diff := cmp.Diff(all, kerneltest.Must(h.ShmSegments(true))(t)); diff != "" {
 			t.Errorf("reading made pages:\n%s", diff)
 		}
 		w.Finish()

@@ -1,7 +1,6 @@
 package kernel_test
 
 import (
-	"os"
 	"strconv"
 	"testing"
 
@@ -12,12 +11,8 @@ import (
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"attach":        workAttach,
-		"semop":         workSemOp,
-		"send":          workSend,
-		"lists":         workLists,
 		"posix-lists":   workPosixLists,
 		"own-queue":     workOwnQueue,
-		"peek":          workPeek,
 		"sleep":         func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":         workQueue,
 		"call":          workCall,
@@ -41,26 +36,4 @@ func workAttach(j *kerneltest.Job) {
 	data[0] = 1
 	j.Ready()
 	j.Wait()
-}
-
-// workSemOp does one operation: id, semaphore, number.
-func workSemOp(j *kerneltest.Job) {
-	id, err := strconv.Atoi(j.Args[0])
-	j.Check(err)
-	num, err := strconv.Atoi(j.Args[1])
-	j.Check(err)
-	op, err := strconv.Atoi(j.Args[2])
-	j.Check(err)
-	j.Ready(os.Getpid())
-	j.Check(kernel.NewAdmin().SemOp(id, []kernel.SemOp{{Num: uint16(num), Op: int16(op)}}, -1))
-	j.Ready("done")
-}
-
-// workSend sends one message to the queue and blocks while it is full.
-func workSend(j *kerneltest.Job) {
-	id, err := strconv.Atoi(j.Args[0])
-	j.Check(err)
-	j.Ready()
-	j.Check(kernel.NewAdmin().MsgSend(id, 1, make([]byte, 10), 0))
-	j.Ready("done")
 }

@@ -9,16 +9,16 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"golang.org/x/sys/unix"
 )
 
 // workQueue makes a message queue.
 func workQueue(j *kerneltest.Job) {
-	id, err := kernel.NewAdmin().MsgGet(0x4711, kernel.IPCCreat|kernel.IPCExcl|0o600)
+	id, err := kernel.NewAdmin().MsgGet(0x4711, sysv.IPCCreat|sysv.IPCExcl|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()
@@ -108,7 +108,7 @@ func TestVisitNamespaceThatIsNotThere(t *testing.T) {
 	if err := h.VisitNamespace(kernel.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a pid namespace: %v, want EINVAL", err)
 	}
-	if err := tree(t).VisitNamespace(own, never); !errors.Is(err, sys.ErrNotLive) {
+	if err := kerneltest.Must(kernel.Open(kerneltest.Tree(t, nil)))(t).VisitNamespace(own, never); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("a file tree: %v, want sys.ErrNotLive", err)
 	}
 }
@@ -118,20 +118,6 @@ func live(tb testing.TB) *kernel.Host {
 	h, err := kernel.Open("")
 	if err != nil {
 		tb.Fatal(err)
-	}
-	return h
-}
-
-// tree is a Host that reads files, of which there are none.
-func tree(t *testing.T) *kernel.Host {
-	t.Helper()
-	root := t.TempDir()
-	if err := os.Mkdir(root+"/proc", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	h, err := kernel.Open(root)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return h
 }

@@ -25,7 +25,7 @@ var ignoreTimes = cmpopts.IgnoreFields(vfs.PosixFile{}, "ATime", "MTime", "CTime
 func closing(t *testing.T) func(int, error) int {
 	return func(fd int, err error) int {
 		t.Helper()
-		ok(t, err)
+		kerneltest.OK(t, err)
 		t.Cleanup(func() { unix.Close(fd) })
 		return fd
 	}
@@ -33,24 +33,24 @@ func closing(t *testing.T) func(int, error) int {
 
 func TestPosixQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		if none := must(h.AllPosixQueues(true, true))(t); len(none) != 0 {
+		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
+		if none := kerneltest.Must(h.AllPosixQueues(true, true))(t); len(none) != 0 {
 			t.Fatalf("a new namespace holds %+v", none)
 		}
 		syscall.Umask(0)
 		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NONBLOCK
 		fd := closing(t)(a.MqOpen("/b \x1b", flags, 0o640, &kernel.MqAttr{MaxMsg: 3, MsgSize: 100}))
 		closing(t)(a.MqOpen("/.a", flags, 0o200, &kernel.MqAttr{MaxMsg: 1, MsgSize: 1}))
-		ok(t, a.MqSend(fd, make([]byte, 60), 1))
-		ok(t, a.MqSend(fd, nil, 2))
-		ok(t, a.MqSend(fd, make([]byte, 70), 2))
+		kerneltest.OK(t, a.MqSend(fd, make([]byte, 60), 1))
+		kerneltest.OK(t, a.MqSend(fd, nil, 2))
+		kerneltest.OK(t, a.MqSend(fd, make([]byte, 70), 2))
 		if err := a.MqSend(fd, nil, 0); !errors.Is(err, unix.EAGAIN) {
 			t.Errorf("a fourth message: %v", err)
 		}
 		if data, prio, err := a.MqReceive(fd, 100); err != nil || len(data) != 0 || prio != 2 {
 			t.Errorf("received %q, priority %d, %v", data, prio, err)
 		}
-		got := must(h.AllPosixQueues(true, true))(t)
+		got := kerneltest.Must(h.AllPosixQueues(true, true))(t)
 		want := []kernel.PosixQueue{
 			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
 			{PosixFile: vfs.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
@@ -60,13 +60,13 @@ func TestPosixQueues(t *testing.T) {
 		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" {
 			t.Fatalf("-want +got:\n%s", diff)
 		}
-		dev := must(h.QueueDevice())(t)
+		dev := kerneltest.Must(h.QueueDevice())(t)
 		var st unix.Stat_t
-		ok(t, unix.Fstat(fd, &st))
+		kerneltest.OK(t, unix.Fstat(fd, &st))
 		if got[1].Dev != st.Dev || got[1].Ino != st.Ino || dev != st.Dev {
 			t.Errorf("listed %d:%d on %d, the descriptor is %d:%d", got[1].Dev, got[1].Ino, dev, st.Dev, st.Ino)
 		}
-		if one := must(h.PosixQueueStat("/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
+		if one := kerneltest.Must(h.PosixQueueStat("/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
 			t.Errorf("PosixQueueStat gives %+v", one)
 		}
 		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
@@ -75,11 +75,11 @@ func TestPosixQueues(t *testing.T) {
 		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, kernel.ErrChanged) {
 			t.Errorf("removing another's queue: %v", err)
 		}
-		ok(t, a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino))
+		kerneltest.OK(t, a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino))
 		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("removing a removed queue: %v", err)
 		}
-		if left := must(h.AllPosixQueues(false, false))(t); len(left) != 1 {
+		if left := kerneltest.Must(h.AllPosixQueues(false, false))(t); len(left) != 1 {
 			t.Errorf("left: %+v", left)
 		}
 	})
@@ -89,8 +89,8 @@ func TestPosixQueueNotification(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
 		fd := closing(t)(a.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
-		ok(t, a.MqNotify(fd, int(unix.SIGUSR1)))
-		got := must(open(t).AllPosixQueues(false, true))(t)
+		kerneltest.OK(t, a.MqNotify(fd, int(unix.SIGUSR1)))
+		got := kerneltest.Must(kerneltest.Must(kernel.Open(""))(t).AllPosixQueues(false, true))(t)
 		if len(got) != 1 || got[0].MqStatus != (kernel.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
 			t.Errorf("got %+v", got)
 		}
@@ -176,11 +176,11 @@ func workOwnQueue(j *kerneltest.Job) {
 
 func TestPosixShmAndSems(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
+		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
 		syscall.Umask(0)
 		fd := closing(t)(a.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
-		ok(t, unix.Ftruncate(fd, 10000))
-		must(unix.Pwrite(fd, []byte("x"), 5000))(t)
+		kerneltest.OK(t, unix.Ftruncate(fd, 10000))
+		kerneltest.Must(unix.Pwrite(fd, []byte("x"), 5000))(t)
 		sem, temp, err := a.PosixSemOpenNew("/lock", 0o660, 7)
 		closing(t)(sem, err)
 		if _, err := os.Stat(temp); !errors.Is(err, fs.ErrNotExist) {
@@ -189,13 +189,13 @@ func TestPosixShmAndSems(t *testing.T) {
 		if _, _, err := a.PosixSemOpenNew("/lock", 0o660, 7); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("a second semaphore of that name: %v", err)
 		}
-		ok(t, os.Mkdir(filepath.Join("/dev/shm", "dir"), 0o700))
-		ok(t, os.Symlink("/etc/passwd", filepath.Join("/dev/shm", "link")))
-		ok(t, unix.Mkfifo(filepath.Join("/dev/shm", ".fifo"), 0o600))
-		ok(t, os.WriteFile(filepath.Join("/dev/shm", "sem.long"), make([]byte, 33), 0o600))
+		kerneltest.OK(t, os.Mkdir(filepath.Join("/dev/shm", "dir"), 0o700))
+		kerneltest.OK(t, os.Symlink("/etc/passwd", filepath.Join("/dev/shm", "link")))
+		kerneltest.OK(t, unix.Mkfifo(filepath.Join("/dev/shm", ".fifo"), 0o600))
+		kerneltest.OK(t, os.WriteFile(filepath.Join("/dev/shm", "sem.long"), make([]byte, 33), 0o600))
 		type seen struct{ Name, Type string }
 		var got []seen
-		files := must(h.DevShmFiles())(t)
+		files := kerneltest.Must(h.DevShmFiles())(t)
 		for _, f := range files {
 			got = append(got, seen{f.Name, fmt.Sprint(f.Mode.Type())})
 		}
@@ -207,7 +207,7 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
-		sems := must(h.AllPosixSems(true))(t)
+		sems := kerneltest.Must(h.AllPosixSems(true))(t)
 		wantSems := []kernel.PosixSem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
@@ -215,14 +215,14 @@ func TestPosixShmAndSems(t *testing.T) {
 		if err := a.PosixSemRemoveSame("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, kernel.ErrChanged) {
 			t.Errorf("removing another's semaphore: %v", err)
 		}
-		ok(t, a.PosixSemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
-		ok(t, a.PosixShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
+		kerneltest.OK(t, a.PosixSemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
+		kerneltest.OK(t, a.PosixShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
 		for _, name := range []string{"", "/", "/..", "/dir/x", "/a\x00b"} {
 			if err := a.PosixShmRemoveSame(name, 0, 0); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("removing %q: %v", name, err)
 			}
 		}
-		if left := must(h.DevShmFiles())(t); len(left) != 4 {
+		if left := kerneltest.Must(h.DevShmFiles())(t); len(left) != 4 {
 			t.Errorf("left: %+v", left)
 		}
 	})
@@ -230,15 +230,15 @@ func TestPosixShmAndSems(t *testing.T) {
 
 func TestPosixLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
+		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
 		l, err := h.MqLimits()
 		if diff := cmp.Diff(kernel.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
 			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
 		}
-		before := must(h.DevShmUse())(t)
+		before := kerneltest.Must(h.DevShmUse())(t)
 		fd := closing(t)(a.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
-		ok(t, unix.Fallocate(fd, 0, 0, 1<<20))
-		after := must(h.DevShmUse())(t)
+		kerneltest.OK(t, unix.Fallocate(fd, 0, 0, 1<<20))
+		after := kerneltest.Must(h.DevShmUse())(t)
 		want := before
 		want.Used += 1 << 20
 		want.InodeUsed++

@@ -21,22 +21,22 @@ func TestPosixObjects(t *testing.T) {
 		kerneltest.Mqueue(t)
 		syscall.Umask(0o022)
 		h, err := kernel.Open("")
-		noError(t, err)
+		kerneltest.OK(t, err)
 		a := kernel.NewAdmin()
-		noError(t, a.PosixShmCreate("/seg", 5000, 0o660))
-		noError(t, a.PosixSemCreate("gate", 3, 0o600))
-		noError(t, a.PosixMsgCreate("/queue", 0o666))
+		kerneltest.OK(t, a.PosixShmCreate("/seg", 5000, 0o660))
+		kerneltest.OK(t, a.PosixSemCreate("gate", 3, 0o600))
+		kerneltest.OK(t, a.PosixMsgCreate("/queue", 0o666))
 		// What shm_open and sem_open cannot have made is not listed.
-		noError(t, os.Mkdir("/dev/shm/dir", 0o755))
-		noError(t, os.Symlink("/etc/passwd", "/dev/shm/link"))
-		noError(t, os.WriteFile("/dev/shm/sem.text", []byte("no semaphore"), 0o644))
+		kerneltest.OK(t, os.Mkdir("/dev/shm/dir", 0o755))
+		kerneltest.OK(t, os.Symlink("/etc/passwd", "/dev/shm/link"))
+		kerneltest.OK(t, os.WriteFile("/dev/shm/sem.text", []byte("no semaphore"), 0o644))
 
 		shm, err := h.PosixShmFiles()
-		noError(t, err)
+		kerneltest.OK(t, err)
 		sems, err := h.PosixSems()
-		noError(t, err)
+		kerneltest.OK(t, err)
 		queues, err := h.PosixQueues()
-		noError(t, err)
+		kerneltest.OK(t, err)
 		recent := cmpopts.EquateApproxTime(time.Hour)
 		now := time.Now()
 		unlisted := cmpopts.IgnoreFields(vfs.PosixFile{}, "Dev", "Ino", "Allocated", "ATime", "CTime")
@@ -58,9 +58,9 @@ func TestPosixObjects(t *testing.T) {
 				t.Errorf("%s: %v, want EEXIST", name, err)
 			}
 		}
-		noError(t, a.PosixShmRemove("seg"))
-		noError(t, a.PosixSemRemove("gate"))
-		noError(t, a.PosixMsgRemove("/queue"))
+		kerneltest.OK(t, a.PosixShmRemove("seg"))
+		kerneltest.OK(t, a.PosixSemRemove("gate"))
+		kerneltest.OK(t, a.PosixMsgRemove("/queue"))
 		for name, err := range map[string]error{
 			"shm": a.PosixShmRemove("seg"), "sem": a.PosixSemRemove("gate"), "mq": a.PosixMsgRemove("/queue"),
 			"path": a.PosixShmRemove("/../../etc/passwd"), "long": a.PosixShmRemove(strings.Repeat("x", 256)), "none": a.PosixSemRemove("/"),
@@ -76,7 +76,7 @@ func TestPosixObjects(t *testing.T) {
 			t.Errorf("a directory: %v, want EISDIR", err)
 		}
 		left, err := os.ReadDir("/dev/shm")
-		noError(t, err)
+		kerneltest.OK(t, err)
 		var names []string
 		for _, e := range left {
 			names = append(names, e.Name())
@@ -90,36 +90,29 @@ func TestPosixObjects(t *testing.T) {
 func TestPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
-		noError(t, syscall.Unmount("/dev/mqueue", syscall.MNT_DETACH))
+		kerneltest.OK(t, syscall.Unmount("/dev/mqueue", syscall.MNT_DETACH))
 		h, err := kernel.Open("")
-		noError(t, err)
+		kerneltest.OK(t, err)
 		if _, err := h.PosixQueues(); !errors.Is(err, kernel.ErrNotMounted) {
 			t.Errorf("%v, want ErrNotMounted", err)
 		}
 	})
 }
 
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestPosixShmLikely(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
-		noError(t, a.PosixShmCreate("untouched", 1<<40, 0o600))
-		noError(t, a.PosixShmCreate("used", 8192, 0o600))
+		kerneltest.OK(t, a.PosixShmCreate("untouched", 1<<40, 0o600))
+		kerneltest.OK(t, a.PosixShmCreate("used", 8192, 0o600))
 		page := make([]byte, 4096)
 		copy(page, "state")
-		noError(t, os.WriteFile("/dev/shm/full", append(page, page...), 0o600))
-		noError(t, os.WriteFile("/dev/shm/text", []byte(strings.Repeat("notes\n", 20000)), 0o600))
-		noError(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
+		kerneltest.OK(t, os.WriteFile("/dev/shm/full", append(page, page...), 0o600))
+		kerneltest.OK(t, os.WriteFile("/dev/shm/text", []byte(strings.Repeat("notes\n", 20000)), 0o600))
+		kerneltest.OK(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
 		h, err := kernel.Open("")
-		noError(t, err)
+		kerneltest.OK(t, err)
 		files, err := h.PosixShmFiles()
-		noError(t, err)
+		kerneltest.OK(t, err)
 		got := map[string]bool{}
 		for _, f := range files {
 			got[f.Name] = h.PosixShmLikely(&f)
@@ -129,8 +122,8 @@ func TestPosixShmLikely(t *testing.T) {
 			t.Error(diff)
 		}
 		for _, f := range files { // a name that leads to another file by now
-			noError(t, os.Remove("/dev/shm/"+f.Name))
-			noError(t, os.WriteFile("/dev/shm/"+f.Name, page, 0o600))
+			kerneltest.OK(t, os.Remove("/dev/shm/"+f.Name))
+			kerneltest.OK(t, os.WriteFile("/dev/shm/"+f.Name, page, 0o600))
 			if f.Name == "full" && h.PosixShmLikely(&f) {
 				t.Error("judged a file by another's content")
 			}

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
 )
 
@@ -165,15 +166,15 @@ const semOpsMax = 500
 
 // SemOps reads the operations of a blocked semop from the memory of its process, whose rights it takes
 // (man 2 process_vm_readv). The thread may have gone on meanwhile: it is looked at again, and an error says so.
-func (p ProcDir) SemOps(c BlockedCall) ([]SemOp, error) {
+func (p ProcDir) SemOps(c BlockedCall) ([]sysv.SemOp, error) {
 	if !p.live {
 		return nil, fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
 	}
-	ops := make([]SemOp, min(c.Args[2], semOpsMax))
+	ops := make([]sysv.SemOp, min(c.Args[2], semOpsMax))
 	if len(ops) == 0 {
 		return nil, nil
 	}
-	size := len(ops) * int(unsafe.Sizeof(SemOp{}))
+	size := len(ops) * int(unsafe.Sizeof(sysv.SemOp{}))
 	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&ops[0])), Len: uint64(size)}}
 	remote := []unix.RemoteIovec{{Base: uintptr(c.Args[1]), Len: size}}
 	n, err := unix.ProcessVMReadv(c.TID, local, remote, 0)
@@ -186,7 +187,7 @@ func (p ProcDir) SemOps(c BlockedCall) ([]SemOp, error) {
 	return ops, nil
 }
 
-var _ [6]byte = [unsafe.Sizeof(SemOp{})]byte{} // struct sembuf
+var _ [6]byte = [unsafe.Sizeof(sysv.SemOp{})]byte{} // struct sembuf
 
 // FutexCall accepts the calls that wait for a futex, which most idle threads are in.
 func FutexCall(nr int) bool { return nr == unix.SYS_FUTEX }

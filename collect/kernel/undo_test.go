@@ -14,11 +14,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"golang.org/x/sys/unix"
 )
 
 // workUndo does operations, then those that it is told: "ID NUM OP undo", or without "undo" for good. With "set N" it makes a set of its
@@ -47,9 +47,9 @@ func undoOp(j *kerneltest.Job, words string) {
 	if _, err := fmt.Sscan(words, &id, &num, &n, &how); err != nil && n == 0 {
 		j.Check(err)
 	}
-	op := kernel.SemOp{Num: uint16(num), Op: int16(n)}
+	op := sysv.SemOp{Num: uint16(num), Op: int16(n)}
 	if how == "undo" {
-		op.Flags = kernel.SemUndo
+		op.Flags = sysv.SemUndo
 	}
 	done := make(chan error)
 	go func() {
@@ -60,7 +60,7 @@ func undoOp(j *kerneltest.Job, words string) {
 				return
 			}
 		}
-		done <- kernel.NewAdmin().SemOp(id, []kernel.SemOp{op}, 0)
+		done <- kernel.NewAdmin().SemOp(id, []sysv.SemOp{op}, 0)
 		if thread {
 			select {}
 		}
@@ -231,7 +231,7 @@ func TestUndosOfProcessesThatShare(t *testing.T) {
 		r := openUndos(t)
 		id := newSet(t, 9, 9)
 		w := kerneltest.StartIn(t, unix.CLONE_SYSVSEM, "undo", fmt.Sprint(id, " 0 -3 undo"))
-		if err := kernel.NewAdmin().SemOp(id, []kernel.SemOp{{Num: 1, Op: -1, Flags: kernel.SemUndo}}, 0); err != nil {
+		if err := kernel.NewAdmin().SemOp(id, []sysv.SemOp{{Num: 1, Op: -1, Flags: sysv.SemUndo}}, 0); err != nil {
 			t.Fatal(err)
 		}
 		adj := []kernel.SemAdj{{Num: 0, Adj: 3}, {Num: 1, Adj: 1}}
@@ -351,9 +351,9 @@ func TestUndosAreSaidToBeIncomplete(t *testing.T) {
 		a := kernel.NewAdmin()
 		add := func(from, n int) {
 			t.Helper()
-			ops := make([]kernel.SemOp, n)
+			ops := make([]sysv.SemOp, n)
 			for i := range ops {
-				ops[i] = kernel.SemOp{Num: uint16(from + i), Op: 1, Flags: kernel.SemUndo}
+				ops[i] = sysv.SemOp{Num: uint16(from + i), Op: 1, Flags: sysv.SemUndo}
 			}
 			if err := a.SemOp(id, ops, 0); err != nil {
 				t.Fatal(err)
@@ -429,7 +429,7 @@ func workUndoDenied(j *kerneltest.Job) {
 
 // A tree of files has no tasks.
 func TestUndosOfFiles(t *testing.T) {
-	if r, err := tree(t).OpenUndos(); r != nil || !errors.Is(err, sys.ErrNotLive) {
+	if r, err := kerneltest.Must(kernel.Open(kerneltest.Tree(t, nil)))(t).OpenUndos(); r != nil || !errors.Is(err, sys.ErrNotLive) {
 		t.Error(r, err)
 	}
 }

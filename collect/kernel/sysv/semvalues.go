@@ -1,9 +1,10 @@
-package kernel
+package sysv
 
 import (
 	"fmt"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // SemValue is one semaphore of a set (man 2 semctl: GETALL, GETNCNT, GETZCNT, GETPID).
@@ -24,8 +25,8 @@ const semBuffer = 1 << 16
 //
 // A task counts only with the operation that it is blocked on. The kernel's log gets one line, once after boot, for the
 // first GETNCNT or GETZCNT: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
-func (h *Host) SemValues(id, nsems int) ([]SemValue, error) {
-	if !h.Live() {
+func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
+	if !root.Live() {
 		return nil, fmt.Errorf("semctl GETALL: %w", sys.ErrNotLive)
 	}
 	raw := make([]uint16, max(nsems, semBuffer))
@@ -52,8 +53,8 @@ func (h *Host) SemValues(id, nsems int) ([]SemValue, error) {
 }
 
 // SemWaiters sums semncnt and semzcnt over a set: how many tasks are blocked on it. Rights and errors as SemValues.
-func (h *Host) SemWaiters(id, nsems int) (ncount, zcount int, err error) {
-	if !h.Live() {
+func SemWaiters(root sys.Root, id, nsems int) (ncount, zcount int, err error) {
+	if !root.Live() {
 		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", sys.ErrNotLive)
 	}
 	for i := range nsems {

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"fmt"
@@ -10,13 +10,13 @@ import (
 
 // MsgRemove destroys a queue with its messages at once. Blocked senders and receivers get EIDRM (man 2 msgctl).
 // errors.Is(err, fs.ErrNotExist) if no queue has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
-func (a *Admin) MsgRemove(id int) error {
+func MsgRemove(id int) error {
 	_, err := msgctl(id, ipcRmid, nil)
 	return objectError("remove", msgWord, id, err)
 }
 
 // MsgGet finds or makes a queue: flags are permission bits with IPCCreat and IPCExcl (man 2 msgget). It returns the id.
-func (a *Admin) MsgGet(key uint32, flags int) (int, error) {
+func MsgGet(key uint32, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_MSGGET, uintptr(int32(key)), uintptr(flags), 0)
 	if errno != 0 {
 		return 0, fmt.Errorf("msgget 0x%08x: %w", key, errno)
@@ -25,7 +25,7 @@ func (a *Admin) MsgGet(key uint32, flags int) (int, error) {
 }
 
 // MsgSend puts a message into a queue. mtype is at least 1. It blocks while the queue is full, unless flags say IPCNoWait.
-func (a *Admin) MsgSend(id int, mtype int64, data []byte, flags int) error {
+func MsgSend(id int, mtype int64, data []byte, flags int) error {
 	buf := make([]byte, 8+len(data)) // struct msgbuf: a long, then the text
 	*(*int64)(unsafe.Pointer(&buf[0])) = mtype
 	copy(buf[8:], data)
@@ -42,7 +42,7 @@ func (a *Admin) MsgSend(id int, mtype int64, data []byte, flags int) error {
 
 // MsgReceive takes the first message of a type (0: of any; negative: the lowest type up to its absolute value) out of a
 // queue, at most size bytes. It blocks while there is none, unless flags say IPCNoWait (then ENOMSG).
-func (a *Admin) MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int64, err error) {
+func MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int64, err error) {
 	buf := make([]byte, 8+size)
 	var n uintptr
 	err = sys.RetryEINTR(func() error {
@@ -59,7 +59,7 @@ func (a *Admin) MsgReceive(id int, mtype int64, size, flags int) (data []byte, g
 
 // MsgSetQBytes sets the bytes that a queue takes. Above the limit msgmnb it needs CAP_SYS_RESOURCE, even as uid 0.
 // Owner and permissions stay; ctime moves.
-func (a *Admin) MsgSetQBytes(id int, qbytes uint64) error {
+func MsgSetQBytes(id int, qbytes uint64) error {
 	var ds msqidDS
 	if _, err := msgctl(id, ipcStat, unsafe.Pointer(&ds)); err != nil {
 		return objectError("read", msgWord, id, err)

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"errors"

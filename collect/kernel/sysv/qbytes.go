@@ -1,14 +1,15 @@
-package kernel
+package sysv
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // MsgQBytes asks for a queue's qbytes by IPC_STAT, which needs read permission on it: else errors.Is(err, fs.ErrPermission).
 // That is how ipcs asks. MsgStat knows qbytes of every queue.
-func (h *Host) MsgQBytes(id int) (uint64, error) {
-	if !h.Live() {
+func MsgQBytes(root sys.Root, id int) (uint64, error) {
+	if !root.Live() {
 		return 0, sys.ErrNotLive
 	}
 	var ds msqidDS

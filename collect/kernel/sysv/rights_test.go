@@ -1,4 +1,4 @@
-package kernel_test
+package sysv_test
 
 import (
 	"encoding/json"
@@ -12,16 +12,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // seen is what a user gets to see of one object of each kind.
 type seen struct {
-	Msg []kernel.MsgQueue
-	Sem []kernel.SemSet
-	Shm []kernel.ShmSegment
+	Msg []sysv.MsgQueue
+	Sem []sysv.SemSet
+	Shm []sysv.ShmSegment
 
 	ValuesDenied, WaitersDenied                       bool
 	MsgRemoveDenied, SemRemoveDenied, ShmRemoveDenied bool
@@ -35,29 +35,28 @@ func workLists(j *kerneltest.Job) {
 		id[i], err = strconv.Atoi(j.Args[i])
 		j.Check(err)
 	}
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	j.Check(err)
 	var s seen
-	s.Msg, err = h.MsgQueues(true)
+	s.Msg, err = sysv.MsgQueues(h, true)
 	j.Check(err)
-	s.Sem, err = h.SemSets()
+	s.Sem, err = sysv.SemSets(h)
 	j.Check(err)
-	s.Shm, err = h.ShmSegments(false)
+	s.Shm, err = sysv.ShmSegments(h, false)
 	j.Check(err)
-	_, err = h.MsgStat(id[0])
+	_, err = sysv.MsgStat(h, id[0])
 	j.Check(err)
-	_, err = h.SemStat(id[1])
+	_, err = sysv.SemStat(h, id[1])
 	j.Check(err)
-	_, err = h.ShmStat(id[2])
+	_, err = sysv.ShmStat(h, id[2])
 	j.Check(err)
-	_, err = h.SemValues(id[1], 1)
+	_, err = sysv.SemValues(h, id[1], 1)
 	s.ValuesDenied = sys.Denied(err) && errors.Is(err, syscall.EACCES)
-	_, _, err = h.SemWaiters(id[1], 1)
+	_, _, err = sysv.SemWaiters(h, id[1], 1)
 	s.WaitersDenied = sys.Denied(err) && errors.Is(err, syscall.EACCES)
-	a := kernel.NewAdmin()
-	s.MsgRemoveDenied = errors.Is(a.MsgRemove(id[0]), syscall.EPERM)
-	s.SemRemoveDenied = errors.Is(a.SemRemove(id[1]), syscall.EPERM)
-	s.ShmRemoveDenied = errors.Is(a.ShmRemove(id[2]), syscall.EPERM)
+	s.MsgRemoveDenied = errors.Is(sysv.MsgRemove(id[0]), syscall.EPERM)
+	s.SemRemoveDenied = errors.Is(sysv.SemRemove(id[1]), syscall.EPERM)
+	s.ShmRemoveDenied = errors.Is(sysv.ShmRemove(id[2]), syscall.EPERM)
 	text, err := json.Marshal(s)
 	j.Check(err)
 	j.Ready(string(text))
@@ -69,16 +68,16 @@ func TestForeignObjects(t *testing.T) {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}
 	kerneltest.InNamespace(t, func() {
-		h, a := open(t), kernel.NewAdmin()
-		queue := must(a.MsgGet(1, create|0o600))(t)
-		set := must(a.SemGet(1, 1, create|0o600))(t)
-		segment := must(a.ShmGet(1, 1, create|0o600))(t)
+		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
+		set := kerneltest.Must(sysv.SemGet(1, 1, create|0o600))(t)
+		segment := kerneltest.Must(sysv.ShmGet(1, 1, create|0o600))(t)
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "lists",
 			fmt.Sprint(queue), fmt.Sprint(set), fmt.Sprint(segment))
 		var got seen
-		ok(t, json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
+		kerneltest.OK(t, json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
 		want := seen{
-			Msg: must(h.MsgQueues(true))(t), Sem: must(h.SemSets())(t), Shm: must(h.ShmSegments(false))(t),
+			Msg: kerneltest.Must(sysv.MsgQueues(h, true))(t), Sem: kerneltest.Must(sysv.SemSets(h))(t), Shm: kerneltest.Must(sysv.ShmSegments(h, false))(t),
 			ValuesDenied: true, WaitersDenied: true,
 			MsgRemoveDenied: true, SemRemoveDenied: true, ShmRemoveDenied: true,
 		}

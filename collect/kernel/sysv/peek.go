@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"errors"
@@ -29,15 +29,15 @@ const msgCopy = 0o40000
 // PeekMessages copies at most count messages of a queue, from the index first on, each cut to most bytes, and takes none out: counts,
 // times and pids of the queue stay (do_msg_fill, ipc/msg.c). It takes read permission: fs.ErrPermission. Each copy walks the queue up
 // to its index while it is locked: 1.5 microseconds and 16 ns an index. ErrNoPeek where the kernel cannot.
-func (h *Host) PeekMessages(id, first, count, most int) ([]PeekedMessage, error) {
-	if !h.Live() {
+func PeekMessages(root sys.Root, id, first, count, most int) ([]PeekedMessage, error) {
+	if !root.Live() {
 		return nil, fmt.Errorf("read the messages of queue %d: %w", id, sys.ErrNotLive)
 	}
-	info, err := h.MsgInfo()
+	info, err := ReadMsgInfo(root)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.MsgStat(id); err != nil {
+	if _, err := MsgStat(root, id); err != nil {
 		return nil, err
 	}
 	buf := make([]byte, 8+info.Max) // a buffer below the message's length is EINVAL even with MSG_NOERROR
@@ -51,7 +51,7 @@ func (h *Host) PeekMessages(id, first, count, most int) ([]PeekedMessage, error)
 		case unix.ENOSYS:
 			return messages, ErrNoPeek
 		case unix.EINVAL: // of this one message, unless the queue is gone
-			if _, err := h.MsgStat(id); err != nil {
+			if _, err := MsgStat(root, id); err != nil {
 				return messages, err
 			}
 			messages = append(messages, PeekedMessage{Index: i, TooLong: true})

@@ -1,40 +1,20 @@
-package kernel
+package sysv
 
 import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// tree writes files below a new root and opens a Host on it.
-func tree(t *testing.T, files map[string]string) *Host {
-	t.Helper()
-	root := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	h, err := Open(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
 // On a tree of files, /proc/sysvipc is all there is; no system call asks the machine that the test runs on.
 func TestSysVFromFiles(t *testing.T) {
-	h := tree(t, map[string]string{
+	root := kerneltest.Tree(t, map[string]string{
 		"proc/sysvipc/msg":       msgLines,
 		"proc/sysvipc/sem":       semLines,
 		"proc/sysvipc/shm":       shmLines,
@@ -46,6 +26,7 @@ func TestSysVFromFiles(t *testing.T) {
 		"proc/sys/kernel/shmmni": "4096\n",
 		"proc/sys/kernel/shmall": "18446744073692774399\n",
 	})
+	h := kerneltest.Must(sys.OpenRoot(root))(t)
 	type result struct {
 		Msg     []MsgQueue
 		Sem     []SemSet
@@ -56,12 +37,12 @@ func TestSysVFromFiles(t *testing.T) {
 	}
 	var got, want result
 	var errs [6]error
-	got.Msg, errs[0] = h.MsgQueues(true)
-	got.Sem, errs[1] = h.SemSets()
-	got.Shm, errs[2] = h.ShmSegments(false)
-	got.MsgInfo, errs[3] = h.MsgInfo()
-	got.SemInfo, errs[4] = h.SemInfo()
-	got.ShmInfo, errs[5] = h.ShmInfo()
+	got.Msg, errs[0] = MsgQueues(h, true)
+	got.Sem, errs[1] = SemSets(h)
+	got.Shm, errs[2] = ShmSegments(h, false)
+	got.MsgInfo, errs[3] = ReadMsgInfo(h)
+	got.SemInfo, errs[4] = ReadSemInfo(h)
+	got.ShmInfo, errs[5] = ReadShmInfo(h)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
@@ -79,34 +60,35 @@ func TestSysVFromFiles(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if q, err := h.MsgStat(32769); q != want.Msg[1] || err != nil {
+	if q, err := MsgStat(h, 32769); q != want.Msg[1] || err != nil {
 		t.Errorf("MsgStat(32769) = %v, %v", q, err)
 	}
-	if _, err := h.MsgStat(1); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := MsgStat(h, 1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("MsgStat(1): %v", err)
 	}
-	if _, err := h.SemValues(2, 250); !errors.Is(err, sys.ErrNotLive) {
+	if _, err := SemValues(h, 2, 250); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("SemValues: %v", err)
 	}
-	if _, _, err := h.SemWaiters(2, 250); !errors.Is(err, sys.ErrNotLive) {
+	if _, _, err := SemWaiters(h, 2, 250); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("SemWaiters: %v", err)
 	}
 }
 
 // A kernel without System V has no /proc/sysvipc; a broken file is named.
 func TestSysVFilesMissingOrBroken(t *testing.T) {
-	h := tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n", "proc/sys/kernel/sem": "1 2 3\n"})
-	if _, err := h.MsgQueues(true); !errors.Is(err, fs.ErrNotExist) {
+	root := kerneltest.Tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n", "proc/sys/kernel/sem": "1 2 3\n"})
+	h := kerneltest.Must(sys.OpenRoot(root))(t)
+	if _, err := MsgQueues(h, true); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	sets, err := h.SemSets()
+	sets, err := SemSets(h)
 	if len(sets) != 1 || !errors.Is(err, scan.ErrMalformed) {
 		t.Errorf("broken line: %v, %v", sets, err)
 	}
 	if want := "read /proc/sysvipc/sem: line 3: malformed"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
-	if _, err := h.SemInfo(); !errors.Is(err, scan.ErrMalformed) {
+	if _, err := ReadSemInfo(h); !errors.Is(err, scan.ErrMalformed) {
 		t.Errorf("three limits of four: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 const semidSize = 88
 

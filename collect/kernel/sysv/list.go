@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,16 +19,16 @@ const (
 
 // MsgQueues lists every message queue of the IPC namespace in the order of its index, which is /proc's and ipcs's.
 // With wantQBytes each live queue has its QBytes; without, only where they come for nothing.
-func (h *Host) MsgQueues(wantQBytes bool) ([]MsgQueue, error) {
+func MsgQueues(root sys.Root, wantQBytes bool) ([]MsgQueue, error) {
 	var info msginfo
-	if h.Live() {
+	if root.Live() {
 		highest, err := msgctl(0, msgInfo, unsafe.Pointer(&info))
 		if queues, ok := statAll(int(info.pool), highest, err, statMsg); ok {
 			return queues, nil
 		}
 	}
-	queues, err := readTable(h, procMsg, int(info.pool), msgRow)
-	if err != nil || !wantQBytes || !h.Live() {
+	queues, err := readTable(root, procMsg, int(info.pool), msgRow)
+	if err != nil || !wantQBytes || !root.Live() {
 		return queues, err
 	}
 	return withQBytes(queues), nil
@@ -58,28 +59,28 @@ func withQBytes(queues []MsgQueue) []MsgQueue {
 }
 
 // SemSets lists every semaphore set of the IPC namespace in the order of its index.
-func (h *Host) SemSets() ([]SemSet, error) {
+func SemSets(root sys.Root) ([]SemSet, error) {
 	var info seminfo
-	if h.Live() {
+	if root.Live() {
 		highest, err := semctl(0, 0, semInfo, unsafe.Pointer(&info))
 		if sets, ok := statAll(int(info.usz), highest, err, statSem); ok {
 			return sets, nil
 		}
 	}
-	return readTable(h, procSem, int(info.usz), semRow)
+	return readTable(root, procSem, int(info.usz), semRow)
 }
 
 // ShmSegments lists every shared memory segment of the IPC namespace in the order of its index.
 // RSS and swap are in /proc only, at two and a half times the price: without wantRSS they are left out.
-func (h *Host) ShmSegments(wantRSS bool) ([]ShmSegment, error) {
-	if h.Live() && !wantRSS {
+func ShmSegments(root sys.Root, wantRSS bool) ([]ShmSegment, error) {
+	if root.Live() && !wantRSS {
 		var use shmUse
 		highest, err := shmctl(0, shmInfo, unsafe.Pointer(&use))
 		if segments, ok := statAll(int(use.used), highest, err, statShm); ok {
 			return segments, nil
 		}
 	}
-	return readTable(h, procShm, 0, shmRow)
+	return readTable(root, procShm, 0, shmRow)
 }
 
 // statAll lists by *_STAT_ANY, where *_INFO said how many objects there are and the highest index. It leaves the job to
@@ -114,8 +115,8 @@ func dense(used, highest int) bool { return highest < 2*used+32 }
 
 // readTable reads one of the files below /proc/sysvipc, of about so many rows. After a malformed line it returns the
 // rows above it with the error.
-func readTable[T any](h *Host, path string, about int, row func(*scan.Numbers, *T)) ([]T, error) {
-	file, err := os.Open(h.Path(path))
+func readTable[T any](root sys.Root, path string, about int, row func(*scan.Numbers, *T)) ([]T, error) {
+	file, err := os.Open(root.Path(path))
 	if err != nil {
 		return nil, err // an *fs.PathError: it names the path
 	}

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is the index loop, proc
@@ -16,7 +17,7 @@ import (
 // that the other gives.
 
 func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool), row func(*scan.Numbers, *T)) {
-	h, err := Open("")
+	h, err := sys.OpenRoot("")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,9 +73,8 @@ func plainTable(path string, columns int) ([][]int64, error) {
 func BenchmarkMsgQueues(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		const rows = 32000
-		a := NewAdmin()
 		for i := range rows {
-			if _, err := a.MsgGet(uint32(i+1), IPCCreat|IPCExcl|0o600); err != nil {
+			if _, err := MsgGet(uint32(i+1), IPCCreat|IPCExcl|0o600); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -89,9 +89,8 @@ func BenchmarkMsgQueues(b *testing.B) {
 func BenchmarkSemSets(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		const rows = 32000
-		a := NewAdmin()
 		for i := range rows {
-			if _, err := a.SemGet(uint32(i+1), 1, IPCCreat|IPCExcl|0o600); err != nil {
+			if _, err := SemGet(uint32(i+1), 1, IPCCreat|IPCExcl|0o600); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -106,9 +105,8 @@ func BenchmarkSemSets(b *testing.B) {
 func BenchmarkShmSegments(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		const rows = 4096
-		a := NewAdmin()
 		for i := range rows {
-			if _, err := a.ShmGet(uint32(i+1), 1, IPCCreat|IPCExcl|0o600); err != nil {
+			if _, err := ShmGet(uint32(i+1), 1, IPCCreat|IPCExcl|0o600); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -123,20 +121,19 @@ func BenchmarkShmSegments(b *testing.B) {
 // One queue at the last index: what the recipe chooses /proc for.
 func BenchmarkSparseQueue(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		a := NewAdmin()
 		if err := os.WriteFile("/proc/sys/kernel/msg_next_id", []byte("31999"), 0); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := a.MsgGet(1, IPCCreat|IPCExcl|0o600); err != nil {
+		if _, err := MsgGet(1, IPCCreat|IPCExcl|0o600); err != nil {
 			b.Fatal(err)
 		}
-		h, err := Open("")
+		h, err := sys.OpenRoot("")
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run("recipe", func(b *testing.B) {
 			for b.Loop() {
-				if all, err := h.MsgQueues(false); len(all) != 1 || err != nil {
+				if all, err := MsgQueues(h, false); len(all) != 1 || err != nil {
 					b.Fatal(all, err)
 				}
 			}

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // MsgInfo holds the limits of message queues and what is in use, for one IPC namespace (man 2 msgctl, IPC_INFO, MSG_INFO).
@@ -46,10 +47,10 @@ type ShmInfo struct {
 	SwapPages uint64 // in swap
 }
 
-// MsgInfo costs under a microsecond on a live Host. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
-func (h *Host) MsgInfo() (MsgInfo, error) {
-	if !h.Live() {
-		return h.msgInfoFiles()
+// ReadMsgInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
+func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
+	if !root.Live() {
+		return msgInfoFiles(root)
 	}
 	var limits, use msginfo
 	if _, err := msgctl(0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
@@ -64,10 +65,10 @@ func (h *Host) MsgInfo() (MsgInfo, error) {
 	}, nil
 }
 
-// SemInfo costs under a microsecond on a live Host. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
-func (h *Host) SemInfo() (SemInfo, error) {
-	if !h.Live() {
-		return h.semInfoFiles()
+// ReadSemInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
+func ReadSemInfo(root sys.Root) (SemInfo, error) {
+	if !root.Live() {
+		return semInfoFiles(root)
 	}
 	var limits, use seminfo
 	if _, err := semctl(0, 0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
@@ -82,11 +83,11 @@ func (h *Host) SemInfo() (SemInfo, error) {
 	}, nil
 }
 
-// ShmInfo walks all segments inside the kernel: 150 microseconds for 4,096. On a file tree it reads /proc/sys/kernel and
+// ReadShmInfo walks all segments inside the kernel: 150 microseconds for 4,096. On a file tree it reads /proc/sys/kernel and
 // adds up /proc/sysvipc/shm.
-func (h *Host) ShmInfo() (ShmInfo, error) {
-	if !h.Live() {
-		return h.shmInfoFiles()
+func ReadShmInfo(root sys.Root) (ShmInfo, error) {
+	if !root.Live() {
+		return shmInfoFiles(root)
 	}
 	var limits shminfo
 	if _, err := shmctl(0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
@@ -105,33 +106,33 @@ func (h *Host) ShmInfo() (ShmInfo, error) {
 }
 
 // IPCObjects counts the System V objects of the IPC namespace: a microsecond, but for many segments (see ShmInfo).
-func (h *Host) IPCObjects() (uint64, error) {
-	msg, err := h.MsgInfo()
+func IPCObjects(root sys.Root) (uint64, error) {
+	msg, err := ReadMsgInfo(root)
 	if err != nil {
 		return 0, err
 	}
-	sem, err := h.SemInfo()
+	sem, err := ReadSemInfo(root)
 	if err != nil {
 		return 0, err
 	}
-	shm, err := h.ShmInfo()
+	shm, err := ReadShmInfo(root)
 	return msg.Queues + sem.Sets + shm.Segments, err
 }
 
 // unsigned keeps a count that the kernel cut to an int from going below zero.
 func unsigned(n int32) uint64 { return uint64(uint32(n)) }
 
-func (h *Host) msgInfoFiles() (MsgInfo, error) {
+func msgInfoFiles(root sys.Root) (MsgInfo, error) {
 	var info MsgInfo
 	for _, limit := range []struct {
 		name string
 		into *uint64
 	}{{"msgmni", &info.MNI}, {"msgmnb", &info.MNB}, {"msgmax", &info.Max}} {
-		if err := h.sysctl(limit.name, limit.into); err != nil {
+		if err := sysctl(root, limit.name, limit.into); err != nil {
 			return MsgInfo{}, err
 		}
 	}
-	queues, err := h.MsgQueues(false)
+	queues, err := MsgQueues(root, false)
 	for _, q := range queues {
 		info.Queues++
 		info.Messages += q.QNum
@@ -140,12 +141,12 @@ func (h *Host) msgInfoFiles() (MsgInfo, error) {
 	return info, err
 }
 
-func (h *Host) semInfoFiles() (SemInfo, error) {
+func semInfoFiles(root sys.Root) (SemInfo, error) {
 	var info SemInfo
-	if err := h.sysctl("sem", &info.MSL, &info.MNS, &info.OPM, &info.MNI); err != nil {
+	if err := sysctl(root, "sem", &info.MSL, &info.MNS, &info.OPM, &info.MNI); err != nil {
 		return SemInfo{}, err
 	}
-	sets, err := h.SemSets()
+	sets, err := SemSets(root)
 	for _, s := range sets {
 		info.Sets++
 		info.Semaphores += s.NSems
@@ -153,18 +154,18 @@ func (h *Host) semInfoFiles() (SemInfo, error) {
 	return info, err
 }
 
-func (h *Host) shmInfoFiles() (ShmInfo, error) {
+func shmInfoFiles(root sys.Root) (ShmInfo, error) {
 	page := uint64(os.Getpagesize())
 	info := ShmInfo{Min: 1, PageSize: page}
 	for _, limit := range []struct {
 		name string
 		into *uint64
 	}{{"shmmax", &info.Max}, {"shmmni", &info.MNI}, {"shmall", &info.All}} {
-		if err := h.sysctl(limit.name, limit.into); err != nil {
+		if err := sysctl(root, limit.name, limit.into); err != nil {
 			return ShmInfo{}, err
 		}
 	}
-	segments, err := h.ShmSegments(true)
+	segments, err := ShmSegments(root, true)
 	for _, s := range segments {
 		info.Segments++
 		info.Pages += (s.Size + page - 1) / page
@@ -175,9 +176,9 @@ func (h *Host) shmInfoFiles() (ShmInfo, error) {
 }
 
 // sysctl reads the numbers of one file below /proc/sys/kernel.
-func (h *Host) sysctl(name string, into ...*uint64) error {
+func sysctl(root sys.Root, name string, into ...*uint64) error {
 	path := "/proc/sys/kernel/" + name
-	data, err := h.ReadFile(path)
+	data, err := root.ReadFile(path)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"errors"
@@ -7,20 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// System V objects as the kernel gives them.
-//
-//	MsgQueues, SemSets, ShmSegments      every object of the IPC namespace (sysv_list.go)
-//	MsgStat, SemStat, ShmStat            one object again, before something is done to it (sysv_stat.go)
-//	SemValues, SemWaiters                the semaphores of a set (sysv_semvalues.go)
-//	MsgInfo, SemInfo, ShmInfo            limits and use (sysv_info.go)
-//
-// Two sources serve the same rows: the *_STAT_ANY calls (Linux 4.17, sysv_ctl.go) and /proc/sysvipc (sysv_proc.go). Both
-// answer any user for any object, whatever its permissions. Both translate: uids and gids into the caller's user namespace
-// (65534 where they have no mapping there), pids into the caller's PID namespace. A pid that the kernel keeps stays the
-// number it was after its process has ended; it reads 0 where there was none yet, and where the process lives outside this
-// PID namespace: the kernel holds a struct pid and asks pid_vnr (ipc/msg.c, ipc/sem.c, ipc/shm.c). Times are Unix seconds,
-// 0 for never.
 
 // Status bits in a segment's mode, above the permissions (include/linux/shm.h).
 const (

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"errors"
@@ -11,21 +11,21 @@ import (
 // commands do not. An object that has gone is not readable.
 
 // MsgReadable says so of a queue.
-func (h *Host) MsgReadable(id int) bool {
+func MsgReadable(id int) bool {
 	var ds msqidDS
 	_, err := msgctl(id, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)
 }
 
 // SemReadable says so of a semaphore set.
-func (h *Host) SemReadable(id int) bool {
+func SemReadable(id int) bool {
 	var ds semidDS
 	_, err := semctl(id, 0, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)
 }
 
 // ShmReadable says so of a segment.
-func (h *Host) ShmReadable(id int) bool {
+func ShmReadable(id int) bool {
 	var ds shmidDS
 	_, err := shmctl(id, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)

@@ -1,4 +1,4 @@
-package kernel
+package sysv
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 
 // SemRemove destroys a semaphore set at once, whoever uses it. Blocked tasks get EIDRM (man 2 semctl).
 // errors.Is(err, fs.ErrNotExist) if no set has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
-func (a *Admin) SemRemove(id int) error {
+func SemRemove(id int) error {
 	_, err := semctl(id, 0, ipcRmid, nil)
 	return objectError("remove", semWord, id, err)
 }
 
 // SemGet finds or makes a set of nsems semaphores, all zero: flags are permission bits with IPCCreat and IPCExcl
 // (man 2 semget). It returns the id.
-func (a *Admin) SemGet(key uint32, nsems, flags int) (int, error) {
+func SemGet(key uint32, nsems, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_SEMGET, uintptr(int32(key)), uintptr(nsems), uintptr(flags))
 	if errno != 0 {
 		return 0, fmt.Errorf("semget 0x%08x: %w", key, errno)
@@ -34,8 +34,8 @@ type SemOp struct {
 	Flags int16 // IPCNoWait, SemUndo
 }
 
-// SemOp does all operations at once or waits until it can, at most for timeout (then EAGAIN); below 0: without end.
-func (a *Admin) SemOp(id int, ops []SemOp, timeout time.Duration) error {
+// Operate does all operations at once or waits until it can, at most for timeout (then EAGAIN); below 0: without end.
+func Operate(id int, ops []SemOp, timeout time.Duration) error {
 	if len(ops) == 0 {
 		return fmt.Errorf("semop %d: no operation: %w", id, unix.EINVAL)
 	}
@@ -58,7 +58,7 @@ func (a *Admin) SemOp(id int, ops []SemOp, timeout time.Duration) error {
 }
 
 // SemSetValue sets one semaphore (SETVAL) and clears what SEM_UNDO had remembered for it.
-func (a *Admin) SemSetValue(id, num int, value uint16) error {
+func SemSetValue(id, num int, value uint16) error {
 	_, _, errno := unix.Syscall6(unix.SYS_SEMCTL, uintptr(id), uintptr(num), semSetVal, uintptr(value), 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("set semaphore %d of set %d: %w", num, id, errno)
@@ -67,7 +67,7 @@ func (a *Admin) SemSetValue(id, num int, value uint16) error {
 }
 
 // SemSetValues sets all semaphores of a set (SETALL); values must have one for each.
-func (a *Admin) SemSetValues(id int, values []uint16) error {
+func SemSetValues(id int, values []uint16) error {
 	var ds semidDS
 	if _, err := semctl(id, 0, ipcStat, unsafe.Pointer(&ds)); err != nil {
 		return objectError("read", semWord, id, err)
