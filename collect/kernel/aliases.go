@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -31,11 +32,15 @@ type HeldLock = fdinfo.HeldLock
 type IOUring = fdinfo.IOUring
 type IPCPerm = sysv.IPCPerm
 type InotifyWatch = fdinfo.InotifyWatch
+type MqAttr = posix.MqAttr
+type MqStatus = posix.MqStatus
 type MsgQueue = sysv.MsgQueue
 type PathScan = vfs.PathScan
 type PeekedMessage = sysv.PeekedMessage
 type PidFD = fdinfo.PidFD
 type PosixFile = vfs.PosixFile
+type PosixQueue = posix.Queue
+type PosixSem = posix.Sem
 type SemOp = sysv.SemOp
 type SemSet = sysv.SemSet
 type SemValue = sysv.SemValue
@@ -47,8 +52,10 @@ var BootTime = sys.BootTime
 var Denied = sys.Denied
 var DeviceOf = vfs.DeviceOf
 var EffectiveUID = sys.EffectiveUID
+var ErrChanged = posix.ErrChanged
 var ErrNoPeek = sysv.ErrNoPeek
 var ErrNotLive = sys.ErrNotLive
+var ErrNotMounted = posix.ErrNotMounted
 var Ftok = sysv.Ftok
 var Gone = sys.Gone
 var LinkInode = scan.LinkInode

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // What only a check of the whole machine reads: sysctls by name, memory, what /dev/shm is mounted from.
@@ -105,17 +103,4 @@ func ParseTasks(text []byte) (uint64, error) {
 		return 0, scan.ErrMalformed
 	}
 	return tasks, nil
-}
-
-// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file tree;
-// fs.ErrNotExist on a machine without /dev/shm.
-func (h *Host) DevShmIsTmpfs() (bool, error) {
-	if !h.Live() {
-		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)
-	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(devShm, &st); err != nil {
-		return false, fmt.Errorf("file system of %s: %w", devShm, err)
-	}
-	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
 }

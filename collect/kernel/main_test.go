@@ -11,8 +11,6 @@ import (
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"attach":        workAttach,
-		"posix-lists":   workPosixLists,
-		"own-queue":     workOwnQueue,
 		"sleep":         func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"queue":         workQueue,
 		"call":          workCall,

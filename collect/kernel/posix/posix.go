@@ -1,4 +1,4 @@
-package kernel
+package posix
 
 import (
 	"encoding/binary"
@@ -13,29 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// POSIX objects. Shared memory and semaphores are glibc's convention, not the kernel's: files on the tmpfs at
-// /dev/shm, semaphores with names that begin with "sem." (man 7 shm_overview, man 7 sem_overview). Message queues are the
-// kernel's own, one flat directory for each IPC namespace, whether or not somebody mounted it (man 7 mq_overview).
-//
-//	DevShmFiles, AllPosixSems, AllPosixQueues   everything, with what could not be read
-//	PosixShmFiles, PosixSems, PosixQueues       what util-linux lists (posix_lsipc.go)
-//	DevShmUse, MqLimits                         limits and use (posix_limits.go)
-//
-// Nothing marks a file on /dev/shm as made by shm_open: any program may put files there.
-
 const (
 	devShm    = "/dev/shm"
 	devMqueue = "/dev/mqueue"
 
-	posixSemPrefix = "sem."
-	posixSemSize   = 32        // sizeof(sem_t) of glibc and musl on 64-bit machines
-	posixSemShared = 0x80      // LLL_SHARED
-	posixSemMax    = 1<<31 - 1 // SEM_VALUE_MAX
-	nameMax        = 255
+	semPrefix = "sem."
+	semSize   = 32        // sizeof(sem_t) of glibc and musl on 64-bit machines
+	semShared = 0x80      // LLL_SHARED
+	semMax    = 1<<31 - 1 // SEM_VALUE_MAX
+	nameMax   = 255
 )
 
-// PosixSem is a named semaphore.
-type PosixSem struct {
+// Sem is a named semaphore.
+type Sem struct {
 	vfs.PosixFile
 	Value    uint32
 	Waiters  uint32 // threads that sleep in sem_wait or are about to, as the C library counts them
@@ -45,29 +35,29 @@ type PosixSem struct {
 
 // isSem tells the file of a semaphore from other files.
 func isSem(f *vfs.PosixFile) bool {
-	return f.Mode.IsRegular() && f.Size == posixSemSize && strings.HasPrefix(f.Name, posixSemPrefix) && len(f.Name) > len(posixSemPrefix)
+	return f.Mode.IsRegular() && f.Size == semSize && strings.HasPrefix(f.Name, semPrefix) && len(f.Name) > len(semPrefix)
 }
 
 // DevShmFiles lists what lies in /dev/shm but is no semaphore, by name: shared memory, and whatever else was put there.
 // Directories are not descended into. A machine without /dev/shm has none.
-func (h *Host) DevShmFiles() ([]vfs.PosixFile, error) {
-	files, err := h.devShm()
+func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
+	files, err := listDevShm(root)
 	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
 }
 
-// AllPosixSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
+// AllSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
 // may move the access time of a file of another user (O_NOATIME: man 2 open). It costs 3 microseconds each.
-func (h *Host) AllPosixSems(values bool) ([]PosixSem, error) {
-	files, err := h.devShm()
-	var sems []PosixSem
+func AllSems(root sys.Root, values bool) ([]Sem, error) {
+	files, err := listDevShm(root)
+	var sems []Sem
 	for _, f := range files {
 		if !isSem(&f) {
 			continue
 		}
-		s := PosixSem{PosixFile: f}
-		s.Name = strings.TrimPrefix(f.Name, posixSemPrefix)
+		s := Sem{PosixFile: f}
+		s.Name = strings.TrimPrefix(f.Name, semPrefix)
 		if values {
-			s.readValue(h.Path(devShm + "/" + f.Name))
+			s.readValue(root.Path(devShm + "/" + f.Name))
 		}
 		sems = append(sems, s)
 	}
@@ -75,7 +65,7 @@ func (h *Host) AllPosixSems(values bool) ([]PosixSem, error) {
 }
 
 // readValue reads the sem_t of a 64-bit process. What is no semaphore by its content has no value.
-func (s *PosixSem) readValue(path string) {
+func (s *Sem) readValue(path string) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
 	if err == unix.EPERM {
@@ -90,32 +80,32 @@ func (s *PosixSem) readValue(path string) {
 	if unix.Fstat(fd, &st) != nil || st.Dev != s.Dev || st.Ino != s.Ino {
 		return // another file by now
 	}
-	data := make([]byte, posixSemSize+1)
+	data := make([]byte, semSize+1)
 	n, err := unix.Pread(fd, data, 0)
 	if err != nil {
 		return
 	}
-	if v, ok := parsePosixSem(data[:n]); ok {
+	if v, ok := parseSem(data[:n]); ok {
 		s.Value, s.Waiters, s.HasValue = v.Value, v.Waiters, true
 	}
 }
 
-// parsePosixSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit): value and waiters in one
+// parseSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit): value and waiters in one
 // 64-bit word, then whether it is private: named ones are not, which is 0 or, since it is kept as a futex flag, 0x80.
-func parsePosixSem(data []byte) (PosixSem, bool) {
-	if len(data) != posixSemSize {
-		return PosixSem{}, false
+func parseSem(data []byte) (Sem, bool) {
+	if len(data) != semSize {
+		return Sem{}, false
 	}
 	word := func(at int) uint32 { return binary.LittleEndian.Uint32(data[at:]) }
-	if private := word(8); private != 0 && private != posixSemShared || word(0) > posixSemMax {
-		return PosixSem{}, false
+	if private := word(8); private != 0 && private != semShared || word(0) > semMax {
+		return Sem{}, false
 	}
-	return PosixSem{Value: word(0), Waiters: word(4)}, true
+	return Sem{Value: word(0), Waiters: word(4)}, true
 }
 
-// devShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
-func (h *Host) devShm() ([]vfs.PosixFile, error) {
-	fd, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
+// listDevShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
+func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
+	fd, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -142,21 +132,21 @@ func listFiles(dir int) ([]vfs.PosixFile, error) {
 	return files, err
 }
 
-// PosixShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: there is none.
-func (h *Host) PosixShmStat(name string) (vfs.PosixFile, error) {
-	return h.statDevShm(name, strings.TrimPrefix(name, "/"))
+// ShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: there is none.
+func ShmStat(root sys.Root, name string) (vfs.PosixFile, error) {
+	return statDevShm(root, name, strings.TrimPrefix(name, "/"))
 }
 
-// PosixSemStat reads the file of one semaphore by its name ("/name"), not its value.
-func (h *Host) PosixSemStat(name string) (vfs.PosixFile, error) {
-	return h.statDevShm(name, posixSemPrefix+strings.TrimPrefix(name, "/"))
+// SemStat reads the file of one semaphore by its name ("/name"), not its value.
+func SemStat(root sys.Root, name string) (vfs.PosixFile, error) {
+	return statDevShm(root, name, semPrefix+strings.TrimPrefix(name, "/"))
 }
 
-func (h *Host) statDevShm(name, file string) (vfs.PosixFile, error) {
+func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
 	if err := vfs.PlainName(file); err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("%s: %w", name, err)
 	}
-	dir, err := sys.OpenDir(unix.AT_FDCWD, h.Path(devShm))
+	dir, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
 	if err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
@@ -169,9 +159,9 @@ func (h *Host) statDevShm(name, file string) (vfs.PosixFile, error) {
 	return f, nil
 }
 
-// posixPath gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may follow.
+// pathOf gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may follow.
 // ok is false for a name that cannot be one.
-func posixPath(name, prefix string) (path string, ok bool) {
+func pathOf(name, prefix string) (path string, ok bool) {
 	name = strings.TrimLeft(name, "/")
 	if name == "" || len(prefix)+len(name) > nameMax || strings.ContainsAny(name, "/\x00") {
 		return "", false
@@ -179,18 +169,18 @@ func posixPath(name, prefix string) (path string, ok bool) {
 	return devShm + "/" + prefix + name, true
 }
 
-// ReadPosixShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from an offset
+// ReadShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from an offset
 // on, into buf, and says how much there was. It moves the access time of a file of another user (O_NOATIME: man 2 open).
-func (h *Host) ReadPosixShm(name string, dev, ino, offset uint64, buf []byte) (int, error) {
-	path, ok := posixPath(name, "")
+func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (int, error) {
+	path, ok := pathOf(name, "")
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read %s: %w", path, err) }
 	if !ok {
 		return fail(unix.EINVAL)
 	}
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	fd, err := unix.Open(h.Path(path), flags|unix.O_NOATIME, 0)
+	fd, err := unix.Open(root.Path(path), flags|unix.O_NOATIME, 0)
 	if err == unix.EPERM {
-		fd, err = unix.Open(h.Path(path), flags, 0)
+		fd, err = unix.Open(root.Path(path), flags, 0)
 	}
 	if err != nil {
 		return fail(err)

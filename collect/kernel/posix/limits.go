@@ -1,4 +1,4 @@
-package kernel
+package posix
 
 import (
 	"bytes"
@@ -21,8 +21,8 @@ type MqLimits struct {
 	MsgSizeDefault uint64 // msgsize of such a queue, bytes
 }
 
-// MqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: a kernel without POSIX message queues.
-func (h *Host) MqLimits() (MqLimits, error) {
+// ReadMqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: a kernel without POSIX message queues.
+func ReadMqLimits(root sys.Root) (MqLimits, error) {
 	var l MqLimits
 	for _, limit := range []struct {
 		name string
@@ -32,7 +32,7 @@ func (h *Host) MqLimits() (MqLimits, error) {
 		{"msg_default", &l.MsgDefault}, {"msgsize_default", &l.MsgSizeDefault},
 	} {
 		path := "/proc/sys/fs/mqueue/" + limit.name
-		data, err := h.ReadFile(path)
+		data, err := root.ReadFile(path)
 		if err != nil {
 			return MqLimits{}, err
 		}
@@ -50,9 +50,9 @@ type DevShmUse struct {
 	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
 }
 
-// DevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
-func (h *Host) DevShmUse() (DevShmUse, error) {
-	if !h.Live() {
+// ReadDevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
+func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
+	if !root.Live() {
 		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
 	}
 	var st unix.Statfs_t
@@ -67,9 +67,9 @@ func (h *Host) DevShmUse() (DevShmUse, error) {
 }
 
 // DevShmDevice is the device (st_dev) of /dev/shm; ok is false where there is none.
-func (h *Host) DevShmDevice() (dev uint64, ok bool, err error) {
+func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
 	var st unix.Stat_t
-	err = unix.Stat(h.Path(devShm), &st)
+	err = unix.Stat(root.Path(devShm), &st)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
@@ -77,4 +77,17 @@ func (h *Host) DevShmDevice() (dev uint64, ok bool, err error) {
 		return 0, false, fmt.Errorf("stat %s: %w", devShm, err)
 	}
 	return st.Dev, true, nil
+}
+
+// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file tree;
+// fs.ErrNotExist on a machine without /dev/shm.
+func DevShmIsTmpfs(root sys.Root) (bool, error) {
+	if !root.Live() {
+		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(devShm, &st); err != nil {
+		return false, fmt.Errorf("file system of %s: %w", devShm, err)
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
 }

@@ -1,4 +1,4 @@
-package kernel_test
+package posix_test
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
@@ -33,53 +33,53 @@ func closing(t *testing.T) func(int, error) int {
 
 func TestPosixQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
-		if none := kerneltest.Must(h.AllPosixQueues(true, true))(t); len(none) != 0 {
+		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		if none := kerneltest.Must(posix.AllQueues(h, true, true))(t); len(none) != 0 {
 			t.Fatalf("a new namespace holds %+v", none)
 		}
 		syscall.Umask(0)
 		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NONBLOCK
-		fd := closing(t)(a.MqOpen("/b \x1b", flags, 0o640, &kernel.MqAttr{MaxMsg: 3, MsgSize: 100}))
-		closing(t)(a.MqOpen("/.a", flags, 0o200, &kernel.MqAttr{MaxMsg: 1, MsgSize: 1}))
-		kerneltest.OK(t, a.MqSend(fd, make([]byte, 60), 1))
-		kerneltest.OK(t, a.MqSend(fd, nil, 2))
-		kerneltest.OK(t, a.MqSend(fd, make([]byte, 70), 2))
-		if err := a.MqSend(fd, nil, 0); !errors.Is(err, unix.EAGAIN) {
+		fd := closing(t)(posix.MqOpen("/b \x1b", flags, 0o640, &posix.MqAttr{MaxMsg: 3, MsgSize: 100}))
+		closing(t)(posix.MqOpen("/.a", flags, 0o200, &posix.MqAttr{MaxMsg: 1, MsgSize: 1}))
+		kerneltest.OK(t, posix.MqSend(fd, make([]byte, 60), 1))
+		kerneltest.OK(t, posix.MqSend(fd, nil, 2))
+		kerneltest.OK(t, posix.MqSend(fd, make([]byte, 70), 2))
+		if err := posix.MqSend(fd, nil, 0); !errors.Is(err, unix.EAGAIN) {
 			t.Errorf("a fourth message: %v", err)
 		}
-		if data, prio, err := a.MqReceive(fd, 100); err != nil || len(data) != 0 || prio != 2 {
+		if data, prio, err := posix.MqReceive(fd, 100); err != nil || len(data) != 0 || prio != 2 {
 			t.Errorf("received %q, priority %d, %v", data, prio, err)
 		}
-		got := kerneltest.Must(h.AllPosixQueues(true, true))(t)
-		want := []kernel.PosixQueue{
-			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: kernel.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
+		got := kerneltest.Must(posix.AllQueues(h, true, true))(t)
+		want := []posix.Queue{
+			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: posix.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
 			{PosixFile: vfs.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
-				MqAttr: kernel.MqAttr{MaxMsg: 3, MsgSize: 100, Messages: 2}, HasAttr: true,
-				MqStatus: kernel.MqStatus{Bytes: 130}, HasStatus: true},
+				MqAttr: posix.MqAttr{MaxMsg: 3, MsgSize: 100, Messages: 2}, HasAttr: true,
+				MqStatus: posix.MqStatus{Bytes: 130}, HasStatus: true},
 		}
 		if diff := cmp.Diff(want, got, ignoreTimes); diff != "" {
 			t.Fatalf("-want +got:\n%s", diff)
 		}
-		dev := kerneltest.Must(h.QueueDevice())(t)
+		dev := kerneltest.Must(posix.QueueDevice(h))(t)
 		var st unix.Stat_t
 		kerneltest.OK(t, unix.Fstat(fd, &st))
 		if got[1].Dev != st.Dev || got[1].Ino != st.Ino || dev != st.Dev {
 			t.Errorf("listed %d:%d on %d, the descriptor is %d:%d", got[1].Dev, got[1].Ino, dev, st.Dev, st.Ino)
 		}
-		if one := kerneltest.Must(h.PosixQueueStat("/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
+		if one := kerneltest.Must(posix.QueueStat(h, "/b \x1b"))(t); one.MqAttr != got[1].MqAttr || one.Ino != st.Ino {
 			t.Errorf("PosixQueueStat gives %+v", one)
 		}
 		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
 			t.Errorf("listing mounted something: %s (%v)", text, err)
 		}
-		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, kernel.ErrChanged) {
+		if err := posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, posix.ErrChanged) {
 			t.Errorf("removing another's queue: %v", err)
 		}
-		kerneltest.OK(t, a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino))
-		if err := a.PosixMsgRemoveSame("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
+		kerneltest.OK(t, posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino))
+		if err := posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("removing a removed queue: %v", err)
 		}
-		if left := kerneltest.Must(h.AllPosixQueues(false, false))(t); len(left) != 1 {
+		if left := kerneltest.Must(posix.AllQueues(h, false, false))(t); len(left) != 1 {
 			t.Errorf("left: %+v", left)
 		}
 	})
@@ -87,30 +87,29 @@ func TestPosixQueues(t *testing.T) {
 
 func TestPosixQueueNotification(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		a := kernel.NewAdmin()
-		fd := closing(t)(a.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
-		kerneltest.OK(t, a.MqNotify(fd, int(unix.SIGUSR1)))
-		got := kerneltest.Must(kerneltest.Must(kernel.Open(""))(t).AllPosixQueues(false, true))(t)
-		if len(got) != 1 || got[0].MqStatus != (kernel.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
+		fd := closing(t)(posix.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		kerneltest.OK(t, posix.MqNotify(fd, int(unix.SIGUSR1)))
+		got := kerneltest.Must(posix.AllQueues(kerneltest.Must(sys.OpenRoot(""))(t), false, true))(t)
+		if len(got) != 1 || got[0].MqStatus != (posix.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
 			t.Errorf("got %+v", got)
 		}
 	})
 }
 
-// workPosixLists looks at POSIX objects with the rights that it has.
-func workPosixLists(j *kerneltest.Job) {
-	h, err := kernel.Open("")
+// workLists looks at POSIX objects with the rights that it has.
+func workLists(j *kerneltest.Job) {
+	h, err := sys.OpenRoot("")
 	j.Check(err)
 	_, err = os.Stat("/dev/mqueue")
 	if err == nil {
-		queues, err := h.AllPosixQueues(true, true)
+		queues, err := posix.AllQueues(h, true, true)
 		j.Check(err)
 		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
 	} else {
-		_, err := h.AllPosixQueues(true, true)
+		_, err := posix.AllQueues(h, true, true)
 		j.Ready(sys.Denied(err))
 	}
-	sems, err := h.AllPosixSems(true)
+	sems, err := posix.AllSems(h, true)
 	j.Check(err)
 	j.Ready(len(sems), sems[0].Denied, sems[0].HasValue, sems[0].Name)
 }
@@ -120,11 +119,10 @@ func TestForeignPosixObjects(t *testing.T) {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}
 	kerneltest.InNamespace(t, func() {
-		a := kernel.NewAdmin()
-		closing(t)(a.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
-		sem, _, err := a.PosixSemOpenNew("/s", 0o600, 1)
+		closing(t)(posix.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		sem, _, err := posix.SemOpenNew("/s", 0o600, 1)
 		closing(t)(sem, err)
-		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "posix-lists")
+		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "lists")
 		want := []string{"true"}
 		if _, err := os.Stat("/dev/mqueue"); err == nil {
 			want = []string{"1", "true", "q"}
@@ -156,37 +154,36 @@ func TestOwnQueueWithoutMount(t *testing.T) {
 
 // workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and what is left of it.
 func workOwnQueue(j *kerneltest.Job) {
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	j.Check(err)
-	a := kernel.NewAdmin()
-	fd, err := a.MqOpen("/mine", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, &kernel.MqAttr{MaxMsg: 3, MsgSize: 8})
+	fd, err := posix.MqOpen("/mine", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, &posix.MqAttr{MaxMsg: 3, MsgSize: 8})
 	j.Check(err)
 	var st unix.Stat_t
 	j.Check(unix.Fstat(fd, &st))
-	q, err := h.PosixQueueStat("/mine")
+	q, err := posix.QueueStat(h, "/mine")
 	j.Check(err)
-	other := a.PosixMsgRemoveSame("/mine", q.Dev, q.Ino+1)
-	j.Check(a.PosixMsgRemoveSame("/mine", q.Dev, q.Ino))
+	other := posix.MsgRemoveSame("/mine", q.Dev, q.Ino+1)
+	j.Check(posix.MsgRemoveSame("/mine", q.Dev, q.Ino))
 	left := "there"
-	if _, err := h.PosixQueueStat("/mine"); errors.Is(err, fs.ErrNotExist) {
+	if _, err := posix.QueueStat(h, "/mine"); errors.Is(err, fs.ErrNotExist) {
 		left = "gone"
 	}
-	j.Ready(q.MaxMsg, q.Dev == st.Dev && q.Ino == st.Ino, errors.Is(other, kernel.ErrChanged), left)
+	j.Ready(q.MaxMsg, q.Dev == st.Dev && q.Ino == st.Ino, errors.Is(other, posix.ErrChanged), left)
 }
 
 func TestPosixShmAndSems(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
+		h := kerneltest.Must(sys.OpenRoot(""))(t)
 		syscall.Umask(0)
-		fd := closing(t)(a.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
+		fd := closing(t)(posix.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
 		kerneltest.OK(t, unix.Ftruncate(fd, 10000))
 		kerneltest.Must(unix.Pwrite(fd, []byte("x"), 5000))(t)
-		sem, temp, err := a.PosixSemOpenNew("/lock", 0o660, 7)
+		sem, temp, err := posix.SemOpenNew("/lock", 0o660, 7)
 		closing(t)(sem, err)
 		if _, err := os.Stat(temp); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the temporary name is still there: %v", err)
 		}
-		if _, _, err := a.PosixSemOpenNew("/lock", 0o660, 7); !errors.Is(err, fs.ErrExist) {
+		if _, _, err := posix.SemOpenNew("/lock", 0o660, 7); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("a second semaphore of that name: %v", err)
 		}
 		kerneltest.OK(t, os.Mkdir(filepath.Join("/dev/shm", "dir"), 0o700))
@@ -195,7 +192,7 @@ func TestPosixShmAndSems(t *testing.T) {
 		kerneltest.OK(t, os.WriteFile(filepath.Join("/dev/shm", "sem.long"), make([]byte, 33), 0o600))
 		type seen struct{ Name, Type string }
 		var got []seen
-		files := kerneltest.Must(h.DevShmFiles())(t)
+		files := kerneltest.Must(posix.DevShmFiles(h))(t)
 		for _, f := range files {
 			got = append(got, seen{f.Name, fmt.Sprint(f.Mode.Type())})
 		}
@@ -207,22 +204,22 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(seg, files[3], ignoreTimes); diff != "" {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
-		sems := kerneltest.Must(h.AllPosixSems(true))(t)
-		wantSems := []kernel.PosixSem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
+		sems := kerneltest.Must(posix.AllSems(h, true))(t)
+		wantSems := []posix.Sem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}
-		if err := a.PosixSemRemoveSame("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, kernel.ErrChanged) {
+		if err := posix.SemRemoveSame("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, posix.ErrChanged) {
 			t.Errorf("removing another's semaphore: %v", err)
 		}
-		kerneltest.OK(t, a.PosixSemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
-		kerneltest.OK(t, a.PosixShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
+		kerneltest.OK(t, posix.SemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
+		kerneltest.OK(t, posix.ShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
 		for _, name := range []string{"", "/", "/..", "/dir/x", "/a\x00b"} {
-			if err := a.PosixShmRemoveSame(name, 0, 0); !errors.Is(err, unix.EINVAL) {
+			if err := posix.ShmRemoveSame(name, 0, 0); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("removing %q: %v", name, err)
 			}
 		}
-		if left := kerneltest.Must(h.DevShmFiles())(t); len(left) != 4 {
+		if left := kerneltest.Must(posix.DevShmFiles(h))(t); len(left) != 4 {
 			t.Errorf("left: %+v", left)
 		}
 	})
@@ -230,15 +227,15 @@ func TestPosixShmAndSems(t *testing.T) {
 
 func TestPosixLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, a := kerneltest.Must(kernel.Open(""))(t), kernel.NewAdmin()
-		l, err := h.MqLimits()
-		if diff := cmp.Diff(kernel.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
+		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		l, err := posix.ReadMqLimits(h)
+		if diff := cmp.Diff(posix.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
 			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
 		}
-		before := kerneltest.Must(h.DevShmUse())(t)
-		fd := closing(t)(a.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
+		before := kerneltest.Must(posix.ReadDevShmUse(h))(t)
+		fd := closing(t)(posix.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
 		kerneltest.OK(t, unix.Fallocate(fd, 0, 0, 1<<20))
-		after := kerneltest.Must(h.DevShmUse())(t)
+		after := kerneltest.Must(posix.ReadDevShmUse(h))(t)
 		want := before
 		want.Used += 1 << 20
 		want.InodeUsed++
@@ -253,11 +250,11 @@ func FuzzParseMqStatus(f *testing.F) {
 	f.Add([]byte("QSIZE:0 NOTIFY:0 SIGNO:-1 NOTIFY_PID:0"))
 	f.Add([]byte("QSIZE:"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := kernel.ParseMqStatus(text)
+		s, err := posix.ParseMqStatus(text)
 		if err != nil {
 			return
 		}
-		again, err := kernel.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes, s.Notify, s.Signo, s.NotifyPID))
+		again, err := posix.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes, s.Notify, s.Signo, s.NotifyPID))
 		if s.Bytes < 1<<63 && (err != nil || again != s) {
 			t.Errorf("%q: %+v, again %+v, %v", text, s, again, err)
 		}

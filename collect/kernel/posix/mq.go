@@ -1,4 +1,4 @@
-package kernel
+package posix
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PosixQueue is a POSIX message queue.
-type PosixQueue struct {
+// Queue is a POSIX message queue.
+type Queue struct {
 	vfs.PosixFile
 	MqAttr
 	HasAttr bool // MqAttr is valid
@@ -70,11 +70,11 @@ func openQueues() (int, error) {
 	return -1, fmt.Errorf("open the file system of message queues: %w", err)
 }
 
-func (h *Host) openQueues() (int, error) {
-	if h.Live() {
+func queuesOf(root sys.Root) (int, error) {
+	if root.Live() {
 		return openQueues()
 	}
-	return sys.OpenDir(unix.AT_FDCWD, h.Path(devMqueue))
+	return sys.OpenDir(unix.AT_FDCWD, root.Path(devMqueue))
 }
 
 func queuesMount() (int, error) {
@@ -94,13 +94,13 @@ func queuesMount() (int, error) {
 	return sys.OpenDir(mount, ".")
 }
 
-// AllPosixQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
+// AllQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
 // a queue), status for MqStatus: reading that text sets the queue's access and change times (mqueue_read_file, ipc/mqueue.c), which
 // nothing else looks at. Where a queue may not be read, only its file is known and Denied
 // is set. In a file tree, the files of its dev/mqueue serve, which have no MqAttr.
-func (h *Host) AllPosixQueues(attr, status bool) ([]PosixQueue, error) {
-	dir, err := h.openQueues()
-	if errors.Is(err, unix.ENODEV) || !h.Live() && errors.Is(err, unix.ENOENT) {
+func AllQueues(root sys.Root, attr, status bool) ([]Queue, error) {
+	dir, err := queuesOf(root)
+	if errors.Is(err, unix.ENODEV) || !root.Live() && errors.Is(err, unix.ENOENT) {
 		return nil, nil
 	}
 	if err != nil {
@@ -108,7 +108,7 @@ func (h *Host) AllPosixQueues(attr, status bool) ([]PosixQueue, error) {
 	}
 	defer unix.Close(dir)
 	files, err := listFiles(dir)
-	queues := make([]PosixQueue, len(files))
+	queues := make([]Queue, len(files))
 	for i, f := range files {
 		queues[i].PosixFile = f
 		if attr || status {
@@ -121,7 +121,7 @@ func (h *Host) AllPosixQueues(attr, status bool) ([]PosixQueue, error) {
 	return queues, err
 }
 
-func (q *PosixQueue) read(dir int, attr, status bool) {
+func (q *Queue) read(dir int, attr, status bool) {
 	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		q.Denied = sys.Denied(err)
@@ -141,45 +141,45 @@ func (q *PosixQueue) read(dir int, attr, status bool) {
 	}
 }
 
-// PosixQueueStat reads the file of one queue by its name ("/name"), with its attributes where it may be read.
-func (h *Host) PosixQueueStat(name string) (PosixQueue, error) {
-	if !h.Live() {
-		return PosixQueue{}, fmt.Errorf("read queue %s: %w", name, sys.ErrNotLive)
+// QueueStat reads the file of one queue by its name ("/name"), with its attributes where it may be read.
+func QueueStat(root sys.Root, name string) (Queue, error) {
+	if !root.Live() {
+		return Queue{}, fmt.Errorf("read queue %s: %w", name, sys.ErrNotLive)
 	}
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
-		return PosixQueue{}, fmt.Errorf("%s: %w", name, err)
+		return Queue{}, fmt.Errorf("%s: %w", name, err)
 	}
 	dir, err := openQueues()
 	if sys.Denied(err) {
 		return openedQueue(file)
 	}
 	if err != nil {
-		return PosixQueue{}, err
+		return Queue{}, err
 	}
 	defer unix.Close(dir)
 	f, err := vfs.StatAt(dir, file)
 	if err != nil {
-		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", name, err)
+		return Queue{}, fmt.Errorf("stat queue %s: %w", name, err)
 	}
-	q := PosixQueue{PosixFile: f}
+	q := Queue{PosixFile: f}
 	q.read(dir, true, false)
 	return q, nil
 }
 
 // openedQueue reads a queue by opening it, which its permissions have to allow: the way that is left where an ordinary user finds
 // no mount of the file system.
-func openedQueue(file string) (PosixQueue, error) {
+func openedQueue(file string) (Queue, error) {
 	fd, err := mqOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0, nil)
 	if err != nil {
-		return PosixQueue{}, err
+		return Queue{}, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return PosixQueue{}, fmt.Errorf("stat queue %s: %w", file, err)
+		return Queue{}, fmt.Errorf("stat queue %s: %w", file, err)
 	}
-	q := PosixQueue{PosixFile: vfs.FileOf(file, &st)}
+	q := Queue{PosixFile: vfs.FileOf(file, &st)}
 	q.MqAttr, err = mqGetAttr(fd)
 	q.HasAttr = err == nil
 	return q, nil
@@ -199,8 +199,8 @@ func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 }
 
 // QueueDevice is the device (st_dev) of our IPC namespace's queues, which descriptors on them lead to.
-func (h *Host) QueueDevice() (uint64, error) {
-	if !h.Live() {
+func QueueDevice(root sys.Root) (uint64, error) {
+	if !root.Live() {
 		return 0, sys.ErrNotLive
 	}
 	dir, err := openQueues()

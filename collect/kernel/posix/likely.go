@@ -1,8 +1,9 @@
-package kernel
+package posix
 
 import (
 	"bytes"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
 )
@@ -10,15 +11,15 @@ import (
 // likelyRead is how much of a file is looked at.
 const likelyRead = 64 << 10
 
-// PosixShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there. Nothing can prove
+// ShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there. Nothing can prove
 // it. Memory is made by ftruncate, so that what nobody has written to is a hole (man 2 lseek, SEEK_HOLE), and hardly ever without a zero
 // byte; an empty file or a text has neither. What may not be read does not look like anything.
-func (h *Host) PosixShmLikely(f *vfs.PosixFile) bool {
+func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if !f.Mode.IsRegular() || f.Size == 0 {
 		return false
 	}
-	fd, err := unix.Open(h.Path(devShm+"/"+f.Name), flags, 0)
+	fd, err := unix.Open(root.Path(devShm+"/"+f.Name), flags, 0)
 	if err != nil {
 		return false
 	}
