@@ -1,20 +1,16 @@
 package kernel_test
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -102,46 +98,6 @@ func TestSignalTimers(t *testing.T) {
 	}
 	if got, err := openProc(t, kerneltest.Start(t, "sleep").PID).SignalTimers(nil); got != nil || err != nil {
 		t.Errorf("timers of a process without: %+v, %v", got, err)
-	}
-}
-
-func TestReadSocketTimes(t *testing.T) {
-	a, b := kerneltest.SocketPair(t, unix.SOCK_STREAM)
-	if err := unix.SetsockoptTimeval(a, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5, Usec: 250000}); err != nil {
-		t.Fatal(err)
-	}
-	ask := func(fd int) (kernel.SocketTimes, error) {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil {
-			t.Fatal(err)
-		}
-		return kernel.ReadSocketTimes(os.Getpid(), fd, st.Ino)
-	}
-	// The kernel rounds to its own ticks.
-	if got, err := ask(a); err != nil || (got.Receive-5250*time.Millisecond).Abs() > 20*time.Millisecond || got.Send != 0 {
-		t.Errorf("times %+v, %v, want 5.25 s to receive", got, err)
-	}
-	if got, err := ask(b); err != nil || got != (kernel.SocketTimes{}) {
-		t.Errorf("times %+v, %v, want none", got, err)
-	}
-	tcp, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(tcp)
-	if err := unix.SetsockoptInt(tcp, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 3000); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ask(tcp); err != nil || got != (kernel.SocketTimes{Send: 3 * time.Second}) {
-		t.Errorf("times %+v, %v, want 3 s to send", got, err)
-	}
-	if got, err := kernel.ReadSocketTimes(os.Getpid(), a, 1); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("times of another socket: %+v, %v", got, err)
-	}
-	if os.Getuid() != 0 {
-		if got, err := kernel.ReadSocketTimes(1, 0, 1); !sys.Denied(err) {
-			t.Errorf("times of another user's descriptor: %+v, %v", got, err)
-		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import "strconv"
 

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,9 +95,9 @@ func byInode(rows []UnixSocket) []UnixSocket {
 func TestUnixSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		want := byInode(unixScene(t))
-		h, err := Open("")
+		h, err := sys.OpenRoot("")
 		must(t, err)
-		got, err := h.UnixSockets()
+		got, err := UnixSockets(h)
 		must(t, err)
 		if diff := gocmp.Diff(want, byInode(got)); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
@@ -109,7 +110,7 @@ func TestUnixSockets(t *testing.T) {
 				want[i].Name = "abs@tract"
 			}
 		}
-		got, err = procNetTree(t, "unix").UnixSockets()
+		got, err = UnixSockets(procNetTree(t, "unix"))
 		must(t, err)
 		if diff := gocmp.Diff(want, byInode(got)); diff != "" {
 			t.Errorf("/proc/net/unix (-want +got):\n%s", diff)
@@ -127,9 +128,9 @@ func TestManyPendingClients(t *testing.T) {
 			fd := kerneltest.Connect(t, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 			want = append(want, kerneltest.Inode(t, fd))
 		}
-		h, err := Open("")
+		h, err := sys.OpenRoot("")
 		must(t, err)
-		got, err := h.UnixSockets()
+		got, err := UnixSockets(h)
 		must(t, err)
 		if len(got) != clients+1 {
 			t.Errorf("%d sockets, want %d", len(got), clients+1)
@@ -145,7 +146,7 @@ func TestManyPendingClients(t *testing.T) {
 }
 
 // procNetTree is a file tree that holds copies of this network namespace's /proc/net files.
-func procNetTree(tb testing.TB, names ...string) *Host {
+func procNetTree(tb testing.TB, names ...string) sys.Root {
 	tb.Helper()
 	root := tb.TempDir()
 	must(tb, os.MkdirAll(root+"/proc/net", 0o755))
@@ -154,7 +155,7 @@ func procNetTree(tb testing.TB, names ...string) *Host {
 		must(tb, err)
 		must(tb, os.WriteFile(root+"/proc/net/"+name, data, 0o644))
 	}
-	h, err := Open(root)
+	h, err := sys.OpenRoot(root)
 	must(tb, err)
 	return h
 }
@@ -252,11 +253,11 @@ func sorted(rows []InetSocket) []InetSocket {
 func TestInetSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		want := sorted(inetScene(t))
-		h, err := Open("")
+		h, err := sys.OpenRoot("")
 		must(t, err)
 		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"), cmpopts.EquateComparable(netip.AddrPort{})}
 		kerneltest.EventuallySame(t, func() string {
-			got, err := h.InetSockets()
+			got, err := InetSockets(h)
 			must(t, err)
 			for i, s := range got {
 				if s.Protocol == "raw" {
@@ -274,7 +275,7 @@ func TestInetSockets(t *testing.T) {
 			}
 		}
 		kerneltest.EventuallySame(t, func() string {
-			got, err := procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw").InetSockets()
+			got, err := InetSockets(procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw"))
 			must(t, err)
 			return gocmp.Diff(want, sorted(got), timers)
 		})
@@ -284,9 +285,9 @@ func TestInetSockets(t *testing.T) {
 func TestInetSocketCookie(t *testing.T) {
 	fd := kerneltest.Socket(t, unix.AF_INET, unix.SOCK_DGRAM, 0)
 	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	h, err := Open("")
+	h, err := sys.OpenRoot("")
 	must(t, err)
-	rows, err := h.InetSockets()
+	rows, err := InetSockets(h)
 	must(t, err)
 	i := slices.IndexFunc(rows, func(s InetSocket) bool { return s.Inode == kerneltest.Inode(t, fd) })
 	if i < 0 || rows[i].Cookie != cookieOf(t, fd) {
@@ -303,9 +304,9 @@ func TestTimeWait(t *testing.T) {
 		must(t, unix.Close(p.listener))
 		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait, Diag: true}}
 		kerneltest.EventuallySame(t, func() string {
-			h, err := Open("")
+			h, err := sys.OpenRoot("")
 			must(t, err)
-			got, err := h.InetSockets()
+			got, err := InetSockets(h)
 			must(t, err)
 			return gocmp.Diff(want, got, cmpopts.IgnoreFields(InetSocket{}, "Cookie", "TimerMS"), cmpopts.EquateComparable(netip.AddrPort{}))
 		})

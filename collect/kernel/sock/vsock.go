@@ -1,9 +1,10 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,8 +29,8 @@ const vsockDiagMsgSize = 32 // struct vsock_diag_msg, include/uapi/linux/vm_sock
 
 // VsockSockets lists the vsock sockets of the thread's network namespace, of every user. They are in no file of /proc: a kernel without
 // vsock_diag tells of none, and neither does a file tree; that is no error.
-func (h *Host) VsockSockets() ([]VsockSocket, error) {
-	if !h.Live() {
+func VsockSockets(root sys.Root) ([]VsockSocket, error) {
+	if !root.Live() {
 		return nil, nil
 	}
 	request := make([]byte, 24) // struct vsock_diag_req

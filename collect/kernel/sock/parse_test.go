@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
@@ -150,10 +150,10 @@ func TestParseProcInet(t *testing.T) {
 
 func TestSocketsOfAnEmptyTree(t *testing.T) {
 	h := procNetTree(t)
-	if rows, err := h.InetSockets(); len(rows) != 0 || err != nil {
+	if rows, err := InetSockets(h); len(rows) != 0 || err != nil {
 		t.Errorf("inet: %v, %v: a kernel may have no such protocol", rows, err)
 	}
-	if rows, err := h.UnixSockets(); len(rows) != 0 || !sys.Gone(err) {
+	if rows, err := UnixSockets(h); len(rows) != 0 || !sys.Gone(err) {
 		t.Errorf("unix: %v, %v: every machine has unix sockets, so it is an error", rows, err)
 	}
 }

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
@@ -74,11 +74,11 @@ func inetTables() []inetTable {
 // InetSockets lists the TCP, UDP and raw sockets of this process's network namespace, of every user, in the order tcp,
 // udp, raw, each v4 first. A table that sock_diag does not serve (its module may be missing) is read from /proc/net,
 // and a file tree always is. An error may come with rows, which are then good as far as they go.
-func (h *Host) InetSockets() ([]InetSocket, error) {
+func InetSockets(root sys.Root) ([]InetSocket, error) {
 	var rows []InetSocket
 	var errs []error
 	var c *diagConn
-	if h.Live() {
+	if root.Live() {
 		var err error
 		if c, err = openDiag(); err == nil {
 			defer c.close()
@@ -93,7 +93,7 @@ func (h *Host) InetSockets() ([]InetSocket, error) {
 			}
 			// Read the table again from /proc rather than showing a part of it.
 		}
-		got, err := h.procInetSockets(t)
+		got, err := procInetSockets(root, t)
 		rows = append(rows, got...)
 		if err != nil && !sys.Gone(err) { // no file: the kernel has no such protocol, or no IPv6
 			errs = append(errs, err)

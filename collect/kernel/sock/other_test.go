@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
 )
 
 func TestNetlinkSockets(t *testing.T) {
@@ -18,13 +18,13 @@ func TestNetlinkSockets(t *testing.T) {
 		must(t, unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, 33))
 		max, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		must(t, err)
-		got, err := (&Host{}).NetlinkSockets()
+		got, err := NetlinkSockets(sys.Root(""))
 		must(t, err)
 		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd), PortID: 4711, Groups: []uint32{1, 3, 33}, RecvMax: uint32(max), Diag: true}
 		if diff := cmp.Diff([]NetlinkSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
-		fromProc, err := readNet(&Host{}, "netlink", parseProcNetlinkLine)
+		fromProc, err := readNet(sys.Root(""), "netlink", parseProcNetlinkLine)
 		must(t, err)
 		want.Type, want.Groups, want.RecvMax, want.Diag = 0, []uint32{1, 3}, 0, false
 		if diff := cmp.Diff([]NetlinkSocket{want}, fromProc); diff != "" {
@@ -38,13 +38,13 @@ func TestPacketSockets(t *testing.T) {
 		const all = unix.ETH_P_ALL << 8 // htons
 		fd := kerneltest.Socket(t, unix.AF_PACKET, unix.SOCK_RAW, all)
 		must(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: 1}))
-		got, err := (&Host{}).PacketSockets()
+		got, err := PacketSockets(sys.Root(""))
 		must(t, err)
 		want := PacketSocket{Type: SocketRaw, Protocol: unix.ETH_P_ALL, Inode: kerneltest.Inode(t, fd), Interface: 1, Running: true, UID: uint32(os.Getuid()), Diag: true}
 		if diff := cmp.Diff([]PacketSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
-		fromProc, err := readNet(&Host{}, "packet", parseProcPacketLine)
+		fromProc, err := readNet(sys.Root(""), "packet", parseProcPacketLine)
 		must(t, err)
 		want.Diag = false
 		if diff := cmp.Diff([]PacketSocket{want}, fromProc); diff != "" {
@@ -71,7 +71,7 @@ func TestParseVsockDiag(t *testing.T) {
 	if _, ok := parseVsockDiag(b[:31]); ok {
 		t.Error("a cut message is taken for a socket")
 	}
-	if _, err := (&Host{}).VsockSockets(); err != nil {
+	if _, err := VsockSockets(sys.Root("")); err != nil {
 		t.Errorf("this kernel: %v", err)
 	}
 }

@@ -1,9 +1,10 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,14 +37,14 @@ const (
 
 // PacketSockets lists the packet sockets of the thread's network namespace, of every user. Where sock_diag is missing they come from
 // /proc/net/packet, and a file tree always has that only.
-func (h *Host) PacketSockets() ([]PacketSocket, error) {
-	if h.Live() {
+func PacketSockets(root sys.Root) ([]PacketSocket, error) {
+	if root.Live() {
 		rows, err := diagDump(socketRequest(unix.AF_PACKET, 0, packetShowInfo|packetShowFanout|packetShowMemInfo), parsePacketDiag)
 		if err == nil {
 			return rows, nil
 		}
 	}
-	return readNet(h, "packet", parseProcPacketLine)
+	return readNet(root, "packet", parseProcPacketLine)
 }
 
 // parsePacketDiag reads struct packet_diag_msg and its attributes; false if there is less than that.

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"os/exec"
@@ -26,10 +26,10 @@ func roomFor(b *testing.B, files uint64) {
 }
 
 // against runs the three ways to list sockets: sock_diag, /proc/net, and ss as a whole program.
-func against(b *testing.B, rows func(*Host) (int, error), ss ...string) {
+func against(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
 	list := func(name, root string) {
 		b.Run(name, func(b *testing.B) {
-			h := &Host{sys.Root(root)}
+			h := sys.Root(root)
 			b.ReportAllocs()
 			for b.Loop() {
 				n, err := rows(h)
@@ -59,8 +59,8 @@ func BenchmarkUnixSockets(b *testing.B) {
 		for range benchSockets / 2 {
 			kerneltest.SocketPair(b, unix.SOCK_STREAM)
 		}
-		rows := func(h *Host) (int, error) {
-			rows, err := h.UnixSockets()
+		rows := func(h sys.Root) (int, error) {
+			rows, err := UnixSockets(h)
 			return len(rows), err
 		}
 		against(b, rows, "-xan")
@@ -75,8 +75,8 @@ func BenchmarkInetSockets(b *testing.B) {
 			kerneltest.Connect(b, unix.AF_INET, unix.SOCK_STREAM, listener)
 			kerneltest.Accept(b, listener)
 		}
-		rows := func(h *Host) (int, error) {
-			rows, err := h.InetSockets()
+		rows := func(h sys.Root) (int, error) {
+			rows, err := InetSockets(h)
 			return len(rows), err
 		}
 		against(b, rows, "-tuwan")

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"bytes"
@@ -39,8 +39,8 @@ const (
 
 // TCPInfos asks about the TCP sockets of the thread's network namespace, of every user, and gives the answers by cookie. It costs about
 // twice what InetSockets takes of TCP.
-func (h *Host) TCPInfos() (map[uint64]TCPInfo, error) {
-	if !h.Live() {
+func TCPInfos(root sys.Root) (map[uint64]TCPInfo, error) {
+	if !root.Live() {
 		return nil, fmt.Errorf("TCP details: %w", sys.ErrNotLive)
 	}
 	c, err := openDiag()

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,13 +41,13 @@ const (
 
 // NetlinkSockets lists the netlink sockets of the thread's network namespace, of every user, but for the kernel's own ends. Where
 // sock_diag is missing they come from /proc/net/netlink, and a file tree always has that only.
-func (h *Host) NetlinkSockets() ([]NetlinkSocket, error) {
-	if h.Live() {
+func NetlinkSockets(root sys.Root) ([]NetlinkSocket, error) {
+	if root.Live() {
 		if rows, err := diagNetlinkSockets(); err == nil {
 			return rows, nil
 		}
 	}
-	return readNet(h, "netlink", parseProcNetlinkLine)
+	return readNet(root, "netlink", parseProcNetlinkLine)
 }
 
 // diagNetlinkSockets leaves out the socket that it asks with.
@@ -103,9 +104,9 @@ func diagDump[T any](request []byte, parse func([]byte) (T, bool)) ([]T, error) 
 }
 
 // readNet reads a table of /proc/net with one heading. No file: the kernel has no such sockets.
-func readNet[T any](h *Host, name string, line func(*scan.Fields) (T, bool)) ([]T, error) {
-	path := h.netFile(name)
-	data, err := h.ReadFile(path)
+func readNet[T any](root sys.Root, name string, line func(*scan.Fields) (T, bool)) ([]T, error) {
+	path := netFile(root, name)
+	data, err := root.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package kernel
+package sock
 
 import (
 	"bytes"
@@ -8,21 +8,23 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // A kernel without sock_diag, and a file tree, tell about sockets in /proc/net: less, and more slowly.
 
 // netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first thread.
-func (h *Host) netFile(name string) string {
-	if h.Live() {
+func netFile(root sys.Root, name string) string {
+	if root.Live() {
 		return "/proc/thread-self/net/" + name
 	}
 	return "/proc/net/" + name
 }
 
-func (h *Host) procUnixSockets() ([]UnixSocket, error) {
-	path := h.netFile("unix")
-	data, err := h.ReadFile(path)
+func procUnixSockets(root sys.Root) ([]UnixSocket, error) {
+	path := netFile(root, "unix")
+	data, err := root.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -33,9 +35,9 @@ func (h *Host) procUnixSockets() ([]UnixSocket, error) {
 	return rows, nil
 }
 
-func (h *Host) procInetSockets(t inetTable) ([]InetSocket, error) {
-	path := h.netFile(t.file)
-	data, err := h.ReadFile(path)
+func procInetSockets(root sys.Root, t inetTable) ([]InetSocket, error) {
+	path := netFile(root, t.file)
+	data, err := root.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}

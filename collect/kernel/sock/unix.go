@@ -1,9 +1,10 @@
-package kernel
+package sock
 
 import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -70,15 +71,15 @@ const (
 //
 // An error may come with rows, which are then good as far as they go: where sock_diag is missing they are read from
 // /proc/net/unix, and the error says why they lack peers and queues. A file tree always has /proc/net/unix only.
-func (h *Host) UnixSockets() ([]UnixSocket, error) {
-	if !h.Live() {
-		return h.procUnixSockets()
+func UnixSockets(root sys.Root) ([]UnixSocket, error) {
+	if !root.Live() {
+		return procUnixSockets(root)
 	}
 	rows, err := diagUnixSockets()
 	if err == nil || len(rows) > 0 {
 		return rows, err
 	}
-	fallback, procErr := h.procUnixSockets()
+	fallback, procErr := procUnixSockets(root)
 	if procErr != nil {
 		return fallback, fmt.Errorf("%w; %w", err, procErr)
 	}
