@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sock"
@@ -19,6 +20,8 @@ const EOF = fdinfo.EOF
 const IPCCreat = sysv.IPCCreat
 const IPCExcl = sysv.IPCExcl
 const IPCNoWait = sysv.IPCNoWait
+const InitialIPCNamespace = namespace.InitialIPC
+const InitialPIDNamespace = namespace.InitialPID
 const KeyPrivate = sysv.KeyPrivate
 const MsgNoError = sysv.MsgNoError
 const SemUndo = sysv.SemUndo
@@ -52,6 +55,7 @@ type InotifyWatch = fdinfo.InotifyWatch
 type MqAttr = posix.MqAttr
 type MqStatus = posix.MqStatus
 type MsgQueue = sysv.MsgQueue
+type Namespace = namespace.Namespace
 type NetlinkSocket = sock.NetlinkSocket
 type PacketSocket = sock.PacketSocket
 type PathScan = vfs.PathScan
@@ -77,6 +81,7 @@ var BootTime = sys.BootTime
 var Denied = sys.Denied
 var DeviceOf = vfs.DeviceOf
 var EffectiveUID = sys.EffectiveUID
+var Entered = namespace.Entered
 var ErrChanged = posix.ErrChanged
 var ErrNoPeek = sysv.ErrNoPeek
 var ErrNotLive = sys.ErrNotLive
@@ -87,6 +92,7 @@ var Gone = sys.Gone
 var LinkInode = scan.LinkInode
 var MayAdminIPC = sys.MayAdminIPC
 var MayTraceAll = sys.MayTraceAll
+var NamespaceTypes = namespace.Types
 var NetlinkProtocol = sock.NetlinkProtocol
 var OthersMayMove = vfs.OthersMayMove
 var PageSize = sys.PageSize
@@ -96,6 +102,7 @@ var ParseFDInfoLocks = fdinfo.ParseFDInfoLocks
 var ParseIOUring = fdinfo.ParseIOUring
 var ParseInFlight = fdinfo.ParseInFlight
 var ParseInotify = fdinfo.ParseInotify
+var ParseNamespaceLink = namespace.ParseLink
 var ParsePidFD = fdinfo.ParsePidFD
 var ParseSignalFD = fdinfo.ParseSignalFD
 var ParseTTYIndex = fdinfo.ParseTTYIndex

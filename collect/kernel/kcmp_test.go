@@ -2,9 +2,11 @@ package kernel
 
 import (
 	"errors"
-	"golang.org/x/sys/unix"
 	"strings"
 	"testing"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"golang.org/x/sys/unix"
 )
 
 func TestCompareFiles(t *testing.T) {
@@ -38,7 +40,7 @@ func TestSameFiles(t *testing.T) {
 	end := make(chan bool)
 	defer close(end)
 	for _, unshare := range []bool{false, true} {
-		go onOtherThread(func() (keep bool) {
+		kerneltest.OnOtherThread(func() {
 			if unshare {
 				if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 					t.Error(err)
@@ -46,7 +48,6 @@ func TestSameFiles(t *testing.T) {
 			}
 			own <- unix.Gettid()
 			<-end
-			return false
 		})
 		if same, err := SameFiles(unix.Getpid(), <-own); err != nil || same == unshare {
 			t.Errorf("a thread that called unshare (%v): %v, %v", unshare, same, err)

@@ -2,38 +2,13 @@ package kernel
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"slices"
 	"time"
-	"unsafe"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
-
-// nsGetID is NS_GET_ID of ioctl_nsfs(2): a number that the kernel gives to no other namespace until the next boot, in rising order. Since
-// Linux 6.18; inode numbers of namespaces are used again.
-const nsGetID = 0x8008b70d
-
-// NamespaceID is the unique number of the reader's own namespace of a type. Numbers rise with the moments at which namespaces were made.
-// The error of a kernel before 6.18 is ENOTTY.
-func (h *Host) NamespaceID(typ string) (uint64, error) {
-	if !h.Live() {
-		return 0, fmt.Errorf("id of the %s namespace: %w", typ, sys.ErrNotLive)
-	}
-	fd, err := unix.Open("/proc/thread-self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, fmt.Errorf("id of the %s namespace: %w", typ, err)
-	}
-	defer unix.Close(fd)
-	var id uint64
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID, uintptr(unsafe.Pointer(&id))); e != 0 {
-		return 0, fmt.Errorf("id of the %s namespace: ioctl NS_GET_ID: %w", typ, e)
-	}
-	return id, nil
-}
 
 // ProcMounted is when /proc was mounted, by the clock of that moment: its root never changes (proc_fill_super, fs/proc/root.c).
 func (h *Host) ProcMounted() (mounted time.Time, ok bool) {

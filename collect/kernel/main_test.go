@@ -12,7 +12,6 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
 		"attach":        workAttach,
 		"sleep":         func(j *kerneltest.Job) { j.Ready(); j.Wait() },
-		"queue":         workQueue,
 		"call":          workCall,
 		"lock":          workLock,
 		"nap":           workNap,

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
@@ -117,7 +118,7 @@ func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...kernel.SemAdj
 	var ino uint64
 	for _, path := range links { // a thread that has ended is in none
 		if link, err := os.Readlink(path); err == nil {
-			_, ino, _ = kernel.ParseNamespaceLink([]byte(link))
+			_, ino, _ = namespace.ParseLink([]byte(link))
 		}
 	}
 	return kernel.Undo{PID: w.PID, Start: stat.Start, Comm: stat.Comm, IPCNS: ino, SemID: semID, Adj: adj}

@@ -1,4 +1,4 @@
-package kernel
+package namespace
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 
 // Namespace is a namespace of another process and a way to it.
 type Namespace struct {
-	Type string // as in /proc/PID/ns: one of NamespaceTypes
+	Type string // as in /proc/PID/ns: one of Types
 	Ino  uint64 // of its nsfs file. The kernel gives the number of a namespace that is gone to the next one
 	Path string // a file that leads to it: "/proc/12/ns/ipc", "/proc/12/fd/7", "/run/netns/blue"
 }
@@ -24,15 +24,15 @@ type Namespace struct {
 // String is the link's text in /proc/PID/ns: "ipc:[4026531839]".
 func (ns Namespace) String() string { return fmt.Sprintf("%s:[%d]", ns.Type, ns.Ino) }
 
-// NamespaceTypes lists the types by their names in /proc/PID/ns (man 7 namespaces).
-func NamespaceTypes() []string {
+// Types lists the types by their names in /proc/PID/ns (man 7 namespaces).
+func Types() []string {
 	return []string{"mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time"}
 }
 
-// ParseNamespaceLink reads what a link below /proc/PID/ns, or a descriptor of a namespace, says: "ipc:[4026531839]".
-func ParseNamespaceLink(text []byte) (typ string, ino uint64, ok bool) {
+// ParseLink reads what a link below /proc/PID/ns, or a descriptor of a namespace, says: "ipc:[4026531839]".
+func ParseLink(text []byte) (typ string, ino uint64, ok bool) {
 	name, _, found := bytes.Cut(text, []byte(":["))
-	if !found || !slices.Contains(NamespaceTypes(), string(name)) {
+	if !found || !slices.Contains(Types(), string(name)) {
 		return "", 0, false
 	}
 	ino, ok = scan.LinkInode(text)
@@ -58,7 +58,7 @@ func cloneFlag(typ string) int {
 	return 0
 }
 
-// VisitNamespaces runs f on a thread inside one namespace after the other, all IPC or all network ones, and brings the thread back (man 2 setns). System
+// VisitEach runs f on a thread inside one namespace after the other, all IPC or all network ones, and brings the thread back (man 2 setns). System
 // calls, and files below /proc/sysvipc and /proc/thread-self, that f uses on its own goroutine are those of the namespace; user and pid
 // namespaces stay the reader's, so that uids and pids are as seen from here. A visit costs 10 to 20 microseconds, the first one 60.
 // Nothing is kept open: whoever keeps a namespace's files keeps it alive with all that it holds.
@@ -66,12 +66,12 @@ func cloneFlag(typ string) int {
 // The errors are those of the visits, nil for those where f returned nil. What f returns is returned as it is; where f did not run:
 // errors.Is(err, fs.ErrPermission): it takes CAP_SYS_ADMIN, here and in the user namespace that owns the other (Entered tells the two apart).
 // errors.Is(err, fs.ErrNotExist): the path does not lead there any more.
-func (h *Host) VisitNamespaces(list []Namespace, f func(i int) error) []error {
+func VisitEach(root sys.Root, list []Namespace, f func(i int) error) []error {
 	errs := make([]error, len(list))
 	if len(list) == 0 {
 		return errs
 	}
-	if !h.Live() {
+	if !root.Live() {
 		for i, ns := range list {
 			errs[i] = &entryError{ns, sys.ErrNotLive}
 		}
@@ -87,9 +87,9 @@ func (h *Host) VisitNamespaces(list []Namespace, f func(i int) error) []error {
 	return errs
 }
 
-// VisitNamespace is VisitNamespaces for one.
-func (h *Host) VisitNamespace(ns Namespace, f func() error) error {
-	return h.VisitNamespaces([]Namespace{ns}, func(int) error { return f() })[0]
+// Visit is VisitEach for one.
+func Visit(root sys.Root, ns Namespace, f func() error) error {
+	return VisitEach(root, []Namespace{ns}, func(int) error { return f() })[0]
 }
 
 // entryError is a namespace that was not entered.
@@ -190,10 +190,10 @@ func openNamespace(ns Namespace) (int, error) {
 	return unix.Open(fmt.Sprintf("/proc/thread-self/fd/%d", look), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
-// NamespaceOwner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace, itself
+// Owner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace, itself
 // (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID). errors.Is(err, fs.ErrPermission): the owner is outside of our own user namespace.
-func (h *Host) NamespaceOwner(ns Namespace) (uint32, error) {
-	if !h.Live() {
+func Owner(root sys.Root, ns Namespace) (uint32, error) {
+	if !root.Live() {
 		return 0, fmt.Errorf("owner of %s: %w", ns, sys.ErrNotLive)
 	}
 	fd, err := openNamespace(ns)
@@ -215,18 +215,18 @@ func (h *Host) NamespaceOwner(ns Namespace) (uint32, error) {
 	return uid, nil
 }
 
-// InitialPIDNamespace is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
-const InitialPIDNamespace = 0xEFFFFFFC
+// InitialPID is the inode of the machine's own pid namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+const InitialPID = 0xEFFFFFFC
 
-// InitialIPCNamespace is the inode of the machine's own IPC namespace (PROC_IPC_INIT_INO in include/linux/proc_ns.h).
-const InitialIPCNamespace = 0xEFFFFFFF
+// InitialIPC is the inode of the machine's own IPC namespace (PROC_IPC_INIT_INO in include/linux/proc_ns.h).
+const InitialIPC = 0xEFFFFFFF
 
-// SelfNamespace is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
+// Self is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
 // It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
-func (h *Host) SelfNamespace(typ string) (uint64, error) {
-	text, err := os.Readlink(h.Path("/proc/thread-self/ns/" + typ))
+func Self(root sys.Root, typ string) (uint64, error) {
+	text, err := os.Readlink(root.Path("/proc/thread-self/ns/" + typ))
 	if err != nil {
-		text, err = os.Readlink(h.Path("/proc/self/ns/" + typ))
+		text, err = os.Readlink(root.Path("/proc/self/ns/" + typ))
 	}
 	if err != nil {
 		return 0, err

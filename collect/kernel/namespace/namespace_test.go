@@ -1,4 +1,4 @@
-package kernel_test
+package namespace_test
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
@@ -18,37 +18,37 @@ import (
 
 // workQueue makes a message queue.
 func workQueue(j *kerneltest.Job) {
-	id, err := kernel.NewAdmin().MsgGet(0x4711, sysv.IPCCreat|sysv.IPCExcl|0o600)
+	id, err := sysv.MsgGet(0x4711, sysv.IPCCreat|sysv.IPCExcl|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()
 }
 
 // ipcOf names the IPC namespace of a process.
-func ipcOf(tb testing.TB, pid int) kernel.Namespace {
+func ipcOf(tb testing.TB, pid int) namespace.Namespace {
 	tb.Helper()
 	path := fmt.Sprintf("/proc/%d/ns/ipc", pid)
 	link, err := os.Readlink(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, ino, ok := kernel.ParseNamespaceLink([]byte(link))
+	_, ino, ok := namespace.ParseLink([]byte(link))
 	if !ok {
 		tb.Fatalf("%q is no namespace", link)
 	}
-	return kernel.Namespace{Type: "ipc", Ino: ino, Path: path}
+	return namespace.Namespace{Type: "ipc", Ino: ino, Path: path}
 }
 
-func TestVisitNamespace(t *testing.T) {
+func TestVisit(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		h := live(t)
 		there := ipcOf(t, kerneltest.StartIn(t, unix.CLONE_NEWIPC, "queue").PID)
-		home, err := h.SelfNamespace("ipc")
+		home, err := namespace.Self(h, "ipc")
 		if err != nil {
 			t.Fatal(err)
 		}
 		count := func() int {
-			queues, err := h.MsgQueues(true)
+			queues, err := sysv.MsgQueues(h, true)
 			if err != nil {
 				t.Error(err)
 			}
@@ -60,7 +60,7 @@ func TestVisitNamespace(t *testing.T) {
 			all.Go(func() {
 				for range 20 {
 					inside := -1
-					err := h.VisitNamespace(there, func() error { inside = count(); return nil })
+					err := namespace.Visit(h, there, func() error { inside = count(); return nil })
 					if err != nil || inside != 1 || count() != 0 {
 						t.Errorf("%d queues inside, %d outside, error %v; want 1, 0, none", inside, count(), err)
 					}
@@ -74,7 +74,7 @@ func TestVisitNamespace(t *testing.T) {
 		all.Wait()
 
 		failed := errors.New("failed")
-		if err := h.VisitNamespace(there, func() error { return failed }); err != failed {
+		if err := namespace.Visit(h, there, func() error { return failed }); err != failed {
 			t.Errorf("f's error came back as %v", err)
 		}
 		func() {
@@ -83,7 +83,7 @@ func TestVisitNamespace(t *testing.T) {
 					t.Errorf("f's panic came back as %v", p)
 				}
 			}()
-			h.VisitNamespace(there, func() error { panic("oh") })
+			namespace.Visit(h, there, func() error { panic("oh") })
 		}()
 		if n := count(); n != 0 {
 			t.Errorf("%d queues outside after a panic inside", n)
@@ -91,31 +91,31 @@ func TestVisitNamespace(t *testing.T) {
 	})
 }
 
-func TestVisitNamespaceThatIsNotThere(t *testing.T) {
+func TestVisitOfNothing(t *testing.T) {
 	h := live(t)
 	own := ipcOf(t, os.Getpid())
 	never := func() error { t.Error("f ran"); return nil }
-	for name, ns := range map[string]kernel.Namespace{
+	for name, ns := range map[string]namespace.Namespace{
 		"another lives there":  {Type: "ipc", Ino: own.Ino + 1, Path: own.Path},
 		"its process is gone":  {Type: "ipc", Ino: own.Ino, Path: "/proc/999999999/ns/ipc"},
 		"no namespace file":    {Type: "ipc", Ino: own.Ino, Path: "/dev/null"},
 		"a file of that inode": {Type: "ipc", Ino: inodeOf(t, "/dev/null"), Path: "/dev/null"},
 	} {
-		if err := h.VisitNamespace(ns, never); !errors.Is(err, fs.ErrNotExist) {
+		if err := namespace.Visit(h, ns, never); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v, want fs.ErrNotExist", name, err)
 		}
 	}
-	if err := h.VisitNamespace(kernel.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
+	if err := namespace.Visit(h, namespace.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a pid namespace: %v, want EINVAL", err)
 	}
-	if err := kerneltest.Must(kernel.Open(kerneltest.Tree(t, nil)))(t).VisitNamespace(own, never); !errors.Is(err, sys.ErrNotLive) {
+	if err := namespace.Visit(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t), own, never); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("a file tree: %v, want sys.ErrNotLive", err)
 	}
 }
 
-func live(tb testing.TB) *kernel.Host {
+func live(tb testing.TB) sys.Root {
 	tb.Helper()
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -131,11 +131,11 @@ func inodeOf(t *testing.T, path string) uint64 {
 	return st.Ino
 }
 
-func TestNamespaceOwner(t *testing.T) {
+func TestOwner(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		pid := kerneltest.StartIn(t, unix.CLONE_NEWUSER|unix.CLONE_NEWIPC, "queue").PID
-		for _, ns := range []kernel.Namespace{ipcOf(t, os.Getpid()), ipcOf(t, pid)} {
-			if uid, err := live(t).NamespaceOwner(ns); err != nil || uid != 0 {
+		for _, ns := range []namespace.Namespace{ipcOf(t, os.Getpid()), ipcOf(t, pid)} {
+			if uid, err := namespace.Owner(live(t), ns); err != nil || uid != 0 {
 				t.Errorf("owner of %s: %d, %v; want the user who started this test", ns, uid, err)
 			}
 		}
@@ -147,8 +147,8 @@ func FuzzParseNamespaceLink(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		typ, ino, ok := kernel.ParseNamespaceLink(text)
-		if back := (kernel.Namespace{Type: typ, Ino: ino}).String(); ok && len(back) > len(text) {
+		typ, ino, ok := namespace.ParseLink(text)
+		if back := (namespace.Namespace{Type: typ, Ino: ino}).String(); ok && len(back) > len(text) {
 			t.Errorf("%q became %q", text, back)
 		}
 	})
@@ -158,9 +158,9 @@ func FuzzParseNamespaceLink(f *testing.F) {
 func BenchmarkVisitNamespaces(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		h := live(b)
-		list := slices.Repeat([]kernel.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)}, 100)
+		list := slices.Repeat([]namespace.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)}, 100)
 		for b.Loop() {
-			for _, err := range h.VisitNamespaces(list, func(int) error { _, err := h.IPCObjects(); return err }) {
+			for _, err := range namespace.VisitEach(h, list, func(int) error { _, err := sysv.IPCObjects(h); return err }) {
 				if err != nil {
 					b.Fatal(err)
 				}
