@@ -17,6 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/proc"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
@@ -107,7 +108,7 @@ func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...kernel.SemAdj
 	if err != nil {
 		tb.Fatal(err)
 	}
-	stat, err := kernel.ParseProcStat(text)
+	stat, err := proc.ParseProcStat(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
