@@ -74,7 +74,7 @@ func kernelRooms() map[string][]string {
 		"collect/kernel/posix":     {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
 		"collect/kernel/sock":      {"collect/kernel/sys", "collect/kernel/scan"},
 		"collect/kernel/namespace": {"collect/kernel/sys", "collect/kernel/scan"},
-		"collect/kernel/bpf":       {},
+		"collect/kernel/bpf":       {"collect/kernel/sys"},
 		"collect/kernel/undo":      {"collect/kernel/sys", "collect/kernel/bpf"},
 		"collect/kernel/proc":      {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs", "collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
@@ -93,7 +93,7 @@ func onlyIn() []struct {
 		{"github.com/gdamore/tcell", []string{"views/tui"}},
 		{"github.com/prometheus/procfs", []string{"collect"}},
 		{"golang.org/x/sys/unix", append(slices.Sorted(maps.Keys(kernelRooms())), "collect/kernel", "demo")},
-		{"github.com/cilium/ebpf", []string{"collect/kernel", "collect/kernel/bpf", "collect/kernel/undo"}},
+		{"github.com/cilium/ebpf", []string{"collect/kernel/bpf", "collect/kernel/undo"}},
 		{"os/exec", []string{"demo"}},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -111,6 +112,8 @@ type SignalTimer = proc.SignalTimer
 type TCPInfo = sock.TCPInfo
 type Task = proc.Task
 type TimerFD = fdinfo.TimerFD
+type Undo = undo.Undo
+type UndoReader = undo.Reader
 type UnixNaming = sock.UnixNaming
 type UnixSocket = sock.UnixSocket
 type VsockAddr = sock.VsockAddr

@@ -1,4 +1,4 @@
-package kernel_test
+package undo_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package kernel_test
+package undo_test
 
 import (
 	"errors"
@@ -14,12 +14,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/proc"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +30,7 @@ func workUndo(j *kerneltest.Job) {
 	if len(j.Args) > 0 && strings.HasPrefix(j.Args[0], "set ") {
 		n, err := strconv.Atoi(strings.TrimPrefix(j.Args[0], "set "))
 		j.Check(err)
-		id, err := kernel.NewAdmin().SemGet(0, n, 0o600)
+		id, err := sysv.SemGet(0, n, 0o600)
 		j.Check(err)
 		own, j.Args = strconv.Itoa(id), j.Args[1:]
 	}
@@ -62,7 +62,7 @@ func undoOp(j *kerneltest.Job, words string) {
 				return
 			}
 		}
-		done <- kernel.NewAdmin().SemOp(id, []sysv.SemOp{op}, 0)
+		done <- sysv.Operate(id, []sysv.SemOp{op}, 0)
 		if thread {
 			select {}
 		}
@@ -71,14 +71,14 @@ func undoOp(j *kerneltest.Job, words string) {
 }
 
 // openUndos skips where the rights are missing that the reader takes.
-func openUndos(tb testing.TB) *kernel.UndoReader {
+func openUndos(tb testing.TB) *undo.Reader {
 	tb.Helper()
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r, err := h.OpenUndos()
-	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, kernel.ErrNoUndos) && noTypes != nil {
+	r, err := undo.Open(h)
+	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, undo.ErrNoUndos) && noTypes != nil {
 		tb.Skip(err)
 	}
 	if err != nil {
@@ -92,7 +92,7 @@ func openUndos(tb testing.TB) *kernel.UndoReader {
 	return r
 }
 
-func readUndos(tb testing.TB, r *kernel.UndoReader) []kernel.Undo {
+func readUndos(tb testing.TB, r *undo.Reader) []undo.Undo {
 	tb.Helper()
 	undos, complete, err := r.Undos()
 	if err != nil || !complete {
@@ -102,7 +102,7 @@ func readUndos(tb testing.TB, r *kernel.UndoReader) []kernel.Undo {
 }
 
 // undoOf is what a worker has to undo; its start is as /proc has it.
-func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...kernel.SemAdj) kernel.Undo {
+func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...undo.SemAdj) undo.Undo {
 	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
 	if err != nil {
@@ -122,15 +122,14 @@ func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...kernel.SemAdj
 			_, ino, _ = namespace.ParseLink([]byte(link))
 		}
 	}
-	return kernel.Undo{PID: w.PID, Start: stat.Start, Comm: stat.Comm, IPCNS: ino, SemID: semID, Adj: adj}
+	return undo.Undo{PID: w.PID, Start: stat.Start, Comm: stat.Comm, IPCNS: ino, SemID: semID, Adj: adj}
 }
 
 func newSet(tb testing.TB, values ...uint16) int {
 	tb.Helper()
-	a := kernel.NewAdmin()
-	id, err := a.SemGet(0, len(values), 0o666)
+	id, err := sysv.SemGet(0, len(values), 0o666)
 	if err == nil {
-		err = a.SemSetValues(id, values)
+		err = sysv.SemSetValues(id, values)
 	}
 	if err != nil {
 		tb.Fatal(err)
@@ -143,7 +142,7 @@ func TestUndosOfOperations(t *testing.T) {
 		r := openUndos(t)
 		a, b := newSet(t, 5, 5, 5, 5, 5), newSet(t, 0)
 		op := func(id, num, n int, how string) string { return fmt.Sprintln(id, num, n, how) }
-		check := func(when string, want ...kernel.Undo) {
+		check := func(when string, want ...undo.Undo) {
 			t.Helper()
 			if diff := cmp.Diff(want, readUndos(t, r)); diff != "" {
 				t.Errorf("%s:\n%s", when, diff)
@@ -154,19 +153,19 @@ func TestUndosOfOperations(t *testing.T) {
 		one := kerneltest.Start(t, "undo", op(a, 3, -1, "undo"))
 		gone := kerneltest.Start(t, "undo", op(a, 2, -1, "undo"))
 		gone.Kill()
-		taken := undoOf(t, two, a, kernel.SemAdj{Num: 0, Adj: 1}, kernel.SemAdj{Num: 3, Adj: 2})
-		given := undoOf(t, two, b, kernel.SemAdj{Num: 0, Adj: -4})
-		other := undoOf(t, one, a, kernel.SemAdj{Num: 3, Adj: 1})
+		taken := undoOf(t, two, a, undo.SemAdj{Num: 0, Adj: 1}, undo.SemAdj{Num: 3, Adj: 2})
+		given := undoOf(t, two, b, undo.SemAdj{Num: 0, Adj: -4})
+		other := undoOf(t, one, a, undo.SemAdj{Num: 3, Adj: 1})
 		check("two processes", taken, given, other)
 		two.Say(strings.TrimSpace(op(a, 0, 1, "undo")))
 		two.Read()
 		taken.Adj = taken.Adj[1:]
 		check("one given back", taken, given, other)
-		if err := kernel.NewAdmin().SemRemove(b); err != nil {
+		if err := sysv.SemRemove(b); err != nil {
 			t.Fatal(err)
 		}
 		check("a set removed", taken, other)
-		if err := kernel.NewAdmin().SemSetValue(a, 3, 9); err != nil { // which clears what is to be undone
+		if err := sysv.SemSetValue(a, 3, 9); err != nil { // which clears what is to be undone
 			t.Fatal(err)
 		}
 		check("a value set")
@@ -180,10 +179,10 @@ func TestUndosOfThreads(t *testing.T) {
 		id := newSet(t, 9, 9)
 		op := func(thread string, num int) string { return fmt.Sprint(thread, id, " ", num, " -1 undo") }
 		w := kerneltest.Start(t, "undo", op("", 0), op("thread ", 1), op("", 0), op("thread ", 0))
-		adj := func(num uint16, n int16) kernel.Undo { return undoOf(t, w, id, kernel.SemAdj{Num: num, Adj: n}) }
-		want := []kernel.Undo{adj(0, 1), adj(0, 2), adj(1, 1)}
+		adj := func(num uint16, n int16) undo.Undo { return undoOf(t, w, id, undo.SemAdj{Num: num, Adj: n}) }
+		want := []undo.Undo{adj(0, 1), adj(0, 2), adj(1, 1)}
 		got := readUndos(t, r)
-		slices.SortFunc(got, func(a, b kernel.Undo) int { return slices.CompareFunc(a.Adj, b.Adj, compareAdj) })
+		slices.SortFunc(got, func(a, b undo.Undo) int { return slices.CompareFunc(a.Adj, b.Adj, compareAdj) })
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -200,7 +199,7 @@ func TestUndosOfAProcessWithoutItsFirstThread(t *testing.T) {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
 			return err == nil && strings.Contains(string(text), ") Z ")
 		})
-		if diff := cmp.Diff([]kernel.Undo{undoOf(t, w, id, kernel.SemAdj{Adj: 3})}, readUndos(t, r)); diff != "" {
+		if diff := cmp.Diff([]undo.Undo{undoOf(t, w, id, undo.SemAdj{Adj: 3})}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -233,22 +232,22 @@ func TestUndosOfProcessesThatShare(t *testing.T) {
 		r := openUndos(t)
 		id := newSet(t, 9, 9)
 		w := kerneltest.StartIn(t, unix.CLONE_SYSVSEM, "undo", fmt.Sprint(id, " 0 -3 undo"))
-		if err := kernel.NewAdmin().SemOp(id, []sysv.SemOp{{Num: 1, Op: -1, Flags: sysv.SemUndo}}, 0); err != nil {
+		if err := sysv.Operate(id, []sysv.SemOp{{Num: 1, Op: -1, Flags: sysv.SemUndo}}, 0); err != nil {
 			t.Fatal(err)
 		}
-		adj := []kernel.SemAdj{{Num: 0, Adj: 3}, {Num: 1, Adj: 1}}
+		adj := []undo.SemAdj{{Num: 0, Adj: 3}, {Num: 1, Adj: 1}}
 		ours := &kerneltest.Worker{PID: os.Getpid()}
-		if diff := cmp.Diff([]kernel.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)}, readUndos(t, r)); diff != "" {
+		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
 		w.Kill() // nothing is undone: we still have the list
-		if diff := cmp.Diff([]kernel.Undo{undoOf(t, ours, id, adj...)}, readUndos(t, r)); diff != "" {
+		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...)}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-func compareAdj(a, b kernel.SemAdj) int {
+func compareAdj(a, b undo.SemAdj) int {
 	return 100*(int(a.Num)-int(b.Num)) + int(a.Adj) - int(b.Adj)
 }
 
@@ -262,7 +261,7 @@ func TestUndosOfNamespaces(t *testing.T) {
 		if foreign.Words[0] != strconv.Itoa(here) {
 			t.Fatalf("the foreign set has id %s, ours %d: nothing is tested", foreign.Words[0], here)
 		}
-		want := []kernel.Undo{undoOf(t, w, here, kernel.SemAdj{Adj: 1}), undoOf(t, foreign, here, kernel.SemAdj{Num: 1, Adj: -7})}
+		want := []undo.Undo{undoOf(t, w, here, undo.SemAdj{Adj: 1}), undoOf(t, foreign, here, undo.SemAdj{Num: 1, Adj: -7})}
 		if diff := cmp.Diff(want, readUndos(t, r)); diff != "" || want[0].IPCNS == want[1].IPCNS {
 			t.Error(want[0].IPCNS, diff)
 		}
@@ -277,10 +276,10 @@ func TestUndosOutsideOfNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := func() []kernel.Undo {
-		return slices.DeleteFunc(readUndos(t, r), func(u kernel.Undo) bool { return u.PID != w.PID })
+	ours := func() []undo.Undo {
+		return slices.DeleteFunc(readUndos(t, r), func(u undo.Undo) bool { return u.PID != w.PID })
 	}
-	if diff := cmp.Diff([]kernel.Undo{undoOf(t, w, id, kernel.SemAdj{Num: 2, Adj: -1})}, ours()); diff != "" {
+	if diff := cmp.Diff([]undo.Undo{undoOf(t, w, id, undo.SemAdj{Num: 2, Adj: -1})}, ours()); diff != "" {
 		t.Error(diff)
 	}
 	w.Kill()
@@ -296,7 +295,7 @@ func TestUndosLeaveOutProcessesOutside(t *testing.T) {
 		r := openUndos(t)
 		w := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "undo", "set 1", "own 0 1 undo")
 		t.Setenv(name, strconv.Itoa(w.PID))
-		if !slices.ContainsFunc(readUndos(t, r), func(u kernel.Undo) bool { return u.PID == w.PID }) {
+		if !slices.ContainsFunc(readUndos(t, r), func(u undo.Undo) bool { return u.PID == w.PID }) {
 			t.Fatal("it is not even seen by whoever is outside as well")
 		}
 	}
@@ -316,7 +315,7 @@ func TestUndosOfTheLargestSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []kernel.Undo{undoOf(t, w, id, kernel.SemAdj{Num: 4, Adj: -2}, kernel.SemAdj{Num: 15001, Adj: -3}, kernel.SemAdj{Num: most - 1, Adj: -1})}
+		want := []undo.Undo{undoOf(t, w, id, undo.SemAdj{Num: 4, Adj: -2}, undo.SemAdj{Num: 15001, Adj: -3}, undo.SemAdj{Num: most - 1, Adj: -1})}
 		if diff := cmp.Diff(want, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
@@ -328,7 +327,7 @@ func TestUndosOfManySets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
 		w := kerneltest.Start(t, "undo")
-		var want []kernel.Undo
+		var want []undo.Undo
 		for i := range 5000 {
 			id := newSet(t, 1)
 			if i%500 != 499 {
@@ -336,7 +335,7 @@ func TestUndosOfManySets(t *testing.T) {
 			}
 			w.Say(fmt.Sprint(id, " 0 1 undo"))
 			w.Read()
-			want = append(want, undoOf(t, w, id, kernel.SemAdj{Adj: -1}))
+			want = append(want, undoOf(t, w, id, undo.SemAdj{Adj: -1}))
 		}
 		if diff := cmp.Diff(want, readUndos(t, r)); diff != "" {
 			t.Error(diff)
@@ -350,14 +349,13 @@ func TestUndosAreSaidToBeIncomplete(t *testing.T) {
 		r := openUndos(t)
 		const most = 3500
 		id := newSet(t, make([]uint16, most+1)...)
-		a := kernel.NewAdmin()
 		add := func(from, n int) {
 			t.Helper()
 			ops := make([]sysv.SemOp, n)
 			for i := range ops {
 				ops[i] = sysv.SemOp{Num: uint16(from + i), Op: 1, Flags: sysv.SemUndo}
 			}
-			if err := a.SemOp(id, ops, 0); err != nil {
+			if err := sysv.Operate(id, ops, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -419,9 +417,9 @@ func workUndoDenied(j *kerneltest.Job) {
 		}
 		j.Check(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &set[0]))
 	}
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	j.Check(err)
-	if r, err := h.OpenUndos(); errors.Is(err, fs.ErrPermission) && r == nil {
+	if r, err := undo.Open(h); errors.Is(err, fs.ErrPermission) && r == nil {
 		j.Ready("denied", err)
 	} else {
 		j.Ready("not denied", err)
@@ -431,7 +429,7 @@ func workUndoDenied(j *kerneltest.Job) {
 
 // A tree of files has no tasks.
 func TestUndosOfFiles(t *testing.T) {
-	if r, err := kerneltest.Must(kernel.Open(kerneltest.Tree(t, nil)))(t).OpenUndos(); r != nil || !errors.Is(err, sys.ErrNotLive) {
+	if r, err := undo.Open(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t)); r != nil || !errors.Is(err, sys.ErrNotLive) {
 		t.Error(r, err)
 	}
 }
@@ -442,7 +440,7 @@ func TestUndosWhileOperationsGoOn(t *testing.T) {
 		r := openUndos(t)
 		id := newSet(t, 9, 9)
 		w := kerneltest.Start(t, "undo")
-		taken := undoOf(t, w, id, kernel.SemAdj{Num: 1, Adj: 1})
+		taken := undoOf(t, w, id, undo.SemAdj{Num: 1, Adj: 1})
 		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -460,7 +458,7 @@ func TestUndosWhileOperationsGoOn(t *testing.T) {
 		kerneltest.Eventually(t, "the semaphore was seen taken and free a hundred times each", func() bool {
 			got := readUndos(t, r)
 			if len(got) > 0 {
-				if diff := cmp.Diff([]kernel.Undo{taken}, got); diff != "" {
+				if diff := cmp.Diff([]undo.Undo{taken}, got); diff != "" {
 					t.Error(diff)
 				}
 			}

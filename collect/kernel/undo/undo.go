@@ -1,4 +1,4 @@
-package kernel
+package undo
 
 import (
 	"bytes"
@@ -36,19 +36,19 @@ type SemAdj struct {
 // ErrNoUndos says that this kernel does not let SEM_UNDO be read: it has no type information (BTF), is older than 5.17, or refuses the program.
 var ErrNoUndos = errors.New("SEM_UNDO cannot be read on this kernel")
 
-// UndoReader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. No system call and no file tells them: a BPF
+// Reader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. No system call and no file tells them: a BPF
 // program, run over all tasks by the kernel (Documentation/bpf/bpf_iterators.rst), follows each one's list. It lives by the reader's descriptors; nothing is
 // pinned or left behind. One goroutine at a time may use it.
-type UndoReader struct {
+type Reader struct {
 	link *os.File
 	// timeNS is what /proc adds to start times for processes of our time namespace (man 7 time_namespaces).
 	timeNS time.Duration
 }
 
-// OpenUndos loads the program, which takes 30 to 60 milliseconds. errors.Is(err, fs.ErrPermission): it takes CAP_BPF and CAP_PERFMON
+// Open loads the program, which takes 30 to 60 milliseconds. errors.Is(err, fs.ErrPermission): it takes CAP_BPF and CAP_PERFMON
 // in the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). errors.Is(err, ErrNoUndos): this kernel cannot.
-func (h *Host) OpenUndos() (*UndoReader, error) {
-	if !h.Live() {
+func Open(root sys.Root) (*Reader, error) {
+	if !root.Live() {
 		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
 	}
 	if err := askBPF(); err != nil {
@@ -58,12 +58,12 @@ func (h *Host) OpenUndos() (*UndoReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoUndos, err)
 	}
-	return &UndoReader{link: link, timeNS: timeOffset(h)}, nil
+	return &Reader{link: link, timeNS: timeOffset(root)}, nil
 }
 
 // timeOffset reads the line "boottime SECONDS NANOSECONDS" of our time namespace; kernels without such have no file.
-func timeOffset(h *Host) time.Duration {
-	text, err := h.ReadFile("/proc/self/timens_offsets")
+func timeOffset(root sys.Root) time.Duration {
+	text, err := root.ReadFile("/proc/self/timens_offsets")
 	if err != nil {
 		return 0
 	}
@@ -77,12 +77,12 @@ func timeOffset(h *Host) time.Duration {
 }
 
 // Close gives the program back to the kernel.
-func (r *UndoReader) Close() error { return r.link.Close() }
+func (r *Reader) Close() error { return r.link.Close() }
 
 // Undos reads what every process of our pid namespace has to be undone now, by process and set. Processes change theirs meanwhile: the
 // adjustments of one operation on several semaphores may be caught half done. complete is false where a process has more than is read of one
 // (thousands of semaphores), or its list changed under the eyes: then there may be more than what is returned.
-func (r *UndoReader) Undos() (undos []Undo, complete bool, err error) {
+func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
 	f, err := openIterator(r.link)
 	if err != nil {
 		return nil, false, fmt.Errorf("read SEM_UNDO: %w", err)
@@ -100,7 +100,7 @@ func (r *UndoReader) Undos() (undos []Undo, complete bool, err error) {
 }
 
 // group leaves one Undo for a process, list and set: its threads share their list where CLONE_SYSVSEM made them, as pthread_create does.
-func (r *UndoReader) group(tasks []undoTask) (undos []Undo, complete bool, err error) {
+func (r *Reader) group(tasks []undoTask) (undos []Undo, complete bool, err error) {
 	type owner struct {
 		pid  int32
 		list uint64

@@ -1,19 +1,19 @@
-package kernel_test
+package undo_test
 
 import (
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 )
 
 func BenchmarkOpenUndos(b *testing.B) {
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		r, err := h.OpenUndos()
+		r, err := undo.Open(h)
 		if sys.Denied(err) {
 			b.Skip(err)
 		}
@@ -25,11 +25,11 @@ func BenchmarkOpenUndos(b *testing.B) {
 }
 
 func BenchmarkUndos(b *testing.B) {
-	h, err := kernel.Open("")
+	h, err := sys.OpenRoot("")
 	if err != nil {
 		b.Fatal(err)
 	}
-	r, err := h.OpenUndos()
+	r, err := undo.Open(h)
 	if sys.Denied(err) {
 		b.Skip(err)
 	}
