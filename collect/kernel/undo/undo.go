@@ -11,7 +11,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/bpf"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
 )
 
 // Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel adds Adj to them
@@ -40,7 +42,7 @@ var ErrNoUndos = errors.New("SEM_UNDO cannot be read on this kernel")
 // program, run over all tasks by the kernel (Documentation/bpf/bpf_iterators.rst), follows each one's list. It lives by the reader's descriptors; nothing is
 // pinned or left behind. One goroutine at a time may use it.
 type Reader struct {
-	link *os.File
+	tasks *bpf.Iterator
 	// timeNS is what /proc adds to start times for processes of our time namespace (man 7 time_namespaces).
 	timeNS time.Duration
 }
@@ -51,14 +53,18 @@ func Open(root sys.Root) (*Reader, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
 	}
-	if err := askBPF(); err != nil {
+	err := bpf.Ask("SEM_UNDO")
+	if err == unix.ENOSYS {
+		return nil, fmt.Errorf("%w: bpf: %w", ErrNoUndos, err)
+	}
+	if err != nil {
 		return nil, err
 	}
-	link, err := loadUndos()
+	tasks, err := bpf.OpenIterator("ipctop_undo", "task", assemble)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoUndos, err)
 	}
-	return &Reader{link: link, timeNS: timeOffset(root)}, nil
+	return &Reader{tasks: tasks, timeNS: timeOffset(root)}, nil
 }
 
 // timeOffset reads the line "boottime SECONDS NANOSECONDS" of our time namespace; kernels without such have no file.
@@ -77,18 +83,13 @@ func timeOffset(root sys.Root) time.Duration {
 }
 
 // Close gives the program back to the kernel.
-func (r *Reader) Close() error { return r.link.Close() }
+func (r *Reader) Close() error { return r.tasks.Close() }
 
 // Undos reads what every process of our pid namespace has to be undone now, by process and set. Processes change theirs meanwhile: the
 // adjustments of one operation on several semaphores may be caught half done. complete is false where a process has more than is read of one
 // (thousands of semaphores), or its list changed under the eyes: then there may be more than what is returned.
 func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
-	f, err := openIterator(r.link)
-	if err != nil {
-		return nil, false, fmt.Errorf("read SEM_UNDO: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
+	text, err := r.tasks.Run()
 	if err != nil {
 		return nil, false, fmt.Errorf("read SEM_UNDO: %w", err)
 	}

@@ -1,17 +1,14 @@
-package undo
+package bpf
 
 import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io/fs"
-	"os"
 	"runtime"
 	"unsafe"
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,7 +35,7 @@ type linkCreateAttr struct{ progFD, _, attachType, _ uint32 } // target_fd, flag
 
 type iterCreateAttr struct{ linkFD, _ uint32 } // flags
 
-func bpf[T any](command int, attr *T) (int, error) {
+func call[T any](command int, attr *T) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attr)), unsafe.Sizeof(*attr))
 	if errno != 0 {
 		return -1, errno
@@ -46,56 +43,8 @@ func bpf[T any](command int, attr *T) (int, error) {
 	return int(n), nil
 }
 
-// undoDenied is a refusal that says what would help.
-type undoDenied struct{ err error }
-
-func (e *undoDenied) Error() string {
-	return "SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON"
-}
-func (e *undoDenied) Unwrap() error { return e.err }
-
-// askBPF asks for the rights before 15 ms of reading types. What is loaded here are no types at all, which is EINVAL for whoever has CAP_BPF
-// in the first user namespace (bpf_btf_load in kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
-func askBPF() error {
-	_, err := bpf(unix.BPF_BTF_LOAD, new([32]byte))
-	if sys.Denied(err) {
-		return &undoDenied{err}
-	}
-	if err == unix.ENOSYS {
-		return fmt.Errorf("%w: bpf: %w", ErrNoUndos, err)
-	}
-	for _, capability := range []int{unix.CAP_PERFMON, unix.CAP_SYS_ADMIN} { // either does (man 7 capabilities)
-		if has, err := sys.Holds(capability); err != nil || has {
-			return err
-		}
-	}
-	return &undoDenied{fs.ErrPermission}
-}
-
-// loadUndos loads the program and attaches it to the task iterator. The file is the link (man 2 bpf: BPF_LINK_CREATE), which keeps the program.
-func loadUndos() (*os.File, error) {
-	types, err := btf.LoadKernelSpec()
-	if err != nil {
-		return nil, fmt.Errorf("the kernel's types (BTF): %w", err)
-	}
-	code, err := undoProgram(types)
-	if err != nil {
-		return nil, err
-	}
-	prog, err := loadIterator("ipctop_undo", "bpf_iter_task", types, code)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(prog)
-	link, err := bpf(unix.BPF_LINK_CREATE, &linkCreateAttr{progFD: uint32(prog), attachType: unix.BPF_TRACE_ITER})
-	if err != nil {
-		return nil, fmt.Errorf("attach to the task iterator: %w", err)
-	}
-	return os.NewFile(uintptr(link), "bpf_link"), nil
-}
-
-// loadIterator loads a program for the iterator whose context that function of the kernel has.
-func loadIterator(name, target string, types *btf.Spec, code asm.Instructions) (int, error) {
+// load loads a program for the iterator whose context that function of the kernel has.
+func load(name, target string, types *btf.Spec, code asm.Instructions) (int, error) {
 	var context *btf.Func
 	if err := types.TypeByName(target, &context); err != nil {
 		return -1, fmt.Errorf("the kernel's iterator %s: %w", target, err)
@@ -123,20 +72,10 @@ func loadIterator(name, target string, types *btf.Spec, code asm.Instructions) (
 		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]), license: unsafe.Pointer(&license[0]),
 		btfFD: uint32(handle.FD()), funcInfoSize: btf.FuncInfoSize, funcInfo: unsafe.Pointer(&functions[0]), funcInfoCount: uint32(len(functions)) / btf.FuncInfoSize}
 	copy(attr.name[:], name)
-	fd, err := bpf(unix.BPF_PROG_LOAD, &attr)
+	fd, err := call(unix.BPF_PROG_LOAD, &attr)
 	runtime.KeepAlive(text)
 	if err != nil {
 		return -1, fmt.Errorf("load the BPF program: %w", err)
 	}
 	return fd, nil
-}
-
-// openIterator begins a run of the program; reading the file runs it.
-func openIterator(link *os.File) (*os.File, error) {
-	fd, err := bpf(unix.BPF_ITER_CREATE, &iterCreateAttr{linkFD: uint32(link.Fd())})
-	runtime.KeepAlive(link)
-	if err != nil {
-		return nil, fmt.Errorf("begin the task iterator: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "bpf_iter"), nil
 }
