@@ -69,6 +69,7 @@ func kernelRooms() map[string][]string {
 		"collect/kernel/sys":       {},
 		"collect/kernel/scan":      {},
 		"collect/kernel/vfs":       {"collect/kernel/sys"},
+		"collect/kernel/machine":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
 		"collect/kernel/fdinfo":    {"collect/kernel/sys", "collect/kernel/scan"},
 		"collect/kernel/sysv":      {"collect/kernel/sys", "collect/kernel/scan"},
 		"collect/kernel/posix":     {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},

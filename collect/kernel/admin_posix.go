@@ -67,5 +67,5 @@ func (a *Admin) PosixSemOpenNew(name string, perms, value uint32) (fd int, temp 
 	return posix.SemOpenNew(name, perms, value)
 }
 
-// PosixSemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it is 0.
+// PosixSemWait takes one off a semaphore that this process has mapped, and sleeps while it is 0.
 func (a *Admin) PosixSemWait(sem []byte) error { return posix.SemWait(sem) }

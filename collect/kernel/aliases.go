@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/machine"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/proc"
@@ -116,6 +117,7 @@ type Undo = undo.Undo
 type UndoReader = undo.Reader
 type UnixNaming = sock.UnixNaming
 type UnixSocket = sock.UnixSocket
+type UserSession = machine.UserSession
 type VsockAddr = sock.VsockAddr
 type VsockSocket = sock.VsockSocket
 

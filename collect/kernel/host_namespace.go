@@ -16,8 +16,7 @@ func (h *Host) VisitNamespace(ns namespace.Namespace, f func() error) error {
 	return namespace.Visit(h.Root, ns, f)
 }
 
-// NamespaceOwner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace,
-// itself (man 2 ioctl_ns).
+// NamespaceOwner is the uid, as seen from here, of who made the user namespace that owns this one.
 func (h *Host) NamespaceOwner(ns namespace.Namespace) (uint32, error) {
 	return namespace.Owner(h.Root, ns)
 }

@@ -20,8 +20,7 @@ func (h *Host) PosixShmStat(name string) (vfs.PosixFile, error) { return posix.S
 // PosixSemStat reads the file of one semaphore by its name ("/name"), not its value.
 func (h *Host) PosixSemStat(name string) (vfs.PosixFile, error) { return posix.SemStat(h.Root, name) }
 
-// ReadPosixShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from an offset
-// on, into buf, and says how much there was.
+// ReadPosixShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number.
 func (h *Host) ReadPosixShm(name string, dev, ino, offset uint64, buf []byte) (int, error) {
 	return posix.ReadShm(h.Root, name, dev, ino, offset, buf)
 }

@@ -2,7 +2,7 @@ package kernel
 
 import "github.com/ipctop/ipctop/collect/kernel/sysv"
 
-// PeekMessages copies at most count messages of a queue, from the index first on, each cut to most bytes, and takes none out.
+// PeekMessages copies at most count messages of a queue, from the index first on, and takes none out.
 func (h *Host) PeekMessages(id, first, count, most int) ([]sysv.PeekedMessage, error) {
 	return sysv.PeekMessages(h.Root, id, first, count, most)
 }

@@ -9,7 +9,7 @@ import (
 // Born is when the file was made, by the clock of that moment.
 func (h *Host) Born(path string) (born time.Time, ok bool) { return vfs.Born(h.Root, path) }
 
-// LoopFiles are the files that loop devices are on, by device ("/dev/loop0"), as whoever set them up called them; " (deleted)" stands behind one without a name (/sys/block/loopN/loop/backing_file).
+// LoopFiles are the files that loop devices are on, by device ("/dev/loop0").
 func (h *Host) LoopFiles() map[string]string { return vfs.LoopFiles(h.Root) }
 
 // SpecialFiles lists the FIFOs and sockets below directories, with whole paths as Name.

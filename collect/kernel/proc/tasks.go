@@ -23,7 +23,7 @@ const (
 	// OutsideCall threads sleep, but not in a system call: stopped in their own code, or waiting for a page that they touched.
 	OutsideCall
 	// InCall threads sleep in Task.Call. They may be stopped there just as well: SIGSTOP, a tracer or a frozen cgroup leave the call's
-	// number in the file. ProcDir.Halted tells.
+	// number in the file. Dir.Halted tells.
 	InCall
 	// Foreign32 threads sleep in a call of a 32-bit task, whose numbers mean other calls.
 	Foreign32

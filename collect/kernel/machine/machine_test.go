@@ -1,4 +1,4 @@
-package kernel_test
+package machine_test
 
 import (
 	"io/fs"
@@ -7,16 +7,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/machine"
+	"github.com/ipctop/ipctop/collect/kernel/proc"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 func TestParseLogindConf(t *testing.T) {
-	set := func(on bool, line int) kernel.LogindConf {
-		return kernel.LogindConf{RemoveIPC: kernel.LogindSetting{On: on, Line: line}}
+	set := func(on bool, line int) machine.LogindConf {
+		return machine.LogindConf{RemoveIPC: machine.LogindSetting{On: on, Line: line}}
 	}
-	for text, want := range map[string]kernel.LogindConf{
+	for text, want := range map[string]machine.LogindConf{
 		"":                                                    {},
 		"[Login]\nRemoveIPC=no\n":                             set(false, 2),
 		"[Login]\n RemoveIPC = YES \r\n":                      set(true, 2),
@@ -32,10 +32,10 @@ func TestParseLogindConf(t *testing.T) {
 		"[Login]\nRemoveIPC=yes\nRemoveIPC=\n":                set(true, 2), // no word for a switch
 		"[Login]\nRemoveIPC=no\xff\n":                         {},
 		"[Login\nRemoveIPC=no\n":                              {Broken: true},
-		"[Login]\nRemoveIPC=no\n[X\n[Login]\nRemoveIPC=yes\n": {RemoveIPC: kernel.LogindSetting{On: false, Line: 2}, Broken: true},
-		"[Login]\n#RemoveIPC=no\n;RemoveIPC=yes\n":            {BuiltIn: kernel.LogindSetting{On: false, Line: 2}},
+		"[Login]\nRemoveIPC=no\n[X\n[Login]\nRemoveIPC=yes\n": {RemoveIPC: machine.LogindSetting{On: false, Line: 2}, Broken: true},
+		"[Login]\n#RemoveIPC=no\n;RemoveIPC=yes\n":            {BuiltIn: machine.LogindSetting{On: false, Line: 2}},
 	} {
-		if diff := cmp.Diff(want, kernel.ParseLogindConf([]byte(text))); diff != "" {
+		if diff := cmp.Diff(want, machine.ParseLogindConf([]byte(text))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
@@ -47,7 +47,7 @@ func FuzzParseLogindConf(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c := kernel.ParseLogindConf(text)
+		c := machine.ParseLogindConf(text)
 		lines := 1
 		for _, b := range text {
 			if b == '\n' {
@@ -57,7 +57,7 @@ func FuzzParseLogindConf(f *testing.F) {
 		if c.RemoveIPC.Line > lines || c.BuiltIn.Line > lines {
 			t.Errorf("%+v of %d lines", c, lines)
 		}
-		more := kernel.ParseLogindConf(append(text[:len(text):len(text)], "\n\n[Login]\nRemoveIPC=no\n"...))
+		more := machine.ParseLogindConf(append(text[:len(text):len(text)], "\n\n[Login]\nRemoveIPC=no\n"...))
 		switch {
 		case more.Broken:
 			if more.RemoveIPC.On && !c.RemoveIPC.On {
@@ -70,7 +70,7 @@ func FuzzParseLogindConf(f *testing.F) {
 }
 
 // machineOf is a Host of these files; a text "-> x" is a link to x.
-func machineOf(t *testing.T, files map[string]string) *kernel.Host {
+func machineOf(t *testing.T, files map[string]string) sys.Root {
 	t.Helper()
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "proc"), 0o755); err != nil {
@@ -88,7 +88,7 @@ func machineOf(t *testing.T, files map[string]string) *kernel.Host {
 			t.Fatal(err)
 		}
 	}
-	host, err := kernel.Open(root)
+	host, err := sys.OpenRoot(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,29 +99,29 @@ func TestLogindRemoveIPC(t *testing.T) {
 	const yes, no, vendor = "[Login]\nRemoveIPC=yes\n", "[Login]\nRemoveIPC=no\n", "[Login]\n#RemoveIPC=no\n"
 	for name, c := range map[string]struct {
 		files map[string]string
-		want  kernel.RemoveIPC
+		want  machine.RemoveIPC
 	}{
-		"no file": {nil, kernel.RemoveIPC{On: true}},
+		"no file": {nil, machine.RemoveIPC{On: true}},
 		"a vendor's comment": {map[string]string{"usr/lib/systemd/logind.conf": vendor},
-			kernel.RemoveIPC{On: false, Vendor: "/usr/lib/systemd/logind.conf"}},
+			machine.RemoveIPC{On: false, Vendor: "/usr/lib/systemd/logind.conf"}},
 		"only the first main file counts": {map[string]string{"etc/systemd/logind.conf": "[Login]\n", "usr/lib/systemd/logind.conf": no},
-			kernel.RemoveIPC{On: true}},
+			machine.RemoveIPC{On: true}},
 		"a drop-in comes after the main file": {map[string]string{"etc/systemd/logind.conf": yes, "usr/lib/systemd/logind.conf.d/a.conf": no},
-			kernel.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/a.conf", Line: 2}},
+			machine.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/a.conf", Line: 2}},
 		"the later name wins, wherever it lies": {map[string]string{"etc/systemd/logind.conf.d/10-a.conf": yes, "usr/lib/systemd/logind.conf.d/20-b.conf": no},
-			kernel.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/20-b.conf", Line: 2}},
+			machine.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/20-b.conf", Line: 2}},
 		"of one name the one in /etc wins": {map[string]string{"etc/systemd/logind.conf.d/a.conf": no, "run/systemd/logind.conf.d/a.conf": yes},
-			kernel.RemoveIPC{On: false, File: "/etc/systemd/logind.conf.d/a.conf", Line: 2}},
+			machine.RemoveIPC{On: false, File: "/etc/systemd/logind.conf.d/a.conf", Line: 2}},
 		"/run before /usr": {map[string]string{"run/systemd/logind.conf.d/a.conf": yes, "usr/local/lib/systemd/logind.conf.d/a.conf": no, "usr/lib/systemd/logind.conf.d/a.conf": no},
-			kernel.RemoveIPC{On: true, File: "/run/systemd/logind.conf.d/a.conf", Line: 2}},
+			machine.RemoveIPC{On: true, File: "/run/systemd/logind.conf.d/a.conf", Line: 2}},
 		"masked by a link to /dev/null": {map[string]string{"etc/systemd/logind.conf.d/a.conf": "-> /dev/null", "usr/lib/systemd/logind.conf.d/a.conf": no},
-			kernel.RemoveIPC{On: true}},
+			machine.RemoveIPC{On: true}},
 		"masked by an empty file": {map[string]string{"run/systemd/logind.conf.d/a.conf": "", "usr/lib/systemd/logind.conf.d/a.conf": no, "etc/systemd/logind.conf": vendor},
-			kernel.RemoveIPC{On: false, Vendor: "/etc/systemd/logind.conf"}},
+			machine.RemoveIPC{On: false, Vendor: "/etc/systemd/logind.conf"}},
 		"other names do not count": {map[string]string{"etc/systemd/logind.conf.d/a.conf.bak": no, "etc/systemd/logind.conf.d/.b.conf": no, "etc/systemd/logind.conf.d/c.conf/d": no},
-			kernel.RemoveIPC{On: true}},
+			machine.RemoveIPC{On: true}},
 	} {
-		got, err := machineOf(t, c.files).LogindRemoveIPC()
+		got, err := machine.ReadRemoveIPC(machineOf(t, c.files))
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
@@ -130,34 +130,34 @@ func TestLogindRemoveIPC(t *testing.T) {
 
 func TestLogindUsers(t *testing.T) {
 	h := machineOf(t, map[string]string{"run/systemd/users/1000": "", "run/systemd/users/1001": "", "var/lib/systemd/linger/bob": "", "run/systemd/seats/seat0": "", "etc/login.defs": "# SYS_UID_MAX 1\nSYS_UID_MAX\t\t499 \n"})
-	got := []kernel.UserSession{h.LogindUser(1000, "ann"), h.LogindUser(1001, "bob"), h.LogindUser(1002, "../linger/bob"), h.LogindUser(1003, "")}
-	if diff := cmp.Diff([]kernel.UserSession{{Known: true}, {Known: true, Linger: true}, {}, {}}, got); diff != "" || !h.LogindRuns() {
-		t.Errorf("logind runs %v (-want +got):\n%s", h.LogindRuns(), diff)
+	got := []machine.UserSession{machine.LogindUser(h, 1000, "ann"), machine.LogindUser(h, 1001, "bob"), machine.LogindUser(h, 1002, "../linger/bob"), machine.LogindUser(h, 1003, "")}
+	if diff := cmp.Diff([]machine.UserSession{{Known: true}, {Known: true, Linger: true}, {}, {}}, got); diff != "" || !machine.LogindRuns(h) {
+		t.Errorf("logind runs %v (-want +got):\n%s", machine.LogindRuns(h), diff)
 	}
-	if n, err := h.SystemUIDMax(); n != 499 || err != nil {
+	if n, err := machine.SystemUIDMax(h); n != 499 || err != nil {
 		t.Errorf("SYS_UID_MAX %d, %v", n, err)
 	}
 	h = machineOf(t, nil)
-	if n, err := h.SystemUIDMax(); n != 999 || err != nil || h.LogindRuns() {
-		t.Errorf("without login.defs: %d, %v; logind runs %v", n, err, h.LogindRuns())
+	if n, err := machine.SystemUIDMax(h); n != 999 || err != nil || machine.LogindRuns(h) {
+		t.Errorf("without login.defs: %d, %v; logind runs %v", n, err, machine.LogindRuns(h))
 	}
-	if n, err := machineOf(t, map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"}).SystemUIDMax(); n != 999 || err == nil {
+	if n, err := machine.SystemUIDMax(machineOf(t, map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"})); n != 999 || err == nil {
 		t.Errorf("a bad login.defs: %d, %v", n, err)
 	}
 }
 
 func TestSysctlNumbers(t *testing.T) {
 	h := machineOf(t, map[string]string{"proc/sys/kernel/sem": "32000\t1024000000\t500\t32000\n", "proc/sys/kernel/bad": "1 x\n", "proc/sys/kernel/empty": "\n"})
-	got, err := h.SysctlNumbers("kernel.sem")
+	got, err := machine.SysctlNumbers(h, "kernel.sem")
 	if diff := cmp.Diff([]uint64{32000, 1024000000, 500, 32000}, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 	for _, name := range []string{"kernel.bad", "kernel.empty"} {
-		if got, err := h.SysctlNumbers(name); err == nil {
+		if got, err := machine.SysctlNumbers(h, name); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if _, err := h.SysctlNumbers("kernel.none"); !sys.Gone(err) {
+	if _, err := machine.SysctlNumbers(h, "kernel.none"); !sys.Gone(err) {
 		t.Errorf("one that is not there: %v, want %v", err, fs.ErrNotExist)
 	}
 }
@@ -167,8 +167,8 @@ func FuzzParseMemory(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := kernel.ParseMemory(text)
-		if (err == nil) != (m.Total > 0) || err != nil && m != (kernel.Memory{}) || m.Total%1024 != 0 {
+		m, err := machine.ParseMemory(text)
+		if (err == nil) != (m.Total > 0) || err != nil && m != (machine.Memory{}) || m.Total%1024 != 0 {
 			t.Errorf("%+v, %v", m, err)
 		}
 	})
@@ -179,7 +179,7 @@ func FuzzParseTasks(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if n, err := kernel.ParseTasks(text); err != nil && n != 0 {
+		if n, err := machine.ParseTasks(text); err != nil && n != 0 {
 			t.Errorf("%d, %v", n, err)
 		}
 	})
@@ -187,16 +187,16 @@ func FuzzParseTasks(f *testing.F) {
 
 // What the live machine says is what its files say.
 func TestMemoryAndTasks(t *testing.T) {
-	host, err := kernel.Open("")
+	host, err := sys.OpenRoot("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := host.Memory()
+	m, err := machine.ReadMemory(host)
 	if err != nil || m.Total == 0 || m.Committed == 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
-	pids, err := host.PIDs()
-	n, tasksErr := host.Tasks()
+	pids, err := proc.PIDs(host)
+	n, tasksErr := machine.Tasks(host)
 	if err != nil || tasksErr != nil || n < uint64(len(pids))/2 { // processes end between the two looks
 		t.Errorf("%d tasks, %d processes, %v, %v", n, len(pids), err, tasksErr)
 	}

@@ -1,4 +1,4 @@
-package kernel
+package machine
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -38,15 +39,15 @@ type RemoveIPC struct {
 	Vendor string
 }
 
-// LogindRemoveIPC reads logind's files. Those that are not there say nothing; one that cannot be read is an error.
-func (h *Host) LogindRemoveIPC() (RemoveIPC, error) {
-	files, err := h.logindFiles()
+// ReadRemoveIPC reads logind's files. Those that are not there say nothing; one that cannot be read is an error.
+func ReadRemoveIPC(root sys.Root) (RemoveIPC, error) {
+	files, err := logindFiles(root)
 	if err != nil {
 		return RemoveIPC{}, err
 	}
 	r := RemoveIPC{On: true} // manager_reset_config in systemd's src/login/logind.c
 	for _, file := range files {
-		text, err := h.ReadFile(file)
+		text, err := root.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -65,15 +66,15 @@ func (h *Host) LogindRemoveIPC() (RemoveIPC, error) {
 }
 
 // logindFiles lists logind's files in the order in which they are read.
-func (h *Host) logindFiles() ([]string, error) {
+func logindFiles(root sys.Root) ([]string, error) {
 	var main []string
 	dropIns := map[string]string{} // path by name
 	for _, dir := range logindDirs() {
 		file := dir + "/logind.conf"
-		if _, err := os.Lstat(h.Path(file)); err == nil && len(main) == 0 {
+		if _, err := os.Lstat(root.Path(file)); err == nil && len(main) == 0 {
 			main = append(main, file)
 		}
-		entries, err := os.ReadDir(h.Path(file + ".d"))
+		entries, err := os.ReadDir(root.Path(file + ".d"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -179,9 +180,9 @@ type UserSession struct {
 }
 
 // LogindUser looks for a user in logind's state. name is as in the password file.
-func (h *Host) LogindUser(uid uint32, name string) UserSession {
+func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 	is := func(path string) bool {
-		_, err := os.Lstat(h.Path(path))
+		_, err := os.Lstat(root.Path(path))
 		return err == nil
 	}
 	return UserSession{
@@ -192,16 +193,16 @@ func (h *Host) LogindUser(uid uint32, name string) UserSession {
 
 // LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts (src/login/logind.c). An image that
 // was made on a running system, or a package, may have the directory where no logind runs.
-func (h *Host) LogindRuns() bool {
-	_, err := os.Stat(h.Path("/run/systemd/seats"))
+func LogindRuns(root sys.Root) bool {
+	_, err := os.Stat(root.Path("/run/systemd/seats"))
 	return err == nil
 }
 
 // SystemUIDMax is the highest uid of a system user, whose objects logind does not touch: SYS_UID_MAX of login.defs(5), which systemd
 // takes when it is built; 999 where the file does not say.
-func (h *Host) SystemUIDMax() (uint32, error) {
+func SystemUIDMax(root sys.Root) (uint32, error) {
 	const path, usual = "/etc/login.defs", 999
-	text, err := h.ReadFile(path)
+	text, err := root.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usual, nil
 	}

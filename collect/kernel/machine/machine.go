@@ -1,4 +1,4 @@
-package kernel
+package machine
 
 import (
 	"bytes"
@@ -6,14 +6,13 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// What only a check of the whole machine reads: sysctls by name, memory, what /dev/shm is mounted from.
-
 // SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order. fs.ErrNotExist: this kernel has none of that name.
-func (h *Host) SysctlNumbers(name string) ([]uint64, error) {
+func SysctlNumbers(root sys.Root, name string) ([]uint64, error) {
 	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
-	data, err := h.ReadFile(path)
+	data, err := root.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +34,10 @@ type Memory struct {
 	Committed   uint64 // Committed_AS: what is promised
 }
 
-// Memory reads /proc/meminfo.
-func (h *Host) Memory() (Memory, error) {
+// ReadMemory reads /proc/meminfo.
+func ReadMemory(root sys.Root) (Memory, error) {
 	const path = "/proc/meminfo"
-	text, err := h.ReadFile(path)
+	text, err := root.ReadFile(path)
 	if err != nil {
 		return Memory{}, err
 	}
@@ -79,9 +78,9 @@ func ParseMemory(text []byte) (Memory, error) {
 }
 
 // Tasks is how many threads the machine has, in all pid namespaces: the number behind the slash in /proc/loadavg (proc_loadavg(5)).
-func (h *Host) Tasks() (uint64, error) {
+func Tasks(root sys.Root) (uint64, error) {
 	const path = "/proc/loadavg"
-	text, err := h.ReadFile(path)
+	text, err := root.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
