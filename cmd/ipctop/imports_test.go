@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,30 +42,51 @@ func forTests(r string) bool { return strings.HasSuffix(r, "test") }
 
 // mayImport are the rooms that a room may import, wherever "Who may know whom" limits them.
 func mayImport() map[string][]string {
-	ground := []string{"collect/schema", "collect/kernel", "collect/relate"}
-	above := func(rooms ...string) []string { return slices.Concat(ground, rooms) }
+	rooms := kernelRooms()
+	kernel := append(slices.Sorted(maps.Keys(rooms)), "collect/kernel")
+	with := func(others ...string) []string { return slices.Concat(kernel, []string{"collect/schema"}, others) }
 	aspects := []string{"collect/software", "collect/ftok", "collect/leaks", "collect/content", "collect/waits", "collect/doctor"}
-	return map[string][]string{
+	may := map[string][]string{
 		"collect/schema":   {},
 		"collect/relate":   {"collect/schema"},
-		"collect/kernel":   {},
-		"collect/proc":     {"collect/schema", "collect/kernel"},
-		"collect/kinds":    {"collect/schema", "collect/kernel", "collect/proc"},
-		"collect/software": {"collect/schema", "collect/kernel", "collect/proc", "collect/kinds"},
-		"collect/ftok":     {"collect/schema", "collect/kernel", "collect/proc", "collect/kinds", "collect/software"},
-		"collect/content":  {"collect/schema", "collect/kernel", "collect/proc", "collect/kinds"},
-		"collect/leaks":    above("collect/proc", "collect/kinds", "collect/software", "collect/ftok"),
-		"collect/waits":    above("collect/proc", "collect/kinds"),
-		"collect/doctor":   above("collect/proc", "collect/kinds", "collect/leaks"),
-		"collect":          above(append([]string{"collect/proc", "collect/kinds"}, aspects...)...),
-		"actions":          above("collect", "collect/proc", "collect/kinds", "collect/leaks"),
+		"collect/kernel":   kernel,
+		"collect/proc":     with(),
+		"collect/kinds":    with("collect/proc"),
+		"collect/software": with("collect/proc", "collect/kinds"),
+		"collect/ftok":     with("collect/proc", "collect/kinds", "collect/software"),
+		"collect/content":  with("collect/proc", "collect/kinds"),
+		"collect/leaks":    with("collect/relate", "collect/proc", "collect/kinds", "collect/software", "collect/ftok"),
+		"collect/waits":    with("collect/relate", "collect/proc", "collect/kinds"),
+		"collect/doctor":   with("collect/relate", "collect/proc", "collect/kinds", "collect/leaks"),
+		"collect":          with(append(aspects, "collect/relate", "collect/proc", "collect/kinds")...),
+		"actions":          with("collect/relate", "collect", "collect/proc", "collect/kinds", "collect/leaks"),
 		"views":            {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks"},
 		"views/once":       {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views"},
 		"views/tui":        {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views", "actions"},
-		"demo":             {"collect/kernel", "collect/schema"},
-		"cmd/ipctop": slices.Concat(ground, aspects, []string{"collect", "collect/proc", "collect/kinds", "views", "views/once", "views/tui", "actions",
-			"demo", "cmd/ipctop/utillinux"}),
-		"cmd/ipctop/utillinux": above("collect/proc", "collect", "views", "views/once", "actions"),
+		"demo":             with(),
+		"cmd/ipctop": with(append(aspects, "collect/relate", "collect", "collect/proc", "collect/kinds", "views", "views/once", "views/tui",
+			"actions", "demo", "cmd/ipctop/utillinux")...),
+		"cmd/ipctop/utillinux": with("collect/relate", "collect/proc", "collect", "views", "views/once", "actions"),
+	}
+	maps.Copy(may, rooms)
+	return may
+}
+
+// kernelRooms says which rooms the rooms below kernel may import. None of them knows kernel itself.
+func kernelRooms() map[string][]string {
+	return map[string][]string{
+		"collect/kernel/sys":       {},
+		"collect/kernel/scan":      {},
+		"collect/kernel/vfs":       {"collect/kernel/sys"},
+		"collect/kernel/machine":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
+		"collect/kernel/fdinfo":    {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/sysv":      {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/posix":     {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
+		"collect/kernel/sock":      {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/namespace": {"collect/kernel/sys", "collect/kernel/scan"},
+		"collect/kernel/bpf":       {"collect/kernel/sys"},
+		"collect/kernel/undo":      {"collect/kernel/sys", "collect/kernel/bpf"},
+		"collect/kernel/process":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs", "collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
 }
 
@@ -80,8 +102,8 @@ func onlyIn() []struct {
 		{"github.com/rivo/tview", []string{"views/tui"}},
 		{"github.com/gdamore/tcell", []string{"views/tui"}},
 		{"github.com/prometheus/procfs", []string{"collect/proc", "collect/kinds", "collect/leaks"}},
-		{"golang.org/x/sys/unix", []string{"collect/kernel", "demo"}},
-		{"github.com/cilium/ebpf", []string{"collect/kernel"}},
+		{"golang.org/x/sys/unix", append(slices.Sorted(maps.Keys(kernelRooms())), "collect/kernel", "demo")},
+		{"github.com/cilium/ebpf", []string{"collect/kernel/bpf", "collect/kernel/undo"}},
 		{"os/exec", []string{"demo"}},
 	}
 }
@@ -125,7 +147,10 @@ func TestImportRulesCanFail(t *testing.T) {
 		want []string
 	}{
 		"schema is a leaf":              {own("collect/schema", "fmt", module+"/collect/kernel"), []string{"collect/schema imports collect/kernel"}},
-		"kernel is a leaf":              {own("collect/kernel", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
+		"kernel knows its rooms alone":  {own("collect/kernel", module+"/collect/kernel/sysv", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
+		"rooms do not know kernel":      {own("collect/kernel/sysv", module+"/collect/kernel"), []string{"collect/kernel/sysv imports collect/kernel"}},
+		"bpf knows no semaphores":       {own("collect/kernel/bpf", module+"/collect/kernel/sysv"), []string{"collect/kernel/bpf imports collect/kernel/sysv"}},
+		"programs in two rooms only":    {own("collect/kernel/sysv", "github.com/cilium/ebpf/asm"), []string{"collect/kernel/sysv imports github.com/cilium/ebpf/asm"}},
 		"relate knows only schema":      {own("collect/relate", module+"/collect/schema", module+"/collect"), []string{"collect/relate imports collect"}},
 		"kinds know no aspect":          {own("collect/kinds", module+"/collect/leaks"), []string{"collect/kinds imports collect/leaks"}},
 		"the walk knows no kind":        {own("collect/proc", module+"/collect/kinds"), []string{"collect/proc imports collect/kinds"}},

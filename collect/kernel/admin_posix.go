@@ -1,138 +1,71 @@
 package kernel
 
-import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
-	"unsafe"
+import "github.com/ipctop/ipctop/collect/kernel/posix"
 
-	"golang.org/x/sys/unix"
-)
-
-// PosixMsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL). The name begins with a slash.
-// The mode is cut by the umask. It works whether or not the mqueue file system is mounted.
-func (a *Admin) PosixMsgCreate(name string, mode uint32) error {
-	bare, err := queueName(name)
-	if err != nil {
-		return fmt.Errorf("mq_open %s: %w", name, err)
-	}
-	flags := unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC
-	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(bare)), uintptr(flags), uintptr(mode), 0, 0, 0)
-	if errno != 0 {
-		return fmt.Errorf("mq_open %s: %w", name, errno)
-	}
-	return unix.Close(int(fd))
-}
+// PosixMsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL).
+func (a *Admin) PosixMsgCreate(name string, mode uint32) error { return posix.MsgCreate(name, mode) }
 
 // PosixMsgRemove takes a queue's name away (mq_unlink); the queue lives until its last descriptor is closed.
-// Missing rights are EACCES, as POSIX wants it.
-func (a *Admin) PosixMsgRemove(name string) error {
-	bare, err := queueName(name)
-	if err != nil {
-		return fmt.Errorf("mq_unlink %s: %w", name, err)
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_MQ_UNLINK, uintptr(unsafe.Pointer(bare)), 0, 0); errno != 0 {
-		return fmt.Errorf("mq_unlink %s: %w", name, notPermitted(errno))
-	}
-	return nil
-}
+func (a *Admin) PosixMsgRemove(name string) error { return posix.MsgRemove(name) }
 
-// PosixShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If it cannot have its size,
-// it is not left behind.
+// PosixShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate).
 func (a *Admin) PosixShmCreate(name string, size uint64, mode uint32) error {
-	path, ok := posixPath(name, "")
-	if !ok {
-		return fmt.Errorf("shm_open %s: %w", name, unix.EINVAL)
-	}
-	fd, err := createFile(path, mode)
-	if err != nil {
-		return fmt.Errorf("shm_open %s: %w", name, err)
-	}
-	defer unix.Close(fd)
-	if err := unix.Ftruncate(fd, int64(size)); err != nil {
-		unix.Unlink(path)
-		return fmt.Errorf("ftruncate %s: %w", name, err)
-	}
-	return nil
+	return posix.ShmCreate(name, size, mode)
 }
 
 // PosixShmRemove takes shared memory's name away (shm_unlink); it lives until its last mapping ends.
-// A name that cannot be one does not exist: ENOENT.
-func (a *Admin) PosixShmRemove(name string) error {
-	return removeFile("shm_unlink", name, "")
-}
+func (a *Admin) PosixShmRemove(name string) error { return posix.ShmRemove(name) }
 
-// PosixSemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). As glibc does it, the file gets its contents before it
-// gets its name, so that nobody opens half a semaphore.
+// PosixSemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL).
 func (a *Admin) PosixSemCreate(name string, value uint32, mode uint32) error {
-	path, ok := posixPath(name, posixSemPrefix)
-	if !ok {
-		return fmt.Errorf("sem_open %s: %w", name, unix.EINVAL)
-	}
-	if value > posixSemMax {
-		return fmt.Errorf("sem_open %s: %w", name, unix.EINVAL)
-	}
-	var data [posixSemSize]byte
-	binary.LittleEndian.PutUint32(data[0:], value)
-	binary.LittleEndian.PutUint32(data[8:], posixSemShared)
-	unnamed := devShm + "/sem.ipctop." + strconv.Itoa(os.Getpid())
-	fd, err := createFile(unnamed, mode)
-	if err != nil {
-		return fmt.Errorf("sem_open %s: %w", name, err)
-	}
-	defer unix.Unlink(unnamed)
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, data[:]); err != nil {
-		return fmt.Errorf("sem_open %s: %w", name, err)
-	}
-	if err := unix.Link(unnamed, path); err != nil { // EEXIST if there is one: link never replaces
-		return fmt.Errorf("sem_open %s: %w", name, err)
-	}
-	return nil
+	return posix.SemCreate(name, value, mode)
 }
 
 // PosixSemRemove takes a semaphore's name away (sem_unlink); it lives as long as somebody has it open.
-func (a *Admin) PosixSemRemove(name string) error {
-	return removeFile("sem_unlink", name, posixSemPrefix)
+func (a *Admin) PosixSemRemove(name string) error { return posix.SemRemove(name) }
+
+// PosixMsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number.
+func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
+	return posix.MsgRemoveSame(name, dev, ino)
 }
 
-// createFile is open(2) of a file that must not be there.
-func createFile(path string, mode uint32) (int, error) {
-	return unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+// PosixShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)).
+func (a *Admin) PosixShmRemoveSame(name string, dev, ino uint64) error {
+	return posix.ShmRemoveSame(name, dev, ino)
 }
 
-func removeFile(call, name, prefix string) error {
-	path, ok := posixPath(name, prefix)
-	if !ok {
-		return fmt.Errorf("%s %s: %w", call, name, unix.ENOENT)
-	}
-	// Never a directory, and not what a link points at: unlink(2) does neither.
-	if err := unix.Unlink(path); err != nil {
-		var errno unix.Errno
-		if errors.As(err, &errno) {
-			err = notPermitted(errno)
-		}
-		return fmt.Errorf("%s %s: %w", call, name, err)
-	}
-	return nil
+// PosixSemRemoveSame unlinks a named semaphore in the same way (sem_unlink(3)).
+func (a *Admin) PosixSemRemoveSame(name string, dev, ino uint64) error {
+	return posix.SemRemoveSame(name, dev, ino)
 }
 
-// notPermitted turns unlink's EPERM into EACCES, the only error that POSIX has for missing rights here; glibc does the same.
-func notPermitted(errno unix.Errno) error {
-	if errno == unix.EPERM {
-		return unix.EACCES
-	}
-	return errno
+// MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor.
+func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *posix.MqAttr) (int, error) {
+	return posix.MqOpen(name, flags, perms, attr)
 }
 
-// queueName takes off the slash that mq_open wants and the kernel does not (man 3 mq_open).
-func queueName(name string) (*byte, error) {
-	bare, ok := strings.CutPrefix(name, "/")
-	if !ok {
-		return nil, unix.EINVAL
-	}
-	return unix.BytePtrFromString(bare)
+// MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
+func (a *Admin) MqSend(fd int, data []byte, priority uint) error {
+	return posix.MqSend(fd, data, priority)
 }
+
+// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize.
+func (a *Admin) MqReceive(fd, size int) (data []byte, priority uint, err error) {
+	return posix.MqReceive(fd, size)
+}
+
+// MqNotify asks for a signal to this process when a message arrives in the empty queue (mq_notify(3), SIGEV_SIGNAL).
+func (a *Admin) MqNotify(fd, signal int) error { return posix.MqNotify(fd, signal) }
+
+// ShmOpen opens a shared memory object by its name ("/name") as shm_open(3) does and returns a descriptor.
+func (a *Admin) ShmOpen(name string, flags int, perms uint32) (int, error) {
+	return posix.ShmOpen(name, flags, perms)
+}
+
+// PosixSemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)).
+func (a *Admin) PosixSemOpenNew(name string, perms, value uint32) (fd int, temp string, err error) {
+	return posix.SemOpenNew(name, perms, value)
+}
+
+// PosixSemWait takes one off a semaphore that this process has mapped, and sleeps while it is 0.
+func (a *Admin) PosixSemWait(sem []byte) error { return posix.SemWait(sem) }

@@ -1,0 +1,65 @@
+package kernel
+
+import (
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+)
+
+// MsgRemove destroys a queue with its messages at once.
+func (a *Admin) MsgRemove(id int) error { return sysv.MsgRemove(id) }
+
+// MsgGet finds or makes a queue.
+func (a *Admin) MsgGet(key uint32, flags int) (int, error) { return sysv.MsgGet(key, flags) }
+
+// MsgSend puts a message into a queue.
+func (a *Admin) MsgSend(id int, mtype int64, data []byte, flags int) error {
+	return sysv.MsgSend(id, mtype, data, flags)
+}
+
+// MsgReceive takes the first message of a type out of a queue.
+func (a *Admin) MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int64, err error) {
+	return sysv.MsgReceive(id, mtype, size, flags)
+}
+
+// MsgSetQBytes sets the bytes that a queue takes.
+func (a *Admin) MsgSetQBytes(id int, qbytes uint64) error { return sysv.MsgSetQBytes(id, qbytes) }
+
+// SemRemove destroys a semaphore set at once, whoever uses it.
+func (a *Admin) SemRemove(id int) error { return sysv.SemRemove(id) }
+
+// SemGet finds or makes a set of nsems semaphores, all zero.
+func (a *Admin) SemGet(key uint32, nsems, flags int) (int, error) {
+	return sysv.SemGet(key, nsems, flags)
+}
+
+// SemOp does all operations at once or waits until it can, at most for timeout (then EAGAIN); below 0: without end.
+func (a *Admin) SemOp(id int, ops []sysv.SemOp, timeout time.Duration) error {
+	return sysv.Operate(id, ops, timeout)
+}
+
+// SemSetValue sets one semaphore (SETVAL) and clears what SEM_UNDO had remembered for it.
+func (a *Admin) SemSetValue(id, num int, value uint16) error { return sysv.SemSetValue(id, num, value) }
+
+// SemSetValues sets all semaphores of a set (SETALL); values must have one for each.
+func (a *Admin) SemSetValues(id int, values []uint16) error { return sysv.SemSetValues(id, values) }
+
+// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID).
+func (a *Admin) ShmRemove(id int) error { return sysv.ShmRemove(id) }
+
+// ShmGet finds or makes a segment of at least size bytes.
+func (a *Admin) ShmGet(key uint32, size uint64, flags int) (int, error) {
+	return sysv.ShmGet(key, size, flags)
+}
+
+// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach.
+func (a *Admin) ShmAttach(id int, readonly bool) ([]byte, error) { return sysv.ShmAttach(id, readonly) }
+
+// ShmDetach unmaps what ShmAttach returned; data must not be touched afterwards.
+func (a *Admin) ShmDetach(data []byte) error { return sysv.ShmDetach(data) }
+
+// ShmLock keeps a segment out of swap (SHM_LOCK); it shows as ModeLocked.
+func (a *Admin) ShmLock(id int) error { return sysv.ShmLock(id) }
+
+// ShmUnlock takes a ShmLock back.
+func (a *Admin) ShmUnlock(id int) error { return sysv.ShmUnlock(id) }

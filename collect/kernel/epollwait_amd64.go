@@ -1,5 +1,0 @@
-package kernel
-
-import "golang.org/x/sys/unix"
-
-const sysEpollWait = unix.SYS_EPOLL_WAIT

@@ -1,0 +1,28 @@
+package kernel
+
+import "github.com/ipctop/ipctop/collect/kernel/machine"
+
+// SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order.
+func (h *Host) SysctlNumbers(name string) ([]uint64, error) {
+	return machine.SysctlNumbers(h.Root, name)
+}
+
+// Memory reads /proc/meminfo.
+func (h *Host) Memory() (machine.Memory, error) { return machine.ReadMemory(h.Root) }
+
+// Tasks is how many threads the machine has, in all pid namespaces.
+func (h *Host) Tasks() (uint64, error) { return machine.Tasks(h.Root) }
+
+// LogindRemoveIPC reads what logind does with the IPC objects of users who have logged out.
+func (h *Host) LogindRemoveIPC() (machine.RemoveIPC, error) { return machine.ReadRemoveIPC(h.Root) }
+
+// LogindUser looks for a user in logind's state.
+func (h *Host) LogindUser(uid uint32, name string) machine.UserSession {
+	return machine.LogindUser(h.Root, uid, name)
+}
+
+// LogindRuns says whether logind keeps its state on this machine.
+func (h *Host) LogindRuns() bool { return machine.LogindRuns(h.Root) }
+
+// SystemUIDMax is the highest uid of a system user, whose objects logind does not touch.
+func (h *Host) SystemUIDMax() (uint32, error) { return machine.SystemUIDMax(h.Root) }

@@ -1,0 +1,224 @@
+package machine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+)
+
+// The files of systemd-logind that decide whose IPC objects go away at a logout (logind.conf(5), systemd.syntax(7)).
+//
+// Of the main file logind.conf only the first one counts, in the order of logindDirs. The *.conf files of all logind.conf.d directories
+// come after it, sorted by their bare names; of two with the same name the one in the earlier directory counts, so that an empty one or
+// a link to /dev/null masks it. The last assignment wins.
+
+// logindDirs are systemd's, the one that overrides the others first.
+func logindDirs() []string {
+	return []string{"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"}
+}
+
+// RemoveIPC is what logind does with the IPC objects of a user whose last session has ended.
+type RemoveIPC struct {
+	On   bool
+	File string // that says so; "": none does, and what is built into logind counts
+	Line int
+	// Vendor is the file whose comment tells what is built in. "": none does; On is then what systemd itself builds in, which some
+	// distributions change.
+	Vendor string
+}
+
+// ReadRemoveIPC reads logind's files. Those that are not there say nothing; one that cannot be read is an error.
+func ReadRemoveIPC(root sys.Root) (RemoveIPC, error) {
+	files, err := logindFiles(root)
+	if err != nil {
+		return RemoveIPC{}, err
+	}
+	r := RemoveIPC{On: true} // manager_reset_config in systemd's src/login/logind.c
+	for _, file := range files {
+		text, err := root.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return RemoveIPC{}, err
+		}
+		c := ParseLogindConf(text)
+		if c.BuiltIn.Line > 0 && r.File == "" && r.Vendor == "" {
+			r.On, r.Vendor = c.BuiltIn.On, file
+		}
+		if c.RemoveIPC.Line > 0 {
+			r.On, r.File, r.Line = c.RemoveIPC.On, file, c.RemoveIPC.Line
+		}
+	}
+	return r, nil
+}
+
+// logindFiles lists logind's files in the order in which they are read.
+func logindFiles(root sys.Root) ([]string, error) {
+	var main []string
+	dropIns := map[string]string{} // path by name
+	for _, dir := range logindDirs() {
+		file := dir + "/logind.conf"
+		if _, err := os.Lstat(root.Path(file)); err == nil && len(main) == 0 {
+			main = append(main, file)
+		}
+		entries, err := os.ReadDir(root.Path(file + ".d"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if path.Ext(name) == ".conf" && name[0] != '.' && dropIns[name] == "" && !e.IsDir() {
+				dropIns[name] = file + ".d/" + name
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(dropIns)) {
+		main = append(main, dropIns[name])
+	}
+	return main, nil
+}
+
+// LogindConf is what one file says.
+type LogindConf struct {
+	RemoveIPC LogindSetting // its last assignment
+	BuiltIn   LogindSetting // the first one that is commented out, by which the vendor's file tells what is built in
+	Broken    bool          // it has a section's heading without end, where logind stops reading
+}
+
+// LogindSetting is a switch; Line 0: the file does not have it.
+type LogindSetting struct {
+	On   bool
+	Line int
+}
+
+// ParseLogindConf reads a file as config_parse does (src/shared/conf-parser.c of systemd). What it does not understand it passes over.
+func ParseLogindConf(text []byte) LogindConf {
+	var c LogindConf
+	var whole strings.Builder // a line with those that continue it
+	section, begin, n := "", 0, 0
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	for raw := range bytes.Lines(text) {
+		n++
+		line := strings.TrimRight(string(raw), "\r\n")
+		if word := strings.TrimLeft(line, " \t"); word != "" && (word[0] == '#' || word[0] == ';') { // within a continued line as well
+			if on, ok := logindAssignment(strings.TrimLeft(word, "#; \t")); ok && c.BuiltIn.Line == 0 {
+				c.BuiltIn = LogindSetting{on, n}
+			}
+			continue
+		}
+		if whole.Len() == 0 {
+			begin = n
+		}
+		if continued(line) {
+			whole.WriteString(line[:len(line)-1] + " ")
+			continue
+		}
+		whole.WriteString(line)
+		if c.Broken = !c.line(&section, whole.String(), begin); c.Broken {
+			return c
+		}
+		whole.Reset()
+	}
+	c.Broken = !c.line(&section, whole.String(), begin)
+	return c
+}
+
+// continued says whether a line ends in a backslash that no other one escapes.
+func continued(line string) bool {
+	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
+}
+
+func (c *LogindConf) line(section *string, line string, n int) bool {
+	line = strings.TrimSpace(line)
+	switch {
+	case line == "" || !utf8.ValidString(line):
+	case line[0] == '[':
+		if line[len(line)-1] != ']' {
+			return false
+		}
+		*section = line[1 : len(line)-1]
+	case *section == "Login":
+		if on, ok := logindAssignment(line); ok {
+			c.RemoveIPC = LogindSetting{on, n}
+		}
+	}
+	return true
+}
+
+// logindAssignment reads "RemoveIPC=yes" with the words of parse_boolean (src/basic/parse-util.c). Anything else is not ok.
+func logindAssignment(line string) (on, ok bool) {
+	name, value, _ := strings.Cut(line, "=")
+	if strings.TrimSpace(name) != "RemoveIPC" {
+		return false, false
+	}
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, true
+	case "0", "no", "n", "false", "f", "off":
+		return false, true
+	}
+	return false, false
+}
+
+// UserSession is what logind keeps of a user.
+type UserSession struct {
+	Known  bool // it has a session now, or lingers (/run/systemd/users)
+	Linger bool // it stays known without a session (loginctl enable-linger), so that its IPC objects stay
+}
+
+// LogindUser looks for a user in logind's state. name is as in the password file.
+func LogindUser(root sys.Root, uid uint32, name string) UserSession {
+	is := func(path string) bool {
+		_, err := os.Lstat(root.Path(path))
+		return err == nil
+	}
+	return UserSession{
+		Known:  is("/run/systemd/users/" + strconv.FormatUint(uint64(uid), 10)),
+		Linger: vfs.PlainName(name) == nil && is("/var/lib/systemd/linger/"+name),
+	}
+}
+
+// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts (src/login/logind.c). An image that
+// was made on a running system, or a package, may have the directory where no logind runs.
+func LogindRuns(root sys.Root) bool {
+	_, err := os.Stat(root.Path("/run/systemd/seats"))
+	return err == nil
+}
+
+// SystemUIDMax is the highest uid of a system user, whose objects logind does not touch: SYS_UID_MAX of login.defs(5), which systemd
+// takes when it is built; 999 where the file does not say.
+func SystemUIDMax(root sys.Root) (uint32, error) {
+	const path, usual = "/etc/login.defs", 999
+	text, err := root.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usual, nil
+	}
+	if err != nil {
+		return usual, err
+	}
+	for line := range bytes.Lines(text) {
+		words := strings.Fields(string(line))
+		if len(words) < 2 || words[0] != "SYS_UID_MAX" {
+			continue
+		}
+		n, err := strconv.ParseUint(words[1], 10, 32)
+		if err != nil {
+			return usual, fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
+		}
+		return uint32(n), nil
+	}
+	return usual, nil
+}

@@ -1,0 +1,31 @@
+package namespace
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// nsGetID is NS_GET_ID of ioctl_nsfs(2): a number that the kernel gives to no other namespace until the next boot, in rising order. Since
+// Linux 6.18; inode numbers of namespaces are used again.
+const nsGetID = 0x8008b70d
+
+// ID is the unique number of the reader's own namespace of a type. Numbers rise with the moments at which namespaces were made.
+// The error of a kernel before 6.18 is ENOTTY.
+func ID(root sys.Root, typ string) (uint64, error) {
+	if !root.Live() {
+		return 0, fmt.Errorf("id of the %s namespace: %w", typ, sys.ErrNotLive)
+	}
+	fd, err := unix.Open("/proc/thread-self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("id of the %s namespace: %w", typ, err)
+	}
+	defer unix.Close(fd)
+	var id uint64
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID, uintptr(unsafe.Pointer(&id))); e != 0 {
+		return 0, fmt.Errorf("id of the %s namespace: ioctl NS_GET_ID: %w", typ, e)
+	}
+	return id, nil
+}

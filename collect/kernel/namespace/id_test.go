@@ -1,0 +1,26 @@
+package namespace
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// The namespaces of a process that has none of its own came in the order in which the kernel makes them at boot.
+func TestID(t *testing.T) {
+	host, err := sys.OpenRoot("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := ID(host, "ipc")
+	if errors.Is(err, unix.ENOTTY) {
+		t.Skip("needs Linux 6.18, whose namespaces have numbers of their own")
+	}
+	again, err2 := ID(host, "ipc")
+	other, err3 := ID(host, "pid")
+	if err != nil || err2 != nil || err3 != nil || one == 0 || one != again || one == other {
+		t.Errorf("ipc %d and %d, pid %d: %v, %v, %v", one, again, other, err, err2, err3)
+	}
+}

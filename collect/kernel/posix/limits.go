@@ -1,0 +1,93 @@
+package posix
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// MqLimits are the limits of POSIX message queues (mq_overview(7), /proc/sys/fs/mqueue), for one IPC namespace.
+// Only MsgMax, MsgSizeMax and QueuesMax limit; CAP_SYS_RESOURCE goes beyond them.
+type MqLimits struct {
+	QueuesMax      uint64 // most queues
+	MsgMax         uint64 // most messages in a queue
+	MsgSizeMax     uint64 // longest message, bytes
+	MsgDefault     uint64 // maxmsg of a queue that is made without attributes
+	MsgSizeDefault uint64 // msgsize of such a queue, bytes
+}
+
+// ReadMqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: a kernel without POSIX message queues.
+func ReadMqLimits(root sys.Root) (MqLimits, error) {
+	var l MqLimits
+	for _, limit := range []struct {
+		name string
+		into *uint64
+	}{
+		{"queues_max", &l.QueuesMax}, {"msg_max", &l.MsgMax}, {"msgsize_max", &l.MsgSizeMax},
+		{"msg_default", &l.MsgDefault}, {"msgsize_default", &l.MsgSizeDefault},
+	} {
+		path := "/proc/sys/fs/mqueue/" + limit.name
+		data, err := root.ReadFile(path)
+		if err != nil {
+			return MqLimits{}, err
+		}
+		f := scan.Numbers{Rest: bytes.TrimSpace(data)}
+		if *limit.into = f.Uint64(); f.Bad {
+			return MqLimits{}, fmt.Errorf("read %s: %w", path, scan.ErrMalformed)
+		}
+	}
+	return l, nil
+}
+
+// DevShmUse is how much /dev/shm holds and can hold.
+type DevShmUse struct {
+	Size, Used        uint64 // bytes; Size 0: not limited (a tmpfs mounted with size=0)
+	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
+}
+
+// ReadDevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
+func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
+	if !root.Live() {
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(devShm, &st); err != nil {
+		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, err)
+	}
+	block := uint64(st.Bsize)
+	return DevShmUse{
+		Size: st.Blocks * block, Used: (st.Blocks - st.Bfree) * block,
+		Inodes: st.Files, InodeUsed: st.Files - st.Ffree,
+	}, nil
+}
+
+// DevShmDevice is the device (st_dev) of /dev/shm; ok is false where there is none.
+func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
+	var st unix.Stat_t
+	err = unix.Stat(root.Path(devShm), &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("stat %s: %w", devShm, err)
+	}
+	return st.Dev, true, nil
+}
+
+// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file tree;
+// fs.ErrNotExist on a machine without /dev/shm.
+func DevShmIsTmpfs(root sys.Root) (bool, error) {
+	if !root.Live() {
+		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(devShm, &st); err != nil {
+		return false, fmt.Errorf("file system of %s: %w", devShm, err)
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
+}

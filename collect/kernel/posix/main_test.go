@@ -1,0 +1,11 @@
+package posix_test
+
+import (
+	"testing"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+)
+
+func TestMain(m *testing.M) {
+	kerneltest.Main(m, kerneltest.Workers{"lists": workLists, "own-queue": workOwnQueue})
+}

@@ -1,0 +1,208 @@
+package posix
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+	"golang.org/x/sys/unix"
+)
+
+// ErrChanged is a name that leads to another file than the one that was meant.
+var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", unix.ESTALE)
+
+// MsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number. Who has it
+// open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist, fs.ErrPermission.
+func MsgRemoveSame(name string, dev, ino uint64) error {
+	file := strings.TrimPrefix(name, "/")
+	if err := vfs.PlainName(file); err != nil {
+		return fmt.Errorf("remove queue %s: %w", name, err)
+	}
+	dir, err := openQueues()
+	if sys.Denied(err) {
+		return removeOpened(file, dev, ino)
+	}
+	if err != nil {
+		return fmt.Errorf("remove queue %s: %w", name, err)
+	}
+	defer unix.Close(dir)
+	return unlinkSame(dir, file, dev, ino)
+}
+
+// removeOpened does it where an ordinary user finds no mount of the file system: by opening the queue to look which it is.
+func removeOpened(file string, dev, ino uint64) error {
+	q, err := openedQueue(file)
+	if err != nil {
+		return fmt.Errorf("remove queue /%s: %w", file, err)
+	}
+	if q.Dev != dev || q.Ino != ino {
+		return fmt.Errorf("remove queue /%s: %w", file, ErrChanged)
+	}
+	return MsgRemove("/" + file)
+}
+
+// ShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free when nobody
+// has it mapped or open any more. Links are unlinked, not followed; a directory is EISDIR.
+func ShmRemoveSame(name string, dev, ino uint64) error {
+	return removeDevShm(name, strings.TrimPrefix(name, "/"), dev, ino)
+}
+
+// SemRemoveSame unlinks a named semaphore in the same way (sem_unlink(3)).
+func SemRemoveSame(name string, dev, ino uint64) error {
+	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
+}
+
+func removeDevShm(name, file string, dev, ino uint64) error {
+	if err := vfs.PlainName(file); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	dir, err := sys.OpenDir(unix.AT_FDCWD, devShm)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	defer unix.Close(dir)
+	return unlinkSame(dir, file, dev, ino)
+}
+
+// unlinkSame removes a name. Between the look and the deed lie two system calls: nothing in Linux unlinks by inode.
+func unlinkSame(dir int, file string, dev, ino uint64) error {
+	f, err := vfs.StatAt(dir, file)
+	if err != nil {
+		return fmt.Errorf("remove /%s: %w", file, err)
+	}
+	if f.Dev != dev || f.Ino != ino {
+		return fmt.Errorf("remove /%s: %w", file, ErrChanged)
+	}
+	if err := unix.Unlinkat(dir, file, 0); err != nil {
+		return fmt.Errorf("remove /%s: %w", file, err)
+	}
+	return nil
+}
+
+// MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or O_RDWR with
+// O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is needed.
+func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
+	var in *mqAttr
+	if attr != nil {
+		in = &mqAttr{maxMsg: attr.MaxMsg, msgSize: attr.MsgSize}
+	}
+	return mqOpen(strings.TrimPrefix(name, "/"), flags, perms, in)
+}
+
+// MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
+func MqSend(fd int, data []byte, priority uint) error {
+	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
+	err := sys.RetryEINTR(func() error {
+		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0, 0)
+		return sys.ErrnoError(errno)
+	})
+	if err != nil {
+		return fmt.Errorf("mq_send: %w", err)
+	}
+	return nil
+}
+
+// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize. It blocks while there is none,
+// unless the descriptor has O_NONBLOCK (EAGAIN).
+func MqReceive(fd, size int) (data []byte, priority uint, err error) {
+	buf := make([]byte, size+1)
+	var n uintptr
+	var prio uint32
+	err = sys.RetryEINTR(func() error {
+		var errno unix.Errno
+		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size), uintptr(unsafe.Pointer(&prio)), 0, 0)
+		return sys.ErrnoError(errno)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("mq_receive: %w", err)
+	}
+	return buf[:n], uint(prio), nil
+}
+
+// sigevent is struct sigevent (include/uapi/asm-generic/siginfo.h), 64 bytes.
+type sigevent struct {
+	value         uint64
+	signo, notify int32
+	_             [48]byte
+}
+
+var _ [64]byte = [unsafe.Sizeof(sigevent{})]byte{}
+
+// MqNotify asks for a signal to this process when a message arrives in the empty queue (mq_notify(3), SIGEV_SIGNAL).
+func MqNotify(fd, signal int) error {
+	ev := sigevent{signo: int32(signal)}
+	if _, _, errno := unix.Syscall(unix.SYS_MQ_NOTIFY, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); errno != 0 {
+		return fmt.Errorf("mq_notify: %w", errno)
+	}
+	return nil
+}
+
+// ShmOpen opens a shared memory object by its name ("/name") as shm_open(3) does and returns a descriptor.
+// flags are O_RDONLY or O_RDWR with O_CREAT, O_EXCL, O_TRUNC.
+func ShmOpen(name string, flags int, perms uint32) (int, error) {
+	file := strings.TrimPrefix(name, "/")
+	if err := vfs.PlainName(file); err != nil {
+		return -1, fmt.Errorf("shm_open %s: %w", name, err)
+	}
+	fd, err := unix.Open(devShm+"/"+file, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, perms)
+	if err != nil {
+		return -1, fmt.Errorf("shm_open %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+// SemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)). It appears under its name when it is
+// complete, as glibc does it: a temporary file gets the name by link, which fails with EEXIST if the name is taken.
+// temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
+func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err error) {
+	file := strings.TrimPrefix(name, "/")
+	if err := vfs.PlainName(file); err != nil {
+		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	temp = devShm + "/" + semPrefix + strconv.FormatInt(time.Now().UnixNano()%1e6, 36) + strconv.Itoa(unix.Gettid())
+	fd, err = unix.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, perms)
+	if err != nil {
+		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	defer unix.Unlink(temp)
+	var sem [semSize]byte
+	binary.NativeEndian.PutUint32(sem[0:], value)
+	binary.NativeEndian.PutUint32(sem[8:], semShared) // shared between processes (FUTEX_PRIVATE_FLAG inverted)
+	if _, err = unix.Write(fd, sem[:]); err == nil {
+		err = unix.Link(temp, devShm+"/"+semPrefix+file)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
+	}
+	return fd, temp, nil
+}
+
+// SemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it is 0.
+func SemWait(sem []byte) error {
+	const futexWaitBitset, anyBit = 9, 0xffffffff
+	value := (*uint32)(unsafe.Pointer(&sem[0]))
+	waiters := (*uint32)(unsafe.Pointer(&sem[4]))
+	defer runtime.KeepAlive(sem)
+	atomic.AddUint32(waiters, 1)
+	defer atomic.AddUint32(waiters, ^uint32(0))
+	for {
+		if n := atomic.LoadUint32(value); n > 0 {
+			if atomic.CompareAndSwapUint32(value, n, n-1) {
+				return nil
+			}
+			continue
+		}
+		_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(value)), futexWaitBitset, 0, 0, 0, anyBit)
+		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+			return fmt.Errorf("sem_wait: %w", errno)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"golang.org/x/sys/unix"
+)
+
+// Script is what a bare process does: system calls, one after the other, results unseen. A Go program has threads that never stop, and so
+// is never deadlocked as a whole; a bare process has a single thread, as most C programs have.
+type Script struct {
+	calls []bareCall
+	keep  []any // what the calls point to
+}
+
+type bareCall struct {
+	nr   uintptr
+	args [6]uintptr
+}
+
+// Raw adds a system call. What its arguments point to has to be given to Keep.
+func (s *Script) Raw(nr uintptr, args ...uintptr) *Script {
+	c := bareCall{nr: nr}
+	copy(c.args[:], args)
+	s.calls = append(s.calls, c)
+	return s
+}
+
+// Keep holds on to memory that a call points to, and gives its address. The memory has to be on the heap, or mapped.
+func (s *Script) Keep(object any, at unsafe.Pointer) uintptr {
+	s.keep = append(s.keep, object)
+	return uintptr(at)
+}
+
+// Name sets the process's command name (PR_SET_NAME), of which 15 bytes count.
+func (s *Script) Name(name string) *Script {
+	text := make([]byte, 16)
+	copy(text[:15], name)
+	return s.Raw(unix.SYS_PRCTL, unix.PR_SET_NAME, s.Keep(text, unsafe.Pointer(&text[0])))
+}
+
+// SemOp adds semop on a set.
+func (s *Script) SemOp(id int, ops ...sysv.SemOp) *Script {
+	list := append([]sysv.SemOp(nil), ops...)
+	return s.Raw(unix.SYS_SEMTIMEDOP, uintptr(id), s.Keep(list, unsafe.Pointer(&list[0])), uintptr(len(list)), 0)
+}
+
+// Read adds a read of one byte: it waits until somebody writes, or the last writer has gone.
+func (s *Script) Read(fd int) *Script {
+	buf := make([]byte, 1)
+	return s.Raw(unix.SYS_READ, uintptr(fd), s.Keep(buf, unsafe.Pointer(&buf[0])), 1)
+}
+
+// Write adds a write of n bytes.
+func (s *Script) Write(fd, n int) *Script {
+	buf := make([]byte, n)
+	return s.Raw(unix.SYS_WRITE, uintptr(fd), s.Keep(buf, unsafe.Pointer(&buf[0])), uintptr(n))
+}
+
+// Close adds a close.
+func (s *Script) Close(fd int) *Script { return s.Raw(unix.SYS_CLOSE, uintptr(fd)) }
+
+// Flock adds flock(2).
+func (s *Script) Flock(fd, how int) *Script {
+	return s.Raw(unix.SYS_FLOCK, uintptr(fd), uintptr(how))
+}
+
+// Sleep adds nanosleep.
+func (s *Script) Sleep(d time.Duration) *Script {
+	ts := new(unix.Timespec)
+	*ts = unix.NsecToTimespec(int64(d))
+	return s.Raw(unix.SYS_NANOSLEEP, s.Keep(ts, unsafe.Pointer(ts)), 0)
+}
+
+// Then adds all that another script does.
+func (s *Script) Then(o *Script) *Script {
+	s.calls, s.keep = append(s.calls, o.calls...), append(s.keep, o.keep...)
+	return s
+}
+
+// Sleepless is longer than any demo or test lasts.
+const Sleepless = 100 * 365 * 24 * time.Hour
+
+// sigactionWords is struct kernel_sigaction: handler, flags, restorer, mask (arm64 has no restorer and is shorter).
+const sigactionWords = 4
+
+// StartBare starts a child of one thread that runs the script and exits. It has the caller's descriptors, even those that close on exec, and
+// handles no signal: it ends with SIGTERM, and with the thread that started it, which the caller therefore has locked
+// (runtime.LockOSThread). The caller reaps it.
+func StartBare(s *Script) (pid int, err error) {
+	if len(s.calls) == 0 {
+		return 0, errors.New("start a bare process: nothing to do")
+	}
+	whole := &Script{keep: s.keep}
+	whole.Raw(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	defaults := make([]uint64, sigactionWords)
+	for sig := uintptr(1); sig <= 64; sig++ {
+		if sig != uintptr(unix.SIGKILL) && sig != uintptr(unix.SIGSTOP) {
+			whole.Raw(unix.SYS_RT_SIGACTION, sig, whole.Keep(defaults, unsafe.Pointer(&defaults[0])), 0, 8)
+		}
+	}
+	mask := make([]uint64, 1)
+	whole.Raw(unix.SYS_RT_SIGPROCMASK, 2 /* SIG_SETMASK */, whole.Keep(mask, unsafe.Pointer(&mask[0])), 0, 8)
+	whole.calls = append(append(whole.calls, s.calls...), bareCall{nr: unix.SYS_EXIT_GROUP})
+
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// No signal may reach the child while it still has the handlers of this program.
+	var all, before unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, &before); err != nil {
+		return 0, fmt.Errorf("start a bare process: %w", err)
+	}
+	child, errno := forkBare(whole.calls)
+	err = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+	runtime.KeepAlive(whole)
+	if errno != 0 {
+		return 0, fmt.Errorf("start a bare process: clone: %w", errno)
+	}
+	return child, err
+}
+
+// forkBare is clone(2) as fork does it. The child has this thread alone, and no Go runtime to help it: it allocates nothing, grows no stack
+// and calls nothing but the kernel, as the child of syscall.forkAndExecInChild.
+//
+//go:noinline
+//go:norace
+//go:nocheckptr
+func forkBare(calls []bareCall) (pid int, errno unix.Errno) {
+	r1, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno != 0 || r1 != 0 {
+		return int(r1), errno
+	}
+	for i := 0; i < len(calls); i++ {
+		c := &calls[i]
+		unix.RawSyscall6(c.nr, c.args[0], c.args[1], c.args[2], c.args[3], c.args[4], c.args[5])
+	}
+	for {
+		unix.RawSyscall6(unix.SYS_EXIT_GROUP, 1, 0, 0, 0, 0, 0)
+	}
+}

@@ -1,0 +1,165 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// AwaitedFD is a descriptor that a blocked call waits for.
+type AwaitedFD struct {
+	FD int
+	// For is CanRead where the call waits for something to come: data, a connection, a peer's end; CanWrite where it waits for room.
+	// 0: only for an error or a hang-up, which every call that names a descriptor waits for as well.
+	For fdinfo.Access
+}
+
+// Transfers lists the descriptors that a call waits to move something through: reading and writing, sending and receiving, accepting
+// and connecting, POSIX queues, splicing. A call that names two waits for one of them, and does not tell for which. ok is false for others.
+func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
+	fd := func(arg int) int { return int(int32(c.Args[arg])) }
+	switch c.NR {
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2,
+		unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG,
+		unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_MQ_TIMEDRECEIVE:
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}}, true
+	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2,
+		unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
+		unix.SYS_CONNECT, unix.SYS_MQ_TIMEDSEND:
+		return []AwaitedFD{{fd(0), fdinfo.CanWrite}}, true
+	case unix.SYS_SPLICE: // in, its offset, out
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}, {fd(2), fdinfo.CanWrite}}, true
+	case unix.SYS_TEE:
+		return []AwaitedFD{{fd(0), fdinfo.CanRead}, {fd(1), fdinfo.CanWrite}}, true
+	case unix.SYS_SENDFILE: // out, in
+		return []AwaitedFD{{fd(1), fdinfo.CanRead}, {fd(0), fdinfo.CanWrite}}, true
+	case unix.SYS_VMSPLICE: // into a write end, out of a read end
+		return []AwaitedFD{{fd(0), fdinfo.CanRead | fdinfo.CanWrite}}, true
+	}
+	return nil, false
+}
+
+// Addresses says whether the call may name the receiver of what it sends, which then need not be the one that the socket is connected to
+// (sendto(2)).
+func (c BlockedCall) Addresses() bool {
+	switch c.NR {
+	case unix.SYS_SENDTO:
+		return c.Args[4] != 0
+	case unix.SYS_SENDMSG, unix.SYS_SENDMMSG: // in a structure
+		return true
+	}
+	return false
+}
+
+// EpollFD gives the epoll instance that a call waits for.
+func (c BlockedCall) EpollFD() (fd int, ok bool) {
+	switch c.NR {
+	case sysEpollWait, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
+		return int(int32(c.Args[0])), true
+	}
+	return -1, false
+}
+
+// ChildWait is which children a process waits for.
+type ChildWait uint8
+
+const (
+	AnyChild   ChildWait = iota
+	OneChild             // by its pid
+	ChildGroup           // those of a process group; 0 is the caller's own
+	ChildPidfd           // the one that a pidfd stands for
+)
+
+// WaitsForChild tells which children a wait4 or waitid waits for: id is a pid, a process group or a descriptor, numbered as in the
+// caller's own pid namespace. Threads that the caller traces answer such a call as well as children do (man 2 ptrace).
+func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
+	id = int(int32(c.Args[0]))
+	switch {
+	case c.NR == unix.SYS_WAIT4 && id == -1:
+		return 0, AnyChild, true
+	case c.NR == unix.SYS_WAIT4 && id > 0:
+		return id, OneChild, true
+	case c.NR == unix.SYS_WAIT4:
+		return -id, ChildGroup, true
+	case c.NR != unix.SYS_WAITID:
+		return 0, AnyChild, false
+	}
+	kind, id := int(int32(c.Args[0])), int(int32(c.Args[1]))
+	switch kind {
+	case unix.P_PID:
+		return id, OneChild, true
+	case unix.P_PGID:
+		return id, ChildGroup, true
+	case unix.P_PIDFD:
+		return id, ChildPidfd, true
+	}
+	return 0, AnyChild, true
+}
+
+// Restarted says whether the call goes on with one that a stop or a tracer interrupted (man 2 restart_syscall): a poll, a futex wait
+// with a time, a sleep. Its arguments are still those of the first call.
+func (c BlockedCall) Restarted() bool { return c.NR == unix.SYS_RESTART_SYSCALL }
+
+// Resumed gives the call that a restarted one goes on with, as the kernel function tells that the thread sleeps in (wchan); the
+// other methods take it for the call itself. ok is false for a sleep, which is always timed, and where the function says nothing. 7 microseconds.
+func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
+	if !c.Restarted() {
+		return c, true
+	}
+	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
+	if err != nil {
+		return c, false
+	}
+	first = c
+	switch name := string(wchan); {
+	case strings.HasPrefix(name, "poll_schedule_timeout"), strings.HasPrefix(name, "do_sys_poll"): // do_restart_poll in fs/select.c
+		first.NR = sysPoll
+	case strings.HasPrefix(name, "futex_"): // futex_wait_restart in kernel/futex/waitwake.c
+		first.NR = unix.SYS_FUTEX
+	default:
+		return c, false
+	}
+	return first, true
+}
+
+// errNoMemory is for memory that could be read in part only.
+var errNoMemory = errors.New("cut short")
+
+// readMemory fills into from the memory of a thread's process, which takes the right to ptrace it (man 2 process_vm_readv).
+func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
+	if !p.live {
+		return fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
+	}
+	if len(into) == 0 {
+		return nil
+	}
+	local := []unix.Iovec{{Base: &into[0], Len: uint64(len(into))}}
+	n, err := unix.ProcessVMReadv(tid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: len(into)}}, 0)
+	if err == nil && n != len(into) {
+		err = errNoMemory
+	}
+	if err != nil {
+		return fmt.Errorf("process_vm_readv %d: %w", tid, err)
+	}
+	return nil
+}
+
+// still makes sure that what was read meanwhile belongs to the call: the thread is in it yet, or again. errors.Is(err, ErrOtherCall): it is not.
+func (p Dir) still(c BlockedCall) error {
+	now, err := p.blockedCall(c.TID, nil)
+	if now.Restarted() {
+		now.NR = c.NR // or Resumed
+	}
+	switch {
+	case errors.Is(err, errNotBlocked) || err == nil && now != c:
+		return fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
+	case err != nil:
+		return err
+	}
+	return nil
+}

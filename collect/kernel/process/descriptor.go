@@ -1,0 +1,75 @@
+package process
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+	"golang.org/x/sys/unix"
+)
+
+// SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the right to ptrace the
+// process (sockfs_xattr_get, net/socket.c).
+func (p Dir) SocketProtocol(fd int) (string, error) {
+	buf := make([]byte, 32)
+	n, err := unix.Getxattr(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd), "system.sockprotoname", buf)
+	if err != nil {
+		return "", fmt.Errorf("protocol of descriptor %d of process %d: %w", fd, p.PID, err)
+	}
+	for n > 0 && buf[n-1] == 0 {
+		n--
+	}
+	return string(buf[:n]), nil
+}
+
+// ReadMapped reads what a process maps at m, from an offset of the file on, into buf, through its map_files link, and says how much
+// there was. Nothing is attached and no page is made: a hole reads as zeros. While it lasts, the memory is held. It takes
+// CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: fs.ErrPermission. fs.ErrNotExist: the process does not map it there any more.
+func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
+	link := mapFile(m.Start, m.End)
+	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
+	fd, err := unix.Openat(p.fd, link, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return fail(err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fail(err)
+	}
+	if st.Ino != m.Ino {
+		return fail(unix.ENOENT)
+	}
+	for {
+		n, err := unix.Pread(fd, buf, int64(offset))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return n, nil
+	}
+}
+
+// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes CAP_SYS_ADMIN or
+// CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a name. Name is not filled.
+func (p Dir) StatOpen(fd int) (vfs.PosixFile, error) {
+	return p.statLink("fd/" + strconv.Itoa(fd))
+}
+
+// StatMapped: see StatOpen.
+func (p Dir) StatMapped(start, end uint64) (vfs.PosixFile, error) {
+	return p.statLink(mapFile(start, end))
+}
+
+// mapFile is the name of a mapping's link (proc_pid_map_files(5)).
+func mapFile(start, end uint64) string { return fmt.Sprintf("map_files/%x-%x", start, end) }
+
+func (p Dir) statLink(link string) (vfs.PosixFile, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(p.fd, link, &st, 0); err != nil {
+		return vfs.PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)
+	}
+	return vfs.FileOf("", &st), nil
+}

@@ -1,0 +1,60 @@
+package process
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose
+// rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err, ErrOtherCall): it is not in such a call.
+func (p Dir) LockRequest(c BlockedCall) (mode string, start, end uint64, err error) {
+	if call, _, ok := c.File(); !ok || call != "fcntl" || !p.live {
+		return "", 0, 0, ErrOtherCall
+	}
+	var lock unix.Flock_t
+	size := int(unsafe.Sizeof(lock))
+	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&lock)), Len: uint64(size)}}
+	n, err := unix.ProcessVMReadv(c.TID, local, []unix.RemoteIovec{{Base: uintptr(c.Args[2]), Len: size}}, 0)
+	if err != nil {
+		return "", 0, 0, fmt.Errorf("process_vm_readv %d: %w", c.TID, err)
+	}
+	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || n != size || lock.Whence != unix.SEEK_SET {
+		return "", 0, 0, ErrOtherCall
+	}
+	return lockRange(lock)
+}
+
+// lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).
+func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
+	mode = map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[lock.Type]
+	first, last := lock.Start, int64(math.MaxInt64)
+	switch {
+	case lock.Len > 0 && lock.Start <= math.MaxInt64-(lock.Len-1):
+		last = lock.Start + lock.Len - 1
+	case lock.Len < 0:
+		first, last = lock.Start+lock.Len, lock.Start-1
+	}
+	if mode == "" || lock.Start < 0 || first < 0 || last < first {
+		return "", 0, 0, ErrOtherCall
+	}
+	if last == math.MaxInt64 {
+		return mode, uint64(first), fdinfo.EOF, nil
+	}
+	return mode, uint64(first), uint64(last), nil
+}
+
+// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
+func FileSize(root sys.Root, pid, fd int) (uint64, error) {
+	path := root.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, &st); err != nil {
+		return 0, fmt.Errorf("stat %s: %w", path, err)
+	}
+	return st.Size, nil
+}

@@ -1,0 +1,35 @@
+package process
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it: POLLHUP means that the last
+// slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). A slave that was never opened does not count as closed. It takes the right to
+// ptrace the process (man 2 pidfd_getfd). It is an error if the descriptor is not, or not any more, the master of that index.
+func SlavesClosed(pid, fd int, index uint32) (bool, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return false, fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	defer unix.Close(pidfd)
+	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return false, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+	}
+	n, err := unix.IoctlGetInt(dup, unix.TIOCGPTN)
+	fds := []unix.PollFd{{Fd: int32(dup)}}
+	if err == nil {
+		_, err = unix.Poll(fds, 0)
+	}
+	unix.Close(dup) // at once: while it is held, the slave is not hung up
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", pid, fd, err)
+	case n != int(index):
+		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", pid, fd, unix.ENOENT)
+	}
+	return fds[0].Revents&unix.POLLHUP != 0, nil
+}

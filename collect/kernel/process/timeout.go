@@ -1,0 +1,107 @@
+package process
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// timeArg is how a call is told when to give up.
+type timeArg uint8
+
+const (
+	noTime   timeArg = iota
+	millis           // an int, in milliseconds; negative: never
+	timespec         // points to seconds and nanoseconds; NULL: never
+	timeval          // points to seconds and microseconds; NULL: never
+	deadline         // points to a point in time; NULL: never
+)
+
+// timeArgOf finds a call's time among its arguments (man 2 of each). recvmmsg is left out: its time is looked at only after
+// a datagram has come, so that it does not end a wait.
+func (c BlockedCall) timeArgOf() (kind timeArg, arg int) {
+	switch c.NR {
+	case sysPoll:
+		return millis, 2
+	case sysEpollWait, unix.SYS_EPOLL_PWAIT:
+		return millis, 3
+	case unix.SYS_NANOSLEEP:
+		return timespec, 0
+	case unix.SYS_PPOLL, unix.SYS_RT_SIGTIMEDWAIT:
+		return timespec, 2
+	case unix.SYS_SEMTIMEDOP, unix.SYS_EPOLL_PWAIT2:
+		return timespec, 3
+	case unix.SYS_PSELECT6, unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS:
+		return timespec, 4
+	case sysSelect:
+		return timeval, 4
+	case unix.SYS_FUTEX_WAITV:
+		return deadline, 3
+	case unix.SYS_MQ_TIMEDSEND, unix.SYS_MQ_TIMEDRECEIVE, unix.SYS_FUTEX_WAIT:
+		return deadline, 4
+	case unix.SYS_CLOCK_NANOSLEEP:
+		if c.Args[1]&unix.TIMER_ABSTIME != 0 {
+			return deadline, 2
+		}
+		return timespec, 2
+	case unix.SYS_FUTEX:
+		if c.Args[1]&futexCommand == futexWait {
+			return timespec, 3
+		}
+		return deadline, 3
+	}
+	return noTime, 0
+}
+
+// Timeout says whether a call ends by itself, and after how long in all if it was told so: d is 0 where it was given a point in
+// time. It reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10 microseconds where there is a
+// time to read. With an error timed is true: it may be. errors.Is(err, ErrOtherCall): the thread has gone on.
+//
+// Signals end calls as well (timers: SignalTimers; alarm(2)), and sockets have times of their own (SO_RCVTIMEO:
+// ReadSocketTimes): neither is told here.
+func (p Dir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
+	if c.Restarted() {
+		first, ok := p.Resumed(c)
+		if !ok {
+			return 0, true, nil
+		}
+		c = first
+	}
+	kind, arg := c.timeArgOf()
+	switch {
+	case kind == noTime:
+		return 0, false, nil
+	case kind == millis:
+		ms := int32(c.Args[arg])
+		return max(0, time.Duration(ms)) * time.Millisecond, ms >= 0, nil
+	case c.Args[arg] == 0:
+		return 0, false, nil
+	case kind == deadline:
+		return 0, true, nil
+	}
+	var pair [16]byte // struct timespec and struct timeval: two longs
+	if err := p.readMemory(c.TID, c.Args[arg], pair[:]); err != nil {
+		return 0, true, err
+	}
+	if err := p.still(c); err != nil {
+		return 0, true, err
+	}
+	sec, frac := binary.NativeEndian.Uint64(pair[:]), binary.NativeEndian.Uint64(pair[8:])
+	unit := time.Nanosecond
+	if kind == timeval {
+		unit = time.Microsecond
+	}
+	return timeOf(sec, frac, unit), true, nil
+}
+
+// timeOf adds seconds and their fraction. What a Duration cannot hold becomes its largest value, 292 years. The numbers are the process's
+// own, which it may have changed since the kernel looked at them.
+func timeOf(sec, frac uint64, unit time.Duration) time.Duration {
+	const most = math.MaxInt64 / uint64(time.Second)
+	if sec >= most || frac >= uint64(time.Second/unit) {
+		return math.MaxInt64
+	}
+	return time.Duration(sec)*time.Second + time.Duration(frac)*unit
+}

@@ -1,0 +1,204 @@
+package sock
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+)
+
+// A kernel without sock_diag, and a file tree, tell about sockets in /proc/net: less, and more slowly.
+
+// netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first thread.
+func netFile(root sys.Root, name string) string {
+	if root.Live() {
+		return "/proc/thread-self/net/" + name
+	}
+	return "/proc/net/" + name
+}
+
+func procUnixSockets(root sys.Root) ([]UnixSocket, error) {
+	path := netFile(root, "unix")
+	data, err := root.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	rows, err := parseProcUnix(data)
+	if err != nil {
+		return rows, fmt.Errorf("read %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+func procInetSockets(root sys.Root, t inetTable) ([]InetSocket, error) {
+	path := netFile(root, t.file)
+	data, err := root.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	rows, err := parseProcInet(data, t)
+	if err != nil {
+		return rows, fmt.Errorf("read %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// parseProcUnix reads /proc/net/unix (net/unix/af_unix.c, unix_seq_show). The kernel writes paths as they are, so one that
+// holds a newline goes on in the next line. Rows without inode, which no process has, are left out.
+// A line that cannot be read does not end it: the error names the first one.
+func parseProcUnix(data []byte) ([]UnixSocket, error) {
+	var rows []UnixSocket
+	var failed error
+	named := false // the row above has a name that this line may belong to
+	for number := 1; len(data) > 0; number++ {
+		line, rest, complete := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		if number == 1 && bytes.HasPrefix(line, []byte("Num ")) {
+			continue
+		}
+		s, ok := parseProcUnixLine(string(line))
+		switch {
+		case !complete:
+			failed = firstError(failed, fmt.Errorf("line %d is cut off", number))
+		case ok:
+			rows = append(rows, s)
+			named = s.Naming != UnixUnnamed
+		case named:
+			rows[len(rows)-1].Name += "\n" + string(line)
+		default:
+			failed = firstError(failed, fmt.Errorf("line %d is malformed", number))
+		}
+	}
+	kept := rows[:0]
+	for _, s := range rows {
+		if s.Inode != 0 {
+			kept = append(kept, s)
+		}
+	}
+	return kept, failed
+}
+
+func firstError(first, err error) error {
+	if first != nil {
+		return first
+	}
+	return err
+}
+
+// parseProcUnixLine reads "ADDRESS: REFS PROTOCOL FLAGS TYPE STATE INODE[ NAME]", hexadecimal but for the inode.
+func parseProcUnixLine(line string) (UnixSocket, bool) {
+	address, rest, ok := strings.Cut(line, ": ")
+	if _, err := strconv.ParseUint(address, 16, 64); !ok || err != nil {
+		return UnixSocket{}, false
+	}
+	var field [5]uint64
+	for i := range field {
+		var word string
+		if word, rest, ok = strings.Cut(rest, " "); !ok {
+			return UnixSocket{}, false
+		}
+		v, err := strconv.ParseUint(word, 16, 32)
+		if err != nil {
+			return UnixSocket{}, false
+		}
+		field[i] = v
+	}
+	// The inode is padded to 5 places with blanks; one blank parts it from a name, which may start with more.
+	word, name, hasName := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	inode, err := strconv.ParseUint(word, 10, 64)
+	if err != nil {
+		return UnixSocket{}, false
+	}
+	s := UnixSocket{Type: SocketType(field[3]), State: SocketClosed, Inode: inode}
+	const acceptCon, connecting, connected = 0x10000, 2, 3 // __SO_ACCEPTCON, SS_CONNECTING, SS_CONNECTED
+	switch {
+	case field[2]&acceptCon != 0:
+		s.State = SocketListen
+	case field[4] == connecting, field[4] == connected:
+		s.State = SocketEstablished
+	}
+	switch {
+	case !hasName || name == "":
+	case name[0] == '@':
+		s.Naming, s.Name = UnixAbstract, name[1:]
+	default:
+		s.Naming, s.Name = UnixPath, name
+	}
+	return s, true
+}
+
+// parseProcInet reads one of /proc/net/{tcp,udp,raw}{,6}, which share their first ten columns (net/ipv4/tcp_ipv4.c,
+// get_tcp4_sock). A line that cannot be read does not end it: the error names the first one.
+func parseProcInet(data []byte, t inetTable) ([]InetSocket, error) {
+	var rows []InetSocket
+	var failed error
+	for number := 1; len(data) > 0; number++ {
+		line, rest, complete := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		if number == 1 && bytes.HasPrefix(bytes.TrimLeft(line, " "), []byte("sl ")) {
+			continue
+		}
+		s, ok := parseProcInetLine(string(line), t)
+		switch {
+		case !complete:
+			failed = firstError(failed, fmt.Errorf("line %d is cut off", number))
+		case !ok:
+			failed = firstError(failed, fmt.Errorf("line %d is malformed", number))
+		default:
+			rows = append(rows, s)
+		}
+	}
+	return rows, failed
+}
+
+// parseProcInetLine reads "SL: LOCAL REMOTE ST TX:RX TR:WHEN RETRNSMT UID TIMEOUT INODE …".
+func parseProcInetLine(line string, t inetTable) (InetSocket, bool) {
+	word := strings.Fields(line)
+	if len(word) < 10 {
+		return InetSocket{}, false
+	}
+	var bad bool
+	number := func(text string, base int) uint64 {
+		v, err := strconv.ParseUint(text, base, 64)
+		bad = bad || err != nil
+		return v
+	}
+	pair := func(text string) (uint32, uint32) {
+		a, b, ok := strings.Cut(text, ":")
+		bad = bad || !ok
+		return uint32(number(a, 16)), uint32(number(b, 16))
+	}
+	s := InetSocket{Protocol: t.protocol, V6: t.v6}
+	var localOK, remoteOK bool
+	s.Local, localOK = procAddr(word[1], t.v6)
+	s.Remote, remoteOK = procAddr(word[2], t.v6)
+	s.State = SocketState(number(word[3], 16))
+	s.SendQueue, s.RecvQueue = pair(word[4])
+	timer, ticks := pair(word[5])
+	s.Timer, s.TimerMS = SocketTimer(timer), ticks*10 // in USER_HZ, which is 100 on both of our machines
+	s.Retrans = uint32(number(word[6], 16))
+	s.UID = uint32(number(word[7], 10))
+	s.Inode = number(word[9], 10)
+	return s, localOK && remoteOK && !bad
+}
+
+// procAddr reads "0100007F:1F90". The kernel prints each 32 bits of the address as a number in its own byte order, here
+// little-endian, and the port as a number.
+func procAddr(text string, v6 bool) (netip.AddrPort, bool) {
+	address, port, ok := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(address)
+	p, portErr := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil || portErr != nil || len(raw) != 4 && len(raw) != 16 || v6 != (len(raw) == 16) {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.BigEndian.PutUint32(raw[i:], binary.LittleEndian.Uint32(raw[i:]))
+	}
+	a, _ := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(a, uint16(p)), true
+}

@@ -1,0 +1,125 @@
+package sock
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a kernel does not tell is 0.
+type TCPInfo struct {
+	Congestion       string // name of the congestion control: "cubic"
+	RTO, RTT, RTTVar time.Duration
+	MinRTT           time.Duration
+	MSS              uint32        // bytes of the largest segment that it sends
+	CWnd             uint32        // segments that may be on their way
+	SSThresh         uint32        // segments; Infinite: never reached
+	Unacked, Lost    uint32        // segments
+	Retrans          uint32        // segments sent again so far, in its whole life
+	LastSent         time.Duration // since it last sent data
+	LastReceived     time.Duration // since it last received data
+	BytesAcked       uint64
+	BytesReceived    uint64
+	NotSent          uint32 // bytes that wait for being sent the first time
+}
+
+// TCPInfinite is a threshold that was never reached (TCP_INFINITE_SSTHRESH, include/net/tcp.h).
+const TCPInfinite = 0x7fffffff
+
+const (
+	inetDiagInfo = 2 // INET_DIAG_INFO
+	inetDiagCong = 4 // INET_DIAG_CONG
+)
+
+// TCPInfos asks about the TCP sockets of the thread's network namespace, of every user, and gives the answers by cookie. It costs about
+// twice what InetSockets takes of TCP.
+func TCPInfos(root sys.Root) (map[uint64]TCPInfo, error) {
+	if !root.Live() {
+		return nil, fmt.Errorf("TCP details: %w", sys.ErrNotLive)
+	}
+	c, err := openDiag()
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	infos := map[uint64]TCPInfo{}
+	var errs []error
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		request := make([]byte, 56) // struct inet_diag_req_v2
+		request[0], request[1] = family, unix.IPPROTO_TCP
+		request[2] = 1<<(inetDiagInfo-1) | 1<<(inetDiagCong-1)
+		binary.NativeEndian.PutUint32(request[4:], ^uint32(0))
+		errs = append(errs, c.dump(request, func(b []byte) {
+			if cookie, info, ok := parseTCPInfo(b); ok {
+				infos[cookie] = info
+			}
+		}))
+	}
+	return infos, errors.Join(errs...)
+}
+
+// parseTCPInfo reads struct inet_diag_msg with its attributes; false where there is no struct tcp_info (listeners have one as well).
+func parseTCPInfo(b []byte) (cookie uint64, info TCPInfo, ok bool) {
+	if len(b) < inetDiagMsgSize {
+		return 0, info, false
+	}
+	for kind, data := range netlinkAttrs(b[inetDiagMsgSize:]) {
+		switch kind {
+		case inetDiagCong:
+			info.Congestion = string(bytes.TrimRight(data, "\x00"))
+		case inetDiagInfo:
+			ok = len(data) >= 104 // up to tcpi_total_retrans, which the oldest kernels have
+			info.read(data)
+		}
+	}
+	return diagCookie(b[44:]), info, ok
+}
+
+// read takes what there is of struct tcp_info: it has grown over the years.
+func (t *TCPInfo) read(data []byte) {
+	u32 := func(at int) uint32 {
+		if len(data) < at+4 {
+			return 0
+		}
+		return binary.NativeEndian.Uint32(data[at:])
+	}
+	u64 := func(at int) uint64 {
+		if len(data) < at+8 {
+			return 0
+		}
+		return binary.NativeEndian.Uint64(data[at:])
+	}
+	us := func(at int) time.Duration { return time.Duration(u32(at)) * time.Microsecond }
+	ms := func(at int) time.Duration { return time.Duration(u32(at)) * time.Millisecond }
+	t.RTO, t.MSS, t.Unacked, t.Lost = us(8), u32(16), u32(24), u32(32)
+	t.LastSent, t.LastReceived = ms(44), ms(52)
+	t.RTT, t.RTTVar, t.SSThresh, t.CWnd = us(68), us(72), u32(76), u32(80)
+	t.Retrans, t.BytesAcked, t.BytesReceived = u32(100), u64(120), u64(128)
+	t.NotSent = u32(144)
+	if n := u32(148); n != ^uint32(0) { // not measured yet
+		t.MinRTT = us(148)
+	}
+}
+
+// String is ss's word for a timer: "on" waits for an acknowledgment, "persist" probes a closed window; "" for none.
+func (t SocketTimer) String() string {
+	switch t {
+	case TimerOff:
+		return ""
+	case TimerRetransmit:
+		return "on"
+	case TimerKeepalive:
+		return "keepalive"
+	case TimerTimeWait:
+		return "timewait"
+	case TimerProbe:
+		return "persist"
+	}
+	return "timer-" + strconv.Itoa(int(t))
+}

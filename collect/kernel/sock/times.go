@@ -1,0 +1,49 @@
+package sock
+
+import (
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SocketTimes are how long calls on a socket wait before they fail with EAGAIN (SO_RCVTIMEO and SO_SNDTIMEO of man 7 socket), or the connection
+// ends for what it has sent and the peer does not take (TCP_USER_TIMEOUT of man 7 tcp); 0: for ever.
+type SocketTimes struct{ Receive, Send time.Duration }
+
+// ReadSocketTimes duplicates a socket of a process for two microseconds and asks: nothing else tells that a call on it ends by itself. If
+// the owner closes the socket meanwhile, the peer sees that when the duplicate is gone. It takes the right to ptrace the
+// process (man 2 pidfd_getfd). ino is that of the socket: errors.Is(err, fs.ErrNotExist) if the descriptor leads elsewhere by now.
+func ReadSocketTimes(pid, fd int, ino uint64) (SocketTimes, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return SocketTimes{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	defer unix.Close(pidfd)
+	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		return SocketTimes{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+	}
+	var st unix.Stat_t
+	var receive, send *unix.Timeval
+	if err = unix.Fstat(dup, &st); err == nil && (st.Mode&unix.S_IFMT != unix.S_IFSOCK || st.Ino != ino) {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		receive, err = unix.GetsockoptTimeval(dup, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
+	}
+	if err == nil {
+		send, err = unix.GetsockoptTimeval(dup, unix.SOL_SOCKET, unix.SO_SNDTIMEO)
+	}
+	user, noTCP := unix.GetsockoptInt(dup, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+	unix.Close(dup)
+	if err != nil {
+		return SocketTimes{}, fmt.Errorf("socket of %d fd %d: %w", pid, fd, err)
+	}
+	times := SocketTimes{time.Duration(receive.Nano()), time.Duration(send.Nano())}
+	if limit := time.Duration(user) * time.Millisecond; noTCP == nil && limit > 0 && (times.Send == 0 || limit < times.Send) {
+		times.Send = limit
+	}
+	return times, nil
+}

@@ -1,0 +1,66 @@
+package sys
+
+import (
+	"encoding/binary"
+	"io"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenDir opens a directory, relative to another one.
+func OpenDir(at int, path string) (int, error) {
+	return unix.Openat(at, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+// EachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16, type u8, name.
+// name ends with its NUL, so that it can go to the *at calls as it is. "." and ".." are passed over.
+func EachDirent(fd int, buf []byte, visit func(name []byte)) error {
+	return EachTyped(fd, buf, func(_ uint8, name []byte) { visit(name) })
+}
+
+// EachTyped is EachDirent with each entry's type: DT_FIFO and the like, or DT_UNKNOWN where the file system does not tell.
+func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
+	for {
+		n, err := unix.Getdents(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		for rest := buf[:n]; len(rest) >= 19; {
+			reclen := int(binary.NativeEndian.Uint16(rest[16:]))
+			if reclen < 20 || reclen > len(rest) {
+				return io.ErrUnexpectedEOF
+			}
+			name := rest[19:reclen]
+			for i, c := range name {
+				if c == 0 {
+					name = name[:i+1]
+					break
+				}
+			}
+			if s := string(name); s != ".\x00" && s != "..\x00" {
+				visit(rest[18], name)
+			}
+			rest = rest[reclen:]
+		}
+	}
+}
+
+// Readlinkat and fstatat take a NUL-terminated name as getdents gave it: x/sys's wrappers copy each name to the heap.
+func Readlinkat(fd int, name, buf []byte) (int, syscall.Errno) {
+	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
+	return int(n), e
+}
+
+// Fstatat: see Readlinkat.
+func Fstatat(fd int, name []byte, st *unix.Stat_t, flags int) syscall.Errno {
+	_, _, e := unix.Syscall6(sysFstatat, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	return e
+}

@@ -1,0 +1,39 @@
+package sys
+
+import (
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names lists the signals of the set by number.
+func (s SignalSet) Names() []string {
+	var names []string
+	for n := 1; n <= 64; n++ {
+		if s.Has(syscall.Signal(n)) {
+			names = append(names, SignalName(n))
+		}
+	}
+	return names
+}
+
+// SignalSet has bit n−1 set for signal n.
+type SignalSet uint64
+
+// Has says whether the signal is in the set.
+func (s SignalSet) Has(sig syscall.Signal) bool { return sig >= 1 && s>>(uint(sig)-1)&1 == 1 }
+
+// SignalName is a signal's name as signal(7) has it: "SIGUSR1", "SIGRTMIN+3"; a number for what is no signal.
+func SignalName(n int) string {
+	const rtMin, rtMax = 34, 64 // of glibc, which keeps 32 and 33 for itself
+	switch name := unix.SignalName(syscall.Signal(n)); {
+	case name != "":
+		return name
+	case n == rtMin:
+		return "SIGRTMIN"
+	case n > rtMin && n <= rtMax:
+		return "SIGRTMIN+" + strconv.Itoa(n-rtMin)
+	}
+	return strconv.Itoa(n)
+}

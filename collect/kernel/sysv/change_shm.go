@@ -1,0 +1,59 @@
+package sysv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID): it goes at once if nobody has it attached, else on
+// the last detach; until then it shows as ModeDest with key 0.
+// errors.Is(err, fs.ErrNotExist) if no segment has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
+func ShmRemove(id int) error {
+	_, err := shmctl(id, ipcRmid, nil)
+	return objectError("remove", shmWord, id, err)
+}
+
+// ShmGet finds or makes a segment of at least size bytes: flags are permission bits with IPCCreat, IPCExcl and ShmHugeTLB
+// (man 2 shmget). It returns the id.
+func ShmGet(key uint32, size uint64, flags int) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_SHMGET, uintptr(int32(key)), uintptr(size), uintptr(flags))
+	if errno != 0 {
+		return 0, fmt.Errorf("shmget 0x%08x: %w", key, errno)
+	}
+	return int(n), nil
+}
+
+// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach. Writing to a readonly mapping is SIGSEGV.
+func ShmAttach(id int, readonly bool) ([]byte, error) {
+	flags := 0
+	if readonly {
+		flags = unix.SHM_RDONLY
+	}
+	data, err := unix.SysvShmAttach(id, 0, flags)
+	if err != nil {
+		return nil, objectError("attach", shmWord, id, err)
+	}
+	return data, nil
+}
+
+// ShmDetach unmaps what ShmAttach returned; data must not be touched afterwards.
+func ShmDetach(data []byte) error {
+	if err := unix.SysvShmDetach(data); err != nil {
+		return fmt.Errorf("shmdt: %w", err)
+	}
+	return nil
+}
+
+// ShmLock keeps a segment out of swap (SHM_LOCK); it shows as ModeLocked. It needs CAP_IPC_LOCK, or the owner and room
+// below RLIMIT_MEMLOCK.
+func ShmLock(id int) error {
+	_, err := shmctl(id, shmLock, nil)
+	return objectError("lock", shmWord, id, err)
+}
+
+// ShmUnlock takes a ShmLock back.
+func ShmUnlock(id int) error {
+	_, err := shmctl(id, shmUnlock, nil)
+	return objectError("unlock", shmWord, id, err)
+}

@@ -1,0 +1,73 @@
+package sysv
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"golang.org/x/sys/unix"
+)
+
+// PeekedMessage is a message that stays in its queue.
+type PeekedMessage struct {
+	Index int // position in the queue, 0 is the oldest
+	Type  int64
+	Size  int    // bytes of its text
+	Data  []byte // the first of them
+	// TooLong says that the message is longer than msgmax, which was lowered since it was sent: the kernel then copies nothing of it
+	// (prepare_copy in ipc/msg.c), and Type and Size are not known.
+	TooLong bool
+}
+
+// ErrNoPeek says that the kernel cannot copy messages without taking them out.
+var ErrNoPeek = errors.New("the kernel was built without CONFIG_CHECKPOINT_RESTORE, so that it cannot copy messages")
+
+// msgCopy is MSG_COPY (include/uapi/linux/msg.h, Linux 3.8).
+const msgCopy = 0o40000
+
+// PeekMessages copies at most count messages of a queue, from the index first on, each cut to most bytes, and takes none out: counts,
+// times and pids of the queue stay (do_msg_fill, ipc/msg.c). It takes read permission: fs.ErrPermission. Each copy walks the queue up
+// to its index while it is locked: 1.5 microseconds and 16 ns an index. ErrNoPeek where the kernel cannot.
+func PeekMessages(root sys.Root, id, first, count, most int) ([]PeekedMessage, error) {
+	if !root.Live() {
+		return nil, fmt.Errorf("read the messages of queue %d: %w", id, sys.ErrNotLive)
+	}
+	info, err := ReadMsgInfo(root)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := MsgStat(root, id); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 8+info.Max) // a buffer below the message's length is EINVAL even with MSG_NOERROR
+	var messages []PeekedMessage
+	for i := first; i < first+count; i++ {
+		n, errno := peekOne(id, i, buf)
+		switch errno {
+		case 0:
+		case unix.ENOMSG: // past the end
+			return messages, nil
+		case unix.ENOSYS:
+			return messages, ErrNoPeek
+		case unix.EINVAL: // of this one message, unless the queue is gone
+			if _, err := MsgStat(root, id); err != nil {
+				return messages, err
+			}
+			messages = append(messages, PeekedMessage{Index: i, TooLong: true})
+			continue
+		default:
+			return messages, objectError("read a message of", msgWord, id, errno)
+		}
+		data := append([]byte(nil), buf[8:8+min(n, most)]...)
+		messages = append(messages, PeekedMessage{Index: i, Type: *(*int64)(unsafe.Pointer(&buf[0])), Size: n, Data: data})
+	}
+	return messages, nil
+}
+
+// peekOne never sleeps: IPC_NOWAIT, without which MSG_COPY is EINVAL.
+func peekOne(id, index int, buf []byte) (int, unix.Errno) {
+	const flags = msgCopy | unix.IPC_NOWAIT | MsgNoError
+	n, _, errno := unix.Syscall6(unix.SYS_MSGRCV, uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)-8), uintptr(index), flags, 0)
+	return int(n), errno
+}

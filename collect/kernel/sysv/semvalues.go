@@ -1,0 +1,72 @@
+package sysv
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+)
+
+// SemValue is one semaphore of a set (man 2 semctl: GETALL, GETNCNT, GETZCNT, GETPID).
+type SemValue struct {
+	Num    int    // its place in the set
+	Value  uint16 // semval, at most 32767
+	NCount int    // semncnt: tasks that wait for the value to rise
+	ZCount int    // semzcnt: tasks that wait for zero
+	Pid    int32  // sempid: who last changed it; 0 for nobody, or outside this PID namespace
+}
+
+// semBuffer is how many values GETALL may write: as many as the set has, whatever the caller expected. A reused id may
+// name a larger set than was listed; SEMMSL is 32,000 unless somebody raised it.
+const semBuffer = 1 << 16
+
+// SemValues reads every semaphore of a set with nsems semaphores. The values are of one moment, the counts and pids of
+// the moments after it. It needs read permission on the set: else errors.Is(err, fs.ErrPermission).
+//
+// A task counts only with the operation that it is blocked on. The kernel's log gets one line, once after boot, for the
+// first GETNCNT or GETZCNT: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
+func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
+	if !root.Live() {
+		return nil, fmt.Errorf("semctl GETALL: %w", sys.ErrNotLive)
+	}
+	raw := make([]uint16, max(nsems, semBuffer))
+	if _, err := semctl(id, 0, semGetAll, unsafe.Pointer(&raw[0])); err != nil {
+		return nil, objectError("semctl GETALL:", semWord, id, err)
+	}
+	values := make([]SemValue, nsems)
+	for i := range values {
+		v := &values[i]
+		v.Num, v.Value = i, raw[i]
+		pid, err := semctl(id, i, semGetPid, nil)
+		if err == nil {
+			v.NCount, err = semctl(id, i, semGetNcnt, nil)
+		}
+		if err == nil {
+			v.ZCount, err = semctl(id, i, semGetZcnt, nil)
+		}
+		if err != nil {
+			return nil, objectError("semctl GETPID, GETNCNT, GETZCNT:", semWord, id, err)
+		}
+		v.Pid = int32(pid)
+	}
+	return values, nil
+}
+
+// SemWaiters sums semncnt and semzcnt over a set: how many tasks are blocked on it. Rights and errors as SemValues.
+func SemWaiters(root sys.Root, id, nsems int) (ncount, zcount int, err error) {
+	if !root.Live() {
+		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", sys.ErrNotLive)
+	}
+	for i := range nsems {
+		n, err := semctl(id, i, semGetNcnt, nil)
+		if err != nil {
+			return 0, 0, objectError("semctl GETNCNT:", semWord, id, err)
+		}
+		z, err := semctl(id, i, semGetZcnt, nil)
+		if err != nil {
+			return 0, 0, objectError("semctl GETZCNT:", semWord, id, err)
+		}
+		ncount, zcount = ncount+n, zcount+z
+	}
+	return ncount, zcount, nil
+}

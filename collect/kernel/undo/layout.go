@@ -1,0 +1,53 @@
+package undo
+
+import "github.com/ipctop/ipctop/collect/kernel/bpf"
+
+// layout is where the running kernel keeps what leads from a task to its SEM_UNDO adjustments: offsets and sizes in bytes.
+type layout struct {
+	// task_struct
+	taskUndoList, taskLeader, taskPID, taskNSProxy, taskStart, taskComm int32
+	// struct pid: level, the number of the first level, the distance of the next
+	pidLevel, pidNumber, upidSize int32
+	// nsproxy.ipc_ns; ipc_namespace: ns.inum, the root of the tree of semaphore sets
+	nsproxyIPC, ipcInode, ipcSemRoot int32
+	// sem_undo_list.list_proc; sem_undo: list_proc, ulp, semid, semadj
+	listProc, undoProc, undoList, undoSemID, undoSemAdj int32
+	semadjPointer                                       bool // sem_undo.semadj is a pointer, not an array
+	// sem_array: sem_perm.id and sem_nsems, from sem_perm on, which is what the tree holds
+	permID, setNSems int32
+	// xa_node: shift, slots, and how many of these there are, less one
+	nodeShift, nodeSlots, nodeMask int32
+}
+
+// readLayout finds them in the kernel's types.
+func readLayout(r *bpf.Layout) layout {
+	perm := r.Offset("sem_array", "sem_perm")
+	l := layout{
+		taskUndoList: r.Offset("task_struct", "sysvsem", "undo_list"),
+		taskLeader:   r.Offset("task_struct", "group_leader"),
+		taskPID:      r.Offset("task_struct", "thread_pid"),
+		taskNSProxy:  r.Offset("task_struct", "nsproxy"),
+		taskStart:    r.Offset("task_struct", "start_boottime"),
+		taskComm:     r.Offset("task_struct", "comm"),
+		pidLevel:     r.Offset("pid", "level"),
+		pidNumber:    r.Offset("pid", "numbers") + r.Offset("upid", "nr"),
+		upidSize:     r.Size("upid"),
+		nsproxyIPC:   r.Offset("nsproxy", "ipc_ns"),
+		ipcInode:     r.Offset("ipc_namespace", "ns", "inum"),
+		ipcSemRoot:   r.Offset("ipc_namespace", "ids") + r.Offset("ipc_ids", "ipcs_idr", "idr_rt", "xa_head"), // ids[IPC_SEM_IDS], which is 0 (ipc/util.h)
+		listProc:     r.Offset("sem_undo_list", "list_proc"),
+		undoProc:     r.Offset("sem_undo", "list_proc"),
+		undoList:     r.Offset("sem_undo", "ulp"),
+		undoSemID:    r.Offset("sem_undo", "semid"),
+		undoSemAdj:   r.Offset("sem_undo", "semadj"),
+		permID:       r.Offset("sem_array", "sem_perm", "id") - perm,
+		setNSems:     r.Offset("sem_array", "sem_nsems") - perm,
+		nodeShift:    r.Offset("xa_node", "shift"),
+		nodeSlots:    r.Offset("xa_node", "slots"),
+	}
+	l.semadjPointer = r.IsPointer("sem_undo", "semadj")
+	if slots := r.Elements("xa_node", "slots"); slots > 0 {
+		l.nodeMask = slots - 1
+	}
+	return l
+}
