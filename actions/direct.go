@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -108,7 +109,7 @@ func (d *Direct) Find(kind schema.Kind, key uint32) (int, error) {
 // Create makes a System V object with a key that no other has, drawn from random, and gives its id. size is a segment's bytes or
 // a set's semaphores. mode holds permission bits and whatever other flags msgget and its like take.
 func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() uint32) (id int, err error) {
-	flags := mode | kernel.IPCCreat | kernel.IPCExcl
+	flags := mode | sysv.IPCCreat | sysv.IPCExcl
 	err = d.do(func() error {
 		for {
 			var err error

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -23,7 +24,7 @@ func newTestDirect(t *testing.T, readOnly bool) *Direct {
 func TestDirectRemovalsAreJournalled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		id, err := m.admin.MsgGet(0x5150, kernel.IPCCreat|0o640)
+		id, err := m.admin.MsgGet(0x5150, sysv.IPCCreat|0o640)
 		m.ok(err)
 		d := NewDirect(m.host, func() *Journal { return m.journal }, false)
 		m.ok(d.Remove(schema.Msg, id))
@@ -38,7 +39,7 @@ func TestDirectRemovalsAreJournalled(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		other, err := m.admin.MsgGet(0x5151, kernel.IPCCreat|0o640)
+		other, err := m.admin.MsgGet(0x5151, sysv.IPCCreat|0o640)
 		m.ok(err)
 		nowhere := NewJournal(m.host, nil, func(string) string { return "/dev/null" }, time.Now)
 		m.ok(NewDirect(m.host, func() *Journal { return nowhere }, false).Remove(schema.Msg, other))
@@ -89,7 +90,7 @@ func TestDirectCreatesNewObjects(t *testing.T) {
 func TestReadOnlyDirect(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		d := newTestDirect(t, true)
-		id, err := kernel.NewAdmin().MsgGet(7, kernel.IPCCreat|0o600)
+		id, err := kernel.NewAdmin().MsgGet(7, sysv.IPCCreat|0o600)
 		if err != nil {
 			t.Fatal(err)
 		}

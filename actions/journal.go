@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Journal is the file that remembers what was done: JSON lines, two for each step, one before and one after the deed.
@@ -52,7 +53,7 @@ const intended = "intent"
 
 // NewJournal returns the journal of the user that runs command (os.Args). getenv is os.Getenv.
 func NewJournal(host *kernel.Host, command []string, getenv func(string) string, now func() time.Time) *Journal {
-	uid := kernel.EffectiveUID()
+	uid := sys.EffectiveUID()
 	o := origin{User: strconv.Itoa(uid), UID: uid, SudoUser: getenv("SUDO_USER"), PID: os.Getpid(), Command: command}
 	if u, err := user.LookupId(o.User); err == nil {
 		o.User = u.Username
@@ -80,7 +81,7 @@ func JournalPath(getenv func(string) string) (string, error) {
 
 // OwnHome is home if it belongs to this user, else the home directory that the password file has for it.
 func OwnHome(home string) (string, error) {
-	uid := kernel.EffectiveUID()
+	uid := sys.EffectiveUID()
 	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
 		return home, nil
 	}
@@ -120,7 +121,7 @@ func (j *Journal) open(p *Plan) (*record, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || !ownedBy(info, kernel.EffectiveUID())) {
+	if err == nil && (!info.Mode().IsRegular() || !ownedBy(info, sys.EffectiveUID())) {
 		err = fmt.Errorf("%s: %w", path, errForeign)
 	}
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // journalled gives the journal's lines without their times.
@@ -81,7 +81,7 @@ func TestWithoutAJournalNothingIsDone(t *testing.T) {
 			m := live(t)
 			m.ok(os.MkdirAll(filepath.Dir(m.journalPath()), 0o700))
 			m.ok(spoil(m.journalPath()))
-			r := m.shm(kernel.KeyPrivate, 1)
+			r := m.shm(sysv.KeyPrivate, 1)
 			err := m.removal(r).Run(context.Background(), func(r Result) { t.Errorf("with %s as journal: %v", name, r) })
 			if err == nil {
 				t.Errorf("with %s as journal: no error", name)
@@ -97,7 +97,7 @@ func TestAFullDiskStopsBeforeTheDeed(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
 		m.ok(os.MkdirAll(filepath.Dir(m.journalPath()), 0o700))
-		r := m.shm(kernel.KeyPrivate, 1)
+		r := m.shm(sysv.KeyPrivate, 1)
 		p := m.removal(r)
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		m.ok(err)
@@ -133,7 +133,7 @@ func TestJournalPath(t *testing.T) {
 func TestAnInterruptedRunRefusesTheRest(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		a, b := m.shm(kernel.KeyPrivate, 1), m.shm(kernel.KeyPrivate, 1)
+		a, b := m.shm(sysv.KeyPrivate, 1), m.shm(sysv.KeyPrivate, 1)
 		ctx, cancel := context.WithCancel(context.Background())
 		var got []string
 		m.ok(m.removal(a, b).Run(ctx, func(r Result) {

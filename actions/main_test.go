@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -53,7 +54,7 @@ func workSemOp(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
 	j.Ready()
-	if err := kernel.NewAdmin().SemOp(id, []kernel.SemOp{{Op: -1}}, -1); err != nil {
+	if err := kernel.NewAdmin().SemOp(id, []sysv.SemOp{{Op: -1}}, -1); err != nil {
 		j.Ready(err)
 		return
 	}
@@ -94,7 +95,7 @@ func (m *machine) ok(err error) {
 
 func (m *machine) shm(key uint32, size uint64) schema.Ref {
 	m.t.Helper()
-	id, err := m.admin.ShmGet(key, size, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	id, err := m.admin.ShmGet(key, size, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
 	return m.shmRef(id)
 }
@@ -108,7 +109,7 @@ func (m *machine) shmRef(id int) schema.Ref {
 
 func (m *machine) msg(key uint32) schema.Ref {
 	m.t.Helper()
-	id, err := m.admin.MsgGet(key, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	id, err := m.admin.MsgGet(key, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
 	q, err := m.host.MsgStat(id)
 	m.ok(err)
@@ -117,7 +118,7 @@ func (m *machine) msg(key uint32) schema.Ref {
 
 func (m *machine) sem(key uint32, nsems int) schema.Ref {
 	m.t.Helper()
-	id, err := m.admin.SemGet(key, nsems, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	id, err := m.admin.SemGet(key, nsems, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
 	return m.semRef(id)
 }

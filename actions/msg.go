@@ -3,7 +3,7 @@ package actions
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -46,7 +46,7 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 
 // msgFacts guards the traffic of a queue that was shown without a user: any message since then shows that there is one.
 // Traffic on a queue that was shown in use is what the person agreed to cut, and a busy queue would never be removed otherwise.
-func msgFacts(q kernel.MsgQueue, idle bool) facts {
+func msgFacts(q sysv.MsgQueue, idle bool) facts {
 	return append(perm(q.IPCPerm), facts{
 		{"ctime", moment(q.CTime), true}, {"qbytes", q.QBytes, true},
 		{"msgs", q.QNum, idle}, {"usedbytes", q.CBytes, idle}, {"lspid", q.LSPid, idle}, {"lrpid", q.LRPid, idle},

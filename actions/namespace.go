@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -23,7 +24,7 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 		return refuse("no process, descriptor or mount that can be seen from here leads to its IPC namespace %d", r.Space)
 	}
 	err := s.host.VisitNamespace(way, do)
-	if err != nil && !kernel.Entered(err) && kernel.Denied(err) {
+	if err != nil && !namespace.Entered(err) && sys.Denied(err) {
 		return refuse("its IPC namespace cannot be entered (%v): needs root", err)
 	}
 	return err

@@ -14,13 +14,15 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // workOwn makes a queue, a set and a segment. A line of numbers makes it attach the segment, "receive" wait for a message.
 func workOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	create := 0o600 | kernel.IPCCreat | kernel.IPCExcl
+	create := 0o600 | sysv.IPCCreat | sysv.IPCExcl
 	queue, err := a.MsgGet(0x51, create)
 	j.Check(err)
 	set, err := a.SemGet(0x52, 1, create)
@@ -46,7 +48,7 @@ func workOwn(j *kerneltest.Job) {
 type other struct {
 	*machine
 	*kerneltest.Worker
-	way kernel.Namespace
+	way namespace.Namespace
 }
 
 func otherNamespace(m *machine) *other {
@@ -55,14 +57,14 @@ func otherNamespace(m *machine) *other {
 	path := fmt.Sprintf("/proc/%d/ns/ipc", w.PID)
 	link, err := os.Readlink(path)
 	m.ok(err)
-	_, ino, _ := kernel.ParseNamespaceLink([]byte(link))
+	_, ino, _ := namespace.ParseLink([]byte(link))
 	own := []schema.Ref{m.msg(0x51), m.sem(0x52, 1), m.shm(0x53, 4096)}
 	for i, r := range own {
 		if w.Words[i] != strconv.FormatUint(r.ID, 10) {
 			m.t.Fatalf("%s has id %s in the other namespace", r, w.Words[i])
 		}
 	}
-	return &other{m, w, kernel.Namespace{Type: "ipc", Ino: ino, Path: path}}
+	return &other{m, w, namespace.Namespace{Type: "ipc", Ino: ino, Path: path}}
 }
 
 // refs are its objects.
@@ -204,7 +206,7 @@ func TestANamespaceThatMayNotBeEnteredIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, ino, _ := kernel.ParseNamespaceLink([]byte(link))
+		_, ino, _ := namespace.ParseLink([]byte(link))
 		says := kerneltest.StartAs(t, nobody, "plan-there", "shm", w.Words[2], fmt.Sprint(ino)).Words
 		want := fmt.Sprintf("shm:%s@%d: its IPC namespace cannot be entered (enter ipc:[%d]: operation not permitted): needs root", w.Words[2], ino, ino)
 		if diff := cmp.Diff(want, strings.Join(says, " ")); diff != "" {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -63,7 +65,7 @@ func (p *Planner) allowed() error {
 	case p.readOnly:
 		return ErrReadOnly
 	case !p.host.Live():
-		return fmt.Errorf("remove or signal: %w", kernel.ErrNotLive)
+		return fmt.Errorf("remove or signal: %w", sys.ErrNotLive)
 	}
 	return nil
 }
@@ -140,39 +142,39 @@ func (s *survey) unseen(sources ...string) string {
 }
 
 // process reads /proc/PID/stat. fs.ErrNotExist: there is none.
-func (p *Planner) process(pid int) (kernel.ProcStat, error) {
+func (p *Planner) process(pid int) (process.ProcStat, error) {
 	dir, err := p.host.OpenProc(pid)
 	if err != nil {
-		return kernel.ProcStat{}, err
+		return process.ProcStat{}, err
 	}
 	defer dir.Close()
 	return readStat(dir)
 }
 
-func readStat(dir kernel.ProcDir) (kernel.ProcStat, error) {
+func readStat(dir process.Dir) (process.ProcStat, error) {
 	text, err := dir.Read("stat", nil)
 	if err != nil {
-		return kernel.ProcStat{}, err
+		return process.ProcStat{}, err
 	}
-	stat, err := kernel.ParseProcStat(text)
+	stat, err := process.ParseProcStat(text)
 	if err != nil {
-		return kernel.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", dir.PID, err)
+		return process.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", dir.PID, err)
 	}
 	return stat, nil
 }
 
 // livesSince says whether the process that had this pid at the moment sec (Unix seconds, cut by the kernel) still lives. One
 // that started after it is another; a zombie uses nothing any more.
-func (p *Planner) livesSince(pid int32, sec int64) (kernel.ProcStat, bool) {
+func (p *Planner) livesSince(pid int32, sec int64) (process.ProcStat, bool) {
 	stat, err := p.process(int(pid))
 	if err != nil || stat.State == 'Z' || stat.State == 'X' {
-		return kernel.ProcStat{}, false
+		return process.ProcStat{}, false
 	}
-	boot, err := kernel.BootTime()
+	boot, err := sys.BootTime()
 	if err != nil {
 		return stat, true // unknown is not dead
 	}
-	start := boot.Add(time.Duration(stat.Start) * (time.Second / kernel.ClockTick))
+	start := boot.Add(time.Duration(stat.Start) * (time.Second / sys.ClockTick))
 	return stat, !proc.StartedAfter(start, sec)
 }
 
@@ -191,7 +193,7 @@ func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 	return role + ": " + processName(stat.Comm, stat.PID), true
 }
 
-func procRef(stat kernel.ProcStat) schema.Ref {
+func procRef(stat process.ProcStat) schema.Ref {
 	return schema.Ref{Kind: schema.Proc, ID: uint64(stat.PID), Gen: stat.Start}
 }
 
@@ -209,9 +211,9 @@ func reason(err error) string {
 	switch {
 	case errors.As(err, &changed), errors.As(err, &gone):
 		return err.Error()
-	case kernel.Gone(err):
+	case sys.Gone(err):
 		return "it is gone: " + err.Error()
-	case kernel.Denied(err):
+	case sys.Denied(err):
 		return "permission denied: only its owner, its creator or root may do that (" + err.Error() + ")"
 	}
 	return err.Error()

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -12,14 +14,14 @@ import (
 type posixKind struct {
 	what       string // "message queue"
 	equivalent string // util-linux's option (2.41), before the name
-	stat       func(*kernel.Host, string) (kernel.PosixFile, error)
+	stat       func(*kernel.Host, string) (vfs.PosixFile, error)
 	remove     func(*kernel.Admin, string, uint64, uint64) error
 	place      string // the file, before the name without its slash
 }
 
 func posixKinds() map[schema.Kind]posixKind {
 	return map[schema.Kind]posixKind{
-		schema.PMsg: {"POSIX message queue", "--posix-mqueue ", func(h *kernel.Host, name string) (kernel.PosixFile, error) {
+		schema.PMsg: {"POSIX message queue", "--posix-mqueue ", func(h *kernel.Host, name string) (vfs.PosixFile, error) {
 			q, err := h.PosixQueueStat(name)
 			return q.PosixFile, err
 		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/"},
@@ -45,7 +47,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	if !file.Mode.IsRegular() {
 		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm or rmdir", kind.place, file.Name)
 	}
-	if me := uint32(kernel.EffectiveUID()); me != file.UID && me != 0 {
+	if me := uint32(sys.EffectiveUID()); me != file.UID && me != 0 {
 		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
 	}
 	st := Step{Ref: r, Equivalent: "ipcrm " + kind.equivalent + schema.ShellQuote(r.Name)}
@@ -95,7 +97,7 @@ func (s *survey) posixUsers(st *Step) {
 }
 
 // posixContent is what else tells that an object was used since it was shown, and what is lost with it.
-func (s *survey) posixContent(r schema.Ref, file kernel.PosixFile) (content uint64, lost string) {
+func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64, lost string) {
 	switch r.Kind {
 	case schema.PMsg:
 		if q, err := s.host.PosixQueueStat(r.Name); err == nil && q.HasAttr {
@@ -109,7 +111,7 @@ func (s *survey) posixContent(r schema.Ref, file kernel.PosixFile) (content uint
 }
 
 // posixFacts guards the content of an object that was shown without a user: any change since then shows that there is one.
-func posixFacts(name string, f kernel.PosixFile, content uint64, idle bool) facts {
+func posixFacts(name string, f vfs.PosixFile, content uint64, idle bool) facts {
 	return facts{
 		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
 		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle}, {"mtime", moment(f.MTime.Unix()), idle},

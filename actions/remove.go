@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -103,12 +104,12 @@ func insteadOfRemoving(r schema.Ref) string {
 }
 
 // mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator, or CAP_SYS_ADMIN.
-func (s *survey) mayRemove(p kernel.IPCPerm) error {
-	me := uint32(kernel.EffectiveUID())
+func (s *survey) mayRemove(p sysv.IPCPerm) error {
+	me := uint32(sys.EffectiveUID())
 	if me == p.UID || me == p.CUID {
 		return nil
 	}
-	if admin, err := kernel.MayAdminIPC(); admin || err != nil {
+	if admin, err := sys.MayAdminIPC(); admin || err != nil {
 		return nil // in doubt, the kernel says it
 	}
 	return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(p.UID))
@@ -123,7 +124,7 @@ func sameLife(r schema.Ref, ctime int64) error {
 }
 
 // perm are the facts that the three kinds have in common. All are guarded: they are who the object is and whose.
-func perm(p kernel.IPCPerm) facts {
+func perm(p sysv.IPCPerm) facts {
 	return facts{
 		{"id", p.ID, true}, {"key", hexKey(p.Key), true},
 		{"uid", p.UID, true}, {"gid", p.GID, true}, {"cuid", p.CUID, true}, {"cgid", p.CGID, true},
@@ -132,9 +133,9 @@ func perm(p kernel.IPCPerm) facts {
 }
 
 // named is an object in words: "message queue 3 (key 0x00001234, owner alice)".
-func (s *survey) named(what string, p kernel.IPCPerm) string {
+func (s *survey) named(what string, p sysv.IPCPerm) string {
 	key := "private key"
-	if p.Key != kernel.KeyPrivate {
+	if p.Key != sysv.KeyPrivate {
 		key = "key " + hexKey(p.Key).String()
 	}
 	return fmt.Sprintf("%s %d (%s, owner %s)", what, p.ID, key, s.users.User(p.UID))

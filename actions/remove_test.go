@@ -14,6 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -51,7 +53,7 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 func TestASegmentAttachedSinceThePlanIsRefused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		r := m.shm(kernel.KeyPrivate, 4096)
+		r := m.shm(sysv.KeyPrivate, 4096)
 		p := m.removal(r)
 		kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
 		got := m.run(p)
@@ -67,7 +69,7 @@ func TestASegmentAttachedSinceThePlanIsRefused(t *testing.T) {
 func TestASegmentThatWasAttachedAndDetachedSinceThePlanIsRefused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		r := m.shm(kernel.KeyPrivate, 4096)
+		r := m.shm(sysv.KeyPrivate, 4096)
 		p := m.removal(r)
 		w := kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
 		w.Say("detach")
@@ -123,7 +125,7 @@ func TestAnotherObjectUnderTheSameIDAndKeyIsRefused(t *testing.T) {
 		r := m.shm(0x55, 4096)
 		p := m.removal(r)
 		kerneltest.Eventually(t, "a second later, so that ctime differs", func() bool {
-			other := m.shm(kernel.KeyPrivate, 1)
+			other := m.shm(sysv.KeyPrivate, 1)
 			m.ok(m.admin.ShmRemove(int(other.ID)))
 			return other.Gen != r.Gen
 		})
@@ -145,8 +147,8 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
 		r := m.msg(0x99)
-		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 100), kernel.IPCNoWait))
-		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 50), kernel.IPCNoWait))
+		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 100), sysv.IPCNoWait))
+		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 50), sysv.IPCNoWait))
 		p := m.removal(r)
 		stat, err := m.process(os.Getpid())
 		m.ok(err)
@@ -164,7 +166,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 			t.Error("a queue whose last sender lives asks for its id")
 		}
 		// It was shown in use: more traffic is no surprise.
-		m.ok(m.admin.MsgSend(int(r.ID), 1, nil, kernel.IPCNoWait))
+		m.ok(m.admin.MsgSend(int(r.ID), 1, nil, sysv.IPCNoWait))
 		if diff := cmp.Diff([]string{"done " + r.String() + ": removed"}, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -174,12 +176,12 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 func TestAQueueShownIdleIsRefusedAfterTraffic(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		r := m.msg(kernel.KeyPrivate)
+		r := m.msg(sysv.KeyPrivate)
 		p := m.removal(r)
 		if p.Live() != 0 {
 			t.Fatalf("an unused queue asks for its id: %q", p.Lines())
 		}
-		m.ok(m.admin.MsgSend(int(r.ID), 1, []byte("x"), kernel.IPCNoWait))
+		m.ok(m.admin.MsgSend(int(r.ID), 1, []byte("x"), sysv.IPCNoWait))
 		got := m.run(p)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+r.String()+": changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ") {
 			t.Errorf("got %q", got)
@@ -289,7 +291,7 @@ func TestATreeOfFilesIsNotActedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewPlanner(Options{Host: host}).Remove(nil); !errors.Is(err, kernel.ErrNotLive) {
+	if _, err := NewPlanner(Options{Host: host}).Remove(nil); !errors.Is(err, sys.ErrNotLive) {
 		t.Errorf("Remove: %v", err)
 	}
 }
@@ -298,7 +300,7 @@ func TestForeignObjectsAreRefusedBeforehand(t *testing.T) {
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		for _, r := range []schema.Ref{m.shm(kernel.KeyPrivate, 1), m.msg(kernel.KeyPrivate), m.sem(kernel.KeyPrivate, 1)} {
+		for _, r := range []schema.Ref{m.shm(sysv.KeyPrivate, 1), m.msg(sysv.KeyPrivate), m.sem(sysv.KeyPrivate, 1)} {
 			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", string(r.Kind), fmt.Sprint(r.ID), fmt.Sprint(r.Gen))
 			want := r.String() + ": permission denied: it belongs to root: needs root or the owner"
 			if got := strings.Join(w.Words, " "); got != want {
@@ -312,7 +314,7 @@ func TestWhatTheKernelForbidsIsRefused(t *testing.T) {
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		r := m.shm(kernel.KeyPrivate, 1)
+		r := m.shm(sysv.KeyPrivate, 1)
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "force", fmt.Sprint(r.ID))
 		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove shared memory segment %d: operation not permitted)", r, r.ID)
 		if got := strings.Join(w.Words, " "); got != want {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Outcome is what became of a step.
@@ -68,7 +68,7 @@ func (s *Step) run() Result {
 	switch {
 	case err == nil:
 		return Result{s, Done, says}
-	case errors.As(err, &changed), errors.As(err, &gone), kernel.Gone(err), kernel.Denied(err):
+	case errors.As(err, &changed), errors.As(err, &gone), sys.Gone(err), sys.Denied(err):
 		return Result{s, Refused, reason(err)}
 	}
 	return Result{s, Failed, reason(err)}

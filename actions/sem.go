@@ -3,7 +3,7 @@ package actions
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -49,7 +49,7 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 // lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for it.
 // sempid moves with every semop on the semaphore, otime with the last of the set: where otime is set and no semaphore has a pid,
 // it was a process outside this pid namespace.
-func (s *survey) lastOperators(set kernel.SemSet, values []kernel.SemValue) []string {
+func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string {
 	var lines []string
 	seen := map[int32]bool{0: true}
 	for _, v := range values {
@@ -69,7 +69,7 @@ func (s *survey) lastOperators(set kernel.SemSet, values []kernel.SemValue) []st
 
 // semFacts guards the last operation and the number of blocked tasks of a set that was shown unused, as msgFacts does for
 // traffic. SETVAL moves ctime, and is always refused: it may be the start of another life.
-func semFacts(s kernel.SemSet, blocked int, idle bool) facts {
+func semFacts(s sysv.SemSet, blocked int, idle bool) facts {
 	return append(perm(s.IPCPerm), facts{
 		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle}, {"blocked", blocked, idle},
 	}...)

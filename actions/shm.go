@@ -3,7 +3,7 @@ package actions
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -37,13 +37,13 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-func (s *survey) shmRemoval(seg kernel.ShmSegment) string {
+func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
 	name, size := s.named("shared memory segment", seg.IPCPerm), count(seg.Size, "byte")
 	if seg.NAttch == 0 {
 		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
 	}
 	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, and it goes away with the last attachment (%d now)", name, size, seg.NAttch)
-	if seg.Key != kernel.KeyPrivate {
+	if seg.Key != sysv.KeyPrivate {
 		says += "; nobody finds it by its key any more"
 	}
 	return says
@@ -67,7 +67,7 @@ func (s *survey) attached(st *Step, nattch uint64) {
 
 // shmFacts are all guarded: whoever attaches or detaches moves nattch, lpid and a time, and a segment that was shown unused would
 // turn out to be used.
-func shmFacts(s kernel.ShmSegment) facts {
+func shmFacts(s sysv.ShmSegment) facts {
 	return append(perm(s.IPCPerm), facts{
 		{"size", s.Size, true}, {"cpid", s.CPid, true}, {"nattch", s.NAttch, true}, {"lpid", s.LPid, true},
 		{"atime", moment(s.ATime), true}, {"dtime", moment(s.DTime), true}, {"ctime", moment(s.CTime), true},

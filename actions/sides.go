@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -96,7 +96,7 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if r.Kind != schema.Shm {
 		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
 	}
-	var seg kernel.ShmSegment
+	var seg sysv.ShmSegment
 	err := s.inside(r, func() (err error) { seg, err = s.host.ShmStat(int(r.ID)); return err })
 	if err != nil {
 		return nil, err

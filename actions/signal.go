@@ -6,7 +6,8 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -72,7 +73,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 }
 
 // mayBeSignalled refuses what must not or cannot be signalled.
-func (s *signalling) mayBeSignalled(stat kernel.ProcStat) error {
+func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	switch {
 	case stat.PID == 1:
 		return refuse("pid 1 is not signalled from here: the machine, or the container, hangs on it")
@@ -89,13 +90,13 @@ func (s *signalling) mayBeSignalled(stat kernel.ProcStat) error {
 		return err
 	}
 	defer h.Close()
-	if err := h.Signal(0); kernel.Denied(err) && s.sig.Number != syscall.SIGCONT {
+	if err := h.Signal(0); sys.Denied(err) && s.sig.Number != syscall.SIGCONT {
 		return refuse("permission denied: it is a process%s: needs root or that user", s.owner(s.status(stat.PID)))
 	}
 	return nil
 }
 
-func (s *signalling) zombie(stat kernel.ProcStat) error {
+func (s *signalling) zombie(stat process.ProcStat) error {
 	parent, err := s.process(stat.PPID)
 	if err != nil {
 		return refuse("it is a zombie: it has ended already")
@@ -129,7 +130,7 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 }
 
 // reception tells what keeps the signal from having its effect at once.
-func (s *signalling) reception(stat kernel.ProcStat, known *procStatus) string {
+func (s *signalling) reception(stat process.ProcStat, known *procStatus) string {
 	sig := s.sig.Number
 	if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
 		return "" // man 7 signal: cannot be caught, blocked or ignored
@@ -153,7 +154,7 @@ func (s *signalling) reception(stat kernel.ProcStat, known *procStatus) string {
 // procStatus is what /proc/PID/status tells besides.
 type procStatus struct {
 	uid   uint32 // effective
-	masks kernel.SignalMasks
+	masks process.SignalMasks
 }
 
 // status reads /proc/PID/status; nil if that fails.
@@ -167,11 +168,11 @@ func (s *signalling) status(pid int) *procStatus {
 	if err != nil {
 		return nil
 	}
-	ids, err := kernel.ParseProcStatus(text)
+	ids, err := process.ParseProcStatus(text)
 	if err != nil {
 		return nil
 	}
-	masks, err := kernel.ParseSignalMasks(text)
+	masks, err := process.ParseSignalMasks(text)
 	if err != nil {
 		return nil
 	}
@@ -187,7 +188,7 @@ func (s *signalling) owner(known *procStatus) string {
 }
 
 // procFacts are what the journal keeps of a process; send compares the start time.
-func procFacts(stat kernel.ProcStat, known *procStatus) facts {
+func procFacts(stat process.ProcStat, known *procStatus) facts {
 	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false}, {"ppid", stat.PPID, false},
 		{"state", string(rune(stat.State)), false}}
 	if known != nil {

@@ -10,8 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -147,7 +148,7 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 func TestAKernelThreadIsNotSignalled(t *testing.T) {
 	const pfKthread = 0x00200000 // include/linux/sched.h
 	m := live(t)
-	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(kernel.ProcStat{PID: 2, Comm: "kthreadd", State: 'S', Flags: pfKthread})
+	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd", State: 'S', Flags: pfKthread})
 	if err == nil || err.Error() != "it is a kernel thread, which takes no signals" {
 		t.Errorf("got %v", err)
 	}
@@ -166,8 +167,8 @@ func TestOurOwnAncestorsAskForTheirPID(t *testing.T) {
 func TestTheCreatorOfASegmentIsSignalled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		r := m.shm(kernel.KeyPrivate, 1)
-		queue := m.msg(kernel.KeyPrivate)
+		r := m.shm(sysv.KeyPrivate, 1)
+		queue := m.msg(sysv.KeyPrivate)
 		_ = queue
 		s := &signalling{survey: m.survey(&Plan{}, nil), via: map[schema.Ref][]string{}}
 		got, err := s.creator(r)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -66,7 +67,7 @@ func untilRefused(tb testing.TB, make func(n int) error) (errno string) {
 func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		page, key := kernel.PageSize(), uint32(0)
+		page, key := sys.PageSize(), uint32(0)
 		made := func(make func(key uint32) (int, error)) func(int) error {
 			return func(int) error {
 				key++
@@ -310,7 +311,7 @@ func TestDoctorOnForcedRemoval(t *testing.T) {
 		s.check(err)
 		s.check(s.admin.ShmDetach(data))
 		_, err = s.admin.ShmAttach(id, false)
-		if !kernel.Gone(err) {
+		if !sys.Gone(err) {
 			t.Errorf("after its last detach: %v", err)
 		}
 	})

@@ -18,6 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -117,12 +119,12 @@ func TestFtokAgreesWithTheCLibrary(t *testing.T) {
 	makeKnownFiles(t, dir)
 	for _, path := range append(knownFiles(), ".", "link.conf") {
 		path = filepath.Join(dir, path)
-		file, err := kernel.StatFile(path)
+		file, err := vfs.StatFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, proj := range []byte{1, 'f', 255} {
-			if got, want := kernel.Ftok(file.Dev, file.Ino, proj), keyOf(path, proj); got != want {
+			if got, want := sysv.Ftok(file.Dev, file.Ino, proj), keyOf(path, proj); got != want {
 				t.Errorf("%s: %#x, want %#x", path, got, want)
 			}
 		}
@@ -322,12 +324,12 @@ func TestKeysAndDeadServers(t *testing.T) {
 		}
 		var st unix.Stat_t
 		s.check(unix.Stat(dir+"/cwd/here", &st))
-		if got := found(New(s.host, time.Now).FindKey(kernel.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got, dir+"/cwd/here: in its working directory") {
+		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got, dir+"/cwd/here: in its working directory") {
 			t.Errorf("beside a dead mount: %q", got)
 		}
-		dev, err := kernel.DeviceOf(dir + "/cwd/dead")
+		dev, err := vfs.DeviceOf(dir + "/cwd/dead")
 		s.check(err)
-		if got := found(New(s.host, time.Now).FindKey(kernel.Ftok(dev, 1, 1)), beside.PID); got != nil { // 1 is a FUSE mount's root
+		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(dev, 1, 1)), beside.PID); got != nil { // 1 is a FUSE mount's root
 			t.Errorf("the dead mount was looked at: %q", got)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -19,10 +20,10 @@ import (
 // workHeadless makes a set and a queue, ends its first thread, which /proc shows as a zombie from then on, and waits for a message.
 func workHeadless(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	set, err := a.SemGet(kernel.KeyPrivate, 1, createIPC|0o600)
+	set, err := a.SemGet(sysv.KeyPrivate, 1, createIPC|0o600)
 	j.Check(err)
-	j.Check(a.SemOp(set, []kernel.SemOp{{Op: 1}}, 0))
-	queue, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	j.Check(a.SemOp(set, []sysv.SemOp{{Op: 1}}, 0))
+	queue, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
 	j.Check(err)
 	j.Ready(fmt.Sprint("sem:", set), fmt.Sprint("msg:", queue))
 	go func() {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -21,13 +22,13 @@ func BenchmarkVerdicts(b *testing.B) {
 		}
 		a := kernel.NewAdmin()
 		for range 100 {
-			if _, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600); err != nil {
+			if _, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := a.SemGet(kernel.KeyPrivate, 3, createIPC|0o600); err != nil {
+			if _, err := a.SemGet(sysv.KeyPrivate, 3, createIPC|0o600); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600); err != nil {
+			if _, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600); err != nil {
 				b.Fatal(err)
 			}
 		}

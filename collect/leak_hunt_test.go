@@ -12,6 +12,9 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -19,7 +22,7 @@ import (
 
 // workMakeAndFork makes a segment, and a child when it is told to.
 func workMakeAndFork(j *kerneltest.Job) {
-	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()
@@ -73,9 +76,9 @@ func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
 // workVerdictsOfOwn judges a segment and a queue that it makes itself.
 func workVerdictsOfOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	_, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	_, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
-	_, err = a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	_, err = a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
 	j.Check(err)
 	workVerdicts(j)
 }
@@ -86,7 +89,7 @@ func TestFirstProcessIsAsOldAsItsProc(t *testing.T) {
 		s := newSysVScene(t)
 		at, ok := s.host.ProcMounted()
 		boot := s.bootTime()
-		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / kernel.ClockTick)
+		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / sys.ClockTick)
 		// Start times are cut to clock ticks, moments of files to the kernel's.
 		if skew := first.Sub(at); !ok || skew > 50*time.Millisecond || skew < -10*time.Second {
 			t.Errorf("/proc was mounted at %v, its first process started at %v", at, first)
@@ -158,10 +161,10 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		s := newSysVScene(t)
 		dir := t.TempDir()
 		makeKnownFiles(t, dir)
-		id, err := kernel.StatFile(dir + "/open/data")
+		id, err := vfs.StatFile(dir + "/open/data")
 		s.check(err)
-		known := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
-		other := s.id(s.admin.MsgGet(kernel.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
+		known := s.id(s.admin.MsgGet(sysv.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
+		other := s.id(s.admin.MsgGet(sysv.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
 		made := time.Now()
 		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "know-files", dir)
@@ -202,11 +205,11 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 // workDropRoot makes two queues and changes its user.
 func workDropRoot(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	open, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o666)
+	open, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o666)
 	j.Check(err)
-	own, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	own, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
 	j.Check(err)
-	read, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o644)
+	read, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o644)
 	j.Check(err)
 	j.Check(syscall.Setresgid(1234, 1234, 1234))
 	j.Check(syscall.Setresuid(1234, 1234, 1234))

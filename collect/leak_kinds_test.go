@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -19,12 +20,12 @@ import (
 // workUseSysV makes a queue and a set of two semaphores, sends a message, changes one semaphore, and tells their ids.
 func workUseSysV(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	queue, err := a.MsgGet(kernel.KeyPrivate, createIPC|0o600)
+	queue, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
 	j.Check(err)
 	j.Check(a.MsgSend(queue, 1, make([]byte, 100), 0))
-	set, err := a.SemGet(kernel.KeyPrivate, 2, createIPC|0o600)
+	set, err := a.SemGet(sysv.KeyPrivate, 2, createIPC|0o600)
 	j.Check(err)
-	j.Check(a.SemOp(set, []kernel.SemOp{{Num: 1, Op: 1}}, -1))
+	j.Check(a.SemOp(set, []sysv.SemOp{{Num: 1, Op: 1}}, -1))
 	j.Ready(queue, set)
 	j.Wait()
 }
@@ -93,7 +94,7 @@ func TestSetThatSomebodyHoldsByUndo(t *testing.T) {
 		if !s.readsUndos() {
 			t.Skip("needs the right to load BPF programs")
 		}
-		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o666))
+		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o666))
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")
 		s.judges(fmt.Sprintf("sem:%d", set), relate.Live, fmt.Sprintf("%d/%s holds [0]-1, which its end undoes (SEM_UNDO)", w.PID, s.end(w.PID).Comm))
 	})
@@ -103,8 +104,8 @@ func TestSetThatSomebodyHoldsByUndo(t *testing.T) {
 func TestSetAndQueueThatNobodyUsedYet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		queue := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
-		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		queue := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600))
+		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		q, err := s.host.MsgStat(queue)
 		s.check(err)
 		s.judges(fmt.Sprintf("msg:%d", queue), relate.Orphan, nobodyWaits, s.lastUsed(q.CTime))

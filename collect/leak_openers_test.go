@@ -11,8 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -63,7 +64,7 @@ func (s *sysvScene) stop(pid int) {
 	kerneltest.Eventually(s, "it is stopped", func() bool {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		s.check(err)
-		p, err := kernel.ParseProcStat(text)
+		p, err := process.ParseProcStat(text)
 		s.check(err)
 		return p.State == 'T'
 	})
@@ -124,7 +125,7 @@ func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		queue, set := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)), s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		queue, set := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)), s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		receiver, taker := kerneltest.Start(t, "receive", fmt.Sprint(queue)), kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
 		live := func(kind schema.Kind, id int) bool {
 			return s.verdicts(kind)[fmt.Sprintf("%s:%d", kind, id)].Verdict == relate.Live
@@ -179,7 +180,7 @@ func TestFIFOThatIOUringOpens(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		s.files(func() { s.check(unix.Mkfifo("/dev/shm/fifo", 0o600)) })
-		queue := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)))
+		queue := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)))
 		ring := s.openByIOUring("/dev/shm/fifo")
 		if ring < 0 {
 			t.Skip("needs io_uring, which this host refuses")

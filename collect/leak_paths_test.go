@@ -10,18 +10,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // file is what ipctop knows of a file.
-func (s *sysvScene) file(path string) kernel.PosixFile {
+func (s *sysvScene) file(path string) vfs.PosixFile {
 	s.Helper()
 	var st unix.Stat_t
 	s.check(unix.Lstat(path, &st))
-	return kernel.PosixFile{Name: path, Dev: st.Dev, Ino: st.Ino, CTime: time.Unix(st.Ctim.Unix())}
+	return vfs.PosixFile{Name: path, Dev: st.Dev, Ino: st.Ino, CTime: time.Unix(st.Ctim.Unix())}
 }
 
 func (s *sysvScene) fifoRef(path string) string {
@@ -192,7 +192,7 @@ func TestRuntimeDirectories(t *testing.T) {
 		}
 		s.check(os.Symlink("/dev/shm/1", "/dev/shm/1/2/back"))
 		s.check(os.Link("/dev/shm/top", "/dev/shm/twice"))
-		files, _, full := s.host.SpecialFiles(kernel.PathScan{Roots: []string{"/dev/shm"}, Depth: 5, Most: 100})
+		files, _, full := s.host.SpecialFiles(vfs.PathScan{Roots: []string{"/dev/shm"}, Depth: 5, Most: 100})
 		var names []string
 		for _, f := range files {
 			names = append(names, f.Name)

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -29,9 +30,9 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 		dir := t.TempDir()
 		s.check(os.WriteFile(dir+"/a.conf", nil, 0o600))
 		s.check(os.Symlink("loop", dir+"/loop"))
-		file, err := kernel.StatFile(dir + "/a.conf")
+		file, err := vfs.StatFile(dir + "/a.conf")
 		s.check(err)
-		ref := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(kernel.Ftok(file.Dev, file.Ino, 'q'), createIPC|0o600)))
+		ref := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(sysv.Ftok(file.Dev, file.Ino, 'q'), createIPC|0o600)))
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
 		rule := func(path string) string {
 			return "signatures:\n- {id: ours, app: Ours, kinds: msg, protect: true, ftok_of: '" + path + "', why: its key is that of a file of ours}"

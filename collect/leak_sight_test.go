@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -34,7 +35,7 @@ func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 		s := newSysVScene(t)
 		segment := kerneltest.Start(t, "create-segment")
 		segment.Finish()
-		queue := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
+		queue := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600))
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.now = time.Now().Add(time.Hour)
 		told := t.TempDir() + "/told"
@@ -49,7 +50,7 @@ func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 // workForkLater makes a segment in a process group of its own and, when told to, has a child, which knows of it, and ends.
 func workForkLater(j *kerneltest.Job) {
 	j.Check(unix.Setpgid(0, 0))
-	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()
@@ -181,13 +182,13 @@ func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 		}
 		var queue, raised, untouched, changed int
 		s.inIPC(w.PID, func() {
-			queue = s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
-			untouched = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
-			raised = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
-			s.check(s.admin.SemOp(raised, []kernel.SemOp{{Op: 1}}, -1))
-			changed = s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
-			s.check(s.admin.SemOp(changed, []kernel.SemOp{{Op: 1}, {Op: -1}}, -1))
-			s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+			queue = s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600))
+			untouched = s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+			raised = s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+			s.check(s.admin.SemOp(raised, []sysv.SemOp{{Op: 1}}, -1))
+			changed = s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+			s.check(s.admin.SemOp(changed, []sysv.SemOp{{Op: 1}, {Op: -1}}, -1))
+			s.id(s.admin.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600))
 		})
 		w.Say("judge")
 		w.Read()
@@ -212,7 +213,7 @@ func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 			t.Skip("needs namespaces with numbers (Linux 6.18)")
 		}
 		var queue int
-		s.inIPC(w.PID, func() { queue = s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600)) })
+		s.inIPC(w.PID, func() { queue = s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)) })
 		w.Say("judge")
 		w.Read()
 		s.wants("a queue", s.read(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,

@@ -14,6 +14,9 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -84,7 +87,7 @@ func (s *sysvScene) lastUsed(sec int64) string {
 	return fmt.Sprintf("it was last used %s ago", ago)
 }
 
-func (s *sysvScene) segment(id string) kernel.ShmSegment {
+func (s *sysvScene) segment(id string) sysv.ShmSegment {
 	s.Helper()
 	m, err := s.host.ShmStat(atoi(s, id))
 	s.check(err)
@@ -101,7 +104,7 @@ const unattached = "nobody has it attached: nattch is 0"
 // elder is the reason of a process of a user that is older than what it could know.
 func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
 	began := "started before its last use"
-	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / kernel.ClockTick); start.After(lastUse) { // of which seconds are kept
+	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / sys.ClockTick); start.After(lastUse) { // of which seconds are kept
 		began = "started at about the time of its last use"
 	}
 	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm, proc.NewUsers(true).User(uint32(uid)), began)
@@ -142,7 +145,7 @@ func TestSegmentWhoseCreatorLivesIsIdle(t *testing.T) {
 // workForkAttached makes a segment, attaches it and has a child, which inherits the mapping (man 2 shmat), and ends.
 func workForkAttached(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	id, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	id, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
 	_, err = a.ShmAttach(id, false)
 	j.Check(err)
@@ -171,7 +174,7 @@ func TestSegmentThatAStoppedProcessHasAttachedIsLive(t *testing.T) {
 		kerneltest.Eventually(t, "it is stopped", func() bool {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", user.PID))
 			s.check(err)
-			p, err := kernel.ParseProcStat(text)
+			p, err := process.ParseProcStat(text)
 			s.check(err)
 			return p.State == 'T'
 		})
@@ -210,7 +213,7 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		if young.PID != creator.PID {
 			t.Fatal("no process got the creator's pid in 100 attempts")
 		}
-		started := s.bootTime().Add(time.Duration(s.end(young.PID).Start) * time.Second / kernel.ClockTick).In(s.now.Location())
+		started := s.bootTime().Add(time.Duration(s.end(young.PID).Start) * time.Second / sys.ClockTick).In(s.now.Location())
 		layout := time.TimeOnly
 		if started.Format(time.DateOnly) != s.now.Format(time.DateOnly) {
 			layout = time.DateTime
@@ -223,7 +226,7 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 }
 
 func (s *sysvScene) bootTime() time.Time {
-	boot, err := kernel.BootTime()
+	boot, err := sys.BootTime()
 	s.check(err)
 	return boot
 }
@@ -282,7 +285,7 @@ func mayBecome(uid int) bool {
 	if err != nil {
 		return false
 	}
-	m, err := kernel.ParseIDMap(text)
+	m, err := process.ParseIDMap(text)
 	if err != nil {
 		return false
 	}

@@ -15,7 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -288,7 +288,7 @@ func setSig(fd, sig int) error {
 
 // lockLine is a line of lslocks: a lock, or a request that waits for one.
 type lockLine struct {
-	kernel.FileLock
+	fdinfo.FileLock
 	mark string
 }
 

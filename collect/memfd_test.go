@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -84,7 +84,7 @@ func TestMemfdWithTheNumberOfASegment(t *testing.T) {
 		s.check(err)
 		defer unix.Munmap(data)
 		s.check(os.WriteFile("/proc/sys/kernel/shm_next_id", []byte(fmt.Sprint(s.inode(fd))), 0o644))
-		id := s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+		id := s.id(s.admin.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600))
 		if uint64(id) != s.inode(fd) {
 			t.Fatalf("the segment has id %d, the memfd inode %d", id, s.inode(fd))
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -80,7 +81,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 						*p.ino = o.Ref.ID
 					}
 				case *kinds.UnixRow:
-					if p.at == "unix" && r.State == kernel.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
+					if p.at == "unix" && r.State == sock.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
 						*p.ino = o.Ref.ID
 					}
 				}

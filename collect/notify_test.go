@@ -16,7 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -79,7 +81,7 @@ func (s *scene) give(fd int) schema.Endpoint {
 	s.Cleanup(func() { in.Close(); cat.Wait() })
 	st, err := os.ReadFile("/proc/" + strconv.Itoa(cat.Process.Pid) + "/stat")
 	s.check(err)
-	p, err := kernel.ParseProcStat(st)
+	p, err := process.ParseProcStat(st)
 	s.check(err)
 	return schema.Endpoint{PID: p.PID, Comm: "cat", FD: 3, Start: p.Start}
 }
@@ -179,7 +181,7 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
 				for _, u := range kinds.UsesOf(o) {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
-						e, err := kernel.ParseEventFD(u.Process.Info[u.FD.Num].Text)
+						e, err := fdinfo.ParseEventFD(u.Process.Info[u.FD.Num].Text)
 						s.check(err)
 						seen = e.Count
 					}

@@ -13,19 +13,20 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // namespaceOf is a process's namespace.
-func (s *scene) namespaceOf(pid int, typ string) kernel.Namespace {
+func (s *scene) namespaceOf(pid int, typ string) namespace.Namespace {
 	s.Helper()
 	path := fmt.Sprintf("/proc/%d/ns/%s", pid, typ)
 	link, err := os.Readlink(path)
 	s.check(err)
-	_, ino, _ := kernel.ParseNamespaceLink([]byte(link))
-	return kernel.Namespace{Type: typ, Ino: ino, Path: path}
+	_, ino, _ := namespace.ParseLink([]byte(link))
+	return namespace.Namespace{Type: typ, Ino: ino, Path: path}
 }
 
 func TestNamespaces(t *testing.T) {

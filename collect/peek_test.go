@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/content"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -48,7 +49,7 @@ func TestPeekQueue(t *testing.T) {
 		got, err := s.peek("msg:key=0x77", content.PeekRange{First: 1, Count: 5, Each: 1})
 		s.check(err)
 		s.equal("content", &content.Content{First: 1, Total: 3, Via: "MSG_COPY, which takes nothing out; each look locks the queue",
-			Messages: []kernel.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")}, {Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
+			Messages: []sysv.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")}, {Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
 		after, err := s.host.MsgStat(id)
 		s.check(err)
 		s.equal("the queue afterwards", before, after)
@@ -79,7 +80,7 @@ func TestPeekSegment(t *testing.T) {
 		s.check(err)
 		got, err := s.peek(name, content.PeekRange{First: 4094, Count: 6})
 		if !seesWholeMachine(t) { // map_files are for those who may checkpoint in the initial user namespace
-			if !kernel.Denied(err) {
+			if !sys.Denied(err) {
 				t.Errorf("without rights to map_files: %v", err)
 			}
 			s.check(s.admin.ShmDetach(data))

@@ -16,6 +16,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -177,7 +179,7 @@ func TestOtherDescriptorIsNotPolled(t *testing.T) {
 		_, other := s.pipe()
 		ino := s.inode(w)
 		for fd, gone := range map[int]bool{w: false, other: true, s.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0): true} {
-			if _, err := kernel.PollPipe(os.Getpid(), fd, 0, ino); kernel.Gone(err) != gone || !gone && err != nil {
+			if _, err := process.PollPipe(os.Getpid(), fd, 0, ino); sys.Gone(err) != gone || !gone && err != nil {
 				t.Errorf("fd %d: %v", fd, err)
 			}
 		}

@@ -14,6 +14,9 @@ import (
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -73,7 +76,7 @@ func (s *sysvScene) mapsIt(pid, maps, fd int, mode string) schema.Endpoint {
 }
 
 // asleep waits until some thread of a process sleeps in a call, and gives the thread.
-func (s *sysvScene) asleep(pid int, in func(kernel.BlockedCall) bool) (tid int) {
+func (s *sysvScene) asleep(pid int, in func(process.BlockedCall) bool) (tid int) {
 	s.Helper()
 	kerneltest.Eventually(s, fmt.Sprintf("process %d sleeps in its call", pid), func() bool {
 		dir, err := s.host.OpenProc(pid)
@@ -92,8 +95,8 @@ func (s *sysvScene) asleep(pid int, in func(kernel.BlockedCall) bool) (tid int) 
 	return tid
 }
 
-func inFileCall(name string) func(kernel.BlockedCall) bool {
-	return func(c kernel.BlockedCall) bool {
+func inFileCall(name string) func(process.BlockedCall) bool {
+	return func(c process.BlockedCall) bool {
 		call, _, ok := c.File()
 		return ok && call == name
 	}
@@ -132,8 +135,8 @@ func TestPosixQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		syscall.Umask(0)
-		full := s.opened(s.admin.MqOpen("/full", create, 0o640, &kernel.MqAttr{MaxMsg: 2, MsgSize: 100}))
-		empty := s.opened(s.admin.MqOpen("/em pty", create, 0o600, &kernel.MqAttr{MaxMsg: 4, MsgSize: 100}))
+		full := s.opened(s.admin.MqOpen("/full", create, 0o640, &posix.MqAttr{MaxMsg: 2, MsgSize: 100}))
+		empty := s.opened(s.admin.MqOpen("/em pty", create, 0o600, &posix.MqAttr{MaxMsg: 4, MsgSize: 100}))
 		s.check(s.admin.MqNotify(full, int(unix.SIGUSR2)))
 		sender, receiver := kerneltest.Start(t, "mq-send", "/full"), kerneltest.Start(t, "mq-receive", "/em pty")
 		sends := s.waits(sender.PID, s.asleep(sender.PID, inFileCall("mq_send")), "mq_send")
@@ -234,7 +237,7 @@ func workSemWait(j *kerneltest.Job) {
 	j.Check(a.PosixSemWait(sem))
 }
 
-func inFutex(c kernel.BlockedCall) bool {
+func inFutex(c process.BlockedCall) bool {
 	_, ok := c.SharedFutex()
 	return ok
 }
@@ -356,7 +359,7 @@ func TestForeignFilesInDevShm(t *testing.T) {
 // workOwnMq makes a POSIX queue and a System V one in an IPC namespace of its own, and sleeps in mq_receive.
 func workOwnMq(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	fd, err := a.MqOpen("/jobs", create, 0o600, &kernel.MqAttr{MaxMsg: 3, MsgSize: 10})
+	fd, err := a.MqOpen("/jobs", create, 0o600, &posix.MqAttr{MaxMsg: 3, MsgSize: 10})
 	j.Check(err)
 	id, err := a.MsgGet(0x7001, createIPC|0o600)
 	j.Check(err)
@@ -400,6 +403,6 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		}
 		c, err := content.Peek(s.host, msgs.Find(ref), msgs.Way, content.PeekRange{Count: 3, Each: 10})
 		s.check(err)
-		s.equal("messages there", []kernel.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
+		s.equal("messages there", []sysv.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -77,9 +79,9 @@ func TestProcessDetails(t *testing.T) {
 		s.check(err)
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		s.check(err)
-		masks, err := kernel.ParseSignalMasks(status)
+		masks, err := process.ParseSignalMasks(status)
 		s.check(err)
-		caps, err := kernel.ParseCapabilities(status)
+		caps, err := process.ParseCapabilities(status)
 		s.check(err)
 		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 		s.check(err)
@@ -135,7 +137,7 @@ func workSleepers(j *kerneltest.Job) {
 		return st.Ino
 	}
 	j.Ready(inode(ends[0]), inode(listener))
-	go a.SemOp(set, []kernel.SemOp{{Num: 1, Op: -1}}, -1)
+	go a.SemOp(set, []sysv.SemOp{{Num: 1, Op: -1}}, -1)
 	go unix.Read(ends[0], make([]byte, 1))
 	go unix.Accept(listener)
 	go unix.Open(j.Args[3], unix.O_WRONLY, 0)
@@ -151,8 +153,8 @@ func TestWhatThreadsSleepIn(t *testing.T) {
 		s.check(unix.Mkfifo(fifo, 0o600))
 		var st unix.Stat_t
 		s.check(unix.Stat(fifo, &st))
-		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 2, createIPC|0o600))
-		segment := s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 2, createIPC|0o600))
+		segment := s.id(s.admin.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600))
 		w := kerneltest.Start(t, "sleepers", fmt.Sprint(set), fmt.Sprint(segment), door, fifo)
 		want := []string{
 			fmt.Sprintf("accept on unix:%s (%s)", w.Words[1], door),

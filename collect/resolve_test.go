@@ -7,16 +7,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 func TestResolve(t *testing.T) {
 	segment := func(id int, key uint32, gen uint64) *schema.Object {
-		perm := kernel.IPCPerm{ID: id, Key: key}
+		perm := sysv.IPCPerm{ID: id, Key: key}
 		return &schema.Object{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: gen},
-			Row: &kinds.ShmRow{ShmSegment: kernel.ShmSegment{IPCPerm: perm}, Owners: kinds.IPCOwners{IPCPerm: perm}}}
+			Row: &kinds.ShmRow{ShmSegment: sysv.ShmSegment{IPCPerm: perm}, Owners: kinds.IPCOwners{IPCPerm: perm}}}
 	}
 	fifo := func(dev, ino uint64, path string) *schema.Object {
 		return &schema.Object{Ref: schema.Ref{Kind: schema.Fifo, Space: dev, ID: ino}, Row: &kinds.PipeRow{Path: path}}

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -17,8 +17,8 @@ func TestLargestSemaphoreSet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		const size, last, highest = 32000, 31999, 32767
-		set := s.id(s.admin.SemGet(kernel.KeyPrivate, size, createIPC|0o600))
-		s.check(s.admin.SemOp(set, []kernel.SemOp{{Num: 16000, Op: 1}, {Num: last, Op: highest}}, -1))
+		set := s.id(s.admin.SemGet(sysv.KeyPrivate, size, createIPC|0o600))
+		s.check(s.admin.SemOp(set, []sysv.SemOp{{Num: 16000, Op: 1}, {Num: last, Op: highest}}, -1))
 		rising := kerneltest.Start(t, "semop", fmt.Sprint(set), fmt.Sprint(last-1), "-1")
 		zero := kerneltest.Start(t, "semop", fmt.Sprint(set), fmt.Sprint(last), "0")
 		waiting := holders(s.waits(rising.PID, s.sleepsIn(rising.PID), "semop"), s.waits(zero.PID, s.sleepsIn(zero.PID), "semop"))

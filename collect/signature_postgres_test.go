@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/collect/software"
 )
@@ -215,7 +216,7 @@ func TestFilesOfSignatures(t *testing.T) {
 			s.check(os.WriteFile("/tmp/"+name, nil, 0o600))
 			var st unix.Stat_t
 			s.check(unix.Stat("/tmp/"+name, &st))
-			return kernel.Ftok(st.Dev, st.Ino, 'Q')
+			return sysv.Ftok(st.Dev, st.Ino, 'Q')
 		}
 		shared := s.id(s.admin.ShmGet(key("qipc_sharedmemory_app"), 4096, 0o600|createIPC))
 		linked := s.id(s.admin.ShmGet(key("elsewhere"), 4096, 0o600|createIPC))

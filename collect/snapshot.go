@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -61,7 +61,7 @@ type Snapshot struct {
 	Total time.Duration
 
 	index func() map[schema.Ref]*schema.Object
-	ways  map[kernel.Namespace]kernel.Namespace // without Path -> with it
+	ways  map[namespace.Namespace]namespace.Namespace // without Path -> with it
 }
 
 // Cost is what a part of the snapshot took.
@@ -71,8 +71,8 @@ type Cost struct {
 }
 
 // Way is a namespace that the snapshot found, by its type and inode, with a path that leads to it. It takes a Request for AllNamespaces.
-func (s *Snapshot) Way(typ string, ino uint64) (kernel.Namespace, bool) {
-	ns, ok := s.ways[kernel.Namespace{Type: typ, Ino: ino}]
+func (s *Snapshot) Way(typ string, ino uint64) (namespace.Namespace, bool) {
+	ns, ok := s.ways[namespace.Namespace{Type: typ, Ino: ino}]
 	return ns, ok
 }
 

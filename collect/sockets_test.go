@@ -11,6 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -59,17 +60,17 @@ func TestVsocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anywhere := kernel.VsockAddr{CID: ^uint32(0), Port: ^uint32(0)}
-	server, client := kernel.VsockAddr{CID: 1, Port: 1024}, kernel.VsockAddr{CID: 1, Port: 4000000000}
-	list := []kernel.VsockSocket{
-		{Type: kernel.SocketStream, State: kernel.SocketListen, Inode: 7, Cookie: 1, Local: kernel.VsockAddr{CID: ^uint32(0), Port: 1024}, Remote: anywhere},
-		{Type: kernel.SocketStream, State: kernel.SocketEstablished, Inode: 8, Cookie: 2, Local: server, Remote: client},
-		{Type: kernel.SocketStream, State: kernel.SocketEstablished, Inode: 9, Cookie: 3, Local: client, Remote: server, Shutdown: kernel.ShutdownSend},
-		{Type: kernel.SocketStream, State: kernel.SocketEstablished, Cookie: 0x4a, Local: kernel.VsockAddr{CID: 2, Port: 5}, Remote: kernel.VsockAddr{CID: 3, Port: 6}},
+	anywhere := sock.VsockAddr{CID: ^uint32(0), Port: ^uint32(0)}
+	server, client := sock.VsockAddr{CID: 1, Port: 1024}, sock.VsockAddr{CID: 1, Port: 4000000000}
+	list := []sock.VsockSocket{
+		{Type: sock.SocketStream, State: sock.SocketListen, Inode: 7, Cookie: 1, Local: sock.VsockAddr{CID: ^uint32(0), Port: 1024}, Remote: anywhere},
+		{Type: sock.SocketStream, State: sock.SocketEstablished, Inode: 8, Cookie: 2, Local: server, Remote: client},
+		{Type: sock.SocketStream, State: sock.SocketEstablished, Inode: 9, Cookie: 3, Local: client, Remote: server, Shutdown: sock.ShutdownSend},
+		{Type: sock.SocketStream, State: sock.SocketEstablished, Cookie: 0x4a, Local: sock.VsockAddr{CID: 2, Port: 5}, Remote: sock.VsockAddr{CID: 3, Port: 6}},
 	}
 	snap := &Snapshot{Objects: map[schema.Kind][]*schema.Object{}}
 	f := &proc.Tick{Host: host, Needs: kinds.HolderNeeds}
-	snap.Objects[schema.Vsock], err = kinds.ListVsocks(f, func() ([]kernel.VsockSocket, error) { return list, nil })
+	snap.Objects[schema.Vsock], err = kinds.ListVsocks(f, func() ([]sock.VsockSocket, error) { return list, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -57,7 +59,7 @@ func (s *sysvScene) ipcOf(pid int) uint64 {
 	s.Helper()
 	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/ipc", pid))
 	s.check(err)
-	_, ino, ok := kernel.ParseNamespaceLink([]byte(link))
+	_, ino, ok := namespace.ParseLink([]byte(link))
 	if !ok {
 		s.Fatalf("%q is no namespace", link)
 	}
@@ -112,21 +114,21 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		snap := s.everywhere(all, schema.Msg, schema.Sem, schema.Shm)
 		s.equal("faults", []schema.Fault(nil), snap.Faults)
 		leader := fmt.Sprintf("%s[%d]", s.end(w.PID).Comm, w.PID)
-		there := func(p kernel.IPCPerm, ctime int64, more cells) cells {
+		there := func(p sysv.IPCPerm, ctime int64, more cells) cells {
 			c := s.owned(p, ctime, more)
 			c["ns"], c["ns_leader"] = schema.Int(int64(ns)), schema.String(leader)
 			return c
 		}
-		here := func(p kernel.IPCPerm, ctime int64, more cells) cells {
+		here := func(p sysv.IPCPerm, ctime int64, more cells) cells {
 			c := s.owned(p, ctime, more)
 			c["ns_leader"] = schema.String(s.end(1).Comm + "[1]")
 			return c
 		}
-		inside := kernel.Namespace{Type: "ipc", Ino: ns, Path: fmt.Sprintf("/proc/%d/ns/ipc", w.PID)}
+		inside := namespace.Namespace{Type: "ipc", Ino: ns, Path: fmt.Sprintf("/proc/%d/ns/ipc", w.PID)}
 
 		q, err := s.host.MsgStat(queue)
 		s.check(err)
-		var q2 kernel.MsgQueue
+		var q2 sysv.MsgQueue
 		s.check(s.host.VisitNamespace(inside, func() (err error) { q2, err = s.host.MsgStat(queue); return err }))
 		own, other := at("msg", queue)
 		rows, edges := table(snap, schema.Msg)
@@ -259,7 +261,7 @@ func workHoldSpaces(j *kerneltest.Job) {
 	for range 100 {
 		j.Check(unix.Unshare(unix.CLONE_NEWIPC))
 		for range 5 {
-			_, err := kernel.NewAdmin().MsgGet(kernel.KeyPrivate, createIPC|0o600)
+			_, err := kernel.NewAdmin().MsgGet(sysv.KeyPrivate, createIPC|0o600)
 			j.Check(err)
 		}
 		_, err := unix.Open("/proc/thread-self/ns/ipc", unix.O_RDONLY, 0)

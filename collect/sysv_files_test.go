@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -81,7 +82,7 @@ func TestSysVOfAFileTree(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	huge := cells{"rss": schema.Bytes(2 << 20), "key": schema.Key(kernel.KeyPrivate)}
+	huge := cells{"rss": schema.Bytes(2 << 20), "key": schema.Key(sysv.KeyPrivate)}
 	if diff := gocmp.Diff(huge, cells{"rss": segments["shm:10"]["rss"], "key": segments["shm:10"]["key"]}); diff != "" {
 		t.Error(diff)
 	}

@@ -18,12 +18,14 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-const createIPC = kernel.IPCCreat | kernel.IPCExcl
+const createIPC = sysv.IPCCreat | sysv.IPCExcl
 
 // sysvScene makes System V objects and reads them back, at a moment that it chooses.
 type sysvScene struct {
@@ -67,7 +69,7 @@ func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells,
 }
 
 // owned are the cells that every object has.
-func (s *sysvScene) owned(p kernel.IPCPerm, ctime int64, more cells) cells {
+func (s *sysvScene) owned(p sysv.IPCPerm, ctime int64, more cells) cells {
 	users := proc.NewUsers(true)
 	ns, err := s.host.SelfNamespace("ipc")
 	s.check(err)
@@ -122,7 +124,7 @@ func (s *sysvScene) sleepsIn(pid int) (tid int) {
 		s.check(err)
 		defer dir.Close()
 		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { // a thread of the runtime may sleep in epoll_wait
-			_, _, ok := kernel.BlockedCall{NR: nr}.SysV()
+			_, _, ok := process.BlockedCall{NR: nr}.SysV()
 			return ok
 		})
 		s.check(err)
@@ -150,8 +152,8 @@ func argument(j *kerneltest.Job, n int) int {
 // workSemOp does one operation: id, semaphore, number.
 func workSemOp(j *kerneltest.Job) {
 	j.Ready()
-	op := kernel.SemOp{Num: uint16(argument(j, 1)), Op: int16(argument(j, 2))}
-	j.Check(kernel.NewAdmin().SemOp(argument(j, 0), []kernel.SemOp{op}, -1))
+	op := sysv.SemOp{Num: uint16(argument(j, 1)), Op: int16(argument(j, 2))}
+	j.Check(kernel.NewAdmin().SemOp(argument(j, 0), []sysv.SemOp{op}, -1))
 }
 
 func workSend(j *kerneltest.Job) {
@@ -169,7 +171,7 @@ func TestQueueWithBlockedSenderAndReceiver(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		full := s.id(s.admin.MsgGet(0xdeadbeef, createIPC|0o620))
-		empty := s.id(s.admin.MsgGet(kernel.KeyPrivate, createIPC|0o600))
+		empty := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600))
 		s.check(s.admin.MsgSetQBytes(full, 400))
 		for range 4 {
 			s.check(s.admin.MsgSend(full, 1, make([]byte, 100), 0))
@@ -210,7 +212,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		set := s.id(s.admin.SemGet(0x6003, 2, createIPC|0o600))
-		s.check(s.admin.SemOp(set, []kernel.SemOp{{Num: 1, Op: 3}}, -1))
+		s.check(s.admin.SemOp(set, []sysv.SemOp{{Num: 1, Op: 3}}, -1))
 		taker := kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
 		takerTID := s.sleepsIn(taker.PID)
 		zero := kerneltest.Start(t, "semop", fmt.Sprint(set), "1", "0")
@@ -260,7 +262,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 
 // workCreateSegment makes a private segment of a page and waits.
 func workCreateSegment(j *kerneltest.Job) {
-	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()
@@ -278,7 +280,7 @@ func workAttach(j *kerneltest.Job) {
 }
 
 // shmCells are those of a segment that SHM_STAT knows.
-func (s *sysvScene) shmCells(m kernel.ShmSegment, status []string, creator string, more cells) cells {
+func (s *sysvScene) shmCells(m sysv.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
 		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": kinds.StatusValue(strings.Join(status, ",")),
 		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
@@ -304,7 +306,7 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 		other := kerneltest.Start(t, "attach", fmt.Sprint(dest), fmt.Sprint(shared))
 		s.check(s.admin.ShmRemove(dest))
 
-		stat := func(id int) kernel.ShmSegment {
+		stat := func(id int) sysv.ShmSegment {
 			m, err := s.host.ShmStat(id)
 			s.check(err)
 			return m
@@ -355,7 +357,7 @@ func TestSegmentInHugePages(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		const noReserve = 0o10000 // SHM_NORESERVE
-		id, err := s.admin.ShmGet(0x4321, 2<<20, createIPC|kernel.ShmHugeTLB|noReserve|0o600)
+		id, err := s.admin.ShmGet(0x4321, 2<<20, createIPC|sysv.ShmHugeTLB|noReserve|0o600)
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 			t.Skipf("needs CAP_IPC_LOCK and a kernel with huge pages: %v", err)
 		}
@@ -419,7 +421,7 @@ func TestMemfdIsNoSegment(t *testing.T) {
 func TestSegmentOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		mine := s.id(s.admin.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600))
+		mine := s.id(s.admin.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600))
 		worker := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "attach-own")
 		s.equal("the other namespace's id", fmt.Sprint(mine), worker.Words[0])
 		rows, edges := s.look(schema.Shm, shmNeeds)
@@ -439,7 +441,7 @@ func workAttachUntouched(j *kerneltest.Job) {
 // workAttachOwn makes a segment and attaches it.
 func workAttachOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	id, err := a.ShmGet(kernel.KeyPrivate, 4096, createIPC|0o600)
+	id, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
 	_, err = a.ShmAttach(id, false)
 	j.Check(err)

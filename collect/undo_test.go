@@ -11,6 +11,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -20,13 +22,13 @@ import (
 func workSemHold(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	if j.Args[0] == "own" {
-		id, err := a.SemGet(kernel.KeyPrivate, 9, createIPC|0o600)
+		id, err := a.SemGet(sysv.KeyPrivate, 9, createIPC|0o600)
 		j.Check(err)
 		j.Args[0] = fmt.Sprint(id)
 	}
 	for i := 1; i+1 < len(j.Args); i += 2 {
-		op := kernel.SemOp{Num: uint16(argument(j, i)), Op: int16(argument(j, i+1)), Flags: kernel.SemUndo}
-		j.Check(a.SemOp(argument(j, 0), []kernel.SemOp{op}, 0))
+		op := sysv.SemOp{Num: uint16(argument(j, i)), Op: int16(argument(j, i+1)), Flags: sysv.SemUndo}
+		j.Check(a.SemOp(argument(j, 0), []sysv.SemOp{op}, 0))
 	}
 	j.Ready(j.Args[0])
 	j.Wait()
@@ -36,7 +38,7 @@ func workSemHold(j *kerneltest.Job) {
 func undoScene(t *testing.T) *sysvScene {
 	s := newSysVScene(t)
 	r, err := s.host.OpenUndos()
-	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); kernel.Denied(err) || noTypes != nil {
+	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || noTypes != nil {
 		t.Skip(err)
 	}
 	s.check(err)
@@ -53,7 +55,7 @@ func (s *sysvScene) held(pid int, words string) schema.Endpoint {
 func TestHoldersOfSemaphores(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
-		set, other := s.id(s.admin.SemGet(kernel.KeyPrivate, 9, createIPC|0o600)), s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		set, other := s.id(s.admin.SemGet(sysv.KeyPrivate, 9, createIPC|0o600)), s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		s.check(s.admin.SemSetValues(set, []uint16{5, 5, 5, 5, 5, 5, 5, 5, 5}))
 		both := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "3", "-2", "0", "4")
 		many := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "-1", "1", "-1", "2", "-1", "3", "-1", "4", "-1", "5", "-1", "6", "-1", "7", "-1", "8", "-1")
@@ -100,7 +102,7 @@ func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema
 func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
-		set := fmt.Sprint(s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600)))
+		set := fmt.Sprint(s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600)))
 		foreign := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "sem-hold", "own", "2", "7", "2", "-7", "1", "1")
 		if foreign.Words[0] != set {
 			t.Fatalf("the foreign set has id %s, ours %s: nothing is tested", foreign.Words[0], set)
@@ -117,7 +119,7 @@ func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
-		set := s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		look := func() schema.Value {
 			return c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}}).Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
@@ -134,10 +136,10 @@ func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		s.id(s.admin.SemGet(kernel.KeyPrivate, 1, createIPC|0o600))
+		s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		r, err := s.host.OpenUndos()
-		if (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = err; !kernel.Denied(err) {
+		if (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = err; !sys.Denied(err) {
 			(*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = os.ErrPermission // we may: as if we might not
 		}
 		if r != nil {

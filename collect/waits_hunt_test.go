@@ -14,8 +14,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/collect/waits"
@@ -128,7 +129,7 @@ func (p *play) fifo(name string, flags int) int {
 // consumer takes one after the other with SEM_UNDO: that it has taken one before is no reason why it should be the one to give.
 func consumer(p *play) {
 	id := p.sems()
-	p.actor("a").then().SemOp(id, take(0, kernel.SemUndo)).SemOp(id, take(0, kernel.SemUndo))
+	p.actor("a").then().SemOp(id, take(0, sysv.SemUndo)).SemOp(id, take(0, sysv.SemUndo))
 }
 
 // producer: c has put one each into two semaphores with SEM_UNDO, a has taken what was in the one and b in the other, and now each waits for
@@ -136,12 +137,12 @@ func consumer(p *play) {
 func producer(p *play) {
 	id := p.sems()
 	a, b, c := p.actor("a"), p.actor("b"), p.actor("c")
-	c.first.SemOp(id, kernel.SemOp{Num: 0, Op: 1, Flags: kernel.SemUndo}, kernel.SemOp{Num: 1, Op: 1, Flags: kernel.SemUndo})
-	two := func(n int) kernel.SemOp { return kernel.SemOp{Num: uint16(n), Op: -2, Flags: kernel.SemUndo} }
+	c.first.SemOp(id, sysv.SemOp{Num: 0, Op: 1, Flags: sysv.SemUndo}, sysv.SemOp{Num: 1, Op: 1, Flags: sysv.SemUndo})
+	two := func(n int) sysv.SemOp { return sysv.SemOp{Num: uint16(n), Op: -2, Flags: sysv.SemUndo} }
 	a.first.SemOp(id, two(0))
 	b.first.SemOp(id, two(1))
-	a.then().SemOp(id, take(1, kernel.SemUndo))
-	b.then().SemOp(id, take(0, kernel.SemUndo))
+	a.then().SemOp(id, take(1, sysv.SemUndo))
+	b.then().SemOp(id, take(0, sysv.SemUndo))
 }
 
 // barrier: a waits for three, b has brought one and waits for a, and whoever brings the third has not come yet.
@@ -149,8 +150,8 @@ func barrier(p *play) {
 	id := p.sems()
 	r, w := p.pipe()
 	a, b := p.actor("a", w), p.actor("b", r)
-	b.first.SemOp(id, kernel.SemOp{Num: 0, Op: 1})
-	a.then().SemOp(id, kernel.SemOp{Num: 0, Op: -3})
+	b.first.SemOp(id, sysv.SemOp{Num: 0, Op: 1})
+	a.then().SemOp(id, sysv.SemOp{Num: 0, Op: -3})
 	b.then().Read(r)
 }
 
@@ -165,7 +166,7 @@ func reset(p *play) {
 		for begin := time.Now().Unix(); time.Now().Unix() < begin+2; <-tick.C { // the kernel keeps whole seconds
 		}
 		const setValue = 16 // SETVAL
-		pid, err := p.admin.StartBare(new(kernel.Script).Raw(unix.SYS_SEMCTL, uintptr(id), 0, setValue, 0))
+		pid, err := p.admin.StartBare(new(process.Script).Raw(unix.SYS_SEMCTL, uintptr(id), 0, setValue, 0))
 		p.j.Check(err)
 		_, err = unix.Wait4(pid, nil, 0, nil)
 		p.j.Check(err)
@@ -203,7 +204,7 @@ func memoryNotMapped(p *play) {
 	p.forked = func() { p.j.Check(unix.Munmap(m)) }
 	a, b, c := p.actor("a"), p.actor("b"), p.actor("c", fd)
 	c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), 4096)
-	for i, s := range []*kernel.Script{a.then(), b.then()} {
+	for i, s := range []*process.Script{a.then(), b.then()} {
 		const futexWait = 0
 		s.Raw(unix.SYS_FUTEX, s.Keep(m, unsafe.Pointer(&m[i*4])), futexWait, 0, 0)
 	}
@@ -252,13 +253,13 @@ func childWhoseEnd(p *play) {
 }
 
 // handle installs a signal handler, which nothing calls.
-func (p *play) handle(s *kernel.Script, signal unix.Signal) {
+func (p *play) handle(s *process.Script, signal unix.Signal) {
 	action := &[4]uint64{1 << 20} // struct sigaction
 	s.Raw(unix.SYS_RT_SIGACTION, uintptr(signal), s.Keep(action, unsafe.Pointer(action)), 0, 8)
 }
 
 // sleepingChild clones a child, which sleeps in a futex. The page holds its pid in the parent alone, which goes on.
-func (p *play) sleepingChild(s *kernel.Script, flags uintptr) {
+func (p *play) sleepingChild(s *process.Script, flags uintptr) {
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
@@ -519,11 +520,11 @@ func lockShared(p *play) {
 
 // childOrTraced: a waits for its child, who waits for a, but hears as well of c, which it traces (man 2 ptrace).
 func childOrTraced(p *play) {
-	s := new(kernel.Script)
+	s := new(process.Script)
 	for fd := range mostFDs {
 		s.Close(fd)
 	}
-	pid, err := p.admin.StartBare(s.Sleep(kernel.Sleepless))
+	pid, err := p.admin.StartBare(s.Sleep(process.Sleepless))
 	p.j.Check(err)
 	p.child(pid)
 	child := p.settled

@@ -14,6 +14,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // play is a scene of processes that wait for each other. Its actors have one thread each, as a C program has; the worker that starts them
@@ -32,7 +34,7 @@ type play struct {
 // actor does its first calls, waits until all others have done theirs, and goes on.
 type actor struct {
 	name  string
-	first *kernel.Script
+	first *process.Script
 	gate  func() // closes first, once
 	dies  bool   // ends after its calls; else it sleeps
 	pid   int
@@ -70,7 +72,7 @@ const mostFDs = 64
 
 // actor adds one, who has these descriptors and no others.
 func (p *play) actor(name string, keep ...int) *actor {
-	s := new(kernel.Script).Name("actor-" + name)
+	s := new(process.Script).Name("actor-" + name)
 	for fd := range mostFDs {
 		if fd != p.marks[1] && fd != p.gate[0] && !slices.Contains(keep, fd) {
 			s.Close(fd)
@@ -83,7 +85,7 @@ func (p *play) actor(name string, keep ...int) *actor {
 }
 
 // then is for the calls that an actor does after all have done their first.
-func (a *actor) then() *kernel.Script {
+func (a *actor) then() *process.Script {
 	a.gate()
 	return a.first
 }
@@ -92,7 +94,7 @@ func (a *actor) then() *kernel.Script {
 func (p *play) begin() {
 	for _, a := range p.actors {
 		if s := a.then(); !a.dies {
-			s.Sleep(kernel.Sleepless)
+			s.Sleep(process.Sleepless)
 		}
 		pid, err := p.admin.StartBare(a.first)
 		p.j.Check(err)
@@ -143,7 +145,7 @@ func (p *play) sems() int {
 	id, err := p.admin.SemGet(0, 2, 0o600)
 	p.j.Check(err)
 	const setAll = 17 // SETALL
-	s, values := new(kernel.Script), []uint16{1, 1}
+	s, values := new(process.Script), []uint16{1, 1}
 	pid, err := p.admin.StartBare(s.Raw(unix.SYS_SEMCTL, uintptr(id), 0, setAll, s.Keep(values, unsafe.Pointer(&values[0]))))
 	p.j.Check(err)
 	_, err = unix.Wait4(pid, nil, 0, nil)
@@ -151,12 +153,12 @@ func (p *play) sems() int {
 	return id
 }
 
-func take(num int, flags int16) kernel.SemOp {
-	return kernel.SemOp{Num: uint16(num), Op: -1, Flags: flags}
+func take(num int, flags int16) sysv.SemOp {
+	return sysv.SemOp{Num: uint16(num), Op: -1, Flags: flags}
 }
 
 // setlkw takes a lock of the whole file, by F_SETLKW or F_OFD_SETLKW.
-func setlkw(s *kernel.Script, command uintptr, fd int) {
+func setlkw(s *process.Script, command uintptr, fd int) {
 	l := &unix.Flock_t{Type: unix.F_WRLCK}
 	s.Raw(unix.SYS_FCNTL, uintptr(fd), command, s.Keep(l, unsafe.Pointer(l)))
 }
@@ -188,7 +190,7 @@ func (m mutexes) lockedBy(i, tid int) {
 }
 
 // lock waits for a mutex as pthread_mutex_lock does; timeout may be nil.
-func (m mutexes) lock(s *kernel.Script, i int, timeout *unix.Timespec) {
+func (m mutexes) lock(s *process.Script, i int, timeout *unix.Timespec) {
 	const futexWait = 0
 	s.Raw(unix.SYS_FUTEX, s.Keep(m.memory, unsafe.Pointer(&m.memory[i*mutexSize])), futexWait, 2, s.Keep(timeout, unsafe.Pointer(timeout)), 0, 0)
 }

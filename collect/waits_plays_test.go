@@ -10,18 +10,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // plays are the scenes, by name. Unless it says else, an actor holds what it took first and waits for what it takes then.
 func plays() map[string]func(*play) {
 	return map[string]func(*play){
 		"semaphores":            func(p *play) { p.semaphores(0, 0) },
-		"semaphores-undo":       func(p *play) { p.semaphores(kernel.SemUndo, 0) },
-		"semaphores-timed":      func(p *play) { p.semaphores(0, kernel.Sleepless.Seconds()) },
-		"semaphores-undo-timed": func(p *play) { p.semaphores(kernel.SemUndo, kernel.Sleepless.Seconds()) },
+		"semaphores-undo":       func(p *play) { p.semaphores(sysv.SemUndo, 0) },
+		"semaphores-timed":      func(p *play) { p.semaphores(0, process.Sleepless.Seconds()) },
+		"semaphores-undo-timed": func(p *play) { p.semaphores(sysv.SemUndo, process.Sleepless.Seconds()) },
 		"semaphore-holder-died": func(p *play) { p.holderDied(0) },
-		"semaphore-undone":      func(p *play) { p.holderDied(kernel.SemUndo) },
+		"semaphore-undone":      func(p *play) { p.holderDied(sysv.SemUndo) },
 		"flocks":                func(p *play) { p.flocks() },
 		"flocks-other-holder":   func(p *play) { p.actor("c", p.flocks()) },
 		"flocks-hanger-on":      flocksHangerOn,
@@ -54,7 +55,7 @@ func (p *play) semaphores(flags int16, seconds float64) {
 		b.then().SemOp(id, take(0, flags))
 		return
 	}
-	op, end := []kernel.SemOp{take(0, flags)}, &unix.Timespec{Sec: int64(seconds)}
+	op, end := []sysv.SemOp{take(0, flags)}, &unix.Timespec{Sec: int64(seconds)}
 	b.then().Raw(unix.SYS_SEMTIMEDOP, uintptr(id), b.then().Keep(op, unsafe.Pointer(&op[0])), 1, b.then().Keep(end, unsafe.Pointer(end)))
 }
 
@@ -168,8 +169,8 @@ func fcntlAndSemaphore(p *play) {
 	one, id := p.open("one"), p.sems()
 	a, b := p.actor("a", one), p.actor("b", one)
 	setlkw(a.first, unix.F_SETLKW, one)
-	b.first.SemOp(id, take(0, kernel.SemUndo))
-	a.then().SemOp(id, take(0, kernel.SemUndo))
+	b.first.SemOp(id, take(0, sysv.SemUndo))
+	a.then().SemOp(id, take(0, sysv.SemUndo))
 	setlkw(b.then(), unix.F_SETLKW, one)
 }
 

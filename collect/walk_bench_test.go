@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -110,7 +111,7 @@ func manyProcesses(b *testing.B, processes, pipes int) []int {
 	for _, pid := range pids { // until each has become sleep and sleeps
 		kerneltest.Eventually(b, "sleep", func() bool {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			s, parseErr := kernel.ParseProcStat(stat)
+			s, parseErr := process.ParseProcStat(stat)
 			return err == nil && parseErr == nil && s.Comm == "sleep" && s.State == 'S'
 		})
 	}

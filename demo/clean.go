@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Report says what a clean-up did.
@@ -176,7 +177,7 @@ func endProcesses(things []entry, report *Report) error {
 // another's (man 2 pidfd_open).
 func kill(pid int, start uint64) error {
 	p, err := kernel.NewAdmin().OpenProcess(pid)
-	if kernel.Gone(err) {
+	if sys.Gone(err) {
 		return nil
 	}
 	if err != nil {
@@ -186,7 +187,7 @@ func kill(pid int, start uint64) error {
 	if !alive(pid, start) {
 		return nil
 	}
-	if err := p.Signal(unix.SIGKILL); err != nil && !kernel.Gone(err) {
+	if err := p.Signal(unix.SIGKILL); err != nil && !sys.Gone(err) {
 		return err
 	}
 	return nil

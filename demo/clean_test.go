@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/demo"
 )
@@ -56,10 +57,10 @@ func edit(t *testing.T, name string, change func([]byte) []byte) {
 func foreign(t *testing.T) []string {
 	t.Helper()
 	admin := kernel.NewAdmin()
-	const flags = kernel.IPCCreat | kernel.IPCExcl | 0o600
+	const flags = sysv.IPCCreat | sysv.IPCExcl | 0o600
 	q, err1 := admin.MsgGet(0x69700001, flags)
 	s, err2 := admin.SemGet(0x69700002, 1, flags)
-	m, err3 := admin.ShmGet(kernel.KeyPrivate, 4096, flags)
+	m, err3 := admin.ShmGet(sysv.KeyPrivate, 4096, flags)
 	for _, err := range []error{err1, err2, err3} {
 		if err != nil {
 			t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -56,11 +56,11 @@ func eventFD() Scenario {
 
 // eventFD reports the eventfd that the worker was given.
 func (r *role) eventFD(lookFor string) error {
-	text, err := fdinfo(extraFD)
+	text, err := textOfFD(extraFD)
 	if err != nil {
 		return err
 	}
-	e, err := kernel.ParseEventFD(text)
+	e, err := fdinfo.ParseEventFD(text)
 	if err != nil || !e.HasID {
 		return fmt.Errorf("this kernel gives an eventfd no number: %q (%v)", text, err)
 	}
@@ -68,5 +68,5 @@ func (r *role) eventFD(lookFor string) error {
 	return nil
 }
 
-// fdinfo reads what the kernel says of an open descriptor of this process.
-func fdinfo(fd int) ([]byte, error) { return os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd)) }
+// textOfFD reads what the kernel says of an open descriptor of this process.
+func textOfFD(fd int) ([]byte, error) { return os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd)) }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -79,11 +79,11 @@ func holdLocks(r *role) error {
 		if err := takeLock(sort, fd, false, 10, 90); err != nil {
 			return fmt.Errorf("lock %s: %w", path, err)
 		}
-		text, err := fdinfo(fd)
+		text, err := textOfFD(fd)
 		if err != nil {
 			return err
 		}
-		held := kernel.ParseFDInfoLocks(text)
+		held := fdinfo.ParseFDInfoLocks(text)
 		if len(held) != 1 {
 			return fmt.Errorf("the lock on %s is not there: %q", path, text)
 		}

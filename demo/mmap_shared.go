@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -55,15 +55,15 @@ func (r *role) mapPath(path, lookFor string) error {
 }
 
 // mappingOf finds what this process maps there, as its maps show it: on some file systems stat tells another device.
-func (r *role) mappingOf(data []byte) (kernel.Mapping, error) {
+func (r *role) mappingOf(data []byte) (process.Mapping, error) {
 	dir, err := r.host.OpenProc(os.Getpid())
 	if err != nil {
-		return kernel.Mapping{}, err
+		return process.Mapping{}, err
 	}
 	defer dir.Close()
 	maps, err := dir.SharedMaps(make([]byte, 64<<10))
 	if err != nil {
-		return kernel.Mapping{}, err
+		return process.Mapping{}, err
 	}
 	at := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data))))
 	for _, m := range maps {
@@ -71,5 +71,5 @@ func (r *role) mappingOf(data []byte) (kernel.Mapping, error) {
 			return m, nil
 		}
 	}
-	return kernel.Mapping{}, errors.New("the mapping is not in /proc/self/maps")
+	return process.Mapping{}, errors.New("the mapping is not in /proc/self/maps")
 }

@@ -3,7 +3,7 @@ package demo
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // msgEmpty: a receiver that waits for a type that nobody sends.
@@ -27,7 +27,7 @@ func msgEmpty() Scenario {
 				r.made(e, "this process sleeps in msgrcv for a message of type 7")
 				r.settled()
 				for err == nil {
-					_, _, err = r.admin.MsgReceive(e.ID, 7, 8192, kernel.MsgNoError)
+					_, _, err = r.admin.MsgReceive(e.ID, 7, 8192, sysv.MsgNoError)
 				}
 				return nil // the queue was removed
 			},

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -32,7 +32,7 @@ func msgFull() Scenario {
 					return err
 				}
 				for chunk := make([]byte, 512); ; {
-					err := r.admin.MsgSend(e.ID, 1, chunk, kernel.IPCNoWait)
+					err := r.admin.MsgSend(e.ID, 1, chunk, sysv.IPCNoWait)
 					if errors.Is(err, unix.EAGAIN) {
 						break
 					}

@@ -3,7 +3,7 @@ package demo
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // msgTyped: a queue with messages of several types, which nobody receives.
@@ -22,7 +22,7 @@ func msgTyped() Scenario {
 					return err
 				}
 				for _, mtype := range []int64{1, 2, 3, 5, 8} {
-					if err := r.admin.MsgSend(e.ID, mtype, fmt.Appendf(nil, "a message of type %d", mtype), kernel.IPCNoWait); err != nil {
+					if err := r.admin.MsgSend(e.ID, mtype, fmt.Appendf(nil, "a message of type %d", mtype), sysv.IPCNoWait); err != nil {
 						return err
 					}
 				}

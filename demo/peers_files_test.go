@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -189,7 +190,7 @@ func makeFiles(t *testing.T) (mqueue uint64) {
 	a := kernel.NewAdmin()
 	opened(a.ShmOpen("/pipe [1] \x1b", unix.O_CREAT|unix.O_RDWR, 0o600))
 	check(a.PosixShmRemove("/pipe [1] \x1b")) // open and without a name
-	queue := opened(a.MqOpen("/memfd: q", unix.O_CREAT|unix.O_RDONLY, 0o600, &kernel.MqAttr{MaxMsg: 2, MsgSize: 8}))
+	queue := opened(a.MqOpen("/memfd: q", unix.O_CREAT|unix.O_RDONLY, 0o600, &posix.MqAttr{MaxMsg: 2, MsgSize: 8}))
 	var st unix.Stat_t
 	check(unix.Fstat(queue, &st))
 	return st.Dev

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -202,7 +202,7 @@ func etherWord(text string) string {
 	if err != nil {
 		return text
 	}
-	return kernel.EtherType(uint16(n))
+	return sock.EtherType(uint16(n))
 }
 
 // ourSockets are ipctop's, worded as ssSockets does: ss shows a NUL in an abstract name as @.
@@ -211,7 +211,7 @@ func ourSockets(t *testing.T) map[string]peerSocket {
 	all := map[string]peerSocket{}
 	protocols := map[string]int{}
 	for n := range 32 {
-		protocols[kernel.NetlinkProtocol(uint8(n))] = n
+		protocols[sock.NetlinkProtocol(uint8(n))] = n
 	}
 	rows(t, func(o *schema.Object, cell func(string) schema.Value) {
 		s := peerSocket{State: cell("state").Str(), RecvQ: cell("recvq").Int(), SendQ: cell("sendq").Int(), Inode: cell("inode").Int()}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -45,7 +45,7 @@ func ring(r *role) error {
 		if err != nil {
 			return err
 		}
-		script := new(kernel.Script).Read(0).Write(1, 1)
+		script := new(process.Script).Read(0).Write(1, 1)
 		pid, err := r.startBare(fmt.Sprintf("ring-%d", i+1), reads[i], writes[(i+1)%n], script)
 		if err != nil {
 			return err

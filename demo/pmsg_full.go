@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -28,7 +28,7 @@ func pmsgFull() Scenario {
 		roles: map[string]func(*role) error{
 			"mq": func(r *role) error {
 				e, fd, err := r.posix(schema.PMsg, func(name string) (int, error) {
-					return r.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NONBLOCK, 0o600, &kernel.MqAttr{MaxMsg: 4, MsgSize: 64})
+					return r.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NONBLOCK, 0o600, &posix.MqAttr{MaxMsg: 4, MsgSize: 64})
 				})
 				if err != nil {
 					return err

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -58,7 +61,7 @@ func (s *stage) withName(maker *child, role string) (*child, error) {
 }
 
 // posixStat reads the file behind a POSIX name. fs.ErrNotExist if there is none.
-func posixStat(h *kernel.Host, kind, name string) (kernel.PosixFile, error) {
+func posixStat(h *kernel.Host, kind, name string) (vfs.PosixFile, error) {
 	switch schema.Kind(kind) {
 	case schema.PMsg:
 		q, err := h.PosixQueueStat(name)
@@ -88,7 +91,7 @@ func removePosix(things []entry, report *Report) error {
 		what := e.Kind + " " + e.Path
 		file, err := posixStat(h, e.Kind, e.Path)
 		switch {
-		case kernel.Gone(err):
+		case sys.Gone(err):
 		case err != nil:
 			errs = append(errs, err)
 		case !samePosix(e, file):
@@ -96,7 +99,7 @@ func removePosix(things []entry, report *Report) error {
 		default:
 			if err := do(e.Path, file.Dev, file.Ino); err == nil {
 				report.removed("%s", what)
-			} else if !kernel.Gone(err) && !errors.Is(err, kernel.ErrChanged) {
+			} else if !sys.Gone(err) && !errors.Is(err, posix.ErrChanged) {
 				errs = append(errs, err)
 			}
 		}
@@ -107,7 +110,7 @@ func removePosix(things []entry, report *Report) error {
 // samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and age must do. A queue's times are
 // whole seconds (the mqueue file system keeps the default s_time_gran), of a clock that ticks move on: one that is made right after a second's
 // start says the second before.
-func samePosix(e entry, file kernel.PosixFile) bool {
+func samePosix(e entry, file vfs.PosixFile) bool {
 	if e.Event == "made" {
 		return file.Dev == e.Dev && file.Ino == e.Ino
 	}

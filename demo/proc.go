@@ -9,17 +9,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // readStat reads /proc/PID/stat.
-func readStat(pid int) (kernel.ProcStat, error) {
+func readStat(pid int) (process.ProcStat, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return kernel.ProcStat{}, err
+		return process.ProcStat{}, err
 	}
-	st, err := kernel.ParseProcStat(text)
+	st, err := process.ParseProcStat(text)
 	if err != nil {
 		return st, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -66,7 +67,7 @@ func awaitBlocked(ctx context.Context, pid int, calls ...uintptr) error {
 // sleepsIn returns a text that stays the same while the main thread sleeps in one of the calls, else "".
 func sleepsIn(pid int, calls []uintptr) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid))
-	if kernel.Denied(err) {
+	if sys.Denied(err) {
 		// Yama's ptrace_scope 2 and 3 hide the call even from the parent. Who sleeps does not switch contexts.
 		st, err := readStat(pid)
 		if err != nil || st.State != 'S' {
@@ -86,7 +87,7 @@ func sleepsIn(pid int, calls []uintptr) (string, error) {
 }
 
 // awaitState waits until /proc/PID/stat is as wanted.
-func awaitState(ctx context.Context, pid int, what string, wanted func(kernel.ProcStat) bool) error {
+func awaitState(ctx context.Context, pid int, what string, wanted func(process.ProcStat) bool) error {
 	return await(ctx, fmt.Sprintf("process %d to be %s", pid, what), func() (bool, error) {
 		st, err := readStat(pid)
 		return err == nil && wanted(st), err

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -47,18 +47,18 @@ func growTree(r *role) error {
 		role, lookFor string
 		attr          syscall.SysProcAttr
 		state         string
-		reached       func(pid int, st kernel.ProcStat) bool
+		reached       func(pid int, st process.ProcStat) bool
 	}{
 		{role: "zombie", lookFor: "state Z: it has ended and its parent has not waited for it", state: "a zombie",
-			reached: func(_ int, st kernel.ProcStat) bool { return st.State == 'Z' }},
+			reached: func(_ int, st process.ProcStat) bool { return st.State == 'Z' }},
 		{role: "stopped", lookFor: "state T: SIGCONT would let it go on", state: "stopped",
-			reached: func(_ int, st kernel.ProcStat) bool { return st.State == 'T' }},
+			reached: func(_ int, st process.ProcStat) bool { return st.State == 'T' }},
 		{role: "daemon", lookFor: "leader of a session of its own, without a terminal", attr: syscall.SysProcAttr{Setsid: true}, state: "a session leader",
-			reached: func(pid int, st kernel.ProcStat) bool { return st.SID == pid }},
+			reached: func(pid int, st process.ProcStat) bool { return st.SID == pid }},
 		{role: "stubborn", lookFor: "ignores SIGTERM: only SIGKILL ends it", state: "deaf to SIGTERM",
-			reached: func(pid int, _ kernel.ProcStat) bool { return ignores(pid, unix.SIGTERM) }},
+			reached: func(pid int, _ process.ProcStat) bool { return ignores(pid, unix.SIGTERM) }},
 		{role: "niced", lookFor: "nice 10 more than its parent", state: "niced",
-			reached: func(_ int, st kernel.ProcStat) bool { return st.Nice == niced(own.Nice) }},
+			reached: func(_ int, st process.ProcStat) bool { return st.Nice == niced(own.Nice) }},
 	} {
 		c, err := r.start(leaf.role, leaf.attr)
 		if err != nil {
@@ -67,7 +67,7 @@ func growTree(r *role) error {
 		if err := c.await(context.Background()); err != nil {
 			return err
 		}
-		err = awaitState(context.Background(), c.pid, leaf.state, func(st kernel.ProcStat) bool { return leaf.reached(c.pid, st) })
+		err = awaitState(context.Background(), c.pid, leaf.state, func(st process.ProcStat) bool { return leaf.reached(c.pid, st) })
 		if err != nil {
 			return err
 		}

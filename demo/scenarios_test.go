@@ -14,7 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/demo"
 )
@@ -23,12 +27,12 @@ import (
 type world struct {
 	t    *testing.T
 	h    *kernel.Host
-	unix map[uint64]kernel.UnixSocket
-	inet map[uint64]kernel.InetSocket
+	unix map[uint64]sock.UnixSocket
+	inet map[uint64]sock.InetSocket
 }
 
 func look(t *testing.T) *world {
-	w := &world{t: t, h: host(t), unix: map[uint64]kernel.UnixSocket{}, inet: map[uint64]kernel.InetSocket{}}
+	w := &world{t: t, h: host(t), unix: map[uint64]sock.UnixSocket{}, inet: map[uint64]sock.InetSocket{}}
 	us, err := w.h.UnixSockets()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +86,7 @@ func (w *world) held(target string) []string {
 		if err != nil {
 			continue
 		}
-		dir.FDs(make([]byte, 8<<10), func(d *kernel.FDDir, _ int, to []byte) {
+		dir.FDs(make([]byte, 8<<10), func(d *process.FDDir, _ int, to []byte) {
 			if access, err := d.Access(); err == nil && string(to) == target {
 				all = append(all, fmt.Sprintf("%s %s", w.comm(pid), access))
 			}
@@ -205,9 +209,9 @@ var promises = map[string]struct {
 		(*world).locks,
 	},
 	"epoll": {[]string{"2 targets, waits: true", "not armed", "demo-epoll epoll_wait"}, func(w *world, made []demo.Object) []string {
-		targets := kernel.ParseEpoll(w.fdinfo(made[0]))
+		targets := fdinfo.ParseEpoll(w.fdinfo(made[0]))
 		watches := len(targets) == 2 && targets[0].Ino == made[1].Ref.ID || targets[1].Ino == made[1].Ref.ID
-		timer, err := kernel.ParseTimerFD(w.fdinfo(made[2]))
+		timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[2]))
 		armed := "not armed"
 		if err != nil || timer.Remaining != 0 {
 			armed = fmt.Sprint(timer, err)
@@ -215,23 +219,23 @@ var promises = map[string]struct {
 		return []string{fmt.Sprintf("%d targets, waits: %v", len(targets), watches), armed, w.calls(made)[0]}
 	}},
 	"signalfd": {[]string{"0000000200000201", "demo-signalfd poll"}, func(w *world, made []demo.Object) []string {
-		set, err := kernel.ParseSignalFD(w.fdinfo(made[0]))
+		set, err := fdinfo.ParseSignalFD(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%016x%s", uint64(set), errText(err))}, w.calls(made)...)
 	}},
 	"timerfd": {[]string{"clock 7, 1 ticks, every 1h0m0s", "demo-timerfd poll"}, func(w *world, made []demo.Object) []string {
-		timer, err := kernel.ParseTimerFD(w.fdinfo(made[0]))
+		timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks, timer.Interval, errText(err))}, w.calls(made)...)
 	}},
 	"inotify": {[]string{"1 watches of 300", "demo-inotify poll"}, func(w *world, made []demo.Object) []string {
-		watches := kernel.ParseInotify(w.fdinfo(made[0]))
+		watches := fdinfo.ParseInotify(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%d watches of %x", len(watches), watches[0].Mask)}, w.calls(made)...)
 	}},
 	"pidfd": {[]string{"itself: true", "demo-pidfd poll"}, func(w *world, made []demo.Object) []string {
-		p, err := kernel.ParsePidFD(w.fdinfo(made[0]))
+		p, err := fdinfo.ParsePidFD(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("itself: %v%s", p.PID == made[0].PID, errText(err))}, w.calls(made)...)
 	}},
 	"io_uring": {[]string{"8 and 16", "demo-io-uring poll"}, func(w *world, made []demo.Object) []string {
-		u, err := kernel.ParseIOUring(w.fdinfo(made[0]))
+		u, err := fdinfo.ParseIOUring(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%d and %d%s", u.SQEntries, u.CQEntries, errText(err))}, w.calls(made)...)
 	}},
 	"pty": {[]string{"demo-shell rw", "demo-terminal poll", "demo-shell read"}, func(w *world, made []demo.Object) []string {
@@ -304,7 +308,7 @@ func TestNoPipeButThoseShown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir.FDs(make([]byte, 8<<10), func(_ *kernel.FDDir, fd int, to []byte) {
+			dir.FDs(make([]byte, 8<<10), func(_ *process.FDDir, fd int, to []byte) {
 				if strings.HasPrefix(string(to), "pipe:") && !shown[string(to)] && fd > 2 {
 					others[string(to)] = append(others[string(to)], fmt.Sprint(st.Comm, " ", fd))
 				}
@@ -377,7 +381,7 @@ func (w *world) mapping(made []demo.Object, dev, ino uint64) []string {
 	return all
 }
 
-func (w *world) queue(o demo.Object) kernel.MsgQueue {
+func (w *world) queue(o demo.Object) sysv.MsgQueue {
 	q, err := w.h.MsgStat(int(o.Ref.ID))
 	if err != nil || q.Key != o.Key || q.CTime != int64(o.Ref.Gen) {
 		w.t.Errorf("%+v is %+v (%v)", o, q, err)
@@ -407,7 +411,7 @@ func (w *world) segment(made []demo.Object) []string {
 		w.t.Errorf("%+v is %+v (%v)", made[0], s, err)
 	}
 	text := fmt.Sprintf("nattch %d by %s", s.NAttch, w.comm(int(s.CPid)))
-	if s.Key == kernel.KeyPrivate {
+	if s.Key == sysv.KeyPrivate {
 		text += " private"
 	}
 	if s.Dest() {
@@ -443,8 +447,8 @@ func (w *world) pipe(made []demo.Object) []string {
 	return append(w.held(fmt.Sprintf("pipe:[%d]", made[0].Ref.ID)), w.calls(made)...)
 }
 
-func naming(s kernel.UnixSocket) string {
-	return map[kernel.UnixNaming]string{kernel.UnixPath: "path", kernel.UnixAbstract: "abstract", kernel.UnixUnnamed: "unnamed"}[s.Naming]
+func naming(s sock.UnixSocket) string {
+	return map[sock.UnixNaming]string{sock.UnixPath: "path", sock.UnixAbstract: "abstract", sock.UnixUnnamed: "unnamed"}[s.Naming]
 }
 
 func unixPairPromise(kind string) []string {
@@ -458,7 +462,7 @@ func (w *world) unixPair(made []demo.Object) []string {
 		peer := slices.IndexFunc(made, func(o demo.Object) bool { return o.Ref.ID == s.Peer })
 		all = append(all, fmt.Sprintf("%s %s %d unread, peer %d", s.Type, s.State, s.RecvQueue, peer))
 		wantName := strings.TrimPrefix(o.Path, "@")
-		if s.Name != wantName || (s.Naming == kernel.UnixAbstract) != strings.HasPrefix(o.Path, "@") {
+		if s.Name != wantName || (s.Naming == sock.UnixAbstract) != strings.HasPrefix(o.Path, "@") {
 			w.t.Errorf("%+v has the name %q (%v)", o, s.Name, s.Naming)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -42,7 +42,7 @@ func abba(r *role) error {
 		name        string
 		has, awaits uint16
 	}{{"abba-a", 0, 1}, {"abba-b", 1, 0}} {
-		script := new(kernel.Script).SemOp(e.ID, takeUndo(p.has)).Read(0).Close(0).SemOp(e.ID, takeUndo(p.awaits))
+		script := new(process.Script).SemOp(e.ID, takeUndo(p.has)).Read(0).Close(0).SemOp(e.ID, takeUndo(p.awaits))
 		pid, err := r.startBare(p.name, gate, nil, script)
 		if err != nil {
 			return err

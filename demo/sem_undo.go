@@ -3,7 +3,7 @@ package demo
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // semUndo: a semaphore used as a mutex. Its holder took it with SEM_UNDO: when it ends, the kernel gives it back.
@@ -28,7 +28,7 @@ func semUndo() Scenario {
 				if err != nil {
 					return err
 				}
-				if err := r.admin.SemOp(e.ID, []kernel.SemOp{takeUndo(0)}, forever); err != nil {
+				if err := r.admin.SemOp(e.ID, []sysv.SemOp{takeUndo(0)}, forever); err != nil {
 					return err
 				}
 				r.made(e, "this process holds semaphore 0 with SEM_UNDO; it is the last pid")
@@ -43,6 +43,6 @@ func semUndo() Scenario {
 }
 
 // takeUndo takes one from a semaphore, and gives it back when the process ends (SEM_UNDO, man 2 semop).
-func takeUndo(num uint16) kernel.SemOp {
-	return kernel.SemOp{Num: num, Op: -1, Flags: kernel.SemUndo}
+func takeUndo(num uint16) sysv.SemOp {
+	return sysv.SemOp{Num: num, Op: -1, Flags: sysv.SemUndo}
 }

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -36,23 +36,23 @@ func semWaiters() Scenario {
 				return r.park()
 			},
 			"ncnt-wait": func(r *role) error {
-				return r.waitOn("this process waits until semaphore 0 rises (semncnt 1)", kernel.SemOp{Num: 0, Op: -1})
+				return r.waitOn("this process waits until semaphore 0 rises (semncnt 1)", sysv.SemOp{Num: 0, Op: -1})
 			},
 			"zcnt-wait": func(r *role) error {
-				return r.waitOn("this process waits until semaphore 1 is zero (semzcnt 1)", kernel.SemOp{Num: 1, Op: 0})
+				return r.waitOn("this process waits until semaphore 1 is zero (semzcnt 1)", sysv.SemOp{Num: 1, Op: 0})
 			},
 		},
 	}
 }
 
 // waitOn blocks in one operation on the set whose id is the first argument, and then holds on to what it got.
-func (r *role) waitOn(lookFor string, op kernel.SemOp) error {
+func (r *role) waitOn(lookFor string, op sysv.SemOp) error {
 	id, err := r.again(schema.Sem, lookFor)
 	if err != nil {
 		return err
 	}
 	r.settled()
-	if err := r.admin.SemOp(id, []kernel.SemOp{op}, forever); err != nil {
+	if err := r.admin.SemOp(id, []sysv.SemOp{op}, forever); err != nil {
 		return nil // the set was removed
 	}
 	return r.park()

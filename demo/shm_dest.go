@@ -1,7 +1,7 @@
 package demo
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // shmDest: removed while attached. It has lost its key and lives until the last detach (man 2 shmctl, IPC_RMID).
@@ -22,7 +22,7 @@ func shmDest() Scenario {
 				if err := r.admin.ShmRemove(e.ID); err != nil {
 					return err
 				}
-				e.Key = kernel.KeyPrivate
+				e.Key = sysv.KeyPrivate
 				r.made(e, "status dest; this process still has it attached")
 				r.ready()
 				return r.park()

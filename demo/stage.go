@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // stage is a scenario being set up, in the main process.
@@ -64,7 +64,7 @@ func (s *stage) blocked(c *child, calls ...uintptr) error {
 func (s *stage) gone(c *child) error {
 	return await(s.ctx, c.name+" to end", func() (bool, error) {
 		_, err := readStat(c.pid)
-		if kernel.Gone(err) {
+		if sys.Gone(err) {
 			return true, nil
 		}
 		return false, err

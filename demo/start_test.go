@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/demo"
 )
@@ -107,12 +108,12 @@ func leftovers(t *testing.T, dirs ...string) []string {
 	return left
 }
 
-func stat(pid int) (kernel.ProcStat, error) {
+func stat(pid int) (process.ProcStat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return kernel.ProcStat{}, err
+		return process.ProcStat{}, err
 	}
-	return kernel.ParseProcStat(text)
+	return process.ParseProcStat(text)
 }
 
 func TestStopLeavesNothing(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -18,7 +19,7 @@ const keyPrefix = 0x69700000
 
 // identity is what tells a System V object from every other, with its kind and IPC namespace.
 type identity struct {
-	perm  kernel.IPCPerm
+	perm  sysv.IPCPerm
 	ctime int64
 	cpid  int // shm only
 }
@@ -75,7 +76,7 @@ func sysvList(h *kernel.Host, kind string) ([]identity, error) {
 // which Clean knows one that was announced and not recorded.
 func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, error), prepare func(id int) error) (entry, error) {
 	for {
-		key := uint32(kernel.KeyPrivate)
+		key := uint32(sysv.KeyPrivate)
 		if !private {
 			var err error
 			if key, err = randomKey(); err != nil {
@@ -149,7 +150,7 @@ func (r *role) segmentOf(size uint64, private bool, text string) (entry, error) 
 	return e, nil
 }
 
-const exclusive = kernel.IPCCreat | kernel.IPCExcl | 0o600
+const exclusive = sysv.IPCCreat | sysv.IPCExcl | 0o600
 
 // made reports a System V object.
 func (r *role) made(e entry, lookFor string) {
@@ -244,7 +245,7 @@ func findAnnounced(h *kernel.Host, e entry) (identity, string, error) {
 		shm := e.Kind == string(schema.Shm)
 		// The kernel's coarse clock may be a tick behind ours.
 		made := is.ctime >= e.Time-1 && is.ctime <= e.Time+announcedTime
-		if is.perm.Key == e.Key && is.perm.CUID == e.UID && made && (shm && is.cpid == e.PID || !shm && e.Key != kernel.KeyPrivate) {
+		if is.perm.Key == e.Key && is.perm.CUID == e.UID && made && (shm && is.cpid == e.PID || !shm && e.Key != sysv.KeyPrivate) {
 			return is, "", nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
 // The descriptors that a worker inherits.
@@ -198,16 +199,16 @@ func (r *role) start(name string, attr syscall.SysProcAttr) (*child, error) {
 // startBare starts a child of one thread that runs the script and then sleeps, and dies with this worker, whose main thread has to be the
 // caller. Workers of Go are never stuck as a whole: some of their threads wake up by themselves. in and out become the child's standard
 // input and output (nil: this worker's own); it has standard error besides, and no other descriptor.
-func (r *role) startBare(name string, in, out *os.File, script *kernel.Script) (pid int, err error) {
+func (r *role) startBare(name string, in, out *os.File, script *process.Script) (pid int, err error) {
 	const most = 64 // descriptors of a worker
-	whole := new(kernel.Script).Name("demo-"+name).Raw(unix.SYS_DUP3, in.Fd(), 0, 0)
+	whole := new(process.Script).Name("demo-"+name).Raw(unix.SYS_DUP3, in.Fd(), 0, 0)
 	if out != nil {
 		whole.Raw(unix.SYS_DUP3, out.Fd(), 1, 0)
 	}
 	for fd := reportFD; fd < most; fd++ {
 		whole.Close(fd)
 	}
-	whole.Then(script).Sleep(kernel.Sleepless)
+	whole.Then(script).Sleep(process.Sleepless)
 	signal.Ignore(unix.SIGCHLD) // A child that somebody ends leaves no zombie (man 2 wait).
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // scene is ipctop in a machine of the test's own.
@@ -56,7 +57,7 @@ func ipctop(args ...string) said {
 
 func (s *scene) shm(key uint32) int {
 	s.t.Helper()
-	id, err := s.admin.ShmGet(key, 4096, 0o600|kernel.IPCCreat|kernel.IPCExcl)
+	id, err := s.admin.ShmGet(key, 4096, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func (s *scene) shm(key uint32) int {
 // attached makes a segment that this process has attached until the test ends.
 func (s *scene) attached() int {
 	s.t.Helper()
-	id := s.shm(kernel.KeyPrivate)
+	id := s.shm(sysv.KeyPrivate)
 	data, err := s.admin.ShmAttach(id, false)
 	if err != nil {
 		s.t.Fatal(err)
@@ -419,7 +420,7 @@ func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 func TestWhereSaysWhatAKindLacks(t *testing.T) {
 	onScene(t, func(s *scene) {
 		for range 2 {
-			if _, err := s.admin.SemGet(kernel.KeyPrivate, 1, 0o600|kernel.IPCCreat); err != nil {
+			if _, err := s.admin.SemGet(sysv.KeyPrivate, 1, 0o600|sysv.IPCCreat); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
-	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/views"
 )
 
@@ -89,7 +90,7 @@ func TestDoctorOnHostileNames(t *testing.T) {
 // On the live machine, a limit that is reached makes the exit code.
 func TestDoctorsExitCode(t *testing.T) {
 	onScene(t, func(s *scene) {
-		if _, err := s.admin.MsgGet(1, 0o600|kernel.IPCCreat); err != nil {
+		if _, err := s.admin.MsgGet(1, 0o600|sysv.IPCCreat); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile("/proc/sys/kernel/msgmni", []byte("1"), 0); err != nil {
@@ -139,7 +140,7 @@ func TestDoctorOnAFullDisk(t *testing.T) {
 }
 
 // bare starts a process of one thread, which ends with the test.
-func (s *scene) bare(script *kernel.Script) (pid int) {
+func (s *scene) bare(script *process.Script) (pid int) {
 	s.t.Helper()
 	pid, err := s.admin.StartBare(script)
 	if err != nil {
@@ -165,13 +166,13 @@ func TestDoctorTellsOfADeadlock(t *testing.T) {
 		if err := unix.Mkfifo(gate, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		open := func(script *kernel.Script, path string, flags uintptr) *kernel.Script {
+		open := func(script *process.Script, path string, flags uintptr) *process.Script {
 			text := append([]byte(path), 0)
 			const here = ^uintptr(99) // AT_FDCWD
 			return script.Raw(unix.SYS_OPENAT, here, script.Keep(text, unsafe.Pointer(&text[0])), flags, 0)
 		}
-		locker := func(name string, paths ...string) *kernel.Script {
-			script := new(kernel.Script).Name(name).Raw(unix.SYS_CLOSE_RANGE, 3, 1<<32-1, 0)
+		locker := func(name string, paths ...string) *process.Script {
+			script := new(process.Script).Name(name).Raw(unix.SYS_CLOSE_RANGE, 3, 1<<32-1, 0)
 			for _, path := range paths {
 				open(script, path, unix.O_RDWR) // 3 and 4
 			}

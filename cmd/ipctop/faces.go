@@ -8,14 +8,14 @@ import (
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc if the arguments call it by that name; ok is false otherwise.
 func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string) (code int, ok bool) {
 	return utillinux.Run(utillinux.Process{
 		Args: args, Stdout: stdout, Stderr: stderr, Getenv: getenv, Version: version,
-		Terminal: func() (int, bool) { return kernel.TerminalColumns(os.Stdout.Fd()) },
+		Terminal: func() (int, bool) { return sys.TerminalColumns(os.Stdout.Fd()) },
 	})
 }
 

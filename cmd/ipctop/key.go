@@ -13,6 +13,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -115,7 +117,7 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 			return err
 		}
 	}
-	file, err := kernel.StatFile(args[0])
+	file, err := vfs.StatFile(args[0])
 	if err != nil {
 		if n, bad := strconv.ParseInt(args[0], 10, 64); bad == nil && len(args) == 1 && n == int64(int32(n)) {
 			return fmt.Errorf("%w: the key %d is written %s", err, n, formatKey(uint32(n)))
@@ -126,7 +128,7 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 	if err != nil {
 		return err
 	}
-	key := kernel.Ftok(file.Dev, file.Ino, proj)
+	key := sysv.Ftok(file.Dev, file.Ino, proj)
 	objects, _, err := ftok.Objects(host, key)
 	if err != nil {
 		return err

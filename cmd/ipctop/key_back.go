@@ -12,6 +12,7 @@ import (
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -166,7 +167,7 @@ func counted(n int, what, more string) string {
 
 // advice is what helps against missing rights.
 func advice() string {
-	if kernel.EffectiveUID() == 0 {
+	if sys.EffectiveUID() == 0 {
 		return ": a security module, a user namespace or a missing capability keeps them from root"
 	}
 	return ": root sees all"

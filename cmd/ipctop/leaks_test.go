@@ -16,6 +16,7 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // leakScene has a segment and a queue that nobody uses, and shared memory with a name that a shell would take for a command.
@@ -28,9 +29,9 @@ func leakScene(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	set, err := a.SemGet(0x1234, 2, kernel.IPCCreat|0o600)
+	set, err := a.SemGet(0x1234, 2, sysv.IPCCreat|0o600)
 	check(err)
-	queue, err := a.MsgGet(kernel.KeyPrivate, kernel.IPCCreat|0o600)
+	queue, err := a.MsgGet(sysv.KeyPrivate, sysv.IPCCreat|0o600)
 	check(err)
 	check(a.MsgSend(queue, 1, make([]byte, 100), 0))
 	check(os.WriteFile("/dev/shm/it's $(id)\n", make([]byte, 5000), 0o600))

@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 )
 
 // elsewhere makes a segment in another IPC namespace, which a descriptor of the test keeps alive. It gives the segment's id and the namespace.
-func (s *scene) elsewhere() (id int, ns kernel.Namespace) {
+func (s *scene) elsewhere() (id int, ns namespace.Namespace) {
 	s.t.Helper()
 	check := func(err error) {
 		if err != nil {
@@ -37,11 +37,11 @@ func (s *scene) elsewhere() (id int, ns kernel.Namespace) {
 	path := fmt.Sprintf("/proc/self/fd/%d", there)
 	link, err := os.Readlink(path)
 	check(err)
-	_, ino, _ := kernel.ParseNamespaceLink([]byte(link))
-	return id, kernel.Namespace{Type: "ipc", Ino: ino, Path: path}
+	_, ino, _ := namespace.ParseLink([]byte(link))
+	return id, namespace.Namespace{Type: "ipc", Ino: ino, Path: path}
 }
 
-func (s *scene) segments(ns kernel.Namespace) (own, there int) {
+func (s *scene) segments(ns namespace.Namespace) (own, there int) {
 	s.t.Helper()
 	count := func(n *int) func() error {
 		return func() error {

@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -122,7 +123,7 @@ func (f *peekFlags) part(kind schema.Kind) (content.PeekRange, error) {
 
 // peekError says what to do about missing rights.
 func peekError(err error) error {
-	if kernel.Denied(err) && !errors.Is(err, content.ErrHoldersUnseen) {
+	if sys.Denied(err) && !errors.Is(err, content.ErrHoldersUnseen) {
 		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE)", err)
 	}
 	return err

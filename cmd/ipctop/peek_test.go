@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // peeked runs ipctop peek on the live machine.
@@ -26,7 +27,7 @@ func peeked(args ...string) (stdout, stderr string, code int) {
 func TestPeekMessagesAsText(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
-		id, err := a.MsgGet(0x1234, 0o600|kernel.IPCCreat)
+		id, err := a.MsgGet(0x1234, 0o600|sysv.IPCCreat)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestPeekMessagesAsText(t *testing.T) {
 func TestPeekMemoryAsText(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
-		id, err := a.ShmGet(0x1235, 4096, 0o600|kernel.IPCCreat)
+		id, err := a.ShmGet(0x1235, 4096, 0o600|sysv.IPCCreat)
 		if err != nil {
 			t.Fatal(err)
 		}

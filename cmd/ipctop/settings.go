@@ -12,6 +12,7 @@ import (
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/software"
 )
 
@@ -83,7 +84,7 @@ func readOwnFile(path string) (string, error) {
 	switch st, ok := info.Sys().(*syscall.Stat_t); {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%s: it is no regular file: move it away", path)
-	case ok && st.Uid != 0 && int(st.Uid) != kernel.EffectiveUID():
+	case ok && st.Uid != 0 && int(st.Uid) != sys.EffectiveUID():
 		return "", fmt.Errorf("%s: it belongs to uid %d: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to another directory", path, st.Uid)
 	case info.Mode().Perm()&0o022 != 0:
 		return "", fmt.Errorf("%s: others may write it (mode %#o), who could so decide what is protected: chmod go-w it", path, info.Mode().Perm())

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -21,8 +24,8 @@ type Content struct {
 	First uint64 // message or byte that the content begins with
 	Total uint64 // messages in the queue when it was listed, or bytes of the memory
 
-	Messages []kernel.PeekedMessage // of a queue
-	Memory   []byte                 // of shared memory
+	Messages []sysv.PeekedMessage // of a queue
+	Memory   []byte               // of shared memory
 
 	Via  string        // how it was read, in words
 	Took time.Duration // in the kernel
@@ -68,7 +71,7 @@ var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can
 // Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces that
 // the snapshot has found. A nil object is one that is not there.
 // Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
-func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (kernel.Namespace, bool), part PeekRange) (*Content, error) {
+func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool), part PeekRange) (*Content, error) {
 	if o == nil {
 		return nil, kinds.NoSuchObject{}
 	}
@@ -101,7 +104,7 @@ func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (ke
 }
 
 // inside runs do in the IPC namespace that a Ref names.
-func inside(h *kernel.Host, way func(string, uint64) (kernel.Namespace, bool), ref schema.Ref, do func() error) error {
+func inside(h *kernel.Host, way func(string, uint64) (namespace.Namespace, bool), ref schema.Ref, do func() error) error {
 	if ref.Space == 0 {
 		return do()
 	}
@@ -115,7 +118,7 @@ func inside(h *kernel.Host, way func(string, uint64) (kernel.Namespace, bool), r
 // mappingOf is a process's mapping.
 type mappingOf struct {
 	*proc.Process
-	at kernel.Mapping
+	at process.Mapping
 }
 
 func mappings(u *proc.FileUsers) []mappingOf {
@@ -225,7 +228,7 @@ func Aspect() kinds.Aspect {
 
 // peekQueue copies the first messages of a queue.
 func peekQueue(t *proc.Tick, ref schema.Ref, id int) schema.Value {
-	var messages []kernel.PeekedMessage
+	var messages []sysv.PeekedMessage
 	err := kinds.InIPCSpace(t, ref, func() (err error) {
 		messages, err = t.Host.PeekMessages(id, 0, pageMessages, pageMessageBytes)
 		return err

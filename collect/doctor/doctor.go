@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -90,8 +92,8 @@ type examination struct {
 	host   *kernel.Host
 	users  *proc.Users
 	faults []schema.Fault
-	absent []string                  // sources that this kernel or a tree of files does not have
-	limits map[int]kernel.ProcLimits // by pid; read when first asked for
+	absent []string                   // sources that this kernel or a tree of files does not have
+	limits map[int]process.ProcLimits // by pid; read when first asked for
 }
 
 // Examine runs the checks on a snapshot of Wants.
@@ -124,12 +126,12 @@ func (x *examination) read(source string, err error) bool {
 	switch {
 	case err == nil:
 		return true
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, kernel.ErrNotLive):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, sys.ErrNotLive):
 		if !slices.Contains(x.absent, source) {
 			x.absent = append(x.absent, source)
 		}
 	default:
-		fault := schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)}
+		fault := schema.Fault{Source: source, Says: err.Error(), Denied: sys.Denied(err)}
 		if !slices.Contains(x.snap.Faults, fault) && !slices.Contains(x.faults, fault) {
 			x.faults = append(x.faults, fault)
 		}

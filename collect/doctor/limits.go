@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -61,7 +61,7 @@ func limitEnds() map[string]limitEnd {
 		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC", owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
 		"SHMMNI": {"System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
-			page := kernel.PageSize()
+			page := sys.PageSize()
 			return r.UID, r.Size/page + min(1, r.Size%page)
 		}), true},
 		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",

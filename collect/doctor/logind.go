@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/machine"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -96,7 +97,7 @@ func (x *examination) logind() (acts bool, doubt string) {
 		found = true
 		ino, known := x.ipcNamespaceOf(r.PID)
 		switch {
-		case !known && x.snap.IPCNamespace != kernel.InitialIPCNamespace:
+		case !known && x.snap.IPCNamespace != namespace.InitialIPC:
 			doubt = fmt.Sprintf("the IPC namespace of %d/%s could not be read", r.PID, r.Comm)
 		case !known || ino == x.snap.IPCNamespace: // the machine's logind is in the machine's namespace
 			acts = true
@@ -113,10 +114,10 @@ func (x *examination) logindHidden() string {
 	if slices.ContainsFunc(x.snap.Faults, func(f schema.Fault) bool { return f.Source == "processes" }) && x.host.LogindRuns() {
 		return "/run/systemd/seats is there, and not all processes could be seen"
 	}
-	if !x.host.Live() || x.snap.IPCNamespace != kernel.InitialIPCNamespace {
+	if !x.host.Live() || x.snap.IPCNamespace != namespace.InitialIPC {
 		return "" // that of a container, whose own logind would be seen
 	}
-	if pids, err := x.host.SelfNamespace("pid"); err != nil || pids != kernel.InitialPIDNamespace {
+	if pids, err := x.host.SelfNamespace("pid"); err != nil || pids != namespace.InitialPID {
 		return "the IPC namespace is the machine's, and processes outside of this pid namespace cannot be seen"
 	}
 	return ""
@@ -133,7 +134,7 @@ func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	_, ino, ok = kernel.ParseNamespaceLink([]byte(link))
+	_, ino, ok = namespace.ParseLink([]byte(link))
 	return ino, ok
 }
 
@@ -176,7 +177,7 @@ type leaver struct {
 	*userObjects
 	uid     uint32
 	name    string
-	session kernel.UserSession
+	session machine.UserSession
 	kinds   []*kinds.Mechanism // in the order of outputs
 }
 

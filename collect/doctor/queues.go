@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -105,7 +105,7 @@ func (x *examination) lastReceiver(r *kinds.MsgRow) string {
 			return words + ": " + p.Comm + ", which lives"
 		}
 	}
-	if x.host.Live() && kernel.ProcessExists(int(r.LRPid)) {
+	if x.host.Live() && process.ProcessExists(int(r.LRPid)) {
 		return words
 	}
 	return words + ", and is gone"

@@ -7,17 +7,18 @@ import (
 	"math"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // processLimits gives the limits of the processes that are in the snapshot, by pid. Everybody may read them.
-func (x *examination) processLimits() map[int]kernel.ProcLimits {
+func (x *examination) processLimits() map[int]process.ProcLimits {
 	if x.limits != nil {
 		return x.limits
 	}
-	x.limits = map[int]kernel.ProcLimits{}
+	x.limits = map[int]process.ProcLimits{}
 	unread, buf := 0, make([]byte, 8<<10)
 	rowsOf(x, schema.Proc, func(_ schema.Ref, r *kinds.ProcRow) {
 		if r.KernelThread() || r.State == 'Z' {
@@ -30,9 +31,9 @@ func (x *examination) processLimits() map[int]kernel.ProcLimits {
 		defer dir.Close()
 		text, err := dir.Read("limits", buf)
 		if err == nil {
-			x.limits[r.PID], err = kernel.ParseProcLimits(text)
+			x.limits[r.PID], err = process.ParseProcLimits(text)
 		}
-		if err != nil && !kernel.Gone(err) {
+		if err != nil && !sys.Gone(err) {
 			unread++
 		}
 	})

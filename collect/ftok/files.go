@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -42,7 +44,7 @@ type processFiles struct {
 
 // fileLook collects the files of one process.
 type fileLook struct {
-	dir   kernel.ProcDir
+	dir   process.Dir
 	hangs func([]byte) bool
 	root  string // of a process in a chroot, as we see it; else ""
 	seen  map[proc.FileID]bool
@@ -51,7 +53,7 @@ type fileLook struct {
 
 // keyFiles are the files of a process. Those of one that has not run since are those of the last time.
 func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
-	cpu, cpuErr := kernel.CPUTime(p.PID)
+	cpu, cpuErr := process.CPUTime(p.PID)
 	if old, ok := keptFiles(t)[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
 		return old
 	}
@@ -72,7 +74,7 @@ func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 func (l *fileLook) look(p *proc.Process) {
 	cwd, err := l.dir.Readlink("cwd")
 	if err != nil {
-		if !kernel.Gone(err) {
+		if !sys.Gone(err) {
 			l.refused = err
 		}
 		return
@@ -147,7 +149,7 @@ func (l *fileLook) named(path, how string) (string, bool) {
 		return useless || l.hangs(path)
 	})
 	if err != nil {
-		if errors.Is(err, kernel.ErrMayHang) && !useless {
+		if errors.Is(err, process.ErrMayHang) && !useless {
 			l.passed = append(l.passed, path)
 		}
 		return "", false
@@ -188,7 +190,7 @@ func (l *fileLook) arguments(cwd string) {
 
 // descriptors adds what is open, and gives the directories that it lies in.
 func (l *fileLook) descriptors() (parents []string) {
-	_ = l.dir.FDs(make([]byte, 32<<10), func(d *kernel.FDDir, num int, target []byte) { // what is refused was refused above
+	_ = l.dir.FDs(make([]byte, 32<<10), func(d *process.FDDir, num int, target []byte) { // what is refused was refused above
 		if target[0] != '/' || len(l.list) >= processFilesMost {
 			return
 		}
@@ -229,7 +231,7 @@ func (l *fileLook) entries(dir, how string) {
 		return // one that may hang was counted with the directory itself
 	}
 	var inner []string
-	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) }, func(name string, id kernel.FileID) {
+	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) }, func(name string, id vfs.FileID) {
 		full := path.Join(dir, name)
 		if id.IsLink() {
 			inner = append(inner, full)
@@ -257,7 +259,7 @@ func (l *fileLook) configuration(comm string) {
 	}
 	var found []string
 	other := func(name string) bool { return !strings.HasPrefix(name, stem) || l.hangs([]byte(path.Join(etc, name))) }
-	_ = l.dir.EachEntry(etc, listedMost, other, func(name string, _ kernel.FileID) { // an /etc that cannot be read holds nothing for us
+	_ = l.dir.EachEntry(etc, listedMost, other, func(name string, _ vfs.FileID) { // an /etc that cannot be read holds nothing for us
 		found = append(found, "/etc/"+name)
 	})
 	for _, full := range found {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -81,7 +83,7 @@ func Find(t *proc.Tick, key uint32) *Search {
 		s.Owners = append(s.Owners, t.Users.User(uid))
 	}
 	if !t.Host.Live() {
-		t.Fault("files", kernel.ErrNotLive)
+		t.Fault("files", sys.ErrNotLive)
 		return s
 	}
 	s.matches(FilesOf(t, uids))
@@ -93,7 +95,7 @@ func Find(t *proc.Tick, key uint32) *Search {
 // With an error, those of the other kinds count.
 func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, err error) {
 	seen := map[uint32]bool{}
-	note := func(kind schema.Kind, p kernel.IPCPerm, ctime int64) {
+	note := func(kind schema.Kind, p sysv.IPCPerm, ctime int64) {
 		if p.Key == key {
 			objects = append(objects, kinds.SysvRef(kind, proc.Place{}, p, ctime))
 			seen[p.UID], seen[p.CUID] = true, true
@@ -134,7 +136,7 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 		for _, path := range found.passed {
 			l.passed[path] = true
 		}
-		if kernel.Denied(found.refused) {
+		if sys.Denied(found.refused) {
 			l.Refused = append(l.Refused, p)
 			continue
 		}
@@ -154,7 +156,7 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 // Of lists the files that give a key, and counts those that agree with it in the device's bits.
 func (l *keyFileList) Of(key uint32) (files []File, alike int) {
 	for id, k := range l.files {
-		if made := kernel.Ftok(id.Dev, id.Ino, byte(key>>24)); made == key {
+		if made := sysv.Ftok(id.Dev, id.Ino, byte(key>>24)); made == key {
 			files = append(files, *k)
 			alike++
 		} else if made>>16 == key>>16 {
@@ -232,7 +234,7 @@ func Aspect() kinds.Aspect {
 }
 
 // ftokOf is the cell of the column ftok.
-func ftokOf(t *proc.Tick, o kernel.IPCPerm) schema.Value {
+func ftokOf(t *proc.Tick, o sysv.IPCPerm) schema.Value {
 	if o.Key == 0 || !t.Host.Live() {
 		return schema.None(schema.TypeList)
 	}

@@ -18,6 +18,6 @@
 //	scan        taking texts apart
 //	sys         the machine's root, errors, raw calls that many rooms make
 //
-// Errors keep their errno: errors.Is(err, fs.ErrNotExist) or unix.ESRCH means "it is gone", errors.Is(err, fs.ErrPermission) means "denied"
-// (sys.Gone, sys.Denied).
+// Errors keep their errno: errors.Is(err, fs.ErrNotExist) or unix.ESRCH means "it is gone", errors.Is(err, fs.ErrPermission)
+// means "denied" (sys.Gone, sys.Denied).
 package kernel

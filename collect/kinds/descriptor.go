@@ -3,7 +3,7 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -70,7 +70,7 @@ func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descripto
 	d.waiters = t.WaitersValue(ref, d.waits, allWaitsSeen(t, uses))
 	for _, u := range uses {
 		d.info = u.Process.Info[u.FD.Num]
-		if !kernel.Gone(d.info.Err) {
+		if !sys.Gone(d.info.Err) {
 			return d, true
 		}
 	}
@@ -80,7 +80,7 @@ func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descripto
 // infoCell turns what was read of fdinfo into a cell.
 func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Value) schema.Value {
 	switch {
-	case kernel.Denied(d.info.Err):
+	case sys.Denied(d.info.Err):
 		return schema.Refused(t)
 	case d.info.Err != nil || err != nil:
 		return schema.None(t)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -17,7 +19,7 @@ type EpollRow struct {
 
 // epollTarget is a descriptor that the instance watches, with the object behind it as far as it is one of ours.
 type epollTarget struct {
-	kernel.EpollTarget
+	fdinfo.EpollTarget
 	ref   schema.Ref // zero: not known
 	proof schema.Proof
 }
@@ -81,7 +83,7 @@ func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
 	return collectDescriptors(tick, schema.Epoll, func(d descriptor) *EpollRow {
 		r := &EpollRow{descriptor: d}
 		nth := map[int]int{} // targets seen so far of each number
-		for _, t := range kernel.ParseEpoll(d.info.Text) {
+		for _, t := range fdinfo.ParseEpoll(d.info.Text) {
 			target := epollTarget{EpollTarget: t}
 			target.ref, target.proof = watched(tick, &d, t, nth[t.FD], refs)
 			nth[t.FD]++
@@ -94,7 +96,7 @@ func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
 // watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs and
 // sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of that number is only
 // likely to be the one that was added.
-func watched(tick *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
+func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
 	for _, u := range d.Uses {
 		for i := range u.Process.FDs {
 			fd := &u.Process.FDs[i]
@@ -111,9 +113,9 @@ func watched(tick *proc.Tick, d *descriptor, t kernel.EpollTarget, nth int, refs
 				}
 				return ref, schema.Observed
 			}
-			same, err := false, kernel.ErrNotLive
+			same, err := false, sys.ErrNotLive
 			if tick.Host.Live() {
-				same, err = kernel.WatchesFile(u.Process.PID, int(u.FD.Num), t.FD, nth, u.Process.PID, t.FD)
+				same, err = process.WatchesFile(u.Process.PID, int(u.FD.Num), t.FD, nth, u.Process.PID, t.FD)
 			}
 			if err != nil {
 				return ref, schema.Inferred

@@ -3,7 +3,7 @@ package kinds
 import (
 	"math"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,7 +11,7 @@ import (
 // EventFDRow is an eventfd.
 type EventFDRow struct {
 	descriptor
-	kernel.EventFD
+	fdinfo.EventFD
 	parse error
 }
 
@@ -50,7 +50,7 @@ func eventfdColumns() []schema.Column {
 
 // EventFDIdentity reads eventfd-id, which fdinfo has since Linux 5.2 (eventfd_show_fdinfo, fs/eventfd.c).
 func EventFDIdentity(info []byte) (schema.Ref, bool) {
-	e, err := kernel.ParseEventFD(info)
+	e, err := fdinfo.ParseEventFD(info)
 	return schema.Ref{Kind: schema.EventFD, ID: e.ID}, err == nil && e.HasID
 }
 
@@ -58,7 +58,7 @@ func collectEventFDs(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	for _, d := range descriptors(t, schema.EventFD) {
 		r := &EventFDRow{descriptor: d}
-		r.EventFD, r.parse = kernel.ParseEventFD(d.info.Text)
+		r.EventFD, r.parse = fdinfo.ParseEventFD(d.info.Text)
 		objects = append(objects, &schema.Object{Ref: d.ref, Row: r})
 	}
 	return objects, nil

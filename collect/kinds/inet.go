@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -15,9 +15,9 @@ import (
 // InetRow is a TCP, UDP or raw socket.
 type InetRow struct {
 	Socket
-	kernel.InetSocket
+	sock.InetSocket
 	device string // name of the interface it is bound to
-	tcp    *kernel.TCPInfo
+	tcp    *sock.TCPInfo
 }
 
 func Inet() *Mechanism {
@@ -74,7 +74,7 @@ func inetColumns() []schema.Column {
 		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that they take)",
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
 		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
-			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != kernel.SocketListen) }),
+			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != sock.SocketListen) }),
 		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one", func(r *row) schema.Value { return schema.String(r.local()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
 			if !r.connected() {
@@ -111,7 +111,7 @@ func inetColumns() []schema.Column {
 		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other end)",
 			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
 		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
-			if r.Timer == kernel.TimerOff {
+			if r.Timer == sock.TimerOff {
 				return schema.None(schema.TypeDuration)
 			}
 			return schema.Duration(time.Duration(r.TimerMS) * time.Millisecond)
@@ -121,7 +121,7 @@ func inetColumns() []schema.Column {
 
 func (r *InetRow) onlyV6() schema.Value {
 	switch {
-	case !r.V6 || r.State != kernel.SocketListen && r.State != kernel.SocketClosed:
+	case !r.V6 || r.State != sock.SocketListen && r.State != sock.SocketClosed:
 		return schema.None(schema.TypeBool)
 	case !r.Diag:
 		return schema.Uncollected(schema.TypeBool)
@@ -129,7 +129,7 @@ func (r *InetRow) onlyV6() schema.Value {
 	return schema.Bool(r.V6Only)
 }
 
-func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == kernel.SocketListen }
+func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == sock.SocketListen }
 
 // connected says whether the socket has a remote address at all.
 func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
@@ -147,7 +147,7 @@ func (r *InetRow) status() schema.Value {
 	switch {
 	case r.Listener != nil, r.unaccepted(), r.Other != nil && r.Other.Listener != nil:
 		return schema.String(SocketUnaccepted)
-	case r.State == kernel.SocketCloseWait, r.State == kernel.SocketFinWait2 && r.Inode != 0:
+	case r.State == sock.SocketCloseWait, r.State == sock.SocketFinWait2 && r.Inode != 0:
 		// One end has closed, the other has not. Without an inode nobody is left at this end.
 		return schema.String(SocketHalfClosed)
 	case r.Listens(), r.Inode == 0:
@@ -159,7 +159,7 @@ func (r *InetRow) status() schema.Value {
 // unaccepted tells the socket that the kernel made for a connection which waits for accept. Others without inode were
 // closed by their process and have left these two states.
 func (r *InetRow) unaccepted() bool {
-	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == kernel.SocketEstablished || r.State == kernel.SocketCloseWait)
+	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
 }
 
 func collectInet(t *proc.Tick) ([]*schema.Object, error) {
@@ -209,10 +209,10 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 }
 
 // compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw, each by address.
-func compareInet(a, b kernel.InetSocket) int {
-	rank := func(s *kernel.InetSocket) int {
+func compareInet(a, b sock.InetSocket) int {
+	rank := func(s *sock.InetSocket) int {
 		switch {
-		case s.State == kernel.SocketListen:
+		case s.State == sock.SocketListen:
 			return 0
 		case s.Protocol == "tcp":
 			return 1

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -20,7 +21,7 @@ func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 		return nil, fmt.Errorf("read totals of sockets: %w", err)
 	}
 	stat, err := fs.NetSockstat()
-	if kernel.Gone(err) {
+	if sys.Gone(err) {
 		return nil, nil // a file tree without /proc/net, a kernel without IPv4
 	}
 	if err != nil {
@@ -37,7 +38,7 @@ func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 		if p.Protocol == "TCP" {
 			add("TIME-WAIT", p.TW, 1, schema.TypeInt, "net.ipv4.tcp_max_tw_buckets")
 			add("TCP orphans", p.Orphan, 1, schema.TypeInt, "net.ipv4.tcp_max_orphans")
-			add("TCP memory", p.Mem, kernel.PageSize(), schema.TypeBytes, "net.ipv4.tcp_mem")
+			add("TCP memory", p.Mem, sys.PageSize(), schema.TypeBytes, "net.ipv4.tcp_mem")
 		}
 	}
 	return gauges, nil

@@ -3,7 +3,7 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,12 +11,12 @@ import (
 // InotifyRow is an inotify instance.
 type InotifyRow struct {
 	descriptor
-	Watched []kernel.InotifyWatch
+	Watched []fdinfo.InotifyWatch
 }
 
 func Inotify() *Mechanism {
 	type row = InotifyRow
-	list := func(id string, width int, help string, word func(kernel.InotifyWatch) string) schema.Column {
+	list := func(id string, width int, help string, word func(fdinfo.InotifyWatch) string) schema.Column {
 		return schema.Col(id, schema.TypeList, width, descriptorNeeds, help, func(r *row) schema.Value {
 			return r.infoCell(schema.TypeList, nil, func() schema.Value {
 				words := make([]string, 0, len(r.Watched))
@@ -35,21 +35,21 @@ func Inotify() *Mechanism {
 				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.Watched))) })
 			}),
 			list("inodes", 24, "files that it watches, as inode@major:minor", inotifyInode),
-			list("events", 24, "what is asked for of each file: access, modify, create, …, as in man 7 inotify", func(w kernel.InotifyWatch) string {
+			list("events", 24, "what is asked for of each file: access, modify, create, …, as in man 7 inotify", func(w fdinfo.InotifyWatch) string {
 				return eventNames(w.Mask, inotifyEvents())
 			})),
 		Default: []string{"watches", "inodes", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, schema.Inotify, func(d descriptor) *row {
-				return &row{descriptor: d, Watched: kernel.ParseInotify(d.info.Text)}
+				return &row{descriptor: d, Watched: fdinfo.ParseInotify(d.info.Text)}
 			}), nil
 		},
 		Relate: relateDescriptors, Label: descriptorLabel,
 	}
 }
 
-func inotifyInode(w kernel.InotifyWatch) string {
+func inotifyInode(w fdinfo.InotifyWatch) string {
 	return strconv.FormatUint(w.Ino, 10) + "@" + schema.FormatDev(w.Dev)
 }
 

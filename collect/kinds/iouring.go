@@ -1,7 +1,7 @@
 package kinds
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -9,7 +9,7 @@ import (
 // IOUringRow is an io_uring instance.
 type IOUringRow struct {
 	descriptor
-	kernel.IOUring
+	fdinfo.IOUring
 	parse error
 }
 
@@ -38,7 +38,7 @@ func IOUring() *Mechanism {
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, schema.IOUring, func(d descriptor) *row {
 				r := &row{descriptor: d}
-				r.IOUring, r.parse = kernel.ParseIOUring(d.info.Text)
+				r.IOUring, r.parse = fdinfo.ParseIOUring(d.info.Text)
 				return r
 			}), nil
 		},

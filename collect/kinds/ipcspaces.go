@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -13,10 +16,10 @@ import (
 // ipcContent is what another IPC namespace holds of the kinds that were asked for.
 type ipcContent struct {
 	space    *proc.Space
-	queues   []kernel.MsgQueue
-	sets     []kernel.SemSet
-	segments []kernel.ShmSegment
-	posix    []kernel.PosixQueue
+	queues   []sysv.MsgQueue
+	sets     []sysv.SemSet
+	segments []sysv.ShmSegment
+	posix    []posix.Queue
 }
 
 // inSpace are objects of one namespace.
@@ -52,7 +55,7 @@ type foreignIPC []*ipcContent
 
 func readForeign(t *proc.Tick) foreignIPC {
 	if !t.Host.Live() {
-		t.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", kernel.ErrNotLive))
+		t.Fault("namespaces", fmt.Errorf("other namespaces are not shown: %w", sys.ErrNotLive))
 		return nil
 	}
 	var foreign foreignIPC
@@ -63,9 +66,9 @@ func readForeign(t *proc.Tick) foreignIPC {
 	denied := 0
 	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return readIPC(t, foreign[i]) }) {
 		switch {
-		case !kernel.Entered(err) && kernel.Denied(err):
+		case !namespace.Entered(err) && sys.Denied(err):
 			denied++
-		case err != nil && !kernel.Gone(err):
+		case err != nil && !sys.Gone(err):
 			t.Fault("namespaces", err)
 		}
 	}
@@ -128,7 +131,7 @@ func NoteOtherIPC(t *proc.Tick) {
 	})
 	for i, err := range errs {
 		switch {
-		case kernel.Denied(err):
+		case sys.Denied(err):
 			closed++
 		case err == nil && held[i] > 0:
 			spaces, objects = spaces+1, objects+held[i]

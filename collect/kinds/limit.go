@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -74,7 +75,7 @@ func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	var all []LimitRow
 	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits, devShmLimits} {
 		rows, err := read(t.Host)
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, kernel.ErrNotLive) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, sys.ErrNotLive) {
 			t.Fault(string(schema.Limit), err)
 		}
 		all = append(all, rows...)
@@ -91,7 +92,7 @@ func used(n uint64, err error) schema.Value {
 	switch {
 	case err == nil:
 		return schema.Int(int64(min(n, math.MaxInt64)))
-	case kernel.Denied(err):
+	case sys.Denied(err):
 		return schema.Refused(schema.TypeInt)
 	}
 	return notCounted()

@@ -7,14 +7,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // LockRow is a lock that is held: flock, POSIX, OFD or a lease. A request that waits for it is one of its waiters, not a row.
 type LockRow struct {
-	kernel.HeldLock
+	fdinfo.HeldLock
 	Ref              schema.Ref
 	Owner            *proc.Process // who took it, as far as it is still there and known
 	Uses             []proc.FDUse  // descriptors on the description that it belongs to
@@ -63,7 +64,7 @@ func lockColumns() []schema.Column {
 		col("m", schema.TypeBool, 3, lockNeeds, "whether the lock is mandatory, which ended with Linux 5.15", func(r *row) schema.Value { return schema.Bool(r.State == "MANDATORY") }),
 		col("range_start", schema.TypeInt, 7, lockNeeds, "first byte that is locked", func(r *row) schema.Value { return schema.Int(int64(r.Start)) }).Titled("START"),
 		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however the file grows", func(r *row) schema.Value {
-			if r.End == kernel.EOF {
+			if r.End == fdinfo.EOF {
 				return schema.None(schema.TypeInt)
 			}
 			return schema.Int(int64(r.End))
@@ -139,22 +140,22 @@ func (r *LockRow) setOwner(t *proc.Tick) {
 }
 
 // lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
-func lockUses(t *proc.Tick) map[kernel.FileLock][][]proc.FDUse {
-	found := map[kernel.FileLock][]proc.FDUse{}
+func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
+	found := map[fdinfo.FileLock][]proc.FDUse{}
 	for _, p := range t.Processes() {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo {
-				for _, l := range kernel.ParseFDInfoLocks(p.Info[fd.Num].Text) {
+				for _, l := range fdinfo.ParseFDInfoLocks(p.Info[fd.Num].Text) {
 					found[l] = append(found[l], proc.FDUse{Process: p, FD: fd})
 				}
 			}
 		}
 	}
-	lines := map[kernel.FileLock]int{}
+	lines := map[fdinfo.FileLock]int{}
 	for _, l := range t.Locks {
 		lines[l.FileLock]++
 	}
-	groups := make(map[kernel.FileLock][][]proc.FDUse, len(found))
+	groups := make(map[fdinfo.FileLock][][]proc.FDUse, len(found))
 	for l, uses := range found {
 		if lines[l] > 1 || unlisted(&l) && l.Mode != "WRITE" {
 			groups[l] = t.ByDescription(uses)
@@ -210,7 +211,7 @@ func (r *LockRow) setHolders(t *proc.Tick) {
 		switch {
 		case err == nil:
 			r.size = schema.Bytes(size)
-		case kernel.Denied(err):
+		case sys.Denied(err):
 			r.size = schema.Refused(schema.TypeBytes)
 		}
 	}

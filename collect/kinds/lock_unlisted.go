@@ -5,7 +5,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
@@ -14,7 +14,7 @@ import (
 // lock tells of it still, with 0 for the process (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
 
 // unlisted says whether a lock of fdinfo is none of /proc/locks.
-func unlisted(l *kernel.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
+func unlisted(l *fdinfo.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
 
 // readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
 func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
@@ -39,17 +39,17 @@ func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
 }
 
 // unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
-func unlistedLocks(t *proc.Tick, uses map[kernel.FileLock][][]proc.FDUse) []kernel.HeldLock {
+func unlistedLocks(t *proc.Tick, uses map[fdinfo.FileLock][][]proc.FDUse) []fdinfo.HeldLock {
 	if !t.Nested {
 		return nil
 	}
-	var all []kernel.HeldLock
+	var all []fdinfo.HeldLock
 	for l, groups := range uses {
 		if unlisted(&l) {
-			all = append(all, slices.Repeat([]kernel.HeldLock{{FileLock: l}}, len(groups))...)
+			all = append(all, slices.Repeat([]fdinfo.HeldLock{{FileLock: l}}, len(groups))...)
 		}
 	}
-	slices.SortFunc(all, func(a, b kernel.HeldLock) int {
+	slices.SortFunc(all, func(a, b fdinfo.HeldLock) int {
 		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Mode, b.Mode))
 	})
 	return all
@@ -57,8 +57,8 @@ func unlistedLocks(t *proc.Tick, uses map[kernel.FileLock][][]proc.FDUse) []kern
 
 // unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared locks the first stands for all
 // that they wait for: it has to go as the others have.
-func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []kernel.FileLock {
-	var lines []kernel.FileLock
+func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []fdinfo.FileLock {
+	var lines []fdinfo.FileLock
 	file := r.Uses[0].FD
 	for _, s := range requests {
 		conflict := r.Mode != "READ" || s.Lock.Mode != "READ"

@@ -3,7 +3,7 @@ package kinds
 import (
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -63,7 +63,7 @@ func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 
 // lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or an OFD lock that
 // somebody asks for whose calls may not be read.
-func lockWaiter(t *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
+func lockWaiter(t *proc.Tick, line *fdinfo.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
 	call := map[string]string{"FLOCK": "flock", "POSIX": "fcntl", "OFDLCK": "fcntl"}[line.Class]
 	want := line.Mode
 	switch {
@@ -88,7 +88,7 @@ func lockWaiter(t *proc.Tick, line *kernel.FileLock, requests []*sleepingRequest
 }
 
 // makes says whether the thread's call is the request in that line.
-func (s *sleepingRequest) makes(line *kernel.FileLock, call string) bool {
+func (s *sleepingRequest) makes(line *fdinfo.FileLock, call string) bool {
 	ofd := line.Class == "OFDLCK"
 	switch {
 	case s.used || s.Syscall != call || s.file.Ino != line.Ino || s.listed && s.file.Dev != line.Dev || s.Lock.OFD != ofd:

@@ -1,14 +1,14 @@
 package kinds
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // MsgRow is a message queue.
 type MsgRow struct {
-	kernel.MsgQueue
+	sysv.MsgQueue
 	Owners  IPCOwners
 	age     schema.Value
 	Waiters schema.Value
@@ -63,7 +63,7 @@ func msgColumns() []schema.Column {
 
 func collectMsg(t *proc.Tick) ([]*schema.Object, error) {
 	queues, err := t.Host.MsgQueues(true)
-	groups, n := inSpaces(t, queues, func(c *ipcContent) []kernel.MsgQueue { return c.queues })
+	groups, n := inSpaces(t, queues, func(c *ipcContent) []sysv.MsgQueue { return c.queues })
 	rows, objects := NewObjects[MsgRow](n)
 	i := 0
 	for _, g := range groups {

@@ -3,7 +3,7 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,7 +11,7 @@ import (
 // NetlinkRow is an AF_NETLINK socket.
 type NetlinkRow struct {
 	Socket
-	kernel.NetlinkSocket
+	sock.NetlinkSocket
 }
 
 func Netlink() *Mechanism {
@@ -23,7 +23,7 @@ func Netlink() *Mechanism {
 		Default: []string{"proto", "port", "groups", "recvq", "drops", "holders"}, OnDemand: []string{"ns_leader"},
 		Needs: SocketNeeds, Relates: HolderNeeds,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
-			return collectSockets(t, t.Host.NetlinkSockets, func(s *kernel.NetlinkSocket) uint64 { return s.Inode }, func(s *kernel.NetlinkSocket, at proc.Place) (*NetlinkRow, schema.Ref) {
+			return collectSockets(t, t.Host.NetlinkSockets, func(s *sock.NetlinkSocket) uint64 { return s.Inode }, func(s *sock.NetlinkSocket, at proc.Place) (*NetlinkRow, schema.Ref) {
 				r := &NetlinkRow{Socket: newSocket(t, schema.Netlink, at, s.Inode, 0), NetlinkSocket: *s}
 				return r, r.Ref
 			})
@@ -68,7 +68,7 @@ func netlinkColumns() []schema.Column {
 
 // protocol is the protocol's name, or its number.
 func (r *NetlinkRow) protocol() string {
-	if name := kernel.NetlinkProtocol(r.Protocol); name != "" {
+	if name := sock.NetlinkProtocol(r.Protocol); name != "" {
 		return name
 	}
 	return strconv.Itoa(int(r.Protocol))

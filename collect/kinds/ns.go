@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -91,7 +91,7 @@ func nsColumns() []schema.Column {
 func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	containers := map[*proc.Process]schema.Value{}
-	for _, typ := range kernel.NamespaceTypes() {
+	for _, typ := range namespace.Types() {
 		for _, s := range t.Spaces(typ) {
 			r := &NSRow{Space: s, own: t.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
 			if s.Leader != nil {
@@ -128,21 +128,21 @@ func nsOwner(t *proc.Tick, r *NSRow) {
 
 // relateNamespaces tells who is in a namespace other than our own, where that is most often everybody.
 func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-	refs := map[kernel.Namespace]schema.Ref{}
+	refs := map[namespace.Namespace]schema.Ref{}
 	var edges []schema.Edge
 	for _, o := range objects {
 		r := o.Row.(*NSRow)
 		if !r.own {
-			refs[kernel.Namespace{Type: r.Type, Ino: r.Ino}] = o.Ref
+			refs[namespace.Namespace{Type: r.Type, Ino: r.Ino}] = o.Ref
 		}
 		for _, e := range r.holder.Endpoints() {
 			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "descriptor", Proof: schema.Observed})
 		}
 	}
-	types := kernel.NamespaceTypes()
+	types := namespace.Types()
 	for _, p := range t.Processes() {
 		for i, ino := range p.NS {
-			if ref, ok := refs[kernel.Namespace{Type: types[i], Ino: ino}]; ok {
+			if ref, ok := refs[namespace.Namespace{Type: types[i], Ino: ino}]; ok {
 				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it", Proof: schema.Observed})
 			}
 		}

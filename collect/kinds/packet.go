@@ -3,7 +3,7 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,7 +11,7 @@ import (
 // PacketRow is an AF_PACKET socket.
 type PacketRow struct {
 	Socket
-	kernel.PacketSocket
+	sock.PacketSocket
 	device string // name of the interface that it is bound to
 }
 
@@ -60,7 +60,7 @@ func packetColumns() []schema.Column {
 
 func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 	devices := map[uint64]map[uint32]string{} // by network namespace: each has interfaces of its own
-	return collectSockets(t, t.Host.PacketSockets, func(s *kernel.PacketSocket) uint64 { return s.Inode }, func(s *kernel.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
+	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode }, func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
 		if devices[at.Ino] == nil {
 			devices[at.Ino] = map[uint32]string{}
 		}
@@ -72,7 +72,7 @@ func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 
 // protocol is the ethertype's name, or its number as tcpdump's -e shows it.
 func (r *PacketRow) protocol() string {
-	if name := kernel.EtherType(r.Protocol); name != "" {
+	if name := sock.EtherType(r.Protocol); name != "" {
 		return name
 	}
 	return fmt.Sprintf("0x%04x", r.Protocol)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -12,7 +12,7 @@ import (
 // PidFDRow is a pidfd.
 type PidFDRow struct {
 	descriptor
-	kernel.PidFD
+	fdinfo.PidFD
 	parse  error
 	target *proc.Process // nil: gone, or not seen
 }
@@ -33,7 +33,7 @@ func PidFD() *Mechanism {
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, schema.PidFD, func(d descriptor) *PidFDRow {
 				r := &PidFDRow{descriptor: d}
-				r.PidFD, r.parse = kernel.ParsePidFD(d.info.Text)
+				r.PidFD, r.parse = fdinfo.ParsePidFD(d.info.Text)
 				r.target = t.Process(r.PID)
 				return r
 			}), nil

@@ -4,7 +4,10 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -18,7 +21,7 @@ type PipeRow struct {
 	fill, capacity   schema.Value
 	Uses             []proc.FDUse
 	Waits            []proc.Waiter
-	File             *kernel.PosixFile // a FIFO that nobody has open; nil for all others
+	File             *vfs.PosixFile // a FIFO that nobody has open; nil for all others
 }
 
 // The words of a pipe's status. A pipe with both ends has none.
@@ -89,8 +92,8 @@ func fifoRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	return schema.Ref{Kind: schema.Fifo, Space: u.FD.Dev, ID: u.FD.Ino}, true
 }
 
-func CanRead(fd *proc.FD) bool  { return fd.Access&kernel.CanRead != 0 }
-func CanWrite(fd *proc.FD) bool { return fd.Access&kernel.CanWrite != 0 }
+func CanRead(fd *proc.FD) bool  { return fd.Access&fdinfo.CanRead != 0 }
+func CanWrite(fd *proc.FD) bool { return fd.Access&fdinfo.CanWrite != 0 }
 
 func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
 	ids := t.Targets(fds)
@@ -119,7 +122,7 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 }
 
 // ClosedFIFO is a FIFO that nobody has open, by its file.
-func ClosedFIFO(t *proc.Tick, file *kernel.PosixFile) *schema.Object {
+func ClosedFIFO(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
 	return &schema.Object{Ref: ref, Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file, readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
 		waiters: t.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
@@ -140,7 +143,7 @@ func (r *PipeRow) anyPath() string {
 
 // allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
 func allWaitsSeen(t *proc.Tick, uses []proc.FDUse) bool {
-	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return kernel.Denied(u.Process.WaitErr) })
+	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return sys.Denied(u.Process.WaitErr) })
 }
 
 // pipeFill asks how full it is, through any descriptor on it that may be duplicated.
@@ -151,12 +154,12 @@ func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	}
 	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
 	for _, u := range r.Uses {
-		state, err := kernel.ReadPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino)
+		state, err := process.ReadPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino)
 		if err == nil {
 			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
 			return
 		}
-		if kernel.Denied(err) {
+		if sys.Denied(err) {
 			r.fill, r.capacity = schema.Refused(schema.TypeBytes), schema.Refused(schema.TypeBytes)
 		}
 	}
@@ -170,7 +173,7 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 		return openWaits(r.Waits[0].Fifo.Access)
 	}
 	for _, u := range r.Uses {
-		if u.FD.Access == kernel.CanRead|kernel.CanWrite {
+		if u.FD.Access == fdinfo.CanRead|fdinfo.CanWrite {
 			return whole
 		}
 	}
@@ -185,9 +188,9 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	if t.Host.Live() {
 		ends, err := pollPipe(r.Uses)
 		switch {
-		case kernel.Denied(err): // by Yama or a container's filter, though the descriptors could be read
+		case sys.Denied(err): // by Yama or a container's filter, though the descriptors could be read
 			return schema.Refused(schema.TypeString)
-		case kernel.Gone(err):
+		case sys.Gone(err):
 			return whole
 		case err != nil: // before Linux 5.6
 			return schema.Uncollected(schema.TypeString)
@@ -233,13 +236,13 @@ func (r *PipeRow) settleEnds() {
 }
 
 // pollPipe asks through the first descriptor that may be duplicated. One that was opened with O_PATH is neither end.
-func pollPipe(uses []proc.FDUse) (ends kernel.PipeState, err error) {
+func pollPipe(uses []proc.FDUse) (ends process.PipeState, err error) {
 	err = fs.ErrNotExist
 	for _, u := range uses {
 		if u.FD.Access == 0 {
 			continue
 		}
-		if ends, err = kernel.PollPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
+		if ends, err = process.PollPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
 			return ends, nil
 		}
 	}
@@ -247,8 +250,8 @@ func pollPipe(uses []proc.FDUse) (ends kernel.PipeState, err error) {
 }
 
 // openWaits tells what an open of a FIFO waits for: nobody has the other end (wait_for_partner in fs/pipe.c).
-func openWaits(a kernel.Access) schema.Value {
-	if a == kernel.CanRead {
+func openWaits(a fdinfo.Access) schema.Value {
+	if a == fdinfo.CanRead {
 		return schema.String(NoWriters)
 	}
 	return schema.String(NoReaders)
@@ -259,9 +262,9 @@ func relatePipes(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		edges = append(edges, t.HoldEdges(o.Ref, o.Row.(*PipeRow).Uses, func(fd *proc.FD) schema.Rel {
 			switch fd.Access {
-			case kernel.CanRead:
+			case fdinfo.CanRead:
 				return schema.RelReads
-			case kernel.CanWrite:
+			case fdinfo.CanWrite:
 				return schema.RelWrites
 			}
 			return schema.RelHolds

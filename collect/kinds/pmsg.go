@@ -5,7 +5,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -13,7 +14,7 @@ import (
 // PMsgRow is a POSIX message queue.
 type PMsgRow struct {
 	PosixRow
-	Queue  kernel.PosixQueue
+	Queue  posix.Queue
 	place  proc.Place
 	asked  bool // the queue's text was asked for
 	notify struct{ kind, signal schema.Value }
@@ -40,7 +41,7 @@ func PMsg() *Mechanism {
 func pmsgColumns() []schema.Column {
 	type row = PMsgRow
 	base := func(r *row) *PosixRow { return &r.PosixRow }
-	attr := func(id string, typ schema.Type, width int, help string, get func(kernel.MqAttr) schema.Value) schema.Column {
+	attr := func(id string, typ schema.Type, width int, help string, get func(posix.MqAttr) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, 0, help, func(r *row) schema.Value { return r.content(r.Queue.HasAttr, true, get(r.Queue.MqAttr)) })
 	}
 	text := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
@@ -50,10 +51,10 @@ func pmsgColumns() []schema.Column {
 	columns := slices.DeleteFunc(posixColumns(base), func(c schema.Column) bool { return c.ID == "ctime" })
 	return append(columns,
 		text("usedbytes", schema.TypeBytes, 9, "bytes of the messages in it; reading it sets the queue's access and change times", func(r *row) schema.Value { return schema.Bytes(r.Queue.Bytes) }),
-		attr("msgs", schema.TypeInt, 6, "messages in it", func(a kernel.MqAttr) schema.Value { return schema.Int(a.Messages) }),
-		attr("maxmsg", schema.TypeInt, 6, "messages that it takes before senders block", func(a kernel.MqAttr) schema.Value { return schema.Int(a.MaxMsg) }),
-		attr("msgsize", schema.TypeBytes, 7, "bytes of the longest message that it takes", func(a kernel.MqAttr) schema.Value { return schema.Bytes(uint64(a.MsgSize)) }),
-		attr("use", schema.TypeFloat, 5, "percent of maxmsg in use", func(a kernel.MqAttr) schema.Value {
+		attr("msgs", schema.TypeInt, 6, "messages in it", func(a posix.MqAttr) schema.Value { return schema.Int(a.Messages) }),
+		attr("maxmsg", schema.TypeInt, 6, "messages that it takes before senders block", func(a posix.MqAttr) schema.Value { return schema.Int(a.MaxMsg) }),
+		attr("msgsize", schema.TypeBytes, 7, "bytes of the longest message that it takes", func(a posix.MqAttr) schema.Value { return schema.Bytes(uint64(a.MsgSize)) }),
+		attr("use", schema.TypeFloat, 5, "percent of maxmsg in use", func(a posix.MqAttr) schema.Value {
 			if a.MaxMsg == 0 {
 				return schema.None(schema.TypeFloat)
 			}
@@ -85,7 +86,7 @@ func (r *PMsgRow) content(has, asked bool, v schema.Value) schema.Value {
 func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 	text := t.Wants(schema.PMsg, NeedQueueText)
 	queues, err := t.Host.AllPosixQueues(true, text)
-	groups, n := inSpaces(t, queues, func(c *ipcContent) []kernel.PosixQueue { return c.posix })
+	groups, n := inSpaces(t, queues, func(c *ipcContent) []posix.Queue { return c.posix })
 	rows, objects := NewObjects[PMsgRow](n)
 	i := 0
 	for _, g := range groups {
@@ -107,7 +108,7 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 }
 
 // notification puts struct sigevent into words (sigevent(3type)).
-func notification(s kernel.MqStatus) (kind, signal schema.Value) {
+func notification(s posix.MqStatus) (kind, signal schema.Value) {
 	kind, signal = schema.None(schema.TypeString), schema.None(schema.TypeString)
 	if s.NotifyPID == 0 {
 		return kind, signal
@@ -115,7 +116,7 @@ func notification(s kernel.MqStatus) (kind, signal schema.Value) {
 	const bySignal, byNothing, byThread = 0, 1, 2
 	switch s.Notify {
 	case bySignal:
-		return schema.String("signal"), schema.String(kernel.SignalName(s.Signo))
+		return schema.String("signal"), schema.String(sys.SignalName(s.Signo))
 	case byNothing:
 		return schema.String("none"), signal
 	case byThread:
@@ -133,7 +134,7 @@ func pmsgGauges(t *proc.Tick) ([]schema.Gauge, error) {
 		return nil, err
 	}
 	queues, err := t.Host.AllPosixQueues(false, false)
-	if kernel.Denied(err) {
+	if sys.Denied(err) {
 		return nil, nil // Collect says so to those who ask for queues
 	}
 	if err != nil {

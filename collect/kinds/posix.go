@@ -5,14 +5,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // PosixRow is what POSIX queues, semaphores and shared memory have in common: they are files.
 type PosixRow struct {
-	kernel.PosixFile
+	vfs.PosixFile
 	FullName    string       // "/name", or where a file without a name was reached
 	Unknown     schema.State // why the file's properties are not known; Known if they are
 	User, group string
@@ -24,7 +25,7 @@ type PosixRow struct {
 }
 
 // namedRow completes a row for a file that has its name.
-func namedRow(t *proc.Tick, ref schema.Ref, file kernel.PosixFile, path string) PosixRow {
+func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
 	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID), group: t.Users.Group(file.GID)}
 	users(t, ref, &r, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
 	return r
@@ -38,7 +39,7 @@ func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 	switch {
 	case err == nil:
 		r.PosixFile, r.User, r.group = file, t.Users.User(file.UID), t.Users.Group(file.GID)
-	case kernel.Denied(err):
+	case sys.Denied(err):
 		r.Unknown = schema.Denied
 	default:
 		r.Unknown = schema.Absent
@@ -60,7 +61,7 @@ func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
 }
 
 // nameRef is the identity of what has a name: another file under it is another object.
-func nameRef(kind schema.Kind, f kernel.PosixFile) schema.Ref {
+func nameRef(kind schema.Kind, f vfs.PosixFile) schema.Ref {
 	return schema.Ref{Kind: kind, Name: "/" + f.Name, Gen: f.Ino}
 }
 

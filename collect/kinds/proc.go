@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -51,7 +52,7 @@ func procColumns() []schema.Column {
 	num := func(id string, width int, help string, get func(*row) int) schema.Column {
 		return col(id, schema.TypeInt, width, procs, help, func(r *row) schema.Value { return schema.Int(int64(get(r))) })
 	}
-	id := func(id, help string, get func(*kernel.ProcStatus) uint32) schema.Column {
+	id := func(id, help string, get func(*process.ProcStatus) uint32) schema.Column {
 		return col(id, schema.TypeInt, 6, status, help, func(r *row) schema.Value {
 			if !r.StatusKnown {
 				return schema.Uncollected(schema.TypeInt)
@@ -78,21 +79,21 @@ func procColumns() []schema.Column {
 		num("nlwp", 4, "number of threads", func(r *row) int { return r.Threads }),
 		name("user", "name of the effective user", func(r *row) string { return r.user }),
 		name("ruser", "name of the real user", func(r *row) string { return r.ruser }),
-		id("uid", "effective user id", func(s *kernel.ProcStatus) uint32 { return s.UID[1] }),
-		id("ruid", "real user id", func(s *kernel.ProcStatus) uint32 { return s.UID[0] }),
+		id("uid", "effective user id", func(s *process.ProcStatus) uint32 { return s.UID[1] }),
+		id("ruid", "real user id", func(s *process.ProcStatus) uint32 { return s.UID[0] }),
 		name("group", "name of the effective group", func(r *row) string { return r.group }),
 		name("rgroup", "name of the real group", func(r *row) string { return r.rgroup }),
-		id("gid", "effective group id", func(s *kernel.ProcStatus) uint32 { return s.GID[1] }),
-		id("rgid", "real group id", func(s *kernel.ProcStatus) uint32 { return s.GID[0] }),
-		id("suid", "saved user id, to which it may go back", func(s *kernel.ProcStatus) uint32 { return s.UID[2] }),
+		id("gid", "effective group id", func(s *process.ProcStatus) uint32 { return s.GID[1] }),
+		id("rgid", "real group id", func(s *process.ProcStatus) uint32 { return s.GID[0] }),
+		id("suid", "saved user id, to which it may go back", func(s *process.ProcStatus) uint32 { return s.UID[2] }),
 		name("suser", "name of the saved user", func(r *row) string { return r.suser }),
-		id("sgid", "saved group id", func(s *kernel.ProcStatus) uint32 { return s.GID[2] }),
+		id("sgid", "saved group id", func(s *process.ProcStatus) uint32 { return s.GID[2] }),
 		name("sgroup", "name of the saved group", func(r *row) string { return r.sgroup }),
 		col("cls", schema.TypeString, 3, procs, "scheduling class, as ps has it: TS usual, FF and RR real-time, B batch, IDL idle, DLN deadline", func(r *row) schema.Value {
 			if !r.HasPolicy {
 				return schema.None(schema.TypeString)
 			}
-			return schema.String(kernel.SchedClass(r.Policy))
+			return schema.String(process.SchedClass(r.Policy))
 		}),
 		col("rtprio", schema.TypeInt, 6, procs, "real-time priority", func(r *row) schema.Value {
 			if r.RTPrio == 0 {
@@ -103,12 +104,12 @@ func procColumns() []schema.Column {
 		num("ni", 3, "nice value", func(r *row) int { return r.Nice }),
 		col("start", schema.TypeTime, 9, procs, "when it started", func(r *row) schema.Value { return schema.Time(r.Started) }),
 		col("rss", schema.TypeBytes, 7, procs, "resident memory", func(r *row) schema.Value {
-			return schema.Bytes(uint64(max(0, r.RSS)) * kernel.PageSize())
+			return schema.Bytes(uint64(max(0, r.RSS)) * sys.PageSize())
 		}),
 		col("pcpu", schema.TypeFloat, 5, procs, "percent of one CPU since the last refresh; in a single snapshot, over its life",
 			func(r *row) schema.Value { return schema.Float(r.cpu) }).Titled("%CPU"),
 		col("time", schema.TypeDuration, 9, procs, "CPU time used, user and system", func(r *row) schema.Value {
-			return schema.Duration(time.Duration(r.UTime+r.STime) * (time.Second / kernel.ClockTick))
+			return schema.Duration(time.Duration(r.UTime+r.STime) * (time.Second / sys.ClockTick))
 		}),
 		col("fds", schema.TypeInt, 5, proc.NeedProcs|proc.NeedFDCount, "number of open file descriptors", fdCount),
 		col("kthread", schema.TypeBool, 5, procs, "whether it is a kernel thread", func(r *row) schema.Value { return schema.Bool(r.KernelThread()) }),
@@ -122,7 +123,7 @@ func fdCount(r *ProcRow) schema.Value {
 	switch {
 	case !r.counted:
 		return schema.Uncollected(schema.TypeInt)
-	case kernel.Denied(r.FDCountErr):
+	case sys.Denied(r.FDCountErr):
 		return schema.Refused(schema.TypeInt)
 	case r.FDCountErr != nil:
 		return schema.None(schema.TypeInt)

@@ -7,17 +7,20 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // readDetail is what is read of a process only when somebody asks.
 type procDetail struct {
-	masks           kernel.SignalMasks
+	masks           process.SignalMasks
 	masksErr        error
-	caps            kernel.Capabilities
+	caps            process.Capabilities
 	capsErr         error
-	limits          kernel.ProcLimits
+	limits          process.ProcLimits
 	limitsErr       error
 	cwd, root, exe  schema.Value
 	nspid           schema.Value
@@ -48,7 +51,7 @@ func procDetailColumns() []schema.Column {
 			return get(r.detail)
 		})
 	}
-	mask := func(id, help string, get func(*kernel.SignalMasks) kernel.SignalSet) schema.Column {
+	mask := func(id, help string, get func(*process.SignalMasks) sys.SignalSet) schema.Column {
 		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
 			if d.masksErr != nil {
 				return Unreadable(schema.TypeList, d.masksErr)
@@ -56,7 +59,7 @@ func procDetailColumns() []schema.Column {
 			return schema.List(get(&d.masks).Names())
 		})
 	}
-	caps := func(id, help string, get func(*kernel.Capabilities) kernel.CapabilitySet) schema.Column {
+	caps := func(id, help string, get func(*process.Capabilities) process.CapabilitySet) schema.Column {
 		return detail(id, schema.TypeList, 20, help, func(d *procDetail) schema.Value {
 			if d.capsErr != nil {
 				return Unreadable(schema.TypeList, d.capsErr)
@@ -64,7 +67,7 @@ func procDetailColumns() []schema.Column {
 			return schema.List(get(&d.caps).Names())
 		})
 	}
-	limit := func(id string, typ schema.Type, help string, get func(*kernel.ProcLimits) uint64) schema.Column {
+	limit := func(id string, typ schema.Type, help string, get func(*process.ProcLimits) uint64) schema.Column {
 		return detail(id, typ, 9, help, func(d *procDetail) schema.Value {
 			switch n := get(&d.limits); {
 			case d.limitsErr != nil:
@@ -79,17 +82,17 @@ func procDetailColumns() []schema.Column {
 		})
 	}
 	return []schema.Column{
-		limit("nofile", schema.TypeInt, "descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has", func(l *kernel.ProcLimits) uint64 { return l.OpenFiles }),
-		limit("msgqueue", schema.TypeBytes, "bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit", func(l *kernel.ProcLimits) uint64 { return l.MsgQueue }),
-		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Pending }),
-		mask("sigblk", "signals that its main thread holds back", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Blocked }),
-		mask("sigign", "signals that it ignores", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Ignored }),
-		mask("sigcgt", "signals that its program handles", func(m *kernel.SignalMasks) kernel.SignalSet { return m.Caught }),
-		caps("capeff", "capabilities that count now", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Effective }),
-		caps("capprm", "capabilities that it may take", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Permitted }),
-		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Inheritable }),
-		caps("capamb", "capabilities that any program it runs inherits", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Ambient }),
-		caps("capbnd", "capabilities that it can ever get", func(c *kernel.Capabilities) kernel.CapabilitySet { return c.Bounding }),
+		limit("nofile", schema.TypeInt, "descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has", func(l *process.ProcLimits) uint64 { return l.OpenFiles }),
+		limit("msgqueue", schema.TypeBytes, "bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit", func(l *process.ProcLimits) uint64 { return l.MsgQueue }),
+		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *process.SignalMasks) sys.SignalSet { return m.Pending }),
+		mask("sigblk", "signals that its main thread holds back", func(m *process.SignalMasks) sys.SignalSet { return m.Blocked }),
+		mask("sigign", "signals that it ignores", func(m *process.SignalMasks) sys.SignalSet { return m.Ignored }),
+		mask("sigcgt", "signals that its program handles", func(m *process.SignalMasks) sys.SignalSet { return m.Caught }),
+		caps("capeff", "capabilities that count now", func(c *process.Capabilities) process.CapabilitySet { return c.Effective }),
+		caps("capprm", "capabilities that it may take", func(c *process.Capabilities) process.CapabilitySet { return c.Permitted }),
+		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *process.Capabilities) process.CapabilitySet { return c.Inheritable }),
+		caps("capamb", "capabilities that any program it runs inherits", func(c *process.Capabilities) process.CapabilitySet { return c.Ambient }),
+		caps("capbnd", "capabilities that it can ever get", func(c *process.Capabilities) process.CapabilitySet { return c.Bounding }),
 		detail("nspid", schema.TypeList, 12, "its pid in each pid namespace that it is in, from the one that we see it from to its own", func(d *procDetail) schema.Value { return d.nspid }),
 		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
 		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
@@ -113,7 +116,7 @@ func procDetailColumns() []schema.Column {
 
 // Unreadable is a cell that could not be read, and why.
 func Unreadable(typ schema.Type, err error) schema.Value {
-	if kernel.Denied(err) {
+	if sys.Denied(err) {
 		return schema.Refused(typ)
 	}
 	return schema.None(typ)
@@ -138,17 +141,17 @@ func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
 	}
 }
 
-func readDetail(t *proc.Tick, dir kernel.ProcDir) *procDetail {
+func readDetail(t *proc.Tick, dir process.Dir) *procDetail {
 	d := &procDetail{cwd: linkValue(dir, "cwd"), root: linkValue(dir, "root"), exe: linkValue(dir, "exe"),
 		control: schema.None(schema.TypeString), cgroup: schema.None(schema.TypeString)}
 	text, err := dir.Read("status", nil)
 	if d.masksErr, d.capsErr = err, err; err == nil {
-		d.masks, d.masksErr = kernel.ParseSignalMasks(text)
-		d.caps, d.capsErr = kernel.ParseCapabilities(text)
+		d.masks, d.masksErr = process.ParseSignalMasks(text)
+		d.caps, d.capsErr = process.ParseCapabilities(text)
 	}
 	d.nspid = nsPids(text, err)
 	if text, err = dir.Read("limits", nil); err == nil {
-		d.limits, err = kernel.ParseProcLimits(text)
+		d.limits, err = process.ParseProcLimits(text)
 	}
 	d.limitsErr = err
 	if text, err = dir.Read("cgroup", nil); err == nil {
@@ -162,7 +165,7 @@ func nsPids(status []byte, err error) schema.Value {
 	if err != nil {
 		return Unreadable(schema.TypeList, err)
 	}
-	pids, err := kernel.ParseNSPids(status)
+	pids, err := process.ParseNSPids(status)
 	if err != nil {
 		return Unreadable(schema.TypeList, err)
 	}
@@ -173,7 +176,7 @@ func nsPids(status []byte, err error) schema.Value {
 	return schema.List(words)
 }
 
-func linkValue(dir kernel.ProcDir, name string) schema.Value {
+func linkValue(dir process.Dir, name string) schema.Value {
 	target, err := dir.Readlink(name)
 	if err != nil {
 		return Unreadable(schema.TypeString, err)
@@ -197,7 +200,7 @@ func ControlGroup(text string) string {
 	return first
 }
 
-func readThreads(tick *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *socketNames) *procThreads {
+func readThreads(tick *proc.Tick, p *proc.Process, dir process.Dir, sockets *socketNames) *procThreads {
 	list, err := dir.Threads()
 	if err != nil {
 		v := Unreadable(schema.TypeList, err)
@@ -208,7 +211,7 @@ func readThreads(tick *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *
 	for i := range list {
 		t := &list[i]
 		threads = append(threads, fmt.Sprintf("%d/%s/%c", t.PID, t.Comm, t.State))
-		if kernel.Denied(t.Err) {
+		if sys.Denied(t.Err) {
 			denied = t.Err
 		}
 		if t.Call != nil {
@@ -223,7 +226,7 @@ func readThreads(tick *proc.Tick, p *proc.Process, dir kernel.ProcDir, sockets *
 }
 
 // blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40", "accept on unix:77 (/run/x)".
-func blockedIn(t *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.BlockedCall, sockets *socketNames) string {
+func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.BlockedCall, sockets *socketNames) string {
 	if addr, ok := c.SharedFutex(); ok {
 		return futexIn(t, p, addr)
 	}
@@ -244,7 +247,7 @@ func blockedIn(t *proc.Tick, p *proc.Process, dir kernel.ProcDir, c kernel.Block
 
 // targetName is what a descriptor leads to, as a Ref where there is one.
 func targetName(p *proc.Process, num int32, target string, sockets *socketNames) string {
-	ino, numbered := kernel.LinkInode([]byte(target))
+	ino, numbered := scan.LinkInode([]byte(target))
 	switch {
 	case numbered && strings.HasPrefix(target, "pipe:["):
 		return schema.Ref{Kind: schema.Pipe, ID: ino}.String()

@@ -1,7 +1,7 @@
 package kinds
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -9,7 +9,7 @@ import (
 // PSemRow is a POSIX named semaphore.
 type PSemRow struct {
 	PosixRow
-	sem   kernel.PosixSem
+	sem   posix.Sem
 	asked bool // the value was asked for
 }
 

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -84,7 +84,7 @@ func collectPShm(t *proc.Tick) ([]*schema.Object, error) {
 
 func pshmGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	use, err := t.Host.DevShmUse()
-	if errors.Is(err, kernel.ErrNotLive) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, sys.ErrNotLive) || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

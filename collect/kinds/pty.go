@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -80,7 +82,7 @@ func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
 	if fd.Kind == proc.FDPtmx {
-		index, err := kernel.ParseTTYIndex(p.Info[fd.Num].Text)
+		index, err := fdinfo.ParseTTYIndex(p.Info[fd.Num].Text)
 		if err != nil {
 			return ref, false
 		}
@@ -98,7 +100,7 @@ func ownDevpts(t *proc.Tick) uint64 {
 		if !t.Host.Live() {
 			return 0
 		}
-		dev, _ := kernel.DeviceOf("/dev/pts")
+		dev, _ := vfs.DeviceOf("/dev/pts")
 		return devptsDevice(dev)
 	}))
 }
@@ -168,7 +170,7 @@ func slavesClosed(t *proc.Tick, master proc.FDUse, index uint64) bool {
 	if !t.Host.Live() {
 		return false
 	}
-	closed, err := kernel.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
+	closed, err := process.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
 	return err == nil && closed
 }
 

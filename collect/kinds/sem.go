@@ -3,19 +3,20 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // SemRow is a semaphore set.
 type SemRow struct {
-	kernel.SemSet
+	sysv.SemSet
 	Owners                 IPCOwners
 	age                    schema.Value
 	SemVal, ncount, zcount schema.Value
 	waiters, Undo          schema.Value
-	Values                 []kernel.SemValue // nil: not read
+	Values                 []sysv.SemValue // nil: not read
 }
 
 func Sem() *Mechanism {
@@ -60,7 +61,7 @@ func semColumns() []schema.Column {
 
 func collectSem(t *proc.Tick) ([]*schema.Object, error) {
 	sets, err := t.Host.SemSets()
-	groups, n := inSpaces(t, sets, func(c *ipcContent) []kernel.SemSet { return c.sets })
+	groups, n := inSpaces(t, sets, func(c *ipcContent) []sysv.SemSet { return c.sets })
 	rows, objects := NewObjects[SemRow](n)
 	i := 0
 	for _, g := range groups {
@@ -88,16 +89,16 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 		fill(schema.Uncollected)
 		return 0, false
 	}
-	var values []kernel.SemValue
+	var values []sysv.SemValue
 	err := InIPCSpace(t, ref, func() (err error) {
 		values, err = t.Host.SemValues(r.ID, int(r.NSems))
 		return err
 	})
 	switch {
-	case kernel.Denied(err):
+	case sys.Denied(err):
 		fill(schema.Refused)
 		return 0, false
-	case kernel.Gone(err):
+	case sys.Gone(err):
 		fill(schema.None)
 		return 0, false
 	case err != nil:
@@ -117,7 +118,7 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 }
 
 // semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left out.
-func semWords(v kernel.SemValue) string {
+func semWords(v sysv.SemValue) string {
 	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
 	for _, part := range []struct {
 		name string

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // ShmRow is a shared memory segment.
 type ShmRow struct {
-	kernel.ShmSegment
+	sysv.ShmSegment
 	Owners  IPCOwners
 	age     schema.Value
 	Status  []string
@@ -85,7 +85,7 @@ func shmColumns() []schema.Column {
 
 func collectShm(t *proc.Tick) ([]*schema.Object, error) {
 	segments, err := t.Host.ShmSegments(t.Needs.Has(NeedResident))
-	groups, n := inSpaces(t, segments, func(c *ipcContent) []kernel.ShmSegment { return c.segments })
+	groups, n := inSpaces(t, segments, func(c *ipcContent) []sysv.ShmSegment { return c.segments })
 	var holders map[segmentKey][]ShmMaps
 	if t.Needs.Has(proc.NeedMaps) {
 		holders = segmentHolders(t, groups)
@@ -163,8 +163,8 @@ type segmentKey struct{ space, id uint64 }
 // the segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode numbers
 // that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of all IPC
 // namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
-func segmentHolders(t *proc.Tick, groups []inSpace[kernel.ShmSegment]) map[segmentKey][]ShmMaps {
-	byID := map[segmentKey]*kernel.ShmSegment{}
+func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segmentKey][]ShmMaps {
+	byID := map[segmentKey]*sysv.ShmSegment{}
 	for _, g := range groups {
 		for i := range g.list {
 			byID[segmentKey{g.place.Space, uint64(g.list[i].ID)}] = &g.list[i]
@@ -192,7 +192,7 @@ func segmentHolders(t *proc.Tick, groups []inSpace[kernel.ShmSegment]) map[segme
 	return holders
 }
 
-func namesSegment(name string, s *kernel.ShmSegment) bool {
+func namesSegment(name string, s *sysv.ShmSegment) bool {
 	if s.Dest() {
 		return strings.HasPrefix(name, proc.SegmentName)
 	}

@@ -3,7 +3,8 @@ package kinds
 import (
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,7 +12,7 @@ import (
 // SignalFDRow is a signalfd.
 type SignalFDRow struct {
 	descriptor
-	mask  kernel.SignalSet
+	mask  sys.SignalSet
 	parse error
 }
 
@@ -29,7 +30,7 @@ func SignalFD() *Mechanism {
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, schema.SignalFD, func(d descriptor) *SignalFDRow {
 				r := &SignalFDRow{descriptor: d}
-				r.mask, r.parse = kernel.ParseSignalFD(d.info.Text)
+				r.mask, r.parse = fdinfo.ParseSignalFD(d.info.Text)
 				return r
 			}), nil
 		},
@@ -38,11 +39,11 @@ func SignalFD() *Mechanism {
 }
 
 // signalNames lists a set's signals by number.
-func signalNames(set kernel.SignalSet) []string {
+func signalNames(set sys.SignalSet) []string {
 	names := []string{}
 	for n := syscall.Signal(1); n <= 64; n++ {
 		if set.Has(n) {
-			names = append(names, kernel.SignalName(int(n)))
+			names = append(names, sys.SignalName(int(n)))
 		}
 	}
 	return names

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -102,9 +104,9 @@ func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	denied := 0
 	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
 		switch {
-		case !kernel.Entered(err) && kernel.Denied(err):
+		case !namespace.Entered(err) && sys.Denied(err):
 			denied++
-		case err != nil && !kernel.Gone(err):
+		case err != nil && !sys.Gone(err):
 			t.Fault("namespaces", err)
 		}
 	}
@@ -141,8 +143,8 @@ func (s *Socket) edges(t *proc.Tick) []schema.Edge {
 }
 
 // shutdownStatus is the status word that the closed directions alone justify, "" for none.
-func shutdownStatus(s kernel.Shutdown) string {
-	if s == kernel.ShutdownReceive || s == kernel.ShutdownSend {
+func shutdownStatus(s sock.Shutdown) string {
+	if s == sock.ShutdownReceive || s == sock.ShutdownSend {
 		return SocketHalfClosed
 	}
 	return ""
@@ -157,15 +159,15 @@ func StatusValue(word string) schema.Value {
 }
 
 // shutdownValue names the directions that are closed as shutdown(2) does.
-func shutdownValue(s kernel.Shutdown, told bool) schema.Value {
+func shutdownValue(s sock.Shutdown, told bool) schema.Value {
 	switch {
 	case !told:
 		return schema.Uncollected(schema.TypeString)
-	case s == kernel.ShutdownReceive:
+	case s == sock.ShutdownReceive:
 		return schema.String("rd")
-	case s == kernel.ShutdownSend:
+	case s == sock.ShutdownSend:
 		return schema.String("wr")
-	case s == kernel.ShutdownReceive|kernel.ShutdownSend:
+	case s == sock.ShutdownReceive|sock.ShutdownSend:
 		return schema.String("rdwr")
 	}
 	return schema.None(schema.TypeString)

@@ -3,7 +3,7 @@ package kinds
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -12,12 +12,12 @@ import (
 
 // IPCOwners are the four ids of an object with their names.
 type IPCOwners struct {
-	kernel.IPCPerm
+	sysv.IPCPerm
 	User, group, cuser, cgroup string
 	Place                      proc.Place
 }
 
-func owners(t *proc.Tick, p kernel.IPCPerm, at proc.Place) IPCOwners {
+func owners(t *proc.Tick, p sysv.IPCPerm, at proc.Place) IPCOwners {
 	return IPCOwners{
 		IPCPerm: p, Place: at,
 		User: t.Users.User(p.UID), group: t.Users.Group(p.GID),
@@ -26,7 +26,7 @@ func owners(t *proc.Tick, p kernel.IPCPerm, at proc.Place) IPCOwners {
 }
 
 // PermOf are the owners and the key of a System V object.
-func PermOf(o *schema.Object) kernel.IPCPerm {
+func PermOf(o *schema.Object) sysv.IPCPerm {
 	switch r := o.Row.(type) {
 	case *MsgRow:
 		return r.IPCPerm
@@ -35,11 +35,11 @@ func PermOf(o *schema.Object) kernel.IPCPerm {
 	case *ShmRow:
 		return r.IPCPerm
 	}
-	return kernel.IPCPerm{}
+	return sysv.IPCPerm{}
 }
 
 // SysvRef is an object's identity. The id holds a sequence number, which wraps; ctime separates its lives further.
-func SysvRef(kind schema.Kind, at proc.Place, p kernel.IPCPerm, ctime int64) schema.Ref {
+func SysvRef(kind schema.Kind, at proc.Place, p sysv.IPCPerm, ctime int64) schema.Ref {
 	return schema.Ref{Kind: kind, Space: at.Space, ID: uint64(p.ID), Gen: uint64(ctime)}
 }
 
@@ -100,7 +100,7 @@ func countColumn[T any](id string, width int, help string, get func(*T) uint64) 
 }
 
 // keyLabel names an object by what its programs know it as.
-func keyLabel(p kernel.IPCPerm) string {
+func keyLabel(p sysv.IPCPerm) string {
 	if p.Key == 0 {
 		return "private"
 	}

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -12,7 +12,7 @@ import (
 // TimerFDRow is a timerfd.
 type TimerFDRow struct {
 	descriptor
-	kernel.TimerFD
+	fdinfo.TimerFD
 	parse error
 }
 
@@ -26,7 +26,7 @@ func TimerFD() *Mechanism {
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, schema.TimerFD, func(d descriptor) *TimerFDRow {
 				r := &TimerFDRow{descriptor: d}
-				r.TimerFD, r.parse = kernel.ParseTimerFD(d.info.Text)
+				r.TimerFD, r.parse = fdinfo.ParseTimerFD(d.info.Text)
 				return r
 			}), nil
 		},

@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/undo"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one in common: see kernel.Undo.
-type semHold struct{ kernel.Undo }
+type semHold struct{ undo.Undo }
 
 // Ref is the process as an object.
 func (h semHold) Ref() schema.Ref { return h.endpoint().Ref() }
@@ -56,13 +58,13 @@ func (h semHold) Words() string {
 
 // UndoSource opens the reader of SEM_UNDO when it is first asked, which takes 24 ms, and keeps it. Who was refused once is not asked again.
 type UndoSource struct {
-	reader *kernel.UndoReader // closes with its file, when nobody has it any more
+	reader *undo.Reader // closes with its file, when nobody has it any more
 	Err    error
 }
 
 var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed them meanwhile")
 
-func (s *UndoSource) read(h *kernel.Host) ([]kernel.Undo, error) {
+func (s *UndoSource) read(h *kernel.Host) ([]undo.Undo, error) {
 	if s.reader == nil && s.Err == nil {
 		s.reader, s.Err = h.OpenUndos()
 	}
@@ -114,7 +116,7 @@ func setHolds(t *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err err
 // undoValue is the undo column of one set.
 func undoValue(t *proc.Tick, ref schema.Ref) schema.Value {
 	holds, asked, err := setHolds(t, ref)
-	if !asked || err != nil && len(holds) == 0 && !kernel.Denied(err) {
+	if !asked || err != nil && len(holds) == 0 && !sys.Denied(err) {
 		return schema.Uncollected(schema.TypeEndpoints)
 	}
 	ends := make([]schema.Endpoint, 0, len(holds))

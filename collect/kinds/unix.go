@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -12,10 +15,10 @@ import (
 // UnixRow is an AF_UNIX socket.
 type UnixRow struct {
 	Socket
-	kernel.UnixSocket
+	sock.UnixSocket
 	peerName schema.Value
 	inFlight schema.Value
-	File     *kernel.PosixFile // a path that no socket is bound to; nil for sockets
+	File     *vfs.PosixFile // a path that no socket is bound to; nil for sockets
 }
 
 func Unix() *Mechanism {
@@ -111,7 +114,7 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	err := inNetSpaces(t, func(at proc.Place) error {
 		sockets, err := t.Host.UnixSockets()
 		// The kernel's order is that of a hash table: rows should keep their places.
-		slices.SortFunc(sockets, func(a, b kernel.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
+		slices.SortFunc(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 		objects = slices.Grow(objects, len(sockets))
 		for _, s := range sockets {
 			// While sockets come and go, a dump may hold one twice.
@@ -133,7 +136,7 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	}
 	for _, r := range rows {
 		r.peerName = r.otherName(rows)
-		if r.State == kernel.SocketListen {
+		if r.State == sock.SocketListen {
 			r.setWaiters(t)
 		}
 	}
@@ -141,8 +144,8 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 }
 
 // UnboundPath is a path that no socket is bound to, by its file.
-func UnboundPath(t *proc.Tick, file *kernel.PosixFile) *schema.Object {
-	r := &UnixRow{UnixSocket: kernel.UnixSocket{Naming: kernel.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, File: file}
+func UnboundPath(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
+	r := &UnixRow{UnixSocket: sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, File: file}
 	r.Ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
 	r.setOwner(t, file.UID)
 	return &schema.Object{Ref: r.Ref, Row: r}
@@ -158,7 +161,7 @@ func setInFlight(t *proc.Tick, r *UnixRow) {
 	for _, u := range r.Uses {
 		n, ok, err := inFlight(t, u)
 		switch {
-		case kernel.Denied(err):
+		case sys.Denied(err):
 			r.inFlight = schema.Refused(schema.TypeInt)
 		case err == nil && ok:
 			r.inFlight = schema.Int(int64(n))
@@ -172,7 +175,7 @@ func inFlight(t *proc.Tick, u proc.FDUse) (n int, ok bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	n, ok = kernel.ParseInFlight(text)
+	n, ok = fdinfo.ParseInFlight(text)
 	return n, ok, nil
 }
 
@@ -198,7 +201,7 @@ func (r *UnixRow) status() schema.Value {
 		return schema.Uncollected(schema.TypeString)
 	case r.Listener != nil:
 		return schema.String(SocketUnaccepted)
-	case r.Type != kernel.SocketDgram && r.State == kernel.SocketEstablished && r.Peer == 0 && r.Shutdown == kernel.ShutdownReceive|kernel.ShutdownSend:
+	case r.Type != sock.SocketDgram && r.State == sock.SocketEstablished && r.Peer == 0 && r.Shutdown == sock.ShutdownReceive|sock.ShutdownSend:
 		// Closing one end shuts both directions of the other down (net/unix/af_unix.c, unix_release_sock).
 		return schema.String(SocketPeerClosed)
 	}
@@ -206,11 +209,11 @@ func (r *UnixRow) status() schema.Value {
 }
 
 // UnixName shows an abstract name with the '@' that ss, lsfd and /proc/net/unix put before it.
-func UnixName(s *kernel.UnixSocket) schema.Value {
+func UnixName(s *sock.UnixSocket) schema.Value {
 	switch s.Naming {
-	case kernel.UnixAbstract:
+	case sock.UnixAbstract:
 		return schema.String("@" + s.Name)
-	case kernel.UnixPath:
+	case sock.UnixPath:
 		return schema.String(s.Name)
 	}
 	return schema.None(schema.TypeString)

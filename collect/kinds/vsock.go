@@ -3,7 +3,7 @@ package kinds
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -11,7 +11,7 @@ import (
 // VsockRow is an AF_VSOCK socket.
 type VsockRow struct {
 	Socket
-	kernel.VsockSocket
+	sock.VsockSocket
 }
 
 func Vsock() *Mechanism {
@@ -55,21 +55,21 @@ func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
 	return ListVsocks(t, t.Host.VsockSockets)
 }
 
-func ListVsocks(t *proc.Tick, list func() ([]kernel.VsockSocket, error)) ([]*schema.Object, error) {
+func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schema.Object, error) {
 	var rows []*VsockRow
-	objects, err := collectSockets(t, list, func(s *kernel.VsockSocket) uint64 { return s.Inode }, func(s *kernel.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
+	objects, err := collectSockets(t, list, func(s *sock.VsockSocket) uint64 { return s.Inode }, func(s *sock.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
 		r := &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
 		rows = append(rows, r)
 		return r, r.Ref
 	})
 	// A connection through VMADDR_CID_LOCAL has both of its ends here.
-	type ends struct{ local, remote kernel.VsockAddr }
+	type ends struct{ local, remote sock.VsockAddr }
 	byEnds := map[ends]*VsockRow{}
 	for _, r := range rows {
 		byEnds[ends{r.Local, r.Remote}] = r
 	}
 	for _, r := range rows {
-		if p := byEnds[ends{r.Remote, r.Local}]; p != nil && p != r && r.State == kernel.SocketEstablished {
+		if p := byEnds[ends{r.Remote, r.Local}]; p != nil && p != r && r.State == sock.SocketEstablished {
 			r.Other, r.OtherProof = &p.Socket, schema.Observed
 		}
 	}
@@ -77,7 +77,7 @@ func ListVsocks(t *proc.Tick, list func() ([]kernel.VsockSocket, error)) ([]*sch
 }
 
 // vsockAddr writes "CID:PORT" as ss does.
-func vsockAddr(a kernel.VsockAddr) string {
+func vsockAddr(a sock.VsockAddr) string {
 	number := func(n uint32) string {
 		if n == ^uint32(0) {
 			return "*"

@@ -8,7 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -106,7 +107,7 @@ func judgeAll(t *proc.Tick, kind schema.Kind, needs schema.Need, objects []*sche
 func judgesNot(o *schema.Object) bool {
 	switch r := o.Row.(type) {
 	case *kinds.UnixRow:
-		return r.Naming != kernel.UnixPath
+		return r.Naming != sock.UnixPath
 	case *kinds.PShmRow:
 		return r.Mode&(fs.ModeNamedPipe|fs.ModeSocket) != 0
 	}
@@ -174,7 +175,7 @@ func newTick(t *proc.Tick) *tick {
 			continue
 		}
 		if !p.StatusKnown {
-			if !t.Host.Live() || kernel.ProcessExists(p.PID) {
+			if !t.Host.Live() || process.ProcessExists(p.PID) {
 				l.unreadUIDs = append(l.unreadUIDs, p)
 			}
 			continue

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
@@ -97,7 +98,7 @@ func (l *tick) programOf(p *proc.Process) programKind {
 	defer dir.Close()
 	exe, err := dir.Readlink("exe")
 	switch {
-	case kernel.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)):
+	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)):
 		return seemsToStandBy
 	case err == nil && isBystander(p, dir, exe):
 		return standsBy
@@ -105,7 +106,7 @@ func (l *tick) programOf(p *proc.Process) programKind {
 	return doesWork
 }
 
-func isBystander(p *proc.Process, dir kernel.ProcDir, exe string) bool {
+func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
 	exe = strings.TrimSuffix(exe, proc.DeletedSuffix)
 	name := path.Base(exe)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/ftok"
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
@@ -13,7 +13,7 @@ import (
 // judgeKeyed is the verdict on a System V object. A key is known to whoever makes it anew: a service that was started
 // again after a crash finds its predecessor's queue by msgget(2), which leaves no trace until it sends something. Before
 // an object is called an orphan, the files of its owner's younger processes are asked.
-func (l *tick) judgeKeyed(o kernel.IPCPerm, e relate.Evidence) relate.Judgement {
+func (l *tick) judgeKeyed(o sysv.IPCPerm, e relate.Evidence) relate.Judgement {
 	j := relate.Judge(e)
 	if o.Key != 0 && j.Verdict == relate.Orphan {
 		l.keyElders(&e, o)
@@ -24,7 +24,7 @@ func (l *tick) judgeKeyed(o kernel.IPCPerm, e relate.Evidence) relate.Judgement 
 
 // keyElders finds the processes of the owner and creator that know a file of which ftok makes the object's key. One that may not be looked into may
 // know one.
-func (l *tick) keyElders(e *relate.Evidence, o kernel.IPCPerm) {
+func (l *tick) keyElders(e *relate.Evidence, o sysv.IPCPerm) {
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)

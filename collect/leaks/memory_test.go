@@ -6,7 +6,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
@@ -16,7 +17,7 @@ func TestWhenAnElderBegan(t *testing.T) {
 	l := &tick{Tick: &proc.Tick{Boot: boot}}
 	got := map[time.Duration]string{}
 	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
-		p := &proc.Process{ProcStat: kernel.ProcStat{Start: uint64((time.Minute + after) * kernel.ClockTick / time.Second)}}
+		p := &proc.Process{ProcStat: process.ProcStat{Start: uint64((time.Minute + after) * sys.ClockTick / time.Second)}}
 		got[after] = l.began(p, boot.Add(time.Minute))
 	}
 	want := map[time.Duration]string{

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -39,7 +39,7 @@ var staleNote = schema.NewNote[staleFile]()
 
 // staleFile is such a file.
 type staleFile struct {
-	kernel.PosixFile
+	vfs.PosixFile
 	moved bool         // others may put another directory into its path
 	age   schema.Value // since its last use
 }
@@ -87,16 +87,16 @@ func (s *staleFile) removal() string {
 
 // runtimePaths are the FIFOs and sockets of the runtime directories.
 type runtimePaths struct {
-	files []kernel.PosixFile
+	files []vfs.PosixFile
 	moved map[string]bool // directories: whether others may put another one into the path
 }
 
 // note marks an object as such a file.
-func (p *runtimePaths) note(o *schema.Object, file kernel.PosixFile, now time.Time) {
+func (p *runtimePaths) note(o *schema.Object, file vfs.PosixFile, now time.Time) {
 	dir := path.Dir(file.Name)
 	moved, known := p.moved[dir]
 	if !known {
-		moved = kernel.OthersMayMove(dir)
+		moved = vfs.OthersMayMove(dir)
 		p.moved[dir] = moved
 	}
 	s := &staleFile{PosixFile: file, moved: moved}
@@ -122,10 +122,10 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	mounts = proc.SortMounts(mounts)
 	var unread []string
 	var full bool
-	paths.files, unread, full = l.Host.SpecialFiles(kernel.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
+	paths.files, unread, full = l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
 		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
 	seen := map[proc.FileID]bool{} // one file under two names, or one directory mounted twice
-	paths.files = slices.DeleteFunc(paths.files, func(file kernel.PosixFile) bool {
+	paths.files = slices.DeleteFunc(paths.files, func(file vfs.PosixFile) bool {
 		id := proc.FileID{Dev: file.Dev, Ino: file.Ino}
 		again := seen[id]
 		seen[id] = true
@@ -213,7 +213,7 @@ func (l *tick) openersSight() relate.Sight {
 }
 
 // pathEvidence is what both kinds have in common.
-func (l *tick) pathEvidence(o *schema.Object, file *kernel.PosixFile) (relate.Evidence, relate.Sight) {
+func (l *tick) pathEvidence(o *schema.Object, file *vfs.PosixFile) (relate.Evidence, relate.Sight) {
 	sight := l.fileSight(file.Name)
 	e := l.evidence(sight, nil, staleNote.Of(o).lastUse(), file.UID)
 	s := software.SubjectOf(l.Tick, o)

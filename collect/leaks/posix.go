@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -65,7 +65,7 @@ func (l *tick) openSight() relate.Sight {
 func (l *tick) unread(of func(*proc.Process) error) int {
 	n := 0
 	for _, p := range l.Processes() {
-		if err := of(p); err != nil && !kernel.Gone(err) {
+		if err := of(p); err != nil && !sys.Gone(err) {
 			n++
 		}
 	}
@@ -190,7 +190,7 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 		for _, ino := range inodes {
 			all.users[proc.FileID{Dev: dev, Ino: ino}] = append(all.users[proc.FileID{Dev: dev, Ino: ino}], p)
 		}
-		if err != nil && !kernel.Gone(err) {
+		if err != nil && !sys.Gone(err) {
 			denied++
 		}
 	}

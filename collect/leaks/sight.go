@@ -8,7 +8,8 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -88,8 +89,8 @@ func (l *tick) ipcSight() relate.Sight {
 func (l *tick) usedFromOutside() bool {
 	segments, _ := l.Host.ShmSegments(false) // what is not there shows nothing
 	queues, _ := l.Host.MsgQueues(false)
-	return slices.ContainsFunc(segments, func(s kernel.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
-		slices.ContainsFunc(queues, func(q kernel.MsgQueue) bool { return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 && q.RTime != 0 })
+	return slices.ContainsFunc(segments, func(s sysv.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
+		slices.ContainsFunc(queues, func(q sysv.MsgQueue) bool { return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 && q.RTime != 0 })
 }
 
 // sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's own pid namespace sees all.
@@ -256,10 +257,10 @@ func (l *tick) foreign32() []*proc.Process {
 				continue
 			}
 			tasks, _ := dir.Tasks(buf)
-			known.opens = slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Worker && dir.OpensFIFO(t.TID) })
+			known.opens = slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
 			dir.Close()
 			known.calls = calls64
-			if slices.ContainsFunc(tasks, func(t kernel.Task) bool { return t.In == kernel.Foreign32 }) {
+			if slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Foreign32 }) {
 				known.calls = calls32
 			}
 		}

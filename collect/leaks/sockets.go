@@ -6,7 +6,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -21,12 +22,12 @@ type bound struct {
 	sight  relate.Sight
 }
 
-func (b *bound) add(s *kernel.UnixSocket) {
+func (b *bound) add(s *sock.UnixSocket) {
 	b.seen[s.Inode] = true
 	if s.FileInode != 0 {
 		b.inodes[uint32(s.FileInode)] = true
 	}
-	if s.Naming == kernel.UnixPath {
+	if s.Naming == sock.UnixPath {
 		b.names[path.Base(s.Name)] = true
 	}
 	if !s.Diag {
@@ -49,7 +50,7 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 			}
 			return err
 		}) {
-			if err != nil && !kernel.Gone(err) {
+			if err != nil && !sys.Gone(err) {
 				closed++
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -37,7 +39,7 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 func (t *Tick) identify() {
 	t.IPCSelf, _ = t.Host.SelfNamespace("ipc")
 	if pidNS, err := t.Host.SelfNamespace("pid"); err == nil && t.Host.Live() {
-		t.Nested = pidNS != kernel.InitialPIDNamespace
+		t.Nested = pidNS != namespace.InitialPID
 	}
 	if self, err := os.Readlink("/proc/self"); err == nil && t.Host.Live() {
 		t.Self, _ = strconv.Atoi(self)
@@ -49,7 +51,7 @@ func (t *Tick) identify() {
 
 func bootTime(host *kernel.Host) (time.Time, error) {
 	if host.Live() {
-		return kernel.BootTime()
+		return sys.BootTime()
 	}
 	fs, err := procfs.NewFS(host.Path("/proc"))
 	if err != nil {
@@ -106,7 +108,7 @@ func hidden(t *Tick) bool {
 	for _, m := range mounts {
 		if m.MountPoint == "/proc" {
 			v, has := m.SuperOptions["hidepid"]
-			h.hides = has && v != "0" && v != "off" && !kernel.MayTraceAll()
+			h.hides = has && v != "0" && v != "off" && !sys.MayTraceAll()
 		}
 	}
 	return h.hides

@@ -3,7 +3,7 @@ package proc
 import (
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // cpuMeter remembers the CPU times of the last tick.
@@ -30,7 +30,7 @@ func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
 		ticks := p.UTime + p.STime
 		next[key] = ticks
 		if before, ok := c.last[key]; ok && use != nil {
-			use[p.PID] = float64(ticks-before) / kernel.ClockTick / span * 100
+			use[p.PID] = float64(ticks-before) / sys.ClockTick / span * 100
 		}
 	}
 	c.taken, c.last = now, next
@@ -46,5 +46,5 @@ func (t *Tick) CPUPercent(p *Process) float64 {
 	if life <= 0 {
 		return 0
 	}
-	return float64(p.UTime+p.STime) / kernel.ClockTick / life * 100
+	return float64(p.UTime+p.STime) / sys.ClockTick / life * 100
 }

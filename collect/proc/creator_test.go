@@ -6,6 +6,8 @@ import (
 
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 func TestCreatorState(t *testing.T) {
@@ -15,9 +17,9 @@ func TestCreatorState(t *testing.T) {
 	}
 	boot := time.Unix(1_000_000, 0)
 	f := &Tick{Host: host, Boot: boot, byPID: map[int]*Process{
-		5: {ProcStat: kernel.ProcStat{PID: 5, State: 'S', Start: 100 * kernel.ClockTick}},
-		6: {ProcStat: kernel.ProcStat{PID: 6, State: 'Z', Start: 100 * kernel.ClockTick}},
-		7: {ProcStat: kernel.ProcStat{PID: 7, State: 'S', Start: 100*kernel.ClockTick + 1}},
+		5: {ProcStat: process.ProcStat{PID: 5, State: 'S', Start: 100 * sys.ClockTick}},
+		6: {ProcStat: process.ProcStat{PID: 6, State: 'Z', Start: 100 * sys.ClockTick}},
+		7: {ProcStat: process.ProcStat{PID: 7, State: 'S', Start: 100*sys.ClockTick + 1}},
 	}}
 	for _, c := range []struct {
 		pid   int

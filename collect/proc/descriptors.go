@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -248,7 +248,7 @@ func (t *Tick) ByDescription(uses []FDUse) [][]FDUse {
 			if failed {
 				return 0
 			}
-			order, err := kernel.CompareFiles(g[0].Process.PID, int(g[0].FD.Num), u.Process.PID, int(u.FD.Num))
+			order, err := process.CompareFiles(g[0].Process.PID, int(g[0].FD.Num), u.Process.PID, int(u.FD.Num))
 			failed = err != nil
 			return order
 		})

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
 // FDInfo is the text of one /proc/PID/fdinfo/N. The walk reads it anew in every tick: a counter, a timer or a lock
@@ -18,7 +18,7 @@ type FDInfo struct {
 var ErrNotTold = errors.New("not told")
 
 // fdinfo reads what was asked for.
-func (w *walker) fdinfo(p *Process, dir kernel.ProcDir, buf []byte) {
+func (w *walker) fdinfo(p *Process, dir process.Dir, buf []byte) {
 	for i := range p.FDs {
 		fd := &p.FDs[i]
 		if !w.info.wants(fd) {

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -27,7 +29,7 @@ type MapUse struct {
 	count    int // mappings
 	writable bool
 	Bytes    uint64 // of address space, in all its mappings
-	At       kernel.Mapping
+	At       process.Mapping
 }
 
 // FileUsers are the processes at one file.
@@ -150,18 +152,18 @@ func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.E
 }
 
 // StatUsed asks about a file through one of the processes that use it: it may have no name. Errors are the last one's.
-func (t *Tick) StatUsed(u *FileUsers) (kernel.PosixFile, error) {
-	err := error(kernel.ErrNotLive)
+func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
+	err := error(sys.ErrNotLive)
 	if !t.Host.Live() {
-		return kernel.PosixFile{}, err
+		return vfs.PosixFile{}, err
 	}
-	stat := func(p *Process, ask func(kernel.ProcDir) (kernel.PosixFile, error)) (kernel.PosixFile, bool) {
+	stat := func(p *Process, ask func(process.Dir) (vfs.PosixFile, error)) (vfs.PosixFile, bool) {
 		dir, openErr := t.Host.OpenProc(p.Living())
 		if err = openErr; err != nil {
-			return kernel.PosixFile{}, false
+			return vfs.PosixFile{}, false
 		}
 		defer dir.Close()
-		var file kernel.PosixFile
+		var file vfs.PosixFile
 		if file, err = ask(dir); err != nil {
 			return file, false
 		}
@@ -172,16 +174,16 @@ func (t *Tick) StatUsed(u *FileUsers) (kernel.PosixFile, error) {
 		return file, true
 	}
 	for _, use := range u.FDs {
-		if file, ok := stat(use.Process, func(d kernel.ProcDir) (kernel.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
+		if file, ok := stat(use.Process, func(d process.Dir) (vfs.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
 			return file, nil
 		}
 	}
 	for _, m := range u.Maps {
-		if file, ok := stat(m.Process, func(d kernel.ProcDir) (kernel.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
+		if file, ok := stat(m.Process, func(d process.Dir) (vfs.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
 			return file, nil
 		}
 	}
-	return kernel.PosixFile{}, err
+	return vfs.PosixFile{}, err
 }
 
 const DeletedSuffix = " (deleted)"

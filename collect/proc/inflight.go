@@ -1,7 +1,8 @@
 package proc
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -25,15 +26,15 @@ func countHidden(t *Tick) (hidden HiddenFiles) {
 			}
 			text, err := t.DescriptorText(FDUse{p, fd})
 			switch {
-			case kernel.Gone(err):
+			case sys.Gone(err):
 				continue
 			case err != nil:
 				hidden.Flying++ // it may be
 			case ring:
-				info, _ := kernel.ParseIOUring(text) // a ring whose text says nothing of files has none
+				info, _ := fdinfo.ParseIOUring(text) // a ring whose text says nothing of files has none
 				hidden.Registered += info.UserFiles
 			default:
-				n, _ := kernel.ParseInFlight(text)
+				n, _ := fdinfo.ParseInFlight(text)
 				hidden.Flying += n
 			}
 			seen[fd.Ino] = seen[fd.Ino] || fd.Kind == FDSocket

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -37,7 +39,7 @@ func (m *mountWatch) refresh(h *kernel.Host, needs schema.Need) {
 }
 
 // Of gives the test for one process's paths. It reads nothing until it is asked.
-func (m *mountWatch) of(dir kernel.ProcDir) func(path []byte) bool {
+func (m *mountWatch) of(dir process.Dir) func(path []byte) bool {
 	if !m.on {
 		return func([]byte) bool { return false }
 	}
@@ -47,10 +49,10 @@ func (m *mountWatch) of(dir kernel.ProcDir) func(path []byte) bool {
 
 // mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the process is
 // gone: it leaves its namespaces after it closed its descriptors (do_exit, kernel/exit.c), so that none of them can be reached.
-func (m *mountWatch) mounts(dir kernel.ProcDir) []Mount {
+func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	ns, err := dir.Readlink("ns/mnt")
 	if err != nil {
-		return []Mount{{"/", !kernel.Gone(err)}}
+		return []Mount{{"/", !sys.Gone(err)}}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,7 +60,7 @@ func (m *mountWatch) mounts(dir kernel.ProcDir) []Mount {
 	if !ok {
 		if mounts, err = readMounts(dir.PID); err != nil {
 			// EINVAL: it has left its namespace by now (mounts_open_common, fs/proc_namespace.c).
-			return []Mount{{"/", !kernel.Gone(err) && !errors.Is(err, syscall.EINVAL)}}
+			return []Mount{{"/", !sys.Gone(err) && !errors.Is(err, syscall.EINVAL)}}
 		}
 		m.seen[ns] = mounts
 	}

@@ -11,13 +11,15 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Space is a namespace with who is in it.
 type Space struct {
-	kernel.Namespace
+	namespace.Namespace
 	Procs  int      // processes that are in it, as far as they could be looked into
 	Leader *Process // the first of them by pid; nil: none is
 	Mount  string   // where it is mounted, as its mount namespace has it; ""
@@ -26,8 +28,8 @@ type Space struct {
 
 // spaceIndex is every namespace that was found.
 type spaceIndex struct {
-	byName map[kernel.Namespace]*Space // without Path
-	own    map[string]uint64           // inodes of the reader's own, by type
+	byName map[namespace.Namespace]*Space // without Path
+	own    map[string]uint64              // inodes of the reader's own, by type
 }
 
 const NsNeeds = NeedIPCNS | NeedNamespaces
@@ -56,17 +58,17 @@ func (t *Tick) WantsSysV() bool {
 
 // namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has not run is where it was.
 // Ids in mappings and waits mean something only within an IPC namespace: that one is read for whoever has such.
-func (w *walker) namespaces(p *Process, dir kernel.ProcDir, needs schema.Need, old cached, now *cached) {
-	types := kernel.NamespaceTypes()
+func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old cached, now *cached) {
+	types := namespace.Types()
 	read := func(i int) {
 		link, err := dir.Readlink("ns/" + types[i])
 		if err != nil {
-			if kernel.Denied(err) {
+			if sys.Denied(err) {
 				p.NSErr = err
 			}
 			return
 		}
-		_, p.NS[i], _ = kernel.ParseNamespaceLink([]byte(link))
+		_, p.NS[i], _ = namespace.ParseLink([]byte(link))
 	}
 	switch needs &= NsNeeds; {
 	case p.Gone(): // it has left them (exit_task_namespaces)
@@ -120,12 +122,12 @@ func (t *Tick) IPCSpace(ino uint64) uint64 {
 }
 
 // Ways are the paths to all namespaces, if they were asked for.
-func (t *Tick) Ways() map[kernel.Namespace]kernel.Namespace {
+func (t *Tick) Ways() map[namespace.Namespace]namespace.Namespace {
 	if !t.AllNamespaces {
 		return nil
 	}
 	known := t.known().byName
-	ways := make(map[kernel.Namespace]kernel.Namespace, len(known))
+	ways := make(map[namespace.Namespace]namespace.Namespace, len(known))
 	for name, s := range known {
 		ways[name] = s.Namespace
 	}
@@ -133,8 +135,8 @@ func (t *Tick) Ways() map[kernel.Namespace]kernel.Namespace {
 }
 
 // Entries are the ways into namespaces.
-func Entries(list []*Space) []kernel.Namespace {
-	ways := make([]kernel.Namespace, len(list))
+func Entries(list []*Space) []namespace.Namespace {
+	ways := make([]namespace.Namespace, len(list))
 	for i, s := range list {
 		ways[i] = s.Namespace
 	}
@@ -149,12 +151,12 @@ func (t *Tick) OwnSpace(typ string) uint64 { return t.known().own[typ] }
 
 // SpaceAt is the namespace of a type with that inode; nil: none was found.
 func (t *Tick) SpaceAt(typ string, ino uint64) *Space {
-	return t.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+	return t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
 }
 
 func indexSpaces(t *Tick) *spaceIndex {
-	x := &spaceIndex{byName: map[kernel.Namespace]*Space{}, own: map[string]uint64{}}
-	types := kernel.NamespaceTypes()
+	x := &spaceIndex{byName: map[namespace.Namespace]*Space{}, own: map[string]uint64{}}
+	types := namespace.Types()
 	for _, typ := range types {
 		x.own[typ], _ = t.Host.SelfNamespace(typ)
 	}
@@ -179,10 +181,10 @@ func indexSpaces(t *Tick) *spaceIndex {
 }
 
 func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
-	key := kernel.Namespace{Type: typ, Ino: ino}
+	key := namespace.Namespace{Type: typ, Ino: ino}
 	s := x.byName[key]
 	if s == nil {
-		s = &Space{Namespace: kernel.Namespace{Type: typ, Ino: ino, Path: way}}
+		s = &Space{Namespace: namespace.Namespace{Type: typ, Ino: ino, Path: way}}
 		x.byName[key] = s
 	}
 	return s
@@ -209,13 +211,13 @@ func (x *spaceIndex) mounted(t *Tick) {
 	}
 	seen := map[uint64]bool{}
 	for _, p := range t.procs {
-		mnt := p.NS[slices.Index(kernel.NamespaceTypes(), "mnt")]
+		mnt := p.NS[slices.Index(namespace.Types(), "mnt")]
 		if mnt == 0 || seen[mnt] {
 			continue
 		}
 		infos, err := procfs.GetProcMounts(p.PID)
 		if err != nil {
-			if !kernel.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: it has just ended
+			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: it has just ended
 				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
 			}
 			continue
@@ -223,7 +225,7 @@ func (x *spaceIndex) mounted(t *Tick) {
 		seen[mnt] = true
 		mounts := mountsOf(infos)
 		for _, m := range infos {
-			typ, ino, ok := kernel.ParseNamespaceLink([]byte(m.Root))
+			typ, ino, ok := namespace.ParseLink([]byte(m.Root))
 			if m.FSType != "nsfs" || !ok {
 				continue
 			}
@@ -242,7 +244,7 @@ type Place struct {
 	Space  uint64 // for its Ref: 0 for the reader's own
 	Ino    uint64 // 0: not known
 	Leader schema.Value
-	uids   kernel.IDMap // of the leader's user namespace; nil: not known, or it is the reader's own namespace
+	uids   process.IDMap // of the leader's user namespace; nil: not known, or it is the reader's own namespace
 }
 
 // OwnUID is a uid as the processes of another namespace have it, where that differs.
@@ -255,7 +257,7 @@ func (p Place) OwnUID(uid uint32) schema.Value {
 }
 
 // uidMap reads how the leader of another namespace maps uids.
-func (t *Tick) uidMap(s *Space) kernel.IDMap {
+func (t *Tick) uidMap(s *Space) process.IDMap {
 	if s == nil || s.Leader == nil {
 		return nil
 	}
@@ -268,7 +270,7 @@ func (t *Tick) uidMap(s *Space) kernel.IDMap {
 	if err != nil {
 		return nil
 	}
-	m, err := kernel.ParseIDMap(text)
+	m, err := process.ParseIDMap(text)
 	if err != nil {
 		return nil
 	}
@@ -291,7 +293,7 @@ func (t *Tick) Place(typ string, ino uint64) Place {
 		p.Space = ino
 	}
 	if t.Needs&NsNeeds != 0 && t.Needs.Has(NeedProcs) {
-		s := t.known().byName[kernel.Namespace{Type: typ, Ino: ino}]
+		s := t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
 		p.Leader = t.leaderName(s)
 		if typ == "ipc" && p.Space != 0 {
 			p.uids = t.uidMap(s)

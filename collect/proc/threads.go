@@ -6,26 +6,26 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Thread is one thread with what it sleeps in, as the graph of waits asks for it (NeedCalls).
 type Thread struct {
-	kernel.Task
+	process.Task
 	Wait         // what the call is on, as the lists of waiters have it
 	Listed  bool // Wait counts
 	Timed   bool // the call ends by itself
 	Timeout time.Duration
-	Polled  []kernel.AwaitedFD // of poll and select
-	Futex   kernel.Futex
+	Polled  []process.AwaitedFD // of poll and select
+	Futex   process.Futex
 	Sleeps  uint64    // how often it has gone to sleep; 0: not told
 	since   time.Time // when it last ran; zero: not asked yet, or not told
 }
 
 // threads reads what every thread of the process does. A process that has not run since still does the same; but what it sleeps on in shared
 // memory others change meanwhile: a mutex goes from one owner to the next, and wakes but one of those who wait for it.
-func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(NeedCalls) || p.KernelThread() || p.Gone():
 	case old.known != nil && old.threads && !slices.ContainsFunc(old.known.Tasks, Thread.sharesFutex):
@@ -43,7 +43,7 @@ func (w *walker) threads(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 // sharesFutex says whether the thread sleeps on a futex that other processes can change.
 func (t Thread) sharesFutex() bool {
 	_, shared := t.Call.SharedFutex()
-	return t.In == kernel.InCall && shared
+	return t.In == process.InCall && shared
 }
 
 // Gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until they do.
@@ -53,9 +53,9 @@ func (p *Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.T
 func (p *Process) Living() int { return cmp.Or(p.liveThread, p.PID) }
 
 // threadOf reads what a sleeping thread's call is about, as far as its memory may be read.
-func threadOf(dir kernel.ProcDir, t kernel.Task, buf []byte) Thread {
+func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 	th := Thread{Task: t}
-	if t.In != kernel.InCall {
+	if t.In != process.InCall {
 		return th
 	}
 	if first, ok := dir.Resumed(t.Call); ok {
@@ -68,9 +68,9 @@ func threadOf(dir kernel.ProcDir, t kernel.Task, buf []byte) Thread {
 	if th.Timeout, th.Timed, err = dir.Timeout(t.Call); err != nil {
 		th.Timed = true // it names a time that cannot be read: it may end by itself
 	}
-	if kernel.FutexCall(t.Call.NR) {
+	if process.FutexCall(t.Call.NR) {
 		if th.Futex, err = dir.Futex(t.Call); err != nil {
-			th.Futex = kernel.Futex{}
+			th.Futex = process.Futex{}
 		}
 		return th
 	}
@@ -87,7 +87,7 @@ type tokenSeed maphash.Seed
 // sleep. Where a live one's count could not be read, no two are the same.
 func (tick *Tick) Token(t *Thread) uint64 {
 	type sleep struct {
-		call   kernel.BlockedCall
+		call   process.BlockedCall
 		sleeps uint64
 		unsure time.Time
 	}
@@ -104,8 +104,8 @@ func (tick *Tick) SleepsSince(p *Process, t *Thread) time.Time {
 	if !t.since.IsZero() || !tick.Host.Live() {
 		return t.since
 	}
-	clock := Memo(tick, func(*Tick) *kernel.RunClock {
-		clock, err := kernel.NewRunClock()
+	clock := Memo(tick, func(*Tick) *process.RunClock {
+		clock, err := process.NewRunClock()
 		if err != nil {
 			return nil
 		}

@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -44,7 +48,7 @@ type Tick struct {
 	// Restless says that processes came and went too fast to be sure that all were seen.
 	Restless bool
 	// Locks are the lines of /proc/locks, read before the walk; LocksErr says why there are none.
-	Locks    []kernel.HeldLock
+	Locks    []fdinfo.HeldLock
 	LocksErr error
 	// IPCSelf is the inode of the reader's own IPC namespace; 0: not known.
 	IPCSelf uint64
@@ -86,18 +90,18 @@ func (t *Tick) SegmentDevices() map[uint64]bool {
 	if !t.Host.Live() {
 		return nil
 	}
-	return Memo(t, func(*Tick) deviceSet { return kernel.SegmentDevices() })
+	return Memo(t, func(*Tick) deviceSet { return sysv.SegmentDevices() })
 }
 
 // Hangs tells of a process's paths which may lie where a dead server would hang a look: see mountWatch.
-func (t *Tick) Hangs(dir kernel.ProcDir) func(path []byte) bool { return t.walker.risky.of(dir) }
+func (t *Tick) Hangs(dir process.Dir) func(path []byte) bool { return t.walker.risky.of(dir) }
 
 // Fault reports what could not be read, the same thing once. A nil error is no fault.
 func (t *Tick) Fault(source string, err error) {
 	if err == nil {
 		return
 	}
-	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: kernel.Denied(err)})
+	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: sys.Denied(err)})
 }
 
 // AddFault adds a fault that is there once, however often it is told.
@@ -151,7 +155,7 @@ func (t *Tick) StartTime(ticks uint64) time.Time {
 	if t.Boot.IsZero() {
 		return time.Time{}
 	}
-	return t.Boot.Add(time.Duration(ticks) * (time.Second / kernel.ClockTick))
+	return t.Boot.Add(time.Duration(ticks) * (time.Second / sys.ClockTick))
 }
 
 // PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or for nobody.
@@ -190,7 +194,7 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 	switch {
 	case t.OtherPIDs():
 		return CreatorUnknown
-	case p == nil && t.Host.Live() && kernel.ProcessExists(pid):
+	case p == nil && t.Host.Live() && process.ProcessExists(pid):
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead

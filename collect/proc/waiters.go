@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -20,9 +22,9 @@ type Wait struct {
 	Addr    uint64      // of the futex
 	Lock    LockRequest // fcntl and flock
 	Thread  int
-	lost    bool           // it is the open of a FIFO that cannot be told
-	Via     string         // the call in words: "semop [2] -1"
-	Ops     []kernel.SemOp // of semop, as far as they could be read
+	lost    bool         // it is the open of a FIFO that cannot be told
+	Via     string       // the call in words: "semop [2] -1"
+	Ops     []sysv.SemOp // of semop, as far as they could be read
 }
 
 // Waiter is a wait with its process.
@@ -80,9 +82,9 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 }
 
 // blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
-func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	calls := func() (waits []Wait, opens bool, err error) {
-		list, err := dir.BlockedCalls(buf, func(nr int) bool { return kernel.IPCCalls(nr) || kernel.FutexCall(nr) })
+		list, err := dir.BlockedCalls(buf, func(nr int) bool { return process.IPCCalls(nr) || process.FutexCall(nr) })
 		for _, c := range list {
 			wait, ok := WaitOf(dir, c)
 			opens = opens || wait.lost
@@ -115,7 +117,7 @@ func (w *walker) blocked(p *Process, dir kernel.ProcDir, needs schema.Need, buf 
 	}
 }
 
-func WaitOf(dir kernel.ProcDir, c kernel.BlockedCall) (Wait, bool) {
+func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 	if call, id, ok := c.SysV(); ok {
 		kind := schema.Msg
 		if call == "semop" {
@@ -135,20 +137,20 @@ func WaitOf(dir kernel.ProcDir, c kernel.BlockedCall) (Wait, bool) {
 			lock.OFD = c.OFDLock()
 			lock.Mode, lock.Start, lock.End, _ = dir.LockRequest(c)
 		case "flock":
-			lock.Mode, lock.End = c.FlockMode(), kernel.EOF
+			lock.Mode, lock.End = c.FlockMode(), fdinfo.EOF
 		}
 		return Wait{Lock: lock, Syscall: call, FD: int32(fd), Thread: c.TID, Via: fmt.Sprintf("%s fd %d", call, fd)}, true
 	}
-	if kernel.FutexCall(c.NR) {
+	if process.FutexCall(c.NR) {
 		addr, ok := c.SharedFutex()
 		return Wait{Syscall: "futex", Kind: futexWait, Addr: addr, Thread: c.TID, Via: "futex"}, ok
 	}
 	id, path, access, err := dir.FIFOOpen(c)
 	if err != nil {
-		return Wait{lost: errors.Is(err, kernel.ErrUntold)}, false
+		return Wait{lost: errors.Is(err, process.ErrUntold)}, false
 	}
 	end := "for reading"
-	if access == kernel.CanWrite {
+	if access == fdinfo.CanWrite {
 		end = "for writing"
 	}
 	return Wait{Syscall: "open", Kind: schema.Fifo, Fifo: FD{Num: -1, Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: path},
@@ -156,7 +158,7 @@ func WaitOf(dir kernel.ProcDir, c kernel.BlockedCall) (Wait, bool) {
 }
 
 // Words tells a call's operations where they may be read, else its name.
-func (w *Wait) words(c kernel.BlockedCall) string {
+func (w *Wait) words(c process.BlockedCall) string {
 	switch w.Syscall {
 	case "msgsnd":
 		return fmt.Sprintf("msgsnd %d bytes", c.MsgSize())

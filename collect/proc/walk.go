@@ -8,13 +8,15 @@ import (
 	"sync"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Process is one process of the walk. Its fields are filled as far as the needs asked.
 type Process struct {
-	kernel.ProcStat
-	Status      kernel.ProcStatus
+	process.ProcStat
+	Status      process.ProcStatus
 	StatusKnown bool
 	Cmdline     []byte // NUL-separated arguments; empty for kernel threads and zombies
 	FDCount     int
@@ -22,7 +24,7 @@ type Process struct {
 
 	FDs        []FD
 	FDErr      error
-	Shared     []kernel.Mapping
+	Shared     []process.Mapping
 	MapsErr    error
 	Waits      []Wait
 	left       []Wait // of a stopped process: calls that it was in and begins again
@@ -44,7 +46,7 @@ func (p *Process) Ref() schema.Ref {
 }
 
 // SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
-func (p *Process) SharedMaps() ([]kernel.Mapping, error) { return p.Shared, p.MapsErr }
+func (p *Process) SharedMaps() ([]process.Mapping, error) { return p.Shared, p.MapsErr }
 
 // RunsAs says whether one of the process's uids is among them.
 func (p *Process) RunsAs(uids []uint32) bool {
@@ -162,7 +164,7 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 	for i, p := range found {
 		switch {
 		case p == nil:
-			unread = unread || w.host.Live() && kernel.ProcessExists(pids[i]) // by want of descriptors, say
+			unread = unread || w.host.Live() && process.ProcessExists(pids[i]) // by want of descriptors, say
 		case p.PID != 1 && !p.ended: // init takes the children of those that end
 			known[p.PID] = true
 		}
@@ -205,14 +207,14 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	cpu, cpuErr := int64(0), error(nil)
 	if w.host.Live() {
 		// The clock is read before the tables: what happens in between makes the next tick read them again.
-		cpu, cpuErr = kernel.CPUTime(pid)
+		cpu, cpuErr = process.CPUTime(pid)
 	}
 	text, err := dir.Read("stat", buf)
 	if err != nil {
 		return nil, cached{}
 	}
 	p := &Process{}
-	if p.ProcStat, err = kernel.ParseProcStat(text); err != nil {
+	if p.ProcStat, err = process.ParseProcStat(text); err != nil {
 		return nil, cached{}
 	}
 	p.PID = pid // whatever a tree of files may say: nothing here would stand two processes of one number
@@ -240,7 +242,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 
 // hasEnded says whether a process ended while it was read. Who exits gives up all descriptors at once (exit_files in kernel/exit.c), and a list of
 // them is cut short without an error.
-func (w *walker) hasEnded(p *Process, dir kernel.ProcDir) bool {
+func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 	if !w.host.Live() || p.Gone() || p.KernelThread() {
 		return false
 	}
@@ -249,15 +251,15 @@ func (w *walker) hasEnded(p *Process, dir kernel.ProcDir) bool {
 	}
 	text, err := dir.Read("stat", nil)
 	if err != nil {
-		return kernel.Gone(err)
+		return sys.Gone(err)
 	}
-	st, err := kernel.ParseProcStat(text)
+	st, err := process.ParseProcStat(text)
 	return err == nil && (st.State == 'Z' || st.State == 'X')
 }
 
 // livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others, which have them still
 // (man 3 pthread_exit). /proc/TID of such a one leads to the same tables.
-func (w *walker) livingDir(p *Process, dir kernel.ProcDir) (tables kernel.ProcDir, end func()) {
+func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end func()) {
 	if p.State != 'Z' && p.State != 'X' || p.Gone() {
 		return dir, func() {}
 	}
@@ -274,10 +276,10 @@ func (w *walker) livingDir(p *Process, dir kernel.ProcDir) (tables kernel.ProcDi
 	return dir, func() {}
 }
 
-func (w *walker) small(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte) {
+func (w *walker) small(p *Process, dir process.Dir, needs schema.Need, buf []byte) {
 	if needs.Has(NeedStatus) {
 		if text, err := dir.Read("status", buf); err == nil {
-			p.Status, err = kernel.ParseProcStatus(text)
+			p.Status, err = process.ParseProcStatus(text)
 			p.StatusKnown = err == nil
 		}
 	}

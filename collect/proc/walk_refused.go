@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -12,7 +12,7 @@ import (
 func (t *Tick) account() {
 	for _, p := range t.procs {
 		for source, err := range map[string]error{"fd": p.FDErr, "maps": p.MapsErr, "syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr} {
-			if kernel.Denied(err) {
+			if sys.Denied(err) {
 				t.Refuse(source, p)
 			}
 		}
@@ -33,7 +33,7 @@ func (t *Tick) Refused(source string) []*Process { return t.unseen[source] }
 // refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's mappings were found.
 func (t *Tick) refusals() []schema.Fault {
 	advice := "root sees all"
-	if kernel.EffectiveUID() == 0 {
+	if sys.EffectiveUID() == 0 {
 		advice = "a security module, a user namespace or a missing capability keeps them from root"
 	}
 	var faults []schema.Fault

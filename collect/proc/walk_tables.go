@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -28,7 +31,7 @@ const (
 type FD struct {
 	Num      int32
 	Kind     FDKind
-	Access   kernel.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
+	Access   fdinfo.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
 	Dev, Ino uint64        // 0 for what has no inode of its own
 	Path     string        // FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
 }
@@ -53,7 +56,7 @@ func (p *Process) OpenFD(num int32) *FD {
 
 const fdNeeds = NeedFDs | NeedFDModes | NeedLocks | NeedFDFiles | NeedTTYs
 
-func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case needs&fdNeeds == 0 || p.KernelThread() || p.Gone():
 	case old.known != nil && old.fds.Has(needs&fdNeeds):
@@ -75,7 +78,7 @@ func (w *walker) descriptors(p *Process, dir kernel.ProcDir, needs schema.Need, 
 }
 
 // pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their holder sleeps.
-func pathsNow(dir kernel.ProcDir, fds []FD, buf []byte) []FD {
+func pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
 	kept := true // the list is the last snapshot's, which does not change any more
 	for i := range fds {
 		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
@@ -94,9 +97,9 @@ func pathsNow(dir kernel.ProcDir, fds []FD, buf []byte) []FD {
 }
 
 // hasName says whether the mapped file may get another name, or none, without the process.
-func hasName(m kernel.Mapping) bool { return !strings.HasSuffix(m.Name, DeletedSuffix) }
+func hasName(m process.Mapping) bool { return !strings.HasSuffix(m.Name, DeletedSuffix) }
 
-func (w *walker) mappings(p *Process, dir kernel.ProcDir, needs schema.Need, buf []byte, old cached, now *cached) {
+func (w *walker) mappings(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(NeedMaps) || p.KernelThread() || p.Gone():
 	case old.known != nil && old.maps && !slices.ContainsFunc(old.known.Shared, hasName):
@@ -112,14 +115,14 @@ type fdScan struct {
 	modes, files bool // of pipes and FIFOs; of whatever has a path
 	fileModes    bool
 	ttys         bool
-	proc         kernel.ProcDir
+	proc         process.Dir
 	table        *table
 	risky        func(path []byte) bool
 	found        []FD
 	skipped      int // risky ones
 }
 
-func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
+func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
 	declared := s.table.declared(target)
 	switch {
 	case len(target) == 0:
@@ -128,21 +131,21 @@ func (s *fdScan) visit(d *kernel.FDDir, num int, target []byte) {
 	case target[0] == '/':
 		s.path(d, num, target)
 	case bytes.HasPrefix(target, []byte("socket:[")):
-		if ino, ok := kernel.LinkInode(target); ok {
+		if ino, ok := scan.LinkInode(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
 		}
 	case bytes.HasPrefix(target, []byte("pipe:[")):
 		s.pipe(d, num, target)
 	default:
-		if typ, ino, ok := kernel.ParseNamespaceLink(target); ok {
+		if typ, ino, ok := namespace.ParseLink(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
 		}
 	}
 }
 
-func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
-	ino, ok := kernel.LinkInode(target)
-	var access kernel.Access
+func (s *fdScan) pipe(d *process.FDDir, num int, target []byte) {
+	ino, ok := scan.LinkInode(target)
+	var access fdinfo.Access
 	if s.modes {
 		var err error
 		access, err = d.Access()
@@ -155,7 +158,7 @@ func (s *fdScan) pipe(d *kernel.FDDir, num int, target []byte) {
 
 // Path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
 // point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
-func (s *fdScan) path(d *kernel.FDDir, num int, target []byte) {
+func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
 	tty := s.ttys && mayBeTTY(target)
 	if !s.modes && !s.files && !tty {
 		return

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
 // Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.
@@ -18,7 +19,7 @@ func TestWalkOfAProcessThatEnds(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	pid, err := kernel.NewAdmin().StartBare(new(kernel.Script).Sleep(kernel.Sleepless))
+	pid, err := kernel.NewAdmin().StartBare(new(process.Script).Sleep(process.Sleepless))
 	if err != nil {
 		t.Fatal(err)
 	}

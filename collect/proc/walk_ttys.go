@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 // mayBeTTY tells by the name which descriptors to look at: /dev/ptmx, /dev/pts/ptmx, /dev/pts/3, in any root directory.
@@ -17,7 +17,7 @@ func mayBeTTY(target []byte) bool {
 
 // terminal recognises an end of a pseudoterminal by its device number. A container's terminals may lie on a devpts of its own: the
 // slave's inode does, the master's counterpart is the file system at "pts" beside the ptmx that was opened (devpts_mntget, fs/devpts).
-func (s *fdScan) terminal(fd *FD, id kernel.FileID) bool {
+func (s *fdScan) terminal(fd *FD, id vfs.FileID) bool {
 	if index, ok := id.TerminalSlave(); ok {
 		fd.Kind, fd.Ino = FDSlave, uint64(index)
 		return true

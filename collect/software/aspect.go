@@ -4,7 +4,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -168,6 +168,6 @@ func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
 }
 
 // fileSubject is that of a FIFO or socket that is there as a file alone.
-func fileSubject(t *proc.Tick, kind schema.Kind, file *kernel.PosixFile) Subject {
+func fileSubject(t *proc.Tick, kind schema.Kind, file *vfs.PosixFile) Subject {
 	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID), Perms: uint32(file.Mode.Perm()), Size: file.Size}
 }

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
@@ -61,9 +62,9 @@ func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
 		// Anybody may put a link into /tmp: it is followed where that cannot hang.
 		real, err := self.RealPath(path.Join(dir, name), hangs)
 		if err == nil {
-			var id kernel.FileID
+			var id vfs.FileID
 			if id, err = self.StatPath(real); err == nil {
-				files.byBits[kernel.Ftok(id.Dev, id.Ino, 0)] = path.Join(dir, name)
+				files.byBits[sysv.Ftok(id.Dev, id.Ino, 0)] = path.Join(dir, name)
 			}
 		}
 		files.whole = files.whole && (err == nil || errors.Is(err, fs.ErrNotExist))

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -92,7 +93,7 @@ func keptFiles(t *proc.Tick) dataFiles {
 	return *proc.Keep(t.Kept, func() dataFiles { return dataFiles{} })
 }
 
-func (d dataFiles) read(path string, stat func() (kernel.PosixFile, error), read func() ([]byte, error)) ([]byte, error) {
+func (d dataFiles) read(path string, stat func() (vfs.PosixFile, error), read func() ([]byte, error)) ([]byte, error) {
 	file, err := stat()
 	if err != nil {
 		delete(d, path)
@@ -171,7 +172,7 @@ func runningCluster(t *proc.Tick, p *proc.Process) (cluster, bool) {
 	c.ID, c.uid = proc.FileID{Dev: file.Dev, Ino: file.Ino}, file.UID
 	if name := c.Dir + "/postmaster.pid"; !hangs([]byte(name)) {
 		text, err := keptFiles(t).read(fmt.Sprintf("%d:%s", p.PID, name),
-			func() (kernel.PosixFile, error) { return dir.StatLink("cwd/postmaster.pid") },
+			func() (vfs.PosixFile, error) { return dir.StatLink("cwd/postmaster.pid") },
 			func() ([]byte, error) { return dir.ReadFile("cwd/postmaster.pid", lockFileMost) })
 		if err == nil {
 			c.Lock, c.HasLock = parseLockFile(text)
@@ -214,8 +215,8 @@ func foundClusters(t *proc.Tick) []cluster {
 		}
 	}
 	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
-		text, err := keptFiles(t).read(conf, func() (kernel.PosixFile, error) { return kernel.StatFile(conf) },
-			func() ([]byte, error) { return kernel.ReadFile(conf, clusterConfMost) })
+		text, err := keptFiles(t).read(conf, func() (vfs.PosixFile, error) { return vfs.StatFile(conf) },
+			func() ([]byte, error) { return vfs.ReadFile(conf, clusterConfMost) })
 		if dir := configuredDirectory(text); err == nil && dir != "" {
 			add(dir)
 		}
@@ -273,7 +274,7 @@ func statCluster(t *proc.Tick, c *cluster) bool {
 	if err != nil {
 		return false
 	}
-	file, err := kernel.StatFile(real)
+	file, err := vfs.StatFile(real)
 	if err != nil || !file.Mode.IsDir() {
 		return false
 	}
@@ -283,13 +284,13 @@ func statCluster(t *proc.Tick, c *cluster) bool {
 
 // isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked into may be one.
 func isCluster(t *proc.Tick, c *cluster) bool {
-	if _, err := kernel.StatFile(c.Dir + "/PG_VERSION"); err != nil {
-		return kernel.Denied(err)
+	if _, err := vfs.StatFile(c.Dir + "/PG_VERSION"); err != nil {
+		return sys.Denied(err)
 	}
 	c.sure = true
 	path := c.Dir + "/postmaster.pid"
-	text, err := keptFiles(t).read(path, func() (kernel.PosixFile, error) { return kernel.StatFile(path) },
-		func() ([]byte, error) { return kernel.ReadFile(path, lockFileMost) })
+	text, err := keptFiles(t).read(path, func() (vfs.PosixFile, error) { return vfs.StatFile(path) },
+		func() ([]byte, error) { return vfs.ReadFile(path, lockFileMost) })
 	if err == nil {
 		c.Lock, c.HasLock = parseLockFile(text)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 )
@@ -43,7 +43,7 @@ func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	if err != nil {
 		return false
 	}
-	if st, err := kernel.ParseProcStat(text); err != nil || st.State != 'S' {
+	if st, err := process.ParseProcStat(text); err != nil || st.State != 'S' {
 		return false
 	}
 	n, err := dir.Switches(t.TID, buf)

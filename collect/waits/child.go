@@ -3,7 +3,8 @@ package waits
 import (
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -12,22 +13,22 @@ import (
 // Waits for the end of a child, which its parent knows by the number that it has in the parent's pid namespace.
 
 // child is a wait for the end of a child, or of a process by its pidfd.
-func (g *graph) child(p *proc.Process, pid int, which kernel.ChildWait) (e wakers, via string, ok bool) {
+func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wakers, via string, ok bool) {
 	via = "a child"
 	for _, c := range g.children[p.PID] {
 		var wanted bool
 		switch which {
-		case kernel.AnyChild:
+		case process.AnyChild:
 			wanted = true
-		case kernel.OneChild:
+		case process.OneChild:
 			if wanted = g.numberOf(c, p) == pid; wanted {
 				via = fmt.Sprintf("child %d", c.PID)
 			}
-		case kernel.ChildGroup:
+		case process.ChildGroup:
 			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1 // where a group has another number
 			via = "a child of a process group"
 		default: // a pidfd
-			return g.descriptor(p, kernel.AwaitedFD{FD: pid, For: kernel.CanRead}, 0), "a pidfd", true
+			return g.descriptor(p, process.AwaitedFD{FD: pid, For: fdinfo.CanRead}, 0), "a pidfd", true
 		}
 		if wanted && !c.Gone() {
 			e.on = append(e.on, c.Ref())
@@ -50,7 +51,7 @@ func (g *graph) pids(p *proc.Process) []int {
 	pids, ok := g.numbersOf[p]
 	if !ok {
 		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-			pids, _ = kernel.ParseNSPids(text)
+			pids, _ = process.ParseNSPids(text)
 		}
 		if len(pids) == 0 {
 			pids = []int{p.PID}

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -162,7 +164,7 @@ func (g *graph) sharers(p *proc.Process) []*proc.Process {
 		if q == p || q.KernelThread() || q.Gone() {
 			continue
 		}
-		if same, err := kernel.SameFiles(p.Living(), q.Living()); err == nil && same {
+		if same, err := process.SameFiles(p.Living(), q.Living()); err == nil && same {
 			list = append(list, q)
 		}
 	}
@@ -182,13 +184,13 @@ func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing strin
 	}
 	defer dir.Close()
 	switch halt, _ := dir.Halted(tid); halt {
-	case kernel.Stopped:
+	case process.Stopped:
 		return relate.Stopped, "is stopped"
-	case kernel.Traced:
+	case process.Traced:
 		return relate.Stopped, "is stopped by a tracer"
-	case kernel.Frozen:
+	case process.Frozen:
 		return relate.Stopped, "is frozen with its control group"
-	case kernel.Elsewhere:
+	case process.Elsewhere:
 		return relate.Running, "sleeps in its call for memory, a disk, or who serves its calls"
 	}
 	return relate.Waiting, ""
@@ -214,10 +216,10 @@ func (g *graph) timer(p *proc.Process, tid int) bool {
 	}
 	defer dir.Close()
 	timers, err := dir.SignalTimers(nil)
-	if kernel.Gone(err) {
+	if sys.Gone(err) {
 		return false // the kernel does not tell
 	}
-	return err != nil || slices.ContainsFunc(timers, func(t kernel.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
+	return err != nil || slices.ContainsFunc(timers, func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
 }
 
 // socketTime says whether the call fails after the socket's own time. Where it could not be read, it may.
@@ -226,7 +228,7 @@ func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
 	if !ok || !g.tick.Host.Live() {
 		return false
 	}
-	times, err := kernel.ReadSocketTimes(p.PID, int(s.fd.Num), s.fd.Ino)
+	times, err := sock.ReadSocketTimes(p.PID, int(s.fd.Num), s.fd.Ino)
 	if err != nil {
 		return true
 	}
@@ -241,7 +243,7 @@ func (g *graph) listTracees() map[int][]*proc.Process {
 	all := map[int][]*proc.Process{}
 	for _, p := range g.tick.Processes() {
 		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-			if tracer, err := kernel.ParseTracer(text); err == nil && tracer != 0 {
+			if tracer, err := process.ParseTracer(text); err == nil && tracer != 0 {
 				all[tracer] = append(all[tracer], p)
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -35,7 +37,7 @@ func (g *graph) listSockets() map[uint64]*socketEnd {
 }
 
 // descriptor finds who could make a descriptor ready to be read or written.
-func (g *graph) descriptor(p *proc.Process, awaited kernel.AwaitedFD, depth int) wakers {
+func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int) wakers {
 	fd := p.OpenFD(int32(awaited.FD))
 	if fd == nil {
 		return wakers{outside: true, open: fmt.Sprintf("whatever its descriptor %d leads to", awaited.FD)}
@@ -72,7 +74,7 @@ func (g *graph) descriptor(p *proc.Process, awaited kernel.AwaitedFD, depth int)
 }
 
 // pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader closes (pipe(7)).
-func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited kernel.Access) wakers {
+func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers {
 	kind, dev := schema.Pipe, uint64(0)
 	if fd.Kind == proc.FDFifo {
 		kind, dev = schema.Fifo, fd.Dev
@@ -98,19 +100,19 @@ func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited kernel.Access) wakers
 type pipeEnd struct {
 	kind proc.FDKind
 	id   proc.FileID
-	to   kernel.Access
+	to   fdinfo.Access
 }
 
 // pipeEnds are those at the other end, for who waits to read, or to write, or both.
-func (g *graph) pipeEnds(fd *proc.FD, awaited kernel.Access) []relate.Ender {
+func (g *graph) pipeEnds(fd *proc.FD, awaited fdinfo.Access) []relate.Ender {
 	end := pipeEnd{fd.Kind, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, awaited}
 	enders, ok := g.ends[end]
 	if !ok {
 		uses := g.tick.FDUses(fd.Kind, fd.Dev, fd.Ino)
-		if awaited&kernel.CanRead != 0 {
+		if awaited&fdinfo.CanRead != 0 {
 			enders = useEnders(uses, kinds.CanWrite, "has its writing end")
 		}
-		if awaited&kernel.CanWrite != 0 {
+		if awaited&fdinfo.CanWrite != 0 {
 			enders = append(enders, useEnders(uses, kinds.CanRead, "has its reading end")...)
 		}
 		g.ends[end] = enders
@@ -138,18 +140,18 @@ func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
 
 // socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room for what it sends only the
 // receiver makes.
-func (g *graph) socket(fd *proc.FD, awaited kernel.Access) wakers {
+func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	s := g.sockets()[fd.Ino]
 	if s == nil {
 		return wakers{outside: true, open: "the other end of its socket"}
 	}
 	e := wakers{on: []schema.Ref{s.Ref}}
 	e.enders = g.peersOf(fd.Ino, s)
-	listens := s.unix != nil && s.unix.State == kernel.SocketListen || s.inet != nil && s.inet.Listens()
+	listens := s.unix != nil && s.unix.State == sock.SocketListen || s.inet != nil && s.inet.Listens()
 	switch {
 	case listens:
 		e.open = "whoever connects to it"
-	case s.unix != nil && s.unix.Type == kernel.SocketDgram && awaited&kernel.CanRead != 0 && (s.unix.Naming != kernel.UnixUnnamed || s.Other == nil):
+	case s.unix != nil && s.unix.Type == sock.SocketDgram && awaited&fdinfo.CanRead != 0 && (s.unix.Naming != sock.UnixUnnamed || s.Other == nil):
 		e.open = "whoever sends to it"
 	case s.inet != nil && (s.inet.Protocol != "tcp" || s.Other == nil):
 		e.outside, e.open = true, "the network"
@@ -207,7 +209,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 
 // pidfd: it becomes readable when its process ends.
 func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
-	info, err := kernel.ParsePidFD(p.Info[fd.Num].Text)
+	info, err := fdinfo.ParsePidFD(p.Info[fd.Num].Text)
 	if err != nil {
 		return wakers{outside: true, open: "a process that its pidfd does not tell"}
 	}
@@ -226,14 +228,14 @@ func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 		return wakers{outside: true, open: "what its epoll instance watches"}
 	}
 	var e wakers
-	targets := kernel.ParseEpoll(info.Text)
+	targets := fdinfo.ParseEpoll(info.Text)
 	for _, t := range targets {
 		fd := p.OpenFD(int32(t.FD))
 		if fd == nil || t.HasFile && fd.Ino != 0 && fd.Ino != t.Ino {
 			e.or(wakers{outside: true, open: "what its epoll instance watches"}) // added under another number, or closed since
 			continue
 		}
-		e.or(g.descriptor(p, kernel.AwaitedFD{FD: t.FD, For: t.For()}, depth))
+		e.or(g.descriptor(p, process.AwaitedFD{FD: t.FD, For: t.For()}, depth))
 	}
 	if len(targets) == 0 {
 		e = wakers{outside: true, open: "what somebody adds to its epoll instance"}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -51,15 +51,15 @@ func (g *graph) listSegments() map[proc.WaitKey]memoryObject {
 }
 
 // lockWords name what a futex was told to be.
-func lockWords(k kernel.FutexKind) string {
+func lockWords(k process.FutexKind) string {
 	switch k {
-	case kernel.FutexMutex:
+	case process.FutexMutex:
 		return "mutex"
-	case kernel.FutexRobust:
+	case process.FutexRobust:
 		return "robust mutex"
-	case kernel.FutexPIMutex:
+	case process.FutexPIMutex:
 		return "priority-inheriting mutex"
-	case kernel.FutexRWLock:
+	case process.FutexRWLock:
 		return "rwlock"
 	}
 	return "futex"
@@ -141,7 +141,7 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 // keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
 func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
 	for _, q := range g.tick.Processes() {
-		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
+		maps := slices.ContainsFunc(q.Shared, func(m process.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
 		if maps && g.tick.IPCSpaceOf(q) != key.Dev {
 			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
 		}
@@ -159,7 +159,7 @@ func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Proces
 		o = memoryObject{schema.Ref{Kind: schema.Mmap, Space: key.Dev, ID: key.ID}, true}
 	}
 	for _, q := range g.tick.Processes() {
-		maps := slices.ContainsFunc(q.Shared, func(m kernel.Mapping) bool {
+		maps := slices.ContainsFunc(q.Shared, func(m process.Mapping) bool {
 			if key.Kind == schema.Shm {
 				return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID && g.tick.IPCSpaceOf(q) == key.Dev
 			}
@@ -185,7 +185,7 @@ func (g *graph) offset(p *proc.Process, addr uint64) uint64 {
 // ownership is the number of an owner in shared memory.
 type ownership struct {
 	memory proc.WaitKey
-	kind   kernel.FutexKind
+	kind   process.FutexKind
 	number int
 }
 
@@ -289,7 +289,7 @@ func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 // (CLONE_CHILD_CLEARTID of clone(2)).
 func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 	number := th.Futex.Word
-	if th.Futex.Kind != kernel.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
+	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
 		return 0, false
 	}
 	tid, ok = g.thread(p, int(number))
@@ -299,5 +299,5 @@ func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 // idles says whether the thread sleeps on a futex of its process alone.
 func idles(t *proc.Thread) bool {
 	_, shared := t.Call.SharedFutex()
-	return t.In == kernel.InCall && kernel.FutexCall(t.Call.NR) && !shared
+	return t.In == process.InCall && process.FutexCall(t.Call.NR) && !shared
 }

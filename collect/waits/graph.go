@@ -6,7 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -33,10 +36,10 @@ type graph struct {
 	sockets   func() map[uint64]*socketEnd
 	sought    func() map[lockSeeker]*kinds.LockRow
 	tracees   func() map[int][]*proc.Process
-	rings     func() []string                    // what fdinfo says of io_urings
-	ringed    func() map[*proc.Process]bool      // who has an io_uring
-	programs  map[*proc.Process]string           // where exe leads
-	handlers  map[*proc.Process]kernel.SignalSet // what it catches
+	rings     func() []string                 // what fdinfo says of io_urings
+	ringed    func() map[*proc.Process]bool   // who has an io_uring
+	programs  map[*proc.Process]string        // where exe leads
+	handlers  map[*proc.Process]sys.SignalSet // what it catches
 	onSockets map[relate.Thread]socketWait
 	numbersOf map[*proc.Process][]int // its pids
 	// What many threads may wait for is looked up once, and their Enders are one list.
@@ -51,7 +54,7 @@ type graph struct {
 
 func newGraph(t *proc.Tick) *graph {
 	g := &graph{tick: t, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*proc.Process{},
-		values: map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{}, handlers: map[*proc.Process]kernel.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*proc.Process][]int{},
+		values: map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{}, handlers: map[*proc.Process]sys.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*proc.Process][]int{},
 		numbers: map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*proc.Process][]*proc.Process{}}
 	for _, p := range t.Processes() {
@@ -117,7 +120,7 @@ func (g *graph) tasks() []relate.Task {
 		case p.PID == g.tick.Self:
 			all = append(all, g.one(p, relate.Running, "is this program"))
 			continue
-		case kernel.Denied(p.TaskErr):
+		case sys.Denied(p.TaskErr):
 			all = append(all, g.refused(p))
 			continue
 		case len(p.Tasks) == 0:
@@ -125,7 +128,7 @@ func (g *graph) tasks() []relate.Task {
 			continue
 		}
 		for i := range p.Tasks {
-			if p.Tasks[i].In != kernel.Ended { // it ends nobody's wait any more
+			if p.Tasks[i].In != process.Ended { // it ends nobody's wait any more
 				all = append(all, g.task(p, &p.Tasks[i]))
 			}
 		}
@@ -162,13 +165,13 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 		t.Activity, t.Doing = relate.Stopped, "is stopped"
 	case p.State == 't' && g.traced(p, th.TID): // which the first thread's state says of that alone (ptrace(2))
 		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
-	case th.In == kernel.OnCPU:
+	case th.In == process.OnCPU:
 		t.Doing = "runs"
-	case th.In == kernel.Foreign32:
+	case th.In == process.Foreign32:
 		t.Doing = "sleeps in a 32-bit call"
-	case th.In == kernel.Worker:
+	case th.In == process.Worker:
 		t.Doing = "works in the kernel"
-	case th.In != kernel.InCall:
+	case th.In != process.InCall:
 		t.Doing = "is outside of any call"
 	default:
 		t.Doing = "sleeps in " + th.Call.Name()
@@ -234,7 +237,7 @@ func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string,
 		e, via = g.lock(p, th)
 	case th.Listed && (th.Syscall == "mq_send" || th.Syscall == "mq_receive"):
 		e = g.posixQueue(p, th)
-	case kernel.FutexCall(th.Call.NR):
+	case process.FutexCall(th.Call.NR):
 		return g.futexWait(p, th)
 	default:
 		return g.other(p, th)
@@ -261,8 +264,8 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 				e.or(could)
 			}
 			if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
-				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&kernel.CanWrite != 0}
-				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == kernel.SocketDgram && th.Call.Addresses() {
+				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&fdinfo.CanWrite != 0}
+				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == sock.SocketDgram && th.Call.Addresses() {
 					e.open = "whoever it sends to, which may be another than its peer"
 				}
 			}
@@ -279,7 +282,7 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 }
 
 // unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
-func (g *graph) unready(p *proc.Process, fds []kernel.AwaitedFD) []kernel.AwaitedFD {
+func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.AwaitedFD {
 	if len(fds) < 2 || !g.tick.Host.Live() {
 		return fds
 	}
@@ -288,7 +291,7 @@ func (g *graph) unready(p *proc.Process, fds []kernel.AwaitedFD) []kernel.Awaite
 		return fds
 	}
 	defer dir.Close()
-	var left []kernel.AwaitedFD
+	var left []process.AwaitedFD
 	for _, fd := range fds {
 		// What may hang was left out of the table.
 		if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDFile {
@@ -347,14 +350,14 @@ func (g *graph) catches(p *proc.Process) bool {
 }
 
 // caught are the signals that a process handles; all, where a live one's could not be read.
-func (g *graph) caught(p *proc.Process) kernel.SignalSet {
+func (g *graph) caught(p *proc.Process) sys.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {
 		if g.tick.Host.Live() {
-			set = ^kernel.SignalSet(0)
+			set = ^sys.SignalSet(0)
 		}
 		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-			if masks, err := kernel.ParseSignalMasks(text); err == nil {
+			if masks, err := process.ParseSignalMasks(text); err == nil {
 				set = masks.Caught
 			}
 		}

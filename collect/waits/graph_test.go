@@ -6,7 +6,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -36,9 +36,9 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 
 // An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
 func TestWaitsOfAnIdlePool(t *testing.T) {
-	futex := kernel.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
-	th := proc.Thread{Task: kernel.Task{TID: 11, In: kernel.InCall, Call: futex}}
-	p := &proc.Process{Tasks: []proc.Thread{{Task: kernel.Task{TID: 10, In: kernel.InCall, Call: kernel.BlockedCall{NR: unix.SYS_READ}}}, th}}
+	futex := process.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
+	th := proc.Thread{Task: process.Task{TID: 11, In: process.InCall, Call: futex}}
+	p := &proc.Process{Tasks: []proc.Thread{{Task: process.Task{TID: 10, In: process.InCall, Call: process.BlockedCall{NR: unix.SYS_READ}}}, th}}
 	p.PID = 10
 	want := wakers{open: "its own process", enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
 	got := newGraph(&proc.Tick{}).ownFutex(p, &th)

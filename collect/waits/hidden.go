@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -22,7 +22,7 @@ func (g *graph) hiddenEnds() string {
 	}
 	for _, p := range g.tick.Processes() {
 		for i := range p.Tasks {
-			if tid := p.Tasks[i].TID; tid != p.PID && p.Tasks[i].In != kernel.Ended && !g.sameFiles(p, tid) {
+			if tid := p.Tasks[i].TID; tid != p.PID && p.Tasks[i].In != process.Ended && !g.sameFiles(p, tid) {
 				return fmt.Sprintf("a thread of %d/%s that has descriptors of its own", p.PID, p.Comm)
 			}
 		}
@@ -85,7 +85,7 @@ func (g *graph) listRinged() map[*proc.Process]bool {
 	found := map[*proc.Process]bool{}
 	for _, p := range g.tick.Processes() {
 		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.tick.KindOf(&fd) == schema.IOUring }) ||
-			slices.ContainsFunc(p.Shared, func(m kernel.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
+			slices.ContainsFunc(p.Shared, func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
 			found[p] = true
 		}
 	}
@@ -94,7 +94,7 @@ func (g *graph) listRinged() map[*proc.Process]bool {
 
 // sameFiles says whether a thread has its process's table of descriptors, as all have but those that called unshare(CLONE_FILES).
 func (g *graph) sameFiles(p *proc.Process, tid int) bool {
-	same, err := kernel.SameFiles(p.Living(), tid)
+	same, err := process.SameFiles(p.Living(), tid)
 	return err != nil || same // the thread has ended, or the kernel does not tell
 }
 

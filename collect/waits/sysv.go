@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -62,7 +62,7 @@ func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
 
 // semContent are a set's values, or why they are not known.
 type semContent struct {
-	values []kernel.SemValue
+	values []sysv.SemValue
 	err    error
 }
 
@@ -79,7 +79,7 @@ func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
 }
 
 // blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c); ok is false if all could.
-func blockedOp(ops []kernel.SemOp, values []kernel.SemValue) (blocked kernel.SemOp, ok bool) {
+func blockedOp(ops []sysv.SemOp, values []sysv.SemValue) (blocked sysv.SemOp, ok bool) {
 	level := map[uint16]int{}
 	for _, op := range ops {
 		if int(op.Num) >= len(values) {
@@ -94,7 +94,7 @@ func blockedOp(ops []kernel.SemOp, values []kernel.SemValue) (blocked kernel.Sem
 		}
 		level[op.Num] = now + int(op.Op)
 	}
-	return kernel.SemOp{}, false
+	return sysv.SemOp{}, false
 }
 
 func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
@@ -144,7 +144,7 @@ type undoUse struct {
 }
 
 // undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
-func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op kernel.SemOp, v kernel.SemValue) (enders []relate.Ender, use undoUse) {
+func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender, use undoUse) {
 	holds, err := kinds.SemUndos(g.tick)
 	held := 0
 	for _, h := range holds[kinds.SysvWait(ref)] {
@@ -166,7 +166,7 @@ func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op kernel.SemOp, v 
 // since its values were set, tells nothing, and neither does a semaphore above 0, which may have been raised last and not yet far enough, as a
 // barrier is: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
 // waiter, are taken for all that there are.
-func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op kernel.SemOp, values []kernel.SemValue, e *wakers) {
+func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, e *wakers) {
 	v := values[op.Num]
 	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
 		return
@@ -206,7 +206,7 @@ func (g *graph) noUndo() string {
 
 // mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other semaphores, who waits for
 // them, and the relatives of the waiter, itself among them with its other threads.
-func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []kernel.SemValue) []*proc.Process {
+func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue) []*proc.Process {
 	near := g.relatives(p)
 	for _, v := range values {
 		if g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) == proc.CreatorAlive {

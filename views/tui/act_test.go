@@ -11,6 +11,7 @@ import (
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -49,7 +50,7 @@ func planner(t testing.TB) *actions.Planner {
 
 func segment(t *testing.T) int {
 	t.Helper()
-	id, err := kernel.NewAdmin().ShmGet(kernel.KeyPrivate, 4096, 0o600)
+	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

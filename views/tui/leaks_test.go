@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // Those worth a look come first, what is in use on request; why stands beside, and in full below.
@@ -54,7 +55,7 @@ func TestOrphansAreCountedAndRemoved(t *testing.T) {
 
 func workSegment(j *kerneltest.Job) {
 	admin := kernel.NewAdmin()
-	id, err := admin.ShmGet(kernel.KeyPrivate, 4096, 0o600)
+	id, err := admin.ShmGet(sysv.KeyPrivate, 4096, 0o600)
 	j.Check(err)
 	data, err := admin.ShmAttach(id, false)
 	j.Check(err)

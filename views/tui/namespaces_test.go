@@ -10,12 +10,13 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // workQueue makes a message queue and waits.
 func workQueue(j *kerneltest.Job) {
-	id, err := kernel.NewAdmin().MsgGet(0x4711, kernel.IPCCreat|kernel.IPCExcl|0o600)
+	id, err := kernel.NewAdmin().MsgGet(0x4711, sysv.IPCCreat|sysv.IPCExcl|0o600)
 	j.Check(err)
 	j.Ready(id)
 	j.Wait()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to a file that takes
@@ -95,12 +96,12 @@ func fill(tb testing.TB, queues, sets, segments int) {
 	tb.Helper()
 	a := kernel.NewAdmin()
 	for i := range queues {
-		must(a.MsgGet(uint32(i+1), kernel.IPCCreat|0o600))(tb)
+		must(a.MsgGet(uint32(i+1), sysv.IPCCreat|0o600))(tb)
 	}
 	for i := range sets {
-		must(a.SemGet(uint32(i+1), 1, kernel.IPCCreat|0o600))(tb)
+		must(a.SemGet(uint32(i+1), 1, sysv.IPCCreat|0o600))(tb)
 	}
 	for i := range segments {
-		must(a.ShmGet(uint32(i+1), 1, kernel.IPCCreat|0o600))(tb)
+		must(a.ShmGet(uint32(i+1), 1, sysv.IPCCreat|0o600))(tb)
 	}
 }

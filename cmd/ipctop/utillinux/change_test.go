@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // outcome is what a command line gave and what it left.
@@ -36,9 +37,9 @@ func onFixed(t testing.TB) {
 	a := kernel.NewAdmin()
 	for i, id := range []int{0, 1, 32770} {
 		for kind, create := range map[string]func(key uint32) (int, error){
-			"msg": func(key uint32) (int, error) { return a.MsgGet(key, kernel.IPCCreat|0o644) },
-			"sem": func(key uint32) (int, error) { return a.SemGet(key, 2, kernel.IPCCreat|0o604) },
-			"shm": func(key uint32) (int, error) { return a.ShmGet(key, 4096, kernel.IPCCreat|0o640) },
+			"msg": func(key uint32) (int, error) { return a.MsgGet(key, sysv.IPCCreat|0o644) },
+			"sem": func(key uint32) (int, error) { return a.SemGet(key, 2, sysv.IPCCreat|0o604) },
+			"shm": func(key uint32) (int, error) { return a.ShmGet(key, 4096, sysv.IPCCreat|0o640) },
 		} {
 			sysctl(t, kind+"_next_id", strconv.Itoa(id)) // CONFIG_CHECKPOINT_RESTORE, which every distribution has
 			got, err := create([]uint32{0x10, 0x11, 0xfffffff2}[i])

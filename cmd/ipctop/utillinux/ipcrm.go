@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/actions"
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -171,7 +171,7 @@ func (r *ipcrmRun) byKey(kind schema.Kind, arg string) (goesOn bool) {
 		r.failNumber("failed to parse argument", arg, err)
 		return false
 	}
-	if key == kernel.KeyPrivate {
+	if key == sysv.KeyPrivate {
 		r.warn("illegal key (%s)", arg)
 		r.failed = true
 		return true

@@ -1,7 +1,7 @@
 package utillinux
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -75,7 +75,7 @@ func (r *ipcrmRun) removeAllPosixShm() (goesOn bool) {
 }
 
 // isPosixShm says whether a regular file of /dev/shm can be shared memory that shm_open made.
-func isPosixShm(f *kernel.PosixFile) bool {
+func isPosixShm(f *vfs.PosixFile) bool {
 	return f.Links == 1 && f.Mode&0o111 == 0 && f.Mode.IsRegular() && f.Name[0] != '.'
 }
 

@@ -3,7 +3,7 @@ package utillinux
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // detail prints one object in full (-i). One that is not there is no failure: exit code 0, as ever.
@@ -36,7 +36,7 @@ func pick[T any](id int, stat func(int) (T, error), list func() ([]T, error)) (o
 }
 
 func (r *ipcsRun) msgDetail() int {
-	q, found := pick(r.id, r.host.MsgStat, func() ([]kernel.MsgQueue, error) { return r.host.MsgQueues(false) })
+	q, found := pick(r.id, r.host.MsgStat, func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) })
 	if !found {
 		return r.notFound()
 	}
@@ -57,7 +57,7 @@ func (r *ipcsRun) msgDetail() int {
 }
 
 func (r *ipcsRun) shmDetail() int {
-	m, found := pick(r.id, r.host.ShmStat, func() ([]kernel.ShmSegment, error) { return r.host.ShmSegments(false) })
+	m, found := pick(r.id, r.host.ShmStat, func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) })
 	if !found {
 		return r.notFound()
 	}

@@ -1,6 +1,6 @@
 package utillinux
 
-import "github.com/ipctop/ipctop/collect/kernel"
+import "github.com/ipctop/ipctop/collect/kernel/sysv"
 
 // The tables of ipcs. Each has widths and titles of its own, and quirks that scripts have learnt to live with: they stay.
 
@@ -35,7 +35,7 @@ func (r *ipcsRun) showMsg() {
 	}
 }
 
-func (r *ipcsRun) msgRow(q *kernel.MsgQueue) {
+func (r *ipcsRun) msgRow(q *sysv.MsgQueue) {
 	line := r.row
 	switch r.mode {
 	case ipcsCreator:
@@ -93,7 +93,7 @@ func (r *ipcsRun) showShm() {
 	}
 }
 
-func (r *ipcsRun) shmRow(m *kernel.ShmSegment) {
+func (r *ipcsRun) shmRow(m *sysv.ShmSegment) {
 	line := r.row
 	switch r.mode {
 	case ipcsCreator:
@@ -156,7 +156,7 @@ func (r *ipcsRun) showSem() {
 	}
 }
 
-func (r *ipcsRun) semRow(set *kernel.SemSet) {
+func (r *ipcsRun) semRow(set *sysv.SemSet) {
 	line := r.row
 	switch r.mode {
 	case ipcsCreator:
@@ -174,7 +174,7 @@ func (r *ipcsRun) semRow(set *kernel.SemSet) {
 }
 
 // owned writes the id and the owner, whose name is cut to ten bytes; a uid is not.
-func (r *ipcsRun) owned(line row, p *kernel.IPCPerm, width int) row {
+func (r *ipcsRun) owned(line row, p *sysv.IPCPerm, width int) row {
 	line = append(line.number(int64(p.ID), width), ' ')
 	if name, ok := r.users.UserName(p.UID); ok {
 		return line.leftCut(name, 10, 10)
@@ -183,7 +183,7 @@ func (r *ipcsRun) owned(line row, p *kernel.IPCPerm, width int) row {
 }
 
 // creators writes a row of -c. It does not cut names.
-func (r *ipcsRun) creators(line row, p *kernel.IPCPerm) row {
+func (r *ipcsRun) creators(line row, p *sysv.IPCPerm) row {
 	line = append(line.number(int64(p.ID), 10), ' ').octal(p.Perms(), 10)
 	line = append(line, ' ').left(r.users.User(p.CUID), 10)
 	line = append(line, ' ').left(r.users.Group(p.CGID), 10)

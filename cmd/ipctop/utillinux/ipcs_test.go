@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 func TestIpcsLikeUtilLinux(t *testing.T) {
@@ -74,8 +75,8 @@ func TestLargeSet(t *testing.T) {
 	needPeer(t)
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
-		id := must(a.SemGet(0xffffffff, 32000, kernel.IPCCreat|0o600))(t)
-		check(t, a.SemOp(id, []kernel.SemOp{{Num: 31999, Op: 32767}, {Num: 0, Op: 1}}, 0))
+		id := must(a.SemGet(0xffffffff, 32000, sysv.IPCCreat|0o600))(t)
+		check(t, a.SemOp(id, []sysv.SemOp{{Num: 31999, Op: 32767}, {Num: 0, Op: 1}}, 0))
 		for _, line := range []string{"ipcs -s", "ipcs -s -i 0", "ipcs -u", "lsipc -s -i 0", "lsipc -s -i 0 -J"} {
 			same(t, words(line)...)
 		}

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // The cells of lsipc that several kinds have.
 
 // permCell gives what the three kinds have in common.
-func (r *lsipcRun) permCell(p *kernel.IPCPerm, column string) cell {
+func (r *lsipcRun) permCell(p *sysv.IPCPerm, column string) cell {
 	switch column {
 	case "KEY":
 		return some(fmt.Sprintf("0x%08x", p.Key))

@@ -3,12 +3,12 @@ package utillinux
 import (
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 // The POSIX objects of lsipc. They have no creator besides their owner.
 
-func (r *lsipcRun) posixCell(f *kernel.PosixFile, name, column string) cell {
+func (r *lsipcRun) posixCell(f *vfs.PosixFile, name, column string) cell {
 	switch column {
 	case "NAME":
 		return some(name)

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // look gives a row's cell in a column; an unset one where the column does not apply to the row.
@@ -127,7 +127,7 @@ func one[T any](r *lsipcRun, stat func(int) (T, error), list func() ([]T, error)
 
 func (r *lsipcRun) msgRows() []look {
 	var rows []look
-	for _, q := range one(r, r.host.MsgStat, func() ([]kernel.MsgQueue, error) { return r.host.MsgQueues(false) }) {
+	for _, q := range one(r, r.host.MsgStat, func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) }) {
 		rows = append(rows, func(column string) cell {
 			switch column {
 			case "PERMS":
@@ -157,7 +157,7 @@ func (r *lsipcRun) msgRows() []look {
 
 func (r *lsipcRun) shmRows() []look {
 	var rows []look
-	for _, m := range one(r, r.host.ShmStat, func() ([]kernel.ShmSegment, error) { return r.host.ShmSegments(false) }) {
+	for _, m := range one(r, r.host.ShmStat, func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) }) {
 		rows = append(rows, func(column string) cell {
 			switch column {
 			case "SIZE":
@@ -185,7 +185,7 @@ func (r *lsipcRun) shmRows() []look {
 	return rows
 }
 
-func shmStatus(m *kernel.ShmSegment) string {
+func shmStatus(m *sysv.ShmSegment) string {
 	var words []string
 	if m.Dest() {
 		words = append(words, "dest")
@@ -218,7 +218,7 @@ func (r *lsipcRun) semRows() (rows []look, below *table, err error) {
 }
 
 // elements is the table of a set's semaphores. Without the right to read them the run fails, as util-linux's does.
-func (r *lsipcRun) elements(set *kernel.SemSet) (*table, error) {
+func (r *lsipcRun) elements(set *sysv.SemSet) (*table, error) {
 	values, err := r.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // lsipcModes are the output modes and what changes them.
@@ -104,7 +105,7 @@ func TestLsipcCountsSemaphores(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
 		for _, n := range []int{5, 7, 1} {
-			must(a.SemGet(kernel.KeyPrivate, n, kernel.IPCCreat|0o600))(t)
+			must(a.SemGet(sysv.KeyPrivate, n, sysv.IPCCreat|0o600))(t)
 		}
 		got := ours(words("lsipc -g -s -r --noheadings -o resource,used")...)
 		want := result{"SEMMNI 3\nSEMMNS 13\nSEMMSL -\nSEMOPM -\nSEMVMX -\n", "", 0}

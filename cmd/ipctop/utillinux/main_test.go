@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 func TestMain(m *testing.M) {
@@ -34,11 +35,11 @@ func workAttach(j *kerneltest.Job) {
 // workMake makes a segment and a set, both of which remember its pid, and waits. Its arguments are what it is seen by.
 func workMake(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
-	_, err := a.ShmGet(kernel.KeyPrivate, 4096, kernel.IPCCreat|0o600)
+	_, err := a.ShmGet(sysv.KeyPrivate, 4096, sysv.IPCCreat|0o600)
 	j.Check(err)
-	sem, err := a.SemGet(kernel.KeyPrivate, 2, kernel.IPCCreat|0o600)
+	sem, err := a.SemGet(sysv.KeyPrivate, 2, sysv.IPCCreat|0o600)
 	j.Check(err)
-	j.Check(a.SemOp(sem, []kernel.SemOp{{Num: 1, Op: 1}}, 0))
+	j.Check(a.SemOp(sem, []sysv.SemOp{{Num: 1, Op: 1}}, 0))
 	j.Ready()
 	j.Wait()
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not reach the
@@ -93,7 +94,7 @@ func populate(t testing.TB, rnd *rand.Rand, most int) *population {
 // pick is a key or the private one, permissions and owners.
 func pickKey(rnd *rand.Rand) uint32 {
 	if rnd.IntN(4) == 0 {
-		return kernel.KeyPrivate
+		return sysv.KeyPrivate
 	}
 	return rnd.Uint32()
 }
@@ -103,14 +104,14 @@ func pickMode(rnd *rand.Rand) int { return rnd.IntN(0o1000) }
 func (p *population) addMsg(t testing.TB, rnd *rand.Rand) {
 	t.Helper()
 	a := kernel.NewAdmin()
-	id := must(a.MsgGet(pickKey(rnd), kernel.IPCCreat|kernel.IPCExcl|pickMode(rnd)))(t)
+	id := must(a.MsgGet(pickKey(rnd), sysv.IPCCreat|sysv.IPCExcl|pickMode(rnd)))(t)
 	p.msg = append(p.msg, id)
 	sent := rnd.IntN(4)
 	for range sent {
-		check(t, a.MsgSend(id, 1, make([]byte, rnd.IntN(2000)), kernel.IPCNoWait))
+		check(t, a.MsgSend(id, 1, make([]byte, rnd.IntN(2000)), sysv.IPCNoWait))
 	}
 	if sent > 0 && rnd.IntN(2) == 0 {
-		_, _, err := a.MsgReceive(id, 0, 2000, kernel.IPCNoWait)
+		_, _, err := a.MsgReceive(id, 0, 2000, sysv.IPCNoWait)
 		check(t, err)
 	}
 	chown(t, rnd, unix.SYS_MSGCTL, id)
@@ -120,10 +121,10 @@ func (p *population) addSem(t testing.TB, rnd *rand.Rand) {
 	t.Helper()
 	a := kernel.NewAdmin()
 	n := 1 + rnd.IntN(20)
-	id := must(a.SemGet(pickKey(rnd), n, kernel.IPCCreat|kernel.IPCExcl|pickMode(rnd)))(t)
+	id := must(a.SemGet(pickKey(rnd), n, sysv.IPCCreat|sysv.IPCExcl|pickMode(rnd)))(t)
 	p.sem, p.nsems[id] = append(p.sem, id), n
 	for range rnd.IntN(3) {
-		check(t, a.SemOp(id, []kernel.SemOp{{Num: uint16(rnd.IntN(n)), Op: int16(1 + rnd.IntN(100))}}, 0))
+		check(t, a.SemOp(id, []sysv.SemOp{{Num: uint16(rnd.IntN(n)), Op: int16(1 + rnd.IntN(100))}}, 0))
 	}
 	chown(t, rnd, unix.SYS_SEMCTL, id)
 }
@@ -133,7 +134,7 @@ func (p *population) addShm(t testing.TB, rnd *rand.Rand) {
 	a := kernel.NewAdmin()
 	size := uint64(1) << rnd.IntN(61)
 	size += rnd.Uint64N(size)
-	id := must(a.ShmGet(pickKey(rnd), size, kernel.IPCCreat|kernel.IPCExcl|shmNoReserve|pickMode(rnd)))(t)
+	id := must(a.ShmGet(pickKey(rnd), size, sysv.IPCCreat|sysv.IPCExcl|shmNoReserve|pickMode(rnd)))(t)
 	p.shm = append(p.shm, id)
 	attach := size < 1<<30 && rnd.IntN(2) == 0
 	if attach {

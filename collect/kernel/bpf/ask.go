@@ -3,8 +3,9 @@ package bpf
 import (
 	"io/fs"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // refusal says what would help.

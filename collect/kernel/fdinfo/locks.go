@@ -6,9 +6,10 @@ import (
 	"math"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // FileLock is one line of /proc/locks (proc_locks(5)), or of a "lock:" line in fdinfo. Two lines may be equal: two descriptions that

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // nsGetID is NS_GET_ID of ioctl_nsfs(2): a number that the kernel gives to no other namespace until the next boot, in rising order. Since

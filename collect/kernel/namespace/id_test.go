@@ -4,8 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // The namespaces of a process that has none of its own came in the order in which the kernel makes them at boot.

@@ -3,9 +3,10 @@ package posix
 import (
 	"bytes"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"golang.org/x/sys/unix"
 )
 
 // likelyRead is how much of a file is looked at.

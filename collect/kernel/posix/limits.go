@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // MqLimits are the limits of POSIX message queues (mq_overview(7), /proc/sys/fs/mqueue), for one IPC namespace.

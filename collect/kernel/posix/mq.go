@@ -8,10 +8,11 @@ import (
 	"strings"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"golang.org/x/sys/unix"
 )
 
 // Queue is a POSIX message queue.

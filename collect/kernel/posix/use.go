@@ -10,9 +10,10 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"golang.org/x/sys/unix"
 )
 
 // ErrChanged is a name that leads to another file than the one that was meant.

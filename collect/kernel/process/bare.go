@@ -7,8 +7,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // Script is what a bare process does: system calls, one after the other, results unseen. A Go program has threads that never stop, and so

@@ -5,8 +5,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
 // archCalls are the calls that only this architecture has; x/sys makes ppoll and pselect6 of them.

@@ -15,10 +15,11 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"golang.org/x/sys/unix"
 )
 
 // The descriptors that a blockedCall has: an empty pipe, a socket that nothing comes to, one that listens.

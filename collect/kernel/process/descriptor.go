@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 // SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the right to ptrace the

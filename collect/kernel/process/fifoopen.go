@@ -8,9 +8,10 @@ import (
 	"strings"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"golang.org/x/sys/unix"
 )
 
 // Who waits in the open of a FIFO has no descriptor on it yet: all that tells which one it is is the path in its memory.

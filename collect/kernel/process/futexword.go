@@ -7,8 +7,9 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // FutexKind is what a futex word belongs to.

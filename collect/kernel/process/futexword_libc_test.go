@@ -9,8 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/ipctop/ipctop/collect/kernel/process"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
 // TestFutexOfRunningLibc holds the layouts of futexword.go against the C library of this machine.

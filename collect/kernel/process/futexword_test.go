@@ -11,9 +11,10 @@ import (
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"golang.org/x/sys/unix"
 )
 
 // lockLayout is a lock as a C library lays it out in shared memory, in 32-bit words by offset, and how a thread waits for it.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Handle is a pidfd: it stays with one process, however often its pid is used again (man 2 pidfd_open).

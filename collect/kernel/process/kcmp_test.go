@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
 func TestCompareFiles(t *testing.T) {

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"golang.org/x/sys/unix"
 )
 
 // workNap sleeps in the read of an empty pipe, on the CPU of its argument. It says the thread and the CLOCK_MONOTONIC before.

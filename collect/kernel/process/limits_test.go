@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 const limitsLines = `Limit                     Soft Limit           Hard Limit           Units     

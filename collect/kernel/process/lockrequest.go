@@ -6,9 +6,10 @@ import (
 	"strconv"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose

@@ -4,8 +4,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
 func TestLockRange(t *testing.T) {

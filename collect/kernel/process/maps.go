@@ -8,8 +8,9 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // Mapping is one VMA of a file mapped MAP_SHARED, as /proc/PID/maps shows it.

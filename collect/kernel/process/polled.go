@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
 // Who polls more than so many descriptors is not looked into: the list would have to be complete.

@@ -5,10 +5,11 @@ import (
 	"testing"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // A thread's count stays while it sleeps, and grows when it wakes and sleeps again in the very same call.

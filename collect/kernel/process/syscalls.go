@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
-	"golang.org/x/sys/unix"
 )
 
 // BlockedCall is the system call that a thread sleeps in: /proc/PID/task/TID/syscall (proc_pid_syscall(5)).

@@ -5,8 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
 // Lines as Linux 6.18 writes them on amd64.

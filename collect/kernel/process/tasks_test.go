@@ -10,10 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // workTasks has one thread that reads an empty pipe and one that runs. It says their tids and the pipe's read end.

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"net/netip"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // SocketTimer is what a TCP socket's timer waits for (man 7 sock_diag).

@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // NetlinkSocket is an AF_NETLINK socket (man 7 netlink) that some process has made.

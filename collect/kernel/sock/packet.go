@@ -3,9 +3,10 @@ package sock
 import (
 	"encoding/binary"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // PacketSocket is an AF_PACKET socket (man 7 packet): a sniffer, a DHCP client.

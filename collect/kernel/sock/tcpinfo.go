@@ -8,8 +8,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a kernel does not tell is 0.

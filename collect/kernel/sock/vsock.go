@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // VsockSocket is an AF_VSOCK socket (man 7 vsock), between a virtual machine and its host.

@@ -5,8 +5,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // SemRemove destroys a semaphore set at once, whoever uses it. Blocked tasks get EIDRM (man 2 semctl).

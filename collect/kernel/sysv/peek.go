@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // PeekedMessage is a message that stays in its queue.

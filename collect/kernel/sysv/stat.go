@@ -1,8 +1,9 @@
 package sysv
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // MsgStat reads one queue again, whoever owns it. errors.Is(err, fs.ErrNotExist) if no queue has this id.

@@ -2,6 +2,7 @@ package undo
 
 import (
 	"github.com/cilium/ebpf/asm"
+
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
 )
 

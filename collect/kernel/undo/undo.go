@@ -11,9 +11,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"golang.org/x/sys/unix"
 )
 
 // Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel adds Adj to them

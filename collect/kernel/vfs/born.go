@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Born is when the file was made, by the clock of that moment. Of the root of a tmpfs or devtmpfs that is when the file system was made.

@@ -4,8 +4,9 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // PathScan says where SpecialFiles looks, and for how long.
