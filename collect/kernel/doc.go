@@ -9,7 +9,7 @@
 //	posix       POSIX queues, /dev/shm, named semaphores
 //	sock        sockets, by sock_diag and /proc/net
 //	namespace   IPC and network namespaces, and visits to them
-//	proc        processes, their threads and descriptors, what they wait for       knows fdinfo, sysv's operations
+//	process     processes, their threads and descriptors, what they wait for       knows fdinfo, sysv's operations
 //	fdinfo      the texts about descriptors and file locks
 //	undo        SEM_UNDO                                                          knows bpf
 //	bpf         programs over the kernel's own lists

@@ -70,7 +70,7 @@ func changes(t *testing.T, set *token.FileSet) []string {
 func TestOnlyAdminChanges(t *testing.T) {
 	set := token.NewFileSet()
 	all := changes(t, set)
-	for _, want := range []string{"sysv.MsgRemove", "posix.ShmRemoveSame", "proc.StartBare"} {
+	for _, want := range []string{"sysv.MsgRemove", "posix.ShmRemoveSame", "process.StartBare"} {
 		if !slices.Contains(all, want) {
 			t.Errorf("%s is no change, as if Admin did not call it", want)
 		}
