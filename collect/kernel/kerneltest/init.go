@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -76,12 +75,7 @@ func namespaceID(typ string) (id uint64, err error) {
 
 // afterStart waits until the clock that files are dated by is past the start of pid 1 as /proc tells it: what is mounted from here on is
 // provably younger. Files are dated to a tick of the kernel, at most 10 milliseconds, and so are processes.
-func afterStart() {
-	const ticks = 20 * time.Millisecond
-	for begin := time.Now(); time.Since(begin) < ticks; {
-		runtime.Gosched()
-	}
-}
+func afterStart() { time.Sleep(20 * time.Millisecond) }
 
 // prepare gives the new namespaces the file systems that belong to them.
 func prepare(extra []uintptr) error {

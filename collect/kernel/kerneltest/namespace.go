@@ -4,6 +4,7 @@
 //	                                 └─► the same test binary again: InNamespace returns, the test runs
 //
 // Everything that the test makes dies with its namespaces, whether the test passes, fails, panics or is killed.
+// The tests of a package that are in namespaces run side by side.
 package kerneltest
 
 import (
@@ -57,6 +58,9 @@ const (
 // that user is uid 0 and nobody else exists; if the host refuses that, the test is skipped with the reason.
 // Processes that the test leaves to themselves are reaped by the namespace's pid 1, which is not the test.
 //
+// The test is parallel by this call: InNamespace calls t.Parallel in the parent, so the test does not, and sets no variable
+// before. In the child it is alone, and f may use t.Setenv, t.Chdir and all else of its process.
+//
 // A benchmark's figures are printed by the child; the parent then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 	tb.Helper()
@@ -67,6 +71,9 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 		tb.Cleanup(func() { report(tb) })
 		f()
 		return
+	}
+	if t, ok := tb.(*testing.T); ok {
+		t.Parallel()
 	}
 	runParent(tb, extra)
 }

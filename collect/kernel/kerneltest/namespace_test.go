@@ -22,9 +22,14 @@ func TestMain(m *testing.M) {
 }
 
 // outside carries what the parent saw into the child, whose run of the same function must not overwrite it.
+// It is not by t.Setenv, which no parallel test may use.
 func outside(t *testing.T, name, value string) string {
+	t.Helper()
 	if os.Getenv(name) == "" {
-		t.Setenv(name, value)
+		if err := os.Setenv(name, value); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Unsetenv(name) })
 	}
 	return os.Getenv(name)
 }
