@@ -97,6 +97,9 @@ func prepare(extra []uintptr) error {
 			return fmt.Errorf("mount %s on %s: %w", m.source, m.target, err)
 		}
 	}
+	if err := ownFolders(); err != nil {
+		return err
+	}
 	for _, flag := range extra {
 		if flag&unix.CLONE_NEWNET != 0 {
 			return loopbackUp()

@@ -58,8 +58,8 @@ const (
 // that user is uid 0 and nobody else exists; if the host refuses that, the test is skipped with the reason.
 // Processes that the test leaves to themselves are reaped by the namespace's pid 1, which is not the test.
 //
-// The test is parallel by this call: InNamespace calls t.Parallel in the parent, so the test does not, and sets no variable
-// before. In the child it is alone, and f may use t.Setenv, t.Chdir and all else of its process.
+// The test is parallel by this call: InNamespace calls t.Parallel in the parent, unless the test has set a variable before.
+// In the child the test is alone, and f may use t.Setenv, t.Chdir and all else of its process. It has an empty /tmp and HOME.
 //
 // A benchmark's figures are printed by the child; the parent then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
@@ -73,9 +73,16 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 		return
 	}
 	if t, ok := tb.(*testing.T); ok {
-		t.Parallel()
+		sideBySide(t)
 	}
 	runParent(tb, extra)
+}
+
+// sideBySide makes a test parallel that may be. A test that has called t.Setenv may not be, and one that has called
+// t.Parallel is already: t.Parallel has no other way to say so than to panic.
+func sideBySide(t *testing.T) {
+	defer func() { _ = recover() }()
+	t.Parallel()
 }
 
 // IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what others clean up at their end.
