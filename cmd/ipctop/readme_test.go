@@ -10,6 +10,7 @@ import (
 
 // The README names every kind and family that there is.
 func TestReadmeNamesEveryKind(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -25,6 +26,7 @@ func TestReadmeNamesEveryKind(t *testing.T) {
 
 // The file of signatures that the README shows is one.
 func TestReadmeShowsSignatures(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,8 @@ func runInit(extra []uintptr) int {
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2, reportFD},
+		// Otherwise the group would be the one of who started the tests, which is 0 in here: no process's own is.
+		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start the test inside its namespaces:", err)
