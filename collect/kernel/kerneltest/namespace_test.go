@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 
 // outside carries what the parent saw into the child, whose run of the same function must not overwrite it.
 // It is not by t.Setenv, which no parallel test may use.
-func outside(t *testing.T, name, value string) string {
+func outside(t *testing.T, name string, value func() string) string {
 	t.Helper()
 	if os.Getenv(name) == "" {
-		if err := os.Setenv(name, value); err != nil {
+		if err := os.Setenv(name, value()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { os.Unsetenv(name) })
@@ -48,9 +48,9 @@ func link(t *testing.T, path string) string {
 func TestFreshNamespaces(t *testing.T) {
 	was := map[string]string{}
 	for _, ns := range []string{"ipc", "pid", "mnt", "net"} {
-		was[ns] = outside(t, "IPCTOP_TEST_NS_"+ns, link(t, "/proc/self/ns/"+ns))
+		was[ns] = outside(t, "IPCTOP_TEST_NS_"+ns, func() string { return link(t, "/proc/self/ns/"+ns) })
 	}
-	marker := outside(t, "IPCTOP_TEST_MARKER", t.TempDir())
+	marker := outside(t, "IPCTOP_TEST_MARKER", t.TempDir)
 	kerneltest.InNamespace(t, func() {
 		for ns, before := range was {
 			if now := link(t, "/proc/self/ns/"+ns); now == before {
