@@ -22,7 +22,9 @@ type glass struct {
 }
 
 func newGlass() *glass {
-	g := &glass{SimulationScreen: tcell.NewSimulationScreen("UTF-8"), free: make(chan struct{}, 1), drawn: make(chan struct{}, 1)}
+	g := &glass{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
+	g.free, g.drawn = make(chan struct{}, 1), make(chan struct{}, 1)
+	g.fresh = true // before the first draw there is nothing to read
 	g.release()
 	return g
 }

@@ -46,8 +46,8 @@ const (
 
 // InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount namespaces,
 // with a /proc of its own, an empty tmpfs on /dev/shm and, where there is one, an empty /dev/mqueue. The child calls the
-// test's function again, so call InNamespace before anything else; f never runs in the parent. What a test makes before, pid 1
-// of the namespaces makes as well, and does not remove.
+// test's function again, so call InNamespace before anything else; f never runs in the parent. What a test makes before,
+// pid 1 of the namespaces makes as well, and does not remove.
 //
 //	func TestQueue(t *testing.T) {
 //		kerneltest.InNamespace(t, func() {
