@@ -124,8 +124,8 @@ func TestJournalPath(t *testing.T) {
 			t.Errorf("%v: %q, %v; want %q", c.env, got, err, c.want)
 		}
 	}
-	// A home of somebody else is not written to: /proc/1 belongs to root, /proc/self to us.
-	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent"})); err == nil && filepath.Dir(got) == "/nonexistent/.local/state/ipctop" {
+	// A home of somebody else is not written to, and this one is nobody's.
+	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent/home"})); err == nil && filepath.Dir(got) == "/nonexistent/home/.local/state/ipctop" {
 		t.Errorf("a HOME that is not ours: %q", got)
 	}
 }

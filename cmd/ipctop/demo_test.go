@@ -209,6 +209,7 @@ func TestDemoThatFailsInPart(t *testing.T) {
 }
 
 func TestDemoUsage(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ args, want string }{
 		{"demo shm-orfan", "ipctop: no scenario \"shm-orfan\"; the nearest is \"shm-orphan\": see ipctop demo --list\n"},
 		{"demo --list --clean", "ipctop: --list, --no-ui and --clean exclude one another\n"},

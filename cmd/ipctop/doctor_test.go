@@ -59,6 +59,7 @@ func sick(t *testing.T) *collecttest.Machine {
 }
 
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	blind := sick(t)
 	blind.Write("/proc/sys/kernel/shm_rmid_forced", "0\n")
 	blind.Write("/proc/sys/kernel/msgmni", "20\n")
@@ -73,6 +74,7 @@ func TestDoctor(t *testing.T) {
 
 // Names from the kernel reach the terminal visibly.
 func TestDoctorOnHostileNames(t *testing.T) {
+	t.Parallel()
 	for _, name := range collecttest.Hostile() {
 		m := collecttest.HostileMachine(t)
 		comm := name[:min(len(name), 15)]
@@ -121,6 +123,7 @@ func TestDoctorsExitCode(t *testing.T) {
 }
 
 func TestDoctorOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 // The program under util-linux's names, and by them as its first word.
 func TestFaces(t *testing.T) {
+	t.Parallel()
 	for _, face := range utillinux.Faces() {
 		link := filepath.Join(t.TempDir(), face.Name)
 		if err := os.Symlink(program(t).Path, link); err != nil {
@@ -32,6 +33,7 @@ func TestFaces(t *testing.T) {
 }
 
 func TestFacesAreInTheHelp(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	run(t.Context(), []string{"--help"}, &out, &out)
 	for _, face := range utillinux.Faces() {
@@ -42,6 +44,7 @@ func TestFacesAreInTheHelp(t *testing.T) {
 }
 
 func TestReadOnlyFace(t *testing.T) {
+	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"--read-only", "ipcrm", "-q", "2147483647"}, &stdout, &stderr)
 	if want := "ipcrm: id failed: read-only: nothing is removed or signalled\n"; code != 1 || stderr.String() != want || stdout.Len() != 0 {

@@ -95,6 +95,7 @@ func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) 
 }
 
 func TestOnceOfEachKind(t *testing.T) {
+	t.Parallel()
 	sample, notifiers, files := collecttest.Sample(t), collecttest.Notifiers(t), collecttest.Files(t)
 	for _, mech := range collect.Mechanisms() {
 		kind := string(mech.Kind)
@@ -147,6 +148,7 @@ func chosenColumns(m *kinds.Mechanism) string {
 }
 
 func TestOnceOptions(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	compareGolden(t, "options.txt", session(t, m,
 		[]string{"msg", "sem"},
@@ -171,6 +173,7 @@ func TestOnceOptions(t *testing.T) {
 }
 
 func TestOnceMistakes(t *testing.T) {
+	t.Parallel()
 	compareGolden(t, "mistakes.txt", session(t, collecttest.New(t),
 		[]string{"shn"},
 		[]string{"process"},

@@ -28,6 +28,7 @@ func graphOn(t *testing.T, m *collecttest.Machine, args ...string) said {
 }
 
 func TestGraphOfFiles(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	var b strings.Builder
 	for _, words := range []string{"", "-o mermaid", "-o json", "pipe:7001", "pipe:7001 --depth 1", "proc:1 --depth 0", "proc:2 -o mermaid", "pipe:7001 proc:77777", "proc:77777 pipe:1",
@@ -47,6 +48,7 @@ func TestGraphOfFiles(t *testing.T) {
 
 // Whatever processes, FIFOs and sockets are called, each line is one of the language, and no control byte reaches the terminal.
 func TestGraphOfHostileMachine(t *testing.T) {
+	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	text := `"(?:[^"\\]|\\.)*"`
 	for output, line := range map[string]string{
@@ -128,6 +130,7 @@ func TestGraphOfLivePipe(t *testing.T) {
 
 // ipctop itself is not in the picture, nor what it alone has.
 func TestGraphLeavesOutItself(t *testing.T) {
+	t.Parallel()
 	self := fmt.Sprint("proc:", os.Getpid())
 	for _, output := range once.GraphOutputs() {
 		if got := ipctop("graph", "-o", output); got.Code != 0 || regexp.MustCompile(self+`\b`).MatchString(got.Stdout) {

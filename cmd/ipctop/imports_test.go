@@ -139,6 +139,7 @@ func brokenRules(packages []listedPackage) []string {
 }
 
 func TestImportRulesCanFail(t *testing.T) {
+	t.Parallel()
 	own := func(here string, imports ...string) listedPackage {
 		return listedPackage{ImportPath: module + "/" + here, Imports: imports}
 	}
@@ -180,6 +181,7 @@ func TestImportRulesCanFail(t *testing.T) {
 }
 
 func TestImportRules(t *testing.T) {
+	t.Parallel()
 	for _, arch := range []string{"amd64", "arm64"} {
 		packages := list(t, arch)
 		if !slices.ContainsFunc(packages, func(p listedPackage) bool { return room(p.ImportPath) == "collect/kernel" }) {
@@ -231,6 +233,7 @@ func strayEntries(entries []string) []string {
 }
 
 func TestTopLevel(t *testing.T) {
+	t.Parallel()
 	if diff := cmp.Diff([]string{"util"}, strayEntries([]string{".ci", "util", "cmd", "go.mod"})); diff != "" {
 		t.Errorf("the rule itself (-want +got):\n%s", diff)
 	}

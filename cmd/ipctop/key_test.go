@@ -68,6 +68,7 @@ func TestKeyOfAPath(t *testing.T) {
 }
 
 func TestKeyMistakes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, c := range []struct {
 		args []string

@@ -183,6 +183,7 @@ func TestLeaksOfPaths(t *testing.T) {
 
 // A wrong --grace is one line that says what to write.
 func TestWrongGrace(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"leaks"}, {"doctor"}, {"rm", "--where", "true"}} {
 		got := ipctop(append(args, "--grace", "5")...)
 		if want := "ipctop: --grace: \"5\" is no duration: say 90s, 5m, 1h30m, 7d\n"; got.Stderr != want || got.Code != exitUsage {
@@ -196,6 +197,7 @@ func TestWrongGrace(t *testing.T) {
 
 // Many objects of which the same is to be said are told in one breath, unless somebody asked for columns or an order.
 func TestLeaksThatAreAlike(t *testing.T) {
+	t.Parallel()
 	m := collecttest.New(t)
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
 	var sets []string
@@ -226,6 +228,7 @@ func TestLeaksThatAreAlike(t *testing.T) {
 
 // What completion proposes leaks takes.
 func TestCompletionOfLeaks(t *testing.T) {
+	t.Parallel()
 	words, _ := completeLeaks(nil, nil, "")
 	for _, w := range words {
 		name, _, _ := strings.Cut(w, "\t")

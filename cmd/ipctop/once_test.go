@@ -40,6 +40,7 @@ func dangerous(text string) []string {
 }
 
 func TestDangerousTextIsFound(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"\x1b[31m", "a\tb", "\x9b", "\u009b", "\u202e", "\u200b", "\u2028", "\xff"} {
 		if dangerous(s) == nil {
 			t.Errorf("%q passes", s)
@@ -52,6 +53,7 @@ func TestDangerousTextIsFound(t *testing.T) {
 
 // A name from the kernel never reaches a terminal or a parser as it is, whatever the format.
 func TestHostileNames(t *testing.T) {
+	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	for _, output := range once.Outputs() {
 		for _, columns := range []string{"", "all"} {
@@ -72,6 +74,7 @@ func TestHostileNames(t *testing.T) {
 }
 
 func TestHostileNamesInJSON(t *testing.T) {
+	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	stdout, _, _ := onceOn(t, m, "proc", "fifo", "-o", "json")
 	var doc struct {
@@ -115,6 +118,7 @@ func eachByte(s string) string {
 
 // Every line of a table has as many fields for awk as there are columns, if the last one holds no blank.
 func TestTablesAreForAwk(t *testing.T) {
+	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	for _, columns := range []string{"ref,comm,args,pid", "ref,tty,comm,pid"} {
 		stdout, _, _ := onceOn(t, m, "proc", "--columns", columns)
@@ -131,6 +135,7 @@ func TestTablesAreForAwk(t *testing.T) {
 }
 
 func TestCSVIsParsed(t *testing.T) {
+	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	stdout, _, _ := onceOn(t, m, "proc", "unix", "-o", "csv", "--columns", "ref,comm,args,path")
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
@@ -144,6 +149,7 @@ func TestCSVIsParsed(t *testing.T) {
 
 // A reader that has seen enough (| head) is no failure and nothing to talk about.
 func TestReaderGoesAway(t *testing.T) {
+	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +172,7 @@ func TestReaderGoesAway(t *testing.T) {
 }
 
 func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +195,7 @@ func TestDiskIsFull(t *testing.T) {
 }
 
 func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
+	t.Parallel()
 	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval", "--list-columns --no-mouse": "no-mouse"} {
 		want := said{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
 		if got := ipctop(strings.Fields(args)...); got != want {
@@ -200,6 +208,7 @@ func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
 }
 
 func TestListColumns(t *testing.T) {
+	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"--list-columns"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit %d, %s", code, stderr.String())
@@ -223,6 +232,7 @@ func TestListColumns(t *testing.T) {
 
 // Kinds that were asked for are in the document even when empty.
 func TestEmptyMachineInJSON(t *testing.T) {
+	t.Parallel()
 	stdout, _, code := onceOn(t, collecttest.New(t), "-o", "json")
 	var doc struct {
 		Version int `json:"schema_version"`
@@ -248,6 +258,7 @@ func TestEmptyMachineInJSON(t *testing.T) {
 
 // Whatever is quoted in a complaint, no control byte reaches the terminal.
 func TestComplaintsAreHarmless(t *testing.T) {
+	t.Parallel()
 	const evil = "\x1b]0;x\a\u202e\xff"
 	for _, args := range [][]string{
 		{evil}, {"--" + evil}, {"--once", evil}, {"--once", "--root", "/" + evil}, {"--once", "-o", evil}, {"--once", "--where", evil}, {"--once", "--sort", evil},

@@ -100,6 +100,7 @@ func TestPeekMemoryAsText(t *testing.T) {
 }
 
 func TestPeekMistakes(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		says string

@@ -11,6 +11,7 @@ import (
 
 // The README names every kind and family that there is.
 func TestReadmeNamesEveryKind(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +27,7 @@ func TestReadmeNamesEveryKind(t *testing.T) {
 
 // The file of signatures that the README shows is one.
 func TestReadmeShowsSignatures(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

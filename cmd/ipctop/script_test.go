@@ -11,6 +11,7 @@ import (
 
 // The scripts in testdata/script run ipctop as a process of its own.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		// Files of settings that others may write are refused, whatever the umask of who runs the tests.

@@ -13,6 +13,7 @@ import (
 )
 
 func TestSignaturesPath(t *testing.T) {
+	t.Parallel()
 	own := t.TempDir()
 	for _, c := range []struct {
 		env  map[string]string
@@ -30,6 +31,7 @@ func TestSignaturesPath(t *testing.T) {
 
 // Root's look does not follow what another user says, by a HOME that sudo has kept or by a file of his.
 func TestSignaturesOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to make files of another user")
 	}

@@ -122,6 +122,7 @@ func packageLevel(file *ast.File, id *ast.Ident) bool {
 }
 
 func TestSourcesKeepTheHabits(t *testing.T) {
+	t.Parallel()
 	for _, p := range list(t, "amd64") {
 		here := room(p.ImportPath)
 		if here == "" || forTests(here) {
@@ -143,6 +144,7 @@ func TestSourcesKeepTheHabits(t *testing.T) {
 }
 
 func TestHabitsCanBreak(t *testing.T) {
+	t.Parallel()
 	const source = `package p
 import "github.com/ipctop/ipctop/collect/kernel"
 var state int

@@ -9,6 +9,7 @@ import (
 
 // Where nothing is stuck a table of nothing, or of slow ones, leaves no doubt about that; a script's formats have only the rows.
 func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
+	t.Parallel()
 	const note = "ipctop: note: nothing of what could be seen is stuck\n"
 	m := collecttest.New(t)
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
@@ -27,6 +28,7 @@ func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 
 // What the help of waits gives as an example waits takes.
 func TestExampleOfWhere(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	cmd := newWaitsCmd()
 	_, example, _ := strings.Cut(cmd.Flags().Lookup("where").Usage, ": ")
@@ -38,6 +40,7 @@ func TestExampleOfWhere(t *testing.T) {
 
 // The two short commands say what their own exit code means.
 func TestHelpOfExitCode(t *testing.T) {
+	t.Parallel()
 	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
 		if got := ipctop(command, "--help"); !strings.Contains(got.Stdout, want) {
 			t.Errorf("%s: %s", command, got.Stdout)

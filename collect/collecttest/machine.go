@@ -28,7 +28,7 @@ type Machine struct {
 // New makes a machine without processes and objects: names, limits, headings.
 func New(tb testing.TB) *Machine {
 	tb.Helper()
-	m := &Machine{Root: tb.TempDir(), tb: tb}
+	m := &Machine{Root: memory(tb), tb: tb}
 	for path, text := range map[string]string{
 		"/proc/stat":                      fmt.Sprintf("cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 1\nctxt 2\nbtime %d\nprocesses 3\nprocs_running 1\nprocs_blocked 0\n", Boot),
 		"/proc/sys/kernel/hostname":       "fixture\n",
@@ -61,6 +61,21 @@ func New(tb testing.TB) *Machine {
 	}
 	m.Link("/proc/self/ns/ipc", "ipc:[4026531839]")
 	return m
+}
+
+// memory is a directory that is removed with the test: in memory if there is a place, since a machine has hundreds of files.
+func memory(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ipctop-test-")
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
+	return dir
 }
 
 // Write writes a file.
@@ -152,7 +167,7 @@ func (m *Machine) Refuse(path string) {
 // Open lets other users reach the machine.
 func (m *Machine) Open() {
 	m.tb.Helper()
-	for dir := m.Root; dir != os.TempDir() && len(dir) > 1; dir = filepath.Dir(dir) {
+	for dir := m.Root; dir != os.TempDir() && dir != "/dev/shm" && len(dir) > 1; dir = filepath.Dir(dir) {
 		m.check(os.Chmod(dir, 0o755))
 	}
 }

@@ -70,8 +70,9 @@ func Notifiers(tb testing.TB) *Machine {
 	lock := fmt.Sprintf("1: POSIX  ADVISORY  WRITE 210 %02x:%02x:%d 0 99\n", major, minor, ino)
 	// Its taker is gone, and 211 another process that has the pid now: 210 has inherited the open file.
 	taken := fmt.Sprintf("FLOCK  ADVISORY  WRITE 211 %02x:%02x:%d 0 EOF\n", major, minor, ino)
+	// The locks of others are of a device and inodes that come before those of any file of the tree.
 	m.Write("/proc/locks", lock+fmt.Sprintf("1: -> POSIX  ADVISORY  READ 211 %02x:%02x:%d 50 59\n", major, minor, ino)+
-		"4: "+taken+"2: FLOCK  ADVISORY  READ 211 08:01:777 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 08:01:778 0 EOF\n")
+		"4: "+taken+"2: FLOCK  ADVISORY  READ 211 00:02:7 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 00:02:8 0 EOF\n")
 	const both = syscall.O_RDWR
 	const count = "eventfd-count:                3\neventfd-id: 17\neventfd-semaphore: 1\n"
 	m.Process(Process{PID: 210, PPID: 1, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd"},

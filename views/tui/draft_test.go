@@ -86,6 +86,7 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 
 // While a worker sorts, and it sorts until the test lets it go on, keys are answered; what it made of old settings is not shown.
 func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
+	t.Parallel()
 	g := &gate{asked: make(chan struct{}, 1<<20)}
 	r := openCrowd(t, 100_000, g)
 	same(t, "cursor", "crowd:0", r.under())
@@ -100,16 +101,17 @@ func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
 	same(t, "cursor while it is sorted", "crowd:3", r.under())
 	open()
 	r.see("N▲")
-	r.waitUntil("the worker", func() bool { return !r.state.busy })
+	r.waitUntil("the worker", func(s state) bool { return !s.busy })
 	same(t, "cursor on its object", "crowd:3", r.under())
 	r.press("I")
-	r.waitUntil("the worker", func() bool { return !r.state.busy })
+	r.waitUntil("the worker", func(s state) bool { return !s.busy })
 	r.press("Home")
 	same(t, "first row, sorted downwards", "crowd:99999", r.under())
 }
 
 // An expression is one goroutine's at a time: the worker has its own.
 func TestManyRowsAreFilteredByExpression(t *testing.T) {
+	t.Parallel()
 	r := openCrowd(t, 100_000, &gate{})
 	r.press("\\")
 	r.write("n % 1000 == 7")
@@ -148,7 +150,7 @@ func BenchmarkKey(b *testing.B) {
 					}
 				})
 			}
-			r.waitUntil("the worker", func() bool { return !r.state.busy })
+			r.waitUntil("the worker", func(s state) bool { return !s.busy })
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 // What is followed is unfolded, and its end is told.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 120, 30, nil)
 	r.toTab(schema.Proc)
@@ -34,6 +35,7 @@ func TestFollow(t *testing.T) {
 
 // What could not be read is not said to be absent.
 func TestUnseenIsNotAbsent(t *testing.T) {
+	t.Parallel()
 	m := collecttest.New(t)
 	r := openRig(t, m.Root, 100, 30, nil)
 	r.see("there are none")

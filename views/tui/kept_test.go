@@ -45,6 +45,7 @@ func TestCountsStayWhileAPageIsOpen(t *testing.T) {
 
 // What is gone keeps what was last seen of it, the names of those at it too.
 func TestPageOfWhatIsGoneKeepsWhatWasSeen(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 40, nil)
 	r.toTab(schema.Pipe)

@@ -14,6 +14,7 @@ import (
 
 // Those worth a look come first, what is in use on request; why stands beside, and in full below.
 func TestLeaksTab(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	r.press("L")
 	r.see("[L Leaks]", "1 suspect, 4 unknown, 5 live", "VERDICT", "REASONS", " nobody has it attached: nattch is 0; its creator")

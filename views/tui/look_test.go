@@ -16,9 +16,11 @@ import (
 
 // Every room draws on every size, down to nothing at all.
 func TestSizes(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	for _, size := range [][2]int{{80, 24}, {40, 10}, {250, 70}, {200, 50}, {20, 5}, {3, 2}, {1, 1}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			t.Parallel()
 			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t) })
 			r.resize(size[0], size[1])
 			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
@@ -31,6 +33,7 @@ func TestSizes(t *testing.T) {
 
 // Black text stands on a painted background only: a dark terminal's own would swallow it.
 func TestTextIsLegible(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	for i := range r.app.tabs {
 		r.press(r.app.tabKey(i), "Space", "Enter", "Esc")
@@ -50,6 +53,7 @@ func TestTextIsLegible(t *testing.T) {
 }
 
 func TestResizing(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 40, nil)
 	r.toTab(schema.Proc)
 	r.see("COMMAND", "F1Help")
@@ -62,6 +66,7 @@ func TestResizing(t *testing.T) {
 
 // Without colour nothing has one, and what colour says is said by signs as well.
 func TestNoColor(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, func(o *Options) { o.NoColor = true })
 	r.toTab(schema.Shm)
 	r.press("Space", "S")
@@ -81,6 +86,7 @@ func TestNoColor(t *testing.T) {
 }
 
 func TestQuit(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{"q", "F10", "Ctrl-C"} {
 		r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 		r.screen.InjectKey(inject(t, key))
@@ -97,6 +103,7 @@ func TestQuit(t *testing.T) {
 }
 
 func TestEndOfContextEndsIt(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	r.cancel()
 	err := <-r.done
@@ -108,6 +115,7 @@ func TestEndOfContextEndsIt(t *testing.T) {
 
 // A panic anywhere ends the dashboard in order, and its stack is in the error.
 func TestPanics(t *testing.T) {
+	t.Parallel()
 	blow := func() { panic("blown up by a test") }
 	for name, set := range map[string]func(*rig){
 		"in the UI":     func(r *rig) { r.app.later(blow) },
@@ -149,6 +157,7 @@ func expectCrash(t *testing.T, r *rig) {
 
 // What a person looks for stands on an ordinary terminal without scrolling sideways.
 func TestTellingColumnsComeFirst(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	for kind, headings := range map[schema.Kind][]string{
 		schema.Msg:  {"OWNER", "WAITERS"},

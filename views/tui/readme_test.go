@@ -11,6 +11,7 @@ import (
 
 // The README's table of keys has every key that the table of a tab or an object's page declares.
 func TestReadmeNamesEveryKey(t *testing.T) {
+	t.Parallel()
 	_, rest, _ := strings.Cut(read(t, "../../README.md"), "| keys | what they do |\n")
 	table, _, _ := strings.Cut(rest, "\n\n")
 	var named []string
@@ -35,7 +36,7 @@ func TestReadmeNamesEveryKey(t *testing.T) {
 		r.inside(check)
 	}
 	r.press("1")
-	r.waitUntil("rows", func() bool { return r.state.rows > 0 })
+	r.waitUntil("rows", func(s state) bool { return s.rows > 0 })
 	r.press("Enter")
 	r.inside(check)
 	for key, is := range missing {

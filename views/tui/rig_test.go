@@ -30,21 +30,17 @@ const patience = 30 * time.Second
 type rig struct {
 	t      testing.TB
 	app    *app
-	screen tcell.SimulationScreen
+	screen *glass
 	source *recorder
 	done   chan error
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	drawn   *sync.Cond
-	text    string // the screen as it was last drawn
-	handled int    // keys handled when it was drawn
-	state   state  // of the app when it was drawn
 	pressed int
 }
 
 // state is what tests wait for besides the text on the screen.
 type state struct {
+	handled     int // keys
 	index, rows int
 	read, held  bool
 	heldLook    string // the first finding of a look that is held back
@@ -99,8 +95,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 	if root == "" {
 		now = time.Now
 	}
-	r := &rig{t: t, screen: tcell.NewSimulationScreen("UTF-8"), done: make(chan error, 1)}
-	r.drawn = sync.NewCond(&r.mu)
+	r := &rig{t: t, screen: newGlass(), done: make(chan error, 1)}
 	r.source = &recorder{Sampler: collect.NewSampler(collect.New(host, now), time.Hour)}
 	opts := Options{Source: r.source, Sample: r.source.Run, Interval: 2 * time.Second, Screen: r.screen}
 	if change != nil {
@@ -116,7 +111,8 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 		case <-sized:
 		default:
 			close(sized)
-			r.resize(w, h)
+			r.screen.SetSize(w, h)
+			r.announceSize(w, h)
 		}
 		return r.app.suit(s)
 	})
@@ -135,24 +131,20 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 
 func (r *rig) width(s string) int { return len([]rune(strings.SplitN(s, "\n", 2)[0])) }
 
-// watch remembers every screen that is drawn: the only barrier that a simulated screen has.
+// watch counts the keys and remembers the app's state whenever the screen was drawn.
 func (r *rig) watch() {
 	handled := 0
 	r.app.tv.SetInputCapture(func(ev *tcell.EventKey) *tcell.EventKey {
 		handled++
 		return r.app.key(ev)
 	})
-	r.app.tv.SetAfterDrawFunc(func(s tcell.Screen) {
-		text := textOf(s)
-		r.mu.Lock()
-		r.text, r.handled = text, handled
+	r.app.tv.SetAfterDrawFunc(func(tcell.Screen) {
 		t := r.app.tab()
-		r.state = state{index: t.index, rows: len(t.rows), read: t.snap != nil, held: r.app.held != nil, busy: t.busy}
+		seen := state{handled: handled, index: t.index, rows: len(t.rows), read: t.snap != nil, held: r.app.held != nil, busy: t.busy}
 		if s := r.app.heldLook; s != nil && len(s.Findings) > 0 {
-			r.state.heldLook = s.Findings[0].Kind
+			seen.heldLook = s.Findings[0].Kind
 		}
-		r.mu.Unlock()
-		r.drawn.Broadcast()
+		r.screen.state = seen
 	})
 }
 
@@ -162,7 +154,7 @@ func (r *rig) press(keys ...string) {
 	for _, key := range keys {
 		r.screen.InjectKey(inject(r.t, key))
 		r.pressed++
-		r.waitUntil("key "+key+" to be handled", func() bool { return r.handled >= r.pressed })
+		r.waitUntil("key "+key+" to be handled", func(s state) bool { return s.handled >= r.pressed })
 	}
 }
 
@@ -208,21 +200,31 @@ func (r *rig) clickOn(text string) {
 
 // resize gives the screen another size, as a terminal does.
 func (r *rig) resize(w, h int) {
+	r.t.Helper()
+	r.screen.hold(r.t)
+	r.screen.look() // until it is drawn anew
 	r.screen.SetSize(w, h)
+	r.screen.release()
+	r.announceSize(w, h)
+}
+
+func (r *rig) announceSize(w, h int) {
 	if err := r.screen.PostEvent(tcell.NewEventResize(w, h)); err != nil {
 		r.t.Error(err)
 	}
 }
 
+// now is the screen as it was last drawn.
 func (r *rig) now() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text
+	r.t.Helper()
+	r.screen.hold(r.t)
+	defer r.screen.release()
+	return r.screen.look()
 }
 
 func (r *rig) waitFor(what string, ok func(screen string) bool) {
 	r.t.Helper()
-	r.waitUntil(what, func() bool { return ok(r.text) })
+	r.wait(what, func() bool { return ok(r.screen.look()) })
 }
 
 // see waits until all of the texts stand on the screen.
@@ -241,18 +243,26 @@ func (r *rig) seeNot(texts ...string) {
 	})
 }
 
-func (r *rig) waitUntil(what string, ok func() bool) {
+func (r *rig) waitUntil(what string, ok func(state) bool) {
 	r.t.Helper()
-	late := time.AfterFunc(patience, r.drawn.Broadcast)
-	defer late.Stop()
-	deadline := time.Now().Add(patience)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for !ok() {
-		if !time.Now().Before(deadline) {
-			r.t.Fatalf("waited in vain for %s:\n%s", what, r.text)
+	r.wait(what, func() bool { return ok(r.screen.state) })
+}
+
+// wait looks at every screen that is drawn: the only barrier that a simulated screen has.
+func (r *rig) wait(what string, ok func() bool) {
+	r.t.Helper()
+	holds := func() bool {
+		r.screen.hold(r.t)
+		defer r.screen.release()
+		return ok()
+	}
+	limit := time.After(patience)
+	for !holds() {
+		select {
+		case <-r.screen.drawn:
+		case <-limit:
+			r.t.Fatalf("waited in vain for %s:\n%s", what, r.now())
 		}
-		r.drawn.Wait()
 	}
 }
 
@@ -308,5 +318,5 @@ func (r *rig) tabName(k schema.Kind) string {
 func (r *rig) toTab(k schema.Kind) {
 	r.t.Helper()
 	r.press(r.tabName(k)[:1])
-	r.waitUntil("the tab to be drawn", func() bool { return r.state.read })
+	r.waitUntil("the tab to be drawn", func(s state) bool { return s.read })
 }

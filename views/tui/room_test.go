@@ -20,6 +20,7 @@ func read(t *testing.T, path string) string {
 }
 
 func TestPageShowsAllAndLeadsOn(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 80, nil)
 	r.toTab(schema.Shm)
 	r.press("Down", "Up", "Enter")
@@ -35,6 +36,7 @@ func TestPageShowsAllAndLeadsOn(t *testing.T) {
 }
 
 func TestPageExplainsTheFieldUnderTheCursor(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Proc)
 	r.press("Enter")
@@ -44,6 +46,7 @@ func TestPageExplainsTheFieldUnderTheCursor(t *testing.T) {
 }
 
 func TestPageOfWhatIsGone(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 30, nil)
 	r.toTab(schema.Shm)
@@ -59,6 +62,7 @@ func TestPageOfWhatIsGone(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
 	r.toTab(schema.Shm)
 	r.press("y")
@@ -69,6 +73,7 @@ func TestJSON(t *testing.T) {
 
 // What stands behind a dialog must not move: the person is looking at it while deciding.
 func TestNothingMovesBehindADialog(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 40, nil)
 	r.toTab(schema.Proc)
@@ -76,7 +81,7 @@ func TestNothingMovesBehindADialog(t *testing.T) {
 	r.see("everybody")
 	m.Process(collecttest.Process{PID: 7, PPID: 1, Comm: "newcomer"})
 	r.source.Now()
-	r.waitUntil("a snapshot that is held back", func() bool { return r.state.held })
+	r.waitUntil("a snapshot that is held back", func(s state) bool { return s.held })
 	if strings.Contains(r.now(), "newcomer") {
 		t.Error("the table moved behind the dialog")
 	}
@@ -86,6 +91,7 @@ func TestNothingMovesBehindADialog(t *testing.T) {
 
 // Every binding is in the help, and every key that a binding names is one that a keyboard has.
 func TestHelpIsMadeFromTheBindings(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 70, nil)
 	r.toTab(schema.Proc)
 	r.press("?")
@@ -112,6 +118,7 @@ func TestHelpIsMadeFromTheBindings(t *testing.T) {
 
 // What a key does is read whole on every screen: it goes on below itself.
 func TestHelpIsWrapped(t *testing.T) {
+	t.Parallel()
 	for _, width := range []int{40, 80, 200} {
 		r := openRig(t, collecttest.Sample(t).Root, width, 24, func(o *Options) { o.Planner = planner(t) })
 		for i := range r.app.tabs {
@@ -160,6 +167,7 @@ func dialog(screen string) string {
 }
 
 func TestFaultsAreListed(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	if err := os.Remove(m.Root + "/proc/sysvipc/shm"); err != nil {
 		t.Fatal(err)
@@ -185,6 +193,7 @@ func unwrapped(screen string) string {
 
 // No byte of a name reaches the screen raw, and none is taken for markup.
 func TestHostileNames(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.HostileMachine(t).Root, 200, 60, nil)
 	check := func(where string) {
 		t.Helper()
@@ -196,7 +205,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	for _, kind := range []schema.Kind{schema.Proc, schema.Fifo, schema.Unix} {
 		r.toTab(kind)
-		r.waitUntil("rows", func() bool { return r.state.rows > 0 })
+		r.waitUntil("rows", func(s state) bool { return s.rows > 0 })
 		check(string(kind))
 		rows := len(r.rows())
 		for i := range rows {
@@ -215,6 +224,7 @@ func TestHostileNames(t *testing.T) {
 }
 
 func TestReadOnlyHasNoDangerousKeys(t *testing.T) {
+	t.Parallel()
 	for _, readOnly := range []bool{false, true} {
 		r := openRig(t, collecttest.Sample(t).Root, 120, 70, func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t) })
 		r.toTab(schema.Proc)

@@ -18,6 +18,7 @@ func same(t *testing.T, what string, want, got any) {
 }
 
 func TestFamiliesAreTabs(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	now := func(k schema.Kind) string { return "[" + r.tabName(k) + "]" }
 	r.see(now(schema.Msg), "msg:0", "msg:32769")
@@ -34,6 +35,7 @@ func TestFamiliesAreTabs(t *testing.T) {
 }
 
 func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	kinds := func() map[schema.Kind]bool {
 		m := map[schema.Kind]bool{}
@@ -70,6 +72,7 @@ func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
 }
 
 func TestSort(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Shm)
 	r.press("S") // SIZE: the largest first
@@ -90,6 +93,7 @@ func TestSort(t *testing.T) {
 }
 
 func TestFilterByText(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Proc)
 	r.press("/")
@@ -113,6 +117,7 @@ func TestFilterByText(t *testing.T) {
 }
 
 func TestFilterByExpression(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Shm)
 	r.press("\\")
@@ -132,6 +137,7 @@ func TestFilterByExpression(t *testing.T) {
 }
 
 func TestMarks(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Shm)
 	r.press("Space", "Space")
@@ -152,6 +158,7 @@ func TestMarks(t *testing.T) {
 
 // A process group or a session is marked whole, also where its members are not on screen.
 func TestMarkingGroups(t *testing.T) {
+	t.Parallel()
 	m := collecttest.New(t)
 	for _, p := range []collecttest.Process{
 		{PID: 1, Comm: "init", PGID: 1, SID: 1}, {PID: 10, PPID: 1, Comm: "shell", PGID: 10, SID: 10},
@@ -178,6 +185,7 @@ func TestMarkingGroups(t *testing.T) {
 
 // A mark belongs to the object, not to its number: what comes after it under the same id is not marked.
 func TestMarksEndWithTheirObject(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 30, nil)
 	r.toTab(schema.Shm)
@@ -192,6 +200,7 @@ func TestMarksEndWithTheirObject(t *testing.T) {
 }
 
 func TestCursorStaysOnItsObject(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 30, nil)
 	r.toTab(schema.Proc)
@@ -212,6 +221,7 @@ func TestCursorStaysOnItsObject(t *testing.T) {
 
 // At the top of the list a person watches the top: the cursor stays on the first row until it is moved.
 func TestCursorStaysOnTop(t *testing.T) {
+	t.Parallel()
 	m := collecttest.Sample(t)
 	r := openRig(t, m.Root, 100, 30, nil)
 	r.toTab(schema.Proc)
@@ -224,6 +234,7 @@ func TestCursorStaysOnTop(t *testing.T) {
 }
 
 func TestTree(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Proc)
 	r.see("├─ bash", "│ ├─ yes", "└─ appd", "  └─ appd")
@@ -245,6 +256,7 @@ func TestTree(t *testing.T) {
 }
 
 func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Proc)
 	r.see("7 shown")
@@ -256,6 +268,7 @@ func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 }
 
 func TestUserMenu(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Proc)
 	r.press("u")
@@ -269,6 +282,7 @@ func TestUserMenu(t *testing.T) {
 }
 
 func TestHoldersAreOneKeyAway(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
 	r.toTab(schema.Shm)
 	r.press("Down")
@@ -284,6 +298,7 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 }
 
 func TestColumnsScrollSideways(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 50, 12, nil)
 	r.toTab(schema.Shm)
 	r.see("REF", "CREATOR", "HOLDERS", ">")
@@ -297,6 +312,7 @@ func TestColumnsScrollSideways(t *testing.T) {
 }
 
 func TestIntervalAndPause(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.see("every 2s")
 	r.press("+")
@@ -310,10 +326,11 @@ func TestIntervalAndPause(t *testing.T) {
 }
 
 func TestMouseOnRows(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
 	r.toTab(schema.Shm)
 	r.clickOn("shm:32770")
-	r.waitUntil("the cursor", func() bool { return r.state.index == 1 })
+	r.waitUntil("the cursor", func(s state) bool { return s.index == 1 })
 	r.clickOn("Filter")
 	r.see("text, or /regular expression/")
 }

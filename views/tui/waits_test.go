@@ -52,6 +52,7 @@ func (r *rig) body() []string {
 const announced = "! deadlock: 300/left ↔ 301/right"
 
 func TestDeadlocksAreAnnouncedOnEveryTab(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 80, 24, nil)
 	r.see(announced) // The first look is confirmed by a second one, though nobody refreshes.
 	for i := range r.app.tabs {
@@ -64,6 +65,7 @@ func TestDeadlocksAreAnnouncedOnEveryTab(t *testing.T) {
 
 // The sentences get the room that there is; what does not fit stands below, with what to do.
 func TestWaitsTab(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 80, 24, nil)
 	r.see(announced)
 	r.press("W")
@@ -95,6 +97,7 @@ func TestWaitsTab(t *testing.T) {
 
 // What every machine is full of is shown on request only.
 func TestUsualWaitsAreHidden(t *testing.T) {
+	t.Parallel()
 	m := ring(t)
 	m.Process(collecttest.Process{PID: 310, PPID: 1, Comm: "shell"})
 	m.Process(collecttest.Process{PID: 311, PPID: 310, Comm: "command"})
@@ -112,6 +115,7 @@ func TestUsualWaitsAreHidden(t *testing.T) {
 }
 
 func TestPageOfAWait(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 100, 100, nil)
 	r.see(announced)
 	r.press("W")
@@ -127,6 +131,7 @@ func TestPageOfAWait(t *testing.T) {
 }
 
 func TestWhatAProcessWaitsFor(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, nil)
 	r.toTab(schema.Proc)
 	r.press("Down", "Down", "Down")
@@ -155,6 +160,7 @@ func TestWhatAProcessWaitsFor(t *testing.T) {
 }
 
 func TestWhoWaitsForAnObject(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, nil)
 	r.toTab(schema.Pipe)
 	r.see("pipe:8003")
@@ -182,22 +188,24 @@ func TestWhoWaitsForAnObject(t *testing.T) {
 
 // The holders of a wait are those that could end it.
 func TestWhoCouldEndAWait(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, nil)
 	r.press("W")
 	r.see("hangs")
 	r.press("Down", "o")
 	r.see("["+r.tabName(schema.Proc)+"]", "processes that could end wait:301")
-	r.waitUntil("the processes", func() bool { return r.state.read })
+	r.waitUntil("the processes", func(s state) bool { return s.read })
 	same(t, "one", []string{">proc:300"}, r.rows())
 	r.press("Esc")
 	r.see("W Waits]", "hangs")
 	r.press("Home", "Space", "Space", "o")
 	r.see("processes that could end wait:300 wait:301")
-	r.waitUntil("the processes", func() bool { return r.state.read })
+	r.waitUntil("the processes", func(s state) bool { return s.read })
 	same(t, "both", []string{">proc:300", "proc:301"}, r.rows())
 }
 
 func TestNobodyCouldEndAWait(t *testing.T) {
+	t.Parallel()
 	m := ring(t)
 	m.Remove("/proc/300")
 	m.Remove("/proc/301")
@@ -210,6 +218,7 @@ func TestNobodyCouldEndAWait(t *testing.T) {
 
 // What is to be done about a deadlock stands there whole if the rows leave room for it, else the last line says where it does.
 func TestAdviceBelowTheRows(t *testing.T) {
+	t.Parallel()
 	m := ring(t)
 	r := openRig(t, m.Root, 50, 24, nil)
 	r.see("! deadlock")
@@ -233,6 +242,7 @@ func TestAdviceBelowTheRows(t *testing.T) {
 
 // A signal from a wait is for its process.
 func TestSignalFromAWait(t *testing.T) {
+	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, func(o *Options) { o.Planner = planner(t) })
 	r.press("W")
 	r.see("hangs")
@@ -245,6 +255,7 @@ func TestSignalFromAWait(t *testing.T) {
 
 // What the watch sees while a dialog is open has to wait, too.
 func TestAnnouncementsWaitForDialogs(t *testing.T) {
+	t.Parallel()
 	m := ring(t)
 	m.Remove("/proc/301")
 	r := openRig(t, m.Root, 100, 40, func(o *Options) { o.Source.(*recorder).often = true })
@@ -252,7 +263,7 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	r.see("Not seen in the last refresh")
 	m.Process(collecttest.Process{PID: 301, PPID: 1, Comm: "right", FDs: map[int]collecttest.FD{0: {Target: "pipe:[8002]"}, 1: {Target: "pipe:[8001]", Flags: syscall.O_WRONLY}}})
 	m.Blocked(301, syscall.SYS_READ, 0, 0x55d0c0002000, 1)
-	r.waitUntil("a look that is held back", func() bool { return r.state.heldLook == "deadlock" })
+	r.waitUntil("a look that is held back", func(s state) bool { return s.heldLook == "deadlock" })
 	if strings.Contains(r.now(), "deadlock") {
 		t.Error("the header grew behind the dialog")
 	}
@@ -262,6 +273,7 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 
 // A look may take long: here one process's mappings are a FIFO that nobody writes to.
 func TestKeysAreAnsweredDuringALook(t *testing.T) {
+	t.Parallel()
 	m := ring(t)
 	const slow = "/proc/302/maps"
 	m.Remove(slow)

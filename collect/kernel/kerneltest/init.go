@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -29,6 +28,8 @@ func runInit(extra []uintptr) int {
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2, reportFD},
+		// Otherwise the group would be the one of who started the tests, which is 0 in here: no process's own is.
+		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start the test inside its namespaces:", err)
@@ -76,12 +77,7 @@ func namespaceID(typ string) (id uint64, err error) {
 
 // afterStart waits until the clock that files are dated by is past the start of pid 1 as /proc tells it: what is mounted from here on is
 // provably younger. Files are dated to a tick of the kernel, at most 10 milliseconds, and so are processes.
-func afterStart() {
-	const ticks = 20 * time.Millisecond
-	for begin := time.Now(); time.Since(begin) < ticks; {
-		runtime.Gosched()
-	}
-}
+func afterStart() { time.Sleep(20 * time.Millisecond) }
 
 // prepare gives the new namespaces the file systems that belong to them.
 func prepare(extra []uintptr) error {
@@ -102,6 +98,9 @@ func prepare(extra []uintptr) error {
 		if err := unix.Mount(m.source, m.target, m.source, safe, m.data); err != nil {
 			return fmt.Errorf("mount %s on %s: %w", m.source, m.target, err)
 		}
+	}
+	if err := ownFolders(); err != nil {
+		return err
 	}
 	for _, flag := range extra {
 		if flag&unix.CLONE_NEWNET != 0 {

@@ -4,6 +4,7 @@
 //	                                 └─► the same test binary again: InNamespace returns, the test runs
 //
 // Everything that the test makes dies with its namespaces, whether the test passes, fails, panics or is killed.
+// The tests of a package that are in namespaces run side by side.
 package kerneltest
 
 import (
@@ -45,7 +46,8 @@ const (
 
 // InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount namespaces,
 // with a /proc of its own, an empty tmpfs on /dev/shm and, where there is one, an empty /dev/mqueue. The child calls the
-// test's function again, so call InNamespace before anything else; f never runs in the parent.
+// test's function again, so call InNamespace before anything else; f never runs in the parent. What a test makes before,
+// pid 1 of the namespaces makes as well, and does not remove.
 //
 //	func TestQueue(t *testing.T) {
 //		kerneltest.InNamespace(t, func() {
@@ -56,6 +58,9 @@ const (
 // As root the child is root with every uid at hand. As an ordinary user the child has a user namespace as well, where
 // that user is uid 0 and nobody else exists; if the host refuses that, the test is skipped with the reason.
 // Processes that the test leaves to themselves are reaped by the namespace's pid 1, which is not the test.
+//
+// The test is parallel by this call: InNamespace calls t.Parallel in the parent, unless the test has set a variable before.
+// In the child the test is alone, and f may use t.Setenv, t.Chdir and all else of its process. It has an empty /tmp and HOME.
 //
 // A benchmark's figures are printed by the child; the parent then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
@@ -68,7 +73,17 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 		f()
 		return
 	}
+	if t, ok := tb.(*testing.T); ok {
+		sideBySide(t)
+	}
 	runParent(tb, extra)
+}
+
+// sideBySide makes a test parallel that may be. A test that has called t.Setenv may not be, and one that has called
+// t.Parallel is already: t.Parallel has no other way to say so than to panic.
+func sideBySide(t *testing.T) {
+	defer func() { _ = recover() }()
+	t.Parallel()
 }
 
 // IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what others clean up at their end.

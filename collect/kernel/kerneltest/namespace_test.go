@@ -1,6 +1,8 @@
 package kerneltest_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -23,9 +25,14 @@ func TestMain(m *testing.M) {
 }
 
 // outside carries what the parent saw into the child, whose run of the same function must not overwrite it.
-func outside(t *testing.T, name, value string) string {
+// It is not by t.Setenv, which no parallel test may use.
+func outside(t *testing.T, name string, value func() string) string {
+	t.Helper()
 	if os.Getenv(name) == "" {
-		t.Setenv(name, value)
+		if err := os.Setenv(name, value()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Unsetenv(name) })
 	}
 	return os.Getenv(name)
 }
@@ -42,8 +49,9 @@ func link(t *testing.T, path string) string {
 func TestFreshNamespaces(t *testing.T) {
 	was := map[string]string{}
 	for _, ns := range []string{"ipc", "pid", "mnt", "net"} {
-		was[ns] = outside(t, "IPCTOP_TEST_NS_"+ns, link(t, "/proc/self/ns/"+ns))
+		was[ns] = outside(t, "IPCTOP_TEST_NS_"+ns, func() string { return link(t, "/proc/self/ns/"+ns) })
 	}
+	marker := outside(t, "IPCTOP_TEST_MARKER", t.TempDir)
 	kerneltest.InNamespace(t, func() {
 		for ns, before := range was {
 			if now := link(t, "/proc/self/ns/"+ns); now == before {
@@ -56,6 +64,15 @@ func TestFreshNamespaces(t *testing.T) {
 		}
 		if got := os.Getuid(); got != 0 {
 			t.Errorf("uid %d, want 0", got)
+		}
+		if got := unix.Getpgrp(); got != os.Getpid() {
+			t.Errorf("process group %d, want that of pid %d", got, os.Getpid())
+		}
+		if _, err := os.Stat(marker); strings.HasPrefix(marker, "/tmp/") && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s of the machine's /tmp is there (%v)", marker, err)
+		}
+		if names, err := os.ReadDir(os.Getenv("HOME")); err != nil || len(names) != 0 {
+			t.Errorf("HOME holds %v (%v), want nothing", names, err)
 		}
 		if names, err := os.ReadDir("/dev/shm"); err != nil || len(names) != 0 {
 			t.Errorf("/dev/shm holds %v (%v), want nothing", names, err)

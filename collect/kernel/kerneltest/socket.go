@@ -64,14 +64,20 @@ func Inode(tb testing.TB, fd int) uint64 {
 	return st.Ino
 }
 
-// keep closes a descriptor when the test ends.
+// keep closes a descriptor when the test ends, unless the test has: then the number may be that of something else by now.
 func keep(tb testing.TB) func(int, error) int {
 	return func(fd int, err error) int {
 		tb.Helper()
 		if err != nil {
 			tb.Fatal(err)
 		}
-		tb.Cleanup(func() { unix.Close(fd) })
+		inode := Inode(tb, fd)
+		tb.Cleanup(func() {
+			var st unix.Stat_t
+			if err := unix.Fstat(fd, &st); err == nil && st.Ino == inode {
+				unix.Close(fd)
+			}
+		})
 		return fd
 	}
 }

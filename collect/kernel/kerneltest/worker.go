@@ -111,6 +111,8 @@ func start(tb testing.TB, attr *syscall.SysProcAttr, name string, args []string)
 	w.cmd = exec.Command("/proc/self/exe", args...)
 	w.cmd.Env = append(os.Environ(), workerVar+"="+name)
 	w.cmd.Stderr = os.Stderr
+	// Otherwise its group might be 0 or 1, as a container's first process has: no group that wait4(2) can name.
+	attr.Setpgid = true
 	w.cmd.SysProcAttr = attr
 	var err error
 	if w.stdin, err = w.cmd.StdinPipe(); err != nil {

@@ -1,0 +1,102 @@
+package kerneltest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	tmp  = "/tmp"
+	home = tmp + "/home"
+)
+
+// ownFolders gives the test an empty /tmp and an empty home directory in memory. What the machine has in its own
+// neither slows the test nor is changed. Of the machine's /tmp there stays what the test binary and the source need.
+func ownFolders() error {
+	if st, err := os.Lstat(tmp); err != nil || !st.IsDir() {
+		return nil
+	}
+	kept, err := openKept()
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", tmp, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", tmp, err)
+	}
+	skipInodes()
+	for path, fd := range kept {
+		err := os.MkdirAll(path, 0o755)
+		if err == nil {
+			err = unix.Mount("/proc/self/fd/"+strconv.Itoa(fd), path, "", unix.MS_BIND|unix.MS_REC, "")
+		}
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", path, err)
+		}
+		unix.Close(fd)
+	}
+	if err := os.Chdir(dir); err != nil { // to where the same directory is mounted now
+		return err
+	}
+	if err := os.Mkdir(home, 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HISTFILE"} {
+		os.Unsetenv(name)
+	}
+	return os.Setenv("HOME", home)
+}
+
+// skipInodes uses up the inode numbers that tests choose for something else, such as keys of System V objects. The numbers
+// of a new tmpfs begin at 1. Where this fails, the files of the test have them.
+func skipInodes() {
+	for range 150 {
+		fd, err := unix.Open(tmp, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			return
+		}
+		unix.Close(fd)
+	}
+}
+
+// openKept opens the directories below /tmp that the test needs: the one of the test binary, and the module's.
+func openKept() (map[string]int, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]int{}
+	for _, path := range []string{filepath.Dir(exe), moduleOf(dir)} {
+		if _, twice := kept[path]; twice || !strings.HasPrefix(path, tmp+"/") {
+			continue
+		}
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", path, err)
+		}
+		kept[path] = fd
+	}
+	return kept, nil
+}
+
+// moduleOf is the next directory upwards that holds a go.mod, or else the directory itself.
+func moduleOf(dir string) string {
+	for up := dir; len(up) > 1; up = filepath.Dir(up) {
+		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {
+			return up
+		}
+	}
+	return dir
+}
