@@ -99,11 +99,11 @@ func (s *survey) posixContent(r schema.Ref, file kernel.PosixFile) (content uint
 	switch r.Kind {
 	case schema.PMsg:
 		if q, err := s.host.PosixQueueStat(r.Name); err == nil && q.HasAttr {
-			return uint64(q.Messages), fmt.Sprintf("; its %s are lost", count(uint64(q.Messages), "message"))
+			return uint64(q.Messages), fmt.Sprintf("; its %s are lost", schema.Counted(uint64(q.Messages), "message"))
 		}
 		return 0, ""
 	case schema.PShm:
-		return file.Size, fmt.Sprintf("; its %s are lost", count(file.Size, "byte"))
+		return file.Size, fmt.Sprintf("; its %s are lost", schema.Counted(file.Size, "byte"))
 	}
 	return file.Size, ""
 }
