@@ -21,7 +21,7 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -q %d", q.ID)}
 	st.Says = s.named("message queue", q.IPCPerm) + " is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
 	if q.QNum > 0 {
-		st.Affected = append(st.Affected, fmt.Sprintf("%s (%s) are lost", count(q.QNum, "message"), count(q.CBytes, "byte")))
+		st.Affected = append(st.Affected, fmt.Sprintf("%s (%s) are lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte")))
 	}
 	used := len(st.Affected)
 	s.waiters(&st, -1)

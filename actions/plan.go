@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -25,7 +24,7 @@ func newPlan(p *Planner, deed, thing string) *Plan {
 }
 
 // entitle says how many objects the steps are about.
-func (p *Plan) entitle() { p.Title = p.deed + " " + count(len(p.Steps), p.thing) }
+func (p *Plan) entitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
 
 // Step is one deed on one object.
 type Step struct {
@@ -129,15 +128,4 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 		p.Steps = append(p.Steps, step)
 	}
 	p.entitle()
-}
-
-// count says "1 message", "2 messages".
-func count[N int | int32 | uint64](n N, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case thing == "process":
-		thing = "processe"
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -156,7 +156,7 @@ func (s *survey) waiters(st *Step, blocked int) {
 	})
 	st.Affected = append(st.Affected, lines...)
 	if unseen := blocked - len(v.Endpoints()); unseen > 0 {
-		st.Affected = append(st.Affected, count(unseen, "more blocked task")+" that cannot be named from here")
+		st.Affected = append(st.Affected, schema.Counted(unseen, "more blocked task")+" that cannot be named from here")
 	}
 	if blocked < 0 && (!has || v.State() != schema.Known && v.State() != schema.Absent || v.Partial()) {
 		s.note(s.unseen("syscall") + " may be blocked on these objects unseen")

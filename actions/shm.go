@@ -38,7 +38,7 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 }
 
 func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
-	name, size := s.named("shared memory segment", seg.IPCPerm), count(seg.Size, "byte")
+	name, size := s.named("shared memory segment", seg.IPCPerm), schema.Counted(seg.Size, "byte")
 	if seg.NAttch == 0 {
 		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
 	}
@@ -61,7 +61,7 @@ func (s *survey) attached(st *Step, nattch uint64) {
 		return processName(e.Comm, e.PID) + " has it attached"
 	})...)
 	if seen < nattch {
-		st.Affected = append(st.Affected, count(nattch-seen, "attachment")+" of processes that cannot be seen from here (of other users, or outside this pid namespace)")
+		st.Affected = append(st.Affected, schema.Counted(nattch-seen, "attachment")+" of processes that cannot be seen from here (of other users, or outside this pid namespace)")
 	}
 }
 

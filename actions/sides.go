@@ -74,7 +74,7 @@ func where(e schema.Endpoint) string {
 		how = append(how, "fd "+strconv.Itoa(e.FD))
 	}
 	if e.Maps > 0 {
-		how = append(how, count(e.Maps, "mapping"))
+		how = append(how, schema.Counted(e.Maps, "mapping"))
 	}
 	if e.Mode != "" {
 		how = append(how, e.Mode)

@@ -47,10 +47,7 @@ type Lack struct {
 
 // String says it as a sentence.
 func (l Lack) String() string {
-	rows := "rows were"
-	if l.Rows == 1 {
-		rows = "row was"
-	}
+	rows := schema.Plural(l.Rows, "row was", "rows were")
 	return fmt.Sprintf("%d %s %s left out: %s has no column %s", l.Rows, l.Kind, rows, l.Kind, strings.Join(l.Columns, ", "))
 }
 

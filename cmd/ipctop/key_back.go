@@ -138,31 +138,17 @@ func whereLooked(s *ftok.Search) []string {
 	} else if len(s.Files) > 1 {
 		found = fmt.Sprintf("%d give this key", len(s.Files))
 	}
-	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", counted(s.Tried, "file", "s"), counted(s.Processes, "process", "es"), whose, verb(s.Processes, "knows", "know"), found)}
+	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", schema.Counted(s.Tried, "file"), schema.Counted(s.Processes, "process"), whose, schema.Plural(s.Processes, "knows", "know"), found)}
 	if len(s.Files) > 0 {
-		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a device %d %s looked at", s.Alike, verb(s.Alike, "was", "were")))
+		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a device %d %s looked at", s.Alike, schema.Plural(s.Alike, "was", "were")))
 	}
 	if s.Refused > 0 {
-		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s", counted(s.Refused, "process", "es"), whose, advice()))
+		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s", schema.Counted(s.Refused, "process"), whose, advice()))
 	}
 	if s.Passed > 0 {
-		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the look", counted(s.Passed, "path", "s")))
+		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the look", schema.Counted(s.Passed, "path")))
 	}
 	return lines
-}
-
-func verb(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
-func counted(n int, what, more string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %s%s", n, what, more)
 }
 
 // advice is what helps against missing rights.

@@ -186,7 +186,7 @@ func firstOf(most int, lines []string) []string {
 // inBytesWords is a size for a sentence: "64 MiB", "1.5 GiB", "512 bytes".
 func inBytesWords(n uint64) string {
 	if n < 1024 {
-		return counted(n, "byte")
+		return schema.Counted(n, "byte")
 	}
 	f, unit := float64(n), -1
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
@@ -204,22 +204,10 @@ func ageWords(d time.Duration) string {
 		name   string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		if d >= 2*unit.length {
-			return counted(uint64(d/unit.length), unit.name)
+			return schema.Counted(uint64(d/unit.length), unit.name)
 		}
 	}
-	return counted(uint64(max(0, d)/time.Second), "second")
-}
-
-// counted is a number with its noun: "1 process", "3 zombies".
-func counted(n uint64, noun string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "s"):
-		noun += "es"
-	default:
-		noun += "s"
-	}
-	return strconv.FormatUint(n, 10) + " " + noun
+	return schema.Counted(uint64(max(0, d)/time.Second), "second")
 }
 
 // holdersWords names the processes of a holders cell: "42/worker, 43/worker and 3 more".

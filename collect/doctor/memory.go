@@ -126,7 +126,7 @@ func heldMemory(x *examination) []schema.Finding {
 	files := len(all)
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDest) {
-			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS, fmt.Sprintf("%s (removed, %s), held by %s", ref, counted(r.NAttch, "attach"), holdersWords(r.Holders))})
+			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS, fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
@@ -154,7 +154,7 @@ func heldMemory(x *examination) []schema.Finding {
 	switch {
 	case len(all) > 0:
 		f.Says = fmt.Sprintf("%s of memory are deleted but still held: %s of /dev/shm, %s of System V",
-			inBytesWords(total), counted(uint64(files), "file"), counted(uint64(len(all)-files), "segment"))
+			inBytesWords(total), schema.Counted(uint64(files), "file"), schema.Counted(uint64(len(all)-files), "segment"))
 	case gap != "":
 		f.Says = "/dev/shm holds more than its files"
 	default:
@@ -228,7 +228,7 @@ func rmidForced(x *examination) []schema.Finding {
 		f.Severity = schema.Warning
 	}
 	if attached > 0 {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s would go with their last detach", counted(uint64(attached), "segment")))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s would go with their last detach", schema.Counted(uint64(attached), "segment")))
 	}
 	f.Evidence = append(f.Evidence, firstOf(8, lines)...)
 	return []schema.Finding{f}

@@ -49,7 +49,7 @@ func zombies(x *examination) []schema.Finding {
 			f.Refs = append(f.Refs, parent)
 			f.Evidence = append(f.Evidence, fmt.Sprintf("the parent's state is %c (ps's letter)", p.State))
 		}
-		f.Says = fmt.Sprintf("%s has not waited for %s", who, counted(n, "zombie"))
+		f.Says = fmt.Sprintf("%s has not waited for %s", who, schema.Counted(n, "zombie"))
 		oldest := slices.MinFunc(list, func(a, b *kinds.ProcRow) int { return cmp.Compare(a.Start, b.Start) })
 		began := ""
 		if !oldest.Started.IsZero() {

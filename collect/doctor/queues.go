@@ -24,7 +24,7 @@ func fullQueues(x *examination) []schema.Finding {
 	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
 		if a := r.Queue.MqAttr; r.Queue.HasAttr && a.MaxMsg > 0 && a.Messages >= 0 {
 			queues = append(queues, fullQueue{ref: ref, call: "mq_send", used: uint64(a.Messages), limit: uint64(a.MaxMsg), waiters: r.Waiters, tell: func() ([]string, string) {
-				return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)", counted(uint64(a.Messages), "message"), a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
+				return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)", schema.Counted(uint64(a.Messages), "message"), a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
 					"Find out why nobody receives: `ipctop waits`. A queue's mq_maxmsg is set when it is made."
 			}})
 		}
@@ -49,7 +49,7 @@ func fullQueues(x *examination) []schema.Finding {
 // msgQueue tells of a queue of System V, and what to do about it.
 func (x *examination) msgQueue(ref schema.Ref, r *kinds.MsgRow) (evidence []string, advice string) {
 	most, _ := x.sysctl("kernel.msgmnb")
-	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes), counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
+	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes), schema.Counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
 		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. A longer queue takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
 }
 
@@ -78,7 +78,7 @@ func (q fullQueue) finding() schema.Finding {
 	f.Evidence = firstOf(8, f.Evidence)
 	switch {
 	case len(senders) > 0:
-		f.Says = fmt.Sprintf("%s is full: %s in %s until somebody receives", q.ref, plural(len(senders), "a thread sleeps", fmt.Sprintf("%d threads sleep", len(senders))), q.call)
+		f.Says = fmt.Sprintf("%s is full: %s in %s until somebody receives", q.ref, schema.Plural(len(senders), "a thread sleeps", fmt.Sprintf("%d threads sleep", len(senders))), q.call)
 	case q.used >= q.limit:
 		f.Says = fmt.Sprintf("%s is full: the next %s blocks, or fails with EAGAIN", q.ref, q.call)
 	default:
@@ -109,11 +109,4 @@ func (x *examination) lastReceiver(r *kinds.MsgRow) string {
 		return words
 	}
 	return words + ", and is gone"
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

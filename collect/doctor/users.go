@@ -38,7 +38,7 @@ func (x *examination) processLimits() map[int]process.ProcLimits {
 		}
 	})
 	if unread > 0 {
-		x.faults = append(x.faults, schema.Fault{Source: "limits", Count: unread, Says: fmt.Sprintf("the limits of %s could not be read", counted(uint64(unread), "process"))})
+		x.faults = append(x.faults, schema.Fault{Source: "limits", Count: unread, Says: fmt.Sprintf("the limits of %s could not be read", schema.Counted(uint64(unread), "process"))})
 	}
 	return x.limits
 }
@@ -133,7 +133,7 @@ func queueBytes(x *examination) []schema.Finding {
 		}
 		u := limitUse{what: fmt.Sprintf("bytes in POSIX queues of user %s", x.users.User(uid)), used: sum[uid], limit: l.soft, bytes: true,
 			by: fmt.Sprintf("RLIMIT_MSGQUEUE of %d/%s", l.of.PID, l.of.Comm), fails: "mq_open fails with EMFILE", refs: refs[uid],
-			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s", counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
+			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s", schema.Counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
 			advice:   "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or mq_msgsize, or raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
 		if u.used < u.limit && u.limit-u.used < usual {
 			u.evidence = append(u.evidence, fmt.Sprintf("%s are left: too little for one made without attributes", inBytesWords(u.limit-u.used)))

@@ -138,18 +138,11 @@ func NoteOtherIPC(t *proc.Tick) {
 		}
 	}
 	if spaces > 0 {
-		t.Note(fmt.Sprintf("%s %s"+AskAll, Several(spaces, "other IPC namespace holds", "other IPC namespaces hold"), Several(int(objects), "object", "objects")))
+		t.Note(fmt.Sprintf("%d %s %s"+AskAll, spaces, schema.Plural(spaces, "other IPC namespace holds", "other IPC namespaces hold"), schema.Counted(objects, "object")))
 	}
 	if closed > 0 {
-		t.Note(fmt.Sprintf("%s be entered from here: root can"+AskAll, Several(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+		t.Note(fmt.Sprintf("%d %s be entered from here: root can"+AskAll, closed, schema.Plural(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
 	}
-}
-
-func Several(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // NoSuchObject is fs.ErrNotExist in words that fit objects without a file.

@@ -204,11 +204,7 @@ func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		r := o.Row.(*ShmRow)
 		for _, m := range r.Maps {
-			via := "1 mapping"
-			if m.Count != 1 {
-				via = fmt.Sprintf("%d mappings", m.Count)
-			}
-			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: schema.Counted(m.Count, "mapping"), Proof: schema.Observed})
 		}
 		edges = append(edges, userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
 		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)

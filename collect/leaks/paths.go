@@ -133,7 +133,7 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	})
 	if len(unread) > 0 {
 		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: len(unread),
-			Says: kinds.Several(len(unread), "directory", "directories") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
+			Says: schema.Counted(len(unread), "directory") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
 	}
 	if full {
 		l.AddFault(schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",

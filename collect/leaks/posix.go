@@ -47,16 +47,16 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.S
 func (l *tick) openSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	if n := l.unread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", kinds.Several(n, "process", "processes")))
+		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(n, "process")))
 	} else if n := l.unread(func(p *proc.Process) error { return p.MapsErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", kinds.Several(n, "process", "processes")))
+		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
 	}
 	held := l.HiddenFiles()
 	if held.Flying > 0 {
-		sight.Hide(fmt.Sprintf("%s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", kinds.Several(held.Flying, "descriptor is", "descriptors are")))
+		sight.Hide(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
 	}
 	if held.Registered > 0 {
-		sight.Hide(fmt.Sprintf("%s registered with io_uring, one of which may be it", kinds.Several(held.Registered, "file is", "files are")))
+		sight.Hide(fmt.Sprintf("%s %s registered with io_uring, one of which may be it", schema.Counted(held.Registered, "file"), schema.Plural(held.Registered, "is", "are")))
 	}
 	return sight
 }
@@ -195,7 +195,7 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 		}
 	}
 	if denied > 0 {
-		all.sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", kinds.Several(denied, "process", "processes")))
+		all.sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(denied, "process")))
 	}
 	return all
 }

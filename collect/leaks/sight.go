@@ -10,9 +10,9 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // What could be out of sight of those who use or know an object. Processes of pid namespaces below the reader's own are in its /proc; those
@@ -224,7 +224,7 @@ func (l *tick) doubt(now, moment time.Time) time.Duration {
 func (l *tick) callSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	if n := l.unread(func(p *proc.Process) error { return p.WaitErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", kinds.Several(n, "process", "processes")))
+		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", schema.Counted(n, "process")))
 	}
 	if list := l.foreign32(); len(list) > 0 {
 		sight.Hide("whether a 32-bit process waits on it is not known: " + pidList(list))

@@ -55,17 +55,17 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 			}
 		}
 		if closed > 0 {
-			b.sight.Hide("the sockets of " + kinds.Several(closed, "network namespace", "network namespaces") + " could not be read")
+			b.sight.Hide("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
 		}
 	}
 	if n := l.Unseen("ns"); n > 0 {
-		b.sight.Hide("the network namespaces of " + kinds.Several(n, "process", "processes") + " could not be read")
+		b.sight.Hide("the network namespaces of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.Unseen("fd"); n > 0 {
-		b.sight.Hide("the descriptors of " + kinds.Several(n, "process", "processes") + " could not be read")
+		b.sight.Hide("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.homeless(b.seen); n > 0 {
-		b.sight.Hide(kinds.Several(n, "UNIX socket is", "UNIX sockets are") + " of a network namespace that cannot be reached")
+		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") + " of a network namespace that cannot be reached")
 	}
 	return b
 }

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"cmp"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -141,11 +140,7 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, m := range u.Maps {
-		via := "1 mapping"
-		if m.count != 1 {
-			via = fmt.Sprintf("%d mappings", m.count)
-		}
-		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: via, Proof: schema.Observed})
+		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: schema.Counted(m.count, "mapping"), Proof: schema.Observed})
 	}
 	edges = append(edges, t.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
 	return append(edges, WaitEdges(to, waits)...)

@@ -129,15 +129,8 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hangers...)
 	f.Refs = refs.list
-	f.Advice = "nothing that runs will wake " + pronoun(len(names)) + ": end " + list8(names) + ", or give by hand what is awaited; then start again what should have given it"
+	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + list8(names) + ", or give by hand what is awaited; then start again what should have given it"
 	return f
-}
-
-func pronoun(n int) string {
-	if n > 1 {
-		return "them"
-	}
-	return "it"
 }
 
 // stopped tells of threads of one stopped process, if a wait is blocked by them that nobody else can end.

@@ -253,7 +253,7 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 	name := th.Call.Name()
 	if num, ok := th.Call.EpollFD(); ok {
 		e = g.epoll(p, int32(num), 0)
-		return e, fmt.Sprintf("%s on %s", name, kinds.Several(len(e.on), "object", "objects")), true
+		return e, fmt.Sprintf("%s on %s", name, schema.Counted(len(e.on), "object")), true
 	}
 	if fds, ok := th.Call.Transfers(); ok {
 		fds = g.unready(p, fds)
@@ -278,7 +278,7 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 	if len(th.Polled) == 0 {
 		return e, name, false // it sleeps for a time, or until a signal
 	}
-	return e, fmt.Sprintf("%s on %s", name, kinds.Several(len(th.Polled), "descriptor", "descriptors")), true
+	return e, fmt.Sprintf("%s on %s", name, schema.Counted(len(th.Polled), "descriptor")), true
 }
 
 // unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
@@ -323,7 +323,7 @@ func (g *graph) unseen(source string) (open, assumes string) {
 	case f.Restless:
 		return "processes that came and went while this looked", ""
 	case others > 0:
-		return kinds.Several(others, "process", "processes") + " that could not be looked into", ""
+		return schema.Counted(others, "process") + " that could not be looked into", ""
 	case len(f.Refused(source)) > 0:
 		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.Refused(source)[0].Comm)
 	case f.Nested:

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -28,7 +27,7 @@ func (g *graph) hiddenEnds() string {
 		}
 	}
 	if held := g.tick.HiddenFiles(); held.Flying > 0 {
-		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", kinds.Several(held.Flying, "descriptor", "descriptors"))
+		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", schema.Counted(held.Flying, "descriptor"))
 	}
 	return ""
 }

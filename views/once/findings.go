@@ -98,11 +98,8 @@ func countSeverities(findings []schema.Finding) string {
 				n++
 			}
 		}
-		switch {
-		case n == 1:
-			words = append(words, "1 "+severity.one)
-		case n > 1:
-			words = append(words, fmt.Sprintf("%d %s", n, severity.many))
+		if n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, schema.Plural(n, severity.one, severity.many)))
 		}
 	}
 	return strings.Join(words, ", ")

@@ -67,10 +67,7 @@ func columnsOf(sections []Section, kind schema.Kind) []schema.Column {
 
 // meaning says in a few words what a verdict on n objects is.
 func meaning(v relate.Leak, n int) string {
-	them := "them"
-	if n == 1 {
-		them = "it"
-	}
+	them := schema.Plural(n, "it", "them")
 	switch v {
 	case relate.Orphan:
 		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who could know %[1]s", them)
@@ -93,10 +90,7 @@ func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, o Options) 
 			n, bytes = n+1, bytes+r.Bytes
 		}
 	}
-	objects := "1 object"
-	if n != 1 {
-		objects = fmt.Sprintf("%d objects", n)
-	}
+	objects := schema.Counted(n, "object")
 	if bytes > 0 {
 		objects += ", " + amount(bytes, o.Format)
 	}

@@ -60,15 +60,15 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	var parts []string
 	switch n := len(deadlocks) + len(likely); {
 	case len(deadlocks) == 0 && n > 0:
-		parts = append(parts, plural(n, "likely deadlock", "likely deadlocks")+": "+strings.Join(likely, "; "))
+		parts = append(parts, schema.Plural(n, "likely deadlock", fmt.Sprintf("%d likely deadlocks", n))+": "+strings.Join(likely, "; "))
 	case n > 0:
 		for i := range likely {
 			likely[i] = "likely " + likely[i]
 		}
-		parts = append(parts, plural(n, "deadlock", "deadlocks")+": "+strings.Join(append(deadlocks, likely...), "; "))
+		parts = append(parts, schema.Plural(n, "deadlock", fmt.Sprintf("%d deadlocks", n))+": "+strings.Join(append(deadlocks, likely...), "; "))
 	}
 	if n := len(stuck); n > 0 {
-		parts = append(parts, plural(n, "stuck", "stuck")+": "+strings.Join(stuck, ", "))
+		parts = append(parts, schema.Plural(n, "stuck", fmt.Sprintf("%d stuck", n))+": "+strings.Join(stuck, ", "))
 	}
 	all.critical = strings.Join(parts, " · ")
 	parts = nil
@@ -79,13 +79,6 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	}
 	all.others = strings.Join(parts, ", ")
 	return all
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // circle names the processes of a deadlock, each waiting for the next.
