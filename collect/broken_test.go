@@ -221,7 +221,8 @@ func TestRefusedFiles(t *testing.T) {
 			s.Faults["fd"], s.Faults["maps"] = "denied 6", "denied 6"
 		}},
 		"status and command lines": {[]string{"[0-9]*/status", "[0-9]*/cmdline"}, func(*summary) {}},
-		"a table of System V":      {[]string{"sysvipc/shm"}, func(s *summary) { s.Objects[schema.Shm], s.Faults["shm"], s.Faults["limit"] = 0, "denied", "denied" }},
+		"a table of System V": {[]string{"sysvipc/shm"},
+			func(s *summary) { s.Objects[schema.Shm], s.Faults["shm"], s.Faults["limit"] = 0, "denied", "denied" }},
 		"sockets": {[]string{"net/*"}, func(s *summary) {
 			s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
 			s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0

@@ -61,7 +61,8 @@ func (c *Collector) Take(req Request) *Snapshot {
 
 // Find looks for the file that a key was made of, among the files that living processes know.
 func (c *Collector) FindKey(key uint32) *ftok.Search {
-	f, _ := c.look(&Snapshot{Taken: c.now(), Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: ftok.SearchNeeds}}})
+	f, _ := c.look(&Snapshot{Taken: c.now(),
+		Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: ftok.SearchNeeds}}})
 	s := ftok.Find(f, key)
 	s.Faults, _ = f.Told()
 	return s
@@ -90,7 +91,8 @@ func (c *Collector) look(s *Snapshot) (*proc.Tick, *lister) {
 
 // ask completes what the columns ask for with what the mechanisms themselves take.
 func (c *Collector) ask(req *Request) proc.Ask {
-	ask := proc.Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces, Detail: req.Detail, Grace: req.grace()}
+	ask := proc.Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces,
+		Detail: req.Detail, Grace: req.grace()}
 	for _, m := range c.mechanisms {
 		if req.Detail.Kind == m.Kind {
 			ask.Extra |= m.NeedsOf(m.OnDemand)

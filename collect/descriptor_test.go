@@ -50,20 +50,23 @@ func TestTimerFDs(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
 		idle := s.keep(unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC))
-		s.one(schema.TimerFD, idle, cells{"clockid": schema.String("realtime"), "ticks": schema.Int(0), "absolute": schema.Bool(false)})
+		s.one(schema.TimerFD, idle, cells{"clockid": schema.String("realtime"), "ticks": schema.Int(0),
+			"absolute": schema.Bool(false)})
 
 		fd := s.keep(unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC))
 		var now unix.Timespec
 		s.check(unix.ClockGettime(unix.CLOCK_MONOTONIC, &now))
 		later := now.Sec + 3600
-		s.check(unix.TimerfdSettime(fd, 1, &unix.ItimerSpec{Interval: unix.Timespec{Sec: 60}, Value: unix.Timespec{Sec: later}}, nil))
+		s.check(unix.TimerfdSettime(fd, 1,
+			&unix.ItimerSpec{Interval: unix.Timespec{Sec: 60}, Value: unix.Timespec{Sec: later}}, nil))
 		rows, _ := table(s.take(schema.TimerFD), schema.TimerFD)
 		row := rows[s.descriptorRef(schema.TimerFD, fd)]
 		if left := row["remaining"].Duration(); left <= 0 || left > time.Hour {
 			t.Errorf("remaining %v, want less than an hour", left)
 		}
 		delete(row, "remaining")
-		want := cells{"clockid": schema.String("monotonic"), "interval": schema.Duration(time.Minute), "ticks": schema.Int(0), "absolute": schema.Bool(true), "holders": ends(s.at(fd)), "waiters": ends()}
+		want := cells{"clockid": schema.String("monotonic"), "interval": schema.Duration(time.Minute), "ticks": schema.Int(0),
+			"absolute": schema.Bool(true), "holders": ends(s.at(fd)), "waiters": ends()}
 		if diff := gocmp.Diff(want, row); diff != "" {
 			t.Error(diff)
 		}
@@ -89,7 +92,8 @@ func TestPidFDs(t *testing.T) {
 		cat := s.give(0)
 		fd := s.keep(unix.PidfdOpen(cat.PID, 0))
 		pid := strconv.Itoa(cat.PID)
-		s.one(schema.PidFD, fd, cells{"pid": schema.Int(int64(cat.PID)), "comm": schema.String("cat"), "nspid": schema.List([]string{pid}), "target": schema.RefValue(cat.Ref())})
+		s.one(schema.PidFD, fd, cells{"pid": schema.Int(int64(cat.PID)), "comm": schema.String("cat"),
+			"nspid": schema.List([]string{pid}), "target": schema.RefValue(cat.Ref())})
 	})
 }
 
@@ -109,7 +113,8 @@ func TestIOUrings(t *testing.T) {
 		s := newScene(t)
 		fd := s.keep(openIOUring(t), nil)
 		num := func(n int) schema.Value { return schema.Int(int64(n)) }
-		s.one(schema.IOUring, fd, cells{"sq_entries": num(8), "cq_entries": num(16), "sq_pending": num(0), "cq_pending": num(0), "user_files": num(0), "user_bufs": num(0)})
+		s.one(schema.IOUring, fd, cells{"sq_entries": num(8), "cq_entries": num(16), "sq_pending": num(0),
+			"cq_pending": num(0), "user_files": num(0), "user_bufs": num(0)})
 	})
 }
 
@@ -155,13 +160,16 @@ func TestEpoll(t *testing.T) {
 		t.Cleanup(func() { unix.Write(event, binary.NativeEndian.AppendUint64(nil, 1)) })
 		events[3] = "rdhup"
 		edges[3] = strings.Replace(edges[3], "out|rdhup", "rdhup", 1)
-		edges = append(edges, s.holdsRef(ref, ep), edge(procRef(cat), "holds", ref, "fd 3"), edge(procRef(waiter), "waits_on", ref, "epoll_wait fd "+strconv.Itoa(ep)))
-		s.compareWatches(ref, cells{"watches": schema.Int(5), "tfds": schema.List(tfds), "targets": schema.List(targets), "events": schema.List(events),
+		edges = append(edges, s.holdsRef(ref, ep), edge(procRef(cat), "holds", ref, "fd 3"),
+			edge(procRef(waiter), "waits_on", ref, "epoll_wait fd "+strconv.Itoa(ep)))
+		s.compareWatches(ref, cells{"watches": schema.Int(5), "tfds": schema.List(tfds), "targets": schema.List(targets),
+			"events":  schema.List(events),
 			"holders": ends(s.at(ep), cat), "waiters": ends(waiter)}, edges)
 	})
 }
 
-// compareWatches compares an epoll instance whose targets the kernel keeps in a tree by their files' addresses: in no order.
+// compareWatches compares an epoll instance whose targets the kernel keeps in a tree by their files' addresses: in no
+// order.
 func (s *scene) compareWatches(ref string, want cells, edges []string) {
 	s.Helper()
 	order := func(c cells) {
@@ -260,7 +268,8 @@ func TestDescriptorsAgainstLsfd(t *testing.T) {
 		} {
 			made[s.keep(open())] = true
 		}
-		out, err := exec.Command(lsfd, "--noheadings", "--raw", "--pid", strconv.Itoa(s.self.PID), "--output", "ASSOC,NAME").Output()
+		out, err := exec.Command(lsfd, "--noheadings", "--raw", "--pid", strconv.Itoa(s.self.PID), "--output",
+			"ASSOC,NAME").Output()
 		s.check(err)
 		theirs, ours := map[int]string{}, map[int]string{}
 		for line := range strings.Lines(string(out)) {

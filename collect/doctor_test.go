@@ -31,7 +31,8 @@ func (s *sysvScene) examine() []schema.Finding {
 // about are the findings of a kind that concern an object or, where ref is "", none in particular.
 func about(findings []schema.Finding, kind, ref string) []schema.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
-		return f.Kind != kind || ref != "" && !slices.ContainsFunc(f.Refs, func(r schema.Ref) bool { return r.String() == ref })
+		return f.Kind != kind || ref != "" && !slices.ContainsFunc(f.Refs,
+			func(r schema.Ref) bool { return r.String() == ref })
 	})
 }
 
@@ -84,7 +85,8 @@ func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
 			sysctls   []string
 			fill      func(int) error
 		}{
-			{"limit:MSGMNI", "msgget", []string{"kernel.msgmni=12"}, made(func(key uint32) (int, error) { return s.admin.MsgGet(key, createIPC|0o600) })},
+			{"limit:MSGMNI", "msgget", []string{"kernel.msgmni=12"},
+				made(func(key uint32) (int, error) { return s.admin.MsgGet(key, createIPC|0o600) })},
 			{"limit:SHMALL", "shmget", []string{"kernel.shmall=20"}, segment(2)},
 			{"limit:SHMMNI", "shmget", []string{"kernel.shmall=4096", "kernel.shmmni=25"}, segment(1)},
 			{"limit:SEMMNS", "semget", []string{"kernel.sem=100 60 100 30"}, set},
@@ -109,7 +111,8 @@ func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
 func (s *sysvScene) names(ref, says string) {
 	s.Helper()
 	found := about(s.examine(), "limit", ref)
-	if len(found) != 1 || found[0].Severity != schema.Critical || !strings.Contains(found[0].Says, says) || found[0].Advice == "" {
+	if len(found) != 1 || found[0].Severity != schema.Critical || !strings.Contains(found[0].Says, says) ||
+		found[0].Advice == "" {
 		s.Errorf("%s: want that %s, got %+v", ref, says, found)
 	}
 }
@@ -183,7 +186,8 @@ func TestDoctorOnDevShm(t *testing.T) {
 			}
 			return all
 		}
-		const small = "warning: /dev/shm is small, 1 MiB: programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
+		const small = "warning: /dev/shm is small, 1 MiB: programs that share memory between workers (PyTorch's DataLoader, " +
+			"NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
 		s.equal("an empty one", []string{small}, says())
 
 		fd := s.opened(s.admin.ShmOpen("/sparse", create, 0o600))
@@ -191,17 +195,20 @@ func TestDoctorOnDevShm(t *testing.T) {
 		s.equal("a file that fits", []string{small}, says())
 		s.check(unix.Ftruncate(fd, 3<<20))
 		s.equal("one that promises too much", []string{small,
-			"warning: files of /dev/shm promise 3 MiB more than they have, and only 1 MiB are free: who touches the rest gets SIGBUS"}, says())
+			"warning: files of /dev/shm promise 3 MiB more than they have, and only 1 MiB are free: who touches the rest gets " +
+				"SIGBUS"}, says())
 		s.check(os.Remove("/dev/shm/sparse"))
 		unix.Close(fd)
 
 		s.check(os.WriteFile("/dev/shm/most", make([]byte, 960<<10), 0o600))
 		s.equal("nearly full", []string{small,
-			"warning: /dev/shm is nearly full (93 %): soon write fails with ENOSPC, and touching mapped memory for the first time is SIGBUS"}, says())
+			"warning: /dev/shm is nearly full (93 %): soon write fails with ENOSPC, and touching mapped memory for the first " +
+				"time is SIGBUS"}, says())
 		rest := s.opened(s.admin.ShmOpen("/rest", create, 0o600))
 		errno := untilRefused(t, func(int) error { _, err := unix.Write(rest, make([]byte, 4096)); return err })
 		s.equal("full", []string{
-			"critical: /dev/shm is full (100 %): write fails with " + errno + ", and touching mapped memory for the first time is SIGBUS", small}, says())
+			"critical: /dev/shm is full (100 %): write fails with " + errno +
+				", and touching mapped memory for the first time is SIGBUS", small}, says())
 
 		// Files without a byte, to the end of the inodes.
 		errno = untilRefused(t, func(n int) error {
@@ -237,7 +244,8 @@ func TestDoctorOnHeldMemory(t *testing.T) {
 		}
 		comm := s.end(maps.PID).Comm
 		file := fmt.Sprintf("pshm:%d@%s", st.Ino, schema.FormatDev(st.Dev))
-		s.equal("the finding", schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed, Refs: found[0].Refs, Advice: found[0].Advice,
+		s.equal("the finding", schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
+			Refs: found[0].Refs, Advice: found[0].Advice,
 			Says: "16 KiB of memory are deleted but still held: 1 file of /dev/shm, 1 segment of System V",
 			Evidence: []string{
 				fmt.Sprintf("12 KiB: %s (/dev/shm/gone, unlinked), held by %d/%s", file, maps.PID, comm),
@@ -267,7 +275,8 @@ func TestDoctorOnZombies(t *testing.T) {
 			}
 			return all
 		}
-		want := []string{fmt.Sprintf("warning: %d/%s has not waited for 12 zombies", many.PID, comm), fmt.Sprintf("info: %d/%s has not waited for 1 zombie", few.PID, comm)}
+		want := []string{fmt.Sprintf("warning: %d/%s has not waited for 12 zombies", many.PID, comm),
+			fmt.Sprintf("info: %d/%s has not waited for 1 zombie", few.PID, comm)}
 		kerneltest.Eventually(t, "thirteen zombies", func() bool { return slices.Equal(want, says()) })
 	})
 }
@@ -286,10 +295,14 @@ func TestDoctorOnFullQueues(t *testing.T) {
 			}
 			return string(found[0].Severity) + ": " + found[0].Says + "; " + strings.Join(found[0].Evidence, "; ")
 		}
-		s.equal("nearly full", "info: "+ref+" is nearly full (90 %): soon msgsnd blocks, or fails with EAGAIN; it holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it", state())
+		s.equal("nearly full", "info: "+ref+
+			" is nearly full (90 %): soon msgsnd blocks, or fails with EAGAIN; it holds 9 bytes in 1 message, and takes 10 "+
+			"bytes (qbytes); nobody has ever received from it", state())
 		sender := kerneltest.Start(t, "send", fmt.Sprint(id))
 		tid := s.sleepsIn(sender.PID)
-		s.equal("with a sender", fmt.Sprintf("warning: %s is full: a thread sleeps in msgsnd until somebody receives; it holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it; %d/%s, thread %d, sleeps in msgsnd",
+		s.equal("with a sender", fmt.Sprintf("warning: %s is full: a thread sleeps in msgsnd until somebody receives; it "+
+			"holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it; %d/%s, thread %d, "+
+			"sleeps in msgsnd",
 			ref, sender.PID, s.end(sender.PID).Comm, tid), state())
 	})
 }
@@ -335,8 +348,10 @@ func TestDoctorCountsOrphans(t *testing.T) {
 		}
 		ref := "shm:" + creator.Words[0]
 		owner := proc.NewUsers(true).User(uint32(os.Getuid()))
-		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed, Refs: found[0].Refs,
-			Says:     "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who could know it; 4 KiB to win",
+		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed,
+			Refs: found[0].Refs,
+			Says: "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who could know " +
+				"it; 4 KiB to win",
 			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
 			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
 		s.equal("its object", ref, found[0].Refs[0].String())
@@ -369,8 +384,8 @@ func workExamine(j *kerneltest.Job) {
 	j.Ready(string(text))
 }
 
-// An ordinary user does not see who holds what was unlinked, nor that it was; that more of /dev/shm is in use than its files have is
-// plain to everybody.
+// An ordinary user does not see who holds what was unlinked, nor that it was; that more of /dev/shm is in use than
+// its files have is plain to everybody.
 func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
@@ -386,7 +401,8 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		w := kerneltest.StartAs(t, s.other(), "examine")
 		var said map[string]string
 		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &said))
-		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm (statfs) than its files and what is named here: deleted and held by processes that could not be looked into", said["held"])
+		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm (statfs) than "+
+			"its files and what is named here: deleted and held by processes that could not be looked into", said["held"])
 		for _, source := range []string{"fd", "maps"} {
 			if _, ok := said["not seen: "+source]; !ok {
 				t.Errorf("it does not say that it cannot see %s: %v", source, said)
@@ -394,13 +410,15 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		}
 
 		found := about(s.examine(), "held", "")
-		if len(found) != 1 || len(found[0].Refs) != 1 || !strings.HasPrefix(found[0].Says, "2 MiB of memory are deleted but still held: 1 file") {
+		if len(found) != 1 || len(found[0].Refs) != 1 || !strings.HasPrefix(found[0].Says,
+			"2 MiB of memory are deleted but still held: 1 file") {
 			t.Errorf("root: %+v", found)
 		}
 		s.check(os.Mkdir("/dev/shm/dir", 0o700))
 		s.check(os.WriteFile("/dev/shm/dir/x", make([]byte, 3<<20), 0o600))
 		found = about(s.examine(), "held", "")
-		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: in its directories, or deleted and held by processes that could not be looked into"
+		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: in its directories, or " +
+			"deleted and held by processes that could not be looked into"
 		if len(found) != 1 || found[0].Evidence[len(found[0].Evidence)-1] != want {
 			t.Errorf("with a directory: %+v", found)
 		}
@@ -425,6 +443,7 @@ func TestDoctorOnManyFullQueues(t *testing.T) {
 			t.Fatalf("%d findings: %+v", len(found), found)
 		}
 		last := found[10]
-		s.equal("the last", []any{schema.Info, "4 more queues are full or nearly so", 4}, []any{last.Severity, last.Says, len(last.Refs)})
+		s.equal("the last", []any{schema.Info, "4 more queues are full or nearly so", 4},
+			[]any{last.Severity, last.Says, len(last.Refs)})
 	})
 }

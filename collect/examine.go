@@ -20,7 +20,8 @@ func DoctorRequest() Request {
 // ExamineSnapshot has the doctor look at a snapshot of DoctorRequest from that host. It returns the snapshot with the
 // doctor's findings, the most severe first, and with the faults of what the checks could not read besides.
 func ExamineSnapshot(host *kernel.Host, s *Snapshot) *Snapshot {
-	report := doctor.Examine(&doctor.Looked{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(), Objects: s.Objects,
+	report := doctor.Examine(&doctor.Looked{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(),
+		Objects:  s.Objects,
 		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges})
 	examined := *s
 	examined.Findings, examined.Faults, examined.Notes = report.Findings, report.Faults, report.Notes

@@ -24,8 +24,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workKnowFiles knows files below a directory in every way: it stands in cwd, has open/data open, maps mapped/data privately, and its comm is
-// that of the configuration in /etc. With a third argument, it lives in that root directory.
+// workKnowFiles knows files below a directory in every way: it stands in cwd, has open/data open, maps mapped/data
+// privately, and its comm is that of the configuration in /etc. With a third argument, it lives in that root
+// directory.
 func workKnowFiles(j *kerneltest.Job) {
 	dir := j.Args[0]
 	if len(j.Args) > 2 {
@@ -80,7 +81,8 @@ func ftokBy(tb testing.TB) func(path string, proj byte) uint32 {
 		}
 	}
 	source, program := filepath.Join(tb.TempDir(), "ftok.c"), filepath.Join(tb.TempDir(), "ftok")
-	const text = "#include <stdio.h>\n#include <stdlib.h>\n#include <sys/ipc.h>\nint main(int n, char **a) { printf(\"%u\", (unsigned)ftok(a[1], atoi(a[2]))); return n != 3; }\n"
+	const text = "#include <stdio.h>\n#include <stdlib.h>\n#include <sys/ipc.h>\nint main(int n, char **a) { " +
+		"printf(\"%u\", (unsigned)ftok(a[1], atoi(a[2]))); return n != 3; }\n"
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -163,7 +165,8 @@ func TestFilesOfAKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for path, want := range map[string]string{exe: "program", filepath.Dir(exe): "directory of its program", "/": "root directory"} {
+		for path, want := range map[string]string{exe: "program", filepath.Dir(exe): "directory of its program",
+			"/": "root directory"} {
 			if got := look(path); !slices.Equal(got, []string{path + ": " + want}) {
 				t.Errorf("%s: %q, want %q", path, got, want)
 			}
@@ -173,7 +176,8 @@ func TestFilesOfAKey(t *testing.T) {
 		if err := os.Remove(dir + "/open/data"); err != nil {
 			t.Fatal(err)
 		}
-		if diff := gocmp.Diff([]string{dir + "/open/data (deleted): open as fd " + w.Words[0]}, found(New(host, time.Now).FindKey(key), w.PID)); diff != "" {
+		if diff := gocmp.Diff([]string{dir + "/open/data (deleted): open as fd " + w.Words[0]},
+			found(New(host, time.Now).FindKey(key), w.PID)); diff != "" {
 			t.Errorf("unlinked (-want +got):\n%s", diff)
 		}
 	})
@@ -304,7 +308,8 @@ func workFindKey(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A dead FUSE server does not hang the look: neither below a process's directory nor behind a symbolic link of its arguments.
+// A dead FUSE server does not hang the look: neither below a process's directory nor behind a symbolic link of its
+// arguments.
 func TestKeysAndDeadServers(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -324,12 +329,14 @@ func TestKeysAndDeadServers(t *testing.T) {
 		}
 		var st unix.Stat_t
 		s.check(unix.Stat(dir+"/cwd/here", &st))
-		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got, dir+"/cwd/here: in its working directory") {
+		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(st.Dev, st.Ino, 1)), beside.PID); !slices.Contains(got,
+			dir+"/cwd/here: in its working directory") {
 			t.Errorf("beside a dead mount: %q", got)
 		}
 		dev, err := vfs.DeviceOf(dir + "/cwd/dead")
 		s.check(err)
-		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(dev, 1, 1)), beside.PID); got != nil { // 1 is a FUSE mount's root
+		// 1 is a FUSE mount's root
+		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(dev, 1, 1)), beside.PID); got != nil {
 			t.Errorf("the dead mount was looked at: %q", got)
 		}
 	})
@@ -352,7 +359,8 @@ func TestKeyOfADataDirectory(t *testing.T) {
 }
 
 func TestFormatProject(t *testing.T) {
-	for proj, want := range map[byte]string{'f': "0x66 'f'", 1: "0x01", ' ': "0x20", '\'': `0x27 '\''`, 0x7f: "0x7f", 0xff: "0xff"} {
+	for proj, want := range map[byte]string{'f': "0x66 'f'", 1: "0x01", ' ': "0x20", '\'': `0x27 '\''`, 0x7f: "0x7f",
+		0xff: "0xff"} {
 		if got := ftok.FormatProject(proj); got != want {
 			t.Errorf("%#x: %s, want %s", proj, got, want)
 		}

@@ -17,7 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workHeadless makes a set and a queue, ends its first thread, which /proc shows as a zombie from then on, and waits for a message.
+// workHeadless makes a set and a queue, ends its first thread, which /proc shows as a zombie from then on, and waits
+// for a message.
 func workHeadless(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	set, err := a.SemGet(sysv.KeyPrivate, 1, createIPC|0o600)
@@ -49,7 +50,8 @@ func endFirstThread() {
 	}
 }
 
-// A process whose first thread has ended lives on with its other threads: it has its descriptors, waits, and knows its objects.
+// A process whose first thread has ended lives on with its other threads: it has its descriptors, waits, and knows
+// its objects.
 func TestProcessWithoutItsFirstThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

@@ -40,7 +40,8 @@ func workMakeAndFork(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A daemon that leaves its terminal (daemon(3)) long after it made its objects is younger than they are, and knows them.
+// A daemon that leaves its terminal (daemon(3)) long after it made its objects is younger than they are, and knows
+// them.
 func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -52,18 +53,22 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		creator.Say("fork")
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)
-		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())))
+		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm,
+			proc.NewUsers(true).User(uint32(unix.Getuid())))
 		creator.Finish()
-		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator), who+"was forked by a process that has ended and may have known it")
+		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator),
+			who+"was forked by a process that has ended and may have known it")
 	})
 }
 
-// Below a /proc of another pid namespace (unshare --pid without --mount-proc) the pids that calls tell are nobody's that is seen.
+// Below a /proc of another pid namespace (unshare --pid without --mount-proc) the pids that calls tell are nobody's
+// that is seen.
 func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		told := t.TempDir() + "/told"
-		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()), told, "shm", "msg")
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()), told, "shm",
+			"msg")
 		got := s.read(told)
 		for _, ref := range []string{"shm:0", "msg:0"} {
 			if got[ref].Verdict != relate.Unknown {
@@ -115,7 +120,8 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
 		s.wants("shared", got[shared], relate.Suspect, nobodyMaps,
-			strings.Replace(s.elder(other.PID, 1234, s.changed("/dev/shm/shared")), "started", "is of group 4321, which may use it, and started", 1))
+			strings.Replace(s.elder(other.PID, 1234, s.changed("/dev/shm/shared")), "started",
+				"is of group 4321, which may use it, and started", 1))
 		for _, ref := range []string{own, everybodys} {
 			if got[ref].Verdict != relate.Orphan {
 				t.Errorf("%s: %+v", ref, got[ref])
@@ -140,18 +146,23 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 			return time.Unix(st.Atim.Unix()).After(time.Unix(st.Ctim.Unix()))
 		})
 		last := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(last) > proc.StartDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger",
+			func() bool { return time.Since(last) > proc.StartDoubt+100*time.Millisecond })
 		young := kerneltest.Start(t, "wait")
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
-		s.wants("read", got[read], relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)",
-			young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
+		s.wants("read", got[read], relate.Suspect, nobodyMaps,
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 "+
+				"hours is recorded (relatime)",
+				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 		if got[unread].Verdict != relate.Orphan {
 			t.Errorf("%+v", got[unread])
 		}
-		s.check(unix.Mount("", "/dev/shm", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
-		s.judges(unread, relate.Suspect, nobodyMaps, fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
-			young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
+		s.check(unix.Mount("", "/dev/shm", "",
+			unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
+		s.judges(unread, relate.Suspect, nobodyMaps,
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
+				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
 
@@ -166,12 +177,15 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		known := s.id(s.admin.MsgGet(sysv.Ftok(id.Dev, id.Ino, 'q'), createIPC|0o600))
 		other := s.id(s.admin.MsgGet(sysv.Ftok(id.Dev, id.Ino, 'q')^0x00a55a5a, createIPC|0o600))
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger",
+			func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "know-files", dir)
 		got := s.verdicts(schema.Msg)
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
-		s.wants("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited, fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open as fd %s",
-			service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
+		s.wants("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited,
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open "+
+				"as fd %s",
+				service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
 		if got := got[fmt.Sprintf("msg:%d", other)]; got.Verdict != relate.Orphan {
 			t.Errorf("of another key: %+v", got)
 		}
@@ -198,7 +212,8 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		}
 		s.equal("in a directory of root's", "rm -- /dev/shm/f", advice[s.fifoRef("/dev/shm/f")])
 		file := s.file("/dev/shm/it's/f")
-		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino), advice[s.fifoRef("/dev/shm/it's/f")])
+		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino),
+			advice[s.fifoRef("/dev/shm/it's/f")])
 	})
 }
 
@@ -228,7 +243,8 @@ func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
 		got := s.verdicts(schema.Msg)
 		for _, id := range []string{creator.Words[0], creator.Words[2]} { // it may write to the one and take from the other
 			s.wants("open", got["msg:"+id], relate.Suspect, "nobody waits on it: the system calls of every thread were read",
-				fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may change it", creator.PID, s.end(creator.PID).Comm))
+				fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may "+
+					"change it", creator.PID, s.end(creator.PID).Comm))
 		}
 		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // which it may not use any more
 			t.Errorf("%+v", got)

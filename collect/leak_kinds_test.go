@@ -44,7 +44,8 @@ func TestQueueWithAMessageOfADeadSender(t *testing.T) {
 		s := newSysVScene(t)
 		sender := kerneltest.Start(t, "use-sysv")
 		ref := "msg:" + sender.Words[0]
-		s.judges(ref, relate.Idle, nobodyWaits, holdsOne, fmt.Sprintf("its last sender lives: %d/%s", sender.PID, s.end(sender.PID).Comm))
+		s.judges(ref, relate.Idle, nobodyWaits, holdsOne,
+			fmt.Sprintf("its last sender lives: %d/%s", sender.PID, s.end(sender.PID).Comm))
 		sender.Finish()
 		q, err := s.host.MsgStat(atoi(t, sender.Words[0]))
 		s.check(err)
@@ -96,7 +97,8 @@ func TestSetThatSomebodyHoldsByUndo(t *testing.T) {
 		}
 		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o666))
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")
-		s.judges(fmt.Sprintf("sem:%d", set), relate.Live, fmt.Sprintf("%d/%s holds [0]-1, which its end undoes (SEM_UNDO)", w.PID, s.end(w.PID).Comm))
+		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
+			fmt.Sprintf("%d/%s holds [0]-1, which its end undoes (SEM_UNDO)", w.PID, s.end(w.PID).Comm))
 	})
 }
 
@@ -218,7 +220,8 @@ func (s *sysvScene) read(path string) map[string]relate.Judgement {
 	return got
 }
 
-// An ordinary user may know of everybody's segments what there is to know, and of the rest nothing that takes a look into processes.
+// An ordinary user may know of everybody's segments what there is to know, and of the rest nothing that takes a look
+// into processes.
 func TestVerdictsWithoutRights(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -235,13 +238,16 @@ func TestVerdictsWithoutRights(t *testing.T) {
 		got := s.asUser(1234, schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm)
 		unread := "the descriptors and mappings of 2 processes could not be read"
 		for ref, want := range map[string]relate.Judgement{
-			"shm:" + segment.Words[0]: {Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", segment), s.lastUsed(s.segment(segment.Words[0]).CTime)}},
+			"shm:" + segment.Words[0]: {Verdict: relate.Orphan,
+				Reasons: []string{unattached, died("creator", segment), s.lastUsed(s.segment(segment.Words[0]).CTime)}},
 			"msg:" + used.Words[0]: {Verdict: relate.Unknown, Reasons: []string{
-				"who waits on it is not known: the system calls of 2 processes could not be read", holdsOne, died("last sender", used)}},
-			"sem:" + used.Words[1]: {Verdict: relate.Unknown, Reasons: []string{"its values, its waiters and who changed it last could not be read (permission denied)"}},
-			"pmsg:/q":              {Verdict: relate.Unknown, Reasons: []string{unread}},
-			"pshm:/m":              {Verdict: relate.Unknown, Reasons: []string{unread}},
-			"psem:/s":              {Verdict: relate.Unknown, Reasons: []string{unread}},
+				"who waits on it is not known: the system calls of 2 processes could not be read", holdsOne,
+				died("last sender", used)}},
+			"sem:" + used.Words[1]: {Verdict: relate.Unknown,
+				Reasons: []string{"its values, its waiters and who changed it last could not be read (permission denied)"}},
+			"pmsg:/q": {Verdict: relate.Unknown, Reasons: []string{unread}},
+			"pshm:/m": {Verdict: relate.Unknown, Reasons: []string{unread}},
+			"psem:/s": {Verdict: relate.Unknown, Reasons: []string{unread}},
 		} {
 			s.wants(ref, got[ref], want.Verdict, want.Reasons...)
 		}

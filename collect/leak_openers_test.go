@@ -33,7 +33,8 @@ func workOpenFIFOFrom(j *kerneltest.Job) {
 	var e unix.Errno
 	switch how {
 	case "openat2":
-		_, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&flags)), unix.SizeofOpenHow, 0, 0)
+		_, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&flags)),
+			unix.SizeofOpenHow, 0, 0)
 	default:
 		_, _, e = unix.Syscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.O_RDONLY, 0, 0, 0)
 	}
@@ -50,7 +51,8 @@ func (s *sysvScene) opening(pid int) (who string) {
 		dir, err := s.host.OpenProc(pid)
 		s.check(err)
 		defer dir.Close()
-		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { return nr == unix.SYS_OPENAT || nr == unix.SYS_OPENAT2 })
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10),
+			func(nr int) bool { return nr == unix.SYS_OPENAT || nr == unix.SYS_OPENAT2 })
 		s.check(err)
 		return len(calls) == 1
 	})
@@ -70,10 +72,12 @@ func (s *sysvScene) stop(pid int) {
 	})
 }
 
-// A FIFO that somebody waits to open is in use, whatever the way to it: from a directory's descriptor, or by a link of another root directory.
+// A FIFO that somebody waits to open is in use, whatever the way to it: from a directory's descriptor, or by a link
+// of another root directory.
 func TestFIFOThatIsOpenedInOtherWays(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		for how, name := range map[string]string{"openat": "d/fifo", "openat2": "d/fifo", "linked": "link/fifo", "chroot": "/absolute/fifo"} {
+		for how, name := range map[string]string{"openat": "d/fifo", "openat2": "d/fifo", "linked": "link/fifo",
+			"chroot": "/absolute/fifo"} {
 			if how == "chroot" && os.Getuid() != 0 {
 				continue // takes CAP_SYS_CHROOT
 			}
@@ -106,7 +110,8 @@ func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 			t.Helper()
 			for _, path := range paths {
 				s.wants(path+", "+what, s.verdicts(schema.Fifo)[s.fifoRef(path)], relate.Unknown,
-					fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", opener.PID, s.end(opener.PID).Comm))
+					fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", opener.PID,
+						s.end(opener.PID).Comm))
 			}
 		}
 		moved := kerneltest.Start(t, "open-fifo", "/dev/shm/a/fifo")
@@ -125,8 +130,10 @@ func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		queue, set := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)), s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
-		receiver, taker := kerneltest.Start(t, "receive", fmt.Sprint(queue)), kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
+		queue, set := s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)),
+			s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+		receiver, taker := kerneltest.Start(t, "receive", fmt.Sprint(queue)),
+			kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
 		live := func(kind schema.Kind, id int) bool {
 			return s.verdicts(kind)[fmt.Sprintf("%s:%d", kind, id)].Verdict == relate.Live
 		}
@@ -134,13 +141,15 @@ func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 		s.stop(receiver.PID)
 		s.stop(taker.PID)
 		s.judges(fmt.Sprintf("msg:%d", queue), relate.Live,
-			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID, s.end(receiver.PID).Comm))
+			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID,
+				s.end(receiver.PID).Comm))
 		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
 			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID, s.end(taker.PID).Comm))
 	})
 }
 
-// openByIOUring has a worker of io_uring open a file (struct io_uring_params and io_uring_sqe in include/uapi/linux/io_uring.h).
+// openByIOUring has a worker of io_uring open a file (struct io_uring_params and io_uring_sqe in
+// include/uapi/linux/io_uring.h).
 func (s *sysvScene) openByIOUring(path string) (ring int) {
 	s.Helper()
 	const (
@@ -186,7 +195,8 @@ func TestFIFOThatIOUringOpens(t *testing.T) {
 			t.Skip("needs io_uring, which this host refuses")
 		}
 		defer unix.Close(ring)
-		want := fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", os.Getpid(), s.end(os.Getpid()).Comm)
+		want := fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", os.Getpid(),
+			s.end(os.Getpid()).Comm)
 		kerneltest.Eventually(t, "a worker opens the FIFO", func() bool {
 			got := s.verdicts(schema.Fifo)[s.fifoRef("/dev/shm/fifo")]
 			return got.Verdict == relate.Unknown && slices.Contains(got.Reasons, want)

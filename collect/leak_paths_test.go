@@ -63,8 +63,10 @@ func TestStaleFIFO(t *testing.T) {
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		s.check(err)
 		defer unix.Close(fd)
-		kerneltest.Eventually(t, "its opener has it open", func() bool { return len(s.verdicts(schema.Fifo)[ref].Reasons) == 2 })
-		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm), fmt.Sprintf("%d/%s has it open", opener.PID, s.end(opener.PID).Comm))
+		kerneltest.Eventually(t, "its opener has it open",
+			func() bool { return len(s.verdicts(schema.Fifo)[ref].Reasons) == 2 })
+		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm),
+			fmt.Sprintf("%d/%s has it open", opener.PID, s.end(opener.PID).Comm))
 	})
 }
 
@@ -102,7 +104,8 @@ func TestStaleSocketPath(t *testing.T) {
 		const path = "/dev/shm/it's"
 		var fd int
 		s.files(func() { fd = s.bind(path) })
-		s.judges(fmt.Sprintf("unix:%d", s.inode(fd)), relate.Live, fmt.Sprintf("%d/%s has its socket open", os.Getpid(), s.end(os.Getpid()).Comm))
+		s.judges(fmt.Sprintf("unix:%d", s.inode(fd)), relate.Live,
+			fmt.Sprintf("%d/%s has its socket open", os.Getpid(), s.end(os.Getpid()).Comm))
 		s.check(unix.Close(fd))
 		s.judges("unix:"+path, relate.Orphan, nobodyBound, "it was last used 1h ago")
 	}, unix.CLONE_NEWNET)
@@ -117,7 +120,8 @@ func workBindElsewhere(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workBindAndLeave binds a socket in a network namespace that its own thread alone is in and leaves: the socket keeps the namespace.
+// workBindAndLeave binds a socket in a network namespace that its own thread alone is in and leaves: the socket keeps
+// the namespace.
 func workBindAndLeave(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -23,7 +23,8 @@ func (s *sysvScene) verdictsBy(signatures string, kind schema.Kind) map[string]r
 	return verdictsOf(New(s.host, func() time.Time { return s.now }, WithSignatures(own)), kind, NoGrace)
 }
 
-// A rule that tells objects by the files of their keys protects them in every output, also where nobody asked whose software they are.
+// A rule that tells objects by the files of their keys protects them in every output, also where nobody asked whose
+// software they are.
 func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -35,11 +36,16 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 		ref := fmt.Sprintf("msg:%d", s.id(s.admin.MsgGet(sysv.Ftok(file.Dev, file.Ino, 'q'), createIPC|0o600)))
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
 		rule := func(path string) string {
-			return "signatures:\n- {id: ours, app: Ours, kinds: msg, protect: true, ftok_of: '" + path + "', why: its key is that of a file of ours}"
+			return "signatures:\n- {id: ours, app: Ours, kinds: msg, protect: true, ftok_of: '" + path +
+				"', why: its key is that of a file of ours}"
 		}
 		for path, want := range map[string]relate.Judgement{
-			dir + "/*.conf": {Verdict: relate.Protected, Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours", unwaited}},
-			dir + "/a.conf": {Verdict: relate.Protected, Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours", unwaited}},
+			dir + "/*.conf": {Verdict: relate.Protected,
+				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours",
+					unwaited}},
+			dir + "/a.conf": {Verdict: relate.Protected,
+				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours",
+					unwaited}},
 			dir + "/loop/*": {Verdict: relate.Unknown, Reasons: []string{unwaited,
 				"a signature protects what has a key of " + dir + "/loop/*, not all of which could be looked at"}},
 		} {
@@ -64,11 +70,13 @@ func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 		keyed.Finish()
 		private.Finish()
 		made := time.Now()
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger",
+			func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "wait")
 		got := s.asUser(1234, schema.Shm)
 		s.wants("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),
-			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s", service.PID, s.end(service.PID).Comm))
+			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s", service.PID,
+				s.end(service.PID).Comm))
 		if got := got["shm:"+private.Words[0]]; got.Verdict != relate.Orphan {
 			t.Errorf("private: %+v", got)
 		}

@@ -29,7 +29,8 @@ func workVerdictsBelow(j *kerneltest.Job) {
 	workVerdicts(j)
 }
 
-// In a pid namespace below, whose IPC namespace and /dev/shm are those of above, nobody is an orphan: who is above is not seen.
+// In a pid namespace below, whose IPC namespace and /dev/shm are those of above, nobody is an orphan: who is above is
+// not seen.
 func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -39,15 +40,18 @@ func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.now = time.Now().Add(time.Hour)
 		told := t.TempDir() + "/told"
-		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "verdicts-below", fmt.Sprint(s.now.Unix()), told, "shm", "msg", "pshm")
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "verdicts-below", fmt.Sprint(s.now.Unix()), told, "shm",
+			"msg", "pshm")
 		got := s.read(told)
-		s.wants("segment", got["shm:"+segment.Words[0]], relate.Unknown, unattached, "its creator is outside this pid namespace and cannot be seen")
+		s.wants("segment", got["shm:"+segment.Words[0]], relate.Unknown, unattached,
+			"its creator is outside this pid namespace and cannot be seen")
 		s.wants("queue", got[fmt.Sprintf("msg:%d", queue)], relate.Unknown, fromOutside)
 		s.wants("memory", got["pshm:/m"], relate.Unknown, fromOutside)
 	})
 }
 
-// workForkLater makes a segment in a process group of its own and, when told to, has a child, which knows of it, and ends.
+// workForkLater makes a segment in a process group of its own and, when told to, has a child, which knows of it, and
+// ends.
 func workForkLater(j *kerneltest.Job) {
 	j.Check(unix.Setpgid(0, 0))
 	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
@@ -76,14 +80,16 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "fork-later")
 		m := s.segment(creator.Words[0])
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger",
+			func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
 		creator.Say("now")
 		child := atoi(t, creator.Read()[0])
 		defer unix.Kill(child, unix.SIGKILL)
 		creator.Finish()
 		end := s.end(child)
 		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
-			fmt.Sprintf("could still know it: %d/%s, user %s, is of the process group or session of its creator, %d", child, end.Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), creator.PID))
+			fmt.Sprintf("could still know it: %d/%s, user %s, is of the process group or session of its creator, %d", child,
+				end.Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), creator.PID))
 	})
 }
 
@@ -98,7 +104,8 @@ func TestDevShmOnAnOverlay(t *testing.T) {
 		}
 		s.check(os.Mkdir(up+"/files", 0o700))
 		s.check(os.Mkdir(up+"/work", 0o700))
-		err := unix.Mount("none", "/dev/shm", "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s/files,workdir=%s/work", low, up, up))
+		err := unix.Mount("none", "/dev/shm", "overlay", 0,
+			fmt.Sprintf("lowerdir=%s,upperdir=%s/files,workdir=%s/work", low, up, up))
 		if errors.Is(err, unix.ENODEV) || os.Getuid() != 0 && err != nil {
 			t.Skip("needs a kernel with overlays, and the right to mount one: ", err)
 		}
@@ -113,14 +120,16 @@ func TestDevShmOnAnOverlay(t *testing.T) {
 	})
 }
 
-// workVerdictsLater judges in namespaces of its own when it is told to, below a /dev that an engine mounted if the last argument says so.
+// workVerdictsLater judges in namespaces of its own when it is told to, below a /dev that an engine mounted if the
+// last argument says so.
 func workVerdictsLater(j *kerneltest.Job) {
 	engine := j.Args[len(j.Args)-1]
 	j.Args = j.Args[:len(j.Args)-1]
 	j.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	j.Check(unix.Mount("proc", "/proc", "proc", 0, ""))
 	if engine != "" {
-		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; { // what is mounted now is younger than this process by the kernel's ticks
+		// what is mounted now is younger than this process by the kernel's ticks
+		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
 			runtime.Gosched()
 		}
 		j.Check(unix.Mount("none", engine, "tmpfs", 0, ""))
@@ -137,8 +146,8 @@ func workVerdictsLater(j *kerneltest.Job) {
 	workVerdicts(j)
 }
 
-// below starts a worker that judges in an IPC and a pid namespace with successive numbers, as those of one call have unless another processor makes
-// some meanwhile. nil: this kernel has no numbers.
+// below starts a worker that judges in an IPC and a pid namespace with successive numbers, as those of one call have
+// unless another processor makes some meanwhile. nil: this kernel has no numbers.
 func (s *sysvScene) below(told, engine string, kinds ...string) *kerneltest.Worker {
 	s.Helper()
 	if _, err := s.host.NamespaceID("ipc"); err != nil {
@@ -158,7 +167,8 @@ func (s *sysvScene) inIPC(pid int, do func()) {
 	s.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, path := range []string{"/proc/thread-self/ns/ipc", fmt.Sprintf("/proc/%d/ns/ipc", pid)} { // the own one is opened before it is left
+	// the own one is opened before it is left
+	for _, path := range []string{"/proc/thread-self/ns/ipc", fmt.Sprintf("/proc/%d/ns/ipc", pid)} {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		s.check(err)
 		defer unix.Close(fd)
@@ -171,7 +181,8 @@ func (s *sysvScene) inIPC(pid int, do func()) {
 	do()
 }
 
-// Another container that was let into this one's IPC namespace is not seen. Where it left a trace, nothing is an orphan any more: it may know all.
+// Another container that was let into this one's IPC namespace is not seen. Where it left a trace, nothing is an
+// orphan any more: it may know all.
 func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -193,9 +204,11 @@ func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 		w.Say("judge")
 		w.Read()
 		got := s.read(told)
-		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen", "its last user is outside this pid namespace and cannot be seen"
-		for ref, reason := range map[string]string{fmt.Sprintf("msg:%d", queue): trace, fmt.Sprintf("sem:%d", untouched): trace,
-			fmt.Sprintf("sem:%d", raised): outside, fmt.Sprintf("sem:%d", changed): outside} {
+		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: they cannot " +
+			"be seen", "its last user is outside this pid namespace and cannot be seen"
+		for ref, reason := range map[string]string{fmt.Sprintf("msg:%d", queue): trace,
+			fmt.Sprintf("sem:%d", untouched): trace,
+			fmt.Sprintf("sem:%d", raised):    outside, fmt.Sprintf("sem:%d", changed): outside} {
 			if got := got[ref]; got.Verdict != relate.Unknown || !slices.Contains(got.Reasons, reason) {
 				t.Errorf("%s: %+v", ref, got)
 			}
@@ -217,11 +230,13 @@ func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 		w.Say("judge")
 		w.Read()
 		s.wants("a queue", s.read(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,
-			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
+			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC "+
+				"namespace: who else is in there cannot be seen")
 	})
 }
 
-// A container's engine mounts single files of the machine, such as a socket, into directories of the container: who has them outside is not seen.
+// A container's engine mounts single files of the machine, such as a socket, into directories of the container: who
+// has them outside is not seen.
 func TestFilesThatAreMountedFromOutside(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -240,7 +255,8 @@ func TestFilesThatAreMountedFromOutside(t *testing.T) {
 		})
 		s.judges(s.fifoRef("/dev/shm/fifo"), relate.Unknown, fromOutside)
 		s.judges("unix:/dev/shm/socket", relate.Unknown, fromOutside)
-		s.judges("pshm:/memory", relate.Unknown, "it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+		s.judges("pshm:/memory", relate.Unknown,
+			"it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	})
 }
 
@@ -254,7 +270,8 @@ func TestVerdictsUnderHidepid(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=1"))
-		s.wants("a segment", s.asUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached, died("creator", creator),
+		s.wants("a segment", s.asUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached,
+			died("creator", creator),
 			"/proc is mounted with hidepid: other users' processes cannot be seen")
 	})
 }

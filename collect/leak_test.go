@@ -61,11 +61,12 @@ func (s *sysvScene) judges(ref string, verdict relate.Leak, reasons ...string) {
 	s.wants(ref, s.verdicts(schema.Kind(kind))[ref], verdict, reasons...)
 }
 
-// wants compares a judgement. That nobody older is left stands before the age wherever it was looked at, and is taken for granted here:
-// TestOrphanSaysWhoseProcessesWereLookedAt has it.
+// wants compares a judgement. That nobody older is left stands before the age wherever it was looked at, and is taken
+// for granted here: TestOrphanSaysWhoseProcessesWereLookedAt has it.
 func (s *sysvScene) wants(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
 	s.Helper()
-	if n := len(got.Reasons); n > 0 && (strings.HasPrefix(got.Reasons[n-1], "it was last used") || strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
+	if n := len(got.Reasons); n > 0 &&
+		(strings.HasPrefix(got.Reasons[n-1], "it was last used") || strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
 		if n < 2 || !strings.HasPrefix(got.Reasons[n-2], "none of the processes of ") {
 			s.Errorf("%s: whose processes were looked at is not among %q", ref, got.Reasons)
 		}
@@ -104,10 +105,12 @@ const unattached = "nobody has it attached: nattch is 0"
 // elder is the reason of a process of a user that is older than what it could know.
 func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
 	began := "started before its last use"
-	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / sys.ClockTick); start.After(lastUse) { // of which seconds are kept
+	// of which seconds are kept
+	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / sys.ClockTick); start.After(lastUse) {
 		began = "started at about the time of its last use"
 	}
-	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm, proc.NewUsers(true).User(uint32(uid)), began)
+	return fmt.Sprintf("could still know it: %d/%s, user %s, %s", pid, s.end(pid).Comm,
+		proc.NewUsers(true).User(uint32(uid)), began)
 }
 
 // What proves an orphan is told in full: also whose processes were looked at.
@@ -118,7 +121,8 @@ func TestOrphanSaysWhoseProcessesWereLookedAt(t *testing.T) {
 		creator.Finish()
 		ref := "shm:" + creator.Words[0]
 		want := relate.Judgement{Verdict: relate.Orphan, Reasons: []string{unattached, died("creator", creator),
-			"none of the processes of " + proc.NewUsers(true).User(uint32(os.Getuid())) + " is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
+			"none of the processes of " + proc.NewUsers(true).User(uint32(os.Getuid())) +
+				" is older than its last use, bystanders aside", s.lastUsed(s.segment(creator.Words[0]).CTime)}}
 		if diff := gocmp.Diff(want, s.verdicts(schema.Shm)[ref]); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -130,7 +134,8 @@ func TestSegmentOfADeadCreatorIsAnOrphan(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+			s.lastUsed(s.segment(creator.Words[0]).CTime))
 	})
 }
 
@@ -138,7 +143,8 @@ func TestSegmentWhoseCreatorLivesIsIdle(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "create-segment")
-		s.judges("shm:"+creator.Words[0], relate.Idle, unattached, fmt.Sprintf("its creator lives: %d/%s", creator.PID, s.end(creator.PID).Comm))
+		s.judges("shm:"+creator.Words[0], relate.Idle, unattached,
+			fmt.Sprintf("its creator lives: %d/%s", creator.PID, s.end(creator.PID).Comm))
 	})
 }
 
@@ -178,7 +184,8 @@ func TestSegmentThatAStoppedProcessHasAttachedIsLive(t *testing.T) {
 			s.check(err)
 			return p.State == 'T'
 		})
-		s.judges("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached, and is stopped", user.PID, s.end(user.PID).Comm),
+		s.judges("shm:"+creator.Words[0], relate.Live,
+			fmt.Sprintf("%d/%s has it attached, and is stopped", user.PID, s.end(user.PID).Comm),
 			"only stopped processes use it: they go on when somebody sends SIGCONT")
 	})
 }
@@ -201,7 +208,8 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		m := s.segment(creator.Words[0])
-		kerneltest.Eventually(t, "a process may be seen to be younger", func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
+		kerneltest.Eventually(t, "a process may be seen to be younger",
+			func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
 		var young *kerneltest.Worker
 		for range 100 { // the test's own runtime may start a thread in between and take the number
 			s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, creator.PID-1), 0))
@@ -220,7 +228,8 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		}
 		end := s.end(young.PID)
 		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached,
-			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID, end.Comm, started.Format(layout)),
+			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID,
+				end.Comm, started.Format(layout)),
 			s.lastUsed(m.CTime))
 	})
 }
@@ -241,11 +250,16 @@ func TestFreshSegmentIsSuspect(t *testing.T) {
 		at := func(age, grace time.Duration) relate.Judgement {
 			return verdictsAt(s.host, made.Add(age), schema.Shm, grace)[ref]
 		}
-		s.wants("4m old", at(4*time.Minute, 0), relate.Suspect, unattached, gone, "it was last used 4m ago, within the grace time of 5m")
-		s.wants("5m old", at(5*time.Minute, 0), relate.Orphan, unattached, gone, "it was last used 5m ago, longer than the grace time of 5m")
-		s.wants("4m old, 1m of grace", at(4*time.Minute, time.Minute), relate.Orphan, unattached, gone, "it was last used 4m ago, longer than the grace time of 1m")
-		s.wants("made this second", at(999*time.Millisecond, NoGrace), relate.Suspect, unattached, gone, "it was last used less than a second ago")
-		s.wants("made in the future", at(-time.Hour, NoGrace), relate.Suspect, unattached, gone, "its last use is 1h ahead of the clock, which was set since")
+		s.wants("4m old", at(4*time.Minute, 0), relate.Suspect, unattached, gone,
+			"it was last used 4m ago, within the grace time of 5m")
+		s.wants("5m old", at(5*time.Minute, 0), relate.Orphan, unattached, gone,
+			"it was last used 5m ago, longer than the grace time of 5m")
+		s.wants("4m old, 1m of grace", at(4*time.Minute, time.Minute), relate.Orphan, unattached, gone,
+			"it was last used 4m ago, longer than the grace time of 1m")
+		s.wants("made this second", at(999*time.Millisecond, NoGrace), relate.Suspect, unattached, gone,
+			"it was last used less than a second ago")
+		s.wants("made in the future", at(-time.Hour, NoGrace), relate.Suspect, unattached, gone,
+			"its last use is 1h ahead of the clock, which was set since")
 	})
 }
 
@@ -255,9 +269,11 @@ func TestSegmentThatAnOlderDaemonOfItsOwnerCouldKnowIsSuspect(t *testing.T) {
 		daemon := kerneltest.Start(t, "wait")
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator), s.elder(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
+		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
+			s.elder(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		daemon.Kill()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+			s.lastUsed(s.segment(creator.Words[0]).CTime))
 	})
 }
 
@@ -271,7 +287,8 @@ func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
 		other := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "wait")
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator), s.lastUsed(s.segment(creator.Words[0]).CTime))
+		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+			s.lastUsed(s.segment(creator.Words[0]).CTime))
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "create-segment")
 		theirs.Finish()
 		s.judges("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),

@@ -15,8 +15,10 @@ func TestLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		for name, text := range map[string]string{
-			"kernel/msgmni": "11", "kernel/msgmax": "1200", "kernel/msgmnb": "13000", "kernel/sem": "14 1500 16 17", "kernel/shmmni": "18", "kernel/shmmax": "1900000",
-			"fs/mqueue/queues_max": "20", "fs/mqueue/msg_max": "21", "fs/mqueue/msgsize_max": "2200", "fs/mqueue/msg_default": "5", "fs/mqueue/msgsize_default": "2100",
+			"kernel/msgmni": "11", "kernel/msgmax": "1200", "kernel/msgmnb": "13000", "kernel/sem": "14 1500 16 17",
+			"kernel/shmmni": "18", "kernel/shmmax": "1900000",
+			"fs/mqueue/queues_max": "20", "fs/mqueue/msg_max": "21", "fs/mqueue/msgsize_max": "2200",
+			"fs/mqueue/msg_default": "5", "fs/mqueue/msgsize_default": "2100",
 		} {
 			// As an ordinary user these belong to the user namespace since Linux 6.10; before, the limits stay as they are.
 			if err := os.WriteFile("/proc/sys/"+name, []byte(text), 0o644); err != nil && os.Getuid() == 0 && os.Geteuid() == 0 {
@@ -40,7 +42,8 @@ func TestLimits(t *testing.T) {
 			return fmt.Sprint(v.Int())
 		}
 		for _, name := range []string{
-			"MSGMNI", "MSGMAX", "MSGMNB", "MQUMNI", "MQUMAX", "MQUMNB", "MQUDFM", "MQUDFS", "SEMMNI", "SEMMNS", "SEMMSL", "SEMOPM", "SEMVMX",
+			"MSGMNI", "MSGMAX", "MSGMNB", "MQUMNI", "MQUMAX", "MQUMNB", "MQUDFM", "MQUDFS", "SEMMNI", "SEMMNS", "SEMMSL",
+			"SEMOPM", "SEMVMX",
 			"SHMMNI", "SHMALL", "SHMMAX", "SHMMIN", "SHMFS", "SHMFSI",
 		} {
 			r := rows["limit:"+name]
@@ -48,7 +51,8 @@ func TestLimits(t *testing.T) {
 			if v := r["use"]; v.IsKnown() {
 				use = fmt.Sprintf("%.1f", v.Float())
 			}
-			got = append(got, fmt.Sprintf("%s %s of %s %s %s by %s", name, text(r["used"]), text(r["limit"]), r["unit"].Str(), use, r["sysctl"].Str()))
+			got = append(got, fmt.Sprintf("%s %s of %s %s %s by %s", name, text(r["used"]), text(r["limit"]), r["unit"].Str(),
+				use, r["sysctl"].Str()))
 		}
 		s.equal("limits", []string{
 			"MSGMNI 1 of 11 objects 9.1 by kernel.msgmni",

@@ -29,7 +29,8 @@ type lockScene struct {
 
 func newLockScene(t *testing.T) *lockScene { return &lockScene{newScene(t), "/dev/shm"} }
 
-// compareLocks is compare for the locks on these files: those of the whole machine that name no process (OFD) are seen as well.
+// compareLocks is compare for the locks on these files: those of the whole machine that name no process (OFD) are
+// seen as well.
 func (s *lockScene) compareLocks(want map[string]cells, edges []string) {
 	s.Helper()
 	s.compareIf(schema.Lock, s.here, want, edges)
@@ -45,7 +46,8 @@ func (s *lockScene) here(ref string) bool {
 // locks are those here, with the snapshot that they are in.
 func (s *lockScene) locks() ([]*schema.Object, *Snapshot) {
 	snap := s.take(schema.Lock)
-	return slices.DeleteFunc(slices.Clone(snap.Objects[schema.Lock]), func(o *schema.Object) bool { return !s.here(o.Ref.String()) }), snap
+	return slices.DeleteFunc(slices.Clone(snap.Objects[schema.Lock]),
+		func(o *schema.Object) bool { return !s.here(o.Ref.String()) }), snap
 }
 
 // open opens a file of that name, 7 bytes long.
@@ -68,9 +70,11 @@ func (s *lockScene) ref(fd int, class string, pid string, span string) string {
 func (s *lockScene) cells(name string, fd int, class, mode string, more cells) cells {
 	var st unix.Stat_t
 	s.check(unix.Fstat(fd, &st))
-	c := cells{"command": schema.String(s.self.Comm), "type": schema.String(class), "mode": schema.String(mode), "m": schema.Bool(false),
-		"range_start": schema.Int(0), "size": schema.Bytes(7), "inode": schema.Int(int64(st.Ino)), "maj_min": schema.String(schema.FormatDev(st.Dev)),
-		"path": schema.String(filepath.Join(s.dir, name)), "holders": ends(s.at(fd)), "waiters": ends()}
+	c := cells{"command": schema.String(s.self.Comm), "type": schema.String(class), "mode": schema.String(mode),
+		"m":           schema.Bool(false),
+		"range_start": schema.Int(0), "size": schema.Bytes(7), "inode": schema.Int(int64(st.Ino)),
+		"maj_min": schema.String(schema.FormatDev(st.Dev)),
+		"path":    schema.String(filepath.Join(s.dir, name)), "holders": ends(s.at(fd)), "waiters": ends()}
 	if class != "OFDLCK" {
 		c["pid"] = schema.Int(int64(s.self.PID))
 	}
@@ -85,7 +89,8 @@ func lockRange(fd, cmd int, typ int16, start, length int64) error {
 	return unix.FcntlFlock(uintptr(fd), cmd, &unix.Flock_t{Type: typ, Start: start, Len: length})
 }
 
-// workLock waits for a lock: flock, posix, ofd or open, on a path. It tells the thread and the descriptor before it sleeps.
+// workLock waits for a lock: flock, posix, ofd or open, on a path. It tells the thread and the descriptor before it
+// sleeps.
 func workLock(j *kerneltest.Job) {
 	fd := -1
 	var err error
@@ -143,7 +148,8 @@ func TestFlock(t *testing.T) {
 		ref := s.ref(other, "flock", strconv.Itoa(s.self.PID), "0-EOF")
 		s.compareLocks(map[string]cells{
 			ref: s.cells("a file", fd, "FLOCK", "WRITE", cells{"holders": ends(s.at(fd), cat), "waiters": ends(waiter)}),
-		}, []string{s.holdsRef(ref, fd), edge(procRef(cat), "holds", ref, "fd 3"), edge(procRef(waiter), "waits_on", ref, "flock WRITE")})
+		}, []string{s.holdsRef(ref, fd), edge(procRef(cat), "holds", ref, "fd 3"),
+			edge(procRef(waiter), "waits_on", ref, "flock WRITE")})
 	})
 }
 
@@ -176,7 +182,8 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 			t.Fatalf("/proc/locks lists them: %s", text)
 		}
 		first, second := s.wait("flock", "one", "flock WRITE"), s.wait("flock", "two", "flock WRITE")
-		refs := []string{s.ref(one, "flock", "0", "0-EOF"), s.ref(two, "flock", "0", "0-EOF"), s.ref(two, "flock", "0."+strconv.Itoa(more), "0-EOF")}
+		refs := []string{s.ref(one, "flock", "0", "0-EOF"), s.ref(two, "flock", "0", "0-EOF"),
+			s.ref(two, "flock", "0."+strconv.Itoa(more), "0-EOF")}
 		rows := map[string]cells{
 			refs[0]: s.cells("one", one, "FLOCK", "WRITE", cells{"holders": ends(s.at(one), cat), "waiters": ends(first)}),
 			refs[1]: s.cells("two", two, "FLOCK", "READ", cells{"waiters": ends(second)}),
@@ -186,7 +193,8 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 			delete(c, "pid") // of nobody
 		}
 		s.compareLocks(rows, []string{
-			s.holdsRef(refs[0], one), edge(procRef(cat), "holds", refs[0], "fd 3"), edge(procRef(first), "waits_on", refs[0], "flock WRITE"),
+			s.holdsRef(refs[0], one), edge(procRef(cat), "holds", refs[0], "fd 3"),
+			edge(procRef(first), "waits_on", refs[0], "flock WRITE"),
 			s.holdsRef(refs[1], two), edge(procRef(second), "waits_on", refs[1], "flock WRITE"), s.holdsRef(refs[2], more),
 		})
 	})
@@ -204,7 +212,8 @@ func TestWaiterOfAWaiter(t *testing.T) {
 			for _, w := range waiters {
 				edges = append(edges, edge(procRef(w), "waits_on", ref, "flock WRITE"))
 			}
-			s.compareLocks(map[string]cells{ref: s.cells("queue", fd, "FLOCK", "READ", cells{"waiters": ends(waiters...)})}, edges)
+			s.compareLocks(map[string]cells{ref: s.cells("queue", fd, "FLOCK", "READ", cells{"waiters": ends(waiters...)})},
+				edges)
 		}
 		first := s.wait("flock", "queue", "flock WRITE")
 		want(first)
@@ -235,7 +244,8 @@ func TestPOSIXAndOFDLocks(t *testing.T) {
 			posixRef: s.cells("posix", posix, "POSIX", "WRITE", with(posixWaiter)),
 			ofdRef:   s.cells("ofd", ofd, "OFDLCK", "WRITE", with(ofdWaiter)),
 		}, []string{s.holdsRef(posixRef, posix), s.holdsRef(ofdRef, ofd),
-			edge(procRef(posixWaiter), "waits_on", posixRef, posixWaiter.Mode), edge(procRef(ofdWaiter), "waits_on", ofdRef, ofdWaiter.Mode)})
+			edge(procRef(posixWaiter), "waits_on", posixRef, posixWaiter.Mode),
+			edge(procRef(ofdWaiter), "waits_on", ofdRef, ofdWaiter.Mode)})
 	})
 }
 
@@ -255,7 +265,8 @@ func TestEqualLocksOfOneProcess(t *testing.T) {
 	})
 }
 
-// A lease whose file somebody opens is breaking; the open waits (man 2 F_SETLEASE). SIGIO tells the holder, here nobody.
+// A lease whose file somebody opens is breaking; the open waits (man 2 F_SETLEASE). SIGIO tells the holder, here
+// nobody.
 func TestLeases(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)
@@ -333,8 +344,8 @@ func TestLocksOfForeignProcesses(t *testing.T) {
 	})
 }
 
-// The same locks as lslocks tells. It has a row for each request that waits, marked with "*"; here these are waiters of the lock.
-// It gives -1 for the process of an OFD lock, and 0 for the end of the file.
+// The same locks as lslocks tells. It has a row for each request that waits, marked with "*"; here these are waiters
+// of the lock. It gives -1 for the process of an OFD lock, and 0 for the end of the file.
 func TestLocksAgainstLslocks(t *testing.T) {
 	lslocks, err := exec.LookPath("lslocks")
 	if err != nil {
@@ -352,7 +363,8 @@ func TestLocksAgainstLslocks(t *testing.T) {
 		s.wait("flock", "flock", "")
 		s.wait("posix", "posix", "")
 		theirs := func() []string {
-			out, err := exec.Command(lslocks, "--noheadings", "--raw", "--notruncate", "--output", "TYPE,PID,MODE,START,END,PATH").Output()
+			out, err := exec.Command(lslocks, "--noheadings", "--raw", "--notruncate", "--output",
+				"TYPE,PID,MODE,START,END,PATH").Output()
 			s.check(err)
 			var lines []string
 			for line := range strings.Lines(string(out)) {

@@ -16,7 +16,8 @@ import (
 func TestMechanismsAreDeclaredInFull(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	// Words of the --where language (expr-lang.org), and columns that every kind has from elsewhere.
-	taken := strings.Fields("and or not in matches contains startsWith endsWith let if else true false nil ref kind bytes duration now date len any all none map filter")
+	taken := strings.Fields("and or not in matches contains startsWith endsWith let if else true false nil ref kind " +
+		"bytes duration now date len any all none map filter")
 	var kinds []schema.Kind
 	for _, m := range Mechanisms() {
 		kinds = append(kinds, m.Kind)
@@ -68,7 +69,8 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 		schema.Inet:    "proto state recvq sendq local peer holders inode",
 		schema.EventFD: "id",
 		schema.Pty:     "tty path waiters",
-		schema.Epoll:   "tfds", schema.SignalFD: "mask", schema.TimerFD: "clockid interval remaining", schema.Inotify: "inodes", schema.PidFD: "pid comm nspid", schema.IOUring: "holders",
+		schema.Epoll:   "tfds", schema.SignalFD: "mask", schema.TimerFD: "clockid interval remaining",
+		schema.Inotify: "inodes", schema.PidFD: "pid comm nspid", schema.IOUring: "holders",
 		schema.Lock: "command pid type size inode maj_min mode m path holders",
 		schema.Proc: "pid ppid pgid sid tty state nlwp user ruser ni start rss comm args",
 	}

@@ -50,7 +50,8 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		s.check(err)
 		take := func(all bool) *Snapshot {
 			needs := kinds.HolderNeeds | proc.NeedNamespaces
-			snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: needs, schema.Inet: needs}, AllNamespaces: all, Edges: true})
+			snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: needs, schema.Inet: needs},
+				AllNamespaces: all, Edges: true})
 			if len(snap.Faults) > 0 {
 				t.Errorf("faults: %+v", snap.Faults)
 			}
@@ -81,7 +82,8 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 						*p.ino = o.Ref.ID
 					}
 				case *kinds.UnixRow:
-					if p.at == "unix" && r.State == sock.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
+					if p.at == "unix" && r.State == sock.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)),
+						p.pid) {
 						*p.ino = o.Ref.ID
 					}
 				}
@@ -105,7 +107,8 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		// The socket that accept gave the other side is in the client's namespace (unix_stream_connect, net/unix/af_unix.c).
 		accepted := 0
 		for _, o := range snap.Objects[schema.Unix] {
-			if o.Ref.Space == 0 && slices.Equal(pids(cellOf(o.Ref.Kind, "holders")(o)), []int{w.PID}) && slices.Equal(pids(cellOf(o.Ref.Kind, "peer_holders")(o)), []int{s.self.PID}) {
+			if o.Ref.Space == 0 && slices.Equal(pids(cellOf(o.Ref.Kind, "holders")(o)), []int{w.PID}) &&
+				slices.Equal(pids(cellOf(o.Ref.Kind, "peer_holders")(o)), []int{s.self.PID}) {
 				accepted++
 			}
 		}

@@ -13,7 +13,8 @@ import (
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
 	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 4, schema.Pipe: 1,
-		schema.Epoll: 1, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1, schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
+		schema.Epoll: 1, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1,
+		schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}
@@ -72,7 +73,8 @@ func TestLockWhoseTakerIsGone(t *testing.T) {
 		if r := o.Row.(*kinds.LockRow); r.Ino == ino && r.Class == "FLOCK" {
 			holder := r.Uses[0].Process
 			want := []schema.Edge{{From: holder.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "fd 5", Proof: schema.Observed}}
-			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 || r.Owner != nil {
+			if diff := gocmp.Diff(want, edgesTo(snap, o.Ref)); diff != "" || holder.PID != 210 || o.Ref.Gen != 0 ||
+				r.Owner != nil {
 				t.Errorf("%+v of %v, held by %d\n%s", o.Ref, r.Owner, holder.PID, diff)
 			}
 			return

@@ -23,8 +23,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// compareThese is compare for kinds of which the test itself has more, as every Go program has an epoll instance and an eventfd:
-// only the wanted objects and the edges at them count.
+// compareThese is compare for kinds of which the test itself has more, as every Go program has an epoll instance and
+// an eventfd: only the wanted objects and the edges at them count.
 func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []string) {
 	s.Helper()
 	s.compareIf(kind, func(ref string) bool { return want[ref] != nil }, want, edges)
@@ -143,8 +143,10 @@ func TestEventFDs(t *testing.T) {
 		fullRef, fullID := s.eventfdRef(full)
 		emptyRef, emptyID := s.eventfdRef(empty)
 		s.compareThese(schema.EventFD, map[string]cells{
-			fullRef:  {"id": fullID, "count": schema.Int(41), "semaphore": schema.Bool(true), "holders": ends(s.at(full), s.at(again), cat), "waiters": ends()},
-			emptyRef: {"id": emptyID, "count": schema.Int(0), "semaphore": schema.Bool(false), "holders": ends(s.at(empty)), "waiters": ends(reader)},
+			fullRef: {"id": fullID, "count": schema.Int(41), "semaphore": schema.Bool(true),
+				"holders": ends(s.at(full), s.at(again), cat), "waiters": ends()},
+			emptyRef: {"id": emptyID, "count": schema.Int(0), "semaphore": schema.Bool(false), "holders": ends(s.at(empty)),
+				"waiters": ends(reader)},
 		}, []string{
 			s.holdsRef(fullRef, full), s.holdsRef(fullRef, again), edge(procRef(cat), "holds", fullRef, "fd 3"),
 			s.holdsRef(emptyRef, empty), edge(procRef(reader), "waits_on", emptyRef, "read fd "+strconv.Itoa(empty)),

@@ -48,8 +48,10 @@ func TestPeekQueue(t *testing.T) {
 		s.check(err)
 		got, err := s.peek("msg:key=0x77", content.PeekRange{First: 1, Count: 5, Each: 1})
 		s.check(err)
-		s.equal("content", &content.Content{First: 1, Total: 3, Via: "MSG_COPY, which takes nothing out; each look locks the queue",
-			Messages: []sysv.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")}, {Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
+		s.equal("content", &content.Content{First: 1, Total: 3,
+			Via: "MSG_COPY, which takes nothing out; each look locks the queue",
+			Messages: []sysv.PeekedMessage{{Index: 1, Type: 2, Size: 1, Data: []byte("x")},
+				{Index: 2, Type: 3, Size: 2, Data: []byte("x")}}}, got)
 		after, err := s.host.MsgStat(id)
 		s.check(err)
 		s.equal("the queue afterwards", before, after)
@@ -107,7 +109,8 @@ func TestPeekPosixMemory(t *testing.T) {
 		s.check(err)
 		got, err := s.peek("pshm:/cache", content.PeekRange{First: 5, Count: 100})
 		s.check(err)
-		s.equal("content", &content.Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"}, got)
+		s.equal("content", &content.Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"},
+			got)
 		s.check(os.Symlink("/etc/passwd", "/dev/shm/link"))
 		if _, err := s.peek("pshm:/link", content.PeekRange{Count: 1}); err == nil {
 			t.Error("a link was followed")
@@ -118,7 +121,8 @@ func TestPeekPosixMemory(t *testing.T) {
 // peekCell gives the peek column of one object, as its page reads it.
 func (s *sysvScene) peekCell(ref schema.Ref) schema.Value {
 	s.Helper()
-	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{ref.Kind: 0}, Detail: ref})
+	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{ref.Kind: 0},
+		Detail: ref})
 	o := snap.Find(ref)
 	if o == nil {
 		s.Fatalf("no %v", ref)
@@ -139,7 +143,8 @@ func TestPeekOnAPage(t *testing.T) {
 		s.check(err)
 		queueRef := schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
 		shmRef := schema.Ref{Kind: schema.Shm, ID: uint64(segment), Gen: uint64(shm.CTime)}
-		s.equal("messages", schema.List([]string{"0: type 3, 4 bytes: 1b 5b 31 6d |.[1m|", "1: type 4, empty"}), s.peekCell(queueRef))
+		s.equal("messages", schema.List([]string{"0: type 3, 4 bytes: 1b 5b 31 6d |.[1m|", "1: type 4, empty"}),
+			s.peekCell(queueRef))
 		s.equal("a segment that nobody has attached", schema.List([]string{content.ErrNoHolder.Error()}), s.peekCell(shmRef))
 		data, err := s.admin.ShmAttach(segment, false)
 		s.check(err)

@@ -61,7 +61,8 @@ func (s *scene) pipeCells(fd int, c cells) cells {
 	return c
 }
 
-// send puts a descriptor into a socket, where no process holds it, and closes ours. Reading the other end of the socket brings it back.
+// send puts a descriptor into a socket, where no process holds it, and closes ours. Reading the other end of the
+// socket brings it back.
 func (s *scene) send(fd int) (back func() int) {
 	s.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -87,7 +88,8 @@ func TestPipe(t *testing.T) {
 		r, w := s.pipe()
 		ref := s.pipeRef(schema.Pipe, r)
 		rows, edges := table(s.take(schema.Pipe), schema.Pipe)
-		want := s.pipeCells(r, cells{"inode": schema.Int(int64(s.inode(r))), "readers": s.ends(s.endAt(r, "r")), "writers": s.ends(s.endAt(w, "w"))})
+		want := s.pipeCells(r, cells{"inode": schema.Int(int64(s.inode(r))), "readers": s.ends(s.endAt(r, "r")),
+			"writers": s.ends(s.endAt(w, "w"))})
 		if diff := gocmp.Diff(want, rows[ref]); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
@@ -137,7 +139,8 @@ func TestPipeWithoutOtherEnd(t *testing.T) {
 	})
 }
 
-// Where a descriptor may be seen but not duplicated (Yama, the filter of a container), nothing tells that an end is gone.
+// Where a descriptor may be seen but not duplicated (Yama, the filter of a container), nothing tells that an end is
+// gone.
 func TestPipeThatMayNotBePolled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -258,7 +261,8 @@ func TestFIFOEnds(t *testing.T) {
 	})
 }
 
-// What a process opens between two ticks is seen in the second, though the tables of processes that did not run are kept.
+// What a process opens between two ticks is seen in the second, though the tables of processes that did not run are
+// kept.
 func TestNewPipeInTheNextTick(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		w := kerneltest.Start(t, "open-pipe")
@@ -312,7 +316,8 @@ func TestFIFOUnlinkedBetweenTicks(t *testing.T) {
 	})
 }
 
-// What is passed over stays passed over while its holder sleeps: a file system whose server never answers lies over the FIFO.
+// What is passed over stays passed over while its holder sleeps: a file system whose server never answers lies over
+// the FIFO.
 func TestPassedOverInEveryTick(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -341,7 +346,8 @@ func (s *scene) deadMount(dir string) {
 		s.Skipf("needs FUSE: %v", err)
 	}
 	s.Cleanup(func() { unix.Close(server) })
-	s.check(unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
+	s.check(unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV,
+		fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", server)))
 	s.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
@@ -367,7 +373,8 @@ func workOpenPipe(j *kerneltest.Job) {
 	}
 }
 
-// workLookAtStdin tells what an ordinary user sees of the pipe that is its standard input, whose writer is somebody else's.
+// workLookAtStdin tells what an ordinary user sees of the pipe that is its standard input, whose writer is somebody
+// else's.
 func workLookAtStdin(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -398,7 +405,8 @@ func TestPipeOfAnotherUser(t *testing.T) {
 		if err := json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]any{"readers": 1.0, "partly": true, "writers denied": true, "status known": false, "fault fd": "true true"}
+		want := map[string]any{"readers": 1.0, "partly": true, "writers denied": true, "status known": false,
+			"fault fd": "true true"}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}

@@ -41,7 +41,8 @@ func (s *sysvScene) lookAt(kind schema.Kind, needs schema.Need) (map[string]cell
 
 func (s *sysvScene) snapshot(kind schema.Kind, needs schema.Need) *Snapshot {
 	s.Helper()
-	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{kind: needs}, Edges: true})
+	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{kind: needs},
+		Edges: true})
 	if os.Geteuid() == 0 && len(snap.Faults) > 0 {
 		s.Errorf("faults: %+v", snap.Faults)
 	}
@@ -56,7 +57,8 @@ func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	users := proc.NewUsers(true)
 	c := cells{
 		"name":  schema.String(name),
-		"owner": schema.String(users.User(st.Uid)), "user": schema.String(users.User(st.Uid)), "uid": schema.Int(int64(st.Uid)),
+		"owner": schema.String(users.User(st.Uid)), "user": schema.String(users.User(st.Uid)),
+		"uid":   schema.Int(int64(st.Uid)),
 		"group": schema.String(users.Group(st.Gid)), "gid": schema.Int(int64(st.Gid)), "perms": schema.Perms(st.Mode),
 		"inode": schema.Int(int64(st.Ino)), "dev": schema.String(schema.FormatDev(st.Dev)),
 		"mtime": schema.Time(time.Unix(st.Mtim.Unix())), "ctime": schema.Time(time.Unix(st.Ctim.Unix())),
@@ -162,11 +164,13 @@ func TestPosixQueues(t *testing.T) {
 		}
 		s.equal("queues", map[string]cells{
 			"pmsg:/full": common(full, "/full", cells{
-				"usedbytes": schema.Bytes(20), "msgs": schema.Int(2), "maxmsg": schema.Int(2), "msgsize": schema.Bytes(100), "use": schema.Float(100),
+				"usedbytes": schema.Bytes(20), "msgs": schema.Int(2), "maxmsg": schema.Int(2), "msgsize": schema.Bytes(100),
+				"use":     schema.Float(100),
 				"holders": holders(own(full), holds(sends, "w")), "waiters": holders(sends),
 			}),
 			"pmsg:/em pty": common(empty, "/em pty", cells{
-				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "maxmsg": schema.Int(4), "msgsize": schema.Bytes(100), "use": schema.Float(0),
+				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "maxmsg": schema.Int(4), "msgsize": schema.Bytes(100),
+				"use":     schema.Float(0),
 				"holders": holders(own(empty), holds(receives, "r")), "waiters": holders(receives),
 			}),
 		}, got)
@@ -190,7 +194,8 @@ func TestPosixQueueNotification(t *testing.T) {
 		s.check(s.admin.MqNotify(fd, int(unix.SIGUSR2)))
 		got, _ := s.lookAt(schema.PMsg, kinds.NeedQueueText)
 		row := got["pmsg:/n"]
-		s.equal("notification", cells{"notify": schema.String("signal"), "notify_signal": schema.String("SIGUSR2"), "notify_pid": schema.Int(int64(os.Getpid()))},
+		s.equal("notification", cells{"notify": schema.String("signal"), "notify_signal": schema.String("SIGUSR2"),
+			"notify_pid": schema.Int(int64(os.Getpid()))},
 			cells{"notify": row["notify"], "notify_signal": row["notify_signal"], "notify_pid": row["notify_pid"]})
 		// Nobody asked: nothing is read, and no time of the queue moves.
 		before, _ := s.lookAt(schema.PMsg, 0)
@@ -218,7 +223,8 @@ func workMapShm(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workSemWait makes or opens a semaphore, as its argument says, maps it, closes it as sem_open does, and waits on it when told to.
+// workSemWait makes or opens a semaphore, as its argument says, maps it, closes it as sem_open does, and waits on it
+// when told to.
 func workSemWait(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	var fd int
@@ -242,7 +248,8 @@ func inFutex(c process.BlockedCall) bool {
 	return ok
 }
 
-// The creator of a semaphore maps a file whose temporary name is gone: its device and inode tell that it is that semaphore.
+// The creator of a semaphore maps a file whose temporary name is gone: its device and inode tell that it is that
+// semaphore.
 func TestPosixSemaphore(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -300,7 +307,8 @@ func TestPosixSharedMemory(t *testing.T) {
 		s.check(err)
 		defer unix.Munmap(data)
 		reader, closed := kerneltest.Start(t, "map-shm", "/se\ng"), kerneltest.Start(t, "map-shm", "/se\ng", "close")
-		ends := holders(s.mapsIt(os.Getpid(), 1, fd, "rw"), s.mapsIt(reader.PID, 1, atoi(t, reader.Words[0]), "r"), s.mapsIt(closed.PID, 1, -1, "r"))
+		ends := holders(s.mapsIt(os.Getpid(), 1, fd, "rw"), s.mapsIt(reader.PID, 1, atoi(t, reader.Words[0]), "r"),
+			s.mapsIt(closed.PID, 1, -1, "r"))
 		row := func(status ...string) cells {
 			var st unix.Stat_t
 			s.check(unix.Fstat(fd, &st))
@@ -331,7 +339,8 @@ func TestPosixSharedMemory(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Fstat(fd, &st))
 		got, _ = s.lookAt(schema.PShm, ^schema.Need(0))
-		s.equal("unlinked", row(kinds.StatusDeleted), got[kinds.FileRef(schema.PShm, proc.FileID{Dev: st.Dev, Ino: st.Ino}).String()])
+		s.equal("unlinked", row(kinds.StatusDeleted),
+			got[kinds.FileRef(schema.PShm, proc.FileID{Dev: st.Dev, Ino: st.Ino}).String()])
 		if len(got) != 2 {
 			t.Errorf("got %v", got)
 		}
@@ -352,7 +361,8 @@ func TestForeignFilesInDevShm(t *testing.T) {
 		for ref, row := range got {
 			types[ref] = row["type"].Str()
 		}
-		s.equal("types", map[string]string{"pshm:/dir": "directory", "pshm:/link": "link", "pshm:/fifo": "fifo", "pshm:/sem.not": "file"}, types)
+		s.equal("types", map[string]string{"pshm:/dir": "directory", "pshm:/link": "link", "pshm:/fifo": "fifo",
+			"pshm:/sem.not": "file"}, types)
 	})
 }
 
@@ -386,9 +396,11 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		waits, holds := s.waits(w.PID, tid, "mq_receive"), s.end(w.PID)
 		waits.FD, holds.FD, holds.Mode = atoi(t, w.Words[0]), atoi(t, w.Words[0]), "rw"
 		row := rows[name]
-		s.equal("the other's queue", cells{"maxmsg": schema.Int(3), "ns": schema.Int(int64(ns)), "holders": holders(holds), "waiters": holders(waits)},
+		s.equal("the other's queue",
+			cells{"maxmsg": schema.Int(3), "ns": schema.Int(int64(ns)), "holders": holders(holds), "waiters": holders(waits)},
 			cells{"maxmsg": row["maxmsg"], "ns": row["ns"], "holders": row["holders"], "waiters": row["waiters"]})
-		s.equal("edges", true, slices.Contains(edges, fmt.Sprintf("proc:%d waits_on %s mq_receive fd %d observed", w.PID, name, waits.FD)))
+		s.equal("edges", true, slices.Contains(edges,
+			fmt.Sprintf("proc:%d waits_on %s mq_receive fd %d observed", w.PID, name, waits.FD)))
 		for text, space := range map[string]uint64{"pmsg:/jobs": 0, name: ns} {
 			sel, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
 			s.check(err)

@@ -22,8 +22,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// process finds a process's cells by its pid, nil while it is not there. It leaves out what is read on demand: for a moment within exec,
-// an ordinary user may not look into his own process.
+// process finds a process's cells by its pid, nil while it is not there. It leaves out what is read on demand: for a
+// moment within exec, an ordinary user may not look into his own process.
 func (s *scene) process(pid int) cells {
 	s.Helper()
 	host, err := kernel.Open("")
@@ -83,11 +83,15 @@ func TestProcess(t *testing.T) {
 		user, group := proc.NewUsers(true).User(uint32(os.Geteuid())), proc.NewUsers(true).Group(uint32(os.Getegid()))
 		number := func(n int) schema.Value { return schema.Int(int64(n)) }
 		want := cells{
-			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid), "state": schema.String("T"), "nlwp": number(1),
+			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid),
+			"state": schema.String("T"), "nlwp": number(1),
 			"user": schema.String(user), "ruser": schema.String(user), "uid": number(os.Geteuid()), "ruid": number(os.Geteuid()),
-			"group": schema.String(group), "rgroup": schema.String(group), "gid": number(os.Getegid()), "rgid": number(os.Getegid()),
-			"suid": number(os.Geteuid()), "suser": schema.String(user), "sgid": number(os.Getegid()), "sgroup": schema.String(group), "cls": schema.String("TS"),
-			"ni": number(7), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"), "args": schema.String("sleep 1000"),
+			"group": schema.String(group), "rgroup": schema.String(group), "gid": number(os.Getegid()),
+			"rgid": number(os.Getegid()),
+			"suid": number(os.Geteuid()), "suser": schema.String(user), "sgid": number(os.Getegid()),
+			"sgroup": schema.String(group), "cls": schema.String("TS"),
+			"ni": number(7), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"),
+			"args": schema.String("sleep 1000"),
 		}
 		if diff := gocmp.Diff(want, row); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -118,7 +122,8 @@ func TestProcessTree(t *testing.T) {
 			}
 		}
 		_, edges := table(snap, schema.Proc)
-		want := strings.Join([]string{s.self.Ref().String(), "parent", schema.Ref{Kind: schema.Proc, ID: uint64(child)}.String(), "", "observed"}, " ")
+		want := strings.Join([]string{s.self.Ref().String(), "parent",
+			schema.Ref{Kind: schema.Proc, ID: uint64(child)}.String(), "", "observed"}, " ")
 		if !strings.Contains(strings.Join(edges, "\n"), want) {
 			t.Errorf("no edge %q in %q", want, edges)
 		}
@@ -141,8 +146,10 @@ func TestHostileProcessName(t *testing.T) {
 		s.check(cmd.Start())
 		defer func() { cmd.Process.Kill(); cmd.Wait() }()
 		row := s.process(cmd.Process.Pid)
-		want := cells{"comm": schema.String(name), "args": schema.String(strings.Join(cmd.Args, " ")), "state": schema.String("S")}
-		kerneltest.Eventually(t, "sleeping", func() bool { row = s.process(cmd.Process.Pid); return row["state"].Equal(want["state"]) })
+		want := cells{"comm": schema.String(name), "args": schema.String(strings.Join(cmd.Args, " ")),
+			"state": schema.String("S")}
+		kerneltest.Eventually(t, "sleeping",
+			func() bool { row = s.process(cmd.Process.Pid); return row["state"].Equal(want["state"]) })
 		if diff := gocmp.Diff(want, cells{"comm": row["comm"], "args": row["args"], "state": row["state"]}); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}

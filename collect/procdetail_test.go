@@ -25,7 +25,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lookInto collects the on-demand columns of processes, and gives those of one. page reads them for that one alone, as its page does.
+// lookInto collects the on-demand columns of processes, and gives those of one. page reads them for that one alone,
+// as its page does.
 func (s *scene) lookInto(pid int, page bool) cells {
 	s.Helper()
 	host, err := kernel.Open("")
@@ -92,7 +93,8 @@ func TestProcessDetails(t *testing.T) {
 		want := cells{
 			"nofile": schema.Int(123), "msgqueue": schema.Bytes(4567),
 			"sigpend": list(nil), "sigblk": list(nil), "sigign": list(masks.Ignored.Names()), "sigcgt": list(nil),
-			"capeff": list(caps.Effective.Names()), "capprm": list(caps.Permitted.Names()), "capinh": list(nil), "capamb": list(nil),
+			"capeff": list(caps.Effective.Names()), "capprm": list(caps.Permitted.Names()), "capinh": list(nil),
+			"capamb": list(nil),
 			"capbnd": list(caps.Bounding.Names()), "cwd": text(cat.Dir), "root": text("/"), "exe": text(exe),
 			"nspid":         schema.List([]string{strconv.Itoa(pid)}),
 			"control_group": text(kinds.ControlGroup(string(groups))),
@@ -110,7 +112,8 @@ func TestProcessDetails(t *testing.T) {
 		// What nobody asks for is not read.
 		host, err := kernel.Open("")
 		s.check(err)
-		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}), schema.Proc)
+		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}),
+			schema.Proc)
 		for _, id := range kinds.ProcOnDemand() {
 			if v := rows[fmt.Sprintf("proc:%d", pid)][id]; v.State() != schema.NotCollected {
 				t.Errorf("%s was read: %v", id, v)
@@ -119,7 +122,8 @@ func TestProcessDetails(t *testing.T) {
 	})
 }
 
-// workSleepers has threads asleep in a semop, a read, an accept, an open and on a futex of a segment: set, segment, socket path, FIFO.
+// workSleepers has threads asleep in a semop, a read, an accept, an open and on a futex of a segment: set, segment,
+// socket path, FIFO.
 func workSleepers(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	set, segment := argument(j, 0), argument(j, 1)
@@ -141,7 +145,8 @@ func workSleepers(j *kerneltest.Job) {
 	go unix.Read(ends[0], make([]byte, 1))
 	go unix.Accept(listener)
 	go unix.Open(j.Args[3], unix.O_WRONLY, 0)
-	go unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&data[0x40])), 0, 0, 0, 0, 0) // FUTEX_WAIT, for other processes as well
+	// FUTEX_WAIT, for other processes as well
+	go unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&data[0x40])), 0, 0, 0, 0, 0)
 	j.Wait()
 }
 

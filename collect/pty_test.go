@@ -26,7 +26,8 @@ func (s *scene) ptyCells(devpts string, index int, masters, slaves []schema.Endp
 	var st unix.Stat_t
 	s.check(unix.Stat(devpts, &st))
 	c := cells{"tty": schema.String("pts/" + strconv.Itoa(index)), "dev": schema.String(schema.FormatDev(st.Dev)),
-		"masters": ends(masters...), "slaves": ends(slaves...), "holders": ends(append(append([]schema.Endpoint(nil), masters...), slaves...)...), "waiters": ends()}
+		"masters": ends(masters...), "slaves": ends(slaves...),
+		"holders": ends(append(append([]schema.Endpoint(nil), masters...), slaves...)...), "waiters": ends()}
 	for id, v := range more {
 		c[id] = v
 	}
@@ -47,7 +48,8 @@ func TestPtys(t *testing.T) {
 		reader := s.sleeps(slave, "read", func() { unix.Read(slave, make([]byte, 80)) })
 		t.Cleanup(func() { unix.Write(master, []byte("a line\n")) })
 		ref := "pty:" + strconv.Itoa(index)
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(master)}, []schema.Endpoint{s.at(slave), cat},
+		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(master)},
+			[]schema.Endpoint{s.at(slave), cat},
 			cells{"path": schema.String(path), "waiters": ends(reader)})},
 			[]string{s.end("master", s.at(master), ref), s.end("slave", s.at(slave), ref), s.end("slave", cat, ref),
 				edge(procRef(reader), "waits_on", ref, "read fd "+strconv.Itoa(slave))})
@@ -59,13 +61,16 @@ func TestPtysWithOneEnd(t *testing.T) {
 		s := newScene(t)
 		lonely, index := s.openPty("/dev/ptmx")
 		ref := "pty:" + strconv.Itoa(index)
-		// In a pid namespace of its own the test cannot know who has the slave: the kernel says so once the last one was closed.
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil, nil)},
+		// In a pid namespace of its own the test cannot know who has the slave: the kernel says so once the last one was
+		// closed.
+		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
+			nil)},
 			[]string{s.end("master", s.at(lonely), ref)})
 		closed, err := unix.Open("/dev/pts/"+strconv.Itoa(index), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		s.check(err)
 		s.check(unix.Close(closed))
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil, cells{"status": schema.String("no-slave")})},
+		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
+			cells{"status": schema.String("no-slave")})},
 			[]string{s.end("master", s.at(lonely), ref)})
 
 		master, index := s.openPty("/dev/ptmx")
@@ -93,7 +98,8 @@ func TestPtysOfAnotherDevpts(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Stat("/dev/shm/pts", &st))
 		ref := "pty:" + strconv.Itoa(index) + "@" + schema.FormatDev(st.Dev)
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/shm/pts", index, []schema.Endpoint{s.at(master)}, []schema.Endpoint{s.at(slave)}, cells{"path": schema.String(path)})},
+		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/shm/pts", index, []schema.Endpoint{s.at(master)},
+			[]schema.Endpoint{s.at(slave)}, cells{"path": schema.String(path)})},
 			[]string{s.end("master", s.at(master), ref), s.end("slave", s.at(slave), ref)})
 	})
 }

@@ -26,7 +26,9 @@ func (s *Snapshot) missing(sel schema.Selector) error {
 	needs := schema.Need(0)
 	all := Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == sel.Kind })
-	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm}, sel.Kind)) { // names of POSIX objects are listed without a look at any process
+	// names of POSIX objects are listed without a look at any process
+	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm},
+		sel.Kind)) {
 		needs = all[i].Needs
 	}
 	for _, f := range s.Faults {
@@ -52,8 +54,9 @@ func sourceNeeds(source string) schema.Need {
 	return 0
 }
 
-// Resolve finds the one object that a person named, in a snapshot that holds its kind. Its Ref has the life (Gen) of the object as it is
-// now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none that can be seen, ErrAmbiguous for several.
+// Resolve finds the one object that a person named, in a snapshot that holds its kind. Its Ref has the life (Gen) of
+// the object as it is now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none
+// that can be seen, ErrAmbiguous for several.
 func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	matches := s.matcher(sel)
 	var found []schema.Ref
@@ -78,7 +81,8 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
-		case sel.Space == 0 && (sel.Kind.SysV() || sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
+		case sel.Space == 0 && (sel.Kind.SysV() ||
+			sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
 			return o.Ref.Space == 0
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true

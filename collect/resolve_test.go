@@ -27,7 +27,8 @@ func TestResolve(t *testing.T) {
 	}}
 	epoll := schema.Ref{Kind: schema.Epoll, Name: "4242/7", Gen: 99}
 	lock := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(0, 40), Name: "80/posix/210/0-99", Gen: 5}
-	s.Objects[schema.Epoll], s.Objects[schema.Lock] = []*schema.Object{{Ref: epoll}}, []*schema.Object{{Ref: lock, Row: &kinds.LockRow{}}}
+	s.Objects[schema.Epoll], s.Objects[schema.Lock] = []*schema.Object{{Ref: epoll}},
+		[]*schema.Object{{Ref: lock, Row: &kinds.LockRow{}}}
 	shm := s.Objects[schema.Shm]
 	fifos := s.Objects[schema.Fifo]
 	for _, c := range []struct {

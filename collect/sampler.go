@@ -9,8 +9,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Sampler owns a Collector: it takes snapshots at an interval and when asked, one at a time, and leaves the newest in a
-// one-slot mailbox. What was asked for while a scan runs is served by the next one. Between them it looks now and then at what is watched.
+// Sampler owns a Collector: it takes snapshots at an interval and when asked, one at a time, and leaves the newest in
+// a one-slot mailbox. What was asked for while a scan runs is served by the next one. Between them it looks now and
+// then at what is watched.
 type Sampler struct {
 	collector *Collector
 	out       mailbox
@@ -31,7 +32,8 @@ type mailbox chan *Snapshot
 
 // NewSampler returns a Sampler that does nothing until Run.
 func NewSampler(c *Collector, interval time.Duration) *Sampler {
-	return &Sampler{collector: c, interval: interval, out: make(mailbox, 1), watched: make(mailbox, 1), wake: make(chan struct{}, 1)}
+	return &Sampler{collector: c, interval: interval, out: make(mailbox, 1), watched: make(mailbox, 1),
+		wake: make(chan struct{}, 1)}
 }
 
 // Snapshots is the mailbox. Who reads it gets the newest snapshot; older ones that nobody took are dropped.
@@ -40,11 +42,12 @@ func (s *Sampler) Snapshots() <-chan *Snapshot { return s.out }
 // Watched is the mailbox of what Watch asked for.
 func (s *Sampler) Watched() <-chan *Snapshot { return s.watched }
 
-// Watch has snapshots for r taken as well, whatever is demanded: the first one after the first that was demanded, and then one each time that
-// every has passed, or fifty times what it took, whichever is longer. It is for findings that cost too much to be looked for in every
-// snapshot. One that is Pending is soon followed by a second one, once, and one with a critical finding after two seconds, or twenty times what
-// it took: what was announced and is over should not stand there for long. A snapshot that was demanded and has all that is watched stands for
-// one. Nothing is watched while paused.
+// Watch has snapshots for r taken as well, whatever is demanded: the first one after the first that was demanded, and
+// then one each time that every has passed, or fifty times what it took, whichever is longer. It is for findings that
+// cost too much to be looked for in every snapshot. One that is Pending is soon followed by a second one, once, and
+// one with a critical finding after two seconds, or twenty times what it took: what was announced and is over should
+// not stand there for long. A snapshot that was demanded and has all that is watched stands for one. Nothing is
+// watched while paused.
 func (s *Sampler) Watch(r Request, every time.Duration) {
 	s.change(func() { s.watch, s.every = r, every })
 }
@@ -147,13 +150,15 @@ type looking struct {
 	again bool // this look is only to confirm the one before
 }
 
-// ConfirmAfter is how long a thread has to sleep in one wait before it is called stuck: when to take the snapshot that follows a Pending one.
+// ConfirmAfter is how long a thread has to sleep in one wait before it is called stuck: when to take the snapshot
+// that follows a Pending one.
 const ConfirmAfter = 200 * time.Millisecond
 
 // alarmEvery is how often to look while there is a critical finding.
 const alarmEvery = 2 * time.Second
 
-// sparing bounds the share of the time that looking takes: a fiftieth; sparingAlarm while there is a critical finding: a twentieth.
+// sparing bounds the share of the time that looking takes: a fiftieth; sparingAlarm while there is a critical
+// finding: a twentieth.
 const (
 	sparing      = 50
 	sparingAlarm = 20

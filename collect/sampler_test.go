@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// sampling runs a Sampler with a clock that jumps to the next thing that waits, so that the times in these tests are exact.
+// sampling runs a Sampler with a clock that jumps to the next thing that waits, so that the times in these tests are
+// exact.
 func sampling(t *testing.T, interval time.Duration, f func(t *testing.T, s *Sampler)) {
 	root := collecttest.Sample(t).Root
 	synctest.Test(t, func(t *testing.T) {
@@ -176,7 +177,8 @@ func waitsIn(s *Snapshot) looksAtWaits {
 	return l
 }
 
-// The sample machine has a pipe whose reader is stopped. A second look, soon after the first, confirms it; later ones need no second.
+// The sample machine has a pipe whose reader is stopped. A second look, soon after the first, confirms it; later ones
+// need no second.
 func TestSamplerWatches(t *testing.T) {
 	waits := wanting(schema.Wait)
 	waits.Findings = true
@@ -212,22 +214,26 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 		s.Watch(waits, 10*time.Second)
 		s.Demand(waits)
 		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
-		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, ConfirmAfter)))
+		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}},
+			waitsIn(watched(t, s, start, ConfirmAfter)))
 		for _, at := range []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second} {
 			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
 		}
 	})
 }
 
-// Looking takes a fiftieth of the time at most, and a twentieth while there is a critical finding, which may be over soon.
+// Looking takes a fiftieth of the time at most, and a twentieth while there is a critical finding, which may be over
+// soon.
 func TestSamplerLooksSparingly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l looking
 		start := time.Now()
 		var got []time.Duration
 		deadlock, stopped := []schema.Finding{{Severity: schema.Critical}}, []schema.Finding{{Severity: schema.Warning}}
-		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true}, {Total: time.Second, Pending: true},
-			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock}, {Total: time.Millisecond, Findings: stopped}} {
+		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true},
+			{Total: time.Second, Pending: true},
+			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock},
+			{Total: time.Millisecond, Findings: stopped}} {
 			l.took(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}

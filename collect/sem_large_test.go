@@ -12,7 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The largest set that the kernel makes by default (SEMMSL, man 2 semget) tells every semaphore, and the highest value (SEMVMX).
+// The largest set that the kernel makes by default (SEMMSL, man 2 semget) tells every semaphore, and the highest
+// value (SEMVMX).
 func TestLargestSemaphoreSet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -21,7 +22,8 @@ func TestLargestSemaphoreSet(t *testing.T) {
 		s.check(s.admin.SemOp(set, []sysv.SemOp{{Num: 16000, Op: 1}, {Num: last, Op: highest}}, -1))
 		rising := kerneltest.Start(t, "semop", fmt.Sprint(set), fmt.Sprint(last-1), "-1")
 		zero := kerneltest.Start(t, "semop", fmt.Sprint(set), fmt.Sprint(last), "0")
-		waiting := holders(s.waits(rising.PID, s.sleepsIn(rising.PID), "semop"), s.waits(zero.PID, s.sleepsIn(zero.PID), "semop"))
+		waiting := holders(s.waits(rising.PID, s.sleepsIn(rising.PID), "semop"),
+			s.waits(zero.PID, s.sleepsIn(zero.PID), "semop"))
 
 		want := make([]string, size)
 		for i := range want {

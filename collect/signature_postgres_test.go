@@ -30,7 +30,8 @@ func workPostmaster(j *kerneltest.Job) {
 // apps takes a snapshot and tells by Ref what software its System V objects are of, and why.
 func (s *sysvScene) apps(c *Collector) map[string][2]string {
 	s.Helper()
-	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds, schema.Sem: software.NeedSignatures | software.ClusterNeeds}})
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds,
+		schema.Sem: software.NeedSignatures | software.ClusterNeeds}})
 	told := map[string][2]string{}
 	for _, kind := range []schema.Kind{schema.Shm, schema.Sem} {
 		for _, o := range snap.Objects[kind] {
@@ -95,7 +96,8 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 		s.lockFile(dir, 0xfedcba98, named)
 		in := fmt.Sprintf(" in %s, where postmaster %d runs", dir, w.PID)
 		want[ref(schema.Shm, named)] = [2]string{certainly, "postmaster.pid names its key and id" + in}
-		want[ref(schema.Sem, old)] = [2]string{likely, "its key is one of those for port 5433 of PostgreSQL up to version 12, which postmaster.pid names" + in}
+		want[ref(schema.Sem, old)] = [2]string{likely,
+			"its key is one of those for port 5433 of PostgreSQL up to version 12, which postmaster.pid names" + in}
 		if diff := gocmp.Diff(want, s.apps(c)); diff != "" {
 			t.Errorf("by the lock file (-want +got):\n%s", diff)
 		}
@@ -123,7 +125,8 @@ func TestHostileDataDirectory(t *testing.T) {
 		w := kerneltest.Start(t, "postmaster", dir)
 		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		named := s.id(s.admin.ShmGet(7, 56, 0o600|createIPC))
-		want := map[string][2]string{ref(schema.Shm, segment): {certainly, fmt.Sprintf("its key is the inode number of %s, where postmaster %d runs", dir, w.PID)}}
+		want := map[string][2]string{ref(schema.Shm, segment): {certainly,
+			fmt.Sprintf("its key is the inode number of %s, where postmaster %d runs", dir, w.PID)}}
 		s.check(unix.Mkfifo(dir+"/postmaster.pid", 0o600))
 		if diff := gocmp.Diff(want, s.apps(New(s.host, time.Now))); diff != "" {
 			t.Errorf("a FIFO (-want +got):\n%s", diff)
@@ -138,7 +141,8 @@ func TestHostileDataDirectory(t *testing.T) {
 	})
 }
 
-// An ordinary user may not read where a postmaster stands, but its arguments. A dead server behind them does not hang the look.
+// An ordinary user may not read where a postmaster stands, but its arguments. A dead server behind them does not hang
+// the look.
 func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: one of the two users has to be somebody else")
@@ -154,7 +158,8 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 		s.deadMount(dead)
 		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		look := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "tell-apps")
-		want := fmt.Sprintf("%s %s its key is the inode number of %s, where postmaster %d runs", ref(schema.Shm, segment), certainly, dir, first.PID)
+		want := fmt.Sprintf("%s %s its key is the inode number of %s, where postmaster %d runs", ref(schema.Shm, segment),
+			certainly, dir, first.PID)
 		if got := strings.Join(look.Words, " "); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -193,7 +198,8 @@ func TestFoundClusters(t *testing.T) {
 		other := s.dataDirectory("/var/lib/elsewhere/data")
 		s.check(os.MkdirAll("/etc/postgresql/15/other", 0o755))
 		s.check(os.WriteFile("/etc/postgresql/15/other/postgresql.conf",
-			[]byte("port = 5433\n#data_directory = '/var/lib/no'\n data_directory='/var/lib/elsewhere/data'\t# use data in another directory\n"), 0o644))
+			[]byte("port = 5433\n#data_directory = '/var/lib/no'\n data_directory='/var/lib/elsewhere/data'\t# use data in "+
+				"another directory\n"), 0o644))
 		first := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		second := s.id(s.admin.ShmGet(other, 56, 0o600|createIPC))
 		s.id(s.admin.ShmGet(uint32(st.Ino), 4096, 0o600|createIPC))

@@ -26,7 +26,8 @@ type Request struct {
 	Detail schema.Ref
 }
 
-// DefaultGrace is the age below which no object is called an orphan: programs make an object some time before they use it.
+// DefaultGrace is the age below which no object is called an orphan: programs make an object some time before they
+// use it.
 const DefaultGrace = 5 * time.Minute
 
 // NoGrace is the Request's Grace for objects of any age.
@@ -70,7 +71,8 @@ type Cost struct {
 	Took time.Duration
 }
 
-// Way is a namespace that the snapshot found, by its type and inode, with a path that leads to it. It takes a Request for AllNamespaces.
+// Way is a namespace that the snapshot found, by its type and inode, with a path that leads to it. It takes a Request
+// for AllNamespaces.
 func (s *Snapshot) Way(typ string, ino uint64) (namespace.Namespace, bool) {
 	ns, ok := s.ways[namespace.Namespace{Type: typ, Ino: ino}]
 	return ns, ok
@@ -79,15 +81,16 @@ func (s *Snapshot) Way(typ string, ino uint64) (namespace.Namespace, bool) {
 // Find gives the object with exactly this identity, nil if it is not in the snapshot.
 func (s *Snapshot) Find(r schema.Ref) *schema.Object { return s.index()[r] }
 
-// Covers says whether the snapshot was taken for all that r names, namespaces aside. One that was taken for something else may hold the same
-// kinds with cells that nobody read.
+// Covers says whether the snapshot was taken for all that r names, namespaces aside. One that was taken for something
+// else may hold the same kinds with cells that nobody read.
 func (s *Snapshot) Covers(r Request) bool {
 	for kind, need := range r.Want {
 		if had, ok := s.Request.Want[kind]; !ok || need&^had != 0 {
 			return false
 		}
 	}
-	return (s.Request.Edges || !r.Edges) && (s.Request.Findings || !r.Findings) && (r.Detail.IsZero() || r.Detail == s.Request.Detail)
+	return (s.Request.Edges || !r.Edges) && (s.Request.Findings || !r.Findings) &&
+		(r.Detail.IsZero() || r.Detail == s.Request.Detail)
 }
 
 func (s *Snapshot) seal() {

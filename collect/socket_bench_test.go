@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A snapshot of 8,000 UNIX and 8,000 TCP sockets, all joined with their peers: the dumps alone, and with the fd walk and edges.
+// A snapshot of 8,000 UNIX and 8,000 TCP sockets, all joined with their peers: the dumps alone, and with the fd walk
+// and edges.
 func BenchmarkSocketSnapshot(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		var limit unix.Rlimit
@@ -39,7 +40,8 @@ func BenchmarkSocketSnapshot(b *testing.B) {
 				c := New(h, time.Now)
 				b.ReportAllocs()
 				for b.Loop() {
-					s := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: bench.need, schema.Inet: bench.need}, Edges: bench.edges})
+					s := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: bench.need, schema.Inet: bench.need},
+						Edges: bench.edges})
 					if n := len(s.Objects[schema.Unix]) + len(s.Objects[schema.Inet]); n != 16_001 {
 						b.Fatalf("%d sockets, want 16001", n)
 					}

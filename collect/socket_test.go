@@ -99,7 +99,8 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	var edges []string
 	for _, e := range snap.Edges {
 		if e.From.Kind == kind || e.To.Kind == kind {
-			edges = append(edges, strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via, string(e.Proof)}, " "))
+			edges = append(edges, strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via, string(e.Proof)},
+				" "))
 		}
 	}
 	slices.Sort(edges)
@@ -108,7 +109,8 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 
 // ownTests says whether a column has tests of its own, so that the others leave it out.
 func ownTests(column string) bool {
-	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "ftok", "verdict", "reasons", "undo"}, column)
+	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "ftok", "verdict", "reasons",
+		"undo"}, column)
 }
 
 // here is this process with that descriptor.
@@ -137,7 +139,8 @@ func (s *scene) ref(kind schema.Kind, fd int) schema.Ref {
 func (s *scene) holds(kind schema.Kind, fds ...int) []string {
 	var edges []string
 	for _, fd := range fds {
-		edges = append(edges, "proc:"+strconv.Itoa(s.self.PID)+" holds "+s.ref(kind, fd).String()+" fd "+strconv.Itoa(fd)+" observed")
+		edges = append(edges, "proc:"+strconv.Itoa(s.self.PID)+" holds "+s.ref(kind, fd).String()+" fd "+strconv.Itoa(fd)+
+			" observed")
 	}
 	return edges
 }
@@ -241,13 +244,16 @@ func TestUnixPairsAndDatagrams(t *testing.T) {
 		_, err = unix.Write(client, []byte("four"))
 		s.check(err)
 		name := schema.String("@a\x00b")
-		leftCells := s.unixCells(left, "stream", "ESTAB", 0, cells{"status": schema.String("peer-closed"), "shutdown": schema.String("rdwr")})
+		leftCells := s.unixCells(left, "stream", "ESTAB", 0,
+			cells{"status": schema.String("peer-closed"), "shutdown": schema.String("rdwr")})
 		leftCells["holders"] = s.here(left, twice)
 		want := map[string]cells{
-			s.ref("unix", half).String(): s.unixCells(half, "seqpacket", "ESTAB", 0, cells{"status": schema.String("half-closed"),
-				"shutdown": schema.String("wr"), "peer": s.peer("unix", other), "peer_holders": s.here(other)}),
-			s.ref("unix", other).String(): s.unixCells(other, "seqpacket", "ESTAB", 0, cells{"status": schema.String("half-closed"),
-				"shutdown": schema.String("rd"), "peer": s.peer("unix", half), "peer_holders": s.here(half)}),
+			s.ref("unix", half).String(): s.unixCells(half, "seqpacket", "ESTAB", 0,
+				cells{"status": schema.String("half-closed"),
+					"shutdown": schema.String("wr"), "peer": s.peer("unix", other), "peer_holders": s.here(other)}),
+			s.ref("unix", other).String(): s.unixCells(other, "seqpacket", "ESTAB", 0,
+				cells{"status": schema.String("half-closed"),
+					"shutdown": schema.String("rd"), "peer": s.peer("unix", half), "peer_holders": s.here(half)}),
 			s.ref("unix", left).String():   leftCells,
 			s.ref("unix", server).String(): s.unixCells(server, "dgram", "ESTAB", 4, cells{"path": name}),
 			s.ref("unix", client).String(): s.unixCells(client, "dgram", "ESTAB", 0, cells{
@@ -265,8 +271,10 @@ func TestUnixPairsAndDatagrams(t *testing.T) {
 func (s *scene) inetCells(fd int, proto, state string, recvq, sendq int, more cells) cells {
 	name, err := unix.Getsockname(fd)
 	s.check(err)
-	c := cells{"proto": schema.String(proto), "state": schema.String(state), "recvq": schema.Int(int64(recvq)), "sendq": schema.Int(int64(sendq)),
-		"family": schema.String("inet"), "retrans": schema.Int(0), "local": schema.String(addrText(name)), "sport": schema.Int(portOf(name))}
+	c := cells{"proto": schema.String(proto), "state": schema.String(state), "recvq": schema.Int(int64(recvq)),
+		"sendq":  schema.Int(int64(sendq)),
+		"family": schema.String("inet"), "retrans": schema.Int(0), "local": schema.String(addrText(name)),
+		"sport": schema.Int(portOf(name))}
 	if _, v6 := name.(*unix.SockaddrInet6); v6 {
 		c["family"] = schema.String("inet6")
 	}
@@ -293,15 +301,18 @@ func TestTCPStates(t *testing.T) {
 		s.check(unix.Shutdown(finished, unix.SHUT_WR))
 		half := schema.String("half-closed")
 		want := map[string]cells{
-			s.ref("inet", listener).String(): s.inetCells(listener, "tcp", "LISTEN", 0, 4, cells{"waiters": schema.Endpoints(nil, false)}),
+			s.ref("inet", listener).String(): s.inetCells(listener, "tcp", "LISTEN", 0, 4,
+				cells{"waiters": schema.Endpoints(nil, false)}),
 			s.ref("inet", client).String(): s.inetCells(client, "tcp", "ESTAB", 0, 0, cells{
 				"peer_ref": s.peer("inet", server), "peer_holders": s.here(server)}),
 			s.ref("inet", server).String(): s.inetCells(server, "tcp", "ESTAB", 5, 0, cells{
 				"peer_ref": s.peer("inet", client), "peer_holders": s.here(client)}),
-			s.ref("inet", finished).String(): s.inetCells(finished, "tcp", "FIN-WAIT-2", 0, 0, cells{"status": half, "shutdown": schema.String("wr"),
-				"peer_ref": s.peer("inet", lazy), "peer_holders": s.here(lazy)}),
-			s.ref("inet", lazy).String(): s.inetCells(lazy, "tcp", "CLOSE-WAIT", 1, 0, cells{"status": half, "shutdown": schema.String("rd"),
-				"peer_ref": s.peer("inet", finished), "peer_holders": s.here(finished)}),
+			s.ref("inet", finished).String(): s.inetCells(finished, "tcp", "FIN-WAIT-2", 0, 0,
+				cells{"status": half, "shutdown": schema.String("wr"),
+					"peer_ref": s.peer("inet", lazy), "peer_holders": s.here(lazy)}),
+			s.ref("inet", lazy).String(): s.inetCells(lazy, "tcp", "CLOSE-WAIT", 1, 0,
+				cells{"status": half, "shutdown": schema.String("rd"),
+					"peer_ref": s.peer("inet", finished), "peer_holders": s.here(finished)}),
 		}
 		s.compare("inet", want, append(s.holds("inet", listener, client, server, finished, lazy),
 			s.pair("inet", client, server), s.pair("inet", finished, lazy)))
@@ -337,9 +348,12 @@ func TestTCPPendingClient(t *testing.T) {
 			s.ref("inet", listener).String(): s.inetCells(listener, "tcp", "LISTEN", 1, 4, cells{
 				"waiters": s.waiting(client), "v6only": schema.Bool(false)}),
 			s.ref("inet", client).String(): clientCells,
-			cookie: {"proto": schema.String("tcp"), "family": schema.String("inet6"), "state": schema.String("ESTAB"), "status": unaccepted,
-				"recvq": schema.Int(0), "sendq": schema.Int(0), "retrans": schema.Int(0), "local": mapped("peer"), "sport": clientCells["dport"],
-				"peer": mapped("local"), "dport": clientCells["sport"], "peer_ref": s.peer("inet", client), "peer_holders": s.here(client)},
+			cookie: {"proto": schema.String("tcp"), "family": schema.String("inet6"), "state": schema.String("ESTAB"),
+				"status": unaccepted,
+				"recvq":  schema.Int(0), "sendq": schema.Int(0), "retrans": schema.Int(0), "local": mapped("peer"),
+				"sport": clientCells["dport"],
+				"peer":  mapped("local"), "dport": clientCells["sport"], "peer_ref": s.peer("inet", client),
+				"peer_holders": s.here(client)},
 		}
 		// The smaller Ref is the one without number.
 		s.compare("inet", want, append(s.holds("inet", listener, client),
@@ -402,14 +416,17 @@ func TestSocketsOfForeignProcesses(t *testing.T) {
 		self.FD = mine
 		partial := schema.Endpoints([]schema.Endpoint{self}, true)
 		self.FD = tcp
-		got := []schema.Value{unixRows[s.ref("unix", mine).String()]["holders"], unixRows[s.ref("unix", mine).String()]["peer_holders"],
+		got := []schema.Value{unixRows[s.ref("unix", mine).String()]["holders"],
+			unixRows[s.ref("unix", mine).String()]["peer_holders"],
 			unixRows[theirRef]["holders"], unixRows[theirRef]["state"], inetRows[tcpRef]["holders"]}
-		want := []schema.Value{partial, schema.Refused(schema.TypeEndpoints), schema.Refused(schema.TypeEndpoints), schema.String("ESTAB"),
+		want := []schema.Value{partial, schema.Refused(schema.TypeEndpoints), schema.Refused(schema.TypeEndpoints),
+			schema.String("ESTAB"),
 			schema.Endpoints([]schema.Endpoint{self}, true)}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		if !slices.ContainsFunc(snap.Faults, func(f schema.Fault) bool { return f.Source == "fd" && f.Denied && f.Count > 0 }) {
+		if !slices.ContainsFunc(snap.Faults,
+			func(f schema.Fault) bool { return f.Source == "fd" && f.Denied && f.Count > 0 }) {
 			t.Errorf("no fault says how many processes could not be seen: %+v", snap.Faults)
 		}
 	}, unix.CLONE_NEWNET)
@@ -434,7 +451,8 @@ func TestSocketsWithoutWalk(t *testing.T) {
 			t.Fatalf("%d sockets, want 2", len(rows))
 		}
 		for ref, row := range rows {
-			want := []schema.Value{schema.Uncollected(schema.TypeEndpoints), schema.Uncollected(schema.TypeEndpoints), schema.String("ESTAB")}
+			want := []schema.Value{schema.Uncollected(schema.TypeEndpoints), schema.Uncollected(schema.TypeEndpoints),
+				schema.String("ESTAB")}
 			if diff := gocmp.Diff(want, []schema.Value{row["holders"], row["peer_holders"], row["state"]}); diff != "" {
 				t.Error(ref, diff)
 			}
@@ -468,24 +486,31 @@ func TestSocketsOfAFileTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: kinds.HolderNeeds, schema.Inet: kinds.HolderNeeds}})
+	snap := New(h, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: kinds.HolderNeeds,
+		schema.Inet: kinds.HolderNeeds}})
 	unixRows, _ := table(snap, schema.Unix)
 	inetRows, _ := table(snap, schema.Inet)
 	str, num := schema.String, func(n int64) schema.Value { return schema.Int(n) }
 	none, no := schema.Endpoints(nil, false), schema.Uncollected
-	wantUnix := map[string]cells{"unix:17": {"type": str("stream"), "state": str("LISTEN"), "path": str("/run/a b"), "inode": num(17), "holders": none,
+	wantUnix := map[string]cells{"unix:17": {"type": str("stream"), "state": str("LISTEN"), "path": str("/run/a b"),
+		"inode": num(17), "holders": none,
 		"status": no(schema.TypeString), "recvq": no(schema.TypeInt), "sendq": no(schema.TypeInt), "peer": no(schema.TypeRef),
 		"peer_path": no(schema.TypeString), "peer_holders": no(schema.TypeEndpoints), "waiters": no(schema.TypeEndpoints),
 		"shutdown": no(schema.TypeString), "owner": no(schema.TypeString), "uid": no(schema.TypeInt)}}
 	wantInet := map[string]cells{
-		"inet:26700": {"proto": str("tcp"), "family": str("inet"), "state": str("LISTEN"), "recvq": num(1), "sendq": no(schema.TypeInt),
-			"local": str("127.0.0.1:8080"), "sport": num(8080), "retrans": num(0), "shutdown": no(schema.TypeString), "owner": str("12345"),
-			"uid": num(12345), "inode": num(26700), "holders": none, "waiters": none},
-		"inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080": {"proto": str("tcp"), "family": str("inet"), "state": str("TIME-WAIT"), "recvq": num(0),
-			"sendq": num(0), "local": str("127.0.0.1:54260"), "peer": str("127.0.0.1:8080"), "sport": num(54260), "dport": num(8080),
+		"inet:26700": {"proto": str("tcp"), "family": str("inet"), "state": str("LISTEN"), "recvq": num(1),
+			"sendq": no(schema.TypeInt),
+			"local": str("127.0.0.1:8080"), "sport": num(8080), "retrans": num(0), "shutdown": no(schema.TypeString),
+			"owner": str("12345"),
+			"uid":   num(12345), "inode": num(26700), "holders": none, "waiters": none},
+		"inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080": {"proto": str("tcp"), "family": str("inet"), "state": str("TIME-WAIT"),
+			"recvq": num(0),
+			"sendq": num(0), "local": str("127.0.0.1:54260"), "peer": str("127.0.0.1:8080"), "sport": num(54260),
+			"dport":   num(8080),
 			"retrans": num(0), "shutdown": no(schema.TypeString)},
 	}
-	for _, row := range []cells{wantUnix["unix:17"], wantInet["inet:26700"], wantInet["inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080"]} {
+	for _, row := range []cells{wantUnix["unix:17"], wantInet["inet:26700"],
+		wantInet["inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080"]} {
 		row["ns_leader"] = no(schema.TypeString)
 	}
 	wantUnix["unix:17"]["inflight"] = no(schema.TypeInt)

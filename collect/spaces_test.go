@@ -23,8 +23,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwnIPC makes one object of each kind and keeps them in use: a queue with a message that somebody waits beside, a set of one semaphore,
-// a segment that is attached twice.
+// workOwnIPC makes one object of each kind and keeps them in use: a queue with a message that somebody waits beside,
+// a set of one semaphore, a segment that is attached twice.
 func workOwnIPC(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	queue, err := a.MsgGet(0x7001, createIPC|0o640)
@@ -133,18 +133,23 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		own, other := at("msg", queue)
 		rows, edges := table(snap, schema.Msg)
 		s.equal("queues", map[string]cells{
-			own: here(q.IPCPerm, q.CTime, cells{"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(q.QBytes),
-				"use": schema.Float(0), "waiters": holders()}),
-			other: there(q2.IPCPerm, q2.CTime, cells{"usedbytes": schema.Bytes(5), "msgs": schema.Int(1), "qbytes": schema.Bytes(q2.QBytes),
-				"use": schema.Float(5 / float64(q2.QBytes) * 100), "lspid": schema.Int(int64(w.PID)), "send": schema.UnixTime(q2.STime),
-				"waiters": holders(s.waits(w.PID, tid, "msgrcv"))}),
+			own: here(q.IPCPerm, q.CTime,
+				cells{"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(q.QBytes),
+					"use": schema.Float(0), "waiters": holders()}),
+			other: there(q2.IPCPerm, q2.CTime,
+				cells{"usedbytes": schema.Bytes(5), "msgs": schema.Int(1), "qbytes": schema.Bytes(q2.QBytes),
+					"use": schema.Float(5 / float64(q2.QBytes) * 100), "lspid": schema.Int(int64(w.PID)),
+					"send":    schema.UnixTime(q2.STime),
+					"waiters": holders(s.waits(w.PID, tid, "msgrcv"))}),
 		}, rows)
 		s.equal("edges of queues", []string{
 			fmt.Sprintf("proc:%d last_used %s msgsnd observed", w.PID, other),
 			fmt.Sprintf("proc:%d waits_on %s msgrcv type 9 observed", w.PID, other),
 		}, edges)
 
-		content, err := content.Peek(s.host, snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way, content.PeekRange{Count: 9, Each: 100})
+		content, err := content.Peek(s.host,
+			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way,
+			content.PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
 			t.Errorf("peek there: %+v, want the one message", content.Messages)
@@ -233,8 +238,10 @@ func TestNamespaceThatCannotBeEntered(t *testing.T) {
 		kerneltest.StartAsIn(t, nobody, unix.CLONE_NEWIPC, "own-ipc")
 		sees := kerneltest.StartAs(t, nobody, "look-everywhere")
 		s.equal("what an ordinary user sees", []string{"1 queues",
-			"namespaces: 1 of 1 other IPC namespaces could not be entered (permission denied): their objects are not shown; root enters all",
-			"ns: the namespaces of 2 of 4 processes could not be read (permission denied): those of theirs alone are not shown; root sees all",
+			"namespaces: 1 of 1 other IPC namespaces could not be entered (permission denied): their objects are not shown; " +
+				"root enters all",
+			"ns: the namespaces of 2 of 4 processes could not be read (permission denied): those of theirs alone are not " +
+				"shown; root sees all",
 		}, strings.Split(strings.Join(sees.Words, " "), "/"))
 	})
 }

@@ -37,7 +37,8 @@ type sysvScene struct {
 
 func newSysVScene(t *testing.T) *sysvScene {
 	host, err := kernel.Open("")
-	s := &sysvScene{scene: newScene(t), admin: kernel.NewAdmin(), host: host, now: time.Now().Add(time.Hour).Truncate(time.Second)}
+	s := &sysvScene{scene: newScene(t), admin: kernel.NewAdmin(), host: host,
+		now: time.Now().Add(time.Hour).Truncate(time.Second)}
 	s.check(err)
 	return s
 }
@@ -123,10 +124,11 @@ func (s *sysvScene) sleepsIn(pid int) (tid int) {
 		dir, err := s.host.OpenProc(pid)
 		s.check(err)
 		defer dir.Close()
-		calls, err := dir.BlockedCalls(make([]byte, 8<<10), func(nr int) bool { // a thread of the runtime may sleep in epoll_wait
-			_, _, ok := process.BlockedCall{NR: nr}.SysV()
-			return ok
-		})
+		calls, err := dir.BlockedCalls(make([]byte, 8<<10),
+			func(nr int) bool { // a thread of the runtime may sleep in epoll_wait
+				_, _, ok := process.BlockedCall{NR: nr}.SysV()
+				return ok
+			})
 		s.check(err)
 		if len(calls) == 1 {
 			tid = calls[0].TID
@@ -253,7 +255,8 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 
 		// Its page is open: then they are, for this one.
 		snap = New(s.host, func() time.Time { return s.now }).Take(Request{
-			Want: map[schema.Kind]schema.Need{schema.Sem: 0}, Detail: kinds.SysvRef(schema.Sem, proc.Place{}, now.IPCPerm, now.CTime)})
+			Want:   map[schema.Kind]schema.Need{schema.Sem: 0},
+			Detail: kinds.SysvRef(schema.Sem, proc.Place{}, now.IPCPerm, now.CTime)})
 		rows, _ = table(snap, schema.Sem)
 		s.equal("ncount on its page", schema.Int(1), rows[ref]["ncount"])
 		s.equal("waiters on its page", 2, len(rows[ref]["waiters"].Endpoints()))
@@ -282,7 +285,8 @@ func workAttach(j *kerneltest.Job) {
 // shmCells are those of a segment that SHM_STAT knows.
 func (s *sysvScene) shmCells(m sysv.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
-		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)), "status": kinds.StatusValue(strings.Join(status, ",")),
+		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)),
+		"status": kinds.StatusValue(strings.Join(status, ",")),
 		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
 		"cpid": schema.Int(int64(m.CPid)), "lpid": proc.PID(int(m.LPid)), "creator_state": schema.String(creator),
 	}
@@ -351,8 +355,8 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 	})
 }
 
-// Segments in huge pages lie on a device of their own. Without a reservation one can be made where the machine has no huge
-// pages; touching it would be SIGBUS.
+// Segments in huge pages lie on a device of their own. Without a reservation one can be made where the machine has no
+// huge pages; touching it would be SIGBUS.
 func TestSegmentInHugePages(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -454,7 +458,8 @@ func workLook(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
 	all := proc.NeedProcs | proc.NeedSyscall | kinds.NeedSemValues | proc.NeedMaps | kinds.NeedResident
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Msg: all, schema.Sem: all, schema.Shm: all}})
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Msg: all, schema.Sem: all,
+		schema.Shm: all}})
 	told := map[string]string{}
 	for _, kind := range []schema.Kind{schema.Msg, schema.Sem, schema.Shm} {
 		rows, _ := table(snap, kind)

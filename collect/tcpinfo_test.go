@@ -61,13 +61,15 @@ func TestTCPDetails(t *testing.T) {
 				t.Errorf("cwnd %v, mss %v", got["cwnd"], got["mss"])
 			}
 			kept := cells{}
-			for _, id := range []string{"cong", "retrans_total", "unacked", "lost", "notsent", "bytes_acked", "bytes_received", "timer", "ssthresh"} {
+			for _, id := range []string{"cong", "retrans_total", "unacked", "lost", "notsent", "bytes_acked", "bytes_received",
+				"timer", "ssthresh"} {
 				if v, ok := got[id]; ok {
 					kept[id] = v
 				}
 			}
 			num := func(n int64) schema.Value { return schema.Int(n) }
-			want := cells{"cong": schema.String(congestion), "retrans_total": num(0), "unacked": num(0), "lost": num(0), "notsent": schema.Bytes(0),
+			want := cells{"cong": schema.String(congestion), "retrans_total": num(0), "unacked": num(0), "lost": num(0),
+				"notsent":        schema.Bytes(0),
 				"bytes_acked":    schema.Bytes(5001), // the SYN counts as one
 				"bytes_received": schema.Bytes(0), "timer": schema.String("keepalive")}
 			if diff := gocmp.Diff(want, kept); diff != "" {

@@ -18,7 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workSemHold does operations with SEM_UNDO: the set, or "own" for a new one of nine semaphores, then semaphore and number of each.
+// workSemHold does operations with SEM_UNDO: the set, or "own" for a new one of nine semaphores, then semaphore and
+// number of each.
 func workSemHold(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	if j.Args[0] == "own" {
@@ -55,10 +56,12 @@ func (s *sysvScene) held(pid int, words string) schema.Endpoint {
 func TestHoldersOfSemaphores(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
-		set, other := s.id(s.admin.SemGet(sysv.KeyPrivate, 9, createIPC|0o600)), s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+		set, other := s.id(s.admin.SemGet(sysv.KeyPrivate, 9, createIPC|0o600)),
+			s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		s.check(s.admin.SemSetValues(set, []uint16{5, 5, 5, 5, 5, 5, 5, 5, 5}))
 		both := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "3", "-2", "0", "4")
-		many := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "-1", "1", "-1", "2", "-1", "3", "-1", "4", "-1", "5", "-1", "6", "-1", "7", "-1", "8", "-1")
+		many := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "-1", "1", "-1", "2", "-1", "3", "-1", "4", "-1", "5",
+			"-1", "6", "-1", "7", "-1", "8", "-1")
 		giver := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "1", "1")
 		dead := kerneltest.Start(t, "sem-hold", fmt.Sprint(other), "0", "1")
 		dead.Kill()
@@ -88,7 +91,8 @@ func TestHoldersOfSemaphores(t *testing.T) {
 // undos are the undo cells of all sets, and the edges of those who hold some.
 func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema.Value, []string) {
 	s.Helper()
-	snap := New(s.host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: needs}, Edges: true, AllNamespaces: everywhere})
+	snap := New(s.host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: needs}, Edges: true,
+		AllNamespaces: everywhere})
 	s.equal("faults", []schema.Fault(nil), snap.Faults)
 	rows, edges := map[string]schema.Value{}, []string(nil)
 	for _, o := range snap.Objects[schema.Sem] {
@@ -140,13 +144,15 @@ func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 		c := New(s.host, time.Now)
 		r, err := s.host.OpenUndos()
 		if (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = err; !sys.Denied(err) {
-			(*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = os.ErrPermission // we may: as if we might not
+			// we may: as if we might not
+			(*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = os.ErrPermission
 		}
 		if r != nil {
 			s.check(r.Close())
 		}
 		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}, Edges: true})
-		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true, Says: (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err.Error()}}, snap.Faults)
+		s.equal("fault", []schema.Fault{{Source: "sem", Denied: true,
+			Says: (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err.Error()}}, snap.Faults)
 		s.equal("cell", schema.Refused(schema.TypeEndpoints), snap.Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo)
 	})
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/ipctop/ipctop/collect/waits"
 )
 
-// What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment and no last pid tells.
+// What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment
+// and no last pid tells.
 
 // huntedPlays are plays that look like what they are not.
 func huntedPlays() map[string]func(*play) {
@@ -66,7 +67,8 @@ func huntedPlays() map[string]func(*play) {
 	}
 }
 
-// flocksTakerGone: c took both locks, as flock(1) does for a shell, and ended. a and b have the open files, and each waits for the other's.
+// flocksTakerGone: c took both locks, as flock(1) does for a shell, and ended. a and b have the open files, and each
+// waits for the other's.
 func flocksTakerGone(p *play) {
 	one, two := p.open("one"), p.open("two")
 	ones, twos := p.open("one"), p.open("two")
@@ -85,7 +87,8 @@ func pipeToItself(p *play) {
 	s.Raw(unix.SYS_PPOLL, s.Keep(fds, unsafe.Pointer(&fds[0])), 1, 0, 0, 8)
 }
 
-// fifoKeptOpen: a reads from a FIFO of which it has a writing end itself, so as not to see the end of the file between two of its clients.
+// fifoKeptOpen: a reads from a FIFO of which it has a writing end itself, so as not to see the end of the file
+// between two of its clients.
 func fifoKeptOpen(p *play) {
 	fd := p.fifo("fifo", unix.O_RDWR)
 	p.actor("a", fd).then().Read(fd)
@@ -126,14 +129,15 @@ func (p *play) fifo(name string, flags int) int {
 	return fd
 }
 
-// consumer takes one after the other with SEM_UNDO: that it has taken one before is no reason why it should be the one to give.
+// consumer takes one after the other with SEM_UNDO: that it has taken one before is no reason why it should be the
+// one to give.
 func consumer(p *play) {
 	id := p.sems()
 	p.actor("a").then().SemOp(id, take(0, sysv.SemUndo)).SemOp(id, take(0, sysv.SemUndo))
 }
 
-// producer: c has put one each into two semaphores with SEM_UNDO, a has taken what was in the one and b in the other, and now each waits for
-// more in the other's.
+// producer: c has put one each into two semaphores with SEM_UNDO, a has taken what was in the one and b in the other,
+// and now each waits for more in the other's.
 func producer(p *play) {
 	id := p.sems()
 	a, b, c := p.actor("a"), p.actor("b"), p.actor("c")
@@ -264,7 +268,8 @@ func (p *play) sleepingChild(s *process.Script, flags uintptr) {
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
 	const futexWaitPrivate = 128
-	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at,
+		futexWaitPrivate, 0, 0)
 }
 
 // flocksHandled: a reads from b, who waits for the lock that a has. a handles a signal.
@@ -293,7 +298,8 @@ func callServed(p *play) {
 	a.first.Flock(x, unix.LOCK_EX)
 	b.first.Write(w, 1)
 	a.then().Raw(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
-	a.then().Raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, a.then().Keep(program, unsafe.Pointer(program)))
+	a.then().Raw(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER,
+		a.then().Keep(program, unsafe.Pointer(program)))
 	a.then().Read(r)
 	b.then().Flock(y, unix.LOCK_EX)
 }
@@ -320,8 +326,8 @@ func pollOfTwo(p *play) {
 	p.actor("c", w2)
 }
 
-// childInContainer: c holds a lock and waits for its child b, which waits for the lock, by the number that it has in the pid namespace of both.
-// Their first process is c, so that b is number 2.
+// childInContainer: c holds a lock and waits for its child b, which waits for the lock, by the number that it has in
+// the pid namespace of both. Their first process is c, so that b is number 2.
 func childInContainer(p *play) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -330,8 +336,10 @@ func childInContainer(p *play) {
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
 	const futexWaitPrivate = 128
-	// The page holds the child's pid in the child alone, which goes on as c; a sleeps in the futex. Where the address stands differs between machines.
-	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWPID|unix.CLONE_CHILD_SETTID, 0, 0, at, at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	// The page holds the child's pid in the child alone, which goes on as c; a sleeps in the futex. Where the address
+	// stands differs between machines.
+	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWPID|unix.CLONE_CHILD_SETTID, 0, 0, at,
+		at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
 	setlkw(s, unix.F_SETLKW, one)
 	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD))
 	setlkw(s, unix.F_SETLKW, one) // c has it
@@ -355,7 +363,8 @@ func (p *play) childOf(pid int) (child int) {
 	}
 }
 
-// flockAndSocket: a holds the lock and reads from b, who waits for the lock. If shared, c has a's end as well, and could shut it down.
+// flockAndSocket: a holds the lock and reads from b, who waits for the lock. If shared, c has a's end as well, and
+// could shut it down.
 func flockAndSocket(p *play, shared bool) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	p.j.Check(err)
@@ -370,7 +379,8 @@ func flockAndSocket(p *play, shared bool) {
 	}
 }
 
-// datagrams: a holds the lock and sends to b, its peer, who waits for the lock. If elsewhere, it sends to c by its address, and b has the peer.
+// datagrams: a holds the lock and sends to b, its peer, who waits for the lock. If elsewhere, it sends to c by its
+// address, and b has the peer.
 func datagrams(p *play, elsewhere bool) {
 	bound := func(name string) (fd int, address []byte) {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -401,7 +411,8 @@ func datagrams(p *play, elsewhere bool) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// flocksOfOneInode: two threads of this process wait for locks of two files on two file systems, which have one inode number.
+// flocksOfOneInode: two threads of this process wait for locks of two files on two file systems, which have one inode
+// number.
 func flocksOfOneInode(p *play) {
 	var tids [2]chan int
 	var inodes [2]uint64
@@ -453,7 +464,8 @@ func threadJoined(p *play) {
 	p.settled = func() string { return fmt.Sprintf("joiner=%d joined=%d", <-tids, joined) }
 }
 
-// segmentTakenAlong: a waits for a futex in a removed segment, and b for a. c has the segment as well, in an IPC namespace of its own.
+// segmentTakenAlong: a waits for a futex in a removed segment, and b for a. c has the segment as well, in an IPC
+// namespace of its own.
 func segmentTakenAlong(p *play) {
 	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600)
 	p.j.Check(err)
@@ -506,7 +518,8 @@ func openIOUring(t *testing.T) (fd int) {
 	return fd
 }
 
-// lockShared: a and b wait for each other's locks, but a has its descriptors, and so its POSIX lock, in common with a child.
+// lockShared: a and b wait for each other's locks, but a has its descriptors, and so its POSIX lock, in common with a
+// child.
 func lockShared(p *play) {
 	one, twos := p.open("one"), p.open("two")
 	ones, two := p.open("one"), p.open("two")
@@ -531,7 +544,8 @@ func childOrTraced(p *play) {
 	p.settled = func() string { return fmt.Sprintf("%s c=%d", child(), pid) }
 }
 
-// mutexChangesHands: a and b own what the other waits for, until c, told by a signal, takes b's. a sleeps on and hears nothing of it.
+// mutexChangesHands: a and b own what the other waits for, until c, told by a signal, takes b's. a sleeps on and
+// hears nothing of it.
 func mutexChangesHands(p *play) {
 	m := p.mutexes(2)
 	r, w := p.pipe()

@@ -35,7 +35,8 @@ func perform(t testing.TB, play string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{TB: t, worker: kerneltest.Start(t, "play", play), collector: New(host, time.Now), pids: map[string]int{}, names: map[int]string{}}
+	s := &stage{TB: t, worker: kerneltest.Start(t, "play", play), collector: New(host, time.Now), pids: map[string]int{},
+		names: map[int]string{}}
 	for _, word := range s.worker.Words {
 		name, pid, _ := strings.Cut(word, "=")
 		n, err := strconv.Atoi(pid)
@@ -47,8 +48,8 @@ func perform(t testing.TB, play string) *stage {
 	return s
 }
 
-// look is what a snapshot shows of the play: the forest, of each thread its actor and status, indented below its parent; then the findings
-// with kind, severity, proof, and the actors in them.
+// look is what a snapshot shows of the play: the forest, of each thread its actor and status, indented below its
+// parent; then the findings with kind, severity, proof, and the actors in them.
 func (s *stage) look() string {
 	s.Helper()
 	snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true, Findings: true})
@@ -101,7 +102,8 @@ func (s *stage) plays(o *schema.Object, cell func(*schema.Object, string) schema
 	return pid == tid || cell(o, "call").Str() == "flock"
 }
 
-// shows waits until the play looks so, and then looks again: it must stay so. What must not be called a deadlock must not be for a moment.
+// shows waits until the play looks so, and then looks again: it must stay so. What must not be called a deadlock must
+// not be for a moment.
 func (s *stage) shows(want string) {
 	s.Helper()
 	got := ""
@@ -291,8 +293,8 @@ func TestWaitsOfAProcessThatRuns(t *testing.T) {
 	})
 }
 
-// Those who work for each other look like a deadlock in many a sample, since what threads do is read one after the other. Who has run
-// between two samples is in none.
+// Those who work for each other look like a deadlock in many a sample, since what threads do is read one after the
+// other. Who has run between two samples is in none.
 func TestWaitsOfARelay(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "relay")
@@ -352,9 +354,11 @@ func TestWaitsOfForeignProcesses(t *testing.T) {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only")
 	}
 	kerneltest.InNamespace(t, func() {
-		for _, play := range []string{"semaphores", "semaphores-undo", "flocks", "flock-and-pipe", "mutexes", "pipes", "child"} {
+		for _, play := range []string{"semaphores", "semaphores-undo", "flocks", "flock-and-pipe", "mutexes", "pipes",
+			"child"} {
 			s := perform(t, play)
-			kerneltest.Eventually(t, play+" is a deadlock to root", func() bool { return strings.Contains(s.look(), "critical") })
+			kerneltest.Eventually(t, play+" is a deadlock to root",
+				func() bool { return strings.Contains(s.look(), "critical") })
 			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "look-for-stuck")
 			if got := strings.Join(w.Words, " "); got != "nothing" {
 				t.Errorf("%s: an ordinary user is told %s", play, got)

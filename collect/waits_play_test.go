@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// play is a scene of processes that wait for each other. Its actors have one thread each, as a C program has; the worker that starts them
-// keeps nothing of what they share.
+// play is a scene of processes that wait for each other. Its actors have one thread each, as a C program has; the
+// worker that starts them keeps nothing of what they share.
 type play struct {
 	j      *kerneltest.Job
 	admin  *kernel.Admin
@@ -140,13 +140,15 @@ func (p *play) open(name string) int {
 	return fd
 }
 
-// sems makes a set of two semaphores at 1. Who set them is gone: a process that lives and has changed a semaphore could do so again.
+// sems makes a set of two semaphores at 1. Who set them is gone: a process that lives and has changed a semaphore
+// could do so again.
 func (p *play) sems() int {
 	id, err := p.admin.SemGet(0, 2, 0o600)
 	p.j.Check(err)
 	const setAll = 17 // SETALL
 	s, values := new(process.Script), []uint16{1, 1}
-	pid, err := p.admin.StartBare(s.Raw(unix.SYS_SEMCTL, uintptr(id), 0, setAll, s.Keep(values, unsafe.Pointer(&values[0]))))
+	pid, err := p.admin.StartBare(s.Raw(unix.SYS_SEMCTL, uintptr(id), 0, setAll,
+		s.Keep(values, unsafe.Pointer(&values[0]))))
 	p.j.Check(err)
 	_, err = unix.Wait4(pid, nil, 0, nil)
 	p.j.Check(err)
@@ -163,7 +165,8 @@ func setlkw(s *process.Script, command uintptr, fd int) {
 	s.Raw(unix.SYS_FCNTL, uintptr(fd), command, s.Keep(l, unsafe.Pointer(l)))
 }
 
-// mutexes are pthread_mutex_t as glibc lays them out on 64 bits: lock at 0, owner's TID at 8, kind at 16 (sysdeps/nptl/bits/struct_mutex.h).
+// mutexes are pthread_mutex_t as glibc lays them out on 64 bits: lock at 0, owner's TID at 8, kind at 16
+// (sysdeps/nptl/bits/struct_mutex.h).
 type mutexes struct{ memory []byte }
 
 const mutexSize = 64
@@ -192,5 +195,6 @@ func (m mutexes) lockedBy(i, tid int) {
 // lock waits for a mutex as pthread_mutex_lock does; timeout may be nil.
 func (m mutexes) lock(s *process.Script, i int, timeout *unix.Timespec) {
 	const futexWait = 0
-	s.Raw(unix.SYS_FUTEX, s.Keep(m.memory, unsafe.Pointer(&m.memory[i*mutexSize])), futexWait, 2, s.Keep(timeout, unsafe.Pointer(timeout)), 0, 0)
+	s.Raw(unix.SYS_FUTEX, s.Keep(m.memory, unsafe.Pointer(&m.memory[i*mutexSize])), futexWait, 2,
+		s.Keep(timeout, unsafe.Pointer(timeout)), 0, 0)
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// plays are the scenes, by name. Unless it says else, an actor holds what it took first and waits for what it takes then.
+// plays are the scenes, by name. Unless it says else, an actor holds what it took first and waits for what it takes
+// then.
 func plays() map[string]func(*play) {
 	return map[string]func(*play){
 		"semaphores":            func(p *play) { p.semaphores(0, 0) },
@@ -56,7 +57,8 @@ func (p *play) semaphores(flags int16, seconds float64) {
 		return
 	}
 	op, end := []sysv.SemOp{take(0, flags)}, &unix.Timespec{Sec: int64(seconds)}
-	b.then().Raw(unix.SYS_SEMTIMEDOP, uintptr(id), b.then().Keep(op, unsafe.Pointer(&op[0])), 1, b.then().Keep(end, unsafe.Pointer(end)))
+	b.then().Raw(unix.SYS_SEMTIMEDOP, uintptr(id), b.then().Keep(op, unsafe.Pointer(&op[0])), 1,
+		b.then().Keep(end, unsafe.Pointer(end)))
 }
 
 // holderDied: a takes the semaphore and ends, b waits for it.
@@ -68,7 +70,8 @@ func (p *play) holderDied(flags int16) {
 	b.then().SemOp(id, take(0, 0))
 }
 
-// flocks gives the open file by which b holds what a waits for: whoever has it as well could give up the lock (flock(2)).
+// flocks gives the open file by which b holds what a waits for: whoever has it as well could give up the lock
+// (flock(2)).
 func (p *play) flocks() (two int) {
 	ones, twos := p.open("one"), p.open("two") // a's
 	one, two := p.open("one"), p.open("two")   // b's
@@ -156,7 +159,8 @@ func (p *play) flockAndPipe(writer bool) {
 	}
 }
 
-// fcntlSleeper: the kernel itself refuses a circle of POSIX locks alone (EDEADLK, fcntl_locking(2)), so that one of them sleeps with its lock.
+// fcntlSleeper: the kernel itself refuses a circle of POSIX locks alone (EDEADLK, fcntl_locking(2)), so that one of
+// them sleeps with its lock.
 func fcntlSleeper(p *play) {
 	one := p.open("one")
 	a, b := p.actor("a", one), p.actor("b", one)
@@ -196,7 +200,8 @@ func (p *play) pipes(writer bool, seconds int64) {
 		a := p.actor(name, r[i], w[(i+2)%3])
 		if i == 1 && seconds > 0 {
 			fds, end := []unix.PollFd{{Fd: int32(r[i]), Events: unix.POLLIN}}, &unix.Timespec{Sec: seconds}
-			a.then().Raw(unix.SYS_PPOLL, a.then().Keep(fds, unsafe.Pointer(&fds[0])), 1, a.then().Keep(end, unsafe.Pointer(end)), 0, 8)
+			a.then().Raw(unix.SYS_PPOLL, a.then().Keep(fds, unsafe.Pointer(&fds[0])), 1, a.then().Keep(end, unsafe.Pointer(end)),
+				0, 8)
 			continue
 		}
 		a.then().Read(r[i])
@@ -235,9 +240,8 @@ func fullPipe(p *play) {
 	p.actor("b", r)
 }
 
-// child: a holds a lock and waits for its child b, which waits for the lock. The child is made by a itself, after it took the lock: a POSIX lock
-// is not inherited (fcntl_locking(2)).
-// If traced is a process, a traces that.
+// child: a holds a lock and waits for its child b, which waits for the lock. The child is made by a itself, after it
+// took the lock: a POSIX lock is not inherited (fcntl_locking(2)). If traced is a process, a traces that.
 func (p *play) child(traced int) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -249,8 +253,10 @@ func (p *play) child(traced int) {
 	at := a.then().Keep(l, unsafe.Pointer(l))
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
-	// Both run what follows the clone: fcntl gives the parent, who has the lock, nothing to wait for; the child waits in it.
-	a.then().Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, a.then().Keep(page, unsafe.Pointer(&page[0])))
+	// Both run what follows the clone: fcntl gives the parent, who has the lock, nothing to wait for; the child waits in
+	// it.
+	a.then().Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0,
+		a.then().Keep(page, unsafe.Pointer(&page[0])))
 	a.then().Raw(unix.SYS_FCNTL, uintptr(one), unix.F_SETLKW, at)
 	a.then().Raw(unix.SYS_WAIT4, ^uintptr(0), 0, 0, 0)
 	p.settled = func() string {

@@ -93,7 +93,8 @@ func manyProcesses(b *testing.B, processes, pipes int) []int {
 			files = append(files, uintptr(p[0]), uintptr(p[1]))
 		}
 		// Not os/exec, which would keep a pidfd of each.
-		pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{Env: os.Environ(), Files: files})
+		pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"},
+			&syscall.ProcAttr{Env: os.Environ(), Files: files})
 		for _, fd := range files[2:] {
 			unix.Close(int(fd))
 		}
@@ -153,7 +154,8 @@ func linksByDirectory(pid int) (int, error) {
 		for rest := entries[:size]; len(rest) > 0; {
 			length := int(rest[16]) | int(rest[17])<<8
 			if name := rest[19:length]; name[0] != '.' {
-				_, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+				_, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])),
+					uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
 				if e != 0 {
 					return n, e
 				}

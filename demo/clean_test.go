@@ -100,7 +100,8 @@ func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
 		before := foreign(t)
-		name := killed(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo", "shm-orphan", "fifo-waiting", "unix-stream")
+		name := killed(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo",
+			"shm-orphan", "fifo-waiting", "unix-stream")
 		edit(t, name, func(text []byte) []byte {
 			return regexp.MustCompile(`(?m)^\{"event":"made","n".*\n`).ReplaceAll(text, nil)
 		})
@@ -224,7 +225,8 @@ func TestCleanLeavesRunningDemosAlone(t *testing.T) {
 		w := kerneltest.Start(t, "main", state, dir, "shm-orphan", "fifo-waiting")
 		before := leftovers(t, state, dir)
 		report, err := demo.Clean(state)
-		if err != nil || len(report.Removed) != 0 || len(report.Left) != 1 || !strings.Contains(report.Left[0].Why, "still running") {
+		if err != nil || len(report.Removed) != 0 || len(report.Left) != 1 || !strings.Contains(report.Left[0].Why,
+			"still running") {
 			t.Errorf("Clean: %+v (%v), want a word on the one that is still running", report, err)
 		}
 		if diff := cmp.Diff(before, leftovers(t, state, dir)); diff != "" {
@@ -253,7 +255,8 @@ func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 				if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 					t.Fatal(err)
 				}
-				kerneltest.Eventually(t, "a worker to stop", func() bool { st, err := stat(pid); return err == nil && st.State == 'T' })
+				kerneltest.Eventually(t, "a worker to stop",
+					func() bool { st, err := stat(pid); return err == nil && st.State == 'T' })
 				workers = append(workers, pid)
 			}
 		}
@@ -270,10 +273,12 @@ func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 			t.Fatalf("state files %v (%v), want one", names, err)
 		}
 		edit(t, names[0], func(text []byte) []byte {
-			return regexp.MustCompile(`("pid":`+regexp.QuoteMeta(strconv.Itoa(workers[0]))+`,"start":)\d+`).ReplaceAll(text, []byte("${1}1"))
+			return regexp.MustCompile(`("pid":`+regexp.QuoteMeta(strconv.Itoa(workers[0]))+`,"start":)\d+`).ReplaceAll(text,
+				[]byte("${1}1"))
 		})
 		report, err := demo.Clean(state)
-		if err != nil || !slices.Contains(report.Removed, "process "+strconv.Itoa(workers[1])) || slices.Contains(report.Removed, "process "+strconv.Itoa(workers[0])) {
+		if err != nil || !slices.Contains(report.Removed, "process "+strconv.Itoa(workers[1])) ||
+			slices.Contains(report.Removed, "process "+strconv.Itoa(workers[0])) {
 			t.Errorf("Clean: %+v (%v), want process %d ended and process %d not", report, err, workers[1], workers[0])
 		}
 		if now, err := stat(workers[0]); err != nil || now.Start != spared.Start || now.State != 'T' {

@@ -39,47 +39,51 @@ func (r *role) descriptor(kind schema.Kind, fd int, lookFor string) error {
 	if err != nil {
 		return err
 	}
-	r.object(Object{Ref: schema.Ref{Kind: kind, Name: fmt.Sprintf("%d/%d", os.Getpid(), fd), Gen: st.Start}, LookFor: lookFor})
+	r.object(Object{Ref: schema.Ref{Kind: kind, Name: fmt.Sprintf("%d/%d", os.Getpid(), fd), Gen: st.Start},
+		LookFor: lookFor})
 	return nil
 }
 
 // signalFD: signals as data (man 2 signalfd).
 func signalFD() Scenario {
-	return alone(schema.SignalFD, "signalfd", "signalfd", "it takes SIGHUP, SIGUSR1 and the first real-time signal", func() (int, error) {
-		const hup, usr1, rtMin = 1, 10, 34
-		mask := unix.Sigset_t{}
-		mask.Val[0] = 1<<(hup-1) | 1<<(usr1-1) | 1<<(rtMin-1)
-		return unix.Signalfd(-1, &mask, unix.SFD_CLOEXEC)
-	})
+	return alone(schema.SignalFD, "signalfd", "signalfd", "it takes SIGHUP, SIGUSR1 and the first real-time signal",
+		func() (int, error) {
+			const hup, usr1, rtMin = 1, 10, 34
+			mask := unix.Sigset_t{}
+			mask.Val[0] = 1<<(hup-1) | 1<<(usr1-1) | 1<<(rtMin-1)
+			return unix.Signalfd(-1, &mask, unix.SFD_CLOEXEC)
+		})
 }
 
 // timerFD: a timer that has expired; its next hour begins when somebody reads it.
 func timerFD() Scenario {
-	return alone(schema.TimerFD, "timerfd", "timerfd", "it has expired, which nobody has read; its interval is an hour", func() (int, error) {
-		fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC)
-		if err != nil {
-			return -1, err
-		}
-		soon := unix.ItimerSpec{Interval: unix.Timespec{Sec: 3600}, Value: unix.Timespec{Nsec: 1}}
-		if err := unix.TimerfdSettime(fd, 0, &soon, nil); err != nil {
-			return -1, err
-		}
-		// Readable means that it has expired.
-		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 5000)
-		return fd, err
-	})
+	return alone(schema.TimerFD, "timerfd", "timerfd", "it has expired, which nobody has read; its interval is an hour",
+		func() (int, error) {
+			fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC)
+			if err != nil {
+				return -1, err
+			}
+			soon := unix.ItimerSpec{Interval: unix.Timespec{Sec: 3600}, Value: unix.Timespec{Nsec: 1}}
+			if err := unix.TimerfdSettime(fd, 0, &soon, nil); err != nil {
+				return -1, err
+			}
+			// Readable means that it has expired.
+			_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 5000)
+			return fd, err
+		})
 }
 
 // inotifyWatch: one that is told of what happens below /.
 func inotifyWatch() Scenario {
-	return alone(schema.Inotify, "inotify", "inotify instance", "it watches the root directory for files that come and go", func() (int, error) {
-		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
-		if err != nil {
-			return -1, err
-		}
-		_, err = unix.InotifyAddWatch(fd, "/", unix.IN_CREATE|unix.IN_DELETE)
-		return fd, err
-	})
+	return alone(schema.Inotify, "inotify", "inotify instance", "it watches the root directory for files that come and go",
+		func() (int, error) {
+			fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+			if err != nil {
+				return -1, err
+			}
+			_, err = unix.InotifyAddWatch(fd, "/", unix.IN_CREATE|unix.IN_DELETE)
+			return fd, err
+		})
 }
 
 // pidFD: a handle of the worker's own process.

@@ -13,7 +13,7 @@
 //		os.Exit(code)
 //	}
 //
-// Every worker watches the lifeline, a pipe whose only write end the main process holds: when that process ends, however
-// it ends, the workers end too. What outlives processes (System V objects, FIFOs, socket paths) stands in the journal,
-// with enough identity to tell it from anything that has taken its number or name since.
+// Every worker watches the lifeline, a pipe whose only write end the main process holds: when that process ends,
+// however it ends, the workers end too. What outlives processes (System V objects, FIFOs, socket paths) stands in the
+// journal, with enough identity to tell it from anything that has taken its number or name since.
 package demo

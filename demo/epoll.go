@@ -40,7 +40,8 @@ func waitInEpoll(r *role) error {
 	}
 	pipe := ends[0]
 	for _, fd := range []int{pipe, timer} {
-		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}); err != nil {
+		if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd,
+			&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}); err != nil {
 			return fmt.Errorf("epoll_ctl %d: %w", fd, err)
 		}
 	}
@@ -51,7 +52,8 @@ func waitInEpoll(r *role) error {
 	if err := r.descriptor(schema.Epoll, ep, "this process sleeps in epoll_wait for a pipe and a timer"); err != nil {
 		return err
 	}
-	r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, LookFor: "both ends are this process's; its epoll instance watches it"})
+	r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino},
+		LookFor: "both ends are this process's; its epoll instance watches it"})
 	if err := r.descriptor(schema.TimerFD, timer, "it is not armed; the epoll instance watches it"); err != nil {
 		return err
 	}

@@ -9,14 +9,16 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ioUring: rings that nobody has put anything into. The kernel may refuse them to ordinary users, or to all (kernel.io_uring_disabled).
+// ioUring: rings that nobody has put anything into. The kernel may refuse them to ordinary users, or to all
+// (kernel.io_uring_disabled).
 func ioUring() Scenario {
-	return alone(schema.IOUring, "io-uring", "io_uring instance", "rings for 8 submissions and 16 completions", func() (int, error) {
-		var params [120]byte // struct io_uring_params
-		fd, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&params)), 0)
-		if e != 0 {
-			return -1, fmt.Errorf("io_uring_setup: %w", e)
-		}
-		return int(fd), nil
-	})
+	return alone(schema.IOUring, "io-uring", "io_uring instance", "rings for 8 submissions and 16 completions",
+		func() (int, error) {
+			var params [120]byte // struct io_uring_params
+			fd, _, e := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(&params)), 0)
+			if e != 0 {
+				return -1, fmt.Errorf("io_uring_setup: %w", e)
+			}
+			return int(fd), nil
+		})
 }

@@ -22,8 +22,9 @@ import (
 type entry struct {
 	Event string `json:"event"` // demo (the first line), will, made; void takes a will back
 	N     string `json:"n,omitempty"`
-	Kind  string `json:"kind,omitempty"` // proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket, file: a path in that directory
-	Time  int64  `json:"time"`           // Unix seconds, when the line was written
+	// proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket, file: a path in that directory
+	Kind string `json:"kind,omitempty"`
+	Time int64  `json:"time"` // Unix seconds, when the line was written
 
 	PID   int    `json:"pid,omitempty"`   // demo: the main process; proc: that process; else the creator
 	Start uint64 `json:"start,omitempty"` // its start time, clock ticks since boot
@@ -153,8 +154,9 @@ func (j journal) path(kind, path string, f func() error) (entry, error) {
 	return e, j.made(e)
 }
 
-// readJournal returns the first line and what it names, each thing once, in the order of announcement, with Event "will"
-// where only the announcement is there. A last line that was cut short is left out: nothing had been made after it.
+// readJournal returns the first line and what it names, each thing once, in the order of announcement, with Event
+// "will" where only the announcement is there. A last line that was cut short is left out: nothing had been made
+// after it.
 func readJournal(r io.Reader) (entry, []entry, error) {
 	var first entry
 	var things []entry

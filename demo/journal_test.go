@@ -14,7 +14,8 @@ import (
 const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,"ipc_ns":4026532178}` + "\n"
 
 func TestReadJournal(t *testing.T) {
-	first := entry{Event: "demo", Time: 1795266161, PID: 14, Start: 193992, Boot: "8fe8e7d1", PIDNS: 4026532179, IPCNS: 4026532178}
+	first := entry{Event: "demo", Time: 1795266161, PID: 14, Start: 193992, Boot: "8fe8e7d1", PIDNS: 4026532179,
+		IPCNS: 4026532178}
 	for _, c := range []struct {
 		name, text string
 		want       []entry
@@ -35,7 +36,8 @@ func TestReadJournal(t *testing.T) {
 			[]entry{{Event: "will", N: "24.1", Kind: "shm", Time: 5, PID: 24}},
 		},
 		{
-			"taken back", demoLine + `{"event":"will","n":"24.1","kind":"shm","time":5}` + "\n" + `{"event":"void","n":"24.1","time":5}` + "\n",
+			"taken back", demoLine + `{"event":"will","n":"24.1","kind":"shm","time":5}` + "\n" +
+				`{"event":"void","n":"24.1","time":5}` + "\n",
 			nil,
 		},
 		{
@@ -79,7 +81,8 @@ func TestReadJournalRefuses(t *testing.T) {
 // Reading must not panic, and what a journal names comes out as it went in.
 func FuzzReadJournal(f *testing.F) {
 	f.Add([]byte(demoLine))
-	f.Add([]byte(demoLine + `{"event":"will","n":"24.1","kind":"msg","time":5,"pid":24,"key":9}` + "\n" + `{"event":"made","n":"24.1","kind":"msg","time":8}` + "\n"))
+	f.Add([]byte(demoLine + `{"event":"will","n":"24.1","kind":"msg","time":5,"pid":24,"key":9}` + "\n" +
+		`{"event":"made","n":"24.1","kind":"msg","time":8}` + "\n"))
 	f.Add([]byte(demoLine + `{"event":"void","n":"1"}` + "\n{"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		first, things, err := readJournal(bytes.NewReader(text))

@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// locks: one process holds a lock of each sort, another waits for each. flock and OFD locks belong to the open file, POSIX
-// locks to the process (man 2 flock, man 2 F_OFD_SETLKW).
+// locks: one process holds a lock of each sort, another waits for each. flock and OFD locks belong to the open file,
+// POSIX locks to the process (man 2 flock, man 2 F_OFD_SETLKW).
 func locks() Scenario {
 	return Scenario{
 		Name: "locks", Title: "file locks of each sort, with a process waiting for each",
@@ -93,7 +93,8 @@ func holdLocks(r *role) error {
 		}
 		l := held[0]
 		r.object(Object{Path: path, LookFor: "this process holds it: the other waits",
-			Ref: schema.Ref{Kind: schema.Lock, Space: l.Dev, Gen: st.Start, Name: fmt.Sprintf("%d/%s/%d/%s", l.Ino, strings.ToLower(l.Class), os.Getpid(), l.Range())}})
+			Ref: schema.Ref{Kind: schema.Lock, Space: l.Dev, Gen: st.Start,
+				Name: fmt.Sprintf("%d/%s/%d/%s", l.Ino, strings.ToLower(l.Class), os.Getpid(), l.Range())}})
 	}
 	r.ready()
 	return r.park()

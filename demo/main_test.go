@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 // runDemo is a main process for tests that kill it: its arguments are the state directory, the directory for paths and
 // the scenarios.
 func runDemo(j *kerneltest.Job) {
-	r, err := demo.Start(context.Background(), demo.Options{StateDir: j.Args[0], Dir: j.Args[1], Scenarios: j.Args[2:], Stderr: os.Stderr})
+	r, err := demo.Start(context.Background(),
+		demo.Options{StateDir: j.Args[0], Dir: j.Args[1], Scenarios: j.Args[2:], Stderr: os.Stderr})
 	j.Check(err)
 	j.Ready(len(r.Objects()))
 	j.Wait()

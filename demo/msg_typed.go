@@ -22,7 +22,8 @@ func msgTyped() Scenario {
 					return err
 				}
 				for _, mtype := range []int64{1, 2, 3, 5, 8} {
-					if err := r.admin.MsgSend(e.ID, mtype, fmt.Appendf(nil, "a message of type %d", mtype), sysv.IPCNoWait); err != nil {
+					if err := r.admin.MsgSend(e.ID, mtype, fmt.Appendf(nil, "a message of type %d", mtype),
+						sysv.IPCNoWait); err != nil {
 						return err
 					}
 				}

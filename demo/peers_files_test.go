@@ -44,8 +44,9 @@ func (p peerFiles) sorted() map[string]peerFile {
 	return all
 }
 
-// fileKey names a file by its kind, inode and, where the inode alone does not tell it, device. "" is no IPC object. The tools have
-// no word for what these files are, so that their names tell: those are what the kernel gives (man 5 proc_pid_fd, proc_pid_maps).
+// fileKey names a file by its kind, inode and, where the inode alone does not tell it, device. "" is no IPC object.
+// The tools have no word for what these files are, so that their names tell: those are what the kernel gives (man 5
+// proc_pid_fd, proc_pid_maps).
 func fileKey(mqueue uint64, fifo bool, name string, dev uint64, ino string) string {
 	switch {
 	case fifo && (name == "pipe" || strings.HasPrefix(name, "pipe:[")):
@@ -66,8 +67,8 @@ func fileKey(mqueue uint64, fifo bool, name string, dev uint64, ino string) stri
 	return ""
 }
 
-// lsofFiles parses lsof -F: a line for each field, whose first byte says which. Mappings are "mem", or "DEL" where the name is gone, which
-// is always so for memfds and System V segments.
+// lsofFiles parses lsof -F: a line for each field, whose first byte says which. Mappings are "mem", or "DEL" where
+// the name is gone, which is always so for memfds and System V segments.
 func lsofFiles(t *testing.T, lsof string, mqueue uint64) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
@@ -101,8 +102,8 @@ func lsofFiles(t *testing.T, lsof string, mqueue uint64) map[string]peerFile {
 	return all.sorted()
 }
 
-// lsfdFiles parses lsfd. Its ASSOC is a descriptor's number or a word such as "shm" for a mapping; of files whose name is gone
-// lsfd 2.38 leaves the mappings out, so that only descriptors are compared.
+// lsfdFiles parses lsfd. Its ASSOC is a descriptor's number or a word such as "shm" for a mapping; of files whose
+// name is gone lsfd 2.38 leaves the mappings out, so that only descriptors are compared.
 func lsfdFiles(t *testing.T, lsfd string, mqueue uint64) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
@@ -126,8 +127,8 @@ func lsfdFiles(t *testing.T, lsfd string, mqueue uint64) map[string]peerFile {
 	return all.sorted()
 }
 
-// ourFiles are ipctop's. It lists what nobody uses as well, which tools that go by processes cannot know, and memory that came from no
-// memfd_create among the memfds.
+// ourFiles are ipctop's. It lists what nobody uses as well, which tools that go by processes cannot know, and memory
+// that came from no memfd_create among the memfds.
 func ourFiles(t *testing.T) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
@@ -157,8 +158,9 @@ func ourFiles(t *testing.T) map[string]peerFile {
 	return all.sorted()
 }
 
-// makeFiles adds what the demo has not: FIFOs with one inode number on two file systems, one of them open for both at once, a memfd with two
-// descriptors of different modes and the name of a segment, a queue and shared memory whose names look like other kinds. It gives the device of message queues.
+// makeFiles adds what the demo has not: FIFOs with one inode number on two file systems, one of them open for both at
+// once, a memfd with two descriptors of different modes and the name of a segment, a queue and shared memory whose
+// names look like other kinds. It gives the device of message queues.
 func makeFiles(t *testing.T) (mqueue uint64) {
 	t.Helper()
 	check := func(err error) {
@@ -196,14 +198,15 @@ func makeFiles(t *testing.T) (mqueue uint64) {
 	return st.Dev
 }
 
-// lsof sees the same descriptors with the same modes and the same processes mapping, among them the creator of a semaphore, whose maps show
-// another name.
+// lsof sees the same descriptors with the same modes and the same processes mapping, among them the creator of a
+// semaphore, whose maps show another name.
 func TestFilesAgainstLsof(t *testing.T) {
 	lsof := tool(t, "lsof", "lsof")
 	kerneltest.InNamespace(t, func() {
 		start(t)
 		mqueue := makeFiles(t)
-		agree(t, func() map[string]peerFile { return lsofFiles(t, lsof, mqueue) }, func() map[string]peerFile { return ourFiles(t) })
+		agree(t, func() map[string]peerFile { return lsofFiles(t, lsof, mqueue) },
+			func() map[string]peerFile { return ourFiles(t) })
 	}, unix.CLONE_NEWNET)
 }
 

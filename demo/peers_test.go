@@ -34,7 +34,8 @@ func tool(t *testing.T, name, pkg string) string {
 	return path
 }
 
-// run gives a program's output and its pid. The output is a file: a pipe would be one more object for the program to list.
+// run gives a program's output and its pid. The output is a file: a pipe would be one more object for the program to
+// list.
 func run(t *testing.T, path string, args ...string) (output string, pid int) {
 	t.Helper()
 	out, err := os.CreateTemp(t.TempDir(), "out")
@@ -52,7 +53,8 @@ func run(t *testing.T, path string, args ...string) (output string, pid int) {
 	return string(text), cmd.Process.Pid
 }
 
-// agree compares two views until they are the same: bytes may be on their way, and a process may still be about to sleep.
+// agree compares two views until they are the same: bytes may be on their way, and a process may still be about to
+// sleep.
 func agree[T any](t *testing.T, theirs, ours func() map[string]T) {
 	t.Helper()
 	kerneltest.EventuallySame(t, func() string {
@@ -134,7 +136,8 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 		var s peerSocket
 		var rest, key string
 		if m := ssUnix.FindStringSubmatch(line); m != nil {
-			s = peerSocket{State: m[1], RecvQ: number(t, m[2]), SendQ: number(t, m[3]), Local: m[4], Peer: m[6], Inode: number(t, m[5])}
+			s = peerSocket{State: m[1], RecvQ: number(t, m[2]), SendQ: number(t, m[3]), Local: m[4], Peer: m[6],
+				Inode: number(t, m[5])}
 			key, rest = "unix:"+m[5], m[7]
 		} else if m := ssInet.FindStringSubmatch(line); m != nil {
 			s = peerSocket{State: m[2], RecvQ: number(t, m[3]), SendQ: number(t, m[4]), Local: m[5], Peer: m[6]}
@@ -147,7 +150,8 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 			}
 			key = m[1] + " " + s.Local + " " + s.Peer
 		} else if m := ssPacket.FindStringSubmatch(line); m != nil {
-			s = peerSocket{State: "stopped", RecvQ: number(t, m[1]), SendQ: number(t, m[2]), Local: etherWord(m[3]) + " " + strings.Trim(m[4], "*")}
+			s = peerSocket{State: "stopped", RecvQ: number(t, m[1]), SendQ: number(t, m[2]),
+				Local: etherWord(m[3]) + " " + strings.Trim(m[4], "*")}
 			rest = m[5]
 			if strings.Contains(rest, " running ") {
 				s.State = "running"
@@ -156,7 +160,9 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 		} else {
 			t.Fatalf("cannot read ss's %q", line)
 		}
-		if m := ssInode.FindStringSubmatch(rest); m != nil && !strings.HasPrefix(key, "unix") && !strings.HasPrefix(key, "raw") { // a UNIX socket's is that of its path
+		// a UNIX socket's is that of its path
+		if m := ssInode.FindStringSubmatch(rest); m != nil && !strings.HasPrefix(key, "unix") && !strings.HasPrefix(key,
+			"raw") {
 			s.Inode = number(t, m[1])
 		}
 		if s.Local == "*" {
@@ -172,9 +178,10 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 	return all
 }
 
-// ssNetlinkSockets adds the netlink sockets. ss lists one that is bound to groups twice, as the kernel's dump does (the table, then the
-// multicast list: __netlink_diag_dump, net/netlink/diag.c), and tells no inode and no process. Port 0 is the kernel's own end, no
-// process's socket, which ipctop leaves out. Protocol 4, sock_diag, is how both ask: each sees its own socket.
+// ssNetlinkSockets adds the netlink sockets. ss lists one that is bound to groups twice, as the kernel's dump does
+// (the table, then the multicast list: __netlink_diag_dump, net/netlink/diag.c), and tells no inode and no process.
+// Port 0 is the kernel's own end, no process's socket, which ipctop leaves out. Protocol 4, sock_diag, is how both
+// ask: each sees its own socket.
 func ssNetlinkSockets(t *testing.T, ss string, all map[string]peerSocket) {
 	t.Helper()
 	text, _ := run(t, ss, "-HOane", "-A", "netlink")
@@ -214,7 +221,8 @@ func ourSockets(t *testing.T) map[string]peerSocket {
 		protocols[sock.NetlinkProtocol(uint8(n))] = n
 	}
 	rows(t, func(o *schema.Object, cell func(string) schema.Value) {
-		s := peerSocket{State: cell("state").Str(), RecvQ: cell("recvq").Int(), SendQ: cell("sendq").Int(), Inode: cell("inode").Int()}
+		s := peerSocket{State: cell("state").Str(), RecvQ: cell("recvq").Int(), SendQ: cell("sendq").Int(),
+			Inode: cell("inode").Int()}
 		for _, e := range cell("holders").Endpoints() {
 			s.Holders = append(s.Holders, fmt.Sprintf("%d/%d", e.PID, e.FD))
 		}
@@ -250,7 +258,8 @@ func ourSockets(t *testing.T) map[string]peerSocket {
 	return all
 }
 
-// The demo's sockets, and some that it has not: awkward names, connections that nobody accepts, raw, packet and netlink sockets.
+// The demo's sockets, and some that it has not: awkward names, connections that nobody accepts, raw, packet and
+// netlink sockets.
 func TestSocketsAgainstSs(t *testing.T) {
 	ss := tool(t, "ss", "iproute2")
 	kerneltest.InNamespace(t, func() {
@@ -279,9 +288,11 @@ func TestSocketsAgainstSs(t *testing.T) {
 		kerneltest.Socket(t, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 		kerneltest.Socket(t, unix.AF_PACKET, unix.SOCK_RAW, unix.ETH_P_ALL<<8)
 		arp := uint16(unix.ETH_P_ARP<<8&0xffff | unix.ETH_P_ARP>>8) // htons
-		bound(kerneltest.Socket(t, unix.AF_PACKET, unix.SOCK_DGRAM, int(arp)), &unix.SockaddrLinklayer{Protocol: arp, Ifindex: 1})
+		bound(kerneltest.Socket(t, unix.AF_PACKET, unix.SOCK_DGRAM, int(arp)),
+			&unix.SockaddrLinklayer{Protocol: arp, Ifindex: 1})
 		bound(kerneltest.Socket(t, unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE),
 			&unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: 4711, Groups: 5})
-		agree(t, func() map[string]peerSocket { return ssSockets(t, ss) }, func() map[string]peerSocket { return ourSockets(t) })
+		agree(t, func() map[string]peerSocket { return ssSockets(t, ss) },
+			func() map[string]peerSocket { return ourSockets(t) })
 	}, unix.CLONE_NEWNET)
 }

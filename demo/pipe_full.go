@@ -37,7 +37,8 @@ func pipeFull() Scenario {
 				if err != nil {
 					return err
 				}
-				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, LookFor: "this process holds the read end and does not read: it blocks demo-writer"})
+				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino},
+					LookFor: "this process holds the read end and does not read: it blocks demo-writer"})
 				r.ready()
 				return r.park()
 			},
@@ -46,7 +47,8 @@ func pipeFull() Scenario {
 				if err != nil {
 					return err
 				}
-				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, LookFor: "the pipe is full: this process sleeps in write"})
+				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino},
+					LookFor: "the pipe is full: this process sleeps in write"})
 				r.settled()
 				for chunk := make([]byte, 4096); ; {
 					if _, err := unix.Write(extraFD, chunk); err != nil && err != unix.EINTR {

@@ -31,7 +31,8 @@ func pipeNoReader() Scenario {
 				if err != nil {
 					return err
 				}
-				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, LookFor: "one writer, no reader: the next write gets SIGPIPE"})
+				r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino},
+					LookFor: "one writer, no reader: the next write gets SIGPIPE"})
 				r.ready()
 				return r.park()
 			},

@@ -15,7 +15,8 @@ import (
 func pipeRing() Scenario {
 	return Scenario{
 		Name: "pipe-ring", Title: "three processes deadlocked on pipes in a ring",
-		LookFor: "demo-ring-1, -2 and -3 each read from a pipe that only the one before writes to; ending one gives the next the end of its pipe",
+		LookFor: "demo-ring-1, -2 and -3 each read from a pipe that only the one before writes to; ending one gives the " +
+			"next the end of its pipe",
 		set: func(s *stage) error {
 			c, err := s.start("ring", nil)
 			if err != nil {

@@ -13,7 +13,8 @@ import (
 func pmsgFull() Scenario {
 	return Scenario{
 		Name: "pmsg-full", Title: "full POSIX message queue with a blocked sender",
-		LookFor: "msgs has reached maxmsg; demo-mq-sender sleeps in mq_send; demo-mq is to get SIGWINCH for the first message after it was emptied",
+		LookFor: "msgs has reached maxmsg; demo-mq-sender sleeps in mq_send; demo-mq is to get SIGWINCH for the first " +
+			"message after it was emptied",
 		set: func(s *stage) error {
 			owner, err := s.start("mq", nil)
 			if err != nil {
@@ -28,7 +29,8 @@ func pmsgFull() Scenario {
 		roles: map[string]func(*role) error{
 			"mq": func(r *role) error {
 				e, fd, err := r.posix(schema.PMsg, func(name string) (int, error) {
-					return r.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NONBLOCK, 0o600, &posix.MqAttr{MaxMsg: 4, MsgSize: 64})
+					return r.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NONBLOCK, 0o600,
+						&posix.MqAttr{MaxMsg: 4, MsgSize: 64})
 				})
 				if err != nil {
 					return err

@@ -18,14 +18,15 @@ import (
 // posixPrefix begins the demo's POSIX names; a random number follows.
 const posixPrefix = "/ipctop-demo-"
 
-// posix makes a POSIX queue, shared memory or semaphore under a new name, recorded before and after. create does so exclusively
-// and returns a descriptor, which stays open.
+// posix makes a POSIX queue, shared memory or semaphore under a new name, recorded before and after. create does so
+// exclusively and returns a descriptor, which stays open.
 func (r *role) posix(kind schema.Kind, create func(name string) (fd int, err error)) (e entry, fd int, err error) {
 	var random [5]byte
 	if _, err := unix.Getrandom(random[:], 0); err != nil {
 		return e, -1, fmt.Errorf("getrandom: %w", err)
 	}
-	if e, err = r.journal.will(entry{Kind: string(kind), Path: posixPrefix + hex.EncodeToString(random[:]), UID: uint32(unix.Geteuid())}); err != nil {
+	if e, err = r.journal.will(entry{Kind: string(kind), Path: posixPrefix + hex.EncodeToString(random[:]),
+		UID: uint32(unix.Geteuid())}); err != nil {
 		return e, -1, err
 	}
 	if fd, err = create(e.Path); err != nil {
@@ -80,7 +81,8 @@ func removePosix(things []entry, report *Report) error {
 	}
 	admin := kernel.NewAdmin()
 	remove := map[string]func(name string, dev, ino uint64) error{
-		string(schema.PMsg): admin.PosixMsgRemoveSame, string(schema.PShm): admin.PosixShmRemoveSame, string(schema.PSem): admin.PosixSemRemoveSame,
+		string(schema.PMsg): admin.PosixMsgRemoveSame, string(schema.PShm): admin.PosixShmRemoveSame,
+		string(schema.PSem): admin.PosixSemRemoveSame,
 	}
 	var errs []error
 	for _, e := range things {
@@ -107,9 +109,9 @@ func removePosix(things []entry, report *Report) error {
 	return errors.Join(errs...)
 }
 
-// samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and age must do. A queue's times are
-// whole seconds (the mqueue file system keeps the default s_time_gran), of a clock that ticks move on: one that is made right after a second's
-// start says the second before.
+// samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and
+// age must do. A queue's times are whole seconds (the mqueue file system keeps the default s_time_gran), of a clock
+// that ticks move on: one that is made right after a second's start says the second before.
 func samePosix(e entry, file vfs.PosixFile) bool {
 	if e.Event == "made" {
 		return file.Dev == e.Dev && file.Ino == e.Ino

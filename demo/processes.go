@@ -53,7 +53,8 @@ func growTree(r *role) error {
 			reached: func(_ int, st process.ProcStat) bool { return st.State == 'Z' }},
 		{role: "stopped", lookFor: "state T: SIGCONT would let it go on", state: "stopped",
 			reached: func(_ int, st process.ProcStat) bool { return st.State == 'T' }},
-		{role: "daemon", lookFor: "leader of a session of its own, without a terminal", attr: syscall.SysProcAttr{Setsid: true}, state: "a session leader",
+		{role: "daemon", lookFor: "leader of a session of its own, without a terminal",
+			attr: syscall.SysProcAttr{Setsid: true}, state: "a session leader",
 			reached: func(pid int, st process.ProcStat) bool { return st.SID == pid }},
 		{role: "stubborn", lookFor: "ignores SIGTERM: only SIGKILL ends it", state: "deaf to SIGTERM",
 			reached: func(pid int, _ process.ProcStat) bool { return ignores(pid, unix.SIGTERM) }},
@@ -67,7 +68,8 @@ func growTree(r *role) error {
 		if err := c.await(context.Background()); err != nil {
 			return err
 		}
-		err = awaitState(context.Background(), c.pid, leaf.state, func(st process.ProcStat) bool { return leaf.reached(c.pid, st) })
+		err = awaitState(context.Background(), c.pid, leaf.state,
+			func(st process.ProcStat) bool { return leaf.reached(c.pid, st) })
 		if err != nil {
 			return err
 		}

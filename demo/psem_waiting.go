@@ -11,8 +11,8 @@ import (
 // semSize is what a named semaphore maps: sizeof(sem_t).
 const semSize = 32
 
-// psemWaiting: a named semaphore whose value is 0, with somebody in sem_wait. Its creator maps it under a temporary name that is
-// gone, as glibc's sem_open leaves it.
+// psemWaiting: a named semaphore whose value is 0, with somebody in sem_wait. Its creator maps it under a temporary
+// name that is gone, as glibc's sem_open leaves it.
 func psemWaiting() Scenario {
 	return Scenario{
 		Name: "psem-waiting", Title: "POSIX named semaphore with a waiter",

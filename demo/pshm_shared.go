@@ -50,7 +50,8 @@ func pshmShared() Scenario {
 	}
 }
 
-// pshmDeleted: shared memory that was unlinked while it is mapped. No listing of /dev/shm shows it, but its memory is taken.
+// pshmDeleted: shared memory that was unlinked while it is mapped. No listing of /dev/shm shows it, but its memory is
+// taken.
 func pshmDeleted() Scenario {
 	return Scenario{
 		Name: "pshm-deleted", Title: "unlinked POSIX shared memory that is still mapped",
@@ -68,7 +69,8 @@ func pshmDeleted() Scenario {
 				if err := r.admin.PosixShmRemoveSame(e.Path, e.Dev, e.Ino); err != nil {
 					return err
 				}
-				r.object(Object{Ref: schema.Ref{Kind: schema.PShm, Space: e.Dev, ID: e.Ino}, Path: e.Path, LookFor: "status deleted; this process still maps it"})
+				r.object(Object{Ref: schema.Ref{Kind: schema.PShm, Space: e.Dev, ID: e.Ino}, Path: e.Path,
+					LookFor: "status deleted; this process still maps it"})
 				r.ready()
 				return r.park()
 			},

@@ -67,9 +67,11 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		}
 	}
 	if len(opts.Dir) > maxDir {
-		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long", opts.Dir, maxDir)
+		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long", opts.Dir,
+			maxDir)
 	}
-	// What a shell left open for us is not for the workers: they would hold on to others' pipes. Linux 5.11; before, so be it.
+	// What a shell left open for us is not for the workers: they would hold on to others' pipes. Linux 5.11; before, so
+	// be it.
 	_ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 	r := &Running{stderr: opts.Stderr, tempDir: opts.Dir}
 	r.stop = sync.OnceValues(r.end)

@@ -22,12 +22,14 @@ type Scenario struct {
 // Object is one thing that a scenario made, as the main process sees it. An object that several processes matter to is
 // there once for each of them.
 type Object struct {
-	Scenario string     `json:"scenario"`
-	Ref      schema.Ref `json:"ref"`      // its Gen is the ctime (msg, sem, shm), the inode (pmsg, psem, pshm), the start time (proc), else 0
-	Key      uint32     `json:"key"`      // msg, sem, shm: 0 is IPC_PRIVATE
-	Path     string     `json:"path"`     // fifo, unix: path, or "@name" for an abstract name; pmsg, psem, pshm: the name; inet: local address and port
-	PID      int        `json:"pid"`      // the process that matters: holder, waiter, or creator, which may be gone
-	LookFor  string     `json:"look_for"` // what to see in it
+	Scenario string `json:"scenario"`
+	// its Gen is the ctime (msg, sem, shm), the inode (pmsg, psem, pshm), the start time (proc), else 0
+	Ref schema.Ref `json:"ref"`
+	Key uint32     `json:"key"` // msg, sem, shm: 0 is IPC_PRIVATE
+	// fifo, unix: path, or "@name" for an abstract name; pmsg, psem, pshm: the name; inet: local address and port
+	Path    string `json:"path"`
+	PID     int    `json:"pid"`      // the process that matters: holder, waiter, or creator, which may be gone
+	LookFor string `json:"look_for"` // what to see in it
 }
 
 // UnknownScenarioError says that there is no scenario of that name.

@@ -69,7 +69,9 @@ func (w *world) call(pid int) string {
 	names := map[int]string{
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
 		unix.SYS_MQ_TIMEDSEND: "mq_send", unix.SYS_FUTEX: "futex",
-		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock", unix.SYS_FCNTL: "fcntl", unix.SYS_EPOLL_PWAIT: "epoll_wait", epollWaitCall: "epoll_wait", unix.SYS_PPOLL: "poll", pollCall: "poll",
+		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock",
+		unix.SYS_FCNTL: "fcntl", unix.SYS_EPOLL_PWAIT: "epoll_wait", epollWaitCall: "epoll_wait", unix.SYS_PPOLL: "poll",
+		pollCall: "poll",
 	}
 	return names[nr]
 }
@@ -102,10 +104,11 @@ var promises = map[string]struct {
 	want []string
 	got  func(w *world, made []demo.Object) []string
 }{
-	"msg-typed": {[]string{"5 messages, sent by demo-queue", "demo-queue poll"}, func(w *world, made []demo.Object) []string {
-		q := w.queue(made[0])
-		return append([]string{fmt.Sprintf("%d messages, sent by %s", q.QNum, w.comm(int(q.LSPid)))}, w.calls(made)...)
-	}},
+	"msg-typed": {[]string{"5 messages, sent by demo-queue", "demo-queue poll"},
+		func(w *world, made []demo.Object) []string {
+			q := w.queue(made[0])
+			return append([]string{fmt.Sprintf("%d messages, sent by %s", q.QNum, w.comm(int(q.LSPid)))}, w.calls(made)...)
+		}},
 	"msg-full": {[]string{"full", "demo-filler poll", "demo-sender msgsnd"}, func(w *world, made []demo.Object) []string {
 		q := w.queue(made[0])
 		full := "room"
@@ -117,20 +120,23 @@ var promises = map[string]struct {
 	"msg-empty": {[]string{"0 messages", "demo-receiver msgrcv"}, func(w *world, made []demo.Object) []string {
 		return append([]string{fmt.Sprint(w.queue(made[0]).QNum, " messages")}, w.calls(made)...)
 	}},
-	"psem-waiting": {[]string{"0 with 1 waiting", "demo-psem poll", "demo-psem-wait futex"}, func(w *world, made []demo.Object) []string {
-		sems, err := w.h.AllPosixSems(true)
-		if err != nil || len(sems) != 1 || "/"+sems[0].Name != made[0].Path || sems[0].Ino != made[0].Ref.Gen {
-			w.t.Fatalf("semaphores %+v (%v)", sems, err)
-		}
-		return append([]string{fmt.Sprintf("%d with %d waiting", sems[0].Value, sems[0].Waiters)}, w.calls(made)...)
-	}},
-	"pshm-shared": {[]string{"1048576 bytes, 4096 of them there", "demo-pshm maps 1", "demo-pshm-user maps 1"}, func(w *world, made []demo.Object) []string {
-		f, err := w.h.PosixShmStat(made[0].Path)
-		if err != nil || f.Ino != made[0].Ref.Gen {
-			w.t.Fatalf("%+v (%v)", f, err)
-		}
-		return append([]string{fmt.Sprintf("%d bytes, %d of them there", f.Size, f.Allocated)}, w.mapping(made, f.Dev, f.Ino)...)
-	}},
+	"psem-waiting": {[]string{"0 with 1 waiting", "demo-psem poll", "demo-psem-wait futex"},
+		func(w *world, made []demo.Object) []string {
+			sems, err := w.h.AllPosixSems(true)
+			if err != nil || len(sems) != 1 || "/"+sems[0].Name != made[0].Path || sems[0].Ino != made[0].Ref.Gen {
+				w.t.Fatalf("semaphores %+v (%v)", sems, err)
+			}
+			return append([]string{fmt.Sprintf("%d with %d waiting", sems[0].Value, sems[0].Waiters)}, w.calls(made)...)
+		}},
+	"pshm-shared": {[]string{"1048576 bytes, 4096 of them there", "demo-pshm maps 1", "demo-pshm-user maps 1"},
+		func(w *world, made []demo.Object) []string {
+			f, err := w.h.PosixShmStat(made[0].Path)
+			if err != nil || f.Ino != made[0].Ref.Gen {
+				w.t.Fatalf("%+v (%v)", f, err)
+			}
+			return append([]string{fmt.Sprintf("%d bytes, %d of them there", f.Size, f.Allocated)},
+				w.mapping(made, f.Dev, f.Ino)...)
+		}},
 	"pshm-deleted": {[]string{"no name", "demo-pshm-gone maps 1"}, func(w *world, made []demo.Object) []string {
 		name := "no name"
 		if _, err := w.h.PosixShmStat(made[0].Path); !errors.Is(err, fs.ErrNotExist) {
@@ -138,59 +144,68 @@ var promises = map[string]struct {
 		}
 		return append([]string{name}, w.mapping(made, made[0].Ref.Space, made[0].Ref.ID)...)
 	}},
-	"memfd-shared": {[]string{"demo-memfd maps 1", "demo-memfd-user maps 1", "demo-memfd"}, func(w *world, made []demo.Object) []string {
-		name := "/memfd:ipctop-demo (deleted)"
-		var holders []string
-		for _, h := range w.held(name) {
-			holders = append(holders, strings.TrimSuffix(h, " rw"))
-		}
-		return append(w.mapping(made, made[0].Ref.Space, made[0].Ref.ID), holders...)
-	}},
+	"memfd-shared": {[]string{"demo-memfd maps 1", "demo-memfd-user maps 1", "demo-memfd"},
+		func(w *world, made []demo.Object) []string {
+			name := "/memfd:ipctop-demo (deleted)"
+			var holders []string
+			for _, h := range w.held(name) {
+				holders = append(holders, strings.TrimSuffix(h, " rw"))
+			}
+			return append(w.mapping(made, made[0].Ref.Space, made[0].Ref.ID), holders...)
+		}},
 	"mmap-shared": {[]string{"demo-mmap maps 1", "demo-mmap-user maps 1"}, func(w *world, made []demo.Object) []string {
 		return w.mapping(made, made[0].Ref.Space, made[0].Ref.ID)
 	}},
-	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"}, func(w *world, made []demo.Object) []string {
-		queues, err := w.h.AllPosixQueues(true, true)
-		if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path || queues[0].Ino != made[0].Ref.Gen {
-			w.t.Fatalf("queues %+v (%v)", queues, err)
-		}
-		q := queues[0]
-		return append([]string{fmt.Sprintf("%d of %d, notifies %s of %d", q.Messages, q.MaxMsg, w.comm(q.NotifyPID), q.Signo)}, w.calls(made)...)
-	}},
+	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"},
+		func(w *world, made []demo.Object) []string {
+			queues, err := w.h.AllPosixQueues(true, true)
+			if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path || queues[0].Ino != made[0].Ref.Gen {
+				w.t.Fatalf("queues %+v (%v)", queues, err)
+			}
+			q := queues[0]
+			return append([]string{fmt.Sprintf("%d of %d, notifies %s of %d", q.Messages, q.MaxMsg, w.comm(q.NotifyPID),
+				q.Signo)}, w.calls(made)...)
+		}},
 	"sem-waiters": {
-		[]string{"0 n1 z0", "1 n0 z1", "5 n0 z0", "demo-semset poll", "demo-ncnt-wait semtimedop", "demo-zcnt-wait semtimedop"},
+		[]string{"0 n1 z0", "1 n0 z1", "5 n0 z0", "demo-semset poll", "demo-ncnt-wait semtimedop",
+			"demo-zcnt-wait semtimedop"},
 		(*world).semaphores,
 	},
-	"sem-undo":     {[]string{"0 n1 z0", "demo-holder poll", "demo-next semtimedop"}, (*world).semaphores},
-	"sem-deadlock": {[]string{"0 n1 z0", "0 n1 z0", "demo-abba-a semtimedop", "demo-abba-b semtimedop"}, (*world).semaphores},
-	"shm-attached": {[]string{"nattch 2 by demo-shm-owner", "demo-shm-owner poll", "demo-shm-user poll"}, (*world).segment},
-	"shm-orphan":   {[]string{"nattch 0 by gone", "gone"}, (*world).segment},
-	"shm-dest":     {[]string{"nattch 1 by demo-shm-dest private dest", "demo-shm-dest poll"}, (*world).segment},
-	"shm-locked":   {[]string{"nattch 1 by demo-shm-locked locked", "demo-shm-locked poll"}, (*world).segment},
-	"shm-private":  {[]string{"nattch 1 by demo-shm-priv private", "demo-shm-priv poll"}, (*world).segment},
+	"sem-undo": {[]string{"0 n1 z0", "demo-holder poll", "demo-next semtimedop"}, (*world).semaphores},
+	"sem-deadlock": {[]string{"0 n1 z0", "0 n1 z0", "demo-abba-a semtimedop", "demo-abba-b semtimedop"},
+		(*world).semaphores},
+	"shm-attached": {[]string{"nattch 2 by demo-shm-owner", "demo-shm-owner poll", "demo-shm-user poll"},
+		(*world).segment},
+	"shm-orphan":  {[]string{"nattch 0 by gone", "gone"}, (*world).segment},
+	"shm-dest":    {[]string{"nattch 1 by demo-shm-dest private dest", "demo-shm-dest poll"}, (*world).segment},
+	"shm-locked":  {[]string{"nattch 1 by demo-shm-locked locked", "demo-shm-locked poll"}, (*world).segment},
+	"shm-private": {[]string{"nattch 1 by demo-shm-priv private", "demo-shm-priv poll"}, (*world).segment},
 	"pipe-full": {
 		[]string{"demo-reader r", "demo-writer w", "demo-reader poll", "demo-writer write"},
 		(*world).pipe,
 	},
 	"pipe-ring": {
-		[]string{"demo-ring-1 reads 1, writes 2", "demo-ring-2 reads 2, writes 3", "demo-ring-3 reads 3, writes 1", "demo-ring-1 read", "demo-ring-2 read", "demo-ring-3 read"},
+		[]string{"demo-ring-1 reads 1, writes 2", "demo-ring-2 reads 2, writes 3", "demo-ring-3 reads 3, writes 1",
+			"demo-ring-1 read", "demo-ring-2 read", "demo-ring-3 read"},
 		(*world).ring,
 	},
 	"pipe-no-reader": {[]string{"demo-orphan-wr w", "demo-orphan-wr poll"}, (*world).pipe},
-	"fifo-waiting": {[]string{"demo-fifo-read r", "demo-fifo-read poll", "demo-fifo-open openat"}, func(w *world, made []demo.Object) []string {
-		return append(w.held(made[0].Path), w.calls(made)...)
-	}},
+	"fifo-waiting": {[]string{"demo-fifo-read r", "demo-fifo-read poll", "demo-fifo-open openat"},
+		func(w *world, made []demo.Object) []string {
+			return append(w.held(made[0].Path), w.calls(made)...)
+		}},
 	"unix-stream":    {unixPairPromise("stream"), (*world).unixPair},
 	"unix-seqpacket": {unixPairPromise("seqpacket"), (*world).unixPair},
 	"unix-abstract":  {unixPairPromise("stream"), (*world).unixPair},
-	"unix-dgram": {[]string{"dgram path, 11 unread", "dgram ESTAB unnamed, peer 0"}, func(w *world, made []demo.Object) []string {
-		bound, sender := w.unix[made[0].Ref.ID], w.unix[made[1].Ref.ID]
-		peer := slices.IndexFunc(made, func(o demo.Object) bool { return o.Ref.ID == sender.Peer })
-		return []string{
-			fmt.Sprintf("%s %s, %d unread", bound.Type, naming(bound), bound.RecvQueue),
-			fmt.Sprintf("%s %s %s, peer %d", sender.Type, sender.State, naming(sender), peer),
-		}
-	}},
+	"unix-dgram": {[]string{"dgram path, 11 unread", "dgram ESTAB unnamed, peer 0"},
+		func(w *world, made []demo.Object) []string {
+			bound, sender := w.unix[made[0].Ref.ID], w.unix[made[1].Ref.ID]
+			peer := slices.IndexFunc(made, func(o demo.Object) bool { return o.Ref.ID == sender.Peer })
+			return []string{
+				fmt.Sprintf("%s %s, %d unread", bound.Type, naming(bound), bound.RecvQueue),
+				fmt.Sprintf("%s %s %s, peer %d", sender.Type, sender.State, naming(sender), peer),
+			}
+		}},
 	"unix-pending": {[]string{"stream LISTEN path, 1 of 4 pending: true"}, func(w *world, made []demo.Object) []string {
 		s := w.unix[made[0].Ref.ID]
 		return []string{fmt.Sprintf("%s %s %s, %d of %d pending: %v", s.Type, s.State, naming(s), s.RecvQueue, s.SendQueue,
@@ -198,34 +213,40 @@ var promises = map[string]struct {
 	}},
 	"tcp-listen":      {[]string{"tcp LISTEN 0 16 to nobody"}, (*world).tcp},
 	"tcp-established": {[]string{"tcp LISTEN 0 8 to nobody", "tcp ESTAB 0 0 to 2", "tcp ESTAB 7 0 to 1"}, (*world).tcp},
-	"tcp-close-wait":  {[]string{"tcp LISTEN 0 8 to nobody", "tcp CLOSE-WAIT 1 0 to 2", "tcp FIN-WAIT-2 0 0 to 1"}, (*world).tcp},
-	"udp":             {[]string{"udp UNCONN unread", "udp ESTAB empty"}, (*world).udp},
+	"tcp-close-wait": {[]string{"tcp LISTEN 0 8 to nobody", "tcp CLOSE-WAIT 1 0 to 2", "tcp FIN-WAIT-2 0 0 to 1"},
+		(*world).tcp},
+	"udp": {[]string{"udp UNCONN unread", "udp ESTAB empty"}, (*world).udp},
 	"locks": {
 		[]string{
-			"FLOCK WRITE 0-EOF by demo-lock-hold, waiting WRITE 0-EOF", "POSIX WRITE 10-99 by demo-lock-hold, waiting WRITE 12-19",
-			"OFDLCK WRITE 10-99 by gone, waiting WRITE 50-EOF", "demo-lock-hold poll", "demo-lock-hold poll", "demo-lock-hold poll",
+			"FLOCK WRITE 0-EOF by demo-lock-hold, waiting WRITE 0-EOF",
+			"POSIX WRITE 10-99 by demo-lock-hold, waiting WRITE 12-19",
+			"OFDLCK WRITE 10-99 by gone, waiting WRITE 50-EOF", "demo-lock-hold poll", "demo-lock-hold poll",
+			"demo-lock-hold poll",
 			"demo-lock-flock flock", "demo-lock-posix fcntl", "demo-lock-ofd fcntl",
 		},
 		(*world).locks,
 	},
-	"epoll": {[]string{"2 targets, waits: true", "not armed", "demo-epoll epoll_wait"}, func(w *world, made []demo.Object) []string {
-		targets := fdinfo.ParseEpoll(w.fdinfo(made[0]))
-		watches := len(targets) == 2 && targets[0].Ino == made[1].Ref.ID || targets[1].Ino == made[1].Ref.ID
-		timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[2]))
-		armed := "not armed"
-		if err != nil || timer.Remaining != 0 {
-			armed = fmt.Sprint(timer, err)
-		}
-		return []string{fmt.Sprintf("%d targets, waits: %v", len(targets), watches), armed, w.calls(made)[0]}
-	}},
+	"epoll": {[]string{"2 targets, waits: true", "not armed", "demo-epoll epoll_wait"},
+		func(w *world, made []demo.Object) []string {
+			targets := fdinfo.ParseEpoll(w.fdinfo(made[0]))
+			watches := len(targets) == 2 && targets[0].Ino == made[1].Ref.ID || targets[1].Ino == made[1].Ref.ID
+			timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[2]))
+			armed := "not armed"
+			if err != nil || timer.Remaining != 0 {
+				armed = fmt.Sprint(timer, err)
+			}
+			return []string{fmt.Sprintf("%d targets, waits: %v", len(targets), watches), armed, w.calls(made)[0]}
+		}},
 	"signalfd": {[]string{"0000000200000201", "demo-signalfd poll"}, func(w *world, made []demo.Object) []string {
 		set, err := fdinfo.ParseSignalFD(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%016x%s", uint64(set), errText(err))}, w.calls(made)...)
 	}},
-	"timerfd": {[]string{"clock 7, 1 ticks, every 1h0m0s", "demo-timerfd poll"}, func(w *world, made []demo.Object) []string {
-		timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[0]))
-		return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks, timer.Interval, errText(err))}, w.calls(made)...)
-	}},
+	"timerfd": {[]string{"clock 7, 1 ticks, every 1h0m0s", "demo-timerfd poll"},
+		func(w *world, made []demo.Object) []string {
+			timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[0]))
+			return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks, timer.Interval,
+				errText(err))}, w.calls(made)...)
+		}},
 	"inotify": {[]string{"1 watches of 300", "demo-inotify poll"}, func(w *world, made []demo.Object) []string {
 		watches := fdinfo.ParseInotify(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%d watches of %x", len(watches), watches[0].Mask)}, w.calls(made)...)
@@ -238,18 +259,22 @@ var promises = map[string]struct {
 		u, err := fdinfo.ParseIOUring(w.fdinfo(made[0]))
 		return append([]string{fmt.Sprintf("%d and %d%s", u.SQEntries, u.CQEntries, errText(err))}, w.calls(made)...)
 	}},
-	"pty": {[]string{"demo-shell rw", "demo-terminal poll", "demo-shell read"}, func(w *world, made []demo.Object) []string {
-		if got := w.info(made[0].PID, 6, "tty-index"); got != strconv.FormatUint(made[0].Ref.ID, 10) {
-			w.t.Errorf("the master is that of pts/%s", got)
-		}
-		return append(w.held(fmt.Sprintf("/dev/pts/%d", made[0].Ref.ID)), w.calls(made)...)
-	}},
-	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"}, func(w *world, made []demo.Object) []string {
-		return append([]string{w.info(made[0].PID, 6, "eventfd-count"), map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
-	}},
+	"pty": {[]string{"demo-shell rw", "demo-terminal poll", "demo-shell read"},
+		func(w *world, made []demo.Object) []string {
+			if got := w.info(made[0].PID, 6, "tty-index"); got != strconv.FormatUint(made[0].Ref.ID, 10) {
+				w.t.Errorf("the master is that of pts/%s", got)
+			}
+			return append(w.held(fmt.Sprintf("/dev/pts/%d", made[0].Ref.ID)), w.calls(made)...)
+		}},
+	"eventfd": {[]string{"0", "semaphore", "demo-evt-hold poll", "demo-evt-wait read"},
+		func(w *world, made []demo.Object) []string {
+			return append([]string{w.info(made[0].PID, 6, "eventfd-count"),
+				map[string]string{"1": "semaphore"}[w.info(made[0].PID, 6, "eventfd-semaphore")]}, w.calls(made)...)
+		}},
 	"processes": {
 		[]string{
-			"demo-tree S", "demo-zombie Z below demo-tree", "demo-stopped T below demo-tree", "demo-daemon S below demo-tree own session",
+			"demo-tree S", "demo-zombie Z below demo-tree", "demo-stopped T below demo-tree",
+			"demo-daemon S below demo-tree own session",
 			"demo-stubborn S below demo-tree ignores SIGTERM", "demo-niced S below demo-tree nice 10",
 		},
 		(*world).tree,
@@ -448,7 +473,8 @@ func (w *world) pipe(made []demo.Object) []string {
 }
 
 func naming(s sock.UnixSocket) string {
-	return map[sock.UnixNaming]string{sock.UnixPath: "path", sock.UnixAbstract: "abstract", sock.UnixUnnamed: "unnamed"}[s.Naming]
+	return map[sock.UnixNaming]string{sock.UnixPath: "path", sock.UnixAbstract: "abstract",
+		sock.UnixUnnamed: "unnamed"}[s.Naming]
 }
 
 func unixPairPromise(kind string) []string {

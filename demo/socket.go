@@ -131,7 +131,8 @@ func unixPair(name, title, lookFor string, kind int, address func(*stage) (strin
 				if err := unread(conn, len(greeting)); err != nil {
 					return err
 				}
-				if err := r.socket(schema.Unix, conn, at, "accepted end: its peer is demo-client's socket; 7 bytes lie unread"); err != nil {
+				if err := r.socket(schema.Unix, conn, at,
+					"accepted end: its peer is demo-client's socket; 7 bytes lie unread"); err != nil {
 					return err
 				}
 				r.ready()

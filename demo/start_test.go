@@ -140,11 +140,13 @@ func TestStopLeavesNothing(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// Who has been stopped by a user cannot watch the lifeline; who has been killed is gone already; objects may be as well.
+// Who has been stopped by a user cannot watch the lifeline; who has been killed is gone already; objects may be as
+// well.
 func TestStopAfterTheUserActed(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
-		r, err := demo.Start(t.Context(), demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-full", "shm-orphan", "sem-undo", "unix-stream"}})
+		r, err := demo.Start(t.Context(),
+			demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-full", "shm-orphan", "sem-undo", "unix-stream"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +205,8 @@ func TestFailedScenarioDoesNotStopTheOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		state, dir := t.TempDir(), shortDir(t)
-		r, err := demo.Start(t.Context(), demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-typed", "udp", "shm-private"}})
+		r, err := demo.Start(t.Context(),
+			demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-typed", "udp", "shm-private"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -71,10 +71,11 @@ func sysvList(h *kernel.Host, kind string) ([]identity, error) {
 	return all, nil
 }
 
-// sysv makes a System V object, recorded before and after. get makes it under a key, exclusively; prepare then does what
-// may move its ctime. private asks for IPC_PRIVATE. Only segments may be private: only they remember their creator, by
-// which Clean knows one that was announced and not recorded.
-func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, error), prepare func(id int) error) (entry, error) {
+// sysv makes a System V object, recorded before and after. get makes it under a key, exclusively; prepare then does
+// what may move its ctime. private asks for IPC_PRIVATE. Only segments may be private: only they remember their
+// creator, by which Clean knows one that was announced and not recorded.
+func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, error),
+	prepare func(id int) error) (entry, error) {
 	for {
 		key := uint32(sysv.KeyPrivate)
 		if !private {
@@ -138,7 +139,8 @@ func (r *role) segment(private bool, text string) (entry, error) {
 }
 
 func (r *role) segmentOf(size uint64, private bool, text string) (entry, error) {
-	e, err := r.sysv(schema.Shm, private, func(key uint32) (int, error) { return r.admin.ShmGet(key, size, exclusive) }, nil)
+	e, err := r.sysv(schema.Shm, private, func(key uint32) (int, error) { return r.admin.ShmGet(key, size, exclusive) },
+		nil)
 	if err != nil {
 		return e, err
 	}
@@ -245,7 +247,8 @@ func findAnnounced(h *kernel.Host, e entry) (identity, string, error) {
 		shm := e.Kind == string(schema.Shm)
 		// The kernel's coarse clock may be a tick behind ours.
 		made := is.ctime >= e.Time-1 && is.ctime <= e.Time+announcedTime
-		if is.perm.Key == e.Key && is.perm.CUID == e.UID && made && (shm && is.cpid == e.PID || !shm && e.Key != sysv.KeyPrivate) {
+		if is.perm.Key == e.Key && is.perm.CUID == e.UID && made &&
+			(shm && is.cpid == e.PID || !shm && e.Key != sysv.KeyPrivate) {
 			return is, "", nil
 		}
 	}

@@ -17,7 +17,8 @@ func unixPending() Scenario {
 		},
 		roles: map[string]func(*role) error{
 			"no-accept": func(r *role) error {
-				if _, err := r.unixListen(unix.SOCK_STREAM, r.args[0], 4, "listening: 1 connection pending, backlog 4"); err != nil {
+				if _, err := r.unixListen(unix.SOCK_STREAM, r.args[0], 4,
+					"listening: 1 connection pending, backlog 4"); err != nil {
 					return err
 				}
 				r.ready()

@@ -188,7 +188,8 @@ func (r *role) start(name string, attr syscall.SysProcAttr) (*child, error) {
 	attr.Pdeathsig = syscall.SIGKILL
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c, err := startWorker(start{scenario: r.scenario.Name, role: name, lifeline: r.lifeline, journal: r.journal.file, attr: attr})
+	c, err := startWorker(start{scenario: r.scenario.Name, role: name, lifeline: r.lifeline, journal: r.journal.file,
+		attr: attr})
 	if err != nil {
 		return nil, err
 	}
@@ -196,9 +197,10 @@ func (r *role) start(name string, attr syscall.SysProcAttr) (*child, error) {
 	return c, nil
 }
 
-// startBare starts a child of one thread that runs the script and then sleeps, and dies with this worker, whose main thread has to be the
-// caller. Workers of Go are never stuck as a whole: some of their threads wake up by themselves. in and out become the child's standard
-// input and output (nil: this worker's own); it has standard error besides, and no other descriptor.
+// startBare starts a child of one thread that runs the script and then sleeps, and dies with this worker, whose main
+// thread has to be the caller. Workers of Go are never stuck as a whole: some of their threads wake up by themselves.
+// in and out become the child's standard input and output (nil: this worker's own); it has standard error besides,
+// and no other descriptor.
 func (r *role) startBare(name string, in, out *os.File, script *process.Script) (pid int, err error) {
 	const most = 64 // descriptors of a worker
 	whole := new(process.Script).Name("demo-"+name).Raw(unix.SYS_DUP3, in.Fd(), 0, 0)

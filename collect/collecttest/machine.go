@@ -1,4 +1,5 @@
-// Package collecttest builds trees of files that look like a machine's /proc, for tests of everything that reads through a kernel.Host.
+// Package collecttest builds trees of files that look like a machine's /proc, for tests of everything that reads
+// through a kernel.Host.
 //
 //	m := collecttest.New(t)
 //	m.Process(collecttest.Process{PID: 7, Comm: "cat", FDs: map[int]collecttest.FD{0: {Target: "pipe:[12]"}}})
@@ -16,7 +17,8 @@ import (
 	"testing"
 )
 
-// Boot is when every such machine started, in Unix seconds: a day before testing/synctest's clock begins (2000-01-01 UTC).
+// Boot is when every such machine started, in Unix seconds: a day before testing/synctest's clock begins (2000-01-01
+// UTC).
 const Boot = 946684800 - 86400
 
 // Machine is a tree of files below Root.
@@ -30,7 +32,8 @@ func New(tb testing.TB) *Machine {
 	tb.Helper()
 	m := &Machine{Root: memory(tb), tb: tb}
 	for path, text := range map[string]string{
-		"/proc/stat":                      fmt.Sprintf("cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 1\nctxt 2\nbtime %d\nprocesses 3\nprocs_running 1\nprocs_blocked 0\n", Boot),
+		"/proc/stat": fmt.Sprintf("cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\nintr 1\nctxt "+
+			"2\nbtime %d\nprocesses 3\nprocs_running 1\nprocs_blocked 0\n", Boot),
 		"/proc/sys/kernel/hostname":       "fixture\n",
 		"/proc/sys/kernel/random/boot_id": "7b1f8a9e-1f0e-4c5e-9a51-0d4f0e2b6c11\n",
 		"/proc/locks":                     "",
@@ -50,9 +53,11 @@ func New(tb testing.TB) *Machine {
 	} {
 		m.Write(path, text)
 	}
-	m.SysV("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime")
+	m.SysV("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime     "+
+		" rtime      ctime")
 	m.SysV("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime")
-	m.SysV("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap")
+	m.SysV("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "+
+		"atime      dtime      ctime                   rss                  swap")
 	m.Net("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode")
 	m.Net("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode")
 	m.Net("unix", "Num       RefCount Protocol Flags    Type St Inode Path")
@@ -63,7 +68,8 @@ func New(tb testing.TB) *Machine {
 	return m
 }
 
-// memory is a directory that is removed with the test: in memory if there is a place, since a machine has hundreds of files.
+// memory is a directory that is removed with the test: in memory if there is a place, since a machine has hundreds of
+// files.
 func memory(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "ipctop-test-")
@@ -119,7 +125,8 @@ func (m *Machine) Blocked(pid, nr int, args ...uint64) {
 	var all [6]uint64
 	copy(all[:], args)
 	m.Write(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid),
-		fmt.Sprintf("%d %#x %#x %#x %#x %#x %#x 0x7ffd00000f00 0x7f0000100000\n", nr, all[0], all[1], all[2], all[3], all[4], all[5]))
+		fmt.Sprintf("%d %#x %#x %#x %#x %#x %#x 0x7ffd00000f00 0x7f0000100000\n", nr, all[0], all[1], all[2], all[3], all[4],
+			all[5]))
 }
 
 // FIFO makes a FIFO at a path of the machine.
@@ -206,7 +213,8 @@ func (m *Machine) Process(p Process) {
 	p.Threads = max(1, p.Threads)
 	dir := fmt.Sprintf("/proc/%d/", p.PID)
 	// proc_pid_stat(5): 52 fields.
-	m.Write(dir+"stat", fmt.Sprintf("%d (%s) %c %d %d %d %d -1 %d 0 0 0 0 %d %d 0 0 20 %d %d 0 %d 4096 %d 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+	m.Write(dir+"stat", fmt.Sprintf("%d (%s) %c %d %d %d %d -1 %d 0 0 0 0 %d %d 0 0 20 %d %d 0 %d 4096 %d "+
+		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 		p.PID, p.Comm, p.State, p.PPID, p.PGID, p.SID, p.TTY, p.Flags, p.UTime, p.STime, p.Nice, p.Threads, p.Start, p.RSS))
 	ids := func(id uint32) string { return strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d\t", id), 4), "\t") }
 	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t%s\nGid:\t%s\nThreads:\t%d\n",
@@ -220,7 +228,8 @@ func (m *Machine) Process(p Process) {
 	m.check(os.MkdirAll(m.Root+dir+"fd", 0o755))
 	for fd, f := range p.FDs {
 		m.Link(fmt.Sprintf("%sfd/%d", dir, fd), f.Target)
-		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd), fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n%s", f.Flags, p.FDInfo[fd]))
+		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd),
+			fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n%s", f.Flags, p.FDInfo[fd]))
 	}
 	maps := ""
 	if len(p.Maps) > 0 {
@@ -229,7 +238,8 @@ func (m *Machine) Process(p Process) {
 	m.Write(dir+"maps", maps)
 }
 
-// escapeStatus writes a name as the Name line of /proc/PID/status has it: newline and backslash escaped (proc_task_name, fs/proc/array.c).
+// escapeStatus writes a name as the Name line of /proc/PID/status has it: newline and backslash escaped
+// (proc_task_name, fs/proc/array.c).
 func escapeStatus(comm string) string {
 	return strings.NewReplacer("\n", `\n`, `\`, `\\`).Replace(comm)
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Sample is a small machine with something of every kind: a shell's pipeline, a pipe and a FIFO with one end only, queues, sets and segments
-// of which one is an orphan, sockets of each sort, a zombie, a stopped process and a kernel thread.
+// Sample is a small machine with something of every kind: a shell's pipeline, a pipe and a FIFO with one end only,
+// queues, sets and segments of which one is an orphan, sockets of each sort, a zombie, a stopped process and a kernel
+// thread.
 func Sample(tb testing.TB) *Machine {
 	m := New(tb)
 	m.processes()
@@ -26,25 +27,33 @@ func (m *Machine) processes() {
 		{PID: 1, Comm: "init", PGID: 1, SID: 1, Args: []string{"/sbin/init"}, Start: 5, UTime: 120, STime: 300, RSS: 2048},
 		{PID: 2, Comm: "kthreadd", State: 'S', Flags: 0x00208040, Start: 5},
 		{PID: 3, PPID: 2, Comm: "kworker/0:0-events", State: 'I', Nice: -20, Flags: 0x04208060, Start: 6},
-		{PID: 100, PPID: 1, PGID: 100, SID: 100, TTY: 34816, Comm: "bash", UID: 1000, GID: 1000, Args: []string{"-bash"}, RSS: 1200, UTime: 10, STime: 5,
+		{PID: 100, PPID: 1, PGID: 100, SID: 100, TTY: 34816, Comm: "bash", UID: 1000, GID: 1000, Args: []string{"-bash"},
+			RSS: 1200, UTime: 10, STime: 5,
 			FDs: map[int]FD{0: pts, 1: pts, 2: pts}},
-		{PID: 101, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "yes", State: 'R', UID: 1000, GID: 1000, Args: []string{"yes", "a word"}, RSS: 300, UTime: 8600, STime: 900,
+		{PID: 101, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "yes", State: 'R', UID: 1000, GID: 1000,
+			Args: []string{"yes", "a word"}, RSS: 300, UTime: 8600, STime: 900,
 			FDs: map[int]FD{0: pts, 1: {"pipe:[7001]", write}, 2: pts}},
-		{PID: 102, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "head", State: 'T', UID: 1000, GID: 1000, Args: []string{"head", "-n", "3"}, RSS: 310,
+		{PID: 102, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "head", State: 'T', UID: 1000, GID: 1000,
+			Args: []string{"head", "-n", "3"}, RSS: 310,
 			FDs: map[int]FD{0: {"pipe:[7001]", read}, 1: pts, 2: pts}},
 		{PID: 103, PPID: 100, PGID: 103, SID: 100, Comm: "defunct", State: 'Z', UID: 1000, GID: 1000},
-		{PID: 200, PPID: 1, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Nice: 5, Threads: 4, Args: []string{"/usr/sbin/appd", "--control", "/run/app/control"}, RSS: 25600, UTime: 4000, STime: 2000,
+		{PID: 200, PPID: 1, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Nice: 5, Threads: 4,
+			Args: []string{"/usr/sbin/appd", "--control", "/run/app/control"}, RSS: 25600, UTime: 4000, STime: 2000,
 			FDs: map[int]FD{
-				0: {"/dev/null", read}, 3: {"/run/app/control", read}, 4: {"pipe:[7002]", write}, 5: {"socket:[9001]", both}, 6: {"socket:[9002]", both},
-				7: {"socket:[9010]", both}, 8: {"socket:[9011]", both}, 9: {"anon_inode:[eventpoll]", both}, 10: {"pipe:[7003]", read | syscall.O_NONBLOCK}, 11: {"pipe:[7003]", write | syscall.O_NONBLOCK},
+				0: {"/dev/null", read}, 3: {"/run/app/control", read}, 4: {"pipe:[7002]", write}, 5: {"socket:[9001]", both},
+				6: {"socket:[9002]", both},
+				7: {"socket:[9010]", both}, 8: {"socket:[9011]", both}, 9: {"anon_inode:[eventpoll]", both},
+				10: {"pipe:[7003]", read | syscall.O_NONBLOCK}, 11: {"pipe:[7003]", write | syscall.O_NONBLOCK},
 			},
 			Maps: []string{
 				"55d0c0000000-55d0c0001000 r-xp 00000000 08:01 131 /usr/sbin/appd",
 				"7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)",
 				"7f0000800000-7f0000801000 rw-s 00000000 00:01 32770 /SYSV00000000 (deleted)",
 			}},
-		{PID: 201, PPID: 200, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Args: []string{"appd: worker"}, RSS: 20000, Start: 43200 * 100,
-			FDs: map[int]FD{5: {"socket:[9003]", both}, 7: {"socket:[9012]", both}, 8: {"socket:[9013]", both}, 9: {"socket:[9020]", both}, 10: {"socket:[9021]", both}},
+		{PID: 201, PPID: 200, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Args: []string{"appd: worker"}, RSS: 20000,
+			Start: 43200 * 100,
+			FDs: map[int]FD{5: {"socket:[9003]", both}, 7: {"socket:[9012]", both}, 8: {"socket:[9013]", both},
+				9: {"socket:[9020]", both}, 10: {"socket:[9021]", both}},
 			Maps: []string{
 				"7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)",
 			}},
@@ -58,8 +67,9 @@ func (m *Machine) processes() {
 // Locked is the file of Notifiers that is locked.
 const Locked = "/run/app.lock"
 
-// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and one that is empty; a
-// lock that one of them has and the other waits for, one whose taker is gone and two of others; an epoll instance, timers and the like.
+// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and
+// one that is empty; a lock that one of them has and the other waits for, one whose taker is gone and two of others;
+// an epoll instance, timers and the like.
 func Notifiers(tb testing.TB) *Machine {
 	m := New(tb)
 	m.Write(Locked, "")
@@ -86,11 +96,14 @@ func Notifiers(tb testing.TB) *Machine {
 		},
 		FDInfo: map[int]string{
 			5: "lock:\t" + lock + "lock:\t2: " + taken,
-			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:        7 events: 80002001 data:                5  pos:0 ino:1b5d sdev:f\n" +
-				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\ntfd:       99 events:        5 data:                5  pos:0 ino:2a sdev:6\n",
+			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:        7 events: 80002001 " +
+				"data:                5  pos:0 ino:1b5d sdev:f\n" +
+				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\ntfd:       99 events:        5 " +
+				"data:                5  pos:0 ino:2a sdev:6\n",
 			9:  "sigmask:\t0000000200000201\n",
 			10: "clockid: 1\nticks: 2\nsettime flags: 01\nit_value: (12, 500000000)\nit_interval: (60, 0)\n",
-			11: "inotify wd:2 ino:3c4a3 sdev:800001 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n",
+			11: "inotify wd:2 ino:3c4a3 sdev:800001 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 " +
+				"f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n",
 			12: "Pid:\t211\nNSpid:\t211\t7\n",
 			13: "Pid:\t-1\nNSpid:\t-1\n",
 			14: "SqMask:\t0x7\nSqHead:\t4\nSqTail:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t6\nSqThread:\t-1\nUserFiles:\t2\nUserBufs:\t0\n",
@@ -105,15 +118,20 @@ func Notifiers(tb testing.TB) *Machine {
 
 func (m *Machine) objects() {
 	m.SysV("msg",
-		"     4660          0   660         120          3   200   201    33    33    33    33  946680000  946680060  946670000",
-		"        0      32769   600           0          0     0     0  1000  1000  1000  1000          0          0  946684790")
+		"     4660          0   660         120          3   200   201    33    33    33    33  946680000  946680060  "+
+			"946670000",
+		"        0      32769   600           0          0     0     0  1000  1000  1000  1000          0          0  "+
+			"946684790")
 	m.SysV("sem",
 		"       17          3   640          2    33    33    33    33  946684000  946670000",
 		"-559038737      65538   600        250  1000  1000     0     0          0  946670000")
 	m.SysV("shm",
-		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  946681260  946670000              2097152                 4096",
-		"        0      32770  1600                  4096   200   200      1    33    33    33    33  946681200          0  946670001                 4096                    0",
-		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  946674000  946673999                    0            536870912")
+		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  946681260  "+
+			"946670000              2097152                 4096",
+		"        0      32770  1600                  4096   200   200      1    33    33    33    33  946681200          0  "+
+			"946670001                 4096                    0",
+		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  946674000  "+
+			"946673999                    0            536870912")
 }
 
 func (m *Machine) sockets() {
@@ -128,12 +146,16 @@ func (m *Machine) sockets() {
 		"0000000000000000 15  201        00000003 1024     0        0     2        7        9020    ")
 	m.Net("packet", "0000000000000000 3      3    0003   0     1 2048   0      9021  ")
 	m.Net("tcp",
-		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000    33        0 9010 1 0000000000000000 100 0 0 10 0",
-		"   1: 0100007F:1F90 0100007F:9C40 01 00000010:00000000 01:00000014 00000000    33        0 9011 1 0000000000000000 20 4 30 10 -1",
-		"   2: 0100007F:9C40 0100007F:1F90 08 00000000:00000400 00:00000000 00000000    33        0 9012 1 0000000000000000 20 4 30 10 -1",
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000    33        0 9010 1 0000000000000000 "+
+			"100 0 0 10 0",
+		"   1: 0100007F:1F90 0100007F:9C40 01 00000010:00000000 01:00000014 00000000    33        0 9011 1 0000000000000000 "+
+			"20 4 30 10 -1",
+		"   2: 0100007F:9C40 0100007F:1F90 08 00000000:00000400 00:00000000 00000000    33        0 9012 1 0000000000000000 "+
+			"20 4 30 10 -1",
 		"   3: 0A00000A:0016 0B00000A:D431 06 00000000:00000000 03:00001770 00000000     0        0 0 3 0000000000000000")
 	m.Net("tcp6",
-		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 9014 1 0000000000000000 100 0 0 10 0")
+		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 "+
+			"00000000     0        0 9014 1 0000000000000000 100 0 0 10 0")
 	m.Net("udp",
 		"  10: 00000000:0035 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        0 9013 2 0000000000000000 7")
 }

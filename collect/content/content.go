@@ -38,7 +38,8 @@ type PeekRange struct {
 	Each  int    // most bytes of one message
 }
 
-// PeekNeeds are what a snapshot has to gather of a kind for Peek. ok is false for kinds that cannot be peeked into: see WhyNoPeek.
+// PeekNeeds are what a snapshot has to gather of a kind for Peek. ok is false for kinds that cannot be peeked into:
+// see WhyNoPeek.
 func PeekNeeds(kind schema.Kind) (needs schema.Need, ok bool) {
 	switch kind {
 	case schema.Msg:
@@ -63,15 +64,18 @@ func WhyNoPeek(kind schema.Kind) string {
 }
 
 // ErrNoHolder says that no process maps the memory, so that it could be seen by attaching it only.
-var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by attaching it, which would change its attach time, last pid and nattch, so ipctop does not")
+var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by attaching it, which would change its " +
+	"attach time, last pid and nattch, so ipctop does not")
 
 // ErrHoldersUnseen says that processes map the memory, but none that may be looked into.
-var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in their pid namespace")
+var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in " +
+	"their pid namespace")
 
-// Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces that
-// the snapshot has found. A nil object is one that is not there.
-// Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
-func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool), part PeekRange) (*Content, error) {
+// Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces
+// that the snapshot has found. A nil object is one that is not there. Errors: ErrNoHolder, ErrHoldersUnseen,
+// kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
+func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool),
+	part PeekRange) (*Content, error) {
 	if o == nil {
 		return nil, kinds.NoSuchObject{}
 	}
@@ -104,7 +108,8 @@ func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (na
 }
 
 // inside runs do in the IPC namespace that a Ref names.
-func inside(h *kernel.Host, way func(string, uint64) (namespace.Namespace, bool), ref schema.Ref, do func() error) error {
+func inside(h *kernel.Host, way func(string, uint64) (namespace.Namespace, bool), ref schema.Ref,
+	do func() error) error {
 	if ref.Space == 0 {
 		return do()
 	}
@@ -196,15 +201,18 @@ func Aspect() kinds.Aspect {
 		Of:   map[schema.Kind]schema.Need{schema.Msg: NeedPeek, schema.Shm: proc.NeedProcs | proc.NeedMaps | NeedPeek},
 		Columns: func(kind schema.Kind, needs schema.Need) []schema.Column {
 			help := map[schema.Kind]string{
-				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
-				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; ipctop peek shows more", pageBytes),
+				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue "+
+					"for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
+				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; "+
+					"ipctop peek shows more", pageBytes),
 			}[kind]
-			return []schema.Column{{ID: "peek", Type: schema.TypeList, Width: 40, Needs: needs, Help: help, Get: func(o *schema.Object) schema.Value {
-				if v := peekNote.Of(o); v != nil {
-					return *v
-				}
-				return schema.Uncollected(schema.TypeList)
-			}}}
+			return []schema.Column{{ID: "peek", Type: schema.TypeList, Width: 40, Needs: needs, Help: help,
+				Get: func(o *schema.Object) schema.Value {
+					if v := peekNote.Of(o); v != nil {
+						return *v
+					}
+					return schema.Uncollected(schema.TypeList)
+				}}}
 		},
 		OnDemand: []string{"peek"},
 		Costs:    []schema.Cost{{Need: NeedPeek, Name: "content"}},
@@ -244,7 +252,8 @@ func peekQueue(t *proc.Tick, ref schema.Ref, id int) schema.Value {
 		case m.Size == 0:
 			lines = append(lines, fmt.Sprintf("%d: type %d, empty", m.Index, m.Type))
 		default:
-			lines = append(lines, fmt.Sprintf("%d: type %d, %d bytes: % x |%s|", m.Index, m.Type, m.Size, m.Data, PlainText(m.Data)))
+			lines = append(lines, fmt.Sprintf("%d: type %d, %d bytes: % x |%s|", m.Index, m.Type, m.Size, m.Data,
+				PlainText(m.Data)))
 		}
 	}
 	return schema.List(lines)

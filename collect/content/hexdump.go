@@ -8,8 +8,8 @@ import (
 // hexWidth is how many bytes stand in a line of HexDump.
 const hexWidth = 16
 
-// HexDump writes bytes as hexdump -C does: where they stand, in hexadecimal, and as text with a dot for all but printable ASCII.
-// Lines that repeat the one before them are one "*". offset is where the first byte stands.
+// HexDump writes bytes as hexdump -C does: where they stand, in hexadecimal, and as text with a dot for all but
+// printable ASCII. Lines that repeat the one before them are one "*". offset is where the first byte stands.
 func HexDump(data []byte, offset uint64) []string {
 	var lines []string
 	for at := 0; at < len(data); at += hexWidth {

@@ -103,7 +103,8 @@ func Examine(l *Looked) Report {
 	for _, check := range Checks() {
 		r.Findings = append(r.Findings, check.look(x)...)
 	}
-	slices.SortStableFunc(r.Findings, func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
+	slices.SortStableFunc(r.Findings,
+		func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
 	r.Faults = slices.Concat(l.Faults, x.faults)
 	for _, n := range l.Notes {
 		if rest, ok := strings.CutSuffix(n, kinds.AskAll); ok {

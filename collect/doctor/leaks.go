@@ -58,11 +58,14 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 		}
 		lines = append(lines, line)
 	}
-	f := schema.Finding{Kind: leaks.FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: refs, Evidence: firstOf(5, lines),
-		Advice: "`ipctop leaks` tells of each why, and the command that removes it"}
-	f.Says = fmt.Sprintf("%d orphans among the %s: nobody uses them, and nobody is left who could know them", len(refs), lowerFirst(m.Title))
+	f := schema.Finding{Kind: leaks.FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: refs,
+		Evidence: firstOf(5, lines),
+		Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}
+	f.Says = fmt.Sprintf("%d orphans among the %s: nobody uses them, and nobody is left who could know them", len(refs),
+		lowerFirst(m.Title))
 	if len(refs) == 1 {
-		f.Says = fmt.Sprintf("an orphan among the %s: nobody uses it, and nobody is left who could know it", lowerFirst(m.Title))
+		f.Says = fmt.Sprintf("an orphan among the %s: nobody uses it, and nobody is left who could know it",
+			lowerFirst(m.Title))
 	}
 	if total > 0 {
 		f.Says += fmt.Sprintf("; %s to win", inBytesWords(total))
@@ -72,7 +75,8 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 
 // lowerFirst is a title within a sentence: "System V" and "POSIX" stay.
 func lowerFirst(title string) string {
-	if strings.HasPrefix(title, "System V") || strings.HasPrefix(title, "POSIX") || strings.HasPrefix(title, "FIFO") || strings.HasPrefix(title, "UNIX") {
+	if strings.HasPrefix(title, "System V") || strings.HasPrefix(title, "POSIX") || strings.HasPrefix(title, "FIFO") ||
+		strings.HasPrefix(title, "UNIX") {
 		return title
 	}
 	return strings.ToLower(title[:1]) + title[1:]

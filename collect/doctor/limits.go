@@ -33,7 +33,8 @@ func (u limitUse) findings() []schema.Finding {
 		amount = inBytesWords
 	}
 	f := schema.Finding{Kind: "limit", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs, Advice: u.advice}
-	f.Evidence = append([]string{fmt.Sprintf("%s is %s, in use are %s", u.by, amount(u.limit), amount(u.used))}, u.evidence...)
+	f.Evidence = append([]string{fmt.Sprintf("%s is %s, in use are %s", u.by, amount(u.limit), amount(u.used))},
+		u.evidence...)
 	if u.used < u.limit {
 		f.Says = fmt.Sprintf("the limit of %s is near (%d %%): soon %s", u.what, percent(u.used, u.limit), u.fails)
 		return []schema.Finding{f}
@@ -52,18 +53,23 @@ type limitEnd struct {
 	leaks       bool // what is left behind may be the reason
 }
 
-// limitEnds are by the names of lsipc -g. The calls and errors are those of their manual pages, checked in ipc/util.c (ipc_addid),
-// ipc/sem.c (newary), ipc/shm.c (newseg) and ipc/mqueue.c (mqueue_create_attr).
+// limitEnds are by the names of lsipc -g. The calls and errors are those of their manual pages, checked in ipc/util.c
+// (ipc_addid), ipc/sem.c (newary), ipc/shm.c (newseg) and ipc/mqueue.c (mqueue_create_attr).
 func limitEnds() map[string]limitEnd {
 	return map[string]limitEnd{
-		"MSGMNI": {"System V message queues", "msgget fails with ENOSPC", owned(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
-		"SEMMNI": {"System V semaphore sets", "semget fails with ENOSPC", owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
-		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC", owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
-		"SHMMNI": {"System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
-		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC", owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
-			page := sys.PageSize()
-			return r.UID, r.Size/page + min(1, r.Size%page)
-		}), true},
+		"MSGMNI": {"System V message queues", "msgget fails with ENOSPC",
+			owned(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SEMMNI": {"System V semaphore sets", "semget fails with ENOSPC",
+			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC",
+			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
+		"SHMMNI": {"System V segments", "shmget fails with ENOSPC",
+			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
+		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC",
+			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
+				page := sys.PageSize()
+				return r.UID, r.Size/page + min(1, r.Size%page)
+			}), true},
 		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",
 			owned(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMFSI": {"files in /dev/shm", "shm_open and sem_open fail with ENOSPC", nil, true},
@@ -90,7 +96,8 @@ func objectLimits(x *examination) []schema.Finding {
 		if !ok || !r.Used.IsKnown() {
 			return
 		}
-		u := limitUse{what: end.what, used: r.Used.Uint(), limit: r.Limit, by: r.Knob, fails: end.fails, refs: []schema.Ref{ref}}
+		u := limitUse{what: end.what, used: r.Used.Uint(), limit: r.Limit, by: r.Knob, fails: end.fails,
+			refs: []schema.Ref{ref}}
 		if end.owners != nil {
 			if most := end.owners(x).most(x, plainNumber); most != "" {
 				u.evidence = append(u.evidence, "by owner: "+most)

@@ -21,8 +21,9 @@ type userObjects struct {
 	counts map[schema.Kind]uint64
 }
 
-// removeIPC names the users whose objects logind removes when their last session ends. It spares root and system users (user_finalize
-// in systemd's src/login/logind-user.c), but asks nobody whether a service or job of the user still uses them: that is the trap.
+// removeIPC names the users whose objects logind removes when their last session ends. It spares root and system
+// users (user_finalize in systemd's src/login/logind-user.c), but asks nobody whether a service or job of the user
+// still uses them: that is the trap.
 func removeIPC(x *examination) []schema.Finding {
 	acts, doubt := x.logind()
 	if !acts && doubt == "" {
@@ -53,7 +54,8 @@ func removeIPC(x *examination) []schema.Finding {
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
 		u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
 		u.session = x.host.LogindUser(uid, u.name)
-		if uid <= system || uid == overflowUID || u.session.Linger { // logind keeps users who linger, and so their objects (user_may_gc)
+		// logind keeps users who linger, and so their objects (user_may_gc)
+		if uid <= system || uid == overflowUID || u.session.Linger {
 			continue
 		}
 		if outside := x.outsideSessions(uid); len(outside) > 0 {
@@ -86,12 +88,13 @@ func (x *examination) perhapsRemoved(system uint32, objects map[uint32]*userObje
 	return []schema.Finding{f}
 }
 
-// logind says whether a logind runs that removes objects of the IPC namespace that we see: it looks into its own. doubt is why that cannot be
-// told, "" where it can.
+// logind says whether a logind runs that removes objects of the IPC namespace that we see: it looks into its own.
+// doubt is why that cannot be told, "" where it can.
 func (x *examination) logind() (acts bool, doubt string) {
 	found := false
 	rowsOf(x, schema.Proc, func(_ schema.Ref, r *kinds.ProcRow) {
-		if r.Comm != "systemd-logind" || r.State == 'Z' || r.StatusKnown && r.Status.UID[1] != 0 { // it runs as root; anybody may take its name
+		// it runs as root; anybody may take its name
+		if r.Comm != "systemd-logind" || r.State == 'Z' || r.StatusKnown && r.Status.UID[1] != 0 {
 			return
 		}
 		found = true
@@ -111,7 +114,8 @@ func (x *examination) logind() (acts bool, doubt string) {
 
 // logindHidden is why a logind may run that is not among the processes; "" where none can.
 func (x *examination) logindHidden() string {
-	if slices.ContainsFunc(x.snap.Faults, func(f schema.Fault) bool { return f.Source == "processes" }) && x.host.LogindRuns() {
+	if slices.ContainsFunc(x.snap.Faults, func(f schema.Fault) bool { return f.Source == "processes" }) &&
+		x.host.LogindRuns() {
 		return "/run/systemd/seats is there, and not all processes could be seen"
 	}
 	if !x.host.Live() || x.snap.IPCNamespace != namespace.InitialIPC {
@@ -138,8 +142,8 @@ func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
 	return ino, ok
 }
 
-// byOwner lists what clean_ipc_by_uid takes (src/shared/clean-ipc.c): every System V object and POSIX queue of the namespace and every
-// file of /dev/shm.
+// byOwner lists what clean_ipc_by_uid takes (src/shared/clean-ipc.c): every System V object and POSIX queue of the
+// namespace and every file of /dev/shm.
 func (x *examination) byOwner() map[uint32]*userObjects {
 	all := map[uint32]*userObjects{}
 	add := func(ref schema.Ref, uid uint32) {
@@ -208,20 +212,24 @@ func (u leaver) named() string {
 	return "objects of " + u.name + ": " + strings.Join(firstOf(8, refs), ", ")
 }
 
-const keepIPC = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload systemd-logind`"
+const keepIPC = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload " +
+	"systemd-logind`"
 
-// loses is the warning for a user of whom processes run outside of its sessions, such as a service or a batch job: those lose their
-// objects while they run.
+// loses is the warning for a user of whom processes run outside of its sessions, such as a service or a batch job:
+// those lose their objects while they run.
 func (u leaver) loses(evidence, outside []string) schema.Finding {
 	return schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs,
-		Says:     fmt.Sprintf("user %s %s removes its %s, while processes of it run outside of its sessions", u.name, u.when(), u.words()),
+		Says: fmt.Sprintf("user %s %s removes its %s, while processes of it run outside of its sessions", u.name,
+			u.when(), u.words()),
 		Evidence: slices.Concat(evidence, []string{u.named()}, firstOf(5, outside)),
-		Advice:   keepIPC + "; or `loginctl enable-linger " + schema.ShellQuote(u.name) + "`; or run the service as a system user (`useradd -r`)."}
+		Advice: keepIPC + "; or `loginctl enable-linger " + schema.ShellQuote(u.name) +
+			"`; or run the service as a system user (`useradd -r`)."}
 }
 
 // lose tells of the users who may well mean it: what they made in their sessions goes with these.
 func lose(evidence []string, users []leaver) schema.Finding {
-	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Observed, Advice: keepIPC + " if something of it has to stay."}
+	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Observed,
+		Advice: keepIPC + " if something of it has to stay."}
 	var lines []string
 	for _, u := range users {
 		f.Refs = append(f.Refs, u.refs...)
@@ -235,7 +243,8 @@ func lose(evidence []string, users []leaver) schema.Finding {
 	return f
 }
 
-// outsideSessions lists the processes of a user that belong to no session of it, by their control groups: logind puts sessions into user.slice.
+// outsideSessions lists the processes of a user that belong to no session of it, by their control groups: logind puts
+// sessions into user.slice.
 func (x *examination) outsideSessions(uid uint32) []string {
 	var lines []string
 	buf := make([]byte, 8<<10)

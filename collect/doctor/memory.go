@@ -15,7 +15,8 @@ import (
 const (
 	smallDevShm = 64 << 20 // what container engines mount unless told otherwise
 	// growDevShm takes a size of tmpfs(5).
-	growDevShm = "`mount -o remount,size=%s /dev/shm`, and size= in /etc/fstab; for a container `docker run --shm-size=SIZE`, in Kubernetes an emptyDir with medium: Memory"
+	growDevShm = "`mount -o remount,size=%s /dev/shm`, and size= in /etc/fstab; for a container `docker run " +
+		"--shm-size=SIZE`, in Kubernetes an emptyDir with medium: Memory"
 )
 
 // devShmSize says whether /dev/shm is what programs expect of it.
@@ -24,7 +25,8 @@ func devShmSize(x *examination) []schema.Finding {
 	isTmpfs, err := x.host.DevShmIsTmpfs()
 	if errors.Is(err, fs.ErrNotExist) {
 		f.Says = "there is no /dev/shm: shm_open and sem_open fail with ENOENT"
-		f.Evidence, f.Advice = []string{err.Error()}, "`mkdir -m 1777 /dev/shm`, then `mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm`"
+		f.Evidence, f.Advice = []string{err.Error()},
+			"`mkdir -m 1777 /dev/shm`, then `mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm`"
 		return []schema.Finding{f}
 	}
 	use, useErr := x.host.DevShmUse()
@@ -33,22 +35,26 @@ func devShmSize(x *examination) []schema.Finding {
 	}
 	if !isTmpfs {
 		f.Says = "/dev/shm is not kept in memory: POSIX shared memory and semaphores lie on a disk, and stay after a reboot"
-		f.Evidence, f.Advice = []string{"its file system is no tmpfs (statfs)"}, "`mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm`"
+		f.Evidence, f.Advice = []string{"its file system is no tmpfs (statfs)"},
+			"`mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm`"
 		return []schema.Finding{f}
 	}
 	m, err := x.host.Memory()
 	if !x.read("/proc/meminfo", err) || use.Size == 0 {
 		return nil
 	}
-	f.Evidence = []string{fmt.Sprintf("its size is %s (statfs), the machine has %s of memory; usual is one half", inBytesWords(use.Size), inBytesWords(m.Total))}
+	f.Evidence = []string{fmt.Sprintf("its size is %s (statfs), the machine has %s of memory; usual is one half",
+		inBytesWords(use.Size), inBytesWords(m.Total))}
 	f.Advice = fmt.Sprintf(growDevShm, "50%")
-	const who = "programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
+	const who = "programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run into " +
+		"ENOSPC or die of SIGBUS"
 	switch {
 	case use.Size <= smallDevShm && m.Total/2 > use.Size:
 		f.Says = fmt.Sprintf("/dev/shm is small, %s: %s", inBytesWords(use.Size), who)
 	case use.Size < m.Total/10:
 		f.Severity = schema.Info
-		f.Says = fmt.Sprintf("/dev/shm is small for this machine, %s: %s if they expect the usual half of the memory", inBytesWords(use.Size), who)
+		f.Says = fmt.Sprintf("/dev/shm is small for this machine, %s: %s if they expect the usual half of the memory",
+			inBytesWords(use.Size), who)
 	default:
 		return nil
 	}
@@ -79,29 +85,35 @@ func devShmRoom(x *examination) []schema.Finding {
 	numbers := fmt.Sprintf("%s of %s are in use (statfs)", inBytesWords(use.Used), inBytesWords(use.Size))
 	if full := percent(use.Used, use.Size); full >= 90 {
 		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed, Evidence: []string{numbers},
-			Says: fmt.Sprintf("/dev/shm is nearly full (%d %%): soon write fails with ENOSPC, and touching mapped memory for the first time is SIGBUS", full)}
+			Says: fmt.Sprintf("/dev/shm is nearly full (%d %%): soon write fails with ENOSPC, and touching mapped memory for "+
+				"the first time is SIGBUS", full)}
 		if full >= 98 {
 			f.Severity = schema.Critical
-			f.Says = fmt.Sprintf("/dev/shm is full (%d %%): write fails with ENOSPC, and touching mapped memory for the first time is SIGBUS", full)
+			f.Says = fmt.Sprintf("/dev/shm is full (%d %%): write fails with ENOSPC, and touching mapped memory for the first "+
+				"time is SIGBUS", full)
 		}
 		if len(by) > 0 {
 			f.Evidence = append(f.Evidence, "by owner: "+by.most(x, inBytesWords))
 		}
-		f.Advice = "See what takes it (`ipctop --once pshm --sort -allocated`) and what is left behind (`ipctop leaks`). To allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint(use.Size/512)+"k")
+		f.Advice = "See what takes it (`ipctop --once pshm --sort -allocated`) and what is left behind (`ipctop leaks`). To " +
+			"allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint(use.Size/512)+"k")
 		all = append(all, f)
 	}
 	if promised > room {
 		slices.SortFunc(sparse, func(a, b *kinds.PShmRow) int { return cmp.Compare(b.Size-b.Allocated, a.Size-a.Allocated) })
 		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed,
-			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches the rest gets SIGBUS",
+			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches the rest "+
+				"gets SIGBUS",
 				inBytesWords(promised), inBytesWords(room))}
 		f.Evidence = []string{numbers}
 		var lines []string
 		for _, r := range sparse {
-			lines = append(lines, fmt.Sprintf("%s has a size of %s, of which %s are allocated", r.FullName, inBytesWords(r.Size), inBytesWords(r.Allocated)))
+			lines = append(lines, fmt.Sprintf("%s has a size of %s, of which %s are allocated", r.FullName, inBytesWords(r.Size),
+				inBytesWords(r.Allocated)))
 		}
 		f.Evidence = append(f.Evidence, firstOf(5, lines)...)
-		f.Advice = "Programs that have to be sure of their memory call posix_fallocate, which fails with ENOSPC instead. To allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint((use.Used+promised)>>10+1)+"k")
+		f.Advice = "Programs that have to be sure of their memory call posix_fallocate, which fails with ENOSPC instead. To " +
+			"allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint((use.Used+promised)>>10+1)+"k")
 		all = append(all, f)
 	}
 	return all
@@ -115,22 +127,26 @@ type held struct {
 	says  string
 }
 
-// heldMemory is what neither du nor a removal can reach: unlinked files of /dev/shm, and segments that were removed while attached.
+// heldMemory is what neither du nor a removal can reach: unlinked files of /dev/shm, and segments that were removed
+// while attached.
 func heldMemory(x *examination) []schema.Finding {
 	var all []held
 	rowsOf(x, schema.PShm, func(ref schema.Ref, r *kinds.PShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDeleted) {
-			all = append(all, held{ref, r.Allocated, r.Unknown == schema.Known, fmt.Sprintf("%s (/dev/shm%s, unlinked), held by %s", ref, r.FullName, holdersWords(r.Holders))})
+			all = append(all, held{ref, r.Allocated, r.Unknown == schema.Known,
+				fmt.Sprintf("%s (/dev/shm%s, unlinked), held by %s", ref, r.FullName, holdersWords(r.Holders))})
 		}
 	})
 	files := len(all)
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDest) {
-			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS, fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
+			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS,
+				fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
-		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those that should have let go."}
+		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
+			"that should have let go."}
 	slices.SortStableFunc(all, func(a, b held) int { return cmp.Compare(b.bytes, a.bytes) })
 	var total, deleted uint64
 	var lines []string
@@ -162,16 +178,19 @@ func heldMemory(x *examination) []schema.Finding {
 	}
 	if m, err := x.host.Memory(); x.read("/proc/meminfo", err) && total >= m.Total/20 {
 		f.Severity = schema.Warning
-		f.Evidence = append(f.Evidence, fmt.Sprintf("that is %d %% of the machine's memory (%s)", percent(total, m.Total), inBytesWords(m.Total)))
+		f.Evidence = append(f.Evidence,
+			fmt.Sprintf("that is %d %% of the machine's memory (%s)", percent(total, m.Total), inBytesWords(m.Total)))
 	}
 	if use, err := x.host.DevShmUse(); err == nil && use.Size > 0 && deleted >= use.Size/4 {
 		f.Severity = schema.Warning
-		f.Evidence = append(f.Evidence, fmt.Sprintf("unlinked files take %d %% of /dev/shm: df counts them, du and ls do not", percent(deleted, use.Size)))
+		f.Evidence = append(f.Evidence,
+			fmt.Sprintf("unlinked files take %d %% of /dev/shm: df counts them, du and ls do not", percent(deleted, use.Size)))
 	}
 	return []schema.Finding{f}
 }
 
-// devShmGap tells what df counts of /dev/shm and no file here has: in its directories, or deleted and held by processes that were not seen.
+// devShmGap tells what df counts of /dev/shm and no file here has: in its directories, or deleted and held by
+// processes that were not seen.
 func (x *examination) devShmGap(deleted uint64) string {
 	const noise = 1 << 20 // files come and go between the two looks
 	use, err := x.host.DevShmUse()
@@ -198,18 +217,22 @@ func (x *examination) devShmGap(deleted uint64) string {
 	if directories {
 		where = append([]string{"in its directories"}, where...)
 	}
-	return fmt.Sprintf("%s more are in use of /dev/shm (statfs) than its files and what is named here: %s", inBytesWords(use.Used-seen), strings.Join(where, ", or "))
+	return fmt.Sprintf("%s more are in use of /dev/shm (statfs) than its files and what is named here: %s",
+		inBytesWords(use.Used-seen), strings.Join(where, ", or "))
 }
 
-// rmidForced is kernel.shm_rmid_forced (Documentation/admin-guide/sysctl/kernel.rst; exit_shm and shm_close in ipc/shm.c).
+// rmidForced is kernel.shm_rmid_forced (Documentation/admin-guide/sysctl/kernel.rst; exit_shm and shm_close in
+// ipc/shm.c).
 func rmidForced(x *examination) []schema.Finding {
 	const knob = "kernel.shm_rmid_forced"
 	if on, ok := x.sysctl(knob); !ok || on != 1 {
 		return nil
 	}
 	f := schema.Finding{Kind: "rmid-forced", Severity: schema.Info, Proof: schema.Observed,
-		Says: "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never attached when its creator ends",
-		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; programs that keep a segment between runs (databases, " +
+		Says: "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never attached " +
+			"when its creator ends",
+		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; programs that keep a segment " +
+			"between runs (databases, " +
 			"simulators, backup tools) need it to be 0. Attach nothing just to look."}
 	var lines []string
 	var attached int
@@ -218,7 +241,8 @@ func rmidForced(x *examination) []schema.Finding {
 		case slices.Contains(r.Status, kinds.StatusDest):
 		case r.NAttch == 0:
 			f.Refs = append(f.Refs, ref)
-			lines = append(lines, fmt.Sprintf("%s of %s, %s, is attached by nobody now: the next detach, or the end of its creator, destroys it", ref, r.Owners.User, inBytesWords(r.Size)))
+			lines = append(lines, fmt.Sprintf("%s of %s, %s, is attached by nobody now: the next detach, or the end of its "+
+				"creator, destroys it", ref, r.Owners.User, inBytesWords(r.Size)))
 		default:
 			attached++
 		}
@@ -228,7 +252,8 @@ func rmidForced(x *examination) []schema.Finding {
 		f.Severity = schema.Warning
 	}
 	if attached > 0 {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s would go with their last detach", schema.Counted(uint64(attached), "segment")))
+		f.Evidence = append(f.Evidence,
+			fmt.Sprintf("%s would go with their last detach", schema.Counted(uint64(attached), "segment")))
 	}
 	f.Evidence = append(f.Evidence, firstOf(8, lines)...)
 	return []schema.Finding{f}

@@ -12,8 +12,8 @@ import (
 // manyZombies is from where on a parent that does not wait for its children is more than a passing sight.
 const manyZombies = 10
 
-// zombies names the parents whose children have ended and were not waited for. A zombie holds nothing but its pid and its entry in
-// the process table (man 2 wait); too many of them leave none for others.
+// zombies names the parents whose children have ended and were not waited for. A zombie holds nothing but its pid and
+// its entry in the process table (man 2 wait); too many of them leave none for others.
 func zombies(x *examination) []schema.Finding {
 	dead := map[schema.Ref][]*kinds.ProcRow{}
 	names := map[schema.Ref]*kinds.ProcRow{}
@@ -35,14 +35,16 @@ func zombies(x *examination) []schema.Finding {
 	for i, parent := range parents {
 		if i == manyFindings {
 			all = append(all, schema.Finding{Kind: "zombies", Severity: schema.Info, Proof: schema.Observed,
-				Says: fmt.Sprintf("%d more processes have not waited for zombies", len(parents)-i), Advice: "See them all: `ipctop --once proc --where 'state == \"Z\"'`"})
+				Says:   fmt.Sprintf("%d more processes have not waited for zombies", len(parents)-i),
+				Advice: "See them all: `ipctop --once proc --where 'state == \"Z\"'`"})
 			break
 		}
 		list := dead[parent]
 		n := uint64(len(list))
 		who := "a process that is not seen"
 		f := schema.Finding{Kind: "zombies", Severity: schema.Info, Proof: schema.Observed,
-			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck (`ipctop waits`). Signals do nothing " +
+			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck (`ipctop " +
+				"waits`). Signals do nothing " +
 				"to a zombie; when the parent ends, init takes them all away."}
 		if p := names[parent]; p != nil {
 			who = fmt.Sprintf("%d/%s", p.PID, p.Comm)
@@ -62,7 +64,8 @@ func zombies(x *examination) []schema.Finding {
 		switch {
 		case most > 0 && n >= most/2:
 			f.Severity = schema.Critical
-			f.Evidence = append(f.Evidence, fmt.Sprintf("that is half of all pids (kernel.pid_max is %d): at its end fork fails with EAGAIN", most))
+			f.Evidence = append(f.Evidence,
+				fmt.Sprintf("that is half of all pids (kernel.pid_max is %d): at its end fork fails with EAGAIN", most))
 		case n >= manyZombies:
 			f.Severity = schema.Warning
 		}

@@ -18,25 +18,30 @@ func fullQueues(x *examination) []schema.Finding {
 	var queues []fullQueue
 	rowsOf(x, schema.Msg, func(ref schema.Ref, r *kinds.MsgRow) {
 		if r.HasQBytes {
-			queues = append(queues, fullQueue{ref: ref, call: "msgsnd", used: r.CBytes, limit: r.QBytes, waiters: r.Waiters, tell: func() ([]string, string) { return x.msgQueue(ref, r) }})
+			queues = append(queues, fullQueue{ref: ref, call: "msgsnd", used: r.CBytes, limit: r.QBytes, waiters: r.Waiters,
+				tell: func() ([]string, string) { return x.msgQueue(ref, r) }})
 		}
 	})
 	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
 		if a := r.Queue.MqAttr; r.Queue.HasAttr && a.MaxMsg > 0 && a.Messages >= 0 {
-			queues = append(queues, fullQueue{ref: ref, call: "mq_send", used: uint64(a.Messages), limit: uint64(a.MaxMsg), waiters: r.Waiters, tell: func() ([]string, string) {
-				return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)", schema.Counted(uint64(a.Messages), "message"), a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
-					"Find out why nobody receives: `ipctop waits`. A queue's mq_maxmsg is set when it is made."
-			}})
+			queues = append(queues, fullQueue{ref: ref, call: "mq_send", used: uint64(a.Messages), limit: uint64(a.MaxMsg),
+				waiters: r.Waiters, tell: func() ([]string, string) {
+					return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)", schema.Counted(uint64(a.Messages), "message"),
+							a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
+						"Find out why nobody receives: `ipctop waits`. A queue's mq_maxmsg is set when it is made."
+				}})
 		}
 	})
-	queues = slices.DeleteFunc(queues, func(q fullQueue) bool { return len(q.senders()) == 0 && q.used < q.limit-q.limit/10 })
+	queues = slices.DeleteFunc(queues,
+		func(q fullQueue) bool { return len(q.senders()) == 0 && q.used < q.limit-q.limit/10 })
 	slices.SortStableFunc(queues, func(a, b fullQueue) int { return cmp.Compare(len(b.senders()), len(a.senders())) })
 	var all []schema.Finding
 	for _, q := range queues[:min(manyFindings, len(queues))] {
 		all = append(all, q.finding())
 	}
 	if rest := queues[len(all):]; len(rest) > 0 {
-		f := schema.Finding{Kind: "queue", Severity: schema.Info, Proof: schema.Observed, Says: fmt.Sprintf("%d more queues are full or nearly so", len(rest)),
+		f := schema.Finding{Kind: "queue", Severity: schema.Info, Proof: schema.Observed,
+			Says:   fmt.Sprintf("%d more queues are full or nearly so", len(rest)),
 			Advice: "See them all: `ipctop --once queues --where 'use >= 90'`"}
 		for _, q := range rest {
 			f.Refs = append(f.Refs, q.ref)
@@ -49,8 +54,10 @@ func fullQueues(x *examination) []schema.Finding {
 // msgQueue tells of a queue of System V, and what to do about it.
 func (x *examination) msgQueue(ref schema.Ref, r *kinds.MsgRow) (evidence []string, advice string) {
 	most, _ := x.sysctl("kernel.msgmnb")
-	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes), schema.Counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
-		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. A longer queue takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
+	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes),
+			schema.Counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
+		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. A longer queue "+
+			"takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
 }
 
 // fullQueue is a queue that may be full.
@@ -78,12 +85,14 @@ func (q fullQueue) finding() schema.Finding {
 	f.Evidence = firstOf(8, f.Evidence)
 	switch {
 	case len(senders) > 0:
-		f.Says = fmt.Sprintf("%s is full: %s in %s until somebody receives", q.ref, schema.Plural(len(senders), "a thread sleeps", fmt.Sprintf("%d threads sleep", len(senders))), q.call)
+		f.Says = fmt.Sprintf("%s is full: %s in %s until somebody receives", q.ref,
+			schema.Plural(len(senders), "a thread sleeps", fmt.Sprintf("%d threads sleep", len(senders))), q.call)
 	case q.used >= q.limit:
 		f.Says = fmt.Sprintf("%s is full: the next %s blocks, or fails with EAGAIN", q.ref, q.call)
 	default:
 		f.Severity = schema.Info
-		f.Says = fmt.Sprintf("%s is nearly full (%d %%): soon %s blocks, or fails with EAGAIN", q.ref, percent(q.used, q.limit), q.call)
+		f.Says = fmt.Sprintf("%s is nearly full (%d %%): soon %s blocks, or fails with EAGAIN", q.ref,
+			percent(q.used, q.limit), q.call)
 	}
 	return f
 }

@@ -38,7 +38,8 @@ func (x *examination) processLimits() map[int]process.ProcLimits {
 		}
 	})
 	if unread > 0 {
-		x.faults = append(x.faults, schema.Fault{Source: "limits", Count: unread, Says: fmt.Sprintf("the limits of %s could not be read", schema.Counted(uint64(unread), "process"))})
+		x.faults = append(x.faults, schema.Fault{Source: "limits", Count: unread,
+			Says: fmt.Sprintf("the limits of %s could not be read", schema.Counted(uint64(unread), "process"))})
 	}
 	return x.limits
 }
@@ -48,8 +49,10 @@ func openFiles(x *examination) []schema.Finding {
 	var all []schema.Finding
 	if n, err := x.host.SysctlNumbers("fs.file-nr"); x.read("fs.file-nr", err) && len(n) == 3 { // allocated, free, most
 		all = limitUse{what: "open files of the machine", used: n[0], limit: n[2], by: "fs.file-max",
-			fails: "open, socket and pipe fail with ENFILE for everybody without CAP_SYS_ADMIN", evidence: []string{"counted by fs.file-nr"},
-			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raise("fs.file-max", n[2])}.findings()
+			fails:    "open, socket and pipe fail with ENFILE for everybody without CAP_SYS_ADMIN",
+			evidence: []string{"counted by fs.file-nr"},
+			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raise("fs.file-max",
+				n[2])}.findings()
 	}
 	var full, nearly []*schema.Object
 	for _, o := range x.snap.Objects[schema.Proc] {
@@ -62,23 +65,30 @@ func openFiles(x *examination) []schema.Finding {
 			nearly = append(nearly, o)
 		}
 	}
-	all = append(all, x.descriptors(schema.Critical, full, "used up", "open, socket, pipe, mq_open and shm_open fail with EMFILE there")...)
-	return append(all, x.descriptors(schema.Warning, nearly, "nearly used up", "soon open, socket, pipe, mq_open and shm_open fail with EMFILE there")...)
+	all = append(all, x.descriptors(schema.Critical, full, "used up",
+		"open, socket, pipe, mq_open and shm_open fail with EMFILE there")...)
+	return append(all, x.descriptors(schema.Warning, nearly, "nearly used up",
+		"soon open, socket, pipe, mq_open and shm_open fail with EMFILE there")...)
 }
 
-func (x *examination) descriptors(severity schema.Severity, procs []*schema.Object, how, fails string) []schema.Finding {
+func (x *examination) descriptors(severity schema.Severity, procs []*schema.Object, how,
+	fails string) []schema.Finding {
 	if len(procs) == 0 {
 		return nil
 	}
 	f := schema.Finding{Kind: "limit", Severity: severity, Proof: schema.Observed,
-		Says:   fmt.Sprintf("%d processes have %s the descriptors that RLIMIT_NOFILE allows them: %s", len(procs), how, fails),
-		Advice: "A count that goes on growing is a leak of descriptors: the process's page in ipctop names them. To allow more: LimitNOFILE= in its unit, or `ulimit -n` where it is started."}
+		Says: fmt.Sprintf("%d processes have %s the descriptors that RLIMIT_NOFILE allows them: %s", len(procs), how,
+			fails),
+		Advice: "A count that goes on growing is a leak of descriptors: the process's page in ipctop names them. To allow " +
+			"more: LimitNOFILE= in its unit, or `ulimit -n` where it is started."}
 	for _, o := range procs {
 		r := o.Row.(*kinds.ProcRow)
 		f.Refs = append(f.Refs, o.Ref)
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%d/%s has %d open, its limit is %d", r.PID, r.Comm, r.FDCount, x.limits[r.PID].OpenFiles))
+		f.Evidence = append(f.Evidence,
+			fmt.Sprintf("%d/%s has %d open, its limit is %d", r.PID, r.Comm, r.FDCount, x.limits[r.PID].OpenFiles))
 		if len(procs) == 1 {
-			f.Says = fmt.Sprintf("process %d/%s has %s the descriptors that RLIMIT_NOFILE allows it: %s", r.PID, r.Comm, how, fails)
+			f.Says = fmt.Sprintf("process %d/%s has %s the descriptors that RLIMIT_NOFILE allows it: %s", r.PID, r.Comm, how,
+				fails)
 		}
 	}
 	f.Evidence = firstOf(10, f.Evidence)
@@ -90,15 +100,17 @@ func userLimits(x *examination) []schema.Finding {
 	return slices.Concat(queueBytes(x), inotifyUse(x), pipePages(x))
 }
 
-// queueCost is what a POSIX queue takes of RLIMIT_MSGQUEUE, in bytes: its messages, and for each a struct msg_msg and, up to
-// MQ_PRIO_MAX of them, a struct posix_msg_tree_node (getrlimit(2); mqueue_get_inode in ipc/mqueue.c; both have 48 bytes on 64-bit machines).
+// queueCost is what a POSIX queue takes of RLIMIT_MSGQUEUE, in bytes: its messages, and for each a struct msg_msg
+// and, up to MQ_PRIO_MAX of them, a struct posix_msg_tree_node (getrlimit(2); mqueue_get_inode in ipc/mqueue.c; both
+// have 48 bytes on 64-bit machines).
 func queueCost(maxMsg, msgSize uint64) uint64 {
 	const header, node, priorities = 48, 48, 32768
 	return maxMsg*(header+msgSize) + min(maxMsg, priorities)*node
 }
 
-// queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. The limit is that of the process that makes one: here the
-// lowest of its user's processes. What the user has in other IPC namespaces counts as well and is not in the snapshot.
+// queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. The limit is that of the process that makes
+// one: here the lowest of its user's processes. What the user has in other IPC namespaces counts as well and is not
+// in the snapshot.
 func queueBytes(x *examination) []schema.Finding {
 	sum, refs := tally{}, map[uint32][]schema.Ref{}
 	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
@@ -131,12 +143,17 @@ func queueBytes(x *examination) []schema.Finding {
 		if !ok || l.soft == math.MaxUint64 {
 			continue // nobody who could meet the limit
 		}
-		u := limitUse{what: fmt.Sprintf("bytes in POSIX queues of user %s", x.users.User(uid)), used: sum[uid], limit: l.soft, bytes: true,
-			by: fmt.Sprintf("RLIMIT_MSGQUEUE of %d/%s", l.of.PID, l.of.Comm), fails: "mq_open fails with EMFILE", refs: refs[uid],
-			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s", schema.Counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
-			advice:   "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or mq_msgsize, or raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
+		u := limitUse{what: fmt.Sprintf("bytes in POSIX queues of user %s", x.users.User(uid)), used: sum[uid], limit: l.soft,
+			bytes: true,
+			by:    fmt.Sprintf("RLIMIT_MSGQUEUE of %d/%s", l.of.PID, l.of.Comm), fails: "mq_open fails with EMFILE",
+			refs: refs[uid],
+			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s",
+				schema.Counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
+			advice: "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or mq_msgsize, or " +
+				"raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
 		if u.used < u.limit && u.limit-u.used < usual {
-			u.evidence = append(u.evidence, fmt.Sprintf("%s are left: too little for one made without attributes", inBytesWords(u.limit-u.used)))
+			u.evidence = append(u.evidence,
+				fmt.Sprintf("%s are left: too little for one made without attributes", inBytesWords(u.limit-u.used)))
 			u.used = u.limit
 		}
 		all = append(all, u.findings()...)
@@ -144,8 +161,8 @@ func queueBytes(x *examination) []schema.Finding {
 	return all
 }
 
-// inotifyUse counts instances and watches by the effective user that made them (inotify_new_group in fs/notify/inotify/inotify_user.c), taken for
-// that of the first process that has the descriptor.
+// inotifyUse counts instances and watches by the effective user that made them (inotify_new_group in
+// fs/notify/inotify/inotify_user.c), taken for that of the first process that has the descriptor.
 func inotifyUse(x *examination) []schema.Finding {
 	instances, watches := tally{}, tally{}
 	refs := map[uint32][]schema.Ref{}
@@ -174,15 +191,18 @@ func inotifyUse(x *examination) []schema.Finding {
 			}
 			rs := refs[uid]
 			slices.SortStableFunc(rs, func(a, b schema.Ref) int { return cmp.Compare(a.Name, b.Name) })
-			all = append(all, limitUse{what: fmt.Sprintf("%s of user %s", l.what, x.users.User(uid)), used: l.t[uid], limit: limit, by: l.knob, fails: l.fails, refs: rs,
-				evidence: []string{"counted in the descriptors that could be seen"}, advice: "See who has them: `ipctop --once inotify`. To allow more: " + x.raise(l.knob, limit)}.findings()...)
+			all = append(all, limitUse{what: fmt.Sprintf("%s of user %s", l.what, x.users.User(uid)), used: l.t[uid],
+				limit: limit, by: l.knob, fails: l.fails, refs: rs,
+				evidence: []string{"counted in the descriptors that could be seen"},
+				advice:   "See who has them: `ipctop --once inotify`. To allow more: " + x.raise(l.knob, limit)}.findings()...)
 		}
 	}
 	return all
 }
 
-// pipePages compares the pipes of each user with the limits on their pages, which hold for users without CAP_SYS_RESOURCE and
-// CAP_SYS_ADMIN (man 7 pipe; alloc_pipe_info in fs/pipe.c). A look into each pipe is not worth it: each counts with the usual 16 pages.
+// pipePages compares the pipes of each user with the limits on their pages, which hold for users without
+// CAP_SYS_RESOURCE and CAP_SYS_ADMIN (man 7 pipe; alloc_pipe_info in fs/pipe.c). A look into each pipe is not worth
+// it: each counts with the usual 16 pages.
 func pipePages(x *examination) []schema.Finding {
 	pages := tally{}
 	for _, kind := range []schema.Kind{schema.Pipe, schema.Fifo} {
@@ -198,7 +218,8 @@ func pipePages(x *examination) []schema.Finding {
 		knob, fails string
 		never       bool
 	}{
-		{"fs.pipe-user-pages-soft", "new pipes get 2 pages, which makes them slow, and fcntl F_SETPIPE_SZ fails with EPERM", true},
+		{"fs.pipe-user-pages-soft", "new pipes get 2 pages, which makes them slow, and fcntl F_SETPIPE_SZ fails with EPERM",
+			true},
 		{"fs.pipe-user-pages-hard", "pipe fails with ENFILE", false},
 	} {
 		limit, ok := x.sysctl(l.knob)
@@ -206,7 +227,8 @@ func pipePages(x *examination) []schema.Finding {
 			if !ok {
 				break
 			}
-			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)), used: pages[uid], limit: limit, by: l.knob, fails: l.fails, never: l.never,
+			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)), used: pages[uid],
+				limit: limit, by: l.knob, fails: l.fails, never: l.never,
 				evidence: []string{fmt.Sprintf("%d pipes and FIFOs, each taken for the usual 16 pages", pages[uid]/16)},
 				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raise(l.knob, limit)}).findings() {
 				f.Proof = schema.Inferred

@@ -17,7 +17,8 @@ import (
 // NeedKeyFiles is the need of stat of the files and directories of the owner's processes.
 const NeedKeyFiles schema.Need = 1 << 26
 
-// What a process may have given to ftok: where it stands, what it runs, what it has open, what it was told, and what lies beside that.
+// What a process may have given to ftok: where it stands, what it runs, what it has open, what it was told, and what
+// lies beside that.
 
 const (
 	processFilesMost = 8192 // files of one process
@@ -100,7 +101,8 @@ func (l *fileLook) look(p *proc.Process) {
 	l.configuration(p.Comm)
 }
 
-// inside is a path that the kernel showed us, from the process's root directory on: what lies in a chroot we see from ours.
+// inside is a path that the kernel showed us, from the process's root directory on: what lies in a chroot we see from
+// ours.
 func (l *fileLook) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, l.root); ok && strings.HasPrefix(rest, "/") {
 		return rest
@@ -127,7 +129,8 @@ func (l *fileLook) link(name, path, how string) {
 	}
 }
 
-// linkOf is link for a path that is not read yet; it gives it from the process's root directory on, "" where there is none any more.
+// linkOf is link for a path that is not read yet; it gives it from the process's root directory on, "" where there is
+// none any more.
 func (l *fileLook) linkOf(name, how string) string {
 	path, err := l.dir.Readlink(name)
 	if err != nil {
@@ -140,8 +143,9 @@ func (l *fileLook) linkOf(name, how string) string {
 	return l.inside(path)
 }
 
-// named adds a file by its path, from the process's root directory on, and says where it is in the end. Symbolic links are followed where that
-// cannot hang, those too that lie where the kernel's path leads in another mount namespace. Files of /proc and /sys are no use: "self" is us there.
+// named adds a file by its path, from the process's root directory on, and says where it is in the end. Symbolic
+// links are followed where that cannot hang, those too that lie where the kernel's path leads in another mount
+// namespace. Files of /proc and /sys are no use: "self" is us there.
 func (l *fileLook) named(path, how string) (string, bool) {
 	useless := false
 	real, err := l.dir.RealPath(path, func(path []byte) bool {
@@ -190,27 +194,28 @@ func (l *fileLook) arguments(cwd string) {
 
 // descriptors adds what is open, and gives the directories that it lies in.
 func (l *fileLook) descriptors() (parents []string) {
-	_ = l.dir.FDs(make([]byte, 32<<10), func(d *process.FDDir, num int, target []byte) { // what is refused was refused above
-		if target[0] != '/' || len(l.list) >= processFilesMost {
-			return
-		}
-		if l.hangs(target) {
-			l.passed = append(l.passed, string(target))
-			return
-		}
-		id, err := d.Stat(target)
-		if err != nil {
-			return
-		}
-		name := string(target)
-		l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, name, fmt.Sprintf("open as fd %d", num))
-		if strings.HasSuffix(name, proc.DeletedSuffix) || id.IsDir() {
-			return
-		}
-		if parent := path.Dir(l.inside(name)); !slices.Contains(parents, parent) {
-			parents = append(parents, parent)
-		}
-	})
+	_ = l.dir.FDs(make([]byte, 32<<10),
+		func(d *process.FDDir, num int, target []byte) { // what is refused was refused above
+			if target[0] != '/' || len(l.list) >= processFilesMost {
+				return
+			}
+			if l.hangs(target) {
+				l.passed = append(l.passed, string(target))
+				return
+			}
+			id, err := d.Stat(target)
+			if err != nil {
+				return
+			}
+			name := string(target)
+			l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, name, fmt.Sprintf("open as fd %d", num))
+			if strings.HasSuffix(name, proc.DeletedSuffix) || id.IsDir() {
+				return
+			}
+			if parent := path.Dir(l.inside(name)); !slices.Contains(parents, parent) {
+				parents = append(parents, parent)
+			}
+		})
 	return parents
 }
 
@@ -231,14 +236,15 @@ func (l *fileLook) entries(dir, how string) {
 		return // one that may hang was counted with the directory itself
 	}
 	var inner []string
-	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) }, func(name string, id vfs.FileID) {
-		full := path.Join(dir, name)
-		if id.IsLink() {
-			inner = append(inner, full)
-			return
-		}
-		l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, full, how)
-	})
+	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) },
+		func(name string, id vfs.FileID) {
+			full := path.Join(dir, name)
+			if id.IsLink() {
+				inner = append(inner, full)
+				return
+			}
+			l.add(proc.FileID{Dev: id.Dev, Ino: id.Ino}, full, how)
+		})
 	if err != nil {
 		return
 	}
@@ -247,7 +253,8 @@ func (l *fileLook) entries(dir, how string) {
 	}
 }
 
-// configuration adds what /etc has under the program's name: "zabbix_server" has /etc/zabbix_server.conf, and /etc/zabbix with what is in it.
+// configuration adds what /etc has under the program's name: "zabbix_server" has /etc/zabbix_server.conf, and
+// /etc/zabbix with what is in it.
 func (l *fileLook) configuration(comm string) {
 	stem := comm[:len(comm)-len(strings.TrimLeft(comm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
 	if len(stem) < shortestStem {
@@ -259,9 +266,10 @@ func (l *fileLook) configuration(comm string) {
 	}
 	var found []string
 	other := func(name string) bool { return !strings.HasPrefix(name, stem) || l.hangs([]byte(path.Join(etc, name))) }
-	_ = l.dir.EachEntry(etc, listedMost, other, func(name string, _ vfs.FileID) { // an /etc that cannot be read holds nothing for us
-		found = append(found, "/etc/"+name)
-	})
+	_ = l.dir.EachEntry(etc, listedMost, other,
+		func(name string, _ vfs.FileID) { // an /etc that cannot be read holds nothing for us
+			found = append(found, "/etc/"+name)
+		})
 	for _, full := range found {
 		if real, isDir := l.named(full, "configuration"); isDir {
 			l.entries(real, "configuration")

@@ -37,7 +37,8 @@ type Search struct {
 	Objects []schema.Ref // that have the key, in the reader's IPC namespace
 	Owners  []string     // whose processes were looked at: the objects' owners and creators; nil: everybody's
 	Files   []File       // in order of their paths
-	// Clusters are data directories of PostgreSQL whose key this is, or close above: it takes the inode number as it is, not ftok.
+	// Clusters are data directories of PostgreSQL whose key this is, or close above: it takes the inode number as it is,
+	// not ftok.
 	Clusters []string
 
 	Processes int // that were looked into, ours not among them
@@ -91,8 +92,8 @@ func Find(t *proc.Tick, key uint32) *Search {
 	return s
 }
 
-// Objects finds the objects of the reader's IPC namespace that have a key, and the uids of their owners and creators, in ascending order.
-// With an error, those of the other kinds count.
+// Objects finds the objects of the reader's IPC namespace that have a key, and the uids of their owners and creators,
+// in ascending order. With an error, those of the other kinds count.
 func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, err error) {
 	seen := map[uint32]bool{}
 	note := func(kind schema.Kind, p sysv.IPCPerm, ctime int64) {
@@ -164,7 +165,8 @@ func (l *keyFileList) Of(key uint32) (files []File, alike int) {
 		}
 	}
 	slices.SortFunc(files, func(a, b File) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), proc.FileID{Dev: a.Dev, Ino: a.Ino}.Compare(proc.FileID{Dev: b.Dev, Ino: b.Ino}))
+		return cmp.Or(cmp.Compare(a.Path, b.Path),
+			proc.FileID{Dev: a.Dev, Ino: a.Ino}.Compare(proc.FileID{Dev: b.Dev, Ino: b.Ino}))
 	})
 	return files, alike
 }
@@ -179,14 +181,16 @@ func clustersOf(t *proc.Tick, key uint32) []string {
 	var dirs []string
 	for _, c := range software.Clusters(t) {
 		above := key - uint32(c.ID.Ino)
-		if (above <= software.CollisionsMost || c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == key) && !slices.Contains(dirs, c.Dir) {
+		if (above <= software.CollisionsMost || c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == key) && !slices.Contains(dirs,
+			c.Dir) {
 			dirs = append(dirs, c.Dir)
 		}
 	}
 	return dirs
 }
 
-// FormatProject writes a project id as programs give it: "0x66 'f'", or just the number where it is no printable character.
+// FormatProject writes a project id as programs give it: "0x66 'f'", or just the number where it is no printable
+// character.
 func FormatProject(proj byte) string {
 	if proj <= ' ' || proj > '~' {
 		return fmt.Sprintf("0x%02x", proj)
@@ -212,7 +216,8 @@ func Aspect() kinds.Aspect {
 		Of:   map[schema.Kind]schema.Need{schema.Msg: Needs, schema.Sem: Needs, schema.Shm: Needs},
 		Columns: func(_ schema.Kind, needs schema.Need) []schema.Column {
 			return []schema.Column{{ID: "ftok", Type: schema.TypeList, Width: 30, Needs: needs,
-				Help: "files of which ftok makes its key, with the project id, among those that living processes of its owner know; of the files of one device, one in 65536 gives the same key by chance",
+				Help: "files of which ftok makes its key, with the project id, among those that living processes of its owner " +
+					"know; of the files of one device, one in 65536 gives the same key by chance",
 				Get: func(o *schema.Object) schema.Value {
 					if v := ftokNote.Of(o); v != nil {
 						return *v

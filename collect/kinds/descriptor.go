@@ -8,12 +8,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// descriptor is what all objects have in common that exist only as open file descriptors: eventfds, epoll instances, timers and the like.
+// descriptor is what all objects have in common that exist only as open file descriptors: eventfds, epoll instances,
+// timers and the like.
 //
-// An eventfd has a number of its own. The others have none: all of them share one inode. There the open file description is
-// the object, and its Ref names the first descriptor on it, by pid and number, with the start of that process: "epoll:4242/7".
-// Descriptors that kcmp(2) proves to be one description (inherited, sent over a socket, duplicated) are one object; where kcmp is refused,
-// each is one. When the first holder lets go, the object that the others still hold gets another Ref.
+// An eventfd has a number of its own. The others have none: all of them share one inode. There the open file
+// description is the object, and its Ref names the first descriptor on it, by pid and number, with the start of that
+// process: "epoll:4242/7". Descriptors that kcmp(2) proves to be one description (inherited, sent over a socket,
+// duplicated) are one object; where kcmp is refused, each is one. When the first holder lets go, the object that the
+// others still hold gets another Ref.
 type descriptor struct {
 	ref     schema.Ref
 	Uses    []proc.FDUse
@@ -37,11 +39,13 @@ func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 		return schema.Column{ID: id, Type: schema.TypeEndpoints, Width: 24, Needs: needs, Help: help,
 			Get: func(o *schema.Object) schema.Value { return get(o.Row.(described).base()) }}
 	}
-	columns := append(own, ends("holders", descriptorNeeds, "descriptors on it", func(d *descriptor) schema.Value { return d.holders }))
+	columns := append(own, ends("holders", descriptorNeeds, "descriptors on it",
+		func(d *descriptor) schema.Value { return d.holders }))
 	if waits == "" {
 		return columns
 	}
-	return append(columns, ends("waiters", descriptorNeeds|proc.NeedSyscall, waits, func(d *descriptor) schema.Value { return d.waiters }))
+	return append(columns, ends("waiters", descriptorNeeds|proc.NeedSyscall, waits,
+		func(d *descriptor) schema.Value { return d.waiters }))
 }
 
 // descriptors gives the objects of a kind that exist only as open descriptors.

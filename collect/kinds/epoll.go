@@ -33,18 +33,22 @@ func Epoll() *Mechanism {
 		Kind: schema.Epoll, Family: Notify, Title: "Epoll instances", Help: "who waits for which descriptors to become ready",
 		Descriptor: &proc.Descriptor{Kind: schema.Epoll, Anon: []string{"eventpoll"}, Watches: true},
 		Columns: descriptorColumns("threads that sleep in epoll_wait: they wait for any of what it watches",
-			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many descriptors it watches", func(r *row) schema.Value {
-				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.targets))) })
-			}),
-			schema.Col("tfds", schema.TypeList, 12, descriptorNeeds, "descriptors that it watches, as numbered by who added them", func(r *row) schema.Value {
-				return r.list(func(t *epollTarget) string { return strconv.Itoa(t.FD) })
-			}),
-			schema.Col("targets", schema.TypeList, 40, targetNeeds, "descriptors that it watches, each with its object: 7=unix:1234", func(r *row) schema.Value {
-				return r.list((*epollTarget).String)
-			}),
-			schema.Col("events", schema.TypeList, 16, descriptorNeeds, "what is asked for of each target: in, pri, out, rdhup, exclusive, wakeup, oneshot, et", func(r *row) schema.Value {
-				return r.list(func(t *epollTarget) string { return eventNames(t.Events, epollEvents()) })
-			})),
+			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many descriptors it watches",
+				func(r *row) schema.Value {
+					return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.targets))) })
+				}),
+			schema.Col("tfds", schema.TypeList, 12, descriptorNeeds,
+				"descriptors that it watches, as numbered by who added them", func(r *row) schema.Value {
+					return r.list(func(t *epollTarget) string { return strconv.Itoa(t.FD) })
+				}),
+			schema.Col("targets", schema.TypeList, 40, targetNeeds,
+				"descriptors that it watches, each with its object: 7=unix:1234", func(r *row) schema.Value {
+					return r.list((*epollTarget).String)
+				}),
+			schema.Col("events", schema.TypeList, 16, descriptorNeeds,
+				"what is asked for of each target: in, pri, out, rdhup, exclusive, wakeup, oneshot, et", func(r *row) schema.Value {
+					return r.list(func(t *epollTarget) string { return eventNames(t.Events, epollEvents()) })
+				})),
 		Default: []string{"watches", "targets", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: targetNeeds | proc.NeedSyscall,
 		Collect: collectEpolls, Relate: relateEpolls, Label: descriptorLabel,
@@ -75,7 +79,8 @@ func (t *epollTarget) String() string {
 
 // epollEvents are those of man 2 epoll_ctl in lower case without EPOLL, but those that are always asked for (err, hup).
 func epollEvents() []eventName {
-	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"}, {1 << 30, "oneshot"}, {1 << 31, "et"}}
+	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"},
+		{1 << 30, "oneshot"}, {1 << 31, "et"}}
 }
 
 func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
@@ -93,10 +98,11 @@ func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
 	}), nil
 }
 
-// watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs and
-// sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of that number is only
-// likely to be the one that was added.
-func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref, schema.Proof) {
+// watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs
+// and sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of
+// that number is only likely to be the one that was added.
+func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref,
+	schema.Proof) {
 	for _, u := range d.Uses {
 		for i := range u.Process.FDs {
 			fd := &u.Process.FDs[i]
@@ -174,7 +180,8 @@ func relateEpolls(tick *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		for _, t := range o.Row.(*EpollRow).targets {
 			if !t.ref.IsZero() {
-				edges = append(edges, schema.Edge{From: o.Ref, To: t.ref, Rel: schema.RelWatches, Via: fmt.Sprintf("fd %d %s", t.FD, eventNames(t.Events, epollEvents())), Proof: t.proof})
+				edges = append(edges, schema.Edge{From: o.Ref, To: t.ref, Rel: schema.RelWatches,
+					Via: fmt.Sprintf("fd %d %s", t.FD, eventNames(t.Events, epollEvents())), Proof: t.proof})
 			}
 		}
 	}

@@ -17,7 +17,8 @@ type EventFDRow struct {
 
 func EventFD() *Mechanism {
 	return &Mechanism{
-		Kind: schema.EventFD, Family: Notify, Title: "Eventfds", Help: "counters that wake whoever reads them, with all who have one open",
+		Kind: schema.EventFD, Family: Notify, Title: "Eventfds",
+		Help:       "counters that wake whoever reads them, with all who have one open",
 		Descriptor: &proc.Descriptor{Kind: schema.EventFD, Anon: []string{"eventfd"}, Identity: EventFDIdentity},
 		Columns:    eventfdColumns(),
 		Default:    []string{"count", "semaphore", "holders", "waiters"},
@@ -30,22 +31,27 @@ func eventfdColumns() []schema.Column {
 	type row = EventFDRow
 	col := schema.Col[row]
 	return descriptorColumns("threads that sleep in read (it is 0) or in write (it is full)",
-		col("id", schema.TypeInt, 9, descriptorNeeds, "the kernel's number, the same in every process that has it", func(r *row) schema.Value {
-			if !r.HasID {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(r.ID))
-		}),
-		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0", func(r *row) schema.Value {
-			// It takes 64 bits, but who fills it does so to make writers block: 2⁶³ and more show as the largest number that a cell holds.
-			return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return schema.Int(int64(min(r.Count, math.MaxInt64))) })
-		}),
-		col("semaphore", schema.TypeBool, 9, descriptorNeeds, "whether a read takes 1 (EFD_SEMAPHORE) rather than all", func(r *row) schema.Value {
-			if !r.HasMode {
-				return r.infoCell(schema.TypeBool, proc.ErrNotTold, nil)
-			}
-			return schema.Bool(r.Semaphore)
-		}))
+		col("id", schema.TypeInt, 9, descriptorNeeds, "the kernel's number, the same in every process that has it",
+			func(r *row) schema.Value {
+				if !r.HasID {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(r.ID))
+			}),
+		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0",
+			func(r *row) schema.Value {
+				// It takes 64 bits, but who fills it does so to make writers block: 2⁶³ and more show as the largest number that a
+				// cell holds.
+				return r.infoCell(schema.TypeInt, r.parse,
+					func() schema.Value { return schema.Int(int64(min(r.Count, math.MaxInt64))) })
+			}),
+		col("semaphore", schema.TypeBool, 9, descriptorNeeds, "whether a read takes 1 (EFD_SEMAPHORE) rather than all",
+			func(r *row) schema.Value {
+				if !r.HasMode {
+					return r.infoCell(schema.TypeBool, proc.ErrNotTold, nil)
+				}
+				return schema.Bool(r.Semaphore)
+			}))
 }
 
 // EventFDIdentity reads eventfd-id, which fdinfo has since Linux 5.2 (eventfd_show_fdinfo, fs/eventfd.c).

@@ -23,7 +23,8 @@ type InetRow struct {
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
-		Help:    "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both are here",
+		Help: "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both " +
+			"are here",
 		Costs:   []schema.Cost{{Need: NeedTCPInfo, Name: "tcp info"}},
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
@@ -69,22 +70,28 @@ func inetColumns() []schema.Column {
 			}
 			return schema.String("inet")
 		}),
-		text("state", 10, "ss's word: LISTEN, ESTAB, CLOSE-WAIT, TIME-WAIT, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("status", 11, "unaccepted: nobody has accepted the connection yet; half-closed: one direction is shut down", func(r *row) schema.Value { return r.status() }),
-		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that they take)",
+		text("state", 10, "ss's word: LISTEN, ESTAB, CLOSE-WAIT, TIME-WAIT, UNCONN",
+			func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: nobody has accepted the connection yet; half-closed: one direction is shut down",
+			func(r *row) schema.Value { return r.status() }),
+		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that "+
+			"they take)",
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
 		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != sock.SocketListen) }),
-		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one", func(r *row) schema.Value { return schema.String(r.local()) }),
+		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one",
+			func(r *row) schema.Value { return schema.String(r.local()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
 			if !r.connected() {
 				return schema.None(schema.TypeString)
 			}
 			return schema.String(r.Remote.String())
 		}),
-		col("peer_ref", schema.TypeRef, 12, SocketNeeds, "socket at the other end, if it is on this machine", func(r *row) schema.Value { return r.peerRef() }),
+		col("peer_ref", schema.TypeRef, 12, SocketNeeds, "socket at the other end, if it is on this machine",
+			func(r *row) schema.Value { return r.peerRef() }),
 		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
-		ends("peer_holders", "processes that have the other end open, if it is on this machine", func(r *row) schema.Value { return r.peerHolders() }),
+		ends("peer_holders", "processes that have the other end open, if it is on this machine",
+			func(r *row) schema.Value { return r.peerHolders() }),
 		ends("waiters", "processes of this machine that wait for this listener's accept", func(r *row) schema.Value {
 			return r.waiters
 		}),
@@ -95,11 +102,14 @@ func inetColumns() []schema.Column {
 			}
 			return schema.Int(int64(r.Remote.Port()))
 		}),
-		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr", func(r *row) schema.Value {
-			return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
-		}),
-		num("retrans", 7, "retransmissions or window probes without an answer so far", func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
-		col("v6only", schema.TypeBool, 6, SocketNeeds, "whether an IPv6 listener or unconnected socket takes no IPv4", func(r *row) schema.Value { return r.onlyV6() }),
+		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr",
+			func(r *row) schema.Value {
+				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
+			}),
+		num("retrans", 7, "retransmissions or window probes without an answer so far",
+			func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
+		col("v6only", schema.TypeBool, 6, SocketNeeds, "whether an IPv6 listener or unconnected socket takes no IPv4",
+			func(r *row) schema.Value { return r.onlyV6() }),
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
 		num("uid", 6, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
 		num("inode", 9, "inode number, as in /proc/PID/fd; none while no process has it", func(r *row) schema.Value {
@@ -108,7 +118,8 @@ func inetColumns() []schema.Column {
 			}
 			return schema.Int(int64(r.Inode))
 		}),
-		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other end)",
+		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other "+
+			"end)",
 			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
 		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
 			if r.Timer == sock.TimerOff {
@@ -172,7 +183,8 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within one.
+// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within
+// one.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	sockets, err := t.Host.InetSockets()
 	slices.SortFunc(sockets, compareInet)
@@ -181,7 +193,8 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	devices := map[uint32]string{}
 	rows := make([]*InetRow, 0, len(sockets))
 	for _, s := range sockets {
-		r := &InetRow{InetSocket: s, Socket: newSocket(t, schema.Inet, at, s.Inode, s.Cookie), device: deviceName(devices, s.Interface)}
+		r := &InetRow{InetSocket: s, Socket: newSocket(t, schema.Inet, at, s.Inode, s.Cookie),
+			device: deviceName(devices, s.Interface)}
 		if s.Inode == 0 && s.Cookie == 0 {
 			r.Ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
 		}
@@ -208,7 +221,8 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw, each by address.
+// compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw,
+// each by address.
 func compareInet(a, b sock.InetSocket) int {
 	rank := func(s *sock.InetSocket) int {
 		switch {
@@ -221,7 +235,8 @@ func compareInet(a, b sock.InetSocket) int {
 		}
 		return 3
 	}
-	return cmp.Or(cmp.Compare(rank(&a), rank(&b)), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote), cmp.Compare(a.Inode, b.Inode))
+	return cmp.Or(cmp.Compare(rank(&a), rank(&b)), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote),
+		cmp.Compare(a.Inode, b.Inode))
 }
 
 // deviceName names a network interface by its index, "" for none, digits for one that is not there.

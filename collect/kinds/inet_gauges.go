@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inetGauges gives what TCP takes of its limits (Documentation/networking/ip-sysctl.rst). Past the first two, connections are
-// dropped without their last words; past the third, no socket gets memory.
+// inetGauges gives what TCP takes of its limits (Documentation/networking/ip-sysctl.rst). Past the first two,
+// connections are dropped without their last words; past the third, no socket gets memory.
 func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	fs, err := procfs.NewFS(t.Host.Path("/proc"))
 	if err != nil {
@@ -31,7 +31,8 @@ func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	add := func(what string, used *int, unit uint64, typ schema.Type, knob string) {
 		if used != nil && *used >= 0 {
 			limit := lastNumber(t.Host, knob) * unit
-			gauges = append(gauges, schema.Gauge{Kind: schema.Inet, What: what, Used: uint64(*used) * unit, Limit: limit, Type: typ, Knob: knob})
+			gauges = append(gauges, schema.Gauge{Kind: schema.Inet, What: what, Used: uint64(*used) * unit, Limit: limit,
+				Type: typ, Knob: knob})
 		}
 	}
 	for _, p := range stat.Protocols {

@@ -65,8 +65,8 @@ func (x *inetIndex) findPeer(r *InetRow) {
 	}
 }
 
-// findListener looks for the listener in whose queue the connection stands. With SO_REUSEPORT several may share the address;
-// then any that has somebody waiting may be the one.
+// findListener looks for the listener in whose queue the connection stands. With SO_REUSEPORT several may share the
+// address; then any that has somebody waiting may be the one.
 func (x *inetIndex) findListener(r *InetRow) {
 	found := x.boundTo("tcp", unmapped(r.Local), func(l *InetRow) bool { return l.RecvQueue > 0 })
 	if len(found) == 0 {
@@ -82,9 +82,9 @@ func (x *inetIndex) findListener(r *InetRow) {
 	}
 }
 
-// boundTo gives the sockets that get what is sent to the address: those bound to it, or else those bound to any address
-// (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, any address counts on loopback only: other addresses may
-// not be this machine's.
+// boundTo gives the sockets that get what is sent to the address: those bound to it, or else those bound to any
+// address (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, any address counts on loopback only: other
+// addresses may not be this machine's.
 func (x *inetIndex) boundTo(protocol string, to netip.AddrPort, pass func(*InetRow) bool) []*InetRow {
 	places := []netip.AddrPort{to}
 	if protocol == "tcp" || to.Addr().IsLoopback() {

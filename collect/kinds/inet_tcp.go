@@ -41,24 +41,31 @@ func tcpColumns() []schema.Column {
 		return col(id, schema.TypeBytes, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Bytes(get(t)) })
 	}
 	return []schema.Column{
-		col("cong", schema.TypeString, 6, "congestion control", func(t *sock.TCPInfo) schema.Value { return wordValue(t.Congestion) }),
+		col("cong", schema.TypeString, 6, "congestion control",
+			func(t *sock.TCPInfo) schema.Value { return wordValue(t.Congestion) }),
 		num("cwnd", "segments that may be on their way (congestion window)", func(t *sock.TCPInfo) uint32 { return t.CWnd }),
-		col("ssthresh", schema.TypeInt, 7, "segments up to which the congestion window grows fast; blank while it was never reached", func(t *sock.TCPInfo) schema.Value {
-			if t.SSThresh >= sock.TCPInfinite {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(t.SSThresh))
-		}),
+		col("ssthresh", schema.TypeInt, 7,
+			"segments up to which the congestion window grows fast; blank while it was never reached",
+			func(t *sock.TCPInfo) schema.Value {
+				if t.SSThresh >= sock.TCPInfinite {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(t.SSThresh))
+			}),
 		num("mss", "bytes of the largest segment that it sends", func(t *sock.TCPInfo) uint32 { return t.MSS }),
 		span("rtt", "round trip time, smoothed", func(t *sock.TCPInfo) time.Duration { return t.RTT }),
 		span("rttvar", "how much the round trip time varies", func(t *sock.TCPInfo) time.Duration { return t.RTTVar }),
 		span("minrtt", "shortest round trip time", func(t *sock.TCPInfo) time.Duration { return t.MinRTT }),
-		span("rto", "how long it waits for an acknowledgment before it sends again", func(t *sock.TCPInfo) time.Duration { return t.RTO }),
-		num("retrans_total", "segments that were sent again in its whole life", func(t *sock.TCPInfo) uint32 { return t.Retrans }),
+		span("rto", "how long it waits for an acknowledgment before it sends again",
+			func(t *sock.TCPInfo) time.Duration { return t.RTO }),
+		num("retrans_total", "segments that were sent again in its whole life",
+			func(t *sock.TCPInfo) uint32 { return t.Retrans }),
 		num("unacked", "segments sent and not acknowledged", func(t *sock.TCPInfo) uint32 { return t.Unacked }),
 		num("lost", "segments taken for lost", func(t *sock.TCPInfo) uint32 { return t.Lost }),
-		size("notsent", "bytes that wait for being sent the first time", func(t *sock.TCPInfo) uint64 { return uint64(t.NotSent) }),
-		size("bytes_acked", "bytes that the other end has acknowledged", func(t *sock.TCPInfo) uint64 { return t.BytesAcked }),
+		size("notsent", "bytes that wait for being sent the first time",
+			func(t *sock.TCPInfo) uint64 { return uint64(t.NotSent) }),
+		size("bytes_acked", "bytes that the other end has acknowledged",
+			func(t *sock.TCPInfo) uint64 { return t.BytesAcked }),
 		size("bytes_received", "bytes received", func(t *sock.TCPInfo) uint64 { return t.BytesReceived }),
 		span("lastsnd", "time since it sent data", func(t *sock.TCPInfo) time.Duration { return t.LastSent }),
 		span("lastrcv", "time since it received data", func(t *sock.TCPInfo) time.Duration { return t.LastReceived }),

@@ -28,16 +28,18 @@ func Inotify() *Mechanism {
 		})
 	}
 	return &Mechanism{
-		Kind: schema.Inotify, Family: Notify, Title: "Inotify instances", Help: "who is told of changes to which files and directories",
+		Kind: schema.Inotify, Family: Notify, Title: "Inotify instances",
+		Help:       "who is told of changes to which files and directories",
 		Descriptor: &proc.Descriptor{Kind: schema.Inotify, Anon: []string{"inotify"}},
 		Columns: descriptorColumns("threads that sleep in read",
 			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many it watches", func(r *row) schema.Value {
 				return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.Watched))) })
 			}),
 			list("inodes", 24, "files that it watches, as inode@major:minor", inotifyInode),
-			list("events", 24, "what is asked for of each file: access, modify, create, …, as in man 7 inotify", func(w fdinfo.InotifyWatch) string {
-				return eventNames(w.Mask, inotifyEvents())
-			})),
+			list("events", 24, "what is asked for of each file: access, modify, create, …, as in man 7 inotify",
+				func(w fdinfo.InotifyWatch) string {
+					return eventNames(w.Mask, inotifyEvents())
+				})),
 		Default: []string{"watches", "inodes", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
@@ -62,8 +64,10 @@ type eventName struct {
 // inotifyEvents are those of man 7 inotify, in lower case without IN_.
 func inotifyEvents() []eventName {
 	return []eventName{
-		{1, "access"}, {2, "modify"}, {4, "attrib"}, {8, "close_write"}, {0x10, "close_nowrite"}, {0x20, "open"}, {0x40, "moved_from"}, {0x80, "moved_to"},
-		{0x100, "create"}, {0x200, "delete"}, {0x400, "delete_self"}, {0x800, "move_self"}, {1 << 24, "onlydir"}, {1 << 25, "dont_follow"},
+		{1, "access"}, {2, "modify"}, {4, "attrib"}, {8, "close_write"}, {0x10, "close_nowrite"}, {0x20, "open"},
+		{0x40, "moved_from"}, {0x80, "moved_to"},
+		{0x100, "create"}, {0x200, "delete"}, {0x400, "delete_self"}, {0x800, "move_self"}, {1 << 24, "onlydir"},
+		{1 << 25, "dont_follow"},
 		{1 << 26, "excl_unlink"}, {1 << 31, "oneshot"},
 	}
 }

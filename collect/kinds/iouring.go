@@ -21,16 +21,20 @@ func IOUring() *Mechanism {
 		})
 	}
 	return &Mechanism{
-		Kind: schema.IOUring, Family: Notify, Title: "io_uring instances", Help: "rings of requests and completions: their sizes, what is pending, who waits",
+		Kind: schema.IOUring, Family: Notify, Title: "io_uring instances",
+		Help:       "rings of requests and completions: their sizes, what is pending, who waits",
 		Descriptor: &proc.Descriptor{Kind: schema.IOUring, Anon: []string{"io_uring"}},
 		Columns: descriptorColumns("threads that sleep in io_uring_enter",
 			num("sq_entries", "size of the submission ring", func(r *row) int { return int(r.SQEntries) }),
-			num("sq_pending", "submissions that the kernel has not taken yet, as the process says", func(r *row) int { return int(r.SQPending) }),
+			num("sq_pending", "submissions that the kernel has not taken yet, as the process says",
+				func(r *row) int { return int(r.SQPending) }),
 			num("cq_entries", "size of the completion ring", func(r *row) int { return int(r.CQEntries) }),
-			num("cq_pending", "completions that the process has not seen yet, as it says", func(r *row) int { return int(r.CQPending) }),
-			schema.Col("sq_thread", schema.TypeInt, 9, descriptorNeeds, "kernel thread that polls the submission ring (IORING_SETUP_SQPOLL)", func(r *row) schema.Value {
-				return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return proc.PID(max(0, r.SQThread)) })
-			}),
+			num("cq_pending", "completions that the process has not seen yet, as it says",
+				func(r *row) int { return int(r.CQPending) }),
+			schema.Col("sq_thread", schema.TypeInt, 9, descriptorNeeds,
+				"kernel thread that polls the submission ring (IORING_SETUP_SQPOLL)", func(r *row) schema.Value {
+					return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return proc.PID(max(0, r.SQThread)) })
+				}),
 			num("user_files", "registered files", func(r *row) int { return r.UserFiles }),
 			num("user_bufs", "registered buffers", func(r *row) int { return r.UserBufs })),
 		Default: []string{"sq_entries", "sq_pending", "cq_entries", "cq_pending", "holders", "waiters"},

@@ -28,7 +28,8 @@ type inSpace[T any] struct {
 	list  []T
 }
 
-// inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how many there are.
+// inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how
+// many there are.
 func inSpaces[T any](t *proc.Tick, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
 	groups, n = []inSpace[T]{{t.OwnPlace("ipc"), own}}, len(own)
 	for _, c := range otherIPC(t) {
@@ -42,7 +43,8 @@ func inSpaces[T any](t *proc.Tick, own []T, of func(*ipcContent) []T) (groups []
 // SysvWait is the key of who waits on a queue or a semaphore set.
 func SysvWait(r schema.Ref) proc.WaitKey { return proc.WaitKey{Kind: r.Kind, Dev: r.Space, ID: r.ID} }
 
-// otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit to each, with all kinds.
+// otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit
+// to each, with all kinds.
 func otherIPC(t *proc.Tick) []*ipcContent {
 	if !t.AllNamespaces {
 		return nil
@@ -116,8 +118,8 @@ func InIPCSpace(t *proc.Tick, r schema.Ref, do func() error) error {
 // AskAll ends a note on what AllNamespaces would show: the flag of ipctop --once, a key of the dashboard.
 const AskAll = " (-A)"
 
-// NoteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only where descriptors
-// were read anyway: it should cost next to nothing.
+// NoteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only
+// where descriptors were read anyway: it should cost next to nothing.
 func NoteOtherIPC(t *proc.Tick) {
 	if t.AllNamespaces || !t.WantsSysV() || !t.Host.Live() {
 		return
@@ -138,10 +140,12 @@ func NoteOtherIPC(t *proc.Tick) {
 		}
 	}
 	if spaces > 0 {
-		t.Note(fmt.Sprintf("%d %s %s"+AskAll, spaces, schema.Plural(spaces, "other IPC namespace holds", "other IPC namespaces hold"), schema.Counted(objects, "object")))
+		t.Note(fmt.Sprintf("%d %s %s"+AskAll, spaces,
+			schema.Plural(spaces, "other IPC namespace holds", "other IPC namespaces hold"), schema.Counted(objects, "object")))
 	}
 	if closed > 0 {
-		t.Note(fmt.Sprintf("%d %s be entered from here: root can"+AskAll, closed, schema.Plural(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
+		t.Note(fmt.Sprintf("%d %s be entered from here: root can"+AskAll, closed,
+			schema.Plural(closed, "other IPC namespace cannot", "other IPC namespaces cannot")))
 	}
 }
 

@@ -30,7 +30,8 @@ const (
 func Limit() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Limit, Family: Limits, Title: "Limits of IPC objects",
-		Help:    "the kernel's limits of System V and POSIX objects in this IPC namespace and of /dev/shm, what is in use of them, and what sets them",
+		Help: "the kernel's limits of System V and POSIX objects in this IPC namespace and of /dev/shm, what is in use " +
+			"of them, and what sets them",
 		Columns: limitColumns(),
 		Default: []string{"limit", "used", "use", "unit", "sysctl", "description"},
 		Collect: collectLimits,
@@ -42,14 +43,17 @@ func limitColumns() []schema.Column {
 	type row = LimitRow
 	col := schema.Col[row]
 	return []schema.Column{
-		col("resource", schema.TypeString, 8, 0, "name of the limit, as lsipc -g has it", func(r *row) schema.Value { return schema.String(r.Name) }),
-		col("limit", schema.TypeInt, 10, 0, "the limit, in its unit; blank if there is none in effect", func(r *row) schema.Value {
-			if r.Limit > math.MaxInt64 {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(r.Limit))
-		}),
-		col("used", schema.TypeInt, 8, 0, "what is in use, in the same unit; blank where nothing adds up", func(r *row) schema.Value { return r.Used }),
+		col("resource", schema.TypeString, 8, 0, "name of the limit, as lsipc -g has it",
+			func(r *row) schema.Value { return schema.String(r.Name) }),
+		col("limit", schema.TypeInt, 10, 0, "the limit, in its unit; blank if there is none in effect",
+			func(r *row) schema.Value {
+				if r.Limit > math.MaxInt64 {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(r.Limit))
+			}),
+		col("used", schema.TypeInt, 8, 0, "what is in use, in the same unit; blank where nothing adds up",
+			func(r *row) schema.Value { return r.Used }),
 		col("use", schema.TypeFloat, 5, 0, "percent of the limit in use", func(r *row) schema.Value {
 			switch {
 			case r.Used.State() == schema.Denied:
@@ -59,21 +63,26 @@ func limitColumns() []schema.Column {
 			}
 			return schema.Float(float64(r.Used.Int()) / float64(r.Limit) * 100)
 		}).Titled("USE%"),
-		col("unit", schema.TypeString, 7, 0, "objects, bytes or pages", func(r *row) schema.Value { return schema.String(r.unit) }),
-		col("sysctl", schema.TypeString, 22, 0, "the sysctl that sets it (of several numbers in one: which), or tmpfs: and the mount option; blank for what is built in", func(r *row) schema.Value {
-			if r.Knob == "" {
-				return schema.None(schema.TypeString)
-			}
-			return schema.String(r.Knob)
-		}),
-		col("description", schema.TypeString, 30, 0, "what it limits", func(r *row) schema.Value { return schema.String(r.description) }),
+		col("unit", schema.TypeString, 7, 0, "objects, bytes or pages",
+			func(r *row) schema.Value { return schema.String(r.unit) }),
+		col("sysctl", schema.TypeString, 22, 0,
+			"the sysctl that sets it (of several numbers in one: which), or tmpfs: and the mount option; blank for what is "+
+				"built in", func(r *row) schema.Value {
+				if r.Knob == "" {
+					return schema.None(schema.TypeString)
+				}
+				return schema.String(r.Knob)
+			}),
+		col("description", schema.TypeString, 30, 0, "what it limits",
+			func(r *row) schema.Value { return schema.String(r.description) }),
 	}
 }
 
 // collectLimits reads each group by itself: a kernel may have been built without one of them.
 func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	var all []LimitRow
-	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits, devShmLimits} {
+	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits,
+		devShmLimits} {
 		rows, err := read(t.Host)
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, sys.ErrNotLive) {
 			t.Fault(string(schema.Limit), err)
@@ -147,11 +156,14 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	}
 	queues, err := h.AllPosixQueues(false, false)
 	return []LimitRow{
-		{"MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max", used(uint64(len(queues)), err)},
+		{"MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max",
+			used(uint64(len(queues)), err)},
 		{"MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max", notCounted()},
 		{"MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max", notCounted()},
-		{"MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default", notCounted()},
-		{"MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes, "fs.mqueue.msgsize_default", notCounted()},
+		{"MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default",
+			notCounted()},
+		{"MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes, "fs.mqueue.msgsize_default",
+			notCounted()},
 	}, err
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LockRow is a lock that is held: flock, POSIX, OFD or a lease. A request that waits for it is one of its waiters, not a row.
+// LockRow is a lock that is held: flock, POSIX, OFD or a lease. A request that waits for it is one of its waiters,
+// not a row.
 type LockRow struct {
 	fdinfo.HeldLock
 	Ref              schema.Ref
@@ -31,7 +32,8 @@ const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
 
 func Lock() *Mechanism {
 	return &Mechanism{
-		Kind: schema.Lock, Family: Locks, Title: "File locks", Help: "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
+		Kind: schema.Lock, Family: Locks, Title: "File locks",
+		Help:    "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
 		Columns: lockColumns(),
 		Default: []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
 		Needs:   lockNeeds, Relates: proc.NeedSyscall,
@@ -51,30 +53,42 @@ func lockColumns() []schema.Column {
 	}
 	return []schema.Column{
 		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),
-		col("pid", schema.TypeInt, 7, lockNeeds, "process that took it, which may be gone while another holds it; an OFD lock does not tell",
+		col("pid", schema.TypeInt, 7, lockNeeds,
+			"process that took it, which may be gone while another holds it; an OFD lock does not tell",
 			func(r *row) schema.Value { return proc.PID(max(0, r.PID)) }),
-		text("type", 6, "FLOCK (flock), POSIX (fcntl), OFDLCK (fcntl, of the open file description), LEASE", func(r *row) string { return r.Class }),
-		text("mode", 5, "READ (shared) or WRITE (exclusive); of a breaking lease what it is to become: READ or UNLCK", func(r *row) string { return r.Mode }),
-		text("status", 8, "breaking: another process opens the file, so that the lease's holder should give it up", func(r *row) string {
-			if r.State == "BREAKING" {
-				return LockBreaking
-			}
-			return ""
-		}),
-		col("m", schema.TypeBool, 3, lockNeeds, "whether the lock is mandatory, which ended with Linux 5.15", func(r *row) schema.Value { return schema.Bool(r.State == "MANDATORY") }),
-		col("range_start", schema.TypeInt, 7, lockNeeds, "first byte that is locked", func(r *row) schema.Value { return schema.Int(int64(r.Start)) }).Titled("START"),
-		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however the file grows", func(r *row) schema.Value {
-			if r.End == fdinfo.EOF {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(r.End))
-		}).Titled("END"),
+		text("type", 6, "FLOCK (flock), POSIX (fcntl), OFDLCK (fcntl, of the open file description), LEASE",
+			func(r *row) string { return r.Class }),
+		text("mode", 5, "READ (shared) or WRITE (exclusive); of a breaking lease what it is to become: READ or UNLCK",
+			func(r *row) string { return r.Mode }),
+		text("status", 8, "breaking: another process opens the file, so that the lease's holder should give it up",
+			func(r *row) string {
+				if r.State == "BREAKING" {
+					return LockBreaking
+				}
+				return ""
+			}),
+		col("m", schema.TypeBool, 3, lockNeeds, "whether the lock is mandatory, which ended with Linux 5.15",
+			func(r *row) schema.Value { return schema.Bool(r.State == "MANDATORY") }),
+		col("range_start", schema.TypeInt, 7, lockNeeds, "first byte that is locked",
+			func(r *row) schema.Value { return schema.Int(int64(r.Start)) }).Titled("START"),
+		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however the file grows",
+			func(r *row) schema.Value {
+				if r.End == fdinfo.EOF {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(r.End))
+			}).Titled("END"),
 		col("size", schema.TypeBytes, 6, lockNeeds, "size of the file", func(r *row) schema.Value { return r.size }),
-		col("inode", schema.TypeInt, 9, lockNeeds, "inode number of the file", func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
-		text("maj_min", 7, "device of the file's file system, major:minor", func(r *row) string { return schema.FormatDev(r.Dev) }).Titled("MAJ:MIN"),
+		col("inode", schema.TypeInt, 9, lockNeeds, "inode number of the file",
+			func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
+		text("maj_min", 7, "device of the file's file system, major:minor",
+			func(r *row) string { return schema.FormatDev(r.Dev) }).Titled("MAJ:MIN"),
 		text("path", 30, "where a holder reached the file; (deleted) where the name is gone", (*row).Path),
-		col("holders", schema.TypeEndpoints, 24, lockNeeds, "descriptors on the open file that it belongs to", func(r *row) schema.Value { return r.holders }),
-		col("waiters", schema.TypeEndpoints, 24, lockNeeds|proc.NeedSyscall, "threads that wait for it: what they called, and the lock that they want", func(r *row) schema.Value { return r.waiters }),
+		col("holders", schema.TypeEndpoints, 24, lockNeeds, "descriptors on the open file that it belongs to",
+			func(r *row) schema.Value { return r.holders }),
+		col("waiters", schema.TypeEndpoints, 24, lockNeeds|proc.NeedSyscall,
+			"threads that wait for it: what they called, and the lock that they want",
+			func(r *row) schema.Value { return r.waiters }),
 	}
 }
 
@@ -119,7 +133,8 @@ func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
 	// The kernel's order is that of taking, per CPU: rows should keep their places.
 	slices.SortStableFunc(objects, func(a, b *schema.Object) int {
 		x, y := a.Row.(*LockRow), b.Row.(*LockRow)
-		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start), schema.CompareRefs(x.Ref, y.Ref))
+		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start),
+			schema.CompareRefs(x.Ref, y.Ref))
 	})
 	return objects, t.LocksErr
 }
@@ -127,8 +142,9 @@ func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
 // ofdPID stands for a lock of an open file description, which no process owns.
 const ofdPID = -1
 
-// setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9" in a shell being
-// the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was seen to have it.
+// setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9"
+// in a shell being the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was
+// seen to have it.
 func (r *LockRow) setOwner(t *proc.Tick) {
 	taker := func(u proc.FDUse) bool { return u.Process.PID == r.PID }
 	switch {
@@ -139,7 +155,8 @@ func (r *LockRow) setOwner(t *proc.Tick) {
 	}
 }
 
-// lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of its own.
+// lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of
+// its own.
 func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 	found := map[fdinfo.FileLock][]proc.FDUse{}
 	for _, p := range t.Processes() {
@@ -166,8 +183,8 @@ func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 	return groups
 }
 
-// name makes the Ref of file, type, owner and range: "lock:12/posix/4242/0-99@8:1". An OFD lock goes by its first holder. Of equal
-// locks of one process the later ones bear the descriptor, "4242.7", or else a number as well.
+// name makes the Ref of file, type, owner and range: "lock:12/posix/4242/0-99@8:1". An OFD lock goes by its first
+// holder. Of equal locks of one process the later ones bear the descriptor, "4242.7", or else a number as well.
 func (r *LockRow) name(taken map[schema.Ref]bool) {
 	r.Ref = schema.Ref{Kind: schema.Lock, Space: r.Dev}
 	pid := r.PID
@@ -222,7 +239,8 @@ func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		r := o.Row.(*LockRow)
 		for _, e := range r.holders.Endpoints() {
-			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds, Via: strings.ToLower(r.Class) + " " + r.Mode, Proof: schema.Observed}
+			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds, Via: strings.ToLower(r.Class) + " " + r.Mode,
+				Proof: schema.Observed}
 			if e.FD >= 0 {
 				edge.Via = fmt.Sprintf("fd %d", e.FD)
 			} else if r.Class != "POSIX" {
@@ -231,7 +249,8 @@ func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 			edges = append(edges, edge)
 		}
 		for _, w := range r.Waits {
-			edges = append(edges, schema.Edge{From: w.End.Ref(), To: r.Ref, Rel: schema.RelWaitsOn, Via: w.End.Mode, Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: w.End.Ref(), To: r.Ref, Rel: schema.RelWaitsOn, Via: w.End.Mode,
+				Proof: schema.Observed})
 		}
 	}
 	return edges

@@ -9,14 +9,16 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a process took which has ended, as
-// flock(1) has on a shell's descriptor, and all who wait for them (locks_show in fs/locks.c). Each descriptor of the open file that has such a
-// lock tells of it still, with 0 for the process (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
+// Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a
+// process took which has ended, as flock(1) has on a shell's descriptor, and all who wait for them (locks_show in
+// fs/locks.c). Each descriptor of the open file that has such a lock tells of it still, with 0 for the process
+// (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
 
 // unlisted says whether a lock of fdinfo is none of /proc/locks.
 func unlisted(l *fdinfo.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
 
-// readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the walk has read it of all files.
+// readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the
+// walk has read it of all files.
 func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
 	if !t.Nested {
 		return
@@ -50,19 +52,21 @@ func unlistedLocks(t *proc.Tick, uses map[fdinfo.FileLock][][]proc.FDUse) []fdin
 		}
 	}
 	slices.SortFunc(all, func(a, b fdinfo.HeldLock) int {
-		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Mode, b.Mode))
+		return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino), cmp.Compare(a.Class, b.Class),
+			cmp.Compare(a.Mode, b.Mode))
 	})
 	return all
 }
 
-// unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared locks the first stands for all
-// that they wait for: it has to go as the others have.
+// unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared
+// locks the first stands for all that they wait for: it has to go as the others have.
 func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []fdinfo.FileLock {
 	var lines []fdinfo.FileLock
 	file := r.Uses[0].FD
 	for _, s := range requests {
 		conflict := r.Mode != "READ" || s.Lock.Mode != "READ"
-		if !s.used && s.Syscall == "flock" && conflict && r.Class == "FLOCK" && s.file.Dev == file.Dev && s.file.Ino == file.Ino {
+		if !s.used && s.Syscall == "flock" && conflict && r.Class == "FLOCK" && s.file.Dev == file.Dev &&
+			s.file.Ino == file.Ino {
 			line := r.FileLock
 			line.Mode, line.PID = s.Lock.Mode, s.PID
 			lines = append(lines, line)

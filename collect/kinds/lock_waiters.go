@@ -31,17 +31,20 @@ func lockRequests(t *proc.Tick) []*sleepingRequest {
 			if !proc.Locking(w.Syscall) {
 				continue
 			}
-			i := slices.IndexFunc(p.FDs, func(fd proc.FD) bool { return fd.Num == w.FD && (fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo) })
+			i := slices.IndexFunc(p.FDs,
+				func(fd proc.FD) bool { return fd.Num == w.FD && (fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo) })
 			if i >= 0 {
 				file := &p.FDs[i]
-				all = append(all, &sleepingRequest{Waiter: proc.Waiter{Process: p, Wait: w}, file: file, listed: listed[proc.FileID{Dev: file.Dev, Ino: file.Ino}]})
+				all = append(all, &sleepingRequest{Waiter: proc.Waiter{Process: p, Wait: w}, file: file,
+					listed: listed[proc.FileID{Dev: file.Dev, Ino: file.Ino}]})
 			}
 		}
 	}
 	return all
 }
 
-// setWaiters names who waits for the lock. The lines of /proc/locks name the process, but for OFD locks, where only the blocked call tells.
+// setWaiters names who waits for the lock. The lines of /proc/locks name the process, but for OFD locks, where only
+// the blocked call tells.
 func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 	var ends []schema.Endpoint
 	missing := false
@@ -61,8 +64,8 @@ func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 	}
 }
 
-// lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or an OFD lock that
-// somebody asks for whose calls may not be read.
+// lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or
+// an OFD lock that somebody asks for whose calls may not be read.
 func lockWaiter(t *proc.Tick, line *fdinfo.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
 	call := map[string]string{"FLOCK": "flock", "POSIX": "fcntl", "OFDLCK": "fcntl"}[line.Class]
 	want := line.Mode

@@ -30,12 +30,13 @@ type Mechanism struct {
 	// Costs names the needs that the kind declares.
 	Costs []schema.Cost
 
-	// Collect lists the objects. What could not be read it reports by Tick.Fault; an error means that it has nothing at all to show
-	// or stopped midway: what it returned with it still counts.
+	// Collect lists the objects. What could not be read it reports by Tick.Fault; an error means that it has nothing at
+	// all to show or stopped midway: what it returned with it still counts.
 	Collect func(*proc.Tick) ([]*schema.Object, error)
 	// Relate gives the edges of its objects; nil: it has none.
 	Relate func(*proc.Tick, []*schema.Object) []schema.Edge
-	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes besides Needs.
+	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes
+	// besides Needs.
 	Diagnose  func(*proc.Tick, []*schema.Object) []schema.Finding
 	Diagnoses schema.Need
 	// Pending says whether a second look has to confirm what this one found; nil: never.

@@ -40,12 +40,16 @@ func memfdColumns() []schema.Column {
 	type row = MemfdRow
 	base := func(r *row) *PosixRow { return &r.PosixRow }
 	columns := posixColumns(base)
-	columns[0].Help = "name that memfd_create was given, which need not be the only one of that name; else what the kernel calls it"
+	columns[0].Help = "name that memfd_create was given, which need not be the only one of that name; else what the " +
+		"kernel calls it"
 	bytes := func(id, help string, get func(*row) uint64) schema.Column {
-		return schema.Col(id, schema.TypeBytes, 9, proc.FileUserNeeds, help, func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
+		return schema.Col(id, schema.TypeBytes, 9, proc.FileUserNeeds, help,
+			func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
 	}
 	return append(columns,
-		schema.Col("type", schema.TypeString, 9, proc.FileUserNeeds, "memfd, anonymous (mmap with MAP_SHARED and MAP_ANONYMOUS), other (a driver's)", func(r *row) schema.Value { return schema.String(r.kind) }),
+		schema.Col("type", schema.TypeString, 9, proc.FileUserNeeds,
+			"memfd, anonymous (mmap with MAP_SHARED and MAP_ANONYMOUS), other (a driver's)",
+			func(r *row) schema.Value { return schema.String(r.kind) }),
 		bytes("size", "size that it was given", func(r *row) uint64 { return r.Size }),
 		bytes("allocated", "bytes of it in memory or swap", func(r *row) uint64 { return r.Allocated }),
 		posixHolders("processes that map it or have it open", base),
@@ -53,8 +57,8 @@ func memfdColumns() []schema.Column {
 	)
 }
 
-// memoryName tells what a file of the internal mounts is, by the name that shmem_file_setup or hugetlb_file_setup gave it
-// (mm/memfd.c, mm/shmem.c, fs/hugetlbfs/inode.c).
+// memoryName tells what a file of the internal mounts is, by the name that shmem_file_setup or hugetlb_file_setup
+// gave it (mm/memfd.c, mm/shmem.c, fs/hugetlbfs/inode.c).
 func memoryName(path string) (kind, name string) {
 	path = strings.TrimSuffix(path, proc.DeletedSuffix)
 	if name, ok := strings.CutPrefix(path, "/memfd:"); ok {
@@ -67,8 +71,8 @@ func memoryName(path string) (kind, name string) {
 	return memoryOther, path
 }
 
-// unnamedMemory accepts the files of the internal mounts, but not System V segments, which live there with inode numbers that
-// collide with those of nothing else: their names tell them.
+// unnamedMemory accepts the files of the internal mounts, but not System V segments, which live there with inode
+// numbers that collide with those of nothing else: their names tell them.
 func unnamedMemory(t *proc.Tick) func(*proc.FileUsers) bool {
 	devices := t.SegmentDevices() // none for a file tree: there the name has to do
 	return func(u *proc.FileUsers) bool {

@@ -39,27 +39,36 @@ func mmapColumns() []schema.Column {
 	col := schema.Col[row]
 	const needs = proc.NeedProcs | proc.NeedMaps
 	return []schema.Column{
-		col("path", schema.TypeString, 30, needs, "where a process mapped it, in that process's mount namespace", func(r *row) schema.Value { return schema.String(r.path()) }),
-		col("inode", schema.TypeInt, 9, needs, "inode number", func(r *row) schema.Value { return schema.Int(int64(r.Users.ID.Ino)) }),
-		col("dev", schema.TypeString, 7, needs, "device of its file system, as maps show it, major:minor", func(r *row) schema.Value { return schema.String(schema.FormatDev(r.Users.ID.Dev)) }),
-		col("nprocs", schema.TypeInt, 6, needs, "processes that map it", func(r *row) schema.Value { return schema.Int(int64(len(r.Users.Maps))) }),
-		col("size", schema.TypeBytes, 7, needs, "bytes of it that the process which maps most of it maps", func(r *row) schema.Value {
-			most := slices.MaxFunc(r.Users.Maps, func(a, b proc.MapUse) int { return cmp.Compare(a.Bytes, b.Bytes) })
-			return schema.Bytes(most.Bytes)
-		}),
+		col("path", schema.TypeString, 30, needs, "where a process mapped it, in that process's mount namespace",
+			func(r *row) schema.Value { return schema.String(r.path()) }),
+		col("inode", schema.TypeInt, 9, needs, "inode number",
+			func(r *row) schema.Value { return schema.Int(int64(r.Users.ID.Ino)) }),
+		col("dev", schema.TypeString, 7, needs, "device of its file system, as maps show it, major:minor",
+			func(r *row) schema.Value { return schema.String(schema.FormatDev(r.Users.ID.Dev)) }),
+		col("nprocs", schema.TypeInt, 6, needs, "processes that map it",
+			func(r *row) schema.Value { return schema.Int(int64(len(r.Users.Maps))) }),
+		col("size", schema.TypeBytes, 7, needs, "bytes of it that the process which maps most of it maps",
+			func(r *row) schema.Value {
+				most := slices.MaxFunc(r.Users.Maps, func(a, b proc.MapUse) int { return cmp.Compare(a.Bytes, b.Bytes) })
+				return schema.Bytes(most.Bytes)
+			}),
 		col("status", schema.TypeString, 10, needs, "deleted: it has no name any more", func(r *row) schema.Value {
 			if strings.HasSuffix(r.Users.Path, proc.DeletedSuffix) {
 				return schema.String(StatusDeleted)
 			}
 			return schema.None(schema.TypeString)
 		}),
-		col("holders", schema.TypeEndpoints, 24, proc.FileUserNeeds, "processes that map it (rw: for writing), or have it open", func(r *row) schema.Value { return r.holders }),
-		col("waiters", schema.TypeEndpoints, 24, needs|proc.NeedSyscall, "threads that sleep on a futex in it, a mutex or semaphore for example", func(r *row) schema.Value { return r.waiters }),
+		col("holders", schema.TypeEndpoints, 24, proc.FileUserNeeds,
+			"processes that map it (rw: for writing), or have it open", func(r *row) schema.Value { return r.holders }),
+		col("waiters", schema.TypeEndpoints, 24, needs|proc.NeedSyscall,
+			"threads that sleep on a futex in it, a mutex or semaphore for example",
+			func(r *row) schema.Value { return r.waiters }),
 	}
 }
 
-// collectMmap leaves out what other kinds show: the kernel's internal mounts (shm, memfd) and what lies directly in our /dev/shm.
-// The name of a mapping that is no file begins with anything but a slash ("anon_inode:[io_uring]"), or is an asynchronous I/O ring's.
+// collectMmap leaves out what other kinds show: the kernel's internal mounts (shm, memfd) and what lies directly in
+// our /dev/shm. The name of a mapping that is no file begins with anything but a slash ("anon_inode:[io_uring]"), or
+// is an asynchronous I/O ring's.
 func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 	internal := unnamedMemory(t)
 	shm, known, err := t.Host.DevShmDevice()
@@ -67,7 +76,8 @@ func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 		return nil, fmt.Errorf("tell shared memory from other files: %w", err)
 	}
 	files := t.UsedFiles(func(u *proc.FileUsers) bool {
-		if len(u.Maps) < 2 || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "/[aio]") || strings.HasPrefix(u.Path, proc.SegmentName) || internal(u) {
+		if len(u.Maps) < 2 || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "/[aio]") ||
+			strings.HasPrefix(u.Path, proc.SegmentName) || internal(u) {
 			return false
 		}
 		_, inShm := proc.DevShmName(u.Path)

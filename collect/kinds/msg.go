@@ -33,7 +33,8 @@ func msgColumns() []schema.Column {
 	type row = MsgRow
 	col := schema.Col[row]
 	return append(ownerColumns(func(r *row) *IPCOwners { return &r.Owners }),
-		col("usedbytes", schema.TypeBytes, 9, 0, "bytes in the queue", func(r *row) schema.Value { return schema.Bytes(r.CBytes) }),
+		col("usedbytes", schema.TypeBytes, 9, 0, "bytes in the queue",
+			func(r *row) schema.Value { return schema.Bytes(r.CBytes) }),
 		countColumn("msgs", 6, "messages in the queue", func(r *row) uint64 { return r.QNum }),
 		col("qbytes", schema.TypeBytes, 7, 0, "bytes that it takes before senders block", func(r *row) schema.Value {
 			if !r.HasQBytes {
@@ -50,11 +51,14 @@ func msgColumns() []schema.Column {
 			}
 			return schema.Float(float64(r.CBytes) / float64(r.QBytes) * 100)
 		}).Titled("USE%"),
-		pidColumn("lspid", "pid of the last msgsnd; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LSPid }),
-		pidColumn("lrpid", "pid of the last msgrcv; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LRPid }),
+		pidColumn("lspid", "pid of the last msgsnd; blank for nobody or outside this pid namespace",
+			func(r *row) int32 { return r.LSPid }),
+		pidColumn("lrpid", "pid of the last msgrcv; blank for nobody or outside this pid namespace",
+			func(r *row) int32 { return r.LRPid }),
 		timeColumn("send", "when a message was last sent", func(r *row) int64 { return r.STime }),
 		timeColumn("recv", "when a message was last received", func(r *row) int64 { return r.RTime }),
-		timeColumn("ctime", "when it was made or its owner, permissions or limit changed", func(r *row) int64 { return r.CTime }),
+		timeColumn("ctime", "when it was made or its owner, permissions or limit changed",
+			func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in msgsnd or msgrcv",
 			func(r *row) schema.Value { return r.Waiters }),

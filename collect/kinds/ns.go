@@ -45,7 +45,8 @@ func NS() *Mechanism {
 func nsColumns() []schema.Column {
 	type row = NSRow
 	col := schema.Col[row]
-	lead := func(id string, typ schema.Type, width int, needs schema.Need, help string, get func(*ProcRow) schema.Value) schema.Column {
+	lead := func(id string, typ schema.Type, width int, needs schema.Need, help string,
+		get func(*ProcRow) schema.Value) schema.Column {
 		return col(id, typ, width, nsColumnNeeds|needs, help, func(r *row) schema.Value {
 			if r.leader == nil {
 				return schema.None(typ)
@@ -54,37 +55,52 @@ func nsColumns() []schema.Column {
 		})
 	}
 	return []schema.Column{
-		col("ns", schema.TypeInt, 10, nsColumnNeeds, "inode of the namespace, as in /proc/PID/ns", func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
-		col("type", schema.TypeString, 6, nsColumnNeeds, "mnt, uts, ipc, pid, net, user, cgroup or time", func(r *row) schema.Value { return schema.String(r.Type) }),
-		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes in it, as far as they could be looked into", func(r *row) schema.Value { return schema.Int(int64(r.Procs)) }),
-		lead("pid", schema.TypeInt, 7, 0, "the first process in it", func(p *ProcRow) schema.Value { return schema.Int(int64(p.PID)) }),
-		lead("ppid", schema.TypeInt, 7, 0, "parent of the first process in it", func(p *ProcRow) schema.Value { return schema.Int(int64(p.PPID)) }),
-		lead("comm", schema.TypeString, 16, 0, "command name of the first process in it", func(p *ProcRow) schema.Value { return schema.String(p.Comm) }),
-		lead("uid", schema.TypeInt, 6, proc.NeedStatus, "effective user id of the first process in it", func(p *ProcRow) schema.Value {
-			if !p.StatusKnown {
-				return schema.Uncollected(schema.TypeInt)
-			}
-			return schema.Int(int64(p.Status.UID[1]))
-		}),
+		col("ns", schema.TypeInt, 10, nsColumnNeeds, "inode of the namespace, as in /proc/PID/ns",
+			func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
+		col("type", schema.TypeString, 6, nsColumnNeeds, "mnt, uts, ipc, pid, net, user, cgroup or time",
+			func(r *row) schema.Value { return schema.String(r.Type) }),
+		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes in it, as far as they could be looked into",
+			func(r *row) schema.Value { return schema.Int(int64(r.Procs)) }),
+		lead("pid", schema.TypeInt, 7, 0, "the first process in it",
+			func(p *ProcRow) schema.Value { return schema.Int(int64(p.PID)) }),
+		lead("ppid", schema.TypeInt, 7, 0, "parent of the first process in it",
+			func(p *ProcRow) schema.Value { return schema.Int(int64(p.PPID)) }),
+		lead("comm", schema.TypeString, 16, 0, "command name of the first process in it",
+			func(p *ProcRow) schema.Value { return schema.String(p.Comm) }),
+		lead("uid", schema.TypeInt, 6, proc.NeedStatus, "effective user id of the first process in it",
+			func(p *ProcRow) schema.Value {
+				if !p.StatusKnown {
+					return schema.Uncollected(schema.TypeInt)
+				}
+				return schema.Int(int64(p.Status.UID[1]))
+			}),
 		lead("user", schema.TypeString, 9, proc.NeedStatus, "name of that user", func(p *ProcRow) schema.Value {
 			if !p.StatusKnown {
 				return schema.Uncollected(schema.TypeString)
 			}
 			return schema.String(p.user)
 		}),
-		col("owner_uid", schema.TypeInt, 6, nsColumnNeeds, "id of the user who made the user namespace that owns it; blank where that user is outside of ours",
+		col("owner_uid", schema.TypeInt, 6, nsColumnNeeds,
+			"id of the user who made the user namespace that owns it; blank where that user is outside of ours",
 			func(r *row) schema.Value { return r.ownerUID }),
-		col("owner", schema.TypeString, 9, nsColumnNeeds, "name of the user who made the user namespace that owns it", func(r *row) schema.Value { return r.owner }),
-		col("own", schema.TypeBool, 5, nsColumnNeeds, "whether it is ipctop's own", func(r *row) schema.Value { return schema.Bool(r.own) }),
-		col("container", schema.TypeString, 12, nsColumnNeeds, "container of the first process in it, as far as its control group tells", func(r *row) schema.Value { return r.container }),
+		col("owner", schema.TypeString, 9, nsColumnNeeds, "name of the user who made the user namespace that owns it",
+			func(r *row) schema.Value { return r.owner }),
+		col("own", schema.TypeBool, 5, nsColumnNeeds, "whether it is ipctop's own",
+			func(r *row) schema.Value { return schema.Bool(r.own) }),
+		col("container", schema.TypeString, 12, nsColumnNeeds,
+			"container of the first process in it, as far as its control group tells",
+			func(r *row) schema.Value { return r.container }),
 		col("nsfs", schema.TypeString, 20, nsColumnNeeds, "where it is mounted", func(r *row) schema.Value {
 			if r.Mount == "" {
 				return schema.None(schema.TypeString)
 			}
 			return schema.String(r.Mount)
 		}),
-		col("holders", schema.TypeEndpoints, 24, nsColumnNeeds, "of a namespace that no process is in: a descriptor that keeps it alive", func(r *row) schema.Value { return r.holder }),
-		lead("command", schema.TypeString, 40, proc.NeedCmdline, "command line of the first process in it", func(p *ProcRow) schema.Value { return p.Args() }),
+		col("holders", schema.TypeEndpoints, 24, nsColumnNeeds,
+			"of a namespace that no process is in: a descriptor that keeps it alive",
+			func(r *row) schema.Value { return r.holder }),
+		lead("command", schema.TypeString, 40, proc.NeedCmdline, "command line of the first process in it",
+			func(p *ProcRow) schema.Value { return p.Args() }),
 	}
 }
 
@@ -93,7 +109,8 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 	containers := map[*proc.Process]schema.Value{}
 	for _, typ := range namespace.Types() {
 		for _, s := range t.Spaces(typ) {
-			r := &NSRow{Space: s, own: t.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString), holder: schema.None(schema.TypeEndpoints)}
+			r := &NSRow{Space: s, own: t.OwnSpace(typ) == s.Ino, container: schema.None(schema.TypeString),
+				holder: schema.None(schema.TypeEndpoints)}
 			if s.Leader != nil {
 				r.leader = procObject(t, s.Leader).Row.(*ProcRow)
 				if _, ok := containers[s.Leader]; !ok {
@@ -118,7 +135,8 @@ func wordValue(word string) schema.Value {
 	return schema.String(word)
 }
 
-// nsOwner asks the kernel who owns it. For a user outside of our own user namespace it says EPERM: that is no lack of rights.
+// nsOwner asks the kernel who owns it. For a user outside of our own user namespace it says EPERM: that is no lack of
+// rights.
 func nsOwner(t *proc.Tick, r *NSRow) {
 	r.ownerUID, r.owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
 	if uid, err := t.Host.NamespaceOwner(r.Namespace); err == nil {
@@ -136,14 +154,16 @@ func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			refs[namespace.Namespace{Type: r.Type, Ino: r.Ino}] = o.Ref
 		}
 		for _, e := range r.holder.Endpoints() {
-			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "descriptor", Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: e.Ref(), To: o.Ref, Rel: schema.RelHolds, Via: "descriptor",
+				Proof: schema.Observed})
 		}
 	}
 	types := namespace.Types()
 	for _, p := range t.Processes() {
 		for i, ino := range p.NS {
 			if ref, ok := refs[namespace.Namespace{Type: types[i], Ino: ino}]; ok {
-				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it", Proof: schema.Observed})
+				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it",
+					Proof: schema.Observed})
 			}
 		}
 	}

@@ -19,10 +19,11 @@ func Packet() *Mechanism {
 	of := func(r *PacketRow) *Socket { return &r.Socket }
 	return &Mechanism{
 		Kind: schema.Packet, Family: Sockets, Title: "Packet sockets",
-		Help:    "sockets that see the frames of an interface: sniffers, DHCP clients; what each sees and what it lost",
-		Columns: append(packetColumns(), heldColumns(of)...),
-		Default: []string{"type", "proto", "device", "state", "recvq", "drops", "owner", "holders"}, OnDemand: []string{"ns_leader"},
-		Needs: SocketNeeds, Relates: HolderNeeds,
+		Help:     "sockets that see the frames of an interface: sniffers, DHCP clients; what each sees and what it lost",
+		Columns:  append(packetColumns(), heldColumns(of)...),
+		Default:  []string{"type", "proto", "device", "state", "recvq", "drops", "owner", "holders"},
+		OnDemand: []string{"ns_leader"},
+		Needs:    SocketNeeds, Relates: HolderNeeds,
 		Collect: collectPackets,
 		Relate:  socketRelate(of),
 		Label: func(o *schema.Object) string {
@@ -36,38 +37,48 @@ func packetColumns() []schema.Column {
 	type row = PacketRow
 	col := schema.Col[row]
 	return []schema.Column{
-		col("type", schema.TypeString, 6, SocketNeeds, "raw: whole frames; dgram: without the link's header", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
-		col("proto", schema.TypeString, 6, SocketNeeds, "frames that it gets: all, ip, ip6, arp, or the ethertype", func(r *row) schema.Value { return schema.String(r.protocol()) }),
-		col("device", schema.TypeString, 10, SocketNeeds, "interface that it is bound to; blank for all", func(r *row) schema.Value { return wordValue(r.device) }),
-		col("state", schema.TypeString, 7, SocketNeeds, "running: it gets frames; stopped: not, for example because its interface is gone", func(r *row) schema.Value {
-			if r.Running {
-				return schema.String("running")
-			}
-			return schema.String("stopped")
-		}),
-		col("recvq", schema.TypeInt, 6, SocketNeeds, "bytes of memory that unread frames take", func(r *row) schema.Value { return schema.Int(int64(r.RecvMem)) }),
-		col("drops", schema.TypeInt, 6, SocketNeeds, "frames that were lost because the reader was too slow", func(r *row) schema.Value { return count(r.Drops, r.Diag) }),
-		col("fanout", schema.TypeBool, 6, SocketNeeds, "whether it shares the frames with others of a group (PACKET_FANOUT)", func(r *row) schema.Value {
-			if !r.Diag {
-				return schema.Uncollected(schema.TypeBool)
-			}
-			return schema.Bool(r.Fanout)
-		}),
-		col("owner", schema.TypeString, 9, SocketNeeds, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
+		col("type", schema.TypeString, 6, SocketNeeds, "raw: whole frames; dgram: without the link's header",
+			func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		col("proto", schema.TypeString, 6, SocketNeeds, "frames that it gets: all, ip, ip6, arp, or the ethertype",
+			func(r *row) schema.Value { return schema.String(r.protocol()) }),
+		col("device", schema.TypeString, 10, SocketNeeds, "interface that it is bound to; blank for all",
+			func(r *row) schema.Value { return wordValue(r.device) }),
+		col("state", schema.TypeString, 7, SocketNeeds,
+			"running: it gets frames; stopped: not, for example because its interface is gone", func(r *row) schema.Value {
+				if r.Running {
+					return schema.String("running")
+				}
+				return schema.String("stopped")
+			}),
+		col("recvq", schema.TypeInt, 6, SocketNeeds, "bytes of memory that unread frames take",
+			func(r *row) schema.Value { return schema.Int(int64(r.RecvMem)) }),
+		col("drops", schema.TypeInt, 6, SocketNeeds, "frames that were lost because the reader was too slow",
+			func(r *row) schema.Value { return count(r.Drops, r.Diag) }),
+		col("fanout", schema.TypeBool, 6, SocketNeeds, "whether it shares the frames with others of a group (PACKET_FANOUT)",
+			func(r *row) schema.Value {
+				if !r.Diag {
+					return schema.Uncollected(schema.TypeBool)
+				}
+				return schema.Bool(r.Fanout)
+			}),
+		col("owner", schema.TypeString, 9, SocketNeeds, "name of the user who made it",
+			func(r *row) schema.Value { return r.Owner }),
 		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
 	}
 }
 
 func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 	devices := map[uint64]map[uint32]string{} // by network namespace: each has interfaces of its own
-	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode }, func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
-		if devices[at.Ino] == nil {
-			devices[at.Ino] = map[uint32]string{}
-		}
-		r := &PacketRow{Socket: newSocket(t, schema.Packet, at, s.Inode, 0), PacketSocket: *s, device: deviceName(devices[at.Ino], s.Interface)}
-		r.setOwner(t, s.UID)
-		return r, r.Ref
-	})
+	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode },
+		func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
+			if devices[at.Ino] == nil {
+				devices[at.Ino] = map[uint32]string{}
+			}
+			r := &PacketRow{Socket: newSocket(t, schema.Packet, at, s.Inode, 0), PacketSocket: *s,
+				device: deviceName(devices[at.Ino], s.Interface)}
+			r.setOwner(t, s.UID)
+			return r, r.Ref
+		})
 }
 
 // protocol is the ethertype's name, or its number as tcpdump's -e shows it.

@@ -25,7 +25,8 @@ const (
 
 func PidFD() *Mechanism {
 	return &Mechanism{
-		Kind: schema.PidFD, Family: Notify, Title: "Pidfds", Help: "descriptors that stand for a process: who may signal it safely, and is told of its end",
+		Kind: schema.PidFD, Family: Notify, Title: "Pidfds",
+		Help:       "descriptors that stand for a process: who may signal it safely, and is told of its end",
 		Descriptor: &proc.Descriptor{Kind: schema.PidFD, Anon: []string{"pidfd"}},
 		Columns:    pidfdColumns(),
 		Default:    []string{"pid", "comm", "status", "holders"},
@@ -57,16 +58,19 @@ func pidfdColumns() []schema.Column {
 		})
 	}
 	return descriptorColumns("",
-		col("pid", schema.TypeInt, 7, "process that it stands for", func(r *row) schema.Value { return proc.PID(max(0, r.PID)) }),
+		col("pid", schema.TypeInt, 7, "process that it stands for",
+			func(r *row) schema.Value { return proc.PID(max(0, r.PID)) }),
 		col("comm", schema.TypeString, 16, "that process's command name", func(r *row) schema.Value {
 			if r.target == nil {
 				return schema.None(schema.TypeString)
 			}
 			return schema.String(r.target.Comm)
 		}),
-		col("status", schema.TypeString, 8, "reaped: the process has ended and was waited for; outside: it is not in this pid namespace", func(r *row) schema.Value {
-			return StatusValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
-		}),
+		col("status", schema.TypeString, 8,
+			"reaped: the process has ended and was waited for; outside: it is not in this pid namespace",
+			func(r *row) schema.Value {
+				return StatusValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
+			}),
 		col("nspid", schema.TypeList, 12, "the process's pids, from this pid namespace inwards", func(r *row) schema.Value {
 			pids := []string{}
 			for _, pid := range r.NSPID {

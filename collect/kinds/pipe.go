@@ -35,7 +35,8 @@ const PipeNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDModes
 
 func Pipe() *Mechanism {
 	return &Mechanism{
-		Kind: schema.Pipe, Family: Pipes, Title: "Pipes", Help: "anonymous pipes: who reads, who writes, and whose other end is gone",
+		Kind: schema.Pipe, Family: Pipes, Title: "Pipes",
+		Help:       "anonymous pipes: who reads, who writes, and whose other end is gone",
 		Costs:      []schema.Cost{{Need: NeedPipeEnds, Name: "pipe poll"}, {Need: NeedPipeFill, Name: "pipe fill"}},
 		Descriptor: &proc.Descriptor{Kind: schema.Pipe, Walked: []proc.FDKind{proc.FDPipe}, Ref: pipeRef},
 		Columns:    pipeColumns(),
@@ -50,11 +51,14 @@ func Pipe() *Mechanism {
 func Fifo() *Mechanism {
 	col := schema.Col[PipeRow]
 	columns := append([]schema.Column{
-		col("path", schema.TypeString, 30, PipeNeeds, "where a holder reached it; (deleted) where the name is gone", func(r *PipeRow) schema.Value { return schema.String(r.Path) }),
-		col("dev", schema.TypeString, 7, PipeNeeds, "device of its file system, major:minor", func(r *PipeRow) schema.Value { return schema.String(schema.FormatDev(r.ID.Dev)) }),
+		col("path", schema.TypeString, 30, PipeNeeds, "where a holder reached it; (deleted) where the name is gone",
+			func(r *PipeRow) schema.Value { return schema.String(r.Path) }),
+		col("dev", schema.TypeString, 7, PipeNeeds, "device of its file system, major:minor",
+			func(r *PipeRow) schema.Value { return schema.String(schema.FormatDev(r.ID.Dev)) }),
 	}, pipeColumns()...)
 	return &Mechanism{
-		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs", Help: "named pipes that some process has open or waits to open, joined by device and inode",
+		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs",
+		Help:       "named pipes that some process has open or waits to open, joined by device and inode",
 		Descriptor: &proc.Descriptor{Kind: schema.Fifo, Walked: []proc.FDKind{proc.FDFifo}, Ref: fifoRef},
 		Columns:    columns,
 		Default:    []string{"path", "status", "readers", "writers", "waiters"}, OnDemand: pipeOnDemand(),
@@ -68,16 +72,23 @@ func Fifo() *Mechanism {
 func pipeColumns() []schema.Column {
 	col := schema.Col[PipeRow]
 	return []schema.Column{
-		col("inode", schema.TypeInt, 9, PipeNeeds, "inode number", func(r *PipeRow) schema.Value { return schema.Int(int64(r.ID.Ino)) }),
-		col("status", schema.TypeString, 10, PipeNeeds|NeedPipeEnds|proc.NeedSyscall, "no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; full: a writer sleeps until somebody reads",
+		col("inode", schema.TypeInt, 9, PipeNeeds, "inode number",
+			func(r *PipeRow) schema.Value { return schema.Int(int64(r.ID.Ino)) }),
+		col("status", schema.TypeString, 10, PipeNeeds|NeedPipeEnds|proc.NeedSyscall,
+			"no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; full: a writer sleeps "+
+				"until somebody reads",
 			func(r *PipeRow) schema.Value { return r.status }),
-		col("readers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can read", func(r *PipeRow) schema.Value { return r.readers }),
-		col("writers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can write", func(r *PipeRow) schema.Value { return r.writers }),
+		col("readers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can read",
+			func(r *PipeRow) schema.Value { return r.readers }),
+		col("writers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can write",
+			func(r *PipeRow) schema.Value { return r.writers }),
 		col("waiters", schema.TypeEndpoints, 24, PipeNeeds|proc.NeedSyscall,
 			"threads that sleep in read (it is empty), in write (it is full) or in the open of a FIFO (its other end is missing)",
 			func(r *PipeRow) schema.Value { return r.waiters }),
-		col("fill", schema.TypeBytes, 6, PipeNeeds|NeedPipeFill, "bytes queued in it", func(r *PipeRow) schema.Value { return r.fill }),
-		col("capacity", schema.TypeBytes, 8, PipeNeeds|NeedPipeFill, "bytes that it can hold", func(r *PipeRow) schema.Value { return r.capacity }),
+		col("fill", schema.TypeBytes, 6, PipeNeeds|NeedPipeFill, "bytes queued in it",
+			func(r *PipeRow) schema.Value { return r.fill }),
+		col("capacity", schema.TypeBytes, 8, PipeNeeds|NeedPipeFill, "bytes that it can hold",
+			func(r *PipeRow) schema.Value { return r.capacity }),
 	}
 }
 
@@ -124,8 +135,11 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 // ClosedFIFO is a FIFO that nobody has open, by its file.
 func ClosedFIFO(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
-	return &schema.Object{Ref: ref, Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file, readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
-		waiters: t.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString), fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
+	return &schema.Object{Ref: ref,
+		Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file,
+			readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
+			waiters: t.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString),
+			fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
 }
 
 // anyPath is where a process reached a FIFO.
@@ -143,7 +157,8 @@ func (r *PipeRow) anyPath() string {
 
 // allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
 func allWaitsSeen(t *proc.Tick, uses []proc.FDUse) bool {
-	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses, func(u proc.FDUse) bool { return sys.Denied(u.Process.WaitErr) })
+	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses,
+		func(u proc.FDUse) bool { return sys.Denied(u.Process.WaitErr) })
 }
 
 // pipeFill asks how full it is, through any descriptor on it that may be duplicated.
@@ -165,8 +180,8 @@ func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	}
 }
 
-// pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may not be looked
-// into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
+// pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may
+// not be looked into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
 func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	whole := schema.None(schema.TypeString)
 	if len(r.Uses) == 0 {
@@ -215,8 +230,9 @@ func (r *PipeRow) fullness() schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// settleEnds corrects what the walk says of an end that nobody was seen at by what the kernel said: it is gone, or somebody holds it
-// unseen: a process outside this pid namespace or that refused to be looked into, or a descriptor on its way through a socket.
+// settleEnds corrects what the walk says of an end that nobody was seen at by what the kernel said: it is gone, or
+// somebody holds it unseen: a process outside this pid namespace or that refused to be looked into, or a descriptor
+// on its way through a socket.
 func (r *PipeRow) settleEnds() {
 	if len(r.Uses) == 0 || r.status.State() != schema.Absent && !r.status.IsKnown() {
 		return

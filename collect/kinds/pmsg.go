@@ -25,10 +25,12 @@ const PmsgNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDFiles
 func PMsg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
-		Help:    "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on them or is to be notified",
+		Help: "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on " +
+			"them or is to be notified",
 		Costs:   []schema.Cost{{Need: NeedQueueText, Name: "queues' files"}},
 		Columns: pmsgColumns(),
-		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify", "notify_pid"},
+		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify",
+			"notify_pid"},
 		Relates: PmsgNeeds | proc.NeedSyscall,
 		Collect: collectPMsg,
 		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
@@ -42,30 +44,43 @@ func pmsgColumns() []schema.Column {
 	type row = PMsgRow
 	base := func(r *row) *PosixRow { return &r.PosixRow }
 	attr := func(id string, typ schema.Type, width int, help string, get func(posix.MqAttr) schema.Value) schema.Column {
-		return schema.Col(id, typ, width, 0, help, func(r *row) schema.Value { return r.content(r.Queue.HasAttr, true, get(r.Queue.MqAttr)) })
+		return schema.Col(id, typ, width, 0, help,
+			func(r *row) schema.Value { return r.content(r.Queue.HasAttr, true, get(r.Queue.MqAttr)) })
 	}
 	text := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
-		return schema.Col(id, typ, width, NeedQueueText, help, func(r *row) schema.Value { return r.content(r.Queue.HasStatus, r.asked, get(r)) })
+		return schema.Col(id, typ, width, NeedQueueText, help,
+			func(r *row) schema.Value { return r.content(r.Queue.HasStatus, r.asked, get(r)) })
 	}
 	// Reading a queue sets its change time, so that it tells nothing.
 	columns := slices.DeleteFunc(posixColumns(base), func(c schema.Column) bool { return c.ID == "ctime" })
 	return append(columns,
-		text("usedbytes", schema.TypeBytes, 9, "bytes of the messages in it; reading it sets the queue's access and change times", func(r *row) schema.Value { return schema.Bytes(r.Queue.Bytes) }),
-		attr("msgs", schema.TypeInt, 6, "messages in it", func(a posix.MqAttr) schema.Value { return schema.Int(a.Messages) }),
-		attr("maxmsg", schema.TypeInt, 6, "messages that it takes before senders block", func(a posix.MqAttr) schema.Value { return schema.Int(a.MaxMsg) }),
-		attr("msgsize", schema.TypeBytes, 7, "bytes of the longest message that it takes", func(a posix.MqAttr) schema.Value { return schema.Bytes(uint64(a.MsgSize)) }),
+		text("usedbytes", schema.TypeBytes, 9,
+			"bytes of the messages in it; reading it sets the queue's access and change times",
+			func(r *row) schema.Value { return schema.Bytes(r.Queue.Bytes) }),
+		attr("msgs", schema.TypeInt, 6, "messages in it",
+			func(a posix.MqAttr) schema.Value { return schema.Int(a.Messages) }),
+		attr("maxmsg", schema.TypeInt, 6, "messages that it takes before senders block",
+			func(a posix.MqAttr) schema.Value { return schema.Int(a.MaxMsg) }),
+		attr("msgsize", schema.TypeBytes, 7, "bytes of the longest message that it takes",
+			func(a posix.MqAttr) schema.Value { return schema.Bytes(uint64(a.MsgSize)) }),
 		attr("use", schema.TypeFloat, 5, "percent of maxmsg in use", func(a posix.MqAttr) schema.Value {
 			if a.MaxMsg == 0 {
 				return schema.None(schema.TypeFloat)
 			}
 			return schema.Float(float64(a.Messages) / float64(a.MaxMsg) * 100)
 		}).Titled("USE%"),
-		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none", func(r *row) schema.Value { return r.notify.kind }),
-		text("notify_signal", schema.TypeString, 8, "the signal of that", func(r *row) schema.Value { return r.notify.signal }),
-		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace", func(r *row) schema.Value { return proc.PID(r.Queue.NotifyPID) }),
-		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it", func(r *row) schema.Value { return r.Holders }),
-		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *row) schema.Value { return r.place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, proc.NeedProcs|proc.NeedIPCNS, proc.NsLeaderHelp, func(r *row) schema.Value { return r.place.Leader }),
+		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none",
+			func(r *row) schema.Value { return r.notify.kind }),
+		text("notify_signal", schema.TypeString, 8, "the signal of that",
+			func(r *row) schema.Value { return r.notify.signal }),
+		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace",
+			func(r *row) schema.Value { return proc.PID(r.Queue.NotifyPID) }),
+		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it",
+			func(r *row) schema.Value { return r.Holders }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
+			func(r *row) schema.Value { return r.place.Inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, proc.NeedProcs|proc.NeedIPCNS, proc.NsLeaderHelp,
+			func(r *row) schema.Value { return r.place.Leader }),
 		posixWaiters(PmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
 	)
 }
@@ -140,5 +155,6 @@ func pmsgGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []schema.Gauge{{Kind: schema.PMsg, What: "POSIX queues", Used: uint64(len(queues)), Limit: limits.QueuesMax, Type: schema.TypeInt, Knob: "fs.mqueue.queues_max"}}, nil
+	return []schema.Gauge{{Kind: schema.PMsg, What: "POSIX queues", Used: uint64(len(queues)), Limit: limits.QueuesMax,
+		Type: schema.TypeInt, Knob: "fs.mqueue.queues_max"}}, nil
 }

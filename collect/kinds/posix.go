@@ -26,7 +26,8 @@ type PosixRow struct {
 
 // namedRow completes a row for a file that has its name.
 func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
-	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID), group: t.Users.Group(file.GID)}
+	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID),
+		group: t.Users.Group(file.GID)}
 	users(t, ref, &r, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
 	return r
 }
@@ -93,32 +94,45 @@ func posixColumns[T any](of func(*T) *PosixRow) []schema.Column {
 		return file(id, schema.TypeTime, 12, help, func(r *PosixRow) schema.Value { return schema.Time(get(r)) })
 	}
 	return []schema.Column{
-		col("name", schema.TypeString, 20, "name that programs open it by; its last one if it has none any more", func(r *PosixRow) schema.Value { return schema.String(r.FullName) }),
-		file("owner", schema.TypeString, 9, "name of the owner; a number where the uid has no name", func(r *PosixRow) schema.Value { return schema.String(r.User) }),
-		file("perms", schema.TypePerms, 5, "permission bits", func(r *PosixRow) schema.Value { return schema.Perms(uint32(r.Mode.Perm())) }),
-		file("uid", schema.TypeInt, 6, "user id of the owner", func(r *PosixRow) schema.Value { return schema.Int(int64(r.UID)) }),
-		file("user", schema.TypeString, 9, "name of the owner, as lsipc's USER", func(r *PosixRow) schema.Value { return schema.String(r.User) }),
-		file("gid", schema.TypeInt, 6, "group id of the owner", func(r *PosixRow) schema.Value { return schema.Int(int64(r.GID)) }),
-		file("group", schema.TypeString, 9, "name of the owner's group", func(r *PosixRow) schema.Value { return schema.String(r.group) }),
-		col("inode", schema.TypeInt, 9, "inode number of its file", func(r *PosixRow) schema.Value { return schema.Int(int64(r.Ino)) }),
-		col("dev", schema.TypeString, 7, "device of its file system, major:minor", func(r *PosixRow) schema.Value { return schema.String(schema.FormatDev(r.Dev)) }),
-		moment("mtime", "when its content last changed by a call (of a queue: a message came or went), not through memory", func(r *PosixRow) time.Time { return r.MTime }),
-		moment("ctime", "when it was made, or its content, owner or permissions changed by a call", func(r *PosixRow) time.Time { return r.CTime }),
+		col("name", schema.TypeString, 20, "name that programs open it by; its last one if it has none any more",
+			func(r *PosixRow) schema.Value { return schema.String(r.FullName) }),
+		file("owner", schema.TypeString, 9, "name of the owner; a number where the uid has no name",
+			func(r *PosixRow) schema.Value { return schema.String(r.User) }),
+		file("perms", schema.TypePerms, 5, "permission bits",
+			func(r *PosixRow) schema.Value { return schema.Perms(uint32(r.Mode.Perm())) }),
+		file("uid", schema.TypeInt, 6, "user id of the owner",
+			func(r *PosixRow) schema.Value { return schema.Int(int64(r.UID)) }),
+		file("user", schema.TypeString, 9, "name of the owner, as lsipc's USER",
+			func(r *PosixRow) schema.Value { return schema.String(r.User) }),
+		file("gid", schema.TypeInt, 6, "group id of the owner",
+			func(r *PosixRow) schema.Value { return schema.Int(int64(r.GID)) }),
+		file("group", schema.TypeString, 9, "name of the owner's group",
+			func(r *PosixRow) schema.Value { return schema.String(r.group) }),
+		col("inode", schema.TypeInt, 9, "inode number of its file",
+			func(r *PosixRow) schema.Value { return schema.Int(int64(r.Ino)) }),
+		col("dev", schema.TypeString, 7, "device of its file system, major:minor",
+			func(r *PosixRow) schema.Value { return schema.String(schema.FormatDev(r.Dev)) }),
+		moment("mtime", "when its content last changed by a call (of a queue: a message came or went), not through memory",
+			func(r *PosixRow) time.Time { return r.MTime }),
+		moment("ctime", "when it was made, or its content, owner or permissions changed by a call",
+			func(r *PosixRow) time.Time { return r.CTime }),
 		file("age", schema.TypeDuration, 7, "time since mtime", func(r *PosixRow) schema.Value { return r.age }),
 	}
 }
 
 func posixHolders[T any](help string, of func(*T) *PosixRow) schema.Column {
-	return schema.Col("holders", schema.TypeEndpoints, 24, proc.FileUserNeeds, help, func(r *T) schema.Value { return of(r).Holders })
+	return schema.Col("holders", schema.TypeEndpoints, 24, proc.FileUserNeeds, help,
+		func(r *T) schema.Value { return of(r).Holders })
 }
 
 func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) schema.Column {
-	return schema.Col("waiters", schema.TypeEndpoints, 24, needs|proc.NeedProcs|proc.NeedSyscall, help, func(r *T) schema.Value { return of(r).Waiters })
+	return schema.Col("waiters", schema.TypeEndpoints, 24, needs|proc.NeedProcs|proc.NeedSyscall, help,
+		func(r *T) schema.Value { return of(r).Waiters })
 }
 
-// unlinked lists the files of /dev/shm that have no name any more and are still used: sems those of semaphores, or all others.
-// The semaphore that glibc makes is linked under its name from a temporary file, whose name the creator's maps go on showing as
-// deleted (sem_open.c): it is among the listed ones, by its number.
+// unlinked lists the files of /dev/shm that have no name any more and are still used: sems those of semaphores, or
+// all others. The semaphore that glibc makes is linked under its name from a temporary file, whose name the creator's
+// maps go on showing as deleted (sem_open.c): it is among the listed ones, by its number.
 func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	if t.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !t.Host.Live() {
 		return nil, nil
@@ -144,7 +158,8 @@ func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	}
 	return t.UsedFiles(func(u *proc.FileUsers) bool {
 		name, ok := proc.DevShmName(u.Path)
-		return ok && u.ID.Dev == dev && !listed[u.ID.Ino] && strings.HasSuffix(u.Path, proc.DeletedSuffix) && strings.HasPrefix(name, "sem.") == sems
+		return ok && u.ID.Dev == dev && !listed[u.ID.Ino] && strings.HasSuffix(u.Path, proc.DeletedSuffix) &&
+			strings.HasPrefix(name, "sem.") == sems
 	}), nil
 }
 

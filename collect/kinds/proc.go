@@ -74,7 +74,8 @@ func procColumns() []schema.Column {
 		num("pgid", 7, "process group", func(r *row) int { return r.PGID }),
 		num("sid", 7, "session", func(r *row) int { return r.SID }),
 		col("tty", schema.TypeString, 7, procs, "controlling terminal", func(r *row) schema.Value { return ttyName(r.TTY) }),
-		col("state", schema.TypeString, 5, procs, "ps's letter: R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, I idle",
+		col("state", schema.TypeString, 5, procs,
+			"ps's letter: R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, I idle",
 			func(r *row) schema.Value { return schema.String(string(rune(r.State))) }).Titled("S"),
 		num("nlwp", 4, "number of threads", func(r *row) int { return r.Threads }),
 		name("user", "name of the effective user", func(r *row) string { return r.user }),
@@ -89,12 +90,14 @@ func procColumns() []schema.Column {
 		name("suser", "name of the saved user", func(r *row) string { return r.suser }),
 		id("sgid", "saved group id", func(s *process.ProcStatus) uint32 { return s.GID[2] }),
 		name("sgroup", "name of the saved group", func(r *row) string { return r.sgroup }),
-		col("cls", schema.TypeString, 3, procs, "scheduling class, as ps has it: TS usual, FF and RR real-time, B batch, IDL idle, DLN deadline", func(r *row) schema.Value {
-			if !r.HasPolicy {
-				return schema.None(schema.TypeString)
-			}
-			return schema.String(process.SchedClass(r.Policy))
-		}),
+		col("cls", schema.TypeString, 3, procs,
+			"scheduling class, as ps has it: TS usual, FF and RR real-time, B batch, IDL idle, DLN deadline",
+			func(r *row) schema.Value {
+				if !r.HasPolicy {
+					return schema.None(schema.TypeString)
+				}
+				return schema.String(process.SchedClass(r.Policy))
+			}),
 		col("rtprio", schema.TypeInt, 6, procs, "real-time priority", func(r *row) schema.Value {
 			if r.RTPrio == 0 {
 				return schema.None(schema.TypeInt)
@@ -102,19 +105,24 @@ func procColumns() []schema.Column {
 			return schema.Int(int64(r.RTPrio))
 		}),
 		num("ni", 3, "nice value", func(r *row) int { return r.Nice }),
-		col("start", schema.TypeTime, 9, procs, "when it started", func(r *row) schema.Value { return schema.Time(r.Started) }),
+		col("start", schema.TypeTime, 9, procs, "when it started",
+			func(r *row) schema.Value { return schema.Time(r.Started) }),
 		col("rss", schema.TypeBytes, 7, procs, "resident memory", func(r *row) schema.Value {
 			return schema.Bytes(uint64(max(0, r.RSS)) * sys.PageSize())
 		}),
-		col("pcpu", schema.TypeFloat, 5, procs, "percent of one CPU since the last refresh; in a single snapshot, over its life",
+		col("pcpu", schema.TypeFloat, 5, procs,
+			"percent of one CPU since the last refresh; in a single snapshot, over its life",
 			func(r *row) schema.Value { return schema.Float(r.cpu) }).Titled("%CPU"),
 		col("time", schema.TypeDuration, 9, procs, "CPU time used, user and system", func(r *row) schema.Value {
 			return schema.Duration(time.Duration(r.UTime+r.STime) * (time.Second / sys.ClockTick))
 		}),
 		col("fds", schema.TypeInt, 5, proc.NeedProcs|proc.NeedFDCount, "number of open file descriptors", fdCount),
-		col("kthread", schema.TypeBool, 5, procs, "whether it is a kernel thread", func(r *row) schema.Value { return schema.Bool(r.KernelThread()) }),
-		col("comm", schema.TypeString, 16, procs, "command name, 15 bytes at most, as the process set it", func(r *row) schema.Value { return schema.String(r.Comm) }),
-		col("args", schema.TypeString, 40, proc.NeedProcs|proc.NeedCmdline, "command line; in brackets the command name where there is none",
+		col("kthread", schema.TypeBool, 5, procs, "whether it is a kernel thread",
+			func(r *row) schema.Value { return schema.Bool(r.KernelThread()) }),
+		col("comm", schema.TypeString, 16, procs, "command name, 15 bytes at most, as the process set it",
+			func(r *row) schema.Value { return schema.String(r.Comm) }),
+		col("args", schema.TypeString, 40, proc.NeedProcs|proc.NeedCmdline,
+			"command line; in brackets the command name where there is none",
 			func(r *row) schema.Value { return r.Args() }).Titled("COMMAND"),
 	}
 }
@@ -189,7 +197,8 @@ func collectProcs(t *proc.Tick) ([]*schema.Object, error) {
 	for _, p := range roots {
 		add(p)
 	}
-	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of each circle is a root.
+	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of
+	// each circle is a root.
 	for _, p := range t.Processes() {
 		if !listed[p] {
 			at := len(objects)

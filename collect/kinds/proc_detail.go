@@ -40,7 +40,8 @@ func ProcOnDemand() []string {
 
 func procDetailColumns() []schema.Column {
 	type row = ProcRow
-	col := func(id string, typ schema.Type, width int, needs schema.Need, help string, get func(*row) schema.Value) schema.Column {
+	col := func(id string, typ schema.Type, width int, needs schema.Need, help string,
+		get func(*row) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, proc.NeedProcs|needs, help, get)
 	}
 	detail := func(id string, typ schema.Type, width int, help string, get func(*procDetail) schema.Value) schema.Column {
@@ -82,35 +83,52 @@ func procDetailColumns() []schema.Column {
 		})
 	}
 	return []schema.Column{
-		limit("nofile", schema.TypeInt, "descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has", func(l *process.ProcLimits) uint64 { return l.OpenFiles }),
-		limit("msgqueue", schema.TypeBytes, "bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit", func(l *process.ProcLimits) uint64 { return l.MsgQueue }),
-		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread", func(m *process.SignalMasks) sys.SignalSet { return m.Pending }),
-		mask("sigblk", "signals that its main thread holds back", func(m *process.SignalMasks) sys.SignalSet { return m.Blocked }),
+		limit("nofile", schema.TypeInt,
+			"descriptors that it may have (RLIMIT_NOFILE, soft); blank for no limit; fds says how many it has",
+			func(l *process.ProcLimits) uint64 { return l.OpenFiles }),
+		limit("msgqueue", schema.TypeBytes,
+			"bytes of POSIX queues that its user may have in all (RLIMIT_MSGQUEUE, soft); blank for no limit",
+			func(l *process.ProcLimits) uint64 { return l.MsgQueue }),
+		mask("sigpend", "signals that were sent and not yet taken, to the process or its main thread",
+			func(m *process.SignalMasks) sys.SignalSet { return m.Pending }),
+		mask("sigblk", "signals that its main thread holds back",
+			func(m *process.SignalMasks) sys.SignalSet { return m.Blocked }),
 		mask("sigign", "signals that it ignores", func(m *process.SignalMasks) sys.SignalSet { return m.Ignored }),
 		mask("sigcgt", "signals that its program handles", func(m *process.SignalMasks) sys.SignalSet { return m.Caught }),
-		caps("capeff", "capabilities that count now", func(c *process.Capabilities) process.CapabilitySet { return c.Effective }),
-		caps("capprm", "capabilities that it may take", func(c *process.Capabilities) process.CapabilitySet { return c.Permitted }),
-		caps("capinh", "capabilities that a program with file capabilities may inherit", func(c *process.Capabilities) process.CapabilitySet { return c.Inheritable }),
-		caps("capamb", "capabilities that any program it runs inherits", func(c *process.Capabilities) process.CapabilitySet { return c.Ambient }),
-		caps("capbnd", "capabilities that it can ever get", func(c *process.Capabilities) process.CapabilitySet { return c.Bounding }),
-		detail("nspid", schema.TypeList, 12, "its pid in each pid namespace that it is in, from the one that we see it from to its own", func(d *procDetail) schema.Value { return d.nspid }),
+		caps("capeff", "capabilities that count now",
+			func(c *process.Capabilities) process.CapabilitySet { return c.Effective }),
+		caps("capprm", "capabilities that it may take",
+			func(c *process.Capabilities) process.CapabilitySet { return c.Permitted }),
+		caps("capinh", "capabilities that a program with file capabilities may inherit",
+			func(c *process.Capabilities) process.CapabilitySet { return c.Inheritable }),
+		caps("capamb", "capabilities that any program it runs inherits",
+			func(c *process.Capabilities) process.CapabilitySet { return c.Ambient }),
+		caps("capbnd", "capabilities that it can ever get",
+			func(c *process.Capabilities) process.CapabilitySet { return c.Bounding }),
+		detail("nspid", schema.TypeList, 12,
+			"its pid in each pid namespace that it is in, from the one that we see it from to its own",
+			func(d *procDetail) schema.Value { return d.nspid }),
 		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
 		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
-		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone", func(d *procDetail) schema.Value { return d.exe }),
-		detail("control_group", schema.TypeString, 30, "control group of the unified hierarchy, else of the first one", func(d *procDetail) schema.Value { return d.control }),
-		detail("container", schema.TypeString, 12, "id of its container, as far as the control group tells", func(d *procDetail) schema.Value { return d.cgroup }),
+		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone",
+			func(d *procDetail) schema.Value { return d.exe }),
+		detail("control_group", schema.TypeString, 30, "control group of the unified hierarchy, else of the first one",
+			func(d *procDetail) schema.Value { return d.control }),
+		detail("container", schema.TypeString, 12, "id of its container, as far as the control group tells",
+			func(d *procDetail) schema.Value { return d.cgroup }),
 		col("threads", schema.TypeList, 20, NeedThreads, "its threads, as TID/COMM/STATE", func(r *row) schema.Value {
 			if r.threads == nil {
 				return schema.Uncollected(schema.TypeList)
 			}
 			return r.threads.threads
 		}),
-		col("blocked", schema.TypeList, 40, NeedThreads|proc.NeedFDs|proc.NeedFDModes|proc.NeedMaps, "what each of its threads sleeps in: the call, and the object that it is on", func(r *row) schema.Value {
-			if r.threads == nil {
-				return schema.Uncollected(schema.TypeList)
-			}
-			return r.threads.blocked
-		}),
+		col("blocked", schema.TypeList, 40, NeedThreads|proc.NeedFDs|proc.NeedFDModes|proc.NeedMaps,
+			"what each of its threads sleeps in: the call, and the object that it is on", func(r *row) schema.Value {
+				if r.threads == nil {
+					return schema.Uncollected(schema.TypeList)
+				}
+				return r.threads.blocked
+			}),
 	}
 }
 
@@ -225,7 +243,8 @@ func readThreads(tick *proc.Tick, p *proc.Process, dir process.Dir, sockets *soc
 	return got
 }
 
-// blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40", "accept on unix:77 (/run/x)".
+// blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40",
+// "accept on unix:77 (/run/x)".
 func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.BlockedCall, sockets *socketNames) string {
 	if addr, ok := c.SharedFutex(); ok {
 		return futexIn(t, p, addr)
@@ -239,7 +258,8 @@ func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.Blocked
 	}
 	if w, ok := proc.WaitOf(dir, c); ok {
 		if key, ok := t.WaitKey(p, &w); ok && (w.InNamespace() || w.Kind == schema.Fifo) {
-			return w.Syscall + " on " + schema.Ref{Kind: key.Kind, Space: key.Dev, ID: key.ID}.String() + strings.TrimPrefix(w.Via, w.Syscall)
+			return w.Syscall + " on " + schema.Ref{Kind: key.Kind, Space: key.Dev,
+				ID: key.ID}.String() + strings.TrimPrefix(w.Via, w.Syscall)
 		}
 	}
 	return c.Name()
@@ -277,7 +297,8 @@ func futexIn(t *proc.Tick, p *proc.Process, addr uint64) string {
 	return fmt.Sprintf("futex at 0x%x", addr)
 }
 
-// socketNames knows the sockets of the reader's network namespace by inode. They are listed when the first one is asked for.
+// socketNames knows the sockets of the reader's network namespace by inode. They are listed when the first one is
+// asked for.
 type socketNames struct {
 	host  *kernel.Host
 	known map[uint64]string

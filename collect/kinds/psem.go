@@ -46,7 +46,8 @@ func psemColumns() []schema.Column {
 	}
 	return append(posixColumns(base),
 		value("sval", 5, "value", func(r *row) uint32 { return r.sem.Value }),
-		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed there stays counted", func(r *row) uint32 { return r.sem.Waiters }),
+		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed there stays counted",
+			func(r *row) uint32 { return r.sem.Waiters }),
 		posixHolders("processes that map it or have its file open", base),
 		posixWaiters(proc.FileUserNeeds, "threads that sleep in sem_wait", base),
 	)

@@ -22,7 +22,8 @@ const StatusDeleted = "deleted"
 func PShm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
-		Help:    "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told apart by its type",
+		Help: "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told " +
+			"apart by its type",
 		Columns: pshmColumns(),
 		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
@@ -48,14 +49,18 @@ func pshmColumns() []schema.Column {
 		return schema.Col(id, schema.TypeBytes, 9, 0, help, func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
 	}
 	return append(posixColumns(base),
-		schema.Col("type", schema.TypeString, 9, 0, "file: what shm_open makes; directory, link, fifo, socket, device: something else that lies there",
+		schema.Col("type", schema.TypeString, 9, 0,
+			"file: what shm_open makes; directory, link, fifo, socket, device: something else that lies there",
 			func(r *row) schema.Value { return r.of(schema.String(FileType(r.Mode))) }),
 		bytes("size", "size that it was given", func(r *row) uint64 { return r.Size }),
 		bytes("allocated", "bytes of it in memory or swap", func(r *row) uint64 { return r.Allocated }),
-		schema.Col("status", schema.TypeString, 10, 0, "deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no shared memory", func(r *row) schema.Value {
-			return StatusValue(strings.Join(r.Status, ","))
-		}),
-		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory", func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
+		schema.Col("status", schema.TypeString, 10, 0,
+			"deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no "+
+				"shared memory", func(r *row) schema.Value {
+				return StatusValue(strings.Join(r.Status, ","))
+			}),
+		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory",
+			func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
 		posixHolders("processes that map it or have it open", base),
 		posixWaiters(proc.FileUserNeeds, "threads that sleep on a futex in it, a mutex or semaphore for example", base),
 	)
@@ -90,5 +95,6 @@ func pshmGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []schema.Gauge{{Kind: schema.PShm, What: "/dev/shm", Used: use.Used, Limit: use.Size, Type: schema.TypeBytes, Knob: "mount -o remount,size=… /dev/shm"}}, nil
+	return []schema.Gauge{{Kind: schema.PShm, What: "/dev/shm", Used: use.Used, Limit: use.Size, Type: schema.TypeBytes,
+		Knob: "mount -o remount,size=… /dev/shm"}}, nil
 }

@@ -34,7 +34,8 @@ const ptyNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedTTYs | proc.NeedFDInfo
 
 func Pty() *Mechanism {
 	return &Mechanism{
-		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals", Help: "terminal emulators, ssh and the like at the master, shells and programs at the slave",
+		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals",
+		Help:       "terminal emulators, ssh and the like at the master, shells and programs at the slave",
 		Descriptor: &proc.Descriptor{Kind: schema.Pty, Walked: []proc.FDKind{proc.FDPtmx, proc.FDSlave}, Ref: ptyRef},
 		Columns:    ptyColumns(),
 		Default:    []string{"path", "status", "masters", "slaves", "waiters"},
@@ -57,14 +58,22 @@ func ptyColumns() []schema.Column {
 	type row = PtyRow
 	col := schema.Col[row]
 	return []schema.Column{
-		col("tty", schema.TypeString, 7, ptyNeeds, "name of the slave, as ps has it", func(r *row) schema.Value { return schema.String("pts/" + strconv.FormatUint(r.index, 10)) }),
-		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where the name is gone", func(r *row) schema.Value { return StatusValue(r.path) }),
-		col("dev", schema.TypeString, 7, ptyNeeds, "device of its devpts file system, major:minor", func(r *row) schema.Value { return StatusValue(devName(r.dev)) }),
-		col("status", schema.TypeString, 9, ptyNeeds, "no-master: hung up; no-slave: nobody has the terminal open", func(r *row) schema.Value { return r.status }),
-		col("masters", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the master", func(r *row) schema.Value { return r.holders[0] }),
-		col("slaves", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the slave", func(r *row) schema.Value { return r.holders[1] }),
-		col("holders", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on either end", func(r *row) schema.Value { return r.all }),
-		col("waiters", schema.TypeEndpoints, 24, ptyNeeds|proc.NeedSyscall, "threads that sleep in read (nothing was typed or printed) or in write (it is full, or stopped by Ctrl-S)",
+		col("tty", schema.TypeString, 7, ptyNeeds, "name of the slave, as ps has it",
+			func(r *row) schema.Value { return schema.String("pts/" + strconv.FormatUint(r.index, 10)) }),
+		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where the name is gone",
+			func(r *row) schema.Value { return StatusValue(r.path) }),
+		col("dev", schema.TypeString, 7, ptyNeeds, "device of its devpts file system, major:minor",
+			func(r *row) schema.Value { return StatusValue(devName(r.dev)) }),
+		col("status", schema.TypeString, 9, ptyNeeds, "no-master: hung up; no-slave: nobody has the terminal open",
+			func(r *row) schema.Value { return r.status }),
+		col("masters", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the master",
+			func(r *row) schema.Value { return r.holders[0] }),
+		col("slaves", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the slave",
+			func(r *row) schema.Value { return r.holders[1] }),
+		col("holders", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on either end",
+			func(r *row) schema.Value { return r.all }),
+		col("waiters", schema.TypeEndpoints, 24, ptyNeeds|proc.NeedSyscall,
+			"threads that sleep in read (nothing was typed or printed) or in write (it is full, or stopped by Ctrl-S)",
 			func(r *row) schema.Value { return r.waiters }),
 	}
 }
@@ -77,7 +86,8 @@ func devName(dev uint64) string {
 	return schema.FormatDev(dev)
 }
 
-// ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or was not read.
+// ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or
+// was not read.
 func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}

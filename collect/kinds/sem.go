@@ -45,7 +45,8 @@ func semColumns() []schema.Column {
 			func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("semval", schema.TypeList, 30, NeedSemValues,
-			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero (zcount), pid of the last change",
+			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero (zcount), pid of "+
+				"the last change",
 			func(r *row) schema.Value { return r.SemVal }),
 		col("ncount", schema.TypeInt, 6, NeedSemValues, "tasks that wait for a semaphore of the set to rise",
 			func(r *row) schema.Value { return r.ncount }),
@@ -54,7 +55,8 @@ func semColumns() []schema.Column {
 		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in semop",
 			func(r *row) schema.Value { return r.waiters }),
 		col("undo", schema.TypeEndpoints, 24, NeedUndo,
-			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; takes CAP_BPF and CAP_PERFMON",
+			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; takes CAP_BPF and "+
+				"CAP_PERFMON",
 			func(r *row) schema.Value { return r.Undo }),
 	)
 }
@@ -117,7 +119,8 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 	return n + z, true
 }
 
-// semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left out.
+// semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left
+// out.
 func semWords(v sysv.SemValue) string {
 	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
 	for _, part := range []struct {
@@ -147,6 +150,7 @@ func semGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	}
 	return []schema.Gauge{
 		{Kind: schema.Sem, What: "sets", Used: info.Sets, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.sem"},
-		{Kind: schema.Sem, What: "semaphores", Used: info.Semaphores, Limit: info.MNS, Type: schema.TypeInt, Knob: "kernel.sem"},
+		{Kind: schema.Sem, What: "semaphores", Used: info.Semaphores, Limit: info.MNS, Type: schema.TypeInt,
+			Knob: "kernel.sem"},
 	}, nil
 }

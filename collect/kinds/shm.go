@@ -41,7 +41,8 @@ func Shm() *Mechanism {
 		Help:    "shared memory segments: their memory, who has them attached, and what became of their creators",
 		Costs:   []schema.Cost{{Need: NeedResident, Name: "resident pages"}},
 		Columns: shmColumns(),
-		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age", "holders"},
+		Default: []string{"key", "owner", "perms", "size", "nattch", "status", "rss", "cpid", "creator_state", "age",
+			"holders"},
 		Relates: proc.NeedProcs | proc.NeedMaps,
 		Collect: collectShm,
 		Relate:  relateShm,
@@ -62,23 +63,29 @@ func shmColumns() []schema.Column {
 		})
 	}
 	return append(ownerColumns(func(r *row) *IPCOwners { return &r.Owners }),
-		col("size", schema.TypeBytes, 7, 0, "size that was asked for", func(r *row) schema.Value { return schema.Bytes(r.Size) }),
+		col("size", schema.TypeBytes, 7, 0, "size that was asked for",
+			func(r *row) schema.Value { return schema.Bytes(r.Size) }),
 		resident("rss", "bytes of it in memory", func(r *row) uint64 { return r.RSS }),
 		resident("swap", "bytes of it in swap", func(r *row) uint64 { return r.Swap }),
 		countColumn("nattch", 6, "mappings of it in all processes", func(r *row) uint64 { return r.NAttch }),
-		col("status", schema.TypeString, 10, 0, "dest: removed, gone with its last detach; locked: never swapped out; hugetlb: in huge pages",
+		col("status", schema.TypeString, 10, 0,
+			"dest: removed, gone with its last detach; locked: never swapped out; hugetlb: in huge pages",
 			func(r *row) schema.Value { return StatusValue(strings.Join(r.Status, ",")) }),
 		timeColumn("attach", "when it was last attached", func(r *row) int64 { return r.ATime }),
 		timeColumn("detach", "when it was last detached", func(r *row) int64 { return r.DTime }),
 		timeColumn("ctime", "when it was made or its owner or permissions changed", func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		pidColumn("cpid", "pid of the creator; blank outside this pid namespace", func(r *row) int32 { return r.CPid }),
-		pidColumn("lpid", "pid of the last attach or detach; blank for nobody or outside this pid namespace", func(r *row) int32 { return r.LPid }),
-		col("command", schema.TypeString, 16, proc.NeedProcs, "command name of the creator, if it lives", func(r *row) schema.Value { return r.command }),
+		pidColumn("lpid", "pid of the last attach or detach; blank for nobody or outside this pid namespace",
+			func(r *row) int32 { return r.LPid }),
+		col("command", schema.TypeString, 16, proc.NeedProcs, "command name of the creator, if it lives",
+			func(r *row) schema.Value { return r.command }),
 		col("creator_state", schema.TypeString, 8, proc.NeedProcs,
-			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid namespace), unknown",
+			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid namespace), "+
+				"unknown",
 			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
-		col("holders", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedMaps, "processes that have it attached, with their number of mappings",
+		col("holders", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedMaps,
+			"processes that have it attached, with their number of mappings",
 			func(r *row) schema.Value { return r.Holders }),
 	)
 }
@@ -98,7 +105,8 @@ func collectShm(t *proc.Tick) ([]*schema.Object, error) {
 			ref := SysvRef(schema.Shm, g.place, s.IPCPerm, s.CTime)
 			objects[i].Ref = ref
 			r := &rows[i]
-			*r = ShmRow{ShmSegment: s, Owners: owners(t, s.IPCPerm, g.place), age: t.Age(s.CTime), Maps: holders[segmentKey{ref.Space, ref.ID}]}
+			*r = ShmRow{ShmSegment: s, Owners: owners(t, s.IPCPerm, g.place), age: t.Age(s.CTime),
+				Maps: holders[segmentKey{ref.Space, ref.ID}]}
 			shmCreator(t, ref, r)
 			all = shmHolders(t, ref, r) && all
 			r.Status = shmStatus(r)
@@ -121,9 +129,9 @@ func shmCreator(t *proc.Tick, ref schema.Ref, r *ShmRow) {
 	}
 }
 
-// shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders are known
-// if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid namespace.
-// all says that nobody is missing, as far as somebody asked.
+// shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders
+// are known if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid
+// namespace. all says that nobody is missing, as far as somebody asked.
 func shmHolders(t *proc.Tick, ref schema.Ref, r *ShmRow) (all bool) {
 	if !t.Gathered(ref, proc.NeedMaps) {
 		r.Holders = schema.Uncollected(schema.TypeEndpoints)
@@ -159,10 +167,10 @@ func shmStatus(r *ShmRow) []string {
 // segmentKey is a segment: its namespace (0: the reader's own) and its shmid.
 type segmentKey struct{ space, id uint64 }
 
-// segmentHolders finds the processes that map each segment. A mapping's inode is the shmid, its name the key that
-// the segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode numbers
-// that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments of all IPC
-// namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
+// segmentHolders finds the processes that map each segment. A mapping's inode is the shmid, its name the key that the
+// segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode
+// numbers that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments
+// of all IPC namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
 func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segmentKey][]ShmMaps {
 	byID := map[segmentKey]*sysv.ShmSegment{}
 	for _, g := range groups {
@@ -204,7 +212,8 @@ func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		r := o.Row.(*ShmRow)
 		for _, m := range r.Maps {
-			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps, Via: schema.Counted(m.Count, "mapping"), Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: m.Ref(), To: o.Ref, Rel: schema.RelMaps,
+				Via: schema.Counted(m.Count, "mapping"), Proof: schema.Observed})
 		}
 		edges = append(edges, userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
 		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
@@ -218,7 +227,8 @@ func shmGauges(t *proc.Tick) ([]schema.Gauge, error) {
 		return nil, err
 	}
 	return []schema.Gauge{
-		{Kind: schema.Shm, What: "segments", Used: info.Segments, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.shmmni"},
+		{Kind: schema.Shm, What: "segments", Used: info.Segments, Limit: info.MNI, Type: schema.TypeInt,
+			Knob: "kernel.shmmni"},
 		{Kind: schema.Shm, What: "pages", Used: info.Pages, Limit: info.All, Type: schema.TypeInt, Knob: "kernel.shmall"},
 	}, nil
 }

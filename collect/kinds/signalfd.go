@@ -19,7 +19,8 @@ type SignalFDRow struct {
 func SignalFD() *Mechanism {
 	col := schema.Col[SignalFDRow]
 	return &Mechanism{
-		Kind: schema.SignalFD, Family: Notify, Title: "Signalfds", Help: "descriptors that take signals as data; each reader gets those that were sent to itself",
+		Kind: schema.SignalFD, Family: Notify, Title: "Signalfds",
+		Help:       "descriptors that take signals as data; each reader gets those that were sent to itself",
 		Descriptor: &proc.Descriptor{Kind: schema.SignalFD, Anon: []string{"signalfd"}},
 		Columns: descriptorColumns("threads that sleep in read",
 			col("mask", schema.TypeList, 30, descriptorNeeds, "signals that it takes", func(r *SignalFDRow) schema.Value {

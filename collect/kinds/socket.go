@@ -44,8 +44,9 @@ type Socket struct {
 
 // newSocket finds the socket's holders, if anybody asked for them.
 func newSocket(t *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
-	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode, waiters: schema.None(schema.TypeEndpoints),
-		uid: schema.Uncollected(schema.TypeInt), Owner: schema.Uncollected(schema.TypeString)}
+	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode,
+		waiters: schema.None(schema.TypeEndpoints),
+		uid:     schema.Uncollected(schema.TypeInt), Owner: schema.Uncollected(schema.TypeString)}
 	if inode == 0 {
 		s.Ref.Name = "sk:" + strconv.FormatUint(cookie, 16)
 	}
@@ -88,7 +89,8 @@ func (s *Socket) setWaiters(t *proc.Tick) {
 // netColumns tell a socket's network namespace.
 func netColumns[T any](of func(*T) *Socket) []schema.Column {
 	return []schema.Column{
-		schema.Col("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in", func(r *T) schema.Value { return of(r).place.Inode() }),
+		schema.Col("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
+			func(r *T) schema.Value { return of(r).place.Inode() }),
 		schema.Col("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
 			func(r *T) schema.Value { return of(r).place.Leader }),
 	}
@@ -102,7 +104,8 @@ func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	}
 	others := t.Others("net")
 	denied := 0
-	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
+	for _, err := range t.Host.VisitNamespaces(proc.Entries(others),
+		func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
 		switch {
 		case !namespace.Entered(err) && sys.Denied(err):
 			denied++
@@ -137,7 +140,8 @@ func (s *Socket) edges(t *proc.Tick) []schema.Edge {
 		edges = append(edges, schema.Edge{From: s.Ref, To: s.Other.Ref, Rel: schema.RelPeer, Proof: s.OtherProof})
 	}
 	if s.Listener != nil {
-		edges = append(edges, schema.Edge{From: s.Ref, To: s.Listener.Ref, Rel: schema.RelWaitsOn, Via: "accept", Proof: s.listenProof})
+		edges = append(edges, schema.Edge{From: s.Ref, To: s.Listener.Ref, Rel: schema.RelWaitsOn, Via: "accept",
+			Proof: s.listenProof})
 	}
 	return edges
 }
@@ -203,7 +207,8 @@ func socketRelate[T any](of func(*T) *Socket) func(*proc.Tick, []*schema.Object)
 // heldColumns are those of a socket that has no other end on this machine.
 func heldColumns[T any](of func(*T) *Socket) []schema.Column {
 	return append([]schema.Column{
-		schema.Col("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open", func(r *T) schema.Value { return of(r).holders }),
+		schema.Col("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open",
+			func(r *T) schema.Value { return of(r).holders }),
 		schema.Col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *T) schema.Value {
 			if of(r).inode == 0 {
 				return schema.None(schema.TypeInt)
@@ -213,8 +218,10 @@ func heldColumns[T any](of func(*T) *Socket) []schema.Column {
 	}, netColumns(of)...)
 }
 
-// collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their inodes.
-func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func(*S) uint64, row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
+// collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their
+// inodes.
+func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func(*S) uint64,
+	row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	seen := map[schema.Ref]bool{}
 	err := inNetSpaces(t, func(at proc.Place) error {

@@ -18,7 +18,8 @@ type TimerFDRow struct {
 
 func TimerFD() *Mechanism {
 	return &Mechanism{
-		Kind: schema.TimerFD, Family: Notify, Title: "Timerfds", Help: "timers that wake whoever reads them: by which clock, when next, how often",
+		Kind: schema.TimerFD, Family: Notify, Title: "Timerfds",
+		Help:       "timers that wake whoever reads them: by which clock, when next, how often",
 		Descriptor: &proc.Descriptor{Kind: schema.TimerFD, Anon: []string{"timerfd"}},
 		Columns:    timerfdColumns(),
 		Default:    []string{"clockid", "remaining", "interval", "ticks", "holders", "waiters"},
@@ -49,11 +50,17 @@ func timerfdColumns() []schema.Column {
 		return schema.Duration(d)
 	}
 	return descriptorColumns("threads that sleep in read",
-		col("clockid", schema.TypeString, 14, "clock: realtime, monotonic, boottime, realtime-alarm, boottime-alarm", func(r *row) schema.Value { return schema.String(clockName(r.Clock)) }),
-		col("remaining", schema.TypeDuration, 9, "until it expires; blank: it is not armed, or has expired and was not read since", func(r *row) schema.Value { return span(r.Remaining) }),
-		col("interval", schema.TypeDuration, 9, "between expirations; blank: it expires once", func(r *row) schema.Value { return span(r.Interval) }),
-		col("ticks", schema.TypeInt, 6, "expirations that nobody has read yet", func(r *row) schema.Value { return schema.Int(int64(r.Ticks)) }),
-		col("absolute", schema.TypeBool, 8, "whether it was set to a moment (TFD_TIMER_ABSTIME) rather than to a span", func(r *row) schema.Value { return schema.Bool(r.Flags&1 != 0) }))
+		col("clockid", schema.TypeString, 14, "clock: realtime, monotonic, boottime, realtime-alarm, boottime-alarm",
+			func(r *row) schema.Value { return schema.String(clockName(r.Clock)) }),
+		col("remaining", schema.TypeDuration, 9,
+			"until it expires; blank: it is not armed, or has expired and was not read since",
+			func(r *row) schema.Value { return span(r.Remaining) }),
+		col("interval", schema.TypeDuration, 9, "between expirations; blank: it expires once",
+			func(r *row) schema.Value { return span(r.Interval) }),
+		col("ticks", schema.TypeInt, 6, "expirations that nobody has read yet",
+			func(r *row) schema.Value { return schema.Int(int64(r.Ticks)) }),
+		col("absolute", schema.TypeBool, 8, "whether it was set to a moment (TFD_TIMER_ABSTIME) rather than to a span",
+			func(r *row) schema.Value { return schema.Bool(r.Flags&1 != 0) }))
 }
 
 // clockName is lsfd's word for a clock (man 2 timerfd_create); a number for one that timerfd does not take.

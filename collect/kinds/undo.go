@@ -12,7 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one in common: see kernel.Undo.
+// semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one
+// in common: see kernel.Undo.
 type semHold struct{ undo.Undo }
 
 // Ref is the process as an object.
@@ -22,7 +23,8 @@ func (h semHold) endpoint() schema.Endpoint {
 	return schema.Endpoint{PID: h.PID, Comm: h.Comm, FD: -1, Mode: h.Words(), Start: h.Start}
 }
 
-// Taken is by how much the process's end would raise a semaphore: 2 after an operation of −2; below 0 it would lower it.
+// Taken is by how much the process's end would raise a semaphore: 2 after an operation of −2; below 0 it would lower
+// it.
 func (h semHold) Taken(num uint16) int {
 	for _, a := range h.Adj {
 		if a.Num == num {
@@ -56,13 +58,15 @@ func (h semHold) Words() string {
 	return strings.Join(parts, " ")
 }
 
-// UndoSource opens the reader of SEM_UNDO when it is first asked, which takes 24 ms, and keeps it. Who was refused once is not asked again.
+// UndoSource opens the reader of SEM_UNDO when it is first asked, which takes 24 ms, and keeps it. Who was refused
+// once is not asked again.
 type UndoSource struct {
 	reader *undo.Reader // closes with its file, when nobody has it any more
 	Err    error
 }
 
-var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed them meanwhile")
+var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed " +
+	"them meanwhile")
 
 func (s *UndoSource) read(h *kernel.Host) ([]undo.Undo, error) {
 	if s.reader == nil && s.Err == nil {
@@ -84,9 +88,9 @@ type undoFacts struct {
 	err   error
 }
 
-// SemUndos lists who holds what of each semaphore set by SEM_UNDO, by SysvWait of its Ref; sets of other IPC namespaces are among them. Whoever
-// is not there holds nothing by SEM_UNDO, unless err says what could not be read, in a sentence that does for evidence; processes outside of this
-// pid namespace are never there (Tick.nested).
+// SemUndos lists who holds what of each semaphore set by SEM_UNDO, by SysvWait of its Ref; sets of other IPC
+// namespaces are among them. Whoever is not there holds nothing by SEM_UNDO, unless err says what could not be read,
+// in a sentence that does for evidence; processes outside of this pid namespace are never there (Tick.nested).
 func SemUndos(t *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
 	held := proc.Memo(t, readUndos)
 	return held.holds, held.err
@@ -132,7 +136,8 @@ func undoEdges(t *proc.Tick, set schema.Ref) []schema.Edge {
 	var edges []schema.Edge
 	for _, h := range holds {
 		if h.takes() {
-			edges = append(edges, schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(), Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(),
+				Proof: schema.Observed})
 		}
 	}
 	return edges

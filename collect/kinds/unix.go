@@ -24,7 +24,8 @@ type UnixRow struct {
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
-		Help:    "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for accept",
+		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
+			"accept",
 		Costs:   []schema.Cost{{Need: NeedSockets, Name: "sock_diag"}, {Need: NeedInFlight, Name: "descriptors in flight"}},
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
@@ -53,21 +54,27 @@ func unixColumns() []schema.Column {
 	}
 	return ofSockets(append([]schema.Column{
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
-		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; peer-closed: the other end is gone; stale: a path that no socket is bound to",
+		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN",
+			func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; "+
+			"peer-closed: the other end is gone; stale: a path that no socket is bound to",
 			func(r *row) schema.Value { return r.status() }),
-		col("recvq", schema.TypeInt, 6, SocketNeeds, "of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
+		col("recvq", schema.TypeInt, 6, SocketNeeds,
+			"of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
 			func(r *row) schema.Value { return count(r.RecvQueue, r.Diag) }),
-		col("sendq", schema.TypeInt, 6, SocketNeeds, "of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
+		col("sendq", schema.TypeInt, 6, SocketNeeds,
+			"of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag) }),
-		text("path", 30, "path it is bound to; @name if abstract", func(r *row) schema.Value { return UnixName(&r.UnixSocket) }),
+		text("path", 30, "path it is bound to; @name if abstract",
+			func(r *row) schema.Value { return UnixName(&r.UnixSocket) }),
 		col("peer", schema.TypeRef, 12, SocketNeeds, "socket at the other end", func(r *row) schema.Value {
 			if !r.Diag {
 				return schema.Uncollected(schema.TypeRef)
 			}
 			return r.peerRef()
 		}),
-		text("peer_path", 30, "path that the other end, or the listener it waits for, is bound to", func(r *row) schema.Value { return r.peerName }),
+		text("peer_path", 30, "path that the other end, or the listener it waits for, is bound to",
+			func(r *row) schema.Value { return r.peerName }),
 		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
 		ends("peer_holders", "processes that have the other end open", func(r *row) schema.Value {
 			if !r.Diag {
@@ -81,11 +88,14 @@ func unixColumns() []schema.Column {
 			}
 			return r.waiters
 		}),
-		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr",
+			func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
 		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
-		col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
-		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight, "descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
+		col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd",
+			func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
+		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight,
+			"descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
 	}, netColumns(func(r *row) *Socket { return &r.Socket })...))
 }
@@ -110,7 +120,8 @@ func ofSockets(columns []schema.Column) []schema.Column {
 func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	rows := map[uint64]*UnixRow{}
-	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a connection may be in two.
+	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a
+	// connection may be in two.
 	err := inNetSpaces(t, func(at proc.Place) error {
 		sockets, err := t.Host.UnixSockets()
 		// The kernel's order is that of a hash table: rows should keep their places.
@@ -145,7 +156,8 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 
 // UnboundPath is a path that no socket is bound to, by its file.
 func UnboundPath(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
-	r := &UnixRow{UnixSocket: sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true}, File: file}
+	r := &UnixRow{UnixSocket: sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true},
+		File: file}
 	r.Ref = schema.Ref{Kind: schema.Unix, Name: file.Name, Gen: file.Ino}
 	r.setOwner(t, file.UID)
 	return &schema.Object{Ref: r.Ref, Row: r}
@@ -201,7 +213,8 @@ func (r *UnixRow) status() schema.Value {
 		return schema.Uncollected(schema.TypeString)
 	case r.Listener != nil:
 		return schema.String(SocketUnaccepted)
-	case r.Type != sock.SocketDgram && r.State == sock.SocketEstablished && r.Peer == 0 && r.Shutdown == sock.ShutdownReceive|sock.ShutdownSend:
+	case r.Type != sock.SocketDgram && r.State == sock.SocketEstablished && r.Peer == 0 &&
+		r.Shutdown == sock.ShutdownReceive|sock.ShutdownSend:
 		// Closing one end shuts both directions of the other down (net/unix/af_unix.c, unix_release_sock).
 		return schema.String(SocketPeerClosed)
 	}

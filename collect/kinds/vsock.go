@@ -39,15 +39,18 @@ func vsockColumns() []schema.Column {
 	}
 	return []schema.Column{
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
-		text("state", 10, "ss's word: LISTEN, ESTAB, UNCONN", func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("local", 16, "local context and port: 2 is the host, 1 this machine, * any", func(r *row) schema.Value { return schema.String(vsockAddr(r.Local)) }),
+		text("state", 10, "ss's word: LISTEN, ESTAB, UNCONN",
+			func(r *row) schema.Value { return schema.String(r.State.String()) }),
+		text("local", 16, "local context and port: 2 is the host, 1 this machine, * any",
+			func(r *row) schema.Value { return schema.String(vsockAddr(r.Local)) }),
 		text("peer", 16, "remote context and port", func(r *row) schema.Value {
 			if r.Remote.Any() {
 				return schema.None(schema.TypeString)
 			}
 			return schema.String(vsockAddr(r.Remote))
 		}),
-		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, true) }),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr",
+			func(r *row) schema.Value { return shutdownValue(r.Shutdown, true) }),
 	}
 }
 
@@ -57,11 +60,12 @@ func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
 
 func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schema.Object, error) {
 	var rows []*VsockRow
-	objects, err := collectSockets(t, list, func(s *sock.VsockSocket) uint64 { return s.Inode }, func(s *sock.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
-		r := &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
-		rows = append(rows, r)
-		return r, r.Ref
-	})
+	objects, err := collectSockets(t, list, func(s *sock.VsockSocket) uint64 { return s.Inode },
+		func(s *sock.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
+			r := &VsockRow{Socket: newSocket(t, schema.Vsock, at, s.Inode, s.Cookie), VsockSocket: *s}
+			rows = append(rows, r)
+			return r, r.Ref
+		})
 	// A connection through VMADDR_CID_LOCAL has both of its ends here.
 	type ends struct{ local, remote sock.VsockAddr }
 	byEnds := map[ends]*VsockRow{}

@@ -79,10 +79,13 @@ func columns(kind schema.Kind, needs schema.Need) []schema.Column {
 	}
 	return append(staleColumns(kind), []schema.Column{
 		{ID: "verdict", Type: schema.TypeString, Width: 9, Needs: needs | verdictNeeds,
-			Help: "live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or sight are missing to tell",
-			Get:  cell(schema.TypeString, func(j *judged) schema.Value { return schema.String(string(j.Verdict)) })},
-		{ID: "reasons", Type: schema.TypeList, Width: 60, Needs: needs | verdictNeeds, Help: "the facts behind the verdict, a sentence each",
-			Get: cell(schema.TypeList, func(j *judged) schema.Value { return schema.List(j.Reasons) })},
+			Help: "live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known " +
+				"to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or " +
+				"sight are missing to tell",
+			Get: cell(schema.TypeString, func(j *judged) schema.Value { return schema.String(string(j.Verdict)) })},
+		{ID: "reasons", Type: schema.TypeList, Width: 60, Needs: needs | verdictNeeds,
+			Help: "the facts behind the verdict, a sentence each",
+			Get:  cell(schema.TypeList, func(j *judged) schema.Value { return schema.List(j.Reasons) })},
 	}...)
 }
 
@@ -140,7 +143,8 @@ func (l *tick) judge(o *schema.Object) relate.Judgement {
 // tick is what the verdicts of one tick have in common.
 type tick struct {
 	*proc.Tick
-	byUID      map[uint32][]*proc.Process // who could know an object of that user, by how old their memory is; a process is with each of its uids
+	// who could know an object of that user, by how old their memory is; a process is with each of its uids
+	byUID      map[uint32][]*proc.Process
 	memory     map[*proc.Process]memory
 	groups     map[int][]*proc.Process // by the leader of their process group and of their session
 	unreadUIDs []*proc.Process         // their uids are not known
@@ -164,7 +168,8 @@ type tick struct {
 func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 
 func newTick(t *proc.Tick) *tick {
-	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{}, bystander: map[*proc.Process]bool{}, memory: map[*proc.Process]memory{}}
+	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
+		bystander: map[*proc.Process]bool{}, memory: map[*proc.Process]memory{}}
 	l.dropped, l.byGID = sync.OnceValue(l.listDropped), sync.OnceValue(l.listMembers)
 	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
@@ -221,8 +226,8 @@ func (l *tick) lastMoment(t time.Time) time.Time {
 	return t.Add(proc.StartDoubt + l.doubt(l.Now, t))
 }
 
-// elders finds the processes that could know an object of these users, each once: those that started before its last use, or have their memory
-// of one that did. In doubt a process did.
+// elders finds the processes that could know an object of these users, each once: those that started before its last
+// use, or have their memory of one that did. In doubt a process did.
 func (l *tick) elders(e *relate.Evidence, uids ...uint32) {
 	limit := l.lastMoment(e.LastUse)
 	seen := map[*proc.Process]bool{}
@@ -262,7 +267,8 @@ func (l *tick) elders(e *relate.Evidence, uids ...uint32) {
 		}
 	}
 	if len(unsure) > 0 {
-		e.AllElders.Hide("whether these are the programs that they are called after, which know no objects, could not be read: " + pidList(unsure))
+		e.AllElders.Hide("whether these are the programs that they are called after, which know no objects, could not be " +
+			"read: " + pidList(unsure))
 	}
 }
 
@@ -283,7 +289,8 @@ func (l *tick) past(uses ...pastUse) []relate.Past {
 	for _, u := range uses {
 		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(l.CreatorState(int(u.pid), u.moment))}
 		now := l.Process(p.PID)
-		if p.Fate == relate.FateReused && !l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(proc.StartDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
+		if p.Fate == relate.FateReused &&
+			!l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(proc.StartDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
 			p.Fate = relate.FateUnknown // the clock was set meanwhile: it may be that process
 		}
 		switch {
@@ -325,7 +332,8 @@ func (l *tick) evidence(sight relate.Sight, past []relate.Past, lastUse time.Tim
 	return e
 }
 
-// protect tells whether a signature of known software, or the user's own, says that the object is meant to be there unused.
+// protect tells whether a signature of known software, or the user's own, says that the object is meant to be there
+// unused.
 func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 	known, err := software.Known(l.Tick)
 	if err != nil {
@@ -333,7 +341,8 @@ func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
 		return
 	}
-	m, ok, unsure := known.Protection(&s, func(pattern string) software.PatternFiles { return software.FilesOfPattern(l.Tick, pattern) })
+	m, ok, unsure := known.Protection(&s,
+		func(pattern string) software.PatternFiles { return software.FilesOfPattern(l.Tick, pattern) })
 	if ok {
 		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
 	}
@@ -350,8 +359,10 @@ func findings(_ *proc.Tick, _ schema.Kind, objects []*schema.Object) []schema.Fi
 	var findings []schema.Finding
 	for _, o := range objects {
 		if j := VerdictOf(o); j != nil && j.Verdict == relate.Orphan {
-			findings = append(findings, schema.Finding{Kind: FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
-				Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons, Advice: Removal(o)})
+			findings = append(findings,
+				schema.Finding{Kind: FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
+					Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons,
+					Advice: Removal(o)})
 		}
 	}
 	return findings

@@ -12,20 +12,24 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Bystanders are processes that are older than most objects and know none: an object is not called suspect for their sake. They are kernel
-// threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
+// Bystanders are processes that are older than most objects and know none: an object is not called suspect for their
+// sake. They are kernel threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
 
-// sessionPrograms keep people's sessions: they log in, multiplex or show terminals, or change the user for another program.
+// sessionPrograms keep people's sessions: they log in, multiplex or show terminals, or change the user for another
+// program.
 func sessionPrograms() []string {
 	return []string{
-		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server", "su", "sudo", "doas", "(sd-pam)",
-		"tmux", "screen", "zellij", "xterm", "urxvt", "rxvt", "gnome-terminal-server", "konsole", "xfce4-terminal", "alacritty", "kitty", "foot", "wezterm-gui",
+		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server", "su", "sudo",
+		"doas", "(sd-pam)",
+		"tmux", "screen", "zellij", "xterm", "urxvt", "rxvt", "gnome-terminal-server", "konsole", "xfce4-terminal",
+		"alacritty", "kitty", "foot", "wezterm-gui",
 	}
 }
 
 // initPrograms are what a container has as its pid 1 where that is not the application itself.
 func initPrograms() []string {
-	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit", "runsvdir", "s6-svscan", "openrc-init", "pause"}
+	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit", "runsvdir",
+		"s6-svscan", "openrc-init", "pause"}
 }
 
 func shells() []string {
@@ -88,8 +92,9 @@ func (l *tick) findBystanders() {
 	}
 }
 
-// programOf goes by the program that the process runs, which it cannot choose as it can its name. Where that may not be read, the name of a session
-// program or one of systemd's proves nothing, but neither is it told to be older; a shell is not told at all.
+// programOf goes by the program that the process runs, which it cannot choose as it can its name. Where that may not
+// be read, the name of a session program or one of systemd's proves nothing, but neither is it told to be older; a
+// shell is not told at all.
 func (l *tick) programOf(p *proc.Process) programKind {
 	dir, err := l.Host.OpenProc(p.Living())
 	if err != nil {
@@ -98,7 +103,8 @@ func (l *tick) programOf(p *proc.Process) programKind {
 	defer dir.Close()
 	exe, err := dir.Readlink("exe")
 	switch {
-	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 && slices.Contains(initPrograms(), p.Comm)):
+	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
+		slices.Contains(initPrograms(), p.Comm)):
 		return seemsToStandBy
 	case err == nil && isBystander(p, dir, exe):
 		return standsBy
@@ -130,11 +136,13 @@ func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
 	return false
 }
 
-// installed says whether a program lies where distributions put programs. An application that has a terminal's or shell's name lies elsewhere.
+// installed says whether a program lies where distributions put programs. An application that has a terminal's or
+// shell's name lies elsewhere.
 func installed(exe string) bool {
-	return slices.ContainsFunc([]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/", "/gnu/store/", "/package/"}, func(dir string) bool {
-		return strings.HasPrefix(exe, dir)
-	})
+	return slices.ContainsFunc([]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/", "/gnu/store/", "/package/"},
+		func(dir string) bool {
+			return strings.HasPrefix(exe, dir)
+		})
 }
 
 // isTerminal says of what a descriptor leads to whether a person may type there.
@@ -142,8 +150,8 @@ func isTerminal(file string) bool {
 	return strings.HasPrefix(file, "/dev/pts/") || strings.HasPrefix(file, "/dev/tty") || file == "/dev/console"
 }
 
-// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a command (-c) to run. It goes
-// by a shell's name: the program of busybox does all kinds of work.
+// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a
+// command (-c) to run. It goes by a shell's name: the program of busybox does all kinds of work.
 func interactive(cmdline []byte) bool {
 	args := bytes.Split(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0})
 	if name := path.Base(string(bytes.TrimPrefix(args[0], []byte("-")))); !slices.Contains(shells(), name) {

@@ -10,8 +10,8 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// groupElders finds the processes of other users that could know an object because its group may use it where others may not: two users who share
-// it. mode are its permissions, gids its owner's and creator's groups.
+// groupElders finds the processes of other users that could know an object because its group may use it where others
+// may not: two users who share it. mode are its permissions, gids its owner's and creator's groups.
 func (l *tick) groupElders(e *relate.Evidence, mode uint32, gids ...uint32) {
 	if len(e.Elders) > 0 || mode>>3&0o6&^mode == 0 {
 		return
@@ -52,8 +52,8 @@ func (l *tick) listMembers() map[uint32][]*proc.Process {
 	return all
 }
 
-// droppedElders finds the processes that were root and changed their user since: one may have made an object of root's that others may change. uids are
-// its owner and creator, mode its permissions.
+// droppedElders finds the processes that were root and changed their user since: one may have made an object of
+// root's that others may change. uids are its owner and creator, mode its permissions.
 func (l *tick) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
 	if len(e.Elders) > 0 || mode&0o22 == 0 || !slices.Contains(uids, 0) || !l.Host.Live() {
 		return
@@ -61,13 +61,16 @@ func (l *tick) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
 	list := l.dropped()
 	for _, p := range list[:l.older(list, l.lastMoment(e.LastUse))] {
 		if e.Another() {
-			e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, p.Status.UID[1]), Why: "may have been root when it was last used, and others may change it"})
+			e.Elders = append(e.Elders,
+				relate.Elder{Who: l.processUser(p, p.Status.UID[1]),
+					Why: "may have been root when it was last used, and others may change it"})
 		}
 	}
 }
 
-// listDropped are the processes that changed their user since they began their program, by how old their memory is: the kernel gives their files in
-// /proc to root (task_dump_owner, fs/proc/base.c; PR_SET_DUMPABLE in man 2 prctl), as it does those of some that keep secrets.
+// listDropped are the processes that changed their user since they began their program, by how old their memory is:
+// the kernel gives their files in /proc to root (task_dump_owner, fs/proc/base.c; PR_SET_DUMPABLE in man 2 prctl), as
+// it does those of some that keep secrets.
 func (l *tick) listDropped() []*proc.Process {
 	var list []*proc.Process
 	for p := range l.memory {

@@ -7,8 +7,9 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// memory says since when a process can know things. A program knows nothing when it begins (execve(2)), but for its arguments; a child that was
-// forked and has run no program since knows what its parent knew then: a daemon that left its terminal, a worker of a server.
+// memory says since when a process can know things. A program knows nothing when it begins (execve(2)), but for its
+// arguments; a child that was forked and has run no program since knows what its parent knew then: a daemon that left
+// its terminal, a worker of a server.
 type memory struct {
 	start uint64        // in clock ticks since boot; 0: of a process that has ended, as old as any
 	from  *proc.Process // the oldest that it is of; nil: itself, or one that has ended
@@ -23,7 +24,8 @@ func (l *tick) memoryOf(p *proc.Process) memory {
 	l.memory[p] = m // a tree of files may say that a process is its own ancestor
 	if p.Forked() && l.Host.Live() {
 		switch parent := l.Process(p.PPID); {
-		case parent == nil || !l.sameProgram(p, parent), l.bystander[parent] && p.SID != parent.SID: // maybe one that takes the children of those that end
+		case parent == nil || !l.sameProgram(p, parent),
+			l.bystander[parent] && p.SID != parent.SID: // maybe one that takes the children of those that end
 			m.start = 0
 		case l.bystander[parent]:
 		default:
@@ -36,7 +38,8 @@ func (l *tick) memoryOf(p *proc.Process) memory {
 	return m
 }
 
-// sameProgram says whether the two run the same program, as a forked child and its parent do. What may not be read is told to differ.
+// sameProgram says whether the two run the same program, as a forked child and its parent do. What may not be read is
+// told to differ.
 func (l *tick) sameProgram(p, q *proc.Process) bool {
 	program := func(p *proc.Process) string {
 		dir, err := l.Host.OpenProc(p.Living())

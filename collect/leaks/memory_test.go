@@ -21,7 +21,8 @@ func TestWhenAnElderBegan(t *testing.T) {
 		got[after] = l.began(p, boot.Add(time.Minute))
 	}
 	want := map[time.Duration]string{
-		-time.Second: "started before its last use", 0: "started before its last use", time.Second: "started at about the time of its last use",
+		-time.Second: "started before its last use", 0: "started before its last use",
+		time.Second:     "started at about the time of its last use",
 		2 * time.Second: "may have started before its last use: the clock was set since",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {

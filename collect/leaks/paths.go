@@ -16,8 +16,8 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// FIFOs that nobody has open, and paths that no UNIX socket is bound to: files that their programs left. Nothing lists them but their
-// directories, of which those of the running system are looked through.
+// FIFOs that nobody has open, and paths that no UNIX socket is bound to: files that their programs left. Nothing
+// lists them but their directories, of which those of the running system are looked through.
 
 // What it takes to find them and to tell who uses them.
 const (
@@ -64,16 +64,18 @@ func staleColumns(kind schema.Kind) []schema.Column {
 	if help == "" {
 		return nil
 	}
-	return []schema.Column{{ID: "age", Type: schema.TypeDuration, Width: 7, Needs: NeedPaths, Help: help, Get: func(o *schema.Object) schema.Value {
-		if s := staleNote.Of(o); s != nil {
-			return s.age
-		}
-		return schema.None(schema.TypeDuration)
-	}}}
+	return []schema.Column{{ID: "age", Type: schema.TypeDuration, Width: 7, Needs: NeedPaths, Help: help,
+		Get: func(o *schema.Object) schema.Value {
+			if s := staleNote.Of(o); s != nil {
+				return s.age
+			}
+			return schema.None(schema.TypeDuration)
+		}}}
 }
 
-// removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path, rm could remove what has
-// the same name there: find opens the directory and removes a file of this type and number in that, or nothing.
+// removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path,
+// rm could remove what has the same name there: find opens the directory and removes a file of this type and number
+// in that, or nothing.
 func (s *staleFile) removal() string {
 	if !s.moved {
 		return "rm -- " + schema.ShellQuote(s.Name)
@@ -122,7 +124,8 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	mounts = proc.SortMounts(mounts)
 	var unread []string
 	var full bool
-	paths.files, unread, full = l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth, Most: runtimeEntries,
+	paths.files, unread, full = l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
+		Most: runtimeEntries,
 		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
 	seen := map[proc.FileID]bool{} // one file under two names, or one directory mounted twice
 	paths.files = slices.DeleteFunc(paths.files, func(file vfs.PosixFile) bool {
@@ -133,11 +136,13 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	})
 	if len(unread) > 0 {
 		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: len(unread),
-			Says: schema.Counted(len(unread), "directory") + " of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
+			Says: schema.Counted(len(unread), "directory") +
+				" of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
 	}
 	if full {
-		l.AddFault(schema.Fault{Source: "paths", Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
-			strings.Join(runtimeDirs(), ", "), runtimeEntries)})
+		l.AddFault(schema.Fault{Source: "paths",
+			Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
+				strings.Join(runtimeDirs(), ", "), runtimeEntries)})
 	}
 	return paths
 }
@@ -160,10 +165,12 @@ func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schem
 func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence {
 	if r.File != nil {
 		e, sight := l.pathEvidence(o, r.File)
-		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read", sight, l.openSight(), l.calls(), l.openersSight())
+		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read",
+			sight, l.openSight(), l.calls(), l.openersSight())
 		return e
 	}
-	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete}, Users: append(l.waiting(r.Waits), l.openers(r.Uses, "has it open")...)}
+	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete},
+		Users: append(l.waiting(r.Waits), l.openers(r.Uses, "has it open")...)}
 }
 
 // openers are the processes behind descriptors, each once.

@@ -16,9 +16,10 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// posixEvidence gathers what tells whether a POSIX object is leaked. The kernel keeps no record of who made or used it, only when: everybody
-// who has it open or maps it is all that there is to see.
-func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.Sight, lastUse time.Time) relate.Evidence {
+// posixEvidence gathers what tells whether a POSIX object is leaked. The kernel keeps no record of who made or used
+// it, only when: everybody who has it open or maps it is all that there is to see.
+func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.Sight,
+	lastUse time.Time) relate.Evidence {
 	e := l.evidence(sight, nil, lastUse, r.UID)
 	l.groupElders(&e, uint32(r.Mode.Perm()), r.GID)
 	l.droppedElders(&e, uint32(r.Mode.Perm()), r.UID)
@@ -43,7 +44,8 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.S
 	return e
 }
 
-// openSight says whether the descriptors and mappings of every process are known, and whether descriptors are all that keeps files open.
+// openSight says whether the descriptors and mappings of every process are known, and whether descriptors are all
+// that keeps files open.
 func (l *tick) openSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	if n := l.unread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
@@ -53,10 +55,12 @@ func (l *tick) openSight() relate.Sight {
 	}
 	held := l.HiddenFiles()
 	if held.Flying > 0 {
-		sight.Hide(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it", schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
+		sight.Hide(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
+			schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
 	}
 	if held.Registered > 0 {
-		sight.Hide(fmt.Sprintf("%s %s registered with io_uring, one of which may be it", schema.Counted(held.Registered, "file"), schema.Plural(held.Registered, "is", "are")))
+		sight.Hide(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",
+			schema.Counted(held.Registered, "file"), schema.Plural(held.Registered, "is", "are")))
 	}
 	return sight
 }
@@ -72,8 +76,8 @@ func (l *tick) unread(of func(*proc.Process) error) int {
 	return n
 }
 
-// queueEvidence is that of a POSIX queue. Reading its file sets its access and change times to one moment, so that these tell something only
-// where they differ (mqueue_read_file, ipc/mqueue.c).
+// queueEvidence is that of a POSIX queue. Reading its file sets its access and change times to one moment, so that
+// these tell something only where they differ (mqueue_read_file, ipc/mqueue.c).
 func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence {
 	lastUse := r.MTime
 	if !r.CTime.Equal(r.ATime) && r.CTime.After(lastUse) {
@@ -104,7 +108,8 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	case l.noatime:
 		l.lateReaders(&e, l.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
 	case r.ATime.After(r.MTime) && r.ATime.After(r.CTime):
-		l.lateReaders(&e, r.ATime.Add(relatime), r.UID, "may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)")
+		l.lateReaders(&e, r.ATime.Add(relatime), r.UID,
+			"may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)")
 	}
 	if o.Ref.Name == "" {
 		e.Removed = "its name is gone already: its memory goes when all of them let go"
@@ -118,15 +123,17 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	switch {
 	case len(e.Users) > 0:
 	case !r.Mode.IsRegular():
-		e.AllUsers.Hide(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at", kinds.FileType(r.Mode&fs.ModeType)))
+		e.AllUsers.Hide(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at",
+			kinds.FileType(r.Mode&fs.ModeType)))
 	default:
-		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight, l.openSight(), l.private.sight)
+		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight,
+			l.openSight(), l.private.sight)
 	}
 	return e
 }
 
-// loops names the loop devices on a file: the kernel has it open for them, and no process. They are told by the last part of the path, which
-// is that of whoever set them up.
+// loops names the loop devices on a file: the kernel has it open for them, and no process. They are told by the last
+// part of the path, which is that of whoever set them up.
 func (l *tick) loops(name string) []string {
 	var on []string
 	for device, file := range l.loopFiles() {
@@ -138,8 +145,8 @@ func (l *tick) loops(name string) []string {
 	return on
 }
 
-// relatime is how long after a first time further ones are not recorded at which a file is mapped or read, as long as nobody writes
-// (relatime_need_update, fs/inode.c; mount(8)).
+// relatime is how long after a first time further ones are not recorded at which a file is mapped or read, as long as
+// nobody writes (relatime_need_update, fs/inode.c; mount(8)).
 const relatime = 24 * time.Hour
 
 // lateReaders finds the processes of the owner that may have mapped the file, to read it, and left no trace until then.
@@ -155,8 +162,8 @@ func (l *tick) lateReaders(e *relate.Evidence, until time.Time, uid uint32, why 
 	}
 }
 
-// privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a file that is read through
-// memory. They are looked for when nobody else uses a file.
+// privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a
+// file that is read through memory. They are looked for when nobody else uses a file.
 type privateMaps struct {
 	users map[proc.FileID][]*proc.Process
 	sight relate.Sight

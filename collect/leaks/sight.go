@@ -15,16 +15,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What could be out of sight of those who use or know an object. Processes of pid namespaces below the reader's own are in its /proc; those
-// of the namespaces above are not, and may be in the same IPC namespace (unshare --pid without --ipc, the containers of a pod) or have the
-// same file system mounted.
+// What could be out of sight of those who use or know an object. Processes of pid namespaces below the reader's own
+// are in its /proc; those of the namespaces above are not, and may be in the same IPC namespace (unshare --pid
+// without --ipc, the containers of a pod) or have the same file system mounted.
 //
-// From inside, nothing tells who else is in an IPC namespace. Whoever makes an IPC and a pid namespace in one call, as container engines do,
-// leaves nobody in the one who is not in the other, but for itself where it called unshare(2): unshare(1) then waits and does nothing
-// else. Namespaces of one call have successive numbers (create_new_namespaces in kernel/nsproxy.c makes the IPC one, then the pid one).
-// Who came in later by setns(2) alone is an administrator who looks around. So: successive numbers prove that all are in sight; before
-// Linux 6.18, whose namespaces have no such numbers, nothing does. That another container was let in shows by what it leaves: a pid of 0 where the
-// kernel recorded one, or a /dev/shm that the engine mounted from outside so that both have it.
+// From inside, nothing tells who else is in an IPC namespace. Whoever makes an IPC and a pid namespace in one call,
+// as container engines do, leaves nobody in the one who is not in the other, but for itself where it called
+// unshare(2): unshare(1) then waits and does nothing else. Namespaces of one call have successive numbers
+// (create_new_namespaces in kernel/nsproxy.c makes the IPC one, then the pid one). Who came in later by setns(2)
+// alone is an administrator who looks around. So: successive numbers prove that all are in sight; before Linux 6.18,
+// whose namespaces have no such numbers, nothing does. That another container was let in shows by what it leaves: a
+// pid of 0 where the kernel recorded one, or a /dev/shm that the engine mounted from outside so that both have it.
 
 // unseenOutside is the reason where processes outside may be at an object.
 const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
@@ -78,22 +79,28 @@ func (l *tick) ipcSight() relate.Sight {
 		case l.usedFromOutside():
 			sight.Hide("processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
 		case l.ownTmpfs("/dev") && !l.ownTmpfs("/dev/shm"):
-			sight.Hide("the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC namespace: who else is in there cannot be seen")
+			sight.Hide("the /dev/shm of this container is mounted from outside, as engines do for containers that share one " +
+				"with its IPC namespace: who else is in there cannot be seen")
 		}
 	}
 	return sight
 }
 
-// usedFromOutside says whether a segment or queue of the reader's IPC namespace was made or used by a process that has no pid here: pid_vnr
-// gives 0 for it (ipc/shm.c, ipc/msg.c).
+// usedFromOutside says whether a segment or queue of the reader's IPC namespace was made or used by a process that
+// has no pid here: pid_vnr gives 0 for it (ipc/shm.c, ipc/msg.c).
 func (l *tick) usedFromOutside() bool {
 	segments, _ := l.Host.ShmSegments(false) // what is not there shows nothing
 	queues, _ := l.Host.MsgQueues(false)
-	return slices.ContainsFunc(segments, func(s sysv.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
-		slices.ContainsFunc(queues, func(q sysv.MsgQueue) bool { return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 && q.RTime != 0 })
+	return slices.ContainsFunc(segments,
+		func(s sysv.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
+		slices.ContainsFunc(queues, func(q sysv.MsgQueue) bool {
+			return q.LSPid == 0 && q.STime != 0 || q.LRPid == 0 &&
+				q.RTime != 0
+		})
 }
 
-// sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's own pid namespace sees all.
+// sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's
+// own pid namespace sees all.
 func (l *tick) sightOf(space uint64) relate.Sight {
 	sight := l.ipc
 	if space != 0 && l.Nested {
@@ -102,8 +109,8 @@ func (l *tick) sightOf(space uint64) relate.Sight {
 	return sight
 }
 
-// shmSight says whether everybody who has this /dev/shm is in sight. Where it is no tmpfs but a directory of an overlay, as in a container whose engine
-// mounted none, a file's number and device are not those that mappings tell.
+// shmSight says whether everybody who has this /dev/shm is in sight. Where it is no tmpfs but a directory of an
+// overlay, as in a container whose engine mounted none, a file's number and device are not those that mappings tell.
 func (l *tick) shmSight() relate.Sight {
 	sight := l.fileSight("/dev/shm")
 	if !l.Host.Live() {
@@ -120,9 +127,9 @@ func (l *tick) shmSight() relate.Sight {
 	return sight
 }
 
-// fileSight says whether everybody who could reach a file, or files below a directory, is in sight. A tmpfs that was made after the first process of
-// this pid namespace started was made for it; one from before may be mounted outside as well. A file may be mounted by itself, as a container's
-// engine does with a socket of the machine.
+// fileSight says whether everybody who could reach a file, or files below a directory, is in sight. A tmpfs that was
+// made after the first process of this pid namespace started was made for it; one from before may be mounted outside
+// as well. A file may be mounted by itself, as a container's engine does with a socket of the machine.
 func (l *tick) fileSight(name string) relate.Sight {
 	sight := l.visible()
 	if l.Nested && !l.ownTmpfs(name) {
@@ -167,23 +174,27 @@ func (l *tick) mounts() ([]mounted, error) {
 	return table.list, table.err
 }
 
-// mountOf is the mount that a file or directory lies on: the innermost one, and of two on one place the later one. ok is false where that cannot be told.
+// mountOf is the mount that a file or directory lies on: the innermost one, and of two on one place the later one. ok
+// is false where that cannot be told.
 func (l *tick) mountOf(name string) (on mounted, ok bool) {
 	all, _ := l.mounts()
 	for _, m := range all {
-		if (name == m.point || strings.HasPrefix(name, strings.TrimSuffix(m.point, "/")+"/")) && len(m.point) >= len(on.point) {
+		if (name == m.point || strings.HasPrefix(name, strings.TrimSuffix(m.point, "/")+"/")) &&
+			len(m.point) >= len(on.point) {
 			on, ok = m, true
 		}
 	}
 	return on, ok
 }
 
-// clockSkew is by how much the clock was set forward in all since the first process of this pid namespace started, as far as that shows. A machine
-// without a battery starts at some old date; one that was restored from a snapshot, or goes on after a pause, finds the time of before.
+// clockSkew is by how much the clock was set forward in all since the first process of this pid namespace started, as
+// far as that shows. A machine without a battery starts at some old date; one that was restored from a snapshot, or
+// goes on after a pause, finds the time of before.
 //
-// Whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super, fs/proc/root.c): one that seems to be
-// younger tells by how much. Where the two stand close together, nothing was set since, and what was before does not matter. Else /dev tells as well,
-// of the whole machine: it is one of the first file systems, made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the
+// Whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super,
+// fs/proc/root.c): one that seems to be younger tells by how much. Where the two stand close together, nothing was
+// set since, and what was before does not matter. Else /dev tells as well, of the whole machine: it is one of the
+// first file systems, made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the
 // machine is counted back from now.
 func (l *tick) clockSkew() time.Duration {
 	if l.Boot.IsZero() {
@@ -202,8 +213,9 @@ func (l *tick) clockSkew() time.Duration {
 	return skew
 }
 
-// skewOfProc is how much later the first process seems to have started than its /proc was mounted. Start times are cut to clock ticks, and
-// moments of files to the kernel's: 10 milliseconds at most. proven says that it was mounted so soon that the rest of the time is accounted for.
+// skewOfProc is how much later the first process seems to have started than its /proc was mounted. Start times are
+// cut to clock ticks, and moments of files to the kernel's: 10 milliseconds at most. proven says that it was mounted
+// so soon that the rest of the time is accounted for.
 func skewOfProc(first, mounted time.Time) (skew time.Duration, proven bool) {
 	switch skew = first.Sub(mounted); {
 	case skew > 50*time.Millisecond:
@@ -214,17 +226,20 @@ func skewOfProc(first, mounted time.Time) (skew time.Duration, proven bool) {
 	return 0, false
 }
 
-// doubt is how much older a process may be than it seems against a moment. One from before the clock was set forward is as much older; as it may have
-// been set several times, before the moment or after, all of it counts. But what was set since the moment lies between that and now.
+// doubt is how much older a process may be than it seems against a moment. One from before the clock was set forward
+// is as much older; as it may have been set several times, before the moment or after, all of it counts. But what was
+// set since the moment lies between that and now.
 func (l *tick) doubt(now, moment time.Time) time.Duration {
 	return max(0, min(l.skew, now.Sub(moment)))
 }
 
-// callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may be a wait.
+// callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may
+// be a wait.
 func (l *tick) callSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	if n := l.unread(func(p *proc.Process) error { return p.WaitErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read", schema.Counted(n, "process")))
+		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read",
+			schema.Counted(n, "process")))
 	}
 	if list := l.foreign32(); len(list) > 0 {
 		sight.Hide("whether a 32-bit process waits on it is not known: " + pidList(list))
@@ -241,8 +256,8 @@ const (
 	calls32
 )
 
-// foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes which have one of io_uring's that opens a FIFO: such
-// have no call that would tell which.
+// foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes which have one of
+// io_uring's that opens a FIFO: such have no call that would tell which.
 func (l *tick) foreign32() []*proc.Process {
 	var list []*proc.Process
 	buf := make([]byte, 32<<10)
@@ -257,7 +272,8 @@ func (l *tick) foreign32() []*proc.Process {
 				continue
 			}
 			tasks, _ := dir.Tasks(buf)
-			known.opens = slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
+			known.opens = slices.ContainsFunc(tasks,
+				func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
 			dir.Close()
 			known.calls = calls64
 			if slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Foreign32 }) {

@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// The clock was set forward by two days in all, maybe in several goes: of a moment since, as much of it may have come later as lies between that and now.
+// The clock was set forward by two days in all, maybe in several goes: of a moment since, as much of it may have come
+// later as lies between that and now.
 func TestDoubtAfterTheClockWasSet(t *testing.T) {
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	l := tick{skew: 48 * time.Hour}
-	for ago, want := range map[time.Duration]time.Duration{-time.Hour: 0, time.Hour: time.Hour, 47 * time.Hour: 47 * time.Hour, 48 * time.Hour: 48 * time.Hour, 50 * time.Hour: 48 * time.Hour} {
+	for ago, want := range map[time.Duration]time.Duration{-time.Hour: 0, time.Hour: time.Hour,
+		47 * time.Hour: 47 * time.Hour, 48 * time.Hour: 48 * time.Hour, 50 * time.Hour: 48 * time.Hour} {
 		if got := l.doubt(now, now.Add(-ago)); got != want {
 			t.Errorf("%s ago: %s, want %s", ago, got, want)
 		}
@@ -27,7 +29,8 @@ func TestSkewOfProc(t *testing.T) {
 		Proven bool
 	}
 	mounted := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for by, want := range map[time.Duration]told{-time.Hour: {}, -time.Second: {0, true}, 0: {0, true}, 10 * time.Millisecond: {0, true}, time.Hour: {time.Hour, false}} {
+	for by, want := range map[time.Duration]told{-time.Hour: {}, -time.Second: {0, true}, 0: {0, true},
+		10 * time.Millisecond: {0, true}, time.Hour: {time.Hour, false}} {
 		var got told
 		if got.Skew, got.Proven = skewOfProc(mounted.Add(by), mounted); got != want {
 			t.Errorf("set by %v: %+v", by, got)

@@ -14,7 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// bound are the files that UNIX sockets are bound to, of all network namespaces that can be reached: a path leads to a socket of any of them.
+// bound are the files that UNIX sockets are bound to, of all network namespaces that can be reached: a path leads to
+// a socket of any of them.
 type bound struct {
 	inodes map[uint32]bool // as sock_diag has them, cut to 32 bits (unix_diag_vfs)
 	names  map[string]bool // the last part of the path that was given to bind(2), which may be relative
@@ -37,7 +38,8 @@ func (b *bound) add(s *sock.UnixSocket) {
 
 // boundFiles reads the sockets of every network namespace. Those of the listed objects were read already.
 func (l *tick) boundFiles(listed []*schema.Object) *bound {
-	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{}, sight: relate.Sight{Complete: true}}
+	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{},
+		sight: relate.Sight{Complete: true}}
 	for _, o := range listed {
 		b.add(&o.Row.(*kinds.UnixRow).UnixSocket)
 	}
@@ -65,12 +67,14 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 		b.sight.Hide("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.homeless(b.seen); n > 0 {
-		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") + " of a network namespace that cannot be reached")
+		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
+			" of a network namespace that cannot be reached")
 	}
 	return b
 }
 
-// homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all processes have left it.
+// homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all
+// processes have left it.
 func (l *tick) homeless(seen map[uint64]bool) int {
 	n := 0
 	asked := map[uint64]bool{}
@@ -95,7 +99,8 @@ func (l *tick) homeless(seen map[uint64]bool) int {
 	return n
 }
 
-// exactInodes says whether a file's number is the one that sock_diag knows it by. Overlays and btrfs show numbers of their own to stat(2).
+// exactInodes says whether a file's number is the one that sock_diag knows it by. Overlays and btrfs show numbers of
+// their own to stat(2).
 func exactInodes(fsType string) bool {
 	switch fsType {
 	case "tmpfs", "devtmpfs", "ramfs", "ext2", "ext3", "ext4", "xfs", "f2fs":

@@ -16,8 +16,8 @@ import (
 // shmLeakNeeds are what it takes to tell who uses a segment.
 const shmLeakNeeds = proc.NeedMaps | ftok.Needs
 
-// shmEvidence gathers what tells whether a segment is leaked. Its nattch counts the mappings of all processes, seen or not, so that 0
-// proves that nobody has it attached.
+// shmEvidence gathers what tells whether a segment is leaked. Its nattch counts the mappings of all processes, seen
+// or not, so that 0 proves that nobody has it attached.
 func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	ref := o.Ref
 	uses := []pastUse{{"creator", r.CPid, r.CTime}}
@@ -38,12 +38,14 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	case r.NAttch == 0 && found == 0:
 		e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}}
 	case missing > 0:
-		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen", How: fmt.Sprintf("has it attached: %d of nattch %d", missing, r.NAttch)})
+		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen",
+			How: fmt.Sprintf("has it attached: %d of nattch %d", missing, r.NAttch)})
 	default:
 		e.AllUsers.Complete = true
 	}
 	if r.Dest() {
-		e.Removed = "it is removed already: its memory goes when " + l.letGo(r.Maps, missing) + ", and removing it again cannot help"
+		e.Removed = "it is removed already: its memory goes when " + l.letGo(r.Maps, missing) +
+			", and removing it again cannot help"
 	}
 	return e
 }
@@ -76,7 +78,8 @@ func (l *tick) waiting(waiters []proc.Waiter) []relate.User {
 	return users
 }
 
-// left are the stopped processes that were blocked on an object and turn to it again when they go on: the kernel counts them no more.
+// left are the stopped processes that were blocked on an object and turn to it again when they go on: the kernel
+// counts them no more.
 func (l *tick) left(ref schema.Ref) []relate.User {
 	var users []relate.User
 	for _, w := range l.LeftOf(kinds.SysvWait(ref)) {
@@ -85,8 +88,8 @@ func (l *tick) left(ref schema.Ref) []relate.User {
 	return users
 }
 
-// msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody waits takes everybody's
-// system call. A queue has no creator's pid.
+// msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody
+// waits takes everybody's system call. A queue has no creator's pid.
 func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	ref := o.Ref
 	var uses []pastUse
@@ -132,8 +135,9 @@ func (l *tick) unused(fact string, all ...relate.Sight) relate.Sight {
 	return sight
 }
 
-// semEvidence gathers what tells whether a set is leaked. The kernel counts who waits and keeps who changed each semaphore last, for those who
-// may read the set; it tells nobody but a BPF program who holds adjustments to be undone.
+// semEvidence gathers what tells whether a set is leaked. The kernel counts who waits and keeps who changed each
+// semaphore last, for those who may read the set; it tells nobody but a BPF program who holds adjustments to be
+// undone.
 func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	ref := o.Ref
 	lastUse := max(r.CTime, r.OTime)
@@ -166,7 +170,8 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 		tasks += v.NCount + v.ZCount
 	}
 	if unseen := tasks - len(waiters); unseen > 0 {
-		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen", How: fmt.Sprintf("waits on it: %d of %d tasks", unseen, tasks)})
+		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen",
+			How: fmt.Sprintf("waits on it: %d of %d tasks", unseen, tasks)})
 	}
 	if len(e.Users) > 0 {
 		return e
@@ -178,12 +183,14 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	return e
 }
 
-// undoEvidence says who would change the set by its end. Where that cannot be read it does not matter for a set that its owner alone may
-// change: whoever holds something is then the owner's, older than the last use, and could still know it.
+// undoEvidence says who would change the set by its end. Where that cannot be read it does not matter for a set that
+// its owner alone may change: whoever holds something is then the owner's, older than the last use, and could still
+// know it.
 func (l *tick) undoEvidence(e *relate.Evidence, ref schema.Ref, r *kinds.SemRow) {
 	holds, err := kinds.SemUndos(l.Tick)
 	for _, h := range holds[kinds.SysvWait(ref)] {
-		u := relate.User{Who: fmt.Sprintf("%d/%s", h.PID, h.Comm), How: "holds " + h.Words() + ", which its end undoes (SEM_UNDO)"}
+		u := relate.User{Who: fmt.Sprintf("%d/%s", h.PID, h.Comm),
+			How: "holds " + h.Words() + ", which its end undoes (SEM_UNDO)"}
 		if p := l.Process(h.PID); p != nil {
 			u.Stopped = p.State == 'T' || p.State == 't'
 		}
@@ -193,6 +200,7 @@ func (l *tick) undoEvidence(e *relate.Evidence, ref schema.Ref, r *kinds.SemRow)
 	case err == nil && l.sightOf(ref.Space).Complete:
 		e.AllUsers.Says = append(e.AllUsers.Says, "nobody holds what its end would undo (SEM_UNDO)")
 	case r.Mode&0o022 != 0:
-		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could not be read")
+		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could " +
+			"not be read")
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// tmpfiles are the FIFOs that the administrator or a package wants to be there from the start of the machine on, opened or not: tmpfiles.d(5)
-// lists them.
+// tmpfiles are the FIFOs that the administrator or a package wants to be there from the start of the machine on,
+// opened or not: tmpfiles.d(5) lists them.
 type tmpfiles struct {
 	fifos map[string]string // path -> the file that says so
 	sight relate.Sight      // that all were read

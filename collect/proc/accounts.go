@@ -6,8 +6,9 @@ import (
 	"strconv"
 )
 
-// accountFile reads the names of a password or group file by their number, which is the third field of a line (man 5 passwd, man 5
-// group). The first name of a number counts. fields is how many fields a line has at least. A file that cannot be read has none.
+// accountFile reads the names of a password or group file by their number, which is the third field of a line (man 5
+// passwd, man 5 group). The first name of a number counts. fields is how many fields a line has at least. A file that
+// cannot be read has none.
 //
 // It knows what os/user knows in a program without cgo, which reads the file anew for every number.
 func accountFile(path string, fields int) map[uint32]account {

@@ -9,8 +9,10 @@ import (
 )
 
 func TestParseAccounts(t *testing.T) {
-	got := parseAccounts([]byte("root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n\n# old:x:5:5:::\n+nis:x:6:6:::\n-nis:x:7:7:::\n"+
-		":x:8:8:::\nshort:x:9\nword:x:nine:9:::\nbig:x:4294967296:9:::\nmax:x:4294967295:9:::\n  led:x:10:10:::\nlast:x:11:11:::"), 7)
+	got := parseAccounts([]byte("root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n\n# "+
+		"old:x:5:5:::\n+nis:x:6:6:::\n-nis:x:7:7:::\n"+
+		":x:8:8:::\nshort:x:9\nword:x:nine:9:::\nbig:x:4294967296:9:::\nmax:x:4294967295:9:::\n  "+
+		"led:x:10:10:::\nlast:x:11:11:::"), 7)
 	want := map[uint32]account{0: {"root", true}, 10: {"led", true}, 11: {"last", true}, 4294967295: {"max", true}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(account{})); diff != "" {
 		t.Error(diff)

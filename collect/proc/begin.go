@@ -62,7 +62,8 @@ func bootTime(host *kernel.Host) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read when the machine started: %w", err)
 	}
 	if stat.BootTime == 0 {
-		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling whether a pid was reused")
+		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling " +
+			"whether a pid was reused")
 	}
 	return time.Unix(int64(stat.BootTime), 0), nil
 }
@@ -83,10 +84,12 @@ func (t *Tick) walk() {
 	t.account()
 	if n := t.walker.risky.skipped.Load(); n > 0 {
 		t.faults = append(t.faults, schema.Fault{Source: "fd", Count: int(n),
-			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would hang the scan: FIFOs and who holds locks there are not shown", n)})
+			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would "+
+				"hang the scan: FIFOs and who holds locks there are not shown", n)})
 	}
 	if t.Hides = hidden(t); t.Hides {
-		t.faults = append(t.faults, schema.Fault{Source: "processes", Denied: true, Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
+		t.faults = append(t.faults, schema.Fault{Source: "processes", Denied: true,
+			Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
 	}
 	t.cpu = (*Keep(t.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(t.Now, procs)
 }

@@ -37,7 +37,8 @@ func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
 	return use
 }
 
-// CPUPercent is what the process used of one CPU since the last snapshot or, in the first one, over its life, as ps has it.
+// CPUPercent is what the process used of one CPU since the last snapshot or, in the first one, over its life, as ps
+// has it.
 func (t *Tick) CPUPercent(p *Process) float64 {
 	if use, ok := t.cpu[p.PID]; ok {
 		return use

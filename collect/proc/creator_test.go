@@ -26,7 +26,8 @@ func TestCreatorState(t *testing.T) {
 		after int64 // seconds since the boot
 		want  string
 	}{
-		{0, 100, CreatorOutside}, {4, 100, CreatorDead}, {5, 100, CreatorAlive}, {5, 99, CreatorAlive}, {5, 98, CreatorReused},
+		{0, 100, CreatorOutside}, {4, 100, CreatorDead}, {5, 100, CreatorAlive}, {5, 99, CreatorAlive},
+		{5, 98, CreatorReused},
 		{5, -2, CreatorUnknown}, // nothing outlives a boot: the clock was set
 		{6, 100, CreatorDead},
 		{7, 99, CreatorAlive}, // what it made within a timer tick of its start, which was within one of a second's

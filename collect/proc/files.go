@@ -14,9 +14,9 @@ import (
 
 // What objects have in common that are files: POSIX queues, semaphores and shared memory, memfds, mapped files.
 
-// fileKey is a file in the index of those that processes have open or map: by device and inode. In a tree of files the numbers in
-// maps mean nothing: there the path has to do. A System V segment has the number of its id on the device of the memfds, so that both
-// numbers may be a memfd's as well: path tells it apart.
+// fileKey is a file in the index of those that processes have open or map: by device and inode. In a tree of files
+// the numbers in maps mean nothing: there the path has to do. A System V segment has the number of its id on the
+// device of the memfds, so that both numbers may be a memfd's as well: path tells it apart.
 type fileKey struct {
 	FileID
 	path string
@@ -72,7 +72,8 @@ func (t *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 // fileIndex are the files that processes have open or map.
 type fileIndex map[fileKey]*FileUsers
 
-// indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names of their own.
+// indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names
+// of their own.
 func indexFiles(t *Tick) fileIndex {
 	files := fileIndex{}
 	at := func(id FileID, path string) *FileUsers {
@@ -108,8 +109,8 @@ func indexFiles(t *Tick) fileIndex {
 
 const FileUserNeeds = NeedProcs | NeedFDs | NeedFDFiles | NeedMaps
 
-// FileHolders is the holders column: one endpoint for each process that maps the file, with one of its descriptors if it has any,
-// and one for each further descriptor.
+// FileHolders is the holders column: one endpoint for each process that maps the file, with one of its descriptors if
+// it has any, and one for each further descriptor.
 func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 	if !t.Gathered(ref, FileUserNeeds) {
 		return schema.Uncollected(schema.TypeEndpoints)
@@ -140,7 +141,8 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, m := range u.Maps {
-		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: schema.Counted(m.count, "mapping"), Proof: schema.Observed})
+		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: schema.Counted(m.count, "mapping"),
+			Proof: schema.Observed})
 	}
 	edges = append(edges, t.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)
 	return append(edges, WaitEdges(to, waits)...)
@@ -169,12 +171,14 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 		return file, true
 	}
 	for _, use := range u.FDs {
-		if file, ok := stat(use.Process, func(d process.Dir) (vfs.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
+		if file, ok := stat(use.Process,
+			func(d process.Dir) (vfs.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
 			return file, nil
 		}
 	}
 	for _, m := range u.Maps {
-		if file, ok := stat(m.Process, func(d process.Dir) (vfs.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
+		if file, ok := stat(m.Process,
+			func(d process.Dir) (vfs.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
 			return file, nil
 		}
 	}

@@ -47,8 +47,9 @@ func (m *mountWatch) of(dir process.Dir) func(path []byte) bool {
 	return func(path []byte) bool { return MayHangBelow(mounts(), string(path)) }
 }
 
-// mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the process is
-// gone: it leaves its namespaces after it closed its descriptors (do_exit, kernel/exit.c), so that none of them can be reached.
+// mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the
+// process is gone: it leaves its namespaces after it closed its descriptors (do_exit, kernel/exit.c), so that none of
+// them can be reached.
 func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	ns, err := dir.Readlink("ns/mnt")
 	if err != nil {
@@ -108,7 +109,8 @@ func MayHangBelow(mounts []Mount, path string) bool {
 // MayHang says whether a file system asks a server or a user process, which may be dead.
 func MayHang(fsType string) bool {
 	switch fsType {
-	case "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "coda", "gfs2", "lustre", "autofs", "fuse", "fuseblk", "orangefs":
+	case "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "coda", "gfs2", "lustre", "autofs", "fuse",
+		"fuseblk", "orangefs":
 		return true
 	}
 	return strings.HasPrefix(fsType, "fuse.")

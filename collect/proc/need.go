@@ -16,21 +16,28 @@ const (
 	NeedIPCNS      schema.Need = 1 << 13 // readlink of every /proc/PID/ns/ipc
 	NeedNamespaces schema.Need = 1 << 14 // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
 	NeedFDInfo     schema.Need = 1 << 19 // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
-	NeedLocks      schema.Need = 1 << 20 // /proc/locks, and statx of descriptors on paths to find who has a locked file open
-	NeedFDFiles    schema.Need = 1 << 21 // statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
-	NeedTTYs       schema.Need = 1 << 24 // statx of descriptors on terminals
-	NeedCalls      schema.Need = 1 << 31 // /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
-	NeedEveryone   schema.Need = 1 << 32 // all processes, also those that are born during the walk: for who counts that nobody else has an object
-	NeedMounts     schema.Need = 1 << 33 // the mounts below which a look may hang
+	// /proc/locks, and statx of descriptors on paths to find who has a locked file open
+	NeedLocks schema.Need = 1 << 20
+	// statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
+	NeedFDFiles schema.Need = 1 << 21
+	NeedTTYs    schema.Need = 1 << 24 // statx of descriptors on terminals
+	// /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
+	NeedCalls schema.Need = 1 << 31
+	// all processes, also those that are born during the walk: for who counts that nobody else has an object
+	NeedEveryone schema.Need = 1 << 32
+	NeedMounts   schema.Need = 1 << 33 // the mounts below which a look may hang
 )
 
 // Costs names the needs of the walk. NeedEveryone and NeedMounts go without a name: other needs bring them.
 func Costs() []schema.Cost {
 	return []schema.Cost{
-		{Need: NeedProcs, Name: "processes"}, {Need: NeedStatus, Name: "process status"}, {Need: NeedCmdline, Name: "command lines"},
+		{Need: NeedProcs, Name: "processes"}, {Need: NeedStatus, Name: "process status"},
+		{Need: NeedCmdline, Name: "command lines"},
 		{Need: NeedFDs, Name: "fd walk"}, {Need: NeedFDModes, Name: "fd modes"}, {Need: NeedFDCount, Name: "fd count"},
-		{Need: NeedMaps, Name: "maps"}, {Need: NeedSyscall, Name: "blocked threads"}, {Need: NeedIPCNS, Name: "ipc namespaces"},
+		{Need: NeedMaps, Name: "maps"}, {Need: NeedSyscall, Name: "blocked threads"},
+		{Need: NeedIPCNS, Name: "ipc namespaces"},
 		{Need: NeedNamespaces, Name: "namespaces"}, {Need: NeedFDInfo, Name: "fdinfo"}, {Need: NeedLocks, Name: "locks"},
-		{Need: NeedFDFiles, Name: "files of descriptors"}, {Need: NeedTTYs, Name: "terminals"}, {Need: NeedCalls, Name: "every thread's call"},
+		{Need: NeedFDFiles, Name: "files of descriptors"}, {Need: NeedTTYs, Name: "terminals"},
+		{Need: NeedCalls, Name: "every thread's call"},
 	}
 }

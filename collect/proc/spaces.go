@@ -56,8 +56,9 @@ func (t *Tick) WantsSysV() bool {
 	return false
 }
 
-// namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has not run is where it was.
-// Ids in mappings and waits mean something only within an IPC namespace: that one is read for whoever has such.
+// namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has
+// not run is where it was. Ids in mappings and waits mean something only within an IPC namespace: that one is read
+// for whoever has such.
 func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old cached, now *cached) {
 	types := namespace.Types()
 	read := func(i int) {
@@ -79,7 +80,8 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 			read(i)
 		}
 		now.ns = needs
-	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace), slices.ContainsFunc(p.left, Wait.InNamespace), mapsSegment(p):
+	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace),
+		slices.ContainsFunc(p.left, Wait.InNamespace), mapsSegment(p):
 		read(IPCType)
 		now.ns = needs
 	}
@@ -204,7 +206,8 @@ func (x *spaceIndex) held(t *Tick) {
 	}
 }
 
-// mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has mounts of its own.
+// mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has
+// mounts of its own.
 func (x *spaceIndex) mounted(t *Tick) {
 	if !t.Host.Live() {
 		return
@@ -277,7 +280,8 @@ func (t *Tick) uidMap(s *Space) process.IDMap {
 	return m
 }
 
-const NsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
+const NsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as " +
+	"COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
 
 func (p Place) Inode() schema.Value {
 	if p.Ino == 0 {
@@ -337,8 +341,9 @@ func (t *Tick) Container(p *Process) string {
 	return id[:min(len(id), 12)]
 }
 
-// ContainerID finds the id that a container engine put into the name of a control group (proc_pid_cgroup(5)): 64 hexadecimal digits as
-// "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope", "crio-ID.scope" or "kubepods/…/ID".
+// ContainerID finds the id that a container engine put into the name of a control group (proc_pid_cgroup(5)): 64
+// hexadecimal digits as "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope", "crio-ID.scope"
+// or "kubepods/…/ID".
 func ContainerID(cgroup string) string {
 	for _, part := range strings.FieldsFunc(cgroup, func(r rune) bool { return strings.ContainsRune("/:\n-.", r) }) {
 		if len(part) == 64 && strings.Trim(part, "0123456789abcdef") == "" {

@@ -23,8 +23,9 @@ type Thread struct {
 	since   time.Time // when it last ran; zero: not asked yet, or not told
 }
 
-// threads reads what every thread of the process does. A process that has not run since still does the same; but what it sleeps on in shared
-// memory others change meanwhile: a mutex goes from one owner to the next, and wakes but one of those who wait for it.
+// threads reads what every thread of the process does. A process that has not run since still does the same; but what
+// it sleeps on in shared memory others change meanwhile: a mutex goes from one owner to the next, and wakes but one
+// of those who wait for it.
 func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(NeedCalls) || p.KernelThread() || p.Gone():
@@ -46,7 +47,8 @@ func (t Thread) sharesFutex() bool {
 	return t.In == process.InCall && shared
 }
 
-// Gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until they do.
+// Gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until
+// they do.
 func (p *Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
 
 // Living is a thread whose files in /proc tell of the process: its first one, or one that has outlived it.
@@ -83,8 +85,8 @@ func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 // tokenSeed makes tokens of several ticks comparable.
 type tokenSeed maphash.Seed
 
-// Token tells this sleep from any other, however alike: by the registers that the call was made with, and how often the thread has gone to
-// sleep. Where a live one's count could not be read, no two are the same.
+// Token tells this sleep from any other, however alike: by the registers that the call was made with, and how often
+// the thread has gone to sleep. Where a live one's count could not be read, no two are the same.
 func (tick *Tick) Token(t *Thread) uint64 {
 	type sleep struct {
 		call   process.BlockedCall
@@ -98,8 +100,8 @@ func (tick *Tick) Token(t *Thread) uint64 {
 	return maphash.Comparable(maphash.Seed(*Keep(tick.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
 }
 
-// SleepsSince is when the thread last ran. It is asked when somebody shows it: it takes 25 microseconds, and the same answer does as long as the
-// Thread has not run.
+// SleepsSince is when the thread last ran. It is asked when somebody shows it: it takes 25 microseconds, and the same
+// answer does as long as the Thread has not run.
 func (tick *Tick) SleepsSince(p *Process, t *Thread) time.Time {
 	if !t.since.IsZero() || !tick.Host.Live() {
 		return t.since

@@ -150,7 +150,8 @@ func (t *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 }
 
-// StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not known.
+// StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not
+// known.
 func (t *Tick) StartTime(ticks uint64) time.Time {
 	if t.Boot.IsZero() {
 		return time.Time{}
@@ -158,7 +159,8 @@ func (t *Tick) StartTime(ticks uint64) time.Time {
 	return t.Boot.Add(time.Duration(ticks) * (time.Second / sys.ClockTick))
 }
 
-// PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or for nobody.
+// PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or
+// for nobody.
 func PID(pid int) schema.Value {
 	if pid == 0 {
 		return schema.None(schema.TypeInt)
@@ -183,9 +185,10 @@ const (
 	CreatorUnknown = "unknown" // /proc may hide it
 )
 
-// CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by the kernel).
-// A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse. A moment
-// before the boot shows that the clock was set since, on a machine without a battery for example: then the two times do not compare.
+// CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by
+// the kernel). A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse.
+// A moment before the boot shows that the clock was set since, on a machine without a battery for example: then the
+// two times do not compare.
 func (t *Tick) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
@@ -208,18 +211,19 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 	return CreatorAlive
 }
 
-// StartDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V objects to seconds, of a clock
-// that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c), and start times to clock ticks.
+// StartDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V
+// objects to seconds, of a clock that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c),
+// and start times to clock ticks.
 const StartDoubt = time.Second + 100*time.Millisecond
 
-// StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by the kernel): then it is not
-// the one that the kernel recorded at that moment.
+// StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by
+// the kernel): then it is not the one that the kernel recorded at that moment.
 func StartedAfter(start time.Time, sec int64) bool {
 	return start.After(time.Unix(sec, 0).Add(StartDoubt))
 }
 
-// OtherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or not one: the pids that
-// calls tell are not those in it.
+// OtherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or
+// not one: the pids that calls tell are not those in it.
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
 
 // FDUse is a process's descriptor on an object.
@@ -266,8 +270,8 @@ func indexFDs(tick *Tick) fdIndex {
 	return index
 }
 
-// Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be looked into,
-// the cell is partial, or denied if nobody was found.
+// Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be
+// looked into, the cell is partial, or denied if nobody was found.
 func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	var ends []schema.Endpoint
 	for _, u := range uses {
@@ -282,7 +286,8 @@ func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
 	edges := make([]schema.Edge, 0, len(uses))
 	for _, u := range uses {
-		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num), Proof: schema.Observed})
+		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num),
+			Proof: schema.Observed})
 	}
 	return edges
 }

@@ -5,9 +5,8 @@ import (
 	"strconv"
 )
 
-// Users turns numeric owners into names, asking the system once per id, or once at all where only files can be asked. An id without
-// an entry has no name.
-// It is not safe for concurrent use.
+// Users turns numeric owners into names, asking the system once per id, or once at all where only files can be asked.
+// An id without an entry has no name. It is not safe for concurrent use.
 type Users struct {
 	users, groups map[uint32]account
 	live          bool
@@ -19,7 +18,8 @@ type account struct {
 	known bool
 }
 
-// NewUsers returns an empty cache. In a file tree that is not the live machine, names would be another machine's: there, ids stay numbers.
+// NewUsers returns an empty cache. In a file tree that is not the live machine, names would be another machine's:
+// there, ids stay numbers.
 func NewUsers(live bool) *Users { return &Users{live: live} }
 
 // User is the user's name, or the uid in digits where there is none.

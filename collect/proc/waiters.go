@@ -12,19 +12,21 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Wait is a thread that sleeps in a call on a System V object, a POSIX queue, a pipe or a FIFO, or on a futex in shared memory.
+// Wait is a thread that sleeps in a call on a System V object, a POSIX queue, a pipe or a FIFO, or on a futex in
+// shared memory.
 type Wait struct {
-	Syscall string      // "msgsnd", "msgrcv", "semop", "read", "write", "open", "mq_send", "mq_receive", "futex"
-	Kind    schema.Kind // Msg, Sem: id counts; Fifo: fifo counts; futexWait: addr counts; "": fd counts, which may be on anything
-	ID      int         // msqid or semid, in the thread's IPC namespace
-	FD      int32
-	Fifo    FD          // the FIFO that it opens; no descriptor leads there yet
-	Addr    uint64      // of the futex
-	Lock    LockRequest // fcntl and flock
-	Thread  int
-	lost    bool         // it is the open of a FIFO that cannot be told
-	Via     string       // the call in words: "semop [2] -1"
-	Ops     []sysv.SemOp // of semop, as far as they could be read
+	Syscall string // "msgsnd", "msgrcv", "semop", "read", "write", "open", "mq_send", "mq_receive", "futex"
+	// Msg, Sem: id counts; Fifo: fifo counts; futexWait: addr counts; "": fd counts, which may be on anything
+	Kind   schema.Kind
+	ID     int // msqid or semid, in the thread's IPC namespace
+	FD     int32
+	Fifo   FD          // the FIFO that it opens; no descriptor leads there yet
+	Addr   uint64      // of the futex
+	Lock   LockRequest // fcntl and flock
+	Thread int
+	lost   bool         // it is the open of a FIFO that cannot be told
+	Via    string       // the call in words: "semop [2] -1"
+	Ops    []sysv.SemOp // of semop, as far as they could be read
 }
 
 // Waiter is a wait with its process.
@@ -33,7 +35,8 @@ type Waiter struct {
 	Wait
 }
 
-// futexWait is the kind of a wait for a futex; WaitOnFile that of a WaitKey for any file but a FIFO: a POSIX queue, or what is mapped.
+// futexWait is the kind of a wait for a futex; WaitOnFile that of a WaitKey for any file but a FIFO: a POSIX queue,
+// or what is mapped.
 const (
 	futexWait  schema.Kind = "futex"
 	WaitOnFile schema.Kind = "file"
@@ -81,7 +84,8 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	return WaitKey{}, false
 }
 
-// blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it did.
+// blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it
+// did.
 func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	calls := func() (waits []Wait, opens bool, err error) {
 		list, err := dir.BlockedCalls(buf, func(nr int) bool { return process.IPCCalls(nr) || process.FutexCall(nr) })
@@ -97,8 +101,8 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 	switch {
 	case !needs.Has(NeedSyscall) || p.KernelThread() || p.Gone():
 	case p.State == 'T' || p.State == 't':
-		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into may be empty. When it
-		// goes on, it begins most of them again.
+		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into
+		// may be empty. When it goes on, it begins most of them again.
 		p.left, p.OpensFIFO, p.WaitErr = calls()
 	case needs.Has(NeedCalls): // what the threads do was read just before
 		p.WaitErr, now.waits = p.TaskErr, true
@@ -153,7 +157,8 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 	if access == fdinfo.CanWrite {
 		end = "for writing"
 	}
-	return Wait{Syscall: "open", Kind: schema.Fifo, Fifo: FD{Num: -1, Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: path},
+	return Wait{Syscall: "open", Kind: schema.Fifo,
+		Fifo:   FD{Num: -1, Kind: FDFifo, Access: access, Dev: id.Dev, Ino: id.Ino, Path: path},
 		Thread: c.TID, Via: "open " + end}, true
 }
 
@@ -227,7 +232,8 @@ func (t *Tick) OpenedFIFOs() []FileID {
 	return ids
 }
 
-// WaitersValue is the waiters column of one object. complete says that no other process can be waiting, whatever was refused.
+// WaitersValue is the waiters column of one object. complete says that no other process can be waiting, whatever was
+// refused.
 func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) schema.Value {
 	if !t.Gathered(ref, NeedSyscall) {
 		return schema.Uncollected(schema.TypeEndpoints)

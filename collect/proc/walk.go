@@ -22,22 +22,25 @@ type Process struct {
 	FDCount     int
 	FDCountErr  error
 
-	FDs        []FD
-	FDErr      error
-	Shared     []process.Mapping
-	MapsErr    error
-	Waits      []Wait
-	left       []Wait // of a stopped process: calls that it was in and begins again
-	OpensFIFO  bool   // a thread waits in the open of a FIFO that cannot be told
-	WaitErr    error
-	Tasks      []Thread
-	TaskErr    error
-	NS         [8]uint64 // inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or waits for System V objects
+	FDs       []FD
+	FDErr     error
+	Shared    []process.Mapping
+	MapsErr   error
+	Waits     []Wait
+	left      []Wait // of a stopped process: calls that it was in and begins again
+	OpensFIFO bool   // a thread waits in the open of a FIFO that cannot be told
+	WaitErr   error
+	Tasks     []Thread
+	TaskErr   error
+	// inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or
+	// waits for System V objects
+	NS         [8]uint64
 	NSErr      error
 	liveThread int              // a thread that lives, if the first one has ended
 	ended      bool             // while it was read (NeedEveryone): of what it had some may be missing
 	Info       map[int32]FDInfo // by descriptor, of those that were asked for
-	Clock      int64            // CPU time when it was read, in nanoseconds; 0: not known. While it stands still, the process has not run
+	// CPU time when it was read, in nanoseconds; 0: not known. While it stands still, the process has not run
+	Clock int64
 }
 
 // Ref is the process as an object: a pid with its start time.
@@ -50,12 +53,14 @@ func (p *Process) SharedMaps() ([]process.Mapping, error) { return p.Shared, p.M
 
 // RunsAs says whether one of the process's uids is among them.
 func (p *Process) RunsAs(uids []uint32) bool {
-	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:], func(uid uint32) bool { return slices.Contains(uids, uid) })
+	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:],
+		func(uid uint32) bool { return slices.Contains(uids, uid) })
 }
 
-// walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process whose
-// CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM could change them;
-// libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.) Names of files are not among it: pathsNow.
+// walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process
+// whose CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM
+// could change them; libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.)
+// Names of files are not among it: pathsNow.
 type walker struct {
 	host     *kernel.Host
 	cache    map[int]cached
@@ -81,7 +86,8 @@ type cached struct {
 // keep adds what was known and not asked for now: other tabs are looked at in turn.
 func (c *cached) keep(old cached) {
 	c.known = c.proc
-	asked := (c.fds != 0 || old.fds == 0) && (c.maps || !old.maps) && (c.waits || !old.waits) && (c.threads || !old.threads) && (c.ns != 0 || old.ns == 0)
+	asked := (c.fds != 0 || old.fds == 0) && (c.maps || !old.maps) && (c.waits || !old.waits) &&
+		(c.threads || !old.threads) && (c.ns != 0 || old.ns == 0)
 	if old.known == nil || asked {
 		return
 	}
@@ -151,9 +157,11 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	return found, nil
 }
 
-// latecomers reads the processes that were born while the others were read: a child of one that ended before it was looked at has, and knows,
-// what that had. Where children of unknown parents still come after some rounds, it says so in restless.
-func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached, err error) {
+// latecomers reads the processes that were born while the others were read: a child of one that ended before it was
+// looked at has, and knows, what that had. Where children of unknown parents still come after some rounds, it says so
+// in restless.
+func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached,
+	err error) {
 	const rounds = 4
 	w.restless = false
 	unread := false
@@ -240,8 +248,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	return p, now
 }
 
-// hasEnded says whether a process ended while it was read. Who exits gives up all descriptors at once (exit_files in kernel/exit.c), and a list of
-// them is cut short without an error.
+// hasEnded says whether a process ended while it was read. Who exits gives up all descriptors at once (exit_files in
+// kernel/exit.c), and a list of them is cut short without an error.
 func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 	if !w.host.Live() || p.Gone() || p.KernelThread() {
 		return false
@@ -257,8 +265,8 @@ func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 	return err == nil && (st.State == 'Z' || st.State == 'X')
 }
 
-// livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others, which have them still
-// (man 3 pthread_exit). /proc/TID of such a one leads to the same tables.
+// livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others,
+// which have them still (man 3 pthread_exit). /proc/TID of such a one leads to the same tables.
 func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end func()) {
 	if p.State != 'Z' && p.State != 'X' || p.Gone() {
 		return dir, func() {}

@@ -11,7 +11,8 @@ import (
 // account remembers which processes refused which source.
 func (t *Tick) account() {
 	for _, p := range t.procs {
-		for source, err := range map[string]error{"fd": p.FDErr, "maps": p.MapsErr, "syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr} {
+		for source, err := range map[string]error{"fd": p.FDErr, "maps": p.MapsErr, "syscall": cmp.Or(p.WaitErr, p.TaskErr),
+			"ns": p.NSErr} {
 			if sys.Denied(err) {
 				t.Refuse(source, p)
 			}
@@ -30,7 +31,8 @@ func (t *Tick) Refuse(source string, p *Process) {
 // Refused are the processes that refused a source.
 func (t *Tick) Refused(source string) []*Process { return t.unseen[source] }
 
-// refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's mappings were found.
+// refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's
+// mappings were found.
 func (t *Tick) refusals() []schema.Fault {
 	advice := "root sees all"
 	if sys.EffectiveUID() == 0 {
@@ -38,20 +40,25 @@ func (t *Tick) refusals() []schema.Fault {
 	}
 	var faults []schema.Fault
 	for _, s := range []struct{ source, what, hides string }{
-		{"fd", "file descriptors", "who holds what there is not shown"}, {"maps", "memory maps", "who maps what there is not shown"},
-		{"syscall", "system calls", "who waits there is not shown"}, {"ns", "namespaces", "those of theirs alone are not shown"},
+		{"fd", "file descriptors", "who holds what there is not shown"},
+		{"maps", "memory maps", "who maps what there is not shown"},
+		{"syscall", "system calls", "who waits there is not shown"},
+		{"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := len(t.unseen[s.source])
-		if n == 0 || s.source == "maps" && t.mapsFound && !Asked[fileIndex](t) || s.source == "ns" && !t.Needs.Has(NeedNamespaces) {
+		if n == 0 || s.source == "maps" && t.mapsFound && !Asked[fileIndex](t) || s.source == "ns" &&
+			!t.Needs.Has(NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusers(s.source), s.hides, advice)})
+			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusers(s.source),
+				s.hides, advice)})
 	}
 	return faults
 }
 
-// refusers names the one process that refused a source, or counts them among those that were asked: kernel threads have but namespaces.
+// refusers names the one process that refused a source, or counts them among those that were asked: kernel threads
+// have but namespaces.
 func (t *Tick) refusers(source string) string {
 	refused := t.unseen[source]
 	if len(refused) == 1 {

@@ -33,7 +33,8 @@ type FD struct {
 	Kind     FDKind
 	Access   fdinfo.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
 	Dev, Ino uint64        // 0 for what has no inode of its own
-	Path     string        // FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
+	// FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
+	Path string
 }
 
 // FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
@@ -77,7 +78,8 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	w.risky.skipped.Add(int64(now.risky))
 }
 
-// pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their holder sleeps.
+// pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their
+// holder sleeps.
 func pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
 	kept := true // the list is the last snapshot's, which does not change any more
 	for i := range fds {

@@ -15,8 +15,9 @@ func mayBeTTY(target []byte) bool {
 	return name == "ptmx" || strings.HasSuffix(dir, "/pts/") && len(bytes.Trim([]byte(name), "0123456789")) == 0
 }
 
-// terminal recognises an end of a pseudoterminal by its device number. A container's terminals may lie on a devpts of its own: the
-// slave's inode does, the master's counterpart is the file system at "pts" beside the ptmx that was opened (devpts_mntget, fs/devpts).
+// terminal recognises an end of a pseudoterminal by its device number. A container's terminals may lie on a devpts of
+// its own: the slave's inode does, the master's counterpart is the file system at "pts" beside the ptmx that was
+// opened (devpts_mntget, fs/devpts).
 func (s *fdScan) terminal(fd *FD, id vfs.FileID) bool {
 	if index, ok := id.TerminalSlave(); ok {
 		fd.Kind, fd.Ino = FDSlave, uint64(index)

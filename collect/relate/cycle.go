@@ -1,6 +1,7 @@
 package relate
 
-// inside walks within one component against the direction of the waits, nearest first: from those that are waited for to those that wait.
+// inside walks within one component against the direction of the waits, nearest first: from those that are waited for
+// to those that wait.
 type inside struct {
 	r     *ranks
 	comp  int32
@@ -53,8 +54,8 @@ func (b *inside) through(l int32) {
 // cycleBudget bounds how many edges shortestCycle looks at in one knot; what it has found by then is told.
 const cycleBudget = 1 << 18
 
-// shortestCycle gives a knot's shortest cycle, beginning at its first thread in order of process and thread. In a large knot it looks only at
-// those through its first threads.
+// shortestCycle gives a knot's shortest cycle, beginning at its first thread in order of process and thread. In a
+// large knot it looks only at those through its first threads.
 func (r *ranks) shortestCycle(kn *knot) []step {
 	var best []step
 	budget := cycleBudget
@@ -130,7 +131,8 @@ func (r *ranks) cycleFrom(start int32, budget *int) []step {
 					return trace(from, start)
 				}
 			}
-			// A thread does not wait for itself by waiting for its process, but others of the process do wait for the start by it.
+			// A thread does not wait for itself by waiting for its process, but others of the process do wait for the start by
+			// it.
 			if t == start && p == r.g.procOf[t] {
 				closed = false
 			} else {

@@ -15,8 +15,8 @@ type up struct {
 
 var none = up{-1, -1}
 
-// parent chooses among those who could end a wait: within a deadlock along the cycle; else whoever is nearer to the root cause, observed before
-// inferred, running before waiting, the lowest process and in it the main thread.
+// parent chooses among those who could end a wait: within a deadlock along the cycle; else whoever is nearer to the
+// root cause, observed before inferred, running before waiting, the lowest process and in it the main thread.
 func (r *ranks) parent(t int32) up {
 	if u, ok := r.onCycle[t]; ok {
 		return u
@@ -59,8 +59,9 @@ func (r *ranks) prefer(best *up, t int32, c up) {
 	}
 }
 
-// mayExplain keeps the forest free of cycles: ranks fall from a wait to its parent, save from a free wait to one that is not, from which no
-// way leads back. one says that the Ender is that thread rather than any of its process, of which one may be free.
+// mayExplain keeps the forest free of cycles: ranks fall from a wait to its parent, save from a free wait to one that
+// is not, from which no way leads back. one says that the Ender is that thread rather than any of its process, of
+// which one may be free.
 func (r *ranks) mayExplain(c, t int32, one bool) bool {
 	switch {
 	case c == t:
@@ -178,7 +179,8 @@ func (s *Solution) fill(r *ranks, order []int32, ups []up, behind []int) {
 		s.node[t] = int32(i)
 	}
 	for i, t := range order {
-		n := Node{Task: &r.g.tasks[t], Status: r.status(t), Proof: r.proof(t), Parent: -1, Behind: behind[t], Knot: int(r.knot[t])}
+		n := Node{Task: &r.g.tasks[t], Status: r.status(t), Proof: r.proof(t), Parent: -1, Behind: behind[t],
+			Knot: int(r.knot[t])}
 		if u := ups[t]; u.task >= 0 {
 			n.Parent, n.By = int(s.node[u.task]), &n.Task.Wait.Enders[u.ender]
 		}

@@ -7,7 +7,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// graph is who could end whose wait. Waits that have one list of Enders share it, so that a pipe with 500 writers and 500 readers makes 1,000 edges:
+// graph is who could end whose wait. Waits that have one list of Enders share it, so that a pipe with 500 writers and
+// 500 readers makes 1,000 edges:
 //
 //	thread ─► list of Enders ─► threads, and processes ─► their threads
 type graph struct {
@@ -166,7 +167,8 @@ func (g *graph) alone(t int32) bool {
 	return true
 }
 
-// waitsForItself says that the thread is named among those who could end its own wait: it holds the mutex that it locks.
+// waitsForItself says that the thread is named among those who could end its own wait: it holds the mutex that it
+// locks.
 func (g *graph) waitsForItself(t int32) bool {
 	if g.listOf[t] < 0 {
 		return false

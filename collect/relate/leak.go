@@ -16,8 +16,9 @@ const (
 	Protected Leak = "protected" // a signature or the user's rule says that it is meant to be there unused
 	Idle      Leak = "idle"      // nobody uses it, but somebody known to have used it lives
 	Unknown   Leak = "unknown"   // rights or sight are missing to tell
-	Suspect   Leak = "suspect"   // nobody uses it and no known user lives, but somebody living could know it, or it is too young
-	Orphan    Leak = "orphan"    // nobody uses it, no known user lives, and nobody living could know it
+	// nobody uses it and no known user lives, but somebody living could know it, or it is too young
+	Suspect Leak = "suspect"
+	Orphan  Leak = "orphan" // nobody uses it, no known user lives, and nobody living could know it
 )
 
 // Leaks lists the verdicts in the order in which a person wants to see them.
@@ -100,9 +101,9 @@ type Judgement struct {
 	Reasons []string
 }
 
-// Judge says whether an object is leaked. It says orphan only where all of it is proven: nobody uses it, everybody known to have used it is
-// gone, nobody living could still know it, no rule protects it, and it is older than the grace time. Less evidence never gives a harsher
-// verdict.
+// Judge says whether an object is leaked. It says orphan only where all of it is proven: nobody uses it, everybody
+// known to have used it is gone, nobody living could still know it, no rule protects it, and it is older than the
+// grace time. Less evidence never gives a harsher verdict.
 func Judge(e Evidence) Judgement {
 	switch {
 	case len(e.Users) > 0:
@@ -136,7 +137,8 @@ func Judge(e Evidence) Judgement {
 	}
 	reasons = append(reasons, e.AllElders.Says...)
 	if len(e.Owners) > 0 {
-		reasons = append(reasons, "none of the processes of "+strings.Join(e.Owners, " or ")+" is older than its last use, bystanders aside")
+		reasons = append(reasons, "none of the processes of "+strings.Join(e.Owners, " or ")+
+			" is older than its last use, bystanders aside")
 	}
 	young, says := e.age()
 	if young {
@@ -228,8 +230,8 @@ func (e *Evidence) elders() []string {
 	return reasons
 }
 
-// shortest is the least age of an orphan. The kernel cuts its moments to whole seconds: what seems to be used within the last one may have
-// been used since the processes were looked at.
+// shortest is the least age of an orphan. The kernel cuts its moments to whole seconds: what seems to be used within
+// the last one may have been used since the processes were looked at.
 const shortest = time.Second
 
 // age says whether the object was used too lately to be called an orphan.

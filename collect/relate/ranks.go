@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// ranks orders the threads by how they get free: first those that are, then those that they could free, and so on; then the same with the
-// stopped ones; then the stuck ones, from the root causes. Each wait that is not a root has an Ender of a lower rank.
+// ranks orders the threads by how they get free: first those that are, then those that they could free, and so on;
+// then the same with the stopped ones; then the stuck ones, from the root causes. Each wait that is not a root has an
+// Ender of a lower rank.
 type ranks struct {
 	g     *graph
 	class []class
@@ -53,7 +54,8 @@ func newRanks(g *graph) *ranks {
 
 func fill(n int) []int32 { return slices.Repeat([]int32{-1}, n) }
 
-// guess finds whose standing rests on an inferred Ender or on something that is taken for granted, its own or of somebody that it waits for.
+// guess finds whose standing rests on an inferred Ender or on something that is taken for granted, its own or of
+// somebody that it waits for.
 func (r *ranks) guess() {
 	var queue []int32
 	lists, procs := make([]bool, len(r.g.lists)), make([]bool, len(r.g.procs))
@@ -137,8 +139,8 @@ func (r *ranks) through(lists []int32, c class) {
 	}
 }
 
-// free ranks the threads that are free: what those that run could free first, so that the others, which are free in themselves, are roots only
-// where nothing better explains them.
+// free ranks the threads that are free: what those that run could free first, so that the others, which are free in
+// themselves, are roots only where nothing better explains them.
 func (r *ranks) free(unsure []bool) {
 	var selves []int32
 	for i := range r.g.tasks {
@@ -171,8 +173,8 @@ func (r *ranks) blocked() {
 	r.spread(blocked)
 }
 
-// stuck ranks the rest: each deadlock along its cycle and then its other members, then the waits that nobody is left to end, then whoever
-// hangs on them.
+// stuck ranks the rest: each deadlock along its cycle and then its other members, then the waits that nobody is left
+// to end, then whoever hangs on them.
 func (r *ranks) stuck() {
 	r.findKnots()
 	for i := range r.knots {
@@ -186,8 +188,8 @@ func (r *ranks) stuck() {
 	r.spread(stuck)
 }
 
-// findKnots finds the components of unranked threads that have a cycle. All that a stuck thread waits for is stuck, so that a component is
-// stuck as a whole or not at all.
+// findKnots finds the components of unranked threads that have a cycle. All that a stuck thread waits for is stuck,
+// so that a component is stuck as a whole or not at all.
 func (r *ranks) findKnots() {
 	members := map[int32][]int32{}
 	var comps []int32
@@ -213,8 +215,8 @@ func (r *ranks) findKnots() {
 	}
 }
 
-// rankKnot ranks a knot's shortest cycle against the direction of its waits, so that each has the one that it waits for above it, and then
-// the other members by their distance from it.
+// rankKnot ranks a knot's shortest cycle against the direction of its waits, so that each has the one that it waits
+// for above it, and then the other members by their distance from it.
 func (r *ranks) rankKnot(k int32) {
 	kn := &r.knots[k]
 	kn.cycle = r.shortestCycle(kn)

@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// parse reads tasks from lines such as "10 waits sem:5 for 20 30?" or "10.11 runs": a process, or process.thread; "?" marks an inferred Ender, "~" a weak one,
-// "20.21" one thread as Ender. "timed" and "open" may stand before "for".
+// parse reads tasks from lines such as "10 waits sem:5 for 20 30?" or "10.11 runs": a process, or process.thread; "?"
+// marks an inferred Ender, "~" a weak one, "20.21" one thread as Ender. "timed" and "open" may stand before "for".
 func parse(t *testing.T, text string) []Task {
 	t.Helper()
 	thread := func(word string) (schema.Ref, int) {
@@ -98,15 +98,17 @@ func TestScenarios(t *testing.T) {
 10 deadlock
   20 deadlock
 `, []string{"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w changed last"}},
-		{"what is known comes before what is likely, in the tree and in words", "10 waits 20?\n20 waits 30\n30 waits 10\n40 waits 50\n50 waits 40", `
+		{"what is known comes before what is likely, in the tree and in words",
+			"10 waits 20?\n20 waits 30\n30 waits 10\n40 waits 50\n50 waits 40", `
 40 deadlock
   50 deadlock
 10 deadlock
   30 deadlock
     20 deadlock
 `, []string{"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 50/w holds; 50/w waits for sem:5 (semop [0] -1), which 40/w holds",
-			"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w changed last; 20/w waits for sem:5 (semop [0] -1), which 30/w holds; " +
-				"30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
+				"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w changed last; 20/w waits for sem:5 " +
+					"(semop [0] -1), which 30/w holds; " +
+					"30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"three in a ring, and who hangs on them", "10 waits 20\n20 waits 30\n30 waits 10\n40 waits 20\n50 waits 40 10", `
 10 deadlock
   30 deadlock
@@ -172,7 +174,8 @@ func TestScenarios(t *testing.T) {
   20 hangs
     30 hangs
 `, []string{"critical stuck: 10/w waits for sem:5 (semop [0] -1), and nobody is left who could end it"}},
-		{"the holder died, relatives that may know the semaphore wait as well", "10 waits 20~ 30~\n20 waits 10~ 30~\n30 waits 10~ 20~", `
+		{"the holder died, relatives that may know the semaphore wait as well",
+			"10 waits 20~ 30~\n20 waits 10~ 30~\n30 waits 10~ 20~", `
 10 stuck
 20 stuck
 30 stuck
@@ -195,7 +198,8 @@ func TestScenarios(t *testing.T) {
     30 timed
 `, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"a server without clients", "10 waits open", "\n10 open\n", nil},
-		{"root causes in order", "10 runs\n11 waits 10\n20 stopped\n21 waits 20\n30 waits\n40 waits 41\n41 waits 40\n50 runs\n51 waits 50\n52 waits 51", `
+		{"root causes in order", "10 runs\n11 waits 10\n20 stopped\n21 waits 20\n30 waits\n40 waits 41\n41 waits 40\n50 " +
+			"runs\n51 waits 50\n52 waits 51", `
 40 deadlock
   41 deadlock
 30 stuck
@@ -207,7 +211,8 @@ func TestScenarios(t *testing.T) {
 10 runs
   11 waits
 `, []string{
-			"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 41/w holds; 41/w waits for sem:5 (semop [0] -1), which 40/w holds",
+			"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 41/w holds; 41/w waits for sem:5 (semop [0] -1), " +
+				"which 40/w holds",
 			"warning stuck: 30/w waits for sem:5 (semop [0] -1), and nobody is left who could end it",
 			"warning blocked by a stopped process: 21/w waits for sem:5 (semop [0] -1), which 20/w holds"}},
 		{"observed before inferred, running before waiting", "10 waits 20? 30 40\n20 runs\n30 waits 40\n40 runs", `
@@ -249,19 +254,27 @@ func TestConfirmed(t *testing.T) {
 		pending bool
 	}{
 		{"nothing has changed", abba, abba, nil, deadlock, false},
-		{"a member slept anew", abba, abba, func(tasks []Task) { tasks[1].Wait.Token++ }, "20 waits\n  10 waits\n    30 waits\n", true},
-		{"a member waits for another object", abba, abba, func(tasks []Task) { tasks[0].Wait.On.ID++ }, "10 waits\n  20 waits\n  30 waits\n", true},
-		{"a member does another operation", abba, abba, func(tasks []Task) { tasks[0].Wait.Via = "semop [1] -1" }, "10 waits\n  20 waits\n  30 waits\n", true},
+		{"a member slept anew", abba, abba, func(tasks []Task) { tasks[1].Wait.Token++ },
+			"20 waits\n  10 waits\n    30 waits\n", true},
+		{"a member waits for another object", abba, abba, func(tasks []Task) { tasks[0].Wait.On.ID++ },
+			"10 waits\n  20 waits\n  30 waits\n", true},
+		{"a member does another operation", abba, abba, func(tasks []Task) { tasks[0].Wait.Via = "semop [1] -1" },
+			"10 waits\n  20 waits\n  30 waits\n", true},
 		{"a pid was given anew", abba, abba, func(tasks []Task) {
 			tasks[0].Proc.Gen++
 			tasks[1].Wait.Enders[0].Proc.Gen++
 			tasks[2].Wait.Enders[0].Proc.Gen++
 		}, "10 waits\n  20 waits\n  30 waits\n", true},
-		{"a member could still run before", "10 waits 20\n20 runs\n30 waits 10", abba, nil, "10 waits\n  20 waits\n  30 waits\n", true},
-		{"it was free before in the same wait", "10 waits 20\n20 waits 10 40\n30 waits 10\n40 runs", abba, nil, "10 waits\n  20 waits\n  30 waits\n", true},
-		{"who hangs on it came later", "10 waits 20\n20 waits 10", abba, nil, "10 deadlock\n  20 deadlock\n  30 waits\n", true},
-		{"a process was stopped between", "20 waits 10\n10 runs", "20 waits 10\n10 stopped", nil, "10 stopped\n  20 waits\n", true},
-		{"a process is still stopped", "20 waits 10\n10 stopped", "20 waits 10\n10 stopped", nil, "10 stopped\n  20 stopped\n", false},
+		{"a member could still run before", "10 waits 20\n20 runs\n30 waits 10", abba, nil,
+			"10 waits\n  20 waits\n  30 waits\n", true},
+		{"it was free before in the same wait", "10 waits 20\n20 waits 10 40\n30 waits 10\n40 runs", abba, nil,
+			"10 waits\n  20 waits\n  30 waits\n", true},
+		{"who hangs on it came later", "10 waits 20\n20 waits 10", abba, nil, "10 deadlock\n  20 deadlock\n  30 waits\n",
+			true},
+		{"a process was stopped between", "20 waits 10\n10 runs", "20 waits 10\n10 stopped", nil, "10 stopped\n  20 waits\n",
+			true},
+		{"a process is still stopped", "20 waits 10\n10 stopped", "20 waits 10\n10 stopped", nil,
+			"10 stopped\n  20 stopped\n", false},
 		{"nothing is stuck", "20 waits 10\n10 runs", "20 waits 10\n10 runs", nil, "10 runs\n  20 waits\n", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -297,26 +310,32 @@ func TestFinding(t *testing.T) {
 	want := []schema.Finding{{
 		Kind: "deadlock", Severity: schema.Critical, Proof: schema.Inferred,
 		Refs: []schema.Ref{proc(10), {Kind: schema.Lock, Name: "12/flock"}, proc(20), {Kind: schema.Sem, ID: 5}, proc(30)},
-		Says: "likely deadlock: 10/w waits for lock:12/flock (flock LOCK_EX), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w changed last",
+		Says: "likely deadlock: 10/w waits for lock:12/flock (flock LOCK_EX), which 20/w holds; 20/w waits for sem:5 (semop " +
+			"[0] -1), which 10/w changed last",
 		Evidence: []string{
-			"observed: 20/w holds lock:12/flock", "inferred: 10/w changed sem:5 last", "observed: 30/w holds sem:5, and waits itself",
-			"observed: 20/w holds sem:5, and waits itself", "inferred: assuming that process 1 has it not", "in the same knot: 30/w",
+			"observed: 20/w holds lock:12/flock", "inferred: 10/w changed sem:5 last",
+			"observed: 30/w holds sem:5, and waits itself",
+			"observed: 20/w holds sem:5, and waits itself", "inferred: assuming that process 1 has it not",
+			"in the same knot: 30/w",
 		},
-		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again",
-		Alike:  `deadlock; critical; inferred; "w" semop lock; "w" semop sem`,
+		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what " +
+			"can be done again",
+		Alike: `deadlock; critical; inferred; "w" semop lock; "w" semop sem`,
 	}}
 	if diff := cmp.Diff(want, Solve(tasks).Findings()); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// What a finding takes for granted is among its evidence, and each of several objects is told with who could end the wait by it.
+// What a finding takes for granted is among its evidence, and each of several objects is told with who could end the
+// wait by it.
 func TestFindingsOfAssumptions(t *testing.T) {
 	tasks := parse(t, "10 waits 20 30\n20 waits 10\n30 stopped")
 	tasks[1].Wait.Assumes = "nobody else has it"
 	tasks[0].Wait.Enders[1].On = schema.Ref{Kind: schema.Sem, ID: 6}
 	s := Solve(tasks)
-	want := []string{"observed: 30/w is stopped", "observed: 30/w holds sem:6", "observed: 10/w holds sem:5", "inferred: assuming nobody else has it"}
+	want := []string{"observed: 30/w is stopped", "observed: 30/w holds sem:6", "observed: 10/w holds sem:5",
+		"inferred: assuming nobody else has it"}
 	findings := s.Findings()
 	if len(findings) != 1 {
 		t.Fatalf("%d findings", len(findings))
@@ -339,7 +358,8 @@ func TestFindingsThatAreAlike(t *testing.T) {
 		got = append(got, f.Alike)
 	}
 	sems := `; "w" semop sem`
-	want := []string{"deadlock; critical; observed" + sems, "deadlock; critical; observed" + sems, `deadlock; critical; observed; "another" semop sem` + sems,
+	want := []string{"deadlock; critical; observed" + sems, "deadlock; critical; observed" + sems,
+		`deadlock; critical; observed; "another" semop sem` + sems,
 		"stuck; warning; observed" + sems, "stuck; warning; observed" + sems}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -392,7 +412,8 @@ func TestHangers(t *testing.T) {
 	}
 }
 
-// 10,000 threads: rings, 500 readers of a pipe with 500 writers, and waits for one semaphore whose 500 Enders each wait lists anew.
+// 10,000 threads: rings, 500 readers of a pipe with 500 writers, and waits for one semaphore whose 500 Enders each
+// wait lists anew.
 func BenchmarkSolve(b *testing.B) {
 	for _, shared := range []bool{true, false} {
 		b.Run(fmt.Sprintf("shared=%v", shared), func(b *testing.B) {

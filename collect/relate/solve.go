@@ -69,8 +69,8 @@ type Step struct {
 
 // Solution tells who is stuck. It is immutable.
 type Solution struct {
-	// Nodes has every waiting thread and everybody who explains one: parents before their children, root causes first (deadlocks, then
-	// waits that nobody is left to end, then stopped processes, then those that most hang on).
+	// Nodes has every waiting thread and everybody who explains one: parents before their children, root causes first
+	// (deadlocks, then waits that nobody is left to end, then stopped processes, then those that most hang on).
 	Nodes []Node
 	Knots []Knot
 
@@ -90,9 +90,9 @@ const (
 	stuck          // nobody
 )
 
-// Solve decides who is stuck, in an OR-wait graph: one of its Enders is enough to end a wait. A thread is free that runs, whose wait is timed
-// or open, or that somebody free could free; what was not seen is free. Threads that only a stopped process could free are blocked by it.
-// All others are stuck.
+// Solve decides who is stuck, in an OR-wait graph: one of its Enders is enough to end a wait. A thread is free that
+// runs, whose wait is timed or open, or that somebody free could free; what was not seen is free. Threads that only a
+// stopped process could free are blocked by it. All others are stuck.
 //
 // What threads do is read one after the other, so that a Solution may show a cycle that never was: see Confirmed.
 func Solve(tasks []Task) *Solution {
@@ -117,12 +117,13 @@ func solve(g *graph, unsure []bool) *Solution {
 // Pending says that another sample is worth taking: a thread looks stuck that no second sample has confirmed.
 func (s *Solution) Pending() bool { return s.pending }
 
-// Confirmed is the Solution that two successive samples agree on. A thread counts as stuck, or as blocked by a stopped process, only if it
-// was so in the sample before, in the same wait: On, Call, Via and Token. Any other counts as free, and with it whoever it could free: of a
-// deadlock all members are confirmed or none is.
+// Confirmed is the Solution that two successive samples agree on. A thread counts as stuck, or as blocked by a
+// stopped process, only if it was so in the sample before, in the same wait: On, Call, Via and Token. Any other
+// counts as free, and with it whoever it could free: of a deadlock all members are confirmed or none is.
 //
-// A thread that slept in one wait in both samples slept all the time between them. All of a confirmed deadlock's threads therefore slept at
-// one instant, though no sample saw them at one. before is nil where there is none: then nobody is stuck.
+// A thread that slept in one wait in both samples slept all the time between them. All of a confirmed deadlock's
+// threads therefore slept at one instant, though no sample saw them at one. before is nil where there is none: then
+// nobody is stuck.
 func (s *Solution) Confirmed(before *Solution) *Solution {
 	unsure := slices.Clone(s.g.twice)
 	pending := false

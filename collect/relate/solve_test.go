@@ -81,7 +81,8 @@ func enders(tasks []Task, i int) (who []int, unseen bool) {
 
 // strong are the tasks that are known to be able to end a wait.
 func strong(tasks []Task, i int) []int {
-	who, _ := endersOf(tasks, i, slices.DeleteFunc(slices.Clone(tasks[i].Wait.Enders), func(e Ender) bool { return e.Weak }))
+	who, _ := endersOf(tasks, i, slices.DeleteFunc(slices.Clone(tasks[i].Wait.Enders),
+		func(e Ender) bool { return e.Weak }))
 	return who
 }
 
@@ -106,7 +107,8 @@ func endersOf(tasks []Task, i int, of []Ender) (who []int, unseen bool) {
 	return who, unseen
 }
 
-// trapped is the greatest set of waiting threads such that whoever could end a wait of the set is in it, or, if withStopped, is stopped.
+// trapped is the greatest set of waiting threads such that whoever could end a wait of the set is in it, or, if
+// withStopped, is stopped.
 func trapped(tasks []Task, withStopped bool) []bool {
 	in := make([]bool, len(tasks))
 	for i := range tasks {

@@ -14,12 +14,14 @@ const shown = 8
 
 // Findings are the verdicts that a person should hear of, gravest first: of kind "deadlock", "stuck" and "stopped".
 //
-// A deadlock is critical: what its members do stands still for good. So is a wait that nobody is left to end once others hang on it. Alone, or
-// inferred, it is a warning: a thread may be parked so on purpose, and harms nobody. A stopped process is a warning: somebody stopped it.
+// A deadlock is critical: what its members do stands still for good. So is a wait that nobody is left to end once
+// others hang on it. Alone, or inferred, it is a warning: a thread may be parked so on purpose, and harms nobody. A
+// stopped process is a warning: somebody stopped it.
 func (s *Solution) Findings() []schema.Finding {
 	var out []schema.Finding
 	knots := slices.Clone(s.Knots)
-	slices.SortStableFunc(knots, func(a, b Knot) int { return cmp.Compare(a.Cycle[0].Node, b.Cycle[0].Node) }) // as in the tree
+	// as in the tree
+	slices.SortStableFunc(knots, func(a, b Knot) int { return cmp.Compare(a.Cycle[0].Node, b.Cycle[0].Node) })
 	for i := range knots {
 		out = append(out, s.deadlock(&knots[i]))
 	}
@@ -123,13 +125,15 @@ func (s *Solution) abandoned(group []int) schema.Finding {
 	if len(names) > 1 {
 		verb = "wait"
 	}
-	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb, what(first.Task, nil))
+	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb,
+		what(first.Task, nil))
 	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
 	f.Evidence = append(f.Evidence, s.besides(group, nil)...)
 	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hangers...)
 	f.Refs = refs.list
-	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + list8(names) + ", or give by hand what is awaited; then start again what should have given it"
+	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + list8(names) +
+		", or give by hand what is awaited; then start again what should have given it"
 	return f
 }
 
@@ -174,14 +178,17 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	f.Evidence = append([]string{"observed: " + name(root) + " " + doing}, more(edges, len(edges))...)
 	f.Evidence = append(append(f.Evidence, assumed(waits)...), since(waits)...)
 	f.Refs = refs.list
-	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last resort", name(root), root.Proc.ID)
+	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last "+
+		"resort", name(root), root.Proc.ID)
 	return f, true
 }
 
-// breakCycle says whose end would free others. The kernel gives back a dead process's descriptors and file locks (man 2 _exit, man 2 flock),
-// its semaphore operations only under SEM_UNDO (man 2 semop), a mutex only if it is robust (man 3 pthread_mutexattr_setrobust).
+// breakCycle says whose end would free others. The kernel gives back a dead process's descriptors and file locks (man
+// 2 _exit, man 2 flock), its semaphore operations only under SEM_UNDO (man 2 semop), a mutex only if it is robust
+// (man 3 pthread_mutexattr_setrobust).
 //
-// A lock goes on to the next, and a pipe has no writers or readers any more, when the last process that has it open ends.
+// A lock goes on to the next, and a pipe has no writers or readers any more, when the last process that has it open
+// ends.
 func (s *Solution) breakCycle(k *Knot) string {
 	var alone, together []string
 	for _, step := range k.Cycle {
@@ -203,7 +210,8 @@ func (s *Solution) breakCycle(k *Knot) string {
 			together = holders
 		}
 	}
-	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again"
+	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can " +
+		"be done again"
 	switch {
 	case len(alone) == 1:
 		return "end " + alone[0] + then
@@ -212,11 +220,13 @@ func (s *Solution) breakCycle(k *Knot) string {
 	case together != nil:
 		return "end all of " + list8(together) + then
 	}
-	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore operations under SEM_UNDO, robust mutexes); " +
+	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore " +
+		"operations under SEM_UNDO, robust mutexes); " +
 		"else end all of them, and reset the object before they start again"
 }
 
-// besides says who else than the next on the cycle could end the waits of some nodes, and is stuck itself, and what was taken for granted.
+// besides says who else than the next on the cycle could end the waits of some nodes, and is stuck itself, and what
+// was taken for granted.
 func (s *Solution) besides(nodes []int, cycle []Step) []string {
 	told := map[*Ender]bool{}
 	for _, step := range cycle {

@@ -1,4 +1,5 @@
-// Package relate is pure: from what was seen of threads and objects it works out who is stuck and what is leaked, and says why in sentences.
+// Package relate is pure: from what was seen of threads and objects it works out who is stuck and what is leaked, and
+// says why in sentences.
 //
 //	tasks with their waits ─► Solve ─► a Verdict for each task, and the knots that hold them
 //	evidence of an object's use ─► Judge ─► live, idle, protected, suspect, orphan or unknown, with reasons
@@ -22,8 +23,8 @@ type Thread struct {
 type Activity uint8
 
 const (
-	// Running threads may do anything: they run, or sleep in something that ends by itself or that nothing here knows (nanosleep, the
-	// network, a terminal, an unreadable call). Unseen is Running.
+	// Running threads may do anything: they run, or sleep in something that ends by itself or that nothing here knows
+	// (nanosleep, the network, a terminal, an unreadable call). Unseen is Running.
 	Running Activity = iota
 	// Stopped threads go on when somebody sends SIGCONT, or a tracer lets them.
 	Stopped
@@ -48,15 +49,15 @@ type Wait struct {
 	Since   time.Time     // when it began, as well as can be told; zero: not known
 	Timed   bool          // it ends by itself
 	Timeout time.Duration // how long the call was told to wait in all; 0: not known
-	// Token changes whenever the thread slept anew, however alike the two waits look: a sum of its stack pointer, arguments and switches.
-	// Only a wait with the same Token in two samples is one wait. 0: not known.
+	// Token changes whenever the thread slept anew, however alike the two waits look: a sum of its stack pointer,
+	// arguments and switches. Only a wait with the same Token in two samples is one wait. 0: not known.
 	Token  uint64
 	Enders []Ender // who could end it
-	// Open says that others than the Enders could end it, and who: "whoever sends to the queue", "processes that could not be looked into".
-	// A wait that is Open is never called stuck. "": nobody else.
+	// Open says that others than the Enders could end it, and who: "whoever sends to the queue", "processes that could
+	// not be looked into". A wait that is Open is never called stuck. "": nobody else.
 	Open string
-	// Assumes says what is taken for granted in saying that nobody else could end the wait: "that process 1, which could not be looked
-	// into, has no end of it". A verdict that rests on it is inferred. "": nothing is.
+	// Assumes says what is taken for granted in saying that nobody else could end the wait: "that process 1, which could
+	// not be looked into, has no end of it". A verdict that rests on it is inferred. "": nothing is.
 	Assumes string
 }
 
@@ -66,8 +67,8 @@ type Ender struct {
 	TID   int    // the one thread that could, such as a mutex's owner; 0: any thread of the process
 	How   string // what it is to the object: "holds it", "reads it", "changed it last"
 	Proof schema.Proof
-	// Weak enders are not known to hold what the wait is for: a relative that may know the semaphore. One that is free is a way out,
-	// but one that is stuck closes no circle.
+	// Weak enders are not known to hold what the wait is for: a relative that may know the semaphore. One that is free
+	// is a way out, but one that is stuck closes no circle.
 	Weak bool
 	// On is the object by which it could, of several that a poll waits for; zero: Wait.On.
 	On schema.Ref

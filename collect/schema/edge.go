@@ -51,7 +51,8 @@ type Finding struct {
 	Says     string
 	Evidence []string
 	Advice   string // what to do about it; "": nothing
-	// Alike is the same for findings of a snapshot that say the same of other objects, of which a person needs to read but one; "": like no other.
+	// Alike is the same for findings of a snapshot that say the same of other objects, of which a person needs to read
+	// but one; "": like no other.
 	Alike string
 }
 

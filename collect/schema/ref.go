@@ -59,16 +59,18 @@ type Family string
 // Ref is an object's identity. Two Refs are the same object exactly if they are equal (==).
 type Ref struct {
 	Kind Kind
-	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs and files the
-	// device (st_dev), for locks that of the file, for pseudoterminals a foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
+	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs and files
+	// the device (st_dev), for locks that of the file, for pseudoterminals a foreign devpts. 0 is the reader's own
+	// namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
 	ID uint64
-	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without inode, "4242/7" for an
-	// open file description that process 4242 has as descriptor 7, "12/posix/4242/0-99" for a lock on inode 12.
+	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without
+	// inode, "4242/7" for an open file description that process 4242 has as descriptor 7, "12/posix/4242/0-99" for a
+	// lock on inode 12.
 	Name string
-	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime in Unix seconds,
-	// a POSIX name's inode number.
+	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime
+	// in Unix seconds, a POSIX name's inode number.
 	Gen uint64
 }
 
@@ -136,8 +138,9 @@ const (
 // ErrRef is what every error of ParseSelector is.
 var ErrRef = errors.New("not an object reference")
 
-// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME", each with an optional "@SPACE".
-// known says whether a kind exists; its spelling is the caller's to explain. Errors wrap ErrRef and say what would be right.
+// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME",
+// each with an optional "@SPACE". known says whether a kind exists; its spelling is the caller's to explain. Errors
+// wrap ErrRef and say what would be right.
 func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	fail := func(format string, args ...any) (Selector, error) {
 		return Selector{}, fmt.Errorf("%w: %q: %s", ErrRef, text, fmt.Sprintf(format, args...))
@@ -194,8 +197,8 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	return s, nil
 }
 
-// cutNamespace takes the IPC namespace off a queue's name: "/jobs@4026532178". A name may hold an "@" itself; the numbers of namespaces
-// begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
+// cutNamespace takes the IPC namespace off a queue's name: "/jobs@4026532178". A name may hold an "@" itself; the
+// numbers of namespaces begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
 func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 	i := strings.LastIndexByte(name, '@')
 	if k != PMsg && !strings.HasPrefix(name, "sk:") || i < 0 {

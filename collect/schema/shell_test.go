@@ -16,7 +16,8 @@ func FuzzShellQuote(f *testing.F) {
 	if err != nil {
 		sh = "sh"
 	}
-	for _, word := range []string{"", "plain/path-1.0", "a b", "it's", "$(id)", "`id`", "a\nb", "\x1b[31m", "\xff\xfe", "ü", `back\slash`, `'\''`, "!!", "~", "-x", "*", "\\\n'", "\n'; id; '", "\\'; id #"} {
+	for _, word := range []string{"", "plain/path-1.0", "a b", "it's", "$(id)", "`id`", "a\nb", "\x1b[31m", "\xff\xfe",
+		"ü", `back\slash`, `'\''`, "!!", "~", "-x", "*", "\\\n'", "\n'; id; '", "\\'; id #"} {
 		f.Add(word)
 	}
 	f.Fuzz(func(t *testing.T, word string) {

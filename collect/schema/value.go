@@ -36,8 +36,9 @@ const (
 )
 
 var typeNames = [...]string{
-	TypeString: "string", TypeInt: "int", TypeBytes: "bytes", TypeDuration: "duration", TypeTime: "time", TypePerms: "perms",
-	TypeKey: "key", TypeBool: "bool", TypeFloat: "float", TypeEndpoints: "processes", TypeList: "list", TypeRef: "ref",
+	TypeString: "string", TypeInt: "int", TypeBytes: "bytes", TypeDuration: "duration", TypeTime: "time",
+	TypePerms: "perms",
+	TypeKey:   "key", TypeBool: "bool", TypeFloat: "float", TypeEndpoints: "processes", TypeList: "list", TypeRef: "ref",
 }
 
 func (t Type) String() string { return typeNames[t] }
@@ -125,7 +126,8 @@ func Bool(b bool) Value {
 	return v
 }
 
-// Endpoints are the processes at an object. partial says that some processes could not be looked into, so that there may be more.
+// Endpoints are the processes at an object. partial says that some processes could not be looked into, so that there
+// may be more.
 func Endpoints(e []Endpoint, partial bool) Value {
 	if partial && len(e) == 0 {
 		return Refused(TypeEndpoints)
@@ -186,8 +188,9 @@ func (v Value) Ref() Ref {
 	return v.ext.ref
 }
 
-// Compare orders two cells of one column: known ones by payload (numbers as numbers, unsigned where a size), then Absent, Denied,
-// NotCollected. Callers that sort downwards swap only known ones, so that unknown cells stay last: see CompareDesc.
+// Compare orders two cells of one column: known ones by payload (numbers as numbers, unsigned where a size), then
+// Absent, Denied, NotCollected. Callers that sort downwards swap only known ones, so that unknown cells stay last:
+// see CompareDesc.
 func Compare(a, b Value) int {
 	if a.state != Known || b.state != Known {
 		return cmp.Compare(stateRank(a.state), stateRank(b.state))
@@ -238,7 +241,8 @@ func comparePayload(a, b Value) int {
 }
 
 func compareEnds(a, b []Endpoint) int {
-	return slices.CompareFunc(a, b, func(x, y Endpoint) int { return cmp.Or(cmp.Compare(x.PID, y.PID), cmp.Compare(x.FD, y.FD)) })
+	return slices.CompareFunc(a, b,
+		func(x, y Endpoint) int { return cmp.Or(cmp.Compare(x.PID, y.PID), cmp.Compare(x.FD, y.FD)) })
 }
 
 // Equal says whether two cells are the same in state, type and payload. go-cmp uses it.
@@ -246,5 +250,6 @@ func (v Value) Equal(o Value) bool {
 	if v.state != o.state || v.typ != o.typ {
 		return false
 	}
-	return v.state != Known || (Compare(v, o) == 0 && v.Partial() == o.Partial() && slices.Equal(v.Endpoints(), o.Endpoints()))
+	return v.state != Known || (Compare(v, o) == 0 && v.Partial() == o.Partial() && slices.Equal(v.Endpoints(),
+		o.Endpoints()))
 }

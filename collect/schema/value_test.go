@@ -24,10 +24,13 @@ func TestCompare(t *testing.T) {
 		"perms":     {schema.Perms(0), schema.Perms(0o600), schema.Perms(0o777)},
 		"bools":     {schema.Bool(false), schema.Bool(true)},
 		"floats":    {schema.Float(-0.5), schema.Float(0), schema.Float(99.9), schema.Float(100)},
-		"processes": {schema.Endpoints(nil, false), schema.Endpoints([]schema.Endpoint{end(9, 1)}, false), schema.Endpoints([]schema.Endpoint{end(9, 2)}, true),
+		"processes": {schema.Endpoints(nil, false), schema.Endpoints([]schema.Endpoint{end(9, 1)}, false),
+			schema.Endpoints([]schema.Endpoint{end(9, 2)}, true),
 			schema.Endpoints([]schema.Endpoint{end(1, 1), end(1, 2)}, false)},
-		"lists": {schema.List(nil), schema.List([]string{"dest"}), schema.List([]string{"dest", "locked"}), schema.List([]string{"locked"})},
-		"refs":  {schema.RefValue(schema.Ref{Kind: "a", ID: 9}), schema.RefValue(schema.Ref{Kind: "a", ID: 10}), schema.RefValue(schema.Ref{Kind: "b"})},
+		"lists": {schema.List(nil), schema.List([]string{"dest"}), schema.List([]string{"dest", "locked"}),
+			schema.List([]string{"locked"})},
+		"refs": {schema.RefValue(schema.Ref{Kind: "a", ID: 9}), schema.RefValue(schema.Ref{Kind: "a", ID: 10}),
+			schema.RefValue(schema.Ref{Kind: "b"})},
 	} {
 		typ := values[0].Type()
 		all := append(slices.Clone(values), schema.None(typ), schema.Refused(typ), schema.Uncollected(typ))
@@ -135,7 +138,8 @@ func TestParseSelector(t *testing.T) {
 }
 
 func FuzzParseSelector(f *testing.F) {
-	for _, s := range []string{"shm:32769", "shm:key=0x1234@5", "fifo:1@8:1", "pshm:/a", "inet:sk:1f", "shm:1@4294967295:4294967295"} {
+	for _, s := range []string{"shm:32769", "shm:key=0x1234@5", "fifo:1@8:1", "pshm:/a", "inet:sk:1f",
+		"shm:1@4294967295:4294967295"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -150,7 +154,8 @@ func FuzzParseSelector(f *testing.F) {
 			return
 		}
 		// The same object's Ref names it as well.
-		again, err := schema.ParseSelector(schema.Ref{Kind: s.Kind, ID: s.ID, Space: s.Space}.String(), func(schema.Kind) bool { return true })
+		again, err := schema.ParseSelector(schema.Ref{Kind: s.Kind, ID: s.ID, Space: s.Space}.String(),
+			func(schema.Kind) bool { return true })
 		s.Text, again.Text = "", ""
 		if err != nil || again != s {
 			t.Errorf("%q: %+v, then %+v, %v", text, s, again, err)

@@ -12,7 +12,8 @@ import (
 
 const (
 	NeedSignatures schema.Need = 1 << 25 // comparing the object with what is known of software
-	NeedClusters   schema.Need = 1 << 27 // stat of the files that signatures name, of PostgreSQL's data directories, and a file of each
+	// stat of the files that signatures name, of PostgreSQL's data directories, and a file of each
+	NeedClusters schema.Need = 1 << 27
 )
 
 // appNote is where the software of an object stands.
@@ -34,9 +35,10 @@ func Aspect() kinds.Aspect {
 		},
 		Columns: appColumns,
 		Behind:  map[schema.Kind]string{schema.Unix: "inflight"},
-		Default: map[schema.Kind][]string{schema.Sem: {"app"}, schema.Shm: {"app"}, schema.PSem: {"app"}, schema.PShm: {"app"}},
-		Costs:   []schema.Cost{{Need: NeedSignatures, Name: "signatures"}, {Need: NeedClusters, Name: "data directories"}},
-		Fill:    fillApps,
+		Default: map[schema.Kind][]string{schema.Sem: {"app"}, schema.Shm: {"app"}, schema.PSem: {"app"},
+			schema.PShm: {"app"}},
+		Costs: []schema.Cost{{Need: NeedSignatures, Name: "signatures"}, {Need: NeedClusters, Name: "data directories"}},
+		Fill:  fillApps,
 	}
 }
 
@@ -56,9 +58,12 @@ func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 			}}
 	}
 	return []schema.Column{
-		col("app", 12, "software that it looks like an object of; blank: like none that is known", func(m *Match) string { return m.Name }),
-		col("signature", 12, "short name of that software, as files of signatures have it", func(m *Match) string { return m.ID }),
-		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few others do), possible (others do as well)",
+		col("app", 12, "software that it looks like an object of; blank: like none that is known",
+			func(m *Match) string { return m.Name }),
+		col("signature", 12, "short name of that software, as files of signatures have it",
+			func(m *Match) string { return m.ID }),
+		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few others do), "+
+			"possible (others do as well)",
 			func(m *Match) string { return m.Confidence }),
 		col("app_why", 30, "what that software was told by", func(m *Match) string { return m.Why }),
 	}
@@ -94,7 +99,8 @@ func Use(k *proc.Kept, s *Signatures) {
 	*signaturesOf(k) = func() (*Signatures, error) { return s, nil }
 }
 
-// app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters was asked for.
+// app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters
+// was asked for.
 func app(t *proc.Tick, s Subject) Match {
 	known, err := Known(t)
 	if err != nil {
@@ -152,7 +158,8 @@ func SubjectOf(t *proc.Tick, o *schema.Object) Subject {
 }
 
 func sysvSubject(ref schema.Ref, o *kinds.IPCOwners) Subject {
-	return Subject{Kind: ref.Kind, Space: ref.Space, ID: uint64(o.ID), Key: o.Key, UID: o.UID, GID: o.GID, CUID: o.CUID, User: o.User,
+	return Subject{Kind: ref.Kind, Space: ref.Space, ID: uint64(o.ID), Key: o.Key, UID: o.UID, GID: o.GID, CUID: o.CUID,
+		User:  o.User,
 		Perms: o.Perms(), Dest: o.Dest()}
 }
 
@@ -169,5 +176,6 @@ func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
 
 // fileSubject is that of a FIFO or socket that is there as a file alone.
 func fileSubject(t *proc.Tick, kind schema.Kind, file *vfs.PosixFile) Subject {
-	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID), Perms: uint32(file.Mode.Perm()), Size: file.Size}
+	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID),
+		Perms: uint32(file.Mode.Perm()), Size: file.Size}
 }

@@ -17,13 +17,15 @@ import (
 
 // signatureFields are the fields of a signature, in the order of the help at the top of signatures.yaml.
 func signatureFields() []string {
-	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte", "ftok_of", "name", "name_regexp",
+	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte",
+		"ftok_of", "name", "name_regexp",
 		"owner", "perms", "size", "nsems", "nattch", "dest"}
 }
 
 // signatureKinds are the kinds that signatures may be of.
 func signatureKinds() []schema.Kind {
-	return []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Fifo, schema.Unix}
+	return []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd,
+		schema.Fifo, schema.Unix}
 }
 
 // idForm is what an id may look like: what is easily typed in --where.
@@ -213,7 +215,8 @@ func (r *signatureReader) fitting(g *signature, at *token.Token) {
 		what string
 	}{
 		{onKey && !has(schema.Msg, schema.Sem, schema.Shm), "only msg, sem and shm have keys"},
-		{(g.glob != "" || g.pattern != nil) && g.kinds != nil && slices.ContainsFunc(g.kinds, schema.Kind.SysV), "msg, sem and shm have no names"},
+		{(g.glob != "" || g.pattern != nil) && g.kinds != nil && slices.ContainsFunc(g.kinds, schema.Kind.SysV),
+			"msg, sem and shm have no names"},
 		{g.nsems.set && !has(schema.Sem), "only sem has nsems"},
 		{(g.nattch.set || g.dest != nil) && !has(schema.Shm), "only shm has nattch and dest"},
 		{g.size.set && !has(schema.Shm, schema.PShm, schema.Memfd), "only shm, pshm and memfd have a size"},

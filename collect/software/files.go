@@ -25,8 +25,8 @@ type PatternFiles struct {
 	whole  bool // none could be missing
 }
 
-// FilesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those who asked for the files that
-// signatures name, or for a verdict by them: where a look may hang is known then.
+// FilesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those
+// who asked for the files that signatures name, or for a verdict by them: where a look may hang is known then.
 func FilesOfPattern(t *proc.Tick, pattern string) PatternFiles {
 	if !t.Needs.Has(proc.NeedMounts) || !t.Host.Live() {
 		return PatternFiles{}
@@ -75,8 +75,8 @@ func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
 // errMany is for more names than are looked at.
 var errMany = errors.New("more than are looked at")
 
-// namesLike lists the names in a directory that fit a pattern. With an error those that were found count. A name that is no pattern takes no look
-// into the directory, which may be forbidden.
+// namesLike lists the names in a directory that fit a pattern. With an error those that were found count. A name that
+// is no pattern takes no look into the directory, which may be forbidden.
 func namesLike(dir, pattern string) ([]string, error) {
 	if !strings.ContainsAny(pattern, `*?[\`) {
 		return []string{pattern}, nil

@@ -41,8 +41,8 @@ func Builtin() (*Signatures, error) {
 	return newSignatures(list), nil
 }
 
-// Read reads a user's file, whose signatures go before the built-in ones and which may turn off some of those. file is its name in
-// messages. Errors are *Mistake.
+// Read reads a user's file, whose signatures go before the built-in ones and which may turn off some of those. file
+// is its name in messages. Errors are *Mistake.
 func Read(file, text string) (*Signatures, error) {
 	builtin, _, err := parse(builtinName, builtinSignatures)
 	if err != nil {
@@ -57,7 +57,9 @@ func Read(file, text string) (*Signatures, error) {
 	}
 	for _, o := range off {
 		if !slices.ContainsFunc(builtin, func(g *signature) bool { return g.id == o.id }) {
-			return nil, &Mistake{file, o.line, fmt.Sprintf("off: no built-in signature is called %q: they are %s", o.id, strings.Join(signatureIDs(builtin), ", "))}
+			return nil, &Mistake{file, o.line,
+				fmt.Sprintf("off: no built-in signature is called %q: they are %s", o.id,
+					strings.Join(signatureIDs(builtin), ", "))}
 		}
 		builtin = slices.DeleteFunc(builtin, func(g *signature) bool { return g.id == o.id })
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// PostgreSQL makes its System V keys of the inode number of its data directory (since version 13), which no pattern tells: the data
-// directories of running postmasters and of clusters in the usual places do.
+// PostgreSQL makes its System V keys of the inode number of its data directory (since version 13), which no pattern
+// tells: the data directories of running postmasters and of clusters in the usual places do.
 
 // postgresID is PostgreSQL in signatures.yaml.
 const postgresID = "postgresql"
@@ -49,8 +49,9 @@ type lockFile struct {
 	HasShm bool
 }
 
-// parseLockFile reads the lines of a postmaster.pid: pid, data directory, start time, port, socket directory, listen address, and key and id of
-// the segment as unsigned long (src/include/utils/pidfile.h; PGSharedMemoryCreate in src/backend/port/sysv_shmem.c).
+// parseLockFile reads the lines of a postmaster.pid: pid, data directory, start time, port, socket directory, listen
+// address, and key and id of the segment as unsigned long (src/include/utils/pidfile.h; PGSharedMemoryCreate in
+// src/backend/port/sysv_shmem.c).
 func parseLockFile(text []byte) (lockFile, bool) {
 	lines := bytes.Split(text, []byte("\n"))
 	var l lockFile
@@ -124,7 +125,8 @@ func Clusters(t *proc.Tick) clusterList {
 	})
 }
 
-// runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent, unless its postmaster died.
+// runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent,
+// unless its postmaster died.
 func runningClusters(t *proc.Tick) []cluster {
 	var list []cluster
 	for _, p := range t.Processes() {
@@ -134,7 +136,8 @@ func runningClusters(t *proc.Tick) []cluster {
 		if parent := t.Process(p.PPID); !postgresComm(p) || p.State == 'Z' || parent != nil && postgresComm(parent) {
 			continue
 		}
-		if c, ok := runningCluster(t, p); ok && !slices.ContainsFunc(list, func(l cluster) bool { return l.ID == c.ID && l.space == c.space }) {
+		if c, ok := runningCluster(t, p); ok && !slices.ContainsFunc(list,
+			func(l cluster) bool { return l.ID == c.ID && l.space == c.space }) {
 			list = append(list, c)
 		}
 	}
@@ -207,7 +210,8 @@ func foundClusters(t *proc.Tick) []cluster {
 	var list []cluster
 	add := func(dir string) {
 		c := cluster{Dir: dir}
-		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.Dir == dir }) || !statCluster(t, &c) {
+		if len(list) == clustersMost || slices.ContainsFunc(list, func(l cluster) bool { return l.Dir == dir }) ||
+			!statCluster(t, &c) {
 			return
 		}
 		if isCluster(t, &c) {
@@ -221,7 +225,8 @@ func foundClusters(t *proc.Tick) []cluster {
 			add(dir)
 		}
 	}
-	for _, pattern := range []string{"/var/lib/postgresql/*/*", "/var/lib/pgsql/*/data", "/var/lib/pgsql/data", "/var/lib/postgres/data", "/usr/local/pgsql/data"} {
+	for _, pattern := range []string{"/var/lib/postgresql/*/*", "/var/lib/pgsql/*/data", "/var/lib/pgsql/data",
+		"/var/lib/postgres/data", "/usr/local/pgsql/data"} {
 		for _, dir := range globbed(hangs, pattern) {
 			add(dir)
 		}
@@ -263,7 +268,8 @@ func configuredDirectory(conf []byte) string {
 	return dir
 }
 
-// statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where that cannot hang.
+// statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where
+// that cannot hang.
 func statCluster(t *proc.Tick, c *cluster) bool {
 	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
@@ -282,7 +288,8 @@ func statCluster(t *proc.Tick, c *cluster) bool {
 	return true
 }
 
-// isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked into may be one.
+// isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked
+// into may be one.
 func isCluster(t *proc.Tick, c *cluster) bool {
 	if _, err := vfs.StatFile(c.Dir + "/PG_VERSION"); err != nil {
 		return sys.Denied(err)
@@ -305,7 +312,8 @@ const (
 	oldKeys        = 1000 // keys for each port, up to version 12
 )
 
-// clusterMatch tells PostgreSQL's objects by its data directories. The owner has to be the directory's, the permissions PostgreSQL's (0600).
+// clusterMatch tells PostgreSQL's objects by its data directories. The owner has to be the directory's, the
+// permissions PostgreSQL's (0600).
 func clusterMatch(t *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
 	name, ok := known.apps[postgresID]
 	if s.Kind != schema.Shm && s.Kind != schema.Sem || !ok {
@@ -343,7 +351,8 @@ func (c *cluster) match(s *Subject) (confidence, why string) {
 	case s.Kind == schema.Shm && above <= CollisionsMost, s.Kind == schema.Sem && above < setsMost:
 		return Likely, fmt.Sprintf("its key is %d above the inode number of %s", above, c.Dir)
 	case s.Kind == schema.Sem && c.HasLock && c.Lock.port != 0 && s.Key-c.Lock.port*oldKeys-1 < oldKeys-1:
-		return Likely, fmt.Sprintf("its key is one of those for port %d of PostgreSQL up to version 12, which postmaster.pid names in %s", c.Lock.port, c.Dir)
+		return Likely, fmt.Sprintf("its key is one of those for port %d of PostgreSQL up to version 12, which "+
+			"postmaster.pid names in %s", c.Lock.port, c.Dir)
 	}
 	return "", ""
 }

@@ -17,8 +17,8 @@ type Subject struct {
 	Space uint64 // IPC namespace, as in Ref; 0: the reader's own
 	ID    uint64 // System V id
 	Key   uint32 // 0: private, or a removed segment, or no System V object
-	// Name is that of a POSIX object, without the slash in front and without the "sem." of its file, a memfd's, or the whole path of a FIFO or
-	// socket ("@name" if abstract). Untrusted bytes.
+	// Name is that of a POSIX object, without the slash in front and without the "sem." of its file, a memfd's, or the
+	// whole path of a FIFO or socket ("@name" if abstract). Untrusted bytes.
 	Name string
 
 	Unread         bool // owner, permissions and size could not be read: those below do not count
@@ -45,7 +45,8 @@ type Match struct {
 	// Protect says that it is meant to be there while nobody uses it.
 	Protect bool
 	Why     string // what it was told by, one clause: "its name is …"
-	// NamedPID is a pid that the software wrote into the name, 0: none. It means something only in the pid namespace of whoever wrote it.
+	// NamedPID is a pid that the software wrote into the name, 0: none. It means something only in the pid namespace of
+	// whoever wrote it.
 	NamedPID int
 }
 
@@ -134,7 +135,8 @@ func (g *signature) matchesKey(key uint32) bool {
 		(len(g.topBytes) == 0 || slices.Contains(g.topBytes, byte(key>>24)))
 }
 
-// matchesFtok says whether one of the files gives the key. A private object has none, and paths are those of our own namespaces.
+// matchesFtok says whether one of the files gives the key. A private object has none, and paths are those of our own
+// namespaces.
 func (g *signature) matchesFtok(s *Subject, files keyFiles) bool {
 	return s.Key != 0 && s.Space == 0 && files != nil &&
 		slices.ContainsFunc(g.ftokOf, func(pattern string) bool { return files(pattern).byBits[s.Key&0xffffff] != "" })
@@ -149,7 +151,8 @@ func (g *signature) matchesFile(s *Subject) bool {
 	return g.size.holds(s.Size) && g.nsems.holds(s.NSems) && g.nattch.holds(s.NAttch) &&
 		(g.dest == nil || *g.dest == s.Dest) &&
 		(len(g.perms) == 0 || slices.Contains(g.perms, permsText(s.Perms))) &&
-		(len(g.owners) == 0 || slices.Contains(g.owners, s.User) || slices.Contains(g.owners, strconv.FormatUint(uint64(s.UID), 10)))
+		(len(g.owners) == 0 || slices.Contains(g.owners, s.User) || slices.Contains(g.owners,
+			strconv.FormatUint(uint64(s.UID), 10)))
 }
 
 // permsText writes permissions as files of signatures have them, in octal digits.
@@ -166,7 +169,8 @@ type Signatures struct {
 	apps   map[string]string            // names by id
 }
 
-// newSignatures orders signatures: the user's own first, then the surer, then the one that asks for more, then the earlier one.
+// newSignatures orders signatures: the user's own first, then the surer, then the one that asks for more, then the
+// earlier one.
 func newSignatures(list []*signature) *Signatures {
 	s := &Signatures{byKind: map[schema.Kind][]*signature{}, apps: map[string]string{}}
 	list = slices.Clone(list)
@@ -197,7 +201,8 @@ func btoi(b bool) int {
 	return 0
 }
 
-// match finds the signature that fits best, and whether it is the user's own. An object that any of them protects is protected.
+// match finds the signature that fits best, and whether it is the user's own. An object that any of them protects is
+// protected.
 func (s *Signatures) match(subject *Subject, files keyFiles) (found Match, user bool) {
 	for _, g := range s.byKind[subject.Kind] {
 		if found.ID != "" && (!g.protect || found.Protect) {
@@ -215,8 +220,9 @@ func (s *Signatures) match(subject *Subject, files keyFiles) (found Match, user 
 	return found, user
 }
 
-// Protection finds the signature that says of an object that it is meant to be there unused, the one that fits best. Others are not asked: the files
-// that they name are not looked for. unsure are patterns of files not all of which could be looked at, one of which may give its key.
+// Protection finds the signature that says of an object that it is meant to be there unused, the one that fits best.
+// Others are not asked: the files that they name are not looked for. unsure are patterns of files not all of which
+// could be looked at, one of which may give its key.
 func (s *Signatures) Protection(subject *Subject, files keyFiles) (found Match, ok bool, unsure []string) {
 	for _, g := range s.byKind[subject.Kind] {
 		if !g.protect {
@@ -226,7 +232,8 @@ func (s *Signatures) Protection(subject *Subject, files keyFiles) (found Match, 
 			return g.match(pid), true, nil
 		}
 		if len(g.ftokOf) > 0 && subject.Key != 0 && subject.Space == 0 && g.matchesKey(subject.Key) {
-			unsure = append(unsure, slices.DeleteFunc(slices.Clone(g.ftokOf), func(pattern string) bool { return files(pattern).whole })...)
+			unsure = append(unsure, slices.DeleteFunc(slices.Clone(g.ftokOf),
+				func(pattern string) bool { return files(pattern).whole })...)
 		}
 	}
 	return Match{}, false, unsure

@@ -10,7 +10,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// signatureReader turns nodes of a file into signatures. A mistake ends it by a panic with its *Mistake, which catch turns into an error.
+// signatureReader turns nodes of a file into signatures. A mistake ends it by a panic with its *Mistake, which catch
+// turns into an error.
 type signatureReader struct{ file string }
 
 func (r *signatureReader) catch(err *error) {
@@ -117,13 +118,15 @@ func (r *signatureReader) key(field string, node ast.Node) uint32 {
 	return uint32(r.number(field, node, r.text(field, node), math.MaxUint32))
 }
 
-// span reads "5" or "5..10"; either end may be left out. What looks like a range written otherwise ("5-10") is told how to write one.
+// span reads "5" or "5..10"; either end may be left out. What looks like a range written otherwise ("5-10") is told
+// how to write one.
 func (r *signatureReader) span(field string, node ast.Node) span {
 	text := r.text(field, node)
 	from, to, is := strings.Cut(text, "..")
 	s := span{set: true, to: math.MaxUint64}
 	if first, last, dash := strings.Cut(text, "-"); dash && !is {
-		r.fail(node.GetToken(), "%s: %q: write a range with two dots: %s..%s", field, text, strings.TrimSpace(first), strings.TrimSpace(last))
+		r.fail(node.GetToken(), "%s: %q: write a range with two dots: %s..%s", field, text, strings.TrimSpace(first),
+			strings.TrimSpace(last))
 	}
 	if !is {
 		to = from
@@ -131,7 +134,8 @@ func (r *signatureReader) span(field string, node ast.Node) span {
 	number := func(text string) uint64 {
 		n, err := strconv.ParseUint(text, 0, 64)
 		if err != nil {
-			r.fail(node.GetToken(), "%s: %q is no number from 0 to %#x, nor a range: say FROM..TO", field, text, uint64(math.MaxUint64))
+			r.fail(node.GetToken(), "%s: %q is no number from 0 to %#x, nor a range: say FROM..TO", field, text,
+				uint64(math.MaxUint64))
 		}
 		return n
 	}

@@ -9,11 +9,12 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// awake looks again at the threads that look stuck, after all that they could wait for was read, and says whether one of them has run since
-// its call was read.
+// awake looks again at the threads that look stuck, after all that they could wait for was read, and says whether one
+// of them has run since its call was read.
 //
-// The walk takes a process whose CPU clock stands still for one that still does the same. A thread that was woken and has no CPU yet has not
-// run either: on a busy machine it waits for milliseconds, and it is the one that ends the others' waits.
+// The walk takes a process whose CPU clock stands still for one that still does the same. A thread that was woken and
+// has no CPU yet has not run either: on a busy machine it waits for milliseconds, and it is the one that ends the
+// others' waits.
 func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed bool) {
 	if !g.tick.Host.Live() {
 		return false
@@ -21,7 +22,8 @@ func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed boo
 	buf := make([]byte, 8<<10)
 	for i := range tasks {
 		t := &tasks[i]
-		if n := solved.Node(t.Thread); t.Activity == relate.Waiting && n >= 0 && solved.Nodes[n].Status.Bad() && !g.stillAsleep(t, buf) {
+		if n := solved.Node(t.Thread); t.Activity == relate.Waiting && n >= 0 && solved.Nodes[n].Status.Bad() &&
+			!g.stillAsleep(t, buf) {
 			t.Activity, t.Doing, t.Wait = relate.Running, "has just run", relate.Wait{}
 			changed = true
 		}
@@ -29,8 +31,8 @@ func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed boo
 	return changed
 }
 
-// stillAsleep says whether the thread sleeps now and has not woken up since its call was read. Its state comes first: who sleeps and had slept
-// no more often by then has slept all the time.
+// stillAsleep says whether the thread sleeps now and has not woken up since its call was read. Its state comes first:
+// who sleeps and had slept no more often by then has slept all the time.
 func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	p := g.tick.Process(int(t.Proc.ID))
 	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })

@@ -25,7 +25,8 @@ func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wake
 				via = fmt.Sprintf("child %d", c.PID)
 			}
 		case process.ChildGroup:
-			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1 // where a group has another number
+			// where a group has another number
+			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1
 			via = "a child of a process group"
 		default: // a pidfd
 			return g.descriptor(p, process.AwaitedFD{FD: pid, For: fdinfo.CanRead}, 0), "a pidfd", true

@@ -14,7 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What may end a wait and stands in no argument of its call. It is looked at when threads look stuck, and of those alone that could be.
+// What may end a wait and stands in no argument of its call. It is looked at when threads look stuck, and of those
+// alone that could be.
 
 // socketWait is a thread that waits for a socket.
 type socketWait struct {
@@ -22,9 +23,9 @@ type socketWait struct {
 	write bool
 }
 
-// doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers for signals of the kernel, times of
-// sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for SIGCHLD, processes that it traces, epoll
-// instances that others have. It says whether it found any.
+// doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers
+// for signals of the kernel, times of sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for
+// SIGCHLD, processes that it traces, epoll instances that others have. It says whether it found any.
 func (g *graph) doubt(tasks []relate.Task) (changed bool) {
 	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
@@ -63,10 +64,11 @@ func (g *graph) doubt(tasks []relate.Task) (changed bool) {
 	return changed
 }
 
-// more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the holder of a POSIX lock, and so
-// the lock as well (flc_owner in fs/locks.c); those with the same end of a socket, which may shut it down (shutdown(2)); children whose end is a
-// signal that the process handles; processes that it traces, of which a wait for children hears as well (man 2 ptrace); and whoever may have its
-// epoll instance watch something else, which works at once (epoll_ctl(2)).
+// more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the
+// holder of a POSIX lock, and so the lock as well (flc_owner in fs/locks.c); those with the same end of a socket,
+// which may shut it down (shutdown(2)); children whose end is a signal that the process handles; processes that it
+// traces, of which a wait for children hears as well (man 2 ptrace); and whoever may have its epoll instance watch
+// something else, which works at once (epoll_ctl(2)).
 func (g *graph) more(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *proc.Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
@@ -138,9 +140,10 @@ func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
 	return enders
 }
 
-// prompted says by which of its handlers the kernel could prompt a process to go on, of its own accord or for what comes from outside; "": by none.
-// Which signals are to come no file tells, but who handles one is likely to have asked for it: SIGALRM by alarm(2) and setitimer(2), SIGIO or a
-// real-time signal, of which there is a choice (F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)), for descriptors and leases.
+// prompted says by which of its handlers the kernel could prompt a process to go on, of its own accord or for what
+// comes from outside; "": by none. Which signals are to come no file tells, but who handles one is likely to have
+// asked for it: SIGALRM by alarm(2) and setitimer(2), SIGIO or a real-time signal, of which there is a choice
+// (F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)), for descriptors and leases.
 func (g *graph) prompted(p *proc.Process) string {
 	const minimum = 34 // SIGRTMIN behind those that glibc has for itself: signal(7)
 	switch caught := g.caught(p); {
@@ -172,8 +175,9 @@ func (g *graph) sharers(p *proc.Process) []*proc.Process {
 	return list
 }
 
-// halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of this thread, a
-// frozen cgroup, somebody who serves its memory. It is Waiting if nothing does but what its call is on.
+// halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of
+// this thread, a frozen cgroup, somebody who serves its memory. It is Waiting if nothing does but what its call is
+// on.
 func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing string) {
 	if !g.tick.Host.Live() {
 		return relate.Waiting, ""
@@ -219,7 +223,8 @@ func (g *graph) timer(p *proc.Process, tid int) bool {
 	if sys.Gone(err) {
 		return false // the kernel does not tell
 	}
-	return err != nil || slices.ContainsFunc(timers, func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
+	return err != nil || slices.ContainsFunc(timers,
+		func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
 }
 
 // socketTime says whether the call fails after the socket's own time. Where it could not be read, it may.

@@ -73,7 +73,8 @@ func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int
 	return e
 }
 
-// pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader closes (pipe(7)).
+// pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader
+// closes (pipe(7)).
 func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers {
 	kind, dev := schema.Pipe, uint64(0)
 	if fd.Kind == proc.FDFifo {
@@ -88,10 +89,12 @@ func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers
 	switch {
 	case e.open != "":
 	case kind == schema.Fifo && g.named(p, fd):
-		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between two of them (fifo(7)).
+		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between
+		// two of them (fifo(7)).
 		e.open = "whoever opens the FIFO"
 	case len(e.enders) == 0:
-		e.open = "whoever has the other end, which was not found" // else the call would not sleep: perhaps it is on its way in a socket
+		// else the call would not sleep: perhaps it is on its way in a socket
+		e.open = "whoever has the other end, which was not found"
 	}
 	return e
 }
@@ -120,8 +123,8 @@ func (g *graph) pipeEnds(fd *proc.FD, awaited fdinfo.Access) []relate.Ender {
 	return enders
 }
 
-// named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it was opened, and a name may
-// itself end as that of a file without one does.
+// named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it
+// was opened, and a name may itself end as that of a file without one does.
 func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
 	if !strings.HasSuffix(fd.Path, proc.DeletedSuffix) {
 		return true
@@ -138,8 +141,8 @@ func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
 	return err != nil || file.Links > 0
 }
 
-// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room for what it sends only the
-// receiver makes.
+// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room
+// for what it sends only the receiver makes.
 func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	s := g.sockets()[fd.Ino]
 	if s == nil {
@@ -151,7 +154,8 @@ func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	switch {
 	case listens:
 		e.open = "whoever connects to it"
-	case s.unix != nil && s.unix.Type == sock.SocketDgram && awaited&fdinfo.CanRead != 0 && (s.unix.Naming != sock.UnixUnnamed || s.Other == nil):
+	case s.unix != nil && s.unix.Type == sock.SocketDgram && awaited&fdinfo.CanRead != 0 &&
+		(s.unix.Naming != sock.UnixUnnamed || s.Other == nil):
 		e.open = "whoever sends to it"
 	case s.inet != nil && (s.inet.Protocol != "tcp" || s.Other == nil):
 		e.outside, e.open = true, "the network"
@@ -179,8 +183,8 @@ func (g *graph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
 	return enders
 }
 
-// eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a process its own ones from
-// other threads and handlers.
+// eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a
+// process its own ones from other threads and handlers.
 func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 	own, ok := kinds.EventFDIdentity(p.Info[fd.Num].Text)
 	if !ok {
@@ -217,10 +221,12 @@ func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
 	if child == nil || child.Gone() {
 		return wakers{outside: true, open: "a process that has ended or is outside this pid namespace"}
 	}
-	return wakers{on: []schema.Ref{child.Ref()}, enders: processEnders([]*proc.Process{child}, "is that process", schema.Observed)}
+	return wakers{on: []schema.Ref{child.Ref()},
+		enders: processEnders([]*proc.Process{child}, "is that process", schema.Observed)}
 }
 
-// epoll: any of what the instance watches. How deep they may watch each other the kernel limits to 5 (EP_MAX_NESTS, fs/eventpoll.c).
+// epoll: any of what the instance watches. How deep they may watch each other the kernel limits to 5 (EP_MAX_NESTS,
+// fs/eventpoll.c).
 func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 	const maxNests = 5
 	info, ok := p.Info[num]
@@ -291,8 +297,8 @@ func (g *graph) listLocks() map[lockSeeker]*kinds.LockRow {
 	return all
 }
 
-// lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on their open file, or by
-// any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
+// lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on
+// their open file, or by any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
 func (g *graph) lock(p *proc.Process, th *proc.Thread) (e wakers, via string) {
 	r := g.soughtBy(p, th.TID)
 	if r == nil {

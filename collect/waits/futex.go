@@ -77,7 +77,8 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		if p.MapsErr != nil {
 			return wakers{open: "whoever maps the memory"}, what + " in shared memory", true
 		}
-		// Some calls leave it to the kernel to see that the memory is the process's own: for robust mutexes, and for the end of a thread.
+		// Some calls leave it to the kernel to see that the memory is the process's own: for robust mutexes, and for the
+		// end of a thread.
 		if tid, ok := g.joined(p, th); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
 			return e, "the end of a thread", true
@@ -137,13 +138,15 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 	return m
 }
 
-// movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but who has attached this one
-// keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
+// movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but
+// who has attached this one keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
 func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
 	for _, q := range g.tick.Processes() {
-		maps := slices.ContainsFunc(q.Shared, func(m process.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
+		maps := slices.ContainsFunc(q.Shared,
+			func(m process.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
 		if maps && g.tick.IPCSpaceOf(q) != key.Dev {
-			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace", Proof: schema.Inferred, Weak: true})
+			enders = append(enders, relate.Ender{Proc: q.Ref(), How: "may map it from another IPC namespace",
+				Proof: schema.Inferred, Weak: true})
 		}
 	}
 	return enders
@@ -189,8 +192,9 @@ type ownership struct {
 	number int
 }
 
-// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the owner's pid namespace. A
-// thread of that number that does not map the memory may have it from one that is gone, or map the memory again.
+// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the
+// owner's pid namespace. A thread of that number that does not map the memory may have it from one that is gone, or
+// map the memory again.
 func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
 	owner := th.Futex.Owner
 	at := ownership{key, th.Futex.Kind, owner}
@@ -198,7 +202,8 @@ func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.Wait
 	if !ok {
 		for _, q := range mappers {
 			if tid, ok := g.thread(q, owner); ok {
-				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind), Proof: schema.Observed})
+				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
+					Proof: schema.Observed})
 			}
 		}
 		g.owners[at] = enders
@@ -266,27 +271,29 @@ func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
 	return tid, err == nil
 }
 
-// ownFutex is a futex of the process alone: its owner ends the wait. Of a condition or a semaphore nothing tells who is to wake whom, and
-// an idle pool whose threads all wait for work looks no different from one that has lost its last: such a wait is open, if to its other threads
-// first of all, those that wait for something else.
+// ownFutex is a futex of the process alone: its owner ends the wait. Of a condition or a semaphore nothing tells who
+// is to wake whom, and an idle pool whose threads all wait for work looks no different from one that has lost its
+// last: such a wait is open, if to its other threads first of all, those that wait for something else.
 func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 	if th.Futex.Owner > 0 {
 		if tid, ok := g.thread(p, th.Futex.Owner); ok {
-			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind), Proof: schema.Observed}}
+			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
+				Proof: schema.Observed}}
 			return e
 		}
 	}
 	for i := range p.Tasks {
 		if o := &p.Tasks[i]; o.TID != th.TID && !idles(o) {
-			e.enders = append(e.enders, relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
+			e.enders = append(e.enders,
+				relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
 		}
 	}
 	e.open = "its own process"
 	return e
 }
 
-// joined is the thread whose end a thread waits for, as pthread_join(3) does: on the word that holds its number, which the kernel clears when it ends
-// (CLONE_CHILD_CLEARTID of clone(2)).
+// joined is the thread whose end a thread waits for, as pthread_join(3) does: on the word that holds its number,
+// which the kernel clears when it ends (CLONE_CHILD_CLEARTID of clone(2)).
 func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 	number := th.Futex.Word
 	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {

@@ -53,15 +53,21 @@ type graph struct {
 }
 
 func newGraph(t *proc.Tick) *graph {
-	g := &graph{tick: t, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{}, children: map[int][]*proc.Process{},
-		values: map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{}, handlers: map[*proc.Process]sys.SignalSet{}, onSockets: map[relate.Thread]socketWait{}, numbersOf: map[*proc.Process][]int{},
-		numbers: map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{}, owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
-		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{}, tables: map[*proc.Process][]*proc.Process{}}
+	g := &graph{tick: t, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{},
+		children: map[int][]*proc.Process{},
+		values:   map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{},
+		handlers: map[*proc.Process]sys.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
+		numbersOf: map[*proc.Process][]int{},
+		numbers:   map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
+		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
+		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
+		tables: map[*proc.Process][]*proc.Process{}}
 	for _, p := range t.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
-	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory), sync.OnceValue(g.listSegments)
+	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
+		sync.OnceValue(g.listSegments)
 	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
 	g.rings, g.ringed, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listRinged), sync.OnceValue(g.listTracees)
 	return g
@@ -145,7 +151,8 @@ func (g *graph) refused(p *proc.Process) relate.Task {
 	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
 		e := g.holders(r)
 		t.Activity, t.Doing = relate.Waiting, ""
-		t.Wait = relate.Wait{On: r.Ref, Call: strings.ToLower(r.Class), Via: strings.TrimSpace(strings.ToLower(r.Class) + " " + r.Path()),
+		t.Wait = relate.Wait{On: r.Ref, Call: strings.ToLower(r.Class),
+			Via:    strings.TrimSpace(strings.ToLower(r.Class) + " " + r.Path()),
 			Enders: e.enders, Open: "its own threads, which could not be looked into"}
 		g.on[t.Thread] = e.on
 	}
@@ -195,8 +202,9 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	}
 	t.Activity = relate.Waiting
 	g.serves[t.Thread] = th.Call.Serves()
-	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed, Timeout: th.Timeout,
-		Enders: e.enders, Open: e.open, Assumes: e.assumes, Token: g.tick.Token(th)}
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed,
+		Timeout: th.Timeout,
+		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
 		g.on[t.Thread] = e.on
 		if !e.any {
@@ -208,11 +216,13 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	}
 }
 
-// ownAffair says that any thread of the process could end the wait and nobody else. Of the waiter itself: loops that nobody has given anything to do sleep on a
-// pipe or a pair of sockets to themselves, by which their threads wake each other.
+// ownAffair says that any thread of the process could end the wait and nobody else. Of the waiter itself: loops that
+// nobody has given anything to do sleep on a pipe or a pair of sockets to themselves, by which their threads wake
+// each other.
 func (g *graph) ownAffair(p *proc.Process, enders []relate.Ender) bool {
 	own := p.Ref()
-	return len(enders) > 0 && !slices.ContainsFunc(enders, func(n relate.Ender) bool { return n.Proc != own || n.TID != 0 })
+	return len(enders) > 0 && !slices.ContainsFunc(enders,
+		func(n relate.Ender) bool { return n.Proc != own || n.TID != 0 })
 }
 
 func callName(th *proc.Thread) string {
@@ -231,7 +241,8 @@ func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string,
 	case th.Listed && th.Kind == schema.Msg:
 		e = g.message(p, th)
 	case th.Listed && th.Kind == schema.Fifo:
-		e = wakers{on: []schema.Ref{{Kind: schema.Fifo, Space: th.Fifo.Dev, ID: th.Fifo.Ino}}, open: "whoever opens its other end"}
+		e = wakers{on: []schema.Ref{{Kind: schema.Fifo, Space: th.Fifo.Dev, ID: th.Fifo.Ino}},
+			open: "whoever opens its other end"}
 		via += " " + th.Fifo.Path
 	case th.Listed && proc.Locking(th.Syscall):
 		e, via = g.lock(p, th)
@@ -307,8 +318,8 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 	return left
 }
 
-// unseen says what it means for a list of holders that processes refused to be looked into: open where they may be anything, assumed where
-// it is the machine's init alone, which holds what it was born with or what was sent to it.
+// unseen says what it means for a list of holders that processes refused to be looked into: open where they may be
+// anything, assumed where it is the machine's init alone, which holds what it was born with or what was sent to it.
 func (g *graph) unseen(source string) (open, assumes string) {
 	f := g.tick
 	others := 0
@@ -332,7 +343,8 @@ func (g *graph) unseen(source string) (open, assumes string) {
 	return "", ""
 }
 
-// handled makes a wait open that only its own process could end otherwise, if that handles signals: a handler may write to its own pipe.
+// handled makes a wait open that only its own process could end otherwise, if that handles signals: a handler may
+// write to its own pipe.
 func (g *graph) handled(p *proc.Process, e *wakers) {
 	if e.open != "" || len(e.enders) == 0 || !g.catches(p) {
 		return
@@ -343,7 +355,8 @@ func (g *graph) handled(p *proc.Process, e *wakers) {
 	}
 }
 
-// catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL, SIGSETXID: nptl(7)).
+// catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL,
+// SIGSETXID: nptl(7)).
 func (g *graph) catches(p *proc.Process) bool {
 	const glibc = 1<<31 | 1<<32 // signals 32 and 33
 	return g.caught(p)&^glibc != 0

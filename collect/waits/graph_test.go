@@ -38,9 +38,11 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 func TestWaitsOfAnIdlePool(t *testing.T) {
 	futex := process.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
 	th := proc.Thread{Task: process.Task{TID: 11, In: process.InCall, Call: futex}}
-	p := &proc.Process{Tasks: []proc.Thread{{Task: process.Task{TID: 10, In: process.InCall, Call: process.BlockedCall{NR: unix.SYS_READ}}}, th}}
+	p := &proc.Process{Tasks: []proc.Thread{{Task: process.Task{TID: 10, In: process.InCall,
+		Call: process.BlockedCall{NR: unix.SYS_READ}}}, th}}
 	p.PID = 10
-	want := wakers{open: "its own process", enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
+	want := wakers{open: "its own process",
+		enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
 	got := newGraph(&proc.Tick{}).ownFutex(p, &th)
 	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(wakers{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

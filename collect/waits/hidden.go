@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Descriptors that stand in no process's directory: those on their way through a socket or registered with an io_uring, and
-// those of threads with a table of their own. They are looked for when threads look stuck.
+// Descriptors that stand in no process's directory: those on their way through a socket or registered with an
+// io_uring, and those of threads with a table of their own. They are looked for when threads look stuck.
 
 // hiddenEnds says who may have an end that no process's directory of descriptors shows; "": nobody has.
 func (g *graph) hiddenEnds() string {
@@ -32,8 +32,9 @@ func (g *graph) hiddenEnds() string {
 	return ""
 }
 
-// registered says whether the thread waits for something that an io_uring has open: it reads and writes for its process, whose own descriptor
-// may be closed. Each ring lists its files by name (io_uring_show_fdinfo in io_uring/fdinfo.c).
+// registered says whether the thread waits for something that an io_uring has open: it reads and writes for its
+// process, whose own descriptor may be closed. Each ring lists its files by name (io_uring_show_fdinfo in
+// io_uring/fdinfo.c).
 func (g *graph) registered(t *relate.Task) bool {
 	for _, on := range g.on[t.Thread] {
 		var link string
@@ -64,9 +65,9 @@ func (g *graph) listRings() (texts []string) {
 	return texts
 }
 
-// submits says for whom, among those who could end a wait by a descriptor, the kernel may do so, as one that has an io_uring; "": for none. What it
-// asked the kernel for is done while it sleeps: a read or write once a linked time has passed, a close that gives up a lock. Of requests on their way
-// its file tells but some.
+// submits says for whom, among those who could end a wait by a descriptor, the kernel may do so, as one that has an
+// io_uring; "": for none. What it asked the kernel for is done while it sleeps: a read or write once a linked time
+// has passed, a close that gives up a lock. Of requests on their way its file tells but some.
 func (g *graph) submits(t *relate.Task) string {
 	ringed := g.ringed()
 	if len(ringed) == 0 {
@@ -84,20 +85,23 @@ func (g *graph) listRinged() map[*proc.Process]bool {
 	found := map[*proc.Process]bool{}
 	for _, p := range g.tick.Processes() {
 		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.tick.KindOf(&fd) == schema.IOUring }) ||
-			slices.ContainsFunc(p.Shared, func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
+			slices.ContainsFunc(p.Shared,
+				func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
 			found[p] = true
 		}
 	}
 	return found
 }
 
-// sameFiles says whether a thread has its process's table of descriptors, as all have but those that called unshare(CLONE_FILES).
+// sameFiles says whether a thread has its process's table of descriptors, as all have but those that called
+// unshare(CLONE_FILES).
 func (g *graph) sameFiles(p *proc.Process, tid int) bool {
 	same, err := process.SameFiles(p.Living(), tid)
 	return err != nil || same // the thread has ended, or the kernel does not tell
 }
 
-// restsOnDescriptors says whether somebody with a descriptor, or a mapping that one makes, could end the wait besides its Enders.
+// restsOnDescriptors says whether somebody with a descriptor, or a mapping that one makes, could end the wait besides
+// its Enders.
 func (g *graph) restsOnDescriptors(t *relate.Task) bool {
 	for _, on := range g.on[t.Thread] {
 		switch on.Kind {

@@ -37,7 +37,8 @@ func Mechanism() *kinds.Mechanism {
 		Collect: collect,
 		Relate:  relateRows,
 		// Nearly anything may be what a thread waits for. Each is listed when the first thread does.
-		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap,
+		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd,
+			schema.Mmap,
 			schema.Unix, schema.Inet, schema.Lock},
 		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD},
 		Diagnose: func(t *proc.Tick, _ []*schema.Object) []schema.Finding {
@@ -69,13 +70,20 @@ func columns() []schema.Column {
 		})
 	}
 	return []schema.Column{
-		col("status", schema.TypeString, 8, "deadlock: on a circle of waits without a way out; stuck: nobody is left who could end it; hangs: behind such a one; "+
-			"stopped: a stopped process keeps it; timed: ends by itself; open: anybody may end it; waits: for somebody who is free to; runs: waits for nobody, others for it",
+		col("status", schema.TypeString, 8,
+			"deadlock: on a circle of waits without a way out; stuck: nobody is left who could end it; hangs: behind such a "+
+				"one; "+
+				"stopped: a stopped process keeps it; timed: ends by itself; open: anybody may end it; waits: for somebody who is "+
+				"free to; runs: waits for nobody, others for it",
 			func(r *row) schema.Value { return schema.String(string(r.Status)) }),
-		col("proof", schema.TypeString, 8, "of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds what is waited for",
+		col("proof", schema.TypeString, 8,
+			"of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds what is "+
+				"waited for",
 			(*row).grave),
-		asleep("waiting", schema.TypeDuration, 7, "how long it has not run, as far as the kernel tells", func(r *row) schema.Value { return r.waiting }),
-		asleep("since", schema.TypeTime, 12, "when it last ran, as far as the kernel tells: since then it sleeps", func(r *row) schema.Value { return schema.Time(r.Task.Wait.Since) }),
+		asleep("waiting", schema.TypeDuration, 7, "how long it has not run, as far as the kernel tells",
+			func(r *row) schema.Value { return r.waiting }),
+		asleep("since", schema.TypeTime, 12, "when it last ran, as far as the kernel tells: since then it sleeps",
+			func(r *row) schema.Value { return schema.Time(r.Task.Wait.Since) }),
 		asleep("timeout", schema.TypeDuration, 7, "how long it was told to wait in all", func(r *row) schema.Value {
 			if r.Task.Wait.Timeout == 0 {
 				return schema.None(schema.TypeDuration)
@@ -84,25 +92,33 @@ func columns() []schema.Column {
 		}),
 		col("pid", schema.TypeInt, 7, "its process", func(r *row) schema.Value { return schema.Int(int64(r.process.PID)) }),
 		col("tid", schema.TypeInt, 7, "the thread", func(r *row) schema.Value { return schema.Int(int64(r.Task.TID)) }),
-		col("comm", schema.TypeString, 16, "command name of its process", func(r *row) schema.Value { return schema.String(r.Task.Comm) }),
-		asleep("call", schema.TypeString, 10, "the system call that it sleeps in", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Call) }),
-		asleep("via", schema.TypeString, 16, "the call in words", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Via) }),
+		col("comm", schema.TypeString, 16, "command name of its process",
+			func(r *row) schema.Value { return schema.String(r.Task.Comm) }),
+		asleep("call", schema.TypeString, 10, "the system call that it sleeps in",
+			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Call) }),
+		asleep("via", schema.TypeString, 16, "the call in words",
+			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Via) }),
 		asleep("object", schema.TypeRef, 14, "what it waits for; the first of several", func(r *row) schema.Value {
 			if r.Task.Wait.On.IsZero() {
 				return schema.None(schema.TypeRef)
 			}
 			return schema.RefValue(r.Task.Wait.On)
 		}),
-		asleep("objects", schema.TypeList, 14, "all that it waits for: a poll waits for any of several", func(r *row) schema.Value {
-			words := make([]string, len(r.on))
-			for i, ref := range r.on {
-				words[i] = ref.String()
-			}
-			return schema.List(words)
-		}),
-		asleep("enders", schema.TypeEndpoints, 24, "processes that could end the wait; their mode is what they are to the object", func(r *row) schema.Value { return r.enders }),
-		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody", func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Open) }),
-		col("says", schema.TypeString, 50, "the wait in a sentence", func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
+		asleep("objects", schema.TypeList, 14, "all that it waits for: a poll waits for any of several",
+			func(r *row) schema.Value {
+				words := make([]string, len(r.on))
+				for i, ref := range r.on {
+					words[i] = ref.String()
+				}
+				return schema.List(words)
+			}),
+		asleep("enders", schema.TypeEndpoints, 24,
+			"processes that could end the wait; their mode is what they are to the object",
+			func(r *row) schema.Value { return r.enders }),
+		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody",
+			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Open) }),
+		col("says", schema.TypeString, 50, "the wait in a sentence",
+			func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
 	}
 }
 
@@ -123,7 +139,8 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
 		r := &rows[i]
-		*r = Row{Node: *n, ref: threadRef(n.Task), process: t.Process(int(n.Task.Proc.ID)), says: solved.Says(i), on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
+		*r = Row{Node: *n, ref: threadRef(n.Task), process: t.Process(int(n.Task.Proc.ID)), says: solved.Says(i),
+			on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
 		if n.Parent >= 0 {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
@@ -164,8 +181,8 @@ func threadRef(t *relate.Task) schema.Ref {
 	return schema.Ref{Kind: schema.Wait, ID: uint64(t.TID), Gen: t.Proc.Gen}
 }
 
-// worthShowing leaves out what every machine is full of: loops that wait for whatever comes, idle threads of a pool, shells that wait
-// for what they run.
+// worthShowing leaves out what every machine is full of: loops that wait for whatever comes, idle threads of a pool,
+// shells that wait for what they run.
 func (r *Row) worthShowing() bool {
 	if r.Status.Bad() {
 		return true
@@ -191,7 +208,8 @@ func enders(t *proc.Tick, w *relate.Wait) schema.Value {
 	return schema.Endpoints(list, false)
 }
 
-// relateRows gives an edge from each waiting process to what it waits for, and from those who could end that, where it is them alone.
+// relateRows gives an edge from each waiting process to what it waits for, and from those who could end that, where
+// it is them alone.
 func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
@@ -200,7 +218,8 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 			continue
 		}
 		for _, on := range r.on {
-			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via, Proof: schema.Observed})
+			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via,
+				Proof: schema.Observed})
 		}
 		for _, e := range r.Task.Wait.Enders {
 			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {

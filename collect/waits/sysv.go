@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Waits on System V queues and semaphores. The kernel says who holds a semaphore only of operations with SEM_UNDO; without, all that it
-// keeps is who changed it last.
+// Waits on System V queues and semaphores. The kernel says who holds a semaphore only of operations with SEM_UNDO;
+// without, all that it keeps is who changed it last.
 
 func (g *graph) listSets() map[proc.WaitKey]*schema.Object {
 	return byWaitKey(g.tick.Objects(schema.Sem))
@@ -138,13 +138,15 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 // undoUse is what the adjustments of all processes tell of a semaphore.
 type undoUse struct {
 	covers bool // what holders would give back is all that is missing
-	// counts says that it counts what is there to be taken rather than guards something: somebody has raised it without having taken from
-	// it, or the waiter itself has taken from it before. Then whoever makes more of it ends the wait, who need not use SEM_UNDO.
+	// counts says that it counts what is there to be taken rather than guards something: somebody has raised it without
+	// having taken from it, or the waiter itself has taken from it before. Then whoever makes more of it ends the wait,
+	// who need not use SEM_UNDO.
 	counts bool
 }
 
 // undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
-func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender, use undoUse) {
+func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender,
+	use undoUse) {
 	holds, err := kinds.SemUndos(g.tick)
 	held := 0
 	for _, h := range holds[kinds.SysvWait(ref)] {
@@ -162,10 +164,10 @@ func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sy
 	return enders, use
 }
 
-// lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no semop has succeeded on
-// since its values were set, tells nothing, and neither does a semaphore above 0, which may have been raised last and not yet far enough, as a
-// barrier is: then whoever comes may raise it. Else the one who did, and all that are known to use the set or are close to the
-// waiter, are taken for all that there are.
+// lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no
+// semop has succeeded on since its values were set, tells nothing, and neither does a semaphore above 0, which may
+// have been raised last and not yet far enough, as a barrier is: then whoever comes may raise it. Else the one who
+// did, and all that are known to use the set or are close to the waiter, are taken for all that there are.
 func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, e *wakers) {
 	v := values[op.Num]
 	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
@@ -204,8 +206,8 @@ func (g *graph) noUndo() string {
 	return "without SEM_UNDO the kernel does not say"
 }
 
-// mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other semaphores, who waits for
-// them, and the relatives of the waiter, itself among them with its other threads.
+// mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other
+// semaphores, who waits for them, and the relatives of the waiter, itself among them with its other threads.
 func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue) []*proc.Process {
 	near := g.relatives(p)
 	for _, v := range values {
@@ -219,14 +221,16 @@ func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue
 	return near
 }
 
-// relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its parent and children, its
-// process group, and those that run the same program for the same user. This program's own are not among them.
+// relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its
+// parent and children, its process group, and those that run the same program for the same user. This program's own
+// are not among them.
 func (g *graph) relatives(p *proc.Process) []*proc.Process {
 	ours, self := g.tick.Ancestry(), g.tick.Process(g.tick.Self)
 	exe := g.program(p)
 	var near []*proc.Process
 	for _, q := range g.tick.Processes() {
-		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" && q.Status.UID == p.Status.UID && g.program(q) == exe
+		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" &&
+			q.Status.UID == p.Status.UID && g.program(q) == exe
 		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.Gone() || q.KernelThread() {
 			continue
 		}

@@ -19,11 +19,11 @@ func (e *refusal) Error() string {
 }
 func (e *refusal) Unwrap() error { return e.err }
 
-// Ask asks for the rights to load a program that reads so-and-so, before 15 ms of reading types. errors.Is(err, fs.ErrPermission): this process
-// has them not. unix.ENOSYS: the kernel has no bpf(2).
+// Ask asks for the rights to load a program that reads so-and-so, before 15 ms of reading types. errors.Is(err,
+// fs.ErrPermission): this process has them not. unix.ENOSYS: the kernel has no bpf(2).
 //
-// What is loaded here are no types at all, which is EINVAL for whoever has CAP_BPF in the first user namespace (bpf_btf_load in
-// kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
+// What is loaded here are no types at all, which is EINVAL for whoever has CAP_BPF in the first user namespace
+// (bpf_btf_load in kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
 func Ask(what string) error {
 	_, err := call(unix.BPF_BTF_LOAD, new([32]byte))
 	if sys.Denied(err) {

@@ -7,9 +7,9 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Code collects the instructions of a program that walks the kernel's structures and writes what it finds. R6 points to the program's memory,
-// R7, R8 and R9 hold addresses and numbers; calls spoil R0 to R5. All reads are by bpf_probe_read_kernel, which turns a bad address
-// into an error.
+// Code collects the instructions of a program that walks the kernel's structures and writes what it finds. R6 points
+// to the program's memory, R7, R8 and R9 hold addresses and numbers; calls spoil R0 to R5. All reads are by
+// bpf_probe_read_kernel, which turns a bad address into an error.
 type Code struct {
 	asm.Instructions
 	Seq   int16  // where in the memory the address of the seq_file is that Write writes to
@@ -43,13 +43,15 @@ func (c *Code) Body(name string) {
 		btf.FuncParam{Name: "mem", Type: &btf.Pointer{Target: &btf.Void{}}})
 }
 
-// function begins one: the loops' bodies must be known to be functions, static ones, by their types (check_ld_imm in kernel/bpf/verifier.c).
+// function begins one: the loops' bodies must be known to be functions, static ones, by their types (check_ld_imm in
+// kernel/bpf/verifier.c).
 func (c *Code) function(name string, linkage btf.FuncLinkage, params ...btf.FuncParam) {
 	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
 	c.label, c.fn = name, &btf.Func{Name: name, Linkage: linkage, Type: &btf.FuncProto{Return: number, Params: params}}
 }
 
-// Here puts a label before the next instruction. If the last one has none yet, an instruction that does nothing carries it.
+// Here puts a label before the next instruction. If the last one has none yet, an instruction that does nothing
+// carries it.
 func (c *Code) Here(label string) {
 	if c.label != "" {
 		c.Add(asm.Mov.Reg(asm.R0, asm.R0))
@@ -98,7 +100,8 @@ func (c *Code) Write(from, size int32) {
 // Loop calls a function with our memory as often as R1 says.
 func (c *Code) Loop(function string) {
 	c.Add(
-		asm.Instruction{OpCode: asm.LoadImmOp(asm.DWord), Dst: asm.R2, Src: asm.PseudoFunc, Constant: -1}.WithReference(function),
+		asm.Instruction{OpCode: asm.LoadImmOp(asm.DWord), Dst: asm.R2, Src: asm.PseudoFunc,
+			Constant: -1}.WithReference(function),
 		asm.Mov.Reg(asm.R3, asm.R6),
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnLoop.Call(),

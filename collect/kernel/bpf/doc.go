@@ -1,4 +1,5 @@
-// Package bpf runs programs over the kernel's own lists of objects (Documentation/bpf/bpf_iterators.rst) and knows none of these.
+// Package bpf runs programs over the kernel's own lists of objects (Documentation/bpf/bpf_iterators.rst) and knows
+// none of these.
 //
 //	Ask            has this process the rights?
 //	  |

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Iterator is a program that the kernel runs over all objects of a kind (Documentation/bpf/bpf_iterators.rst). It lives by its descriptor;
-// nothing is pinned or left behind.
+// Iterator is a program that the kernel runs over all objects of a kind (Documentation/bpf/bpf_iterators.rst). It
+// lives by its descriptor; nothing is pinned or left behind.
 type Iterator struct {
 	kind string
 	link *os.File // man 2 bpf: BPF_LINK_CREATE. It keeps the program
 }
 
-// OpenIterator loads a program and attaches it to the iterator over a kind of objects: "task", "task_file". assemble gets the running kernel's
-// structures.
+// OpenIterator loads a program and attaches it to the iterator over a kind of objects: "task", "task_file". assemble
+// gets the running kernel's structures.
 func OpenIterator(name, kind string, assemble func(*Layout) asm.Instructions) (*Iterator, error) {
 	types, err := btf.LoadKernelSpec()
 	if err != nil {
@@ -42,7 +42,8 @@ func OpenIterator(name, kind string, assemble func(*Layout) asm.Instructions) (*
 	return &Iterator{kind, os.NewFile(uintptr(link), "bpf_link")}, nil
 }
 
-// Run runs the program over all objects and gives what it writes. The kernel gives the output for one object as a whole.
+// Run runs the program over all objects and gives what it writes. The kernel gives the output for one object as a
+// whole.
 func (i *Iterator) Run() ([]byte, error) {
 	fd, err := call(unix.BPF_ITER_CREATE, &iterCreateAttr{linkFD: uint32(i.link.Fd())})
 	runtime.KeepAlive(i.link)

@@ -6,8 +6,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Layout finds members of the running kernel's structures, by its own description of its types, /sys/kernel/btf/vmlinux.
-// It keeps the first error, which OpenIterator returns.
+// Layout finds members of the running kernel's structures, by its own description of its types,
+// /sys/kernel/btf/vmlinux. It keeps the first error, which OpenIterator returns.
 type Layout struct {
 	spec *btf.Spec
 	err  error

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of cilium/ebpf only its assembler and its reader of types are used: the packages that load and attach programs would add a tenth to the
-// start of ipctop, whether it loads one or not.
+// Of cilium/ebpf only its assembler and its reader of types are used: the packages that load and attach programs
+// would add a tenth to the start of ipctop, whether it loads one or not.
 
 // progLoadAttr, linkCreateAttr and iterCreateAttr are parts of union bpf_attr (include/uapi/linux/bpf.h).
 type progLoadAttr struct {
@@ -69,8 +69,10 @@ func load(name, target string, types *btf.Spec, code asm.Instructions) (int, err
 	}
 	license := []byte("GPL\x00") // bpf_probe_read_kernel and bpf_seq_write are for GPL programs
 	attr := progLoadAttr{progType: unix.BPF_PROG_TYPE_TRACING, attachType: unix.BPF_TRACE_ITER, attachBTFID: uint32(id),
-		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]), license: unsafe.Pointer(&license[0]),
-		btfFD: uint32(handle.FD()), funcInfoSize: btf.FuncInfoSize, funcInfo: unsafe.Pointer(&functions[0]), funcInfoCount: uint32(len(functions)) / btf.FuncInfoSize}
+		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]),
+		license: unsafe.Pointer(&license[0]),
+		btfFD:   uint32(handle.FD()), funcInfoSize: btf.FuncInfoSize, funcInfo: unsafe.Pointer(&functions[0]),
+		funcInfoCount: uint32(len(functions)) / btf.FuncInfoSize}
 	copy(attr.name[:], name)
 	fd, err := call(unix.BPF_PROG_LOAD, &attr)
 	runtime.KeepAlive(text)

@@ -42,7 +42,8 @@ func Flags(text []byte) (int, bool) {
 	return 0, false
 }
 
-// PollAccess turns EPOLL* events, which are poll's as well, into what they wait for. Urgent data and a peer's hang-up come in as data do.
+// PollAccess turns EPOLL* events, which are poll's as well, into what they wait for. Urgent data and a peer's hang-up
+// come in as data do.
 func PollAccess(events uint32) Access {
 	var a Access
 	if events&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDNORM|unix.EPOLLRDBAND|unix.EPOLLRDHUP) != 0 {

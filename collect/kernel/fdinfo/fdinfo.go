@@ -192,8 +192,8 @@ func ParsePidFD(text []byte) (PidFD, error) {
 	return p, nil
 }
 
-// IOUring is what fdinfo says of an io_uring instance (io_uring_show_fdinfo, io_uring/fdinfo.c). Its rings belong to the process: what
-// they say may be wrong.
+// IOUring is what fdinfo says of an io_uring instance (io_uring_show_fdinfo, io_uring/fdinfo.c). Its rings belong to
+// the process: what they say may be wrong.
 type IOUring struct {
 	SQEntries, CQEntries uint32 // sizes of the submission and completion rings
 	SQPending            uint32 // submitted by the process, not yet taken by the kernel
@@ -213,7 +213,8 @@ func ParseIOUring(text []byte) (IOUring, error) {
 	if !ok || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return IOUring{}, scan.ErrShort
 	}
-	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead), CQPending: uint32(cqTail - cqHead), SQThread: -1}
+	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead),
+		CQPending: uint32(cqTail - cqHead), SQThread: -1}
 	// Another's use of the ring at this moment hides the rest.
 	if thread, ok := infoInt(text, "SqThread"); ok {
 		u.SQThread = int(thread)
@@ -232,7 +233,8 @@ func infoMask(text []byte, name string) (uint32, bool) {
 	return uint32(n), ok && ok2 && err == nil
 }
 
-// ParseTTYIndex reads which pseudoterminal a master belongs to (ptm_open_peer and tty_show_fdinfo, drivers/tty): kernels since 4.14.
+// ParseTTYIndex reads which pseudoterminal a master belongs to (ptm_open_peer and tty_show_fdinfo, drivers/tty):
+// kernels since 4.14.
 func ParseTTYIndex(text []byte) (uint32, error) {
 	index, ok := infoUint(text, "tty-index", 10)
 	if !ok || index > math.MaxUint32 {

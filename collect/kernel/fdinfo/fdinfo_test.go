@@ -12,9 +12,11 @@ import (
 
 // What Linux 6.18 writes into /proc/PID/fdinfo/N.
 const (
-	eventfdInfo  = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\neventfd-count:               1f\neventfd-id: 5\neventfd-semaphore: 1\n"
+	eventfdInfo = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\neventfd-count:               1f\neventfd-id: " +
+		"5\neventfd-semaphore: 1\n"
 	signalfdInfo = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\nsigmask:\t0000010000004200\n"
-	timerfdInfo  = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\nclockid: 1\nticks: 3\nsettime flags: 01\nit_value: (99, 994642125)\nit_interval: (5, 0)\n"
+	timerfdInfo  = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\nclockid: 1\nticks: 3\nsettime flags: 01\nit_value: " +
+		"(99, 994642125)\nit_interval: (5, 0)\n"
 )
 
 func TestParseEventFD(t *testing.T) {
@@ -28,7 +30,8 @@ func TestParseEventFD(t *testing.T) {
 			t.Error(text, err, diff)
 		}
 	}
-	for _, bad := range []string{"", "eventfd-count:\n", "eventfd-count: x\n", "eventfd-count: 1", "eventfd-count 1\n", "xeventfd-count: 1\n"} {
+	for _, bad := range []string{"", "eventfd-count:\n", "eventfd-count: x\n", "eventfd-count: 1", "eventfd-count 1\n",
+		"xeventfd-count: 1\n"} {
 		if got, err := ParseEventFD([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %+v", bad, got)
 		}
@@ -50,7 +53,8 @@ func TestParseSignalFD(t *testing.T) {
 
 func TestParseTimerFD(t *testing.T) {
 	got, err := ParseTimerFD([]byte(timerfdInfo))
-	want := TimerFD{Clock: unix.CLOCK_MONOTONIC, Ticks: 3, Flags: 1, Remaining: 99*time.Second + 994642125, Interval: 5 * time.Second}
+	want := TimerFD{Clock: unix.CLOCK_MONOTONIC, Ticks: 3, Flags: 1, Remaining: 99*time.Second + 994642125,
+		Interval: 5 * time.Second}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -58,8 +62,10 @@ func TestParseTimerFD(t *testing.T) {
 	if want.Remaining = math.MaxInt64; got != want || err != nil {
 		t.Errorf("%+v, %v: want the longest time that a Duration holds", got, err)
 	}
-	for _, bad := range []string{"", strings.Replace(timerfdInfo, "it_value", "value", 1), strings.Replace(timerfdInfo, "99, 994642125)", "99, 1000000000)", 1),
-		strings.Replace(timerfdInfo, "(5, 0)\n", "(5, 0", 1), strings.Replace(timerfdInfo, "(5", "(-5", 1), strings.Replace(timerfdInfo, "clockid: 1", "clockid: -1", 1)} {
+	for _, bad := range []string{"", strings.Replace(timerfdInfo, "it_value", "value", 1),
+		strings.Replace(timerfdInfo, "99, 994642125)", "99, 1000000000)", 1),
+		strings.Replace(timerfdInfo, "(5, 0)\n", "(5, 0", 1), strings.Replace(timerfdInfo, "(5", "(-5", 1),
+		strings.Replace(timerfdInfo, "clockid: 1", "clockid: -1", 1)} {
 		if got, err := ParseTimerFD([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %+v", bad, got)
 		}
@@ -87,8 +93,10 @@ func FuzzFDInfo(f *testing.F) {
 
 // What Linux 6.18 writes of the kinds with lists and rings.
 const (
-	epollInfo   = "pos:\t0\nino:\t1038\ntfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:       15 events: 80002005 data:         ff00000003  pos:0 ino:110328 sdev:fe00001\n"
-	inotifyInfo = "pos:\t0\nino:\t1038\ninotify wd:1f ino:3c4a3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:80000300 ignored_mask:0 \n"
+	epollInfo = "pos:\t0\nino:\t1038\ntfd:        3 events:       19 data:                3  pos:0 ino:40e " +
+		"sdev:10\ntfd:       15 events: 80002005 data:         ff00000003  pos:0 ino:110328 sdev:fe00001\n"
+	inotifyInfo = "pos:\t0\nino:\t1038\ninotify wd:1f ino:3c4a3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 " +
+		"fhandle-type:1 f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:80000300 ignored_mask:0 \n"
 	pidfdInfo   = "pos:\t0\nino:\t2\nPid:\t812\nNSpid:\t812\t7\n"
 	iouringInfo = "ino:\t1114921\nSqMask:\t0x7\nSqHead:\t4294967295\nSqTail:\t2\nCachedSqHead:\t1\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t9\nCachedCqTail:\t9\nSQEs:\t3\nCQEs:\t5\n" +
 		"SqThread:\t-1\nSqThreadCpu:\t-1\nUserFiles:\t2\nUserBufs:\t1\nPollList:\nCqOverflowList:\n"
@@ -102,20 +110,23 @@ func TestParseEpoll(t *testing.T) {
 	if diff := cmp.Diff(want, ParseEpoll([]byte(epollInfo+"tfd:        4 events:"))); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]EpollTarget{{FD: 9, Events: 1}}, ParseEpoll([]byte("tfd:        9 events:        1 data: 0\ntfd: x\n"))); diff != "" {
+	if diff := cmp.Diff([]EpollTarget{{FD: 9, Events: 1}},
+		ParseEpoll([]byte("tfd:        9 events:        1 data: 0\ntfd: x\n"))); diff != "" {
 		t.Error("a kernel before 4.18", diff)
 	}
 }
 
 func TestParseInotify(t *testing.T) {
-	want := []InotifyWatch{{WD: 31, Ino: 0x3c4a3, Dev: unix.Mkdev(0xfe, 0), Mask: 2}, {WD: 1, Ino: 2, Dev: unix.Mkdev(0, 0x1b), Mask: 0x80000300}}
+	want := []InotifyWatch{{WD: 31, Ino: 0x3c4a3, Dev: unix.Mkdev(0xfe, 0), Mask: 2},
+		{WD: 1, Ino: 2, Dev: unix.Mkdev(0, 0x1b), Mask: 0x80000300}}
 	if diff := cmp.Diff(want, ParseInotify([]byte(inotifyInfo+"inotify wd:3 ino:"))); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestParsePidFD(t *testing.T) {
-	for text, want := range map[string]PidFD{pidfdInfo: {812, []int{812, 7}}, "Pid:\t-1\nNSpid:\t-1\n": {-1, []int{-1}}, "Pid:\t0\n": {}} {
+	for text, want := range map[string]PidFD{pidfdInfo: {812, []int{812, 7}}, "Pid:\t-1\nNSpid:\t-1\n": {-1, []int{-1}},
+		"Pid:\t0\n": {}} {
 		got, err := ParsePidFD([]byte(text))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(text, err, diff)

@@ -12,13 +12,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// FileLock is one line of /proc/locks (proc_locks(5)), or of a "lock:" line in fdinfo. Two lines may be equal: two descriptions that
-// one process opened, each with a shared lock.
+// FileLock is one line of /proc/locks (proc_locks(5)), or of a "lock:" line in fdinfo. Two lines may be equal: two
+// descriptions that one process opened, each with a shared lock.
 type FileLock struct {
 	Class string // FLOCK, POSIX, OFDLCK, LEASE, DELEG
 	State string // ADVISORY; of leases ACTIVE, BREAKING, and BREAKER for an open that waits
 	Mode  string // READ, WRITE; of leases UNLCK as well
-	PID   int    // who took it; -1 for OFDLCK, 0 outside the reader's pid namespace. The taker of a FLOCK or OFDLCK may be gone while another holds it
+	// who took it; -1 for OFDLCK, 0 outside the reader's pid namespace. The taker of a FLOCK or OFDLCK may be gone while
+	// another holds it
+	PID   int
 	Dev   uint64 // as st_dev has it; 0 as Ino of a BREAKER, which has no open file yet
 	Ino   uint64
 	Start uint64 // first byte
@@ -42,9 +44,9 @@ type HeldLock struct {
 	Waiters []FileLock // in the kernel's order; one that waits for another waiter stands behind it
 }
 
-// Locks reads /proc/locks. Outside of the first pid namespace, locks that were taken by processes which have ended or are not in it are left
-// out, with all who wait for them (locks_show, fs/locks.c).
-// The error tells of lines that could not be read; the others are there.
+// Locks reads /proc/locks. Outside of the first pid namespace, locks that were taken by processes which have ended or
+// are not in it are left out, with all who wait for them (locks_show, fs/locks.c). The error tells of lines that
+// could not be read; the others are there.
 func Locks(root sys.Root) ([]HeldLock, error) {
 	text, err := root.ReadFile("/proc/locks")
 	if err != nil {
@@ -57,8 +59,9 @@ func Locks(root sys.Root) ([]HeldLock, error) {
 	return locks, err
 }
 
-// ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END", with "->" after the number of a request that waits for
-// the lock above it (lock_get_status, fs/locks.c). An error tells the first line that is no such; the others are there.
+// ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END", with "->" after the number of a
+// request that waits for the lock above it (lock_get_status, fs/locks.c). An error tells the first line that is no
+// such; the others are there.
 func ParseLocks(text []byte) ([]HeldLock, error) {
 	var locks []HeldLock
 	var bad error
@@ -83,8 +86,8 @@ func ParseLocks(text []byte) ([]HeldLock, error) {
 	return locks, bad
 }
 
-// ParseFDInfoLocks reads the "lock:" lines of fdinfo: the locks that belong to this descriptor's description, of POSIX ones those
-// of this process. Lines that cannot be read are passed over.
+// ParseFDInfoLocks reads the "lock:" lines of fdinfo: the locks that belong to this descriptor's description, of
+// POSIX ones those of this process. Lines that cannot be read are passed over.
 func ParseFDInfoLocks(text []byte) []FileLock {
 	var locks []FileLock
 	for line := range bytes.Lines(text) {

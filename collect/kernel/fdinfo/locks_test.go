@@ -25,9 +25,11 @@ func TestParseLocks(t *testing.T) {
 	}
 	root := unix.Mkdev(0xfe, 0)
 	want := []HeldLock{
-		{lock("LEASE", "BREAKING", "READ", 4656, root, 9983189, 0, EOF), []FileLock{lock("LEASE", "BREAKER", "WRITE", 4700, 0, 0, 0, EOF)}},
+		{lock("LEASE", "BREAKING", "READ", 4656, root, 9983189, 0, EOF),
+			[]FileLock{lock("LEASE", "BREAKER", "WRITE", 4700, 0, 0, 0, EOF)}},
 		{lock("OFDLCK", "ADVISORY", "WRITE", -1, root, 9983188, 0, 99), []FileLock{
-			lock("OFDLCK", "ADVISORY", "READ", -1, root, 9983188, 50, 59), lock("OFDLCK", "ADVISORY", "WRITE", -1, root, 9983188, 50, EOF)}},
+			lock("OFDLCK", "ADVISORY", "READ", -1, root, 9983188, 50, 59),
+			lock("OFDLCK", "ADVISORY", "WRITE", -1, root, 9983188, 50, EOF)}},
 		{lock("POSIX", "ADVISORY", "READ", 4656, unix.Mkdev(0, 0x1f5), 9983187, 5, math.MaxInt64-1), nil},
 		{lock("FLOCK", "ADVISORY", "WRITE", 4656, root, 9983185, 0, EOF), nil},
 	}
@@ -42,7 +44,8 @@ func TestParseLocks(t *testing.T) {
 	if r := []string{want[1].Range(), want[0].Range()}; !cmp.Equal(r, []string{"0-99", "0-EOF"}) {
 		t.Error(r)
 	}
-	fdinfo := "pos:\t0\nflags:\t02\nlock:\t1: " + strings.TrimPrefix(strings.Split(locksText, "\n")[2], "2: ") + "\nlock:\t2: POSIX"
+	fdinfo := "pos:\t0\nflags:\t02\nlock:\t1: " + strings.TrimPrefix(strings.Split(locksText, "\n")[2], "2: ") +
+		"\nlock:\t2: POSIX"
 	if diff := cmp.Diff([]FileLock{want[1].FileLock}, ParseFDInfoLocks([]byte(fdinfo))); diff != "" {
 		t.Error(diff)
 	}

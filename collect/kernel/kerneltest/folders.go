@@ -55,8 +55,8 @@ func ownFolders() error {
 	return os.Setenv("HOME", home)
 }
 
-// skipInodes uses up the inode numbers that tests choose for something else, such as keys of System V objects. The numbers
-// of a new tmpfs begin at 1. Where this fails, the files of the test have them.
+// skipInodes uses up the inode numbers that tests choose for something else, such as keys of System V objects. The
+// numbers of a new tmpfs begin at 1. Where this fails, the files of the test have them.
 func skipInodes() {
 	for range 150 {
 		fd, err := unix.Open(tmp, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)

@@ -53,15 +53,17 @@ func runInit(extra []uintptr) int {
 	}
 }
 
-// madeTogether says whether the namespaces have successive numbers, as those of one clone have unless another processor makes some at the same
-// moment. That is what proves that nobody outside is in them. Before Linux 6.18 there are no numbers, and nothing to prove.
+// madeTogether says whether the namespaces have successive numbers, as those of one clone have unless another
+// processor makes some at the same moment. That is what proves that nobody outside is in them. Before Linux 6.18
+// there are no numbers, and nothing to prove.
 func madeTogether() bool {
 	ipc, err := namespaceID("ipc")
 	pid, err2 := namespaceID("pid")
 	return err != nil || err2 != nil || pid == ipc+1
 }
 
-// namespaceID is NS_GET_ID of ioctl_nsfs(2). The numbers of this process's own pid namespace stand in pid_for_children as well, whatever /proc is mounted.
+// namespaceID is NS_GET_ID of ioctl_nsfs(2). The numbers of this process's own pid namespace stand in
+// pid_for_children as well, whatever /proc is mounted.
 func namespaceID(typ string) (id uint64, err error) {
 	const nsGetID = 0x8008b70d
 	fd, err := unix.Open("/proc/self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -75,8 +77,9 @@ func namespaceID(typ string) (id uint64, err error) {
 	return id, nil
 }
 
-// afterStart waits until the clock that files are dated by is past the start of pid 1 as /proc tells it: what is mounted from here on is
-// provably younger. Files are dated to a tick of the kernel, at most 10 milliseconds, and so are processes.
+// afterStart waits until the clock that files are dated by is past the start of pid 1 as /proc tells it: what is
+// mounted from here on is provably younger. Files are dated to a tick of the kernel, at most 10 milliseconds, and so
+// are processes.
 func afterStart() { time.Sleep(20 * time.Millisecond) }
 
 // prepare gives the new namespaces the file systems that belong to them.

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mqueue sees to it that the namespace of InNamespace has its message queues at /dev/mqueue. Where the machine has no such
-// directory to mount on, /dev is covered by one that has, with the devices that every program expects; the machine's own /dev
-// stays as it is.
+// Mqueue sees to it that the namespace of InNamespace has its message queues at /dev/mqueue. Where the machine has no
+// such directory to mount on, /dev is covered by one that has, with the devices that every program expects; the
+// machine's own /dev stays as it is.
 func Mqueue(tb testing.TB) {
 	tb.Helper()
 	if _, err := os.Stat("/dev/mqueue"); err == nil {

@@ -44,10 +44,10 @@ const (
 	notAlone   = "not alone" // somebody made a namespace at the same moment
 )
 
-// InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount namespaces,
-// with a /proc of its own, an empty tmpfs on /dev/shm and, where there is one, an empty /dev/mqueue. The child calls the
-// test's function again, so call InNamespace before anything else; f never runs in the parent. What a test makes before,
-// pid 1 of the namespaces makes as well, and does not remove.
+// InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount
+// namespaces, with a /proc of its own, an empty tmpfs on /dev/shm and, where there is one, an empty /dev/mqueue. The
+// child calls the test's function again, so call InNamespace before anything else; f never runs in the parent. What a
+// test makes before, pid 1 of the namespaces makes as well, and does not remove.
 //
 //	func TestQueue(t *testing.T) {
 //		kerneltest.InNamespace(t, func() {
@@ -59,8 +59,9 @@ const (
 // that user is uid 0 and nobody else exists; if the host refuses that, the test is skipped with the reason.
 // Processes that the test leaves to themselves are reaped by the namespace's pid 1, which is not the test.
 //
-// The test is parallel by this call: InNamespace calls t.Parallel in the parent, unless the test has set a variable before.
-// In the child the test is alone, and f may use t.Setenv, t.Chdir and all else of its process. It has an empty /tmp and HOME.
+// The test is parallel by this call: InNamespace calls t.Parallel in the parent, unless the test has set a variable
+// before. In the child the test is alone, and f may use t.Setenv, t.Chdir and all else of its process. It has an
+// empty /tmp and HOME.
 //
 // A benchmark's figures are printed by the child; the parent then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
@@ -86,7 +87,8 @@ func sideBySide(t *testing.T) {
 	t.Parallel()
 }
 
-// IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what others clean up at their end.
+// IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what
+// others clean up at their end.
 func IsInit() bool { return os.Getenv(stageVar) == stageInit }
 
 // runParent starts the child in new namespaces and turns its result into this test's.

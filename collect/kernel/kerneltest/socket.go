@@ -64,7 +64,8 @@ func Inode(tb testing.TB, fd int) uint64 {
 	return st.Ino
 }
 
-// keep closes a descriptor when the test ends, unless the test has: then the number may be that of something else by now.
+// keep closes a descriptor when the test ends, unless the test has: then the number may be that of something else by
+// now.
 func keep(tb testing.TB) func(int, error) int {
 	return func(fd int, err error) int {
 		tb.Helper()

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Patience is how long tests wait for what has to happen: a slow machine with other work to do needs seconds for what others do at once.
+// Patience is how long tests wait for what has to happen: a slow machine with other work to do needs seconds for what
+// others do at once.
 const Patience = 30 * time.Second
 
 // Eventually waits until a condition holds, for Patience at most; then the test fails with what was awaited.
@@ -23,7 +24,8 @@ func Eventually(tb testing.TB, what string, holds func() bool) {
 	}
 }
 
-// EventuallySame waits until compare finds no difference, for Patience at most; then the test fails with the last one (-want +got).
+// EventuallySame waits until compare finds no difference, for Patience at most; then the test fails with the last one
+// (-want +got).
 func EventuallySame(tb testing.TB, compare func() (diff string)) {
 	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -90,7 +90,8 @@ func StartAsIn(tb testing.TB, who *syscall.Credential, flags uintptr, name strin
 	return start(tb, &syscall.SysProcAttr{Credential: who, Cloneflags: flags}, name, args)
 }
 
-// StartMapped is Start as root of a new user namespace, whose uid and gid 0 are this id outside, and of further new namespaces.
+// StartMapped is Start as root of a new user namespace, whose uid and gid 0 are this id outside, and of further new
+// namespaces.
 func StartMapped(tb testing.TB, id int, flags uintptr, name string, args ...string) *Worker {
 	tb.Helper()
 	ids := []syscall.SysProcIDMap{{HostID: id, Size: 1}}

@@ -20,9 +20,9 @@ import (
 
 // The files of systemd-logind that decide whose IPC objects go away at a logout (logind.conf(5), systemd.syntax(7)).
 //
-// Of the main file logind.conf only the first one counts, in the order of logindDirs. The *.conf files of all logind.conf.d directories
-// come after it, sorted by their bare names; of two with the same name the one in the earlier directory counts, so that an empty one or
-// a link to /dev/null masks it. The last assignment wins.
+// Of the main file logind.conf only the first one counts, in the order of logindDirs. The *.conf files of all
+// logind.conf.d directories come after it, sorted by their bare names; of two with the same name the one in the
+// earlier directory counts, so that an empty one or a link to /dev/null masks it. The last assignment wins.
 
 // logindDirs are systemd's, the one that overrides the others first.
 func logindDirs() []string {
@@ -34,8 +34,8 @@ type RemoveIPC struct {
 	On   bool
 	File string // that says so; "": none does, and what is built into logind counts
 	Line int
-	// Vendor is the file whose comment tells what is built in. "": none does; On is then what systemd itself builds in, which some
-	// distributions change.
+	// Vendor is the file whose comment tells what is built in. "": none does; On is then what systemd itself builds in,
+	// which some distributions change.
 	Vendor string
 }
 
@@ -104,7 +104,8 @@ type LogindSetting struct {
 	Line int
 }
 
-// ParseLogindConf reads a file as config_parse does (src/shared/conf-parser.c of systemd). What it does not understand it passes over.
+// ParseLogindConf reads a file as config_parse does (src/shared/conf-parser.c of systemd). What it does not
+// understand it passes over.
 func ParseLogindConf(text []byte) LogindConf {
 	var c LogindConf
 	var whole strings.Builder // a line with those that continue it
@@ -113,7 +114,8 @@ func ParseLogindConf(text []byte) LogindConf {
 	for raw := range bytes.Lines(text) {
 		n++
 		line := strings.TrimRight(string(raw), "\r\n")
-		if word := strings.TrimLeft(line, " \t"); word != "" && (word[0] == '#' || word[0] == ';') { // within a continued line as well
+		// within a continued line as well
+		if word := strings.TrimLeft(line, " \t"); word != "" && (word[0] == '#' || word[0] == ';') {
 			if on, ok := logindAssignment(strings.TrimLeft(word, "#; \t")); ok && c.BuiltIn.Line == 0 {
 				c.BuiltIn = LogindSetting{on, n}
 			}
@@ -158,7 +160,8 @@ func (c *LogindConf) line(section *string, line string, n int) bool {
 	return true
 }
 
-// logindAssignment reads "RemoveIPC=yes" with the words of parse_boolean (src/basic/parse-util.c). Anything else is not ok.
+// logindAssignment reads "RemoveIPC=yes" with the words of parse_boolean (src/basic/parse-util.c). Anything else is
+// not ok.
 func logindAssignment(line string) (on, ok bool) {
 	name, value, _ := strings.Cut(line, "=")
 	if strings.TrimSpace(name) != "RemoveIPC" {
@@ -191,15 +194,16 @@ func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 	}
 }
 
-// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts (src/login/logind.c). An image that
-// was made on a running system, or a package, may have the directory where no logind runs.
+// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts
+// (src/login/logind.c). An image that was made on a running system, or a package, may have the directory where no
+// logind runs.
 func LogindRuns(root sys.Root) bool {
 	_, err := os.Stat(root.Path("/run/systemd/seats"))
 	return err == nil
 }
 
-// SystemUIDMax is the highest uid of a system user, whose objects logind does not touch: SYS_UID_MAX of login.defs(5), which systemd
-// takes when it is built; 999 where the file does not say.
+// SystemUIDMax is the highest uid of a system user, whose objects logind does not touch: SYS_UID_MAX of
+// login.defs(5), which systemd takes when it is built; 999 where the file does not say.
 func SystemUIDMax(root sys.Root) (uint32, error) {
 	const path, usual = "/etc/login.defs", 999
 	text, err := root.ReadFile(path)

@@ -9,7 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order. fs.ErrNotExist: this kernel has none of that name.
+// SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order. fs.ErrNotExist: this kernel
+// has none of that name.
 func SysctlNumbers(root sys.Root, name string) ([]uint64, error) {
 	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
 	data, err := root.ReadFile(path)
@@ -77,7 +78,8 @@ func ParseMemory(text []byte) (Memory, error) {
 	return m, nil
 }
 
-// Tasks is how many threads the machine has, in all pid namespaces: the number behind the slash in /proc/loadavg (proc_loadavg(5)).
+// Tasks is how many threads the machine has, in all pid namespaces: the number behind the slash in /proc/loadavg
+// (proc_loadavg(5)).
 func Tasks(root sys.Root) (uint64, error) {
 	const path = "/proc/loadavg"
 	text, err := root.ReadFile(path)

@@ -18,23 +18,24 @@ func TestParseLogindConf(t *testing.T) {
 		return machine.LogindConf{RemoveIPC: machine.LogindSetting{On: on, Line: line}}
 	}
 	for text, want := range map[string]machine.LogindConf{
-		"":                                                    {},
-		"[Login]\nRemoveIPC=no\n":                             set(false, 2),
-		"[Login]\n RemoveIPC = YES \r\n":                      set(true, 2),
-		"[Login]\nRemoveIPC=no\nRemoveIPC=on":                 set(true, 3),
-		"\ufeff[Login]\nRemoveIPC=0":                          set(false, 2),
-		"[Login]\nRemoveIPC=\\\nno\n":                         set(false, 2),
-		"[Login]\nRemoveIPC=\\\n# a remark\nno\n":             set(false, 2),
-		"[Login]\nRemoveIPC=no\\\\\n":                         {},           // the value is "no\\"
-		"RemoveIPC=no\n":                                      {},           // outside of a section
-		"[Manager]\nRemoveIPC=no\n":                           {},           // of another
-		"[Login]\nremoveipc=no\n":                             {},           // names have a case
-		"[Login]\nRemoveIPC=maybe\n":                          {},           // logind warns and goes on
-		"[Login]\nRemoveIPC=yes\nRemoveIPC=\n":                set(true, 2), // no word for a switch
-		"[Login]\nRemoveIPC=no\xff\n":                         {},
-		"[Login\nRemoveIPC=no\n":                              {Broken: true},
-		"[Login]\nRemoveIPC=no\n[X\n[Login]\nRemoveIPC=yes\n": {RemoveIPC: machine.LogindSetting{On: false, Line: 2}, Broken: true},
-		"[Login]\n#RemoveIPC=no\n;RemoveIPC=yes\n":            {BuiltIn: machine.LogindSetting{On: false, Line: 2}},
+		"":                                        {},
+		"[Login]\nRemoveIPC=no\n":                 set(false, 2),
+		"[Login]\n RemoveIPC = YES \r\n":          set(true, 2),
+		"[Login]\nRemoveIPC=no\nRemoveIPC=on":     set(true, 3),
+		"\ufeff[Login]\nRemoveIPC=0":              set(false, 2),
+		"[Login]\nRemoveIPC=\\\nno\n":             set(false, 2),
+		"[Login]\nRemoveIPC=\\\n# a remark\nno\n": set(false, 2),
+		"[Login]\nRemoveIPC=no\\\\\n":             {},           // the value is "no\\"
+		"RemoveIPC=no\n":                          {},           // outside of a section
+		"[Manager]\nRemoveIPC=no\n":               {},           // of another
+		"[Login]\nremoveipc=no\n":                 {},           // names have a case
+		"[Login]\nRemoveIPC=maybe\n":              {},           // logind warns and goes on
+		"[Login]\nRemoveIPC=yes\nRemoveIPC=\n":    set(true, 2), // no word for a switch
+		"[Login]\nRemoveIPC=no\xff\n":             {},
+		"[Login\nRemoveIPC=no\n":                  {Broken: true},
+		"[Login]\nRemoveIPC=no\n[X\n[Login]\nRemoveIPC=yes\n": {RemoveIPC: machine.LogindSetting{On: false, Line: 2},
+			Broken: true},
+		"[Login]\n#RemoveIPC=no\n;RemoveIPC=yes\n": {BuiltIn: machine.LogindSetting{On: false, Line: 2}},
 	} {
 		if diff := cmp.Diff(want, machine.ParseLogindConf([]byte(text))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
@@ -44,7 +45,8 @@ func TestParseLogindConf(t *testing.T) {
 
 // Whatever stands before it, a last assignment counts, unless logind stopped reading before.
 func FuzzParseLogindConf(f *testing.F) {
-	for _, s := range []string{"", "[Login]\nRemoveIPC=yes\n", "[Login]\\\nRemoveIPC=\\\n\\", "# x \\\n[Login", "\ufeff[Login]\n;RemoveIPC=1\r\n\xff[]", "[Login]\nRemoveIPC=no\\\\\\\n"} {
+	for _, s := range []string{"", "[Login]\nRemoveIPC=yes\n", "[Login]\\\nRemoveIPC=\\\n\\", "# x \\\n[Login",
+		"\ufeff[Login]\n;RemoveIPC=1\r\n\xff[]", "[Login]\nRemoveIPC=no\\\\\\\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -105,21 +107,29 @@ func TestLogindRemoveIPC(t *testing.T) {
 		"no file": {nil, machine.RemoveIPC{On: true}},
 		"a vendor's comment": {map[string]string{"usr/lib/systemd/logind.conf": vendor},
 			machine.RemoveIPC{On: false, Vendor: "/usr/lib/systemd/logind.conf"}},
-		"only the first main file counts": {map[string]string{"etc/systemd/logind.conf": "[Login]\n", "usr/lib/systemd/logind.conf": no},
+		"only the first main file counts": {map[string]string{"etc/systemd/logind.conf": "[Login]\n",
+			"usr/lib/systemd/logind.conf": no},
 			machine.RemoveIPC{On: true}},
-		"a drop-in comes after the main file": {map[string]string{"etc/systemd/logind.conf": yes, "usr/lib/systemd/logind.conf.d/a.conf": no},
+		"a drop-in comes after the main file": {map[string]string{"etc/systemd/logind.conf": yes,
+			"usr/lib/systemd/logind.conf.d/a.conf": no},
 			machine.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/a.conf", Line: 2}},
-		"the later name wins, wherever it lies": {map[string]string{"etc/systemd/logind.conf.d/10-a.conf": yes, "usr/lib/systemd/logind.conf.d/20-b.conf": no},
+		"the later name wins, wherever it lies": {map[string]string{"etc/systemd/logind.conf.d/10-a.conf": yes,
+			"usr/lib/systemd/logind.conf.d/20-b.conf": no},
 			machine.RemoveIPC{On: false, File: "/usr/lib/systemd/logind.conf.d/20-b.conf", Line: 2}},
-		"of one name the one in /etc wins": {map[string]string{"etc/systemd/logind.conf.d/a.conf": no, "run/systemd/logind.conf.d/a.conf": yes},
+		"of one name the one in /etc wins": {map[string]string{"etc/systemd/logind.conf.d/a.conf": no,
+			"run/systemd/logind.conf.d/a.conf": yes},
 			machine.RemoveIPC{On: false, File: "/etc/systemd/logind.conf.d/a.conf", Line: 2}},
-		"/run before /usr": {map[string]string{"run/systemd/logind.conf.d/a.conf": yes, "usr/local/lib/systemd/logind.conf.d/a.conf": no, "usr/lib/systemd/logind.conf.d/a.conf": no},
+		"/run before /usr": {map[string]string{"run/systemd/logind.conf.d/a.conf": yes,
+			"usr/local/lib/systemd/logind.conf.d/a.conf": no, "usr/lib/systemd/logind.conf.d/a.conf": no},
 			machine.RemoveIPC{On: true, File: "/run/systemd/logind.conf.d/a.conf", Line: 2}},
-		"masked by a link to /dev/null": {map[string]string{"etc/systemd/logind.conf.d/a.conf": "-> /dev/null", "usr/lib/systemd/logind.conf.d/a.conf": no},
+		"masked by a link to /dev/null": {map[string]string{"etc/systemd/logind.conf.d/a.conf": "-> /dev/null",
+			"usr/lib/systemd/logind.conf.d/a.conf": no},
 			machine.RemoveIPC{On: true}},
-		"masked by an empty file": {map[string]string{"run/systemd/logind.conf.d/a.conf": "", "usr/lib/systemd/logind.conf.d/a.conf": no, "etc/systemd/logind.conf": vendor},
+		"masked by an empty file": {map[string]string{"run/systemd/logind.conf.d/a.conf": "",
+			"usr/lib/systemd/logind.conf.d/a.conf": no, "etc/systemd/logind.conf": vendor},
 			machine.RemoveIPC{On: false, Vendor: "/etc/systemd/logind.conf"}},
-		"other names do not count": {map[string]string{"etc/systemd/logind.conf.d/a.conf.bak": no, "etc/systemd/logind.conf.d/.b.conf": no, "etc/systemd/logind.conf.d/c.conf/d": no},
+		"other names do not count": {map[string]string{"etc/systemd/logind.conf.d/a.conf.bak": no,
+			"etc/systemd/logind.conf.d/.b.conf": no, "etc/systemd/logind.conf.d/c.conf/d": no},
 			machine.RemoveIPC{On: true}},
 	} {
 		got, err := machine.ReadRemoveIPC(machineOf(t, c.files))
@@ -130,9 +140,13 @@ func TestLogindRemoveIPC(t *testing.T) {
 }
 
 func TestLogindUsers(t *testing.T) {
-	h := machineOf(t, map[string]string{"run/systemd/users/1000": "", "run/systemd/users/1001": "", "var/lib/systemd/linger/bob": "", "run/systemd/seats/seat0": "", "etc/login.defs": "# SYS_UID_MAX 1\nSYS_UID_MAX\t\t499 \n"})
-	got := []machine.UserSession{machine.LogindUser(h, 1000, "ann"), machine.LogindUser(h, 1001, "bob"), machine.LogindUser(h, 1002, "../linger/bob"), machine.LogindUser(h, 1003, "")}
-	if diff := cmp.Diff([]machine.UserSession{{Known: true}, {Known: true, Linger: true}, {}, {}}, got); diff != "" || !machine.LogindRuns(h) {
+	h := machineOf(t, map[string]string{"run/systemd/users/1000": "", "run/systemd/users/1001": "",
+		"var/lib/systemd/linger/bob": "", "run/systemd/seats/seat0": "",
+		"etc/login.defs": "# SYS_UID_MAX 1\nSYS_UID_MAX\t\t499 \n"})
+	got := []machine.UserSession{machine.LogindUser(h, 1000, "ann"), machine.LogindUser(h, 1001, "bob"),
+		machine.LogindUser(h, 1002, "../linger/bob"), machine.LogindUser(h, 1003, "")}
+	if diff := cmp.Diff([]machine.UserSession{{Known: true}, {Known: true, Linger: true}, {}, {}}, got); diff != "" ||
+		!machine.LogindRuns(h) {
 		t.Errorf("logind runs %v (-want +got):\n%s", machine.LogindRuns(h), diff)
 	}
 	if n, err := machine.SystemUIDMax(h); n != 499 || err != nil {
@@ -142,13 +156,15 @@ func TestLogindUsers(t *testing.T) {
 	if n, err := machine.SystemUIDMax(h); n != 999 || err != nil || machine.LogindRuns(h) {
 		t.Errorf("without login.defs: %d, %v; logind runs %v", n, err, machine.LogindRuns(h))
 	}
-	if n, err := machine.SystemUIDMax(machineOf(t, map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"})); n != 999 || err == nil {
+	if n, err := machine.SystemUIDMax(machineOf(t, map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"})); n != 999 ||
+		err == nil {
 		t.Errorf("a bad login.defs: %d, %v", n, err)
 	}
 }
 
 func TestSysctlNumbers(t *testing.T) {
-	h := machineOf(t, map[string]string{"proc/sys/kernel/sem": "32000\t1024000000\t500\t32000\n", "proc/sys/kernel/bad": "1 x\n", "proc/sys/kernel/empty": "\n"})
+	h := machineOf(t, map[string]string{"proc/sys/kernel/sem": "32000\t1024000000\t500\t32000\n",
+		"proc/sys/kernel/bad": "1 x\n", "proc/sys/kernel/empty": "\n"})
 	got, err := machine.SysctlNumbers(h, "kernel.sem")
 	if diff := cmp.Diff([]uint64{32000, 1024000000, 500, 32000}, got); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -164,7 +180,8 @@ func TestSysctlNumbers(t *testing.T) {
 }
 
 func FuzzParseMemory(f *testing.F) {
-	for _, s := range []string{"MemTotal:       24684096 kB\nCommitLimit:  1 kB\nCommitted_AS: 2 kB\n", "MemTotal:", "MemTotal: 99999999999999999999 kB\n", "CommitLimit: 3 kB\n"} {
+	for _, s := range []string{"MemTotal:       24684096 kB\nCommitLimit:  1 kB\nCommitted_AS: 2 kB\n", "MemTotal:",
+		"MemTotal: 99999999999999999999 kB\n", "CommitLimit: 3 kB\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -59,14 +59,15 @@ func cloneFlag(typ string) int {
 	return 0
 }
 
-// VisitEach runs f on a thread inside one namespace after the other, all IPC or all network ones, and brings the thread back (man 2 setns). System
-// calls, and files below /proc/sysvipc and /proc/thread-self, that f uses on its own goroutine are those of the namespace; user and pid
-// namespaces stay the reader's, so that uids and pids are as seen from here. A visit costs 10 to 20 microseconds, the first one 60.
-// Nothing is kept open: whoever keeps a namespace's files keeps it alive with all that it holds.
+// VisitEach runs f on a thread inside one namespace after the other, all IPC or all network ones, and brings the
+// thread back (man 2 setns). System calls, and files below /proc/sysvipc and /proc/thread-self, that f uses on its
+// own goroutine are those of the namespace; user and pid namespaces stay the reader's, so that uids and pids are as
+// seen from here. A visit costs 10 to 20 microseconds, the first one 60. Nothing is kept open: whoever keeps a
+// namespace's files keeps it alive with all that it holds.
 //
-// The errors are those of the visits, nil for those where f returned nil. What f returns is returned as it is; where f did not run:
-// errors.Is(err, fs.ErrPermission): it takes CAP_SYS_ADMIN, here and in the user namespace that owns the other (Entered tells the two apart).
-// errors.Is(err, fs.ErrNotExist): the path does not lead there any more.
+// The errors are those of the visits, nil for those where f returned nil. What f returns is returned as it is; where
+// f did not run: errors.Is(err, fs.ErrPermission): it takes CAP_SYS_ADMIN, here and in the user namespace that owns
+// the other (Entered tells the two apart). errors.Is(err, fs.ErrNotExist): the path does not lead there any more.
 func VisitEach(root sys.Root, list []Namespace, f func(i int) error) []error {
 	errs := make([]error, len(list))
 	if len(list) == 0 {
@@ -138,8 +139,8 @@ func (t *tour) visit(ns Namespace, f func() error) error {
 	return f()
 }
 
-// end brings the thread home and says whether it is there. It may be refused: the way out took rights in the other namespace's user
-// namespace, the way back takes them in that of the own one, which may be an outer one.
+// end brings the thread home and says whether it is there. It may be refused: the way out took rights in the other
+// namespace's user namespace, the way back takes them in that of the own one, which may be an outer one.
 func (t *tour) end() bool {
 	if t.home < 0 {
 		return true
@@ -148,8 +149,9 @@ func (t *tour) end() bool {
 	return !t.away || unix.Setns(t.home, cloneFlag(t.typ)) == nil
 }
 
-// onOtherThread runs f on a locked thread that is not the process's first one, whose namespaces are those that /proc/self shows, also
-// to other processes. If f does not want the thread kept, it ends. A panic of f comes out here.
+// onOtherThread runs f on a locked thread that is not the process's first one, whose namespaces are those that
+// /proc/self shows, also to other processes. If f does not want the thread kept, it ends. A panic of f comes out
+// here.
 func onOtherThread(f func() (keep bool)) {
 	done := make(chan any)
 	go func() {
@@ -169,8 +171,8 @@ func onOtherThread(f func() (keep bool)) {
 	}
 }
 
-// openNamespace opens the file if it is the namespace's. A path that meanwhile leads elsewhere is not opened: it might be a device, or a
-// FIFO that somebody waits for.
+// openNamespace opens the file if it is the namespace's. A path that meanwhile leads elsewhere is not opened: it
+// might be a device, or a FIFO that somebody waits for.
 func openNamespace(ns Namespace) (int, error) {
 	look, err := unix.Open(ns.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -191,8 +193,9 @@ func openNamespace(ns Namespace) (int, error) {
 	return unix.Open(fmt.Sprintf("/proc/thread-self/fd/%d", look), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
-// Owner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace, itself
-// (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID). errors.Is(err, fs.ErrPermission): the owner is outside of our own user namespace.
+// Owner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace,
+// itself (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID). errors.Is(err, fs.ErrPermission): the owner is outside of
+// our own user namespace.
 func Owner(root sys.Root, ns Namespace) (uint32, error) {
 	if !root.Live() {
 		return 0, fmt.Errorf("owner of %s: %w", ns, sys.ErrNotLive)

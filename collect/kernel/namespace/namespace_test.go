@@ -106,10 +106,12 @@ func TestVisitOfNothing(t *testing.T) {
 			t.Errorf("%s: %v, want fs.ErrNotExist", name, err)
 		}
 	}
-	if err := namespace.Visit(h, namespace.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"}, never); !errors.Is(err, unix.EINVAL) {
+	if err := namespace.Visit(h, namespace.Namespace{Type: "pid", Ino: own.Ino, Path: "/proc/self/ns/pid"},
+		never); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a pid namespace: %v, want EINVAL", err)
 	}
-	if err := namespace.Visit(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t), own, never); !errors.Is(err, sys.ErrNotLive) {
+	if err := namespace.Visit(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t), own, never); !errors.Is(err,
+		sys.ErrNotLive) {
 		t.Errorf("a file tree: %v, want sys.ErrNotLive", err)
 	}
 }
@@ -144,7 +146,8 @@ func TestOwner(t *testing.T) {
 }
 
 func FuzzParseNamespaceLink(f *testing.F) {
-	for _, seed := range []string{"ipc:[4026531839]", "net:[1]", "socket:[3]", "anon_inode:[eventfd]", "ipc:[]", ":[", "user:[5] (deleted)"} {
+	for _, seed := range []string{"ipc:[4026531839]", "net:[1]", "socket:[3]", "anon_inode:[eventfd]", "ipc:[]", ":[",
+		"user:[5] (deleted)"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL). The name begins with a slash.
-// The mode is cut by the umask. It works whether or not the mqueue file system is mounted.
+// MsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL). The name begins with a
+// slash. The mode is cut by the umask. It works whether or not the mqueue file system is mounted.
 func MsgCreate(name string, mode uint32) error {
 	bare, err := queueName(name)
 	if err != nil {
@@ -40,8 +40,8 @@ func MsgRemove(name string) error {
 	return nil
 }
 
-// ShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If it cannot have its size,
-// it is not left behind.
+// ShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If it cannot have its
+// size, it is not left behind.
 func ShmCreate(name string, size uint64, mode uint32) error {
 	path, ok := pathOf(name, "")
 	if !ok {
@@ -65,8 +65,8 @@ func ShmRemove(name string) error {
 	return removeFile("shm_unlink", name, "")
 }
 
-// SemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). As glibc does it, the file gets its contents before it
-// gets its name, so that nobody opens half a semaphore.
+// SemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). As glibc does it, the file gets its contents before
+// it gets its name, so that nobody opens half a semaphore.
 func SemCreate(name string, value uint32, mode uint32) error {
 	path, ok := pathOf(name, semPrefix)
 	if !ok {
@@ -120,7 +120,8 @@ func removeFile(call, name, prefix string) error {
 	return nil
 }
 
-// notPermitted turns unlink's EPERM into EACCES, the only error that POSIX has for missing rights here; glibc does the same.
+// notPermitted turns unlink's EPERM into EACCES, the only error that POSIX has for missing rights here; glibc does
+// the same.
 func notPermitted(errno unix.Errno) error {
 	if errno == unix.EPERM {
 		return unix.EACCES

@@ -12,9 +12,10 @@ import (
 // likelyRead is how much of a file is looked at.
 const likelyRead = 64 << 10
 
-// ShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there. Nothing can prove
-// it. Memory is made by ftruncate, so that what nobody has written to is a hole (man 2 lseek, SEEK_HOLE), and hardly ever without a zero
-// byte; an empty file or a text has neither. What may not be read does not look like anything.
+// ShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there.
+// Nothing can prove it. Memory is made by ftruncate, so that what nobody has written to is a hole (man 2 lseek,
+// SEEK_HOLE), and hardly ever without a zero byte; an empty file or a text has neither. What may not be read does not
+// look like anything.
 func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if !f.Mode.IsRegular() || f.Size == 0 {

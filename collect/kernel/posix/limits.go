@@ -51,7 +51,8 @@ type DevShmUse struct {
 	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
 }
 
-// ReadDevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without /dev/shm.
+// ReadDevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without
+// /dev/shm.
 func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
 	if !root.Live() {
 		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
@@ -80,8 +81,8 @@ func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
 	return st.Dev, true, nil
 }
 
-// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file tree;
-// fs.ErrNotExist on a machine without /dev/shm.
+// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a
+// file tree; fs.ErrNotExist on a machine without /dev/shm.
 func DevShmIsTmpfs(root sys.Root) (bool, error) {
 	if !root.Live() {
 		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)

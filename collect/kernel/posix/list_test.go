@@ -53,7 +53,8 @@ func TestPosixQueues(t *testing.T) {
 		}
 		got := kerneltest.Must(posix.AllQueues(h, true, true))(t)
 		want := []posix.Queue{
-			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: posix.MqAttr{MaxMsg: 1, MsgSize: 1}, HasAttr: true, HasStatus: true},
+			{PosixFile: vfs.PosixFile{Name: ".a", Mode: 0o200, Size: 80}, MqAttr: posix.MqAttr{MaxMsg: 1, MsgSize: 1},
+				HasAttr: true, HasStatus: true},
 			{PosixFile: vfs.PosixFile{Name: "b \x1b", Mode: 0o640, Size: 80},
 				MqAttr: posix.MqAttr{MaxMsg: 3, MsgSize: 100, Messages: 2}, HasAttr: true,
 				MqStatus: posix.MqStatus{Bytes: 130}, HasStatus: true},
@@ -91,7 +92,8 @@ func TestPosixQueueNotification(t *testing.T) {
 		fd := closing(t)(posix.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
 		kerneltest.OK(t, posix.MqNotify(fd, int(unix.SIGUSR1)))
 		got := kerneltest.Must(posix.AllQueues(kerneltest.Must(sys.OpenRoot(""))(t), false, true))(t)
-		if len(got) != 1 || got[0].MqStatus != (posix.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) || got[0].HasAttr {
+		if len(got) != 1 || got[0].MqStatus != (posix.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) ||
+			got[0].HasAttr {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -143,7 +145,8 @@ func TestOwnQueueWithoutMount(t *testing.T) {
 		t.Skip("needs root: who owns the namespaces may look without a mount")
 	}
 	kerneltest.InNamespace(t, func() {
-		if err := unix.Unmount("/dev/mqueue", 0); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EINVAL) {
+		if err := unix.Unmount("/dev/mqueue", 0); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err,
+			unix.EINVAL) {
 			t.Fatal(err)
 		}
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "own-queue")
@@ -153,7 +156,8 @@ func TestOwnQueueWithoutMount(t *testing.T) {
 	})
 }
 
-// workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and what is left of it.
+// workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and
+// what is left of it.
 func workOwnQueue(j *kerneltest.Job) {
 	h, err := sys.OpenRoot("")
 	j.Check(err)
@@ -197,7 +201,8 @@ func TestPosixShmAndSems(t *testing.T) {
 		for _, f := range files {
 			got = append(got, seen{f.Name, fmt.Sprint(f.Mode.Type())})
 		}
-		want := []seen{{".fifo", "p---------"}, {"dir", "d---------"}, {"link", "L---------"}, {"seg", "----------"}, {"sem.long", "----------"}}
+		want := []seen{{".fifo", "p---------"}, {"dir", "d---------"}, {"link", "L---------"}, {"seg", "----------"},
+			{"sem.long", "----------"}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
@@ -206,7 +211,8 @@ func TestPosixShmAndSems(t *testing.T) {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
 		sems := kerneltest.Must(posix.AllSems(h, true))(t)
-		wantSems := []posix.Sem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()}, Value: 7, HasValue: true}}
+		wantSems := []posix.Sem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()},
+			Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}
@@ -230,7 +236,8 @@ func TestPosixLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		h := kerneltest.Must(sys.OpenRoot(""))(t)
 		l, err := posix.ReadMqLimits(h)
-		if diff := cmp.Diff(posix.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10, MsgSizeDefault: 8192}, l); diff != "" || err != nil {
+		if diff := cmp.Diff(posix.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10,
+			MsgSizeDefault: 8192}, l); diff != "" || err != nil {
 			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
 		}
 		before := kerneltest.Must(posix.ReadDevShmUse(h))(t)
@@ -255,7 +262,8 @@ func FuzzParseMqStatus(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := posix.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes, s.Notify, s.Signo, s.NotifyPID))
+		again, err := posix.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes,
+			s.Notify, s.Signo, s.NotifyPID))
 		if s.Bytes < 1<<63 && (err != nil || again != s) {
 			t.Errorf("%q: %+v, again %+v, %v", text, s, again, err)
 		}

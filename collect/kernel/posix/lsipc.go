@@ -32,8 +32,8 @@ func Sems(root sys.Root) ([]Sem, error) {
 // ErrNotMounted says that /dev/mqueue is no mqueue file system.
 var ErrNotMounted = errors.New("no mqueue file system is mounted")
 
-// Queues lists the message queues that may be read, if there is a file system of them at /dev/mqueue: else ErrNotMounted.
-// Reading a queue's file moves its atime, and takes no message.
+// Queues lists the message queues that may be read, if there is a file system of them at /dev/mqueue: else
+// ErrNotMounted. Reading a queue's file moves its atime, and takes no message.
 func Queues(root sys.Root) ([]Queue, error) {
 	var sfs unix.Statfs_t
 	if err := unix.Statfs(root.Path(devMqueue), &sfs); err != nil || root.Live() && sfs.Type != mqueueMagic {

@@ -34,21 +34,23 @@ type MqAttr struct {
 
 // MqStatus is the text of a queue's file (mq_overview(7)).
 type MqStatus struct {
-	Bytes     uint64 // of all messages in it (QSIZE)
-	Notify    int    // how the registered process is told (SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2); valid if NotifyPID is not 0
-	Signo     int    // the signal; 0 for SIGEV_THREAD
-	NotifyPID int    // who asked to be told of the next message; 0: nobody, or outside our pid namespace
+	Bytes uint64 // of all messages in it (QSIZE)
+	// how the registered process is told (SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2); valid if NotifyPID is not 0
+	Notify    int
+	Signo     int // the signal; 0 for SIGEV_THREAD
+	NotifyPID int // who asked to be told of the next message; 0: nobody, or outside our pid namespace
 }
 
 // mqueueMagic is the file system's type (ipc/mqueue.c).
 const mqueueMagic = 0x19800202
 
 // errNoQueues says why queues cannot be listed.
-var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", devMqueue, unix.EPERM)
+var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", devMqueue,
+	unix.EPERM)
 
-// openQueues opens the directory of our IPC namespace's queues. It mounts nothing: fsmount gives a mount that no path leads to and
-// that goes away with its descriptor (man 2 fsmount, Linux 5.2), in 30 to 50 microseconds. Where rights do not allow that, a mount on
-// /dev/mqueue serves, which is usually one of our namespace.
+// openQueues opens the directory of our IPC namespace's queues. It mounts nothing: fsmount gives a mount that no path
+// leads to and that goes away with its descriptor (man 2 fsmount, Linux 5.2), in 30 to 50 microseconds. Where rights
+// do not allow that, a mount on /dev/mqueue serves, which is usually one of our namespace.
 func openQueues() (int, error) {
 	fd, err := queuesMount()
 	if err == nil {
@@ -95,10 +97,10 @@ func queuesMount() (int, error) {
 	return sys.OpenDir(mount, ".")
 }
 
-// AllQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2 microseconds
-// a queue), status for MqStatus: reading that text sets the queue's access and change times (mqueue_read_file, ipc/mqueue.c), which
-// nothing else looks at. Where a queue may not be read, only its file is known and Denied
-// is set. In a file tree, the files of its dev/mqueue serve, which have no MqAttr.
+// AllQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2
+// microseconds a queue), status for MqStatus: reading that text sets the queue's access and change times
+// (mqueue_read_file, ipc/mqueue.c), which nothing else looks at. Where a queue may not be read, only its file is
+// known and Denied is set. In a file tree, the files of its dev/mqueue serve, which have no MqAttr.
 func AllQueues(root sys.Root, attr, status bool) ([]Queue, error) {
 	dir, err := queuesOf(root)
 	if errors.Is(err, unix.ENODEV) || !root.Live() && errors.Is(err, unix.ENOENT) {
@@ -168,8 +170,8 @@ func QueueStat(root sys.Root, name string) (Queue, error) {
 	return q, nil
 }
 
-// openedQueue reads a queue by opening it, which its permissions have to allow: the way that is left where an ordinary user finds
-// no mount of the file system.
+// openedQueue reads a queue by opening it, which its permissions have to allow: the way that is left where an
+// ordinary user finds no mount of the file system.
 func openedQueue(file string) (Queue, error) {
 	fd, err := mqOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0, nil)
 	if err != nil {
@@ -192,7 +194,8 @@ func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("mq_open /%s: %w", file, err)
 	}
-	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(p)), uintptr(flags|unix.O_CLOEXEC), uintptr(perms), uintptr(unsafe.Pointer(attr)), 0, 0)
+	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(p)), uintptr(flags|unix.O_CLOEXEC),
+		uintptr(perms), uintptr(unsafe.Pointer(attr)), 0, 0)
 	if errno != 0 {
 		return -1, fmt.Errorf("mq_open /%s: %w", file, errno)
 	}

@@ -46,8 +46,8 @@ func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
 }
 
-// AllSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a value
-// may move the access time of a file of another user (O_NOATIME: man 2 open). It costs 3 microseconds each.
+// AllSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a
+// value may move the access time of a file of another user (O_NOATIME: man 2 open). It costs 3 microseconds each.
 func AllSems(root sys.Root, values bool) ([]Sem, error) {
 	files, err := listDevShm(root)
 	var sems []Sem
@@ -160,8 +160,8 @@ func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
 	return f, nil
 }
 
-// pathOf gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may follow.
-// ok is false for a name that cannot be one.
+// pathOf gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may
+// follow. ok is false for a name that cannot be one.
 func pathOf(name, prefix string) (path string, ok bool) {
 	name = strings.TrimLeft(name, "/")
 	if name == "" || len(prefix)+len(name) > nameMax || strings.ContainsAny(name, "/\x00") {
@@ -170,8 +170,9 @@ func pathOf(name, prefix string) (path string, ok bool) {
 	return devShm + "/" + prefix + name, true
 }
 
-// ReadShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from an offset
-// on, into buf, and says how much there was. It moves the access time of a file of another user (O_NOATIME: man 2 open).
+// ReadShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from
+// an offset on, into buf, and says how much there was. It moves the access time of a file of another user (O_NOATIME:
+// man 2 open).
 func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (int, error) {
 	path, ok := pathOf(name, "")
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read %s: %w", path, err) }

@@ -41,19 +41,24 @@ func TestPosixObjects(t *testing.T) {
 		recent := cmpopts.EquateApproxTime(time.Hour)
 		now := time.Now()
 		unlisted := cmpopts.IgnoreFields(vfs.PosixFile{}, "Dev", "Ino", "Allocated", "ATime", "CTime")
-		if diff := cmp.Diff([]vfs.PosixFile{{Name: "seg", Mode: 0o640, Size: 5000, Links: 1, MTime: now}}, shm, recent, unlisted); diff != "" {
+		if diff := cmp.Diff([]vfs.PosixFile{{Name: "seg", Mode: 0o640, Size: 5000, Links: 1, MTime: now}}, shm, recent,
+			unlisted); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]posix.Sem{{PosixFile: vfs.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now}, Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
+		if diff := cmp.Diff([]posix.Sem{{PosixFile: vfs.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now},
+			Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]posix.Queue{{PosixFile: vfs.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1, MTime: now}, MqAttr: posix.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent, unlisted); diff != "" {
+		if diff := cmp.Diff([]posix.Queue{{PosixFile: vfs.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1,
+			MTime: now}, MqAttr: posix.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent,
+			unlisted); diff != "" {
 			t.Error(diff)
 		}
 
 		// Creation never takes over what is there.
 		for name, err := range map[string]error{
-			"shm": posix.ShmCreate("seg", 1, 0o600), "sem": posix.SemCreate("/gate", 0, 0o600), "mq": posix.MsgCreate("/queue", 0o600),
+			"shm": posix.ShmCreate("seg", 1, 0o600), "sem": posix.SemCreate("/gate", 0, 0o600),
+			"mq": posix.MsgCreate("/queue", 0o600),
 		} {
 			if !errors.Is(err, fs.ErrExist) {
 				t.Errorf("%s: %v, want EEXIST", name, err)
@@ -64,7 +69,8 @@ func TestPosixObjects(t *testing.T) {
 		kerneltest.OK(t, posix.MsgRemove("/queue"))
 		for name, err := range map[string]error{
 			"shm": posix.ShmRemove("seg"), "sem": posix.SemRemove("gate"), "mq": posix.MsgRemove("/queue"),
-			"path": posix.ShmRemove("/../../etc/passwd"), "long": posix.ShmRemove(strings.Repeat("x", 256)), "none": posix.SemRemove("/"),
+			"path": posix.ShmRemove("/../../etc/passwd"), "long": posix.ShmRemove(strings.Repeat("x", 256)),
+			"none": posix.SemRemove("/"),
 		} {
 			if !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s: %v, want ENOENT", name, err)

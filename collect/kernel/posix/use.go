@@ -19,8 +19,9 @@ import (
 // ErrChanged is a name that leads to another file than the one that was meant.
 var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", unix.ESTALE)
 
-// MsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number. Who has it
-// open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist, fs.ErrPermission.
+// MsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number. Who
+// has it open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist,
+// fs.ErrPermission.
 func MsgRemoveSame(name string, dev, ino uint64) error {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
@@ -37,7 +38,8 @@ func MsgRemoveSame(name string, dev, ino uint64) error {
 	return unlinkSame(dir, file, dev, ino)
 }
 
-// removeOpened does it where an ordinary user finds no mount of the file system: by opening the queue to look which it is.
+// removeOpened does it where an ordinary user finds no mount of the file system: by opening the queue to look which
+// it is.
 func removeOpened(file string, dev, ino uint64) error {
 	q, err := openedQueue(file)
 	if err != nil {
@@ -49,8 +51,8 @@ func removeOpened(file string, dev, ino uint64) error {
 	return MsgRemove("/" + file)
 }
 
-// ShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free when nobody
-// has it mapped or open any more. Links are unlinked, not followed; a directory is EISDIR.
+// ShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free
+// when nobody has it mapped or open any more. Links are unlinked, not followed; a directory is EISDIR.
 func ShmRemoveSame(name string, dev, ino uint64) error {
 	return removeDevShm(name, strings.TrimPrefix(name, "/"), dev, ino)
 }
@@ -87,8 +89,9 @@ func unlinkSame(dir int, file string, dev, ino uint64) error {
 	return nil
 }
 
-// MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or O_RDWR with
-// O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is needed.
+// MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or
+// O_RDWR with O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is
+// needed.
 func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
 	var in *mqAttr
 	if attr != nil {
@@ -101,7 +104,8 @@ func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
 func MqSend(fd int, data []byte, priority uint) error {
 	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
 	err := sys.RetryEINTR(func() error {
-		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0, 0)
+		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0,
+			0)
 		return sys.ErrnoError(errno)
 	})
 	if err != nil {
@@ -110,15 +114,16 @@ func MqSend(fd int, data []byte, priority uint) error {
 	return nil
 }
 
-// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize. It blocks while there is none,
-// unless the descriptor has O_NONBLOCK (EAGAIN).
+// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize. It blocks while
+// there is none, unless the descriptor has O_NONBLOCK (EAGAIN).
 func MqReceive(fd, size int) (data []byte, priority uint, err error) {
 	buf := make([]byte, size+1)
 	var n uintptr
 	var prio uint32
 	err = sys.RetryEINTR(func() error {
 		var errno unix.Errno
-		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size), uintptr(unsafe.Pointer(&prio)), 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size),
+			uintptr(unsafe.Pointer(&prio)), 0, 0)
 		return sys.ErrnoError(errno)
 	})
 	if err != nil {
@@ -159,9 +164,9 @@ func ShmOpen(name string, flags int, perms uint32) (int, error) {
 	return fd, nil
 }
 
-// SemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)). It appears under its name when it is
-// complete, as glibc does it: a temporary file gets the name by link, which fails with EEXIST if the name is taken.
-// temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
+// SemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)). It appears under its name when
+// it is complete, as glibc does it: a temporary file gets the name by link, which fails with EEXIST if the name is
+// taken. temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
 func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err error) {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
@@ -186,7 +191,8 @@ func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err erro
 	return fd, temp, nil
 }
 
-// SemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it is 0.
+// SemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it
+// is 0.
 func SemWait(sem []byte) error {
 	const futexWaitBitset, anyBit = 9, 0xffffffff
 	value := (*uint32)(unsafe.Pointer(&sem[0]))

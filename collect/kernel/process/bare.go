@@ -12,8 +12,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// Script is what a bare process does: system calls, one after the other, results unseen. A Go program has threads that never stop, and so
-// is never deadlocked as a whole; a bare process has a single thread, as most C programs have.
+// Script is what a bare process does: system calls, one after the other, results unseen. A Go program has threads
+// that never stop, and so is never deadlocked as a whole; a bare process has a single thread, as most C programs
+// have.
 type Script struct {
 	calls []bareCall
 	keep  []any // what the calls point to
@@ -90,9 +91,9 @@ const Sleepless = 100 * 365 * 24 * time.Hour
 // sigactionWords is struct kernel_sigaction: handler, flags, restorer, mask (arm64 has no restorer and is shorter).
 const sigactionWords = 4
 
-// StartBare starts a child of one thread that runs the script and exits. It has the caller's descriptors, even those that close on exec, and
-// handles no signal: it ends with SIGTERM, and with the thread that started it, which the caller therefore has locked
-// (runtime.LockOSThread). The caller reaps it.
+// StartBare starts a child of one thread that runs the script and exits. It has the caller's descriptors, even those
+// that close on exec, and handles no signal: it ends with SIGTERM, and with the thread that started it, which the
+// caller therefore has locked (runtime.LockOSThread). The caller reaps it.
 func StartBare(s *Script) (pid int, err error) {
 	if len(s.calls) == 0 {
 		return 0, errors.New("start a bare process: nothing to do")
@@ -128,8 +129,8 @@ func StartBare(s *Script) (pid int, err error) {
 	return child, err
 }
 
-// forkBare is clone(2) as fork does it. The child has this thread alone, and no Go runtime to help it: it allocates nothing, grows no stack
-// and calls nothing but the kernel, as the child of syscall.forkAndExecInChild.
+// forkBare is clone(2) as fork does it. The child has this thread alone, and no Go runtime to help it: it allocates
+// nothing, grows no stack and calls nothing but the kernel, as the child of syscall.forkAndExecInChild.
 //
 //go:noinline
 //go:norace

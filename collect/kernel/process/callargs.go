@@ -15,13 +15,14 @@ import (
 // AwaitedFD is a descriptor that a blocked call waits for.
 type AwaitedFD struct {
 	FD int
-	// For is CanRead where the call waits for something to come: data, a connection, a peer's end; CanWrite where it waits for room.
-	// 0: only for an error or a hang-up, which every call that names a descriptor waits for as well.
+	// For is CanRead where the call waits for something to come: data, a connection, a peer's end; CanWrite where it
+	// waits for room. 0: only for an error or a hang-up, which every call that names a descriptor waits for as well.
 	For fdinfo.Access
 }
 
-// Transfers lists the descriptors that a call waits to move something through: reading and writing, sending and receiving, accepting
-// and connecting, POSIX queues, splicing. A call that names two waits for one of them, and does not tell for which. ok is false for others.
+// Transfers lists the descriptors that a call waits to move something through: reading and writing, sending and
+// receiving, accepting and connecting, POSIX queues, splicing. A call that names two waits for one of them, and does
+// not tell for which. ok is false for others.
 func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	fd := func(arg int) int { return int(int32(c.Args[arg])) }
 	switch c.NR {
@@ -45,8 +46,8 @@ func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	return nil, false
 }
 
-// Addresses says whether the call may name the receiver of what it sends, which then need not be the one that the socket is connected to
-// (sendto(2)).
+// Addresses says whether the call may name the receiver of what it sends, which then need not be the one that the
+// socket is connected to (sendto(2)).
 func (c BlockedCall) Addresses() bool {
 	switch c.NR {
 	case unix.SYS_SENDTO:
@@ -76,8 +77,9 @@ const (
 	ChildPidfd           // the one that a pidfd stands for
 )
 
-// WaitsForChild tells which children a wait4 or waitid waits for: id is a pid, a process group or a descriptor, numbered as in the
-// caller's own pid namespace. Threads that the caller traces answer such a call as well as children do (man 2 ptrace).
+// WaitsForChild tells which children a wait4 or waitid waits for: id is a pid, a process group or a descriptor,
+// numbered as in the caller's own pid namespace. Threads that the caller traces answer such a call as well as
+// children do (man 2 ptrace).
 func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
 	id = int(int32(c.Args[0]))
 	switch {
@@ -102,12 +104,13 @@ func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
 	return 0, AnyChild, true
 }
 
-// Restarted says whether the call goes on with one that a stop or a tracer interrupted (man 2 restart_syscall): a poll, a futex wait
-// with a time, a sleep. Its arguments are still those of the first call.
+// Restarted says whether the call goes on with one that a stop or a tracer interrupted (man 2 restart_syscall): a
+// poll, a futex wait with a time, a sleep. Its arguments are still those of the first call.
 func (c BlockedCall) Restarted() bool { return c.NR == unix.SYS_RESTART_SYSCALL }
 
-// Resumed gives the call that a restarted one goes on with, as the kernel function tells that the thread sleeps in (wchan); the
-// other methods take it for the call itself. ok is false for a sleep, which is always timed, and where the function says nothing. 7 microseconds.
+// Resumed gives the call that a restarted one goes on with, as the kernel function tells that the thread sleeps in
+// (wchan); the other methods take it for the call itself. ok is false for a sleep, which is always timed, and where
+// the function says nothing. 7 microseconds.
 func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 	if !c.Restarted() {
 		return c, true
@@ -118,7 +121,8 @@ func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 	}
 	first = c
 	switch name := string(wchan); {
-	case strings.HasPrefix(name, "poll_schedule_timeout"), strings.HasPrefix(name, "do_sys_poll"): // do_restart_poll in fs/select.c
+	case strings.HasPrefix(name, "poll_schedule_timeout"),
+		strings.HasPrefix(name, "do_sys_poll"): // do_restart_poll in fs/select.c
 		first.NR = sysPoll
 	case strings.HasPrefix(name, "futex_"): // futex_wait_restart in kernel/futex/waitwake.c
 		first.NR = unix.SYS_FUTEX
@@ -131,7 +135,8 @@ func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 // errNoMemory is for memory that could be read in part only.
 var errNoMemory = errors.New("cut short")
 
-// readMemory fills into from the memory of a thread's process, which takes the right to ptrace it (man 2 process_vm_readv).
+// readMemory fills into from the memory of a thread's process, which takes the right to ptrace it (man 2
+// process_vm_readv).
 func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
 	if !p.live {
 		return fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
@@ -150,7 +155,8 @@ func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
 	return nil
 }
 
-// still makes sure that what was read meanwhile belongs to the call: the thread is in it yet, or again. errors.Is(err, ErrOtherCall): it is not.
+// still makes sure that what was read meanwhile belongs to the call: the thread is in it yet, or again.
+// errors.Is(err, ErrOtherCall): it is not.
 func (p Dir) still(c BlockedCall) error {
 	now, err := p.blockedCall(c.TID, nil)
 	if now.Restarted() {

@@ -13,10 +13,12 @@ import (
 // archCalls are the calls that only this architecture has; x/sys makes ppoll and pselect6 of them.
 func archCalls() map[string]blockedCall {
 	return map[string]blockedCall{
-		"poll":      {func(int) { rawPoll(1e6) }, seenCall{Name: "poll", Polled: polled(), Serves: true, For: long, Timed: true}},
+		"poll": {func(int) { rawPoll(1e6) },
+			seenCall{Name: "poll", Polled: polled(), Serves: true, For: long, Timed: true}},
 		"poll ever": {func(int) { rawPoll(-1) }, seenCall{Name: "poll", Polled: polled(), Serves: true}},
 		"select": {func(int) { rawSelect(&unix.Timeval{Sec: 1000, Usec: 5}) }, seenCall{Name: "select",
-			Polled: fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: writeEnd, For: fdinfo.CanWrite}, {FD: sock, For: fdinfo.CanRead}},
+			Polled: fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: writeEnd, For: fdinfo.CanWrite},
+				{FD: sock, For: fdinfo.CanRead}},
 			Serves: true, For: long + 5*time.Microsecond, Timed: true}},
 	}
 }
@@ -35,6 +37,7 @@ func rawSelect(tv *unix.Timeval) {
 		}
 	}
 	r, w, e := fdSet(), fdSet(writeEnd), fdSet(sock, readEnd)
-	unix.Syscall6(unix.SYS_SELECT, sock+1, uintptr(unsafe.Pointer(r)), uintptr(unsafe.Pointer(w)), uintptr(unsafe.Pointer(e)), uintptr(unsafe.Pointer(tv)), 0)
+	unix.Syscall6(unix.SYS_SELECT, sock+1, uintptr(unsafe.Pointer(r)), uintptr(unsafe.Pointer(w)),
+		uintptr(unsafe.Pointer(e)), uintptr(unsafe.Pointer(tv)), 0)
 	runtime.KeepAlive(tv)
 }

@@ -69,33 +69,50 @@ type blockedCall struct {
 func blockedCalls() map[string]blockedCall {
 	const in, out = fdinfo.CanRead, fdinfo.CanWrite
 	calls := map[string]blockedCall{
-		"read":     {func(int) { unix.Read(readEnd, make([]byte, 1)) }, seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},
-		"preadv2":  {func(int) { unix.Preadv2(readEnd, [][]byte{make([]byte, 1)}, -1, 0) }, seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},
-		"write":    {func(int) { unix.Write(writeEnd, make([]byte, 1<<20)) }, seenCall{Name: "write", Transfers: fds{{writeEnd, out}}}},
-		"recvfrom": {func(int) { unix.Recvfrom(sock, make([]byte, 1), 0) }, seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
-		"recvmsg":  {func(int) { unix.Recvmsg(sock, make([]byte, 1), nil, 0) }, seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
-		"sendmsg":  {func(int) { unix.Sendmsg(sock, make([]byte, 1<<24), nil, nil, 0) }, seenCall{Name: "send", Transfers: fds{{sock, out}}}},
-		"accept4":  {func(int) { unix.Accept4(listener, 0) }, seenCall{Name: "accept", Transfers: fds{{listener, in}}, Serves: true}},
-		"splice":   {func(int) { unix.Splice(readEnd, nil, sock, nil, 1, 0) }, seenCall{Name: "splice", Transfers: fds{{readEnd, in}, {sock, out}}}},
+		"read": {func(int) { unix.Read(readEnd, make([]byte, 1)) },
+			seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},
+		"preadv2": {func(int) { unix.Preadv2(readEnd, [][]byte{make([]byte, 1)}, -1, 0) },
+			seenCall{Name: "read", Transfers: fds{{readEnd, in}}}},
+		"write": {func(int) { unix.Write(writeEnd, make([]byte, 1<<20)) },
+			seenCall{Name: "write", Transfers: fds{{writeEnd, out}}}},
+		"recvfrom": {func(int) { unix.Recvfrom(sock, make([]byte, 1), 0) },
+			seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
+		"recvmsg": {func(int) { unix.Recvmsg(sock, make([]byte, 1), nil, 0) },
+			seenCall{Name: "recv", Transfers: fds{{sock, in}}}},
+		"sendmsg": {func(int) { unix.Sendmsg(sock, make([]byte, 1<<24), nil, nil, 0) },
+			seenCall{Name: "send", Transfers: fds{{sock, out}}}},
+		"accept4": {func(int) { unix.Accept4(listener, 0) },
+			seenCall{Name: "accept", Transfers: fds{{listener, in}}, Serves: true}},
+		"splice": {func(int) { unix.Splice(readEnd, nil, sock, nil, 1, 0) },
+			seenCall{Name: "splice", Transfers: fds{{readEnd, in}, {sock, out}}}},
 
-		"ppoll":      {func(int) { unix.Ppoll(pollList(), &unix.Timespec{Sec: 1000, Nsec: 5}, nil) }, seenCall{Name: "poll", Polled: polled(), Serves: true, For: long + 5, Timed: true}},
-		"ppoll ever": {func(int) { unix.Ppoll(pollList(), nil, nil) }, seenCall{Name: "poll", Polled: polled(), Serves: true}},
+		"ppoll": {func(int) { unix.Ppoll(pollList(), &unix.Timespec{Sec: 1000, Nsec: 5}, nil) },
+			seenCall{Name: "poll", Polled: polled(), Serves: true, For: long + 5, Timed: true}},
+		"ppoll ever": {func(int) { unix.Ppoll(pollList(), nil, nil) },
+			seenCall{Name: "poll", Polled: polled(), Serves: true}},
 		"pselect": {func(int) { unix.Pselect(sock+1, fdSet(sock, readEnd), nil, nil, nil, nil) },
 			seenCall{Name: "select", Polled: fds{{readEnd, in}, {sock, in}}, Serves: true}},
-		"epoll_wait": {func(int) { epollWait(1e6) }, seenCall{Name: "epoll_wait", Epoll: true, Serves: true, For: long, Timed: true}},
+		"epoll_wait": {func(int) { epollWait(1e6) },
+			seenCall{Name: "epoll_wait", Epoll: true, Serves: true, For: long, Timed: true}},
 
-		"nanosleep":       {func(int) { unix.Nanosleep(&unix.Timespec{Sec: 1000}, nil) }, seenCall{Name: "nanosleep", For: long, Timed: true}},
+		"nanosleep": {func(int) { unix.Nanosleep(&unix.Timespec{Sec: 1000}, nil) },
+			seenCall{Name: "nanosleep", For: long, Timed: true}},
 		"clock_nanosleep": {func(int) { sleepUntil(math.MaxInt32) }, seenCall{Name: "nanosleep", Timed: true}},
 		"sigtimedwait":    {func(int) { sigTimedWait() }, seenCall{Name: "sigwait", For: long, Timed: true}},
-		"futex":           {func(int) { futexSleep(0x80, &unix.Timespec{Sec: 1000}) }, seenCall{Name: "futex", For: long, Timed: true}},
-		"futex until":     {func(int) { futexSleep(0x89, &unix.Timespec{Sec: math.MaxInt32}) }, seenCall{Name: "futex", Timed: true}},
-		"futex ever":      {func(int) { futexSleep(0x80, nil) }, seenCall{Name: "futex"}},
+		"futex": {func(int) { futexSleep(0x80, &unix.Timespec{Sec: 1000}) },
+			seenCall{Name: "futex", For: long, Timed: true}},
+		"futex until": {func(int) { futexSleep(0x89, &unix.Timespec{Sec: math.MaxInt32}) },
+			seenCall{Name: "futex", Timed: true}},
+		"futex ever": {func(int) { futexSleep(0x80, nil) }, seenCall{Name: "futex"}},
 
-		"wait4":       {func(int) { unix.Wait4(-1, nil, 0, nil) }, seenCall{Name: "wait", Waits: true}},
-		"wait4 pid":   {func(child int) { unix.Wait4(child, nil, 0, nil) }, seenCall{Name: "wait", Child: theChild, Which: process.OneChild, Waits: true}},
-		"wait4 group": {func(int) { unix.Wait4(-unix.Getpgrp(), nil, 0, nil) }, seenCall{Name: "wait", Child: theGroup, Which: process.ChildGroup, Waits: true}},
-		"waitid":      {func(child int) { unix.Waitid(unix.P_PID, child, nil, unix.WEXITED, nil) }, seenCall{Name: "wait", Child: theChild, Which: process.OneChild, Waits: true}},
-		"waitid all":  {func(int) { unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED, nil) }, seenCall{Name: "wait", Waits: true}},
+		"wait4": {func(int) { unix.Wait4(-1, nil, 0, nil) }, seenCall{Name: "wait", Waits: true}},
+		"wait4 pid": {func(child int) { unix.Wait4(child, nil, 0, nil) },
+			seenCall{Name: "wait", Child: theChild, Which: process.OneChild, Waits: true}},
+		"wait4 group": {func(int) { unix.Wait4(-unix.Getpgrp(), nil, 0, nil) },
+			seenCall{Name: "wait", Child: theGroup, Which: process.ChildGroup, Waits: true}},
+		"waitid": {func(child int) { unix.Waitid(unix.P_PID, child, nil, unix.WEXITED, nil) },
+			seenCall{Name: "wait", Child: theChild, Which: process.OneChild, Waits: true}},
+		"waitid all": {func(int) { unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED, nil) }, seenCall{Name: "wait", Waits: true}},
 	}
 	maps.Copy(calls, archCalls())
 	return calls
@@ -103,7 +120,8 @@ func blockedCalls() map[string]blockedCall {
 
 // pollList polls readEnd for data, sock for urgent data, writeEnd for errors, and a descriptor that is passed over.
 func pollList() []unix.PollFd {
-	return []unix.PollFd{{Fd: readEnd, Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN}, {Fd: sock, Events: unix.POLLPRI}, {Fd: writeEnd}}
+	return []unix.PollFd{{Fd: readEnd, Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN},
+		{Fd: sock, Events: unix.POLLPRI}, {Fd: writeEnd}}
 }
 
 func fdSet(fds ...int) *unix.FdSet {
@@ -126,7 +144,8 @@ func sleepUntil(sec int64) {
 
 func sigTimedWait() {
 	set, ts := uint64(1)<<(unix.SIGUSR1-1), unix.Timespec{Sec: 1000}
-	unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&ts)), unsafe.Sizeof(set), 0, 0)
+	unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(&ts)),
+		unsafe.Sizeof(set), 0, 0)
 }
 
 // futexValue tells futexSleep's waits from those of Go's runtime, which wait for 0.
@@ -136,10 +155,12 @@ const futexValue = 7
 func futexSleep(op int, ts *unix.Timespec) {
 	word := new(uint32)
 	*word = futexValue
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), futexValue, uintptr(unsafe.Pointer(ts)), 0, math.MaxUint32)
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), futexValue, uintptr(unsafe.Pointer(ts)), 0,
+		math.MaxUint32)
 }
 
-// workCall sleeps in one of blockedCalls, in a thread of its own. It says its tid, its child's pid and its process group.
+// workCall sleeps in one of blockedCalls, in a thread of its own. It says its tid, its child's pid and its process
+// group.
 func workCall(j *kerneltest.Job) {
 	var pipe [2]int
 	j.Check(unix.Pipe2(pipe[:], unix.O_CLOEXEC))

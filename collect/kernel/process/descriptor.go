@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the right to ptrace the
-// process (sockfs_xattr_get, net/socket.c).
+// SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the
+// right to ptrace the process (sockfs_xattr_get, net/socket.c).
 func (p Dir) SocketProtocol(fd int) (string, error) {
 	buf := make([]byte, 32)
 	n, err := unix.Getxattr(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd), "system.sockprotoname", buf)
@@ -23,9 +23,10 @@ func (p Dir) SocketProtocol(fd int) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// ReadMapped reads what a process maps at m, from an offset of the file on, into buf, through its map_files link, and says how much
-// there was. Nothing is attached and no page is made: a hole reads as zeros. While it lasts, the memory is held. It takes
-// CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: fs.ErrPermission. fs.ErrNotExist: the process does not map it there any more.
+// ReadMapped reads what a process maps at m, from an offset of the file on, into buf, through its map_files link, and
+// says how much there was. Nothing is attached and no page is made: a hole reads as zeros. While it lasts, the memory
+// is held. It takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: fs.ErrPermission. fs.ErrNotExist: the process does not
+// map it there any more.
 func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 	link := mapFile(m.Start, m.End)
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
@@ -53,8 +54,9 @@ func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 	}
 }
 
-// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes CAP_SYS_ADMIN or
-// CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a name. Name is not filled.
+// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes
+// CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a
+// name. Name is not filled.
 func (p Dir) StatOpen(fd int) (vfs.PosixFile, error) {
 	return p.statLink("fd/" + strconv.Itoa(fd))
 }

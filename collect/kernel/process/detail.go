@@ -23,8 +23,8 @@ type Capabilities struct {
 // CapabilitySet has bit n set for capability n.
 type CapabilitySet uint64
 
-// ParseNSPids reads the NSpid line of /proc/PID/status (Linux 4.1): the process's pid in each pid namespace that it is in, from that of the
-// reader's /proc to its own.
+// ParseNSPids reads the NSpid line of /proc/PID/status (Linux 4.1): the process's pid in each pid namespace that it
+// is in, from that of the reader's /proc to its own.
 func ParseNSPids(text []byte) ([]int, error) {
 	for line := range bytes.Lines(text) {
 		rest, ok := bytes.CutPrefix(line, []byte("NSpid:\t"))
@@ -78,10 +78,12 @@ func (m IDMap) Inside(id uint32) (inside uint32, ok bool) {
 	return 0, false
 }
 
-// ParseCapabilities reads the five lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have no CapAmb.
+// ParseCapabilities reads the five lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have no
+// CapAmb.
 func ParseCapabilities(text []byte) (Capabilities, error) {
 	var inh, prm, eff, bnd, amb uint64
-	found, err := hexFields(text, map[string]*uint64{"CapInh": &inh, "CapPrm": &prm, "CapEff": &eff, "CapBnd": &bnd, "CapAmb": &amb})
+	found, err := hexFields(text,
+		map[string]*uint64{"CapInh": &inh, "CapPrm": &prm, "CapEff": &eff, "CapBnd": &bnd, "CapAmb": &amb})
 	if err != nil {
 		return Capabilities{}, err
 	}
@@ -89,18 +91,22 @@ func ParseCapabilities(text []byte) (Capabilities, error) {
 		return Capabilities{}, scan.ErrShort
 	}
 	return Capabilities{
-		Inheritable: CapabilitySet(inh), Permitted: CapabilitySet(prm), Effective: CapabilitySet(eff), Bounding: CapabilitySet(bnd), Ambient: CapabilitySet(amb),
+		Inheritable: CapabilitySet(inh), Permitted: CapabilitySet(prm), Effective: CapabilitySet(eff),
+		Bounding: CapabilitySet(bnd), Ambient: CapabilitySet(amb),
 	}, nil
 }
 
 // capabilityNames are CAP_* of include/uapi/linux/capability.h in small letters, as capsh has them.
-const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service " +
-	"net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice " +
-	"sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm " +
+const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable " +
+	"net_bind_service " +
+	"net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin " +
+	"sys_boot sys_nice " +
+	"sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog " +
+	"wake_alarm " +
 	"block_suspend audit_read perfmon bpf checkpoint_restore"
 
-// Names lists the capabilities. A set of more than half of them is "all" and, with a minus in front, those that it lacks. One that has no
-// name here is its number.
+// Names lists the capabilities. A set of more than half of them is "all" and, with a minus in front, those that it
+// lacks. One that has no name here is its number.
 func (s CapabilitySet) Names() []string {
 	known := strings.Fields(capabilityNames)
 	var names []string
@@ -126,7 +132,8 @@ func (s CapabilitySet) Names() []string {
 	return names
 }
 
-// SchedClass is ps's word for a scheduling policy (include/uapi/linux/sched.h): TS, FF, RR, B, IDL, DLN, EXT; "#n" for another.
+// SchedClass is ps's word for a scheduling policy (include/uapi/linux/sched.h): TS, FF, RR, B, IDL, DLN, EXT; "#n"
+// for another.
 func SchedClass(policy int) string {
 	names := [...]string{0: "TS", 1: "FF", 2: "RR", 3: "B", 4: "ISO", 5: "IDL", 6: "DLN", 7: "EXT"}
 	if policy >= 0 && policy < len(names) {
@@ -143,8 +150,8 @@ type Thread struct {
 	Err  error
 }
 
-// Threads lists the threads of a process by tid. What each sleeps in takes the right to ptrace the process: else its Err is fs.ErrPermission.
-// Threads that end meanwhile are left out. 20 microseconds a thread.
+// Threads lists the threads of a process by tid. What each sleeps in takes the right to ptrace the process: else its
+// Err is fs.ErrPermission. Threads that end meanwhile are left out. 20 microseconds a thread.
 func (p Dir) Threads() ([]Thread, error) {
 	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
@@ -198,15 +205,23 @@ func (c BlockedCall) Name() string {
 // sleepingCalls are calls that threads sleep in and that both architectures have.
 func sleepingCalls() map[string][]int {
 	return map[string][]int{
-		"read": {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2}, "write": {unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2},
-		"accept": {unix.SYS_ACCEPT, unix.SYS_ACCEPT4}, "connect": {unix.SYS_CONNECT}, "recv": {unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG},
-		"send": {unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG}, "poll": {unix.SYS_PPOLL}, "select": {unix.SYS_PSELECT6},
-		"epoll_wait": {unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2}, "nanosleep": {unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP},
-		"wait": {unix.SYS_WAIT4, unix.SYS_WAITID}, "sigwait": {unix.SYS_RT_SIGTIMEDWAIT}, "sigsuspend": {unix.SYS_RT_SIGSUSPEND},
-		"futex": {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK}, "fcntl": {unix.SYS_FCNTL}, "open": {unix.SYS_OPENAT, unix.SYS_OPENAT2},
+		"read":   {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2},
+		"write":  {unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_PWRITEV2},
+		"accept": {unix.SYS_ACCEPT, unix.SYS_ACCEPT4}, "connect": {unix.SYS_CONNECT},
+		"recv": {unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_RECVMMSG},
+		"send": {unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG}, "poll": {unix.SYS_PPOLL},
+		"select":     {unix.SYS_PSELECT6},
+		"epoll_wait": {unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2},
+		"nanosleep":  {unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP},
+		"wait":       {unix.SYS_WAIT4, unix.SYS_WAITID}, "sigwait": {unix.SYS_RT_SIGTIMEDWAIT},
+		"sigsuspend": {unix.SYS_RT_SIGSUSPEND},
+		"futex":      {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK},
+		"fcntl": {unix.SYS_FCNTL}, "open": {unix.SYS_OPENAT, unix.SYS_OPENAT2},
 		"msgsnd": {unix.SYS_MSGSND}, "msgrcv": {unix.SYS_MSGRCV}, "semop": {unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP},
-		"mq_send": {unix.SYS_MQ_TIMEDSEND}, "mq_receive": {unix.SYS_MQ_TIMEDRECEIVE}, "io_uring_enter": {unix.SYS_IO_URING_ENTER},
-		"fsync": {unix.SYS_FSYNC, unix.SYS_FDATASYNC}, "ioctl": {unix.SYS_IOCTL}, "splice": {unix.SYS_SPLICE}, "tee": {unix.SYS_TEE}, "vmsplice": {unix.SYS_VMSPLICE}, "sendfile": {unix.SYS_SENDFILE},
+		"mq_send": {unix.SYS_MQ_TIMEDSEND}, "mq_receive": {unix.SYS_MQ_TIMEDRECEIVE},
+		"io_uring_enter": {unix.SYS_IO_URING_ENTER},
+		"fsync":          {unix.SYS_FSYNC, unix.SYS_FDATASYNC}, "ioctl": {unix.SYS_IOCTL}, "splice": {unix.SYS_SPLICE},
+		"tee": {unix.SYS_TEE}, "vmsplice": {unix.SYS_VMSPLICE}, "sendfile": {unix.SYS_SENDFILE},
 		"restart_syscall": {unix.SYS_RESTART_SYSCALL},
 		"io_getevents":    {unix.SYS_IO_GETEVENTS, unix.SYS_IO_PGETEVENTS},
 	}
@@ -215,7 +230,8 @@ func sleepingCalls() map[string][]int {
 // TakesFD says whether the call's first argument is the descriptor that it waits for.
 func (c BlockedCall) TakesFD() (fd int, ok bool) {
 	switch c.Name() {
-	case "read", "write", "accept", "connect", "recv", "send", "epoll_wait", "flock", "fcntl", "mq_send", "mq_receive", "io_uring_enter", "fsync", "ioctl", "splice":
+	case "read", "write", "accept", "connect", "recv", "send", "epoll_wait", "flock", "fcntl", "mq_send", "mq_receive",
+		"io_uring_enter", "fsync", "ioctl", "splice":
 		return int(int32(c.Args[0])), true
 	}
 	return 0, false

@@ -17,13 +17,15 @@ func TestParseCapabilities(t *testing.T) {
 		t.Error(err, diff)
 	}
 	for set, want := range map[process.CapabilitySet]string{
-		0: "", got.Effective: "chown net_admin net_raw", got.Permitted: "all", got.Permitted &^ (1<<24 | 1<<22): "all -sys_boot -sys_resource", got.Bounding: "63", 1 << 40: "checkpoint_restore",
+		0: "", got.Effective: "chown net_admin net_raw", got.Permitted: "all",
+		got.Permitted &^ (1<<24 | 1<<22): "all -sys_boot -sys_resource", got.Bounding: "63", 1 << 40: "checkpoint_restore",
 	} {
 		if is := strings.Join(set.Names(), " "); is != want {
 			t.Errorf("%x: %q, want %q", uint64(set), is, want)
 		}
 	}
-	for _, bad := range []string{"", "CapInh:\t0\nCapPrm:\t0\nCapEff:\t0\n", "CapInh:\tx\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\n"} {
+	for _, bad := range []string{"", "CapInh:\t0\nCapPrm:\t0\nCapEff:\t0\n",
+		"CapInh:\tx\nCapPrm:\t0\nCapEff:\t0\nCapBnd:\t0\n"} {
 		if got, err := process.ParseCapabilities([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
 		}

@@ -109,8 +109,8 @@ func (p Dir) FDLink(fd int, buf []byte) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// FDCount is the number of open file descriptors: st_size of /proc/PID/fd (kernels since 6.2), which everybody may read.
-// On older kernels, where it is 0, the entries are counted, which takes rights.
+// FDCount is the number of open file descriptors: st_size of /proc/PID/fd (kernels since 6.2), which everybody may
+// read. On older kernels, where it is 0, the entries are counted, which takes rights.
 func (p Dir) FDCount() (int, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, "fd", &st, 0); err != nil {
@@ -134,9 +134,10 @@ type FDDir struct {
 	name []byte // the current entry, NUL-terminated
 }
 
-// FDs visits every file descriptor: getdents64 and readlinkat relative to the directory, without opening or
-// stat-ing what a descriptor points at (a dead NFS or FUSE server would hang that).
-// An fd that goes away meanwhile is passed over; links that may not be read are an error (errors.Is(err, fs.ErrPermission)) after the visits. buf is scratch space of at least 8 KiB, its content does not matter.
+// FDs visits every file descriptor: getdents64 and readlinkat relative to the directory, without opening or stat-ing
+// what a descriptor points at (a dead NFS or FUSE server would hang that). An fd that goes away meanwhile is passed
+// over; links that may not be read are an error (errors.Is(err, fs.ErrPermission)) after the visits. buf is scratch
+// space of at least 8 KiB, its content does not matter.
 func (p Dir) FDs(buf []byte, visit FDVisit) error {
 	link := make([]byte, 4096)
 	d := &FDDir{proc: p}
@@ -217,8 +218,9 @@ func (p Dir) fdinfoAccess(fd string) (fdinfo.Access, error) {
 	return fdinfo.AccessOf(flags), nil
 }
 
-// Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller keeps
-// it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below the tree's root.
+// Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller
+// keeps it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below
+// the tree's root.
 func (d *FDDir) Stat(target []byte) (vfs.FileID, error) {
 	at, path := d.fd, string(d.name[:len(d.name)-1])
 	if !d.proc.live {
@@ -246,8 +248,9 @@ func (p Dir) StatPath(path string) (vfs.FileID, error) {
 	return vfs.IDOf(&st), nil
 }
 
-// CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not run
-// since, so that its descriptors and mappings are as they were. Everybody may ask (man 2 clock_getres, clock_getcpuclockid(3)).
+// CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not
+// run since, so that its descriptors and mappings are as they were. Everybody may ask (man 2 clock_getres,
+// clock_getcpuclockid(3)).
 func CPUTime(pid int) (int64, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(uint32(^pid)<<3|2), &ts); err != nil {
@@ -256,9 +259,9 @@ func CPUTime(pid int) (int64, error) {
 	return ts.Nano(), nil
 }
 
-// ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and answers ESRCH
-// for a number that is free, another error for that of a mere thread (man 2 pidfd_open). Signal 0, which serves where
-// there is no pidfd_open, takes a thread for a process.
+// ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and
+// answers ESRCH for a number that is free, another error for that of a mere thread (man 2 pidfd_open). Signal 0,
+// which serves where there is no pidfd_open, takes a thread for a process.
 func ProcessExists(pid int) bool {
 	if pid <= 0 {
 		return false

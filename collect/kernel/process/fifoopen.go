@@ -14,13 +14,14 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// Who waits in the open of a FIFO has no descriptor on it yet: all that tells which one it is is the path in its memory.
+// Who waits in the open of a FIFO has no descriptor on it yet: all that tells which one it is is the path in its
+// memory.
 
 // ErrOtherCall is for a thread that is not, or not any more, in the call that was asked about.
 var ErrOtherCall = errors.New("not blocked in that call")
 
-// ErrUntold is for a thread that waits, or may wait, in the open of a FIFO that cannot be told: its path leads elsewhere by now, or cannot be
-// followed from here.
+// ErrUntold is for a thread that waits, or may wait, in the open of a FIFO that cannot be told: its path leads
+// elsewhere by now, or cannot be followed from here.
 var ErrUntold = errors.New("which FIFO it opens cannot be told")
 
 // openCall says whether a call may wait in the open of a FIFO.
@@ -54,7 +55,8 @@ func (p Dir) opens(c BlockedCall) (opening, error) {
 		if err := p.readMemory(c.TID, c.Args[2], buf); err != nil {
 			return opening{}, fmt.Errorf("%w: %w", ErrUntold, err)
 		}
-		how = unix.OpenHow{Flags: binary.NativeEndian.Uint64(buf), Mode: binary.NativeEndian.Uint64(buf[8:]), Resolve: binary.NativeEndian.Uint64(buf[16:])}
+		how = unix.OpenHow{Flags: binary.NativeEndian.Uint64(buf), Mode: binary.NativeEndian.Uint64(buf[8:]),
+			Resolve: binary.NativeEndian.Uint64(buf[16:])}
 		if how.Resolve&unix.RESOLVE_IN_ROOT != 0 {
 			return opening{}, ErrUntold
 		}
@@ -63,8 +65,9 @@ func (p Dir) opens(c BlockedCall) (opening, error) {
 	return opening{}, ErrUntold
 }
 
-// opensFIFO says by wchan whether a thread sleeps where the open of a FIFO waits for the other end: in wait_for_partner of fs/pipe.c, of which a
-// compiler may have made a copy with another ending, or a part of fifo_open.
+// opensFIFO says by wchan whether a thread sleeps where the open of a FIFO waits for the other end: in
+// wait_for_partner of fs/pipe.c, of which a compiler may have made a copy with another ending, or a part of
+// fifo_open.
 func opensFIFO(wchan string) bool {
 	name, _, _ := strings.Cut(wchan, ".")
 	return name == "wait_for_partner" || name == "fifo_open"
@@ -76,14 +79,16 @@ func (p Dir) OpensFIFO(tid int) bool {
 	return err == nil && opensFIFO(string(wchan))
 }
 
-// FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read from the process's
-// memory and followed from its own root or working directory. It takes the right to ptrace the process.
-// errors.Is(err, ErrOtherCall): it is not in the open of a FIFO; ErrUntold: it is, or may be, and which one cannot be told.
+// FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read
+// from the process's memory and followed from its own root or working directory. It takes the right to ptrace the
+// process. errors.Is(err, ErrOtherCall): it is not in the open of a FIFO; ErrUntold: it is, or may be, and which one
+// cannot be told.
 func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) {
 	if !p.live || !openCall(c.NR) {
 		return vfs.FileID{}, "", 0, ErrOtherCall
 	}
-	// Any other open may hang in a dead server's lookup, where ours would hang as well. One that was stopped or frozen is begun again.
+	// Any other open may hang in a dead server's lookup, where ours would hang as well. One that was stopped or frozen
+	// is begun again.
 	if !p.OpensFIFO(c.TID) {
 		if halt, err := p.Halted(c.TID); err != nil || halt == NotHalted || halt == Elsewhere {
 			return vfs.FileID{}, "", 0, ErrOtherCall
@@ -111,9 +116,10 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 	return id, path, fdinfo.AccessOf(int(o.flags)), nil
 }
 
-// statOpened asks for a file by the path that the process opens it by. From a directory of the process we follow it as long as no symbolic link is
-// in the way: an absolute one would lead to our root. Else we follow it from the process's root, where magic links such as /proc/self, which would
-// be us, are not followed (RESOLVE_IN_ROOT, man 2 openat2).
+// statOpened asks for a file by the path that the process opens it by. From a directory of the process we follow it
+// as long as no symbolic link is in the way: an absolute one would lead to our root. Else we follow it from the
+// process's root, where magic links such as /proc/self, which would be us, are not followed (RESOLVE_IN_ROOT, man 2
+// openat2).
 func (p Dir) statOpened(at int32, path string) (vfs.FileID, error) {
 	if !strings.HasPrefix(path, "/") {
 		base := "cwd"
@@ -149,7 +155,8 @@ func (p Dir) statFrom(base, path string, resolve uint64) (vfs.FileID, error) {
 	}
 	defer unix.Close(fd)
 	var st unix.Statx_t
-	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO,
+		&st); err != nil {
 		return vfs.FileID{}, fmt.Errorf("stat %s: %w", path, err)
 	}
 	return vfs.FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode)}, nil

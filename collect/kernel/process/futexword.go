@@ -16,7 +16,8 @@ import (
 type FutexKind uint8
 
 const (
-	// FutexOther is a condition variable, a semaphore, a lock of another library, or anything that could not be told for sure.
+	// FutexOther is a condition variable, a semaphore, a lock of another library, or anything that could not be told for
+	// sure.
 	FutexOther   FutexKind = iota
 	FutexMutex             // a pthread mutex of glibc
 	FutexRobust            // one whose death with its owner is noticed (PTHREAD_MUTEX_ROBUST)
@@ -31,10 +32,11 @@ type Futex struct {
 	Timed   bool   // the call ends by itself
 	Word    uint32 // its value
 	Kind    FutexKind
-	// Owner is the thread that holds the lock, a rwlock for writing, by the TID that its own pid namespace gives it: Thread finds
-	// it. 0: not known, or a rwlock that readers hold, which do not leave their names.
+	// Owner is the thread that holds the lock, a rwlock for writing, by the TID that its own pid namespace gives it:
+	// Thread finds it. 0: not known, or a rwlock that readers hold, which do not leave their names.
 	Owner int
-	// OwnerDied says that an owner of a robust mutex or PI lock ended while it held it (FUTEX_OWNER_DIED); Owner is who has it now, if anybody.
+	// OwnerDied says that an owner of a robust mutex or PI lock ended while it held it (FUTEX_OWNER_DIED); Owner is who
+	// has it now, if anybody.
 	OwnerDied bool
 }
 
@@ -45,9 +47,10 @@ const (
 	futexTIDMask   = 0x3fffffff
 )
 
-// Futex reads the word that a thread sleeps on and what lies around it. Which lock it is, is told by glibc's layouts, that all of them
-// agree: the operation, the value waited for, the word, the kind and the fields beside it; else it is FutexOther, as with musl's locks. It
-// takes the right to ptrace the process: 15 microseconds, 60 for a private mutex, whose owner is looked for. errors.Is(err, ErrOtherCall): the thread does not wait for one futex (any more).
+// Futex reads the word that a thread sleeps on and what lies around it. Which lock it is, is told by glibc's layouts,
+// that all of them agree: the operation, the value waited for, the word, the kind and the fields beside it; else it
+// is FutexOther, as with musl's locks. It takes the right to ptrace the process: 15 microseconds, 60 for a private
+// mutex, whose owner is looked for. errors.Is(err, ErrOtherCall): the thread does not wait for one futex (any more).
 func (p Dir) Futex(c BlockedCall) (Futex, error) {
 	c, ok := p.Resumed(c)
 	w := futexWaitOf(c)
@@ -138,8 +141,8 @@ func (p Dir) mayOwn(f *Futex, owner int) bool {
 	return err == nil
 }
 
-// glibc's pthread_mutex_t on 64-bit machines (sysdeps/nptl/bits/struct_mutex.h): lock u32@0, count u32@4, owner TID i32@8, nusers u32@12,
-// kind i32@16, spins i16@20, elision i16@22, list of robust mutexes 2×pointer@24.
+// glibc's pthread_mutex_t on 64-bit machines (sysdeps/nptl/bits/struct_mutex.h): lock u32@0, count u32@4, owner TID
+// i32@8, nusers u32@12, kind i32@16, spins i16@20, elision i16@22, list of robust mutexes 2×pointer@24.
 const mutexSize = 40
 
 // Bits of its kind (nptl/pthreadP.h). Others make a lock that is not known here: 0x40 is PTHREAD_PRIO_PROTECT.
@@ -152,8 +155,8 @@ const (
 	mutexElision   = 0x300 // whether to try transactions first
 )
 
-// mutex says whether a wait looks like that of __lll_lock_wait, for the word 2, "locked with waiters" (nptl/lowlevellock.c). A
-// bitset is used with a time only; rwlocks and conditions use one without.
+// mutex says whether a wait looks like that of __lll_lock_wait, for the word 2, "locked with waiters"
+// (nptl/lowlevellock.c). A bitset is used with a time only; rwlocks and conditions use one without.
 func (w futexWaiting) mutex() bool { return w.val == 2 && (!w.bitset || w.timed) }
 
 // robust says whether it looks like that of a robust mutex, for the owner's TID with FUTEX_WAITERS. It is never private
@@ -162,7 +165,8 @@ func (w futexWaiting) robust() bool {
 	return w.val&futexWaiters != 0 && w.val&futexTIDMask != 0 && !w.private
 }
 
-// parseMutex tells whose mutex it is that begins at the futex word, which equals w.val. Both results are zero unless everything agrees.
+// parseMutex tells whose mutex it is that begins at the futex word, which equals w.val. Both results are zero unless
+// everything agrees.
 func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
 	count, owner, users, kind := u32(4), u32(8), u32(12), u32(16)
@@ -191,19 +195,20 @@ func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 	return FutexMutex, int(owner)
 }
 
-// glibc's pthread_rwlock_t on 64-bit machines (sysdeps/*/nptl/bits/struct_rwlock.h, nptl/pthread_rwlock_common.c): readers u32@0, writers
-// u32@4, wrphase_futex u32@8, writers_futex u32@12, padding@16, cur_writer TID i32@24, shared i32@28, padding@32, flags u32@48.
+// glibc's pthread_rwlock_t on 64-bit machines (sysdeps/*/nptl/bits/struct_rwlock.h, nptl/pthread_rwlock_common.c):
+// readers u32@0, writers u32@4, wrphase_futex u32@8, writers_futex u32@12, padding@16, cur_writer TID i32@24, shared
+// i32@28, padding@32, flags u32@48.
 const rwlockSize = 52
 
-// rwlockWords are where its two futex words lie: that for the phase, on which readers wait for writers and the first writer
-// for readers, and that on which other writers wait for a writer.
+// rwlockWords are where its two futex words lie: that for the phase, on which readers wait for writers and the first
+// writer for readers, and that on which other writers wait for a writer.
 var rwlockWords = [...]uint64{8, 12}
 
 // rwlock says whether a wait looks like one for such a word: 2, "somebody waits", with or without the 1 of a writer.
 func (w futexWaiting) rwlock() bool { return w.val == 2 || w.val == 3 }
 
-// parseRWLock tells who holds the rwlock, whose word at offset equals w.val, for writing; 0: readers do, or somebody in between. ok
-// is false unless everything agrees.
+// parseRWLock tells who holds the rwlock, whose word at offset equals w.val, for writing; 0: readers do, or somebody
+// in between. ok is false unless everything agrees.
 func (w futexWaiting) parseRWLock(b [rwlockSize]byte, offset uint64) (owner int, ok bool) {
 	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
 	const writing = 3 // in readers: PTHREAD_RWLOCK_WRPHASE, PTHREAD_RWLOCK_WRLOCKED
@@ -224,8 +229,9 @@ func (w futexWaiting) parseRWLock(b [rwlockSize]byte, offset uint64) (owner int,
 	return int(writer), true
 }
 
-// Thread finds the thread of the process that its own pid namespace numbers so, and gives its TID in ours: 45 microseconds, and
-// as much for each thread where the process lives in another namespace. errors.Is(err, fs.ErrNotExist): it has none.
+// Thread finds the thread of the process that its own pid namespace numbers so, and gives its TID in ours: 45
+// microseconds, and as much for each thread where the process lives in another namespace. errors.Is(err,
+// fs.ErrNotExist): it has none.
 func (p Dir) Thread(nstid int) (tid int, err error) {
 	text, err := p.Read("status", nil)
 	if err != nil {

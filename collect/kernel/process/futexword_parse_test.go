@@ -34,7 +34,8 @@ func TestParseMutex(t *testing.T) {
 	// As glibc 2.36 has them: the words of a shared one, of a recursive one, of a robust one.
 	normal := at{0: 2, 8: tid, 12: 1, 16: 0x280}
 	recursive := at{0: 2, 4: 1, 8: tid, 12: 1, 16: 0x81}
-	robust := at{0: tid | futexWaiters, 4: 1, 8: tid, 12: 1, 16: 0x290, 24: 0x561eba20, 28: 0x7ff3, 32: 0x561eba20, 36: 0x7ff3}
+	robust := at{0: tid | futexWaiters, 4: 1, 8: tid, 12: 1, 16: 0x290, 24: 0x561eba20, 28: 0x7ff3, 32: 0x561eba20,
+		36: 0x7ff3}
 	wait, robustWait := futexWaiting{val: 2}, futexWaiting{val: tid | futexWaiters}
 	for name, c := range map[string]struct {
 		wait  futexWaiting
@@ -49,23 +50,24 @@ func TestParseMutex(t *testing.T) {
 		"robust":                        {robustWait, robust, FutexRobust, tid},
 		"robust, taken from a dead one": {robustWait, change(robust, at{8: math.MaxInt32}), FutexRobust, tid},
 
-		"between two owners":                {wait, change(normal, at{8: 0}), FutexOther, 0},
-		"shared wait, private mutex":        {wait, change(normal, at{16: 0x200}), FutexOther, 0},
-		"private wait, shared mutex":        {futexWaiting{val: 2, private: true}, normal, FutexOther, 0},
-		"priority protection":               {wait, change(normal, at{16: 0xc0}), FutexOther, 0},
-		"unknown kind":                      {wait, change(normal, at{16: 0x1080}), FutexOther, 0},
-		"no users":                          {wait, change(normal, at{12: 0}), FutexOther, 0},
-		"users that are half of a pointer":  {wait, change(normal, at{12: 0xffff8000}), FutexOther, 0},
-		"a count without recursion":         {wait, change(normal, at{4: 1}), FutexOther, 0},
-		"recursion without a count":         {wait, change(recursive, at{4: 0}), FutexOther, 0},
-		"spins of one that does not":        {wait, change(normal, at{20: 25}), FutexOther, 0},
-		"on a list, yet not robust":         {wait, change(normal, at{24: 8}), FutexOther, 0},
-		"an owner that is no TID":           {wait, change(normal, at{8: futexWaiters | tid}), FutexOther, 0},
-		"robust of two owners":              {robustWait, change(robust, at{8: tid + 1}), FutexOther, 0},
-		"robust, owner not yet written":     {robustWait, change(robust, at{8: 0}), FutexOther, 0},
-		"robust, on no list":                {robustWait, change(robust, at{24: 0, 28: 0, 32: 0, 36: 0}), FutexOther, 0},
-		"robust wait, other kind":           {robustWait, change(robust, at{16: 0x280}), FutexOther, 0},
-		"stdio's lock: its owner's address": {futexWaiting{val: 2, private: true}, at{0: 2, 4: 1, 8: 0x10a2e740, 12: 0x7f35}, FutexOther, 0},
+		"between two owners":               {wait, change(normal, at{8: 0}), FutexOther, 0},
+		"shared wait, private mutex":       {wait, change(normal, at{16: 0x200}), FutexOther, 0},
+		"private wait, shared mutex":       {futexWaiting{val: 2, private: true}, normal, FutexOther, 0},
+		"priority protection":              {wait, change(normal, at{16: 0xc0}), FutexOther, 0},
+		"unknown kind":                     {wait, change(normal, at{16: 0x1080}), FutexOther, 0},
+		"no users":                         {wait, change(normal, at{12: 0}), FutexOther, 0},
+		"users that are half of a pointer": {wait, change(normal, at{12: 0xffff8000}), FutexOther, 0},
+		"a count without recursion":        {wait, change(normal, at{4: 1}), FutexOther, 0},
+		"recursion without a count":        {wait, change(recursive, at{4: 0}), FutexOther, 0},
+		"spins of one that does not":       {wait, change(normal, at{20: 25}), FutexOther, 0},
+		"on a list, yet not robust":        {wait, change(normal, at{24: 8}), FutexOther, 0},
+		"an owner that is no TID":          {wait, change(normal, at{8: futexWaiters | tid}), FutexOther, 0},
+		"robust of two owners":             {robustWait, change(robust, at{8: tid + 1}), FutexOther, 0},
+		"robust, owner not yet written":    {robustWait, change(robust, at{8: 0}), FutexOther, 0},
+		"robust, on no list":               {robustWait, change(robust, at{24: 0, 28: 0, 32: 0, 36: 0}), FutexOther, 0},
+		"robust wait, other kind":          {robustWait, change(robust, at{16: 0x280}), FutexOther, 0},
+		"stdio's lock: its owner's address": {futexWaiting{val: 2, private: true}, at{0: 2, 4: 1, 8: 0x10a2e740, 12: 0x7f35},
+			FutexOther, 0},
 		// The word of musl's is the second of a mutex of type 1: type, lock, waiters, padding, two pointers, count.
 		"musl": {robustWait, at{0: tid | futexWaiters, 4: 1, 12: 0x561eba20, 16: 0x7ff3}, FutexOther, 0},
 	} {
@@ -89,10 +91,11 @@ func TestParseRWLock(t *testing.T) {
 		owner  int
 		ok     bool
 	}{
-		"a reader waits for the writer":   {w3, readerWaits, 8, tid, true},
-		"a writer waits for the writer":   {w3, writerWaits, 12, tid, true},
-		"a writer waits for readers":      {w2, readersHold, 8, 0, true},
-		"private":                         {futexWaiting{val: 3, private: true}, change(readerWaits, at{28: 0}), 8, tid, true},
+		"a reader waits for the writer": {w3, readerWaits, 8, tid, true},
+		"a writer waits for the writer": {w3, writerWaits, 12, tid, true},
+		"a writer waits for readers":    {w2, readersHold, 8, 0, true},
+		"private": {futexWaiting{val: 3, private: true}, change(readerWaits, at{28: 0}), 8, tid,
+			true},
 		"private wait, shared lock":       {futexWaiting{val: 3, private: true}, readerWaits, 8, 0, false},
 		"the wrong word of two":           {w3, at{0: 1, 4: 0, 8: 1, 12: 3, 16: 3, 24: 0, 28: tid, 32: 1}, 12, 0, false},
 		"a writer while nobody writes":    {w3, change(readerWaits, at{0: 8}), 8, 0, false},

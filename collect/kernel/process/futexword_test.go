@@ -17,7 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// lockLayout is a lock as a C library lays it out in shared memory, in 32-bit words by offset, and how a thread waits for it.
+// lockLayout is a lock as a C library lays it out in shared memory, in 32-bit words by offset, and how a thread waits
+// for it.
 type lockLayout struct {
 	words map[int]uint32 // ownerTID stands for the holder's
 	futex int            // offset of the word that is waited for
@@ -34,23 +35,28 @@ const waiters = 0x80000000
 func lockLayouts() map[string]lockLayout {
 	const wait, waitBitset, lockPI, private = 0, 9, 6, 0x80
 	return map[string]lockLayout{
-		"mutex": {map[int]uint32{0: 2, 8: ownerTID, 12: 1, 16: 0x80}, 0, wait, 2, process.Futex{Word: 2, Kind: process.FutexMutex, Owner: ownerTID}},
+		"mutex": {map[int]uint32{0: 2, 8: ownerTID, 12: 1, 16: 0x80}, 0, wait, 2,
+			process.Futex{Word: 2, Kind: process.FutexMutex, Owner: ownerTID}},
 		"private mutex": {map[int]uint32{0: 2, 8: ownerTID, 12: 1}, 0, wait | private, 2,
 			process.Futex{Private: true, Word: 2, Kind: process.FutexMutex, Owner: ownerTID}},
-		"private mutex of nobody": {map[int]uint32{0: 2, 8: 1 << 29, 12: 1}, 0, wait | private, 2, process.Futex{Private: true, Word: 2}},
-		"robust mutex": {map[int]uint32{0: ownerTID | waiters, 8: ownerTID, 12: 1, 16: 0x90, 24: 8, 32: 8}, 0, wait, ownerTID | waiters,
+		"private mutex of nobody": {map[int]uint32{0: 2, 8: 1 << 29, 12: 1}, 0, wait | private, 2,
+			process.Futex{Private: true, Word: 2}},
+		"robust mutex": {map[int]uint32{0: ownerTID | waiters, 8: ownerTID, 12: 1, 16: 0x90, 24: 8, 32: 8}, 0, wait,
+			ownerTID | waiters,
 			process.Futex{Word: ownerTID | waiters, Kind: process.FutexRobust, Owner: ownerTID}},
-		"lock of the kernel": {nil, 0, lockPI, 0, process.Futex{Word: ownerTID | waiters, Kind: process.FutexPIMutex, Owner: ownerTID}},
+		"lock of the kernel": {nil, 0, lockPI, 0,
+			process.Futex{Word: ownerTID | waiters, Kind: process.FutexPIMutex, Owner: ownerTID}},
 		"rwlock": {map[int]uint32{0: 3, 8: 1, 12: 3, 24: ownerTID, 28: 1}, 12, waitBitset, 3,
 			process.Futex{Word: 3, Kind: process.FutexRWLock, Owner: ownerTID}},
 		// musl's mutex of type 1 has the owner in the word, which is its second.
-		"musl's mutex": {map[int]uint32{0: 0x81, 4: ownerTID | waiters, 8: 1, 20: 1}, 4, wait, ownerTID | waiters, process.Futex{Word: ownerTID | waiters}},
-		"semaphore":    {map[int]uint32{4: 1, 8: 0x80}, 0, waitBitset, 0, process.Futex{}},
+		"musl's mutex": {map[int]uint32{0: 0x81, 4: ownerTID | waiters, 8: 1, 20: 1}, 4, wait, ownerTID | waiters,
+			process.Futex{Word: ownerTID | waiters}},
+		"semaphore": {map[int]uint32{4: 1, 8: 0x80}, 0, waitBitset, 0, process.Futex{}},
 	}
 }
 
-// workLock lays out a lock, which one thread holds, and waits for it in another. It says the waiter's TID, the holder's and the word's address.
-// With a second argument the lock ends with its page.
+// workLock lays out a lock, which one thread holds, and waits for it in another. It says the waiter's TID, the
+// holder's and the word's address. With a second argument the lock ends with its page.
 func workLock(j *kerneltest.Job) {
 	layout := lockLayouts()[j.Args[0]]
 	mem, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)

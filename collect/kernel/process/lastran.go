@@ -15,14 +15,14 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// RunClock tells how long ago threads last ran, which is how long they sleep already: nothing says when a sleep began, but
-// /proc/PID/task/TID/sched has se.exec_start, the time on the run queue's clock at which a thread left its CPU (kernel/sched/debug.c,
-// update_curr in kernel/sched/fair.c).
+// RunClock tells how long ago threads last ran, which is how long they sleep already: nothing says when a sleep
+// began, but /proc/PID/task/TID/sched has se.exec_start, the time on the run queue's clock at which a thread left its
+// CPU (kernel/sched/debug.c, update_curr in kernel/sched/fair.c).
 //
-// That clock differs from CPU to CPU, by the time that each lost to interrupts and to the hypervisor since boot (update_rq_clock_task in
-// kernel/sched/core.c): seconds here, hours elsewhere. So the first question about each CPU is asked from that CPU, for which the calling
-// thread goes there; CPUs that it is not meant to run on, such as isolated ones, are left alone. Use one RunClock for the questions of one
-// moment, from one goroutine.
+// That clock differs from CPU to CPU, by the time that each lost to interrupts and to the hypervisor since boot
+// (update_rq_clock_task in kernel/sched/core.c): seconds here, hours elsewhere. So the first question about each CPU
+// is asked from that CPU, for which the calling thread goes there; CPUs that it is not meant to run on, such as
+// isolated ones, are left alone. Use one RunClock for the questions of one moment, from one goroutine.
 type RunClock struct {
 	allowed unix.CPUSet
 	behind  map[int]time.Duration // by CPU: how much its clock is behind CLOCK_MONOTONIC
@@ -40,11 +40,12 @@ func NewRunClock() (*RunClock, error) {
 	return r, nil
 }
 
-// LastRan says how long ago the thread last ran, even for a moment: a signal that it caught, a spurious wakeup. The time in which the
-// machine was suspended is not counted, nor what the CPU has lost since, mostly a few thousandths. 0: it runs. Everybody may ask
-// about everybody. 25 microseconds, and 20 to 60 more for each new CPU.
+// LastRan says how long ago the thread last ran, even for a moment: a signal that it caught, a spurious wakeup. The
+// time in which the machine was suspended is not counted, nor what the CPU has lost since, mostly a few thousandths.
+// 0: it runs. Everybody may ask about everybody. 25 microseconds, and 20 to 60 more for each new CPU.
 //
-// errors.Is(err, fs.ErrNotExist): the thread is gone, or the kernel has no such file (before 6.15 without CONFIG_SCHED_DEBUG).
+// errors.Is(err, fs.ErrNotExist): the thread is gone, or the kernel has no such file (before 6.15 without
+// CONFIG_SCHED_DEBUG).
 func (r *RunClock) LastRan(p Dir, tid int) (time.Duration, error) {
 	if !p.live {
 		return 0, sys.ErrNotLive
@@ -101,8 +102,8 @@ func (r *RunClock) behindOf(cpu int) (time.Duration, error) {
 	return behind, err
 }
 
-// behindHere reads the time of the calling thread, which runs. Asking for its CPU time brings exec_start up to date, which
-// otherwise each tick does (task_sched_runtime in kernel/sched/core.c).
+// behindHere reads the time of the calling thread, which runs. Asking for its CPU time brings exec_start up to date,
+// which otherwise each tick does (task_sched_runtime in kernel/sched/core.c).
 func behindHere() (time.Duration, error) {
 	var cpuTime unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &cpuTime); err != nil {
@@ -138,7 +139,8 @@ func monotonic() (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// parseExecStart finds the line "se.exec_start : 11646213.683412", in milliseconds. 0 is a thread that has not run on its CPU yet: not ok.
+// parseExecStart finds the line "se.exec_start : 11646213.683412", in milliseconds. 0 is a thread that has not run on
+// its CPU yet: not ok.
 func parseExecStart(text []byte) (time.Duration, bool) {
 	for line := range bytes.Lines(text) {
 		name, value, ok := bytes.Cut(line, []byte(":"))

@@ -16,7 +16,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// workNap sleeps in the read of an empty pipe, on the CPU of its argument. It says the thread and the CLOCK_MONOTONIC before.
+// workNap sleeps in the read of an empty pipe, on the CPU of its argument. It says the thread and the CLOCK_MONOTONIC
+// before.
 func workNap(j *kerneltest.Job) {
 	cpu, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
@@ -70,7 +71,8 @@ func TestLastRan(t *testing.T) {
 		p := openProc(t, w.PID)
 		callOf(t, p, said[0], unix.SYS_READ)
 		asleep := monotonic() // it has been for some time
-		kerneltest.Eventually(t, "a fifth of a second of sleep", func() bool { return monotonic()-asleep > int64(200*time.Millisecond) })
+		kerneltest.Eventually(t, "a fifth of a second of sleep",
+			func() bool { return monotonic()-asleep > int64(200*time.Millisecond) })
 		from := monotonic()
 		ago, err := clock.LastRan(p, said[0])
 		if err != nil {

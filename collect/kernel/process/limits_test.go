@@ -24,7 +24,8 @@ func TestParseProcLimits(t *testing.T) {
 	if want := (ProcLimits{OpenFiles: 1024, MsgQueue: math.MaxUint64}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	for _, text := range []string{"", strings.Replace(limitsLines, "1024 ", "x ", 1), limitsLines[:150], "Max open files            \n"} {
+	for _, text := range []string{"", strings.Replace(limitsLines, "1024 ", "x ", 1), limitsLines[:150],
+		"Max open files            \n"} {
 		if _, err := ParseProcLimits([]byte(text)); !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -42,7 +43,8 @@ func TestLimitsOfThisProcess(t *testing.T) {
 	}
 	var files, queues unix.Rlimit
 	const rlimitMsgQueue = 12 // RLIMIT_MSGQUEUE (include/uapi/asm-generic/resource.h)
-	if err := errors.Join(unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &files), unix.Prlimit(0, rlimitMsgQueue, nil, &queues)); err != nil {
+	if err := errors.Join(unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &files),
+		unix.Prlimit(0, rlimitMsgQueue, nil, &queues)); err != nil {
 		t.Fatal(err)
 	}
 	if want := (ProcLimits{files.Cur, queues.Cur}); got != want {

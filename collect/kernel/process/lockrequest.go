@@ -12,8 +12,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its process, whose
-// rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err, ErrOtherCall): it is not in such a call.
+// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its
+// process, whose rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err,
+// ErrOtherCall): it is not in such a call.
 func (p Dir) LockRequest(c BlockedCall) (mode string, start, end uint64, err error) {
 	if call, _, ok := c.File(); !ok || call != "fcntl" || !p.live {
 		return "", 0, 0, ErrOtherCall

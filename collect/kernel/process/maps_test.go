@@ -26,9 +26,12 @@ ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsysca
 func TestParseSharedMaps(t *testing.T) {
 	got, err := ParseSharedMaps([]byte(mapsLines))
 	want := []Mapping{
-		{Start: 0x7f3b1c000000, End: 0x7f3b1c001000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 32769, Name: "/SYSV00001234 (deleted)"},
-		{Start: 0x7f3b1c001000, End: 0x7f3b1c002000, Offset: 0x1000, Dev: unix.Mkdev(0, 0x1b), Ino: 4, Name: `/dev/shm/a\012 name`},
-		{Start: 0x7f3b1c002000, End: 0x7f3b1c003000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 7, Name: "/dev/zero (deleted)"},
+		{Start: 0x7f3b1c000000, End: 0x7f3b1c001000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 32769,
+			Name: "/SYSV00001234 (deleted)"},
+		{Start: 0x7f3b1c001000, End: 0x7f3b1c002000, Offset: 0x1000, Dev: unix.Mkdev(0, 0x1b), Ino: 4,
+			Name: `/dev/shm/a\012 name`},
+		{Start: 0x7f3b1c002000, End: 0x7f3b1c003000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 7,
+			Name: "/dev/zero (deleted)"},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
@@ -36,7 +39,8 @@ func TestParseSharedMaps(t *testing.T) {
 }
 
 func TestParseSharedMapsCutOff(t *testing.T) {
-	for _, last := range []string{"7f3b1c000000", "7f3b1c000000-7f3b1c001000 rw-s", "x-y rw-s 0 00:01 5 /a\n", "1-2 rw-s 0 00 5 /a\n", "1-2 rw-s 0 00:01 x /a\n", "1-2 rw 0 00:01 5 /a\n", "1-2 rw-s 0 100000000:01 5 /a\n", "\n"} {
+	for _, last := range []string{"7f3b1c000000", "7f3b1c000000-7f3b1c001000 rw-s", "x-y rw-s 0 00:01 5 /a\n",
+		"1-2 rw-s 0 00 5 /a\n", "1-2 rw-s 0 00:01 x /a\n", "1-2 rw 0 00:01 5 /a\n", "1-2 rw-s 0 100000000:01 5 /a\n", "\n"} {
 		got, err := ParseSharedMaps([]byte(mapsLines + last))
 		if len(got) != 3 || !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %d rows, %v", last, len(got), err)

@@ -15,8 +15,8 @@ import (
 
 // Files by what leads to them, and the keys that ftok(3) makes of them.
 
-// StatLink asks what a link of the process leads to, or what lies below one: "cwd", "exe", "root/etc". The caller keeps it away from mounts that
-// may hang. Name is not filled.
+// StatLink asks what a link of the process leads to, or what lies below one: "cwd", "exe", "root/etc". The caller
+// keeps it away from mounts that may hang. Name is not filled.
 func (p Dir) StatLink(name string) (vfs.PosixFile, error) {
 	if !p.live {
 		return vfs.PosixFile{}, sys.ErrNotLive
@@ -24,8 +24,8 @@ func (p Dir) StatLink(name string) (vfs.PosixFile, error) {
 	return p.statLink(name)
 }
 
-// ReadFile reads a regular file below a link of the process ("cwd/postmaster.pid"), at most so many bytes of it. A FIFO in its place is not
-// waited for, a symbolic link not followed.
+// ReadFile reads a regular file below a link of the process ("cwd/postmaster.pid"), at most so many bytes of it. A
+// FIFO in its place is not waited for, a symbolic link not followed.
 func (p Dir) ReadFile(name string, most int64) ([]byte, error) {
 	if !p.live {
 		return nil, sys.ErrNotLive
@@ -33,7 +33,8 @@ func (p Dir) ReadFile(name string, most int64) ([]byte, error) {
 	return vfs.ReadRegular(p.fd, name, fmt.Sprintf("/proc/%d/%s", p.PID, name), most)
 }
 
-// Owner is the uid that owns /proc/PID: the process's effective one, or root's where the process is not dumpable (proc(5)).
+// Owner is the uid that owns /proc/PID: the process's effective one, or root's where the process is not dumpable
+// (proc(5)).
 func (p Dir) Owner() (uint32, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, "", &st, unix.AT_EMPTY_PATH); err != nil {
@@ -48,8 +49,8 @@ var ErrMayHang = errors.New("it lies on a network or FUSE mount, where a dead se
 // linksMost is how many symbolic links a path may lead over (MAXSYMLINKS, include/linux/namei.h).
 const linksMost = 40
 
-// RealPath follows the symbolic links of an absolute path, from the process's root directory on, as it would itself. hangs is asked before each step;
-// ErrMayHang is what it says yes to.
+// RealPath follows the symbolic links of an absolute path, from the process's root directory on, as it would itself.
+// hangs is asked before each step; ErrMayHang is what it says yes to.
 func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error) {
 	if !p.live {
 		return "", sys.ErrNotLive
@@ -92,9 +93,11 @@ func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error)
 	return at, nil
 }
 
-// EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most so many. Symbolic links are
-// visited as such, entries that skip says yes to are not touched: mounts that may hang. skip may be nil.
-func (p Dir) EachEntry(path string, most int, skip func(name string) bool, visit func(name string, id vfs.FileID)) error {
+// EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most
+// so many. Symbolic links are visited as such, entries that skip says yes to are not touched: mounts that may hang.
+// skip may be nil.
+func (p Dir) EachEntry(path string, most int, skip func(name string) bool,
+	visit func(name string, id vfs.FileID)) error {
 	if !p.live {
 		return sys.ErrNotLive
 	}
@@ -112,7 +115,8 @@ func (p Dir) EachEntry(path string, most int, skip func(name string) bool, visit
 		if skip != nil && skip(text) {
 			return
 		}
-		if unix.Statx(fd, text, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE|unix.STATX_INO, &st) == nil {
+		if unix.Statx(fd, text, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT,
+			unix.STATX_TYPE|unix.STATX_INO, &st) == nil {
 			visit(text, vfs.IDOf(&st))
 		}
 	})
@@ -122,7 +126,8 @@ func (p Dir) EachEntry(path string, most int, skip func(name string) bool, visit
 	return nil
 }
 
-// MappedPaths lists the files that the process maps, each once, program and libraries among them, as far as they have a name.
+// MappedPaths lists the files that the process maps, each once, program and libraries among them, as far as they have
+// a name.
 func (p Dir) MappedPaths(buf []byte) ([]string, error) {
 	text, err := p.Read("maps", buf)
 	if err != nil {
@@ -131,8 +136,8 @@ func (p Dir) MappedPaths(buf []byte) ([]string, error) {
 	return ParseMappedPaths(text), nil
 }
 
-// ParseMappedPaths reads the paths of /proc/PID/maps (proc_pid_maps(5)). What is deleted or lies in no directory ("/SYSV…", "/memfd:…") ends in
-// "(deleted)".
+// ParseMappedPaths reads the paths of /proc/PID/maps (proc_pid_maps(5)). What is deleted or lies in no directory
+// ("/SYSV…", "/memfd:…") ends in "(deleted)".
 func ParseMappedPaths(text []byte) []string {
 	var paths []string
 	seen := map[string]bool{}

@@ -36,7 +36,8 @@ func TestRealPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	self := selfDir(t)
-	for link, target := range map[string]string{"abs": dir + "/sub", "rel": "sub/../sub", "up": "../../../../../../../../..", "loop": "loop", "far": "sub/hangs/x", "none": "missing/x"} {
+	for link, target := range map[string]string{"abs": dir + "/sub", "rel": "sub/../sub",
+		"up": "../../../../../../../../..", "loop": "loop", "far": "sub/hangs/x", "none": "missing/x"} {
 		if err := os.Symlink(target, dir+"/"+link); err != nil {
 			t.Fatal(err)
 		}
@@ -46,14 +47,16 @@ func TestRealPath(t *testing.T) {
 	}
 	hangs := func(path []byte) bool { return strings.HasPrefix(string(path), dir+"/sub/hangs") }
 	for path, want := range map[string]string{
-		dir + "/abs": dir + "/sub", dir + "//./rel/": dir + "/sub", dir + "/up": "/", "/": "/", "/../..": "/", dir + "/sub/..": dir, dir + "/abs/../abs": dir + "/sub",
+		dir + "/abs": dir + "/sub", dir + "//./rel/": dir + "/sub", dir + "/up": "/", "/": "/", "/../..": "/",
+		dir + "/sub/..": dir, dir + "/abs/../abs": dir + "/sub",
 	} {
 		if got, err := self.RealPath(path, hangs); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", path, got, err, want)
 		}
 	}
 	for path, want := range map[string]error{
-		dir + "/loop": unix.ELOOP, dir + "/far": ErrMayHang, dir + "/sub/hangs": ErrMayHang, dir + "/rel/hangs/..": ErrMayHang, dir + "/none": unix.ENOENT, dir + "/abs/missing": unix.ENOENT,
+		dir + "/loop": unix.ELOOP, dir + "/far": ErrMayHang, dir + "/sub/hangs": ErrMayHang,
+		dir + "/rel/hangs/..": ErrMayHang, dir + "/none": unix.ENOENT, dir + "/abs/missing": unix.ENOENT,
 	} {
 		if got, err := self.RealPath(path, hangs); !errors.Is(err, want) {
 			t.Errorf("%s: %q, %v; want %v", path, got, err, want)
@@ -75,7 +78,8 @@ func TestEachEntry(t *testing.T) {
 	list := func(most int) (names []string) {
 		if err := self.EachEntry(dir, most, nil, func(name string, id vfs.FileID) {
 			var st unix.Stat_t
-			if err := unix.Lstat(dir+"/"+name, &st); err != nil || id.Dev != st.Dev || id.Ino != st.Ino || id.IsLink() != (name == "link") || id.IsDir() {
+			if err := unix.Lstat(dir+"/"+name, &st); err != nil || id.Dev != st.Dev || id.Ino != st.Ino ||
+				id.IsLink() != (name == "link") || id.IsDir() {
 				t.Errorf("%s: %+v, %v", name, id, err)
 			}
 			names = append(names, name)
@@ -133,15 +137,18 @@ func TestMappedPaths(t *testing.T) {
 	if paths, err := selfDir(t).MappedPaths(nil); err != nil || !slices.Contains(paths, exe) {
 		t.Errorf("%q, %v; want %s among them", paths, err, exe)
 	}
-	const text = "55d0-55d1 r-xp 00000000 08:01 131 /usr/sbin/a b\n55d1-55d2 r-xp 00001000 08:01 131 /usr/sbin/a b\n7f00-7f01 rw-p 00000000 00:00 0 \n" +
-		"7f01-7f02 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)\n7f02-7f03 r--p 00000000 08:01 132 /x\\012y\nff00-ff01 r-xp 00000000 00:00 0 [vdso]\n"
+	const text = "55d0-55d1 r-xp 00000000 08:01 131 /usr/sbin/a b\n55d1-55d2 r-xp 00001000 08:01 131 /usr/sbin/a " +
+		"b\n7f00-7f01 rw-p 00000000 00:00 0 \n" +
+		"7f01-7f02 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)\n7f02-7f03 r--p 00000000 08:01 132 /x\\012y\nff00-ff01 " +
+		"r-xp 00000000 00:00 0 [vdso]\n"
 	if diff := cmp.Diff([]string{"/usr/sbin/a b", "/x\ny"}, ParseMappedPaths([]byte(text))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func FuzzParseMappedPaths(f *testing.F) {
-	f.Add([]byte("55d0c0000000-55d0c0001000 r-xp 00000000 08:01 131 /usr/sbin/appd\n7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)\n"))
+	f.Add([]byte("55d0c0000000-55d0c0001000 r-xp 00000000 08:01 131 /usr/sbin/appd\n7f0000000000-7f0000400000 rw-s " +
+		"00000000 00:01 32769 /SYSV00001234 (deleted)\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		seen := map[string]bool{}
 		for _, path := range ParseMappedPaths(text) {

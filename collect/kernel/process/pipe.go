@@ -13,15 +13,16 @@ type PipeState struct {
 	Queued, Capacity     int // bytes; filled by ReadPipe only
 }
 
-// PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no reader
-// is left, POLLHUP on a read end that no writer is (fs/pipe.c). On a descriptor with both ends it tells nothing. It
-// takes the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe, dev 0 for one without a name:
-// errors.Is(err, fs.ErrNotExist) if the descriptor leads elsewhere by now.
+// PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no
+// reader is left, POLLHUP on a read end that no writer is (fs/pipe.c). On a descriptor with both ends it tells
+// nothing. It takes the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe, dev 0 for
+// one without a name: errors.Is(err, fs.ErrNotExist) if the descriptor leads elsewhere by now.
 func PollPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
 	return pipeState(pid, fd, dev, ino, false)
 }
 
-// ReadPipe tells in the same way how much a pipe holds and can hold (FIONREAD, F_GETPIPE_SZ: pipe(7)). It reads no data.
+// ReadPipe tells in the same way how much a pipe holds and can hold (FIONREAD, F_GETPIPE_SZ: pipe(7)). It reads no
+// data.
 func ReadPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
 	return pipeState(pid, fd, dev, ino, true)
 }
@@ -37,7 +38,8 @@ func pipeState(pid, fd int, dev, ino uint64, fill bool) (PipeState, error) {
 		return PipeState{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
 	}
 	var st unix.Stat_t
-	if err = unix.Fstat(dup, &st); err == nil && (st.Mode&unix.S_IFMT != unix.S_IFIFO || st.Ino != ino || dev != 0 && st.Dev != dev) {
+	if err = unix.Fstat(dup, &st); err == nil &&
+		(st.Mode&unix.S_IFMT != unix.S_IFIFO || st.Ino != ino || dev != 0 && st.Dev != dev) {
 		err = fs.ErrNotExist // the number, or the pid, belongs to something else by now
 	}
 	fds := []unix.PollFd{{Fd: int32(dup)}}

@@ -16,9 +16,9 @@ const polledMax = 1 << 16
 // errTooMany is for more descriptors than are looked at.
 var errTooMany = errors.New("more descriptors than are looked at")
 
-// PollFDs lists the descriptors that a poll, ppoll, select or pselect6 waits for, all of them or an error; the others have none. It
-// reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10 microseconds.
-// errors.Is(err, ErrOtherCall): it is another call, or the thread has gone on.
+// PollFDs lists the descriptors that a poll, ppoll, select or pselect6 waits for, all of them or an error; the others
+// have none. It reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10
+// microseconds. errors.Is(err, ErrOtherCall): it is another call, or the thread has gone on.
 func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 	c, ok := p.Resumed(c)
 	if !ok {
@@ -46,13 +46,15 @@ func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 func pollCall(nr int) bool   { return nr == sysPoll || nr == unix.SYS_PPOLL }
 func selectCall(nr int) bool { return nr == sysSelect || nr == unix.SYS_PSELECT6 }
 
-// Serves says whether the call waits for whatever comes next, as servers and loops of events do: a poll, select or epoll, or an accept.
+// Serves says whether the call waits for whatever comes next, as servers and loops of events do: a poll, select or
+// epoll, or an accept.
 func (c BlockedCall) Serves() bool {
 	_, epoll := c.EpollFD()
 	return epoll || pollCall(c.NR) || selectCall(c.NR) || c.NR == unix.SYS_ACCEPT || c.NR == unix.SYS_ACCEPT4
 }
 
-// polled reads the array of struct pollfd {int fd; short events, revents}. A negative descriptor is passed over (man 2 poll).
+// polled reads the array of struct pollfd {int fd; short events, revents}. A negative descriptor is passed over (man
+// 2 poll).
 func (p Dir) polled(c BlockedCall) ([]AwaitedFD, error) {
 	n := c.Args[1]
 	if n > polledMax {
@@ -72,8 +74,9 @@ func (p Dir) polled(c BlockedCall) ([]AwaitedFD, error) {
 	return fds, nil
 }
 
-// selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). They are arrays of longs,
-// bit n for descriptor n, so that little-endian bytes have them in order. The kernel writes its answer to them only when it returns.
+// selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). They are arrays
+// of longs, bit n for descriptor n, so that little-endian bytes have them in order. The kernel writes its answer to
+// them only when it returns.
 func (p Dir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	n := int(int32(c.Args[0]))
 	if n < 0 || n > polledMax {
@@ -103,8 +106,9 @@ func (p Dir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	return fds, nil
 }
 
-// AlwaysReady says whether a descriptor leads to a regular file on a file system that keeps files, which is always ready to be read and written
-// (poll(2)). Others make regular files up as they are read, and may wait: /sys/kernel/tracing/trace_pipe.
+// AlwaysReady says whether a descriptor leads to a regular file on a file system that keeps files, which is always
+// ready to be read and written (poll(2)). Others make regular files up as they are read, and may wait:
+// /sys/kernel/tracing/trace_pipe.
 func (p Dir) AlwaysReady(fd int) (bool, error) {
 	file, err := p.StatOpen(fd)
 	if err != nil || !file.Mode.IsRegular() {
@@ -116,7 +120,8 @@ func (p Dir) AlwaysReady(fd int) (bool, error) {
 		return false, fmt.Errorf("statfs /proc/%d/fd/%d: %w", p.PID, fd, err)
 	}
 	switch uint32(on.Type) {
-	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC:
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC,
+		unix.OVERLAYFS_SUPER_MAGIC:
 		return true, nil
 	}
 	return false, nil

@@ -6,9 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it: POLLHUP means that the last
-// slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). A slave that was never opened does not count as closed. It takes the right to
-// ptrace the process (man 2 pidfd_getfd). It is an error if the descriptor is not, or not any more, the master of that index.
+// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it: POLLHUP means
+// that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). A slave that was never opened does not count
+// as closed. It takes the right to ptrace the process (man 2 pidfd_getfd). It is an error if the descriptor is not,
+// or not any more, the master of that index.
 func SlavesClosed(pid, fd int, index uint32) (bool, error) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

@@ -26,5 +26,6 @@ func ParseSignalMasks(text []byte) (SignalMasks, error) {
 	if err != nil {
 		return SignalMasks{}, err
 	}
-	return SignalMasks{Pending: sys.SignalSet(thread | process), Blocked: sys.SignalSet(blocked), Ignored: sys.SignalSet(ignored), Caught: sys.SignalSet(caught)}, nil
+	return SignalMasks{Pending: sys.SignalSet(thread | process), Blocked: sys.SignalSet(blocked),
+		Ignored: sys.SignalSet(ignored), Caught: sys.SignalSet(caught)}, nil
 }

@@ -19,10 +19,12 @@ func TestParseSignalMasks(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	if !got.Ignored.Has(syscall.SIGPIPE) || got.Ignored.Has(syscall.SIGTERM) || !got.Blocked.Has(64) || got.Blocked.Has(0) {
+	if !got.Ignored.Has(syscall.SIGPIPE) || got.Ignored.Has(syscall.SIGTERM) || !got.Blocked.Has(64) ||
+		got.Blocked.Has(0) {
 		t.Errorf("bit n-1 stands for signal n: %v", got)
 	}
-	for _, bad := range []string{"", "SigBlk:\t0\n", "SigBlk:\tx\nSigIgn:\t0\nSigCgt:\t0\n", "SigBlk:\t10000000000000000\nSigIgn:\t0\nSigCgt:\t0\n"} {
+	for _, bad := range []string{"", "SigBlk:\t0\n", "SigBlk:\tx\nSigIgn:\t0\nSigCgt:\t0\n",
+		"SigBlk:\t10000000000000000\nSigIgn:\t0\nSigCgt:\t0\n"} {
 		if got, err := process.ParseSignalMasks([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
 		}

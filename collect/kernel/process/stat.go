@@ -33,11 +33,12 @@ func (s *ProcStat) KernelThread() bool { return s.Flags&pfKthread != 0 }
 // pfForkNoExec marks a process that has run no program since it was forked (include/linux/sched.h).
 const pfForkNoExec = 0x00000040
 
-// Forked says whether the process has run no program since it was forked (execve(2)): it has the memory that its parent had then.
+// Forked says whether the process has run no program since it was forked (execve(2)): it has the memory that its
+// parent had then.
 func (s *ProcStat) Forked() bool { return s.Flags&pfForkNoExec != 0 }
 
-// ParseProcStat reads /proc/PID/stat. comm stands in parentheses and may hold any byte, parentheses, blanks and newlines
-// among them: the last ')' ends it.
+// ParseProcStat reads /proc/PID/stat. comm stands in parentheses and may hold any byte, parentheses, blanks and
+// newlines among them: the last ')' ends it.
 func ParseProcStat(text []byte) (ProcStat, error) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 1 || end < open {
@@ -132,7 +133,8 @@ func groupList(text []byte) (groups []uint32, ok bool) {
 	return groups, true
 }
 
-// hexFields reads "Name:\t0123456789abcdef" lines as /proc/PID/status has them for sets of bits, and counts those that into names.
+// hexFields reads "Name:\t0123456789abcdef" lines as /proc/PID/status has them for sets of bits, and counts those
+// that into names.
 func hexFields(text []byte, into map[string]*uint64) (found int, err error) {
 	for line := range bytes.Lines(text) {
 		name, rest, _ := bytes.Cut(line, []byte(":\t"))

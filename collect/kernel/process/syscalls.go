@@ -24,8 +24,8 @@ type BlockedCall struct {
 // errNotBlocked is for a thread that is not inside a system call, or on a CPU.
 var errNotBlocked = errors.New("not blocked in a system call")
 
-// ParseSyscall reads the file of a thread that is in a call; errNotBlocked for another one, and for a 32-bit task, whose numbers mean
-// other calls. parseTask tells these apart.
+// ParseSyscall reads the file of a thread that is in a call; errNotBlocked for another one, and for a 32-bit task,
+// whose numbers mean other calls. parseTask tells these apart.
 func ParseSyscall(text []byte) (BlockedCall, error) {
 	in, c, err := parseTask(text)
 	if err == nil && in != InCall {
@@ -37,8 +37,9 @@ func ParseSyscall(text []byte) (BlockedCall, error) {
 	return c, nil
 }
 
-// BlockedCalls lists the threads of the process that sleep in a call that keep accepts. It takes the right to ptrace the
-// process; else errors.Is(err, fs.ErrPermission). Threads that end meanwhile are passed over. 7 microseconds a thread.
+// BlockedCalls lists the threads of the process that sleep in a call that keep accepts. It takes the right to ptrace
+// the process; else errors.Is(err, fs.ErrPermission). Threads that end meanwhile are passed over. 7 microseconds a
+// thread.
 func (p Dir) BlockedCalls(buf []byte, keep func(nr int) bool) ([]BlockedCall, error) {
 	var calls []BlockedCall
 	err := p.eachTask(buf, func(t Task) {
@@ -59,8 +60,8 @@ func (p Dir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 	return c, err
 }
 
-// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a descriptor (a POSIX queue, a pipe, a lock) or in the
-// open of a FIFO, for BlockedCalls. Futexes are apart: FutexCall.
+// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a descriptor (a POSIX queue, a pipe,
+// a lock) or in the open of a FIFO, for BlockedCalls. Futexes are apart: FutexCall.
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
@@ -96,7 +97,8 @@ const (
 	fOFDSetLKW = 38
 )
 
-// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "epoll_wait", "io_uring_enter", "flock", or "fcntl" where that waits for a lock. ok is false for others.
+// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "epoll_wait",
+// "io_uring_enter", "flock", or "fcntl" where that waits for a lock. ok is false for others.
 func (c BlockedCall) File() (call string, fd int, ok bool) {
 	call, ok = fileCall(c.NR)
 	if cmd := int(int32(c.Args[1])); call == "fcntl" && cmd != fSetLKW && cmd != fOFDSetLKW {
@@ -118,7 +120,8 @@ func (c BlockedCall) FlockMode() string {
 	return "WRITE"
 }
 
-// readString reads a NUL-terminated string of at most PATH_MAX bytes from another process, a page at a time: the next one may not be mapped.
+// readString reads a NUL-terminated string of at most PATH_MAX bytes from another process, a page at a time: the next
+// one may not be mapped.
 func readString(pid int, addr uint64) (string, error) {
 	var text []byte
 	for len(text) < unix.PathMax {
@@ -150,7 +153,8 @@ func sysVCall(nr int) (string, bool) {
 	return "", false
 }
 
-// SysV says which call on which object it is: "msgsnd" or "msgrcv" with a msqid, "semop" with a semid. ok is false for others.
+// SysV says which call on which object it is: "msgsnd" or "msgrcv" with a msqid, "semop" with a semid. ok is false
+// for others.
 func (c BlockedCall) SysV() (call string, id int, ok bool) {
 	call, ok = sysVCall(c.NR)
 	return call, int(int32(c.Args[0])), ok
@@ -205,8 +209,8 @@ const (
 	futexPrivate = 0x80
 )
 
-// SharedFutex gives the address of the futex that a thread sleeps on, if other processes may wake it: the private ones, which
-// are most, lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
+// SharedFutex gives the address of the futex that a thread sleeps on, if other processes may wake it: the private
+// ones, which are most, lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
 func (c BlockedCall) SharedFutex() (addr uint64, ok bool) {
 	if !FutexCall(c.NR) || c.Args[1]&futexPrivate != 0 {
 		return 0, false

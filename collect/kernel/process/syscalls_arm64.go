@@ -1,6 +1,7 @@
 package process
 
-// Calls that do not exist on arm64, where glibc's poll is ppoll, select pselect6 and open openat: numbers that no call has.
+// Calls that do not exist on arm64, where glibc's poll is ppoll, select pselect6 and open openat: numbers that no
+// call has.
 const (
 	sysPoll   = -2
 	sysSelect = -3

@@ -21,10 +21,11 @@ type TaskIn uint8
 const (
 	// OnCPU threads run, or wait for a CPU to run on.
 	OnCPU TaskIn = iota
-	// OutsideCall threads sleep, but not in a system call: stopped in their own code, or waiting for a page that they touched.
+	// OutsideCall threads sleep, but not in a system call: stopped in their own code, or waiting for a page that they
+	// touched.
 	OutsideCall
-	// InCall threads sleep in Task.Call. They may be stopped there just as well: SIGSTOP, a tracer or a frozen cgroup leave the call's
-	// number in the file. Dir.Halted tells.
+	// InCall threads sleep in Task.Call. They may be stopped there just as well: SIGSTOP, a tracer or a frozen cgroup
+	// leave the call's number in the file. Dir.Halted tells.
 	InCall
 	// Foreign32 threads sleep in a call of a 32-bit task, whose numbers mean other calls.
 	Foreign32
@@ -41,9 +42,9 @@ type Task struct {
 	Call BlockedCall // if InCall
 }
 
-// Tasks lists every thread of the process. It takes the right to ptrace the process; else errors.Is(err, fs.ErrPermission).
-// Threads that end meanwhile are passed over. The thread that asks is OnCPU.
-// buf is scratch space of at least 8 KiB. 7 microseconds a thread.
+// Tasks lists every thread of the process. It takes the right to ptrace the process; else errors.Is(err,
+// fs.ErrPermission). Threads that end meanwhile are passed over. The thread that asks is OnCPU. buf is scratch space
+// of at least 8 KiB. 7 microseconds a thread.
 func (p Dir) Tasks(buf []byte) ([]Task, error) {
 	var tasks []Task
 	err := p.eachTask(buf, func(t Task) { tasks = append(tasks, t) })
@@ -103,8 +104,9 @@ func (p Dir) task(tid int, buf []byte) (Task, error) {
 	return t, err
 }
 
-// exiting tells a thread that may not be looked into because it exits, or has: without its memory, its files are root's
-// (task_dump_owner in fs/proc/base.c), while those of the process's other threads may still be read. For others it gives denied back.
+// exiting tells a thread that may not be looked into because it exits, or has: without its memory, its files are
+// root's (task_dump_owner in fs/proc/base.c), while those of the process's other threads may still be read. For
+// others it gives denied back.
 func (p Dir) exiting(tid int, buf []byte, denied error) (Task, error) {
 	const exiting = 0x4 // PF_EXITING, include/linux/sched.h
 	text, err := p.Read("task/"+strconv.Itoa(tid)+"/stat", buf)
@@ -121,10 +123,10 @@ func (p Dir) exiting(tid int, buf []byte, denied error) (Task, error) {
 	return Task{TID: tid, In: OnCPU}, nil
 }
 
-// parseTask reads the file syscall: "running" for a thread that is runnable, "-1 SP PC" for one that sleeps outside of a call, with two
-// zeroes for one that has exited, else the call's number in decimal and eight numbers in hexadecimal (proc_pid_syscall in fs/proc/base.c).
-// A 32-bit task on a 64-bit kernel numbers its calls in another way; it is told by stack and code below 4 GiB, where a 64-bit task has
-// at most one of them.
+// parseTask reads the file syscall: "running" for a thread that is runnable, "-1 SP PC" for one that sleeps outside
+// of a call, with two zeroes for one that has exited, else the call's number in decimal and eight numbers in
+// hexadecimal (proc_pid_syscall in fs/proc/base.c). A 32-bit task on a 64-bit kernel numbers its calls in another
+// way; it is told by stack and code below 4 GiB, where a 64-bit task has at most one of them.
 func parseTask(text []byte) (TaskIn, BlockedCall, error) {
 	f := scan.Fields{Rest: text}
 	first := f.Next()
@@ -153,7 +155,8 @@ func parseTask(text []byte) (TaskIn, BlockedCall, error) {
 		}
 		*into = n
 	}
-	if c.SP == 0 && c.PC == 0 { // copy_thread in arch/x86/kernel/process.c and arch/arm64/kernel/process.c clears a worker's registers
+	// copy_thread in arch/x86/kernel/process.c and arch/arm64/kernel/process.c clears a worker's registers
+	if c.SP == 0 && c.PC == 0 {
 		return Worker, BlockedCall{}, nil
 	}
 	if c.SP <= math.MaxUint32 && c.PC <= math.MaxUint32 {
@@ -173,15 +176,17 @@ const (
 	Traced
 	// Frozen with its cgroup, as "docker pause" does, until that is thawed.
 	Frozen
-	// Elsewhere: it sleeps in its call for something else than the call is for: who serves its page faults (userfaultfd(2), FUSE) or its calls
-	// (seccomp_unotify(2)), or a disk.
+	// Elsewhere: it sleeps in its call for something else than the call is for: who serves its page faults
+	// (userfaultfd(2), FUSE) or its calls (seccomp_unotify(2)), or a disk.
 	Elsewhere
 )
 
-// servedIn says whether threads sleep in this kernel function until another program has served a page fault (fs/userfaultfd.c, fs/fuse/dev.c) or
-// a call (kernel/seccomp.c), which compilers may make part of its caller and call by more than its name ("….isra.0").
+// servedIn says whether threads sleep in this kernel function until another program has served a page fault
+// (fs/userfaultfd.c, fs/fuse/dev.c) or a call (kernel/seccomp.c), which compilers may make part of its caller and
+// call by more than its name ("….isra.0").
 func servedIn(wchan string) bool {
-	for _, name := range [...]string{"handle_userfault", "request_wait_answer", "seccomp_do_user_notification", "__seccomp_filter"} {
+	for _, name := range [...]string{"handle_userfault", "request_wait_answer", "seccomp_do_user_notification",
+		"__seccomp_filter"} {
 		if strings.HasPrefix(wchan, name) {
 			return true
 		}
@@ -189,16 +194,17 @@ func servedIn(wchan string) bool {
 	return false
 }
 
-// frozenIn says whether threads of a frozen cgroup sleep in this kernel function, as wchan names it: of version 2 in do_freezer_trap
-// (kernel/signal.c), which compilers make part of get_signal, in state S as any sleep; of version 1 in __refrigerator (kernel/freezer.c).
-// What else sleeps in get_signal is stopped or traced, and says so in its state.
+// frozenIn says whether threads of a frozen cgroup sleep in this kernel function, as wchan names it: of version 2 in
+// do_freezer_trap (kernel/signal.c), which compilers make part of get_signal, in state S as any sleep; of version 1
+// in __refrigerator (kernel/freezer.c). What else sleeps in get_signal is stopped or traced, and says so in its
+// state.
 func frozenIn(wchan string) bool {
 	return wchan == "do_freezer_trap" || wchan == "get_signal" || wchan == "__refrigerator"
 }
 
-// Halted tells whether the thread is stopped, of which its call says nothing: a thread that is stopped in a blocking call has
-// left the wait, and does the call again or gives it up with EINTR when it goes on (man 7 signal). Everybody may ask for Stopped and Traced;
-// the others take the right to ptrace the process. 17 microseconds.
+// Halted tells whether the thread is stopped, of which its call says nothing: a thread that is stopped in a blocking
+// call has left the wait, and does the call again or gives it up with EINTR when it goes on (man 7 signal). Everybody
+// may ask for Stopped and Traced; the others take the right to ptrace the process. 17 microseconds.
 func (p Dir) Halted(tid int) (Halt, error) {
 	dir := "task/" + strconv.Itoa(tid)
 	text, err := p.Read(dir+"/stat", nil)

@@ -149,7 +149,8 @@ func TestTasksOfEndedProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Nobody has waited for it yet.
-	if got := taskOf(t, p, w.PID, func(t process.Task) bool { return t.In == process.Ended }); got.Call != (process.BlockedCall{}) {
+	if got := taskOf(t, p, w.PID,
+		func(t process.Task) bool { return t.In == process.Ended }); got.Call != (process.BlockedCall{}) {
 		t.Errorf("a zombie sleeps in %+v", got.Call)
 	}
 	w.Kill()

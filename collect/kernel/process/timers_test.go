@@ -18,7 +18,8 @@ import (
 func TestParseTimers(t *testing.T) {
 	// Of "flock -w 2", and of a program with a timer for a thread and one that is only looked at.
 	const flock = "ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.7306\nClockID: 1\n"
-	const others = "ID: 1\nsignal: 32/00007f35309b2e48\nnotify: thread/tid.7308\nClockID: 0\nID: 2\nsignal: 14/0000000000000000\nnotify: none/pid.7306\nClockID: 0\n"
+	const others = "ID: 1\nsignal: 32/00007f35309b2e48\nnotify: thread/tid.7308\nClockID: 0\nID: 2\nsignal: " +
+		"14/0000000000000000\nnotify: none/pid.7306\nClockID: 0\n"
 	for text, want := range map[string][]process.SignalTimer{
 		flock:          {{Signal: 14}},
 		flock + others: {{Signal: 14}, {Signal: 32, TID: 7308}},
@@ -30,7 +31,8 @@ func TestParseTimers(t *testing.T) {
 			t.Errorf("%q: %v, %s", text, err, diff)
 		}
 	}
-	for _, text := range []string{"ID", "signal: 14\n", "signal: x/0\n", "notify: signal/pid.7306\n", "signal: 14/0\nnotify: signal\n", "signal: 65/0\n"} {
+	for _, text := range []string{"ID", "signal: 14\n", "signal: x/0\n", "notify: signal/pid.7306\n",
+		"signal: 14/0\nnotify: signal\n", "signal: 65/0\n"} {
 		if got, err := process.ParseTimers([]byte(text)); err == nil {
 			t.Errorf("%q: %v", text, got)
 		}
@@ -68,9 +70,11 @@ func FuzzTimersAndTracer(f *testing.F) {
 func workTimers(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	const sigevThreadID = 4
-	for _, event := range []sigevent{{Signo: int32(unix.SIGALRM)}, {Signo: int32(unix.SIGUSR2), Notify: sigevThreadID, TID: int32(unix.Gettid())}} {
+	for _, event := range []sigevent{{Signo: int32(unix.SIGALRM)},
+		{Signo: int32(unix.SIGUSR2), Notify: sigevThreadID, TID: int32(unix.Gettid())}} {
 		var id int32
-		if _, _, e := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&id))); e != 0 {
+		if _, _, e := unix.Syscall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)),
+			uintptr(unsafe.Pointer(&id))); e != 0 {
 			j.Check(e)
 		}
 	}

@@ -67,7 +67,8 @@ func (f *Fields) Named(name string) uint64 {
 	return n
 }
 
-// Line finds the line "name: value" and gives the value without blanks around it; ok is false where there is none, or it is cut off.
+// Line finds the line "name: value" and gives the value without blanks around it; ok is false where there is none, or
+// it is cut off.
 func Line(text []byte, name string) (value []byte, ok bool) {
 	for line := range bytes.Lines(text) {
 		if rest, has := bytes.CutPrefix(line, []byte(name)); has && len(rest) > 0 && rest[0] == ':' {

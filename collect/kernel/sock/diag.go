@@ -99,8 +99,8 @@ func openDiag() (*diagConn, error) {
 
 func (c *diagConn) close() { unix.Close(c.fd) }
 
-// dump sends one SOCK_DIAG_BY_FAMILY dump request and hands every answer's payload to row; the bytes are reused afterwards.
-// What row saw before an error is good.
+// dump sends one SOCK_DIAG_BY_FAMILY dump request and hands every answer's payload to row; the bytes are reused
+// afterwards. What row saw before an error is good.
 func (c *diagConn) dump(request []byte, row func([]byte)) error {
 	c.seq++
 	msg := make([]byte, nlmsgHeader, nlmsgHeader+len(request))

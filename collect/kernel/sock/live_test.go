@@ -42,7 +42,8 @@ func outq(tb testing.TB, fd int) uint32 {
 func unixScene(tb testing.TB) []UnixSocket {
 	path := filepath.Join(tb.TempDir(), "with blanks \x1b[31m")
 	row := func(fd int, s UnixSocket) UnixSocket {
-		s.Inode, s.Cookie, s.Diag, s.HasUID, s.UID = kerneltest.Inode(tb, fd), cookieOf(tb, fd), true, true, uint32(os.Getuid())
+		s.Inode, s.Cookie, s.Diag, s.HasUID, s.UID = kerneltest.Inode(tb, fd), cookieOf(tb, fd), true, true,
+			uint32(os.Getuid())
 		if s.State != SocketListen {
 			s.SendQueue = outq(tb, fd)
 		}
@@ -79,11 +80,15 @@ func unixScene(tb testing.TB) []UnixSocket {
 		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: kerneltest.Inode(tb, server)}),
 		row(server, accepted),
 		row(waiting, UnixSocket{Type: SocketStream, State: SocketEstablished}),
-		// Whoever connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect), the peer only its own.
-		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract", RecvQueue: 4}),
+		// Whoever connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect), the peer only
+		// its own.
+		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract",
+			RecvQueue: 4}),
 		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: kerneltest.Inode(tb, bound)}),
-		row(half, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, other), Shutdown: ShutdownSend}),
-		row(other, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, half), Shutdown: ShutdownReceive}),
+		row(half, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, other),
+			Shutdown: ShutdownSend}),
+		row(other, UnixSocket{Type: SocketSeqpacket, State: SocketEstablished, Peer: kerneltest.Inode(tb, half),
+			Shutdown: ShutdownReceive}),
 		row(alone, UnixSocket{Type: SocketStream, State: SocketClosed}),
 	}
 }
@@ -233,7 +238,8 @@ func inetScene(tb testing.TB) []InetSocket {
 		unaccepted,
 		row(q.listener, "tcp", SocketListen, InetSocket{SendQueue: 1, V6Only: true}),
 		row(q.client, "tcp", 5, InetSocket{Remote: addrPort(tb, q.server), Shutdown: ShutdownSend}),
-		row(q.server, "tcp", SocketCloseWait, InetSocket{Remote: addrPort(tb, q.client), RecvQueue: 1, Shutdown: ShutdownReceive}),
+		row(q.server, "tcp", SocketCloseWait,
+			InetSocket{Remote: addrPort(tb, q.client), RecvQueue: 1, Shutdown: ShutdownReceive}),
 		row(m.listener, "tcp", SocketListen, InetSocket{SendQueue: 1}),
 		row(m.client, "tcp", SocketEstablished, InetSocket{Remote: addrPort(tb, m.server)}),
 		row(m.server, "tcp", SocketEstablished, InetSocket{Remote: addrPort(tb, m.client)}),
@@ -256,7 +262,8 @@ func TestInetSockets(t *testing.T) {
 		want := sorted(inetScene(t))
 		h, err := sys.OpenRoot("")
 		must(t, err)
-		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"), cmpopts.EquateComparable(netip.AddrPort{})}
+		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"),
+			cmpopts.EquateComparable(netip.AddrPort{})}
 		kerneltest.EventuallySame(t, func() string {
 			got, err := InetSockets(h)
 			must(t, err)
@@ -303,13 +310,15 @@ func TestTimeWait(t *testing.T) {
 		must(t, unix.Close(p.client))
 		must(t, unix.Close(p.server))
 		must(t, unix.Close(p.listener))
-		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait, Diag: true}}
+		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait,
+			Diag: true}}
 		kerneltest.EventuallySame(t, func() string {
 			h, err := sys.OpenRoot("")
 			must(t, err)
 			got, err := InetSockets(h)
 			must(t, err)
-			return gocmp.Diff(want, got, cmpopts.IgnoreFields(InetSocket{}, "Cookie", "TimerMS"), cmpopts.EquateComparable(netip.AddrPort{}))
+			return gocmp.Diff(want, got, cmpopts.IgnoreFields(InetSocket{}, "Cookie", "TimerMS"),
+				cmpopts.EquateComparable(netip.AddrPort{}))
 		})
 	}, unix.CLONE_NEWNET)
 }

@@ -40,8 +40,8 @@ const (
 	skMemRecv, skMemRecvMax, skMemSend, skMemDrops = 0, 1, 2, 8 // SK_MEMINFO_*, include/uapi/linux/sock_diag.h
 )
 
-// NetlinkSockets lists the netlink sockets of the thread's network namespace, of every user, but for the kernel's own ends. Where
-// sock_diag is missing they come from /proc/net/netlink, and a file tree always has that only.
+// NetlinkSockets lists the netlink sockets of the thread's network namespace, of every user, but for the kernel's own
+// ends. Where sock_diag is missing they come from /proc/net/netlink, and a file tree always has that only.
 func NetlinkSockets(root sys.Root) ([]NetlinkSocket, error) {
 	if root.Live() {
 		if rows, err := diagNetlinkSockets(); err == nil {
@@ -59,14 +59,16 @@ func diagNetlinkSockets() ([]NetlinkSocket, error) {
 	}
 	defer c.close()
 	var rows []NetlinkSocket
-	if err := c.dump(socketRequest(unix.AF_NETLINK, netlinkDiagProtoAll, netlinkShowMemInfo|netlinkShowGroups), func(b []byte) {
-		if s, ok := parseNetlinkDiag(b); ok {
-			rows = append(rows, s)
-		}
-	}); err != nil {
+	if err := c.dump(socketRequest(unix.AF_NETLINK, netlinkDiagProtoAll, netlinkShowMemInfo|netlinkShowGroups),
+		func(b []byte) {
+			if s, ok := parseNetlinkDiag(b); ok {
+				rows = append(rows, s)
+			}
+		}); err != nil {
 		return nil, err
 	}
-	// The kernel lists who listens to a group a second time with its protocol's groups (__netlink_diag_dump, net/netlink/diag.c).
+	// The kernel lists who listens to a group a second time with its protocol's groups (__netlink_diag_dump,
+	// net/netlink/diag.c).
 	seen := make(map[uint64]bool, len(rows))
 	rows = slices.DeleteFunc(rows, func(s NetlinkSocket) bool {
 		again := seen[s.Inode]
@@ -75,7 +77,8 @@ func diagNetlinkSockets() ([]NetlinkSocket, error) {
 	})
 	self, err := unix.Getsockname(c.fd)
 	if own, ok := self.(*unix.SockaddrNetlink); err == nil && ok {
-		rows = slices.DeleteFunc(rows, func(s NetlinkSocket) bool { return s.Protocol == unix.NETLINK_SOCK_DIAG && s.PortID == own.Pid })
+		rows = slices.DeleteFunc(rows,
+			func(s NetlinkSocket) bool { return s.Protocol == unix.NETLINK_SOCK_DIAG && s.PortID == own.Pid })
 	}
 	return rows, nil
 }
@@ -142,7 +145,8 @@ func parseNet[T any](data []byte, line func(*scan.Fields) (T, bool)) ([]T, error
 	return rows, failed
 }
 
-// parseNetlinkDiag reads struct netlink_diag_msg and its attributes; false for less than that, and for the kernel's own ends.
+// parseNetlinkDiag reads struct netlink_diag_msg and its attributes; false for less than that, and for the kernel's
+// own ends.
 func parseNetlinkDiag(b []byte) (NetlinkSocket, bool) {
 	if len(b) < netlinkDiagMsgSize {
 		return NetlinkSocket{}, false
@@ -187,7 +191,8 @@ func netlinkGroups(data []byte) []uint32 {
 	return groups
 }
 
-// parseProcNetlinkLine reads "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode" (net/netlink/af_netlink.c, netlink_native_seq_show).
+// parseProcNetlinkLine reads "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode" (net/netlink/af_netlink.c,
+// netlink_native_seq_show).
 func parseProcNetlinkLine(f *scan.Fields) (NetlinkSocket, bool) {
 	f.Skip(1)
 	s := NetlinkSocket{Protocol: uint8(f.Uint()), PortID: uint32(f.Int())}
@@ -206,12 +211,17 @@ func parseProcNetlinkLine(f *scan.Fields) (NetlinkSocket, bool) {
 // NetlinkProtocol is ss's word for a netlink protocol (include/uapi/linux/netlink.h); "" for one without a name.
 func NetlinkProtocol(n uint8) string {
 	names := [...]string{
-		unix.NETLINK_ROUTE: "route", unix.NETLINK_USERSOCK: "usersock", unix.NETLINK_FIREWALL: "firewall", unix.NETLINK_SOCK_DIAG: "sock_diag",
-		unix.NETLINK_NFLOG: "nflog", unix.NETLINK_XFRM: "xfrm", unix.NETLINK_SELINUX: "selinux", unix.NETLINK_ISCSI: "iscsi",
-		unix.NETLINK_AUDIT: "audit", unix.NETLINK_FIB_LOOKUP: "fib_lookup", unix.NETLINK_CONNECTOR: "connector", unix.NETLINK_NETFILTER: "netfilter",
-		unix.NETLINK_IP6_FW: "ip6_fw", unix.NETLINK_DNRTMSG: "dnrtmsg", unix.NETLINK_KOBJECT_UEVENT: "kobject_uevent", unix.NETLINK_GENERIC: "generic",
-		unix.NETLINK_SCSITRANSPORT: "scsitransport", unix.NETLINK_ECRYPTFS: "ecryptfs", unix.NETLINK_RDMA: "rdma", unix.NETLINK_CRYPTO: "crypto",
-		unix.NETLINK_SMC: "smc",
+		unix.NETLINK_ROUTE: "route", unix.NETLINK_USERSOCK: "usersock", unix.NETLINK_FIREWALL: "firewall",
+		unix.NETLINK_SOCK_DIAG: "sock_diag",
+		unix.NETLINK_NFLOG:     "nflog", unix.NETLINK_XFRM: "xfrm", unix.NETLINK_SELINUX: "selinux",
+		unix.NETLINK_ISCSI: "iscsi",
+		unix.NETLINK_AUDIT: "audit", unix.NETLINK_FIB_LOOKUP: "fib_lookup", unix.NETLINK_CONNECTOR: "connector",
+		unix.NETLINK_NETFILTER: "netfilter",
+		unix.NETLINK_IP6_FW:    "ip6_fw", unix.NETLINK_DNRTMSG: "dnrtmsg", unix.NETLINK_KOBJECT_UEVENT: "kobject_uevent",
+		unix.NETLINK_GENERIC:       "generic",
+		unix.NETLINK_SCSITRANSPORT: "scsitransport", unix.NETLINK_ECRYPTFS: "ecryptfs", unix.NETLINK_RDMA: "rdma",
+		unix.NETLINK_CRYPTO: "crypto",
+		unix.NETLINK_SMC:    "smc",
 	}
 	if int(n) < len(names) {
 		return names[n]

@@ -21,7 +21,8 @@ func TestNetlinkSockets(t *testing.T) {
 		must(t, err)
 		got, err := NetlinkSockets(sys.Root(""))
 		must(t, err)
-		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd), PortID: 4711, Groups: []uint32{1, 3, 33}, RecvMax: uint32(max), Diag: true}
+		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd), PortID: 4711,
+			Groups: []uint32{1, 3, 33}, RecvMax: uint32(max), Diag: true}
 		if diff := cmp.Diff([]NetlinkSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
@@ -41,7 +42,8 @@ func TestPacketSockets(t *testing.T) {
 		must(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: 1}))
 		got, err := PacketSockets(sys.Root(""))
 		must(t, err)
-		want := PacketSocket{Type: SocketRaw, Protocol: unix.ETH_P_ALL, Inode: kerneltest.Inode(t, fd), Interface: 1, Running: true, UID: uint32(os.Getuid()), Diag: true}
+		want := PacketSocket{Type: SocketRaw, Protocol: unix.ETH_P_ALL, Inode: kerneltest.Inode(t, fd), Interface: 1,
+			Running: true, UID: uint32(os.Getuid()), Diag: true}
 		if diff := cmp.Diff([]PacketSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}

@@ -36,11 +36,12 @@ const (
 	packetRunning     = 0x1
 )
 
-// PacketSockets lists the packet sockets of the thread's network namespace, of every user. Where sock_diag is missing they come from
-// /proc/net/packet, and a file tree always has that only.
+// PacketSockets lists the packet sockets of the thread's network namespace, of every user. Where sock_diag is missing
+// they come from /proc/net/packet, and a file tree always has that only.
 func PacketSockets(root sys.Root) ([]PacketSocket, error) {
 	if root.Live() {
-		rows, err := diagDump(socketRequest(unix.AF_PACKET, 0, packetShowInfo|packetShowFanout|packetShowMemInfo), parsePacketDiag)
+		rows, err := diagDump(socketRequest(unix.AF_PACKET, 0, packetShowInfo|packetShowFanout|packetShowMemInfo),
+			parsePacketDiag)
 		if err == nil {
 			return rows, nil
 		}
@@ -76,12 +77,14 @@ func parsePacketDiag(b []byte) (PacketSocket, bool) {
 // parseProcPacketLine reads "sk RefCnt Type Proto Iface R Rmem User Inode" (net/packet/af_packet.c, packet_seq_show).
 func parseProcPacketLine(f *scan.Fields) (PacketSocket, bool) {
 	f.Skip(2)
-	s := PacketSocket{Type: SocketType(f.Uint()), Protocol: uint16(f.Hex()), Interface: uint32(f.Int()), Running: f.Uint() != 0}
+	s := PacketSocket{Type: SocketType(f.Uint()), Protocol: uint16(f.Hex()), Interface: uint32(f.Int()),
+		Running: f.Uint() != 0}
 	s.RecvMem, s.UID, s.Inode = uint32(f.Uint()), uint32(f.Uint()), f.Uint()
 	return s, s.Inode != 0
 }
 
-// EtherType is tcpdump's word for the frames of an ethertype (include/uapi/linux/if_ether.h); "" for one without a name.
+// EtherType is tcpdump's word for the frames of an ethertype (include/uapi/linux/if_ether.h); "" for one without a
+// name.
 func EtherType(n uint16) string {
 	switch n {
 	case 0:

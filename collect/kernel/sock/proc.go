@@ -14,7 +14,8 @@ import (
 
 // A kernel without sock_diag, and a file tree, tell about sockets in /proc/net: less, and more slowly.
 
-// netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first thread.
+// netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first
+// thread.
 func netFile(root sys.Root, name string) string {
 	if root.Live() {
 		return "/proc/thread-self/net/" + name
@@ -48,9 +49,9 @@ func procInetSockets(root sys.Root, t inetTable) ([]InetSocket, error) {
 	return rows, nil
 }
 
-// parseProcUnix reads /proc/net/unix (net/unix/af_unix.c, unix_seq_show). The kernel writes paths as they are, so one that
-// holds a newline goes on in the next line. Rows without inode, which no process has, are left out.
-// A line that cannot be read does not end it: the error names the first one.
+// parseProcUnix reads /proc/net/unix (net/unix/af_unix.c, unix_seq_show). The kernel writes paths as they are, so one
+// that holds a newline goes on in the next line. Rows without inode, which no process has, are left out. A line that
+// cannot be read does not end it: the error names the first one.
 func parseProcUnix(data []byte) ([]UnixSocket, error) {
 	var rows []UnixSocket
 	var failed error

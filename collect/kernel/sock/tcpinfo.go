@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a kernel does not tell is 0.
+// TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a
+// kernel does not tell is 0.
 type TCPInfo struct {
 	Congestion       string // name of the congestion control: "cubic"
 	RTO, RTT, RTTVar time.Duration
@@ -38,8 +39,8 @@ const (
 	inetDiagCong = 4 // INET_DIAG_CONG
 )
 
-// TCPInfos asks about the TCP sockets of the thread's network namespace, of every user, and gives the answers by cookie. It costs about
-// twice what InetSockets takes of TCP.
+// TCPInfos asks about the TCP sockets of the thread's network namespace, of every user, and gives the answers by
+// cookie. It costs about twice what InetSockets takes of TCP.
 func TCPInfos(root sys.Root) (map[uint64]TCPInfo, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("TCP details: %w", sys.ErrNotLive)
@@ -65,7 +66,8 @@ func TCPInfos(root sys.Root) (map[uint64]TCPInfo, error) {
 	return infos, errors.Join(errs...)
 }
 
-// parseTCPInfo reads struct inet_diag_msg with its attributes; false where there is no struct tcp_info (listeners have one as well).
+// parseTCPInfo reads struct inet_diag_msg with its attributes; false where there is no struct tcp_info (listeners
+// have one as well).
 func parseTCPInfo(b []byte) (cookie uint64, info TCPInfo, ok bool) {
 	if len(b) < inetDiagMsgSize {
 		return 0, info, false

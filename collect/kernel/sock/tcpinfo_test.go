@@ -26,12 +26,15 @@ func diagMessage(attrs map[uint16][]byte, order ...uint16) []byte {
 
 func TestParseTCPInfo(t *testing.T) {
 	info := make([]byte, 160)
-	for at, n := range map[int]uint32{8: 204000, 16: 1448, 24: 2, 32: 1, 44: 12, 52: 3000, 68: 85, 72: 21, 76: TCPInfinite, 80: 10, 100: 4, 120: 5001, 128: 77, 144: 9, 148: 60} {
+	for at, n := range map[int]uint32{8: 204000, 16: 1448, 24: 2, 32: 1, 44: 12, 52: 3000, 68: 85, 72: 21, 76: TCPInfinite,
+		80: 10, 100: 4, 120: 5001, 128: 77, 144: 9, 148: 60} {
 		binary.NativeEndian.PutUint32(info[at:], n)
 	}
-	whole := TCPInfo{Congestion: "cubic", RTO: 204 * time.Millisecond, RTT: 85 * time.Microsecond, RTTVar: 21 * time.Microsecond, MinRTT: 60 * time.Microsecond,
-		MSS: 1448, CWnd: 10, SSThresh: TCPInfinite, Unacked: 2, Lost: 1, Retrans: 4, LastSent: 12 * time.Millisecond, LastReceived: 3 * time.Second,
-		BytesAcked: 5001, BytesReceived: 77, NotSent: 9}
+	whole := TCPInfo{Congestion: "cubic", RTO: 204 * time.Millisecond, RTT: 85 * time.Microsecond,
+		RTTVar: 21 * time.Microsecond, MinRTT: 60 * time.Microsecond,
+		MSS: 1448, CWnd: 10, SSThresh: TCPInfinite, Unacked: 2, Lost: 1, Retrans: 4, LastSent: 12 * time.Millisecond,
+		LastReceived: 3 * time.Second,
+		BytesAcked:   5001, BytesReceived: 77, NotSent: 9}
 	old := whole // a kernel whose struct ends behind total_retrans
 	old.MinRTT, old.BytesAcked, old.BytesReceived, old.NotSent = 0, 0, 0, 0
 	for name, c := range map[string]struct {
@@ -43,7 +46,8 @@ func TestParseTCPInfo(t *testing.T) {
 		"older":     {info[:104], old, true},
 		"truncated": {info[:103], func() TCPInfo { o := old; o.Retrans = 0; return o }(), false},
 	} {
-		cookie, got, ok := parseTCPInfo(diagMessage(map[uint16][]byte{inetDiagInfo: c.data, inetDiagCong: []byte("cubic\x00")}, inetDiagInfo, inetDiagCong))
+		cookie, got, ok := parseTCPInfo(diagMessage(map[uint16][]byte{inetDiagInfo: c.data,
+			inetDiagCong: []byte("cubic\x00")}, inetDiagInfo, inetDiagCong))
 		if diff := cmp.Diff(c.want, got); diff != "" || ok != c.ok || cookie != 7 {
 			t.Errorf("%s: cookie %d, ok %v (-want +got):\n%s", name, cookie, ok, diff)
 		}
@@ -54,7 +58,8 @@ func TestParseTCPInfo(t *testing.T) {
 }
 
 func TestSocketTimerWords(t *testing.T) {
-	for timer, want := range map[SocketTimer]string{TimerOff: "", TimerRetransmit: "on", TimerKeepalive: "keepalive", TimerTimeWait: "timewait", TimerProbe: "persist", 9: "timer-9"} {
+	for timer, want := range map[SocketTimer]string{TimerOff: "", TimerRetransmit: "on", TimerKeepalive: "keepalive",
+		TimerTimeWait: "timewait", TimerProbe: "persist", 9: "timer-9"} {
 		if got := timer.String(); got != want {
 			t.Errorf("%d: %q, want %q", timer, got, want)
 		}

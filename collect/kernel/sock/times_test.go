@@ -16,7 +16,8 @@ import (
 
 func TestReadSocketTimes(t *testing.T) {
 	a, b := kerneltest.SocketPair(t, unix.SOCK_STREAM)
-	if err := unix.SetsockoptTimeval(a, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5, Usec: 250000}); err != nil {
+	if err := unix.SetsockoptTimeval(a, unix.SOL_SOCKET, unix.SO_RCVTIMEO,
+		&unix.Timeval{Sec: 5, Usec: 250000}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(fd int) (sock.SocketTimes, error) {

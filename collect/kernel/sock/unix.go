@@ -32,7 +32,8 @@ type UnixSocket struct {
 	// FileInode and FileDevice identify the socket's file, 0 where it has none. FileDevice is as in stat's st_dev.
 	FileInode, FileDevice uint64
 
-	// Diag says that sock_diag told about the socket. /proc/net/unix has no cookie, file, peer, queues, shutdown or pending clients.
+	// Diag says that sock_diag told about the socket. /proc/net/unix has no cookie, file, peer, queues, shutdown or
+	// pending clients.
 	Diag bool
 	// Peer is the inode of the other end: 0 where there is none, and for a client that waits for accept.
 	Peer uint64
@@ -40,7 +41,8 @@ type UnixSocket struct {
 	// kernel gives none; RecvQueue still counts them.
 	Pending []uint64
 	// RecvQueue and SendQueue: for a listener the clients waiting and the most that may wait (listen's backlog);
-	// otherwise bytes to be read (of the first datagram only, for SOCK_DGRAM) and the memory that sent and unread data takes.
+	// otherwise bytes to be read (of the first datagram only, for SOCK_DGRAM) and the memory that sent and unread data
+	// takes.
 	RecvQueue, SendQueue uint32
 	Shutdown             Shutdown
 	UID                  uint32 // of the socket's creator, in the reader's user namespace
@@ -95,22 +97,23 @@ func diagUnixSockets() ([]UnixSocket, error) {
 	defer c.close()
 	var rows []UnixSocket
 	pending := false
-	err = c.dump(unixDiagRequest(^uint32(0), unixShowName|unixShowVFS|unixShowPeer|unixShowRqlen|unixShowUID), func(b []byte) {
-		if s, ok := parseUnixDiag(b); ok {
-			rows = append(rows, s)
-			pending = pending || s.State == SocketListen && s.RecvQueue > 0
-		}
-	})
+	err = c.dump(unixDiagRequest(^uint32(0), unixShowName|unixShowVFS|unixShowPeer|unixShowRqlen|unixShowUID),
+		func(b []byte) {
+			if s, ok := parseUnixDiag(b); ok {
+				rows = append(rows, s)
+				pending = pending || s.State == SocketListen && s.RecvQueue > 0
+			}
+		})
 	if err != nil || !pending {
 		return rows, err
 	}
 	return rows, c.unixPending(rows)
 }
 
-// unixPending fills in who waits at the listeners.
-// It is a dump of its own: a socket whose attributes outgrow a datagram silently ends the dump (net/unix/diag.c,
-// unix_diag_dump), and must not hide other sockets. 8,500 pending clients do so, and 2,500 in the first dump of a netlink
-// socket, whose reader's buffer the kernel does not know yet; tried on Linux 6.18.
+// unixPending fills in who waits at the listeners. It is a dump of its own: a socket whose attributes outgrow a
+// datagram silently ends the dump (net/unix/diag.c, unix_diag_dump), and must not hide other sockets. 8,500 pending
+// clients do so, and 2,500 in the first dump of a netlink socket, whose reader's buffer the kernel does not know yet;
+// tried on Linux 6.18.
 func (c *diagConn) unixPending(rows []UnixSocket) error {
 	waiting := map[uint64][]uint64{}
 	err := c.dump(unixDiagRequest(1<<SocketListen, unixShowIcons), func(b []byte) {
@@ -180,8 +183,8 @@ func (s *UnixSocket) setDiagAttr(kind uint16, data []byte) {
 	}
 }
 
-// unixDiagPathOrAbstract reads sun_path. A path may or may not have its NUL; an abstract name starts with one, has no end
-// mark and may hold more.
+// unixDiagPathOrAbstract reads sun_path. A path may or may not have its NUL; an abstract name starts with one, has no
+// end mark and may hold more.
 func unixDiagPathOrAbstract(data []byte) (UnixNaming, string) {
 	if data[0] == 0 {
 		return UnixAbstract, string(data[1:])

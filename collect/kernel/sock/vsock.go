@@ -28,8 +28,8 @@ func (a VsockAddr) Any() bool { return a.CID == ^uint32(0) && a.Port == ^uint32(
 
 const vsockDiagMsgSize = 32 // struct vsock_diag_msg, include/uapi/linux/vm_sockets_diag.h
 
-// VsockSockets lists the vsock sockets of the thread's network namespace, of every user. They are in no file of /proc: a kernel without
-// vsock_diag tells of none, and neither does a file tree; that is no error.
+// VsockSockets lists the vsock sockets of the thread's network namespace, of every user. They are in no file of
+// /proc: a kernel without vsock_diag tells of none, and neither does a file tree; that is no error.
 func VsockSockets(root sys.Root) ([]VsockSocket, error) {
 	if !root.Live() {
 		return nil, nil

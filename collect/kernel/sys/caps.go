@@ -6,12 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MayAdminIPC says whether we hold CAP_SYS_ADMIN in our own user namespace, which lets a process remove System V objects that
-// it neither owns nor made (ipcctl_obtain_check in ipc/util.c asks for it in the namespace that owns the IPC namespace).
+// MayAdminIPC says whether we hold CAP_SYS_ADMIN in our own user namespace, which lets a process remove System V
+// objects that it neither owns nor made (ipcctl_obtain_check in ipc/util.c asks for it in the namespace that owns the
+// IPC namespace).
 func MayAdminIPC() (bool, error) { return Holds(unix.CAP_SYS_ADMIN) }
 
-// MayTraceAll says whether we hold CAP_SYS_PTRACE in our own user namespace: the right to look into every process of it, and to
-// see those that hidepid hides (fs/proc/base.c). A container's root often lacks it.
+// MayTraceAll says whether we hold CAP_SYS_PTRACE in our own user namespace: the right to look into every process of
+// it, and to see those that hidepid hides (fs/proc/base.c). A container's root often lacks it.
 func MayTraceAll() bool {
 	has, err := Holds(unix.CAP_SYS_PTRACE)
 	return err == nil && has

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BootTime is when the machine started: CLOCK_REALTIME − CLOCK_BOOTTIME, to which /proc's start times in clock ticks are added.
-// The btime line of /proc/stat has only whole seconds.
+// BootTime is when the machine started: CLOCK_REALTIME − CLOCK_BOOTTIME, to which /proc's start times in clock ticks
+// are added. The btime line of /proc/stat has only whole seconds.
 func BootTime() (time.Time, error) {
 	var real, boot unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &real); err != nil {

@@ -10,14 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is the directory below which a machine's proc, sys and etc are: "" for the live machine, else a tree of files that looks like one
-// (a fixture, an image).
+// Root is the directory below which a machine's proc, sys and etc are: "" for the live machine, else a tree of files
+// that looks like one (a fixture, an image).
 type Root string
 
 // ErrNotLive is returned by calls that need a running kernel when the Root is a fixture tree.
 var ErrNotLive = errors.New("not available from a file tree")
 
-// OpenRoot returns the Root of the machine below dir, where dir holds proc, sys and etc. "" and "/" are the live machine.
+// OpenRoot returns the Root of the machine below dir, where dir holds proc, sys and etc. "" and "/" are the live
+// machine.
 func OpenRoot(dir string) (Root, error) {
 	if dir == "" || filepath.Clean(dir) == "/" {
 		return "", nil

@@ -12,11 +12,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is the index loop, proc
-// the file, plain a reading of the file as one writes it first (strings.Fields). Both arms of a comparison give the rows
-// that the other gives.
+// The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is the index loop,
+// proc the file, plain a reading of the file as one writes it first (strings.Fields). Both arms of a comparison give
+// the rows that the other gives.
 
-func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool), row func(*scan.Numbers, *T)) {
+func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool),
+	row func(*scan.Numbers, *T)) {
 	h, err := sys.OpenRoot("")
 	if err != nil {
 		b.Fatal(err)

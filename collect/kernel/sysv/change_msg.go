@@ -10,7 +10,8 @@ import (
 )
 
 // MsgRemove destroys a queue with its messages at once. Blocked senders and receivers get EIDRM (man 2 msgctl).
-// errors.Is(err, fs.ErrNotExist) if no queue has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
+// errors.Is(err, fs.ErrNotExist) if no queue has this id, fs.ErrPermission for neither owner, creator nor
+// CAP_SYS_ADMIN.
 func MsgRemove(id int) error {
 	_, err := msgctl(id, ipcRmid, nil)
 	return objectError("remove", msgWord, id, err)
@@ -25,7 +26,8 @@ func MsgGet(key uint32, flags int) (int, error) {
 	return int(n), nil
 }
 
-// MsgSend puts a message into a queue. mtype is at least 1. It blocks while the queue is full, unless flags say IPCNoWait.
+// MsgSend puts a message into a queue. mtype is at least 1. It blocks while the queue is full, unless flags say
+// IPCNoWait.
 func MsgSend(id int, mtype int64, data []byte, flags int) error {
 	buf := make([]byte, 8+len(data)) // struct msgbuf: a long, then the text
 	*(*int64)(unsafe.Pointer(&buf[0])) = mtype

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID): it goes at once if nobody has it attached, else on
-// the last detach; until then it shows as ModeDest with key 0.
-// errors.Is(err, fs.ErrNotExist) if no segment has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
+// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID): it goes at once if nobody has it attached, else
+// on the last detach; until then it shows as ModeDest with key 0. errors.Is(err, fs.ErrNotExist) if no segment has
+// this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
 func ShmRemove(id int) error {
 	_, err := shmctl(id, ipcRmid, nil)
 	return objectError("remove", shmWord, id, err)
 }
 
-// ShmGet finds or makes a segment of at least size bytes: flags are permission bits with IPCCreat, IPCExcl and ShmHugeTLB
-// (man 2 shmget). It returns the id.
+// ShmGet finds or makes a segment of at least size bytes: flags are permission bits with IPCCreat, IPCExcl and
+// ShmHugeTLB (man 2 shmget). It returns the id.
 func ShmGet(key uint32, size uint64, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_SHMGET, uintptr(int32(key)), uintptr(size), uintptr(flags))
 	if errno != 0 {
@@ -24,7 +24,8 @@ func ShmGet(key uint32, size uint64, flags int) (int, error) {
 	return int(n), nil
 }
 
-// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach. Writing to a readonly mapping is SIGSEGV.
+// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach. Writing to a readonly mapping is
+// SIGSEGV.
 func ShmAttach(id int, readonly bool) ([]byte, error) {
 	flags := 0
 	if readonly {

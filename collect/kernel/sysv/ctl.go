@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Commands of msgctl, semctl and shmctl (include/uapi/linux/{ipc,msg,sem,shm}.h). On amd64 and arm64 no IPC_64 flag goes
-// with them: that is for architectures with an old layout.
+// Commands of msgctl, semctl and shmctl (include/uapi/linux/{ipc,msg,sem,shm}.h). On amd64 and arm64 no IPC_64 flag
+// goes with them: that is for architectures with an old layout.
 const (
 	ipcRmid = 0
 	ipcSet  = 1

@@ -2,12 +2,14 @@ package sysv
 
 import "golang.org/x/sys/unix"
 
-// SegmentDevices are the devices (st_dev) on which this kernel keeps System V segments, each with whether it is one of huge
-// pages: its internal tmpfs and, where there are huge pages, its internal hugetlbfs mounts. memfds live on the same ones, which
-// is how they are found: a memfd's inode may equal a shmid, so that device and name have to agree as well.
+// SegmentDevices are the devices (st_dev) on which this kernel keeps System V segments, each with whether it is one
+// of huge pages: its internal tmpfs and, where there are huge pages, its internal hugetlbfs mounts. memfds live on
+// the same ones, which is how they are found: a memfd's inode may equal a shmid, so that device and name have to
+// agree as well.
 func SegmentDevices() map[uint64]bool {
 	devices := map[uint64]bool{}
-	for _, flags := range []int{0, unix.MFD_HUGETLB, unix.MFD_HUGETLB | unix.MFD_HUGE_2MB, unix.MFD_HUGETLB | unix.MFD_HUGE_1GB} {
+	for _, flags := range []int{0, unix.MFD_HUGETLB, unix.MFD_HUGETLB | unix.MFD_HUGE_2MB,
+		unix.MFD_HUGETLB | unix.MFD_HUGE_1GB} {
 		fd, err := unix.MemfdCreate("ipctop-device", unix.MFD_CLOEXEC|flags)
 		if err != nil {
 			continue

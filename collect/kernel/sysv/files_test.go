@@ -77,7 +77,8 @@ func TestSysVFromFiles(t *testing.T) {
 
 // A kernel without System V has no /proc/sysvipc; a broken file is named.
 func TestSysVFilesMissingOrBroken(t *testing.T) {
-	root := kerneltest.Tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n", "proc/sys/kernel/sem": "1 2 3\n"})
+	root := kerneltest.Tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n",
+		"proc/sys/kernel/sem": "1 2 3\n"})
 	h := kerneltest.Must(sys.OpenRoot(root))(t)
 	if _, err := MsgQueues(h, true); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)

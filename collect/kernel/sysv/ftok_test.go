@@ -12,7 +12,8 @@ func TestFtok(t *testing.T) {
 		dev, ino uint64
 		proj     byte
 		want     uint32
-	}{{0xfe00, 9978880, 'f', 0x66004400}, {0x16, 0x1_0000_b303, 0xff, 0xff16b303}, {unix.Mkdev(8, 0x102), 1, 1, 0x01020001}, {0, 0, 0, 0}} {
+	}{{0xfe00, 9978880, 'f', 0x66004400}, {0x16, 0x1_0000_b303, 0xff, 0xff16b303},
+		{unix.Mkdev(8, 0x102), 1, 1, 0x01020001}, {0, 0, 0, 0}} {
 		if got := Ftok(c.dev, c.ino, c.proj); got != c.want {
 			t.Errorf("%+v: %#x", c, got)
 		}

@@ -10,7 +10,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MsgInfo holds the limits of message queues and what is in use, for one IPC namespace (man 2 msgctl, IPC_INFO, MSG_INFO).
+// MsgInfo holds the limits of message queues and what is in use, for one IPC namespace (man 2 msgctl, IPC_INFO,
+// MSG_INFO).
 type MsgInfo struct {
 	MNI uint64 // msgmni: most queues
 	MNB uint64 // msgmnb: qbytes of a new queue, bytes
@@ -47,7 +48,8 @@ type ShmInfo struct {
 	SwapPages uint64 // in swap
 }
 
-// ReadMsgInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
+// ReadMsgInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts
+// /proc/sysvipc.
 func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
 	if !root.Live() {
 		return msgInfoFiles(root)
@@ -65,7 +67,8 @@ func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
 	}, nil
 }
 
-// ReadSemInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts /proc/sysvipc.
+// ReadSemInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts
+// /proc/sysvipc.
 func ReadSemInfo(root sys.Root) (SemInfo, error) {
 	if !root.Live() {
 		return semInfoFiles(root)
@@ -83,8 +86,8 @@ func ReadSemInfo(root sys.Root) (SemInfo, error) {
 	}, nil
 }
 
-// ReadShmInfo walks all segments inside the kernel: 150 microseconds for 4,096. On a file tree it reads /proc/sys/kernel and
-// adds up /proc/sysvipc/shm.
+// ReadShmInfo walks all segments inside the kernel: 150 microseconds for 4,096. On a file tree it reads
+// /proc/sys/kernel and adds up /proc/sysvipc/shm.
 func ReadShmInfo(root sys.Root) (ShmInfo, error) {
 	if !root.Live() {
 		return shmInfoFiles(root)

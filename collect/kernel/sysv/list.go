@@ -35,8 +35,8 @@ func MsgQueues(root sys.Root, wantQBytes bool) ([]MsgQueue, error) {
 	return withQBytes(queues), nil
 }
 
-// withQBytes asks for each queue what /proc does not show. Queues that have gone meanwhile are dropped; where the kernel
-// has no MSG_STAT_ANY, readable ones still answer IPC_STAT and the others stay without.
+// withQBytes asks for each queue what /proc does not show. Queues that have gone meanwhile are dropped; where the
+// kernel has no MSG_STAT_ANY, readable ones still answer IPC_STAT and the others stay without.
 func withQBytes(queues []MsgQueue) []MsgQueue {
 	kept := queues[:0]
 	for _, q := range queues {
@@ -110,8 +110,8 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 	return all, len(all) > 0
 }
 
-// dense says whether asking index by index beats reading /proc. An unused index costs half of a used one, a row of /proc
-// twice as much, opening the file as much as twenty rows.
+// dense says whether asking index by index beats reading /proc. An unused index costs half of a used one, a row of
+// /proc twice as much, opening the file as much as twenty rows.
 func dense(used, highest int) bool { return highest < 2*used+32 }
 
 // readTable reads one of the files below /proc/sysvipc, of about so many rows. After a malformed line it returns the

@@ -16,8 +16,8 @@ type PeekedMessage struct {
 	Type  int64
 	Size  int    // bytes of its text
 	Data  []byte // the first of them
-	// TooLong says that the message is longer than msgmax, which was lowered since it was sent: the kernel then copies nothing of it
-	// (prepare_copy in ipc/msg.c), and Type and Size are not known.
+	// TooLong says that the message is longer than msgmax, which was lowered since it was sent: the kernel then copies
+	// nothing of it (prepare_copy in ipc/msg.c), and Type and Size are not known.
 	TooLong bool
 }
 
@@ -27,9 +27,10 @@ var ErrNoPeek = errors.New("the kernel was built without CONFIG_CHECKPOINT_RESTO
 // msgCopy is MSG_COPY (include/uapi/linux/msg.h, Linux 3.8).
 const msgCopy = 0o40000
 
-// PeekMessages copies at most count messages of a queue, from the index first on, each cut to most bytes, and takes none out: counts,
-// times and pids of the queue stay (do_msg_fill, ipc/msg.c). It takes read permission: fs.ErrPermission. Each copy walks the queue up
-// to its index while it is locked: 1.5 microseconds and 16 ns an index. ErrNoPeek where the kernel cannot.
+// PeekMessages copies at most count messages of a queue, from the index first on, each cut to most bytes, and takes
+// none out: counts, times and pids of the queue stay (do_msg_fill, ipc/msg.c). It takes read permission:
+// fs.ErrPermission. Each copy walks the queue up to its index while it is locked: 1.5 microseconds and 16 ns an
+// index. ErrNoPeek where the kernel cannot.
 func PeekMessages(root sys.Root, id, first, count, most int) ([]PeekedMessage, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("read the messages of queue %d: %w", id, sys.ErrNotLive)
@@ -69,6 +70,7 @@ func PeekMessages(root sys.Root, id, first, count, most int) ([]PeekedMessage, e
 // peekOne never sleeps: IPC_NOWAIT, without which MSG_COPY is EINVAL.
 func peekOne(id, index int, buf []byte) (int, unix.Errno) {
 	const flags = msgCopy | unix.IPC_NOWAIT | MsgNoError
-	n, _, errno := unix.Syscall6(unix.SYS_MSGRCV, uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)-8), uintptr(index), flags, 0)
+	n, _, errno := unix.Syscall6(unix.SYS_MSGRCV, uintptr(id), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)-8),
+		uintptr(index), flags, 0)
 	return int(n), errno
 }

@@ -25,7 +25,8 @@ func TestPeekMessages(t *testing.T) {
 		}
 		before := kerneltest.Must(sysv.MsgStat(h, id))(t)
 		got := kerneltest.Must(sysv.PeekMessages(h, id, 0, 10, 5))(t)
-		want := []sysv.PeekedMessage{{0, 7, 4, []byte("one\x1b"), false}, {1, 8, 0, nil, false}, {2, 9, 8192, []byte("lllll"), false}}
+		want := []sysv.PeekedMessage{{0, 7, 4, []byte("one\x1b"), false}, {1, 8, 0, nil, false},
+			{2, 9, 8192, []byte("lllll"), false}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
@@ -35,7 +36,8 @@ func TestPeekMessages(t *testing.T) {
 		if diff := cmp.Diff(before, kerneltest.Must(sysv.MsgStat(h, id))(t)); diff != "" {
 			t.Errorf("peeking changed the queue:\n%s", diff)
 		}
-		if err := os.WriteFile("/proc/sys/kernel/msgmax", []byte("100"), 0o644); err == nil { // not an ordinary user's before Linux 6.10
+		// not an ordinary user's before Linux 6.10
+		if err := os.WriteFile("/proc/sys/kernel/msgmax", []byte("100"), 0o644); err == nil {
 			want[2] = sysv.PeekedMessage{Index: 2, TooLong: true}
 			if diff := cmp.Diff(want, kerneltest.Must(sysv.PeekMessages(h, id, 0, 10, 5))(t)); diff != "" {
 				t.Errorf("a message beyond msgmax (-want +got):\n%s", diff)

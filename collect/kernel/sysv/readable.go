@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Readable says whether we have read permission on an object: what IPC_STAT and the *_STAT commands need and the *_STAT_ANY
-// commands do not. An object that has gone is not readable.
+// Readable says whether we have read permission on an object: what IPC_STAT and the *_STAT commands need and the
+// *_STAT_ANY commands do not. An object that has gone is not readable.
 
 // MsgReadable says so of a queue.
 func MsgReadable(id int) bool {

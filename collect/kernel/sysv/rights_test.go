@@ -78,7 +78,8 @@ func TestForeignObjects(t *testing.T) {
 		var got seen
 		kerneltest.OK(t, json.Unmarshal([]byte(strings.Join(w.Words, " ")), &got))
 		want := seen{
-			Msg: kerneltest.Must(sysv.MsgQueues(h, true))(t), Sem: kerneltest.Must(sysv.SemSets(h))(t), Shm: kerneltest.Must(sysv.ShmSegments(h, false))(t),
+			Msg: kerneltest.Must(sysv.MsgQueues(h, true))(t), Sem: kerneltest.Must(sysv.SemSets(h))(t),
+			Shm:          kerneltest.Must(sysv.ShmSegments(h, false))(t),
 			ValuesDenied: true, WaitersDenied: true,
 			MsgRemoveDenied: true, SemRemoveDenied: true, ShmRemoveDenied: true,
 		}

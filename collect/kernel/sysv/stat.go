@@ -30,10 +30,11 @@ type identified interface{ id() int }
 
 func (p IPCPerm) id() int { return p.ID }
 
-// statOne asks for the object at the id's index and looks whether it is the one: *_STAT_ANY takes the index out of an id
-// whatever the width of the index (15 bits, or 24 with ipcmni_extend), but ignores the sequence number above it.
+// statOne asks for the object at the id's index and looks whether it is the one: *_STAT_ANY takes the index out of an
+// id whatever the width of the index (15 bits, or 24 with ipcmni_extend), but ignores the sequence number above it.
 // Where the call is not to be had, the list has the answer.
-func statOne[T identified](root sys.Root, what string, id int, stat func(int, *T) error, list func() ([]T, error)) (T, error) {
+func statOne[T identified](root sys.Root, what string, id int, stat func(int, *T) error, list func() ([]T, error)) (T,
+	error) {
 	var row, none T
 	gone := &noObject{what, id, unix.EINVAL}
 	if id < 0 {

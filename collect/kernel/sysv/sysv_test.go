@@ -234,7 +234,8 @@ func TestStatTellsReusedIndexes(t *testing.T) {
 func TestRemoveUnknownID(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		got := map[string]string{}
-		for what, err := range map[string]error{"msg": sysv.MsgRemove(42), "sem": sysv.SemRemove(42), "shm": sysv.ShmRemove(42)} {
+		for what, err := range map[string]error{"msg": sysv.MsgRemove(42), "sem": sysv.SemRemove(42),
+			"shm": sysv.ShmRemove(42)} {
 			if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, unix.EINVAL) || !sys.Gone(err) {
 				t.Errorf("%s: %v is not both fs.ErrNotExist and EINVAL", what, err)
 			}
@@ -260,7 +261,8 @@ func TestRemoveWakesWaiters(t *testing.T) {
 		woken := make(chan error, 2)
 		go func() { woken <- sysv.Operate(set, []sysv.SemOp{{Op: -1}}, -1) }()
 		go func() { _, _, err := sysv.MsgReceive(queue, 0, 10, 0); woken <- err }()
-		kerneltest.Eventually(t, "the semop waits", func() bool { n, _, err := sysv.SemWaiters(h, set, 1); return n == 1 && err == nil })
+		kerneltest.Eventually(t, "the semop waits",
+			func() bool { n, _, err := sysv.SemWaiters(h, set, 1); return n == 1 && err == nil })
 		kerneltest.OK(t, sysv.SemRemove(set))
 		if err := <-woken; !errors.Is(err, unix.EIDRM) || !sys.Gone(err) {
 			t.Errorf("semop on a removed set: %v", err)

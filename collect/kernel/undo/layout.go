@@ -2,7 +2,8 @@ package undo
 
 import "github.com/ipctop/ipctop/collect/kernel/bpf"
 
-// layout is where the running kernel keeps what leads from a task to its SEM_UNDO adjustments: offsets and sizes in bytes.
+// layout is where the running kernel keeps what leads from a task to its SEM_UNDO adjustments: offsets and sizes in
+// bytes.
 type layout struct {
 	// task_struct
 	taskUndoList, taskLeader, taskPID, taskNSProxy, taskStart, taskComm int32
@@ -34,16 +35,17 @@ func readLayout(r *bpf.Layout) layout {
 		upidSize:     r.Size("upid"),
 		nsproxyIPC:   r.Offset("nsproxy", "ipc_ns"),
 		ipcInode:     r.Offset("ipc_namespace", "ns", "inum"),
-		ipcSemRoot:   r.Offset("ipc_namespace", "ids") + r.Offset("ipc_ids", "ipcs_idr", "idr_rt", "xa_head"), // ids[IPC_SEM_IDS], which is 0 (ipc/util.h)
-		listProc:     r.Offset("sem_undo_list", "list_proc"),
-		undoProc:     r.Offset("sem_undo", "list_proc"),
-		undoList:     r.Offset("sem_undo", "ulp"),
-		undoSemID:    r.Offset("sem_undo", "semid"),
-		undoSemAdj:   r.Offset("sem_undo", "semadj"),
-		permID:       r.Offset("sem_array", "sem_perm", "id") - perm,
-		setNSems:     r.Offset("sem_array", "sem_nsems") - perm,
-		nodeShift:    r.Offset("xa_node", "shift"),
-		nodeSlots:    r.Offset("xa_node", "slots"),
+		// ids[IPC_SEM_IDS], which is 0 (ipc/util.h)
+		ipcSemRoot: r.Offset("ipc_namespace", "ids") + r.Offset("ipc_ids", "ipcs_idr", "idr_rt", "xa_head"),
+		listProc:   r.Offset("sem_undo_list", "list_proc"),
+		undoProc:   r.Offset("sem_undo", "list_proc"),
+		undoList:   r.Offset("sem_undo", "ulp"),
+		undoSemID:  r.Offset("sem_undo", "semid"),
+		undoSemAdj: r.Offset("sem_undo", "semadj"),
+		permID:     r.Offset("sem_array", "sem_perm", "id") - perm,
+		setNSems:   r.Offset("sem_array", "sem_nsems") - perm,
+		nodeShift:  r.Offset("xa_node", "shift"),
+		nodeSlots:  r.Offset("xa_node", "slots"),
 	}
 	l.semadjPointer = r.IsPointer("sem_undo", "semadj")
 	if slots := r.Elements("xa_node", "slots"); slots > 0 {

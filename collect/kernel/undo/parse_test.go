@@ -23,13 +23,15 @@ func undoText(tb testing.TB, parts ...any) []byte {
 }
 
 func TestParseUndos(t *testing.T) {
-	one := undoHeader{List: 0xffff888000000000, Start: 1, IPCNS: 4026531839, PID: 7, TID: 8, Comm: [16]byte{'a', 0xff, '\n'}}
+	one := undoHeader{List: 0xffff888000000000, Start: 1, IPCNS: 4026531839, PID: 7, TID: 8,
+		Comm: [16]byte{'a', 0xff, '\n'}}
 	two := undoHeader{PID: 9, TID: 9}
 	entry, end, cut := undoEntry{5, 1, -2}, undoEntry{SemID: -1}, undoEntry{SemID: -1, Num: 1}
 	text := undoText(t, one, entry, entry, cut, two, end)
 	got, err := parseUndos(text)
 	want := []undoTask{{undoHeader: one, entries: []undoEntry{entry, entry}, truncated: true}, {undoHeader: two}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(undoTask{}), cmpopts.IgnoreFields(undoHeader{}, "_")); diff != "" || err != nil {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(undoTask{}), cmpopts.IgnoreFields(undoHeader{}, "_")); diff != "" ||
+		err != nil {
 		t.Error(err, diff)
 	}
 	for n := range text {

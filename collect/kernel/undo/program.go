@@ -17,10 +17,11 @@ import (
 //				write those that are not 0
 //		write the end
 //
-// The kernel calls it within rcu_read_lock, under which it frees no sem_undo (ipc/sem.c: kvfree_rcu). The loops are bpf_loop's (Linux 5.17), whose body alone is verified.
+// The kernel calls it within rcu_read_lock, under which it frees no sem_undo (ipc/sem.c: kvfree_rcu). The loops are
+// bpf_loop's (Linux 5.17), whose body alone is verified.
 
-// How much is read of one task. The iterator's buffer holds 32 KiB of a task (kernel/bpf/bpf_iter.c: PAGE_SIZE << 3), of which an
-// adjustment takes 8 bytes.
+// How much is read of one task. The iterator's buffer holds 32 KiB of a task (kernel/bpf/bpf_iter.c: PAGE_SIZE << 3),
+// of which an adjustment takes 8 bytes.
 const (
 	undoMaxSets    = 32768   // sets: the usual SEMMNI is 32000
 	undoMaxWritten = 3500    // adjustments
@@ -28,8 +29,8 @@ const (
 	undoMaxInSet   = 1 << 16 // semaphores: semop has 16 bits for the number
 )
 
-// The program's memory: undo_task's stack, which the loops' bodies get a pointer to. R6 points to it throughout. What counts has an offset that is
-// no multiple of 8, which keeps the verifier from following each value by itself.
+// The program's memory: undo_task's stack, which the loops' bodies get a pointer to. R6 points to it throughout. What
+// counts has an offset that is no multiple of 8, which keeps the verifier from following each value by itself.
 const (
 	memSeq     = 0  // seq_file to write to
 	memPos     = 8  // where in the list we are: a list_head
@@ -113,8 +114,9 @@ func (c *code) task() {
 	c.GoOn()
 }
 
-// header writes who the task in R7 is. The reader's thread in R8 tells which of a task's pids are those of our pid namespace, the one that the
-// iterator was opened in: each task's struct pid has one for every level of namespaces down to its own.
+// header writes who the task in R7 is. The reader's thread in R8 tells which of a task's pids are those of our pid
+// namespace, the one that the iterator was opened in: each task's struct pid has one for every level of namespaces
+// down to its own.
 func (c *code) header() {
 	c.Follow(asm.R8, asm.R8, c.taskPID)
 	c.Follow32(asm.R9, asm.R8, c.pidLevel)
@@ -216,7 +218,8 @@ func (c *code) set() {
 	c.Stop()
 }
 
-// semadj puts down where the adjustments are: behind the sem_undo of R7, or where its pointer leads (before Linux 5.15).
+// semadj puts down where the adjustments are: behind the sem_undo of R7, or where its pointer leads (before Linux
+// 5.15).
 func (c *code) semadj() {
 	if c.semadjPointer {
 		c.Read(memAdj, 8, asm.R7, c.undoSemAdj)
@@ -225,8 +228,9 @@ func (c *code) semadj() {
 	c.Add(asm.Add.Imm(asm.R7, c.undoSemAdj), asm.StoreMem(asm.R6, memAdj, asm.R7, asm.DWord))
 }
 
-// findSet looks for the set with the id in R8, to learn how many semaphores it has: the sem_undo does not say. An id's low bits are its
-// index in the namespace's tree, 15 of them, or 24 where the machine was booted with ipcmni_extend (ipc/util.h).
+// findSet looks for the set with the id in R8, to learn how many semaphores it has: the sem_undo does not say. An
+// id's low bits are its index in the namespace's tree, 15 of them, or 24 where the machine was booted with
+// ipcmni_extend (ipc/util.h).
 func (c *code) findSet() {
 	found := c.Next("found")
 	for _, bits := range []uint{15, 24} {
@@ -236,8 +240,8 @@ func (c *code) findSet() {
 	c.Here(found)
 }
 
-// lookup descends the tree (include/linux/xarray.h): an entry whose low two bits are 10 is a node, one with 00 the kern_ipc_perm. It goes to found if that
-// has the id. R7 and R8 stay.
+// lookup descends the tree (include/linux/xarray.h): an entry whose low two bits are 10 is a node, one with 00 the
+// kern_ipc_perm. It goes to found if that has the id. R7 and R8 stay.
 func (c *code) lookup(mask int32, found string) {
 	missing, leaf := c.Next("missing"), c.Next("leaf")
 	c.Add(asm.LoadMem(asm.R9, asm.R6, memRoot, asm.DWord))

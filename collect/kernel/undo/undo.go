@@ -17,10 +17,11 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel adds Adj to them
-// (man 2 semop). Processes that share one list of adjustments (clone with CLONE_SYSVSEM) have it each: the kernel adds it when the last of
-// them ends. A thread may have a list of its own (unshare with CLONE_SYSVSEM), so that a process may have two Undos for one set. A process has
-// no list any more as soon as it exits (exit_sem in ipc/sem.c), even as a zombie.
+// Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel
+// adds Adj to them (man 2 semop). Processes that share one list of adjustments (clone with CLONE_SYSVSEM) have it
+// each: the kernel adds it when the last of them ends. A thread may have a list of its own (unshare with
+// CLONE_SYSVSEM), so that a process may have two Undos for one set. A process has no list any more as soon as it
+// exits (exit_sem in ipc/sem.c), even as a zombie.
 type Undo struct {
 	PID   int    // the process, as the reader's pid namespace has it
 	Start uint64 // when it started, in clock ticks since boot, as /proc/PID/stat has it
@@ -36,20 +37,23 @@ type SemAdj struct {
 	Adj int16
 }
 
-// ErrNoUndos says that this kernel does not let SEM_UNDO be read: it has no type information (BTF), is older than 5.17, or refuses the program.
+// ErrNoUndos says that this kernel does not let SEM_UNDO be read: it has no type information (BTF), is older than
+// 5.17, or refuses the program.
 var ErrNoUndos = errors.New("SEM_UNDO cannot be read on this kernel")
 
-// Reader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. No system call and no file tells them: a BPF
-// program, run over all tasks by the kernel (Documentation/bpf/bpf_iterators.rst), follows each one's list. It lives by the reader's descriptors; nothing is
-// pinned or left behind. One goroutine at a time may use it.
+// Reader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. No system call and no file
+// tells them: a BPF program, run over all tasks by the kernel (Documentation/bpf/bpf_iterators.rst), follows each
+// one's list. It lives by the reader's descriptors; nothing is pinned or left behind. One goroutine at a time may use
+// it.
 type Reader struct {
 	tasks *bpf.Iterator
 	// timeNS is what /proc adds to start times for processes of our time namespace (man 7 time_namespaces).
 	timeNS time.Duration
 }
 
-// Open loads the program, which takes 30 to 60 milliseconds. errors.Is(err, fs.ErrPermission): it takes CAP_BPF and CAP_PERFMON
-// in the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). errors.Is(err, ErrNoUndos): this kernel cannot.
+// Open loads the program, which takes 30 to 60 milliseconds. errors.Is(err, fs.ErrPermission): it takes CAP_BPF and
+// CAP_PERFMON in the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). errors.Is(err,
+// ErrNoUndos): this kernel cannot.
 func Open(root sys.Root) (*Reader, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
@@ -86,9 +90,10 @@ func timeOffset(root sys.Root) time.Duration {
 // Close gives the program back to the kernel.
 func (r *Reader) Close() error { return r.tasks.Close() }
 
-// Undos reads what every process of our pid namespace has to be undone now, by process and set. Processes change theirs meanwhile: the
-// adjustments of one operation on several semaphores may be caught half done. complete is false where a process has more than is read of one
-// (thousands of semaphores), or its list changed under the eyes: then there may be more than what is returned.
+// Undos reads what every process of our pid namespace has to be undone now, by process and set. Processes change
+// theirs meanwhile: the adjustments of one operation on several semaphores may be caught half done. complete is false
+// where a process has more than is read of one (thousands of semaphores), or its list changed under the eyes: then
+// there may be more than what is returned.
 func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
 	text, err := r.tasks.Run()
 	if err != nil {
@@ -101,7 +106,8 @@ func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
 	return r.group(tasks)
 }
 
-// group leaves one Undo for a process, list and set: its threads share their list where CLONE_SYSVSEM made them, as pthread_create does.
+// group leaves one Undo for a process, list and set: its threads share their list where CLONE_SYSVSEM made them, as
+// pthread_create does.
 func (r *Reader) group(tasks []undoTask) (undos []Undo, complete bool, err error) {
 	type owner struct {
 		pid  int32

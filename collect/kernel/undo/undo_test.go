@@ -24,8 +24,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/undo"
 )
 
-// workUndo does operations, then those that it is told: "ID NUM OP undo", or without "undo" for good. With "set N" it makes a set of its
-// own first, whose id replaces the word "own". "thread" before the operation does it on a thread with a list of its own.
+// workUndo does operations, then those that it is told: "ID NUM OP undo", or without "undo" for good. With "set N" it
+// makes a set of its own first, whose id replaces the word "own". "thread" before the operation does it on a thread
+// with a list of its own.
 func workUndo(j *kerneltest.Job) {
 	own := "own"
 	if len(j.Args) > 0 && strings.HasPrefix(j.Args[0], "set ") {
@@ -79,7 +80,8 @@ func openUndos(tb testing.TB) *undo.Reader {
 		tb.Fatal(err)
 	}
 	r, err := undo.Open(h)
-	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, undo.ErrNoUndos) && noTypes != nil {
+	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, undo.ErrNoUndos) &&
+		noTypes != nil {
 		tb.Skip(err)
 	}
 	if err != nil {
@@ -269,7 +271,8 @@ func TestUndosOfNamespaces(t *testing.T) {
 	})
 }
 
-// Here the reader is where the test was started, often the machine's first pid namespace. Only the semaphores are in a namespace of their own.
+// Here the reader is where the test was started, often the machine's first pid namespace. Only the semaphores are in
+// a namespace of their own.
 func TestUndosOutsideOfNamespaces(t *testing.T) {
 	r := openUndos(t)
 	w := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "undo", "set 3", "own 2 1 undo")
@@ -316,7 +319,8 @@ func TestUndosOfTheLargestSet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []undo.Undo{undoOf(t, w, id, undo.SemAdj{Num: 4, Adj: -2}, undo.SemAdj{Num: 15001, Adj: -3}, undo.SemAdj{Num: most - 1, Adj: -1})}
+		want := []undo.Undo{undoOf(t, w, id, undo.SemAdj{Num: 4, Adj: -2}, undo.SemAdj{Num: 15001, Adj: -3},
+			undo.SemAdj{Num: most - 1, Adj: -1})}
 		if diff := cmp.Diff(want, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
@@ -377,7 +381,8 @@ func TestUndosAreSaidToBeIncomplete(t *testing.T) {
 func TestUndosTakeRights(t *testing.T) {
 	refused := func(w *kerneltest.Worker) {
 		t.Helper()
-		if got := strings.Join(w.Words, " "); !strings.HasPrefix(got, "denied SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON") {
+		if got := strings.Join(w.Words, " "); !strings.HasPrefix(got,
+			"denied SEM_UNDO could not be read: it takes CAP_BPF and CAP_PERFMON") {
 			t.Error(got)
 		}
 	}
@@ -430,7 +435,8 @@ func workUndoDenied(j *kerneltest.Job) {
 
 // A tree of files has no tasks.
 func TestUndosOfFiles(t *testing.T) {
-	if r, err := undo.Open(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t)); r != nil || !errors.Is(err, sys.ErrNotLive) {
+	if r, err := undo.Open(kerneltest.Must(sys.OpenRoot(kerneltest.Tree(t, nil)))(t)); r != nil || !errors.Is(err,
+		sys.ErrNotLive) {
 		t.Error(r, err)
 	}
 }

@@ -22,12 +22,14 @@ func DeviceOf(path string) (uint64, error) {
 	return IDOf(&st).Dev, nil
 }
 
-// IsTerminalMaster says whether it is the multiplexer that pseudoterminals' masters come from: character device 5:2 (pts(4)).
+// IsTerminalMaster says whether it is the multiplexer that pseudoterminals' masters come from: character device 5:2
+// (pts(4)).
 func (f FileID) IsTerminalMaster() bool {
 	return f.Mode&unix.S_IFMT == unix.S_IFCHR && f.Rdev == unix.Mkdev(5, 2)
 }
 
-// TerminalSlave gives the index of a pseudoterminal's slave: character devices 136 to 143 (Documentation/admin-guide/devices.txt).
+// TerminalSlave gives the index of a pseudoterminal's slave: character devices 136 to 143
+// (Documentation/admin-guide/devices.txt).
 func (f FileID) TerminalSlave() (index uint32, ok bool) {
 	major := unix.Major(f.Rdev)
 	if f.Mode&unix.S_IFMT != unix.S_IFCHR || major < 136 || major > 143 {
@@ -44,7 +46,8 @@ func (f FileID) IsRegular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
 
 // IDOf takes it out of an answer of statx.
 func IDOf(st *unix.Statx_t) FileID {
-	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode), Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor)}
+	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode),
+		Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor)}
 }
 
 // IsDir says whether it is a directory, IsLink a symbolic link.

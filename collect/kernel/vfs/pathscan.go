@@ -17,9 +17,10 @@ type PathScan struct {
 	Most  int                    // entries in all
 }
 
-// SpecialFiles lists the FIFOs and sockets below directories, with whole paths as Name. unread are directories that could not be read, full
-// says that there were more entries than Most. Directories are read without moving their access times where that is allowed (O_NOATIME),
-// and no file is opened. 2 microseconds an entry of a directory that is in memory.
+// SpecialFiles lists the FIFOs and sockets below directories, with whole paths as Name. unread are directories that
+// could not be read, full says that there were more entries than Most. Directories are read without moving their
+// access times where that is allowed (O_NOATIME), and no file is opened. 2 microseconds an entry of a directory that
+// is in memory.
 func SpecialFiles(root sys.Root, scan PathScan) (files []PosixFile, unread []string, full bool) {
 	if !root.Live() {
 		return nil, nil, false

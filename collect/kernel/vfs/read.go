@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadFile reads a regular file, at most so many bytes of it. A FIFO in its place is not waited for, a symbolic link not followed.
+// ReadFile reads a regular file, at most so many bytes of it. A FIFO in its place is not waited for, a symbolic link
+// not followed.
 func ReadFile(path string, most int64) ([]byte, error) {
 	return ReadRegular(unix.AT_FDCWD, path, path, most)
 }

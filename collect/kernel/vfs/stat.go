@@ -22,7 +22,8 @@ type PosixFile struct {
 	ATime, MTime, CTime time.Time
 }
 
-// StatFile asks for a file by its path, symbolic links followed. The caller keeps it away from mounts that may hang. Name is not filled.
+// StatFile asks for a file by its path, symbolic links followed. The caller keeps it away from mounts that may hang.
+// Name is not filled.
 func StatFile(path string) (PosixFile, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
