@@ -79,9 +79,9 @@ func (c *Collector) look(s *Snapshot) (*proc.Tick, *lister) {
 			rows = append(rows, *m.Descriptor)
 		}
 	}
-	f, took := proc.Begin(c.host, rows, &c.kept, s.Taken, ask)
+	f, took, walked := proc.Begin(c.host, rows, &c.kept, s.Taken, ask)
 	s.IPCNamespace = f.IPCSelf
-	if took > 0 {
+	if walked {
 		s.Cost = append(s.Cost, Cost{"walk", took})
 	}
 	list := &lister{f: f, mechanisms: c.mechanisms, done: map[schema.Kind][]*schema.Object{}}

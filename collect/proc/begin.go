@@ -16,23 +16,24 @@ import (
 )
 
 // Begin begins a tick: it finds out who looks and reads the processes, as far as ask takes them. rows are the
-// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, 0 without one.
-func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (f *Tick, took time.Duration) {
-	f = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
+// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, walked is false without a walk.
+func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (t *Tick, took time.Duration,
+	walked bool) {
+	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
 		Users:  *Keep(kept, func() *Users { return NewUsers(host.Live()) }),
 		walker: *Keep(kept, func() *walker { return &walker{host: host} })}
-	f.identify()
-	f.Needs = ask.Extra
+	t.identify()
+	t.Needs = ask.Extra
 	for _, n := range ask.Want {
-		f.Needs |= n
+		t.Needs |= n
 	}
-	f.Needs |= f.namespaceNeeds()
-	if f.Needs&walkNeeds == 0 {
-		return f, 0
+	t.Needs |= t.namespaceNeeds()
+	if t.Needs&walkNeeds == 0 {
+		return t, 0, false
 	}
 	begin := time.Now()
-	f.walk()
-	return f, time.Since(begin)
+	t.walk()
+	return t, time.Since(begin), true
 }
 
 // identify finds out who looks.
