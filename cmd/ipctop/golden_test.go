@@ -96,18 +96,11 @@ func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) 
 
 func TestOnceOfEachKind(t *testing.T) {
 	t.Parallel()
-	sample, notifiers, files := collecttest.Sample(t), collecttest.Notifiers(t), collecttest.Files(t)
+	samples := collecttest.NewSamples(t)
 	for _, mech := range collect.Mechanisms() {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
-			m := sample
-			if mech.Family == kinds.Notify || mech.Family == kinds.Locks {
-				m = notifiers
-			}
-			switch mech.Kind {
-			case schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap:
-				m = files
-			}
+			m := samples.Of(mech.Kind)
 			show, all := []string{kind}, []string{kind, "--columns", "all", "--bytes"}
 			if ids := chosenColumns(mech); ids != "" {
 				show, all = append(show, "--columns", ids), []string{kind, "--columns", "kind," + ids, "--bytes"}
