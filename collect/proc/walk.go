@@ -40,7 +40,7 @@ type Process struct {
 
 // Ref is the process as an object: a pid with its start time.
 func (p *Process) Ref() schema.Ref {
-	return schema.Ref{Kind: schema.Proc, ID: uint64(p.PID), Gen: p.Start}
+	return RefOf(&p.ProcStat)
 }
 
 // SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
