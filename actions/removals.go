@@ -17,7 +17,7 @@ type removal struct {
 	instead string                                  // a sentence in which REF stands for the object
 }
 
-// removals are the kinds with a removal, each with the file of that, and those that take other words than the usual.
+// removals are the kinds with a removal, each in a file of its own, and those that take other words than the usual.
 func removals() []removal {
 	return []removal{
 		{kind: schema.Msg, plan: (*survey).removeMsg},
@@ -28,10 +28,13 @@ func removals() []removal {
 		{kind: schema.PShm, plan: (*survey).removePosix},
 		{kind: schema.Proc, instead: "a process is not removed: end it with ipctop signal TERM REF"},
 		{kind: schema.Pipe, instead: "a pipe goes away when its last holder closes it: end its holders with " + endHolders},
-		{kind: schema.Fifo, instead: "a FIFO is a file: rm its path; what is open stays until its holders end (" + endHolders + ")"},
+		{kind: schema.Fifo, instead: "a FIFO is a file: rm its path; what is open stays until its holders end " +
+			"(" + endHolders + ")"},
 		{kind: schema.Limit, instead: "a limit is not removed: set it with sysctl"},
-		{kind: schema.Memfd, instead: "memory without a name goes away when its last user has closed and unmapped it: end those with " + endHolders},
-		{kind: schema.Mmap, instead: "it is a file: rm its path; what is mapped stays until those who map it end (" + endHolders + ")"},
+		{kind: schema.Memfd, instead: "memory without a name goes away when its last user has closed and unmapped it: " +
+			"end those with " + endHolders},
+		{kind: schema.Mmap, instead: "it is a file: rm its path; what is mapped stays until those who map it end " +
+			"(" + endHolders + ")"},
 		{kind: schema.Lock, instead: "a lock goes away when its holder gives it up or ends: " + endHolders},
 		{kind: schema.Unix, instead: socketCloses},
 		{kind: schema.Inet, instead: socketCloses},
@@ -78,5 +81,6 @@ func usuallyInstead(k schema.Kind) string {
 		}
 	}
 	last := len(can) - 1
-	return fmt.Sprintf("objects of kind %s are not removed: only %s and %s are", k, strings.Join(can[:last], ", "), can[last])
+	return fmt.Sprintf("objects of kind %s are not removed: only %s and %s are", k,
+		strings.Join(can[:last], ", "), can[last])
 }

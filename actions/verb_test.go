@@ -15,7 +15,8 @@ func TestVerbsAreDeclaredInFull(t *testing.T) {
 	var names, keys []string
 	for _, v := range Verbs() {
 		names, keys = append(names, v.Name), append(keys, strings.Fields(v.Keys)...)
-		for what, text := range map[string]string{"name": v.Name, "title": v.Title, "done": v.Done, "short": v.Short, "keys": v.Keys} {
+		words := map[string]string{"name": v.Name, "title": v.Title, "done": v.Done, "short": v.Short, "keys": v.Keys}
+		for what, text := range words {
 			if text == "" || strings.TrimSpace(text) != text {
 				t.Errorf("%s: its %s is %q", v.Name, what, text)
 			}
@@ -49,7 +50,8 @@ func TestVerbsAreDeclaredInFull(t *testing.T) {
 // checkOption looks at what a command and a menu make of an option.
 func checkOption(t *testing.T, verb string, o *Option) {
 	t.Helper()
-	if o.Name == "" || o.Title == "" || o.Set == nil || o.Word == "" && o.Help == "" || (o.Of == nil) != (o.Idle == "") || (o.Key == "") != (o.Hint == "") {
+	if o.Name == "" || o.Title == "" || o.Set == nil || o.Word == "" && o.Help == "" ||
+		(o.Of == nil) != (o.Idle == "") || (o.Key == "") != (o.Hint == "") {
 		t.Errorf("%s %s: incomplete", verb, o.Name)
 	}
 	if o.Set("no such choice") == nil && len(o.Choices) > 0 {
@@ -70,10 +72,13 @@ func TestKindsWithoutARemoval(t *testing.T) {
 	const holders = "end its holders with ipctop signal TERM --to holders "
 	const only = " are not removed: only msg, sem, shm, pmsg, psem and pshm are"
 	want := []string{
-		"memfd:7: memory without a name goes away when its last user has closed and unmapped it: end those with ipctop signal TERM --to holders memfd:7",
-		"mmap:7: it is a file: rm its path; what is mapped stays until those who map it end (ipctop signal TERM --to holders mmap:7)",
+		"memfd:7: memory without a name goes away when its last user has closed and unmapped it: " +
+			"end those with ipctop signal TERM --to holders memfd:7",
+		"mmap:7: it is a file: rm its path; what is mapped stays until those who map it end " +
+			"(ipctop signal TERM --to holders mmap:7)",
 		"pipe:7: a pipe goes away when its last holder closes it: " + holders + "pipe:7",
-		"fifo:7: a FIFO is a file: rm its path; what is open stays until its holders end (ipctop signal TERM --to holders fifo:7)",
+		"fifo:7: a FIFO is a file: rm its path; what is open stays until its holders end " +
+			"(ipctop signal TERM --to holders fifo:7)",
 		"pty:7: it goes away when its last holder closes it: " + holders + "pty:7",
 		"unix:7: a socket goes away when its last holder closes it: " + holders + "unix:7",
 		"inet:7: a socket goes away when its last holder closes it: " + holders + "inet:7",

@@ -81,7 +81,8 @@ func (c *verbCmd) register(cmd *cobra.Command) {
 	for i := range c.flags {
 		o := &c.flags[i]
 		cmd.Flags().StringVar(&o.said, o.Name, o.Default, o.Help+": "+strings.Join(o.Values(), ", "))
-		_ = cmd.RegisterFlagCompletionFunc(o.Name, cobra.FixedCompletions(choices(&o.Option), cobra.ShellCompDirectiveNoFileComp))
+		complete := cobra.FixedCompletions(choices(&o.Option), cobra.ShellCompDirectiveNoFileComp)
+		_ = cmd.RegisterFlagCompletionFunc(o.Name, complete) // the error is for a flag that does not exist
 	}
 	if c.list != nil {
 		cmd.Flags().BoolVar(&c.lists, "list", false, c.list.List)

@@ -54,12 +54,14 @@ func (m *Mechanism) NeedsAt(sides ...Side) schema.Need {
 
 // Ends of the kinds.
 
-func (r *MsgRow) Ends() Ends     { return Ends{Waiters: r.Waiters} }
-func (r *SemRow) Ends() Ends     { return Ends{Waiters: r.waiters} }
-func (r *ShmRow) Ends() Ends     { return Ends{Holders: r.Holders} }
-func (r *PosixRow) Ends() Ends   { return Ends{Holders: r.Holders, Waiters: r.Waiters} }
-func (r *MmapRow) Ends() Ends    { return Ends{Holders: r.holders, Waiters: r.waiters} }
-func (r *PipeRow) Ends() Ends    { return Ends{Readers: r.readers, Writers: r.writers, Waiters: r.waiters} }
+func (r *MsgRow) Ends() Ends   { return Ends{Waiters: r.Waiters} }
+func (r *SemRow) Ends() Ends   { return Ends{Waiters: r.waiters} }
+func (r *ShmRow) Ends() Ends   { return Ends{Holders: r.Holders} }
+func (r *PosixRow) Ends() Ends { return Ends{Holders: r.Holders, Waiters: r.Waiters} }
+func (r *MmapRow) Ends() Ends  { return Ends{Holders: r.holders, Waiters: r.waiters} }
+func (r *PipeRow) Ends() Ends {
+	return Ends{Readers: r.readers, Writers: r.writers, Waiters: r.waiters}
+}
 func (r *PtyRow) Ends() Ends     { return Ends{Holders: r.all, Waiters: r.waiters} }
 func (r *LockRow) Ends() Ends    { return Ends{Holders: r.holders, Waiters: r.waiters} }
 func (r *NSRow) Ends() Ends      { return Ends{Holders: r.holder} }

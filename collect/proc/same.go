@@ -78,7 +78,9 @@ func stateSince(stat *kernel.ProcStat, boot time.Time, sec int64) string {
 
 // ended says whether no thread of the process is left. The first one may end before the others, and is a zombie
 // until they do.
-func ended(stat *kernel.ProcStat) bool { return (stat.State == 'Z' || stat.State == 'X') && stat.Threads <= 1 }
+func ended(stat *kernel.ProcStat) bool {
+	return (stat.State == 'Z' || stat.State == 'X') && stat.Threads <= 1
+}
 
 // startTime turns a start in clock ticks since boot into a moment.
 func startTime(boot time.Time, ticks uint64) time.Time {

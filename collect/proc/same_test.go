@@ -45,7 +45,10 @@ func TestStateSince(t *testing.T) {
 		pid   int
 		after int64 // seconds since the boot
 		want  string
-	}{{5, 1000, CreatorAlive}, {5, 900, CreatorReused}, {5, -2, CreatorUnknown}, {6, 1000, CreatorDead}, {7, 1000, CreatorDead}} {
+	}{
+		{5, 1000, CreatorAlive}, {5, 900, CreatorReused}, {5, -2, CreatorUnknown}, {6, 1000, CreatorDead},
+		{7, 1000, CreatorDead},
+	} {
 		if _, got := StateSince(host, c.pid, boot.Unix()+c.after); got != c.want {
 			t.Errorf("pid %d, %d seconds after the boot: %s, want %s", c.pid, c.after, got, c.want)
 		}

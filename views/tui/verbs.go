@@ -63,7 +63,9 @@ func (d *deed) menu(a *app, i int) reaction {
 	for _, c := range o.Choices {
 		label := cmp.Or(c.Label, c.Value)
 		items = append(items, item{
-			spans: []span{{fmt.Sprintf("%3d ", c.Number), a.theme.text}, {pad(label, 13, false), a.theme.strong}, {c.Says, a.theme.text}},
+			spans: []span{
+				{fmt.Sprintf("%3d ", c.Number), a.theme.text}, {pad(label, 13, false), a.theme.strong}, {c.Says, a.theme.text},
+			},
 			do: func(a *app) reaction {
 				a.pop()
 				if err := o.Set(c.Value); err != nil {
