@@ -1,5 +1,6 @@
 // Package actions makes and runs plans: the only way in which ipctop changes the machine.
 //
+//	Verbs: what can be done, to which kinds, and what has to be said for it; commands and keys come from there
 //	Planner.Remove, Planner.Signal ─► Plan: what would happen, to whom, and what is refused. Nothing is done yet.
 //	                 Plan.Lines    ─► the one text that the dialog, --dry-run and the journal share
 //	                 Plan.Run      ─► per step: journal the intent, read the object again, do it, journal the result

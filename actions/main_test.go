@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -132,9 +133,9 @@ func (m *machine) semRef(id int) schema.Ref {
 
 func (m *machine) proc(pid int) schema.Ref {
 	m.t.Helper()
-	stat, err := m.process(pid)
+	stat, err := proc.StatOf(m.host, pid)
 	m.ok(err)
-	return procRef(stat)
+	return proc.RefOf(&stat)
 }
 
 // run runs the plan and gives the results as lines.
@@ -179,9 +180,9 @@ func workPlan(j *kerneltest.Job) {
 	}
 	var plan *Plan
 	if len(j.Args) == 1 {
-		stat, err := p.process(number(0))
+		stat, err := proc.StatOf(p.host, number(0))
 		j.Check(err)
-		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{procRef(stat)}, Holders)
+		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{proc.RefOf(&stat)}, Holders)
 		j.Check(err)
 	} else {
 		plan, err = p.Remove([]schema.Ref{{Kind: schema.Kind(j.Args[0]), ID: uint64(number(1)), Gen: uint64(number(2))}})

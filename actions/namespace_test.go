@@ -16,6 +16,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -113,7 +114,7 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		if len(p.Refused) != 0 || len(p.Steps) != 3 {
 			t.Fatal(p.Lines())
 		}
-		stat, err := o.process(o.PID)
+		stat, err := proc.StatOf(o.host, o.PID)
 		o.ok(err)
 		want := []string{
 			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at once; its 4096 bytes are lost",

@@ -78,19 +78,18 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 
 // posixUsers adds who uses the object, and makes the step live if anybody does or may.
 func (s *survey) posixUsers(st *Step) {
-	holders, _ := s.cell(st.Ref, "holders")
-	st.Affected = append(st.Affected, ends(holders, func(e schema.Endpoint) string {
+	at := s.ends(st.Ref)
+	st.Affected = append(st.Affected, describe(at.Holders, func(e schema.Endpoint) string {
 		if e.Maps > 0 {
 			return processName(e.Comm, e.PID) + " has it mapped"
 		}
 		return processName(e.Comm, e.PID) + " has it open"
 	})...)
-	waiters, _ := s.cell(st.Ref, "waiters")
-	st.Affected = append(st.Affected, ends(waiters, func(e schema.Endpoint) string {
+	st.Affected = append(st.Affected, describe(at.Waiters, func(e schema.Endpoint) string {
 		return fmt.Sprintf("%s is blocked in %s and is not woken", processName(e.Comm, e.PID), e.Mode)
 	})...)
 	st.Live = len(st.Affected) > 0
-	if holders.State() == schema.Denied || holders.Partial() {
+	if at.Holders.State() == schema.Denied || at.Holders.Partial() {
 		st.Live = true
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}

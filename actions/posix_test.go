@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -80,7 +81,7 @@ func TestAPosixQueueInUseAsksForItsName(t *testing.T) {
 		if len(p.Steps) != 1 || p.Steps[0].Confirm != "/jobs" || !p.Steps[0].Live {
 			t.Fatalf("got %+v", p.Steps)
 		}
-		comm, err := m.process(w.PID)
+		comm, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		if diff := cmp.Diff([]string{fmt.Sprintf("%s (pid %d) has it open", comm.Comm, w.PID)}, p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
@@ -147,7 +148,7 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 		m.ok(m.admin.PosixShmCreate("/cache", 8192, 0o600))
 		w := kerneltest.Start(t, "map-shm", "/cache")
 		p := m.removal(m.posix(schema.PShm, "/cache"))
-		comm, err := m.process(w.PID)
+		comm, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
@@ -162,7 +163,7 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		snap := m.survey(newPlan(m.Planner, "", ""), []schema.Ref{{Kind: schema.PShm}}, "holders").snap
+		snap := m.survey(newPlan(m.Planner, "", ""), []schema.Ref{{Kind: schema.PShm}}, removalNeeds).snap
 		left := snap.Objects[schema.PShm]
 		if len(left) != 1 || left[0].Ref.Name != "" {
 			t.Fatalf("left: %+v", left)

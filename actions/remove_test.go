@@ -27,7 +27,7 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		m := live(t)
 		r := m.shm(0x1234, 8192)
 		p := m.removal(r, r)
-		stat, err := m.process(os.Getpid())
+		stat, err := proc.StatOf(m.host, os.Getpid())
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
@@ -150,7 +150,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 100), sysv.IPCNoWait))
 		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 50), sysv.IPCNoWait))
 		p := m.removal(r)
-		stat, err := m.process(os.Getpid())
+		stat, err := proc.StatOf(m.host, os.Getpid())
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // Outcome is what became of a step.
@@ -68,7 +69,7 @@ func (s *Step) run() Result {
 	switch {
 	case err == nil:
 		return Result{s, Done, says}
-	case errors.As(err, &changed), errors.As(err, &gone), sys.Gone(err), sys.Denied(err):
+	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err), sys.Denied(err):
 		return Result{s, Refused, reason(err)}
 	}
 	return Result{s, Failed, reason(err)}

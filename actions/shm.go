@@ -54,9 +54,8 @@ func (s *survey) attached(st *Step, nattch uint64) {
 	if nattch == 0 {
 		return
 	}
-	v, _ := s.cell(st.Ref, "holders")
 	seen := uint64(0)
-	st.Affected = append(st.Affected, ends(v, func(e schema.Endpoint) string {
+	st.Affected = append(st.Affected, describe(s.ends(st.Ref).Holders, func(e schema.Endpoint) string {
 		seen += uint64(max(1, e.Maps))
 		return processName(e.Comm, e.PID) + " has it attached"
 	})...)

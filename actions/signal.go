@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -8,11 +9,13 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that several
-// objects lead to gets one signal. The error is ErrReadOnly or kernel.ErrNotLive.
+// objects lead to gets one signal. The error is ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
@@ -20,7 +23,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
 	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
-	s.survey = p.survey(plan, objects, append(to.columns(), "cpid")...)
+	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
 	var targets []schema.Ref
 	for _, r := range refs {
 		if r.Kind == schema.Proc {
@@ -48,12 +51,12 @@ type signalling struct {
 // step plans one signal.
 func (s *signalling) step(r schema.Ref) (Step, error) {
 	pid := int(r.ID)
-	stat, err := s.process(pid)
-	if err != nil {
+	stat, err := proc.Same(s.host, r)
+	switch {
+	case errors.Is(err, proc.ErrReused):
+		return Step{}, fmt.Errorf("%w: look at it again", err)
+	case err != nil:
 		return Step{}, err
-	}
-	if stat.Start != r.Gen {
-		return Step{}, goneError("it has ended, and its pid belongs to another process now: look at it again")
 	}
 	if err := s.mayBeSignalled(stat); err != nil {
 		return Step{}, err
@@ -97,7 +100,7 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 }
 
 func (s *signalling) zombie(stat process.ProcStat) error {
-	parent, err := s.process(stat.PPID)
+	parent, err := proc.StatOf(s.host, stat.PPID)
 	if err != nil {
 		return refuse("it is a zombie: it has ended already")
 	}
@@ -114,12 +117,10 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 		return "", err
 	}
 	defer h.Close()
-	stat, err := s.process(pid)
+	stat, err := proc.Same(s.host, r)
 	switch {
 	case err != nil:
 		return "", err
-	case stat.Start != r.Gen:
-		return "", goneError("it has ended, and its pid belongs to another process now")
 	case stat.State == 'Z' || stat.State == 'X':
 		return "", goneError("it has ended meanwhile")
 	}
@@ -202,7 +203,7 @@ func (p *Planner) ancestors() map[int]bool {
 	kin := map[int]bool{}
 	for pid := os.Getppid(); pid > 1 && !kin[pid]; {
 		kin[pid] = true
-		stat, err := p.process(pid)
+		stat, err := proc.StatOf(p.host, pid)
 		if err != nil {
 			break
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -30,7 +31,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 		m := live(t)
 		w := kerneltest.Start(t, "sleep")
 		r := m.proc(w.PID)
-		stat, err := m.process(w.PID)
+		stat, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		p := m.signal("term", Holders, r, r)
 		name := processName(stat.Comm, w.PID)
@@ -46,7 +47,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 			t.Error(diff)
 		}
 		kerneltest.Eventually(t, "the process ends", func() bool {
-			now, err := m.process(w.PID)
+			now, err := proc.StatOf(m.host, w.PID)
 			return err != nil || now.State == 'Z'
 		})
 	})
@@ -66,7 +67,7 @@ func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
 		}
 		m.run(m.signal("STOP", Holders, r))
 		kerneltest.Eventually(t, "it stops", func() bool {
-			stat, err := m.process(w.PID)
+			stat, err := proc.StatOf(m.host, w.PID)
 			return err == nil && stat.State == 'T'
 		})
 		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal when it is continued" {
@@ -106,7 +107,7 @@ func TestAReusedPIDIsNotSignalled(t *testing.T) {
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		if stat, err := m.process(other.PID); err != nil || stat.State == 'Z' {
+		if stat, err := proc.StatOf(m.host, other.PID); err != nil || stat.State == 'Z' {
 			t.Errorf("the other process: %c, %v: want it alive", stat.State, err)
 		}
 		if p := m.signal("KILL", Holders, r); len(p.Steps) != 0 || len(p.Refused) != 1 {
@@ -123,10 +124,10 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 		_, err := fmt.Sscan(w.Words[0], &zombie)
 		m.ok(err)
 		kerneltest.Eventually(t, "the child ends", func() bool {
-			stat, err := m.process(zombie)
+			stat, err := proc.StatOf(m.host, zombie)
 			return err == nil && stat.State == 'Z'
 		})
-		parent, err := m.process(w.PID)
+		parent, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		refs := []schema.Ref{m.proc(1), m.proc(os.Getpid()), m.proc(zombie), {Kind: schema.Proc, ID: 4_000_000}}
 		p := m.signal("TERM", Holders, refs...)
@@ -170,7 +171,7 @@ func TestTheCreatorOfASegmentIsSignalled(t *testing.T) {
 		r := m.shm(sysv.KeyPrivate, 1)
 		queue := m.msg(sysv.KeyPrivate)
 		_ = queue
-		s := &signalling{survey: m.survey(&Plan{}, nil), via: map[schema.Ref][]string{}}
+		s := &signalling{survey: m.survey(&Plan{}, nil, nil), via: map[schema.Ref][]string{}}
 		got, err := s.creator(r)
 		m.ok(err)
 		if diff := cmp.Diff([]schema.Ref{m.proc(os.Getpid())}, got); diff != "" {

@@ -155,7 +155,8 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(), newGraphCmd(), newDoctorCmd())
+	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(), newGraphCmd(), newDoctorCmd())
+	root.AddCommand(newVerbCmds(&ui.readOnly)...)
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// planFlags are what rm and signal share: what to act on, and how much to ask.
+// planFlags are what the verbs share: what to act on, and how much to ask.
 //
 //	REF... or --where ─► Refs ─► Plan on stderr ─► question ─► results: done on stdout, refused on stderr ─► exit code
 type planFlags struct {
@@ -31,7 +31,7 @@ type planFlags struct {
 	readOnly    *bool // the root command's --read-only
 }
 
-// planHelp ends the help of both commands.
+// planHelp ends the help of every verb.
 const planHelp = `
 The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
 --dry-run prints the plan to stdout and does nothing.
@@ -65,7 +65,7 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	return nil
 }
 
-// acting is one run of rm or signal.
+// acting is one run of a verb.
 type acting struct {
 	planFlags
 	cmd      *cobra.Command

@@ -73,7 +73,7 @@ var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can
 
 // Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces
 // that the snapshot has found. A nil object is one that is not there. Errors: ErrNoHolder, ErrHoldersUnseen,
-// kernel.ErrNoPeek, kernel.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
+// sys.ErrNoPeek, sys.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
 func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool),
 	part PeekRange) (*Content, error) {
 	if o == nil {

@@ -154,3 +154,21 @@ type NoSuchObject struct{}
 
 func (NoSuchObject) Error() string { return "there is no such object" }
 func (NoSuchObject) Unwrap() error { return fs.ErrNotExist }
+
+// LeaderNeeds is what LeaderOf takes.
+const LeaderNeeds = proc.NeedProcs | proc.NeedIPCNS
+
+// LeaderOf tells whose the IPC namespace of an object is: the column ns_leader. Kinds outside IPC namespaces have none.
+func LeaderOf(o *schema.Object) schema.Value {
+	switch r := o.Row.(type) {
+	case *MsgRow:
+		return r.Owners.Place.Leader
+	case *SemRow:
+		return r.Owners.Place.Leader
+	case *ShmRow:
+		return r.Owners.Place.Leader
+	case *PMsgRow:
+		return r.place.Leader
+	}
+	return schema.None(schema.TypeString)
+}

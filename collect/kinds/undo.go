@@ -13,7 +13,7 @@ import (
 )
 
 // semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one
-// in common: see kernel.Undo.
+// in common: see package undo.
 type semHold struct{ undo.Undo }
 
 // Ref is the process as an object.

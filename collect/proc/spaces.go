@@ -87,7 +87,7 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 	}
 }
 
-// IPCType is the place of "ipc" in kernel.NamespaceTypes.
+// IPCType is the place of "ipc" in namespace.Types.
 const IPCType = 2
 
 // Spaces lists the namespaces of a type by inode, as far as the needs asked for them.

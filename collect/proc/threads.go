@@ -47,9 +47,8 @@ func (t Thread) sharesFutex() bool {
 	return t.In == process.InCall && shared
 }
 
-// Gone says whether no thread of the process is left. The first one may end before the others, and is a zombie until
-// they do.
-func (p *Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
+// Gone says whether no thread of the process is left.
+func (p *Process) Gone() bool { return ended(&p.ProcStat) }
 
 // Living is a thread whose files in /proc tell of the process: its first one, or one that has outlived it.
 func (p *Process) Living() int { return cmp.Or(p.liveThread, p.PID) }

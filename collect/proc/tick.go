@@ -156,7 +156,7 @@ func (t *Tick) StartTime(ticks uint64) time.Time {
 	if t.Boot.IsZero() {
 		return time.Time{}
 	}
-	return t.Boot.Add(time.Duration(ticks) * (time.Second / sys.ClockTick))
+	return startTime(t.Boot, ticks)
 }
 
 // PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or
@@ -185,10 +185,7 @@ const (
 	CreatorUnknown = "unknown" // /proc may hide it
 )
 
-// CreatorState says what became of the process pid that did something at the moment sec (Unix seconds, truncated by
-// the kernel). A process that StartedAfter it is another one. Later changes of ctime (IPC_SET) can only hide a reuse.
-// A moment before the boot shows that the clock was set since, on a machine without a battery for example: then the
-// two times do not compare.
+// CreatorState is StateSince for a process of the walk. Later changes of ctime (IPC_SET) can only hide a reuse.
 func (t *Tick) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
@@ -201,14 +198,8 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
-	case p.Gone(): // it uses nothing any more
-		return CreatorDead
-	case t.Boot.IsZero() || time.Unix(sec+1, 0).Before(t.Boot):
-		return CreatorUnknown
-	case StartedAfter(t.StartTime(p.Start), sec):
-		return CreatorReused
 	}
-	return CreatorAlive
+	return stateSince(&p.ProcStat, t.Boot, sec)
 }
 
 // StartDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V

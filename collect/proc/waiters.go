@@ -266,5 +266,5 @@ type LockRequest struct {
 	Start, End uint64
 }
 
-// Locking says whether the call is one that waits for a lock, where kernel.BlockedCall.File names it.
+// Locking says whether the call is one that waits for a lock, where process.BlockedCall.File names it.
 func Locking(call string) bool { return call == "flock" || call == "fcntl" }

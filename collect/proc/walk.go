@@ -32,7 +32,7 @@ type Process struct {
 	WaitErr   error
 	Tasks     []Thread
 	TaskErr   error
-	// inodes of its namespaces in the order of kernel.NamespaceTypes; 0: not known. The IPC one also where it maps or
+	// inodes of its namespaces in the order of namespace.Types; 0: not known. The IPC one also where it maps or
 	// waits for System V objects
 	NS         [8]uint64
 	NSErr      error
@@ -45,7 +45,7 @@ type Process struct {
 
 // Ref is the process as an object: a pid with its start time.
 func (p *Process) Ref() schema.Ref {
-	return schema.Ref{Kind: schema.Proc, ID: uint64(p.PID), Gen: p.Start}
+	return RefOf(&p.ProcStat)
 }
 
 // SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
