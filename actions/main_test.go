@@ -162,13 +162,15 @@ func needRoot(t *testing.T) {
 
 // workZombie leaves a dead child uncollected: Ready with its pid.
 func workZombie(j *kerneltest.Job) {
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"}, &syscall.ProcAttr{Env: []string{"NO=worker"}})
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"},
+		&syscall.ProcAttr{Env: []string{"NO=worker"}})
 	j.Check(err)
 	j.Ready(pid)
 	j.Wait()
 }
 
-// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is refused and what each step wants typed.
+// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is
+// refused and what each step wants typed.
 func workPlan(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -200,7 +202,8 @@ func workPlan(j *kerneltest.Job) {
 func workForce(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
-	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)}, do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
+	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)},
+		do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
 	r := step.run()
 	j.Ready(r.Outcome, r)
 }

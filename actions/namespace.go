@@ -10,12 +10,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space. That of other kinds is a device.
+// inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space.
+// That of other kinds is a device.
 func inIPCNamespace(k schema.Kind) bool {
 	return k.SysV() || k == schema.PMsg
 }
 
-// inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects there.
+// inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects
+// there.
 func (s *survey) inside(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
@@ -31,7 +33,8 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 	return err
 }
 
-// removeInside plans with plan inside the object's namespace, and makes the deed happen there: recheck and removal in one visit.
+// removeInside plans with plan inside the object's namespace, and makes the deed happen there: recheck and removal in
+// one visit.
 func (s *survey) removeInside(r schema.Ref, plan func(*survey, schema.Ref) (Step, error)) (Step, error) {
 	var st Step
 	if err := s.inside(r, func() (err error) { st, err = plan(s, r); return err }); err != nil {

@@ -39,14 +39,16 @@ type Options struct {
 
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
-	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly, settings: o.Settings, grace: o.Grace}
+	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly,
+		settings: o.Settings, grace: o.Grace}
 }
 
 // ReadOnlyVariable is the environment variable that forbids changes.
 const ReadOnlyVariable = "IPCTOP_READONLY"
 
-// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain no. Whoever sets it to
-// something else means something by it, and the harmless reading is that nothing may be changed.
+// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain
+// no. Whoever sets it to something else means something by it, and the harmless reading is that nothing may be
+// changed.
 func ReadOnly(getenv func(string) string) bool {
 	switch strings.ToLower(strings.TrimSpace(getenv(ReadOnlyVariable))) {
 	case "", "0", "false", "no", "off":
@@ -70,7 +72,8 @@ func (p *Planner) allowed() error {
 	case p.readOnly:
 		return ErrReadOnly
 	case !p.host.Live():
-		return fmt.Errorf("%s: %w", eachVerb(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }), sys.ErrNotLive)
+		return fmt.Errorf("%s: %w", eachVerb(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
+			sys.ErrNotLive)
 	}
 	return nil
 }
@@ -87,7 +90,8 @@ type survey struct {
 
 // survey reads the objects' kinds with what needs says of each.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
-	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true), noted: map[string]bool{}}
+	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
+		noted: map[string]bool{}}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {
@@ -124,7 +128,8 @@ func (s *survey) note(says string) {
 	}
 }
 
-// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be looked into (3)".
+// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be
+// looked into (3)".
 func (s *survey) unseen(sources ...string) string {
 	n := 0
 	for _, f := range s.snap.Faults {

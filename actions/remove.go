@@ -78,7 +78,8 @@ func (s *survey) verdict(r schema.Ref) string {
 	return string(j.Verdict) + ": " + strings.Join(j.Reasons, "; ")
 }
 
-// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator, or CAP_SYS_ADMIN.
+// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator,
+// or CAP_SYS_ADMIN.
 func (s *survey) mayRemove(p sysv.IPCPerm) error {
 	me := uint32(sys.EffectiveUID())
 	if me == p.UID || me == p.CUID {
@@ -93,7 +94,8 @@ func (s *survey) mayRemove(p sysv.IPCPerm) error {
 // sameLife refuses an id that belongs to another object than the one that was seen.
 func sameLife(r schema.Ref, ctime int64) error {
 	if r.Gen != uint64(ctime) {
-		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again", moment(r.Gen), moment(ctime)))
+		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again",
+			moment(r.Gen), moment(ctime)))
 	}
 	return nil
 }
@@ -123,7 +125,8 @@ func (st *Step) confirm(live bool, id int) {
 	}
 }
 
-// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not say.
+// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not
+// say.
 func (s *survey) waiters(st *Step, blocked int) {
 	v, has := s.ends(st.Ref).At(kinds.Waiters)
 	lines := describe(v, func(e schema.Endpoint) string {

@@ -14,8 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that several
-// objects lead to gets one signal. The error is ErrReadOnly or sys.ErrNotLive.
+// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that
+// several objects lead to gets one signal. The error is ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
@@ -63,7 +63,8 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	}
 	known := s.status(pid)
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
-	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known), s.sig.Says, s.reception(stat, known))
+	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known),
+		s.sig.Says, s.reception(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
@@ -87,7 +88,8 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	case stat.State == 'Z' || stat.State == 'X':
 		return s.zombie(stat)
 	}
-	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the session may send it.
+	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the
+	// session may send it.
 	h, err := s.admin.OpenProcess(stat.PID)
 	if err != nil {
 		return err
@@ -104,12 +106,13 @@ func (s *signalling) zombie(stat process.ProcStat) error {
 	if err != nil {
 		return refuse("it is a zombie: it has ended already")
 	}
-	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, proc:%d",
+	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, "+
+		"proc:%d",
 		processName(parent.Comm, parent.PID), parent.PID)
 }
 
-// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the pidfd cannot
-// mean another process (man 2 pidfd_open).
+// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the
+// pidfd cannot mean another process (man 2 pidfd_open).
 func (s *signalling) send(r schema.Ref) (string, error) {
 	pid := int(r.ID)
 	h, err := s.admin.OpenProcess(pid)
@@ -190,7 +193,8 @@ func (s *signalling) owner(known *procStatus) string {
 
 // procFacts are what the journal keeps of a process; send compares the start time.
 func procFacts(stat process.ProcStat, known *procStatus) facts {
-	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false}, {"ppid", stat.PPID, false},
+	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false},
+		{"ppid", stat.PPID, false},
 		{"state", string(rune(stat.State)), false}}
 	if known != nil {
 		f = append(f, fact{"uid", known.uid, false})

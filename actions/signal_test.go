@@ -70,7 +70,8 @@ func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
 			stat, err := proc.StatOf(m.host, w.PID)
 			return err == nil && stat.State == 'T'
 		})
-		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal when it is continued" {
+		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal "+
+			"when it is continued" {
 			t.Errorf("TERM to a stopped process: %s", got)
 		}
 		if got := says("KILL"); strings.Contains(got, "; but") || strings.Contains(got, "stopped") {
@@ -134,7 +135,8 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 		want := []Refusal{
 			{refs[0], "pid 1 is not signalled from here: the machine, or the container, hangs on it"},
 			{refs[1], "it is ipctop itself"},
-			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
+			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the "+
+				"parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
 			{refs[3], "it is gone: open /proc/4000000: no such file or directory"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
@@ -149,7 +151,8 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 func TestAKernelThreadIsNotSignalled(t *testing.T) {
 	const pfKthread = 0x00200000 // include/linux/sched.h
 	m := live(t)
-	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd", State: 'S', Flags: pfKthread})
+	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd",
+		State: 'S', Flags: pfKthread})
 	if err == nil || err.Error() != "it is a kernel thread, which takes no signals" {
 		t.Errorf("got %v", err)
 	}
@@ -237,14 +240,16 @@ func TestParseSignal(t *testing.T) {
 		name   string
 	}{
 		"TERM": {15, "TERM"}, "sigterm": {15, "TERM"}, "15": {15, "TERM"}, "SIGKILL": {9, "KILL"}, "rtmin": {34, "RTMIN"},
-		"RTMIN+3": {37, "RTMIN+3"}, "SIGRTMAX-1": {63, "RTMAX-1"}, "64": {64, "RTMAX"}, "RTMIN+30": {64, "RTMAX"}, "POLL": {29, "IO"}, "iot": {6, "ABRT"},
+		"RTMIN+3": {37, "RTMIN+3"}, "SIGRTMAX-1": {63, "RTMAX-1"}, "64": {64, "RTMAX"}, "RTMIN+30": {64, "RTMAX"},
+		"POLL": {29, "IO"}, "iot": {6, "ABRT"},
 	} {
 		got, err := ParseSignal(text)
 		if err != nil || int(got.Number) != want.number || got.Name != want.name {
 			t.Errorf("%s: %d %s, %v; want %v", text, got.Number, got.Name, err, want)
 		}
 	}
-	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+", "RTMIN+-1", "999999999999", "15x"} {
+	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+", "RTMIN+-1",
+		"999999999999", "15x"} {
 		if got, err := ParseSignal(text); !errors.Is(err, ErrSignal) {
 			t.Errorf("%q: %v, %v; want ErrSignal", text, got, err)
 		}

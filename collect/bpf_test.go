@@ -26,7 +26,8 @@ func bpfCall[T any](command uintptr, attr T) (int, error) {
 // ringMap makes a map that epoll can watch.
 func (s *scene) ringMap() int {
 	const ringbuf = 27
-	return s.keep(bpfCall(unix.BPF_MAP_CREATE, struct{ mapType, keySize, valueSize, maxEntries uint32 }{ringbuf, 0, 0, 4096}))
+	return s.keep(bpfCall(unix.BPF_MAP_CREATE,
+		struct{ mapType, keySize, valueSize, maxEntries uint32 }{ringbuf, 0, 0, 4096}))
 }
 
 // lookupProg loads a program that lets each socket lookup pass.
@@ -100,7 +101,8 @@ func TestBPFObjects(t *testing.T) {
 				"waiters": ends()},
 			linkRef: {"object": schema.String("link"), "id": schema.Int(s.numberField(link, "link_id")),
 				"type": schema.String("netns"), "tag": tag, "holders": ends(s.at(link)), "waiters": ends(),
-				"prog": schema.RefValue(schema.Ref{Kind: "bpf", ID: uint64(progID), Name: "prog/" + strconv.FormatInt(progID, 10)})},
+				"prog": schema.RefValue(schema.Ref{Kind: "bpf", ID: uint64(progID),
+					Name: "prog/" + strconv.FormatInt(progID, 10)})},
 		}, []string{
 			s.holdsRef(ringRef, ring), edge(procRef(cat), "holds", ringRef, "fd 3"), s.holdsRef(progRef, prog),
 			s.holdsRef(linkRef, link), edge(linkRef, "holds", progRef, "link"),

@@ -197,8 +197,9 @@ type Process struct {
 	UID, GID                  uint32
 	Args                      []string
 	FDs                       map[int]FD
-	FDInfo                    map[int]string // fdinfo besides position, flags and inode; one that begins with "ino:" has its own
-	Maps                      []string       // lines
+	// fdinfo besides position, flags and inode; one that begins with "ino:" has its own
+	FDInfo map[int]string
+	Maps   []string // lines
 }
 
 // Process adds a process.

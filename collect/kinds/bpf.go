@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// bpf is the kind of BPF maps, programs and links: bpf(2). Maps, programs and links are numbered each by themselves, so that a Ref
-// names the object as well: "bpf:map/5".
+// bpf is the kind of BPF maps, programs and links: bpf(2). Maps, programs and links are numbered each by themselves,
+// so that a Ref names the object as well: "bpf:map/5".
 const bpf schema.Kind = "bpf"
 
 // BPFRow is a BPF map, program or link that a process has open.
@@ -72,9 +72,10 @@ func bpfColumns() []schema.Column {
 		col("object", schema.TypeString, 6, "map, prog or link", func(r *row) schema.Value {
 			return StatusValue(r.object)
 		}),
-		col("id", schema.TypeInt, 6, "the kernel's number among the maps, the programs or the links", func(r *row) schema.Value {
-			return r.number(r.object + "_id")
-		}),
+		col("id", schema.TypeInt, 6, "the kernel's number among the maps, the programs or the links",
+			func(r *row) schema.Value {
+				return r.number(r.object + "_id")
+			}),
 		col("type", schema.TypeString, 18, "type of the map, program or link, in bpftool's words", (*row).typeName),
 		num("key_size", 8, "bytes of a map's key"),
 		num("value_size", 10, "bytes of a map's value"),

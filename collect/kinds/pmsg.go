@@ -69,12 +69,18 @@ func pmsgColumns() []schema.Column {
 			}
 			return schema.Float(float64(a.Messages) / float64(a.MaxMsg) * 100)
 		}).Titled("USE%"),
-		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none", func(r *row) schema.Value { return r.notify.kind }),
-		text("notify_signal", schema.TypeString, 8, "the signal of that", func(r *row) schema.Value { return r.notify.signal }),
-		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace", func(r *row) schema.Value { return proc.PID(r.Queue.NotifyPID) }),
-		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it", func(r *row) schema.Value { return r.Holders }),
-		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *row) schema.Value { return r.place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp, func(r *row) schema.Value { return r.place.Leader }),
+		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none",
+			func(r *row) schema.Value { return r.notify.kind }),
+		text("notify_signal", schema.TypeString, 8, "the signal of that",
+			func(r *row) schema.Value { return r.notify.signal }),
+		text("notify_pid", schema.TypeInt, 10, "who is told; blank for nobody or outside this pid namespace",
+			func(r *row) schema.Value { return proc.PID(r.Queue.NotifyPID) }),
+		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it",
+			func(r *row) schema.Value { return r.Holders }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
+			func(r *row) schema.Value { return r.place.Inode() }),
+		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp,
+			func(r *row) schema.Value { return r.place.Leader }),
 		posixWaiters(PmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
 	)
 }

@@ -79,7 +79,8 @@ func ownerColumns[T any](of func(*T) *IPCOwners) []schema.Column {
 		schema.Col("own_uid", schema.TypeInt, 6, proc.NeedProcs|proc.NeedIPCNS,
 			"with -A: user id of the owner as processes in that namespace have it, where it differs from uid",
 			func(r *T) schema.Value { return of(r).Place.OwnUID(of(r).UID) }),
-		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in", func(r *T) schema.Value { return of(r).Place.Inode() }),
+		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
+			func(r *T) schema.Value { return of(r).Place.Inode() }),
 		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp,
 			func(r *T) schema.Value { return of(r).Place.Leader }),
 	}

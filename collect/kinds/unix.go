@@ -82,8 +82,10 @@ func unixColumns() []schema.Column {
 			}
 			return r.peerHolders()
 		}),
-		ends("waiters", "processes that wait for this listener's accept", func(r *row) schema.Value { return r.Ends().Waiters }),
-		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr", func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
+		ends("waiters", "processes that wait for this listener's accept",
+			func(r *row) schema.Value { return r.Ends().Waiters }),
+		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr",
+			func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
 		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
 		col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd",

@@ -16,7 +16,8 @@ import (
 )
 
 // Begin begins a tick: it finds out who looks and reads the processes, as far as ask takes them. rows are the
-// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, walked is false without a walk.
+// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, walked is false
+// without a walk.
 func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (t *Tick, took time.Duration,
 	walked bool) {
 	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),

@@ -29,8 +29,8 @@ type Descriptor struct {
 	Watches bool
 }
 
-// IsObject says whether the open descriptors are the whole object, which goes with the last of them. Of a kind that only
-// its own listing names, such as a namespace, they are handles.
+// IsObject says whether the open descriptors are the whole object, which goes with the last of them. Of a kind that
+// only its own listing names, such as a namespace, they are handles.
 func (d *Descriptor) IsObject() bool { return len(d.Anon) > 0 || d.Prefix != "" || d.Ref != nil }
 
 // table gives each row the FDKind of the descriptors that the walk finds.

@@ -9,7 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workers run what may take a while: making plans and running them. What comes of it reaches the screen through the pump.
+// workers run what may take a while: making plans and running them. What comes of it reaches the screen through the
+// pump.
 type workers struct {
 	ctx  context.Context
 	post chan func()
