@@ -36,14 +36,11 @@ func (s *scene) lookupProg() int {
 	code := [...]uint64{0x1_0000_00b7, 0x95} // r0 = 1; exit
 	license := [...]byte{'G', 'P', 'L', 0}
 	type attr struct {
-		progType, count             uint32
-		code                        *uint64
-		license                     *byte
-		logLevel, logSize           uint32
-		log                         uint64
-		version, flags              uint32
-		name                        [16]byte
-		ifindex, expectedAttachment uint32
+		progType, count    uint32
+		code               *uint64
+		license            *byte
+		_                  [11]uint32 // the verifier's log, the kernel's version, flags, name and device
+		expectedAttachment uint32
 	}
 	return s.keep(bpfCall(unix.BPF_PROG_LOAD, attr{progType: skLookup, count: uint32(len(code)), code: &code[0],
 		license: &license[0], expectedAttachment: unix.BPF_SK_LOOKUP}))

@@ -22,6 +22,8 @@ type Aspect struct {
 	Default map[schema.Kind][]string
 	// OnDemand are IDs that nobody reads unless they are named or an object's page is open.
 	OnDemand []string
+	// First says that an object's page shows the OnDemand columns before the kind's own, as judgements about it.
+	First bool
 	// Costs names the needs that the aspect declares.
 	Costs []schema.Cost
 	// Requires are the kinds whose objects it asks for with Tick.Objects.
@@ -47,10 +49,16 @@ func (a *Aspect) Extend(m *Mechanism) {
 	}
 	columns := a.Columns(m.Kind, needs)
 	m.Columns = slices.Insert(m.Columns, at, columns...)
+	var onDemand []string
 	for _, c := range columns {
 		if slices.Contains(a.OnDemand, c.ID) {
-			m.OnDemand = append(m.OnDemand, c.ID)
+			onDemand = append(onDemand, c.ID)
 		}
+	}
+	if a.First {
+		m.OnDemand = append(onDemand, m.OnDemand...)
+	} else {
+		m.OnDemand = append(m.OnDemand, onDemand...)
 	}
 	// Who holds an object stands last: that cell is the longest.
 	last := len(m.Default)

@@ -22,6 +22,7 @@ type BPFRow struct {
 func BPF() *Mechanism {
 	return &Mechanism{
 		Kind: bpf, Family: Notify, Title: "BPF objects",
+		Ends:       "a BPF object goes away when its pins are removed (rm below /sys/fs/bpf) and its last user is gone: end its holders with " + EndHolders,
 		Help:       "BPF maps, programs and links that processes have open; pinned ones without a descriptor are not seen",
 		Descriptor: &proc.Descriptor{Kind: bpf, Anon: []string{"bpf-map", "bpf-prog", "bpf_link"}, Identity: bpfIdentity},
 		Columns:    bpfColumns(),

@@ -19,6 +19,7 @@ type DMABufRow struct{ descriptor }
 func DMABuf() *Mechanism {
 	return &Mechanism{
 		Kind: dmabuf, Family: Memory, Title: "DMA buffers",
+		Ends: "a buffer goes away when its last user has closed and unmapped it: end its holders with " + EndHolders,
 		Help: "memory shared between devices and processes: size, exporter, and who has each buffer open; a mapping " +
 			"without a descriptor is not seen",
 		// dmabuffs_dname and the name of the inode's only dentry (drivers/dma-buf/dma-buf.c) make the link "/dmabuf:NAME".

@@ -59,7 +59,13 @@ type Mechanism struct {
 	Hidden string
 	// Quiet leaves what is Background out of every output unless a filter asks for it.
 	Quiet bool
+	// Ends is a sentence about what frees an object of a kind that no command removes: "it is a file: rm its path". REF
+	// stands for the object. "": the usual words.
+	Ends string
 }
+
+// EndHolders is the command that ends who holds an object, for Ends.
+const EndHolders = "ipctop signal TERM --to holders REF"
 
 // Column finds a column by its ID.
 func (m *Mechanism) Column(id string) (*schema.Column, bool) {

@@ -154,6 +154,9 @@ func shutdownStatus(s sock.Shutdown) string {
 	return ""
 }
 
+// socketEnds are the words for a socket.
+const socketEnds = "a socket goes away when its last holder closes it: end its holders with " + EndHolders
+
 // StatusValue turns a status word into a cell.
 func StatusValue(word string) schema.Value {
 	if word == "" {

@@ -24,6 +24,7 @@ type UnixRow struct {
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
+		Ends: socketEnds,
 		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
 			"accept",
 		Costs:   []schema.Cost{{Need: NeedSockets, Name: "sock_diag"}, {Need: NeedInFlight, Name: "descriptors in flight"}},
