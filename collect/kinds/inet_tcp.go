@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// InetOnDemand are the columns that take another dump of all TCP sockets.
+// InetOnDemand are the columns that ask sock_diag for more of each TCP socket.
 func InetOnDemand() []string {
 	ids := []string{"ns_leader"}
 	for _, c := range tcpColumns() {
@@ -20,16 +20,21 @@ func InetOnDemand() []string {
 // tcpColumns are what TCP knows of a connection, in ss's words. Other protocols have nothing there.
 func tcpColumns() []schema.Column {
 	type row = InetRow
-	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
-		return schema.Col(id, typ, width, SocketNeeds|NeedTCPInfo, help, func(r *row) schema.Value {
+	ext := func(id string, typ schema.Type, width int, need schema.Need, help string, told func(*row) bool,
+		get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, SocketNeeds|need, help, func(r *row) schema.Value {
 			switch {
 			case r.Protocol != "tcp" || r.Listens() || r.State == sock.SocketTimeWait:
 				return schema.None(typ)
-			case r.tcp == nil:
+			case !told(r):
 				return schema.Uncollected(typ)
 			}
-			return get(r.tcp)
+			return get(r)
 		})
+	}
+	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
+		return ext(id, typ, width, NeedTCPInfo, help, func(r *row) bool { return r.TCP != nil },
+			func(r *row) schema.Value { return get(r.TCP) })
 	}
 	num := func(id, help string, get func(*sock.TCPInfo) uint32) schema.Column {
 		return col(id, schema.TypeInt, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Int(int64(get(t))) })
@@ -41,8 +46,9 @@ func tcpColumns() []schema.Column {
 		return col(id, schema.TypeBytes, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Bytes(get(t)) })
 	}
 	return []schema.Column{
-		col("cong", schema.TypeString, 6, "congestion control",
-			func(t *sock.TCPInfo) schema.Value { return wordValue(t.Congestion) }),
+		ext("cong", schema.TypeString, 6, NeedCongestion, "congestion control",
+			func(r *row) bool { return r.Congestion != "" },
+			func(r *row) schema.Value { return schema.String(r.Congestion) }),
 		num("cwnd", "segments that may be on their way (congestion window)", func(t *sock.TCPInfo) uint32 { return t.CWnd }),
 		col("ssthresh", schema.TypeInt, 7,
 			"segments up to which the congestion window grows fast; blank while it was never reached",
@@ -72,17 +78,35 @@ func tcpColumns() []schema.Column {
 	}
 }
 
-// tcpDetails fills in what TCP knows, for all rows or for the one whose page is open.
-func tcpDetails(t *proc.Tick, rows []*InetRow) {
-	all := t.Wants(schema.Inet, NeedTCPInfo)
-	if !t.Host.Live() || !all && t.Detail.Kind != schema.Inet {
-		return
+// extension is what sock_diag adds to a dump of TCP sockets for the columns with a need.
+type extension struct {
+	need schema.Need
+	ask  sock.Extensions
+	drop func(*InetRow)
+}
+
+func extensions() []extension {
+	return []extension{
+		{NeedTCPInfo, sock.WithTCPInfo, func(r *InetRow) { r.TCP = nil }},
+		{NeedCongestion, sock.WithCongestion, func(r *InetRow) { r.Congestion = "" }},
 	}
-	infos, err := t.Host.TCPInfos()
-	t.Fault(string(schema.Inet), err)
-	for _, r := range rows {
-		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || t.Detail == r.Ref) {
-			r.tcp = &info
+}
+
+// askTCP tells the extensions that the columns ask for. The socket whose page is open gets all of them.
+func askTCP(t *proc.Tick) (with sock.Extensions) {
+	for _, e := range extensions() {
+		if t.Wants(schema.Inet, e.need) || t.Detail.Kind == schema.Inet {
+			with |= e.ask
+		}
+	}
+	return with
+}
+
+// dropUnasked takes from a row what was asked for another row's page.
+func (r *InetRow) dropUnasked(t *proc.Tick) {
+	for _, e := range extensions() {
+		if !t.Wants(schema.Inet, e.need) && t.Detail != r.Ref {
+			e.drop(r)
 		}
 	}
 }
