@@ -240,7 +240,7 @@ func TestHaltedElsewhere(t *testing.T) {
 	kerneltest.InNamespace(t, func() { // the child of the child ends with the namespace
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		s := new(process.Script).Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_VFORK).Sleep(process.Sleepless)
+		s := new(process.Script).Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_VFORK).Sleep(process.Forever)
 		pid, err := process.StartBare(s)
 		if err != nil {
 			t.Fatal(err)
