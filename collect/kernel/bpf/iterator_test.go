@@ -28,8 +28,8 @@ func filesOf(l *Layout) asm.Instructions {
 	)
 	c.Follow32(asm.R8, asm.R7, tgid)
 	c.Write(tmp, 4)
-	c.Here("out")
-	c.GoOn()
+	c.Label("out")
+	c.Continue()
 	return c.Instructions
 }
 

@@ -2,7 +2,7 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// RetryEINTR repeats a call that a signal interrupted.
+// RetryEINTR repeats a call as long as a signal interrupts it.
 func RetryEINTR(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {

@@ -107,11 +107,11 @@ func (c *code) task() {
 		asm.LoadMem(asm.R2, asm.R6, hdrList, asm.DWord),
 		asm.JEq.Reg(asm.R9, asm.R2, "out"), // a thread with the list of its leader
 	)
-	c.Here("wanted")
+	c.Label("wanted")
 	c.header()
 	c.walk()
-	c.Here("out")
-	c.GoOn()
+	c.Label("out")
+	c.Continue()
 }
 
 // header writes the identity of the task in R7. A task's struct pid has one number for each level of namespaces down
@@ -163,7 +163,7 @@ func (c *code) walk() {
 		asm.JEq.Reg(asm.R1, asm.R2, "end"),
 	)
 	c.more()
-	c.Here("end")
+	c.Label("end")
 	c.Add(
 		asm.Mov.Imm(asm.R1, -1), asm.StoreMem(asm.R6, memEntry, asm.R1, asm.Word),
 		asm.LoadMem(asm.R1, asm.R6, memMore, asm.Word), asm.StoreMem(asm.R6, memNum, asm.R1, asm.Half),
@@ -211,11 +211,11 @@ func (c *code) set() {
 		asm.LoadMem(asm.R1, asm.R6, memMore, asm.Word),
 		asm.JNE.Imm(asm.R1, 0, "set_stop"),
 	)
-	c.Here("set_next")
-	c.GoOn()
-	c.Here("set_more")
+	c.Label("set_next")
+	c.Continue()
+	c.Label("set_more")
 	c.more()
-	c.Here("set_stop")
+	c.Label("set_stop")
 	c.Stop()
 }
 
@@ -233,18 +233,18 @@ func (c *code) semadj() {
 // bits of an id are its index in the namespace's tree. They are 15 bits, or 24 if the machine booted with
 // ipcmni_extend (ipc/util.h).
 func (c *code) findSet() {
-	found := c.Next("found")
+	found := c.NewLabel("found")
 	for _, bits := range []uint{15, 24} {
 		c.lookup(1<<bits-1, found)
 	}
 	c.Add(asm.Ja.Label("set_more"))
-	c.Here(found)
+	c.Label(found)
 }
 
 // lookup descends the tree (include/linux/xarray.h). An entry with the low bits 10 is a node. An entry with the low
 // bits 00 is the kern_ipc_perm. It jumps to found if the kern_ipc_perm has the id. R7 and R8 stay.
 func (c *code) lookup(mask int32, found string) {
-	missing, leaf := c.Next("missing"), c.Next("leaf")
+	missing, leaf := c.NewLabel("missing"), c.NewLabel("leaf")
 	c.Add(asm.LoadMem(asm.R9, asm.R6, memRoot, asm.DWord))
 	c.Follow(asm.R9, asm.R9, 0)
 	for range 24/4 + 1 { // a node has 64 entries, or 16 with CONFIG_BASE_SMALL
@@ -264,12 +264,12 @@ func (c *code) lookup(mask int32, found string) {
 		)
 		c.Follow(asm.R9, asm.R9, c.nodeSlots)
 	}
-	c.Here(leaf)
+	c.Label(leaf)
 	c.Follow32(asm.R1, asm.R9, c.permID)
 	c.Add(asm.JNE.Reg32(asm.R1, asm.R8, missing))
 	c.Read(memNSems, 4, asm.R9, c.setNSems)
 	c.Add(asm.Ja.Label(found))
-	c.Here(missing)
+	c.Label(missing)
 }
 
 // adjustments is the body of the loop over a set's semaphores, four at a time.
@@ -284,7 +284,7 @@ func (c *code) adjustments() {
 		asm.JLE.Imm(asm.R2, 4, "adj_last"),
 		asm.Mov.Imm(asm.R2, 4),
 	)
-	c.Here("adj_last")
+	c.Label("adj_last")
 	c.Add(
 		asm.LSh.Imm(asm.R2, 1),
 		asm.Mov.Imm(asm.R1, 0), asm.StoreMem(asm.R6, memTmp, asm.R1, asm.DWord),
@@ -297,7 +297,7 @@ func (c *code) adjustments() {
 		asm.JEq.Imm(asm.R1, 0, "adj_next"),
 	)
 	for i := range int16(4) {
-		zero := c.Next("zero")
+		zero := c.NewLabel("zero")
 		c.Add(
 			asm.LoadMem(asm.R1, asm.R6, memTmp+2*i, asm.Half),
 			asm.JEq.Imm(asm.R1, 0, zero),
@@ -310,12 +310,12 @@ func (c *code) adjustments() {
 			asm.StoreMem(asm.R6, memWritten, asm.R1, asm.Word),
 		)
 		c.Write(memEntry, undoEntrySize)
-		c.Here(zero)
+		c.Label(zero)
 	}
-	c.Here("adj_next")
-	c.GoOn()
-	c.Here("adj_more")
+	c.Label("adj_next")
+	c.Continue()
+	c.Label("adj_more")
 	c.more()
-	c.Here("adj_stop")
+	c.Label("adj_stop")
 	c.Stop()
 }

@@ -8,13 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadFile reads a regular file, at most so many bytes of it. A FIFO in its place is not waited for, a symbolic link
-// not followed.
+// ReadFile reads a regular file, up to most bytes. It does not wait for a FIFO and does not follow a symbolic link.
 func ReadFile(path string, most int64) ([]byte, error) {
 	return ReadRegular(unix.AT_FDCWD, path, path, most)
 }
 
-// ReadRegular is ReadFile for a name in an open directory. path stands in errors.
+// ReadRegular is ReadFile for a name in an open directory. path is for errors.
 func ReadRegular(at int, name, path string, most int64) ([]byte, error) {
 	fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
