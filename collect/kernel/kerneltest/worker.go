@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // workerVar names the worker that a re-executed test binary runs.
@@ -168,4 +171,17 @@ func (w *Worker) Finish() {
 			w.tb.Errorf("worker %d: %v", w.PID, err)
 		}
 	})
+}
+
+// Attach is a worker: it maps the System V segment of each argument, touches the first page and waits.
+func Attach(j *Job) {
+	for _, word := range j.Args {
+		id, err := strconv.Atoi(word)
+		j.Check(err)
+		data, err := unix.SysvShmAttach(id, 0, 0)
+		j.Check(err)
+		data[0] = 1
+	}
+	j.Ready()
+	j.Wait()
 }

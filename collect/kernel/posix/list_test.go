@@ -34,7 +34,7 @@ func closing(t *testing.T) func(int, error) int {
 
 func TestPosixQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		if none := kerneltest.Must(posix.AllQueues(h, true, true))(t); len(none) != 0 {
 			t.Fatalf("a new namespace holds %+v", none)
 		}
@@ -91,7 +91,7 @@ func TestPosixQueueNotification(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		fd := closing(t)(posix.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
 		kerneltest.OK(t, posix.MqNotify(fd, int(unix.SIGUSR1)))
-		got := kerneltest.Must(posix.AllQueues(kerneltest.Must(sys.OpenRoot(""))(t), false, true))(t)
+		got := kerneltest.Must(posix.AllQueues(sys.Root(""), false, true))(t)
 		if len(got) != 1 || got[0].MqStatus != (posix.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) ||
 			got[0].HasAttr {
 			t.Errorf("got %+v", got)
@@ -101,10 +101,8 @@ func TestPosixQueueNotification(t *testing.T) {
 
 // workLists looks at POSIX objects with the rights that it has.
 func workLists(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
-	_, err = os.Stat("/dev/mqueue")
-	if err == nil {
+	h := sys.Root("")
+	if _, err := os.Stat("/dev/mqueue"); err == nil {
 		queues, err := posix.AllQueues(h, true, true)
 		j.Check(err)
 		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
@@ -159,8 +157,7 @@ func TestOwnQueueWithoutMount(t *testing.T) {
 // workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and
 // what is left of it.
 func workOwnQueue(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	fd, err := posix.MqOpen("/mine", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, &posix.MqAttr{MaxMsg: 3, MsgSize: 8})
 	j.Check(err)
 	var st unix.Stat_t
@@ -178,7 +175,7 @@ func workOwnQueue(j *kerneltest.Job) {
 
 func TestPosixShmAndSems(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		syscall.Umask(0)
 		fd := closing(t)(posix.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
 		kerneltest.OK(t, unix.Ftruncate(fd, 10000))
@@ -234,7 +231,7 @@ func TestPosixShmAndSems(t *testing.T) {
 
 func TestPosixLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		l, err := posix.ReadMqLimits(h)
 		if diff := cmp.Diff(posix.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10,
 			MsgSizeDefault: 8192}, l); diff != "" || err != nil {

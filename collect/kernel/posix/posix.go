@@ -189,14 +189,8 @@ func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (i
 		return fail(err)
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fail(err)
-	}
-	if st.Dev != dev || st.Ino != ino {
-		return fail(ErrChanged)
-	}
-	n, err := unix.Pread(fd, buf, int64(offset))
+	same := func(st *unix.Stat_t) bool { return st.Dev == dev && st.Ino == ino }
+	n, err := vfs.ReadSame(fd, same, ErrChanged, offset, buf)
 	if err != nil {
 		return fail(err)
 	}

@@ -22,8 +22,7 @@ func TestPosixObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		syscall.Umask(0o022)
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		kerneltest.OK(t, posix.ShmCreate("/seg", 5000, 0o660))
 		kerneltest.OK(t, posix.SemCreate("gate", 3, 0o600))
 		kerneltest.OK(t, posix.MsgCreate("/queue", 0o666))
@@ -98,8 +97,7 @@ func TestPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		kerneltest.OK(t, syscall.Unmount("/dev/mqueue", syscall.MNT_DETACH))
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		if _, err := posix.Queues(h); !errors.Is(err, posix.ErrNotMounted) {
 			t.Errorf("%v, want ErrNotMounted", err)
 		}
@@ -115,8 +113,7 @@ func TestPosixShmLikely(t *testing.T) {
 		kerneltest.OK(t, os.WriteFile("/dev/shm/full", append(page, page...), 0o600))
 		kerneltest.OK(t, os.WriteFile("/dev/shm/text", []byte(strings.Repeat("notes\n", 20000)), 0o600))
 		kerneltest.OK(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		files, err := posix.ShmFiles(h)
 		kerneltest.OK(t, err)
 		got := map[string]bool{}

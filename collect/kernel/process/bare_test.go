@@ -40,10 +40,7 @@ func TestStartBare(t *testing.T) {
 	if n, err := unix.Read(out[0], buf); n != 2 || err != nil {
 		t.Fatalf("read: %d, %v; want 2 bytes", n, err)
 	}
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := sys.Root("")
 	type look struct {
 		Comm    string
 		Threads int

@@ -35,23 +35,12 @@ func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 		return fail(err)
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	same := func(st *unix.Stat_t) bool { return st.Ino == m.Ino }
+	n, err := vfs.ReadSame(fd, same, unix.ENOENT, offset, buf)
+	if err != nil {
 		return fail(err)
 	}
-	if st.Ino != m.Ino {
-		return fail(unix.ENOENT)
-	}
-	for {
-		n, err := unix.Pread(fd, buf, int64(offset))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return fail(err)
-		}
-		return n, nil
-	}
+	return n, nil
 }
 
 // StatOpen reads the file behind a descriptor of the process, also a file without a name. It does not fill Name.

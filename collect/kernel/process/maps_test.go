@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Lines as Linux 6.18 wrote them (proc_pid_maps(5)).
@@ -68,15 +67,7 @@ func TestSharedMapsBothWays(t *testing.T) {
 	if err := unix.Mprotect(data[os.Getpagesize():2*os.Getpagesize()], unix.PROT_READ); err != nil {
 		t.Fatal(err)
 	}
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(host, os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := selfDir(t)
 	ours := func(all []Mapping, err error) []Mapping {
 		t.Helper()
 		if err != nil {

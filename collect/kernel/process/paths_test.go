@@ -18,11 +18,7 @@ import (
 
 func selfDir(t *testing.T) Dir {
 	t.Helper()
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(h, os.Getpid())
+	dir, err := Open(sys.Root(""), os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

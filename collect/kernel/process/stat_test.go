@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Lines as Linux 6.18 wrote them.
@@ -96,15 +95,7 @@ func TestParseProcStatus(t *testing.T) {
 
 // The parsers read what this very kernel writes.
 func TestOwnProcess(t *testing.T) {
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(host, os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := selfDir(t)
 	text, err := dir.Read("stat", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // A thread's count stays while it sleeps, and grows when it wakes and sleeps again in the very same call.
@@ -34,15 +33,7 @@ func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 	defer unix.Kill(pid, unix.SIGKILL)
 	unix.Close(pipe[0])
 
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := process.Open(host, pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := openProc(t, pid)
 	asleep := func() (process.BlockedCall, uint64) {
 		var call process.BlockedCall
 		var n uint64

@@ -42,11 +42,7 @@ func workTasks(j *kerneltest.Job) {
 // openProc opens a process of a test's own.
 func openProc(tb testing.TB, pid int) process.Dir {
 	tb.Helper()
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p, err := process.Open(host, pid)
+	p, err := process.Open(sys.Root(""), pid)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -176,8 +172,7 @@ func TestTasksOfForeignProcess(t *testing.T) {
 func workTasksOf(j *kerneltest.Job) {
 	pid, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
-	host, err := sys.OpenRoot("")
-	j.Check(err)
+	host := sys.Root("")
 	p, err := process.Open(host, pid)
 	j.Check(err)
 	defer p.Close()

@@ -16,7 +16,7 @@ const benchSockets = 10_000
 func roomFor(b *testing.B, files uint64) {
 	b.Helper()
 	var limit unix.Rlimit
-	must(b, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	kerneltest.OK(b, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	limit.Cur = max(limit.Cur, files)
 	if limit.Max < limit.Cur {
 		limit.Max = limit.Cur // needs CAP_SYS_RESOURCE
@@ -34,7 +34,7 @@ func against(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
 			b.ReportAllocs()
 			for b.Loop() {
 				n, err := rows(h)
-				must(b, err)
+				kerneltest.OK(b, err)
 				if n < benchSockets {
 					b.Fatalf("%d sockets, want %d", n, benchSockets)
 				}
@@ -49,7 +49,7 @@ func against(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
 			b.Skip(err)
 		}
 		for b.Loop() {
-			must(b, exec.Command("ss", ss...).Run())
+			kerneltest.OK(b, exec.Command("ss", ss...).Run())
 		}
 	})
 }

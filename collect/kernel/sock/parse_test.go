@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
@@ -95,7 +96,7 @@ const procUnix = "Num       RefCount Protocol Flags    Type St Inode Path\n" +
 
 func TestParseProcUnix(t *testing.T) {
 	got, err := parseProcUnix([]byte(procUnix))
-	must(t, err)
+	kerneltest.OK(t, err)
 	want := []UnixSocket{
 		{Type: SocketStream, State: SocketListen, Inode: 26535, Naming: UnixPath, Name: "/run/a file/x y "},
 		{Type: SocketStream, State: SocketEstablished, Inode: 1592},
@@ -133,9 +134,9 @@ const procTCP6 = "  sl  local_address                         remote_address    
 func TestParseProcInet(t *testing.T) {
 	tables := inetTables()
 	got, err := parseProcInet([]byte(procTCP), tables[0])
-	must(t, err)
+	kerneltest.OK(t, err)
 	got6, err := parseProcInet([]byte(procTCP6), tables[1])
-	must(t, err)
+	kerneltest.OK(t, err)
 	at := netip.MustParseAddrPort
 	want := []InetSocket{
 		{Protocol: "tcp", State: SocketListen, Inode: 26700, Local: at("127.0.0.1:8080"), Remote: at("0.0.0.0:0"),

@@ -18,10 +18,7 @@ import (
 
 func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool),
 	row func(*scan.Numbers, *T)) {
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := sys.Root("")
 	check := func(b *testing.B, n int, ok bool) {
 		if n != rows || !ok {
 			b.Fatalf("%d rows, want %d", n, rows)
@@ -128,10 +125,7 @@ func BenchmarkSparseQueue(b *testing.B) {
 		if _, err := MsgGet(1, IPCCreat|IPCExcl|0o600); err != nil {
 			b.Fatal(err)
 		}
-		h, err := sys.OpenRoot("")
-		if err != nil {
-			b.Fatal(err)
-		}
+		h := sys.Root("")
 		b.Run("recipe", func(b *testing.B) {
 			for b.Loop() {
 				if all, err := MsgQueues(h, false); len(all) != 1 || err != nil {

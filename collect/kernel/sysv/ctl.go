@@ -128,7 +128,7 @@ func shmctl(id, cmd int, buf unsafe.Pointer) (int, error) {
 	return result(n, errno)
 }
 
-// result avoids a non-nil error that holds errno 0.
+// result is n, and a nil error for errno 0. A plain conversion would give a non-nil error that holds 0.
 func result(n uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return 0, errno

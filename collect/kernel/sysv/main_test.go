@@ -11,23 +11,12 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
-		"attach": workAttach,
+		"attach": kerneltest.Attach,
 		"semop":  workSemOp,
 		"send":   workSend,
 		"lists":  workLists,
 		"peek":   workPeek,
 	})
-}
-
-// workAttach maps a segment, touches its first page and waits.
-func workAttach(j *kerneltest.Job) {
-	id, err := strconv.Atoi(j.Args[0])
-	j.Check(err)
-	data, err := sysv.ShmAttach(id, false)
-	j.Check(err)
-	data[0] = 1
-	j.Ready()
-	j.Wait()
 }
 
 // workSemOp does one operation: id, semaphore, number.

@@ -17,7 +17,7 @@ import (
 
 func TestPeekMessages(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		id := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		long := strings.Repeat("l", 8192)
 		for i, text := range []string{"one\x1b", "", long} {
@@ -53,8 +53,7 @@ func TestPeekMessages(t *testing.T) {
 
 // workPeek tries to peek as another user.
 func workPeek(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	queues, err := sysv.MsgQueues(h, false)
 	j.Check(err)
 	_, err = sysv.PeekMessages(h, queues[0].ID, 0, 1, 1)

@@ -30,14 +30,13 @@ type seen struct {
 
 // workLists looks at queue, set and segment with the rights that it has: three ids.
 func workLists(j *kerneltest.Job) {
+	var err error
 	var id [3]int
 	for i := range id {
-		var err error
 		id[i], err = strconv.Atoi(j.Args[i])
 		j.Check(err)
 	}
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	var s seen
 	s.Msg, err = sysv.MsgQueues(h, true)
 	j.Check(err)
@@ -69,7 +68,7 @@ func TestForeignObjects(t *testing.T) {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		set := kerneltest.Must(sysv.SemGet(1, 1, create|0o600))(t)
 		segment := kerneltest.Must(sysv.ShmGet(1, 1, create|0o600))(t)

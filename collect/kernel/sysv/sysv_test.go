@@ -32,7 +32,7 @@ var near = cmp.FilterPath(func(p cmp.Path) bool {
 
 func TestMsgQueuesAreWhatWasMade(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix()
+		h, now := sys.Root(""), time.Now().Unix()
 		if got := kerneltest.Must(sysv.MsgQueues(h, true))(t); len(got) != 0 {
 			t.Errorf("an empty namespace has %v", got)
 		}
@@ -69,7 +69,7 @@ func TestMsgQueuesAreWhatWasMade(t *testing.T) {
 
 func TestSemSetsAreWhatWasMade(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix()
+		h, now := sys.Root(""), time.Now().Unix()
 		set := kerneltest.Must(sysv.SemGet(0x6003, 3, create|0o600))(t)
 		kerneltest.OK(t, sysv.SemSetValues(set, []uint16{1, 2, 3}))
 		kerneltest.OK(t, sysv.SemSetValue(set, 2, 30000))
@@ -115,7 +115,7 @@ func TestSemSetsAreWhatWasMade(t *testing.T) {
 
 func TestShmSegmentsAreWhatWasMade(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now, pid := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix(), int32(os.Getpid())
+		h, now, pid := sys.Root(""), time.Now().Unix(), int32(os.Getpid())
 		plain := kerneltest.Must(sysv.ShmGet(0x1234, 5000, create|0o644))(t)
 		dest := kerneltest.Must(sysv.ShmGet(0xfeedface, 1<<20, create|0o600))(t)
 		data := kerneltest.Must(sysv.ShmAttach(plain, false))(t)
@@ -160,7 +160,7 @@ func TestShmSegmentsAreWhatWasMade(t *testing.T) {
 // The indexes of long-lived objects lie far apart: then /proc serves the list, and qbytes comes from a call for each.
 func TestSparseIndexes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		var queues, sets, segments []int
 		for i := range 200 {
 			queues = append(queues, kerneltest.Must(sysv.MsgGet(uint32(i+1), create|0o600))(t))
@@ -199,7 +199,7 @@ func TestSparseIndexes(t *testing.T) {
 // An id holds its index and a sequence number; the next object at the same index must not be taken for the old one.
 func TestStatTellsReusedIndexes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		// Indexes are handed out round robin; last_id makes the kernel take a given id next (man 5 proc,
 		// CONFIG_CHECKPOINT_RESTORE).
 		next := func(kind string, id int) {
@@ -255,7 +255,7 @@ func TestRemoveUnknownID(t *testing.T) {
 // A waiter learns that its set or queue was removed by EIDRM.
 func TestRemoveWakesWaiters(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		set := kerneltest.Must(sysv.SemGet(1, 1, create|0o600))(t)
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		woken := make(chan error, 2)
@@ -278,7 +278,7 @@ func TestRemoveWakesWaiters(t *testing.T) {
 // A call that waits goes on waiting after a signal.
 func TestBlockedSendSurvivesSignals(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		kerneltest.OK(t, sysv.MsgSetQBytes(queue, 10))
 		kerneltest.OK(t, sysv.MsgSend(queue, 1, make([]byte, 10), 0))

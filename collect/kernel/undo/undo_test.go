@@ -75,10 +75,7 @@ func undoOp(j *kerneltest.Job, words string) {
 // openUndos skips where the rights are missing that the reader takes.
 func openUndos(tb testing.TB) *undo.Reader {
 	tb.Helper()
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	h := sys.Root("")
 	r, err := undo.Open(h)
 	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, undo.ErrNoUndos) &&
 		noTypes != nil {
@@ -423,8 +420,7 @@ func workUndoDenied(j *kerneltest.Job) {
 		}
 		j.Check(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &set[0]))
 	}
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	if r, err := undo.Open(h); errors.Is(err, fs.ErrPermission) && r == nil {
 		j.Ready("denied", err)
 	} else {
