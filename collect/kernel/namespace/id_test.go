@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The namespaces of a process that has none of its own came in the order in which the kernel makes them at boot.
+// A process in the first namespaces: the kernel made them at boot, in this order.
 func TestID(t *testing.T) {
 	host := sys.Root("")
 	one, err := ID(host, "ipc")

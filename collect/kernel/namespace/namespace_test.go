@@ -55,7 +55,7 @@ func TestVisit(t *testing.T) {
 			}
 			return len(queues)
 		}
-		// Many at once, so that also the first thread of the process is asked to go.
+		// Many at once, so that the process's first thread also gets a visit.
 		var all sync.WaitGroup
 		for range 32 {
 			all.Go(func() {
@@ -65,7 +65,7 @@ func TestVisit(t *testing.T) {
 					if err != nil || inside != 1 || count() != 0 {
 						t.Errorf("%d queues inside, %d outside, error %v; want 1, 0, none", inside, count(), err)
 					}
-					// What other processes see of this one.
+					// The link that other processes see.
 					if link, err := os.Readlink("/proc/self/ns/ipc"); err != nil || link != fmt.Sprintf("ipc:[%d]", home) {
 						t.Errorf("/proc/self/ns/ipc is %s, %v; want %d", link, err, home)
 					}
@@ -149,7 +149,7 @@ func FuzzParseNamespaceLink(f *testing.F) {
 	})
 }
 
-// BenchmarkVisitNamespaces counts the objects of 100 IPC namespaces (here of one a hundred times).
+// BenchmarkVisitNamespaces counts the objects of 100 IPC namespaces (here one namespace, a hundred times).
 func BenchmarkVisitNamespaces(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		h := sys.Root("")

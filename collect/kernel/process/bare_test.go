@@ -12,7 +12,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// A bare process has one thread, its own name and no handlers, does its calls in order, and ends by itself.
+// A bare process has one thread, its own name and no handlers. It does its calls in order, and then ends.
 func TestStartBare(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -47,7 +47,7 @@ func TestParseSharedMapsCutOff(t *testing.T) {
 	}
 }
 
-// PROCMAP_QUERY and the text of maps tell the same.
+// PROCMAP_QUERY and the text of maps give the same.
 func TestSharedMapsBothWays(t *testing.T) {
 	name := t.TempDir() + "/a mapped file"
 	if err := os.WriteFile(name, make([]byte, 3*os.Getpagesize()), 0o600); err != nil {
@@ -63,7 +63,7 @@ func TestSharedMapsBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Munmap(data)
-	// The middle page becomes a mapping of its own.
+	// The middle page becomes a separate mapping.
 	if err := unix.Mprotect(data[os.Getpagesize():2*os.Getpagesize()], unix.PROT_READ); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// A thread's count stays while it sleeps, and grows when it wakes and sleeps again in the very same call.
+// A thread's count stays while it sleeps. It grows when the thread wakes and sleeps again in the same call.
 func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -20,7 +20,7 @@ func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pipe[1])
-	// The two reads are alike in all registers but where the bytes go, and that is one place.
+	// The two reads have the same registers, also the same buffer.
 	s := new(process.Script)
 	buf := make([]byte, 1)
 	at := s.Keep(buf, unsafe.Pointer(&buf[0]))

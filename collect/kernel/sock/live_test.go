@@ -23,7 +23,7 @@ func cookieOf(tb testing.TB, fd int) uint64 {
 	return cookie
 }
 
-// outq is the kernel's own word for SendQueue: unix(7) has SIOCOUTQ count memory, so a test cannot know it.
+// outq is the kernel's number for SendQueue. SIOCOUTQ counts memory in unix(7), so a test cannot compute it.
 func outq(tb testing.TB, fd int) uint32 {
 	tb.Helper()
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
@@ -31,7 +31,7 @@ func outq(tb testing.TB, fd int) uint32 {
 	return uint32(n)
 }
 
-// unixScene is one of everything that a UNIX socket can be.
+// unixScene makes one UNIX socket of every kind.
 func unixScene(tb testing.TB) []UnixSocket {
 	path := filepath.Join(tb.TempDir(), "with blanks \x1b[31m")
 	row := func(fd int, s UnixSocket) UnixSocket {
@@ -49,7 +49,7 @@ func unixScene(tb testing.TB) []UnixSocket {
 	kerneltest.OK(tb, err)
 	waiting := kerneltest.Connect(tb, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 
-	// In x/sys, a name that begins with '@' is abstract.
+	// x/sys takes a name with '@' at the beginning as abstract.
 	bound := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	kerneltest.OK(tb, unix.Bind(bound, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
 	sender := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
@@ -73,8 +73,8 @@ func unixScene(tb testing.TB) []UnixSocket {
 		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: kerneltest.Inode(tb, server)}),
 		row(server, accepted),
 		row(waiting, UnixSocket{Type: SocketStream, State: SocketEstablished}),
-		// Whoever connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect), the peer only
-		// its own.
+		// A client that connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect). Only the
+		// client has a peer.
 		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract",
 			RecvQueue: 4}),
 		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: kerneltest.Inode(tb, bound)}),
@@ -101,7 +101,7 @@ func TestUnixSockets(t *testing.T) {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
 
-		// The same scene as a file tree's /proc tells it.
+		// The same scene, read from a file tree's /proc.
 		for i, s := range want {
 			want[i] = UnixSocket{Type: s.Type, State: s.State, Inode: s.Inode, Naming: s.Naming, Name: s.Name}
 			if s.Naming == UnixAbstract {
@@ -116,7 +116,7 @@ func TestUnixSockets(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// A listener whose pending clients outgrow the first datagram of a dump ends that dump; it must hide nobody.
+// A listener with too many pending clients for one datagram ends the dump. It must not hide other sockets.
 func TestManyPendingClients(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		const clients = 2500
@@ -142,7 +142,7 @@ func TestManyPendingClients(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// procNetTree is a file tree that holds copies of this network namespace's /proc/net files.
+// procNetTree is a file tree with copies of this network namespace's /proc/net files.
 func procNetTree(tb testing.TB, names ...string) sys.Root {
 	tb.Helper()
 	root := tb.TempDir()
@@ -181,7 +181,7 @@ func addrPort(tb testing.TB, fd int) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// inetScene is one of every state that a reader tells apart. Cookies and timers are not given.
+// inetScene makes one socket of every state in the code. It leaves out cookies and timers.
 func inetScene(tb testing.TB) []InetSocket {
 	row := func(fd int, protocol string, state SocketState, s InetSocket) InetSocket {
 		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, kerneltest.Inode(tb, fd), uint32(os.Getuid()), true
@@ -204,11 +204,11 @@ func inetScene(tb testing.TB) []InetSocket {
 	waiting := kerneltest.Connect(tb, unix.AF_INET, unix.SOCK_STREAM, p.listener)
 
 	// An IPv6 socket bound to an IPv6 address other than :: takes no IPv4 (net/ipv6/af_inet6.c, __inet6_bind).
-	// A client that said goodbye, and a server that has not: FIN-WAIT-2 and CLOSE-WAIT.
+	// A client that has closed, and a server that has not: FIN-WAIT-2 and CLOSE-WAIT.
 	q := connectTCP(tb, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}, 1)
 	kerneltest.OK(tb, unix.Shutdown(q.client, unix.SHUT_WR))
 
-	// An IPv6 socket that takes IPv4 too has v4-mapped addresses.
+	// An IPv6 socket that also takes IPv4 has v4-mapped addresses.
 	m := connectTCP(tb, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()}, 1)
 
 	u := kerneltest.Socket(tb, unix.AF_INET, unix.SOCK_DGRAM, 0)
@@ -240,7 +240,7 @@ func inetScene(tb testing.TB) []InetSocket {
 	}
 }
 
-// sorted orders by what tells two sockets of the scene apart.
+// sorted orders by the fields that differ between sockets of the scene.
 func sorted(rows []InetSocket) []InetSocket {
 	slices.SortFunc(rows, func(a, b InetSocket) int {
 		return cmp.Or(cmp.Compare(a.Inode, b.Inode), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
@@ -259,7 +259,7 @@ func TestInetSockets(t *testing.T) {
 			kerneltest.OK(t, err)
 			for i, s := range got {
 				if s.Protocol == "raw" {
-					got[i].Diag = true // or not: raw_diag is a module of its own, which a kernel may lack
+					got[i].Diag = true // or not: a kernel may lack the module raw_diag
 				} else if s.Cookie == 0 {
 					t.Fatalf("no cookie: %+v", s)
 				}

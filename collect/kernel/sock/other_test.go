@@ -56,7 +56,7 @@ func TestPacketSockets(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// The kernel that tests run on may lack vsock_diag: this is what one with it sends.
+// The kernel of the tests may lack vsock_diag. This is the answer of a kernel with it.
 func TestParseVsockDiag(t *testing.T) {
 	b := []byte{unix.AF_VSOCK, 1, 10, 2}
 	for _, n := range []uint32{2, 1024, ^uint32(0), ^uint32(0), 77, 0x11223344, 0x55} {

@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// message builds a netlink message as the kernel does.
+// message builds a netlink message in the kernel's format.
 func message(kind uint16, seq uint32, data []byte) []byte {
 	b := make([]byte, nlmsgHeader, nlmsgHeader+align4(len(data)))
 	binary.NativeEndian.PutUint32(b, uint32(nlmsgHeader+len(data)))
@@ -74,7 +74,7 @@ func TestDiagAnswer(t *testing.T) {
 
 func TestNetlinkAttrs(t *testing.T) {
 	b := append(attr(3, "abcde"), attr(4|0x8000, "")...)
-	b = append(b, 200, 0, 5, 0) // says 200 bytes, has 4
+	b = append(b, 200, 0, 5, 0) // its length says 200 bytes, it has 4
 	var got []string
 	for kind, data := range netlinkAttrs(b) {
 		got = append(got, fmt.Sprintf("%d %q", kind, data))
@@ -84,7 +84,7 @@ func TestNetlinkAttrs(t *testing.T) {
 	}
 }
 
-// What a Debian machine's /proc/net/unix says, with names that need care.
+// /proc/net/unix of a Debian machine, with some difficult names.
 const procUnix = "Num       RefCount Protocol Flags    Type St Inode Path\n" +
 	"00000000343c4ab0: 00000002 00000000 00010000 0001 01 26535 /run/a file/x y \n" +
 	"000000001647cfd0: 00000003 00000000 00000000 0001 03  1592\n" +

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// workSemOp does one operation: id, semaphore, number.
+// workSemOp does one operation. Its arguments are id, semaphore and number.
 func workSemOp(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
