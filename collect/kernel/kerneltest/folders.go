@@ -21,7 +21,7 @@ func ownFolders() error {
 	if st, err := os.Lstat(tmp); err != nil || !st.IsDir() {
 		return nil
 	}
-	kept, err := openKept()
+	kept, err := openNeeded()
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func skipInodes() {
 	}
 }
 
-// openKept opens the directories below /tmp that the test needs: the test binary's directory and the module.
-func openKept() (map[string]int, error) {
+// openNeeded opens the directories below /tmp that the test needs: the test binary's directory and the module.
+func openNeeded() (map[string]int, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err

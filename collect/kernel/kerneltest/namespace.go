@@ -75,14 +75,14 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 		return
 	}
 	if t, ok := tb.(*testing.T); ok {
-		sideBySide(t)
+		makeParallel(t)
 	}
 	runParent(tb, extra)
 }
 
-// sideBySide makes a test parallel if that is allowed. t.Parallel panics after t.Setenv, and on a second call. Only
+// makeParallel makes a test parallel if that is allowed. t.Parallel panics after t.Setenv, and on a second call. Only
 // the panic shows that.
-func sideBySide(t *testing.T) {
+func makeParallel(t *testing.T) {
 	defer func() { _ = recover() }()
 	t.Parallel()
 }

@@ -25,7 +25,7 @@ type bareCall struct {
 	args [6]uintptr
 }
 
-// Raw adds a system call. The caller gives memory that an argument points to to Keep.
+// Raw adds a system call. If an argument points to memory, the caller must pass that memory to Keep.
 func (s *Script) Raw(nr uintptr, args ...uintptr) *Script {
 	c := bareCall{nr: nr}
 	copy(c.args[:], args)

@@ -46,9 +46,9 @@ func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	return nil, false
 }
 
-// Addresses is true if the call may name the receiver of its data. The receiver may then differ from the socket's
+// NamesReceiver is true if the call may name the receiver of its data. The receiver may then differ from the socket's
 // connected peer (sendto(2)).
-func (c BlockedCall) Addresses() bool {
+func (c BlockedCall) NamesReceiver() bool {
 	switch c.NR {
 	case unix.SYS_SENDTO:
 		return c.Args[4] != 0
@@ -154,9 +154,9 @@ func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
 	return nil
 }
 
-// still checks that the thread is in the call, still or again: memory that was read before then belongs to the call.
-// ErrOtherCall: the thread is in another call, or in none.
-func (p Dir) still(c BlockedCall) error {
+// checkCall checks that the thread is in the call, still or again: memory that was read before then belongs to the
+// call. ErrOtherCall: the thread is in another call, or in none.
+func (p Dir) checkCall(c BlockedCall) error {
 	now, err := p.blockedCall(c.TID, nil)
 	if now.Restarted() {
 		now.NR = c.NR // or the number of Resumed

@@ -57,7 +57,7 @@ func polled() fds {
 	return fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: sock, For: fdinfo.CanRead}, {FD: writeEnd}}
 }
 
-// long is the timeout of the calls that have one.
+// long is the timeout of calls with a timeout.
 const long = 1000 * time.Second
 
 // blockedCall is a way to sleep, and the facts in the call's arguments. child is the pid of a child that does not

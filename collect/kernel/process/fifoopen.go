@@ -21,7 +21,7 @@ var ErrOtherCall = errors.New("not blocked in that call")
 
 // ErrUnknownFIFO means that the thread waits in the open of an unknown FIFO, or may wait there. Its path leads
 // elsewhere now, or ipctop cannot follow it.
-var ErrUnknownFIFO = errors.New("which FIFO it opens cannot be told")
+var ErrUnknownFIFO = errors.New("which FIFO it readOpenArgs cannot be told")
 
 // openCall is true for a call that may wait in the open of a FIFO.
 func openCall(nr int) bool {
@@ -32,36 +32,36 @@ func openCall(nr int) bool {
 	return false
 }
 
-// opening holds the arguments of an open.
-type opening struct {
+// openArgs holds the arguments of an open.
+type openArgs struct {
 	at    int32 // the directory where a relative path begins
 	path  uint64
 	flags uint64
 }
 
-// opens reads the arguments of an open. ErrUnknownFIFO: the call has no path, or resolves it by unusual flags.
-func (p Dir) opens(c BlockedCall) (opening, error) {
+// readOpenArgs reads the arguments of an open. ErrUnknownFIFO: the call has no path, or resolves it by unusual flags.
+func (p Dir) readOpenArgs(c BlockedCall) (openArgs, error) {
 	switch c.NR {
 	case sysOpen:
-		return opening{unix.AT_FDCWD, c.Args[0], c.Args[1]}, nil
+		return openArgs{unix.AT_FDCWD, c.Args[0], c.Args[1]}, nil
 	case sysCreat:
-		return opening{unix.AT_FDCWD, c.Args[0], unix.O_WRONLY}, nil
+		return openArgs{unix.AT_FDCWD, c.Args[0], unix.O_WRONLY}, nil
 	case unix.SYS_OPENAT:
-		return opening{int32(c.Args[0]), c.Args[1], c.Args[2]}, nil
+		return openArgs{int32(c.Args[0]), c.Args[1], c.Args[2]}, nil
 	case unix.SYS_OPENAT2:
 		var how unix.OpenHow
 		buf := make([]byte, unsafe.Sizeof(how))
 		if err := p.readMemory(c.TID, c.Args[2], buf); err != nil {
-			return opening{}, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
+			return openArgs{}, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 		}
 		how = unix.OpenHow{Flags: binary.NativeEndian.Uint64(buf), Mode: binary.NativeEndian.Uint64(buf[8:]),
 			Resolve: binary.NativeEndian.Uint64(buf[16:])}
 		if how.Resolve&unix.RESOLVE_IN_ROOT != 0 {
-			return opening{}, ErrUnknownFIFO
+			return openArgs{}, ErrUnknownFIFO
 		}
-		return opening{int32(c.Args[0]), c.Args[1], how.Flags}, nil
+		return openArgs{int32(c.Args[0]), c.Args[1], how.Flags}, nil
 	}
-	return opening{}, ErrUnknownFIFO
+	return openArgs{}, ErrUnknownFIFO
 }
 
 // opensFIFO is true if a thread sleeps in the open of a FIFO until the other end opens. wchan names wait_for_partner
@@ -94,7 +94,7 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 		}
 		return vfs.FileID{}, "", 0, ErrUnknownFIFO
 	}
-	o, err := p.opens(c)
+	o, err := p.readOpenArgs(c)
 	if err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
@@ -103,7 +103,7 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 	}
 	id, err := p.statOpened(o.at, path)
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
 	switch {

@@ -71,7 +71,7 @@ func (p Dir) Futex(c BlockedCall) (Futex, error) {
 	default:
 		p.recognize(&f, c, w)
 	}
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return Futex{}, err
 	}
 	return f, nil

@@ -25,7 +25,7 @@ import (
 // not run, such as isolated CPUs. Use one RunClock for the questions of one moment, from one goroutine.
 type RunClock struct {
 	allowed unix.CPUSet
-	behind  map[int]time.Duration // by CPU: CLOCK_MONOTONIC minus the CPU's clock
+	lag     map[int]time.Duration // by CPU: CLOCK_MONOTONIC minus the CPU's clock
 }
 
 // errNoClock is for a CPU whose clock RunClock cannot measure.
@@ -33,7 +33,7 @@ var errNoClock = errors.New("not a CPU that this process runs on")
 
 // NewRunClock reads on which CPUs the process may run.
 func NewRunClock() (*RunClock, error) {
-	r := &RunClock{behind: map[int]time.Duration{}}
+	r := &RunClock{lag: map[int]time.Duration{}}
 	if err := unix.SchedGetaffinity(0, &r.allowed); err != nil {
 		return nil, fmt.Errorf("sched_getaffinity: %w", err)
 	}
@@ -69,18 +69,18 @@ func (r *RunClock) LastRan(p Dir, tid int) (time.Duration, error) {
 	if !ok {
 		return 0, fmt.Errorf("read /proc/%d/%s/sched: %w", p.PID, dir, scan.ErrShort)
 	}
-	behind, err := r.behindOf(cpu)
+	lag, err := r.clockLag(cpu)
 	if err != nil {
 		return 0, fmt.Errorf("clock of CPU %d: %w", cpu, err)
 	}
 	now, err := monotonic()
-	return max(0, now-behind-ran), err
+	return max(0, now-lag-ran), err
 }
 
-// behindOf is CLOCK_MONOTONIC minus a CPU's clock.
-func (r *RunClock) behindOf(cpu int) (time.Duration, error) {
-	if behind, ok := r.behind[cpu]; ok {
-		return behind, nil
+// clockLag is CLOCK_MONOTONIC minus a CPU's clock.
+func (r *RunClock) clockLag(cpu int) (time.Duration, error) {
+	if lag, ok := r.lag[cpu]; ok {
+		return lag, nil
 	}
 	if cpu < 0 || !r.allowed.IsSet(cpu) {
 		return 0, errNoClock
@@ -92,19 +92,19 @@ func (r *RunClock) behindOf(cpu int) (time.Duration, error) {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return 0, fmt.Errorf("sched_setaffinity: %w", err)
 	}
-	behind, err := behindHere()
+	lag, err := clockLagHere()
 	if back := unix.SchedSetaffinity(0, &r.allowed); err == nil && back != nil {
 		err = fmt.Errorf("sched_setaffinity: %w", back)
 	}
 	if err == nil {
-		r.behind[cpu] = behind
+		r.lag[cpu] = lag
 	}
-	return behind, err
+	return lag, err
 }
 
-// behindHere measures the clock of the present CPU by the calling thread, which runs. Reading the thread's CPU time
+// clockLagHere measures the clock of the present CPU by the calling thread, which runs. Reading the thread's CPU time
 // updates exec_start. Otherwise only a tick updates it (task_sched_runtime in kernel/sched/core.c).
-func behindHere() (time.Duration, error) {
+func clockLagHere() (time.Duration, error) {
 	var cpuTime unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &cpuTime); err != nil {
 		return 0, fmt.Errorf("CLOCK_THREAD_CPUTIME_ID: %w", err)

@@ -46,8 +46,8 @@ func (p Dir) Owner() (uint32, error) {
 // ErrMayHang means that a path leads to a mount whose server may be dead.
 var ErrMayHang = errors.New("it lies on a network or FUSE mount, where a dead server would hang the look at it")
 
-// linksMost is the number of symbolic links that a path may follow (MAXSYMLINKS, include/linux/namei.h).
-const linksMost = 40
+// maxLinks is the number of symbolic links that a path may follow (MAXSYMLINKS, include/linux/namei.h).
+const maxLinks = 40
 
 // RealPath follows the symbolic links of an absolute path from the process's root directory, like the process itself.
 // It calls hangs before each step. If hangs is true, the error is ErrMayHang.
@@ -78,7 +78,7 @@ func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error)
 		case err != nil:
 			return "", fmt.Errorf("readlink %s of process %d: %w", next, p.PID, err)
 		default:
-			if links++; links > linksMost {
+			if links++; links > maxLinks {
 				return "", fmt.Errorf("%s of process %d: %w", path, p.PID, unix.ELOOP)
 			}
 			if n > 0 && buf[0] == '/' {

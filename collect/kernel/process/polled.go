@@ -35,7 +35,7 @@ func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 		err = fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
 	}
 	if err == nil {
-		err = p.still(c)
+		err = p.checkCall(c)
 	}
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (p Dir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
 	if err := p.readMemory(c.TID, c.Args[arg], pair[:]); err != nil {
 		return 0, true, err
 	}
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return 0, true, err
 	}
 	sec, frac := binary.NativeEndian.Uint64(pair[:]), binary.NativeEndian.Uint64(pair[8:])

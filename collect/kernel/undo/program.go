@@ -64,8 +64,8 @@ type code struct {
 	*bpf.Code
 }
 
-// more notes that the output lacks a part.
-func (c *code) more() {
+// noteMore notes that the output lacks a part.
+func (c *code) noteMore() {
 	c.Add(asm.Mov.Imm(asm.R1, 1), asm.StoreMem(asm.R6, memMore, asm.R1, asm.Word))
 }
 
@@ -162,7 +162,7 @@ func (c *code) walk() {
 		asm.LoadMem(asm.R2, asm.R6, memHead, asm.DWord),
 		asm.JEq.Reg(asm.R1, asm.R2, "end"),
 	)
-	c.more()
+	c.noteMore()
 	c.Label("end")
 	c.Add(
 		asm.Mov.Imm(asm.R1, -1), asm.StoreMem(asm.R6, memEntry, asm.R1, asm.Word),
@@ -214,7 +214,7 @@ func (c *code) set() {
 	c.Label("set_next")
 	c.Continue()
 	c.Label("set_more")
-	c.more()
+	c.noteMore()
 	c.Label("set_stop")
 	c.Stop()
 }
@@ -315,7 +315,7 @@ func (c *code) adjustments() {
 	c.Label("adj_next")
 	c.Continue()
 	c.Label("adj_more")
-	c.more()
+	c.noteMore()
 	c.Label("adj_stop")
 	c.Stop()
 }
