@@ -21,7 +21,7 @@ var ErrOtherCall = errors.New("not blocked in that call")
 
 // ErrUnknownFIFO means that the thread waits in the open of an unknown FIFO, or may wait there. Its path leads
 // elsewhere now, or ipctop cannot follow it.
-var ErrUnknownFIFO = errors.New("which FIFO it readOpenArgs cannot be told")
+var ErrUnknownFIFO = errors.New("which FIFO it opens cannot be told")
 
 // openCall is true for a call that may wait in the open of a FIFO.
 func openCall(nr int) bool {
