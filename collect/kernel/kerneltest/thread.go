@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OnOtherThread runs f on a thread that ends with f, never on the process's first thread. f may change what is the
-// thread's own, for example its table of descriptors. On the first thread /proc/PID and pidfd_getfd(2) would show
-// that as the process's.
+// OnOtherThread runs f on a thread that ends with f, never on the process's first thread. f may change the
+// thread's own data, for example its table of descriptors. /proc/PID and pidfd_getfd(2) show the first thread's data as
+// the process's data.
 func OnOtherThread(f func()) {
 	started := make(chan struct{})
 	go func() {
