@@ -537,7 +537,7 @@ func childOrTraced(p *play) {
 	for fd := range mostFDs {
 		s.Close(fd)
 	}
-	pid, err := p.admin.StartBare(s.Sleep(process.Sleepless))
+	pid, err := p.admin.StartBare(s.Sleep(process.Forever))
 	p.j.Check(err)
 	p.child(pid)
 	child := p.settled

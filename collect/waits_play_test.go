@@ -94,7 +94,7 @@ func (a *actor) then() *process.Script {
 func (p *play) begin() {
 	for _, a := range p.actors {
 		if s := a.then(); !a.dies {
-			s.Sleep(process.Sleepless)
+			s.Sleep(process.Forever)
 		}
 		pid, err := p.admin.StartBare(a.first)
 		p.j.Check(err)

@@ -20,8 +20,8 @@ func plays() map[string]func(*play) {
 	return map[string]func(*play){
 		"semaphores":            func(p *play) { p.semaphores(0, 0) },
 		"semaphores-undo":       func(p *play) { p.semaphores(sysv.SemUndo, 0) },
-		"semaphores-timed":      func(p *play) { p.semaphores(0, process.Sleepless.Seconds()) },
-		"semaphores-undo-timed": func(p *play) { p.semaphores(sysv.SemUndo, process.Sleepless.Seconds()) },
+		"semaphores-timed":      func(p *play) { p.semaphores(0, process.Forever.Seconds()) },
+		"semaphores-undo-timed": func(p *play) { p.semaphores(sysv.SemUndo, process.Forever.Seconds()) },
 		"semaphore-holder-died": func(p *play) { p.holderDied(0) },
 		"semaphore-undone":      func(p *play) { p.holderDied(sysv.SemUndo) },
 		"flocks":                func(p *play) { p.flocks() },

@@ -210,7 +210,7 @@ func (r *role) startBare(name string, in, out *os.File, script *process.Script) 
 	for fd := reportFD; fd < most; fd++ {
 		whole.Close(fd)
 	}
-	whole.Then(script).Sleep(process.Sleepless)
+	whole.Then(script).Sleep(process.Forever)
 	signal.Ignore(unix.SIGCHLD) // A child that somebody ends leaves no zombie (man 2 wait).
 	r.mu.Lock()
 	defer r.mu.Unlock()

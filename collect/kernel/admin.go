@@ -1,11 +1,11 @@
 package kernel
 
-// Admin changes the machine: removing, creating and signalling are its methods and nobody else's.
-// Only actions holds one, and demo, to make its objects.
+// Admin changes the machine. Only its methods remove, create and signal. Only the package actions holds an Admin, and
+// demo, which makes its own objects.
 //
-// Calls that can block (MsgSend, MsgReceive, SemOp) block their goroutine only. The Go runtime preempts long-running
-// goroutines with SIGURG, which interrupts msgsnd, msgrcv, semop and semtimedop with EINTR even where SA_RESTART is set
-// (man 7 signal); the methods go on waiting then.
+// MsgSend, MsgReceive and SemOp can block; they block only their goroutine. The Go runtime interrupts long-running
+// goroutines with SIGURG. SIGURG ends msgsnd, msgrcv, semop and semtimedop with EINTR, even with SA_RESTART (man 7
+// signal). The methods then call again.
 type Admin struct{}
 
 // NewAdmin returns an Admin for the live machine.

@@ -5,15 +5,15 @@ import "github.com/ipctop/ipctop/collect/kernel/posix"
 // PosixMsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL).
 func (a *Admin) PosixMsgCreate(name string, mode uint32) error { return posix.MsgCreate(name, mode) }
 
-// PosixMsgRemove takes a queue's name away (mq_unlink); the queue lives until its last descriptor is closed.
+// PosixMsgRemove removes a queue's name (mq_unlink). The queue lives until its last descriptor is closed.
 func (a *Admin) PosixMsgRemove(name string) error { return posix.MsgRemove(name) }
 
-// PosixShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate).
+// PosixShmCreate makes shared memory of size bytes (shm_open, O_CREAT | O_EXCL, then ftruncate).
 func (a *Admin) PosixShmCreate(name string, size uint64, mode uint32) error {
 	return posix.ShmCreate(name, size, mode)
 }
 
-// PosixShmRemove takes shared memory's name away (shm_unlink); it lives until its last mapping ends.
+// PosixShmRemove removes the name of shared memory (shm_unlink). The memory lives until its last mapping ends.
 func (a *Admin) PosixShmRemove(name string) error { return posix.ShmRemove(name) }
 
 // PosixSemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL).
@@ -21,20 +21,20 @@ func (a *Admin) PosixSemCreate(name string, value uint32, mode uint32) error {
 	return posix.SemCreate(name, value, mode)
 }
 
-// PosixSemRemove takes a semaphore's name away (sem_unlink); it lives as long as somebody has it open.
+// PosixSemRemove removes a semaphore's name (sem_unlink). The semaphore lives as long as a process has it open.
 func (a *Admin) PosixSemRemove(name string) error { return posix.SemRemove(name) }
 
-// PosixMsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number.
+// PosixMsgRemoveSame unlinks a queue by its name ("/name"), if the file still has this device and inode number.
 func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
 	return posix.MsgRemoveSame(name, dev, ino)
 }
 
-// PosixShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)).
+// PosixShmRemoveSame unlinks a file of /dev/shm by its name ("/name"; shm_unlink(3)), with the same condition.
 func (a *Admin) PosixShmRemoveSame(name string, dev, ino uint64) error {
 	return posix.ShmRemoveSame(name, dev, ino)
 }
 
-// PosixSemRemoveSame unlinks a named semaphore in the same way (sem_unlink(3)).
+// PosixSemRemoveSame unlinks a named semaphore (sem_unlink(3)), with the same condition.
 func (a *Admin) PosixSemRemoveSame(name string, dev, ino uint64) error {
 	return posix.SemRemoveSame(name, dev, ino)
 }
@@ -44,20 +44,21 @@ func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *posix.MqAttr)
 	return posix.MqOpen(name, flags, perms, attr)
 }
 
-// MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
+// MqSend puts a message into a queue. It blocks while the queue is full; with O_NONBLOCK the error is EAGAIN.
 func (a *Admin) MqSend(fd int, data []byte, priority uint) error {
 	return posix.MqSend(fd, data, priority)
 }
 
-// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize.
+// MqReceive takes the oldest message of the highest priority. size is at least the queue's msgsize, in bytes.
 func (a *Admin) MqReceive(fd, size int) (data []byte, priority uint, err error) {
 	return posix.MqReceive(fd, size)
 }
 
-// MqNotify asks for a signal to this process when a message arrives in the empty queue (mq_notify(3), SIGEV_SIGNAL).
+// MqNotify asks for a signal to this process. The kernel sends it when a message arrives in the empty queue
+// (mq_notify(3), SIGEV_SIGNAL).
 func (a *Admin) MqNotify(fd, signal int) error { return posix.MqNotify(fd, signal) }
 
-// ShmOpen opens a shared memory object by its name ("/name") as shm_open(3) does and returns a descriptor.
+// ShmOpen opens shared memory by its name ("/name"), like shm_open(3), and returns a descriptor.
 func (a *Admin) ShmOpen(name string, flags int, perms uint32) (int, error) {
 	return posix.ShmOpen(name, flags, perms)
 }
@@ -67,5 +68,5 @@ func (a *Admin) PosixSemOpenNew(name string, perms, value uint32) (fd int, temp 
 	return posix.SemOpenNew(name, perms, value)
 }
 
-// PosixSemWait takes one off a semaphore that this process has mapped, and sleeps while it is 0.
+// PosixSemWait subtracts 1 from a semaphore that this process has mapped. It sleeps while the value is 0.
 func (a *Admin) PosixSemWait(sem []byte) error { return posix.SemWait(sem) }

@@ -2,8 +2,8 @@ package kernel
 
 import "github.com/ipctop/ipctop/collect/kernel/process"
 
-// StartBare starts a child of one thread that runs the script and exits.
+// StartBare starts a child with one thread. The child runs the script and exits.
 func (a *Admin) StartBare(s *process.Script) (pid int, err error) { return process.StartBare(s) }
 
-// OpenProcess takes hold of a process, of any user.
+// OpenProcess opens a process of any user, to signal it.
 func (a *Admin) OpenProcess(pid int) (*process.Handle, error) { return process.OpenHandle(pid) }

@@ -6,10 +6,10 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// MsgRemove destroys a queue with its messages at once.
+// MsgRemove destroys a queue and its messages at once.
 func (a *Admin) MsgRemove(id int) error { return sysv.MsgRemove(id) }
 
-// MsgGet finds or makes a queue.
+// MsgGet finds or makes a queue and returns its id.
 func (a *Admin) MsgGet(key uint32, flags int) (int, error) { return sysv.MsgGet(key, flags) }
 
 // MsgSend puts a message into a queue.
@@ -22,26 +22,27 @@ func (a *Admin) MsgReceive(id int, mtype int64, size, flags int) (data []byte, g
 	return sysv.MsgReceive(id, mtype, size, flags)
 }
 
-// MsgSetQBytes sets the bytes that a queue takes.
+// MsgSetQBytes sets a queue's capacity in bytes.
 func (a *Admin) MsgSetQBytes(id int, qbytes uint64) error { return sysv.MsgSetQBytes(id, qbytes) }
 
-// SemRemove destroys a semaphore set at once, whoever uses it.
+// SemRemove destroys a semaphore set at once, even while tasks use it.
 func (a *Admin) SemRemove(id int) error { return sysv.SemRemove(id) }
 
-// SemGet finds or makes a set of nsems semaphores, all zero.
+// SemGet finds or makes a set of nsems semaphores and returns its id. New semaphores are zero.
 func (a *Admin) SemGet(key uint32, nsems, flags int) (int, error) {
 	return sysv.SemGet(key, nsems, flags)
 }
 
-// SemOp does all operations at once or waits until it can, at most for timeout (then EAGAIN); below 0: without end.
+// SemOp does all operations in one step, or waits until it can. After timeout the error is EAGAIN. A timeout below 0
+// never ends.
 func (a *Admin) SemOp(id int, ops []sysv.SemOp, timeout time.Duration) error {
 	return sysv.Operate(id, ops, timeout)
 }
 
-// SemSetValue sets one semaphore (SETVAL) and clears what SEM_UNDO had remembered for it.
+// SemSetValue sets one semaphore (SETVAL). The kernel forgets the SEM_UNDO adjustments of this semaphore.
 func (a *Admin) SemSetValue(id, num int, value uint16) error { return sysv.SemSetValue(id, num, value) }
 
-// SemSetValues sets all semaphores of a set (SETALL); values must have one for each.
+// SemSetValues sets all semaphores of a set (SETALL). values has one number for each semaphore.
 func (a *Admin) SemSetValues(id int, values []uint16) error { return sysv.SemSetValues(id, values) }
 
 // ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID).
@@ -52,14 +53,14 @@ func (a *Admin) ShmGet(key uint32, size uint64, flags int) (int, error) {
 	return sysv.ShmGet(key, size, flags)
 }
 
-// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach.
+// ShmAttach maps a segment (man 2 shmat) and returns its bytes. ShmDetach takes them.
 func (a *Admin) ShmAttach(id int, readonly bool) ([]byte, error) { return sysv.ShmAttach(id, readonly) }
 
-// ShmDetach unmaps what ShmAttach returned; data must not be touched afterwards.
+// ShmDetach unmaps the bytes that ShmAttach returned. The caller must not touch data afterwards.
 func (a *Admin) ShmDetach(data []byte) error { return sysv.ShmDetach(data) }
 
-// ShmLock keeps a segment out of swap (SHM_LOCK); it shows as ModeLocked.
+// ShmLock keeps a segment out of swap (SHM_LOCK). The segment's mode then has ModeLocked.
 func (a *Admin) ShmLock(id int) error { return sysv.ShmLock(id) }
 
-// ShmUnlock takes a ShmLock back.
+// ShmUnlock undoes ShmLock.
 func (a *Admin) ShmUnlock(id int) error { return sysv.ShmUnlock(id) }

@@ -17,7 +17,7 @@ import (
 
 const rooms = "github.com/ipctop/ipctop/collect/kernel/"
 
-// roomCalls lists the functions of rooms that a file names, "sysv.MsgRemove", and where.
+// roomCalls visits the functions of rooms that a file names, for example "sysv.MsgRemove", and their places.
 func roomCalls(t *testing.T, set *token.FileSet, file *ast.File, visit func(call string, at token.Pos)) {
 	t.Helper()
 	imported := map[string]bool{}
@@ -42,7 +42,7 @@ func roomCalls(t *testing.T, set *token.FileSet, file *ast.File, visit func(call
 	})
 }
 
-// changes lists what Admin's methods call: whatever alters the machine.
+// changes lists the functions of rooms that Admin's methods call. They change the machine.
 func changes(t *testing.T, set *token.FileSet) []string {
 	t.Helper()
 	files, err := filepath.Glob("admin*.go")
@@ -66,7 +66,7 @@ func changes(t *testing.T, set *token.FileSet) []string {
 	return calls
 }
 
-// Whoever imports a room for its types could call what changes the machine. Only Admin does.
+// A package that imports a room for its types could call functions that change the machine. Only Admin may.
 func TestOnlyAdminChanges(t *testing.T) {
 	set := token.NewFileSet()
 	all := changes(t, set)

@@ -6,13 +6,13 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// ProcMounted is when /proc was mounted, by the clock of that moment.
+// ProcMounted is the time when /proc was mounted. The time comes from the clock of that moment.
 func (h *Host) ProcMounted() (mounted time.Time, ok bool) { return process.Mounted(h.Root) }
 
-// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
+// FileSize is the size in bytes of the file behind a descriptor. It does not ask a remote server.
 func (h *Host) FileSize(pid, fd int) (uint64, error) { return process.FileSize(h.Root, pid, fd) }
 
-// PIDs lists the processes that /proc shows, in ascending order, which is /proc's.
+// PIDs lists the processes in /proc, in ascending order.
 func (h *Host) PIDs() ([]int, error) { return process.PIDs(h.Root) }
 
 // OpenProc opens /proc/PID.

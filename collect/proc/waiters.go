@@ -151,7 +151,7 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 	}
 	id, path, access, err := dir.FIFOOpen(c)
 	if err != nil {
-		return Wait{lost: errors.Is(err, process.ErrUntold)}, false
+		return Wait{lost: errors.Is(err, process.ErrUnknownFIFO)}, false
 	}
 	end := "for reading"
 	if access == fdinfo.CanWrite {

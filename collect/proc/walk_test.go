@@ -19,7 +19,7 @@ func TestWalkOfAProcessThatEnds(t *testing.T) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	pid, err := kernel.NewAdmin().StartBare(new(process.Script).Sleep(process.Sleepless))
+	pid, err := kernel.NewAdmin().StartBare(new(process.Script).Sleep(process.Forever))
 	if err != nil {
 		t.Fatal(err)
 	}

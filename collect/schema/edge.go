@@ -1,6 +1,6 @@
 package schema
 
-// Rel is how two objects hang together.
+// Rel is the kind of a relation between two objects.
 type Rel string
 
 const (
@@ -13,11 +13,11 @@ const (
 	RelPeer     Rel = "peer"
 	RelLastUsed Rel = "last_used"
 	RelParent   Rel = "parent"
-	RelCouldEnd Rel = "could_end" // a process the waits for an object
-	RelWatches  Rel = "watches"   // an epoll instance what it reports on, a pidfd its process
+	RelCouldEnd Rel = "could_end" // from a process to a wait that it could end
+	RelWatches  Rel = "watches"   // from an epoll instance to an object that it watches, or from a pidfd to its process
 )
 
-// Proof says how sure an Edge or a Finding is.
+// Proof is the strength of an Edge or a Finding: observed in the kernel, or inferred.
 type Proof string
 
 const (
@@ -25,11 +25,11 @@ const (
 	Inferred Proof = "inferred"
 )
 
-// Edge is a relation, read From Rel To: "proc:12 waits_on sem:5".
+// Edge is a relation. People read it From Rel To: "proc:12 waits_on sem:5".
 type Edge struct {
 	From, To Ref
 	Rel      Rel
-	Via      string // how, in words: "fd 3", "semop [2] -1", "2 mappings"
+	Via      string // the way, in words: "fd 3", "semop [2] -1", "2 mappings"
 	Proof    Proof
 }
 
@@ -42,7 +42,7 @@ const (
 	Critical Severity = "critical"
 )
 
-// Finding is a verdict with its evidence, in sentences.
+// Finding is a verdict. Its evidence is in sentences.
 type Finding struct {
 	Kind     string // "deadlock", "stuck", "leak", "limit", …
 	Severity Severity
@@ -50,26 +50,26 @@ type Finding struct {
 	Refs     []Ref
 	Says     string
 	Evidence []string
-	Advice   string // what to do about it; "": nothing
-	// Alike is the same for findings of a snapshot that say the same of other objects, of which a person needs to read
-	// but one; "": like no other.
+	Advice   string // what the person can do; "": nothing
+	// Alike groups findings of a snapshot that say the same of other objects: all have the same text here. A person
+	// needs to read only one of the group. "": the finding is in no group.
 	Alike string
 }
 
-// Fault is something that could not be read, and why. One fault never empties another mechanism.
+// Fault is something that ipctop could not read, and the reason. A fault of one mechanism never empties another.
 type Fault struct {
 	Source string // a kind, or a source such as "fds"
-	Says   string // one sentence: what is missing from this snapshot, and why
-	Denied bool   // missing rights, rather than a failure
-	Count  int    // how many processes, objects or lines it concerns; 0: does not apply
+	Says   string // one sentence: what this snapshot lacks, and the reason
+	Denied bool   // the cause is missing rights, not a failure
+	Count  int    // number of processes, objects or lines with this fault; 0: does not apply
 }
 
-// Gauge is a total against the kernel's limit.
+// Gauge is a total and the kernel's limit for it.
 type Gauge struct {
 	Kind  Kind
 	What  string // "queues", "segments", "pages"
 	Used  uint64
 	Limit uint64 // 0: no limit known
 	Type  Type   // TypeInt or TypeBytes
-	Knob  string // the sysctl that sets the limit; "" where there is none
+	Knob  string // the sysctl that sets the limit; "": there is none
 }

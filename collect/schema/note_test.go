@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Two notes of one type are two places, on each object.
+// Two notes of one type are two places on each object.
 func TestNotes(t *testing.T) {
 	first, second := schema.NewNote[int](), schema.NewNote[int]()
 	var a, b schema.Object

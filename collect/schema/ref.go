@@ -1,6 +1,6 @@
 // Package schema holds the words that every room of ipctop shares: Ref, Value, Column, Object, Edge, Finding, Fault.
 //
-// It does no input or output and imports no other package of ipctop.
+// It does no input or output. It imports no other package of ipctop.
 package schema
 
 import (
@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Kind is what an object is, in util-linux's short words.
+// Kind is the kind of an object, in util-linux's short words.
 type Kind string
 
-// The kinds that exist so far. Their order on screen is that of collect.Mechanisms, not of this list.
+// The kinds of objects. The screen shows them in the order of collect.Mechanisms.
 const (
 	Msg  Kind = "msg"  // System V message queue
 	Sem  Kind = "sem"  // System V semaphore set
@@ -44,38 +44,37 @@ const (
 	PMsg  Kind = "pmsg"  // POSIX message queue
 	PSem  Kind = "psem"  // POSIX named semaphore
 	PShm  Kind = "pshm"  // POSIX shared memory: a file of /dev/shm
-	Memfd Kind = "memfd" // memfd_create(2), and other memory without a name that processes share
+	Memfd Kind = "memfd" // memfd_create(2), and other shared memory without a name
 	Mmap  Kind = "mmap"  // file that several processes map MAP_SHARED
 	Limit Kind = "limit" // a limit of the kernel
-	Wait  Kind = "wait"  // thread that waits for another one, by its TID
+	Wait  Kind = "wait"  // a thread that waits for another thread, by its TID
 )
 
-// SysV tells the System V kinds, whose ids and keys belong to an IPC namespace.
+// SysV is true for the System V kinds. Their ids and keys belong to an IPC namespace.
 func (k Kind) SysV() bool { return k == Msg || k == Sem || k == Shm }
 
 // Family is a group of kinds that a person looks at together.
 type Family string
 
-// Ref is an object's identity. Two Refs are the same object exactly if they are equal (==).
+// Ref is an object's identity. Two Refs are the same object if and only if they are equal (==).
 type Ref struct {
 	Kind Kind
-	// Space is where ID means something: for System V kinds the inode of a foreign IPC namespace, for FIFOs and files
-	// the device (st_dev), for locks that of the file, for pseudoterminals a foreign devpts. 0 is the reader's own
-	// namespace, or a number that is unique on the machine.
+	// Space is the range in which ID is unique. For System V kinds it is the inode of a foreign IPC namespace. For FIFOs
+	// and files it is the device (st_dev). For locks it is the device of the locked file. For pseudoterminals it is a
+	// foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
 	ID uint64
-	// Name identifies what has no number: a POSIX name, "sk:1a2b" (ss's word for a socket's cookie) for a socket without
-	// inode, "4242/7" for an open file description that process 4242 has as descriptor 7, "12/posix/4242/0-99" for a
-	// lock on inode 12.
+	// Name identifies an object without a number. Examples: a POSIX name; "sk:1a2b", the cookie of a socket without
+	// inode, in ss's word; "4242/7", descriptor 7 of process 4242; "12/posix/4242/0-99", a lock on inode 12.
 	Name string
-	// Gen separates two lives of one number: a process's start time in clock ticks since boot, a System V object's ctime
-	// in Unix seconds, a POSIX name's inode number.
+	// Gen separates two objects that have one number at different times. It is a process's start time in clock ticks
+	// since boot, a System V object's ctime in Unix seconds, or the inode number behind a POSIX name.
 	Gen uint64
 }
 
-// String is the Ref as people type it: "shm:32769", "fifo:12@0:35", "pshm:/name", "shm:5@4026532178".
-// Gen is not part of it.
+// String is the Ref in the form that people type: "shm:32769", "fifo:12@0:35", "pshm:/name", "shm:5@4026532178". It
+// leaves Gen out.
 func (r Ref) String() string {
 	id := r.Name
 	if id == "" {
@@ -92,40 +91,40 @@ func (r Ref) String() string {
 	return s
 }
 
-// IsZero tells "no object".
+// IsZero is true for "no object".
 func (r Ref) IsZero() bool { return r == Ref{} }
 
-// CompareRefs orders Refs by kind, space, number, name and life.
+// CompareRefs orders Refs by kind, space, number, name and Gen.
 func CompareRefs(a, b Ref) int {
 	return cmp.Or(
 		cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Space, b.Space), cmp.Compare(a.ID, b.ID),
 		cmp.Compare(a.Name, b.Name), cmp.Compare(a.Gen, b.Gen))
 }
 
-// FormatDev writes a device number as /proc/PID/maps' reader expects it: decimal "major:minor" (see makedev(3)).
+// FormatDev writes a device number in decimal, as "major:minor" (makedev(3)).
 func FormatDev(dev uint64) string {
 	major := uint32((dev>>8)&0xfff) | uint32((dev>>32)&^0xfff)
 	minor := uint32(dev&0xff) | uint32((dev>>12)&^0xff)
 	return strconv.FormatUint(uint64(major), 10) + ":" + strconv.FormatUint(uint64(minor), 10)
 }
 
-// MakeDev joins major and minor the way st_dev holds them (glibc's makedev).
+// MakeDev joins major and minor to the number that st_dev holds (glibc's makedev).
 func MakeDev(major, minor uint32) uint64 {
 	return uint64(major&0xfff)<<8 | uint64(major&^0xfff)<<32 | uint64(minor&0xff) | uint64(minor&^0xff)<<12
 }
 
-// Selector is a Ref as typed by a person: it names an object by number, by key or by name.
+// Selector is a Ref that a person typed. It names an object by number, by key or by name.
 type Selector struct {
 	Kind  Kind
 	By    SelectBy
 	ID    uint64
 	Key   uint32
 	Name  string
-	Space uint64 // 0: the reader's own namespace, or not said
-	Text  string // as it was typed
+	Space uint64 // 0: the reader's own namespace, or the person gave none
+	Text  string // the text that the person typed
 }
 
-// SelectBy says which field of a Selector counts.
+// SelectBy names the field of a Selector that counts.
 type SelectBy int
 
 // The ways to name an object.
@@ -135,12 +134,12 @@ const (
 	ByName
 )
 
-// ErrRef is what every error of ParseSelector is.
+// ErrRef is in every error of ParseSelector (errors.Is).
 var ErrRef = errors.New("not an object reference")
 
-// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME",
-// each with an optional "@SPACE". known says whether a kind exists; its spelling is the caller's to explain. Errors
-// wrap ErrRef and say what would be right.
+// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME".
+// Each may end with "@SPACE". known is true for a kind that exists; the caller explains a wrong kind. Errors wrap
+// ErrRef and say what would be right.
 func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	fail := func(format string, args ...any) (Selector, error) {
 		return Selector{}, fmt.Errorf("%w: %q: %s", ErrRef, text, fmt.Sprintf(format, args...))
@@ -197,7 +196,7 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	return s, nil
 }
 
-// cutNamespace takes the IPC namespace off a queue's name: "/jobs@4026532178". A name may hold an "@" itself; the
+// cutNamespace cuts the IPC namespace off a queue's name: "/jobs@4026532178". A name may itself hold an "@". The
 // numbers of namespaces begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
 func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 	i := strings.LastIndexByte(name, '@')

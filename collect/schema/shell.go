@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// ShellQuote writes a word as a POSIX shell reads it back. What a terminal could take for a command, or what is no
-// text, stands in $'…', which bash, zsh, ksh and POSIX.1-2024 shells know. For others it holds neither a quote nor a
-// backslash but before digits: dash reads a word of another name there, fish nothing, and neither ends the word
-// before its end, where a name could go on with a command. So stand words with a backslash, which is one of fish's
-// ways to quote a quote.
+// ShellQuote writes a word so that a POSIX shell reads it back.
+//
+// A word with a backslash, a control character or a byte above 0x7e stands in $'…'. A terminal could take such bytes
+// for a command, or they are no text. bash, zsh, ksh and POSIX.1-2024 shells know $'…'. dash and fish do not: they
+// read another name there. But there, too, the word must not end early, or the rest of a name could be a command. So
+// $'…' holds no quote, and backslashes only before digits. fish also takes a backslash before a quote inside '…'; so
+// every word with a backslash stands in $'…'.
 func ShellQuote(word string) string {
 	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@+,=%",

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a shell reads back is what was quoted, and a terminal gets nothing but printable characters.
+// A shell reads back the quoted word. A terminal gets only printable characters.
 func FuzzShellQuote(f *testing.F) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -22,7 +22,7 @@ func FuzzShellQuote(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, word string) {
 		if strings.Contains(word, "\x00") {
-			return // no name holds one
+			return // no name holds NUL
 		}
 		quoted := ShellQuote(word)
 		for _, c := range []byte(quoted) {
@@ -36,7 +36,7 @@ func FuzzShellQuote(f *testing.F) {
 		if err != nil || string(got) != word+"." {
 			t.Errorf("%q as %s is read back as %q, %v", word, quoted, got, err)
 		}
-		// A shell that does not know $'…' finds one word as well, though another one.
+		// A shell without $'…' also reads one word, but another word.
 		if out, err := exec.Command(sh, "-c", "set -- "+quoted+"\necho $#").Output(); err != nil || string(out) != "1\n" {
 			t.Errorf("%q as %s is to %s not one word but %s, %v", word, quoted, sh, out, err)
 		}

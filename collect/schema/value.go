@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// State says what is known of a cell. There are no sentinel numbers.
+// State is how much is known of a cell. There are no sentinel numbers.
 type State uint8
 
 const (
-	NotCollected State = iota // nobody asked for it in this snapshot: shown "…"
-	Known                     // the payload counts
+	NotCollected State = iota // nobody asked for this cell in this snapshot: shown "…"
+	Known                     // the cell has a payload
 	Absent                    // does not apply, or was never set: shown blank ("-" in --once)
 	Denied                    // missing rights: shown "denied"
 )
 
-// Type is what a cell's payload is. It decides the unit, how it is shown, compared, and what --where sees.
+// Type is the type of a cell's payload. It decides the unit, the text on screen, the comparison, and the value for
+// --where.
 type Type uint8
 
 const (
@@ -43,7 +44,7 @@ var typeNames = [...]string{
 
 func (t Type) String() string { return typeNames[t] }
 
-// Numeric says whether cells of this type stand right-aligned.
+// Numeric is true if the screen shows cells of this type right-aligned.
 func (t Type) Numeric() bool {
 	switch t {
 	case TypeInt, TypeBytes, TypeDuration, TypeFloat:
@@ -55,19 +56,19 @@ func (t Type) Numeric() bool {
 // Endpoint is one process at one end of an object.
 type Endpoint struct {
 	PID  int
-	TID  int    // the thread, where it matters (waiters); 0: not said
+	TID  int    // the thread, where it matters (waiters); 0: not known
 	Comm string // untrusted bytes
 	FD   int    // -1: not through a file descriptor
-	Mode string // "r", "w", "rw", or what a waiter does: "msgsnd", "semop"
+	Mode string // "r", "w", "rw", or a waiter's call: "msgsnd", "semop"
 	Maps int    // number of mappings (shared memory); 0: not mapped
-	// Start is the process's start time in clock ticks since boot; with PID it is an identity.
+	// Start is the process's start time in clock ticks since boot. PID and Start together identify the process.
 	Start uint64
 }
 
-// Ref is the process as an object.
+// Ref is the process as an object reference.
 func (e Endpoint) Ref() Ref { return Ref{Kind: Proc, ID: uint64(e.PID), Gen: e.Start} }
 
-// Value is one cell: a typed payload and a State. The zero Value is an uncollected string.
+// Value is one cell: a typed payload and a State. The zero Value is a NotCollected string.
 type Value struct {
 	state State
 	typ   Type
@@ -94,7 +95,7 @@ func Bytes(n uint64) Value { return Value{state: Known, typ: TypeBytes, num: int
 // Duration is a span of time.
 func Duration(d time.Duration) Value { return Value{state: Known, typ: TypeDuration, num: int64(d)} }
 
-// Time is a moment; the zero time is Absent ("never").
+// Time is a moment. The zero time means "never": the cell is Absent.
 func Time(t time.Time) Value {
 	if t.IsZero() {
 		return None(TypeTime)
@@ -102,7 +103,7 @@ func Time(t time.Time) Value {
 	return Value{state: Known, typ: TypeTime, num: t.UnixNano()}
 }
 
-// UnixTime is a moment in Unix seconds, where the kernel's 0 is "never": Absent.
+// UnixTime is a moment in Unix seconds. The kernel's 0 means "never": the cell is Absent.
 func UnixTime(sec int64) Value {
 	if sec == 0 {
 		return None(TypeTime)
@@ -113,7 +114,7 @@ func UnixTime(sec int64) Value {
 // Perms are permission bits (mode & 0777).
 func Perms(mode uint32) Value { return Value{state: Known, typ: TypePerms, num: int64(mode & 0o777)} }
 
-// Key is a System V key, of which 0 is IPC_PRIVATE.
+// Key is a System V key. Key 0 is IPC_PRIVATE.
 func Key(k uint32) Value { return Value{state: Known, typ: TypeKey, num: int64(k)} }
 
 func Float(f float64) Value { return Value{state: Known, typ: TypeFloat, flt: f} }
@@ -126,8 +127,8 @@ func Bool(b bool) Value {
 	return v
 }
 
-// Endpoints are the processes at an object. partial says that some processes could not be looked into, so that there
-// may be more.
+// Endpoints are the processes at an object. partial means that ipctop could not read some processes, so there may be
+// more endpoints.
 func Endpoints(e []Endpoint, partial bool) Value {
 	if partial && len(e) == 0 {
 		return Refused(TypeEndpoints)
@@ -135,7 +136,7 @@ func Endpoints(e []Endpoint, partial bool) Value {
 	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, partial: partial}}
 }
 
-// List is several strings, none of which is interpreted.
+// List is several strings. ipctop does not interpret them.
 func List(l []string) Value { return Value{state: Known, typ: TypeList, ext: &extra{list: l}} }
 
 // RefValue is another object.
@@ -144,10 +145,10 @@ func RefValue(r Ref) Value { return Value{state: Known, typ: TypeRef, ext: &extr
 // None is a cell that does not apply or was never set.
 func None(t Type) Value { return Value{state: Absent, typ: t} }
 
-// Refused is a cell that missing rights hide.
+// Refused is a cell that the caller may not read.
 func Refused(t Type) Value { return Value{state: Denied, typ: t} }
 
-// Uncollected is a cell that nobody asked for.
+// Uncollected is a cell that nobody asked for in this snapshot.
 func Uncollected(t Type) Value { return Value{state: NotCollected, typ: t} }
 
 func (v Value) State() State            { return v.state }
@@ -169,7 +170,7 @@ func (v Value) Endpoints() []Endpoint {
 	return v.ext.ends
 }
 
-// Partial says that there may be more endpoints than those shown.
+// Partial is true if there may be more endpoints than these.
 func (v Value) Partial() bool { return v.ext != nil && v.ext.partial }
 
 // List gives the strings of a Known TypeList value.
@@ -188,9 +189,8 @@ func (v Value) Ref() Ref {
 	return v.ext.ref
 }
 
-// Compare orders two cells of one column: known ones by payload (numbers as numbers, unsigned where a size), then
-// Absent, Denied, NotCollected. Callers that sort downwards swap only known ones, so that unknown cells stay last:
-// see CompareDesc.
+// Compare orders two cells of one column. Known cells come first, in the order of their payload: numbers as numbers,
+// sizes as unsigned numbers. Then come Absent, Denied and NotCollected. See CompareDesc for the descending order.
 func Compare(a, b Value) int {
 	if a.state != Known || b.state != Known {
 		return cmp.Compare(stateRank(a.state), stateRank(b.state))
@@ -198,7 +198,7 @@ func Compare(a, b Value) int {
 	return comparePayload(a, b)
 }
 
-// CompareDesc is Compare downwards, with unknown cells still last.
+// CompareDesc is the descending order: it swaps only known cells, so unknown cells stay last.
 func CompareDesc(a, b Value) int {
 	if a.state != Known || b.state != Known {
 		return cmp.Compare(stateRank(a.state), stateRank(b.state))
@@ -245,7 +245,7 @@ func compareEnds(a, b []Endpoint) int {
 		func(x, y Endpoint) int { return cmp.Or(cmp.Compare(x.PID, y.PID), cmp.Compare(x.FD, y.FD)) })
 }
 
-// Equal says whether two cells are the same in state, type and payload. go-cmp uses it.
+// Equal is true if two cells have the same state, type and payload. go-cmp uses it.
 func (v Value) Equal(o Value) bool {
 	if v.state != o.state || v.typ != o.typ {
 		return false

@@ -13,7 +13,7 @@ import (
 
 func TestCompare(t *testing.T) {
 	end := func(pid, fd int) schema.Endpoint { return schema.Endpoint{PID: pid, FD: fd} }
-	// In rising order, each list.
+	// Each list is in rising order.
 	for name, values := range map[string][]schema.Value{
 		"strings":   {schema.String(""), schema.String("10"), schema.String("9"), schema.String("a")},
 		"numbers":   {schema.Int(math.MinInt64), schema.Int(-1), schema.Int(9), schema.Int(10)},
@@ -38,7 +38,7 @@ func TestCompare(t *testing.T) {
 			for j, b := range all {
 				up, down := i-j, i-j
 				if i < len(values) && j < len(values) {
-					down = j - i // only what is known turns round
+					down = j - i // only known cells change their order
 				}
 				if got := schema.Compare(a, b); sign(got) != sign(up) {
 					t.Errorf("%s: Compare of %d and %d is %d", name, i, j, got)
@@ -86,7 +86,7 @@ func TestRefs(t *testing.T) {
 			t.Errorf("%+v is %s, want %s", ref, got, text)
 			continue
 		}
-		// What is shown can be typed.
+		// A person can type the text of a Ref.
 		s, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
 		want := schema.Selector{Kind: ref.Kind, ID: ref.ID, Name: ref.Name, Space: ref.Space, Text: text}
 		if ref.Name != "" {
@@ -153,7 +153,7 @@ func FuzzParseSelector(f *testing.F) {
 		if s.By != schema.ByID {
 			return
 		}
-		// The same object's Ref names it as well.
+		// The Ref of the same object also names it.
 		again, err := schema.ParseSelector(schema.Ref{Kind: s.Kind, ID: s.ID, Space: s.Space}.String(),
 			func(schema.Kind) bool { return true })
 		s.Text, again.Text = "", ""

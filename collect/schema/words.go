@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// number is whatever things are counted in.
+// number is any type that counts things.
 type number interface {
 	~int | ~int32 | ~int64 | ~uint32 | ~uint64
 }
 
-// Counted says how many there are of a thing: "1 process", "3 processes".
+// Counted writes a number and its noun: "1 process", "3 processes".
 func Counted[N number](n N, noun string) string {
 	return fmt.Sprintf("%d %s", n, Plural(n, noun, pluralOf(noun)))
 }
 
-// Plural chooses between two phrases: one where n is 1, else many.
+// Plural chooses between two phrases: one if n is 1, else many.
 func Plural[N number](n N, one, many string) string {
 	if n == 1 {
 		return one
@@ -23,7 +23,7 @@ func Plural[N number](n N, one, many string) string {
 	return many
 }
 
-// pluralOf makes a noun's plural by rule: queues, processes, directories, but days.
+// pluralOf makes a noun's plural by rule: queues, processes, directories; but days.
 func pluralOf(noun string) string {
 	stem, hasY := strings.CutSuffix(noun, "y")
 	switch {

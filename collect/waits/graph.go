@@ -276,7 +276,8 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 			}
 			if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
 				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&fdinfo.CanWrite != 0}
-				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == sock.SocketDgram && th.Call.Addresses() {
+				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == sock.SocketDgram &&
+					th.Call.NamesReceiver() {
 					e.open = "whoever it sends to, which may be another than its peer"
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// refusal says what would help.
+// refusal is the error for missing rights. It names the rights that would help.
 type refusal struct {
 	what string
 	err  error
@@ -19,11 +19,11 @@ func (e *refusal) Error() string {
 }
 func (e *refusal) Unwrap() error { return e.err }
 
-// Ask asks for the rights to load a program that reads so-and-so, before 15 ms of reading types. errors.Is(err,
-// fs.ErrPermission): this process has them not. unix.ENOSYS: the kernel has no bpf(2).
+// Ask checks the rights to load a program. It needs no kernel types, whose reading takes 15 ms. what names the data
+// that the program reads. fs.ErrPermission: this process lacks the rights. unix.ENOSYS: the kernel has no bpf(2).
 //
-// What is loaded here are no types at all, which is EINVAL for whoever has CAP_BPF in the first user namespace
-// (bpf_btf_load in kernel/bpf/syscall.c), and EPERM for everybody else, and in a sandbox that refuses bpf(2).
+// Ask loads a type description with no types. With CAP_BPF in the first user namespace that is EINVAL (bpf_btf_load
+// in kernel/bpf/syscall.c). Without it, and in a sandbox that refuses bpf(2), it is EPERM.
 func Ask(what string) error {
 	_, err := call(unix.BPF_BTF_LOAD, new([32]byte))
 	if sys.Denied(err) {
@@ -32,7 +32,8 @@ func Ask(what string) error {
 	if err == unix.ENOSYS {
 		return err
 	}
-	for _, capability := range []int{unix.CAP_PERFMON, unix.CAP_SYS_ADMIN} { // either does (man 7 capabilities)
+	// one of the two is enough (man 7 capabilities)
+	for _, capability := range []int{unix.CAP_PERFMON, unix.CAP_SYS_ADMIN} {
 		if has, err := sys.Holds(capability); err != nil || has {
 			return err
 		}

@@ -7,14 +7,14 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Code collects the instructions of a program that walks the kernel's structures and writes what it finds. R6 points
-// to the program's memory, R7, R8 and R9 hold addresses and numbers; calls spoil R0 to R5. All reads are by
-// bpf_probe_read_kernel, which turns a bad address into an error.
+// Code collects the instructions of a program that walks the kernel's structures and writes its results. R6 points to
+// the program's memory. R7, R8 and R9 hold addresses and numbers. Calls overwrite R0 to R5. All reads use
+// bpf_probe_read_kernel: with a bad address it returns an error.
 type Code struct {
 	asm.Instructions
-	Seq   int16  // where in the memory the address of the seq_file is that Write writes to
-	Tmp   int16  // where in the memory 8 bytes are free for Follow
-	label string // what the next instruction is to be called
+	Seq   int16  // offset in the memory of the seq_file's address; Write writes to this seq_file
+	Tmp   int16  // offset in the memory of 8 free bytes for Follow
+	label string // the label of the next instruction
 	fn    *btf.Func
 	jumps int
 }
@@ -32,40 +32,41 @@ func (c *Code) Add(list ...asm.Instruction) {
 	}
 }
 
-// Entry begins the program: R1 is the iterator's context.
+// Entry begins the program. R1 is the iterator's context.
 func (c *Code) Entry(name string) {
 	c.function(name, btf.GlobalFunc, btf.FuncParam{Name: "ctx", Type: &btf.Pointer{Target: &btf.Void{}}})
 }
 
-// Body begins the body of a loop: R1 is how often it ran, R2 the program's memory.
+// Body begins the body of a loop. R1 is the number of finished rounds, R2 the program's memory.
 func (c *Code) Body(name string) {
 	c.function(name, btf.StaticFunc, btf.FuncParam{Name: "index", Type: &btf.Int{Name: "unsigned int", Size: 4}},
 		btf.FuncParam{Name: "mem", Type: &btf.Pointer{Target: &btf.Void{}}})
 }
 
-// function begins one: the loops' bodies must be known to be functions, static ones, by their types (check_ld_imm in
-// kernel/bpf/verifier.c).
+// function begins a function. The verifier accepts only a static function as a loop's body. It knows that from the
+// types (check_ld_imm in kernel/bpf/verifier.c).
 func (c *Code) function(name string, linkage btf.FuncLinkage, params ...btf.FuncParam) {
 	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
 	c.label, c.fn = name, &btf.Func{Name: name, Linkage: linkage, Type: &btf.FuncProto{Return: number, Params: params}}
 }
 
-// Here puts a label before the next instruction. If the last one has none yet, an instruction that does nothing
-// carries it.
-func (c *Code) Here(label string) {
+// Label puts a label before the next instruction. If the last label has no instruction yet, an instruction without
+// effect carries it.
+func (c *Code) Label(label string) {
 	if c.label != "" {
 		c.Add(asm.Mov.Reg(asm.R0, asm.R0))
 	}
 	c.label = label
 }
 
-// Next makes a label that nobody else has.
-func (c *Code) Next(what string) string {
+// NewLabel makes a label that nothing else uses.
+func (c *Code) NewLabel(what string) string {
 	c.jumps++
 	return fmt.Sprintf("%s_%d", what, c.jumps)
 }
 
-// Read copies size bytes at base+off into our memory; 0 where they cannot be read. R0 is 0 if they could.
+// Read copies size bytes at base+off into the program's memory. It writes zeros if the kernel cannot read them. R0 is
+// 0 after a good read.
 func (c *Code) Read(to int32, size int32, base asm.Register, off int32) {
 	c.Add(
 		asm.Mov.Reg(asm.R3, base), asm.Add.Imm(asm.R3, off),
@@ -87,7 +88,7 @@ func (c *Code) Follow32(to, base asm.Register, off int32) {
 	c.Add(asm.LoadMem(to, asm.R6, c.Tmp, asm.Word))
 }
 
-// Write gives size bytes of our memory to the reader.
+// Write gives size bytes of the program's memory to the reader.
 func (c *Code) Write(from, size int32) {
 	c.Add(
 		asm.LoadMem(asm.R1, asm.R6, c.Seq, asm.DWord),
@@ -97,7 +98,7 @@ func (c *Code) Write(from, size int32) {
 	)
 }
 
-// Loop calls a function with our memory as often as R1 says.
+// Loop calls a function R1 times, with the program's memory.
 func (c *Code) Loop(function string) {
 	c.Add(
 		asm.Instruction{OpCode: asm.LoadImmOp(asm.DWord), Dst: asm.R2, Src: asm.PseudoFunc,
@@ -108,8 +109,8 @@ func (c *Code) Loop(function string) {
 	)
 }
 
-// GoOn and Stop end a loop's body; GoOn the program as well.
-func (c *Code) GoOn() { c.Add(asm.Mov.Imm(asm.R0, 0), asm.Return()) }
+// Continue ends one round of a loop's body. It also ends the program.
+func (c *Code) Continue() { c.Add(asm.Mov.Imm(asm.R0, 0), asm.Return()) }
 
-// Stop: see GoOn.
+// Stop ends a loop's body and its loop.
 func (c *Code) Stop() { c.Add(asm.Mov.Imm(asm.R0, 1), asm.Return()) }

@@ -1,14 +1,14 @@
-// Package bpf runs programs over the kernel's own lists of objects (Documentation/bpf/bpf_iterators.rst) and knows
-// none of these.
+// Package bpf runs programs over the kernel's own lists of objects (Documentation/bpf/bpf_iterators.rst). It knows no
+// kind of object.
 //
-//	Ask            has this process the rights?
+//	Ask            checks the rights of this process
 //	  |
 //	OpenIterator   reads the kernel's types (BTF)
-//	  |   Layout     tells the caller where structures have their members
+//	  |   Layout     gives the caller the offsets of members in structures
 //	  |   Code       collects the caller's instructions: reads, loops, writes
 //	  |            loads the program, attaches it to the iterator over "task" or another kind
 //	  |
-//	Iterator.Run   runs it over all objects and gives what it wrote
+//	Iterator.Run   runs the program over all objects and returns its output
 //
 // Package undo is one user.
 package bpf

@@ -12,14 +12,14 @@ import (
 )
 
 // Iterator is a program that the kernel runs over all objects of a kind (Documentation/bpf/bpf_iterators.rst). It
-// lives by its descriptor; nothing is pinned or left behind.
+// ends with its descriptor; nothing is pinned or left behind.
 type Iterator struct {
 	kind string
-	link *os.File // man 2 bpf: BPF_LINK_CREATE. It keeps the program
+	link *os.File // man 2 bpf: BPF_LINK_CREATE. It keeps the program loaded
 }
 
 // OpenIterator loads a program and attaches it to the iterator over a kind of objects: "task", "task_file". assemble
-// gets the running kernel's structures.
+// gets the running kernel's structures and returns the program.
 func OpenIterator(name, kind string, assemble func(*Layout) asm.Instructions) (*Iterator, error) {
 	types, err := btf.LoadKernelSpec()
 	if err != nil {
@@ -42,7 +42,7 @@ func OpenIterator(name, kind string, assemble func(*Layout) asm.Instructions) (*
 	return &Iterator{kind, os.NewFile(uintptr(link), "bpf_link")}, nil
 }
 
-// Run runs the program over all objects and gives what it writes. The kernel gives the output for one object as a
+// Run runs the program over all objects and returns its output. The kernel writes the output for one object as a
 // whole.
 func (i *Iterator) Run() ([]byte, error) {
 	fd, err := call(unix.BPF_ITER_CREATE, &iterCreateAttr{linkFD: uint32(i.link.Fd())})
@@ -52,8 +52,8 @@ func (i *Iterator) Run() ([]byte, error) {
 	}
 	f := os.NewFile(uintptr(fd), "bpf_iter")
 	defer f.Close()
-	return io.ReadAll(f) // which runs it
+	return io.ReadAll(f) // reading runs the program
 }
 
-// Close gives the program back to the kernel.
+// Close ends the program in the kernel.
 func (i *Iterator) Close() error { return i.link.Close() }

@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// filesOf writes, for each descriptor of each process, the process's number in the first pid namespace.
+// filesOf writes a number for each descriptor of each process: the process's pid in the first pid namespace.
 func filesOf(l *Layout) asm.Instructions {
 	const seq, tmp, size = 0, 8, 16
 	tgid := l.Offset("task_struct", "tgid")
@@ -19,7 +19,7 @@ func filesOf(l *Layout) asm.Instructions {
 	c.Entry("files_of")
 	c.Add( // the context is {meta, task, fd, file}, and meta begins with {seq_file}
 		asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord),
-		asm.JEq.Imm(asm.R7, 0, "out"), // after the last one
+		asm.JEq.Imm(asm.R7, 0, "out"), // after the last file
 		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),
 		asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
 		asm.Mov.Reg(asm.R6, asm.R10), asm.Add.Imm(asm.R6, -size),
@@ -28,8 +28,8 @@ func filesOf(l *Layout) asm.Instructions {
 	)
 	c.Follow32(asm.R8, asm.R7, tgid)
 	c.Write(tmp, 4)
-	c.Here("out")
-	c.GoOn()
+	c.Label("out")
+	c.Continue()
 	return c.Instructions
 }
 

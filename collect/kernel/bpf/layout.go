@@ -6,7 +6,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Layout finds members of the running kernel's structures, by its own description of its types,
+// Layout finds members of the running kernel's structures. It reads the kernel's own description of its types,
 // /sys/kernel/btf/vmlinux. It keeps the first error, which OpenIterator returns.
 type Layout struct {
 	spec *btf.Spec
@@ -28,21 +28,21 @@ func (l *Layout) fail(err error) {
 	}
 }
 
-// Size is that of a structure, in bytes.
+// Size is the size of a structure, in bytes.
 func (l *Layout) Size(name string) int32 { return int32(l.structure(name).Size) }
 
-// Offset is that of a member of a member … of a structure, in bytes.
+// Offset is the offset of a member in a structure, in bytes. path goes from a member to a member of this member.
 func (l *Layout) Offset(structure string, path ...string) int32 {
 	return int32(l.member(structure, path...).Offset.Bytes())
 }
 
-// IsPointer says whether a member is a pointer.
+// IsPointer is true if a member is a pointer.
 func (l *Layout) IsPointer(structure string, path ...string) bool {
 	_, ok := l.member(structure, path...).Type.(*btf.Pointer)
 	return ok
 }
 
-// Elements is how many elements a member that is an array has; 0: it is none.
+// Elements is the length of a member that is an array; 0: the member is no array.
 func (l *Layout) Elements(structure string, path ...string) int32 {
 	array, ok := btf.UnderlyingType(l.member(structure, path...).Type).(*btf.Array)
 	if !ok {
@@ -51,7 +51,7 @@ func (l *Layout) Elements(structure string, path ...string) int32 {
 	return int32(array.Nelems)
 }
 
-// member finds it with its offset from the structure's beginning.
+// member finds a member; its offset counts from the structure's beginning.
 func (l *Layout) member(structure string, path ...string) btf.Member {
 	at := btf.Member{Type: l.structure(structure)}
 	for _, name := range path {
@@ -66,7 +66,7 @@ func (l *Layout) member(structure string, path ...string) btf.Member {
 	return at
 }
 
-// memberOf looks into the structures and unions without a name as well, as C does.
+// memberOf also searches structures and unions without a name, like C.
 func memberOf(t btf.Type, name string) (btf.Member, bool) {
 	var members []btf.Member
 	switch t := btf.UnderlyingType(t).(type) {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of cilium/ebpf only its assembler and its reader of types are used: the packages that load and attach programs
-// would add a tenth to the start of ipctop, whether it loads one or not.
+// Of cilium/ebpf this package uses only the assembler and the reader of types. The packages that load and attach
+// programs would make every start of ipctop a tenth slower, even without a program.
 
 // progLoadAttr, linkCreateAttr and iterCreateAttr are parts of union bpf_attr (include/uapi/linux/bpf.h).
 type progLoadAttr struct {
@@ -43,7 +43,7 @@ func call[T any](command int, attr *T) (int, error) {
 	return int(n), nil
 }
 
-// load loads a program for the iterator whose context that function of the kernel has.
+// load loads a program for an iterator. target is the kernel function whose arguments are the iterator's context.
 func load(name, target string, types *btf.Spec, code asm.Instructions) (int, error) {
 	var context *btf.Func
 	if err := types.TypeByName(target, &context); err != nil {
@@ -67,7 +67,7 @@ func load(name, target string, types *btf.Spec, code asm.Instructions) (int, err
 	if err := code.Marshal(&text, binary.LittleEndian); err != nil {
 		return -1, fmt.Errorf("assemble the BPF program: %w", err)
 	}
-	license := []byte("GPL\x00") // bpf_probe_read_kernel and bpf_seq_write are for GPL programs
+	license := []byte("GPL\x00") // bpf_probe_read_kernel and bpf_seq_write need a GPL program
 	attr := progLoadAttr{progType: unix.BPF_PROG_TYPE_TRACING, attachType: unix.BPF_TRACE_ITER, attachBTFID: uint32(id),
 		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]),
 		license: unsafe.Pointer(&license[0]),

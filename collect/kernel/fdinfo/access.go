@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Access is how a descriptor may be used.
+// Access is the open mode of a descriptor.
 type Access uint8
 
 const (
@@ -20,7 +20,7 @@ func (a Access) String() string {
 	return [...]string{"", "r", "w", "rw"}[a&3]
 }
 
-// AccessOf takes it out of the flags of open(2).
+// AccessOf is the access mode in the flags of open(2).
 func AccessOf(flags int) Access {
 	switch flags & unix.O_ACCMODE {
 	case unix.O_RDONLY:
@@ -31,7 +31,7 @@ func AccessOf(flags int) Access {
 	return CanRead | CanWrite
 }
 
-// Flags reads the flags of open(2) that fdinfo tells of every descriptor.
+// Flags reads the flags of open(2), which the fdinfo of every descriptor has.
 func Flags(text []byte) (int, bool) {
 	for line := range bytes.Lines(text) {
 		if rest, ok := bytes.CutPrefix(line, []byte("flags:")); ok {
@@ -42,8 +42,8 @@ func Flags(text []byte) (int, bool) {
 	return 0, false
 }
 
-// PollAccess turns EPOLL* events, which are poll's as well, into what they wait for. Urgent data and a peer's hang-up
-// come in as data do.
+// PollAccess turns EPOLL* events, which are also poll's events, into the awaited access. Urgent data and a peer's
+// hang-up count as input.
 func PollAccess(events uint32) Access {
 	var a Access
 	if events&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDNORM|unix.EPOLLRDBAND|unix.EPOLLRDHUP) != 0 {
@@ -55,5 +55,5 @@ func PollAccess(events uint32) Access {
 	return a
 }
 
-// For says what an epoll instance waits for on the descriptor.
+// For is the access for which an epoll instance watches the descriptor.
 func (t EpollTarget) For() Access { return PollAccess(t.Events) }

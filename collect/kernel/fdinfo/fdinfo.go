@@ -12,16 +12,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// EventFD is what fdinfo says of an eventfd (eventfd_show_fdinfo, fs/eventfd.c).
+// EventFD is the fdinfo of an eventfd (eventfd_show_fdinfo, fs/eventfd.c).
 type EventFD struct {
 	Count     uint64
-	ID        uint64 // the same in every process that has it; meaningless unless HasID
+	ID        uint64 // the same in every process that has the eventfd; valid if HasID
 	HasID     bool   // kernels since 5.2
-	Semaphore bool   // EFD_SEMAPHORE: read takes 1 rather than all; unknown unless HasMode
+	Semaphore bool   // EFD_SEMAPHORE: read takes 1, not all; valid if HasMode
 	HasMode   bool   // kernels since 6.5
 }
 
-// ParseEventFD reads fdinfo. The count is hexadecimal.
+// ParseEventFD reads the fdinfo of an eventfd. The count is hexadecimal.
 func ParseEventFD(text []byte) (EventFD, error) {
 	var e EventFD
 	var ok bool
@@ -37,7 +37,7 @@ func ParseEventFD(text []byte) (EventFD, error) {
 	return e, nil
 }
 
-// ParseSignalFD reads the set of signals that a signalfd takes.
+// ParseSignalFD reads the set of signals that a signalfd receives.
 func ParseSignalFD(text []byte) (sys.SignalSet, error) {
 	bits, ok := Uint(text, "sigmask", 16)
 	if !ok {
@@ -46,16 +46,17 @@ func ParseSignalFD(text []byte) (sys.SignalSet, error) {
 	return sys.SignalSet(bits), nil
 }
 
-// TimerFD is what fdinfo says of a timerfd (timerfd_show, fs/timerfd.c).
+// TimerFD is the fdinfo of a timerfd (timerfd_show, fs/timerfd.c).
 type TimerFD struct {
 	Clock     int // CLOCK_*
 	Ticks     uint64
 	Flags     int           // TFD_TIMER_ABSTIME 1, TFD_TIMER_CANCEL_ON_SET 2
-	Remaining time.Duration // until it next expires; 0: not armed
-	Interval  time.Duration // 0: it expires once
+	Remaining time.Duration // until the timer next expires; 0: not armed
+	Interval  time.Duration // 0: the timer expires once
 }
 
-// ParseTimerFD reads fdinfo. The remaining time is always relative, whatever the timer was set to.
+// ParseTimerFD reads the fdinfo of a timerfd. The remaining time is always relative, even if the timer has an
+// absolute time.
 func ParseTimerFD(text []byte) (TimerFD, error) {
 	clock, ok := Int(text, "clockid")
 	ticks, ok2 := Uint(text, "ticks", 10)
@@ -73,7 +74,7 @@ func ParseTimerFD(text []byte) (TimerFD, error) {
 	return t, nil
 }
 
-// infoTime reads "(seconds, nanoseconds)". What a Duration cannot hold becomes its largest value, 292 years.
+// infoTime reads "(seconds, nanoseconds)". A time beyond the largest Duration becomes the largest: 292 years.
 func infoTime(text []byte, name string) (time.Duration, bool) {
 	value, ok := scan.Line(text, name)
 	value, ok2 := bytes.CutPrefix(value, []byte("("))
@@ -92,13 +93,13 @@ func infoTime(text []byte, name string) (time.Duration, bool) {
 
 // EpollTarget is one descriptor that an epoll instance watches (ep_show_fdinfo, fs/eventpoll.c).
 type EpollTarget struct {
-	FD       int    // its number in the process that added it
+	FD       int    // the descriptor's number in the process that added it
 	Events   uint32 // EPOLL*
-	Dev, Ino uint64 // of what it leads to, Dev as st_dev has it; unknown unless HasFile
+	Dev, Ino uint64 // the watched file; Dev is an st_dev; valid if HasFile
 	HasFile  bool   // kernels since 4.18
 }
 
-// ParseEpoll reads the "tfd:" lines. Those that cannot be read are passed over.
+// ParseEpoll reads the "tfd:" lines. It leaves out lines that do not parse.
 func ParseEpoll(text []byte) []EpollTarget {
 	var targets []EpollTarget
 	for line := range bytes.Lines(text) {
@@ -126,17 +127,18 @@ func ParseEpoll(text []byte) []EpollTarget {
 	return targets
 }
 
-// kernelDev turns the kernel's own dev_t, 12 bits major and 20 minor (include/linux/kdev_t.h), into st_dev.
+// kernelDev turns the kernel's own dev_t into st_dev. The dev_t has 12 bits of major and 20 of minor
+// (include/linux/kdev_t.h).
 func kernelDev(dev uint64) uint64 { return unix.Mkdev(uint32(dev>>20), uint32(dev&0xfffff)) }
 
 // InotifyWatch is an inode that an inotify instance watches (inotify_fdinfo, fs/notify/fdinfo.c).
 type InotifyWatch struct {
 	WD       int
-	Dev, Ino uint64 // Dev as st_dev has it
+	Dev, Ino uint64 // Dev is an st_dev
 	Mask     uint32 // IN_*
 }
 
-// ParseInotify reads the "inotify wd:" lines. Those that cannot be read are passed over.
+// ParseInotify reads the "inotify wd:" lines. It leaves out lines that do not parse.
 func ParseInotify(text []byte) []InotifyWatch {
 	var watches []InotifyWatch
 	for line := range bytes.Lines(text) {
@@ -156,13 +158,13 @@ func ParseInotify(text []byte) []InotifyWatch {
 	return watches
 }
 
-// PidFD is what fdinfo says of a pidfd (pidfd_show_fdinfo, fs/pidfs.c).
+// PidFD is the fdinfo of a pidfd (pidfd_show_fdinfo, fs/pidfs.c).
 type PidFD struct {
-	PID   int   // in the reader's pid namespace: 0 outside of it, -1 after the process was reaped
+	PID   int   // in the reader's pid namespace: 0 if outside, -1 after the process was reaped
 	NSPID []int // its pids from the reader's namespace inwards; empty on kernels without pid namespaces
 }
 
-// ParsePidFD reads fdinfo.
+// ParsePidFD reads the fdinfo of a pidfd.
 func ParsePidFD(text []byte) (PidFD, error) {
 	pid, ok := Int(text, "Pid")
 	if !ok || pid < -1 || pid > math.MaxInt32 {
@@ -180,8 +182,8 @@ func ParsePidFD(text []byte) (PidFD, error) {
 	return p, nil
 }
 
-// IOUring is what fdinfo says of an io_uring instance (io_uring_show_fdinfo, io_uring/fdinfo.c). Its rings belong to
-// the process: what they say may be wrong.
+// IOUring is the fdinfo of an io_uring instance (io_uring_show_fdinfo, io_uring/fdinfo.c). The process can write to
+// the rings, so their numbers may be wrong.
 type IOUring struct {
 	SQEntries, CQEntries uint32 // sizes of the submission and completion rings
 	SQPending            uint32 // submitted by the process, not yet taken by the kernel
@@ -190,7 +192,8 @@ type IOUring struct {
 	UserFiles, UserBufs  int    // registered files and buffers
 }
 
-// ParseIOUring reads fdinfo of kernels since 5.19; older ones do not tell the rings' masks.
+// ParseIOUring reads the fdinfo of an io_uring instance, since Linux 5.19. Older kernels do not write the masks of
+// the rings.
 func ParseIOUring(text []byte) (IOUring, error) {
 	sq, ok := infoMask(text, "SqMask")
 	cq, ok2 := infoMask(text, "CqMask")
@@ -203,7 +206,7 @@ func ParseIOUring(text []byte) (IOUring, error) {
 	}
 	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead),
 		CQPending: uint32(cqTail - cqHead), SQThread: -1}
-	// Another's use of the ring at this moment hides the rest.
+	// If another thread uses the ring at this moment, the rest is missing.
 	if thread, ok := Int(text, "SqThread"); ok {
 		u.SQThread = int(thread)
 	}
@@ -213,7 +216,7 @@ func ParseIOUring(text []byte) (IOUring, error) {
 	return u, nil
 }
 
-// infoMask reads a ring's "0x7": its number of entries, less one.
+// infoMask reads a ring's mask, for example "0x7": its number of entries less one.
 func infoMask(text []byte, name string) (uint32, bool) {
 	value, ok := scan.Line(text, name)
 	digits, ok2 := bytes.CutPrefix(value, []byte("0x"))
@@ -221,8 +224,8 @@ func infoMask(text []byte, name string) (uint32, bool) {
 	return uint32(n), ok && ok2 && err == nil
 }
 
-// ParseTTYIndex reads which pseudoterminal a master belongs to (ptm_open_peer and tty_show_fdinfo, drivers/tty):
-// kernels since 4.14.
+// ParseTTYIndex reads the index of a master's pseudoterminal, since Linux 4.14 (ptm_open_peer and tty_show_fdinfo,
+// drivers/tty).
 func ParseTTYIndex(text []byte) (uint32, error) {
 	index, ok := Uint(text, "tty-index", 10)
 	if !ok || index > math.MaxUint32 {

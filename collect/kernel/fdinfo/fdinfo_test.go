@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What Linux 6.18 writes into /proc/PID/fdinfo/N.
+// Texts of Linux 6.18 in /proc/PID/fdinfo/N.
 const (
 	eventfdInfo = "pos:\t0\nflags:\t02\nmnt_id:\t17\nino:\t1038\neventfd-count:               1f\neventfd-id: " +
 		"5\neventfd-semaphore: 1\n"
@@ -72,7 +72,7 @@ func TestParseTimerFD(t *testing.T) {
 	}
 }
 
-// Whatever the text, what is read is whole or refused.
+// For any text the parsers return a whole value or refuse it.
 func FuzzFDInfo(f *testing.F) {
 	for _, seed := range []string{eventfdInfo, signalfdInfo, timerfdInfo} {
 		f.Add([]byte(seed))
@@ -91,7 +91,7 @@ func FuzzFDInfo(f *testing.F) {
 	})
 }
 
-// What Linux 6.18 writes of the kinds with lists and rings.
+// Texts of Linux 6.18 for the kinds with lists and rings.
 const (
 	epollInfo = "pos:\t0\nino:\t1038\ntfd:        3 events:       19 data:                3  pos:0 ino:40e " +
 		"sdev:10\ntfd:       15 events: 80002005 data:         ff00000003  pos:0 ino:110328 sdev:fe00001\n"

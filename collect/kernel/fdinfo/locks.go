@@ -12,25 +12,25 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// FileLock is one line of /proc/locks (proc_locks(5)), or of a "lock:" line in fdinfo. Two lines may be equal: two
-// descriptions that one process opened, each with a shared lock.
+// FileLock is one line of /proc/locks (proc_locks(5)), or a "lock:" line of fdinfo. Two lines may be equal: one
+// process may open a file twice and take a shared lock through each description.
 type FileLock struct {
 	Class string // FLOCK, POSIX, OFDLCK, LEASE, DELEG
-	State string // ADVISORY; of leases ACTIVE, BREAKING, and BREAKER for an open that waits
-	Mode  string // READ, WRITE; of leases UNLCK as well
-	// who took it; -1 for OFDLCK, 0 outside the reader's pid namespace. The taker of a FLOCK or OFDLCK may be gone while
-	// another holds it
+	State string // ADVISORY; leases: ACTIVE, BREAKING, and BREAKER for an open that waits
+	Mode  string // READ, WRITE; leases also UNLCK
+	// PID is the process that took the lock; -1 for OFDLCK, 0 for a process outside the reader's pid namespace. A FLOCK
+	// or OFDLCK may have another holder after the end of this process.
 	PID   int
-	Dev   uint64 // as st_dev has it; 0 as Ino of a BREAKER, which has no open file yet
+	Dev   uint64 // an st_dev; a BREAKER has no open file yet, so its Dev and Ino are 0
 	Ino   uint64
 	Start uint64 // first byte
-	End   uint64 // last byte; EOF: up to the file's end wherever it is
+	End   uint64 // last byte; EOF: up to the file's end, also after it grows
 }
 
 // EOF is the End of a lock that grows with its file.
 const EOF = math.MaxUint64
 
-// Range is "0-99" or "0-EOF".
+// Range is the range as text: "0-99" or "0-EOF".
 func (l *FileLock) Range() string {
 	if l.End == EOF {
 		return strconv.FormatUint(l.Start, 10) + "-EOF"
@@ -38,15 +38,15 @@ func (l *FileLock) Range() string {
 	return strconv.FormatUint(l.Start, 10) + "-" + strconv.FormatUint(l.End, 10)
 }
 
-// HeldLock is a lock with the requests that wait for it.
+// HeldLock is a lock, and the requests that wait for it.
 type HeldLock struct {
 	FileLock
-	Waiters []FileLock // in the kernel's order; one that waits for another waiter stands behind it
+	Waiters []FileLock // in the kernel's order; a request that waits for another request comes after it
 }
 
-// Locks reads /proc/locks. Outside of the first pid namespace, locks that were taken by processes which have ended or
-// are not in it are left out, with all who wait for them (locks_show, fs/locks.c). The error tells of lines that
-// could not be read; the others are there.
+// Locks reads /proc/locks. Outside of the first pid namespace the kernel leaves out locks whose taker has ended, or
+// is outside the reader's namespace. It then leaves out the waiting requests as well (locks_show, fs/locks.c). An
+// error names the first line that does not parse; the result has the other lines.
 func Locks(root sys.Root) ([]HeldLock, error) {
 	text, err := root.ReadFile("/proc/locks")
 	if err != nil {
@@ -59,9 +59,9 @@ func Locks(root sys.Root) ([]HeldLock, error) {
 	return locks, err
 }
 
-// ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END", with "->" after the number of a
-// request that waits for the lock above it (lock_get_status, fs/locks.c). An error tells the first line that is no
-// such; the others are there.
+// ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END". A request that waits for the lock
+// above it has "->" after the number (lock_get_status, fs/locks.c). An error names the first line that does not
+// parse; the result has the other lines.
 func ParseLocks(text []byte) ([]HeldLock, error) {
 	var locks []HeldLock
 	var bad error
@@ -70,7 +70,7 @@ func ParseLocks(text []byte) ([]HeldLock, error) {
 		n++
 		lock, waits, err := parseLock(line)
 		if err == nil && waits && len(locks) == 0 {
-			err = scan.ErrShort // it waits for a lock that is not there
+			err = scan.ErrShort // the file lacks the lock that this request waits for
 		}
 		switch {
 		case err != nil && bad == nil:
@@ -86,8 +86,8 @@ func ParseLocks(text []byte) ([]HeldLock, error) {
 	return locks, bad
 }
 
-// ParseFDInfoLocks reads the "lock:" lines of fdinfo: the locks that belong to this descriptor's description, of
-// POSIX ones those of this process. Lines that cannot be read are passed over.
+// ParseFDInfoLocks reads the "lock:" lines of fdinfo: the locks of the descriptor's open file description. POSIX
+// locks are those of the descriptor's process. It leaves out lines that do not parse.
 func ParseFDInfoLocks(text []byte) []FileLock {
 	var locks []FileLock
 	for line := range bytes.Lines(text) {

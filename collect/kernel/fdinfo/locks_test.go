@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lines as Linux 6.18 writes them. A waiter of a waiter is indented once more.
+// Lines of Linux 6.18. It indents a waiter of a waiter once more.
 const locksText = `1: LEASE  BREAKING  READ 4656 fe:00:9983189 0 EOF
 1: -> LEASE  BREAKER   WRITE 4700 <none>:0 0 EOF
 2: OFDLCK ADVISORY  WRITE -1 fe:00:9983188 0 99

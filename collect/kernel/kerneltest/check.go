@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Must gives the value of a call that may not fail: Must(call())(t).
+// Must returns the value of a call that must not fail: Must(call())(t).
 func Must[T any](v T, err error) func(tb testing.TB) T {
 	return func(tb testing.TB) T {
 		tb.Helper()
@@ -15,7 +15,7 @@ func Must[T any](v T, err error) func(tb testing.TB) T {
 	}
 }
 
-// OK ends the test at an error.
+// OK ends the test if err is not nil.
 func OK(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
@@ -23,7 +23,7 @@ func OK(tb testing.TB, err error) {
 	}
 }
 
-// Tree writes files below a new directory, which has a proc in any case, and gives its path.
+// Tree writes files below a new directory, and returns the directory's path. The directory always has a proc.
 func Tree(tb testing.TB, files map[string]string) (root string) {
 	tb.Helper()
 	root = tb.TempDir()

@@ -15,13 +15,13 @@ const (
 	home = tmp + "/home"
 )
 
-// ownFolders gives the test an empty /tmp and an empty home directory in memory. What the machine has in its own
-// neither slows the test nor is changed. Of the machine's /tmp there stays what the test binary and the source need.
+// ownFolders gives the test an empty /tmp and an empty home directory, both in memory. So the machine's own files do
+// not slow the test, and the test does not change them. Of the machine's /tmp the test binary and the source stay.
 func ownFolders() error {
 	if st, err := os.Lstat(tmp); err != nil || !st.IsDir() {
 		return nil
 	}
-	kept, err := openKept()
+	kept, err := openNeeded()
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func ownFolders() error {
 		}
 		unix.Close(fd)
 	}
-	if err := os.Chdir(dir); err != nil { // to where the same directory is mounted now
+	if err := os.Chdir(dir); err != nil { // enter the new mount of the same directory
 		return err
 	}
 	if err := os.Mkdir(home, 0o700); err != nil {
@@ -55,8 +55,8 @@ func ownFolders() error {
 	return os.Setenv("HOME", home)
 }
 
-// skipInodes uses up the inode numbers that tests choose for something else, such as keys of System V objects. The
-// numbers of a new tmpfs begin at 1. Where this fails, the files of the test have them.
+// skipInodes uses up the small inode numbers. Tests choose these for other purposes, for example as keys of System V
+// objects. A new tmpfs begins at number 1. If skipInodes fails, files of the test get these numbers.
 func skipInodes() {
 	for range 150 {
 		fd, err := unix.Open(tmp, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
@@ -67,8 +67,8 @@ func skipInodes() {
 	}
 }
 
-// openKept opens the directories below /tmp that the test needs: the one of the test binary, and the module's.
-func openKept() (map[string]int, error) {
+// openNeeded opens the directories below /tmp that the test needs: the test binary's directory and the module.
+func openNeeded() (map[string]int, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func openKept() (map[string]int, error) {
 	return kept, nil
 }
 
-// moduleOf is the next directory upwards that holds a go.mod, or else the directory itself.
+// moduleOf is the nearest directory above that holds a go.mod; without one, the directory itself.
 func moduleOf(dir string) string {
 	for up := dir; len(up) > 1; up = filepath.Dir(up) {
 		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {

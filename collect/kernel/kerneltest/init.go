@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runInit is the life of the namespaces' pid 1: mounts, the test as its child, reaping. It returns the exit code.
-// When pid 1 ends, the kernel kills every other process of the PID namespace and then destroys the IPC objects
-// (man 7 pid_namespaces, man 7 ipc_namespaces).
+// runInit is the program of pid 1 of the namespaces. It mounts, runs the test as its child, and reaps. It returns the
+// exit code. When pid 1 ends, the kernel kills every other process of the PID namespace. Then it destroys the IPC
+// objects (man 7 pid_namespaces, man 7 ipc_namespaces).
 func runInit(extra []uintptr) int {
 	if !madeTogether() {
 		io.WriteString(os.NewFile(reportFD, "report"), notAlone)
@@ -28,7 +28,8 @@ func runInit(extra []uintptr) int {
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2, reportFD},
-		// Otherwise the group would be the one of who started the tests, which is 0 in here: no process's own is.
+		// Otherwise the test would be in the group of the process that started the tests. In this namespace the number of
+		// that group is 0. No process's own group has the number 0.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
@@ -53,17 +54,17 @@ func runInit(extra []uintptr) int {
 	}
 }
 
-// madeTogether says whether the namespaces have successive numbers, as those of one clone have unless another
-// processor makes some at the same moment. That is what proves that nobody outside is in them. Before Linux 6.18
-// there are no numbers, and nothing to prove.
+// madeTogether is true if the namespaces have successive numbers. Namespaces of one clone have such numbers, unless
+// another CPU makes a namespace at the same moment. Successive numbers prove that no other process is in them.
+// Kernels before 6.18 have no numbers: the result is true.
 func madeTogether() bool {
 	ipc, err := namespaceID("ipc")
 	pid, err2 := namespaceID("pid")
 	return err != nil || err2 != nil || pid == ipc+1
 }
 
-// namespaceID is NS_GET_ID of ioctl_nsfs(2). The numbers of this process's own pid namespace stand in
-// pid_for_children as well, whatever /proc is mounted.
+// namespaceID reads the number of a namespace by NS_GET_ID of ioctl_nsfs(2). The pid namespace is read from
+// pid_for_children, which does not depend on the mounted /proc.
 func namespaceID(typ string) (id uint64, err error) {
 	const nsGetID = 0x8008b70d
 	fd, err := unix.Open("/proc/self/ns/"+typ, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -77,18 +78,17 @@ func namespaceID(typ string) (id uint64, err error) {
 	return id, nil
 }
 
-// afterStart waits until the clock that files are dated by is past the start of pid 1 as /proc tells it: what is
-// mounted from here on is provably younger. Files are dated to a tick of the kernel, at most 10 milliseconds, and so
-// are processes.
-func afterStart() { time.Sleep(20 * time.Millisecond) }
+// waitPastStart waits until the clock of file times is past the start of pid 1 in /proc. Files and mounts from then
+// on are provably younger than pid 1. The kernel dates both files and processes to a tick, at most 10 milliseconds.
+func waitPastStart() { time.Sleep(20 * time.Millisecond) }
 
-// prepare gives the new namespaces the file systems that belong to them.
+// prepare mounts the file systems of the new namespaces.
 func prepare(extra []uintptr) error {
 	// Otherwise the mounts below would propagate to the machine (man 7 mount_namespaces).
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	afterStart()
+	waitPastStart()
 	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	for _, m := range []struct{ source, target, data string }{
 		{"proc", "/proc", ""},
@@ -113,7 +113,7 @@ func prepare(extra []uintptr) error {
 	return nil
 }
 
-// loopbackUp sets IFF_UP on lo, which is down in a new network namespace (man 7 netdevice).
+// loopbackUp sets IFF_UP on lo: in a new network namespace lo is down (man 7 netdevice).
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mqueue sees to it that the namespace of InNamespace has its message queues at /dev/mqueue. Where the machine has no
-// such directory to mount on, /dev is covered by one that has, with the devices that every program expects; the
-// machine's own /dev stays as it is.
+// Mqueue makes sure that the namespace of InNamespace has its message queues at /dev/mqueue. On a machine without
+// that directory, Mqueue covers /dev by a new one. The new /dev has the directory, and the devices that every program
+// expects. The machine's own /dev does not change.
 func Mqueue(tb testing.TB) {
 	tb.Helper()
 	if _, err := os.Stat("/dev/mqueue"); err == nil {

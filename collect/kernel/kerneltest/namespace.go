@@ -3,8 +3,8 @@
 //	go test ─► InNamespace(t) ─► the same test binary as pid 1 of fresh namespaces: mounts, reaps
 //	                                 └─► the same test binary again: InNamespace returns, the test runs
 //
-// Everything that the test makes dies with its namespaces, whether the test passes, fails, panics or is killed.
-// The tests of a package that are in namespaces run side by side.
+// The namespaces end with the test, even if it fails, panics or is killed. All objects of the test end with them.
+// Tests of a package that use namespaces run at the same time.
 package kerneltest
 
 import (
@@ -25,10 +25,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reportFD is the first of exec.Cmd's ExtraFiles.
+// reportFD is the number of the first file of exec.Cmd's ExtraFiles.
 const reportFD = 3
 
-// stageVar tells a re-executed test binary what it is.
+// stageVar tells a re-executed test binary its stage.
 const stageVar = "IPCTOP_TEST_NAMESPACE"
 
 const (
@@ -36,18 +36,18 @@ const (
 	stageInside = "inside" // runs the test
 )
 
-// What the test reports to its parent over a pipe, besides its exit code.
+// The words of the test's report to its parent, over a pipe. The exit code is apart.
 const (
 	ranFully   = "ran"
 	ranSkipped = "skipped"
 	noMounts   = "no mounts"
-	notAlone   = "not alone" // somebody made a namespace at the same moment
+	notAlone   = "not alone" // another process made a namespace at the same moment
 )
 
-// InNamespace runs f in a child process that runs just this test (or benchmark) in fresh IPC, PID and mount
-// namespaces, with a /proc of its own, an empty tmpfs on /dev/shm and, where there is one, an empty /dev/mqueue. The
-// child calls the test's function again, so call InNamespace before anything else; f never runs in the parent. What a
-// test makes before, pid 1 of the namespaces makes as well, and does not remove.
+// InNamespace runs f in a child process. The child runs only this test (or benchmark), in fresh IPC, PID and mount
+// namespaces. It has its own /proc, an empty tmpfs on /dev/shm and, if the directory exists, an empty /dev/mqueue.
+// The child calls the test's function again, so call InNamespace first; f never runs in the parent. Code before the
+// call also runs in pid 1 of the namespaces, which removes nothing.
 //
 //	func TestQueue(t *testing.T) {
 //		kerneltest.InNamespace(t, func() {
@@ -55,15 +55,15 @@ const (
 //
 // extra adds clone flags: with unix.CLONE_NEWNET the child has an empty network with lo up.
 //
-// As root the child is root with every uid at hand. As an ordinary user the child has a user namespace as well, where
-// that user is uid 0 and nobody else exists; if the host refuses that, the test is skipped with the reason.
-// Processes that the test leaves to themselves are reaped by the namespace's pid 1, which is not the test.
+// As root the child is root and has every uid. As an ordinary user the child also has a user namespace, in which that
+// user is uid 0 and no other user exists. If the host refuses a user namespace, InNamespace skips the test and prints
+// the reason. Pid 1 of the namespace, not the test, reaps processes that lose their parent.
 //
-// The test is parallel by this call: InNamespace calls t.Parallel in the parent, unless the test has set a variable
-// before. In the child the test is alone, and f may use t.Setenv, t.Chdir and all else of its process. It has an
-// empty /tmp and HOME.
+// InNamespace makes the test parallel: it calls t.Parallel in the parent, unless the test has set a variable before.
+// The child runs only this test. So f may use t.Setenv, t.Chdir and all of its process. It has an empty /tmp and
+// HOME.
 //
-// A benchmark's figures are printed by the child; the parent then counts as skipped.
+// The child prints a benchmark's figures; the parent's benchmark then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 	tb.Helper()
 	switch os.Getenv(stageVar) {
@@ -75,26 +75,26 @@ func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
 		return
 	}
 	if t, ok := tb.(*testing.T); ok {
-		sideBySide(t)
+		makeParallel(t)
 	}
 	runParent(tb, extra)
 }
 
-// sideBySide makes a test parallel that may be. A test that has called t.Setenv may not be, and one that has called
-// t.Parallel is already: t.Parallel has no other way to say so than to panic.
-func sideBySide(t *testing.T) {
+// makeParallel makes a test parallel if that is allowed. t.Parallel panics after t.Setenv, and on a second call. Only
+// the panic shows that.
+func makeParallel(t *testing.T) {
 	defer func() { _ = recover() }()
 	t.Parallel()
 }
 
-// IsInit says whether this process is pid 1 of InNamespace's namespaces: it runs no test, and ends without what
-// others clean up at their end.
+// IsInit is true if this process is pid 1 of InNamespace's namespaces. Pid 1 runs no test, and does not clean up at
+// its end.
 func IsInit() bool { return os.Getenv(stageVar) == stageInit }
 
 // runParent starts the child in new namespaces and turns its result into this test's.
 func runParent(tb testing.TB, extra []uintptr) {
 	tb.Helper()
-	// Pdeathsig is sent when the *thread* that started the child ends (man 2 prctl), so stay on it.
+	// The kernel sends Pdeathsig when the *thread* that started the child ends (man 2 prctl), so stay on this thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -138,7 +138,7 @@ func runParent(tb testing.TB, extra []uintptr) {
 	finish(tb, string(said), err, out.String())
 }
 
-// finish ends the parent's test the way the child's ended.
+// finish ends the parent's test with the result of the child's test.
 func finish(tb testing.TB, said string, err error, output string) {
 	tb.Helper()
 	switch {
@@ -158,7 +158,7 @@ func finish(tb testing.TB, said string, err error, output string) {
 	tb.Log(output)
 }
 
-// childArgs makes the test binary run just this test, with the flags that matter to it.
+// childArgs are the arguments with which the test binary runs only this test. It keeps the flags that matter.
 func childArgs(tb testing.TB) []string {
 	parts := strings.Split(tb.Name(), "/")
 	for i, part := range parts {
@@ -168,7 +168,7 @@ func childArgs(tb testing.TB) []string {
 	args := []string{"-test.count=1"}
 	switch tb := tb.(type) {
 	case *testing.B:
-		// A benchmark's name carries no -N suffix here; GOMAXPROCS comes with the environment.
+		// A benchmark's name has no -N suffix here; GOMAXPROCS comes with the environment.
 		args = append(args, "-test.run=^$", "-test.bench="+pattern)
 		for _, name := range []string{"benchtime", "benchmem"} {
 			if f := flag.Lookup("test." + name); f != nil {
@@ -178,7 +178,7 @@ func childArgs(tb testing.TB) []string {
 	case *testing.T:
 		args = append(args, "-test.run="+pattern, "-test.v")
 		if end, ok := tb.Deadline(); ok {
-			// End before the parent does, so that the parent can show where the child hung.
+			// The child ends before the parent, so the parent can show where the child hung.
 			args = append(args, "-test.timeout="+max(time.Until(end)-2*time.Second, time.Second).String())
 		}
 	}
@@ -188,7 +188,7 @@ func childArgs(tb testing.TB) []string {
 	return args
 }
 
-// report tells the parent how the test ended; a failure travels as the exit code.
+// report tells the parent the test's result. The exit code shows a failure.
 func report(tb testing.TB) {
 	w := os.NewFile(reportFD, "report")
 	if w == nil || tb.Failed() {

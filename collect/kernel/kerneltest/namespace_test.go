@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// outside carries what the parent saw into the child, whose run of the same function must not overwrite it.
-// It is not by t.Setenv, which no parallel test may use.
-func outside(t *testing.T, name string, value func() string) string {
+// fromParent carries a value of the parent into the child. The child runs the same function, and must not overwrite
+// the value. It does not use t.Setenv, because parallel tests may not.
+func fromParent(t *testing.T, name string, value func() string) string {
 	t.Helper()
 	if os.Getenv(name) == "" {
 		if err := os.Setenv(name, value()); err != nil {
@@ -49,9 +49,9 @@ func link(t *testing.T, path string) string {
 func TestFreshNamespaces(t *testing.T) {
 	was := map[string]string{}
 	for _, ns := range []string{"ipc", "pid", "mnt", "net"} {
-		was[ns] = outside(t, "IPCTOP_TEST_NS_"+ns, func() string { return link(t, "/proc/self/ns/"+ns) })
+		was[ns] = fromParent(t, "IPCTOP_TEST_NS_"+ns, func() string { return link(t, "/proc/self/ns/"+ns) })
 	}
-	marker := outside(t, "IPCTOP_TEST_MARKER", t.TempDir)
+	marker := fromParent(t, "IPCTOP_TEST_MARKER", t.TempDir)
 	kerneltest.InNamespace(t, func() {
 		for ns, before := range was {
 			if now := link(t, "/proc/self/ns/"+ns); now == before {

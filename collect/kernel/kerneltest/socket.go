@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket makes a socket that is closed when the test ends.
+// Socket makes a socket and closes it at the test's end.
 func Socket(tb testing.TB, family, kind, protocol int) int {
 	tb.Helper()
 	return keep(tb)(unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol))
@@ -25,8 +25,8 @@ func Listener(tb testing.TB, family int, addr unix.Sockaddr, backlog int) int {
 	return fd
 }
 
-// Connect makes a socket that is connected to the one that another descriptor is bound to.
-// x/sys cannot read back an abstract name with a NUL inside.
+// Connect makes a socket and connects it to the socket behind the descriptor to. x/sys cannot read an abstract name
+// with a NUL inside.
 func Connect(tb testing.TB, family, kind, to int) int {
 	tb.Helper()
 	addr, err := unix.Getsockname(to)
@@ -54,7 +54,7 @@ func SocketPair(tb testing.TB, kind int) (int, int) {
 	return keep(tb)(fd[0], err), keep(tb)(fd[1], err)
 }
 
-// Inode is the number in /proc/PID/fd's socket:[…].
+// Inode is the inode number of a socket: /proc/PID/fd has it in socket:[…].
 func Inode(tb testing.TB, fd int) uint64 {
 	tb.Helper()
 	var st unix.Stat_t
@@ -64,8 +64,8 @@ func Inode(tb testing.TB, fd int) uint64 {
 	return st.Ino
 }
 
-// keep closes a descriptor when the test ends, unless the test has: then the number may be that of something else by
-// now.
+// keep closes a descriptor at the test's end. It does not if the test has closed the descriptor: another file may
+// have the number then.
 func keep(tb testing.TB) func(int, error) int {
 	return func(fd int, err error) int {
 		tb.Helper()

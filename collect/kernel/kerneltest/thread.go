@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OnOtherThread starts f on a thread that is not the process's first one and that ends with f. Whatever of the
-// thread's own f changes, such as its table of descriptors: /proc/PID and pidfd_getfd(2) tell those of the first
-// thread for the process's.
+// OnOtherThread runs f on a thread that ends with f, never on the process's first thread. f may change the
+// thread's own data, for example its table of descriptors. /proc/PID and pidfd_getfd(2) show the first thread's data as
+// the process's data.
 func OnOtherThread(f func()) {
 	started := make(chan struct{})
 	go func() {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Patience is how long tests wait for what has to happen: a slow machine with other work to do needs seconds for what
-// others do at once.
+// Patience is the longest wait for an event that must come. A slow machine under load needs seconds for it.
 const Patience = 30 * time.Second
 
-// Eventually waits until a condition holds, for Patience at most; then the test fails with what was awaited.
+// Eventually waits until a condition holds, at most for Patience. Then it fails the test and names what it waited
+// for.
 func Eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -24,8 +24,8 @@ func Eventually(tb testing.TB, what string, holds func() bool) {
 	}
 }
 
-// EventuallySame waits until compare finds no difference, for Patience at most; then the test fails with the last one
-// (-want +got).
+// EventuallySame waits until compare finds no difference, at most for Patience. Then it fails the test with the last
+// difference (-want +got).
 func EventuallySame(tb testing.TB, compare func() (diff string)) {
 	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

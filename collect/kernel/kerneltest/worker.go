@@ -6,16 +6,19 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
-// workerVar names the worker that a re-executed test binary is to be.
+// workerVar names the worker that a re-executed test binary runs.
 const workerVar = "IPCTOP_TEST_WORKER"
 
-// Job is what a worker function sees of itself.
+// Job is the worker function's view of itself.
 type Job struct {
 	Args []string
 
@@ -23,10 +26,10 @@ type Job struct {
 	in  *bufio.Scanner
 }
 
-// Ready tells the starter that the worker stands where it should, with one line of words (an id, an address).
+// Ready tells the starter that the worker is ready, with one line of words (an id, an address).
 func (j *Job) Ready(words ...any) { fmt.Fprintln(j.out, words...) }
 
-// Wait blocks until the starter says a line and returns it; when the starter is gone, the worker ends.
+// Wait blocks until the starter sends a line, and returns the line. If the starter is gone, the worker ends.
 func (j *Job) Wait() string {
 	if !j.in.Scan() {
 		os.Exit(0)
@@ -42,10 +45,10 @@ func (j *Job) Check(err error) {
 	}
 }
 
-// Workers are the functions that a test binary can be re-executed to run, by name.
+// Workers are functions by name. A re-executed test binary runs one of them.
 type Workers map[string]func(*Job)
 
-// Main is for TestMain: it runs the worker that the environment names, or else the tests, and ends the process.
+// Main is for TestMain. It runs the worker that the environment names, or else the tests. Then it ends the process.
 func Main(m *testing.M, workers Workers) {
 	name := os.Getenv(workerVar)
 	if name == "" {
@@ -60,10 +63,10 @@ func Main(m *testing.M, workers Workers) {
 	os.Exit(0)
 }
 
-// Worker is a process that a test started. It is killed and reaped when the test ends.
+// Worker is a process that a test started. At the test's end it is killed and reaped.
 type Worker struct {
 	PID   int
-	Words []string // what it said with Ready
+	Words []string // its words of Ready
 
 	tb    testing.TB
 	cmd   *exec.Cmd
@@ -72,26 +75,26 @@ type Worker struct {
 	once  sync.Once
 }
 
-// Start runs a worker and returns once it has called Ready.
+// Start runs a worker and returns after the worker's call of Ready.
 func Start(tb testing.TB, name string, args ...string) *Worker {
 	tb.Helper()
 	return StartAs(tb, nil, name, args...)
 }
 
-// StartAs is Start with other credentials (uid, gid); nil keeps the test's own.
+// StartAs is Start with other credentials (uid, gid); nil keeps the test's credentials.
 func StartAs(tb testing.TB, who *syscall.Credential, name string, args ...string) *Worker {
 	tb.Helper()
 	return start(tb, &syscall.SysProcAttr{Credential: who}, name, args)
 }
 
-// StartAsIn is StartAs in further new namespaces, which the test's own user owns.
+// StartAsIn is StartAs in more new namespaces. The test's own user owns them.
 func StartAsIn(tb testing.TB, who *syscall.Credential, flags uintptr, name string, args ...string) *Worker {
 	tb.Helper()
 	return start(tb, &syscall.SysProcAttr{Credential: who, Cloneflags: flags}, name, args)
 }
 
-// StartMapped is Start as root of a new user namespace, whose uid and gid 0 are this id outside, and of further new
-// namespaces.
+// StartMapped is Start as root of a new user namespace and in more new namespaces. uid and gid 0 inside are id
+// outside.
 func StartMapped(tb testing.TB, id int, flags uintptr, name string, args ...string) *Worker {
 	tb.Helper()
 	ids := []syscall.SysProcIDMap{{HostID: id, Size: 1}}
@@ -99,7 +102,7 @@ func StartMapped(tb testing.TB, id int, flags uintptr, name string, args ...stri
 		Credential: &syscall.Credential{NoSetGroups: true}}, name, args)
 }
 
-// StartIn is Start in further new namespaces: clone flags such as unix.CLONE_NEWIPC.
+// StartIn is Start in more new namespaces. flags are clone flags, for example unix.CLONE_NEWIPC.
 func StartIn(tb testing.TB, flags uintptr, name string, args ...string) *Worker {
 	tb.Helper()
 	return start(tb, &syscall.SysProcAttr{Cloneflags: flags}, name, args)
@@ -108,11 +111,12 @@ func StartIn(tb testing.TB, flags uintptr, name string, args ...string) *Worker 
 func start(tb testing.TB, attr *syscall.SysProcAttr, name string, args []string) *Worker {
 	tb.Helper()
 	w := &Worker{tb: tb}
-	// By /proc/self/exe, since another user may not search the directory that go test builds in.
+	// /proc/self/exe, because another user may not search the directory of go test.
 	w.cmd = exec.Command("/proc/self/exe", args...)
 	w.cmd.Env = append(os.Environ(), workerVar+"="+name)
 	w.cmd.Stderr = os.Stderr
-	// Otherwise its group might be 0 or 1, as a container's first process has: no group that wait4(2) can name.
+	// Otherwise its group might be 0 or 1, like the group of a container's first process. wait4(2) cannot name these
+	// groups.
 	attr.Setpgid = true
 	w.cmd.SysProcAttr = attr
 	var err error
@@ -142,7 +146,7 @@ func (w *Worker) Read() []string {
 	return strings.Fields(line)
 }
 
-// Say sends the worker a line, which its Wait returns.
+// Say sends the worker a line. The worker's Wait returns it.
 func (w *Worker) Say(line string) {
 	w.tb.Helper()
 	if _, err := io.WriteString(w.stdin, line+"\n"); err != nil {
@@ -150,7 +154,7 @@ func (w *Worker) Say(line string) {
 	}
 }
 
-// Kill ends the worker with SIGKILL and reaps it: afterwards its pid is free. Killing twice does nothing.
+// Kill ends the worker with SIGKILL and reaps it: afterwards its pid is free. A second Kill does nothing.
 func (w *Worker) Kill() {
 	w.once.Do(func() {
 		w.cmd.Process.Kill()
@@ -158,7 +162,7 @@ func (w *Worker) Kill() {
 	})
 }
 
-// Finish closes the worker's input, waits until it ends by itself and reaps it.
+// Finish closes the worker's input, waits for its end and reaps it.
 func (w *Worker) Finish() {
 	w.tb.Helper()
 	w.once.Do(func() {
@@ -167,4 +171,17 @@ func (w *Worker) Finish() {
 			w.tb.Errorf("worker %d: %v", w.PID, err)
 		}
 	})
+}
+
+// Attach is a worker: it maps the System V segment of each argument, touches the first page and waits.
+func Attach(j *Job) {
+	for _, word := range j.Args {
+		id, err := strconv.Atoi(word)
+		j.Check(err)
+		data, err := unix.SysvShmAttach(id, 0, 0)
+		j.Check(err)
+		data[0] = 1
+	}
+	j.Ready()
+	j.Wait()
 }

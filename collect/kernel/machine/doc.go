@@ -1,4 +1,4 @@
-// Package machine reads what only a check of the whole machine asks for.
+// Package machine reads settings and numbers of the whole machine, for a check of the machine.
 //
 //	SysctlNumbers, ReadMemory, Tasks                /proc
 //	ReadRemoveIPC, LogindUser, LogindRuns           systemd-logind's files (logind.go)

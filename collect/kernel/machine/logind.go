@@ -18,28 +18,29 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// The files of systemd-logind that decide whose IPC objects go away at a logout (logind.conf(5), systemd.syntax(7)).
+// The files of systemd-logind that decide which IPC objects logind removes at a logout (logind.conf(5),
+// systemd.syntax(7)).
 //
-// Of the main file logind.conf only the first one counts, in the order of logindDirs. The *.conf files of all
-// logind.conf.d directories come after it, sorted by their bare names; of two with the same name the one in the
-// earlier directory counts, so that an empty one or a link to /dev/null masks it. The last assignment wins.
+// Only the first logind.conf counts, in the order of logindDirs. Then come the *.conf files of all logind.conf.d
+// directories, sorted by their bare names. If two have the same name, the file in the earlier directory counts. So an
+// empty file or a link to /dev/null masks the later one. The last assignment wins.
 
-// logindDirs are systemd's, the one that overrides the others first.
+// logindDirs are the directories of systemd's configuration. A directory overrides those after it.
 func logindDirs() []string {
 	return []string{"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"}
 }
 
-// RemoveIPC is what logind does with the IPC objects of a user whose last session has ended.
+// RemoveIPC is logind's setting for the IPC objects of a user whose last session has ended.
 type RemoveIPC struct {
 	On   bool
-	File string // that says so; "": none does, and what is built into logind counts
+	File string // the file that has the setting; "": no file has it, and logind's built-in setting counts
 	Line int
-	// Vendor is the file whose comment tells what is built in. "": none does; On is then what systemd itself builds in,
-	// which some distributions change.
+	// Vendor is the file whose comment shows the built-in setting. "": no file shows it. On is then the setting in
+	// systemd's source; some distributions change it.
 	Vendor string
 }
 
-// ReadRemoveIPC reads logind's files. Those that are not there say nothing; one that cannot be read is an error.
+// ReadRemoveIPC reads logind's files. Missing files do not count. A file that it cannot read is an error.
 func ReadRemoveIPC(root sys.Root) (RemoveIPC, error) {
 	files, err := logindFiles(root)
 	if err != nil {
@@ -65,7 +66,7 @@ func ReadRemoveIPC(root sys.Root) (RemoveIPC, error) {
 	return r, nil
 }
 
-// logindFiles lists logind's files in the order in which they are read.
+// logindFiles lists logind's files in the order of reading.
 func logindFiles(root sys.Root) ([]string, error) {
 	var main []string
 	dropIns := map[string]string{} // path by name
@@ -91,30 +92,30 @@ func logindFiles(root sys.Root) ([]string, error) {
 	return main, nil
 }
 
-// LogindConf is what one file says.
+// LogindConf is the content of one file.
 type LogindConf struct {
-	RemoveIPC LogindSetting // its last assignment
-	BuiltIn   LogindSetting // the first one that is commented out, by which the vendor's file tells what is built in
-	Broken    bool          // it has a section's heading without end, where logind stops reading
+	RemoveIPC LogindSetting // the last assignment
+	BuiltIn   LogindSetting // the first assignment in a comment: the vendor's file shows the built-in setting in this way
+	Broken    bool          // a section's heading has no end; logind stops reading there
 }
 
-// LogindSetting is a switch; Line 0: the file does not have it.
+// LogindSetting is a switch. Line 0: the file does not have it.
 type LogindSetting struct {
 	On   bool
 	Line int
 }
 
-// ParseLogindConf reads a file as config_parse does (src/shared/conf-parser.c of systemd). What it does not
-// understand it passes over.
+// ParseLogindConf reads a file like config_parse (src/shared/conf-parser.c of systemd). It ignores lines that it does
+// not understand.
 func ParseLogindConf(text []byte) LogindConf {
 	var c LogindConf
-	var whole strings.Builder // a line with those that continue it
+	var whole strings.Builder // a line and the lines that continue it
 	section, begin, n := "", 0, 0
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	for raw := range bytes.Lines(text) {
 		n++
 		line := strings.TrimRight(string(raw), "\r\n")
-		// within a continued line as well
+		// comments also count inside a continued line
 		if word := strings.TrimLeft(line, " \t"); word != "" && (word[0] == '#' || word[0] == ';') {
 			if on, ok := logindAssignment(strings.TrimLeft(word, "#; \t")); ok && c.BuiltIn.Line == 0 {
 				c.BuiltIn = LogindSetting{on, n}
@@ -138,7 +139,7 @@ func ParseLogindConf(text []byte) LogindConf {
 	return c
 }
 
-// continued says whether a line ends in a backslash that no other one escapes.
+// continued is true if a line ends in a backslash and no other backslash escapes it.
 func continued(line string) bool {
 	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }
@@ -160,8 +161,8 @@ func (c *LogindConf) line(section *string, line string, n int) bool {
 	return true
 }
 
-// logindAssignment reads "RemoveIPC=yes" with the words of parse_boolean (src/basic/parse-util.c). Anything else is
-// not ok.
+// logindAssignment reads "RemoveIPC=yes" with the words of parse_boolean (src/basic/parse-util.c). ok is false for
+// other words.
 func logindAssignment(line string) (on, ok bool) {
 	name, value, _ := strings.Cut(line, "=")
 	if strings.TrimSpace(name) != "RemoveIPC" {
@@ -176,13 +177,13 @@ func logindAssignment(line string) (on, ok bool) {
 	return false, false
 }
 
-// UserSession is what logind keeps of a user.
+// UserSession is logind's state of a user.
 type UserSession struct {
-	Known  bool // it has a session now, or lingers (/run/systemd/users)
-	Linger bool // it stays known without a session (loginctl enable-linger), so that its IPC objects stay
+	Known  bool // the user has a session now, or lingers (/run/systemd/users)
+	Linger bool // the user stays known without a session (loginctl enable-linger), so its IPC objects stay
 }
 
-// LogindUser looks for a user in logind's state. name is as in the password file.
+// LogindUser looks for a user in logind's state. name is the name in the password file.
 func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 	is := func(path string) bool {
 		_, err := os.Lstat(root.Path(path))
@@ -194,16 +195,15 @@ func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 	}
 }
 
-// LogindRuns says whether logind keeps its state on this machine. It makes the directory when it starts
-// (src/login/logind.c). An image that was made on a running system, or a package, may have the directory where no
-// logind runs.
+// LogindRuns is true if logind keeps its state on this machine. logind makes the directory when it starts
+// (src/login/logind.c). An image of a running system, or a package, may have the directory without logind.
 func LogindRuns(root sys.Root) bool {
 	_, err := os.Stat(root.Path("/run/systemd/seats"))
 	return err == nil
 }
 
-// SystemUIDMax is the highest uid of a system user, whose objects logind does not touch: SYS_UID_MAX of
-// login.defs(5), which systemd takes when it is built; 999 where the file does not say.
+// SystemUIDMax is the highest uid of a system user. logind does not touch the objects of system users. It is
+// SYS_UID_MAX of login.defs(5), which systemd reads at its build. Without it in the file it is 999.
 func SystemUIDMax(root sys.Root) (uint32, error) {
 	const path, usual = "/etc/login.defs", 999
 	text, err := root.ReadFile(path)

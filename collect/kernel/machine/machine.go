@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SysctlNumbers reads the numbers of a sysctl, "kernel.sem" for example, in their order. fs.ErrNotExist: this kernel
-// has none of that name.
+// SysctlNumbers reads the numbers of a sysctl in their order. An example of a name: "kernel.sem". fs.ErrNotExist:
+// this kernel has no such sysctl.
 func SysctlNumbers(root sys.Root, name string) ([]uint64, error) {
 	path := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
 	data, err := root.ReadFile(path)
@@ -28,11 +28,11 @@ func SysctlNumbers(root sys.Root, name string) ([]uint64, error) {
 	return all, nil
 }
 
-// Memory is what /proc/meminfo says of the machine, in bytes (proc_meminfo(5)).
+// Memory is a part of /proc/meminfo, in bytes (proc_meminfo(5)).
 type Memory struct {
 	Total       uint64 // MemTotal
-	CommitLimit uint64 // what may be promised where vm.overcommit_memory is 2
-	Committed   uint64 // Committed_AS: what is promised
+	CommitLimit uint64 // the most that processes may commit if vm.overcommit_memory is 2
+	Committed   uint64 // Committed_AS: memory that processes have committed
 }
 
 // ReadMemory reads /proc/meminfo.
@@ -49,7 +49,7 @@ func ReadMemory(root sys.Root) (Memory, error) {
 	return m, nil
 }
 
-// ParseMemory reads lines "Name: 123 kB", in which kB are 1024 bytes. Only MemTotal has to be there.
+// ParseMemory reads lines "Name: 123 kB". kB are 1024 bytes. Only MemTotal must be there.
 func ParseMemory(text []byte) (Memory, error) {
 	var m Memory
 	for line := range bytes.Lines(text) {
@@ -78,7 +78,7 @@ func ParseMemory(text []byte) (Memory, error) {
 	return m, nil
 }
 
-// Tasks is how many threads the machine has, in all pid namespaces: the number behind the slash in /proc/loadavg
+// Tasks is the number of threads on the machine, in all pid namespaces: the number after the slash in /proc/loadavg
 // (proc_loadavg(5)).
 func Tasks(root sys.Root) (uint64, error) {
 	const path = "/proc/loadavg"

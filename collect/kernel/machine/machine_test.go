@@ -26,11 +26,11 @@ func TestParseLogindConf(t *testing.T) {
 		"[Login]\nRemoveIPC=\\\nno\n":             set(false, 2),
 		"[Login]\nRemoveIPC=\\\n# a remark\nno\n": set(false, 2),
 		"[Login]\nRemoveIPC=no\\\\\n":             {},           // the value is "no\\"
-		"RemoveIPC=no\n":                          {},           // outside of a section
-		"[Manager]\nRemoveIPC=no\n":               {},           // of another
-		"[Login]\nremoveipc=no\n":                 {},           // names have a case
+		"RemoveIPC=no\n":                          {},           // outside a section
+		"[Manager]\nRemoveIPC=no\n":               {},           // in another section
+		"[Login]\nremoveipc=no\n":                 {},           // names are case-sensitive
 		"[Login]\nRemoveIPC=maybe\n":              {},           // logind warns and goes on
-		"[Login]\nRemoveIPC=yes\nRemoveIPC=\n":    set(true, 2), // no word for a switch
+		"[Login]\nRemoveIPC=yes\nRemoveIPC=\n":    set(true, 2), // an empty word is no switch
 		"[Login]\nRemoveIPC=no\xff\n":             {},
 		"[Login\nRemoveIPC=no\n":                  {Broken: true},
 		"[Login]\nRemoveIPC=no\n[X\n[Login]\nRemoveIPC=yes\n": {RemoveIPC: machine.LogindSetting{On: false, Line: 2},
@@ -43,7 +43,7 @@ func TestParseLogindConf(t *testing.T) {
 	}
 }
 
-// Whatever stands before it, a last assignment counts, unless logind stopped reading before.
+// A last assignment counts after any text, unless logind stopped reading before it.
 func FuzzParseLogindConf(f *testing.F) {
 	for _, s := range []string{"", "[Login]\nRemoveIPC=yes\n", "[Login]\\\nRemoveIPC=\\\n\\", "# x \\\n[Login",
 		"\ufeff[Login]\n;RemoveIPC=1\r\n\xff[]", "[Login]\nRemoveIPC=no\\\\\\\n"} {
@@ -72,7 +72,7 @@ func FuzzParseLogindConf(f *testing.F) {
 	})
 }
 
-// machineOf is a Host of these files; a text "-> x" is a link to x.
+// machineOf is the root of a tree with these files. A text "-> x" is a link to x.
 func machineOf(t *testing.T, files map[string]string) sys.Root {
 	t.Helper()
 	root := t.TempDir()
@@ -203,19 +203,16 @@ func FuzzParseTasks(f *testing.F) {
 	})
 }
 
-// What the live machine says is what its files say.
+// The readers agree with the live machine's files.
 func TestMemoryAndTasks(t *testing.T) {
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := sys.Root("")
 	m, err := machine.ReadMemory(host)
 	if err != nil || m.Total == 0 || m.Committed == 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
 	pids, err := process.PIDs(host)
 	n, tasksErr := machine.Tasks(host)
-	if err != nil || tasksErr != nil || n < uint64(len(pids))/2 { // processes end between the two looks
+	if err != nil || tasksErr != nil || n < uint64(len(pids))/2 { // processes end between the two readings
 		t.Errorf("%d tasks, %d processes, %v, %v", n, len(pids), err, tasksErr)
 	}
 }

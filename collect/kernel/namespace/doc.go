@@ -1,6 +1,6 @@
 // Package namespace finds namespaces and visits them (man 7 namespaces).
 //
-//	ParseLink, Self, ID   which namespace it is
-//	Owner                 whose it is
-//	Visit, VisitEach      on a thread of its own: open, enter (setns), ask, come home
+//	ParseLink, Self, ID   the identity of a namespace
+//	Owner                 its owner
+//	Visit, VisitEach      on another thread: open, enter (setns), ask, return
 package namespace

@@ -9,12 +9,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// nsGetID is NS_GET_ID of ioctl_nsfs(2): a number that the kernel gives to no other namespace until the next boot, in
-// rising order. Since Linux 6.18; inode numbers of namespaces are used again.
+// nsGetID is NS_GET_ID of ioctl_nsfs(2), since Linux 6.18. The number is unique until the next boot; a younger
+// namespace has a higher number. The kernel uses inode numbers of namespaces again.
 const nsGetID = 0x8008b70d
 
-// ID is the unique number of the reader's own namespace of a type. Numbers rise with the moments at which namespaces
-// were made. The error of a kernel before 6.18 is ENOTTY.
+// ID is the unique number of the reader's own namespace of a type. A younger namespace has a higher number. ENOTTY:
+// the kernel is older than 6.18.
 func ID(root sys.Root, typ string) (uint64, error) {
 	if !root.Live() {
 		return 0, fmt.Errorf("id of the %s namespace: %w", typ, sys.ErrNotLive)

@@ -9,12 +9,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The namespaces of a process that has none of its own came in the order in which the kernel makes them at boot.
+// A process in the first namespaces: the kernel made them at boot, in this order.
 func TestID(t *testing.T) {
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := sys.Root("")
 	one, err := ID(host, "ipc")
 	if errors.Is(err, unix.ENOTTY) {
 		t.Skip("needs Linux 6.18, whose namespaces have numbers of their own")

@@ -15,10 +15,10 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Namespace is a namespace of another process and a way to it.
+// Namespace is a namespace of another process, and a path to it.
 type Namespace struct {
-	Type string // as in /proc/PID/ns: one of Types
-	Ino  uint64 // of its nsfs file. The kernel gives the number of a namespace that is gone to the next one
+	Type string // as in /proc/PID/ns; see Types
+	Ino  uint64 // inode of its nsfs file. The kernel uses the number again after the namespace's end
 	Path string // a file that leads to it: "/proc/12/ns/ipc", "/proc/12/fd/7", "/run/netns/blue"
 }
 
@@ -30,7 +30,7 @@ func Types() []string {
 	return []string{"mnt", "uts", "ipc", "pid", "net", "user", "cgroup", "time"}
 }
 
-// ParseLink reads what a link below /proc/PID/ns, or a descriptor of a namespace, says: "ipc:[4026531839]".
+// ParseLink reads the text of a link below /proc/PID/ns, or of a descriptor of a namespace: "ipc:[4026531839]".
 func ParseLink(text []byte) (typ string, ino uint64, ok bool) {
 	name, _, found := bytes.Cut(text, []byte(":["))
 	if !found || !slices.Contains(Types(), string(name)) {
@@ -40,7 +40,7 @@ func ParseLink(text []byte) (typ string, ino uint64, ok bool) {
 	return string(name), ino, ok
 }
 
-// namespaceGone is for a path that does not lead to the namespace any more.
+// namespaceGone means that the path no longer leads to the namespace.
 type namespaceGone struct{ ns Namespace }
 
 func (e *namespaceGone) Error() string {
@@ -48,7 +48,7 @@ func (e *namespaceGone) Error() string {
 }
 func (e *namespaceGone) Unwrap() error { return fs.ErrNotExist }
 
-// cloneFlag is the type's name for setns, which takes no descriptor of another type then.
+// cloneFlag is setns's flag for a type. With it setns refuses a descriptor of another type.
 func cloneFlag(typ string) int {
 	switch typ {
 	case "ipc":
@@ -59,15 +59,18 @@ func cloneFlag(typ string) int {
 	return 0
 }
 
-// VisitEach runs f on a thread inside one namespace after the other, all IPC or all network ones, and brings the
-// thread back (man 2 setns). System calls, and files below /proc/sysvipc and /proc/thread-self, that f uses on its
-// own goroutine are those of the namespace; user and pid namespaces stay the reader's, so that uids and pids are as
-// seen from here. A visit costs 10 to 20 microseconds, the first one 60. Nothing is kept open: whoever keeps a
-// namespace's files keeps it alive with all that it holds.
+// VisitEach runs f(i) on a thread inside each namespace of list, one after the other. All are IPC or all are network
+// namespaces. The thread then returns to its own namespace (man 2 setns).
 //
-// The errors are those of the visits, nil for those where f returned nil. What f returns is returned as it is; where
-// f did not run: errors.Is(err, fs.ErrPermission): it takes CAP_SYS_ADMIN, here and in the user namespace that owns
-// the other (Entered tells the two apart). errors.Is(err, fs.ErrNotExist): the path does not lead there any more.
+// f's system calls on its own goroutine act in the namespace. Files below /proc/sysvipc and /proc/thread-self show
+// the namespace. User and pid namespaces stay the reader's, so uids and pids are the reader's numbers. A visit costs
+// 10 to 20 microseconds, the first one 60. VisitEach leaves no descriptor open: an open descriptor would keep a
+// namespace and its objects alive.
+//
+// The result has one error for each visit; it is nil if f returned nil. An error of f is returned unchanged. If f did
+// not run, fs.ErrPermission means that CAP_SYS_ADMIN is missing. The thread needs it in our user namespace, and in
+// the user namespace that owns the other. (Entered tells f's errors apart.) fs.ErrNotExist means that the path no
+// longer leads to the namespace.
 func VisitEach(root sys.Root, list []Namespace, f func(i int) error) []error {
 	errs := make([]error, len(list))
 	if len(list) == 0 {
@@ -80,7 +83,7 @@ func VisitEach(root sys.Root, list []Namespace, f func(i int) error) []error {
 		return errs
 	}
 	onOtherThread(func() (keep bool) {
-		t := tour{home: -1}
+		t := visitor{home: -1}
 		for i, ns := range list {
 			errs[i] = t.visit(ns, func() error { return f(i) })
 		}
@@ -89,12 +92,12 @@ func VisitEach(root sys.Root, list []Namespace, f func(i int) error) []error {
 	return errs
 }
 
-// Visit is VisitEach for one.
+// Visit runs f inside one namespace, like VisitEach.
 func Visit(root sys.Root, ns Namespace, f func() error) error {
 	return VisitEach(root, []Namespace{ns}, func(int) error { return f() })[0]
 }
 
-// entryError is a namespace that was not entered.
+// entryError means that the thread did not enter the namespace.
 type entryError struct {
 	ns  Namespace
 	err error
@@ -103,20 +106,20 @@ type entryError struct {
 func (e *entryError) Error() string { return fmt.Sprintf("enter %s: %v", e.ns, e.err) }
 func (e *entryError) Unwrap() error { return e.err }
 
-// Entered says of an error of a visit whether the namespace had been entered.
+// Entered is true if an error of a visit is f's: the thread had entered the namespace.
 func Entered(err error) bool {
 	var entry *entryError
 	return !errors.As(err, &entry)
 }
 
-// tour is a thread's way through namespaces of one type.
-type tour struct {
+// visitor is a thread that visits namespaces of one type.
+type visitor struct {
 	typ  string
-	home int  // the thread's own, open; -1: not yet
-	away bool // it has left
+	home int  // the thread's own namespace, open; -1: not yet
+	away bool // the thread is in another namespace
 }
 
-func (t *tour) visit(ns Namespace, f func() error) error {
+func (t *visitor) visit(ns Namespace, f func() error) error {
 	flag := cloneFlag(ns.Type)
 	if flag == 0 || t.typ != "" && t.typ != ns.Type {
 		return &entryError{ns, unix.EINVAL}
@@ -139,9 +142,9 @@ func (t *tour) visit(ns Namespace, f func() error) error {
 	return f()
 }
 
-// end brings the thread home and says whether it is there. It may be refused: the way out took rights in the other
-// namespace's user namespace, the way back takes them in that of the own one, which may be an outer one.
-func (t *tour) end() bool {
+// end brings the thread home. It is false if the kernel refuses that. To leave, the thread needed rights in the user
+// namespace of the other. To return, it needs rights in the user namespace of its own, which may be an outer one.
+func (t *visitor) end() bool {
 	if t.home < 0 {
 		return true
 	}
@@ -149,9 +152,8 @@ func (t *tour) end() bool {
 	return !t.away || unix.Setns(t.home, cloneFlag(t.typ)) == nil
 }
 
-// onOtherThread runs f on a locked thread that is not the process's first one, whose namespaces are those that
-// /proc/self shows, also to other processes. If f does not want the thread kept, it ends. A panic of f comes out
-// here.
+// onOtherThread runs f on a locked thread, never on the process's first thread. /proc/self shows the first thread's
+// namespaces, also to other processes. The thread ends if f returns false. A panic of f continues here.
 func onOtherThread(f func() (keep bool)) {
 	done := make(chan any)
 	go func() {
@@ -171,8 +173,8 @@ func onOtherThread(f func() (keep bool)) {
 	}
 }
 
-// openNamespace opens the file if it is the namespace's. A path that meanwhile leads elsewhere is not opened: it
-// might be a device, or a FIFO that somebody waits for.
+// openNamespace opens the file if it is the namespace's file. It does not open a path that leads elsewhere now: it
+// might be a device, or a FIFO on which a process waits.
 func openNamespace(ns Namespace) (int, error) {
 	look, err := unix.Open(ns.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -193,9 +195,9 @@ func openNamespace(ns Namespace) (int, error) {
 	return unix.Open(fmt.Sprintf("/proc/thread-self/fd/%d", look), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
-// Owner is the uid, as seen from here, of who made the user namespace that owns this one or, of a user namespace,
-// itself (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID). errors.Is(err, fs.ErrPermission): the owner is outside of
-// our own user namespace.
+// Owner is the uid that made the user namespace above ns, in the numbers of our user namespace. If ns is a user
+// namespace itself, Owner is the uid that made ns (man 2 ioctl_ns: NS_GET_USERNS, NS_GET_OWNER_UID).
+// fs.ErrPermission: the owner is outside our user namespace.
 func Owner(root sys.Root, ns Namespace) (uint32, error) {
 	if !root.Live() {
 		return 0, fmt.Errorf("owner of %s: %w", ns, sys.ErrNotLive)
@@ -225,8 +227,8 @@ const InitialPID = 0xEFFFFFFC
 // InitialIPC is the inode of the machine's own IPC namespace (PROC_IPC_INIT_INO in include/linux/proc_ns.h).
 const InitialIPC = 0xEFFFFFFF
 
-// Self is the inode of the calling process's namespace of that type ("ipc", "net", "pid").
-// It reads thread-self: a goroutine that once moved the main thread would spoil /proc/self.
+// Self is the inode of the calling process's namespace of a type ("ipc", "net", "pid"). It reads thread-self, because
+// a goroutine that once moved the first thread would make /proc/self wrong.
 func Self(root sys.Root, typ string) (uint64, error) {
 	text, err := os.Readlink(root.Path("/proc/thread-self/ns/" + typ))
 	if err != nil {

@@ -42,7 +42,7 @@ func ipcOf(tb testing.TB, pid int) namespace.Namespace {
 
 func TestVisit(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := live(t)
+		h := sys.Root("")
 		there := ipcOf(t, kerneltest.StartIn(t, unix.CLONE_NEWIPC, "queue").PID)
 		home, err := namespace.Self(h, "ipc")
 		if err != nil {
@@ -55,7 +55,7 @@ func TestVisit(t *testing.T) {
 			}
 			return len(queues)
 		}
-		// Many at once, so that also the first thread of the process is asked to go.
+		// Many at once, so that the process's first thread also gets a visit.
 		var all sync.WaitGroup
 		for range 32 {
 			all.Go(func() {
@@ -65,7 +65,7 @@ func TestVisit(t *testing.T) {
 					if err != nil || inside != 1 || count() != 0 {
 						t.Errorf("%d queues inside, %d outside, error %v; want 1, 0, none", inside, count(), err)
 					}
-					// What other processes see of this one.
+					// The link that other processes see.
 					if link, err := os.Readlink("/proc/self/ns/ipc"); err != nil || link != fmt.Sprintf("ipc:[%d]", home) {
 						t.Errorf("/proc/self/ns/ipc is %s, %v; want %d", link, err, home)
 					}
@@ -93,7 +93,7 @@ func TestVisit(t *testing.T) {
 }
 
 func TestVisitOfNothing(t *testing.T) {
-	h := live(t)
+	h := sys.Root("")
 	own := ipcOf(t, os.Getpid())
 	never := func() error { t.Error("f ran"); return nil }
 	for name, ns := range map[string]namespace.Namespace{
@@ -116,15 +116,6 @@ func TestVisitOfNothing(t *testing.T) {
 	}
 }
 
-func live(tb testing.TB) sys.Root {
-	tb.Helper()
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return h
-}
-
 func inodeOf(t *testing.T, path string) uint64 {
 	t.Helper()
 	var st unix.Stat_t
@@ -138,7 +129,7 @@ func TestOwner(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		pid := kerneltest.StartIn(t, unix.CLONE_NEWUSER|unix.CLONE_NEWIPC, "queue").PID
 		for _, ns := range []namespace.Namespace{ipcOf(t, os.Getpid()), ipcOf(t, pid)} {
-			if uid, err := namespace.Owner(live(t), ns); err != nil || uid != 0 {
+			if uid, err := namespace.Owner(sys.Root(""), ns); err != nil || uid != 0 {
 				t.Errorf("owner of %s: %d, %v; want the user who started this test", ns, uid, err)
 			}
 		}
@@ -158,10 +149,10 @@ func FuzzParseNamespaceLink(f *testing.F) {
 	})
 }
 
-// BenchmarkVisitNamespaces counts the objects of 100 IPC namespaces (here of one a hundred times).
+// BenchmarkVisitNamespaces counts the objects of 100 IPC namespaces (here one namespace, a hundred times).
 func BenchmarkVisitNamespaces(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		h := live(b)
+		h := sys.Root("")
 		list := slices.Repeat([]namespace.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)}, 100)
 		for b.Loop() {
 			for _, err := range namespace.VisitEach(h, list, func(int) error { _, err := sysv.IPCObjects(h); return err }) {

@@ -13,7 +13,7 @@ import (
 )
 
 // MsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL). The name begins with a
-// slash. The mode is cut by the umask. It works whether or not the mqueue file system is mounted.
+// slash. The umask clears bits of mode. The call needs no mount of the mqueue file system.
 func MsgCreate(name string, mode uint32) error {
 	bare, err := queueName(name)
 	if err != nil {
@@ -27,8 +27,8 @@ func MsgCreate(name string, mode uint32) error {
 	return unix.Close(int(fd))
 }
 
-// MsgRemove takes a queue's name away (mq_unlink); the queue lives until its last descriptor is closed.
-// Missing rights are EACCES, as POSIX wants it.
+// MsgRemove removes a queue's name (mq_unlink). The queue lives until its last descriptor is closed. Missing rights
+// are EACCES, as in POSIX.
 func MsgRemove(name string) error {
 	bare, err := queueName(name)
 	if err != nil {
@@ -40,8 +40,8 @@ func MsgRemove(name string) error {
 	return nil
 }
 
-// ShmCreate makes shared memory of so many bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If it cannot have its
-// size, it is not left behind.
+// ShmCreate makes shared memory of size bytes (shm_open, O_CREAT | O_EXCL, then ftruncate). If ftruncate fails,
+// ShmCreate removes the file again.
 func ShmCreate(name string, size uint64, mode uint32) error {
 	path, ok := pathOf(name, "")
 	if !ok {
@@ -59,14 +59,14 @@ func ShmCreate(name string, size uint64, mode uint32) error {
 	return nil
 }
 
-// ShmRemove takes shared memory's name away (shm_unlink); it lives until its last mapping ends.
-// A name that cannot be one does not exist: ENOENT.
+// ShmRemove removes the name of shared memory (shm_unlink). The memory lives until its last mapping ends. A name that
+// POSIX does not allow is ENOENT.
 func ShmRemove(name string) error {
 	return removeFile("shm_unlink", name, "")
 }
 
-// SemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). As glibc does it, the file gets its contents before
-// it gets its name, so that nobody opens half a semaphore.
+// SemCreate makes a named semaphore (sem_open, O_CREAT | O_EXCL). Like glibc, it writes the contents before it gives
+// the file its name. So no program opens an incomplete semaphore.
 func SemCreate(name string, value uint32, mode uint32) error {
 	path, ok := pathOf(name, semPrefix)
 	if !ok {
@@ -88,18 +88,18 @@ func SemCreate(name string, value uint32, mode uint32) error {
 	if _, err := unix.Write(fd, data[:]); err != nil {
 		return fmt.Errorf("sem_open %s: %w", name, err)
 	}
-	if err := unix.Link(unnamed, path); err != nil { // EEXIST if there is one: link never replaces
+	if err := unix.Link(unnamed, path); err != nil { // EEXIST if the name exists: link never replaces
 		return fmt.Errorf("sem_open %s: %w", name, err)
 	}
 	return nil
 }
 
-// SemRemove takes a semaphore's name away (sem_unlink); it lives as long as somebody has it open.
+// SemRemove removes a semaphore's name (sem_unlink). The semaphore lives as long as a process has it open.
 func SemRemove(name string) error {
 	return removeFile("sem_unlink", name, semPrefix)
 }
 
-// createFile is open(2) of a file that must not be there.
+// createFile makes a file by open(2). EEXIST if the file exists.
 func createFile(path string, mode uint32) (int, error) {
 	return unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 }
@@ -109,7 +109,7 @@ func removeFile(call, name, prefix string) error {
 	if !ok {
 		return fmt.Errorf("%s %s: %w", call, name, unix.ENOENT)
 	}
-	// Never a directory, and not what a link points at: unlink(2) does neither.
+	// unlink(2) never removes a directory, and never follows a link.
 	if err := unix.Unlink(path); err != nil {
 		var errno unix.Errno
 		if errors.As(err, &errno) {
@@ -120,8 +120,7 @@ func removeFile(call, name, prefix string) error {
 	return nil
 }
 
-// notPermitted turns unlink's EPERM into EACCES, the only error that POSIX has for missing rights here; glibc does
-// the same.
+// notPermitted turns unlink's EPERM into EACCES, like glibc. POSIX knows only EACCES for missing rights here.
 func notPermitted(errno unix.Errno) error {
 	if errno == unix.EPERM {
 		return unix.EACCES
@@ -129,7 +128,7 @@ func notPermitted(errno unix.Errno) error {
 	return errno
 }
 
-// queueName takes off the slash that mq_open wants and the kernel does not (man 3 mq_open).
+// queueName cuts the slash off a name: mq_open takes names with a slash, the kernel names without (man 3 mq_open).
 func queueName(name string) (*byte, error) {
 	bare, ok := strings.CutPrefix(name, "/")
 	if !ok {

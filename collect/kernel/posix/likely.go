@@ -9,13 +9,13 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// likelyRead is how much of a file is looked at.
-const likelyRead = 64 << 10
+// likelyBytes is how many bytes of a file ShmLikely reads.
+const likelyBytes = 64 << 10
 
-// ShmLikely says whether a file of /dev/shm looks like memory rather than like a file that somebody keeps there.
-// Nothing can prove it. Memory is made by ftruncate, so that what nobody has written to is a hole (man 2 lseek,
-// SEEK_HOLE), and hardly ever without a zero byte; an empty file or a text has neither. What may not be read does not
-// look like anything.
+// ShmLikely is true if a file of /dev/shm looks like shared memory. It is false for a file that a person keeps there.
+// Nothing proves the difference. shm_open's file grows by ftruncate, so memory that no process has written is a hole
+// (man 2 lseek, SEEK_HOLE). Memory almost always has a zero byte. An empty file or a text has neither a hole nor a
+// zero byte. A file that the caller may not read gives false.
 func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if !f.Mode.IsRegular() || f.Size == 0 {
@@ -28,12 +28,12 @@ func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil || st.Dev != f.Dev || st.Ino != f.Ino {
-		return false // another file by now
+		return false // the name leads to another file now
 	}
 	if hole, err := unix.Seek(fd, 0, unix.SEEK_HOLE); err == nil && hole < st.Size {
 		return true
 	}
-	data := make([]byte, likelyRead)
+	data := make([]byte, likelyBytes)
 	n, err := unix.Pread(fd, data, 0)
 	return err == nil && bytes.IndexByte(data[:n], 0) >= 0
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MqLimits are the limits of POSIX message queues (mq_overview(7), /proc/sys/fs/mqueue), for one IPC namespace.
-// Only MsgMax, MsgSizeMax and QueuesMax limit; CAP_SYS_RESOURCE goes beyond them.
+// MqLimits are the limits of POSIX message queues (mq_overview(7), /proc/sys/fs/mqueue), for one IPC namespace. Only
+// MsgMax, MsgSizeMax and QueuesMax are limits. A process with CAP_SYS_RESOURCE may go beyond them.
 type MqLimits struct {
 	QueuesMax      uint64 // most queues
 	MsgMax         uint64 // most messages in a queue
 	MsgSizeMax     uint64 // longest message, bytes
-	MsgDefault     uint64 // maxmsg of a queue that is made without attributes
+	MsgDefault     uint64 // maxmsg of a queue that its maker gives no attributes
 	MsgSizeDefault uint64 // msgsize of such a queue, bytes
 }
 
-// ReadMqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: a kernel without POSIX message queues.
+// ReadMqLimits reads /proc/sys/fs/mqueue. fs.ErrNotExist: the kernel has no POSIX message queues.
 func ReadMqLimits(root sys.Root) (MqLimits, error) {
 	var l MqLimits
 	for _, limit := range []struct {
@@ -45,14 +45,14 @@ func ReadMqLimits(root sys.Root) (MqLimits, error) {
 	return l, nil
 }
 
-// DevShmUse is how much /dev/shm holds and can hold.
+// DevShmUse is the size of /dev/shm and its use.
 type DevShmUse struct {
-	Size, Used        uint64 // bytes; Size 0: not limited (a tmpfs mounted with size=0)
-	Inodes, InodeUsed uint64 // files; Inodes 0: not limited
+	Size, Used        uint64 // bytes; Size 0: no limit (a tmpfs with the mount option size=0)
+	Inodes, InodeUsed uint64 // files; Inodes 0: no limit
 }
 
-// ReadDevShmUse asks the file system of /dev/shm. sys.ErrNotLive on a file tree; fs.ErrNotExist on a machine without
-// /dev/shm.
+// ReadDevShmUse reads the size and use of the file system at /dev/shm. sys.ErrNotLive on a file tree. fs.ErrNotExist
+// on a machine without /dev/shm.
 func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
 	if !root.Live() {
 		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
@@ -68,7 +68,7 @@ func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
 	}, nil
 }
 
-// DevShmDevice is the device (st_dev) of /dev/shm; ok is false where there is none.
+// DevShmDevice is the device (st_dev) of /dev/shm. ok is false on a machine without /dev/shm.
 func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
 	var st unix.Stat_t
 	err = unix.Stat(root.Path(devShm), &st)
@@ -81,8 +81,8 @@ func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
 	return st.Dev, true, nil
 }
 
-// DevShmIsTmpfs says whether /dev/shm is kept in memory (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a
-// file tree; fs.ErrNotExist on a machine without /dev/shm.
+// DevShmIsTmpfs is true if memory backs /dev/shm (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file
+// tree. fs.ErrNotExist on a machine without /dev/shm.
 func DevShmIsTmpfs(root sys.Root) (bool, error) {
 	if !root.Live() {
 		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)

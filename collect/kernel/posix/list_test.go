@@ -22,8 +22,8 @@ import (
 
 var ignoreTimes = cmpopts.IgnoreFields(vfs.PosixFile{}, "ATime", "MTime", "CTime", "Dev", "Ino", "Links")
 
-// closing closes a descriptor when the test ends.
-func closing(t *testing.T) func(int, error) int {
+// closeAtEnd closes a descriptor at the test's end.
+func closeAtEnd(t *testing.T) func(int, error) int {
 	return func(fd int, err error) int {
 		t.Helper()
 		kerneltest.OK(t, err)
@@ -34,14 +34,14 @@ func closing(t *testing.T) func(int, error) int {
 
 func TestPosixQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		if none := kerneltest.Must(posix.AllQueues(h, true, true))(t); len(none) != 0 {
 			t.Fatalf("a new namespace holds %+v", none)
 		}
 		syscall.Umask(0)
 		const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NONBLOCK
-		fd := closing(t)(posix.MqOpen("/b \x1b", flags, 0o640, &posix.MqAttr{MaxMsg: 3, MsgSize: 100}))
-		closing(t)(posix.MqOpen("/.a", flags, 0o200, &posix.MqAttr{MaxMsg: 1, MsgSize: 1}))
+		fd := closeAtEnd(t)(posix.MqOpen("/b \x1b", flags, 0o640, &posix.MqAttr{MaxMsg: 3, MsgSize: 100}))
+		closeAtEnd(t)(posix.MqOpen("/.a", flags, 0o200, &posix.MqAttr{MaxMsg: 1, MsgSize: 1}))
 		kerneltest.OK(t, posix.MqSend(fd, make([]byte, 60), 1))
 		kerneltest.OK(t, posix.MqSend(fd, nil, 2))
 		kerneltest.OK(t, posix.MqSend(fd, make([]byte, 70), 2))
@@ -89,9 +89,9 @@ func TestPosixQueues(t *testing.T) {
 
 func TestPosixQueueNotification(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		fd := closing(t)(posix.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		fd := closeAtEnd(t)(posix.MqOpen("/n", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
 		kerneltest.OK(t, posix.MqNotify(fd, int(unix.SIGUSR1)))
-		got := kerneltest.Must(posix.AllQueues(kerneltest.Must(sys.OpenRoot(""))(t), false, true))(t)
+		got := kerneltest.Must(posix.AllQueues(sys.Root(""), false, true))(t)
 		if len(got) != 1 || got[0].MqStatus != (posix.MqStatus{Signo: int(unix.SIGUSR1), NotifyPID: os.Getpid()}) ||
 			got[0].HasAttr {
 			t.Errorf("got %+v", got)
@@ -99,12 +99,10 @@ func TestPosixQueueNotification(t *testing.T) {
 	})
 }
 
-// workLists looks at POSIX objects with the rights that it has.
+// workLists lists POSIX objects with its own rights.
 func workLists(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
-	_, err = os.Stat("/dev/mqueue")
-	if err == nil {
+	h := sys.Root("")
+	if _, err := os.Stat("/dev/mqueue"); err == nil {
 		queues, err := posix.AllQueues(h, true, true)
 		j.Check(err)
 		j.Ready(len(queues), queues[0].Denied, queues[0].Name)
@@ -122,9 +120,9 @@ func TestForeignPosixObjects(t *testing.T) {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}
 	kerneltest.InNamespace(t, func() {
-		closing(t)(posix.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
+		closeAtEnd(t)(posix.MqOpen("/q", unix.O_RDWR|unix.O_CREAT, 0o600, nil))
 		sem, _, err := posix.SemOpenNew("/s", 0o600, 1)
-		closing(t)(sem, err)
+		closeAtEnd(t)(sem, err)
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "lists")
 		want := []string{"true"}
 		if _, err := os.Stat("/dev/mqueue"); err == nil {
@@ -139,7 +137,7 @@ func TestForeignPosixObjects(t *testing.T) {
 	})
 }
 
-// Without a mount and without rights, a user still sees and removes queues of his own by their names.
+// Without a mount and without rights, a user still sees and removes his own queues by their names.
 func TestOwnQueueWithoutMount(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: who owns the namespaces may look without a mount")
@@ -156,11 +154,10 @@ func TestOwnQueueWithoutMount(t *testing.T) {
 	})
 }
 
-// workOwnQueue makes a queue and says its maxmsg, whether it is the descriptor's, whether another one is refused, and
-// what is left of it.
+// workOwnQueue makes a queue. It reports the queue's maxmsg, whether the queue is the descriptor's, whether another
+// queue is refused, and what is left of the queue.
 func workOwnQueue(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	fd, err := posix.MqOpen("/mine", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, &posix.MqAttr{MaxMsg: 3, MsgSize: 8})
 	j.Check(err)
 	var st unix.Stat_t
@@ -178,13 +175,13 @@ func workOwnQueue(j *kerneltest.Job) {
 
 func TestPosixShmAndSems(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		syscall.Umask(0)
-		fd := closing(t)(posix.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
+		fd := closeAtEnd(t)(posix.ShmOpen("/seg", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o604))
 		kerneltest.OK(t, unix.Ftruncate(fd, 10000))
 		kerneltest.Must(unix.Pwrite(fd, []byte("x"), 5000))(t)
 		sem, temp, err := posix.SemOpenNew("/lock", 0o660, 7)
-		closing(t)(sem, err)
+		closeAtEnd(t)(sem, err)
 		if _, err := os.Stat(temp); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the temporary name is still there: %v", err)
 		}
@@ -234,14 +231,14 @@ func TestPosixShmAndSems(t *testing.T) {
 
 func TestPosixLimits(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		l, err := posix.ReadMqLimits(h)
 		if diff := cmp.Diff(posix.MqLimits{QueuesMax: 256, MsgMax: 10, MsgSizeMax: 8192, MsgDefault: 10,
 			MsgSizeDefault: 8192}, l); diff != "" || err != nil {
 			t.Errorf("a new namespace has the kernel's defaults (-want +got):\n%s%v", diff, err)
 		}
 		before := kerneltest.Must(posix.ReadDevShmUse(h))(t)
-		fd := closing(t)(posix.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
+		fd := closeAtEnd(t)(posix.ShmOpen("/fill", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600))
 		kerneltest.OK(t, unix.Fallocate(fd, 0, 0, 1<<20))
 		after := kerneltest.Must(posix.ReadDevShmUse(h))(t)
 		want := before

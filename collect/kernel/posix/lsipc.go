@@ -12,10 +12,11 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// The lists as util-linux 2.41 has them: without what may not be read, and queues only where they are mounted.
+// The lists of util-linux 2.41. They leave out objects that the caller may not read. They list queues only on a
+// mount.
 
-// ShmFiles lists the regular files in /dev/shm that are not named like semaphores. Symbolic links, directories and the
-// like are no shared memory and are left out.
+// ShmFiles lists the regular files in /dev/shm whose names are not names of semaphores. It leaves out symbolic links,
+// directories and other files, which are no shared memory.
 func ShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 	files, err := listDevShm(root)
 	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool {
@@ -23,17 +24,18 @@ func ShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 	}), err
 }
 
-// Sems lists the named semaphores that may be read. Files of the right name with other contents are left out.
+// Sems lists the named semaphores that the caller may read. It leaves out files with a semaphore's name and other
+// contents.
 func Sems(root sys.Root) ([]Sem, error) {
 	sems, err := AllSems(root, true)
 	return slices.DeleteFunc(sems, func(s Sem) bool { return !s.HasValue }), err
 }
 
-// ErrNotMounted says that /dev/mqueue is no mqueue file system.
+// ErrNotMounted means that /dev/mqueue is no mqueue file system.
 var ErrNotMounted = errors.New("no mqueue file system is mounted")
 
-// Queues lists the message queues that may be read, if there is a file system of them at /dev/mqueue: else
-// ErrNotMounted. Reading a queue's file moves its atime, and takes no message.
+// Queues lists the message queues that the caller may read. It needs an mqueue file system at /dev/mqueue; else the
+// error is ErrNotMounted. Reading a queue's file changes its atime. It takes no message.
 func Queues(root sys.Root) ([]Queue, error) {
 	var sfs unix.Statfs_t
 	if err := unix.Statfs(root.Path(devMqueue), &sfs); err != nil || root.Live() && sfs.Type != mqueueMagic {

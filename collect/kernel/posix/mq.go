@@ -22,35 +22,37 @@ type Queue struct {
 	HasAttr bool // MqAttr is valid
 	MqStatus
 	HasStatus bool // MqStatus is valid
-	Denied    bool // its content could not be read for want of rights
+	Denied    bool // missing rights hide the content
 }
 
 // MqAttr is struct mq_attr (mq_getattr(3)) without its flags.
 type MqAttr struct {
 	MaxMsg   int64 // most messages
 	MsgSize  int64 // longest message, bytes
-	Messages int64 // in it now (mq_curmsgs)
+	Messages int64 // messages in the queue now (mq_curmsgs)
 }
 
 // MqStatus is the text of a queue's file (mq_overview(7)).
 type MqStatus struct {
 	Bytes uint64 // of all messages in it (QSIZE)
-	// how the registered process is told (SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2); valid if NotifyPID is not 0
+	// Notify is the way in which the kernel tells the process: SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2. It is valid
+	// if NotifyPID is not 0.
 	Notify    int
 	Signo     int // the signal; 0 for SIGEV_THREAD
-	NotifyPID int // who asked to be told of the next message; 0: nobody, or outside our pid namespace
+	NotifyPID int // the process that asked for a notice (mq_notify); 0: none, or a process outside our pid namespace
 }
 
 // mqueueMagic is the file system's type (ipc/mqueue.c).
 const mqueueMagic = 0x19800202
 
-// errNoQueues says why queues cannot be listed.
+// errNoQueues is the reason why ipctop cannot list queues.
 var errNoQueues = fmt.Errorf("it is not mounted on %s, and only root may look without a mount: %w", devMqueue,
 	unix.EPERM)
 
-// openQueues opens the directory of our IPC namespace's queues. It mounts nothing: fsmount gives a mount that no path
-// leads to and that goes away with its descriptor (man 2 fsmount, Linux 5.2), in 30 to 50 microseconds. Where rights
-// do not allow that, a mount on /dev/mqueue serves, which is usually one of our namespace.
+// openQueues opens the directory of the queues of our IPC namespace. It changes no mount that others see: fsmount
+// makes a mount without a path, which ends with its descriptor (man 2 fsmount, Linux 5.2). That costs 30 to 50
+// microseconds. Without the rights for fsmount it opens a mount at /dev/mqueue. Such a mount is usually a mount of
+// our namespace.
 func openQueues() (int, error) {
 	fd, err := queuesMount()
 	if err == nil {
@@ -93,14 +95,14 @@ func queuesMount() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(mount) // an O_PATH descriptor; the directory that is opened keeps the mount
+	defer unix.Close(mount) // an O_PATH descriptor; the opened directory keeps the mount alive
 	return sys.OpenDir(mount, ".")
 }
 
-// AllQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr (2
-// microseconds a queue), status for MqStatus: reading that text sets the queue's access and change times
-// (mqueue_read_file, ipc/mqueue.c), which nothing else looks at. Where a queue may not be read, only its file is
-// known and Denied is set. In a file tree, the files of its dev/mqueue serve, which have no MqAttr.
+// AllQueues lists the queues of our IPC namespace by name. It does not need /dev/mqueue. attr asks for MqAttr, at 2
+// microseconds a queue. status asks for MqStatus. Reading a queue's text sets its access and change times
+// (mqueue_read_file, ipc/mqueue.c); nothing else reads these times. If the caller may not read a queue, the result
+// has only its file, and Denied is set. On a file tree AllQueues reads the files of dev/mqueue, which have no MqAttr.
 func AllQueues(root sys.Root, attr, status bool) ([]Queue, error) {
 	dir, err := queuesOf(root)
 	if errors.Is(err, unix.ENODEV) || !root.Live() && errors.Is(err, unix.ENOENT) {
@@ -144,7 +146,7 @@ func (q *Queue) read(dir int, attr, status bool) {
 	}
 }
 
-// QueueStat reads the file of one queue by its name ("/name"), with its attributes where it may be read.
+// QueueStat reads the file of one queue by its name ("/name"). It reads the attributes if the caller may.
 func QueueStat(root sys.Root, name string) (Queue, error) {
 	if !root.Live() {
 		return Queue{}, fmt.Errorf("read queue %s: %w", name, sys.ErrNotLive)
@@ -170,8 +172,8 @@ func QueueStat(root sys.Root, name string) (Queue, error) {
 	return q, nil
 }
 
-// openedQueue reads a queue by opening it, which its permissions have to allow: the way that is left where an
-// ordinary user finds no mount of the file system.
+// openedQueue reads a queue through mq_open. The queue's permissions must allow that. An ordinary user without a
+// mount of the file system has only this way.
 func openedQueue(file string) (Queue, error) {
 	fd, err := mqOpen(file, unix.O_RDONLY|unix.O_NONBLOCK, 0, nil)
 	if err != nil {
@@ -188,7 +190,7 @@ func openedQueue(file string) (Queue, error) {
 	return q, nil
 }
 
-// mqOpen is the system call, which takes the bare name.
+// mqOpen is the system call. It takes the name without its slash.
 func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 	p, err := unix.BytePtrFromString(file)
 	if err != nil {
@@ -202,7 +204,7 @@ func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 	return int(fd), nil
 }
 
-// QueueDevice is the device (st_dev) of our IPC namespace's queues, which descriptors on them lead to.
+// QueueDevice is the device (st_dev) of the queues of our IPC namespace. Descriptors of queues show it.
 func QueueDevice(root sys.Root) (uint64, error) {
 	if !root.Live() {
 		return 0, sys.ErrNotLive

@@ -29,25 +29,25 @@ const (
 type Sem struct {
 	vfs.PosixFile
 	Value    uint32
-	Waiters  uint32 // threads that sleep in sem_wait or are about to, as the C library counts them
+	Waiters  uint32 // threads that sleep in sem_wait or are about to sleep, by the C library's count
 	HasValue bool   // Value and Waiters are valid
-	Denied   bool   // they could not be read for want of rights
+	Denied   bool   // missing rights hide Value and Waiters
 }
 
-// isSem tells the file of a semaphore from other files.
+// isSem is true for the file of a semaphore.
 func isSem(f *vfs.PosixFile) bool {
 	return f.Mode.IsRegular() && f.Size == semSize && strings.HasPrefix(f.Name, semPrefix) && len(f.Name) > len(semPrefix)
 }
 
-// DevShmFiles lists what lies in /dev/shm but is no semaphore, by name: shared memory, and whatever else was put there.
-// Directories are not descended into. A machine without /dev/shm has none.
+// DevShmFiles lists the entries of /dev/shm by name, without semaphores: shared memory, and any other file there. It
+// does not enter directories. On a machine without /dev/shm the list is empty.
 func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 	files, err := listDevShm(root)
 	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
 }
 
-// AllSems lists the files that are named semaphores by name and size, with their values if values is set. Reading a
-// value may move the access time of a file of another user (O_NOATIME: man 2 open). It costs 3 microseconds each.
+// AllSems lists the named semaphores by file name and size. With values set it reads their values too, at 3
+// microseconds each. Reading a value may change the access time of another user's file (O_NOATIME: man 2 open).
 func AllSems(root sys.Root, values bool) ([]Sem, error) {
 	files, err := listDevShm(root)
 	var sems []Sem
@@ -65,7 +65,7 @@ func AllSems(root sys.Root, values bool) ([]Sem, error) {
 	return sems, err
 }
 
-// readValue reads the sem_t of a 64-bit process. What is no semaphore by its content has no value.
+// readValue reads the sem_t of a 64-bit process. A file with other contents gets no value.
 func (s *Sem) readValue(path string) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
@@ -79,7 +79,7 @@ func (s *Sem) readValue(path string) {
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil || st.Dev != s.Dev || st.Ino != s.Ino {
-		return // another file by now
+		return // the name leads to another file now
 	}
 	data := make([]byte, semSize+1)
 	n, err := unix.Pread(fd, data, 0)
@@ -91,8 +91,9 @@ func (s *Sem) readValue(path string) {
 	}
 }
 
-// parseSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit): value and waiters in one
-// 64-bit word, then whether it is private: named ones are not, which is 0 or, since it is kept as a futex flag, 0x80.
+// parseSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit). The first 64-bit word
+// holds value and waiters. The next field tells private semaphores from shared ones. A named semaphore is shared: the
+// field is 0, or 0x80 where it holds a futex flag.
 func parseSem(data []byte) (Sem, bool) {
 	if len(data) != semSize {
 		return Sem{}, false
@@ -104,7 +105,7 @@ func parseSem(data []byte) (Sem, bool) {
 	return Sem{Value: word(0), Waiters: word(4)}, true
 }
 
-// listDevShm lists /dev/shm, directories not descended into, by name. What goes away meanwhile is passed over.
+// listDevShm lists /dev/shm by name. It does not enter directories. It leaves out files that vanish meanwhile.
 func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
 	fd, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +122,7 @@ func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
 	return files, err
 }
 
-// listFiles stats every entry of an open directory.
+// listFiles calls fstatat on every entry of an open directory.
 func listFiles(dir int) ([]vfs.PosixFile, error) {
 	var files []vfs.PosixFile
 	err := sys.EachDirent(dir, make([]byte, 32<<10), func(name []byte) {
@@ -133,12 +134,12 @@ func listFiles(dir int) ([]vfs.PosixFile, error) {
 	return files, err
 }
 
-// ShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: there is none.
+// ShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: no such file.
 func ShmStat(root sys.Root, name string) (vfs.PosixFile, error) {
 	return statDevShm(root, name, strings.TrimPrefix(name, "/"))
 }
 
-// SemStat reads the file of one semaphore by its name ("/name"), not its value.
+// SemStat reads the file of one semaphore by its name ("/name"), without its value.
 func SemStat(root sys.Root, name string) (vfs.PosixFile, error) {
 	return statDevShm(root, name, semPrefix+strings.TrimPrefix(name, "/"))
 }
@@ -160,8 +161,8 @@ func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
 	return f, nil
 }
 
-// pathOf gives the file for a POSIX name, as glibc makes it: slashes at the beginning do not count, and none may
-// follow. ok is false for a name that cannot be one.
+// pathOf is the file for a POSIX name, by glibc's rule. Slashes at the beginning do not count. The rest may hold no
+// slash. ok is false for a name that breaks the rule.
 func pathOf(name, prefix string) (path string, ok bool) {
 	name = strings.TrimLeft(name, "/")
 	if name == "" || len(prefix)+len(name) > nameMax || strings.ContainsAny(name, "/\x00") {
@@ -170,9 +171,9 @@ func pathOf(name, prefix string) (path string, ok bool) {
 	return devShm + "/" + prefix + name, true
 }
 
-// ReadShm reads shared memory by its name ("/name"), if it is still the file with this device and inode number, from
-// an offset on, into buf, and says how much there was. It moves the access time of a file of another user (O_NOATIME:
-// man 2 open).
+// ReadShm reads shared memory by its name ("/name") from offset into buf, and returns the number of bytes. It does so
+// only if the file still has this device and inode number. Reading changes the access time of another user's file
+// (O_NOATIME: man 2 open).
 func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (int, error) {
 	path, ok := pathOf(name, "")
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read %s: %w", path, err) }
@@ -188,14 +189,8 @@ func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (i
 		return fail(err)
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fail(err)
-	}
-	if st.Dev != dev || st.Ino != ino {
-		return fail(ErrChanged)
-	}
-	n, err := unix.Pread(fd, buf, int64(offset))
+	same := func(st *unix.Stat_t) bool { return st.Dev == dev && st.Ino == ino }
+	n, err := vfs.ReadSame(fd, same, ErrChanged, offset, buf)
 	if err != nil {
 		return fail(err)
 	}

@@ -22,12 +22,11 @@ func TestPosixObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		syscall.Umask(0o022)
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		kerneltest.OK(t, posix.ShmCreate("/seg", 5000, 0o660))
 		kerneltest.OK(t, posix.SemCreate("gate", 3, 0o600))
 		kerneltest.OK(t, posix.MsgCreate("/queue", 0o666))
-		// What shm_open and sem_open cannot have made is not listed.
+		// The list leaves out files that shm_open and sem_open cannot make.
 		kerneltest.OK(t, os.Mkdir("/dev/shm/dir", 0o755))
 		kerneltest.OK(t, os.Symlink("/etc/passwd", "/dev/shm/link"))
 		kerneltest.OK(t, os.WriteFile("/dev/shm/sem.text", []byte("no semaphore"), 0o644))
@@ -55,7 +54,7 @@ func TestPosixObjects(t *testing.T) {
 			t.Error(diff)
 		}
 
-		// Creation never takes over what is there.
+		// Creation never replaces an existing object.
 		for name, err := range map[string]error{
 			"shm": posix.ShmCreate("seg", 1, 0o600), "sem": posix.SemCreate("/gate", 0, 0o600),
 			"mq": posix.MsgCreate("/queue", 0o600),
@@ -98,8 +97,7 @@ func TestPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		kerneltest.OK(t, syscall.Unmount("/dev/mqueue", syscall.MNT_DETACH))
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		if _, err := posix.Queues(h); !errors.Is(err, posix.ErrNotMounted) {
 			t.Errorf("%v, want ErrNotMounted", err)
 		}
@@ -115,8 +113,7 @@ func TestPosixShmLikely(t *testing.T) {
 		kerneltest.OK(t, os.WriteFile("/dev/shm/full", append(page, page...), 0o600))
 		kerneltest.OK(t, os.WriteFile("/dev/shm/text", []byte(strings.Repeat("notes\n", 20000)), 0o600))
 		kerneltest.OK(t, os.WriteFile("/dev/shm/empty", nil, 0o600))
-		h, err := sys.OpenRoot("")
-		kerneltest.OK(t, err)
+		h := sys.Root("")
 		files, err := posix.ShmFiles(h)
 		kerneltest.OK(t, err)
 		got := map[string]bool{}
@@ -127,7 +124,7 @@ func TestPosixShmLikely(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		for _, f := range files { // a name that leads to another file by now
+		for _, f := range files { // the name leads to another file now
 			kerneltest.OK(t, os.Remove("/dev/shm/"+f.Name))
 			kerneltest.OK(t, os.WriteFile("/dev/shm/"+f.Name, page, 0o600))
 			if f.Name == "full" && posix.ShmLikely(h, &f) {

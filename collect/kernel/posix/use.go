@@ -16,12 +16,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// ErrChanged is a name that leads to another file than the one that was meant.
+// ErrChanged means that the name leads to another file than before.
 var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", unix.ESTALE)
 
-// MsgRemoveSame unlinks a queue by its name ("/name"), if it is still the file with this device and inode number. Who
-// has it open goes on using it; it is gone with the last of them (mq_unlink(3)). ErrChanged, fs.ErrNotExist,
-// fs.ErrPermission.
+// MsgRemoveSame unlinks a queue by its name ("/name"), if the file still has this device and inode number. Processes
+// with an open descriptor go on using the queue. It ends with its last descriptor (mq_unlink(3)). Errors: ErrChanged,
+// fs.ErrNotExist, fs.ErrPermission.
 func MsgRemoveSame(name string, dev, ino uint64) error {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
@@ -38,8 +38,8 @@ func MsgRemoveSame(name string, dev, ino uint64) error {
 	return unlinkSame(dir, file, dev, ino)
 }
 
-// removeOpened does it where an ordinary user finds no mount of the file system: by opening the queue to look which
-// it is.
+// removeOpened opens the queue to read its inode, then unlinks it. An ordinary user without a mount of the file
+// system has only this way.
 func removeOpened(file string, dev, ino uint64) error {
 	q, err := openedQueue(file)
 	if err != nil {
@@ -51,13 +51,14 @@ func removeOpened(file string, dev, ino uint64) error {
 	return MsgRemove("/" + file)
 }
 
-// ShmRemoveSame unlinks a file of /dev/shm by its name ("/name") in the same way (shm_unlink(3)): its memory is free
-// when nobody has it mapped or open any more. Links are unlinked, not followed; a directory is EISDIR.
+// ShmRemoveSame unlinks a file of /dev/shm by its name ("/name"; shm_unlink(3)), with the same condition and errors.
+// The kernel frees the memory after its last mapping and descriptor. ShmRemoveSame unlinks a symbolic link itself. A
+// directory is EISDIR.
 func ShmRemoveSame(name string, dev, ino uint64) error {
 	return removeDevShm(name, strings.TrimPrefix(name, "/"), dev, ino)
 }
 
-// SemRemoveSame unlinks a named semaphore in the same way (sem_unlink(3)).
+// SemRemoveSame unlinks a named semaphore (sem_unlink(3)), with the same condition and errors.
 func SemRemoveSame(name string, dev, ino uint64) error {
 	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
 }
@@ -74,7 +75,8 @@ func removeDevShm(name, file string, dev, ino uint64) error {
 	return unlinkSame(dir, file, dev, ino)
 }
 
-// unlinkSame removes a name. Between the look and the deed lie two system calls: nothing in Linux unlinks by inode.
+// unlinkSame removes a name. Two system calls lie between the check and unlinkat, because no call of Linux unlinks by
+// inode.
 func unlinkSame(dir int, file string, dev, ino uint64) error {
 	f, err := vfs.StatAt(dir, file)
 	if err != nil {
@@ -90,8 +92,8 @@ func unlinkSame(dir int, file string, dev, ino uint64) error {
 }
 
 // MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor. flags are O_RDONLY, O_WRONLY or
-// O_RDWR with O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then /proc/sys/fs/mqueue's defaults hold. No mount is
-// needed.
+// O_RDWR with O_CREAT, O_EXCL, O_NONBLOCK. attr may be nil: then the defaults of /proc/sys/fs/mqueue hold. It needs
+// no mount.
 func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
 	var in *mqAttr
 	if attr != nil {
@@ -100,7 +102,7 @@ func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
 	return mqOpen(strings.TrimPrefix(name, "/"), flags, perms, in)
 }
 
-// MqSend puts a message into a queue; it blocks while the queue is full, unless the descriptor has O_NONBLOCK (EAGAIN).
+// MqSend puts a message into a queue. It blocks while the queue is full; with O_NONBLOCK the error is EAGAIN.
 func MqSend(fd int, data []byte, priority uint) error {
 	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
 	err := sys.RetryEINTR(func() error {
@@ -114,8 +116,8 @@ func MqSend(fd int, data []byte, priority uint) error {
 	return nil
 }
 
-// MqReceive takes the oldest message of the highest priority; size is at least the queue's msgsize. It blocks while
-// there is none, unless the descriptor has O_NONBLOCK (EAGAIN).
+// MqReceive takes the oldest message of the highest priority. size is at least the queue's msgsize, in bytes. It
+// blocks while the queue is empty; with O_NONBLOCK the error is EAGAIN.
 func MqReceive(fd, size int) (data []byte, priority uint, err error) {
 	buf := make([]byte, size+1)
 	var n uintptr
@@ -141,7 +143,8 @@ type sigevent struct {
 
 var _ [64]byte = [unsafe.Sizeof(sigevent{})]byte{}
 
-// MqNotify asks for a signal to this process when a message arrives in the empty queue (mq_notify(3), SIGEV_SIGNAL).
+// MqNotify asks for a signal to this process. The kernel sends it when a message arrives in the empty queue
+// (mq_notify(3), SIGEV_SIGNAL).
 func MqNotify(fd, signal int) error {
 	ev := sigevent{signo: int32(signal)}
 	if _, _, errno := unix.Syscall(unix.SYS_MQ_NOTIFY, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0); errno != 0 {
@@ -150,8 +153,8 @@ func MqNotify(fd, signal int) error {
 	return nil
 }
 
-// ShmOpen opens a shared memory object by its name ("/name") as shm_open(3) does and returns a descriptor.
-// flags are O_RDONLY or O_RDWR with O_CREAT, O_EXCL, O_TRUNC.
+// ShmOpen opens shared memory by its name ("/name"), like shm_open(3), and returns a descriptor. flags are O_RDONLY
+// or O_RDWR with O_CREAT, O_EXCL, O_TRUNC.
 func ShmOpen(name string, flags int, perms uint32) (int, error) {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
@@ -164,9 +167,9 @@ func ShmOpen(name string, flags int, perms uint32) (int, error) {
 	return fd, nil
 }
 
-// SemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)). It appears under its name when
-// it is complete, as glibc does it: a temporary file gets the name by link, which fails with EEXIST if the name is
-// taken. temp is the temporary file's path, which is what this process's maps go on showing if it maps it.
+// SemOpenNew makes a named semaphore that programs with glibc can open (sem_open(3)). Like glibc, it completes a
+// temporary file, then links the name to it. link fails with EEXIST if the name exists. temp is the path of the
+// temporary file. If this process maps the file, its /proc/PID/maps goes on showing temp.
 func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err error) {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
@@ -191,8 +194,8 @@ func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err erro
 	return fd, temp, nil
 }
 
-// SemWait takes one off a semaphore that this process has mapped, as sem_wait(3) of glibc does, and sleeps while it
-// is 0.
+// SemWait subtracts 1 from a semaphore that this process has mapped, like glibc's sem_wait(3). It sleeps while the
+// value is 0.
 func SemWait(sem []byte) error {
 	const futexWaitBitset, anyBit = 9, 0xffffffff
 	value := (*uint32)(unsafe.Pointer(&sem[0]))

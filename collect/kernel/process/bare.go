@@ -12,12 +12,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// Script is what a bare process does: system calls, one after the other, results unseen. A Go program has threads
-// that never stop, and so is never deadlocked as a whole; a bare process has a single thread, as most C programs
-// have.
+// Script is the program of a bare process: system calls, one after the other. It ignores their results. A bare
+// process has a single thread, like most C programs. A Go program has threads that never stop, so it is never
+// deadlocked as a whole.
 type Script struct {
 	calls []bareCall
-	keep  []any // what the calls point to
+	keep  []any // memory that the calls point to
 }
 
 type bareCall struct {
@@ -25,7 +25,7 @@ type bareCall struct {
 	args [6]uintptr
 }
 
-// Raw adds a system call. What its arguments point to has to be given to Keep.
+// Raw adds a system call. If an argument points to memory, the caller must pass that memory to Keep.
 func (s *Script) Raw(nr uintptr, args ...uintptr) *Script {
 	c := bareCall{nr: nr}
 	copy(c.args[:], args)
@@ -33,13 +33,13 @@ func (s *Script) Raw(nr uintptr, args ...uintptr) *Script {
 	return s
 }
 
-// Keep holds on to memory that a call points to, and gives its address. The memory has to be on the heap, or mapped.
+// Keep keeps memory alive that a call points to, and returns its address. The memory must be on the heap, or mapped.
 func (s *Script) Keep(object any, at unsafe.Pointer) uintptr {
 	s.keep = append(s.keep, object)
 	return uintptr(at)
 }
 
-// Name sets the process's command name (PR_SET_NAME), of which 15 bytes count.
+// Name sets the process's command name (PR_SET_NAME). The kernel keeps 15 bytes of it.
 func (s *Script) Name(name string) *Script {
 	text := make([]byte, 16)
 	copy(text[:15], name)
@@ -52,7 +52,7 @@ func (s *Script) SemOp(id int, ops ...sysv.SemOp) *Script {
 	return s.Raw(unix.SYS_SEMTIMEDOP, uintptr(id), s.Keep(list, unsafe.Pointer(&list[0])), uintptr(len(list)), 0)
 }
 
-// Read adds a read of one byte: it waits until somebody writes, or the last writer has gone.
+// Read adds a read of one byte. The read waits for a writer's byte, or for the last writer to close.
 func (s *Script) Read(fd int) *Script {
 	buf := make([]byte, 1)
 	return s.Raw(unix.SYS_READ, uintptr(fd), s.Keep(buf, unsafe.Pointer(&buf[0])), 1)
@@ -79,21 +79,21 @@ func (s *Script) Sleep(d time.Duration) *Script {
 	return s.Raw(unix.SYS_NANOSLEEP, s.Keep(ts, unsafe.Pointer(ts)), 0)
 }
 
-// Then adds all that another script does.
+// Then adds all calls of another script.
 func (s *Script) Then(o *Script) *Script {
 	s.calls, s.keep = append(s.calls, o.calls...), append(s.keep, o.keep...)
 	return s
 }
 
-// Sleepless is longer than any demo or test lasts.
-const Sleepless = 100 * 365 * 24 * time.Hour
+// Forever is longer than any demo or test lasts.
+const Forever = 100 * 365 * 24 * time.Hour
 
 // sigactionWords is struct kernel_sigaction: handler, flags, restorer, mask (arm64 has no restorer and is shorter).
 const sigactionWords = 4
 
-// StartBare starts a child of one thread that runs the script and exits. It has the caller's descriptors, even those
-// that close on exec, and handles no signal: it ends with SIGTERM, and with the thread that started it, which the
-// caller therefore has locked (runtime.LockOSThread). The caller reaps it.
+// StartBare starts a child with one thread. The child runs the script and exits. It has the caller's descriptors,
+// even those with close-on-exec. It handles no signal: SIGTERM ends it. It also ends with the thread that started it,
+// so the caller must lock its thread (runtime.LockOSThread). The caller reaps the child.
 func StartBare(s *Script) (pid int, err error) {
 	if len(s.calls) == 0 {
 		return 0, errors.New("start a bare process: nothing to do")
@@ -112,7 +112,7 @@ func StartBare(s *Script) (pid int, err error) {
 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// No signal may reach the child while it still has the handlers of this program.
+	// No signal may reach the child while it still has this program's handlers.
 	var all, before unix.Sigset_t
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
@@ -129,8 +129,8 @@ func StartBare(s *Script) (pid int, err error) {
 	return child, err
 }
 
-// forkBare is clone(2) as fork does it. The child has this thread alone, and no Go runtime to help it: it allocates
-// nothing, grows no stack and calls nothing but the kernel, as the child of syscall.forkAndExecInChild.
+// forkBare is clone(2) with the flags of fork. The child has only this thread, and no Go runtime. So it allocates
+// nothing, grows no stack, and calls only the kernel, like the child of syscall.forkAndExecInChild.
 //
 //go:noinline
 //go:norace

@@ -12,7 +12,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// A bare process has one thread, its own name and no handlers, does its calls in order, and ends by itself.
+// A bare process has one thread, its own name and no handlers. It does its calls in order, and then ends.
 func TestStartBare(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -40,10 +40,7 @@ func TestStartBare(t *testing.T) {
 	if n, err := unix.Read(out[0], buf); n != 2 || err != nil {
 		t.Fatalf("read: %d, %v; want 2 bytes", n, err)
 	}
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := sys.Root("")
 	type look struct {
 		Comm    string
 		Threads int

@@ -12,17 +12,17 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// AwaitedFD is a descriptor that a blocked call waits for.
+// AwaitedFD is a descriptor on which a blocked call waits.
 type AwaitedFD struct {
 	FD int
-	// For is CanRead where the call waits for something to come: data, a connection, a peer's end; CanWrite where it
-	// waits for room. 0: only for an error or a hang-up, which every call that names a descriptor waits for as well.
+	// For is CanRead if the call waits for input: data, a connection, the peer's end. It is CanWrite if the call waits
+	// for room. 0: the call waits only for an error or a hang-up. Every call on a descriptor waits for those too.
 	For fdinfo.Access
 }
 
-// Transfers lists the descriptors that a call waits to move something through: reading and writing, sending and
-// receiving, accepting and connecting, POSIX queues, splicing. A call that names two waits for one of them, and does
-// not tell for which. ok is false for others.
+// Transfers lists the descriptors through which a call waits to move something. Such calls read, write, send,
+// receive, accept, connect, splice, or use POSIX queues. A call with two descriptors waits for one of them; nothing
+// tells for which. ok is false for other calls.
 func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	fd := func(arg int) int { return int(int32(c.Args[arg])) }
 	switch c.NR {
@@ -46,19 +46,19 @@ func (c BlockedCall) Transfers() (fds []AwaitedFD, ok bool) {
 	return nil, false
 }
 
-// Addresses says whether the call may name the receiver of what it sends, which then need not be the one that the
-// socket is connected to (sendto(2)).
-func (c BlockedCall) Addresses() bool {
+// NamesReceiver is true if the call may name the receiver of its data. The receiver may then differ from the socket's
+// connected peer (sendto(2)).
+func (c BlockedCall) NamesReceiver() bool {
 	switch c.NR {
 	case unix.SYS_SENDTO:
 		return c.Args[4] != 0
-	case unix.SYS_SENDMSG, unix.SYS_SENDMMSG: // in a structure
+	case unix.SYS_SENDMSG, unix.SYS_SENDMMSG: // the address is in a structure
 		return true
 	}
 	return false
 }
 
-// EpollFD gives the epoll instance that a call waits for.
+// EpollFD is the epoll instance on which a call waits.
 func (c BlockedCall) EpollFD() (fd int, ok bool) {
 	switch c.NR {
 	case sysEpollWait, unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2:
@@ -67,19 +67,18 @@ func (c BlockedCall) EpollFD() (fd int, ok bool) {
 	return -1, false
 }
 
-// ChildWait is which children a process waits for.
+// ChildWait tells for which children a process waits.
 type ChildWait uint8
 
 const (
 	AnyChild   ChildWait = iota
 	OneChild             // by its pid
-	ChildGroup           // those of a process group; 0 is the caller's own
-	ChildPidfd           // the one that a pidfd stands for
+	ChildGroup           // the children of a process group; 0 is the caller's own group
+	ChildPidfd           // the child of a pidfd
 )
 
-// WaitsForChild tells which children a wait4 or waitid waits for: id is a pid, a process group or a descriptor,
-// numbered as in the caller's own pid namespace. Threads that the caller traces answer such a call as well as
-// children do (man 2 ptrace).
+// WaitsForChild tells for which children a wait4 or waitid waits. id is a pid, a process group or a descriptor, in
+// the caller's own pid namespace. Threads that the caller traces end such a call, too (man 2 ptrace).
 func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
 	id = int(int32(c.Args[0]))
 	switch {
@@ -104,13 +103,13 @@ func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
 	return 0, AnyChild, true
 }
 
-// Restarted says whether the call goes on with one that a stop or a tracer interrupted (man 2 restart_syscall): a
-// poll, a futex wait with a time, a sleep. Its arguments are still those of the first call.
+// Restarted is true if the call continues a call that a stop or a tracer interrupted (man 2 restart_syscall). Such
+// calls are a poll, a futex wait with a time, and a sleep. The arguments are still those of the first call.
 func (c BlockedCall) Restarted() bool { return c.NR == unix.SYS_RESTART_SYSCALL }
 
-// Resumed gives the call that a restarted one goes on with, as the kernel function tells that the thread sleeps in
-// (wchan); the other methods take it for the call itself. ok is false for a sleep, which is always timed, and where
-// the function says nothing. 7 microseconds.
+// Resumed is the call that a restarted call continues. The kernel function in which the thread sleeps (wchan) tells
+// which call it is. The other methods take the result like any call. ok is false for a sleep, which always ends by
+// itself, and where the function gives no answer. It costs 7 microseconds.
 func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 	if !c.Restarted() {
 		return c, true
@@ -132,11 +131,11 @@ func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 	return first, true
 }
 
-// errNoMemory is for memory that could be read in part only.
+// errNoMemory means that only a part of the memory could be read.
 var errNoMemory = errors.New("cut short")
 
-// readMemory fills into from the memory of a thread's process, which takes the right to ptrace it (man 2
-// process_vm_readv).
+// readMemory reads len(into) bytes from the memory of a thread's process. It needs the right to ptrace the process
+// (man 2 process_vm_readv).
 func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
 	if !p.live {
 		return fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
@@ -155,12 +154,12 @@ func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
 	return nil
 }
 
-// still makes sure that what was read meanwhile belongs to the call: the thread is in it yet, or again.
-// errors.Is(err, ErrOtherCall): it is not.
-func (p Dir) still(c BlockedCall) error {
+// checkCall checks that the thread is in the call, still or again: memory that was read before then belongs to the
+// call. ErrOtherCall: the thread is in another call, or in none.
+func (p Dir) checkCall(c BlockedCall) error {
 	now, err := p.blockedCall(c.TID, nil)
 	if now.Restarted() {
-		now.NR = c.NR // or Resumed
+		now.NR = c.NR // or the number of Resumed
 	}
 	switch {
 	case errors.Is(err, errNotBlocked) || err == nil && now != c:

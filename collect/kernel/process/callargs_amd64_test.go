@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
-// archCalls are the calls that only this architecture has; x/sys makes ppoll and pselect6 of them.
+// archCalls are the calls that only this architecture has. x/sys turns them into ppoll and pselect6.
 func archCalls() map[string]blockedCall {
 	return map[string]blockedCall{
 		"poll": {func(int) { rawPoll(1e6) },
@@ -28,7 +28,7 @@ func rawPoll(ms int) {
 	unix.Syscall(unix.SYS_POLL, uintptr(unsafe.Pointer(&list[0])), uintptr(len(list)), uintptr(ms))
 }
 
-// rawSelect waits to write the full writeEnd, and for urgent data of readEnd and sock.
+// rawSelect waits to write to the full writeEnd, and for urgent data of readEnd and sock.
 func rawSelect(tv *unix.Timeval) {
 	unix.SetNonblock(writeEnd, true)
 	for {

@@ -1,4 +1,4 @@
 package process_test
 
-// archCalls are the calls that only this architecture has: none that threads sleep in.
+// archCalls are the calls that only this architecture has. Threads sleep in none of them.
 func archCalls() map[string]blockedCall { return nil }

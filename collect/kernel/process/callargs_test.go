@@ -22,7 +22,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// The descriptors that a blockedCall has: an empty pipe, a socket that nothing comes to, one that listens.
+// The descriptors of a blockedCall: an empty pipe, a socket without data, a listening socket.
 const (
 	readEnd = 100 + iota
 	writeEnd
@@ -30,13 +30,13 @@ const (
 	listener
 )
 
-// How seenCall names what is another number each time.
+// Names of seenCall for numbers that differ in each run.
 const (
 	theChild = -1
 	theGroup = -2
 )
 
-// seenCall is what the arguments of a call say.
+// seenCall holds the facts in a call's arguments.
 type seenCall struct {
 	Name      string
 	Transfers []process.AwaitedFD
@@ -52,15 +52,16 @@ type seenCall struct {
 
 type fds = []process.AwaitedFD
 
-// polled is what is seen of pollList.
+// polled are the awaited descriptors of pollList.
 func polled() fds {
 	return fds{{FD: readEnd, For: fdinfo.CanRead}, {FD: sock, For: fdinfo.CanRead}, {FD: writeEnd}}
 }
 
-// long is the time that calls with one are given.
+// long is the timeout of calls with a timeout.
 const long = 1000 * time.Second
 
-// blockedCall is a way to sleep, and what is seen of it. child is the pid of a child that does not end.
+// blockedCall is a way to sleep, and the facts in the call's arguments. child is the pid of a child that does not
+// end.
 type blockedCall struct {
 	sleep func(child int)
 	want  seenCall
@@ -118,7 +119,7 @@ func blockedCalls() map[string]blockedCall {
 	return calls
 }
 
-// pollList polls readEnd for data, sock for urgent data, writeEnd for errors, and a descriptor that is passed over.
+// pollList polls readEnd for data, sock for urgent data, writeEnd for errors, and a negative descriptor.
 func pollList() []unix.PollFd {
 	return []unix.PollFd{{Fd: readEnd, Events: unix.POLLIN}, {Fd: -1, Events: unix.POLLIN},
 		{Fd: sock, Events: unix.POLLPRI}, {Fd: writeEnd}}
@@ -148,10 +149,10 @@ func sigTimedWait() {
 		unsafe.Sizeof(set), 0, 0)
 }
 
-// futexValue tells futexSleep's waits from those of Go's runtime, which wait for 0.
+// futexValue is the value for futexSleep's waits. Go's runtime waits for 0.
 const futexValue = 7
 
-// futexSleep waits on a word that nobody wakes.
+// futexSleep waits on a word; no thread wakes it.
 func futexSleep(op int, ts *unix.Timespec) {
 	word := new(uint32)
 	*word = futexValue
@@ -159,7 +160,7 @@ func futexSleep(op int, ts *unix.Timespec) {
 		math.MaxUint32)
 }
 
-// workCall sleeps in one of blockedCalls, in a thread of its own. It says its tid, its child's pid and its process
+// workCall sleeps in one of blockedCalls, on a separate thread. It reports its tid, its child's pid and its process
 // group.
 func workCall(j *kerneltest.Job) {
 	var pipe [2]int
@@ -168,14 +169,14 @@ func workCall(j *kerneltest.Job) {
 	j.Check(err)
 	waits, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	j.Check(err)
-	j.Check(unix.Bind(waits, &unix.SockaddrUnix{})) // an abstract name that is free
+	j.Check(unix.Bind(waits, &unix.SockaddrUnix{})) // a free abstract name
 	j.Check(unix.Listen(waits, 1))
 	for fd, as := range map[int]int{pipe[0]: readEnd, pipe[1]: writeEnd, pair[0]: sock, waits: listener} {
 		j.Check(unix.Dup3(fd, as, unix.O_CLOEXEC))
 	}
 	child := exec.Command("/proc/self/exe")
 	child.Env = append(os.Environ(), "IPCTOP_TEST_WORKER=sleep")
-	_, err = child.StdinPipe() // it ends when we do
+	_, err = child.StdinPipe() // the child ends with this process
 	j.Check(err)
 	j.Check(child.Start())
 	tid := make(chan int)
@@ -258,7 +259,7 @@ func TestRestartedCall(t *testing.T) {
 			want := blockedCalls()[name].want
 			first, ok := p.Resumed(again)
 			if name == "nanosleep" {
-				want.Name, want.For = "restart_syscall", 0 // nothing tells nanosleep from clock_nanosleep
+				want.Name, want.For = "restart_syscall", 0 // nanosleep and clock_nanosleep look the same here
 				first = again
 			} else if !ok || first != c {
 				t.Errorf("restarted %+v of %+v: %v", first, c, ok)
@@ -281,7 +282,7 @@ func TestArgumentsOfCallThatIsOver(t *testing.T) {
 		t.Errorf("descriptors of another call: %v, %v", fds, err)
 	}
 	other = c
-	other.Args[0], other.Args[2] = 8, 8 // nothing is mapped there
+	other.Args[0], other.Args[2] = 8, 8 // no memory is mapped there
 	if d, timed, err := p.Timeout(other); d != 0 || !timed || !errors.Is(err, unix.EFAULT) {
 		t.Errorf("timeout at a bad address: %v, %v, %v", d, timed, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// SocketProtocol names the protocol of the socket that a descriptor is: "UNIX", "UNIX-STREAM", "TCP". It takes the
+// SocketProtocol is the protocol name of the socket behind a descriptor: "UNIX", "UNIX-STREAM", "TCP". It needs the
 // right to ptrace the process (sockfs_xattr_get, net/socket.c).
 func (p Dir) SocketProtocol(fd int) (string, error) {
 	buf := make([]byte, 32)
@@ -23,10 +23,10 @@ func (p Dir) SocketProtocol(fd int) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// ReadMapped reads what a process maps at m, from an offset of the file on, into buf, through its map_files link, and
-// says how much there was. Nothing is attached and no page is made: a hole reads as zeros. While it lasts, the memory
-// is held. It takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: fs.ErrPermission. fs.ErrNotExist: the process does not
-// map it there any more.
+// ReadMapped reads the file that a process maps at m, from offset into buf, and returns the number of bytes. It opens
+// the map_files link. It attaches nothing and allocates no page: a hole reads as zeros. The memory stays alive during
+// the read. It needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: else fs.ErrPermission. fs.ErrNotExist: the process no
+// longer maps the file there.
 func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 	link := mapFile(m.Start, m.End)
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
@@ -35,33 +35,21 @@ func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
 		return fail(err)
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	same := func(st *unix.Stat_t) bool { return st.Ino == m.Ino }
+	n, err := vfs.ReadSame(fd, same, unix.ENOENT, offset, buf)
+	if err != nil {
 		return fail(err)
 	}
-	if st.Ino != m.Ino {
-		return fail(unix.ENOENT)
-	}
-	for {
-		n, err := unix.Pread(fd, buf, int64(offset))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return fail(err)
-		}
-		return n, nil
-	}
+	return n, nil
 }
 
-// StatOpen asks what a descriptor of the process leads to, StatMapped what it maps at these addresses (which takes
-// CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: proc_map_files_lookup in fs/proc/base.c). That works for files without a
-// name. Name is not filled.
+// StatOpen reads the file behind a descriptor of the process, also a file without a name. It does not fill Name.
 func (p Dir) StatOpen(fd int) (vfs.PosixFile, error) {
 	return p.statLink("fd/" + strconv.Itoa(fd))
 }
 
-// StatMapped: see StatOpen.
+// StatMapped reads the file that the process maps at these addresses, like StatOpen. It needs CAP_SYS_ADMIN or
+// CAP_CHECKPOINT_RESTORE (proc_map_files_lookup in fs/proc/base.c).
 func (p Dir) StatMapped(start, end uint64) (vfs.PosixFile, error) {
 	return p.statLink(mapFile(start, end))
 }

@@ -18,7 +18,7 @@ func TestReadMapped(t *testing.T) {
 		t.Skip("needs root: map_files are for those who may checkpoint")
 	}
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		id := kerneltest.Must(sysv.ShmGet(1, 3*sys.PageSize(), sysv.IPCCreat|sysv.IPCExcl|0o600))(t)
 		w := kerneltest.Start(t, "attach", strconv.Itoa(id))
 		dir := kerneltest.Must(process.Open(h, w.PID))(t)

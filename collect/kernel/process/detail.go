@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Capabilities are a process's sets from /proc/PID/status (man 7 capabilities).
+// Capabilities are the capability sets of a process from /proc/PID/status (man 7 capabilities).
 type Capabilities struct {
 	Inheritable, Permitted, Effective, Bounding, Ambient CapabilitySet
 }
@@ -23,8 +23,8 @@ type Capabilities struct {
 // CapabilitySet has bit n set for capability n.
 type CapabilitySet uint64
 
-// ParseNSPids reads the NSpid line of /proc/PID/status (Linux 4.1): the process's pid in each pid namespace that it
-// is in, from that of the reader's /proc to its own.
+// ParseNSPids reads the NSpid line of /proc/PID/status (Linux 4.1). It has one pid for each pid namespace of the
+// process. The first is for the namespace of the reader's /proc, the last for the process's own namespace.
 func ParseNSPids(text []byte) ([]int, error) {
 	for line := range bytes.Lines(text) {
 		rest, ok := bytes.CutPrefix(line, []byte("NSpid:\t"))
@@ -44,10 +44,10 @@ func ParseNSPids(text []byte) ([]int, error) {
 	return nil, scan.ErrShort
 }
 
-// IDMap is /proc/PID/uid_map or gid_map (user_namespaces(7)), as it reads from our user namespace.
+// IDMap is /proc/PID/uid_map or gid_map (user_namespaces(7)), read from our user namespace.
 type IDMap []IDRange
 
-// IDRange maps Count ids from Inside on to those from Outside on.
+// IDRange maps Count ids. The ids begin at Inside in the namespace, and at Outside in ours.
 type IDRange struct{ Inside, Outside, Count uint32 }
 
 // ParseIDMap reads the lines "inside outside count".
@@ -68,7 +68,7 @@ func ParseIDMap(text []byte) (IDMap, error) {
 	return m, nil
 }
 
-// Inside is an id of ours as the namespace has it; ok is false for one that it does not have.
+// Inside is the namespace's number for an id of ours. ok is false if the namespace has no number for it.
 func (m IDMap) Inside(id uint32) (inside uint32, ok bool) {
 	for _, r := range m {
 		if id >= r.Outside && id-r.Outside < r.Count {
@@ -78,8 +78,8 @@ func (m IDMap) Inside(id uint32) (inside uint32, ok bool) {
 	return 0, false
 }
 
-// ParseCapabilities reads the five lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have no
-// CapAmb.
+// ParseCapabilities reads the five Cap lines of /proc/PID/status, 16 hexadecimal digits each. Kernels before 4.3 have
+// no CapAmb.
 func ParseCapabilities(text []byte) (Capabilities, error) {
 	var inh, prm, eff, bnd, amb uint64
 	found, err := hexFields(text,
@@ -96,7 +96,7 @@ func ParseCapabilities(text []byte) (Capabilities, error) {
 	}, nil
 }
 
-// capabilityNames are CAP_* of include/uapi/linux/capability.h in small letters, as capsh has them.
+// capabilityNames are CAP_* of include/uapi/linux/capability.h in small letters, like capsh's names.
 const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable " +
 	"net_bind_service " +
 	"net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin " +
@@ -105,8 +105,8 @@ const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill s
 	"wake_alarm " +
 	"block_suspend audit_read perfmon bpf checkpoint_restore"
 
-// Names lists the capabilities. A set of more than half of them is "all" and, with a minus in front, those that it
-// lacks. One that has no name here is its number.
+// Names lists the capabilities of the set. If the set has more than half of them, it lists "all" and the missing ones
+// with a minus in front. A capability without a name here appears as its number.
 func (s CapabilitySet) Names() []string {
 	known := strings.Fields(capabilityNames)
 	var names []string
@@ -132,8 +132,8 @@ func (s CapabilitySet) Names() []string {
 	return names
 }
 
-// SchedClass is ps's word for a scheduling policy (include/uapi/linux/sched.h): TS, FF, RR, B, IDL, DLN, EXT; "#n"
-// for another.
+// SchedClass is ps's word for a scheduling policy (include/uapi/linux/sched.h): TS, FF, RR, B, IDL, DLN, EXT. "#n" is
+// for other policies.
 func SchedClass(policy int) string {
 	names := [...]string{0: "TS", 1: "FF", 2: "RR", 3: "B", 4: "ISO", 5: "IDL", 6: "DLN", 7: "EXT"}
 	if policy >= 0 && policy < len(names) {
@@ -145,13 +145,14 @@ func SchedClass(policy int) string {
 // Thread is one thread of a process.
 type Thread struct {
 	ProcStat // of the thread: PID is its tid
-	// Call is the system call that it sleeps in; nil: it runs, or is not in one, or Err says why that is not known.
+	// Call is the system call in which the thread sleeps. nil: it runs, or sleeps in no call, or Err is the reason why
+	// the call is not known.
 	Call *BlockedCall
 	Err  error
 }
 
-// Threads lists the threads of a process by tid. What each sleeps in takes the right to ptrace the process: else its
-// Err is fs.ErrPermission. Threads that end meanwhile are left out. 20 microseconds a thread.
+// Threads lists the threads of a process by tid. The calls need the right to ptrace the process: else the Err of each
+// thread is fs.ErrPermission. It leaves out threads that end meanwhile. It costs 20 microseconds a thread.
 func (p Dir) Threads() ([]Thread, error) {
 	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
@@ -189,7 +190,7 @@ func (p Dir) Threads() ([]Thread, error) {
 	return threads, nil
 }
 
-// Name is the call's name as man 2 has it, "syscall 123" for one that threads seldom sleep in.
+// Name is the call's name in man 2. It is "syscall 123" for a call in which threads seldom sleep.
 func (c BlockedCall) Name() string {
 	if name, ok := archCall(c.NR); ok {
 		return name
@@ -202,7 +203,7 @@ func (c BlockedCall) Name() string {
 	return "syscall " + strconv.Itoa(c.NR)
 }
 
-// sleepingCalls are calls that threads sleep in and that both architectures have.
+// sleepingCalls are calls of both architectures in which threads sleep.
 func sleepingCalls() map[string][]int {
 	return map[string][]int{
 		"read":   {unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_PREADV, unix.SYS_PREADV2},
@@ -227,7 +228,7 @@ func sleepingCalls() map[string][]int {
 	}
 }
 
-// TakesFD says whether the call's first argument is the descriptor that it waits for.
+// TakesFD is the descriptor on which the call waits, if it is the first argument.
 func (c BlockedCall) TakesFD() (fd int, ok bool) {
 	switch c.Name() {
 	case "read", "write", "accept", "connect", "recv", "send", "epoll_wait", "flock", "fcntl", "mq_send", "mq_receive",

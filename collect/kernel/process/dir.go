@@ -15,8 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// PIDs lists the processes that /proc shows, in ascending order, which is /proc's.
-// With hidepid, other users' processes are missing from it.
+// PIDs lists the processes in /proc, in ascending order. With hidepid, other users' processes are not in it.
 func PIDs(root sys.Root) ([]int, error) {
 	fd, err := sys.OpenDir(unix.AT_FDCWD, root.Path("/proc"))
 	if err != nil {
@@ -33,14 +32,14 @@ func PIDs(root sys.Root) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list /proc: %w", err)
 	}
-	if !root.Live() { // other file systems have an order of their own
+	if !root.Live() { // on a file tree, readdir has another order
 		slices.Sort(pids)
 	}
 	return pids, nil
 }
 
-// Dir is an open /proc/PID. As long as it is open it is that one process: after the process is gone
-// every read fails with ESRCH or ENOENT, even if the pid lives again (fs/proc/base.c).
+// Dir is an open /proc/PID. While it is open, it always means one process. After the process is gone, every read
+// fails with ESRCH or ENOENT, even if the kernel uses the pid again (fs/proc/base.c).
 type Dir struct {
 	PID  int
 	fd   int
@@ -48,7 +47,7 @@ type Dir struct {
 	root string
 }
 
-// Open opens /proc/PID. errors.Is(err, fs.ErrNotExist): there is no such process.
+// Open opens /proc/PID. fs.ErrNotExist: no such process.
 func Open(root sys.Root, pid int) (Dir, error) {
 	fd, err := unix.Open(root.Path("/proc/")+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -60,8 +59,8 @@ func Open(root sys.Root, pid int) (Dir, error) {
 // Close releases the directory.
 func (p Dir) Close() { unix.Close(p.fd) }
 
-// Read reads a small file of the process into buf, growing it if needed, and returns what was read.
-// The result is valid until buf is used again.
+// Read reads a small file of the process into buf and grows buf if needed. The result is valid until the next use of
+// buf.
 func (p Dir) Read(name string, buf []byte) ([]byte, error) {
 	fd, err := unix.Openat(p.fd, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -90,7 +89,7 @@ func (p Dir) Read(name string, buf []byte) ([]byte, error) {
 	}
 }
 
-// Readlink reads a link of the process such as "ns/ipc" or "exe".
+// Readlink reads a link of the process, for example "ns/ipc" or "exe".
 func (p Dir) Readlink(name string) (string, error) {
 	buf := make([]byte, 4096)
 	n, err := unix.Readlinkat(p.fd, name, buf)
@@ -100,7 +99,7 @@ func (p Dir) Readlink(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// FDLink reads where a descriptor leads into buf.
+// FDLink reads the target of a descriptor's link into buf.
 func (p Dir) FDLink(fd int, buf []byte) ([]byte, error) {
 	n, err := unix.Readlinkat(p.fd, "fd/"+strconv.Itoa(fd), buf)
 	if err != nil {
@@ -109,8 +108,8 @@ func (p Dir) FDLink(fd int, buf []byte) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// FDCount is the number of open file descriptors: st_size of /proc/PID/fd (kernels since 6.2), which everybody may
-// read. On older kernels, where it is 0, the entries are counted, which takes rights.
+// FDCount is the number of open file descriptors. On Linux 6.2 it is st_size of /proc/PID/fd, which any user may
+// read. Older kernels have 0 there: then FDCount counts the entries, which needs rights.
 func (p Dir) FDCount() (int, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, "fd", &st, 0); err != nil {
@@ -124,7 +123,7 @@ func (p Dir) FDCount() (int, error) {
 	return n, err
 }
 
-// FDVisit is called for one file descriptor with the text of its link, valid during the call.
+// FDVisit gets one file descriptor and the text of its link. target is valid during the call.
 type FDVisit func(d *FDDir, fd int, target []byte)
 
 // FDDir is an open /proc/PID/fd during a visit.
@@ -134,10 +133,9 @@ type FDDir struct {
 	name []byte // the current entry, NUL-terminated
 }
 
-// FDs visits every file descriptor: getdents64 and readlinkat relative to the directory, without opening or stat-ing
-// what a descriptor points at (a dead NFS or FUSE server would hang that). An fd that goes away meanwhile is passed
-// over; links that may not be read are an error (errors.Is(err, fs.ErrPermission)) after the visits. buf is scratch
-// space of at least 8 KiB, its content does not matter.
+// FDs visits every file descriptor by getdents64 and readlinkat. It never opens or stats the file behind a
+// descriptor: a dead NFS or FUSE server would block that. It leaves out descriptors that vanish meanwhile. If the
+// caller may not read links, FDs returns fs.ErrPermission after the visits. buf is scratch space of at least 8 KiB.
 func (p Dir) FDs(buf []byte, visit FDVisit) error {
 	link := make([]byte, 4096)
 	d := &FDDir{proc: p}
@@ -151,7 +149,8 @@ func (p Dir) FDs(buf []byte, visit FDVisit) error {
 			}
 			n, err := sys.Readlinkat(fd, name, link)
 			if sys.Denied(err) {
-				// Root without CAP_SYS_PTRACE may list the directory, but not read its links (proc_pid_readlink in fs/proc/base.c).
+				// Root without CAP_SYS_PTRACE may list the directory, but not read its links (proc_pid_readlink in
+				// fs/proc/base.c).
 				refused = err
 			}
 			if err != 0 {
@@ -186,8 +185,9 @@ func (p Dir) withFDDir(do func(fd int) error) error {
 	return nil
 }
 
-// Access tells the current entry's open mode from the link's own permission bits (0400 read, 0200 write: proc(5)),
-// which touches nothing but /proc. In a file tree, where links have no such bits, fdinfo's flags serve.
+// Access is the open mode of the current entry. It comes from the link's own permission bits (0400 read, 0200 write:
+// proc(5)), so it touches only /proc. On a file tree, links have no such bits: Access reads the flags of fdinfo
+// there.
 func (d *FDDir) Access() (fdinfo.Access, error) {
 	if !d.proc.live {
 		return d.proc.fdinfoAccess(string(d.name[:len(d.name)-1]))
@@ -218,9 +218,9 @@ func (p Dir) fdinfoAccess(fd string) (fdinfo.Access, error) {
 	return fdinfo.AccessOf(flags), nil
 }
 
-// Stat asks what the current entry points at. It does not ask a remote server (AT_STATX_DONT_SYNC), yet the caller
-// keeps it away from descriptors on NFS and FUSE mounts. In a file tree the link's target itself is looked at, below
-// the tree's root.
+// Stat reads the file behind the current entry. It does not ask a remote server (AT_STATX_DONT_SYNC). Still, the
+// caller should leave out descriptors on NFS and FUSE mounts. On a file tree it reads the link's target, below the
+// tree's root.
 func (d *FDDir) Stat(target []byte) (vfs.FileID, error) {
 	at, path := d.fd, string(d.name[:len(d.name)-1])
 	if !d.proc.live {
@@ -233,10 +233,10 @@ func (d *FDDir) Stat(target []byte) (vfs.FileID, error) {
 	return vfs.IDOf(&st), nil
 }
 
-// Live says whether it is a process of the machine that the calls ask, rather than of a file tree.
+// Live is true for a process of the live machine, false for a process of a file tree.
 func (p Dir) Live() bool { return p.live }
 
-// StatPath asks for a file by the path that the process knows it under, from its root directory.
+// StatPath reads a file by its path, from the process's root directory.
 func (p Dir) StatPath(path string) (vfs.FileID, error) {
 	if !p.live {
 		return vfs.FileID{}, sys.ErrNotLive
@@ -248,8 +248,8 @@ func (p Dir) StatPath(path string) (vfs.FileID, error) {
 	return vfs.IDOf(&st), nil
 }
 
-// CPUTime is the process's CPU clock in ns: what all its threads ever ran. Unchanged means that the process has not
-// run since, so that its descriptors and mappings are as they were. Everybody may ask (man 2 clock_getres,
+// CPUTime is the process's CPU clock in ns: the sum of all its threads. If it is unchanged, the process has not run
+// since. Then its descriptors and mappings are unchanged, too. Any user may ask (man 2 clock_getres,
 // clock_getcpuclockid(3)).
 func CPUTime(pid int) (int64, error) {
 	var ts unix.Timespec
@@ -259,9 +259,9 @@ func CPUTime(pid int) (int64, error) {
 	return ts.Nano(), nil
 }
 
-// ProcessExists tells a process that /proc may hide from one that is gone. pidfd_open does not mind hidepid and
-// answers ESRCH for a number that is free, another error for that of a mere thread (man 2 pidfd_open). Signal 0,
-// which serves where there is no pidfd_open, takes a thread for a process.
+// ProcessExists is true for a process that exists, even if hidepid hides it in /proc. pidfd_open ignores hidepid. It
+// answers ESRCH for a free number, and another error for a thread's number (man 2 pidfd_open). Kernels without
+// pidfd_open get signal 0, which also finds threads.
 func ProcessExists(pid int) bool {
 	if pid <= 0 {
 		return false

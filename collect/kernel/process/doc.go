@@ -1,12 +1,12 @@
-// Package process looks into processes: the files of /proc/PID, their threads, and what these wait for.
+// Package process reads processes: the files of /proc/PID, their threads, and the waits of these threads.
 //
 //	PIDs, Open -> Dir              an open /proc/PID, which stays with one process
-//	  |  FDs, SharedMaps           what it has open and mapped
-//	  |  Tasks -> BlockedCall      where each thread is, and the system call that it sleeps in
-//	  |       |  SysV, File, Transfers, EpollFD      what the call's arguments name
-//	  |       |  PollFDs, Futex, SemOps, Timeout     what lies in the process's memory
-//	  |       |  Halted, Switches, LastRan           whether and how long it sleeps
+//	  |  FDs, SharedMaps           its descriptors and mappings
+//	  |  Tasks -> BlockedCall      the state of each thread, and the system call in which it sleeps
+//	  |       |  SysV, File, Transfers, EpollFD      the objects that the call's arguments name
+//	  |       |  PollFDs, Futex, SemOps, Timeout     data from the process's memory
+//	  |       |  Halted, Switches, LastRan           the state of the sleep and its length
 //	ParseProcStat, ParseIDMap …    one file each
 //	PollPipe, CompareFiles …       a descriptor, through a duplicate or kcmp(2)
-//	StartBare, OpenHandle          changes, for kernel.Admin alone
+//	StartBare, OpenHandle          changes, only for kernel.Admin
 package process

@@ -1,4 +1,4 @@
 package process
 
-// sysEpollWait does not exist on arm64, where glibc's epoll_wait is epoll_pwait.
+// sysEpollWait does not exist on arm64: glibc's epoll_wait calls epoll_pwait there.
 const sysEpollWait = -1

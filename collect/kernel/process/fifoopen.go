@@ -14,17 +14,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// Who waits in the open of a FIFO has no descriptor on it yet: all that tells which one it is is the path in its
-// memory.
+// A thread that waits in the open of a FIFO has no descriptor of it yet. Only the path in its memory names the FIFO.
 
-// ErrOtherCall is for a thread that is not, or not any more, in the call that was asked about.
+// ErrOtherCall means that the thread is not in the expected call, or no longer.
 var ErrOtherCall = errors.New("not blocked in that call")
 
-// ErrUntold is for a thread that waits, or may wait, in the open of a FIFO that cannot be told: its path leads
-// elsewhere by now, or cannot be followed from here.
-var ErrUntold = errors.New("which FIFO it opens cannot be told")
+// ErrUnknownFIFO means that the thread waits in the open of an unknown FIFO, or may wait there. Its path leads
+// elsewhere now, or ipctop cannot follow it.
+var ErrUnknownFIFO = errors.New("which FIFO it opens cannot be told")
 
-// openCall says whether a call may wait in the open of a FIFO.
+// openCall is true for a call that may wait in the open of a FIFO.
 func openCall(nr int) bool {
 	switch nr {
 	case sysOpen, sysCreat, unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN_BY_HANDLE_AT:
@@ -33,93 +32,92 @@ func openCall(nr int) bool {
 	return false
 }
 
-// opening is what a thread opens.
-type opening struct {
-	at    int32 // the directory that a relative path begins at
+// openArgs holds the arguments of an open.
+type openArgs struct {
+	at    int32 // the directory where a relative path begins
 	path  uint64
 	flags uint64
 }
 
-// opens reads the arguments of an open. errors.Is(err, ErrUntold): it has no path, or does not follow it as usual.
-func (p Dir) opens(c BlockedCall) (opening, error) {
+// readOpenArgs reads the arguments of an open. ErrUnknownFIFO: the call has no path, or resolves it by unusual flags.
+func (p Dir) readOpenArgs(c BlockedCall) (openArgs, error) {
 	switch c.NR {
 	case sysOpen:
-		return opening{unix.AT_FDCWD, c.Args[0], c.Args[1]}, nil
+		return openArgs{unix.AT_FDCWD, c.Args[0], c.Args[1]}, nil
 	case sysCreat:
-		return opening{unix.AT_FDCWD, c.Args[0], unix.O_WRONLY}, nil
+		return openArgs{unix.AT_FDCWD, c.Args[0], unix.O_WRONLY}, nil
 	case unix.SYS_OPENAT:
-		return opening{int32(c.Args[0]), c.Args[1], c.Args[2]}, nil
+		return openArgs{int32(c.Args[0]), c.Args[1], c.Args[2]}, nil
 	case unix.SYS_OPENAT2:
 		var how unix.OpenHow
 		buf := make([]byte, unsafe.Sizeof(how))
 		if err := p.readMemory(c.TID, c.Args[2], buf); err != nil {
-			return opening{}, fmt.Errorf("%w: %w", ErrUntold, err)
+			return openArgs{}, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 		}
 		how = unix.OpenHow{Flags: binary.NativeEndian.Uint64(buf), Mode: binary.NativeEndian.Uint64(buf[8:]),
 			Resolve: binary.NativeEndian.Uint64(buf[16:])}
 		if how.Resolve&unix.RESOLVE_IN_ROOT != 0 {
-			return opening{}, ErrUntold
+			return openArgs{}, ErrUnknownFIFO
 		}
-		return opening{int32(c.Args[0]), c.Args[1], how.Flags}, nil
+		return openArgs{int32(c.Args[0]), c.Args[1], how.Flags}, nil
 	}
-	return opening{}, ErrUntold
+	return openArgs{}, ErrUnknownFIFO
 }
 
-// opensFIFO says by wchan whether a thread sleeps where the open of a FIFO waits for the other end: in
-// wait_for_partner of fs/pipe.c, of which a compiler may have made a copy with another ending, or a part of
-// fifo_open.
+// opensFIFO is true if a thread sleeps in the open of a FIFO until the other end opens. wchan names wait_for_partner
+// of fs/pipe.c. A compiler may copy that function under a name with another ending, or inline it into fifo_open.
 func opensFIFO(wchan string) bool {
 	name, _, _ := strings.Cut(wchan, ".")
 	return name == "wait_for_partner" || name == "fifo_open"
 }
 
-// OpensFIFO says whether a thread waits in the open of a FIFO, also one that the kernel made for the process (Worker).
+// OpensFIFO is true if a thread waits in the open of a FIFO. The thread may be a Worker, which the kernel made for
+// the process.
 func (p Dir) OpensFIFO(tid int) bool {
 	wchan, err := p.Read("task/"+strconv.Itoa(tid)+"/wchan", nil)
 	return err == nil && opensFIFO(string(wchan))
 }
 
-// FIFOOpen says which FIFO a blocked open waits to see the other end of, and for what it was opened. The path is read
-// from the process's memory and followed from its own root or working directory. It takes the right to ptrace the
-// process. errors.Is(err, ErrOtherCall): it is not in the open of a FIFO; ErrUntold: it is, or may be, and which one
-// cannot be told.
+// FIFOOpen is the FIFO in whose open a thread waits for the other end, and the open mode. It reads the path from the
+// process's memory, and follows it from the process's root or working directory. It needs the right to ptrace the
+// process. ErrOtherCall: the thread is not in the open of a FIFO. ErrUnknownFIFO: it is, or may be, and the FIFO is
+// unknown.
 func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) {
 	if !p.live || !openCall(c.NR) {
 		return vfs.FileID{}, "", 0, ErrOtherCall
 	}
-	// Any other open may hang in a dead server's lookup, where ours would hang as well. One that was stopped or frozen
-	// is begun again.
+	// Other opens may hang in a lookup on a dead server; our stat would hang there as well. After a stop or a freeze the
+	// kernel begins the open again.
 	if !p.OpensFIFO(c.TID) {
 		if halt, err := p.Halted(c.TID); err != nil || halt == NotHalted || halt == Elsewhere {
 			return vfs.FileID{}, "", 0, ErrOtherCall
 		}
-		return vfs.FileID{}, "", 0, ErrUntold
+		return vfs.FileID{}, "", 0, ErrUnknownFIFO
 	}
-	o, err := p.opens(c)
+	o, err := p.readOpenArgs(c)
 	if err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
 	path, err := readString(c.TID, o.path)
 	if err != nil {
-		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 	}
 	id, err := p.statOpened(o.at, path)
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
 	switch {
 	case err != nil:
-		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUntold, err)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 	case !id.IsFIFO():
-		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %s is none", ErrUntold, path)
+		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %s is none", ErrUnknownFIFO, path)
 	}
 	return id, path, fdinfo.AccessOf(int(o.flags)), nil
 }
 
-// statOpened asks for a file by the path that the process opens it by. From a directory of the process we follow it
-// as long as no symbolic link is in the way: an absolute one would lead to our root. Else we follow it from the
-// process's root, where magic links such as /proc/self, which would be us, are not followed (RESOLVE_IN_ROOT, man 2
-// openat2).
+// statOpened reads a file by the path that the process opens. It starts at the process's directory and follows no
+// symbolic link: an absolute link would lead to our root. If a link is in the way, it starts at the process's root.
+// There RESOLVE_IN_ROOT refuses magic links, for example /proc/self, which would mean us (man 2 openat2).
 func (p Dir) statOpened(at int32, path string) (vfs.FileID, error) {
 	if !strings.HasPrefix(path, "/") {
 		base := "cwd"
@@ -142,7 +140,7 @@ func (p Dir) statOpened(at int32, path string) (vfs.FileID, error) {
 	return p.statFrom("root", path, unix.RESOLVE_IN_ROOT)
 }
 
-// statFrom asks for a file by its path from a directory of the process, opening nothing but the path (O_PATH).
+// statFrom reads a file by its path from a directory of the process. It opens only the path (O_PATH).
 func (p Dir) statFrom(base, path string, resolve uint64) (vfs.FileID, error) {
 	dir, err := unix.Openat(p.fd, base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

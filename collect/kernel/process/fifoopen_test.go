@@ -2,7 +2,7 @@ package process
 
 import "testing"
 
-// The names are those of Linux 6.18, one with what compilers append.
+// The names of Linux 6.18; one has an ending of a compiler.
 func TestWhereTheOpenOfAFIFOWaits(t *testing.T) {
 	for wchan, want := range map[string]bool{
 		"wait_for_partner": true, "wait_for_partner.isra.0": true, "fifo_open": true,

@@ -12,31 +12,30 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// FutexKind is what a futex word belongs to.
+// FutexKind is the kind of object that a futex word belongs to.
 type FutexKind uint8
 
 const (
-	// FutexOther is a condition variable, a semaphore, a lock of another library, or anything that could not be told for
-	// sure.
+	// FutexOther is a condition variable, a semaphore, a lock of another library, or an object that is not certain.
 	FutexOther   FutexKind = iota
 	FutexMutex             // a pthread mutex of glibc
-	FutexRobust            // one whose death with its owner is noticed (PTHREAD_MUTEX_ROBUST)
-	FutexPIMutex           // a lock that the kernel hands over (FUTEX_LOCK_PI), whoever made it
+	FutexRobust            // a pthread mutex that reports its owner's death (PTHREAD_MUTEX_ROBUST)
+	FutexPIMutex           // a lock that the kernel hands over (FUTEX_LOCK_PI), of any library
 	FutexRWLock            // a pthread rwlock of glibc
 )
 
-// Futex is the word that a thread sleeps on and what it could be told to be.
+// Futex is the word on which a thread sleeps, and the object around it.
 type Futex struct {
-	Addr    uint64 // in the memory of the process
+	Addr    uint64 // address in the memory of the process
 	Private bool   // FUTEX_PRIVATE_FLAG: only threads of the process can wake it
-	Timed   bool   // the call ends by itself
-	Word    uint32 // its value
+	Timed   bool   // the call has a timeout
+	Word    uint32 // the word's value
 	Kind    FutexKind
-	// Owner is the thread that holds the lock, a rwlock for writing, by the TID that its own pid namespace gives it:
-	// Thread finds it. 0: not known, or a rwlock that readers hold, which do not leave their names.
+	// Owner is the thread that holds the lock (a rwlock: for writing). It is the TID in the owner's own pid namespace;
+	// Thread finds our TID. 0: not known, or readers hold the rwlock. Readers do not store their TIDs.
 	Owner int
-	// OwnerDied says that an owner of a robust mutex or PI lock ended while it held it (FUTEX_OWNER_DIED); Owner is who
-	// has it now, if anybody.
+	// OwnerDied means that a former owner ended while it held the lock (FUTEX_OWNER_DIED). It is for robust mutexes and
+	// PI locks. Owner is the present owner, or 0.
 	OwnerDied bool
 }
 
@@ -47,10 +46,11 @@ const (
 	futexTIDMask   = 0x3fffffff
 )
 
-// Futex reads the word that a thread sleeps on and what lies around it. Which lock it is, is told by glibc's layouts,
-// that all of them agree: the operation, the value waited for, the word, the kind and the fields beside it; else it
-// is FutexOther, as with musl's locks. It takes the right to ptrace the process: 15 microseconds, 60 for a private
-// mutex, whose owner is looked for. errors.Is(err, ErrOtherCall): the thread does not wait for one futex (any more).
+// Futex reads the word on which a thread sleeps, and the memory around it. glibc's layouts tell the kind of lock. All
+// parts must agree: the operation, the expected value, the word, the kind and its neighbours. Else the kind is
+// FutexOther, as for musl's locks. It needs the right to ptrace the process. It costs 15 microseconds; a private
+// mutex costs 60, because Futex looks for its owner. ErrOtherCall: the thread does not wait for one futex, or no
+// longer.
 func (p Dir) Futex(c BlockedCall) (Futex, error) {
 	c, ok := p.Resumed(c)
 	w := futexWaitOf(c)
@@ -67,11 +67,11 @@ func (p Dir) Futex(c BlockedCall) (Futex, error) {
 	case w.pi:
 		f.Kind, f.Owner, f.OwnerDied = FutexPIMutex, int(f.Word&futexTIDMask), f.Word&futexOwnerDied != 0
 	case f.Word != w.val:
-		// It is being woken up, or the memory is something else by now.
+		// A waker is waking it up, or the memory has other contents now.
 	default:
 		p.recognize(&f, c, w)
 	}
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return Futex{}, err
 	}
 	return f, nil
@@ -80,8 +80,8 @@ func (p Dir) Futex(c BlockedCall) (Futex, error) {
 // futexWaiting is a futex call that waits.
 type futexWaiting struct {
 	waits, pi, private, timed bool
-	bitset                    bool   // FUTEX_WAIT_BITSET, whose time is a point in time
-	val                       uint32 // the value that it saw
+	bitset                    bool   // FUTEX_WAIT_BITSET: its timeout is a point in time
+	val                       uint32 // the value that the thread expects
 }
 
 func futexWaitOf(c BlockedCall) futexWaiting {
@@ -97,12 +97,13 @@ func futexWaitOf(c BlockedCall) futexWaiting {
 	case futexLockPI, futexLockPI2:
 		w.waits, w.pi = true, true
 	case futexWaitRequeuePI: // of a condition variable
-		w.waits, w.val = true, ^uint32(c.Args[2]) // no lock's
+		w.waits, w.val = true, ^uint32(c.Args[2]) // no value of a lock
 	}
 	return w
 }
 
-// recognize looks at what lies around the word. Memory that ends before an object does is not that object.
+// recognize finds the kind of object around the word. If the memory ends before an object of that kind would, it is
+// not that kind.
 func (p Dir) recognize(f *Futex, c BlockedCall, w futexWaiting) {
 	if w.mutex() || w.robust() {
 		var mutex [mutexSize]byte
@@ -132,7 +133,7 @@ func (p Dir) recognize(f *Futex, c BlockedCall, w futexWaiting) {
 	}
 }
 
-// mayOwn rules out an owner of a private lock that is no thread of the process.
+// mayOwn is false if a private lock's owner is no thread of the process.
 func (p Dir) mayOwn(f *Futex, owner int) bool {
 	if !f.Private {
 		return true
@@ -145,28 +146,28 @@ func (p Dir) mayOwn(f *Futex, owner int) bool {
 // i32@8, nusers u32@12, kind i32@16, spins i16@20, elision i16@22, list of robust mutexes 2×pointer@24.
 const mutexSize = 40
 
-// Bits of its kind (nptl/pthreadP.h). Others make a lock that is not known here: 0x40 is PTHREAD_PRIO_PROTECT.
+// Bits of the mutex kind (nptl/pthreadP.h). A lock with other bits is not known here: 0x40 is PTHREAD_PRIO_PROTECT.
 const (
 	mutexType      = 0x3 // 0 normal, 1 recursive, 2 error checking, 3 adaptive
 	mutexRecursive = 1
 	mutexAdaptive  = 3
 	mutexRobust    = 0x10
 	mutexShared    = 0x80
-	mutexElision   = 0x300 // whether to try transactions first
+	mutexElision   = 0x300 // the mutex tries transactions first, or never
 )
 
-// mutex says whether a wait looks like that of __lll_lock_wait, for the word 2, "locked with waiters"
-// (nptl/lowlevellock.c). A bitset is used with a time only; rwlocks and conditions use one without.
+// mutex is true for a wait like that of __lll_lock_wait: it expects the word 2, "locked with waiters"
+// (nptl/lowlevellock.c). Mutexes use a bitset only with a timeout. Rwlocks and conditions use a bitset without one.
 func (w futexWaiting) mutex() bool { return w.val == 2 && (!w.bitset || w.timed) }
 
-// robust says whether it looks like that of a robust mutex, for the owner's TID with FUTEX_WAITERS. It is never private
-// (PTHREAD_ROBUST_MUTEX_PSHARED), as the kernel wakes with the shared key when the owner dies.
+// robust is true for a wait like that of a robust mutex: it expects the owner's TID with FUTEX_WAITERS. The wait is
+// never private (PTHREAD_ROBUST_MUTEX_PSHARED), because the kernel wakes with the shared key when the owner dies.
 func (w futexWaiting) robust() bool {
 	return w.val&futexWaiters != 0 && w.val&futexTIDMask != 0 && !w.private
 }
 
-// parseMutex tells whose mutex it is that begins at the futex word, which equals w.val. Both results are zero unless
-// everything agrees.
+// parseMutex gives the kind and the owner of the mutex that begins at the futex word. The word equals w.val. Both
+// results are zero unless all parts agree.
 func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
 	count, owner, users, kind := u32(4), u32(8), u32(12), u32(16)
@@ -175,7 +176,7 @@ func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 		return FutexOther, 0
 	}
 	if w.robust() {
-		// INT_MAX stands for an owner that has taken the mutex of one that died and not yet made it consistent.
+		// After the death of an owner, the next owner stores INT_MAX until it has made the mutex consistent.
 		tid := w.val & futexTIDMask
 		if kind&^(mutexType|mutexShared|mutexElision) != mutexRobust || list == 0 || owner != tid && owner != math.MaxInt32 {
 			return FutexOther, 0
@@ -189,7 +190,7 @@ func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 		return FutexOther, 0
 	case list != 0, kind&mutexType != mutexAdaptive && u32(20) != 0:
 		return FutexOther, 0
-	case owner == 0 || owner > futexTIDMask: // 0 for a moment, or with transactions
+	case owner == 0 || owner > futexTIDMask: // 0 for a moment, or during a transaction
 		return FutexOther, 0
 	}
 	return FutexMutex, int(owner)
@@ -200,18 +201,18 @@ func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 // i32@28, padding@32, flags u32@48.
 const rwlockSize = 52
 
-// rwlockWords are where its two futex words lie: that for the phase, on which readers wait for writers and the first
-// writer for readers, and that on which other writers wait for a writer.
+// rwlockWords are the offsets of its two futex words. On the first, readers wait for writers, and the first writer
+// waits for readers. On the second, the other writers wait for a writer.
 var rwlockWords = [...]uint64{8, 12}
 
-// rwlock says whether a wait looks like one for such a word: 2, "somebody waits", with or without the 1 of a writer.
+// rwlock is true for a wait on a word of a rwlock. It expects 2, "a thread waits", or 3, with the 1 of a writer.
 func (w futexWaiting) rwlock() bool { return w.val == 2 || w.val == 3 }
 
-// parseRWLock tells who holds the rwlock, whose word at offset equals w.val, for writing; 0: readers do, or somebody
-// in between. ok is false unless everything agrees.
+// parseRWLock gives the thread that holds the rwlock for writing. The rwlock's word at offset equals w.val. owner 0:
+// readers hold it, or the lock is changing hands. ok is false unless all parts agree.
 func (w futexWaiting) parseRWLock(b [rwlockSize]byte, offset uint64) (owner int, ok bool) {
 	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
-	const writing = 3 // in readers: PTHREAD_RWLOCK_WRPHASE, PTHREAD_RWLOCK_WRLOCKED
+	const writing = 3 // bits of readers: PTHREAD_RWLOCK_WRPHASE, PTHREAD_RWLOCK_WRLOCKED
 	readers, writer, shared, flags := u32(0), u32(24), u32(28), u32(48)
 	switch {
 	case u32(8) > 3 || u32(12) > 3, flags > 2, offset == 12 && w.val != 3:
@@ -229,9 +230,9 @@ func (w futexWaiting) parseRWLock(b [rwlockSize]byte, offset uint64) (owner int,
 	return int(writer), true
 }
 
-// Thread finds the thread of the process that its own pid namespace numbers so, and gives its TID in ours: 45
-// microseconds, and as much for each thread where the process lives in another namespace. errors.Is(err,
-// fs.ErrNotExist): it has none.
+// Thread finds a thread of the process by its TID in the process's own pid namespace, and returns the TID in our
+// namespace. It costs 45 microseconds. In another namespace, each thread costs as much. fs.ErrNotExist: the process
+// has no such thread.
 func (p Dir) Thread(nstid int) (tid int, err error) {
 	text, err := p.Read("status", nil)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// TestFutexOfRunningLibc holds the layouts of futexword.go against the C library of this machine.
+// TestFutexOfRunningLibc compares the layouts of futexword.go with the C library of this machine.
 func TestFutexOfRunningLibc(t *testing.T) {
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
@@ -24,14 +24,14 @@ func TestFutexOfRunningLibc(t *testing.T) {
 	if out, err := exec.Command(gcc, "-pthread", "-o", program, "testdata/locks.c").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const holder = 1 // the TID that stands in the word or beside it
+	const holder = 1 // the TID in the word or beside it
 	mutex := process.Futex{Kind: process.FutexMutex, Owner: holder, Word: 2}
 	robust := process.Futex{Kind: process.FutexRobust, Owner: holder}
 	pi := process.Futex{Kind: process.FutexPIMutex, Owner: holder}
 	written := process.Futex{Kind: process.FutexRWLock, Owner: holder, Word: 3}
 	timed := func(f process.Futex) process.Futex { f.Timed = true; return f }
 	for args, want := range map[string]process.Futex{
-		// what shared type robust protocol
+		// the program's arguments: lock, shared, type, robust, protocol
 		"mutex 1 0 0 0":               mutex,
 		"mutex 1 1 0 0":               mutex,
 		"mutex 1 2 0 0":               mutex,
@@ -74,7 +74,7 @@ func TestFutexOfRunningLibc(t *testing.T) {
 			}
 			ignored := []string{"Addr"}
 			if got.Kind == process.FutexRobust || got.Kind == process.FutexPIMutex {
-				ignored = append(ignored, "Word") // the owner's TID
+				ignored = append(ignored, "Word") // the word is the owner's TID
 			}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(process.Futex{}, ignored...)); diff != "" {
 				t.Error(diff)

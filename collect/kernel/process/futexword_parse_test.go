@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// words lays out 32-bit numbers as memory has them.
+// words writes 32-bit numbers in memory's byte order.
 func words[T [mutexSize]byte | [rwlockSize]byte](at map[int]uint32) (b T) {
 	mem := make([]byte, len(b))
 	for offset, n := range at {
@@ -15,7 +15,7 @@ func words[T [mutexSize]byte | [rwlockSize]byte](at map[int]uint32) (b T) {
 	return T(mem)
 }
 
-// change is a layout with some of its words replaced.
+// change is a layout with some words replaced.
 func change(at map[int]uint32, with map[int]uint32) map[int]uint32 {
 	out := map[int]uint32{}
 	for offset, n := range at {
@@ -31,7 +31,7 @@ type at = map[int]uint32
 
 func TestParseMutex(t *testing.T) {
 	const tid = 12735
-	// As glibc 2.36 has them: the words of a shared one, of a recursive one, of a robust one.
+	// From glibc 2.36: the words of a shared, of a recursive and of a robust mutex.
 	normal := at{0: 2, 8: tid, 12: 1, 16: 0x280}
 	recursive := at{0: 2, 4: 1, 8: tid, 12: 1, 16: 0x81}
 	robust := at{0: tid | futexWaiters, 4: 1, 8: tid, 12: 1, 16: 0x290, 24: 0x561eba20, 28: 0x7ff3, 32: 0x561eba20,
@@ -68,7 +68,7 @@ func TestParseMutex(t *testing.T) {
 		"robust wait, other kind":          {robustWait, change(robust, at{16: 0x280}), FutexOther, 0},
 		"stdio's lock: its owner's address": {futexWaiting{val: 2, private: true}, at{0: 2, 4: 1, 8: 0x10a2e740, 12: 0x7f35},
 			FutexOther, 0},
-		// The word of musl's is the second of a mutex of type 1: type, lock, waiters, padding, two pointers, count.
+		// The word of musl's mutex of type 1 is the second: type, lock, waiters, padding, two pointers, count.
 		"musl": {robustWait, at{0: tid | futexWaiters, 4: 1, 12: 0x561eba20, 16: 0x7ff3}, FutexOther, 0},
 	} {
 		kind, owner := c.wait.parseMutex(words[[mutexSize]byte](c.mem))

@@ -17,11 +17,10 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// lockLayout is a lock as a C library lays it out in shared memory, in 32-bit words by offset, and how a thread waits
-// for it.
+// lockLayout is a lock of a C library in shared memory: 32-bit words by offset, and the way in which a thread waits.
 type lockLayout struct {
-	words map[int]uint32 // ownerTID stands for the holder's
-	futex int            // offset of the word that is waited for
+	words map[int]uint32 // ownerTID means the holder's TID
+	futex int            // offset of the awaited word
 	op    int
 	val   uint32
 	want  process.Futex
@@ -48,15 +47,15 @@ func lockLayouts() map[string]lockLayout {
 			process.Futex{Word: ownerTID | waiters, Kind: process.FutexPIMutex, Owner: ownerTID}},
 		"rwlock": {map[int]uint32{0: 3, 8: 1, 12: 3, 24: ownerTID, 28: 1}, 12, waitBitset, 3,
 			process.Futex{Word: 3, Kind: process.FutexRWLock, Owner: ownerTID}},
-		// musl's mutex of type 1 has the owner in the word, which is its second.
+		// musl's mutex of type 1 has the owner in its second word. A thread waits on this word.
 		"musl's mutex": {map[int]uint32{0: 0x81, 4: ownerTID | waiters, 8: 1, 20: 1}, 4, wait, ownerTID | waiters,
 			process.Futex{Word: ownerTID | waiters}},
 		"semaphore": {map[int]uint32{4: 1, 8: 0x80}, 0, waitBitset, 0, process.Futex{}},
 	}
 }
 
-// workLock lays out a lock, which one thread holds, and waits for it in another. It says the waiter's TID, the
-// holder's and the word's address. With a second argument the lock ends with its page.
+// workLock writes a lock into memory. One thread holds the lock, another waits for it. It reports the TIDs of waiter
+// and holder, and the word's address. With a second argument the lock ends with its page.
 func workLock(j *kerneltest.Job) {
 	layout := lockLayouts()[j.Args[0]]
 	mem, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
@@ -100,7 +99,7 @@ func workLock(j *kerneltest.Job) {
 	runtime.KeepAlive(mem)
 }
 
-// lockWait waits until a thread of workLock sleeps on its word; Go's runtime has futexes as well.
+// lockWait waits until a thread of workLock sleeps on its word. Go's runtime has futexes as well.
 func lockWait(tb testing.TB, p process.Dir, tid int, addr int) process.BlockedCall {
 	tb.Helper()
 	return taskOf(tb, p, tid, func(t process.Task) bool {
@@ -158,7 +157,7 @@ func TestThread(t *testing.T) {
 		if tid, err := openProc(t, w.PID).Thread(os.Getpid()); tid != 0 || !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a thread of another process is %d, %v", tid, err)
 		}
-		// Its own namespace begins again at 1.
+		// The TIDs of its own namespace begin at 1.
 		inner := kerneltest.StartIn(t, unix.CLONE_NEWPID, "lock", "mutex")
 		said := numbers(t, inner.Words)
 		waiter = said[0]

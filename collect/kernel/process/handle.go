@@ -9,15 +9,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Handle is a pidfd: it stays with one process, however often its pid is used again (man 2 pidfd_open).
+// Handle is a pidfd. It always means one process, even after the kernel uses the pid again (man 2 pidfd_open).
 type Handle struct {
 	pid int
 	fd  int
 }
 
-// OpenHandle takes hold of a process, of any user. The pid may have been reused since the caller saw it: read the start
-// time from /proc *after* opening and compare, then signal; from then on the handle cannot mean another process.
-// unix.ESRCH if there is none; Linux 5.3.
+// OpenHandle opens a process of any user. The kernel may have used the pid again since the caller saw it. So the
+// caller must read the start time from /proc *after* OpenHandle and compare it; only then it signals. From then on
+// the handle cannot mean another process. unix.ESRCH: no such process. It needs Linux 5.3.
 func OpenHandle(pid int) (*Handle, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -26,8 +26,8 @@ func OpenHandle(pid int) (*Handle, error) {
 	return &Handle{pid: pid, fd: fd}, nil
 }
 
-// Signal sends a signal; 0 only asks whether that would be allowed. unix.ESRCH once the process was reaped, unix.EPERM
-// for another user's.
+// Signal sends a signal. Signal 0 only checks the permission. unix.ESRCH: the process was reaped. unix.EPERM: another
+// user's process.
 func (p *Handle) Signal(sig unix.Signal) error {
 	if err := unix.PidfdSendSignal(p.fd, sig, nil, 0); err != nil {
 		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(sig), p.pid, err)
@@ -35,7 +35,7 @@ func (p *Handle) Signal(sig unix.Signal) error {
 	return nil
 }
 
-// Ended waits at most for timeout and says whether the process has ended (a zombie has).
+// Ended waits for the process's end, at most for timeout. It is true if the process has ended; a zombie has ended.
 func (p *Handle) Ended(timeout time.Duration) (bool, error) {
 	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
 	end := time.Now().Add(timeout)
@@ -50,5 +50,5 @@ func (p *Handle) Ended(timeout time.Duration) (bool, error) {
 	return n > 0, nil
 }
 
-// Close lets go of the process.
+// Close closes the pidfd.
 func (p *Handle) Close() error { return unix.Close(p.fd) }

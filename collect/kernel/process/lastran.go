@@ -15,37 +15,37 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// RunClock tells how long ago threads last ran, which is how long they sleep already: nothing says when a sleep
-// began, but /proc/PID/task/TID/sched has se.exec_start, the time on the run queue's clock at which a thread left its
-// CPU (kernel/sched/debug.c, update_curr in kernel/sched/fair.c).
+// RunClock measures how long ago threads last ran. That is the length of their present sleep: no file has the time at
+// which a sleep began. /proc/PID/task/TID/sched has se.exec_start. It is the time at which a thread left its CPU, on
+// the clock of the run queue (kernel/sched/debug.c, update_curr in kernel/sched/fair.c).
 //
-// That clock differs from CPU to CPU, by the time that each lost to interrupts and to the hypervisor since boot
-// (update_rq_clock_task in kernel/sched/core.c): seconds here, hours elsewhere. So the first question about each CPU
-// is asked from that CPU, for which the calling thread goes there; CPUs that it is not meant to run on, such as
-// isolated ones, are left alone. Use one RunClock for the questions of one moment, from one goroutine.
+// Each CPU has its own clock. It lacks the time that the CPU lost to interrupts and to the hypervisor since boot
+// (update_rq_clock_task in kernel/sched/core.c): seconds on one machine, hours on another. So RunClock measures each
+// CPU's clock once. For that the calling thread moves to the CPU. RunClock leaves out CPUs on which the process may
+// not run, such as isolated CPUs. Use one RunClock for the questions of one moment, from one goroutine.
 type RunClock struct {
 	allowed unix.CPUSet
-	behind  map[int]time.Duration // by CPU: how much its clock is behind CLOCK_MONOTONIC
+	lag     map[int]time.Duration // by CPU: CLOCK_MONOTONIC minus the CPU's clock
 }
 
-// errNoClock is for a CPU whose clock may not be asked.
+// errNoClock is for a CPU whose clock RunClock cannot measure.
 var errNoClock = errors.New("not a CPU that this process runs on")
 
-// NewRunClock asks which CPUs the process may run on.
+// NewRunClock reads on which CPUs the process may run.
 func NewRunClock() (*RunClock, error) {
-	r := &RunClock{behind: map[int]time.Duration{}}
+	r := &RunClock{lag: map[int]time.Duration{}}
 	if err := unix.SchedGetaffinity(0, &r.allowed); err != nil {
 		return nil, fmt.Errorf("sched_getaffinity: %w", err)
 	}
 	return r, nil
 }
 
-// LastRan says how long ago the thread last ran, even for a moment: a signal that it caught, a spurious wakeup. The
-// time in which the machine was suspended is not counted, nor what the CPU has lost since, mostly a few thousandths.
-// 0: it runs. Everybody may ask about everybody. 25 microseconds, and 20 to 60 more for each new CPU.
+// LastRan is the time since the thread last ran. A moment counts: a signal that it caught, a spurious wakeup. The
+// time in suspend does not count. The time that the CPU has lost since does not count; it is mostly a few
+// thousandths. 0: the thread runs. Any user may ask about any thread. It costs 25 microseconds, and 20 to 60 more for
+// each new CPU.
 //
-// errors.Is(err, fs.ErrNotExist): the thread is gone, or the kernel has no such file (before 6.15 without
-// CONFIG_SCHED_DEBUG).
+// fs.ErrNotExist: the thread is gone, or the kernel has no such file (before 6.15 without CONFIG_SCHED_DEBUG).
 func (r *RunClock) LastRan(p Dir, tid int) (time.Duration, error) {
 	if !p.live {
 		return 0, sys.ErrNotLive
@@ -69,18 +69,18 @@ func (r *RunClock) LastRan(p Dir, tid int) (time.Duration, error) {
 	if !ok {
 		return 0, fmt.Errorf("read /proc/%d/%s/sched: %w", p.PID, dir, scan.ErrShort)
 	}
-	behind, err := r.behindOf(cpu)
+	lag, err := r.clockLag(cpu)
 	if err != nil {
 		return 0, fmt.Errorf("clock of CPU %d: %w", cpu, err)
 	}
 	now, err := monotonic()
-	return max(0, now-behind-ran), err
+	return max(0, now-lag-ran), err
 }
 
-// behindOf compares a CPU's clock with CLOCK_MONOTONIC.
-func (r *RunClock) behindOf(cpu int) (time.Duration, error) {
-	if behind, ok := r.behind[cpu]; ok {
-		return behind, nil
+// clockLag is CLOCK_MONOTONIC minus a CPU's clock.
+func (r *RunClock) clockLag(cpu int) (time.Duration, error) {
+	if lag, ok := r.lag[cpu]; ok {
+		return lag, nil
 	}
 	if cpu < 0 || !r.allowed.IsSet(cpu) {
 		return 0, errNoClock
@@ -92,19 +92,19 @@ func (r *RunClock) behindOf(cpu int) (time.Duration, error) {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return 0, fmt.Errorf("sched_setaffinity: %w", err)
 	}
-	behind, err := behindHere()
+	lag, err := clockLagHere()
 	if back := unix.SchedSetaffinity(0, &r.allowed); err == nil && back != nil {
 		err = fmt.Errorf("sched_setaffinity: %w", back)
 	}
 	if err == nil {
-		r.behind[cpu] = behind
+		r.lag[cpu] = lag
 	}
-	return behind, err
+	return lag, err
 }
 
-// behindHere reads the time of the calling thread, which runs. Asking for its CPU time brings exec_start up to date,
-// which otherwise each tick does (task_sched_runtime in kernel/sched/core.c).
-func behindHere() (time.Duration, error) {
+// clockLagHere measures the clock of the present CPU by the calling thread, which runs. Reading the thread's CPU time
+// updates exec_start. Otherwise only a tick updates it (task_sched_runtime in kernel/sched/core.c).
+func clockLagHere() (time.Duration, error) {
 	var cpuTime unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &cpuTime); err != nil {
 		return 0, fmt.Errorf("CLOCK_THREAD_CPUTIME_ID: %w", err)
@@ -139,8 +139,8 @@ func monotonic() (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// parseExecStart finds the line "se.exec_start : 11646213.683412", in milliseconds. 0 is a thread that has not run on
-// its CPU yet: not ok.
+// parseExecStart reads the line "se.exec_start : 11646213.683412", in milliseconds. ok is false for 0: the thread has
+// not run on its CPU yet.
 func parseExecStart(text []byte) (time.Duration, bool) {
 	for line := range bytes.Lines(text) {
 		name, value, ok := bytes.Cut(line, []byte(":"))
@@ -159,7 +159,7 @@ func parseExecStart(text []byte) (time.Duration, bool) {
 	return 0, false
 }
 
-// parseStatCPU reads from a thread's stat its state and the CPU that it last ran on (field 39 of proc_pid_stat(5)).
+// parseStatCPU reads a thread's state and its last CPU (field 39 of proc_pid_stat(5)) from its stat.
 func parseStatCPU(text []byte) (state byte, cpu int, ok bool) {
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {

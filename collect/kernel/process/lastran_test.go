@@ -16,9 +16,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// workNap sleeps in the read of an empty pipe, on the CPU of its argument. It says the thread and the CLOCK_MONOTONIC
-// before.
-func workNap(j *kerneltest.Job) {
+// workReadPipe sleeps in the read of an empty pipe, on the CPU of its argument. It reports the thread, and the
+// CLOCK_MONOTONIC before the read.
+func workReadPipe(j *kerneltest.Job) {
 	cpu, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
 	var pipe [2]int
@@ -44,7 +44,7 @@ func monotonic() int64 {
 	return ts.Nano()
 }
 
-// needSched skips a test where the kernel does not tell when a thread ran.
+// needSched skips a test if the kernel does not tell when a thread ran.
 func needSched(tb testing.TB) {
 	tb.Helper()
 	if _, err := os.Stat("/proc/self/sched"); err != nil {
@@ -66,11 +66,11 @@ func TestLastRan(t *testing.T) {
 		if !before.IsSet(cpu) {
 			continue
 		}
-		w := kerneltest.Start(t, "nap", strconv.Itoa(cpu))
+		w := kerneltest.Start(t, "read-pipe", strconv.Itoa(cpu))
 		said := numbers(t, w.Words)
 		p := openProc(t, w.PID)
 		callOf(t, p, said[0], unix.SYS_READ)
-		asleep := monotonic() // it has been for some time
+		asleep := monotonic() // the thread has slept for some time
 		kerneltest.Eventually(t, "a fifth of a second of sleep",
 			func() bool { return monotonic()-asleep > int64(200*time.Millisecond) })
 		from := monotonic()
@@ -78,7 +78,7 @@ func TestLastRan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What the hypervisor takes from the CPU meanwhile is not counted.
+		// LastRan does not count the time that the hypervisor takes from the CPU.
 		const slack = 100 * time.Millisecond
 		least, most := time.Duration(from-asleep)-slack, time.Duration(monotonic()-int64(said[1]))+slack
 		if ago < least || ago > most {
@@ -94,7 +94,7 @@ func TestLastRan(t *testing.T) {
 	}
 }
 
-func TestLastRanOfOneself(t *testing.T) {
+func TestLastRanOfOwnThread(t *testing.T) {
 	needSched(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -109,7 +109,7 @@ func TestLastRanOfOneself(t *testing.T) {
 	if ago, err := clock.LastRan(p, 1<<22); ago != 0 || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no thread ran %v ago, %v", ago, err)
 	}
-	// Process 1 is another user's, unless root asks.
+	// Process 1 belongs to another user, unless root asks.
 	if ago, err := clock.LastRan(openProc(t, 1), 1); ago < 0 || err != nil {
 		t.Errorf("process 1 ran %v ago, %v", ago, err)
 	}

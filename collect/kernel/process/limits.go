@@ -8,15 +8,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
-// ProcLimits are the limits of a process (proc_pid_limits(5)) that bear on its IPC objects, as they are in effect
-// (soft). math.MaxUint64 is no limit.
+// ProcLimits are the limits of a process for its IPC objects (proc_pid_limits(5)). They are the soft limits, which
+// are in effect. math.MaxUint64 is no limit.
 type ProcLimits struct {
 	OpenFiles uint64 // RLIMIT_NOFILE: one more than the highest descriptor
-	MsgQueue  uint64 // RLIMIT_MSGQUEUE: bytes of POSIX queues that its real user may have in all
+	MsgQueue  uint64 // RLIMIT_MSGQUEUE: bytes of POSIX queues for all processes of its real user
 }
 
-// ParseProcLimits reads /proc/PID/limits, which everybody may read: a name of several words, the soft and the hard
-// limit, a unit.
+// ParseProcLimits reads /proc/PID/limits, which any user may read. A line has a name of several words, the soft
+// limit, the hard limit and a unit.
 func ParseProcLimits(text []byte) (ProcLimits, error) {
 	var l ProcLimits
 	found := 0

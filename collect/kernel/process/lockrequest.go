@@ -12,9 +12,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// LockRequest reads what a thread that is blocked in fcntl(F_SETLKW, F_OFD_SETLKW) asks for, from the memory of its
-// process, whose rights it takes. Only a range from the file's start (SEEK_SET) can be told. errors.Is(err,
-// ErrOtherCall): it is not in such a call.
+// LockRequest reads the lock that a thread waits for in fcntl(F_SETLKW, F_OFD_SETLKW). It reads the process's memory,
+// which needs the right to ptrace the process. It knows only ranges from the file's start (SEEK_SET). ErrOtherCall:
+// the thread is not in such a call.
 func (p Dir) LockRequest(c BlockedCall) (mode string, start, end uint64, err error) {
 	if call, _, ok := c.File(); !ok || call != "fcntl" || !p.live {
 		return "", 0, 0, ErrOtherCall
@@ -32,7 +32,7 @@ func (p Dir) LockRequest(c BlockedCall) (mode string, start, end uint64, err err
 	return lockRange(lock)
 }
 
-// lockRange turns struct flock into what /proc/locks shows of it (flock_to_posix_lock, fs/locks.c).
+// lockRange turns struct flock into the mode and range of /proc/locks (flock_to_posix_lock, fs/locks.c).
 func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
 	mode = map[int16]string{unix.F_RDLCK: "READ", unix.F_WRLCK: "WRITE"}[lock.Type]
 	first, last := lock.Start, int64(math.MaxInt64)
@@ -51,7 +51,7 @@ func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
 	return mode, uint64(first), uint64(last), nil
 }
 
-// FileSize asks for the size in bytes of the file behind a descriptor, without asking a remote server.
+// FileSize is the size in bytes of the file behind a descriptor. It does not ask a remote server.
 func FileSize(root sys.Root, pid, fd int) (uint64, error) {
 	path := root.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
 	var st unix.Statx_t

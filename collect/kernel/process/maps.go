@@ -13,13 +13,13 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
-// Mapping is one VMA of a file mapped MAP_SHARED, as /proc/PID/maps shows it.
+// Mapping is one memory area (VMA) of a file mapped MAP_SHARED, as in /proc/PID/maps.
 type Mapping struct {
 	Start, End uint64 // addresses
 	Offset     uint64 // of Start in the file
 	Writable   bool
 	Dev, Ino   uint64
-	Name       string // path; System V segments are "/SYSV%08x (deleted)" with the key they were created with
+	Name       string // path; System V segments are "/SYSV%08x (deleted)" with the key at their creation
 }
 
 // procmapQuery is struct procmap_query (include/uapi/linux/fs.h, since Linux 6.11), 104 bytes.
@@ -42,8 +42,8 @@ const (
 	procmapNameCapacity = 4096
 )
 
-// SharedMaps lists the process's shared file mappings. Where the kernel can be asked for just these (PROCMAP_QUERY,
-// Linux 6.11) it is: 64 µs for 3 of 1027 maps, where reading all maps costs 490.
+// SharedMaps lists the process's shared file mappings. On Linux 6.11 PROCMAP_QUERY gives only these: 64 µs for 3 of
+// 1027 maps. On older kernels SharedMaps reads all maps: 490 µs for these.
 func (p Dir) SharedMaps(buf []byte) ([]Mapping, error) {
 	if p.live {
 		maps, err := p.queryMaps()
@@ -69,7 +69,7 @@ func (p Dir) queryMaps() ([]Mapping, error) {
 	defer unix.Close(fd)
 	var maps []Mapping
 	name := make([]byte, procmapNameCapacity)
-	var pin runtime.Pinner // q holds the buffer's address as a number, which the runtime does not follow
+	var pin runtime.Pinner // q holds the buffer's address as a number: the runtime does not see it
 	pin.Pin(&name[0])
 	defer pin.Unpin()
 	q := procmapQuery{size: uint64(unsafe.Sizeof(procmapQuery{})), flags: procmapSharedFiles}
@@ -78,7 +78,7 @@ func (p Dir) queryMaps() ([]Mapping, error) {
 		_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), procmapQueryIoctl, uintptr(unsafe.Pointer(&q)))
 		switch e {
 		case 0:
-		case unix.ENOENT: // no further mapping of that sort
+		case unix.ENOENT: // no further mapping of this kind
 			return maps, nil
 		case unix.EINTR:
 			continue
@@ -98,8 +98,8 @@ func (p Dir) queryMaps() ([]Mapping, error) {
 	}
 }
 
-// ParseSharedMaps reads /proc/PID/maps (proc_pid_maps(5)) and keeps what is mapped MAP_SHARED from a file. Newlines in
-// names stand there as \012. The rows before a malformed line are returned with the error.
+// ParseSharedMaps reads the mappings of files with MAP_SHARED from /proc/PID/maps (proc_pid_maps(5)). Newlines in
+// names appear there as \012. After a malformed line it returns the rows above the line, and the error.
 func ParseSharedMaps(text []byte) ([]Mapping, error) {
 	var maps []Mapping
 	for line := range bytes.Lines(text) {

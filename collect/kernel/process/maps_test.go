@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Lines as Linux 6.18 wrote them (proc_pid_maps(5)).
@@ -48,7 +47,7 @@ func TestParseSharedMapsCutOff(t *testing.T) {
 	}
 }
 
-// PROCMAP_QUERY and the text of maps tell the same.
+// PROCMAP_QUERY and the text of maps give the same.
 func TestSharedMapsBothWays(t *testing.T) {
 	name := t.TempDir() + "/a mapped file"
 	if err := os.WriteFile(name, make([]byte, 3*os.Getpagesize()), 0o600); err != nil {
@@ -64,19 +63,11 @@ func TestSharedMapsBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Munmap(data)
-	// The middle page becomes a mapping of its own.
+	// The middle page becomes a separate mapping.
 	if err := unix.Mprotect(data[os.Getpagesize():2*os.Getpagesize()], unix.PROT_READ); err != nil {
 		t.Fatal(err)
 	}
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(host, os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := selfDir(t)
 	ours := func(all []Mapping, err error) []Mapping {
 		t.Helper()
 		if err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// Files by what leads to them, and the keys that ftok(3) makes of them.
+// Files by the paths that lead to them, and the keys that ftok(3) computes from them.
 
-// StatLink asks what a link of the process leads to, or what lies below one: "cwd", "exe", "root/etc". The caller
-// keeps it away from mounts that may hang. Name is not filled.
+// StatLink reads the file behind a link of the process, or below a link: "cwd", "exe", "root/etc". The caller must
+// leave out mounts that may hang. It does not fill Name.
 func (p Dir) StatLink(name string) (vfs.PosixFile, error) {
 	if !p.live {
 		return vfs.PosixFile{}, sys.ErrNotLive
@@ -24,8 +24,8 @@ func (p Dir) StatLink(name string) (vfs.PosixFile, error) {
 	return p.statLink(name)
 }
 
-// ReadFile reads a regular file below a link of the process ("cwd/postmaster.pid"), at most so many bytes of it. A
-// FIFO in its place is not waited for, a symbolic link not followed.
+// ReadFile reads a regular file below a link of the process ("cwd/postmaster.pid"), up to most bytes. It does not
+// wait for a FIFO and does not follow a symbolic link.
 func (p Dir) ReadFile(name string, most int64) ([]byte, error) {
 	if !p.live {
 		return nil, sys.ErrNotLive
@@ -33,7 +33,7 @@ func (p Dir) ReadFile(name string, most int64) ([]byte, error) {
 	return vfs.ReadRegular(p.fd, name, fmt.Sprintf("/proc/%d/%s", p.PID, name), most)
 }
 
-// Owner is the uid that owns /proc/PID: the process's effective one, or root's where the process is not dumpable
+// Owner is the uid that owns /proc/PID. It is the process's effective uid, or root's if the process is not dumpable
 // (proc(5)).
 func (p Dir) Owner() (uint32, error) {
 	var st unix.Stat_t
@@ -43,14 +43,14 @@ func (p Dir) Owner() (uint32, error) {
 	return st.Uid, nil
 }
 
-// ErrMayHang says that a path leads onto a mount whose server may be dead.
+// ErrMayHang means that a path leads to a mount whose server may be dead.
 var ErrMayHang = errors.New("it lies on a network or FUSE mount, where a dead server would hang the look at it")
 
-// linksMost is how many symbolic links a path may lead over (MAXSYMLINKS, include/linux/namei.h).
-const linksMost = 40
+// maxLinks is the number of symbolic links that a path may follow (MAXSYMLINKS, include/linux/namei.h).
+const maxLinks = 40
 
-// RealPath follows the symbolic links of an absolute path, from the process's root directory on, as it would itself.
-// hangs is asked before each step; ErrMayHang is what it says yes to.
+// RealPath follows the symbolic links of an absolute path from the process's root directory, like the process itself.
+// It calls hangs before each step. If hangs is true, the error is ErrMayHang.
 func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error) {
 	if !p.live {
 		return "", sys.ErrNotLive
@@ -73,12 +73,12 @@ func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error)
 		}
 		n, err := unix.Readlinkat(p.fd, "root"+next, buf)
 		switch {
-		case err == unix.EINVAL: // no link
+		case err == unix.EINVAL: // not a link
 			at = next
 		case err != nil:
 			return "", fmt.Errorf("readlink %s of process %d: %w", next, p.PID, err)
 		default:
-			if links++; links > linksMost {
+			if links++; links > maxLinks {
 				return "", fmt.Errorf("%s of process %d: %w", path, p.PID, unix.ELOOP)
 			}
 			if n > 0 && buf[0] == '/' {
@@ -93,9 +93,8 @@ func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error)
 	return at, nil
 }
 
-// EachEntry visits the entries of a directory that the process knows under a path, from its root directory, at most
-// so many. Symbolic links are visited as such, entries that skip says yes to are not touched: mounts that may hang.
-// skip may be nil.
+// EachEntry visits up to most entries of a directory, by its path from the process's root directory. It visits
+// symbolic links themselves. It does not touch an entry if skip is true: a mount may hang. skip may be nil.
 func (p Dir) EachEntry(path string, most int, skip func(name string) bool,
 	visit func(name string, id vfs.FileID)) error {
 	if !p.live {
@@ -126,8 +125,8 @@ func (p Dir) EachEntry(path string, most int, skip func(name string) bool,
 	return nil
 }
 
-// MappedPaths lists the files that the process maps, each once, program and libraries among them, as far as they have
-// a name.
+// MappedPaths lists the files with a name that the process maps, also its program and libraries. Each file appears
+// once.
 func (p Dir) MappedPaths(buf []byte) ([]string, error) {
 	text, err := p.Read("maps", buf)
 	if err != nil {
@@ -136,8 +135,8 @@ func (p Dir) MappedPaths(buf []byte) ([]string, error) {
 	return ParseMappedPaths(text), nil
 }
 
-// ParseMappedPaths reads the paths of /proc/PID/maps (proc_pid_maps(5)). What is deleted or lies in no directory
-// ("/SYSV…", "/memfd:…") ends in "(deleted)".
+// ParseMappedPaths reads the paths of /proc/PID/maps (proc_pid_maps(5)). The line of a file without a directory entry
+// ends in "(deleted)": a deleted file, "/SYSV…", "/memfd:…".
 func ParseMappedPaths(text []byte) []string {
 	var paths []string
 	seen := map[string]bool{}

@@ -18,11 +18,7 @@ import (
 
 func selfDir(t *testing.T) Dir {
 	t.Helper()
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(h, os.Getpid())
+	dir, err := Open(sys.Root(""), os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +101,7 @@ func TestEachEntry(t *testing.T) {
 	}
 }
 
-// What may be somebody else's is opened only if it is a regular file.
+// ReadFile opens only a regular file: another user may have put something else there.
 func TestReadFileOfNoRegularFile(t *testing.T) {
 	dir := t.TempDir()
 	text := []byte("0123456789")

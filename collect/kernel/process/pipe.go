@@ -7,21 +7,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PipeState is what the kernel says of a pipe or FIFO through a descriptor of another process.
+// PipeState is the state of a pipe or FIFO, read through a descriptor of another process.
 type PipeState struct {
 	NoReaders, NoWriters bool
-	Queued, Capacity     int // bytes; filled by ReadPipe only
+	Queued, Capacity     int // bytes; only ReadPipe fills them
 }
 
-// PollPipe duplicates a descriptor of a process for a microsecond and polls it: POLLERR on a write end means that no
-// reader is left, POLLHUP on a read end that no writer is (fs/pipe.c). On a descriptor with both ends it tells
-// nothing. It takes the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe, dev 0 for
-// one without a name: errors.Is(err, fs.ErrNotExist) if the descriptor leads elsewhere by now.
+// PollPipe duplicates a descriptor of a process for a microsecond and polls it. POLLERR on a write end means that no
+// reader is left. POLLHUP on a read end means that no writer is left (fs/pipe.c). A descriptor with both ends gives
+// no answer. It needs the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe; dev is
+// 0 for a pipe without a name. fs.ErrNotExist: the descriptor leads elsewhere now.
 func PollPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
 	return pipeState(pid, fd, dev, ino, false)
 }
 
-// ReadPipe tells in the same way how much a pipe holds and can hold (FIONREAD, F_GETPIPE_SZ: pipe(7)). It reads no
+// ReadPipe also reads the pipe's bytes and capacity (FIONREAD, F_GETPIPE_SZ: pipe(7)), in the same way. It reads no
 // data.
 func ReadPipe(pid, fd int, dev, ino uint64) (PipeState, error) {
 	return pipeState(pid, fd, dev, ino, true)
@@ -40,7 +40,7 @@ func pipeState(pid, fd int, dev, ino uint64, fill bool) (PipeState, error) {
 	var st unix.Stat_t
 	if err = unix.Fstat(dup, &st); err == nil &&
 		(st.Mode&unix.S_IFMT != unix.S_IFIFO || st.Ino != ino || dev != 0 && st.Dev != dev) {
-		err = fs.ErrNotExist // the number, or the pid, belongs to something else by now
+		err = fs.ErrNotExist // another file has the descriptor's number now, or another process the pid
 	}
 	fds := []unix.PollFd{{Fd: int32(dup)}}
 	if err == nil {
@@ -52,7 +52,7 @@ func pipeState(pid, fd int, dev, ino uint64, fill bool) (PipeState, error) {
 			s.Capacity, err = unix.FcntlInt(uintptr(dup), unix.F_GETPIPE_SZ, 0)
 		}
 	}
-	unix.Close(dup) // at once: while it is held, the other end sees no EOF
+	unix.Close(dup) // at once: while the duplicate is open, the other end sees no EOF
 	if err != nil {
 		return PipeState{}, fmt.Errorf("pipe of %d fd %d: %w", pid, fd, err)
 	}

@@ -10,15 +10,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 )
 
-// Who polls more than so many descriptors is not looked into: the list would have to be complete.
+// polledMax is the highest number of polled descriptors that ipctop reads. Beyond it the list would not be complete.
 const polledMax = 1 << 16
 
-// errTooMany is for more descriptors than are looked at.
+// errTooMany means that the call polls more descriptors than ipctop reads.
 var errTooMany = errors.New("more descriptors than are looked at")
 
-// PollFDs lists the descriptors that a poll, ppoll, select or pselect6 waits for, all of them or an error; the others
-// have none. It reads the process's memory, which takes the right to ptrace it, and looks at the thread again: 10
-// microseconds. errors.Is(err, ErrOtherCall): it is another call, or the thread has gone on.
+// PollFDs lists the descriptors on which a poll, ppoll, select or pselect6 waits: all of them, or an error. Other
+// calls have none. It reads the process's memory, which needs the right to ptrace the process, and checks the thread
+// again. It costs 10 microseconds. ErrOtherCall: it is another call, or the thread is no longer in the call.
 func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 	c, ok := p.Resumed(c)
 	if !ok {
@@ -35,7 +35,7 @@ func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 		err = fmt.Errorf("thread %d: %w", c.TID, ErrOtherCall)
 	}
 	if err == nil {
-		err = p.still(c)
+		err = p.checkCall(c)
 	}
 	if err != nil {
 		return nil, err
@@ -46,15 +46,15 @@ func (p Dir) PollFDs(c BlockedCall) ([]AwaitedFD, error) {
 func pollCall(nr int) bool   { return nr == sysPoll || nr == unix.SYS_PPOLL }
 func selectCall(nr int) bool { return nr == sysSelect || nr == unix.SYS_PSELECT6 }
 
-// Serves says whether the call waits for whatever comes next, as servers and loops of events do: a poll, select or
-// epoll, or an accept.
+// Serves is true if the call waits for any next event, like a server or an event loop: a poll, select, epoll or
+// accept.
 func (c BlockedCall) Serves() bool {
 	_, epoll := c.EpollFD()
 	return epoll || pollCall(c.NR) || selectCall(c.NR) || c.NR == unix.SYS_ACCEPT || c.NR == unix.SYS_ACCEPT4
 }
 
-// polled reads the array of struct pollfd {int fd; short events, revents}. A negative descriptor is passed over (man
-// 2 poll).
+// polled reads the array of struct pollfd {int fd; short events, revents}. It leaves out negative descriptors (man 2
+// poll).
 func (p Dir) polled(c BlockedCall) ([]AwaitedFD, error) {
 	n := c.Args[1]
 	if n > polledMax {
@@ -74,9 +74,9 @@ func (p Dir) polled(c BlockedCall) ([]AwaitedFD, error) {
 	return fds, nil
 }
 
-// selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). They are arrays
-// of longs, bit n for descriptor n, so that little-endian bytes have them in order. The kernel writes its answer to
-// them only when it returns.
+// selected reads the three sets of select: to read, to write, exceptions (urgent data, man 2 select). A set is an
+// array of longs with bit n for descriptor n. On a little-endian machine the bytes are in that order. The kernel
+// changes the sets only when it returns.
 func (p Dir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	n := int(int32(c.Args[0]))
 	if n < 0 || n > polledMax {
@@ -106,8 +106,8 @@ func (p Dir) selected(c BlockedCall) ([]AwaitedFD, error) {
 	return fds, nil
 }
 
-// AlwaysReady says whether a descriptor leads to a regular file on a file system that keeps files, which is always
-// ready to be read and written (poll(2)). Others make regular files up as they are read, and may wait:
+// AlwaysReady is true if a descriptor leads to a regular file on a file system that stores files. Such a file is
+// always ready to be read and written (poll(2)). Other file systems make the contents during a read, and may wait:
 // /sys/kernel/tracing/trace_pipe.
 func (p Dir) AlwaysReady(fd int) (bool, error) {
 	file, err := p.StatOpen(fd)

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it: POLLHUP means
-// that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). A slave that was never opened does not count
-// as closed. It takes the right to ptrace the process (man 2 pidfd_getfd). It is an error if the descriptor is not,
-// or not any more, the master of that index.
+// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it. POLLHUP means
+// that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). If no slave was ever opened, SlavesClosed is
+// false. It needs the right to ptrace the process (man 2 pidfd_getfd). It fails if the descriptor is not the master
+// of this index, or no longer.
 func SlavesClosed(pid, fd int, index uint32) (bool, error) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -25,7 +25,7 @@ func SlavesClosed(pid, fd int, index uint32) (bool, error) {
 	if err == nil {
 		_, err = unix.Poll(fds, 0)
 	}
-	unix.Close(dup) // at once: while it is held, the slave is not hung up
+	unix.Close(dup) // at once: while the duplicate is open, the slave gets no hang-up
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", pid, fd, err)

@@ -5,11 +5,11 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SignalMasks are what a process does with signals, from /proc/PID/status (proc_pid_status(5)).
+// SignalMasks are a process's sets of signals, from /proc/PID/status (proc_pid_status(5)).
 type SignalMasks struct {
 	Pending sys.SignalSet // SigPnd of the main thread and ShdPnd of the process: sent, not yet taken
-	Blocked sys.SignalSet // SigBlk: held back by the main thread for now; other threads have masks of their own
-	Ignored sys.SignalSet // SigIgn: dropped
+	Blocked sys.SignalSet // SigBlk: the main thread blocks them now; other threads have their own masks
+	Ignored sys.SignalSet // SigIgn: the process ignores them
 	Caught  sys.SignalSet // SigCgt: the program has a handler
 }
 

@@ -27,18 +27,18 @@ type ProcStat struct {
 // pfKthread marks a kernel thread (include/linux/sched.h).
 const pfKthread = 0x00200000
 
-// KernelThread says whether the process is a kernel thread.
+// KernelThread is true for a kernel thread.
 func (s *ProcStat) KernelThread() bool { return s.Flags&pfKthread != 0 }
 
-// pfForkNoExec marks a process that has run no program since it was forked (include/linux/sched.h).
+// pfForkNoExec marks a process that has run no program since its fork (include/linux/sched.h).
 const pfForkNoExec = 0x00000040
 
-// Forked says whether the process has run no program since it was forked (execve(2)): it has the memory that its
-// parent had then.
+// Forked is true if the process has run no program since its fork (execve(2)). Its memory is a copy of the parent's
+// memory at the fork.
 func (s *ProcStat) Forked() bool { return s.Flags&pfForkNoExec != 0 }
 
-// ParseProcStat reads /proc/PID/stat. comm stands in parentheses and may hold any byte, parentheses, blanks and
-// newlines among them: the last ')' ends it.
+// ParseProcStat reads /proc/PID/stat. comm stands in parentheses. It may hold any byte, even parentheses, blanks and
+// newlines. So the last ')' ends it.
 func ParseProcStat(text []byte) (ProcStat, error) {
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 1 || end < open {
@@ -76,7 +76,7 @@ func ParseProcStat(text []byte) (ProcStat, error) {
 	return s, nil
 }
 
-// ProcStatus is what ipctop takes from /proc/PID/status: ids as real, effective, saved, file system.
+// ProcStatus holds some fields of /proc/PID/status. Ids are real, effective, saved, file system.
 type ProcStatus struct {
 	UID, GID [4]uint32
 	Groups   []uint32 // supplementary groups
@@ -97,7 +97,7 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 			ids = &s.UID
 		case "Gid":
 			ids = &s.GID
-		case "Groups": // behind the others
+		case "Groups": // the line after the other ids
 			if s.Groups, ok = groupList(rest); !ok || found != 2 {
 				return ProcStatus{}, scan.ErrShort
 			}
@@ -121,7 +121,7 @@ func ParseProcStatus(text []byte) (ProcStatus, error) {
 	return s, nil
 }
 
-// groupList reads the numbers behind "Groups:".
+// groupList reads the numbers after "Groups:".
 func groupList(text []byte) (groups []uint32, ok bool) {
 	for word := range bytes.FieldsSeq(text) {
 		id, err := strconv.ParseUint(string(word), 10, 32)
@@ -133,8 +133,8 @@ func groupList(text []byte) (groups []uint32, ok bool) {
 	return groups, true
 }
 
-// hexFields reads "Name:\t0123456789abcdef" lines as /proc/PID/status has them for sets of bits, and counts those
-// that into names.
+// hexFields reads the lines "Name:\t0123456789abcdef" of /proc/PID/status, which are sets of bits. It fills the names
+// in into, and counts them.
 func hexFields(text []byte, into map[string]*uint64) (found int, err error) {
 	for line := range bytes.Lines(text) {
 		name, rest, _ := bytes.Cut(line, []byte(":\t"))

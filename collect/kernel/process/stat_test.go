@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // Lines as Linux 6.18 wrote them.
@@ -35,7 +34,7 @@ func TestParsePolicyOfProcStat(t *testing.T) {
 	if err != nil || !got.HasPolicy || got.RTPrio != 99 || SchedClass(got.Policy) != "FF" {
 		t.Errorf("%+v, %v: want FIFO at 99", got, err)
 	}
-	// Cut behind what every reader needs, it is not known.
+	// A line that ends after the field of every reader has no policy.
 	if got, err = ParseProcStat([]byte(line[:strings.Index(line, " 17 0 99")])); err != nil || got.HasPolicy {
 		t.Errorf("%+v, %v: want no policy", got, err)
 	}
@@ -80,7 +79,7 @@ func TestParseProcStatus(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	// The name stands above the ids, escaped, so that it cannot pass for a line of its own.
+	// The escaped name stands above the ids, so it cannot look like a line of its own.
 	spoof := strings.Replace(statusBash, "bash", `Uid:\n\tUid:`, 1)
 	if got, err = ParseProcStatus([]byte(spoof)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
@@ -94,17 +93,9 @@ func TestParseProcStatus(t *testing.T) {
 	}
 }
 
-// The parsers read what this very kernel writes.
+// The parsers read the text of the running kernel.
 func TestOwnProcess(t *testing.T) {
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := Open(host, os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := selfDir(t)
 	text, err := dir.Read("stat", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
-// Switches counts how often the thread went to sleep (voluntary_ctxt_switches in proc_pid_status(5)): as long as it
-// sleeps in one wait, the number stays. Everybody may ask. 16 microseconds.
+// Switches counts how often the thread went to sleep (voluntary_ctxt_switches in proc_pid_status(5)). The number
+// stays the same during one sleep. Any user may ask. It costs 16 microseconds.
 func (p Dir) Switches(tid int, buf []byte) (uint64, error) {
 	name := "task/" + strconv.Itoa(tid) + "/status"
 	text, err := p.Read(name, buf)

@@ -9,10 +9,9 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// A thread's count stays while it sleeps, and grows when it wakes and sleeps again in the very same call.
+// A thread's count stays while it sleeps. It grows when the thread wakes and sleeps again in the same call.
 func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -21,7 +20,7 @@ func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pipe[1])
-	// The two reads are alike in all registers but where the bytes go, and that is one place.
+	// The two reads have the same registers, also the same buffer.
 	s := new(process.Script)
 	buf := make([]byte, 1)
 	at := s.Keep(buf, unsafe.Pointer(&buf[0]))
@@ -34,15 +33,7 @@ func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 	defer unix.Kill(pid, unix.SIGKILL)
 	unix.Close(pipe[0])
 
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := process.Open(host, pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := openProc(t, pid)
 	asleep := func() (process.BlockedCall, uint64) {
 		var call process.BlockedCall
 		var n uint64

@@ -13,19 +13,19 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// BlockedCall is the system call that a thread sleeps in: /proc/PID/task/TID/syscall (proc_pid_syscall(5)).
+// BlockedCall is the system call in which a thread sleeps: /proc/PID/task/TID/syscall (proc_pid_syscall(5)).
 type BlockedCall struct {
 	TID    int
 	NR     int       // number of the call on this machine's architecture
-	Args   [6]uint64 // as passed in registers
-	SP, PC uint64    // where it was called
+	Args   [6]uint64 // the registers with the arguments
+	SP, PC uint64    // stack pointer and instruction pointer at the call
 }
 
-// errNotBlocked is for a thread that is not inside a system call, or on a CPU.
+// errNotBlocked means that the thread is on a CPU, or not inside a system call.
 var errNotBlocked = errors.New("not blocked in a system call")
 
-// ParseSyscall reads the file of a thread that is in a call; errNotBlocked for another one, and for a 32-bit task,
-// whose numbers mean other calls. parseTask tells these apart.
+// ParseSyscall reads the file syscall of a thread in a call. For other threads the error is errNotBlocked, and also
+// for 32-bit tasks, whose numbers mean other calls. parseTask tells the two apart.
 func ParseSyscall(text []byte) (BlockedCall, error) {
 	in, c, err := parseTask(text)
 	if err == nil && in != InCall {
@@ -37,8 +37,8 @@ func ParseSyscall(text []byte) (BlockedCall, error) {
 	return c, nil
 }
 
-// BlockedCalls lists the threads of the process that sleep in a call that keep accepts. It takes the right to ptrace
-// the process; else errors.Is(err, fs.ErrPermission). Threads that end meanwhile are passed over. 7 microseconds a
+// BlockedCalls lists the threads of the process that sleep in a call for which keep is true. It needs the right to
+// ptrace the process; else fs.ErrPermission. It leaves out threads that end meanwhile. It costs 7 microseconds a
 // thread.
 func (p Dir) BlockedCalls(buf []byte, keep func(nr int) bool) ([]BlockedCall, error) {
 	var calls []BlockedCall
@@ -60,18 +60,18 @@ func (p Dir) blockedCall(tid int, buf []byte) (BlockedCall, error) {
 	return c, err
 }
 
-// IPCCalls accepts the calls that block on a System V queue or semaphore set, on a descriptor (a POSIX queue, a pipe,
-// a lock) or in the open of a FIFO, for BlockedCalls. Futexes are apart: FutexCall.
+// IPCCalls is true for calls that block on a System V queue or semaphore set, on a descriptor (a POSIX queue, a pipe,
+// a lock), or in the open of a FIFO. BlockedCalls takes it. Futex calls are apart: FutexCall.
 func IPCCalls(nr int) bool {
 	_, sysv := sysVCall(nr)
 	_, file := fileCall(nr)
 	return sysv || file || openCall(nr)
 }
 
-// fileCall names the calls that wait for the descriptor in their first argument.
+// fileCall names the calls that wait on the descriptor in their first argument.
 func fileCall(nr int) (string, bool) {
 	switch nr {
-	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREADV2: // which reads at a pipe's only place with offset -1
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_PREADV2: // with offset −1 preadv2 reads like readv
 		return "read", true
 	case unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_PWRITEV2:
 		return "write", true
@@ -91,14 +91,14 @@ func fileCall(nr int) (string, bool) {
 	return "", false
 }
 
-// The commands of fcntl that wait (include/uapi/asm-generic/fcntl.h).
+// The fcntl commands that wait (include/uapi/asm-generic/fcntl.h).
 const (
 	fSetLKW    = 7
 	fOFDSetLKW = 38
 )
 
-// File says which descriptor a call waits for: "read", "write", "mq_send", "mq_receive", "epoll_wait",
-// "io_uring_enter", "flock", or "fcntl" where that waits for a lock. ok is false for others.
+// File is the descriptor on which a call waits. call is "read", "write", "mq_send", "mq_receive", "epoll_wait",
+// "io_uring_enter", "flock", or "fcntl" for an fcntl that waits for a lock. ok is false for other calls.
 func (c BlockedCall) File() (call string, fd int, ok bool) {
 	call, ok = fileCall(c.NR)
 	if cmd := int(int32(c.Args[1])); call == "fcntl" && cmd != fSetLKW && cmd != fOFDSetLKW {
@@ -107,12 +107,13 @@ func (c BlockedCall) File() (call string, fd int, ok bool) {
 	return call, int(int32(c.Args[0])), ok
 }
 
-// OFDLock says whether a blocked fcntl asks for a lock of the open file description rather than of the process.
+// OFDLock is true if a blocked fcntl waits for a lock of the open file description. Else the lock is the process's.
 func (c BlockedCall) OFDLock() bool {
 	return c.NR == unix.SYS_FCNTL && int(int32(c.Args[1])) == fOFDSetLKW
 }
 
-// FlockMode is what a blocked flock(2) asks for, as /proc/locks has it: READ (LOCK_SH) or WRITE (LOCK_EX).
+// FlockMode is the mode that a blocked flock(2) asks for, in the words of /proc/locks: READ (LOCK_SH) or WRITE
+// (LOCK_EX).
 func (c BlockedCall) FlockMode() string {
 	if c.Args[1]&unix.LOCK_SH != 0 {
 		return "READ"
@@ -120,8 +121,8 @@ func (c BlockedCall) FlockMode() string {
 	return "WRITE"
 }
 
-// readString reads a NUL-terminated string of at most PATH_MAX bytes from another process, a page at a time: the next
-// one may not be mapped.
+// readString reads a NUL-terminated string of at most PATH_MAX bytes from another process. It reads page by page: the
+// next page may not be mapped.
 func readString(pid int, addr uint64) (string, error) {
 	var text []byte
 	for len(text) < unix.PathMax {
@@ -140,7 +141,7 @@ func readString(pid int, addr uint64) (string, error) {
 	return "", fmt.Errorf("process_vm_readv %d: %w", pid, unix.ENAMETOOLONG)
 }
 
-// sysVCall names a call by what a person knows it as. glibc's semop is semtimedop without a time.
+// sysVCall is the call's common name. glibc's semop calls semtimedop without a timeout.
 func sysVCall(nr int) (string, bool) {
 	switch nr {
 	case unix.SYS_MSGSND:
@@ -153,24 +154,26 @@ func sysVCall(nr int) (string, bool) {
 	return "", false
 }
 
-// SysV says which call on which object it is: "msgsnd" or "msgrcv" with a msqid, "semop" with a semid. ok is false
-// for others.
+// SysV is the call and its object: "msgsnd" or "msgrcv" and a msqid, "semop" and a semid. ok is false for other
+// calls.
 func (c BlockedCall) SysV() (call string, id int, ok bool) {
 	call, ok = sysVCall(c.NR)
 	return call, int(int32(c.Args[0])), ok
 }
 
-// MsgType is what a blocked msgrcv waits for: 0 for any message, below 0 for a type up to its absolute value.
+// MsgType is the message type for which a blocked msgrcv waits. 0 is any message. A negative type takes the lowest
+// type up to its absolute value.
 func (c BlockedCall) MsgType() int64 { return int64(c.Args[3]) }
 
-// MsgSize is the length of the message that a blocked msgsnd wants to send, or the most that a msgrcv takes, in bytes.
+// MsgSize is in bytes: the length of the message that a blocked msgsnd sends, or the buffer size of a msgrcv.
 func (c BlockedCall) MsgSize() uint64 { return c.Args[2] }
 
-// semOpsMax bounds how much of a caller's memory is read; SEMOPM is 500.
+// semOpsMax bounds the memory that SemOps reads; SEMOPM is 500.
 const semOpsMax = 500
 
-// SemOps reads the operations of a blocked semop from the memory of its process, whose rights it takes
-// (man 2 process_vm_readv). The thread may have gone on meanwhile: it is looked at again, and an error says so.
+// SemOps reads the operations of a blocked semop from the memory of its process. It needs the right to ptrace the
+// process (man 2 process_vm_readv). The thread may leave the call meanwhile: SemOps checks the thread again, and
+// returns ErrOtherCall then.
 func (p Dir) SemOps(c BlockedCall) ([]sysv.SemOp, error) {
 	if !p.live {
 		return nil, fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
@@ -194,10 +197,10 @@ func (p Dir) SemOps(c BlockedCall) ([]sysv.SemOp, error) {
 
 var _ [6]byte = [unsafe.Sizeof(sysv.SemOp{})]byte{} // struct sembuf
 
-// FutexCall accepts the calls that wait for a futex, which most idle threads are in.
+// FutexCall is true for calls that wait for a futex. Most idle threads are in such a call.
 func FutexCall(nr int) bool { return nr == unix.SYS_FUTEX }
 
-// A futex call's second argument (include/uapi/linux/futex.h): the operations that wait, and FUTEX_PRIVATE_FLAG.
+// The second argument of a futex call (include/uapi/linux/futex.h): the operations that wait, and FUTEX_PRIVATE_FLAG.
 const (
 	futexWait          = 0
 	futexLockPI        = 6
@@ -209,8 +212,8 @@ const (
 	futexPrivate = 0x80
 )
 
-// SharedFutex gives the address of the futex that a thread sleeps on, if other processes may wake it: the private
-// ones, which are most, lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
+// SharedFutex is the address of the futex on which a thread sleeps, if other processes may wake it. Most futexes are
+// private: they lie in memory of one process (man 2 futex, FUTEX_PRIVATE_FLAG).
 func (c BlockedCall) SharedFutex() (addr uint64, ok bool) {
 	if !FutexCall(c.NR) || c.Args[1]&futexPrivate != 0 {
 		return 0, false

@@ -2,7 +2,7 @@ package process
 
 import "golang.org/x/sys/unix"
 
-// Calls that arm64 lacks, where glibc makes others of them.
+// Calls that arm64 lacks. glibc makes other calls there.
 const (
 	sysPoll   = unix.SYS_POLL
 	sysSelect = unix.SYS_SELECT
@@ -10,7 +10,7 @@ const (
 	sysCreat  = unix.SYS_CREAT
 )
 
-// archCall names the calls that amd64 has besides those that arm64 has as well.
+// archCall names the calls that amd64 has and arm64 lacks.
 func archCall(nr int) (string, bool) {
 	switch nr {
 	case unix.SYS_POLL:

@@ -1,7 +1,7 @@
 package process
 
-// Calls that do not exist on arm64, where glibc's poll is ppoll, select pselect6 and open openat: numbers that no
-// call has.
+// Calls that do not exist on arm64. glibc's poll calls ppoll there, select calls pselect6, open calls openat. No call
+// has these numbers.
 const (
 	sysPoll   = -2
 	sysSelect = -3
@@ -9,5 +9,5 @@ const (
 	sysCreat  = -5
 )
 
-// archCall names the calls that only this architecture has: none that threads sleep in.
+// archCall names the calls that only this architecture has. Threads sleep in none of them.
 func archCall(int) (string, bool) { return "", false }

@@ -13,7 +13,7 @@ import (
 // Lines as Linux 6.18 writes them on amd64.
 const (
 	semopLine = "220 0x5 0x7ffd2a1c5f0a 0x1 0x0 0x0 0x0 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n"
-	// ARM and i386 tasks have everything below 4 GiB.
+	// Stack and code of ARM and i386 tasks are below 4 GiB.
 	compatLine = "220 0x3 0xffb0 0x8000 0x0 0x0 0x0 0xffc5d7b0 0xf7f3b589\n"
 )
 
@@ -47,7 +47,7 @@ func TestParseTask(t *testing.T) {
 		"-1 0x0 0x0\n":                          Ended,
 		compatLine:                              Foreign32,
 		semopLine:                               InCall,
-		"426 0x3 0x1 0x0 0x0 0x0 0x0 0x0 0x0\n": Worker, // of io_uring
+		"426 0x3 0x1 0x0 0x0 0x0 0x0 0x0 0x0\n": Worker, // a worker of io_uring
 	} {
 		if in, c, err := parseTask([]byte(text)); in != want || err != nil || (c != BlockedCall{}) != (in == InCall) {
 			t.Errorf("%q: %d, %+v, %v, want %d", text, in, c, err, want)

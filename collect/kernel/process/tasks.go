@@ -15,23 +15,22 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// TaskIn is where a thread was when it was looked at.
+// TaskIn is the state of a thread at the moment of the reading.
 type TaskIn uint8
 
 const (
 	// OnCPU threads run, or wait for a CPU to run on.
 	OnCPU TaskIn = iota
-	// OutsideCall threads sleep, but not in a system call: stopped in their own code, or waiting for a page that they
-	// touched.
+	// OutsideCall threads sleep, but not in a system call. They are stopped in their own code, or wait for a page.
 	OutsideCall
-	// InCall threads sleep in Task.Call. They may be stopped there just as well: SIGSTOP, a tracer or a frozen cgroup
-	// leave the call's number in the file. Dir.Halted tells.
+	// InCall threads sleep in Task.Call. They may also be stopped there: the call's number stays in the file after
+	// SIGSTOP, under a tracer, and in a frozen cgroup. See Dir.Halted.
 	InCall
-	// Foreign32 threads sleep in a call of a 32-bit task, whose numbers mean other calls.
+	// Foreign32 threads sleep in a call of a 32-bit task. Its numbers mean other calls.
 	Foreign32
-	// Worker threads run in the kernel alone, for the process: io_uring's and vhost's. Their files tell no call of theirs.
+	// Worker threads run only in the kernel, for the process: threads of io_uring and vhost. Their files show no call.
 	Worker
-	// Ended threads have exited and are not reaped: a first thread that left others behind, or a zombie.
+	// Ended threads have exited, and nobody has reaped them: a first thread whose process still has others, or a zombie.
 	Ended
 )
 
@@ -39,19 +38,19 @@ const (
 type Task struct {
 	TID  int
 	In   TaskIn
-	Call BlockedCall // if InCall
+	Call BlockedCall // valid if InCall
 }
 
-// Tasks lists every thread of the process. It takes the right to ptrace the process; else errors.Is(err,
-// fs.ErrPermission). Threads that end meanwhile are passed over. The thread that asks is OnCPU. buf is scratch space
-// of at least 8 KiB. 7 microseconds a thread.
+// Tasks lists every thread of the process. It needs the right to ptrace the process; else fs.ErrPermission. It leaves
+// out threads that end meanwhile. The calling thread is OnCPU. buf is scratch space of at least 8 KiB. It costs 7
+// microseconds a thread.
 func (p Dir) Tasks(buf []byte) ([]Task, error) {
 	var tasks []Task
 	err := p.eachTask(buf, func(t Task) { tasks = append(tasks, t) })
 	return tasks, err
 }
 
-// eachTask visits the threads in the order of /proc, by age.
+// eachTask visits the threads in the order of /proc: the oldest thread first.
 func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 	dir, err := sys.OpenDir(p.fd, "task")
 	if err != nil {
@@ -60,7 +59,7 @@ func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 	defer unix.Close(dir)
 	self := 0
 	if p.live && p.PID == os.Getpid() {
-		// The file of the thread that reads it tells this very read (task_current_syscall, lib/syscall.c).
+		// The calling thread's own file shows this very read (task_current_syscall, lib/syscall.c).
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		self = unix.Gettid()
@@ -78,7 +77,7 @@ func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 		}
 		switch {
 		case sys.Denied(err):
-			denied = err // the threads of a process have one answer
+			denied = err // all threads of a process give the same answer
 		case err != nil:
 		case tid == self:
 			visit(Task{TID: tid, In: OnCPU})
@@ -104,9 +103,9 @@ func (p Dir) task(tid int, buf []byte) (Task, error) {
 	return t, err
 }
 
-// exiting tells a thread that may not be looked into because it exits, or has: without its memory, its files are
-// root's (task_dump_owner in fs/proc/base.c), while those of the process's other threads may still be read. For
-// others it gives denied back.
+// exiting finds out if a thread is unreadable because it exits, or has exited. A thread without memory has files of
+// root (task_dump_owner in fs/proc/base.c), even if the caller may read the other threads. For other threads exiting
+// returns denied.
 func (p Dir) exiting(tid int, buf []byte, denied error) (Task, error) {
 	const exiting = 0x4 // PF_EXITING, include/linux/sched.h
 	text, err := p.Read("task/"+strconv.Itoa(tid)+"/stat", buf)
@@ -123,10 +122,10 @@ func (p Dir) exiting(tid int, buf []byte, denied error) (Task, error) {
 	return Task{TID: tid, In: OnCPU}, nil
 }
 
-// parseTask reads the file syscall: "running" for a thread that is runnable, "-1 SP PC" for one that sleeps outside
-// of a call, with two zeroes for one that has exited, else the call's number in decimal and eight numbers in
-// hexadecimal (proc_pid_syscall in fs/proc/base.c). A 32-bit task on a 64-bit kernel numbers its calls in another
-// way; it is told by stack and code below 4 GiB, where a 64-bit task has at most one of them.
+// parseTask reads the file syscall (proc_pid_syscall in fs/proc/base.c). "running": the thread is runnable. "-1 SP
+// PC": it sleeps outside a call; both are 0 if it has exited. Else the file has the call's number in decimal and
+// eight numbers in hexadecimal. A 32-bit task on a 64-bit kernel numbers its calls in another way. Its stack and its
+// code are both below 4 GiB; a 64-bit task has at most one of them there.
 func parseTask(text []byte) (TaskIn, BlockedCall, error) {
 	f := scan.Fields{Rest: text}
 	first := f.Next()
@@ -165,25 +164,25 @@ func parseTask(text []byte) (TaskIn, BlockedCall, error) {
 	return InCall, c, nil
 }
 
-// Halt is what keeps a thread from going on, whatever it waits for.
+// Halt is the reason why a thread cannot go on, apart from its wait.
 type Halt uint8
 
 const (
 	NotHalted Halt = iota
 	// Stopped by SIGSTOP or another stop signal, until SIGCONT.
 	Stopped
-	// Traced: a tracer, such as a debugger, holds it.
+	// Traced: a tracer holds the thread, for example a debugger.
 	Traced
-	// Frozen with its cgroup, as "docker pause" does, until that is thawed.
+	// Frozen with its cgroup, for example by "docker pause", until the cgroup is thawed.
 	Frozen
-	// Elsewhere: it sleeps in its call for something else than the call is for: who serves its page faults
-	// (userfaultfd(2), FUSE) or its calls (seccomp_unotify(2)), or a disk.
+	// Elsewhere: the thread sleeps in its call, but not on the call's object. It waits for the server of its page faults
+	// (userfaultfd(2), FUSE) or of its calls (seccomp_unotify(2)), or for a disk.
 	Elsewhere
 )
 
-// servedIn says whether threads sleep in this kernel function until another program has served a page fault
-// (fs/userfaultfd.c, fs/fuse/dev.c) or a call (kernel/seccomp.c), which compilers may make part of its caller and
-// call by more than its name ("….isra.0").
+// servedIn is true if a thread in this kernel function waits for another program. That program serves a page fault
+// (fs/userfaultfd.c, fs/fuse/dev.c) or a call (kernel/seccomp.c). Compilers may inline the function, or add an ending
+// to its name ("….isra.0").
 func servedIn(wchan string) bool {
 	for _, name := range [...]string{"handle_userfault", "request_wait_answer", "seccomp_do_user_notification",
 		"__seccomp_filter"} {
@@ -194,17 +193,17 @@ func servedIn(wchan string) bool {
 	return false
 }
 
-// frozenIn says whether threads of a frozen cgroup sleep in this kernel function, as wchan names it: of version 2 in
-// do_freezer_trap (kernel/signal.c), which compilers make part of get_signal, in state S as any sleep; of version 1
-// in __refrigerator (kernel/freezer.c). What else sleeps in get_signal is stopped or traced, and says so in its
-// state.
+// frozenIn is true if a thread in this kernel function (wchan) is frozen with its cgroup. Version 2 sleeps in
+// do_freezer_trap (kernel/signal.c), in state S like any sleep. Compilers inline do_freezer_trap into get_signal.
+// Version 1 sleeps in __refrigerator (kernel/freezer.c). Other sleepers in get_signal are stopped or traced; their
+// state shows it.
 func frozenIn(wchan string) bool {
 	return wchan == "do_freezer_trap" || wchan == "get_signal" || wchan == "__refrigerator"
 }
 
-// Halted tells whether the thread is stopped, of which its call says nothing: a thread that is stopped in a blocking
-// call has left the wait, and does the call again or gives it up with EINTR when it goes on (man 7 signal). Everybody
-// may ask for Stopped and Traced; the others take the right to ptrace the process. 17 microseconds.
+// Halted tells if something stops the thread. The call does not show that. A thread that is stopped in a blocking
+// call has left the wait. When it goes on, it repeats the call, or gives it up with EINTR (man 7 signal). Any user
+// may ask for Stopped and Traced; the others need the right to ptrace the process. It costs 17 microseconds.
 func (p Dir) Halted(tid int) (Halt, error) {
 	dir := "task/" + strconv.Itoa(tid)
 	text, err := p.Read(dir+"/stat", nil)
@@ -227,7 +226,7 @@ func (p Dir) Halted(tid int) (Halt, error) {
 	switch {
 	case frozenIn(string(wchan)):
 		return Frozen, nil
-	case st.State == 'D', servedIn(string(wchan)): // what calls on IPC objects sleep in, signals interrupt
+	case st.State == 'D', servedIn(string(wchan)): // signals interrupt every sleep on an IPC object, so D is another sleep
 		return Elsewhere, nil
 	}
 	return NotHalted, nil

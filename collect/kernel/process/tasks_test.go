@@ -17,7 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// workTasks has one thread that reads an empty pipe and one that runs. It says their tids and the pipe's read end.
+// workTasks has one thread that reads an empty pipe, and one that runs. It reports their tids and the pipe's read
+// end.
 func workTasks(j *kerneltest.Job) {
 	var fds [2]int
 	j.Check(unix.Pipe2(fds[:], unix.O_CLOEXEC))
@@ -32,21 +33,17 @@ func workTasks(j *kerneltest.Job) {
 		runtime.LockOSThread()
 		tids <- unix.Gettid()
 		for {
-			unix.Getpid() // a loop without calls could not be preempted by Go's collector
+			unix.Getpid() // Go's collector can preempt this loop because it has a call
 		}
 	}()
 	j.Ready(reader, <-tids, fds[0])
 	j.Wait()
 }
 
-// openProc opens a process of a test's own.
+// openProc opens a process that the test started.
 func openProc(tb testing.TB, pid int) process.Dir {
 	tb.Helper()
-	host, err := sys.OpenRoot("")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p, err := process.Open(host, pid)
+	p, err := process.Open(sys.Root(""), pid)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -54,7 +51,7 @@ func openProc(tb testing.TB, pid int) process.Dir {
 	return p
 }
 
-// taskOf waits until a thread is seen as wanted.
+// taskOf waits until a thread has the wanted state.
 func taskOf(tb testing.TB, p process.Dir, tid int, wanted func(process.Task) bool) process.Task {
 	tb.Helper()
 	var found process.Task
@@ -105,7 +102,7 @@ func TestTasks(t *testing.T) {
 	}
 	taskOf(t, p, runner, func(t process.Task) bool { return t.In == process.OnCPU })
 
-	// Go's runtime may start another thread between the two looks.
+	// Go's runtime may start another thread between the two readings.
 	kerneltest.Eventually(t, "every thread once", func() bool {
 		tasks, err := p.Tasks(make([]byte, 8<<10))
 		if err != nil {
@@ -129,7 +126,7 @@ func TestTasks(t *testing.T) {
 	})
 }
 
-func TestTasksOfOneself(t *testing.T) {
+func TestTasksOfOwnProcess(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	tasks, err := openProc(t, os.Getpid()).Tasks(make([]byte, 8<<10))
@@ -148,7 +145,7 @@ func TestTasksOfEndedProcess(t *testing.T) {
 	if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	// Nobody has waited for it yet.
+	// Nobody has reaped the process yet.
 	if got := taskOf(t, p, w.PID,
 		func(t process.Task) bool { return t.In == process.Ended }); got.Call != (process.BlockedCall{}) {
 		t.Errorf("a zombie sleeps in %+v", got.Call)
@@ -172,12 +169,11 @@ func TestTasksOfForeignProcess(t *testing.T) {
 	}
 }
 
-// workTasksOf says whether a process's threads were denied, and how many it got.
+// workTasksOf reports if the kernel denied a process's threads, and the number of threads that it read.
 func workTasksOf(j *kerneltest.Job) {
 	pid, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
-	host, err := sys.OpenRoot("")
-	j.Check(err)
+	host := sys.Root("")
 	p, err := process.Open(host, pid)
 	j.Check(err)
 	defer p.Close()
@@ -205,7 +201,7 @@ func TestHalted(t *testing.T) {
 		t.Fatal(err)
 	}
 	kerneltest.Eventually(t, "stopped", func() bool { return halted() == process.Stopped })
-	// The call is still there to see: that is why Halted is.
+	// The file still shows the call; only Halted shows the stop.
 	if got := callOf(t, p, reader, unix.SYS_READ); got != c {
 		t.Errorf("stopped in %+v, was in %+v", got, c)
 	}
@@ -235,12 +231,12 @@ func TestHalted(t *testing.T) {
 	}
 }
 
-// Who has cloned with CLONE_VFORK sleeps until the child has ended, and no signal but SIGKILL interrupts that.
+// After clone with CLONE_VFORK the parent sleeps until the child has ended. Only SIGKILL interrupts that.
 func TestHaltedElsewhere(t *testing.T) {
-	kerneltest.InNamespace(t, func() { // the child of the child ends with the namespace
+	kerneltest.InNamespace(t, func() { // the child's child ends with the namespace
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		s := new(process.Script).Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_VFORK).Sleep(process.Sleepless)
+		s := new(process.Script).Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_VFORK).Sleep(process.Forever)
 		pid, err := process.StartBare(s)
 		if err != nil {
 			t.Fatal(err)
@@ -281,7 +277,7 @@ func TestHaltedByFrozenCgroup(t *testing.T) {
 			}
 		}
 		w := kerneltest.Start(t, "tasks")
-		t.Cleanup(func() { // before the group can go
+		t.Cleanup(func() { // before the group's removal
 			w.Kill()
 			if err := os.Remove(group); err != nil {
 				t.Error(err)

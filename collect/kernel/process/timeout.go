@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// timeArg is how a call is told when to give up.
+// timeArg is the form of a call's timeout argument.
 type timeArg uint8
 
 const (
@@ -19,8 +19,8 @@ const (
 	deadline         // points to a point in time; NULL: never
 )
 
-// timeArgOf finds a call's time among its arguments (man 2 of each). recvmmsg is left out: its time is looked at only
-// after a datagram has come, so that it does not end a wait.
+// timeArgOf finds a call's timeout among its arguments (man 2 of each). It leaves recvmmsg out: the kernel reads that
+// timeout only after a datagram has come, so the timeout does not end a wait.
 func (c BlockedCall) timeArgOf() (kind timeArg, arg int) {
 	switch c.NR {
 	case sysPoll:
@@ -55,13 +55,13 @@ func (c BlockedCall) timeArgOf() (kind timeArg, arg int) {
 	return noTime, 0
 }
 
-// Timeout says whether a call ends by itself, and after how long in all if it was told so: d is 0 where it was given
-// a point in time. It reads the process's memory, which takes the right to ptrace it, and looks at the thread again:
-// 10 microseconds where there is a time to read. With an error timed is true: it may be. errors.Is(err,
-// ErrOtherCall): the thread has gone on.
+// Timeout finds out if a call ends by itself. d is the length of the whole wait; it is 0 if the timeout is a point in
+// time. Timeout reads the process's memory, which needs the right to ptrace the process, and checks the thread again.
+// It costs 10 microseconds if there is a timeout to read. With an error timed is true: the call may end.
+// ErrOtherCall: the thread is no longer in the call.
 //
-// Signals end calls as well (timers: SignalTimers; alarm(2)), and sockets have times of their own (SO_RCVTIMEO:
-// ReadSocketTimes): neither is told here.
+// Signals end calls as well (timers: SignalTimers; alarm(2)), and sockets have their own timeouts (SO_RCVTIMEO:
+// ReadSocketTimes). Timeout leaves both out.
 func (p Dir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
 	if c.Restarted() {
 		first, ok := p.Resumed(c)
@@ -86,7 +86,7 @@ func (p Dir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
 	if err := p.readMemory(c.TID, c.Args[arg], pair[:]); err != nil {
 		return 0, true, err
 	}
-	if err := p.still(c); err != nil {
+	if err := p.checkCall(c); err != nil {
 		return 0, true, err
 	}
 	sec, frac := binary.NativeEndian.Uint64(pair[:]), binary.NativeEndian.Uint64(pair[8:])
@@ -97,8 +97,8 @@ func (p Dir) Timeout(c BlockedCall) (d time.Duration, timed bool, err error) {
 	return timeOf(sec, frac, unit), true, nil
 }
 
-// timeOf adds seconds and their fraction. What a Duration cannot hold becomes its largest value, 292 years. The
-// numbers are the process's own, which it may have changed since the kernel looked at them.
+// timeOf adds seconds and their fraction. A sum beyond the largest Duration becomes the largest: 292 years. The
+// numbers come from the process's memory. The process may have changed them since the kernel read them.
 func timeOf(sec, frac uint64, unit time.Duration) time.Duration {
 	const most = math.MaxInt64 / uint64(time.Second)
 	if sec >= most || frac >= uint64(time.Second/unit) {

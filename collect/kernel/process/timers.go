@@ -7,17 +7,17 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 )
 
-// SignalTimer is a POSIX timer (man 2 timer_create) that sends a signal when it expires, which interrupts a blocking
-// call: "flock -w 5" is a flock without a time and such a timer.
+// SignalTimer is a POSIX timer (man 2 timer_create) that sends a signal when it expires. The signal interrupts a
+// blocking call. "flock -w 5" is a flock without a timeout and such a timer.
 type SignalTimer struct {
 	Signal int
-	TID    int // the one thread that gets it; 0: any thread of the process
+	TID    int // the only thread that gets the signal; 0: any thread of the process
 }
 
-// SignalTimers lists the timers of the process that send signals, whether they are set or have expired. It takes the
-// right to ptrace the process: 7 microseconds. errors.Is(err, fs.ErrNotExist): the process is gone, or the kernel
-// lacks CONFIG_CHECKPOINT_RESTORE. Those of setitimer(2) and alarm(2), of which a process has one at most for
-// SIGALRM, no file tells.
+// SignalTimers lists the process's timers that send signals, both set and expired ones. It needs the right to ptrace
+// the process. It costs 7 microseconds. fs.ErrNotExist: the process is gone, or the kernel lacks
+// CONFIG_CHECKPOINT_RESTORE. No file shows the timer of setitimer(2) and alarm(2), which sends SIGALRM. A process has
+// at most one.
 func (p Dir) SignalTimers(buf []byte) ([]SignalTimer, error) {
 	text, err := p.Read("timers", buf)
 	if err != nil {
@@ -30,10 +30,10 @@ func (p Dir) SignalTimers(buf []byte) ([]SignalTimer, error) {
 	return timers, nil
 }
 
-// ParseTimers reads /proc/PID/timers (proc_pid_timers(5)): for each timer the lines "ID: 1", "signal:
+// ParseTimers reads /proc/PID/timers (proc_pid_timers(5)). Each timer has the lines "ID: 1", "signal:
 // 14/000000000000002a", "notify: signal/pid.2634" and "ClockID: 1". notify is "signal", "thread" or "none", then a
-// dot-separated "pid" or "tid" and its number. A thread's own timers, which glibc's SIGEV_THREAD has as well, are
-// told by "tid".
+// slash, "pid" or "tid", a dot and the number. "tid" means a timer of one thread; glibc's SIGEV_THREAD has such a
+// timer as well.
 func ParseTimers(text []byte) ([]SignalTimer, error) {
 	var timers []SignalTimer
 	var t SignalTimer
@@ -72,8 +72,8 @@ func signalNumber(digits []byte, ok bool) (int, bool) {
 	return n, ok && isNumber && n > 0 && n <= 64
 }
 
-// ParseTracer reads the TracerPid line of /proc/PID/status, or of a thread's: who traces it, 0: nobody. A tracer's
-// wait for children ends with those that it traces as well (man 2 ptrace). Everybody may read it.
+// ParseTracer reads the TracerPid line of /proc/PID/status or of a thread's status: the process that traces it; 0:
+// none. A tracer's wait for children also ends for its tracees (man 2 ptrace). Any user may read it.
 func ParseTracer(text []byte) (pid int, err error) {
 	value, ok := scan.Line(text, "TracerPid")
 	pid, isNumber := scan.Atoi(value)

@@ -16,7 +16,7 @@ import (
 )
 
 func TestParseTimers(t *testing.T) {
-	// Of "flock -w 2", and of a program with a timer for a thread and one that is only looked at.
+	// The timers of "flock -w 2", and of a program with a timer for a thread and a timer without signal.
 	const flock = "ID: 0\nsignal: 14/0000000000000000\nnotify: signal/pid.7306\nClockID: 1\n"
 	const others = "ID: 1\nsignal: 32/00007f35309b2e48\nnotify: thread/tid.7308\nClockID: 0\nID: 2\nsignal: " +
 		"14/0000000000000000\nnotify: none/pid.7306\nClockID: 0\n"
@@ -66,7 +66,7 @@ func FuzzTimersAndTracer(f *testing.F) {
 	})
 }
 
-// workTimers makes a timer for the process and one for its first thread. It says that thread.
+// workTimers makes a timer for the process and a timer for its first thread. It reports this thread.
 func workTimers(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	const sigevThreadID = 4

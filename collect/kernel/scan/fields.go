@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// ErrShort is what the parsers say of a line that ends too early.
+// ErrShort is the parsers' error for a line that ends too early.
 var ErrShort = errors.New("truncated or malformed line")
 
-// Fields walks blank-separated fields; Bad is set by the first that is missing or no number.
+// Fields reads blank-separated fields. The first field that is missing, or is no number, sets Bad.
 type Fields struct {
 	Rest []byte
 	Bad  bool
 }
 
-// Next gives the next field.
+// Next returns the next field.
 func (f *Fields) Next() []byte {
 	f.Rest = bytes.TrimLeft(f.Rest, " \t\n")
 	i := bytes.IndexAny(f.Rest, " \t\n")
@@ -31,7 +31,7 @@ func (f *Fields) Next() []byte {
 	return field
 }
 
-// Skip passes over n fields.
+// Skip skips n fields.
 func (f *Fields) Skip(n int) {
 	for range n {
 		f.Next()
@@ -67,8 +67,8 @@ func (f *Fields) Named(name string) uint64 {
 	return n
 }
 
-// Line finds the line "name: value" and gives the value without blanks around it; ok is false where there is none, or
-// it is cut off.
+// Line finds the line "name: value" and returns the value without blanks around it. ok is false if the text has no
+// such line, or cuts it off.
 func Line(text []byte, name string) (value []byte, ok bool) {
 	for line := range bytes.Lines(text) {
 		if rest, has := bytes.CutPrefix(line, []byte(name)); has && len(rest) > 0 && rest[0] == ':' {
@@ -104,7 +104,7 @@ func Atoi(b []byte) (int, bool) {
 	return n, true
 }
 
-// LinkInode takes the number out of a link's text such as "pipe:[8841]", "socket:[12]" or "ipc:[4026531839]".
+// LinkInode is the number in a link's text, for example "pipe:[8841]", "socket:[12]" or "ipc:[4026531839]".
 func LinkInode(target []byte) (uint64, bool) {
 	open := bytes.IndexByte(target, '[')
 	if open < 1 || target[len(target)-1] != ']' {

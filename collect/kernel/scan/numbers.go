@@ -5,17 +5,17 @@ import (
 	"math"
 )
 
-// ErrMalformed is what a parser says of a line that no kernel writes.
+// ErrMalformed is a parser's error for a line that no kernel writes.
 var ErrMalformed = errors.New("malformed")
 
-// Numbers takes the fields of a line one after the other, without allocating. What does not parse sets Bad.
-// Fields that a later kernel may append are ignored.
+// Numbers reads the fields of a line one after the other, without allocating. A field that does not parse sets Bad.
+// Callers ignore fields that a later kernel appends.
 type Numbers struct {
 	Rest []byte
 	Bad  bool
 }
 
-// More says whether another field follows.
+// More is true if another field follows.
 func (f *Numbers) More() bool {
 	for len(f.Rest) > 0 && f.Rest[0] == ' ' {
 		f.Rest = f.Rest[1:]

@@ -12,29 +12,29 @@ import (
 
 const benchSockets = 10_000
 
-// roomFor raises this process's limit of open files, which a benchmark of 10,000 sockets needs.
-func roomFor(b *testing.B, files uint64) {
+// raiseFileLimit raises this process's limit of open files for 10,000 sockets.
+func raiseFileLimit(b *testing.B, files uint64) {
 	b.Helper()
 	var limit unix.Rlimit
-	must(b, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	kerneltest.OK(b, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	limit.Cur = max(limit.Cur, files)
 	if limit.Max < limit.Cur {
-		limit.Max = limit.Cur // needs CAP_SYS_RESOURCE
+		limit.Max = limit.Cur // raising Max needs CAP_SYS_RESOURCE
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		b.Skipf("needs %d open files: %v", files, err)
 	}
 }
 
-// against runs the three ways to list sockets: sock_diag, /proc/net, and ss as a whole program.
-func against(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
+// benchmarkLists measures three ways to list sockets: sock_diag, /proc/net, and ss as a whole program.
+func benchmarkLists(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
 	list := func(name, root string) {
 		b.Run(name, func(b *testing.B) {
 			h := sys.Root(root)
 			b.ReportAllocs()
 			for b.Loop() {
 				n, err := rows(h)
-				must(b, err)
+				kerneltest.OK(b, err)
 				if n < benchSockets {
 					b.Fatalf("%d sockets, want %d", n, benchSockets)
 				}
@@ -42,21 +42,21 @@ func against(b *testing.B, rows func(sys.Root) (int, error), ss ...string) {
 		})
 	}
 	list("diag", "")
-	// "/." is the live machine's root but no empty root, so the Host reads it as a file tree.
+	// "/." is the root directory, but not the empty Root. So the rooms read it as a file tree.
 	list("proc", "/.")
 	b.Run("ss", func(b *testing.B) {
 		if _, err := exec.LookPath("ss"); err != nil {
 			b.Skip(err)
 		}
 		for b.Loop() {
-			must(b, exec.Command("ss", ss...).Run())
+			kerneltest.OK(b, exec.Command("ss", ss...).Run())
 		}
 	})
 }
 
 func BenchmarkUnixSockets(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		roomFor(b, benchSockets+100)
+		raiseFileLimit(b, benchSockets+100)
 		for range benchSockets / 2 {
 			kerneltest.SocketPair(b, unix.SOCK_STREAM)
 		}
@@ -64,13 +64,13 @@ func BenchmarkUnixSockets(b *testing.B) {
 			rows, err := UnixSockets(h)
 			return len(rows), err
 		}
-		against(b, rows, "-xan")
+		benchmarkLists(b, rows, "-xan")
 	}, unix.CLONE_NEWNET)
 }
 
 func BenchmarkInetSockets(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		roomFor(b, benchSockets+100)
+		raiseFileLimit(b, benchSockets+100)
 		listener := kerneltest.Listener(b, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 16)
 		for range benchSockets / 2 {
 			kerneltest.Connect(b, unix.AF_INET, unix.SOCK_STREAM, listener)
@@ -80,6 +80,6 @@ func BenchmarkInetSockets(b *testing.B) {
 			rows, err := InetSockets(h, 0)
 			return len(rows), err
 		}
-		against(b, rows, "-tuwan")
+		benchmarkLists(b, rows, "-tuwan")
 	}, unix.CLONE_NEWNET)
 }

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The netlink wire format (man 7 netlink, include/uapi/linux/netlink.h): a datagram holds messages, a message a header
-// and a payload, a payload a fixed struct and attributes. Numbers are in the machine's byte order.
+// The netlink wire format (man 7 netlink, include/uapi/linux/netlink.h). A datagram holds messages. A message has a
+// header and a payload. A payload has a fixed struct and attributes. Numbers are in the machine's byte order.
 const (
 	nlmsgHeader  = 16
 	nlattrHeader = 4
 	// The kernel builds no larger datagram for a dump (net/netlink/af_netlink.c, netlink_recvmsg: 32 KiB less overhead).
 	netlinkBuffer = 32 << 10
-	// An answer comes from the kernel at once; the limit only keeps a refresh from hanging for ever.
+	// The kernel answers at once. The limit only prevents an endless refresh.
 	netlinkTimeoutSeconds = 5
 )
 
@@ -27,10 +27,10 @@ type nlmsg struct {
 	data        []byte
 }
 
-// errShortMessage is a length field that contradicts the bytes that came.
+// errShortMessage means that a length field contradicts the received bytes.
 var errShortMessage = errors.New("malformed netlink message")
 
-// netlinkMessages cuts a datagram into its messages. A length that does not fit ends the sequence with an error.
+// netlinkMessages cuts a datagram into its messages. A wrong length ends the sequence with an error.
 func netlinkMessages(b []byte) iter.Seq2[nlmsg, error] {
 	return func(yield func(nlmsg, error) bool) {
 		for len(b) > 0 {
@@ -57,7 +57,7 @@ func netlinkMessages(b []byte) iter.Seq2[nlmsg, error] {
 	}
 }
 
-// netlinkAttrs cuts the attributes that follow a message's fixed part. A malformed one ends the sequence.
+// netlinkAttrs cuts the attributes after a message's fixed part. A malformed attribute ends the sequence.
 func netlinkAttrs(b []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= nlattrHeader {
@@ -65,7 +65,7 @@ func netlinkAttrs(b []byte) iter.Seq2[uint16, []byte] {
 			if size < nlattrHeader || size > len(b) {
 				return
 			}
-			// The two top bits say how the payload is coded, not what it is (NLA_TYPE_MASK).
+			// The two top bits are about the payload's encoding, not its type (NLA_TYPE_MASK).
 			kind := binary.NativeEndian.Uint16(b[2:]) & 0x3fff
 			if !yield(kind, b[nlattrHeader:size:size]) {
 				return
@@ -77,7 +77,7 @@ func netlinkAttrs(b []byte) iter.Seq2[uint16, []byte] {
 
 func align4(n int) int { return (n + 3) &^ 3 }
 
-// diagConn is a NETLINK_SOCK_DIAG socket. It answers for the network namespace it was opened in, from any thread.
+// diagConn is a NETLINK_SOCK_DIAG socket. It answers for the network namespace of its opening, on any thread.
 type diagConn struct {
 	fd  int
 	seq uint32
@@ -99,8 +99,8 @@ func openDiag() (*diagConn, error) {
 
 func (c *diagConn) close() { unix.Close(c.fd) }
 
-// dump sends one SOCK_DIAG_BY_FAMILY dump request and hands every answer's payload to row; the bytes are reused
-// afterwards. What row saw before an error is good.
+// dump sends one SOCK_DIAG_BY_FAMILY dump request and calls row with the payload of each answer. The bytes are valid
+// during the call. After an error the payloads before it are still good.
 func (c *diagConn) dump(request []byte, row func([]byte)) error {
 	c.seq++
 	msg := make([]byte, nlmsgHeader, nlmsgHeader+len(request))
@@ -143,14 +143,14 @@ func (c *diagConn) receive() ([]byte, error) {
 	}
 }
 
-// diagAnswer goes through one datagram of a dump's answer; done says that it was the last.
+// diagAnswer reads one datagram of a dump's answer. done is true for the last datagram.
 func diagAnswer(b []byte, seq uint32, row func([]byte)) (done bool, err error) {
 	for m, err := range netlinkMessages(b) {
 		if err != nil {
 			return false, fmt.Errorf("read from sock_diag: %w", err)
 		}
 		if m.seq != seq {
-			continue // the rest of an earlier dump that was given up
+			continue // the rest of an earlier dump that was broken off
 		}
 		switch m.kind {
 		case unix.NLMSG_DONE, unix.NLMSG_ERROR:

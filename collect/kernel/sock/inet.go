@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SocketTimer is what a TCP socket's timer waits for (man 7 sock_diag).
+// SocketTimer is the running timer of a TCP socket (man 7 sock_diag).
 type SocketTimer uint8
 
 // The timers.
@@ -20,31 +20,31 @@ const (
 	TimerRetransmit
 	TimerKeepalive
 	TimerTimeWait
-	TimerProbe // zero window probe: the peer takes nothing
+	TimerProbe // zero window probe: the peer has no room
 )
 
-// InetSocket is one TCP, UDP or raw socket of the network namespace. A TCP socket that is neither bound, connected nor
-// listening is on no list of the kernel, nor is such a UDP socket.
+// InetSocket is one TCP, UDP or raw socket of the network namespace. The kernel lists no TCP or UDP socket that is
+// neither bound nor connected nor listening.
 type InetSocket struct {
 	Protocol string // tcp, udp, raw
 	V6       bool   // an AF_INET6 socket; its addresses may be v4-mapped
 	State    SocketState
-	Inode    uint64 // in sockfs; 0: no process has it (not accepted yet, TIME-WAIT, closed with data left to send)
-	Cookie   uint64 // never reused until the next boot; 0 without Diag
-	// Local and Remote are as the kernel has them: v4-mapped stays so, all zero is "any". A raw socket's local port is
-	// its protocol number.
+	Inode    uint64 // in sockfs; 0: no process has it (not accepted yet, TIME-WAIT, closed with unsent data)
+	Cookie   uint64 // unique until the next boot; 0 without Diag
+	// Local and Remote have the kernel's form: v4-mapped addresses stay v4-mapped, all zero is "any". A raw socket's
+	// local port is its protocol number.
 	Local, Remote netip.AddrPort
-	Interface     uint32 // index of the interface that it is bound to, 0: any. Only with Diag.
-	// RecvQueue and SendQueue: for a listener the connections waiting for accept and the most that may wait (the latter
-	// only with Diag); otherwise bytes to be read (UDP: memory they take) and bytes not acknowledged.
+	Interface     uint32 // index of the interface that the socket is bound to, 0: any. Only with Diag.
+	// RecvQueue and SendQueue of a listener: the connections that wait for accept, and their limit (the limit only with
+	// Diag). Of other sockets: bytes to read (UDP: memory of the unread datagrams), and bytes without acknowledgement.
 	RecvQueue, SendQueue uint32
-	UID                  uint32 // of the creator, in the reader's user namespace; says nothing if Inode is 0
+	UID                  uint32 // of the creator, in the reader's user namespace; not valid if Inode is 0
 	Timer                SocketTimer
 	TimerMS              uint32   // milliseconds until the timer fires
 	Retrans              uint32   // retransmissions, or probes, so far
 	Shutdown             Shutdown // only with Diag
-	V6Only               bool     // a listening or unconnected AF_INET6 socket that takes no v4. Only with Diag.
-	Diag                 bool     // told by sock_diag, not by /proc/net
+	V6Only               bool     // a listening or unconnected AF_INET6 socket that refuses IPv4. Only with Diag.
+	Diag                 bool     // the data comes from sock_diag, not from /proc/net
 	TCP                  *TCPInfo // of a TCP socket, with WithTCPInfo; else nil
 	Congestion           string   // name of a TCP socket's congestion control, "cubic", with WithCongestion; else ""
 }
@@ -87,10 +87,10 @@ func inetTables() []inetTable {
 	}
 }
 
-// InetSockets lists the TCP, UDP and raw sockets of this process's network namespace, of every user, in the order tcp,
-// udp, raw, each v4 first. A table that sock_diag does not serve (its module may be missing) is read from /proc/net,
-// and a file tree always is: those rows have no extensions. An error may come with rows, which are then good as far as
-// they go.
+// InetSockets lists the TCP, UDP and raw sockets of every user in this process's network namespace. The order is tcp,
+// udp, raw; each has v4 first. If sock_diag does not serve a table (its module may be missing), InetSockets reads it
+// from /proc/net. A file tree has only /proc/net. Rows of /proc/net have no
+// extensions. The result may have rows beside an error; these rows are good.
 func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 	var rows []InetSocket
 	var errs []error
@@ -108,11 +108,11 @@ func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 				rows = got
 				continue
 			}
-			// Read the table again from /proc rather than showing a part of it.
+			// Read the whole table from /proc, instead of showing a part of it.
 		}
 		got, err := procInetSockets(root, t)
 		rows = append(rows, got...)
-		if err != nil && !sys.Gone(err) { // no file: the kernel has no such protocol, or no IPv6
+		if err != nil && !sys.Gone(err) { // a missing file: the kernel lacks the protocol, or IPv6
 			errs = append(errs, err)
 		}
 	}
@@ -121,7 +121,7 @@ func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 
 // inet appends one table's sockets to rows.
 func (c *diagConn) inet(t inetTable, with Extensions, rows []InetSocket) ([]InetSocket, error) {
-	// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and a socket id that a dump does not use.
+	// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and a socket id, which a dump does not use.
 	request := make([]byte, 56)
 	request[0], request[1] = unix.AF_INET, t.number
 	if t.v6 {
@@ -140,7 +140,7 @@ func (c *diagConn) inet(t inetTable, with Extensions, rows []InetSocket) ([]Inet
 	return rows, err
 }
 
-// parseInetDiag reads struct inet_diag_msg and its attributes; false if there is less than that.
+// parseInetDiag reads struct inet_diag_msg and its attributes. ok is false for a shorter payload.
 func parseInetDiag(b []byte) (InetSocket, bool) {
 	if len(b) < inetDiagMsgSize {
 		return InetSocket{}, false
@@ -179,7 +179,7 @@ func parseInetDiag(b []byte) (InetSocket, bool) {
 	return s, true
 }
 
-// diagAddr reads an address of 16 bytes in network order, of which IPv4 uses the first 4.
+// diagAddr reads an address of 16 bytes in network order. IPv4 uses the first 4.
 func diagAddr(b []byte, v6 bool) netip.Addr {
 	if v6 {
 		return netip.AddrFrom16([16]byte(b))

@@ -16,29 +16,22 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
-
 func cookieOf(tb testing.TB, fd int) uint64 {
 	tb.Helper()
 	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	return cookie
 }
 
-// outq is the kernel's own word for SendQueue: unix(7) has SIOCOUTQ count memory, so a test cannot know it.
+// outq is the kernel's number for SendQueue. SIOCOUTQ counts memory in unix(7), so a test cannot compute it.
 func outq(tb testing.TB, fd int) uint32 {
 	tb.Helper()
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	return uint32(n)
 }
 
-// unixScene is one of everything that a UNIX socket can be.
+// unixScene makes one UNIX socket of every kind.
 func unixScene(tb testing.TB) []UnixSocket {
 	path := filepath.Join(tb.TempDir(), "with blanks \x1b[31m")
 	row := func(fd int, s UnixSocket) UnixSocket {
@@ -53,23 +46,23 @@ func unixScene(tb testing.TB) []UnixSocket {
 	client := kerneltest.Connect(tb, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 	server := kerneltest.Accept(tb, listener)
 	_, err := unix.Write(client, []byte("hello"))
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	waiting := kerneltest.Connect(tb, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 
-	// In x/sys, a name that begins with '@' is abstract.
+	// x/sys takes a name with '@' at the beginning as abstract.
 	bound := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
-	must(tb, unix.Bind(bound, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
+	kerneltest.OK(tb, unix.Bind(bound, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
 	sender := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_DGRAM, 0)
-	must(tb, unix.Connect(sender, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
+	kerneltest.OK(tb, unix.Connect(sender, &unix.SockaddrUnix{Name: "@abs\x00tract"}))
 	_, err = unix.Write(sender, []byte("ping"))
-	must(tb, err)
+	kerneltest.OK(tb, err)
 
 	half, other := kerneltest.SocketPair(tb, unix.SOCK_SEQPACKET)
-	must(tb, unix.Shutdown(half, unix.SHUT_WR))
+	kerneltest.OK(tb, unix.Shutdown(half, unix.SHUT_WR))
 	alone := kerneltest.Socket(tb, unix.AF_UNIX, unix.SOCK_STREAM, 0)
 
 	var file unix.Stat_t
-	must(tb, unix.Lstat(path, &file))
+	kerneltest.OK(tb, unix.Lstat(path, &file))
 	named := UnixSocket{Type: SocketStream, Naming: UnixPath, Name: path, FileInode: file.Ino, FileDevice: file.Dev}
 	listening, accepted := named, named
 	listening.State, listening.RecvQueue, listening.SendQueue = SocketListen, 1, 7
@@ -80,8 +73,8 @@ func unixScene(tb testing.TB) []UnixSocket {
 		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: kerneltest.Inode(tb, server)}),
 		row(server, accepted),
 		row(waiting, UnixSocket{Type: SocketStream, State: SocketEstablished}),
-		// Whoever connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect), the peer only
-		// its own.
+		// A client that connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect). Only the
+		// client has a peer.
 		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract",
 			RecvQueue: 4}),
 		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: kerneltest.Inode(tb, bound)}),
@@ -101,15 +94,14 @@ func byInode(rows []UnixSocket) []UnixSocket {
 func TestUnixSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		want := byInode(unixScene(t))
-		h, err := sys.OpenRoot("")
-		must(t, err)
+		h := sys.Root("")
 		got, err := UnixSockets(h)
-		must(t, err)
+		kerneltest.OK(t, err)
 		if diff := gocmp.Diff(want, byInode(got)); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
 
-		// The same scene as a file tree's /proc tells it.
+		// The same scene, read from a file tree's /proc.
 		for i, s := range want {
 			want[i] = UnixSocket{Type: s.Type, State: s.State, Inode: s.Inode, Naming: s.Naming, Name: s.Name}
 			if s.Naming == UnixAbstract {
@@ -117,14 +109,14 @@ func TestUnixSockets(t *testing.T) {
 			}
 		}
 		got, err = UnixSockets(procNetTree(t, "unix"))
-		must(t, err)
+		kerneltest.OK(t, err)
 		if diff := gocmp.Diff(want, byInode(got)); diff != "" {
 			t.Errorf("/proc/net/unix (-want +got):\n%s", diff)
 		}
 	}, unix.CLONE_NEWNET)
 }
 
-// A listener whose pending clients outgrow the first datagram of a dump ends that dump; it must hide nobody.
+// A listener with too many pending clients for one datagram ends the dump. It must not hide other sockets.
 func TestManyPendingClients(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		const clients = 2500
@@ -134,10 +126,9 @@ func TestManyPendingClients(t *testing.T) {
 			fd := kerneltest.Connect(t, unix.AF_UNIX, unix.SOCK_STREAM, listener)
 			want = append(want, kerneltest.Inode(t, fd))
 		}
-		h, err := sys.OpenRoot("")
-		must(t, err)
+		h := sys.Root("")
 		got, err := UnixSockets(h)
-		must(t, err)
+		kerneltest.OK(t, err)
 		if len(got) != clients+1 {
 			t.Errorf("%d sockets, want %d", len(got), clients+1)
 		}
@@ -151,18 +142,18 @@ func TestManyPendingClients(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// procNetTree is a file tree that holds copies of this network namespace's /proc/net files.
+// procNetTree is a file tree with copies of this network namespace's /proc/net files.
 func procNetTree(tb testing.TB, names ...string) sys.Root {
 	tb.Helper()
 	root := tb.TempDir()
-	must(tb, os.MkdirAll(root+"/proc/net", 0o755))
+	kerneltest.OK(tb, os.MkdirAll(root+"/proc/net", 0o755))
 	for _, name := range names {
 		data, err := os.ReadFile("/proc/thread-self/net/" + name)
-		must(tb, err)
-		must(tb, os.WriteFile(root+"/proc/net/"+name, data, 0o644))
+		kerneltest.OK(tb, err)
+		kerneltest.OK(tb, os.WriteFile(root+"/proc/net/"+name, data, 0o644))
 	}
 	h, err := sys.OpenRoot(root)
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	return h
 }
 
@@ -179,7 +170,7 @@ func connectTCP(tb testing.TB, family int, addr unix.Sockaddr, backlog int) inet
 func addrPort(tb testing.TB, fd int) netip.AddrPort {
 	tb.Helper()
 	name, err := unix.Getsockname(fd)
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	switch name := name.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
@@ -190,7 +181,7 @@ func addrPort(tb testing.TB, fd int) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// inetScene is one of every state that a reader tells apart. Cookies and timers are not given.
+// inetScene makes one socket of every state in the code. It leaves out cookies and timers.
 func inetScene(tb testing.TB) []InetSocket {
 	row := func(fd int, protocol string, state SocketState, s InetSocket) InetSocket {
 		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, kerneltest.Inode(tb, fd), uint32(os.Getuid()), true
@@ -209,23 +200,23 @@ func inetScene(tb testing.TB) []InetSocket {
 	loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
 	p := connectTCP(tb, unix.AF_INET, loopback, 3)
 	_, err := unix.Write(p.client, []byte("hello"))
-	must(tb, err)
+	kerneltest.OK(tb, err)
 	waiting := kerneltest.Connect(tb, unix.AF_INET, unix.SOCK_STREAM, p.listener)
 
 	// An IPv6 socket bound to an IPv6 address other than :: takes no IPv4 (net/ipv6/af_inet6.c, __inet6_bind).
-	// A client that said goodbye, and a server that has not: FIN-WAIT-2 and CLOSE-WAIT.
+	// A client that has closed, and a server that has not: FIN-WAIT-2 and CLOSE-WAIT.
 	q := connectTCP(tb, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}, 1)
-	must(tb, unix.Shutdown(q.client, unix.SHUT_WR))
+	kerneltest.OK(tb, unix.Shutdown(q.client, unix.SHUT_WR))
 
-	// An IPv6 socket that takes IPv4 too has v4-mapped addresses.
+	// An IPv6 socket that also takes IPv4 has v4-mapped addresses.
 	m := connectTCP(tb, unix.AF_INET6, &unix.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()}, 1)
 
 	u := kerneltest.Socket(tb, unix.AF_INET, unix.SOCK_DGRAM, 0)
-	must(tb, unix.Bind(u, loopback))
+	kerneltest.OK(tb, unix.Bind(u, loopback))
 	u6 := kerneltest.Socket(tb, unix.AF_INET6, unix.SOCK_DGRAM, 0)
-	must(tb, unix.SetsockoptInt(u6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1))
-	must(tb, unix.SetsockoptInt(u6, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, 1))
-	must(tb, unix.Bind(u6, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}))
+	kerneltest.OK(tb, unix.SetsockoptInt(u6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1))
+	kerneltest.OK(tb, unix.SetsockoptInt(u6, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, 1))
+	kerneltest.OK(tb, unix.Bind(u6, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}))
 	raw := kerneltest.Socket(tb, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
 
 	unaccepted := row(p.listener, "tcp", SocketEstablished, InetSocket{Remote: addrPort(tb, waiting)})
@@ -249,7 +240,7 @@ func inetScene(tb testing.TB) []InetSocket {
 	}
 }
 
-// sorted orders by what tells two sockets of the scene apart.
+// sorted orders by the fields that differ between sockets of the scene.
 func sorted(rows []InetSocket) []InetSocket {
 	slices.SortFunc(rows, func(a, b InetSocket) int {
 		return cmp.Or(cmp.Compare(a.Inode, b.Inode), a.Local.Compare(b.Local), a.Remote.Compare(b.Remote))
@@ -260,16 +251,15 @@ func sorted(rows []InetSocket) []InetSocket {
 func TestInetSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		want := sorted(inetScene(t))
-		h, err := sys.OpenRoot("")
-		must(t, err)
+		h := sys.Root("")
 		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"),
 			cmpopts.EquateComparable(netip.AddrPort{})}
 		kerneltest.EventuallySame(t, func() string {
 			got, err := InetSockets(h, 0)
-			must(t, err)
+			kerneltest.OK(t, err)
 			for i, s := range got {
 				if s.Protocol == "raw" {
-					got[i].Diag = true // or not: raw_diag is a module of its own, which a kernel may lack
+					got[i].Diag = true // or not: a kernel may lack the module raw_diag
 				} else if s.Cookie == 0 {
 					t.Fatalf("no cookie: %+v", s)
 				}
@@ -284,7 +274,7 @@ func TestInetSockets(t *testing.T) {
 		}
 		kerneltest.EventuallySame(t, func() string {
 			got, err := InetSockets(procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw"), 0)
-			must(t, err)
+			kerneltest.OK(t, err)
 			return gocmp.Diff(want, sorted(got), timers)
 		})
 	}, unix.CLONE_NEWNET)
@@ -292,11 +282,10 @@ func TestInetSockets(t *testing.T) {
 
 func TestInetSocketCookie(t *testing.T) {
 	fd := kerneltest.Socket(t, unix.AF_INET, unix.SOCK_DGRAM, 0)
-	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	h, err := sys.OpenRoot("")
-	must(t, err)
+	kerneltest.OK(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	h := sys.Root("")
 	rows, err := InetSockets(h, 0)
-	must(t, err)
+	kerneltest.OK(t, err)
 	i := slices.IndexFunc(rows, func(s InetSocket) bool { return s.Inode == kerneltest.Inode(t, fd) })
 	if i < 0 || rows[i].Cookie != cookieOf(t, fd) {
 		t.Errorf("at row %d: want a socket with cookie %x", i, cookieOf(t, fd))
@@ -307,16 +296,15 @@ func TestTimeWait(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		p := connectTCP(t, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 1)
 		client, server := addrPort(t, p.client), addrPort(t, p.server)
-		must(t, unix.Close(p.client))
-		must(t, unix.Close(p.server))
-		must(t, unix.Close(p.listener))
+		kerneltest.OK(t, unix.Close(p.client))
+		kerneltest.OK(t, unix.Close(p.server))
+		kerneltest.OK(t, unix.Close(p.listener))
 		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait,
 			Diag: true}}
 		kerneltest.EventuallySame(t, func() string {
-			h, err := sys.OpenRoot("")
-			must(t, err)
+			h := sys.Root("")
 			got, err := InetSockets(h, 0)
-			must(t, err)
+			kerneltest.OK(t, err)
 			return gocmp.Diff(want, got, cmpopts.IgnoreFields(InetSocket{}, "Cookie", "TimerMS"),
 				cmpopts.EquateComparable(netip.AddrPort{}))
 		})

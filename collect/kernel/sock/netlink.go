@@ -14,19 +14,19 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// NetlinkSocket is an AF_NETLINK socket (man 7 netlink) that some process has made.
+// NetlinkSocket is an AF_NETLINK socket of a process (man 7 netlink).
 type NetlinkSocket struct {
 	Protocol uint8      // NETLINK_ROUTE, …: NetlinkProtocol names it
-	Type     SocketType // 0 where /proc tells of it
+	Type     SocketType // 0 if the row comes from /proc
 	Inode    uint64
-	PortID   uint32   // its address, most often the pid of who made it; 0: not bound
-	DstPort  uint32   // the port it is connected to, 0: the kernel. Only with Diag
-	Groups   []uint32 // multicast groups that it listens to, from 1 on; /proc knows the first 32
-	RecvMem  uint32   // memory that unread messages take, bytes
-	RecvMax  uint32   // most that they may take: SO_RCVBUF. Only with Diag
-	SendMem  uint32   // memory that unsent messages take, bytes
+	PortID   uint32   // its address, most often the pid of its maker; 0: not bound
+	DstPort  uint32   // the connected port, 0: the kernel. Only with Diag
+	Groups   []uint32 // its multicast groups, from 1 on; /proc has only the first 32
+	RecvMem  uint32   // memory of unread messages, bytes
+	RecvMax  uint32   // limit of RecvMem: SO_RCVBUF. Only with Diag
+	SendMem  uint32   // memory of unsent messages, bytes
 	Drops    uint32   // messages lost because the reader was too slow (ENOBUFS)
-	Diag     bool     // told by sock_diag, not by /proc/net
+	Diag     bool     // the data comes from sock_diag, not from /proc/net
 }
 
 // include/uapi/linux/netlink_diag.h
@@ -40,8 +40,8 @@ const (
 	skMemRecv, skMemRecvMax, skMemSend, skMemDrops = 0, 1, 2, 8 // SK_MEMINFO_*, include/uapi/linux/sock_diag.h
 )
 
-// NetlinkSockets lists the netlink sockets of the thread's network namespace, of every user, but for the kernel's own
-// ends. Where sock_diag is missing they come from /proc/net/netlink, and a file tree always has that only.
+// NetlinkSockets lists the netlink sockets of every user in the thread's network namespace. It leaves out the
+// kernel's own ends. Without sock_diag, and on a file tree, it reads /proc/net/netlink.
 func NetlinkSockets(root sys.Root) ([]NetlinkSocket, error) {
 	if root.Live() {
 		if rows, err := diagNetlinkSockets(); err == nil {
@@ -51,7 +51,7 @@ func NetlinkSockets(root sys.Root) ([]NetlinkSocket, error) {
 	return readNet(root, "netlink", parseProcNetlinkLine)
 }
 
-// diagNetlinkSockets leaves out the socket that it asks with.
+// diagNetlinkSockets leaves out its own socket.
 func diagNetlinkSockets() ([]NetlinkSocket, error) {
 	c, err := openDiag()
 	if err != nil {
@@ -67,8 +67,8 @@ func diagNetlinkSockets() ([]NetlinkSocket, error) {
 		}); err != nil {
 		return nil, err
 	}
-	// The kernel lists who listens to a group a second time with its protocol's groups (__netlink_diag_dump,
-	// net/netlink/diag.c).
+	// The kernel lists a listener of a group twice: the second time with the groups of its protocol
+	// (__netlink_diag_dump, net/netlink/diag.c).
 	seen := make(map[uint64]bool, len(rows))
 	rows = slices.DeleteFunc(rows, func(s NetlinkSocket) bool {
 		again := seen[s.Inode]
@@ -83,7 +83,7 @@ func diagNetlinkSockets() ([]NetlinkSocket, error) {
 	return rows, nil
 }
 
-// socketRequest is struct netlink_diag_req, which packet_diag_req equals.
+// socketRequest is struct netlink_diag_req. packet_diag_req has the same layout.
 func socketRequest(family, protocol uint8, show uint32) []byte {
 	b := make([]byte, 20)
 	b[0], b[1] = family, protocol
@@ -91,7 +91,7 @@ func socketRequest(family, protocol uint8, show uint32) []byte {
 	return b
 }
 
-// diagDump lists the sockets that a request is for. parse says whether a payload is one.
+// diagDump lists the sockets of a request. ok of parse is true if a payload is a socket.
 func diagDump[T any](request []byte, parse func([]byte) (T, bool)) ([]T, error) {
 	c, err := openDiag()
 	if err != nil {
@@ -107,7 +107,7 @@ func diagDump[T any](request []byte, parse func([]byte) (T, bool)) ([]T, error) 
 	return rows, err
 }
 
-// readNet reads a table of /proc/net with one heading. No file: the kernel has no such sockets.
+// readNet reads a table of /proc/net with one heading. If the file is missing, the kernel has no such sockets.
 func readNet[T any](root sys.Root, name string, line func(*scan.Fields) (T, bool)) ([]T, error) {
 	path := netFile(root, name)
 	data, err := root.ReadFile(path)
@@ -124,7 +124,7 @@ func readNet[T any](root sys.Root, name string, line func(*scan.Fields) (T, bool
 	return rows, nil
 }
 
-// parseNet reads line by line. One that cannot be read does not end it: the error names the first.
+// parseNet reads all lines. It leaves out lines that do not parse; the error names the first.
 func parseNet[T any](data []byte, line func(*scan.Fields) (T, bool)) ([]T, error) {
 	var rows []T
 	var failed error
@@ -145,8 +145,8 @@ func parseNet[T any](data []byte, line func(*scan.Fields) (T, bool)) ([]T, error
 	return rows, failed
 }
 
-// parseNetlinkDiag reads struct netlink_diag_msg and its attributes; false for less than that, and for the kernel's
-// own ends.
+// parseNetlinkDiag reads struct netlink_diag_msg and its attributes. ok is false for a shorter payload, and for the
+// kernel's own ends.
 func parseNetlinkDiag(b []byte) (NetlinkSocket, bool) {
 	if len(b) < netlinkDiagMsgSize {
 		return NetlinkSocket{}, false
@@ -169,7 +169,7 @@ func parseNetlinkDiag(b []byte) (NetlinkSocket, bool) {
 	return s, s.Inode != 0 && s.PortID != 0
 }
 
-// skMem is one number of struct sk_meminfo; a kernel that has fewer does not tell it.
+// skMem is one number of struct sk_meminfo; 0 if the kernel has fewer numbers.
 func skMem(data []byte, n int) uint32 {
 	if len(data) < 4*(n+1) {
 		return 0
@@ -177,7 +177,7 @@ func skMem(data []byte, n int) uint32 {
 	return binary.NativeEndian.Uint32(data[4*n:])
 }
 
-// netlinkGroups reads a bitmap of longs whose lowest bit is group 1.
+// netlinkGroups reads a bitmap of longs. Its lowest bit is group 1.
 func netlinkGroups(data []byte) []uint32 {
 	var groups []uint32
 	for word := 0; word+8 <= len(data); word += 8 {
@@ -208,7 +208,8 @@ func parseProcNetlinkLine(f *scan.Fields) (NetlinkSocket, bool) {
 	return s, s.Inode != 0 && s.PortID != 0
 }
 
-// NetlinkProtocol is ss's word for a netlink protocol (include/uapi/linux/netlink.h); "" for one without a name.
+// NetlinkProtocol is ss's word for a netlink protocol (include/uapi/linux/netlink.h); "" for a protocol without a
+// name.
 func NetlinkProtocol(n uint8) string {
 	names := [...]string{
 		unix.NETLINK_ROUTE: "route", unix.NETLINK_USERSOCK: "usersock", unix.NETLINK_FIREWALL: "firewall",

@@ -15,19 +15,19 @@ import (
 func TestNetlinkSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		fd := kerneltest.Socket(t, unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE)
-		must(t, unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: 4711, Groups: 0b101}))
-		must(t, unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, 33))
+		kerneltest.OK(t, unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: 4711, Groups: 0b101}))
+		kerneltest.OK(t, unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, 33))
 		max, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
-		must(t, err)
+		kerneltest.OK(t, err)
 		got, err := NetlinkSockets(sys.Root(""))
-		must(t, err)
+		kerneltest.OK(t, err)
 		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd), PortID: 4711,
 			Groups: []uint32{1, 3, 33}, RecvMax: uint32(max), Diag: true}
 		if diff := cmp.Diff([]NetlinkSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
 		fromProc, err := readNet(sys.Root(""), "netlink", parseProcNetlinkLine)
-		must(t, err)
+		kerneltest.OK(t, err)
 		want.Type, want.Groups, want.RecvMax, want.Diag = 0, []uint32{1, 3}, 0, false
 		if diff := cmp.Diff([]NetlinkSocket{want}, fromProc); diff != "" {
 			t.Errorf("/proc/net/netlink (-want +got):\n%s", diff)
@@ -39,16 +39,16 @@ func TestPacketSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		const all = unix.ETH_P_ALL << 8 // htons
 		fd := kerneltest.Socket(t, unix.AF_PACKET, unix.SOCK_RAW, all)
-		must(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: 1}))
+		kerneltest.OK(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: 1}))
 		got, err := PacketSockets(sys.Root(""))
-		must(t, err)
+		kerneltest.OK(t, err)
 		want := PacketSocket{Type: SocketRaw, Protocol: unix.ETH_P_ALL, Inode: kerneltest.Inode(t, fd), Interface: 1,
 			Running: true, UID: uint32(os.Getuid()), Diag: true}
 		if diff := cmp.Diff([]PacketSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
 		}
 		fromProc, err := readNet(sys.Root(""), "packet", parseProcPacketLine)
-		must(t, err)
+		kerneltest.OK(t, err)
 		want.Diag = false
 		if diff := cmp.Diff([]PacketSocket{want}, fromProc); diff != "" {
 			t.Errorf("/proc/net/packet (-want +got):\n%s", diff)
@@ -56,7 +56,7 @@ func TestPacketSockets(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// The kernel that tests run on may lack vsock_diag: this is what one with it sends.
+// The kernel of the tests may lack vsock_diag. This is the answer of a kernel with it.
 func TestParseVsockDiag(t *testing.T) {
 	b := []byte{unix.AF_VSOCK, 1, 10, 2}
 	for _, n := range []uint32{2, 1024, ^uint32(0), ^uint32(0), 77, 0x11223344, 0x55} {

@@ -12,15 +12,15 @@ import (
 // PacketSocket is an AF_PACKET socket (man 7 packet): a sniffer, a DHCP client.
 type PacketSocket struct {
 	Type      SocketType // SOCK_RAW or SOCK_DGRAM
-	Protocol  uint16     // ethertype of the frames that it gets: 3 is ETH_P_ALL
+	Protocol  uint16     // ethertype of its frames: 3 is ETH_P_ALL
 	Inode     uint64
-	Interface uint32 // index of the interface that it is bound to, 0: all
-	Running   bool   // it gets frames
+	Interface uint32 // index of the interface that the socket is bound to, 0: all
+	Running   bool   // the socket receives frames
 	UID       uint32 // of the creator
-	RecvMem   uint32 // memory that unread frames take, bytes
+	RecvMem   uint32 // memory of unread frames, bytes
 	Drops     uint32 // frames lost because the reader was too slow. Only with Diag
-	Fanout    bool   // it shares frames with others of a group. Only with Diag
-	Diag      bool   // told by sock_diag, not by /proc/net
+	Fanout    bool   // the socket shares frames with other sockets of a group. Only with Diag
+	Diag      bool   // the data comes from sock_diag, not from /proc/net
 }
 
 // include/uapi/linux/packet_diag.h
@@ -36,8 +36,8 @@ const (
 	packetRunning     = 0x1
 )
 
-// PacketSockets lists the packet sockets of the thread's network namespace, of every user. Where sock_diag is missing
-// they come from /proc/net/packet, and a file tree always has that only.
+// PacketSockets lists the packet sockets of every user in the thread's network namespace. Without sock_diag, and on a
+// file tree, it reads /proc/net/packet.
 func PacketSockets(root sys.Root) ([]PacketSocket, error) {
 	if root.Live() {
 		rows, err := diagDump(socketRequest(unix.AF_PACKET, 0, packetShowInfo|packetShowFanout|packetShowMemInfo),
@@ -49,7 +49,7 @@ func PacketSockets(root sys.Root) ([]PacketSocket, error) {
 	return readNet(root, "packet", parseProcPacketLine)
 }
 
-// parsePacketDiag reads struct packet_diag_msg and its attributes; false if there is less than that.
+// parsePacketDiag reads struct packet_diag_msg and its attributes. ok is false for a shorter payload.
 func parsePacketDiag(b []byte) (PacketSocket, bool) {
 	if len(b) < packetDiagMsgSize {
 		return PacketSocket{}, false
@@ -83,8 +83,7 @@ func parseProcPacketLine(f *scan.Fields) (PacketSocket, bool) {
 	return s, s.Inode != 0
 }
 
-// EtherType is tcpdump's word for the frames of an ethertype (include/uapi/linux/if_ether.h); "" for one without a
-// name.
+// EtherType is tcpdump's word for an ethertype (include/uapi/linux/if_ether.h); "" for an ethertype without a name.
 func EtherType(n uint16) string {
 	switch n {
 	case 0:

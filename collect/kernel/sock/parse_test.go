@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// message builds a netlink message as the kernel does.
+// message builds a netlink message in the kernel's format.
 func message(kind uint16, seq uint32, data []byte) []byte {
 	b := make([]byte, nlmsgHeader, nlmsgHeader+align4(len(data)))
 	binary.NativeEndian.PutUint32(b, uint32(nlmsgHeader+len(data)))
@@ -73,7 +74,7 @@ func TestDiagAnswer(t *testing.T) {
 
 func TestNetlinkAttrs(t *testing.T) {
 	b := append(attr(3, "abcde"), attr(4|0x8000, "")...)
-	b = append(b, 200, 0, 5, 0) // says 200 bytes, has 4
+	b = append(b, 200, 0, 5, 0) // its length says 200 bytes, it has 4
 	var got []string
 	for kind, data := range netlinkAttrs(b) {
 		got = append(got, fmt.Sprintf("%d %q", kind, data))
@@ -83,7 +84,7 @@ func TestNetlinkAttrs(t *testing.T) {
 	}
 }
 
-// What a Debian machine's /proc/net/unix says, with names that need care.
+// /proc/net/unix of a Debian machine, with some difficult names.
 const procUnix = "Num       RefCount Protocol Flags    Type St Inode Path\n" +
 	"00000000343c4ab0: 00000002 00000000 00010000 0001 01 26535 /run/a file/x y \n" +
 	"000000001647cfd0: 00000003 00000000 00000000 0001 03  1592\n" +
@@ -95,7 +96,7 @@ const procUnix = "Num       RefCount Protocol Flags    Type St Inode Path\n" +
 
 func TestParseProcUnix(t *testing.T) {
 	got, err := parseProcUnix([]byte(procUnix))
-	must(t, err)
+	kerneltest.OK(t, err)
 	want := []UnixSocket{
 		{Type: SocketStream, State: SocketListen, Inode: 26535, Naming: UnixPath, Name: "/run/a file/x y "},
 		{Type: SocketStream, State: SocketEstablished, Inode: 1592},
@@ -133,9 +134,9 @@ const procTCP6 = "  sl  local_address                         remote_address    
 func TestParseProcInet(t *testing.T) {
 	tables := inetTables()
 	got, err := parseProcInet([]byte(procTCP), tables[0])
-	must(t, err)
+	kerneltest.OK(t, err)
 	got6, err := parseProcInet([]byte(procTCP6), tables[1])
-	must(t, err)
+	kerneltest.OK(t, err)
 	at := netip.MustParseAddrPort
 	want := []InetSocket{
 		{Protocol: "tcp", State: SocketListen, Inode: 26700, Local: at("127.0.0.1:8080"), Remote: at("0.0.0.0:0"),

@@ -12,9 +12,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// A kernel without sock_diag, and a file tree, tell about sockets in /proc/net: less, and more slowly.
+// A kernel without sock_diag, and a file tree, have the sockets in /proc/net: with less data, and slower.
 
-// netFile is a file of the network namespace that the calling thread is in. /proc/net is that of the process's first
+// netFile is a file of the calling thread's network namespace. /proc/net shows the namespace of the process's first
 // thread.
 func netFile(root sys.Root, name string) string {
 	if root.Live() {
@@ -49,13 +49,13 @@ func procInetSockets(root sys.Root, t inetTable) ([]InetSocket, error) {
 	return rows, nil
 }
 
-// parseProcUnix reads /proc/net/unix (net/unix/af_unix.c, unix_seq_show). The kernel writes paths as they are, so one
-// that holds a newline goes on in the next line. Rows without inode, which no process has, are left out. A line that
-// cannot be read does not end it: the error names the first one.
+// parseProcUnix reads /proc/net/unix (net/unix/af_unix.c, unix_seq_show). The kernel writes paths unchanged, so a
+// path with a newline goes on in the next line. It leaves out rows without inode: no process has these sockets. It
+// leaves out lines that do not parse; the error names the first.
 func parseProcUnix(data []byte) ([]UnixSocket, error) {
 	var rows []UnixSocket
 	var failed error
-	named := false // the row above has a name that this line may belong to
+	named := false // the row above has a name, and this line may belong to it
 	for number := 1; len(data) > 0; number++ {
 		line, rest, complete := bytes.Cut(data, []byte{'\n'})
 		data = rest
@@ -91,7 +91,8 @@ func firstError(first, err error) error {
 	return err
 }
 
-// parseProcUnixLine reads "ADDRESS: REFS PROTOCOL FLAGS TYPE STATE INODE[ NAME]", hexadecimal but for the inode.
+// parseProcUnixLine reads "ADDRESS: REFS PROTOCOL FLAGS TYPE STATE INODE[ NAME]". All numbers except the inode are
+// hexadecimal.
 func parseProcUnixLine(line string) (UnixSocket, bool) {
 	address, rest, ok := strings.Cut(line, ": ")
 	if _, err := strconv.ParseUint(address, 16, 64); !ok || err != nil {
@@ -109,7 +110,7 @@ func parseProcUnixLine(line string) (UnixSocket, bool) {
 		}
 		field[i] = v
 	}
-	// The inode is padded to 5 places with blanks; one blank parts it from a name, which may start with more.
+	// Blanks pad the inode to 5 places. One blank separates it from the name. The name itself may start with blanks.
 	word, name, hasName := strings.Cut(strings.TrimLeft(rest, " "), " ")
 	inode, err := strconv.ParseUint(word, 10, 64)
 	if err != nil {
@@ -134,7 +135,7 @@ func parseProcUnixLine(line string) (UnixSocket, bool) {
 }
 
 // parseProcInet reads one of /proc/net/{tcp,udp,raw}{,6}, which share their first ten columns (net/ipv4/tcp_ipv4.c,
-// get_tcp4_sock). A line that cannot be read does not end it: the error names the first one.
+// get_tcp4_sock). It leaves out lines that do not parse; the error names the first.
 func parseProcInet(data []byte, t inetTable) ([]InetSocket, error) {
 	var rows []InetSocket
 	var failed error
@@ -181,15 +182,15 @@ func parseProcInetLine(line string, t inetTable) (InetSocket, bool) {
 	s.State = SocketState(number(word[3], 16))
 	s.SendQueue, s.RecvQueue = pair(word[4])
 	timer, ticks := pair(word[5])
-	s.Timer, s.TimerMS = SocketTimer(timer), ticks*10 // in USER_HZ, which is 100 on both of our machines
+	s.Timer, s.TimerMS = SocketTimer(timer), ticks*10 // in USER_HZ, which is 100 on amd64 and arm64
 	s.Retrans = uint32(number(word[6], 16))
 	s.UID = uint32(number(word[7], 10))
 	s.Inode = number(word[9], 10)
 	return s, localOK && remoteOK && !bad
 }
 
-// procAddr reads "0100007F:1F90". The kernel prints each 32 bits of the address as a number in its own byte order, here
-// little-endian, and the port as a number.
+// procAddr reads "0100007F:1F90". The kernel prints each 32 bits of the address as a number in its own byte order,
+// which is little-endian here. It prints the port as a number.
 func procAddr(text string, v6 bool) (netip.AddrPort, bool) {
 	address, port, ok := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(address)

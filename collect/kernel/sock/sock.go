@@ -5,7 +5,7 @@ import "strconv"
 // SocketState is a socket's state in TCP's numbers, which the kernel uses for every family (include/net/tcp_states.h).
 type SocketState uint8
 
-// The states that a reader has to tell apart; the others only have a name.
+// The states that the code compares; the others only have a name.
 const (
 	SocketEstablished SocketState = 1
 	SocketFinWait2    SocketState = 5
@@ -15,7 +15,7 @@ const (
 	SocketListen      SocketState = 10
 )
 
-// String gives ss's word: ESTAB, UNCONN, LISTEN, CLOSE-WAIT …
+// String is ss's word: ESTAB, UNCONN, LISTEN, CLOSE-WAIT …
 func (s SocketState) String() string {
 	switch s {
 	case SocketEstablished:
@@ -44,10 +44,10 @@ func (s SocketState) String() string {
 	return "state-" + strconv.Itoa(int(s))
 }
 
-// SocketType is a socket's type as socket(2) takes it.
+// SocketType is a socket's type: an argument of socket(2).
 type SocketType uint8
 
-// The types that unix(7), netlink(7), packet(7) and vsock(7) know.
+// The types of unix(7), netlink(7), packet(7) and vsock(7).
 const (
 	SocketStream    SocketType = 1
 	SocketDgram     SocketType = 2
@@ -55,7 +55,7 @@ const (
 	SocketSeqpacket SocketType = 5
 )
 
-// String gives the type's short name.
+// String is the type's short name.
 func (t SocketType) String() string {
 	switch t {
 	case SocketStream:
@@ -70,11 +70,11 @@ func (t SocketType) String() string {
 	return "type-" + strconv.Itoa(int(t))
 }
 
-// Shutdown says which directions of a socket are closed (include/net/sock.h).
+// Shutdown is the set of closed directions of a socket (include/net/sock.h).
 type Shutdown uint8
 
-// A socket whose peer closed its end has both.
+// A socket has both after its peer has closed its end.
 const (
-	ShutdownReceive Shutdown = 1 // nothing more will be read: reads give end of file
-	ShutdownSend    Shutdown = 2 // writes give EPIPE
+	ShutdownReceive Shutdown = 1 // a read gives end of file
+	ShutdownSend    Shutdown = 2 // a write gives EPIPE
 )

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a
-// kernel does not tell is 0.
+// TCPInfo is TCP's data on a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). Numbers
+// that the kernel does not have are 0.
 type TCPInfo struct {
 	RTO, RTT, RTTVar time.Duration
 	MinRTT           time.Duration
-	MSS              uint32        // bytes of the largest segment that it sends
-	CWnd             uint32        // segments that may be on their way
-	SSThresh         uint32        // segments; Infinite: never reached
+	MSS              uint32        // bytes of the largest segment to send
+	CWnd             uint32        // the most segments on the way
+	SSThresh         uint32        // segments; TCPInfinite: never reached
 	Unacked, Lost    uint32        // segments
-	Retrans          uint32        // segments sent again so far, in its whole life
+	Retrans          uint32        // segments sent again in the connection's life
 	LastSent         time.Duration // since it last sent data
 	LastReceived     time.Duration // since it last received data
 	BytesAcked       uint64
 	BytesReceived    uint64
-	NotSent          uint32 // bytes that wait for being sent the first time
+	NotSent          uint32 // bytes that wait for their first sending
 }
 
-// TCPInfinite is a threshold that was never reached (TCP_INFINITE_SSTHRESH, include/net/tcp.h).
+// TCPInfinite is a threshold that the connection never reached (TCP_INFINITE_SSTHRESH, include/net/tcp.h).
 const TCPInfinite = 0x7fffffff
 
 // tcpInfoSize is struct tcp_info up to tcpi_total_retrans, which the oldest kernels have.
 const tcpInfoSize = 104
 
-// read takes what there is of struct tcp_info: it has grown over the years.
+// read reads struct tcp_info as far as the kernel wrote it: newer kernels write more.
 func (t *TCPInfo) read(data []byte) {
 	u32 := func(at int) uint32 {
 		if len(data) < at+4 {
@@ -50,12 +50,13 @@ func (t *TCPInfo) read(data []byte) {
 	t.RTT, t.RTTVar, t.SSThresh, t.CWnd = us(68), us(72), u32(76), u32(80)
 	t.Retrans, t.BytesAcked, t.BytesReceived = u32(100), u64(120), u64(128)
 	t.NotSent = u32(144)
-	if n := u32(148); n != ^uint32(0) { // not measured yet
+	if n := u32(148); n != ^uint32(0) { // ^0: not measured yet
 		t.MinRTT = us(148)
 	}
 }
 
-// String is ss's word for a timer: "on" waits for an acknowledgment, "persist" probes a closed window; "" for none.
+// String is ss's word for a timer: "on" waits for an acknowledgment, "persist" probes a closed window; "" for no
+// timer.
 func (t SocketTimer) String() string {
 	switch t {
 	case TimerOff:

@@ -35,7 +35,7 @@ func TestParseTCPInfo(t *testing.T) {
 		MSS: 1448, CWnd: 10, SSThresh: TCPInfinite, Unacked: 2, Lost: 1, Retrans: 4, LastSent: 12 * time.Millisecond,
 		LastReceived: 3 * time.Second,
 		BytesAcked:   5001, BytesReceived: 77, NotSent: 9}
-	old := whole // a kernel whose struct ends behind total_retrans
+	old := whole // a kernel whose struct ends after total_retrans
 	old.MinRTT, old.BytesAcked, old.BytesReceived, old.NotSent = 0, 0, 0, 0
 	for name, c := range map[string]struct {
 		data []byte

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SocketTimes are how long calls on a socket wait before they fail with EAGAIN (SO_RCVTIMEO and SO_SNDTIMEO of man 7
-// socket), or the connection ends for what it has sent and the peer does not take (TCP_USER_TIMEOUT of man 7 tcp); 0:
-// for ever.
+// SocketTimes are timeouts of calls on a socket. After the timeout a call fails with EAGAIN (SO_RCVTIMEO and
+// SO_SNDTIMEO of man 7 socket). Or the connection ends if the peer does not acknowledge data (TCP_USER_TIMEOUT of man
+// 7 tcp). 0 is no timeout.
 type SocketTimes struct{ Receive, Send time.Duration }
 
-// ReadSocketTimes duplicates a socket of a process for two microseconds and asks: nothing else tells that a call on
-// it ends by itself. If the owner closes the socket meanwhile, the peer sees that when the duplicate is gone. It
-// takes the right to ptrace the process (man 2 pidfd_getfd). ino is that of the socket: errors.Is(err,
-// fs.ErrNotExist) if the descriptor leads elsewhere by now.
+// ReadSocketTimes duplicates a socket of a process for two microseconds and reads its timeouts. No file has them. If
+// the owner closes the socket meanwhile, the peer sees the close only after the duplicate is closed. It needs the
+// right to ptrace the process (man 2 pidfd_getfd). ino is the socket's inode. fs.ErrNotExist: the descriptor leads
+// elsewhere now.
 func ReadSocketTimes(pid, fd int, ino uint64) (SocketTimes, error) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// UnixNaming says what a UNIX socket's Name is (man 7 unix).
+// UnixNaming is the kind of a UNIX socket's name (man 7 unix).
 type UnixNaming uint8
 
-// The three ways.
+// The three kinds of names.
 const (
 	UnixUnnamed  UnixNaming = iota
-	UnixPath                // a file system path, as given to bind: it may be relative, or gone
+	UnixPath                // a file system path, as the program gave it to bind: it may be relative, or gone
 	UnixAbstract            // a name outside the file system; shown as @name
 )
 
@@ -23,26 +23,25 @@ const (
 type UnixSocket struct {
 	Type   SocketType
 	State  SocketState
-	Inode  uint64 // in sockfs: the number in /proc/PID/fd's socket:[…]
-	Cookie uint64 // never reused until the next boot; 0 without Diag
+	Inode  uint64 // in sockfs: the number N in the link socket:[N] of /proc/PID/fd
+	Cookie uint64 // unique until the next boot; 0 without Diag
 	Naming UnixNaming
-	// Name is the path or abstract name as bytes, without the NUL that ends a path or begins an abstract name. From
-	// /proc/net/unix, NULs inside an abstract name are '@'.
+	// Name is the path or abstract name as bytes. It lacks the NUL at a path's end and the NUL before an abstract name.
+	// In /proc/net/unix, a NUL inside an abstract name is '@'.
 	Name string
-	// FileInode and FileDevice identify the socket's file, 0 where it has none. FileDevice is as in stat's st_dev.
+	// FileInode and FileDevice identify the socket's file; 0 if it has none. FileDevice is an st_dev.
 	FileInode, FileDevice uint64
 
-	// Diag says that sock_diag told about the socket. /proc/net/unix has no cookie, file, peer, queues, shutdown or
+	// Diag means that the data comes from sock_diag. /proc/net/unix has no cookie, file, peer, queues, shutdown or
 	// pending clients.
 	Diag bool
-	// Peer is the inode of the other end: 0 where there is none, and for a client that waits for accept.
+	// Peer is the inode of the other end. 0: there is none, or the socket is a client that waits for accept.
 	Peer uint64
-	// Pending are the inodes of the clients that wait for a listener's accept, in their order. With some 8,000 of them the
-	// kernel gives none; RecvQueue still counts them.
+	// Pending are the inodes of the clients that wait for a listener's accept, in their order. Beyond some 8,000 clients
+	// the kernel lists none; RecvQueue still counts them.
 	Pending []uint64
-	// RecvQueue and SendQueue: for a listener the clients waiting and the most that may wait (listen's backlog);
-	// otherwise bytes to be read (of the first datagram only, for SOCK_DGRAM) and the memory that sent and unread data
-	// takes.
+	// RecvQueue and SendQueue of a listener: the clients that wait, and their limit (listen's backlog). Of other
+	// sockets: bytes to read (SOCK_DGRAM: only of the first datagram), and memory of sent and unread data.
 	RecvQueue, SendQueue uint32
 	Shutdown             Shutdown
 	UID                  uint32 // of the socket's creator, in the reader's user namespace
@@ -69,11 +68,12 @@ const (
 	unixDiagMsgSize = 16
 )
 
-// UnixSockets lists the AF_UNIX sockets of this process's network namespace, of every user; those that the kernel made
-// for a client which nobody accepted yet are not among them, the listener's Pending has their clients.
+// UnixSockets lists the AF_UNIX sockets of every user in this process's network namespace. The kernel makes a socket
+// for each client that waits for accept; the result leaves these sockets out. The listener's Pending has their
+// clients.
 //
-// An error may come with rows, which are then good as far as they go: where sock_diag is missing they are read from
-// /proc/net/unix, and the error says why they lack peers and queues. A file tree always has /proc/net/unix only.
+// The result may have rows beside an error; these rows are good. Without sock_diag the rows come from /proc/net/unix,
+// and the error explains why they lack peers and queues. A file tree has only /proc/net/unix.
 func UnixSockets(root sys.Root) ([]UnixSocket, error) {
 	if !root.Live() {
 		return procUnixSockets(root)
@@ -110,10 +110,10 @@ func diagUnixSockets() ([]UnixSocket, error) {
 	return rows, c.unixPending(rows)
 }
 
-// unixPending fills in who waits at the listeners. It is a dump of its own: a socket whose attributes outgrow a
-// datagram silently ends the dump (net/unix/diag.c, unix_diag_dump), and must not hide other sockets. 8,500 pending
-// clients do so, and 2,500 in the first dump of a netlink socket, whose reader's buffer the kernel does not know yet;
-// tried on Linux 6.18.
+// unixPending fills in the clients that wait at the listeners. It is a dump of its own. A socket whose attributes do
+// not fit into a datagram silently ends the dump (net/unix/diag.c, unix_diag_dump), and must not hide other sockets.
+// 8,500 pending clients are too many for a datagram. In the first dump of a netlink socket 2,500 are too many,
+// because the kernel does not know the reader's buffer yet. Both were tried on Linux 6.18.
 func (c *diagConn) unixPending(rows []UnixSocket) error {
 	waiting := map[uint64][]uint64{}
 	err := c.dump(unixDiagRequest(1<<SocketListen, unixShowIcons), func(b []byte) {
@@ -127,7 +127,7 @@ func (c *diagConn) unixPending(rows []UnixSocket) error {
 	return err
 }
 
-// unixDiagRequest is struct unix_diag_req; states is a mask of 1<<SocketState.
+// unixDiagRequest is struct unix_diag_req. states is a mask of 1<<SocketState.
 func unixDiagRequest(states, show uint32) []byte {
 	b := make([]byte, 24)
 	b[0] = unix.AF_UNIX
@@ -137,7 +137,7 @@ func unixDiagRequest(states, show uint32) []byte {
 	return b
 }
 
-// parseUnixDiag reads struct unix_diag_msg and its attributes; false if there is less than that.
+// parseUnixDiag reads struct unix_diag_msg and its attributes. ok is false for a shorter payload.
 func parseUnixDiag(b []byte) (UnixSocket, bool) {
 	if len(b) < unixDiagMsgSize {
 		return UnixSocket{}, false
@@ -161,14 +161,14 @@ func (s *UnixSocket) setDiagAttr(kind uint16, data []byte) {
 		s.Naming, s.Name = unixDiagPathOrAbstract(data)
 	case kind == unixDiagVFS && len(data) >= 8:
 		s.FileInode = uint64(binary.NativeEndian.Uint32(data))
-		// The kernel's own dev_t, 12 bits major and 20 minor (include/linux/kdev_t.h), not the one of stat.
+		// The kernel's own dev_t has 12 bits of major and 20 of minor (include/linux/kdev_t.h). It is no st_dev.
 		dev := binary.NativeEndian.Uint32(data[4:])
 		s.FileDevice = unix.Mkdev(dev>>20, dev&(1<<20-1))
 	case kind == unixDiagPeer && len(data) >= 4:
 		s.Peer = uint64(binary.NativeEndian.Uint32(data))
 	case kind == unixDiagIcons:
 		for ; len(data) >= 4; data = data[4:] {
-			// 0 is a client that closed before it was accepted.
+			// 0 is a client that closed before accept.
 			if inode := binary.NativeEndian.Uint32(data); inode != 0 {
 				s.Pending = append(s.Pending, uint64(inode))
 			}
@@ -183,8 +183,8 @@ func (s *UnixSocket) setDiagAttr(kind uint16, data []byte) {
 	}
 }
 
-// unixDiagPathOrAbstract reads sun_path. A path may or may not have its NUL; an abstract name starts with one, has no
-// end mark and may hold more.
+// unixDiagPathOrAbstract reads sun_path. A path may have or lack its NUL at the end. An abstract name starts with a
+// NUL; it has no end mark and may hold more NULs.
 func unixDiagPathOrAbstract(data []byte) (UnixNaming, string) {
 	if data[0] == 0 {
 		return UnixAbstract, string(data[1:])

@@ -23,13 +23,13 @@ type VsockSocket struct {
 // VsockAddr is a context id and a port; ^0 is "any".
 type VsockAddr struct{ CID, Port uint32 }
 
-// Any says whether neither context nor port is set.
+// Any is true if context and port are both "any".
 func (a VsockAddr) Any() bool { return a.CID == ^uint32(0) && a.Port == ^uint32(0) }
 
 const vsockDiagMsgSize = 32 // struct vsock_diag_msg, include/uapi/linux/vm_sockets_diag.h
 
-// VsockSockets lists the vsock sockets of the thread's network namespace, of every user. They are in no file of
-// /proc: a kernel without vsock_diag tells of none, and neither does a file tree; that is no error.
+// VsockSockets lists the vsock sockets of every user in the thread's network namespace. No file of /proc has them. On
+// a kernel without vsock_diag and on a file tree the list is empty, without an error.
 func VsockSockets(root sys.Root) ([]VsockSocket, error) {
 	if !root.Live() {
 		return nil, nil
@@ -45,7 +45,7 @@ func VsockSockets(root sys.Root) ([]VsockSocket, error) {
 	return rows, err
 }
 
-// parseVsockDiag reads struct vsock_diag_msg; false if there is less than that.
+// parseVsockDiag reads struct vsock_diag_msg. ok is false for a shorter payload.
 func parseVsockDiag(b []byte) (VsockSocket, bool) {
 	if len(b) < vsockDiagMsgSize {
 		return VsockSocket{}, false

@@ -6,19 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MayAdminIPC says whether we hold CAP_SYS_ADMIN in our own user namespace, which lets a process remove System V
-// objects that it neither owns nor made (ipcctl_obtain_check in ipc/util.c asks for it in the namespace that owns the
-// IPC namespace).
+// MayAdminIPC is true if we hold CAP_SYS_ADMIN in our own user namespace. A process with it may remove System V
+// objects of other owners and creators. ipcctl_obtain_check in ipc/util.c checks it in the user namespace that owns
+// the IPC namespace.
 func MayAdminIPC() (bool, error) { return Holds(unix.CAP_SYS_ADMIN) }
 
-// MayTraceAll says whether we hold CAP_SYS_PTRACE in our own user namespace: the right to look into every process of
-// it, and to see those that hidepid hides (fs/proc/base.c). A container's root often lacks it.
+// MayTraceAll is true if we hold CAP_SYS_PTRACE in our own user namespace. A process with it may read every process
+// there, also processes that hidepid hides (fs/proc/base.c). The root of a container often lacks it.
 func MayTraceAll() bool {
 	has, err := Holds(unix.CAP_SYS_PTRACE)
 	return err == nil && has
 }
 
-// Holds says whether a capability is in our effective set.
+// Holds is true if a capability is in our effective set.
 func Holds(capability int) (bool, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

@@ -15,13 +15,12 @@ func OpenDir(at int, path string) (int, error) {
 }
 
 // EachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16,
-// type u8, name. name ends with its NUL, so that it can go to the *at calls as it is. "." and ".." are passed over.
+// type u8, name. name ends with its NUL, so the *at calls take it unchanged. It leaves out "." and "..".
 func EachDirent(fd int, buf []byte, visit func(name []byte)) error {
 	return EachTyped(fd, buf, func(_ uint8, name []byte) { visit(name) })
 }
 
-// EachTyped is EachDirent with each entry's type: DT_FIFO and the like, or DT_UNKNOWN where the file system does not
-// tell.
+// EachTyped is EachDirent with each entry's type: DT_FIFO and so on, or DT_UNKNOWN if the file system does not know.
 func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
 	for {
 		n, err := unix.Getdents(fd, buf)
@@ -54,14 +53,14 @@ func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
 	}
 }
 
-// Readlinkat and fstatat take a NUL-terminated name as getdents gave it: x/sys's wrappers copy each name to the heap.
+// Readlinkat is readlinkat(2) for a NUL-terminated name of getdents64. x/sys's wrapper copies each name to the heap.
 func Readlinkat(fd int, name, buf []byte) (int, syscall.Errno) {
 	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&name[0])),
 		uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
 	return int(n), e
 }
 
-// Fstatat: see Readlinkat.
+// Fstatat is fstatat(2) for a NUL-terminated name of getdents64. x/sys's wrapper copies each name to the heap.
 func Fstatat(fd int, name []byte, st *unix.Stat_t, flags int) syscall.Errno {
 	_, _, e := unix.Syscall6(sysFstatat, uintptr(fd), uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(st)),
 		uintptr(flags), 0, 0)

@@ -1,7 +1,7 @@
-// Package sys holds what every room below kernel needs of the machine, and knows no IPC object:
+// Package sys has the parts of the machine that every room below kernel needs. It knows no IPC object.
 //
-//	Root                  where the machine's files begin, and whether it is the live one
-//	Gone, Denied          what an errno means
+//	Root                  where the machine's files begin; live or not
+//	Gone, Denied          the meaning of an errno
 //	OpenDir, EachDirent   directories, by the raw system calls
 //	BootTime, PageSize    the machine's numbers
 //	Holds                 the rights of this process

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BootTime is when the machine started: CLOCK_REALTIME − CLOCK_BOOTTIME, to which /proc's start times in clock ticks
-// are added. The btime line of /proc/stat has only whole seconds.
+// BootTime is the time when the machine started: CLOCK_REALTIME − CLOCK_BOOTTIME. /proc's start times in clock ticks
+// count from it. The btime line of /proc/stat has only whole seconds.
 func BootTime() (time.Time, error) {
 	var real, boot unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &real); err != nil {
@@ -23,8 +23,8 @@ func BootTime() (time.Time, error) {
 // PageSize is the size of a page in bytes: /proc/PID/stat's rss and the shmall limit count pages.
 func PageSize() uint64 { return uint64(unix.Getpagesize()) }
 
-// EffectiveUID is who the kernel takes us for.
+// EffectiveUID is our effective user ID.
 func EffectiveUID() int { return unix.Geteuid() }
 
-// ClockTick is how many clock ticks a second has in /proc: USER_HZ, 100 on amd64 and arm64.
+// ClockTick is the number of clock ticks in a second of /proc: USER_HZ, 100 on amd64 and arm64.
 const ClockTick = 100

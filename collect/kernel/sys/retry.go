@@ -2,7 +2,7 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// RetryEINTR repeats a call that a signal interrupted.
+// RetryEINTR repeats a call as long as a signal interrupts it.
 func RetryEINTR(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
@@ -11,7 +11,7 @@ func RetryEINTR(call func() error) error {
 	}
 }
 
-// ErrnoError avoids a non-nil error that holds errno 0.
+// ErrnoError is nil for errno 0. A plain conversion would give a non-nil error that holds 0.
 func ErrnoError(errno unix.Errno) error {
 	if errno != 0 {
 		return errno

@@ -10,15 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is the directory below which a machine's proc, sys and etc are: "" for the live machine, else a tree of files
-// that looks like one (a fixture, an image).
+// Root is the directory of a machine's proc, sys and etc. It is "" for the live machine, else a tree of files that
+// looks like a machine (a fixture, an image).
 type Root string
 
-// ErrNotLive is returned by calls that need a running kernel when the Root is a fixture tree.
+// ErrNotLive is the error of calls that need a running kernel, if the Root is a file tree.
 var ErrNotLive = errors.New("not available from a file tree")
 
-// OpenRoot returns the Root of the machine below dir, where dir holds proc, sys and etc. "" and "/" are the live
-// machine.
+// OpenRoot returns the Root of the machine below dir. dir holds proc, sys and etc. "" and "/" are the live machine.
 func OpenRoot(dir string) (Root, error) {
 	if dir == "" || filepath.Clean(dir) == "/" {
 		return "", nil
@@ -29,20 +28,20 @@ func OpenRoot(dir string) (Root, error) {
 	return Root(filepath.Clean(dir)), nil
 }
 
-// Live says whether system calls ask the same machine that the files describe.
+// Live is true if system calls and the files are of the same machine.
 func (r Root) Live() bool { return r == "" }
 
-// Path gives the place of an absolute path ("/proc/locks") below the Root.
+// Path is the place of an absolute path ("/proc/locks") below the Root.
 func (r Root) Path(abs string) string { return string(r) + abs }
 
-// ReadFile reads a whole file below the Root, whatever its size.
-// /proc files are reopened each time: some kernels (6.6, 6.12, 6.14) refuse to seek in /proc/net.
+// ReadFile reads a whole file of any size below the Root. It opens files of /proc again each time: some kernels (6.6,
+// 6.12, 6.14) refuse to seek in /proc/net.
 func (r Root) ReadFile(abs string) ([]byte, error) { return os.ReadFile(r.Path(abs)) }
 
-// Gone tells an object or process that is not there (any more) from one that could not be read.
+// Gone is true if the object or process does not exist, or no longer.
 func Gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EIDRM)
 }
 
-// Denied tells missing rights (EACCES, EPERM) from every other failure.
+// Denied is true if the error is missing rights (EACCES, EPERM).
 func Denied(err error) bool { return errors.Is(err, fs.ErrPermission) }

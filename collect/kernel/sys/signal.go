@@ -21,12 +21,12 @@ func (s SignalSet) Names() []string {
 // SignalSet has bit n−1 set for signal n.
 type SignalSet uint64
 
-// Has says whether the signal is in the set.
+// Has is true if the signal is in the set.
 func (s SignalSet) Has(sig syscall.Signal) bool { return sig >= 1 && s>>(uint(sig)-1)&1 == 1 }
 
-// SignalName is a signal's name as signal(7) has it: "SIGUSR1", "SIGRTMIN+3"; a number for what is no signal.
+// SignalName is a signal's name in signal(7): "SIGUSR1", "SIGRTMIN+3". It is the number itself if no signal has it.
 func SignalName(n int) string {
-	const rtMin, rtMax = 34, 64 // of glibc, which keeps 32 and 33 for itself
+	const rtMin, rtMax = 34, 64 // of glibc, which uses 32 and 33 itself
 	switch name := unix.SignalName(syscall.Signal(n)); {
 	case name != "":
 		return name

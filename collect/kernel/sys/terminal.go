@@ -2,8 +2,8 @@ package sys
 
 import "golang.org/x/sys/unix"
 
-// TerminalColumns gives the width of the terminal behind a descriptor. ok is false if it is no terminal; a terminal
-// that does not know its width has 0 columns.
+// TerminalColumns is the width of the terminal behind a descriptor. ok is false if the descriptor is no terminal. A
+// terminal that does not know its width has 0 columns.
 func TerminalColumns(fd uintptr) (columns int, ok bool) {
 	size, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ)
 	if err != nil {

@@ -12,16 +12,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is the index loop,
-// proc the file, plain a reading of the file as one writes it first (strings.Fields). Both arms of a comparison give
-// the rows that the other gives.
+// The listings at the kernel's default limits: 32,000 queues, 32,000 sets, 4,096 segments. stat is one call for each
+// index. proc is the file. plain reads the file in the simplest way (strings.Fields). All three give the same rows.
 
 func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat func() ([]T, bool),
 	row func(*scan.Numbers, *T)) {
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := sys.Root("")
 	check := func(b *testing.B, n int, ok bool) {
 		if n != rows || !ok {
 			b.Fatalf("%d rows, want %d", n, rows)
@@ -50,7 +46,7 @@ func benchmarkList[T any](b *testing.B, path string, rows, columns int, stat fun
 	})
 }
 
-// plainTable reads a table of numbers without any thought of its cost.
+// plainTable reads a table of numbers in the simplest way.
 func plainTable(path string, columns int) ([][]int64, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -119,7 +115,7 @@ func BenchmarkShmSegments(b *testing.B) {
 	})
 }
 
-// One queue at the last index: what the recipe chooses /proc for.
+// One queue at the last index: here /proc is cheaper.
 func BenchmarkSparseQueue(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		if err := os.WriteFile("/proc/sys/kernel/msg_next_id", []byte("31999"), 0); err != nil {
@@ -128,10 +124,7 @@ func BenchmarkSparseQueue(b *testing.B) {
 		if _, err := MsgGet(1, IPCCreat|IPCExcl|0o600); err != nil {
 			b.Fatal(err)
 		}
-		h, err := sys.OpenRoot("")
-		if err != nil {
-			b.Fatal(err)
-		}
+		h := sys.Root("")
 		b.Run("recipe", func(b *testing.B) {
 			for b.Loop() {
 				if all, err := MsgQueues(h, false); len(all) != 1 || err != nil {

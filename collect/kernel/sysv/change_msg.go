@@ -9,15 +9,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MsgRemove destroys a queue with its messages at once. Blocked senders and receivers get EIDRM (man 2 msgctl).
-// errors.Is(err, fs.ErrNotExist) if no queue has this id, fs.ErrPermission for neither owner, creator nor
+// MsgRemove destroys a queue and its messages at once. Blocked senders and receivers get EIDRM (man 2 msgctl).
+// fs.ErrNotExist: no queue has this id. fs.ErrPermission: the caller is neither owner nor creator, and lacks
 // CAP_SYS_ADMIN.
 func MsgRemove(id int) error {
 	_, err := msgctl(id, ipcRmid, nil)
 	return objectError("remove", msgWord, id, err)
 }
 
-// MsgGet finds or makes a queue: flags are permission bits with IPCCreat and IPCExcl (man 2 msgget). It returns the id.
+// MsgGet finds or makes a queue and returns its id. flags are permission bits with IPCCreat and IPCExcl (man 2
+// msgget).
 func MsgGet(key uint32, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_MSGGET, uintptr(int32(key)), uintptr(flags), 0)
 	if errno != 0 {
@@ -26,7 +27,7 @@ func MsgGet(key uint32, flags int) (int, error) {
 	return int(n), nil
 }
 
-// MsgSend puts a message into a queue. mtype is at least 1. It blocks while the queue is full, unless flags say
+// MsgSend puts a message into a queue. mtype is at least 1. It blocks while the queue is full, unless flags have
 // IPCNoWait.
 func MsgSend(id int, mtype int64, data []byte, flags int) error {
 	buf := make([]byte, 8+len(data)) // struct msgbuf: a long, then the text
@@ -43,8 +44,9 @@ func MsgSend(id int, mtype int64, data []byte, flags int) error {
 	return nil
 }
 
-// MsgReceive takes the first message of a type (0: of any; negative: the lowest type up to its absolute value) out of a
-// queue, at most size bytes. It blocks while there is none, unless flags say IPCNoWait (then ENOMSG).
+// MsgReceive takes the first message of a type out of a queue, at most size bytes of it. mtype 0 takes a message of
+// any type. A negative mtype takes the lowest type up to its absolute value. MsgReceive blocks while the queue has no
+// such message; with IPCNoWait the error is ENOMSG.
 func MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int64, err error) {
 	buf := make([]byte, 8+size)
 	var n uintptr
@@ -60,8 +62,8 @@ func MsgReceive(id int, mtype int64, size, flags int) (data []byte, gotType int6
 	return buf[8 : 8+n], *(*int64)(unsafe.Pointer(&buf[0])), nil
 }
 
-// MsgSetQBytes sets the bytes that a queue takes. Above the limit msgmnb it needs CAP_SYS_RESOURCE, even as uid 0.
-// Owner and permissions stay; ctime moves.
+// MsgSetQBytes sets a queue's capacity in bytes. A number above the limit msgmnb needs CAP_SYS_RESOURCE, even for uid
+// 0. Owner and permissions stay. ctime changes.
 func MsgSetQBytes(id int, qbytes uint64) error {
 	var ds msqidDS
 	if _, err := msgctl(id, ipcStat, unsafe.Pointer(&ds)); err != nil {

@@ -10,15 +10,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SemRemove destroys a semaphore set at once, whoever uses it. Blocked tasks get EIDRM (man 2 semctl).
-// errors.Is(err, fs.ErrNotExist) if no set has this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
+// SemRemove destroys a semaphore set at once, even while tasks use it. Blocked tasks get EIDRM (man 2 semctl).
+// fs.ErrNotExist: no set has this id. fs.ErrPermission: the caller is neither owner nor creator, and lacks
+// CAP_SYS_ADMIN.
 func SemRemove(id int) error {
 	_, err := semctl(id, 0, ipcRmid, nil)
 	return objectError("remove", semWord, id, err)
 }
 
-// SemGet finds or makes a set of nsems semaphores, all zero: flags are permission bits with IPCCreat and IPCExcl
-// (man 2 semget). It returns the id.
+// SemGet finds or makes a set of nsems semaphores and returns its id. New semaphores are zero. flags are permission
+// bits with IPCCreat and IPCExcl (man 2 semget).
 func SemGet(key uint32, nsems, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_SEMGET, uintptr(int32(key)), uintptr(nsems), uintptr(flags))
 	if errno != 0 {
@@ -27,15 +28,16 @@ func SemGet(key uint32, nsems, flags int) (int, error) {
 	return int(n), nil
 }
 
-// SemOp is one operation on one semaphore: struct sembuf (man 2 semop). Op above 0 adds, below 0 waits until it can
-// subtract, 0 waits for zero.
+// SemOp is one operation on one semaphore: struct sembuf (man 2 semop). Op above 0 adds. Op below 0 waits until it
+// can subtract. Op 0 waits for zero.
 type SemOp struct {
 	Num   uint16
 	Op    int16
 	Flags int16 // IPCNoWait, SemUndo
 }
 
-// Operate does all operations at once or waits until it can, at most for timeout (then EAGAIN); below 0: without end.
+// Operate does all operations in one step, or waits until it can. After timeout the error is EAGAIN. A timeout below
+// 0 never ends.
 func Operate(id int, ops []SemOp, timeout time.Duration) error {
 	if len(ops) == 0 {
 		return fmt.Errorf("semop %d: no operation: %w", id, unix.EINVAL)
@@ -58,7 +60,7 @@ func Operate(id int, ops []SemOp, timeout time.Duration) error {
 	return nil
 }
 
-// SemSetValue sets one semaphore (SETVAL) and clears what SEM_UNDO had remembered for it.
+// SemSetValue sets one semaphore (SETVAL). The kernel forgets the SEM_UNDO adjustments of this semaphore.
 func SemSetValue(id, num int, value uint16) error {
 	_, _, errno := unix.Syscall6(unix.SYS_SEMCTL, uintptr(id), uintptr(num), semSetVal, uintptr(value), 0, 0)
 	if errno != 0 {
@@ -67,7 +69,7 @@ func SemSetValue(id, num int, value uint16) error {
 	return nil
 }
 
-// SemSetValues sets all semaphores of a set (SETALL); values must have one for each.
+// SemSetValues sets all semaphores of a set (SETALL). values has one number for each semaphore.
 func SemSetValues(id int, values []uint16) error {
 	var ds semidDS
 	if _, err := semctl(id, 0, ipcStat, unsafe.Pointer(&ds)); err != nil {

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID): it goes at once if nobody has it attached, else
-// on the last detach; until then it shows as ModeDest with key 0. errors.Is(err, fs.ErrNotExist) if no segment has
-// this id, fs.ErrPermission for neither owner, creator nor CAP_SYS_ADMIN.
+// ShmRemove marks a segment for destruction (man 2 shmctl, IPC_RMID). The kernel destroys it at once if no process
+// has it attached, else on the last detach. Until then its mode has ModeDest and its key is 0. fs.ErrNotExist: no
+// segment has this id. fs.ErrPermission: the caller is neither owner nor creator, and lacks CAP_SYS_ADMIN.
 func ShmRemove(id int) error {
 	_, err := shmctl(id, ipcRmid, nil)
 	return objectError("remove", shmWord, id, err)
 }
 
-// ShmGet finds or makes a segment of at least size bytes: flags are permission bits with IPCCreat, IPCExcl and
-// ShmHugeTLB (man 2 shmget). It returns the id.
+// ShmGet finds or makes a segment of at least size bytes and returns its id. flags are permission bits with IPCCreat,
+// IPCExcl and ShmHugeTLB (man 2 shmget).
 func ShmGet(key uint32, size uint64, flags int) (int, error) {
 	n, _, errno := unix.Syscall(unix.SYS_SHMGET, uintptr(int32(key)), uintptr(size), uintptr(flags))
 	if errno != 0 {
@@ -24,8 +24,8 @@ func ShmGet(key uint32, size uint64, flags int) (int, error) {
 	return int(n), nil
 }
 
-// ShmAttach maps a segment (man 2 shmat) and returns its bytes, for ShmDetach. Writing to a readonly mapping is
-// SIGSEGV.
+// ShmAttach maps a segment (man 2 shmat) and returns its bytes. ShmDetach takes them. A write to a readonly mapping
+// is SIGSEGV.
 func ShmAttach(id int, readonly bool) ([]byte, error) {
 	flags := 0
 	if readonly {
@@ -38,7 +38,7 @@ func ShmAttach(id int, readonly bool) ([]byte, error) {
 	return data, nil
 }
 
-// ShmDetach unmaps what ShmAttach returned; data must not be touched afterwards.
+// ShmDetach unmaps the bytes that ShmAttach returned. The caller must not touch data afterwards.
 func ShmDetach(data []byte) error {
 	if err := unix.SysvShmDetach(data); err != nil {
 		return fmt.Errorf("shmdt: %w", err)
@@ -46,14 +46,14 @@ func ShmDetach(data []byte) error {
 	return nil
 }
 
-// ShmLock keeps a segment out of swap (SHM_LOCK); it shows as ModeLocked. It needs CAP_IPC_LOCK, or the owner and room
-// below RLIMIT_MEMLOCK.
+// ShmLock keeps a segment out of swap (SHM_LOCK). The segment's mode then has ModeLocked. It needs CAP_IPC_LOCK; or
+// the owner with room below RLIMIT_MEMLOCK.
 func ShmLock(id int) error {
 	_, err := shmctl(id, shmLock, nil)
 	return objectError("lock", shmWord, id, err)
 }
 
-// ShmUnlock takes a ShmLock back.
+// ShmUnlock undoes ShmLock.
 func ShmUnlock(id int) error {
 	_, err := shmctl(id, shmUnlock, nil)
 	return objectError("unlock", shmWord, id, err)

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Commands of msgctl, semctl and shmctl (include/uapi/linux/{ipc,msg,sem,shm}.h). On amd64 and arm64 no IPC_64 flag
-// goes with them: that is for architectures with an old layout.
+// Commands of msgctl, semctl and shmctl (include/uapi/linux/{ipc,msg,sem,shm}.h). On amd64 and arm64 they need no
+// IPC_64 flag. Only architectures with an old layout have that flag.
 const (
 	ipcRmid = 0
 	ipcSet  = 1
@@ -32,7 +32,7 @@ const (
 	shmStatAny = 15
 )
 
-// ipcPerm is struct ipc64_perm (include/uapi/asm-generic/ipcbuf.h), alike on amd64 and arm64.
+// ipcPerm is struct ipc64_perm (include/uapi/asm-generic/ipcbuf.h), the same on amd64 and arm64.
 type ipcPerm struct {
 	key                  int32
 	uid, gid, cuid, cgid uint32
@@ -63,7 +63,7 @@ type shmidDS struct {
 	_, _                uint64
 }
 
-// msginfo is struct msginfo (include/uapi/linux/msg.h). Under MSG_INFO pool, maps and tql mean something else.
+// msginfo is struct msginfo (include/uapi/linux/msg.h). MSG_INFO gives pool, maps and tql other meanings.
 type msginfo struct {
 	pool int32 // MSG_INFO: queues in use
 	maps int32 // MSG_INFO: messages in all queues
@@ -75,7 +75,7 @@ type msginfo struct {
 	seg  uint16
 }
 
-// seminfo is struct seminfo (include/uapi/linux/sem.h). Under SEM_INFO usz and aem mean something else.
+// seminfo is struct seminfo (include/uapi/linux/sem.h). SEM_INFO gives usz and aem other meanings.
 type seminfo struct {
 	maps, mni, mns, mnu, msl, opm, ume int32
 	usz                                int32 // SEM_INFO: sets in use
@@ -83,13 +83,13 @@ type seminfo struct {
 	aem                                int32 // SEM_INFO: semaphores in all sets
 }
 
-// shminfo is struct shminfo64 (include/uapi/asm-generic/shmbuf.h), filled by IPC_INFO.
+// shminfo is struct shminfo64 (include/uapi/asm-generic/shmbuf.h). IPC_INFO fills it.
 type shminfo struct {
 	max, min, mni, seg, all uint64
 	_, _, _, _              uint64
 }
 
-// shmUse is struct shm_info (include/uapi/linux/shm.h), filled by SHM_INFO; all but used in pages.
+// shmUse is struct shm_info (include/uapi/linux/shm.h). SHM_INFO fills it. All fields except used are in pages.
 type shmUse struct {
 	used           int32
 	_              int32
@@ -97,7 +97,7 @@ type shmUse struct {
 	_, _           uint64
 }
 
-// Wrong sizes do not compile. They were compared with the running kernel's BTF.
+// Wrong sizes do not compile. The sizes come from a running kernel's BTF.
 var (
 	_ [48]byte  = [unsafe.Sizeof(ipcPerm{})]byte{}
 	_ [120]byte = [unsafe.Sizeof(msqidDS{})]byte{}
@@ -110,8 +110,8 @@ var (
 	_ [semidSize]byte = [unsafe.Sizeof(semidDS{})]byte{}
 )
 
-// The calls below do not sleep, so they stay out of the scheduler's way (RawSyscall): a third of a listing's time.
-// Whatever buf points at must be at least as large as the command writes.
+// The calls below do not sleep. So they use RawSyscall, which the Go scheduler does not see: a listing then takes a
+// third less time. buf must have room for all that the command writes.
 
 func msgctl(id, cmd int, buf unsafe.Pointer) (int, error) {
 	n, _, errno := unix.RawSyscall(unix.SYS_MSGCTL, uintptr(id), uintptr(cmd), uintptr(buf))
@@ -128,7 +128,7 @@ func shmctl(id, cmd int, buf unsafe.Pointer) (int, error) {
 	return result(n, errno)
 }
 
-// result avoids a non-nil error that holds errno 0.
+// result is n, and a nil error for errno 0. A plain conversion would give a non-nil error that holds 0.
 func result(n uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return 0, errno
@@ -143,7 +143,8 @@ func (p *ipcPerm) perm(id int) IPCPerm {
 	}
 }
 
-// statMsg reads the queue at an index; given an id, the kernel takes the index out of it (ipcid_to_idx, ipc/util.h).
+// statMsg reads the queue at an index. The kernel also takes an id: it computes the index from it (ipcid_to_idx,
+// ipc/util.h).
 func statMsg(index int, q *MsgQueue) error {
 	var ds msqidDS
 	id, err := msgctl(index, msgStatAny, unsafe.Pointer(&ds))
@@ -170,7 +171,7 @@ func statSem(index int, s *SemSet) error {
 	return nil
 }
 
-// statShm reads the segment at an index, all but its RSS and swap.
+// statShm reads the segment at an index, without RSS and swap.
 func statShm(index int, s *ShmSegment) error {
 	var ds shmidDS
 	id, err := shmctl(index, shmStatAny, unsafe.Pointer(&ds))

@@ -2,10 +2,9 @@ package sysv
 
 import "golang.org/x/sys/unix"
 
-// SegmentDevices are the devices (st_dev) on which this kernel keeps System V segments, each with whether it is one
-// of huge pages: its internal tmpfs and, where there are huge pages, its internal hugetlbfs mounts. memfds live on
-// the same ones, which is how they are found: a memfd's inode may equal a shmid, so that device and name have to
-// agree as well.
+// SegmentDevices are the devices (st_dev) on which this kernel keeps System V segments: its internal tmpfs and its
+// internal hugetlbfs mounts. The value is true for a device of huge pages. memfds live on the same devices, and a
+// memfd's inode may equal a shmid. So a reader has to compare the device and the name as well.
 func SegmentDevices() map[uint64]bool {
 	devices := map[uint64]bool{}
 	for _, flags := range []int{0, unix.MFD_HUGETLB, unix.MFD_HUGETLB | unix.MFD_HUGE_2MB,

@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// On a tree of files, /proc/sysvipc is all there is; no system call asks the machine that the test runs on.
+// A tree of files has only /proc/sysvipc. No system call asks the machine of the test.
 func TestSysVFromFiles(t *testing.T) {
 	root := kerneltest.Tree(t, map[string]string{
 		"proc/sysvipc/msg":       msgLines,
@@ -75,7 +75,7 @@ func TestSysVFromFiles(t *testing.T) {
 	}
 }
 
-// A kernel without System V has no /proc/sysvipc; a broken file is named.
+// A kernel without System V has no /proc/sysvipc. The error for a broken file names the file.
 func TestSysVFilesMissingOrBroken(t *testing.T) {
 	root := kerneltest.Tree(t, map[string]string{"proc/sysvipc/sem": semLines + "rubbish\n",
 		"proc/sys/kernel/sem": "1 2 3\n"})

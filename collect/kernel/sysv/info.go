@@ -10,19 +10,18 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MsgInfo holds the limits of message queues and what is in use, for one IPC namespace (man 2 msgctl, IPC_INFO,
-// MSG_INFO).
+// MsgInfo holds the limits and the use of message queues, for one IPC namespace (man 2 msgctl, IPC_INFO, MSG_INFO).
 type MsgInfo struct {
 	MNI uint64 // msgmni: most queues
-	MNB uint64 // msgmnb: qbytes of a new queue, bytes
+	MNB uint64 // msgmnb: qbytes (bytes) of a new queue
 	Max uint64 // msgmax: longest message, bytes
 
 	Queues   uint64
 	Messages uint64
-	Bytes    uint64 // in all queues; the kernel cuts this count to 31 bits and a sign
+	Bytes    uint64 // bytes in all queues; the kernel cuts this count to a signed 32-bit number
 }
 
-// SemInfo holds the limits of semaphore sets and what is in use (man 2 semctl, IPC_INFO, SEM_INFO).
+// SemInfo holds the limits and the use of semaphore sets (man 2 semctl, IPC_INFO, SEM_INFO).
 type SemInfo struct {
 	MSL uint64 // semmsl: most semaphores in a set
 	MNS uint64 // semmns: most semaphores in all sets
@@ -33,7 +32,7 @@ type SemInfo struct {
 	Semaphores uint64
 }
 
-// ShmInfo holds the limits of shared memory segments and what is in use (man 2 shmctl, IPC_INFO, SHM_INFO).
+// ShmInfo holds the limits and the use of shared memory segments (man 2 shmctl, IPC_INFO, SHM_INFO).
 type ShmInfo struct {
 	Max uint64 // shmmax: largest segment, bytes
 	Min uint64 // shmmin: smallest segment, bytes, always 1
@@ -43,13 +42,13 @@ type ShmInfo struct {
 	PageSize uint64 // bytes
 
 	Segments  uint64
-	Pages     uint64 // of all segments, in memory or not
+	Pages     uint64 // of all segments, resident or not
 	RSSPages  uint64 // in memory
 	SwapPages uint64 // in swap
 }
 
-// ReadMsgInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts
-// /proc/sysvipc.
+// ReadMsgInfo reads MsgInfo; it costs under a microsecond on the live machine. On a file tree it reads
+// /proc/sys/kernel and counts the lines of /proc/sysvipc.
 func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
 	if !root.Live() {
 		return msgInfoFiles(root)
@@ -67,8 +66,8 @@ func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
 	}, nil
 }
 
-// ReadSemInfo costs under a microsecond on the live machine. On a file tree it reads /proc/sys/kernel and counts
-// /proc/sysvipc.
+// ReadSemInfo reads SemInfo; it costs under a microsecond on the live machine. On a file tree it reads
+// /proc/sys/kernel and counts the lines of /proc/sysvipc.
 func ReadSemInfo(root sys.Root) (SemInfo, error) {
 	if !root.Live() {
 		return semInfoFiles(root)
@@ -86,8 +85,8 @@ func ReadSemInfo(root sys.Root) (SemInfo, error) {
 	}, nil
 }
 
-// ReadShmInfo walks all segments inside the kernel: 150 microseconds for 4,096. On a file tree it reads
-// /proc/sys/kernel and adds up /proc/sysvipc/shm.
+// ReadShmInfo reads ShmInfo. The kernel walks all segments for it: 150 microseconds for 4,096 segments. On a file
+// tree it reads /proc/sys/kernel and adds up /proc/sysvipc/shm.
 func ReadShmInfo(root sys.Root) (ShmInfo, error) {
 	if !root.Live() {
 		return shmInfoFiles(root)
@@ -108,7 +107,8 @@ func ReadShmInfo(root sys.Root) (ShmInfo, error) {
 	}, nil
 }
 
-// IPCObjects counts the System V objects of the IPC namespace: a microsecond, but for many segments (see ShmInfo).
+// IPCObjects counts the System V objects of the IPC namespace. It costs a microsecond; many segments cost more (see
+// ReadShmInfo).
 func IPCObjects(root sys.Root) (uint64, error) {
 	msg, err := ReadMsgInfo(root)
 	if err != nil {
@@ -122,7 +122,7 @@ func IPCObjects(root sys.Root) (uint64, error) {
 	return msg.Queues + sem.Sets + shm.Segments, err
 }
 
-// unsigned keeps a count that the kernel cut to an int from going below zero.
+// unsigned turns a negative count into the positive one that the kernel cut to an int.
 func unsigned(n int32) uint64 { return uint64(uint32(n)) }
 
 func msgInfoFiles(root sys.Root) (MsgInfo, error) {

@@ -2,7 +2,8 @@ package sysv
 
 const semidSize = 104
 
-// semidDS is struct semid64_ds (arch/x86/include/uapi/asm/sembuf.h): x86 keeps room beside each time, also in 64 bits.
+// semidDS is struct semid64_ds (arch/x86/include/uapi/asm/sembuf.h). x86 has padding after each time, even on 64
+// bits.
 type semidDS struct {
 	perm  ipcPerm
 	otime int64

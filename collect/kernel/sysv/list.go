@@ -18,8 +18,8 @@ const (
 	procShm = "/proc/sysvipc/shm"
 )
 
-// MsgQueues lists every message queue of the IPC namespace in the order of its index, which is /proc's and ipcs's.
-// With wantQBytes each live queue has its QBytes; without, only where they come for nothing.
+// MsgQueues lists every message queue of the IPC namespace in the order of its index, like /proc and ipcs. With
+// wantQBytes each live queue has its QBytes. Without it a queue has QBytes only if they cost no extra call.
 func MsgQueues(root sys.Root, wantQBytes bool) ([]MsgQueue, error) {
 	var info msginfo
 	if root.Live() {
@@ -35,8 +35,8 @@ func MsgQueues(root sys.Root, wantQBytes bool) ([]MsgQueue, error) {
 	return withQBytes(queues), nil
 }
 
-// withQBytes asks for each queue what /proc does not show. Queues that have gone meanwhile are dropped; where the
-// kernel has no MSG_STAT_ANY, readable ones still answer IPC_STAT and the others stay without.
+// withQBytes reads the qbytes of each queue, which /proc does not show. It drops queues that vanish meanwhile. On a
+// kernel without MSG_STAT_ANY, IPC_STAT still answers for readable queues; the other queues get no QBytes.
 func withQBytes(queues []MsgQueue) []MsgQueue {
 	kept := queues[:0]
 	for _, q := range queues {
@@ -71,8 +71,8 @@ func SemSets(root sys.Root) ([]SemSet, error) {
 	return readTable(root, procSem, int(info.usz), semRow)
 }
 
-// ShmSegments lists every shared memory segment of the IPC namespace in the order of its index.
-// RSS and swap are in /proc only, at two and a half times the price: without wantRSS they are left out.
+// ShmSegments lists every shared memory segment of the IPC namespace in the order of its index. Only /proc has RSS
+// and swap, at two and a half times the cost. Without wantRSS the result leaves them out.
 func ShmSegments(root sys.Root, wantRSS bool) ([]ShmSegment, error) {
 	if root.Live() && !wantRSS {
 		var use shmUse
@@ -84,8 +84,8 @@ func ShmSegments(root sys.Root, wantRSS bool) ([]ShmSegment, error) {
 	return readTable(root, procShm, 0, shmRow)
 }
 
-// statAll lists by *_STAT_ANY, where *_INFO said how many objects there are and the highest index. It leaves the job to
-// /proc (ok false) where that is cheaper, and where the calls are not to be had: an old kernel, a security filter.
+// statAll lists objects by *_STAT_ANY. *_INFO gave used, the number of objects, and highest, the highest index. ok is
+// false where /proc is cheaper, or where the calls fail: on an old kernel, under a security filter.
 func statAll[T any](used, highest int, err error, stat func(index int, into *T) error) (all []T, ok bool) {
 	switch {
 	case err != nil:
@@ -102,7 +102,7 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 		case nil:
 			all = append(all, row)
 		case unix.EINVAL, unix.EIDRM:
-			// An unused index, or one being removed.
+			// An unused index, or an object that is being removed.
 		default:
 			return nil, false
 		}
@@ -110,16 +110,16 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 	return all, len(all) > 0
 }
 
-// dense says whether asking index by index beats reading /proc. An unused index costs half of a used one, a row of
-// /proc twice as much, opening the file as much as twenty rows.
+// dense is true if one call for each index costs less than reading /proc. An unused index costs half of a used one. A
+// row of /proc costs twice as much. Opening the file costs up to twenty rows.
 func dense(used, highest int) bool { return highest < 2*used+32 }
 
-// readTable reads one of the files below /proc/sysvipc, of about so many rows. After a malformed line it returns the
-// rows above it with the error.
+// readTable reads one of the files below /proc/sysvipc. about is the expected number of rows. After a malformed line
+// it returns the rows above the line, and the error.
 func readTable[T any](root sys.Root, path string, about int, row func(*scan.Numbers, *T)) ([]T, error) {
 	file, err := os.Open(root.Path(path))
 	if err != nil {
-		return nil, err // an *fs.PathError: it names the path
+		return nil, err // an *fs.PathError, which names the path
 	}
 	defer file.Close()
 	t := table[T]{row: row, rows: make([]T, 0, about)}

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
-		"attach": workAttach,
+		"attach": kerneltest.Attach,
 		"semop":  workSemOp,
 		"send":   workSend,
 		"lists":  workLists,
@@ -19,18 +19,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// workAttach maps a segment, touches its first page and waits.
-func workAttach(j *kerneltest.Job) {
-	id, err := strconv.Atoi(j.Args[0])
-	j.Check(err)
-	data, err := sysv.ShmAttach(id, false)
-	j.Check(err)
-	data[0] = 1
-	j.Ready()
-	j.Wait()
-}
-
-// workSemOp does one operation: id, semaphore, number.
+// workSemOp does one operation. Its arguments are id, semaphore and number.
 func workSemOp(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)

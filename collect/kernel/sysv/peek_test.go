@@ -17,7 +17,7 @@ import (
 
 func TestPeekMessages(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		id := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		long := strings.Repeat("l", 8192)
 		for i, text := range []string{"one\x1b", "", long} {
@@ -36,7 +36,7 @@ func TestPeekMessages(t *testing.T) {
 		if diff := cmp.Diff(before, kerneltest.Must(sysv.MsgStat(h, id))(t)); diff != "" {
 			t.Errorf("peeking changed the queue:\n%s", diff)
 		}
-		// not an ordinary user's before Linux 6.10
+		// before Linux 6.10 only root may write it
 		if err := os.WriteFile("/proc/sys/kernel/msgmax", []byte("100"), 0o644); err == nil {
 			want[2] = sysv.PeekedMessage{Index: 2, TooLong: true}
 			if diff := cmp.Diff(want, kerneltest.Must(sysv.PeekMessages(h, id, 0, 10, 5))(t)); diff != "" {
@@ -53,15 +53,14 @@ func TestPeekMessages(t *testing.T) {
 
 // workPeek tries to peek as another user.
 func workPeek(j *kerneltest.Job) {
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	queues, err := sysv.MsgQueues(h, false)
 	j.Check(err)
 	_, err = sysv.PeekMessages(h, queues[0].ID, 0, 1, 1)
 	j.Ready(errors.Is(err, syscall.EACCES))
 }
 
-func TestPeekTakesReadPermission(t *testing.T) {
+func TestPeekNeedsReadPermission(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}

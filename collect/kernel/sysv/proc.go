@@ -10,8 +10,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The lines of /proc/sysvipc (the show functions of ipc/msg.c, ipc/sem.c and ipc/shm.c) are decimal numbers between
-// blanks, perms octal, below one line of headings. Keys are signed.
+// The lines of /proc/sysvipc are decimal numbers between blanks; perms is octal. The first line has headings. Keys
+// are signed. The show functions of ipc/msg.c, ipc/sem.c and ipc/shm.c write them.
 
 // msgRow reads a line of /proc/sysvipc/msg.
 func msgRow(f *scan.Numbers, q *MsgQueue) {
@@ -43,8 +43,8 @@ func shmRow(f *scan.Numbers, s *ShmSegment) {
 	}
 }
 
-// clampRSS cuts a resident size to the segment's pages. For a hugetlb segment the kernel multiplies a count that is
-// already in small pages by the pages of a huge one (shm_add_rss_swap, ipc/shm.c): 512 times too much on amd64.
+// clampRSS cuts a resident size to the segment's pages. For a hugetlb segment shm_add_rss_swap (ipc/shm.c) multiplies
+// a count of small pages by the pages of a huge page. On amd64 the kernel's number is 512 times too large.
 func clampRSS(rss, size, page uint64) uint64 {
 	if over := size % page; over != 0 && size <= math.MaxUint64-page {
 		size += page - over
@@ -56,11 +56,11 @@ func clampRSS(rss, size, page uint64) uint64 {
 type table[T any] struct {
 	row   func(*scan.Numbers, *T)
 	rows  []T
-	lines int          // read so far, the headings among them
-	f     scan.Numbers // one for all lines: what row is given escapes to the heap
+	lines int          // lines read so far, with the headings
+	f     scan.Numbers // one for all lines: the argument of row escapes to the heap
 }
 
-// add reads whole lines; only the last may lack its newline. An error names the line; the rows above it stay.
+// add reads whole lines. Only the last may lack its newline. An error names the line. The rows above the line stay.
 func (t *table[T]) add(data []byte) error {
 	for len(data) > 0 {
 		t.f.Rest, data, _ = bytes.Cut(data, []byte{'\n'})
@@ -78,10 +78,11 @@ func (t *table[T]) add(data []byte) error {
 	return nil
 }
 
-// read takes a file of any size through one buffer: reading a table of 32,000 queues at once took half as long again.
+// read reads a file of any size through one buffer. Reading 32,000 queues into one large buffer took half as long
+// again.
 func (t *table[T]) read(r io.Reader) error {
 	buf := make([]byte, 64<<10)
-	held := 0 // bytes of a line whose end has not come yet
+	held := 0 // bytes of a line whose end is not read yet
 	for {
 		n, err := r.Read(buf[held:])
 		held += n
@@ -92,7 +93,7 @@ func (t *table[T]) read(r io.Reader) error {
 		case err != nil:
 			return err
 		case whole == 0 && held == len(buf):
-			return fmt.Errorf("line %d: %w", t.lines+1, scan.ErrMalformed) // longer than any that a kernel writes
+			return fmt.Errorf("line %d: %w", t.lines+1, scan.ErrMalformed) // longer than any line of a kernel
 		}
 		if err := t.add(buf[:whole]); err != nil {
 			return err

@@ -37,7 +37,7 @@ const (
 		"1795264241            1073741824                     0\n" +
 		"         2          8   600                  4097   310   315      1     0     0     0     0 1795264242          0 " +
 		"1795264241                  8192                     0\n"
-	// Before 2.6.36 there were no columns rss and swap.
+	// Before 2.6.36 the columns rss and swap did not exist.
 	oldShmLines = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      " +
 		"atime      dtime      ctime\n" +
 		"      4660          3   644                  4096   310   310      0     0     0     0     0          0 1795264242 " +
@@ -82,7 +82,7 @@ func TestParseShm(t *testing.T) {
 		IPCPerm: IPCPerm{Key: 1, ID: 7, Mode: 0o600},
 		Size:    2 << 20, CPid: 310, LPid: 315, NAttch: 1, ATime: 1795264242, CTime: 1795264241,
 		RSS: 2 << 20, HasRSS: true,
-	}, { // one byte over a page takes two
+	}, { // one byte more than a page takes two pages
 		IPCPerm: IPCPerm{Key: 2, ID: 8, Mode: 0o600},
 		Size:    4097, CPid: 310, LPid: 315, NAttch: 1, ATime: 1795264242, CTime: 1795264241,
 		RSS: 8192, HasRSS: true,
@@ -163,7 +163,7 @@ func parseTable[T any](text string, row func(*scan.Numbers, *T)) ([]T, error) {
 	return t.rows, err
 }
 
-// A parser must not panic, nor hand out a row that the text does not hold, nor depend on where reads end.
+// A parser must not panic. It must return only rows of the text. The result must not depend on the size of the reads.
 func fuzzTable[T comparable](f *testing.F, row func(*scan.Numbers, *T), seeds ...string) {
 	for _, seed := range seeds {
 		f.Add(seed)

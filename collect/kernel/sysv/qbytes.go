@@ -6,8 +6,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MsgQBytes asks for a queue's qbytes by IPC_STAT, which needs read permission on it: else errors.Is(err,
-// fs.ErrPermission). That is how ipcs asks. MsgStat knows qbytes of every queue.
+// MsgQBytes reads a queue's qbytes by IPC_STAT, like ipcs. It needs read permission on the queue: else
+// fs.ErrPermission. MsgStat reads qbytes of every queue.
 func MsgQBytes(root sys.Root, id int) (uint64, error) {
 	if !root.Live() {
 		return 0, sys.ErrNotLive

@@ -7,29 +7,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Readable says whether we have read permission on an object: what IPC_STAT and the *_STAT commands need and the
-// *_STAT_ANY commands do not. An object that has gone is not readable.
+// Readable means that the caller has read permission on an object. IPC_STAT and the *_STAT commands need it; the
+// *_STAT_ANY commands do not. An object that is gone is not readable.
 
-// MsgReadable says so of a queue.
+// MsgReadable is true for a queue that the caller may read.
 func MsgReadable(id int) bool {
 	var ds msqidDS
 	_, err := msgctl(id, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)
 }
 
-// SemReadable says so of a semaphore set.
+// SemReadable is true for a set that the caller may read.
 func SemReadable(id int) bool {
 	var ds semidDS
 	_, err := semctl(id, 0, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)
 }
 
-// ShmReadable says so of a segment.
+// ShmReadable is true for a segment that the caller may read.
 func ShmReadable(id int) bool {
 	var ds shmidDS
 	_, err := shmctl(id, ipcStat, unsafe.Pointer(&ds))
 	return readable(err)
 }
 
-// readable takes an overflow as an answer: it comes after the permission was looked at.
+// readable takes EOVERFLOW as "yes": the kernel checks the permission before.
 func readable(err error) bool { return err == nil || errors.Is(err, unix.EOVERFLOW) }

@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// seen is what a user gets to see of one object of each kind.
+// seen is one user's view of one object of each kind.
 type seen struct {
 	Msg []sysv.MsgQueue
 	Sem []sysv.SemSet
@@ -28,16 +28,15 @@ type seen struct {
 	MsgRemoveDenied, SemRemoveDenied, ShmRemoveDenied bool
 }
 
-// workLists looks at queue, set and segment with the rights that it has: three ids.
+// workLists reads the queue, set and segment with its own rights. Its arguments are the three ids.
 func workLists(j *kerneltest.Job) {
+	var err error
 	var id [3]int
 	for i := range id {
-		var err error
 		id[i], err = strconv.Atoi(j.Args[i])
 		j.Check(err)
 	}
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	var s seen
 	s.Msg, err = sysv.MsgQueues(h, true)
 	j.Check(err)
@@ -63,13 +62,13 @@ func workLists(j *kerneltest.Job) {
 	j.Ready(string(text))
 }
 
-// An ordinary user sees foreign objects that he may not read, and is refused their values and their removal.
+// An ordinary user sees other users' objects that he may not read. He may not read their values or remove them.
 func TestForeignObjects(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
 	}
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		set := kerneltest.Must(sysv.SemGet(1, 1, create|0o600))(t)
 		segment := kerneltest.Must(sysv.ShmGet(1, 1, create|0o600))(t)

@@ -9,22 +9,22 @@ import (
 
 // SemValue is one semaphore of a set (man 2 semctl: GETALL, GETNCNT, GETZCNT, GETPID).
 type SemValue struct {
-	Num    int    // its place in the set
+	Num    int    // the semaphore's number in the set
 	Value  uint16 // semval, at most 32767
 	NCount int    // semncnt: tasks that wait for the value to rise
 	ZCount int    // semzcnt: tasks that wait for zero
-	Pid    int32  // sempid: who last changed it; 0 for nobody, or outside this PID namespace
+	Pid    int32  // sempid: the process that changed it last; 0: none, or outside this PID namespace
 }
 
-// semBuffer is how many values GETALL may write: as many as the set has, whatever the caller expected. A reused id may
-// name a larger set than was listed; SEMMSL is 32,000 unless somebody raised it.
+// semBuffer is the number of values that GETALL has room for. GETALL writes as many values as the set has. A new set
+// under a reused id may be larger than the listed set. SEMMSL is 32,000 unless somebody raised it.
 const semBuffer = 1 << 16
 
-// SemValues reads every semaphore of a set with nsems semaphores. The values are of one moment, the counts and pids of
-// the moments after it. It needs read permission on the set: else errors.Is(err, fs.ErrPermission).
+// SemValues reads every semaphore of a set with nsems semaphores. All values come from one moment. The counts and
+// pids come from later moments. It needs read permission on the set: else fs.ErrPermission.
 //
-// A task counts only with the operation that it is blocked on. The kernel's log gets one line, once after boot, for the
-// first GETNCNT or GETZCNT: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
+// The counts have each task only at the operation that blocks it. The first GETNCNT or GETZCNT after boot writes one
+// line to the kernel's log: "semctl(GETNCNT/GETZCNT) is since 3.16 Single Unix Specification compliant".
 func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("semctl GETALL: %w", sys.ErrNotLive)
@@ -52,7 +52,8 @@ func SemValues(root sys.Root, id, nsems int) ([]SemValue, error) {
 	return values, nil
 }
 
-// SemWaiters sums semncnt and semzcnt over a set: how many tasks are blocked on it. Rights and errors as SemValues.
+// SemWaiters adds up semncnt and semzcnt over a set: the number of blocked tasks. Rights and errors are those of
+// SemValues.
 func SemWaiters(root sys.Root, id, nsems int) (ncount, zcount int, err error) {
 	if !root.Live() {
 		return 0, 0, fmt.Errorf("semctl GETNCNT: %w", sys.ErrNotLive)

@@ -6,20 +6,19 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// MsgStat reads one queue again, whoever owns it. errors.Is(err, fs.ErrNotExist) if no queue has this id.
+// MsgStat reads one queue again, with any owner. fs.ErrNotExist: no queue has this id.
 func MsgStat(root sys.Root, id int) (MsgQueue, error) {
 	list := func() ([]MsgQueue, error) { return MsgQueues(root, true) }
 	return statOne(root, msgWord, id, statMsg, list)
 }
 
-// SemStat reads one semaphore set again, whoever owns it. errors.Is(err, fs.ErrNotExist) if no set has this id.
+// SemStat reads one semaphore set again, with any owner. fs.ErrNotExist: no set has this id.
 func SemStat(root sys.Root, id int) (SemSet, error) {
 	list := func() ([]SemSet, error) { return SemSets(root) }
 	return statOne(root, semWord, id, statSem, list)
 }
 
-// ShmStat reads one segment again, without its RSS and swap, whoever owns it.
-// errors.Is(err, fs.ErrNotExist) if no segment has this id.
+// ShmStat reads one segment again, with any owner, without RSS and swap. fs.ErrNotExist: no segment has this id.
 func ShmStat(root sys.Root, id int) (ShmSegment, error) {
 	list := func() ([]ShmSegment, error) { return ShmSegments(root, false) }
 	return statOne(root, shmWord, id, statShm, list)
@@ -30,9 +29,9 @@ type identified interface{ id() int }
 
 func (p IPCPerm) id() int { return p.ID }
 
-// statOne asks for the object at the id's index and looks whether it is the one: *_STAT_ANY takes the index out of an
-// id whatever the width of the index (15 bits, or 24 with ipcmni_extend), but ignores the sequence number above it.
-// Where the call is not to be had, the list has the answer.
+// statOne reads the object at the id's index and compares its id. *_STAT_ANY computes the index from an id of any
+// width (15 bits, or 24 with ipcmni_extend). It ignores the sequence number above the index. Where the call fails,
+// statOne searches the list.
 func statOne[T identified](root sys.Root, what string, id int, stat func(int, *T) error, list func() ([]T, error)) (T,
 	error) {
 	var row, none T
@@ -47,7 +46,7 @@ func statOne[T identified](root sys.Root, what string, id int, stat func(int, *T
 			}
 			return row, nil
 		}
-		// EINVAL is what an unused index answers, but an unknown command as well: let the list tell.
+		// An unused index answers EINVAL, but an unknown command as well. The list decides.
 	}
 	rows, err := list()
 	if err != nil {

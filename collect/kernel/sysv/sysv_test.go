@@ -21,8 +21,8 @@ import (
 
 const create = sysv.IPCCreat | sysv.IPCExcl
 
-// near accepts times of the last minute.
-var near = cmp.FilterPath(func(p cmp.Path) bool {
+// aboutNow accepts times of the last minute.
+var aboutNow = cmp.FilterPath(func(p cmp.Path) bool {
 	switch p.Last().String() {
 	case ".STime", ".RTime", ".CTime", ".OTime", ".ATime", ".DTime":
 		return true
@@ -30,9 +30,9 @@ var near = cmp.FilterPath(func(p cmp.Path) bool {
 	return false
 }, cmp.Comparer(func(a, b int64) bool { return a == b || a != 0 && b != 0 && max(a-b, b-a) < 60 }))
 
-func TestMsgQueuesAreWhatWasMade(t *testing.T) {
+func TestMsgQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix()
+		h, now := sys.Root(""), time.Now().Unix()
 		if got := kerneltest.Must(sysv.MsgQueues(h, true))(t); len(got) != 0 {
 			t.Errorf("an empty namespace has %v", got)
 		}
@@ -54,10 +54,10 @@ func TestMsgQueuesAreWhatWasMade(t *testing.T) {
 			IPCPerm: sysv.IPCPerm{ID: second, Mode: 0o600},
 			QBytes:  1000, HasQBytes: true, CTime: now,
 		}}
-		if diff := cmp.Diff(want, kerneltest.Must(sysv.MsgQueues(h, true))(t), near); diff != "" {
+		if diff := cmp.Diff(want, kerneltest.Must(sysv.MsgQueues(h, true))(t), aboutNow); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff(want[0], kerneltest.Must(sysv.MsgStat(h, first))(t), near); diff != "" {
+		if diff := cmp.Diff(want[0], kerneltest.Must(sysv.MsgStat(h, first))(t), aboutNow); diff != "" {
 			t.Error(diff)
 		}
 		wantInfo := sysv.MsgInfo{MNI: 32000, MNB: 16384, Max: 8192, Queues: 2, Messages: 1, Bytes: 5}
@@ -67,19 +67,19 @@ func TestMsgQueuesAreWhatWasMade(t *testing.T) {
 	})
 }
 
-func TestSemSetsAreWhatWasMade(t *testing.T) {
+func TestSemSets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix()
+		h, now := sys.Root(""), time.Now().Unix()
 		set := kerneltest.Must(sysv.SemGet(0x6003, 3, create|0o600))(t)
 		kerneltest.OK(t, sysv.SemSetValues(set, []uint16{1, 2, 3}))
 		kerneltest.OK(t, sysv.SemSetValue(set, 2, 30000))
 		want := sysv.SemSet{IPCPerm: sysv.IPCPerm{Key: 0x6003, ID: set, Mode: 0o600}, NSems: 3, CTime: now}
-		if diff := cmp.Diff([]sysv.SemSet{want}, kerneltest.Must(sysv.SemSets(h))(t), near); diff != "" {
+		if diff := cmp.Diff([]sysv.SemSet{want}, kerneltest.Must(sysv.SemSets(h))(t), aboutNow); diff != "" {
 			t.Error("before any semop: ", diff)
 		}
 		kerneltest.OK(t, sysv.Operate(set, []sysv.SemOp{{Num: 0, Op: -1}, {Num: 1, Op: 5}}, -1))
 		want.OTime = now
-		if diff := cmp.Diff(want, kerneltest.Must(sysv.SemStat(h, set))(t), near); diff != "" {
+		if diff := cmp.Diff(want, kerneltest.Must(sysv.SemStat(h, set))(t), aboutNow); diff != "" {
 			t.Error(diff)
 		}
 		waiter := kerneltest.Start(t, "semop", fmt.Sprint(set), "0", "-1")
@@ -113,9 +113,9 @@ func TestSemSetsAreWhatWasMade(t *testing.T) {
 	})
 }
 
-func TestShmSegmentsAreWhatWasMade(t *testing.T) {
+func TestShmSegments(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h, now, pid := kerneltest.Must(sys.OpenRoot(""))(t), time.Now().Unix(), int32(os.Getpid())
+		h, now, pid := sys.Root(""), time.Now().Unix(), int32(os.Getpid())
 		plain := kerneltest.Must(sysv.ShmGet(0x1234, 5000, create|0o644))(t)
 		dest := kerneltest.Must(sysv.ShmGet(0xfeedface, 1<<20, create|0o600))(t)
 		data := kerneltest.Must(sysv.ShmAttach(plain, false))(t)
@@ -132,14 +132,14 @@ func TestShmSegmentsAreWhatWasMade(t *testing.T) {
 			IPCPerm: sysv.IPCPerm{Key: 0, ID: dest, Mode: 0o600 | sysv.ModeDest | sysv.ModeLocked},
 			Size:    1 << 20, CPid: pid, LPid: int32(worker.PID), NAttch: 1, ATime: now, CTime: now, RSS: 4096, HasRSS: true,
 		}}
-		if diff := cmp.Diff(want, kerneltest.Must(sysv.ShmSegments(h, true))(t), near); diff != "" {
+		if diff := cmp.Diff(want, kerneltest.Must(sysv.ShmSegments(h, true))(t), aboutNow); diff != "" {
 			t.Error("from /proc: ", diff)
 		}
 		noRSS := cmpopts.IgnoreFields(sysv.ShmSegment{}, "RSS", "HasRSS")
-		if diff := cmp.Diff(want, kerneltest.Must(sysv.ShmSegments(h, false))(t), near, noRSS); diff != "" {
+		if diff := cmp.Diff(want, kerneltest.Must(sysv.ShmSegments(h, false))(t), aboutNow, noRSS); diff != "" {
 			t.Error("from SHM_STAT_ANY: ", diff)
 		}
-		if diff := cmp.Diff(want[1], kerneltest.Must(sysv.ShmStat(h, dest))(t), near, noRSS); diff != "" {
+		if diff := cmp.Diff(want[1], kerneltest.Must(sysv.ShmStat(h, dest))(t), aboutNow, noRSS); diff != "" {
 			t.Error(diff)
 		}
 		info := kerneltest.Must(sysv.ReadShmInfo(h))(t)
@@ -157,10 +157,10 @@ func TestShmSegmentsAreWhatWasMade(t *testing.T) {
 	})
 }
 
-// The indexes of long-lived objects lie far apart: then /proc serves the list, and qbytes comes from a call for each.
+// The indexes of long-lived objects lie far apart. Then the list comes from /proc, and each qbytes from a call.
 func TestSparseIndexes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		var queues, sets, segments []int
 		for i := range 200 {
 			queues = append(queues, kerneltest.Must(sysv.MsgGet(uint32(i+1), create|0o600))(t))
@@ -196,12 +196,12 @@ func TestSparseIndexes(t *testing.T) {
 	})
 }
 
-// An id holds its index and a sequence number; the next object at the same index must not be taken for the old one.
+// An id holds its index and a sequence number. A stat of the old id must not return the next object at the same
+// index.
 func TestStatTellsReusedIndexes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
-		// Indexes are handed out round robin; last_id makes the kernel take a given id next (man 5 proc,
-		// CONFIG_CHECKPOINT_RESTORE).
+		h := sys.Root("")
+		// The kernel gives out indexes round robin. last_id chooses the next id (man 5 proc, CONFIG_CHECKPOINT_RESTORE).
 		next := func(kind string, id int) {
 			kerneltest.OK(t, os.WriteFile("/proc/sys/kernel/"+kind+"_next_id", []byte(fmt.Sprint(id)), 0))
 		}
@@ -252,10 +252,10 @@ func TestRemoveUnknownID(t *testing.T) {
 	})
 }
 
-// A waiter learns that its set or queue was removed by EIDRM.
+// EIDRM tells a waiter that its set or queue was removed.
 func TestRemoveWakesWaiters(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		set := kerneltest.Must(sysv.SemGet(1, 1, create|0o600))(t)
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		woken := make(chan error, 2)
@@ -268,17 +268,17 @@ func TestRemoveWakesWaiters(t *testing.T) {
 			t.Errorf("semop on a removed set: %v", err)
 		}
 		kerneltest.OK(t, sysv.MsgRemove(queue))
-		// The receiver may come too late to have waited: then the queue is unknown to it.
+		// The receiver may start after the removal: then the queue is unknown to it.
 		if err := <-woken; !errors.Is(err, unix.EIDRM) && !errors.Is(err, unix.EINVAL) {
 			t.Errorf("msgrcv on a removed queue: %v", err)
 		}
 	})
 }
 
-// A call that waits goes on waiting after a signal.
+// A blocked call goes on waiting after a signal.
 func TestBlockedSendSurvivesSignals(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		h := kerneltest.Must(sys.OpenRoot(""))(t)
+		h := sys.Root("")
 		queue := kerneltest.Must(sysv.MsgGet(1, create|0o600))(t)
 		kerneltest.OK(t, sysv.MsgSetQBytes(queue, 10))
 		kerneltest.OK(t, sysv.MsgSend(queue, 1, make([]byte, 10), 0))

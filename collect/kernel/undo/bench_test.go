@@ -8,10 +8,7 @@ import (
 )
 
 func BenchmarkOpenUndos(b *testing.B) {
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := sys.Root("")
 	for b.Loop() {
 		r, err := undo.Open(h)
 		if sys.Denied(err) {
@@ -25,10 +22,7 @@ func BenchmarkOpenUndos(b *testing.B) {
 }
 
 func BenchmarkUndos(b *testing.B) {
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := sys.Root("")
 	r, err := undo.Open(h)
 	if sys.Denied(err) {
 		b.Skip(err)

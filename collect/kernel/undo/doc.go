@@ -1,7 +1,6 @@
-// Package undo reads what processes have to be undone by SEM_UNDO (man 2 semop), which no system call and no file
-// tells.
+// Package undo reads the SEM_UNDO adjustments of processes (man 2 semop). No system call and no file shows them.
 //
-//	Open           the rights, the kernel's types, a program assembled for them (layout.go, program.go)
-//	  |            loaded and attached to the kernel's iterator over tasks by package bpf
-//	Reader.Undos   runs it and reads what it writes: a header and adjustments for each task
+//	Open           checks the rights, reads the kernel's types, assembles a program (layout.go, program.go)
+//	  |            package bpf loads the program and attaches it to the kernel's iterator over tasks
+//	Reader.Undos   runs the program and reads its output: a header and adjustments for each task
 package undo

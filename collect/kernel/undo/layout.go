@@ -2,8 +2,8 @@ package undo
 
 import "github.com/ipctop/ipctop/collect/kernel/bpf"
 
-// layout is where the running kernel keeps what leads from a task to its SEM_UNDO adjustments: offsets and sizes in
-// bytes.
+// layout has offsets and sizes in the running kernel's structures, in bytes. They lead from a task to its SEM_UNDO
+// adjustments.
 type layout struct {
 	// task_struct
 	taskUndoList, taskLeader, taskPID, taskNSProxy, taskStart, taskComm int32
@@ -14,13 +14,13 @@ type layout struct {
 	// sem_undo_list.list_proc; sem_undo: list_proc, ulp, semid, semadj
 	listProc, undoProc, undoList, undoSemID, undoSemAdj int32
 	semadjPointer                                       bool // sem_undo.semadj is a pointer, not an array
-	// sem_array: sem_perm.id and sem_nsems, from sem_perm on, which is what the tree holds
+	// sem_array: sem_perm.id and sem_nsems, counted from sem_perm; the tree holds pointers to sem_perm
 	permID, setNSems int32
-	// xa_node: shift, slots, and how many of these there are, less one
+	// xa_node: shift, slots, and the number of slots less one
 	nodeShift, nodeSlots, nodeMask int32
 }
 
-// readLayout finds them in the kernel's types.
+// readLayout finds the layout in the kernel's types.
 func readLayout(r *bpf.Layout) layout {
 	perm := r.Offset("sem_array", "sem_perm")
 	l := layout{

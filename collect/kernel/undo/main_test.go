@@ -8,8 +8,8 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{
-		"undo":          workUndo,
-		"undo-denied":   workUndoDenied,
-		"undo-headless": workUndoHeadless,
+		"undo":                      workUndo,
+		"undo-denied":               workUndoDenied,
+		"undo-without-first-thread": workUndoWithoutFirstThread,
 	})
 }

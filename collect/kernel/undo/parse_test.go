@@ -36,7 +36,7 @@ func TestParseUndos(t *testing.T) {
 	}
 	for n := range text {
 		if n == len(text)-hdrSize-undoEntrySize || n == 0 {
-			continue // a whole task, or none
+			continue // a whole task, or nothing
 		}
 		if got, err := parseUndos(text[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%d bytes are read as %v, %v", n, got, err)

@@ -6,22 +6,22 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/bpf"
 )
 
-// The program, assembled for the structures of the running kernel (layout):
+// The program. assemble writes it for the structures of the running kernel (layout):
 //
 //	for each task of the pid namespace, by the kernel:              undo_task
-//		not the task's own list but its leader's: next
+//		take the list of the task's leader, not the task's own: next
 //		write the header
 //		for each sem_undo of task->sysvsem.undo_list->list_proc:    undo_set
-//			find its set in the IPC namespace: how many semaphores
-//			for each four of sem_undo.semadj:                       undo_adj
-//				write those that are not 0
+//			find its set in the IPC namespace: the number of semaphores
+//			for each four numbers of sem_undo.semadj:               undo_adj
+//				write each number that is not 0
 //		write the end
 //
-// The kernel calls it within rcu_read_lock, under which it frees no sem_undo (ipc/sem.c: kvfree_rcu). The loops are
-// bpf_loop's (Linux 5.17), whose body alone is verified.
+// The kernel calls it within rcu_read_lock, so no sem_undo is freed meanwhile (ipc/sem.c: kvfree_rcu). The loops use
+// bpf_loop (Linux 5.17): the verifier reads only their body.
 
-// How much is read of one task. The iterator's buffer holds 32 KiB of a task (kernel/bpf/bpf_iter.c: PAGE_SIZE << 3),
-// of which an adjustment takes 8 bytes.
+// Limits for one task. The iterator's buffer holds 32 KiB of a task (kernel/bpf/bpf_iter.c: PAGE_SIZE << 3). An
+// adjustment takes 8 bytes.
 const (
 	undoMaxSets    = 32768   // sets: the usual SEMMNI is 32000
 	undoMaxWritten = 3500    // adjustments
@@ -29,11 +29,11 @@ const (
 	undoMaxInSet   = 1 << 16 // semaphores: semop has 16 bits for the number
 )
 
-// The program's memory: undo_task's stack, which the loops' bodies get a pointer to. R6 points to it throughout. What
-// counts has an offset that is no multiple of 8, which keeps the verifier from following each value by itself.
+// The program's memory is the stack of undo_task. The bodies of the loops get a pointer to it. R6 points to it in all
+// functions. The offset of a counter is no multiple of 8: so the verifier does not follow each value by itself.
 const (
 	memSeq     = 0  // seq_file to write to
-	memPos     = 8  // where in the list we are: a list_head
+	memPos     = 8  // position in the list: a list_head
 	memHead    = 16 // the list's end
 	memRoot    = 24 // address of the root of the tree of semaphore sets
 	memAdj     = 32 // address of semadj
@@ -44,7 +44,7 @@ const (
 	memNSems   = 60
 	memWritten = 68
 	memFours   = 76
-	memMore    = 84 // 1: there is more than what was written
+	memMore    = 84 // 1: the output lacks a part
 	memHeader  = 88 // undoHeader
 	hdrList    = memHeader
 	hdrStart   = memHeader + 8
@@ -58,14 +58,14 @@ const (
 
 const undoEntrySize = 8
 
-// code is the program with the structures that it is for.
+// code is the program, with the structures of one kernel.
 type code struct {
 	layout
 	*bpf.Code
 }
 
-// more puts down that there is more than what was written.
-func (c *code) more() {
+// noteMore notes that the output lacks a part.
+func (c *code) noteMore() {
 	c.Add(asm.Mov.Imm(asm.R1, 1), asm.StoreMem(asm.R6, memMore, asm.R1, asm.Word))
 }
 
@@ -96,7 +96,7 @@ func (c *code) task() {
 	c.Add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(asm.R8, asm.R0))
 	c.Read(hdrList, 8, asm.R7, c.taskUndoList)
 	c.Add(
-		asm.JEq.Reg(asm.R7, asm.R8, "wanted"), // ourselves, always
+		asm.JEq.Reg(asm.R7, asm.R8, "wanted"), // our own task, always
 		asm.LoadMem(asm.R9, asm.R6, hdrList, asm.DWord),
 		asm.JEq.Imm(asm.R9, 0, "out"),
 	)
@@ -105,18 +105,18 @@ func (c *code) task() {
 	c.Follow(asm.R9, asm.R9, c.taskUndoList)
 	c.Add(
 		asm.LoadMem(asm.R2, asm.R6, hdrList, asm.DWord),
-		asm.JEq.Reg(asm.R9, asm.R2, "out"), // a thread with its leader's list
+		asm.JEq.Reg(asm.R9, asm.R2, "out"), // a thread with the list of its leader
 	)
-	c.Here("wanted")
+	c.Label("wanted")
 	c.header()
 	c.walk()
-	c.Here("out")
-	c.GoOn()
+	c.Label("out")
+	c.Continue()
 }
 
-// header writes who the task in R7 is. The reader's thread in R8 tells which of a task's pids are those of our pid
-// namespace, the one that the iterator was opened in: each task's struct pid has one for every level of namespaces
-// down to its own.
+// header writes the identity of the task in R7. A task's struct pid has one number for each level of namespaces down
+// to its own. The reader's thread in R8 gives the level of our pid namespace, in which the reader opened the
+// iterator.
 func (c *code) header() {
 	c.Follow(asm.R8, asm.R8, c.taskPID)
 	c.Follow32(asm.R9, asm.R8, c.pidLevel)
@@ -144,7 +144,7 @@ func (c *code) header() {
 	c.Write(memHeader, hdrSize)
 }
 
-// walk goes through the task's list and writes the end.
+// walk walks the task's list and writes the end.
 func (c *code) walk() {
 	c.Add(
 		asm.LoadMem(asm.R8, asm.R6, hdrList, asm.DWord),
@@ -162,8 +162,8 @@ func (c *code) walk() {
 		asm.LoadMem(asm.R2, asm.R6, memHead, asm.DWord),
 		asm.JEq.Reg(asm.R1, asm.R2, "end"),
 	)
-	c.more()
-	c.Here("end")
+	c.noteMore()
+	c.Label("end")
 	c.Add(
 		asm.Mov.Imm(asm.R1, -1), asm.StoreMem(asm.R6, memEntry, asm.R1, asm.Word),
 		asm.LoadMem(asm.R1, asm.R6, memMore, asm.Word), asm.StoreMem(asm.R6, memNum, asm.R1, asm.Half),
@@ -171,7 +171,8 @@ func (c *code) walk() {
 	c.Write(memEntry, undoEntrySize)
 }
 
-// set is the body of the loop over a task's sem_undos. One whose set was removed has semid −1 (freeary in ipc/sem.c).
+// set is the body of the loop over a task's sem_undos. A sem_undo of a removed set has semid −1 (freeary in
+// ipc/sem.c).
 func (c *code) set() {
 	c.Body("undo_set")
 	c.Add(
@@ -184,7 +185,7 @@ func (c *code) set() {
 	c.Follow(asm.R8, asm.R7, c.undoList)
 	c.Add(
 		asm.LoadMem(asm.R9, asm.R6, hdrList, asm.DWord),
-		asm.JNE.Reg(asm.R8, asm.R9, "set_more"), // no sem_undo of this list: it was freed under our eyes
+		asm.JNE.Reg(asm.R8, asm.R9, "set_more"), // no sem_undo of this list: the kernel freed it meanwhile
 	)
 	c.Read(memPos, 8, asm.R7, c.undoProc)
 	c.Follow32(asm.R8, asm.R7, c.undoSemID)
@@ -210,16 +211,16 @@ func (c *code) set() {
 		asm.LoadMem(asm.R1, asm.R6, memMore, asm.Word),
 		asm.JNE.Imm(asm.R1, 0, "set_stop"),
 	)
-	c.Here("set_next")
-	c.GoOn()
-	c.Here("set_more")
-	c.more()
-	c.Here("set_stop")
+	c.Label("set_next")
+	c.Continue()
+	c.Label("set_more")
+	c.noteMore()
+	c.Label("set_stop")
 	c.Stop()
 }
 
-// semadj puts down where the adjustments are: behind the sem_undo of R7, or where its pointer leads (before Linux
-// 5.15).
+// semadj stores the address of the adjustments. They are behind the sem_undo in R7; before Linux 5.15 its pointer
+// leads to them.
 func (c *code) semadj() {
 	if c.semadjPointer {
 		c.Read(memAdj, 8, asm.R7, c.undoSemAdj)
@@ -228,25 +229,25 @@ func (c *code) semadj() {
 	c.Add(asm.Add.Imm(asm.R7, c.undoSemAdj), asm.StoreMem(asm.R6, memAdj, asm.R7, asm.DWord))
 }
 
-// findSet looks for the set with the id in R8, to learn how many semaphores it has: the sem_undo does not say. An
-// id's low bits are its index in the namespace's tree, 15 of them, or 24 where the machine was booted with
+// findSet looks for the set with the id in R8. The set knows its number of semaphores; the sem_undo does not. The low
+// bits of an id are its index in the namespace's tree. They are 15 bits, or 24 if the machine booted with
 // ipcmni_extend (ipc/util.h).
 func (c *code) findSet() {
-	found := c.Next("found")
+	found := c.NewLabel("found")
 	for _, bits := range []uint{15, 24} {
 		c.lookup(1<<bits-1, found)
 	}
 	c.Add(asm.Ja.Label("set_more"))
-	c.Here(found)
+	c.Label(found)
 }
 
-// lookup descends the tree (include/linux/xarray.h): an entry whose low two bits are 10 is a node, one with 00 the
-// kern_ipc_perm. It goes to found if that has the id. R7 and R8 stay.
+// lookup descends the tree (include/linux/xarray.h). An entry with the low bits 10 is a node. An entry with the low
+// bits 00 is the kern_ipc_perm. It jumps to found if the kern_ipc_perm has the id. R7 and R8 stay.
 func (c *code) lookup(mask int32, found string) {
-	missing, leaf := c.Next("missing"), c.Next("leaf")
+	missing, leaf := c.NewLabel("missing"), c.NewLabel("leaf")
 	c.Add(asm.LoadMem(asm.R9, asm.R6, memRoot, asm.DWord))
 	c.Follow(asm.R9, asm.R9, 0)
-	for range 24/4 + 1 { // nodes are of 64 entries, or 16 with CONFIG_BASE_SMALL
+	for range 24/4 + 1 { // a node has 64 entries, or 16 with CONFIG_BASE_SMALL
 		c.Add(
 			asm.Mov.Reg(asm.R1, asm.R9), asm.And.Imm(asm.R1, 3),
 			asm.JNE.Imm(asm.R1, 2, leaf),
@@ -263,12 +264,12 @@ func (c *code) lookup(mask int32, found string) {
 		)
 		c.Follow(asm.R9, asm.R9, c.nodeSlots)
 	}
-	c.Here(leaf)
+	c.Label(leaf)
 	c.Follow32(asm.R1, asm.R9, c.permID)
 	c.Add(asm.JNE.Reg32(asm.R1, asm.R8, missing))
 	c.Read(memNSems, 4, asm.R9, c.setNSems)
 	c.Add(asm.Ja.Label(found))
-	c.Here(missing)
+	c.Label(missing)
 }
 
 // adjustments is the body of the loop over a set's semaphores, four at a time.
@@ -279,11 +280,11 @@ func (c *code) adjustments() {
 		asm.Mov.Reg(asm.R7, asm.R1), asm.LSh.Imm(asm.R7, 2),
 		asm.LoadMem(asm.R2, asm.R6, memNSems, asm.Word),
 		asm.JGE.Reg(asm.R7, asm.R2, "adj_stop"),
-		asm.Sub.Reg(asm.R2, asm.R7), // what is left
+		asm.Sub.Reg(asm.R2, asm.R7), // the rest
 		asm.JLE.Imm(asm.R2, 4, "adj_last"),
 		asm.Mov.Imm(asm.R2, 4),
 	)
-	c.Here("adj_last")
+	c.Label("adj_last")
 	c.Add(
 		asm.LSh.Imm(asm.R2, 1),
 		asm.Mov.Imm(asm.R1, 0), asm.StoreMem(asm.R6, memTmp, asm.R1, asm.DWord),
@@ -296,7 +297,7 @@ func (c *code) adjustments() {
 		asm.JEq.Imm(asm.R1, 0, "adj_next"),
 	)
 	for i := range int16(4) {
-		zero := c.Next("zero")
+		zero := c.NewLabel("zero")
 		c.Add(
 			asm.LoadMem(asm.R1, asm.R6, memTmp+2*i, asm.Half),
 			asm.JEq.Imm(asm.R1, 0, zero),
@@ -309,12 +310,12 @@ func (c *code) adjustments() {
 			asm.StoreMem(asm.R6, memWritten, asm.R1, asm.Word),
 		)
 		c.Write(memEntry, undoEntrySize)
-		c.Here(zero)
+		c.Label(zero)
 	}
-	c.Here("adj_next")
-	c.GoOn()
-	c.Here("adj_more")
-	c.more()
-	c.Here("adj_stop")
+	c.Label("adj_next")
+	c.Continue()
+	c.Label("adj_more")
+	c.noteMore()
+	c.Label("adj_stop")
 	c.Stop()
 }

@@ -17,43 +17,43 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Undo is what a process did to semaphores of one set with SEM_UNDO and has not taken back: when it ends, the kernel
-// adds Adj to them (man 2 semop). Processes that share one list of adjustments (clone with CLONE_SYSVSEM) have it
-// each: the kernel adds it when the last of them ends. A thread may have a list of its own (unshare with
-// CLONE_SYSVSEM), so that a process may have two Undos for one set. A process has no list any more as soon as it
-// exits (exit_sem in ipc/sem.c), even as a zombie.
+// Undo is a process's SEM_UNDO adjustments for one set. When the process ends, the kernel adds Adj to the semaphores
+// (man 2 semop).
+//
+// Processes that share one list (clone with CLONE_SYSVSEM) have one Undo each. The kernel applies the list when the
+// last of them ends. A thread may have its own list (unshare with CLONE_SYSVSEM), so a process may have two Undos for
+// one set. The list ends as soon as the process exits (exit_sem in ipc/sem.c), even if it stays a zombie.
 type Undo struct {
-	PID   int    // the process, as the reader's pid namespace has it
-	Start uint64 // when it started, in clock ticks since boot, as /proc/PID/stat has it
+	PID   int    // the process, in the reader's pid namespace
+	Start uint64 // start time in clock ticks since boot, like /proc/PID/stat
 	Comm  string
-	IPCNS uint64 // inode of the IPC namespace that SemID is of
+	IPCNS uint64 // inode of SemID's IPC namespace
 	SemID int
 	Adj   []SemAdj // ascending by semaphore; none is 0
 }
 
-// SemAdj is semadj of one semaphore: +2 after an operation of −2, so that above 0 is what the process took.
+// SemAdj is semadj of one semaphore. An operation of −2 leaves +2: a number above 0 is the amount that the process
+// took.
 type SemAdj struct {
-	Num uint16 // the semaphore's place in the set
+	Num uint16 // the semaphore's number in the set
 	Adj int16
 }
 
-// ErrNoUndos says that this kernel does not let SEM_UNDO be read: it has no type information (BTF), is older than
-// 5.17, or refuses the program.
+// ErrNoUndos means that ipctop cannot read SEM_UNDO on this kernel. The kernel has no type information (BTF), is
+// older than 5.17, or refuses the program.
 var ErrNoUndos = errors.New("SEM_UNDO cannot be read on this kernel")
 
-// Reader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. No system call and no file
-// tells them: a BPF program, run over all tasks by the kernel (Documentation/bpf/bpf_iterators.rst), follows each
-// one's list. It lives by the reader's descriptors; nothing is pinned or left behind. One goroutine at a time may use
-// it.
+// Reader lists the SEM_UNDO adjustments of every process of the reader's pid namespace. The kernel runs a BPF program
+// over all tasks (Documentation/bpf/bpf_iterators.rst). The program follows each task's list. It ends with the
+// reader's descriptors; nothing is pinned or left behind. Only one goroutine at a time may use a Reader.
 type Reader struct {
 	tasks *bpf.Iterator
-	// timeNS is what /proc adds to start times for processes of our time namespace (man 7 time_namespaces).
+	// timeNS is the offset of our time namespace. /proc adds it to start times (man 7 time_namespaces).
 	timeNS time.Duration
 }
 
-// Open loads the program, which takes 30 to 60 milliseconds. errors.Is(err, fs.ErrPermission): it takes CAP_BPF and
-// CAP_PERFMON in the first user namespace (man 7 capabilities), or a sandbox refuses bpf(2). errors.Is(err,
-// ErrNoUndos): this kernel cannot.
+// Open loads the program, in 30 to 60 milliseconds. fs.ErrPermission: Open needs CAP_BPF and CAP_PERFMON in the first
+// user namespace (man 7 capabilities), or a sandbox refuses bpf(2). ErrNoUndos: this kernel cannot.
 func Open(root sys.Root) (*Reader, error) {
 	if !root.Live() {
 		return nil, fmt.Errorf("SEM_UNDO: %w", sys.ErrNotLive)
@@ -72,7 +72,8 @@ func Open(root sys.Root) (*Reader, error) {
 	return &Reader{tasks: tasks, timeNS: timeOffset(root)}, nil
 }
 
-// timeOffset reads the line "boottime SECONDS NANOSECONDS" of our time namespace; kernels without such have no file.
+// timeOffset reads the line "boottime SECONDS NANOSECONDS" of our time namespace. Kernels without time namespaces
+// have no such file.
 func timeOffset(root sys.Root) time.Duration {
 	text, err := root.ReadFile("/proc/self/timens_offsets")
 	if err != nil {
@@ -87,13 +88,13 @@ func timeOffset(root sys.Root) time.Duration {
 	return 0
 }
 
-// Close gives the program back to the kernel.
+// Close ends the program in the kernel.
 func (r *Reader) Close() error { return r.tasks.Close() }
 
-// Undos reads what every process of our pid namespace has to be undone now, by process and set. Processes change
-// theirs meanwhile: the adjustments of one operation on several semaphores may be caught half done. complete is false
-// where a process has more than is read of one (thousands of semaphores), or its list changed under the eyes: then
-// there may be more than what is returned.
+// Undos reads the adjustments of every process of our pid namespace, by process and set. Processes change them
+// meanwhile: an operation on several semaphores may be half done. complete is false if a process has too many
+// adjustments for one read (thousands of semaphores). It is also false if a list changed during the read. Then there
+// may be more adjustments.
 func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
 	text, err := r.tasks.Run()
 	if err != nil {
@@ -106,8 +107,7 @@ func (r *Reader) Undos() (undos []Undo, complete bool, err error) {
 	return r.group(tasks)
 }
 
-// group leaves one Undo for a process, list and set: its threads share their list where CLONE_SYSVSEM made them, as
-// pthread_create does.
+// group makes one Undo for each process, list and set. Threads of pthread_create share one list (CLONE_SYSVSEM).
 func (r *Reader) group(tasks []undoTask) (undos []Undo, complete bool, err error) {
 	type owner struct {
 		pid  int32
@@ -127,13 +127,13 @@ func (r *Reader) group(tasks []undoTask) (undos []Undo, complete bool, err error
 	slices.SortStableFunc(undos, func(a, b Undo) int {
 		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.IPCNS, b.IPCNS), cmp.Compare(a.SemID, b.SemID))
 	})
-	if !self { // the program tells of the reading thread in any case: it read nothing if that is missing
+	if !self { // the program always writes the reading thread: without it, the program read nothing
 		return nil, false, fmt.Errorf("%w: the kernel's task iterator did not show the reader itself", ErrNoUndos)
 	}
 	return undos, complete, nil
 }
 
-// undoTask is what the program writes for one task: a header, pairs of semaphore and adjustment, an end.
+// undoTask is the program's output for one task: a header, pairs of semaphore and adjustment, an end.
 type undoTask struct {
 	undoHeader
 	entries   []undoEntry
@@ -142,7 +142,7 @@ type undoTask struct {
 
 // undoHeader is the program's memory from hdrList on.
 type undoHeader struct {
-	List     uint64 // address of the sem_undo_list, which is its identity and nothing else; 0: the task has none
+	List     uint64 // address of the sem_undo_list, used only as an identity; 0: the task has none
 	Start    uint64 // nanoseconds of CLOCK_BOOTTIME
 	IPCNS    uint32
 	PID, TID int32
@@ -150,14 +150,14 @@ type undoHeader struct {
 	Comm     [16]byte
 }
 
-// undoEntry is one adjustment; SemID −1 ends a task, with Num not 0 if there is more.
+// undoEntry is one adjustment. SemID −1 ends a task. Num is then not 0 if the output lacks a part.
 type undoEntry struct {
 	SemID int32
 	Num   uint16
 	Adj   int16
 }
 
-// parseUndos reads what the program wrote. The kernel gives the output of a task as a whole.
+// parseUndos reads the program's output. The kernel writes the output of a task as a whole.
 func parseUndos(text []byte) ([]undoTask, error) {
 	var tasks []undoTask
 	for len(text) > 0 {
@@ -183,7 +183,7 @@ func parseUndos(text []byte) ([]undoTask, error) {
 	return tasks, nil
 }
 
-// undos are the task's adjustments by set. The program writes those of a set in one piece.
+// undos are the task's adjustments by set. The program writes the adjustments of a set one after the other.
 func (t *undoTask) undos(timeNS time.Duration) []Undo {
 	comm, _, _ := bytes.Cut(t.Comm[:], []byte{0})
 	var list []Undo

@@ -24,9 +24,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/undo"
 )
 
-// workUndo does operations, then those that it is told: "ID NUM OP undo", or without "undo" for good. With "set N" it
-// makes a set of its own first, whose id replaces the word "own". "thread" before the operation does it on a thread
-// with a list of its own.
+// workUndo does the operations of its arguments, then those of its starter's lines. An operation is "ID NUM OP undo",
+// or without "undo" for an operation that stays. "set N" first makes the worker's own set; its id replaces the word
+// "own". "thread" before an operation does it on a thread with its own list.
 func workUndo(j *kerneltest.Job) {
 	own := "own"
 	if len(j.Args) > 0 && strings.HasPrefix(j.Args[0], "set ") {
@@ -58,7 +58,7 @@ func undoOp(j *kerneltest.Job, words string) {
 	done := make(chan error)
 	go func() {
 		if thread {
-			runtime.LockOSThread() // which lives as long as the process
+			runtime.LockOSThread() // the thread lives as long as the process
 			if err := unix.Unshare(unix.CLONE_SYSVSEM); err != nil {
 				done <- err
 				return
@@ -72,13 +72,10 @@ func undoOp(j *kerneltest.Job, words string) {
 	j.Check(<-done)
 }
 
-// openUndos skips where the rights are missing that the reader takes.
+// openUndos skips the test if the rights for the reader are missing.
 func openUndos(tb testing.TB) *undo.Reader {
 	tb.Helper()
-	h, err := sys.OpenRoot("")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	h := sys.Root("")
 	r, err := undo.Open(h)
 	if _, noTypes := os.Stat("/sys/kernel/btf/vmlinux"); sys.Denied(err) || errors.Is(err, undo.ErrNoUndos) &&
 		noTypes != nil {
@@ -104,7 +101,7 @@ func readUndos(tb testing.TB, r *undo.Reader) []undo.Undo {
 	return undos
 }
 
-// undoOf is what a worker has to undo; its start is as /proc has it.
+// undoOf is the Undo of a worker. Its start comes from /proc.
 func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...undo.SemAdj) undo.Undo {
 	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
@@ -120,7 +117,7 @@ func undoOf(tb testing.TB, w *kerneltest.Worker, semID int, adj ...undo.SemAdj) 
 		tb.Fatal(err)
 	}
 	var ino uint64
-	for _, path := range links { // a thread that has ended is in none
+	for _, path := range links { // an ended thread has no link
 		if link, err := os.Readlink(path); err == nil {
 			_, ino, _ = namespace.ParseLink([]byte(link))
 		}
@@ -168,14 +165,14 @@ func TestUndosOfOperations(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("a set removed", taken, other)
-		if err := sysv.SemSetValue(a, 3, 9); err != nil { // which clears what is to be undone
+		if err := sysv.SemSetValue(a, 3, 9); err != nil { // SETVAL clears the adjustments
 			t.Fatal(err)
 		}
 		check("a value set")
 	})
 }
 
-// Threads share their process's list; one that has left it has its own.
+// Threads share their process's list. A thread that left the list has its own.
 func TestUndosOfThreads(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
@@ -192,12 +189,12 @@ func TestUndosOfThreads(t *testing.T) {
 	})
 }
 
-// A process whose first thread has ended has the list of those that go on.
+// If a process's first thread has ended, the process has the list of its other threads.
 func TestUndosOfAProcessWithoutItsFirstThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
 		id := newSet(t, 9)
-		w := kerneltest.Start(t, "undo-headless", strconv.Itoa(id))
+		w := kerneltest.Start(t, "undo-without-first-thread", strconv.Itoa(id))
 		kerneltest.Eventually(t, "the first thread has ended", func() bool {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
 			return err == nil && strings.Contains(string(text), ") Z ")
@@ -208,18 +205,18 @@ func TestUndosOfAProcessWithoutItsFirstThread(t *testing.T) {
 	})
 }
 
-// workUndoHeadless takes three and ends its first thread, which the others outlive.
-func workUndoHeadless(j *kerneltest.Job) {
+// workUndoWithoutFirstThread subtracts 3 and ends its first thread. The other threads live on.
+func workUndoWithoutFirstThread(j *kerneltest.Job) {
 	undoOp(j, j.Args[0]+" 0 -3 undo")
 	j.Ready()
-	headless := make(chan struct{})
-	for range 64 { // one of so many goroutines with a thread each gets the first
+	firstEnds := make(chan struct{})
+	for range 64 { // each goroutine has its own thread; one of them has the first thread
 		go func() {
 			runtime.LockOSThread()
 			if unix.Gettid() == unix.Getpid() {
 				unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
 			}
-			<-headless
+			<-firstEnds
 		}()
 	}
 	runtime.LockOSThread()
@@ -229,7 +226,7 @@ func workUndoHeadless(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// Processes may share one list (clone with CLONE_SYSVSEM): each has it.
+// Processes may share one list (clone with CLONE_SYSVSEM): each process has the adjustments.
 func TestUndosOfProcessesThatShare(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
@@ -243,7 +240,7 @@ func TestUndosOfProcessesThatShare(t *testing.T) {
 		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
-		w.Kill() // nothing is undone: we still have the list
+		w.Kill() // the kernel undoes nothing: this process still has the list
 		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...)}, readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
@@ -254,7 +251,8 @@ func compareAdj(a, b undo.SemAdj) int {
 	return 100*(int(a.Num)-int(b.Num)) + int(a.Adj) - int(b.Adj)
 }
 
-// Sets of two IPC namespaces may have one id. A process in an inner pid namespace has the pid that the reader knows.
+// Sets of two IPC namespaces may have one id. A process in an inner pid namespace appears with its pid in the
+// reader's namespace.
 func TestUndosOfNamespaces(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
@@ -271,8 +269,8 @@ func TestUndosOfNamespaces(t *testing.T) {
 	})
 }
 
-// Here the reader is where the test was started, often the machine's first pid namespace. Only the semaphores are in
-// a namespace of their own.
+// Here the reader is in the namespace of the test's start, often the machine's first pid namespace. Only the
+// semaphores are in a new namespace.
 func TestUndosOutsideOfNamespaces(t *testing.T) {
 	r := openUndos(t)
 	w := kerneltest.StartIn(t, unix.CLONE_NEWIPC, "undo", "set 3", "own 2 1 undo")
@@ -292,7 +290,7 @@ func TestUndosOutsideOfNamespaces(t *testing.T) {
 	}
 }
 
-// Processes outside of the reader's pid namespace are not listed: they have no pid there.
+// The list leaves out processes outside the reader's pid namespace: they have no pid there.
 func TestUndosLeaveOutProcessesOutside(t *testing.T) {
 	const name = "IPCTOP_TEST_UNDO_OUTSIDE"
 	if os.Getenv(name) == "" {
@@ -327,7 +325,7 @@ func TestUndosOfTheLargestSet(t *testing.T) {
 	})
 }
 
-// Ids whose index has several digits in the kernel's tree lead to their sets as well.
+// An index with several digits in the kernel's tree also leads to its set.
 func TestUndosOfManySets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
@@ -348,8 +346,8 @@ func TestUndosOfManySets(t *testing.T) {
 	})
 }
 
-// What is not read of a process that has very much to undo is said to be missing.
-func TestUndosAreSaidToBeIncomplete(t *testing.T) {
+// If a process has too many adjustments for one read, the result is not complete.
+func TestUndosIncomplete(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
 		const most = 3500
@@ -377,8 +375,8 @@ func TestUndosAreSaidToBeIncomplete(t *testing.T) {
 	})
 }
 
-// Whoever may not load the program is told what it takes.
-func TestUndosTakeRights(t *testing.T) {
+// The error for missing rights names the rights.
+func TestUndosNeedRights(t *testing.T) {
 	refused := func(w *kerneltest.Worker) {
 		t.Helper()
 		if got := strings.Join(w.Words, " "); !strings.HasPrefix(got,
@@ -394,9 +392,9 @@ func TestUndosTakeRights(t *testing.T) {
 	}
 }
 
-// Either pair of rights does.
-func TestUndosTakeNoMoreRights(t *testing.T) {
-	openUndos(t) // which skips whoever has neither
+// Either pair of rights is enough.
+func TestUndosNeedOnePairOfRights(t *testing.T) {
+	openUndos(t) // skips the test without both pairs
 	for caps, want := range map[string]string{
 		"38 39": "not denied <nil>", // CAP_PERFMON, CAP_BPF
 		"21":    "not denied <nil>", // CAP_SYS_ADMIN
@@ -410,7 +408,7 @@ func TestUndosTakeNoMoreRights(t *testing.T) {
 	}
 }
 
-// workUndoDenied opens the reader with the capabilities of its arguments, or with all that it has.
+// workUndoDenied opens the reader with only the capabilities of its arguments. Without arguments it keeps all.
 func workUndoDenied(j *kerneltest.Job) {
 	if len(j.Args) > 0 {
 		runtime.LockOSThread()
@@ -423,8 +421,7 @@ func workUndoDenied(j *kerneltest.Job) {
 		}
 		j.Check(unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &set[0]))
 	}
-	h, err := sys.OpenRoot("")
-	j.Check(err)
+	h := sys.Root("")
 	if r, err := undo.Open(h); errors.Is(err, fs.ErrPermission) && r == nil {
 		j.Ready("denied", err)
 	} else {
@@ -441,7 +438,7 @@ func TestUndosOfFiles(t *testing.T) {
 	}
 }
 
-// Operations go on while the reader looks.
+// Operations go on while the reader reads.
 func TestUndosWhileOperationsGoOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)

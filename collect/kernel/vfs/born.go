@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Born is when the file was made, by the clock of that moment. Of the root of a tmpfs or devtmpfs that is when the
-// file system was made. ok is false where the file system does not remember it.
+// Born is the time when the file was made. The time comes from the clock of that moment. For the root of a tmpfs or
+// devtmpfs it is the time when the file system was made. ok is false if the file system does not store it.
 func Born(root sys.Root, path string) (born time.Time, ok bool) {
 	if !root.Live() {
 		return time.Time{}, false
@@ -26,9 +26,9 @@ func Born(root sys.Root, path string) (born time.Time, ok bool) {
 	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)), true
 }
 
-// OthersMayMove says whether another user than root and the caller's may put another directory, or a link, in the
-// place of this one or of one above it: the owner of each may, and whoever may write to the one above, unless that is
-// sticky (man 7 inode). In doubt others may.
+// OthersMayMove is true if a user other than root and the caller may replace this directory, or a directory above it,
+// by another directory or a link. The owner of a directory may do so. A user who may write to the directory above may
+// do so, unless it is sticky (man 7 inode). In doubt the result is true.
 func OthersMayMove(dir string) bool {
 	for ; ; dir = path.Dir(dir) {
 		var st unix.Stat_t
@@ -45,12 +45,12 @@ func OthersMayMove(dir string) bool {
 	}
 }
 
-// LoopFiles are the files that loop devices are on, by device ("/dev/loop0"), as whoever set them up called them; "
-// (deleted)" stands behind one without a name (/sys/block/loopN/loop/backing_file). Everybody may read them. Never
-// nil.
+// LoopFiles gives the file behind each loop device. The key is the device, for example "/dev/loop0". The value is the
+// path that the maker of the device gave; " (deleted)" follows the path of a deleted file
+// (/sys/block/loopN/loop/backing_file). Any user may read them. The result is never nil.
 func LoopFiles(root sys.Root) map[string]string {
 	files := map[string]string{}
-	names, _ := filepath.Glob(root.Path("/sys/block/loop*/loop/backing_file")) // the error is for a bad pattern
+	names, _ := filepath.Glob(root.Path("/sys/block/loop*/loop/backing_file")) // the only error is a bad pattern
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err == nil {

@@ -1,7 +1,7 @@
-// Package vfs asks about files by their paths, whatever they are: identity, size, times, who may move them.
+// Package vfs reads files by their paths: identity, size, times, and which users may move them.
 //
-//	PosixFile, StatFile   what stat tells (man 2 stat)
+//	PosixFile, StatFile   the result of stat (man 2 stat)
 //	FileID, IDOf          device, inode and type, by a statx that asks no server
-//	ReadFile              a regular file's beginning, without a wait for FIFOs and links
+//	ReadFile              the beginning of a regular file; it does not wait for FIFOs or follow links
 //	SpecialFiles          a walk below directories for FIFOs and sockets
 package vfs

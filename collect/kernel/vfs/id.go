@@ -10,10 +10,10 @@ import (
 type FileID struct {
 	Dev, Ino uint64
 	Mode     uint32
-	Rdev     uint64 // character and block devices: which
+	Rdev     uint64 // the device number of a character or block device
 }
 
-// DeviceOf is the st_dev of a file of the reader's own.
+// DeviceOf is the st_dev of a file, by its path in the reader's own mount namespace.
 func DeviceOf(path string) (uint64, error) {
 	var st unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st); err != nil {
@@ -22,14 +22,14 @@ func DeviceOf(path string) (uint64, error) {
 	return IDOf(&st).Dev, nil
 }
 
-// IsTerminalMaster says whether it is the multiplexer that pseudoterminals' masters come from: character device 5:2
+// IsTerminalMaster is true for the multiplexer that gives the masters of pseudoterminals: character device 5:2
 // (pts(4)).
 func (f FileID) IsTerminalMaster() bool {
 	return f.Mode&unix.S_IFMT == unix.S_IFCHR && f.Rdev == unix.Mkdev(5, 2)
 }
 
-// TerminalSlave gives the index of a pseudoterminal's slave: character devices 136 to 143
-// (Documentation/admin-guide/devices.txt).
+// TerminalSlave is the index of a pseudoterminal's slave: character devices 136 to 143
+// (Documentation/admin-guide/devices.txt). ok is false for other files.
 func (f FileID) TerminalSlave() (index uint32, ok bool) {
 	major := unix.Major(f.Rdev)
 	if f.Mode&unix.S_IFMT != unix.S_IFCHR || major < 136 || major > 143 {
@@ -38,20 +38,20 @@ func (f FileID) TerminalSlave() (index uint32, ok bool) {
 	return (major-136)*256 + unix.Minor(f.Rdev), true
 }
 
-// IsFIFO says whether it is a FIFO or a pipe.
+// IsFIFO is true for a FIFO or a pipe.
 func (f FileID) IsFIFO() bool { return f.Mode&unix.S_IFMT == unix.S_IFIFO }
 
-// IsRegular says whether it is a regular file, as memfds and POSIX queues are.
+// IsRegular is true for a regular file. memfds and POSIX queues are regular files.
 func (f FileID) IsRegular() bool { return f.Mode&unix.S_IFMT == unix.S_IFREG }
 
-// IDOf takes it out of an answer of statx.
+// IDOf is the identity in an answer of statx.
 func IDOf(st *unix.Statx_t) FileID {
 	return FileID{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino, Mode: uint32(st.Mode),
 		Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor)}
 }
 
-// IsDir says whether it is a directory, IsLink a symbolic link.
+// IsDir is true for a directory.
 func (f FileID) IsDir() bool { return f.Mode&unix.S_IFMT == unix.S_IFDIR }
 
-// IsLink: see IsDir.
+// IsLink is true for a symbolic link.
 func (f FileID) IsLink() bool { return f.Mode&unix.S_IFMT == unix.S_IFLNK }

@@ -9,18 +9,17 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// PathScan says where SpecialFiles looks, and for how long.
+// PathScan has the places that SpecialFiles reads, and the limits.
 type PathScan struct {
-	Roots []string               // directories; one that is a symbolic link is passed over, as all links are
-	Skip  func(path string) bool // says below which directories not to go, before they are opened; nil: everywhere
-	Depth int                    // directories below each root that are entered
-	Most  int                    // entries in all
+	Roots []string               // directories; SpecialFiles leaves out all symbolic links
+	Skip  func(path string) bool // true: do not open this directory; nil: open all
+	Depth int                    // levels of directories to enter below each root
+	Most  int                    // limit of entries in all
 }
 
-// SpecialFiles lists the FIFOs and sockets below directories, with whole paths as Name. unread are directories that
-// could not be read, full says that there were more entries than Most. Directories are read without moving their
-// access times where that is allowed (O_NOATIME), and no file is opened. 2 microseconds an entry of a directory that
-// is in memory.
+// SpecialFiles lists the FIFOs and sockets below directories. Name is the whole path. unread are directories that it
+// could not read. full means that there were more entries than Most. It opens no file, only directories. Where it
+// may, it keeps their access times (O_NOATIME). It costs 2 microseconds an entry of a cached directory.
 func SpecialFiles(root sys.Root, scan PathScan) (files []PosixFile, unread []string, full bool) {
 	if !root.Live() {
 		return nil, nil, false
@@ -41,7 +40,7 @@ type pathScan struct {
 	buf     []byte
 }
 
-// directory visits one, opened by its name in its parent: a link that somebody puts in the way meanwhile leads nowhere.
+// directory reads one directory and opens it by its name in its parent. A link that appears meanwhile leads nowhere.
 func (s *pathScan) directory(at int, name, path string, depth int) {
 	if s.full || s.Skip != nil && s.Skip(path) {
 		return
@@ -65,7 +64,7 @@ func (s *pathScan) directory(at int, name, path string, depth int) {
 			return
 		}
 		name := string(entry[:len(entry)-1])
-		if typ == unix.DT_DIR { // Skip comes before any stat of it, which a dead server below would not answer
+		if typ == unix.DT_DIR { // Skip comes before any stat of the directory: a dead server below would not answer
 			below = append(below, name)
 			return
 		}

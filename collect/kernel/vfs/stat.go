@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PosixFile is what stat tells of a file (man 2 stat), which most POSIX objects are.
+// PosixFile is stat's data on a file (man 2 stat). Most POSIX objects are files.
 type PosixFile struct {
-	Name      string // as the file is called: without "/" and "sem."; any bytes
-	Dev, Ino  uint64 // identity; a number is not given again soon
+	Name      string // the file's name without "/" and "sem."; any bytes
+	Dev, Ino  uint64 // identity; the kernel does not use a number again soon
 	UID, GID  uint32
 	Mode      fs.FileMode // type and permissions
 	Size      uint64      // bytes
@@ -22,8 +22,8 @@ type PosixFile struct {
 	ATime, MTime, CTime time.Time
 }
 
-// StatFile asks for a file by its path, symbolic links followed. The caller keeps it away from mounts that may hang.
-// Name is not filled.
+// StatFile reads a file by its path and follows symbolic links. The caller must leave out mounts that may hang. It
+// does not fill Name.
 func StatFile(path string) (PosixFile, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -32,7 +32,7 @@ func StatFile(path string) (PosixFile, error) {
 	return FileOf("", &st), nil
 }
 
-// StatAt asks for a file by its name in an open directory. A symbolic link is not followed.
+// StatAt reads a file by its name in an open directory. It does not follow a symbolic link.
 func StatAt(dir int, name string) (PosixFile, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -41,7 +41,7 @@ func StatAt(dir int, name string) (PosixFile, error) {
 	return FileOf(name, &st), nil
 }
 
-// FileOf takes a PosixFile out of an answer of stat.
+// FileOf turns an answer of stat into a PosixFile.
 func FileOf(name string, st *unix.Stat_t) PosixFile {
 	moment := func(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }
 	return PosixFile{
@@ -51,7 +51,7 @@ func FileOf(name string, st *unix.Stat_t) PosixFile {
 	}
 }
 
-// fileMode turns st_mode into Go's: permissions and type.
+// fileMode turns st_mode into Go's mode: permissions and type.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode & 0o777)
 	switch mode & unix.S_IFMT {
@@ -70,7 +70,7 @@ func fileMode(mode uint32) fs.FileMode {
 	return m
 }
 
-// PlainName refuses what would leave the directory: a POSIX name is one path component (shm_open(3)).
+// PlainName refuses a name that would leave the directory: a POSIX name is one path component (shm_open(3)).
 func PlainName(file string) error {
 	if file == "" || file == "." || file == ".." || strings.ContainsAny(file, "/\x00") {
 		return unix.EINVAL

@@ -1,5 +1,5 @@
-// Makes glibc's locks and lets a second thread wait for them: locks WHAT SHARED TYPE ROBUST PROTOCOL. It says the TIDs of both threads, the
-// waiter's first, and ends when its input does.
+// locks WHAT SHARED TYPE ROBUST PROTOCOL makes one of glibc's locks. Its first thread takes the lock, a second thread
+// waits for it. The program prints the TIDs of both threads, the waiter's first. It ends when its input ends.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <semaphore.h>
