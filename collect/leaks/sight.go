@@ -15,22 +15,24 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What could be out of sight of those who use or know an object. Processes of pid namespaces below the reader's own
-// are in its /proc; those of the namespaces above are not, and may be in the same IPC namespace (unshare --pid
-// without --ipc, the containers of a pod) or have the same file system mounted.
+// Some users of an object may be invisible. The reader's /proc has the processes of its own pid namespace and of the
+// namespaces below, but not those above. A process above may share the IPC namespace (unshare --pid without --ipc, the
+// containers of a pod) or have the same file system mounted.
 //
-// From inside, nothing tells who else is in an IPC namespace. Whoever makes an IPC and a pid namespace in one call,
-// as container engines do, leaves nobody in the one who is not in the other, but for itself where it called
-// unshare(2): unshare(1) then waits and does nothing else. Namespaces of one call have successive numbers
-// (create_new_namespaces in kernel/nsproxy.c makes the IPC one, then the pid one). Who came in later by setns(2)
-// alone is an administrator who looks around. So: successive numbers prove that all are in sight; before Linux 6.18,
-// whose namespaces have no such numbers, nothing does. That another container was let in shows by what it leaves: a
-// pid of 0 where the kernel recorded one, or a /dev/shm that the engine mounted from outside so that both have it.
+// From inside, the kernel does not tell which processes are in an IPC namespace. But container engines make the IPC and
+// the pid namespace in one call, and then both have the same members. After unshare(2) the caller is in the IPC
+// namespace only; unshare(1) then just waits. Namespaces from one call have successive numbers: create_new_namespaces
+// in kernel/nsproxy.c makes the IPC namespace and then the pid namespace. A process that entered later by setns(2) is
+// an administrator's, who only looks. So successive numbers prove that all members are visible. Before Linux 6.18,
+// namespaces have no such numbers, and there is no proof.
+//
+// If an engine let another container in, that container leaves traces. Either the kernel recorded pid 0 for a process
+// of it, or the engine mounted a common /dev/shm from outside.
 
-// unseenOutside is the reason where processes outside may be at an object.
+// unseenOutside is the reason if processes outside the pid namespace may use an object.
 const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
 
-// visible is how far the processes of this pid namespace and those below are in sight.
+// visible tells if all processes of this pid namespace and the namespaces below are visible.
 func (l *tick) visible() relate.Sight {
 	sight := relate.Sight{Complete: true}
 	if !l.Host.Live() {
@@ -46,7 +48,7 @@ func (l *tick) visible() relate.Sight {
 	case l.OtherPIDs():
 		sight.Hide("/proc is of another pid namespace: which of its processes used the object cannot be told")
 	}
-	if l.Restless && !l.Hides { // those that are hidden seem to have gone
+	if l.Restless && !l.Hides { // under hidepid, hidden processes look as if they had ended
 		sight.Hide("processes came and went too fast to be sure that all were seen")
 	}
 	if list := l.unreadUIDs; len(list) > 0 {
@@ -67,7 +69,7 @@ func pidList(list []*proc.Process) string {
 	return strings.Join(pids, ", ")
 }
 
-// ipcSight says whether everybody in the reader's own IPC namespace is in sight.
+// ipcSight tells if all processes of the reader's own IPC namespace are visible.
 func (l *tick) ipcSight() relate.Sight {
 	sight := l.visible()
 	if l.Nested {
@@ -86,10 +88,10 @@ func (l *tick) ipcSight() relate.Sight {
 	return sight
 }
 
-// usedFromOutside says whether a segment or queue of the reader's IPC namespace was made or used by a process that
-// has no pid here: pid_vnr gives 0 for it (ipc/shm.c, ipc/msg.c).
+// usedFromOutside reports that a process outside the reader's pid namespace made or used a segment or queue of its IPC
+// namespace. Such a process has no pid here, so the kernel shows its pid as 0 (pid_vnr in ipc/shm.c and ipc/msg.c).
 func (l *tick) usedFromOutside() bool {
-	segments, _ := l.Host.ShmSegments(false) // what is not there shows nothing
+	segments, _ := l.Host.ShmSegments(false) // a failed read shows no trace
 	queues, _ := l.Host.MsgQueues(false)
 	return slices.ContainsFunc(segments,
 		func(s sysv.ShmSegment) bool { return s.CPid == 0 || s.LPid == 0 && max(s.ATime, s.DTime) != 0 }) ||
@@ -99,8 +101,8 @@ func (l *tick) usedFromOutside() bool {
 		})
 }
 
-// sightOf is that of the IPC namespace of an object. Of another namespace than the reader's own, only the machine's
-// own pid namespace sees all.
+// sightOf tells if all processes of an object's IPC namespace are visible. space is 0 for the reader's own namespace.
+// All processes of another namespace are visible only from the machine's first pid namespace.
 func (l *tick) sightOf(space uint64) relate.Sight {
 	sight := l.ipc
 	if space != 0 && l.Nested {
@@ -109,8 +111,8 @@ func (l *tick) sightOf(space uint64) relate.Sight {
 	return sight
 }
 
-// shmSight says whether everybody who has this /dev/shm is in sight. Where it is no tmpfs but a directory of an
-// overlay, as in a container whose engine mounted none, a file's number and device are not those that mappings tell.
+// shmSight tells if all processes that have this /dev/shm mounted are visible. If a container's engine mounted no tmpfs
+// there, /dev/shm is a directory of an overlay. A file there has another inode number and device in mappings.
 func (l *tick) shmSight() relate.Sight {
 	sight := l.fileSight("/dev/shm")
 	if !l.Host.Live() {
@@ -127,9 +129,9 @@ func (l *tick) shmSight() relate.Sight {
 	return sight
 }
 
-// fileSight says whether everybody who could reach a file, or files below a directory, is in sight. A tmpfs that was
-// made after the first process of this pid namespace started was made for it; one from before may be mounted outside
-// as well. A file may be mounted by itself, as a container's engine does with a socket of the machine.
+// fileSight tells if all processes that could reach a file, or the files below a directory, are visible. A tmpfs that
+// is younger than the first process of this pid namespace was made for the namespace. An older tmpfs may be mounted
+// outside as well. An engine may also mount a single file of the machine into a container, such as a socket.
 func (l *tick) fileSight(name string) relate.Sight {
 	sight := l.visible()
 	if l.Nested && !l.ownTmpfs(name) {
@@ -138,6 +140,7 @@ func (l *tick) fileSight(name string) relate.Sight {
 	return sight
 }
 
+// ownTmpfs reports that a file lies on a whole tmpfs that is younger than the first process of this pid namespace.
 func (l *tick) ownTmpfs(name string) bool {
 	first := l.Process(1)
 	on, ok := l.mountOf(name)
@@ -154,13 +157,13 @@ type mounted struct {
 	*procfs.MountInfo
 }
 
-// mountTable are the mounts of the reader's mount namespace, or why they could not be read.
+// mountTable holds the mounts of the reader's mount namespace, or the error of reading them.
 type mountTable struct {
 	list []mounted
 	err  error
 }
 
-// mounts are read once a tick.
+// mounts returns the mounts of the reader's mount namespace. It reads them once a tick.
 func (l *tick) mounts() ([]mounted, error) {
 	table := proc.Memo(l.Tick, func(*proc.Tick) mountTable {
 		var t mountTable
@@ -174,8 +177,8 @@ func (l *tick) mounts() ([]mounted, error) {
 	return table.list, table.err
 }
 
-// mountOf is the mount that a file or directory lies on: the innermost one, and of two on one place the later one. ok
-// is false where that cannot be told.
+// mountOf returns the mount of a file or directory: the innermost mount on its path, and the later of two mounts on one
+// place. ok is false if the mounts could not be read.
 func (l *tick) mountOf(name string) (on mounted, ok bool) {
 	all, _ := l.mounts()
 	for _, m := range all {
@@ -187,15 +190,16 @@ func (l *tick) mountOf(name string) (on mounted, ok bool) {
 	return on, ok
 }
 
-// clockSkew is by how much the clock was set forward in all since the first process of this pid namespace started, as
-// far as that shows. A machine without a battery starts at some old date; one that was restored from a snapshot, or
-// goes on after a pause, finds the time of before.
+// clockSkew estimates how far the clock was set forward in all since the first process of this pid namespace started.
+// Two examples: a machine without a clock battery starts at an old date. A machine that goes on from a snapshot or a
+// pause starts with an old time.
 //
-// Whoever mounts the /proc of a pid namespace is in that, so that its first process is older (proc_fill_super,
-// fs/proc/root.c): one that seems to be younger tells by how much. Where the two stand close together, nothing was
-// set since, and what was before does not matter. Else /dev tells as well, of the whole machine: it is one of the
-// first file systems, made when the kernel starts its drivers (drivers/base/devtmpfs.c), while the start of the
-// machine is counted back from now.
+// Only a process in a pid namespace can mount its /proc (proc_fill_super, fs/proc/root.c), so the first process is
+// older than the mount. If it seems younger, the difference is the skew. If the two moments are close, the clock was
+// not set after them, and an earlier change does not matter. Else /dev gives a second estimate, for the whole
+// machine. It is one of the first file systems: the kernel makes it when it starts its drivers
+// (drivers/base/devtmpfs.c). The boot time is counted back from now, so it moves with the clock, but the birth time
+// of /dev does not.
 func (l *tick) clockSkew() time.Duration {
 	if l.Boot.IsZero() {
 		return 0
@@ -213,9 +217,9 @@ func (l *tick) clockSkew() time.Duration {
 	return skew
 }
 
-// skewOfProc is how much later the first process seems to have started than its /proc was mounted. Start times are
-// cut to clock ticks, and moments of files to the kernel's: 10 milliseconds at most. proven says that it was mounted
-// so soon that the rest of the time is accounted for.
+// skewOfProc returns by how much the first process seems younger than the mount of its /proc. The kernel rounds start
+// times to clock ticks, and file times to its timer ticks: at most 10 milliseconds each. proven: the two moments are so
+// close that the clock was not set after them.
 func skewOfProc(first, mounted time.Time) (skew time.Duration, proven bool) {
 	switch skew = first.Sub(mounted); {
 	case skew > 50*time.Millisecond:
@@ -226,18 +230,18 @@ func skewOfProc(first, mounted time.Time) (skew time.Duration, proven bool) {
 	return 0, false
 }
 
-// doubt is how much older a process may be than it seems against a moment. One from before the clock was set forward
-// is as much older; as it may have been set several times, before the moment or after, all of it counts. But what was
-// set since the moment lies between that and now.
+// doubt returns how much older than its start time a process may be, compared with a moment. If the clock was set
+// forward after the process started, the process is older by that much. The clock may have been set several times, so
+// the whole skew counts. But a change since the moment cannot be larger than the time from the moment to now.
 func (l *tick) doubt(now, moment time.Time) time.Duration {
 	return max(0, min(l.skew, now.Sub(moment)))
 }
 
-// callSight says whether what every thread waits for is known. The calls of 32-bit tasks have other numbers: one may
-// be a wait.
+// callSight tells if the system call of every waiting thread is known. A 32-bit task has other call numbers, so its
+// call may be a wait that ipctop does not know.
 func (l *tick) callSight() relate.Sight {
 	sight := relate.Sight{Complete: true}
-	if n := l.unread(func(p *proc.Process) error { return p.WaitErr }); n > 0 {
+	if n := l.countUnread(func(p *proc.Process) error { return p.WaitErr }); n > 0 {
 		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read",
 			schema.Counted(n, "process")))
 	}
@@ -247,7 +251,7 @@ func (l *tick) callSight() relate.Sight {
 	return sight
 }
 
-// callWidth says whether some thread sleeps in a call of a 32-bit task.
+// callWidth tells if a thread of a process sleeps in a call of a 32-bit task.
 type callWidth uint8
 
 const (
@@ -256,8 +260,8 @@ const (
 	calls32
 )
 
-// foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes which have one of
-// io_uring's that opens a FIFO: such have no call that would tell which.
+// foreign32 lists the processes with threads that sleep in a call of a 32-bit task. It also notes the processes whose
+// io_uring threads open a FIFO: no system call of theirs names the FIFO.
 func (l *tick) foreign32() []*proc.Process {
 	var list []*proc.Process
 	buf := make([]byte, 32<<10)
@@ -265,22 +269,22 @@ func (l *tick) foreign32() []*proc.Process {
 		if p.KernelThread() || p.Gone() || p.WaitErr != nil {
 			continue
 		}
-		known := l.known(p)
-		if known.calls == notAsked { // a process that has not run since sleeps where it did
+		facts := l.factsOf(p)
+		if facts.calls == notAsked { // a process that has not run since sleeps in the same call
 			dir, err := l.Host.OpenProc(p.Living())
 			if err != nil {
 				continue
 			}
 			tasks, _ := dir.Tasks(buf)
-			known.opens = slices.ContainsFunc(tasks,
+			facts.opens = slices.ContainsFunc(tasks,
 				func(t process.Task) bool { return t.In == process.Worker && dir.OpensFIFO(t.TID) })
 			dir.Close()
-			known.calls = calls64
+			facts.calls = calls64
 			if slices.ContainsFunc(tasks, func(t process.Task) bool { return t.In == process.Foreign32 }) {
-				known.calls = calls32
+				facts.calls = calls32
 			}
 		}
-		if known.calls == calls32 {
+		if facts.calls == calls32 {
 			list = append(list, p)
 		}
 	}

@@ -14,12 +14,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// bound are the files that UNIX sockets are bound to, of all network namespaces that can be reached: a path leads to
-// a socket of any of them.
+// bound holds the files that UNIX sockets are bound to. It covers all network namespaces that ipctop can enter, because
+// a path leads to a socket in any of them.
 type bound struct {
-	inodes map[uint32]bool // as sock_diag has them, cut to 32 bits (unix_diag_vfs)
-	names  map[string]bool // the last part of the path that was given to bind(2), which may be relative
-	seen   map[uint64]bool // sockets by their own inodes
+	inodes map[uint32]bool // the files' inode numbers, cut to 32 bits by sock_diag (unix_diag_vfs)
+	names  map[string]bool // the last parts of the paths given to bind(2), which may be relative
+	seen   map[uint64]bool // the sockets' own inode numbers
 	sight  relate.Sight
 }
 
@@ -36,7 +36,7 @@ func (b *bound) add(s *sock.UnixSocket) {
 	}
 }
 
-// boundFiles reads the sockets of every network namespace. Those of the listed objects were read already.
+// boundFiles reads the sockets of every network namespace. It takes the sockets of listed from their objects.
 func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{},
 		sight: relate.Sight{Complete: true}}
@@ -66,16 +66,16 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	if n := l.Unseen("fd"); n > 0 {
 		b.sight.Hide("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
-	if n := l.homeless(b.seen); n > 0 {
+	if n := l.countUnlistedSockets(b.seen); n > 0 {
 		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
 			" of a network namespace that cannot be reached")
 	}
 	return b
 }
 
-// homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all
-// processes have left it.
-func (l *tick) homeless(seen map[uint64]bool) int {
+// countUnlistedSockets counts the open UNIX sockets that no namespace listed. A socket keeps its network namespace
+// alive even after all processes have left the namespace.
+func (l *tick) countUnlistedSockets(seen map[uint64]bool) int {
 	n := 0
 	asked := map[uint64]bool{}
 	for _, p := range l.Processes() {
@@ -99,8 +99,8 @@ func (l *tick) homeless(seen map[uint64]bool) int {
 	return n
 }
 
-// exactInodes says whether a file's number is the one that sock_diag knows it by. Overlays and btrfs show numbers of
-// their own to stat(2).
+// exactInodes reports that a file has the same inode number in stat(2), sock_diag and mappings. Overlays and btrfs show
+// other numbers to stat(2).
 func exactInodes(fsType string) bool {
 	switch fsType {
 	case "tmpfs", "devtmpfs", "ramfs", "ext2", "ext3", "ext4", "xfs", "f2fs":
@@ -109,10 +109,10 @@ func exactInodes(fsType string) bool {
 	return false
 }
 
-// boundNote is, of a path without a socket, how far all sockets are in sight.
+// boundNote holds, for a path without a socket, the proof that all sockets are visible.
 var boundNote = schema.NewNote[relate.Sight]()
 
-// staleSockets lists the paths that no socket is bound to.
+// staleSockets lists the socket files that no socket is bound to. listed are the sockets that were read already.
 func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
 	var objects []*schema.Object
 	var all *bound
