@@ -144,21 +144,21 @@ func (l *tick) judge(o *schema.Object) relate.Judgement {
 // tick holds the facts that all verdicts of one tick share.
 type tick struct {
 	*proc.Tick
-	// The possible users of an object by uid, oldest knowledge first. A process is in the list of each of its uids.
+	// All processes but bystanders by uid, oldest knowledge first. A process is in the list of each of its uids.
 	byUID      map[uint32][]*proc.Process
 	knowledge  map[*proc.Process]knowledge
 	groups     map[int][]*proc.Process // by process group and by session
 	unreadUIDs []*proc.Process         // processes whose uids are not known
 	bystander  map[*proc.Process]bool
-	ipc, shm   relate.Sight  // of the reader's own IPC namespace, and of /dev/shm
-	skew       time.Duration // see clockSkew
-	noatime    bool          // /dev/shm is mounted noatime
-	shmDev     string        // the device of /dev/shm, in the format of FormatDev; "": not known
+	ipc, shm   relate.Coverage // of the reader's own IPC namespace, and of /dev/shm
+	skew       time.Duration   // see clockSkew
+	noatime    bool            // /dev/shm is mounted noatime
+	shmDev     string          // the device of /dev/shm, in the format of FormatDev; "": not known
 
 	// Facts that only some verdicts need. The first verdict that needs a fact reads it.
 	formerRoots func() []*proc.Process            // see listFormerRoots
 	byGID       func() map[uint32][]*proc.Process // see listMembers
-	calls       func() relate.Sight               // see callSight
+	calls       func() relate.Coverage            // see callCoverage
 	loopFiles   func() map[string]string          // the files of loop devices, by device
 	paths       func() *runtimePaths
 	tmpfiles    func() *tmpfiles
@@ -172,7 +172,7 @@ func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
 		bystander: map[*proc.Process]bool{}, knowledge: map[*proc.Process]knowledge{}}
 	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
-	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(t.Host.LoopFiles)
+	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()
 	l.findBystanders()
@@ -200,7 +200,7 @@ func newTick(t *proc.Tick) *tick {
 	for _, list := range l.byUID {
 		l.sortByKnowledge(list)
 	}
-	l.ipc, l.shm = l.ipcSight(), l.shmSight()
+	l.ipc, l.shm = l.ipcCoverage(), l.shmCoverage()
 	return l
 }
 
@@ -246,12 +246,11 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 		}
 		seen[p] = true
 	}
-	for i, uid := range uids {
+	for _, uid := range uids {
 		list := l.byUID[uid]
 		list = list[:l.countOlder(list, limit)]
-		last := i == len(uids)-1
 		for n, p := range list {
-			if i == 0 && last && len(e.PossibleUsers) == relate.MostPossibleUsers {
+			if len(uids) == 1 && len(e.PossibleUsers) == relate.MostPossibleUsers {
 				e.MorePossibleUsers += len(list) - n // the list of one uid has each process once
 				break
 			}
@@ -273,9 +272,8 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 		}
 	}
 	if len(unsure) > 0 {
-		e.AllPossibleUsers.Hide("whether these are the programs that they are called after, which know no objects, could " +
-			"not be " +
-			"read: " + pidList(unsure))
+		e.AllPossibleUsers.MarkIncomplete("whether these are the programs that they are called after, which know no " +
+			"objects, could not be read: " + pidList(unsure))
 	}
 }
 
@@ -322,11 +320,12 @@ func (l *tick) formatTime(t time.Time) string {
 }
 
 // evidence starts an object's evidence with the facts that every kind needs: past users, possible users, and the last
-// use. sight is the proof that all processes that could know the object are visible.
-func (l *tick) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
+// use. coverage is the proof that all processes that could know the object are visible.
+func (l *tick) evidence(coverage relate.Coverage, past []relate.Past, lastUse time.Time,
+	uids ...uint32) relate.Evidence {
 	e := relate.Evidence{
-		Past: past, AllPast: relate.Sight{Complete: true}, AllPossibleUsers: sight,
-		AllRules: relate.Sight{Complete: true}, Now: l.Now, LastUse: lastUse, Grace: l.Grace,
+		Past: past, AllPast: relate.Coverage{Complete: true}, AllPossibleUsers: coverage,
+		AllRules: relate.Coverage{Complete: true}, Now: l.Now, LastUse: lastUse, Grace: l.Grace,
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
@@ -335,7 +334,7 @@ func (l *tick) evidence(sight relate.Sight, past []relate.Past, lastUse time.Tim
 	}
 	l.possibleByUID(&e, uids...)
 	if lastUse.IsZero() || l.Boot.IsZero() || lastUse.Add(proc.StartDoubt).Before(l.Boot) {
-		e.AllPossibleUsers.Hide(
+		e.AllPossibleUsers.MarkIncomplete(
 			"its last use lies before the start of the machine: whether a process is older cannot be told")
 	}
 	return e
@@ -346,7 +345,7 @@ func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 	known, err := software.Known(l.Tick)
 	if err != nil {
 		l.Fault("signatures", err)
-		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
+		e.AllRules.MarkIncomplete("the signatures that may protect it could not be read: " + err.Error())
 		return
 	}
 	m, ok, unsure := known.Protection(&s,
@@ -355,7 +354,8 @@ func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
 	}
 	for _, pattern := range unsure {
-		e.AllRules.Hide("a signature protects what has a key of " + pattern + ", not all of which could be looked at")
+		e.AllRules.MarkIncomplete("a signature protects what has a key of " + pattern +
+			", not all of which could be looked at")
 	}
 }
 

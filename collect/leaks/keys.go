@@ -31,8 +31,8 @@ func (l *tick) possibleByKey(e *relate.Evidence, o sysv.IPCPerm) {
 	known := ftok.FilesOf(l.Tick, uids)
 	closed := slices.DeleteFunc(slices.Clone(known.Refused), func(p *proc.Process) bool { return l.bystander[p] })
 	if len(closed) > 0 {
-		e.AllPossibleUsers.Hide("which files these know, one of which may give its key by ftok, could not be read: " +
-			pidList(closed))
+		e.AllPossibleUsers.MarkIncomplete(
+			"which files these know, one of which may give its key by ftok, could not be read: " + pidList(closed))
 	}
 	files, _ := known.Of(o.Key)
 	seen := map[int]bool{}

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// What the reason says of a process's start is true, whatever the kernel has cut from the moments.
+// The reason about a process's start is true, though the kernel rounds the moments down.
 func TestStartReason(t *testing.T) {
 	boot := time.Unix(1e9, 0)
 	l := &tick{Tick: &proc.Tick{Boot: boot}}

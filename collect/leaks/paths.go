@@ -164,12 +164,12 @@ func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schem
 // fifoEvidence gathers the evidence on a FIFO.
 func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence {
 	if r.File != nil {
-		e, sight := l.pathEvidence(o, r.File)
+		e, coverage := l.pathEvidence(o, r.File)
 		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read",
-			sight, l.openSight(), l.calls(), l.openersSight())
+			coverage, l.openCoverage(), l.calls(), l.openersCoverage())
 		return e
 	}
-	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete},
+	return relate.Evidence{AllUsers: relate.Coverage{Complete: l.openCoverage().Complete},
 		Users: append(l.waiterUsers(r.Waits), l.openers(r.Uses, "has it open")...)}
 }
 
@@ -203,10 +203,10 @@ func (l *tick) staleFIFOs(open []*schema.Object) []*schema.Object {
 	return objects
 }
 
-// openersSight tells if the FIFO is known for all processes that wait in an open(2) of a FIFO.
-func (l *tick) openersSight() relate.Sight {
+// openersCoverage tells if the FIFO is known for all processes that wait in an open(2) of a FIFO.
+func (l *tick) openersCoverage() relate.Coverage {
 	l.calls() // it also finds the processes whose io_uring opens a FIFO: those have no system call
-	sight := relate.Sight{Complete: true}
+	coverage := relate.Coverage{Complete: true}
 	var list []*proc.Process
 	for _, p := range l.Processes() {
 		if p.OpensFIFO || l.factsOf(p).opens {
@@ -214,27 +214,27 @@ func (l *tick) openersSight() relate.Sight {
 		}
 	}
 	if len(list) > 0 {
-		sight.Hide("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
+		coverage.MarkIncomplete("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
 	}
-	return sight
+	return coverage
 }
 
 // pathEvidence gathers the common evidence on a FIFO or socket file. It also returns the proof that all processes that
 // can reach the file are visible.
-func (l *tick) pathEvidence(o *schema.Object, file *vfs.PosixFile) (relate.Evidence, relate.Sight) {
-	sight := l.fileSight(file.Name)
-	e := l.evidence(sight, nil, staleNote.Of(o).lastUse(), file.UID)
+func (l *tick) pathEvidence(o *schema.Object, file *vfs.PosixFile) (relate.Evidence, relate.Coverage) {
+	coverage := l.fileCoverage(file.Name)
+	e := l.evidence(coverage, nil, staleNote.Of(o).lastUse(), file.UID)
 	s := software.SubjectOf(l.Tick, o)
 	l.protect(&e, s)
 	l.protectFIFO(&e, s)
-	return e, sight
+	return e, coverage
 }
 
 // socketEvidence gathers the evidence on a bound socket, or on a socket file without one.
 func (l *tick) socketEvidence(o *schema.Object, r *kinds.UnixRow) relate.Evidence {
 	if r.File != nil {
-		e, sight := l.pathEvidence(o, r.File)
-		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", sight, *boundNote.Of(o))
+		e, coverage := l.pathEvidence(o, r.File)
+		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", coverage, *boundNote.Of(o))
 		return e
 	}
 	e := relate.Evidence{Users: l.openers(r.Uses, "has its socket open")}

@@ -18,13 +18,13 @@ import (
 
 // posixEvidence gathers the evidence on a POSIX object. The kernel records when an object was made and used, but not by
 // which process. So only the processes that have it open or map it now are known.
-func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.Sight,
+func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, coverage relate.Coverage,
 	lastUse time.Time) relate.Evidence {
-	e := l.evidence(sight, nil, lastUse, r.UID)
+	e := l.evidence(coverage, nil, lastUse, r.UID)
 	l.possibleByGroup(&e, uint32(r.Mode.Perm()), r.GID)
 	l.possibleByFormerRoot(&e, uint32(r.Mode.Perm()), r.UID)
 	if r.Unknown != schema.Known {
-		e.AllPossibleUsers.Hide("whose it is could not be read")
+		e.AllPossibleUsers.MarkIncomplete("whose it is could not be read")
 	}
 	l.protect(&e, software.SubjectOf(l.Tick, o))
 	maps := map[int]bool{}
@@ -39,30 +39,31 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.S
 		}
 	}
 	if len(e.Users) > 0 {
-		e.AllUsers.Complete = l.openSight().Complete && sight.Complete
+		e.AllUsers.Complete = l.openCoverage().Complete && coverage.Complete
 	}
 	return e
 }
 
-// openSight tells if the descriptors and mappings of all processes are known. Messages on UNIX sockets and io_uring
+// openCoverage tells if the descriptors and mappings of all processes are known. Messages on UNIX sockets and io_uring
 // keep files open without a descriptor, so they must not hold any.
-func (l *tick) openSight() relate.Sight {
-	sight := relate.Sight{Complete: true}
+func (l *tick) openCoverage() relate.Coverage {
+	coverage := relate.Coverage{Complete: true}
 	if n := l.countUnread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(n, "process")))
+		coverage.MarkIncomplete(fmt.Sprintf("the descriptors and mappings of %s could not be read",
+			schema.Counted(n, "process")))
 	} else if n := l.countUnread(func(p *proc.Process) error { return p.MapsErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
+		coverage.MarkIncomplete(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
 	}
 	held := l.HiddenFiles()
 	if held.Flying > 0 {
-		sight.Hide(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
+		coverage.MarkIncomplete(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
 			schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
 	}
 	if held.Registered > 0 {
-		sight.Hide(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",
+		coverage.MarkIncomplete(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",
 			schema.Counted(held.Registered, "file"), schema.Plural(held.Registered, "is", "are")))
 	}
-	return sight
+	return coverage
 }
 
 // countUnread counts the living processes that have a read error. of returns a process's error.
@@ -83,19 +84,19 @@ func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence
 	if !r.CTime.Equal(r.ATime) && r.CTime.After(lastUse) {
 		lastUse = r.CTime
 	}
-	sight := l.sightOf(o.Ref.Space)
-	e := l.posixEvidence(o, &r.PosixRow, sight, lastUse)
+	coverage := l.sightOf(o.Ref.Space)
+	e := l.posixEvidence(o, &r.PosixRow, coverage, lastUse)
 	if len(e.Users) == 0 {
-		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", sight, l.openSight())
+		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", coverage, l.openCoverage())
 	}
 	return e
 }
 
 // fileEvidence gathers the evidence on a file in /dev/shm.
 func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence {
-	sight := l.shm
+	coverage := l.shm
 	if dev := l.shmDev; dev != "" && dev != schema.FormatDev(r.Dev) {
-		sight.Hide("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+		coverage.MarkIncomplete("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	}
 	lastUse := r.MTime
 	for _, t := range []time.Time{r.CTime, r.ATime} {
@@ -103,7 +104,7 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 			lastUse = t
 		}
 	}
-	e := l.posixEvidence(o, r, sight, lastUse)
+	e := l.posixEvidence(o, r, coverage, lastUse)
 	switch {
 	case l.noatime:
 		l.possibleReaders(&e, l.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
@@ -123,11 +124,12 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	switch {
 	case len(e.Users) > 0:
 	case !r.Mode.IsRegular():
-		e.AllUsers.Hide(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at",
+		e.AllUsers.MarkIncomplete(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at",
 			kinds.FileType(r.Mode&fs.ModeType)))
 	default:
-		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight,
-			l.openSight(), l.private.sight)
+		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read",
+			coverage,
+			l.openCoverage(), l.private.coverage)
 	}
 	return e
 }
@@ -164,8 +166,8 @@ func (l *tick) possibleReaders(e *relate.Evidence, until time.Time, uid uint32, 
 // privateMaps holds the files in /dev/shm that processes map with MAP_PRIVATE: a program that runs from there, or a
 // file that is read through a mapping. They are read only if a file has no other user.
 type privateMaps struct {
-	users map[proc.FileID][]*proc.Process
-	sight relate.Sight
+	users    map[proc.FileID][]*proc.Process
+	coverage relate.Coverage
 }
 
 func (l *tick) privateUsers(id proc.FileID) []relate.User {
@@ -180,7 +182,7 @@ func (l *tick) privateUsers(id proc.FileID) []relate.User {
 }
 
 func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
-	all := &privateMaps{users: map[proc.FileID][]*proc.Process{}, sight: relate.Sight{Complete: true}}
+	all := &privateMaps{users: map[proc.FileID][]*proc.Process{}, coverage: relate.Coverage{Complete: true}}
 	buf := make([]byte, 32<<10)
 	denied := 0
 	for _, p := range l.Processes() {
@@ -201,7 +203,8 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 		}
 	}
 	if denied > 0 {
-		all.sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(denied, "process")))
+		all.coverage.MarkIncomplete(fmt.Sprintf("the descriptors and mappings of %s could not be read",
+			schema.Counted(denied, "process")))
 	}
 	return all
 }

@@ -17,10 +17,10 @@ import (
 // bound holds the files that UNIX sockets are bound to. It covers all network namespaces that ipctop can enter, because
 // a path leads to a socket in any of them.
 type bound struct {
-	inodes map[uint32]bool // the files' inode numbers, cut to 32 bits by sock_diag (unix_diag_vfs)
-	names  map[string]bool // the last parts of the paths given to bind(2), which may be relative
-	seen   map[uint64]bool // the sockets' own inode numbers
-	sight  relate.Sight
+	inodes   map[uint32]bool // the files' inode numbers, cut to 32 bits by sock_diag (unix_diag_vfs)
+	names    map[string]bool // the last parts of the paths given to bind(2), which may be relative
+	seen     map[uint64]bool // the sockets' own inode numbers
+	coverage relate.Coverage
 }
 
 func (b *bound) add(s *sock.UnixSocket) {
@@ -32,14 +32,14 @@ func (b *bound) add(s *sock.UnixSocket) {
 		b.names[path.Base(s.Name)] = true
 	}
 	if !s.Diag {
-		b.sight.Hide("the kernel does not tell which files sockets are bound to (sock_diag)")
+		b.coverage.MarkIncomplete("the kernel does not tell which files sockets are bound to (sock_diag)")
 	}
 }
 
 // boundFiles reads the sockets of every network namespace. It takes the sockets of listed from their objects.
 func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{},
-		sight: relate.Sight{Complete: true}}
+		coverage: relate.Coverage{Complete: true}}
 	for _, o := range listed {
 		b.add(&o.Row.(*kinds.UnixRow).UnixSocket)
 	}
@@ -57,17 +57,17 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 			}
 		}
 		if closed > 0 {
-			b.sight.Hide("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
+			b.coverage.MarkIncomplete("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
 		}
 	}
 	if n := l.Unseen("ns"); n > 0 {
-		b.sight.Hide("the network namespaces of " + schema.Counted(n, "process") + " could not be read")
+		b.coverage.MarkIncomplete("the network namespaces of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.Unseen("fd"); n > 0 {
-		b.sight.Hide("the descriptors of " + schema.Counted(n, "process") + " could not be read")
+		b.coverage.MarkIncomplete("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.countUnlistedSockets(b.seen); n > 0 {
-		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
+		b.coverage.MarkIncomplete(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
 			" of a network namespace that cannot be reached")
 	}
 	return b
@@ -110,7 +110,7 @@ func exactInodes(fsType string) bool {
 }
 
 // boundNote holds, for a path without a socket, the proof that all sockets are visible.
-var boundNote = schema.NewNote[relate.Sight]()
+var boundNote = schema.NewNote[relate.Coverage]()
 
 // staleSockets lists the socket files that no socket is bound to. listed are the sockets that were read already.
 func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
@@ -127,19 +127,20 @@ func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
 		if all.inodes[uint32(file.Ino)] {
 			continue
 		}
-		sight := all.sight
+		coverage := all.coverage
 		switch on, ok := l.mountOf(file.Name); {
 		case ok && exactInodes(on.FSType):
 		case all.names[path.Base(file.Name)]:
 			continue
 		case ok:
-			sight.Hide(fmt.Sprintf("a file on %s has another number than the socket that is bound to it", on.FSType))
+			coverage.MarkIncomplete(fmt.Sprintf("a file on %s has another number than the socket that is bound to it",
+				on.FSType))
 		default:
-			sight.Hide("on what file system it lies could not be read")
+			coverage.MarkIncomplete("on what file system it lies could not be read")
 		}
 		o := kinds.UnboundPath(l.Tick, file)
 		l.paths().note(o, *file, l.Now)
-		boundNote.Set(o, &sight)
+		boundNote.Set(o, &coverage)
 		objects = append(objects, o)
 	}
 	return objects

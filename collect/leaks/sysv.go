@@ -36,7 +36,7 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	missing := int(r.NAttch) - found
 	switch {
 	case r.NAttch == 0 && found == 0:
-		e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}}
+		e.AllUsers = relate.Coverage{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}}
 	case missing > 0:
 		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen",
 			How: fmt.Sprintf("has it attached: %d of nattch %d", missing, r.NAttch)})
@@ -100,8 +100,8 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	if r.RTime != 0 {
 		uses = append(uses, pastUse{"last receiver", r.LRPid, r.RTime})
 	}
-	sight := l.sightOf(ref.Space)
-	e := l.evidence(sight, l.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
+	coverage := l.sightOf(ref.Space)
+	e := l.evidence(coverage, l.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
 	l.possibleByGroup(&e, r.Mode, r.GID, r.CGID)
 	// a reader of a queue takes messages, so it counts as a writer
 	l.possibleByFormerRoot(&e, r.Mode|r.Mode>>1, r.UID, r.CUID)
@@ -110,7 +110,7 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	if len(e.Users) > 0 {
 		return e
 	}
-	e.AllUsers = l.unused("nobody waits on it: the system calls of every thread were read", sight, l.calls())
+	e.AllUsers = l.unused("nobody waits on it: the system calls of every thread were read", coverage, l.calls())
 	switch r.QNum {
 	case 0:
 	case 1:
@@ -123,19 +123,19 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 
 // unused returns the proof that nobody uses an object, with the reason fact. If a part in all is not complete, it
 // returns the reasons of the incomplete parts instead.
-func (l *tick) unused(fact string, all ...relate.Sight) relate.Sight {
-	sight := relate.Sight{Complete: true, Says: []string{fact}}
+func (l *tick) unused(fact string, all ...relate.Coverage) relate.Coverage {
+	coverage := relate.Coverage{Complete: true, Says: []string{fact}}
 	for _, s := range all {
 		if s.Complete {
 			continue
 		}
 		for _, says := range s.Says {
-			if sight.Complete || !slices.Contains(sight.Says, says) {
-				sight.Hide(says)
+			if coverage.Complete || !slices.Contains(coverage.Says, says) {
+				coverage.MarkIncomplete(says)
 			}
 		}
 	}
-	return sight
+	return coverage
 }
 
 // semEvidence gathers the evidence on a set. To a reader of the set, the kernel shows the number of waiters and the
@@ -164,7 +164,7 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 		if r.SemVal.State() == schema.Denied {
 			hidden += " (permission denied)"
 		}
-		e.AllUsers.Hide(hidden)
+		e.AllUsers.MarkIncomplete(hidden)
 		return e
 	}
 	tasks := 0
@@ -178,7 +178,7 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	if len(e.Users) > 0 {
 		return e
 	}
-	e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
+	e.AllUsers = relate.Coverage{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
 	if r.OTime != 0 { // only a semop can leave a SEM_UNDO adjustment
 		l.undoEvidence(&e, ref, r)
 	}
@@ -202,7 +202,7 @@ func (l *tick) undoEvidence(e *relate.Evidence, ref schema.Ref, r *kinds.SemRow)
 	case err == nil && l.sightOf(ref.Space).Complete:
 		e.AllUsers.Says = append(e.AllUsers.Says, "nobody holds what its end would undo (SEM_UNDO)")
 	case r.Mode&0o022 != 0:
-		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could " +
-			"not be read")
+		e.AllUsers.MarkIncomplete("others than its owner may have changed it, and who holds what its end would undo " +
+			"(SEM_UNDO) could not be read")
 	}
 }

@@ -16,8 +16,8 @@ import (
 // tmpfiles holds the FIFOs in tmpfiles.d(5). The administrator or a package wants them to exist from the start of the
 // machine on, open or not.
 type tmpfiles struct {
-	fifos map[string]string // by path: the file that lists the FIFO
-	sight relate.Sight      // proof that all files were read
+	fifos    map[string]string // by path: the file that lists the FIFO
+	coverage relate.Coverage   // proof that all files were read
 }
 
 // tmpfilesDirs lists the directories of the configuration files (tmpfiles.d(5)).
@@ -33,16 +33,16 @@ func (l *tick) protectFIFO(e *relate.Evidence, s software.Subject) {
 	known := l.tmpfiles()
 	if list, ok := known.fifos[underRun(s.Name)]; ok {
 		e.Protected = "it is meant to be there unused: " + list + " lists it (tmpfiles.d)"
-	} else if !known.sight.Complete {
-		e.AllRules.Hide(strings.Join(known.sight.Says, "; "))
+	} else if !known.coverage.Complete {
+		e.AllRules.MarkIncomplete(strings.Join(known.coverage.Says, "; "))
 	}
 }
 
 func (l *tick) readTmpfiles() *tmpfiles {
-	t := &tmpfiles{fifos: map[string]string{}, sight: relate.Sight{Complete: true}}
+	t := &tmpfiles{fifos: map[string]string{}, coverage: relate.Coverage{Complete: true}}
 	hide := func(err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.sight.Hide("what tmpfiles.d says is to be there could not be read: " + err.Error())
+			t.coverage.MarkIncomplete("what tmpfiles.d says is to be there could not be read: " + err.Error())
 		}
 	}
 	for _, dir := range tmpfilesDirs() {

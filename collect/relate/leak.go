@@ -24,19 +24,19 @@ const (
 // Leaks lists the verdicts in the order of their interest to a person.
 func Leaks() []Leak { return []Leak{Orphan, Suspect, Unknown, Idle, Protected, Live} }
 
-// Sight tells if a list is known to be complete. The zero value is no proof: an unseen process may exist.
-type Sight struct {
+// Coverage tells if a list is known to be complete. The zero value is no proof: an unseen process may exist.
+type Coverage struct {
 	Complete bool
 	Says     []string // if Complete, the facts that prove it; else the reasons why the list may lack entries
 }
 
-// Hide marks the list as incomplete for the reason says. A repeated reason is kept once.
-func (s *Sight) Hide(says string) {
-	if s.Complete {
-		*s = Sight{}
+// MarkIncomplete takes the proof away and adds a reason. A repeated reason is kept once.
+func (c *Coverage) MarkIncomplete(reason string) {
+	if c.Complete {
+		*c = Coverage{}
 	}
-	if !slices.Contains(s.Says, says) {
-		s.Says = append(s.Says, says)
+	if !slices.Contains(c.Says, reason) {
+		c.Says = append(c.Says, reason)
 	}
 }
 
@@ -76,19 +76,19 @@ type PossibleUser struct {
 // Evidence holds the known facts about the use of one object.
 type Evidence struct {
 	Users    []User
-	AllUsers Sight  // proof that Users is complete
-	Removed  string // says that the object was removed already, and what will free its memory; "": not removed
+	AllUsers Coverage // proof that Users is complete
+	Removed  string   // says that the object was removed already, and what will free its memory; "": not removed
 
 	Past    []Past
-	AllPast Sight // proof that the kernel's records of past users could be read
+	AllPast Coverage // proof that the kernel's records of past users could be read
 
 	PossibleUsers     []PossibleUser
 	MorePossibleUsers int      // possible users that PossibleUsers leaves out
-	AllPossibleUsers  Sight    // proof that no other living process could know the object
+	AllPossibleUsers  Coverage // proof that no other living process could know the object
 	Owners            []string // names of the accounts whose processes were checked
 
-	Protected string // the rule that lets the object stay unused; "": there is none
-	AllRules  Sight  // proof that every rule could be read
+	Protected string   // the rule that lets the object stay unused; "": there is none
+	AllRules  Coverage // proof that every rule could be read
 
 	Now     time.Time
 	LastUse time.Time     // the object's latest recorded moment: creation, operation or change; zero: not known

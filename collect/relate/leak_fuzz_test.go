@@ -14,10 +14,10 @@ var fates = []relate.Fate{relate.FateAlive, relate.FateDead, relate.FateReused, 
 // evidenceOf builds evidence from numbers. past has a digit to the base 6 for each past user; 0: none. flags has a bit
 // for each proof.
 func evidenceOf(users, possible uint8, past uint16, flags uint8, age, grace int64) relate.Evidence {
-	sight := func(bit int) relate.Sight { return relate.Sight{Complete: flags>>bit&1 == 1} }
+	coverage := func(bit int) relate.Coverage { return relate.Coverage{Complete: flags>>bit&1 == 1} }
 	e := relate.Evidence{
-		Users: make([]relate.User, users%6), AllUsers: sight(0), AllPast: sight(1),
-		PossibleUsers: make([]relate.PossibleUser, possible%6), AllPossibleUsers: sight(2), AllRules: sight(3),
+		Users: make([]relate.User, users%6), AllUsers: coverage(0), AllPast: coverage(1),
+		PossibleUsers: make([]relate.PossibleUser, possible%6), AllPossibleUsers: coverage(2), AllRules: coverage(3),
 		Now: now, Grace: time.Duration(grace),
 	}
 	for ; past > 0; past /= 6 {
@@ -61,22 +61,25 @@ func lesser(e relate.Evidence) []relate.Evidence {
 		change(&less)
 		all = append(all, less)
 	}
-	without(func(e *relate.Evidence) { e.AllUsers.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.AllPast.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.AllPossibleUsers.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.Protected = ""; e.AllRules.Hide("hidden") })
+	without(func(e *relate.Evidence) { e.AllUsers.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.AllPast.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.AllPossibleUsers.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.Protected = ""; e.AllRules.MarkIncomplete("hidden") })
 	without(func(e *relate.Evidence) { e.LastUse = time.Time{} })
 	for i := range e.Users { // a user that is no longer seen makes the list incomplete
-		without(func(e *relate.Evidence) { e.Users = slices.Delete(e.Users, i, i+1); e.AllUsers.Hide("hidden") })
+		without(func(e *relate.Evidence) {
+			e.Users = slices.Delete(e.Users, i, i+1)
+			e.AllUsers.MarkIncomplete("hidden")
+		})
 	}
 	for i := range e.PossibleUsers {
 		without(func(e *relate.Evidence) {
 			e.PossibleUsers = slices.Delete(e.PossibleUsers, i, i+1)
-			e.AllPossibleUsers.Hide("hidden")
+			e.AllPossibleUsers.MarkIncomplete("hidden")
 		})
 	}
 	for i := range e.Past {
-		without(func(e *relate.Evidence) { e.Past = slices.Delete(e.Past, i, i+1); e.AllPast.Hide("hidden") })
+		without(func(e *relate.Evidence) { e.Past = slices.Delete(e.Past, i, i+1); e.AllPast.MarkIncomplete("hidden") })
 		without(func(e *relate.Evidence) { e.Past[i].Fate = relate.FateUnknown })
 		without(func(e *relate.Evidence) { e.Past[i].Fate = relate.FateOutside })
 	}

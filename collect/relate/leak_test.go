@@ -14,11 +14,11 @@ var now = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 // provenOrphan is the evidence of an orphan: every fact is proven.
 func provenOrphan() relate.Evidence {
 	return relate.Evidence{
-		AllUsers:         relate.Sight{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}},
+		AllUsers:         relate.Coverage{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}},
 		Past:             []relate.Past{{Role: "creator", PID: 42, Fate: relate.FateDead}},
-		AllPast:          relate.Sight{Complete: true},
-		AllPossibleUsers: relate.Sight{Complete: true},
-		AllRules:         relate.Sight{Complete: true},
+		AllPast:          relate.Coverage{Complete: true},
+		AllPossibleUsers: relate.Coverage{Complete: true},
+		AllRules:         relate.Coverage{Complete: true},
 		Now:              now, LastUse: now.Add(-time.Hour), Grace: 5 * time.Minute,
 	}
 }
@@ -53,7 +53,7 @@ func TestJudge(t *testing.T) {
 					"only stopped processes use it: they go on when somebody sends SIGCONT"}}},
 		"a stopped process is the only one that could be seen": {func(e *relate.Evidence) {
 			e.Users,
-				e.AllUsers = []relate.User{stopped}, relate.Sight{}
+				e.AllUsers = []relate.User{stopped}, relate.Coverage{}
 		},
 			relate.Judgement{relate.Live, []string{"process 8/vi has it attached, and is stopped"}}},
 		"removed and attached": {func(e *relate.Evidence) { e.Users, e.Removed = []relate.User{cat}, "removed already" },
@@ -67,8 +67,8 @@ func TestJudge(t *testing.T) {
 		"protected and used": {func(e *relate.Evidence) { e.Protected, e.Users = "it is PostgreSQL's", []relate.User{cat} },
 			relate.Judgement{relate.Live, []string{"process 7/cat has it attached"}}},
 		"who uses it cannot be read": {func(e *relate.Evidence) {
-			e.AllUsers = relate.Sight{}
-			e.AllUsers.Hide("its waiters could not be read")
+			e.AllUsers = relate.Coverage{}
+			e.AllUsers.MarkIncomplete("its waiters could not be read")
 		},
 			relate.Judgement{relate.Unknown, []string{"its waiters could not be read", gone}}},
 		"its creator lives": {func(e *relate.Evidence) { e.Past[0].Fate, e.Past[0].Who = relate.FateAlive, "42/make" },
@@ -86,7 +86,9 @@ func TestJudge(t *testing.T) {
 			relate.Judgement{relate.Unknown, []string{unused, "its creator is outside this pid namespace and cannot be seen"}}},
 		"what became of its creator is not known": {func(e *relate.Evidence) { e.Past[0].Fate = relate.FateUnknown },
 			relate.Judgement{relate.Unknown, []string{unused, "what became of its creator, process 42, cannot be told"}}},
-		"who used it last cannot be read": {func(e *relate.Evidence) { e.AllPast.Hide("who changed it last could not be read") },
+		"who used it last cannot be read": {func(e *relate.Evidence) {
+			e.AllPast.MarkIncomplete("who changed it last could not be read")
+		},
 			relate.Judgement{relate.Unknown, []string{unused, gone, "who changed it last could not be read"}}},
 		"an older process of its owner lives": {func(e *relate.Evidence) {
 			e.PossibleUsers = []relate.PossibleUser{older("812/postgres, user postgres")}
@@ -104,9 +106,11 @@ func TestJudge(t *testing.T) {
 		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
 			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use",
 			"could still know it: 1001 more processes"}}},
-		"processes are hidden": {func(e *relate.Evidence) { e.AllPossibleUsers.Hide("processes are hidden") },
+		"processes are hidden": {func(e *relate.Evidence) { e.AllPossibleUsers.MarkIncomplete("processes are hidden") },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "processes are hidden"}}},
-		"a rule could not be read": {func(e *relate.Evidence) { e.AllRules.Hide("signatures.yaml could not be read") },
+		"a rule could not be read": {func(e *relate.Evidence) {
+			e.AllRules.MarkIncomplete("signatures.yaml could not be read")
+		},
 			relate.Judgement{relate.Unknown, []string{unused, gone, "signatures.yaml could not be read"}}},
 		"of two users": {func(e *relate.Evidence) { e.Owners = []string{"app", "root"} },
 			relate.Judgement{relate.Orphan,

@@ -33,28 +33,28 @@ import (
 const unseenOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
 
 // visible tells if all processes of this pid namespace and the namespaces below are visible.
-func (l *tick) visible() relate.Sight {
-	sight := relate.Sight{Complete: true}
+func (l *tick) visible() relate.Coverage {
+	coverage := relate.Coverage{Complete: true}
 	if !l.Host.Live() {
-		sight.Hide("a tree of files does not tell who lives")
+		coverage.MarkIncomplete("a tree of files does not tell who lives")
 	}
 	if l.Hides {
-		sight.Hide("/proc is mounted with hidepid: other users' processes cannot be seen")
+		coverage.MarkIncomplete("/proc is mounted with hidepid: other users' processes cannot be seen")
 	}
 	switch {
 	case !l.Host.Live():
 	case l.Process(l.Self) == nil:
-		sight.Hide("the processes could not be read: not even this one is among them")
+		coverage.MarkIncomplete("the processes could not be read: not even this one is among them")
 	case l.OtherPIDs():
-		sight.Hide("/proc is of another pid namespace: which of its processes used the object cannot be told")
+		coverage.MarkIncomplete("/proc is of another pid namespace: which of its processes used the object cannot be told")
 	}
 	if l.Restless && !l.Hides { // under hidepid, hidden processes look as if they had ended
-		sight.Hide("processes came and went too fast to be sure that all were seen")
+		coverage.MarkIncomplete("processes came and went too fast to be sure that all were seen")
 	}
 	if list := l.unreadUIDs; len(list) > 0 {
-		sight.Hide(fmt.Sprintf("whose processes %s are could not be read", pidList(list)))
+		coverage.MarkIncomplete(fmt.Sprintf("whose processes %s are could not be read", pidList(list)))
 	}
-	return sight
+	return coverage
 }
 
 func pidList(list []*proc.Process) string {
@@ -69,23 +69,24 @@ func pidList(list []*proc.Process) string {
 	return strings.Join(pids, ", ")
 }
 
-// ipcSight tells if all processes of the reader's own IPC namespace are visible.
-func (l *tick) ipcSight() relate.Sight {
-	sight := l.visible()
+// ipcCoverage tells if all processes of the reader's own IPC namespace are visible.
+func (l *tick) ipcCoverage() relate.Coverage {
+	coverage := l.visible()
 	if l.Nested {
 		ipc, err := l.Host.NamespaceID("ipc")
 		pid, errPID := l.Host.NamespaceID("pid")
 		switch {
 		case err != nil || errPID != nil || pid != ipc+1:
-			sight.Hide(unseenOutside)
+			coverage.MarkIncomplete(unseenOutside)
 		case l.usedFromOutside():
-			sight.Hide("processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
+			coverage.MarkIncomplete(
+				"processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
 		case l.ownTmpfs("/dev") && !l.ownTmpfs("/dev/shm"):
-			sight.Hide("the /dev/shm of this container is mounted from outside, as engines do for containers that share one " +
-				"with its IPC namespace: who else is in there cannot be seen")
+			coverage.MarkIncomplete("the /dev/shm of this container is mounted from outside, as engines do for containers " +
+				"that share one with its IPC namespace: who else is in there cannot be seen")
 		}
 	}
-	return sight
+	return coverage
 }
 
 // usedFromOutside reports that a process outside the reader's pid namespace made or used a segment or queue of its IPC
@@ -103,20 +104,20 @@ func (l *tick) usedFromOutside() bool {
 
 // sightOf tells if all processes of an object's IPC namespace are visible. space is 0 for the reader's own namespace.
 // All processes of another namespace are visible only from the machine's first pid namespace.
-func (l *tick) sightOf(space uint64) relate.Sight {
-	sight := l.ipc
+func (l *tick) sightOf(space uint64) relate.Coverage {
+	coverage := l.ipc
 	if space != 0 && l.Nested {
-		sight.Hide(unseenOutside)
+		coverage.MarkIncomplete(unseenOutside)
 	}
-	return sight
+	return coverage
 }
 
-// shmSight tells if all processes that have this /dev/shm mounted are visible. If a container's engine mounted no tmpfs
-// there, /dev/shm is a directory of an overlay. A file there has another inode number and device in mappings.
-func (l *tick) shmSight() relate.Sight {
-	sight := l.fileSight("/dev/shm")
+// shmCoverage tells if all processes that have this /dev/shm mounted are visible. If a container's engine mounted no
+// tmpfs there, /dev/shm is a directory of an overlay. A file there has another inode number and device in mappings.
+func (l *tick) shmCoverage() relate.Coverage {
+	coverage := l.fileCoverage("/dev/shm")
 	if !l.Host.Live() {
-		return sight
+		return coverage
 	}
 	on, ok := l.mountOf("/dev/shm")
 	if ok {
@@ -124,20 +125,21 @@ func (l *tick) shmSight() relate.Sight {
 		l.shmDev = on.MajorMinorVer
 	}
 	if !ok || !exactInodes(on.FSType) {
-		sight.Hide("/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
+		coverage.MarkIncomplete(
+			"/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
 	}
-	return sight
+	return coverage
 }
 
-// fileSight tells if all processes that could reach a file, or the files below a directory, are visible. A tmpfs that
-// is younger than the first process of this pid namespace was made for the namespace. An older tmpfs may be mounted
-// outside as well. An engine may also mount a single file of the machine into a container, such as a socket.
-func (l *tick) fileSight(name string) relate.Sight {
-	sight := l.visible()
+// fileCoverage tells if all processes that could reach a file, or the files below a directory, are visible. A tmpfs
+// that is younger than the first process of this pid namespace was made for the namespace. An older tmpfs may be
+// mounted outside as well. An engine may also mount a single file of the machine into a container, such as a socket.
+func (l *tick) fileCoverage(name string) relate.Coverage {
+	coverage := l.visible()
 	if l.Nested && !l.ownTmpfs(name) {
-		sight.Hide(unseenOutside)
+		coverage.MarkIncomplete(unseenOutside)
 	}
-	return sight
+	return coverage
 }
 
 // ownTmpfs reports that a file lies on a whole tmpfs that is younger than the first process of this pid namespace.
@@ -237,18 +239,18 @@ func (l *tick) doubt(now, moment time.Time) time.Duration {
 	return max(0, min(l.skew, now.Sub(moment)))
 }
 
-// callSight tells if the system call of every waiting thread is known. A 32-bit task has other call numbers, so its
+// callCoverage tells if the system call of every waiting thread is known. A 32-bit task has other call numbers, so its
 // call may be a wait that ipctop does not know.
-func (l *tick) callSight() relate.Sight {
-	sight := relate.Sight{Complete: true}
+func (l *tick) callCoverage() relate.Coverage {
+	coverage := relate.Coverage{Complete: true}
 	if n := l.countUnread(func(p *proc.Process) error { return p.WaitErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read",
+		coverage.MarkIncomplete(fmt.Sprintf("who waits on it is not known: the system calls of %s could not be read",
 			schema.Counted(n, "process")))
 	}
 	if list := l.foreign32(); len(list) > 0 {
-		sight.Hide("whether a 32-bit process waits on it is not known: " + pidList(list))
+		coverage.MarkIncomplete("whether a 32-bit process waits on it is not known: " + pidList(list))
 	}
-	return sight
+	return coverage
 }
 
 // callWidth tells if a thread of a process sleeps in a call of a 32-bit task.
