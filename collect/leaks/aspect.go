@@ -211,8 +211,8 @@ func (l *tick) sortByKnowledge(list []*proc.Process) {
 	})
 }
 
-// countOlder counts the processes of a sorted list whose knowledge starts before a moment. All do if the time of the
-// boot is not known.
+// countOlder counts the processes of a sorted list whose knowledge starts before a moment. It counts all processes if
+// the boot time is not known.
 func (l *tick) countOlder(list []*proc.Process, limit time.Time) int {
 	n, _ := slices.BinarySearchFunc(list, limit, func(p *proc.Process, limit time.Time) int {
 		if l.StartTime(l.knowledge[p].start).After(limit) {
@@ -229,7 +229,7 @@ func (l *tick) latestStart(t time.Time) time.Time {
 }
 
 // possibleByUID adds the processes of the given uids that could know an object, each once. Their knowledge started
-// before the object's last use. In doubt, a process counts as possible user.
+// before the object's last use. A process counts in case of doubt.
 func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 	limit := l.latestStart(e.LastUse)
 	seen := map[*proc.Process]bool{}
@@ -277,6 +277,7 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 	}
 }
 
+// processUser names a process and its user: "812/postgres, user postgres".
 func (l *tick) processUser(p *proc.Process, uid uint32) string {
 	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, l.Users.User(uid))
 }

@@ -94,7 +94,7 @@ func (l *tick) findBystanders() {
 
 // programOf classifies a process by the path of its program. A process can choose its name, but not that path. If the
 // path cannot be read, the name of a session program or of systemd proves nothing: the process is maybeBystander.
-// A shell's name does not even make it that.
+// A shell's name does not count.
 func (l *tick) programOf(p *proc.Process) programKind {
 	dir, err := l.Host.OpenProc(p.Living())
 	if err != nil {

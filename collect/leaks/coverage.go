@@ -19,12 +19,12 @@ import (
 // namespaces below, but not those above. A process above may share the IPC namespace (unshare --pid without --ipc, the
 // containers of a pod) or have the same file system mounted.
 //
-// From inside, the kernel does not tell which processes are in an IPC namespace. But container engines make the IPC and
-// the pid namespace in one call, and then both have the same members. After unshare(2) the caller is in the IPC
+// From inside, the kernel does not tell which processes are in an IPC namespace. But container engines make the IPC
+// and the pid namespace in one call, and then both have the same members. After unshare(2) the caller is in the IPC
 // namespace only; unshare(1) then just waits. Namespaces from one call have successive numbers: create_new_namespaces
-// in kernel/nsproxy.c makes the IPC namespace and then the pid namespace. A process that entered later by setns(2) is
-// an administrator's, who only looks. So successive numbers prove that all members are visible. Before Linux 6.18,
-// namespaces have no such numbers, and there is no proof.
+// in kernel/nsproxy.c makes the IPC namespace and then the pid namespace. A process that entered later by setns(2)
+// belongs to an administrator who only looks. So successive numbers prove that all members are visible. Before Linux
+// 6.18, namespaces have no such numbers, and there is no proof.
 //
 // If an engine let another container in, that container leaves traces. Either the kernel recorded pid 0 for a process
 // of it, or the engine mounted a common /dev/shm from outside.

@@ -23,7 +23,7 @@ func (l *tick) judgeKeyed(o sysv.IPCPerm, e relate.Evidence) relate.Judgement {
 }
 
 // possibleByKey adds the possible users that know a file from which ftok(3) makes the object's key: processes of the
-// owner and creator. A process whose files cannot be read may know such a file, so it takes away the proof.
+// owner and creator. A process with unreadable files may know such a file: then nothing is proven.
 func (l *tick) possibleByKey(e *relate.Evidence, o sysv.IPCPerm) {
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)

@@ -12,7 +12,7 @@ import (
 // left its terminal, a worker of a server.
 type knowledge struct {
 	start uint64        // in clock ticks since boot; 0: it comes from an ended process and may be of any age
-	from  *proc.Process // the oldest living process that it comes from; nil: the process itself, or one that has ended
+	from  *proc.Process // the oldest living process that it comes from; nil: the process itself, or an ended process
 }
 
 // knowledgeOf finds the knowledge of a process, once a tick. A child of a bystander inherits no knowledge.
@@ -70,8 +70,7 @@ func (l *tick) whyPossible(p *proc.Process, lastUse time.Time) string {
 	return fmt.Sprintf("was forked by %d/%s, which %s", from.PID, from.Comm, l.startReason(from, lastUse))
 }
 
-// startReason compares the start of a possible user with the last use of the object, and names the doubt if there is
-// one.
+// startReason compares the start of a possible user with the last use of the object. It names any doubt.
 func (l *tick) startReason(p *proc.Process, lastUse time.Time) string {
 	switch start := l.StartTime(p.Start); {
 	case !start.After(lastUse):

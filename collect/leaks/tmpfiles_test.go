@@ -21,8 +21,8 @@ func TestFIFOsOfTmpfiles(t *testing.T) {
 	list := &tmpfiles{fifos: map[string]string{"/run/a": "/etc/tmpfiles.d/x.conf"},
 		coverage: relate.Coverage{Complete: true}}
 	l := &tick{tmpfiles: func() *tmpfiles { return list }}
-	for name, want := range map[string]string{"/run/a": "it is meant to be there unused: /etc/tmpfiles.d/x.conf lists it " +
-		"(tmpfiles.d)", "/run/z": ""} {
+	for name, want := range map[string]string{
+		"/run/a": "it is meant to be there unused: /etc/tmpfiles.d/x.conf lists it (tmpfiles.d)", "/run/z": ""} {
 		var e relate.Evidence
 		if l.protectFIFO(&e, software.Subject{Kind: schema.Fifo, Name: name}); e.Protected != want {
 			t.Errorf("%s: %+v", name, e)

@@ -27,8 +27,8 @@ func (b *backwardWalk) next() (int32, bool) {
 	}
 	if p := g.procOf[t]; !b.done[^p] {
 		b.done[^p] = true
-		if b.r.inner[p] < 0 && b.r.comp[int(p)+len(g.tasks)+len(g.lists)] == b.comp {
-			b.r.inner[p] = t
+		if b.r.firstInKnot[p] < 0 && b.r.comp[int(p)+len(g.tasks)+len(g.lists)] == b.comp {
+			b.r.firstInKnot[p] = t
 		}
 		for _, l := range g.strongly.proc[p] {
 			b.visitList(l)
@@ -37,6 +37,7 @@ func (b *backwardWalk) next() (int32, bool) {
 	return t, true
 }
 
+// visitList queues the waiters of a list of the component, once.
 func (b *backwardWalk) visitList(l int32) {
 	g := b.r.g
 	if b.done[l] || b.r.comp[int(l)+len(g.tasks)] != b.comp {

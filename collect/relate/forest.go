@@ -32,7 +32,7 @@ func (r *ranks) parent(t int32) cause {
 			r.takeBetter(&best, t, cause{to, e})
 		} else if to != unseen {
 			p := ^to
-			for _, c := range [...]int32{r.g.procs[p].main, r.first[p], r.inner[p]} {
+			for _, c := range [...]int32{r.g.procs[p].main, r.first[p], r.firstInKnot[p]} {
 				if c >= 0 {
 					r.takeBetter(&best, t, cause{c, e})
 				}
@@ -50,6 +50,7 @@ func (r *ranks) isRoot(t int32) bool {
 	return r.knot[t] >= 0 && r.knots[r.knot[t]].cycle[0].task == t
 }
 
+// takeBetter replaces best by c if c may explain the wait of t, and explains it better.
 func (r *ranks) takeBetter(best *cause, t int32, c cause) {
 	e := &r.g.lists[r.g.listOf[t]].enders[c.ender]
 	if e.Weak && r.class[t] == stuck {
@@ -75,6 +76,7 @@ func (r *ranks) mayExplain(c, t int32, single bool) bool {
 	return r.class[t] == free && r.class[c] > free && (single || r.class[r.first[r.g.procOf[c]]] > free)
 }
 
+// compareCauses orders two causes of the wait of t, the better cause first: see parent.
 func (r *ranks) compareCauses(t int32, a, b cause) int {
 	enders := r.g.lists[r.g.listOf[t]].enders
 	return cmp.Or(
@@ -145,12 +147,13 @@ func (s *Solution) buildForest(r *ranks) {
 	})
 	for _, c := range children {
 		// A child on a cycle comes first, so that the members of the cycle are neighbours.
-		slices.SortStableFunc(c, func(a, b int32) int { return falseFirst(!r.onToldCycle(a), !r.onToldCycle(b)) })
+		slices.SortStableFunc(c, func(a, b int32) int { return falseFirst(!r.onCycleTail(a), !r.onCycleTail(b)) })
 	}
 	s.fillNodes(r, flatten(roots, children), causes, behind)
 }
 
-func (r *ranks) onToldCycle(t int32) bool {
+// onCycleTail reports that a task is on the cycle of its knot, but not its first task.
+func (r *ranks) onCycleTail(t int32) bool {
 	_, ok := r.onCycle[t]
 	return ok
 }
@@ -174,6 +177,7 @@ func flatten(roots []int32, children [][]int32) []int32 {
 	return out
 }
 
+// fillNodes makes Nodes and Knots from the tasks in the forest's order.
 func (s *Solution) fillNodes(r *ranks, order []int32, causes []cause, behind []int) {
 	s.node = minusOnes(len(r.g.tasks))
 	s.Nodes = make([]Node, len(order))

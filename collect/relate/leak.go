@@ -147,7 +147,7 @@ func Judge(e Evidence) Judgement {
 	return Judgement{Orphan, append(reasons, says)}
 }
 
-// mostNamed is the number of processes that a verdict names. It names one more if no other is left.
+// mostNamed is the number of processes that a verdict names. It names a fourth process instead of "1 more".
 const mostNamed = 3
 
 // MostPossibleUsers is the largest number of possible users that a verdict can name. It only counts the others.
@@ -205,6 +205,7 @@ func (e *Evidence) pastReasons() []string {
 	return reasons
 }
 
+// reason tells the past user's fate in a sentence.
 func (p *Past) reason(role string) string {
 	switch p.Fate {
 	case FateAlive:
@@ -219,6 +220,7 @@ func (p *Past) reason(role string) string {
 	return fmt.Sprintf("what became of its %s, process %d, cannot be told", role, p.PID)
 }
 
+// possibleReasons lists the possible users.
 func (e *Evidence) possibleReasons() []string {
 	var reasons []string
 	all := len(e.PossibleUsers) + e.MorePossibleUsers

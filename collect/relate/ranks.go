@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// ranks orders the threads by their way to freedom. First come the free threads, then the threads that they could free,
+// ranks orders the threads by when they can go on. First come the free threads, then the threads that they could free,
 // and so on. Then come the stopped threads and the threads that they block. The stuck threads come last, from the root
 // causes on. Each wait that is not a root has an Ender of a lower rank.
 type ranks struct {
@@ -21,11 +21,11 @@ type ranks struct {
 	// For each task on a knot's cycle but its first: the next task on the cycle.
 	onCycle map[int32]cause
 
-	comp    []int32 // of a node: its strongly connected component
-	guessed []bool  // of a task: its status rests on inferred facts
-	knots   []knot
-	knot    []int32 // of a task: its knot; -1: none
-	inner   []int32 // of a process: its thread of the lowest rank within its component's knot; -1: none
+	comp        []int32 // of a node: its strongly connected component
+	guessed     []bool  // of a task: its status rests on inferred facts
+	knots       []knot
+	knot        []int32 // of a task: its knot; -1: none
+	firstInKnot []int32 // of a process: its thread of the lowest rank within its component's knot; -1: none
 }
 
 // knot is a deadlock: a stuck component that has a cycle.
@@ -44,7 +44,7 @@ type step struct {
 func newRanks(g *graph) *ranks {
 	r := &ranks{
 		g: g, class: make([]class, len(g.tasks)), rank: make([]int32, len(g.tasks)),
-		first: minusOnes(len(g.procs)), inner: minusOnes(len(g.procs)), knot: minusOnes(len(g.tasks)),
+		first: minusOnes(len(g.procs)), firstInKnot: minusOnes(len(g.procs)), knot: minusOnes(len(g.tasks)),
 		onCycle:  map[int32]cause{},
 		guessed:  make([]bool, len(g.tasks)),
 		listDone: make([]bool, len(g.lists)), procDone: make([]bool, len(g.procs)),
@@ -129,6 +129,7 @@ func (r *ranks) spread(c class) {
 	}
 }
 
+// visitLists assigns ranks to the waiters of the lists that were not visited yet.
 func (r *ranks) visitLists(lists []int32, c class) {
 	for _, l := range lists {
 		if r.listDone[l] {
@@ -161,11 +162,13 @@ func (r *ranks) rankFree(unsure []bool) {
 	}
 }
 
+// hasOtherWayOut reports that a wait can end without a known Ender.
 func (r *ranks) hasOtherWayOut(t int32) bool {
 	w := &r.g.tasks[t].Wait
 	return w.Timed || w.Open != "" || r.g.listOf[t] >= 0 && r.g.lists[r.g.listOf[t]].unseen
 }
 
+// rankBlocked ranks the stopped threads and the threads that only they could free.
 func (r *ranks) rankBlocked() {
 	for i := range r.g.tasks {
 		if r.g.tasks[i].Activity == Stopped {

@@ -387,7 +387,7 @@ func TestAdvice(t *testing.T) {
 }
 
 // A thread with a way out does not hang on a deadlock, though it waits for a member.
-func TestHangers(t *testing.T) {
+func TestHanging(t *testing.T) {
 	for tasks, severity := range map[string]schema.Severity{
 		"10 waits 20\n20 waits 10\n30 waits timed 10\n40 waits open 20\n50 waits 10": schema.Critical,
 		"10 waits\n30 waits timed 10\n40 waits open 10\n50 waits 10":                 schema.Critical,

@@ -357,7 +357,7 @@ func shortestLength(tasks []Task, index map[Thread]int, s *Solution, k int) int 
 }
 
 // Random graphs: the status, proof and forest must agree with the definitions.
-func TestSolveIsTheDefinition(t *testing.T) {
+func TestSolveMatchesTheDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
 		b := make([]byte, r.IntN(60))

@@ -66,8 +66,9 @@ func (s *Solution) groupRoots(status Status, by func(*Node) schema.Ref) [][]int 
 	return out
 }
 
+// deadlockFinding reports one deadlock.
 func (s *Solution) deadlockFinding(k *Knot) schema.Finding {
-	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakCycle(k)}
+	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakAdvice(k)}
 	var says, edges []string
 	var refs refs
 	for i, step := range k.Cycle {
@@ -105,6 +106,7 @@ func (s *Solution) deadlockFinding(k *Knot) schema.Finding {
 	return f
 }
 
+// stuckFinding reports a group of stuck waits for one object, or of one process.
 func (s *Solution) stuckFinding(group []int) schema.Finding {
 	first := &s.Nodes[group[0]]
 	f := schema.Finding{Kind: "stuck", Severity: schema.Warning, Proof: schema.Observed}
@@ -118,8 +120,8 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 			f.Proof = schema.Inferred
 		}
 	}
-	hangers := s.hangingNames(group)
-	if len(hangers) > 0 && f.Proof == schema.Observed {
+	hanging := s.hangingNames(group)
+	if len(hanging) > 0 && f.Proof == schema.Observed {
 		f.Severity = schema.Critical
 	}
 	f.Alike = alikeKey(&f, s.tasks(group))
@@ -133,7 +135,7 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
 	f.Evidence = append(f.Evidence, s.otherEnders(group, nil)...)
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
-	f.Evidence = append(f.Evidence, hangers...)
+	f.Evidence = append(f.Evidence, hanging...)
 	f.Refs = refs.list
 	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + joinShown(names) +
 		", or give by hand what is awaited; then start again what should have given it"
@@ -188,13 +190,13 @@ func (s *Solution) stoppedFinding(group []int) (schema.Finding, bool) {
 	return f, true
 }
 
-// breakCycle advises which process to end. When a process ends, the kernel closes its descriptors and releases its file
-// locks (man 2 _exit, man 2 flock). It undoes semaphore operations only under SEM_UNDO (man 2 semop), and releases only
-// robust mutexes (man 3 pthread_mutexattr_setrobust).
+// breakAdvice advises which process to end. When a process ends, the kernel closes its descriptors and releases its
+// file locks (man 2 _exit, man 2 flock). It undoes semaphore operations only under SEM_UNDO (man 2 semop), and
+// releases only robust mutexes (man 3 pthread_mutexattr_setrobust).
 //
 // Several processes can have one lock or pipe end open. The waiter goes on only after the last of them ends.
-func (s *Solution) breakCycle(k *Knot) string {
-	var alone, together []string
+func (s *Solution) breakAdvice(k *Knot) string {
+	var single, group []string
 	for _, step := range k.Cycle {
 		w := &s.Nodes[step.Node].Task.Wait
 		switch w.On.Kind {
@@ -208,21 +210,21 @@ func (s *Solution) breakCycle(k *Knot) string {
 			}
 		}
 		switch {
-		case len(holders) == 1 && !slices.Contains(alone, holders[0]):
-			alone = append(alone, holders[0])
-		case len(holders) > 1 && (together == nil || len(holders) < len(together)):
-			together = holders
+		case len(holders) == 1 && !slices.Contains(single, holders[0]):
+			single = append(single, holders[0])
+		case len(holders) > 1 && (group == nil || len(holders) < len(group)):
+			group = holders
 		}
 	}
 	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can " +
 		"be done again"
 	switch {
-	case len(alone) == 1:
-		return "end " + alone[0] + then
-	case len(alone) > 1:
-		return "end one of " + joinShown(alone) + then
-	case together != nil:
-		return "end all of " + joinShown(together) + then
+	case len(single) == 1:
+		return "end " + single[0] + then
+	case len(single) > 1:
+		return "end one of " + joinShown(single) + then
+	case group != nil:
+		return "end all of " + joinShown(group) + then
 	}
 	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore " +
 		"operations under SEM_UNDO, robust mutexes); " +
@@ -232,9 +234,9 @@ func (s *Solution) breakCycle(k *Knot) string {
 // otherEnders lists the Enders that cycle leaves out: all are stuck themselves. After them it lists the assumptions
 // behind the waits of nodes.
 func (s *Solution) otherEnders(nodes []int, cycle []Step) []string {
-	told := map[*Ender]bool{}
+	done := map[*Ender]bool{}
 	for _, step := range cycle {
-		told[step.Ender] = true
+		done[step.Ender] = true
 	}
 	var others []string
 	var waits []*Task
@@ -242,8 +244,8 @@ func (s *Solution) otherEnders(nodes []int, cycle []Step) []string {
 	for _, i := range nodes {
 		w := s.Nodes[i].Task
 		for k := range w.Wait.Enders {
-			if e := &w.Wait.Enders[k]; !told[e] {
-				told[e] = true
+			if e := &w.Wait.Enders[k]; !done[e] {
+				done[e] = true
 				if count++; count <= mostShown {
 					others = append(others, edgeText(w, s.taskOf(e), e)+", and waits itself")
 				}
@@ -303,6 +305,7 @@ func (s *Solution) hangingNames(of []int) []string {
 	return []string{"hanging on it: " + joinShown(names)}
 }
 
+// tasks returns the tasks of some nodes.
 func (s *Solution) tasks(nodes []int) []*Task {
 	var out []*Task
 	for _, i := range nodes {
@@ -311,6 +314,7 @@ func (s *Solution) tasks(nodes []int) []*Task {
 	return out
 }
 
+// steps returns the tasks on a cycle.
 func (s *Solution) steps(cycle []Step) []*Task {
 	var out []*Task
 	for _, step := range cycle {
@@ -410,6 +414,7 @@ func edgeText(w, ender *Task, e *Ender) string {
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, taskName(ender), before, cmp.Or(on, "it"), behind))
 }
 
+// likelyPrefix returns the word in front of an inferred verdict.
 func likelyPrefix(p schema.Proof) string {
 	if p == schema.Observed {
 		return ""
