@@ -20,7 +20,7 @@ func workCalled(j *kerneltest.Job) {
 }
 
 // A process chooses its name: who may not see which program it is cannot tell that it knows nothing. An older one of
-// another name is an elder.
+// another name is a possible user.
 func TestProcessWithABystandersName(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -33,7 +33,7 @@ func TestProcessWithABystandersName(t *testing.T) {
 		creator.Finish()
 		ref := "shm:" + creator.Words[0]
 		s.judges(ref, relate.Suspect, unattached, died("creator", creator),
-			s.elder(called.PID, 1235, time.Unix(s.segment(creator.Words[0]).CTime, 0)))
+			s.possibleUser(called.PID, 1235, time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		s.wants("to an ordinary user", s.asUser(1234, schema.Shm)[ref], relate.Unknown, unattached, died("creator", creator),
 			fmt.Sprintf("whether these are the programs that they are called after, which know no objects, could not be read: "+
 				"%d/screen", called.PID))

@@ -120,7 +120,7 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
 		s.wants("shared", got[shared], relate.Suspect, nobodyMaps,
-			strings.Replace(s.elder(other.PID, 1234, s.changed("/dev/shm/shared")), "started",
+			strings.Replace(s.possibleUser(other.PID, 1234, s.changed("/dev/shm/shared")), "started",
 				"is of group 4321, which may use it, and started", 1))
 		for _, ref := range []string{own, everybodys} {
 			if got[ref].Verdict != relate.Orphan {

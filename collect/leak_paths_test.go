@@ -56,7 +56,7 @@ func TestStaleFIFO(t *testing.T) {
 		s.judges(ref, relate.Orphan, nobodyAtFIFO, "it was last used 1h ago")
 		daemon := kerneltest.Start(t, "wait")
 		s.files(func() { s.check(os.Chmod(path, 0o640)) })
-		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.elder(daemon.PID, os.Getuid(), s.changed(path)))
+		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.possibleUser(daemon.PID, os.Getuid(), s.changed(path)))
 		opener := kerneltest.Start(t, "open-fifo", path)
 		s.opensFIFO(opener.PID)
 		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))

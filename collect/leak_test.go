@@ -102,8 +102,8 @@ func died(role string, w *kerneltest.Worker) string {
 
 const unattached = "nobody has it attached: nattch is 0"
 
-// elder is the reason of a process of a user that is older than what it could know.
-func (s *sysvScene) elder(pid, uid int, lastUse time.Time) string {
+// possibleUser is the reason that names a process of a user as a possible user of an older object.
+func (s *sysvScene) possibleUser(pid, uid int, lastUse time.Time) string {
 	began := "started before its last use"
 	// of which seconds are kept
 	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / sys.ClockTick); start.After(lastUse) {
@@ -270,7 +270,7 @@ func TestSegmentThatAnOlderDaemonOfItsOwnerCouldKnowIsSuspect(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
-			s.elder(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
+			s.possibleUser(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		daemon.Kill()
 		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
 			s.lastUsed(s.segment(creator.Words[0]).CTime))
@@ -292,7 +292,7 @@ func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "create-segment")
 		theirs.Finish()
 		s.judges("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),
-			s.elder(other.PID, 1234, time.Unix(s.segment(theirs.Words[0]).CTime, 0)))
+			s.possibleUser(other.PID, 1234, time.Unix(s.segment(theirs.Words[0]).CTime, 0)))
 	})
 }
 

@@ -18,31 +18,32 @@ import (
 )
 
 const (
-	NeedPaths   schema.Need = 1 << 28 // a look through the directories of the running system for FIFOs and sockets
-	NeedVerdict schema.Need = 1 << 29 // who uses, used or could know each object: readlink of exe of older processes
+	NeedPaths   schema.Need = 1 << 28 // search the directories of the running system for FIFOs and sockets
+	NeedVerdict schema.Need = 1 << 29 // find present, past and possible users: needs a readlink of exe for older processes
 )
 
-// verdictNote is where an object's verdict stands.
+// verdictNote holds an object's verdict.
 var verdictNote = schema.NewNote[judged]()
 
 // judged is an object's verdict.
 type judged struct {
 	relate.Judgement
-	none bool // the object goes away with its users
+	noVerdict bool // see hasNoVerdict
 }
 
-// VerdictOf is the verdict on an object with its reasons; nil where nobody asked for one, or none applies.
+// VerdictOf returns the verdict on an object with its reasons. It returns nil if nobody asked for a verdict, or if the
+// object cannot have one.
 func VerdictOf(o *schema.Object) *relate.Judgement {
-	if j := verdictNote.Of(o); j != nil && !j.none {
+	if j := verdictNote.Of(o); j != nil && !j.noVerdict {
 		return &j.Judgement
 	}
 	return nil
 }
 
-// verdictNeeds are what every kind's verdict takes besides what tells who uses the object.
+// verdictNeeds are the needs of every kind's verdict, besides the needs for the users of the object.
 const verdictNeeds = NeedVerdict | proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus
 
-// Aspect tells of each object that can outlive its users whether it is leaked.
+// Aspect is the verdict on each object that can outlive its users: is it leaked?
 func Aspect() kinds.Aspect {
 	return kinds.Aspect{
 		Name: "leaks",
@@ -61,17 +62,17 @@ func Aspect() kinds.Aspect {
 	}
 }
 
-// IDs are the columns of a verdict.
+// IDs returns the ids of a verdict's columns.
 func IDs() []string { return []string{"verdict", "reasons"} }
 
-// columns are those of a verdict that takes these needs.
+// columns returns the columns of a kind's verdict. needs are the needs of its evidence.
 func columns(kind schema.Kind, needs schema.Need) []schema.Column {
 	cell := func(typ schema.Type, known func(*judged) schema.Value) func(*schema.Object) schema.Value {
 		return func(o *schema.Object) schema.Value {
 			switch j := verdictNote.Of(o); {
 			case j == nil:
 				return schema.Uncollected(typ)
-			case j.none:
+			case j.noVerdict:
 				return schema.None(typ)
 			default:
 				return known(j)
@@ -90,25 +91,25 @@ func columns(kind schema.Kind, needs schema.Need) []schema.Column {
 	}...)
 }
 
-// judgeAll puts the verdicts on the objects of a kind, as far as somebody asked. needs are what their evidence takes.
+// judgeAll notes the verdicts on the objects of a kind, if they were asked for. needs are the needs of their evidence.
 func judgeAll(t *proc.Tick, kind schema.Kind, needs schema.Need, objects []*schema.Object) {
 	verdicts := make([]judged, len(objects))
 	for i, o := range objects {
-		none := judgesNot(o)
+		none := hasNoVerdict(o)
 		if !none && !t.Gathered(o.Ref, needs|verdictNeeds) {
 			continue
 		}
 		v := &verdicts[i]
-		if v.none = none; !none {
+		if v.noVerdict = none; !none {
 			v.Judgement = tickOf(t).judge(o)
 		}
 		verdictNote.Set(o, v)
 	}
 }
 
-// judgesNot tells the objects without a verdict: a socket without a path goes away with its users, and a FIFO or
-// socket in /dev/shm has its verdict as what it is.
-func judgesNot(o *schema.Object) bool {
+// hasNoVerdict reports that an object cannot have a verdict. A socket without a path goes away with its users. A FIFO
+// or socket in /dev/shm is also an object of kind fifo or unix, and has its verdict there.
+func hasNoVerdict(o *schema.Object) bool {
 	switch r := o.Row.(type) {
 	case *kinds.UnixRow:
 		return r.Naming != sock.UnixPath
@@ -141,38 +142,38 @@ func (l *tick) judge(o *schema.Object) relate.Judgement {
 	panic(fmt.Sprintf("%s: no evidence is known for its kind", o.Ref))
 }
 
-// tick is what the verdicts of one tick have in common.
+// tick holds the facts that all verdicts of one tick share.
 type tick struct {
 	*proc.Tick
-	// who could know an object of that user, by how old their memory is; a process is with each of its uids
+	// All processes but bystanders by uid, oldest knowledge first. A process is in the list of each of its uids.
 	byUID      map[uint32][]*proc.Process
-	memory     map[*proc.Process]memory
-	groups     map[int][]*proc.Process // by the leader of their process group and of their session
-	unreadUIDs []*proc.Process         // their uids are not known
+	knowledge  map[*proc.Process]knowledge
+	groups     map[int][]*proc.Process // by process group and by session
+	unreadUIDs []*proc.Process         // processes whose uids are not known
 	bystander  map[*proc.Process]bool
-	ipc, shm   relate.Sight // of the reader's own IPC namespace, and of /dev/shm
-	skew       time.Duration
-	noatime    bool   // of /dev/shm
-	shmDev     string // of /dev/shm, as FormatDev has it; "": not known
+	ipc, shm   relate.Coverage // of the reader's own IPC namespace, and of /dev/shm
+	skew       time.Duration   // see clockSkew
+	noatime    bool            // /dev/shm is mounted noatime
+	shmDev     string          // the device of /dev/shm, in the format of FormatDev; "": not known
 
-	// What a verdict may take is looked at when the first one does.
-	dropped   func() []*proc.Process            // see listDropped
-	byGID     func() map[uint32][]*proc.Process // see listMembers
-	calls     func() relate.Sight               // see callSight
-	loopFiles func() map[string]string          // files of loop devices by device
-	paths     func() *runtimePaths
-	tmpfiles  func() *tmpfiles
-	private   *privateMaps // nil: nobody asked yet
+	// Facts that only some verdicts need. The first verdict that needs a fact reads it.
+	formerRoots func() []*proc.Process            // see listFormerRoots
+	byGID       func() map[uint32][]*proc.Process // see listMembers
+	calls       func() relate.Coverage            // see callCoverage
+	loopFiles   func() map[string]string          // the files of loop devices, by device
+	paths       func() *runtimePaths
+	tmpfiles    func() *tmpfiles
+	private     *privateMaps // nil: not read yet
 }
 
-// leaking indexes the processes once a tick.
+// tickOf returns the shared facts of a tick. The first call makes them.
 func tickOf(t *proc.Tick) *tick { return proc.Memo(t, newTick) }
 
 func newTick(t *proc.Tick) *tick {
 	l := &tick{Tick: t, byUID: map[uint32][]*proc.Process{}, groups: map[int][]*proc.Process{},
-		bystander: map[*proc.Process]bool{}, memory: map[*proc.Process]memory{}}
-	l.dropped, l.byGID = sync.OnceValue(l.listDropped), sync.OnceValue(l.listMembers)
-	l.calls, l.loopFiles = sync.OnceValue(l.callSight), sync.OnceValue(t.Host.LoopFiles)
+		bystander: map[*proc.Process]bool{}, knowledge: map[*proc.Process]knowledge{}}
+	l.formerRoots, l.byGID = sync.OnceValue(l.listFormerRoots), sync.OnceValue(l.listMembers)
+	l.calls, l.loopFiles = sync.OnceValue(l.callCoverage), sync.OnceValue(t.Host.LoopFiles)
 	l.paths, l.tmpfiles = sync.OnceValue(l.runtimeFiles), sync.OnceValue(l.readTmpfiles)
 	l.skew = l.clockSkew()
 	l.findBystanders()
@@ -186,7 +187,7 @@ func newTick(t *proc.Tick) *tick {
 			}
 			continue
 		}
-		l.memoryOf(p)
+		l.knowledgeOf(p)
 		l.groups[p.PGID] = append(l.groups[p.PGID], p)
 		if p.SID != p.PGID {
 			l.groups[p.SID] = append(l.groups[p.SID], p)
@@ -198,23 +199,24 @@ func newTick(t *proc.Tick) *tick {
 		}
 	}
 	for _, list := range l.byUID {
-		l.byMemory(list)
+		l.sortByKnowledge(list)
 	}
-	l.ipc, l.shm = l.ipcSight(), l.shmSight()
+	l.ipc, l.shm = l.ipcCoverage(), l.shmCoverage()
 	return l
 }
 
-// byMemory sorts processes by how old their memory is.
-func (l *tick) byMemory(list []*proc.Process) {
+// sortByKnowledge sorts processes by the start of their knowledge, oldest first.
+func (l *tick) sortByKnowledge(list []*proc.Process) {
 	slices.SortFunc(list, func(a, b *proc.Process) int {
-		return cmp.Or(cmp.Compare(l.memory[a].start, l.memory[b].start), cmp.Compare(a.PID, b.PID))
+		return cmp.Or(cmp.Compare(l.knowledge[a].start, l.knowledge[b].start), cmp.Compare(a.PID, b.PID))
 	})
 }
 
-// older is how many of a list of tick.byUID have memory of a moment. Where the time of the boot is not known, all do.
-func (l *tick) older(list []*proc.Process, limit time.Time) int {
+// countOlder counts the processes of a sorted list whose knowledge starts before a moment. It counts all processes if
+// the boot time is not known.
+func (l *tick) countOlder(list []*proc.Process, limit time.Time) int {
 	n, _ := slices.BinarySearchFunc(list, limit, func(p *proc.Process, limit time.Time) int {
-		if l.StartTime(l.memory[p].start).After(limit) {
+		if l.StartTime(l.knowledge[p].start).After(limit) {
 			return 1
 		}
 		return -1
@@ -222,69 +224,73 @@ func (l *tick) older(list []*proc.Process, limit time.Time) int {
 	return n
 }
 
-// lastMoment is until when a process may seem to have started that was there at a moment.
-func (l *tick) lastMoment(t time.Time) time.Time {
+// latestStart is the latest start time that a process can show if it lived at the moment t.
+func (l *tick) latestStart(t time.Time) time.Time {
 	return t.Add(proc.StartDoubt + l.doubt(l.Now, t))
 }
 
-// elders finds the processes that could know an object of these users, each once: those that started before its last
-// use, or have their memory of one that did. In doubt a process did.
-func (l *tick) elders(e *relate.Evidence, uids ...uint32) {
-	limit := l.lastMoment(e.LastUse)
+// possibleByUID adds the processes of the given uids that could know an object, each once. Their knowledge started
+// before the object's last use. A process counts in case of doubt.
+func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
+	limit := l.latestStart(e.LastUse)
 	seen := map[*proc.Process]bool{}
 	var unsure []*proc.Process
-	tell := func(p *proc.Process, uid uint32, why string) {
+	add := func(p *proc.Process, uid uint32, why func() string) {
 		switch {
 		case seen[p]:
-		case l.known(p).program == seemsToStandBy:
+		case l.factsOf(p).program == maybeBystander:
 			unsure = append(unsure, p)
-		case e.Another():
-			e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, uid), Why: why})
+		default:
+			e.AddPossibleUser(func() relate.PossibleUser {
+				return relate.PossibleUser{Who: l.processUser(p, uid), Why: why()}
+			})
 		}
 		seen[p] = true
 	}
-	for i, uid := range uids {
+	for _, uid := range uids {
 		list := l.byUID[uid]
-		list = list[:l.older(list, limit)]
-		last := i == len(uids)-1
+		list = list[:l.countOlder(list, limit)]
 		for n, p := range list {
-			if i == 0 && last && len(e.Elders) == relate.MostElders {
-				e.MoreElders += len(list) - n // one user's processes are told apart already
+			if len(uids) == 1 && len(e.PossibleUsers) == relate.MostPossibleUsers {
+				e.MorePossibleUsers += len(list) - n // the list of one uid has each process once
 				break
 			}
-			tell(p, uid, l.recalls(p, e.LastUse))
+			add(p, uid, func() string { return l.whyPossible(p, e.LastUse) })
 		}
 	}
 	for _, u := range e.Past {
-		if u.Fate != relate.FateDead || len(e.Elders) > 0 {
+		if u.Fate != relate.FateDead || len(e.PossibleUsers) > 0 {
 			continue
 		}
-		for _, p := range l.groups[u.PID] { // a younger one may be a child that was told of it
+		for _, p := range l.groups[u.PID] { // a younger process may be a child, and its parent may have passed the id on
 			for _, uid := range uids {
 				if slices.Contains(p.Status.UID[:], uid) {
-					tell(p, uid, fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID))
+					add(p, uid, func() string {
+						return fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID)
+					})
 				}
 			}
 		}
 	}
 	if len(unsure) > 0 {
-		e.AllElders.Hide("whether these are the programs that they are called after, which know no objects, could not be " +
-			"read: " + pidList(unsure))
+		e.AllPossibleUsers.MarkIncomplete("whether these are the programs that they are called after, which know no " +
+			"objects, could not be read: " + pidList(unsure))
 	}
 }
 
+// processUser names a process and its user: "812/postgres, user postgres".
 func (l *tick) processUser(p *proc.Process, uid uint32) string {
 	return fmt.Sprintf("%d/%s, user %s", p.PID, p.Comm, l.Users.User(uid))
 }
 
-// pastUse is a pid that the kernel recorded, with the moment (Unix seconds).
+// pastUse is a use of an object that the kernel recorded. moment is in Unix seconds.
 type pastUse struct {
 	role   string
 	pid    int32
 	moment int64
 }
 
-// past tells what became of those who used an object.
+// past finds the fate of the processes that used an object.
 func (l *tick) past(uses ...pastUse) []relate.Past {
 	var past []relate.Past
 	for _, u := range uses {
@@ -292,22 +298,22 @@ func (l *tick) past(uses ...pastUse) []relate.Past {
 		now := l.Process(p.PID)
 		if p.Fate == relate.FateReused &&
 			!l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(proc.StartDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
-			p.Fate = relate.FateUnknown // the clock was set meanwhile: it may be that process
+			p.Fate = relate.FateUnknown // the clock was set since: this may be the past user itself
 		}
 		switch {
 		case now == nil:
 		case p.Fate == relate.FateAlive:
 			p.Who = fmt.Sprintf("%d/%s", now.PID, now.Comm)
 		case p.Fate == relate.FateReused:
-			p.Who = fmt.Sprintf("%d/%s, started %s", now.PID, now.Comm, l.clock(l.StartTime(now.Start)))
+			p.Who = fmt.Sprintf("%d/%s, started %s", now.PID, now.Comm, l.formatTime(l.StartTime(now.Start)))
 		}
 		past = append(past, p)
 	}
 	return past
 }
 
-// clock writes a moment: the time of day, with the date unless it is today.
-func (l *tick) clock(t time.Time) string {
+// formatTime formats a moment as time of day, with the date in front if it is not today.
+func (l *tick) formatTime(t time.Time) string {
 	t = t.In(l.Now.Location())
 	if t.YearDay() == l.Now.YearDay() && t.Year() == l.Now.Year() {
 		return t.Format(time.TimeOnly)
@@ -315,31 +321,33 @@ func (l *tick) clock(t time.Time) string {
 	return t.Format(time.DateTime)
 }
 
-// evidence begins with what every kind's verdict takes: who used the object, who could know it, and how old it is.
-func (l *tick) evidence(sight relate.Sight, past []relate.Past, lastUse time.Time, uids ...uint32) relate.Evidence {
+// evidence starts an object's evidence with the facts that every kind needs: past users, possible users, and the last
+// use. coverage is the proof that all processes that could know the object are visible.
+func (l *tick) evidence(coverage relate.Coverage, past []relate.Past, lastUse time.Time,
+	uids ...uint32) relate.Evidence {
 	e := relate.Evidence{
-		Past: past, AllPast: relate.Sight{Complete: true}, AllElders: sight,
-		AllRules: relate.Sight{Complete: true}, Now: l.Now, LastUse: lastUse, Grace: l.Grace,
+		Past: past, AllPast: relate.Coverage{Complete: true}, AllPossibleUsers: coverage,
+		AllRules: relate.Coverage{Complete: true}, Now: l.Now, LastUse: lastUse, Grace: l.Grace,
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
 	for _, uid := range uids {
 		e.Owners = append(e.Owners, l.Users.User(uid))
 	}
-	l.elders(&e, uids...)
+	l.possibleByUID(&e, uids...)
 	if lastUse.IsZero() || l.Boot.IsZero() || lastUse.Add(proc.StartDoubt).Before(l.Boot) {
-		e.AllElders.Hide("its last use lies before the start of the machine: whether a process is older cannot be told")
+		e.AllPossibleUsers.MarkIncomplete(
+			"its last use lies before the start of the machine: whether a process is older cannot be told")
 	}
 	return e
 }
 
-// protect tells whether a signature of known software, or the user's own, says that the object is meant to be there
-// unused.
+// protect looks for a signature, built in or the user's own, that says that the object is meant to stay unused.
 func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 	known, err := software.Known(l.Tick)
 	if err != nil {
 		l.Fault("signatures", err)
-		e.AllRules.Hide("the signatures that may protect it could not be read: " + err.Error())
+		e.AllRules.MarkIncomplete("the signatures that may protect it could not be read: " + err.Error())
 		return
 	}
 	m, ok, unsure := known.Protection(&s,
@@ -348,14 +356,16 @@ func (l *tick) protect(e *relate.Evidence, s software.Subject) {
 		e.Protected = fmt.Sprintf("it looks like %s's, which is meant to be there unused: %s", m.Name, m.Why)
 	}
 	for _, pattern := range unsure {
-		e.AllRules.Hide("a signature protects what has a key of " + pattern + ", not all of which could be looked at")
+		e.AllRules.MarkIncomplete("a signature protects what has a key of " + pattern +
+			", not all of which could be looked at")
 	}
 }
 
 // FindingKind is the kind of the findings about orphans.
 const FindingKind = "leak"
 
-// findings are the orphans among the objects whose verdicts were asked for. The advice is the command that removes one.
+// findings reports the orphans among the objects whose verdicts were asked for. The advice is the command that removes
+// the object.
 func findings(_ *proc.Tick, _ schema.Kind, objects []*schema.Object) []schema.Finding {
 	var findings []schema.Finding
 	for _, o := range objects {
@@ -369,7 +379,8 @@ func findings(_ *proc.Tick, _ schema.Kind, objects []*schema.Object) []schema.Fi
 	return findings
 }
 
-// Removal is the shell command that removes an object: util-linux's where it has one for it, else ipctop's own.
+// Removal returns the shell command that removes an object: ipcrm of util-linux for a System V object in the reader's
+// own namespace, rm or find for a file without users, else ipctop rm.
 func Removal(o *schema.Object) string {
 	flags := map[schema.Kind]string{schema.Msg: "-q", schema.Sem: "-s", schema.Shm: "-m"}
 	if flag, ok := flags[o.Ref.Kind]; ok && o.Ref.Space == 0 {

@@ -12,11 +12,11 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Bystanders are processes that are older than most objects and know none: an object is not called suspect for their
-// sake. They are kernel threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
+// Bystanders are processes that are older than most objects but know none, so they make no object suspect. They are
+// kernel threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
 
-// sessionPrograms keep people's sessions: they log in, multiplex or show terminals, or change the user for another
-// program.
+// sessionPrograms lists programs that hold a person's session: they log in, multiplex or show terminals, or start
+// another program as another user.
 func sessionPrograms() []string {
 	return []string{
 		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server", "su", "sudo",
@@ -26,7 +26,7 @@ func sessionPrograms() []string {
 	}
 }
 
-// initPrograms are what a container has as its pid 1 where that is not the application itself.
+// initPrograms lists the programs that run as pid 1 of a container, if its pid 1 is not the application itself.
 func initPrograms() []string {
 	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit", "runsvdir",
 		"s6-svscan", "openrc-init", "pause"}
@@ -36,37 +36,37 @@ func shells() []string {
 	return []string{"sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "ksh93", "mksh", "tcsh", "csh", "busybox"}
 }
 
-// programKind is what a process's program is for.
+// programKind tells if a process runs a bystander's program.
 type programKind uint8
 
 const (
-	notLooked      programKind = iota
-	standsBy                   // it is a bystander
-	seemsToStandBy             // it has a bystander's name, and which program it is may not be read
-	doesWork
+	notExamined programKind = iota
+	bystanderProgram
+	maybeBystander // the process has a bystander's name, but its program cannot be read
+	otherProgram
 )
 
-// known is what verdicts know of a process as long as it does not run.
-type known struct {
+// processFacts holds facts about a process that stay true until it runs again.
+type processFacts struct {
 	start   uint64
 	clock   int64
 	program programKind
 	calls   callWidth
-	opens   bool // an io_uring of it opens a FIFO: see foreign32
+	opens   bool // an io_uring of the process opens a FIFO: see foreign32
 }
 
-// known gives what earlier ticks found out about a process, to read and to add to.
-func (l *tick) known(p *proc.Process) *known {
-	all := *proc.Keep(l.Kept, func() map[int]*known { return map[int]*known{} })
-	k := all[p.PID]
-	if k == nil || k.start != p.Start || k.clock != p.Clock || p.Clock == 0 {
+// factsOf returns the facts from earlier ticks about a process. The caller may add to them.
+func (l *tick) factsOf(p *proc.Process) *processFacts {
+	all := *proc.Keep(l.Kept, func() map[int]*processFacts { return map[int]*processFacts{} })
+	facts := all[p.PID]
+	if facts == nil || facts.start != p.Start || facts.clock != p.Clock || p.Clock == 0 {
 		if len(all) > 2*len(l.Processes()) {
-			maps.DeleteFunc(all, func(pid int, _ *known) bool { return l.Process(pid) == nil })
+			maps.DeleteFunc(all, func(pid int, _ *processFacts) bool { return l.Process(pid) == nil })
 		}
-		k = &known{start: p.Start, clock: p.Clock}
-		all[p.PID] = k
+		facts = &processFacts{start: p.Start, clock: p.Clock}
+		all[p.PID] = facts
 	}
-	return k
+	return facts
 }
 
 // findBystanders marks the bystanders among the processes.
@@ -84,32 +84,32 @@ func (l *tick) findBystanders() {
 		if l.bystander[p] {
 			continue
 		}
-		known := l.known(p)
-		if known.program == notLooked { // a process that has not run since is still the same program
-			known.program = l.programOf(p)
+		facts := l.factsOf(p)
+		if facts.program == notExamined { // a process that has not run since has the same program
+			facts.program = l.programOf(p)
 		}
-		l.bystander[p] = known.program == standsBy
+		l.bystander[p] = facts.program == bystanderProgram
 	}
 }
 
-// programOf goes by the program that the process runs, which it cannot choose as it can its name. Where that may not
-// be read, the name of a session program or one of systemd's proves nothing, but neither is it told to be older; a
-// shell is not told at all.
+// programOf classifies a process by the path of its program. A process can choose its name, but not that path. If the
+// path cannot be read, the name of a session program or of systemd proves nothing: the process is maybeBystander.
+// A shell's name does not count.
 func (l *tick) programOf(p *proc.Process) programKind {
 	dir, err := l.Host.OpenProc(p.Living())
 	if err != nil {
-		return doesWork
+		return otherProgram
 	}
 	defer dir.Close()
 	exe, err := dir.Readlink("exe")
 	switch {
 	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
 		slices.Contains(initPrograms(), p.Comm)):
-		return seemsToStandBy
+		return maybeBystander
 	case err == nil && isBystander(p, dir, exe):
-		return standsBy
+		return bystanderProgram
 	}
-	return doesWork
+	return otherProgram
 }
 
 func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
@@ -118,7 +118,8 @@ func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
 	switch {
 	case name == "ipctop":
 		return true
-	case p.PID == 1 && slices.Contains([]string{"/", "/dev", "/run"}, path.Dir(exe)): // where engines put a container's
+	case p.PID == 1 && slices.Contains([]string{"/", "/dev", "/run"},
+		path.Dir(exe)): // engines put a container's init there
 		return slices.Contains(initPrograms(), name)
 	case !installed(exe):
 		return false
@@ -130,14 +131,14 @@ func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
 		return slices.Contains(initPrograms(), name)
 	case slices.Contains(shells(), name):
 		text, err := dir.Read("cmdline", nil)
-		input, _ := dir.FDLink(0, make([]byte, 256)) // what may not be read is no terminal
+		input, _ := dir.FDLink(0, make([]byte, 256)) // an unreadable link counts as no terminal
 		return err == nil && p.TTY != 0 && isTerminal(string(input)) && interactive(text)
 	}
 	return false
 }
 
-// installed says whether a program lies where distributions put programs. An application that has a terminal's or
-// shell's name lies elsewhere.
+// installed reports that a program lies in a directory where distributions install programs. An application with the
+// name of a terminal or shell lies elsewhere.
 func installed(exe string) bool {
 	return slices.ContainsFunc([]string{"/usr/", "/bin/", "/sbin/", "/lib/", "/nix/store/", "/gnu/store/", "/package/"},
 		func(dir string) bool {
@@ -145,13 +146,13 @@ func installed(exe string) bool {
 		})
 }
 
-// isTerminal says of what a descriptor leads to whether a person may type there.
+// isTerminal reports that file, the target of a descriptor's link, is a terminal where a person can type.
 func isTerminal(file string) bool {
 	return strings.HasPrefix(file, "/dev/pts/") || strings.HasPrefix(file, "/dev/tty") || file == "/dev/console"
 }
 
-// interactive says of a shell's arguments whether it takes its commands from its input: it has neither a script nor a
-// command (-c) to run. It goes by a shell's name: the program of busybox does all kinds of work.
+// interactive reports that a shell's arguments let it read commands from its input: they have neither a script nor a
+// command (-c). The first argument must be a shell's name, because the busybox program does all kinds of work.
 func interactive(cmdline []byte) bool {
 	args := bytes.Split(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0})
 	if name := path.Base(string(bytes.TrimPrefix(args[0], []byte("-")))); !slices.Contains(shells(), name) {

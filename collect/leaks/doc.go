@@ -1,9 +1,10 @@
-// Package leaks tells of each object that can outlive its users whether it is leaked.
+// Package leaks gives a verdict on each object that can outlive its users: is it leaked?
 //
 //	a row ─► its evidence (sysv.go, posix.go, paths.go, sockets.go) ─► relate.Judge ─► VerdictOf: the object's note
-//	processes ─► who could still know an object (memory.go, groups.go, keys.go), bystanders aside (bystander.go)
-//	namespaces, mounts, the clock ─► whether all who could are in sight (sight.go)
+//	processes, without bystanders (bystander.go) ─► possible users of an object (knowledge.go, groups.go, keys.go)
+//	namespaces, mounts, the clock ─► are all possible users visible? (coverage.go)
 //	directories of the running system ─► FIFOs and socket paths without users, which the kinds do not list (paths.go)
 //
-// Unseen is not absent: what could not be read hides somebody, and then no object is called an orphan.
+// A process that ipctop cannot see may still exist. So an object is never called an orphan while some processes are
+// hidden.
 package leaks

@@ -10,33 +10,34 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// groupElders finds the processes of other users that could know an object because its group may use it where others
-// may not: two users who share it. mode are its permissions, gids its owner's and creator's groups.
-func (l *tick) groupElders(e *relate.Evidence, mode uint32, gids ...uint32) {
-	if len(e.Elders) > 0 || mode>>3&0o6&^mode == 0 {
+// possibleByGroup adds the possible users of other accounts: members of the object's group. It does so only if the
+// group has a permission that others lack, which means that several accounts share the object. mode are the object's
+// permissions, gids the groups of its owner and creator.
+func (l *tick) possibleByGroup(e *relate.Evidence, mode uint32, gids ...uint32) {
+	if len(e.PossibleUsers) > 0 || mode>>3&0o6&^mode == 0 {
 		return
 	}
-	limit := l.lastMoment(e.LastUse)
+	limit := l.latestStart(e.LastUse)
 	seen := map[*proc.Process]bool{}
 	for _, gid := range gids {
 		list := l.byGID()[gid]
-		for _, p := range list[:l.older(list, limit)] {
+		for _, p := range list[:l.countOlder(list, limit)] {
 			if seen[p] {
 				continue
 			}
 			seen[p] = true
-			if e.Another() {
-				why := fmt.Sprintf("is of group %s, which may use it, and %s", l.Users.Group(gid), l.recalls(p, e.LastUse))
-				e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, p.Status.UID[1]), Why: why})
-			}
+			e.AddPossibleUser(func() relate.PossibleUser {
+				why := fmt.Sprintf("is of group %s, which may use it, and %s", l.Users.Group(gid), l.whyPossible(p, e.LastUse))
+				return relate.PossibleUser{Who: l.processUser(p, p.Status.UID[1]), Why: why}
+			})
 		}
 	}
 }
 
-// listMembers are the processes by their groups, by how old their memory is.
+// listMembers lists the processes of each group, oldest knowledge first.
 func (l *tick) listMembers() map[uint32][]*proc.Process {
 	all := map[uint32][]*proc.Process{}
-	for p := range l.memory {
+	for p := range l.knowledge {
 		if p.Gone() || l.bystander[p] || !p.StatusKnown {
 			continue
 		}
@@ -47,37 +48,37 @@ func (l *tick) listMembers() map[uint32][]*proc.Process {
 		}
 	}
 	for _, list := range all {
-		l.byMemory(list)
+		l.sortByKnowledge(list)
 	}
 	return all
 }
 
-// droppedElders finds the processes that were root and changed their user since: one may have made an object of
-// root's that others may change. uids are its owner and creator, mode its permissions.
-func (l *tick) droppedElders(e *relate.Evidence, mode uint32, uids ...uint32) {
-	if len(e.Elders) > 0 || mode&0o22 == 0 || !slices.Contains(uids, 0) || !l.Host.Live() {
+// possibleByFormerRoot adds the possible users that were root and have changed their user since. Such a process may
+// have made an object that root owns and others may change. uids are the object's owner and creator, mode its
+// permissions.
+func (l *tick) possibleByFormerRoot(e *relate.Evidence, mode uint32, uids ...uint32) {
+	if len(e.PossibleUsers) > 0 || mode&0o22 == 0 || !slices.Contains(uids, 0) || !l.Host.Live() {
 		return
 	}
-	list := l.dropped()
-	for _, p := range list[:l.older(list, l.lastMoment(e.LastUse))] {
-		if e.Another() {
-			e.Elders = append(e.Elders,
-				relate.Elder{Who: l.processUser(p, p.Status.UID[1]),
-					Why: "may have been root when it was last used, and others may change it"})
-		}
+	list := l.formerRoots()
+	for _, p := range list[:l.countOlder(list, l.latestStart(e.LastUse))] {
+		e.AddPossibleUser(func() relate.PossibleUser {
+			return relate.PossibleUser{Who: l.processUser(p, p.Status.UID[1]),
+				Why: "may have been root when it was last used, and others may change it"}
+		})
 	}
 }
 
-// listDropped are the processes that changed their user since they began their program, by how old their memory is:
-// the kernel gives their files in /proc to root (task_dump_owner, fs/proc/base.c; PR_SET_DUMPABLE in man 2 prctl), as
-// it does those of some that keep secrets.
-func (l *tick) listDropped() []*proc.Process {
+// listFormerRoots lists the processes that changed their user since their last execve(2), oldest knowledge first. The
+// kernel makes root the owner of their files in /proc (task_dump_owner, fs/proc/base.c; PR_SET_DUMPABLE in man 2
+// prctl). It does the same for some programs that keep secrets, so the list has these too.
+func (l *tick) listFormerRoots() []*proc.Process {
 	var list []*proc.Process
-	for p := range l.memory {
+	for p := range l.knowledge {
 		if p.Gone() || l.bystander[p] || !p.StatusKnown || slices.Contains(p.Status.UID[:], 0) {
 			continue
 		}
-		info, err := os.Stat(fmt.Sprintf("/proc/%d/stat", p.PID)) // the directory stays its user's
+		info, err := os.Stat(fmt.Sprintf("/proc/%d/stat", p.PID)) // the directory itself still belongs to the process's user
 		if err != nil {
 			continue
 		}
@@ -85,6 +86,6 @@ func (l *tick) listDropped() []*proc.Process {
 			list = append(list, p)
 		}
 	}
-	l.byMemory(list)
+	l.sortByKnowledge(list)
 	return list
 }

@@ -10,29 +10,29 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// judgeKeyed is the verdict on a System V object. A key is known to whoever makes it anew: a service that was started
-// again after a crash finds its predecessor's queue by msgget(2), which leaves no trace until it sends something.
-// Before an object is called an orphan, the files of its owner's younger processes are asked.
+// judgeKeyed gives the verdict on a System V object. A young process can know an old key, because it makes the same key
+// again. A service that restarts after a crash finds its old queue by msgget(2), and leaves no trace until it sends a
+// message. So judgeKeyed looks at the files of the owner's younger processes before it calls an object an orphan.
 func (l *tick) judgeKeyed(o sysv.IPCPerm, e relate.Evidence) relate.Judgement {
 	j := relate.Judge(e)
 	if o.Key != 0 && j.Verdict == relate.Orphan {
-		l.keyElders(&e, o)
+		l.possibleByKey(&e, o)
 		j = relate.Judge(e)
 	}
 	return j
 }
 
-// keyElders finds the processes of the owner and creator that know a file of which ftok makes the object's key. One
-// that may not be looked into may know one.
-func (l *tick) keyElders(e *relate.Evidence, o sysv.IPCPerm) {
+// possibleByKey adds the possible users that know a file from which ftok(3) makes the object's key: processes of the
+// owner and creator. A process with unreadable files may know such a file: then nothing is proven.
+func (l *tick) possibleByKey(e *relate.Evidence, o sysv.IPCPerm) {
 	uids := []uint32{o.UID, o.CUID}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
 	known := ftok.FilesOf(l.Tick, uids)
 	closed := slices.DeleteFunc(slices.Clone(known.Refused), func(p *proc.Process) bool { return l.bystander[p] })
 	if len(closed) > 0 {
-		e.AllElders.Hide("which files these know, one of which may give its key by ftok, could not be read: " +
-			pidList(closed))
+		e.AllPossibleUsers.MarkIncomplete(
+			"which files these know, one of which may give its key by ftok, could not be read: " + pidList(closed))
 	}
 	files, _ := known.Of(o.Key)
 	seen := map[int]bool{}
@@ -43,11 +43,11 @@ func (l *tick) keyElders(e *relate.Evidence, o sysv.IPCPerm) {
 				continue
 			}
 			seen[use.PID] = true
-			if e.Another() {
-				e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, p.Status.UID[1]),
-					Why: fmt.Sprintf("may have its key of %s (proj %s) by ftok: %s", file.Path, ftok.FormatProject(byte(o.Key>>24)),
-						use.How)})
-			}
+			e.AddPossibleUser(func() relate.PossibleUser {
+				return relate.PossibleUser{Who: l.processUser(p, p.Status.UID[1]),
+					Why: fmt.Sprintf("may have its key of %s (proj %s) by ftok: %s", file.Path,
+						ftok.FormatProject(byte(o.Key>>24)), use.How)}
+			})
 		}
 	}
 }

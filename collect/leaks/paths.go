@@ -16,35 +16,35 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// FIFOs that nobody has open, and paths that no UNIX socket is bound to: files that their programs left. Nothing
-// lists them but their directories, of which those of the running system are looked through.
+// Programs leave files behind: FIFOs that nobody has open, and paths that no UNIX socket is bound to. The kernel has no
+// list of them, so ipctop searches the directories of the running system.
 
-// What it takes to find them and to tell who uses them.
+// The needs to find these files and their users.
 const (
 	fifoLeakNeeds = kinds.PipeNeeds | proc.NeedSyscall | NeedPaths
 	unixLeakNeeds = kinds.HolderNeeds | proc.NeedNamespaces | NeedPaths
 )
 
-// runtimeDirs are where programs of the running system make FIFOs and sockets.
+// runtimeDirs lists the directories where programs of the running system make FIFOs and sockets.
 func runtimeDirs() []string { return []string{"/run", "/var/run", "/tmp", "/var/tmp", "/dev/shm"} }
 
-// How far the directories are looked through: more is found in trees that are no runtime directories.
+// The limits of the search. A runtime directory stays within them; only other trees are deeper or larger.
 const (
-	runtimeDepth   = 5
-	runtimeEntries = 20000
+	runtimeDepth   = 5     // levels of directories
+	runtimeEntries = 20000 // files
 )
 
-// staleNote is where an object that is such a file has what a removal takes.
+// staleNote holds an object's file without users.
 var staleNote = schema.NewNote[staleFile]()
 
-// staleFile is such a file.
+// staleFile is a FIFO or socket file without users.
 type staleFile struct {
 	vfs.PosixFile
-	moved bool         // others may put another directory into its path
-	age   schema.Value // since its last use
+	moved bool         // other users may replace a directory of its path
+	age   schema.Value // the time since its last use
 }
 
-// lastUse is the latest moment that a file records: writing a FIFO sets its mtime, reading it its atime.
+// lastUse returns the latest recorded moment of a file. A write to a FIFO sets its mtime, a read its atime.
 func (s *staleFile) lastUse() time.Time {
 	last := s.MTime
 	for _, t := range []time.Time{s.CTime, s.ATime} {
@@ -55,7 +55,7 @@ func (s *staleFile) lastUse() time.Time {
 	return last
 }
 
-// staleColumns are those of the kinds that such files are of.
+// staleColumns returns the age column for kinds that have files without users.
 func staleColumns(kind schema.Kind) []schema.Column {
 	help := map[schema.Kind]string{
 		schema.Fifo: "of a FIFO that nobody has open, time since it was last used or changed",
@@ -73,9 +73,9 @@ func staleColumns(kind schema.Kind) []schema.Column {
 		}}}
 }
 
-// removal is the shell command that removes it. Where others may make a link to elsewhere of a directory in its path,
-// rm could remove what has the same name there: find opens the directory and removes a file of this type and number
-// in that, or nothing.
+// removal returns the shell command that removes the file. If other users may replace a directory of its path by a
+// link, rm could remove another file with the same name. find opens the directory and removes only a file there with
+// this type and inode number.
 func (s *staleFile) removal() string {
 	if !s.moved {
 		return "rm -- " + schema.ShellQuote(s.Name)
@@ -87,13 +87,13 @@ func (s *staleFile) removal() string {
 	return fmt.Sprintf("find %s -maxdepth 1 -type %s -inum %d -delete", schema.ShellQuote(path.Dir(s.Name)), typ, s.Ino)
 }
 
-// runtimePaths are the FIFOs and sockets of the runtime directories.
+// runtimePaths holds the FIFOs and sockets of the runtime directories.
 type runtimePaths struct {
 	files []vfs.PosixFile
-	moved map[string]bool // directories: whether others may put another one into the path
+	moved map[string]bool // by directory: other users may replace a directory of the path
 }
 
-// note marks an object as such a file.
+// note notes that an object is a file without users.
 func (p *runtimePaths) note(o *schema.Object, file vfs.PosixFile, now time.Time) {
 	dir := path.Dir(file.Name)
 	moved, known := p.moved[dir]
@@ -106,14 +106,14 @@ func (p *runtimePaths) note(o *schema.Object, file vfs.PosixFile, now time.Time)
 	staleNote.Set(o, s)
 }
 
-// runtimeFiles looks through the directories once a tick.
+// runtimeFiles searches the runtime directories.
 func (l *tick) runtimeFiles() *runtimePaths {
 	paths := &runtimePaths{moved: map[string]bool{}}
 	if !l.Host.Live() {
 		return paths
 	}
 	all, err := l.mounts()
-	if err != nil { // without them nothing tells where a dead server would hang the look
+	if err != nil { // a search could hang on the mount of a dead server
 		l.Fault("paths", fmt.Errorf("stale FIFOs and sockets are not looked for: %w", err))
 		return paths
 	}
@@ -127,7 +127,7 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	paths.files, unread, full = l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
 		Most: runtimeEntries,
 		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
-	seen := map[proc.FileID]bool{} // one file under two names, or one directory mounted twice
+	seen := map[proc.FileID]bool{} // a file may have two names, or its directory two mounts
 	paths.files = slices.DeleteFunc(paths.files, func(file vfs.PosixFile) bool {
 		id := proc.FileID{Dev: file.Dev, Ino: file.Ino}
 		again := seen[id]
@@ -147,7 +147,7 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	return paths
 }
 
-// addStale lists the files without users of a kind, if they were asked for.
+// addStale lists the files without users of one kind, if they were asked for. objects are the objects in use.
 func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schema.Object {
 	if !t.Needs.Has(NeedPaths|verdictNeeds) || !t.Wants(kind, NeedPaths) && t.Detail.Kind != kind {
 		return nil
@@ -161,19 +161,19 @@ func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schem
 	return nil
 }
 
-// fifoEvidence is that of a FIFO.
+// fifoEvidence gathers the evidence on a FIFO.
 func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence {
 	if r.File != nil {
-		e, sight := l.pathEvidence(o, r.File)
+		e, coverage := l.pathEvidence(o, r.File)
 		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read",
-			sight, l.openSight(), l.calls(), l.openersSight())
+			coverage, l.openCoverage(), l.calls(), l.openersCoverage())
 		return e
 	}
-	return relate.Evidence{AllUsers: relate.Sight{Complete: l.openSight().Complete},
-		Users: append(l.waiting(r.Waits), l.openers(r.Uses, "has it open")...)}
+	return relate.Evidence{AllUsers: relate.Coverage{Complete: l.openCoverage().Complete},
+		Users: append(l.waiterUsers(r.Waits), l.openers(r.Uses, "has it open")...)}
 }
 
-// openers are the processes behind descriptors, each once.
+// openers lists the processes that have the descriptors uses, each once.
 func (l *tick) openers(uses []proc.FDUse, how string) []relate.User {
 	var users []relate.User
 	for _, u := range uses {
@@ -184,7 +184,7 @@ func (l *tick) openers(uses []proc.FDUse, how string) []relate.User {
 	return users
 }
 
-// staleFIFOs lists those that are not among the open ones.
+// staleFIFOs lists the FIFOs that no process has open.
 func (l *tick) staleFIFOs(open []*schema.Object) []*schema.Object {
 	used := map[proc.FileID]bool{}
 	for _, o := range open {
@@ -203,37 +203,38 @@ func (l *tick) staleFIFOs(open []*schema.Object) []*schema.Object {
 	return objects
 }
 
-// openersSight says whether it is known of all who wait in the open of a FIFO of which.
-func (l *tick) openersSight() relate.Sight {
-	l.calls() // which finds the openers that have no call of their own, io_uring's
-	sight := relate.Sight{Complete: true}
+// openersCoverage tells if the FIFO is known for all processes that wait in an open(2) of a FIFO.
+func (l *tick) openersCoverage() relate.Coverage {
+	l.calls() // it also finds the processes whose io_uring opens a FIFO: those have no system call
+	coverage := relate.Coverage{Complete: true}
 	var list []*proc.Process
 	for _, p := range l.Processes() {
-		if p.OpensFIFO || l.known(p).opens {
+		if p.OpensFIFO || l.factsOf(p).opens {
 			list = append(list, p)
 		}
 	}
 	if len(list) > 0 {
-		sight.Hide("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
+		coverage.MarkIncomplete("which FIFO these wait to open cannot be told, it may be this one: " + pidList(list))
 	}
-	return sight
+	return coverage
 }
 
-// pathEvidence is what both kinds have in common.
-func (l *tick) pathEvidence(o *schema.Object, file *vfs.PosixFile) (relate.Evidence, relate.Sight) {
-	sight := l.fileSight(file.Name)
-	e := l.evidence(sight, nil, staleNote.Of(o).lastUse(), file.UID)
+// pathEvidence gathers the common evidence on a FIFO or socket file. It also returns the proof that all processes that
+// can reach the file are visible.
+func (l *tick) pathEvidence(o *schema.Object, file *vfs.PosixFile) (relate.Evidence, relate.Coverage) {
+	coverage := l.fileCoverage(file.Name)
+	e := l.evidence(coverage, nil, staleNote.Of(o).lastUse(), file.UID)
 	s := software.SubjectOf(l.Tick, o)
 	l.protect(&e, s)
 	l.protectFIFO(&e, s)
-	return e, sight
+	return e, coverage
 }
 
-// socketEvidence is that of a path: of the socket that is bound to it, or of a file without one.
+// socketEvidence gathers the evidence on a bound socket, or on a socket file without one.
 func (l *tick) socketEvidence(o *schema.Object, r *kinds.UnixRow) relate.Evidence {
 	if r.File != nil {
-		e, sight := l.pathEvidence(o, r.File)
-		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", sight, *boundNote.Of(o))
+		e, coverage := l.pathEvidence(o, r.File)
+		e.AllUsers = l.unused("no socket is bound to it, in any network namespace", coverage, *boundNote.Of(o))
 		return e
 	}
 	e := relate.Evidence{Users: l.openers(r.Uses, "has its socket open")}

@@ -16,15 +16,15 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// posixEvidence gathers what tells whether a POSIX object is leaked. The kernel keeps no record of who made or used
-// it, only when: everybody who has it open or maps it is all that there is to see.
-func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.Sight,
+// posixEvidence gathers the evidence on a POSIX object. The kernel records when an object was made and used, but not by
+// which process. So only the processes that have it open or map it now are known.
+func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, coverage relate.Coverage,
 	lastUse time.Time) relate.Evidence {
-	e := l.evidence(sight, nil, lastUse, r.UID)
-	l.groupElders(&e, uint32(r.Mode.Perm()), r.GID)
-	l.droppedElders(&e, uint32(r.Mode.Perm()), r.UID)
+	e := l.evidence(coverage, nil, lastUse, r.UID)
+	l.possibleByGroup(&e, uint32(r.Mode.Perm()), r.GID)
+	l.possibleByFormerRoot(&e, uint32(r.Mode.Perm()), r.UID)
 	if r.Unknown != schema.Known {
-		e.AllElders.Hide("whose it is could not be read")
+		e.AllPossibleUsers.MarkIncomplete("whose it is could not be read")
 	}
 	l.protect(&e, software.SubjectOf(l.Tick, o))
 	maps := map[int]bool{}
@@ -39,34 +39,35 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, sight relate.S
 		}
 	}
 	if len(e.Users) > 0 {
-		e.AllUsers.Complete = l.openSight().Complete && sight.Complete
+		e.AllUsers.Complete = l.openCoverage().Complete && coverage.Complete
 	}
 	return e
 }
 
-// openSight says whether the descriptors and mappings of every process are known, and whether descriptors are all
-// that keeps files open.
-func (l *tick) openSight() relate.Sight {
-	sight := relate.Sight{Complete: true}
-	if n := l.unread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(n, "process")))
-	} else if n := l.unread(func(p *proc.Process) error { return p.MapsErr }); n > 0 {
-		sight.Hide(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
+// openCoverage tells if the descriptors and mappings of all processes are known. Messages on UNIX sockets and io_uring
+// keep files open without a descriptor, so they must not hold any.
+func (l *tick) openCoverage() relate.Coverage {
+	coverage := relate.Coverage{Complete: true}
+	if n := l.countUnread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
+		coverage.MarkIncomplete(fmt.Sprintf("the descriptors and mappings of %s could not be read",
+			schema.Counted(n, "process")))
+	} else if n := l.countUnread(func(p *proc.Process) error { return p.MapsErr }); n > 0 {
+		coverage.MarkIncomplete(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
 	}
 	held := l.HiddenFiles()
 	if held.Flying > 0 {
-		sight.Hide(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
+		coverage.MarkIncomplete(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
 			schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
 	}
 	if held.Registered > 0 {
-		sight.Hide(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",
+		coverage.MarkIncomplete(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",
 			schema.Counted(held.Registered, "file"), schema.Plural(held.Registered, "is", "are")))
 	}
-	return sight
+	return coverage
 }
 
-// unread counts the processes of which a table could not be read though they live.
-func (l *tick) unread(of func(*proc.Process) error) int {
+// countUnread counts the living processes that have a read error. of returns a process's error.
+func (l *tick) countUnread(of func(*proc.Process) error) int {
 	n := 0
 	for _, p := range l.Processes() {
 		if err := of(p); err != nil && !sys.Gone(err) {
@@ -76,26 +77,26 @@ func (l *tick) unread(of func(*proc.Process) error) int {
 	return n
 }
 
-// queueEvidence is that of a POSIX queue. Reading its file sets its access and change times to one moment, so that
-// these tell something only where they differ (mqueue_read_file, ipc/mqueue.c).
+// queueEvidence gathers the evidence on a POSIX queue. A read of its file sets atime and ctime to the same moment
+// (mqueue_read_file, ipc/mqueue.c). So ctime counts as a use only if it differs from atime.
 func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence {
 	lastUse := r.MTime
 	if !r.CTime.Equal(r.ATime) && r.CTime.After(lastUse) {
 		lastUse = r.CTime
 	}
-	sight := l.sightOf(o.Ref.Space)
-	e := l.posixEvidence(o, &r.PosixRow, sight, lastUse)
+	coverage := l.sightOf(o.Ref.Space)
+	e := l.posixEvidence(o, &r.PosixRow, coverage, lastUse)
 	if len(e.Users) == 0 {
-		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", sight, l.openSight())
+		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", coverage, l.openCoverage())
 	}
 	return e
 }
 
-// fileEvidence is that of a file of /dev/shm.
+// fileEvidence gathers the evidence on a file in /dev/shm.
 func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence {
-	sight := l.shm
+	coverage := l.shm
 	if dev := l.shmDev; dev != "" && dev != schema.FormatDev(r.Dev) {
-		sight.Hide("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+		coverage.MarkIncomplete("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	}
 	lastUse := r.MTime
 	for _, t := range []time.Time{r.CTime, r.ATime} {
@@ -103,12 +104,12 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 			lastUse = t
 		}
 	}
-	e := l.posixEvidence(o, r, sight, lastUse)
+	e := l.posixEvidence(o, r, coverage, lastUse)
 	switch {
 	case l.noatime:
-		l.lateReaders(&e, l.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
+		l.possibleReaders(&e, l.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
 	case r.ATime.After(r.MTime) && r.ATime.After(r.CTime):
-		l.lateReaders(&e, r.ATime.Add(relatime), r.UID,
+		l.possibleReaders(&e, r.ATime.Add(relatime), r.UID,
 			"may have mapped it since: of who reads it, the first one in 24 hours is recorded (relatime)")
 	}
 	if o.Ref.Name == "" {
@@ -117,24 +118,25 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	if len(e.Users) == 0 && r.Mode.IsRegular() {
 		e.Users = l.privateUsers(proc.FileID{Dev: r.Dev, Ino: r.Ino})
 	}
-	for _, loop := range l.loops(r.FullName) {
+	for _, loop := range l.loopDevices(r.FullName) {
 		e.Users = append(e.Users, relate.User{Who: loop, How: "is a loop device on it"})
 	}
 	switch {
 	case len(e.Users) > 0:
 	case !r.Mode.IsRegular():
-		e.AllUsers.Hide(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at",
+		e.AllUsers.MarkIncomplete(fmt.Sprintf("it is a %s, not shared memory: what it is used for is not looked at",
 			kinds.FileType(r.Mode&fs.ModeType)))
 	default:
-		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read", sight,
-			l.openSight(), l.private.sight)
+		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read",
+			coverage,
+			l.openCoverage(), l.private.coverage)
 	}
 	return e
 }
 
-// loops names the loop devices on a file: the kernel has it open for them, and no process. They are told by the last
-// part of the path, which is that of whoever set them up.
-func (l *tick) loops(name string) []string {
+// loopDevices lists the loop devices on a file. The kernel itself has the file open for them, and no process does. It
+// compares only the last part of the path: the path is the one that the creator of the loop device saw.
+func (l *tick) loopDevices(name string) []string {
 	var on []string
 	for device, file := range l.loopFiles() {
 		if path.Base(strings.TrimSuffix(file, proc.DeletedSuffix)) == path.Base(name) {
@@ -145,28 +147,27 @@ func (l *tick) loops(name string) []string {
 	return on
 }
 
-// relatime is how long after a first time further ones are not recorded at which a file is mapped or read, as long as
-// nobody writes (relatime_need_update, fs/inode.c; mount(8)).
+// relatime is the time after a recorded read or mapping in which the kernel records no further one, as long as nobody
+// writes the file (relatime_need_update, fs/inode.c; mount(8)).
 const relatime = 24 * time.Hour
 
-// lateReaders finds the processes of the owner that may have mapped the file, to read it, and left no trace until then.
-func (l *tick) lateReaders(e *relate.Evidence, until time.Time, uid uint32, why string) {
-	if len(e.Elders) > 0 {
+// possibleReaders adds the processes of the owner that may have mapped the file for reading before until, without a
+// trace.
+func (l *tick) possibleReaders(e *relate.Evidence, until time.Time, uid uint32, why string) {
+	if len(e.PossibleUsers) > 0 {
 		return
 	}
 	list := l.byUID[uid]
-	for _, p := range list[:l.older(list, l.lastMoment(until))] {
-		if e.Another() {
-			e.Elders = append(e.Elders, relate.Elder{Who: l.processUser(p, uid), Why: why})
-		}
+	for _, p := range list[:l.countOlder(list, l.latestStart(until))] {
+		e.AddPossibleUser(func() relate.PossibleUser { return relate.PossibleUser{Who: l.processUser(p, uid), Why: why} })
 	}
 }
 
-// privateMaps are the files of /dev/shm that processes map MAP_PRIVATE, as a program that runs from there is, or a
-// file that is read through memory. They are looked for when nobody else uses a file.
+// privateMaps holds the files in /dev/shm that processes map with MAP_PRIVATE: a program that runs from there, or a
+// file that is read through a mapping. They are read only if a file has no other user.
 type privateMaps struct {
-	users map[proc.FileID][]*proc.Process
-	sight relate.Sight
+	users    map[proc.FileID][]*proc.Process
+	coverage relate.Coverage
 }
 
 func (l *tick) privateUsers(id proc.FileID) []relate.User {
@@ -181,7 +182,7 @@ func (l *tick) privateUsers(id proc.FileID) []relate.User {
 }
 
 func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
-	all := &privateMaps{users: map[proc.FileID][]*proc.Process{}, sight: relate.Sight{Complete: true}}
+	all := &privateMaps{users: map[proc.FileID][]*proc.Process{}, coverage: relate.Coverage{Complete: true}}
 	buf := make([]byte, 32<<10)
 	denied := 0
 	for _, p := range l.Processes() {
@@ -202,7 +203,8 @@ func (l *tick) readPrivateMaps(dev uint64) *privateMaps {
 		}
 	}
 	if denied > 0 {
-		all.sight.Hide(fmt.Sprintf("the descriptors and mappings of %s could not be read", schema.Counted(denied, "process")))
+		all.coverage.MarkIncomplete(fmt.Sprintf("the descriptors and mappings of %s could not be read",
+			schema.Counted(denied, "process")))
 	}
 	return all
 }

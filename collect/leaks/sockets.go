@@ -14,13 +14,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// bound are the files that UNIX sockets are bound to, of all network namespaces that can be reached: a path leads to
-// a socket of any of them.
+// bound holds the files that UNIX sockets are bound to. It covers all network namespaces that ipctop can enter, because
+// a path leads to a socket in any of them.
 type bound struct {
-	inodes map[uint32]bool // as sock_diag has them, cut to 32 bits (unix_diag_vfs)
-	names  map[string]bool // the last part of the path that was given to bind(2), which may be relative
-	seen   map[uint64]bool // sockets by their own inodes
-	sight  relate.Sight
+	inodes   map[uint32]bool // the files' inode numbers, cut to 32 bits by sock_diag (unix_diag_vfs)
+	names    map[string]bool // the last parts of the paths given to bind(2), which may be relative
+	seen     map[uint64]bool // the sockets' own inode numbers
+	coverage relate.Coverage
 }
 
 func (b *bound) add(s *sock.UnixSocket) {
@@ -32,14 +32,14 @@ func (b *bound) add(s *sock.UnixSocket) {
 		b.names[path.Base(s.Name)] = true
 	}
 	if !s.Diag {
-		b.sight.Hide("the kernel does not tell which files sockets are bound to (sock_diag)")
+		b.coverage.MarkIncomplete("the kernel does not tell which files sockets are bound to (sock_diag)")
 	}
 }
 
-// boundFiles reads the sockets of every network namespace. Those of the listed objects were read already.
+// boundFiles reads the sockets of every network namespace. It takes the sockets of listed from their objects.
 func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	b := &bound{inodes: map[uint32]bool{}, names: map[string]bool{}, seen: map[uint64]bool{},
-		sight: relate.Sight{Complete: true}}
+		coverage: relate.Coverage{Complete: true}}
 	for _, o := range listed {
 		b.add(&o.Row.(*kinds.UnixRow).UnixSocket)
 	}
@@ -57,25 +57,25 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 			}
 		}
 		if closed > 0 {
-			b.sight.Hide("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
+			b.coverage.MarkIncomplete("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
 		}
 	}
 	if n := l.Unseen("ns"); n > 0 {
-		b.sight.Hide("the network namespaces of " + schema.Counted(n, "process") + " could not be read")
+		b.coverage.MarkIncomplete("the network namespaces of " + schema.Counted(n, "process") + " could not be read")
 	}
 	if n := l.Unseen("fd"); n > 0 {
-		b.sight.Hide("the descriptors of " + schema.Counted(n, "process") + " could not be read")
+		b.coverage.MarkIncomplete("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
-	if n := l.homeless(b.seen); n > 0 {
-		b.sight.Hide(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
+	if n := l.countUnlistedSockets(b.seen); n > 0 {
+		b.coverage.MarkIncomplete(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
 			" of a network namespace that cannot be reached")
 	}
 	return b
 }
 
-// homeless counts the UNIX sockets that processes have open and no namespace listed: one keeps its namespace when all
-// processes have left it.
-func (l *tick) homeless(seen map[uint64]bool) int {
+// countUnlistedSockets counts the open UNIX sockets that no namespace listed. A socket keeps its network namespace
+// alive even after all processes have left the namespace.
+func (l *tick) countUnlistedSockets(seen map[uint64]bool) int {
 	n := 0
 	asked := map[uint64]bool{}
 	for _, p := range l.Processes() {
@@ -99,8 +99,8 @@ func (l *tick) homeless(seen map[uint64]bool) int {
 	return n
 }
 
-// exactInodes says whether a file's number is the one that sock_diag knows it by. Overlays and btrfs show numbers of
-// their own to stat(2).
+// exactInodes reports that a file has the same inode number in stat(2), sock_diag and mappings. Overlays and btrfs show
+// other numbers to stat(2).
 func exactInodes(fsType string) bool {
 	switch fsType {
 	case "tmpfs", "devtmpfs", "ramfs", "ext2", "ext3", "ext4", "xfs", "f2fs":
@@ -109,10 +109,10 @@ func exactInodes(fsType string) bool {
 	return false
 }
 
-// boundNote is, of a path without a socket, how far all sockets are in sight.
-var boundNote = schema.NewNote[relate.Sight]()
+// boundNote holds, for a path without a socket, the proof that all sockets are visible.
+var boundNote = schema.NewNote[relate.Coverage]()
 
-// staleSockets lists the paths that no socket is bound to.
+// staleSockets lists the socket files that no socket is bound to. listed are the sockets that were read already.
 func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
 	var objects []*schema.Object
 	var all *bound
@@ -127,19 +127,20 @@ func (l *tick) staleSockets(listed []*schema.Object) []*schema.Object {
 		if all.inodes[uint32(file.Ino)] {
 			continue
 		}
-		sight := all.sight
+		coverage := all.coverage
 		switch on, ok := l.mountOf(file.Name); {
 		case ok && exactInodes(on.FSType):
 		case all.names[path.Base(file.Name)]:
 			continue
 		case ok:
-			sight.Hide(fmt.Sprintf("a file on %s has another number than the socket that is bound to it", on.FSType))
+			coverage.MarkIncomplete(fmt.Sprintf("a file on %s has another number than the socket that is bound to it",
+				on.FSType))
 		default:
-			sight.Hide("on what file system it lies could not be read")
+			coverage.MarkIncomplete("on what file system it lies could not be read")
 		}
 		o := kinds.UnboundPath(l.Tick, file)
 		l.paths().note(o, *file, l.Now)
-		boundNote.Set(o, &sight)
+		boundNote.Set(o, &coverage)
 		objects = append(objects, o)
 	}
 	return objects

@@ -13,11 +13,11 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// shmLeakNeeds are what it takes to tell who uses a segment.
+// shmLeakNeeds are the needs for the users of a segment.
 const shmLeakNeeds = proc.NeedMaps | ftok.Needs
 
-// shmEvidence gathers what tells whether a segment is leaked. Its nattch counts the mappings of all processes, seen
-// or not, so that 0 proves that nobody has it attached.
+// shmEvidence gathers the evidence on a segment. Its nattch counts the mappings of all processes, visible or not. So
+// nattch 0 proves that nobody has it attached.
 func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	ref := o.Ref
 	uses := []pastUse{{"creator", r.CPid, r.CTime}}
@@ -25,8 +25,8 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 		uses = append(uses, pastUse{"last user", r.LPid, last})
 	}
 	e := l.evidence(l.sightOf(ref.Space), l.past(uses...), time.Unix(max(r.CTime, r.ATime, r.DTime), 0), r.UID, r.CUID)
-	l.groupElders(&e, r.Mode, r.GID, r.CGID)
-	l.droppedElders(&e, r.Mode, r.UID, r.CUID)
+	l.possibleByGroup(&e, r.Mode, r.GID, r.CGID)
+	l.possibleByFormerRoot(&e, r.Mode, r.UID, r.CUID)
 	l.protect(&e, software.SubjectOf(l.Tick, o))
 	found := 0
 	for _, m := range r.Maps {
@@ -36,7 +36,7 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	missing := int(r.NAttch) - found
 	switch {
 	case r.NAttch == 0 && found == 0:
-		e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}}
+		e.AllUsers = relate.Coverage{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}}
 	case missing > 0:
 		e.Users = append(e.Users, relate.User{Who: "somebody who cannot be seen",
 			How: fmt.Sprintf("has it attached: %d of nattch %d", missing, r.NAttch)})
@@ -44,33 +44,34 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 		e.AllUsers.Complete = true
 	}
 	if r.Dest() {
-		e.Removed = "it is removed already: its memory goes when " + l.letGo(r.Maps, missing) +
+		e.Removed = "it is removed already: its memory goes when " + l.whoLetsGo(r.Maps, missing) +
 			", and removing it again cannot help"
 	}
 	return e
 }
 
-// letGo says on whom the end of a removed segment waits.
-func (l *tick) letGo(maps []kinds.ShmMaps, missing int) string {
+// whoLetsGo names the processes that must detach a removed segment before its memory goes. missing is the number of
+// attachments by unseen processes.
+func (l *tick) whoLetsGo(maps []kinds.ShmMaps, missing int) string {
 	if len(maps) == 1 && missing <= 0 {
 		return fmt.Sprintf("%d/%s lets go", maps[0].PID, maps[0].Comm)
 	}
 	return "all of them let go"
 }
 
-// user names a process that uses an object.
+// user makes a relate.User of a process. State 'T' is stopped by a signal, 't' by a tracer (man 5 proc_pid_stat).
 func (l *tick) user(p *proc.Process, how string) relate.User {
 	return relate.User{Who: fmt.Sprintf("%d/%s", p.PID, p.Comm), How: how, Stopped: p.State == 'T' || p.State == 't'}
 }
 
-// What it takes to tell who uses a queue, and a set.
+// The needs for the users of a queue and of a set.
 const (
 	msgLeakNeeds = proc.NeedSyscall | ftok.Needs
 	semLeakNeeds = msgLeakNeeds | kinds.NeedSemValues
 )
 
-// waiting are the processes that are blocked on an object.
-func (l *tick) waiting(waiters []proc.Waiter) []relate.User {
+// waiterUsers lists the processes that are blocked on an object.
+func (l *tick) waiterUsers(waiters []proc.Waiter) []relate.User {
 	var users []relate.User
 	for _, w := range waiters {
 		users = append(users, l.user(w.Process, "waits in "+w.Via))
@@ -78,9 +79,9 @@ func (l *tick) waiting(waiters []proc.Waiter) []relate.User {
 	return users
 }
 
-// left are the stopped processes that were blocked on an object and turn to it again when they go on: the kernel
-// counts them no more.
-func (l *tick) left(ref schema.Ref) []relate.User {
+// stoppedWaiters lists the stopped processes that were blocked on an object. They wait on it again when they go on, but
+// until then the kernel does not count them.
+func (l *tick) stoppedWaiters(ref schema.Ref) []relate.User {
 	var users []relate.User
 	for _, w := range l.LeftOf(kinds.SysvWait(ref)) {
 		users = append(users, l.user(w.Process, "waited in "+w.Via+" before it was stopped"))
@@ -88,8 +89,8 @@ func (l *tick) left(ref schema.Ref) []relate.User {
 	return users
 }
 
-// msgEvidence gathers what tells whether a queue is leaked. The kernel counts no waiters of a queue: that nobody
-// waits takes everybody's system call. A queue has no creator's pid.
+// msgEvidence gathers the evidence on a queue. The kernel has no count of a queue's waiters. So the proof that nobody
+// waits needs the system call of every thread. A queue does not record its creator's pid.
 func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	ref := o.Ref
 	var uses []pastUse
@@ -99,16 +100,17 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	if r.RTime != 0 {
 		uses = append(uses, pastUse{"last receiver", r.LRPid, r.RTime})
 	}
-	sight := l.sightOf(ref.Space)
-	e := l.evidence(sight, l.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
-	l.groupElders(&e, r.Mode, r.GID, r.CGID)
-	l.droppedElders(&e, r.Mode|r.Mode>>1, r.UID, r.CUID) // who may read a queue takes messages from it
+	coverage := l.sightOf(ref.Space)
+	e := l.evidence(coverage, l.past(uses...), time.Unix(max(r.CTime, r.STime, r.RTime), 0), r.UID, r.CUID)
+	l.possibleByGroup(&e, r.Mode, r.GID, r.CGID)
+	// a reader of a queue takes messages, so it counts as a writer
+	l.possibleByFormerRoot(&e, r.Mode|r.Mode>>1, r.UID, r.CUID)
 	l.protect(&e, software.SubjectOf(l.Tick, o))
-	e.Users = append(l.waiting(l.WaitersOf(kinds.SysvWait(ref))), l.left(ref)...)
+	e.Users = append(l.waiterUsers(l.WaitersOf(kinds.SysvWait(ref))), l.stoppedWaiters(ref)...)
 	if len(e.Users) > 0 {
 		return e
 	}
-	e.AllUsers = l.unused("nobody waits on it: the system calls of every thread were read", sight, l.calls())
+	e.AllUsers = l.unused("nobody waits on it: the system calls of every thread were read", coverage, l.calls())
 	switch r.QNum {
 	case 0:
 	case 1:
@@ -119,32 +121,32 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	return e
 }
 
-// unused says that nobody uses an object where all of it is in sight, else what is not.
-func (l *tick) unused(fact string, all ...relate.Sight) relate.Sight {
-	sight := relate.Sight{Complete: true, Says: []string{fact}}
+// unused returns the proof that nobody uses an object, with the reason fact. If a part in all is not complete, it
+// returns the reasons of the incomplete parts instead.
+func (l *tick) unused(fact string, all ...relate.Coverage) relate.Coverage {
+	coverage := relate.Coverage{Complete: true, Says: []string{fact}}
 	for _, s := range all {
 		if s.Complete {
 			continue
 		}
 		for _, says := range s.Says {
-			if sight.Complete || !slices.Contains(sight.Says, says) {
-				sight.Hide(says)
+			if coverage.Complete || !slices.Contains(coverage.Says, says) {
+				coverage.MarkIncomplete(says)
 			}
 		}
 	}
-	return sight
+	return coverage
 }
 
-// semEvidence gathers what tells whether a set is leaked. The kernel counts who waits and keeps who changed each
-// semaphore last, for those who may read the set; it tells nobody but a BPF program who holds adjustments to be
-// undone.
+// semEvidence gathers the evidence on a set. To a reader of the set, the kernel shows the number of waiters and the
+// last process that changed each semaphore. It shows SEM_UNDO adjustments only to a BPF program.
 func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	ref := o.Ref
 	lastUse := max(r.CTime, r.OTime)
 	var uses []pastUse
 	for _, v := range r.Values {
 		use := pastUse{"last user", v.Pid, lastUse}
-		if (v.Pid != 0 || v.Value != 0) && !slices.Contains(uses, use) { // who changed it without a pid is outside
+		if (v.Pid != 0 || v.Value != 0) && !slices.Contains(uses, use) { // a value without a pid comes from a process outside
 			uses = append(uses, use)
 		}
 	}
@@ -152,17 +154,17 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 		uses = []pastUse{{"last user", 0, lastUse}}
 	}
 	e := l.evidence(l.sightOf(ref.Space), l.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
-	l.groupElders(&e, r.Mode, r.GID, r.CGID)
-	l.droppedElders(&e, r.Mode, r.UID, r.CUID)
+	l.possibleByGroup(&e, r.Mode, r.GID, r.CGID)
+	l.possibleByFormerRoot(&e, r.Mode, r.UID, r.CUID)
 	l.protect(&e, software.SubjectOf(l.Tick, o))
 	waiters := l.WaitersOf(kinds.SysvWait(ref))
-	e.Users = append(l.waiting(waiters), l.left(ref)...)
+	e.Users = append(l.waiterUsers(waiters), l.stoppedWaiters(ref)...)
 	if r.Values == nil {
 		hidden := "its values, its waiters and who changed it last could not be read"
 		if r.SemVal.State() == schema.Denied {
 			hidden += " (permission denied)"
 		}
-		e.AllUsers.Hide(hidden)
+		e.AllUsers.MarkIncomplete(hidden)
 		return e
 	}
 	tasks := 0
@@ -176,16 +178,16 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	if len(e.Users) > 0 {
 		return e
 	}
-	e.AllUsers = relate.Sight{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
-	if r.OTime != 0 { // SEM_UNDO takes a semop
+	e.AllUsers = relate.Coverage{Complete: true, Says: []string{"nobody waits on it: ncount and zcount are 0"}}
+	if r.OTime != 0 { // only a semop can leave a SEM_UNDO adjustment
 		l.undoEvidence(&e, ref, r)
 	}
 	return e
 }
 
-// undoEvidence says who would change the set by its end. Where that cannot be read it does not matter for a set that
-// its owner alone may change: whoever holds something is then the owner's, older than the last use, and could still
-// know it.
+// undoEvidence adds the processes whose end would change the set. If these cannot be read, a set that only its owner
+// may change needs no such proof. The holder of an adjustment is then a process of the owner and older than the last
+// use, so it is a possible user already.
 func (l *tick) undoEvidence(e *relate.Evidence, ref schema.Ref, r *kinds.SemRow) {
 	holds, err := kinds.SemUndos(l.Tick)
 	for _, h := range holds[kinds.SysvWait(ref)] {
@@ -200,7 +202,7 @@ func (l *tick) undoEvidence(e *relate.Evidence, ref schema.Ref, r *kinds.SemRow)
 	case err == nil && l.sightOf(ref.Space).Complete:
 		e.AllUsers.Says = append(e.AllUsers.Says, "nobody holds what its end would undo (SEM_UNDO)")
 	case r.Mode&0o022 != 0:
-		e.AllUsers.Hide("others than its owner may have changed it, and who holds what its end would undo (SEM_UNDO) could " +
-			"not be read")
+		e.AllUsers.MarkIncomplete("others than its owner may have changed it, and who holds what its end would undo " +
+			"(SEM_UNDO) could not be read")
 	}
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// tmpfiles are the FIFOs that the administrator or a package wants to be there from the start of the machine on,
-// opened or not: tmpfiles.d(5) lists them.
+// tmpfiles holds the FIFOs in tmpfiles.d(5). The administrator or a package wants them to exist from the start of the
+// machine on, open or not.
 type tmpfiles struct {
-	fifos map[string]string // path -> the file that says so
-	sight relate.Sight      // that all were read
+	fifos    map[string]string // by path: the file that lists the FIFO
+	coverage relate.Coverage   // proof that all files were read
 }
 
-// tmpfilesDirs are where the lists lie (tmpfiles.d(5)).
+// tmpfilesDirs lists the directories of the configuration files (tmpfiles.d(5)).
 func tmpfilesDirs() []string {
 	return []string{"/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d"}
 }
 
-// protectFIFO adds that a FIFO is one of them.
+// protectFIFO adds the protection of a FIFO that tmpfiles.d lists.
 func (l *tick) protectFIFO(e *relate.Evidence, s software.Subject) {
 	if s.Kind != schema.Fifo || e.Protected != "" {
 		return
@@ -33,16 +33,16 @@ func (l *tick) protectFIFO(e *relate.Evidence, s software.Subject) {
 	known := l.tmpfiles()
 	if list, ok := known.fifos[underRun(s.Name)]; ok {
 		e.Protected = "it is meant to be there unused: " + list + " lists it (tmpfiles.d)"
-	} else if !known.sight.Complete {
-		e.AllRules.Hide(strings.Join(known.sight.Says, "; "))
+	} else if !known.coverage.Complete {
+		e.AllRules.MarkIncomplete(strings.Join(known.coverage.Says, "; "))
 	}
 }
 
 func (l *tick) readTmpfiles() *tmpfiles {
-	t := &tmpfiles{fifos: map[string]string{}, sight: relate.Sight{Complete: true}}
+	t := &tmpfiles{fifos: map[string]string{}, coverage: relate.Coverage{Complete: true}}
 	hide := func(err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.sight.Hide("what tmpfiles.d says is to be there could not be read: " + err.Error())
+			t.coverage.MarkIncomplete("what tmpfiles.d says is to be there could not be read: " + err.Error())
 		}
 	}
 	for _, dir := range tmpfilesDirs() {
@@ -50,7 +50,7 @@ func (l *tick) readTmpfiles() *tmpfiles {
 		hide(err)
 		for _, entry := range entries {
 			name := path.Join(dir, entry.Name())
-			info, err := os.Stat(l.Host.Path(name)) // a link to /dev/null masks the list of that name
+			info, err := os.Stat(l.Host.Path(name)) // a link to /dev/null disables the file of that name
 			hide(err)
 			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(name, ".conf") {
 				continue
@@ -65,7 +65,7 @@ func (l *tick) readTmpfiles() *tmpfiles {
 	return t
 }
 
-// tmpfilesFIFOs are the paths in the lines of type p (tmpfiles.d(5)).
+// tmpfilesFIFOs returns the paths in the lines of type p, which make FIFOs (tmpfiles.d(5)).
 func tmpfilesFIFOs(text string) (paths []string) {
 	for line := range strings.Lines(text) {
 		var typ, name string
@@ -78,7 +78,7 @@ func tmpfilesFIFOs(text string) (paths []string) {
 	return paths
 }
 
-// underRun writes a path below /var/run as one below /run, which is the same (file-hierarchy(7)).
+// underRun replaces /var/run by /run at the start of a path. Both are the same directory (file-hierarchy(7)).
 func underRun(name string) string {
 	if rest, ok := strings.CutPrefix(name, "/var/run/"); ok {
 		return "/run/" + rest

@@ -1,43 +1,44 @@
 package relate
 
-// inside walks within one component against the direction of the waits, nearest first: from those that are waited for
-// to those that wait.
-type inside struct {
+// backwardWalk visits the threads of one component, nearest first. It walks against the direction of the waits: from
+// an Ender to the threads that wait for it.
+type backwardWalk struct {
 	r     *ranks
 	comp  int32
 	queue []int32
-	done  map[int32]bool // lists, and ^processes
+	done  map[int32]bool // keys: lists, and ^processes
 	tasks map[int32]bool
 }
 
-func newInside(r *ranks, comp int32) *inside {
-	return &inside{r: r, comp: comp, done: map[int32]bool{}, tasks: map[int32]bool{}}
+func newBackwardWalk(r *ranks, comp int32) *backwardWalk {
+	return &backwardWalk{r: r, comp: comp, done: map[int32]bool{}, tasks: map[int32]bool{}}
 }
 
-// next takes a thread from the queue, after it has put those behind it who wait for it.
-func (b *inside) next() (int32, bool) {
+// next takes a thread from the queue and appends the threads that wait for it. It returns false if the queue is empty.
+func (b *backwardWalk) next() (int32, bool) {
 	if len(b.queue) == 0 {
 		return 0, false
 	}
 	t := b.queue[0]
 	b.queue = b.queue[1:]
 	g := b.r.g
-	for _, l := range g.names.task[t] {
-		b.through(l)
+	for _, l := range g.strongly.task[t] {
+		b.visitList(l)
 	}
 	if p := g.procOf[t]; !b.done[^p] {
 		b.done[^p] = true
-		if b.r.inner[p] < 0 && b.r.comp[int(p)+len(g.tasks)+len(g.lists)] == b.comp {
-			b.r.inner[p] = t
+		if b.r.firstInKnot[p] < 0 && b.r.comp[int(p)+len(g.tasks)+len(g.lists)] == b.comp {
+			b.r.firstInKnot[p] = t
 		}
-		for _, l := range g.names.proc[p] {
-			b.through(l)
+		for _, l := range g.strongly.proc[p] {
+			b.visitList(l)
 		}
 	}
 	return t, true
 }
 
-func (b *inside) through(l int32) {
+// visitList queues the waiters of a list of the component, once.
+func (b *backwardWalk) visitList(l int32) {
 	g := b.r.g
 	if b.done[l] || b.r.comp[int(l)+len(g.tasks)] != b.comp {
 		return
@@ -51,11 +52,12 @@ func (b *inside) through(l int32) {
 	}
 }
 
-// cycleBudget bounds how many edges shortestCycle looks at in one knot; what it has found by then is told.
+// cycleBudget is the largest number of edges that shortestCycle follows in one knot. After that it returns the best
+// cycle so far.
 const cycleBudget = 1 << 18
 
-// shortestCycle gives a knot's shortest cycle, beginning at its first thread in order of process and thread. In a
-// large knot it looks only at those through its first threads.
+// shortestCycle returns a shortest cycle of a knot. It starts at the cycle's first thread in order of process and
+// thread. In a large knot it tries only the cycles through the first threads.
 func (r *ranks) shortestCycle(kn *knot) []step {
 	var best []step
 	budget := cycleBudget
@@ -75,7 +77,7 @@ func (r *ranks) shortestCycle(kn *knot) []step {
 	return rotate(best)
 }
 
-// rotate begins a cycle at its lowest thread.
+// rotate returns the cycle with its lowest thread first.
 func rotate(c []step) []step {
 	low := 0
 	for i := range c {
@@ -86,9 +88,9 @@ func rotate(c []step) []step {
 	return append(append([]step{}, c[low:]...), c[:low]...)
 }
 
-// cycleFrom finds a shortest cycle through a thread, in the direction of the waits.
+// cycleFrom finds a shortest cycle through the thread start, in the direction of the waits; nil: none.
 func (r *ranks) cycleFrom(start int32, budget *int) []step {
-	from := map[int32]step{} // how a thread was reached: whose wait, and which Ender
+	from := map[int32]step{} // for each reached thread: the waiting thread before it, and the index of the Ender
 	seenList, seenProc := map[int32]bool{}, map[int32]bool{}
 	queue := []int32{start}
 	reach := func(t, w int32, e int) bool {
@@ -112,7 +114,7 @@ func (r *ranks) cycleFrom(start int32, budget *int) []step {
 		}
 		closed := true
 		for e := range r.g.lists[l].to {
-			to := r.g.lists[l].strong(e)
+			to := r.g.lists[l].strongEnder(e)
 			if to >= 0 {
 				if reach(t, to, e) {
 					return trace(from, start)
@@ -131,8 +133,8 @@ func (r *ranks) cycleFrom(start int32, budget *int) []step {
 					return trace(from, start)
 				}
 			}
-			// A thread does not wait for itself by waiting for its process, but others of the process do wait for the start by
-			// it.
+			// The start does not wait for itself when it waits for its own process. But other threads that wait for the
+			// process do wait for the start, so the list and the process stay open for them.
 			if t == start && p == r.g.procOf[t] {
 				closed = false
 			} else {
@@ -144,6 +146,7 @@ func (r *ranks) cycleFrom(start int32, budget *int) []step {
 	return nil
 }
 
+// trace follows from backwards from start to start, and returns the cycle in the direction of the waits.
 func trace(from map[int32]step, start int32) []step {
 	var c []step
 	for at := start; ; {

@@ -7,33 +7,34 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// up is the task that explains a wait, and which of the wait's Enders it is.
-type up struct {
+// cause is the task that explains a wait, and the index of its Ender among the wait's Enders.
+type cause struct {
 	task  int32
 	ender int
 }
 
-var none = up{-1, -1}
+var noCause = cause{-1, -1}
 
-// parent chooses among those who could end a wait: within a deadlock along the cycle; else whoever is nearer to the
-// root cause, observed before inferred, running before waiting, the lowest process and in it the main thread.
-func (r *ranks) parent(t int32) up {
+// parent chooses the task that explains a wait best. In a deadlock, it is the next task on the cycle. Else it is the
+// task nearest to the root cause: observed before inferred, running before waiting, then the lowest process, and its
+// main thread first.
+func (r *ranks) parent(t int32) cause {
 	if u, ok := r.onCycle[t]; ok {
 		return u
 	}
 	if r.g.listOf[t] < 0 || r.isRoot(t) {
-		return none
+		return noCause
 	}
 	l := &r.g.lists[r.g.listOf[t]]
-	best := none
+	best := noCause
 	for e, to := range l.to {
 		if to >= 0 {
-			r.prefer(&best, t, up{to, e})
+			r.takeBetter(&best, t, cause{to, e})
 		} else if to != unseen {
 			p := ^to
-			for _, c := range [...]int32{r.g.procs[p].main, r.first[p], r.inner[p]} {
+			for _, c := range [...]int32{r.g.procs[p].main, r.first[p], r.firstInKnot[p]} {
 				if c >= 0 {
-					r.prefer(&best, t, up{c, e})
+					r.takeBetter(&best, t, cause{c, e})
 				}
 			}
 		}
@@ -41,28 +42,29 @@ func (r *ranks) parent(t int32) up {
 	return best
 }
 
-// isRoot says that a deadlock begins with the thread, or that nobody is left to end its wait.
+// isRoot reports that the thread is the first of a deadlock's cycle, or that nobody is left to end its wait.
 func (r *ranks) isRoot(t int32) bool {
-	if r.class[t] == stuck && r.knot[t] < 0 && r.g.alone(t) {
+	if r.class[t] == stuck && r.knot[t] < 0 && r.g.hasNoOtherEnder(t) {
 		return true
 	}
 	return r.knot[t] >= 0 && r.knots[r.knot[t]].cycle[0].task == t
 }
 
-func (r *ranks) prefer(best *up, t int32, c up) {
+// takeBetter replaces best by c if c may explain the wait of t, and explains it better.
+func (r *ranks) takeBetter(best *cause, t int32, c cause) {
 	e := &r.g.lists[r.g.listOf[t]].enders[c.ender]
 	if e.Weak && r.class[t] == stuck {
 		return
 	}
-	if r.mayExplain(c.task, t, e.TID != 0) && (best.task < 0 || r.compare(t, c, *best) < 0) {
+	if r.mayExplain(c.task, t, e.TID != 0) && (best.task < 0 || r.compareCauses(t, c, *best) < 0) {
 		*best = c
 	}
 }
 
-// mayExplain keeps the forest free of cycles: ranks fall from a wait to its parent, save from a free wait to one that
-// is not, from which no way leads back. one says that the Ender is that thread rather than any of its process, of
-// which one may be free.
-func (r *ranks) mayExplain(c, t int32, one bool) bool {
+// mayExplain reports that c may be the parent of t. It keeps the forest free of cycles: the parent has a lower rank.
+// One exception: the parent of a free wait may be a thread that is not free, as no path leads back from there. single
+// says that the Ender is the thread c itself. Else it is the whole process of c, and another thread of it may be free.
+func (r *ranks) mayExplain(c, t int32, single bool) bool {
 	switch {
 	case c == t:
 		return false
@@ -71,24 +73,25 @@ func (r *ranks) mayExplain(c, t int32, one bool) bool {
 	case r.rank[c] < r.rank[t]:
 		return true
 	}
-	return r.class[t] == free && r.class[c] > free && (one || r.class[r.first[r.g.procOf[c]]] > free)
+	return r.class[t] == free && r.class[c] > free && (single || r.class[r.first[r.g.procOf[c]]] > free)
 }
 
-func (r *ranks) compare(t int32, a, b up) int {
+// compareCauses orders two causes of the wait of t, the better cause first: see parent.
+func (r *ranks) compareCauses(t int32, a, b cause) int {
 	enders := r.g.lists[r.g.listOf[t]].enders
 	return cmp.Or(
-		after(r.rank[a.task] > r.rank[t], r.rank[b.task] > r.rank[t]),
-		after(enders[a.ender].Weak, enders[b.ender].Weak),
-		after(enders[a.ender].Proof != schema.Observed, enders[b.ender].Proof != schema.Observed),
-		after(r.g.tasks[a.task].Activity == Waiting, r.g.tasks[b.task].Activity == Waiting),
-		after(r.knot[a.task] < 0, r.knot[b.task] < 0),
+		falseFirst(r.rank[a.task] > r.rank[t], r.rank[b.task] > r.rank[t]),
+		falseFirst(enders[a.ender].Weak, enders[b.ender].Weak),
+		falseFirst(enders[a.ender].Proof != schema.Observed, enders[b.ender].Proof != schema.Observed),
+		falseFirst(r.g.tasks[a.task].Activity == Waiting, r.g.tasks[b.task].Activity == Waiting),
+		falseFirst(r.knot[a.task] < 0, r.knot[b.task] < 0),
 		cmp.Compare(r.g.procOf[a.task], r.g.procOf[b.task]),
-		after(r.g.procs[r.g.procOf[a.task]].main != a.task, r.g.procs[r.g.procOf[b.task]].main != b.task),
+		falseFirst(r.g.procs[r.g.procOf[a.task]].main != a.task, r.g.procs[r.g.procOf[b.task]].main != b.task),
 		cmp.Compare(a.task, b.task), cmp.Compare(a.ender, b.ender))
 }
 
-// after orders false before true.
-func after(a, b bool) int {
+// falseFirst compares two conditions: false is less than true.
+func falseFirst(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
@@ -98,32 +101,32 @@ func after(a, b bool) int {
 	return 1
 }
 
-// plant makes the forest of all waiting threads and of those that explain them.
-func (s *Solution) plant(r *ranks) {
+// buildForest makes the forest of all waiting threads and their causes.
+func (s *Solution) buildForest(r *ranks) {
 	n := len(r.g.tasks)
-	ups, behind, in := make([]up, n), make([]int, n), make([]bool, n)
+	causes, behind, in := make([]cause, n), make([]int, n), make([]bool, n)
 	var roots []int32
 	children := make([][]int32, n)
-	for t := range ups {
-		ups[t] = none
+	for t := range causes {
+		causes[t] = noCause
 		if r.g.tasks[t].Activity != Waiting {
 			continue
 		}
 		in[t] = true
-		if ups[t] = r.parent(int32(t)); ups[t].task >= 0 {
-			p := ups[t].task
+		if causes[t] = r.parent(int32(t)); causes[t].task >= 0 {
+			p := causes[t].task
 			in[p] = true
 			children[p] = append(children[p], int32(t))
 		}
 	}
-	for t := range ups {
-		if in[t] && ups[t].task < 0 {
+	for t := range causes {
+		if in[t] && causes[t].task < 0 {
 			roots = append(roots, int32(t))
 		}
 	}
 	order := flatten(roots, children)
 	for _, t := range slices.Backward(order) {
-		if p := ups[t].task; p >= 0 {
+		if p := causes[t].task; p >= 0 {
 			behind[p] += behind[t] + 1
 		}
 	}
@@ -139,24 +142,26 @@ func (s *Solution) plant(r *ranks) {
 		return 3
 	}
 	slices.SortStableFunc(roots, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(gravity(a), gravity(b)), after(r.likely(a), r.likely(b)), cmp.Compare(behind[b], behind[a]))
+		return cmp.Or(cmp.Compare(gravity(a), gravity(b)), falseFirst(r.likelyBad(a), r.likelyBad(b)),
+			cmp.Compare(behind[b], behind[a]))
 	})
 	for _, c := range children {
-		// Along a cycle first, so that its members stand together.
-		slices.SortStableFunc(c, func(a, b int32) int { return after(!r.cyclic(a), !r.cyclic(b)) })
+		// A child on a cycle comes first, so that the members of the cycle are neighbours.
+		slices.SortStableFunc(c, func(a, b int32) int { return falseFirst(!r.onCycleTail(a), !r.onCycleTail(b)) })
 	}
-	s.fill(r, flatten(roots, children), ups, behind)
+	s.fillNodes(r, flatten(roots, children), causes, behind)
 }
 
-func (r *ranks) cyclic(t int32) bool {
+// onCycleTail reports that a task is on the cycle of its knot, but not its first task.
+func (r *ranks) onCycleTail(t int32) bool {
 	_, ok := r.onCycle[t]
 	return ok
 }
 
-// likely says that a thread does not go on only if what is inferred holds.
-func (r *ranks) likely(t int32) bool { return r.class[t] > free && r.guessed[t] }
+// likelyBad reports that a thread looks blocked or stuck, and that this rests on inferred facts.
+func (r *ranks) likelyBad(t int32) bool { return r.class[t] > free && r.guessed[t] }
 
-// flatten lists trees, parents before their children.
+// flatten lists the tasks of all trees, parents before their children.
 func flatten(roots []int32, children [][]int32) []int32 {
 	var out []int32
 	open := slices.Clone(roots)
@@ -172,8 +177,9 @@ func flatten(roots []int32, children [][]int32) []int32 {
 	return out
 }
 
-func (s *Solution) fill(r *ranks, order []int32, ups []up, behind []int) {
-	s.node = fill(len(r.g.tasks))
+// fillNodes makes Nodes and Knots from the tasks in the forest's order.
+func (s *Solution) fillNodes(r *ranks, order []int32, causes []cause, behind []int) {
+	s.node = minusOnes(len(r.g.tasks))
 	s.Nodes = make([]Node, len(order))
 	for i, t := range order {
 		s.node[t] = int32(i)
@@ -181,7 +187,7 @@ func (s *Solution) fill(r *ranks, order []int32, ups []up, behind []int) {
 	for i, t := range order {
 		n := Node{Task: &r.g.tasks[t], Status: r.status(t), Proof: r.proof(t), Parent: -1, Behind: behind[t],
 			Knot: int(r.knot[t])}
-		if u := ups[t]; u.task >= 0 {
+		if u := causes[t]; u.task >= 0 {
 			n.Parent, n.By = int(s.node[u.task]), &n.Task.Wait.Enders[u.ender]
 		}
 		s.Nodes[i] = n
@@ -214,7 +220,7 @@ func (r *ranks) status(t int32) Status {
 		return StatusStopped
 	case r.knot[t] >= 0:
 		return StatusDeadlock
-	case r.class[t] == stuck && r.g.alone(t):
+	case r.class[t] == stuck && r.g.hasNoOtherEnder(t):
 		return StatusStuck
 	case r.class[t] == stuck:
 		return StatusHangs
@@ -226,7 +232,7 @@ func (r *ranks) status(t int32) Status {
 	return StatusWaits
 }
 
-// anyFree says that one of a wait's Enders is free.
+// anyFree reports that one of the wait's Enders is free.
 func (r *ranks) anyFree(t int32) bool {
 	if r.g.listOf[t] < 0 {
 		return false

@@ -7,46 +7,47 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// graph is who could end whose wait. Waits that have one list of Enders share it, so that a pipe with 500 writers and
-// 500 readers makes 1,000 edges:
+// graph leads from each wait to its Enders. Waits with the same list of Enders share one node, so that a pipe with 500
+// writers and 500 readers makes 1,000 edges, not 250,000:
 //
 //	thread ─► list of Enders ─► threads, and processes ─► their threads
 type graph struct {
-	tasks  []Task // in order of process and thread
-	twice  []bool // tasks that were seen twice: they count as free
-	thread map[Thread]int32
-	procs  []process
-	proc   map[schema.Ref]int32
-	procOf []int32 // of a task
-	lists  []list
-	listOf []int32 // of a task; -1: it does not wait, or for nobody
-	// The lists that name a task or a process, and those that do so weakly.
-	names, weakly naming
+	tasks     []Task // in order of process and thread
+	seenTwice []bool // of a task: the input has it twice; such a task counts as free
+	thread    map[Thread]int32
+	procs     []process
+	proc      map[schema.Ref]int32
+	procOf    []int32 // of a task: its process
+	lists     []list
+	listOf    []int32 // of a task: its list of Enders; -1: it does not wait, or has no Ender
+	// The lists whose Enders include a task or process: as an ordinary Ender, and as a weak Ender.
+	strongly, weakly mentions
 }
 
-// naming is by which lists tasks and processes are named.
-type naming struct {
+// mentions holds, for each task and each process, the lists that include it.
+type mentions struct {
 	task, proc [][]int32
 }
 
 type process struct {
 	first, after int32 // its threads: tasks[first:after]
-	main         int32 // the one whose TID is the pid, else the first
+	main         int32 // the thread whose TID is the pid, else the first thread
 }
 
-// list is what one or several waits have as Enders.
+// list holds the Enders of one or several waits.
 type list struct {
 	enders  []Ender
-	to      []int32 // of an Ender: a task, or ^process, or unseen
-	waiters []int32
-	unseen  bool
-	guessed bool // an Ender is inferred
+	to      []int32 // of an Ender: its task, or ^process, or unseen
+	waiters []int32 // the tasks whose waits have these Enders
+	unseen  bool    // an Ender is unseen
+	guessed bool    // an Ender is inferred
 }
 
+// unseen stands for an Ender that is not among the tasks.
 const unseen = math.MinInt32
 
-// A slice's identity: lists that share memory are one list.
-type slot struct {
+// sliceID identifies a slice: slices with the same memory are one list.
+type sliceID struct {
 	at *Ender
 	n  int
 }
@@ -54,20 +55,20 @@ type slot struct {
 func newGraph(tasks []Task) *graph {
 	g := &graph{tasks: slices.Clone(tasks), thread: make(map[Thread]int32, len(tasks))}
 	slices.SortStableFunc(g.tasks, func(a, b Task) int { return compareThreads(a.Thread, b.Thread) })
-	g.unique()
+	g.dropDuplicates()
 	g.indexProcs()
-	for _, n := range []*naming{&g.names, &g.weakly} {
+	for _, n := range []*mentions{&g.strongly, &g.weakly} {
 		n.task, n.proc = make([][]int32, len(g.tasks)), make([][]int32, len(g.procs))
 	}
 	g.listOf = make([]int32, len(g.tasks))
-	seen := map[slot]int32{}
+	seen := map[sliceID]int32{}
 	for i := range g.tasks {
 		t := &g.tasks[i]
 		g.listOf[i] = -1
 		if t.Activity != Waiting || len(t.Wait.Enders) == 0 {
 			continue
 		}
-		key := slot{&t.Wait.Enders[0], len(t.Wait.Enders)}
+		key := sliceID{&t.Wait.Enders[0], len(t.Wait.Enders)}
 		l, ok := seen[key]
 		if !ok {
 			l = int32(len(g.lists))
@@ -80,16 +81,16 @@ func newGraph(tasks []Task) *graph {
 	return g
 }
 
-// unique keeps one task of each thread and notes which were seen twice.
-func (g *graph) unique() {
+// dropDuplicates keeps one task of each thread, and notes the threads that occur twice.
+func (g *graph) dropDuplicates() {
 	kept := g.tasks[:0]
 	for i := range g.tasks {
 		if n := len(kept); n > 0 && kept[n-1].Thread == g.tasks[i].Thread {
-			g.twice[n-1] = true
+			g.seenTwice[n-1] = true
 			continue
 		}
 		g.thread[g.tasks[i].Thread] = int32(len(kept))
-		kept, g.twice = append(kept, g.tasks[i]), append(g.twice, false)
+		kept, g.seenTwice = append(kept, g.tasks[i]), append(g.seenTwice, false)
 	}
 	g.tasks = kept
 }
@@ -119,7 +120,7 @@ func (g *graph) resolve(enders []Ender) list {
 	for i := range enders {
 		e := &enders[i]
 		l.to[i] = unseen
-		names := &g.names
+		names := &g.strongly
 		if e.Weak {
 			names = &g.weakly
 		}
@@ -138,22 +139,22 @@ func (g *graph) resolve(enders []Ender) list {
 	return l
 }
 
-// strong is a list's k-th Ender if it is not weak, else unseen.
-func (l *list) strong(k int) int32 {
+// strongEnder returns the node of the list's k-th Ender, or unseen for a weak Ender.
+func (l *list) strongEnder(k int) int32 {
 	if l.enders[k].Weak {
 		return unseen
 	}
 	return l.to[k]
 }
 
-// alone says that no thread but the waiting one itself is known to be able to end its wait.
-func (g *graph) alone(t int32) bool {
+// hasNoOtherEnder reports that no other thread is known to be able to end the wait of t. Weak Enders do not count.
+func (g *graph) hasNoOtherEnder(t int32) bool {
 	if g.listOf[t] < 0 {
 		return true
 	}
 	l := &g.lists[g.listOf[t]]
 	for k := range l.to {
-		to := l.strong(k)
+		to := l.strongEnder(k)
 		if to >= 0 {
 			return false
 		}
@@ -167,26 +168,26 @@ func (g *graph) alone(t int32) bool {
 	return true
 }
 
-// waitsForItself says that the thread is named among those who could end its own wait: it holds the mutex that it
-// locks.
+// waitsForItself reports that a thread is an Ender of its own wait: it locks a mutex that it holds already.
 func (g *graph) waitsForItself(t int32) bool {
 	if g.listOf[t] < 0 {
 		return false
 	}
 	l := &g.lists[g.listOf[t]]
 	for k := range l.to {
-		if l.strong(k) == t {
+		if l.strongEnder(k) == t {
 			return true
 		}
 	}
 	return false
 }
 
-// The nodes of the graph are numbered: tasks, then lists, then processes.
+// nodes counts the nodes of the graph. Their numbers go on from tasks to lists and then to processes.
 func (g *graph) nodes() int { return len(g.tasks) + len(g.lists) + len(g.procs) }
 
-// next is a node's k-th successor; -1: it has no more. For Enders that are unseen or weak a list stands itself.
-func (g *graph) next(v, k int) int {
+// successor returns node v's k-th successor; -1: v has at most k. A list is its own successor in place of an unseen or
+// weak Ender.
+func (g *graph) successor(v, k int) int {
 	n, m := len(g.tasks), len(g.lists)
 	switch {
 	case v < n:
@@ -198,7 +199,7 @@ func (g *graph) next(v, k int) int {
 		if k >= len(l.to) {
 			break
 		}
-		switch t := l.strong(k); {
+		switch t := l.strongEnder(k); {
 		case t == unseen:
 			return v
 		case t < 0:
@@ -214,12 +215,13 @@ func (g *graph) next(v, k int) int {
 	return -1
 }
 
-// components numbers the strongly connected components of the graph (Tarjan 1972), those that others wait for first.
+// components numbers the strongly connected components of the graph (Tarjan 1972) and returns each node's number. A
+// component has a higher number than the components that it waits for.
 func (g *graph) components() []int32 {
 	n := g.nodes()
 	of, count := make([]int32, n), int32(0)
 	low, index := make([]int32, n), make([]int32, n)
-	var path, open []int32 // of the depth-first search, and of what has no component yet
+	var path, open []int32 // the path of the depth-first search, and the nodes that have no component yet
 	at := make([]int32, n) // the next successor to look at
 	clock := int32(0)
 	for root := range n {
@@ -234,7 +236,7 @@ func (g *graph) components() []int32 {
 				index[v], low[v], of[v] = clock, clock, -1
 				open = append(open, v)
 			}
-			if w := g.next(int(v), int(at[v])); w >= 0 {
+			if w := g.successor(int(v), int(at[v])); w >= 0 {
 				at[v]++
 				if index[w] == 0 {
 					path = append(path, int32(w))
@@ -245,8 +247,8 @@ func (g *graph) components() []int32 {
 			}
 			path = path[:len(path)-1]
 			if len(path) > 0 {
-				up := path[len(path)-1]
-				low[up] = min(low[up], low[v])
+				parent := path[len(path)-1]
+				low[parent] = min(low[parent], low[v])
 			}
 			if low[v] == index[v] {
 				for {

@@ -7,111 +7,111 @@ import (
 	"time"
 )
 
-// Leak is a verdict on an object that outlives its users.
+// Leak is a verdict on an object that can outlive its users.
 type Leak string
 
-// The words of the verdict column, from the harmless to the one that a person may remove.
+// The words of the verdict column. Live is harmless; a person may remove an Orphan.
 const (
-	Live      Leak = "live"      // somebody uses it now
-	Protected Leak = "protected" // a signature or the user's rule says that it is meant to be there unused
-	Idle      Leak = "idle"      // nobody uses it, but somebody known to have used it lives
-	Unknown   Leak = "unknown"   // rights or sight are missing to tell
-	// nobody uses it and no known user lives, but somebody living could know it, or it is too young
+	Live      Leak = "live"      // a process uses the object now
+	Protected Leak = "protected" // a signature or the user's rule says that the object is meant to stay unused
+	Idle      Leak = "idle"      // nobody uses the object, but a known past user lives
+	Unknown   Leak = "unknown"   // the reader lacks rights, or cannot see all processes
+	// Nobody uses the object and no known past user lives. But a living process could know it, or it is too young.
 	Suspect Leak = "suspect"
-	Orphan  Leak = "orphan" // nobody uses it, no known user lives, and nobody living could know it
+	Orphan  Leak = "orphan" // nobody uses the object, no known past user lives, and no living process could know it
 )
 
-// Leaks lists the verdicts in the order in which a person wants to see them.
+// Leaks lists the verdicts in the order of their interest to a person.
 func Leaks() []Leak { return []Leak{Orphan, Suspect, Unknown, Idle, Protected, Live} }
 
-// Sight says how far a list can be trusted. The zero value is no proof: unseen is never absent.
-type Sight struct {
+// Coverage tells if a list is known to be complete. The zero value is no proof: an unseen process may exist.
+type Coverage struct {
 	Complete bool
-	Says     []string // the facts that prove it or, where the list may lack something, what hides the rest
+	Says     []string // if Complete, the facts that prove it; else the reasons why the list may lack entries
 }
 
-// Hide takes the proof away. says is what hides the rest; it is told once.
-func (s *Sight) Hide(says string) {
-	if s.Complete {
-		*s = Sight{}
+// MarkIncomplete takes the proof away and adds a reason. A repeated reason is kept once.
+func (c *Coverage) MarkIncomplete(reason string) {
+	if c.Complete {
+		*c = Coverage{}
 	}
-	if !slices.Contains(s.Says, says) {
-		s.Says = append(s.Says, says)
+	if !slices.Contains(c.Says, reason) {
+		c.Says = append(c.Says, reason)
 	}
 }
 
-// User is somebody who uses an object now.
+// User is a process that uses an object now.
 type User struct {
 	Who     string // "process 4242/postgres"
 	How     string // "has it attached", "waits in msgrcv"
-	Stopped bool   // it does nothing until somebody sends it SIGCONT
+	Stopped bool   // the process does nothing until it gets SIGCONT
 }
 
-// Fate is what became of somebody who used an object: the words of creator_state.
+// Fate tells the present state of a past user. Its words are those of the creator_state column.
 type Fate string
 
 // The fates.
 const (
 	FateAlive   Fate = "alive"
 	FateDead    Fate = "dead"
-	FateReused  Fate = "reused"  // its pid belongs to a younger process
-	FateOutside Fate = "outside" // it is not in the reader's pid namespace
+	FateReused  Fate = "reused"  // a younger process has its pid
+	FateOutside Fate = "outside" // the process is outside the reader's pid namespace
 	FateUnknown Fate = "unknown"
 )
 
-// Past is somebody known to have used an object, by the pid that the kernel recorded.
+// Past is a past user of an object. The kernel recorded its pid.
 type Past struct {
 	Role string // "creator", "last sender"
 	PID  int
 	Fate Fate
-	Who  string // who has the pid now: "4242/bash, started 10:31:02"; "" for nobody
+	Who  string // the process that has the pid now: "4242/bash, started 10:31:02"; "": none
 }
 
-// Elder is a living process that could still know an object.
-type Elder struct {
+// PossibleUser is a living process that could still know an object, and so use it again.
+type PossibleUser struct {
 	Who string // "812/postgres, user postgres"
 	Why string // "started before its last use"
 }
 
-// Evidence is what was seen of an object's use.
+// Evidence holds the known facts about the use of one object.
 type Evidence struct {
 	Users    []User
-	AllUsers Sight  // that nobody else uses it
-	Removed  string // it was removed already, and what will free it; "": it was not
+	AllUsers Coverage // proof that Users is complete
+	Removed  string   // says that the object was removed already, and what will free its memory; "": not removed
 
 	Past    []Past
-	AllPast Sight // that the records of who used it could be read
+	AllPast Coverage // proof that the kernel's records of past users could be read
 
-	Elders     []Elder
-	MoreElders int      // how many there are besides those
-	AllElders  Sight    // that no other living process could know it
-	Owners     []string // the users of whom these would be, by name
+	PossibleUsers     []PossibleUser
+	MorePossibleUsers int      // possible users that PossibleUsers leaves out
+	AllPossibleUsers  Coverage // proof that no other living process could know the object
+	Owners            []string // names of the accounts whose processes were checked
 
-	Protected string // why it is meant to be there unused; "": no rule says so
-	AllRules  Sight  // that every rule could be read
+	Protected string   // the rule that lets the object stay unused; "": there is none
+	AllRules  Coverage // proof that every rule could be read
 
 	Now     time.Time
-	LastUse time.Time // the latest moment that it records: creation, operation, change; zero: not known
-	Grace   time.Duration
+	LastUse time.Time     // the object's latest recorded moment: creation, operation or change; zero: not known
+	Grace   time.Duration // the age below which an object is never called an orphan
 }
 
-// Judgement is a verdict with the facts that lead to it, one sentence each, without a full stop.
+// Judgement is a verdict with its reasons: one sentence each, without a full stop.
 type Judgement struct {
 	Verdict Leak
 	Reasons []string
 }
 
-// Judge says whether an object is leaked. It says orphan only where all of it is proven: nobody uses it, everybody
-// known to have used it is gone, nobody living could still know it, no rule protects it, and it is older than the
-// grace time. Less evidence never gives a harsher verdict.
+// Judge decides if an object is leaked. Orphan needs proof of five facts: nobody uses the object, all known past users
+// are gone, no living process could know it, no rule protects it, and it is older than the grace time. Less evidence
+// never gives a harsher verdict.
 func Judge(e Evidence) Judgement {
 	switch {
 	case len(e.Users) > 0:
-		return Judgement{Live, e.use()}
+		return Judgement{Live, e.useReasons()}
 	case e.Protected != "":
 		return Judgement{Protected, append([]string{e.Protected}, e.AllUsers.Says...)}
 	}
-	reasons := append(slices.Clone(e.AllUsers.Says), e.past()...)
+	reasons := append(slices.Clone(e.AllUsers.Says), e.pastReasons()...)
 	fate := func(fates ...Fate) bool {
 		return slices.ContainsFunc(e.Past, func(p Past) bool { return slices.Contains(fates, p.Fate) })
 	}
@@ -128,14 +128,14 @@ func Judge(e Evidence) Judgement {
 	switch {
 	case !e.AllRules.Complete:
 		return Judgement{Unknown, append(reasons, e.AllRules.Says...)}
-	case len(e.Elders)+e.MoreElders > 0:
-		return Judgement{Suspect, append(reasons, e.elders()...)}
-	case !e.AllElders.Complete:
-		return Judgement{Unknown, append(reasons, e.AllElders.Says...)}
+	case len(e.PossibleUsers)+e.MorePossibleUsers > 0:
+		return Judgement{Suspect, append(reasons, e.possibleReasons()...)}
+	case !e.AllPossibleUsers.Complete:
+		return Judgement{Unknown, append(reasons, e.AllPossibleUsers.Says...)}
 	case e.LastUse.IsZero():
 		return Judgement{Unknown, append(reasons, "when it was last used is not known")}
 	}
-	reasons = append(reasons, e.AllElders.Says...)
+	reasons = append(reasons, e.AllPossibleUsers.Says...)
 	if len(e.Owners) > 0 {
 		reasons = append(reasons, "none of the processes of "+strings.Join(e.Owners, " or ")+
 			" is older than its last use, bystanders aside")
@@ -147,27 +147,28 @@ func Judge(e Evidence) Judgement {
 	return Judgement{Orphan, append(reasons, says)}
 }
 
-// named is how many processes a verdict names, one more if that is all.
-const named = 3
+// mostNamed is the number of processes that a verdict names. It names a fourth process instead of "1 more".
+const mostNamed = 3
 
-// MostElders is how many of the Elders a verdict may name: others are counted.
-const MostElders = named + 1
+// MostPossibleUsers is the largest number of possible users that a verdict can name. It only counts the others.
+const MostPossibleUsers = mostNamed + 1
 
-// Another says whether one more of the Elders is to be told of. One that is not, it counts.
-func (e *Evidence) Another() bool {
-	if len(e.Elders) < MostElders {
-		return true
+// AddPossibleUser adds a possible user if a verdict can still name it, and else only counts it. It calls describe only
+// for a user that it adds.
+func (e *Evidence) AddPossibleUser(describe func() PossibleUser) {
+	if len(e.PossibleUsers) < MostPossibleUsers {
+		e.PossibleUsers = append(e.PossibleUsers, describe())
+		return
 	}
-	e.MoreElders++
-	return false
+	e.MorePossibleUsers++
 }
 
-// use tells who uses the object.
-func (e *Evidence) use() []string {
+// useReasons lists the present users.
+func (e *Evidence) useReasons() []string {
 	var reasons []string
 	for i, u := range e.Users {
-		if i == named && len(e.Users) > named+1 {
-			reasons = append(reasons, fmt.Sprintf("%d more use it", len(e.Users)-named))
+		if i == mostNamed && len(e.Users) > mostNamed+1 {
+			reasons = append(reasons, fmt.Sprintf("%d more use it", len(e.Users)-mostNamed))
 			break
 		}
 		says := u.Who + " " + u.How
@@ -185,8 +186,8 @@ func (e *Evidence) use() []string {
 	return reasons
 }
 
-// past tells what became of those who used it. One process in several roles is told once.
-func (e *Evidence) past() []string {
+// pastReasons tells the fate of each past user. A process with several roles gets one sentence.
+func (e *Evidence) pastReasons() []string {
 	var reasons []string
 	for i, p := range e.Past {
 		same := func(q Past) bool { return q.PID == p.PID && q.Fate == p.Fate && q.Who == p.Who }
@@ -199,12 +200,13 @@ func (e *Evidence) past() []string {
 				roles = append(roles, q.Role)
 			}
 		}
-		reasons = append(reasons, p.says(strings.Join(roles, " and ")))
+		reasons = append(reasons, p.reason(strings.Join(roles, " and ")))
 	}
 	return reasons
 }
 
-func (p *Past) says(role string) string {
+// reason tells the past user's fate in a sentence.
+func (p *Past) reason(role string) string {
 	switch p.Fate {
 	case FateAlive:
 		return fmt.Sprintf("its %s lives: %s", role, p.Who)
@@ -218,29 +220,30 @@ func (p *Past) says(role string) string {
 	return fmt.Sprintf("what became of its %s, process %d, cannot be told", role, p.PID)
 }
 
-func (e *Evidence) elders() []string {
+// possibleReasons lists the possible users.
+func (e *Evidence) possibleReasons() []string {
 	var reasons []string
-	all := len(e.Elders) + e.MoreElders
-	for i, p := range e.Elders {
-		if i == named && all > named+1 {
-			return append(reasons, fmt.Sprintf("could still know it: %d more processes", all-named))
+	all := len(e.PossibleUsers) + e.MorePossibleUsers
+	for i, p := range e.PossibleUsers {
+		if i == mostNamed && all > mostNamed+1 {
+			return append(reasons, fmt.Sprintf("could still know it: %d more processes", all-mostNamed))
 		}
 		reasons = append(reasons, fmt.Sprintf("could still know it: %s, %s", p.Who, p.Why))
 	}
 	return reasons
 }
 
-// shortest is the least age of an orphan. The kernel cuts its moments to whole seconds: what seems to be used within
-// the last one may have been used since the processes were looked at.
-const shortest = time.Second
+// leastAge is the lowest age of an orphan. The kernel stores the times of System V objects in whole seconds. A use in
+// the last second may therefore be later than the look at the processes.
+const leastAge = time.Second
 
-// age says whether the object was used too lately to be called an orphan.
+// age tells if the object's last use is too recent for an orphan, and says why.
 func (e *Evidence) age() (young bool, says string) {
 	age := e.Now.Sub(e.LastUse)
 	switch {
 	case age < 0:
 		return true, "its last use is " + span(-age) + " ahead of the clock, which was set since"
-	case age < shortest:
+	case age < leastAge:
 		return true, "it was last used less than a second ago"
 	case age < e.Grace:
 		return true, fmt.Sprintf("it was last used %s ago, within the grace time of %s", span(age), span(e.Grace))
@@ -250,7 +253,7 @@ func (e *Evidence) age() (young bool, says string) {
 	return false, fmt.Sprintf("it was last used %s ago, longer than the grace time of %s", span(age), span(e.Grace))
 }
 
-// span writes a duration in whole seconds without zeros behind: "5m", "2h3m".
+// span formats a duration in whole seconds and drops zero minutes and seconds at the end: "5m", "2h3m".
 func span(d time.Duration) string {
 	s := d.Truncate(time.Second).String()
 	if strings.HasSuffix(s, "m0s") {

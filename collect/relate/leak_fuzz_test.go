@@ -8,15 +8,16 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// fates in an order that the fuzzer's bits choose from.
+// The digits of evidenceOf's past are indices into fates, from 1.
 var fates = []relate.Fate{relate.FateAlive, relate.FateDead, relate.FateReused, relate.FateOutside, relate.FateUnknown}
 
-// evidenceOf builds evidence from numbers.
-func evidenceOf(users, elders uint8, past uint16, flags uint8, age, grace int64) relate.Evidence {
-	sight := func(bit int) relate.Sight { return relate.Sight{Complete: flags>>bit&1 == 1} }
+// evidenceOf builds evidence from numbers. past has a digit to the base 6 for each past user; 0: none. flags has a bit
+// for each proof.
+func evidenceOf(users, possible uint8, past uint16, flags uint8, age, grace int64) relate.Evidence {
+	coverage := func(bit int) relate.Coverage { return relate.Coverage{Complete: flags>>bit&1 == 1} }
 	e := relate.Evidence{
-		Users: make([]relate.User, users%6), AllUsers: sight(0), AllPast: sight(1),
-		Elders: make([]relate.Elder, elders%6), AllElders: sight(2), AllRules: sight(3),
+		Users: make([]relate.User, users%6), AllUsers: coverage(0), AllPast: coverage(1),
+		PossibleUsers: make([]relate.PossibleUser, possible%6), AllPossibleUsers: coverage(2), AllRules: coverage(3),
 		Now: now, Grace: time.Duration(grace),
 	}
 	for ; past > 0; past /= 6 {
@@ -33,7 +34,7 @@ func evidenceOf(users, elders uint8, past uint16, flags uint8, age, grace int64)
 	return e
 }
 
-// proven is the definition of an orphan, said another way than Judge does.
+// proven is the definition of an orphan, without the steps of Judge.
 func proven(e relate.Evidence) bool {
 	for _, p := range e.Past {
 		if p.Fate != relate.FateDead && p.Fate != relate.FateReused {
@@ -41,37 +42,44 @@ func proven(e relate.Evidence) bool {
 		}
 	}
 	age := e.Now.Sub(e.LastUse)
-	return len(e.Users) == 0 && e.AllUsers.Complete && e.AllPast.Complete && len(e.Elders) == 0 && e.AllElders.Complete &&
+	return len(e.Users) == 0 && e.AllUsers.Complete && e.AllPast.Complete && len(e.PossibleUsers) == 0 &&
+		e.AllPossibleUsers.Complete &&
 		e.Protected == "" && e.AllRules.Complete && !e.LastUse.IsZero() && age >= e.Grace && age >= time.Second
 }
 
-// harshness says how near a verdict is to advising removal.
+// harshness ranks a verdict: a higher number is nearer to the advice to remove the object.
 func harshness(v relate.Leak) int {
 	return map[relate.Leak]int{relate.Suspect: 1, relate.Orphan: 2}[v]
 }
 
-// lesser lists what is left of the evidence when one piece of it is not there.
+// lesser lists the evidence with one piece taken away, for each piece.
 func lesser(e relate.Evidence) []relate.Evidence {
 	var all []relate.Evidence
 	without := func(change func(*relate.Evidence)) {
 		less := e
-		less.Users, less.Past, less.Elders = slices.Clone(e.Users), slices.Clone(e.Past), slices.Clone(e.Elders)
+		less.Users, less.Past, less.PossibleUsers = slices.Clone(e.Users), slices.Clone(e.Past), slices.Clone(e.PossibleUsers)
 		change(&less)
 		all = append(all, less)
 	}
-	without(func(e *relate.Evidence) { e.AllUsers.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.AllPast.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.AllElders.Hide("hidden") })
-	without(func(e *relate.Evidence) { e.Protected = ""; e.AllRules.Hide("hidden") })
+	without(func(e *relate.Evidence) { e.AllUsers.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.AllPast.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.AllPossibleUsers.MarkIncomplete("hidden") })
+	without(func(e *relate.Evidence) { e.Protected = ""; e.AllRules.MarkIncomplete("hidden") })
 	without(func(e *relate.Evidence) { e.LastUse = time.Time{} })
-	for i := range e.Users { // somebody who was seen is not seen any more: the list lacks somebody
-		without(func(e *relate.Evidence) { e.Users = slices.Delete(e.Users, i, i+1); e.AllUsers.Hide("hidden") })
+	for i := range e.Users { // a user that is no longer seen makes the list incomplete
+		without(func(e *relate.Evidence) {
+			e.Users = slices.Delete(e.Users, i, i+1)
+			e.AllUsers.MarkIncomplete("hidden")
+		})
 	}
-	for i := range e.Elders {
-		without(func(e *relate.Evidence) { e.Elders = slices.Delete(e.Elders, i, i+1); e.AllElders.Hide("hidden") })
+	for i := range e.PossibleUsers {
+		without(func(e *relate.Evidence) {
+			e.PossibleUsers = slices.Delete(e.PossibleUsers, i, i+1)
+			e.AllPossibleUsers.MarkIncomplete("hidden")
+		})
 	}
 	for i := range e.Past {
-		without(func(e *relate.Evidence) { e.Past = slices.Delete(e.Past, i, i+1); e.AllPast.Hide("hidden") })
+		without(func(e *relate.Evidence) { e.Past = slices.Delete(e.Past, i, i+1); e.AllPast.MarkIncomplete("hidden") })
 		without(func(e *relate.Evidence) { e.Past[i].Fate = relate.FateUnknown })
 		without(func(e *relate.Evidence) { e.Past[i].Fate = relate.FateOutside })
 	}
@@ -86,8 +94,8 @@ func FuzzJudge(f *testing.F) {
 	f.Add(uint8(0), uint8(0), uint16(2), uint8(0x3f), hour, hour/12)
 	f.Add(uint8(1), uint8(5), uint16(8), uint8(0x2f), int64(1), int64(0))
 	f.Add(uint8(0), uint8(0), uint16(9), uint8(0x2f), -hour, -hour)
-	f.Fuzz(func(t *testing.T, users, elders uint8, past uint16, flags uint8, age, grace int64) {
-		e := evidenceOf(users, elders, past, flags, age, grace)
+	f.Fuzz(func(t *testing.T, users, possible uint8, past uint16, flags uint8, age, grace int64) {
+		e := evidenceOf(users, possible, past, flags, age, grace)
 		got := relate.Judge(e)
 		if (got.Verdict == relate.Orphan) != proven(e) {
 			t.Errorf("%s of %+v", got.Verdict, e)

@@ -11,15 +11,15 @@ import (
 
 var now = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
-// orphaned is an object of which everything is proven.
-func orphaned() relate.Evidence {
+// provenOrphan is the evidence of an orphan: every fact is proven.
+func provenOrphan() relate.Evidence {
 	return relate.Evidence{
-		AllUsers:  relate.Sight{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}},
-		Past:      []relate.Past{{Role: "creator", PID: 42, Fate: relate.FateDead}},
-		AllPast:   relate.Sight{Complete: true},
-		AllElders: relate.Sight{Complete: true},
-		AllRules:  relate.Sight{Complete: true},
-		Now:       now, LastUse: now.Add(-time.Hour), Grace: 5 * time.Minute,
+		AllUsers:         relate.Coverage{Complete: true, Says: []string{"nobody has it attached: nattch is 0"}},
+		Past:             []relate.Past{{Role: "creator", PID: 42, Fate: relate.FateDead}},
+		AllPast:          relate.Coverage{Complete: true},
+		AllPossibleUsers: relate.Coverage{Complete: true},
+		AllRules:         relate.Coverage{Complete: true},
+		Now:              now, LastUse: now.Add(-time.Hour), Grace: 5 * time.Minute,
 	}
 }
 
@@ -28,7 +28,9 @@ func TestJudge(t *testing.T) {
 	const old = "it was last used 1h ago, longer than the grace time of 5m"
 	cat := relate.User{Who: "process 7/cat", How: "has it attached"}
 	stopped := relate.User{Who: "process 8/vi", How: "has it attached", Stopped: true}
-	elder := func(who string) relate.Elder { return relate.Elder{Who: who, Why: "started before its last use"} }
+	older := func(who string) relate.PossibleUser {
+		return relate.PossibleUser{Who: who, Why: "started before its last use"}
+	}
 	for name, c := range map[string]struct {
 		change func(*relate.Evidence)
 		want   relate.Judgement
@@ -51,7 +53,7 @@ func TestJudge(t *testing.T) {
 					"only stopped processes use it: they go on when somebody sends SIGCONT"}}},
 		"a stopped process is the only one that could be seen": {func(e *relate.Evidence) {
 			e.Users,
-				e.AllUsers = []relate.User{stopped}, relate.Sight{}
+				e.AllUsers = []relate.User{stopped}, relate.Coverage{}
 		},
 			relate.Judgement{relate.Live, []string{"process 8/vi has it attached, and is stopped"}}},
 		"removed and attached": {func(e *relate.Evidence) { e.Users, e.Removed = []relate.User{cat}, "removed already" },
@@ -65,8 +67,8 @@ func TestJudge(t *testing.T) {
 		"protected and used": {func(e *relate.Evidence) { e.Protected, e.Users = "it is PostgreSQL's", []relate.User{cat} },
 			relate.Judgement{relate.Live, []string{"process 7/cat has it attached"}}},
 		"who uses it cannot be read": {func(e *relate.Evidence) {
-			e.AllUsers = relate.Sight{}
-			e.AllUsers.Hide("its waiters could not be read")
+			e.AllUsers = relate.Coverage{}
+			e.AllUsers.MarkIncomplete("its waiters could not be read")
 		},
 			relate.Judgement{relate.Unknown, []string{"its waiters could not be read", gone}}},
 		"its creator lives": {func(e *relate.Evidence) { e.Past[0].Fate, e.Past[0].Who = relate.FateAlive, "42/make" },
@@ -84,24 +86,31 @@ func TestJudge(t *testing.T) {
 			relate.Judgement{relate.Unknown, []string{unused, "its creator is outside this pid namespace and cannot be seen"}}},
 		"what became of its creator is not known": {func(e *relate.Evidence) { e.Past[0].Fate = relate.FateUnknown },
 			relate.Judgement{relate.Unknown, []string{unused, "what became of its creator, process 42, cannot be told"}}},
-		"who used it last cannot be read": {func(e *relate.Evidence) { e.AllPast.Hide("who changed it last could not be read") },
+		"who used it last cannot be read": {func(e *relate.Evidence) {
+			e.AllPast.MarkIncomplete("who changed it last could not be read")
+		},
 			relate.Judgement{relate.Unknown, []string{unused, gone, "who changed it last could not be read"}}},
-		"an older process of its owner lives": {func(e *relate.Evidence) { e.Elders = []relate.Elder{elder("812/postgres, user postgres")} },
+		"an older process of its owner lives": {func(e *relate.Evidence) {
+			e.PossibleUsers = []relate.PossibleUser{older("812/postgres, user postgres")}
+		},
 			relate.Judgement{relate.Suspect,
 				[]string{unused, gone, "could still know it: 812/postgres, user postgres, started before its last use"}}},
 		"many older processes live": {func(e *relate.Evidence) {
-			e.Elders = []relate.Elder{elder("1/a"), elder("2/b"), elder("3/c"), elder("4/d"), elder("5/e")}
+			e.PossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"), older("4/d"), older("5/e")}
 		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
 			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use",
 			"could still know it: 2 more processes"}}},
 		"more older processes than are told": {func(e *relate.Evidence) {
-			e.Elders, e.MoreElders = []relate.Elder{elder("1/a"), elder("2/b"), elder("3/c"), elder("4/d")}, 1000
+			e.PossibleUsers, e.MorePossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"), older("4/d")},
+				1000
 		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
 			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use",
 			"could still know it: 1001 more processes"}}},
-		"processes are hidden": {func(e *relate.Evidence) { e.AllElders.Hide("processes are hidden") },
+		"processes are hidden": {func(e *relate.Evidence) { e.AllPossibleUsers.MarkIncomplete("processes are hidden") },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "processes are hidden"}}},
-		"a rule could not be read": {func(e *relate.Evidence) { e.AllRules.Hide("signatures.yaml could not be read") },
+		"a rule could not be read": {func(e *relate.Evidence) {
+			e.AllRules.MarkIncomplete("signatures.yaml could not be read")
+		},
 			relate.Judgement{relate.Unknown, []string{unused, gone, "signatures.yaml could not be read"}}},
 		"of two users": {func(e *relate.Evidence) { e.Owners = []string{"app", "root"} },
 			relate.Judgement{relate.Orphan,
@@ -122,7 +131,7 @@ func TestJudge(t *testing.T) {
 			relate.Judgement{relate.Unknown, []string{unused, gone, "when it was last used is not known"}}},
 		"nothing is known": {func(e *relate.Evidence) { *e = relate.Evidence{} }, relate.Judgement{relate.Unknown, nil}},
 	} {
-		e := orphaned()
+		e := provenOrphan()
 		c.change(&e)
 		if diff := cmp.Diff(c.want, relate.Judge(e)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// ranks orders the threads by how they get free: first those that are, then those that they could free, and so on;
-// then the same with the stopped ones; then the stuck ones, from the root causes. Each wait that is not a root has an
-// Ender of a lower rank.
+// ranks orders the threads by when they can go on. First come the free threads, then the threads that they could free,
+// and so on. Then come the stopped threads and the threads that they block. The stuck threads come last, from the root
+// causes on. Each wait that is not a root has an Ender of a lower rank.
 type ranks struct {
 	g     *graph
 	class []class
@@ -15,18 +15,20 @@ type ranks struct {
 	count int32
 	first []int32 // of a process: its thread of the lowest rank; -1: none yet
 	queue []int32
-	// What spread has been through.
+	// The lists and processes that spread has visited.
 	listDone, procDone []bool
 
-	onCycle map[int32]up // the parents of those on the cycles that are told
+	// For each task on a knot's cycle but its first: the next task on the cycle.
+	onCycle map[int32]cause
 
-	comp    []int32 // strongly connected component of a node
-	guessed []bool  // tasks whose standing rests on what is inferred
-	knots   []knot
-	knot    []int32 // of a task; -1: none
-	inner   []int32 // of a process: its thread of the lowest rank within its component's knot; -1: none
+	comp        []int32 // of a node: its strongly connected component
+	guessed     []bool  // of a task: its status rests on inferred facts
+	knots       []knot
+	knot        []int32 // of a task: its knot; -1: none
+	firstInKnot []int32 // of a process: its thread of the lowest rank within its component's knot; -1: none
 }
 
+// knot is a deadlock: a stuck component that has a cycle.
 type knot struct {
 	members []int32
 	cycle   []step
@@ -42,21 +44,21 @@ type step struct {
 func newRanks(g *graph) *ranks {
 	r := &ranks{
 		g: g, class: make([]class, len(g.tasks)), rank: make([]int32, len(g.tasks)),
-		first: fill(len(g.procs)), inner: fill(len(g.procs)), knot: fill(len(g.tasks)),
-		onCycle:  map[int32]up{},
+		first: minusOnes(len(g.procs)), firstInKnot: minusOnes(len(g.procs)), knot: minusOnes(len(g.tasks)),
+		onCycle:  map[int32]cause{},
 		guessed:  make([]bool, len(g.tasks)),
 		listDone: make([]bool, len(g.lists)), procDone: make([]bool, len(g.procs)),
 	}
 	r.comp = g.components()
-	r.guess()
+	r.markGuessed()
 	return r
 }
 
-func fill(n int) []int32 { return slices.Repeat([]int32{-1}, n) }
+func minusOnes(n int) []int32 { return slices.Repeat([]int32{-1}, n) }
 
-// guess finds whose standing rests on an inferred Ender or on something that is taken for granted, its own or of
-// somebody that it waits for.
-func (r *ranks) guess() {
+// markGuessed marks the tasks whose status rests on an inferred Ender or on an assumption. Either belongs to the task's
+// own wait or to a wait further along its chain of Enders.
+func (r *ranks) markGuessed() {
 	var queue []int32
 	lists, procs := make([]bool, len(r.g.lists)), make([]bool, len(r.g.procs))
 	mark := func(t int32) {
@@ -84,18 +86,18 @@ func (r *ranks) guess() {
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
 		t, p := queue[0], r.g.procOf[queue[0]]
-		through(r.g.names.task[t])
+		through(r.g.strongly.task[t])
 		through(r.g.weakly.task[t])
 		if !procs[p] {
 			procs[p] = true
-			through(r.g.names.proc[p])
+			through(r.g.strongly.proc[p])
 			through(r.g.weakly.proc[p])
 		}
 	}
 }
 
-// put gives a thread the next rank.
-func (r *ranks) put(t int32, c class) {
+// assign gives a thread the next rank.
+func (r *ranks) assign(t int32, c class) {
 	if r.rank[t] != 0 {
 		return
 	}
@@ -107,89 +109,92 @@ func (r *ranks) put(t int32, c class) {
 	r.queue = append(r.queue, t)
 }
 
-// spread ranks whoever the threads in the queue could free, and on, nearest first.
+// spread ranks all threads that the queued threads could free, directly or through others, nearest first.
 func (r *ranks) spread(c class) {
 	for ; len(r.queue) > 0; r.queue = r.queue[1:] {
 		t := r.queue[0]
-		r.through(r.g.names.task[t], c)
-		if c != stuck { // who is stuck and could free somebody only perhaps explains nothing
-			r.through(r.g.weakly.task[t], c)
+		r.visitLists(r.g.strongly.task[t], c)
+		if c != stuck { // a stuck weak Ender explains no wait
+			r.visitLists(r.g.weakly.task[t], c)
 		}
 		p := r.g.procOf[t]
 		if r.procDone[p] {
 			continue
 		}
 		r.procDone[p] = true
-		r.through(r.g.names.proc[p], c)
+		r.visitLists(r.g.strongly.proc[p], c)
 		if c != stuck {
-			r.through(r.g.weakly.proc[p], c)
+			r.visitLists(r.g.weakly.proc[p], c)
 		}
 	}
 }
 
-func (r *ranks) through(lists []int32, c class) {
+// visitLists assigns ranks to the waiters of the lists that were not visited yet.
+func (r *ranks) visitLists(lists []int32, c class) {
 	for _, l := range lists {
 		if r.listDone[l] {
 			continue
 		}
 		r.listDone[l] = true
 		for _, w := range r.g.lists[l].waiters {
-			r.put(w, c)
+			r.assign(w, c)
 		}
 	}
 }
 
-// free ranks the threads that are free: what those that run could free first, so that the others, which are free in
-// themselves, are roots only where nothing better explains them.
-func (r *ranks) free(unsure []bool) {
-	var selves []int32
+// rankFree ranks the free threads. First come the running threads and all that they could free. Then come the waits
+// with another way out, so that such a wait is a root only if no running thread explains it.
+func (r *ranks) rankFree(unsure []bool) {
+	var others []int32
 	for i := range r.g.tasks {
 		switch t := &r.g.tasks[i]; {
 		case t.Activity == Running:
-			r.put(int32(i), free)
-		case unsure[i], t.Activity == Waiting && r.freeInItself(int32(i)):
-			selves = append(selves, int32(i))
+			r.assign(int32(i), free)
+		case unsure[i], t.Activity == Waiting && r.hasOtherWayOut(int32(i)):
+			others = append(others, int32(i))
 		}
 	}
 	r.spread(free)
-	slices.SortStableFunc(selves, func(a, b int32) int { return cmp.Compare(r.comp[a], r.comp[b]) })
-	for _, t := range selves {
-		r.put(t, free)
+	slices.SortStableFunc(others, func(a, b int32) int { return cmp.Compare(r.comp[a], r.comp[b]) })
+	for _, t := range others {
+		r.assign(t, free)
 		r.spread(free)
 	}
 }
 
-func (r *ranks) freeInItself(t int32) bool {
+// hasOtherWayOut reports that a wait can end without a known Ender.
+func (r *ranks) hasOtherWayOut(t int32) bool {
 	w := &r.g.tasks[t].Wait
 	return w.Timed || w.Open != "" || r.g.listOf[t] >= 0 && r.g.lists[r.g.listOf[t]].unseen
 }
 
-func (r *ranks) blocked() {
+// rankBlocked ranks the stopped threads and the threads that only they could free.
+func (r *ranks) rankBlocked() {
 	for i := range r.g.tasks {
 		if r.g.tasks[i].Activity == Stopped {
-			r.put(int32(i), blocked)
+			r.assign(int32(i), blocked)
 		}
 	}
 	r.spread(blocked)
 }
 
-// stuck ranks the rest: each deadlock along its cycle and then its other members, then the waits that nobody is left
-// to end, then whoever hangs on them.
-func (r *ranks) stuck() {
+// rankStuck ranks the remaining threads. First comes each deadlock: its cycle, then its other members. Then come the
+// waits that nobody is left to end, and then the threads that wait for any of these.
+func (r *ranks) rankStuck() {
 	r.findKnots()
 	for i := range r.knots {
 		r.rankKnot(int32(i))
 	}
 	for t := range r.g.tasks {
-		if r.rank[t] == 0 && r.g.alone(int32(t)) {
-			r.put(int32(t), stuck)
+		if r.rank[t] == 0 && r.g.hasNoOtherEnder(int32(t)) {
+			r.assign(int32(t), stuck)
 		}
 	}
 	r.spread(stuck)
 }
 
-// findKnots finds the components of unranked threads that have a cycle. All that a stuck thread waits for is stuck,
-// so that a component is stuck as a whole or not at all.
+// findKnots finds the components of unranked threads that have a cycle. All Enders of a stuck thread are stuck, so that
+// either the whole component is stuck or no thread of it.
 func (r *ranks) findKnots() {
 	members := map[int32][]int32{}
 	var comps []int32
@@ -215,22 +220,22 @@ func (r *ranks) findKnots() {
 	}
 }
 
-// rankKnot ranks a knot's shortest cycle against the direction of its waits, so that each has the one that it waits
-// for above it, and then the other members by their distance from it.
+// rankKnot ranks a knot's shortest cycle against the direction of its waits, so that each thread stands below its
+// Ender. Then it ranks the other members by their distance from the cycle.
 func (r *ranks) rankKnot(k int32) {
 	kn := &r.knots[k]
 	kn.cycle = r.shortestCycle(kn)
 	root := kn.cycle[0].task
-	r.put(root, stuck)
-	b := newInside(r, kn.comp)
+	r.assign(root, stuck)
+	b := newBackwardWalk(r, kn.comp)
 	b.queue = append(b.queue, root)
 	for i := len(kn.cycle) - 1; i > 0; i-- {
 		t := kn.cycle[i].task
-		r.onCycle[t] = up{kn.cycle[(i+1)%len(kn.cycle)].task, kn.cycle[i].ender}
-		r.put(t, stuck)
+		r.onCycle[t] = cause{kn.cycle[(i+1)%len(kn.cycle)].task, kn.cycle[i].ender}
+		r.assign(t, stuck)
 		b.queue = append(b.queue, t)
 	}
 	for t, ok := b.next(); ok; t, ok = b.next() {
-		r.put(t, stuck)
+		r.assign(t, stuck)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Says tells a node in a sentence: who waits for what, and who could end that; of a root cause what it does.
+// Says describes node i in one sentence. A waiting node: its wait, and an Ender. Another node: its activity.
 func (s *Solution) Says(i int) string {
 	n := &s.Nodes[i]
 	t := n.Task
@@ -14,13 +14,13 @@ func (s *Solution) Says(i int) string {
 		if doing == "" && t.Activity == Stopped {
 			doing = "is stopped"
 		}
-		return strings.TrimSpace(name(t) + " " + doing)
+		return strings.TrimSpace(taskName(t) + " " + doing)
 	}
-	ender, by := s.explains(i)
-	says := name(t) + " waits for " + what(t, by)
+	ender, by := s.explainer(i)
+	says := taskName(t) + " waits for " + waitText(t, by)
 	switch {
 	case by != nil:
-		says += ", " + which(nameable(ender, by), by.How)
+		says += ", " + enderClause(asNamed(ender, by), by.How)
 	case n.Status == StatusStuck:
 		says += ": nobody is left who could end it"
 	}
@@ -36,8 +36,9 @@ func (s *Solution) Says(i int) string {
 	return says
 }
 
-// explains is who keeps the node waiting: its parent, or for the first of a deadlock the next on the circle.
-func (s *Solution) explains(i int) (*Task, *Ender) {
+// explainer returns the task that keeps node i waiting, and its Ender: the parent, or the next thread on a deadlock's
+// cycle if the node is a root. It returns nil if there is none.
+func (s *Solution) explainer(i int) (*Task, *Ender) {
 	n := &s.Nodes[i]
 	if n.Parent >= 0 {
 		return s.Nodes[n.Parent].Task, n.By
@@ -54,8 +55,8 @@ func (s *Solution) explains(i int) (*Task, *Ender) {
 	return nil, nil
 }
 
-// nameable is the process where any of its threads could end the wait, not the thread that stands for it.
-func nameable(t *Task, by *Ender) *Task {
+// asNamed drops the TID from t if any thread of its process could end the wait.
+func asNamed(t *Task, by *Ender) *Task {
 	if by.TID != 0 {
 		return t
 	}

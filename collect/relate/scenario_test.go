@@ -11,8 +11,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// parse reads tasks from lines such as "10 waits sem:5 for 20 30?" or "10.11 runs": a process, or process.thread; "?"
-// marks an inferred Ender, "~" a weak one, "20.21" one thread as Ender. "timed" and "open" may stand before "for".
+// parse reads tasks from lines such as "10 waits timed 20 30?" or "10.11 runs". A line starts with a process, or with
+// process.thread. After "waits" come the Enders: "?" marks an inferred Ender, "~" a weak Ender. "timed" and "open" may
+// stand among them.
 func parse(t *testing.T, text string) []Task {
 	t.Helper()
 	thread := func(word string) (schema.Ref, int) {
@@ -66,7 +67,7 @@ func parse(t *testing.T, text string) []Task {
 	return tasks
 }
 
-// picture is the forest in lines: "10 deadlock", and its children indented.
+// picture draws the forest in lines such as "10 deadlock", with the children indented.
 func picture(s *Solution) string {
 	var b strings.Builder
 	depth := make([]int, len(s.Nodes))
@@ -223,7 +224,7 @@ func TestScenarios(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tasks := parse(t, test.tasks)
-			for range 2 { // whatever the order that they are seen in
+			for range 2 { // the order of the tasks does not matter
 				s := Solve(tasks)
 				if diff := cmp.Diff(strings.TrimLeft(test.want, "\n"), picture(s)); diff != "" {
 					t.Error(diff)
@@ -241,7 +242,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// Two samples: only what stood still in one and the same wait counts.
+// A thread counts as stuck only if both samples show it in the same wait.
 func TestConfirmed(t *testing.T) {
 	abba := "10 waits 20\n20 waits 10\n30 waits 10"
 	deadlock := "10 deadlock\n  20 deadlock\n  30 hangs\n"
@@ -292,7 +293,7 @@ func TestConfirmed(t *testing.T) {
 			if test.pending && !strings.Contains(test.want, "deadlock") && len(s.Findings()) > 0 {
 				t.Errorf("findings without a confirmation: %v", s.Findings())
 			}
-			// A third sample like the second confirms it, though the second was not confirmed.
+			// A third sample that equals the second confirms it, though the second was not confirmed.
 			if third := Solve(now).Confirmed(s); third.Pending() {
 				t.Errorf("a third sample like the second leaves it open:\n%s", picture(third))
 			}
@@ -327,8 +328,8 @@ func TestFinding(t *testing.T) {
 	}
 }
 
-// What a finding takes for granted is among its evidence, and each of several objects is told with who could end the
-// wait by it.
+// A finding's evidence has its assumptions. If a wait has several objects, the evidence names each object with its
+// Ender.
 func TestFindingsOfAssumptions(t *testing.T) {
 	tasks := parse(t, "10 waits 20 30\n20 waits 10\n30 stopped")
 	tasks[1].Wait.Assumes = "nobody else has it"
@@ -348,7 +349,7 @@ func TestFindingsOfAssumptions(t *testing.T) {
 	}
 }
 
-// Of the same commands that wait in the same calls for the same kinds of objects a person needs to hear but once.
+// Findings with the same commands, calls and kinds of objects have one Alike, so that a person can read just one.
 func TestFindingsThatAreAlike(t *testing.T) {
 	tasks := parse(t, "10 waits 20\n20 waits 10\n30 waits 40\n40 waits 30\n50 waits 60\n60 waits 50\n70 waits\n80 waits")
 	tasks[4].Comm = "another"
@@ -366,7 +367,7 @@ func TestFindingsThatAreAlike(t *testing.T) {
 	}
 }
 
-// Ending one process of several that have the lock's open file frees nobody.
+// If several processes have the lock's file open, the end of one of them frees nobody.
 func TestAdvice(t *testing.T) {
 	lock := schema.Ref{Kind: schema.Lock, Name: "12/flock"}
 	tasks := parse(t, "10 waits 20 30\n20 waits 10\n30 waits 20")
@@ -385,8 +386,8 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// Who waits for one of a deadlock and has a way out does not hang on it.
-func TestHangers(t *testing.T) {
+// A thread with a way out does not hang on a deadlock, though it waits for a member.
+func TestHanging(t *testing.T) {
 	for tasks, severity := range map[string]schema.Severity{
 		"10 waits 20\n20 waits 10\n30 waits timed 10\n40 waits open 20\n50 waits 10": schema.Critical,
 		"10 waits\n30 waits timed 10\n40 waits open 10\n50 waits 10":                 schema.Critical,
@@ -412,8 +413,8 @@ func TestHangers(t *testing.T) {
 	}
 }
 
-// 10,000 threads: rings, 500 readers of a pipe with 500 writers, and waits for one semaphore whose 500 Enders each
-// wait lists anew.
+// 10,000 threads: 9,000 wait for the next thread, and 1,000 wait for the same 500 Enders. Those waits share one list of
+// Enders, or each wait has its own copy.
 func BenchmarkSolve(b *testing.B) {
 	for _, shared := range []bool{true, false} {
 		b.Run(fmt.Sprintf("shared=%v", shared), func(b *testing.B) {

@@ -7,7 +7,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Status says in one word how a thread stands.
+// Status is the state of a thread's wait in one word.
 type Status string
 
 const (
@@ -15,21 +15,21 @@ const (
 	StatusDeadlock Status = "deadlock"
 	// StatusStuck is a wait that nobody is left to end.
 	StatusStuck Status = "stuck"
-	// StatusHangs is a wait that only threads could end which are stuck themselves.
+	// StatusHangs is a wait whose Enders are all stuck themselves.
 	StatusHangs Status = "hangs"
-	// StatusStopped is a stopped thread, or a wait that ends once a stopped process goes on, and not before.
+	// StatusStopped is a stopped thread, or a wait that cannot end before a stopped process goes on.
 	StatusStopped Status = "stopped"
 	// StatusTimed is a wait that ends by itself.
 	StatusTimed Status = "timed"
-	// StatusWaits is a wait that somebody can end who is free to do it.
+	// StatusWaits is a wait with a free Ender.
 	StatusWaits Status = "waits"
-	// StatusOpen is a wait that others can end than those who are known.
+	// StatusOpen is a wait without a known free Ender that unknown processes can end.
 	StatusOpen Status = "open"
 	// StatusRuns is a thread that waits for nobody.
 	StatusRuns Status = "runs"
 )
 
-// Bad says that nobody who is free can end the wait.
+// Bad reports that no free thread can end the wait.
 func (s Status) Bad() bool {
 	switch s {
 	case StatusDeadlock, StatusStuck, StatusHangs, StatusStopped:
@@ -38,94 +38,95 @@ func (s Status) Bad() bool {
 	return false
 }
 
-// Node is a thread in the forest of a Solution: one that waits, or one that others wait for.
+// Node is a thread in the forest of a Solution: it waits, or other threads wait for it.
 type Node struct {
 	Task   *Task
 	Status Status
-	// Proof of "deadlock", "stuck", "hangs" and "stopped": observed only if every Ender that it rests on is.
+	// Proof of "deadlock", "stuck", "hangs" and "stopped". It is observed only if every Ender behind it is observed.
 	Proof schema.Proof
 	// Parent is the index of the node that explains this wait best; -1: this is a root.
 	Parent int
-	// By is the Ender that Parent is; nil for a root.
+	// By is the parent's entry among the wait's Enders; nil for a root.
 	By *Ender
 	// Behind counts the waits below this node in the forest.
 	Behind int
-	// Knot is the index of the deadlock in Solution.Knots; -1: in none.
+	// Knot is the index of the node's deadlock in Solution.Knots; -1: none.
 	Knot int
 }
 
-// Knot is a deadlock: threads each of which waits for others among them, and that nobody else can free.
+// Knot is a deadlock: its threads wait for each other, and no other thread can free them.
 type Knot struct {
 	Members []int  // indices of nodes, in order of process and thread
-	Cycle   []Step // a shortest cycle: each step's Ender is the next step's thread, the last one's the first's
+	Cycle   []Step // a shortest cycle: each step's Ender is the next step's thread, and the last leads to the first
 	Proof   schema.Proof
 }
 
 // Step is a wait on a cycle.
 type Step struct {
-	Node  int // who waits
+	Node  int // index of the node that waits
 	Ender *Ender
 }
 
-// Solution tells who is stuck. It is immutable.
+// Solution holds the status of all waiting threads. It is immutable.
 type Solution struct {
-	// Nodes has every waiting thread and everybody who explains one: parents before their children, root causes first
-	// (deadlocks, then waits that nobody is left to end, then stopped processes, then those that most hang on).
+	// Nodes has every waiting thread and every cause of a wait. Parents come before their children. The order of the
+	// roots is: deadlocks, stuck waits, stopped threads, all others. Among equals, observed comes before inferred, and
+	// then the root with more waits below it.
 	Nodes []Node
 	Knots []Knot
 
 	g       *graph
-	class   []class // before any confirmation
-	node    []int32 // of a task; -1: none
+	class   []class // of a task, before any confirmation
+	node    []int32 // of a task: its node; -1: none
 	pending bool
 }
 
-// class is who could end a thread's wait, in rising gravity.
+// class groups the threads by the way in which their waits can end, from harmless to grave.
 type class uint8
 
 const (
 	unranked class = iota
-	free           // somebody free, or itself
-	blocked        // nobody, until a stopped process goes on
-	stuck          // nobody
+	free           // a free thread can end the wait, or it ends by itself, or there is no wait
+	blocked        // the wait can end only after a stopped process goes on
+	stuck          // the wait cannot end
 )
 
-// Solve decides who is stuck, in an OR-wait graph: one of its Enders is enough to end a wait. A thread is free that
-// runs, whose wait is timed or open, or that somebody free could free; what was not seen is free. Threads that only a
-// stopped process could free are blocked by it. All others are stuck.
+// Solve finds the stuck threads in an OR-wait graph: any one of its Enders can end a wait. A thread is free if it
+// runs, if its wait is timed or open, or if a free thread could end its wait. Unseen Enders count as free. A thread is
+// blocked if only stopped processes could free it. All other threads are stuck.
 //
-// What threads do is read one after the other, so that a Solution may show a cycle that never was: see Confirmed.
+// The threads are read one after the other, so that a Solution may show a cycle that never existed: see Confirmed.
 func Solve(tasks []Task) *Solution {
 	g := newGraph(tasks)
-	return solve(g, g.twice)
+	return solve(g, g.seenTwice)
 }
 
-// solve counts the threads that are unsure as free.
+// solve is Solve, but counts the unsure tasks as free.
 func solve(g *graph, unsure []bool) *Solution {
 	r := newRanks(g)
-	r.free(unsure)
-	r.blocked()
-	r.stuck()
+	r.rankFree(unsure)
+	r.rankBlocked()
+	r.rankStuck()
 	s := &Solution{g: g, class: r.class}
 	for i, c := range r.class {
 		s.pending = s.pending || c > free && g.tasks[i].Activity == Waiting
 	}
-	s.plant(r)
+	s.buildForest(r)
 	return s
 }
 
-// Pending says that another sample is worth taking: a thread looks stuck that no second sample has confirmed.
+// Pending reports that another sample can help: a thread looks stuck, but no second sample has confirmed it.
 func (s *Solution) Pending() bool { return s.pending }
 
-// Confirmed is the Solution that two successive samples agree on. A thread counts as stuck, or as blocked by a
-// stopped process, only if it was so in the sample before, in the same wait: On, Call, Via and Token. Any other
-// counts as free, and with it whoever it could free: of a deadlock all members are confirmed or none is.
+// Confirmed returns the Solution that two successive samples agree on. A stuck or blocked thread keeps its class only
+// if it had that class in the sample before, in the same wait: On, Call, Via and Token. Else it counts as free, and so
+// do the threads that it could free. So either all members of a deadlock are confirmed, or none.
 //
-// A thread that slept in one wait in both samples slept all the time between them. All of a confirmed deadlock's
-// threads therefore slept at one instant, though no sample saw them at one. before is nil where there is none: then
-// nobody is stuck.
+// A thread with the same wait in both samples slept all the time between them. So all threads of a confirmed deadlock
+// slept at the same instant, though each sample reads one thread at a time. before is nil if this sample is the first:
+// then no thread is stuck.
 func (s *Solution) Confirmed(before *Solution) *Solution {
-	unsure := slices.Clone(s.g.twice)
+	unsure := slices.Clone(s.g.seenTwice)
 	pending := false
 	for i := range s.g.tasks {
 		if s.class[i] <= free || before.confirms(s, i) {
@@ -139,7 +140,7 @@ func (s *Solution) Confirmed(before *Solution) *Solution {
 	return c
 }
 
-// confirms says whether the thread was as badly off before, in the same wait.
+// confirms reports that task i of now had the same activity and wait in s, and a class at least as grave.
 func (s *Solution) confirms(now *Solution, i int) bool {
 	if s == nil {
 		return false
@@ -150,14 +151,15 @@ func (s *Solution) confirms(now *Solution, i int) bool {
 		return false
 	}
 	b := &s.g.tasks[j]
-	return a.Activity == b.Activity && s.class[j] >= now.class[i] && (a.Activity != Waiting || a.Wait.same(&b.Wait))
+	return a.Activity == b.Activity && s.class[j] >= now.class[i] && (a.Activity != Waiting || a.Wait.sameWait(&b.Wait))
 }
 
-func (w *Wait) same(v *Wait) bool {
+// sameWait reports that two samples show one wait of a thread.
+func (w *Wait) sameWait(v *Wait) bool {
 	return w.On == v.On && w.Call == v.Call && w.Via == v.Via && w.Token == v.Token
 }
 
-// Node finds a thread in the forest; -1: it is not there, since it does not wait and explains nobody's wait.
+// Node returns the index of a thread in Nodes; -1: the thread does not wait and explains no wait.
 func (s *Solution) Node(t Thread) int {
 	if i, ok := s.g.thread[t]; ok {
 		return int(s.node[i])

@@ -10,7 +10,7 @@ import (
 
 func proc(pid int) schema.Ref { return schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: 7} }
 
-// decode makes a graph of any bytes: first the threads of each process, then what each thread does.
+// decode makes tasks of any bytes: first the threads of each process, then the activity of each thread.
 func decode(b []byte) []Task {
 	at := 0
 	next := func() int {
@@ -74,12 +74,12 @@ func decode(b []byte) []Task {
 	return tasks
 }
 
-// enders are the tasks that could end a wait, and whether one is unseen: the definition, word by word.
+// enders returns the tasks that could end a wait, straight from the definition. unseen: an Ender has no task.
 func enders(tasks []Task, i int) (who []int, unseen bool) {
 	return endersOf(tasks, i, tasks[i].Wait.Enders)
 }
 
-// strong are the tasks that are known to be able to end a wait.
+// strong returns the tasks of the Enders that are not weak.
 func strong(tasks []Task, i int) []int {
 	who, _ := endersOf(tasks, i, slices.DeleteFunc(slices.Clone(tasks[i].Wait.Enders),
 		func(e Ender) bool { return e.Weak }))
@@ -107,8 +107,8 @@ func endersOf(tasks []Task, i int, of []Ender) (who []int, unseen bool) {
 	return who, unseen
 }
 
-// trapped is the greatest set of waiting threads such that whoever could end a wait of the set is in it, or, if
-// withStopped, is stopped.
+// trapped returns the largest set of waiting threads whose Enders are all in the set. withStopped adds the stopped
+// threads to the set.
 func trapped(tasks []Task, withStopped bool) []bool {
 	in := make([]bool, len(tasks))
 	for i := range tasks {
@@ -133,7 +133,8 @@ func trapped(tasks []Task, withStopped bool) []bool {
 	return in
 }
 
-// reaches says whom a wait leads to, by one wait or more, by way of those who are known to be able to end it or of all.
+// reaches tells for each two tasks if a chain of one or more waits leads from the first to the second. all: the chain
+// may use weak Enders.
 func reaches(tasks []Task, all bool) [][]bool {
 	n := len(tasks)
 	r := make([][]bool, n)
@@ -159,7 +160,7 @@ func reaches(tasks []Task, all bool) [][]bool {
 	return r
 }
 
-// wantStatus is the definition of a status.
+// wantStatus is the definition of a status. held holds the trapped tasks with the stopped tasks, stuck without them.
 func wantStatus(tasks []Task, i int, stuck, held []bool, reach [][]bool) Status {
 	t := &tasks[i]
 	who, unseen := enders(tasks, i)
@@ -333,7 +334,7 @@ func checkKnots(t *testing.T, s *Solution, tasks []Task, index map[Thread]int, r
 	}
 }
 
-// shortestLength is the length of the shortest cycle in a knot, by powers of the relation "waits for".
+// shortestLength returns the length of a knot's shortest cycle, by powers of the relation "waits for".
 func shortestLength(tasks []Task, index map[Thread]int, s *Solution, k int) int {
 	best := len(tasks) + 1
 	for _, m := range s.Knots[k].Members {
@@ -355,8 +356,8 @@ func shortestLength(tasks []Task, index map[Thread]int, s *Solution, k int) int 
 	return best
 }
 
-// Random graphs: who is stuck, why, and the forest, against the definitions.
-func TestSolveIsTheDefinition(t *testing.T) {
+// Random graphs: the status, proof and forest must agree with the definitions.
+func TestSolveMatchesTheDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
 		b := make([]byte, r.IntN(60))

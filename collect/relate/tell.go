@@ -9,43 +9,44 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// shown bounds the sentences of one kind in a finding's evidence, and the names in a sentence.
-const shown = 8
+// mostShown is the largest number of names in a sentence, and of sentences of one kind in a finding's evidence.
+const mostShown = 8
 
-// Findings are the verdicts that a person should hear of, gravest first: of kind "deadlock", "stuck" and "stopped".
+// Findings returns the problems that a person should know, gravest first. Their kinds are "deadlock", "stuck" and
+// "stopped".
 //
-// A deadlock is critical: what its members do stands still for good. So is a wait that nobody is left to end once
-// others hang on it. Alone, or inferred, it is a warning: a thread may be parked so on purpose, and harms nobody. A
-// stopped process is a warning: somebody stopped it.
+// A deadlock is critical: its members never go on. A stuck wait is critical if it is observed and other threads hang
+// on it. Else it is a warning: a program may park a thread on purpose, and a parked thread harms nobody. A stopped
+// process is a warning: somebody stopped it.
 func (s *Solution) Findings() []schema.Finding {
 	var out []schema.Finding
 	knots := slices.Clone(s.Knots)
-	// as in the tree
+	// The order of the knots in the tree.
 	slices.SortStableFunc(knots, func(a, b Knot) int { return cmp.Compare(a.Cycle[0].Node, b.Cycle[0].Node) })
 	for i := range knots {
-		out = append(out, s.deadlock(&knots[i]))
+		out = append(out, s.deadlockFinding(&knots[i]))
 	}
-	for _, group := range s.grouped(StatusStuck, func(n *Node) schema.Ref {
+	for _, group := range s.groupRoots(StatusStuck, func(n *Node) schema.Ref {
 		if on := n.Task.Wait.On; !on.IsZero() {
 			return on
 		}
 		return n.Task.Proc
 	}) {
-		out = append(out, s.abandoned(group))
+		out = append(out, s.stuckFinding(group))
 	}
-	for _, group := range s.grouped(StatusStopped, func(n *Node) schema.Ref { return n.Task.Proc }) {
-		if f, ok := s.stopped(group); ok {
+	for _, group := range s.groupRoots(StatusStopped, func(n *Node) schema.Ref { return n.Task.Proc }) {
+		if f, ok := s.stoppedFinding(group); ok {
 			out = append(out, f)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b schema.Finding) int {
-		return after(a.Severity != schema.Critical, b.Severity != schema.Critical)
+		return falseFirst(a.Severity != schema.Critical, b.Severity != schema.Critical)
 	})
 	return out
 }
 
-// grouped finds the root causes of one status, joined by what they have in common.
-func (s *Solution) grouped(status Status, by func(*Node) schema.Ref) [][]int {
+// groupRoots groups the roots of one status by a key. A group is a list of indices of nodes.
+func (s *Solution) groupRoots(status Status, by func(*Node) schema.Ref) [][]int {
 	at := map[schema.Ref]int{}
 	var out [][]int
 	for i := range s.Nodes {
@@ -65,24 +66,26 @@ func (s *Solution) grouped(status Status, by func(*Node) schema.Ref) [][]int {
 	return out
 }
 
-func (s *Solution) deadlock(k *Knot) schema.Finding {
-	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakCycle(k)}
+// deadlockFinding reports one deadlock.
+func (s *Solution) deadlockFinding(k *Knot) schema.Finding {
+	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakAdvice(k)}
 	var says, edges []string
 	var refs refs
 	for i, step := range k.Cycle {
 		w := s.Nodes[step.Node].Task
 		next := s.Nodes[k.Cycle[(i+1)%len(k.Cycle)].Node].Task
-		if i < shown {
-			says = append(says, fmt.Sprintf("%s waits for %s, %s", name(w), what(w, step.Ender), which(next, step.Ender.How)))
-			edges = append(edges, edge(w, next, step.Ender))
+		if i < mostShown {
+			says = append(says, fmt.Sprintf("%s waits for %s, %s", taskName(w), waitText(w, step.Ender),
+				enderClause(next, step.Ender.How)))
+			edges = append(edges, edgeText(w, next, step.Ender))
 		}
 		refs.add(w.Proc, w.Wait.On)
 	}
-	f.Alike = alike(&f, s.steps(k.Cycle))
-	f.Says = likely(k.Proof) + "deadlock: " + strings.Join(more(says, len(k.Cycle)), "; ")
-	f.Evidence = more(edges, len(k.Cycle))
-	f.Evidence = append(f.Evidence, s.besides(k.Members, k.Cycle)...)
-	f.Evidence = append(f.Evidence, since(s.tasks(k.Members))...)
+	f.Alike = alikeKey(&f, s.steps(k.Cycle))
+	f.Says = likelyPrefix(k.Proof) + "deadlock: " + strings.Join(shorten(says, len(k.Cycle)), "; ")
+	f.Evidence = shorten(edges, len(k.Cycle))
+	f.Evidence = append(f.Evidence, s.otherEnders(k.Members, k.Cycle)...)
+	f.Evidence = append(f.Evidence, sinceText(s.tasks(k.Members))...)
 	onCycle := map[int]bool{}
 	for _, step := range k.Cycle {
 		onCycle[step.Node] = true
@@ -92,53 +95,56 @@ func (s *Solution) deadlock(k *Knot) schema.Finding {
 		w := s.Nodes[m].Task
 		refs.add(w.Proc, w.Wait.On)
 		if !onCycle[m] {
-			others = append(others, name(w))
+			others = append(others, taskName(w))
 		}
 	}
 	if len(others) > 0 {
-		f.Evidence = append(f.Evidence, "in the same knot: "+list8(others))
+		f.Evidence = append(f.Evidence, "in the same knot: "+joinShown(others))
 	}
-	f.Evidence = append(f.Evidence, s.hangers(k.Members)...)
+	f.Evidence = append(f.Evidence, s.hangingNames(k.Members)...)
 	f.Refs = refs.list
 	return f
 }
 
-func (s *Solution) abandoned(group []int) schema.Finding {
+// stuckFinding reports a group of stuck waits for one object, or of one process.
+func (s *Solution) stuckFinding(group []int) schema.Finding {
 	first := &s.Nodes[group[0]]
 	f := schema.Finding{Kind: "stuck", Severity: schema.Warning, Proof: schema.Observed}
 	var names []string
 	var refs refs
 	for _, i := range group {
 		n := &s.Nodes[i]
-		names = append(names, name(n.Task))
+		names = append(names, taskName(n.Task))
 		refs.add(n.Task.Proc, n.Task.Wait.On)
 		if n.Proof != schema.Observed {
 			f.Proof = schema.Inferred
 		}
 	}
-	hangers := s.hangers(group)
-	if len(hangers) > 0 && f.Proof == schema.Observed {
+	hanging := s.hangingNames(group)
+	if len(hanging) > 0 && f.Proof == schema.Observed {
 		f.Severity = schema.Critical
 	}
-	f.Alike = alike(&f, s.tasks(group))
+	f.Alike = alikeKey(&f, s.tasks(group))
 	verb := "waits"
 	if len(names) > 1 {
 		verb = "wait"
 	}
-	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likely(f.Proof), list8(names), verb,
-		what(first.Task, nil))
+	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likelyPrefix(f.Proof),
+		joinShown(names), verb,
+		waitText(first.Task, nil))
 	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
-	f.Evidence = append(f.Evidence, s.besides(group, nil)...)
-	f.Evidence = append(f.Evidence, since(s.tasks(group))...)
-	f.Evidence = append(f.Evidence, hangers...)
+	f.Evidence = append(f.Evidence, s.otherEnders(group, nil)...)
+	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
+	f.Evidence = append(f.Evidence, hanging...)
 	f.Refs = refs.list
-	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + list8(names) +
+	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + joinShown(names) +
 		", or give by hand what is awaited; then start again what should have given it"
 	return f
 }
 
-// stopped tells of threads of one stopped process, if a wait is blocked by them that nobody else can end.
-func (s *Solution) stopped(group []int) (schema.Finding, bool) {
+// stoppedFinding reports the waits that only one stopped process can end; ok is false if there are none. group are the
+// stopped threads of the process.
+func (s *Solution) stoppedFinding(group []int) (schema.Finding, bool) {
 	root := s.Nodes[group[0]].Task
 	f := schema.Finding{Kind: "stopped", Severity: schema.Warning, Proof: schema.Observed}
 	var refs refs
@@ -149,14 +155,15 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	}
 	var edges, says []string
 	var waits []*Task
-	s.below(group, func(i int, n *Node) {
+	s.visitBelow(group, func(i int, n *Node) {
 		if !in[n.Parent] || n.Status != StatusStopped {
 			return
 		}
 		in[i] = true
 		parent := s.Nodes[n.Parent].Task
-		says = append(says, fmt.Sprintf("%s waits for %s, %s", name(n.Task), what(n.Task, n.By), which(parent, n.By.How)))
-		edges = append(edges, edge(n.Task, parent, n.By))
+		says = append(says, fmt.Sprintf("%s waits for %s, %s", taskName(n.Task), waitText(n.Task, n.By),
+			enderClause(parent, n.By.How)))
+		edges = append(edges, edgeText(n.Task, parent, n.By))
 		waits = append(waits, n.Task)
 		refs.add(n.Task.Proc, n.Task.Wait.On)
 		if n.Proof != schema.Observed {
@@ -166,8 +173,8 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	if len(waits) == 0 {
 		return f, false
 	}
-	f.Alike = alike(&f, append(waits, root))
-	f.Says = likely(f.Proof) + "blocked by a stopped process: " + says[0]
+	f.Alike = alikeKey(&f, append(waits, root))
+	f.Says = likelyPrefix(f.Proof) + "blocked by a stopped process: " + says[0]
 	if len(waits) > 1 {
 		f.Says += fmt.Sprintf("; %d threads in all wait for it to go on", len(waits))
 	}
@@ -175,22 +182,21 @@ func (s *Solution) stopped(group []int) (schema.Finding, bool) {
 	if doing == "" {
 		doing = "is stopped"
 	}
-	f.Evidence = append([]string{"observed: " + name(root) + " " + doing}, more(edges, len(edges))...)
-	f.Evidence = append(append(f.Evidence, assumed(waits)...), since(waits)...)
+	f.Evidence = append([]string{"observed: " + taskName(root) + " " + doing}, shorten(edges, len(edges))...)
+	f.Evidence = append(append(f.Evidence, assumptions(waits)...), sinceText(waits)...)
 	f.Refs = refs.list
 	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last "+
-		"resort", name(root), root.Proc.ID)
+		"resort", taskName(root), root.Proc.ID)
 	return f, true
 }
 
-// breakCycle says whose end would free others. The kernel gives back a dead process's descriptors and file locks (man
-// 2 _exit, man 2 flock), its semaphore operations only under SEM_UNDO (man 2 semop), a mutex only if it is robust
-// (man 3 pthread_mutexattr_setrobust).
+// breakAdvice advises which process to end. When a process ends, the kernel closes its descriptors and releases its
+// file locks (man 2 _exit, man 2 flock). It undoes semaphore operations only under SEM_UNDO (man 2 semop), and
+// releases only robust mutexes (man 3 pthread_mutexattr_setrobust).
 //
-// A lock goes on to the next, and a pipe has no writers or readers any more, when the last process that has it open
-// ends.
-func (s *Solution) breakCycle(k *Knot) string {
-	var alone, together []string
+// Several processes can have one lock or pipe end open. The waiter goes on only after the last of them ends.
+func (s *Solution) breakAdvice(k *Knot) string {
+	var single, group []string
 	for _, step := range k.Cycle {
 		w := &s.Nodes[step.Node].Task.Wait
 		switch w.On.Kind {
@@ -199,38 +205,38 @@ func (s *Solution) breakCycle(k *Knot) string {
 		}
 		var holders []string
 		for i := range w.Enders {
-			if n := name(s.someOf(&w.Enders[i])); !w.Enders[i].Weak && !slices.Contains(holders, n) {
+			if n := taskName(s.taskOf(&w.Enders[i])); !w.Enders[i].Weak && !slices.Contains(holders, n) {
 				holders = append(holders, n)
 			}
 		}
 		switch {
-		case len(holders) == 1 && !slices.Contains(alone, holders[0]):
-			alone = append(alone, holders[0])
-		case len(holders) > 1 && (together == nil || len(holders) < len(together)):
-			together = holders
+		case len(holders) == 1 && !slices.Contains(single, holders[0]):
+			single = append(single, holders[0])
+		case len(holders) > 1 && (group == nil || len(holders) < len(group)):
+			group = holders
 		}
 	}
 	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can " +
 		"be done again"
 	switch {
-	case len(alone) == 1:
-		return "end " + alone[0] + then
-	case len(alone) > 1:
-		return "end one of " + list8(alone) + then
-	case together != nil:
-		return "end all of " + list8(together) + then
+	case len(single) == 1:
+		return "end " + single[0] + then
+	case len(single) > 1:
+		return "end one of " + joinShown(single) + then
+	case group != nil:
+		return "end all of " + joinShown(group) + then
 	}
 	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore " +
 		"operations under SEM_UNDO, robust mutexes); " +
 		"else end all of them, and reset the object before they start again"
 }
 
-// besides says who else than the next on the cycle could end the waits of some nodes, and is stuck itself, and what
-// was taken for granted.
-func (s *Solution) besides(nodes []int, cycle []Step) []string {
-	told := map[*Ender]bool{}
+// otherEnders lists the Enders that cycle leaves out: all are stuck themselves. After them it lists the assumptions
+// behind the waits of nodes.
+func (s *Solution) otherEnders(nodes []int, cycle []Step) []string {
+	done := map[*Ender]bool{}
 	for _, step := range cycle {
-		told[step.Ender] = true
+		done[step.Ender] = true
 	}
 	var others []string
 	var waits []*Task
@@ -238,31 +244,32 @@ func (s *Solution) besides(nodes []int, cycle []Step) []string {
 	for _, i := range nodes {
 		w := s.Nodes[i].Task
 		for k := range w.Wait.Enders {
-			if e := &w.Wait.Enders[k]; !told[e] {
-				told[e] = true
-				if count++; count <= shown {
-					others = append(others, edge(w, s.someOf(e), e)+", and waits itself")
+			if e := &w.Wait.Enders[k]; !done[e] {
+				done[e] = true
+				if count++; count <= mostShown {
+					others = append(others, edgeText(w, s.taskOf(e), e)+", and waits itself")
 				}
 			}
 		}
 		waits = append(waits, w)
 	}
-	return append(more(others, count), assumed(waits)...)
+	return append(shorten(others, count), assumptions(waits)...)
 }
 
-// assumed says what was taken for granted of some waits.
-func assumed(waits []*Task) (out []string) {
+// assumptions lists the assumptions behind some waits, each once.
+func assumptions(waits []*Task) (out []string) {
 	for _, w := range waits {
 		a := "inferred: assuming " + w.Wait.Assumes
 		if w.Wait.Assumes != "" && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
-	return more(out, len(out))
+	return shorten(out, len(out))
 }
 
-// someOf is the thread that an Ender names, or its process's main thread.
-func (s *Solution) someOf(e *Ender) *Task {
+// taskOf returns the thread of an Ender, or the main thread of its process. It returns a Task without a name if the
+// process is unseen.
+func (s *Solution) taskOf(e *Ender) *Task {
 	if t, ok := s.g.thread[Thread{e.Proc, e.TID}]; ok {
 		return &s.g.tasks[t]
 	}
@@ -272,8 +279,8 @@ func (s *Solution) someOf(e *Ender) *Task {
 	return &Task{Thread: Thread{e.Proc, e.TID}}
 }
 
-// below visits the nodes under some roots. A tree's nodes stand together.
-func (s *Solution) below(roots []int, visit func(i int, n *Node)) {
+// visitBelow visits the nodes below the roots among some nodes. A tree's nodes are neighbours in Nodes.
+func (s *Solution) visitBelow(roots []int, visit func(i int, n *Node)) {
 	for _, root := range roots {
 		if s.Nodes[root].Parent >= 0 {
 			continue
@@ -284,20 +291,21 @@ func (s *Solution) below(roots []int, visit func(i int, n *Node)) {
 	}
 }
 
-// hangers says who waits below some nodes, of which one at least is a root.
-func (s *Solution) hangers(of []int) []string {
+// hangingNames names the hanging threads below some nodes. At least one of these nodes is a root.
+func (s *Solution) hangingNames(of []int) []string {
 	var names []string
-	s.below(of, func(i int, n *Node) {
-		if n.Status == StatusHangs { // else it has a way out
-			names = append(names, name(n.Task))
+	s.visitBelow(of, func(i int, n *Node) {
+		if n.Status == StatusHangs { // any other wait has a way out
+			names = append(names, taskName(n.Task))
 		}
 	})
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{"hanging on it: " + list8(names)}
+	return []string{"hanging on it: " + joinShown(names)}
 }
 
+// tasks returns the tasks of some nodes.
 func (s *Solution) tasks(nodes []int) []*Task {
 	var out []*Task
 	for _, i := range nodes {
@@ -306,6 +314,7 @@ func (s *Solution) tasks(nodes []int) []*Task {
 	return out
 }
 
+// steps returns the tasks on a cycle.
 func (s *Solution) steps(cycle []Step) []*Task {
 	var out []*Task
 	for _, step := range cycle {
@@ -314,8 +323,9 @@ func (s *Solution) steps(cycle []Step) []*Task {
 	return out
 }
 
-// alike is a finding's Alike: the commands that are in it, what they called, and on what kinds of objects, each once.
-func alike(f *schema.Finding, tasks []*Task) string {
+// alikeKey makes a finding's Alike: its kind, severity and proof, and the commands with their calls and kinds of
+// objects, each once.
+func alikeKey(f *schema.Finding, tasks []*Task) string {
 	var words []string
 	for _, t := range tasks {
 		words = append(words, fmt.Sprintf("%q %s %s", t.Comm, t.Wait.Call, t.Wait.On.Kind))
@@ -324,8 +334,9 @@ func alike(f *schema.Finding, tasks []*Task) string {
 	return strings.Join(append([]string{f.Kind, string(f.Severity), string(f.Proof)}, slices.Compact(words)...), "; ")
 }
 
-// since says from when on all of the waits have lasted, where that is known of each.
-func since(tasks []*Task) []string {
+// sinceText tells the start of the youngest wait: since then all of the waits last. It returns nil if the start of a
+// wait is not known.
+func sinceText(tasks []*Task) []string {
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -341,8 +352,8 @@ func since(tasks []*Task) []string {
 	return []string{"since " + last.Format("2006-01-02 15:04:05 -0700")}
 }
 
-// name is a thread in words: "4242/postgres", and for another than the main thread "4242/postgres (thread 4250)".
-func name(t *Task) string {
+// taskName formats a main thread as "4242/postgres" and any other thread as "4242/postgres (thread 4250)".
+func taskName(t *Task) string {
 	n := fmt.Sprintf("%d/%s", t.Proc.ID, t.Comm)
 	if uint64(t.TID) != t.Proc.ID && t.TID != 0 {
 		n += fmt.Sprintf(" (thread %d)", t.TID)
@@ -350,10 +361,11 @@ func name(t *Task) string {
 	return n
 }
 
-// what is a wait's object and call in words, for the Ender that is told of, if one is: "sem:5 (semop [2] -1)".
-func what(t *Task, by *Ender) string {
-	on := "" // a thread of its own, a child
-	if ref := t.Wait.of(by); !ref.IsZero() {
+// waitText formats a wait's object and call: "sem:5 (semop [2] -1)". The object is the one of the Ender by, if by is
+// not nil.
+func waitText(t *Task, by *Ender) string {
+	on := "" // a wait for a thread or child of its own has no object
+	if ref := t.Wait.objectFor(by); !ref.IsZero() {
 		on = ref.String()
 	}
 	via := t.Wait.Via
@@ -369,22 +381,22 @@ func what(t *Task, by *Ender) string {
 	return on + " (" + via + ")"
 }
 
-// which makes a relative clause of what an Ender is to the object: "holds it" is "which 4243/b holds".
-func which(t *Task, how string) string {
+// enderClause turns the relation of an Ender to the object into a clause: "holds it" becomes "which 4243/b holds".
+func enderClause(t *Task, how string) string {
 	if how == "" {
 		how = "could end it"
 	}
 	before, behind, ok := strings.Cut(how+" ", " it ")
 	if !ok {
-		return name(t) + " " + how
+		return taskName(t) + " " + how
 	}
-	return strings.TrimSpace("which " + name(t) + " " + before + " " + behind)
+	return strings.TrimSpace("which " + taskName(t) + " " + before + " " + behind)
 }
 
-// edge is a wait's evidence: "observed: 4243/b holds sem:5".
-func edge(w, ender *Task, e *Ender) string {
+// edgeText formats an Ender as evidence: "observed: 4243/b holds sem:5".
+func edgeText(w, ender *Task, e *Ender) string {
 	on := ""
-	if ref := w.Wait.of(e); !ref.IsZero() {
+	if ref := w.Wait.objectFor(e); !ref.IsZero() {
 		on = ref.String()
 	}
 	how := e.How
@@ -393,33 +405,35 @@ func edge(w, ender *Task, e *Ender) string {
 	}
 	before, behind, ok := strings.Cut(how+" ", " it ")
 	if !ok {
-		how = strings.Replace(how, " its ", " "+name(w)+"'s ", 1)
+		how = strings.Replace(how, " its ", " "+taskName(w)+"'s ", 1)
 		if on != "" {
 			on = " (" + on + ")"
 		}
-		return fmt.Sprintf("%s: %s %s%s", e.Proof, name(ender), how, on)
+		return fmt.Sprintf("%s: %s %s%s", e.Proof, taskName(ender), how, on)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, name(ender), before, cmp.Or(on, "it"), behind))
+	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, taskName(ender), before, cmp.Or(on, "it"), behind))
 }
 
-func likely(p schema.Proof) string {
+// likelyPrefix returns the word in front of an inferred verdict.
+func likelyPrefix(p schema.Proof) string {
 	if p == schema.Observed {
 		return ""
 	}
 	return "likely "
 }
 
-// more ends a shortened list with how many it left out.
-func more(told []string, of int) []string {
-	if left := of - min(of, shown); left > 0 {
-		return append(told[:shown:shown], fmt.Sprintf("and %d more", left))
+// shorten cuts a list to mostShown entries. of is the length of the whole list; the last line counts the entries that
+// are cut.
+func shorten(told []string, of int) []string {
+	if left := of - min(of, mostShown); left > 0 {
+		return append(told[:mostShown:mostShown], fmt.Sprintf("and %d more", left))
 	}
-	return told[:min(len(told), shown)]
+	return told[:min(len(told), mostShown)]
 }
 
-func list8(names []string) string { return strings.Join(more(names, len(names)), ", ") }
+func joinShown(names []string) string { return strings.Join(shorten(names, len(names)), ", ") }
 
-// refs collects objects and processes, each once.
+// refs collects references without repeats, in the order of their first use.
 type refs struct {
 	list []schema.Ref
 	has  map[schema.Ref]bool

@@ -1,10 +1,10 @@
-// Package relate is pure: from what was seen of threads and objects it works out who is stuck and what is leaked, and
-// says why in sentences.
+// Package relate decides which threads are stuck and which objects are leaked, and says why in sentences. It is pure:
+// callers pass in the facts about threads and objects.
 //
-//	tasks with their waits ─► Solve ─► a Verdict for each task, and the knots that hold them
+//	tasks with their waits ─► Solve ─► a Status for each task, and the knots (deadlocks) that hold them
 //	evidence of an object's use ─► Judge ─► live, idle, protected, suspect, orphan or unknown, with reasons
 //
-// It reads nothing. It imports only schema.
+// The package reads no file and imports only schema.
 package relate
 
 import (
@@ -13,26 +13,27 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Thread identifies one thread: its process with its start time, and its TID.
+// Thread identifies one thread by its process and its TID. Proc.Gen holds the start of the process, so that a reused
+// pid is another Thread.
 type Thread struct {
 	Proc schema.Ref
 	TID  int
 }
 
-// Activity is what a thread does, as far as it could be seen.
+// Activity is the known state of a thread.
 type Activity uint8
 
 const (
-	// Running threads may do anything: they run, or sleep in something that ends by itself or that nothing here knows
-	// (nanosleep, the network, a terminal, an unreadable call). Unseen is Running.
+	// Running threads run, or sleep in a call that ends by itself (nanosleep) or that ipctop does not follow (the
+	// network, a terminal, an unreadable call). A thread of unknown state counts as Running.
 	Running Activity = iota
-	// Stopped threads go on when somebody sends SIGCONT, or a tracer lets them.
+	// Stopped threads go on when they get SIGCONT, or when their tracer lets them go on.
 	Stopped
-	// Waiting threads sleep until somebody among Wait.Enders acts.
+	// Waiting threads sleep until one of Wait.Enders acts.
 	Waiting
 )
 
-// Task is a thread with what it does.
+// Task is a thread and its activity.
 type Task struct {
 	Thread
 	Comm     string // name of the process
@@ -41,41 +42,41 @@ type Task struct {
 	Wait     Wait   // if Waiting
 }
 
-// Wait is what a thread sleeps for.
+// Wait describes a blocked call of a thread.
 type Wait struct {
-	On      schema.Ref    // the object; zero for a wait in the process's own memory
+	On      schema.Ref    // the object of the call; zero: the process's own memory
 	Call    string        // "semop", "read", "flock"
 	Via     string        // the call in words: "semop [2] -1"
-	Since   time.Time     // when it began, as well as can be told; zero: not known
-	Timed   bool          // it ends by itself
-	Timeout time.Duration // how long the call was told to wait in all; 0: not known
-	// Token changes whenever the thread slept anew, however alike the two waits look: a sum of its stack pointer,
-	// arguments and switches. Only a wait with the same Token in two samples is one wait. 0: not known.
+	Since   time.Time     // the estimated start of the wait; zero: not known
+	Timed   bool          // the wait ends by itself
+	Timeout time.Duration // the whole timeout of the call; 0: not known
+	// Token identifies one sleep of the thread: a sum of its stack pointer, arguments and context switches. Two samples
+	// show the same wait only if their Tokens are equal. 0: not known.
 	Token  uint64
-	Enders []Ender // who could end it
-	// Open says that others than the Enders could end it, and who: "whoever sends to the queue", "processes that could
-	// not be looked into". A wait that is Open is never called stuck. "": nobody else.
+	Enders []Ender // the threads and processes that could end the wait
+	// Open names others that could end the wait: "whoever sends to the queue", "processes that could not be looked
+	// into". An open wait is never called stuck. "": nobody else.
 	Open string
-	// Assumes says what is taken for granted in saying that nobody else could end the wait: "that process 1, which could
-	// not be looked into, has no end of it". A verdict that rests on it is inferred. "": nothing is.
+	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
+	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string
 }
 
-// Ender is somebody who could end a wait.
+// Ender is a thread or process that could end a wait.
 type Ender struct {
 	Proc  schema.Ref
-	TID   int    // the one thread that could, such as a mutex's owner; 0: any thread of the process
-	How   string // what it is to the object: "holds it", "reads it", "changed it last"
+	TID   int    // the only thread that could end it, such as a mutex's owner; 0: any thread of the process
+	How   string // its relation to the object: "holds it", "reads it", "changed it last"
 	Proof schema.Proof
-	// Weak enders are not known to hold what the wait is for: a relative that may know the semaphore. One that is free
-	// is a way out, but one that is stuck closes no circle.
+	// Weak enders are not known to hold the object: a related process may know the semaphore. A free weak ender is a way
+	// out, but a stuck weak ender closes no cycle.
 	Weak bool
-	// On is the object by which it could, of several that a poll waits for; zero: Wait.On.
+	// On is the object that the Ender acts on, where a poll waits for several objects; zero: Wait.On.
 	On schema.Ref
 }
 
-// of is the object by which an Ender could end the wait.
-func (w *Wait) of(e *Ender) schema.Ref {
+// objectFor returns the object through which an Ender could end the wait.
+func (w *Wait) objectFor(e *Ender) schema.Ref {
 	if e != nil && !e.On.IsZero() {
 		return e.On
 	}

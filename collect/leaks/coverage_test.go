@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The clock was set forward by two days in all, maybe in several goes: of a moment since, as much of it may have come
-// later as lies between that and now.
+// The clock was set forward by two days in all, perhaps in several steps. The steps since a moment add up to at most
+// the time from the moment to now.
 func TestDoubtAfterTheClockWasSet(t *testing.T) {
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	l := tick{skew: 48 * time.Hour}
@@ -21,8 +21,8 @@ func TestDoubtAfterTheClockWasSet(t *testing.T) {
 	}
 }
 
-// A clock that was set forward in a container shows by its first process, which seems to be younger than its /proc. A
-// /proc that was mounted late proves nothing of the time before.
+// If the clock was set forward, a container's first process seems younger than its /proc. A late mount of /proc proves
+// nothing about the time before it.
 func TestSkewOfProc(t *testing.T) {
 	type told struct {
 		Skew   time.Duration

@@ -11,14 +11,14 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// What the reason says of a process's start is true, whatever the kernel has cut from the moments.
-func TestWhenAnElderBegan(t *testing.T) {
+// The reason about a process's start is true, though the kernel rounds the moments down.
+func TestStartReason(t *testing.T) {
 	boot := time.Unix(1e9, 0)
 	l := &tick{Tick: &proc.Tick{Boot: boot}}
 	got := map[time.Duration]string{}
 	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
 		p := &proc.Process{ProcStat: process.ProcStat{Start: uint64((time.Minute + after) * sys.ClockTick / time.Second)}}
-		got[after] = l.began(p, boot.Add(time.Minute))
+		got[after] = l.startReason(p, boot.Add(time.Minute))
 	}
 	want := map[time.Duration]string{
 		-time.Second: "started before its last use", 0: "started before its last use",
