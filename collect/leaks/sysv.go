@@ -82,7 +82,7 @@ func (l *tick) waiting(waiters []proc.Waiter) []relate.User {
 // counts them no more.
 func (l *tick) left(ref schema.Ref) []relate.User {
 	var users []relate.User
-	for _, w := range l.LeftOf(kinds.SysvWait(ref)) {
+	for _, w := range l.StoppedOn(kinds.SysvWait(ref)) {
 		users = append(users, l.user(w.Process, "waited in "+w.Via+" before it was stopped"))
 	}
 	return users

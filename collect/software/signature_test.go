@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// told is what matters of a match.
+// told holds the fields of a Match that the tests compare.
 type told struct {
 	ID, Confidence string
 	PID            int
@@ -24,7 +24,7 @@ func named(kind schema.Kind, name string) Subject {
 	return Subject{Kind: kind, Name: name, User: "bob", UID: 1000, Perms: 0o600, Size: 4096}
 }
 
-// owned gives an object's owner another name.
+// owned returns the object with another owner.
 func (s Subject) owned(user string) Subject {
 	s.User = user
 	return s
@@ -58,13 +58,13 @@ func (s Subject) attached(n uint64, dest bool) Subject {
 	return s
 }
 
-// builtinCase is an object, and what the built-in signatures say of it. told{} is nothing.
+// builtinCase is an object with the expected match of the built-in signatures. told{} means no match.
 type builtinCase struct {
 	subject Subject
 	want    told
 }
 
-// builtinFiles are the files that some of the cases have.
+// builtinFiles returns the files that some of the cases need.
 func builtinFiles(pattern string) PatternFiles {
 	byBits := map[string]map[uint32]string{
 		"/etc/zabbix/zabbix_*.conf": {0x0a0b0c: "/etc/zabbix/zabbix_server.conf"},
@@ -140,7 +140,7 @@ func builtinCases() []builtinCase {
 		{named(pshm, "sm_segment.node7.1000.1a2b0001.3"), certain("openmpi")},
 		{named(pshm, "sm_segment.node7.3"), told{}},
 
-		// PSM against Python: psm_shm.UUID is no psm_ and eight digits.
+		// psm_shm.UUID belongs to PSM. Python's names are psm_ and eight digits.
 		{named(pshm, "psm_shm.9b2d7c1e-33aa-4b5c-8d7e-0123456789ab"), certain("psm")},
 		{named(pshm, "psm3_shm.1000.1.2"), certain("psm")},
 		{named(pshm, "psm_shm."), told{}},
@@ -278,7 +278,7 @@ func TestBuiltinSignatures(t *testing.T) {
 	}
 }
 
-// What could not be read of an object is no reason to take it for something.
+// Unreadable owner, permissions and size are no reason for a match.
 func TestSignaturesOfUnreadFiles(t *testing.T) {
 	s, err := Builtin()
 	if err != nil {
@@ -296,7 +296,8 @@ func TestSignaturesOfUnreadFiles(t *testing.T) {
 	}
 }
 
-// The user's own signatures go before the built-in ones, turn some off, and never take a protection away.
+// The user's own signatures come before the built-in ones. They may turn off built-in ones, but never take a
+// protection away.
 func TestUsersSignatures(t *testing.T) {
 	s, err := Read("own.yaml", strings.Join([]string{
 		"off: apache",
@@ -406,7 +407,7 @@ func TestMistakesInSignatures(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, it is read or refused with a line of it, and what was read can be asked.
+// Each file is read or refused with a line number. Signatures from a file can be matched.
 func FuzzReadSignatures(f *testing.F) {
 	f.Add("off: [apache]\nsignatures:\n  - id: a\n    app: A\n    kinds: [shm]\n    key_range: 1..0x20\n    dest: true\n")
 	f.Add("signatures: [{id: a, app: A, kinds: psem, name_regexp: 'x(?P<pid>[0-9]+)|y', owner: [bob, 7], perms: 0o600}]")
