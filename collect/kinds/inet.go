@@ -16,7 +16,7 @@ import (
 type InetRow struct {
 	Socket
 	sock.InetSocket
-	device string // name of the interface it is bound to
+	device string // name of the interface that the socket is bound to
 	tcp    *sock.TCPInfo
 }
 
@@ -104,7 +104,8 @@ func inetColumns() []schema.Column {
 		}),
 		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr",
 			func(r *row) schema.Value {
-				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
+				// a raw socket has no directions, and often no sock_diag
+				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw")
 			}),
 		num("retrans", 7, "retransmissions or window probes without an answer so far",
 			func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
@@ -142,10 +143,10 @@ func (r *InetRow) onlyV6() schema.Value {
 
 func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == sock.SocketListen }
 
-// connected says whether the socket has a remote address at all.
+// connected reports whether the socket has a remote address.
 func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
 
-// local is the local address, written as ss does: "127.0.0.53%lo:53", "[::1%lo]:53".
+// local is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53".
 func (r *InetRow) local() string {
 	if r.device == "" {
 		return r.Local.String()
@@ -153,13 +154,13 @@ func (r *InetRow) local() string {
 	return net.JoinHostPort(r.Local.Addr().String()+"%"+r.device, strconv.Itoa(int(r.Local.Port())))
 }
 
-// status explains a state that ss's word alone leaves open.
+// status adds a word to a state that ss's word alone does not explain.
 func (r *InetRow) status() schema.Value {
 	switch {
 	case r.Listener != nil, r.unaccepted(), r.Other != nil && r.Other.Listener != nil:
 		return schema.String(SocketUnaccepted)
 	case r.State == sock.SocketCloseWait, r.State == sock.SocketFinWait2 && r.Inode != 0:
-		// One end has closed, the other has not. Without an inode nobody is left at this end.
+		// One end is closed, the other is not. A socket without an inode has no process at this end.
 		return schema.String(SocketHalfClosed)
 	case r.Listens(), r.Inode == 0:
 		return schema.None(schema.TypeString)
@@ -167,8 +168,8 @@ func (r *InetRow) status() schema.Value {
 	return StatusValue(shutdownStatus(r.Shutdown))
 }
 
-// unaccepted tells the socket that the kernel made for a connection which waits for accept. Others without inode were
-// closed by their process and have left these two states.
+// unaccepted reports whether the kernel made the socket for a connection that waits for accept. Other sockets without
+// an inode were closed by their process, and are in other states.
 func (r *InetRow) unaccepted() bool {
 	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
 }
@@ -183,8 +184,8 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within
-// one.
+// inetSockets lists the sockets of the thread's network namespace. An address is only valid within one network
+// namespace.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	sockets, err := t.Host.InetSockets()
 	slices.SortFunc(sockets, compareInet)
@@ -198,7 +199,7 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 		if s.Inode == 0 && s.Cookie == 0 {
 			r.Ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
 		}
-		// While sockets come and go, a dump may hold one twice.
+		// While sockets come and go, a dump may list one twice.
 		if seen[r.Ref] {
 			continue
 		}
@@ -221,8 +222,8 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw,
-// each by address.
+// compareInet keeps rows in a stable order: listeners, TCP, UDP, raw, each by address. The order of the kernel's hash
+// tables changes.
 func compareInet(a, b sock.InetSocket) int {
 	rank := func(s *sock.InetSocket) int {
 		switch {
@@ -239,7 +240,8 @@ func compareInet(a, b sock.InetSocket) int {
 		cmp.Compare(a.Inode, b.Inode))
 }
 
-// deviceName names a network interface by its index, "" for none, digits for one that is not there.
+// deviceName is the name of a network interface by its index. It is "" for index 0, and digits for an interface that
+// does not exist.
 func deviceName(known map[uint32]string, index uint32) string {
 	if index == 0 {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// InetOnDemand are the columns that take another dump of all TCP sockets.
+// InetOnDemand lists the columns that need a second dump of all TCP sockets.
 func InetOnDemand() []string {
 	ids := []string{"ns_leader"}
 	for _, c := range tcpColumns() {
@@ -17,7 +17,7 @@ func InetOnDemand() []string {
 	return ids
 }
 
-// tcpColumns are what TCP knows of a connection, in ss's words. Other protocols have nothing there.
+// tcpColumns show TCP's facts about a connection, with ss's words. Sockets of other protocols have blank cells.
 func tcpColumns() []schema.Column {
 	type row = InetRow
 	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
@@ -72,7 +72,7 @@ func tcpColumns() []schema.Column {
 	}
 }
 
-// tcpDetails fills in what TCP knows, for all rows or for the one whose page is open.
+// tcpDetails reads TCP's facts, for all rows or for the object whose page is open.
 func tcpDetails(t *proc.Tick, rows []*InetRow) {
 	all := t.Wants(schema.Inet, NeedTCPInfo)
 	if !t.Host.Live() || !all && t.Detail.Kind != schema.Inet {

@@ -11,12 +11,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LimitRow is a limit of the kernel with what is in use of it.
+// LimitRow is a limit of the kernel with its present use.
 type LimitRow struct {
-	Name, description string // as lsipc -g has them
+	Name, description string // as in lsipc -g
 	Limit             uint64
 	unit              string
-	Knob              string // the sysctl, with its field where a file has several; or tmpfs: and a mount option
+	Knob              string // the sysctl, with the field if the file has several; or "tmpfs:" and a mount option
 	Used              schema.Value
 }
 
@@ -78,7 +78,7 @@ func limitColumns() []schema.Column {
 	}
 }
 
-// collectLimits reads each group by itself: a kernel may have been built without one of them.
+// collectLimits reads each group on its own: a kernel may be built without one of the groups.
 func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	var all []LimitRow
 	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits,
@@ -96,7 +96,7 @@ func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, nil
 }
 
-// used is a count, or why it could not be taken.
+// used is a cell of a count, or of the error of the count.
 func used(n uint64, err error) schema.Value {
 	switch {
 	case err == nil:
@@ -111,7 +111,7 @@ func notCounted() schema.Value { return schema.None(schema.TypeInt) }
 
 func msgLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.MsgInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	return []LimitRow{
@@ -123,7 +123,7 @@ func msgLimits(h *kernel.Host) ([]LimitRow, error) {
 
 func semLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.SemInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	const semvmx = 32767 // SEMVMX (include/uapi/linux/sem.h)
@@ -138,7 +138,7 @@ func semLimits(h *kernel.Host) ([]LimitRow, error) {
 
 func shmLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.ShmInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	return []LimitRow{
@@ -167,7 +167,7 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	}, err
 }
 
-// devShmLimits are those of the tmpfs on /dev/shm, of which 0 is none (tmpfs(5)).
+// devShmLimits are the limits of the tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs).
 func devShmLimits(h *kernel.Host) ([]LimitRow, error) {
 	use, err := h.DevShmUse()
 	if err != nil {

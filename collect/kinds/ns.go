@@ -135,8 +135,8 @@ func wordValue(word string) schema.Value {
 	return schema.String(word)
 }
 
-// nsOwner asks the kernel who owns it. For a user outside of our own user namespace it says EPERM: that is no lack of
-// rights.
+// nsOwner asks the kernel for the owner of the namespace. If the owner is outside our user namespace, the kernel
+// returns EPERM. Here EPERM is no lack of rights.
 func nsOwner(t *proc.Tick, r *NSRow) {
 	r.ownerUID, r.owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
 	if uid, err := t.Host.NamespaceOwner(r.Namespace); err == nil {
@@ -144,7 +144,7 @@ func nsOwner(t *proc.Tick, r *NSRow) {
 	}
 }
 
-// relateNamespaces tells who is in a namespace other than our own, where that is most often everybody.
+// relateNamespaces relates each process to its namespaces, except our own ones: almost every process is in those.
 func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	refs := map[namespace.Namespace]schema.Ref{}
 	var edges []schema.Edge

@@ -12,7 +12,7 @@ import (
 type PacketRow struct {
 	Socket
 	sock.PacketSocket
-	device string // name of the interface that it is bound to
+	device string // name of the interface that the socket is bound to
 }
 
 func Packet() *Mechanism {
@@ -68,7 +68,7 @@ func packetColumns() []schema.Column {
 }
 
 func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
-	devices := map[uint64]map[uint32]string{} // by network namespace: each has interfaces of its own
+	devices := map[uint64]map[uint32]string{} // by network namespace: each has its own interfaces
 	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode },
 		func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
 			if devices[at.Ino] == nil {
@@ -81,7 +81,7 @@ func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 		})
 }
 
-// protocol is the ethertype's name, or its number as tcpdump's -e shows it.
+// protocol is the ethertype's name, or its number in the form of tcpdump -e.
 func (r *PacketRow) protocol() string {
 	if name := sock.EtherType(r.Protocol); name != "" {
 		return name

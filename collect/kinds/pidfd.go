@@ -17,9 +17,9 @@ type PidFDRow struct {
 	target *proc.Process // nil: gone, or not seen
 }
 
-// The words of a pidfd's status. One whose process is there has none.
+// The words of a pidfd's status. If its process is there, the status is blank.
 const (
-	PidFDReaped  = "reaped"  // the process has ended and was waited for
+	PidFDReaped  = "reaped"  // the process has ended, and its parent has waited for it
 	PidFDOutside = "outside" // the process is not in the reader's pid namespace
 )
 

@@ -11,11 +11,11 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// PosixRow is what POSIX queues, semaphores and shared memory have in common: they are files.
+// PosixRow is the shared part of POSIX queues, semaphores and shared memory: all are files.
 type PosixRow struct {
 	vfs.PosixFile
-	FullName    string       // "/name", or where a file without a name was reached
-	Unknown     schema.State // why the file's properties are not known; Known if they are
+	FullName    string       // "/name"; for a file without a name, the path that a process used
+	Unknown     schema.State // why the file's properties are not known; Known if they are known
 	User, group string
 	age         schema.Value
 	Users       *proc.FileUsers
@@ -24,7 +24,7 @@ type PosixRow struct {
 	Waiters     schema.Value
 }
 
-// namedRow completes a row for a file that has its name.
+// namedRow makes the shared part for a file that has its name.
 func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
 	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID),
 		group: t.Users.Group(file.GID)}
@@ -32,7 +32,7 @@ func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) Pos
 	return r
 }
 
-// unnamedRow completes a row for a file that was unlinked and is still used.
+// unnamedRow makes the shared part for a file that was unlinked and is still in use.
 func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 	name, _ := proc.DevShmName(u.Path)
 	r := PosixRow{FullName: "/" + name, Unknown: schema.Known}
@@ -61,17 +61,17 @@ func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
 	r.Waiters = t.WaitersValue(ref, r.waits, false)
 }
 
-// nameRef is the identity of what has a name: another file under it is another object.
+// nameRef is the identity of an object with a name. Another file under the same name is another object.
 func nameRef(kind schema.Kind, f vfs.PosixFile) schema.Ref {
 	return schema.Ref{Kind: kind, Name: "/" + f.Name, Gen: f.Ino}
 }
 
-// FileRef is the identity of a file that is known by its number only.
+// FileRef is the identity of a file that is known by its numbers only.
 func FileRef(kind schema.Kind, id proc.FileID) schema.Ref {
 	return schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
 }
 
-// Of gives a cell of the file, or why it is not known.
+// of makes a cell of a property of the file, or of the reason why it is not known.
 func (r *PosixRow) of(v schema.Value) schema.Value {
 	switch r.Unknown {
 	case schema.Known:
@@ -82,7 +82,7 @@ func (r *PosixRow) of(v schema.Value) schema.Value {
 	return schema.None(v.Type())
 }
 
-// posixColumns are lsipc's columns of POSIX objects, and who the file is.
+// posixColumns are lsipc's columns of POSIX objects, and the device and inode of the file.
 func posixColumns[T any](of func(*T) *PosixRow) []schema.Column {
 	col := func(id string, typ schema.Type, width int, help string, get func(*PosixRow) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, 0, help, func(r *T) schema.Value { return get(of(r)) })
@@ -130,9 +130,9 @@ func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) 
 		func(r *T) schema.Value { return of(r).Waiters })
 }
 
-// unlinked lists the files of /dev/shm that have no name any more and are still used: sems those of semaphores, or
-// all others. The semaphore that glibc makes is linked under its name from a temporary file, whose name the creator's
-// maps go on showing as deleted (sem_open.c): it is among the listed ones, by its number.
+// unlinked lists the files of /dev/shm that have no name any more and are still in use. sems selects semaphores, or
+// else all other files. glibc makes a semaphore as a temporary file and then links its name to it (sem_open.c). The
+// creator's maps still show the temporary name as deleted. So a file with a listed inode number is not unlinked.
 func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	if t.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !t.Host.Live() {
 		return nil, nil
@@ -163,7 +163,7 @@ func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	}), nil
 }
 
-// FileType is a file's type in a word.
+// FileType is the type of a file in one word.
 func FileType(m fs.FileMode) string {
 	switch m.Type() {
 	case 0:
@@ -180,7 +180,7 @@ func FileType(m fs.FileMode) string {
 	return "device"
 }
 
-// relatePosix relates a row to its users.
+// relatePosix returns the edges of rows to their users.
 func relatePosix(t *proc.Tick, objects []*schema.Object, of func(any) *PosixRow) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {

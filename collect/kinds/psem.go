@@ -10,7 +10,7 @@ import (
 type PSemRow struct {
 	PosixRow
 	sem   posix.Sem
-	asked bool // the value was asked for
+	asked bool // the value is wanted
 }
 
 func PSem() *Mechanism {
@@ -20,7 +20,7 @@ func PSem() *Mechanism {
 		Columns: psemColumns(),
 		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
-		Needs:   proc.FileUserNeeds, // for those that have no name any more
+		Needs:   proc.FileUserNeeds, // to find those without a name
 		Collect: collectPSem,
 		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PSemRow).PosixRow })

@@ -16,7 +16,7 @@ type PShmRow struct {
 	Status []string
 }
 
-// StatusDeleted marks shared memory that has no name any more and lives until its last user is gone.
+// StatusDeleted marks shared memory without a name. It lives until its last user closes it.
 const StatusDeleted = "deleted"
 
 func PShm() *Mechanism {
@@ -27,7 +27,7 @@ func PShm() *Mechanism {
 		Columns: pshmColumns(),
 		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
-		Needs:   proc.FileUserNeeds, // for those that have no name any more
+		Needs:   proc.FileUserNeeds, // to find those without a name
 		Collect: collectPShm,
 		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PShmRow).PosixRow })

@@ -39,7 +39,7 @@ func SignalFD() *Mechanism {
 	}
 }
 
-// signalNames lists a set's signals by number.
+// signalNames lists the signals of a set by number.
 func signalNames(set sys.SignalSet) []string {
 	names := []string{}
 	for n := syscall.Signal(1); n <= 64; n++ {

@@ -66,7 +66,7 @@ func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schem
 			rows = append(rows, r)
 			return r, r.Ref
 		})
-	// A connection through VMADDR_CID_LOCAL has both of its ends here.
+	// Both ends of a connection through VMADDR_CID_LOCAL are on this machine.
 	type ends struct{ local, remote sock.VsockAddr }
 	byEnds := map[ends]*VsockRow{}
 	for _, r := range rows {
@@ -80,7 +80,7 @@ func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schem
 	return objects, err
 }
 
-// vsockAddr writes "CID:PORT" as ss does.
+// vsockAddr writes "CID:PORT" in the form of ss.
 func vsockAddr(a sock.VsockAddr) string {
 	number := func(n uint32) string {
 		if n == ^uint32(0) {
