@@ -99,14 +99,6 @@ func (d *descriptor) edges(t *proc.Tick) []schema.Edge {
 	return append(edges, proc.WaitEdges(d.ref, d.waits)...)
 }
 
-// UsesOf lists the descriptors on an object that exists only as open descriptors. It is nil for every other object.
-func UsesOf(o *schema.Object) []proc.FDUse {
-	if d, ok := o.Row.(described); ok {
-		return d.base().Uses
-	}
-	return nil
-}
-
 func relateDescriptors(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {

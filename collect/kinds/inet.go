@@ -28,17 +28,11 @@ func Inet() *Mechanism {
 		Costs:   []schema.Cost{{Need: NeedTCPInfo, Name: "tcp info"}},
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
-		Needs:   SocketNeeds, OnDemand: InetOnDemand(),
+		Needs:   SocketNeeds, OnDemand: inetOnDemand(),
 		Relates: HolderNeeds,
 		Collect: collectInet,
 		Gauges:  inetGauges,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			var edges []schema.Edge
-			for _, o := range objects {
-				edges = append(edges, o.Row.(*InetRow).edges(t)...)
-			}
-			return edges
-		},
+		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*InetRow)
 			label := r.Protocol + " " + r.local()
@@ -121,14 +115,14 @@ func inetColumns() []schema.Column {
 		}),
 		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other "+
 			"end)",
-			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
+			func(r *row) schema.Value { return WordValue(r.Timer.String()) }),
 		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
 			if r.Timer == sock.TimerOff {
 				return schema.None(schema.TypeDuration)
 			}
 			return schema.Duration(time.Duration(r.TimerMS) * time.Millisecond)
 		}),
-	}, append(tcpColumns(), netColumns(func(r *row) *Socket { return &r.Socket })...)...)
+	}, append(tcpColumns(), netColumns()...)...)
 }
 
 func (r *InetRow) onlyV6() schema.Value {
@@ -165,7 +159,7 @@ func (r *InetRow) status() schema.Value {
 	case r.Listens(), r.Inode == 0:
 		return schema.None(schema.TypeString)
 	}
-	return StatusValue(shutdownStatus(r.Shutdown))
+	return WordValue(shutdownStatus(r.Shutdown))
 }
 
 // unaccepted reports whether the kernel made the socket for a connection that waits for accept. Other sockets without

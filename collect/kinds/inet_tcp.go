@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// InetOnDemand lists the columns that need a second dump of all TCP sockets.
-func InetOnDemand() []string {
+// inetOnDemand lists the columns that need a second dump of all TCP sockets.
+func inetOnDemand() []string {
 	ids := []string{"ns_leader"}
 	for _, c := range tcpColumns() {
 		ids = append(ids, c.ID)
@@ -42,7 +42,7 @@ func tcpColumns() []schema.Column {
 	}
 	return []schema.Column{
 		col("cong", schema.TypeString, 6, "congestion control",
-			func(t *sock.TCPInfo) schema.Value { return wordValue(t.Congestion) }),
+			func(t *sock.TCPInfo) schema.Value { return WordValue(t.Congestion) }),
 		num("cwnd", "segments that may be on their way (congestion window)", func(t *sock.TCPInfo) uint32 { return t.CWnd }),
 		col("ssthresh", schema.TypeInt, 7,
 			"segments up to which the congestion window grows fast; blank while it was never reached",

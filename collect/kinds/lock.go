@@ -49,7 +49,7 @@ func lockColumns() []schema.Column {
 	type row = LockRow
 	col := schema.Col[row]
 	text := func(id string, width int, help string, get func(*row) string) schema.Column {
-		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return StatusValue(get(r)) })
+		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return WordValue(get(r)) })
 	}
 	return []schema.Column{
 		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),

@@ -29,10 +29,8 @@ func Memfd() *Mechanism {
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds,
 		Collect: collectMemfd,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*MemfdRow).PosixRow })
-		},
-		Label: func(o *schema.Object) string { return o.Row.(*MemfdRow).FullName },
+		Relate:  relatePosix,
+		Label:   func(o *schema.Object) string { return o.Row.(*MemfdRow).FullName },
 	}
 }
 

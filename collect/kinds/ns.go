@@ -114,7 +114,7 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 			if s.Leader != nil {
 				r.leader = procObject(t, s.Leader).Row.(*ProcRow)
 				if _, ok := containers[s.Leader]; !ok {
-					containers[s.Leader] = wordValue(t.Container(s.Leader))
+					containers[s.Leader] = WordValue(t.Container(s.Leader))
 				}
 				r.container = containers[s.Leader]
 			} else if s.FD != nil {
@@ -125,14 +125,6 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 		}
 	}
 	return objects, nil
-}
-
-// wordValue is a word, none if it is empty.
-func wordValue(word string) schema.Value {
-	if word == "" {
-		return schema.None(schema.TypeString)
-	}
-	return schema.String(word)
 }
 
 // nsOwner asks the kernel for the owner of the namespace. If the owner is outside our user namespace, the kernel

@@ -69,7 +69,7 @@ func pidfdColumns() []schema.Column {
 		col("status", schema.TypeString, 8,
 			"reaped: the process has ended and was waited for; outside: it is not in this pid namespace",
 			func(r *row) schema.Value {
-				return StatusValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
+				return WordValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
 			}),
 		col("nspid", schema.TypeList, 12, "the process's pids, from this pid namespace inwards", func(r *row) schema.Value {
 			pids := []string{}

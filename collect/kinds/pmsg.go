@@ -33,10 +33,8 @@ func PMsg() *Mechanism {
 			"notify_pid"},
 		Relates: PmsgNeeds | proc.NeedSyscall,
 		Collect: collectPMsg,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PMsgRow).PosixRow })
-		},
-		Gauges: pmsgGauges,
+		Relate:  relatePosix,
+		Gauges:  pmsgGauges,
 	}
 }
 

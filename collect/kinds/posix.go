@@ -24,6 +24,11 @@ type PosixRow struct {
 	Waiters     schema.Value
 }
 
+// posixObject is a row with a PosixRow as its base.
+type posixObject interface{ posix() *PosixRow }
+
+func (r *PosixRow) posix() *PosixRow { return r }
+
 // namedRow makes the shared part for a file that has its name.
 func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
 	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID),
@@ -130,6 +135,32 @@ func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) 
 		func(r *T) schema.Value { return of(r).Waiters })
 }
 
+// devShmObjects makes the objects of a kind of files in /dev/shm: the listed files, then the unlinked ones in use.
+// row makes a row from the shared part; its listed file is nil for an unlinked one.
+func devShmObjects[F, T any](t *proc.Tick, kind schema.Kind, listed []F, file func(*F) vfs.PosixFile,
+	row func(PosixRow, *F) T) []*schema.Object {
+	prefix := "" // of the names in /dev/shm; objects' names are without it
+	if kind == schema.PSem {
+		prefix = "sem."
+	}
+	gone, err := unlinked(t, kind == schema.PSem)
+	t.Fault(string(kind), err)
+	rows, objects := NewObjects[T](len(listed) + len(gone))
+	for i := range listed {
+		f := file(&listed[i])
+		objects[i].Ref = nameRef(kind, f)
+		rows[i] = row(namedRow(t, objects[i].Ref, f, "/dev/shm/"+prefix+f.Name), &listed[i])
+	}
+	for i, u := range gone {
+		o := objects[len(listed)+i]
+		o.Ref = FileRef(kind, u.ID)
+		r := unnamedRow(t, o.Ref, u)
+		r.FullName = "/" + strings.TrimPrefix(r.FullName, "/"+prefix)
+		rows[len(listed)+i] = row(r, nil)
+	}
+	return objects
+}
+
 // unlinked lists the files of /dev/shm that have no name any more and are still in use. sems selects semaphores, or
 // else all other files. glibc makes a semaphore as a temporary file and then links its name to it (sem_open.c). The
 // creator's maps still show the temporary name as deleted. So a file with a listed inode number is not unlinked.
@@ -181,10 +212,10 @@ func FileType(m fs.FileMode) string {
 }
 
 // relatePosix returns the edges of rows to their users.
-func relatePosix(t *proc.Tick, objects []*schema.Object, of func(any) *PosixRow) []schema.Edge {
+func relatePosix(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		r := of(o.Row)
+		r := o.Row.(posixObject).posix()
 		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
 	}
 	return edges

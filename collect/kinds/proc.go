@@ -31,7 +31,7 @@ func Proc() *Mechanism {
 		Kind: schema.Proc, Family: Processes, Title: "Processes",
 		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
 		Costs:   []schema.Cost{{Need: NeedProcDetail, Name: "process details"}, {Need: NeedThreads, Name: "threads"}},
-		Columns: append(procColumns(), procDetailColumns()...), OnDemand: ProcOnDemand(),
+		Columns: append(procColumns(), procDetailColumns()...), OnDemand: procOnDemand(),
 		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds", "comm", "args"},
 		Needs:   proc.NeedProcs,
 		Collect: collectProcs,

@@ -30,7 +30,7 @@ type procDetail struct {
 // procThreads describes the threads of a process in words.
 type procThreads struct{ threads, blocked schema.Value }
 
-func ProcOnDemand() []string {
+func procOnDemand() []string {
 	var ids []string
 	for _, c := range procDetailColumns() {
 		ids = append(ids, c.ID)
@@ -173,7 +173,7 @@ func readDetail(t *proc.Tick, dir process.Dir) *procDetail {
 	}
 	d.limitsErr = err
 	if text, err = dir.Read("cgroup", nil); err == nil {
-		d.control, d.cgroup = wordValue(ControlGroup(string(text))), wordValue(proc.ContainerID(string(text)))
+		d.control, d.cgroup = WordValue(ControlGroup(string(text))), WordValue(proc.ContainerID(string(text)))
 	}
 	return d
 }

@@ -70,7 +70,7 @@ func shmColumns() []schema.Column {
 		countColumn("nattch", 6, "mappings of it in all processes", func(r *row) uint64 { return r.NAttch }),
 		col("status", schema.TypeString, 10, 0,
 			"dest: removed, gone with its last detach; locked: never swapped out; hugetlb: in huge pages",
-			func(r *row) schema.Value { return StatusValue(strings.Join(r.Status, ",")) }),
+			func(r *row) schema.Value { return WordValue(strings.Join(r.Status, ",")) }),
 		timeColumn("attach", "when it was last attached", func(r *row) int64 { return r.ATime }),
 		timeColumn("detach", "when it was last detached", func(r *row) int64 { return r.DTime }),
 		timeColumn("ctime", "when it was made or its owner or permissions changed", func(r *row) int64 { return r.CTime }),

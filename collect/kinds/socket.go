@@ -86,13 +86,25 @@ func (s *Socket) setWaiters(t *proc.Tick) {
 	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && t.Unseen("fd") > 0)
 }
 
+// socketRow is a row with a Socket as its base.
+type socketRow interface{ socket() *Socket }
+
+func (s *Socket) socket() *Socket { return s }
+
+// socketColumn is a column that reads only the Socket of a row.
+func socketColumn(id string, typ schema.Type, width int, needs schema.Need, help string,
+	get func(*Socket) schema.Value) schema.Column {
+	return schema.Column{ID: id, Type: typ, Width: width, Needs: needs, Help: help,
+		Get: func(o *schema.Object) schema.Value { return get(o.Row.(socketRow).socket()) }}
+}
+
 // netColumns show a socket's network namespace.
-func netColumns[T any](of func(*T) *Socket) []schema.Column {
+func netColumns() []schema.Column {
 	return []schema.Column{
-		schema.Col("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
-			func(r *T) schema.Value { return of(r).place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
-			func(r *T) schema.Value { return of(r).place.Leader }),
+		socketColumn("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
+			func(s *Socket) schema.Value { return s.place.Inode() }),
+		socketColumn("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
+			func(s *Socket) schema.Value { return s.place.Leader }),
 	}
 }
 
@@ -154,8 +166,8 @@ func shutdownStatus(s sock.Shutdown) string {
 	return ""
 }
 
-// StatusValue turns a status word into a cell.
-func StatusValue(word string) schema.Value {
+// WordValue is a cell of a word. An empty word makes a blank cell.
+func WordValue(word string) schema.Value {
 	if word == "" {
 		return schema.None(schema.TypeString)
 	}
@@ -193,29 +205,28 @@ func (s *Socket) holderName() string {
 	return s.Uses[0].Process.Comm
 }
 
-// socketRelate returns the Relate function of a kind of sockets.
-func socketRelate[T any](of func(*T) *Socket) func(*proc.Tick, []*schema.Object) []schema.Edge {
-	return func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-		var edges []schema.Edge
-		for _, o := range objects {
-			edges = append(edges, of(o.Row.(*T)).edges(t)...)
-		}
-		return edges
+// relateSockets returns the edges of sockets.
+func relateSockets(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		edges = append(edges, o.Row.(socketRow).socket().edges(t)...)
 	}
+	return edges
 }
 
 // heldColumns are the columns of a socket without another end on this machine.
-func heldColumns[T any](of func(*T) *Socket) []schema.Column {
+func heldColumns() []schema.Column {
 	return append([]schema.Column{
-		schema.Col("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open",
-			func(r *T) schema.Value { return of(r).holders }),
-		schema.Col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *T) schema.Value {
-			if of(r).inode == 0 {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(of(r).inode))
-		}),
-	}, netColumns(of)...)
+		socketColumn("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open",
+			func(s *Socket) schema.Value { return s.holders }),
+		socketColumn("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd",
+			func(s *Socket) schema.Value {
+				if s.inode == 0 {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(s.inode))
+			}),
+	}, netColumns()...)
 }
 
 // collectSockets lists the sockets of one family in the wanted network namespaces, by inode.

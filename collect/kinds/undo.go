@@ -59,22 +59,22 @@ func (h semHold) Words() string {
 	return strings.Join(parts, " ")
 }
 
-// UndoSource opens the reader of SEM_UNDO at the first call and keeps it. The open takes 24 ms. After a refusal it
+// undoSource opens the reader of SEM_UNDO at the first call and keeps it. The open takes 24 ms. After a refusal it
 // does not try again.
-type UndoSource struct {
+type undoSource struct {
 	reader *undo.Reader // it closes with its file, at the end of its last use
-	Err    error
+	err    error
 }
 
 var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed " +
 	"them meanwhile")
 
-func (s *UndoSource) read(h *kernel.Host) ([]undo.Undo, error) {
-	if s.reader == nil && s.Err == nil {
-		s.reader, s.Err = h.OpenUndos()
+func (s *undoSource) read(h *kernel.Host) ([]undo.Undo, error) {
+	if s.reader == nil && s.err == nil {
+		s.reader, s.err = h.OpenUndos()
 	}
-	if s.Err != nil {
-		return nil, s.Err
+	if s.err != nil {
+		return nil, s.err
 	}
 	undos, complete, err := s.reader.Undos()
 	if err == nil && !complete {
@@ -99,7 +99,7 @@ func SemUndos(t *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
 }
 
 func readUndos(t *proc.Tick) undoFacts {
-	source := proc.Keep(t.Kept, func() UndoSource { return UndoSource{} })
+	source := proc.Keep(t.Kept, func() undoSource { return undoSource{} })
 	undos, err := source.read(t.Host)
 	held := undoFacts{holds: map[proc.WaitKey][]semHold{}, err: err}
 	for _, u := range undos {

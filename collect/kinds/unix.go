@@ -32,14 +32,8 @@ func Unix() *Mechanism {
 		Needs:   SocketNeeds, OnDemand: []string{"inflight", "ns_leader"},
 		Relates: HolderNeeds,
 		Collect: collectUnix,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			var edges []schema.Edge
-			for _, o := range objects {
-				edges = append(edges, o.Row.(*UnixRow).edges(t)...)
-			}
-			return edges
-		},
-		Label: unixLabel,
+		Relate:  relateSockets,
+		Label:   unixLabel,
 	}
 }
 
@@ -97,7 +91,7 @@ func unixColumns() []schema.Column {
 		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight,
 			"descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
-	}, netColumns(func(r *row) *Socket { return &r.Socket })...))
+	}, netColumns()...))
 }
 
 // ofSockets makes columns that are blank for a path without a socket.
@@ -219,7 +213,7 @@ func (r *UnixRow) status() schema.Value {
 		// unix_release_sock).
 		return schema.String(SocketPeerClosed)
 	}
-	return StatusValue(shutdownStatus(r.Shutdown))
+	return WordValue(shutdownStatus(r.Shutdown))
 }
 
 // UnixName shows an abstract name with a leading '@', as ss, lsfd and /proc/net/unix do.

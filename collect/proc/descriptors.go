@@ -169,7 +169,7 @@ func (t *Tick) join(kind schema.Kind) []Instance {
 		all, uses = numbered(uses, identity)
 	}
 	for _, group := range t.ByDescription(uses) {
-		all = append(all, Instance{DescriptorRef(kind, group), group})
+		all = append(all, Instance{descriptorRef(kind, group), group})
 	}
 	if identity != nil {
 		slices.SortFunc(all, func(a, b Instance) int { return schema.CompareRefs(a.Ref, b.Ref) })
@@ -193,9 +193,9 @@ func numbered(uses []FDUse, identity func([]byte) (schema.Ref, bool)) (all []Ins
 	return all, rest
 }
 
-// DescriptorRef names an open file description by the pid and number of its first descriptor: "epoll:4242/7". The
+// descriptorRef names an open file description by the pid and number of its first descriptor: "epoll:4242/7". The
 // start time of that process is the generation.
-func DescriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
+func descriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
 	first := uses[0]
 	name := strconv.Itoa(first.Process.PID) + "/" + strconv.Itoa(int(first.FD.Num))
 	return schema.Ref{Kind: kind, Name: name, Gen: first.Process.Start}

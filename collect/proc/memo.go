@@ -24,8 +24,8 @@ func Memo[T any](t *Tick, work func(*Tick) T) T {
 // memo wraps a result, so that a nil result differs from a missing result.
 type memo[T any] struct{ result T }
 
-// Asked reports whether this tick has worked out a T.
-func Asked[T any](t *Tick) bool {
+// asked reports whether this tick has worked out a T.
+func asked[T any](t *Tick) bool {
 	_, ok := t.memos[any((*T)(nil))]
 	return ok
 }

@@ -82,13 +82,13 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 		now.ns = needs
 	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace),
 		slices.ContainsFunc(p.stopped, Wait.InNamespace), mapsSegment(p):
-		read(IPCType)
+		read(ipcType)
 		now.ns = needs
 	}
 }
 
-// IPCType is the index of "ipc" in namespace.Types.
-const IPCType = 2
+// ipcType is the index of "ipc" in namespace.Types.
+const ipcType = 2
 
 // Spaces lists the known namespaces of a type by inode.
 func (t *Tick) Spaces(typ string) []*Space {
@@ -115,7 +115,7 @@ func (t *Tick) Others(typ string) []*Space {
 
 // IPCSpaceOf is the Space of the System V ids that a process uses. It is 0 for the reader's own namespace, or if the
 // process's namespace is not known.
-func (t *Tick) IPCSpaceOf(p *Process) uint64 { return t.IPCSpace(p.NS[IPCType]) }
+func (t *Tick) IPCSpaceOf(p *Process) uint64 { return t.IPCSpace(p.NS[ipcType]) }
 
 // IPCSpace is the Space of the System V ids of an IPC namespace.
 func (t *Tick) IPCSpace(ino uint64) uint64 {

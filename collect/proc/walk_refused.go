@@ -46,7 +46,7 @@ func (t *Tick) refusals() []schema.Fault {
 		{"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := len(t.unseen[s.source])
-		if n == 0 || s.source == "maps" && t.mapsFound && !Asked[fileIndex](t) || s.source == "ns" &&
+		if n == 0 || s.source == "maps" && t.mapsFound && !asked[fileIndex](t) || s.source == "ns" &&
 			!t.Needs.Has(NeedNamespaces) {
 			continue
 		}
