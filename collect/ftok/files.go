@@ -43,8 +43,8 @@ type processFiles struct {
 	refused error    // the error if the process could not be read
 }
 
-// fileLook collects the files of one process.
-type fileLook struct {
+// fileSearch collects the files of one process.
+type fileSearch struct {
 	dir   process.Dir
 	hangs func([]byte) bool
 	root  string // root directory of a process in a chroot, as a path of ours; else ""
@@ -52,7 +52,7 @@ type fileLook struct {
 	processFiles
 }
 
-// keyFiles returns the files of a process. If the process has not run since the last look, it returns the same files
+// keyFiles returns the files of a process. If the process has not run since the last search, it returns the same files
 // again.
 func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 	cpu, cpuErr := process.CPUTime(p.PID)
@@ -64,16 +64,16 @@ func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 		return processFiles{}
 	}
 	defer dir.Close()
-	l := fileLook{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
+	l := fileSearch{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
 	l.start, l.cpu = p.Start, cpu
-	l.look(p)
+	l.search(p)
 	if cpuErr == nil {
 		keptFiles(t)[p.PID] = l.processFiles
 	}
 	return l.processFiles
 }
 
-func (l *fileLook) look(p *proc.Process) {
+func (l *fileSearch) search(p *proc.Process) {
 	cwd, err := l.dir.Readlink("cwd")
 	if err != nil {
 		if !sys.Gone(err) {
@@ -104,14 +104,14 @@ func (l *fileLook) look(p *proc.Process) {
 
 // inside turns a path from the kernel into a path below the process's root directory. The kernel shows paths in a
 // chroot from our root directory.
-func (l *fileLook) inside(path string) string {
+func (l *fileSearch) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, l.root); ok && strings.HasPrefix(rest, "/") {
 		return rest
 	}
 	return path
 }
 
-func (l *fileLook) add(id proc.FileID, path, how string) {
+func (l *fileSearch) add(id proc.FileID, path, how string) {
 	if l.seen[id] || len(l.list) >= processFilesMost {
 		return
 	}
@@ -120,7 +120,7 @@ func (l *fileLook) add(id proc.FileID, path, how string) {
 }
 
 // link adds the file behind a link of /proc/PID. path is the text of the link.
-func (l *fileLook) link(name, path, how string) {
+func (l *fileSearch) link(name, path, how string) {
 	if l.hangs([]byte(path)) {
 		l.skipped = append(l.skipped, path)
 		return
@@ -132,7 +132,7 @@ func (l *fileLook) link(name, path, how string) {
 
 // linkOf reads a link of /proc/PID and adds the file behind it. It returns the file's path below the process's root
 // directory, or "" if the file has no path any more.
-func (l *fileLook) linkOf(name, how string) string {
+func (l *fileSearch) linkOf(name, how string) string {
 	path, err := l.dir.Readlink(name)
 	if err != nil {
 		return ""
@@ -147,7 +147,7 @@ func (l *fileLook) linkOf(name, how string) string {
 // named adds a file by its path below the process's root directory. It returns the path with all symbolic links
 // resolved. A symbolic link is followed only if that cannot hang. The link may even lead into another mount
 // namespace. Files of /proc and /sys are skipped, since "self" would be our own process there.
-func (l *fileLook) named(path, how string) (string, bool) {
+func (l *fileSearch) named(path, how string) (string, bool) {
 	useless := false
 	real, err := l.dir.RealPath(path, func(path []byte) bool {
 		useless = pseudo(string(path))
@@ -172,7 +172,7 @@ func pseudo(path string) bool {
 }
 
 // arguments adds the files in the command line. A path may be a whole argument or the part after "--option=".
-func (l *fileLook) arguments(cwd string) {
+func (l *fileSearch) arguments(cwd string) {
 	text, err := l.dir.Read("cmdline", nil)
 	if err != nil {
 		return
@@ -194,9 +194,9 @@ func (l *fileLook) arguments(cwd string) {
 }
 
 // descriptors adds the open files, and returns their directories.
-func (l *fileLook) descriptors() (parents []string) {
+func (l *fileSearch) descriptors() (parents []string) {
 	_ = l.dir.FDs(make([]byte, 32<<10),
-		func(d *process.FDDir, num int, target []byte) { // an error here was an error of cwd, too: see look
+		func(d *process.FDDir, num int, target []byte) { // an error here was an error of cwd, too: see search
 			if target[0] != '/' || len(l.list) >= processFilesMost {
 				return
 			}
@@ -220,7 +220,7 @@ func (l *fileLook) descriptors() (parents []string) {
 	return parents
 }
 
-func (l *fileLook) mapped() {
+func (l *fileSearch) mapped() {
 	paths, err := l.dir.MappedPaths(nil)
 	if err != nil {
 		return
@@ -231,7 +231,7 @@ func (l *fileLook) mapped() {
 }
 
 // entries adds the files in a directory below the process's root directory.
-func (l *fileLook) entries(dir, how string) {
+func (l *fileSearch) entries(dir, how string) {
 	dir, err := l.dir.RealPath(dir, l.hangs)
 	if err != nil {
 		return // named has already counted a directory that may hang
@@ -256,7 +256,7 @@ func (l *fileLook) entries(dir, how string) {
 
 // configuration adds the files in /etc with the program's name. For "zabbix_server" these are
 // /etc/zabbix_server.conf, and /etc/zabbix with its files.
-func (l *fileLook) configuration(comm string) {
+func (l *fileSearch) configuration(comm string) {
 	stem := comm[:len(comm)-len(strings.TrimLeft(comm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
 	if len(stem) < shortestStem {
 		return

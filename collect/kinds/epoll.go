@@ -27,6 +27,7 @@ type epollTarget struct {
 // targetNeeds are the needs to find the object behind a watched descriptor.
 const targetNeeds = descriptorNeeds | proc.NeedFDModes | NeedSockets
 
+// Epoll is the Mechanism of epoll instances.
 func Epoll() *Mechanism {
 	type row = EpollRow
 	return &Mechanism{

@@ -15,6 +15,7 @@ type EventFDRow struct {
 	parse error
 }
 
+// EventFD is the Mechanism of eventfds.
 func EventFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.EventFD, Family: Notify, Title: "Eventfds",

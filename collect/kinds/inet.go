@@ -20,6 +20,7 @@ type InetRow struct {
 	tcp    *sock.TCPInfo
 }
 
+// Inet is the Mechanism of TCP, UDP and raw sockets.
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
@@ -135,6 +136,7 @@ func (r *InetRow) onlyV6() schema.Value {
 	return schema.Bool(r.V6Only)
 }
 
+// Listens reports whether the socket is a TCP listener.
 func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == sock.SocketListen }
 
 // connected reports whether the socket has a remote address.

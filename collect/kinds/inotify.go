@@ -14,6 +14,7 @@ type InotifyRow struct {
 	Watched []fdinfo.InotifyWatch
 }
 
+// Inotify is the Mechanism of inotify instances.
 func Inotify() *Mechanism {
 	type row = InotifyRow
 	list := func(id string, width int, help string, word func(fdinfo.InotifyWatch) string) schema.Column {

@@ -30,6 +30,7 @@ const LockBreaking = "breaking"
 
 const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
 
+// Lock is the Mechanism of file locks.
 func Lock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Lock, Family: Locks, Title: "File locks",
@@ -102,6 +103,7 @@ func (r *LockRow) command() string {
 	return ""
 }
 
+// Path is the path of the locked file, as its first holder sees it. It is "" without a holder.
 func (r *LockRow) Path() string {
 	if len(r.Uses) == 0 {
 		return ""

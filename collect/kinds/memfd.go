@@ -20,6 +20,7 @@ const (
 	memoryOther     = "other"     // a driver's memory
 )
 
+// Memfd is the Mechanism of shared memory without a name.
 func Memfd() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Memfd, Family: Memory, Title: "memfds and shared anonymous memory",

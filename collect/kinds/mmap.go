@@ -18,6 +18,7 @@ type MmapRow struct {
 	waiters schema.Value
 }
 
+// Mmap is the Mechanism of files that several processes map.
 func Mmap() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Mmap, Family: Memory, Title: "Files mapped by several processes",

@@ -14,6 +14,7 @@ type NetlinkRow struct {
 	sock.NetlinkSocket
 }
 
+// Netlink is the Mechanism of netlink sockets.
 func Netlink() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Netlink, Family: Sockets, Title: "Netlink sockets",

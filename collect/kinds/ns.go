@@ -22,6 +22,7 @@ type NSRow struct {
 
 const nsColumnNeeds = proc.NeedProcs | proc.NeedFDs | proc.NsNeeds
 
+// NS is the Mechanism of namespaces.
 func NS() *Mechanism {
 	return &Mechanism{
 		Kind: schema.NS, Family: Namespaces, Title: "Namespaces",

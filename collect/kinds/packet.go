@@ -15,6 +15,7 @@ type PacketRow struct {
 	device string // name of the interface that the socket is bound to
 }
 
+// Packet is the Mechanism of packet sockets.
 func Packet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Packet, Family: Sockets, Title: "Packet sockets",

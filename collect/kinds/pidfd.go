@@ -23,6 +23,7 @@ const (
 	PidFDOutside = "outside" // the process is not in the reader's pid namespace
 )
 
+// PidFD is the Mechanism of pidfds.
 func PidFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PidFD, Family: Notify, Title: "Pidfds",

@@ -31,8 +31,10 @@ const (
 	PipeFull  = "full" // a thread sleeps in write
 )
 
+// PipeNeeds are the needs of pipes and FIFOs.
 const PipeNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDModes
 
+// Pipe is the Mechanism of anonymous pipes.
 func Pipe() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pipe, Family: Pipes, Title: "Pipes",
@@ -48,6 +50,7 @@ func Pipe() *Mechanism {
 	}
 }
 
+// Fifo is the Mechanism of FIFOs.
 func Fifo() *Mechanism {
 	col := schema.Col[PipeRow]
 	columns := append([]schema.Column{
@@ -103,7 +106,10 @@ func fifoRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	return schema.Ref{Kind: schema.Fifo, Space: u.FD.Dev, ID: u.FD.Ino}, true
 }
 
-func CanRead(fd *proc.FD) bool  { return fd.Access&fdinfo.CanRead != 0 }
+// CanRead reports whether a descriptor is open for reading.
+func CanRead(fd *proc.FD) bool { return fd.Access&fdinfo.CanRead != 0 }
+
+// CanWrite reports whether a descriptor is open for writing.
 func CanWrite(fd *proc.FD) bool { return fd.Access&fdinfo.CanWrite != 0 }
 
 func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
@@ -124,7 +130,7 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 		r.status = schema.Uncollected(schema.TypeString)
 		if t.Gathered(ref, NeedPipeEnds) {
 			r.status = pipeStatus(t, r, fds)
-			r.settleEnds()
+			r.correctEnds()
 		}
 		pipeFill(t, ref, r)
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
@@ -232,10 +238,10 @@ func (r *PipeRow) fullness() schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// settleEnds corrects the holders and waiters of an end without a known holder, from the kernel's answer. Either the
+// correctEnds corrects the holders and waiters of an end without a known holder, from the kernel's answer. Either the
 // end is closed, or an unseen holder has it. Unseen are processes outside this pid namespace, processes that refused,
 // and messages on a socket.
-func (r *PipeRow) settleEnds() {
+func (r *PipeRow) correctEnds() {
 	if len(r.Uses) == 0 || r.status.State() != schema.Absent && !r.status.IsKnown() {
 		return
 	}

@@ -20,8 +20,10 @@ type PMsgRow struct {
 	notify struct{ kind, signal schema.Value }
 }
 
+// PmsgNeeds are the needs of the holders of POSIX queues.
 const PmsgNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDFiles
 
+// PMsg is the Mechanism of POSIX message queues.
 func PMsg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",

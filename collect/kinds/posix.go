@@ -33,7 +33,7 @@ func (r *PosixRow) posix() *PosixRow { return r }
 func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
 	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID),
 		group: t.Users.Group(file.GID)}
-	users(t, ref, &r, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
+	r.setUsers(t, ref, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
 	return r
 }
 
@@ -51,11 +51,11 @@ func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 		r.Unknown = schema.Absent
 	}
 	r.Dev, r.Ino = u.ID.Dev, u.ID.Ino
-	users(t, ref, &r, u)
+	r.setUsers(t, ref, u)
 	return r
 }
 
-func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
+func (r *PosixRow) setUsers(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) {
 	r.Users = u
 	r.age = schema.None(schema.TypeDuration)
 	if !r.MTime.IsZero() {

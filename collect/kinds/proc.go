@@ -26,6 +26,7 @@ type ProcRow struct {
 	threads       *procThreads
 }
 
+// Proc is the Mechanism of processes.
 func Proc() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Proc, Family: Processes, Title: "Processes",
@@ -139,6 +140,7 @@ func fdCount(r *ProcRow) schema.Value {
 	return schema.Int(int64(r.FDCount))
 }
 
+// Args is the command line with spaces between the arguments. A process without arguments shows its name in brackets.
 func (r *ProcRow) Args() schema.Value {
 	switch {
 	case !r.cmdlines:

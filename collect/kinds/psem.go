@@ -14,6 +14,7 @@ type PSemRow struct {
 	asked bool // the value is wanted
 }
 
+// PSem is the Mechanism of POSIX named semaphores.
 func PSem() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",

@@ -20,6 +20,7 @@ type PShmRow struct {
 // StatusDeleted marks shared memory without a name. It lives until its last user closes it.
 const StatusDeleted = "deleted"
 
+// PShm is the Mechanism of POSIX shared memory.
 func PShm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",

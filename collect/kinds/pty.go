@@ -32,6 +32,7 @@ const (
 
 const ptyNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedTTYs | proc.NeedFDInfo
 
+// Pty is the Mechanism of pseudoterminals.
 func Pty() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals",

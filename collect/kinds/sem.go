@@ -19,6 +19,7 @@ type SemRow struct {
 	Values                 []sysv.SemValue // nil: not read
 }
 
+// Sem is the Mechanism of System V semaphore sets.
 func Sem() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",

@@ -35,6 +35,7 @@ const (
 	StatusHugeTLB = "hugetlb" // in huge pages, as its mappings show
 )
 
+// Shm is the Mechanism of System V shared memory segments.
 func Shm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",

@@ -16,6 +16,7 @@ type SignalFDRow struct {
 	parse error
 }
 
+// SignalFD is the Mechanism of signalfds.
 func SignalFD() *Mechanism {
 	col := schema.Col[SignalFDRow]
 	return &Mechanism{

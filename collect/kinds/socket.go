@@ -175,9 +175,9 @@ func WordValue(word string) schema.Value {
 }
 
 // shutdownValue names the closed directions, with the words of shutdown(2).
-func shutdownValue(s sock.Shutdown, told bool) schema.Value {
+func shutdownValue(s sock.Shutdown, known bool) schema.Value {
 	switch {
-	case !told:
+	case !known:
 		return schema.Uncollected(schema.TypeString)
 	case s == sock.ShutdownReceive:
 		return schema.String("rd")
@@ -190,8 +190,8 @@ func shutdownValue(s sock.Shutdown, told bool) schema.Value {
 }
 
 // count is a cell of a number that only sock_diag shows.
-func count(n uint32, told bool) schema.Value {
-	if !told {
+func count(n uint32, known bool) schema.Value {
+	if !known {
 		return schema.Uncollected(schema.TypeInt)
 	}
 	return schema.Int(int64(n))

@@ -16,6 +16,7 @@ type TimerFDRow struct {
 	parse error
 }
 
+// TimerFD is the Mechanism of timerfds.
 func TimerFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.TimerFD, Family: Notify, Title: "Timerfds",

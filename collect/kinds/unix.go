@@ -21,6 +21,7 @@ type UnixRow struct {
 	File     *vfs.PosixFile // of a path that no socket is bound to; nil for sockets
 }
 
+// Unix is the Mechanism of UNIX sockets.
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",

@@ -14,6 +14,7 @@ type VsockRow struct {
 	sock.VsockSocket
 }
 
+// Vsock is the Mechanism of VM sockets.
 func Vsock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Vsock, Family: Sockets, Title: "VM sockets",

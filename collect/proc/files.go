@@ -107,6 +107,7 @@ func indexFiles(t *Tick) fileIndex {
 	return files
 }
 
+// FileUserNeeds are the needs of FileUsers and FileHolders.
 const FileUserNeeds = NeedProcs | NeedFDs | NeedFDFiles | NeedMaps
 
 // FileHolders is the value of the holders column. Each process that maps the file is one endpoint, with one of its
@@ -186,6 +187,7 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 	return vfs.PosixFile{}, err
 }
 
+// DeletedSuffix ends the path of an unlinked file in links and maps of /proc (d_path in fs/d_path.c).
 const DeletedSuffix = " (deleted)"
 
 // DevShmName returns the name of a file that is directly in /dev/shm.

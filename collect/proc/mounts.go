@@ -26,6 +26,7 @@ type mountWatch struct {
 	seen map[string][]Mount // link text of a mount namespace -> its mounts, longest paths first
 }
 
+// Mount is a mount point, and whether a stat below it may hang.
 type Mount struct {
 	Point string
 	Hangs bool

@@ -32,6 +32,7 @@ type spaceIndex struct {
 	own    map[string]uint64              // inodes of the reader's own namespaces, by type
 }
 
+// NsNeeds are the needs that read links of namespaces.
 const NsNeeds = NeedIPCNS | NeedNamespaces
 
 // namespaceNeeds are the needs to find the namespaces of the wanted kinds.
@@ -93,7 +94,7 @@ const ipcType = 2
 // Spaces lists the known namespaces of a type by inode.
 func (t *Tick) Spaces(typ string) []*Space {
 	var list []*Space
-	for _, s := range t.known().byName {
+	for _, s := range t.namespaceIndex().byName {
 		if s.Type == typ {
 			list = append(list, s)
 		}
@@ -106,7 +107,7 @@ func (t *Tick) Spaces(typ string) []*Space {
 // known.
 func (t *Tick) Others(typ string) []*Space {
 	list := t.Spaces(typ)
-	own := t.known().own[typ]
+	own := t.namespaceIndex().own[typ]
 	if own == 0 {
 		return nil
 	}
@@ -130,7 +131,7 @@ func (t *Tick) Ways() map[namespace.Namespace]namespace.Namespace {
 	if !t.AllNamespaces {
 		return nil
 	}
-	known := t.known().byName
+	known := t.namespaceIndex().byName
 	ways := make(map[namespace.Namespace]namespace.Namespace, len(known))
 	for name, s := range known {
 		ways[name] = s.Namespace
@@ -147,15 +148,15 @@ func Entries(list []*Space) []namespace.Namespace {
 	return ways
 }
 
-// known is the index of namespaces, worked out once a tick.
-func (t *Tick) known() *spaceIndex { return Memo(t, indexSpaces) }
+// namespaceIndex is the index of namespaces, worked out once a tick.
+func (t *Tick) namespaceIndex() *spaceIndex { return Memo(t, indexSpaces) }
 
 // OwnSpace is the inode of the reader's own namespace of a type. 0 means unknown.
-func (t *Tick) OwnSpace(typ string) uint64 { return t.known().own[typ] }
+func (t *Tick) OwnSpace(typ string) uint64 { return t.namespaceIndex().own[typ] }
 
 // SpaceAt is the namespace of a type with that inode. nil means that none was found.
 func (t *Tick) SpaceAt(typ string, ino uint64) *Space {
-	return t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
+	return t.namespaceIndex().byName[namespace.Namespace{Type: typ, Ino: ino}]
 }
 
 func indexSpaces(t *Tick) *spaceIndex {
@@ -169,22 +170,22 @@ func indexSpaces(t *Tick) *spaceIndex {
 			if ino == 0 {
 				continue
 			}
-			s := x.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.Living(), types[i]))
+			s := x.add(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.Living(), types[i]))
 			if s.Procs++; s.Leader == nil {
 				s.Leader = p
 			}
 		}
 	}
 	if t.Needs.Has(NeedFDs) {
-		x.held(t)
+		x.addHeld(t)
 	}
 	if t.Needs.Has(NeedNamespaces) {
-		x.mounted(t)
+		x.addMounted(t)
 	}
 	return x
 }
 
-func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
+func (x *spaceIndex) add(typ string, ino uint64, way string) *Space {
 	key := namespace.Namespace{Type: typ, Ino: ino}
 	s := x.byName[key]
 	if s == nil {
@@ -194,12 +195,12 @@ func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
 	return s
 }
 
-// held finds the namespaces that processes keep alive by a descriptor.
-func (x *spaceIndex) held(t *Tick) {
+// addHeld finds the namespaces that processes keep alive by a descriptor.
+func (x *spaceIndex) addHeld(t *Tick) {
 	for _, p := range t.procs {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == FDNamespace {
-				s := x.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
+				s := x.add(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
 				if s.Leader == nil && s.FD == nil {
 					s.FD = &FDUse{p, fd}
 				}
@@ -208,9 +209,9 @@ func (x *spaceIndex) held(t *Tick) {
 	}
 }
 
-// mounted finds the namespaces that a mount keeps alive (ip netns, unshare --ipc=FILE). Each mount namespace has its
+// addMounted finds the namespaces that a mount keeps alive (ip netns, unshare --ipc=FILE). Each mount namespace has its
 // own mounts.
-func (x *spaceIndex) mounted(t *Tick) {
+func (x *spaceIndex) addMounted(t *Tick) {
 	if !t.Host.Live() {
 		return
 	}
@@ -238,7 +239,7 @@ func (x *spaceIndex) mounted(t *Tick) {
 			if MayHangBelow(mounts, path.Dir(point)) {
 				continue
 			}
-			s := x.at(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
+			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
 			s.Mount = cmp.Or(s.Mount, point)
 		}
 	}
@@ -282,9 +283,11 @@ func (t *Tick) uidMap(s *Space) process.IDMap {
 	return m
 }
 
+// NsLeaderHelp is the help of all columns ns_leader.
 const NsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as " +
 	"COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
 
+// Inode is a cell of the inode of the namespace. It is blank if the inode is not known.
 func (p Place) Inode() schema.Value {
 	if p.Ino == 0 {
 		return schema.None(schema.TypeInt)
@@ -295,11 +298,11 @@ func (p Place) Inode() schema.Value {
 // Place describes the namespace of a type with that inode.
 func (t *Tick) Place(typ string, ino uint64) Place {
 	p := Place{Ino: ino, Leader: schema.Uncollected(schema.TypeString)}
-	if own := t.known().own[typ]; own == 0 || own != ino {
+	if own := t.namespaceIndex().own[typ]; own == 0 || own != ino {
 		p.Space = ino
 	}
 	if t.Needs&NsNeeds != 0 && t.Needs.Has(NeedProcs) {
-		s := t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
+		s := t.namespaceIndex().byName[namespace.Namespace{Type: typ, Ino: ino}]
 		p.Leader = t.leaderName(s)
 		if typ == "ipc" && p.Space != 0 {
 			p.uids = t.uidMap(s)
@@ -310,7 +313,7 @@ func (t *Tick) Place(typ string, ino uint64) Place {
 
 // OwnPlace describes the reader's own namespace of a type. Its Space is 0.
 func (t *Tick) OwnPlace(typ string) Place {
-	p := t.Place(typ, t.known().own[typ])
+	p := t.Place(typ, t.namespaceIndex().own[typ])
 	p.Space = 0
 	return p
 }

@@ -120,7 +120,9 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 	}
 }
 
-func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
+// WaitOf finds the object of a blocked call. ok is false if the call waits for no object of ipctop, or for an unknown
+// FIFO.
+func WaitOf(dir process.Dir, c process.BlockedCall) (wait Wait, ok bool) {
 	if call, id, ok := c.SysV(); ok {
 		kind := schema.Msg
 		if call == "semop" {
@@ -253,6 +255,7 @@ func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) sch
 	return schema.Endpoints(ends, !complete && t.Unseen("syscall") > 0)
 }
 
+// WaitEdges returns an edge from each waiter to the object.
 func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, w := range waiters {

@@ -139,7 +139,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	}
 	wg.Wait()
 	if needs&completeNeeds != 0 {
-		late, lateCached, err := w.latecomers(pids, found, needs)
+		late, lateCached, err := w.newProcesses(pids, found, needs)
 		if err != nil {
 			return nil, err
 		}
@@ -158,10 +158,10 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	return found, nil
 }
 
-// latecomers reads the processes that were born during the walk. A child has a copy of its parent's descriptors. So
+// newProcesses reads the processes that were born during the walk. A child has a copy of its parent's descriptors. So
 // the parent must have been read before it ended. If children of unread parents still come after some rounds,
-// latecomers sets restless.
-func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached,
+// newProcesses sets restless.
+func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached,
 	err error) {
 	const rounds = 4
 	w.restless = false

@@ -51,15 +51,15 @@ func (t *Tick) refusals() []schema.Fault {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusers(s.source),
+			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusedBy(s.source),
 				s.hides, advice)})
 	}
 	return faults
 }
 
-// refusers names the only process that refused a source, or counts the processes. Kernel threads have namespaces
+// refusedBy names the only process that refused a source, or counts the processes. Kernel threads have namespaces
 // only, so they count only for "ns".
-func (t *Tick) refusers(source string) string {
+func (t *Tick) refusedBy(source string) string {
 	refused := t.unseen[source]
 	if len(refused) == 1 {
 		return fmt.Sprintf("process %d/%s", refused[0].PID, refused[0].Comm)

@@ -114,7 +114,7 @@ func (w *walker) mappings(p *Process, dir process.Dir, needs schema.Need, buf []
 
 // fdScan collects the descriptors that some mechanism needs.
 type fdScan struct {
-	modes, files bool // of pipes and FIFOs; of whatever has a path
+	modes, files bool // of pipes and FIFOs; of every file with a path
 	fileModes    bool
 	ttys         bool
 	proc         process.Dir

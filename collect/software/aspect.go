@@ -76,7 +76,7 @@ func fillApps(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Obje
 		if !t.WantsFor(o.Ref, NeedSignatures) {
 			continue
 		}
-		if m := app(t, SubjectOf(t, o)); m.ID != "" {
+		if m := matchOf(t, SubjectOf(t, o)); m.ID != "" {
 			appNote.Set(o, &m)
 		} else {
 			appNote.Set(o, none)
@@ -99,9 +99,9 @@ func Use(k *proc.Kept, s *Signatures) {
 	*signaturesOf(k) = func() (*Signatures, error) { return s, nil }
 }
 
-// app finds the software that an object looks like. It compares with data directories of PostgreSQL only if
+// matchOf finds the software that an object looks like. It compares with data directories of PostgreSQL only if
 // NeedClusters is wanted.
-func app(t *proc.Tick, s Subject) Match {
+func matchOf(t *proc.Tick, s Subject) Match {
 	known, err := Known(t)
 	if err != nil {
 		t.Fault("signatures", err)

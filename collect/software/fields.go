@@ -55,7 +55,7 @@ func (r *signatureReader) signature(node ast.Node, order int) *signature {
 			r.condition(g, field, at, value)
 		}
 	})
-	r.complete(g, node)
+	r.checkComplete(g, node)
 	return g
 }
 
@@ -172,8 +172,8 @@ func (r *signatureReader) pattern(g *signature, value ast.Node) {
 	g.pidAt = max(0, g.pattern.SubexpIndex("pid"))
 }
 
-// complete checks that a signature has all necessary fields.
-func (r *signatureReader) complete(g *signature, node ast.Node) {
+// checkComplete checks that a signature has all necessary fields.
+func (r *signatureReader) checkComplete(g *signature, node ast.Node) {
 	at := node.GetToken()
 	if m, ok := node.(ast.MapNode); ok {
 		if it := m.MapRange(); it.Next() {
@@ -195,7 +195,7 @@ func (r *signatureReader) complete(g *signature, node ast.Node) {
 			r.fail(at, "%s: %s", g.id, need.says)
 		}
 	}
-	r.fitting(g, at)
+	r.checkKinds(g, at)
 	if g.confidence == "" {
 		g.confidence = Likely
 	}
@@ -204,8 +204,8 @@ func (r *signatureReader) complete(g *signature, node ast.Node) {
 	}
 }
 
-// fitting refuses conditions that no object of these kinds can meet.
-func (r *signatureReader) fitting(g *signature, at *token.Token) {
+// checkKinds refuses conditions that no object of these kinds can meet.
+func (r *signatureReader) checkKinds(g *signature, at *token.Token) {
 	has := func(kinds ...schema.Kind) bool {
 		return !slices.ContainsFunc(g.kinds, func(k schema.Kind) bool { return !slices.Contains(kinds, k) })
 	}

@@ -123,7 +123,7 @@ func Clusters(t *proc.Tick) clusterList {
 		if !t.Needs.Has(ClusterNeeds) || !t.Host.Live() {
 			return nil
 		}
-		return append(runningClusters(t), foundClusters(t)...)
+		return append(runningClusters(t), installedClusters(t)...)
 	})
 }
 
@@ -203,9 +203,9 @@ func argumentAfter(cmdline []byte, option string) string {
 	return ""
 }
 
-// foundClusters lists data directories in the usual places of distributions, and those that a configuration there
+// installedClusters lists data directories in the usual places of distributions, and those that a configuration there
 // names.
-func foundClusters(t *proc.Tick) []cluster {
+func installedClusters(t *proc.Tick) []cluster {
 	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
 		return nil
@@ -223,7 +223,7 @@ func foundClusters(t *proc.Tick) []cluster {
 			list = append(list, c)
 		}
 	}
-	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
+	for _, conf := range glob(hangs, "/etc/postgresql/*/*/postgresql.conf") {
 		text, err := keptFiles(t).read(conf, func() (vfs.PosixFile, error) { return vfs.StatFile(conf) },
 			func() ([]byte, error) { return vfs.ReadFile(conf, clusterConfMost) })
 		if dir := configuredDirectory(text); err == nil && dir != "" {
@@ -232,16 +232,16 @@ func foundClusters(t *proc.Tick) []cluster {
 	}
 	for _, pattern := range []string{"/var/lib/postgresql/*/*", "/var/lib/pgsql/*/data", "/var/lib/pgsql/data",
 		"/var/lib/postgres/data", "/usr/local/pgsql/data"} {
-		for _, dir := range globbed(hangs, pattern) {
+		for _, dir := range glob(hangs, pattern) {
 			add(dir)
 		}
 	}
 	return list
 }
 
-// globbed lists the paths that fit a pattern. It lists none if the fixed part of the pattern is on a mount that may
+// glob lists the paths that fit a pattern. It lists none if the fixed part of the pattern is on a mount that may
 // hang.
-func globbed(hangs func([]byte) bool, pattern string) []string {
+func glob(hangs func([]byte) bool, pattern string) []string {
 	fixed, _, _ := strings.Cut(pattern, "*")
 	if hangs([]byte(filepath.Clean(fixed))) {
 		return nil

@@ -177,7 +177,7 @@ func newSignatures(list []*signature) *Signatures {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b *signature) int {
 		return cmp.Or(
-			cmp.Compare(btoi(b.user), btoi(a.user)),
+			cmp.Compare(boolToInt(b.user), boolToInt(a.user)),
 			cmp.Compare(slices.Index(confidences(), b.confidence), slices.Index(confidences(), a.confidence)),
 			cmp.Compare(b.conditions, a.conditions),
 			cmp.Compare(b.literalSize, a.literalSize),
@@ -195,7 +195,7 @@ func newSignatures(list []*signature) *Signatures {
 // confidences lists the words, the least sure first.
 func confidences() []string { return []string{Possible, Likely, Certain} }
 
-func btoi(b bool) int {
+func boolToInt(b bool) int {
 	if b {
 		return 1
 	}
