@@ -12,7 +12,7 @@ import (
 type sleepingRequest struct {
 	proc.Waiter
 	file   *proc.FD
-	listed bool // a line of /proc/locks has the file with the device of stat(2); on btrfs the two devices differ
+	listed bool // /proc/locks has the file with the device of stat(2); on btrfs the two devices differ
 	used   bool // the request belongs to a line of /proc/locks, or waits for an unlisted lock
 }
 

@@ -238,7 +238,7 @@ func (r *PipeRow) fullness() schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// correctEnds corrects the holders and waiters of an end without a known holder, from the kernel's answer. Either the
+// correctEnds corrects the holders of an end without a known holder, from the kernel's answer. Either the
 // end is closed, or an unseen holder has it. Unseen are processes outside this pid namespace, processes that refused,
 // and messages on a socket.
 func (r *PipeRow) correctEnds() {
