@@ -13,10 +13,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Direct does single deeds at once: no plan, no question. It is for command lines whose users have named the object and expect
-// nothing but the deed: ipcrm and ipcmk. Everything else goes through a Planner. What was removed is written into the journal
-// afterwards; that it cannot be written is no failure here, for no script of ipcrm's knows of it.
-// Errors hold the call's errno.
+// Direct does single deeds at once: no plan, no question. It is for command lines whose users have named the object
+// and expect nothing but the deed: ipcrm and ipcmk. Everything else goes through a Planner. What was removed is
+// written into the journal afterwards; that it cannot be written is no failure here, for no script of ipcrm's knows
+// of it. Errors hold the call's errno.
 type Direct struct {
 	admin    *kernel.Admin
 	host     *kernel.Host
@@ -24,7 +24,8 @@ type Direct struct {
 	record   func() *record // opens the journal at the first removal; nil where that fails
 }
 
-// NewDirect returns a Direct; a read-only one refuses everything with ErrReadOnly. journal makes the journal when it is first needed.
+// NewDirect returns a Direct; a read-only one refuses everything with ErrReadOnly. journal makes the journal when it
+// is first needed.
 func NewDirect(host *kernel.Host, journal func() *Journal, readOnly bool) *Direct {
 	open := func() *record {
 		r, err := journal().open(nil)
@@ -44,7 +45,8 @@ func (d *Direct) do(deed func() error) error {
 	return deed()
 }
 
-// remove runs a deed that takes an object away, and writes into the journal what it was and by which command line it can be told.
+// remove runs a deed that takes an object away, and writes into the journal what it was and by which command line it
+// can be told.
 func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) error {
 	if d.readOnly {
 		return ErrReadOnly
@@ -106,8 +108,9 @@ func (d *Direct) Find(kind schema.Kind, key uint32) (int, error) {
 	return 0, fmt.Errorf("find %s with key 0x%08x: no System V object", kind, key)
 }
 
-// Create makes a System V object with a key that no other has, drawn from random, and gives its id. size is a segment's bytes or
-// a set's semaphores. mode holds permission bits and whatever other flags msgget and its like take.
+// Create makes a System V object with a key that no other has, drawn from random, and gives its id. size is a
+// segment's bytes or a set's semaphores. mode holds permission bits and whatever other flags msgget and its like
+// take.
 func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() uint32) (id int, err error) {
 	flags := mode | sysv.IPCCreat | sysv.IPCExcl
 	err = d.do(func() error {
@@ -139,17 +142,20 @@ func posixRef(kind schema.Kind, name string) schema.Ref {
 
 // RemovePosixMsg is mq_unlink: the name goes, the object when nobody has it open any more.
 func (d *Direct) RemovePosixMsg(name string) error {
-	return d.remove(posixRef(schema.PMsg, name), "ipcrm --posix-mqueue", name, func() error { return d.admin.PosixMsgRemove(name) })
+	return d.remove(posixRef(schema.PMsg, name), "ipcrm --posix-mqueue", name,
+		func() error { return d.admin.PosixMsgRemove(name) })
 }
 
 // RemovePosixSem is sem_unlink.
 func (d *Direct) RemovePosixSem(name string) error {
-	return d.remove(posixRef(schema.PSem, name), "ipcrm --posix-semaphore", name, func() error { return d.admin.PosixSemRemove(name) })
+	return d.remove(posixRef(schema.PSem, name), "ipcrm --posix-semaphore", name,
+		func() error { return d.admin.PosixSemRemove(name) })
 }
 
 // RemovePosixShm is shm_unlink.
 func (d *Direct) RemovePosixShm(name string) error {
-	return d.remove(posixRef(schema.PShm, name), "ipcrm --posix-shmem", name, func() error { return d.admin.PosixShmRemove(name) })
+	return d.remove(posixRef(schema.PShm, name), "ipcrm --posix-shmem", name,
+		func() error { return d.admin.PosixShmRemove(name) })
 }
 
 // CreatePosixMsg makes a POSIX message queue; EEXIST if the name is taken.

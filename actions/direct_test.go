@@ -33,7 +33,8 @@ func TestDirectRemovalsAreJournalled(t *testing.T) {
 		}
 		var got []string
 		for _, l := range m.journalled() {
-			got = append(got, fmt.Sprintf("%s %s %s %v", l["event"], l["ref"], l["equivalent"], l["object"].(map[string]any)["key"]))
+			got = append(got, fmt.Sprintf("%s %s %s %v", l["event"], l["ref"], l["equivalent"],
+				l["object"].(map[string]any)["key"]))
 		}
 		want := []string{fmt.Sprintf("done msg:%d ipcrm -q %d 0x00005150", id, id)}
 		if diff := cmp.Diff(want, got); diff != "" {

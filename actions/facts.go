@@ -70,7 +70,8 @@ func (e *changedError) Error() string {
 	return "changed since it was shown: " + strings.Join(e.what, ", ") + ": look at it again"
 }
 
-// ifUnchanged makes the deed of a step: read the object again, do it if the guarded facts still hold, and say what came of it.
+// ifUnchanged makes the deed of a step: read the object again, do it if the guarded facts still hold, and say what
+// came of it.
 func (f facts) ifUnchanged(read func() (facts, error), do func() error, says string) func() (string, error) {
 	return func() (string, error) {
 		now, err := read()

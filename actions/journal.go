@@ -17,8 +17,8 @@ import (
 )
 
 // Journal is the file that remembers what was done: JSON lines, two for each step, one before and one after the deed.
-// Nothing is written before something is about to be done. Each line is one write(2) with O_APPEND, so that lines of several
-// ipctops do not mix. It survives a crash of ipctop, not necessarily one of the machine.
+// Nothing is written before something is about to be done. Each line is one write(2) with O_APPEND, so that lines of
+// several ipctops do not mix. It survives a crash of ipctop, not necessarily one of the machine.
 type Journal struct {
 	path   func() (string, error)
 	origin origin
@@ -65,8 +65,9 @@ func NewJournal(host *kernel.Host, command []string, getenv func(string) string,
 	return &Journal{path: func() (string, error) { return JournalPath(getenv) }, origin: o, now: now}
 }
 
-// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl, by default below ~/.local/state. A HOME that belongs to somebody else, as
-// after su or a sudo that keeps it, is passed over for the one in the password file: root's lines have no place in a user's home.
+// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl, by default below ~/.local/state. A HOME that belongs to
+// somebody else, as after su or a sudo that keeps it, is passed over for the one in the password file: root's lines
+// have no place in a user's home.
 func JournalPath(getenv func(string) string) (string, error) {
 	state := getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(state) { // the XDG base directory specification has relative ones ignored
@@ -105,7 +106,8 @@ type record struct {
 }
 
 // errForeign is a journal that is not ours to trust.
-var errForeign = errors.New("it is not a regular file of this user: move it away, or set XDG_STATE_HOME to another directory")
+var errForeign = errors.New("it is not a regular file of this user: move it away, or set XDG_STATE_HOME to another " +
+	"directory")
 
 func (j *Journal) open(p *Plan) (*record, error) {
 	path, err := j.path()
@@ -149,7 +151,8 @@ func (r *record) result(res Result) error {
 }
 
 func (r *record) line(s *Step, event string) line {
-	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, Ref: s.Ref.String(), Equivalent: s.Equivalent, Object: s.object, origin: r.origin}
+	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, Ref: s.Ref.String(), Equivalent: s.Equivalent,
+		Object: s.object, origin: r.origin}
 }
 
 // write appends one line. A short write (a full disk) is an error of os.File.Write.

@@ -53,8 +53,10 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 				"user": me(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
 				"boot_id": string(bytes.TrimSpace(boot)), "ipc_namespace": float64(ns), "command": []any{"ipctop", "rm", "…"},
 				"object": map[string]any{
-					"id": float64(r.ID), "key": "0x00001234", "uid": id, "gid": float64(os.Getgid()), "cuid": id, "cgid": float64(os.Getgid()), "mode": "0600",
-					"size": 8192.0, "cpid": float64(os.Getpid()), "nattch": 0.0, "lpid": 0.0, "atime": nil, "dtime": nil, "ctime": moment(seg.CTime).String(),
+					"id": float64(r.ID), "key": "0x00001234", "uid": id, "gid": float64(os.Getgid()), "cuid": id,
+					"cgid": float64(os.Getgid()), "mode": "0600",
+					"size": 8192.0, "cpid": float64(os.Getpid()), "nattch": 0.0, "lpid": 0.0, "atime": nil, "dtime": nil,
+					"ctime": moment(seg.CTime).String(),
 				},
 			}
 		}
@@ -125,7 +127,8 @@ func TestJournalPath(t *testing.T) {
 		}
 	}
 	// A home of somebody else is not written to, and this one is nobody's.
-	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent/home"})); err == nil && filepath.Dir(got) == "/nonexistent/home/.local/state/ipctop" {
+	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent/home"})); err == nil &&
+		filepath.Dir(got) == "/nonexistent/home/.local/state/ipctop" {
 		t.Errorf("a HOME that is not ours: %q", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -132,9 +133,9 @@ func (m *machine) semRef(id int) schema.Ref {
 
 func (m *machine) proc(pid int) schema.Ref {
 	m.t.Helper()
-	stat, err := m.process(pid)
+	stat, err := proc.StatOf(m.host, pid)
 	m.ok(err)
-	return procRef(stat)
+	return proc.RefOf(&stat)
 }
 
 // run runs the plan and gives the results as lines.
@@ -161,13 +162,15 @@ func needRoot(t *testing.T) {
 
 // workZombie leaves a dead child uncollected: Ready with its pid.
 func workZombie(j *kerneltest.Job) {
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"}, &syscall.ProcAttr{Env: []string{"NO=worker"}})
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"},
+		&syscall.ProcAttr{Env: []string{"NO=worker"}})
 	j.Check(err)
 	j.Ready(pid)
 	j.Wait()
 }
 
-// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is refused and what each step wants typed.
+// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is
+// refused and what each step wants typed.
 func workPlan(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -179,9 +182,9 @@ func workPlan(j *kerneltest.Job) {
 	}
 	var plan *Plan
 	if len(j.Args) == 1 {
-		stat, err := p.process(number(0))
+		stat, err := proc.StatOf(p.host, number(0))
 		j.Check(err)
-		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{procRef(stat)}, Holders)
+		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{proc.RefOf(&stat)}, Holders)
 		j.Check(err)
 	} else {
 		plan, err = p.Remove([]schema.Ref{{Kind: schema.Kind(j.Args[0]), ID: uint64(number(1)), Gen: uint64(number(2))}})
@@ -199,7 +202,8 @@ func workPlan(j *kerneltest.Job) {
 func workForce(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
-	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)}, do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
+	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)},
+		do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
 	r := step.run()
 	j.Ready(r.Outcome, r)
 }

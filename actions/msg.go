@@ -19,9 +19,11 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -q %d", q.ID)}
-	st.Says = s.named("message queue", q.IPCPerm) + " is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
+	st.Says = s.named("message queue", q.IPCPerm) +
+		" is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
 	if q.QNum > 0 {
-		st.Affected = append(st.Affected, fmt.Sprintf("%s (%s) are lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte")))
+		st.Affected = append(st.Affected,
+			fmt.Sprintf("%s (%s) are lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte")))
 	}
 	used := len(st.Affected)
 	s.waiters(&st, -1)
@@ -44,8 +46,9 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-// msgFacts guards the traffic of a queue that was shown without a user: any message since then shows that there is one.
-// Traffic on a queue that was shown in use is what the person agreed to cut, and a busy queue would never be removed otherwise.
+// msgFacts guards the traffic of a queue that was shown without a user: any message since then shows that there is
+// one. Traffic on a queue that was shown in use is what the person agreed to cut, and a busy queue would never be
+// removed otherwise.
 func msgFacts(q sysv.MsgQueue, idle bool) facts {
 	return append(perm(q.IPCPerm), facts{
 		{"ctime", moment(q.CTime), true}, {"qbytes", q.QBytes, true},

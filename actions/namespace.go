@@ -6,15 +6,18 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space. That of other kinds is a device.
+// inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space.
+// That of other kinds is a device.
 func inIPCNamespace(k schema.Kind) bool {
-	return k == schema.Msg || k == schema.Sem || k == schema.Shm || k == schema.PMsg
+	return k.SysV() || k == schema.PMsg
 }
 
-// inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects there.
+// inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects
+// there.
 func (s *survey) inside(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
@@ -30,15 +33,19 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 	return err
 }
 
-// removeInside plans with plan inside the object's namespace, and makes the deed happen there: recheck and removal in one visit.
+// removeInside plans with plan inside the object's namespace, and makes the deed happen there: recheck and removal in
+// one visit.
 func (s *survey) removeInside(r schema.Ref, plan func(*survey, schema.Ref) (Step, error)) (Step, error) {
 	var st Step
 	if err := s.inside(r, func() (err error) { st, err = plan(s, r); return err }); err != nil {
 		return Step{}, err
 	}
 	way, _ := s.snap.Way("ipc", r.Space)
-	whose, _ := s.cell(r, "ns_leader")
-	st.Says = fmt.Sprintf("in IPC namespace %d (%s): %s", r.Space, cmp.Or(whose.Str(), "whose is not known"), st.Says)
+	whose := "whose is not known"
+	if o := s.snap.Find(r); o != nil {
+		whose = cmp.Or(kinds.LeaderOf(o).Str(), whose)
+	}
+	st.Says = fmt.Sprintf("in IPC namespace %d (%s): %s", r.Space, whose, st.Says)
 	st.Equivalent = "nsenter --ipc=" + way.Path + " " + st.Equivalent
 	do := st.do
 	st.do = func() (says string, err error) {

@@ -16,10 +16,12 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwn makes a queue, a set and a segment. A line of numbers makes it attach the segment, "receive" wait for a message.
+// workOwn makes a queue, a set and a segment. A line of numbers makes it attach the segment, "receive" wait for a
+// message.
 func workOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	create := 0o600 | sysv.IPCCreat | sysv.IPCExcl
@@ -113,10 +115,11 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		if len(p.Refused) != 0 || len(p.Steps) != 3 {
 			t.Fatal(p.Lines())
 		}
-		stat, err := o.process(o.PID)
+		stat, err := proc.StatOf(o.host, o.PID)
 		o.ok(err)
 		want := []string{
-			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at once; its 4096 bytes are lost",
+			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at "+
+				"once; its 4096 bytes are lost",
 				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, me()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID, stat.Comm),
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
@@ -124,7 +127,8 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		if diff := cmp.Diff(want, p.Steps[2].Lines()); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]string{"done " + refs[0].String() + ": removed", "done " + refs[1].String() + ": removed", "done " + refs[2].String() + ": removed"}, o.run(p)); diff != "" {
+		if diff := cmp.Diff([]string{"done " + refs[0].String() + ": removed", "done " + refs[1].String() + ": removed",
+			"done " + refs[2].String() + ": removed"}, o.run(p)); diff != "" {
 			t.Error(diff)
 		}
 		if own, there := o.objects(); own != 3 || there != 0 {
@@ -141,7 +145,8 @@ func TestTheRecheckLooksInsideTheNamespace(t *testing.T) {
 		o.Say("attach")
 		o.Read()
 		got := o.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+segment.String()+": changed since it was shown: nattch was 0, is 1, ") {
+		if len(got) != 1 || !strings.HasPrefix(got[0],
+			"refused "+segment.String()+": changed since it was shown: nattch was 0, is 1, ") {
 			t.Errorf("got %q", got)
 		}
 		if own, there := o.objects(); own != 3 || there != 3 {
@@ -161,7 +166,8 @@ func TestAReceiverInAnotherNamespaceIsNamedAndGetsEIDRM(t *testing.T) {
 			p = o.removal(queue)
 			return p.Live() == 1
 		})
-		if got := strings.Join(p.Lines(), "\n"); !strings.Contains(got, fmt.Sprintf("(pid %d) is blocked in msgrcv and gets EIDRM", o.PID)) {
+		if got := strings.Join(p.Lines(), "\n"); !strings.Contains(got,
+			fmt.Sprintf("(pid %d) is blocked in msgrcv and gets EIDRM", o.PID)) {
 			t.Error(got)
 		}
 		if diff := cmp.Diff([]string{"done " + queue.String() + ": removed"}, o.run(p)); diff != "" {
@@ -208,7 +214,8 @@ func TestANamespaceThatMayNotBeEnteredIsRefused(t *testing.T) {
 		}
 		_, ino, _ := namespace.ParseLink([]byte(link))
 		says := kerneltest.StartAs(t, nobody, "plan-there", "shm", w.Words[2], fmt.Sprint(ino)).Words
-		want := fmt.Sprintf("shm:%s@%d: its IPC namespace cannot be entered (enter ipc:[%d]: operation not permitted): needs root", w.Words[2], ino, ino)
+		want := fmt.Sprintf("shm:%s@%d: its IPC namespace cannot be entered (enter ipc:[%d]: operation not permitted): "+
+			"needs root", w.Words[2], ino, ino)
 		if diff := cmp.Diff(want, strings.Join(says, " ")); diff != "" {
 			t.Error(diff)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Plan is what would be done, to what and to whom. It holds the objects as they were when it was made.
-// Its texts carry untrusted names (commands, users) as the kernel gave them: whoever shows them makes them visible, once.
+// Plan is what would be done, to what and to whom. It holds the objects as they were when it was made. Its texts
+// carry untrusted names (commands, users) as the kernel gave them: whoever shows them makes them visible, once.
 type Plan struct {
 	Title   string // "Remove 2 objects"
 	Steps   []Step
@@ -28,10 +28,14 @@ func (p *Plan) entitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps),
 
 // Step is one deed on one object.
 type Step struct {
-	Ref        schema.Ref
-	Says       string   // what happens, in plain words
-	Verdict    string   // whether an object that nobody uses is leaked, and the facts behind that: "orphan: its creator, process 7, is gone; …"; else ""
-	Equivalent string   // the util-linux command that does the same, for a shell: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM 123"
+	Ref  schema.Ref
+	Says string // what happens, in plain words
+	// whether an object that nobody uses is leaked, and the facts behind that: "orphan: its creator, process 7, is gone;
+	// …"; else ""
+	Verdict string
+	// the util-linux command that does the same, for a shell: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM
+	// 123"
+	Equivalent string
 	Affected   []string // processes attached, blocked or last seen using it; messages that are lost
 	// Live says that living processes use the object, or that it cannot be ruled out.
 	Live bool

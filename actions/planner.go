@@ -9,7 +9,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -40,14 +39,16 @@ type Options struct {
 
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
-	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly, settings: o.Settings, grace: o.Grace}
+	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly,
+		settings: o.Settings, grace: o.Grace}
 }
 
 // ReadOnlyVariable is the environment variable that forbids changes.
 const ReadOnlyVariable = "IPCTOP_READONLY"
 
-// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain no. Whoever sets it to
-// something else means something by it, and the harmless reading is that nothing may be changed.
+// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain
+// no. Whoever sets it to something else means something by it, and the harmless reading is that nothing may be
+// changed.
 func ReadOnly(getenv func(string) string) bool {
 	switch strings.ToLower(strings.TrimSpace(getenv(ReadOnlyVariable))) {
 	case "", "0", "false", "no", "off":
@@ -57,15 +58,22 @@ func ReadOnly(getenv func(string) string) bool {
 }
 
 // ErrReadOnly is why nothing is planned under --read-only or IPCTOP_READONLY=1.
-var ErrReadOnly = errors.New("read-only: nothing is removed or signalled")
+var ErrReadOnly error = readOnlyError{}
 
-// allowed says why no plan may be made at all: ErrReadOnly, or kernel.ErrNotLive for a tree of files.
+type readOnlyError struct{}
+
+func (readOnlyError) Error() string {
+	return "read-only: nothing is " + eachVerb(" or ", func(v *Verb) string { return v.Done })
+}
+
+// allowed says why no plan may be made at all: ErrReadOnly, or sys.ErrNotLive for a tree of files.
 func (p *Planner) allowed() error {
 	switch {
 	case p.readOnly:
 		return ErrReadOnly
 	case !p.host.Live():
-		return fmt.Errorf("remove or signal: %w", sys.ErrNotLive)
+		return fmt.Errorf("%s: %w", eachVerb(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
+			sys.ErrNotLive)
 	}
 	return nil
 }
@@ -80,13 +88,14 @@ type survey struct {
 	noted      map[string]bool
 }
 
-// survey reads the objects' kinds with what these columns need.
-func (p *Planner) survey(plan *Plan, refs []schema.Ref, columns ...string) *survey {
-	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true), noted: map[string]bool{}}
+// survey reads the objects' kinds with what needs says of each.
+func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
+	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
+		noted: map[string]bool{}}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {
-			req.Want[r.Kind] = m.NeedsOf(columns)
+			req.Want[r.Kind] = needs(m)
 			req.AllNamespaces = req.AllNamespaces || r.Space != 0 && inIPCNamespace(r.Kind)
 		}
 	}
@@ -102,21 +111,13 @@ func (s *survey) mechanism(k schema.Kind) *kinds.Mechanism {
 	return s.mechanisms[i]
 }
 
-// cell reads a column of an object. Where the kind has no such column, has is false.
-func (s *survey) cell(r schema.Ref, column string) (v schema.Value, has bool) {
-	m := s.mechanism(r.Kind)
-	if m == nil {
-		return v, false
+// ends are the processes at an object; none at all where it is not there.
+func (s *survey) ends(r schema.Ref) kinds.Ends {
+	if o := s.snap.Find(r); o != nil {
+		return kinds.EndsOf(o)
 	}
-	c, has := m.Column(column)
-	if !has {
-		return v, false
-	}
-	o := s.snap.Find(r)
-	if o == nil {
-		return schema.None(c.Type), true
-	}
-	return c.Get(o), true
+	none := schema.None(schema.TypeEndpoints)
+	return kinds.Ends{Holders: none, Readers: none, Writers: none, Waiters: none}
 }
 
 // note says once what could not be seen.
@@ -127,7 +128,8 @@ func (s *survey) note(says string) {
 	}
 }
 
-// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be looked into (3)".
+// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be
+// looked into (3)".
 func (s *survey) unseen(sources ...string) string {
 	n := 0
 	for _, f := range s.snap.Faults {
@@ -141,43 +143,6 @@ func (s *survey) unseen(sources ...string) string {
 	return fmt.Sprintf("processes that could not be looked into (%d)", n)
 }
 
-// process reads /proc/PID/stat. fs.ErrNotExist: there is none.
-func (p *Planner) process(pid int) (process.ProcStat, error) {
-	dir, err := p.host.OpenProc(pid)
-	if err != nil {
-		return process.ProcStat{}, err
-	}
-	defer dir.Close()
-	return readStat(dir)
-}
-
-func readStat(dir process.Dir) (process.ProcStat, error) {
-	text, err := dir.Read("stat", nil)
-	if err != nil {
-		return process.ProcStat{}, err
-	}
-	stat, err := process.ParseProcStat(text)
-	if err != nil {
-		return process.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", dir.PID, err)
-	}
-	return stat, nil
-}
-
-// livesSince says whether the process that had this pid at the moment sec (Unix seconds, cut by the kernel) still lives. One
-// that started after it is another; a zombie uses nothing any more.
-func (p *Planner) livesSince(pid int32, sec int64) (process.ProcStat, bool) {
-	stat, err := p.process(int(pid))
-	if err != nil || stat.State == 'Z' || stat.State == 'X' {
-		return process.ProcStat{}, false
-	}
-	boot, err := sys.BootTime()
-	if err != nil {
-		return stat, true // unknown is not dead
-	}
-	start := boot.Add(time.Duration(stat.Start) * (time.Second / sys.ClockTick))
-	return stat, !proc.StartedAfter(start, sec)
-}
-
 // lastUser describes who did something last, if that process may still use the object.
 func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 	switch {
@@ -186,15 +151,11 @@ func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 	case pid == 0:
 		return role + ": a process outside this pid namespace", true
 	}
-	stat, lives := p.livesSince(pid, sec)
-	if !lives {
+	stat, state := proc.StateSince(p.host, int(pid), sec)
+	if state != proc.CreatorAlive && state != proc.CreatorUnknown { // unknown is not dead
 		return "", false
 	}
 	return role + ": " + processName(stat.Comm, stat.PID), true
-}
-
-func procRef(stat process.ProcStat) schema.Ref {
-	return schema.Ref{Kind: schema.Proc, ID: uint64(stat.PID), Gen: stat.Start}
 }
 
 func processName(comm string, pid int) string { return fmt.Sprintf("%s (pid %d)", comm, pid) }
@@ -209,7 +170,7 @@ func reason(err error) string {
 	var changed *changedError
 	var gone goneError
 	switch {
-	case errors.As(err, &changed), errors.As(err, &gone):
+	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused):
 		return err.Error()
 	case sys.Gone(err):
 		return "it is gone: " + err.Error()
@@ -222,8 +183,8 @@ func reason(err error) string {
 // refuse says why an object is left alone.
 func refuse(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// ends describes processes at an object, each once.
-func ends(v schema.Value, say func(schema.Endpoint) string) []string {
+// describe says something of each process at an object, each line once.
+func describe(v schema.Value, say func(schema.Endpoint) string) []string {
 	var lines []string
 	for _, e := range v.Endpoints() {
 		if line := say(e); !slices.Contains(lines, line) {

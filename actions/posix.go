@@ -25,27 +25,32 @@ func posixKinds() map[schema.Kind]posixKind {
 			q, err := h.PosixQueueStat(name)
 			return q.PosixFile, err
 		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/"},
-		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat, (*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem."},
-		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat, (*kernel.Admin).PosixShmRemoveSame, "/dev/shm/"},
+		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat,
+			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem."},
+		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat,
+			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/"},
 	}
 }
 
-// removePosix plans to take a name away. That frees nothing as long as somebody uses the object (shm_unlink(3), sem_unlink(3),
-// mq_unlink(3)), and wakes nobody.
+// removePosix plans to take a name away. That frees nothing as long as somebody uses the object (shm_unlink(3),
+// sem_unlink(3), mq_unlink(3)), and wakes nobody.
 func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	kind := posixKinds()[r.Kind]
 	if r.Name == "" {
-		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to holders %s", r)
+		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: end those with "+
+			"ipctop signal TERM --to holders %s", r)
 	}
 	file, err := kind.stat(s.host, r.Name)
 	if err != nil {
 		return Step{}, err
 	}
 	if file.Ino != r.Gen {
-		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen, file.Ino))
+		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again",
+			r.Gen, file.Ino))
 	}
 	if !file.Mode.IsRegular() {
-		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm or rmdir", kind.place, file.Name)
+		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm "+
+			"or rmdir", kind.place, file.Name)
 	}
 	if me := uint32(sys.EffectiveUID()); me != file.UID && me != 0 {
 		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
@@ -55,7 +60,8 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	content, contentLost := s.posixContent(r, file)
 	st.Says = fmt.Sprintf("%s %s (owner %s) loses its name; ", kind.what, r.Name, s.users.User(file.UID))
 	if st.Live {
-		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those that open it later"
+		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; " +
+			"until then they go on, apart from those that open it later"
 		st.Confirm = r.Name
 	} else {
 		st.Says += "nobody uses it, so that it is gone at once" + contentLost
@@ -78,19 +84,18 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 
 // posixUsers adds who uses the object, and makes the step live if anybody does or may.
 func (s *survey) posixUsers(st *Step) {
-	holders, _ := s.cell(st.Ref, "holders")
-	st.Affected = append(st.Affected, ends(holders, func(e schema.Endpoint) string {
+	at := s.ends(st.Ref)
+	st.Affected = append(st.Affected, describe(at.Holders, func(e schema.Endpoint) string {
 		if e.Maps > 0 {
 			return processName(e.Comm, e.PID) + " has it mapped"
 		}
 		return processName(e.Comm, e.PID) + " has it open"
 	})...)
-	waiters, _ := s.cell(st.Ref, "waiters")
-	st.Affected = append(st.Affected, ends(waiters, func(e schema.Endpoint) string {
+	st.Affected = append(st.Affected, describe(at.Waiters, func(e schema.Endpoint) string {
 		return fmt.Sprintf("%s is blocked in %s and is not woken", processName(e.Comm, e.PID), e.Mode)
 	})...)
 	st.Live = len(st.Affected) > 0
-	if holders.State() == schema.Denied || holders.Partial() {
+	if at.Holders.State() == schema.Denied || at.Holders.Partial() {
 		st.Live = true
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}
@@ -110,10 +115,12 @@ func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64,
 	return file.Size, ""
 }
 
-// posixFacts guards the content of an object that was shown without a user: any change since then shows that there is one.
+// posixFacts guards the content of an object that was shown without a user: any change since then shows that there is
+// one.
 func posixFacts(name string, f vfs.PosixFile, content uint64, idle bool) facts {
 	return facts{
 		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
-		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle}, {"mtime", moment(f.MTime.Unix()), idle},
+		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle},
+		{"mtime", moment(f.MTime.Unix()), idle},
 	}
 }

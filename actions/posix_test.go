@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -51,14 +52,16 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 		p := m.removal(r)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone at once; its 2 messages are lost", me()),
+			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone "+
+				"at once; its 2 messages are lost", me()),
 			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: ipcrm --posix-mqueue /jobs",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
 		}
-		// How long ago it was made it says as well, and unknown where the kernel does not tell which namespaces were made together.
+		// How long ago it was made it says as well, and unknown where the kernel does not tell which namespaces were made
+		// together.
 		if word, _, _ := strings.Cut(p.Steps[0].Verdict, ": "); word != "suspect" && word != "unknown" {
 			t.Errorf("the verdict on a queue that is not five minutes old: %q", p.Steps[0].Verdict)
 		}
@@ -80,9 +83,10 @@ func TestAPosixQueueInUseAsksForItsName(t *testing.T) {
 		if len(p.Steps) != 1 || p.Steps[0].Confirm != "/jobs" || !p.Steps[0].Live {
 			t.Fatalf("got %+v", p.Steps)
 		}
-		comm, err := m.process(w.PID)
+		comm, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
-		if diff := cmp.Diff([]string{fmt.Sprintf("%s (pid %d) has it open", comm.Comm, w.PID)}, p.Steps[0].Affected); diff != "" {
+		if diff := cmp.Diff([]string{fmt.Sprintf("%s (pid %d) has it open", comm.Comm, w.PID)},
+			p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
 		}
 		want := []string{"done pmsg:/jobs: its name is gone; its memory is free when the last process that uses it is done"}
@@ -104,7 +108,8 @@ func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		p = m.removal(r)
-		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen, other.Gen)}}
+		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen,
+			other.Gen)}}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -147,11 +152,13 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 		m.ok(m.admin.PosixShmCreate("/cache", 8192, 0o600))
 		w := kerneltest.Start(t, "map-shm", "/cache")
 		p := m.removal(m.posix(schema.PShm, "/cache"))
-		comm, err := m.process(w.PID)
+		comm, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those that open it later", me()),
+			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, and its memory is "+
+				"free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those "+
+				"that open it later", me()),
 			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
 			"  same as: ipcrm --posix-shmem /cache",
 		}
@@ -162,12 +169,14 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		snap := m.survey(newPlan(m.Planner, "", ""), []schema.Ref{{Kind: schema.PShm}}, "holders").snap
+		snap := m.survey(newPlan(m.Planner, "", ""), []schema.Ref{{Kind: schema.PShm}}, removalNeeds).snap
 		left := snap.Objects[schema.PShm]
 		if len(left) != 1 || left[0].Ref.Name != "" {
 			t.Fatalf("left: %+v", left)
 		}
-		refused := []Refusal{{left[0].Ref, "it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to holders " + left[0].Ref.String()}}
+		refused := []Refusal{{left[0].Ref,
+			"it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to " +
+				"holders " + left[0].Ref.String()}}
 		if diff := cmp.Diff(refused, m.removal(left[0].Ref).Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -184,10 +193,12 @@ func TestEquivalentsAreQuoted(t *testing.T) {
 		}
 		m.ok(m.admin.PosixMsgCreate("/a b", 0o600))
 		m.ok(m.admin.PosixSemCreate("/*", 0, 0o600))
-		p := m.removal(m.posix(schema.PShm, names[0]), m.posix(schema.PShm, names[1]), m.posix(schema.PShm, names[2]), m.posix(schema.PShm, names[3]),
+		p := m.removal(m.posix(schema.PShm, names[0]), m.posix(schema.PShm, names[1]), m.posix(schema.PShm, names[2]),
+			m.posix(schema.PShm, names[3]),
 			m.posix(schema.PMsg, "/a b"), m.posix(schema.PSem, "/*"))
 		want := []string{
-			`ipcrm --posix-shmem '/we ird$(x)'`, `ipcrm --posix-shmem '/a;b'`, `ipcrm --posix-shmem '/it'\''s'`, `ipcrm --posix-shmem $'/tab\011here'`,
+			`ipcrm --posix-shmem '/we ird$(x)'`, `ipcrm --posix-shmem '/a;b'`, `ipcrm --posix-shmem '/it'\''s'`,
+			`ipcrm --posix-shmem $'/tab\011here'`,
 			`ipcrm --posix-mqueue '/a b'`, `ipcrm --posix-semaphore '/*'`,
 		}
 		var got []string
@@ -209,7 +220,8 @@ func TestWhatNoShmOpenMadeIsRefused(t *testing.T) {
 		m := live(t)
 		m.ok(os.Symlink("/etc/passwd", "/dev/shm/link"))
 		r := m.posix(schema.PShm, "/link")
-		want := []Refusal{{r, "it is no regular file, so that no POSIX call has made it: look at /dev/shm/link and remove it with rm or rmdir"}}
+		want := []Refusal{{r, "it is no regular file, so that no POSIX call has made it: look at /dev/shm/link and remove " +
+			"it with rm or rmdir"}}
 		if diff := cmp.Diff(want, m.removal(r).Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -220,7 +232,8 @@ func TestAPosixSemaphoreIsRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
 		m.ok(m.admin.PosixSemCreate("/gate", 1, 0o600))
-		if diff := cmp.Diff([]string{"done psem:/gate: removed"}, m.run(m.removal(m.posix(schema.PSem, "/gate")))); diff != "" {
+		if diff := cmp.Diff([]string{"done psem:/gate: removed"},
+			m.run(m.removal(m.posix(schema.PSem, "/gate")))); diff != "" {
 			t.Error(diff)
 		}
 		if left, err := m.host.AllPosixSems(false); err != nil || len(left) != 0 {

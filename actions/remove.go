@@ -7,34 +7,31 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // Remove plans the removal of objects. What cannot be removed is refused in the plan, with what to do instead.
 // Refs carry the life (Gen) of the object that was seen: another object under its id is refused as well.
-// The error is ErrReadOnly or kernel.ErrNotLive.
+// The error is ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
 	plan := newPlan(p, "Remove", "object")
-	s := p.survey(plan, removable(refs), "holders", "waiters", "ns_leader", "verdict", "reasons")
+	s := p.survey(plan, removable(refs), removalNeeds)
 	plan.add(refs, s.remove)
 	return plan, nil
 }
 
-// Removable says whether objects of this kind can be removed at all.
-func Removable(k schema.Kind) bool { return removers()[k] != nil }
-
-func removers() map[schema.Kind]func(*survey, schema.Ref) (Step, error) {
-	return map[schema.Kind]func(*survey, schema.Ref) (Step, error){
-		schema.Msg:  (*survey).removeMsg,
-		schema.Sem:  (*survey).removeSem,
-		schema.Shm:  (*survey).removeShm,
-		schema.PMsg: (*survey).removePosix,
-		schema.PSem: (*survey).removePosix,
-		schema.PShm: (*survey).removePosix,
+// removalNeeds are those of what a removal tells: who uses the object, whose namespace it is in, and its verdict.
+func removalNeeds(m *kinds.Mechanism) schema.Need {
+	needs := m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf(leaks.IDs())
+	if inIPCNamespace(m.Kind) {
+		needs |= kinds.LeaderNeeds
 	}
+	return needs
 }
 
 func removable(refs []schema.Ref) []schema.Ref {
@@ -48,7 +45,7 @@ func removable(refs []schema.Ref) []schema.Ref {
 }
 
 func (s *survey) remove(r schema.Ref) (Step, error) {
-	do := removers()[r.Kind]
+	do := removalOf(r.Kind).plan
 	if inIPCNamespace(r.Kind) && r.Space == s.snap.IPCNamespace {
 		r.Space = 0 // our own, written out
 	}
@@ -70,40 +67,19 @@ func (s *survey) remove(r schema.Ref) (Step, error) {
 
 // verdict is what is said of an object that nobody uses: whether it is leaked, and why.
 func (s *survey) verdict(r schema.Ref) string {
-	v, _ := s.cell(r, "verdict")
-	if v.State() != schema.Known {
+	o := s.snap.Find(r)
+	if o == nil {
 		return ""
 	}
-	reasons, _ := s.cell(r, "reasons")
-	return v.Str() + ": " + strings.Join(reasons.List(), "; ")
-}
-
-// insteadOfRemoving says why a kind has no removal, and what frees it.
-func insteadOfRemoving(r schema.Ref) string {
-	switch r.Kind {
-	case schema.Proc:
-		return "a process is not removed: end it with ipctop signal TERM " + r.String()
-	case schema.Pipe:
-		return "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
-	case schema.Fifo:
-		return "a FIFO is a file: rm its path; what is open stays until its holders end (ipctop signal TERM --to holders " + r.String() + ")"
-	case schema.Limit:
-		return "a limit is not removed: set it with sysctl"
-	case schema.Memfd:
-		return "memory without a name goes away when its last user has closed and unmapped it: end those with ipctop signal TERM --to holders " + r.String()
-	case schema.Mmap:
-		return "it is a file: rm its path; what is mapped stays until those who map it end (ipctop signal TERM --to holders " + r.String() + ")"
-	case schema.Lock:
-		return "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders " + r.String()
-	case schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD, schema.IOUring, schema.Pty:
-		return "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
-	case schema.Unix, schema.Inet:
-		return "a socket goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " + r.String()
+	j := leaks.VerdictOf(o)
+	if j == nil {
+		return ""
 	}
-	return fmt.Sprintf("objects of kind %s are not removed: only msg, sem, shm, pmsg, psem and pshm are", r.Kind)
+	return string(j.Verdict) + ": " + strings.Join(j.Reasons, "; ")
 }
 
-// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator, or CAP_SYS_ADMIN.
+// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator,
+// or CAP_SYS_ADMIN.
 func (s *survey) mayRemove(p sysv.IPCPerm) error {
 	me := uint32(sys.EffectiveUID())
 	if me == p.UID || me == p.CUID {
@@ -118,7 +94,8 @@ func (s *survey) mayRemove(p sysv.IPCPerm) error {
 // sameLife refuses an id that belongs to another object than the one that was seen.
 func sameLife(r schema.Ref, ctime int64) error {
 	if r.Gen != uint64(ctime) {
-		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again", moment(r.Gen), moment(ctime)))
+		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again",
+			moment(r.Gen), moment(ctime)))
 	}
 	return nil
 }
@@ -148,10 +125,11 @@ func (st *Step) confirm(live bool, id int) {
 	}
 }
 
-// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not say.
+// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not
+// say.
 func (s *survey) waiters(st *Step, blocked int) {
-	v, has := s.cell(st.Ref, "waiters")
-	lines := ends(v, func(e schema.Endpoint) string {
+	v, has := s.ends(st.Ref).At(kinds.Waiters)
+	lines := describe(v, func(e schema.Endpoint) string {
 		return fmt.Sprintf("%s is blocked in %s and gets EIDRM", processName(e.Comm, e.PID), e.Mode)
 	})
 	st.Affected = append(st.Affected, lines...)

@@ -27,11 +27,12 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		m := live(t)
 		r := m.shm(0x1234, 8192)
 		p := m.removal(r, r)
-		stat, err := m.process(os.Getpid())
+		stat, err := proc.StatOf(m.host, os.Getpid())
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are lost", r.ID, r.ID, me()),
+			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are "+
+				"lost", r.ID, r.ID, me()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID, stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
 		}
@@ -57,7 +58,8 @@ func TestASegmentAttachedSinceThePlanIsRefused(t *testing.T) {
 		p := m.removal(r)
 		kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
 		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+r.String()+": changed since it was shown: nattch was 0, is 1, ") {
+		if len(got) != 1 || !strings.HasPrefix(got[0],
+			"refused "+r.String()+": changed since it was shown: nattch was 0, is 1, ") {
 			t.Errorf("got %q", got)
 		}
 		if _, err := m.host.ShmStat(int(r.ID)); err != nil {
@@ -75,7 +77,8 @@ func TestASegmentThatWasAttachedAndDetachedSinceThePlanIsRefused(t *testing.T) {
 		w.Say("detach")
 		w.Read()
 		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], fmt.Sprintf("refused %s: changed since it was shown: lpid was 0, is %d, ", r, w.PID)) {
+		if len(got) != 1 || !strings.HasPrefix(got[0],
+			fmt.Sprintf("refused %s: changed since it was shown: lpid was 0, is %d, ", r, w.PID)) {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -100,7 +103,8 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 			t.Errorf("mode %o, nattch %d: want dest and still attached", s.Mode, s.NAttch)
 		}
 		again := m.removal(r)
-		refused := []Refusal{{r, "it is removed already (dest) and goes away with its last attachment (1 now): end the processes that map it, ipctop signal TERM --to holders " + r.String()}}
+		refused := []Refusal{{r, "it is removed already (dest) and goes away with its last attachment (1 now): end the " +
+			"processes that map it, ipctop signal TERM --to holders " + r.String()}}
 		if diff := cmp.Diff(refused, again.Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -108,8 +112,8 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 	})
 }
 
-// replace removes a segment and makes another with the same id: /proc/sys/kernel/shm_next_id, which checkpointing tools use
-// (CONFIG_CHECKPOINT_RESTORE), spares the 65536 × 64 lives after which ids come back by themselves.
+// replace removes a segment and makes another with the same id: /proc/sys/kernel/shm_next_id, which checkpointing
+// tools use (CONFIG_CHECKPOINT_RESTORE), spares the 65536 × 64 lives after which ids come back by themselves.
 func (m *machine) replace(r schema.Ref, key uint32, size uint64) {
 	m.t.Helper()
 	m.ok(m.admin.ShmRemove(int(r.ID)))
@@ -131,13 +135,15 @@ func TestAnotherObjectUnderTheSameIDAndKeyIsRefused(t *testing.T) {
 		})
 		m.replace(r, 0x55, 4096)
 		now := m.shmRef(int(r.ID))
-		want := []string{fmt.Sprintf("refused %s: changed since it was shown: ctime was %v, is %v: look at it again", r, moment(r.Gen), moment(now.Gen))}
+		want := []string{fmt.Sprintf("refused %s: changed since it was shown: ctime was %v, is %v: look at it again", r,
+			moment(r.Gen), moment(now.Gen))}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
 		// A Ref that is older than the object is refused when planning already.
 		p = m.removal(r)
-		if len(p.Steps) != 0 || len(p.Refused) != 1 || !strings.HasPrefix(p.Refused[0].Why, "it is not the object that was shown: ctime was ") {
+		if len(p.Steps) != 0 || len(p.Refused) != 1 || !strings.HasPrefix(p.Refused[0].Why,
+			"it is not the object that was shown: ctime was ") {
 			t.Errorf("planned %v", p.Lines())
 		}
 	})
@@ -150,11 +156,12 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 100), sysv.IPCNoWait))
 		m.ok(m.admin.MsgSend(int(r.ID), 1, make([]byte, 50), sysv.IPCNoWait))
 		p := m.removal(r)
-		stat, err := m.process(os.Getpid())
+		stat, err := proc.StatOf(m.host, os.Getpid())
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, me()),
+			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; whoever is blocked in "+
+				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, me()),
 			"  affects: 2 messages (150 bytes) are lost",
 			"  affects: last sender: " + processName(stat.Comm, stat.PID),
 			fmt.Sprintf("  same as: ipcrm -q %d", r.ID),
@@ -183,7 +190,8 @@ func TestAQueueShownIdleIsRefusedAfterTraffic(t *testing.T) {
 		}
 		m.ok(m.admin.MsgSend(int(r.ID), 1, []byte("x"), sysv.IPCNoWait))
 		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+r.String()+": changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ") {
+		if len(got) != 1 || !strings.HasPrefix(got[0],
+			"refused "+r.String()+": changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ") {
 			t.Errorf("got %q", got)
 		}
 	})
@@ -225,14 +233,18 @@ func TestWhatCannotBeRemovedIsRefusedWithTheWayOut(t *testing.T) {
 		pipe := schema.Ref{Kind: schema.Pipe, ID: 8841}
 		elsewhere := schema.Ref{Kind: schema.Shm, ID: 1, Space: 4}
 		gone := schema.Ref{Kind: schema.Msg, ID: 77}
-		lock, timer := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(8, 1), Name: "12/flock/34/0-EOF"}, schema.Ref{Kind: schema.TimerFD, Name: "34/7"}
+		lock, timer := schema.Ref{Kind: schema.Lock, Space: schema.MakeDev(8, 1), Name: "12/flock/34/0-EOF"},
+			schema.Ref{Kind: schema.TimerFD, Name: "34/7"}
 		p := m.removal(pipe, elsewhere, gone, lock, timer)
 		want := []Refusal{
-			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders pipe:8841"},
+			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " +
+				"pipe:8841"},
 			{elsewhere, "no process, descriptor or mount that can be seen from here leads to its IPC namespace 4"},
 			{gone, "it is gone: no message queue has id 77"},
-			{lock, "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders lock:12/flock/34/0-EOF@8:1"},
-			{timer, "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders timerfd:34/7"},
+			{lock, "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders " +
+				"lock:12/flock/34/0-EOF@8:1"},
+			{timer, "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " +
+				"timerfd:34/7"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)
@@ -261,7 +273,8 @@ func TestReadOnlyPlansNothing(t *testing.T) {
 }
 
 func TestReadOnlyByTheEnvironment(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "0": false, " 0 ": false, "false": false, "No": false, "OFF": false, " ": false,
+	for value, want := range map[string]bool{"": false, "0": false, " 0 ": false, "false": false, "No": false,
+		"OFF": false, " ": false,
 		"1": true, " 1": true, "2": true, "true": true, "TRUE": true, "yes": true, "on": true, "00": true, "nope": true} {
 		getenv := func(name string) string { return map[string]string{"IPCTOP_READONLY": value}[name] }
 		if got := ReadOnly(getenv); got != want {
@@ -276,7 +289,8 @@ func TestUnseenProcesses(t *testing.T) {
 		{Source: "fd", Count: 9}, {Source: "fd", Denied: true, Count: 3}, {Source: "maps", Denied: true, Count: 4},
 	}}}
 	got := []string{s.unseen("fd"), s.unseen("fd", "maps"), s.unseen("syscall")}
-	want := []string{"processes that could not be looked into (3)", "processes that could not be looked into (4)", "processes that could not be looked into"}
+	want := []string{"processes that could not be looked into (3)", "processes that could not be looked into (4)",
+		"processes that could not be looked into"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -301,7 +315,8 @@ func TestForeignObjectsAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
 		for _, r := range []schema.Ref{m.shm(sysv.KeyPrivate, 1), m.msg(sysv.KeyPrivate), m.sem(sysv.KeyPrivate, 1)} {
-			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", string(r.Kind), fmt.Sprint(r.ID), fmt.Sprint(r.Gen))
+			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", string(r.Kind), fmt.Sprint(r.ID),
+				fmt.Sprint(r.Gen))
 			want := r.String() + ": permission denied: it belongs to root: needs root or the owner"
 			if got := strings.Join(w.Words, " "); got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -316,7 +331,8 @@ func TestWhatTheKernelForbidsIsRefused(t *testing.T) {
 		m := live(t)
 		r := m.shm(sysv.KeyPrivate, 1)
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "force", fmt.Sprint(r.ID))
-		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove shared memory segment %d: operation not permitted)", r, r.ID)
+		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove shared "+
+			"memory segment %d: operation not permitted)", r, r.ID)
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/proc"
 )
 
 // Outcome is what became of a step.
@@ -28,8 +29,9 @@ type Result struct {
 func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 
 // Run does the plan step by step and reports each step once, in order, as soon as it is done. It prints nothing.
-// Before each deed its intent stands in the journal, and the object is read again. If the journal cannot be written nothing
-// (more) is done and the error says so; steps that were not reached are not reported. When ctx ends, the rest is refused.
+// Before each deed its intent stands in the journal, and the object is read again. If the journal cannot be written
+// nothing (more) is done and the error says so; steps that were not reached are not reported. When ctx ends, the rest
+// is refused.
 func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	if len(p.Steps) == 0 {
 		return nil
@@ -39,7 +41,8 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	}
 	log, err := p.planner.journal.open(p)
 	if err != nil {
-		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which directory it stands)", err)
+		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which "+
+			"directory it stands)", err)
 	}
 	defer log.close()
 	for i := range p.Steps {
@@ -68,7 +71,7 @@ func (s *Step) run() Result {
 	switch {
 	case err == nil:
 		return Result{s, Done, says}
-	case errors.As(err, &changed), errors.As(err, &gone), sys.Gone(err), sys.Denied(err):
+	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err), sys.Denied(err):
 		return Result{s, Refused, reason(err)}
 	}
 	return Result{s, Failed, reason(err)}

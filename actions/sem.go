@@ -19,7 +19,8 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -s %d", set.ID)}
-	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, whoever uses it later EINVAL",
+	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, whoever uses "+
+		"it later EINVAL",
 		s.named("semaphore set", set.IPCPerm), schema.Counted(set.NSems, "semaphore"))
 	values, err := s.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {
@@ -46,9 +47,9 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-// lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for it.
-// sempid moves with every semop on the semaphore, otime with the last of the set: where otime is set and no semaphore has a pid,
-// it was a process outside this pid namespace.
+// lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for
+// it. sempid moves with every semop on the semaphore, otime with the last of the set: where otime is set and no
+// semaphore has a pid, it was a process outside this pid namespace.
 func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string {
 	var lines []string
 	seen := map[int32]bool{0: true}
@@ -67,10 +68,11 @@ func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string
 	return lines
 }
 
-// semFacts guards the last operation and the number of blocked tasks of a set that was shown unused, as msgFacts does for
-// traffic. SETVAL moves ctime, and is always refused: it may be the start of another life.
+// semFacts guards the last operation and the number of blocked tasks of a set that was shown unused, as msgFacts does
+// for traffic. SETVAL moves ctime, and is always refused: it may be the start of another life.
 func semFacts(s sysv.SemSet, blocked int, idle bool) facts {
 	return append(perm(s.IPCPerm), facts{
-		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle}, {"blocked", blocked, idle},
+		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle},
+		{"blocked", blocked, idle},
 	}...)
 }

@@ -16,7 +16,8 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	if seg.Dest() {
-		return Step{}, refuse("it is removed already (dest) and goes away with its last attachment (%d now): end the processes that map it, ipctop signal TERM --to holders %s",
+		return Step{}, refuse("it is removed already (dest) and goes away with its last attachment (%d now): end the "+
+			"processes that map it, ipctop signal TERM --to holders %s",
 			seg.NAttch, r)
 	}
 	if err := s.mayRemove(seg.IPCPerm); err != nil {
@@ -42,7 +43,8 @@ func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
 	if seg.NAttch == 0 {
 		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
 	}
-	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, and it goes away with the last attachment (%d now)", name, size, seg.NAttch)
+	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, and it goes away "+
+		"with the last attachment (%d now)", name, size, seg.NAttch)
 	if seg.Key != sysv.KeyPrivate {
 		says += "; nobody finds it by its key any more"
 	}
@@ -54,19 +56,20 @@ func (s *survey) attached(st *Step, nattch uint64) {
 	if nattch == 0 {
 		return
 	}
-	v, _ := s.cell(st.Ref, "holders")
 	seen := uint64(0)
-	st.Affected = append(st.Affected, ends(v, func(e schema.Endpoint) string {
+	st.Affected = append(st.Affected, describe(s.ends(st.Ref).Holders, func(e schema.Endpoint) string {
 		seen += uint64(max(1, e.Maps))
 		return processName(e.Comm, e.PID) + " has it attached"
 	})...)
 	if seen < nattch {
-		st.Affected = append(st.Affected, schema.Counted(nattch-seen, "attachment")+" of processes that cannot be seen from here (of other users, or outside this pid namespace)")
+		st.Affected = append(st.Affected,
+			schema.Counted(nattch-seen, "attachment")+
+				" of processes that cannot be seen from here (of other users, or outside this pid namespace)")
 	}
 }
 
-// shmFacts are all guarded: whoever attaches or detaches moves nattch, lpid and a time, and a segment that was shown unused would
-// turn out to be used.
+// shmFacts are all guarded: whoever attaches or detaches moves nattch, lpid and a time, and a segment that was shown
+// unused would turn out to be used.
 func shmFacts(s sysv.ShmSegment) facts {
 	return append(perm(s.IPCPerm), facts{
 		{"size", s.Size, true}, {"cpid", s.CPid, true}, {"nattch", s.NAttch, true}, {"lpid", s.LPid, true},

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -15,27 +17,39 @@ type Side string
 
 // The sides. Holders are those that have the object open or mapped, at whichever end.
 const (
-	Holders Side = "holders"
-	Readers Side = "readers"
-	Writers Side = "writers"
-	Waiters Side = "waiters"
+	Holders      = Side(kinds.Holders)
+	Readers      = Side(kinds.Readers)
+	Writers      = Side(kinds.Writers)
+	Waiters      = Side(kinds.Waiters)
 	Creator Side = "creator"
 )
 
 // Sides lists every Side.
 func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator} }
 
-// columns are where a mechanism keeps the processes of a side.
-func (s Side) columns() []string {
-	if s == Holders {
-		return []string{"holders", "readers", "writers"}
+// ends are the sides of an object where the processes are; none for its creator, whom the kernel tells.
+func (s Side) ends() []kinds.Side {
+	switch s {
+	case Holders:
+		return []kinds.Side{kinds.Holders, kinds.Readers, kinds.Writers}
+	case Creator:
+		return nil
 	}
-	return []string{string(s)}
+	return []kinds.Side{kinds.Side(s)}
 }
 
-// processes are those at a side of an object, in the order of its cell.
+// parseSide reads a Side.
+func parseSide(text string) (Side, error) {
+	if s := Side(text); slices.Contains(Sides(), s) {
+		return s, nil
+	}
+	return "", fmt.Errorf("an object has no side %q", text)
+}
+
+// processes are those at a side of an object, in the order of its ends.
 func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
-	if s.snap.Find(r) == nil {
+	o := s.snap.Find(r)
+	if o == nil {
 		return nil, goneError("it is gone, or another object has its number: look at it again")
 	}
 	if to == Creator {
@@ -43,8 +57,8 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 	}
 	var found []schema.Ref
 	known, partial := false, false
-	for _, column := range to.columns() {
-		v, has := s.cell(r, column)
+	for _, side := range to.ends() {
+		v, has := kinds.EndsOf(o).At(side)
 		if !has {
 			continue
 		}
@@ -52,7 +66,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		partial = partial || v.Partial() || v.State() == schema.Denied
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
-			s.came(e.Ref(), "a "+strings.TrimSuffix(column, "s")+" of "+r.String()+where(e))
+			s.came(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
 		}
 	}
 	switch {
@@ -104,14 +118,16 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if err := sameLife(r, seg.CTime); err != nil {
 		return nil, err
 	}
-	stat, lives := s.livesSince(seg.CPid, seg.CTime)
+	stat, state := proc.StateSince(s.host, int(seg.CPid), seg.CTime)
 	switch {
 	case seg.CPid == 0:
 		return nil, refuse("its creator is outside this pid namespace")
-	case !lives:
+	case state == proc.CreatorUnknown:
+		return nil, refuse("the clock was set since it was made: whether pid %d is its creator cannot be told", seg.CPid)
+	case state != proc.CreatorAlive:
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}
-	ref := procRef(stat)
+	ref := proc.RefOf(&stat)
 	s.came(ref, "the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }

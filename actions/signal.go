@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -8,11 +9,13 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that several
-// objects lead to gets one signal. The error is ErrReadOnly or kernel.ErrNotLive.
+// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that
+// several objects lead to gets one signal. The error is ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
@@ -20,7 +23,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
 	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
-	s.survey = p.survey(plan, objects, append(to.columns(), "cpid")...)
+	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
 	var targets []schema.Ref
 	for _, r := range refs {
 		if r.Kind == schema.Proc {
@@ -48,19 +51,20 @@ type signalling struct {
 // step plans one signal.
 func (s *signalling) step(r schema.Ref) (Step, error) {
 	pid := int(r.ID)
-	stat, err := s.process(pid)
-	if err != nil {
+	stat, err := proc.Same(s.host, r)
+	switch {
+	case errors.Is(err, proc.ErrReused):
+		return Step{}, fmt.Errorf("%w: look at it again", err)
+	case err != nil:
 		return Step{}, err
-	}
-	if stat.Start != r.Gen {
-		return Step{}, goneError("it has ended, and its pid belongs to another process now: look at it again")
 	}
 	if err := s.mayBeSignalled(stat); err != nil {
 		return Step{}, err
 	}
 	known := s.status(pid)
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
-	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known), s.sig.Says, s.reception(stat, known))
+	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known),
+		s.sig.Says, s.reception(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
@@ -84,7 +88,8 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	case stat.State == 'Z' || stat.State == 'X':
 		return s.zombie(stat)
 	}
-	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the session may send it.
+	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the
+	// session may send it.
 	h, err := s.admin.OpenProcess(stat.PID)
 	if err != nil {
 		return err
@@ -97,16 +102,17 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 }
 
 func (s *signalling) zombie(stat process.ProcStat) error {
-	parent, err := s.process(stat.PPID)
+	parent, err := proc.StatOf(s.host, stat.PPID)
 	if err != nil {
 		return refuse("it is a zombie: it has ended already")
 	}
-	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, proc:%d",
+	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, "+
+		"proc:%d",
 		processName(parent.Comm, parent.PID), parent.PID)
 }
 
-// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the pidfd cannot
-// mean another process (man 2 pidfd_open).
+// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the
+// pidfd cannot mean another process (man 2 pidfd_open).
 func (s *signalling) send(r schema.Ref) (string, error) {
 	pid := int(r.ID)
 	h, err := s.admin.OpenProcess(pid)
@@ -114,12 +120,10 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 		return "", err
 	}
 	defer h.Close()
-	stat, err := s.process(pid)
+	stat, err := proc.Same(s.host, r)
 	switch {
 	case err != nil:
 		return "", err
-	case stat.Start != r.Gen:
-		return "", goneError("it has ended, and its pid belongs to another process now")
 	case stat.State == 'Z' || stat.State == 'X':
 		return "", goneError("it has ended meanwhile")
 	}
@@ -189,7 +193,8 @@ func (s *signalling) owner(known *procStatus) string {
 
 // procFacts are what the journal keeps of a process; send compares the start time.
 func procFacts(stat process.ProcStat, known *procStatus) facts {
-	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false}, {"ppid", stat.PPID, false},
+	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false},
+		{"ppid", stat.PPID, false},
 		{"state", string(rune(stat.State)), false}}
 	if known != nil {
 		f = append(f, fact{"uid", known.uid, false})
@@ -202,7 +207,7 @@ func (p *Planner) ancestors() map[int]bool {
 	kin := map[int]bool{}
 	for pid := os.Getppid(); pid > 1 && !kin[pid]; {
 		kin[pid] = true
-		stat, err := p.process(pid)
+		stat, err := proc.StatOf(p.host, pid)
 		if err != nil {
 			break
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -30,7 +31,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 		m := live(t)
 		w := kerneltest.Start(t, "sleep")
 		r := m.proc(w.PID)
-		stat, err := m.process(w.PID)
+		stat, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		p := m.signal("term", Holders, r, r)
 		name := processName(stat.Comm, w.PID)
@@ -46,7 +47,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 			t.Error(diff)
 		}
 		kerneltest.Eventually(t, "the process ends", func() bool {
-			now, err := m.process(w.PID)
+			now, err := proc.StatOf(m.host, w.PID)
 			return err != nil || now.State == 'Z'
 		})
 	})
@@ -66,10 +67,11 @@ func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
 		}
 		m.run(m.signal("STOP", Holders, r))
 		kerneltest.Eventually(t, "it stops", func() bool {
-			stat, err := m.process(w.PID)
+			stat, err := proc.StatOf(m.host, w.PID)
 			return err == nil && stat.State == 'T'
 		})
-		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal when it is continued" {
+		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal "+
+			"when it is continued" {
 			t.Errorf("TERM to a stopped process: %s", got)
 		}
 		if got := says("KILL"); strings.Contains(got, "; but") || strings.Contains(got, "stopped") {
@@ -106,7 +108,7 @@ func TestAReusedPIDIsNotSignalled(t *testing.T) {
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		if stat, err := m.process(other.PID); err != nil || stat.State == 'Z' {
+		if stat, err := proc.StatOf(m.host, other.PID); err != nil || stat.State == 'Z' {
 			t.Errorf("the other process: %c, %v: want it alive", stat.State, err)
 		}
 		if p := m.signal("KILL", Holders, r); len(p.Steps) != 0 || len(p.Refused) != 1 {
@@ -123,17 +125,18 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 		_, err := fmt.Sscan(w.Words[0], &zombie)
 		m.ok(err)
 		kerneltest.Eventually(t, "the child ends", func() bool {
-			stat, err := m.process(zombie)
+			stat, err := proc.StatOf(m.host, zombie)
 			return err == nil && stat.State == 'Z'
 		})
-		parent, err := m.process(w.PID)
+		parent, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		refs := []schema.Ref{m.proc(1), m.proc(os.Getpid()), m.proc(zombie), {Kind: schema.Proc, ID: 4_000_000}}
 		p := m.signal("TERM", Holders, refs...)
 		want := []Refusal{
 			{refs[0], "pid 1 is not signalled from here: the machine, or the container, hangs on it"},
 			{refs[1], "it is ipctop itself"},
-			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
+			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the "+
+				"parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
 			{refs[3], "it is gone: open /proc/4000000: no such file or directory"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
@@ -148,7 +151,8 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 func TestAKernelThreadIsNotSignalled(t *testing.T) {
 	const pfKthread = 0x00200000 // include/linux/sched.h
 	m := live(t)
-	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd", State: 'S', Flags: pfKthread})
+	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd",
+		State: 'S', Flags: pfKthread})
 	if err == nil || err.Error() != "it is a kernel thread, which takes no signals" {
 		t.Errorf("got %v", err)
 	}
@@ -170,7 +174,7 @@ func TestTheCreatorOfASegmentIsSignalled(t *testing.T) {
 		r := m.shm(sysv.KeyPrivate, 1)
 		queue := m.msg(sysv.KeyPrivate)
 		_ = queue
-		s := &signalling{survey: m.survey(&Plan{}, nil), via: map[schema.Ref][]string{}}
+		s := &signalling{survey: m.survey(&Plan{}, nil, nil), via: map[schema.Ref][]string{}}
 		got, err := s.creator(r)
 		m.ok(err)
 		if diff := cmp.Diff([]schema.Ref{m.proc(os.Getpid())}, got); diff != "" {
@@ -236,14 +240,16 @@ func TestParseSignal(t *testing.T) {
 		name   string
 	}{
 		"TERM": {15, "TERM"}, "sigterm": {15, "TERM"}, "15": {15, "TERM"}, "SIGKILL": {9, "KILL"}, "rtmin": {34, "RTMIN"},
-		"RTMIN+3": {37, "RTMIN+3"}, "SIGRTMAX-1": {63, "RTMAX-1"}, "64": {64, "RTMAX"}, "RTMIN+30": {64, "RTMAX"}, "POLL": {29, "IO"}, "iot": {6, "ABRT"},
+		"RTMIN+3": {37, "RTMIN+3"}, "SIGRTMAX-1": {63, "RTMAX-1"}, "64": {64, "RTMAX"}, "RTMIN+30": {64, "RTMAX"},
+		"POLL": {29, "IO"}, "iot": {6, "ABRT"},
 	} {
 		got, err := ParseSignal(text)
 		if err != nil || int(got.Number) != want.number || got.Name != want.name {
 			t.Errorf("%s: %d %s, %v; want %v", text, got.Number, got.Name, err, want)
 		}
 	}
-	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+", "RTMIN+-1", "999999999999", "15x"} {
+	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+", "RTMIN+-1",
+		"999999999999", "15x"} {
 		if got, err := ParseSignal(text); !errors.Is(err, ErrSignal) {
 			t.Errorf("%q: %v, %v; want ErrSignal", text, got, err)
 		}

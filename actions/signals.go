@@ -37,7 +37,8 @@ func Signals() []Signal {
 		{syscall.SIGABRT, "ABRT", "ends it like abort(3), with a core dump"},
 		{syscall.SIGBUS, "BUS", "ends it as for a bus error, with a core dump"},
 		{syscall.SIGFPE, "FPE", "ends it as for an arithmetic error, with a core dump"},
-		{syscall.SIGKILL, "KILL", "ends it at once; it cannot clean up, so what it made in shared memory, queues and semaphores stays behind"},
+		{syscall.SIGKILL, "KILL", "ends it at once; it cannot clean up, so what it made in shared memory, queues and " +
+			"semaphores stays behind"},
 		{syscall.SIGUSR1, "USR1", "has the meaning that its program gives it; else " + ends},
 		{syscall.SIGSEGV, "SEGV", "ends it as for a segmentation fault, with a core dump"},
 		{syscall.SIGUSR2, "USR2", "has the meaning that its program gives it; else " + ends},
@@ -46,11 +47,14 @@ func Signals() []Signal {
 		{syscall.SIGTERM, "TERM", "asks it to end"},
 		{syscall.SIGSTKFLT, "STKFLT", ends},
 		{syscall.SIGCHLD, "CHLD", "tells it to look after its children; ignored otherwise"},
-		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped fails with EINTR"},
+		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped fails with " +
+			"EINTR"},
 		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT; a semop that it is blocked in fails with EINTR when it continues"},
 		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background; a semop that it is blocked in fails with EINTR when it continues"},
+		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background; a semop that it is blocked in " +
+			"fails with EINTR when it continues"},
+		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background; a semop that it is blocked in " +
+			"fails with EINTR when it continues"},
 		{syscall.SIGURG, "URG", "tells it of urgent data on a socket; ignored otherwise"},
 		{syscall.SIGXCPU, "XCPU", "ends it as for its limit of CPU time, with a core dump"},
 		{syscall.SIGXFSZ, "XFSZ", "ends it as for its limit of file size, with a core dump"},
@@ -62,7 +66,8 @@ func Signals() []Signal {
 		{syscall.SIGSYS, "SYS", "ends it as for a bad system call, with a core dump"},
 	}
 	for n := rtMin; n <= rtMax; n++ {
-		list = append(list, Signal{syscall.Signal(n), realTimeName(n), "has the meaning that its program gives it; else " + ends})
+		list = append(list, Signal{syscall.Signal(n), realTimeName(n),
+			"has the meaning that its program gives it; else " + ends})
 	}
 	return list
 }
@@ -83,7 +88,8 @@ func realTimeName(n int) string {
 // ErrSignal is what every error of ParseSignal is.
 var ErrSignal = errors.New("no such signal")
 
-// ParseSignal reads a signal's name in any case, with or without SIG, or its number: "TERM", "sigterm", "15", "RTMIN+3".
+// ParseSignal reads a signal's name in any case, with or without SIG, or its number: "TERM", "sigterm", "15",
+// "RTMIN+3".
 func ParseSignal(text string) (Signal, error) {
 	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
 	number, err := signalNumber(name)

@@ -9,7 +9,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/ipctop/ipctop/collect/collecttest"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -90,16 +89,9 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 
 // Each cell is of the type that its column declares, whatever the State.
 func TestCellsAreOfTheirColumnsType(t *testing.T) {
-	sample, notifiers, files := sampleMachine(t), machine(t, collecttest.Notifiers(t)), machine(t, collecttest.Files(t))
+	samples := collecttest.NewSamples(t)
 	for _, mech := range Mechanisms() {
-		m := sample
-		if mech.Family == kinds.Notify || mech.Family == kinds.Locks {
-			m = notifiers
-		}
-		switch mech.Kind {
-		case schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap:
-			m = files
-		}
+		m := machine(t, samples.Of(mech.Kind))
 		for _, needs := range []schema.Need{0, ^schema.Need(0)} {
 			snap := m.Take(Request{Want: map[schema.Kind]schema.Need{mech.Kind: needs}})
 			if mech.Kind == schema.Vsock { // no file tells of them: TestVsocks makes some

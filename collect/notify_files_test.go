@@ -13,8 +13,8 @@ import (
 // notified is what collecttest.Notifiers holds.
 func notified() summary {
 	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 4, schema.Pipe: 1,
-		schema.Epoll: 1, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1,
-		schema.Proc: 2, schema.NS: 1, schema.Limit: 17}, map[string]string{}}
+		schema.Epoll: 2, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1,
+		schema.Proc: 4, schema.NS: 1, schema.Limit: 17, "bpf": 3, "dmabuf": 1}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}

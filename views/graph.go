@@ -33,9 +33,9 @@ func GraphRequest(allNamespaces bool) collect.Request {
 	return req
 }
 
-// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots, not on through files that nobody
-// writes. Without roots it takes all that has a relation. Kernel threads, the process self, and what only they have are left out unless they
-// are roots. That a process is another's parent is no relation here.
+// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots, not on
+// through files that nobody writes. Without roots it takes all that has a relation. Kernel threads, the process self,
+// and what only they have are left out unless they are roots. That a process is another's parent is no relation here.
 func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Graph {
 	hidden := hiddenProcesses(s, self)
 	for _, r := range roots {
@@ -98,8 +98,8 @@ func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.
 	}
 }
 
-// unwritten are the files that nobody is seen to write: those who map one of them, as the C library does its caches, have nothing to do with
-// each other for that.
+// unwritten are the files that nobody is seen to write: those who map one of them, as the C library does its caches,
+// have nothing to do with each other for that.
 func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, m := range collect.Mechanisms() {
@@ -109,7 +109,8 @@ func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
 		holders, _ := m.Column("holders")
 		for _, o := range s.Objects[m.Kind] {
 			v := holders.Get(o)
-			found[o.Ref] = v.IsKnown() && !slices.ContainsFunc(v.Endpoints(), func(e schema.Endpoint) bool { return strings.Contains(e.Mode, "w") })
+			found[o.Ref] = v.IsKnown() && !slices.ContainsFunc(v.Endpoints(),
+				func(e schema.Endpoint) bool { return strings.Contains(e.Mode, "w") })
 		}
 	}
 	return found
@@ -153,5 +154,6 @@ func labelOf(s *collect.Snapshot, r schema.Ref) string {
 }
 
 func compareEdges(a, b schema.Edge) int {
-	return cmp.Or(schema.CompareRefs(a.From, b.From), schema.CompareRefs(a.To, b.To), cmp.Compare(a.Rel, b.Rel), cmp.Compare(a.Proof, b.Proof), cmp.Compare(a.Via, b.Via))
+	return cmp.Or(schema.CompareRefs(a.From, b.From), schema.CompareRefs(a.To, b.To), cmp.Compare(a.Rel, b.Rel),
+		cmp.Compare(a.Proof, b.Proof), cmp.Compare(a.Via, b.Via))
 }

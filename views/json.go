@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// AppendJSON writes one cell as JSON: numbers as numbers, sizes in bytes, durations in seconds, times in RFC 3339, what is not known as null.
-// A cell that was not collected is the caller's to leave out.
+// AppendJSON writes one cell as JSON: numbers as numbers, sizes in bytes, durations in seconds, times in RFC 3339,
+// what is not known as null. A cell that was not collected is the caller's to leave out.
 func AppendJSON(b []byte, v schema.Value) []byte {
 	if !v.IsKnown() {
 		return append(b, "null"...)
@@ -51,8 +51,8 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	return strconv.AppendInt(b, v.Int(), 10)
 }
 
-// AppendObject writes an object of a table as one JSON object: ref first, then the columns. "denied" lists the columns that
-// missing rights hide, among them lists of processes of which only some could be seen.
+// AppendObject writes an object of a table as one JSON object: ref first, then the columns. "denied" lists the
+// columns that missing rights hide, among them lists of processes of which only some could be seen.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 	b = append(b, `{"ref":`...)
 	b = AppendString(b, o.Ref.String())
@@ -108,8 +108,9 @@ func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {
 	return append(b, ']')
 }
 
-// AppendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD. What a terminal
-// might interpret is escaped, which loses nothing: C1 controls and bidi marks as well as what JSON itself asks for.
+// AppendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD. What a
+// terminal might interpret is escaped, which loses nothing: C1 controls and bidi marks as well as what JSON itself
+// asks for.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	if plain(s) {

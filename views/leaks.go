@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LeaksWord is what the command line calls the view of leaks: the objects of all kinds that outlive their users, by verdict.
+// LeaksWord is what the command line calls the view of leaks: the objects of all kinds that outlive their users, by
+// verdict.
 const LeaksWord = "leaks"
 
 // CutLeaks takes the view's word out of the kinds and families that a person named.
@@ -59,7 +60,8 @@ func HasVerdicts(m *kinds.Mechanism) bool {
 // LeakColumns are those that the view shows of a kind.
 func LeakColumns(m *kinds.Mechanism) []schema.Column {
 	columns := []schema.Column{RefColumn()}
-	for _, id := range []string{"verdict", "owner", "path", "size", "rss", "swap", "allocated", "usedbytes", "age", "creator_state", "app", "reasons"} {
+	for _, id := range []string{"verdict", "owner", "path", "size", "rss", "swap", "allocated", "usedbytes", "age",
+		"creator_state", "app", "reasons"} {
 		// What a POSIX queue holds is not read: that would set its change time.
 		if c, ok := m.Column(id); ok && c.Needs&kinds.NeedQueueText == 0 {
 			columns = append(columns, *c)
@@ -103,7 +105,8 @@ type Leak struct {
 	Bytes     uint64
 }
 
-// SortLeaks orders rows by verdict, those worth a look first, and those of one verdict by the keys; without any by what they hold, the most first.
+// SortLeaks orders rows by verdict, those worth a look first, and those of one verdict by the keys; without any by
+// what they hold, the most first.
 func SortLeaks(rows []Leak, keys []SortKey) {
 	within := func(a, b Leak) int { return cmp.Compare(b.Bytes, a.Bytes) }
 	if len(keys) > 0 {
@@ -111,7 +114,8 @@ func SortLeaks(rows []Leak, keys []SortKey) {
 		within = func(a, b Leak) int { return cmp.Compare(place[a.Object], place[b.Object]) }
 	}
 	slices.SortStableFunc(rows, func(a, b Leak) int {
-		return cmp.Or(cmp.Compare(slices.Index(relate.Leaks(), a.Verdict), slices.Index(relate.Leaks(), b.Verdict)), within(a, b))
+		return cmp.Or(cmp.Compare(slices.Index(relate.Leaks(), a.Verdict), slices.Index(relate.Leaks(), b.Verdict)),
+			within(a, b))
 	})
 }
 
@@ -139,7 +143,8 @@ type Gain struct {
 	Orphans uint64
 }
 
-// Gains tells how many of the objects that a limit counts are orphans: "3 of 32000 sets". Kinds without orphans or limit have none.
+// Gains tells how many of the objects that a limit counts are orphans: "3 of 32000 sets". Kinds without orphans or
+// limit have none.
 func Gains(s *collect.Snapshot, rows []Leak) []Gain {
 	var gains []Gain
 	for _, g := range s.Gauges {
@@ -179,8 +184,8 @@ func (v View) judged(objects []*schema.Object) []Leak {
 	return rows
 }
 
-// Totals says what the objects of a snapshot come to: how many of each verdict, and what the removal of the orphans would free. "" but for
-// leaks.
+// Totals says what the objects of a snapshot come to: how many of each verdict, and what the removal of the orphans
+// would free. "" but for leaks.
 func (v View) Totals(s *collect.Snapshot) string {
 	if !v.leaks {
 		return ""
@@ -220,8 +225,8 @@ func (v View) Totals(s *collect.Snapshot) string {
 	return says + ": to be won " + strings.Join(won, ", ")
 }
 
-// withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and sockets would take a
-// look through directories.
+// withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and
+// sockets would take a look through directories.
 func withVerdict(m *kinds.Mechanism) []string {
 	c, ok := m.Column("verdict")
 	at := slices.Index(m.Default, "age")

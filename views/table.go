@@ -11,7 +11,8 @@ import (
 
 // RefColumn is the column that every kind has first: the object's Ref as text.
 func RefColumn() schema.Column {
-	return schema.Column{ID: "ref", Title: "REF", Help: "reference, as rm, signal and --where take it", Type: schema.TypeRef, Width: 14,
+	return schema.Column{ID: "ref", Title: "REF", Help: "reference, as rm, signal and --where take it",
+		Type: schema.TypeRef, Width: 14,
 		Get: func(o *schema.Object) schema.Value { return schema.RefValue(o.Ref) }}
 }
 
@@ -45,7 +46,8 @@ func DefaultColumns(m *kinds.Mechanism) []schema.Column {
 	return columns
 }
 
-// WithNamespace puts the namespace that objects are in behind the ref, where the mechanism's objects live in namespaces.
+// WithNamespace puts the namespace that objects are in behind the ref, where the mechanism's objects live in
+// namespaces.
 func WithNamespace(m *kinds.Mechanism, columns []schema.Column) []schema.Column {
 	c, ok := m.Column("ns_leader")
 	if _, has := findColumn(columns, "ns_leader"); !ok || has {
@@ -59,8 +61,8 @@ func RecordColumns(m *kinds.Mechanism) []schema.Column {
 	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })
 }
 
-// PageColumns are all of a mechanism, as an object's page has them: those of the table first, in its order, then what is read
-// for a page only, then the rest.
+// PageColumns are all of a mechanism, as an object's page has them: those of the table first, in its order, then what
+// is read for a page only, then the rest.
 func PageColumns(m *kinds.Mechanism) []schema.Column {
 	var columns []schema.Column
 	add := func(ids []string) {
@@ -97,8 +99,8 @@ func CheckColumns(mechs []*kinds.Mechanism, ids []string) error {
 	return nil
 }
 
-// ParseColumns reads what --columns takes: "a,b" shows these, "+c" shows c besides base, "-c" leaves it out, "all" is every column. IDs that only
-// other kinds have are passed over: CheckColumns refuses those that none has.
+// ParseColumns reads what --columns takes: "a,b" shows these, "+c" shows c besides base, "-c" leaves it out, "all" is
+// every column. IDs that only other kinds have are passed over: CheckColumns refuses those that none has.
 func ParseColumns(m *kinds.Mechanism, spec string, base []schema.Column) []schema.Column {
 	all := ColumnsOf(m)
 	var chosen []schema.Column
@@ -178,7 +180,8 @@ func (t *Table) Needs() schema.Need {
 	return t.Mechanism.NeedsOf(ids)
 }
 
-// Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they stay in the mechanism's order.
+// Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they stay in the mechanism's
+// order.
 func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
 	rows := slices.Clone(s.Objects[t.Mechanism.Kind])
 	switch m := t.Mechanism; {
@@ -187,12 +190,15 @@ func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
 	case m.Quiet:
 		rows = slices.DeleteFunc(rows, m.Background)
 	}
-	SortObjects(rows, t.Sort, func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(ColumnsOf(t.Mechanism), id) })
+	SortObjects(rows, t.Sort, func(k schema.Kind, id string) (schema.Column,
+		bool) {
+		return findColumn(ColumnsOf(t.Mechanism), id)
+	})
 	return rows
 }
 
-// SortObjects sorts stably by the keys. column finds a kind's column; an object whose kind lacks it comes last, like a cell that is not known.
-// Each cell is read once.
+// SortObjects sorts stably by the keys. column finds a kind's column; an object whose kind lacks it comes last, like
+// a cell that is not known. Each cell is read once.
 func SortObjects(rows []*schema.Object, keys []SortKey, column func(schema.Kind, string) (schema.Column, bool)) {
 	if len(keys) == 0 {
 		return

@@ -25,8 +25,8 @@ const (
 	DeniedText       = "denied"
 )
 
-// Text writes one cell for people. Every untrusted byte in it is made visible: the caller has only to escape what its own
-// screen interprets. It may hold blanks.
+// Text writes one cell for people. Every untrusted byte in it is made visible: the caller has only to escape what its
+// own screen interprets. It may hold blanks.
 func Text(v schema.Value, f Format) string {
 	switch v.State() {
 	case schema.NotCollected:
@@ -78,7 +78,8 @@ func Text(v schema.Value, f Format) string {
 	return strconv.FormatInt(v.Int(), 10)
 }
 
-// listText joins words by commas, and sentences, which hold commas themselves, by semicolons; for other programs all by commas.
+// listText joins words by commas, and sentences, which hold commas themselves, by semicolons; for other programs all
+// by commas.
 func listText(list []string, f Format) string {
 	if !f.Bytes && slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, " ") }) {
 		return strings.Join(list, "; ")
@@ -96,7 +97,8 @@ func seconds(d time.Duration) string {
 // shownProcesses is how many processes a cell names; JSON and CSV have all of them.
 const shownProcesses = 4
 
-// endpointsText writes "pid/comm" for each process once, "+3" for those beyond limit (0: none is), and "+?" where more may be hidden.
+// endpointsText writes "pid/comm" for each process once, "+3" for those beyond limit (0: none is), and "+?" where
+// more may be hidden.
 func endpointsText(v schema.Value, limit int) string {
 	var b strings.Builder
 	seen, n := map[int]bool{}, 0
@@ -122,7 +124,8 @@ func endpointsText(v schema.Value, limit int) string {
 	return b.String()
 }
 
-// Size writes a number of bytes in powers of 1024 with at most four characters, as ls -h does: "0", "512", "4.0K", "64M".
+// Size writes a number of bytes in powers of 1024 with at most four characters, as ls -h does: "0", "512", "4.0K",
+// "64M".
 func Size(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10)
@@ -154,7 +157,8 @@ func Span(d time.Duration) string {
 	}
 }
 
-// Moment writes a time without a blank: "15:04:05" on the day of now, "Jan02-15:04" in its year, "2006-01-02" otherwise.
+// Moment writes a time without a blank: "15:04:05" on the day of now, "Jan02-15:04" in its year, "2006-01-02"
+// otherwise.
 func Moment(t, now time.Time) string {
 	t = t.In(now.Location())
 	switch {
@@ -166,8 +170,9 @@ func Moment(t, now time.Time) string {
 	return t.Format("15:04:05")
 }
 
-// Visible makes untrusted bytes harmless and visible: control characters and bytes that are no UTF-8 become \x1b, marks that
-// reorder, hide or break text (bidi controls, zero-width characters, line separators) become \u202e. Everything else stays, blanks too.
+// Visible makes untrusted bytes harmless and visible: control characters and bytes that are no UTF-8 become \x1b,
+// marks that reorder, hide or break text (bidi controls, zero-width characters, line separators) become \u202e.
+// Everything else stays, blanks too.
 func Visible(s string) string {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -203,6 +208,7 @@ func hostile(r rune, size int) bool {
 	if r < 0x7f {
 		return r < 0x20
 	}
-	return r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0xfeff || r == 0xa0 ||
+	return r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == 0xfeff || r == 0xa0 ||
 		unicode.Is(unicode.Zs, r)
 }

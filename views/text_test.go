@@ -19,8 +19,10 @@ import (
 
 func TestSize(t *testing.T) {
 	for n, want := range map[uint64]string{
-		0: "0", 1: "1", 1023: "1023", 1024: "1.0K", 1536: "1.5K", 10188: "9.9K", 10189: "10K", 10240: "10K", 1047552: "1023K", 1048063: "1023K", 1048064: "1.0M",
-		1 << 20: "1.0M", 64 << 20: "64M", 1<<30 - 1: "1.0G", 1 << 40: "1.0T", 1 << 50: "1.0P", 1 << 60: "1.0E", math.MaxUint64: "16E",
+		0: "0", 1: "1", 1023: "1023", 1024: "1.0K", 1536: "1.5K", 10188: "9.9K", 10189: "10K", 10240: "10K", 1047552: "1023K",
+		1048063: "1023K", 1048064: "1.0M",
+		1 << 20: "1.0M", 64 << 20: "64M", 1<<30 - 1: "1.0G", 1 << 40: "1.0T", 1 << 50: "1.0P", 1 << 60: "1.0E",
+		math.MaxUint64: "16E",
 	} {
 		if got := views.Size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
@@ -30,7 +32,8 @@ func TestSize(t *testing.T) {
 
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0s", time.Second: "1s", 250 * time.Millisecond: "0.25s", 9990 * time.Millisecond: "9.99s", 59 * time.Second: "59s", 90*time.Second + time.Millisecond: "1m30s",
+		0: "0s", time.Second: "1s", 250 * time.Millisecond: "0.25s", 9990 * time.Millisecond: "9.99s",
+		59 * time.Second: "59s", 90*time.Second + time.Millisecond: "1m30s",
 		time.Hour - time.Second: "59m59s", time.Hour: "1h00m", 25 * time.Hour: "1d01h", 1000 * 24 * time.Hour: "1000d00h",
 	} {
 		if got := views.Span(d); got != want {
@@ -56,7 +59,8 @@ func TestMoment(t *testing.T) {
 
 func TestTextOfEachType(t *testing.T) {
 	moment := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ends := []schema.Endpoint{{PID: 1, Comm: "a"}, {PID: 1, Comm: "a", FD: 4}, {PID: 2, Comm: "b b"}, {PID: 3, Comm: "\x1b"}, {PID: 4, Comm: "d"}, {PID: 5, Comm: "e"}}
+	ends := []schema.Endpoint{{PID: 1, Comm: "a"}, {PID: 1, Comm: "a", FD: 4}, {PID: 2, Comm: "b b"},
+		{PID: 3, Comm: "\x1b"}, {PID: 4, Comm: "d"}, {PID: 5, Comm: "e"}}
 	for _, c := range []struct {
 		value           schema.Value
 		human, raw, doc string
@@ -77,9 +81,11 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.List([]string{"dest", "locked"}), "dest,locked", "dest,locked", `["dest","locked"]`},
 		{schema.List([]string{"a b, c", "d"}), "a b, c; d", "a b, c,d", `["a b, c","d"]`},
 		{schema.List(nil), "", "", "[]"},
-		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35", "fifo:12@0:35", `"fifo:12@0:35"`},
+		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35", "fifo:12@0:35",
+			`"fifo:12@0:35"`},
 		{schema.Endpoints(ends, false), `1/a,2/b b,3/\x1b,4/d,+1`, `1/a,2/b b,3/\x1b,4/d,5/e`, ""},
-		{schema.Endpoints([]schema.Endpoint{{PID: 6, Comm: "a"}, {PID: 7, Comm: "b"}, {PID: 6, Comm: "a", FD: 9}, {PID: 7, Comm: "b", FD: 3}}, false), "6/a,7/b", "6/a,7/b", ""},
+		{schema.Endpoints([]schema.Endpoint{{PID: 6, Comm: "a"}, {PID: 7, Comm: "b"}, {PID: 6, Comm: "a", FD: 9},
+			{PID: 7, Comm: "b", FD: 3}}, false), "6/a,7/b", "6/a,7/b", ""},
 		{schema.Endpoints(ends[:1], true), "1/a+?", "1/a+?", `[{"pid":1,"comm":"a","fd":0}]`},
 		{schema.Endpoints(nil, true), "denied", "denied", "null"},
 		{schema.Endpoints(nil, false), "", "", "[]"},
@@ -88,7 +94,8 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.Uncollected(schema.TypeInt), "…", "…", "null"},
 	} {
 		now := moment.Add(time.Hour)
-		got := []string{views.Text(c.value, views.Format{Now: now}), views.Text(c.value, views.Format{Now: now, Bytes: true}), string(views.AppendJSON(nil, c.value))}
+		got := []string{views.Text(c.value, views.Format{Now: now}), views.Text(c.value, views.Format{Now: now, Bytes: true}),
+			string(views.AppendJSON(nil, c.value))}
 		if c.doc == "" {
 			got[2] = ""
 		}
@@ -133,7 +140,8 @@ func TestVisible(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	names := []string{"msg", "sem", "shm", "pipe", "processes", "nattch"}
-	for word, want := range map[string]string{"shn": "shm", "natch": "nattch", "PIPE": "pipe", "proc": "processes", "sems": "sem"} {
+	for word, want := range map[string]string{"shn": "shm", "natch": "nattch", "PIPE": "pipe", "proc": "processes",
+		"sems": "sem"} {
 		if got := views.Nearest(word, names); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)
 		}
@@ -172,7 +180,8 @@ func TestParseColumns(t *testing.T) {
 	if err := views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs("+age,-size,all,key")); err != nil {
 		t.Error(err)
 	}
-	if err := views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs("+sise")); err == nil || err.Error() != `unknown column "sise": did you mean size?` {
+	if err := views.CheckColumns([]*kinds.Mechanism{m}, views.ColumnIDs("+sise")); err == nil ||
+		err.Error() != `unknown column "sise": did you mean size?` {
 		t.Error(err)
 	}
 }
@@ -183,7 +192,8 @@ func TestRowsAreSorted(t *testing.T) {
 		return &schema.Object{Ref: schema.Ref{Kind: "thing", ID: id}, Row: &row}
 	}
 	snap := &collect.Snapshot{Objects: map[schema.Kind][]*schema.Object{"thing": {
-		object(1, thing{size: 9}), object(2, thing{size: 1 << 63, status: "b"}), object(3, thing{denied: true}), object(4, thing{size: 100, status: "a"}), object(5, thing{size: 9, age: -1}),
+		object(1, thing{size: 9}), object(2, thing{size: 1 << 63, status: "b"}), object(3, thing{denied: true}),
+		object(4, thing{size: 100, status: "a"}), object(5, thing{size: 9, age: -1}),
 	}}}
 	for spec, want := range map[string][]uint64{
 		"":          {1, 2, 3, 4, 5},
@@ -206,7 +216,8 @@ func TestRowsAreSorted(t *testing.T) {
 }
 
 func TestParseSizeAndDuration(t *testing.T) {
-	for text, want := range map[string]uint64{"0": 0, "4096": 4096, "64K": 65536, "64KiB": 65536, "64k": 65536, "64KB": 64000, "1.5M": 3 << 19, "2G": 2 << 30, "1E": 1 << 60, "12B": 12} {
+	for text, want := range map[string]uint64{"0": 0, "4096": 4096, "64K": 65536, "64KiB": 65536, "64k": 65536,
+		"64KB": 64000, "1.5M": 3 << 19, "2G": 2 << 30, "1E": 1 << 60, "12B": 12} {
 		if got, err := views.ParseSize(text); got != want || err != nil {
 			t.Errorf("%s: %d, %v", text, got, err)
 		}
@@ -216,7 +227,8 @@ func TestParseSizeAndDuration(t *testing.T) {
 			t.Errorf("%q: %d", text, got)
 		}
 	}
-	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "7d": 7 * 24 * time.Hour, "2w": 14 * 24 * time.Hour, "0.5d": 12 * time.Hour, "100ms": 100 * time.Millisecond} {
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "1h30m": 90 * time.Minute,
+		"7d": 7 * 24 * time.Hour, "2w": 14 * 24 * time.Hour, "0.5d": 12 * time.Hour, "100ms": 100 * time.Millisecond} {
 		if got, err := views.ParseDuration(text); got != want || err != nil {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
@@ -231,7 +243,8 @@ func TestParseSizeAndDuration(t *testing.T) {
 // harmless says whether a terminal and a UTF-8 reader can take the text as it is.
 func harmless(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
+		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Bidi_Control, r) ||
+			unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
 	})
 }
 
@@ -270,10 +283,12 @@ func FuzzAppendString(f *testing.F) {
 }
 
 func FuzzCompileWhere(f *testing.F) {
-	for _, s := range []string{`size == 4096`, `not (age > duration("1h"))`, `any(holders, .pid == 12)`, `key == "0x1"`, `size`, `"`, `$get_size()`, `let a = 1; a == size`, `size in 1..3`, `now() > now()`, "size ?? 1 == 1"} {
+	for _, s := range []string{`size == 4096`, `not (age > duration("1h"))`, `any(holders, .pid == 12)`, `key == "0x1"`,
+		`size`, `"`, `$get_size()`, `let a = 1; a == size`, `size in 1..3`, `now() > now()`, "size ?? 1 == 1"} {
 		f.Add(s)
 	}
-	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7}, Row: &thing{key: 1, size: 4096, ends: []schema.Endpoint{{PID: 12}}}}
+	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7},
+		Row: &thing{key: 1, size: 4096, ends: []schema.Endpoint{{PID: 12}}}}
 	f.Fuzz(func(t *testing.T, source string) {
 		if len(source) > 200 { // the language can be told to work for ever
 			return

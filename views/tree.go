@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Branches draws, for rows in the order of their tree, the lines that lead to each. A parent that is not among the rows leaves no gap:
-// its children hang on the nearest ancestor that is.
+// Branches draws, for rows in the order of their tree, the lines that lead to each. A parent that is not among the
+// rows leaves no gap: its children hang on the nearest ancestor that is.
 func Branches(m *kinds.Mechanism, s *collect.Snapshot, rows []*schema.Object) []string {
 	at := make(map[schema.Ref]int, len(rows))
 	for i, o := range rows {
@@ -52,9 +52,10 @@ func Branches(m *kinds.Mechanism, s *collect.Snapshot, rows []*schema.Object) []
 	return lines
 }
 
-// DrawsTree says whether a table of these columns is drawn as a tree: the mechanism has one, its branches stand in the last column, and no
-// other order was asked for.
+// DrawsTree says whether a table of these columns is drawn as a tree: the mechanism has one, its branches stand in
+// the last column, and no other order was asked for.
 func (t *Table) DrawsTree() bool {
 	m := t.Mechanism
-	return m.Tree != "" && m.Parent != nil && len(t.Sort) == 0 && len(t.Columns) > 0 && slices.IndexFunc(t.Columns, func(c schema.Column) bool { return c.ID == m.Tree }) == len(t.Columns)-1
+	return m.Tree != "" && m.Parent != nil && len(t.Sort) == 0 && len(t.Columns) > 0 && slices.IndexFunc(t.Columns,
+		func(c schema.Column) bool { return c.ID == m.Tree }) == len(t.Columns)-1
 }

@@ -109,8 +109,8 @@ func (v View) Order(objects []*schema.Object) {
 	}
 }
 
-// Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No word: all of them.
-// The error names the word and the nearest right one.
+// Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No
+// word: all of them. The error names the word and the nearest right one.
 func Select(words []string) ([]*kinds.Mechanism, error) {
 	all := collect.Mechanisms()
 	if len(words) == 0 {
@@ -146,7 +146,8 @@ func unknown(what, word string, candidates []string) *UsageError {
 
 func quote(s string) string { return `"` + Visible(s) + `"` }
 
-// Nearest gives the candidate that the word most likely meant; "" only if there are none. A candidate that the word begins is near.
+// Nearest gives the candidate that the word most likely meant; "" only if there are none. A candidate that the word
+// begins is near.
 func Nearest(word string, candidates []string) string {
 	best, distance := "", math.MaxInt
 	for _, c := range candidates {

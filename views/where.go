@@ -18,12 +18,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Where is a compiled --where expression over the columns of one or several kinds: the language of expr-lang/expr. Columns are
-// typed: sizes are bytes, times and durations those of the language, keys and perms compare with numbers and with their text.
+// Where is a compiled --where expression over the columns of one or several kinds: the language of expr-lang/expr.
+// Columns are typed: sizes are bytes, times and durations those of the language, keys and perms compare with numbers
+// and with their text.
 //
-// A row for which the expression asks for a cell that is not known does not match: what could not be seen is neither equal nor
-// unequal to anything. Nor does one that asks for processes of which only some could be seen, unless any() finds what it looks for among
-// those. "x == nil" and "x != nil" ask whether x is known. A text that does not apply is "".
+// A row for which the expression asks for a cell that is not known does not match: what could not be seen is neither
+// equal nor unequal to anything. Nor does one that asks for processes of which only some could be seen, unless any()
+// finds what it looks for among those. "x == nil" and "x != nil" ask whether x is known. A text that does not apply
+// is "".
 //
 // A Where is for one goroutine at a time.
 type Where struct {
@@ -48,7 +50,8 @@ type Lack struct {
 // String says it as a sentence.
 func (l Lack) String() string {
 	rows := schema.Plural(l.Rows, "row was", "rows were")
-	return fmt.Sprintf("%d %s %s left out: %s has no column %s", l.Rows, l.Kind, rows, l.Kind, strings.Join(l.Columns, ", "))
+	return fmt.Sprintf("%d %s %s left out: %s has no column %s", l.Rows, l.Kind, rows, l.Kind,
+		strings.Join(l.Columns, ", "))
 }
 
 // IDs are the columns that the expression reads.
@@ -78,12 +81,14 @@ func CompileWhere(mechs []*kinds.Mechanism, source string) (*Where, error) {
 	env := map[string]any{}
 	for id, t := range types {
 		env[id] = sample(t)
-		options = append(options, expr.Function(getter+id, func(...any) (any, error) { return w.cellAs(id, false) }, getterType(t)))
+		options = append(options, expr.Function(getter+id, func(...any) (any, error) { return w.cellAs(id, false) },
+			getterType(t)))
 		if t == schema.TypeEndpoints {
 			options = append(options, w.partialFunctions(id))
 		}
 	}
-	options = append(options, expr.Env(env), w.anyOf(), expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
+	options = append(options, expr.Env(env), w.anyOf(),
+		expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
 	options = append(options, expr.Patch(untyped{}))
 	program, err := expr.Compile(source, options...)
 	if err != nil {
@@ -150,7 +155,8 @@ func unknownField(source string, err error) string {
 			return
 		}
 		name, isName := member.Property.(*ast.StringNode)
-		if _, isElement := member.Node.(*ast.PointerNode); isName && isElement && !slices.Contains(processFields(), name.Value) {
+		if _, isElement := member.Node.(*ast.PointerNode); isName && isElement && !slices.Contains(processFields(),
+			name.Value) {
 			advice = ": a process has the fields " + strings.Join(processFields(), ", ")
 		}
 	}))
@@ -171,14 +177,16 @@ func (w *Where) Match(o *schema.Object) bool {
 	return out.(bool)
 }
 
-// Undecided tells how many evaluations since the last call needed a cell that was denied or not collected, and of which columns.
+// Undecided tells how many evaluations since the last call needed a cell that was denied or not collected, and of
+// which columns.
 func (w *Where) Undecided() (rows int, columns []string) {
 	rows, columns = w.undecided, w.hidden
 	w.undecided, w.hidden = 0, nil
 	return rows, columns
 }
 
-// Lacks tells which rows since the last call were left out because their kind has not the columns that the expression asked for.
+// Lacks tells which rows since the last call were left out because their kind has not the columns that the expression
+// asked for.
 func (w *Where) Lacks() []Lack {
 	lacks := w.lacks
 	w.lacks = nil
@@ -274,7 +282,8 @@ func whereFunctions() []expr.Option {
 	}
 	return []expr.Option{
 		expr.DisableBuiltin("duration"),
-		expr.Function("duration", func(p ...any) (any, error) { return ParseDuration(p[0].(string)) }, new(func(string) time.Duration)),
+		expr.Function("duration", func(p ...any) (any, error) { return ParseDuration(p[0].(string)) },
+			new(func(string) time.Duration)),
 		expr.Function("bytes", func(p ...any) (any, error) {
 			n, err := ParseSize(p[0].(string))
 			return int(min(n, math.MaxInt64)), err

@@ -13,9 +13,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// literalVisitor refuses what is written beside a key or permission bits and can never equal one: a "!=" with it would let every row
-// pass. The language takes 0600 for the decimal number 600. It also refuses spans, sizes and dates that are none: they would fail for
-// each row that asks for them, and the row would not match.
+// literalVisitor refuses what is written beside a key or permission bits and can never equal one: a "!=" with it
+// would let every row pass. The language takes 0600 for the decimal number 600. It also refuses spans, sizes and
+// dates that are none: they would fail for each row that asks for them, and the row would not match.
 type literalVisitor struct {
 	source []rune
 	types  map[string]schema.Type
@@ -94,7 +94,8 @@ func (v *literalVisitor) check(column, literal ast.Node) {
 		switch l := literal.(type) {
 		case *ast.IntegerNode:
 			if text := v.text(l); l.Value != 0 && len(text) > 1 && !strings.ContainsAny(text[1:2], "oOxXbB") {
-				v.err = &UsageError{fmt.Sprintf(`%s is a decimal number, and %s are octal: say "%04s" or 0o%s`, text, id.Value, text, strings.TrimLeft(text, "0"))}
+				v.err = &UsageError{fmt.Sprintf(`%s is a decimal number, and %s are octal: say "%04s" or 0o%s`, text, id.Value,
+					text, strings.TrimLeft(text, "0"))}
 			}
 		case *ast.StringNode:
 			if _, err := parsePerms(l.Value); err != nil {

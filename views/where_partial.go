@@ -9,7 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A list of which only some could be seen is known as far as it goes: any() of it may be true, and nothing else about it is certain.
+// A list of which only some could be seen is known as far as it goes: any() of it may be true, and nothing else about
+// it is certain.
 
 // Names of the functions that a column inside any(), and any() of a column, turn into.
 const (
@@ -19,7 +20,8 @@ const (
 
 // partialFunctions are those for one column of processes.
 func (w *Where) partialFunctions(id string) expr.Option {
-	return expr.Function(seenGetter+id, func(...any) (any, error) { return w.cellAs(id, true) }, getterType(schema.TypeEndpoints))
+	return expr.Function(seenGetter+id, func(...any) (any, error) { return w.cellAs(id, true) },
+		getterType(schema.TypeEndpoints))
 }
 
 // anyOf is any() of a column: false only if the list is complete.
@@ -64,5 +66,6 @@ func (p *columnPatch) patchAny(node *ast.Node, n *ast.BuiltinNode) {
 		return
 	}
 	n.Arguments[0] = &ast.CallNode{Callee: &ast.IdentifierNode{Value: seenGetter + id}}
-	ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: anyOfFn}, Arguments: []ast.Node{&ast.StringNode{Value: id}, n}})
+	ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: anyOfFn},
+		Arguments: []ast.Node{&ast.StringNode{Value: id}, n}})
 }

@@ -9,13 +9,15 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Names of the functions that columns turn into. A person cannot type them: "$" starts nothing but $env in the language.
+// Names of the functions that columns turn into. A person cannot type them: "$" starts nothing but $env in the
+// language.
 const (
 	getter  = "$get_"
 	knownFn = "$known"
 )
 
-// columnPatch turns each column into a call that reads just this cell, and comparisons with nil into the question whether it is known.
+// columnPatch turns each column into a call that reads just this cell, and comparisons with nil into the question
+// whether it is known.
 type columnPatch struct{ types map[string]schema.Type }
 
 func (p *columnPatch) Visit(node *ast.Node) {
@@ -32,7 +34,8 @@ func (p *columnPatch) Visit(node *ast.Node) {
 		if id == "" {
 			return
 		}
-		var known ast.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: knownFn}, Arguments: []ast.Node{&ast.StringNode{Value: id}}}
+		var known ast.Node = &ast.CallNode{Callee: &ast.IdentifierNode{Value: knownFn},
+			Arguments: []ast.Node{&ast.StringNode{Value: id}}}
 		if n.Operator == "==" {
 			known = &ast.UnaryNode{Operator: "not", Node: known}
 		}
@@ -72,8 +75,9 @@ func columnOf(node ast.Node) string {
 	return id
 }
 
-// untyped has the language look into the arguments of every call once more. It does not where a pass before has given the call a type,
-// and so loses what is wrong in there. It runs after the operators have become calls: what may run repeatedly comes last.
+// untyped has the language look into the arguments of every call once more. It does not where a pass before has given
+// the call a type, and so loses what is wrong in there. It runs after the operators have become calls: what may run
+// repeatedly comes last.
 type untyped struct{}
 
 func (untyped) Visit(node *ast.Node) {
@@ -85,7 +89,8 @@ func (untyped) Visit(node *ast.Node) {
 func (untyped) Reset()             {}
 func (untyped) ShouldRepeat() bool { return false }
 
-// patchIn turns "key in [a, b]" into "key == a or key == b": the language compares what is in a list without our operators.
+// patchIn turns "key in [a, b]" into "key == a or key == b": the language compares what is in a list without our
+// operators.
 func (p *columnPatch) patchIn(node *ast.Node, n *ast.BinaryNode) {
 	id := columnOf(n.Left)
 	list, isList := n.Right.(*ast.ArrayNode)

@@ -39,7 +39,8 @@ func thingMechanism() *kinds.Mechanism {
 		}),
 		col("perms", schema.TypePerms, 10, 0, "", func(t *thing) schema.Value { return schema.Perms(0o640) }),
 		col("age", schema.TypeDuration, 10, 0, "", func(t *thing) schema.Value { return schema.Duration(t.age) }),
-		col("holders", schema.TypeEndpoints, 10, 0, "", func(t *thing) schema.Value { return schema.Endpoints(t.ends, t.some) }),
+		col("holders", schema.TypeEndpoints, 10, 0, "",
+			func(t *thing) schema.Value { return schema.Endpoints(t.ends, t.some) }),
 	}}
 }
 
@@ -149,7 +150,8 @@ func TestWhereTellsWhatAKindLacks(t *testing.T) {
 	other := &kinds.Mechanism{Kind: "other", Columns: []schema.Column{
 		schema.Col[thing]("colour", schema.TypeString, 10, 0, "", func(*thing) schema.Value { return schema.String("red") }),
 	}}
-	w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism(), other}, `kind == "thing" and colour != "blue" or size > 5`)
+	w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism(), other},
+		`kind == "thing" and colour != "blue" or size > 5`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,8 @@ func TestWhereTellsWhatAKindLacks(t *testing.T) {
 			t.Errorf("%s matched", kind)
 		}
 	}
-	want := []views.Lack{{Kind: "thing", Columns: []string{"colour"}, Rows: 2}, {Kind: "other", Columns: []string{"size"}, Rows: 1}}
+	want := []views.Lack{{Kind: "thing", Columns: []string{"colour"}, Rows: 2},
+		{Kind: "other", Columns: []string{"size"}, Rows: 1}}
 	if diff := cmp.Diff(want, w.Lacks()); diff != "" {
 		t.Error(diff)
 	}
@@ -169,7 +172,8 @@ func TestWhereTellsWhatAKindLacks(t *testing.T) {
 
 // Of a list of processes of which only some could be seen, nothing is certain but that those are in it.
 func TestWhereOverSomeProcesses(t *testing.T) {
-	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7}, Row: &thing{some: true, ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3}}}}
+	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7},
+		Row: &thing{some: true, ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3}}}}
 	type answer struct{ match, decided bool }
 	for source, want := range map[string]answer{
 		`any(holders, .pid == 12)`:                           {true, true},

@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The types of cells that the language has none for. Its complaints name them. key and perms compare with numbers and with the text that
-// JSON has.
+// The types of cells that the language has none for. Its complaints name them. key and perms compare with numbers and
+// with the text that JSON has.
 type (
 	key   uint32
 	perms uint32
@@ -117,6 +117,7 @@ func processFields() []string {
 
 // plainTypes writes the types in a complaint of the language as a person knows them.
 func plainTypes(says string) string {
-	return strings.NewReplacer("[]views.process", "list of processes", "views.process", "process", "views.key", "key", "views.perms", "perms",
+	return strings.NewReplacer("[]views.process", "list of processes", "views.process", "process", "views.key", "key",
+		"views.perms", "perms",
 		"time.Duration", "duration", "time.Time", "time", "[]string", "list of strings").Replace(says)
 }

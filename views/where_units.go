@@ -24,7 +24,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// ParseSize reads a number of bytes with an optional power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000 (KB, MB, …).
+// ParseSize reads a number of bytes with an optional power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000
+// (KB, MB, …).
 func ParseSize(s string) (uint64, error) {
 	fail := &UsageError{quote(s) + " is no size: say 4096, 64K, 1.5M, 2G"}
 	end := strings.IndexFunc(s, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })

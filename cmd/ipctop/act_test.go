@@ -108,7 +108,8 @@ func TestRemoveWithYes(t *testing.T) {
 		if want := (said{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
 			t.Errorf("got %+v", got)
 		}
-		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a), fmt.Sprintf("  same as: ipcrm -m %d\n", b)} {
+		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a),
+			fmt.Sprintf("  same as: ipcrm -m %d\n", b)} {
 			if !strings.Contains(got.Stderr, line) {
 				t.Errorf("the plan on stderr lacks %q:\n%s", line, got.Stderr)
 			}
@@ -120,7 +121,8 @@ func TestRemoveWithYes(t *testing.T) {
 func TestDryRunDoesNothing(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a, b := s.shm(0x11), s.attached()
-		for _, args := range [][]string{{"rm", "--dry-run", ref(a), ref(b)}, {"rm", "-n", "--yes", "--where", `kind == "shm"`}} {
+		for _, args := range [][]string{{"rm", "--dry-run", ref(a), ref(b)},
+			{"rm", "-n", "--yes", "--where", `kind == "shm"`}} {
 			got := ipctop(args...)
 			if got.Code != 0 || got.Stderr != "" || !strings.HasPrefix(got.Stdout, "Remove 2 objects\nshm:") {
 				t.Errorf("%q: %+v", args, got)
@@ -142,25 +144,40 @@ func TestNothingIsDone(t *testing.T) {
 			code int
 			says string // the last line of stderr
 		}{
-			{[]string{"rm", ref(a)}, 2, "ipctop: nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look"},
-			{[]string{"rm"}, 2, "ipctop: nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see ipctop rm --help"},
-			{[]string{"rm", "--yes", ref(a), "shm:x"}, 2, `ipctop: not an object reference: "shm:x": "x" is not a number: say shm:ID`},
-			{[]string{"rm", "--yes", ref(a), "shn:1"}, 2, `ipctop: not an object reference: "shn:1": no kind is called "shn": did you mean shm?`},
-			{[]string{"rm", "--yes", ref(a), "shm:key=0x100000011"}, 2, `ipctop: not an object reference: "shm:key=0x100000011": a System V key has 32 bits, 0x100000011 does not fit`},
-			{[]string{"rm", "--yes", "--where", "true", ref(a)}, 2, "ipctop: --where and " + ref(a) + " together: say one of them"},
+			{[]string{"rm", ref(a)}, 2,
+				"ipctop: nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look"},
+			{[]string{"rm"}, 2, "ipctop: nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see ipctop rm " +
+				"--help"},
+			{[]string{"rm", "--yes", ref(a), "shm:x"}, 2,
+				`ipctop: not an object reference: "shm:x": "x" is not a number: say shm:ID`},
+			{[]string{"rm", "--yes", ref(a), "shn:1"}, 2,
+				`ipctop: not an object reference: "shn:1": no kind is called "shn": did you mean shm?`},
+			{[]string{"rm", "--yes", ref(a), "shm:key=0x100000011"}, 2,
+				`ipctop: not an object reference: "shm:key=0x100000011": a System V key has 32 bits, 0x100000011 does not fit`},
+			{[]string{"rm", "--yes", "--where", "true", ref(a)}, 2,
+				"ipctop: --where and " + ref(a) + " together: say one of them"},
 			{[]string{"rm", "--yes", "--where", "natch == 0"}, 2, `ipctop: unknown column "natch": did you mean nattch?`},
 			{[]string{"rm", "--yes", "--where", "nattch == 9"}, 1, "ipctop: --where: nothing matched"},
 			{[]string{"rm", "--yes", "shm:4711"}, 1, "ipctop: shm:4711: there is no such object"},
 			{[]string{"rm", "--yes", "shm:key=0x12"}, 1, "ipctop: shm:key=0x12: there is no such object"},
-			{[]string{"rm", "--yes", "proc:1"}, 1, "ipctop: proc:1: a process is not removed: end it with ipctop signal TERM proc:1"},
-			{[]string{"rm", "--read-only", "--yes", ref(a)}, 2, "ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
-			{[]string{"--read-only", "signal", "TERM", "--yes", "proc:1"}, 2, "ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
-			{[]string{"signal", "--yes", "TERM", "proc:1"}, 1, "ipctop: proc:1: pid 1 is not signalled from here: the machine, or the container, hangs on it"},
+			{[]string{"rm", "--yes", "proc:1"}, 1,
+				"ipctop: proc:1: a process is not removed: end it with ipctop signal TERM proc:1"},
+			{[]string{"rm", "--read-only", "--yes", ref(a)}, 2,
+				"ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
+			{[]string{"--read-only", "signal", "TERM", "--yes", "proc:1"}, 2,
+				"ipctop: read-only: nothing is removed or signalled (--read-only or IPCTOP_READONLY=1)"},
+			{[]string{"signal", "--yes", "TERM", "proc:1"}, 1,
+				"ipctop: proc:1: pid 1 is not signalled from here: the machine, or the container, hangs on it"},
 			{[]string{"signal", "--yes", "TREM", "proc:1"}, 2, `ipctop: no such signal: "TREM": ipctop signal --list shows all`},
 			{[]string{"signal"}, 2, "ipctop: no signal named: say ipctop signal TERM REF; ipctop signal --list shows all"},
-			{[]string{"signal", "--yes", "--to", "readers", "TERM", "proc:1"}, 2, "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)"},
-			{[]string{"signal", "--yes", "--to", "readers", "TERM", "--where", "pid == 1"}, 2, "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)"},
-			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2, `ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
+			{[]string{"signal", "--yes", "--to", "readers", "TERM", "proc:1"}, 2,
+				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
+					"object (pipe:8841)"},
+			{[]string{"signal", "--yes", "--to", "readers", "TERM", "--where", "pid == 1"}, 2,
+				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
+					"object (pipe:8841)"},
+			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2,
+				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
 			{[]string{"signal", "--yes", "TERM", ref(a)}, 1, "ipctop: " + ref(a) + ": it has no holders that can be seen"},
 		} {
 			got := ipctop(c.args...)
@@ -243,7 +260,8 @@ func TestQuestions(t *testing.T) {
 				if got.Code != c.code {
 					t.Errorf("exit code %d, want %d: %+v", got.Code, c.code, got)
 				}
-				says := append(c.says, "Do it for the 1 that nobody uses? [y/N] ", fmt.Sprintf("B is in use. Type %d to do it all the same: ", ids[used]))
+				says := append(c.says, "Do it for the 1 that nobody uses? [y/N] ",
+					fmt.Sprintf("B is in use. Type %d to do it all the same: ", ids[used]))
 				for _, line := range says {
 					line = strings.NewReplacer("A", ref(ids[unused]), "B", ref(ids[used])).Replace(line)
 					if !strings.Contains(got.Stderr, line) {
@@ -270,7 +288,8 @@ func TestQuestionAboutAHostileName(t *testing.T) {
 		defer unix.Close(fd)
 		s.terminal(`/a\x1b[31m` + "\n")
 		got := ipctop("rm", "pshm:/a\x1b[31m")
-		if got.Code != 0 || strings.Contains(got.Stdout+got.Stderr, "\x1b") || !strings.Contains(got.Stderr, `Type /a\x1b[31m to do it`) {
+		if got.Code != 0 || strings.Contains(got.Stdout+got.Stderr, "\x1b") || !strings.Contains(got.Stderr,
+			`Type /a\x1b[31m to do it`) {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -304,7 +323,8 @@ func TestSignalAProcessWithAHostileName(t *testing.T) {
 	})
 }
 
-// A row of ipctop waits begins with the thread that waits: a signal goes to its process, whatever side of objects it is for.
+// A row of ipctop waits begins with the thread that waits: a signal goes to its process, whatever side of objects it
+// is for.
 func TestSignalToAWait(t *testing.T) {
 	onScene(t, func(s *scene) {
 		r, w, err := os.Pipe()
@@ -328,7 +348,9 @@ func TestSignalToAWait(t *testing.T) {
 			return strings.Contains(ipctop("waits", "--columns", "ref", "--no-headings").Stdout, wait+"\n")
 		})
 		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
-		if want := (said{exitUsage, "", "ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the object (pipe:8841)\n"}); got != want {
+		if want := (said{exitUsage, "",
+			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
+				"object (pipe:8841)\n"}); got != want {
 			t.Errorf("%+v", got)
 		}
 		got = ipctop("signal", "TERM", "--yes", wait)
@@ -350,10 +372,12 @@ func TestSignalWhereFindsProcesses(t *testing.T) {
 		defer cmd.Wait()
 		defer cmd.Process.Kill()
 		got := ipctop("signal", "KILL", "--yes", "--where", `comm == "sleep"`)
-		if want := fmt.Sprintf("proc:%d: SIGKILL sent to sleep (pid %d)\n", cmd.Process.Pid, cmd.Process.Pid); got.Code != 0 || got.Stdout != want {
+		if want := fmt.Sprintf("proc:%d: SIGKILL sent to sleep (pid %d)\n", cmd.Process.Pid,
+			cmd.Process.Pid); got.Code != 0 || got.Stdout != want {
 			t.Errorf("got %+v, want %q", got, want)
 		}
-		if got := ipctop("signal", "--list"); got.Code != 0 || !strings.Contains(got.Stdout, "\n15      TERM      asks it to end\n") {
+		if got := ipctop("signal", "--list"); got.Code != 0 || !strings.Contains(got.Stdout,
+			"\n15      TERM      asks it to end\n") {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -369,7 +393,8 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 		defer full.Close()
 		var errs bytes.Buffer
 		code := run(context.Background(), []string{"rm", "--yes", ref(a), ref(b)}, full, &errs)
-		if code != 3 || !strings.Contains(errs.String(), ref(b)+": not done: interrupted\n") || !strings.Contains(errs.String(), "ipctop: standard output: ") {
+		if code != 3 || !strings.Contains(errs.String(), ref(b)+": not done: interrupted\n") ||
+			!strings.Contains(errs.String(), "ipctop: standard output: ") {
 			t.Errorf("code %d, %s", code, errs.String())
 		}
 		s.expect([]int{b})
@@ -398,7 +423,8 @@ func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 		defer sleep.Wait()
 		defer sleep.Process.Kill()
 		for _, stderr := range []*os.File{full, gone} {
-			for _, args := range [][]string{{"rm", "--yes", ref(a)}, {"signal", "--yes", "KILL", fmt.Sprintf("proc:%d", sleep.Process.Pid)}} {
+			for _, args := range [][]string{{"rm", "--yes", ref(a)},
+				{"signal", "--yes", "KILL", fmt.Sprintf("proc:%d", sleep.Process.Pid)}} {
 				var out bytes.Buffer
 				if code := run(context.Background(), args, &out, stderr); code != 1 || out.Len() > 0 {
 					t.Errorf("%q: exit %d, %q", args, code, out.String())
@@ -430,7 +456,8 @@ func TestWhereSaysWhatAKindLacks(t *testing.T) {
 			t.Error(diff)
 		}
 		a := s.shm(0x11)
-		if got := ipctop("rm", "--yes", "--where", `creator_state == "alive"`); got.Code != 0 || got.Stdout != ref(a)+": removed\n" || strings.Contains(got.Stderr, "left out") {
+		if got := ipctop("rm", "--yes", "--where", `creator_state == "alive"`); got.Code != 0 || got.Stdout != ref(a)+
+			": removed\n" || strings.Contains(got.Stderr, "left out") {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -445,7 +472,8 @@ func TestWithoutAJournalNothingIsRemoved(t *testing.T) {
 		}
 		t.Setenv("XDG_STATE_HOME", file)
 		got := ipctop("rm", "--yes", ref(a))
-		want := "ipctop: nothing was done, since the journal cannot be written: mkdir " + file + ": not a directory (XDG_STATE_HOME says below which directory it stands)\n"
+		want := "ipctop: nothing was done, since the journal cannot be written: mkdir " + file +
+			": not a directory (XDG_STATE_HOME says below which directory it stands)\n"
 		if got.Code != 1 || got.Stdout != "" || !strings.HasSuffix(got.Stderr, want) {
 			t.Errorf("got %+v, want %q", got, want)
 		}
@@ -492,7 +520,8 @@ func TestWhereHoldsForThePlan(t *testing.T) {
 		if want := fmt.Sprintf("shm:%d: removed\n", free); out.String() != want {
 			t.Errorf("did %q", out.String())
 		}
-		if want := fmt.Sprintf("ipctop: shm:%d: --where does not hold for it any more: look at it again\n", taken); !strings.Contains(errs.String(), want) {
+		if want := fmt.Sprintf("ipctop: shm:%d: --where does not hold for it any more: look at it again\n",
+			taken); !strings.Contains(errs.String(), want) {
 			t.Errorf("said %q", errs.String())
 		}
 		s.expect([]int{taken})

@@ -34,7 +34,8 @@ started this one ends. On a terminal the dashboard opens on them. All scenarios 
 			case (list || clean) && len(args) > 0:
 				return usageErrorf("--list and --clean take no scenario")
 			case !list && readOnly(*forbidden):
-				return usageErrorf("read-only: no sample objects are made or removed (--read-only or %s=1); ipctop demo --list shows what there is", actions.ReadOnlyVariable)
+				return usageErrorf("read-only: no sample objects are made or removed (--read-only or %s=1); ipctop demo --list "+
+					"shows what there is", actions.ReadOnlyVariable)
 			}
 			switch out := cmd.OutOrStdout(); {
 			case list:
@@ -75,9 +76,11 @@ func listScenarios(out io.Writer) error {
 }
 
 // runDemo sets the scenarios up, shows them and removes them whatever ends the show.
-func runDemo(ctx context.Context, names []string, stderr io.Writer, show func(context.Context, *demo.Running) error) (err error) {
+func runDemo(ctx context.Context, names []string, stderr io.Writer,
+	show func(context.Context, *demo.Running) error) (err error) {
 	// SIGPIPE: a demo whose reader is gone (| head) must clean up, too.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGPIPE)
 	defer stop()
 	ctx, cancel, err := demo.WithParent(ctx)
 	if err != nil {

@@ -201,7 +201,8 @@ func TestDemoThatFailsInPart(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.cmd.Wait()
-		if code := p.cmd.ProcessState.ExitCode(); code != exitPartly || !strings.HasPrefix(p.stderr.String(), "ipctop: scenario udp: ") {
+		if code := p.cmd.ProcessState.ExitCode(); code != exitPartly || !strings.HasPrefix(p.stderr.String(),
+			"ipctop: scenario udp: ") {
 			t.Errorf("exit %d, %q; want %d and a word on udp", code, p.stderr.String(), exitPartly)
 		}
 		p.leftNothing(t)
@@ -214,8 +215,12 @@ func TestDemoUsage(t *testing.T) {
 		{"demo shm-orfan", "ipctop: no scenario \"shm-orfan\"; the nearest is \"shm-orphan\": see ipctop demo --list\n"},
 		{"demo --list --clean", "ipctop: --list, --no-ui and --clean exclude one another\n"},
 		{"demo --clean udp", "ipctop: --list and --clean take no scenario\n"},
-		{"--read-only demo --no-ui udp", "ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list shows what there is\n"},
-		{"demo --read-only --clean", "ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list shows what there is\n"},
+		{"--read-only demo --no-ui udp",
+			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list " +
+				"shows what there is\n"},
+		{"demo --read-only --clean",
+			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list " +
+				"shows what there is\n"},
 		{"demo --lst", "ipctop: unknown flag: --lst: see ipctop demo --help\n"},
 	} {
 		var out, errs bytes.Buffer

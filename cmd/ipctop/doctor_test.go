@@ -47,9 +47,12 @@ func sick(t *testing.T) *collecttest.Machine {
 	m.Write("/proc/sys/kernel/msgmni", "2\n")
 	m.Write("/proc/sys/kernel/shm_rmid_forced", "1\n")
 	m.Write("/run/systemd/seats/seat0", "")
-	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0          0  946684000",
-		"         2          4   600          0          0     0     0     0     0     0     0          0          0  946684000")
-	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    33          0          0  946684000                     0                     0")
+	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0      "+
+		"    0  946684000",
+		"         2          4   600          0          0     0     0     0     0     0     0          0          0  "+
+			"946684000")
+	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    33          "+
+		"0          0  946684000                     0                     0")
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
 	m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 	m.Process(collecttest.Process{PID: 70, PPID: 1, Comm: "jobd", UID: 1000, GID: 1000})
@@ -67,8 +70,10 @@ func TestDoctor(t *testing.T) {
 	unseen := collecttest.New(t)
 	unseen.Write("/proc/loadavg", "\n")
 	compareGolden(t, "doctor.txt", strings.Join([]string{
-		doctorOn(t, sick(t)), doctorOn(t, sick(t), "-o", "json"), doctorOn(t, blind), doctorOn(t, unseen), doctorOn(t, collecttest.New(t)),
-		doctorOn(t, collecttest.New(t), "-o", "jsn"), doctorOn(t, collecttest.New(t), "shm"), doctorOn(t, collecttest.New(t), "--where", "x"),
+		doctorOn(t, sick(t)), doctorOn(t, sick(t), "-o", "json"), doctorOn(t, blind), doctorOn(t, unseen),
+		doctorOn(t, collecttest.New(t)),
+		doctorOn(t, collecttest.New(t), "-o", "jsn"), doctorOn(t, collecttest.New(t), "shm"),
+		doctorOn(t, collecttest.New(t), "--where", "x"),
 	}, "\n"))
 }
 
@@ -137,7 +142,8 @@ func TestDoctorOnAFullDisk(t *testing.T) {
 	if exit, ok := err.(*exec.ExitError); ok {
 		code = exit.ExitCode()
 	}
-	if diff := cmp.Diff("ipctop: standard output: write /dev/stdout: no space left on device\n", stderr.String()); diff != "" || code != exitFailed {
+	if diff := cmp.Diff("ipctop: standard output: write /dev/stdout: no space left on device\n",
+		stderr.String()); diff != "" || code != exitFailed {
 		t.Errorf("exit %d\n%s", code, diff)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc if the arguments call it by that name; ok is false otherwise.
+// runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc if the arguments call it by that name; ok is false
+// otherwise.
 func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string) (code int, ok bool) {
 	return utillinux.Run(utillinux.Process{
 		Args: args, Stdout: stdout, Stderr: stderr, Getenv: getenv, Version: version,
@@ -19,8 +20,8 @@ func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string
 	})
 }
 
-// newFaceCmds put the faces into the help. main answers to their names before cobra is built: what comes here has a flag of ours
-// before the name, of which only --read-only means something to a face.
+// newFaceCmds put the faces into the help. main answers to their names before cobra is built: what comes here has a
+// flag of ours before the name, of which only --read-only means something to a face.
 func newFaceCmds() []*cobra.Command {
 	var cmds []*cobra.Command
 	for _, face := range utillinux.Faces() {
@@ -33,7 +34,8 @@ func newFaceCmds() []*cobra.Command {
 				if len(args) > 0 && args[0] == "--read-only" {
 					args, getenv = args[1:], readOnlyEnv
 				}
-				if code, _ := runFace(append([]string{face.Name}, args...), cmd.OutOrStdout(), cmd.ErrOrStderr(), getenv); code != 0 {
+				if code, _ := runFace(append([]string{face.Name}, args...), cmd.OutOrStdout(), cmd.ErrOrStderr(),
+					getenv); code != 0 {
 					return &exitError{code: code}
 				}
 				return nil

@@ -22,7 +22,8 @@ func TestFaces(t *testing.T) {
 		linked := exec.Command(link, "--version")
 		linked.Env = program(t).Env
 		for way, cmd := range map[string]*exec.Cmd{
-			"by its name": linked, "as a word": program(t, face.Name, "--version"), "after a flag": program(t, "--read-only", face.Name, "--version"),
+			"by its name": linked, "as a word": program(t, face.Name, "--version"),
+			"after a flag": program(t, "--read-only", face.Name, "--version"),
 		} {
 			out, err := cmd.CombinedOutput()
 			if want := face.Name + " from ipctop "; err != nil || !strings.HasPrefix(string(out), want) {
@@ -47,7 +48,8 @@ func TestReadOnlyFace(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"--read-only", "ipcrm", "-q", "2147483647"}, &stdout, &stderr)
-	if want := "ipcrm: id failed: read-only: nothing is removed or signalled\n"; code != 1 || stderr.String() != want || stdout.Len() != 0 {
+	if want := "ipcrm: id failed: read-only: nothing is removed or signalled\n"; code != 1 || stderr.String() != want ||
+		stdout.Len() != 0 {
 		t.Errorf("code %d, %q, %q; want 1 and %q", code, stdout.String(), stderr.String(), want)
 	}
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// onceOn runs ipctop --once on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still, and returns what it wrote.
+// onceOn runs ipctop --once on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still, and
+// returns what it wrote.
 func onceOn(t *testing.T, m *collecttest.Machine, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -83,7 +84,8 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// steady replaces what no test can choose: the device and inode of a FIFO. Columns that they stand in lose their widths.
+// steady replaces what no test can choose: the device and inode of a FIFO. Columns that they stand in lose their
+// widths.
 func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) string {
 	t.Helper()
 	for i, path := range fifos {
@@ -96,18 +98,11 @@ func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) 
 
 func TestOnceOfEachKind(t *testing.T) {
 	t.Parallel()
-	sample, notifiers, files := collecttest.Sample(t), collecttest.Notifiers(t), collecttest.Files(t)
+	samples := collecttest.NewSamples(t)
 	for _, mech := range collect.Mechanisms() {
 		kind := string(mech.Kind)
 		t.Run(kind, func(t *testing.T) {
-			m := sample
-			if mech.Family == kinds.Notify || mech.Family == kinds.Locks {
-				m = notifiers
-			}
-			switch mech.Kind {
-			case schema.PMsg, schema.PSem, schema.PShm, schema.Memfd, schema.Mmap:
-				m = files
-			}
+			m := samples.Of(mech.Kind)
 			show, all := []string{kind}, []string{kind, "--columns", "all", "--bytes"}
 			if ids := chosenColumns(mech); ids != "" {
 				show, all = append(show, "--columns", ids), []string{kind, "--columns", "kind," + ids, "--bytes"}
@@ -131,7 +126,8 @@ func TestOnceOfEachKind(t *testing.T) {
 	}
 }
 
-// chosenColumns names the columns of a kind without those whose cells no test can foresee: the owner and the age of a file of the tree. For other kinds it is "".
+// chosenColumns names the columns of a kind without those whose cells no test can foresee: the owner and the age of a
+// file of the tree. For other kinds it is "".
 func chosenColumns(m *kinds.Mechanism) string {
 	switch m.Kind {
 	case schema.PMsg, schema.PSem, schema.PShm:
@@ -140,7 +136,8 @@ func chosenColumns(m *kinds.Mechanism) string {
 	}
 	ids := []string{"ref"}
 	for _, c := range m.Columns {
-		if !slices.Contains([]string{"owner", "uid", "user", "gid", "group", "atime", "mtime", "ctime", "age", "allocated"}, c.ID) {
+		if !slices.Contains([]string{"owner", "uid", "user", "gid", "group", "atime", "mtime", "ctime", "age", "allocated"},
+			c.ID) {
 			ids = append(ids, c.ID)
 		}
 	}

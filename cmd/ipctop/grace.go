@@ -13,7 +13,8 @@ import (
 // registerGrace adds --grace, whose text graceOf reads: it takes days as --where does, which pflag's durations do not.
 func registerGrace(flags *pflag.FlagSet, text *string) {
 	usual := strings.TrimSuffix(collect.DefaultGrace.String(), "0s")
-	flags.StringVar(text, "grace", usual, "the `age` since its last use below which no object is called an orphan: 90s, 5m, 7d")
+	flags.StringVar(text, "grace", usual,
+		"the `age` since its last use below which no object is called an orphan: 90s, 5m, 7d")
 }
 
 // graceOf turns --grace into what a Request takes.

@@ -46,11 +46,13 @@ Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not.`,
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", once.GraphOutputs()[0], strings.Join(once.GraphOutputs(), ", "))
 	cmd.Flags().IntVar(&f.depth, "depth", 2, "with REFs: how many relations away to go")
-	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "objects of every namespace that can be entered, not just of this one")
+	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false,
+		"objects of every namespace that can be entered, not just of this one")
 	cmd.Flags().StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
-	_ = cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return once.GraphOutputs(), cobra.ShellCompDirectiveNoFileComp
-	}) // the error is for flags that do not exist
+	_ = cmd.RegisterFlagCompletionFunc("output",
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return once.GraphOutputs(), cobra.ShellCompDirectiveNoFileComp
+		}) // the error is for flags that do not exist
 	return cmd
 }
 
@@ -96,7 +98,8 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 }
 
 // roots are the objects that the REFs name. What leads nowhere is said and counted.
-func (f *graphFlags) roots(cmd *cobra.Command, snap *collect.Snapshot, sels []schema.Selector) (roots []schema.Ref, lost int) {
+func (f *graphFlags) roots(cmd *cobra.Command, snap *collect.Snapshot, sels []schema.Selector) (roots []schema.Ref,
+	lost int) {
 	for _, s := range sels {
 		ref, err := snap.Resolve(s)
 		if err != nil {

@@ -31,7 +31,8 @@ func TestGraphOfFiles(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
 	var b strings.Builder
-	for _, words := range []string{"", "-o mermaid", "-o json", "pipe:7001", "pipe:7001 --depth 1", "proc:1 --depth 0", "proc:2 -o mermaid", "pipe:7001 proc:77777", "proc:77777 pipe:1",
+	for _, words := range []string{"", "-o mermaid", "-o json", "pipe:7001", "pipe:7001 --depth 1", "proc:1 --depth 0",
+		"proc:2 -o mermaid", "pipe:7001 proc:77777", "proc:77777 pipe:1",
 		"-o svg", "--depth 1", "pipe:7001 --depth -1", "pipes:8841", "shm:key=0"} {
 		got := graphOn(t, m, strings.Fields(words)...)
 		fmt.Fprintf(&b, "$ ipctop graph %s\n%s", words, got.Stdout)
@@ -46,13 +47,15 @@ func TestGraphOfFiles(t *testing.T) {
 	compareGolden(t, "graph.txt", steady(t, b.String(), m, "/run/app/control"))
 }
 
-// Whatever processes, FIFOs and sockets are called, each line is one of the language, and no control byte reaches the terminal.
+// Whatever processes, FIFOs and sockets are called, each line is one of the language, and no control byte reaches the
+// terminal.
 func TestGraphOfHostileMachine(t *testing.T) {
 	t.Parallel()
 	m := collecttest.HostileMachine(t)
 	text := `"(?:[^"\\]|\\.)*"`
 	for output, line := range map[string]string{
-		"dot":     `^(digraph ipctop \{|\t(graph|node|n\d+|n\d+ -> n\d+) \[(rankdir=LR, label=` + text + `|shape=box, style=rounded|label=` + text + `[a-z0-9=., ]*)\];|\})$`,
+		"dot": `^(digraph ipctop \{|\t(graph|node|n\d+|n\d+ -> n\d+) \[(rankdir=LR, label=` + text +
+			`|shape=box, style=rounded|label=` + text + `[a-z0-9=., ]*)\];|\})$`,
 		"mermaid": `^(flowchart LR|    n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|( -->| ==>| -\.->)\|"[^"]*"\| n\d+)|    linkStyle \d+ stroke:red,color:red)$`,
 	} {
 		got := graphOn(t, m, "-o", output)
@@ -93,17 +96,20 @@ func TestGraphOfLivePipe(t *testing.T) {
 			t.Fatal(diff)
 		}
 		got := ipctop("graph", pipe, "--depth", "1", "-o", "mermaid")
-		reader, writer := fmt.Sprintf(`(["proc:%s<br/>demo#45;reader"])`, pids["demo-reader"]), fmt.Sprintf(`(["proc:%s<br/>demo#45;writer"])`, pids["demo-writer"])
+		reader, writer := fmt.Sprintf(`(["proc:%s<br/>demo#45;reader"])`, pids["demo-reader"]),
+			fmt.Sprintf(`(["proc:%s<br/>demo#45;writer"])`, pids["demo-writer"])
 		names := map[string]string{}
 		for _, node := range regexp.MustCompile(`(?m)^    (n\d+)([(\[].*)$`).FindAllStringSubmatch(got.Stdout, -1) {
 			names[node[1]] = node[2]
 		}
 		var edges []string
 		for _, edge := range regexp.MustCompile(`(?m)^    (n\d+) (\S+)\|"([a-z ]+).*"\| (n\d+)$`).FindAllStringSubmatch(got.Stdout, -1) {
-			edges = append(edges, strings.Join([]string{names[edge[1]], edge[2], strings.TrimSpace(edge[3]), names[edge[4]]}, " "))
+			edges = append(edges, strings.Join([]string{names[edge[1]], edge[2], strings.TrimSpace(edge[3]), names[edge[4]]},
+				" "))
 		}
 		object := fmt.Sprintf(`["%s<br/>demo#45;writer → demo#45;reader"]`, pipe)
-		want := []string{reader + " --> reads fd " + object, writer + " ==> waits on write fd " + object, writer + " --> writes fd " + object}
+		want := []string{reader + " --> reads fd " + object, writer + " ==> waits on write fd " + object,
+			writer + " --> writes fd " + object}
 		slices.Sort(edges)
 		slices.Sort(want)
 		if diff := cmp.Diff(want, edges); diff != "" || got.Code != 0 {

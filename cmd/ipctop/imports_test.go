@@ -45,7 +45,8 @@ func mayImport() map[string][]string {
 	rooms := kernelRooms()
 	kernel := append(slices.Sorted(maps.Keys(rooms)), "collect/kernel")
 	with := func(others ...string) []string { return slices.Concat(kernel, []string{"collect/schema"}, others) }
-	aspects := []string{"collect/software", "collect/ftok", "collect/leaks", "collect/content", "collect/waits", "collect/doctor"}
+	aspects := []string{"collect/software", "collect/ftok", "collect/leaks", "collect/content", "collect/waits",
+		"collect/doctor"}
 	may := map[string][]string{
 		"collect/schema":   {},
 		"collect/relate":   {"collect/schema"},
@@ -62,9 +63,11 @@ func mayImport() map[string][]string {
 		"actions":          with("collect/relate", "collect", "collect/proc", "collect/kinds", "collect/leaks"),
 		"views":            {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks"},
 		"views/once":       {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views"},
-		"views/tui":        {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views", "actions"},
-		"demo":             with(),
-		"cmd/ipctop": with(append(aspects, "collect/relate", "collect", "collect/proc", "collect/kinds", "views", "views/once", "views/tui",
+		"views/tui": {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views",
+			"actions"},
+		"demo": with(),
+		"cmd/ipctop": with(append(aspects, "collect/relate", "collect", "collect/proc", "collect/kinds", "views",
+			"views/once", "views/tui",
 			"actions", "demo", "cmd/ipctop/utillinux")...),
 		"cmd/ipctop/utillinux": with("collect/relate", "collect/proc", "collect", "views", "views/once", "actions"),
 	}
@@ -86,7 +89,8 @@ func kernelRooms() map[string][]string {
 		"collect/kernel/namespace": {"collect/kernel/sys", "collect/kernel/scan"},
 		"collect/kernel/bpf":       {"collect/kernel/sys"},
 		"collect/kernel/undo":      {"collect/kernel/sys", "collect/kernel/bpf"},
-		"collect/kernel/process":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs", "collect/kernel/fdinfo", "collect/kernel/sysv"},
+		"collect/kernel/process": {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs",
+			"collect/kernel/fdinfo", "collect/kernel/sysv"},
 	}
 }
 
@@ -147,32 +151,48 @@ func TestImportRulesCanFail(t *testing.T) {
 		pkg  listedPackage
 		want []string
 	}{
-		"schema is a leaf":              {own("collect/schema", "fmt", module+"/collect/kernel"), []string{"collect/schema imports collect/kernel"}},
-		"kernel knows its rooms alone":  {own("collect/kernel", module+"/collect/kernel/sysv", module+"/collect/schema"), []string{"collect/kernel imports collect/schema"}},
-		"rooms do not know kernel":      {own("collect/kernel/sysv", module+"/collect/kernel"), []string{"collect/kernel/sysv imports collect/kernel"}},
-		"bpf knows no semaphores":       {own("collect/kernel/bpf", module+"/collect/kernel/sysv"), []string{"collect/kernel/bpf imports collect/kernel/sysv"}},
-		"programs in two rooms only":    {own("collect/kernel/sysv", "github.com/cilium/ebpf/asm"), []string{"collect/kernel/sysv imports github.com/cilium/ebpf/asm"}},
-		"relate knows only schema":      {own("collect/relate", module+"/collect/schema", module+"/collect"), []string{"collect/relate imports collect"}},
-		"kinds know no aspect":          {own("collect/kinds", module+"/collect/leaks"), []string{"collect/kinds imports collect/leaks"}},
-		"the walk knows no kind":        {own("collect/proc", module+"/collect/kinds"), []string{"collect/proc imports collect/kinds"}},
-		"aspects know no snapshot":      {own("collect/waits", module+"/collect"), []string{"collect/waits imports collect"}},
-		"collect does not act":          {own("collect", module+"/actions"), []string{"collect imports actions"}},
-		"collect does not show":         {own("collect", module+"/views", module+"/views/once"), []string{"collect imports views", "collect imports views/once"}},
-		"views make no system calls":    {own("views", module+"/collect/kernel"), []string{"views imports collect/kernel"}},
-		"once does not act":             {own("views/once", module+"/actions"), []string{"views/once imports actions"}},
-		"actions do not show":           {own("actions", module+"/views"), []string{"actions imports views"}},
-		"demo knows only the kernel":    {own("demo", module+"/collect"), []string{"demo imports collect"}},
-		"tests support nothing else":    {own("actions", module+"/collect/kernel/kerneltest"), []string{"actions imports collect/kernel/kerneltest"}},
-		"tview in the dashboard only":   {own("views/once", "github.com/rivo/tview"), []string{"views/once imports github.com/rivo/tview"}},
-		"tcell in the dashboard only":   {own("cmd/ipctop", "github.com/gdamore/tcell/v2"), []string{"cmd/ipctop imports github.com/gdamore/tcell/v2"}},
-		"procfs in collect only":        {own("collect/kernel", "github.com/prometheus/procfs/sysfs"), []string{"collect/kernel imports github.com/prometheus/procfs/sysfs"}},
-		"system calls in kernel only":   {own("collect", "golang.org/x/sys/unix"), []string{"collect imports golang.org/x/sys/unix"}},
+		"schema is a leaf": {own("collect/schema", "fmt", module+"/collect/kernel"),
+			[]string{"collect/schema imports collect/kernel"}},
+		"kernel knows its rooms alone": {own("collect/kernel", module+"/collect/kernel/sysv", module+"/collect/schema"),
+			[]string{"collect/kernel imports collect/schema"}},
+		"rooms do not know kernel": {own("collect/kernel/sysv", module+"/collect/kernel"),
+			[]string{"collect/kernel/sysv imports collect/kernel"}},
+		"bpf knows no semaphores": {own("collect/kernel/bpf", module+"/collect/kernel/sysv"),
+			[]string{"collect/kernel/bpf imports collect/kernel/sysv"}},
+		"programs in two rooms only": {own("collect/kernel/sysv", "github.com/cilium/ebpf/asm"),
+			[]string{"collect/kernel/sysv imports github.com/cilium/ebpf/asm"}},
+		"relate knows only schema": {own("collect/relate", module+"/collect/schema", module+"/collect"),
+			[]string{"collect/relate imports collect"}},
+		"kinds know no aspect": {own("collect/kinds", module+"/collect/leaks"),
+			[]string{"collect/kinds imports collect/leaks"}},
+		"the walk knows no kind": {own("collect/proc", module+"/collect/kinds"),
+			[]string{"collect/proc imports collect/kinds"}},
+		"aspects know no snapshot": {own("collect/waits", module+"/collect"), []string{"collect/waits imports collect"}},
+		"collect does not act":     {own("collect", module+"/actions"), []string{"collect imports actions"}},
+		"collect does not show": {own("collect", module+"/views", module+"/views/once"),
+			[]string{"collect imports views", "collect imports views/once"}},
+		"views make no system calls": {own("views", module+"/collect/kernel"), []string{"views imports collect/kernel"}},
+		"once does not act":          {own("views/once", module+"/actions"), []string{"views/once imports actions"}},
+		"actions do not show":        {own("actions", module+"/views"), []string{"actions imports views"}},
+		"demo knows only the kernel": {own("demo", module+"/collect"), []string{"demo imports collect"}},
+		"tests support nothing else": {own("actions", module+"/collect/kernel/kerneltest"),
+			[]string{"actions imports collect/kernel/kerneltest"}},
+		"tview in the dashboard only": {own("views/once", "github.com/rivo/tview"),
+			[]string{"views/once imports github.com/rivo/tview"}},
+		"tcell in the dashboard only": {own("cmd/ipctop", "github.com/gdamore/tcell/v2"),
+			[]string{"cmd/ipctop imports github.com/gdamore/tcell/v2"}},
+		"procfs in collect only": {own("collect/kernel", "github.com/prometheus/procfs/sysfs"),
+			[]string{"collect/kernel imports github.com/prometheus/procfs/sysfs"}},
+		"system calls in kernel only": {own("collect", "golang.org/x/sys/unix"),
+			[]string{"collect imports golang.org/x/sys/unix"}},
 		"nobody runs another program":   {own("actions", "os/exec"), []string{"actions imports os/exec"}},
 		"a new room has to be designed": {own("common", "fmt"), []string{"common is no room of the design"}},
-		"no cgo":                        {listedPackage{ImportPath: "example.org/c", CgoFiles: []string{"c.go"}}, []string{"example.org/c uses cgo"}},
-		"what is allowed passes":        {own("views/tui", "fmt", "github.com/rivo/tview", module+"/actions", module+"/views"), nil},
-		"tests may do what they need":   {own("collect/kernel/kerneltest", "os/exec", "golang.org/x/sys/unix"), nil},
-		"the standard library may cgo":  {listedPackage{ImportPath: "net", Standard: true, CgoFiles: []string{"c.go"}}, nil},
+		"no cgo": {listedPackage{ImportPath: "example.org/c", CgoFiles: []string{"c.go"}},
+			[]string{"example.org/c uses cgo"}},
+		"what is allowed passes": {own("views/tui", "fmt", "github.com/rivo/tview", module+"/actions", module+"/views"),
+			nil},
+		"tests may do what they need":  {own("collect/kernel/kerneltest", "os/exec", "golang.org/x/sys/unix"), nil},
+		"the standard library may cgo": {listedPackage{ImportPath: "net", Standard: true, CgoFiles: []string{"c.go"}}, nil},
 	} {
 		if diff := cmp.Diff(c.want, brokenRules([]listedPackage{c.pkg})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -229,7 +249,8 @@ func topDir(t *testing.T) string {
 // strayEntries lists what stands at the top of the project and is no room. Dot files may.
 func strayEntries(entries []string) []string {
 	allowed := []string{"go.mod", "go.sum", "README.md", "LICENSE", "cmd", "collect", "actions", "views", "demo"}
-	return slices.DeleteFunc(entries, func(e string) bool { return slices.Contains(allowed, e) || strings.HasPrefix(e, ".") })
+	return slices.DeleteFunc(entries,
+		func(e string) bool { return slices.Contains(allowed, e) || strings.HasPrefix(e, ".") })
 }
 
 func TestTopLevel(t *testing.T) {

@@ -44,7 +44,8 @@ Exit codes: 0 done; 1 no such file, or no file found that gives the key.`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
-				return usageErrorf("unknown output %q: did you mean %s?", views.Visible(output), views.Nearest(output, []string{"text", "json"}))
+				return usageErrorf("unknown output %q: did you mean %s?", views.Visible(output),
+					views.Nearest(output, []string{"text", "json"}))
 			}
 			switch {
 			case len(args) == 1 && regexp.MustCompile(keyForm).MatchString(args[0]):
@@ -101,7 +102,8 @@ func parseProject(text string) (proj byte, note string, err error) {
 	proj = byte(n)
 	switch {
 	case proj == 0:
-		note = fmt.Sprintf("the low 8 bits of %s are 0: POSIX leaves open what ftok does then; this is what glibc makes", text)
+		note = fmt.Sprintf("the low 8 bits of %s are 0: POSIX leaves open what ftok does then; this is what glibc makes",
+			text)
 	case n < 0 || n > 255:
 		note = fmt.Sprintf("of %s only the low 8 bits count: %d", text, proj)
 	}
@@ -133,7 +135,8 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 	if err != nil {
 		return err
 	}
-	made := madeKey{Version: 1, Key: formatKey(key), Path: args[0], Project: newProject(proj), Device: schema.FormatDev(file.Dev), Inode: file.Ino, Objects: refNames(objects)}
+	made := madeKey{Version: 1, Key: formatKey(key), Path: args[0], Project: newProject(proj),
+		Device: schema.FormatDev(file.Dev), Inode: file.Ino, Objects: refNames(objects)}
 	if note != "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), "ipctop: note:", views.Visible(note))
 	}
@@ -141,7 +144,8 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 		return writeKeyJSON(cmd.OutOrStdout(), made)
 	}
 	return writeLines(cmd.OutOrStdout(), []string{
-		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj), made.Device, made.Inode),
+		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj), made.Device,
+			made.Inode),
 		havingKey(made.Objects, nil),
 	})
 }

@@ -82,8 +82,10 @@ func runKeyBack(cmd *cobra.Command, output, text string) error {
 }
 
 func keyDocument(s *ftok.Search) foundKey {
-	doc := foundKey{Version: 1, Key: formatKey(s.Key), Project: newProject(s.Project()), Objects: refNames(s.Objects), Owners: s.Owners, Files: []keyFile{},
-		PostgreSQL: append([]string{}, s.Clusters...), Processes: s.Processes, Refused: s.Refused, Tried: s.Tried, Alike: s.Alike, Passed: s.Skipped, Faults: []faultJSON{}}
+	doc := foundKey{Version: 1, Key: formatKey(s.Key), Project: newProject(s.Project()), Objects: refNames(s.Objects),
+		Owners: s.Owners, Files: []keyFile{},
+		PostgreSQL: append([]string{}, s.Clusters...), Processes: s.Processes, Refused: s.Refused, Tried: s.Tried,
+		Alike: s.Alike, Passed: s.Skipped, Faults: []faultJSON{}}
 	for _, file := range s.Files {
 		k := keyFile{Path: file.Path, Device: schema.FormatDev(file.Dev), Inode: file.Ino}
 		for _, u := range file.Known {
@@ -102,14 +104,17 @@ const usersShown = 4
 
 func writeKeySearch(w io.Writer, s *ftok.Search) error {
 	lines := []string{
-		fmt.Sprintf("%s  project id %s, of the device 0x%02x, of the inode 0x%04x", formatKey(s.Key), ftok.FormatProject(s.Project()), byte(s.Key>>16), uint16(s.Key)),
+		fmt.Sprintf("%s  project id %s, of the device 0x%02x, of the inode 0x%04x", formatKey(s.Key),
+			ftok.FormatProject(s.Project()), byte(s.Key>>16), uint16(s.Key)),
 		havingKey(refNames(s.Objects), s.Owners),
 	}
 	for _, file := range s.Files {
-		lines = append(lines, fmt.Sprintf("%s  project id %s, device %s, inode %d: %s", file.Path, ftok.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
+		lines = append(lines, fmt.Sprintf("%s  project id %s, device %s, inode %d: %s", file.Path,
+			ftok.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
 	}
 	for _, dir := range s.Clusters {
-		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as it is, not by ftok")
+		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as it is, "+
+			"not by ftok")
 	}
 	return writeLines(w, append(lines, whereLooked(s)...))
 }
@@ -138,15 +143,19 @@ func whereLooked(s *ftok.Search) []string {
 	} else if len(s.Files) > 1 {
 		found = fmt.Sprintf("%d give this key", len(s.Files))
 	}
-	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", schema.Counted(s.Tried, "file"), schema.Counted(s.Processes, "process"), whose, schema.Plural(s.Processes, "knows", "know"), found)}
+	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", schema.Counted(s.Tried, "file"),
+		schema.Counted(s.Processes, "process"), whose, schema.Plural(s.Processes, "knows", "know"), found)}
 	if len(s.Files) > 0 {
-		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a device %d %s looked at", s.Alike, schema.Plural(s.Alike, "was", "were")))
+		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a "+
+			"device %d %s looked at", s.Alike, schema.Plural(s.Alike, "was", "were")))
 	}
 	if s.Refused > 0 {
-		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s", schema.Counted(s.Refused, "process"), whose, advice()))
+		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s",
+			schema.Counted(s.Refused, "process"), whose, advice()))
 	}
 	if s.Skipped > 0 {
-		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the look", schema.Counted(s.Skipped, "path")))
+		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the "+
+			"look", schema.Counted(s.Skipped, "path")))
 	}
 	return lines
 }

@@ -31,7 +31,8 @@ func TestKeyOfAPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := func(key uint32, st unix.Stat_t, proj, objects string) string {
-			return fmt.Sprintf("0x%08x  %s, project id %s, device %s, inode %d\n%s\n", key, path, proj, schema.FormatDev(st.Dev), st.Ino, objects)
+			return fmt.Sprintf("0x%08x  %s, project id %s, device %s, inode %d\n%s\n", key, path, proj, schema.FormatDev(st.Dev),
+				st.Ino, objects)
 		}
 		key, st := keyOf(t, path, 'f')
 		id := s.shm(key)
@@ -46,9 +47,12 @@ func TestKeyOfAPath(t *testing.T) {
 			{nil, 1, "0x01", "no object has this key now", ""},
 			{[]string{"1"}, 1, "0x01", "no object has this key now", ""},
 			{[]string{"'1'"}, '1', "0x31 '1'", "no object has this key now", ""},
-			{[]string{"0"}, 0, "0x00", "no object has this key now", "ipctop: note: the low 8 bits of 0 are 0: POSIX leaves open what ftok does then; this is what glibc makes\n"},
-			{[]string{"--", "-154"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id), "ipctop: note: of -154 only the low 8 bits count: 102\n"},
-			{[]string{"358"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id), "ipctop: note: of 358 only the low 8 bits count: 102\n"},
+			{[]string{"0"}, 0, "0x00", "no object has this key now",
+				"ipctop: note: the low 8 bits of 0 are 0: POSIX leaves open what ftok does then; this is what glibc makes\n"},
+			{[]string{"--", "-154"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id),
+				"ipctop: note: of -154 only the low 8 bits count: 102\n"},
+			{[]string{"358"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id),
+				"ipctop: note: of 358 only the low 8 bits count: 102\n"},
 		} {
 			made, st := keyOf(t, path, c.proj)
 			want := said{0, line(made, st, c.says, c.objs), c.stderr}
@@ -56,7 +60,8 @@ func TestKeyOfAPath(t *testing.T) {
 				t.Errorf("%q (-want +got):\n%s", c.args, diff)
 			}
 		}
-		want := madeKey{1, fmt.Sprintf("0x%08x", key), path, project{'f', "f"}, schema.FormatDev(st.Dev), st.Ino, []string{fmt.Sprintf("shm:%d", id)}}
+		want := madeKey{1, fmt.Sprintf("0x%08x", key), path, project{'f', "f"}, schema.FormatDev(st.Dev), st.Ino,
+			[]string{fmt.Sprintf("shm:%d", id)}}
 		var got madeKey
 		if err := json.Unmarshal([]byte(ipctop("key", "-o", "json", path, "f").Stdout), &got); err != nil {
 			t.Fatal(err)
@@ -75,12 +80,14 @@ func TestKeyMistakes(t *testing.T) {
 		want said
 	}{
 		{nil, said{exitUsage, "", "ipctop: key takes a PATH and a PROJ, or a key such as 0x6602b303: see ipctop key --help\n"}},
-		{[]string{dir, "fg"}, said{exitUsage, "", "ipctop: \"fg\" is no project id: say a number from 1 to 255 or a character\n"}},
+		{[]string{dir, "fg"}, said{exitUsage, "",
+			"ipctop: \"fg\" is no project id: say a number from 1 to 255 or a character\n"}},
 		{[]string{dir, "-o", "jsn"}, said{exitUsage, "", "ipctop: unknown output \"jsn\": did you mean json?\n"}},
 		{[]string{"0x123456789"}, said{exitUsage, "", "ipctop: a System V key has 32 bits, 0x123456789 does not fit\n"}},
 		{[]string{"0x0"}, said{exitUsage, "", "ipctop: key 0 is IPC_PRIVATE, which no file gives\n"}},
 		{[]string{dir + "/none"}, said{exitFailed, "", "ipctop: stat " + dir + "/none: no such file or directory\n"}},
-		{[]string{"1711452931"}, said{exitFailed, "", "ipctop: stat 1711452931: no such file or directory: the key 1711452931 is written 0x6602b303\n"}},
+		{[]string{"1711452931"}, said{exitFailed, "",
+			"ipctop: stat 1711452931: no such file or directory: the key 1711452931 is written 0x6602b303\n"}},
 	} {
 		if diff := cmp.Diff(c.want, ipctop(append([]string{"key"}, c.args...)...)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", c.args, diff)
@@ -122,17 +129,20 @@ func TestFileOfAKey(t *testing.T) {
 		got := ipctop("key", text)
 		lines := strings.Split(got.Stdout, "\n")
 		visible := strings.ReplaceAll(path, "\x1b", `\x1b`)
-		if want := fmt.Sprintf("%s  project id 0x66 'f', of the device 0x%02x, of the inode 0x%04x", text, byte(st.Dev), uint16(st.Ino)); lines[0] != want || got.Code != 0 {
+		if want := fmt.Sprintf("%s  project id 0x66 'f', of the device 0x%02x, of the inode 0x%04x", text, byte(st.Dev),
+			uint16(st.Ino)); lines[0] != want || got.Code != 0 {
 			t.Errorf("exit %d, %q, want %q", got.Code, lines[0], want)
 		}
 		if want := fmt.Sprintf("it is the key of shm:%d, of ", id); !strings.HasPrefix(lines[1], want) {
 			t.Errorf("%q, want %q", lines[1], want)
 		}
-		if want := fmt.Sprintf("%s  project id 0x66 'f', device %s, inode %d: ", visible, schema.FormatDev(st.Dev), st.Ino); !strings.HasPrefix(lines[2], want) ||
+		if want := fmt.Sprintf("%s  project id 0x66 'f', device %s, inode %d: ", visible, schema.FormatDev(st.Dev),
+			st.Ino); !strings.HasPrefix(lines[2], want) ||
 			!strings.Contains(lines[2], fmt.Sprintf("open as fd 3 of %d/", pid)) {
 			t.Errorf("%q, want %q", lines[2], want)
 		}
-		if !strings.HasPrefix(lines[3], "looked at ") || !strings.HasPrefix(lines[4], "it may be chance: of a device's files one in 65536 gives the key") {
+		if !strings.HasPrefix(lines[3], "looked at ") || !strings.HasPrefix(lines[4],
+			"it may be chance: of a device's files one in 65536 gives the key") {
 			t.Errorf("%q", lines[3:])
 		}
 
@@ -141,7 +151,8 @@ func TestFileOfAKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]any{1, text, project{'f', "f"}, []string{fmt.Sprintf("shm:%d", id)}, path, st.Ino},
-			[]any{doc.Version, doc.Key, doc.Project, doc.Objects, doc.Files[0].Path, doc.Files[0].Inode}); diff != "" || doc.Tried < 1 || doc.Processes < 1 {
+			[]any{doc.Version, doc.Key, doc.Project, doc.Objects, doc.Files[0].Path, doc.Files[0].Inode}); diff != "" ||
+			doc.Tried < 1 || doc.Processes < 1 {
 			t.Errorf("%+v (-want +got):\n%s", doc, diff)
 		}
 
@@ -180,7 +191,9 @@ func TestKeyWithoutRights(t *testing.T) {
 		cmd.Stdout = &out
 		_ = cmd.Run()
 		code, text := cmd.ProcessState.ExitCode(), out.String()
-		for _, want := range []string{fmt.Sprintf("it is the key of shm:%d, of root\n", id), "looked at 0 files that 0 processes of root know: none gives this key\n", "processes of root could not be looked into (permission denied): root sees all\n"} {
+		for _, want := range []string{fmt.Sprintf("it is the key of shm:%d, of root\n", id),
+			"looked at 0 files that 0 processes of root know: none gives this key\n",
+			"processes of root could not be looked into (permission denied): root sees all\n"} {
 			if !strings.Contains(text, want) || code != exitFailed {
 				t.Errorf("exit %d, %s\nwant %q", code, text, want)
 			}

@@ -13,7 +13,8 @@ import (
 
 // newLeaksCmd is ipctop leaks, short for ipctop --once leaks.
 func newLeaksCmd() *cobra.Command {
-	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won", `leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
+	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won",
+		`leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
 UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags and, to look at some only, kinds
 (msg, pmsg, sem, psem, shm, pshm, fifo, unix) and their families.
 

@@ -19,7 +19,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// leakScene has a segment and a queue that nobody uses, and shared memory with a name that a shell would take for a command.
+// leakScene has a segment and a queue that nobody uses, and shared memory with a name that a shell would take for a
+// command.
 func leakScene(t *testing.T) {
 	t.Helper()
 	a := kernel.NewAdmin()
@@ -101,7 +102,8 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		if got := outputOf(t, 0, "--once", "leaks", "sem", "--exit-code"); !strings.HasPrefix(got, "SUSPECT: 1 object: ") {
 			t.Errorf("within the grace time:\n%s", got)
 		}
-		if got := outputOf(t, 1, "leaks", "--grace", "0s", "--where", `verdict == "orphan" and key == 0x1234`, "--exit-code", "-o", "csv", "--columns", "ref,verdict"); got != "ref,verdict\nsem:0,orphan\n" {
+		if got := outputOf(t, 1, "leaks", "--grace", "0s", "--where", `verdict == "orphan" and key == 0x1234`, "--exit-code",
+			"-o", "csv", "--columns", "ref,verdict"); got != "ref,verdict\nsem:0,orphan\n" {
 			t.Errorf("with --where:\n%s", got)
 		}
 		if got := outputOf(t, 0, "leaks", "shm"); got != "Nothing to show: looked at 0 shm\n" {
@@ -114,7 +116,8 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 				order = append(order, word[:strings.Index(word, ":")])
 			}
 		}
-		if diff := cmp.Diff([]string{"ORPHAN", "sem", "pshm", "IDLE", "msg", "To be won by removing the orphans"}, order); diff != "" {
+		if diff := cmp.Diff([]string{"ORPHAN", "sem", "pshm", "IDLE", "msg", "To be won by removing the orphans"},
+			order); diff != "" {
 			t.Errorf("with --sort (-want +got):\n%s", diff)
 		}
 		outputOf(t, 2, "leaks", "pipe")
@@ -124,7 +127,8 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 			t.Errorf("with a day of grace:\n%s", got)
 		}
 		outputOf(t, 1, "rm", "--dry-run", "--where", `verdict == "orphan"`)
-		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got, "  verdict: orphan: ") || !strings.Contains(got, "  same as: ipcrm -s 0\n") {
+		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got,
+			"  verdict: orphan: ") || !strings.Contains(got, "  same as: ipcrm -s 0\n") {
 			t.Errorf("removal without grace:\n%s", got)
 		}
 		if got := outputOf(t, 0, "doctor", "--grace", "0s"); !strings.Contains(got, "an orphan among the ") {
@@ -147,7 +151,8 @@ func TestLeaksAsJSON(t *testing.T) {
 		user := ownName(t)
 		got := outputOf(t, 0, "leaks", "sem", "--grace", "0s", "-o", "json")
 		for _, want := range []string{
-			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, bystanders aside","it was last used `,
+			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user +
+				` is older than its last use, bystanders aside","it was last used `,
 			`"findings":[` + "\n" + `{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, bystanders aside","it was last used `,
 			`"advice":"ipcrm -s 0"}]`,
 		} {
@@ -158,8 +163,8 @@ func TestLeaksAsJSON(t *testing.T) {
 	})
 }
 
-// A path that nobody is bound to is removed by rm, whatever it is called; by find where another user owns "/", as root does who is not in an
-// ordinary user's user namespace, and could put another directory into the path.
+// A path that nobody is bound to is removed by rm, whatever it is called; by find where another user owns "/", as
+// root does who is not in an ordinary user's user namespace, and could put another directory into the path.
 func TestLeaksOfPaths(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if err := unix.Mkfifo("/dev/shm/-a 'b'", 0o600); err != nil {
@@ -174,7 +179,8 @@ func TestLeaksOfPaths(t *testing.T) {
 			want = fmt.Sprintf("\n    find /dev/shm -maxdepth 1 -type p -inum %d -delete\n", st.Ino)
 		}
 		made := time.Now()
-		kerneltest.Eventually(t, "it is more than a second old", func() bool { return time.Since(made) > 1200*time.Millisecond })
+		kerneltest.Eventually(t, "it is more than a second old",
+			func() bool { return time.Since(made) > 1200*time.Millisecond })
 		if got := outputOf(t, 0, "leaks", "fifo", "--grace", "0s"); !strings.Contains(got, want) {
 			t.Errorf("no command to remove it:\n%s", got)
 		}
@@ -186,11 +192,13 @@ func TestWrongGrace(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"leaks"}, {"doctor"}, {"rm", "--where", "true"}} {
 		got := ipctop(append(args, "--grace", "5")...)
-		if want := "ipctop: --grace: \"5\" is no duration: say 90s, 5m, 1h30m, 7d\n"; got.Stderr != want || got.Code != exitUsage {
+		if want := "ipctop: --grace: \"5\" is no duration: say 90s, 5m, 1h30m, 7d\n"; got.Stderr != want ||
+			got.Code != exitUsage {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
-	if got := ipctop("rm", "shm:1", "--grace", "1d"); got.Code != exitUsage || !strings.Contains(got.Stderr, "--grace goes with --where") {
+	if got := ipctop("rm", "shm:1", "--grace", "1d"); got.Code != exitUsage || !strings.Contains(got.Stderr,
+		"--grace goes with --where") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -202,7 +210,8 @@ func TestLeaksThatAreAlike(t *testing.T) {
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
 	var sets []string
 	for id := range 25 {
-		sets = append(sets, fmt.Sprintf("%10d %10d  600          1     0     0     0     0          0  946684000", 0x1000+id, 1000000+id))
+		sets = append(sets, fmt.Sprintf("%10d %10d  600          1     0     0     0     0          0  946684000", 0x1000+id,
+			1000000+id))
 	}
 	m.SysV("sem", sets...)
 	got := outputOf(t, 0, "leaks", "sem", "--root", m.Root)
@@ -214,7 +223,8 @@ func TestLeaksThatAreAlike(t *testing.T) {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}
 	for _, args := range [][]string{{"--sort", "id"}, {"--columns", "+nsems"}, {"--no-headings"}} {
-		if got := outputOf(t, 0, append([]string{"leaks", "sem", "--root", m.Root}, args...)...); strings.Count("\n"+got, "\n  sem:") != 25 {
+		if got := outputOf(t, 0, append([]string{"leaks", "sem", "--root", m.Root}, args...)...); strings.Count("\n"+got,
+			"\n  sem:") != 25 {
 			t.Errorf("%v:\n%s", args, got)
 		}
 	}

@@ -101,7 +101,8 @@ func (w *watched) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// visibleLines makes what an error quotes harmless, the command line or a path. The stack of a fault in ipctop itself has several lines.
+// visibleLines makes what an error quotes harmless, the command line or a path. The stack of a fault in ipctop itself
+// has several lines.
 func visibleLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
@@ -155,7 +156,9 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 	})
 	once.register(root)
 	ui.register(root)
-	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newRemoveCmd(&ui.readOnly), newSignalCmd(&ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(), newGraphCmd(), newDoctorCmd())
+	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(),
+		newGraphCmd(), newDoctorCmd())
+	root.AddCommand(newVerbCmds(&ui.readOnly)...)
 	root.AddCommand(newFaceCmds()...)
 	return root
 }
@@ -177,5 +180,6 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	return usageErrorf("unknown command %q: did you mean %s? See ipctop --help", views.Visible(word), views.Nearest(word, names))
+	return usageErrorf("unknown command %q: did you mean %s? See ipctop --help", views.Visible(word),
+		views.Nearest(word, names))
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 )
 
-// elsewhere makes a segment in another IPC namespace, which a descriptor of the test keeps alive. It gives the segment's id and the namespace.
+// elsewhere makes a segment in another IPC namespace, which a descriptor of the test keeps alive. It gives the
+// segment's id and the namespace.
 func (s *scene) elsewhere() (id int, ns namespace.Namespace) {
 	s.t.Helper()
 	check := func(err error) {
@@ -59,12 +60,14 @@ func (s *scene) segments(ns namespace.Namespace) (own, there int) {
 func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 	onScene(t, func(s *scene) {
 		id, ns := s.elsewhere()
-		got := ipctop("--once", "shm", "pipe", "--columns", "ref", "--where", "ref startsWith 'shm'", "--no-headings") // pipes take the descriptors, of which one leads there
+		// pipes take the descriptors, of which one leads there
+		got := ipctop("--once", "shm", "pipe", "--columns", "ref", "--where", "ref startsWith 'shm'", "--no-headings")
 		if diff := cmp.Diff(said{0, "", "ipctop: note: 1 other IPC namespace holds 1 object (-A)\n"}, got); diff != "" {
 			t.Error(diff)
 		}
 		// The doctor, which has no such flag, names another way.
-		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at all\n"
+		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at " +
+			"all\n"
 		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {
 			t.Errorf("%+v", got)
 		}
@@ -100,7 +103,8 @@ func TestRemoveWhereInEveryNamespace(t *testing.T) {
 		if got := ipctop("rm", "--yes", "--where", "key == 0x77"); got.Code != 1 {
 			t.Errorf("without -A: %+v", got)
 		}
-		if got := ipctop("rm", "--yes", "-A", "--where", "key == 0x77"); got.Code != 0 || got.Stdout != fmt.Sprintf("shm:%d@%d: removed\n", id, ns.Ino) {
+		if got := ipctop("rm", "--yes", "-A", "--where", "key == 0x77"); got.Code != 0 ||
+			got.Stdout != fmt.Sprintf("shm:%d@%d: removed\n", id, ns.Ino) {
 			t.Errorf("with -A: %+v", got)
 		}
 		if got := ipctop("rm", "--yes", "-A", "shm:1"); got.Code != 2 {

@@ -34,23 +34,28 @@ type onceFlags struct {
 func (f *onceFlags) register(cmd *cobra.Command) {
 	f.registerOnce(cmd)
 	f.flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = "with --once: " + flag.Usage })
-	cmd.Flags().BoolVar(&f.once, "once", false, "print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
+	cmd.Flags().BoolVar(&f.once, "once", false,
+		"print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
 }
 
 // registerOnce adds those that say what a snapshot shows and how.
 func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags = pflag.NewFlagSet("once", pflag.ContinueOnError)
 	f.flags.StringVarP(&f.output, "output", "o", once.Outputs()[0], "one of "+strings.Join(once.Outputs(), ", "))
-	f.flags.StringVar(&f.columns, "columns", "", `columns to show: "a,b", "+c" besides the usual ones, "-c" without it, "all"`)
+	f.flags.StringVar(&f.columns, "columns", "",
+		`columns to show: "a,b", "+c" besides the usual ones, "-c" without it, "all"`)
 	f.flags.StringVar(&f.sort, "sort", "", `columns to sort by, "-" in front for downwards: "-size,owner"`)
-	f.flags.StringVar(&f.where, "where", "", `only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
+	f.flags.StringVar(&f.where, "where", "",
+		`only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
 	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "no line of headings")
 	f.flags.BoolVar(&f.bytes, "bytes", false, "sizes in bytes, durations in seconds, times in RFC 3339")
 	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows")
-	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false, "objects of every namespace that can be entered, not just of this one")
+	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false,
+		"objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
 	cmd.Flags().AddFlagSet(f.flags)
-	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false, "list every column with its type, what it costs and what it says")
+	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false,
+		"list every column with its type, what it costs and what it says")
 	registerGrace(cmd.Flags(), &f.grace)
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
 		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
@@ -149,7 +154,8 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if where != nil {
 		snap.Findings = concerning(snap.Findings, sections)
 	}
-	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "", NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
+	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
+		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
@@ -161,7 +167,8 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	return nil
 }
 
-// concerning leaves out findings about nothing that is shown: their advice is a command that somebody may run as it stands.
+// concerning leaves out findings about nothing that is shown: their advice is a command that somebody may run as it
+// stands.
 func concerning(findings []schema.Finding, sections []once.Section) []schema.Finding {
 	shown := map[schema.Ref]bool{}
 	for i := range sections {
@@ -240,7 +247,9 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 
 func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
 	grace, err := graceOf(f.grace)
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: f.output == "json" || f.output == "table" && len(sections) == 1 && sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json",
+		Findings: f.output == "json" || f.output == "table" && len(sections) == 1 &&
+			sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 		if f.leaks {
@@ -264,7 +273,8 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 		return
 	}
 	if rows, columns := where.Undecided(); rows > 0 {
-		fmt.Fprintf(stderr, "ipctop: --where: %d rows were left out because %s could not be read for them\n", rows, strings.Join(columns, ", "))
+		fmt.Fprintf(stderr, "ipctop: --where: %d rows were left out because %s could not be read for them\n", rows,
+			strings.Join(columns, ", "))
 	}
 }
 
@@ -279,7 +289,8 @@ func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections 
 			fmt.Fprintln(stderr, "ipctop: note: nothing of what could be seen is stuck")
 		}
 		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 {
-			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n, s.Mechanism.Family)
+			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n,
+				s.Mechanism.Family)
 		}
 	}
 }

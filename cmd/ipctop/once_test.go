@@ -24,7 +24,8 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// dangerous finds what a terminal might interpret: control bytes but the newline, C1 controls, bytes that are no UTF-8, marks that reorder or hide text.
+// dangerous finds what a terminal might interpret: control bytes but the newline, C1 controls, bytes that are no
+// UTF-8, marks that reorder or hide text.
 func dangerous(text string) []string {
 	var found []string
 	for i, line := range strings.Split(text, "\n") {
@@ -179,7 +180,8 @@ func TestDiskIsFull(t *testing.T) {
 	}
 	defer full.Close()
 	root := collecttest.Sample(t).Root
-	for _, args := range [][]string{{"--once", "shm"}, {"--once", "shm", "-o", "json"}, {"--once", "-o", "jsonl"}, {"--once", "-o", "csv"}, {"--once", "shm", "--exit-code"},
+	for _, args := range [][]string{{"--once", "shm"}, {"--once", "shm", "-o", "json"}, {"--once", "-o", "jsonl"},
+		{"--once", "-o", "csv"}, {"--once", "shm", "--exit-code"},
 		{"--list-columns"}, {"--help"}, {"--version"}} {
 		cmd := program(t, append(args, "--root", root)...)
 		var stderr bytes.Buffer
@@ -188,7 +190,8 @@ func TestDiskIsFull(t *testing.T) {
 		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
 			t.Errorf("%v: %v, want exit code 1", args, err)
 		}
-		if got := stderr.String(); !strings.HasPrefix(got, "ipctop: ") || strings.Count(got, "\n") != 1 || !strings.Contains(got, syscall.ENOSPC.Error()) {
+		if got := stderr.String(); !strings.HasPrefix(got, "ipctop: ") || strings.Count(got, "\n") != 1 ||
+			!strings.Contains(got, syscall.ENOSPC.Error()) {
 			t.Errorf("%v: stderr %q, want one line that says why", args, got)
 		}
 	}
@@ -196,7 +199,8 @@ func TestDiskIsFull(t *testing.T) {
 
 func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
 	t.Parallel()
-	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval", "--list-columns --no-mouse": "no-mouse"} {
+	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval",
+		"--list-columns --no-mouse": "no-mouse"} {
 		want := said{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
 		if got := ipctop(strings.Fields(args)...); got != want {
 			t.Errorf("%s: %+v, want %+v", args, got, want)
@@ -261,12 +265,16 @@ func TestComplaintsAreHarmless(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;x\a\u202e\xff"
 	for _, args := range [][]string{
-		{evil}, {"--" + evil}, {"--once", evil}, {"--once", "--root", "/" + evil}, {"--once", "-o", evil}, {"--once", "--where", evil}, {"--once", "--sort", evil},
-		{"--once", "--columns", evil}, {"--interval", evil}, {"rm", evil}, {"rm", "shm:" + evil}, {"rm", evil + ":1"}, {"rm", "--where", `owner == "` + evil + `" or ` + evil},
-		{"rm", "--" + evil}, {"signal", evil}, {"signal", "TERM", evil}, {"signal", "TERM", "--to", evil, "proc:1"}, {"demo", evil}, {"demo", "--" + evil},
+		{evil}, {"--" + evil}, {"--once", evil}, {"--once", "--root", "/" + evil}, {"--once", "-o", evil},
+		{"--once", "--where", evil}, {"--once", "--sort", evil},
+		{"--once", "--columns", evil}, {"--interval", evil}, {"rm", evil}, {"rm", "shm:" + evil}, {"rm", evil + ":1"},
+		{"rm", "--where", `owner == "` + evil + `" or ` + evil},
+		{"rm", "--" + evil}, {"signal", evil}, {"signal", "TERM", evil}, {"signal", "TERM", "--to", evil, "proc:1"},
+		{"demo", evil}, {"demo", "--" + evil},
 	} {
 		got := ipctop(args...)
-		if got.Code == 0 || got.Stderr == "" || strings.ContainsAny(got.Stdout+got.Stderr, "\x1b\a\u202e") || !utf8.ValidString(got.Stderr) {
+		if got.Code == 0 || got.Stderr == "" || strings.ContainsAny(got.Stdout+got.Stderr, "\x1b\a\u202e") ||
+			!utf8.ValidString(got.Stderr) {
 			t.Errorf("%q: %+v", args, got)
 		}
 	}

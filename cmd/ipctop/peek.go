@@ -52,7 +52,9 @@ that %d messages are shown unless --limit says more, of each the first %d bytes.
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error { return runPeek(cmd, f, args) },
 	}
-	cmd.Flags().IntVar(&f.limit, "limit", 0, fmt.Sprintf("most messages (%d, up to %d) or bytes (%d, up to %d)", peekMessages, peekMessagesMost, peekBytes, peekBytesMost))
+	cmd.Flags().IntVar(&f.limit, "limit", 0,
+		fmt.Sprintf("most messages (%d, up to %d) or bytes (%d, up to %d)", peekMessages, peekMessagesMost, peekBytes,
+			peekBytesMost))
 	cmd.Flags().Uint64Var(&f.offset, "offset", 0, "message or byte to begin with")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 	return cmd
@@ -63,7 +65,8 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 		return usageErrorf("peek takes one REF, such as msg:5: see ipctop peek --help")
 	}
 	if f.output != "text" && f.output != "json" {
-		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output), views.Nearest(f.output, []string{"text", "json"}))
+		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output),
+			views.Nearest(f.output, []string{"text", "json"}))
 	}
 	sels, err := parseRefs(args)
 	if err != nil {
@@ -82,7 +85,8 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	snap := collect.New(host, time.Now).Take(collect.Request{Want: map[schema.Kind]schema.Need{sel.Kind: needs}, AllNamespaces: sel.Space != 0})
+	snap := collect.New(host, time.Now).Take(collect.Request{Want: map[schema.Kind]schema.Need{sel.Kind: needs},
+		AllNamespaces: sel.Space != 0})
 	ref, err := snap.Resolve(sel)
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), err)
@@ -124,7 +128,8 @@ func (f *peekFlags) part(kind schema.Kind) (content.PeekRange, error) {
 // peekError says what to do about missing rights.
 func peekError(err error) error {
 	if sys.Denied(err) && !errors.Is(err, content.ErrHoldersUnseen) {
-		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE)", err)
+		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or "+
+			"CAP_CHECKPOINT_RESTORE)", err)
 	}
 	return err
 }
@@ -133,7 +138,8 @@ func writePeek(w io.Writer, c *content.Content) error {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if c.Ref.Kind == schema.Msg {
-		say("%s: %d of %d messages from message %d on, by %s (%v in all)", c.Ref, len(c.Messages), c.Total, c.First, c.Via, c.Took.Round(time.Microsecond))
+		say("%s: %d of %d messages from message %d on, by %s (%v in all)", c.Ref, len(c.Messages), c.Total, c.First, c.Via,
+			c.Took.Round(time.Microsecond))
 		for _, m := range c.Messages {
 			if m.TooLong {
 				say("[%d] longer than kernel.msgmax, which was lowered since it was sent: the kernel does not copy it", m.Index)
@@ -192,7 +198,8 @@ func bytesOf(data []byte) bytesJSON {
 }
 
 func writePeekJSON(w io.Writer, c *content.Content) error {
-	doc := peekedJSON{Version: 1, Ref: views.Visible(c.Ref.String()), Via: views.Visible(c.Via), First: c.First, Took: c.Took.Seconds()}
+	doc := peekedJSON{Version: 1, Ref: views.Visible(c.Ref.String()), Via: views.Visible(c.Via), First: c.First,
+		Took: c.Took.Seconds()}
 	if c.Ref.Kind == schema.Msg || c.Total > 0 {
 		doc.Total = &c.Total
 	}

@@ -57,7 +57,8 @@ func TestPeekMessagesAsText(t *testing.T) {
 		}
 		delete(doc, "took")
 		wantDoc := map[string]any{
-			"schema_version": 1.0, "ref": fmt.Sprint("msg:", id), "first": 2.0, "total": 3.0, "via": "MSG_COPY, which takes nothing out; each look locks the queue",
+			"schema_version": 1.0, "ref": fmt.Sprint("msg:", id), "first": 2.0, "total": 3.0,
+			"via":      "MSG_COPY, which takes nothing out; each look locks the queue",
 			"messages": []any{map[string]any{"index": 2.0, "type": 3.0, "size": 0.0, "hex": "", "text": ""}},
 		}
 		if diff := cmp.Diff(wantDoc, doc); diff != "" {

@@ -59,7 +59,8 @@ func TestPictureOfTheDemo(t *testing.T) {
 
 func checkPicture(t *testing.T, picture string) {
 	t.Helper()
-	for _, text := range []string{"[3 Memory]", "NATTCH", "HOLDERS", "VERDICT", "/demo-", "deadlock", "dead", "dest", "locked", "F8"} {
+	for _, text := range []string{"[3 Memory]", "NATTCH", "HOLDERS", "VERDICT", "/demo-", "deadlock", "dead", "dest",
+		"locked", "F8"} {
 		if !strings.Contains(picture, text) {
 			t.Errorf("the picture lacks %q", text)
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// planFlags are what rm and signal share: what to act on, and how much to ask.
+// planFlags are what the verbs share: what to act on, and how much to ask.
 //
 //	REF... or --where ─► Refs ─► Plan on stderr ─► question ─► results: done on stdout, refused on stderr ─► exit code
 type planFlags struct {
@@ -31,7 +31,7 @@ type planFlags struct {
 	readOnly    *bool // the root command's --read-only
 }
 
-// planHelp ends the help of both commands.
+// planHelp ends the help of every verb.
 const planHelp = `
 The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
 --dry-run prints the plan to stdout and does nothing.
@@ -44,7 +44,8 @@ ask because stdin is no terminal and --yes was not given; 3 done in part. With -
 
 func (f *planFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.where, "where", "", "act on the objects for which the expression holds, instead of REFs")
-	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "with --where: objects of every namespace that can be entered")
+	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false,
+		"with --where: objects of every namespace that can be entered")
 	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show the plan and do nothing, whatever else is said")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even about objects in use")
 	_ = cmd.RegisterFlagCompletionFunc("where", cobra.NoFileCompletions) // the error is for flags that do not exist
@@ -60,12 +61,13 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	case f.where != "" && len(refs) > 0:
 		return usageErrorf("--where and %s together: say one of them", views.Visible(refs[0]))
 	case f.where == "" && len(refs) == 0:
-		return usageErrorf("nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see %s --help", cmd.CommandPath())
+		return usageErrorf("nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see %s --help",
+			cmd.CommandPath())
 	}
 	return nil
 }
 
-// acting is one run of rm or signal.
+// acting is one run of a verb.
 type acting struct {
 	planFlags
 	cmd      *cobra.Command
@@ -76,14 +78,16 @@ type acting struct {
 	lost     int // REFs that lead to no object
 }
 
-// start opens the machine. age is that which an object has to have before it is called an orphan, as a Request takes it.
+// start opens the machine. age is that which an object has to have before it is called an orphan, as a Request takes
+// it.
 func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error) {
 	host, settings, err := openHost("")
 	if err != nil {
 		return nil, err
 	}
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings, Grace: age})
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings,
+		Grace: age})
 	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
 }
 
@@ -107,7 +111,8 @@ func (a *acting) perform(plan *actions.Plan) error {
 	if len(plan.Steps) > 0 {
 		for _, line := range plan.Agenda() {
 			if _, err := fmt.Fprintln(stderr, views.Visible(line)); err != nil {
-				return &exitError{code: exitFailed, err: fmt.Errorf("nothing was done, since the plan cannot be shown: standard error: %w", err)}
+				return &exitError{code: exitFailed,
+					err: fmt.Errorf("nothing was done, since the plan cannot be shown: standard error: %w", err)}
 			}
 		}
 	}
@@ -153,7 +158,8 @@ func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
 			return agreed
 		}
 		word := views.Visible(s.Confirm) // a name may hold what nobody can type
-		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()), word)) == word
+		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()),
+			word)) == word
 	}, "not confirmed"), nil
 }
 

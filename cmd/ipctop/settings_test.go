@@ -53,7 +53,8 @@ func TestSignaturesOfAnotherUser(t *testing.T) {
 		t.Errorf("%q is another user's", got)
 	}
 	env = func(name string) string { return map[string]string{"XDG_CONFIG_HOME": home + "/.config"}[name] }
-	want := fmt.Sprintf("%s: it belongs to uid 1000: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to another directory", path)
+	want := fmt.Sprintf("%s: it belongs to uid 1000: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to "+
+		"another directory", path)
 	if _, err := readSettings(env); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -70,13 +71,16 @@ func TestFaultySignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CONFIG_HOME", config)
-	want := said{exitUsage, "", "ipctop: " + path + `: line 3: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff` + "\n"}
-	for _, line := range []string{"--once sem", "waits", "leaks sem", "doctor", "rm --dry-run --where true", "signal --dry-run TERM --where true"} {
+	want := said{exitUsage, "", "ipctop: " + path +
+		`: line 3: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff` + "\n"}
+	for _, line := range []string{"--once sem", "waits", "leaks sem", "doctor", "rm --dry-run --where true",
+		"signal --dry-run TERM --where true"} {
 		if diff := cmp.Diff(want, ipctop(strings.Fields(line)...)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	for _, line := range []string{"graph --root " + collecttest.New(t).Root, "peek msg:2147483647", "key 0x1", "--list-columns sem"} {
+	for _, line := range []string{"graph --root " + collecttest.New(t).Root, "peek msg:2147483647", "key 0x1",
+		"--list-columns sem"} {
 		if got := ipctop(strings.Fields(line)...); strings.Contains(got.Stderr, path) {
 			t.Errorf("%s: %+v", line, got)
 		}

@@ -18,7 +18,10 @@ func newShortCmd(word, short, long, example string) *cobra.Command {
 			return nil
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runOnce(cmd, f, append([]string{word}, args...)) },
+		RunE: func(cmd *cobra.Command,
+			args []string) error {
+			return runOnce(cmd, f, append([]string{word}, args...))
+		},
 	}
 	f.registerOnce(cmd)
 	// "ipctop --once WORD" comes here as well: the word is a command, wherever it stands.

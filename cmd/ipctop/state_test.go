@@ -19,8 +19,9 @@ type sourceFile struct {
 	file *ast.File
 }
 
-// brokenHabits lists what the sources of one package do that they must not: init functions, package-level state (a variable without a
-// value that is no embedded file, or one that a function assigns to), naming kernel.Admin outside the rooms that change the machine.
+// brokenHabits lists what the sources of one package do that they must not: init functions, package-level state (a
+// variable without a value that is no embedded file, or one that a function assigns to), naming kernel.Admin outside
+// the rooms that change the machine.
 func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 	var broken []string
 	say := func(at token.Pos, format string, args ...any) {
@@ -69,7 +70,8 @@ func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 
 // embedded says whether the compiler fills the variable from a file.
 func embedded(d *ast.GenDecl) bool {
-	return d.Doc != nil && slices.ContainsFunc(d.Doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
+	return d.Doc != nil && slices.ContainsFunc(d.Doc.List,
+		func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
 func variables(d *ast.GenDecl) []*ast.Ident {
@@ -115,8 +117,8 @@ func root(e ast.Expr) *ast.Ident {
 	}
 }
 
-// packageLevel tells the package's variable from a local one of the same name. The parser resolves names within a file: one that it
-// did not find is another file's.
+// packageLevel tells the package's variable from a local one of the same name. The parser resolves names within a
+// file: one that it did not find is another file's.
 func packageLevel(file *ast.File, id *ast.Ident) bool {
 	return id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj
 }

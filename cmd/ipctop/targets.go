@@ -90,7 +90,8 @@ func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 		a.complain(fault.Source, fault.Says)
 	}
 	if rows, columns := where.Undecided(); rows > 0 {
-		a.complain("--where", fmt.Sprintf("%d objects were left out because %s could not be read for them", rows, strings.Join(columns, ", ")))
+		a.complain("--where", fmt.Sprintf("%d objects were left out because %s could not be read for them", rows,
+			strings.Join(columns, ", ")))
 	}
 	if len(refs) > 0 {
 		return refs, nil
@@ -101,7 +102,8 @@ func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	return nil, errors.New("--where: nothing matched")
 }
 
-func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot, err error) {
+func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot,
+	err error) {
 	if where, err = views.CompileWhere(mechs, a.where); err != nil {
 		return nil, nil, nil, err
 	}
@@ -109,7 +111,8 @@ func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *view
 	for _, m := range mechs {
 		want[m.Kind] = m.NeedsOf(where.IDs())
 	}
-	snap = collect.New(a.host, time.Now, a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all, Grace: a.age})
+	snap = collect.New(a.host, time.Now,
+		a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all, Grace: a.age})
 	for _, m := range mechs {
 		for _, o := range snap.Objects[m.Kind] {
 			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
@@ -121,8 +124,9 @@ func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *view
 	return refs, where, snap, nil
 }
 
-// still leaves out of the plan what --where does not find any more. The plan was made after the first look, so that what changed between
-// the two is in the plan but not in the choice; what changes from here on the recheck before each deed refuses.
+// still leaves out of the plan what --where does not find any more. The plan was made after the first look, so that
+// what changed between the two is in the plan but not in the choice; what changes from here on the recheck before
+// each deed refuses.
 func (a *acting) still(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
 	if a.where == "" || len(plan.Steps) == 0 {
 		return plan, nil
@@ -135,7 +139,8 @@ func (a *acting) still(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.P
 	for _, r := range refs {
 		holds[r] = true
 	}
-	return plan.Only(func(s *actions.Step) bool { return holds[s.Ref] }, "--where does not hold for it any more: look at it again"), nil
+	return plan.Only(func(s *actions.Step) bool { return holds[s.Ref] },
+		"--where does not hold for it any more: look at it again"), nil
 }
 
 // targets are the objects to act on: those that the REFs name, or those of the mechanisms that --where finds.

@@ -27,7 +27,8 @@ type uiFlags struct {
 
 func (f *uiFlags) register(cmd *cobra.Command) {
 	f.flags = pflag.NewFlagSet("dashboard", pflag.ContinueOnError)
-	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false, "never change anything: no key does; rm, signal and demo refuse (also IPCTOP_READONLY=1)")
+	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false,
+		"never change anything: no key does; "+verbNames()+" and demo refuse (also IPCTOP_READONLY=1)")
 	f.flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
 	f.flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
 	cmd.Flags().AddFlagSet(f.flags)
@@ -58,7 +59,8 @@ func runUI(parent context.Context, f uiFlags) error {
 	ctx, stop := untilSignal(parent)
 	defer stop()
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
-	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace})
+	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal,
+		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,
@@ -70,9 +72,10 @@ func runUI(parent context.Context, f uiFlags) error {
 	return err
 }
 
-// untilSignal gives a context that the signals which end a program end, with an error that has the shell's exit code for the signal.
-// Those after SIGINT would make the Go runtime dump its stacks on a terminal that is still raw (os/signal, "Default behavior of
-// signals in Go programs"). Caught are only those that somebody sent: a fault of the program's own is a panic.
+// untilSignal gives a context that the signals which end a program end, with an error that has the shell's exit code
+// for the signal. Those after SIGINT would make the Go runtime dump its stacks on a terminal that is still raw
+// (os/signal, "Default behavior of signals in Go programs"). Caught are only those that somebody sent: a fault of the
+// program's own is a panic.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)

@@ -46,7 +46,8 @@ func openTerminal(t *testing.T, w, h int, command string, env ...string) *termin
 		t.Fatal(err)
 	}
 	args := []string{"-f", conf, "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h)}
-	for _, e := range append(env, asProgram+"=1", "IPCTOP="+self, "TZ=UTC", "NO_COLOR=", "HOME="+t.TempDir(), "XDG_STATE_HOME="+t.TempDir(), "HISTFILE=") {
+	for _, e := range append(env, asProgram+"=1", "IPCTOP="+self, "TZ=UTC", "NO_COLOR=", "HOME="+t.TempDir(),
+		"XDG_STATE_HOME="+t.TempDir(), "HISTFILE=") {
 		args = append(args, "-e", e)
 	}
 	t.Cleanup(func() { term.command("kill-server").Run() })
@@ -108,12 +109,14 @@ func (term *terminal) wait(what string, ok func() bool) {
 // state is what the terminal itself was told: alternate screen, cursor, mouse.
 func (term *terminal) state() string {
 	term.t.Helper()
-	return strings.TrimSpace(term.tmux("display-message", "-p", "alternate=#{alternate_on} cursor=#{cursor_flag} mouse=#{mouse_any_flag} keypad=#{keypad_flag}"))
+	return strings.TrimSpace(term.tmux("display-message", "-p",
+		"alternate=#{alternate_on} cursor=#{cursor_flag} mouse=#{mouse_any_flag} keypad=#{keypad_flag}"))
 }
 
 const (
 	saneState = "alternate=0 cursor=1 mouse=0 keypad=0"
-	// script runs the dashboard and tells how it ended and whether the line discipline is as before: stty -g prints all of it.
+	// script runs the dashboard and tells how it ended and whether the line discipline is as before: stty -g prints all
+	// of it.
 	script = `before=$(stty -g); "$IPCTOP" $ARGS; code=$?; after=$(stty -g); [ "$before" = "$after" ] && tty=sane || tty=spoilt; echo "ended with $code, tty $tty"; exec cat`
 )
 
@@ -258,7 +261,8 @@ func TestDashboardWithoutTerminal(t *testing.T) {
 	cmd := program(t)
 	cmd.Stdin = strings.NewReader("")
 	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "--once") {
+	if cmd.ProcessState.ExitCode() != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out),
+		"--once") {
 		t.Errorf("it ended with %v and said %q", err, out)
 	}
 }

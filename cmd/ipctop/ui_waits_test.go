@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// A deadlock is announced wherever the person is, and one key leads from one of its objects to who waits for whom. It is a likely one where
-// nobody may see who holds what with SEM_UNDO.
+// A deadlock is announced wherever the person is, and one key leads from one of its objects to who waits for whom. It
+// is a likely one where nobody may see who holds what with SEM_UNDO.
 func TestDashboardAnnouncesADeadlock(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		term := openTerminal(t, 100, 30, script, "ARGS=demo sem-deadlock")
@@ -17,7 +17,8 @@ func TestDashboardAnnouncesADeadlock(t *testing.T) {
 		term.keys("2")
 		term.see("[2 Semaphores]", "deadlock: ", "sem:")
 		term.keys("w")
-		term.see("[W Waits]", "who waits for sem:", "and who could end that", "/demo-abba-a waits for sem:", "└─ ", "/demo-abba-b waits for sem:")
+		term.see("[W Waits]", "who waits for sem:", "and who could end that", "/demo-abba-a waits for sem:", "└─ ",
+			"/demo-abba-b waits for sem:")
 		term.keys("Down")
 		term.keys("Enter")
 		term.see("wait:", "demo-abba-b", "What is wrong", "to do: ", "Fields")

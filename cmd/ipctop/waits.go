@@ -8,7 +8,8 @@ import (
 
 // newWaitsCmd is ipctop waits, short for ipctop --once waits.
 func newWaitsCmd() *cobra.Command {
-	cmd := newShortCmd(string(kinds.Waits), "Show who waits on whom, what is stuck, and why", `waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
+	cmd := newShortCmd(string(kinds.Waits), "Show who waits on whom, what is stuck, and why",
+		`waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
 "ipctop --once waits", and takes the same flags. What is called stuck, deadlocked or held by a stopped process was so in two samples.
 Loops that wait for whatever comes, idle threads and shells that wait for their commands are left out, unless --where asks for them
 ('--where true' shows all). With --exit-code it exits with 1 if something is stuck or, with --where, if

@@ -7,7 +7,8 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 )
 
-// Where nothing is stuck a table of nothing, or of slow ones, leaves no doubt about that; a script's formats have only the rows.
+// Where nothing is stuck a table of nothing, or of slow ones, leaves no doubt about that; a script's formats have
+// only the rows.
 func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 	t.Parallel()
 	const note = "ipctop: note: nothing of what could be seen is stuck\n"
@@ -16,12 +17,14 @@ func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		want bool
-	}{{[]string{"waits"}, true}, {[]string{"--once", "waits"}, true}, {[]string{"waits", "-o", "json"}, false}, {[]string{"waits", "--where", "true"}, false}, {[]string{"--once", "pipe"}, false}} {
+	}{{[]string{"waits"}, true}, {[]string{"--once", "waits"}, true}, {[]string{"waits", "-o", "json"}, false},
+		{[]string{"waits", "--where", "true"}, false}, {[]string{"--once", "pipe"}, false}} {
 		if got := ipctop(append(c.args, "--root", m.Root)...); strings.Contains(got.Stderr, note) != c.want || got.Code != 0 {
 			t.Errorf("%v: %+v", c.args, got)
 		}
 	}
-	if got := ipctop("waits", "--root", collecttest.Sample(t).Root); strings.Contains(got.Stderr, note) || !strings.Contains(got.Stdout, "stopped") {
+	if got := ipctop("waits", "--root", collecttest.Sample(t).Root); strings.Contains(got.Stderr, note) ||
+		!strings.Contains(got.Stdout, "stopped") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -33,7 +36,8 @@ func TestExampleOfWhere(t *testing.T) {
 	cmd := newWaitsCmd()
 	_, example, _ := strings.Cut(cmd.Flags().Lookup("where").Usage, ": ")
 	_, order, _ := strings.Cut(cmd.Flags().Lookup("sort").Usage, ": ")
-	if got := ipctop("waits", "--root", m.Root, "--where", strings.Trim(example, "'"), "--sort", strings.Trim(order, `"`)); got.Code != 0 || !strings.HasPrefix(got.Stdout, "REF ") {
+	if got := ipctop("waits", "--root", m.Root, "--where", strings.Trim(example, "'"), "--sort",
+		strings.Trim(order, `"`)); got.Code != 0 || !strings.HasPrefix(got.Stdout, "REF ") {
 		t.Errorf("--where %s --sort %s: %+v", example, order, got)
 	}
 }
@@ -41,7 +45,8 @@ func TestExampleOfWhere(t *testing.T) {
 // The two short commands say what their own exit code means.
 func TestHelpOfExitCode(t *testing.T) {
 	t.Parallel()
-	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
+	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were " +
+		"rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
 		if got := ipctop(command, "--help"); !strings.Contains(got.Stdout, want) {
 			t.Errorf("%s: %s", command, got.Stdout)
 		}

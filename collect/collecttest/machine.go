@@ -197,8 +197,9 @@ type Process struct {
 	UID, GID                  uint32
 	Args                      []string
 	FDs                       map[int]FD
-	FDInfo                    map[int]string // what fdinfo tells of a descriptor besides position, flags and inode
-	Maps                      []string       // lines
+	// fdinfo besides position, flags and inode; one that begins with "ino:" has its own
+	FDInfo map[int]string
+	Maps   []string // lines
 }
 
 // Process adds a process.
@@ -228,8 +229,11 @@ func (m *Machine) Process(p Process) {
 	m.check(os.MkdirAll(m.Root+dir+"fd", 0o755))
 	for fd, f := range p.FDs {
 		m.Link(fmt.Sprintf("%sfd/%d", dir, fd), f.Target)
-		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd),
-			fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\nino:\t1\n%s", f.Flags, p.FDInfo[fd]))
+		info := p.FDInfo[fd]
+		if !strings.HasPrefix(info, "ino:") {
+			info = "ino:\t1\n" + info
+		}
+		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd), fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\n%s", f.Flags, info))
 	}
 	maps := ""
 	if len(p.Maps) > 0 {

@@ -113,7 +113,28 @@ func Notifiers(tb testing.TB) *Machine {
 	m.Process(Process{PID: 211, PPID: 210, PGID: 210, SID: 210, Comm: "eventd", Args: []string{"eventd: worker"},
 		FDs:    map[int]FD{3: {"anon_inode:[eventfd]", both}},
 		FDInfo: map[int]string{3: count}})
+	m.buffers()
 	return m
+}
+
+// buffers adds two processes that share a BPF map and a DMA buffer. One of them has the map's program and link, too.
+func (m *Machine) buffers() {
+	const both = syscall.O_RDWR
+	const ring = "map_type:\t27\nkey_size:\t0\nvalue_size:\t0\nmax_entries:\t4096\nmap_flags:\t0x0\nmap_extra:\t0x0\n" +
+		"memlock:\t12288\nmap_id:\t5\nfrozen:\t0\n"
+	const buffer = "ino:\t77\nsize:\t8294400\ncount:\t4\nexp_name:\tsystem\nname:\tframe\n"
+	m.Process(Process{PID: 212, PPID: 1, PGID: 212, SID: 212, Comm: "tracer", Args: []string{"tracer"},
+		FDs: map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"anon_inode:bpf-prog", both}, 5: {"anon_inode:bpf_link", both},
+			6: {"anon_inode:[eventpoll]", both}, 7: {"/dmabuf:frame", both}},
+		FDInfo: map[int]string{3: ring,
+			4: "prog_type:\t26\nprog_jited:\t1\nprog_tag:\t3b185187f1855c4c\nmemlock:\t4096\nprog_id:\t5\n" +
+				"run_time_ns:\t0\nrun_cnt:\t0\nrecursion_misses:\t0\nverified_insns:\t2\n",
+			5: "link_type:\titer\nlink_id:\t5\nprog_tag:\t3b185187f1855c4c\nprog_id:\t5\ntarget_name:\ttask\n",
+			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\n",
+			7: buffer}})
+	m.Process(Process{PID: 213, PPID: 212, PGID: 212, SID: 212, Comm: "viewer", Args: []string{"viewer"},
+		FDs:    map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"/dmabuf:frame", both}, 5: {"/dmabuf:plain file", both}},
+		FDInfo: map[int]string{3: ring, 4: buffer, 5: "ino:\t78\n"}})
 }
 
 func (m *Machine) objects() {

@@ -71,8 +71,8 @@ var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can
 	"their pid namespace")
 
 // Peek reads a part of the content of an object. o is from a snapshot with PeekNeeds, or nil if the object is gone.
-// way finds the path into an IPC namespace of the snapshot. Errors: ErrNoHolder, ErrHoldersUnseen, kernel.ErrNoPeek,
-// kernel.ErrNotLive. Other errors are fs.ErrPermission or fs.ErrNotExist for errors.Is.
+// way finds the path into an IPC namespace of the snapshot. Errors: ErrNoHolder, ErrHoldersUnseen, sys.ErrNoPeek,
+// sys.ErrNotLive. Other errors are fs.ErrPermission or fs.ErrNotExist for errors.Is.
 func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool),
 	part PeekRange) (*Content, error) {
 	if o == nil {

@@ -225,6 +225,7 @@ func Aspect() kinds.Aspect {
 				}}}
 		},
 		OnDemand: []string{"ftok"},
+		First:    true,
 		Costs:    []schema.Cost{{Need: NeedKeyFiles, Name: "files of processes"}},
 		Fill: func(t *proc.Tick, _ schema.Kind, needs schema.Need, objects []*schema.Object) {
 			for _, o := range objects {

@@ -23,6 +23,8 @@ type Aspect struct {
 	Default map[schema.Kind][]string
 	// OnDemand lists columns that are read only if they are named or an object's page is open.
 	OnDemand []string
+	// First puts the OnDemand columns before the kind's own on an object's page.
+	First bool
 	// Costs names the needs that the aspect declares.
 	Costs []schema.Cost
 	// Requires lists the kinds whose objects the aspect gets from Tick.Objects.
@@ -48,10 +50,16 @@ func (a *Aspect) Extend(m *Mechanism) {
 	}
 	columns := a.Columns(m.Kind, needs)
 	m.Columns = slices.Insert(m.Columns, at, columns...)
+	var onDemand []string
 	for _, c := range columns {
 		if slices.Contains(a.OnDemand, c.ID) {
-			m.OnDemand = append(m.OnDemand, c.ID)
+			onDemand = append(onDemand, c.ID)
 		}
+	}
+	if a.First {
+		m.OnDemand = append(onDemand, m.OnDemand...)
+	} else {
+		m.OnDemand = append(m.OnDemand, onDemand...)
 	}
 	// The holders of an object come last: that cell is the longest.
 	last := len(m.Default)

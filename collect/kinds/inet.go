@@ -24,6 +24,7 @@ type InetRow struct {
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
+		Ends: socketEnds,
 		Help: "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both " +
 			"are here",
 		Costs:   []schema.Cost{{Need: NeedTCPInfo, Name: "tcp info"}},

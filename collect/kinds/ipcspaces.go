@@ -155,3 +155,22 @@ type NoSuchObject struct{}
 
 func (NoSuchObject) Error() string { return "there is no such object" }
 func (NoSuchObject) Unwrap() error { return fs.ErrNotExist }
+
+// LeaderNeeds are the needs of LeaderOf.
+const LeaderNeeds = proc.NeedProcs | proc.NeedIPCNS
+
+// LeaderOf is the ns_leader cell of an object: whose IPC namespace it is in. It is blank for kinds outside IPC
+// namespaces.
+func LeaderOf(o *schema.Object) schema.Value {
+	switch r := o.Row.(type) {
+	case *MsgRow:
+		return r.Owners.Place.Leader
+	case *SemRow:
+		return r.Owners.Place.Leader
+	case *ShmRow:
+		return r.Owners.Place.Leader
+	case *PMsgRow:
+		return r.place.Leader
+	}
+	return schema.None(schema.TypeString)
+}

@@ -31,6 +31,7 @@ const (
 func Limit() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Limit, Family: Limits, Title: "Limits of IPC objects",
+		Ends: "a limit is not removed: set it with sysctl",
 		Help: "the kernel's limits of System V and POSIX objects in this IPC namespace and of /dev/shm, what is in use " +
 			"of them, and what sets them",
 		Columns: limitColumns(),

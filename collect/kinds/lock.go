@@ -34,6 +34,7 @@ const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
 func Lock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Lock, Family: Locks, Title: "File locks",
+		Ends:    "a lock goes away when its holder gives it up or ends: " + EndHolders,
 		Help:    "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
 		Columns: lockColumns(),
 		Default: []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},

@@ -58,7 +58,13 @@ type Mechanism struct {
 	Hidden string
 	// Quiet hides Background objects in every output, unless a filter asks for them.
 	Quiet bool
+	// Ends is advice how to free an object, for a kind that no command removes: "it is a file: rm its path". REF stands
+	// for the object. "": the usual words.
+	Ends string
 }
+
+// EndHolders is the command that ends the holders of an object, for Ends.
+const EndHolders = "ipctop signal TERM --to holders REF"
 
 // Column finds a column by its ID.
 func (m *Mechanism) Column(id string) (*schema.Column, bool) {

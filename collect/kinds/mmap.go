@@ -22,6 +22,7 @@ type MmapRow struct {
 func Mmap() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Mmap, Family: Memory, Title: "Files mapped by several processes",
+		Ends:    "it is a file: rm its path; what is mapped stays until those who map it end (" + EndHolders + ")",
 		Help:    "files that several processes map MAP_SHARED, as shared memory; those of /dev/shm are pshm and psem",
 		Columns: mmapColumns(),
 		Default: []string{"size", "status", "holders", "path"},

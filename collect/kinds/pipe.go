@@ -38,6 +38,7 @@ const PipeNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDModes
 func Pipe() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pipe, Family: Pipes, Title: "Pipes",
+		Ends:       "a pipe goes away when its last holder closes it: end its holders with " + EndHolders,
 		Help:       "anonymous pipes: who reads, who writes, and whose other end is gone",
 		Costs:      []schema.Cost{{Need: NeedPipeEnds, Name: "pipe poll"}, {Need: NeedPipeFill, Name: "pipe fill"}},
 		Descriptor: &proc.Descriptor{Kind: schema.Pipe, Walked: []proc.FDKind{proc.FDPipe}, Ref: pipeRef},
@@ -61,6 +62,7 @@ func Fifo() *Mechanism {
 	}, pipeColumns()...)
 	return &Mechanism{
 		Kind: schema.Fifo, Family: Pipes, Title: "FIFOs",
+		Ends:       "a FIFO is a file: rm its path; what is open stays until its holders end (" + EndHolders + ")",
 		Help:       "named pipes that some process has open or waits to open, joined by device and inode",
 		Descriptor: &proc.Descriptor{Kind: schema.Fifo, Walked: []proc.FDKind{proc.FDFifo}, Ref: fifoRef},
 		Columns:    columns,

@@ -79,7 +79,7 @@ func pmsgColumns() []schema.Column {
 			func(r *row) schema.Value { return r.Holders }),
 		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
 			func(r *row) schema.Value { return r.place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, proc.NeedProcs|proc.NeedIPCNS, proc.NsLeaderHelp,
+		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp,
 			func(r *row) schema.Value { return r.place.Leader }),
 		posixWaiters(PmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
 	)

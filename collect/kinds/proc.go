@@ -30,6 +30,7 @@ type ProcRow struct {
 func Proc() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Proc, Family: Processes, Title: "Processes",
+		Ends:    "a process is not removed: end it with ipctop signal TERM REF",
 		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
 		Costs:   []schema.Cost{{Need: NeedProcDetail, Name: "process details"}, {Need: NeedThreads, Name: "threads"}},
 		Columns: append(procColumns(), procDetailColumns()...), OnDemand: procOnDemand(),

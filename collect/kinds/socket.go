@@ -166,6 +166,9 @@ func shutdownStatus(s sock.Shutdown) string {
 	return ""
 }
 
+// socketEnds is the advice for every socket.
+const socketEnds = "a socket goes away when its last holder closes it: end its holders with " + EndHolders
+
 // WordValue is a cell of a word. An empty word makes a blank cell.
 func WordValue(word string) schema.Value {
 	if word == "" {

@@ -82,7 +82,7 @@ func ownerColumns[T any](of func(*T) *IPCOwners) []schema.Column {
 			func(r *T) schema.Value { return of(r).Place.OwnUID(of(r).UID) }),
 		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
 			func(r *T) schema.Value { return of(r).Place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, proc.NeedProcs|proc.NeedIPCNS, proc.NsLeaderHelp,
+		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp,
 			func(r *T) schema.Value { return of(r).Place.Leader }),
 	}
 }

@@ -25,6 +25,7 @@ type UnixRow struct {
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
+		Ends: socketEnds,
 		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
 			"accept",
 		Costs:   []schema.Cost{{Need: NeedSockets, Name: "sock_diag"}, {Need: NeedInFlight, Name: "descriptors in flight"}},
@@ -77,12 +78,8 @@ func unixColumns() []schema.Column {
 			}
 			return r.peerHolders()
 		}),
-		ends("waiters", "processes that wait for this listener's accept", func(r *row) schema.Value {
-			if !r.Diag {
-				return schema.Uncollected(schema.TypeEndpoints)
-			}
-			return r.waiters
-		}),
+		ends("waiters", "processes that wait for this listener's accept",
+			func(r *row) schema.Value { return r.Ends().Waiters }),
 		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr",
 			func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),

@@ -53,6 +53,7 @@ func Aspect() kinds.Aspect {
 		},
 		Columns:  columns,
 		OnDemand: []string{"verdict", "reasons", "age"},
+		First:    true,
 		Costs:    []schema.Cost{{Need: NeedPaths, Name: "runtime directories"}, {Need: NeedVerdict, Name: "verdicts"}},
 		Adds:     addStale,
 		Fill:     judgeAll,

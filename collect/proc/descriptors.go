@@ -30,6 +30,10 @@ type Descriptor struct {
 	Watches bool
 }
 
+// IsObject reports whether the object goes away with its last descriptor. The objects of other kinds, such as
+// namespaces, exist without descriptors.
+func (d *Descriptor) IsObject() bool { return len(d.Anon) > 0 || d.Prefix != "" || d.Ref != nil }
+
 // table gives each row the FDKind of the descriptors that the walk finds.
 type table struct {
 	rows     []Descriptor

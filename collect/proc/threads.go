@@ -49,7 +49,7 @@ func (t Thread) sharesFutex() bool {
 
 // Gone reports whether all threads of the process have ended. If only the first thread has ended, it stays a zombie
 // until the others end.
-func (p *Process) Gone() bool { return (p.State == 'Z' || p.State == 'X') && p.Threads <= 1 }
+func (p *Process) Gone() bool { return ended(&p.ProcStat) }
 
 // Living is a thread whose files in /proc describe the process: the first thread, or one that still lives.
 func (p *Process) Living() int { return cmp.Or(p.liveThread, p.PID) }

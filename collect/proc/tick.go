@@ -158,7 +158,7 @@ func (t *Tick) StartTime(ticks uint64) time.Time {
 	if t.Boot.IsZero() {
 		return time.Time{}
 	}
-	return t.Boot.Add(time.Duration(ticks) * (time.Second / sys.ClockTick))
+	return startTime(t.Boot, ticks)
 }
 
 // PID turns a pid that the kernel recorded into a cell. 0 means a process outside the reader's pid namespace, or no
@@ -187,10 +187,7 @@ const (
 	CreatorUnknown = "unknown" // /proc may hide it
 )
 
-// CreatorState tells the state of the process pid that did something at sec (Unix seconds, cut by the kernel). A
-// process that started after sec is another process. A later change of ctime (IPC_SET) can only hide a reuse. If sec
-// is before the boot, somebody has set the clock since, as on a machine without a battery. The two times are then not
-// comparable.
+// CreatorState is StateSince for a process of the walk. A later change of ctime (IPC_SET) can only hide a reuse.
 func (t *Tick) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
@@ -203,14 +200,8 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 		return CreatorUnknown
 	case p == nil:
 		return CreatorDead
-	case p.Gone(): // a zombie uses no object any more
-		return CreatorDead
-	case t.Boot.IsZero() || time.Unix(sec+1, 0).Before(t.Boot):
-		return CreatorUnknown
-	case StartedAfter(t.StartTime(p.Start), sec):
-		return CreatorReused
 	}
-	return CreatorAlive
+	return stateSince(&p.ProcStat, t.Boot, sec)
 }
 
 // StartDoubt is the error of the comparison of a start time with the time of an object. The kernel cuts the times of

@@ -45,7 +45,7 @@ type Process struct {
 
 // Ref names the process as an object, by pid and start time.
 func (p *Process) Ref() schema.Ref {
-	return schema.Ref{Kind: schema.Proc, ID: uint64(p.PID), Gen: p.Start}
+	return RefOf(&p.ProcStat)
 }
 
 // SharedMaps are the process's shared file mappings (NeedMaps). The error says why they are unreadable.

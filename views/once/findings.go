@@ -16,8 +16,9 @@ import (
 // findingsWidth is where lines break.
 const findingsWidth = 80
 
-// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its evidence and what to do, and of
-// those that are alike how many there are; then how many there are, what was checked, and what could not be seen. Errors come from w.
+// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its
+// evidence and what to do, and of those that are alike how many there are; then how many there are, what was checked,
+// and what could not be seen. Errors come from w.
 func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	b := bufio.NewWriter(w)
 	writeFindings(b, s.Findings)
@@ -105,8 +106,9 @@ func countSeverities(findings []schema.Finding) string {
 	return strings.Join(words, ", ")
 }
 
-// wrap writes text in lines that break between words; first stands before the first line, rest before the others. A word that is longer
-// than a line, such as a path, stays whole, and so does `a command` in backquotes, which somebody may want to copy.
+// wrap writes text in lines that break between words; first stands before the first line, rest before the others. A
+// word that is longer than a line, such as a path, stays whole, and so does `a command` in backquotes, which somebody
+// may want to copy.
 func wrap(w *bufio.Writer, first, rest, text string) {
 	line := first
 	for i, word := range words(views.Visible(text)) {

@@ -28,8 +28,8 @@ func GraphOutputs() []string {
 	return names
 }
 
-// WriteGraph writes a graph of the snapshot. Whatever objects are called, their names are text in each language, nothing else. An unknown
-// output is a views.UsageError; any other error came from w.
+// WriteGraph writes a graph of the snapshot. Whatever objects are called, their names are text in each language,
+// nothing else. An unknown output is a views.UsageError; any other error came from w.
 func WriteGraph(w io.Writer, s *collect.Snapshot, g *views.Graph, output string) error {
 	for _, f := range graphWriters {
 		if f.name == output {
@@ -48,7 +48,8 @@ func CheckGraphOutput(output string) error {
 	if slices.Contains(GraphOutputs(), output) {
 		return nil
 	}
-	return &views.UsageError{Says: fmt.Sprintf("unknown output %q: did you mean %s?", views.Visible(output), views.Nearest(output, GraphOutputs()))}
+	return &views.UsageError{Says: fmt.Sprintf("unknown output %q: did you mean %s?", views.Visible(output),
+		views.Nearest(output, GraphOutputs()))}
 }
 
 // line is what is drawn between two objects: the edges of one relation.
@@ -68,8 +69,8 @@ func nodeNames(g *views.Graph) map[schema.Ref]string {
 	return names
 }
 
-// lines joins what has the same ends and relation. That a process could end a wait on an object goes without saying where it has another
-// relation to it, or is that object.
+// lines joins what has the same ends and relation. That a process could end a wait on an object goes without saying
+// where it has another relation to it, or is that object.
 func lines(g *views.Graph) []line {
 	const most = 4 // words of how
 	names := nodeNames(g)
@@ -116,7 +117,8 @@ func shown(text string) string {
 
 // writeDOT writes graphviz's language (graphviz.org/doc/info/lang.html).
 func writeDOT(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
-	fmt.Fprintf(w, "digraph ipctop {\n\tgraph [rankdir=LR, label=%s];\n\tnode [shape=box, style=rounded];\n", dotText(shown(pictureTitle(s))))
+	fmt.Fprintf(w, "digraph ipctop {\n\tgraph [rankdir=LR, label=%s];\n\tnode [shape=box, style=rounded];\n",
+		dotText(shown(pictureTitle(s))))
 	names := nodeNames(g)
 	for _, n := range g.Nodes {
 		text := dotText(shown(n.Ref.String()), shown(n.Label))
@@ -143,8 +145,8 @@ func writeDOT(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
 	return err
 }
 
-// dotText quotes lines of text. In a string in quotes graphviz itself gives a meaning to quotes, to backslashes (\N is a node's name) and to
-// entities of HTML.
+// dotText quotes lines of text. In a string in quotes graphviz itself gives a meaning to quotes, to backslashes (\N
+// is a node's name) and to entities of HTML.
 func dotText(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`)
 	var parts []string
@@ -160,7 +162,8 @@ func pictureTitle(s *collect.Snapshot) string {
 	return "IPC of " + s.Host + " at " + s.Taken.Format(time.RFC3339)
 }
 
-// writeMermaid writes a flowchart of Mermaid (mermaid.js.org/syntax/flowchart.html), which the pages of GitHub and GitLab draw.
+// writeMermaid writes a flowchart of Mermaid (mermaid.js.org/syntax/flowchart.html), which the pages of GitHub and
+// GitLab draw.
 func writeMermaid(w *bufio.Writer, _ *collect.Snapshot, g *views.Graph) error {
 	fmt.Fprintln(w, "flowchart LR")
 	names := nodeNames(g)
@@ -194,13 +197,14 @@ func writeMermaid(w *bufio.Writer, _ *collect.Snapshot, g *views.Graph) error {
 	return nil // w keeps its first error for Flush
 }
 
-// mermaidText writes every ASCII sign that could mean something as an entity, #34; for a quote: a label may be read as Markdown, HTML or
-// Mermaid's own language. Signs that stand in every reference stay.
+// mermaidText writes every ASCII sign that could mean something as an entity, #34; for a quote: a label may be read
+// as Markdown, HTML or Mermaid's own language. Signs that stand in every reference stay.
 func mermaidText(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case r > 0x7e, r == ' ', r == ':', r == '/', r == ',', r == '@', r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z':
+		case r > 0x7e, r == ' ', r == ':', r == '/', r == ',', r == '@', r >= '0' && r <= '9', r >= 'A' && r <= 'Z',
+			r >= 'a' && r <= 'z':
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, "#%d;", r)

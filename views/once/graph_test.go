@@ -24,7 +24,8 @@ func written(s string) (lines []string)  { return strings.Split(strings.TrimSuff
 func observed(e schema.Edge) schema.Edge { e.Proof = schema.Observed; return e }
 
 func snapshot() *collect.Snapshot {
-	return &collect.Snapshot{Host: "box", BootID: "b", IPCNamespace: 9, Taken: time.Unix(0, 0).UTC(), Notes: []string{"a note"},
+	return &collect.Snapshot{Host: "box", BootID: "b", IPCNamespace: 9, Taken: time.Unix(0, 0).UTC(),
+		Notes:  []string{"a note"},
 		Faults: []schema.Fault{{Source: "fd", Says: "no", Denied: true, Count: 2}}}
 }
 
@@ -34,7 +35,8 @@ func abba() *views.Graph {
 		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: via})
 	}
 	return &views.Graph{
-		Nodes: []views.Node{{Ref: proc(1), Label: "a"}, {Ref: proc(2), Label: "b"}, {Ref: proc(3)}, {Ref: sem(5), Label: "0x11"}},
+		Nodes: []views.Node{{Ref: proc(1), Label: "a"}, {Ref: proc(2), Label: "b"}, {Ref: proc(3)},
+			{Ref: sem(5), Label: "0x11"}},
 		Edges: []schema.Edge{
 			edge(proc(1), sem(5), schema.RelCouldEnd, "holds it"),
 			edge(proc(1), sem(5), schema.RelHolds, "SEM_UNDO [0]+1"),
@@ -121,7 +123,8 @@ func graphText(tb testing.TB, g *views.Graph, output string) string {
 func hostileGraph(text string) *views.Graph {
 	return &views.Graph{
 		Nodes: []views.Node{{Ref: named("/" + text), Label: text}, {Ref: proc(1), Label: text}},
-		Edges: []schema.Edge{{From: proc(1), To: named("/" + text), Rel: schema.RelWaitsOn, Via: text, Proof: schema.Inferred}},
+		Edges: []schema.Edge{{From: proc(1), To: named("/" + text), Rel: schema.RelWaitsOn, Via: text,
+			Proof: schema.Inferred}},
 	}
 }
 
@@ -177,7 +180,8 @@ func checkHostile(t *testing.T, text string) {
 }
 
 func hostileNames() []string {
-	return append(collecttest.Hostile(), `"]; evil [label="`, `\`, `\"`, `\N`, `x\nend`, `&lt;b&gt;`, `<b>bold</b>`, "`code`", `a --> b`, `-->|x|`, `"]-->n9["`, `end`, `%% comment`,
+	return append(collecttest.Hostile(), `"]; evil [label="`, `\`, `\"`, `\N`, `x\nend`, `&lt;b&gt;`, `<b>bold</b>`,
+		"`code`", `a --> b`, `-->|x|`, `"]-->n9["`, `end`, `%% comment`,
 		`#quot;`, `#35;`, `1. list`, `- list`, `**bold**`, `click n1 "javascript:alert(1)"`, `{{x}}`, `subgraph`, `;`, `a;b`)
 }
 

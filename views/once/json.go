@@ -64,7 +64,8 @@ func writeLines(w *bufio.Writer, _ *collect.Snapshot, sections []Section, _ Opti
 }
 
 func appendEdge(b []byte, e schema.Edge) []byte {
-	return appendPairs(b, "from", e.From.String(), "to", e.To.String(), "rel", string(e.Rel), "via", e.Via, "proof", string(e.Proof))
+	return appendPairs(b, "from", e.From.String(), "to", e.To.String(), "rel", string(e.Rel), "via", e.Via, "proof",
+		string(e.Proof))
 }
 
 func appendFinding(b []byte, f schema.Finding) []byte {

@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeLeaks writes the view of leaks for people: by verdict, what is known of each object, why, and the command that removes an orphan; then
-// what could be won.
+// writeLeaks writes the view of leaks for people: by verdict, what is known of each object, why, and the command that
+// removes an orphan; then what could be won.
 func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	rows := leakRows(sections)
 	if len(rows) == 0 {

@@ -16,8 +16,8 @@ import (
 // fewAlike is how many objects with the same reasons are told one by one: more would bury the rest.
 const fewAlike = 3
 
-// alikeLeaks are groups of rows that are told together, each by its members' places in the list: the first row of a group has all of them, the
-// others have none. Rows that stand alone are not in it.
+// alikeLeaks are groups of rows that are told together, each by its members' places in the list: the first row of a
+// group has all of them, the others have none. Rows that stand alone are not in it.
 type alikeLeaks map[int][]int
 
 // told says whether a row is told with its group.
@@ -26,8 +26,8 @@ func (a alikeLeaks) told(row int) bool {
 	return ok
 }
 
-// groupLeaks finds the rows of one verdict that have the same reasons. Orphans are told each, with the command that removes it, and so is every
-// row where somebody chose columns or an order.
+// groupLeaks finds the rows of one verdict that have the same reasons. Orphans are told each, with the command that
+// removes it, and so is every row where somebody chose columns or an order.
 func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	groups := alikeLeaks{}
 	if o.Sorted || o.Chosen || o.NoHeadings {

@@ -45,7 +45,8 @@ func Outputs() []string {
 	return names
 }
 
-// Columns are those that a format shows of a kind unless told otherwise: a table the usual ones, JSON all that cost nothing per object.
+// Columns are those that a format shows of a kind unless told otherwise: a table the usual ones, JSON all that cost
+// nothing per object.
 func Columns(output string, m *kinds.Mechanism) []schema.Column {
 	if output == "json" || output == "jsonl" {
 		return views.RecordColumns(m)

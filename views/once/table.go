@@ -14,8 +14,9 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeTables writes the findings, if any were asked for, and one table per kind. Where there are several, a blank line and a line "# kind: title" stand before each.
-// For awk: no cell but the last of a line holds a blank, and no cell is empty.
+// writeTables writes the findings, if any were asked for, and one table per kind. Where there are several, a blank
+// line and a line "# kind: title" stand before each. For awk: no cell but the last of a line holds a blank, and no
+// cell is empty.
 func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o Options) error {
 	if !o.NoHeadings {
 		writeFindings(w, snap.Findings)
@@ -61,8 +62,8 @@ func title(w *bufio.Writer, i int, m *kinds.Mechanism) {
 	w.WriteString("# " + string(m.Kind) + ": " + m.Title + "\n")
 }
 
-// Align writes rows of cells in columns two blanks apart. Blanks inside a cell become \x20 but in the last one, and an empty cell "-",
-// so that every line has the same number of fields.
+// Align writes rows of cells in columns two blanks apart. Blanks inside a cell become \x20 but in the last one, and
+// an empty cell "-", so that every line has the same number of fields.
 func Align(w *bufio.Writer, rows [][]string, right []bool) error {
 	widths := make([]int, len(right))
 	for _, cells := range rows {
@@ -102,8 +103,8 @@ func spaces(w *bufio.Writer, n int) {
 	}
 }
 
-// writeCSV writes one table (RFC 4180) whatever the number of kinds: its columns are those of all of them, each once; ref tells the kind.
-// Sizes are bytes, durations seconds, times RFC 3339.
+// writeCSV writes one table (RFC 4180) whatever the number of kinds: its columns are those of all of them, each once;
+// ref tells the kind. Sizes are bytes, durations seconds, times RFC 3339.
 func writeCSV(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
 	o.Format.Bytes = true
 	var ids []string

@@ -45,7 +45,8 @@ func planner(t testing.TB) *actions.Planner {
 	}
 	state := t.TempDir()
 	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }
-	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
+	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now,
+		Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
 }
 
 func segment(t *testing.T) int {
@@ -136,7 +137,8 @@ func TestRemoveOfHiddenMarks(t *testing.T) {
 		r.press("Space", "Space", "/")
 		r.write(fmt.Sprint("shm:", a))
 		r.press("Enter", "F8")
-		r.see("hidden by a filter, and meant as well: 1", "Remove 2 objects", fmt.Sprint("ipcrm -m ", a), fmt.Sprint("ipcrm -m ", b))
+		r.see("hidden by a filter, and meant as well: 1", "Remove 2 objects", fmt.Sprint("ipcrm -m ", a),
+			fmt.Sprint("ipcrm -m ", b))
 		r.press("y")
 		r.see(fmt.Sprint("done: shm:", a), fmt.Sprint("done: shm:", b), "Enter or Esc closes")
 		same(t, "left", []string{fmt.Sprint("shm:", c)}, segments(t))

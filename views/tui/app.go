@@ -14,7 +14,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// Source gives snapshots: a *collect.Sampler. The dashboard calls it from the UI goroutine only, and never waits for it.
+// Source gives snapshots: a *collect.Sampler. The dashboard calls it from the UI goroutine only, and never waits for
+// it.
 type Source interface {
 	Demand(collect.Request)
 	Now()
@@ -53,7 +54,8 @@ type app struct {
 }
 
 func newApp(ctx context.Context, opts Options) *app {
-	a := &app{work: workers{ctx: ctx, post: make(chan func())}, opts: opts, source: opts.Source, tv: tview.NewApplication(), interval: opts.Interval, theme: newTheme(!opts.NoColor)}
+	a := &app{work: workers{ctx: ctx, post: make(chan func())}, opts: opts, source: opts.Source,
+		tv: tview.NewApplication(), interval: opts.Interval, theme: newTheme(!opts.NoColor)}
 	for _, v := range views.Tabs() {
 		a.tabs = append(a.tabs, newTab(v))
 	}
@@ -91,7 +93,8 @@ func (a *app) demand() {
 		}
 	}
 	req.AllNamespaces, req.Grace = a.all, a.opts.Grace
-	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges && req.Findings == a.asked.Findings && req.Detail == a.asked.Detail {
+	if req.AllNamespaces == a.asked.AllNamespaces && maps.Equal(req.Want, a.asked.Want) && req.Edges == a.asked.Edges &&
+		req.Findings == a.asked.Findings && req.Detail == a.asked.Detail {
 		return
 	}
 	a.asked = req
@@ -104,8 +107,8 @@ type demander interface {
 	take(*collect.Snapshot)
 }
 
-// take gets a snapshot. What it holds goes to those who show it; a tab that is not in it keeps its last one until it is asked for.
-// While a dialog is open nothing moves behind it.
+// take gets a snapshot. What it holds goes to those who show it; a tab that is not in it keeps its last one until it
+// is asked for. While a dialog is open nothing moves behind it.
 func (a *app) take(s *collect.Snapshot) {
 	if a.still() {
 		a.held = s

@@ -7,8 +7,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// objects are all of the tab that may be shown at all: what is usual on every machine (kernel threads) only on request, or where it is asked
-// what an object waits for.
+// objects are all of the tab that may be shown at all: what is usual on every machine (kernel threads) only on
+// request, or where it is asked what an object waits for.
 func (t *tab) objects() []*schema.Object {
 	var all []*schema.Object
 	for _, m := range t.view.Mechanisms {
@@ -74,7 +74,8 @@ func (t *tab) sort(objects []*schema.Object) {
 		return
 	}
 	by := schema.Column{ID: t.sortBy.id, Get: t.sortBy.get}
-	views.SortObjects(objects, []views.SortKey{{ID: by.ID, Desc: t.down}}, func(schema.Kind, string) (schema.Column, bool) { return by, true })
+	views.SortObjects(objects, []views.SortKey{{ID: by.ID, Desc: t.down}},
+		func(schema.Kind, string) (schema.Column, bool) { return by, true })
 }
 
 // countMarks tells how many objects are marked, and how many of them a filter hides.

@@ -25,13 +25,16 @@ func crowd(n int) *tab {
 	m := &kinds.Mechanism{Kind: "crowd", Family: "crowds", Columns: []schema.Column{
 		col("size", schema.TypeBytes, 8, 0, "", func(r *row) schema.Value { return schema.Bytes(r.size) }),
 		col("name", schema.TypeString, 16, 0, "", func(r *row) schema.Value { return schema.String(r.name) }),
-		col("a", schema.TypeInt, 6, 0, "", get), col("b", schema.TypeInt, 6, 0, "", get), col("c", schema.TypeInt, 6, 0, "", get),
-		col("d", schema.TypeInt, 6, 0, "", get), col("e", schema.TypeInt, 6, 0, "", get), col("f", schema.TypeInt, 6, 0, "", get),
+		col("a", schema.TypeInt, 6, 0, "", get), col("b", schema.TypeInt, 6, 0, "", get),
+		col("c", schema.TypeInt, 6, 0, "", get),
+		col("d", schema.TypeInt, 6, 0, "", get), col("e", schema.TypeInt, 6, 0, "", get),
+		col("f", schema.TypeInt, 6, 0, "", get),
 	}, Default: []string{"size", "name", "a", "b", "c", "d", "e", "f"}}
 	objects := make([]*schema.Object, n)
 	for i := range objects {
 		x := uint64(i) * 2654435761 % 1000003
-		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &row{x * 4096, fmt.Sprint("object-", x), int64(x)}}
+		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)},
+			Row: &row{x * 4096, fmt.Sprint("object-", x), int64(x)}}
 	}
 	t := newTab(views.View{Family: "crowds", Mechanisms: []*kinds.Mechanism{m}})
 	t.next = crowdSnapshot(t, objects)
@@ -41,7 +44,8 @@ func crowd(n int) *tab {
 
 // crowdSnapshot is one that was taken for the tab.
 func crowdSnapshot(t *tab, objects []*schema.Object) *collect.Snapshot {
-	return &collect.Snapshot{Taken: time.Unix(1, 0), Request: t.request(), Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
+	return &collect.Snapshot{Taken: time.Unix(1, 0), Request: t.request(),
+		Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
 }
 
 // A draw must cost the same whatever the number of rows: only those on screen are made.
@@ -71,7 +75,8 @@ func BenchmarkArrange(b *testing.B) {
 	for _, c := range []struct {
 		name, sort, filter string
 	}{
-		{"collectors-order", "", ""}, {"by-number", "size", ""}, {"by-text", "name", ""}, {"text-filter", "size", "object-12"},
+		{"collectors-order", "", ""}, {"by-number", "size", ""}, {"by-text", "name", ""},
+		{"text-filter", "size", "object-12"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			t.sortBy = t.column(c.sort)

@@ -35,7 +35,8 @@ func (b *binding) works(a *app) bool {
 	return !(b.danger && a.opts.ReadOnly) && (b.when == nil || b.when(a))
 }
 
-// find gives the binding of a key, nil if there is none that works now. A key by its own name comes before a range ("A..Z").
+// find gives the binding of a key, nil if there is none that works now. A key by its own name comes before a range
+// ("A..Z").
 func (k keymap) find(a *app, ev *tcell.EventKey) *binding {
 	name := keyName(ev)
 	var ranged *binding

@@ -31,10 +31,11 @@ func (c *column) get(o *schema.Object) schema.Value {
 	return schema.None(c.typ)
 }
 
-// columnsOf merges the columns of a view's kinds: those that its table shows unless told otherwise, or all that are not on demand.
-// The same ID is the same column. Each kind's own order is kept.
+// columnsOf merges the columns of a view's kinds: those that its table shows unless told otherwise, or all that are
+// not on demand. The same ID is the same column. Each kind's own order is kept.
 func columnsOf(view views.View, all bool) []*column {
-	merged := []*column{newColumn(&schema.Column{ID: refColumn, Title: "REF", Help: "what commands take: KIND:ID", Type: schema.TypeRef, Width: 10})}
+	merged := []*column{newColumn(&schema.Column{ID: refColumn, Title: "REF", Help: "what commands take: KIND:ID",
+		Type: schema.TypeRef, Width: 10})}
 	tree := false
 	for _, m := range view.Mechanisms {
 		tree = tree || m.Parent != nil
@@ -78,7 +79,8 @@ func visibleIDs(m *kinds.Mechanism) []string {
 }
 
 func newColumn(sc *schema.Column) *column {
-	c := &column{id: sc.ID, title: sc.Heading(), help: sc.Help, typ: sc.Type, width: sc.Width, byKind: map[schema.Kind]*schema.Column{}}
+	c := &column{id: sc.ID, title: sc.Heading(), help: sc.Help, typ: sc.Type, width: sc.Width,
+		byKind: map[schema.Kind]*schema.Column{}}
 	switch sc.Type {
 	case schema.TypeString, schema.TypeEndpoints, schema.TypeList:
 		c.flexible = true
@@ -88,10 +90,11 @@ func newColumn(sc *schema.Column) *column {
 	return c
 }
 
-// tells says whether the column is one that a person looks at the table for: who is at an object, who waits on it, whether its creator
-// lives, and what state it is in.
+// tells says whether the column is one that a person looks at the table for: who is at an object, who waits on it,
+// whether its creator lives, and what state it is in.
 func (c *column) tells() bool {
-	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state" || c.id == "verdict"
+	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state" ||
+		c.id == "verdict"
 }
 
 // downFirst says whether a person who sorts by the column wants the greatest first.

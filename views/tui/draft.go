@@ -8,13 +8,13 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// atOnce is the number of rows that are filtered and sorted within a frame, a hundredth of a second, so that nobody need wait for
-// a worker. For more the keys would wait.
+// atOnce is the number of rows that are filtered and sorted within a frame, a hundredth of a second, so that nobody
+// need wait for a worker. For more the keys would wait.
 const atOnce = 4000
 
-// arrange has a tab filtered and sorted: once per snapshot or change, never per draw. What many rows take is done by a worker, one at
-// a time for each tab; until it is ready the tab shows what it showed. So it does until a snapshot comes that has what a new filter
-// reads.
+// arrange has a tab filtered and sorted: once per snapshot or change, never per draw. What many rows take is done by
+// a worker, one at a time for each tab; until it is ready the tab shows what it showed. So it does until a snapshot
+// comes that has what a new filter reads.
 func (a *app) arrange(t *tab) {
 	switch {
 	case t.next == nil:
@@ -81,7 +81,8 @@ func (t *tab) arrange() {
 	}
 }
 
-// draft is a copy of the tab over the newest snapshot, for fill. Nothing in it changes with the tab but the compiled expression.
+// draft is a copy of the tab over the newest snapshot, for fill. Nothing in it changes with the tab but the compiled
+// expression.
 func (t *tab) draft() *tab {
 	d := *t
 	d.snap, d.rows = t.next, make([]row, 0, len(t.rows))

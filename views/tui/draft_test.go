@@ -84,7 +84,8 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 	return r
 }
 
-// While a worker sorts, and it sorts until the test lets it go on, keys are answered; what it made of old settings is not shown.
+// While a worker sorts, and it sorts until the test lets it go on, keys are answered; what it made of old settings is
+// not shown.
 func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
 	t.Parallel()
 	g := &gate{asked: make(chan struct{}, 1<<20)}
@@ -129,8 +130,8 @@ func (r *rig) under() string {
 	return ref
 }
 
-// BenchmarkKey is how long a key waits that comes right after a snapshot of 100,000 rows: sorted by the worker, and, to compare with,
-// at once.
+// BenchmarkKey is how long a key waits that comes right after a snapshot of 100,000 rows: sorted by the worker, and,
+// to compare with, at once.
 func BenchmarkKey(b *testing.B) {
 	for _, how := range []string{"worker", "at-once"} {
 		b.Run(how, func(b *testing.B) {

@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// grid draws a tab's rows: a tview.Table over virtual content, so that only visible cells are made whatever the number of rows.
-// Which columns fit and how wide they are is settled before each draw; tview only paints.
+// grid draws a tab's rows: a tview.Table over virtual content, so that only visible cells are made whatever the
+// number of rows. Which columns fit and how wide they are is settled before each draw; tview only paints.
 type grid struct {
 	*tview.Table
 

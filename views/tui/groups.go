@@ -13,7 +13,8 @@ func markKeys() keymap {
 	hasRows := func(a *app) bool { return a.tab().current() != nil }
 	return keymap{
 		{keys: "m", help: "mark every row that is shown", when: hasRows, do: markShown},
-		{keys: "g", help: "mark the whole process group, folded and filtered ones too", when: inGroups, do: markAlike("pgid")},
+		{keys: "g", help: "mark the whole process group, folded and filtered ones too", when: inGroups,
+			do: markAlike("pgid")},
 		{keys: "G", help: "mark the whole session, folded and filtered ones too", when: inGroups, do: markAlike("sid")},
 	}
 }

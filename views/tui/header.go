@@ -15,7 +15,8 @@ import (
 // header tells the machine, the time, and the totals against the kernel's limits.
 type header struct{ app *app }
 
-// draw gives the number of lines it took: one on a low screen, two or three else, and one for what stands still for good.
+// draw gives the number of lines it took: one on a low screen, two or three else, and one for what stands still for
+// good.
 func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	th := &h.app.theme
 	right := h.counts()
@@ -181,7 +182,8 @@ func (b *tabBar) names(w int) []string {
 	return names
 }
 
-// shorten cuts a name to width cells. Where there is no room for a sign that it is cut, its first letters are told apart better.
+// shorten cuts a name to width cells. Where there is no room for a sign that it is cut, its first letters are told
+// apart better.
 func shorten(name string, width int) string {
 	if width > 4 {
 		return clip(name, width)

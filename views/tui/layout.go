@@ -64,7 +64,8 @@ func (l *layout) Focus(delegate func(tview.Primitive)) { delegate(l.app.top()) }
 func (l *layout) HasFocus() bool { return true }
 
 // MouseHandler passes the mouse to the footer, the top room, and, while no dialog is open, to the tabs.
-func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(tview.Primitive)) (bool, tview.Primitive) {
+func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(tview.Primitive)) (bool,
+	tview.Primitive) {
 	return func(action tview.MouseAction, ev *tcell.EventMouse, focus func(tview.Primitive)) (bool, tview.Primitive) {
 		a := l.app
 		mx, my := ev.Position()

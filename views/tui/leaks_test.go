@@ -17,7 +17,8 @@ func TestLeaksTab(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	r.press("L")
-	r.see("[L Leaks]", "1 suspect, 4 unknown, 5 live", "VERDICT", "REASONS", " nobody has it attached: nattch is 0; its creator")
+	r.see("[L Leaks]", "1 suspect, 4 unknown, 5 live", "VERDICT", "REASONS",
+		" nobody has it attached: nattch is 0; its creator")
 	same(t, "by verdict", []string{">shm:32771", "msg:0", "msg:32769", "sem:3", "sem:65538"}, r.rows())
 	r.press("K")
 	r.see("10 shown", "shm:32769")
@@ -42,7 +43,8 @@ func TestOrphansAreCountedAndRemoved(t *testing.T) {
 		r.see("1 orphan", "to be won 4.0K, 1 of 4096 segments", "shm:0")
 		same(t, "first", ">shm:0", r.rows()[0])
 		r.press("Enter")
-		r.see("What is wrong", "shm:0 is an orphan: nobody uses it, and nobody is left who could know it", "to do: ipcrm -m 0")
+		r.see("What is wrong", "shm:0 is an orphan: nobody uses it, and nobody is left who could know it",
+			"to do: ipcrm -m 0")
 		r.press("Esc")
 		r.press("F8")
 		r.see("Remove 1 object", "y = yes")

@@ -25,7 +25,8 @@ func TestSizes(t *testing.T) {
 			r.resize(size[0], size[1])
 			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
 			for i := range r.app.tabs {
-				r.press(r.app.tabKey(i), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc", "Ctrl-W", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "Ctrl-W", "w", "Esc")
+				r.press(r.app.tabKey(i), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc",
+					"Ctrl-W", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "Ctrl-W", "w", "Esc")
 			}
 		})
 	}
@@ -147,7 +148,8 @@ func expectCrash(t *testing.T, r *rig) {
 	select {
 	case err := <-r.done:
 		r.done <- err
-		if err == nil || !strings.Contains(err.Error(), "blown up by a test") || !strings.Contains(err.Error(), "look_test.go") {
+		if err == nil || !strings.Contains(err.Error(), "blown up by a test") || !strings.Contains(err.Error(),
+			"look_test.go") {
 			t.Errorf("Run returned %v", err)
 		}
 	case <-time.After(patience):

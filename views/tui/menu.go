@@ -67,7 +67,8 @@ func (m *menu) Draw(screen tcell.Screen) {
 }
 
 func (m *menu) keymap() keymap {
-	own := keymap{{keys: "Enter", name: "Choose", help: "do what the line says", when: func(*app) bool { return !m.readable() }, do: m.enter}}
+	own := keymap{{keys: "Enter", name: "Choose", help: "do what the line says",
+		when: func(*app) bool { return !m.readable() }, do: m.enter}}
 	own = append(own, m.keys...)
 	leave := "Esc F10 q"
 	if m.jump {
@@ -107,7 +108,8 @@ func closeRoom(a *app) reaction {
 	return demand
 }
 
-// frame draws a box with a title and clears what is in it. A screen without line drawing gets "+-|": tcell sees to that.
+// frame draws a box with a title and clears what is in it. A screen without line drawing gets "+-|": tcell sees to
+// that.
 func frame(screen tcell.Screen, th *theme, x, y, w, h int, title string) {
 	if w < 2 || h < 2 {
 		return

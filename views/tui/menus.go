@@ -119,7 +119,8 @@ func userMenu(a *app) reaction {
 	}
 	items := []item{{spans: []span{{"everybody", a.theme.text}}, do: choose("")}}
 	for _, n := range names {
-		items = append(items, item{spans: []span{{pad(clip(views.Visible(n), 32), 16, false), a.theme.text}, {fmt.Sprintf(" %5d", count[n]), a.theme.dim}}, do: choose(n)})
+		items = append(items, item{spans: []span{{pad(clip(views.Visible(n), 32), 16, false), a.theme.text},
+			{fmt.Sprintf(" %5d", count[n]), a.theme.dim}}, do: choose(n)})
 	}
 	m := newMenu(a, "Show processes of", items)
 	m.jump = true

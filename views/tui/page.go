@@ -136,11 +136,15 @@ func (p *page) jump(heading string) {
 func (p *page) keymap() keymap {
 	has := func(*app) bool { return p.object != nil }
 	own := keymap{
-		{keys: "Enter", name: "Follow", help: "go to the object on this line", when: func(*app) bool { return p.index < len(p.items) && p.items[p.index].do != nil }, do: p.enter},
-		{keys: "Right", name: "Links", help: "to what it hangs together with", when: has, do: func(*app) reaction { p.jump(sectionLinks); return nothing }},
-		{keys: "Left", name: "Fields", help: "to its fields", when: has, do: func(*app) reaction { p.jump(sectionFields); return nothing }},
+		{keys: "Enter", name: "Follow", help: "go to the object on this line",
+			when: func(*app) bool { return p.index < len(p.items) && p.items[p.index].do != nil }, do: p.enter},
+		{keys: "Right", name: "Links", help: "to what it hangs together with", when: has,
+			do: func(*app) reaction { p.jump(sectionLinks); return nothing }},
+		{keys: "Left", name: "Fields", help: "to its fields", when: has,
+			do: func(*app) reaction { p.jump(sectionFields); return nothing }},
 		{keys: "Esc Backspace", name: "Back", help: "back to where this page was opened", do: closeRoom},
-		{keys: "y", name: "JSON", help: "show the object as JSON", when: has, do: func(a *app) reaction { return showJSON(a, p.object) }},
+		{keys: "y", name: "JSON", help: "show the object as JSON", when: has,
+			do: func(a *app) reaction { return showJSON(a, p.object) }},
 	}
 	return slices.Concat(helpKeys(), own[:1], p.actionKeys(), own[1:], p.moves(), everywhere(p.app))
 }

@@ -37,7 +37,8 @@ func (p *page) findings() []item {
 		}
 		add := func(indent, says string, style tcell.Style) {
 			for i, line := range wrap(views.Visible(says), p.width-len(indent)-2) {
-				items = append(items, item{key: fmt.Sprint(sectionFindings, n, says, i), spans: []span{{indent, th.text}, {line, style}}})
+				items = append(items, item{key: fmt.Sprint(sectionFindings, n, says, i),
+					spans: []span{{indent, th.text}, {line, style}}})
 			}
 		}
 		add("  ", f.Says, style)
@@ -116,7 +117,8 @@ func (p *page) lines(v schema.Value, f views.Format, width int) []string {
 // manyWords says whether a list is one of names, such as a set of signals: they would take a page for themselves.
 func manyWords(list []string) bool {
 	const few = 6
-	return len(list) > few && !slices.ContainsFunc(list, func(s string) bool { return s == "" || strings.ContainsAny(s, " []/") })
+	return len(list) > few && !slices.ContainsFunc(list,
+		func(s string) bool { return s == "" || strings.ContainsAny(s, " []/") })
 }
 
 // leads makes Enter on a field go where it points.
@@ -189,12 +191,14 @@ func (p *page) relatedItem(says string, other schema.Ref, via string) item {
 			name = views.Visible(m.NamedLabel(o))
 		}
 	}
-	spans := []span{{"  " + pad(says, 13, false) + " ", p.theme.text}, {pad(views.Visible(other.String()), 14, false) + " ", p.theme.strong}, {pad(name, 16, false) + " ", p.theme.text}, {via, p.theme.dim}}
+	spans := []span{{"  " + pad(says, 13, false) + " ", p.theme.text},
+		{pad(views.Visible(other.String()), 14, false) + " ", p.theme.strong}, {pad(name, 16, false) + " ", p.theme.text},
+		{via, p.theme.dim}}
 	return item{key: says + other.String() + via, spans: spans, note: note, do: p.visit(other)}
 }
 
-// relWords says what a relation is called from either end: outward for the object that it starts from, a process "holds" a pipe, and
-// inward for the one that it leads to: the pipe is "held by" the process.
+// relWords says what a relation is called from either end: outward for the object that it starts from, a process
+// "holds" a pipe, and inward for the one that it leads to: the pipe is "held by" the process.
 func relWords(r schema.Rel) (outward, inward string) {
 	switch r {
 	case schema.RelCreated:

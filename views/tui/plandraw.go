@@ -114,7 +114,8 @@ func (d *planRoom) keymap() keymap {
 			}
 			return nothing
 		}},
-		{keys: "Esc Ctrl-C", name: "Cancel", help: "do nothing", when: func(*app) bool { return d.stage < running }, do: closeRoom},
+		{keys: "Esc Ctrl-C", name: "Cancel", help: "do nothing", when: func(*app) bool { return d.stage < running },
+			do: closeRoom},
 	}
 	for _, b := range d.moves() {
 		if b.keys == "PgDn Space" || b.keys == "Home" || b.keys == "End" {

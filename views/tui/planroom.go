@@ -48,7 +48,8 @@ type styled struct {
 }
 
 func newPlanRoom(a *app, title string, hidden int) *planRoom {
-	d := &planRoom{list: newList(&a.theme), app: a, title: title, hidden: hidden, agreed: map[int]bool{}, field: tview.NewInputField()}
+	d := &planRoom{list: newList(&a.theme), app: a, title: title, hidden: hidden, agreed: map[int]bool{},
+		field: tview.NewInputField()}
 	d.say("looking at who would be affected …", a.theme.dim)
 	return d
 }

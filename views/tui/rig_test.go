@@ -140,7 +140,8 @@ func (r *rig) watch() {
 	})
 	r.app.tv.SetAfterDrawFunc(func(tcell.Screen) {
 		t := r.app.tab()
-		seen := state{handled: handled, index: t.index, rows: len(t.rows), read: t.snap != nil, held: r.app.held != nil, busy: t.busy}
+		seen := state{handled: handled, index: t.index, rows: len(t.rows), read: t.snap != nil, held: r.app.held != nil,
+			busy: t.busy}
 		if s := r.app.heldLook; s != nil && len(s.Findings) > 0 {
 			seen.heldLook = s.Findings[0].Kind
 		}
@@ -278,7 +279,8 @@ func (r *rig) inside(f func(a *app)) {
 	}
 }
 
-// rows are the refs of the current tab's rows, in order; a "*" stands before marked ones, ">" before the one under the cursor.
+// rows are the refs of the current tab's rows, in order; a "*" stands before marked ones, ">" before the one under
+// the cursor.
 func (r *rig) rows() []string {
 	r.t.Helper()
 	var rows []string

@@ -24,7 +24,8 @@ func TestPageShowsAllAndLeadsOn(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 100, 80, nil)
 	r.toTab(schema.Shm)
 	r.press("Down", "Up", "Enter")
-	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200", "mapped by     proc:201", "created by    proc:200")
+	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200",
+		"mapped by     proc:201", "created by    proc:200")
 	r.press("Right")
 	r.press("Enter")
 	r.see("proc:200", "appd --control", "reads", "writes", "maps")
@@ -177,7 +178,8 @@ func TestFaultsAreListed(t *testing.T) {
 	r.see("! ")
 	r.press("!")
 	r.see("Not seen in the last refresh")
-	r.waitFor("the file that is missing", func(screen string) bool { return strings.Contains(unwrapped(screen), "sysvipc/shm") })
+	r.waitFor("the file that is missing",
+		func(screen string) bool { return strings.Contains(unwrapped(screen), "sysvipc/shm") })
 }
 
 // unwrapped is what stands in a dialog, without the ends of lines: a long path has them anywhere.
@@ -226,7 +228,8 @@ func TestHostileNames(t *testing.T) {
 func TestReadOnlyHasNoDangerousKeys(t *testing.T) {
 	t.Parallel()
 	for _, readOnly := range []bool{false, true} {
-		r := openRig(t, collecttest.Sample(t).Root, 120, 70, func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t) })
+		r := openRig(t, collecttest.Sample(t).Root, 120, 70,
+			func(o *Options) { o.ReadOnly, o.Planner = readOnly, planner(t) })
 		r.toTab(schema.Proc)
 		r.press("?")
 		r.see("Keys", "open the object's page")

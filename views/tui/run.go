@@ -28,8 +28,8 @@ type Options struct {
 	Screen tcell.Screen // nil: the terminal
 }
 
-// Run shows the dashboard until the person quits (nil), ctx ends (its cause) or something fails. The terminal is left as it was
-// found in every case, also after a panic in any of its goroutines, whose stack is in the error.
+// Run shows the dashboard until the person quits (nil), ctx ends (its cause) or something fails. The terminal is left
+// as it was found in every case, also after a panic in any of its goroutines, whose stack is in the error.
 func Run(ctx context.Context, opts Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	a := newApp(ctx, opts)

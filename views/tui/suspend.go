@@ -17,8 +17,8 @@ func suspend(a *app) reaction {
 		if err != nil || self.Signal(syscall.SIGTSTP) != nil {
 			return
 		}
-		// The signal may take effect a moment after the call. The kernel drops it in a process group that no shell looks after
-		// (orphaned: man 3 _exit, setpgid(2)), so do not wait for ever.
+		// The signal may take effect a moment after the call. The kernel drops it in a process group that no shell looks
+		// after (orphaned: man 3 _exit, setpgid(2)), so do not wait for ever.
 		select {
 		case <-continued:
 		case <-time.After(time.Second):

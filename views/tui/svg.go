@@ -36,7 +36,8 @@ func palette(c tcell.Color, otherwise string) string {
 	return otherwise
 }
 
-// svg draws the cells of a screen: a rectangle for each stretch with a background, a text for each stretch of one style.
+// svg draws the cells of a screen: a rectangle for each stretch with a background, a text for each stretch of one
+// style.
 func svg(s tcell.Screen) string {
 	var b strings.Builder
 	w, h := s.Size()

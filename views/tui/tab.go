@@ -100,13 +100,14 @@ func (t *tab) treeColumn() string {
 	return ""
 }
 
-// sentence says whether a column holds whole sentences: it gets all the room that the others leave, and is shown in full below the rows.
-// There it is the last one; among all columns it is one of many.
+// sentence says whether a column holds whole sentences: it gets all the room that the others leave, and is shown in
+// full below the rows. There it is the last one; among all columns it is one of many.
 func (t *tab) sentence(c *column) bool {
 	return c == t.columns[len(t.columns)-1] && (c.id == t.treeColumn() || c.id == t.view.Sentence())
 }
 
-// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens too. A sentence stays last.
+// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens
+// too. A sentence stays last.
 func (t *tab) placeTree() {
 	if t.parent() == nil {
 		return

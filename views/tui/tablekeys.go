@@ -17,7 +17,8 @@ func (r *tableRoom) keymap() keymap {
 	own := keymap{
 		{keys: "Enter", name: "Open", help: "open the object's page", when: hasRows, do: open},
 		{keys: "/ F3", name: "Filter", help: "show rows that hold a text, or match a /regex/", do: promptFilter},
-		{keys: "F4 \\", name: "Where", help: "show rows for which an expression holds: rss > 1024 * 1024 and user == \"root\"", do: promptWhere},
+		{keys: "F4 \\", name: "Where",
+			help: "show rows for which an expression holds: rss > 1024 * 1024 and user == \"root\"", do: promptWhere},
 		{keys: "Space", name: "Mark", help: "mark or unmark the row and go to the next", when: hasRows, do: mark},
 		{keys: "U", help: "take all marks away", do: unmark},
 		{keys: "> .", name: "Sort", help: "sort by the next column", do: func(a *app) reaction { return sortNext(a, 1) }},
@@ -27,12 +28,17 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "t F5", name: "Tree", help: "show the tree, or a flat list", when: isTree, do: toggleTree},
 		{keys: "*", name: "Fold", help: "fold or unfold the branch", when: inTree, do: fold},
 		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
-		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows, do: follow},
-		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(), when: func(a *app) bool { return a.tab().hideable() }, do: toggleBackground},
-		{keys: "o", name: "Holders", help: holdersHelp(r.app.tab()), when: func(a *app) bool { return hasRows(a) && a.tab().mechanism(schema.Proc) == nil }, do: holders},
-		{keys: "Backspace", name: "Back", help: "back to where the holders or waits were asked for", when: func(a *app) bool { return a.tab().related != nil }, do: back},
+		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows,
+			do: follow},
+		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(), when: func(a *app) bool { return a.tab().hideable() },
+			do: toggleBackground},
+		{keys: "o", name: "Holders", help: holdersHelp(r.app.tab()),
+			when: func(a *app) bool { return hasRows(a) && a.tab().mechanism(schema.Proc) == nil }, do: holders},
+		{keys: "Backspace", name: "Back", help: "back to where the holders or waits were asked for",
+			when: func(a *app) bool { return a.tab().related != nil }, do: back},
 		{keys: "Esc", help: "take the filters away; back from holders and waits", do: clearFilters},
-		{keys: "y", help: "show the object as JSON", when: hasRows, do: func(a *app) reaction { return showJSON(a, a.tab().current()) }},
+		{keys: "y", help: "show the object as JSON", when: hasRows,
+			do: func(a *app) reaction { return showJSON(a, a.tab().current()) }},
 		{keys: "Ctrl-W", help: "show all columns, or the usual ones", do: wide},
 		{keys: "Right", help: "columns further right", do: func(a *app) reaction { return scrollColumns(a, 1) }},
 		{keys: "Left", help: "columns further left", do: func(a *app) reaction { return scrollColumns(a, -1) }},
@@ -40,7 +46,8 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "Down", help: "one row down", do: func(a *app) reaction { return step(a, 1) }},
 		{keys: "PgUp", help: "a screen up", do: func(a *app) reaction { return step(a, -max(1, r.height)) }},
 		{keys: "PgDn", help: "a screen down", do: func(a *app) reaction { return step(a, max(1, r.height)) }},
-		{keys: "Home", help: "first row; the cursor stays there whatever comes first", do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
+		{keys: "Home", help: "first row; the cursor stays there whatever comes first",
+			do: func(a *app) reaction { return step(a, -len(a.tab().rows)) }},
 		{keys: "End", help: "last row", do: func(a *app) reaction { return step(a, len(a.tab().rows)) }},
 	}
 	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], markKeys(), everywhere(r.app))
@@ -55,7 +62,8 @@ func everywhere(a *app) keymap {
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
 		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
-		{keys: "Ctrl-Z", help: "stop, back to the shell; fg continues", when: func(a *app) bool { return a.opts.Screen == nil }, do: suspend},
+		{keys: "Ctrl-Z", help: "stop, back to the shell; fg continues",
+			when: func(a *app) bool { return a.opts.Screen == nil }, do: suspend},
 		{keys: "!", help: "list what could not be seen, and why", do: faults},
 	}...)
 }
@@ -67,14 +75,17 @@ func tabKeys(a *app) keymap {
 	}
 	keys := keymap{
 		{keys: "Tab", help: "next tab", do: to(func(a *app) int { return (a.current + 1) % len(a.tabs) })},
-		{keys: "Shift-Tab", help: "tab before", do: to(func(a *app) int { return (a.current + len(a.tabs) - 1) % len(a.tabs) })},
-		{keys: "1..9 0", help: "tab of that number; 0 is the tenth", do: to(func(a *app) int { return int(a.pressed-'0'+9) % 10 })},
+		{keys: "Shift-Tab", help: "tab before",
+			do: to(func(a *app) int { return (a.current + len(a.tabs) - 1) % len(a.tabs) })},
+		{keys: "1..9 0", help: "tab of that number; 0 is the tenth",
+			do: to(func(a *app) int { return int(a.pressed-'0'+9) % 10 })},
 	}
 	for i := 10; i < len(a.tabs); i++ {
-		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title() + ", all of it", do: to(func(a *app) int {
-			a.tabs[i].related = nil
-			return i
-		})})
+		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title() + ", all of it",
+			do: to(func(a *app) int {
+				a.tabs[i].related = nil
+				return i
+			})})
 	}
 	return keys
 }
@@ -210,7 +221,8 @@ func holdersHelp(t *tab) string {
 	return "show the processes at the marked objects or the one under the cursor"
 }
 
-// holders opens the processes tab on those that hang together with the targets, or could end them where these are waits.
+// holders opens the processes tab on those that hang together with the targets, or could end them where these are
+// waits.
 func holders(a *app) reaction {
 	t := a.tab()
 	to := a.tabOf(schema.Proc)
@@ -233,7 +245,8 @@ func pause(a *app) reaction {
 
 // intervals are those that "+" and "-" step through.
 func intervals() []time.Duration {
-	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second,
+	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second,
+		5 * time.Second,
 		10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 }
 

@@ -96,7 +96,8 @@ func (r *tableRoom) note(width int) []string {
 	}
 	var text []string
 	c := t.columns[len(t.columns)-1]
-	if i := slices.Index(r.shown, c); i < 0 || t.index-t.top >= len(r.texts[c]) || textWidth(r.texts[c][t.index-t.top]) > r.widths[i] {
+	if i := slices.Index(r.shown, c); i < 0 || t.index-t.top >= len(r.texts[c]) ||
+		textWidth(r.texts[c][t.index-t.top]) > r.widths[i] {
 		text = wrap(sentences(c.get(o)), width)
 	}
 	if found := r.app.findingsOn(r.app.subject(o), t.snap); t.view.Alarm(o) && len(found) > 0 {
@@ -130,7 +131,8 @@ func (t *tab) emptyText() string {
 	return "there are none"
 }
 
-// mouse: a click on a heading sorts, on a row puts the cursor there, on the row under the cursor opens it; the wheel moves.
+// mouse: a click on a heading sorts, on a row puts the cursor there, on the row under the cursor opens it; the wheel
+// moves.
 func (r *tableRoom) mouse(a *app, action tview.MouseAction, x, y int) (bool, reaction) {
 	t := a.tab()
 	if !r.InRect(x, y) || t.snap == nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// branch lays the objects out as a tree, siblings in the order given. What a filter took out leaves no gap: its children hang on the
-// nearest ancestor that is shown.
+// branch lays the objects out as a tree, siblings in the order given. What a filter took out leaves no gap: its
+// children hang on the nearest ancestor that is shown.
 func (t *tab) branch(objects []*schema.Object) {
 	shown := make(map[schema.Ref]bool, len(objects))
 	for _, o := range objects {

@@ -115,8 +115,8 @@ func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// concerned finds the waits of the processes and for the objects, those that the processes could end, and with them the whole branch: who
-// waits for those in turn, and what keeps them waiting. Parents come before their children.
+// concerned finds the waits of the processes and for the objects, those that the processes could end, and with them
+// the whole branch: who waits for those in turn, and what keeps them waiting. Parents come before their children.
 func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
 	objects := s.Objects[m.Kind]
 	on, _ := m.Column("objects")
@@ -128,7 +128,8 @@ func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[s
 	for _, o := range objects {
 		found[o.Ref] = slices.Contains(r.refs, m.Subject(o)) || found[m.Parent(o)] ||
 			slices.ContainsFunc(on.Get(o).List(), func(s string) bool { return slices.Contains(names, s) }) ||
-			slices.ContainsFunc(enders.Get(o).Endpoints(), func(e schema.Endpoint) bool { return slices.Contains(r.refs, e.Ref()) })
+			slices.ContainsFunc(enders.Get(o).Endpoints(),
+				func(e schema.Endpoint) bool { return slices.Contains(r.refs, e.Ref()) })
 	}
 	for _, o := range slices.Backward(objects) {
 		if p := m.Parent(o); found[o.Ref] && !p.IsZero() {

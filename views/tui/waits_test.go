@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// ring is a machine on which left and right each read from a pipe that only the other one writes to, behind reads from left, and idle waits
-// for nobody.
+// ring is a machine on which left and right each read from a pipe that only the other one writes to, behind reads
+// from left, and idle waits for nobody.
 func ring(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	reads := func(pid int, comm, from string, to ...string) {
@@ -60,7 +60,10 @@ func TestDeadlocksAreAnnouncedOnEveryTab(t *testing.T) {
 		r.see(announced, "["+r.app.tabKey(i)+" "+r.app.tabs[i].view.Title()+"]")
 	}
 	r.resize(80, 10)
-	r.waitFor("the low screen", func(s string) bool { return strings.Count(s, "\n") == 10 && strings.Contains(s, announced) })
+	r.waitFor("the low screen", func(s string) bool {
+		return strings.Count(s, "\n") == 10 && strings.Contains(s,
+			announced)
+	})
 }
 
 // The sentences get the room that there is; what does not fit stands below, with what to do.
@@ -81,14 +84,16 @@ func TestWaitsTab(t *testing.T) {
 	}, r.body())
 	r.resize(200, 50)
 	r.waitFor("the wide screen", func(s string) bool {
-		return r.width(s) == 200 && strings.Contains(s, "observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end")
+		return r.width(s) == 200 && strings.Contains(s,
+			"observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end")
 	})
 	same(t, "200 columns", []string{
 		"  STATUS   WAITING PROOF    WAITS",
 		"  deadlock         observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end",
 		"  deadlock         observed ├─ 301/right waits for pipe:8002 (read fd 0), 300/left has its writing end",
 		"  hangs            observed └─ 302/behind waits for pipe:8003 (read fd 0), 300/left has its writing end",
-		" to do: end one of 301/right, 300/left: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can be done again",
+		" to do: end one of 301/right, 300/left: the kernel then gives back locks and descriptors, and who waits for those " +
+			"goes on; prefer what can be done again",
 	}, r.body())
 	r.press("*")
 	r.see("+ 300/left waits")
@@ -121,7 +126,8 @@ func TestPageOfAWait(t *testing.T) {
 	r.press("W")
 	r.see("hangs")
 	r.press("Down", "Enter")
-	r.see("wait:301  right", "What is wrong", "  deadlock: 300/left waits for pipe:8001", "    observed: 300/left has 301/right's writing end (pipe:8002)", "    to do: end one of",
+	r.see("wait:301  right", "What is wrong", "  deadlock: 300/left waits for pipe:8001",
+		"    observed: 300/left has 301/right's writing end (pipe:8002)", "    to do: end one of",
 		"thread of     proc:301       right", "enders        proc:300")
 	r.press("Right", "Enter")
 	r.see("proc:301  right", "What is wrong", "waits on      pipe:8002")
@@ -216,7 +222,8 @@ func TestNobodyCouldEndAWait(t *testing.T) {
 	r.see("processes that could end wait:302", "no process can be named that could end it")
 }
 
-// What is to be done about a deadlock stands there whole if the rows leave room for it, else the last line says where it does.
+// What is to be done about a deadlock stands there whole if the rows leave room for it, else the last line says where
+// it does.
 func TestAdviceBelowTheRows(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
@@ -224,12 +231,14 @@ func TestAdviceBelowTheRows(t *testing.T) {
 	r.see("! deadlock")
 	r.press("W")
 	whole := func(s string) bool {
-		return strings.Contains(strings.Join(strings.Fields(s), " "), "to do: end one of 301/right, 300/left: the kernel then gives back locks "+
-			"and descriptors, and who waits for those goes on; prefer what can be done again")
+		return strings.Contains(strings.Join(strings.Fields(s), " "),
+			"to do: end one of 301/right, 300/left: the kernel then gives back locks "+
+				"and descriptors, and who waits for those goes on; prefer what can be done again")
 	}
 	r.waitFor("the whole advice", whole)
 	for pid := 320; pid < 340; pid++ {
-		m.Process(collecttest.Process{PID: pid, PPID: 1, Comm: "more", FDs: map[int]collecttest.FD{0: {Target: "pipe:[8003]"}}})
+		m.Process(collecttest.Process{PID: pid, PPID: 1, Comm: "more",
+			FDs: map[int]collecttest.FD{0: {Target: "pipe:[8003]"}}})
 		m.Blocked(pid, syscall.SYS_READ, 0, 0x55d0c0002000, 1)
 	}
 	r.press("Ctrl-R")
@@ -261,7 +270,8 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	r := openRig(t, m.Root, 100, 40, func(o *Options) { o.Source.(*recorder).often = true })
 	r.press("!")
 	r.see("Not seen in the last refresh")
-	m.Process(collecttest.Process{PID: 301, PPID: 1, Comm: "right", FDs: map[int]collecttest.FD{0: {Target: "pipe:[8002]"}, 1: {Target: "pipe:[8001]", Flags: syscall.O_WRONLY}}})
+	m.Process(collecttest.Process{PID: 301, PPID: 1, Comm: "right",
+		FDs: map[int]collecttest.FD{0: {Target: "pipe:[8002]"}, 1: {Target: "pipe:[8001]", Flags: syscall.O_WRONLY}}})
 	m.Blocked(301, syscall.SYS_READ, 0, 0x55d0c0002000, 1)
 	r.waitUntil("a look that is held back", func(s state) bool { return s.heldLook == "deadlock" })
 	if strings.Contains(r.now(), "deadlock") {
@@ -312,15 +322,21 @@ func TestAnnouncements(t *testing.T) {
 		findings []schema.Finding
 		want     alarms
 	}{
-		"nothing":    {nil, alarms{}},
-		"itself":     {[]schema.Finding{deadlock(schema.Observed, 7)}, alarms{critical: "deadlock: threads of 7/"}},
-		"three":      {[]schema.Finding{deadlock(schema.Inferred, 7, 8, 9)}, alarms{critical: "likely deadlock: 7/ → 8/ → 9/ → 7/"}},
-		"six":        {[]schema.Finding{deadlock(schema.Observed, 1, 2, 3, 4, 5, 6)}, alarms{critical: "deadlock: 1/ → 2/ → 3/ → … (6 processes)"}},
-		"one likely": {[]schema.Finding{deadlock(schema.Observed, 1, 2), deadlock(schema.Inferred, 3, 4)}, alarms{critical: "2 deadlocks: 1/ ↔ 2/; likely 3/ ↔ 4/"}},
-		"all likely": {[]schema.Finding{deadlock(schema.Inferred, 1, 2), deadlock(schema.Inferred, 3, 4)}, alarms{critical: "2 likely deadlocks: 1/ ↔ 2/; 3/ ↔ 4/"}},
+		"nothing": {nil, alarms{}},
+		"itself":  {[]schema.Finding{deadlock(schema.Observed, 7)}, alarms{critical: "deadlock: threads of 7/"}},
+		"three": {[]schema.Finding{deadlock(schema.Inferred, 7, 8, 9)},
+			alarms{critical: "likely deadlock: 7/ → 8/ → 9/ → 7/"}},
+		"six": {[]schema.Finding{deadlock(schema.Observed, 1, 2, 3, 4, 5, 6)},
+			alarms{critical: "deadlock: 1/ → 2/ → 3/ → … (6 processes)"}},
+		"one likely": {[]schema.Finding{deadlock(schema.Observed, 1, 2), deadlock(schema.Inferred, 3, 4)},
+			alarms{critical: "2 deadlocks: 1/ ↔ 2/; likely 3/ ↔ 4/"}},
+		"all likely": {[]schema.Finding{deadlock(schema.Inferred, 1, 2), deadlock(schema.Inferred, 3, 4)},
+			alarms{critical: "2 likely deadlocks: 1/ ↔ 2/; 3/ ↔ 4/"}},
 		"others": {[]schema.Finding{
-			{Kind: "stuck", Severity: schema.Critical, Refs: procs(5)}, {Kind: "stuck", Severity: schema.Warning, Refs: procs(6)},
-			{Kind: "stopped", Severity: schema.Warning, Refs: procs(7)}, {Kind: "stopped", Severity: schema.Warning, Refs: procs(8)},
+			{Kind: "stuck", Severity: schema.Critical, Refs: procs(5)},
+			{Kind: "stuck", Severity: schema.Warning, Refs: procs(6)},
+			{Kind: "stopped", Severity: schema.Warning, Refs: procs(7)},
+			{Kind: "stopped", Severity: schema.Warning, Refs: procs(8)},
 			{Kind: "leak", Severity: schema.Warning, Refs: procs(9)},
 		}, alarms{critical: "stuck: 5/", others: "1 stuck, 2 stopped"}},
 	} {

@@ -11,7 +11,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// watchEvery is how often the dashboard looks for deadlocks while another tab is on screen: it reads what every thread of the machine does.
+// watchEvery is how often the dashboard looks for deadlocks while another tab is on screen: it reads what every
+// thread of the machine does.
 const watchEvery = 10 * time.Second
 
 // watch asks for what is announced on every tab.
@@ -60,12 +61,14 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	var parts []string
 	switch n := len(deadlocks) + len(likely); {
 	case len(deadlocks) == 0 && n > 0:
-		parts = append(parts, schema.Plural(n, "likely deadlock", fmt.Sprintf("%d likely deadlocks", n))+": "+strings.Join(likely, "; "))
+		parts = append(parts, schema.Plural(n, "likely deadlock", fmt.Sprintf("%d likely deadlocks", n))+": "+
+			strings.Join(likely, "; "))
 	case n > 0:
 		for i := range likely {
 			likely[i] = "likely " + likely[i]
 		}
-		parts = append(parts, schema.Plural(n, "deadlock", fmt.Sprintf("%d deadlocks", n))+": "+strings.Join(append(deadlocks, likely...), "; "))
+		parts = append(parts, schema.Plural(n, "deadlock", fmt.Sprintf("%d deadlocks", n))+": "+
+			strings.Join(append(deadlocks, likely...), "; "))
 	}
 	if n := len(stuck); n > 0 {
 		parts = append(parts, schema.Plural(n, "stuck", fmt.Sprintf("%d stuck", n))+": "+strings.Join(stuck, ", "))
@@ -111,7 +114,8 @@ func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
 	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names[r])) }
 }
 
-// findingsOn are the verdicts on an object that the snapshot has and, if that was taken without the waits, those of the watch.
+// findingsOn are the verdicts on an object that the snapshot has and, if that was taken without the waits, those of
+// the watch.
 func (a *app) findingsOn(r schema.Ref, s *collect.Snapshot) []schema.Finding {
 	var all []schema.Finding
 	waits := false

@@ -6,8 +6,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// layout chooses the columns that fit and their widths. A column of text gives way where room is short, and gets what is left over;
-// a number is shown whole or not at all. Widths only grow while a table is open, so that columns do not jitter.
+// layout chooses the columns that fit and their widths. A column of text gives way where room is short, and gets what
+// is left over; a number is shown whole or not at all. Widths only grow while a table is open, so that columns do not
+// jitter.
 func (g *grid) layout(width int) {
 	t := g.tab
 	g.measure()
@@ -53,9 +54,9 @@ func (g *grid) layout(width int) {
 	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
 }
 
-// order is that of the columns from left to right. Where not all fit, those that tell most come first: who is at an object and who
-// waits on it keep their place, as many others stand before them as there is room for, and the rest is further right. There also
-// stand columns without a text in any row so far, and permissions.
+// order is that of the columns from left to right. Where not all fit, those that tell most come first: who is at an
+// object and who waits on it keep their place, as many others stand before them as there is room for, and the rest is
+// further right. There also stand columns without a text in any row so far, and permissions.
 func (g *grid) order(width int) []*column {
 	columns, all := g.tab.columns, width-gutter-1
 	total := 0
@@ -97,8 +98,8 @@ func (g *grid) order(width int) []*column {
 	return slices.Concat(shown, later, last)
 }
 
-// tells says whether the column is a telling one of the first kind that there is: columns of later kinds alone (the masters and slaves of
-// terminals, beside pipes) do not take the room of those that most rows have.
+// tells says whether the column is a telling one of the first kind that there is: columns of later kinds alone (the
+// masters and slaves of terminals, beside pipes) do not take the room of those that most rows have.
 func (g *grid) tells(c *column) bool {
 	if g.tab.sentence(c) {
 		return true
@@ -125,7 +126,8 @@ func (g *grid) cut() bool {
 	return false
 }
 
-// brief is the width that a telling column has to have where room is short. Words are shown whole; a sentence has the most of it.
+// brief is the width that a telling column has to have where room is short. Words are shown whole; a sentence has the
+// most of it.
 func (g *grid) brief(c *column, width int) int {
 	if g.tab.sentence(c) {
 		beside := width - gutter - 2
@@ -199,11 +201,13 @@ func (g *grid) least(c *column, width int) int {
 // shortText is what a column of text has at least, so that the columns after it have a chance.
 const shortText = 12
 
-// briefText is what a column of processes has where not all columns fit, "4242/post…", and briefestText where there are many of those.
+// briefText is what a column of processes has where not all columns fit, "4242/post…", and briefestText where there
+// are many of those.
 const (
 	briefText    = 10
 	briefestText = 7
 )
 
-// longRef is room for every Ref with a number; only names are longer, up to 255 bytes, and give way where room is short.
+// longRef is room for every Ref with a number; only names are longer, up to 255 bytes, and give way where room is
+// short.
 const longRef = 20

@@ -16,8 +16,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to a file that takes
-// all. "times" is ours over theirs: at most 3 with nothing to list, at most 0.2 at the kernel's default limits.
+// BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to a file
+// that takes all. "times" is ours over theirs: at most 3 with nothing to list, at most 0.2 at the kernel's default
+// limits.
 func BenchmarkIpcs(b *testing.B) {
 	b.Run("empty", func(b *testing.B) {
 		kerneltest.InNamespace(b, func() { race(b, 100) })
@@ -61,7 +62,8 @@ func spawn(tb testing.TB, path string) time.Duration {
 	check(tb, err)
 	defer null.Close()
 	begin := time.Now()
-	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{null.Fd(), null.Fd(), 2}})
+	pid, err := syscall.ForkExec(path, []string{path},
+		&syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{null.Fd(), null.Fd(), 2}})
 	check(tb, err)
 	var status unix.WaitStatus
 	for {

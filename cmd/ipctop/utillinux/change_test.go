@@ -17,7 +17,8 @@ type outcome struct {
 	Left   []string
 }
 
-// sameChange runs a command line through both, each time on the same objects, and compares what comes out and what is left.
+// sameChange runs a command line through both, each time on the same objects, and compares what comes out and what is
+// left.
 func sameChange(t *testing.T, argv ...string) {
 	t.Helper()
 	onFixed(t)
@@ -29,8 +30,8 @@ func sameChange(t *testing.T, argv ...string) {
 	}
 }
 
-// onFixed removes everything and makes three objects of each kind, with the ids 0, 1 and 32770 and the keys 0x10, 0x11 and 0xfffffff2.
-// The next of each kind will be 77.
+// onFixed removes everything and makes three objects of each kind, with the ids 0, 1 and 32770 and the keys 0x10,
+// 0x11 and 0xfffffff2. The next of each kind will be 77.
 func onFixed(t testing.TB) {
 	t.Helper()
 	wipe(t)

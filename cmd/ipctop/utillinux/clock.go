@@ -43,8 +43,8 @@ func (c *clock) short(sec int64) string {
 	return time.Unix(sec, 0).In(c.zone).Format("Jan _2 15:04:05 ")
 }
 
-// localZone finds the zone that TZ names as the C library does (man 3 tzset): a file of the zone database, or a rule such as
-// EST5EDT,M3.2.0,M11.1.0; UTC if it is neither. Without TZ it is the machine's.
+// localZone finds the zone that TZ names as the C library does (man 3 tzset): a file of the zone database, or a rule
+// such as EST5EDT,M3.2.0,M11.1.0; UTC if it is neither. Without TZ it is the machine's.
 func localZone(tz string) *time.Location {
 	if tz == "" {
 		return time.Local // which knows an empty TZ, UTC, from none
@@ -67,13 +67,14 @@ func localZone(tz string) *time.Location {
 	return time.UTC
 }
 
-// ruleFile is a zone's file (man 5 tzfile) that has no transitions, one type of time, UTC, and a rule for all times. What package
-// time cannot take for a rule leaves UTC.
+// ruleFile is a zone's file (man 5 tzfile) that has no transitions, one type of time, UTC, and a rule for all times.
+// What package time cannot take for a rule leaves UTC.
 func ruleFile(rule string) []byte {
 	block := func(version byte) []byte {
 		data := append([]byte("TZif"), version)
 		data = append(data, make([]byte, 15)...)
-		for _, count := range []uint32{0, 0, 0, 0, 1, 4} { // UT and standard indicators, leap seconds, transitions, types, letters
+		// UT and standard indicators, leap seconds, transitions, types, letters
+		for _, count := range []uint32{0, 0, 0, 0, 1, 4} {
 			data = binary.BigEndian.AppendUint32(data, count)
 		}
 		return append(data, "\x00\x00\x00\x00\x00\x00UTC\x00"...)

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// strerror is the C library's text for an error's errno (man 3 strerror). Go's own texts are the same in lower case, and differ
-// in some words: those that IPC calls and writes can return stand here.
+// strerror is the C library's text for an error's errno (man 3 strerror). Go's own texts are the same in lower case,
+// and differ in some words: those that IPC calls and writes can return stand here.
 func strerror(err error) string {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

@@ -16,7 +16,8 @@ import (
 // testSession is a session without a machine.
 func testSession(argv ...string) *session {
 	var out bytes.Buffer
-	return newSession(Process{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }, Version: testVersion}, argv, &kernel.Host{})
+	return newSession(Process{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }, Version: testVersion},
+		argv, &kernel.Host{})
 }
 
 // Every word of a command line ends up as an option, as an option's argument, or as an operand.
@@ -159,7 +160,8 @@ func FuzzLsipcOutput(f *testing.F) {
 
 // TZ is the environment's: any text gives a zone.
 func FuzzZone(f *testing.F) {
-	for _, tz := range []string{"UTC", ":Europe/Berlin", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30", "../../../etc/passwd", "/etc/passwd", "x\n5", ""} {
+	for _, tz := range []string{"UTC", ":Europe/Berlin", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30", "../../../etc/passwd",
+		"/etc/passwd", "x\n5", ""} {
 		f.Add(tz)
 	}
 	f.Fuzz(func(t *testing.T, tz string) {
@@ -172,9 +174,11 @@ func FuzzZone(f *testing.F) {
 
 // The help and the options are two lists that must agree.
 func TestHelpNamesEveryOption(t *testing.T) {
-	for name, options := range map[string][]option{"ipcs": ipcsOptions(), "ipcrm": ipcrmOptions(), "ipcmk": ipcmkOptions(), "lsipc": lsipcOptions()} {
+	for name, options := range map[string][]option{"ipcs": ipcsOptions(), "ipcrm": ipcrmOptions(), "ipcmk": ipcmkOptions(),
+		"lsipc": lsipcOptions()} {
 		help := ours(name, "--help")
-		if help.Code != 0 || help.Stderr != "" || !strings.HasPrefix(help.Stdout, "\nUsage:\n "+name+" [") || !strings.Contains(help.Stdout, "ipctop") {
+		if help.Code != 0 || help.Stderr != "" || !strings.HasPrefix(help.Stdout, "\nUsage:\n "+name+" [") ||
+			!strings.Contains(help.Stdout, "ipctop") {
 			t.Errorf("%s --help: %+v", name, help)
 		}
 		for _, o := range options {
@@ -195,7 +199,8 @@ func TestHelpHasUtilLinuxsOptions(t *testing.T) {
 	for _, face := range Faces() {
 		mine := ours(face.Name, "-h").Stdout
 		for line := range strings.Lines(theirs(t, face.Name, "-h").Stdout) {
-			if flag, _, ok := strings.Cut(strings.TrimLeft(line, " "), "  "); ok && strings.HasPrefix(flag, "-") && !strings.Contains(mine, flag) {
+			if flag, _, ok := strings.Cut(strings.TrimLeft(line, " "), "  "); ok && strings.HasPrefix(flag, "-") &&
+				!strings.Contains(mine, flag) {
 				t.Errorf("%s -h lacks %q", face.Name, flag)
 			}
 		}

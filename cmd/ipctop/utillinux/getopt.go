@@ -21,8 +21,9 @@ type option struct {
 	arg   argKind
 }
 
-// getopt walks a command line as glibc's getopt_long does: options and operands may be mixed, long options may be cut as long
-// as they are clear, "--" ends the options, and with POSIXLY_CORRECT set the first operand does (man 3 getopt_long).
+// getopt walks a command line as glibc's getopt_long does: options and operands may be mixed, long options may be cut
+// as long as they are clear, "--" ends the options, and with POSIXLY_CORRECT set the first operand does (man 3
+// getopt_long).
 type getopt struct {
 	options  []option
 	rest     []string

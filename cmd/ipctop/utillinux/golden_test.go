@@ -16,8 +16,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// The goldens are what util-linux 2.38.1 says of the files below testdata/machine. They serve where it is not installed; where it
-// is, they are held against it, and with IPCTOP_TEST_UPDATE=1 taken from it.
+// The goldens are what util-linux 2.38.1 says of the files below testdata/machine. They serve where it is not
+// installed; where it is, they are held against it, and with IPCTOP_TEST_UPDATE=1 taken from it.
 
 const (
 	goldenFile = "testdata/golden.txtar"
@@ -27,20 +27,24 @@ const (
 // goldenLines are the command lines of the goldens.
 func goldenLines() []string {
 	lines := []string{"ipcs"}
-	for _, mode := range []string{"-t", "-p", "-c", "-l", "--human", "-b", "-l --human", "-l -b", "-q", "-m", "-s", "-qs -c"} {
+	for _, mode := range []string{"-t", "-p", "-c", "-l", "--human", "-b", "-l --human", "-l -b", "-q", "-m", "-s",
+		"-qs -c"} {
 		lines = append(lines, "ipcs "+mode)
 	}
-	for _, object := range []string{"-q -i 0", "-q -i 32769 --human", "-q -i 98306", "-q -i 2", "-m -i 3", "-m -i 65542", "-m --human -i 98311", "-m -i 8", "-s -i 7"} {
+	for _, object := range []string{"-q -i 0", "-q -i 32769 --human", "-q -i 98306", "-q -i 2", "-m -i 3", "-m -i 65542",
+		"-m --human -i 98311", "-m -i 8", "-s -i 7"} {
 		lines = append(lines, "ipcs "+object)
 	}
 	for _, kind := range []string{"-q", "-m", "-s"} {
-		for _, mode := range []string{"", "-J", "-e", "-r", "-b -P", "-t", "-c -y", "-t --time-format=full", "-t --time-format=iso -r"} {
+		for _, mode := range []string{"", "-J", "-e", "-r", "-b -P", "-t", "-c -y", "-t --time-format=full",
+			"-t --time-format=iso -r"} {
 			lines = append(lines, strings.TrimSpace("lsipc "+kind+" "+mode))
 		}
 	}
 	for _, line := range []string{
 		"", "-g -J -s", "-g -m -n", "-g -q -y", "-b -r", "-m -n", "-m --noheadings",
-		"-q -i 0", "-m -i 32773", "-m -i 8 -b", "-m -i 9", "-m -i 99", "-q -i 98306 -J", "-q -o id,uid,user,gid,group,cuid,cgid",
+		"-q -i 0", "-m -i 32773", "-m -i 8 -b", "-m -i 9", "-m -i 99", "-q -i 98306 -J",
+		"-q -o id,uid,user,gid,group,cuid,cgid",
 	} {
 		lines = append(lines, strings.TrimSpace("lsipc "+line))
 	}
@@ -107,7 +111,8 @@ func TestGoldenIsUtilLinux(t *testing.T) {
 		// Owners stay numbers, as for any machine that is not this one.
 		switchFile := filepath.Join(t.TempDir(), "nsswitch.conf")
 		check(t, os.WriteFile(switchFile, []byte("passwd: files\ngroup: files\n"), 0o644))
-		for name, instead := range map[string]string{"/etc/passwd": "/dev/null", "/etc/group": "/dev/null", "/etc/nsswitch.conf": switchFile} {
+		for name, instead := range map[string]string{"/etc/passwd": "/dev/null", "/etc/group": "/dev/null",
+			"/etc/nsswitch.conf": switchFile} {
 			check(t, unix.Mount(instead, name, "", unix.MS_BIND, ""))
 		}
 		var archive txtar.Archive

@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcmk (man 1 ipcmk): makes objects. Where util-linux would take over an object that has the same key or name by chance, or cut
-// an existing POSIX segment to the new size, ours is always a new one.
+// ipcmk (man 1 ipcmk): makes objects. Where util-linux would take over an object that has the same key or name by
+// chance, or cut an existing POSIX segment to the new size, ours is always a new one.
 
 // ipcmkRun is one command line of ipcmk: what is wanted, and with what.
 type ipcmkRun struct {
@@ -27,7 +27,8 @@ type ipcmkRun struct {
 
 func ipcmkOptions() []option {
 	return []option{
-		{'M', "shmem", needsArg}, {'m', "posix-shmem", needsArg}, {'S', "semaphore", needsArg}, {'s', "posix-semaphore", noArg},
+		{'M', "shmem", needsArg}, {'m', "posix-shmem", needsArg}, {'S', "semaphore", needsArg},
+		{'s', "posix-semaphore", noArg},
 		{'Q', "queue", noArg}, {'q', "posix-mqueue", noArg}, {'p', "mode", needsArg}, {'n', "name", needsArg},
 		{'V', "version", noArg}, {'h', "help", noArg},
 	}

@@ -14,8 +14,9 @@ import (
 
 // ipcrm (man 1 ipcrm): removes objects by id, key or name.
 //
-// Options are carried out from left to right as util-linux does, -a last. What util-linux finds out only after it has removed
-// something is looked for before: an operand that means nothing. "ipcrm -a shm", with a blank, would remove everything.
+// Options are carried out from left to right as util-linux does, -a last. What util-linux finds out only after it has
+// removed something is looked for before: an operand that means nothing. "ipcrm -a shm", with a blank, would remove
+// everything.
 
 // ipcrmRun is one command line of ipcrm.
 type ipcrmRun struct {
@@ -113,7 +114,8 @@ func (r *ipcrmRun) code() int {
 	return 0
 }
 
-// one removes what one option names. Like all that it calls, it says whether the run goes on: after most failures it does.
+// one removes what one option names. Like all that it calls, it says whether the run goes on: after most failures it
+// does.
 func (r *ipcrmRun) one(name, arg string) (goesOn bool) {
 	switch name {
 	case "queue-id":
@@ -146,8 +148,8 @@ func (r *ipcrmRun) byID(kind schema.Kind, arg string) (goesOn bool) {
 	return r.remove(kind, id, "id")
 }
 
-// parseKey reads a key in hexadecimal, octal or decimal, as the kernel holds it, signed, or as ipcs shows it. One that does not
-// fit a key_t is refused: util-linux removes the object whose key is what is left of it.
+// parseKey reads a key in hexadecimal, octal or decimal, as the kernel holds it, signed, or as ipcs shows it. One
+// that does not fit a key_t is refused: util-linux removes the object whose key is what is left of it.
 func parseKey(text string) (uint32, error) {
 	n, rest, err := strtoul(text, 0)
 	least, most := int64(0), int64(math.MaxUint32)

@@ -5,12 +5,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcrm -a: everything of a category. Without a category that is every System V object, as before 2.41: since then util-linux
-// takes every file of /dev/shm with it, whoever made it. A category of POSIX objects is removed when it is named.
+// ipcrm -a: everything of a category. Without a category that is every System V object, as before 2.41: since then
+// util-linux takes every file of /dev/shm with it, whoever made it. A category of POSIX objects is removed when it is
+// named.
 //
-// Nothing in a file of /dev/shm says that shm_open made it. What shm_open cannot have made (directories, links, sockets, files
-// with more than one name or that can be run) stays, and so does what does not look like memory: empty files, texts, and what has a
-// dot before its name, which is where programs keep temporary files. Semaphores have contents that can be told.
+// Nothing in a file of /dev/shm says that shm_open made it. What shm_open cannot have made (directories, links,
+// sockets, files with more than one name or that can be run) stays, and so does what does not look like memory: empty
+// files, texts, and what has a dot before its name, which is where programs keep temporary files. Semaphores have
+// contents that can be told.
 
 // removeAll removes the categories in turn.
 func (r *ipcrmRun) removeAll(categories []string) {

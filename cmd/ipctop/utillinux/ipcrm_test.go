@@ -18,15 +18,22 @@ import (
 // ipcrmLines are command lines that util-linux and we answer alike.
 func ipcrmLines() []string {
 	return []string{
-		"", "-v", "-q 0", "-m 0 -s 0 -q 0", "-v -m 0 -s 1 -q 32770 -m 99", "-q 0 -v", "-q 0 -q 0", "-q 99", "-q -1", "-q +0", "-q 1x", "-q zz",
-		"-q 0x0", "-q 010", "-q 4294967297", "-q 2147483648", "-q -2147483649", "-q 99999999999999999999999", "-m abc -q 0", "-q 0 -m abc -q 1",
-		"-Q 0x10", "-Q 16", "-Q 020", "-Q +0x11", "-Q 0xfffffff2", "-Q 4294967282", "-Q -14", "-M 0x10 -S 0x11 -Q 0x10", "-v -M 0x10 -S 0x99 -Q 0x11",
-		"-Q 0", "-M 0x0", "-S 00", "-Q zz", "-Q 1x", "-Q 0x", "-Q 08", "-Q -", "-Q 99999999999999999999999", "-Q 0x9999", "-Q 0x10 -Q 0x10",
-		"-a", "-v -a", "-a -v", "-v --all", "-ashm", "-v -amsg", "-v --all=sem", "-v --al=shm", "-v -a -q 0", "-v -ashm -amsg", "-v -asem -a",
+		"", "-v", "-q 0", "-m 0 -s 0 -q 0", "-v -m 0 -s 1 -q 32770 -m 99", "-q 0 -v", "-q 0 -q 0", "-q 99", "-q -1", "-q +0",
+		"-q 1x", "-q zz",
+		"-q 0x0", "-q 010", "-q 4294967297", "-q 2147483648", "-q -2147483649", "-q 99999999999999999999999", "-m abc -q 0",
+		"-q 0 -m abc -q 1",
+		"-Q 0x10", "-Q 16", "-Q 020", "-Q +0x11", "-Q 0xfffffff2", "-Q 4294967282", "-Q -14", "-M 0x10 -S 0x11 -Q 0x10",
+		"-v -M 0x10 -S 0x99 -Q 0x11",
+		"-Q 0", "-M 0x0", "-S 00", "-Q zz", "-Q 1x", "-Q 0x", "-Q 08", "-Q -", "-Q 99999999999999999999999", "-Q 0x9999",
+		"-Q 0x10 -Q 0x10",
+		"-a", "-v -a", "-a -v", "-v --all", "-ashm", "-v -amsg", "-v --all=sem", "-v --al=shm", "-v -a -q 0",
+		"-v -ashm -amsg", "-v -asem -a",
 		"-afoo", "-a=shm", "--all=", "-avshm", "-a shm -z",
-		"shm", "msg 0", "sem 0 1", "shm 0 abc 1", "msg 99", "msg 1 99 0", "sem +0", "sem -1", "sem 0x1", "sem 1x", "msg 99999999999999999999999",
+		"shm", "msg 0", "sem 0 1", "shm 0 abc 1", "msg 99", "msg 1 99 0", "sem +0", "sem -1", "sem 0x1", "sem 1x",
+		"msg 99999999999999999999999",
 		"msg -4294967296000000000000000", "msg -q 0", "msg 0 -v", "MSG 0",
-		"-z", "-q", "--queue-id", "--queue 3", "--queue-i", "--shmem-id=0", "--shmem-k 0x10", "--verb --semaphore-i 0", "--help=1", "-q 0 -z", "-z -q 0", "--",
+		"-z", "-q", "--queue-id", "--queue 3", "--queue-i", "--shmem-id=0", "--shmem-k 0x10", "--verb --semaphore-i 0",
+		"--help=1", "-q 0 -z", "-z -q 0", "--",
 		"-vq0", "-vq 0 -m0",
 	}
 }
@@ -113,7 +120,8 @@ func TestIpcrmRefuses(t *testing.T) {
 			{[]string{"-Q", "0x100000010"}, "ipcrm: failed to parse argument: '0x100000010': Numerical result out of range\n"},
 			{[]string{"-M", "4294967312"}, "ipcrm: failed to parse argument: '4294967312': Numerical result out of range\n"},
 			{[]string{"-S", "-4294967280"}, "ipcrm: failed to parse argument: '-4294967280': Numerical result out of range\n"},
-			{[]string{"-Q", "18446744073709551615"}, "ipcrm: failed to parse argument: '18446744073709551615': Numerical result out of range\n"},
+			{[]string{"-Q", "18446744073709551615"},
+				"ipcrm: failed to parse argument: '18446744073709551615': Numerical result out of range\n"},
 			{[]string{"-Q", ""}, "ipcrm: failed to parse argument: ''\n"}, // util-linux adds whatever errno was left
 			// The old form: util-linux takes an empty word for 0 and cuts an id to 32 bits.
 			{[]string{"shm", ""}, "ipcrm: invalid id: \n"},
@@ -183,11 +191,15 @@ func TestIpcrmPosix(t *testing.T) {
 			{"-v --posix-shmem=seg", result{"removing POSIX shared memory `seg'\n", "", 0}, []string{"/queue", "sem.gate"}},
 			{"-v --posix-semaphore gate", result{"removing POSIX semaphore `gate'\n", "", 0}, []string{"/queue", "seg"}},
 			{"-v --posix-mqueue /queue", result{"removing POSIX message queue `/queue'\n", "", 0}, []string{"seg", "sem.gate"}},
-			{"--posix-mqueue queue", result{"", "ipcrm: name failed: Invalid argument\n", 1}, []string{"/queue", "seg", "sem.gate"}},
-			{"--posix-shmem none --posix-semaphore gate", result{"", "ipcrm: name `none' not found\n", 1}, []string{"/queue", "seg"}},
-			{"--posix-shmem sem/gate", result{"", "ipcrm: name `sem/gate' not found\n", 1}, []string{"/queue", "seg", "sem.gate"}},
+			{"--posix-mqueue queue", result{"", "ipcrm: name failed: Invalid argument\n", 1},
+				[]string{"/queue", "seg", "sem.gate"}},
+			{"--posix-shmem none --posix-semaphore gate", result{"", "ipcrm: name `none' not found\n", 1},
+				[]string{"/queue", "seg"}},
+			{"--posix-shmem sem/gate", result{"", "ipcrm: name `sem/gate' not found\n", 1},
+				[]string{"/queue", "seg", "sem.gate"}},
 			{"--posix-shmem dir", result{"", "ipcrm: name failed: Is a directory\n", 1}, []string{"/queue", "seg", "sem.gate"}},
-			{"--posix-shmem ../shm/seg", result{"", "ipcrm: name `../shm/seg' not found\n", 1}, []string{"/queue", "seg", "sem.gate"}},
+			{"--posix-shmem ../shm/seg", result{"", "ipcrm: name `../shm/seg' not found\n", 1},
+				[]string{"/queue", "seg", "sem.gate"}},
 			{"-v -apshm", result{"removing POSIX shared memory `seg'\n", "", 0}, []string{"/queue", "sem.gate"}},
 			{"-v --all=psem", result{"removing POSIX semaphore `gate'\n", "", 0}, []string{"/queue", "seg"}},
 			{"-v --all=pmsg", result{"removing POSIX message queue `/queue'\n", "", 0}, []string{"seg", "sem.gate"}},
@@ -212,7 +224,8 @@ func TestIpcrmPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		check(t, unix.Unmount("/dev/mqueue", unix.MNT_DETACH))
-		want := result{"", "ipcrm: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none /dev/mqueue' to mount it.\n", 0}
+		want := result{"", "ipcrm: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none /dev/mqueue' to mount " +
+			"it.\n", 0}
 		if diff := cmp.Diff(want, ours("ipcrm", "--all=pmsg")); diff != "" {
 			t.Error(diff)
 		}

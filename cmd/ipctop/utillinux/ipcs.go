@@ -38,7 +38,8 @@ type ipcsRun struct {
 
 func ipcsOptions() []option {
 	return []option{
-		{'i', "id", needsArg}, {'q', "queues", noArg}, {'m', "shmems", noArg}, {'s', "semaphores", noArg}, {'a', "all", noArg},
+		{'i', "id", needsArg}, {'q', "queues", noArg}, {'m', "shmems", noArg}, {'s', "semaphores", noArg},
+		{'a', "all", noArg},
 		{'t', "time", noArg}, {'p', "pid", noArg}, {'c', "creator", noArg}, {'l', "limits", noArg}, {'u', "summary", noArg},
 		{0, "human", noArg}, {'b', "bytes", noArg}, {'V', "version", noArg}, {'h', "help", noArg},
 	}

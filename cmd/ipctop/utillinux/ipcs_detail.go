@@ -49,7 +49,8 @@ func (r *ipcsRun) msgDetail() int {
 	}
 	// Without the right to read the queue util-linux does not learn qbytes and prints 0.
 	qbytes, _ := r.host.MsgQBytes(r.id)
-	r.printf("%s%s\t%s%s\tqnum=%d\tlspid=%d\tlrpid=%d\n", c, r.amount(q.CBytes), qb, r.amount(qbytes), int64(q.QNum), q.LSPid, q.LRPid)
+	r.printf("%s%s\t%s%s\tqnum=%d\tlspid=%d\tlrpid=%d\n", c, r.amount(q.CBytes), qb, r.amount(qbytes), int64(q.QNum),
+		q.LSPid, q.LRPid)
 	r.printf("send_time=%s\n", padded(t.orNever(q.STime)))
 	r.printf("rcv_time=%s\n", padded(t.orNever(q.RTime)))
 	r.printf("change_time=%s\n\n", padded(t.orNever(q.CTime)))
@@ -69,7 +70,8 @@ func (r *ipcsRun) shmDetail() int {
 	if r.unit == unitHuman {
 		label = "size="
 	}
-	r.printf("%s%s\tlpid=%d\tcpid=%d\tnattch=%d\n", label, r.amount(m.Size), uint32(m.LPid), uint32(m.CPid), int64(m.NAttch))
+	r.printf("%s%s\tlpid=%d\tcpid=%d\tnattch=%d\n", label, r.amount(m.Size), uint32(m.LPid), uint32(m.CPid),
+		int64(m.NAttch))
 	r.printf("att_time=%s\n", padded(t.orNever(m.ATime)))
 	r.printf("det_time=%s\n", padded(t.orNever(m.DTime)))
 	r.printf("change_time=%s\n\n", padded(t.ctime(m.CTime)))

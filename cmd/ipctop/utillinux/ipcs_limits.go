@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// semVMX is SEMVMX of include/uapi/linux/sem.h: the largest value of a semaphore. The kernel does not let anybody change it.
+// semVMX is SEMVMX of include/uapi/linux/sem.h: the largest value of a semaphore. The kernel does not let anybody
+// change it.
 const semVMX = 32767
 
 // size prints a labelled number of bytes in the run's unit, or in the one that stands for it where none was asked for.

@@ -2,7 +2,8 @@ package utillinux
 
 import "github.com/ipctop/ipctop/collect/kernel/sysv"
 
-// The tables of ipcs. Each has widths and titles of its own, and quirks that scripts have learnt to live with: they stay.
+// The tables of ipcs. Each has widths and titles of its own, and quirks that scripts have learnt to live with: they
+// stay.
 
 func (r *ipcsRun) showMsg() {
 	switch r.mode {

@@ -50,15 +50,19 @@ func TestIpcsCommandLines(t *testing.T) {
 		p.addSem(t, rnd)
 		p.addShm(t, rnd)
 		for _, line := range []string{
-			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum", "--id", "-i", "-m foo -t",
-			"--", "-- -z", "-mx", "--h", "--hu -m", "--bytes=", "--=", "-W", "-a-", "--i", "--sh --id=0", "foo", "-", "- -z", "-:", "-;",
-			"-i abc -z", "-i 0 -z -m", "-t -p", "-p -t", "-l -u -c", "-mi0", "-m -i=0", "--id 0 -q", "-\xff", "--\xff", "-m -t -i 0",
+			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum", "--id", "-i",
+			"-m foo -t",
+			"--", "-- -z", "-mx", "--h", "--hu -m", "--bytes=", "--=", "-W", "-a-", "--i", "--sh --id=0", "foo", "-", "- -z",
+			"-:", "-;",
+			"-i abc -z", "-i 0 -z -m", "-t -p", "-p -t", "-l -u -c", "-mi0", "-m -i=0", "--id 0 -q", "-\xff", "--\xff",
+			"-m -t -i 0",
 			"-qi -1", "-mi -1", "-qi -2147483648", "-mi 999", "-si 999", "-si 2147483647",
 		} {
 			same(t, append([]string{"ipcs"}, words(line)...)...)
 		}
 		for _, id := range []string{
-			"", " ", "abc", "0x0", "+0", " 0", "\t0", "0 ", "-", "+-0", "1_0", "1e0", "00", "2147483648", "-2147483649", "99999999999999999999999",
+			"", " ", "abc", "0x0", "+0", " 0", "\t0", "0 ", "-", "+-0", "1_0", "1e0", "00", "2147483648", "-2147483649",
+			"99999999999999999999999",
 		} {
 			for _, kind := range []string{"-q", "-m", "-s"} {
 				same(t, "ipcs", kind, "-i", id)

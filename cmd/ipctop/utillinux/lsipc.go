@@ -102,9 +102,11 @@ func (r *lsipcRun) parse() (code int, done bool) {
 
 // set takes an option that only switches something. It says whether there was room for the columns that come with it.
 func (r *lsipcRun) set(name string) bool {
-	modes := map[string]outMode{"export": outExport, "json": outJSON, "list": outList, "newline": outNewline, "raw": outRaw}
+	modes := map[string]outMode{"export": outExport, "json": outJSON, "list": outList, "newline": outNewline,
+		"raw": outRaw}
 	kinds := map[string]string{
-		"queues": "msg", "shmems": "shm", "semaphores": "sem", "posix-mqueues": "pmsg", "posix-shmems": "pshm", "posix-semaphores": "psem",
+		"queues": "msg", "shmems": "shm", "semaphores": "sem", "posix-mqueues": "pmsg", "posix-shmems": "pshm",
+		"posix-semaphores": "psem",
 	}
 	if mode, ok := modes[name]; ok {
 		r.mode, r.hasMode = mode, true
@@ -146,7 +148,8 @@ func (r *lsipcRun) tooMany() int {
 // exclusive remembers which options of which group were given.
 type exclusive map[string]string
 
-// exclusiveGroups are options that do not go together, as the message names them. The first group that two options share counts.
+// exclusiveGroups are options that do not go together, as the message names them. The first group that two options
+// share counts.
 // -c is named with -o and -t, and goes with both all the same.
 func exclusiveGroups() []string {
 	return []string{
@@ -224,8 +227,8 @@ func (r *lsipcRun) addMore() bool {
 	return r.add(lsipcTimes(r.kind)...)
 }
 
-// takeOutput reads -o: names between commas, instead of the others, or after a plus besides them. A list with an empty name ends
-// the run without a word, as ever.
+// takeOutput reads -o: names between commas, instead of the others, or after a plus besides them. A list with an
+// empty name ends the run without a word, as ever.
 func (r *lsipcRun) takeOutput() (code int, failed bool) {
 	list, besides := strings.CutPrefix(r.output, "+")
 	if !besides {

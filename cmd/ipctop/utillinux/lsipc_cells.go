@@ -91,8 +91,8 @@ func (r *lsipcRun) timeCell(sec int64) cell {
 // commandMost is how much of a command line util-linux reads, with the NUL at its end.
 const commandMost = 8192
 
-// command is a process's command line with blanks between the words, unset if there is none (any more): a process that ended, or
-// the kernel's own. It may be another process that has the pid by now.
+// command is a process's command line with blanks between the words, unset if there is none (any more): a process
+// that ended, or the kernel's own. It may be another process that has the pid by now.
 func (r *lsipcRun) command(pid int32) cell {
 	if c, ok := r.commands[pid]; ok {
 		return c

@@ -88,8 +88,10 @@ func (r *lsipcRun) shmLimits() []limitRow {
 		bytes += segments[i].Size
 	}
 	return []limitRow{
-		{resource: "SHMMNI", description: "Shared memory segments", limit: info.MNI, used: uint64(len(segments)), counted: true},
-		{resource: "SHMALL", description: "Shared memory pages", limit: info.All, used: bytes / max(info.PageSize, 1), counted: true},
+		{resource: "SHMMNI", description: "Shared memory segments", limit: info.MNI, used: uint64(len(segments)),
+			counted: true},
+		{resource: "SHMALL", description: "Shared memory pages", limit: info.All, used: bytes / max(info.PageSize, 1),
+			counted: true},
 		{resource: "SHMMAX", description: "Max size of shared memory segment (bytes)", limit: info.Max, isBytes: true},
 		{resource: "SHMMIN", description: "Min size of shared memory segment (bytes)", limit: info.Min, isBytes: true},
 	}
@@ -99,7 +101,8 @@ func (r *lsipcRun) semLimits() []limitRow {
 	info, _ := r.host.SemInfo()
 	return []limitRow{
 		{resource: "SEMMNI", description: "Number of semaphore identifiers", limit: info.MNI, used: info.Sets, counted: true},
-		{resource: "SEMMNS", description: "Total number of semaphores", limit: info.MNS, used: info.Semaphores, counted: true},
+		{resource: "SEMMNS", description: "Total number of semaphores", limit: info.MNS, used: info.Semaphores,
+			counted: true},
 		{resource: "SEMMSL", description: "Max semaphores per semaphore set.", limit: info.MSL},
 		{resource: "SEMOPM", description: "Max number of operations per semop(2)", limit: info.OPM},
 		{resource: "SEMVMX", description: "Semaphore max value", limit: semVMX},
@@ -113,7 +116,8 @@ func (r *lsipcRun) posixMsgLimits() []limitRow {
 		r.queuesUnseen(err)
 	}
 	return []limitRow{
-		{resource: "MQUMNI", description: "Number of POSIX message queues", limit: limits.QueuesMax, used: uint64(len(queues)), counted: true},
+		{resource: "MQUMNI", description: "Number of POSIX message queues", limit: limits.QueuesMax,
+			used: uint64(len(queues)), counted: true},
 		{resource: "MQUMAX", description: "Max size of POSIX message (bytes)", limit: limits.MsgSizeMax, isBytes: true},
 		{resource: "MQUMNB", description: "Number of messages in POSIX message queue", limit: limits.MsgMax},
 	}

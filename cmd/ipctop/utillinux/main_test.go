@@ -14,7 +14,8 @@ func TestMain(m *testing.M) {
 	// What tests remove has no place in anybody's journal: no directory can be made there.
 	os.Setenv("XDG_STATE_HOME", "/dev/null")
 	// Under a face's name the test binary is that face.
-	if code, ok := Run(Process{Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: testVersion}); ok {
+	if code, ok := Run(Process{Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Version: testVersion}); ok {
 		os.Exit(code)
 	}
 	kerneltest.Main(m, kerneltest.Workers{"attach": workAttach, "make": workMake})

@@ -15,7 +15,8 @@ const blank = " \t\n\v\f\r"
 // errNotNumber is a text that is no number; syscall.ERANGE one that does not fit.
 var errNotNumber = errors.New("not a number")
 
-// int32Arg reads a decimal number as util-linux's strtos32_or_err does: blanks and a sign may stand before it, nothing after it.
+// int32Arg reads a decimal number as util-linux's strtos32_or_err does: blanks and a sign may stand before it,
+// nothing after it.
 func int32Arg(text string) (int, error) {
 	n, err := strconv.ParseInt(strings.TrimLeft(text, blank), 10, 64)
 	switch {

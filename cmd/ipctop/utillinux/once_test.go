@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// What ipcs prints, read back as a script does it, is what ipctop --once says in JSON, for any population. The two come from one
-// reading of the kernel and must not drift apart.
+// What ipcs prints, read back as a script does it, is what ipctop --once says in JSON, for any population. The two
+// come from one reading of the kernel and must not drift apart.
 func TestIpcsSaysWhatOnceSays(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
@@ -67,7 +67,8 @@ func ipcsRecords() map[string]record {
 		}
 	}
 	read(ours("ipcs", "-b").Stdout, map[string]string{
-		"msg": "key id owner perms usedbytes msgs", "shm": "key id owner perms size nattch", "sem": "key id owner perms nsems",
+		"msg": "key id owner perms usedbytes msgs", "shm": "key id owner perms size nattch",
+		"sem": "key id owner perms nsems",
 	})
 	read(ours("ipcs", "-p").Stdout, map[string]string{"msg": "id owner lspid lrpid", "shm": "id owner cpid lpid"})
 	return all
@@ -98,7 +99,8 @@ func onceRecords(t *testing.T) map[string]record {
 	all := map[string]record{}
 	for kind, objects := range doc.Objects {
 		columns := words(map[string]string{
-			"msg": "key id owner perms usedbytes msgs lspid lrpid", "shm": "key id owner perms size nattch status cpid lpid", "sem": "key id owner perms nsems",
+			"msg": "key id owner perms usedbytes msgs lspid lrpid", "shm": "key id owner perms size nattch status cpid lpid",
+			"sem": "key id owner perms nsems",
 		}[kind])
 		for _, object := range objects {
 			r := record{}

@@ -44,7 +44,8 @@ func theirs(t testing.TB, argv ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// needPeer skips a comparison with util-linux where that is not installed. Its ipcs has not changed what it prints since 2.38.
+// needPeer skips a comparison with util-linux where that is not installed. Its ipcs has not changed what it prints
+// since 2.38.
 func needPeer(t testing.TB) {
 	t.Helper()
 	out, err := exec.Command("ipcs", "-V").Output()

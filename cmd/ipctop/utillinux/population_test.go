@@ -17,8 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not reach the
-// child process in which the test runs.
+// seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not
+// reach the child process in which the test runs.
 func seed(t testing.TB) *rand.Rand {
 	t.Helper()
 	n, err := strconv.ParseUint(os.Getenv("IPCTOP_TEST_SEED"), 10, 64)
@@ -63,10 +63,11 @@ func accounts(t testing.TB) {
 	}
 }
 
-// owners are uids and gids with a name, with a long one, with none, and at the ends of their range. An ordinary user's namespace
-// has but one.
+// owners are uids and gids with a name, with a long one, with none, and at the ends of their range. An ordinary
+// user's namespace has but one.
 func owners() []uint32 {
-	if raw, err := os.ReadFile("/proc/self/uid_map"); err == nil && len(words(string(raw))) == 3 && words(string(raw))[2] == "1" {
+	if raw, err := os.ReadFile("/proc/self/uid_map"); err == nil && len(words(string(raw))) == 3 &&
+		words(string(raw))[2] == "1" {
 		return []uint32{0}
 	}
 	return []uint32{0, 0, 33, 44, 77, 4242, 65534, 123456, 4294967294}
@@ -149,8 +150,8 @@ func (p *population) addShm(t testing.TB, rnd *rand.Rand) {
 	}
 }
 
-// chown gives an object to somebody by IPC_SET, which no method of Admin does: uid and gid stand at bytes 4 and 8 of the three
-// structures, the mode at byte 20 (struct ipc64_perm).
+// chown gives an object to somebody by IPC_SET, which no method of Admin does: uid and gid stand at bytes 4 and 8 of
+// the three structures, the mode at byte 20 (struct ipc64_perm).
 func chown(t testing.TB, rnd *rand.Rand, call uintptr, id int) {
 	t.Helper()
 	all := owners()

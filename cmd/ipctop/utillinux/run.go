@@ -18,7 +18,8 @@ type Process struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Version        func() string // ipctop's own
-	// Terminal gives the columns of the terminal that Stdout is, 0 if it does not know them; ok is false if it is none. It may be nil.
+	// Terminal gives the columns of the terminal that Stdout is, 0 if it does not know them; ok is false if it is none.
+	// It may be nil.
 	Terminal func() (columns int, ok bool)
 }
 
@@ -49,8 +50,8 @@ func faceNamed(name string) (Face, bool) {
 	return Face{}, false
 }
 
-// Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop ipcs …).
-// ok is false if it was called as neither; nothing was done then.
+// Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop
+// ipcs …). ok is false if it was called as neither; nothing was done then.
 func Run(p Process) (code int, ok bool) {
 	if len(p.Args) == 0 {
 		return 0, false
@@ -77,8 +78,8 @@ func runFace(p Process, argv []string, f Face) int {
 	return s.finish(f.run(s))
 }
 
-// stdioBuffer is the C library's buffer for pipes and files (st_blksize). With the same one, what goes to stdout and to stderr comes
-// in the same order where the two are one.
+// stdioBuffer is the C library's buffer for pipes and files (st_blksize). With the same one, what goes to stdout and
+// to stderr comes in the same order where the two are one.
 const stdioBuffer = 4096
 
 func newSession(p Process, argv []string, host *kernel.Host) *session {
@@ -99,8 +100,8 @@ type session struct {
 	clock *clock
 }
 
-// finish writes what is still to be written and gives the exit code. A full disk fails the run (util-linux: closestream.h);
-// a reader that went away does not.
+// finish writes what is still to be written and gives the exit code. A full disk fails the run (util-linux:
+// closestream.h); a reader that went away does not.
 func (s *session) finish(code int) int {
 	err := s.out.Flush()
 	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) {

@@ -29,7 +29,8 @@ func TestRunIsCalledByName(t *testing.T) {
 		{[]string{"ipctop", "/usr/bin/ipcs"}, false},
 		{nil, false},
 	} {
-		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv, Version: testVersion}); ok != c.want {
+		if _, ok := Run(Process{Args: c.argv, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: os.Getenv,
+			Version: testVersion}); ok != c.want {
 			t.Errorf("%q is a face: %v, want %v", c.argv, ok, c.want)
 		}
 	}
@@ -65,14 +66,16 @@ func TestProgram(t *testing.T) {
 		}
 		list := ours("ipcs")
 		for script, want := range map[string]result{
-			`"$1"`:                                  list,
-			`"$0" ipcs`:                             list,
-			`"$1" >/dev/full`:                       {"", "ipcs: write error: No space left on device\n", 1},
-			`"$1" -V >/dev/full`:                    {"", "ipcs: write error: No space left on device\n", 1},
-			`"$1" -m -i 9 >/dev/full`:               {"", "ipcs: id 9 not found\n", 0},
-			`"$1" >&-`:                              {"", "", 0},
-			`"$1" -z`:                               {"", link + ": invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
-			`"$0" ipcs -z`:                          {"", "ipcs: invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
+			`"$1"`:                    list,
+			`"$0" ipcs`:               list,
+			`"$1" >/dev/full`:         {"", "ipcs: write error: No space left on device\n", 1},
+			`"$1" -V >/dev/full`:      {"", "ipcs: write error: No space left on device\n", 1},
+			`"$1" -m -i 9 >/dev/full`: {"", "ipcs: id 9 not found\n", 0},
+			`"$1" >&-`:                {"", "", 0},
+			`"$1" -z`: {"",
+				link + ": invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
+			`"$0" ipcs -z`: {"",
+				"ipcs: invalid option -- 'z'\nTry 'ipcs --help' for more information.\n", 1},
 			`exec 3>&1; ("$1"; echo $? >&3) | true`: {"", "", 0},
 		} {
 			got := shell(script)
@@ -114,7 +117,8 @@ func TestFullDisk(t *testing.T) {
 			} {
 				var stderr bytes.Buffer
 				code, _ := Run(Process{
-					Args: []string{"ipcs"}, Stdout: &brokenWriter{room, errno}, Stderr: &stderr, Getenv: os.Getenv, Version: testVersion,
+					Args: []string{"ipcs"}, Stdout: &brokenWriter{room, errno}, Stderr: &stderr, Getenv: os.Getenv,
+					Version: testVersion,
 				})
 				if diff := cmp.Diff(want, result{"", stderr.String(), code}); diff != "" {
 					t.Errorf("%v after %d bytes: %s", errno, room, diff)

@@ -29,7 +29,8 @@ type scolumn struct {
 	trunc bool // may be cut where the terminal is too narrow
 }
 
-// cell is a text, or nothing (which JSON tells from an empty text by null, and it takes an empty one for nothing as well).
+// cell is a text, or nothing (which JSON tells from an empty text by null, and it takes an empty one for nothing as
+// well).
 type cell struct {
 	text string
 	set  bool
@@ -76,8 +77,8 @@ func (t *table) title(c *scolumn) string {
 	return c.name
 }
 
-// shellName makes a name that a shell takes for a variable's: a percent sign becomes _PCT, all else that does not belong an
-// underscore.
+// shellName makes a name that a shell takes for a variable's: a percent sign becomes _PCT, all else that does not
+// belong an underscore.
 func shellName(name string) string {
 	var b strings.Builder
 	for i := range len(name) {

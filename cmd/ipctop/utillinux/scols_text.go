@@ -8,8 +8,8 @@ import (
 
 // How the output modes of tables keep a text from being taken for more than a text.
 
-// safe shows what does not belong on a terminal as \x1b: control characters, bytes that are no character of the locale, and a
-// backslash that could be taken for the beginning of such.
+// safe shows what does not belong on a terminal as \x1b: control characters, bytes that are no character of the
+// locale, and a backslash that could be taken for the beginning of such.
 func (t *table) safe(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// parseSize reads a number of bytes as util-linux does: 4096, 0x1000, 4K, 4KiB (1024), 4KB (1000), up to Y, with a fraction where
-// a unit follows it. EINVAL for anything else, ERANGE beyond 64 bits.
+// parseSize reads a number of bytes as util-linux does: 4096, 0x1000, 4K, 4KiB (1024), 4KB (1000), up to Y, with a
+// fraction where a unit follows it. EINVAL for anything else, ERANGE beyond 64 bits.
 func parseSize(text string) (uint64, error) {
 	t := strings.TrimLeft(text, blank)
 	if t == "" || t[0] == '-' {
@@ -78,8 +78,8 @@ func parseFraction(text string) (f fraction, rest string, err error) {
 	return f, rest, err
 }
 
-// of is the fraction of a unit as util-linux works it out, digit by digit, with every quotient cut: .3 is a third, .7 the whole, and
-// so is .10. Scripts that use such sizes get the segments that they are used to.
+// of is the fraction of a unit as util-linux works it out, digit by digit, with every quotient cut: .3 is a third, .7
+// the whole, and so is .10. Scripts that use such sizes get the segments that they are used to.
 func (f fraction) of(unit uint64) uint64 {
 	parts := uint64(10)
 	for parts < f.digits && parts < math.MaxUint64/10 {

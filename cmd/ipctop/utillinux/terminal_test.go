@@ -18,11 +18,13 @@ import (
 func TestLsipcOnATerminal(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
-		kerneltest.Start(t, "make", "a command line", "that is longer than most terminals are wide, é and 漢字 and all,", strings.Repeat("and on ", 20))
+		kerneltest.Start(t, "make", "a command line", "that is longer than most terminals are wide, é and 漢字 and all,",
+			strings.Repeat("and on ", 20))
 		t.Setenv("LC_ALL", "C.UTF-8")
 		for _, columns := range []int{1, 40, 66, 67, 70, 80, 81, 82, 83, 84, 100, 132, 300} {
 			for _, line := range []string{
-				"-m", "-m -t", "-m -c -t", "-q", "-g", "-m --notruncate", "-m -J", "-m -r", "-m -e", "-m -n", "-m -o COMMAND,ID", "-m -o COMMAND,COMMAND,ID",
+				"-m", "-m -t", "-m -c -t", "-q", "-g", "-m --notruncate", "-m -J", "-m -r", "-m -e", "-m -n", "-m -o COMMAND,ID",
+				"-m -o COMMAND,COMMAND,ID",
 				"-m -l -i 0", "-m -i 0", "-s -i 0", "-m --noheadings",
 			} {
 				argv := append([]string{"lsipc"}, words(line)...)
@@ -37,12 +39,14 @@ func TestLsipcOnATerminal(t *testing.T) {
 func oursOnTerminal(columns int, argv ...string) string {
 	var out bytes.Buffer
 	Run(Process{
-		Args: argv, Stdout: &out, Stderr: &out, Getenv: os.Getenv, Version: testVersion, Terminal: func() (int, bool) { return columns, true },
+		Args: argv, Stdout: &out, Stderr: &out, Getenv: os.Getenv, Version: testVersion,
+		Terminal: func() (int, bool) { return columns, true },
 	})
 	return out.String()
 }
 
-// onTerminal runs util-linux, which ends with code, with a pseudoterminal of so many columns as its standard output (man 4 pts).
+// onTerminal runs util-linux, which ends with code, with a pseudoterminal of so many columns as its standard output
+// (man 4 pts).
 func onTerminal(t *testing.T, columns, code int, argv ...string) string {
 	t.Helper()
 	master := must(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))(t)
@@ -57,8 +61,8 @@ func onTerminal(t *testing.T, columns, code int, argv ...string) string {
 	check(t, cmd.Start())
 	slave.Close()
 	out, _ := io.ReadAll(master) // EIO once nobody has the other end open
-	// A read that found nothing just before the last line came and the other end was closed says EIO too early: n_tty_read looks for input first,
-	// and for the other end afterwards (drivers/tty/n_tty.c).
+	// A read that found nothing just before the last line came and the other end was closed says EIO too early:
+	// n_tty_read looks for input first, and for the other end afterwards (drivers/tty/n_tty.c).
 	rest, _ := io.ReadAll(master)
 	out = append(out, rest...)
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != code {

@@ -12,18 +12,6 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-func infoUint(text []byte, name string, base int) (uint64, bool) {
-	value, ok := scan.Line(text, name)
-	n, err := strconv.ParseUint(string(value), base, 64)
-	return n, ok && err == nil
-}
-
-func infoInt(text []byte, name string) (int64, bool) {
-	value, ok := scan.Line(text, name)
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	return n, ok && err == nil
-}
-
 // EventFD is what fdinfo says of an eventfd (eventfd_show_fdinfo, fs/eventfd.c).
 type EventFD struct {
 	Count     uint64
@@ -37,21 +25,21 @@ type EventFD struct {
 func ParseEventFD(text []byte) (EventFD, error) {
 	var e EventFD
 	var ok bool
-	if e.Count, ok = infoUint(text, "eventfd-count", 16); !ok {
+	if e.Count, ok = Uint(text, "eventfd-count", 16); !ok {
 		return EventFD{}, scan.ErrShort
 	}
-	id, ok := infoInt(text, "eventfd-id")
+	id, ok := Int(text, "eventfd-id")
 	if ok && id >= 0 {
 		e.ID, e.HasID = uint64(id), true
 	}
-	semaphore, ok := infoInt(text, "eventfd-semaphore")
+	semaphore, ok := Int(text, "eventfd-semaphore")
 	e.Semaphore, e.HasMode = semaphore == 1, ok
 	return e, nil
 }
 
 // ParseSignalFD reads the set of signals that a signalfd takes.
 func ParseSignalFD(text []byte) (sys.SignalSet, error) {
-	bits, ok := infoUint(text, "sigmask", 16)
+	bits, ok := Uint(text, "sigmask", 16)
 	if !ok {
 		return 0, scan.ErrShort
 	}
@@ -69,9 +57,9 @@ type TimerFD struct {
 
 // ParseTimerFD reads fdinfo. The remaining time is always relative, whatever the timer was set to.
 func ParseTimerFD(text []byte) (TimerFD, error) {
-	clock, ok := infoInt(text, "clockid")
-	ticks, ok2 := infoUint(text, "ticks", 10)
-	flags, ok3 := infoUint(text, "settime flags", 8)
+	clock, ok := Int(text, "clockid")
+	ticks, ok2 := Uint(text, "ticks", 10)
+	flags, ok3 := Uint(text, "settime flags", 8)
 	if !ok || !ok2 || !ok3 || clock < 0 || clock > math.MaxInt32 || flags > math.MaxInt32 {
 		return TimerFD{}, scan.ErrShort
 	}
@@ -176,7 +164,7 @@ type PidFD struct {
 
 // ParsePidFD reads fdinfo.
 func ParsePidFD(text []byte) (PidFD, error) {
-	pid, ok := infoInt(text, "Pid")
+	pid, ok := Int(text, "Pid")
 	if !ok || pid < -1 || pid > math.MaxInt32 {
 		return PidFD{}, scan.ErrShort
 	}
@@ -206,21 +194,21 @@ type IOUring struct {
 func ParseIOUring(text []byte) (IOUring, error) {
 	sq, ok := infoMask(text, "SqMask")
 	cq, ok2 := infoMask(text, "CqMask")
-	sqHead, ok3 := infoUint(text, "SqHead", 10)
-	sqTail, ok4 := infoUint(text, "SqTail", 10)
-	cqHead, ok5 := infoUint(text, "CqHead", 10)
-	cqTail, ok6 := infoUint(text, "CqTail", 10)
+	sqHead, ok3 := Uint(text, "SqHead", 10)
+	sqTail, ok4 := Uint(text, "SqTail", 10)
+	cqHead, ok5 := Uint(text, "CqHead", 10)
+	cqTail, ok6 := Uint(text, "CqTail", 10)
 	if !ok || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 {
 		return IOUring{}, scan.ErrShort
 	}
 	u := IOUring{SQEntries: sq + 1, CQEntries: cq + 1, SQPending: uint32(sqTail - sqHead),
 		CQPending: uint32(cqTail - cqHead), SQThread: -1}
 	// Another's use of the ring at this moment hides the rest.
-	if thread, ok := infoInt(text, "SqThread"); ok {
+	if thread, ok := Int(text, "SqThread"); ok {
 		u.SQThread = int(thread)
 	}
-	files, _ := infoUint(text, "UserFiles", 10)
-	bufs, _ := infoUint(text, "UserBufs", 10)
+	files, _ := Uint(text, "UserFiles", 10)
+	bufs, _ := Uint(text, "UserBufs", 10)
 	u.UserFiles, u.UserBufs = int(files), int(bufs)
 	return u, nil
 }
@@ -236,7 +224,7 @@ func infoMask(text []byte, name string) (uint32, bool) {
 // ParseTTYIndex reads which pseudoterminal a master belongs to (ptm_open_peer and tty_show_fdinfo, drivers/tty):
 // kernels since 4.14.
 func ParseTTYIndex(text []byte) (uint32, error) {
-	index, ok := infoUint(text, "tty-index", 10)
+	index, ok := Uint(text, "tty-index", 10)
 	if !ok || index > math.MaxUint32 {
 		return 0, scan.ErrShort
 	}

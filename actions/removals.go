@@ -1,0 +1,68 @@
+package actions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// removal is how the objects of a kind are removed.
+type removal struct {
+	kind schema.Kind
+	plan func(*survey, schema.Ref) (Step, error)
+}
+
+// removals are the kinds that can be removed, each in a file of its own.
+func removals() []removal {
+	return []removal{
+		{schema.Msg, (*survey).removeMsg},
+		{schema.Sem, (*survey).removeSem},
+		{schema.Shm, (*survey).removeShm},
+		{schema.PMsg, (*survey).removePosix},
+		{schema.PSem, (*survey).removePosix},
+		{schema.PShm, (*survey).removePosix},
+	}
+}
+
+func removalOf(k schema.Kind) removal {
+	all := removals()
+	if i := slices.IndexFunc(all, func(r removal) bool { return r.kind == k }); i >= 0 {
+		return all[i]
+	}
+	return removal{kind: k}
+}
+
+// Removable says whether objects of this kind can be removed at all.
+func Removable(k schema.Kind) bool { return removalOf(k).plan != nil }
+
+// insteadOfRemoving says why an object has no removal, and what frees it: the kind's own words, or else that an object
+// which is nothing but its open descriptors goes with the last of these.
+func insteadOfRemoving(r schema.Ref) string {
+	all := collect.Mechanisms()
+	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == r.Kind })
+	says := ""
+	switch {
+	case i >= 0 && all[i].Ends != "":
+		says = all[i].Ends
+	case i >= 0 && all[i].Descriptor != nil && all[i].Descriptor.IsObject():
+		says = "it goes away when its last holder closes it: end its holders with " + kinds.EndHolders
+	default:
+		return notRemoved(r.Kind)
+	}
+	return strings.ReplaceAll(says, "REF", r.String())
+}
+
+// notRemoved names the kinds that can be removed.
+func notRemoved(k schema.Kind) string {
+	var can []string
+	for _, r := range removals() {
+		can = append(can, string(r.kind))
+	}
+	last := len(can) - 1
+	return fmt.Sprintf("objects of kind %s are not removed: only %s and %s are", k,
+		strings.Join(can[:last], ", "), can[last])
+}

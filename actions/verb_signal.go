@@ -1,0 +1,88 @@
+package actions
+
+import (
+	"slices"
+
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+func signalVerb() Verb {
+	return Verb{
+		Name: "signal", Title: "Signal", Done: "signalled",
+		Short: "Signal processes, or all holders, readers, writers or waiters of an object",
+		Long: `Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), and those at other objects that REFs name
+(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. The signal goes through a pidfd, after the
+process's start time was compared: a pid that was used again meanwhile is not signalled. Pid 1, kernel threads, zombies and ipctop itself are
+refused; for one of ipctop's own ancestors, such as your shell, the pid has to be typed. --where looks at processes, without kernel threads
+and ipctop itself.
+`,
+		Example: `  ipctop signal TERM proc:4242
+  ipctop signal KILL --to readers pipe:8841
+  ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,
+		Keys: "F9 k",
+		Hint: func(k schema.Kind, marks bool) string {
+			switch {
+			case marks && hasSides(k):
+				return "signal the processes at the object, or at the marked ones: all signals to choose from, then a plan"
+			case marks:
+				return "signal the process, or the marked ones: all signals to choose from, then a plan"
+			case hasSides(k):
+				return "signal the processes at this object"
+			}
+			return "signal this process"
+		},
+		Chosen: func(k schema.Kind) bool { return k == schema.Proc },
+		Begin:  beginSignal,
+	}
+}
+
+// hasSides tells the objects at which processes are from processes, and from what stands for one.
+func hasSides(k schema.Kind) bool { return k != schema.Proc && k != schema.Wait }
+
+func beginSignal() *Use {
+	var sig Signal
+	to := Holders
+	return &Use{
+		Takes: []Option{signalOption(&sig), sideOption(&to)},
+		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.Signal(sig, refs, to) },
+		Whom: func(refs []schema.Ref, objects string) string {
+			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return hasSides(r.Kind) }) {
+				return "to the " + string(to) + " of " + objects
+			}
+			return "to " + objects
+		},
+	}
+}
+
+func signalOption(sig *Signal) Option {
+	o := Option{
+		Name: "signal", Word: "SIG", List: "list all signals and what they do",
+		Default: "TERM", Title: "Signal to send",
+		Set: func(text string) (err error) {
+			*sig, err = ParseSignal(text)
+			return err
+		},
+	}
+	for _, s := range Signals() {
+		o.Choices = append(o.Choices, Choice{Value: s.Name, Number: int(s.Number), Label: s.String(), Says: s.Says})
+	}
+	return o
+}
+
+func sideOption(to *Side) Option {
+	o := Option{
+		Name: "to", Help: "which processes of an object",
+		Default: string(Holders), Title: "To whom", Key: "Tab", Hint: "choose which processes at the object are meant",
+		Set: func(text string) (err error) {
+			*to, err = parseSide(text)
+			return err
+		},
+		Of: hasSides,
+		Idle: "--to says which processes of an object, and only processes are named here: leave it out, or name the object " +
+			"(pipe:8841)",
+	}
+	for _, s := range Sides() {
+		o.Choices = append(o.Choices, Choice{Value: string(s)})
+	}
+	return o
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// newVerbCmds makes a subcommand of every verb.
+func newVerbCmds(readOnly *bool) []*cobra.Command {
+	var cmds []*cobra.Command
+	for _, v := range actions.Verbs() {
+		cmds = append(cmds, newVerbCmd(v, readOnly))
+	}
+	return cmds
+}
+
+// verbCmd is one verb as a subcommand: "ipctop VERB WORD... REF...", with a flag for each other option.
+type verbCmd struct {
+	planFlags
+	verb  actions.Verb
+	use   *actions.Use
+	words []actions.Option
+	flags []flagOption
+	list  *actions.Option // whose choices --list prints; nil: there is no such flag
+	lists bool            // --list was said
+}
+
+// flagOption is an option that is a flag, with what was said for it.
+type flagOption struct {
+	actions.Option
+	said string
+}
+
+func newVerbCmd(v actions.Verb, readOnly *bool) *cobra.Command {
+	c := &verbCmd{planFlags: planFlags{readOnly: readOnly}, verb: v, use: v.Begin()}
+	for _, o := range c.use.Takes {
+		if o.Word == "" {
+			c.flags = append(c.flags, flagOption{Option: o})
+			continue
+		}
+		c.words = append(c.words, o)
+		if o.List != "" {
+			c.list = &o
+		}
+	}
+	cmd := &cobra.Command{
+		Use: c.usage(), Short: v.Short, Long: v.Long + planHelp, Example: v.Example,
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     c.complete,
+		RunE:                  c.runE,
+	}
+	c.register(cmd)
+	return cmd
+}
+
+// usage is the command's line of usage.
+func (c *verbCmd) usage() string {
+	words := ""
+	for _, o := range c.words {
+		words += o.Word + " "
+	}
+	line := c.verb.Name + " [--yes | --dry-run] " + words + "REF... | " + words + "--where EXPR"
+	if c.list != nil {
+		line += " | --list"
+	}
+	return line
+}
+
+func (c *verbCmd) register(cmd *cobra.Command) {
+	c.planFlags.register(cmd)
+	for i := range c.flags {
+		o := &c.flags[i]
+		cmd.Flags().StringVar(&o.said, o.Name, o.Default, o.Help+": "+strings.Join(o.Values(), ", "))
+		complete := cobra.FixedCompletions(choices(&o.Option), cobra.ShellCompDirectiveNoFileComp)
+		_ = cmd.RegisterFlagCompletionFunc(o.Name, complete) // the error is for a flag that does not exist
+	}
+	if c.list != nil {
+		cmd.Flags().BoolVar(&c.lists, "list", false, c.list.List)
+	}
+	if c.judges() {
+		registerGrace(cmd.Flags(), &c.grace)
+	}
+}
+
+// judges says whether --where can ask for verdicts.
+func (c *verbCmd) judges() bool { return slices.ContainsFunc(only(c.verb.Chooses), views.HasVerdicts) }
+
+// complete proposes the choices of the words, then REFs.
+func (c *verbCmd) complete(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if n := len(args); n < len(c.words) {
+		return choices(&c.words[n]), cobra.ShellCompDirectiveNoFileComp
+	}
+	return completeRefs(c.verb.Does)(cmd, args, word)
+}
+
+// choices are those of an option, as completion proposes them.
+func choices(o *actions.Option) []string {
+	var all []string
+	for _, c := range o.Choices {
+		if c.Says == "" {
+			all = append(all, c.Value)
+		} else {
+			all = append(all, cobra.CompletionWithDesc(c.Value, c.Says))
+		}
+	}
+	return all
+}
+
+func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
+	if c.lists {
+		return listChoices(cmd.OutOrStdout(), c.list)
+	}
+	args, err := c.told(cmd, args)
+	if err != nil {
+		return err
+	}
+	age, err := c.ageOfOrphans(cmd)
+	if err != nil {
+		return err
+	}
+	sels, err := parseRefs(args)
+	if err != nil {
+		return err
+	}
+	if err := c.checkIdle(cmd, sels); err != nil {
+		return err
+	}
+	a, err := c.start(cmd, age)
+	if err != nil {
+		return err
+	}
+	mechs := only(c.verb.Chooses)
+	refs, err := a.targets(sels, mechs)
+	if err != nil {
+		return err
+	}
+	plan, err := c.use.Plan(a.planner, refs)
+	if err != nil {
+		return err
+	}
+	if plan, err = a.still(plan, mechs); err != nil {
+		return err
+	}
+	return a.perform(plan)
+}
+
+// told tells the verb its options, and gives the arguments that are left: REFs.
+func (c *verbCmd) told(cmd *cobra.Command, args []string) ([]string, error) {
+	if len(args) < len(c.words) {
+		o := &c.words[len(args)]
+		says := fmt.Sprintf("no %s named: say %s %s REF", o.Name, cmd.CommandPath(), o.Default)
+		if c.list != nil {
+			says += "; " + cmd.CommandPath() + " --list shows all"
+		}
+		return nil, usageErrorf("%s", says)
+	}
+	refs := args[len(c.words):]
+	if err := c.check(cmd, refs); err != nil {
+		return nil, err
+	}
+	for _, o := range c.flags {
+		if err := o.Set(o.said); err != nil {
+			return nil, usageErrorf("--%s %q: say one of %s", o.Name, views.Visible(o.said), strings.Join(o.Values(), ", "))
+		}
+	}
+	for i, o := range c.words {
+		if err := o.Set(args[i]); err != nil {
+			return nil, usageErrorf("%s", views.Visible(err.Error()))
+		}
+	}
+	return refs, nil
+}
+
+// ageOfOrphans is --grace, as a Request takes it; 0 for a verb without that flag.
+func (c *verbCmd) ageOfOrphans(cmd *cobra.Command) (time.Duration, error) {
+	if cmd.Flags().Lookup("grace") == nil {
+		return 0, nil
+	}
+	age, err := graceOf(c.grace)
+	if err == nil && c.where == "" && cmd.Flags().Changed("grace") {
+		err = usageErrorf("--grace goes with --where: it says which objects the column verdict calls orphans")
+	}
+	return age, err
+}
+
+// checkIdle refuses a flag that makes no difference to any of the objects that are named.
+func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
+	for _, o := range c.flags {
+		matters := slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
+		if cmd.Flags().Changed(o.Name) && !matters {
+			return usageErrorf("%s", o.Idle)
+		}
+	}
+	return nil
+}
+
+// listChoices prints the choices of an option as a table.
+func listChoices(out io.Writer, o *actions.Option) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NUMBER\tNAME\tWHAT IT DOES")
+	for _, c := range o.Choices {
+		fmt.Fprintf(w, "%d\t%s\t%s\n", c.Number, c.Value, c.Says)
+	}
+	return w.Flush()
+}
+
+// verbNames are the verbs in a sentence: "rm, signal".
+func verbNames() string {
+	var names []string
+	for _, v := range actions.Verbs() {
+		names = append(names, v.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,122 @@
+package tui
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/schema"
+	"github.com/ipctop/ipctop/views"
+)
+
+// verbKeys are the keys of all verbs, for objects of a kind or, with marks, for a table of these. Verbs change the
+// machine: their keys do not exist in read-only mode, and do not work without a planner.
+func verbKeys(kind schema.Kind, marks bool, targets func() []schema.Ref, hidden func() int) keymap {
+	var keys keymap
+	for _, v := range actions.Verbs() {
+		keys = append(keys, binding{keys: v.Keys, name: v.Title, help: v.Hint(kind, marks), danger: true,
+			when: func(a *app) bool {
+				does := func(r schema.Ref) bool { return v.Does(r.Kind) }
+				return a.opts.Planner != nil && slices.ContainsFunc(targets(), does)
+			},
+			do: func(a *app) reaction {
+				d := &deed{Use: v.Begin(), title: v.Title, refs: targets(), hidden: hidden()}
+				return d.ask(a, 0)
+			}})
+	}
+	return keys
+}
+
+// deed is one use of a verb, from its key to its plan.
+type deed struct {
+	*actions.Use
+	title  string
+	refs   []schema.Ref
+	hidden int // marked objects that a filter hides
+}
+
+// ask has the person say the words from the one at i on, then plans.
+func (d *deed) ask(a *app, i int) reaction {
+	for ; i < len(d.Takes); i++ {
+		switch o := &d.Takes[i]; {
+		case o.Word == "":
+		case len(o.Choices) > 0:
+			return d.menu(a, i)
+		default:
+			p := newPrompt(a, o.Title+": ", o.Default)
+			p.hint, p.check = d.Whom(d.refs, d.objects(a)), o.Set
+			p.accept = func(string) reaction { return d.ask(a, i+1) }
+			a.push(p)
+			return nothing
+		}
+	}
+	return a.plan(d.title, d.hidden, func() (*actions.Plan, error) { return d.Plan(a.opts.Planner, d.refs) })
+}
+
+// menu offers the choices of a word, the usual one under the cursor. The flags that matter to the objects have keys
+// there, and the foot says whom it is done to.
+func (d *deed) menu(a *app, i int) reaction {
+	o := &d.Takes[i]
+	m := newMenu(a, o.Title, nil)
+	var items []item
+	for _, c := range o.Choices {
+		label := cmp.Or(c.Label, c.Value)
+		items = append(items, item{
+			spans: []span{
+				{fmt.Sprintf("%3d ", c.Number), a.theme.text}, {pad(label, 13, false), a.theme.strong}, {c.Says, a.theme.text},
+			},
+			do: func(a *app) reaction {
+				a.pop()
+				if err := o.Set(c.Value); err != nil {
+					a.flash = views.Visible(err.Error())
+					return nothing
+				}
+				d.title = label
+				return d.ask(a, i+1)
+			},
+		})
+	}
+	m.set(items)
+	m.jump = true
+	m.index = max(0, slices.Index(o.Values(), o.Default))
+	d.switches(a, m)
+	a.push(m)
+	return nothing
+}
+
+// switches give the menu the keys of the flags that matter.
+func (d *deed) switches(a *app, m *menu) {
+	m.foot = d.Whom(d.refs, d.objects(a))
+	for i := range d.Takes {
+		o := &d.Takes[i]
+		if o.Key == "" || !slices.ContainsFunc(d.refs, func(r schema.Ref) bool { return o.Matters(r.Kind) }) {
+			continue
+		}
+		values := o.Values()
+		at := slices.Index(values, o.Default)
+		say := func() {
+			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Whom(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
+		}
+		say()
+		m.keys = append(m.keys, binding{keys: o.Key, name: o.Title, help: o.Hint, do: func(a *app) reaction {
+			at = (at + 1) % len(values)
+			if err := o.Set(values[at]); err != nil {
+				a.flash = views.Visible(err.Error())
+			}
+			say()
+			return nothing
+		}})
+	}
+}
+
+// objects names what the deed is done to.
+func (d *deed) objects(a *app) string {
+	s := refsText(d.refs)
+	if len(d.refs) == 1 && a.snap != nil {
+		if o := a.snap.Find(d.refs[0]); o != nil {
+			s += " " + views.Visible(a.mechanism(o.Ref.Kind).NamedLabel(o))
+		}
+	}
+	return s
+}
