@@ -40,7 +40,7 @@ func look(t *testing.T) *world {
 	for _, s := range us {
 		w.unix[s.Inode] = s
 	}
-	is, err := w.h.InetSockets()
+	is, err := w.h.InetSockets(0)
 	if err != nil {
 		t.Fatal(err)
 	}

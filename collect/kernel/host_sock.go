@@ -3,7 +3,10 @@ package kernel
 import "github.com/ipctop/ipctop/collect/kernel/sock"
 
 // InetSockets lists the TCP, UDP and raw sockets of this process's network namespace, of every user.
-func (h *Host) InetSockets() ([]sock.InetSocket, error) { return sock.InetSockets(h.Root) }
+// with adds what sock_diag tells of TCP sockets when it is asked.
+func (h *Host) InetSockets(with sock.Extensions) ([]sock.InetSocket, error) {
+	return sock.InetSockets(h.Root, with)
+}
 
 // NetlinkSockets lists the netlink sockets of the thread's network namespace, of every user.
 func (h *Host) NetlinkSockets() ([]sock.NetlinkSocket, error) { return sock.NetlinkSockets(h.Root) }
@@ -16,6 +19,3 @@ func (h *Host) UnixSockets() ([]sock.UnixSocket, error) { return sock.UnixSocket
 
 // VsockSockets lists the vsock sockets of the thread's network namespace, of every user.
 func (h *Host) VsockSockets() ([]sock.VsockSocket, error) { return sock.VsockSockets(h.Root) }
-
-// TCPInfos asks about the TCP sockets of the thread's network namespace, and gives the answers by cookie.
-func (h *Host) TCPInfos() (map[uint64]sock.TCPInfo, error) { return sock.TCPInfos(h.Root) }

@@ -162,7 +162,7 @@ func socketRefs(t *proc.Tick) map[uint64]schema.Ref {
 	for _, s := range unix {
 		add(schema.Unix, s.Inode)
 	}
-	inet, _ := t.Host.InetSockets()
+	inet, _ := t.Host.InetSockets(0)
 	for _, s := range inet {
 		add(schema.Inet, s.Inode)
 	}

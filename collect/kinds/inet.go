@@ -17,7 +17,6 @@ type InetRow struct {
 	Socket
 	sock.InetSocket
 	device string // name of the interface that the socket is bound to
-	tcp    *sock.TCPInfo
 }
 
 // Inet is the Mechanism of TCP, UDP and raw sockets.
@@ -27,7 +26,7 @@ func Inet() *Mechanism {
 		Ends: socketEnds,
 		Help: "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both " +
 			"are here",
-		Costs:   []schema.Cost{{Need: NeedTCPInfo, Name: "tcp info"}},
+		Costs:   []schema.Cost{{Need: NeedTCPInfo | NeedCongestion, Name: "tcp info"}},
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
 		Needs:   SocketNeeds, OnDemand: inetOnDemand(),
@@ -184,7 +183,7 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 // inetSockets lists the sockets of the thread's network namespace. An address is only valid within one network
 // namespace.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
-	sockets, err := t.Host.InetSockets()
+	sockets, err := t.Host.InetSockets(askTCP(t))
 	slices.SortFunc(sockets, compareInet)
 	objects := make([]*schema.Object, 0, len(sockets))
 	seen := make(map[schema.Ref]bool, len(sockets))
@@ -210,8 +209,8 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
 	}
 	joinInet(rows)
-	tcpDetails(t, rows)
 	for _, r := range rows {
+		r.dropUnasked(t)
 		if r.Listens() {
 			r.setWaiters(t)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inetOnDemand lists the columns that need a second dump of all TCP sockets.
+// inetOnDemand lists the columns that need an extension of sock_diag for each TCP socket.
 func inetOnDemand() []string {
 	ids := []string{"ns_leader"}
 	for _, c := range tcpColumns() {
@@ -20,16 +20,21 @@ func inetOnDemand() []string {
 // tcpColumns show TCP's facts about a connection, with ss's words. Sockets of other protocols have blank cells.
 func tcpColumns() []schema.Column {
 	type row = InetRow
-	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
-		return schema.Col(id, typ, width, SocketNeeds|NeedTCPInfo, help, func(r *row) schema.Value {
+	ext := func(id string, typ schema.Type, width int, need schema.Need, help string, known func(*row) bool,
+		get func(*row) schema.Value) schema.Column {
+		return schema.Col(id, typ, width, SocketNeeds|need, help, func(r *row) schema.Value {
 			switch {
 			case r.Protocol != "tcp" || r.Listens() || r.State == sock.SocketTimeWait:
 				return schema.None(typ)
-			case r.tcp == nil:
+			case !known(r):
 				return schema.Uncollected(typ)
 			}
-			return get(r.tcp)
+			return get(r)
 		})
+	}
+	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
+		return ext(id, typ, width, NeedTCPInfo, help, func(r *row) bool { return r.TCP != nil },
+			func(r *row) schema.Value { return get(r.TCP) })
 	}
 	num := func(id, help string, get func(*sock.TCPInfo) uint32) schema.Column {
 		return col(id, schema.TypeInt, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Int(int64(get(t))) })
@@ -41,8 +46,9 @@ func tcpColumns() []schema.Column {
 		return col(id, schema.TypeBytes, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Bytes(get(t)) })
 	}
 	return []schema.Column{
-		col("cong", schema.TypeString, 6, "congestion control",
-			func(t *sock.TCPInfo) schema.Value { return WordValue(t.Congestion) }),
+		ext("cong", schema.TypeString, 6, NeedCongestion, "congestion control",
+			func(r *row) bool { return r.Congestion != "" },
+			func(r *row) schema.Value { return schema.String(r.Congestion) }),
 		num("cwnd", "segments that may be on their way (congestion window)", func(t *sock.TCPInfo) uint32 { return t.CWnd }),
 		col("ssthresh", schema.TypeInt, 7,
 			"segments up to which the congestion window grows fast; blank while it was never reached",
@@ -72,17 +78,35 @@ func tcpColumns() []schema.Column {
 	}
 }
 
-// tcpDetails reads TCP's facts, for all rows or for the object whose page is open.
-func tcpDetails(t *proc.Tick, rows []*InetRow) {
-	all := t.Wants(schema.Inet, NeedTCPInfo)
-	if !t.Host.Live() || !all && t.Detail.Kind != schema.Inet {
-		return
+// extension is an extension of a sock_diag dump of TCP sockets, with the need of its columns.
+type extension struct {
+	need schema.Need
+	ask  sock.Extensions
+	drop func(*InetRow)
+}
+
+func extensions() []extension {
+	return []extension{
+		{NeedTCPInfo, sock.WithTCPInfo, func(r *InetRow) { r.TCP = nil }},
+		{NeedCongestion, sock.WithCongestion, func(r *InetRow) { r.Congestion = "" }},
 	}
-	infos, err := t.Host.TCPInfos()
-	t.Fault(string(schema.Inet), err)
-	for _, r := range rows {
-		if info, ok := infos[r.Cookie]; ok && r.Protocol == "tcp" && (all || t.Detail == r.Ref) {
-			r.tcp = &info
+}
+
+// askTCP returns the extensions of the wanted columns. The page of a socket needs all of them.
+func askTCP(t *proc.Tick) (with sock.Extensions) {
+	for _, e := range extensions() {
+		if t.Wants(schema.Inet, e.need) || t.Detail.Kind == schema.Inet {
+			with |= e.ask
+		}
+	}
+	return with
+}
+
+// dropUnasked clears the values in a row that were read only for another row's page.
+func (r *InetRow) dropUnasked(t *proc.Tick) {
+	for _, e := range extensions() {
+		if !t.Wants(schema.Inet, e.need) && t.Detail != r.Ref {
+			e.drop(r)
 		}
 	}
 }

@@ -12,10 +12,11 @@ const (
 	// /proc/PID/{status,cwd,root,exe,cgroup} of a process: signal masks, capabilities, paths
 	NeedProcDetail schema.Need = 1 << 15
 	// /proc/PID/task/*/{stat,syscall} of a process: its threads and their calls
-	NeedThreads   schema.Need = 1 << 16
-	NeedTCPInfo   schema.Need = 1 << 17 // a second sock_diag dump of TCP, with details of each connection
-	NeedInFlight  schema.Need = 1 << 18 // fdinfo of a descriptor on each UNIX socket
-	NeedQueueText schema.Need = 1 << 23 // a read of each POSIX queue's file, which sets the file's access time
+	NeedThreads    schema.Need = 1 << 16
+	NeedTCPInfo    schema.Need = 1 << 17 // the sock_diag extension INET_DIAG_INFO of TCP sockets
+	NeedInFlight   schema.Need = 1 << 18 // fdinfo of a descriptor on each UNIX socket
+	NeedQueueText  schema.Need = 1 << 23 // a read of each POSIX queue's file, which sets the file's access time
+	NeedCongestion schema.Need = 1 << 34 // the sock_diag extension INET_DIAG_CONG of TCP sockets
 	// a BPF program over all tasks, for their SEM_UNDO adjustments; it takes 24 ms to load, once
 	NeedUndo schema.Need = 1 << 30
 )

@@ -325,7 +325,7 @@ func (n *socketNames) list() {
 		}
 		n.known[s.Inode] = name
 	}
-	inets, _ := n.host.InetSockets()
+	inets, _ := n.host.InetSockets(0)
 	for _, s := range inets {
 		n.known[s.Inode] = fmt.Sprintf("%s (%s %s)", schema.Ref{Kind: schema.Inet, ID: s.Inode}, s.Protocol, s.Local)
 	}

@@ -6,7 +6,7 @@ import "strings"
 // relates. The room that reads something declares the Need of it: proc the walk's, each kind and aspect its own.
 type Need uint64
 
-// Cost is a need with its name in --list-columns.
+// Cost is a need, or several needs that read one source, with the name in --list-columns.
 type Cost struct {
 	Need Need
 	Name string
@@ -19,7 +19,7 @@ func (s Need) Has(n Need) bool { return s&n == n }
 func (s Need) In(costs []Cost) string {
 	var names []string
 	for _, c := range costs {
-		if s.Has(c.Need) {
+		if s&c.Need != 0 {
 			names = append(names, c.Name)
 		}
 	}

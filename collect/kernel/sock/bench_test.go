@@ -77,7 +77,7 @@ func BenchmarkInetSockets(b *testing.B) {
 			kerneltest.Accept(b, listener)
 		}
 		rows := func(h sys.Root) (int, error) {
-			rows, err := InetSockets(h)
+			rows, err := InetSockets(h, 0)
 			return len(rows), err
 		}
 		against(b, rows, "-tuwan")

@@ -6,5 +6,5 @@
 //	        | not there, or a file tree
 //	/proc/net                    proc.go: less, and more slowly
 //
-// TCPInfos asks for the details of connections. ReadSocketTimes looks at one socket of a process through a duplicate.
+// Extensions ask for more of each TCP socket. ReadSocketTimes looks at one socket of a process through a duplicate.
 package sock

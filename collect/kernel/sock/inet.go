@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -44,13 +45,27 @@ type InetSocket struct {
 	Shutdown             Shutdown // only with Diag
 	V6Only               bool     // a listening or unconnected AF_INET6 socket that takes no v4. Only with Diag.
 	Diag                 bool     // told by sock_diag, not by /proc/net
+	TCP                  *TCPInfo // of a TCP socket, with WithTCPInfo; else nil
+	Congestion           string   // name of a TCP socket's congestion control, "cubic", with WithCongestion; else ""
 }
 
-// include/uapi/linux/inet_diag.h
+// include/uapi/linux/inet_diag.h: attributes of an answer.
 const (
 	inetDiagMsgSize  = 72
+	inetDiagInfo     = 2
+	inetDiagCong     = 4
 	inetDiagShutdown = 8
 	inetDiagV6Only   = 11
+)
+
+// Extensions are attributes that sock_diag adds to an answer when the request names them (idiag_ext of struct
+// inet_diag_req_v2: bit n-1 for INET_DIAG_n). Each makes a dump take longer.
+type Extensions uint8
+
+// The extensions that are asked for, of TCP alone.
+const (
+	WithTCPInfo    Extensions = 1 << (inetDiagInfo - 1)
+	WithCongestion Extensions = 1 << (inetDiagCong - 1)
 )
 
 // inetTable is one of the kernel's lists.
@@ -74,8 +89,9 @@ func inetTables() []inetTable {
 
 // InetSockets lists the TCP, UDP and raw sockets of this process's network namespace, of every user, in the order tcp,
 // udp, raw, each v4 first. A table that sock_diag does not serve (its module may be missing) is read from /proc/net,
-// and a file tree always is. An error may come with rows, which are then good as far as they go.
-func InetSockets(root sys.Root) ([]InetSocket, error) {
+// and a file tree always is: those rows have no extensions. An error may come with rows, which are then good as far as
+// they go.
+func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 	var rows []InetSocket
 	var errs []error
 	var c *diagConn
@@ -87,7 +103,7 @@ func InetSockets(root sys.Root) ([]InetSocket, error) {
 	}
 	for _, t := range inetTables() {
 		if c != nil {
-			got, err := c.inet(t, rows)
+			got, err := c.inet(t, with, rows)
 			if err == nil {
 				rows = got
 				continue
@@ -104,12 +120,15 @@ func InetSockets(root sys.Root) ([]InetSocket, error) {
 }
 
 // inet appends one table's sockets to rows.
-func (c *diagConn) inet(t inetTable, rows []InetSocket) ([]InetSocket, error) {
+func (c *diagConn) inet(t inetTable, with Extensions, rows []InetSocket) ([]InetSocket, error) {
 	// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and a socket id that a dump does not use.
 	request := make([]byte, 56)
 	request[0], request[1] = unix.AF_INET, t.number
 	if t.v6 {
 		request[0] = unix.AF_INET6
+	}
+	if t.number == unix.IPPROTO_TCP {
+		request[2] = uint8(with)
 	}
 	binary.NativeEndian.PutUint32(request[4:], ^uint32(0))
 	err := c.dump(request, func(b []byte) {
@@ -150,6 +169,11 @@ func parseInetDiag(b []byte) (InetSocket, bool) {
 			s.Shutdown = Shutdown(data[0])
 		case kind == inetDiagV6Only:
 			s.V6Only = data[0] != 0
+		case kind == inetDiagCong:
+			s.Congestion = string(bytes.TrimRight(data, "\x00"))
+		case kind == inetDiagInfo && len(data) >= tcpInfoSize:
+			s.TCP = &TCPInfo{}
+			s.TCP.read(data)
 		}
 	}
 	return s, true

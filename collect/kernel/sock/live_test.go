@@ -265,7 +265,7 @@ func TestInetSockets(t *testing.T) {
 		timers := gocmp.Options{cmpopts.IgnoreFields(InetSocket{}, "Cookie", "Timer", "TimerMS"),
 			cmpopts.EquateComparable(netip.AddrPort{})}
 		kerneltest.EventuallySame(t, func() string {
-			got, err := InetSockets(h)
+			got, err := InetSockets(h, 0)
 			must(t, err)
 			for i, s := range got {
 				if s.Protocol == "raw" {
@@ -283,7 +283,7 @@ func TestInetSockets(t *testing.T) {
 			}
 		}
 		kerneltest.EventuallySame(t, func() string {
-			got, err := InetSockets(procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw"))
+			got, err := InetSockets(procNetTree(t, "tcp", "tcp6", "udp", "udp6", "raw"), 0)
 			must(t, err)
 			return gocmp.Diff(want, sorted(got), timers)
 		})
@@ -295,7 +295,7 @@ func TestInetSocketCookie(t *testing.T) {
 	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	h, err := sys.OpenRoot("")
 	must(t, err)
-	rows, err := InetSockets(h)
+	rows, err := InetSockets(h, 0)
 	must(t, err)
 	i := slices.IndexFunc(rows, func(s InetSocket) bool { return s.Inode == kerneltest.Inode(t, fd) })
 	if i < 0 || rows[i].Cookie != cookieOf(t, fd) {
@@ -315,7 +315,7 @@ func TestTimeWait(t *testing.T) {
 		kerneltest.EventuallySame(t, func() string {
 			h, err := sys.OpenRoot("")
 			must(t, err)
-			got, err := InetSockets(h)
+			got, err := InetSockets(h, 0)
 			must(t, err)
 			return gocmp.Diff(want, got, cmpopts.IgnoreFields(InetSocket{}, "Cookie", "TimerMS"),
 				cmpopts.EquateComparable(netip.AddrPort{}))

@@ -161,7 +161,7 @@ func TestParseProcInet(t *testing.T) {
 
 func TestSocketsOfAnEmptyTree(t *testing.T) {
 	h := procNetTree(t)
-	if rows, err := InetSockets(h); len(rows) != 0 || err != nil {
+	if rows, err := InetSockets(h, 0); len(rows) != 0 || err != nil {
 		t.Errorf("inet: %v, %v: a kernel may have no such protocol", rows, err)
 	}
 	if rows, err := UnixSockets(h); len(rows) != 0 || !sys.Gone(err) {

@@ -1,22 +1,14 @@
 package sock
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // TCPInfo is what TCP knows of a connection (man 7 tcp, TCP_INFO; include/uapi/linux/tcp.h, struct tcp_info). What a
 // kernel does not tell is 0.
 type TCPInfo struct {
-	Congestion       string // name of the congestion control: "cubic"
 	RTO, RTT, RTTVar time.Duration
 	MinRTT           time.Duration
 	MSS              uint32        // bytes of the largest segment that it sends
@@ -34,55 +26,8 @@ type TCPInfo struct {
 // TCPInfinite is a threshold that was never reached (TCP_INFINITE_SSTHRESH, include/net/tcp.h).
 const TCPInfinite = 0x7fffffff
 
-const (
-	inetDiagInfo = 2 // INET_DIAG_INFO
-	inetDiagCong = 4 // INET_DIAG_CONG
-)
-
-// TCPInfos asks about the TCP sockets of the thread's network namespace, of every user, and gives the answers by
-// cookie. It costs about twice what InetSockets takes of TCP.
-func TCPInfos(root sys.Root) (map[uint64]TCPInfo, error) {
-	if !root.Live() {
-		return nil, fmt.Errorf("TCP details: %w", sys.ErrNotLive)
-	}
-	c, err := openDiag()
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	infos := map[uint64]TCPInfo{}
-	var errs []error
-	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		request := make([]byte, 56) // struct inet_diag_req_v2
-		request[0], request[1] = family, unix.IPPROTO_TCP
-		request[2] = 1<<(inetDiagInfo-1) | 1<<(inetDiagCong-1)
-		binary.NativeEndian.PutUint32(request[4:], ^uint32(0))
-		errs = append(errs, c.dump(request, func(b []byte) {
-			if cookie, info, ok := parseTCPInfo(b); ok {
-				infos[cookie] = info
-			}
-		}))
-	}
-	return infos, errors.Join(errs...)
-}
-
-// parseTCPInfo reads struct inet_diag_msg with its attributes; false where there is no struct tcp_info (listeners
-// have one as well).
-func parseTCPInfo(b []byte) (cookie uint64, info TCPInfo, ok bool) {
-	if len(b) < inetDiagMsgSize {
-		return 0, info, false
-	}
-	for kind, data := range netlinkAttrs(b[inetDiagMsgSize:]) {
-		switch kind {
-		case inetDiagCong:
-			info.Congestion = string(bytes.TrimRight(data, "\x00"))
-		case inetDiagInfo:
-			ok = len(data) >= 104 // up to tcpi_total_retrans, which the oldest kernels have
-			info.read(data)
-		}
-	}
-	return diagCookie(b[44:]), info, ok
-}
+// tcpInfoSize is struct tcp_info up to tcpi_total_retrans, which the oldest kernels have.
+const tcpInfoSize = 104
 
 // read takes what there is of struct tcp_info: it has grown over the years.
 func (t *TCPInfo) read(data []byte) {

@@ -30,7 +30,7 @@ func TestParseTCPInfo(t *testing.T) {
 		80: 10, 100: 4, 120: 5001, 128: 77, 144: 9, 148: 60} {
 		binary.NativeEndian.PutUint32(info[at:], n)
 	}
-	whole := TCPInfo{Congestion: "cubic", RTO: 204 * time.Millisecond, RTT: 85 * time.Microsecond,
+	whole := TCPInfo{RTO: 204 * time.Millisecond, RTT: 85 * time.Microsecond,
 		RTTVar: 21 * time.Microsecond, MinRTT: 60 * time.Microsecond,
 		MSS: 1448, CWnd: 10, SSThresh: TCPInfinite, Unacked: 2, Lost: 1, Retrans: 4, LastSent: 12 * time.Millisecond,
 		LastReceived: 3 * time.Second,
@@ -39,20 +39,19 @@ func TestParseTCPInfo(t *testing.T) {
 	old.MinRTT, old.BytesAcked, old.BytesReceived, old.NotSent = 0, 0, 0, 0
 	for name, c := range map[string]struct {
 		data []byte
-		want TCPInfo
-		ok   bool
+		want *TCPInfo
 	}{
-		"whole":     {info, whole, true},
-		"older":     {info[:104], old, true},
-		"truncated": {info[:103], func() TCPInfo { o := old; o.Retrans = 0; return o }(), false},
+		"whole":     {info, &whole},
+		"older":     {info[:104], &old},
+		"truncated": {info[:103], nil},
 	} {
-		cookie, got, ok := parseTCPInfo(diagMessage(map[uint16][]byte{inetDiagInfo: c.data,
+		got, ok := parseInetDiag(diagMessage(map[uint16][]byte{inetDiagInfo: c.data,
 			inetDiagCong: []byte("cubic\x00")}, inetDiagInfo, inetDiagCong))
-		if diff := cmp.Diff(c.want, got); diff != "" || ok != c.ok || cookie != 7 {
-			t.Errorf("%s: cookie %d, ok %v (-want +got):\n%s", name, cookie, ok, diff)
+		if diff := cmp.Diff(c.want, got.TCP); diff != "" || !ok || got.Cookie != 7 || got.Congestion != "cubic" {
+			t.Errorf("%s: cookie %d, %q, ok %v (-want +got):\n%s", name, got.Cookie, got.Congestion, ok, diff)
 		}
 	}
-	if _, _, ok := parseTCPInfo(make([]byte, inetDiagMsgSize-1)); ok {
+	if _, ok := parseInetDiag(make([]byte, inetDiagMsgSize-1)); ok {
 		t.Error("a cut message is taken for a socket")
 	}
 }
@@ -69,8 +68,8 @@ func TestSocketTimerWords(t *testing.T) {
 func FuzzParseTCPInfo(f *testing.F) {
 	f.Add(diagMessage(map[uint16][]byte{inetDiagInfo: make([]byte, 200)}, inetDiagInfo))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, info, ok := parseTCPInfo(b); ok && info.RTO < 0 {
-			t.Errorf("%+v", info)
+		if s, ok := parseInetDiag(b); ok && s.TCP != nil && s.TCP.RTO < 0 {
+			t.Errorf("%+v", s.TCP)
 		}
 		fdinfo.ParseInFlight(b)
 	})
