@@ -35,7 +35,7 @@ func TestTCPDetails(t *testing.T) {
 			if page {
 				req.Detail = s.ref(schema.Inet, client)
 			} else {
-				req.Want[schema.Inet] |= kinds.NeedTCPInfo
+				req.Want[schema.Inet] |= kinds.NeedTCPInfo | kinds.NeedCongestion
 			}
 			var got cells
 			kerneltest.Eventually(t, "all is acknowledged", func() bool {
@@ -125,4 +125,24 @@ func (s *scene) equalText(what, want, got string) {
 	if want != got {
 		s.Errorf("%s: %q, want %q", what, got, want)
 	}
+}
+
+// One column asks for one extension of sock_diag.
+func TestOneExtension(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		listener := kerneltest.Listener(t, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 1)
+		client := kerneltest.Connect(t, unix.AF_INET, unix.SOCK_STREAM, listener)
+		congestion, err := unix.GetsockoptString(client, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+		s.check(err)
+		host, err := kernel.Open("")
+		s.check(err)
+		rows, _ := table(New(host, time.Now).Take(Request{
+			Want: map[schema.Kind]schema.Need{schema.Inet: kinds.NeedCongestion}}), schema.Inet)
+		row := rows[s.ref(schema.Inet, client).String()]
+		want := []schema.Value{schema.String(congestion), schema.Uncollected(schema.TypeDuration)}
+		if diff := gocmp.Diff(want, []schema.Value{row["cong"], row["rtt"]}); diff != "" {
+			t.Error(diff)
+		}
+	}, unix.CLONE_NEWNET)
 }
