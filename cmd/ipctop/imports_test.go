@@ -282,3 +282,23 @@ func topEntries(t *testing.T) []string {
 	}
 	return names
 }
+
+// The map of doc.go names every room by its last name.
+func TestMapNamesEveryRoom(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, drawn, _ := strings.Cut(string(text), "# The rooms")
+	drawn, _, _ = strings.Cut(drawn, "# The path of a shmid")
+	words := strings.FieldsFunc(drawn, func(r rune) bool { return strings.ContainsRune(" \t\n,;", r) })
+	for _, r := range slices.Sorted(maps.Keys(mayImport())) {
+		name := filepath.Base(r)
+		if strings.HasPrefix(r, "views/") || strings.HasPrefix(r, "cmd/") {
+			name = r
+		}
+		if !slices.Contains(words, name) {
+			t.Errorf("doc.go does not draw %s", r)
+		}
+	}
+}

@@ -1,4 +1,3 @@
-// Command ipctop shows the inter-process communication objects of a Linux machine.
 package main
 
 import (

@@ -13,7 +13,7 @@ import (
 // SchemaVersion is that of the JSON document. Within a version, keys are only added.
 const SchemaVersion = 1
 
-// writeDocument writes the one JSON document that design.md describes, an object per line.
+// writeDocument writes the one JSON document of --once -o json, an object per line. README has its contract.
 func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ Options) error {
 	d := document{w: w}
 	d.begin(s)

@@ -1,0 +1,47 @@
+package proc
+
+import "testing"
+
+type answer int
+
+type question int
+
+func TestMemo(t *testing.T) {
+	var tick Tick
+	calls := 0
+	work := func(*Tick) answer { calls++; return 42 }
+	if Asked[answer](&tick) {
+		t.Error("asked before anybody did")
+	}
+	if a, b := Memo(&tick, work), Memo(&tick, work); a != 42 || b != 42 || calls != 1 || !Asked[answer](&tick) {
+		t.Errorf("%d and %d after %d calls", a, b, calls)
+	}
+	if Memo(&Tick{}, work); calls != 2 {
+		t.Error("another tick has the result of the first")
+	}
+}
+
+// A result that takes itself never ends: that is said, and not waited for.
+func TestMemoOfItselfPanics(t *testing.T) {
+	var tick Tick
+	var work func(*Tick) question
+	work = func(t *Tick) question { return Memo(t, work) }
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	Memo(&tick, work)
+}
+
+// A later tick finds and changes what an earlier one left.
+func TestKeep(t *testing.T) {
+	var kept Kept
+	*Keep(&kept, func() answer { return 1 })++
+	if got := *Keep(&kept, func() answer { return 10 }); got != 2 {
+		t.Errorf("kept %d, want 2", got)
+	}
+	if got := *Keep(&kept, func() question { return 7 }); got != 7 {
+		t.Errorf("another type has %d", got)
+	}
+}
