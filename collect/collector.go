@@ -52,7 +52,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 		c.mechanism(m, s, list)
 	}
 	kinds.NoteOtherIPC(f)
-	s.Faults, s.Notes = f.Told()
+	s.Faults, s.Notes = f.Report()
 	s.ways = f.Ways()
 	s.seal()
 	s.Total = time.Since(begin)
@@ -64,7 +64,7 @@ func (c *Collector) FindKey(key uint32) *ftok.Search {
 	f, _ := c.look(&Snapshot{Taken: c.now(),
 		Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: ftok.SearchNeeds}}})
 	s := ftok.Find(f, key)
-	s.Faults, _ = f.Told()
+	s.Faults, _ = f.Report()
 	return s
 }
 

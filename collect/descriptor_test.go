@@ -15,7 +15,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -281,10 +280,11 @@ func TestDescriptorsAgainstLsfd(t *testing.T) {
 		listed := []schema.Kind{schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD}
 		snap := s.take(listed...)
 		for _, kind := range listed {
-			for _, o := range snap.Objects[kind] {
-				for _, u := range kinds.UsesOf(o) {
-					if u.Process.PID == s.self.PID && made[int(u.FD.Num)] {
-						ours[int(u.FD.Num)] = string(kind)
+			rows, _ := table(snap, kind)
+			for _, row := range rows {
+				for _, e := range row["holders"].Endpoints() {
+					if e.PID == s.self.PID && made[e.FD] {
+						ours[e.FD] = string(kind)
 					}
 				}
 			}

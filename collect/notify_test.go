@@ -181,7 +181,7 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 		ref, _ := s.eventfdRef(fd)
 		count := func() (seen uint64) {
 			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
-				for _, u := range kinds.UsesOf(o) {
+				for _, u := range o.Row.(*kinds.EventFDRow).Uses {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
 						e, err := fdinfo.ParseEventFD(u.Process.Info[u.FD.Num].Text)
 						s.check(err)

@@ -75,7 +75,7 @@ func TestProcess(t *testing.T) {
 		}
 		// These no test can choose; the kernel's own count of resident pages may lag behind (proc_pid_stat(5)).
 		// Those that are read on demand have a test of their own.
-		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, kinds.ProcOnDemand()...) {
+		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, kinds.Proc().OnDemand...) {
 			delete(row, id)
 		}
 		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))

@@ -35,12 +35,12 @@ func (s *scene) lookInto(pid int, page bool) cells {
 	if page {
 		req.Detail = schema.Ref{Kind: schema.Proc, ID: uint64(pid), Gen: s.startOf(pid)}
 	} else {
-		req.Want[schema.Proc] = kinds.Proc().NeedsOf(kinds.ProcOnDemand())
+		req.Want[schema.Proc] = kinds.Proc().NeedsOf(kinds.Proc().OnDemand)
 	}
 	rows, _ := table(New(host, time.Now).Take(req), schema.Proc)
 	row := rows[fmt.Sprintf("proc:%d", pid)]
 	kept := cells{}
-	for _, id := range kinds.ProcOnDemand() {
+	for _, id := range kinds.Proc().OnDemand {
 		if v, ok := row[id]; ok {
 			kept[id] = v
 		}
@@ -114,7 +114,7 @@ func TestProcessDetails(t *testing.T) {
 		s.check(err)
 		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}),
 			schema.Proc)
-		for _, id := range kinds.ProcOnDemand() {
+		for _, id := range kinds.Proc().OnDemand {
 			if v := rows[fmt.Sprintf("proc:%d", pid)][id]; v.State() != schema.NotCollected {
 				t.Errorf("%s was read: %v", id, v)
 			}
@@ -202,7 +202,7 @@ func TestDetailsThatMayNotBeRead(t *testing.T) {
 func workLookInto(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.ProcOnDemand())}})
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.Proc().OnDemand)}})
 	rows, _ := table(snap, schema.Proc)
 	var denied []any
 	for id, v := range rows[fmt.Sprintf("proc:%d", argument(j, 0))] {

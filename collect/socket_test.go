@@ -190,7 +190,7 @@ func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string)
 		rows, got := table(s.take(kind), kind)
 		// What TCP measures and descriptors in flight have tests of their own.
 		for _, row := range rows {
-			for _, id := range append(kinds.InetOnDemand(), "inflight", "timer", "expires") {
+			for _, id := range append(kinds.Inet().OnDemand, "inflight", "timer", "expires") {
 				if id != "ns_leader" {
 					delete(row, id)
 				}

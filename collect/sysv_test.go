@@ -286,7 +286,7 @@ func workAttach(j *kerneltest.Job) {
 func (s *sysvScene) shmCells(m sysv.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
 		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)),
-		"status": kinds.StatusValue(strings.Join(status, ",")),
+		"status": kinds.WordValue(strings.Join(status, ",")),
 		"attach": schema.UnixTime(m.ATime), "detach": schema.UnixTime(m.DTime),
 		"cpid": schema.Int(int64(m.CPid)), "lpid": proc.PID(int(m.LPid)), "creator_state": schema.String(creator),
 	}

@@ -85,7 +85,7 @@ func keyDocument(s *ftok.Search) foundKey {
 	doc := foundKey{Version: 1, Key: formatKey(s.Key), Project: newProject(s.Project()), Objects: refNames(s.Objects),
 		Owners: s.Owners, Files: []keyFile{},
 		PostgreSQL: append([]string{}, s.Clusters...), Processes: s.Processes, Refused: s.Refused, Tried: s.Tried,
-		Alike: s.Alike, Passed: s.Passed, Faults: []faultJSON{}}
+		Alike: s.Alike, Passed: s.Skipped, Faults: []faultJSON{}}
 	for _, file := range s.Files {
 		k := keyFile{Path: file.Path, Device: schema.FormatDev(file.Dev), Inode: file.Ino}
 		for _, u := range file.Known {
@@ -153,9 +153,9 @@ func whereLooked(s *ftok.Search) []string {
 		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s",
 			schema.Counted(s.Refused, "process"), whose, advice()))
 	}
-	if s.Passed > 0 {
+	if s.Skipped > 0 {
 		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the "+
-			"look", schema.Counted(s.Passed, "path")))
+			"look", schema.Counted(s.Skipped, "path")))
 	}
 	return lines
 }

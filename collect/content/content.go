@@ -15,31 +15,30 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// NeedPeek is the need of copies of messages, or a look at memory through a process that maps it.
+// NeedPeek is the need of copies of messages, or of memory read through a process that maps it.
 const NeedPeek schema.Need = 1 << 22
 
-// Content is what an object holds. Nothing was taken out of it, and nothing attached.
+// Content is a part of the content of an object. The read took nothing out of the object and attached nothing.
 type Content struct {
 	Ref   schema.Ref
-	First uint64 // message or byte that the content begins with
-	Total uint64 // messages in the queue when it was listed, or bytes of the memory
+	First uint64 // first message or byte in this Content
+	Total uint64 // messages in the queue at the time of the list, or bytes of the memory
 
 	Messages []sysv.PeekedMessage // of a queue
 	Memory   []byte               // of shared memory
 
-	Via  string        // how it was read, in words
-	Took time.Duration // in the kernel
+	Via  string        // how the content was read, in words
+	Took time.Duration // time in the kernel
 }
 
-// PeekRange says what part of an object to read.
+// PeekRange is the part of an object to read.
 type PeekRange struct {
 	First uint64 // first message or byte
 	Count int    // most messages or bytes
 	Each  int    // most bytes of one message
 }
 
-// PeekNeeds are what a snapshot has to gather of a kind for Peek. ok is false for kinds that cannot be peeked into:
-// see WhyNoPeek.
+// PeekNeeds are the needs of a snapshot for Peek. ok is false for kinds whose content cannot be read: see WhyNoPeek.
 func PeekNeeds(kind schema.Kind) (needs schema.Need, ok bool) {
 	switch kind {
 	case schema.Msg:
@@ -50,7 +49,7 @@ func PeekNeeds(kind schema.Kind) (needs schema.Need, ok bool) {
 	return 0, false
 }
 
-// WhyNoPeek says why the content of a kind cannot be seen.
+// WhyNoPeek gives the reason why the content of a kind cannot be read.
 func WhyNoPeek(kind schema.Kind) string {
 	switch kind {
 	case schema.PMsg:
@@ -63,17 +62,17 @@ func WhyNoPeek(kind schema.Kind) string {
 	return "objects of kind " + string(kind) + " hold nothing to look into"
 }
 
-// ErrNoHolder says that no process maps the memory, so that it could be seen by attaching it only.
+// ErrNoHolder means that no process maps the memory. Only an attach could show it.
 var ErrNoHolder = errors.New("nobody has it mapped: it could be seen only by attaching it, which would change its " +
 	"attach time, last pid and nattch, so ipctop does not")
 
-// ErrHoldersUnseen says that processes map the memory, but none that may be looked into.
+// ErrHoldersUnseen means that processes map the memory, but none of them may be read.
 var ErrHoldersUnseen = errors.New("none of the processes that have it mapped can be looked into: that takes root, in " +
 	"their pid namespace")
 
-// Peek reads a part of what an object holds, which a snapshot has with PeekNeeds. way leads to the IPC namespaces
-// that the snapshot has found. A nil object is one that is not there. Errors: ErrNoHolder, ErrHoldersUnseen,
-// sys.ErrNoPeek, sys.ErrNotLive; else fs.ErrPermission and fs.ErrNotExist by errors.Is.
+// Peek reads a part of the content of an object. o is from a snapshot with PeekNeeds, or nil if the object is gone.
+// way finds the path into an IPC namespace of the snapshot. Errors: ErrNoHolder, ErrHoldersUnseen, sys.ErrNoPeek,
+// sys.ErrNotLive. Other errors are fs.ErrPermission or fs.ErrNotExist for errors.Is.
 func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (namespace.Namespace, bool),
 	part PeekRange) (*Content, error) {
 	if o == nil {
@@ -107,7 +106,7 @@ func Peek(h *kernel.Host, o *schema.Object, way func(typ string, ino uint64) (na
 	return c, err
 }
 
-// inside runs do in the IPC namespace that a Ref names.
+// inside runs do in the IPC namespace of a Ref.
 func inside(h *kernel.Host, way func(string, uint64) (namespace.Namespace, bool), ref schema.Ref,
 	do func() error) error {
 	if ref.Space == 0 {
@@ -120,7 +119,7 @@ func inside(h *kernel.Host, way func(string, uint64) (namespace.Namespace, bool)
 	return h.VisitNamespace(ns, do)
 }
 
-// mappingOf is a process's mapping.
+// mappingOf is one mapping of a process.
 type mappingOf struct {
 	*proc.Process
 	at process.Mapping
@@ -150,7 +149,7 @@ func (c *Content) segment(h *kernel.Host, row *kinds.ShmRow, part PeekRange) err
 	return c.mapped(h, list, part)
 }
 
-// named reads what still has its name by that; no holder is needed.
+// named reads POSIX shared memory by its name. Without a name it needs a process that maps the memory.
 func (c *Content) named(h *kernel.Host, row *kinds.PShmRow, part PeekRange) error {
 	if c.Ref.Name == "" {
 		return c.mapped(h, mappings(row.Users), part)
@@ -164,7 +163,7 @@ func (c *Content) named(h *kernel.Host, row *kinds.PShmRow, part PeekRange) erro
 	return err
 }
 
-// mapped reads through the first mapping that may be read. The error is the last one's.
+// mapped reads through the first readable mapping. If no mapping is readable, the error is the last one.
 func (c *Content) mapped(h *kernel.Host, list []mappingOf, part PeekRange) error {
 	err := ErrNoHolder
 	for _, m := range list {
@@ -184,17 +183,17 @@ func (c *Content) mapped(h *kernel.Host, list []mappingOf, part PeekRange) error
 	return err
 }
 
-// What the page of an object shows of its content.
+// Limits of the content on an object's page.
 const (
 	pageMessages     = 10
 	pageMessageBytes = hexWidth
 	pageBytes        = 8 * hexWidth
 )
 
-// peekNote is where the first of an object's content stands, a line of text each.
+// peekNote holds the first part of an object's content, in lines of text.
 var peekNote = schema.NewNote[schema.Value]()
 
-// Aspect shows the first of what queues and segments hold.
+// Aspect shows the first part of the content of queues and segments.
 func Aspect() kinds.Aspect {
 	return kinds.Aspect{
 		Name: "content",
@@ -259,7 +258,7 @@ func peekQueue(t *proc.Tick, ref schema.Ref, id int) schema.Value {
 	return schema.List(lines)
 }
 
-// peekSegment reads the beginning of a segment, or says why it cannot be seen.
+// peekSegment reads the first bytes of a segment, or the reason why they are unreadable.
 func peekSegment(t *proc.Tick, row *kinds.ShmRow) schema.Value {
 	if !t.Host.Live() {
 		return schema.None(schema.TypeList)

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// hexWidth is how many bytes stand in a line of HexDump.
+// hexWidth is the number of bytes in a line of HexDump.
 const hexWidth = 16
 
-// HexDump writes bytes as hexdump -C does: where they stand, in hexadecimal, and as text with a dot for all but
-// printable ASCII. Lines that repeat the one before them are one "*". offset is where the first byte stands.
+// HexDump formats bytes like hexdump -C: offset, hexadecimal digits, text with a dot for all but printable ASCII.
+// Lines equal to the line before become one "*". offset is the offset of the first byte.
 func HexDump(data []byte, offset uint64) []string {
 	var lines []string
 	for at := 0; at < len(data); at += hexWidth {
@@ -48,7 +48,7 @@ func printable(b byte) string {
 	return string(rune(b))
 }
 
-// PlainText is data as text, with a dot for all but printable ASCII.
+// PlainText returns data as text, with a dot for all but printable ASCII.
 func PlainText(data []byte) string {
 	var b strings.Builder
 	for _, c := range data {

@@ -1,7 +1,7 @@
-// Package ftok is ftok(3) backwards: it finds the files of which a System V key may be made.
+// Package ftok inverts ftok(3): it finds the files from which a System V key may be made.
 //
-//	a key ─► objects that have it ─► their owners ─► living processes ─► files that these know ─► those that give the key
+//	a key ─► objects with the key ─► their owners ─► living processes ─► their files ─► files that give the key
 //
-// A key holds 24 bits of its file, 8 of them from the device: files of one device differ in 16 bits. So a file that
-// gives the key may do so by chance, and the result says how many files were tried.
+// A key holds 16 bits of the file's inode number and 8 bits of its device number. So files on one device differ in 16
+// bits only. A file may give the key by chance. So the result says how many files were tried.
 package ftok

@@ -14,17 +14,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// NeedKeyFiles is the need of stat of the files and directories of the owner's processes.
+// NeedKeyFiles is the need of stat of the files and directories of the owners' processes.
 const NeedKeyFiles schema.Need = 1 << 26
 
-// What a process may have given to ftok: where it stands, what it runs, what it has open, what it was told, and what
-// lies beside that.
+// A process may have given any of its files to ftok: its working directory, its program, its open files and its
+// arguments. The files beside those count, too.
 
 const (
 	processFilesMost = 8192 // files of one process
 	listedMost       = 1024 // entries of one directory
 	argumentsMost    = 256  // words of a command line
-	shortestStem     = 3    // letters that a name in /etc has to share with the program
+	shortestStem     = 3    // letters that a name in /etc must share with the program's name
 )
 
 // processFile is a file that a process knows.
@@ -34,25 +34,26 @@ type processFile struct {
 	how  string // "working directory", "open as fd 3", …
 }
 
-// processFiles are the files of one process, each once, by the first way that led to it.
+// processFiles are the files of one process. Each file is there once, with the first way that led to it.
 type processFiles struct {
 	start   uint64
 	cpu     int64
 	list    []processFile
-	passed  []string // paths that may hang
-	refused error    // why it could not be looked into
+	skipped []string // paths where a stat may hang
+	refused error    // the error if the process could not be read
 }
 
-// fileLook collects the files of one process.
-type fileLook struct {
+// fileSearch collects the files of one process.
+type fileSearch struct {
 	dir   process.Dir
 	hangs func([]byte) bool
-	root  string // of a process in a chroot, as we see it; else ""
+	root  string // root directory of a process in a chroot, as a path of ours; else ""
 	seen  map[proc.FileID]bool
 	processFiles
 }
 
-// keyFiles are the files of a process. Those of one that has not run since are those of the last time.
+// keyFiles returns the files of a process. If the process has not run since the last search, it returns the same files
+// again.
 func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 	cpu, cpuErr := process.CPUTime(p.PID)
 	if old, ok := keptFiles(t)[p.PID]; ok && cpuErr == nil && old.start == p.Start && old.cpu == cpu {
@@ -63,16 +64,16 @@ func keyFiles(t *proc.Tick, p *proc.Process) processFiles {
 		return processFiles{}
 	}
 	defer dir.Close()
-	l := fileLook{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
+	l := fileSearch{dir: dir, hangs: t.Hangs(dir), seen: map[proc.FileID]bool{}}
 	l.start, l.cpu = p.Start, cpu
-	l.look(p)
+	l.search(p)
 	if cpuErr == nil {
 		keptFiles(t)[p.PID] = l.processFiles
 	}
 	return l.processFiles
 }
 
-func (l *fileLook) look(p *proc.Process) {
+func (l *fileSearch) search(p *proc.Process) {
 	cwd, err := l.dir.Readlink("cwd")
 	if err != nil {
 		if !sys.Gone(err) {
@@ -101,16 +102,16 @@ func (l *fileLook) look(p *proc.Process) {
 	l.configuration(p.Comm)
 }
 
-// inside is a path that the kernel showed us, from the process's root directory on: what lies in a chroot we see from
-// ours.
-func (l *fileLook) inside(path string) string {
+// inside turns a path from the kernel into a path below the process's root directory. The kernel shows paths in a
+// chroot from our root directory.
+func (l *fileSearch) inside(path string) string {
 	if rest, ok := strings.CutPrefix(path, l.root); ok && strings.HasPrefix(rest, "/") {
 		return rest
 	}
 	return path
 }
 
-func (l *fileLook) add(id proc.FileID, path, how string) {
+func (l *fileSearch) add(id proc.FileID, path, how string) {
 	if l.seen[id] || len(l.list) >= processFilesMost {
 		return
 	}
@@ -118,10 +119,10 @@ func (l *fileLook) add(id proc.FileID, path, how string) {
 	l.list = append(l.list, processFile{id, path, how})
 }
 
-// link adds what a link of /proc/PID leads to, which the kernel shows as path.
-func (l *fileLook) link(name, path, how string) {
+// link adds the file behind a link of /proc/PID. path is the text of the link.
+func (l *fileSearch) link(name, path, how string) {
 	if l.hangs([]byte(path)) {
-		l.passed = append(l.passed, path)
+		l.skipped = append(l.skipped, path)
 		return
 	}
 	if file, err := l.dir.StatLink(name); err == nil {
@@ -129,9 +130,9 @@ func (l *fileLook) link(name, path, how string) {
 	}
 }
 
-// linkOf is link for a path that is not read yet; it gives it from the process's root directory on, "" where there is
-// none any more.
-func (l *fileLook) linkOf(name, how string) string {
+// linkOf reads a link of /proc/PID and adds the file behind it. It returns the file's path below the process's root
+// directory, or "" if the file has no path any more.
+func (l *fileSearch) linkOf(name, how string) string {
 	path, err := l.dir.Readlink(name)
 	if err != nil {
 		return ""
@@ -143,10 +144,10 @@ func (l *fileLook) linkOf(name, how string) string {
 	return l.inside(path)
 }
 
-// named adds a file by its path, from the process's root directory on, and says where it is in the end. Symbolic
-// links are followed where that cannot hang, those too that lie where the kernel's path leads in another mount
-// namespace. Files of /proc and /sys are no use: "self" is us there.
-func (l *fileLook) named(path, how string) (string, bool) {
+// named adds a file by its path below the process's root directory. It returns the path with all symbolic links
+// resolved. A symbolic link is followed only if that cannot hang. The link may even lead into another mount
+// namespace. Files of /proc and /sys are skipped, since "self" would be our own process there.
+func (l *fileSearch) named(path, how string) (string, bool) {
 	useless := false
 	real, err := l.dir.RealPath(path, func(path []byte) bool {
 		useless = pseudo(string(path))
@@ -154,7 +155,7 @@ func (l *fileLook) named(path, how string) (string, bool) {
 	})
 	if err != nil {
 		if errors.Is(err, process.ErrMayHang) && !useless {
-			l.passed = append(l.passed, path)
+			l.skipped = append(l.skipped, path)
 		}
 		return "", false
 	}
@@ -170,8 +171,8 @@ func pseudo(path string) bool {
 	return path == "/proc" || path == "/sys" || strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")
 }
 
-// arguments adds what the command line names, alone or behind "--option=".
-func (l *fileLook) arguments(cwd string) {
+// arguments adds the files in the command line. A path may be a whole argument or the part after "--option=".
+func (l *fileSearch) arguments(cwd string) {
 	text, err := l.dir.Read("cmdline", nil)
 	if err != nil {
 		return
@@ -192,15 +193,15 @@ func (l *fileLook) arguments(cwd string) {
 	}
 }
 
-// descriptors adds what is open, and gives the directories that it lies in.
-func (l *fileLook) descriptors() (parents []string) {
+// descriptors adds the open files, and returns their directories.
+func (l *fileSearch) descriptors() (parents []string) {
 	_ = l.dir.FDs(make([]byte, 32<<10),
-		func(d *process.FDDir, num int, target []byte) { // what is refused was refused above
+		func(d *process.FDDir, num int, target []byte) { // an error here was an error of cwd, too: see search
 			if target[0] != '/' || len(l.list) >= processFilesMost {
 				return
 			}
 			if l.hangs(target) {
-				l.passed = append(l.passed, string(target))
+				l.skipped = append(l.skipped, string(target))
 				return
 			}
 			id, err := d.Stat(target)
@@ -219,7 +220,7 @@ func (l *fileLook) descriptors() (parents []string) {
 	return parents
 }
 
-func (l *fileLook) mapped() {
+func (l *fileSearch) mapped() {
 	paths, err := l.dir.MappedPaths(nil)
 	if err != nil {
 		return
@@ -229,11 +230,11 @@ func (l *fileLook) mapped() {
 	}
 }
 
-// Entries adds what lies in a directory, from the process's root directory on.
-func (l *fileLook) entries(dir, how string) {
+// entries adds the files in a directory below the process's root directory.
+func (l *fileSearch) entries(dir, how string) {
 	dir, err := l.dir.RealPath(dir, l.hangs)
 	if err != nil {
-		return // one that may hang was counted with the directory itself
+		return // named has already counted a directory that may hang
 	}
 	var inner []string
 	err = l.dir.EachEntry(dir, listedMost, func(name string) bool { return l.hangs([]byte(path.Join(dir, name))) },
@@ -253,9 +254,9 @@ func (l *fileLook) entries(dir, how string) {
 	}
 }
 
-// configuration adds what /etc has under the program's name: "zabbix_server" has /etc/zabbix_server.conf, and
-// /etc/zabbix with what is in it.
-func (l *fileLook) configuration(comm string) {
+// configuration adds the files in /etc with the program's name. For "zabbix_server" these are
+// /etc/zabbix_server.conf, and /etc/zabbix with its files.
+func (l *fileSearch) configuration(comm string) {
 	stem := comm[:len(comm)-len(strings.TrimLeft(comm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
 	if len(stem) < shortestStem {
 		return
@@ -267,7 +268,7 @@ func (l *fileLook) configuration(comm string) {
 	var found []string
 	other := func(name string) bool { return !strings.HasPrefix(name, stem) || l.hangs([]byte(path.Join(etc, name))) }
 	_ = l.dir.EachEntry(etc, listedMost, other,
-		func(name string, _ vfs.FileID) { // an /etc that cannot be read holds nothing for us
+		func(name string, _ vfs.FileID) { // an unreadable /etc has no files for us
 			found = append(found, "/etc/"+name)
 		})
 	for _, full := range found {
@@ -277,5 +278,5 @@ func (l *fileLook) configuration(comm string) {
 	}
 }
 
-// Needs are what looking for the files of keys takes.
+// Needs are the needs to find the files of keys.
 const Needs = proc.NeedMounts | proc.NeedProcs | proc.NeedStatus | NeedKeyFiles

@@ -17,9 +17,9 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// File is a file of which ftok makes the key.
+// File is a file from which ftok makes the key.
 type File struct {
-	Path     string // as the first of the processes knows it; untrusted bytes
+	Path     string // as the first of the processes sees it; untrusted bytes
 	Dev, Ino uint64
 	Known    []FileUse // in ascending order of pids
 }
@@ -31,51 +31,50 @@ type FileUse struct {
 	How  string // "working directory", "program", "open as fd 3", "argument", …
 }
 
-// Search is what a look for the file of a key found, and where it looked.
+// Search is the result of a search for the file of a key: the files found, and the places searched.
 type Search struct {
 	Key     uint32
-	Objects []schema.Ref // that have the key, in the reader's IPC namespace
-	Owners  []string     // whose processes were looked at: the objects' owners and creators; nil: everybody's
+	Objects []schema.Ref // objects with the key, in the reader's IPC namespace
+	Owners  []string     // owners and creators of the objects; only their processes were searched; nil: all processes were
 	Files   []File       // in order of their paths
-	// Clusters are data directories of PostgreSQL whose key this is, or close above: it takes the inode number as it is,
-	// not ftok.
+	// Clusters are data directories of PostgreSQL whose inode number is the key or slightly below the key. PostgreSQL
+	// takes the inode number as the key, without ftok.
 	Clusters []string
 
-	Processes int // that were looked into, ours not among them
-	Refused   int // that could not be, for want of rights
-	Tried     int // distinct files
-	Alike     int // those of them on a device with the key's 8 bits
-	Passed    int // paths on network and FUSE mounts, which were not looked at
+	Processes int // processes that were searched, without our own
+	Refused   int // processes that could not be searched, for lack of rights
+	Tried     int // distinct files that were tried
+	Alike     int // tried files on a device with the key's 8 bits
+	Skipped   int // paths on network and FUSE mounts that were skipped
 
 	Faults []schema.Fault
 }
 
-// Project is the project id in a key that ftok made.
+// Project is the project id in a key from ftok.
 func (s *Search) Project() byte { return byte(s.Key >> 24) }
 
-// keptFiles are the files of processes by pid, kept between ticks.
+// keyCache holds the files of processes by pid, for later ticks.
 type keyCache map[int]processFiles
 
 func keptFiles(t *proc.Tick) keyCache {
 	return *proc.Keep(t.Kept, func() keyCache { return keyCache{} })
 }
 
-// ownersFiles are the files of the users that somebody asked for.
-type ownersFiles map[string]*keyFileList
+// filesByOwners holds the files of users' processes, by the list of users.
+type filesByOwners map[string]*keyFileList
 
-// keyFileList are the files that somebody's processes know.
+// keyFileList holds the files of some users' processes.
 type keyFileList struct {
 	files     map[proc.FileID]*File
-	passed    map[string]bool // paths
+	skipped   map[string]bool // paths
 	processes int
 	Refused   []*proc.Process
 }
 
-// SearchNeeds are what Find takes of a tick.
+// SearchNeeds are the needs of Find.
 const SearchNeeds = Needs | software.ClusterNeeds | proc.NeedIPCNS
 
-// Find looks for the file that a key was made of, among the files that living processes know. Faults of the tick
-// are the caller's to add.
+// Find searches the files of living processes for the file of a key. The caller adds the faults of the tick.
 func Find(t *proc.Tick, key uint32) *Search {
 	objects, uids, err := Objects(t.Host, key)
 	t.Fault("objects", err)
@@ -92,8 +91,8 @@ func Find(t *proc.Tick, key uint32) *Search {
 	return s
 }
 
-// Objects finds the objects of the reader's IPC namespace that have a key, and the uids of their owners and creators,
-// in ascending order. With an error, those of the other kinds count.
+// Objects finds the objects with a key in the reader's IPC namespace. uids are their owners and creators, in
+// ascending order. An error of one kind leaves the objects of the other kinds valid.
 func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, err error) {
 	seen := map[uint32]bool{}
 	note := func(kind schema.Kind, p sysv.IPCPerm, ctime int64) {
@@ -117,14 +116,14 @@ func Objects(h *kernel.Host, key uint32) (objects []schema.Ref, uids []uint32, e
 	return objects, slices.Sorted(maps.Keys(seen)), errors.Join(msgErr, semErr, shmErr)
 }
 
-// FilesOf are the files that the living processes of these users know, of all users where none is named.
+// FilesOf lists the files of the living processes of these users. Without users it lists the files of all processes.
 func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 	key := fmt.Sprint(uids)
-	byOwner := proc.Memo(t, func(*proc.Tick) ownersFiles { return ownersFiles{} })
+	byOwner := proc.Memo(t, func(*proc.Tick) filesByOwners { return filesByOwners{} })
 	if l := byOwner[key]; l != nil {
 		return l
 	}
-	l := &keyFileList{files: map[proc.FileID]*File{}, passed: map[string]bool{}}
+	l := &keyFileList{files: map[proc.FileID]*File{}, skipped: map[string]bool{}}
 	byOwner[key] = l
 	if cache := keptFiles(t); len(cache) > 2*len(t.Processes()) {
 		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return t.Process(pid) == nil })
@@ -134,8 +133,8 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 			continue
 		}
 		found := keyFiles(t, p)
-		for _, path := range found.passed {
-			l.passed[path] = true
+		for _, path := range found.skipped {
+			l.skipped[path] = true
 		}
 		if sys.Denied(found.refused) {
 			l.Refused = append(l.Refused, p)
@@ -154,7 +153,7 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 	return l
 }
 
-// Of lists the files that give a key, and counts those that agree with it in the device's bits.
+// Of lists the files that give a key. alike counts the files on a device with the key's 8 bits.
 func (l *keyFileList) Of(key uint32) (files []File, alike int) {
 	for id, k := range l.files {
 		if made := sysv.Ftok(id.Dev, id.Ino, byte(key>>24)); made == key {
@@ -173,10 +172,10 @@ func (l *keyFileList) Of(key uint32) (files []File, alike int) {
 
 func (s *Search) matches(l *keyFileList) {
 	s.Files, s.Alike = l.Of(s.Key)
-	s.Processes, s.Refused, s.Passed, s.Tried = l.processes, len(l.Refused), len(l.passed), len(l.files)
+	s.Processes, s.Refused, s.Skipped, s.Tried = l.processes, len(l.Refused), len(l.skipped), len(l.files)
 }
 
-// clustersOf are the data directories of PostgreSQL that make this key.
+// clustersOf lists the data directories of PostgreSQL that make this key.
 func clustersOf(t *proc.Tick, key uint32) []string {
 	var dirs []string
 	for _, c := range software.Clusters(t) {
@@ -189,8 +188,8 @@ func clustersOf(t *proc.Tick, key uint32) []string {
 	return dirs
 }
 
-// FormatProject writes a project id as programs give it: "0x66 'f'", or just the number where it is no printable
-// character.
+// FormatProject writes a project id as programs write it: "0x66 'f'". A project id that is no printable character is
+// just the number.
 func FormatProject(proj byte) string {
 	if proj <= ' ' || proj > '~' {
 		return fmt.Sprintf("0x%02x", proj)
@@ -198,7 +197,7 @@ func FormatProject(proj byte) string {
 	return fmt.Sprintf("0x%02x %s", proj, strconv.QuoteRune(rune(proj)))
 }
 
-// projectArgument writes a project id as ftok's argument in C, without a blank: 'f', or 0x01.
+// projectArgument writes a project id as an argument of ftok in C, without a space: 'f' or 0x01.
 func projectArgument(proj byte) string {
 	if proj <= ' ' || proj > '~' {
 		return fmt.Sprintf("0x%02x", proj)
@@ -206,10 +205,10 @@ func projectArgument(proj byte) string {
 	return strconv.QuoteRune(rune(proj))
 }
 
-// ftokNote is where the files stand of which ftok may have made an object's key.
+// ftokNote holds the cell of the column ftok.
 var ftokNote = schema.NewNote[schema.Value]()
 
-// Aspect names the files of which ftok may have made the keys of System V objects.
+// Aspect lists the files from which ftok may have made the keys of System V objects.
 func Aspect() kinds.Aspect {
 	return kinds.Aspect{
 		Name: "ftok",
@@ -239,7 +238,7 @@ func Aspect() kinds.Aspect {
 	}
 }
 
-// ftokOf is the cell of the column ftok.
+// ftokOf makes the cell of the column ftok.
 func ftokOf(t *proc.Tick, o sysv.IPCPerm) schema.Value {
 	if o.Key == 0 || !t.Host.Live() {
 		return schema.None(schema.TypeList)

@@ -7,37 +7,38 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Aspect is a judgement over objects of several kinds: whose they are, whether they are leaked, what is in them.
-// A kind says what the kernel says and does not know the aspects. An Aspect is an immutable value.
+// Aspect is a judgement over objects of several kinds: their software, their leaks or their content. A kind holds
+// only facts from the kernel and does not know the aspects. An Aspect is an immutable value.
 type Aspect struct {
 	Name string
-	// Of are the kinds that the aspect is of, each with what the judgement takes besides the kind's own rows.
+	// Of lists the kinds of the aspect. Each has the needs of the judgement besides the needs of the kind's own rows.
 	Of map[schema.Kind]schema.Need
-	// Columns are those that it adds to a kind, in the order of --list-columns and JSON. Readers find the result
-	// in the aspect's Note.
+	// Columns are the columns that the aspect adds to a kind, in the order of --list-columns and JSON. They read the
+	// aspect's Note.
 	Columns func(kind schema.Kind, needs schema.Need) []schema.Column
-	// Behind names, of a kind, the column that the aspect's columns follow. Without an entry they come last.
+	// Behind names, for each kind, the column that comes just before the aspect's columns. Without an entry they come
+	// last.
 	Behind map[schema.Kind]string
-	// Default are the aspect's columns that tables of these kinds show unless told otherwise.
+	// Default lists the aspect's columns that tables of these kinds show by default.
 	Default map[schema.Kind][]string
-	// OnDemand are IDs that nobody reads unless they are named or an object's page is open.
+	// OnDemand lists columns that are read only if they are named or an object's page is open.
 	OnDemand []string
-	// First says that an object's page shows the OnDemand columns before the kind's own, as judgements about it.
+	// First puts the OnDemand columns before the kind's own on an object's page.
 	First bool
 	// Costs names the needs that the aspect declares.
 	Costs []schema.Cost
-	// Requires are the kinds whose objects it asks for with Tick.Objects.
+	// Requires lists the kinds whose objects the aspect gets from Tick.Objects.
 	Requires []schema.Kind
 
-	// Adds lists objects that are there for this aspect alone, behind the kind's own; nil: none.
+	// Adds lists objects that exist only for this aspect. They come after the kind's own objects. nil: none.
 	Adds func(f *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schema.Object
-	// Fill puts the aspect's Note on the objects, as far as the Tick' Needs ask.
+	// Fill puts the aspect's Note on the objects, as far as the Tick's Needs ask for it.
 	Fill func(f *proc.Tick, kind schema.Kind, needs schema.Need, objects []*schema.Object)
-	// Diagnose gives the findings of the aspect; nil: none.
+	// Diagnose returns the findings of the aspect. nil: none.
 	Diagnose func(f *proc.Tick, kind schema.Kind, objects []*schema.Object) []schema.Finding
 }
 
-// Extend adds the aspect's columns to a kind that the aspect is of.
+// Extend adds the aspect's columns to a kind, if the kind is in Of.
 func (a *Aspect) Extend(m *Mechanism) {
 	needs, ok := a.Of[m.Kind]
 	if !ok {
@@ -60,7 +61,7 @@ func (a *Aspect) Extend(m *Mechanism) {
 	} else {
 		m.OnDemand = append(m.OnDemand, onDemand...)
 	}
-	// Who holds an object stands last: that cell is the longest.
+	// The holders of an object come last: that cell is the longest.
 	last := len(m.Default)
 	if last > 0 && m.Default[last-1] == "holders" {
 		last--

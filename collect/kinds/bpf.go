@@ -8,21 +8,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// bpf is the kind of BPF maps, programs and links: bpf(2). Maps, programs and links are numbered each by themselves,
-// so that a Ref names the object as well: "bpf:map/5".
+// bpf is the kind of BPF maps, programs and links (man 2 bpf). Maps, programs and links have numbers of their own
+// each. So a Ref also has the sort of the object: "bpf:map/5".
 const bpf schema.Kind = "bpf"
 
 // BPFRow is a BPF map, program or link that a process has open.
 type BPFRow struct {
 	descriptor
-	object string // map, prog or link; "": this fdinfo does not tell
+	object string // map, prog or link; "": fdinfo of this kernel has no number
 }
 
-// BPF is the kind of BPF objects.
+// BPF is the Mechanism of BPF objects.
 func BPF() *Mechanism {
 	return &Mechanism{
 		Kind: bpf, Family: Notify, Title: "BPF objects",
-		Ends:       "a BPF object goes away when its pins are removed (rm below /sys/fs/bpf) and its last user is gone: end its holders with " + EndHolders,
+		Ends: "a BPF object goes away when its pins are removed (rm below /sys/fs/bpf) and its last user is gone: end " +
+			"its holders with " + EndHolders,
 		Help:       "BPF maps, programs and links that processes have open; pinned ones without a descriptor are not seen",
 		Descriptor: &proc.Descriptor{Kind: bpf, Anon: []string{"bpf-map", "bpf-prog", "bpf_link"}, Identity: bpfIdentity},
 		Columns:    bpfColumns(),
@@ -38,9 +39,9 @@ func BPF() *Mechanism {
 	}
 }
 
-// bpfObject reads which object a descriptor is on. fdinfo has map_id of maps since Linux 4.13, prog_id of programs
-// since 4.13 and link_id of links since 5.7; a link has the prog_id of its program, too (bpf_map_show_fdinfo,
-// bpf_prog_show_fdinfo and bpf_link_show_fdinfo, kernel/bpf/syscall.c).
+// bpfObject reads the object of a descriptor from fdinfo. fdinfo has map_id and prog_id since Linux 4.13, and link_id
+// since 5.7. A link also has the prog_id of its program (bpf_map_show_fdinfo, bpf_prog_show_fdinfo and
+// bpf_link_show_fdinfo, kernel/bpf/syscall.c).
 func bpfObject(info []byte) (object string, id uint64, ok bool) {
 	for _, object := range []string{"link", "map", "prog"} {
 		if id, ok := fdinfo.Uint(info, object+"_id", 10); ok {
@@ -71,7 +72,7 @@ func bpfColumns() []schema.Column {
 	}
 	return descriptorColumns("threads that sleep in a call on it",
 		col("object", schema.TypeString, 6, "map, prog or link", func(r *row) schema.Value {
-			return StatusValue(r.object)
+			return WordValue(r.object)
 		}),
 		col("id", schema.TypeInt, 6, "the kernel's number among the maps, the programs or the links",
 			func(r *row) schema.Value {
@@ -120,17 +121,17 @@ func (r *BPFRow) flag(field string) schema.Value {
 
 func (r *BPFRow) word(field string) schema.Value {
 	word, _ := fdinfo.Word(r.info.Text, field)
-	return StatusValue(word)
+	return WordValue(word)
 }
 
-// program is the program behind a link. A link whose program was detached or has none yet tells program 0.
+// program is the program of a link. A link with a detached program, or without a program, has prog_id 0.
 func (r *BPFRow) program() (schema.Ref, bool) {
 	id, ok := fdinfo.Uint(r.info.Text, "prog_id", 10)
 	return bpfRef("prog", id), r.object == "link" && ok && id != 0
 }
 
-// typeName is bpftool's word for the type. fdinfo has numbers of maps and programs. Of links the kernel writes the
-// word itself, or "<9>" for a type without a word.
+// typeName is bpftool's word for the type. fdinfo has a number for the type of a map or a program. For a link fdinfo
+// has a word, or "<9>" for a type without a word.
 func (r *BPFRow) typeName() schema.Value {
 	word, ok := fdinfo.Word(r.info.Text, r.object+"_type")
 	var names []string
@@ -143,7 +144,7 @@ func (r *BPFRow) typeName() schema.Value {
 	if n, err := strconv.Atoi(word); err == nil && ok && 0 <= n && n < len(names) {
 		word = names[n]
 	}
-	return StatusValue(word)
+	return WordValue(word)
 }
 
 // bpfMapTypes are enum bpf_map_type of include/uapi/linux/bpf.h in bpftool's words.
@@ -164,7 +165,7 @@ func bpfProgTypes() []string {
 		"syscall", "netfilter"}
 }
 
-// relateBPF tells who holds each object, and which program a link runs.
+// relateBPF returns the edges to the holders of each object, and from each link to its program.
 func relateBPF(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	edges := relateDescriptors(t, objects)
 	for _, o := range objects {

@@ -8,14 +8,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// descriptor is what all objects have in common that exist only as open file descriptors: eventfds, epoll instances,
+// descriptor is the shared part of all objects that exist only as open file descriptors: eventfds, epoll instances,
 // timers and the like.
 //
-// An eventfd has a number of its own. The others have none: all of them share one inode. There the open file
-// description is the object, and its Ref names the first descriptor on it, by pid and number, with the start of that
-// process: "epoll:4242/7". Descriptors that kcmp(2) proves to be one description (inherited, sent over a socket,
-// duplicated) are one object; where kcmp is refused, each is one. When the first holder lets go, the object that the
-// others still hold gets another Ref.
+// An eventfd has a number of its own. The other objects have none: they all share one inode. So the object is the
+// open file description. Its Ref names the first descriptor on it, by pid and number, with the start of that process:
+// "epoll:4242/7". Several descriptors (inherited, sent over a socket, duplicated) are one object if kcmp(2) proves
+// that they share a description. If kcmp is refused, each descriptor is an object. If the first holder closes its
+// descriptor, the object gets another Ref.
 type descriptor struct {
 	ref     schema.Ref
 	Uses    []proc.FDUse
@@ -25,15 +25,16 @@ type descriptor struct {
 	info    proc.FDInfo
 }
 
-// described is a row that is a descriptor with more.
+// described is a row with a descriptor as its base.
 type described interface{ base() *descriptor }
 
 func (d *descriptor) base() *descriptor { return d }
 
-// descriptorNeeds is what every such kind takes; the fdinfo of its descriptors is read as well.
+// descriptorNeeds are the needs of every kind of descriptors. NeedFDInfo reads the fdinfo of the kind's own
+// descriptors only.
 const descriptorNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDInfo
 
-// descriptorColumns are the columns that every such kind has, its own before them.
+// descriptorColumns are the columns of a kind: own, then those that every such kind has.
 func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 	ends := func(id string, needs schema.Need, help string, get func(*descriptor) schema.Value) schema.Column {
 		return schema.Column{ID: id, Type: schema.TypeEndpoints, Width: 24, Needs: needs, Help: help,
@@ -48,7 +49,7 @@ func descriptorColumns(waits string, own ...schema.Column) []schema.Column {
 		func(d *descriptor) schema.Value { return d.waiters }))
 }
 
-// descriptors gives the objects of a kind that exist only as open descriptors.
+// descriptors lists the objects of a kind that exist only as open descriptors.
 func descriptors(t *proc.Tick, kind schema.Kind) []descriptor {
 	var all []descriptor
 	for _, instance := range t.Instances(kind) {
@@ -59,7 +60,7 @@ func descriptors(t *proc.Tick, kind schema.Kind) []descriptor {
 	return all
 }
 
-// collectDescriptors makes a row of each object of a kind without numbers.
+// collectDescriptors makes a row of each object of a kind.
 func collectDescriptors[T any](t *proc.Tick, kind schema.Kind, row func(descriptor) *T) []*schema.Object {
 	var objects []*schema.Object
 	for _, d := range descriptors(t, kind) {
@@ -68,7 +69,7 @@ func collectDescriptors[T any](t *proc.Tick, kind schema.Kind, row func(descript
 	return objects
 }
 
-// newDescriptor fills what is common. ok is false if all descriptors were closed since they were listed.
+// newDescriptor fills the shared part. ok is false if all descriptors were closed since the walk.
 func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descriptor, ok bool) {
 	d = descriptor{ref: ref, Uses: uses, holders: t.Holders(uses, nil), waits: fdWaits(t, uses)}
 	d.waiters = t.WaitersValue(ref, d.waits, allWaitsSeen(t, uses))
@@ -81,7 +82,7 @@ func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descripto
 	return d, false
 }
 
-// infoCell turns what was read of fdinfo into a cell.
+// infoCell makes a cell of a value from fdinfo. t is its type, and err the error of the parser.
 func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Value) schema.Value {
 	switch {
 	case sys.Denied(d.info.Err):
@@ -92,18 +93,10 @@ func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Valu
 	return known()
 }
 
-// edges tells who holds it and who sleeps on it.
+// edges relates the holders and the waiters to the object.
 func (d *descriptor) edges(t *proc.Tick) []schema.Edge {
 	edges := t.HoldEdges(d.ref, d.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
 	return append(edges, proc.WaitEdges(d.ref, d.waits)...)
-}
-
-// UsesOf are the descriptors on an object that exists only as open descriptors; nil for every other.
-func UsesOf(o *schema.Object) []proc.FDUse {
-	if d, ok := o.Row.(described); ok {
-		return d.base().Uses
-	}
-	return nil
 }
 
 func relateDescriptors(t *proc.Tick, objects []*schema.Object) []schema.Edge {

@@ -8,21 +8,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// dmabuf is the kind of DMA buffers, the memory that graphics, video and other devices share with processes
+// dmabuf is the kind of DMA buffers: memory that graphics, video and other devices share with processes
 // (Documentation/driver-api/dma-buf.rst).
 const dmabuf schema.Kind = "dmabuf"
 
 // DMABufRow is a DMA buffer that a process has open.
 type DMABufRow struct{ descriptor }
 
-// DMABuf is the kind of DMA buffers.
+// DMABuf is the Mechanism of DMA buffers.
 func DMABuf() *Mechanism {
 	return &Mechanism{
 		Kind: dmabuf, Family: Memory, Title: "DMA buffers",
 		Ends: "a buffer goes away when its last user has closed and unmapped it: end its holders with " + EndHolders,
 		Help: "memory shared between devices and processes: size, exporter, and who has each buffer open; a mapping " +
 			"without a descriptor is not seen",
-		// dmabuffs_dname and the name of the inode's only dentry (drivers/dma-buf/dma-buf.c) make the link "/dmabuf:NAME".
+		// The link is "/dmabuf:NAME": the inode has one dentry, and dmabuffs_dname makes its name
+		// (drivers/dma-buf/dma-buf.c).
 		Descriptor: &proc.Descriptor{Kind: dmabuf, Prefix: "/dmabuf:", Identity: dmabufIdentity},
 		Columns:    dmabufColumns(),
 		Default:    []string{"size", "name", "exporter", "holders"},
@@ -35,14 +36,14 @@ func DMABuf() *Mechanism {
 	}
 }
 
-// dmabufIdentity reads the buffer's inode number, which fdinfo has since Linux 5.14 (seq_show, fs/proc/fd.c).
+// dmabufIdentity reads the inode number of the buffer, which fdinfo has since Linux 5.14 (seq_show, fs/proc/fd.c).
 func dmabufIdentity(info []byte) (schema.Ref, bool) {
 	ino, ok := fdinfo.Uint(info, "ino", 10)
 	_, buffer := fdinfo.Word(info, "exp_name")
 	return schema.Ref{Kind: dmabuf, ID: ino}, ok && buffer
 }
 
-// isFile tells that the descriptor is on a plain file of the root directory with a buffer's name.
+// isFile reports whether the descriptor is on a plain file of the root directory with the name of a buffer.
 func (r *DMABufRow) isFile() bool {
 	_, buffer := fdinfo.Word(r.info.Text, "exp_name")
 	return !buffer && r.info.Err == nil
@@ -58,7 +59,7 @@ func dmabufColumns() []schema.Column {
 	word := func(id, field string, width int, help string) schema.Column {
 		return col(id, schema.TypeString, width, help, func(info []byte) schema.Value {
 			text, _ := fdinfo.Word(info, field)
-			return StatusValue(text)
+			return WordValue(text)
 		})
 	}
 	return descriptorColumns("threads that sleep in poll or ioctl on it",

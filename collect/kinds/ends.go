@@ -2,10 +2,10 @@ package kinds
 
 import "github.com/ipctop/ipctop/collect/schema"
 
-// Side is a place at which processes are at an object. Its word is the ID of the column that shows them.
+// Side is one group of the processes that use an object. Its word is the ID of the column with these processes.
 type Side string
 
-// The sides that several kinds have.
+// The sides that several kinds share.
 const (
 	Holders Side = "holders"
 	Readers Side = "readers"
@@ -13,11 +13,11 @@ const (
 	Waiters Side = "waiters"
 )
 
-// Ends are the processes at an object, by side. A side that its kind does not have is the zero Value, whose Type is
-// not TypeEndpoints.
+// Ends are the processes that use an object, by side. If the kind does not have a side, its Value is the zero Value,
+// whose Type is not TypeEndpoints.
 type Ends struct{ Holders, Readers, Writers, Waiters schema.Value }
 
-// At gives the processes at a side. has is false where the kind has no such side.
+// At returns the processes at a side. has is false if the kind does not have the side.
 func (e Ends) At(s Side) (v schema.Value, has bool) {
 	switch s {
 	case Holders:
@@ -32,18 +32,18 @@ func (e Ends) At(s Side) (v schema.Value, has bool) {
 	return v, v.Type() == schema.TypeEndpoints
 }
 
-// EndsOf gives the processes at an object.
+// EndsOf returns the processes that use an object.
 func EndsOf(o *schema.Object) Ends {
-	if r, ok := o.Row.(ended); ok {
+	if r, ok := o.Row.(endsRow); ok {
 		return r.Ends()
 	}
 	return Ends{}
 }
 
-// ended is a row of a kind that has sides.
-type ended interface{ Ends() Ends }
+// endsRow is a row of a kind that has sides.
+type endsRow interface{ Ends() Ends }
 
-// NeedsAt is what has to be gathered for these sides of a kind's objects.
+// NeedsAt returns the needs of the columns of these sides.
 func (m *Mechanism) NeedsAt(sides ...Side) schema.Need {
 	ids := make([]string, len(sides))
 	for i, s := range sides {
@@ -52,7 +52,7 @@ func (m *Mechanism) NeedsAt(sides ...Side) schema.Need {
 	return m.NeedsOf(ids)
 }
 
-// Ends of the kinds.
+// Ends of the kinds:
 
 func (r *MsgRow) Ends() Ends   { return Ends{Waiters: r.Waiters} }
 func (r *SemRow) Ends() Ends   { return Ends{Waiters: r.waiters} }
@@ -67,14 +67,14 @@ func (r *LockRow) Ends() Ends    { return Ends{Holders: r.holders, Waiters: r.wa
 func (r *NSRow) Ends() Ends      { return Ends{Holders: r.holder} }
 func (d *descriptor) Ends() Ends { return Ends{Holders: d.holders, Waiters: d.waiters} }
 
-// Ends of a pidfd: whoever waits on one waits for its process.
+// Ends of a pidfd have no waiters: a waiter on a pidfd waits for its process.
 func (r *PidFDRow) Ends() Ends { return Ends{Holders: r.holders} }
 
-// Ends of a socket are its own, not those of the other end.
+// Ends of a socket are its own ends, not those of its peer.
 func (s *Socket) Ends() Ends  { return Ends{Holders: s.holders} }
 func (r *InetRow) Ends() Ends { return Ends{Holders: r.holders, Waiters: r.waiters} }
 
-// Ends of a UNIX socket: who waits for accept is known of sock_diag alone.
+// Ends of a UNIX socket have the waiters for accept only if sock_diag was read.
 func (r *UnixRow) Ends() Ends {
 	e := Ends{Holders: r.holders, Waiters: r.waiters}
 	if !r.Diag {

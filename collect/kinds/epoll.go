@@ -17,16 +17,17 @@ type EpollRow struct {
 	targets []epollTarget
 }
 
-// epollTarget is a descriptor that the instance watches, with the object behind it as far as it is one of ours.
+// epollTarget is a descriptor that the instance watches. ref is the object behind it, if it is an object of ipctop.
 type epollTarget struct {
 	fdinfo.EpollTarget
 	ref   schema.Ref // zero: not known
 	proof schema.Proof
 }
 
-// targetNeeds are what it takes to say which object a watched descriptor is.
+// targetNeeds are the needs to find the object behind a watched descriptor.
 const targetNeeds = descriptorNeeds | proc.NeedFDModes | NeedSockets
 
+// Epoll is the Mechanism of epoll instances.
 func Epoll() *Mechanism {
 	type row = EpollRow
 	return &Mechanism{
@@ -65,7 +66,7 @@ func (r *EpollRow) list(word func(*epollTarget) string) schema.Value {
 	})
 }
 
-// String is "7=unix:1234"; where the object is not known, "7=inode:12@8:1".
+// String is "7=unix:1234". If the object is not known, it is "7=inode:12@8:1".
 func (t *epollTarget) String() string {
 	what := "inode:" + strconv.FormatUint(t.Ino, 10) + "@" + schema.FormatDev(t.Dev)
 	switch {
@@ -77,7 +78,8 @@ func (t *epollTarget) String() string {
 	return strconv.Itoa(t.FD) + "=" + what
 }
 
-// epollEvents are those of man 2 epoll_ctl in lower case without EPOLL, but those that are always asked for (err, hup).
+// epollEvents are the events of man 2 epoll_ctl, in lower case without EPOLL. The events that are always reported
+// (err, hup) are missing.
 func epollEvents() []eventName {
 	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"},
 		{1 << 30, "oneshot"}, {1 << 31, "et"}}
@@ -87,7 +89,7 @@ func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
 	refs := fdRefs(tick, tick.Wants(schema.Epoll, NeedSockets))
 	return collectDescriptors(tick, schema.Epoll, func(d descriptor) *EpollRow {
 		r := &EpollRow{descriptor: d}
-		nth := map[int]int{} // targets seen so far of each number
+		nth := map[int]int{} // number of targets seen so far, by descriptor number
 		for _, t := range fdinfo.ParseEpoll(d.info.Text) {
 			target := epollTarget{EpollTarget: t}
 			target.ref, target.proof = watched(tick, &d, t, nth[t.FD], refs)
@@ -98,9 +100,9 @@ func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
 	}), nil
 }
 
-// watched finds the object behind a target among the descriptors of that number that the holders have. Pipes, FIFOs
-// and sockets are told by inode. Other anonymous files share an inode: kcmp proves which it is, else a descriptor of
-// that number is only likely to be the one that was added.
+// watched finds the object behind a target, among the holders' descriptors with the same number. An inode identifies
+// pipes, FIFOs and sockets. Other anonymous files share one inode. For them kcmp(2) proves the object. Without kcmp a
+// descriptor with the same number is only likely to be the watched one.
 func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs map[proc.FDKey]schema.Ref) (schema.Ref,
 	schema.Proof) {
 	for _, u := range d.Uses {
@@ -134,7 +136,7 @@ func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs
 	return schema.Ref{}, ""
 }
 
-// fdRefs tells which object each descriptor leads to. Which sort of socket a descriptor is on, only a dump tells.
+// fdRefs returns the object of each descriptor. The sort of a socket is known only from a dump of the sockets.
 func fdRefs(t *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
 	refs := t.FDRefs()
 	if !sockets {
@@ -152,7 +154,7 @@ func fdRefs(t *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
 	return refs
 }
 
-// socketRefs maps inodes to sockets. What could not be listed is their own mechanisms' to tell.
+// socketRefs maps inodes to sockets. The mechanisms of the sockets report errors of the dumps.
 func socketRefs(t *proc.Tick) map[uint64]schema.Ref {
 	refs := map[uint64]schema.Ref{}
 	add := func(kind schema.Kind, inode uint64) { refs[inode] = schema.Ref{Kind: kind, ID: inode} }

@@ -15,6 +15,7 @@ type EventFDRow struct {
 	parse error
 }
 
+// EventFD is the Mechanism of eventfds.
 func EventFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.EventFD, Family: Notify, Title: "Eventfds",
@@ -40,8 +41,8 @@ func eventfdColumns() []schema.Column {
 			}),
 		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0",
 			func(r *row) schema.Value {
-				// It takes 64 bits, but who fills it does so to make writers block: 2⁶³ and more show as the largest number that a
-				// cell holds.
+				// The counter has 64 bits. A program fills it that far only to make writers block. So 2⁶³ and more show as the
+				// largest number of a cell.
 				return r.infoCell(schema.TypeInt, r.parse,
 					func() schema.Value { return schema.Int(int64(min(r.Count, math.MaxInt64))) })
 			}),

@@ -2,7 +2,7 @@ package kinds
 
 import "github.com/ipctop/ipctop/collect/schema"
 
-// The families, as tabs and arguments of --once name them.
+// The families of kinds. They are the names of tabs and arguments of --once.
 const (
 	Queues     schema.Family = "queues"
 	Semaphores schema.Family = "semaphores"

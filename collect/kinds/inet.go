@@ -16,9 +16,10 @@ import (
 type InetRow struct {
 	Socket
 	sock.InetSocket
-	device string // name of the interface it is bound to
+	device string // name of the interface that the socket is bound to
 }
 
+// Inet is the Mechanism of TCP, UDP and raw sockets.
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
@@ -28,17 +29,11 @@ func Inet() *Mechanism {
 		Costs:   []schema.Cost{{Need: NeedTCPInfo | NeedCongestion, Name: "tcp info"}},
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
-		Needs:   SocketNeeds, OnDemand: InetOnDemand(),
+		Needs:   SocketNeeds, OnDemand: inetOnDemand(),
 		Relates: HolderNeeds,
 		Collect: collectInet,
 		Gauges:  inetGauges,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			var edges []schema.Edge
-			for _, o := range objects {
-				edges = append(edges, o.Row.(*InetRow).edges(t)...)
-			}
-			return edges
-		},
+		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*InetRow)
 			label := r.Protocol + " " + r.local()
@@ -104,7 +99,8 @@ func inetColumns() []schema.Column {
 		}),
 		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr",
 			func(r *row) schema.Value {
-				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw") // which has no directions, and often no sock_diag
+				// a raw socket has no directions, and often no sock_diag
+				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw")
 			}),
 		num("retrans", 7, "retransmissions or window probes without an answer so far",
 			func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
@@ -120,14 +116,14 @@ func inetColumns() []schema.Column {
 		}),
 		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other "+
 			"end)",
-			func(r *row) schema.Value { return wordValue(r.Timer.String()) }),
+			func(r *row) schema.Value { return WordValue(r.Timer.String()) }),
 		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
 			if r.Timer == sock.TimerOff {
 				return schema.None(schema.TypeDuration)
 			}
 			return schema.Duration(time.Duration(r.TimerMS) * time.Millisecond)
 		}),
-	}, append(tcpColumns(), netColumns(func(r *row) *Socket { return &r.Socket })...)...)
+	}, append(tcpColumns(), netColumns()...)...)
 }
 
 func (r *InetRow) onlyV6() schema.Value {
@@ -140,12 +136,13 @@ func (r *InetRow) onlyV6() schema.Value {
 	return schema.Bool(r.V6Only)
 }
 
+// Listens reports whether the socket is a TCP listener.
 func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == sock.SocketListen }
 
-// connected says whether the socket has a remote address at all.
+// connected reports whether the socket has a remote address.
 func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
 
-// local is the local address, written as ss does: "127.0.0.53%lo:53", "[::1%lo]:53".
+// local is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53".
 func (r *InetRow) local() string {
 	if r.device == "" {
 		return r.Local.String()
@@ -153,22 +150,22 @@ func (r *InetRow) local() string {
 	return net.JoinHostPort(r.Local.Addr().String()+"%"+r.device, strconv.Itoa(int(r.Local.Port())))
 }
 
-// status explains a state that ss's word alone leaves open.
+// status adds a word to a state that ss's word alone does not explain.
 func (r *InetRow) status() schema.Value {
 	switch {
 	case r.Listener != nil, r.unaccepted(), r.Other != nil && r.Other.Listener != nil:
 		return schema.String(SocketUnaccepted)
 	case r.State == sock.SocketCloseWait, r.State == sock.SocketFinWait2 && r.Inode != 0:
-		// One end has closed, the other has not. Without an inode nobody is left at this end.
+		// One end is closed, the other is not. A socket without an inode has no process at this end.
 		return schema.String(SocketHalfClosed)
 	case r.Listens(), r.Inode == 0:
 		return schema.None(schema.TypeString)
 	}
-	return StatusValue(shutdownStatus(r.Shutdown))
+	return WordValue(shutdownStatus(r.Shutdown))
 }
 
-// unaccepted tells the socket that the kernel made for a connection which waits for accept. Others without inode were
-// closed by their process and have left these two states.
+// unaccepted reports whether the kernel made the socket for a connection that waits for accept. Other sockets without
+// an inode were closed by their process, and are in other states.
 func (r *InetRow) unaccepted() bool {
 	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
 }
@@ -183,8 +180,8 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// inetSockets lists the sockets of the network namespace that the thread is in. Addresses mean something only within
-// one.
+// inetSockets lists the sockets of the thread's network namespace. An address is only valid within one network
+// namespace.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	sockets, err := t.Host.InetSockets(askTCP(t))
 	slices.SortFunc(sockets, compareInet)
@@ -198,7 +195,7 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 		if s.Inode == 0 && s.Cookie == 0 {
 			r.Ref.Name = "sk:" + s.Protocol + "/" + s.Local.String() + "/" + s.Remote.String()
 		}
-		// While sockets come and go, a dump may hold one twice.
+		// While sockets come and go, a dump may list one twice.
 		if seen[r.Ref] {
 			continue
 		}
@@ -221,8 +218,8 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// compareInet gives rows a place that they keep, which the kernel's hash tables do not: listeners, TCP, UDP, raw,
-// each by address.
+// compareInet keeps rows in a stable order: listeners, TCP, UDP, raw, each by address. The order of the kernel's hash
+// tables changes.
 func compareInet(a, b sock.InetSocket) int {
 	rank := func(s *sock.InetSocket) int {
 		switch {
@@ -239,7 +236,8 @@ func compareInet(a, b sock.InetSocket) int {
 		cmp.Compare(a.Inode, b.Inode))
 }
 
-// deviceName names a network interface by its index, "" for none, digits for one that is not there.
+// deviceName is the name of a network interface by its index. It is "" for index 0, and digits for an interface that
+// does not exist.
 func deviceName(known map[uint32]string, index uint32) string {
 	if index == 0 {
 		return ""

@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inetGauges gives what TCP takes of its limits (Documentation/networking/ip-sysctl.rst). Past the first two,
-// connections are dropped without their last words; past the third, no socket gets memory.
+// inetGauges compares TCP's use with its limits (Documentation/networking/ip-sysctl.rst). Above the first two limits
+// the kernel ends such connections at once. Above the third limit no socket gets memory.
 func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	fs, err := procfs.NewFS(t.Host.Path("/proc"))
 	if err != nil {
@@ -45,7 +45,8 @@ func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	return gauges, nil
 }
 
-// lastNumber reads a sysctl of one number, or the hard limit behind two soft ones; 0 if it cannot be read.
+// lastNumber reads the last number of a sysctl file. A file with three numbers has two soft limits and then the hard
+// limit. It returns 0 for an unreadable file.
 func lastNumber(h *kernel.Host, knob string) uint64 {
 	text, err := h.ReadFile("/proc/sys/" + strings.ReplaceAll(knob, ".", "/"))
 	fields := strings.Fields(string(text))

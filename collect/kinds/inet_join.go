@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// endpoints are a connection's two ends, without regard to whether an IPv6 socket carries IPv4.
+// endpoints are the two ends of a connection. IPv4 addresses in IPv6 sockets are unmapped.
 type endpoints struct {
 	protocol      string
 	local, remote netip.AddrPort
@@ -18,13 +18,13 @@ func (r *InetRow) endpoints() endpoints {
 	return endpoints{r.Protocol, unmapped(r.Local), unmapped(r.Remote)}
 }
 
-// inetIndex finds sockets by their addresses. Its keys are unmapped.
+// inetIndex finds sockets by their addresses, which are unmapped.
 type inetIndex struct {
 	connected map[endpoints]*InetRow
 	bound     map[endpoints][]*InetRow // listeners and unconnected UDP sockets; no remote address
 }
 
-// joinInet finds the two ends of connections within the machine, and which listener a connection waits at.
+// joinInet finds the two ends of connections within the machine, and the listeners of waiting connections.
 func joinInet(rows []*InetRow) {
 	index := inetIndex{make(map[endpoints]*InetRow, len(rows)), map[endpoints][]*InetRow{}}
 	for _, r := range rows {
@@ -49,8 +49,8 @@ func joinInet(rows []*InetRow) {
 	}
 }
 
-// findPeer looks for the connection with the same ends reversed. A UDP server has one unconnected socket for all its
-// clients instead: that it is the other end follows from how the kernel looks sockets up, and nothing says so directly.
+// findPeer finds the socket with the same ends reversed. A UDP server may have one unconnected socket for all its
+// clients. That this socket is the other end follows from the kernel's lookup; no file says it.
 func (x *inetIndex) findPeer(r *InetRow) {
 	e := r.endpoints()
 	if p := x.connected[endpoints{e.protocol, e.remote, e.local}]; p != nil && p != r {
@@ -65,8 +65,8 @@ func (x *inetIndex) findPeer(r *InetRow) {
 	}
 }
 
-// findListener looks for the listener in whose queue the connection stands. With SO_REUSEPORT several may share the
-// address; then any that has somebody waiting may be the one.
+// findListener finds the listener whose queue holds the connection. With SO_REUSEPORT several listeners may share the
+// address. Then each one with a waiting connection is possible.
 func (x *inetIndex) findListener(r *InetRow) {
 	found := x.boundTo("tcp", unmapped(r.Local), func(l *InetRow) bool { return l.RecvQueue > 0 })
 	if len(found) == 0 {
@@ -76,15 +76,15 @@ func (x *inetIndex) findListener(r *InetRow) {
 	if len(found) > 1 {
 		r.listenProof = schema.Inferred
 	}
-	// The one who waits is the client; r is the kernel's socket that stands for it.
+	// The waiter is the client. r is the socket that the kernel made for it.
 	if r.Other != nil {
 		found[0].waiting = append(found[0].waiting, r.Other)
 	}
 }
 
-// boundTo gives the sockets that get what is sent to the address: those bound to it, or else those bound to any
-// address (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, any address counts on loopback only: other
-// addresses may not be this machine's.
+// boundTo lists the sockets that receive packets to the address. These are the sockets bound to it, or else those
+// bound to any address (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, a socket bound to any address
+// counts on loopback only, since another address may not belong to this machine.
 func (x *inetIndex) boundTo(protocol string, to netip.AddrPort, pass func(*InetRow) bool) []*InetRow {
 	places := []netip.AddrPort{to}
 	if protocol == "tcp" || to.Addr().IsLoopback() {

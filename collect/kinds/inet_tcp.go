@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// InetOnDemand are the columns that ask sock_diag for more of each TCP socket.
-func InetOnDemand() []string {
+// inetOnDemand lists the columns that need an extension of sock_diag for each TCP socket.
+func inetOnDemand() []string {
 	ids := []string{"ns_leader"}
 	for _, c := range tcpColumns() {
 		ids = append(ids, c.ID)
@@ -17,16 +17,16 @@ func InetOnDemand() []string {
 	return ids
 }
 
-// tcpColumns are what TCP knows of a connection, in ss's words. Other protocols have nothing there.
+// tcpColumns show TCP's facts about a connection, with ss's words. Sockets of other protocols have blank cells.
 func tcpColumns() []schema.Column {
 	type row = InetRow
-	ext := func(id string, typ schema.Type, width int, need schema.Need, help string, told func(*row) bool,
+	ext := func(id string, typ schema.Type, width int, need schema.Need, help string, known func(*row) bool,
 		get func(*row) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, SocketNeeds|need, help, func(r *row) schema.Value {
 			switch {
 			case r.Protocol != "tcp" || r.Listens() || r.State == sock.SocketTimeWait:
 				return schema.None(typ)
-			case !told(r):
+			case !known(r):
 				return schema.Uncollected(typ)
 			}
 			return get(r)
@@ -78,7 +78,7 @@ func tcpColumns() []schema.Column {
 	}
 }
 
-// extension is what sock_diag adds to a dump of TCP sockets for the columns with a need.
+// extension is an extension of a sock_diag dump of TCP sockets, with the need of its columns.
 type extension struct {
 	need schema.Need
 	ask  sock.Extensions
@@ -92,7 +92,7 @@ func extensions() []extension {
 	}
 }
 
-// askTCP tells the extensions that the columns ask for. The socket whose page is open gets all of them.
+// askTCP returns the extensions of the wanted columns. The page of a socket needs all of them.
 func askTCP(t *proc.Tick) (with sock.Extensions) {
 	for _, e := range extensions() {
 		if t.Wants(schema.Inet, e.need) || t.Detail.Kind == schema.Inet {
@@ -102,7 +102,7 @@ func askTCP(t *proc.Tick) (with sock.Extensions) {
 	return with
 }
 
-// dropUnasked takes from a row what was asked for another row's page.
+// dropUnasked clears the values in a row that were read only for another row's page.
 func (r *InetRow) dropUnasked(t *proc.Tick) {
 	for _, e := range extensions() {
 		if !t.Wants(schema.Inet, e.need) && t.Detail != r.Ref {

@@ -14,6 +14,7 @@ type InotifyRow struct {
 	Watched []fdinfo.InotifyWatch
 }
 
+// Inotify is the Mechanism of inotify instances.
 func Inotify() *Mechanism {
 	type row = InotifyRow
 	list := func(id string, width int, help string, word func(fdinfo.InotifyWatch) string) schema.Column {
@@ -55,13 +56,13 @@ func inotifyInode(w fdinfo.InotifyWatch) string {
 	return strconv.FormatUint(w.Ino, 10) + "@" + schema.FormatDev(w.Dev)
 }
 
-// eventName is a bit of a mask.
+// eventName is a bit of a mask with its name.
 type eventName struct {
 	bit  uint32
 	name string
 }
 
-// inotifyEvents are those of man 7 inotify, in lower case without IN_.
+// inotifyEvents are the events of man 7 inotify, in lower case without IN_.
 func inotifyEvents() []eventName {
 	return []eventName{
 		{1, "access"}, {2, "modify"}, {4, "attrib"}, {8, "close_write"}, {0x10, "close_nowrite"}, {0x20, "open"},
@@ -72,7 +73,7 @@ func inotifyEvents() []eventName {
 	}
 }
 
-// eventNames lists a mask's bits in words with | between; bits without a name are left out.
+// eventNames lists the bits of a mask as words with "|" between them. It leaves out bits without a name.
 func eventNames(mask uint32, names []eventName) string {
 	var words string
 	for _, n := range names {

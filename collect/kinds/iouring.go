@@ -13,6 +13,7 @@ type IOUringRow struct {
 	parse error
 }
 
+// IOUring is the Mechanism of io_uring instances.
 func IOUring() *Mechanism {
 	type row = IOUringRow
 	num := func(id string, help string, get func(*row) int) schema.Column {

@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcContent is what another IPC namespace holds of the kinds that were asked for.
+// ipcContent holds the objects of another IPC namespace, for the wanted kinds.
 type ipcContent struct {
 	space    *proc.Space
 	queues   []sysv.MsgQueue
@@ -22,14 +22,14 @@ type ipcContent struct {
 	posix    []posix.Queue
 }
 
-// inSpace are objects of one namespace.
+// inSpace holds objects of one namespace.
 type inSpace[T any] struct {
 	place proc.Place
 	list  []T
 }
 
-// inSpaces puts the objects of other namespaces, if they were asked for, behind those of the reader's own. n is how
-// many there are.
+// inSpaces lists the objects of the reader's own namespace. If other namespaces are wanted, their objects follow. n
+// is the number of objects.
 func inSpaces[T any](t *proc.Tick, own []T, of func(*ipcContent) []T) (groups []inSpace[T], n int) {
 	groups, n = []inSpace[T]{{t.OwnPlace("ipc"), own}}, len(own)
 	for _, c := range otherIPC(t) {
@@ -40,11 +40,11 @@ func inSpaces[T any](t *proc.Tick, own []T, of func(*ipcContent) []T) (groups []
 	return groups, n
 }
 
-// SysvWait is the key of who waits on a queue or a semaphore set.
+// SysvWait is the key of the threads that wait on a queue or a semaphore set.
 func SysvWait(r schema.Ref) proc.WaitKey { return proc.WaitKey{Kind: r.Kind, Dev: r.Space, ID: r.ID} }
 
-// otherIPC reads the System V objects and POSIX queues of the other namespaces, where they were asked for: one visit
-// to each, with all kinds.
+// otherIPC reads the System V objects and POSIX queues of the other namespaces, if they are wanted. It visits each
+// namespace once, for all kinds.
 func otherIPC(t *proc.Tick) []*ipcContent {
 	if !t.AllNamespaces {
 		return nil
@@ -85,7 +85,7 @@ func deniedSpaces(t *proc.Tick, what string, denied, of int) {
 	}
 }
 
-// readIPC lists what was asked for, inside the namespace.
+// readIPC lists the wanted objects, inside the namespace.
 func readIPC(t *proc.Tick, c *ipcContent) error {
 	var errs [4]error
 	if _, ok := t.Want[schema.Msg]; ok {
@@ -115,11 +115,12 @@ func InIPCSpace(t *proc.Tick, r schema.Ref, do func() error) error {
 	return t.Host.VisitNamespace(s.Namespace, do)
 }
 
-// AskAll ends a note on what AllNamespaces would show: the flag of ipctop --once, a key of the dashboard.
+// AskAll ends a note about objects that only AllNamespaces shows. -A is a flag of ipctop --once and a key of the
+// dashboard.
 const AskAll = " (-A)"
 
-// NoteOtherIPC says what a look at the own namespace alone leaves out. Namespaces that no process is in it knows only
-// where descriptors were read anyway: it should cost next to nothing.
+// NoteOtherIPC notes the objects that other IPC namespaces hold. It must cost next to nothing. So it knows namespaces
+// without processes only if descriptors were read anyway.
 func NoteOtherIPC(t *proc.Tick) {
 	if t.AllNamespaces || !t.WantsSysV() || !t.Host.Live() {
 		return
@@ -149,16 +150,17 @@ func NoteOtherIPC(t *proc.Tick) {
 	}
 }
 
-// NoSuchObject is fs.ErrNotExist in words that fit objects without a file.
+// NoSuchObject is an fs.ErrNotExist with words for objects that are not files.
 type NoSuchObject struct{}
 
 func (NoSuchObject) Error() string { return "there is no such object" }
 func (NoSuchObject) Unwrap() error { return fs.ErrNotExist }
 
-// LeaderNeeds is what LeaderOf takes.
+// LeaderNeeds are the needs of LeaderOf.
 const LeaderNeeds = proc.NeedProcs | proc.NeedIPCNS
 
-// LeaderOf tells whose the IPC namespace of an object is: the column ns_leader. Kinds outside IPC namespaces have none.
+// LeaderOf is the ns_leader cell of an object: whose IPC namespace it is in. It is blank for kinds outside IPC
+// namespaces.
 func LeaderOf(o *schema.Object) schema.Value {
 	switch r := o.Row.(type) {
 	case *MsgRow:

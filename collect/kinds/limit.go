@@ -11,12 +11,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LimitRow is a limit of the kernel with what is in use of it.
+// LimitRow is a limit of the kernel with its present use.
 type LimitRow struct {
-	Name, description string // as lsipc -g has them
+	Name, description string // as in lsipc -g
 	Limit             uint64
 	unit              string
-	Knob              string // the sysctl, with its field where a file has several; or tmpfs: and a mount option
+	Knob              string // the sysctl, with the field if the file has several; or "tmpfs:" and a mount option
 	Used              schema.Value
 }
 
@@ -27,6 +27,7 @@ const (
 	inPages   = "pages"
 )
 
+// Limit is the Mechanism of the kernel's limits.
 func Limit() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Limit, Family: Limits, Title: "Limits of IPC objects",
@@ -79,7 +80,7 @@ func limitColumns() []schema.Column {
 	}
 }
 
-// collectLimits reads each group by itself: a kernel may have been built without one of them.
+// collectLimits reads each group on its own: a kernel may be built without one of the groups.
 func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	var all []LimitRow
 	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits,
@@ -97,8 +98,8 @@ func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, nil
 }
 
-// used is a count, or why it could not be taken.
-func used(n uint64, err error) schema.Value {
+// usedCell is a cell of a count, or of the error of the count.
+func usedCell(n uint64, err error) schema.Value {
 	switch {
 	case err == nil:
 		return schema.Int(int64(min(n, math.MaxInt64)))
@@ -112,11 +113,11 @@ func notCounted() schema.Value { return schema.None(schema.TypeInt) }
 
 func msgLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.MsgInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	return []LimitRow{
-		{"MSGMNI", "Number of message queues", i.MNI, inObjects, "kernel.msgmni", used(i.Queues, err)},
+		{"MSGMNI", "Number of message queues", i.MNI, inObjects, "kernel.msgmni", usedCell(i.Queues, err)},
 		{"MSGMAX", "Max size of message (bytes)", i.Max, inBytes, "kernel.msgmax", notCounted()},
 		{"MSGMNB", "Default max size of queue (bytes)", i.MNB, inBytes, "kernel.msgmnb", notCounted()},
 	}, err
@@ -124,13 +125,13 @@ func msgLimits(h *kernel.Host) ([]LimitRow, error) {
 
 func semLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.SemInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	const semvmx = 32767 // SEMVMX (include/uapi/linux/sem.h)
 	return []LimitRow{
-		{"SEMMNI", "Number of semaphore identifiers", i.MNI, inObjects, "kernel.sem[4]", used(i.Sets, err)},
-		{"SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]", used(i.Semaphores, err)},
+		{"SEMMNI", "Number of semaphore identifiers", i.MNI, inObjects, "kernel.sem[4]", usedCell(i.Sets, err)},
+		{"SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]", usedCell(i.Semaphores, err)},
 		{"SEMMSL", "Max semaphores per semaphore set", i.MSL, inObjects, "kernel.sem[1]", notCounted()},
 		{"SEMOPM", "Max number of operations per semop(2)", i.OPM, inObjects, "kernel.sem[3]", notCounted()},
 		{"SEMVMX", "Semaphore max value", semvmx, inObjects, "", notCounted()},
@@ -139,12 +140,12 @@ func semLimits(h *kernel.Host) ([]LimitRow, error) {
 
 func shmLimits(h *kernel.Host) ([]LimitRow, error) {
 	i, err := h.ShmInfo()
-	if i.MNI == 0 && err != nil { // else only what is in use could not be read
+	if i.MNI == 0 && err != nil { // else only the present use is unreadable
 		return nil, err
 	}
 	return []LimitRow{
-		{"SHMMNI", "Shared memory segments", i.MNI, inObjects, "kernel.shmmni", used(i.Segments, err)},
-		{"SHMALL", "Shared memory pages", i.All, inPages, "kernel.shmall", used(i.Pages, err)},
+		{"SHMMNI", "Shared memory segments", i.MNI, inObjects, "kernel.shmmni", usedCell(i.Segments, err)},
+		{"SHMALL", "Shared memory pages", i.All, inPages, "kernel.shmall", usedCell(i.Pages, err)},
 		{"SHMMAX", "Max size of shared memory segment (bytes)", i.Max, inBytes, "kernel.shmmax", notCounted()},
 		{"SHMMIN", "Min size of shared memory segment (bytes)", i.Min, inBytes, "", notCounted()},
 	}, err
@@ -158,7 +159,7 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	queues, err := h.AllPosixQueues(false, false)
 	return []LimitRow{
 		{"MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max",
-			used(uint64(len(queues)), err)},
+			usedCell(uint64(len(queues)), err)},
 		{"MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max", notCounted()},
 		{"MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max", notCounted()},
 		{"MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default",
@@ -168,7 +169,7 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	}, err
 }
 
-// devShmLimits are those of the tmpfs on /dev/shm, of which 0 is none (tmpfs(5)).
+// devShmLimits are the limits of the tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs).
 func devShmLimits(h *kernel.Host) ([]LimitRow, error) {
 	use, err := h.DevShmUse()
 	if err != nil {
@@ -181,7 +182,8 @@ func devShmLimits(h *kernel.Host) ([]LimitRow, error) {
 		return n
 	}
 	return []LimitRow{
-		{"SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "tmpfs:size", used(use.Used, nil)},
-		{"SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "tmpfs:nr_inodes", used(use.InodeUsed, nil)},
+		{"SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "tmpfs:size", usedCell(use.Used, nil)},
+		{"SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "tmpfs:nr_inodes",
+			usedCell(use.InodeUsed, nil)},
 	}, nil
 }

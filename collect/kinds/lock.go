@@ -13,23 +13,24 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LockRow is a lock that is held: flock, POSIX, OFD or a lease. A request that waits for it is one of its waiters,
-// not a row.
+// LockRow is a held lock: flock, POSIX, OFD or a lease. A request that waits for the lock is not a row, but one of
+// its waiters.
 type LockRow struct {
 	fdinfo.HeldLock
 	Ref              schema.Ref
-	Owner            *proc.Process // who took it, as far as it is still there and known
-	Uses             []proc.FDUse  // descriptors on the description that it belongs to
+	Owner            *proc.Process // the process that took the lock; nil: gone or not known
+	Uses             []proc.FDUse  // descriptors on the open file description with the lock
 	Waits            []lockWait
 	size             schema.Value
 	holders, waiters schema.Value
 }
 
-// LockBreaking is the status of a lease that its holder is asked to give up.
+// LockBreaking is the status of a lease that its holder must give up.
 const LockBreaking = "breaking"
 
 const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
 
+// Lock is the Mechanism of file locks.
 func Lock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Lock, Family: Locks, Title: "File locks",
@@ -50,7 +51,7 @@ func lockColumns() []schema.Column {
 	type row = LockRow
 	col := schema.Col[row]
 	text := func(id string, width int, help string, get func(*row) string) schema.Column {
-		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return StatusValue(get(r)) })
+		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return WordValue(get(r)) })
 	}
 	return []schema.Column{
 		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),
@@ -103,6 +104,7 @@ func (r *LockRow) command() string {
 	return ""
 }
 
+// Path is the path of the locked file, as its first holder sees it. It is "" without a holder.
 func (r *LockRow) Path() string {
 	if len(r.Uses) == 0 {
 		return ""
@@ -131,7 +133,7 @@ func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
 		r.setWaiters(t, requests)
 		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
 	}
-	// The kernel's order is that of taking, per CPU: rows should keep their places.
+	// The kernel lists locks by CPU and by time. Rows must stay in place.
 	slices.SortStableFunc(objects, func(a, b *schema.Object) int {
 		x, y := a.Row.(*LockRow), b.Row.(*LockRow)
 		return cmp.Or(cmp.Compare(x.Dev, y.Dev), cmp.Compare(x.Ino, y.Ino), cmp.Compare(x.Start, y.Start),
@@ -140,12 +142,12 @@ func collectLocks(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, t.LocksErr
 }
 
-// ofdPID stands for a lock of an open file description, which no process owns.
+// ofdPID marks a lock of an open file description, which no process owns.
 const ofdPID = -1
 
-// setOwner finds the process that took the lock. The one that took a flock may have ended since, "exec 9>f; flock 9"
-// in a shell being the usual case, and its pid may be another's: it counts if it has the open file, or if nobody was
-// seen to have it.
+// setOwner finds the process that took the lock. The process that took a flock may have ended. The usual case is
+// "exec 9>f; flock 9" in a shell. Its pid may then belong to another process. The process counts only if it has the
+// file open, or if nobody was seen with the file.
 func (r *LockRow) setOwner(t *proc.Tick) {
 	taker := func(u proc.FDUse) bool { return u.Process.PID == r.PID }
 	switch {
@@ -156,8 +158,8 @@ func (r *LockRow) setOwner(t *proc.Tick) {
 	}
 }
 
-// lockUses finds the descriptors behind each lock by fdinfo. Of equal lines in /proc/locks each has a description of
-// its own.
+// lockUses finds the descriptors behind each lock, from fdinfo. Several equal lines in /proc/locks belong to several
+// open file descriptions.
 func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 	found := map[fdinfo.FileLock][]proc.FDUse{}
 	for _, p := range t.Processes() {
@@ -184,8 +186,8 @@ func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 	return groups
 }
 
-// name makes the Ref of file, type, owner and range: "lock:12/posix/4242/0-99@8:1". An OFD lock goes by its first
-// holder. Of equal locks of one process the later ones bear the descriptor, "4242.7", or else a number as well.
+// name makes the Ref from file, type, owner and range: "lock:12/posix/4242/0-99@8:1". The owner of an OFD lock is its
+// first holder. If a process has several equal locks, the later ones get the descriptor, "4242.7", or else a number.
 func (r *LockRow) name(taken map[schema.Ref]bool) {
 	r.Ref = schema.Ref{Kind: schema.Lock, Space: r.Dev}
 	pid := r.PID
@@ -207,7 +209,7 @@ func (r *LockRow) name(taken map[schema.Ref]bool) {
 	taken[r.Ref] = true
 }
 
-// setHolders names who has the open file. A POSIX lock belongs to its process, whatever descriptor it has.
+// setHolders lists the processes with the open file. A POSIX lock belongs to its process, through any descriptor.
 func (r *LockRow) setHolders(t *proc.Tick) {
 	r.holders = t.Holders(r.Uses, nil)
 	if r.Class == "POSIX" && r.Owner != nil {
@@ -217,7 +219,7 @@ func (r *LockRow) setHolders(t *proc.Tick) {
 		r.holders = schema.Endpoints([]schema.Endpoint{t.Endpoint(r.Owner, -1, "")}, r.Class != "POSIX" && t.Unseen("fd") > 0)
 	}
 	if len(r.Uses) == 0 && r.Owner == nil {
-		// Somebody holds every lock. OFD locks from outside the pid namespace are in /proc/locks, as they name no process.
+		// Every lock has a holder. /proc/locks also has OFD locks from outside the pid namespace, since they name no process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
 		if t.Nested {
 			t.FoundOutside()
@@ -245,7 +247,7 @@ func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 			if e.FD >= 0 {
 				edge.Via = fmt.Sprintf("fd %d", e.FD)
 			} else if r.Class != "POSIX" {
-				edge.Proof = schema.Inferred // it took the lock; who has the open file now could not be seen
+				edge.Proof = schema.Inferred // the process took the lock; the present holders of the open file were not seen
 			}
 			edges = append(edges, edge)
 		}

@@ -9,16 +9,16 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Locks that /proc/locks keeps to itself: below another pid namespace than the first it leaves out those that a
-// process took which has ended, as flock(1) has on a shell's descriptor, and all who wait for them (locks_show in
-// fs/locks.c). Each descriptor of the open file that has such a lock tells of it still, with 0 for the process
-// (lock_get_status). A process outside may have taken it as well, if somebody here has it too.
+// Some locks are not in /proc/locks. In a nested pid namespace the file omits a lock whose process has ended, and all
+// waiters of the lock (locks_show in fs/locks.c). An example is flock(1) on a shell's descriptor. But fdinfo of each
+// descriptor of the open file still shows the lock, with 0 for the process (lock_get_status). A process outside may
+// have taken the lock, too, if it shares the open file.
 
-// unlisted says whether a lock of fdinfo is none of /proc/locks.
+// unlisted reports whether a lock from fdinfo is missing in /proc/locks.
 func unlisted(l *fdinfo.FileLock) bool { return l.PID == 0 && l.Class != "POSIX" }
 
-// readUnlisted reads fdinfo of the files on which threads sleep in flock. Where locks themselves were asked for the
-// walk has read it of all files.
+// readUnlisted reads fdinfo of the files on which threads sleep in flock. If locks are wanted, the walk has already
+// read fdinfo of all files.
 func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
 	if !t.Nested {
 		return
@@ -40,7 +40,7 @@ func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
 	}
 }
 
-// unlistedLocks are those behind descriptors that are not in /proc/locks, one for each open file.
+// unlistedLocks lists the locks behind descriptors that are not in /proc/locks, one for each open file.
 func unlistedLocks(t *proc.Tick, uses map[fdinfo.FileLock][][]proc.FDUse) []fdinfo.HeldLock {
 	if !t.Nested {
 		return nil
@@ -58,8 +58,8 @@ func unlistedLocks(t *proc.Tick, uses map[fdinfo.FileLock][][]proc.FDUse) []fdin
 	return all
 }
 
-// unlistedWaiters are the requests for a flock on the file that no line of /proc/locks tells of. Of several shared
-// locks the first stands for all that they wait for: it has to go as the others have.
+// unlistedWaiters lists the requests for a flock on the file that are not in /proc/locks. A request may wait for
+// several shared locks. It becomes a waiter of the first one only, since all of them have to go.
 func (r *LockRow) unlistedWaiters(requests []*sleepingRequest) []fdinfo.FileLock {
 	var lines []fdinfo.FileLock
 	file := r.Uses[0].FD

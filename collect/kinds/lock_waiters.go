@@ -12,14 +12,14 @@ import (
 type sleepingRequest struct {
 	proc.Waiter
 	file   *proc.FD
-	listed bool // a line of /proc/locks has the file with its device: on btrfs it has another than stat(2) says
-	used   bool // it was found to be a line of /proc/locks, or to wait for an unlisted lock
+	listed bool // /proc/locks has the file with the device of stat(2); on btrfs the two devices differ
+	used   bool // the request belongs to a line of /proc/locks, or waits for an unlisted lock
 }
 
-// lockWait is a line of /proc/locks that waits, with the thread as far as it was found.
+// lockWait is a waiting line of /proc/locks, with the thread if it was found.
 type lockWait struct{ End schema.Endpoint }
 
-// lockRequests lists the threads that sleep in flock and fcntl, where system calls were asked for.
+// lockRequests lists the threads that sleep in flock and fcntl, if system calls were read.
 func lockRequests(t *proc.Tick) []*sleepingRequest {
 	var all []*sleepingRequest
 	listed := map[proc.FileID]bool{}
@@ -43,8 +43,8 @@ func lockRequests(t *proc.Tick) []*sleepingRequest {
 	return all
 }
 
-// setWaiters names who waits for the lock. The lines of /proc/locks name the process, but for OFD locks, where only
-// the blocked call tells.
+// setWaiters names the waiters of the lock. A line of /proc/locks names the waiting process, except for OFD locks.
+// For those only the blocked call tells it.
 func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 	var ends []schema.Endpoint
 	missing := false
@@ -64,8 +64,8 @@ func (r *LockRow) setWaiters(t *proc.Tick, requests []*sleepingRequest) {
 	}
 }
 
-// lockWaiter finds who made a request. ok is false where that cannot be told: a process outside the pid namespace, or
-// an OFD lock that somebody asks for whose calls may not be read.
+// lockWaiter finds the thread of a request. ok is false if the thread is not known: its process is outside the pid
+// namespace, or refused to show its calls.
 func lockWaiter(t *proc.Tick, line *fdinfo.FileLock, requests []*sleepingRequest) (end schema.Endpoint, ok bool) {
 	call := map[string]string{"FLOCK": "flock", "POSIX": "fcntl", "OFDLCK": "fcntl"}[line.Class]
 	want := line.Mode
@@ -90,7 +90,7 @@ func lockWaiter(t *proc.Tick, line *fdinfo.FileLock, requests []*sleepingRequest
 	return schema.Endpoint{}, false
 }
 
-// makes says whether the thread's call is the request in that line.
+// makes reports whether the thread's call made the request in that line.
 func (s *sleepingRequest) makes(line *fdinfo.FileLock, call string) bool {
 	ofd := line.Class == "OFDLCK"
 	switch {

@@ -15,56 +15,55 @@ type Mechanism struct {
 	Help   string // one sentence
 
 	Columns []schema.Column // all of them, in the order of --list-columns and JSON
-	Default []string        // IDs of those that a table shows unless told otherwise
-	// OnDemand are IDs that nobody reads unless they are named or an object's page is open: they cost much per object.
+	Default []string        // IDs of the columns that a table shows by default
+	// OnDemand lists columns that are read only if they are named or an object's page is open: they are expensive.
 	OnDemand []string
-	// Needs is what Collect itself takes, whatever columns are shown; Relates what Relate takes besides.
+	// Needs are the needs of Collect, for any columns. Relates are the further needs of Relate.
 	Needs, Relates schema.Need
 
-	// Descriptor declares how the walk finds the kind's descriptors; nil: its objects are none.
+	// Descriptor tells the walk how to find the kind's descriptors. nil: the kind's objects are no descriptors.
 	Descriptor *proc.Descriptor
-	// Info are other kinds of descriptors whose fdinfo Collect reads.
+	// Info lists other kinds of descriptors whose fdinfo Collect reads.
 	Info []schema.Kind
-	// Requires are the kinds whose objects Collect asks for with Tick.Objects.
+	// Requires lists the kinds whose objects Collect gets from Tick.Objects.
 	Requires []schema.Kind
 	// Costs names the needs that the kind declares.
 	Costs []schema.Cost
 
-	// Collect lists the objects. What could not be read it reports by Tick.Fault; an error means that it has nothing at
-	// all to show or stopped midway: what it returned with it still counts.
+	// Collect lists the objects. It reports unreadable parts by Tick.Fault. An error means that Collect stopped early.
+	// The objects that it returned with the error are valid.
 	Collect func(*proc.Tick) ([]*schema.Object, error)
-	// Relate gives the edges of its objects; nil: it has none.
+	// Relate returns the edges of the objects. nil: none.
 	Relate func(*proc.Tick, []*schema.Object) []schema.Edge
-	// Diagnose gives the verdicts on its objects that a person should hear of; nil: none. Diagnoses are what it takes
-	// besides Needs.
+	// Diagnose returns findings about the objects for a person to read. nil: none. Diagnoses are its needs besides Needs.
 	Diagnose  func(*proc.Tick, []*schema.Object) []schema.Finding
 	Diagnoses schema.Need
-	// Pending says whether a second look has to confirm what this one found; nil: never.
+	// Pending reports whether a second tick must confirm the findings of this one. nil: never.
 	Pending func(*proc.Tick) bool
-	// Alarm says whether an object is what --exit-code is for, where no filter says it; nil: any is.
+	// Alarm reports whether an object sets the exit code of --exit-code, if there is no filter. nil: every object does.
 	Alarm func(*schema.Object) bool
-	// Gauges gives totals against the kernel's limits, for the header; nil: none.
+	// Gauges returns totals with the kernel's limits, for the header. nil: none.
 	Gauges func(*proc.Tick) ([]schema.Gauge, error)
-	// Label names an object in a few words for people, beside its Ref: a process's comm, a FIFO's path. nil: none.
+	// Label is a short name of an object for people, beside its Ref: a process's comm, a FIFO's path. nil: none.
 	Label func(*schema.Object) string
-	// Parent makes the kind a tree; nil: it is flat. Collect lists parents before their children.
+	// Parent makes the kind a tree. nil: the kind is flat. Collect lists parents before their children.
 	Parent func(*schema.Object) schema.Ref
-	// Tree is the ID of the column that carries the branches of a tree.
+	// Tree is the ID of the column with the branches of the tree.
 	Tree string
-	// Subject is what a row stands for, where that is another object: a wait's process. nil: the object itself.
+	// Subject is another object that a row describes, such as a wait's process. nil: the object itself.
 	Subject func(*schema.Object) schema.Ref
-	// Background marks objects that a person may want hidden (kernel threads); nil: none.
+	// Background marks objects that a person may want to hide (kernel threads). nil: none.
 	Background func(*schema.Object) bool
-	// Hidden says in words what is Background: "kernel threads".
+	// Hidden is the name of the Background objects: "kernel threads".
 	Hidden string
-	// Quiet leaves what is Background out of every output unless a filter asks for it.
+	// Quiet hides Background objects in every output, unless a filter asks for them.
 	Quiet bool
-	// Ends is a sentence about what frees an object of a kind that no command removes: "it is a file: rm its path". REF
-	// stands for the object. "": the usual words.
+	// Ends is advice how to free an object, for a kind that no command removes: "it is a file: rm its path". REF stands
+	// for the object. "": the usual words.
 	Ends string
 }
 
-// EndHolders is the command that ends who holds an object, for Ends.
+// EndHolders is the command that ends the holders of an object, for Ends.
 const EndHolders = "ipctop signal TERM --to holders REF"
 
 // Column finds a column by its ID.
@@ -76,10 +75,10 @@ func (m *Mechanism) Column(id string) (*schema.Column, bool) {
 	return &m.Columns[i], true
 }
 
-// IsOnDemand says whether the column is read only when it is asked for by name.
+// IsOnDemand reports whether the column is read only if it is named.
 func (m *Mechanism) IsOnDemand(id string) bool { return slices.Contains(m.OnDemand, id) }
 
-// NeedsOf is what has to be gathered for these columns. IDs that the mechanism does not have cost nothing.
+// NeedsOf returns the needs of these columns. An ID that the mechanism does not have needs nothing.
 func (m *Mechanism) NeedsOf(ids []string) schema.Need {
 	var n schema.Need
 	for _, id := range ids {
@@ -90,7 +89,7 @@ func (m *Mechanism) NeedsOf(ids []string) schema.Need {
 	return n
 }
 
-// NamedLabel is Label, or "" where the mechanism has none.
+// NamedLabel is Label, or "" if the mechanism has no Label.
 func (m *Mechanism) NamedLabel(o *schema.Object) string {
 	if m.Label == nil {
 		return ""

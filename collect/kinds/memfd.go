@@ -7,33 +7,33 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// MemfdRow is memory without a name in any directory, a file of the kernel's internal tmpfs or hugetlbfs.
+// MemfdRow is memory without a name in any directory: a file of the kernel's internal tmpfs or hugetlbfs.
 type MemfdRow struct {
 	PosixRow
 	kind string
 }
 
-// What shares memory without a name.
+// The sorts of shared memory without a name.
 const (
 	memoryMemfd     = "memfd"     // memfd_create(2)
-	memoryAnonymous = "anonymous" // mmap with MAP_SHARED and MAP_ANONYMOUS, or of /dev/zero
-	memoryOther     = "other"     // a driver's
+	memoryAnonymous = "anonymous" // mmap with MAP_SHARED and MAP_ANONYMOUS, or mmap of /dev/zero
+	memoryOther     = "other"     // a driver's memory
 )
 
+// Memfd is the Mechanism of shared memory without a name.
 func Memfd() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Memfd, Family: Memory, Title: "memfds and shared anonymous memory",
-		Ends:    "memory without a name goes away when its last user has closed and unmapped it: end those with " + EndHolders,
+		Ends: "memory without a name goes away when its last user has closed and unmapped it: end those with " +
+			EndHolders,
 		Help:    "memfds that some process has open or maps, and other memory without a name that several processes map",
 		Columns: memfdColumns(),
 		Default: []string{"owner", "size", "allocated", "holders", "name"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
 		Needs:   proc.FileUserNeeds,
 		Collect: collectMemfd,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*MemfdRow).PosixRow })
-		},
-		Label: func(o *schema.Object) string { return o.Row.(*MemfdRow).FullName },
+		Relate:  relatePosix,
+		Label:   func(o *schema.Object) string { return o.Row.(*MemfdRow).FullName },
 	}
 }
 
@@ -58,8 +58,8 @@ func memfdColumns() []schema.Column {
 	)
 }
 
-// memoryName tells what a file of the internal mounts is, by the name that shmem_file_setup or hugetlb_file_setup
-// gave it (mm/memfd.c, mm/shmem.c, fs/hugetlbfs/inode.c).
+// memoryName finds the sort of a file on the internal mounts. The name is from shmem_file_setup or hugetlb_file_setup
+// (mm/memfd.c, mm/shmem.c, fs/hugetlbfs/inode.c).
 func memoryName(path string) (kind, name string) {
 	path = strings.TrimSuffix(path, proc.DeletedSuffix)
 	if name, ok := strings.CutPrefix(path, "/memfd:"); ok {
@@ -72,15 +72,15 @@ func memoryName(path string) (kind, name string) {
 	return memoryOther, path
 }
 
-// unnamedMemory accepts the files of the internal mounts, but not System V segments, which live there with inode
-// numbers that collide with those of nothing else: their names tell them.
+// unnamedMemory returns a test for files of the internal mounts. It excludes System V segments, which are on the same
+// mounts. A segment's inode number may equal a memfd's, so only its name identifies it.
 func unnamedMemory(t *proc.Tick) func(*proc.FileUsers) bool {
-	devices := t.SegmentDevices() // none for a file tree: there the name has to do
+	devices := t.SegmentDevices() // nil for a file tree, where the name alone decides
 	return func(u *proc.FileUsers) bool {
 		if strings.HasPrefix(u.Path, proc.SegmentName) || !strings.HasSuffix(u.Path, proc.DeletedSuffix) {
 			return false
 		}
-		if devices == nil { // in a tree of files the name has to do
+		if devices == nil { // in a file tree the name alone decides
 			kind, _ := memoryName(u.Path)
 			return kind != memoryOther
 		}

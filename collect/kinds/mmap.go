@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// MmapRow is a file that several processes map MAP_SHARED.
+// MmapRow is a file that several processes map with MAP_SHARED.
 type MmapRow struct {
 	Users   *proc.FileUsers
 	waits   []proc.Waiter
@@ -18,6 +18,7 @@ type MmapRow struct {
 	waiters schema.Value
 }
 
+// Mmap is the Mechanism of files that several processes map.
 func Mmap() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Mmap, Family: Memory, Title: "Files mapped by several processes",
@@ -67,9 +68,9 @@ func mmapColumns() []schema.Column {
 	}
 }
 
-// collectMmap leaves out what other kinds show: the kernel's internal mounts (shm, memfd) and what lies directly in
-// our /dev/shm. The name of a mapping that is no file begins with anything but a slash ("anon_inode:[io_uring]"), or
-// is an asynchronous I/O ring's.
+// collectMmap leaves out files that other kinds show: the kernel's internal mounts (shm, memfd), and the files
+// directly in our /dev/shm. It also leaves out mappings that are no files. Their names do not begin with a slash
+// ("anon_inode:[io_uring]"), or belong to a ring of asynchronous I/O.
 func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 	internal := unnamedMemory(t)
 	shm, known, err := t.Host.DevShmDevice()

@@ -14,6 +14,7 @@ type MsgRow struct {
 	Waiters schema.Value
 }
 
+// Msg is the Mechanism of System V message queues.
 func Msg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",

@@ -14,13 +14,13 @@ type NetlinkRow struct {
 	sock.NetlinkSocket
 }
 
+// Netlink is the Mechanism of netlink sockets.
 func Netlink() *Mechanism {
-	of := func(r *NetlinkRow) *Socket { return &r.Socket }
 	return &Mechanism{
 		Kind: schema.Netlink, Family: Sockets, Title: "Netlink sockets",
 		Help: "sockets that processes talk to the kernel with: routing, audit, device events; which groups each listens " +
 			"to, and what it lost",
-		Columns: append(netlinkColumns(), heldColumns(of)...),
+		Columns: append(netlinkColumns(), heldColumns()...),
 		Default: []string{"proto", "port", "groups", "recvq", "drops", "holders"}, OnDemand: []string{"ns_leader"},
 		Needs: SocketNeeds, Relates: HolderNeeds,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
@@ -30,7 +30,7 @@ func Netlink() *Mechanism {
 					return r, r.Ref
 				})
 		},
-		Relate: socketRelate(of),
+		Relate: relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*NetlinkRow)
 			return r.protocol() + " of " + r.holderName()

@@ -22,6 +22,7 @@ type NSRow struct {
 
 const nsColumnNeeds = proc.NeedProcs | proc.NeedFDs | proc.NsNeeds
 
+// NS is the Mechanism of namespaces.
 func NS() *Mechanism {
 	return &Mechanism{
 		Kind: schema.NS, Family: Namespaces, Title: "Namespaces",
@@ -114,7 +115,7 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 			if s.Leader != nil {
 				r.leader = procObject(t, s.Leader).Row.(*ProcRow)
 				if _, ok := containers[s.Leader]; !ok {
-					containers[s.Leader] = wordValue(t.Container(s.Leader))
+					containers[s.Leader] = WordValue(t.Container(s.Leader))
 				}
 				r.container = containers[s.Leader]
 			} else if s.FD != nil {
@@ -127,16 +128,8 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, nil
 }
 
-// wordValue is a word, none if it is empty.
-func wordValue(word string) schema.Value {
-	if word == "" {
-		return schema.None(schema.TypeString)
-	}
-	return schema.String(word)
-}
-
-// nsOwner asks the kernel who owns it. For a user outside of our own user namespace it says EPERM: that is no lack of
-// rights.
+// nsOwner asks the kernel for the owner of the namespace. If the owner is outside our user namespace, the kernel
+// returns EPERM. Here EPERM is no lack of rights.
 func nsOwner(t *proc.Tick, r *NSRow) {
 	r.ownerUID, r.owner = schema.None(schema.TypeInt), schema.None(schema.TypeString)
 	if uid, err := t.Host.NamespaceOwner(r.Namespace); err == nil {
@@ -144,7 +137,7 @@ func nsOwner(t *proc.Tick, r *NSRow) {
 	}
 }
 
-// relateNamespaces tells who is in a namespace other than our own, where that is most often everybody.
+// relateNamespaces relates each process to its namespaces, except our own ones: almost every process is in those.
 func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	refs := map[namespace.Namespace]schema.Ref{}
 	var edges []schema.Edge

@@ -12,20 +12,20 @@ import (
 type PacketRow struct {
 	Socket
 	sock.PacketSocket
-	device string // name of the interface that it is bound to
+	device string // name of the interface that the socket is bound to
 }
 
+// Packet is the Mechanism of packet sockets.
 func Packet() *Mechanism {
-	of := func(r *PacketRow) *Socket { return &r.Socket }
 	return &Mechanism{
 		Kind: schema.Packet, Family: Sockets, Title: "Packet sockets",
 		Help:     "sockets that see the frames of an interface: sniffers, DHCP clients; what each sees and what it lost",
-		Columns:  append(packetColumns(), heldColumns(of)...),
+		Columns:  append(packetColumns(), heldColumns()...),
 		Default:  []string{"type", "proto", "device", "state", "recvq", "drops", "owner", "holders"},
 		OnDemand: []string{"ns_leader"},
 		Needs:    SocketNeeds, Relates: HolderNeeds,
 		Collect: collectPackets,
-		Relate:  socketRelate(of),
+		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*PacketRow)
 			return r.protocol() + " seen by " + r.holderName()
@@ -42,7 +42,7 @@ func packetColumns() []schema.Column {
 		col("proto", schema.TypeString, 6, SocketNeeds, "frames that it gets: all, ip, ip6, arp, or the ethertype",
 			func(r *row) schema.Value { return schema.String(r.protocol()) }),
 		col("device", schema.TypeString, 10, SocketNeeds, "interface that it is bound to; blank for all",
-			func(r *row) schema.Value { return wordValue(r.device) }),
+			func(r *row) schema.Value { return WordValue(r.device) }),
 		col("state", schema.TypeString, 7, SocketNeeds,
 			"running: it gets frames; stopped: not, for example because its interface is gone", func(r *row) schema.Value {
 				if r.Running {
@@ -68,7 +68,7 @@ func packetColumns() []schema.Column {
 }
 
 func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
-	devices := map[uint64]map[uint32]string{} // by network namespace: each has interfaces of its own
+	devices := map[uint64]map[uint32]string{} // by network namespace: each has its own interfaces
 	return collectSockets(t, t.Host.PacketSockets, func(s *sock.PacketSocket) uint64 { return s.Inode },
 		func(s *sock.PacketSocket, at proc.Place) (*PacketRow, schema.Ref) {
 			if devices[at.Ino] == nil {
@@ -81,7 +81,7 @@ func collectPackets(t *proc.Tick) ([]*schema.Object, error) {
 		})
 }
 
-// protocol is the ethertype's name, or its number as tcpdump's -e shows it.
+// protocol is the ethertype's name, or its number in the form of tcpdump -e.
 func (r *PacketRow) protocol() string {
 	if name := sock.EtherType(r.Protocol); name != "" {
 		return name

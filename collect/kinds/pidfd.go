@@ -17,12 +17,13 @@ type PidFDRow struct {
 	target *proc.Process // nil: gone, or not seen
 }
 
-// The words of a pidfd's status. One whose process is there has none.
+// The words of a pidfd's status. If its process is there, the status is blank.
 const (
-	PidFDReaped  = "reaped"  // the process has ended and was waited for
+	PidFDReaped  = "reaped"  // the process has ended, and its parent has waited for it
 	PidFDOutside = "outside" // the process is not in the reader's pid namespace
 )
 
+// PidFD is the Mechanism of pidfds.
 func PidFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PidFD, Family: Notify, Title: "Pidfds",
@@ -69,7 +70,7 @@ func pidfdColumns() []schema.Column {
 		col("status", schema.TypeString, 8,
 			"reaped: the process has ended and was waited for; outside: it is not in this pid namespace",
 			func(r *row) schema.Value {
-				return StatusValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
+				return WordValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
 			}),
 		col("nspid", schema.TypeList, 12, "the process's pids, from this pid namespace inwards", func(r *row) schema.Value {
 			pids := []string{}

@@ -15,24 +15,26 @@ import (
 // PipeRow is a pipe or a FIFO.
 type PipeRow struct {
 	ID               proc.FileID
-	Path             string // FIFOs
+	Path             string // of a FIFO
 	readers, writers schema.Value
 	status, waiters  schema.Value
 	fill, capacity   schema.Value
 	Uses             []proc.FDUse
 	Waits            []proc.Waiter
-	File             *vfs.PosixFile // a FIFO that nobody has open; nil for all others
+	File             *vfs.PosixFile // of a FIFO that nobody has open; nil for all others
 }
 
-// The words of a pipe's status. A pipe with both ends has none.
+// The words of a pipe's status. The status of a pipe with both ends is blank.
 const (
 	NoReaders = "no-readers"
 	NoWriters = "no-writers"
 	PipeFull  = "full" // a thread sleeps in write
 )
 
+// PipeNeeds are the needs of pipes and FIFOs.
 const PipeNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDModes
 
+// Pipe is the Mechanism of anonymous pipes.
 func Pipe() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pipe, Family: Pipes, Title: "Pipes",
@@ -49,6 +51,7 @@ func Pipe() *Mechanism {
 	}
 }
 
+// Fifo is the Mechanism of FIFOs.
 func Fifo() *Mechanism {
 	col := schema.Col[PipeRow]
 	columns := append([]schema.Column{
@@ -94,7 +97,7 @@ func pipeColumns() []schema.Column {
 	}
 }
 
-// pipeOnDemand are the columns that take a system call on each pipe.
+// pipeOnDemand lists the columns that need a system call on each pipe.
 func pipeOnDemand() []string { return []string{"fill", "capacity"} }
 
 func pipeRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
@@ -105,7 +108,10 @@ func fifoRef(_ *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	return schema.Ref{Kind: schema.Fifo, Space: u.FD.Dev, ID: u.FD.Ino}, true
 }
 
-func CanRead(fd *proc.FD) bool  { return fd.Access&fdinfo.CanRead != 0 }
+// CanRead reports whether a descriptor is open for reading.
+func CanRead(fd *proc.FD) bool { return fd.Access&fdinfo.CanRead != 0 }
+
+// CanWrite reports whether a descriptor is open for writing.
 func CanWrite(fd *proc.FD) bool { return fd.Access&fdinfo.CanWrite != 0 }
 
 func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Object {
@@ -126,7 +132,7 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 		r.status = schema.Uncollected(schema.TypeString)
 		if t.Gathered(ref, NeedPipeEnds) {
 			r.status = pipeStatus(t, r, fds)
-			r.settleEnds()
+			r.correctEnds()
 		}
 		pipeFill(t, ref, r)
 		objects = append(objects, &schema.Object{Ref: ref, Row: r})
@@ -134,7 +140,7 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 	return objects
 }
 
-// ClosedFIFO is a FIFO that nobody has open, by its file.
+// ClosedFIFO makes the object of a FIFO that nobody has open, from its file.
 func ClosedFIFO(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
 	return &schema.Object{Ref: ref,
@@ -144,7 +150,7 @@ func ClosedFIFO(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 			fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
 }
 
-// anyPath is where a process reached a FIFO.
+// anyPath is a path of the FIFO, as one of the processes reached it.
 func (r *PipeRow) anyPath() string {
 	if len(r.Uses) > 0 {
 		return r.Uses[0].FD.Path
@@ -157,13 +163,13 @@ func (r *PipeRow) anyPath() string {
 	return ""
 }
 
-// allWaitsSeen says whether nobody can wait on a pipe unseen: who does, holds it.
+// allWaitsSeen reports whether all waiters of a pipe were seen: each waiter holds the pipe.
 func allWaitsSeen(t *proc.Tick, uses []proc.FDUse) bool {
 	return t.Unseen("fd") == 0 && !slices.ContainsFunc(uses,
 		func(u proc.FDUse) bool { return sys.Denied(u.Process.WaitErr) })
 }
 
-// pipeFill asks how full it is, through any descriptor on it that may be duplicated.
+// pipeFill reads the fill and the capacity, through any descriptor that may be duplicated.
 func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	r.fill, r.capacity = schema.Uncollected(schema.TypeBytes), schema.Uncollected(schema.TypeBytes)
 	if !t.Gathered(ref, NeedPipeFill) || !t.Host.Live() {
@@ -182,8 +188,9 @@ func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	}
 }
 
-// pipeStatus tells whether an end is gone. Not having seen a holder is no proof: it may belong to a process that may
-// not be looked into, or travel in a socket (SCM_RIGHTS). The kernel says it by poll on a duplicate of the other end.
+// pipeStatus tells whether an end is closed. An end without a known holder is no proof. The holder may be a process
+// that refused to show its descriptors, or a message on a socket (SCM_RIGHTS). So it asks the kernel, by poll(2) on a
+// duplicate of the other end.
 func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	whole := schema.None(schema.TypeString)
 	if len(r.Uses) == 0 {
@@ -205,7 +212,7 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	if t.Host.Live() {
 		ends, err := pollPipe(r.Uses)
 		switch {
-		case sys.Denied(err): // by Yama or a container's filter, though the descriptors could be read
+		case sys.Denied(err): // refused by Yama or a container's filter, though the descriptors were readable
 			return schema.Refused(schema.TypeString)
 		case sys.Gone(err):
 			return whole
@@ -215,7 +222,8 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 			return schema.String(word)
 		case kind == proc.FDPipe || word == NoReaders:
 			return whole
-			// On a FIFO that no writer has opened since this reader did, poll does not say so (w_counter in fs/pipe.c).
+			// poll does not report a missing writer of a FIFO if no writer has opened it since this reader did (w_counter in
+			// fs/pipe.c).
 		}
 	}
 	if t.Unseen("fd") > 0 {
@@ -224,7 +232,7 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 	return schema.String(word)
 }
 
-// fullness is the status of a pipe with both ends. A write sleeps only where there is no room for it (pipe(7)).
+// fullness is the status of a pipe with both ends. A write sleeps only if the pipe has no room (man 7 pipe).
 func (r *PipeRow) fullness() schema.Value {
 	if slices.ContainsFunc(r.Waits, func(w proc.Waiter) bool { return w.Syscall == "write" }) {
 		return schema.String(PipeFull)
@@ -232,10 +240,10 @@ func (r *PipeRow) fullness() schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// settleEnds corrects what the walk says of an end that nobody was seen at by what the kernel said: it is gone, or
-// somebody holds it unseen: a process outside this pid namespace or that refused to be looked into, or a descriptor
-// on its way through a socket.
-func (r *PipeRow) settleEnds() {
+// correctEnds corrects the holders of an end without a known holder, from the kernel's answer. Either the
+// end is closed, or an unseen holder has it. Unseen are processes outside this pid namespace, processes that refused,
+// and messages on a socket.
+func (r *PipeRow) correctEnds() {
 	if len(r.Uses) == 0 || r.status.State() != schema.Absent && !r.status.IsKnown() {
 		return
 	}
@@ -253,7 +261,7 @@ func (r *PipeRow) settleEnds() {
 	}
 }
 
-// pollPipe asks through the first descriptor that may be duplicated. One that was opened with O_PATH is neither end.
+// pollPipe polls the first descriptor that may be duplicated. A descriptor opened with O_PATH is no end of the pipe.
 func pollPipe(uses []proc.FDUse) (ends process.PipeState, err error) {
 	err = fs.ErrNotExist
 	for _, u := range uses {
@@ -267,7 +275,7 @@ func pollPipe(uses []proc.FDUse) (ends process.PipeState, err error) {
 	return ends, err
 }
 
-// openWaits tells what an open of a FIFO waits for: nobody has the other end (wait_for_partner in fs/pipe.c).
+// openWaits is the reason why an open of a FIFO waits: nobody has the other end (wait_for_partner in fs/pipe.c).
 func openWaits(a fdinfo.Access) schema.Value {
 	if a == fdinfo.CanRead {
 		return schema.String(NoWriters)
@@ -292,7 +300,7 @@ func relatePipes(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	return edges
 }
 
-// pipeLabel shows what flows where: "dd → cat".
+// pipeLabel shows the flow: "dd → cat".
 func pipeLabel(o *schema.Object) string {
 	r := o.Row.(*PipeRow)
 	side := func(v schema.Value) string {

@@ -16,12 +16,14 @@ type PMsgRow struct {
 	PosixRow
 	Queue  posix.Queue
 	place  proc.Place
-	asked  bool // the queue's text was asked for
+	asked  bool // the queue's text is wanted
 	notify struct{ kind, signal schema.Value }
 }
 
+// PmsgNeeds are the needs of the holders of POSIX queues.
 const PmsgNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDFiles
 
+// PMsg is the Mechanism of POSIX message queues.
 func PMsg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
@@ -33,10 +35,8 @@ func PMsg() *Mechanism {
 			"notify_pid"},
 		Relates: PmsgNeeds | proc.NeedSyscall,
 		Collect: collectPMsg,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PMsgRow).PosixRow })
-		},
-		Gauges: pmsgGauges,
+		Relate:  relatePosix,
+		Gauges:  pmsgGauges,
 	}
 }
 
@@ -51,7 +51,7 @@ func pmsgColumns() []schema.Column {
 		return schema.Col(id, typ, width, NeedQueueText, help,
 			func(r *row) schema.Value { return r.content(r.Queue.HasStatus, r.asked, get(r)) })
 	}
-	// Reading a queue sets its change time, so that it tells nothing.
+	// A read of a queue sets its change time, so the time is of no use.
 	columns := slices.DeleteFunc(posixColumns(base), func(c schema.Column) bool { return c.ID == "ctime" })
 	return append(columns,
 		text("usedbytes", schema.TypeBytes, 9,
@@ -85,7 +85,7 @@ func pmsgColumns() []schema.Column {
 	)
 }
 
-// content gives a cell of what is read from the queue, or why it is not there.
+// content makes a cell of a value from the queue's text, or of the reason why it is missing.
 func (r *PMsgRow) content(has, asked bool, v schema.Value) schema.Value {
 	switch {
 	case has:
@@ -122,7 +122,7 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// notification puts struct sigevent into words (sigevent(3type)).
+// notification puts struct sigevent into words (man 3type sigevent).
 func notification(s posix.MqStatus) (kind, signal schema.Value) {
 	kind, signal = schema.None(schema.TypeString), schema.None(schema.TypeString)
 	if s.NotifyPID == 0 {
@@ -143,14 +143,14 @@ func notification(s posix.MqStatus) (kind, signal schema.Value) {
 func pmsgGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	limits, err := t.Host.MqLimits()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // a kernel without them
+		return nil, nil // the kernel has no POSIX queues
 	}
 	if err != nil {
 		return nil, err
 	}
 	queues, err := t.Host.AllPosixQueues(false, false)
 	if sys.Denied(err) {
-		return nil, nil // Collect says so to those who ask for queues
+		return nil, nil // Collect reports the error to readers of queues
 	}
 	if err != nil {
 		return nil, err

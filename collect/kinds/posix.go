@@ -11,11 +11,11 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// PosixRow is what POSIX queues, semaphores and shared memory have in common: they are files.
+// PosixRow is the shared part of POSIX queues, semaphores and shared memory: all are files.
 type PosixRow struct {
 	vfs.PosixFile
-	FullName    string       // "/name", or where a file without a name was reached
-	Unknown     schema.State // why the file's properties are not known; Known if they are
+	FullName    string       // "/name"; for a file without a name, the path that a process used
+	Unknown     schema.State // why the file's properties are not known; Known if they are known
 	User, group string
 	age         schema.Value
 	Users       *proc.FileUsers
@@ -24,15 +24,20 @@ type PosixRow struct {
 	Waiters     schema.Value
 }
 
-// namedRow completes a row for a file that has its name.
+// posixObject is a row with a PosixRow as its base.
+type posixObject interface{ posix() *PosixRow }
+
+func (r *PosixRow) posix() *PosixRow { return r }
+
+// namedRow makes the shared part for a file that has its name.
 func namedRow(t *proc.Tick, ref schema.Ref, file vfs.PosixFile, path string) PosixRow {
 	r := PosixRow{PosixFile: file, FullName: "/" + file.Name, Unknown: schema.Known, User: t.Users.User(file.UID),
 		group: t.Users.Group(file.GID)}
-	users(t, ref, &r, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
+	r.setUsers(t, ref, t.FileUsers(proc.FileID{Dev: file.Dev, Ino: file.Ino}, path))
 	return r
 }
 
-// unnamedRow completes a row for a file that was unlinked and is still used.
+// unnamedRow makes the shared part for a file that was unlinked and is still in use.
 func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 	name, _ := proc.DevShmName(u.Path)
 	r := PosixRow{FullName: "/" + name, Unknown: schema.Known}
@@ -46,11 +51,11 @@ func unnamedRow(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) PosixRow {
 		r.Unknown = schema.Absent
 	}
 	r.Dev, r.Ino = u.ID.Dev, u.ID.Ino
-	users(t, ref, &r, u)
+	r.setUsers(t, ref, u)
 	return r
 }
 
-func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
+func (r *PosixRow) setUsers(t *proc.Tick, ref schema.Ref, u *proc.FileUsers) {
 	r.Users = u
 	r.age = schema.None(schema.TypeDuration)
 	if !r.MTime.IsZero() {
@@ -61,17 +66,17 @@ func users(t *proc.Tick, ref schema.Ref, r *PosixRow, u *proc.FileUsers) {
 	r.Waiters = t.WaitersValue(ref, r.waits, false)
 }
 
-// nameRef is the identity of what has a name: another file under it is another object.
+// nameRef is the identity of an object with a name. Another file under the same name is another object.
 func nameRef(kind schema.Kind, f vfs.PosixFile) schema.Ref {
 	return schema.Ref{Kind: kind, Name: "/" + f.Name, Gen: f.Ino}
 }
 
-// FileRef is the identity of a file that is known by its number only.
+// FileRef is the identity of a file that is known by its numbers only.
 func FileRef(kind schema.Kind, id proc.FileID) schema.Ref {
 	return schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
 }
 
-// Of gives a cell of the file, or why it is not known.
+// of makes a cell of a property of the file, or of the reason why it is not known.
 func (r *PosixRow) of(v schema.Value) schema.Value {
 	switch r.Unknown {
 	case schema.Known:
@@ -82,7 +87,7 @@ func (r *PosixRow) of(v schema.Value) schema.Value {
 	return schema.None(v.Type())
 }
 
-// posixColumns are lsipc's columns of POSIX objects, and who the file is.
+// posixColumns are lsipc's columns of POSIX objects, and the device and inode of the file.
 func posixColumns[T any](of func(*T) *PosixRow) []schema.Column {
 	col := func(id string, typ schema.Type, width int, help string, get func(*PosixRow) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, 0, help, func(r *T) schema.Value { return get(of(r)) })
@@ -130,9 +135,35 @@ func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) 
 		func(r *T) schema.Value { return of(r).Waiters })
 }
 
-// unlinked lists the files of /dev/shm that have no name any more and are still used: sems those of semaphores, or
-// all others. The semaphore that glibc makes is linked under its name from a temporary file, whose name the creator's
-// maps go on showing as deleted (sem_open.c): it is among the listed ones, by its number.
+// devShmObjects makes the objects of a kind of files in /dev/shm: the listed files, then the unlinked ones in use.
+// row makes a row from the shared part; its listed file is nil for an unlinked one.
+func devShmObjects[F, T any](t *proc.Tick, kind schema.Kind, listed []F, file func(*F) vfs.PosixFile,
+	row func(PosixRow, *F) T) []*schema.Object {
+	prefix := "" // of the names in /dev/shm; objects' names are without it
+	if kind == schema.PSem {
+		prefix = "sem."
+	}
+	gone, err := unlinked(t, kind == schema.PSem)
+	t.Fault(string(kind), err)
+	rows, objects := NewObjects[T](len(listed) + len(gone))
+	for i := range listed {
+		f := file(&listed[i])
+		objects[i].Ref = nameRef(kind, f)
+		rows[i] = row(namedRow(t, objects[i].Ref, f, "/dev/shm/"+prefix+f.Name), &listed[i])
+	}
+	for i, u := range gone {
+		o := objects[len(listed)+i]
+		o.Ref = FileRef(kind, u.ID)
+		r := unnamedRow(t, o.Ref, u)
+		r.FullName = "/" + strings.TrimPrefix(r.FullName, "/"+prefix)
+		rows[len(listed)+i] = row(r, nil)
+	}
+	return objects
+}
+
+// unlinked lists the files of /dev/shm that have no name any more and are still in use. sems selects semaphores, or
+// else all other files. glibc makes a semaphore as a temporary file and then links its name to it (sem_open.c). The
+// creator's maps still show the temporary name as deleted. So a file with a listed inode number is not unlinked.
 func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	if t.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !t.Host.Live() {
 		return nil, nil
@@ -163,7 +194,7 @@ func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	}), nil
 }
 
-// FileType is a file's type in a word.
+// FileType is the type of a file in one word.
 func FileType(m fs.FileMode) string {
 	switch m.Type() {
 	case 0:
@@ -180,11 +211,11 @@ func FileType(m fs.FileMode) string {
 	return "device"
 }
 
-// relatePosix relates a row to its users.
-func relatePosix(t *proc.Tick, objects []*schema.Object, of func(any) *PosixRow) []schema.Edge {
+// relatePosix returns the edges of rows to their users.
+func relatePosix(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {
-		r := of(o.Row)
+		r := o.Row.(posixObject).posix()
 		edges = append(edges, t.FileEdges(o.Ref, r.Users, r.waits)...)
 	}
 	return edges

@@ -11,28 +11,29 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ProcRow is a process with what its columns read.
+// ProcRow is a process with the facts of its columns.
 type ProcRow struct {
 	*proc.Process
 	Parent        schema.Ref
 	Started       time.Time
 	cpu           float64
-	user, ruser   string // effective, as ps has it, and real
+	user, ruser   string // effective user, as in ps, and real user
 	group, rgroup string
-	counted       bool // FDCount was asked for
-	cmdlines      bool // Cmdline was asked for
+	counted       bool // FDCount is wanted
+	cmdlines      bool // Cmdline is wanted
 	suser, sgroup string
-	detail        *procDetail // nil: not asked for
+	detail        *procDetail // nil: not wanted
 	threads       *procThreads
 }
 
+// Proc is the Mechanism of processes.
 func Proc() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Proc, Family: Processes, Title: "Processes",
 		Ends:    "a process is not removed: end it with ipctop signal TERM REF",
 		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
 		Costs:   []schema.Cost{{Need: NeedProcDetail, Name: "process details"}, {Need: NeedThreads, Name: "threads"}},
-		Columns: append(procColumns(), procDetailColumns()...), OnDemand: ProcOnDemand(),
+		Columns: append(procColumns(), procDetailColumns()...), OnDemand: procOnDemand(),
 		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds", "comm", "args"},
 		Needs:   proc.NeedProcs,
 		Collect: collectProcs,
@@ -140,6 +141,7 @@ func fdCount(r *ProcRow) schema.Value {
 	return schema.Int(int64(r.FDCount))
 }
 
+// Args is the command line with spaces between the arguments. A process without arguments shows its name in brackets.
 func (r *ProcRow) Args() schema.Value {
 	switch {
 	case !r.cmdlines:
@@ -150,9 +152,10 @@ func (r *ProcRow) Args() schema.Value {
 	return schema.String(string(bytes.ReplaceAll(bytes.TrimRight(r.Cmdline, "\x00"), []byte{0}, []byte{' '})))
 }
 
-// ttyName names a terminal by its device number (Documentation/admin-guide/devices.txt).
+// ttyName is the name of a terminal by its device number (Documentation/admin-guide/devices.txt).
 func ttyName(dev int) schema.Value {
-	// proc_pid_stat(5): minor in bits 31..20 and 7..0, major in 15..8: the kernel's new_encode_dev.
+	// The minor number is in bits 31..20 and 7..0, the major number in bits 15..8 (man 5 proc_pid_stat; new_encode_dev
+	// in include/linux/kdev_t.h).
 	major, minor := uint32(dev)>>8&0xfff, uint32(dev)&0xff|uint32(dev)>>12&0xfff00
 	n := strconv.FormatUint(uint64(minor), 10)
 	switch {
@@ -198,8 +201,7 @@ func collectProcs(t *proc.Tick) ([]*schema.Object, error) {
 	for _, p := range roots {
 		add(p)
 	}
-	// What is left goes round in a circle: parents were read at different moments, while a pid was used again. One of
-	// each circle is a root.
+	// The rest are circles: a pid was reused between the reads of two parents. One process of each circle becomes a root.
 	for _, p := range t.Processes() {
 		if !listed[p] {
 			at := len(objects)

@@ -14,7 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// readDetail is what is read of a process only when somebody asks.
+// procDetail holds the facts about a process that are read on demand only.
 type procDetail struct {
 	masks           process.SignalMasks
 	masksErr        error
@@ -27,10 +27,10 @@ type procDetail struct {
 	cgroup, control schema.Value // container, control group
 }
 
-// readThreads are a process's threads in words.
+// procThreads describes the threads of a process in words.
 type procThreads struct{ threads, blocked schema.Value }
 
-func ProcOnDemand() []string {
+func procOnDemand() []string {
 	var ids []string
 	for _, c := range procDetailColumns() {
 		ids = append(ids, c.ID)
@@ -132,7 +132,7 @@ func procDetailColumns() []schema.Column {
 	}
 }
 
-// Unreadable is a cell that could not be read, and why.
+// Unreadable is the cell of an unreadable value. err is the reason.
 func Unreadable(typ schema.Type, err error) schema.Value {
 	if sys.Denied(err) {
 		return schema.Refused(typ)
@@ -140,7 +140,7 @@ func Unreadable(typ schema.Type, err error) schema.Value {
 	return schema.None(typ)
 }
 
-// procDetails reads what was asked for.
+// procDetails reads the wanted details of a process.
 func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
 	details, threads := t.WantsFor(r.Ref(), NeedProcDetail), t.WantsFor(r.Ref(), NeedThreads)
 	if !details && !threads {
@@ -148,7 +148,7 @@ func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
 	}
 	dir, err := t.Host.OpenProc(r.PID)
 	if err != nil {
-		return // it has just ended
+		return // the process has just ended
 	}
 	defer dir.Close()
 	if details {
@@ -173,12 +173,12 @@ func readDetail(t *proc.Tick, dir process.Dir) *procDetail {
 	}
 	d.limitsErr = err
 	if text, err = dir.Read("cgroup", nil); err == nil {
-		d.control, d.cgroup = wordValue(ControlGroup(string(text))), wordValue(proc.ContainerID(string(text)))
+		d.control, d.cgroup = WordValue(ControlGroup(string(text))), WordValue(proc.ContainerID(string(text)))
 	}
 	return d
 }
 
-// nsPids are the pids in the process's status, each a word.
+// nsPids lists the pids in the process's status, each as a word.
 func nsPids(status []byte, err error) schema.Value {
 	if err != nil {
 		return Unreadable(schema.TypeList, err)
@@ -202,7 +202,7 @@ func linkValue(dir process.Dir, name string) schema.Value {
 	return schema.String(target)
 }
 
-// ControlGroup takes the path of the unified hierarchy ("0::/path"), else of the first one (proc_pid_cgroup(5)).
+// ControlGroup is the path of the unified hierarchy ("0::/path"), else the first path (man 5 proc_pid_cgroup).
 func ControlGroup(text string) string {
 	first := ""
 	for line := range strings.Lines(text) {
@@ -243,8 +243,8 @@ func readThreads(tick *proc.Tick, p *proc.Process, dir process.Dir, sockets *soc
 	return got
 }
 
-// blockedIn tells what a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in shm:3+0x40",
-// "accept on unix:77 (/run/x)".
+// blockedIn describes the call that a thread sleeps in: "semop on sem:5 [2] -1", "read on pipe:8841", "futex in
+// shm:3+0x40", "accept on unix:77 (/run/x)".
 func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.BlockedCall, sockets *socketNames) string {
 	if addr, ok := c.SharedFutex(); ok {
 		return futexIn(t, p, addr)
@@ -265,7 +265,7 @@ func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.Blocked
 	return c.Name()
 }
 
-// targetName is what a descriptor leads to, as a Ref where there is one.
+// targetName is the Ref of a descriptor's object if there is one, else the link of the descriptor.
 func targetName(p *proc.Process, num int32, target string, sockets *socketNames) string {
 	ino, numbered := scan.LinkInode([]byte(target))
 	switch {
@@ -282,7 +282,7 @@ func targetName(p *proc.Process, num int32, target string, sockets *socketNames)
 	return target
 }
 
-// futexIn names the shared memory that a futex lies in, and where in it.
+// futexIn names the shared memory of a futex, and the offset in it.
 func futexIn(t *proc.Tick, p *proc.Process, addr uint64) string {
 	for _, m := range p.Shared {
 		if addr < m.Start || addr >= m.End {
@@ -297,14 +297,13 @@ func futexIn(t *proc.Tick, p *proc.Process, addr uint64) string {
 	return fmt.Sprintf("futex at 0x%x", addr)
 }
 
-// socketNames knows the sockets of the reader's network namespace by inode. They are listed when the first one is
-// asked for.
+// socketNames names the sockets of the reader's network namespace by inode. It lists them at the first call.
 type socketNames struct {
 	host  *kernel.Host
 	known map[uint64]string
 }
 
-// name is a socket's Ref, with its path or addresses where it has some.
+// name is a socket's Ref, with its path or addresses if it has any.
 func (n *socketNames) name(ino uint64) string {
 	if n.known == nil {
 		n.list()
@@ -317,7 +316,7 @@ func (n *socketNames) name(ino uint64) string {
 
 func (n *socketNames) list() {
 	n.known = map[uint64]string{}
-	sockets, _ := n.host.UnixSockets() // what is missing goes by its number
+	sockets, _ := n.host.UnixSockets() // a socket that is missing is shown by its number
 	for i := range sockets {
 		s := &sockets[i]
 		name := schema.Ref{Kind: schema.Unix, ID: s.Inode}.String()

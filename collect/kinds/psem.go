@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -10,9 +11,10 @@ import (
 type PSemRow struct {
 	PosixRow
 	sem   posix.Sem
-	asked bool // the value was asked for
+	asked bool // the value is wanted
 }
 
+// PSem is the Mechanism of POSIX named semaphores.
 func PSem() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PSem, Family: Semaphores, Title: "POSIX named semaphores",
@@ -20,11 +22,9 @@ func PSem() *Mechanism {
 		Columns: psemColumns(),
 		Default: []string{"owner", "perms", "sval", "nwaiters", "waiters", "age", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
-		Needs:   proc.FileUserNeeds, // for those that have no name any more
+		Needs:   proc.FileUserNeeds, // to find those without a name
 		Collect: collectPSem,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PSemRow).PosixRow })
-		},
+		Relate:  relatePosix,
 	}
 }
 
@@ -56,20 +56,11 @@ func psemColumns() []schema.Column {
 func collectPSem(t *proc.Tick) ([]*schema.Object, error) {
 	values := t.Wants(schema.PSem, NeedSemValues)
 	sems, err := t.Host.AllPosixSems(values)
-	gone, goneErr := unlinked(t, true)
-	t.Fault(string(schema.PSem), goneErr)
-	rows, objects := NewObjects[PSemRow](len(sems) + len(gone))
-	for i, s := range sems {
-		ref := nameRef(schema.PSem, s.PosixFile)
-		objects[i].Ref = ref
-		rows[i] = PSemRow{PosixRow: namedRow(t, ref, s.PosixFile, "/dev/shm/sem."+s.Name), sem: s, asked: values}
-	}
-	for i, u := range gone {
-		ref := FileRef(schema.PSem, u.ID)
-		objects[len(sems)+i].Ref = ref
-		r := PSemRow{PosixRow: unnamedRow(t, ref, u), asked: true}
-		r.FullName = "/" + r.FullName[len("/sem."):]
-		rows[len(sems)+i] = r
-	}
-	return objects, err
+	return devShmObjects(t, schema.PSem, sems, func(s *posix.Sem) vfs.PosixFile { return s.PosixFile },
+		func(r PosixRow, s *posix.Sem) PSemRow {
+			if s == nil {
+				return PSemRow{PosixRow: r, asked: true}
+			}
+			return PSemRow{PosixRow: r, sem: *s, asked: values}
+		}), err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -16,9 +17,10 @@ type PShmRow struct {
 	Status []string
 }
 
-// StatusDeleted marks shared memory that has no name any more and lives until its last user is gone.
+// StatusDeleted marks shared memory without a name. It lives until its last user closes it.
 const StatusDeleted = "deleted"
 
+// PShm is the Mechanism of POSIX shared memory.
 func PShm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
@@ -27,12 +29,10 @@ func PShm() *Mechanism {
 		Columns: pshmColumns(),
 		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
-		Needs:   proc.FileUserNeeds, // for those that have no name any more
+		Needs:   proc.FileUserNeeds, // to find those without a name
 		Collect: collectPShm,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			return relatePosix(t, objects, func(row any) *PosixRow { return &row.(*PShmRow).PosixRow })
-		},
-		Gauges: pshmGauges,
+		Relate:  relatePosix,
+		Gauges:  pshmGauges,
 		Label: func(o *schema.Object) string {
 			if o.Ref.Name == "" {
 				return o.Row.(*PShmRow).FullName
@@ -57,7 +57,7 @@ func pshmColumns() []schema.Column {
 		schema.Col("status", schema.TypeString, 10, 0,
 			"deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no "+
 				"shared memory", func(r *row) schema.Value {
-				return StatusValue(strings.Join(r.Status, ","))
+				return WordValue(strings.Join(r.Status, ","))
 			}),
 		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory",
 			func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
@@ -68,23 +68,16 @@ func pshmColumns() []schema.Column {
 
 func collectPShm(t *proc.Tick) ([]*schema.Object, error) {
 	files, err := t.Host.DevShmFiles()
-	gone, goneErr := unlinked(t, false)
-	t.Fault(string(schema.PShm), goneErr)
-	rows, objects := NewObjects[PShmRow](len(files) + len(gone))
-	for i, file := range files {
-		ref := nameRef(schema.PShm, file)
-		objects[i].Ref = ref
-		rows[i] = PShmRow{PosixRow: namedRow(t, ref, file, "/dev/shm/"+file.Name)}
-		if !file.Mode.IsRegular() {
-			rows[i].Status = []string{FileType(file.Mode)}
-		}
-	}
-	for i, u := range gone {
-		ref := FileRef(schema.PShm, u.ID)
-		objects[len(files)+i].Ref = ref
-		rows[len(files)+i] = PShmRow{PosixRow: unnamedRow(t, ref, u), Status: []string{StatusDeleted}}
-	}
-	return objects, err
+	return devShmObjects(t, schema.PShm, files, func(f *vfs.PosixFile) vfs.PosixFile { return *f },
+		func(r PosixRow, f *vfs.PosixFile) PShmRow {
+			switch {
+			case f == nil:
+				return PShmRow{PosixRow: r, Status: []string{StatusDeleted}}
+			case !f.Mode.IsRegular():
+				return PShmRow{PosixRow: r, Status: []string{FileType(f.Mode)}}
+			}
+			return PShmRow{PosixRow: r}
+		}), err
 }
 
 func pshmGauges(t *proc.Tick) ([]schema.Gauge, error) {

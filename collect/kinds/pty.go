@@ -12,10 +12,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// PtyRow is a pseudoterminal: a pair of ends, of which what is written to one is read from the other (pty(7)).
+// PtyRow is a pseudoterminal: a pair of ends. Text written to one end is read from the other end (man 7 pty).
 type PtyRow struct {
 	index           uint64
-	dev             uint64 // of its devpts file system
+	dev             uint64 // device of its devpts file system
 	masters, slaves []proc.FDUse
 	waits           []proc.Waiter
 	holders         [2]schema.Value // of the master, of the slave
@@ -24,14 +24,15 @@ type PtyRow struct {
 	path            string
 }
 
-// The words of a pseudoterminal's status. One with both ends has none.
+// The words of a pseudoterminal's status. If both ends are open, the status is blank.
 const (
-	NoMaster = "no-master" // hung up: a slave reads end of file and cannot write (EIO)
-	NoSlave  = "no-slave"  // nobody is at the terminal: a terminal emulator that is starting or ending, or a leak
+	NoMaster = "no-master" // hung up: a read from the slave returns end of file, a write fails with EIO
+	NoSlave  = "no-slave"  // nobody has the slave: a terminal emulator is starting or ending, or it is a leak
 )
 
 const ptyNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedTTYs | proc.NeedFDInfo
 
+// Pty is the Mechanism of pseudoterminals.
 func Pty() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals",
@@ -61,9 +62,9 @@ func ptyColumns() []schema.Column {
 		col("tty", schema.TypeString, 7, ptyNeeds, "name of the slave, as ps has it",
 			func(r *row) schema.Value { return schema.String("pts/" + strconv.FormatUint(r.index, 10)) }),
 		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where the name is gone",
-			func(r *row) schema.Value { return StatusValue(r.path) }),
+			func(r *row) schema.Value { return WordValue(r.path) }),
 		col("dev", schema.TypeString, 7, ptyNeeds, "device of its devpts file system, major:minor",
-			func(r *row) schema.Value { return StatusValue(devName(r.dev)) }),
+			func(r *row) schema.Value { return WordValue(devName(r.dev)) }),
 		col("status", schema.TypeString, 9, ptyNeeds, "no-master: hung up; no-slave: nobody has the terminal open",
 			func(r *row) schema.Value { return r.status }),
 		col("masters", schema.TypeEndpoints, 24, ptyNeeds, "descriptors on the master",
@@ -78,7 +79,7 @@ func ptyColumns() []schema.Column {
 	}
 }
 
-// devName is "" where there is no device.
+// devName is the device as MAJOR:MINOR. It is "" for 0.
 func devName(dev uint64) string {
 	if dev == 0 {
 		return ""
@@ -86,8 +87,7 @@ func devName(dev uint64) string {
 	return schema.FormatDev(dev)
 }
 
-// ptyRef says which pseudoterminal a descriptor is an end of. ok is false for a master whose fdinfo does not tell, or
-// was not read.
+// ptyRef is the pseudoterminal of a descriptor. ok is false for a master whose fdinfo is missing or has no index.
 func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
@@ -104,7 +104,7 @@ func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	return ref, true
 }
 
-// ownDevpts is the device of the reader's own /dev/pts; 0: there is none, or it is a file tree's.
+// ownDevpts is the device of the reader's own /dev/pts. 0 means that there is none, or that this is a file tree.
 func ownDevpts(t *proc.Tick) uint64 {
 	return uint64(proc.Memo(t, func(t *proc.Tick) devptsDevice {
 		if !t.Host.Live() {
@@ -164,9 +164,9 @@ func (r *PtyRow) complete(t *proc.Tick, ref schema.Ref) {
 	case len(r.masters) > 0 && len(r.slaves) > 0:
 		r.status = schema.None(schema.TypeString)
 	case strings.HasSuffix(r.path, proc.DeletedSuffix):
-		r.status = schema.String(NoMaster) // the name goes with the master (devpts_pty_kill)
+		r.status = schema.String(NoMaster) // the kernel removes the name with the master (devpts_pty_kill)
 	case len(r.masters) == 0:
-		// The slave's name is there, and so is a master, wherever: in a process that was not seen.
+		// The slave has its name, so the master is open in a process that was not seen.
 		r.status = schema.None(schema.TypeString)
 	case (t.Unseen("fd") > 0 || t.Nested) && !slavesClosed(t, r.masters[0], r.index):
 		r.status = schema.None(schema.TypeString)
@@ -175,7 +175,7 @@ func (r *PtyRow) complete(t *proc.Tick, ref schema.Ref) {
 	}
 }
 
-// slavesClosed asks the kernel through a master whether nobody has the slave any more.
+// slavesClosed asks the kernel through a master whether all slaves are closed.
 func slavesClosed(t *proc.Tick, master proc.FDUse, index uint64) bool {
 	if !t.Host.Live() {
 		return false

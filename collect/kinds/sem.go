@@ -19,6 +19,7 @@ type SemRow struct {
 	Values                 []sysv.SemValue // nil: not read
 }
 
+// Sem is the Mechanism of System V semaphore sets.
 func Sem() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
@@ -82,7 +83,7 @@ func collectSem(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// semValues fills what the semaphores themselves tell, and gives the number of blocked tasks if that could be read.
+// semValues reads the values of the semaphores. It returns the number of blocked tasks, if that is readable.
 func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool) {
 	fill := func(value func(schema.Type) schema.Value) {
 		r.SemVal, r.ncount, r.zcount = value(schema.TypeList), value(schema.TypeInt), value(schema.TypeInt)
@@ -119,8 +120,7 @@ func semValues(t *proc.Tick, ref schema.Ref, r *SemRow) (tasks int, counted bool
 	return n + z, true
 }
 
-// semWords tells a semaphore without blanks: "[1]=0/ncount=2/pid=42". Counts of nobody and the pid of nobody are left
-// out.
+// semWords describes a semaphore without blanks: "[1]=0/ncount=2/pid=42". It leaves out counts of 0 and a pid of 0.
 func semWords(v sysv.SemValue) string {
 	words := fmt.Sprintf("[%d]=%d", v.Num, v.Value)
 	for _, part := range []struct {

@@ -30,11 +30,12 @@ type ShmMaps struct {
 
 // The words of a segment's status.
 const (
-	StatusDest    = "dest"    // removed, destroyed on the last detach
+	StatusDest    = "dest"    // removed; destroyed at the last detach
 	StatusLocked  = "locked"  // never swapped out
 	StatusHugeTLB = "hugetlb" // in huge pages, as its mappings show
 )
 
+// Shm is the Mechanism of System V shared memory segments.
 func Shm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Shm, Family: Memory, Title: "System V shared memory segments",
@@ -70,7 +71,7 @@ func shmColumns() []schema.Column {
 		countColumn("nattch", 6, "mappings of it in all processes", func(r *row) uint64 { return r.NAttch }),
 		col("status", schema.TypeString, 10, 0,
 			"dest: removed, gone with its last detach; locked: never swapped out; hugetlb: in huge pages",
-			func(r *row) schema.Value { return StatusValue(strings.Join(r.Status, ",")) }),
+			func(r *row) schema.Value { return WordValue(strings.Join(r.Status, ",")) }),
 		timeColumn("attach", "when it was last attached", func(r *row) int64 { return r.ATime }),
 		timeColumn("detach", "when it was last detached", func(r *row) int64 { return r.DTime }),
 		timeColumn("ctime", "when it was made or its owner or permissions changed", func(r *row) int64 { return r.CTime }),
@@ -129,9 +130,9 @@ func shmCreator(t *proc.Tick, ref schema.Ref, r *ShmRow) {
 	}
 }
 
-// shmHolders lists who maps the segment. nattch counts the mappings of all processes (ipc/shm.c), so that all holders
-// are known if theirs add up to it; the rest is in processes that refused to be looked into, or outside this pid
-// namespace. all says that nobody is missing, as far as somebody asked.
+// shmHolders lists the processes that map the segment. nattch counts the mappings of all processes (ipc/shm.c). If
+// the known mappings add up to nattch, all holders are known. Other holders are processes that refused, or processes
+// outside this pid namespace. all is true if no holder is missing, as far as the needs ask.
 func shmHolders(t *proc.Tick, ref schema.Ref, r *ShmRow) (all bool) {
 	if !t.Gathered(ref, proc.NeedMaps) {
 		r.Holders = schema.Uncollected(schema.TypeEndpoints)
@@ -167,10 +168,10 @@ func shmStatus(r *ShmRow) []string {
 // segmentKey is a segment: its namespace (0: the reader's own) and its shmid.
 type segmentKey struct{ space, id uint64 }
 
-// segmentHolders finds the processes that map each segment. A mapping's inode is the shmid, its name the key that the
-// segment was made with (newseg, ipc/shm.c); memfds and shared anonymous memory live on the same device with inode
-// numbers that collide, so device and name have to agree too. The name stays when IPC_RMID makes the key 0. Segments
-// of all IPC namespaces have the same device and the same ids: a segment's holders are processes of its namespace.
+// segmentHolders finds the processes that map each segment. The inode of a mapping is the shmid. Its name holds the
+// key at the creation (newseg, ipc/shm.c), and stays when IPC_RMID sets the key to 0. Memfds and shared anonymous
+// memory are on the same device and may have the same inode numbers. So device and name must match, too. Segments of
+// all IPC namespaces share the device and the ids. So the holders of a segment must be processes of its namespace.
 func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segmentKey][]ShmMaps {
 	byID := map[segmentKey]*sysv.ShmSegment{}
 	for _, g := range groups {
@@ -178,7 +179,7 @@ func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segment
 			byID[segmentKey{g.place.Space, uint64(g.list[i].ID)}] = &g.list[i]
 		}
 	}
-	devices := t.SegmentDevices() // none for a file tree: there the name has to do
+	devices := t.SegmentDevices() // nil for a file tree, where the name alone decides
 	holders := map[segmentKey][]ShmMaps{}
 	for _, p := range t.Processes() {
 		space := t.IPCSpaceOf(p)

@@ -16,6 +16,7 @@ type SignalFDRow struct {
 	parse error
 }
 
+// SignalFD is the Mechanism of signalfds.
 func SignalFD() *Mechanism {
 	col := schema.Col[SignalFDRow]
 	return &Mechanism{
@@ -39,7 +40,7 @@ func SignalFD() *Mechanism {
 	}
 }
 
-// signalNames lists a set's signals by number.
+// signalNames lists the signals of a set by number.
 func signalNames(set sys.SignalSet) []string {
 	names := []string{}
 	for n := syscall.Signal(1); n <= 64; n++ {

@@ -12,37 +12,37 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The words of a socket's status. One with nothing unusual has none.
+// The words of a socket's status. The status of an ordinary socket is blank.
 const (
-	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept
+	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept yet
 	SocketHalfClosed = "half-closed" // one of its two directions is shut down
 	SocketPeerClosed = "peer-closed" // the other end is gone
 	SocketStale      = "stale"       // a path that no socket is bound to
 )
 
-// Where the columns of sockets come from.
+// The needs of the columns of sockets.
 const (
 	SocketNeeds = NeedSockets
 	HolderNeeds = NeedSockets | proc.NeedProcs | proc.NeedFDs
 )
 
-// Socket is what UNIX and internet sockets have in common.
+// Socket is the shared part of all kinds of sockets.
 type Socket struct {
 	Ref         schema.Ref
-	inode       uint64 // 0: no process can have it
+	inode       uint64 // 0: no process can have it open
 	Uses        []proc.FDUse
-	Other       *Socket // the other end, where it is on this machine
+	Other       *Socket // the other end, if it is on this machine
 	OtherProof  schema.Proof
-	Listener    *Socket // whose accept it waits for
+	Listener    *Socket // the listener that must accept the connection
 	listenProof schema.Proof
-	waiting     []*Socket // connected, waiting for this listener's accept
+	waiting     []*Socket // of a listener: connections that wait for accept
 	uid, Owner  schema.Value
 	place       proc.Place   // its network namespace
 	holders     schema.Value // processes that have it open
 	waiters     schema.Value // processes of this machine that wait for a listener's accept
 }
 
-// newSocket finds the socket's holders, if anybody asked for them.
+// newSocket makes the shared part, with the holders if they are wanted.
 func newSocket(t *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint64) Socket {
 	s := Socket{Ref: schema.Ref{Kind: kind, Space: at.Space, ID: inode}, place: at, inode: inode,
 		waiters: schema.None(schema.TypeEndpoints),
@@ -59,7 +59,7 @@ func newSocket(t *proc.Tick, kind schema.Kind, at proc.Place, inode, cookie uint
 		s.Uses = t.FDUses(proc.FDSocket, 0, inode)
 		s.holders = t.Holders(s.Uses, nil)
 		if len(s.Uses) == 0 && t.Nested {
-			// A socket with an inode is open somewhere.
+			// A socket with an inode has a holder.
 			s.holders = schema.Refused(schema.TypeEndpoints)
 			t.FoundOutside()
 		}
@@ -86,17 +86,29 @@ func (s *Socket) setWaiters(t *proc.Tick) {
 	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && t.Unseen("fd") > 0)
 }
 
-// netColumns tell a socket's network namespace.
-func netColumns[T any](of func(*T) *Socket) []schema.Column {
+// socketRow is a row with a Socket as its base.
+type socketRow interface{ socket() *Socket }
+
+func (s *Socket) socket() *Socket { return s }
+
+// socketColumn is a column that reads only the Socket of a row.
+func socketColumn(id string, typ schema.Type, width int, needs schema.Need, help string,
+	get func(*Socket) schema.Value) schema.Column {
+	return schema.Column{ID: id, Type: typ, Width: width, Needs: needs, Help: help,
+		Get: func(o *schema.Object) schema.Value { return get(o.Row.(socketRow).socket()) }}
+}
+
+// netColumns show a socket's network namespace.
+func netColumns() []schema.Column {
 	return []schema.Column{
-		schema.Col("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
-			func(r *T) schema.Value { return of(r).place.Inode() }),
-		schema.Col("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
-			func(r *T) schema.Value { return of(r).place.Leader }),
+		socketColumn("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
+			func(s *Socket) schema.Value { return s.place.Inode() }),
+		socketColumn("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
+			func(s *Socket) schema.Value { return s.place.Leader }),
 	}
 }
 
-// inNetSpaces runs collect in the reader's own network namespace, and in the others if they were asked for.
+// inNetSpaces runs collect in the reader's own network namespace, and in the others if they are wanted.
 func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	err := collect(t.OwnPlace("net"))
 	if !t.AllNamespaces {
@@ -117,7 +129,7 @@ func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	return err
 }
 
-// peerHolders are the processes at the other end.
+// peerHolders are the holders of the other end.
 func (s *Socket) peerHolders() schema.Value {
 	if s.Other == nil {
 		return schema.None(schema.TypeEndpoints)
@@ -125,7 +137,7 @@ func (s *Socket) peerHolders() schema.Value {
 	return s.Other.holders
 }
 
-// peerRef is the socket at the other end.
+// peerRef is the Ref of the other end.
 func (s *Socket) peerRef() schema.Value {
 	if s.Other == nil {
 		return schema.None(schema.TypeRef)
@@ -133,7 +145,7 @@ func (s *Socket) peerRef() schema.Value {
 	return schema.RefValue(s.Other.Ref)
 }
 
-// edges gives who holds the socket, its peer and the listener that it waits for. A pair of peers is one edge.
+// edges returns the edges to the holders, to the peer and to the listener. A pair of peers has one edge.
 func (s *Socket) edges(t *proc.Tick) []schema.Edge {
 	edges := t.HoldEdges(s.Ref, s.Uses, func(*proc.FD) schema.Rel { return schema.RelHolds })
 	if s.Other != nil && (s.Other.Other != s || schema.CompareRefs(s.Ref, s.Other.Ref) < 0) {
@@ -146,7 +158,7 @@ func (s *Socket) edges(t *proc.Tick) []schema.Edge {
 	return edges
 }
 
-// shutdownStatus is the status word that the closed directions alone justify, "" for none.
+// shutdownStatus is the status word for the closed directions, or "".
 func shutdownStatus(s sock.Shutdown) string {
 	if s == sock.ShutdownReceive || s == sock.ShutdownSend {
 		return SocketHalfClosed
@@ -154,21 +166,21 @@ func shutdownStatus(s sock.Shutdown) string {
 	return ""
 }
 
-// socketEnds are the words for a socket.
+// socketEnds is the advice for every socket.
 const socketEnds = "a socket goes away when its last holder closes it: end its holders with " + EndHolders
 
-// StatusValue turns a status word into a cell.
-func StatusValue(word string) schema.Value {
+// WordValue is a cell of a word. An empty word makes a blank cell.
+func WordValue(word string) schema.Value {
 	if word == "" {
 		return schema.None(schema.TypeString)
 	}
 	return schema.String(word)
 }
 
-// shutdownValue names the directions that are closed as shutdown(2) does.
-func shutdownValue(s sock.Shutdown, told bool) schema.Value {
+// shutdownValue names the closed directions, with the words of shutdown(2).
+func shutdownValue(s sock.Shutdown, known bool) schema.Value {
 	switch {
-	case !told:
+	case !known:
 		return schema.Uncollected(schema.TypeString)
 	case s == sock.ShutdownReceive:
 		return schema.String("rd")
@@ -180,15 +192,15 @@ func shutdownValue(s sock.Shutdown, told bool) schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// count is a cell for a number that only sock_diag tells.
-func count(n uint32, told bool) schema.Value {
-	if !told {
+// count is a cell of a number that only sock_diag shows.
+func count(n uint32, known bool) schema.Value {
+	if !known {
 		return schema.Uncollected(schema.TypeInt)
 	}
 	return schema.Int(int64(n))
 }
 
-// holderName is the first holder's command, "?" if none is known.
+// holderName is the command of the first holder, or "?".
 func (s *Socket) holderName() string {
 	if len(s.Uses) == 0 {
 		return "?"
@@ -196,33 +208,31 @@ func (s *Socket) holderName() string {
 	return s.Uses[0].Process.Comm
 }
 
-// socketRelate gives the edges of sockets that are rows of type T.
-func socketRelate[T any](of func(*T) *Socket) func(*proc.Tick, []*schema.Object) []schema.Edge {
-	return func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-		var edges []schema.Edge
-		for _, o := range objects {
-			edges = append(edges, of(o.Row.(*T)).edges(t)...)
-		}
-		return edges
+// relateSockets returns the edges of sockets.
+func relateSockets(t *proc.Tick, objects []*schema.Object) []schema.Edge {
+	var edges []schema.Edge
+	for _, o := range objects {
+		edges = append(edges, o.Row.(socketRow).socket().edges(t)...)
 	}
+	return edges
 }
 
-// heldColumns are those of a socket that has no other end on this machine.
-func heldColumns[T any](of func(*T) *Socket) []schema.Column {
+// heldColumns are the columns of a socket without another end on this machine.
+func heldColumns() []schema.Column {
 	return append([]schema.Column{
-		schema.Col("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open",
-			func(r *T) schema.Value { return of(r).holders }),
-		schema.Col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd", func(r *T) schema.Value {
-			if of(r).inode == 0 {
-				return schema.None(schema.TypeInt)
-			}
-			return schema.Int(int64(of(r).inode))
-		}),
-	}, netColumns(of)...)
+		socketColumn("holders", schema.TypeEndpoints, 24, HolderNeeds, "processes that have it open",
+			func(s *Socket) schema.Value { return s.holders }),
+		socketColumn("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd",
+			func(s *Socket) schema.Value {
+				if s.inode == 0 {
+					return schema.None(schema.TypeInt)
+				}
+				return schema.Int(int64(s.inode))
+			}),
+	}, netColumns()...)
 }
 
-// collectSockets lists the sockets of one family in the network namespaces that were asked for, in the order of their
-// inodes.
+// collectSockets lists the sockets of one family in the wanted network namespaces, by inode.
 func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func(*S) uint64,
 	row func(*S, proc.Place) (*T, schema.Ref)) ([]*schema.Object, error) {
 	var objects []*schema.Object
@@ -232,7 +242,7 @@ func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func
 		slices.SortFunc(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
 		for i := range sockets {
 			r, ref := row(&sockets[i], at)
-			if !seen[ref] { // while sockets come and go, a dump may hold one twice
+			if !seen[ref] { // while sockets come and go, a dump may list one twice
 				seen[ref] = true
 				objects = append(objects, &schema.Object{Ref: ref, Row: r})
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What queues, sets and segments have in common.
+// This file has the shared part of queues, semaphore sets and segments.
 
 // IPCOwners are the four ids of an object with their names.
 type IPCOwners struct {
@@ -25,7 +25,7 @@ func owners(t *proc.Tick, p sysv.IPCPerm, at proc.Place) IPCOwners {
 	}
 }
 
-// PermOf are the owners and the key of a System V object.
+// PermOf returns the owners and the key of a System V object.
 func PermOf(o *schema.Object) sysv.IPCPerm {
 	switch r := o.Row.(type) {
 	case *MsgRow:
@@ -38,12 +38,13 @@ func PermOf(o *schema.Object) sysv.IPCPerm {
 	return sysv.IPCPerm{}
 }
 
-// SysvRef is an object's identity. The id holds a sequence number, which wraps; ctime separates its lives further.
+// SysvRef is the identity of an object. The id holds a sequence number that wraps around. ctime tells two objects
+// with the same id apart.
 func SysvRef(kind schema.Kind, at proc.Place, p sysv.IPCPerm, ctime int64) schema.Ref {
 	return schema.Ref{Kind: kind, Space: at.Space, ID: uint64(p.ID), Gen: uint64(ctime)}
 }
 
-// NewObjects makes n objects with their rows in three allocations: tables of 32,000 rows are usual for what leaks.
+// NewObjects makes n objects with their rows in three allocations. A leak can make 32,000 objects.
 func NewObjects[T any](n int) ([]T, []*schema.Object) {
 	rows, objects, list := make([]T, n), make([]schema.Object, n), make([]*schema.Object, n)
 	for i := range list {
@@ -86,7 +87,7 @@ func ownerColumns[T any](of func(*T) *IPCOwners) []schema.Column {
 	}
 }
 
-// timeColumn shows Unix seconds, of which 0 is never.
+// timeColumn shows a time in Unix seconds. 0 means never.
 func timeColumn[T any](id, help string, get func(*T) int64) schema.Column {
 	return schema.Col(id, schema.TypeTime, 12, 0, help, func(r *T) schema.Value { return schema.UnixTime(get(r)) })
 }
@@ -101,7 +102,7 @@ func countColumn[T any](id string, width int, help string, get func(*T) uint64) 
 	return schema.Col(id, schema.TypeInt, width, 0, help, func(r *T) schema.Value { return schema.Int(int64(get(r))) })
 }
 
-// keyLabel names an object by what its programs know it as.
+// keyLabel names an object by its key.
 func keyLabel(p sysv.IPCPerm) string {
 	if p.Key == 0 {
 		return "private"
@@ -109,7 +110,8 @@ func keyLabel(p sysv.IPCPerm) string {
 	return fmt.Sprintf("0x%08x", p.Key)
 }
 
-// userEdge relates a process to an object that it made or used at a moment (Unix seconds), if it is still that process.
+// userEdge relates a process to an object that it made or used at a moment (Unix seconds). There is no edge if the
+// pid belongs to another process since.
 func userEdge(t *proc.Tick, pid int32, moment int64, to schema.Ref, rel schema.Rel, via string) []schema.Edge {
 	if pid == 0 || moment == 0 || t.CreatorState(int(pid), moment) != proc.CreatorAlive {
 		return nil

@@ -16,6 +16,7 @@ type TimerFDRow struct {
 	parse error
 }
 
+// TimerFD is the Mechanism of timerfds.
 func TimerFD() *Mechanism {
 	return &Mechanism{
 		Kind: schema.TimerFD, Family: Notify, Title: "Timerfds",
@@ -42,7 +43,7 @@ func timerfdColumns() []schema.Column {
 			return r.infoCell(typ, r.parse, func() schema.Value { return get(r) })
 		})
 	}
-	// span is blank where the kernel says 0: not armed, not repeated.
+	// span is blank for 0: the timer is not armed, or does not repeat.
 	span := func(d time.Duration) schema.Value {
 		if d == 0 {
 			return schema.None(schema.TypeDuration)
@@ -63,7 +64,7 @@ func timerfdColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Bool(r.Flags&1 != 0) }))
 }
 
-// clockName is lsfd's word for a clock (man 2 timerfd_create); a number for one that timerfd does not take.
+// clockName is lsfd's word for a clock (man 2 timerfd_create), or a number for another clock.
 func clockName(clock int) string {
 	switch clock {
 	case 0:

@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// semHold is what a process did to a semaphore set with SEM_UNDO and has not taken back. Two processes may have one
-// in common: see package undo.
+// semHold holds a process's adjustments to a semaphore set by SEM_UNDO. Two processes may share one list of
+// adjustments: see undo.Undo.
 type semHold struct{ undo.Undo }
 
 // Ref is the process as an object.
@@ -23,8 +23,8 @@ func (h semHold) endpoint() schema.Endpoint {
 	return schema.Endpoint{PID: h.PID, Comm: h.Comm, FD: -1, Mode: h.Words(), Start: h.Start}
 }
 
-// Taken is by how much the process's end would raise a semaphore: 2 after an operation of −2; below 0 it would lower
-// it.
+// Taken is the amount that the process's exit would add to a semaphore: 2 after an operation of −2. Below 0 the exit
+// would subtract.
 func (h semHold) Taken(num uint16) int {
 	for _, a := range h.Adj {
 		if a.Num == num {
@@ -34,7 +34,8 @@ func (h semHold) Taken(num uint16) int {
 	return 0
 }
 
-// takes says whether the process holds something that others could want: what it added is there for them.
+// takes reports whether the process holds something that other processes may need. A positive adjustment does; a
+// negative one stands for something that the process gave.
 func (h semHold) takes() bool {
 	for _, a := range h.Adj {
 		if a.Adj > 0 {
@@ -44,7 +45,7 @@ func (h semHold) takes() bool {
 	return false
 }
 
-// Words tells the adjustments as semop's words do its operations: "[0]+1 [3]-2".
+// Words shows the adjustments in the form of semop's operations: "[0]+1 [3]-2".
 func (h semHold) Words() string {
 	const most = 8
 	var parts []string
@@ -58,22 +59,22 @@ func (h semHold) Words() string {
 	return strings.Join(parts, " ")
 }
 
-// UndoSource opens the reader of SEM_UNDO when it is first asked, which takes 24 ms, and keeps it. Who was refused
-// once is not asked again.
-type UndoSource struct {
-	reader *undo.Reader // closes with its file, when nobody has it any more
-	Err    error
+// undoSource opens the reader of SEM_UNDO at the first call and keeps it. The open takes 24 ms. After a refusal it
+// does not try again.
+type undoSource struct {
+	reader *undo.Reader // it closes with its file, at the end of its last use
+	err    error
 }
 
 var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed " +
 	"them meanwhile")
 
-func (s *UndoSource) read(h *kernel.Host) ([]undo.Undo, error) {
-	if s.reader == nil && s.Err == nil {
-		s.reader, s.Err = h.OpenUndos()
+func (s *undoSource) read(h *kernel.Host) ([]undo.Undo, error) {
+	if s.reader == nil && s.err == nil {
+		s.reader, s.err = h.OpenUndos()
 	}
-	if s.Err != nil {
-		return nil, s.Err
+	if s.err != nil {
+		return nil, s.err
 	}
 	undos, complete, err := s.reader.Undos()
 	if err == nil && !complete {
@@ -82,22 +83,23 @@ func (s *UndoSource) read(h *kernel.Host) ([]undo.Undo, error) {
 	return undos, err
 }
 
-// undoFacts are the tick's adjustments, read when first asked for.
+// undoFacts holds the tick's adjustments.
 type undoFacts struct {
 	holds map[proc.WaitKey][]semHold
 	err   error
 }
 
-// SemUndos lists who holds what of each semaphore set by SEM_UNDO, by SysvWait of its Ref; sets of other IPC
-// namespaces are among them. Whoever is not there holds nothing by SEM_UNDO, unless err says what could not be read,
-// in a sentence that does for evidence; processes outside of this pid namespace are never there (Tick.nested).
+// SemUndos lists the SEM_UNDO holders of each semaphore set, by SysvWait of its Ref. It has the sets of other IPC
+// namespaces, too. A process that is not in the list holds nothing by SEM_UNDO, unless err is set. err says in one
+// sentence which part is unreadable, and evidence may quote it. Processes outside this pid namespace are never in the
+// list (Tick.Nested).
 func SemUndos(t *proc.Tick) (holds map[proc.WaitKey][]semHold, err error) {
 	held := proc.Memo(t, readUndos)
 	return held.holds, held.err
 }
 
 func readUndos(t *proc.Tick) undoFacts {
-	source := proc.Keep(t.Kept, func() UndoSource { return UndoSource{} })
+	source := proc.Keep(t.Kept, func() undoSource { return undoSource{} })
 	undos, err := source.read(t.Host)
 	held := undoFacts{holds: map[proc.WaitKey][]semHold{}, err: err}
 	for _, u := range undos {
@@ -107,7 +109,7 @@ func readUndos(t *proc.Tick) undoFacts {
 	return held
 }
 
-// setHolds are the holds on one set, if they were asked for.
+// setHolds lists the holds on one set. asked is false if they are not wanted.
 func setHolds(t *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err error) {
 	if !t.WantsFor(ref, NeedUndo) {
 		return nil, false, nil
@@ -117,7 +119,7 @@ func setHolds(t *proc.Tick, ref schema.Ref) (list []semHold, asked bool, err err
 	return holds[SysvWait(ref)], true, err
 }
 
-// undoValue is the undo column of one set.
+// undoValue is the cell of the undo column of one set.
 func undoValue(t *proc.Tick, ref schema.Ref) schema.Value {
 	holds, asked, err := setHolds(t, ref)
 	if !asked || err != nil && len(holds) == 0 && !sys.Denied(err) {
@@ -130,7 +132,7 @@ func undoValue(t *proc.Tick, ref schema.Ref) schema.Value {
 	return schema.Endpoints(ends, err != nil)
 }
 
-// undoEdges say who took from the set.
+// undoEdges relates the processes that took from the set.
 func undoEdges(t *proc.Tick, set schema.Ref) []schema.Edge {
 	holds, _, _ := setHolds(t, set)
 	var edges []schema.Edge

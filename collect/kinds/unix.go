@@ -18,9 +18,10 @@ type UnixRow struct {
 	sock.UnixSocket
 	peerName schema.Value
 	inFlight schema.Value
-	File     *vfs.PosixFile // a path that no socket is bound to; nil for sockets
+	File     *vfs.PosixFile // of a path that no socket is bound to; nil for sockets
 }
 
+// Unix is the Mechanism of UNIX sockets.
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
@@ -33,14 +34,8 @@ func Unix() *Mechanism {
 		Needs:   SocketNeeds, OnDemand: []string{"inflight", "ns_leader"},
 		Relates: HolderNeeds,
 		Collect: collectUnix,
-		Relate: func(t *proc.Tick, objects []*schema.Object) []schema.Edge {
-			var edges []schema.Edge
-			for _, o := range objects {
-				edges = append(edges, o.Row.(*UnixRow).edges(t)...)
-			}
-			return edges
-		},
-		Label: unixLabel,
+		Relate:  relateSockets,
+		Label:   unixLabel,
 	}
 }
 
@@ -94,10 +89,10 @@ func unixColumns() []schema.Column {
 		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight,
 			"descriptors that were sent to it (SCM_RIGHTS) and not received yet: who sent them may have closed them",
 			func(r *row) schema.Value { return r.inFlight }),
-	}, netColumns(func(r *row) *Socket { return &r.Socket })...))
+	}, netColumns()...))
 }
 
-// ofSockets leaves blank what a path without a socket does not have.
+// ofSockets makes columns that are blank for a path without a socket.
 func ofSockets(columns []schema.Column) []schema.Column {
 	for i := range columns {
 		get, typ := columns[i].Get, columns[i].Type
@@ -117,15 +112,15 @@ func ofSockets(columns []schema.Column) []schema.Column {
 func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	rows := map[uint64]*UnixRow{}
-	// Inode numbers are unique on the machine, and a path leads to a socket of any network namespace: the ends of a
-	// connection may be in two.
+	// Inode numbers are unique on the machine. A path leads to a socket of any network namespace. So the two ends of a
+	// connection may be in two namespaces.
 	err := inNetSpaces(t, func(at proc.Place) error {
 		sockets, err := t.Host.UnixSockets()
-		// The kernel's order is that of a hash table: rows should keep their places.
+		// The kernel's order is that of a hash table. Rows must stay in place.
 		slices.SortFunc(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 		objects = slices.Grow(objects, len(sockets))
 		for _, s := range sockets {
-			// While sockets come and go, a dump may hold one twice.
+			// While sockets come and go, a dump may list one twice.
 			if rows[s.Inode] != nil {
 				continue
 			}
@@ -151,7 +146,7 @@ func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// UnboundPath is a path that no socket is bound to, by its file.
+// UnboundPath makes the object of a path that no socket is bound to, from its file.
 func UnboundPath(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	r := &UnixRow{UnixSocket: sock.UnixSocket{Naming: sock.UnixPath, Name: file.Name, UID: file.UID, HasUID: true},
 		File: file}
@@ -160,7 +155,7 @@ func UnboundPath(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	return &schema.Object{Ref: r.Ref, Row: r}
 }
 
-// setInFlight counts the descriptors that wait in the socket, by the fdinfo of any holder that may be read.
+// setInFlight counts the descriptors that wait in the socket, from the fdinfo of any readable holder.
 func setInFlight(t *proc.Tick, r *UnixRow) {
 	r.inFlight = schema.Uncollected(schema.TypeInt)
 	if !t.Gathered(r.Ref, HolderNeeds) || !t.WantsFor(r.Ref, NeedInFlight) {
@@ -201,7 +196,7 @@ func (r *UnixRow) join(rows map[uint64]*UnixRow) {
 	}
 }
 
-// status explains a state that ss's word alone leaves open.
+// status adds a word to a state that ss's word alone does not explain.
 func (r *UnixRow) status() schema.Value {
 	switch {
 	case r.File != nil:
@@ -212,13 +207,14 @@ func (r *UnixRow) status() schema.Value {
 		return schema.String(SocketUnaccepted)
 	case r.Type != sock.SocketDgram && r.State == sock.SocketEstablished && r.Peer == 0 &&
 		r.Shutdown == sock.ShutdownReceive|sock.ShutdownSend:
-		// Closing one end shuts both directions of the other down (net/unix/af_unix.c, unix_release_sock).
+		// When one end closes, the kernel shuts down both directions of the other end (net/unix/af_unix.c,
+		// unix_release_sock).
 		return schema.String(SocketPeerClosed)
 	}
-	return StatusValue(shutdownStatus(r.Shutdown))
+	return WordValue(shutdownStatus(r.Shutdown))
 }
 
-// UnixName shows an abstract name with the '@' that ss, lsfd and /proc/net/unix put before it.
+// UnixName shows an abstract name with a leading '@', as ss, lsfd and /proc/net/unix do.
 func UnixName(s *sock.UnixSocket) schema.Value {
 	switch s.Naming {
 	case sock.UnixAbstract:
@@ -229,7 +225,7 @@ func UnixName(s *sock.UnixSocket) schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// otherName is the name at the other side: most clients have none, their server has.
+// otherName is the name of the other end. Most clients have no name, but their server has one.
 func (r *UnixRow) otherName(rows map[uint64]*UnixRow) schema.Value {
 	other := r.Other
 	if other == nil {
@@ -244,7 +240,7 @@ func (r *UnixRow) otherName(rows map[uint64]*UnixRow) schema.Value {
 	return UnixName(&rows[other.inode].UnixSocket)
 }
 
-// unixLabel is the socket's name, or the name it talks to, or who talks with whom.
+// unixLabel is the socket's name, or the other end's name, or the two commands.
 func unixLabel(o *schema.Object) string {
 	r := o.Row.(*UnixRow)
 	switch name := UnixName(&r.UnixSocket); {

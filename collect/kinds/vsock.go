@@ -14,16 +14,16 @@ type VsockRow struct {
 	sock.VsockSocket
 }
 
+// Vsock is the Mechanism of VM sockets.
 func Vsock() *Mechanism {
-	of := func(r *VsockRow) *Socket { return &r.Socket }
 	return &Mechanism{
 		Kind: schema.Vsock, Family: Sockets, Title: "VM sockets",
 		Help:    "sockets between a virtual machine and its host, where the kernel tells of them (vsock_diag)",
-		Columns: append(vsockColumns(), heldColumns(of)...),
+		Columns: append(vsockColumns(), heldColumns()...),
 		Default: []string{"type", "state", "local", "peer", "holders"}, OnDemand: []string{"ns_leader"},
 		Needs: SocketNeeds, Relates: HolderNeeds,
 		Collect: collectVsocks,
-		Relate:  socketRelate(of),
+		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*VsockRow)
 			return vsockAddr(r.Local) + " of " + r.holderName()
@@ -55,10 +55,11 @@ func vsockColumns() []schema.Column {
 }
 
 func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
-	return ListVsocks(t, t.Host.VsockSockets)
+	return listVsocks(t, t.Host.VsockSockets)
 }
 
-func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schema.Object, error) {
+// listVsocks makes the objects of the sockets that list returns. It joins the two ends of each connection.
+func listVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schema.Object, error) {
 	var rows []*VsockRow
 	objects, err := collectSockets(t, list, func(s *sock.VsockSocket) uint64 { return s.Inode },
 		func(s *sock.VsockSocket, at proc.Place) (*VsockRow, schema.Ref) {
@@ -66,7 +67,7 @@ func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schem
 			rows = append(rows, r)
 			return r, r.Ref
 		})
-	// A connection through VMADDR_CID_LOCAL has both of its ends here.
+	// Both ends of a connection through VMADDR_CID_LOCAL are on this machine.
 	type ends struct{ local, remote sock.VsockAddr }
 	byEnds := map[ends]*VsockRow{}
 	for _, r := range rows {
@@ -80,7 +81,7 @@ func ListVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schem
 	return objects, err
 }
 
-// vsockAddr writes "CID:PORT" as ss does.
+// vsockAddr writes "CID:PORT" in the form of ss.
 func vsockAddr(a sock.VsockAddr) string {
 	number := func(n uint32) string {
 		if n == ^uint32(0) {

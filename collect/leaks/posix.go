@@ -55,9 +55,9 @@ func (l *tick) openCoverage() relate.Coverage {
 		coverage.MarkIncomplete(fmt.Sprintf("the mappings of %s could not be read", schema.Counted(n, "process")))
 	}
 	held := l.HiddenFiles()
-	if held.Flying > 0 {
+	if held.InFlight > 0 {
 		coverage.MarkIncomplete(fmt.Sprintf("%s %s in messages on UNIX sockets (SCM_RIGHTS), which may be of it",
-			schema.Counted(held.Flying, "descriptor"), schema.Plural(held.Flying, "is", "are")))
+			schema.Counted(held.InFlight, "descriptor"), schema.Plural(held.InFlight, "is", "are")))
 	}
 	if held.Registered > 0 {
 		coverage.MarkIncomplete(fmt.Sprintf("%s %s registered with io_uring, one of which may be it",

@@ -83,7 +83,7 @@ func (l *tick) waiterUsers(waiters []proc.Waiter) []relate.User {
 // until then the kernel does not count them.
 func (l *tick) stoppedWaiters(ref schema.Ref) []relate.User {
 	var users []relate.User
-	for _, w := range l.LeftOf(kinds.SysvWait(ref)) {
+	for _, w := range l.StoppedOn(kinds.SysvWait(ref)) {
 		users = append(users, l.user(w.Process, "waited in "+w.Via+" before it was stopped"))
 	}
 	return users

@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// accountFile reads the names of a password or group file by their number, which is the third field of a line (man 5
-// passwd, man 5 group). The first name of a number counts. fields is how many fields a line has at least. A file that
-// cannot be read has none.
+// accountFile reads a password or group file and returns the names by number. The number is the third field of a line
+// (man 5 passwd, man 5 group). The first name of a number counts. fields is the smallest number of fields in a line.
+// It returns nil for a file that cannot be read.
 //
-// It knows what os/user knows in a program without cgo, which reads the file anew for every number.
+// The names are those of os/user in a program without cgo. But os/user reads the whole file again for every number.
 func accountFile(path string, fields int) map[uint32]account {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -27,7 +27,7 @@ func parseAccounts(data []byte, fields int) map[uint32]account {
 			continue
 		}
 		switch parts[0][0] {
-		case '#', '+', '-': // a comment; NIS, which is not ours to ask
+		case '#', '+', '-': // a comment, or an NIS entry: only the C library asks NIS
 			continue
 		}
 		id, err := strconv.ParseUint(string(parts[2]), 10, 32)

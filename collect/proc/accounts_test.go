@@ -30,7 +30,7 @@ func FuzzParseAccounts(f *testing.F) {
 	})
 }
 
-// Whichever way the names come, they are os/user's.
+// Users and os/user give the same names.
 func TestUsersAreThoseOfTheSystem(t *testing.T) {
 	u := NewUsers(true)
 	for id := range uint32(200) {

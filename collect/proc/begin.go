@@ -15,9 +15,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Begin begins a tick: it finds out who looks and reads the processes, as far as ask takes them. rows are the
-// descriptor kinds, kept is what earlier ticks of this Host left. took is the time of the walk, walked is false
-// without a walk.
+// Begin starts a tick: it finds the reader's own pid and namespaces, and reads the processes as far as ask needs
+// them. rows are the descriptor kinds. kept holds the results of earlier ticks of this Host. took is the time of the
+// walk. walked is false when no walk was needed.
 func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask Ask) (t *Tick, took time.Duration,
 	walked bool) {
 	t = &Tick{Host: host, Ask: ask, Now: now, Kept: kept, table: newTable(rows),
@@ -37,7 +37,7 @@ func Begin(host *kernel.Host, rows []Descriptor, kept *Kept, now time.Time, ask 
 	return t, time.Since(begin), true
 }
 
-// identify finds out who looks.
+// identify finds the reader's own pid and namespaces, and the time of the boot.
 func (t *Tick) identify() {
 	t.IPCSelf, _ = t.Host.SelfNamespace("ipc")
 	if pidNS, err := t.Host.SelfNamespace("pid"); err == nil && t.Host.Live() {
@@ -83,7 +83,7 @@ func (t *Tick) walk() {
 	for _, p := range procs {
 		t.byPID[p.PID] = p
 	}
-	t.account()
+	t.recordRefusals()
 	if n := t.walker.risky.skipped.Load(); n > 0 {
 		t.faults = append(t.faults, schema.Fault{Source: "fd", Count: int(n),
 			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would "+
@@ -96,10 +96,10 @@ func (t *Tick) walk() {
 	t.cpu = (*Keep(t.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(t.Now, procs)
 }
 
-// hidepid says whether /proc keeps other users' processes from us. A mount option does not change by itself.
+// hidepid remembers whether /proc hides other users' processes. A mount option does not change by itself.
 type hidepid struct{ known, hides bool }
 
-// hidden reads whether /proc is mounted with hidepid=1, 2, noaccess, invisible or ptraceable: proc(5).
+// hidden reports whether /proc is mounted with hidepid=1, 2, noaccess, invisible or ptraceable (man 5 proc).
 func hidden(t *Tick) bool {
 	h := Keep(t.Kept, func() hidepid { return hidepid{} })
 	if h.known || !t.Host.Live() {
@@ -119,8 +119,8 @@ func hidden(t *Tick) bool {
 	return h.hides
 }
 
-// Told is what a tick has to say besides its objects: faults, what was refused first, and notes.
-func (t *Tick) Told() (faults []schema.Fault, notes []string) {
+// Report returns the faults and the notes of the tick. Refused sources come first among the faults.
+func (t *Tick) Report() (faults []schema.Fault, notes []string) {
 	if t.foundOutside {
 		t.Note("processes outside this pid namespace are not seen: what nobody in it holds, somebody outside may hold")
 	}

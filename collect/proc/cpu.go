@@ -17,7 +17,8 @@ type cpuKey struct {
 	start uint64
 }
 
-// measure gives percent of one CPU per pid since the last tick, for the processes that were there then.
+// measure returns the percent of one CPU by pid since the last tick. A process that was not there in the last tick is
+// missing.
 func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
 	span := now.Sub(c.taken).Seconds()
 	next := make(map[cpuKey]uint64, len(procs))
@@ -37,8 +38,8 @@ func (c *cpuMeter) measure(now time.Time, procs []*Process) map[int]float64 {
 	return use
 }
 
-// CPUPercent is what the process used of one CPU since the last snapshot or, in the first one, over its life, as ps
-// has it.
+// CPUPercent is the process's use of one CPU since the last snapshot. In the first snapshot it is the use over the
+// process's life, as in ps.
 func (t *Tick) CPUPercent(p *Process) float64 {
 	if use, ok := t.cpu[p.PID]; ok {
 		return use

@@ -28,9 +28,10 @@ func TestCreatorState(t *testing.T) {
 	}{
 		{0, 100, CreatorOutside}, {4, 100, CreatorDead}, {5, 100, CreatorAlive}, {5, 99, CreatorAlive},
 		{5, 98, CreatorReused},
-		{5, -2, CreatorUnknown}, // nothing outlives a boot: the clock was set
+		{5, -2, CreatorUnknown}, // no process outlives a boot: the clock was set
 		{6, 100, CreatorDead},
-		{7, 99, CreatorAlive}, // what it made within a timer tick of its start, which was within one of a second's
+		// the object is made in the timer tick of the start, which is less than a timer tick after a full second
+		{7, 99, CreatorAlive},
 		{7, 98, CreatorReused},
 	} {
 		if got := f.CreatorState(c.pid, boot.Unix()+c.after); got != c.want {

@@ -9,28 +9,29 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Descriptor is a row of the table of descriptor kinds. The walk recognises descriptors by it, and the demand for
-// fdinfo, the joins of one object's descriptors, the targets of epoll instances and references read it as well.
-// A kind of objects that processes have open declares its own row beside its Mechanism.
+// Descriptor is a row of the table of descriptor kinds. The walk recognises descriptors by this table. The demand for
+// fdinfo, the joins of descriptors into objects, epoll's targets and references read the table, too. A kind of
+// objects that processes have open declares its own row beside its Mechanism.
 type Descriptor struct {
 	Kind schema.Kind
-	// Anon are the names of its anonymous inodes: "eventfd" of the link "anon_inode:[eventfd]".
+	// Anon lists the names of the kind's anonymous inodes: "eventfd" for the link "anon_inode:[eventfd]".
 	Anon []string
-	// Prefix begins all links of a kind that is neither an anonymous inode nor told by the walk: "/dmabuf:".
+	// Prefix begins every link of a kind that has no anonymous inode and that the walk does not know: "/dmabuf:".
 	Prefix string
-	// Walked are the classes of descriptors that the walk tells by itself, by inode or device number.
+	// Walked lists the classes of descriptors that the walk itself recognises, by inode or device number.
 	Walked []FDKind
-	// Identity reads from fdinfo which object a descriptor is on, where the kernel numbers the objects. nil, or not
-	// ok: kcmp(2) tells the open file descriptions apart.
+	// Identity reads from fdinfo the object of a descriptor, if the kernel numbers the objects. If Identity is nil or
+	// returns false, kcmp(2) tells the open file descriptions apart.
 	Identity func(info []byte) (ref schema.Ref, ok bool)
-	// Ref names the object of a Walked descriptor; nil: only a dump of sockets or the file itself does.
+	// Ref names the object of a Walked descriptor. If Ref is nil, only a dump of the sockets or the file itself names
+	// the object.
 	Ref func(f *Tick, u FDUse) (ref schema.Ref, ok bool)
-	// Watches says that its fdinfo lists other descriptors, whose identities are read with it.
+	// Watches is true if the kind's fdinfo lists other descriptors. The walk then reads the identities of those, too.
 	Watches bool
 }
 
-// IsObject says whether the open descriptors are the whole object, which goes with the last of them. Of a kind that
-// only its own listing names, such as a namespace, they are handles.
+// IsObject reports whether the object goes away with its last descriptor. The objects of other kinds, such as
+// namespaces, exist without descriptors.
 func (d *Descriptor) IsObject() bool { return len(d.Anon) > 0 || d.Prefix != "" || d.Ref != nil }
 
 // table gives each row the FDKind of the descriptors that the walk finds.
@@ -38,7 +39,7 @@ type table struct {
 	rows     []Descriptor
 	anon     map[string]FDKind
 	prefixes []linkPrefix
-	kinds    map[schema.Kind]FDKind // of rows with Anon or Prefix
+	kinds    map[schema.Kind]FDKind // rows with Anon or Prefix only
 	of       [256]schema.Kind       // by FDKind
 }
 
@@ -70,8 +71,8 @@ func newTable(rows []Descriptor) *table {
 	return t
 }
 
-// declared is the FDKind of a link that a row declares; 0: no row does. inotify's anonymous inode has no brackets
-// around its name, the others have (fs/notify/inotify/inotify_user.c, fs/anon_inodes.c).
+// declared is the FDKind of the row that declares the link, or 0. The anonymous inode of inotify has no brackets
+// around its name; all others have brackets (fs/notify/inotify/inotify_user.c, fs/anon_inodes.c).
 func (t *table) declared(link []byte) FDKind {
 	if name, ok := bytes.CutPrefix(link, []byte("anon_inode:")); ok {
 		return t.anon[string(bytes.Trim(name, "[]"))]
@@ -84,25 +85,25 @@ func (t *table) declared(link []byte) FDKind {
 	return 0
 }
 
-// FDKind is the class of a kind's descriptors; 0 for a kind whose descriptors the walk tells by itself.
+// FDKind is the class of a kind's descriptors. It is 0 for a kind whose descriptors the walk itself recognises.
 func (t *Tick) FDKind(kind schema.Kind) FDKind { return t.table.kinds[kind] }
 
-// KindOf is the kind of objects that a descriptor leads to; "" for a socket or a plain file, of which the
+// KindOf is the kind of the object that a descriptor leads to. It is "" for a socket or a plain file, where the
 // descriptor alone does not tell the kind.
 func (t *Tick) KindOf(fd *FD) schema.Kind { return t.table.of[fd.Kind] }
 
-// infoDemand says of which descriptors the walk reads fdinfo.
+// infoDemand tells which descriptors' fdinfo the walk reads.
 type infoDemand struct {
 	kinds  uint64          // bit n: descriptors of FDKind n
 	locked map[uint64]bool // inode numbers of locked files
-	files  bool            // of all files: any may have a lock that is unlisted
+	files  bool            // read fdinfo of all files: each may have a lock that /proc/locks does not list
 }
 
 func (d infoDemand) wants(fd *FD) bool {
 	return d.kinds>>fd.Kind&1 == 1 || (fd.Kind == FDFile || fd.Kind == FDFifo) && (d.files || d.locked[fd.Ino])
 }
 
-// infoDemand gathers which kinds asked for fdinfo, and which files are locked.
+// infoDemand gathers the kinds that need fdinfo, and the locked files.
 func (t *Tick) infoDemand() infoDemand {
 	var d infoDemand
 	watches := false
@@ -128,7 +129,7 @@ func (t *Tick) infoDemand() infoDemand {
 	return d
 }
 
-// bits are those of infoDemand for a row. A pseudoterminal's fdinfo tells something at its master alone.
+// bits are a row's bits in infoDemand.kinds. Only the fdinfo of a pseudoterminal's master is of use.
 func (t *table) bits(d Descriptor) uint64 {
 	if k, ok := t.kinds[d.Kind]; ok {
 		return 1 << k
@@ -139,14 +140,14 @@ func (t *table) bits(d Descriptor) uint64 {
 	return 0
 }
 
-// Instance is an object that exists only as open descriptors, with all of them that were seen.
+// Instance is an object that exists only as open descriptors. Uses are all its descriptors that the walk saw.
 type Instance struct {
 	Ref  schema.Ref
 	Uses []FDUse
 }
 
-// Instances joins the descriptors of a kind by the object that they are on: by the number that fdinfo tells, or
-// else by open file description. They come in the order of their first descriptors, numbered ones by number.
+// Instances joins the descriptors of a kind into objects, by the number in fdinfo or else by open file description.
+// Numbered objects are in order of their numbers, other objects in order of their first descriptors.
 func (t *Tick) Instances(kind schema.Kind) []Instance {
 	known := Memo(t, func(*Tick) instanceIndex { return instanceIndex{} })
 	list, ok := known[kind]
@@ -157,7 +158,7 @@ func (t *Tick) Instances(kind schema.Kind) []Instance {
 	return list
 }
 
-// instanceIndex are the instances of the kinds that somebody asked for.
+// instanceIndex holds the instances of each kind that Instances was asked for.
 type instanceIndex map[schema.Kind][]Instance
 
 func (t *Tick) join(kind schema.Kind) []Instance {
@@ -172,7 +173,7 @@ func (t *Tick) join(kind schema.Kind) []Instance {
 		all, uses = numbered(uses, identity)
 	}
 	for _, group := range t.ByDescription(uses) {
-		all = append(all, Instance{DescriptorRef(kind, group), group})
+		all = append(all, Instance{descriptorRef(kind, group), group})
 	}
 	if identity != nil {
 		slices.SortFunc(all, func(a, b Instance) int { return schema.CompareRefs(a.Ref, b.Ref) })
@@ -180,7 +181,7 @@ func (t *Tick) join(kind schema.Kind) []Instance {
 	return all
 }
 
-// numbered joins the descriptors whose fdinfo tells their object. The rest it gives back.
+// numbered joins the descriptors whose fdinfo names their object, and returns the rest of the descriptors.
 func numbered(uses []FDUse, identity func([]byte) (schema.Ref, bool)) (all []Instance, rest []FDUse) {
 	byRef := map[schema.Ref][]FDUse{}
 	for _, u := range uses {
@@ -196,9 +197,9 @@ func numbered(uses []FDUse, identity func([]byte) (schema.Ref, bool)) (all []Ins
 	return all, rest
 }
 
-// DescriptorRef names an open file description by the first descriptor on it, by pid and number, with the start of
-// that process: "epoll:4242/7".
-func DescriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
+// descriptorRef names an open file description by the pid and number of its first descriptor: "epoll:4242/7". The
+// start time of that process is the generation.
+func descriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
 	first := uses[0]
 	name := strconv.Itoa(first.Process.PID) + "/" + strconv.Itoa(int(first.FD.Num))
 	return schema.Ref{Kind: kind, Name: name, Gen: first.Process.Start}
@@ -210,7 +211,7 @@ type FDKey struct {
 	FD  int32
 }
 
-// FDRefs tells which object each descriptor leads to, of the kinds in the table.
+// FDRefs returns the object of each descriptor, for the kinds in the table.
 func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 	refs := map[FDKey]schema.Ref{}
 	var walked [fdDeclared]func(*Tick, FDUse) (schema.Ref, bool)
@@ -240,9 +241,9 @@ func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 	return refs
 }
 
-// ByDescription groups descriptors that share an open file description. kcmp(2) tells them apart, which takes the
-// right to ptrace both processes and a kernel that has the call; without, each descriptor stands alone.
-// kcmp also gives an order, so that n descriptors take n log n calls of one to two microseconds.
+// ByDescription groups the descriptors that share an open file description. kcmp(2) tells the descriptions apart.
+// kcmp needs the right to ptrace both processes, and a kernel that has the call. Without kcmp, each descriptor is a
+// group of its own. kcmp also gives an order: n descriptors need about n log n calls of one to two microseconds.
 func (t *Tick) ByDescription(uses []FDUse) [][]FDUse {
 	var groups [][]FDUse // in kcmp's order
 	var alone [][]FDUse

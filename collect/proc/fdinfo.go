@@ -7,17 +7,17 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// FDInfo is the text of one /proc/PID/fdinfo/N. The walk reads it anew in every tick: a counter, a timer or a lock
-// changes without a step of the process that holds it.
+// FDInfo is the text of one /proc/PID/fdinfo/N. The walk reads the text again in every tick. A counter, a timer or a
+// lock can change while its holder does not run.
 type FDInfo struct {
 	Text []byte
 	Err  error
 }
 
-// ErrNotTold is for what this kernel's fdinfo does not say.
+// ErrNotTold is the error for a value that this kernel's fdinfo does not have.
 var ErrNotTold = errors.New("not told")
 
-// fdinfo reads what was asked for.
+// fdinfo reads fdinfo of the descriptors in w.info.
 func (w *walker) fdinfo(p *Process, dir process.Dir, buf []byte) {
 	for i := range p.FDs {
 		fd := &p.FDs[i]

@@ -12,11 +12,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What objects have in common that are files: POSIX queues, semaphores and shared memory, memfds, mapped files.
+// This file has the shared part of all objects that are files: POSIX queues, semaphores and shared memory, memfds,
+// mapped files.
 
-// fileKey is a file in the index of those that processes have open or map: by device and inode. In a tree of files
-// the numbers in maps mean nothing: there the path has to do. A System V segment has the number of its id on the
-// device of the memfds, so that both numbers may be a memfd's as well: path tells it apart.
+// fileKey is the key of a file in the index of open and mapped files: device and inode. In a file tree the numbers in
+// maps mean nothing, so the path alone is the key. A System V segment is on the device of the memfds, with its id as
+// its inode number. A memfd may have the same two numbers; path tells the segment from the memfd.
 type fileKey struct {
 	FileID
 	path string
@@ -27,14 +28,14 @@ type MapUse struct {
 	*Process
 	count    int // mappings
 	writable bool
-	Bytes    uint64 // of address space, in all its mappings
+	Bytes    uint64 // of address space, the sum of all its mappings
 	At       process.Mapping
 }
 
-// FileUsers are the processes at one file.
+// FileUsers are the processes that use one file.
 type FileUsers struct {
 	ID   FileID
-	Path string // where one of them reached it, " (deleted)" behind it if unlinked
+	Path string // as one of the processes reached the file; ends with " (deleted)" if the file was unlinked
 	Maps []MapUse
 	FDs  []FDUse
 }
@@ -49,7 +50,7 @@ func (t *Tick) fileKey(id FileID, path string) fileKey {
 	return fileKey{FileID: id}
 }
 
-// FileUsers gives who uses a file; never nil.
+// FileUsers returns the users of a file. It never returns nil.
 func (t *Tick) FileUsers(id FileID, path string) *FileUsers {
 	if u := Memo(t, indexFiles)[t.fileKey(id, path)]; u != nil {
 		return u
@@ -57,7 +58,7 @@ func (t *Tick) FileUsers(id FileID, path string) *FileUsers {
 	return &FileUsers{ID: id, Path: path}
 }
 
-// UsedFiles lists the files that processes use and keep accepts, by device and inode.
+// UsedFiles lists the used files that keep accepts, by device and inode.
 func (t *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 	var list []*FileUsers
 	for _, u := range Memo(t, indexFiles) {
@@ -69,11 +70,10 @@ func (t *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 	return list
 }
 
-// fileIndex are the files that processes have open or map.
+// fileIndex holds all files that processes have open or map.
 type fileIndex map[fileKey]*FileUsers
 
-// indexFiles joins descriptors and mappings of all processes. System V segments lie among the mappings, under names
-// of their own.
+// indexFiles joins the descriptors and mappings of all processes. It has the System V segments, too, under SegmentName.
 func indexFiles(t *Tick) fileIndex {
 	files := fileIndex{}
 	at := func(id FileID, path string) *FileUsers {
@@ -87,7 +87,7 @@ func indexFiles(t *Tick) fileIndex {
 	}
 	for _, p := range t.procs {
 		for _, m := range p.Shared {
-			// The kernel writes a newline in a name as \012 (show_map_vma, fs/proc/task_mmu.c), and nothing else.
+			// The kernel writes a newline in a name as \012 and escapes no other character (show_map_vma, fs/proc/task_mmu.c).
 			u := at(FileID{m.Dev, m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"))
 			n := len(u.Maps)
 			if n == 0 || u.Maps[n-1].Process != p {
@@ -107,10 +107,11 @@ func indexFiles(t *Tick) fileIndex {
 	return files
 }
 
+// FileUserNeeds are the needs of FileUsers and FileHolders.
 const FileUserNeeds = NeedProcs | NeedFDs | NeedFDFiles | NeedMaps
 
-// FileHolders is the holders column: one endpoint for each process that maps the file, with one of its descriptors if
-// it has any, and one for each further descriptor.
+// FileHolders is the value of the holders column. Each process that maps the file is one endpoint, with one of its
+// descriptors if it has any. Each further descriptor is one more endpoint.
 func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 	if !t.Gathered(ref, FileUserNeeds) {
 		return schema.Uncollected(schema.TypeEndpoints)
@@ -148,7 +149,8 @@ func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.E
 	return append(edges, WaitEdges(to, waits)...)
 }
 
-// StatUsed asks about a file through one of the processes that use it: it may have no name. Errors are the last one's.
+// StatUsed stats a file through a process that uses the file, since the file may have no name. If every process
+// fails, the error is the last one.
 func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 	err := error(sys.ErrNotLive)
 	if !t.Host.Live() {
@@ -165,7 +167,7 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 			return file, false
 		}
 		if file.Dev != u.ID.Dev || file.Ino != u.ID.Ino {
-			err = fs.ErrNotExist // closed meanwhile, its number is another file's
+			err = fs.ErrNotExist // closed meanwhile: the number belongs to another file now
 			return file, false
 		}
 		return file, true
@@ -185,9 +187,10 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 	return vfs.PosixFile{}, err
 }
 
+// DeletedSuffix ends the path of an unlinked file in links and maps of /proc (d_path in fs/d_path.c).
 const DeletedSuffix = " (deleted)"
 
-// DevShmName gives the name of what lies directly in /dev/shm.
+// DevShmName returns the name of a file that is directly in /dev/shm.
 func DevShmName(path string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(path, "/dev/shm/")
 	name = strings.TrimSuffix(name, DeletedSuffix)
@@ -197,7 +200,7 @@ func DevShmName(path string) (name string, ok bool) {
 // SegmentName begins the name of every mapping of a System V segment (newseg in ipc/shm.c).
 const SegmentName = "/SYSV"
 
-// mapsSegment says whether the process maps what may be a System V segment.
+// mapsSegment reports whether the process has a mapping that may be a System V segment.
 func mapsSegment(p *Process) bool {
 	for _, m := range p.Shared {
 		if strings.HasPrefix(m.Name, SegmentName) {

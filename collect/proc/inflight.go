@@ -6,13 +6,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// HiddenFiles are files that are open without a descriptor of any process.
+// HiddenFiles counts the open files that no process has a descriptor of.
 type HiddenFiles struct {
-	Flying     int // descriptors in messages on UNIX sockets (SCM_RIGHTS) that nobody has received yet
-	Registered int // files that an io_uring has, after which their descriptors may be closed
+	InFlight   int // descriptors in messages on UNIX sockets (SCM_RIGHTS) that no process has received yet
+	Registered int // files that are registered with an io_uring; a process may close its descriptor after that
 }
 
-// HiddenFiles counts them once a tick, by fdinfo of the sockets and rings that processes have.
+// HiddenFiles counts the hidden files, once a tick. It reads fdinfo of all sockets and rings.
 func (t *Tick) HiddenFiles() HiddenFiles { return Memo(t, countHidden) }
 
 func countHidden(t *Tick) (hidden HiddenFiles) {
@@ -29,13 +29,13 @@ func countHidden(t *Tick) (hidden HiddenFiles) {
 			case sys.Gone(err):
 				continue
 			case err != nil:
-				hidden.Flying++ // it may be
+				hidden.InFlight++ // fdinfo is unreadable: the socket may have one
 			case ring:
-				info, _ := fdinfo.ParseIOUring(text) // a ring whose text says nothing of files has none
+				info, _ := fdinfo.ParseIOUring(text) // without the lines about files, the ring has no files
 				hidden.Registered += info.UserFiles
 			default:
 				n, _ := fdinfo.ParseInFlight(text)
-				hidden.Flying += n
+				hidden.InFlight += n
 			}
 			seen[fd.Ino] = seen[fd.Ino] || fd.Kind == FDSocket
 		}

@@ -2,8 +2,8 @@ package proc
 
 import "fmt"
 
-// Memo gives what work works out, which happens at most once a tick, when somebody first asks. The type T is the
-// name of the result: each result has a type of its own.
+// Memo returns the result of work. work runs at most once a tick, at the first call. The type T names the result, so
+// each result has a type of its own.
 func Memo[T any](t *Tick, work func(*Tick) T) T {
 	key := any((*T)(nil))
 	if known, ok := t.memos[key]; ok {
@@ -15,26 +15,26 @@ func Memo[T any](t *Tick, work func(*Tick) T) T {
 	if t.memos == nil {
 		t.memos = map[any]any{}
 	}
-	t.memos[key] = nil // under way
+	t.memos[key] = nil // work is running
 	result := work(t)
 	t.memos[key] = memo[T]{result}
 	return result
 }
 
-// memo wraps a result, so that a nil result differs from none.
+// memo wraps a result, so that a nil result differs from a missing result.
 type memo[T any] struct{ result T }
 
-// Asked says whether this tick has worked out a T.
-func Asked[T any](t *Tick) bool {
+// asked reports whether this tick has worked out a T.
+func asked[T any](t *Tick) bool {
 	_, ok := t.memos[any((*T)(nil))]
 	return ok
 }
 
-// Kept is what one tick leaves for the next: caches, and results that the next tick compares with its own. The
-// Collector owns it and hands it to each tick.
+// Kept holds what one tick keeps for the next: caches, and results to compare with. The Collector owns Kept and gives
+// it to each tick.
 type Kept struct{ values map[any]any }
 
-// Keep gives the T that earlier ticks left, to read and to change; the result of first where no tick left one.
+// Keep returns the T that an earlier tick kept, to read and to change. If there is none, it keeps the result of first.
 func Keep[T any](k *Kept, first func() T) *T {
 	key := any((*T)(nil))
 	if value, ok := k.values[key]; ok {

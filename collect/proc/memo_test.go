@@ -10,10 +10,10 @@ func TestMemo(t *testing.T) {
 	var tick Tick
 	calls := 0
 	work := func(*Tick) answer { calls++; return 42 }
-	if Asked[answer](&tick) {
+	if asked[answer](&tick) {
 		t.Error("asked before anybody did")
 	}
-	if a, b := Memo(&tick, work), Memo(&tick, work); a != 42 || b != 42 || calls != 1 || !Asked[answer](&tick) {
+	if a, b := Memo(&tick, work), Memo(&tick, work); a != 42 || b != 42 || calls != 1 || !asked[answer](&tick) {
 		t.Errorf("%d and %d after %d calls", a, b, calls)
 	}
 	if Memo(&Tick{}, work); calls != 2 {
@@ -21,7 +21,7 @@ func TestMemo(t *testing.T) {
 	}
 }
 
-// A result that takes itself never ends: that is said, and not waited for.
+// A result that needs itself would never end, so Memo panics.
 func TestMemoOfItselfPanics(t *testing.T) {
 	var tick Tick
 	var work func(*Tick) question
@@ -34,7 +34,7 @@ func TestMemoOfItselfPanics(t *testing.T) {
 	Memo(&tick, work)
 }
 
-// A later tick finds and changes what an earlier one left.
+// A later tick finds and changes the values of an earlier one.
 func TestKeep(t *testing.T) {
 	var kept Kept
 	*Keep(&kept, func() answer { return 1 })++

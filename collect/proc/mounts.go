@@ -16,29 +16,31 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// mountWatch knows below which paths a stat may hang for ever: network and FUSE mounts.
-// Each mount namespace has mounts of its own; they are read once per namespace and tick.
+// mountWatch knows the paths where a stat may hang for ever: those below network and FUSE mounts. Each mount
+// namespace has its own mounts. mountWatch reads them once per namespace and tick.
 type mountWatch struct {
 	on      bool
-	skipped atomic.Int64 // descriptors that were passed over in this tick
+	skipped atomic.Int64 // descriptors that were not looked at in this tick
 
 	mu   sync.Mutex
 	seen map[string][]Mount // link text of a mount namespace -> its mounts, longest paths first
 }
 
+// Mount is a mount point, and whether a stat below it may hang.
 type Mount struct {
 	Point string
 	Hangs bool
 }
 
-// refresh forgets what the last tick knew.
+// refresh forgets the mounts of the last tick.
 func (m *mountWatch) refresh(h *kernel.Host, needs schema.Need) {
 	m.on = needs&(NeedFDModes|NeedLocks|NeedTTYs|NeedFDFiles|NeedMounts) != 0 && h.Live()
 	m.skipped.Store(0)
 	m.seen = map[string][]Mount{}
 }
 
-// Of gives the test for one process's paths. It reads nothing until it is asked.
+// of returns a test for one process's paths: it is true where a stat may hang. The mounts are read at the first call
+// of the test.
 func (m *mountWatch) of(dir process.Dir) func(path []byte) bool {
 	if !m.on {
 		return func([]byte) bool { return false }
@@ -47,9 +49,9 @@ func (m *mountWatch) of(dir process.Dir) func(path []byte) bool {
 	return func(path []byte) bool { return MayHangBelow(mounts(), string(path)) }
 }
 
-// mounts lists the mounts of the process's namespace. Where they cannot be read, everything may hang, unless the
-// process is gone: it leaves its namespaces after it closed its descriptors (do_exit, kernel/exit.c), so that none of
-// them can be reached.
+// mounts lists the mounts of the process's namespace. If they are unreadable, every path may hang, unless the process
+// is gone. A process closes its descriptors before it leaves its namespaces (do_exit, kernel/exit.c). So no stat
+// through its descriptors can work any more.
 func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	ns, err := dir.Readlink("ns/mnt")
 	if err != nil {
@@ -60,7 +62,7 @@ func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	mounts, ok := m.seen[ns]
 	if !ok {
 		if mounts, err = readMounts(dir.PID); err != nil {
-			// EINVAL: it has left its namespace by now (mounts_open_common, fs/proc_namespace.c).
+			// EINVAL: the process has left its namespace meanwhile (mounts_open_common, fs/proc_namespace.c).
 			return []Mount{{"/", !sys.Gone(err) && !errors.Is(err, syscall.EINVAL)}}
 		}
 		m.seen[ns] = mounts
@@ -68,7 +70,7 @@ func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	return mounts
 }
 
-// unescape undoes what /proc/PID/mountinfo does to blanks in paths (proc_pid_mountinfo(5)).
+// Unescape undoes the escapes in the paths of /proc/PID/mountinfo (man 5 proc_pid_mountinfo).
 var Unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 func readMounts(pid int) ([]Mount, error) {
@@ -79,7 +81,7 @@ func readMounts(pid int) ([]Mount, error) {
 	return mountsOf(infos), nil
 }
 
-// mountsOf sorts mounts for MayHangBelow.
+// mountsOf turns mountinfo into the mounts for MayHangBelow.
 func mountsOf(infos []*procfs.MountInfo) []Mount {
 	mounts := make([]Mount, 0, len(infos))
 	for _, m := range infos {
@@ -88,14 +90,15 @@ func mountsOf(infos []*procfs.MountInfo) []Mount {
 	return SortMounts(mounts)
 }
 
-// SortMounts puts inner mounts first and, of two on one place, the later one, which hides the earlier.
+// SortMounts sorts inner mounts before outer mounts. On the same path, the later mount comes first, since it hides
+// the earlier one.
 func SortMounts(mounts []Mount) []Mount {
 	slices.Reverse(mounts)
 	slices.SortStableFunc(mounts, func(a, b Mount) int { return len(b.Point) - len(a.Point) })
 	return mounts
 }
 
-// MayHangBelow asks the innermost mount that the path lies on.
+// MayHangBelow tells whether a stat of the path may hang: the innermost mount of the path decides.
 func MayHangBelow(mounts []Mount, path string) bool {
 	for _, m := range mounts {
 		rest, ok := strings.CutPrefix(path, m.Point)
@@ -106,7 +109,7 @@ func MayHangBelow(mounts []Mount, path string) bool {
 	return false
 }
 
-// MayHang says whether a file system asks a server or a user process, which may be dead.
+// MayHang reports whether a file system asks a server or a user process, which may not answer.
 func MayHang(fsType string) bool {
 	switch fsType {
 	case "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "coda", "gfs2", "lustre", "autofs", "fuse",

@@ -3,7 +3,7 @@ package proc
 import "testing"
 
 func TestMountsThatMayHang(t *testing.T) {
-	// The innermost mount counts; of two on one place, the later.
+	// The innermost mount counts. On the same path, the later mount counts.
 	mounts := SortMounts([]Mount{{"/", false}, {"/srv", true}, {"/srv/local", false}, {"/home", true}, {"/home", false},
 		{"/a b", true}})
 	for path, want := range map[string]bool{

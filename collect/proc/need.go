@@ -2,33 +2,34 @@ package proc
 
 import "github.com/ipctop/ipctop/collect/schema"
 
-// What the walk reads of each process, and what the other needs of the walk are. Each room declares its own needs, one
-// bit each: a test holds that no two rooms took the same.
+// The needs of the walk: each names files that the walk reads of each process. Each room declares its own needs, one
+// bit each. A test checks that no two rooms use the same bit.
 const (
-	NeedProcs      schema.Need = 1 << 0  // /proc/PID/stat of every process: names of holders, parents, start times
-	NeedStatus     schema.Need = 1 << 1  // /proc/PID/status: uids, gids, threads
-	NeedCmdline    schema.Need = 1 << 2  // /proc/PID/cmdline
-	NeedFDs        schema.Need = 1 << 3  // readlink of every /proc/PID/fd entry
-	NeedFDModes    schema.Need = 1 << 4  // lstat of descriptors on pipes, statx of those on paths: pipe ends and FIFOs
+	NeedProcs   schema.Need = 1 << 0 // /proc/PID/stat of every process: names of holders, parents, start times
+	NeedStatus  schema.Need = 1 << 1 // /proc/PID/status: uids, gids, threads
+	NeedCmdline schema.Need = 1 << 2 // /proc/PID/cmdline
+	NeedFDs     schema.Need = 1 << 3 // readlink of every /proc/PID/fd entry
+	// lstat of descriptors on pipes and statx of descriptors on paths: pipe ends and FIFOs
+	NeedFDModes    schema.Need = 1 << 4
 	NeedFDCount    schema.Need = 1 << 5  // stat of /proc/PID/fd
 	NeedMaps       schema.Need = 1 << 6  // shared mappings of every process
 	NeedSyscall    schema.Need = 1 << 7  // /proc/PID/task/TID/syscall of sleeping threads: who is blocked where
 	NeedIPCNS      schema.Need = 1 << 13 // readlink of every /proc/PID/ns/ipc
 	NeedNamespaces schema.Need = 1 << 14 // readlink of every /proc/PID/ns entry and of every descriptor, and mountinfo
-	NeedFDInfo     schema.Need = 1 << 19 // /proc/PID/fdinfo/N of the kind's own descriptors: 6 to 9 microseconds each
+	NeedFDInfo     schema.Need = 1 << 19 // /proc/PID/fdinfo/N of the kind's own descriptors, 6 to 9 microseconds each
 	// /proc/locks, and statx of descriptors on paths to find who has a locked file open
 	NeedLocks schema.Need = 1 << 20
 	// statx of descriptors on paths: who has a POSIX queue, shared memory or a memfd open
 	NeedFDFiles schema.Need = 1 << 21
 	NeedTTYs    schema.Need = 1 << 24 // statx of descriptors on terminals
-	// /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that its call points to
+	// /proc/PID/task/TID/{syscall,sched} of every thread, and the memory that the thread's call points to
 	NeedCalls schema.Need = 1 << 31
-	// all processes, also those that are born during the walk: for who counts that nobody else has an object
+	// all processes, with those born during the walk: the reader must know that no other process has the object
 	NeedEveryone schema.Need = 1 << 32
-	NeedMounts   schema.Need = 1 << 33 // the mounts below which a look may hang
+	NeedMounts   schema.Need = 1 << 33 // the mounts where a stat may hang
 )
 
-// Costs names the needs of the walk. NeedEveryone and NeedMounts go without a name: other needs bring them.
+// Costs names the needs of the walk. NeedEveryone and NeedMounts have no name, since other needs bring them.
 func Costs() []schema.Cost {
 	return []schema.Cost{
 		{Need: NeedProcs, Name: "processes"}, {Need: NeedStatus, Name: "process status"},

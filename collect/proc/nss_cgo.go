@@ -2,5 +2,5 @@
 
 package proc
 
-// asksNSS says that os/user asks the C library, and with it whatever nsswitch.conf names.
+// asksNSS is true if os/user asks the C library, and so every service of nsswitch.conf (man 5 nsswitch.conf).
 const asksNSS = true

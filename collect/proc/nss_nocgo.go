@@ -2,5 +2,6 @@
 
 package proc
 
-// asksNSS says that os/user asks the C library. Here it reads the files itself, and so do we, once.
+// asksNSS is true if os/user asks the C library. In this build os/user reads the files itself. Users does so, too,
+// but only once.
 const asksNSS = false

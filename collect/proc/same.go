@@ -11,13 +11,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The kernel uses pids again. Two facts tell two processes of one pid apart: the start time, where somebody noted it
-// (Same), and the moment of a deed, where the kernel noted the pid alone (StateSince).
+// The kernel uses pids again. Two facts tell two processes with the same pid apart. One is the start time, if it was
+// recorded (Same). The other is the time of an action, if the kernel recorded only the pid (StateSince).
 
-// ErrReused is why a Ref's process is not read: another process has its pid.
+// ErrReused means that another process has the pid of a Ref.
 var ErrReused = errors.New("it has ended, and its pid belongs to another process now")
 
-// StatOf reads /proc/PID/stat. fs.ErrNotExist: there is no such process.
+// StatOf reads /proc/PID/stat. The error is fs.ErrNotExist if there is no such process.
 func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	dir, err := host.OpenProc(pid)
 	if err != nil {
@@ -35,7 +35,8 @@ func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	return stat, nil
 }
 
-// Same reads the process that a Ref names. ErrReused: its pid belongs to another one. fs.ErrNotExist: it has ended.
+// Same reads the process of a Ref. The error is ErrReused if another process has its pid, and fs.ErrNotExist if it
+// has ended.
 func Same(host *kernel.Host, r schema.Ref) (process.ProcStat, error) {
 	stat, err := StatOf(host, int(r.ID))
 	if err == nil && RefOf(&stat) != r {
@@ -44,13 +45,13 @@ func Same(host *kernel.Host, r schema.Ref) (process.ProcStat, error) {
 	return stat, err
 }
 
-// RefOf is a process as an object.
+// RefOf names a process as an object, by pid and start time.
 func RefOf(stat *process.ProcStat) schema.Ref {
 	return schema.Ref{Kind: schema.Proc, ID: uint64(stat.PID), Gen: stat.Start}
 }
 
-// StateSince reads /proc of the live machine for what became of the process pid that did something at the moment sec
-// (Unix seconds, truncated by the kernel), in the words of creator_state. A process that cannot be read counts as dead.
+// StateSince tells the state of the process pid that did something at sec (Unix seconds, cut by the kernel). The
+// state is a word of creator_state. It reads /proc of the live machine. An unreadable process counts as dead.
 func StateSince(host *kernel.Host, pid int, sec int64) (process.ProcStat, string) {
 	stat, err := StatOf(host, pid)
 	if err != nil {
@@ -63,12 +64,12 @@ func StateSince(host *kernel.Host, pid int, sec int64) (process.ProcStat, string
 	return stat, stateSince(&stat, boot, sec)
 }
 
-// stateSince says whether the process that has a pid now had the pid at the moment sec. A process that StartedAfter
-// the moment is another one. A moment before the boot shows that the clock was set since, on a machine without a
-// battery for example: then the two times do not compare.
+// stateSince tells whether the process with a pid had that pid at sec already. A process that started after sec is
+// another process. If sec is before the boot, somebody has set the clock since, as on a machine without a battery.
+// The two times are then not comparable.
 func stateSince(stat *process.ProcStat, boot time.Time, sec int64) string {
 	switch {
-	case ended(stat): // it uses nothing any more
+	case ended(stat): // a zombie uses no object any more
 		return CreatorDead
 	case boot.IsZero() || time.Unix(sec+1, 0).Before(boot):
 		return CreatorUnknown
@@ -78,13 +79,13 @@ func stateSince(stat *process.ProcStat, boot time.Time, sec int64) string {
 	return CreatorAlive
 }
 
-// ended says whether no thread of the process is left. The first one may end before the others, and is a zombie
-// until they do.
+// ended reports whether all threads of the process have ended. If only the first thread has ended, it stays a zombie
+// until the others end.
 func ended(stat *process.ProcStat) bool {
 	return (stat.State == 'Z' || stat.State == 'X') && stat.Threads <= 1
 }
 
-// startTime turns a start in clock ticks since boot into a moment.
+// startTime turns a start in clock ticks since boot into a time.
 func startTime(boot time.Time, ticks uint64) time.Time {
 	return boot.Add(time.Duration(ticks) * (time.Second / sys.ClockTick))
 }

@@ -17,24 +17,25 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Space is a namespace with who is in it.
+// Space is a namespace with its processes.
 type Space struct {
 	namespace.Namespace
-	Procs  int      // processes that are in it, as far as they could be looked into
-	Leader *Process // the first of them by pid; nil: none is
-	Mount  string   // where it is mounted, as its mount namespace has it; ""
-	FD     *FDUse   // who holds a descriptor of it; nil: not known, or there is a leader
+	Procs  int      // processes in the namespace, as far as their links are readable
+	Leader *Process // the process in the namespace with the lowest pid; nil: none
+	Mount  string   // the mount point, as a path in the mount namespace of the mount; "": none
+	FD     *FDUse   // a descriptor of the namespace; nil: none is known, or there is a leader
 }
 
-// spaceIndex is every namespace that was found.
+// spaceIndex holds every namespace that was found.
 type spaceIndex struct {
 	byName map[namespace.Namespace]*Space // without Path
-	own    map[string]uint64              // inodes of the reader's own, by type
+	own    map[string]uint64              // inodes of the reader's own namespaces, by type
 }
 
+// NsNeeds are the needs that read links of namespaces.
 const NsNeeds = NeedIPCNS | NeedNamespaces
 
-// namespaceNeeds are what it takes to know of the namespaces that the kinds asked for have.
+// namespaceNeeds are the needs to find the namespaces of the wanted kinds.
 func (t *Tick) namespaceNeeds() schema.Need {
 	var n schema.Need
 	if t.WantsSysV() && t.Host.Live() {
@@ -46,7 +47,7 @@ func (t *Tick) namespaceNeeds() schema.Need {
 	return n
 }
 
-// WantsSysV tells that a System V kind was asked for.
+// WantsSysV reports whether a System V kind is wanted.
 func (t *Tick) WantsSysV() bool {
 	for k := range t.Want {
 		if k.SysV() {
@@ -56,9 +57,9 @@ func (t *Tick) WantsSysV() bool {
 	return false
 }
 
-// namespaces reads which namespaces a process is in. Only the process itself can change that, so that one that has
-// not run is where it was. Ids in mappings and waits mean something only within an IPC namespace: that one is read
-// for whoever has such.
+// namespaces reads the namespaces of a process. Only the process itself can change its namespaces. So a process that
+// has not run since the last tick is still in the same ones. An id in a mapping or a wait means something only with
+// its IPC namespace. So a process with such ids gets its IPC namespace read in any case.
 func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old cached, now *cached) {
 	types := namespace.Types()
 	read := func(i int) {
@@ -72,7 +73,7 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 		_, p.NS[i], _ = namespace.ParseLink([]byte(link))
 	}
 	switch needs &= NsNeeds; {
-	case p.Gone(): // it has left them (exit_task_namespaces)
+	case p.Gone(): // a process that ends leaves its namespaces (exit_task_namespaces)
 	case needs != 0 && old.known != nil && old.ns.Has(needs):
 		p.NS, p.NSErr, now.ns = old.known.NS, old.known.NSErr, old.ns
 	case needs.Has(NeedNamespaces):
@@ -81,19 +82,19 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 		}
 		now.ns = needs
 	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace),
-		slices.ContainsFunc(p.left, Wait.InNamespace), mapsSegment(p):
-		read(IPCType)
+		slices.ContainsFunc(p.stopped, Wait.InNamespace), mapsSegment(p):
+		read(ipcType)
 		now.ns = needs
 	}
 }
 
-// IPCType is the place of "ipc" in namespace.Types.
-const IPCType = 2
+// ipcType is the index of "ipc" in namespace.Types.
+const ipcType = 2
 
-// Spaces lists the namespaces of a type by inode, as far as the needs asked for them.
+// Spaces lists the known namespaces of a type by inode.
 func (t *Tick) Spaces(typ string) []*Space {
 	var list []*Space
-	for _, s := range t.known().byName {
+	for _, s := range t.namespaceIndex().byName {
 		if s.Type == typ {
 			list = append(list, s)
 		}
@@ -102,20 +103,22 @@ func (t *Tick) Spaces(typ string) []*Space {
 	return list
 }
 
-// Others are the namespaces of a type that the reader is not in. nil where the reader's own is not known.
+// Others lists the namespaces of a type that the reader is not in. It is nil if the reader's own namespace is not
+// known.
 func (t *Tick) Others(typ string) []*Space {
 	list := t.Spaces(typ)
-	own := t.known().own[typ]
+	own := t.namespaceIndex().own[typ]
 	if own == 0 {
 		return nil
 	}
 	return slices.DeleteFunc(list, func(s *Space) bool { return s.Ino == own })
 }
 
-// IPCSpaceOf is the Space of the ids that a process uses: 0 for the reader's own, or where that is not known.
-func (t *Tick) IPCSpaceOf(p *Process) uint64 { return t.IPCSpace(p.NS[IPCType]) }
+// IPCSpaceOf is the Space of the System V ids that a process uses. It is 0 for the reader's own namespace, or if the
+// process's namespace is not known.
+func (t *Tick) IPCSpaceOf(p *Process) uint64 { return t.IPCSpace(p.NS[ipcType]) }
 
-// IPCSpace is the Space of the ids of an IPC namespace.
+// IPCSpace is the Space of the System V ids of an IPC namespace.
 func (t *Tick) IPCSpace(ino uint64) uint64 {
 	if t.IPCSelf != 0 && ino != t.IPCSelf {
 		return ino
@@ -123,12 +126,12 @@ func (t *Tick) IPCSpace(ino uint64) uint64 {
 	return 0
 }
 
-// Ways are the paths to all namespaces, if they were asked for.
+// Ways maps each namespace to a path that leads into it. It is nil unless AllNamespaces is set.
 func (t *Tick) Ways() map[namespace.Namespace]namespace.Namespace {
 	if !t.AllNamespaces {
 		return nil
 	}
-	known := t.known().byName
+	known := t.namespaceIndex().byName
 	ways := make(map[namespace.Namespace]namespace.Namespace, len(known))
 	for name, s := range known {
 		ways[name] = s.Namespace
@@ -136,7 +139,7 @@ func (t *Tick) Ways() map[namespace.Namespace]namespace.Namespace {
 	return ways
 }
 
-// Entries are the ways into namespaces.
+// Entries lists the namespaces with the paths that lead into them.
 func Entries(list []*Space) []namespace.Namespace {
 	ways := make([]namespace.Namespace, len(list))
 	for i, s := range list {
@@ -145,15 +148,15 @@ func Entries(list []*Space) []namespace.Namespace {
 	return ways
 }
 
-// known are the namespaces that were found, worked out once a tick.
-func (t *Tick) known() *spaceIndex { return Memo(t, indexSpaces) }
+// namespaceIndex is the index of namespaces, worked out once a tick.
+func (t *Tick) namespaceIndex() *spaceIndex { return Memo(t, indexSpaces) }
 
-// OwnSpace is the inode of the reader's own namespace of a type; 0: not known.
-func (t *Tick) OwnSpace(typ string) uint64 { return t.known().own[typ] }
+// OwnSpace is the inode of the reader's own namespace of a type. 0 means unknown.
+func (t *Tick) OwnSpace(typ string) uint64 { return t.namespaceIndex().own[typ] }
 
-// SpaceAt is the namespace of a type with that inode; nil: none was found.
+// SpaceAt is the namespace of a type with that inode. nil means that none was found.
 func (t *Tick) SpaceAt(typ string, ino uint64) *Space {
-	return t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
+	return t.namespaceIndex().byName[namespace.Namespace{Type: typ, Ino: ino}]
 }
 
 func indexSpaces(t *Tick) *spaceIndex {
@@ -167,22 +170,22 @@ func indexSpaces(t *Tick) *spaceIndex {
 			if ino == 0 {
 				continue
 			}
-			s := x.at(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.Living(), types[i]))
+			s := x.add(types[i], ino, fmt.Sprintf("/proc/%d/ns/%s", p.Living(), types[i]))
 			if s.Procs++; s.Leader == nil {
 				s.Leader = p
 			}
 		}
 	}
 	if t.Needs.Has(NeedFDs) {
-		x.held(t)
+		x.addHeld(t)
 	}
 	if t.Needs.Has(NeedNamespaces) {
-		x.mounted(t)
+		x.addMounted(t)
 	}
 	return x
 }
 
-func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
+func (x *spaceIndex) add(typ string, ino uint64, way string) *Space {
 	key := namespace.Namespace{Type: typ, Ino: ino}
 	s := x.byName[key]
 	if s == nil {
@@ -192,12 +195,12 @@ func (x *spaceIndex) at(typ string, ino uint64, way string) *Space {
 	return s
 }
 
-// held finds namespaces that live by a descriptor.
-func (x *spaceIndex) held(t *Tick) {
+// addHeld finds the namespaces that processes keep alive by a descriptor.
+func (x *spaceIndex) addHeld(t *Tick) {
 	for _, p := range t.procs {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == FDNamespace {
-				s := x.at(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
+				s := x.add(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
 				if s.Leader == nil && s.FD == nil {
 					s.FD = &FDUse{p, fd}
 				}
@@ -206,9 +209,9 @@ func (x *spaceIndex) held(t *Tick) {
 	}
 }
 
-// mounted finds namespaces that live by a mount of theirs (ip netns, unshare --ipc=FILE). Each mount namespace has
-// mounts of its own.
-func (x *spaceIndex) mounted(t *Tick) {
+// addMounted finds the namespaces that a mount keeps alive (ip netns, unshare --ipc=FILE). Each mount namespace has its
+// own mounts.
+func (x *spaceIndex) addMounted(t *Tick) {
 	if !t.Host.Live() {
 		return
 	}
@@ -220,7 +223,7 @@ func (x *spaceIndex) mounted(t *Tick) {
 		}
 		infos, err := procfs.GetProcMounts(p.PID)
 		if err != nil {
-			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: it has just ended
+			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: the process has just ended
 				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
 			}
 			continue
@@ -236,21 +239,21 @@ func (x *spaceIndex) mounted(t *Tick) {
 			if MayHangBelow(mounts, path.Dir(point)) {
 				continue
 			}
-			s := x.at(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
+			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
 			s.Mount = cmp.Or(s.Mount, point)
 		}
 	}
 }
 
-// Place says in which namespace an object is.
+// Place is the namespace of an object.
 type Place struct {
-	Space  uint64 // for its Ref: 0 for the reader's own
+	Space  uint64 // for the object's Ref; 0 for the reader's own namespace
 	Ino    uint64 // 0: not known
 	Leader schema.Value
-	uids   process.IDMap // of the leader's user namespace; nil: not known, or it is the reader's own namespace
+	uids   process.IDMap // of the leader's user namespace; nil: not known, or the object is in the reader's own namespace
 }
 
-// OwnUID is a uid as the processes of another namespace have it, where that differs.
+// OwnUID is the number of a uid inside another namespace, if the number differs there.
 func (p Place) OwnUID(uid uint32) schema.Value {
 	inside, ok := p.uids.Inside(uid)
 	if !ok || inside == uid {
@@ -259,7 +262,7 @@ func (p Place) OwnUID(uid uint32) schema.Value {
 	return schema.Int(int64(inside))
 }
 
-// uidMap reads how the leader of another namespace maps uids.
+// uidMap reads the uid map of the leader's user namespace.
 func (t *Tick) uidMap(s *Space) process.IDMap {
 	if s == nil || s.Leader == nil {
 		return nil
@@ -280,9 +283,11 @@ func (t *Tick) uidMap(s *Space) process.IDMap {
 	return m
 }
 
+// NsLeaderHelp is the help of all columns ns_leader.
 const NsLeaderHelp = "whose namespace that is: the container of the first process in it, else that process as " +
 	"COMM[PID]; where no process is in it, its mount or COMM[PID]/fd/N"
 
+// Inode is a cell of the inode of the namespace. It is blank if the inode is not known.
 func (p Place) Inode() schema.Value {
 	if p.Ino == 0 {
 		return schema.None(schema.TypeInt)
@@ -290,14 +295,14 @@ func (p Place) Inode() schema.Value {
 	return schema.Int(int64(p.Ino))
 }
 
-// Place is that of a namespace; own is the reader's own.
+// Place describes the namespace of a type with that inode.
 func (t *Tick) Place(typ string, ino uint64) Place {
 	p := Place{Ino: ino, Leader: schema.Uncollected(schema.TypeString)}
-	if own := t.known().own[typ]; own == 0 || own != ino {
+	if own := t.namespaceIndex().own[typ]; own == 0 || own != ino {
 		p.Space = ino
 	}
 	if t.Needs&NsNeeds != 0 && t.Needs.Has(NeedProcs) {
-		s := t.known().byName[namespace.Namespace{Type: typ, Ino: ino}]
+		s := t.namespaceIndex().byName[namespace.Namespace{Type: typ, Ino: ino}]
 		p.Leader = t.leaderName(s)
 		if typ == "ipc" && p.Space != 0 {
 			p.uids = t.uidMap(s)
@@ -306,14 +311,14 @@ func (t *Tick) Place(typ string, ino uint64) Place {
 	return p
 }
 
-// OwnPlace is that of objects of the reader's own namespace.
+// OwnPlace describes the reader's own namespace of a type. Its Space is 0.
 func (t *Tick) OwnPlace(typ string) Place {
-	p := t.Place(typ, t.known().own[typ])
+	p := t.Place(typ, t.namespaceIndex().own[typ])
 	p.Space = 0
 	return p
 }
 
-// leaderName tells a namespace by who is in it.
+// leaderName names a namespace by a process in it, else by its mount or its descriptor.
 func (t *Tick) leaderName(s *Space) schema.Value {
 	switch {
 	case s == nil:
@@ -331,7 +336,7 @@ func (t *Tick) leaderName(s *Space) schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// Container is the short id of the container that a process is in, "" where its control group does not tell.
+// Container is the short id of the process's container. It is "" if the control group's name has no id.
 func (t *Tick) Container(p *Process) string {
 	text, err := t.Host.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
 	if err != nil {
@@ -341,9 +346,9 @@ func (t *Tick) Container(p *Process) string {
 	return id[:min(len(id), 12)]
 }
 
-// ContainerID finds the id that a container engine put into the name of a control group (proc_pid_cgroup(5)): 64
-// hexadecimal digits as "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope", "crio-ID.scope"
-// or "kubepods/…/ID".
+// ContainerID finds the container id in the name of a control group (man 5 proc_pid_cgroup). Container engines put 64
+// hexadecimal digits there: "docker/ID", "docker-ID.scope", "libpod-ID.scope", "cri-containerd-ID.scope",
+// "crio-ID.scope" or "kubepods/…/ID".
 func ContainerID(cgroup string) string {
 	for _, part := range strings.FieldsFunc(cgroup, func(r rune) bool { return strings.ContainsRune("/:\n-.", r) }) {
 		if len(part) == 64 && strings.Trim(part, "0123456789abcdef") == "" {

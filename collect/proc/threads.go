@@ -10,22 +10,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Thread is one thread with what it sleeps in, as the graph of waits asks for it (NeedCalls).
+// Thread is one thread with the call that it sleeps in. The graph of waits reads threads (NeedCalls).
 type Thread struct {
 	process.Task
-	Wait         // what the call is on, as the lists of waiters have it
-	Listed  bool // Wait counts
-	Timed   bool // the call ends by itself
+	Wait         // the object of the call, as in the lists of waiters
+	Listed  bool // Wait is set
+	Timed   bool // the call has a time limit
 	Timeout time.Duration
 	Polled  []process.AwaitedFD // of poll and select
 	Futex   process.Futex
-	Sleeps  uint64    // how often it has gone to sleep; 0: not told
-	since   time.Time // when it last ran; zero: not asked yet, or not told
+	Sleeps  uint64    // how often the thread has gone to sleep; 0: not known
+	since   time.Time // when the thread last ran; zero: not asked yet, or not known
 }
 
-// threads reads what every thread of the process does. A process that has not run since still does the same; but what
-// it sleeps on in shared memory others change meanwhile: a mutex goes from one owner to the next, and wakes but one
-// of those who wait for it.
+// threads reads the call of every thread of the process. A process that has not run since the last tick is still in
+// the same calls. But other processes may change a futex in shared memory. A mutex gets a new owner, and only one of
+// its waiters wakes up.
 func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(NeedCalls) || p.KernelThread() || p.Gone():
@@ -41,19 +41,20 @@ func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []b
 	}
 }
 
-// sharesFutex says whether the thread sleeps on a futex that other processes can change.
+// sharesFutex reports whether the thread sleeps on a futex that other processes can change.
 func (t Thread) sharesFutex() bool {
 	_, shared := t.Call.SharedFutex()
 	return t.In == process.InCall && shared
 }
 
-// Gone says whether no thread of the process is left.
+// Gone reports whether all threads of the process have ended. If only the first thread has ended, it stays a zombie
+// until the others end.
 func (p *Process) Gone() bool { return ended(&p.ProcStat) }
 
-// Living is a thread whose files in /proc tell of the process: its first one, or one that has outlived it.
+// Living is a thread whose files in /proc describe the process: the first thread, or one that still lives.
 func (p *Process) Living() int { return cmp.Or(p.liveThread, p.PID) }
 
-// threadOf reads what a sleeping thread's call is about, as far as its memory may be read.
+// threadOf reads the object and the time limit of a sleeping thread's call, as far as the thread's memory is readable.
 func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 	th := Thread{Task: t}
 	if t.In != process.InCall {
@@ -62,12 +63,13 @@ func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 	if first, ok := dir.Resumed(t.Call); ok {
 		t.Call, th.Call = first, first
 	}
-	th.Sleeps, _ = dir.Switches(t.TID, buf) // else no verdict on it is ever confirmed
+	// on an error the count stays 0, and no verdict on the thread is ever confirmed
+	th.Sleeps, _ = dir.Switches(t.TID, buf)
 	th.Wait, th.Listed = WaitOf(dir, t.Call)
 	th.Wait.Thread = t.TID
 	var err error
 	if th.Timeout, th.Timed, err = dir.Timeout(t.Call); err != nil {
-		th.Timed = true // it names a time that cannot be read: it may end by itself
+		th.Timed = true // the time limit is unreadable: the call may have one
 	}
 	if process.FutexCall(t.Call.NR) {
 		if th.Futex, err = dir.Futex(t.Call); err != nil {
@@ -81,11 +83,11 @@ func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 	return th
 }
 
-// tokenSeed makes tokens of several ticks comparable.
+// tokenSeed is the same in all ticks, so that tokens of several ticks are comparable.
 type tokenSeed maphash.Seed
 
-// Token tells this sleep from any other, however alike: by the registers that the call was made with, and how often
-// the thread has gone to sleep. Where a live one's count could not be read, no two are the same.
+// Token tells one sleep from another one in the same call. It is a hash of the call's registers and of the count of
+// sleeps. If the count of a live thread is unreadable, every token differs.
 func (tick *Tick) Token(t *Thread) uint64 {
 	type sleep struct {
 		call   process.BlockedCall
@@ -99,8 +101,8 @@ func (tick *Tick) Token(t *Thread) uint64 {
 	return maphash.Comparable(maphash.Seed(*Keep(tick.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
 }
 
-// SleepsSince is when the thread last ran. It is asked when somebody shows it: it takes 25 microseconds, and the same
-// answer does as long as the Thread has not run.
+// SleepsSince is the time when the thread last ran. The answer costs 25 microseconds, so it is read only for a thread
+// that is shown. It is valid until the thread runs again.
 func (tick *Tick) SleepsSince(p *Process, t *Thread) time.Time {
 	if !t.since.IsZero() || !tick.Host.Live() {
 		return t.since

@@ -14,78 +14,78 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Ask is what a tick is to gather.
+// Ask says what a tick has to gather.
 type Ask struct {
-	// Want are the kinds to list, each with what its columns need.
+	// Want lists the wanted kinds, each with the needs of its columns.
 	Want map[schema.Kind]schema.Need
-	// Extra is needed besides.
+	// Extra are needs besides those in Want.
 	Extra schema.Need
-	// Info are descriptor kinds whose fdinfo somebody reads besides the kind itself.
+	// Info lists the descriptor kinds whose fdinfo other readers need than the kind itself.
 	Info map[schema.Kind]bool
-	// AllNamespaces asks for the objects of every namespace, not just of the reader's own.
+	// AllNamespaces asks for the objects of every namespace. Otherwise only the reader's own namespaces count.
 	AllNamespaces bool
-	// Detail is an object whose page is open.
+	// Detail is the object whose page is open.
 	Detail schema.Ref
-	// Grace is the age below which no object is called an orphan.
+	// Grace is the youngest age of an orphan.
 	Grace time.Duration
 }
 
-// Tick is one tick's scratchpad, filled by one walk over /proc whatever the number of mechanisms.
-// It never leaves the collector's goroutine.
+// Tick holds the facts of one tick. One walk over /proc fills it, for any number of mechanisms. It never leaves the
+// collector's goroutine.
 type Tick struct {
 	Ask
 	Host  *kernel.Host
 	Now   time.Time
-	Boot  time.Time   // when the machine started: start times are ticks since then
+	Boot  time.Time   // when the machine started: start times count clock ticks since then
 	Needs schema.Need // the union over all wanted kinds
 	Users *Users
-	// Nested says that this pid namespace is not the machine's: processes outside are not seen.
+	// Nested is true if this pid namespace is not the machine's first. Processes outside are then not visible.
 	Nested bool
-	// Self is the reader's own pid in /proc; 0: it is not in there.
+	// Self is the reader's own pid in /proc. 0 means that the reader is not in /proc.
 	Self int
-	// Hides says that /proc hides processes (hidepid).
+	// Hides is true if /proc hides processes (hidepid).
 	Hides bool
-	// Restless says that processes came and went too fast to be sure that all were seen.
+	// Restless is true if processes came and went too fast: the walk may have missed some.
 	Restless bool
-	// Locks are the lines of /proc/locks, read before the walk; LocksErr says why there are none.
+	// Locks are the lines of /proc/locks, read before the walk. LocksErr is the error of reading them.
 	Locks    []fdinfo.HeldLock
 	LocksErr error
-	// IPCSelf is the inode of the reader's own IPC namespace; 0: not known.
+	// IPCSelf is the inode of the reader's own IPC namespace. 0 means unknown.
 	IPCSelf uint64
-	// Kept is what earlier ticks left.
+	// Kept holds the results of earlier ticks.
 	Kept *Kept
-	// Objects lists the objects of another kind, which the asking kind or aspect names in Requires. The driver
-	// collects each kind once a tick, whoever asks first.
+	// Objects lists the objects of another kind. The caller's kind or aspect must name that kind in Requires. The driver
+	// collects each kind once a tick, at the first call.
 	Objects func(schema.Kind) []*schema.Object
 
 	table        *table
 	walker       *walker
 	memos        map[any]any // see Memo
-	foundOutside bool        // something is held by a process outside this pid namespace
-	procs        []*Process  // in /proc's order: ascending pids
+	foundOutside bool        // a process outside this pid namespace holds an object
+	procs        []*Process  // in ascending order of pids, as in /proc
 	byPID        map[int]*Process
-	mapsFound    bool                  // the mappings that were found make up every segment's nattch
-	unseen       map[string][]*Process // by source: processes that refused it
+	mapsFound    bool                  // the mappings that were found explain the nattch of every segment
+	unseen       map[string][]*Process // by source: the processes that refused the source
 	faults       []schema.Fault
 	cpu          map[int]float64 // percent of one CPU by pid since the last tick
 	notes        []string
 }
 
-// Wants says whether kind was asked for with all of these needs, for all its objects.
+// Wants reports whether all of these needs are wanted for all objects of the kind.
 func (t *Tick) Wants(kind schema.Kind, n schema.Need) bool { return t.Want[kind].Has(n) }
 
-// WantsFor says whether these needs were asked for this one object: for its kind, or because its page is open.
+// WantsFor reports whether these needs are wanted for this object: for its kind, or because its page is open.
 func (t *Tick) WantsFor(r schema.Ref, n schema.Need) bool {
 	return t.Wants(r.Kind, n) || t.Detail == r
 }
 
-// Gathered says whether what this object's cells need from the walk was asked for and is there.
+// Gathered reports whether these needs of the object are wanted, and the walk has read them.
 func (t *Tick) Gathered(r schema.Ref, n schema.Need) bool { return t.Needs.Has(n) && t.WantsFor(r, n) }
 
-// deviceSet are devices, with whether their pages are huge.
+// deviceSet maps each device to whether it has huge pages.
 type deviceSet map[uint64]bool
 
-// SegmentDevices are the devices on which this kernel keeps System V segments; none for a file tree.
+// SegmentDevices lists the devices on which this kernel keeps System V segments. It is nil for a file tree.
 func (t *Tick) SegmentDevices() map[uint64]bool {
 	if !t.Host.Live() {
 		return nil
@@ -93,10 +93,11 @@ func (t *Tick) SegmentDevices() map[uint64]bool {
 	return Memo(t, func(*Tick) deviceSet { return sysv.SegmentDevices() })
 }
 
-// Hangs tells of a process's paths which may lie where a dead server would hang a look: see mountWatch.
+// Hangs returns a test for one process's paths. The test is true where a dead server could block a stat: see
+// mountWatch.
 func (t *Tick) Hangs(dir process.Dir) func(path []byte) bool { return t.walker.risky.of(dir) }
 
-// Fault reports what could not be read, the same thing once. A nil error is no fault.
+// Fault adds an error to the faults of the tick, the same error only once. A nil error is no fault.
 func (t *Tick) Fault(source string, err error) {
 	if err == nil {
 		return
@@ -104,30 +105,30 @@ func (t *Tick) Fault(source string, err error) {
 	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: sys.Denied(err)})
 }
 
-// AddFault adds a fault that is there once, however often it is told.
+// AddFault adds a fault, the same fault only once.
 func (t *Tick) AddFault(fault schema.Fault) {
 	if !slices.Contains(t.faults, fault) {
 		t.faults = append(t.faults, fault)
 	}
 }
 
-// Note adds a sentence on what was not asked for, but is there.
+// Note adds a sentence about objects that exist but that nobody asked for.
 func (t *Tick) Note(says string) { t.notes = append(t.notes, says) }
 
 // FoundOutside notes that a process outside this pid namespace holds something.
 func (t *Tick) FoundOutside() { t.foundOutside = true }
 
-// MapsFound says whether the mappings that were found make up every segment's nattch: then maps that were refused
-// hide nothing.
+// MapsFound records whether the found mappings explain the nattch of every segment. If they do, refused maps hide
+// nothing.
 func (t *Tick) MapsFound(all bool) { t.mapsFound = all }
 
-// Processes are those that /proc shows, in ascending order of pids. Empty unless NeedProcs was asked for.
+// Processes lists the processes in /proc, in ascending order of pids. It is empty without NeedProcs.
 func (t *Tick) Processes() []*Process { return t.procs }
 
-// Process finds a living process by pid; nil: not in /proc.
+// Process finds a living process by pid. nil means that /proc does not have it.
 func (t *Tick) Process(pid int) *Process { return t.byPID[pid] }
 
-// Ancestry are this process and its ancestors: the shell, the terminal and whatever started ipctop.
+// Ancestry lists this process and its ancestors: the shell, the terminal and so on.
 func (t *Tick) Ancestry() []*Process {
 	var line []*Process
 	for p := t.Process(t.Self); p != nil && !slices.Contains(line, p); p = t.Process(p.PPID) {
@@ -136,7 +137,8 @@ func (t *Tick) Ancestry() []*Process {
 	return line
 }
 
-// Unseen is how many processes refused that source ("fd", "maps", "syscall"). Those that /proc hides count as one more.
+// Unseen counts the processes that refused the source ("fd", "maps", "syscall"). All processes that /proc hides count
+// as one more.
 func (t *Tick) Unseen(source string) int {
 	n := len(t.unseen[source])
 	if t.Hides {
@@ -150,7 +152,7 @@ func (t *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 }
 
-// StartTime turns a start in clock ticks since boot into a moment; the zero time where the time of the boot is not
+// StartTime turns a start in clock ticks since boot into a time. It is the zero time if the time of the boot is not
 // known.
 func (t *Tick) StartTime(ticks uint64) time.Time {
 	if t.Boot.IsZero() {
@@ -159,8 +161,8 @@ func (t *Tick) StartTime(ticks uint64) time.Time {
 	return startTime(t.Boot, ticks)
 }
 
-// PID turns a pid that the kernel recorded into a cell: 0 stands for a process outside the reader's pid namespace, or
-// for nobody.
+// PID turns a pid that the kernel recorded into a cell. 0 means a process outside the reader's pid namespace, or no
+// process.
 func PID(pid int) schema.Value {
 	if pid == 0 {
 		return schema.None(schema.TypeInt)
@@ -168,7 +170,7 @@ func PID(pid int) schema.Value {
 	return schema.Int(int64(pid))
 }
 
-// Age is how long ago a moment in Unix seconds was.
+// Age is the time since sec, in Unix seconds.
 func (t *Tick) Age(sec int64) schema.Value {
 	if sec == 0 {
 		return schema.None(schema.TypeDuration)
@@ -185,7 +187,7 @@ const (
 	CreatorUnknown = "unknown" // /proc may hide it
 )
 
-// CreatorState is StateSince for a process of the walk. Later changes of ctime (IPC_SET) can only hide a reuse.
+// CreatorState is StateSince for a process of the walk. A later change of ctime (IPC_SET) can only hide a reuse.
 func (t *Tick) CreatorState(pid int, sec int64) string {
 	if pid == 0 {
 		return CreatorOutside
@@ -202,22 +204,22 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 	return stateSince(&p.ProcStat, t.Boot, sec)
 }
 
-// StartDoubt is by how much a process may seem younger than what it did: the kernel cuts the moments of System V
-// objects to seconds, of a clock that only timer ticks move on (ktime_get_real_seconds, kernel/time/timekeeping.c),
-// and start times to clock ticks.
+// StartDoubt is the error of the comparison of a start time with the time of an object. The kernel cuts the times of
+// System V objects to seconds, and that clock moves only at timer ticks (ktime_get_real_seconds,
+// kernel/time/timekeeping.c). The kernel cuts start times to clock ticks.
 const StartDoubt = time.Second + 100*time.Millisecond
 
-// StartedAfter says whether a process that started then is younger than the moment sec (Unix seconds, truncated by
-// the kernel): then it is not the one that the kernel recorded at that moment.
+// StartedAfter reports whether a process with that start is younger than sec (Unix seconds, cut by the kernel). If it
+// is, it is not the process that the kernel recorded at sec.
 func StartedAfter(start time.Time, sec int64) bool {
 	return start.After(time.Unix(sec, 0).Add(StartDoubt))
 }
 
-// OtherPIDs says whether /proc is of another pid namespace than the reader's (unshare --pid without --mount-proc), or
-// not one: the pids that calls tell are not those in it.
+// OtherPIDs reports whether /proc belongs to another pid namespace than the reader's, or is no real /proc. An example
+// is unshare --pid without --mount-proc. The pids from system calls then do not match those in /proc.
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
 
-// FDUse is a process's descriptor on an object.
+// FDUse is one process's descriptor on an object.
 type FDUse struct {
 	Process *Process
 	FD      *FD
@@ -229,12 +231,12 @@ type fdTarget struct {
 	Ino  uint64
 }
 
-// FDUses lists who has the object open. Processes that could not be looked into are missing: see Unseen("fd").
+// FDUses lists the descriptors on the object. Processes with unreadable descriptors are missing: see Unseen("fd").
 func (t *Tick) FDUses(kind FDKind, dev, ino uint64) []FDUse {
 	return Memo(t, indexFDs)[fdTarget{kind, dev, ino}]
 }
 
-// Targets lists the distinct objects of a kind of descriptors that some process has open, by device and inode.
+// Targets lists the distinct objects that open descriptors of a class lead to, by device and inode.
 func (tick *Tick) Targets(kind FDKind) []FileID {
 	var ids []FileID
 	for t := range Memo(tick, indexFDs) {
@@ -246,7 +248,7 @@ func (tick *Tick) Targets(kind FDKind) []FileID {
 	return ids
 }
 
-// fdIndex are the descriptors of all processes by what they lead to.
+// fdIndex holds the descriptors of all processes by the object that they lead to.
 type fdIndex map[fdTarget][]FDUse
 
 func indexFDs(tick *Tick) fdIndex {
@@ -261,8 +263,8 @@ func indexFDs(tick *Tick) fdIndex {
 	return index
 }
 
-// Holders turns descriptors into a cell: one endpoint per descriptor that passes. Where processes refused to be
-// looked into, the cell is partial, or denied if nobody was found.
+// Holders turns descriptors into a cell: each descriptor that passes is one endpoint. If processes refused to show
+// their descriptors, the cell is partial, or denied if it would be empty.
 func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	var ends []schema.Endpoint
 	for _, u := range uses {
@@ -273,7 +275,7 @@ func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	return schema.Endpoints(ends, t.Unseen("fd") > 0)
 }
 
-// HoldEdges gives an edge from each process that has the object open.
+// HoldEdges returns an edge from each process that has the object open.
 func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
 	edges := make([]schema.Edge, 0, len(uses))
 	for _, u := range uses {

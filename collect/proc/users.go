@@ -5,36 +5,36 @@ import (
 	"strconv"
 )
 
-// Users turns numeric owners into names, asking the system once per id, or once at all where only files can be asked.
-// An id without an entry has no name. It is not safe for concurrent use.
+// Users turns numeric owners into names. It asks the system once for each id. If only files can be asked, it reads
+// each file once. An id without an entry has no name. It is not safe for concurrent use.
 type Users struct {
 	users, groups map[uint32]account
 	live          bool
 }
 
-// account is what the system knows of an id.
+// account is the system's entry for an id.
 type account struct {
 	name  string
 	known bool
 }
 
-// NewUsers returns an empty cache. In a file tree that is not the live machine, names would be another machine's:
-// there, ids stay numbers.
+// NewUsers returns an empty cache. live is false for a file tree: the tree is of another machine, so this machine's
+// names are wrong and ids stay numbers.
 func NewUsers(live bool) *Users { return &Users{live: live} }
 
-// User is the user's name, or the uid in digits where there is none.
+// User is the user's name. It is the uid in digits if there is no name.
 func (u *Users) User(uid uint32) string {
 	name, ok := u.UserName(uid)
 	return orDigits(name, ok, uid)
 }
 
-// Group is the group's name, or the gid in digits where there is none.
+// Group is the group's name. It is the gid in digits if there is no name.
 func (u *Users) Group(gid uint32) string {
 	name, ok := u.GroupName(gid)
 	return orDigits(name, ok, gid)
 }
 
-// UserName is the user's name; ok is false where there is none.
+// UserName is the user's name. ok is false if there is none.
 func (u *Users) UserName(uid uint32) (name string, ok bool) {
 	if u.users == nil {
 		u.users = u.begin("/etc/passwd", 7)
@@ -48,7 +48,7 @@ func (u *Users) UserName(uid uint32) (name string, ok bool) {
 	})
 }
 
-// GroupName is the group's name; ok is false where there is none.
+// GroupName is the group's name. ok is false if there is none.
 func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 	if u.groups == nil {
 		u.groups = u.begin("/etc/group", 4)
@@ -62,7 +62,7 @@ func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 	})
 }
 
-// begin is what is known before anybody is asked.
+// begin returns the first content of a cache: the whole file, or an empty map if the C library is asked later.
 func (u *Users) begin(path string, fields int) map[uint32]account {
 	if u.live && !asksNSS {
 		if all := accountFile(path, fields); all != nil {

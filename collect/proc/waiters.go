@@ -12,21 +12,21 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Wait is a thread that sleeps in a call on a System V object, a POSIX queue, a pipe or a FIFO, or on a futex in
-// shared memory.
+// Wait is a thread that sleeps in a call on an object. The object is a System V object, a POSIX queue, a pipe, a
+// FIFO, or a futex in shared memory.
 type Wait struct {
 	Syscall string // "msgsnd", "msgrcv", "semop", "read", "write", "open", "mq_send", "mq_receive", "futex"
-	// Msg, Sem: id counts; Fifo: fifo counts; futexWait: addr counts; "": fd counts, which may be on anything
-	Kind   schema.Kind
-	ID     int // msqid or semid, in the thread's IPC namespace
-	FD     int32
-	Fifo   FD          // the FIFO that it opens; no descriptor leads there yet
-	Addr   uint64      // of the futex
-	Lock   LockRequest // fcntl and flock
-	Thread int
-	lost   bool         // it is the open of a FIFO that cannot be told
-	Via    string       // the call in words: "semop [2] -1"
-	Ops    []sysv.SemOp // of semop, as far as they could be read
+	// Msg, Sem: ID is set; Fifo: Fifo is set; futexWait: Addr is set; "": FD is set, a descriptor of any class
+	Kind        schema.Kind
+	ID          int // msqid or semid, in the thread's IPC namespace
+	FD          int32
+	Fifo        FD          // the FIFO that the thread opens; it has no descriptor yet
+	Addr        uint64      // of the futex
+	Lock        LockRequest // fcntl and flock
+	Thread      int
+	unknownFIFO bool         // the thread opens a FIFO that cannot be found out
+	Via         string       // the call in words: "semop [2] -1"
+	Ops         []sysv.SemOp // of semop, as far as they were readable
 }
 
 // Waiter is a wait with its process.
@@ -35,21 +35,20 @@ type Waiter struct {
 	Wait
 }
 
-// futexWait is the kind of a wait for a futex; WaitOnFile that of a WaitKey for any file but a FIFO: a POSIX queue,
-// or what is mapped.
+// futexWait is the kind of a wait for a futex. WaitOnFile is the kind of a WaitKey for a POSIX queue or a mapped file.
 const (
 	futexWait  schema.Kind = "futex"
 	WaitOnFile schema.Kind = "file"
 )
 
-// WaitKey is what a wait is for.
+// WaitKey names the object of a wait.
 type WaitKey struct {
 	Kind schema.Kind
-	Dev  uint64 // FIFOs and files; msg and sem: the foreign IPC namespace, 0 for the reader's own
+	Dev  uint64 // of FIFOs and files; for msg and sem: the IPC namespace, 0 for the reader's own
 	ID   uint64 // msqid, semid or inode
 }
 
-// WaitKey tells what a process's wait is for; ok is false where that is none of the objects here.
+// WaitKey names the object of a process's wait. ok is false if the object has no WaitKey.
 func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	switch w.Kind {
 	case schema.Msg, schema.Sem:
@@ -59,7 +58,7 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	case futexWait:
 		for _, m := range p.Shared {
 			if m.Start <= w.Addr && w.Addr < m.End {
-				if strings.HasPrefix(m.Name, SegmentName) { // its number may be a memfd's as well
+				if strings.HasPrefix(m.Name, SegmentName) { // a memfd may have the same number
 					return WaitKey{schema.Shm, t.IPCSpaceOf(p), m.Ino}, true
 				}
 				return WaitKey{WaitOnFile, m.Dev, m.Ino}, true
@@ -69,7 +68,7 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	}
 	for i := range p.FDs {
 		if fd := &p.FDs[i]; fd.Num == w.FD {
-			transfer := w.Syscall == "read" || w.Syscall == "write" // flock(2) takes a FIFO as well
+			transfer := w.Syscall == "read" || w.Syscall == "write" // not flock(2), which can lock a FIFO
 			switch {
 			case fd.Kind == FDPipe && transfer:
 				return WaitKey{schema.Pipe, 0, fd.Ino}, true
@@ -84,14 +83,14 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	return WaitKey{}, false
 }
 
-// blocked reads which threads sleep in calls on IPC objects. A process that has not run since still sleeps where it
-// did.
+// blocked reads the calls on IPC objects that threads sleep in. A process that has not run since the last tick still
+// sleeps in the same calls.
 func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	calls := func() (waits []Wait, opens bool, err error) {
 		list, err := dir.BlockedCalls(buf, func(nr int) bool { return process.IPCCalls(nr) || process.FutexCall(nr) })
 		for _, c := range list {
 			wait, ok := WaitOf(dir, c)
-			opens = opens || wait.lost
+			opens = opens || wait.unknownFIFO
 			if ok {
 				waits = append(waits, wait)
 			}
@@ -101,14 +100,14 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 	switch {
 	case !needs.Has(NeedSyscall) || p.KernelThread() || p.Gone():
 	case p.State == 'T' || p.State == 't':
-		// A stopped process has left its calls, though their numbers stay in the file (man 7 signal): what it wrote into
-		// may be empty. When it goes on, it begins most of them again.
-		p.left, p.OpensFIFO, p.WaitErr = calls()
-	case needs.Has(NeedCalls): // what the threads do was read just before
+		// A stopped process has left its calls, though the syscall file still shows them. Its output buffers may be empty.
+		// When it continues, it starts most of the calls again (man 7 signal).
+		p.stopped, p.OpensFIFO, p.WaitErr = calls()
+	case needs.Has(NeedCalls): // threads has just read the calls
 		p.WaitErr, now.waits = p.TaskErr, true
 		for i := range p.Tasks {
 			t := &p.Tasks[i]
-			p.OpensFIFO = p.OpensFIFO || t.Wait.lost
+			p.OpensFIFO = p.OpensFIFO || t.Wait.unknownFIFO
 			if t.Listed {
 				p.Waits = append(p.Waits, t.Wait)
 			}
@@ -121,7 +120,9 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 	}
 }
 
-func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
+// WaitOf finds the object of a blocked call. ok is false if the call waits for no object of ipctop, or for an unknown
+// FIFO.
+func WaitOf(dir process.Dir, c process.BlockedCall) (wait Wait, ok bool) {
 	if call, id, ok := c.SysV(); ok {
 		kind := schema.Msg
 		if call == "semop" {
@@ -129,7 +130,7 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 		}
 		w := Wait{Syscall: call, Kind: kind, ID: id, Thread: c.TID}
 		if kind == schema.Sem {
-			w.Ops, _ = dir.SemOps(c) // else the call's name has to do
+			w.Ops, _ = dir.SemOps(c) // on an error Via shows the call's name only
 		}
 		w.Via = w.words(c)
 		return w, true
@@ -151,7 +152,7 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 	}
 	id, path, access, err := dir.FIFOOpen(c)
 	if err != nil {
-		return Wait{lost: errors.Is(err, process.ErrUnknownFIFO)}, false
+		return Wait{unknownFIFO: errors.Is(err, process.ErrUnknownFIFO)}, false
 	}
 	end := "for reading"
 	if access == fdinfo.CanWrite {
@@ -162,7 +163,7 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (Wait, bool) {
 		Thread: c.TID, Via: "open " + end}, true
 }
 
-// Words tells a call's operations where they may be read, else its name.
+// words shows the call's operations if they are readable, else its name.
 func (w *Wait) words(c process.BlockedCall) string {
 	switch w.Syscall {
 	case "msgsnd":
@@ -183,32 +184,35 @@ func (w *Wait) words(c process.BlockedCall) string {
 	return b.String()
 }
 
-// InNamespace says whether the wait names its object by an id of an IPC namespace.
+// InNamespace reports whether the wait names its object by an id of an IPC namespace.
 func (w Wait) InNamespace() bool { return w.Kind == schema.Msg || w.Kind == schema.Sem }
 
-// WaitersOf lists who is blocked on an object, by pid.
+// WaitersOf lists the threads that are blocked on an object, by pid.
 func (t *Tick) WaitersOf(key WaitKey) []Waiter {
 	return Memo(t, indexWaits)[key]
 }
 
-// LeftOf lists who was stopped in a call on an object, by pid, and begins it again when it goes on.
-func (t *Tick) LeftOf(key WaitKey) []Waiter {
-	return Memo(t, indexLeft)[key]
+// StoppedOn lists the threads that were stopped in a call on an object, by pid. They start the call again when they
+// continue.
+func (t *Tick) StoppedOn(key WaitKey) []Waiter {
+	return Memo(t, indexStopped)[key]
 }
 
-// waitIndex are the waiters by what they are on, leftIndex those that left their calls when they were stopped.
+// waitIndex holds the waiters by object. stoppedIndex holds the stopped threads that have left their calls.
 type (
-	waitIndex map[WaitKey][]Waiter
-	leftIndex map[WaitKey][]Waiter
+	waitIndex    map[WaitKey][]Waiter
+	stoppedIndex map[WaitKey][]Waiter
 )
 
 func indexWaits(t *Tick) waitIndex {
 	return t.waitersByKey(func(p *Process) []Wait { return p.Waits })
 }
 
-func indexLeft(t *Tick) leftIndex { return t.waitersByKey(func(p *Process) []Wait { return p.left }) }
+func indexStopped(t *Tick) stoppedIndex {
+	return t.waitersByKey(func(p *Process) []Wait { return p.stopped })
+}
 
-// waitersByKey joins the processes' waits by what they are on.
+// waitersByKey groups the processes' waits by object.
 func (t *Tick) waitersByKey(of func(*Process) []Wait) map[WaitKey][]Waiter {
 	all := map[WaitKey][]Waiter{}
 	for _, p := range t.procs {
@@ -221,7 +225,7 @@ func (t *Tick) waitersByKey(of func(*Process) []Wait) map[WaitKey][]Waiter {
 	return all
 }
 
-// OpenedFIFOs lists the FIFOs that some thread waits to open: nobody may hold a descriptor on them.
+// OpenedFIFOs lists the FIFOs that some thread waits to open. There may be no descriptor on such a FIFO.
 func (t *Tick) OpenedFIFOs() []FileID {
 	var ids []FileID
 	for key, waiters := range Memo(t, indexWaits) {
@@ -232,8 +236,8 @@ func (t *Tick) OpenedFIFOs() []FileID {
 	return ids
 }
 
-// WaitersValue is the waiters column of one object. complete says that no other process can be waiting, whatever was
-// refused.
+// WaitersValue is the value of the waiters column for one object. If complete is true, the list has all waiters, even
+// if some processes refused.
 func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) schema.Value {
 	if !t.Gathered(ref, NeedSyscall) {
 		return schema.Uncollected(schema.TypeEndpoints)
@@ -251,6 +255,7 @@ func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) sch
 	return schema.Endpoints(ends, !complete && t.Unseen("syscall") > 0)
 }
 
+// WaitEdges returns an edge from each waiter to the object.
 func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, w := range waiters {
@@ -259,12 +264,12 @@ func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {
 	return edges
 }
 
-// LockRequest is what a thread that sleeps in fcntl or flock waits for.
+// LockRequest is the lock that a thread in fcntl or flock waits for.
 type LockRequest struct {
 	OFD        bool
-	Mode       string // "": could not be read
+	Mode       string // "": unreadable
 	Start, End uint64
 }
 
-// Locking says whether the call is one that waits for a lock, where process.BlockedCall.File names it.
+// Locking reports whether the call can wait for a lock. call is a name from process.BlockedCall.File.
 func Locking(call string) bool { return call == "flock" || call == "fcntl" }

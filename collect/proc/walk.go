@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Process is one process of the walk. Its fields are filled as far as the needs asked.
+// Process is one process of the walk. Only the fields that the needs ask for are filled.
 type Process struct {
 	process.ProcStat
 	Status      process.ProcStatus
@@ -27,45 +27,45 @@ type Process struct {
 	Shared    []process.Mapping
 	MapsErr   error
 	Waits     []Wait
-	left      []Wait // of a stopped process: calls that it was in and begins again
-	OpensFIFO bool   // a thread waits in the open of a FIFO that cannot be told
+	stopped   []Wait // of a stopped process: the calls that it starts again when it continues
+	OpensFIFO bool   // a thread waits in the open of a FIFO that cannot be found out
 	WaitErr   error
 	Tasks     []Thread
 	TaskErr   error
-	// inodes of its namespaces in the order of namespace.Types; 0: not known. The IPC one also where it maps or
-	// waits for System V objects
+	// inodes of its namespaces in the order of namespace.Types; 0: not known. The inode of the IPC namespace is also
+	// read for a process that maps or waits for System V objects
 	NS         [8]uint64
 	NSErr      error
-	liveThread int              // a thread that lives, if the first one has ended
-	ended      bool             // while it was read (NeedEveryone): of what it had some may be missing
-	Info       map[int32]FDInfo // by descriptor, of those that were asked for
-	// CPU time when it was read, in nanoseconds; 0: not known. While it stands still, the process has not run
+	liveThread int              // a thread that still lives, if the first one has ended
+	ended      bool             // the process ended while it was read (NeedEveryone): some of its tables may be incomplete
+	Info       map[int32]FDInfo // by descriptor number, for the descriptors in infoDemand
+	// CPU time before the read, in nanoseconds; 0: not known. A process whose CPU time stays the same has not run
 	Clock int64
 }
 
-// Ref is the process as an object: a pid with its start time.
+// Ref names the process as an object, by pid and start time.
 func (p *Process) Ref() schema.Ref {
 	return RefOf(&p.ProcStat)
 }
 
-// SharedMaps are its shared file mappings (NeedMaps). The error says why they could not be read.
+// SharedMaps are the process's shared file mappings (NeedMaps). The error says why they are unreadable.
 func (p *Process) SharedMaps() ([]process.Mapping, error) { return p.Shared, p.MapsErr }
 
-// RunsAs says whether one of the process's uids is among them.
+// RunsAs reports whether one of the process's uids is in uids.
 func (p *Process) RunsAs(uids []uint32) bool {
 	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:],
 		func(uid uint32) bool { return slices.Contains(uids, uid) })
 }
 
-// walker reads processes, keeping between ticks what cannot have changed: the descriptors and mappings of a process
-// whose CPU clock stands still. (A task outside the process that shares its table through CLONE_FILES or CLONE_VM
-// could change them; libraries that do so, vfork and posix_spawn among them, do not share the table of descriptors.)
-// Names of files are not among it: pathsNow.
+// walker reads processes. It keeps the tables of a process until the next tick, if the process has not run since. The
+// descriptors and mappings of a process whose CPU clock stands still cannot have changed. There is one exception: a
+// task outside the process may share its tables through CLONE_FILES or CLONE_VM. Libraries with such tasks (vfork,
+// posix_spawn) do not share the table of descriptors. The names of files can change at any time: see pathsNow.
 type walker struct {
 	host     *kernel.Host
 	cache    map[int]cached
 	risky    mountWatch
-	restless bool       // processes came and went too fast to be sure that all were seen
+	restless bool       // processes came and went too fast: the walk may have missed some
 	info     infoDemand // of this tick
 	table    *table
 }
@@ -73,17 +73,17 @@ type walker struct {
 type cached struct {
 	start   uint64
 	cpu     int64
-	fds     schema.Need // fdNeeds as far as fds holds them
-	ns      schema.Need // NeedIPCNS, NeedNamespaces as far as ns holds them
+	fds     schema.Need // the part of fdNeeds that fds holds
+	ns      schema.Need // the part of NeedIPCNS and NeedNamespaces that ns holds
 	maps    bool
 	waits   bool
 	threads bool
-	risky   int // descriptors that were passed over: see mountWatch
+	risky   int // descriptors that were not looked at: see mountWatch
 	proc    *Process
-	known   *Process // holds the tables: proc, with those of earlier ticks that this one did not ask for
+	known   *Process // proc, with the tables of earlier ticks that this tick did not read
 }
 
-// keep adds what was known and not asked for now: other tabs are looked at in turn.
+// keep adds the tables of old that this tick did not read. Tabs need different tables, and users change between tabs.
 func (c *cached) keep(old cached) {
 	c.known = c.proc
 	asked := (c.fds != 0 || old.fds == 0) && (c.maps || !old.maps) && (c.waits || !old.waits) &&
@@ -110,14 +110,14 @@ func (c *cached) keep(old cached) {
 	c.known = &all
 }
 
-// walkNeeds are the needs that make a walk over all processes necessary.
+// walkNeeds are all needs that need a walk over the processes.
 const walkNeeds = NeedProcs | NeedEveryone | NeedStatus | NeedCmdline | NeedFDs | NeedFDModes | NeedFDCount | NeedMaps | NeedSyscall |
 	NeedCalls | NeedFDInfo | NeedLocks | NeedFDFiles | NeedTTYs | NsNeeds
 
-// completeNeeds ask for all processes there are, since it counts that nobody else has an object.
+// completeNeeds are the needs that need every process: they conclude that no other process has an object.
 const completeNeeds = NeedEveryone
 
-// walk reads every process once. A process that exits meanwhile is left out; that is no fault.
+// walk reads every process once. It leaves out a process that exits meanwhile; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	w.info = info
 	pids, err := w.host.PIDs()
@@ -139,7 +139,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	}
 	wg.Wait()
 	if needs&completeNeeds != 0 {
-		late, lateCached, err := w.latecomers(pids, found, needs)
+		late, lateCached, err := w.newProcesses(pids, found, needs)
 		if err != nil {
 			return nil, err
 		}
@@ -153,14 +153,15 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	}
 	w.cache = cache
 	found = slices.DeleteFunc(found, func(p *Process) bool { return p == nil })
-	slices.SortFunc(found, func(a, b *Process) int { return cmp.Compare(a.PID, b.PID) }) // pids begin anew at the end
+	// pids start again from low numbers after the highest one
+	slices.SortFunc(found, func(a, b *Process) int { return cmp.Compare(a.PID, b.PID) })
 	return found, nil
 }
 
-// latecomers reads the processes that were born while the others were read: a child of one that ended before it was
-// looked at has, and knows, what that had. Where children of unknown parents still come after some rounds, it says so
-// in restless.
-func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached,
+// newProcesses reads the processes that were born during the walk. A child has a copy of its parent's descriptors. So
+// the parent must have been read before it ended. If children of unread parents still come after some rounds,
+// newProcesses sets restless.
+func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (late []*Process, fresh []cached,
 	err error) {
 	const rounds = 4
 	w.restless = false
@@ -172,8 +173,9 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 	for i, p := range found {
 		switch {
 		case p == nil:
-			unread = unread || w.host.Live() && process.ProcessExists(pids[i]) // by want of descriptors, say
-		case p.PID != 1 && !p.ended: // init takes the children of those that end
+			// for example because the reader has no descriptors left
+			unread = unread || w.host.Live() && process.ProcessExists(pids[i])
+		case p.PID != 1 && !p.ended: // init takes the children of processes that end
 			known[p.PID] = true
 		}
 	}
@@ -190,7 +192,7 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 			seen[pid] = true
 			p, c := w.process(pid, needs, buf)
 			if p == nil {
-				w.restless = true // it may have left children
+				w.restless = true // it may have children
 				continue
 			}
 			late, fresh = append(late, p), append(fresh, c)
@@ -205,7 +207,7 @@ func (w *walker) latecomers(pids []int, found []*Process, needs schema.Need) (la
 	return late, fresh, nil
 }
 
-// process reads one process; nil if it is gone.
+// process reads one process. It returns nil if the process is gone.
 func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cached) {
 	dir, err := w.host.OpenProc(pid)
 	if err != nil {
@@ -214,7 +216,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	defer dir.Close()
 	cpu, cpuErr := int64(0), error(nil)
 	if w.host.Live() {
-		// The clock is read before the tables: what happens in between makes the next tick read them again.
+		// The clock is read before the tables. A change of the tables after that makes the next tick read them again.
 		cpu, cpuErr = process.CPUTime(pid)
 	}
 	text, err := dir.Read("stat", buf)
@@ -225,7 +227,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	if p.ProcStat, err = process.ParseProcStat(text); err != nil {
 		return nil, cached{}
 	}
-	p.PID = pid // whatever a tree of files may say: nothing here would stand two processes of one number
+	p.PID = pid // even if a file tree says otherwise: two processes must not have the same number
 	old, ok := w.cache[pid]
 	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
 		old = cached{}
@@ -235,7 +237,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	if cpuErr == nil {
 		p.Clock = cpu
 	}
-	w.small(p, dir, needs, buf)
+	w.smallFiles(p, dir, needs, buf)
 	now := cached{start: p.Start, cpu: cpu, proc: p}
 	w.descriptors(p, dir, needs, buf, old, &now)
 	w.fdinfo(p, dir, buf)
@@ -248,8 +250,8 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	return p, now
 }
 
-// hasEnded says whether a process ended while it was read. Who exits gives up all descriptors at once (exit_files in
-// kernel/exit.c), and a list of them is cut short without an error.
+// hasEnded reports whether a process ended while it was read. A process that exits closes all descriptors at once
+// (exit_files in kernel/exit.c). A list of descriptors then ends early without an error.
 func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 	if !w.host.Live() || p.Gone() || p.KernelThread() {
 		return false
@@ -265,8 +267,8 @@ func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 	return err == nil && (st.State == 'Z' || st.State == 'X')
 }
 
-// livingDir is where the process's tables are: not in /proc/PID if its first thread has ended before the others,
-// which have them still (man 3 pthread_exit). /proc/TID of such a one leads to the same tables.
+// livingDir returns the directory with the process's tables. If the first thread has ended, /proc/PID has no tables.
+// The other threads still have the tables (man 3 pthread_exit), and /proc/TID of a living thread leads to them.
 func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end func()) {
 	if p.State != 'Z' && p.State != 'X' || p.Gone() {
 		return dir, func() {}
@@ -284,7 +286,7 @@ func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end
 	return dir, func() {}
 }
 
-func (w *walker) small(p *Process, dir process.Dir, needs schema.Need, buf []byte) {
+func (w *walker) smallFiles(p *Process, dir process.Dir, needs schema.Need, buf []byte) {
 	if needs.Has(NeedStatus) {
 		if text, err := dir.Read("status", buf); err == nil {
 			p.Status, err = process.ParseProcStatus(text)
@@ -296,7 +298,7 @@ func (w *walker) small(p *Process, dir process.Dir, needs schema.Need, buf []byt
 			p.Cmdline = bytes.Clone(text)
 		}
 	}
-	// Zombies and kernel threads have no descriptors, and their tables are open to root only.
+	// Zombies and kernel threads have no descriptors. Only root can read their tables.
 	if needs.Has(NeedFDCount) && !p.Gone() && !p.KernelThread() {
 		p.FDCount, p.FDCountErr = dir.FDCount()
 	}

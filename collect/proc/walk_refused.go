@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// account remembers which processes refused which source.
-func (t *Tick) account() {
+// recordRefusals records the processes that refused a source.
+func (t *Tick) recordRefusals() {
 	for _, p := range t.procs {
 		for source, err := range map[string]error{"fd": p.FDErr, "maps": p.MapsErr, "syscall": cmp.Or(p.WaitErr, p.TaskErr),
 			"ns": p.NSErr} {
@@ -20,7 +20,7 @@ func (t *Tick) account() {
 	}
 }
 
-// Refuse notes that a process refused a source: "fd", "maps", "syscall", "ns".
+// Refuse records that a process refused a source: "fd", "maps", "syscall" or "ns".
 func (t *Tick) Refuse(source string, p *Process) {
 	if t.unseen == nil {
 		t.unseen = map[string][]*Process{}
@@ -28,11 +28,11 @@ func (t *Tick) Refuse(source string, p *Process) {
 	t.unseen[source] = append(t.unseen[source], p)
 }
 
-// Refused are the processes that refused a source.
+// Refused lists the processes that refused a source.
 func (t *Tick) Refused(source string) []*Process { return t.unseen[source] }
 
-// refusals says of each source how many processes refused it. Maps that were refused hide nothing if every segment's
-// mappings were found.
+// refusals returns one fault for each source that processes refused. If the mappings of every segment were found,
+// refused maps hide nothing.
 func (t *Tick) refusals() []schema.Fault {
 	advice := "root sees all"
 	if sys.EffectiveUID() == 0 {
@@ -46,20 +46,20 @@ func (t *Tick) refusals() []schema.Fault {
 		{"ns", "namespaces", "those of theirs alone are not shown"},
 	} {
 		n := len(t.unseen[s.source])
-		if n == 0 || s.source == "maps" && t.mapsFound && !Asked[fileIndex](t) || s.source == "ns" &&
+		if n == 0 || s.source == "maps" && t.mapsFound && !asked[fileIndex](t) || s.source == "ns" &&
 			!t.Needs.Has(NeedNamespaces) {
 			continue
 		}
 		faults = append(faults, schema.Fault{Source: s.source, Denied: true, Count: n,
-			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusers(s.source),
+			Says: fmt.Sprintf("the %s of %s could not be read (permission denied): %s; %s", s.what, t.refusedBy(s.source),
 				s.hides, advice)})
 	}
 	return faults
 }
 
-// refusers names the one process that refused a source, or counts them among those that were asked: kernel threads
-// have but namespaces.
-func (t *Tick) refusers(source string) string {
+// refusedBy names the only process that refused a source, or counts the processes. Kernel threads have namespaces
+// only, so they count only for "ns".
+func (t *Tick) refusedBy(source string) string {
 	refused := t.unseen[source]
 	if len(refused) == 1 {
 		return fmt.Sprintf("process %d/%s", refused[0].PID, refused[0].Comm)

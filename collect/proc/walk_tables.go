@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// FDKind is what a file descriptor leads to, as far as a mechanism asks.
+// FDKind is the class of a descriptor: the sort of object that the descriptor leads to.
 type FDKind uint8
 
 const (
@@ -24,20 +24,20 @@ const (
 	FDFile     // any other file with a path (NeedLocks, NeedFDFiles)
 	FDPtmx     // a pseudoterminal's master (NeedTTYs)
 	FDSlave    // a pseudoterminal's slave (NeedTTYs)
-	fdDeclared // the first of those that rows of the table of Descriptors declare
+	fdDeclared // the first of the classes that rows of the table of Descriptors declare
 )
 
-// FD is one file descriptor on an IPC object. Others are not kept.
+// FD is one file descriptor on an IPC object. The walk keeps no other descriptors.
 type FD struct {
 	Num      int32
 	Kind     FDKind
-	Access   fdinfo.Access // pipes and FIFOs, if NeedFDModes was asked for; files, if NeedFDFiles was
-	Dev, Ino uint64        // 0 for what has no inode of its own
-	// FIFOs and files: where the process reached it, " (deleted)" behind it if unlinked; namespaces: the type
+	Access   fdinfo.Access // of pipes and FIFOs with NeedFDModes, of files with NeedFDFiles
+	Dev, Ino uint64        // 0 if the object has no inode of its own
+	// FIFOs and files: the path as the process sees it, with " (deleted)" at the end if unlinked; namespaces: the type
 	Path string
 }
 
-// FileID is a file's device and inode number. Dev is 0 for pipes and sockets.
+// FileID is the device and inode number of a file. Dev is 0 for pipes and sockets.
 type FileID struct{ Dev, Ino uint64 }
 
 // Compare orders by device, then inode.
@@ -45,7 +45,7 @@ func (a FileID) Compare(b FileID) int {
 	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
 }
 
-// OpenFD finds a descriptor among those that the walk kept.
+// OpenFD finds a descriptor by number among those that the walk kept.
 func (p *Process) OpenFD(num int32) *FD {
 	for i := range p.FDs {
 		if p.FDs[i].Num == num {
@@ -63,14 +63,14 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	case old.known != nil && old.fds.Has(needs&fdNeeds):
 		p.FDs, p.FDErr, now.fds, now.risky = pathsNow(dir, old.known.FDs, buf), old.known.FDErr, old.fds, old.risky
 	default:
-		needs |= old.fds // What others asked for they will ask for again.
+		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
 		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
 		scan.risky, scan.table = w.risky.of(dir), w.table
 		p.FDErr = dir.FDs(buf, scan.visit)
-		if !w.host.Live() { // /proc lists them in ascending order, other file systems in one of their own
+		if !w.host.Live() { // /proc lists them in ascending order, other file systems do not
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
 		}
 		p.FDs, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
@@ -78,10 +78,10 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	w.risky.skipped.Add(int64(now.risky))
 }
 
-// pathsNow gives the descriptors with the paths that lead to them now: others rename and unlink files while their
+// pathsNow returns the descriptors with their present paths. Other processes can rename and unlink files while the
 // holder sleeps.
 func pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
-	kept := true // the list is the last snapshot's, which does not change any more
+	kept := true // fds belongs to the last snapshot, which must not change
 	for i := range fds {
 		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
 			continue
@@ -98,7 +98,7 @@ func pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
 	return fds
 }
 
-// hasName says whether the mapped file may get another name, or none, without the process.
+// hasName reports whether another process can rename or unlink the mapped file.
 func hasName(m process.Mapping) bool { return !strings.HasSuffix(m.Name, DeletedSuffix) }
 
 func (w *walker) mappings(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
@@ -112,16 +112,16 @@ func (w *walker) mappings(p *Process, dir process.Dir, needs schema.Need, buf []
 	}
 }
 
-// fdScan keeps the descriptors that some mechanism asks for.
+// fdScan collects the descriptors that some mechanism needs.
 type fdScan struct {
-	modes, files bool // of pipes and FIFOs; of whatever has a path
+	modes, files bool // of pipes and FIFOs; of every file with a path
 	fileModes    bool
 	ttys         bool
 	proc         process.Dir
 	table        *table
 	risky        func(path []byte) bool
 	found        []FD
-	skipped      int // risky ones
+	skipped      int // descriptors below mounts where a stat may hang
 }
 
 func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
@@ -158,8 +158,8 @@ func (s *fdScan) pipe(d *process.FDDir, num int, target []byte) {
 	}
 }
 
-// Path finds FIFOs and files among the descriptors that lead to a path. That takes a stat of what they
-// point at, which a dead server can hang: those below NFS, FUSE and the like are passed over.
+// path finds FIFOs and files among the descriptors that lead to a path. It must stat the file, and a dead server can
+// make that hang. So it skips files below NFS, FUSE and the like.
 func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
 	tty := s.ttys && mayBeTTY(target)
 	if !s.modes && !s.files && !tty {

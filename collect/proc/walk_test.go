@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
-// Of a process that ends while it is read some may be missing, though nothing says so: nobody knows its children then.
+// A process may end while it is read. Some of its tables may then be incomplete without an error.
 func TestWalkOfAProcessThatEnds(t *testing.T) {
 	host, err := kernel.Open("")
 	if err != nil {

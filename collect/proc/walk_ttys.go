@@ -9,15 +9,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// mayBeTTY tells by the name which descriptors to look at: /dev/ptmx, /dev/pts/ptmx, /dev/pts/3, in any root directory.
+// mayBeTTY reports whether a path has the name of a terminal: /dev/ptmx, /dev/pts/ptmx, /dev/pts/3, in any root
+// directory.
 func mayBeTTY(target []byte) bool {
 	dir, name := path.Split(strings.TrimSuffix(string(target), DeletedSuffix))
 	return name == "ptmx" || strings.HasSuffix(dir, "/pts/") && len(bytes.Trim([]byte(name), "0123456789")) == 0
 }
 
-// terminal recognises an end of a pseudoterminal by its device number. A container's terminals may lie on a devpts of
-// its own: the slave's inode does, the master's counterpart is the file system at "pts" beside the ptmx that was
-// opened (devpts_mntget, fs/devpts).
+// terminal recognises an end of a pseudoterminal by its device number. A container may have its own devpts. A slave's
+// inode is on that devpts. A master's devpts is mounted at "pts" beside the opened ptmx (devpts_mntget, fs/devpts).
 func (s *fdScan) terminal(fd *FD, id vfs.FileID) bool {
 	if index, ok := id.TerminalSlave(); ok {
 		fd.Kind, fd.Ino = FDSlave, uint64(index)
@@ -35,7 +35,7 @@ func (s *fdScan) terminal(fd *FD, id vfs.FileID) bool {
 	return true
 }
 
-// ttyByName is for file trees, which have no devices.
+// ttyByName recognises a terminal in a file tree, which has no devices.
 func ttyByName(num int, target []byte) FD {
 	fd := FD{Num: int32(num), Kind: FDPtmx, Path: string(target)}
 	if index, err := strconv.ParseUint(path.Base(strings.TrimSuffix(fd.Path, DeletedSuffix)), 10, 32); err == nil {

@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	NeedSignatures schema.Need = 1 << 25 // comparing the object with what is known of software
-	// stat of the files that signatures name, of PostgreSQL's data directories, and a file of each
+	NeedSignatures schema.Need = 1 << 25 // comparison of the object with the signatures of software
+	// stat of the files in signatures and of PostgreSQL's data directories, and a read of one file in each directory
 	NeedClusters schema.Need = 1 << 27
 )
 
-// appNote is where the software of an object stands.
+// appNote holds the software of an object.
 var appNote = schema.NewNote[Match]()
 
-// Of is the software that an object looks like one of; nil where nobody asked, the zero Match for none.
+// Of is the software that an object looks like. It is nil if nobody asked, and the zero Match for unknown software.
 func Of(o *schema.Object) *Match { return appNote.Of(o) }
 
-// ClusterNeeds are what it takes to tell PostgreSQL's System V objects by its data directories.
+// ClusterNeeds are the needs to recognise PostgreSQL's System V objects by its data directories.
 const ClusterNeeds = proc.NeedMounts | proc.NeedProcs | NeedClusters
 
-// Aspect tells whose software's objects they are.
+// Aspect tells the software of each object.
 func Aspect() kinds.Aspect {
 	return kinds.Aspect{
 		Name: "software",
@@ -42,7 +42,7 @@ func Aspect() kinds.Aspect {
 	}
 }
 
-// appColumns say whose software's objects they are. needs is what that takes besides the rows themselves.
+// appColumns are the columns about the software. needs are the needs besides the rows themselves.
 func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 	col := func(id string, width int, help string, get func(*Match) string) schema.Column {
 		return schema.Column{ID: id, Type: schema.TypeString, Width: width, Needs: NeedSignatures | needs, Help: help,
@@ -69,14 +69,14 @@ func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 	}
 }
 
-// fillApps tells the software of the objects that somebody asked for.
+// fillApps sets the software of the objects that somebody asked for.
 func fillApps(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Object) {
-	none := new(Match) // what objects of no known software have in common
+	none := new(Match) // shared by all objects of unknown software
 	for _, o := range objects {
 		if !t.WantsFor(o.Ref, NeedSignatures) {
 			continue
 		}
-		if m := app(t, SubjectOf(t, o)); m.ID != "" {
+		if m := matchOf(t, SubjectOf(t, o)); m.ID != "" {
 			appNote.Set(o, &m)
 		} else {
 			appNote.Set(o, none)
@@ -84,24 +84,24 @@ func fillApps(t *proc.Tick, _ schema.Kind, _ schema.Need, objects []*schema.Obje
 	}
 }
 
-// signatureSource gives the signatures in force, which are read when somebody first asks.
+// signatureSource reads the signatures in force, at the first call.
 type signatureSource func() (*Signatures, error)
 
-// Known are those in force.
+// Known returns the signatures in force.
 func Known(t *proc.Tick) (*Signatures, error) { return (*signaturesOf(t.Kept))() }
 
 func signaturesOf(k *proc.Kept) *signatureSource {
 	return proc.Keep(k, func() signatureSource { return sync.OnceValues(Builtin) })
 }
 
-// Use has all ticks that share what is kept tell software by these signatures.
+// Use makes these signatures the ones in force, in all ticks with the same Kept.
 func Use(k *proc.Kept, s *Signatures) {
 	*signaturesOf(k) = func() (*Signatures, error) { return s, nil }
 }
 
-// app tells what software an object looks like one of. Data directories of PostgreSQL are looked at if NeedClusters
-// was asked for.
-func app(t *proc.Tick, s Subject) Match {
+// matchOf finds the software that an object looks like. It compares with data directories of PostgreSQL only if
+// NeedClusters is wanted.
+func matchOf(t *proc.Tick, s Subject) Match {
 	known, err := Known(t)
 	if err != nil {
 		t.Fault("signatures", err)
@@ -118,7 +118,7 @@ func app(t *proc.Tick, s Subject) Match {
 	return m
 }
 
-// SubjectOf is what a signature looks at.
+// SubjectOf returns the facts about an object that signatures compare.
 func SubjectOf(t *proc.Tick, o *schema.Object) Subject {
 	switch r := o.Row.(type) {
 	case *kinds.MsgRow:
@@ -174,7 +174,7 @@ func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
 	return s
 }
 
-// fileSubject is that of a FIFO or socket that is there as a file alone.
+// fileSubject returns the facts about a FIFO or socket that exists as a file only.
 func fileSubject(t *proc.Tick, kind schema.Kind, file *vfs.PosixFile) Subject {
 	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID),
 		Perms: uint32(file.Mode.Perm()), Size: file.Size}

@@ -1,5 +1,5 @@
-// Package software tells whose an object is. Software gives its objects keys, names, sizes and owners of a kind.
-// signatures.yaml says which, and a user's file of the same form goes before it.
+// Package software tells which software an object belongs to. Each software has its own keys, names, sizes and owners
+// of objects. signatures.yaml lists them. A user's file of the same form comes before it.
 //
 //	signatures.yaml, the user's file ─► Read ─► Signatures ─► Match ◄─ data directories of PostgreSQL
 //	an object's row ─► Subject ─► Match, as the object's note: Of

@@ -22,13 +22,13 @@ func signatureFields() []string {
 		"owner", "perms", "size", "nsems", "nattch", "dest"}
 }
 
-// signatureKinds are the kinds that signatures may be of.
+// signatureKinds are the kinds that a signature may have.
 func signatureKinds() []schema.Kind {
 	return []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd,
 		schema.Fifo, schema.Unix}
 }
 
-// idForm is what an id may look like: what is easily typed in --where.
+// idForm is the pattern of an id: it must be easy to type in --where.
 const idForm = `^[a-z0-9][a-z0-9_.+-]*$`
 
 func (r *signatureReader) signature(node ast.Node, order int) *signature {
@@ -55,7 +55,7 @@ func (r *signatureReader) signature(node ast.Node, order int) *signature {
 			r.condition(g, field, at, value)
 		}
 	})
-	r.complete(g, node)
+	r.checkComplete(g, node)
 	return g
 }
 
@@ -139,7 +139,7 @@ func (r *signatureReader) keyMask(g *signature, value ast.Node) {
 	}
 }
 
-// topByte reads a number or, as ftok(3)'s callers write their project ids, a character.
+// topByte reads a number or a character. Callers of ftok(3) write their project ids as characters.
 func (r *signatureReader) topByte(node ast.Node) byte {
 	text := r.text("key_top_byte", node)
 	if len(text) == 1 && (text[0] < '0' || text[0] > '9') {
@@ -172,8 +172,8 @@ func (r *signatureReader) pattern(g *signature, value ast.Node) {
 	g.pidAt = max(0, g.pattern.SubexpIndex("pid"))
 }
 
-// complete checks what a signature has to have.
-func (r *signatureReader) complete(g *signature, node ast.Node) {
+// checkComplete checks that a signature has all necessary fields.
+func (r *signatureReader) checkComplete(g *signature, node ast.Node) {
 	at := node.GetToken()
 	if m, ok := node.(ast.MapNode); ok {
 		if it := m.MapRange(); it.Next() {
@@ -195,7 +195,7 @@ func (r *signatureReader) complete(g *signature, node ast.Node) {
 			r.fail(at, "%s: %s", g.id, need.says)
 		}
 	}
-	r.fitting(g, at)
+	r.checkKinds(g, at)
 	if g.confidence == "" {
 		g.confidence = Likely
 	}
@@ -204,8 +204,8 @@ func (r *signatureReader) complete(g *signature, node ast.Node) {
 	}
 }
 
-// fitting refuses conditions that objects of the kinds cannot meet: a mistake rather than a signature.
-func (r *signatureReader) fitting(g *signature, at *token.Token) {
+// checkKinds refuses conditions that no object of these kinds can meet.
+func (r *signatureReader) checkKinds(g *signature, at *token.Token) {
 	has := func(kinds ...schema.Kind) bool {
 		return !slices.ContainsFunc(g.kinds, func(k schema.Kind) bool { return !slices.Contains(kinds, k) })
 	}

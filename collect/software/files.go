@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	namesMost    = 16384 // entries of a directory that are compared with a pattern
+	namesMost    = 16384 // entries of a directory to compare with a pattern
 	patternsMost = 256   // files of one pattern
 )
 
-// PatternFiles are the files of a pattern by the 24 bits that ftok takes of them.
+// PatternFiles holds the files of a pattern, by the 24 bits that ftok takes of a file.
 type PatternFiles struct {
 	byBits map[uint32]string
-	whole  bool // none could be missing
+	whole  bool // no file is missing
 }
 
-// FilesOfPattern lists the files whose path fits a pattern of a signature. It looks once a tick, and only for those
-// who asked for the files that signatures name, or for a verdict by them: where a look may hang is known then.
+// FilesOfPattern lists the files whose path fits a pattern of a signature. It searches once a tick. It searches only
+// if somebody wants the files of signatures or a verdict from them, since only then the mounts are known.
 func FilesOfPattern(t *proc.Tick, pattern string) PatternFiles {
 	if !t.Needs.Has(proc.NeedMounts) || !t.Host.Live() {
 		return PatternFiles{}
@@ -40,7 +40,7 @@ func FilesOfPattern(t *proc.Tick, pattern string) PatternFiles {
 	return files
 }
 
-// knownPatterns are the files of the patterns that somebody asked for.
+// knownPatterns holds the files of each pattern that was asked for.
 type knownPatterns map[string]PatternFiles
 
 func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
@@ -59,7 +59,7 @@ func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
 	names, err := namesLike(dir, path.Base(pattern))
 	files.whole = err == nil || errors.Is(err, fs.ErrNotExist)
 	for _, name := range names {
-		// Anybody may put a link into /tmp: it is followed where that cannot hang.
+		// Everybody may put a link into /tmp. The link is followed only if that cannot hang.
 		real, err := self.RealPath(path.Join(dir, name), hangs)
 		if err == nil {
 			var id vfs.FileID
@@ -72,11 +72,11 @@ func lookForPattern(t *proc.Tick, pattern string) PatternFiles {
 	return files
 }
 
-// errMany is for more names than are looked at.
+// errMany means that a directory or a pattern has more names than the limit.
 var errMany = errors.New("more than are looked at")
 
-// namesLike lists the names in a directory that fit a pattern. With an error those that were found count. A name that
-// is no pattern takes no look into the directory, which may be forbidden.
+// namesLike lists the names in a directory that fit a pattern. The names are valid even with an error. A name without
+// wildcards needs no read of the directory, which may be forbidden.
 func namesLike(dir, pattern string) ([]string, error) {
 	if !strings.ContainsAny(pattern, `*?[\`) {
 		return []string{pattern}, nil
@@ -90,7 +90,7 @@ func namesLike(dir, pattern string) ([]string, error) {
 	if len(names) > namesMost {
 		names, err = names[:namesMost], errMany
 	} else if errors.Is(err, io.EOF) {
-		err = nil // it is empty
+		err = nil // the directory is empty
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		fits, err := path.Match(pattern, name)

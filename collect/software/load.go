@@ -17,22 +17,22 @@ import (
 //go:embed signatures.yaml
 var builtinSignatures string
 
-// builtinName is the embedded file in messages.
+// builtinName is the name of the embedded file in messages.
 const builtinName = "signatures.yaml"
 
 // Mistake is a mistake in a file of signatures.
 type Mistake struct {
 	File string
 	Line int    // 1 is the first
-	Says string // what is wrong, and what would be right
+	Says string // the mistake and its correction
 }
 
-// Error is one line: the file, where in it, and what is wrong.
+// Error is one line: the file, the line in it, and the mistake.
 func (e *Mistake) Error() string {
 	return fmt.Sprintf("%s: line %d: %s", e.File, e.Line, e.Says)
 }
 
-// Builtin are those that ipctop comes with.
+// Builtin returns the signatures that are part of ipctop.
 func Builtin() (*Signatures, error) {
 	list, _, err := parse(builtinName, builtinSignatures)
 	if err != nil {
@@ -41,8 +41,8 @@ func Builtin() (*Signatures, error) {
 	return newSignatures(list), nil
 }
 
-// Read reads a user's file, whose signatures go before the built-in ones and which may turn off some of those. file
-// is its name in messages. Errors are *Mistake.
+// Read reads a user's file. Its signatures come before the built-in ones, and it may turn off built-in ones. file is
+// the name in messages. Errors are *Mistake.
 func Read(file, text string) (*Signatures, error) {
 	builtin, _, err := parse(builtinName, builtinSignatures)
 	if err != nil {
@@ -77,13 +77,13 @@ func signatureIDs(list []*signature) []string {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// turnedOff is a line of "off:".
+// turnedOff is one line of "off:".
 type turnedOff struct {
 	id   string
 	line int
 }
 
-// parse reads one file: a mapping of "signatures", a list, and "off", a list of ids.
+// parse reads one file. The file is a mapping of "signatures", a list of signatures, and "off", a list of ids.
 func parse(file, text string) (list []*signature, off []turnedOff, err error) {
 	r := &signatureReader{file: file}
 	defer r.catch(&err)

@@ -15,14 +15,15 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// PostgreSQL makes its System V keys of the inode number of its data directory (since version 13), which no pattern
-// tells: the data directories of running postmasters and of clusters in the usual places do.
+// Since version 13 PostgreSQL takes the inode number of its data directory as its System V key. A pattern cannot
+// describe such keys. So ipctop compares the key with known data directories: those of running postmasters, and those
+// in the usual places.
 
-// postgresID is PostgreSQL in signatures.yaml.
+// postgresID is the id of PostgreSQL in signatures.yaml.
 const postgresID = "postgresql"
 
 const (
-	clustersMost    = 64      // data directories that are looked at
+	clustersMost    = 64      // most data directories
 	lockFileMost    = 4 << 10 // bytes of a postmaster.pid
 	clusterConfMost = 1 << 20 // bytes of a postgresql.conf
 )
@@ -33,14 +34,14 @@ type cluster struct {
 	ID    proc.FileID
 	uid   uint32
 	space uint64 // IPC namespace of its postmaster; 0: the reader's own
-	pid   int    // of the postmaster that was seen there; 0: none
-	sure  bool   // a postmaster runs there, or PG_VERSION lies there
+	pid   int    // of a running postmaster; 0: none
+	sure  bool   // a postmaster runs in the directory, or the directory has a PG_VERSION
 
 	Lock    lockFile
 	HasLock bool
 }
 
-// lockFile is what a postmaster writes into its postmaster.pid.
+// lockFile is the content of a postmaster.pid.
 type lockFile struct {
 	pid    int
 	port   uint32
@@ -49,9 +50,9 @@ type lockFile struct {
 	HasShm bool
 }
 
-// parseLockFile reads the lines of a postmaster.pid: pid, data directory, start time, port, socket directory, listen
-// address, and key and id of the segment as unsigned long (src/include/utils/pidfile.h; PGSharedMemoryCreate in
-// src/backend/port/sysv_shmem.c).
+// parseLockFile reads the lines of a postmaster.pid. They are: pid, data directory, start time, port, socket
+// directory, listen address, key and id of the segment. The last two are an unsigned long each
+// (src/include/utils/pidfile.h; PGSharedMemoryCreate in src/backend/port/sysv_shmem.c).
 func parseLockFile(text []byte) (lockFile, bool) {
 	lines := bytes.Split(text, []byte("\n"))
 	var l lockFile
@@ -78,7 +79,7 @@ func parseLockFile(text []byte) (lockFile, bool) {
 	return l, true
 }
 
-// dataFile is a small file as it was last read.
+// dataFile is a small file with its last content.
 type dataFile struct {
 	id    proc.FileID
 	mtime time.Time
@@ -87,7 +88,8 @@ type dataFile struct {
 	err   error
 }
 
-// keptFiles keeps files between ticks while device, inode number, size and time of the last change stay.
+// dataFiles keeps the content of files between ticks. The content is valid while device, inode number, size and ctime
+// stay the same.
 type dataFiles map[string]dataFile
 
 func keptFiles(t *proc.Tick) dataFiles {
@@ -112,21 +114,21 @@ func (d dataFiles) read(path string, stat func() (vfs.PosixFile, error), read fu
 	return old.text, old.err
 }
 
-// clusterList are data directories.
+// clusterList is a list of data directories.
 type clusterList []cluster
 
-// Clusters are the data directories that were found, looked for once a tick.
+// Clusters lists the known data directories. It searches once a tick.
 func Clusters(t *proc.Tick) clusterList {
 	return proc.Memo(t, func(t *proc.Tick) clusterList {
 		if !t.Needs.Has(ClusterNeeds) || !t.Host.Live() {
 			return nil
 		}
-		return append(runningClusters(t), foundClusters(t)...)
+		return append(runningClusters(t), installedClusters(t)...)
 	})
 }
 
-// runningClusters are the working directories of postmasters. What PostgreSQL forks has a postgres for a parent,
-// unless its postmaster died.
+// runningClusters lists the working directories of postmasters. A child of a postmaster has a parent named postgres,
+// unless the postmaster died.
 func runningClusters(t *proc.Tick) []cluster {
 	var list []cluster
 	for _, p := range t.Processes() {
@@ -146,8 +148,9 @@ func runningClusters(t *proc.Tick) []cluster {
 
 func postgresComm(p *proc.Process) bool { return p.Comm == "postgres" || p.Comm == "postmaster" }
 
-// runningCluster finds a postmaster's data directory: it changes into it, and takes none that belongs to somebody else
-// (checkDataDir and ChangeToDataDir, src/backend/utils/init/miscinit.c). An ordinary user may read but its arguments.
+// runningCluster finds the data directory of a postmaster. A postmaster changes into its data directory, and the
+// directory must belong to its user (checkDataDir and ChangeToDataDir, src/backend/utils/init/miscinit.c). An
+// ordinary user can read only the arguments of another user's postmaster.
 func runningCluster(t *proc.Tick, p *proc.Process) (cluster, bool) {
 	dir, err := t.Host.OpenProc(p.PID)
 	if err != nil {
@@ -184,7 +187,8 @@ func runningCluster(t *proc.Tick, p *proc.Process) (cluster, bool) {
 	return c, true
 }
 
-// argumentAfter finds the absolute path that follows an option, as its own argument or in the same.
+// argumentAfter finds the absolute path after an option. The path is the next argument or the rest of the same
+// argument.
 func argumentAfter(cmdline []byte, option string) string {
 	args := strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")
 	for i, arg := range args {
@@ -199,8 +203,9 @@ func argumentAfter(cmdline []byte, option string) string {
 	return ""
 }
 
-// foundClusters are data directories in the places where distributions put them, and where their configuration says.
-func foundClusters(t *proc.Tick) []cluster {
+// installedClusters lists data directories in the usual places of distributions, and those that a configuration there
+// names.
+func installedClusters(t *proc.Tick) []cluster {
 	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
 		return nil
@@ -218,7 +223,7 @@ func foundClusters(t *proc.Tick) []cluster {
 			list = append(list, c)
 		}
 	}
-	for _, conf := range globbed(hangs, "/etc/postgresql/*/*/postgresql.conf") {
+	for _, conf := range glob(hangs, "/etc/postgresql/*/*/postgresql.conf") {
 		text, err := keptFiles(t).read(conf, func() (vfs.PosixFile, error) { return vfs.StatFile(conf) },
 			func() ([]byte, error) { return vfs.ReadFile(conf, clusterConfMost) })
 		if dir := configuredDirectory(text); err == nil && dir != "" {
@@ -227,15 +232,16 @@ func foundClusters(t *proc.Tick) []cluster {
 	}
 	for _, pattern := range []string{"/var/lib/postgresql/*/*", "/var/lib/pgsql/*/data", "/var/lib/pgsql/data",
 		"/var/lib/postgres/data", "/usr/local/pgsql/data"} {
-		for _, dir := range globbed(hangs, pattern) {
+		for _, dir := range glob(hangs, pattern) {
 			add(dir)
 		}
 	}
 	return list
 }
 
-// globbed lists the paths of a pattern whose fixed part does not lie on a mount that may hang.
-func globbed(hangs func([]byte) bool, pattern string) []string {
+// glob lists the paths that fit a pattern. It lists none if the fixed part of the pattern is on a mount that may
+// hang.
+func glob(hangs func([]byte) bool, pattern string) []string {
 	fixed, _, _ := strings.Cut(pattern, "*")
 	if hangs([]byte(filepath.Clean(fixed))) {
 		return nil
@@ -247,7 +253,7 @@ func globbed(hangs func([]byte) bool, pattern string) []string {
 	return paths[:min(len(paths), clustersMost)]
 }
 
-// configuredDirectory is data_directory in a postgresql.conf: the last line counts.
+// configuredDirectory is the data_directory of a postgresql.conf. The last line counts.
 func configuredDirectory(conf []byte) string {
 	dir := ""
 	for line := range bytes.Lines(conf) {
@@ -268,8 +274,8 @@ func configuredDirectory(conf []byte) string {
 	return dir
 }
 
-// statCluster asks for a data directory by its path, which others may have chosen: symbolic links are followed where
-// that cannot hang.
+// statCluster stats a data directory by its path. Another user may have chosen the path, so a symbolic link is
+// followed only if that cannot hang.
 func statCluster(t *proc.Tick, c *cluster) bool {
 	self, err := t.Host.OpenProc(t.Self)
 	if err != nil {
@@ -288,8 +294,8 @@ func statCluster(t *proc.Tick, c *cluster) bool {
 	return true
 }
 
-// isCluster looks whether PG_VERSION lies in a directory, and reads its postmaster.pid. One that must not be looked
-// into may be one.
+// isCluster reports whether a directory has a PG_VERSION, and reads its postmaster.pid. A directory that may not be
+// read counts as a data directory.
 func isCluster(t *proc.Tick, c *cluster) bool {
 	if _, err := vfs.StatFile(c.Dir + "/PG_VERSION"); err != nil {
 		return sys.Denied(err)
@@ -305,15 +311,16 @@ func isCluster(t *proc.Tick, c *cluster) bool {
 }
 
 const (
-	CollisionsMost = 16   // segments' keys that a postmaster tries before we stop believing that it is one
-	setsMost       = 1024 // sets of semaphores that a cluster may have
-	setsFrom       = 17   // semaphores in a set: SEMAS_PER_SET, and one that marks it (sysv_sema.c); 20 since version 18
-	setsTo         = 20
-	oldKeys        = 1000 // keys for each port, up to version 12
+	CollisionsMost = 16   // keys of segments that a postmaster may have tried; a larger distance is no match
+	setsMost       = 1024 // most sets of semaphores of a cluster
+	// semaphores in a set: SEMAS_PER_SET and one that marks the set (sysv_sema.c); 20 since version 18
+	setsFrom = 17
+	setsTo   = 20
+	oldKeys  = 1000 // keys for each port, up to version 12
 )
 
-// clusterMatch tells PostgreSQL's objects by its data directories. The owner has to be the directory's, the
-// permissions PostgreSQL's (0600).
+// clusterMatch recognises PostgreSQL's objects by its data directories. The object must have the owner of the
+// directory and the permissions 0600.
 func clusterMatch(t *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
 	name, ok := known.apps[postgresID]
 	if s.Kind != schema.Shm && s.Kind != schema.Sem || !ok {
@@ -336,9 +343,9 @@ func clusterMatch(t *proc.Tick, s *Subject, known *Signatures) (Match, bool) {
 	return best, best.ID != ""
 }
 
-// match compares an object's key and id with a data directory; why is "" where they do not fit.
+// match compares an object's key and id with a data directory. why is "" if they do not match.
 func (c *cluster) match(s *Subject) (confidence, why string) {
-	above := s.Key - uint32(c.ID.Ino) // as PostgreSQL counts: modulo 2^32
+	above := s.Key - uint32(c.ID.Ino) // PostgreSQL counts modulo 2^32
 	switch {
 	case s.Key == 0:
 	case s.Kind == schema.Shm && c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == s.Key && c.Lock.shmID == s.ID:

@@ -11,54 +11,54 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Subject is what a signature looks at.
+// Subject holds the facts about an object that signatures compare.
 type Subject struct {
 	Kind  schema.Kind
 	Space uint64 // IPC namespace, as in Ref; 0: the reader's own
 	ID    uint64 // System V id
 	Key   uint32 // 0: private, or a removed segment, or no System V object
-	// Name is that of a POSIX object, without the slash in front and without the "sem." of its file, a memfd's, or the
-	// whole path of a FIFO or socket ("@name" if abstract). Untrusted bytes.
+	// Name is the name of a POSIX object without its leading slash and without the "sem." of its file. For a memfd it is
+	// the memfd's name. For a FIFO or a socket it is the whole path ("@name" if abstract). Untrusted bytes.
 	Name string
 
-	Unread         bool // owner, permissions and size could not be read: those below do not count
+	Unread         bool // owner, permissions and size are unreadable: the fields below mean nothing
 	UID, GID, CUID uint32
 	User           string // the owner's name, or the uid in digits
 	Perms          uint32 // mode & 0777
 	Size           uint64 // bytes
 	NSems, NAttch  uint64
 	Dest           bool
-	CPid           int // 0: outside this pid namespace, or not known
+	CPid           int // creator's pid; 0: outside this pid namespace, or not known
 }
 
-// How sure a signature is.
+// How sure a match is.
 const (
-	Certain  = "certain"  // nothing else is known to look like that
-	Likely   = "likely"   // few others do
-	Possible = "possible" // others do as well
+	Certain  = "certain"  // no other software is known to make such objects
+	Likely   = "likely"   // few other programs make such objects
+	Possible = "possible" // other programs make such objects, too
 )
 
-// Match is the software that an object looks like. The zero value: like none that is known.
+// Match is the software that an object looks like. The zero value means unknown software.
 type Match struct {
 	ID, Name   string // "postgresql", "PostgreSQL"
 	Confidence string // Certain, Likely or Possible
-	// Protect says that it is meant to be there while nobody uses it.
+	// Protect is true if the object is meant to exist while nobody uses it.
 	Protect bool
-	Why     string // what it was told by, one clause: "its name is …"
-	// NamedPID is a pid that the software wrote into the name, 0: none. It means something only in the pid namespace of
-	// whoever wrote it.
+	Why     string // the reason for the match, one clause: "its name is …"
+	// NamedPID is a pid that the software wrote into the name, 0: none. The pid is only valid in the pid namespace of
+	// the software.
 	NamedPID int
 }
 
-// signature is one entry of a file. A condition that is not set holds for everything; all that are set have to hold.
+// signature is one entry of a file. All conditions that are set must hold. A condition that is not set always holds.
 type signature struct {
 	id, app, confidence, why string
 
 	protect, user bool // user: from the user's file
-	order         int  // in all files
+	order         int  // position among the entries of all files
 	kinds         []schema.Kind
 
-	keys             []uint32 // one of them
+	keys             []uint32 // the key must be one of them
 	keyFrom, keyTo   uint32   // both inclusive, if hasRange
 	keyMask, keyBits uint32   // if keyMask is not 0
 	topBytes         []byte
@@ -67,13 +67,13 @@ type signature struct {
 
 	glob    string
 	pattern *regexp.Regexp
-	literal string // what every name begins with that pattern matches
-	pidAt   int    // group of pattern that holds a pid; 0: none
+	literal string // the literal first part of pattern
+	pidAt   int    // number of the group in pattern that holds a pid; 0: none
 
 	owners, perms           []string
 	size, nsems, nattch     span
 	dest                    *bool
-	conditions, literalSize int // how specific it is
+	conditions, literalSize int // how specific the signature is
 }
 
 // span is a range of numbers, both ends inclusive.
@@ -84,10 +84,10 @@ type span struct {
 
 func (s span) holds(n uint64) bool { return !s.set || n >= s.from && n <= s.to }
 
-// keyFiles gives the files of a pattern.
+// keyFiles returns the files of a pattern.
 type keyFiles func(pattern string) PatternFiles
 
-// matches says whether all conditions hold, and which pid the name holds.
+// matches reports whether all conditions hold. pid is the pid in the name, or 0.
 func (g *signature) matches(s *Subject, files keyFiles) (pid int, ok bool) {
 	if !g.matchesKey(s.Key) {
 		return 0, false
@@ -119,7 +119,8 @@ func (g *signature) matches(s *Subject, files keyFiles) (pid int, ok bool) {
 	return pid, true
 }
 
-// namedPID reads a pid, 0 for what no process can have: PID_MAX_LIMIT is 4194304 (include/linux/threads.h).
+// namedPID parses a pid. It returns 0 if no process can have that pid: PID_MAX_LIMIT is 4194304
+// (include/linux/threads.h).
 func namedPID(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil || n < 1 || n > 4<<20 {
@@ -135,14 +136,14 @@ func (g *signature) matchesKey(key uint32) bool {
 		(len(g.topBytes) == 0 || slices.Contains(g.topBytes, byte(key>>24)))
 }
 
-// matchesFtok says whether one of the files gives the key. A private object has none, and paths are those of our own
-// namespaces.
+// matchesFtok reports whether one of the files gives the key. A private object has no key. Paths are only valid in
+// our own namespaces.
 func (g *signature) matchesFtok(s *Subject, files keyFiles) bool {
 	return s.Key != 0 && s.Space == 0 && files != nil &&
 		slices.ContainsFunc(g.ftokOf, func(pattern string) bool { return files(pattern).byBits[s.Key&0xffffff] != "" })
 }
 
-// onFile says whether it asks for more than kind, key and name.
+// onFile reports whether the signature has conditions besides kind, key and name.
 func (g *signature) onFile() bool {
 	return len(g.owners) > 0 || len(g.perms) > 0 || g.size.set || g.nsems.set || g.nattch.set || g.dest != nil
 }
@@ -155,28 +156,28 @@ func (g *signature) matchesFile(s *Subject) bool {
 			strconv.FormatUint(uint64(s.UID), 10)))
 }
 
-// permsText writes permissions as files of signatures have them, in octal digits.
+// permsText writes permissions in octal digits, as in signatures.yaml.
 func permsText(perms uint32) string { return strconv.FormatUint(uint64(perms), 8) }
 
-// match is what the signature makes of an object that it matches.
+// match makes the Match of an object that the signature matches.
 func (g *signature) match(pid int) Match {
 	return Match{ID: g.id, Name: g.app, Confidence: g.confidence, Protect: g.protect, Why: g.why, NamedPID: pid}
 }
 
-// Signatures are those of the files that were read. They do not change.
+// Signatures holds the signatures of all files. It never changes.
 type Signatures struct {
-	byKind map[schema.Kind][]*signature // the first that matches wins
-	apps   map[string]string            // names by id
+	byKind map[schema.Kind][]*signature // in order; the first match wins
+	apps   map[string]string            // names of software by id
 }
 
-// newSignatures orders signatures: the user's own first, then the surer, then the one that asks for more, then the
-// earlier one.
+// newSignatures puts signatures in order. The user's own come first, then the surer ones, then those with more
+// conditions, then those earlier in the file.
 func newSignatures(list []*signature) *Signatures {
 	s := &Signatures{byKind: map[schema.Kind][]*signature{}, apps: map[string]string{}}
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b *signature) int {
 		return cmp.Or(
-			cmp.Compare(btoi(b.user), btoi(a.user)),
+			cmp.Compare(boolToInt(b.user), boolToInt(a.user)),
 			cmp.Compare(slices.Index(confidences(), b.confidence), slices.Index(confidences(), a.confidence)),
 			cmp.Compare(b.conditions, a.conditions),
 			cmp.Compare(b.literalSize, a.literalSize),
@@ -191,18 +192,18 @@ func newSignatures(list []*signature) *Signatures {
 	return s
 }
 
-// confidences are the words from the least sure on.
+// confidences lists the words, the least sure first.
 func confidences() []string { return []string{Possible, Likely, Certain} }
 
-func btoi(b bool) int {
+func boolToInt(b bool) int {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-// match finds the signature that fits best, and whether it is the user's own. An object that any of them protects is
-// protected.
+// match finds the best signature for an object, and whether it is the user's own. If any matching signature protects
+// the object, the object is protected.
 func (s *Signatures) match(subject *Subject, files keyFiles) (found Match, user bool) {
 	for _, g := range s.byKind[subject.Kind] {
 		if found.ID != "" && (!g.protect || found.Protect) {
@@ -220,9 +221,9 @@ func (s *Signatures) match(subject *Subject, files keyFiles) (found Match, user 
 	return found, user
 }
 
-// Protection finds the signature that says of an object that it is meant to be there unused, the one that fits best.
-// Others are not asked: the files that they name are not looked for. unsure are patterns of files not all of which
-// could be looked at, one of which may give its key.
+// Protection finds the best signature that protects an object: the object is meant to exist unused. It ignores all
+// other signatures, so their files need no search. unsure lists patterns that may give the object's key, but whose
+// files were not all readable.
 func (s *Signatures) Protection(subject *Subject, files keyFiles) (found Match, ok bool, unsure []string) {
 	for _, g := range s.byKind[subject.Kind] {
 		if !g.protect {

@@ -11,20 +11,20 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// told is what matters of a match.
-type told struct {
+// summary holds the fields of a Match that the tests compare.
+type summary struct {
 	ID, Confidence string
 	PID            int
 	Protect        bool
 }
 
-func tell(m Match) told { return told{m.ID, m.Confidence, m.NamedPID, m.Protect} }
+func summarize(m Match) summary { return summary{m.ID, m.Confidence, m.NamedPID, m.Protect} }
 
 func named(kind schema.Kind, name string) Subject {
 	return Subject{Kind: kind, Name: name, User: "bob", UID: 1000, Perms: 0o600, Size: 4096}
 }
 
-// owned gives an object's owner another name.
+// owned returns the object with another owner.
 func (s Subject) owned(user string) Subject {
 	s.User = user
 	return s
@@ -58,13 +58,13 @@ func (s Subject) attached(n uint64, dest bool) Subject {
 	return s
 }
 
-// builtinCase is an object, and what the built-in signatures say of it. told{} is nothing.
+// builtinCase is an object with the expected match of the built-in signatures. summary{} means no match.
 type builtinCase struct {
 	subject Subject
-	want    told
+	want    summary
 }
 
-// builtinFiles are the files that some of the cases have.
+// builtinFiles returns the files that some of the cases need.
 func builtinFiles(pattern string) PatternFiles {
 	byBits := map[string]map[uint32]string{
 		"/etc/zabbix/zabbix_*.conf": {0x0a0b0c: "/etc/zabbix/zabbix_server.conf"},
@@ -77,99 +77,99 @@ func builtinFiles(pattern string) PatternFiles {
 func builtinCases() []builtinCase {
 	const msg, sem, shm, psem, pshm, memfd, fifo, unix = schema.Msg, schema.Sem, schema.Shm, schema.PSem, schema.PShm,
 		schema.Memfd, schema.Fifo, schema.Unix
-	certain := func(id string) told { return told{ID: id, Confidence: Certain} }
-	likely := func(id string) told { return told{ID: id, Confidence: Likely} }
-	possible := func(id string) told { return told{ID: id, Confidence: Possible} }
-	pid := func(t told, pid int) told { t.PID = pid; return t }
+	certain := func(id string) summary { return summary{ID: id, Confidence: Certain} }
+	likely := func(id string) summary { return summary{ID: id, Confidence: Likely} }
+	possible := func(id string) summary { return summary{ID: id, Confidence: Possible} }
+	pid := func(t summary, pid int) summary { t.PID = pid; return t }
 	return []builtinCase{
 		{keyed(shm, 9994097).owned("postgres").sized(56), likely("postgresql")},
-		{keyed(shm, 9994097).owned("postgres").sized(56).perms(0o644), told{}},
+		{keyed(shm, 9994097).owned("postgres").sized(56).perms(0o644), summary{}},
 		{keyed(shm, 9994097).owned("postgres"), possible("postgresql")},
-		{keyed(shm, 9994097).sized(56), told{}},
+		{keyed(shm, 9994097).sized(56), summary{}},
 		{keyed(sem, 9994097).owned("postgres").sems(17), likely("postgresql")},
-		{keyed(sem, 9994097).owned("postgres").sems(3), told{}},
+		{keyed(sem, 9994097).owned("postgres").sems(3), summary{}},
 		{keyed(shm, 0x0052e2c1), likely("postgresql")},
 		{keyed(sem, 5432002).sems(17), likely("postgresql")},
-		{keyed(shm, 5432000), told{}},
-		{keyed(shm, 0x0052e2c1).perms(0o666), told{}},
+		{keyed(shm, 5432000), summary{}},
+		{keyed(shm, 0x0052e2c1).perms(0o666), summary{}},
 		{named(pshm, "PostgreSQL.1988954490"), certain("postgresql")},
-		{named(pshm, "PostgreSQL.1988954490").perms(0o666), told{}},
-		{named(pshm, "PostgreSQL.x"), told{}},
+		{named(pshm, "PostgreSQL.1988954490").perms(0o666), summary{}},
+		{named(pshm, "PostgreSQL.x"), summary{}},
 		{named(psem, "PostgreSQL.42"), likely("postgresql")},
 		{named(psem, "pgsql-5432001"), likely("postgresql")},
-		{named(psem, "pgsql-x"), told{}},
+		{named(psem, "pgsql-x"), summary{}},
 		{named(unix, "/run/postgresql/.s.PGSQL.5432"), certain("postgresql")},
-		{named(unix, "/run/postgresql/.s.PGSQL.5432.lock"), told{}},
+		{named(unix, "/run/postgresql/.s.PGSQL.5432.lock"), summary{}},
 
 		{keyed(shm, 0x52564801).owned("informix"), certain("informix")},
 		{keyed(shm, 0x52594803), likely("informix")}, // SERVERNUM 3, its third segment
 		{keyed(sem, 0x53554801), likely("informix")}, // SERVERNUM 255
-		{keyed(shm, 0x52564901), told{}},
-		{keyed(shm, 0x53564801), told{}},
-		{keyed(msg, 0x52564801), told{}},
+		{keyed(shm, 0x52564901), summary{}},
+		{keyed(shm, 0x53564801), summary{}},
+		{keyed(msg, 0x52564801), summary{}},
 
 		{named(pshm, "ora_ORCL_32769_12").owned("oracle"), certain("oracle")},
 		{named(pshm, "ora_+ASM1_32769_0"), likely("oracle")},
-		{named(pshm, "ora_notes"), told{}},
+		{named(pshm, "ora_notes"), summary{}},
 		{keyed(shm, 0x1234).owned("oracle").perms(0o640), likely("oracle")},
 		{keyed(sem, 0x1234).owned("oracle").perms(0o660).sems(154), likely("oracle")},
-		{keyed(shm, 0x1234).owned("oracle").perms(0o666), told{}},
-		{keyed(shm, 0x1234).perms(0o640), told{}},
+		{keyed(shm, 0x1234).owned("oracle").perms(0o666), summary{}},
+		{keyed(shm, 0x1234).perms(0o640), summary{}},
 
 		{keyed(shm, 0x67020304).owned("zabbix"), likely("zabbix")},
 		{keyed(sem, 0x53020304).owned("zabbix"), likely("zabbix")},
 		{keyed(msg, 0x78020304).owned("zabbix"), likely("zabbix")},
-		{keyed(shm, 0x61020304).owned("zabbix"), told{}},
-		{keyed(shm, 0x67020304), told{}},
+		{keyed(shm, 0x61020304).owned("zabbix"), summary{}},
+		{keyed(shm, 0x67020304), summary{}},
 		{keyed(shm, 0x670a0b0c), certain("zabbix")},
-		{keyed(shm, 0x610a0b0c), told{}},
+		{keyed(shm, 0x610a0b0c), summary{}},
 
 		{keyed(sem, 0).owned("www-data"), likely("apache")},
 		{keyed(sem, 0).owned("apache"), likely("apache")},
 		{keyed(sem, 0).owned("nobody"), possible("apache")},
-		{keyed(sem, 0), told{}},
-		{keyed(sem, 0).owned("apache").sems(2), told{}},
-		{keyed(sem, 0).owned("apache").perms(0o666), told{}},
-		{keyed(sem, 1).owned("apache"), told{}},
+		{keyed(sem, 0), summary{}},
+		{keyed(sem, 0).owned("apache").sems(2), summary{}},
+		{keyed(sem, 0).owned("apache").perms(0o666), summary{}},
+		{keyed(sem, 1).owned("apache"), summary{}},
 
 		{named(psem, "zzo-sema-4242-1a2b"), pid(certain("liboauth2"), 4242)},
-		{named(psem, "zzo-sema-"), told{}},
+		{named(psem, "zzo-sema-"), summary{}},
 
 		{named(pshm, "vader_segment.node7.1a2b0001.3"), certain("openmpi")},
-		{named(pshm, "vader_segment.node7"), told{}},
+		{named(pshm, "vader_segment.node7"), summary{}},
 		{named(pshm, "sm_segment.node7.1000.1a2b0001.3"), certain("openmpi")},
-		{named(pshm, "sm_segment.node7.3"), told{}},
+		{named(pshm, "sm_segment.node7.3"), summary{}},
 
-		// PSM against Python: psm_shm.UUID is no psm_ and eight digits.
+		// psm_shm.UUID belongs to PSM. Python's names are psm_ and eight digits.
 		{named(pshm, "psm_shm.9b2d7c1e-33aa-4b5c-8d7e-0123456789ab"), certain("psm")},
 		{named(pshm, "psm3_shm.1000.1.2"), certain("psm")},
-		{named(pshm, "psm_shm."), told{}},
-		{named(pshm, "psm4_shm.1"), told{}},
+		{named(pshm, "psm_shm."), summary{}},
+		{named(pshm, "psm4_shm.1"), summary{}},
 		{named(pshm, "psm_9b2d7c1e"), certain("python")},
-		{named(pshm, "psm_9b2d7c1"), told{}},
-		{named(pshm, "psm_9b2d7c1e0"), told{}},
-		{named(pshm, "psm_shm1.abc"), told{}},
+		{named(pshm, "psm_9b2d7c1"), summary{}},
+		{named(pshm, "psm_9b2d7c1e0"), summary{}},
+		{named(pshm, "psm_shm1.abc"), summary{}},
 		{named(psem, "mp-k3_x9qab"), certain("python")},
 		{named(psem, "mp-1"), likely("python")},
-		{named(psem, "mp1"), told{}},
+		{named(psem, "mp1"), summary{}},
 		{named(psem, "loky-4242-abcd_123"), pid(certain("loky"), 4242)},
-		{named(psem, "loky-abc"), told{}},
+		{named(psem, "loky-abc"), summary{}},
 		{named(pshm, "joblib_memmapping_folder_4242_9b2d_1f"), pid(certain("joblib"), 4242)},
 		{named(pshm, "joblib_memmaping_pool_4242_99"), pid(certain("joblib"), 4242)},
 		{named(pshm, "joblib_memmaping_other"), likely("joblib")},
-		{named(pshm, "joblib_x"), told{}},
+		{named(pshm, "joblib_x"), summary{}},
 
 		{named(pshm, "torch_4242_3735928559_17"), pid(certain("pytorch"), 4242)},
 		{named(pshm, "torch_4242_x"), pid(likely("pytorch"), 4242)},
 		{named(pshm, "torch_4194305_1_1"), certain("pytorch")}, // beyond PID_MAX_LIMIT
-		{named(pshm, "torch_x"), told{}},
+		{named(pshm, "torch_x"), summary{}},
 		{named(pshm, "nccl-aB3dE9"), certain("nccl")},
 		{named(pshm, "nccl-shm-recv-1-2-3"), likely("nccl")},
-		{named(pshm, "nccl"), told{}},
+		{named(pshm, "nccl"), summary{}},
 		{named(pshm, "vllm_offload_9b2d7c1e-33aa.mmap"), certain("vllm")},
-		{named(pshm, "vllm_offload_.mmap"), told{}},
+		{named(pshm, "vllm_offload_.mmap"), summary{}},
 		{named(pshm, "sgl_shm_mm_data_4242_9f"), pid(certain("sglang"), 4242)},
-		{named(pshm, "sgl_shm_x"), told{}},
+		{named(pshm, "sgl_shm_x"), summary{}},
 
 		{named(pshm, "fastrtps_0123456789abcdef"), certain("fastdds")},
 		{named(pshm, "fastdds_0123456789abcdef_el"), certain("fastdds")},
@@ -177,71 +177,71 @@ func builtinCases() []builtinCase {
 		{named(pshm, "fastdds_port7411_sl"), certain("fastdds")},
 		{named(pshm, "fast_datasharing_01.0f.1a.2b"), certain("fastdds")},
 		{named(pshm, "fastrtps_x"), likely("fastdds")},
-		{named(pshm, "fastrtps"), told{}},
+		{named(pshm, "fastrtps"), summary{}},
 		{named(psem, "fastdds_port7411_mutex"), certain("fastdds")},
 		{named(psem, "any_mutex"), possible("fastdds")},
-		{named(psem, "_mutex"), told{}},
+		{named(psem, "_mutex"), summary{}},
 
 		{named(pshm, ".org.chromium.Chromium.aB3dE9"), certain("chromium")},
 		{named(pshm, "snap.chromium.org.chromium.Chromium.aB3dE9"), certain("chromium")},
 		{named(pshm, "snap.code..org.chromium.Chromium.aB3dE9"), certain("chromium")},
-		{named(pshm, "xorg.chromium.Chromium"), told{}},
+		{named(pshm, "xorg.chromium.Chromium"), summary{}},
 		{named(pshm, ".com.google.Chrome.aB3dE9"), certain("chrome")},
-		{named(pshm, "com.example.Chrome.x"), told{}},
+		{named(pshm, "com.example.Chrome.x"), summary{}},
 		{named(pshm, ".com.microsoft.Edge.aB3dE9"), certain("edge")},
-		{named(pshm, ".com.microsoft.Word.x"), told{}},
+		{named(pshm, ".com.microsoft.Word.x"), summary{}},
 		{named(pshm, "org.mozilla.ipc.4242.17"), pid(certain("firefox"), 4242)},
 		{named(pshm, "snap.firefox.org.mozilla.ipc.4242.17"), pid(certain("firefox"), 4242)},
 		{named(pshm, "wayland.mozilla.ipc.1"), certain("firefox")},
-		{named(pshm, "org.mozilla.ipc.x.1"), told{}},
+		{named(pshm, "org.mozilla.ipc.x.1"), summary{}},
 		{named(memfd, "mozilla-ipc"), likely("firefox")},
 		{named(pshm, "CefRaster1"), likely("cef")},
-		{named(pshm, "xCefRaster"), told{}},
+		{named(pshm, "xCefRaster"), summary{}},
 
 		{keyed(shm, 0).attached(2, true), possible("x11-mit-shm")},
-		{keyed(shm, 0).attached(1, true), told{}},
-		{keyed(shm, 0).attached(2, false), told{}},
-		{keyed(shm, 0).attached(2, true).perms(0o666), told{}},
-		{keyed(shm, 7).attached(2, true), told{}},
+		{keyed(shm, 0).attached(1, true), summary{}},
+		{keyed(shm, 0).attached(2, false), summary{}},
+		{keyed(shm, 0).attached(2, true).perms(0o666), summary{}},
+		{keyed(shm, 7).attached(2, true), summary{}},
 		{named(unix, "@/tmp/.X11-unix/X0"), certain("x11")},
-		{named(unix, "/tmp/.X11-unix/"), told{}},
+		{named(unix, "/tmp/.X11-unix/"), summary{}},
 
 		{named(pshm, "pulse-shm-2718281828"), certain("pulseaudio")},
-		{named(pshm, "pulse-shm"), told{}},
+		{named(pshm, "pulse-shm"), summary{}},
 		{named(memfd, "pulseaudio"), certain("pulseaudio")},
-		{named(memfd, "pulseaudio2"), told{}},
+		{named(memfd, "pulseaudio2"), summary{}},
 		{named(memfd, "pipewire-memfd:flags=0x0000000f,type=2,size=8192"), certain("pipewire")},
 		{named(pshm, "jack_db-1000"), certain("jack")},
-		{named(pshm, "jackdb"), told{}},
+		{named(pshm, "jackdb"), summary{}},
 		{named(pshm, "lttng-ust-wait-8-1000"), certain("lttng")},
-		{named(pshm, "lttng-ust"), told{}},
+		{named(pshm, "lttng-ust"), summary{}},
 		{named(psem, "haveged_sem"), certain("haveged")},
-		{named(pshm, "haveged_sem"), told{}},
+		{named(pshm, "haveged_sem"), summary{}},
 		{named(pshm, "mono.4242"), pid(likely("mono"), 4242)},
 		{named(pshm, "mono.x"), possible("mono")},
-		{named(pshm, "mono"), told{}},
+		{named(pshm, "mono"), summary{}},
 
 		{named(pshm, "qipc_sharedmemory_app1a2b"), certain("qt")},
 		{named(psem, "qipc_systemsem_app1a2b"), certain("qt")},
-		{named(psem, "qipc_systemsem_"), told{}},
+		{named(psem, "qipc_systemsem_"), summary{}},
 		{keyed(shm, 0x511a1b1c), likely("qt")},
 		{keyed(sem, 0x511a1b1c), likely("qt")},
 		{keyed(sem, 0x062a2b2c), likely("qt")},
-		{keyed(shm, 0x512a2b2c), told{}},
-		{keyed(msg, 0x511a1b1c), told{}},
+		{keyed(shm, 0x512a2b2c), summary{}},
+		{keyed(msg, 0x511a1b1c), summary{}},
 
-		{named(pshm, "libpod_lock"), told{ID: "podman", Confidence: Certain, Protect: true}},
-		{named(pshm, "libpod_rootless_lock_1000"), told{ID: "podman", Confidence: Certain, Protect: true}},
-		{named(pshm, "libpod_lock2"), told{}},
-		{named(psem, "libpod_lock"), told{}},
-		{named(pshm, "libpod_rootless_lock_"), told{}},
-		{named(fifo, "/run/systemd/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
-		{named(fifo, "/run/user/1000/systemd/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
-		{named(fifo, "/run/host/inaccessible/fifo"), told{ID: "systemd", Confidence: Certain, Protect: true}},
-		{named(unix, "/run/systemd/inaccessible/sock"), told{ID: "systemd", Confidence: Certain, Protect: true}},
-		{named(fifo, "/tmp/run/systemd/inaccessible/fifo"), told{}},
-		{named(unix, "/run/systemd/inaccessible/sock2"), told{}},
-		{named(fifo, "/run/initctl"), told{ID: "initctl", Confidence: Certain, Protect: true}},
+		{named(pshm, "libpod_lock"), summary{ID: "podman", Confidence: Certain, Protect: true}},
+		{named(pshm, "libpod_rootless_lock_1000"), summary{ID: "podman", Confidence: Certain, Protect: true}},
+		{named(pshm, "libpod_lock2"), summary{}},
+		{named(psem, "libpod_lock"), summary{}},
+		{named(pshm, "libpod_rootless_lock_"), summary{}},
+		{named(fifo, "/run/systemd/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/run/user/1000/systemd/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/run/host/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(unix, "/run/systemd/inaccessible/sock"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/tmp/run/systemd/inaccessible/fifo"), summary{}},
+		{named(unix, "/run/systemd/inaccessible/sock2"), summary{}},
+		{named(fifo, "/run/initctl"), summary{ID: "initctl", Confidence: Certain, Protect: true}},
 	}
 }
 
@@ -254,7 +254,7 @@ func TestBuiltinSignatures(t *testing.T) {
 	missed := map[string]bool{}
 	for _, c := range builtinCases() {
 		m, user := s.match(&c.subject, builtinFiles)
-		if diff := gocmp.Diff(c.want, tell(m)); diff != "" || user {
+		if diff := gocmp.Diff(c.want, summarize(m)); diff != "" || user {
 			t.Errorf("%+v (-want +got):\n%s", c.subject, diff)
 		}
 		if m.ID != "" && (m.Name != s.apps[m.ID] || m.Why == "") {
@@ -278,25 +278,26 @@ func TestBuiltinSignatures(t *testing.T) {
 	}
 }
 
-// What could not be read of an object is no reason to take it for something.
+// Unreadable owner, permissions and size are no reason for a match.
 func TestSignaturesOfUnreadFiles(t *testing.T) {
 	s, err := Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	unread := func(name string) told {
+	unread := func(name string) summary {
 		m, _ := s.match(&Subject{Kind: schema.PShm, Name: name, Unread: true}, nil)
-		return tell(m)
+		return summarize(m)
 	}
-	if got, want := unread("PostgreSQL.1"), (told{}); got != want {
+	if got, want := unread("PostgreSQL.1"), (summary{}); got != want {
 		t.Errorf("its permissions are not known: %+v, want %+v", got, want)
 	}
-	if got, want := unread("nccl-aB3dE9"), (told{ID: "nccl", Confidence: Certain}); got != want {
+	if got, want := unread("nccl-aB3dE9"), (summary{ID: "nccl", Confidence: Certain}); got != want {
 		t.Errorf("its name is known: %+v, want %+v", got, want)
 	}
 }
 
-// The user's own signatures go before the built-in ones, turn some off, and never take a protection away.
+// The user's own signatures come before the built-in ones. They may turn off built-in ones, but never take a
+// protection away.
 func TestUsersSignatures(t *testing.T) {
 	s, err := Read("own.yaml", strings.Join([]string{
 		"off: apache",
@@ -406,7 +407,7 @@ func TestMistakesInSignatures(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, it is read or refused with a line of it, and what was read can be asked.
+// Each file is read or refused with a line number. Signatures from a file can be matched.
 func FuzzReadSignatures(f *testing.F) {
 	f.Add("off: [apache]\nsignatures:\n  - id: a\n    app: A\n    kinds: [shm]\n    key_range: 1..0x20\n    dest: true\n")
 	f.Add("signatures: [{id: a, app: A, kinds: psem, name_regexp: 'x(?P<pid>[0-9]+)|y', owner: [bob, 7], perms: 0o600}]")

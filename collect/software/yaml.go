@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// signatureReader turns nodes of a file into signatures. A mistake ends it by a panic with its *Mistake, which catch
-// turns into an error.
+// signatureReader turns nodes of a file into signatures. A mistake ends the reading by a panic with its *Mistake.
+// catch turns the panic into an error.
 type signatureReader struct{ file string }
 
 func (r *signatureReader) catch(err *error) {
@@ -39,7 +39,7 @@ func (r *signatureReader) unknown(at *token.Token, key string, known []string) {
 	r.fail(at, "unknown field %q: say one of %s", key, strings.Join(known, ", "))
 }
 
-// eachField visits the fields of a mapping, each of which may stand there once.
+// eachField visits the fields of a mapping. Each field may occur only once.
 func (r *signatureReader) eachField(node ast.Node, visit func(key string, at *token.Token, value ast.Node)) {
 	m, ok := node.(ast.MapNode)
 	if !ok {
@@ -57,7 +57,7 @@ func (r *signatureReader) eachField(node ast.Node, visit func(key string, at *to
 	}
 }
 
-// list gives the elements of a list; one value alone is a list of it, and nothing at all an empty one.
+// list returns the elements of a list. A single value is a list of one element, and no value is an empty list.
 func (r *signatureReader) list(field string, node ast.Node) []ast.Node {
 	switch n := node.(type) {
 	case *ast.SequenceNode:
@@ -71,7 +71,7 @@ func (r *signatureReader) list(field string, node ast.Node) []ast.Node {
 	return []ast.Node{node}
 }
 
-// text gives a value as it is written.
+// text returns a value as it is written.
 func (r *signatureReader) text(field string, node ast.Node) string {
 	switch n := node.(type) {
 	case *ast.StringNode:
@@ -118,8 +118,8 @@ func (r *signatureReader) key(field string, node ast.Node) uint32 {
 	return uint32(r.number(field, node, r.text(field, node), math.MaxUint32))
 }
 
-// span reads "5" or "5..10"; either end may be left out. What looks like a range written otherwise ("5-10") is told
-// how to write one.
+// span reads "5" or "5..10". Either end may be missing. For a range in another form ("5-10") the error shows the
+// right form.
 func (r *signatureReader) span(field string, node ast.Node) span {
 	text := r.text(field, node)
 	from, to, is := strings.Cut(text, "..")

@@ -26,8 +26,8 @@ func (g *graph) hiddenEnds() string {
 			}
 		}
 	}
-	if held := g.tick.HiddenFiles(); held.Flying > 0 {
-		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", schema.Counted(held.Flying, "descriptor"))
+	if held := g.tick.HiddenFiles(); held.InFlight > 0 {
+		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", schema.Counted(held.InFlight, "descriptor"))
 	}
 	return ""
 }

@@ -95,9 +95,9 @@ func columns() []schema.Column {
 		col("comm", schema.TypeString, 16, "command name of its process",
 			func(r *row) schema.Value { return schema.String(r.Task.Comm) }),
 		asleep("call", schema.TypeString, 10, "the system call that it sleeps in",
-			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Call) }),
+			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Call) }),
 		asleep("via", schema.TypeString, 16, "the call in words",
-			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Via) }),
+			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Via) }),
 		asleep("object", schema.TypeRef, 14, "what it waits for; the first of several", func(r *row) schema.Value {
 			if r.Task.Wait.On.IsZero() {
 				return schema.None(schema.TypeRef)
@@ -116,7 +116,7 @@ func columns() []schema.Column {
 			"processes that could end the wait; their mode is what they are to the object",
 			func(r *row) schema.Value { return r.enders }),
 		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody",
-			func(r *row) schema.Value { return kinds.StatusValue(r.Task.Wait.Open) }),
+			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Open) }),
 		col("says", schema.TypeString, 50, "the wait in a sentence",
 			func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
 	}
