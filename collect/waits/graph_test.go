@@ -12,7 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The machine's first process holds what it was born with; that of a container may be any program.
+// The first process of the machine holds only what it started with. The first process of a container may be any
+// program.
 func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	first := &proc.Process{}
 	first.PID, first.Comm = 1, "first"
@@ -34,7 +35,7 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	}
 }
 
-// An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
+// The threads of an idle pool wait for work. Work would come from a thread of the same process that waits as well.
 func TestWaitsOfAnIdlePool(t *testing.T) {
 	futex := process.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
 	th := proc.Thread{Task: process.Task{TID: 11, In: process.InCall, Call: futex}}
