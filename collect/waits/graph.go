@@ -218,8 +218,9 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	}
 }
 
-// onlyThreadsOf reports true if every ender is process p as a whole: any of its threads could end the wait, and nobody
-// else. With the waiter's own process as p this is an idle loop, whose threads wake each other by a pipe or socket pair.
+// onlyThreadsOf reports true if every ender is process p as a whole: any of its threads could end the wait, and
+// nobody else. With the waiter's own process as p this is an idle loop, whose threads wake each other by a pipe or
+// socket pair.
 func (g *graph) onlyThreadsOf(p *proc.Process, enders []relate.Ender) bool {
 	own := p.Ref()
 	return len(enders) > 0 && !slices.ContainsFunc(enders,
