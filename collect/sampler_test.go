@@ -226,7 +226,7 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 // soon.
 func TestSamplerLooksSparingly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l looking
+		var l watchTimes
 		start := time.Now()
 		var got []time.Duration
 		deadlock, stopped := []schema.Finding{{Severity: schema.Critical}}, []schema.Finding{{Severity: schema.Warning}}
