@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpCloseWait: the client has closed its side, the server never does. Servers that leak sockets look like this.
-// The client keeps its descriptor: an orphaned FIN-WAIT-2 would end after tcp_fin_timeout (man 7 tcp).
+// tcpCloseWait is a connection that only the client has closed. Servers that leak sockets look like this. The client
+// keeps its descriptor, because an orphaned FIN-WAIT-2 ends after tcp_fin_timeout (man 7 tcp).
 func tcpCloseWait() Scenario {
 	return Scenario{
 		Name: "tcp-close-wait", Title: "TCP connection that the server forgets to close",
@@ -23,11 +23,8 @@ func tcpCloseWait() Scenario {
 				})
 			},
 			"client": func(r *role) error {
-				fd, err := inetConnect(unix.SOCK_STREAM, r.args[0])
+				fd, err := tcpConnect(r.args[0])
 				if err != nil {
-					return err
-				}
-				if err := resetOnClose(fd); err != nil {
 					return err
 				}
 				if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {

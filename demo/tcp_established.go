@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpEstablished: a connection between two processes of this machine, with unread data.
+// tcpEstablished is a connection between two processes of this machine, with unread data.
 func tcpEstablished() Scenario {
 	const data = "unread\n"
 	return Scenario{
@@ -23,11 +23,8 @@ func tcpEstablished() Scenario {
 				})
 			},
 			"client": func(r *role) error {
-				fd, err := inetConnect(unix.SOCK_STREAM, r.args[0])
+				fd, err := tcpConnect(r.args[0])
 				if err != nil {
-					return err
-				}
-				if err := resetOnClose(fd); err != nil {
 					return err
 				}
 				if _, err := unix.Write(fd, []byte(data)); err != nil {

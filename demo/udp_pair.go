@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// udpPair: a bound UDP socket with an unread datagram, and the connected socket that sent it.
+// udpPair is a bound UDP socket with an unread datagram, and the connected socket that sent it.
 func udpPair() Scenario {
 	return Scenario{
 		Name: "udp", Title: "UDP sockets, one with an unread datagram",
