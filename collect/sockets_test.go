@@ -41,7 +41,7 @@ func TestNetlinkSocketOfTheTest(t *testing.T) {
 func TestPacketSocketOfTheTest(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
-		const arp = unix.ETH_P_ARP << 8 & 0xffff // htons, with the low byte below
+		const arp = unix.ETH_P_ARP << 8 & 0xffff // htons of ETH_P_ARP on a little-endian machine
 		proto := arp | unix.ETH_P_ARP>>8
 		fd := s.socket(unix.AF_PACKET, unix.SOCK_DGRAM, proto)
 		s.check(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(proto), Ifindex: 1}))
@@ -60,7 +60,7 @@ func TestPacketSocketOfTheTest(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// Few kernels that tests run on tell of vsock sockets: these are as one with vsock_diag has them.
+// Few test kernels list vsock sockets. This file has the form of a kernel with vsock_diag.
 func TestVsocks(t *testing.T) {
 	host, err := kernel.Open(collecttest.New(t).Root)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workSemHold does operations with SEM_UNDO: the set, or "own" for a new one of nine semaphores, then semaphore and
-// number of each.
+// workSemHold does operations with SEM_UNDO. Its first argument is the set, or "own" for a new set of nine semaphores.
+// Then come the number of a semaphore and the number to add, for each operation.
 func workSemHold(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	if j.Args[0] == "own" {
@@ -35,7 +35,7 @@ func workSemHold(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// undoScene is a scene where SEM_UNDO may be read; else the test is skipped.
+// undoScene is a scene where SEM_UNDO may be read. Otherwise it skips the test.
 func undoScene(t *testing.T) *sysvScene {
 	s := newSysVScene(t)
 	r, err := s.host.OpenUndos()
@@ -80,7 +80,7 @@ func TestHoldersOfSemaphores(t *testing.T) {
 		slices.Sort(want)
 		s.equal("edges", want, edges)
 
-		// Nobody asks: nothing is read.
+		// No column needs them: nothing is read.
 		rows, edges = s.undos(0, false)
 		s.equal("cells without needs", map[string]schema.Value{
 			setRef: schema.Uncollected(schema.TypeEndpoints), otherRef: schema.Uncollected(schema.TypeEndpoints)}, rows)
@@ -88,7 +88,7 @@ func TestHoldersOfSemaphores(t *testing.T) {
 	})
 }
 
-// undos are the undo cells of all sets, and the edges of those who hold some.
+// undos are the undo cells of all sets, and the edges from the holders.
 func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema.Value, []string) {
 	s.Helper()
 	snap := New(s.host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: needs}, Edges: true,
@@ -102,7 +102,7 @@ func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema
 	return rows, edges
 }
 
-// A set of another IPC namespace may have the same id.
+// A set in another IPC namespace may have the same id.
 func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
@@ -119,7 +119,7 @@ func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 	})
 }
 
-// What one Collector reads, it reads again at its next look.
+// One Collector reads the holders again in its next snapshot.
 func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
@@ -136,7 +136,7 @@ func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 	})
 }
 
-// Whoever may not read it is told so, and everything else goes on.
+// A reader without the right gets a fault, and everything else works.
 func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -144,7 +144,7 @@ func TestHoldersOfSemaphoresAreDenied(t *testing.T) {
 		c := New(s.host, time.Now)
 		r, err := s.host.OpenUndos()
 		if (*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = err; !sys.Denied(err) {
-			// we may: as if we might not
+			// this process has the right, so the test makes the error itself
 			(*proc.Keep(&c.kept, func() kinds.UndoSource { return kinds.UndoSource{} })).Err = os.ErrPermission
 		}
 		if r != nil {

@@ -78,7 +78,7 @@ func TestReadJournalRefuses(t *testing.T) {
 	}
 }
 
-// Reading must not panic, and what a journal names comes out as it went in.
+// Reading must not panic. The things of a journal must be the same after writing and reading.
 func FuzzReadJournal(f *testing.F) {
 	f.Add([]byte(demoLine))
 	f.Add([]byte(demoLine + `{"event":"will","n":"24.1","kind":"msg","time":5,"pid":24,"key":9}` + "\n" +
