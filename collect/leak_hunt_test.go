@@ -206,7 +206,9 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		}
 		s.check(os.Chown("/dev/shm/it's", 1234, 1234))
 		s.now = time.Now().Add(time.Hour)
-		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: verdictNeeds(schema.Fifo)}, Findings: true, Grace: NoGrace})
+		snap := New(s.host, func() time.Time { return s.now }).Take(Request{
+			Want:     map[schema.Kind]schema.Need{schema.Fifo: verdictNeeds(schema.Fifo)},
+			Findings: true, Grace: NoGrace})
 		advice := map[string]string{}
 		for _, f := range snap.Findings {
 			advice[f.Refs[0].String()] = f.Advice

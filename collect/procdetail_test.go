@@ -202,7 +202,8 @@ func TestDetailsThatMayNotBeRead(t *testing.T) {
 func workLookInto(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.ProcOnDemand())}})
+	snap := New(host, time.Now).Take(Request{
+		Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.ProcOnDemand())}})
 	rows, _ := table(snap, schema.Proc)
 	var denied []any
 	for id, v := range rows[fmt.Sprintf("proc:%d", argument(j, 0))] {

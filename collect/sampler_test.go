@@ -50,11 +50,12 @@ func noSnapshot(t *testing.T, s *Sampler, why string) {
 	}
 }
 
-func snapshotAfter(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snapshot {
+// takenAfter reads a mailbox, and fails unless the snapshot was taken at that time after start.
+func takenAfter(t *testing.T, mailbox <-chan *Snapshot, start time.Time, want time.Duration) *Snapshot {
 	t.Helper()
-	snap := <-s.Snapshots()
+	snap := <-mailbox
 	if got := snap.Taken.Sub(start); got != want {
-		t.Errorf("the snapshot came after %v, want %v", got, want)
+		t.Errorf("the snapshot was taken after %v, want %v", got, want)
 	}
 	return snap
 }
@@ -65,14 +66,14 @@ func TestSamplerTakesAtAnInterval(t *testing.T) {
 		noSnapshot(t, s, "nobody asked for anything")
 		s.Demand(wanting(schema.Shm))
 		for _, at := range []time.Duration{0, 2 * time.Second, 4 * time.Second} {
-			if snap := snapshotAfter(t, s, start, at); len(snap.Objects) != 1 || len(snap.Objects[schema.Shm]) != 3 {
+			if snap := takenAfter(t, s.Snapshots(), start, at); len(snap.Objects) != 1 || len(snap.Objects[schema.Shm]) != 3 {
 				t.Errorf("it holds %v", snap.Objects)
 			}
 		}
 		s.SetInterval(10 * time.Second)
-		snapshotAfter(t, s, start, 14*time.Second)
+		takenAfter(t, s.Snapshots(), start, 14*time.Second)
 		s.SetInterval(time.Second)
-		snapshotAfter(t, s, start, 15*time.Second)
+		takenAfter(t, s.Snapshots(), start, 15*time.Second)
 	})
 }
 
@@ -80,19 +81,19 @@ func TestSamplerPauses(t *testing.T) {
 	sampling(t, 2*time.Second, func(t *testing.T, s *Sampler) {
 		start := time.Now()
 		s.Demand(wanting(schema.Shm))
-		snapshotAfter(t, s, start, 0)
+		takenAfter(t, s.Snapshots(), start, 0)
 		s.Pause(true)
 		<-time.After(time.Minute) // on the clock of the test, so no real time passes
 		noSnapshot(t, s, "it is paused")
 		s.Now()
-		snapshotAfter(t, s, start, time.Minute)
+		takenAfter(t, s.Snapshots(), start, time.Minute)
 		s.Demand(wanting(schema.Msg))
-		if snap := snapshotAfter(t, s, start, time.Minute); snap.Objects[schema.Msg] == nil ||
+		if snap := takenAfter(t, s.Snapshots(), start, time.Minute); snap.Objects[schema.Msg] == nil ||
 			snap.Objects[schema.Shm] != nil {
 			t.Errorf("it holds %v, want what was asked for last", snap.Objects)
 		}
 		s.Pause(false)
-		snapshotAfter(t, s, start, time.Minute+2*time.Second)
+		takenAfter(t, s.Snapshots(), start, time.Minute+2*time.Second)
 	})
 }
 
@@ -103,7 +104,7 @@ func TestSamplerKeepsTheNewest(t *testing.T) {
 		s.Demand(wanting(schema.Shm))
 		<-time.After(time.Minute + time.Second)
 		synctest.Wait()
-		snapshotAfter(t, s, start, time.Minute)
+		takenAfter(t, s.Snapshots(), start, time.Minute)
 		noSnapshot(t, s, "the mailbox holds one")
 	})
 }
@@ -117,7 +118,7 @@ func TestSamplerServesManyDemandsAtOnce(t *testing.T) {
 			s.Now()
 		}
 		synctest.Wait()
-		if snap := snapshotAfter(t, s, start, 0); snap.Objects[schema.Shm] == nil {
+		if snap := takenAfter(t, s.Snapshots(), start, 0); snap.Objects[schema.Shm] == nil {
 			t.Errorf("it holds %v, want what was asked for last", snap.Objects)
 		}
 		noSnapshot(t, s, "all was served")
@@ -138,21 +139,11 @@ func TestSamplerTakesADemandDuringAScan(t *testing.T) {
 		start := time.Now()
 		s.Demand(wanting(schema.Shm))
 		synctest.Wait()
-		if snap := snapshotAfter(t, s, start, 0); snap.Objects[schema.Msg] == nil {
+		if snap := takenAfter(t, s.Snapshots(), start, 0); snap.Objects[schema.Msg] == nil {
 			t.Errorf("it holds %v, want what was asked for during the scan", snap.Objects)
 		}
 		noSnapshot(t, s, "all was served")
 	})
-}
-
-// watched returns the watched snapshot that was taken at a time. It fails if there is none.
-func watched(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snapshot {
-	t.Helper()
-	snap := <-s.Watched()
-	if got := snap.Taken.Sub(start); got != want {
-		t.Errorf("it looked after %v, want %v", got, want)
-	}
-	return snap
 }
 
 // looksAtWaits are the threads and the findings of a watched snapshot.
@@ -190,10 +181,11 @@ func TestSamplerWatches(t *testing.T) {
 			t.Error("it looks before anything was demanded")
 		}
 		s.Demand(wanting(schema.Shm))
-		snapshotAfter(t, s, start, 0)
-		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		takenAfter(t, s.Snapshots(), start, 0)
+		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(takenAfter(t, s.Watched(), start, 0)))
 		for _, at := range []time.Duration{ConfirmAfter, ConfirmAfter + 10*time.Second, ConfirmAfter + 20*time.Second} {
-			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}},
+				waitsIn(takenAfter(t, s.Watched(), start, at)))
 		}
 		noSnapshot(t, s, "looking is no refresh")
 		s.Pause(true)
@@ -213,11 +205,12 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 		start := time.Now()
 		s.Watch(waits, 10*time.Second)
 		s.Demand(waits)
-		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(takenAfter(t, s.Watched(), start, 0)))
 		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}},
-			waitsIn(watched(t, s, start, ConfirmAfter)))
+			waitsIn(takenAfter(t, s.Watched(), start, ConfirmAfter)))
 		for _, at := range []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second} {
-			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}},
+				waitsIn(takenAfter(t, s.Watched(), start, at)))
 		}
 	})
 }

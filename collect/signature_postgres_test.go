@@ -169,7 +169,8 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 func workTellApps(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds}})
+	snap := New(host, time.Now).Take(Request{
+		Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds}})
 	var words []any
 	for _, o := range snap.Objects[schema.Shm] {
 		words = append(words, o.Ref.String())

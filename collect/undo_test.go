@@ -126,7 +126,8 @@ func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		look := func() schema.Value {
-			return c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}}).Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
+			snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}})
+			return snap.Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
 		}
 		s.equal("at first", schema.Endpoints(nil, false), look())
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")

@@ -56,7 +56,7 @@ func startWorker(s start) (*child, error) {
 
 var errNotReady = errors.New("it ended before it was ready")
 
-// await waits until the worker calls ready once more. Objects that it reports meanwhile go to c.found.
+// await waits until the worker calls ready once more. It passes the objects that the worker reports to c.found.
 func (c *child) await(ctx context.Context) error {
 	ready, err := c.read(ctx)
 	if err == nil && !ready {

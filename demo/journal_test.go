@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,"ipc_ns":4026532178}` + "\n"
+const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,` +
+	`"ipc_ns":4026532178}` + "\n"
 
 func TestReadJournal(t *testing.T) {
 	first := entry{Event: "demo", Time: 1795266161, PID: 14, Start: 193992, Boot: "8fe8e7d1", PIDNS: 4026532179,

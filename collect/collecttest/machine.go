@@ -218,7 +218,8 @@ func (m *Machine) Process(p Process) {
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 		p.PID, p.Comm, p.State, p.PPID, p.PGID, p.SID, p.TTY, p.Flags, p.UTime, p.STime, p.Nice, p.Threads, p.Start, p.RSS))
 	ids := func(id uint32) string { return strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d\t", id), 4), "\t") }
-	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t%s\nGid:\t%s\nThreads:\t%d\n",
+	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n"+
+		"Uid:\t%s\nGid:\t%s\nThreads:\t%d\n",
 		escapeStatus(p.Comm), p.State, p.PID, p.PID, p.PPID, ids(p.UID), ids(p.GID), p.Threads))
 	cmdline := ""
 	if len(p.Args) > 0 {

@@ -197,7 +197,7 @@ func (u losingUser) words() string {
 	return strings.Join(words, ", ")
 }
 
-// when tells at the end of which session the objects go.
+// when names the session at whose end the objects are removed.
 func (u losingUser) when() string {
 	if u.session.Known {
 		return "is logged in: the end of the last session"

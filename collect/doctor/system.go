@@ -40,9 +40,9 @@ func terminals(x *examination) []schema.Finding {
 		advice:   "See who has them: `ipctop --once pty`. To allow more: " + x.raise("kernel.pty.max", most)}.findings()
 }
 
-// commitment compares the memory that the kernel promised with its limit. There is a limit only if vm.overcommit_memory
-// is 2 (proc_sys_vm(5)). The kernel promises a segment as a whole when it is made, and a file of a tmpfs page by page
-// (shmem_acct_size, shmem_inode_acct_blocks in mm/shmem.c).
+// commitment compares the memory that the kernel promised with its limit. There is a limit only if
+// vm.overcommit_memory is 2 (proc_sys_vm(5)). The kernel promises a segment as a whole when it is made. It promises a
+// file of a tmpfs page by page (shmem_acct_size, shmem_inode_acct_blocks in mm/shmem.c).
 func commitment(x *examination) []schema.Finding {
 	mode, ok := x.sysctl("vm.overcommit_memory")
 	if !ok || mode != 2 {

@@ -32,7 +32,7 @@ func (g *graph) dropAwake(solved *relate.Solution, tasks []relate.Task) (changed
 }
 
 // stillAsleep reports true if the thread sleeps now and has not woken up since its call was read. The state is read
-// before the number of sleeps. So a thread that sleeps, and whose number is unchanged, has slept all the time.
+// before the number of sleeps. So a sleeping thread with an unchanged number has slept all the time.
 func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	p := g.tick.Process(int(t.Proc.ID))
 	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })

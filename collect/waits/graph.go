@@ -117,7 +117,7 @@ func (e *wakers) or(o wakers) {
 	e.outside = e.outside || o.outside
 }
 
-// tasks lists all threads of all processes. This program is one running task: no other thread waits for what it holds.
+// tasks lists all threads of all processes. This program is one running task: no other process waits for its objects.
 func (g *graph) tasks() []relate.Task {
 	var all []relate.Task
 	for _, p := range g.tick.Processes() {
@@ -366,7 +366,8 @@ func (g *graph) catches(p *proc.Process) bool {
 	return g.caught(p)&^glibc != 0
 }
 
-// caught are the signals that a process handles. It is every signal if those of a live process could not be read.
+// caught are the signals that a process handles. If the signals of a live process could not be read, it is every
+// signal.
 func (g *graph) caught(p *proc.Process) sys.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {

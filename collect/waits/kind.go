@@ -25,7 +25,8 @@ type Row struct {
 
 // needs is nearly all that the walk can read: a thread may wait for nearly anything.
 const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls |
-	proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles | proc.NeedFDInfo | proc.NeedMaps | proc.NeedLocks | kinds.NeedSockets
+	proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles | proc.NeedFDInfo | proc.NeedMaps |
+	proc.NeedLocks | kinds.NeedSockets
 
 // Mechanism declares the kind wait.
 func Mechanism() *kinds.Mechanism {
