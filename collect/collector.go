@@ -55,7 +55,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 	kinds.NoteOtherIPC(f)
 	s.Faults, s.Notes = f.Told()
 	s.ways = f.Ways()
-	s.seal()
+	s.makeIndex()
 	s.Total = time.Since(begin)
 	return s
 }
@@ -72,8 +72,8 @@ func (c *Collector) FindKey(key uint32) *ftok.Search {
 // startTick begins a snapshot. It reads what all mechanisms share.
 func (c *Collector) startTick(s *Snapshot) (*proc.Tick, *lister) {
 	ask := c.ask(&s.Request)
-	s.Host = c.line("/proc/sys/kernel/hostname")
-	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
+	s.Host = c.readLine("/proc/sys/kernel/hostname")
+	s.BootID = c.readLine("/proc/sys/kernel/random/boot_id")
 	var rows []proc.Descriptor
 	for _, m := range c.mechanisms {
 		if m.Descriptor != nil {
@@ -117,7 +117,7 @@ func (c *Collector) ask(req *Request) proc.Ask {
 	return ask
 }
 
-func (c *Collector) line(path string) string {
+func (c *Collector) readLine(path string) string {
 	text, err := c.host.ReadFile(path)
 	if err != nil {
 		return ""
@@ -137,7 +137,7 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 		return
 	}
 	begin := time.Now()
-	objects := list.judged(m.Kind, c.aspects)
+	objects := list.withAspects(m.Kind, c.aspects)
 	s.Objects[m.Kind] = objects
 	if s.Request.Edges && m.Relate != nil {
 		s.Edges = append(s.Edges, m.Relate(f, objects)...)

@@ -31,11 +31,11 @@ func (l *lister) objects(kind schema.Kind) []*schema.Object {
 			panic(fmt.Sprintf("%s asks for objects of kind %s, and its Requires do not name the kind", a.name, kind))
 		}
 	}
-	return l.own(kind)
+	return l.withoutAspects(kind)
 }
 
-// own returns the objects of a kind without the work of the aspects. It is never nil.
-func (l *lister) own(kind schema.Kind) []*schema.Object {
+// withoutAspects returns the objects of a kind without the work of the aspects. It is never nil.
+func (l *lister) withoutAspects(kind schema.Kind) []*schema.Object {
 	if objects, ok := l.done[kind]; ok {
 		return objects
 	}
@@ -55,10 +55,10 @@ func (l *lister) own(kind schema.Kind) []*schema.Object {
 	return l.done[kind]
 }
 
-// judged returns the objects of a kind with the work of the aspects. First each aspect may add objects, then each
+// withAspects returns the objects of a kind with the work of the aspects. First each aspect may add objects, then each
 // aspect fills in its notes.
-func (l *lister) judged(kind schema.Kind, aspects []kinds.Aspect) []*schema.Object {
-	objects := l.own(kind)
+func (l *lister) withAspects(kind schema.Kind, aspects []kinds.Aspect) []*schema.Object {
+	objects := l.withoutAspects(kind)
 	work := func(a kinds.Aspect, do func()) {
 		l.asking = append(l.asking, asker{a.Name, a.Requires})
 		do()

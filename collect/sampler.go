@@ -108,7 +108,7 @@ func (s *Sampler) Run(ctx context.Context) {
 			last = time.Now()
 			if w, every := s.watching(); every > 0 && snap.Covers(w) {
 				s.watched.put(snap)
-				look.took(snap, every)
+				look.plan(snap, every)
 			}
 			continue
 		}
@@ -117,7 +117,7 @@ func (s *Sampler) Run(ctx context.Context) {
 			if left <= 0 {
 				snap := s.collector.Take(w)
 				s.watched.put(snap)
-				look.took(snap, every)
+				look.plan(snap, every)
 				continue
 			}
 			if wait <= 0 || left < wait {
@@ -167,7 +167,7 @@ const (
 	alarmRestFactor = 20
 )
 
-func (l *watchTimes) took(s *Snapshot, every time.Duration) {
+func (l *watchTimes) plan(s *Snapshot, every time.Duration) {
 	l.again = s.Pending && !l.again
 	if l.again {
 		l.next = time.Now().Add(ConfirmAfter)

@@ -227,7 +227,7 @@ func TestSamplerLooksSparingly(t *testing.T) {
 			{Total: time.Second, Pending: true},
 			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock},
 			{Total: time.Millisecond, Findings: stopped}} {
-			l.took(&s, 10*time.Second)
+			l.plan(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}
 		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second,

@@ -94,7 +94,7 @@ func (s *Snapshot) Covers(r Request) bool {
 		(r.Detail.IsZero() || r.Detail == s.Request.Detail)
 }
 
-func (s *Snapshot) seal() {
+func (s *Snapshot) makeIndex() {
 	s.index = sync.OnceValue(func() map[schema.Ref]*schema.Object {
 		n := 0
 		for _, l := range s.Objects {

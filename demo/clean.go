@@ -76,7 +76,7 @@ func untouchable(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	now, err := here()
+	now, err := thisProcess()
 	switch {
 	case err != nil:
 		return "", err
@@ -113,7 +113,7 @@ func cleanFile(name string) (Report, error) {
 	if err != nil {
 		return report, fmt.Errorf("%s: %w", name, err)
 	}
-	now, err := here()
+	now, err := thisProcess()
 	if err != nil {
 		return report, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// alone is a scenario of one process that makes and holds a descriptor of a kind.
-func alone(kind schema.Kind, name, title, lookFor string, open func() (fd int, err error)) Scenario {
+// singleDescriptor is a scenario of one process that makes and holds a descriptor of a kind.
+func singleDescriptor(kind schema.Kind, name, title, lookFor string, open func() (fd int, err error)) Scenario {
 	return Scenario{
 		Name: string(kind), Title: title, LookFor: "demo-" + name + ": " + lookFor,
 		set: func(s *stage) error {
@@ -46,7 +46,8 @@ func (r *role) descriptor(kind schema.Kind, fd int, lookFor string) error {
 
 // signalFD is a descriptor that delivers signals as data (man 2 signalfd).
 func signalFD() Scenario {
-	return alone(schema.SignalFD, "signalfd", "signalfd", "it takes SIGHUP, SIGUSR1 and the first real-time signal",
+	return singleDescriptor(schema.SignalFD, "signalfd", "signalfd",
+		"it takes SIGHUP, SIGUSR1 and the first real-time signal",
 		func() (int, error) {
 			const hup, usr1, rtMin = 1, 10, 34
 			mask := unix.Sigset_t{}
@@ -57,7 +58,8 @@ func signalFD() Scenario {
 
 // timerFD is a timer that has expired. Its next hour begins when somebody reads it.
 func timerFD() Scenario {
-	return alone(schema.TimerFD, "timerfd", "timerfd", "it has expired, which nobody has read; its interval is an hour",
+	return singleDescriptor(schema.TimerFD, "timerfd", "timerfd",
+		"it has expired, which nobody has read; its interval is an hour",
 		func() (int, error) {
 			fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC)
 			if err != nil {
@@ -75,7 +77,8 @@ func timerFD() Scenario {
 
 // inotifyWatch is an inotify instance that watches the directory /.
 func inotifyWatch() Scenario {
-	return alone(schema.Inotify, "inotify", "inotify instance", "it watches the root directory for files that come and go",
+	return singleDescriptor(schema.Inotify, "inotify", "inotify instance",
+		"it watches the root directory for files that come and go",
 		func() (int, error) {
 			fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 			if err != nil {
@@ -88,7 +91,7 @@ func inotifyWatch() Scenario {
 
 // pidFD is a pidfd of the worker itself.
 func pidFD() Scenario {
-	return alone(schema.PidFD, "pidfd", "pidfd", "it stands for this process itself", func() (int, error) {
+	return singleDescriptor(schema.PidFD, "pidfd", "pidfd", "it stands for this process itself", func() (int, error) {
 		return unix.PidfdOpen(os.Getpid(), 0)
 	})
 }

@@ -75,8 +75,8 @@ func resetOnClose(fd int) error {
 	return nil
 }
 
-// tcpState waits until the connection has this state.
-func tcpState(fd int, state uint8) error {
+// awaitTCPState waits until the connection has this state.
+func awaitTCPState(fd int, state uint8) error {
 	return await(context.Background(), fmt.Sprintf("TCP state %d", state), func() (bool, error) {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {

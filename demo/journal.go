@@ -56,7 +56,7 @@ func createJournal(dir string) (journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return journal{}, err
 	}
-	first, err := here()
+	first, err := thisProcess()
 	if err != nil {
 		return journal{}, err
 	}
@@ -76,8 +76,8 @@ func createJournal(dir string) (journal, error) {
 	return j, nil
 }
 
-// here describes this process, its boot and its namespaces.
-func here() (entry, error) {
+// thisProcess describes this process, its boot and its namespaces.
+func thisProcess() (entry, error) {
 	boot, err := bootID()
 	if err != nil {
 		return entry{}, err

@@ -88,9 +88,9 @@ func accept(fd int) (int, error) {
 	}
 }
 
-// unread waits until the socket holds this many unread bytes. For a datagram socket this is the size of the next
+// awaitUnread waits until the socket holds this many unread bytes. For a datagram socket this is the size of the next
 // datagram.
-func unread(fd, bytes int) error {
+func awaitUnread(fd, bytes int) error {
 	return await(context.Background(), "data to arrive", func() (bool, error) {
 		// TIOCINQ is another name of FIONREAD and SIOCINQ (man 7 unix, man 7 tcp).
 		n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
@@ -129,7 +129,7 @@ func unixPair(name, title, lookFor string, kind int, address func(*stage) (strin
 				if err != nil {
 					return err
 				}
-				if err := unread(conn, len(greeting)); err != nil {
+				if err := awaitUnread(conn, len(greeting)); err != nil {
 					return err
 				}
 				if err := r.socket(schema.Unix, conn, at,

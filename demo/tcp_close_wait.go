@@ -16,7 +16,7 @@ func tcpCloseWait() Scenario {
 		roles: map[string]func(*role) error{
 			"server": func(r *role) error {
 				return r.tcpServe(func(conn int) error {
-					if err := tcpState(conn, tcpCloseWaitState); err != nil {
+					if err := awaitTCPState(conn, tcpCloseWaitState); err != nil {
 						return err
 					}
 					return r.inet(conn, "CLOSE-WAIT: the peer has finished, this process has not closed")
@@ -31,7 +31,7 @@ func tcpCloseWait() Scenario {
 					return fmt.Errorf("shutdown: %w", err)
 				}
 				r.ready()
-				if err := tcpState(fd, tcpFinWait2State); err != nil {
+				if err := awaitTCPState(fd, tcpFinWait2State); err != nil {
 					return err
 				}
 				if err := r.inet(fd, "FIN-WAIT-2: it waits for the server's FIN"); err != nil {

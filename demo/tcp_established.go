@@ -16,7 +16,7 @@ func tcpEstablished() Scenario {
 		roles: map[string]func(*role) error{
 			"server": func(r *role) error {
 				return r.tcpServe(func(conn int) error {
-					if err := unread(conn, len(data)); err != nil {
+					if err := awaitUnread(conn, len(data)); err != nil {
 						return err
 					}
 					return r.inet(conn, "ESTAB, 7 bytes in the receive queue")
@@ -30,7 +30,7 @@ func tcpEstablished() Scenario {
 				if _, err := unix.Write(fd, []byte(data)); err != nil {
 					return fmt.Errorf("write: %w", err)
 				}
-				if err := tcpState(fd, tcpEstablishedState); err != nil {
+				if err := awaitTCPState(fd, tcpEstablishedState); err != nil {
 					return err
 				}
 				if err := r.inet(fd, "ESTAB, the other end is demo-server"); err != nil {

@@ -22,7 +22,7 @@ func udpPair() Scenario {
 					return err
 				}
 				r.ready()
-				if err := unread(fd, 1); err != nil {
+				if err := awaitUnread(fd, 1); err != nil {
 					return err
 				}
 				r.ready()

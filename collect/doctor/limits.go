@@ -59,26 +59,26 @@ type limitEnd struct {
 func limitEnds() map[string]limitEnd {
 	return map[string]limitEnd{
 		"MSGMNI": {"System V message queues", "msgget fails with ENOSPC",
-			owned(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SEMMNI": {"System V semaphore sets", "semget fails with ENOSPC",
-			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC",
-			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
+			ownerTally(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
 		"SHMMNI": {"System V segments", "shmget fails with ENOSPC",
-			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC",
-			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
+			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
 				page := sys.PageSize()
 				return r.UID, r.Size/page + min(1, r.Size%page)
 			}), true},
 		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",
-			owned(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMFSI": {"files in /dev/shm", "shm_open and sem_open fail with ENOSPC", nil, true},
 	}
 }
 
-// owned counts the objects of a kind for each owner.
-func owned[T any](kind schema.Kind, count func(*T) (uint32, uint64)) func(*examination) tally {
+// ownerTally counts the objects of a kind for each owner.
+func ownerTally[T any](kind schema.Kind, count func(*T) (uint32, uint64)) func(*examination) tally {
 	return func(x *examination) tally {
 		t := tally{}
 		rowsOf(x, kind, func(_ schema.Ref, r *T) {
@@ -104,7 +104,7 @@ func objectLimits(x *examination) []schema.Finding {
 				u.evidence = append(u.evidence, "by owner: "+most)
 			}
 		}
-		u.advice = x.raise(r.Knob, r.Limit)
+		u.advice = x.raiseCommand(r.Knob, r.Limit)
 		if end.leaks {
 			u.advice = "See what is left behind: `ipctop leaks`. To allow more: " + u.advice
 		}
@@ -116,14 +116,14 @@ func objectLimits(x *examination) []schema.Finding {
 // pidMaxLimit is PID_MAX_LIMIT of a 64-bit machine (include/linux/threads.h).
 const pidMaxLimit = 4 << 20
 
-// raise is a command that doubles a limit, or a hint if no command can.
-func (x *examination) raise(knob string, limit uint64) string {
+// raiseCommand is a command that doubles a limit, or a hint if no command can.
+func (x *examination) raiseCommand(knob string, limit uint64) string {
 	more := 2 * limit
 	switch knob {
 	case "tmpfs:nr_inodes":
 		return fmt.Sprintf("`mount -o remount,nr_inodes=%d /dev/shm`", more)
 	case "kernel.msgmni", "kernel.sem[4]", "kernel.shmmni":
-		if most := x.identifiers(); more > most {
+		if most := x.maxObjects(); more > most {
 			more = most
 		}
 		if more <= limit {
@@ -147,8 +147,8 @@ func (x *examination) raise(knob string, limit uint64) string {
 	return fmt.Sprintf("`sysctl -w %s=\"%s\"`", name, strings.Trim(fmt.Sprint(numbers), "[]"))
 }
 
-// identifiers is the number of objects of one kind that the kernel can number: IPCMNI or IPCMNI_EXTEND (ipc/util.h).
-func (x *examination) identifiers() uint64 {
+// maxObjects is the number of objects of one kind that the kernel can number: IPCMNI or IPCMNI_EXTEND (ipc/util.h).
+func (x *examination) maxObjects() uint64 {
 	text, err := x.host.ReadFile("/proc/cmdline")
 	for word := range strings.FieldsSeq(string(text)) {
 		if err == nil && word == "ipcmni_extend" {

@@ -119,8 +119,8 @@ func devShmRoom(x *examination) []schema.Finding {
 	return all
 }
 
-// held is memory without a name.
-type held struct {
+// heldObject is memory without a name.
+type heldObject struct {
 	ref   schema.Ref
 	bytes uint64
 	known bool // bytes is known
@@ -130,24 +130,24 @@ type held struct {
 // heldMemory finds memory that du does not show and that no removal frees. It belongs to unlinked files of /dev/shm, or
 // to segments that were removed while attached.
 func heldMemory(x *examination) []schema.Finding {
-	var all []held
+	var all []heldObject
 	rowsOf(x, schema.PShm, func(ref schema.Ref, r *kinds.PShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDeleted) {
-			all = append(all, held{ref, r.Allocated, r.Unknown == schema.Known,
+			all = append(all, heldObject{ref, r.Allocated, r.Unknown == schema.Known,
 				fmt.Sprintf("%s (/dev/shm%s, unlinked), held by %s", ref, r.FullName, holdersWords(r.Holders))})
 		}
 	})
 	files := len(all)
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDest) {
-			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS,
+			all = append(all, heldObject{ref, r.RSS + r.Swap, r.HasRSS,
 				fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
 		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
 			"that should have let go."}
-	slices.SortStableFunc(all, func(a, b held) int { return cmp.Compare(b.bytes, a.bytes) })
+	slices.SortStableFunc(all, func(a, b heldObject) int { return cmp.Compare(b.bytes, a.bytes) })
 	var total, deleted uint64
 	var lines []string
 	for _, h := range all {

@@ -20,7 +20,7 @@ func tasks(x *examination) []schema.Finding {
 		all = append(all, limitUse{what: "processes and threads of the machine", used: n, limit: limit, by: knob,
 			fails:    "fork and pthread_create fail with EAGAIN",
 			evidence: []string{"counted by /proc/loadavg, zombies among them"},
-			advice: "See who has most: `ipctop --once proc --sort -nlwp`. To allow more: " + x.raise(knob,
+			advice: "See who has most: `ipctop --once proc --sort -nlwp`. To allow more: " + x.raiseCommand(knob,
 				limit)}.findings()...)
 	}
 	return all
@@ -37,7 +37,8 @@ func terminals(x *examination) []schema.Finding {
 	return limitUse{what: "pseudoterminals", used: used, limit: most, by: "kernel.pty.max",
 		fails:    "posix_openpt fails with ENOSPC: no login, no terminal window",
 		evidence: []string{"counted by kernel.pty.nr; containers with a devpts of their own get kernel.pty.reserve less"},
-		advice:   "See who has them: `ipctop --once pty`. To allow more: " + x.raise("kernel.pty.max", most)}.findings()
+		advice: "See who has them: `ipctop --once pty`. To allow more: " + x.raiseCommand("kernel.pty.max",
+			most)}.findings()
 }
 
 // commitment compares the memory that the kernel promised with its limit. There is a limit only if

@@ -51,7 +51,7 @@ func openFiles(x *examination) []schema.Finding {
 		all = limitUse{what: "open files of the machine", used: n[0], limit: n[2], by: "fs.file-max",
 			fails:    "open, socket and pipe fail with ENFILE for everybody without CAP_SYS_ADMIN",
 			evidence: []string{"counted by fs.file-nr"},
-			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raise("fs.file-max",
+			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raiseCommand("fs.file-max",
 				n[2])}.findings()
 	}
 	var full, nearly []*schema.Object
@@ -195,7 +195,8 @@ func inotifyUse(x *examination) []schema.Finding {
 			all = append(all, limitUse{what: fmt.Sprintf("%s of user %s", l.what, x.users.User(uid)), used: l.t[uid],
 				limit: limit, by: l.knob, fails: l.fails, refs: rs,
 				evidence: []string{"counted in the descriptors that could be seen"},
-				advice:   "See who has them: `ipctop --once inotify`. To allow more: " + x.raise(l.knob, limit)}.findings()...)
+				advice: "See who has them: `ipctop --once inotify`. To allow more: " + x.raiseCommand(l.knob,
+					limit)}.findings()...)
 		}
 	}
 	return all
@@ -231,7 +232,7 @@ func pipePages(x *examination) []schema.Finding {
 			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)), used: pages[uid],
 				limit: limit, by: l.knob, fails: l.fails, onlySlow: l.onlySlow,
 				evidence: []string{fmt.Sprintf("%d pipes and FIFOs, each taken for the usual 16 pages", pages[uid]/16)},
-				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raise(l.knob, limit)}).findings() {
+				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raiseCommand(l.knob, limit)}).findings() {
 				f.Proof = schema.Inferred
 				all = append(all, f)
 			}

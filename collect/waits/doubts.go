@@ -48,7 +48,7 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 		}
 		byDescriptor := g.endsByDescriptor(t)
 		switch {
-		case g.timer(p, t.TID), g.socketTime(p, t):
+		case g.hasTimer(p, t.TID), g.hasSocketLimit(p, t):
 			w.Timed = true
 		case byDescriptor && hidden() != "":
 			w.Open = hidden()
@@ -88,7 +88,7 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 			}
 		}
 	}
-	if g.caught(p).Has(syscall.SIGCHLD) {
+	if g.caughtSignals(p).Has(syscall.SIGCHLD) {
 		for _, c := range g.children[p.PID] {
 			if c.State != 'Z' {
 				weak(c, "is its child, whose end sends SIGCHLD")
@@ -156,7 +156,7 @@ func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
 //	real-time signals: F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)
 func (g *graph) wakingHandler(p *proc.Process) string {
 	const minimum = 34 // SIGRTMIN of glibc, which keeps 32 and 33 for itself: signal(7)
-	switch caught := g.caught(p); {
+	switch caught := g.caughtSignals(p); {
 	case caught.Has(syscall.SIGALRM):
 		return "its handler for SIGALRM"
 	case caught.Has(syscall.SIGIO):
@@ -209,8 +209,9 @@ func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing strin
 	return relate.Waiting, ""
 }
 
-// traced reports true if a tracer holds the thread. For the first thread the state of its process already says so.
-func (g *graph) traced(p *proc.Process, tid int) bool {
+// stoppedByTracer reports true if a tracer holds the thread. For the first thread the state of its process already
+// says so.
+func (g *graph) stoppedByTracer(p *proc.Process, tid int) bool {
 	if tid == p.PID || !g.tick.Host.Live() {
 		return true
 	}
@@ -218,9 +219,9 @@ func (g *graph) traced(p *proc.Process, tid int) bool {
 	return a == relate.Stopped
 }
 
-// timer reports true if a POSIX timer will send the thread a signal. It also reports true if the timers could not be
+// hasTimer reports true if a POSIX timer will send the thread a signal. It also reports true if the timers could not be
 // read.
-func (g *graph) timer(p *proc.Process, tid int) bool {
+func (g *graph) hasTimer(p *proc.Process, tid int) bool {
 	if !g.tick.Host.Live() {
 		return false
 	}
@@ -237,8 +238,8 @@ func (g *graph) timer(p *proc.Process, tid int) bool {
 		func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
 }
 
-// socketTime reports true if the socket has its own time limit for the call, or if the limit could not be read.
-func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
+// hasSocketLimit reports true if the socket has its own time limit for the call, or if the limit could not be read.
+func (g *graph) hasSocketLimit(p *proc.Process, t *relate.Task) bool {
 	s, ok := g.onSockets[t.Thread]
 	if !ok || !g.tick.Host.Live() {
 		return false

@@ -69,7 +69,7 @@ func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int
 	default:
 		e = wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
 	}
-	g.handled(p, &e)
+	g.openIfHandled(p, &e)
 	return e
 }
 
@@ -85,10 +85,10 @@ func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers
 		awaited = fd.Access
 	}
 	e.enders = g.pipeEnds(fd, awaited)
-	e.open, e.assumes = g.unseen("fd")
+	e.open, e.assumes = g.unseenHolders("fd")
 	switch {
 	case e.open != "":
-	case kind == schema.Fifo && g.named(p, fd):
+	case kind == schema.Fifo && g.hasName(p, fd):
 		// A FIFO has a name so that others can open it. Readers often keep a write end themselves: so they see no end of file
 		// between two writers (fifo(7)).
 		e.open = "whoever opens the FIFO"
@@ -123,9 +123,9 @@ func (g *graph) pipeEnds(fd *proc.FD, awaited fdinfo.Access) []relate.Ender {
 	return enders
 }
 
-// named reports true if a FIFO still has a name. The path of the descriptor shows only that the name it was opened by
+// hasName reports true if a FIFO still has a name. The path of the descriptor shows only that the name it was opened by
 // is gone. Also, a name may itself end in " (deleted)".
-func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
+func (g *graph) hasName(p *proc.Process, fd *proc.FD) bool {
 	if !strings.HasSuffix(fd.Path, proc.DeletedSuffix) {
 		return true
 	}
@@ -162,7 +162,7 @@ func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	case len(e.enders) == 0:
 		e.open = "whoever has the other end, which was not found"
 	default:
-		e.open, e.assumes = g.unseen("fd")
+		e.open, e.assumes = g.unseenHolders("fd")
 	}
 	return e
 }
@@ -201,7 +201,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 			}
 		}
 	}
-	if e.open, e.assumes = g.unseen("fd"); e.open != "" {
+	if e.open, e.assumes = g.unseenHolders("fd"); e.open != "" {
 		return e
 	}
 	if !others {
@@ -327,7 +327,7 @@ func (g *graph) holders(r *kinds.LockRow) wakers {
 		e.enders = []relate.Ender{{Proc: r.Owner.Ref(), How: "holds it", Proof: schema.Observed}}
 	case len(r.Uses) > 0:
 		e.enders = useEnders(r.Uses, nil, "holds it")
-		e.open, e.assumes = g.unseen("fd")
+		e.open, e.assumes = g.unseenHolders("fd")
 	default:
 		e.open = "whoever has the lock, who was not found"
 	}

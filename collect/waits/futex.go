@@ -80,7 +80,7 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		}
 		// Robust mutexes and waits for the end of a thread carry no mark for private memory. So the kernel finds out itself
 		// that the memory is private.
-		if tid, ok := g.joined(p, th); ok {
+		if tid, ok := g.joinedThread(p, th); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
 			return e, "the end of a thread", true
 		}
@@ -90,7 +90,7 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 	e.on = []schema.Ref{m.ref}
 	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.Addr))
 	if owned {
-		g.owner(&e, p, th, key, m.mappers)
+		g.setOwner(&e, p, th, key, m.mappers)
 		return e, via, true
 	}
 	e.enders = m.enders
@@ -98,11 +98,11 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		e.open = "whoever maps it"
 		return e, via, true
 	}
-	e.open, e.assumes = g.unseen("maps")
+	e.open, e.assumes = g.unseenHolders("maps")
 	if len(e.enders) == 0 && e.open == "" {
 		e.open = "whoever maps it, who was not found"
 	}
-	g.handled(p, &e)
+	g.openIfHandled(p, &e)
 	return e, via, true
 }
 
@@ -120,7 +120,7 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 	}
 	m = new(mapping)
 	g.mappings[key] = m
-	m.memoryObject, m.mappers = g.mapped(key)
+	m.memoryObject, m.mappers = g.findMappers(key)
 	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
 	if m.named {
 		return m
@@ -154,8 +154,8 @@ func (g *graph) otherNamespaceMappers(key proc.WaitKey) (enders []relate.Ender) 
 	return enders
 }
 
-// mapped is the object that contains a shared futex, and the processes that map it.
-func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Process) {
+// findMappers finds the object that contains a shared futex, and the processes that map it.
+func (g *graph) findMappers(key proc.WaitKey) (o memoryObject, mappers []*proc.Process) {
 	if key.Kind == schema.Shm {
 		if o = g.segments()[key]; o.ref.IsZero() {
 			o = memoryObject{schema.Ref{Kind: schema.Shm, Space: key.Dev, ID: key.ID}, true}
@@ -194,16 +194,16 @@ type ownership struct {
 	number int
 }
 
-// owner sets the enders to the one thread whose number the lock holds. The number counts in the pid namespace of the
+// setOwner sets the enders to the one thread whose number the lock holds. The number counts in the pid namespace of the
 // owner. A thread with this number may not map the memory. Then its number may come from a thread that is gone, or the
 // thread may map the memory again.
-func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
+func (g *graph) setOwner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
 	owner := th.Futex.Owner
 	at := ownership{key, th.Futex.Kind, owner}
 	enders, ok := g.owners[at]
 	if !ok {
 		for _, q := range mappers {
-			if tid, ok := g.thread(q, owner); ok {
+			if tid, ok := g.threadByNumber(q, owner); ok {
 				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
 					Proof: schema.Observed})
 			}
@@ -213,7 +213,7 @@ func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.Wait
 	if e.enders = enders; len(enders) > 0 {
 		return
 	}
-	if e.open, e.assumes = g.unseen("maps"); e.open != "" {
+	if e.open, e.assumes = g.unseenHolders("maps"); e.open != "" {
 		return
 	}
 	if e.enders = g.withNumber(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
@@ -244,7 +244,7 @@ func (g *graph) findNumber(own string, number int, how string) []relate.Ender {
 		if q.KernelThread() || q.Gone() {
 			continue
 		}
-		if tid, ok := g.thread(q, number); ok && g.pidSpace(q) == own {
+		if tid, ok := g.threadByNumber(q, number); ok && g.pidSpace(q) == own {
 			return []relate.Ender{{Proc: q.Ref(), TID: tid, How: how, Proof: schema.Inferred}}
 		}
 	}
@@ -262,8 +262,8 @@ func (g *graph) pidSpace(p *proc.Process) string {
 	return name
 }
 
-// thread finds the thread of process q that has this number in the pid namespace of q.
-func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
+// threadByNumber finds the thread of process q that has this number in the pid namespace of q.
+func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 	dir, err := g.tick.Host.OpenProc(q.Living())
 	if err != nil {
 		return 0, false
@@ -279,14 +279,14 @@ func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
 // such a wait.
 func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 	if th.Futex.Owner > 0 {
-		if tid, ok := g.thread(p, th.Futex.Owner); ok {
+		if tid, ok := g.threadByNumber(p, th.Futex.Owner); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
 				Proof: schema.Observed}}
 			return e
 		}
 	}
 	for i := range p.Tasks {
-		if o := &p.Tasks[i]; o.TID != th.TID && !idles(o) {
+		if o := &p.Tasks[i]; o.TID != th.TID && !isIdle(o) {
 			e.enders = append(e.enders,
 				relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
 		}
@@ -295,19 +295,19 @@ func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 	return e
 }
 
-// joined finds the thread whose end th waits for, as in pthread_join(3). Such a wait is on a word that holds the
+// joinedThread finds the thread whose end th waits for, as in pthread_join(3). Such a wait is on a word that holds the
 // thread's number. The kernel clears the word when that thread ends (CLONE_CHILD_CLEARTID of clone(2)).
-func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
+func (g *graph) joinedThread(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 	number := th.Futex.Word
 	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
 		return 0, false
 	}
-	tid, ok = g.thread(p, int(number))
+	tid, ok = g.threadByNumber(p, int(number))
 	return tid, ok && tid != th.TID
 }
 
-// idles reports true if the thread sleeps on a futex of its process alone.
-func idles(t *proc.Thread) bool {
+// isIdle reports true if the thread sleeps on a futex of its process alone.
+func isIdle(t *proc.Thread) bool {
 	_, shared := t.Call.SharedFutex()
 	return t.In == process.InCall && process.FutexCall(t.Call.NR) && !shared
 }

@@ -172,7 +172,7 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 	switch {
 	case p.State == 'T':
 		t.Activity, t.Doing = relate.Stopped, "is stopped"
-	case p.State == 't' && g.traced(p, th.TID): // the state of a traced process tells only of its first thread (ptrace(2))
+	case p.State == 't' && g.stoppedByTracer(p, th.TID): // 't' is the state of the first thread only (ptrace(2))
 		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
 	case th.In == process.OnCPU:
 		t.Doing = "runs"
@@ -184,13 +184,13 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 		t.Doing = "is outside of any call"
 	default:
 		t.Doing = "sleeps in " + th.Call.Name()
-		g.wait(&t, p, th)
+		g.completeWait(&t, p, th)
 	}
 	return t
 }
 
-// wait completes the task if its call waits for somebody.
-func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
+// completeWait completes the task if its call waits for somebody.
+func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	e, via, ok := g.waitFor(p, th)
 	if !ok || e.outside && len(e.enders) == 0 {
 		return
@@ -321,10 +321,10 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 	return left
 }
 
-// unseen tells what it means for a list of holders that some processes could not be looked into. The wait is open if
-// these may be any processes. If only the machine's init was refused, the wait assumes that init holds no end: init has
-// only descriptors from its start, or those that were sent to it.
-func (g *graph) unseen(source string) (open, assumes string) {
+// unseenHolders tells what it means for a list of holders that some processes could not be looked into. The wait is
+// open if these may be any processes. If only the machine's init was refused, the wait assumes that init holds no
+// end: init has only descriptors from its start, or those that were sent to it.
+func (g *graph) unseenHolders(source string) (open, assumes string) {
 	f := g.tick
 	others := 0
 	for _, p := range f.Refused(source) {
@@ -347,10 +347,10 @@ func (g *graph) unseen(source string) (open, assumes string) {
 	return "", ""
 }
 
-// handled makes a wait open if its own process is among the enders and handles signals. A handler may write to the pipe
-// of its own process.
-func (g *graph) handled(p *proc.Process, e *wakers) {
-	if e.open != "" || len(e.enders) == 0 || !g.catches(p) {
+// openIfHandled makes a wait open if its own process is among the enders and handles signals. A handler may write to
+// the pipe of its own process.
+func (g *graph) openIfHandled(p *proc.Process, e *wakers) {
+	if e.open != "" || len(e.enders) == 0 || !g.hasHandlers(p) {
 		return
 	}
 	own := p.Ref()
@@ -359,16 +359,16 @@ func (g *graph) handled(p *proc.Process, e *wakers) {
 	}
 }
 
-// catches reports true if the process has signal handlers of its own. The handlers of glibc's threads (SIGCANCEL,
+// hasHandlers reports true if the process has signal handlers of its own. The handlers of glibc's threads (SIGCANCEL,
 // SIGSETXID: nptl(7)) do not count.
-func (g *graph) catches(p *proc.Process) bool {
+func (g *graph) hasHandlers(p *proc.Process) bool {
 	const glibc = 1<<31 | 1<<32 // signals 32 and 33
-	return g.caught(p)&^glibc != 0
+	return g.caughtSignals(p)&^glibc != 0
 }
 
-// caught are the signals that a process handles. If the signals of a live process could not be read, it is every
+// caughtSignals are the signals that a process handles. If the signals of a live process could not be read, it is every
 // signal.
-func (g *graph) caught(p *proc.Process) sys.SignalSet {
+func (g *graph) caughtSignals(p *proc.Process) sys.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {
 		if g.tick.Host.Live() {

@@ -28,7 +28,7 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	} {
 		var got unseen
 		test.facts.Refuse("fd", first)
-		got.Open, got.Assumes = newGraph(&test.facts).unseen("fd")
+		got.Open, got.Assumes = newGraph(&test.facts).unseenHolders("fd")
 		if d := gocmp.Diff(test.want, got); d != "" {
 			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.Nested, test.facts.Restless, d)
 		}

@@ -185,7 +185,7 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	switch g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
 	case proc.CreatorAlive:
 		e.enders = append(e.enders, processEnders([]*proc.Process{g.tick.Process(int(v.Pid))}, how, schema.Inferred)...)
-		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noUndo())
+		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noHolderReason())
 	case proc.CreatorDead, proc.CreatorReused:
 		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
 	default:
@@ -206,8 +206,8 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	}
 }
 
-// noUndo says why no holder of a semaphore is known.
-func (g *graph) noUndo() string {
+// noHolderReason says why no holder of a semaphore is known.
+func (g *graph) noHolderReason() string {
 	if _, err := kinds.SemUndos(g.tick); err != nil {
 		return err.Error()
 	}
