@@ -30,7 +30,7 @@ func (s *sysvScene) peek(text string, part content.PeekRange) (*content.Content,
 	snap := s.snapshot(sel.Kind, needs)
 	ref, err := snap.Resolve(sel)
 	s.check(err)
-	c, err := content.Peek(s.host, snap.Find(ref), snap.Way, part)
+	c, err := content.Peek(s.host, snap.Find(ref), snap.FindNamespace, part)
 	if c != nil {
 		c.Took, c.Ref = 0, schema.Ref{}
 	}

@@ -413,7 +413,7 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		for _, o := range msgs.Objects[schema.Msg] {
 			ref = o.Ref
 		}
-		c, err := content.Peek(s.host, msgs.Find(ref), msgs.Way, content.PeekRange{Count: 3, Each: 10})
+		c, err := content.Peek(s.host, msgs.Find(ref), msgs.FindNamespace, content.PeekRange{Count: 3, Each: 10})
 		s.check(err)
 		s.equal("messages there", []sysv.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})

@@ -72,9 +72,9 @@ type Cost struct {
 	Took time.Duration
 }
 
-// Way returns a namespace that the snapshot found, with a path to it. typ and ino are its type and inode. It works only
-// in snapshots for AllNamespaces.
-func (s *Snapshot) Way(typ string, ino uint64) (namespace.Namespace, bool) {
+// FindNamespace returns a namespace that the snapshot found, with a path to it. typ and ino are its type and inode.
+// It works only in snapshots for AllNamespaces.
+func (s *Snapshot) FindNamespace(typ string, ino uint64) (namespace.Namespace, bool) {
 	ns, ok := s.ways[namespace.Namespace{Type: typ, Ino: ino}]
 	return ns, ok
 }

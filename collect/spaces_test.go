@@ -149,7 +149,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		}, edges)
 
 		content, err := content.Peek(s.host,
-			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way,
+			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.FindNamespace,
 			content.PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
