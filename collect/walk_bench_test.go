@@ -21,7 +21,7 @@ import (
 
 // The benchmark runs on a machine of 1,000 processes with 50 descriptors each, 48 of them on their own pipes:
 //
-//	walk-first, walk-next   every descriptor and its holders, joined to pipes with readers and writers; first and later tick
+//	walk-first, walk-next   every descriptor and its holders, joined to pipes with both ends; first and later tick
 //	everything-next         all kinds with all columns of a record, like --once -o json
 //	plain-c                 the floor: only getdents64 and readlinkat over the same directories, like a C program
 //	plain-go                the same with os.ReadDir and os.Readlink
