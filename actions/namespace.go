@@ -22,7 +22,7 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
 	}
-	way, ok := s.snap.Way("ipc", r.Space)
+	way, ok := s.snap.FindNamespace("ipc", r.Space)
 	if !ok {
 		return refuse("no process, descriptor or mount that can be seen from here leads to its IPC namespace %d", r.Space)
 	}
@@ -40,7 +40,7 @@ func (s *survey) removeInside(r schema.Ref, plan func(*survey, schema.Ref) (Step
 	if err := s.inside(r, func() (err error) { st, err = plan(s, r); return err }); err != nil {
 		return Step{}, err
 	}
-	way, _ := s.snap.Way("ipc", r.Space)
+	way, _ := s.snap.FindNamespace("ipc", r.Space)
 	whose := "whose is not known"
 	if o := s.snap.Find(r); o != nil {
 		whose = cmp.Or(kinds.LeaderOf(o).Str(), whose)

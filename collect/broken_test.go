@@ -18,13 +18,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// summary is what a snapshot of everything holds, in numbers.
+// summary is the content of a snapshot of everything, in numbers.
 type summary struct {
 	Objects map[schema.Kind]int
-	Faults  map[string]string // source -> "denied", "failed"; with a count where it has one
+	Faults  map[string]string // source -> "denied" or "failed", and the count if there is one
 }
 
-// summarize reads everything that a machine made of files has to say.
+// summarize takes a snapshot of everything on a machine made of files.
 func summarize(root string) (summary, error) {
 	host, err := kernel.Open(root)
 	if err != nil {
@@ -44,7 +44,7 @@ func summarize(root string) (summary, error) {
 		s.Objects[kind] = len(objects)
 		for _, o := range objects {
 			for _, c := range kindColumns(kind) {
-				c.Get(o) // must not panic
+				c.Get(o) // the getter must not panic
 			}
 		}
 	}
@@ -82,8 +82,8 @@ func mustSummarize(t *testing.T, m *collecttest.Machine) summary {
 	return s
 }
 
-// whole is what collecttest.Sample holds.
-func whole() summary {
+// wholeSample is the summary of collecttest.Sample.
+func wholeSample() summary {
 	s := summary{
 		Objects: map[schema.Kind]int{
 			schema.Msg: 2, schema.Sem: 2, schema.Shm: 3,
@@ -101,12 +101,12 @@ func whole() summary {
 }
 
 func TestWholeMachine(t *testing.T) {
-	if diff := gocmp.Diff(whole(), mustSummarize(t, collecttest.Sample(t))); diff != "" {
+	if diff := gocmp.Diff(wholeSample(), mustSummarize(t, collecttest.Sample(t))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-// What breaks in one place is told, and hides nothing in another.
+// A broken file is reported, and the objects of other files are still there.
 func TestBrokenMachines(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(*collecttest.Machine)
@@ -127,7 +127,7 @@ func TestBrokenMachines(t *testing.T) {
 		},
 		"a descriptor was closed while it was looked at": {
 			func(m *collecttest.Machine) { m.Remove("/proc/102/fdinfo/0") },
-			func(s *summary) { s.Objects[schema.Wait]-- }, // its writer still has the pipe, and waits for nobody that was seen
+			func(s *summary) { s.Objects[schema.Wait]-- }, // the pipe's writer is still there, but no process that it waits for
 		},
 		"stat is cut off": {
 			func(m *collecttest.Machine) { m.Write("/proc/102/stat", "102 (head) T 100 101") },
@@ -162,12 +162,12 @@ func TestBrokenMachines(t *testing.T) {
 			func(s *summary) {
 				s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
 				s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0
-				s.Faults["unix"] = "failed" // a kernel may be built without the Internet's
+				s.Faults["unix"] = "failed" // a kernel may be built without internet sockets
 			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, want := collecttest.Sample(t), whole()
+			m, want := collecttest.Sample(t), wholeSample()
 			c.harm(m)
 			c.want(&want)
 			if diff := gocmp.Diff(want, mustSummarize(t, m)); diff != "" {
@@ -177,7 +177,7 @@ func TestBrokenMachines(t *testing.T) {
 	}
 }
 
-// workSummarize prints the summary of a tree as another user sees it.
+// workSummarize prints the summary of a tree as its own user sees it.
 func workSummarize(j *kerneltest.Job) {
 	s, err := summarize(j.Args[0])
 	j.Check(err)
@@ -186,8 +186,8 @@ func workSummarize(j *kerneltest.Job) {
 	j.Ready(string(text))
 }
 
-// seen is the summary as an ordinary user has it: root is refused nothing, so that it asks as uid 1000.
-func seen(t *testing.T, m *collecttest.Machine) summary {
+// summaryAsUser is the summary for an ordinary user. Nothing is refused to root, so root starts a worker with uid 1000.
+func summaryAsUser(t *testing.T, m *collecttest.Machine) summary {
 	t.Helper()
 	var who *syscall.Credential
 	if os.Geteuid() == 0 {
@@ -203,10 +203,10 @@ func seen(t *testing.T, m *collecttest.Machine) summary {
 	return s
 }
 
-// Missing rights cost what they hide and no more, and are told.
+// Without rights a snapshot lacks only what the rights protect, and a fault reports this.
 func TestRefusedFiles(t *testing.T) {
 	for name, c := range map[string]struct {
-		refuse []string // globs
+		refuse []string // glob patterns
 		want   func(*summary)
 	}{
 		"nothing": {nil, func(*summary) {}},
@@ -234,7 +234,7 @@ func TestRefusedFiles(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, want := collecttest.Sample(t), whole()
+			m, want := collecttest.Sample(t), wholeSample()
 			c.want(&want)
 			for _, pattern := range c.refuse {
 				paths, err := filepath.Glob(filepath.Join(m.Root, "proc", pattern))
@@ -245,20 +245,20 @@ func TestRefusedFiles(t *testing.T) {
 					m.Refuse(strings.TrimPrefix(path, m.Root))
 				}
 			}
-			if diff := gocmp.Diff(want, seen(t, m)); diff != "" {
+			if diff := gocmp.Diff(want, summaryAsUser(t, m)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
 }
 
-// sampleMachine collects from collecttest.Sample, a day after its boot.
+// sampleMachine collects from collecttest.Sample, one day after its boot.
 func sampleMachine(t *testing.T) *Collector {
 	t.Helper()
 	return machine(t, collecttest.Sample(t))
 }
 
-// machine collects from a machine made of files, a day after its boot.
+// machine collects from a machine made of files, one day after its boot.
 func machine(t *testing.T, m *collecttest.Machine) *Collector {
 	t.Helper()
 	host, err := kernel.Open(m.Root)

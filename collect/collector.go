@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// Collector takes snapshots of one Host. It keeps between them what spares work: names of users, descriptors of
-// processes that have not run, CPU times. It is for one goroutine at a time.
+// Collector takes snapshots of one Host. Between snapshots it keeps facts that save work: names of users, CPU times,
+// and descriptors of processes that have not run. Only one goroutine may use it at a time.
 type Collector struct {
 	host       *kernel.Host
 	mechanisms []*kinds.Mechanism
@@ -22,7 +22,7 @@ type Collector struct {
 	kept       proc.Kept
 }
 
-// New returns a Collector for the mechanisms of Mechanisms.
+// New returns a Collector for all kinds of Mechanisms. now is its clock.
 func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collector {
 	c := &Collector{host: host, mechanisms: Mechanisms(), aspects: Aspects(), now: now}
 	for _, set := range settings {
@@ -31,10 +31,11 @@ func New(host *kernel.Host, now func() time.Time, settings ...Setting) *Collecto
 	return c
 }
 
-// Setting is what a Collector is told beyond the machine that it reads.
+// Setting changes how a Collector works.
 type Setting func(*Collector)
 
-// WithSignatures has it tell software by these signatures, instead of the built-in ones alone. nil changes nothing.
+// WithSignatures makes the Collector recognise software by s, instead of by the built-in signatures only. nil changes
+// nothing.
 func WithSignatures(s *software.Signatures) Setting {
 	return func(c *Collector) {
 		if s != nil {
@@ -43,36 +44,36 @@ func WithSignatures(s *software.Signatures) Setting {
 	}
 }
 
-// Take reads what req names. It never fails as a whole: what could not be read is in the Snapshot's Faults.
+// Take reads what req names. It never fails as a whole. The Snapshot's Faults name what could not be read.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
 	s := &Snapshot{Taken: c.now(), Request: req, Objects: map[schema.Kind][]*schema.Object{}}
-	f, list := c.look(s)
+	f, list := c.startTick(s)
 	for _, m := range c.mechanisms {
 		c.mechanism(m, s, list)
 	}
 	kinds.NoteOtherIPC(f)
 	s.Faults, s.Notes = f.Report()
 	s.ways = f.Ways()
-	s.seal()
+	s.makeIndex()
 	s.Total = time.Since(begin)
 	return s
 }
 
-// Find looks for the file that a key was made of, among the files that living processes know.
+// FindKey looks for the file from which ftok(3) made a key. It searches the files that living processes know.
 func (c *Collector) FindKey(key uint32) *ftok.Search {
-	f, _ := c.look(&Snapshot{Taken: c.now(),
+	f, _ := c.startTick(&Snapshot{Taken: c.now(),
 		Request: Request{Want: map[schema.Kind]schema.Need{schema.Proc: ftok.SearchNeeds}}})
 	s := ftok.Find(f, key)
 	s.Faults, _ = f.Report()
 	return s
 }
 
-// look begins a snapshot: what all mechanisms share.
-func (c *Collector) look(s *Snapshot) (*proc.Tick, *lister) {
+// startTick begins a snapshot. It reads what all mechanisms share.
+func (c *Collector) startTick(s *Snapshot) (*proc.Tick, *lister) {
 	ask := c.ask(&s.Request)
-	s.Host = c.line("/proc/sys/kernel/hostname")
-	s.BootID = c.line("/proc/sys/kernel/random/boot_id")
+	s.Host = c.readLine("/proc/sys/kernel/hostname")
+	s.BootID = c.readLine("/proc/sys/kernel/random/boot_id")
 	var rows []proc.Descriptor
 	for _, m := range c.mechanisms {
 		if m.Descriptor != nil {
@@ -89,7 +90,7 @@ func (c *Collector) look(s *Snapshot) (*proc.Tick, *lister) {
 	return f, list
 }
 
-// ask completes what the columns ask for with what the mechanisms themselves take.
+// ask joins the needs of the columns with the needs of the mechanisms themselves.
 func (c *Collector) ask(req *Request) proc.Ask {
 	ask := proc.Ask{Want: map[schema.Kind]schema.Need{}, Info: map[schema.Kind]bool{}, AllNamespaces: req.AllNamespaces,
 		Detail: req.Detail, Grace: req.grace()}
@@ -116,7 +117,7 @@ func (c *Collector) ask(req *Request) proc.Ask {
 	return ask
 }
 
-func (c *Collector) line(path string) string {
+func (c *Collector) readLine(path string) string {
 	text, err := c.host.ReadFile(path)
 	if err != nil {
 		return ""
@@ -124,7 +125,7 @@ func (c *Collector) line(path string) string {
 	return string(bytes.TrimSpace(text))
 }
 
-// mechanism adds what a kind has to the snapshot, with what the aspects make of it.
+// mechanism adds one kind to the snapshot, with the notes of the aspects.
 func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 	f := list.f
 	if s.Request.Gauges && m.Gauges != nil {
@@ -136,7 +137,7 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 		return
 	}
 	begin := time.Now()
-	objects := list.judged(m.Kind, c.aspects)
+	objects := list.withAspects(m.Kind, c.aspects)
 	s.Objects[m.Kind] = objects
 	if s.Request.Edges && m.Relate != nil {
 		s.Edges = append(s.Edges, m.Relate(f, objects)...)
@@ -150,7 +151,7 @@ func (c *Collector) mechanism(m *kinds.Mechanism, s *Snapshot, list *lister) {
 	s.Cost = append(s.Cost, Cost{string(m.Kind), time.Since(begin)})
 }
 
-// findings are those of a kind and of the aspects on its objects.
+// findings are the findings of a kind, and those of the aspects on its objects.
 func (c *Collector) findings(m *kinds.Mechanism, t *proc.Tick, objects []*schema.Object) []schema.Finding {
 	var all []schema.Finding
 	if m.Diagnose != nil {

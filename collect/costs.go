@@ -8,7 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Costs names every need that the walk, the kinds and the aspects declare, each once, by its bit.
+// Costs lists the needs that the walk, the kinds and the aspects declare. Each need is there once, in the order of the
+// bits.
 func Costs() []schema.Cost {
 	all := proc.Costs()
 	for _, m := range mechanisms() {

@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// one compares an object without a number that this process alone has open.
-func (s *scene) one(kind schema.Kind, fd int, c cells) {
+// compareOne compares an object without a number that only this process has open.
+func (s *scene) compareOne(kind schema.Kind, fd int, c cells) {
 	s.Helper()
 	c["holders"] = ends(s.at(fd))
 	if kind != schema.PidFD {
@@ -41,7 +41,7 @@ func TestSignalFDs(t *testing.T) {
 		var mask unix.Sigset_t
 		mask.Val[0] = 1<<(unix.SIGUSR1-1) | 1<<(unix.SIGTERM-1) | 1<<(35-1)
 		fd := s.keep(unix.Signalfd(-1, &mask, unix.SFD_CLOEXEC))
-		s.one(schema.SignalFD, fd, cells{"mask": schema.List([]string{"SIGUSR1", "SIGTERM", "SIGRTMIN+1"})})
+		s.compareOne(schema.SignalFD, fd, cells{"mask": schema.List([]string{"SIGUSR1", "SIGTERM", "SIGRTMIN+1"})})
 	})
 }
 
@@ -49,7 +49,7 @@ func TestTimerFDs(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
 		idle := s.keep(unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC))
-		s.one(schema.TimerFD, idle, cells{"clockid": schema.String("realtime"), "ticks": schema.Int(0),
+		s.compareOne(schema.TimerFD, idle, cells{"clockid": schema.String("realtime"), "ticks": schema.Int(0),
 			"absolute": schema.Bool(false)})
 
 		fd := s.keep(unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC))
@@ -80,8 +80,9 @@ func TestInotify(t *testing.T) {
 		s.check(err)
 		var st unix.Stat_t
 		s.check(unix.Stat("/dev/shm", &st))
-		s.one(schema.Inotify, fd, cells{"watches": schema.Int(1), "events": schema.List([]string{"modify|create|delete"}),
-			"inodes": schema.List([]string{strconv.FormatUint(st.Ino, 10) + "@" + schema.FormatDev(st.Dev)})})
+		s.compareOne(schema.Inotify, fd,
+			cells{"watches": schema.Int(1), "events": schema.List([]string{"modify|create|delete"}),
+				"inodes": schema.List([]string{strconv.FormatUint(st.Ino, 10) + "@" + schema.FormatDev(st.Dev)})})
 	})
 }
 
@@ -91,19 +92,19 @@ func TestPidFDs(t *testing.T) {
 		cat := s.give(0)
 		fd := s.keep(unix.PidfdOpen(cat.PID, 0))
 		pid := strconv.Itoa(cat.PID)
-		s.one(schema.PidFD, fd, cells{"pid": schema.Int(int64(cat.PID)), "comm": schema.String("cat"),
+		s.compareOne(schema.PidFD, fd, cells{"pid": schema.Int(int64(cat.PID)), "comm": schema.String("cat"),
 			"nspid": schema.List([]string{pid}), "target": schema.RefValue(cat.Ref())})
 	})
 }
 
-// The pidfd of a process that has ended and was waited for stands for nobody, whoever has its pid now.
+// The process of a pidfd has ended and was reaped. The pidfd names no process, even if another process has the pid now.
 func TestPidFDOfAReapedProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
 		w := kerneltest.Start(t, "lock", "open", "/dev/null")
 		fd := s.keep(unix.PidfdOpen(w.PID, 0))
 		w.Kill()
-		s.one(schema.PidFD, fd, cells{"status": schema.String("reaped"), "nspid": schema.List([]string{"-1"})})
+		s.compareOne(schema.PidFD, fd, cells{"status": schema.String("reaped"), "nspid": schema.List([]string{"-1"})})
 	})
 }
 
@@ -112,12 +113,12 @@ func TestIOUrings(t *testing.T) {
 		s := newScene(t)
 		fd := s.keep(openIOUring(t), nil)
 		num := func(n int) schema.Value { return schema.Int(int64(n)) }
-		s.one(schema.IOUring, fd, cells{"sq_entries": num(8), "cq_entries": num(16), "sq_pending": num(0),
+		s.compareOne(schema.IOUring, fd, cells{"sq_entries": num(8), "cq_entries": num(16), "sq_pending": num(0),
 			"cq_pending": num(0), "user_files": num(0), "user_bufs": num(0)})
 	})
 }
 
-// An epoll instance that two processes share is one object; what it watches is told by inode, or proven by kcmp.
+// An epoll instance that two processes share is one object. Its targets are recognised by inode, or by kcmp(2).
 func TestEpoll(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -152,7 +153,7 @@ func TestEpoll(t *testing.T) {
 			targets = append(targets, strconv.Itoa(watch.fd)+"="+watch.ref)
 			edges = append(edges, edge(ref, "watches", watch.ref, "fd "+strconv.Itoa(watch.fd)+" "+watch.says))
 		}
-		// The socket could be written to: that ends the first wait.
+		// The socket was ready for writing, which would end the first wait.
 		s.check(unix.EpollCtl(ep, unix.EPOLL_CTL_MOD, socket, &unix.EpollEvent{Events: unix.EPOLLRDHUP}))
 		cat := s.give(ep)
 		waiter := s.sleeps(ep, "epoll_wait", func() { unix.EpollWait(ep, make([]unix.EpollEvent, 1), -1) })
@@ -167,8 +168,8 @@ func TestEpoll(t *testing.T) {
 	})
 }
 
-// compareWatches compares an epoll instance whose targets the kernel keeps in a tree by their files' addresses: in no
-// order.
+// compareWatches compares an epoll instance in any order of its targets. The kernel keeps the targets in a tree by the
+// addresses of their files.
 func (s *scene) compareWatches(ref string, want cells, edges []string) {
 	s.Helper()
 	order := func(c cells) {
@@ -202,7 +203,7 @@ func (s *scene) compareWatches(ref string, want cells, edges []string) {
 	}
 }
 
-// A target whose number the process has since given to another file is not taken for that one.
+// The process has given the number of a target to another file since. The other file must not be shown as the target.
 func TestEpollTargetWithAReusedNumber(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -210,7 +211,7 @@ func TestEpollTargetWithAReusedNumber(t *testing.T) {
 		first, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		s.check(err)
 		s.check(unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, first, &unix.EpollEvent{Events: unix.EPOLLIN}))
-		cat := s.give(first) // the file lives on, and so does the watch
+		cat := s.give(first) // the file stays open, and so the watch stays
 		second, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		s.check(err)
 		s.check(unix.Dup3(second, first, unix.O_CLOEXEC))
@@ -227,7 +228,7 @@ func TestEpollTargetWithAReusedNumber(t *testing.T) {
 	})
 }
 
-// A thousand epoll instances are told apart by kcmp in n log n calls.
+// kcmp tells a thousand epoll instances apart in n log n calls.
 func BenchmarkByDescription(b *testing.B) {
 	s := &scene{TB: b}
 	for range 1000 {
@@ -245,7 +246,8 @@ func BenchmarkByDescription(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "µs/instance")
 }
 
-// The same kinds on the same descriptors as lsfd tells by name (2.38; later ones add what fdinfo says).
+// ipctop shows the same kinds on the same descriptors as lsfd 2.38. Later versions of lsfd add facts from fdinfo to the
+// names.
 func TestDescriptorsAgainstLsfd(t *testing.T) {
 	lsfd, err := exec.LookPath("lsfd")
 	if err != nil {

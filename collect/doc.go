@@ -4,10 +4,9 @@
 //	        ─► each aspect's Adds and Fill ─► notes on the objects ─► Relate, Diagnose ─► Snapshot
 //	Sampler: the goroutine that owns a Collector and leaves the newest Snapshot in a one-slot mailbox
 //
-// Mechanisms lists the kinds, Aspects the aspects. The order of the lists is the order on screen and nothing else: a
-// kind or an aspect that needs the objects of another kind names the kind in Requires, and the lister collects each
-// kind once.
+// Mechanisms lists the kinds, and Aspects lists the aspects. The order of the lists is only the order on screen. A kind
+// or an aspect that needs objects of another kind names that kind in Requires. The lister collects each kind once.
 //
-// Tests that make kernel objects and look at them through a Collector stand here, in files that begin with the room's
-// name. Tests of one room's own functions stand in the room.
+// Tests that make kernel objects and read them through a Collector are in this room. Their file names begin with the
+// name of the room that they test. Tests of the functions of one room are in that room.
 package collect

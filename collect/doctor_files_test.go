@@ -11,19 +11,19 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// examined is what the doctor finds on a machine made of files.
+// examined is the report of the doctor on a machine made of files.
 func examined(t *testing.T, m *collecttest.Machine) *Snapshot {
 	t.Helper()
 	c := machine(t, m)
 	return ExamineSnapshot(c.host, c.Take(DoctorRequest()))
 }
 
-// keepIPCAdvice is how to tell logind to keep objects.
+// keepIPCAdvice tells how to make logind keep the objects.
 const keepIPCAdvice = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload " +
 	"systemd-logind`"
 
-// withUsersObjects is a machine with logind on which user 1000 runs a service that has a queue and a segment, and
-// user 33, a system user, another one.
+// withUsersObjects is a machine with logind. User 1000 runs a service that has a queue and a segment. User 33, a system
+// user, has another queue.
 func withUsersObjects(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	m.Write("/run/systemd/seats/seat0", "")
@@ -125,13 +125,13 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 	} {
 		m := withUsersObjects(t)
 		c.change(m)
-		if diff := gocmp.Diff(c.want, about(examined(t, m).Findings, "remove-ipc", "")); diff != "" {
+		if diff := gocmp.Diff(c.want, findingsOn(examined(t, m).Findings, "remove-ipc", "")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// The numbers of the machine, each below 90 percent of its limit, from there on, and at the end.
+// Each number of the machine is tested below 90 percent of its limit, at 90 percent, and at the limit.
 func TestDoctorOnTheMachinesLimits(t *testing.T) {
 	limits := func(nofile string) string {
 		return "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            " +
@@ -144,9 +144,9 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		prepare func(*collecttest.Machine)
-		use     func(m *collecttest.Machine, n int) // of 20
-		soon    string                              // at 18
-		end     string                              // at 20
+		use     func(m *collecttest.Machine, n int) // sets n of 20
+		soon    string                              // the finding at 18 of 20
+		end     string                              // the finding at 20 of 20
 	}{
 		"open files": {nil, write("/proc/sys/fs/file-nr", "%d\t0\t20\n"),
 			"warning: the limit of open files of the machine is near (90 %): soon open, socket and pipe fail with ENFILE for " +
@@ -232,7 +232,7 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 	}
 }
 
-// fds are n descriptors on a file.
+// fds makes n descriptors on a file.
 func fds(n int) map[int]collecttest.FD {
 	all := map[int]collecttest.FD{}
 	for i := range n {
@@ -241,7 +241,7 @@ func fds(n int) map[int]collecttest.FD {
 	return all
 }
 
-// The worst comes first, in the order of the checks where they are alike.
+// The most severe finding comes first. Findings of the same severity keep the order of the checks.
 func TestDoctorsFindingsAreInOrder(t *testing.T) {
 	m := withUsersObjects(t)
 	m.Write("/proc/sys/kernel/msgmni", "1\n")
@@ -257,7 +257,7 @@ func TestDoctorsFindingsAreInOrder(t *testing.T) {
 	}
 }
 
-// What cannot be read is said, and ends no other check.
+// A source that cannot be read is reported, and the other checks still run.
 func TestDoctorSaysWhatItCouldNotRead(t *testing.T) {
 	m := withUsersObjects(t)
 	m.Write("/proc/sys/fs/file-nr", "many\n")
@@ -271,12 +271,12 @@ func TestDoctorSaysWhatItCouldNotRead(t *testing.T) {
 	if diff := gocmp.Diff(notes, snap.Notes); diff != "" {
 		t.Error(diff)
 	}
-	if diff := gocmp.Diff(want, snap.Faults); diff != "" || len(about(snap.Findings, "remove-ipc", "")) != 1 {
+	if diff := gocmp.Diff(want, snap.Faults); diff != "" || len(findingsOn(snap.Findings, "remove-ipc", "")) != 1 {
 		t.Errorf("%+v\n%s", snap.Findings, diff)
 	}
 }
 
-// Where processes are hidden, logind may run unseen if it has left its directory.
+// If processes are hidden, an unseen logind may run. The sign is its directory under /run.
 func TestDoctorOnHiddenLogind(t *testing.T) {
 	m := withUsersObjects(t)
 	m.Remove("/proc/60")
@@ -284,7 +284,7 @@ func TestDoctorOnHiddenLogind(t *testing.T) {
 		c := machine(t, m)
 		snap := c.Take(DoctorRequest())
 		snap.Faults = append(snap.Faults, schema.Fault{Source: "processes", Denied: true, Says: "hidepid"})
-		return about(ExamineSnapshot(c.host, snap).Findings, "remove-ipc", "")
+		return findingsOn(ExamineSnapshot(c.host, snap).Findings, "remove-ipc", "")
 	}
 	want := []schema.Finding{{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred,
 		Refs: []schema.Ref{{Kind: schema.Msg, ID: 3, Gen: 946684000}, {Kind: schema.Shm, ID: 4, Gen: 946684000}},

@@ -22,25 +22,25 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// examine is what the doctor finds now.
+// examine runs the doctor now, and returns its findings.
 func (s *sysvScene) examine() []schema.Finding {
 	s.Helper()
 	return ExamineSnapshot(s.host, New(s.host, time.Now).Take(DoctorRequest())).Findings
 }
 
-// about are the findings of a kind that concern an object or, where ref is "", none in particular.
-func about(findings []schema.Finding, kind, ref string) []schema.Finding {
+// findingsOn are the findings of a kind on an object. With ref "" they are the findings without an object.
+func findingsOn(findings []schema.Finding, kind, ref string) []schema.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
 		return f.Kind != kind || ref != "" && !slices.ContainsFunc(f.Refs,
 			func(r schema.Ref) bool { return r.String() == ref })
 	})
 }
 
-// sysctl sets a limit of the private IPC namespace. As an ordinary user that works since Linux 6.10.
+// sysctl sets a limit of the private IPC namespace. An ordinary user may do so since Linux 6.10.
 func (s *sysvScene) sysctl(name, text string) {
 	s.Helper()
 	err := os.WriteFile("/proc/sys/"+strings.ReplaceAll(name, ".", "/"), []byte(text), 0o644)
-	if err != nil && s.other() != nil {
+	if err != nil && s.otherUser() != nil {
 		s.Fatal(err)
 	}
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *sysvScene) sysctl(name, text string) {
 	}
 }
 
-// untilRefused calls make until it fails, and names the error as the manual does.
+// untilRefused calls make until it fails. It returns the error's name in the manual.
 func untilRefused(tb testing.TB, make func(n int) error) (errno string) {
 	tb.Helper()
 	for n := range 1000 {
@@ -64,7 +64,7 @@ func untilRefused(tb testing.TB, make func(n int) error) (errno string) {
 	return ""
 }
 
-// What the doctor says a program will see at a limit is what the kernel then says.
+// The doctor names the error at a limit. The kernel then returns this error.
 func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -92,40 +92,40 @@ func TestDoctorNamesTheErrorAtEachLimit(t *testing.T) {
 			{"limit:SEMMNS", "semget", []string{"kernel.sem=100 60 100 30"}, set},
 			{"limit:SEMMNI", "semget", []string{"kernel.sem=100 6000 100 12"}, set},
 		} {
-			if found := about(s.examine(), "limit", c.ref); len(found) != 0 {
+			if found := findingsOn(s.examine(), "limit", c.ref); len(found) != 0 {
 				t.Errorf("%s before its limit: %+v", c.ref, found)
 			}
 			for _, line := range c.sysctls {
 				name, text, _ := strings.Cut(line, "=")
 				s.sysctl(name, text)
 			}
-			s.names(c.ref, c.call+" fails with "+untilRefused(t, c.fill))
+			s.wantCritical(c.ref, c.call+" fails with "+untilRefused(t, c.fill))
 		}
 		s.sysctl("fs.mqueue.queues_max", "3")
-		w := kerneltest.StartAs(t, s.other(), "fill-queues")
-		s.names("limit:MQUMNI", "mq_open fails with "+w.Words[0])
+		w := kerneltest.StartAs(t, s.otherUser(), "fill-queues")
+		s.wantCritical("limit:MQUMNI", "mq_open fails with "+w.Words[0])
 	})
 }
 
-// names expects a finding that is critical and says so.
-func (s *sysvScene) names(ref, says string) {
+// wantCritical fails unless there is a critical finding with this text.
+func (s *sysvScene) wantCritical(ref, says string) {
 	s.Helper()
-	found := about(s.examine(), "limit", ref)
+	found := findingsOn(s.examine(), "limit", ref)
 	if len(found) != 1 || found[0].Severity != schema.Critical || !strings.Contains(found[0].Says, says) ||
 		found[0].Advice == "" {
 		s.Errorf("%s: want that %s, got %+v", ref, says, found)
 	}
 }
 
-// other is another user than root; nil where there is but one user.
-func (s *sysvScene) other() *syscall.Credential {
+// otherUser is a user other than root. It is nil in a user namespace with only one user.
+func (s *sysvScene) otherUser() *syscall.Credential {
 	if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || !strings.HasSuffix(string(text), " 4294967295\n") {
 		return nil
 	}
 	return &syscall.Credential{Uid: 54321, Gid: 54321}
 }
 
-// workFillQueues makes POSIX queues until it is refused, and says why.
+// workFillQueues makes POSIX queues until the kernel refuses one, and prints the error.
 func workFillQueues(j *kerneltest.Job) {
 	errno := ""
 	for n := 0; errno == ""; n++ {
@@ -139,7 +139,7 @@ func workFillQueues(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workFillDescriptors opens files until it is refused, and says why.
+// workFillDescriptors opens files until the kernel refuses one, and prints the error.
 func workFillDescriptors(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	j.Check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 40, Max: 40}))
@@ -157,20 +157,20 @@ func TestDoctorNamesTheErrorOfDescriptors(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		w := kerneltest.Start(t, "fill-descriptors")
-		s.names(fmt.Sprintf("proc:%d", w.PID), "open, socket, pipe, mq_open and shm_open fail with "+w.Words[0])
+		s.wantCritical(fmt.Sprintf("proc:%d", w.PID), "open, socket, pipe, mq_open and shm_open fail with "+w.Words[0])
 	})
 }
 
-// The bytes of a user's queues (RLIMIT_MSGQUEUE) end before their number does.
+// The limit on the bytes of a user's queues (RLIMIT_MSGQUEUE) is reached before the limit on their number.
 func TestDoctorNamesTheErrorOfQueueBytes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		other := s.other()
+		other := s.otherUser()
 		if other == nil {
 			t.Skip("needs root: it takes all the bytes of a user's queues, which the tests beside it make queues of")
 		}
 		w := kerneltest.StartAs(t, other, "fill-queues")
-		s.names("pmsg:/fill0", "mq_open fails with "+w.Words[0])
+		s.wantCritical("pmsg:/fill0", "mq_open fails with "+w.Words[0])
 		s.equal("the error", "EMFILE", w.Words[0])
 	})
 }
@@ -181,7 +181,7 @@ func TestDoctorOnDevShm(t *testing.T) {
 		s.check(unix.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1m,nr_inodes=30"))
 		t.Cleanup(func() { unix.Unmount("/dev/shm", unix.MNT_DETACH) })
 		says := func() (all []string) {
-			for _, f := range about(s.examine(), "dev-shm", "") {
+			for _, f := range findingsOn(s.examine(), "dev-shm", "") {
 				all = append(all, string(f.Severity)+": "+f.Says)
 			}
 			return all
@@ -210,20 +210,20 @@ func TestDoctorOnDevShm(t *testing.T) {
 			"critical: /dev/shm is full (100 %): write fails with " + errno +
 				", and touching mapped memory for the first time is SIGBUS", small}, says())
 
-		// Files without a byte, to the end of the inodes.
+		// Empty files use up the inodes.
 		errno = untilRefused(t, func(n int) error {
 			fd, err := s.admin.ShmOpen(fmt.Sprint("/n", n), create, 0o600)
 			unix.Close(fd)
 			return err
 		})
-		s.names("limit:SHMFSI", "shm_open and sem_open fail with "+errno)
+		s.wantCritical("limit:SHMFSI", "shm_open and sem_open fail with "+errno)
 	})
 }
 
 func TestDoctorOnHeldMemory(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		if found := about(s.examine(), "held", ""); len(found) != 0 {
+		if found := findingsOn(s.examine(), "held", ""); len(found) != 0 {
 			t.Errorf("nothing is held: %+v", found)
 		}
 		fd := s.opened(s.admin.ShmOpen("/gone", create, 0o600))
@@ -238,7 +238,7 @@ func TestDoctorOnHeldMemory(t *testing.T) {
 		attached := kerneltest.Start(t, "attach", fmt.Sprint(id))
 		s.check(s.admin.ShmRemove(id))
 
-		found := about(s.examine(), "held", fmt.Sprint("shm:", id))
+		found := findingsOn(s.examine(), "held", fmt.Sprint("shm:", id))
 		if len(found) != 1 {
 			t.Fatalf("%+v", found)
 		}
@@ -254,7 +254,7 @@ func TestDoctorOnHeldMemory(t *testing.T) {
 	})
 }
 
-// workZombies has children that have ended and for which it does not wait.
+// workZombies has ended children that it does not reap.
 func workZombies(j *kerneltest.Job) {
 	for range argument(j, 0) {
 		j.Check(exec.Command("true").Start())
@@ -270,7 +270,7 @@ func TestDoctorOnZombies(t *testing.T) {
 		comm := s.end(few.PID).Comm
 		says := func() []string {
 			var all []string
-			for _, f := range about(s.examine(), "zombies", "") {
+			for _, f := range findingsOn(s.examine(), "zombies", "") {
 				all = append(all, string(f.Severity)+": "+f.Says)
 			}
 			return all
@@ -289,7 +289,7 @@ func TestDoctorOnFullQueues(t *testing.T) {
 		ref := fmt.Sprint("msg:", id)
 		s.check(s.admin.MsgSend(id, 1, make([]byte, 9), 0))
 		state := func() string {
-			found := about(s.examine(), "queue", ref)
+			found := findingsOn(s.examine(), "queue", ref)
 			if len(found) != 1 {
 				return fmt.Sprintf("%+v", found)
 			}
@@ -311,15 +311,15 @@ func TestDoctorOnForcedRemoval(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		id := s.id(s.admin.ShmGet(1, 4096, createIPC|0o600))
-		if found := about(s.examine(), "rmid-forced", ""); len(found) != 0 {
+		if found := findingsOn(s.examine(), "rmid-forced", ""); len(found) != 0 {
 			t.Errorf("0 is nothing to tell: %+v", found)
 		}
 		s.sysctl("kernel.shm_rmid_forced", "1")
-		found := about(s.examine(), "rmid-forced", fmt.Sprint("shm:", id))
+		found := findingsOn(s.examine(), "rmid-forced", fmt.Sprint("shm:", id))
 		if len(found) != 1 || found[0].Severity != schema.Warning {
 			t.Errorf("%+v", found)
 		}
-		// What it warns of.
+		// Now the segment is there that the finding warns of.
 		data, err := s.admin.ShmAttach(id, false)
 		s.check(err)
 		s.check(s.admin.ShmDetach(data))
@@ -332,10 +332,10 @@ func TestDoctorOnForcedRemoval(t *testing.T) {
 
 func TestDoctorCountsOrphans(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		s := newSysVScene(t) // whose moment is in an hour, when nothing is too young any more
+		s := newSysVScene(t) // The moment of the scene is in an hour, so that no object is too young.
 		now := func() []schema.Finding {
 			snap := New(s.host, func() time.Time { return s.now }).Take(DoctorRequest())
-			return about(ExamineSnapshot(s.host, snap).Findings, "leak", "")
+			return findingsOn(ExamineSnapshot(s.host, snap).Findings, "leak", "")
 		}
 		creator := kerneltest.Start(t, "create-segment")
 		if found := now(); len(found) != 0 {
@@ -367,7 +367,7 @@ func TestDoctorCountsOrphans(t *testing.T) {
 	})
 }
 
-// workExamine says what the doctor finds with this process's rights.
+// workExamine prints the findings of the doctor with the rights of this process.
 func workExamine(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -384,8 +384,8 @@ func workExamine(j *kerneltest.Job) {
 	j.Ready(string(text))
 }
 
-// An ordinary user does not see who holds what was unlinked, nor that it was; that more of /dev/shm is in use than
-// its files have is plain to everybody.
+// An ordinary user sees no holder of an unlinked file, and no unlinked file. But everybody can see that /dev/shm uses
+// more memory than its files have.
 func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
@@ -398,7 +398,7 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		_, err := unix.Write(fd, make([]byte, 2<<20))
 		s.check(err)
 		s.check(os.Remove("/dev/shm/gone"))
-		w := kerneltest.StartAs(t, s.other(), "examine")
+		w := kerneltest.StartAs(t, s.otherUser(), "examine")
 		var said map[string]string
 		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &said))
 		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm (statfs) than "+
@@ -409,14 +409,14 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 			}
 		}
 
-		found := about(s.examine(), "held", "")
+		found := findingsOn(s.examine(), "held", "")
 		if len(found) != 1 || len(found[0].Refs) != 1 || !strings.HasPrefix(found[0].Says,
 			"2 MiB of memory are deleted but still held: 1 file") {
 			t.Errorf("root: %+v", found)
 		}
 		s.check(os.Mkdir("/dev/shm/dir", 0o700))
 		s.check(os.WriteFile("/dev/shm/dir/x", make([]byte, 3<<20), 0o600))
-		found = about(s.examine(), "held", "")
+		found = findingsOn(s.examine(), "held", "")
 		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: in its directories, or " +
 			"deleted and held by processes that could not be looked into"
 		if len(found) != 1 || found[0].Evidence[len(found[0].Evidence)-1] != want {
@@ -424,13 +424,13 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		}
 		_, err = unix.Write(fd, make([]byte, 6<<20))
 		s.check(err)
-		if found = about(s.examine(), "held", ""); len(found) != 1 || found[0].Severity != schema.Warning {
+		if found = findingsOn(s.examine(), "held", ""); len(found) != 1 || found[0].Severity != schema.Warning {
 			t.Errorf("a quarter of /dev/shm: %+v", found)
 		}
 	})
 }
 
-// Of many full queues the first ones are told, and the others counted.
+// With many full queues the first ones have a finding each, and one finding counts the others.
 func TestDoctorOnManyFullQueues(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -438,7 +438,7 @@ func TestDoctorOnManyFullQueues(t *testing.T) {
 		for n := range 14 {
 			s.check(s.admin.MsgSend(s.id(s.admin.MsgGet(uint32(n+1), createIPC|0o600)), 1, make([]byte, 10), 0))
 		}
-		found := about(s.examine(), "queue", "")
+		found := findingsOn(s.examine(), "queue", "")
 		if len(found) != 11 {
 			t.Fatalf("%d findings: %+v", len(found), found)
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/leaks"
 )
 
-// DoctorRequest asks for what the doctor's checks look at, verdicts among it.
+// DoctorRequest asks for what the checks of the doctor need, and for the verdicts on the objects.
 func DoctorRequest() Request {
 	r := Request{Findings: true, Gauges: true, Want: doctor.Wants()}
 	for _, m := range Mechanisms() {
@@ -17,10 +17,10 @@ func DoctorRequest() Request {
 	return r
 }
 
-// ExamineSnapshot has the doctor look at a snapshot of DoctorRequest from that host. It returns the snapshot with the
-// doctor's findings, the most severe first, and with the faults of what the checks could not read besides.
+// ExamineSnapshot runs the checks of the doctor on a snapshot of host that was taken for DoctorRequest. It returns the
+// snapshot with the findings of the doctor, the most severe first. The faults of the checks are added to those of s.
 func ExamineSnapshot(host *kernel.Host, s *Snapshot) *Snapshot {
-	report := doctor.Examine(&doctor.Looked{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(),
+	report := doctor.Examine(&doctor.Input{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(),
 		Objects:  s.Objects,
 		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges})
 	examined := *s

@@ -24,8 +24,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workKnowFiles knows files below a directory in every way: it stands in cwd, has open/data open, maps mapped/data
-// privately, and its comm is that of the configuration in /etc. With a third argument, it lives in that root
+// workKnowFiles knows files below a directory in several ways. Its working directory is one, it has open/data open, and
+// it maps mapped/data privately. Its comm is the name of the configuration in /etc. A third argument becomes its root
 // directory.
 func workKnowFiles(j *kerneltest.Job) {
 	dir := j.Args[0]
@@ -44,7 +44,7 @@ func workKnowFiles(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// knownFiles are the files that workKnowFiles knows, and one that it does not.
+// knownFiles are the files that workKnowFiles knows, and one file that it does not know.
 func knownFiles() []string {
 	return []string{"cwd/here", "open/data", "open/beside", "mapped/data", "app.conf", "target.conf", "etc/inner.conf"}
 }
@@ -67,7 +67,7 @@ func makeKnownFiles(tb testing.TB, dir string) {
 	}
 }
 
-// ftokBy computes keys by the C library's ftok if there is a compiler, else as its source says.
+// ftokBy computes keys with ftok of the C library if there is a compiler. Otherwise it computes them in the same way.
 func ftokBy(tb testing.TB) func(path string, proj byte) uint32 {
 	tb.Helper()
 	cc, err := exec.LookPath("gcc")
@@ -102,7 +102,8 @@ func ftokBy(tb testing.TB) func(path string, proj byte) uint32 {
 	}
 }
 
-// found tells of each file how each process knows it. Files that agree by chance, which others know, are left out.
+// found lists for each file how each process knows it. It leaves out files of other processes that match the key by
+// chance.
 func found(s *ftok.Search, pid int) []string {
 	var told []string
 	for _, file := range s.Files {
@@ -171,7 +172,7 @@ func TestFilesOfAKey(t *testing.T) {
 				t.Errorf("%s: %q, want %q", path, got, want)
 			}
 		}
-		// What is unlinked and still open may have given a key before.
+		// A file that was unlinked but is still open may have given a key before.
 		key := keyOf(dir+"/open/data", 'f')
 		if err := os.Remove(dir + "/open/data"); err != nil {
 			t.Fatal(err)
@@ -183,7 +184,7 @@ func TestFilesOfAKey(t *testing.T) {
 	})
 }
 
-// The paths of a process in a chroot are those from its root directory on.
+// Paths of a process in a chroot begin at its root directory.
 func TestFilesOfAKeyInAChroot(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		keyOf := ftokBy(t)
@@ -207,7 +208,7 @@ func TestFilesOfAKeyInAChroot(t *testing.T) {
 	})
 }
 
-// /etc has its configuration under the beginning of its name.
+// The name of a configuration in /etc begins with the name of the process.
 func TestConfigurationOfAKey(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		keyOf := ftokBy(t)
@@ -245,7 +246,7 @@ func TestConfigurationOfAKey(t *testing.T) {
 	})
 }
 
-// Of an object, only the processes of its owner and creator are looked at. Its column says the same.
+// For an object, only the processes of its owner and of its creator are searched. The column shows the same files.
 func TestKeyOfAnotherUsersObject(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: one of the two users has to be somebody else")
@@ -255,7 +256,7 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 		keyOf := ftokBy(t)
 		dir := t.TempDir()
 		makeKnownFiles(t, dir)
-		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // go test's own directory, which only root may enter
+		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // the directory of go test, which only root may enter
 		key := keyOf(dir+"/open/data", 'f')
 		ours := kerneltest.Start(t, "know-files", dir, "x")
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "know-files", dir, "x")
@@ -275,7 +276,7 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 			t.Errorf("ftok (-want +got):\n%s", diff)
 		}
 
-		// An ordinary user finds in his own processes what he may see, and says how many he may not.
+		// An ordinary user finds the files of his own processes. A note counts the processes that he may not look into.
 		look := kerneltest.StartAs(t, &syscall.Credential{Uid: 1001, Gid: 1001}, "find-key", fmt.Sprint(key))
 		if diff := gocmp.Diff("files 0 looked at 0 refused 2 cell denied", strings.Join(look.Words, " ")); diff != "" {
 			t.Errorf("another ordinary user (-want +got):\n%s", diff)
@@ -308,8 +309,8 @@ func workFindKey(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A dead FUSE server does not hang the look: neither below a process's directory nor behind a symbolic link of its
-// arguments.
+// A FUSE server that never answers does not block the search. It is tested below a process's directory, and behind a
+// symbolic link in its arguments.
 func TestKeysAndDeadServers(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -335,14 +336,14 @@ func TestKeysAndDeadServers(t *testing.T) {
 		}
 		dev, err := vfs.DeviceOf(dir + "/cwd/dead")
 		s.check(err)
-		// 1 is a FUSE mount's root
+		// the root of a FUSE mount has inode number 1
 		if got := found(New(s.host, time.Now).FindKey(sysv.Ftok(dev, 1, 1)), beside.PID); got != nil {
 			t.Errorf("the dead mount was looked at: %q", got)
 		}
 	})
 }
 
-// PostgreSQL's key is no ftok key.
+// A key of PostgreSQL is no key of ftok.
 func TestKeyOfADataDirectory(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

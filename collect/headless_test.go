@@ -17,8 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workHeadless makes a set and a queue, ends its first thread, which /proc shows as a zombie from then on, and waits
-// for a message.
+// workHeadless makes a set and a queue, and ends its first thread. /proc then shows the first thread as a zombie.
+// Another thread waits for a message.
 func workHeadless(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	set, err := a.SemGet(sysv.KeyPrivate, 1, createIPC|0o600)
@@ -32,7 +32,7 @@ func workHeadless(j *kerneltest.Job) {
 		_, _, err := a.MsgReceive(queue, 1, 10, 0)
 		j.Check(err)
 	}()
-	for range 64 { // one of so many goroutines with a thread each gets the first
+	for range 64 { // each of these goroutines has its own thread, so one of them has the first thread
 		go func() {
 			runtime.LockOSThread()
 			endFirstThread()
@@ -50,8 +50,8 @@ func endFirstThread() {
 	}
 }
 
-// A process whose first thread has ended lives on with its other threads: it has its descriptors, waits, and knows
-// its objects.
+// A process whose first thread has ended still has its other threads. It has descriptors, it waits, and it knows its
+// objects.
 func TestProcessWithoutItsFirstThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -78,7 +78,7 @@ func TestProcessWithoutItsFirstThread(t *testing.T) {
 	})
 }
 
-// state is the state of a process as /proc has it.
+// state is the state of a process in /proc.
 func (s *sysvScene) state(pid int) byte {
 	s.Helper()
 	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {

@@ -12,15 +12,15 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workCalled goes by another name.
+// workCalled changes its name.
 func workCalled(j *kerneltest.Job) {
 	j.Check(os.WriteFile("/proc/self/comm", []byte(j.Args[0]), 0))
 	j.Ready()
 	j.Wait()
 }
 
-// A process chooses its name: who may not see which program it is cannot tell that it knows nothing. An older one of
-// another name is a possible user.
+// A process chooses its own name. A reader who may not see its program cannot rule it out by its name. An older process
+// with another name is a possible user.
 func TestProcessWithABystandersName(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -32,9 +32,10 @@ func TestProcessWithABystandersName(t *testing.T) {
 		creator := kerneltest.StartAs(t, other, "create-segment")
 		creator.Finish()
 		ref := "shm:" + creator.Words[0]
-		s.judges(ref, relate.Suspect, unattached, died("creator", creator),
+		s.wantVerdict(ref, relate.Suspect, unattached, died("creator", creator),
 			s.possibleUser(called.PID, 1235, time.Unix(s.segment(creator.Words[0]).CTime, 0)))
-		s.wants("to an ordinary user", s.asUser(1234, schema.Shm)[ref], relate.Unknown, unattached, died("creator", creator),
+		s.wantJudgement("to an ordinary user", s.verdictsAsUser(1234, schema.Shm)[ref], relate.Unknown, unattached,
+			died("creator", creator),
 			fmt.Sprintf("whether these are the programs that they are called after, which know no objects, could not be read: "+
 				"%d/screen", called.PID))
 	})

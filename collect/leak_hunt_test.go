@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workMakeAndFork makes a segment, and a child when it is told to.
+// workMakeAndFork makes a segment, and later a child on command.
 func workMakeAndFork(j *kerneltest.Job) {
 	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
@@ -30,7 +30,7 @@ func workMakeAndFork(j *kerneltest.Job) {
 	if e != 0 {
 		j.Check(e)
 	}
-	if pid == 0 { // the child; it has none of the runtime's threads
+	if pid == 0 { // the child has no threads of the Go runtime
 		unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
 		for {
 			unix.RawSyscall(unix.SYS_PPOLL, 0, 0, 0)
@@ -40,8 +40,8 @@ func workMakeAndFork(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A daemon that leaves its terminal (daemon(3)) long after it made its objects is younger than they are, and knows
-// them.
+// A daemon may leave its terminal (daemon(3)) long after it made its objects. It is then younger than the objects, but
+// it knows them.
 func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -56,20 +56,20 @@ func TestSegmentThatAForkedChildKnowsIsSuspect(t *testing.T) {
 		who := fmt.Sprintf("could still know it: %d/%s, user %s, ", child, s.end(child).Comm,
 			proc.NewUsers(true).User(uint32(unix.Getuid())))
 		creator.Finish()
-		s.judges("shm:"+id, relate.Suspect, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+id, relate.Suspect, unattached, died("creator", creator),
 			who+"was forked by a process that has ended and may have known it")
 	})
 }
 
-// Below a /proc of another pid namespace (unshare --pid without --mount-proc) the pids that calls tell are nobody's
-// that is seen.
+// Here /proc belongs to another pid namespace (unshare --pid without --mount-proc). The pids that calls return name no
+// process in it.
 func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		told := t.TempDir() + "/told"
 		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()), told, "shm",
 			"msg")
-		got := s.read(told)
+		got := s.readVerdicts(told)
 		for _, ref := range []string{"shm:0", "msg:0"} {
 			if got[ref].Verdict != relate.Unknown {
 				t.Errorf("%s: %+v", ref, got[ref])
@@ -78,7 +78,7 @@ func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
 	})
 }
 
-// workVerdictsOfOwn judges a segment and a queue that it makes itself.
+// workVerdictsOfOwn takes the verdicts on a segment and a queue that it makes itself.
 func workVerdictsOfOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	_, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
@@ -88,21 +88,21 @@ func workVerdictsOfOwn(j *kerneltest.Job) {
 	workVerdicts(j)
 }
 
-// A clock that was not set shows by the first process of a container, which is about as old as its /proc.
+// If the clock was not set, the first process of a container shows this. It is about as old as its /proc.
 func TestFirstProcessIsAsOldAsItsProc(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		at, ok := s.host.ProcMounted()
 		boot := s.bootTime()
 		first := boot.Add(time.Duration(s.end(1).Start) * time.Second / sys.ClockTick)
-		// Start times are cut to clock ticks, moments of files to the kernel's.
+		// Start times are rounded down to clock ticks. Times of files are rounded down to kernel ticks.
 		if skew := first.Sub(at); !ok || skew > 50*time.Millisecond || skew < -10*time.Second {
 			t.Errorf("/proc was mounted at %v, its first process started at %v", at, first)
 		}
 	})
 }
 
-// Two users share an object by their group: one of them is gone, the other lives.
+// Two users share an object by their group. One user has no process any more, and the other has one.
 func TestMemoryThatAGroupShares(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if unix.Getuid() != 0 || !mayBecome(1234) {
@@ -119,7 +119,7 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 		shared, own, everybodys := made("/shared", 0o660), made("/own", 0o600), made("/all", 0o666)
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
-		s.wants("shared", got[shared], relate.Suspect, nobodyMaps,
+		s.wantJudgement("shared", got[shared], relate.Suspect, nobodyMaps,
 			strings.Replace(s.possibleUser(other.PID, 1234, s.changed("/dev/shm/shared")), "started",
 				"is of group 4321, which may use it, and started", 1))
 		for _, ref := range []string{own, everybodys} {
@@ -130,7 +130,7 @@ func TestMemoryThatAGroupShares(t *testing.T) {
 	})
 }
 
-// Who maps a file to read it leaves no trace if somebody did so within a day before.
+// A process may map a file only to read it. If the file was already read within the last day, this leaves no trace.
 func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -151,7 +151,7 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		young := kerneltest.Start(t, "wait")
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
-		s.wants("read", got[read], relate.Suspect, nobodyMaps,
+		s.wantJudgement("read", got[read], relate.Suspect, nobodyMaps,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 "+
 				"hours is recorded (relatime)",
 				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
@@ -160,13 +160,13 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		}
 		s.check(unix.Mount("", "/dev/shm", "",
 			unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
-		s.judges(unread, relate.Suspect, nobodyMaps,
+		s.wantVerdict(unread, relate.Suspect, nobodyMaps,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
 				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
 
-// A service that was started again finds its predecessor's queue by the key.
+// A restarted service finds the queue of its predecessor by the key.
 func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -182,7 +182,7 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		service := kerneltest.Start(t, "know-files", dir)
 		got := s.verdicts(schema.Msg)
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
-		s.wants("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited,
+		s.wantJudgement("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited,
 			fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open "+
 				"as fd %s",
 				service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
@@ -192,7 +192,8 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 	})
 }
 
-// The owner of a directory may put a link to another one in its place before somebody removes a file there by its path.
+// The owner of a directory may replace it with a link to another one, just before somebody removes a file there by its
+// path.
 func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if unix.Getuid() != 0 || !mayBecome(1234) {
@@ -205,7 +206,9 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		}
 		s.check(os.Chown("/dev/shm/it's", 1234, 1234))
 		s.now = time.Now().Add(time.Hour)
-		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Fifo: verdictNeeds(schema.Fifo)}, Findings: true, Grace: NoGrace})
+		snap := New(s.host, func() time.Time { return s.now }).Take(Request{
+			Want:     map[schema.Kind]schema.Need{schema.Fifo: verdictNeeds(schema.Fifo)},
+			Findings: true, Grace: NoGrace})
 		advice := map[string]string{}
 		for _, f := range snap.Findings {
 			advice[f.Refs[0].String()] = f.Advice
@@ -232,7 +235,7 @@ func workDropRoot(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A daemon makes its queue as root and changes its user then: a queue has no record of its creator's pid.
+// A daemon makes its queue as root, and then changes its user. A queue does not record the pid of its creator.
 func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if unix.Getuid() != 0 || !mayBecome(1234) {
@@ -241,12 +244,13 @@ func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "drop-root")
 		got := s.verdicts(schema.Msg)
-		for _, id := range []string{creator.Words[0], creator.Words[2]} { // it may write to the one and take from the other
-			s.wants("open", got["msg:"+id], relate.Suspect, "nobody waits on it: the system calls of every thread were read",
+		for _, id := range []string{creator.Words[0], creator.Words[2]} { // it may write to one queue and read from the other
+			s.wantJudgement("open", got["msg:"+id], relate.Suspect,
+				"nobody waits on it: the system calls of every thread were read",
 				fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may "+
 					"change it", creator.PID, s.end(creator.PID).Comm))
 		}
-		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // which it may not use any more
+		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // it has no rights on this queue any more
 			t.Errorf("%+v", got)
 		}
 	})

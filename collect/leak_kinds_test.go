@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workUseSysV makes a queue and a set of two semaphores, sends a message, changes one semaphore, and tells their ids.
+// workUseSysV makes a queue and a set of two semaphores. It sends a message, changes one semaphore, and prints the ids.
 func workUseSysV(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	queue, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
@@ -44,15 +44,15 @@ func TestQueueWithAMessageOfADeadSender(t *testing.T) {
 		s := newSysVScene(t)
 		sender := kerneltest.Start(t, "use-sysv")
 		ref := "msg:" + sender.Words[0]
-		s.judges(ref, relate.Idle, nobodyWaits, holdsOne,
+		s.wantVerdict(ref, relate.Idle, nobodyWaits, holdsOne,
 			fmt.Sprintf("its last sender lives: %d/%s", sender.PID, s.end(sender.PID).Comm))
 		sender.Finish()
 		q, err := s.host.MsgStat(atoi(t, sender.Words[0]))
 		s.check(err)
-		s.judges(ref, relate.Orphan, nobodyWaits, holdsOne, died("last sender", sender), s.lastUsed(q.STime))
+		s.wantVerdict(ref, relate.Orphan, nobodyWaits, holdsOne, died("last sender", sender), s.lastUsed(q.STime))
 		waiter := kerneltest.Start(t, "receive", sender.Words[0])
 		s.sleepsIn(waiter.PID)
-		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in msgrcv type 77", waiter.PID, s.end(waiter.PID).Comm))
+		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s waits in msgrcv type 77", waiter.PID, s.end(waiter.PID).Comm))
 	})
 }
 
@@ -61,18 +61,19 @@ func TestSetOfADeadUser(t *testing.T) {
 		s := newSysVScene(t)
 		user := kerneltest.Start(t, "use-sysv")
 		ref := "sem:" + user.Words[1]
-		s.judges(ref, relate.Idle, s.unusedSet(fmt.Sprintf("its last user lives: %d/%s", user.PID, s.end(user.PID).Comm))...)
+		s.wantVerdict(ref, relate.Idle,
+			s.unusedSet(fmt.Sprintf("its last user lives: %d/%s", user.PID, s.end(user.PID).Comm))...)
 		user.Finish()
 		set, err := s.host.SemStat(atoi(t, user.Words[1]))
 		s.check(err)
-		s.judges(ref, relate.Orphan, s.unusedSet(died("last user", user), s.lastUsed(set.OTime))...)
+		s.wantVerdict(ref, relate.Orphan, s.unusedSet(died("last user", user), s.lastUsed(set.OTime))...)
 		waiter := kerneltest.Start(t, "semop", user.Words[1], "0", "-1")
 		s.sleepsIn(waiter.PID)
-		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in semop [0] -1", waiter.PID, s.end(waiter.PID).Comm))
+		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s waits in semop [0] -1", waiter.PID, s.end(waiter.PID).Comm))
 	})
 }
 
-// unusedSet are the reasons for a set that was used and is not, by one who may or may not read SEM_UNDO.
+// unusedSet returns the reasons for a set that nobody uses any more. They depend on the right to read SEM_UNDO.
 func (s *sysvScene) unusedSet(reasons ...string) []string {
 	unused := []string{noneCounted}
 	if s.readsUndos() {
@@ -97,12 +98,12 @@ func TestSetThatSomebodyHoldsByUndo(t *testing.T) {
 		}
 		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o666))
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")
-		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
+		s.wantVerdict(fmt.Sprintf("sem:%d", set), relate.Live,
 			fmt.Sprintf("%d/%s holds [0]-1, which its end undoes (SEM_UNDO)", w.PID, s.end(w.PID).Comm))
 	})
 }
 
-// Nobody is known to have used it: who could know it decides.
+// No user of these objects is known. So the verdict depends on the processes that could know them.
 func TestSetAndQueueThatNobodyUsedYet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -110,10 +111,10 @@ func TestSetAndQueueThatNobodyUsedYet(t *testing.T) {
 		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		q, err := s.host.MsgStat(queue)
 		s.check(err)
-		s.judges(fmt.Sprintf("msg:%d", queue), relate.Orphan, nobodyWaits, s.lastUsed(q.CTime))
+		s.wantVerdict(fmt.Sprintf("msg:%d", queue), relate.Orphan, nobodyWaits, s.lastUsed(q.CTime))
 		m, err := s.host.SemStat(set)
 		s.check(err)
-		s.judges(fmt.Sprintf("sem:%d", set), relate.Orphan, noneCounted, s.lastUsed(m.CTime))
+		s.wantVerdict(fmt.Sprintf("sem:%d", set), relate.Orphan, noneCounted, s.lastUsed(m.CTime))
 	})
 }
 
@@ -127,30 +128,27 @@ func TestPosixObjectsThatNobodyHas(t *testing.T) {
 		s.now = made.Add(time.Hour)
 		for ref, unused := range map[string]string{"pmsg:/q": nobodyOpened, "pshm:/m": nobodyMaps, "psem:/s": nobodyMaps} {
 			got := s.verdicts(schema.Kind(ref[:4]))[ref]
-			if len(got.Reasons) != 3 { // the last one says how long ago that was, to the nanosecond of the object
+			if len(got.Reasons) != 3 { // the last reason has the object's age in nanoseconds
 				t.Errorf("%s: %+v", ref, got)
 				continue
 			}
-			s.wants(ref, got, relate.Orphan, unused, "it was last used 1h ago")
+			s.wantJudgement(ref, got, relate.Orphan, unused, "it was last used 1h ago")
 		}
 		user := kerneltest.Start(t, "map-shm", "/m", "close")
-		s.judges("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it", user.PID, s.end(user.PID).Comm))
+		s.wantVerdict("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it", user.PID, s.end(user.PID).Comm))
 		sem := kerneltest.Start(t, "sem-wait", "open", "/s")
-		s.judges("psem:/s", relate.Live, fmt.Sprintf("%d/%s maps it", sem.PID, s.end(sem.PID).Comm))
+		s.wantVerdict("psem:/s", relate.Live, fmt.Sprintf("%d/%s maps it", sem.PID, s.end(sem.PID).Comm))
 		s.opened(s.admin.MqOpen("/q", unix.O_RDONLY, 0, nil))
-		s.judges("pmsg:/q", relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm))
+		s.wantVerdict("pmsg:/q", relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm))
 	})
 }
 
-// workMapPrivately maps shared memory for itself, as a program that runs from there does, and has no descriptor on it.
+// workMapPrivately makes a private mapping of shared memory, like a program that is run from there. It closes the
+// descriptor.
 func workMapPrivately(j *kerneltest.Job) {
 	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDONLY, 0)
 	j.Check(err)
-	_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_PRIVATE)
-	j.Check(err)
-	j.Check(unix.Close(fd))
-	j.Ready()
-	j.Wait()
+	keepMapped(j, fd, unix.MAP_PRIVATE)
 }
 
 func TestSharedMemoryThatIsMappedPrivately(t *testing.T) {
@@ -158,11 +156,11 @@ func TestSharedMemoryThatIsMappedPrivately(t *testing.T) {
 		s := newSysVScene(t)
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		w := kerneltest.Start(t, "map-privately", "/m")
-		s.judges("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it for itself", w.PID, s.end(w.PID).Comm))
+		s.wantVerdict("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it for itself", w.PID, s.end(w.PID).Comm))
 	})
 }
 
-// A descriptor that was sent and not received is nobody's, and yet keeps the queue open.
+// A descriptor in a message that nobody has received belongs to no process. But it keeps the queue open.
 func TestQueueWhoseDescriptorIsOnItsWay(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -174,11 +172,12 @@ func TestQueueWhoseDescriptorIsOnItsWay(t *testing.T) {
 		defer unix.Close(pair[1])
 		s.check(unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(fd), nil, 0))
 		s.check(unix.Close(fd))
-		s.judges("pmsg:/q", relate.Unknown, "1 descriptor is in messages on UNIX sockets (SCM_RIGHTS), which may be of it")
+		s.wantVerdict("pmsg:/q", relate.Unknown,
+			"1 descriptor is in messages on UNIX sockets (SCM_RIGHTS), which may be of it")
 	})
 }
 
-// workVerdicts judges kinds with the rights that it has.
+// workVerdicts takes the verdicts on kinds with its own rights.
 func workVerdicts(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -195,8 +194,8 @@ func workVerdicts(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// asUser are the verdicts that another user gets.
-func (s *sysvScene) asUser(uid uint32, kinds ...schema.Kind) map[string]relate.Judgement {
+// verdictsAsUser are the verdicts that another user gets.
+func (s *sysvScene) verdictsAsUser(uid uint32, kinds ...schema.Kind) map[string]relate.Judgement {
 	s.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "told")
 	s.check(err)
@@ -207,11 +206,11 @@ func (s *sysvScene) asUser(uid uint32, kinds ...schema.Kind) map[string]relate.J
 	}
 	w := kerneltest.StartAs(s, &syscall.Credential{Uid: uid, Gid: uid}, "verdicts", args...)
 	w.Kill()
-	return s.read(dir + "/told")
+	return s.readVerdicts(dir + "/told")
 }
 
-// read are the verdicts that a worker told.
-func (s *sysvScene) read(path string) map[string]relate.Judgement {
+// readVerdicts reads the verdicts that a worker wrote.
+func (s *sysvScene) readVerdicts(path string) map[string]relate.Judgement {
 	s.Helper()
 	text, err := os.ReadFile(path)
 	s.check(err)
@@ -220,8 +219,7 @@ func (s *sysvScene) read(path string) map[string]relate.Judgement {
 	return got
 }
 
-// An ordinary user may know of everybody's segments what there is to know, and of the rest nothing that takes a look
-// into processes.
+// An ordinary user gets full verdicts on all segments. He gets no verdicts that need a look into processes of others.
 func TestVerdictsWithoutRights(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -235,7 +233,7 @@ func TestVerdictsWithoutRights(t *testing.T) {
 		s.check(s.admin.PosixMsgCreate("/q", 0o600))
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.check(s.admin.PosixSemCreate("/s", 1, 0o600))
-		got := s.asUser(1234, schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm)
+		got := s.verdictsAsUser(1234, schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm)
 		unread := "the descriptors and mappings of 2 processes could not be read"
 		for ref, want := range map[string]relate.Judgement{
 			"shm:" + segment.Words[0]: {Verdict: relate.Orphan,
@@ -249,7 +247,7 @@ func TestVerdictsWithoutRights(t *testing.T) {
 			"pshm:/m": {Verdict: relate.Unknown, Reasons: []string{unread}},
 			"psem:/s": {Verdict: relate.Unknown, Reasons: []string{unread}},
 		} {
-			s.wants(ref, got[ref], want.Verdict, want.Reasons...)
+			s.wantJudgement(ref, got[ref], want.Verdict, want.Reasons...)
 		}
 	})
 }
@@ -258,6 +256,6 @@ func TestDirectoryInDevShmHasNoVerdict(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		s.check(os.Mkdir("/dev/shm/d", 0o700))
-		s.judges("pshm:/d", relate.Unknown, "it is a directory, not shared memory: what it is used for is not looked at")
+		s.wantVerdict("pshm:/d", relate.Unknown, "it is a directory, not shared memory: what it is used for is not looked at")
 	})
 }

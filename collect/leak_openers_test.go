@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOpenFIFOFrom waits for the other end of a FIFO that it opens from a directory, in one of the ways that there are.
+// workOpenFIFOFrom opens a FIFO in one of several ways, from a directory. It sleeps until the other end is opened.
 func workOpenFIFOFrom(j *kerneltest.Job) {
 	how, dir, name := j.Args[0], j.Args[1], j.Args[2]
 	at, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -44,7 +44,7 @@ func workOpenFIFOFrom(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// opening waits until a worker sleeps in an open, and gives its name.
+// opening waits until a worker sleeps in an open, and returns the words for it in a reason.
 func (s *sysvScene) opening(pid int) (who string) {
 	s.Helper()
 	kerneltest.Eventually(s, "the FIFO's open waits", func() bool {
@@ -72,14 +72,14 @@ func (s *sysvScene) stop(pid int) {
 	})
 }
 
-// A FIFO that somebody waits to open is in use, whatever the way to it: from a directory's descriptor, or by a link
-// of another root directory.
+// A FIFO is in use if somebody waits in open. The path may start at the descriptor of a directory, or at a link in
+// another root directory.
 func TestFIFOThatIsOpenedInOtherWays(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		for how, name := range map[string]string{"openat": "d/fifo", "openat2": "d/fifo", "linked": "link/fifo",
 			"chroot": "/absolute/fifo"} {
 			if how == "chroot" && os.Getuid() != 0 {
-				continue // takes CAP_SYS_CHROOT
+				continue // needs CAP_SYS_CHROOT
 			}
 			s := newSysVScene(t)
 			dir := "/dev/shm/" + how
@@ -91,12 +91,12 @@ func TestFIFOThatIsOpenedInOtherWays(t *testing.T) {
 			})
 			w := kerneltest.Start(t, "open-fifo-from", how, dir, name)
 			who := s.opening(w.PID)
-			s.judges(s.fifoRef(dir+"/d/fifo"), relate.Live, who+" waits in open for reading")
+			s.wantVerdict(s.fifoRef(dir+"/d/fifo"), relate.Live, who+" waits in open for reading")
 		}
 	})
 }
 
-// Where the way to it is gone, and while its opener is stopped, any FIFO may be the one.
+// The path to the FIFO may be gone, or its opener may be stopped. Then any FIFO may be the one that is opened.
 func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -109,7 +109,7 @@ func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 		wants := func(what string, opener *kerneltest.Worker, paths ...string) {
 			t.Helper()
 			for _, path := range paths {
-				s.wants(path+", "+what, s.verdicts(schema.Fifo)[s.fifoRef(path)], relate.Unknown,
+				s.wantJudgement(path+", "+what, s.verdicts(schema.Fifo)[s.fifoRef(path)], relate.Unknown,
 					fmt.Sprintf("which FIFO these wait to open cannot be told, it may be this one: %d/%s", opener.PID,
 						s.end(opener.PID).Comm))
 			}
@@ -126,7 +126,8 @@ func TestFIFOsWhileAnOpenersCannotBeTold(t *testing.T) {
 	})
 }
 
-// Who is stopped in a call on a queue or set begins it again, and is none of the waiters that the kernel counts.
+// A process that is stopped in a call on a queue or set repeats the call later. The kernel does not count it as a
+// waiter.
 func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -140,20 +141,20 @@ func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 		kerneltest.Eventually(t, "both wait", func() bool { return live(schema.Msg, queue) && live(schema.Sem, set) })
 		s.stop(receiver.PID)
 		s.stop(taker.PID)
-		s.judges(fmt.Sprintf("msg:%d", queue), relate.Live,
+		s.wantVerdict(fmt.Sprintf("msg:%d", queue), relate.Live,
 			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID,
 				s.end(receiver.PID).Comm))
-		s.judges(fmt.Sprintf("sem:%d", set), relate.Live,
+		s.wantVerdict(fmt.Sprintf("sem:%d", set), relate.Live,
 			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID, s.end(taker.PID).Comm))
 	})
 }
 
-// openByIOUring has a worker of io_uring open a file (struct io_uring_params and io_uring_sqe in
+// openByIOUring makes a worker of io_uring open a file (struct io_uring_params and io_uring_sqe in
 // include/uapi/linux/io_uring.h).
 func (s *sysvScene) openByIOUring(path string) (ring int) {
 	s.Helper()
 	const (
-		tailAt, arrayAt            = 44, 64 // of io_uring_params
+		tailAt, arrayAt            = 44, 64 // offsets in io_uring_params
 		sqes, openAt, asynchronous = 0x10000000, 18, 1 << 4
 	)
 	var params [120]byte
@@ -177,14 +178,14 @@ func (s *sysvScene) openByIOUring(path string) (ring int) {
 	entry[0], entry[1] = openAt, asynchronous
 	binary.NativeEndian.PutUint32(entry[4:], uint32(at64))
 	binary.NativeEndian.PutUint64(entry[16:], uint64(uintptr(unsafe.Pointer(name))))
-	binary.NativeEndian.PutUint32(queue[at(tailAt):], 1) // its array holds 0, the first entry
+	binary.NativeEndian.PutUint32(queue[at(tailAt):], 1) // the array holds 0, the index of the first entry
 	if _, _, e := unix.Syscall6(unix.SYS_IO_URING_ENTER, fd, 1, 0, 0, 0, 0); e != 0 {
 		s.Fatal(e)
 	}
 	return ring
 }
 
-// A worker of io_uring has no call that would tell what it opens, and is no 32-bit task for that.
+// A worker of io_uring is in no system call, so nothing shows what it opens. This does not make it a 32-bit task.
 func TestFIFOThatIOUringOpens(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

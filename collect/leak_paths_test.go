@@ -16,7 +16,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// file is what ipctop knows of a file.
+// file reads the facts that ipctop has of a file.
 func (s *sysvScene) file(path string) vfs.PosixFile {
 	s.Helper()
 	var st unix.Stat_t
@@ -34,13 +34,13 @@ const (
 	nobodyBound  = "no socket is bound to it, in any network namespace"
 )
 
-// files sets the scene's moment an hour behind the files that are made now.
+// files makes files, and then sets the moment of the scene one hour later.
 func (s *sysvScene) files(make func()) {
 	make()
 	s.now = time.Now().Add(time.Hour)
 }
 
-// changed is when a file was last changed.
+// changed is the time of the last change to a file.
 func (s *sysvScene) changed(path string) time.Time {
 	var st unix.Stat_t
 	s.check(unix.Stat(path, &st))
@@ -53,19 +53,19 @@ func TestStaleFIFO(t *testing.T) {
 		const path = "/dev/shm/a b"
 		s.files(func() { s.check(unix.Mkfifo(path, 0o600)) })
 		ref := s.fifoRef(path)
-		s.judges(ref, relate.Orphan, nobodyAtFIFO, "it was last used 1h ago")
+		s.wantVerdict(ref, relate.Orphan, nobodyAtFIFO, "it was last used 1h ago")
 		daemon := kerneltest.Start(t, "wait")
 		s.files(func() { s.check(os.Chmod(path, 0o640)) })
-		s.judges(ref, relate.Suspect, nobodyAtFIFO, s.possibleUser(daemon.PID, os.Getuid(), s.changed(path)))
+		s.wantVerdict(ref, relate.Suspect, nobodyAtFIFO, s.possibleUser(daemon.PID, os.Getuid(), s.changed(path)))
 		opener := kerneltest.Start(t, "open-fifo", path)
 		s.opensFIFO(opener.PID)
-		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))
+		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		s.check(err)
 		defer unix.Close(fd)
 		kerneltest.Eventually(t, "its opener has it open",
 			func() bool { return len(s.verdicts(schema.Fifo)[ref].Reasons) == 2 })
-		s.judges(ref, relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm),
+		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s has it open", os.Getpid(), s.end(os.Getpid()).Comm),
 			fmt.Sprintf("%d/%s has it open", opener.PID, s.end(opener.PID).Comm))
 	})
 }
@@ -104,14 +104,14 @@ func TestStaleSocketPath(t *testing.T) {
 		const path = "/dev/shm/it's"
 		var fd int
 		s.files(func() { fd = s.bind(path) })
-		s.judges(fmt.Sprintf("unix:%d", s.inode(fd)), relate.Live,
+		s.wantVerdict(fmt.Sprintf("unix:%d", s.inode(fd)), relate.Live,
 			fmt.Sprintf("%d/%s has its socket open", os.Getpid(), s.end(os.Getpid()).Comm))
 		s.check(unix.Close(fd))
-		s.judges("unix:"+path, relate.Orphan, nobodyBound, "it was last used 1h ago")
+		s.wantVerdict("unix:"+path, relate.Orphan, nobodyBound, "it was last used 1h ago")
 	}, unix.CLONE_NEWNET)
 }
 
-// workBindElsewhere binds a socket in a network namespace of its own.
+// workBindElsewhere binds a socket in its own network namespace.
 func workBindElsewhere(j *kerneltest.Job) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	j.Check(err)
@@ -120,8 +120,8 @@ func workBindElsewhere(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workBindAndLeave binds a socket in a network namespace that its own thread alone is in and leaves: the socket keeps
-// the namespace.
+// workBindAndLeave binds a socket in a network namespace that only its thread is in. Then the thread leaves the
+// namespace, and the socket keeps it.
 func workBindAndLeave(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -136,7 +136,7 @@ func workBindAndLeave(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// A path leads to a socket of any network namespace.
+// A path leads to a socket in any network namespace.
 func TestSocketPathOfAnotherNetworkNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -151,11 +151,11 @@ func TestSocketPathOfANamespaceThatNobodyIsIn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		kerneltest.Start(t, "bind-and-leave", "/dev/shm/lost")
-		s.judges("unix:/dev/shm/lost", relate.Unknown, "1 UNIX socket is of a network namespace that cannot be reached")
+		s.wantVerdict("unix:/dev/shm/lost", relate.Unknown, "1 UNIX socket is of a network namespace that cannot be reached")
 	}, unix.CLONE_NEWNET)
 }
 
-// An ordinary user who cannot look into other processes cannot tell that nobody has a FIFO open.
+// An ordinary user may not look into other processes. So he cannot know that nobody has a FIFO open.
 func TestStalePathsWithoutRights(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -164,7 +164,7 @@ func TestStalePathsWithoutRights(t *testing.T) {
 		s := newSysVScene(t)
 		s.check(unix.Mkfifo("/dev/shm/f", 0o600))
 		s.check(unix.Close(s.bind("/dev/shm/s")))
-		got := s.asUser(1234, schema.Fifo, schema.Unix)
+		got := s.verdictsAsUser(1234, schema.Fifo, schema.Unix)
 		for _, ref := range []string{s.fifoRef("/dev/shm/f"), "unix:/dev/shm/s"} {
 			if got[ref].Verdict != relate.Unknown {
 				t.Errorf("%s: %+v", ref, got[ref])
@@ -173,7 +173,8 @@ func TestStalePathsWithoutRights(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// A server that never answers does not hang the look for files: what lies over a directory is told by its place alone.
+// A file server that never answers does not block the search for files. A directory below a mount is recognised by its
+// path only.
 func TestRuntimeDirectoriesWithADeadMount(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -186,7 +187,7 @@ func TestRuntimeDirectoriesWithADeadMount(t *testing.T) {
 	})
 }
 
-// Links are not followed, and of two names of one file one is shown.
+// Links are not followed. If a file has two names, one of them is shown.
 func TestRuntimeDirectories(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// verdictsBy are the verdicts with a user's signatures, for somebody who asks for nothing besides.
+// verdictsBy are the verdicts with the signatures of a user. The request asks for nothing else.
 func (s *sysvScene) verdictsBy(signatures string, kind schema.Kind) map[string]relate.Judgement {
 	s.Helper()
 	own, err := software.Read("own.yaml", signatures)
@@ -23,8 +23,8 @@ func (s *sysvScene) verdictsBy(signatures string, kind schema.Kind) map[string]r
 	return verdictsOf(New(s.host, func() time.Time { return s.now }, WithSignatures(own)), kind, NoGrace)
 }
 
-// A rule that tells objects by the files of their keys protects them in every output, also where nobody asked whose
-// software they are.
+// A rule recognises objects by the files of their keys, and protects them. It does so in every output, even without the
+// column of the software.
 func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -49,7 +49,7 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 			dir + "/loop/*": {Verdict: relate.Unknown, Reasons: []string{unwaited,
 				"a signature protects what has a key of " + dir + "/loop/*, not all of which could be looked at"}},
 		} {
-			s.wants(path, s.verdictsBy(rule(path), schema.Msg)[ref], want.Verdict, want.Reasons...)
+			s.wantJudgement(path, s.verdictsBy(rule(path), schema.Msg)[ref], want.Verdict, want.Reasons...)
 		}
 		for _, path := range []string{dir + "/b*", dir + "/b", dir + "/none/*"} {
 			if got := s.verdictsBy(rule(path), schema.Msg)[ref]; got.Verdict != relate.Orphan {
@@ -59,7 +59,8 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 	})
 }
 
-// Who may not look into a younger process of the owner cannot tell whether it makes the key of its own.
+// A reader may not look into a younger process of the owner. So he cannot know whether that process computes the key
+// itself.
 func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -73,8 +74,8 @@ func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 		kerneltest.Eventually(t, "a process may be seen to be younger",
 			func() bool { return time.Since(made) > proc.StartDoubt+100*time.Millisecond })
 		service := kerneltest.Start(t, "wait")
-		got := s.asUser(1234, schema.Shm)
-		s.wants("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),
+		got := s.verdictsAsUser(1234, schema.Shm)
+		s.wantJudgement("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),
 			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s", service.PID,
 				s.end(service.PID).Comm))
 		if got := got["shm:"+private.Words[0]]; got.Verdict != relate.Orphan {

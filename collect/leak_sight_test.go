@@ -19,18 +19,18 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// fromOutside is the reason where processes outside may be at an object.
+// fromOutside is the reason if processes outside of the pid namespace may use an object.
 const fromOutside = "processes outside this pid namespace may use or know it: they cannot be seen"
 
-// workVerdictsBelow judges in a pid namespace of its own, with a /proc of its own.
+// workVerdictsBelow takes the verdicts in its own pid namespace, with its own /proc.
 func workVerdictsBelow(j *kerneltest.Job) {
 	j.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	j.Check(unix.Mount("proc", "/proc", "proc", 0, ""))
 	workVerdicts(j)
 }
 
-// In a pid namespace below, whose IPC namespace and /dev/shm are those of above, nobody is an orphan: who is above is
-// not seen.
+// A nested pid namespace shares its IPC namespace and /dev/shm with the outer one. There no object is an orphan,
+// because the processes outside are not seen.
 func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -42,16 +42,15 @@ func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 		told := t.TempDir() + "/told"
 		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "verdicts-below", fmt.Sprint(s.now.Unix()), told, "shm",
 			"msg", "pshm")
-		got := s.read(told)
-		s.wants("segment", got["shm:"+segment.Words[0]], relate.Unknown, unattached,
+		got := s.readVerdicts(told)
+		s.wantJudgement("segment", got["shm:"+segment.Words[0]], relate.Unknown, unattached,
 			"its creator is outside this pid namespace and cannot be seen")
-		s.wants("queue", got[fmt.Sprintf("msg:%d", queue)], relate.Unknown, fromOutside)
-		s.wants("memory", got["pshm:/m"], relate.Unknown, fromOutside)
+		s.wantJudgement("queue", got[fmt.Sprintf("msg:%d", queue)], relate.Unknown, fromOutside)
+		s.wantJudgement("memory", got["pshm:/m"], relate.Unknown, fromOutside)
 	})
 }
 
-// workForkLater makes a segment in a process group of its own and, when told to, has a child, which knows of it, and
-// ends.
+// workForkLater makes a segment in its own process group. On command it has a child, which knows the segment, and ends.
 func workForkLater(j *kerneltest.Job) {
 	j.Check(unix.Setpgid(0, 0))
 	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
@@ -62,7 +61,7 @@ func workForkLater(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// forkSleeper has a child that sleeps until a signal; it has none of the runtime's threads.
+// forkSleeper has a child that sleeps until a signal. The child has no threads of the Go runtime.
 func forkSleeper(j *kerneltest.Job) (pid uintptr) {
 	pid, _, e := unix.RawSyscall(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0)
 	if e != 0 {
@@ -74,7 +73,7 @@ func forkSleeper(j *kerneltest.Job) (pid uintptr) {
 	return pid
 }
 
-// A child that was born after the last use is younger than that, and may have been told of the segment by its parent.
+// A child may be younger than the last use of the segment. Its parent may still have told it about the segment.
 func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -87,13 +86,13 @@ func TestSegmentOfADeadCreatorWhoseGroupLives(t *testing.T) {
 		defer unix.Kill(child, unix.SIGKILL)
 		creator.Finish()
 		end := s.end(child)
-		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
 			fmt.Sprintf("could still know it: %d/%s, user %s, is of the process group or session of its creator, %d", child,
 				end.Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), creator.PID))
 	})
 }
 
-// A file of an overlay has another device in a mapping than stat(2) tells where its layers lie on two file systems.
+// An overlay may have layers on two file systems. Then a mapping shows another device for a file than stat(2).
 func TestDevShmOnAnOverlay(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -120,15 +119,15 @@ func TestDevShmOnAnOverlay(t *testing.T) {
 	})
 }
 
-// workVerdictsLater judges in namespaces of its own when it is told to, below a /dev that an engine mounted if the
-// last argument says so.
+// workVerdictsLater takes the verdicts in its own namespaces, on command. If its last argument asks for it, its /dev
+// was mounted by a container engine.
 func workVerdictsLater(j *kerneltest.Job) {
 	engine := j.Args[len(j.Args)-1]
 	j.Args = j.Args[:len(j.Args)-1]
 	j.Check(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	j.Check(unix.Mount("proc", "/proc", "proc", 0, ""))
 	if engine != "" {
-		// what is mounted now is younger than this process by the kernel's ticks
+		// a mount made after this loop is younger than this process, in kernel ticks
 		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
 			runtime.Gosched()
 		}
@@ -146,9 +145,10 @@ func workVerdictsLater(j *kerneltest.Job) {
 	workVerdicts(j)
 }
 
-// below starts a worker that judges in an IPC and a pid namespace with successive numbers, as those of one call have
-// unless another processor makes some meanwhile. nil: this kernel has no numbers.
-func (s *sysvScene) below(told, engine string, kinds ...string) *kerneltest.Worker {
+// judgeBelow starts a worker that takes the verdicts in a new IPC and pid namespace. The numbers of the two are
+// successive if one call makes both, and if no other processor makes a namespace in between. nil: this kernel does not
+// number namespaces.
+func (s *sysvScene) judgeBelow(told, engine string, kinds ...string) *kerneltest.Worker {
 	s.Helper()
 	if _, err := s.host.NamespaceID("ipc"); err != nil {
 		return nil
@@ -162,12 +162,12 @@ func (s *sysvScene) below(told, engine string, kinds ...string) *kerneltest.Work
 	return w
 }
 
-// inIPC runs something in the IPC namespace of a process.
+// inIPC runs a function in the IPC namespace of a process.
 func (s *sysvScene) inIPC(pid int, do func()) {
 	s.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// the own one is opened before it is left
+	// the thread's own namespace is opened before the thread leaves it
 	for _, path := range []string{"/proc/thread-self/ns/ipc", fmt.Sprintf("/proc/%d/ns/ipc", pid)} {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		s.check(err)
@@ -181,13 +181,13 @@ func (s *sysvScene) inIPC(pid int, do func()) {
 	do()
 }
 
-// Another container that was let into this one's IPC namespace is not seen. Where it left a trace, nothing is an
-// orphan any more: it may know all.
+// Another container may be let into the IPC namespace of this one. It is not seen. If it left a trace, no object is an
+// orphan any more, because it may know all objects.
 func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		told := t.TempDir() + "/told"
-		w := s.below(told, "", "msg", "sem")
+		w := s.judgeBelow(told, "", "msg", "sem")
 		if w == nil {
 			t.Skip("needs namespaces with numbers (Linux 6.18)")
 		}
@@ -203,7 +203,7 @@ func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 		})
 		w.Say("judge")
 		w.Read()
-		got := s.read(told)
+		got := s.readVerdicts(told)
 		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: they cannot " +
 			"be seen", "its last user is outside this pid namespace and cannot be seen"
 		for ref, reason := range map[string]string{fmt.Sprintf("msg:%d", queue): trace,
@@ -216,12 +216,12 @@ func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 	})
 }
 
-// An engine that lets other containers into this one's IPC namespace gives all of them one /dev/shm.
+// An engine may let other containers into the IPC namespace of this one. Then it gives one /dev/shm to all of them.
 func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		told := t.TempDir() + "/told"
-		w := s.below(told, t.TempDir(), "msg")
+		w := s.judgeBelow(told, t.TempDir(), "msg")
 		if w == nil {
 			t.Skip("needs namespaces with numbers (Linux 6.18)")
 		}
@@ -229,18 +229,18 @@ func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 		s.inIPC(w.PID, func() { queue = s.id(s.admin.MsgGet(sysv.KeyPrivate, createIPC|0o600)) })
 		w.Say("judge")
 		w.Read()
-		s.wants("a queue", s.read(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,
+		s.wantJudgement("a queue", s.readVerdicts(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,
 			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC "+
 				"namespace: who else is in there cannot be seen")
 	})
 }
 
-// A container's engine mounts single files of the machine, such as a socket, into directories of the container: who
-// has them outside is not seen.
+// A container engine mounts single files of the machine, such as a socket, into directories of the container. The users
+// of these files outside are not seen.
 func TestFilesThatAreMountedFromOutside(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
-		deep := t.TempDir() + "/1/2/3/4/5/6" // is not looked through
+		deep := t.TempDir() + "/1/2/3/4/5/6" // too deep for the search
 		s.files(func() {
 			s.check(os.MkdirAll(deep, 0o700))
 			s.check(unix.Mkfifo(deep+"/fifo", 0o600))
@@ -253,14 +253,14 @@ func TestFilesThatAreMountedFromOutside(t *testing.T) {
 				t.Cleanup(func() { unix.Unmount("/dev/shm/"+name, unix.MNT_DETACH) })
 			}
 		})
-		s.judges(s.fifoRef("/dev/shm/fifo"), relate.Unknown, fromOutside)
-		s.judges("unix:/dev/shm/socket", relate.Unknown, fromOutside)
-		s.judges("pshm:/memory", relate.Unknown,
+		s.wantVerdict(s.fifoRef("/dev/shm/fifo"), relate.Unknown, fromOutside)
+		s.wantVerdict("unix:/dev/shm/socket", relate.Unknown, fromOutside)
+		s.wantVerdict("pshm:/memory", relate.Unknown,
 			"it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	})
 }
 
-// Processes that /proc lists and does not let in are hidden; they have not come and gone.
+// /proc lists these processes but does not let the reader in. They are hidden: they did not come and go.
 func TestVerdictsUnderHidepid(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -270,7 +270,7 @@ func TestVerdictsUnderHidepid(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=1"))
-		s.wants("a segment", s.asUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached,
+		s.wantJudgement("a segment", s.verdictsAsUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached,
 			died("creator", creator),
 			"/proc is mounted with hidepid: other users' processes cannot be seen")
 	})

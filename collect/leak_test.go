@@ -23,7 +23,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// verdictNeeds are what a kind's verdict takes.
+// verdictNeeds are the needs of a kind's verdict.
 func verdictNeeds(kind schema.Kind) schema.Need {
 	for _, m := range Mechanisms() {
 		if m.Kind == kind {
@@ -33,12 +33,12 @@ func verdictNeeds(kind schema.Kind) schema.Need {
 	return 0
 }
 
-// verdictsAt are the verdicts on the objects of a kind as cells have them, at a moment.
+// verdictsAt are the verdicts on the objects of a kind at a moment. They are read from the cells.
 func verdictsAt(host *kernel.Host, now time.Time, kind schema.Kind, grace time.Duration) map[string]relate.Judgement {
 	return verdictsOf(New(host, func() time.Time { return now }), kind, grace)
 }
 
-// verdictsOf are those of a collector.
+// verdictsOf are the verdicts of a collector.
 func verdictsOf(c *Collector, kind schema.Kind, grace time.Duration) map[string]relate.Judgement {
 	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{kind: verdictNeeds(kind)}, Grace: grace})
 	verdict, reasons := cellOf(kind, "verdict"), cellOf(kind, "reasons")
@@ -49,21 +49,21 @@ func verdictsOf(c *Collector, kind schema.Kind, grace time.Duration) map[string]
 	return got
 }
 
-// verdicts are those at the scene's moment, with no grace time.
+// verdicts are the verdicts at the moment of the scene, without a grace time.
 func (s *sysvScene) verdicts(kind schema.Kind) map[string]relate.Judgement {
 	return verdictsAt(s.host, s.now, kind, NoGrace)
 }
 
-// judges wants one object's verdict and all of its reasons.
-func (s *sysvScene) judges(ref string, verdict relate.Leak, reasons ...string) {
+// wantVerdict compares the verdict on one object, and all of its reasons.
+func (s *sysvScene) wantVerdict(ref string, verdict relate.Leak, reasons ...string) {
 	s.Helper()
 	kind, _, _ := strings.Cut(ref, ":")
-	s.wants(ref, s.verdicts(schema.Kind(kind))[ref], verdict, reasons...)
+	s.wantJudgement(ref, s.verdicts(schema.Kind(kind))[ref], verdict, reasons...)
 }
 
-// wants compares a judgement. That nobody older is left stands before the age wherever it was looked at, and is taken
-// for granted here: TestOrphanSaysWhoseProcessesWereLookedAt has it.
-func (s *sysvScene) wants(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
+// wantJudgement compares a judgement. The reason before the age names the users whose processes were looked at. This
+// only checks that it is there. TestOrphanSaysWhoseProcessesWereLookedAt compares its words.
+func (s *sysvScene) wantJudgement(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
 	s.Helper()
 	if n := len(got.Reasons); n > 0 &&
 		(strings.HasPrefix(got.Reasons[n-1], "it was last used") || strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
@@ -77,10 +77,10 @@ func (s *sysvScene) wants(ref string, got relate.Judgement, verdict relate.Leak,
 	}
 }
 
-// lastUsed is the reason that ends a verdict where there is no grace time.
+// lastUsed is the last reason of a verdict without a grace time.
 func (s *sysvScene) lastUsed(sec int64) string {
 	ago := s.now.Sub(time.Unix(sec, 0)).String()
-	for _, zero := range []string{"m0s", "h0m"} { // 1h0m0s is 1h
+	for _, zero := range []string{"m0s", "h0m"} { // 1h0m0s becomes 1h
 		if strings.HasSuffix(ago, zero) {
 			ago = ago[:len(ago)-2]
 		}
@@ -95,17 +95,17 @@ func (s *sysvScene) segment(id string) sysv.ShmSegment {
 	return m
 }
 
-// died is the reason of a role whose process is gone.
+// died is the reason for a process in a role that is gone.
 func died(role string, w *kerneltest.Worker) string {
 	return fmt.Sprintf("its %s, process %d, is gone", role, w.PID)
 }
 
 const unattached = "nobody has it attached: nattch is 0"
 
-// possibleUser is the reason that names a process of a user as a possible user of an older object.
+// possibleUser is the reason for a process that is older than the last use of an object.
 func (s *sysvScene) possibleUser(pid, uid int, lastUse time.Time) string {
 	began := "started before its last use"
-	// of which seconds are kept
+	// the reason shows whole seconds
 	if start := s.bootTime().Add(time.Duration(s.end(pid).Start) * time.Second / sys.ClockTick); start.After(lastUse) {
 		began = "started at about the time of its last use"
 	}
@@ -113,7 +113,7 @@ func (s *sysvScene) possibleUser(pid, uid int, lastUse time.Time) string {
 		proc.NewUsers(true).User(uint32(uid)), began)
 }
 
-// What proves an orphan is told in full: also whose processes were looked at.
+// All reasons for an orphan are shown. One of them names the users whose processes were looked at.
 func TestOrphanSaysWhoseProcessesWereLookedAt(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -134,7 +134,7 @@ func TestSegmentOfADeadCreatorIsAnOrphan(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
 			s.lastUsed(s.segment(creator.Words[0]).CTime))
 	})
 }
@@ -143,12 +143,12 @@ func TestSegmentWhoseCreatorLivesIsIdle(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "create-segment")
-		s.judges("shm:"+creator.Words[0], relate.Idle, unattached,
+		s.wantVerdict("shm:"+creator.Words[0], relate.Idle, unattached,
 			fmt.Sprintf("its creator lives: %d/%s", creator.PID, s.end(creator.PID).Comm))
 	})
 }
 
-// workForkAttached makes a segment, attaches it and has a child, which inherits the mapping (man 2 shmat), and ends.
+// workForkAttached makes and attaches a segment. It has a child, which inherits the mapping (man 2 shmat), and ends.
 func workForkAttached(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	id, err := a.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
@@ -166,7 +166,7 @@ func TestSegmentOfADeadCreatorThatAChildHasAttachedIsLive(t *testing.T) {
 		child := atoi(t, creator.Words[1])
 		defer unix.Kill(child, unix.SIGKILL)
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached", child, s.end(child).Comm))
+		s.wantVerdict("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached", child, s.end(child).Comm))
 	})
 }
 
@@ -184,7 +184,7 @@ func TestSegmentThatAStoppedProcessHasAttachedIsLive(t *testing.T) {
 			s.check(err)
 			return p.State == 'T'
 		})
-		s.judges("shm:"+creator.Words[0], relate.Live,
+		s.wantVerdict("shm:"+creator.Words[0], relate.Live,
 			fmt.Sprintf("%d/%s has it attached, and is stopped", user.PID, s.end(user.PID).Comm),
 			"only stopped processes use it: they go on when somebody sends SIGCONT")
 	})
@@ -196,12 +196,12 @@ func TestRemovedSegmentWithOneHolderIsLive(t *testing.T) {
 		user := kerneltest.Start(t, "attach-own")
 		s.check(s.admin.ShmRemove(atoi(t, user.Words[0])))
 		who := fmt.Sprintf("%d/%s", user.PID, s.end(user.PID).Comm)
-		s.judges("shm:"+user.Words[0], relate.Live, who+" has it attached",
+		s.wantVerdict("shm:"+user.Words[0], relate.Live, who+" has it attached",
 			"it is removed already: its memory goes when "+who+" lets go, and removing it again cannot help")
 	})
 }
 
-// The pid of the creator is given to a younger process, which knows nothing.
+// A younger process has the pid of the creator. It does not know the segment.
 func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -211,7 +211,7 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		kerneltest.Eventually(t, "a process may be seen to be younger",
 			func() bool { return time.Since(time.Unix(m.CTime, 0)) > proc.StartDoubt+100*time.Millisecond })
 		var young *kerneltest.Worker
-		for range 100 { // the test's own runtime may start a thread in between and take the number
+		for range 100 { // the Go runtime of the test may start a thread in between, which takes the number
 			s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", fmt.Append(nil, creator.PID-1), 0))
 			if young = kerneltest.Start(t, "wait"); young.PID == creator.PID {
 				break
@@ -227,7 +227,7 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 			layout = time.DateTime
 		}
 		end := s.end(young.PID)
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached,
+		s.wantVerdict("shm:"+creator.Words[0], relate.Orphan, unattached,
 			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID,
 				end.Comm, started.Format(layout)),
 			s.lastUsed(m.CTime))
@@ -250,15 +250,15 @@ func TestFreshSegmentIsSuspect(t *testing.T) {
 		at := func(age, grace time.Duration) relate.Judgement {
 			return verdictsAt(s.host, made.Add(age), schema.Shm, grace)[ref]
 		}
-		s.wants("4m old", at(4*time.Minute, 0), relate.Suspect, unattached, gone,
+		s.wantJudgement("4m old", at(4*time.Minute, 0), relate.Suspect, unattached, gone,
 			"it was last used 4m ago, within the grace time of 5m")
-		s.wants("5m old", at(5*time.Minute, 0), relate.Orphan, unattached, gone,
+		s.wantJudgement("5m old", at(5*time.Minute, 0), relate.Orphan, unattached, gone,
 			"it was last used 5m ago, longer than the grace time of 5m")
-		s.wants("4m old, 1m of grace", at(4*time.Minute, time.Minute), relate.Orphan, unattached, gone,
+		s.wantJudgement("4m old, 1m of grace", at(4*time.Minute, time.Minute), relate.Orphan, unattached, gone,
 			"it was last used 4m ago, longer than the grace time of 1m")
-		s.wants("made this second", at(999*time.Millisecond, NoGrace), relate.Suspect, unattached, gone,
+		s.wantJudgement("made this second", at(999*time.Millisecond, NoGrace), relate.Suspect, unattached, gone,
 			"it was last used less than a second ago")
-		s.wants("made in the future", at(-time.Hour, NoGrace), relate.Suspect, unattached, gone,
+		s.wantJudgement("made in the future", at(-time.Hour, NoGrace), relate.Suspect, unattached, gone,
 			"its last use is 1h ahead of the clock, which was set since")
 	})
 }
@@ -269,15 +269,15 @@ func TestSegmentThatAnOlderDaemonOfItsOwnerCouldKnowIsSuspect(t *testing.T) {
 		daemon := kerneltest.Start(t, "wait")
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+creator.Words[0], relate.Suspect, unattached, died("creator", creator),
 			s.possibleUser(daemon.PID, os.Getuid(), time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		daemon.Kill()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
 			s.lastUsed(s.segment(creator.Words[0]).CTime))
 	})
 }
 
-// Another user's older processes do not matter, unless one of their ids is the owner's.
+// Older processes of other users do not matter, unless one of their ids is the owner's.
 func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if os.Getuid() != 0 || !mayBecome(1234) {
@@ -287,16 +287,16 @@ func TestSegmentAndOlderProcessesOfOtherUsers(t *testing.T) {
 		other := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "wait")
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
-		s.judges("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
+		s.wantVerdict("shm:"+creator.Words[0], relate.Orphan, unattached, died("creator", creator),
 			s.lastUsed(s.segment(creator.Words[0]).CTime))
 		theirs := kerneltest.StartAs(t, &syscall.Credential{Uid: 1234, Gid: 1234}, "create-segment")
 		theirs.Finish()
-		s.judges("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),
+		s.wantVerdict("shm:"+theirs.Words[0], relate.Suspect, unattached, died("creator", theirs),
 			s.possibleUser(other.PID, 1234, time.Unix(s.segment(theirs.Words[0]).CTime, 0)))
 	})
 }
 
-// mayBecome says whether this user namespace has the uid.
+// mayBecome reports true if this user namespace has the uid.
 func mayBecome(uid int) bool {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {

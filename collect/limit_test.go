@@ -20,7 +20,7 @@ func TestLimits(t *testing.T) {
 			"fs/mqueue/queues_max": "20", "fs/mqueue/msg_max": "21", "fs/mqueue/msgsize_max": "2200",
 			"fs/mqueue/msg_default": "5", "fs/mqueue/msgsize_default": "2100",
 		} {
-			// As an ordinary user these belong to the user namespace since Linux 6.10; before, the limits stay as they are.
+			// Since Linux 6.10 an ordinary user may set these limits in a user namespace. On older kernels they stay unchanged.
 			if err := os.WriteFile("/proc/sys/"+name, []byte(text), 0o644); err != nil && os.Getuid() == 0 && os.Geteuid() == 0 {
 				t.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
 			}
@@ -81,7 +81,7 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// On a file tree the limits are those of its files; /dev/shm has none there.
+// On a tree of files the limits come from its files. /dev/shm has no limit there.
 func TestLimitsNeedNoLiveMachine(t *testing.T) {
 	m := sampleMachine(t)
 	snap := m.Take(Request{Want: map[schema.Kind]schema.Need{schema.Limit: 0}})

@@ -9,9 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lister collects each kind once a tick, for the snapshot and for those that require the kind. Whoever asks for
-// objects of another kind has named it in Requires: so the order of the kinds does not matter, and no circle of
-// requirements goes unseen.
+// lister collects each kind once a tick, for the snapshot and for other kinds. A kind or aspect may ask only for kinds
+// that its Requires names. So the order of the kinds does not matter, and a circle of requirements is found.
 type lister struct {
 	f          *proc.Tick
 	mechanisms []*kinds.Mechanism
@@ -19,24 +18,24 @@ type lister struct {
 	asking     []asker
 }
 
-// asker is a kind or aspect at work, with what it requires.
+// asker is a kind or an aspect at work, with its Requires.
 type asker struct {
 	name     string
 	requires []schema.Kind
 }
 
-// objects is Tick.Objects.
+// objects is Tick.Objects. It panics if the asker's Requires do not name the kind.
 func (l *lister) objects(kind schema.Kind) []*schema.Object {
 	if n := len(l.asking); n > 0 {
 		if a := l.asking[n-1]; !slices.Contains(a.requires, kind) {
 			panic(fmt.Sprintf("%s asks for objects of kind %s, and its Requires do not name the kind", a.name, kind))
 		}
 	}
-	return l.own(kind)
+	return l.withoutAspects(kind)
 }
 
-// own are the objects of a kind as the kind itself lists them, never nil.
-func (l *lister) own(kind schema.Kind) []*schema.Object {
+// withoutAspects returns the objects of a kind without the work of the aspects. It is never nil.
+func (l *lister) withoutAspects(kind schema.Kind) []*schema.Object {
 	if objects, ok := l.done[kind]; ok {
 		return objects
 	}
@@ -56,10 +55,10 @@ func (l *lister) own(kind schema.Kind) []*schema.Object {
 	return l.done[kind]
 }
 
-// judged are the objects of a kind with what the aspects make of them: first come the objects that are there for an
-// aspect alone, then every aspect judges all.
-func (l *lister) judged(kind schema.Kind, aspects []kinds.Aspect) []*schema.Object {
-	objects := l.own(kind)
+// withAspects returns the objects of a kind with the work of the aspects. First each aspect may add objects, then each
+// aspect fills in its notes.
+func (l *lister) withAspects(kind schema.Kind, aspects []kinds.Aspect) []*schema.Object {
+	objects := l.withoutAspects(kind)
 	work := func(a kinds.Aspect, do func()) {
 		l.asking = append(l.asking, asker{a.Name, a.Requires})
 		do()

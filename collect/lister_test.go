@@ -35,10 +35,10 @@ func TestRequiredKindsAreCollectedOnce(t *testing.T) {
 	l := listOf(asks("a", []schema.Kind{"c"}, []schema.Kind{"c"}, &a), asks("b", []schema.Kind{"a", "c"},
 		[]schema.Kind{"a", "c"}, &b), asks("c", nil, nil, &c))
 	var got []string
-	for _, o := range l.own("b") {
+	for _, o := range l.withoutAspects("b") {
 		got = append(got, string(o.Ref.Kind))
 	}
-	l.own("a")
+	l.withoutAspects("a")
 	if diff := gocmp.Diff([]string{"c", "a", "c", "b"}, got); diff != "" || a != 1 || b != 1 || c != 1 {
 		t.Errorf("collected %d, %d and %d times\n%s", a, b, c, diff)
 	}
@@ -59,7 +59,7 @@ func TestUnnamedRequirementsPanic(t *testing.T) {
 		"kind a requires itself": listOf(asks("a", []schema.Kind{"b"}, []schema.Kind{"b"}, &n),
 			asks("b", []schema.Kind{"a"}, []schema.Kind{"a"}, &n)),
 	} {
-		if says := panicOf(func() { l.own("a") }); !strings.Contains(says, want) {
+		if says := panicOf(func() { l.withoutAspects("a") }); !strings.Contains(says, want) {
 			t.Errorf("panics with %q, want %q", says, want)
 		}
 	}
@@ -71,11 +71,11 @@ func TestAspectsNameWhatTheyRequire(t *testing.T) {
 	l := listOf(asks("a", nil, nil, &n), asks("b", nil, nil, &n))
 	aspect := kinds.Aspect{Name: "judge", Of: map[schema.Kind]schema.Need{"a": 0},
 		Fill: func(t *proc.Tick, _ schema.Kind, _ schema.Need, _ []*schema.Object) { t.Objects("b") }}
-	if says := panicOf(func() { l.judged("a", []kinds.Aspect{aspect}) }); !strings.HasPrefix(says, "judge asks for") {
+	if says := panicOf(func() { l.withAspects("a", []kinds.Aspect{aspect}) }); !strings.HasPrefix(says, "judge asks for") {
 		t.Errorf("panics with %q", says)
 	}
 	aspect.Requires = []schema.Kind{"b"}
-	if says := panicOf(func() { l.judged("a", []kinds.Aspect{aspect}) }); says != "" {
+	if says := panicOf(func() { l.withAspects("a", []kinds.Aspect{aspect}) }); says != "" {
 		t.Error(says)
 	}
 }

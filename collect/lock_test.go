@@ -21,7 +21,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lockScene is a scene with files to lock, in the namespace's own /dev/shm.
+// lockScene is a scene with files to lock, in the /dev/shm of its namespace.
 type lockScene struct {
 	*scene
 	dir string
@@ -29,28 +29,28 @@ type lockScene struct {
 
 func newLockScene(t *testing.T) *lockScene { return &lockScene{newScene(t), "/dev/shm"} }
 
-// compareLocks is compare for the locks on these files: those of the whole machine that name no process (OFD) are
-// seen as well.
+// compareLocks compares the locks on the files of the scene. OFD locks of the whole machine are seen as well, because
+// /proc/locks names no process for them.
 func (s *lockScene) compareLocks(want map[string]cells, edges []string) {
 	s.Helper()
 	s.compareIf(schema.Lock, s.here, want, edges)
 }
 
-// here says whether a lock is on this file system.
+// here reports true if a lock is on the file system of the scene.
 func (s *lockScene) here(ref string) bool {
 	var st unix.Stat_t
 	s.check(unix.Stat(s.dir, &st))
 	return strings.HasPrefix(ref, "lock:") && strings.HasSuffix(ref, "@"+schema.FormatDev(st.Dev))
 }
 
-// locks are those here, with the snapshot that they are in.
+// locks returns the locks of the scene, and the snapshot that has them.
 func (s *lockScene) locks() ([]*schema.Object, *Snapshot) {
 	snap := s.take(schema.Lock)
 	return slices.DeleteFunc(slices.Clone(snap.Objects[schema.Lock]),
 		func(o *schema.Object) bool { return !s.here(o.Ref.String()) }), snap
 }
 
-// open opens a file of that name, 7 bytes long.
+// open opens a file with this name. The file is 7 bytes long.
 func (s *lockScene) open(name string, flags int) int {
 	s.Helper()
 	path := filepath.Join(s.dir, name)
@@ -60,7 +60,7 @@ func (s *lockScene) open(name string, flags int) int {
 	return s.keep(unix.Open(path, flags|unix.O_CLOEXEC, 0))
 }
 
-// ref is the name of a lock on the file behind a descriptor, and what its file's columns hold.
+// ref is the name of a lock on the file behind a descriptor.
 func (s *lockScene) ref(fd int, class string, pid string, span string) string {
 	var st unix.Stat_t
 	s.check(unix.Fstat(fd, &st))
@@ -84,12 +84,12 @@ func (s *lockScene) cells(name string, fd int, class, mode string, more cells) c
 	return c
 }
 
-// lock takes or waits for a lock with fcntl.
+// lockRange takes a lock with fcntl, or waits for it.
 func lockRange(fd, cmd int, typ int16, start, length int64) error {
 	return unix.FcntlFlock(uintptr(fd), cmd, &unix.Flock_t{Type: typ, Start: start, Len: length})
 }
 
-// workLock waits for a lock: flock, posix, ofd or open, on a path. It tells the thread and the descriptor before it
+// workLock waits for a lock on a path: flock, posix, ofd or open. It prints its thread and its descriptor before it
 // sleeps.
 func workLock(j *kerneltest.Job) {
 	fd := -1
@@ -101,7 +101,7 @@ func workLock(j *kerneltest.Job) {
 	done := make(chan error)
 	tid := make(chan int)
 	go func() {
-		// Else the scheduler may move it between telling its thread and the call that sleeps.
+		// The goroutine must stay on the thread whose number it prints.
 		runtime.LockOSThread()
 		tid <- unix.Gettid()
 		switch j.Args[0] {
@@ -142,7 +142,7 @@ func TestFlock(t *testing.T) {
 		s := newLockScene(t)
 		fd := s.open("a file", unix.O_RDWR)
 		s.check(unix.Flock(fd, unix.LOCK_EX))
-		cat := s.give(fd) // shares the description, and so holds the lock
+		cat := s.give(fd) // it shares the open file description, and so the lock
 		other := s.open("a file", unix.O_RDONLY)
 		waiter := s.wait("flock", "a file", "flock WRITE")
 		ref := s.ref(other, "flock", strconv.Itoa(s.self.PID), "0-EOF")
@@ -153,7 +153,7 @@ func TestFlock(t *testing.T) {
 	})
 }
 
-// takeAndEnd has flock(1) lock the file behind a descriptor, as scripts do: "exec 9>f; flock 9".
+// takeAndEnd makes flock(1) lock the file behind a descriptor. Scripts do this: "exec 9>f; flock 9".
 func (s *lockScene) takeAndEnd(fd int, how string) {
 	s.Helper()
 	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
@@ -167,7 +167,7 @@ func (s *lockScene) takeAndEnd(fd int, how string) {
 	}
 }
 
-// Outside of the first pid namespace /proc/locks does not list a lock whose taker has ended, nor who waits for it.
+// /proc/locks of a nested pid namespace lists no lock whose taker has ended, and no waiter of such a lock.
 func TestFlockWhoseTakerHasEnded(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)
@@ -190,7 +190,7 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 			refs[2]: s.cells("two", more, "FLOCK", "READ", nil),
 		}
 		for _, c := range rows {
-			delete(c, "pid") // of nobody
+			delete(c, "pid") // the lock belongs to no process
 		}
 		s.compareLocks(rows, []string{
 			s.holdsRef(refs[0], one), edge(procRef(cat), "holds", refs[0], "fd 3"),
@@ -200,7 +200,7 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 	})
 }
 
-// Who waits for a waiter, which /proc/locks indents once more, waits for the lock as well.
+// /proc/locks indents a waiter of a waiter once more. It also waits for the lock.
 func TestWaiterOfAWaiter(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)
@@ -249,7 +249,8 @@ func TestPOSIXAndOFDLocks(t *testing.T) {
 	})
 }
 
-// Two descriptions that one process opened, each with a shared lock: equal lines in /proc/locks, yet two locks.
+// One process opened two descriptions, and each has a shared lock. Their lines in /proc/locks are equal, but they are
+// two locks.
 func TestEqualLocksOfOneProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)
@@ -265,21 +266,21 @@ func TestEqualLocksOfOneProcess(t *testing.T) {
 	})
 }
 
-// A lease whose file somebody opens is breaking; the open waits (man 2 F_SETLEASE). SIGIO tells the holder, here
-// nobody.
+// A lease is breaking while somebody opens its file, and the open waits (man 2 F_SETLEASE). SIGIO would tell the
+// holder.
 func TestLeases(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newLockScene(t)
 		fd := s.open("leased", unix.O_RDONLY)
-		s.check(setSig(fd, int(syscall.SIGURG))) // ignored unless caught
+		s.check(setSig(fd, int(syscall.SIGURG))) // this signal is ignored by default
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK); err != nil {
 			t.Fatalf("F_SETLEASE: %v", err)
 		}
 		ref := s.ref(fd, "lease", strconv.Itoa(s.self.PID), "0-EOF")
 		s.compareLocks(map[string]cells{ref: s.cells("leased", fd, "LEASE", "READ", nil)}, []string{s.holdsRef(ref, fd)})
 		waiter := s.wait("open", "leased", "open WRITE")
-		waiter.TID = 0 // the line names the process
-		// While it breaks, /proc/locks shows what it is to become.
+		waiter.TID = 0 // the line names only the process
+		// While the lease breaks, /proc/locks shows the type that it will have.
 		s.compareLocks(map[string]cells{
 			ref: s.cells("leased", fd, "LEASE", "UNLCK", cells{"status": schema.String("breaking"), "waiters": ends(waiter)}),
 		}, []string{s.holdsRef(ref, fd), edge(procRef(waiter), "waits_on", ref, "open WRITE")})
@@ -311,7 +312,7 @@ func waitingLines(r *kinds.LockRow) []lockLine {
 	return lines
 }
 
-// An ordinary user sees who holds a lock by /proc/locks alone; whether others share the description cannot be told.
+// An ordinary user sees the holder of a lock only in /proc/locks. He cannot know whether others share the description.
 func TestLocksOfForeignProcesses(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to become another user: a user namespace of an ordinary user has one uid only")
@@ -344,8 +345,8 @@ func TestLocksOfForeignProcesses(t *testing.T) {
 	})
 }
 
-// The same locks as lslocks tells. It has a row for each request that waits, marked with "*"; here these are waiters
-// of the lock. It gives -1 for the process of an OFD lock, and 0 for the end of the file.
+// ipctop shows the same locks as lslocks. lslocks has a row for each waiting request, marked with "*", and ipctop shows
+// it as a waiter of the lock. The process of an OFD lock is -1 there, and the end of the file is 0.
 func TestLocksAgainstLslocks(t *testing.T) {
 	lslocks, err := exec.LookPath("lslocks")
 	if err != nil {
@@ -368,7 +369,7 @@ func TestLocksAgainstLslocks(t *testing.T) {
 			s.check(err)
 			var lines []string
 			for line := range strings.Lines(string(out)) {
-				// Of an OFD lock it knows no process, and so no path.
+				// lslocks knows no process of an OFD lock, and so no path.
 				if f := strings.Fields(line); strings.HasPrefix(f[len(f)-1], s.dir) || f[0] == "OFDLCK" && f[3] == "77" {
 					lines = append(lines, strings.Join(f[:5], " "))
 				}

@@ -10,7 +10,7 @@ import (
 )
 
 // Mechanisms lists every kind once, with the columns of the aspects. Its order is the order on screen and in every
-// output, and nothing else.
+// output. It has no other meaning.
 func Mechanisms() []*kinds.Mechanism {
 	all := mechanisms()
 	for _, a := range Aspects() {
@@ -26,7 +26,7 @@ func Aspects() []kinds.Aspect {
 	return []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect()}
 }
 
-// mechanisms are the kinds as they declare themselves.
+// mechanisms lists the kinds without the columns of the aspects.
 func mechanisms() []*kinds.Mechanism {
 	return []*kinds.Mechanism{
 		kinds.Msg(),

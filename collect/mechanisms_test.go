@@ -14,7 +14,7 @@ import (
 
 func TestMechanismsAreDeclaredInFull(t *testing.T) {
 	id := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	// Words of the --where language (expr-lang.org), and columns that every kind has from elsewhere.
+	// The list has the words of the --where language (expr-lang.org), and the columns that every kind gets.
 	taken := strings.Fields("and or not in matches contains startsWith endsWith let if else true false nil ref kind " +
 		"bytes duration now date len any all none map filter")
 	var kinds []schema.Kind
@@ -55,7 +55,7 @@ func TestMechanismsAreDeclaredInFull(t *testing.T) {
 	}
 }
 
-// Scripts rely on these names: within a schema version, columns are only added.
+// Scripts use these names. Within a schema version, columns are only added.
 func TestColumnsThatScriptsRelyOn(t *testing.T) {
 	const owners = "key id owner perms cuid uid user gid group ctime age "
 	want := map[schema.Kind]string{
@@ -87,14 +87,14 @@ func TestColumnsThatScriptsRelyOn(t *testing.T) {
 	}
 }
 
-// Each cell is of the type that its column declares, whatever the State.
+// Each cell has the type that its column declares, in every State.
 func TestCellsAreOfTheirColumnsType(t *testing.T) {
 	samples := collecttest.NewSamples(t)
 	for _, mech := range Mechanisms() {
 		m := machine(t, samples.Of(mech.Kind))
 		for _, needs := range []schema.Need{0, ^schema.Need(0)} {
 			snap := m.Take(Request{Want: map[schema.Kind]schema.Need{mech.Kind: needs}})
-			if mech.Kind == schema.Vsock { // no file tells of them: TestVsocks makes some
+			if mech.Kind == schema.Vsock { // no file shows vsock sockets: TestVsocks makes some
 				continue
 			}
 			if len(snap.Objects[mech.Kind]) == 0 {

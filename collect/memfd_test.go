@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workMapFD maps a file of another process, read-only, and keeps no descriptor on it.
+// workMapFD maps a file of another process, read-only. It keeps no descriptor of the file.
 func workMapFD(j *kerneltest.Job) {
 	pid, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
@@ -28,14 +28,19 @@ func workMapFD(j *kerneltest.Job) {
 	j.Check(err)
 	own, err := unix.PidfdGetfd(pidfd, fd, 0)
 	j.Check(err)
-	_, err = unix.Mmap(own, 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
+	keepMapped(j, own, unix.MAP_SHARED)
+}
+
+// keepMapped maps a page of a file read-only, closes the descriptor, and keeps the mapping until the worker may end.
+func keepMapped(j *kerneltest.Job, fd, flags int) {
+	_, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ, flags)
 	j.Check(err)
-	j.Check(unix.Close(own))
+	j.Check(unix.Close(fd))
 	j.Ready()
 	j.Wait()
 }
 
-// mapped gives what a kind shows of one file.
+// mapped returns the cells of one file.
 func (s *sysvScene) mapped(kind schema.Kind, fd int) (string, cells) {
 	s.Helper()
 	var st unix.Stat_t
@@ -74,7 +79,8 @@ func TestMemfd(t *testing.T) {
 	})
 }
 
-// memfds live on the device of the System V segments, with numbers of their own: one may have the number of a segment.
+// memfds are on the same device as System V segments, but have their own inode numbers. So a memfd may have the number
+// of a segment.
 func TestMemfdWithTheNumberOfASegment(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -97,17 +103,13 @@ func TestMemfdWithTheNumberOfASegment(t *testing.T) {
 	})
 }
 
-// workShareAnonymous maps memory without a name of another process.
+// workShareAnonymous maps memory without a name that belongs to another process.
 func workShareAnonymous(j *kerneltest.Job) {
-	// MAP_ANONYMOUS memory passes to a child by fork only, which Go has not: mapping /dev/zero makes the same file
-	// (shmem_zero_setup, mm/shmem.c), and another process gets it by its map_files link.
+	// MAP_ANONYMOUS memory is shared only with a forked child, and Go cannot fork. A mapping of /dev/zero makes the same
+	// sort of file (shmem_zero_setup, mm/shmem.c). Another process opens it by its map_files link.
 	fd, err := unix.Open(fmt.Sprintf("/proc/%s/map_files/%s", j.Args[0], j.Args[1]), unix.O_RDWR, 0)
 	j.Check(err)
-	_, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
-	j.Check(err)
-	j.Check(unix.Close(fd))
-	j.Ready()
-	j.Wait()
+	keepMapped(j, fd, unix.MAP_SHARED)
 }
 
 func TestSharedAnonymousMemory(t *testing.T) {

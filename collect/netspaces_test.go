@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwnNet listens on a UNIX path and at any TCP port of another network namespace, and accepts what comes.
+// workOwnNet listens on a UNIX path, and at a free TCP port of its own network namespace. It accepts every connection.
 func workOwnNet(j *kerneltest.Job) {
 	path, err := net.Listen("unix", j.Args[0])
 	j.Check(err)
@@ -32,7 +32,7 @@ func workOwnNet(j *kerneltest.Job) {
 	port.Close()
 }
 
-// Two network namespaces have a listener at the same port. A UNIX connection joins both.
+// Two network namespaces have a listener at the same port. A UNIX connection joins the two namespaces.
 func TestSocketsOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -57,7 +57,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 			}
 			return snap
 		}
-		// Who listens, where: namespace, holder, address.
+		// listeners names the namespace, the holder and the address of each listener.
 		listeners := func(snap *Snapshot, kind schema.Kind, name string) []string {
 			var found []string
 			rows, _ := table(snap, kind)
@@ -77,7 +77,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		}{{s.self.PID, &ownPort, "tcp"}, {w.PID, &otherPort, "tcp"}, {w.PID, &door, "unix"}} {
 			for _, o := range append(snap.Objects[schema.Inet], snap.Objects[schema.Unix]...) {
 				switch r := o.Row.(type) {
-				case *kinds.InetRow: // all of them
+				case *kinds.InetRow: // all listeners
 					if p.at == "tcp" && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)), p.pid) {
 						*p.ino = o.Ref.ID
 					}
@@ -104,7 +104,7 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 				t.Errorf("no listener %q in %v", line, got)
 			}
 		}
-		// The socket that accept gave the other side is in the client's namespace (unix_stream_connect, net/unix/af_unix.c).
+		// The socket that accept returned is in the namespace of the client (unix_stream_connect, net/unix/af_unix.c).
 		accepted := 0
 		for _, o := range snap.Objects[schema.Unix] {
 			if o.Ref.Space == 0 && slices.Equal(pids(cellOf(o.Ref.Kind, "holders")(o)), []int{w.PID}) &&

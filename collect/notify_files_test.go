@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// notified is what collecttest.Notifiers holds.
+// notified is the summary of collecttest.Notifiers.
 func notified() summary {
 	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 4, schema.Pipe: 1,
 		schema.Epoll: 2, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1,
@@ -21,18 +21,18 @@ func notified() summary {
 	return want
 }
 
-// What fdinfo does not say, or what is gone before it is read, costs that one object and no more.
+// If fdinfo lacks a fact, or the object is gone before it is read, only that one object is affected.
 func TestBrokenFDInfo(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(*collecttest.Machine)
 		want func(*summary)
 	}{
 		"nothing": {func(*collecttest.Machine) {}, func(*summary) {}},
-		"an eventfd's fdinfo is cut off": { // then it has no number, and is known by its descriptor
+		"an eventfd's fdinfo is cut off": { // then it has no number, and its descriptor names it
 			func(m *collecttest.Machine) { m.Write("/proc/211/fdinfo/3", "pos:\t0\nflags:\t02\neventfd-count:") },
 			func(s *summary) { s.Objects[schema.EventFD]++ },
 		},
-		"fdinfo without a word": { // the objects are there, their cells blank
+		"fdinfo without a word": { // the objects are there, but their cells are empty
 			func(m *collecttest.Machine) {
 				for _, fd := range []string{"6", "9", "10", "11", "12", "14"} {
 					m.Write("/proc/210/fdinfo/"+fd, "pos:\t0\n")
@@ -64,7 +64,7 @@ func TestBrokenFDInfo(t *testing.T) {
 	}
 }
 
-// A flock belongs to who has the open file, not to whoever has the pid of its taker now.
+// A flock belongs to the holders of the open file. The process that has the taker's pid now does not hold it.
 func TestLockWhoseTakerIsGone(t *testing.T) {
 	m := collecttest.Notifiers(t)
 	snap := machine(t, m).Take(Request{Want: map[schema.Kind]schema.Need{schema.Lock: 0}, Edges: true})

@@ -23,14 +23,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// compareThese is compare for kinds of which the test itself has more, as every Go program has an epoll instance and
-// an eventfd: only the wanted objects and the edges at them count.
+// compareThese compares only the wanted objects, and the edges at them. The test process has more objects of these
+// kinds: every Go program has an epoll instance and an eventfd.
 func (s *scene) compareThese(kind schema.Kind, want map[string]cells, edges []string) {
 	s.Helper()
 	s.compareIf(kind, func(ref string) bool { return want[ref] != nil }, want, edges)
 }
 
-// compareIf is compare for the objects whose Refs are kept, and the edges at them.
+// compareIf compares the objects whose Refs keep accepts, and the edges at them.
 func (s *scene) compareIf(kind schema.Kind, keep func(ref string) bool, want map[string]cells, edges []string) {
 	s.Helper()
 	slices.Sort(edges)
@@ -64,12 +64,12 @@ func (s *scene) descriptorRef(kind schema.Kind, fd int) string {
 	return string(kind) + ":" + strconv.Itoa(s.self.PID) + "/" + strconv.Itoa(fd)
 }
 
-// holdsRef is the edge of this process to one of its descriptors.
+// holdsRef is the edge from this process to one of its descriptors.
 func (s *scene) holdsRef(ref string, fd int) string {
 	return "proc:" + strconv.Itoa(s.self.PID) + " holds " + ref + " fd " + strconv.Itoa(fd) + " observed"
 }
 
-// give starts a process that holds a descriptor as its 3, until the test ends.
+// give starts a process that holds a copy of a descriptor as its descriptor 3. The process ends with the test.
 func (s *scene) give(fd int) schema.Endpoint {
 	s.Helper()
 	cat := exec.Command("cat")
@@ -86,7 +86,7 @@ func (s *scene) give(fd int) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: "cat", FD: 3, Start: p.Start}
 }
 
-// sleeps is a thread of this process that sleeps in a call on a descriptor.
+// sleeps starts a thread of this process that sleeps in a call on a descriptor.
 func (s *scene) sleeps(fd int, call string, sleep func()) schema.Endpoint {
 	tids := make(chan int)
 	done := make(chan struct{})
@@ -104,7 +104,7 @@ func (s *scene) sleeps(fd int, call string, sleep func()) schema.Endpoint {
 
 func ends(e ...schema.Endpoint) schema.Value { return schema.Endpoints(e, false) }
 
-// edge is a relation in table's words.
+// edge is a relation in the words of table.
 func edge(from, rel, to, via string) string {
 	return from + " " + rel + " " + to + " " + via + " observed"
 }
@@ -117,7 +117,7 @@ func (s *scene) at(fd int) schema.Endpoint {
 	return e
 }
 
-// eventfdRef is the Ref by the number that fdinfo shows.
+// eventfdRef is the Ref with the number that fdinfo shows.
 func (s *scene) eventfdRef(fd int) (ref string, id schema.Value) {
 	text, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
 	s.check(err)
@@ -129,7 +129,7 @@ func (s *scene) eventfdRef(fd int) (ref string, id schema.Value) {
 	return "eventfd:" + strconv.FormatInt(n, 10), schema.Int(n)
 }
 
-// An eventfd that two processes share is one object, whichever descriptors lead to it; a reader of an empty one waits.
+// An eventfd that two processes share is one object, even with several descriptors. A reader of an empty eventfd waits.
 func TestEventFDs(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -154,7 +154,7 @@ func TestEventFDs(t *testing.T) {
 	})
 }
 
-// A count of more than 63 bits does not turn negative.
+// A count of more than 63 bits must not become negative.
 func TestEventFDOfTheLargestCount(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -169,7 +169,8 @@ func TestEventFDOfTheLargestCount(t *testing.T) {
 	})
 }
 
-// A count that another process changes shows at once, though its holder has not run since the last look.
+// Another process changes the count. The new count is shown at once, although its holder has not run since the last
+// snapshot.
 func TestEventFDOfAnIdleHolder(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -200,7 +201,7 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 	})
 }
 
-// An ordinary user sees the eventfd that it shares with a foreign process, and that there may be more holders.
+// An ordinary user sees an eventfd that he shares with a foreign process. He also sees that there may be more holders.
 func TestEventFDsOfForeignProcesses(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to become another user: a user namespace of an ordinary user has one uid only")

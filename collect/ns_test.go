@@ -19,7 +19,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// namespaceOf is a process's namespace.
+// namespaceOf is the namespace of a process.
 func (s *scene) namespaceOf(pid int, typ string) namespace.Namespace {
 	s.Helper()
 	path := fmt.Sprintf("/proc/%d/ns/%s", pid, typ)
@@ -65,7 +65,7 @@ func TestNamespaces(t *testing.T) {
 			t.Errorf("our own uts namespace: %v", own)
 		}
 
-		// Without a process it is held by our descriptor.
+		// No process is in the namespace, and a descriptor of this process keeps it.
 		fd, err := unix.Open(uts.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		s.check(err)
 		defer unix.Close(fd)
@@ -84,7 +84,7 @@ func TestNamespaces(t *testing.T) {
 	})
 }
 
-// lsns and ipctop see the same population, each with one process more than the other: itself.
+// lsns and ipctop see the same processes. Each sees one more than the other: itself.
 func TestNamespacesAsLsnsHasThem(t *testing.T) {
 	lsns, err := exec.LookPath("lsns")
 	if err != nil {

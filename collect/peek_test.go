@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// peek reads the object that a person named so.
+// peek reads the object that a person named by text.
 func (s *sysvScene) peek(text string, part content.PeekRange) (*content.Content, error) {
 	s.Helper()
 	sel, err := schema.ParseSelector(text, func(schema.Kind) bool { return true })
@@ -30,7 +30,7 @@ func (s *sysvScene) peek(text string, part content.PeekRange) (*content.Content,
 	snap := s.snapshot(sel.Kind, needs)
 	ref, err := snap.Resolve(sel)
 	s.check(err)
-	c, err := content.Peek(s.host, snap.Find(ref), snap.Way, part)
+	c, err := content.Peek(s.host, snap.Find(ref), snap.FindNamespace, part)
 	if c != nil {
 		c.Took, c.Ref = 0, schema.Ref{}
 	}
@@ -58,7 +58,8 @@ func TestPeekQueue(t *testing.T) {
 	})
 }
 
-// seesWholeMachine tells root from a user who is root in a user namespace of the test only.
+// seesWholeMachine reports true for root of the machine. It is false for a user who is root only in the user namespace
+// of the test.
 func seesWholeMachine(t *testing.T) bool {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil {
@@ -81,7 +82,7 @@ func TestPeekSegment(t *testing.T) {
 		before, err := s.host.ShmStat(id)
 		s.check(err)
 		got, err := s.peek(name, content.PeekRange{First: 4094, Count: 6})
-		if !seesWholeMachine(t) { // map_files are for those who may checkpoint in the initial user namespace
+		if !seesWholeMachine(t) { // map_files needs the right to checkpoint in the initial user namespace
 			if !sys.Denied(err) {
 				t.Errorf("without rights to map_files: %v", err)
 			}
@@ -118,7 +119,7 @@ func TestPeekPosixMemory(t *testing.T) {
 	})
 }
 
-// peekCell gives the peek column of one object, as its page reads it.
+// peekCell is the peek column of one object, as the object's page reads it.
 func (s *sysvScene) peekCell(ref schema.Ref) schema.Value {
 	s.Helper()
 	snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{ref.Kind: 0},
@@ -160,7 +161,7 @@ func TestPeekOnAPage(t *testing.T) {
 		}
 		s.equal("an attached one", want, s.peekCell(shmRef))
 		s.check(s.admin.ShmDetach(data))
-		// A table does not look into objects.
+		// A table does not read the content of objects.
 		rows := s.snapshot(schema.Msg, 0).Objects[schema.Msg]
 		peek := cellOf(schema.Msg, "peek")
 		if v := peek(rows[0]); v.State() != schema.NotCollected {

@@ -22,7 +22,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pipe makes a pipe and gives its two ends.
+// pipe makes a pipe and returns its two ends.
 func (s *scene) pipe() (read, write int) {
 	s.Helper()
 	var p [2]int
@@ -52,7 +52,7 @@ func (s *scene) endAt(fd int, mode string) schema.Endpoint {
 
 func (s *scene) ends(e ...schema.Endpoint) schema.Value { return schema.Endpoints(e, false) }
 
-// pipeCells are those of a new pipe, empty and awaited by nobody.
+// pipeCells are the cells of a new, empty pipe. No thread waits for it.
 func (s *scene) pipeCells(fd int, c cells) cells {
 	s.Helper()
 	size, err := unix.FcntlInt(uintptr(fd), unix.F_GETPIPE_SZ, 0)
@@ -61,8 +61,8 @@ func (s *scene) pipeCells(fd int, c cells) cells {
 	return c
 }
 
-// send puts a descriptor into a socket, where no process holds it, and closes ours. Reading the other end of the
-// socket brings it back.
+// send puts a descriptor into a socket and closes it here. Then no process holds it. back reads the other end of the
+// socket and returns the descriptor.
 func (s *scene) send(fd int) (back func() int) {
 	s.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -112,7 +112,7 @@ func TestPipeWithoutOtherEnd(t *testing.T) {
 			if rows[ref] == nil {
 				t.Fatalf("no %s", ref)
 			}
-			return rows[ref]["status"] // the zero Value where there is none
+			return rows[ref]["status"] // the zero Value if there is no such object
 		}
 		for _, c := range []struct {
 			word      string
@@ -139,7 +139,7 @@ func TestPipeWithoutOtherEnd(t *testing.T) {
 	})
 }
 
-// Where a descriptor may be seen but not duplicated (Yama, the filter of a container), nothing tells that an end is
+// A descriptor may be visible but not duplicable (Yama, the filter of a container). Then nothing shows that an end is
 // gone.
 func TestPipeThatMayNotBePolled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -148,7 +148,7 @@ func TestPipeThatMayNotBePolled(t *testing.T) {
 		s.send(r)
 		ref := s.pipeRef(schema.Pipe, w)
 		got := make(chan schema.Value)
-		kerneltest.OnOtherThread(func() { // with which the filter ends
+		kerneltest.OnOtherThread(func() { // the filter ends with the thread
 			s.check(refuse(unix.SYS_PIDFD_GETFD))
 			rows, _ := table(s.take(schema.Pipe), schema.Pipe)
 			got <- rows[ref]["status"]
@@ -174,7 +174,7 @@ func refuse(call uint32) error {
 	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
 }
 
-// A descriptor whose number leads elsewhere by now is not asked.
+// The number of the descriptor leads to another file by now. That file is not polled.
 func TestOtherDescriptorIsNotPolled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -190,7 +190,7 @@ func TestOtherDescriptorIsNotPolled(t *testing.T) {
 	})
 }
 
-// An inode number is one FIFO only together with its device.
+// Only the device and the inode number together name a FIFO.
 func TestFIFOsOfOneNumber(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -261,8 +261,8 @@ func TestFIFOEnds(t *testing.T) {
 	})
 }
 
-// What a process opens between two ticks is seen in the second, though the tables of processes that did not run are
-// kept.
+// A process opens a pipe between two ticks. The second tick shows it, although the tables of processes that did not run
+// are kept.
 func TestNewPipeInTheNextTick(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		w := kerneltest.Start(t, "open-pipe")
@@ -316,8 +316,8 @@ func TestFIFOUnlinkedBetweenTicks(t *testing.T) {
 	})
 }
 
-// What is passed over stays passed over while its holder sleeps: a file system whose server never answers lies over
-// the FIFO.
+// A FIFO was left out because a file system whose server never answers lies over it. It stays left out while its holder
+// sleeps.
 func TestPassedOverInEveryTick(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -338,7 +338,7 @@ func TestPassedOverInEveryTick(t *testing.T) {
 	})
 }
 
-// deadMount lays a file system over a directory whose server never answers.
+// deadMount mounts a file system over a directory. Its server never answers.
 func (s *scene) deadMount(dir string) {
 	s.Helper()
 	server, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -351,7 +351,7 @@ func (s *scene) deadMount(dir string) {
 	s.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
-// workOpenFile opens a file read-write, which takes no partner for a FIFO, and sleeps.
+// workOpenFile opens a file for reading and writing, and sleeps. Such an open of a FIFO needs no partner.
 func workOpenFile(j *kerneltest.Job) {
 	fd, err := unix.Open(j.Args[0], unix.O_RDWR|unix.O_CLOEXEC, 0)
 	j.Check(err)
@@ -373,8 +373,8 @@ func workOpenPipe(j *kerneltest.Job) {
 	}
 }
 
-// workLookAtStdin tells what an ordinary user sees of the pipe that is its standard input, whose writer is somebody
-// else's.
+// workLookAtStdin prints what an ordinary user sees of the pipe that is its standard input. The writer of the pipe
+// belongs to another user.
 func workLookAtStdin(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)

@@ -22,7 +22,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// create opens what is not there yet.
+// create are the flags to open a new file.
 const create = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL
 
 // opened keeps a descriptor until the test ends.
@@ -33,7 +33,7 @@ func (s *sysvScene) opened(fd int, err error) int {
 	return fd
 }
 
-// lookAt is look for kinds that lie in no IPC namespace, or are shown of our own only.
+// lookAt is look for kinds without an IPC namespace, or that are listed only for the reader's own namespace.
 func (s *sysvScene) lookAt(kind schema.Kind, needs schema.Need) (map[string]cells, []string) {
 	s.Helper()
 	return table(s.snapshot(kind, needs), kind)
@@ -49,7 +49,7 @@ func (s *sysvScene) snapshot(kind schema.Kind, needs schema.Need) *Snapshot {
 	return snap
 }
 
-// posixCells are those that every POSIX object has as a file, blank ones left out.
+// posixCells are the cells that every POSIX object has as a file, without the empty ones.
 func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	s.Helper()
 	var st unix.Stat_t
@@ -70,14 +70,14 @@ func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	return c
 }
 
-// mapsIt is a process that maps a file, perhaps with a descriptor on it.
+// mapsIt is a process that maps a file, and may have a descriptor of it.
 func (s *sysvScene) mapsIt(pid, maps, fd int, mode string) schema.Endpoint {
 	e := s.end(pid)
 	e.Maps, e.FD, e.Mode = maps, fd, mode
 	return e
 }
 
-// asleep waits until some thread of a process sleeps in a call, and gives the thread.
+// asleep waits until a thread of a process sleeps in a call, and returns the thread.
 func (s *sysvScene) asleep(pid int, in func(process.BlockedCall) bool) (tid int) {
 	s.Helper()
 	kerneltest.Eventually(s, fmt.Sprintf("process %d sleeps in its call", pid), func() bool {
@@ -104,7 +104,7 @@ func inFileCall(name string) func(process.BlockedCall) bool {
 	}
 }
 
-// workMqSend fills a queue and goes on sending; workMqReceive receives from it. Each says its descriptor.
+// workMqSend fills a queue and goes on to send. workMqReceive receives from it. Each prints its descriptor.
 func workMqSend(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	fd, err := a.MqOpen(j.Args[0], unix.O_WRONLY, 0, nil)
@@ -197,7 +197,7 @@ func TestPosixQueueNotification(t *testing.T) {
 		s.equal("notification", cells{"notify": schema.String("signal"), "notify_signal": schema.String("SIGUSR2"),
 			"notify_pid": schema.Int(int64(os.Getpid()))},
 			cells{"notify": row["notify"], "notify_signal": row["notify_signal"], "notify_pid": row["notify_pid"]})
-		// Nobody asked: nothing is read, and no time of the queue moves.
+		// No column needs the content: nothing is read, and no time of the queue changes.
 		before, _ := s.lookAt(schema.PMsg, 0)
 		if v := before["pmsg:/n"]["usedbytes"]; v.State() != schema.NotCollected {
 			t.Errorf("usedbytes is %v without being asked for", v)
@@ -210,7 +210,7 @@ func mapShared(fd, size, prot int) ([]byte, error) {
 	return unix.Mmap(fd, 0, size, prot, unix.MAP_SHARED)
 }
 
-// workMapShm maps shared memory by its name and has it open; "readonly" leaves it at that, "close" closes it after.
+// workMapShm maps shared memory by its name, read-only, and has it open. With "close" it closes the descriptor.
 func workMapShm(j *kerneltest.Job) {
 	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDWR, 0)
 	j.Check(err)
@@ -223,8 +223,8 @@ func workMapShm(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workSemWait makes or opens a semaphore, as its argument says, maps it, closes it as sem_open does, and waits on it
-// when told to.
+// workSemWait makes or opens a semaphore, as its argument tells. It maps the semaphore and closes it, as sem_open does.
+// On command it waits on it.
 func workSemWait(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	var fd int
@@ -248,7 +248,7 @@ func inFutex(c process.BlockedCall) bool {
 	return ok
 }
 
-// The creator of a semaphore maps a file whose temporary name is gone: its device and inode tell that it is that
+// The creator of a semaphore maps a file whose temporary name is gone. Its device and inode show that it is the
 // semaphore.
 func TestPosixSemaphore(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -278,12 +278,12 @@ func TestPosixSemaphore(t *testing.T) {
 		slices.Sort(want)
 		s.equal("edges", want, edges)
 
-		// Nobody asked for the value: it is not read.
+		// No column needs the value: it is not read.
 		none, _ := s.lookAt(schema.PSem, 0)
 		if v := none["psem:/ga te"]["sval"]; v.State() != schema.NotCollected {
 			t.Errorf("sval is %v without being asked for", v)
 		}
-		// Unlinked, it is still used, and it is no shared memory.
+		// After unlink the semaphore is still in use. It is not shown as shared memory.
 		var st unix.Stat_t
 		s.check(unix.Fstat(fd, &st))
 		s.check(s.admin.PosixSemRemove("/ga te"))
@@ -333,7 +333,7 @@ func TestPosixSharedMemory(t *testing.T) {
 		slices.Sort(want)
 		s.equal("edges", want, edges)
 
-		// Unlinked, it is known by its number; another file may have its name.
+		// After unlink its number names it, because another file may get its name.
 		s.check(s.admin.PosixShmRemove("/se\ng"))
 		s.opened(s.admin.ShmOpen("/se\ng", create, 0o600))
 		var st unix.Stat_t
@@ -347,7 +347,7 @@ func TestPosixSharedMemory(t *testing.T) {
 	})
 }
 
-// What no shm_open has made is shown, by its type.
+// Files that no shm_open made are shown by their type.
 func TestForeignFilesInDevShm(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -366,7 +366,7 @@ func TestForeignFilesInDevShm(t *testing.T) {
 	})
 }
 
-// workOwnMq makes a POSIX queue and a System V one in an IPC namespace of its own, and sleeps in mq_receive.
+// workOwnMq makes a POSIX queue and a System V queue in its own IPC namespace, and sleeps in mq_receive.
 func workOwnMq(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	fd, err := a.MqOpen("/jobs", create, 0o600, &posix.MqAttr{MaxMsg: 3, MsgSize: 10})
@@ -379,7 +379,7 @@ func workOwnMq(j *kerneltest.Job) {
 	j.Check(err)
 }
 
-// Two namespaces hold a queue of the same name each.
+// Each of two namespaces has a queue with the same name.
 func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -413,7 +413,7 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		for _, o := range msgs.Objects[schema.Msg] {
 			ref = o.Ref
 		}
-		c, err := content.Peek(s.host, msgs.Find(ref), msgs.Way, content.PeekRange{Count: 3, Each: 10})
+		c, err := content.Peek(s.host, msgs.Find(ref), msgs.FindNamespace, content.PeekRange{Count: 3, Each: 10})
 		s.check(err)
 		s.equal("messages there", []sysv.PeekedMessage{{Type: 4, Size: 6, Data: []byte("inside")}}, c.Messages)
 	})

@@ -22,8 +22,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// process finds a process's cells by its pid, nil while it is not there. It leaves out what is read on demand: for a
-// moment within exec, an ordinary user may not look into his own process.
+// process finds the cells of a process by its pid; nil: there is none. It leaves out the columns that are read on
+// demand. During exec an ordinary user may not look into his own process for a moment.
 func (s *scene) process(pid int) cells {
 	s.Helper()
 	host, err := kernel.Open("")
@@ -42,7 +42,7 @@ func (s *scene) process(pid int) cells {
 	return rows[schema.Ref{Kind: schema.Proc, ID: uint64(pid)}.String()]
 }
 
-// sleeper starts sleep(1), which the test's end kills.
+// sleeper starts sleep(1), and kills it at the end of the test.
 func (s *scene) sleeper() *exec.Cmd {
 	s.Helper()
 	cmd := exec.Command("sleep", "1000")
@@ -73,8 +73,8 @@ func TestProcess(t *testing.T) {
 		if started := row["start"].Time(); started.Before(before.Add(-time.Second)) || started.After(time.Now()) {
 			t.Errorf("started at %v, want about %v", started, before)
 		}
-		// These no test can choose; the kernel's own count of resident pages may lag behind (proc_pid_stat(5)).
-		// Those that are read on demand have a test of their own.
+		// A test cannot choose these values. The kernel's count of resident pages may be late (proc_pid_stat(5)). The columns
+		// that are read on demand have their own test.
 		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, kinds.Proc().OnDemand...) {
 			delete(row, id)
 		}
@@ -106,7 +106,7 @@ func TestProcess(t *testing.T) {
 	})
 }
 
-// The rows stand in the order of the tree: each child somewhere below its parent.
+// The rows are in the order of the tree: each child is below its parent.
 func TestProcessTree(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -130,7 +130,7 @@ func TestProcessTree(t *testing.T) {
 	})
 }
 
-// Any bytes may stand in a name and in arguments.
+// A name and arguments may contain any bytes.
 func TestHostileProcessName(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -141,7 +141,7 @@ func TestHostileProcessName(t *testing.T) {
 		s.check(os.Symlink(sleep, link))
 		cmd := &exec.Cmd{Path: link, Args: []string{"a\nb", "1000"}}
 		if base, err := filepath.EvalSymlinks(sleep); err == nil && filepath.Base(base) != "sleep" {
-			cmd.Args[0] = "sleep" // a program of many names goes by its first argument
+			cmd.Args[0] = "sleep" // a program with many names is known by its first argument
 		}
 		s.check(cmd.Start())
 		defer func() { cmd.Process.Kill(); cmd.Wait() }()
@@ -156,11 +156,11 @@ func TestHostileProcessName(t *testing.T) {
 	})
 }
 
-// Processes that come and go while they are read are no faults.
+// Processes that come and go while they are read make no faults.
 func TestProcessesThatVanish(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
-		s.check(unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "")) // as many files as the machine has there are looked at each time
+		s.check(unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "")) // each snapshot looks at all files of the machine there
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
 		for range 2 {
@@ -186,7 +186,7 @@ func TestProcessesThatVanish(t *testing.T) {
 		}
 		for range 50 {
 			for _, f := range c.Take(req).Faults {
-				// In a user namespace, a process that is about to end may refuse what it had to show before.
+				// In a user namespace a process that is about to end may refuse what it allowed before.
 				if !f.Denied {
 					t.Errorf("fault: %+v", f)
 				}
@@ -197,7 +197,7 @@ func TestProcessesThatVanish(t *testing.T) {
 	})
 }
 
-// Parents that were read at different moments, or in a tree of files, may go round in a circle.
+// Parents may form a circle, if they were read at different moments or come from a tree of files.
 func TestProcessesInACircle(t *testing.T) {
 	m := collecttest.New(t)
 	for pid, parent := range map[int]int{1: 0, 5: 6, 6: 7, 7: 5, 8: 8, 9: 5} {
@@ -207,7 +207,7 @@ func TestProcessesInACircle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Write("/proc/10/stat", string(text)) // another that calls itself 9
+	m.Write("/proc/10/stat", string(text)) // another process that says it has pid 9
 	host, err := kernel.Open(m.Root)
 	if err != nil {
 		t.Fatal(err)

@@ -25,8 +25,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lookInto collects the on-demand columns of processes, and gives those of one. page reads them for that one alone,
-// as its page does.
+// lookInto collects the on-demand columns of processes, and returns the cells of one. With page it reads them only for
+// that one, like the page of the process.
 func (s *scene) lookInto(pid int, page bool) cells {
 	s.Helper()
 	host, err := kernel.Open("")
@@ -109,7 +109,7 @@ func TestProcessDetails(t *testing.T) {
 				t.Errorf("page %v (-want +got):\n%s", page, diff)
 			}
 		}
-		// What nobody asks for is not read.
+		// Columns that nobody asks for are not read.
 		host, err := kernel.Open("")
 		s.check(err)
 		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}),
@@ -122,8 +122,8 @@ func TestProcessDetails(t *testing.T) {
 	})
 }
 
-// workSleepers has threads asleep in a semop, a read, an accept, an open and on a futex of a segment: set, segment,
-// socket path, FIFO.
+// workSleepers has threads that sleep in a semop, a read, an accept, an open, and on a futex of a segment. Its
+// arguments are: set, segment, socket path, FIFO.
 func workSleepers(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	set, segment := argument(j, 0), argument(j, 1)
@@ -145,7 +145,7 @@ func workSleepers(j *kerneltest.Job) {
 	go unix.Read(ends[0], make([]byte, 1))
 	go unix.Accept(listener)
 	go unix.Open(j.Args[3], unix.O_WRONLY, 0)
-	// FUTEX_WAIT, for other processes as well
+	// FUTEX_WAIT without the flag for private futexes
 	go unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&data[0x40])), 0, 0, 0, 0, 0)
 	j.Wait()
 }
@@ -172,7 +172,7 @@ func TestWhatThreadsSleepIn(t *testing.T) {
 		kerneltest.Eventually(t, "its threads sleep", func() bool {
 			got = nil
 			for _, line := range s.lookInto(w.PID, true)["blocked"].List() {
-				// The Go runtime's own threads sleep in private futexes and in its poller.
+				// The threads of the Go runtime sleep in private futexes and in its poller.
 				if _, in, _ := strings.Cut(line, ": "); slices.Contains(want, in) {
 					got = append(got, in)
 				}
@@ -184,7 +184,7 @@ func TestWhatThreadsSleepIn(t *testing.T) {
 	})
 }
 
-// Of another user's process, what may not be read says so.
+// Details of another user's process that may not be read are denied cells.
 func TestDetailsThatMayNotBeRead(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only")
@@ -198,11 +198,12 @@ func TestDetailsThatMayNotBeRead(t *testing.T) {
 	})
 }
 
-// workLookInto tells which details of a process were denied.
+// workLookInto prints which details of a process were denied.
 func workLookInto(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.Proc().OnDemand)}})
+	snap := New(host, time.Now).Take(Request{
+		Want: map[schema.Kind]schema.Need{schema.Proc: kinds.Proc().NeedsOf(kinds.Proc().OnDemand)}})
 	rows, _ := table(snap, schema.Proc)
 	var denied []any
 	for id, v := range rows[fmt.Sprintf("proc:%d", argument(j, 0))] {

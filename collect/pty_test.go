@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// openPty makes a pseudoterminal and gives its master and index.
+// openPty makes a pseudoterminal, and returns its master and index.
 func (s *scene) openPty(multiplexer string) (master, index int) {
 	s.Helper()
 	master = s.keep(unix.Open(multiplexer, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))
@@ -21,7 +21,7 @@ func (s *scene) openPty(multiplexer string) (master, index int) {
 	return master, index
 }
 
-// ptyCells are those of a terminal on that devpts.
+// ptyCells are the cells of a terminal on that devpts.
 func (s *scene) ptyCells(devpts string, index int, masters, slaves []schema.Endpoint, more cells) cells {
 	var st unix.Stat_t
 	s.check(unix.Stat(devpts, &st))
@@ -61,8 +61,7 @@ func TestPtysWithOneEnd(t *testing.T) {
 		s := newScene(t)
 		lonely, index := s.openPty("/dev/ptmx")
 		ref := "pty:" + strconv.Itoa(index)
-		// In a pid namespace of its own the test cannot know who has the slave: the kernel says so once the last one was
-		// closed.
+		// In its own pid namespace the test cannot know who has the slave. The kernel shows it after the last close.
 		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
 			nil)},
 			[]string{s.end("master", s.at(lonely), ref)})
@@ -81,12 +80,12 @@ func TestPtysWithOneEnd(t *testing.T) {
 		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, nil, []schema.Endpoint{s.at(slave)},
 			cells{"status": schema.String("no-master"), "path": schema.String(path + " (deleted)")})},
 			[]string{s.end("slave", s.at(slave), ref)})
-		// Closed twice, or another file by then: the number is not this test's any more.
+		// The descriptor is closed at the end of the test. Its number may belong to another file by then.
 		s.check(unix.Dup3(slave, master, unix.O_CLOEXEC))
 	})
 }
 
-// Terminals of equal number on two devpts, as containers have them, are two.
+// Two devpts, as in containers, have terminals with the same number. They are two terminals.
 func TestPtysOfAnotherDevpts(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)

@@ -12,21 +12,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ErrAmbiguous is what Resolve says of a reference that several objects answer to.
+// ErrAmbiguous is the error of Resolve for a reference that matches several objects.
 var ErrAmbiguous = errors.New("it names several objects")
 
-// unseenObject is NoSuchObject where objects of the kind may be out of sight.
+// unseenObject is kinds.NoSuchObject when objects of the kind may be out of sight.
 type unseenObject struct{ why string }
 
 func (e unseenObject) Error() string { return "no such object can be seen from here: " + e.why }
 func (unseenObject) Unwrap() error   { return fs.ErrNotExist }
 
-// missing says that there is no such object, or that rights are missing to see those of its kind that there may be.
-func (s *Snapshot) missing(sel schema.Selector) error {
+// notFound is the error for a reference without an object. It is unseenObject if the reader has no right to see all
+// objects of the kind.
+func (s *Snapshot) notFound(sel schema.Selector) error {
 	needs := schema.Need(0)
 	all := Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == sel.Kind })
-	// names of POSIX objects are listed without a look at any process
+	// The names of POSIX objects come from a directory, so no process is read for them.
 	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm},
 		sel.Kind)) {
 		needs = all[i].Needs
@@ -39,7 +40,7 @@ func (s *Snapshot) missing(sel schema.Selector) error {
 	return kinds.NoSuchObject{}
 }
 
-// sourceNeeds are the needs that a refused source (schema.Fault) of the walk leaves unmet.
+// sourceNeeds are the needs that stay unmet if a source of the walk (schema.Fault) was refused.
 func sourceNeeds(source string) schema.Need {
 	switch source {
 	case "processes":
@@ -54,9 +55,9 @@ func sourceNeeds(source string) schema.Need {
 	return 0
 }
 
-// Resolve finds the one object that a person named, in a snapshot that holds its kind. Its Ref has the life (Gen) of
-// the object as it is now. A key or a path leads to the object that has it now. errors.Is: fs.ErrNotExist for none
-// that can be seen, ErrAmbiguous for several.
+// Resolve finds the one object that a person named. The snapshot must hold its kind. The Ref has the Gen of the object
+// as it is now. A key or a path leads to the object that has it now. The error is fs.ErrNotExist if no such object can
+// be seen, and ErrAmbiguous if there are several.
 func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	matches := s.matcher(sel)
 	var found []schema.Ref
@@ -69,7 +70,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return schema.Ref{}, s.missing(sel)
+		return schema.Ref{}, s.notFound(sel)
 	}
 	var names []string
 	for _, r := range found {
@@ -82,18 +83,18 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
 		case sel.Space == 0 && (sel.Kind.SysV() ||
-			sel.Kind == schema.PMsg): // ids and keys are those of the reader's own namespace, unless another is named
+			sel.Kind == schema.PMsg): // ids and keys count in the reader's own namespace, unless sel names another
 			return o.Ref.Space == 0
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true
 		}
-		// Objects of the reader's own namespace have no Space; a person may write its inode out.
+		// Space is 0 for objects of the reader's own namespace. But a person may write the inode of that namespace.
 		return o.Ref.Space == 0 && sel.Space == s.IPCNamespace
 	}
 	switch sel.By {
 	case schema.ByKey:
 		key := cellOf(sel.Kind, "key")
-		// A removed segment has key 0 and is nobody's; key 0 cannot be typed.
+		// A removed segment has key 0, and no person can type key 0. So the segment is never found.
 		return func(o *schema.Object) bool {
 			v := key(o)
 			return space(o) && v.IsKnown() && v.Type() == schema.TypeKey && uint32(v.Int()) == sel.Key
@@ -107,7 +108,7 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	return func(o *schema.Object) bool { return space(o) && o.Ref.Name == "" && o.Ref.ID == sel.ID }
 }
 
-// cellOf reads a column of a kind; where the kind has none, the cell is Absent.
+// cellOf reads a column of a kind. It gives an Absent cell if the kind has no such column.
 func cellOf(kind schema.Kind, id string) func(*schema.Object) schema.Value {
 	all := Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == kind })

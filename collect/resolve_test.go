@@ -65,7 +65,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// What may be out of sight for lack of rights is not said not to exist.
+// An object may be out of sight because rights are missing. Then the error does not say that the object does not exist.
 func TestResolveWithoutRights(t *testing.T) {
 	fault := func(source string, denied bool) schema.Fault {
 		return schema.Fault{Source: source, Says: source + " refused", Denied: denied}

@@ -9,9 +9,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Sampler owns a Collector: it takes snapshots at an interval and when asked, one at a time, and leaves the newest in
-// a one-slot mailbox. What was asked for while a scan runs is served by the next one. Between them it looks now and
-// then at what is watched.
+// Sampler owns a Collector. It takes one snapshot at a time, at an interval and on demand, and leaves the newest in a
+// one-slot mailbox. A demand that comes during a scan is met by the next scan. Between the scans it takes the snapshots
+// that Watch asked for.
 type Sampler struct {
 	collector *Collector
 	out       mailbox
@@ -36,26 +36,28 @@ func NewSampler(c *Collector, interval time.Duration) *Sampler {
 		wake: make(chan struct{}, 1)}
 }
 
-// Snapshots is the mailbox. Who reads it gets the newest snapshot; older ones that nobody took are dropped.
+// Snapshots is the mailbox. A reader gets the newest snapshot. Older snapshots that nobody read are dropped.
 func (s *Sampler) Snapshots() <-chan *Snapshot { return s.out }
 
-// Watched is the mailbox of what Watch asked for.
+// Watched is the mailbox of the snapshots that Watch asked for.
 func (s *Sampler) Watched() <-chan *Snapshot { return s.watched }
 
-// Watch has snapshots for r taken as well, whatever is demanded: the first one after the first that was demanded, and
-// then one each time that every has passed, or fifty times what it took, whichever is longer. It is for findings that
-// cost too much to be looked for in every snapshot. One that is Pending is soon followed by a second one, once, and
-// one with a critical finding after two seconds, or twenty times what it took: what was announced and is over should
-// not stand there for long. A snapshot that was demanded and has all that is watched stands for one. Nothing is
-// watched while paused.
+// Watch asks for additional snapshots for r. It is for findings that cost too much for every snapshot.
+//
+// The first comes after the first demanded snapshot. The time to the next is every, or fifty times the cost of the last
+// one, whichever is longer. A Pending snapshot is followed once by another after ConfirmAfter. While there is a
+// critical finding, the time is two seconds, or twenty times the cost: a finding that is over must not stay on screen
+// for long.
+//
+// A demanded snapshot that covers r counts as a watched one. Nothing is watched while the Sampler is paused.
 func (s *Sampler) Watch(r Request, every time.Duration) {
 	s.change(func() { s.watch, s.every = r, every })
 }
 
-// Demand says what later snapshots should hold, and asks for one.
+// Demand sets the content of later snapshots, and asks for one.
 func (s *Sampler) Demand(r Request) { s.change(func() { s.request, s.asked = r, true }) }
 
-// Now asks for a snapshot at once, paused or not.
+// Now asks for a snapshot at once, even if the Sampler is paused.
 func (s *Sampler) Now() { s.change(func() { s.asked = true }) }
 
 // SetInterval changes the time from the end of one scan to the start of the next.
@@ -74,7 +76,8 @@ func (s *Sampler) change(f func()) {
 	}
 }
 
-// next tells whether a snapshot is due, what it should hold, and how long to wait otherwise (0: until woken).
+// next tells whether a snapshot is due, and what it should hold. Otherwise wait is the time until one is due; 0: until
+// woken.
 func (s *Sampler) next(last time.Time) (due bool, r Request, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,12 +94,12 @@ func (s *Sampler) next(last time.Time) (due bool, r Request, wait time.Duration)
 	return false, r, wait
 }
 
-// Run takes snapshots until ctx is done. It is the collector's goroutine.
+// Run takes snapshots until ctx is done. Only its goroutine uses the Collector.
 func (s *Sampler) Run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	var last time.Time
-	var look looking
+	var look watchTimes
 	for ctx.Err() == nil {
 		due, request, wait := s.next(last)
 		if due {
@@ -105,7 +108,7 @@ func (s *Sampler) Run(ctx context.Context) {
 			last = time.Now()
 			if w, every := s.watching(); every > 0 && snap.Covers(w) {
 				s.watched.put(snap)
-				look.took(snap, every)
+				look.plan(snap, every)
 			}
 			continue
 		}
@@ -114,7 +117,7 @@ func (s *Sampler) Run(ctx context.Context) {
 			if left <= 0 {
 				snap := s.collector.Take(w)
 				s.watched.put(snap)
-				look.took(snap, every)
+				look.plan(snap, every)
 				continue
 			}
 			if wait <= 0 || left < wait {
@@ -134,7 +137,7 @@ func (s *Sampler) Run(ctx context.Context) {
 	}
 }
 
-// watching is what to watch and how often; 0: nothing now.
+// watching returns what to watch, and how often; 0: nothing now.
 func (s *Sampler) watching() (Request, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,27 +147,27 @@ func (s *Sampler) watching() (Request, time.Duration) {
 	return s.watch, s.every
 }
 
-// looking is when to look at what is watched again.
-type looking struct {
+// watchTimes plans the next watched snapshot.
+type watchTimes struct {
 	next  time.Time
-	again bool // this look is only to confirm the one before
+	again bool // the next snapshot only confirms the last one
 }
 
-// ConfirmAfter is how long a thread has to sleep in one wait before it is called stuck: when to take the snapshot
-// that follows a Pending one.
+// ConfirmAfter is the time that a thread must sleep in one wait before it is called stuck. It is also the time between
+// a Pending snapshot and the one that confirms it.
 const ConfirmAfter = 200 * time.Millisecond
 
-// alarmEvery is how often to look while there is a critical finding.
+// alarmEvery is the time between watched snapshots while there is a critical finding.
 const alarmEvery = 2 * time.Second
 
-// sparing bounds the share of the time that looking takes: a fiftieth; sparingAlarm while there is a critical
-// finding: a twentieth.
+// The time between watched snapshots is at least this many times the cost of one. So they take at most a fiftieth of
+// the time, and a twentieth while there is a critical finding.
 const (
-	sparing      = 50
-	sparingAlarm = 20
+	restFactor      = 50
+	alarmRestFactor = 20
 )
 
-func (l *looking) took(s *Snapshot, every time.Duration) {
+func (l *watchTimes) plan(s *Snapshot, every time.Duration) {
 	l.again = s.Pending && !l.again
 	if l.again {
 		l.next = time.Now().Add(ConfirmAfter)
@@ -173,11 +176,11 @@ func (l *looking) took(s *Snapshot, every time.Duration) {
 	l.next = time.Now().Add(LookAfter(s, every))
 }
 
-// LookAfter is the time from a look's end to the next one, where every is what Watch was told.
+// LookAfter is the time from the end of watched snapshot s to the start of the next. every is the argument of Watch.
 func LookAfter(s *Snapshot, every time.Duration) time.Duration {
-	wait := max(every, sparing*s.Total)
+	wait := max(every, restFactor*s.Total)
 	if slices.ContainsFunc(s.Findings, func(f schema.Finding) bool { return f.Severity == schema.Critical }) {
-		wait = min(wait, max(alarmEvery, sparingAlarm*s.Total))
+		wait = min(wait, max(alarmEvery, alarmRestFactor*s.Total))
 	}
 	return wait
 }

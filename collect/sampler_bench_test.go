@@ -9,8 +9,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What a look at all waits costs on a machine of 1,000 processes with 50 descriptors each, beside snapshots for other
-// tabs: alone (waits), and in turn with those of one tab (queues, pipes), which must not lose what spares them work.
+// The benchmark measures a watched snapshot of all waits on a machine of 1,000 processes with 50 descriptors each. It
+// runs alone (waits), and in turn with snapshots for other tabs (queues, pipes). Snapshots of waits must not discard
+// the memory that makes those cheap.
 func BenchmarkWatch(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		manyProcesses(b, 1000, 24)

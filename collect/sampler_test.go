@@ -13,8 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// sampling runs a Sampler with a clock that jumps to the next thing that waits, so that the times in these tests are
-// exact.
+// sampling runs a Sampler with a clock that jumps to the next event. So the times in these tests are exact.
 func sampling(t *testing.T, interval time.Duration, f func(t *testing.T, s *Sampler)) {
 	root := collecttest.Sample(t).Root
 	synctest.Test(t, func(t *testing.T) {
@@ -40,8 +39,8 @@ func wanting(kinds ...schema.Kind) Request {
 	return r
 }
 
-// none fails if there is a snapshot.
-func none(t *testing.T, s *Sampler, why string) {
+// noSnapshot fails if there is a snapshot.
+func noSnapshot(t *testing.T, s *Sampler, why string) {
 	t.Helper()
 	synctest.Wait()
 	select {
@@ -51,11 +50,12 @@ func none(t *testing.T, s *Sampler, why string) {
 	}
 }
 
-func after(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snapshot {
+// takenAfter reads a mailbox, and fails unless the snapshot was taken at that time after start.
+func takenAfter(t *testing.T, mailbox <-chan *Snapshot, start time.Time, want time.Duration) *Snapshot {
 	t.Helper()
-	snap := <-s.Snapshots()
+	snap := <-mailbox
 	if got := snap.Taken.Sub(start); got != want {
-		t.Errorf("the snapshot came after %v, want %v", got, want)
+		t.Errorf("the snapshot was taken after %v, want %v", got, want)
 	}
 	return snap
 }
@@ -63,17 +63,17 @@ func after(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snaps
 func TestSamplerTakesAtAnInterval(t *testing.T) {
 	sampling(t, 2*time.Second, func(t *testing.T, s *Sampler) {
 		start := time.Now()
-		none(t, s, "nobody asked for anything")
+		noSnapshot(t, s, "nobody asked for anything")
 		s.Demand(wanting(schema.Shm))
 		for _, at := range []time.Duration{0, 2 * time.Second, 4 * time.Second} {
-			if snap := after(t, s, start, at); len(snap.Objects) != 1 || len(snap.Objects[schema.Shm]) != 3 {
+			if snap := takenAfter(t, s.Snapshots(), start, at); len(snap.Objects) != 1 || len(snap.Objects[schema.Shm]) != 3 {
 				t.Errorf("it holds %v", snap.Objects)
 			}
 		}
 		s.SetInterval(10 * time.Second)
-		after(t, s, start, 14*time.Second)
+		takenAfter(t, s.Snapshots(), start, 14*time.Second)
 		s.SetInterval(time.Second)
-		after(t, s, start, 15*time.Second)
+		takenAfter(t, s.Snapshots(), start, 15*time.Second)
 	})
 }
 
@@ -81,34 +81,35 @@ func TestSamplerPauses(t *testing.T) {
 	sampling(t, 2*time.Second, func(t *testing.T, s *Sampler) {
 		start := time.Now()
 		s.Demand(wanting(schema.Shm))
-		after(t, s, start, 0)
+		takenAfter(t, s.Snapshots(), start, 0)
 		s.Pause(true)
-		<-time.After(time.Minute) // of the test's own clock: no time passes
-		none(t, s, "it is paused")
+		<-time.After(time.Minute) // on the clock of the test, so no real time passes
+		noSnapshot(t, s, "it is paused")
 		s.Now()
-		after(t, s, start, time.Minute)
+		takenAfter(t, s.Snapshots(), start, time.Minute)
 		s.Demand(wanting(schema.Msg))
-		if snap := after(t, s, start, time.Minute); snap.Objects[schema.Msg] == nil || snap.Objects[schema.Shm] != nil {
+		if snap := takenAfter(t, s.Snapshots(), start, time.Minute); snap.Objects[schema.Msg] == nil ||
+			snap.Objects[schema.Shm] != nil {
 			t.Errorf("it holds %v, want what was asked for last", snap.Objects)
 		}
 		s.Pause(false)
-		after(t, s, start, time.Minute+2*time.Second)
+		takenAfter(t, s.Snapshots(), start, time.Minute+2*time.Second)
 	})
 }
 
-// Who does not look gets the newest snapshot when he does.
+// A reader that comes late gets the newest snapshot.
 func TestSamplerKeepsTheNewest(t *testing.T) {
 	sampling(t, 2*time.Second, func(t *testing.T, s *Sampler) {
 		start := time.Now()
 		s.Demand(wanting(schema.Shm))
 		<-time.After(time.Minute + time.Second)
 		synctest.Wait()
-		after(t, s, start, time.Minute)
-		none(t, s, "the mailbox holds one")
+		takenAfter(t, s.Snapshots(), start, time.Minute)
+		noSnapshot(t, s, "the mailbox holds one")
 	})
 }
 
-// What is asked for several times before a scan is served by one.
+// Several demands before a scan are met by one scan.
 func TestSamplerServesManyDemandsAtOnce(t *testing.T) {
 	sampling(t, time.Hour, func(t *testing.T, s *Sampler) {
 		start := time.Now()
@@ -117,18 +118,18 @@ func TestSamplerServesManyDemandsAtOnce(t *testing.T) {
 			s.Now()
 		}
 		synctest.Wait()
-		if snap := after(t, s, start, 0); snap.Objects[schema.Shm] == nil {
+		if snap := takenAfter(t, s.Snapshots(), start, 0); snap.Objects[schema.Shm] == nil {
 			t.Errorf("it holds %v, want what was asked for last", snap.Objects)
 		}
-		none(t, s, "all was served")
+		noSnapshot(t, s, "all was served")
 	})
 }
 
-// A demand that comes while a scan runs is served by the next one, at once.
+// A demand that comes during a scan is met by the next scan, at once.
 func TestSamplerTakesADemandDuringAScan(t *testing.T) {
 	sampling(t, time.Hour, func(t *testing.T, s *Sampler) {
 		var during func()
-		s.collector.now = func() time.Time { // each scan asks it once
+		s.collector.now = func() time.Time { // each scan reads the clock once
 			if during != nil {
 				during()
 			}
@@ -138,24 +139,14 @@ func TestSamplerTakesADemandDuringAScan(t *testing.T) {
 		start := time.Now()
 		s.Demand(wanting(schema.Shm))
 		synctest.Wait()
-		if snap := after(t, s, start, 0); snap.Objects[schema.Msg] == nil {
+		if snap := takenAfter(t, s.Snapshots(), start, 0); snap.Objects[schema.Msg] == nil {
 			t.Errorf("it holds %v, want what was asked for during the scan", snap.Objects)
 		}
-		none(t, s, "all was served")
+		noSnapshot(t, s, "all was served")
 	})
 }
 
-// watched fails unless there is a snapshot of what is watched that was taken then, and gives it.
-func watched(t *testing.T, s *Sampler, start time.Time, want time.Duration) *Snapshot {
-	t.Helper()
-	snap := <-s.Watched()
-	if got := snap.Taken.Sub(start); got != want {
-		t.Errorf("it looked after %v, want %v", got, want)
-	}
-	return snap
-}
-
-// looksAtWaits are the threads that a look has, and what it says of them.
+// looksAtWaits are the threads and the findings of a watched snapshot.
 type looksAtWaits struct {
 	rows     int
 	findings []string
@@ -177,8 +168,8 @@ func waitsIn(s *Snapshot) looksAtWaits {
 	return l
 }
 
-// The sample machine has a pipe whose reader is stopped. A second look, soon after the first, confirms it; later ones
-// need no second.
+// The sample machine has a pipe whose reader is stopped. A second snapshot soon after the first confirms this. Later
+// snapshots need no confirmation.
 func TestSamplerWatches(t *testing.T) {
 	waits := wanting(schema.Wait)
 	waits.Findings = true
@@ -190,12 +181,13 @@ func TestSamplerWatches(t *testing.T) {
 			t.Error("it looks before anything was demanded")
 		}
 		s.Demand(wanting(schema.Shm))
-		after(t, s, start, 0)
-		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		takenAfter(t, s.Snapshots(), start, 0)
+		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(takenAfter(t, s.Watched(), start, 0)))
 		for _, at := range []time.Duration{ConfirmAfter, ConfirmAfter + 10*time.Second, ConfirmAfter + 20*time.Second} {
-			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}},
+				waitsIn(takenAfter(t, s.Watched(), start, at)))
 		}
-		none(t, s, "looking is no refresh")
+		noSnapshot(t, s, "looking is no refresh")
 		s.Pause(true)
 		<-time.After(time.Minute)
 		synctest.Wait()
@@ -205,7 +197,7 @@ func TestSamplerWatches(t *testing.T) {
 	})
 }
 
-// A table of waits is all that is watched: nothing looks a second time, save to confirm it.
+// The only watched snapshots come from a table of waits. The Sampler takes no additional snapshots, except to confirm.
 func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 	waits := wanting(schema.Wait)
 	waits.Findings = true
@@ -213,20 +205,21 @@ func TestSamplerWatchesByWhatIsDemanded(t *testing.T) {
 		start := time.Now()
 		s.Watch(waits, 10*time.Second)
 		s.Demand(waits)
-		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(watched(t, s, start, 0)))
+		sameLooks(t, "the first", looksAtWaits{rows: 2, pending: true}, waitsIn(takenAfter(t, s.Watched(), start, 0)))
 		sameLooks(t, "the second", looksAtWaits{rows: 2, findings: []string{"stopped"}},
-			waitsIn(watched(t, s, start, ConfirmAfter)))
+			waitsIn(takenAfter(t, s.Watched(), start, ConfirmAfter)))
 		for _, at := range []time.Duration{2 * time.Second, 4 * time.Second, 6 * time.Second} {
-			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}}, waitsIn(watched(t, s, start, at)))
+			sameLooks(t, "demanded", looksAtWaits{rows: 2, findings: []string{"stopped"}},
+				waitsIn(takenAfter(t, s.Watched(), start, at)))
 		}
 	})
 }
 
-// Looking takes a fiftieth of the time at most, and a twentieth while there is a critical finding, which may be over
-// soon.
+// Watched snapshots take at most a fiftieth of the time. They take at most a twentieth while there is a critical
+// finding, because it may end soon.
 func TestSamplerLooksSparingly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l looking
+		var l watchTimes
 		start := time.Now()
 		var got []time.Duration
 		deadlock, stopped := []schema.Finding{{Severity: schema.Critical}}, []schema.Finding{{Severity: schema.Warning}}
@@ -234,7 +227,7 @@ func TestSamplerLooksSparingly(t *testing.T) {
 			{Total: time.Second, Pending: true},
 			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock},
 			{Total: time.Millisecond, Findings: stopped}} {
-			l.took(&s, 10*time.Second)
+			l.plan(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}
 		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second,
@@ -242,7 +235,7 @@ func TestSamplerLooksSparingly(t *testing.T) {
 	})
 }
 
-// What was seen before stands for the first of two samples, whatever was looked at in between.
+// An earlier solution is the first of two samples, even if other snapshots were taken in between.
 func TestConfirmedAcrossOtherSnapshots(t *testing.T) {
 	host, err := kernel.Open(collecttest.Sample(t).Root)
 	if err != nil {

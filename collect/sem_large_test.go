@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The largest set that the kernel makes by default (SEMMSL, man 2 semget) tells every semaphore, and the highest
-// value (SEMVMX).
+// The largest set that the kernel makes by default (SEMMSL, man 2 semget) shows every semaphore, and the highest value
+// (SEMVMX).
 func TestLargestSemaphoreSet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

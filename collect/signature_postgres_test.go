@@ -19,7 +19,7 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// workPostmaster is a process that looks like a postmaster: by its name and its working directory.
+// workPostmaster has the name and the working directory of a postmaster.
 func workPostmaster(j *kerneltest.Job) {
 	j.Check(os.Chdir(j.Args[0]))
 	j.Check(os.WriteFile("/proc/self/comm", []byte("postgres"), 0))
@@ -27,7 +27,7 @@ func workPostmaster(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// apps takes a snapshot and tells by Ref what software its System V objects are of, and why.
+// apps takes a snapshot. It returns the software of each System V object and the reason, by Ref.
 func (s *sysvScene) apps(c *Collector) map[string][2]string {
 	s.Helper()
 	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds,
@@ -73,7 +73,7 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 		c := New(s.host, time.Now)
 		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		collided := s.id(s.admin.ShmGet(ino+2, 56, 0o600|createIPC))
-		s.id(s.admin.ShmGet(ino+3, 56, 0o660|createIPC)) // PostgreSQL makes none like that
+		s.id(s.admin.ShmGet(ino+3, 56, 0o660|createIPC)) // PostgreSQL makes no such segment
 		s.id(s.admin.ShmGet(ino+software.CollisionsMost+1, 56, 0o600|createIPC))
 		named := s.id(s.admin.ShmGet(0xfedcba98, 56, 0o600|createIPC))
 		set := s.id(s.admin.SemGet(ino, 17, 0o600|createIPC))
@@ -92,7 +92,7 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 			t.Errorf("by the directory (-want +got):\n%s", diff)
 		}
 
-		// What the lock file names counts as soon as it is written, and no longer than it is there.
+		// The content of the lock file counts from the moment that it is written, until it is removed.
 		s.lockFile(dir, 0xfedcba98, named)
 		in := fmt.Sprintf(" in %s, where postmaster %d runs", dir, w.PID)
 		want[ref(schema.Shm, named)] = [2]string{certainly, "postmaster.pid names its key and id" + in}
@@ -108,7 +108,7 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 			t.Errorf("the lock file names another id (-want +got):\n%s", diff)
 		}
 
-		// Nobody takes part any more, and the directory lies in no usual place.
+		// No process of the cluster is left, and its directory is at no usual place.
 		w.Kill()
 		if diff := gocmp.Diff(map[string][2]string{}, s.apps(c)); diff != "" {
 			t.Errorf("without the postmaster (-want +got):\n%s", diff)
@@ -116,7 +116,7 @@ func TestRunningPostmastersTellTheirObjects(t *testing.T) {
 	})
 }
 
-// A FIFO in the place of the lock file is not waited for, a link not followed.
+// The reader does not wait for a FIFO in the place of the lock file. It does not follow a link there.
 func TestHostileDataDirectory(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -141,8 +141,8 @@ func TestHostileDataDirectory(t *testing.T) {
 	})
 }
 
-// An ordinary user may not read where a postmaster stands, but its arguments. A dead server behind them does not hang
-// the look.
+// An ordinary user may not read the working directory of a postmaster, but he may read its arguments. A dead file
+// server behind the arguments does not block the snapshot.
 func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: one of the two users has to be somebody else")
@@ -150,7 +150,7 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		dir, dead := t.TempDir(), t.TempDir()
-		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // go test's own directory, which only root may enter
+		s.check(os.Chmod(filepath.Dir(dir), 0o755)) // the directory of go test, which only root may enter
 		ino := s.dataDirectory(dir)
 		s.check(os.Symlink(dead, filepath.Dir(dir)+"/link"))
 		first := kerneltest.Start(t, "postmaster", dir, "-D", dir)
@@ -169,7 +169,8 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 func workTellApps(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
-	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds}})
+	snap := New(host, time.Now).Take(Request{
+		Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds}})
 	var words []any
 	for _, o := range snap.Objects[schema.Shm] {
 		words = append(words, o.Ref.String())
@@ -181,18 +182,18 @@ func workTellApps(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// Clusters that nobody runs are found where distributions put them, and where their configuration says.
+// Clusters without processes are found at the places of distributions, and at the places in their configuration.
 func TestFoundClusters(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		for _, dir := range []string{"/var/lib", "/etc"} {
 			s.check(unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
 		}
-		s.check(os.MkdirAll("/var/lib/postgresql/15/dump", 0o700)) // no cluster: it has no PG_VERSION
+		s.check(os.MkdirAll("/var/lib/postgresql/15/dump", 0o700)) // no cluster, because PG_VERSION is missing
 		var st unix.Stat_t
 		s.check(unix.Stat("/var/lib/postgresql/15/dump", &st))
 		ino := s.dataDirectory("/var/lib/postgresql/15/main")
-		for i := range 2 * software.CollisionsMost { // inode numbers of a fresh tmpfs are close
+		for i := range 2 * software.CollisionsMost { // inode numbers of a new tmpfs are close to each other
 			s.check(os.WriteFile(fmt.Sprintf("/var/lib/%d", i), nil, 0o600))
 		}
 		other := s.dataDirectory("/var/lib/elsewhere/data")
@@ -213,7 +214,7 @@ func TestFoundClusters(t *testing.T) {
 	})
 }
 
-// A signature may name the files of which ftok makes the keys of its objects. A link among them is followed.
+// A signature may name the files from which ftok makes the keys of its objects. A link among the files is followed.
 func TestFilesOfSignatures(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

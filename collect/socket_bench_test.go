@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A snapshot of 8,000 UNIX and 8,000 TCP sockets, all joined with their peers: the dumps alone, and with the fd walk
-// and edges.
+// The benchmark takes a snapshot of 8,000 UNIX and 8,000 TCP sockets, all joined with their peers. It measures the
+// dumps alone, and the dumps with the walk of descriptors and the edges.
 func BenchmarkSocketSnapshot(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		var limit unix.Rlimit

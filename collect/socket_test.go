@@ -24,7 +24,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// cells are an object's columns that are not blank.
+// cells are the columns of an object that are not empty.
 type cells map[string]schema.Value
 
 // scene makes sockets and reads them back.
@@ -68,7 +68,7 @@ func (s *scene) take(kinds ...schema.Kind) *Snapshot {
 	for _, m := range Mechanisms() {
 		if slices.Contains(kinds, m.Kind) {
 			for _, c := range m.Columns {
-				req.Want[m.Kind] |= c.Needs &^ leaks.NeedPaths // which lists what lies about on the machine
+				req.Want[m.Kind] |= c.Needs &^ leaks.NeedPaths // this need lists files of the whole machine
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (s *scene) take(kinds ...schema.Kind) *Snapshot {
 	return snap
 }
 
-// table gives the objects' cells by Ref, and their edges in words.
+// table returns the cells of the objects by Ref, and their edges in words.
 func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	rows := map[string]cells{}
 	for _, m := range Mechanisms() {
@@ -107,13 +107,13 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	return rows, edges
 }
 
-// ownTests says whether a column has tests of its own, so that the others leave it out.
+// ownTests reports true if a column has its own tests. The other tests leave it out.
 func ownTests(column string) bool {
 	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "ftok", "verdict", "reasons",
 		"undo"}, column)
 }
 
-// here is this process with that descriptor.
+// here is this process with these descriptors.
 func (s *scene) here(fds ...int) schema.Value {
 	var ends []schema.Endpoint
 	for _, fd := range fds {
@@ -124,7 +124,7 @@ func (s *scene) here(fds ...int) schema.Value {
 	return schema.Endpoints(ends, false)
 }
 
-// waiting is this process, waiting with that descriptor.
+// waiting is this process, which waits with this descriptor.
 func (s *scene) waiting(fd int) schema.Value {
 	e := s.self
 	e.FD, e.Mode = fd, "connect"
@@ -135,7 +135,7 @@ func (s *scene) ref(kind schema.Kind, fd int) schema.Ref {
 	return schema.Ref{Kind: kind, ID: s.inode(fd)}
 }
 
-// holds are the edges of this process to its descriptors.
+// holds are the edges from this process to its descriptors.
 func (s *scene) holds(kind schema.Kind, fds ...int) []string {
 	var edges []string
 	for _, fd := range fds {
@@ -145,14 +145,14 @@ func (s *scene) holds(kind schema.Kind, fds ...int) []string {
 	return edges
 }
 
-// pair is the edge between two ends, which starts at the smaller Ref.
+// pair is the edge between two ends. It starts at the smaller Ref.
 func (s *scene) pair(kind schema.Kind, a, b int) string {
 	refs := []schema.Ref{s.ref(kind, a), s.ref(kind, b)}
 	slices.SortFunc(refs, schema.CompareRefs)
 	return refs[0].String() + " peer " + refs[1].String() + "  observed"
 }
 
-// own adds what every socket of this process has.
+// own adds the cells that every socket of this process has.
 func (s *scene) own(fd int, c cells) cells {
 	c["inode"], c["uid"] = schema.Int(int64(s.inode(fd))), schema.Int(int64(os.Getuid()))
 	c["owner"] = schema.String(proc.NewUsers(true).User(uint32(os.Getuid())))
@@ -160,7 +160,7 @@ func (s *scene) own(fd int, c cells) cells {
 	return c
 }
 
-// unixCells are those of a socket of this process.
+// unixCells are the cells of a UNIX socket of this process.
 func (s *scene) unixCells(fd int, kind, state string, recvq int, more cells) cells {
 	c := cells{"type": schema.String(kind), "state": schema.String(state), "recvq": schema.Int(int64(recvq))}
 	if state != "LISTEN" {
@@ -176,7 +176,7 @@ func (s *scene) unixCells(fd int, kind, state string, recvq int, more cells) cel
 
 func (s *scene) peer(kind schema.Kind, fd int) schema.Value { return schema.RefValue(s.ref(kind, fd)) }
 
-// compare waits until the objects and edges are as wanted: a connection's last packets may be on their way.
+// compare waits until the objects and edges are as wanted. The last packets of a connection may be on their way.
 func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string) {
 	s.Helper()
 	slices.Sort(edges)
@@ -188,7 +188,7 @@ func (s *scene) compare(kind schema.Kind, want map[string]cells, edges []string)
 	}
 	kerneltest.EventuallySame(s, func() string {
 		rows, got := table(s.take(kind), kind)
-		// What TCP measures and descriptors in flight have tests of their own.
+		// The measurements of TCP and descriptors in flight have their own tests.
 		for _, row := range rows {
 			for _, id := range append(kinds.Inet().OnDemand, "inflight", "timer", "expires") {
 				if id != "ns_leader" {
@@ -262,12 +262,12 @@ func TestUnixPairsAndDatagrams(t *testing.T) {
 		s.compare("unix", want, append(append(s.holds("unix", half, other, left, server, client),
 			strings.Replace(s.holds("unix", left)[0], "fd "+strconv.Itoa(left), "fd "+strconv.Itoa(twice), 1)),
 			s.pair("unix", half, other),
-			// A datagram socket's peer need not know it: the edge has one direction.
+			// The peer of a datagram socket need not know the socket. The edge has one direction.
 			s.ref("unix", client).String()+" peer "+s.ref("unix", server).String()+"  observed"))
 	}, unix.CLONE_NEWNET)
 }
 
-// inetCells are those of a socket of this process.
+// inetCells are the cells of an internet socket of this process.
 func (s *scene) inetCells(fd int, proto, state string, recvq, sendq int, more cells) cells {
 	name, err := unix.Getsockname(fd)
 	s.check(err)
@@ -355,7 +355,7 @@ func TestTCPPendingClient(t *testing.T) {
 				"peer":  mapped("local"), "dport": clientCells["sport"], "peer_ref": s.peer("inet", client),
 				"peer_holders": s.here(client)},
 		}
-		// The smaller Ref is the one without number.
+		// The smaller Ref is the one without a number.
 		s.compare("inet", want, append(s.holds("inet", listener, client),
 			cookie+" peer "+s.ref("inet", client).String()+"  observed",
 			cookie+" waits_on "+s.ref("inet", listener).String()+" accept observed"))
@@ -384,7 +384,7 @@ func TestUDPAndRaw(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// An ordinary user sees every socket, but not which foreign processes hold it.
+// An ordinary user sees every socket. He does not see the foreign processes that hold a socket.
 func TestSocketsOfForeignProcesses(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to become another user: a user namespace of an ordinary user has one uid only")
@@ -406,7 +406,7 @@ func TestSocketsOfForeignProcesses(t *testing.T) {
 		theirRef, tcpRef := s.ref("unix", theirs).String(), s.ref("inet", tcp).String()
 		s.check(unix.Close(theirs))
 		s.check(syscall.Setresuid(1000, 1000, 1000))
-		// Giving up a uid makes a process non-dumpable, and its own /proc files root's (man 2 prctl).
+		// After a change of uid a process is not dumpable, and root owns its /proc files (man 2 prctl).
 		s.check(unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
 
 		snap := s.take("unix", "inet")
@@ -438,7 +438,7 @@ func dup(s *scene, fd int) *os.File {
 	return os.NewFile(uintptr(d), "socket")
 }
 
-// Without the fd walk, who holds a socket is not collected, and nothing else is missing.
+// Without the walk of descriptors the holders of a socket are missing. Nothing else is missing.
 func TestSocketsWithoutWalk(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -463,7 +463,8 @@ func TestSocketsWithoutWalk(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// A file tree has /proc/net only: no peers, no queues, and a truncated file costs the rest of its rows alone.
+// A tree of files has only /proc/net: there are no peers and no queues. In a truncated file only the remaining rows are
+// lost.
 func TestSocketsOfAFileTree(t *testing.T) {
 	root := t.TempDir()
 	files := map[string]string{

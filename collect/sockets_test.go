@@ -35,7 +35,7 @@ func TestNetlinkSocketOfTheTest(t *testing.T) {
 func TestPacketSocketOfTheTest(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
-		const arp = unix.ETH_P_ARP << 8 & 0xffff // htons, with the low byte below
+		const arp = unix.ETH_P_ARP << 8 & 0xffff // htons of ETH_P_ARP on a little-endian machine
 		proto := arp | unix.ETH_P_ARP>>8
 		fd := s.socket(unix.AF_PACKET, unix.SOCK_DGRAM, proto)
 		s.check(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(proto), Ifindex: 1}))

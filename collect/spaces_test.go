@@ -23,8 +23,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwnIPC makes one object of each kind and keeps them in use: a queue with a message that somebody waits beside,
-// a set of one semaphore, a segment that is attached twice.
+// workOwnIPC makes and uses one object of each kind: a queue with a message and a waiter, a set of one semaphore, a
+// segment that is attached twice.
 func workOwnIPC(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	queue, err := a.MsgGet(0x7001, createIPC|0o640)
@@ -66,7 +66,8 @@ func (s *sysvScene) ipcOf(pid int) uint64 {
 	return ino
 }
 
-// An object's owner and a process's pid are shown as we have them, and as their own namespace does where that differs.
+// The owner of an object and the pid of a process are shown as the reader sees them. If their own namespace has other
+// numbers, those are shown as well.
 func TestOwnViewOfAnotherNamespace(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only")
@@ -93,7 +94,7 @@ func TestOwnViewOfAnotherNamespace(t *testing.T) {
 	})
 }
 
-// Two namespaces hold a queue, a set and a segment each, with the same ids and keys.
+// Each of two namespaces has a queue, a set and a segment, with the same ids and keys.
 func TestObjectsOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -148,7 +149,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		}, edges)
 
 		content, err := content.Peek(s.host,
-			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.Way,
+			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.FindNamespace,
 			content.PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
@@ -180,7 +181,7 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 	})
 }
 
-// By default only the own namespace's objects are listed, and a note says what that leaves out.
+// By default only the objects of the reader's own namespace are listed. A note tells what is left out.
 func TestNoteOnOtherNamespaces(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -198,7 +199,7 @@ func TestNoteOnOtherNamespaces(t *testing.T) {
 	})
 }
 
-// A namespace without a process lives as long as somebody has a descriptor of it, or a mount.
+// A namespace without processes stays as long as somebody has a descriptor of it, or a mount.
 func TestNamespaceWithoutProcesses(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -226,7 +227,7 @@ func TestNamespaceWithoutProcesses(t *testing.T) {
 	})
 }
 
-// Who may not enter a namespace is told so.
+// A reader who may not enter a namespace gets a fault.
 func TestNamespaceThatCannotBeEntered(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only")
@@ -246,7 +247,7 @@ func TestNamespaceThatCannotBeEntered(t *testing.T) {
 	})
 }
 
-// workLookEverywhere tells what it sees of all namespaces, and what not.
+// workLookEverywhere prints what it sees of all namespaces, and its faults.
 func workLookEverywhere(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -262,7 +263,7 @@ func workLookEverywhere(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workHoldSpaces makes 100 IPC namespaces of five queues each, and holds them by descriptors.
+// workHoldSpaces makes 100 IPC namespaces with five queues each, and holds them by descriptors.
 func workHoldSpaces(j *kerneltest.Job) {
 	runtime.LockOSThread()
 	for range 100 {
@@ -278,7 +279,7 @@ func workHoldSpaces(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// BenchmarkQueuesOfAHundredNamespaces lists 500 queues in 101 namespaces, in the second and later snapshots.
+// BenchmarkQueuesOfAHundredNamespaces lists 500 queues in 101 namespaces, in the second and in later snapshots.
 func BenchmarkQueuesOfAHundredNamespaces(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		host, err := kernel.Open("")

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Whole snapshots at the kernel's default limits, beside the listing alone.
+// The benchmark takes whole snapshots at the kernel's default limits. It also measures the listing alone.
 func BenchmarkSysVSnapshot(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		host, err := kernel.Open("")

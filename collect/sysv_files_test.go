@@ -17,7 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A machine's files, copied: booted at 1795264000; process 310 started 100 s later, process 311 200 s later.
+// sysvFiles are copied files of a machine. It booted at 1795264000. Process 310 started 100 s later, and process 311
+// started 200 s later.
 func sysvFiles() map[string]string {
 	stat := func(pid int, start uint64) string {
 		return fmt.Sprintf("%d (a b) S 1 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 %d 1 1 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 "+
@@ -34,9 +35,9 @@ func sysvFiles() map[string]string {
 			"0 0 0 0 0 1795264300 0 1795264300\n",
 		"proc/sysvipc/sem": "key semid perms nsems uid gid cuid cgid otime ctime\n",
 		"proc/sysvipc/shm": shmHead +
-			"4660 5 644 4096 310 310 1 0 0 0 0 1795264300 0 1795264300 4096 0\n" + // made by 310
-			"4661 6 644 4096 311 0 0 0 0 0 0 0 0 1795264150 0 0\n" + // before 311 started: by another 311
-			"4662 7 644 4096 311 0 0 0 0 0 0 0 0 1795264199 0 0\n" + // ctime is cut to seconds: 311 may have been that fast
+			"4660 5 644 4096 310 310 1 0 0 0 0 1795264300 0 1795264300 4096 0\n" + // process 310 made it
+			"4661 6 644 4096 311 0 0 0 0 0 0 0 0 1795264150 0 0\n" + // made before 311 started, by an earlier process 311
+			"4662 7 644 4096 311 0 0 0 0 0 0 0 0 1795264199 0 0\n" + // ctime is rounded down to seconds, so 311 may have made it
 			"4663 8 644 4096 999 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
 			"4664 9 644 4096 0 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
 			// in a huge page, which the kernel counts 512 times (ipc/shm.c, shm_add_rss_swap)

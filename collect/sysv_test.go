@@ -27,7 +27,7 @@ import (
 
 const createIPC = sysv.IPCCreat | sysv.IPCExcl
 
-// sysvScene makes System V objects and reads them back, at a moment that it chooses.
+// sysvScene makes System V objects and reads them back, at a moment of its choice.
 type sysvScene struct {
 	*scene
 	admin *kernel.Admin
@@ -49,7 +49,7 @@ func (s *sysvScene) id(id int, err error) int {
 	return id
 }
 
-// look collects one kind with these needs and its edges.
+// look collects one kind with these needs, and its edges.
 func (s *sysvScene) look(kind schema.Kind, needs schema.Need) (map[string]cells, []string) {
 	s.Helper()
 	req := Request{Want: map[schema.Kind]schema.Need{kind: needs}, Edges: true}
@@ -88,7 +88,7 @@ func (s *sysvScene) owned(p sysv.IPCPerm, ctime int64, more cells) cells {
 	return c
 }
 
-// end is a process at an object, as the process table has it.
+// end is a process at an object, as the process table shows it.
 func (s *sysvScene) end(pid int) schema.Endpoint {
 	s.Helper()
 	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
@@ -117,7 +117,7 @@ func holders(ends ...schema.Endpoint) schema.Value {
 	return schema.Endpoints(ends, false)
 }
 
-// sleepsIn gives the thread of a process that sleeps in a System V call, once it does.
+// sleepsIn waits until a thread of a process sleeps in a System V call, and returns the thread.
 func (s *sysvScene) sleepsIn(pid int) (tid int) {
 	s.Helper()
 	kerneltest.Eventually(s, fmt.Sprintf("process %d sleeps in a System V call", pid), func() bool {
@@ -125,7 +125,7 @@ func (s *sysvScene) sleepsIn(pid int) (tid int) {
 		s.check(err)
 		defer dir.Close()
 		calls, err := dir.BlockedCalls(make([]byte, 8<<10),
-			func(nr int) bool { // a thread of the runtime may sleep in epoll_wait
+			func(nr int) bool { // a thread of the Go runtime may sleep in epoll_wait
 				_, _, ok := process.BlockedCall{NR: nr}.SysV()
 				return ok
 			})
@@ -151,7 +151,7 @@ func argument(j *kerneltest.Job, n int) int {
 	return v
 }
 
-// workSemOp does one operation: id, semaphore, number.
+// workSemOp does one operation. Its arguments are: id, semaphore, number.
 func workSemOp(j *kerneltest.Job) {
 	j.Ready()
 	op := sysv.SemOp{Num: uint16(argument(j, 1)), Op: int16(argument(j, 2))}
@@ -240,7 +240,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 		slices.Sort(wantEdges)
 		s.equal("edges", wantEdges, edges)
 
-		// What nobody asks for is not read.
+		// Columns that nobody asks for are not read.
 		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: 0}})
 		row = s.owned(now.IPCPerm, now.CTime, common)
 		for id, typ := range map[string]schema.Type{
@@ -253,7 +253,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 		s.equal("rows without needs", map[string]cells{ref: row}, rows)
 		s.equal("edges without needs", []string(nil), edges)
 
-		// Its page is open: then they are, for this one.
+		// The page of the object is open: now they are read for this object.
 		snap = New(s.host, func() time.Time { return s.now }).Take(Request{
 			Want:   map[schema.Kind]schema.Need{schema.Sem: 0},
 			Detail: kinds.SysvRef(schema.Sem, proc.Place{}, now.IPCPerm, now.CTime)})
@@ -263,7 +263,7 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 	})
 }
 
-// workCreateSegment makes a private segment of a page and waits.
+// workCreateSegment makes a private segment of one page, and waits.
 func workCreateSegment(j *kerneltest.Job) {
 	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600)
 	j.Check(err)
@@ -271,7 +271,7 @@ func workCreateSegment(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workAttach attaches each id that it is given, as often as it is given.
+// workAttach attaches each of the ids in its arguments. An id may be there several times.
 func workAttach(j *kerneltest.Job) {
 	for i := range j.Args {
 		data, err := kernel.NewAdmin().ShmAttach(argument(j, i), false)
@@ -282,7 +282,7 @@ func workAttach(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// shmCells are those of a segment that SHM_STAT knows.
+// shmCells are the cells of a segment that SHM_STAT lists.
 func (s *sysvScene) shmCells(m sysv.ShmSegment, status []string, creator string, more cells) cells {
 	c := cells{
 		"size": schema.Bytes(m.Size), "nattch": schema.Int(int64(m.NAttch)),
@@ -321,12 +321,12 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
 				"holders": holders(s.holder(twice.PID, 2), s.holder(other.PID, 1)),
 			}),
-			// Removed, still attached: its key is 0 now, its mapping keeps the old name.
+			// The segment was removed while attached. Its key is 0 now, and its mapping keeps the old name.
 			ref(dest): s.shmCells(stat(dest), []string{kinds.StatusDest, kinds.StatusLocked}, proc.CreatorAlive, cells{
 				"command": schema.String(s.self.Comm), "rss": schema.Bytes(4096), "swap": schema.Bytes(0),
 				"holders": holders(s.holder(other.PID, 1)),
 			}),
-			// Key 0, and nobody left who made it.
+			// The key is 0, and the creator is gone.
 			ref(orphan): s.shmCells(stat(orphan), nil, proc.CreatorDead, cells{
 				"rss": schema.Bytes(4096), "swap": schema.Bytes(0), "holders": holders(s.holder(twice.PID, 1)),
 			}),
@@ -347,7 +347,7 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 		s.equal("rows", want, rows)
 		s.equal("edges", wantEdges, edges)
 
-		// The collector keeps nothing of a process that has gone.
+		// The collector forgets a process that is gone.
 		twice.Finish()
 		rows, _ = s.look(schema.Shm, shmNeeds)
 		s.equal("holders after a detach", holders(s.holder(other.PID, 1)), rows[ref(shared)]["holders"])
@@ -355,8 +355,8 @@ func TestSegmentsHoldersAndCreators(t *testing.T) {
 	})
 }
 
-// Segments in huge pages lie on a device of their own. Without a reservation one can be made where the machine has no
-// huge pages; touching it would be SIGBUS.
+// Segments in huge pages are on their own device. Without a reservation such a segment can be made on a machine without
+// huge pages. An access to it would be SIGBUS.
 func TestSegmentInHugePages(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -374,13 +374,14 @@ func TestSegmentInHugePages(t *testing.T) {
 	})
 }
 
-// Threads take numbers from the same space as processes: one that has a dead creator's number does not make it live.
+// Threads and processes take numbers from the same space. A thread with the number of a dead creator does not make the
+// creator alive.
 func TestCreatorWhosePidIsNowAThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		next := func(pid int) { s.check(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(pid-1)), 0)) }
 		var creator *kerneltest.Worker
-		// The test's own runtime may start a thread in between and take the number.
+		// The Go runtime of the test may start a thread in between, which takes the number.
 		for pid, taken := 20000, false; !taken; pid += 100 {
 			if pid > 30000 {
 				t.Fatal("no thread took a creator's number in 100 attempts")
@@ -398,7 +399,7 @@ func TestCreatorWhosePidIsNowAThread(t *testing.T) {
 	})
 }
 
-// A memfd lives on the device of the segments and may have a shmid's number for an inode.
+// A memfd is on the device of the segments, and its inode number may be the id of a segment.
 func TestMemfdIsNoSegment(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -410,7 +411,7 @@ func TestMemfdIsNoSegment(t *testing.T) {
 		s.check(err)
 		defer unix.Munmap(data)
 		inode := s.inode(fd)
-		// The kernel gives the next segment the id that is asked for here (CONFIG_CHECKPOINT_RESTORE).
+		// The kernel gives this id to the next segment (CONFIG_CHECKPOINT_RESTORE).
 		s.check(os.WriteFile("/proc/sys/kernel/shm_next_id", []byte(fmt.Sprint(inode)), 0))
 		id := s.id(s.admin.ShmGet(0x1234, 4096, createIPC|0o600))
 		if uint64(id) != inode {
@@ -421,7 +422,7 @@ func TestMemfdIsNoSegment(t *testing.T) {
 	})
 }
 
-// Segments of two IPC namespaces share the device, and their ids are alike.
+// Segments of two IPC namespaces are on the same device and may have the same ids.
 func TestSegmentOfAnotherNamespace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
@@ -434,7 +435,7 @@ func TestSegmentOfAnotherNamespace(t *testing.T) {
 	})
 }
 
-// workAttachUntouched attaches a segment and leaves it alone.
+// workAttachUntouched attaches a segment and does not access it.
 func workAttachUntouched(j *kerneltest.Job) {
 	_, err := kernel.NewAdmin().ShmAttach(argument(j, 0), true)
 	j.Check(err)
@@ -453,7 +454,7 @@ func workAttachOwn(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workLook collects with the rights that it has, and tells the states of the cells that take rights.
+// workLook collects with its own rights. It prints the states of the cells that need rights.
 func workLook(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -481,7 +482,8 @@ func workLook(j *kerneltest.Job) {
 	j.Ready(string(text))
 }
 
-// An ordinary user sees every object, and "denied" where others' rights begin. Nobody needs a passwd entry.
+// An ordinary user sees every object, and "denied" in cells that need the rights of others. Owners need no entry in
+// passwd.
 func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so nothing in it is foreign")
@@ -514,7 +516,7 @@ func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 			cell("shm", held, "owner"):         "root",
 			cell("shm", held, "creator_state"): proc.CreatorAlive,
 			cell("shm", held, "holders"):       "denied",
-			// nattch 0: that nobody holds it is known without rights.
+			// nattch is 0, so without any rights it is known that nobody holds the segment.
 			cell("shm", free, "owner"):         "root",
 			cell("shm", free, "creator_state"): proc.CreatorAlive,
 
@@ -525,7 +527,7 @@ func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 	})
 }
 
-// Under hidepid a process that is not in /proc may live: then nobody may call its segment an orphan.
+// Under hidepid a process that is not in /proc may still be alive. Then nobody may call its segment an orphan.
 func TestCreatorUnderHidepid(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only, so /proc hides nothing from it")

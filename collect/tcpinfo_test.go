@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A connection over which 5,000 bytes went, as its page and the columns show it.
+// A connection has carried 5,000 bytes. The columns and the page show its details.
 func TestTCPDetails(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)
@@ -70,7 +70,7 @@ func TestTCPDetails(t *testing.T) {
 			num := func(n int64) schema.Value { return schema.Int(n) }
 			want := cells{"cong": schema.String(congestion), "retrans_total": num(0), "unacked": num(0), "lost": num(0),
 				"notsent":        schema.Bytes(0),
-				"bytes_acked":    schema.Bytes(5001), // the SYN counts as one
+				"bytes_acked":    schema.Bytes(5001), // the SYN counts as one byte
 				"bytes_received": schema.Bytes(0), "timer": schema.String("keepalive")}
 			if diff := gocmp.Diff(want, kept); diff != "" {
 				t.Errorf("page %v (-want +got):\n%s", page, diff)
@@ -79,7 +79,7 @@ func TestTCPDetails(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// Descriptors that were sent over a socket and not received belong to nobody's table.
+// Descriptors that were sent over a socket and not received are in no table of a process.
 func TestDescriptorsInFlight(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newScene(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workSemHold does operations with SEM_UNDO: the set, or "own" for a new one of nine semaphores, then semaphore and
-// number of each.
+// workSemHold does operations with SEM_UNDO. Its first argument is the set, or "own" for a new set of nine semaphores.
+// Then come the number of a semaphore and the number to add, for each operation.
 func workSemHold(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	if j.Args[0] == "own" {
@@ -35,7 +35,7 @@ func workSemHold(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// undoScene is a scene where SEM_UNDO may be read; else the test is skipped.
+// undoScene is a scene where SEM_UNDO may be read. Otherwise it skips the test.
 func undoScene(t *testing.T) *sysvScene {
 	s := newSysVScene(t)
 	r, err := s.host.OpenUndos()
@@ -80,7 +80,7 @@ func TestHoldersOfSemaphores(t *testing.T) {
 		slices.Sort(want)
 		s.equal("edges", want, edges)
 
-		// Nobody asks: nothing is read.
+		// No column needs them: nothing is read.
 		rows, edges = s.undos(0, false)
 		s.equal("cells without needs", map[string]schema.Value{
 			setRef: schema.Uncollected(schema.TypeEndpoints), otherRef: schema.Uncollected(schema.TypeEndpoints)}, rows)
@@ -88,7 +88,7 @@ func TestHoldersOfSemaphores(t *testing.T) {
 	})
 }
 
-// undos are the undo cells of all sets, and the edges of those who hold some.
+// undos are the undo cells of all sets, and the edges from the holders.
 func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema.Value, []string) {
 	s.Helper()
 	snap := New(s.host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: needs}, Edges: true,
@@ -102,7 +102,7 @@ func (s *sysvScene) undos(needs schema.Need, everywhere bool) (map[string]schema
 	return rows, edges
 }
 
-// A set of another IPC namespace may have the same id.
+// A set in another IPC namespace may have the same id.
 func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
@@ -119,14 +119,15 @@ func TestHoldersOfSemaphoresOfNamespaces(t *testing.T) {
 	})
 }
 
-// What one Collector reads, it reads again at its next look.
+// One Collector reads the holders again in its next snapshot.
 func TestHoldersOfSemaphoresAsTimeGoesOn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := undoScene(t)
 		set := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		c := New(s.host, time.Now)
 		look := func() schema.Value {
-			return c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}}).Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
+			snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: kinds.NeedUndo}})
+			return snap.Objects[schema.Sem][0].Row.(*kinds.SemRow).Undo
 		}
 		s.equal("at first", schema.Endpoints(nil, false), look())
 		w := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "1")

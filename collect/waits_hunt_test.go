@@ -22,10 +22,10 @@ import (
 	"github.com/ipctop/ipctop/collect/waits"
 )
 
-// What looks like a deadlock and is none, since somebody could end it whom no directory of descriptors, no adjustment
-// and no last pid tells.
+// These plays look like a deadlock but are none. Somebody could end the waits, and no descriptor directory, no
+// adjustment and no last pid shows this process.
 
-// huntedPlays are plays that look like what they are not.
+// huntedPlays are plays that look like a deadlock, or unlike one.
 func huntedPlays() map[string]func(*play) {
 	return map[string]func(*play){
 		"pipe-to-itself":      pipeToItself,
@@ -67,8 +67,8 @@ func huntedPlays() map[string]func(*play) {
 	}
 }
 
-// flocksTakerGone: c took both locks, as flock(1) does for a shell, and ended. a and b have the open files, and each
-// waits for the other's.
+// flocksTakerGone: c took both locks and ended, as flock(1) does for a shell. a and b have the open files. Each waits
+// for the lock of the other.
 func flocksTakerGone(p *play) {
 	one, two := p.open("one"), p.open("two")
 	ones, twos := p.open("one"), p.open("two")
@@ -79,7 +79,7 @@ func flocksTakerGone(p *play) {
 	b.then().Flock(ones, unix.LOCK_EX)
 }
 
-// pipeToItself: what loops sleep on that have nothing to do, by which their own threads and handlers would wake them.
+// pipeToItself: a loop without work sleeps on its own pipe. Its own threads and handlers would wake it.
 func pipeToItself(p *play) {
 	r, w := p.pipe()
 	fds := []unix.PollFd{{Fd: int32(r), Events: unix.POLLIN}}
@@ -87,16 +87,15 @@ func pipeToItself(p *play) {
 	s.Raw(unix.SYS_PPOLL, s.Keep(fds, unsafe.Pointer(&fds[0])), 1, 0, 0, 8)
 }
 
-// fifoKeptOpen: a reads from a FIFO of which it has a writing end itself, so as not to see the end of the file
-// between two of its clients.
+// fifoKeptOpen: a reads from a FIFO and has a write end of it itself. So it sees no end of file between two clients.
 func fifoKeptOpen(p *play) {
 	fd := p.fifo("fifo", unix.O_RDWR)
 	p.actor("a", fd).then().Read(fd)
 }
 
-// fifoKeeper: b keeps the writing end for a's sake, and waits for what a has locked.
+// fifoKeeper: b keeps the write end open for a. b waits for the lock that a has.
 func fifoKeeper(p *play, name string) {
-	p.fifo(name, unix.O_RDWR) // so that opening an end of it does not wait for the other
+	p.fifo(name, unix.O_RDWR) // an open for both directions does not wait for another process
 	r, w := p.fifo(name, unix.O_RDONLY), p.fifo(name, unix.O_WRONLY)
 	x, y := p.open("lock"), p.open("lock")
 	a, b := p.actor("a", r, x), p.actor("b", w, y)
@@ -105,14 +104,14 @@ func fifoKeeper(p *play, name string) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// fifoOfTwoNames: the name by which they opened it is gone, but it has another.
+// fifoOfTwoNames: the name that they opened is gone, but the FIFO has another name.
 func fifoOfTwoNames(p *play) {
 	fifoKeeper(p, "fifo")
 	p.j.Check(unix.Link("/dev/shm/fifo", "/dev/shm/other"))
 	p.j.Check(unix.Unlink("/dev/shm/fifo"))
 }
 
-// fifoDeleted: nobody can open it any more.
+// fifoDeleted: nobody can open the FIFO any more.
 func fifoDeleted(p *play) {
 	fifoKeeper(p, "fifo")
 	p.j.Check(unix.Unlink("/dev/shm/fifo"))
@@ -129,15 +128,15 @@ func (p *play) fifo(name string, flags int) int {
 	return fd
 }
 
-// consumer takes one after the other with SEM_UNDO: that it has taken one before is no reason why it should be the
-// one to give.
+// consumer takes one item after the other with SEM_UNDO. It has taken one before, but this does not mean that it will
+// give one.
 func consumer(p *play) {
 	id := p.sems()
 	p.actor("a").then().SemOp(id, take(0, sysv.SemUndo)).SemOp(id, take(0, sysv.SemUndo))
 }
 
-// producer: c has put one each into two semaphores with SEM_UNDO, a has taken what was in the one and b in the other,
-// and now each waits for more in the other's.
+// producer: c has put one item into each of two semaphores with SEM_UNDO. a has taken the item of one, and b that of
+// the other. Now each waits for one more in the semaphore that the other took from.
 func producer(p *play) {
 	id := p.sems()
 	a, b, c := p.actor("a"), p.actor("b"), p.actor("c")
@@ -149,7 +148,8 @@ func producer(p *play) {
 	b.then().SemOp(id, take(0, sysv.SemUndo))
 }
 
-// barrier: a waits for three, b has brought one and waits for a, and whoever brings the third has not come yet.
+// barrier: a waits for three, and b has brought one and waits for a. A third process that would bring the rest has not
+// come yet.
 func barrier(p *play) {
 	id := p.sems()
 	r, w := p.pipe()
@@ -159,7 +159,8 @@ func barrier(p *play) {
 	b.then().Read(r)
 }
 
-// reset: somebody took the semaphore, and another, who is gone, set it to 0 later: that one did not take it.
+// reset: somebody took the semaphore. Later another process, which is gone, set it to 0. So that process did not take
+// it.
 func reset(p *play) {
 	id := p.sems()
 	a, b := p.actor("a"), p.actor("b")
@@ -178,7 +179,7 @@ func reset(p *play) {
 	b.then().SemOp(id, take(0, 0))
 }
 
-// pipeEndSent: what b has of the pipe this process gets as well, once it reads its socket.
+// pipeEndSent: this process also gets b's end of the pipe, when it reads its socket.
 func pipeEndSent(p *play) {
 	p.flockAndPipe(false)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -186,7 +187,7 @@ func pipeEndSent(p *play) {
 	p.j.Check(unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(p.fds[1]), nil, 0))
 }
 
-// pipeEndOfThread: a thread of this process has kept its own table, with the end in it.
+// pipeEndOfThread: a thread of this process has kept its own descriptor table, which has the end.
 func pipeEndOfThread(p *play) {
 	p.flockAndPipe(false)
 	done := make(chan error)
@@ -197,7 +198,7 @@ func pipeEndOfThread(p *play) {
 	p.j.Check(<-done)
 }
 
-// memoryNotMapped: c has the memory's descriptor, and maps it when it likes.
+// memoryNotMapped: c has a descriptor of the memory, and can map it at any time.
 func memoryNotMapped(p *play) {
 	fd, err := unix.MemfdCreate("words", unix.MFD_CLOEXEC)
 	p.j.Check(err)
@@ -214,7 +215,7 @@ func memoryNotMapped(p *play) {
 	}
 }
 
-// epollOfTwo: a waits for b alone, but c has the epoll instance as well and can have it watch something else.
+// epollOfTwo: a waits only for b. But c has the epoll instance as well, and can add a target.
 func epollOfTwo(p *play) {
 	r, w := p.pipe()
 	x, y := p.open("lock"), p.open("lock")
@@ -230,7 +231,8 @@ func epollOfTwo(p *play) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// spliceFromFile: a moves a file into a pipe until it is full. b, which has the other end, waits for what a has locked.
+// spliceFromFile: a moves a file into a pipe until the pipe is full. b has the other end, and waits for the lock that a
+// has.
 func spliceFromFile(p *play) {
 	r, w := p.pipe()
 	file := p.open("file")
@@ -238,31 +240,32 @@ func spliceFromFile(p *play) {
 	x, y := p.open("lock"), p.open("lock")
 	a, b := p.actor("a", w, file, x), p.actor("b", r, y)
 	a.first.Flock(x, unix.LOCK_EX)
-	for range 2 { // the first fills it
+	for range 2 { // the first call fills the pipe
 		a.then().Raw(unix.SYS_SPLICE, uintptr(file), 0, uintptr(w), 0, 1<<20, 0)
 	}
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// childWhoseEnd: a waits for b alone, but handles SIGCHLD, and has a child that may end.
+// childWhoseEnd: a waits only for b. But a handles SIGCHLD, and has a child that may end.
 func childWhoseEnd(p *play) {
 	r, w := p.pipe()
 	one := p.open("one")
 	a, b := p.actor("a", r, one), p.actor("b", w, one)
 	p.handle(a.first, unix.SIGCHLD)
 	p.sleepingChild(a.first, 0)
-	setlkw(a.first, unix.F_SETLKW, one) // which the child does not inherit
+	setlkw(a.first, unix.F_SETLKW, one) // the child does not inherit the lock
 	a.then().Read(r)
 	setlkw(b.then(), unix.F_SETLKW, one)
 }
 
-// handle installs a signal handler, which nothing calls.
+// handle installs a signal handler that nothing calls.
 func (p *play) handle(s *process.Script, signal unix.Signal) {
 	action := &[4]uint64{1 << 20} // struct sigaction
 	s.Raw(unix.SYS_RT_SIGACTION, uintptr(signal), s.Keep(action, unsafe.Pointer(action)), 0, 8)
 }
 
-// sleepingChild clones a child, which sleeps in a futex. The page holds its pid in the parent alone, which goes on.
+// sleepingChild clones a child, which sleeps in a futex. The page holds the pid of the child only in the parent, so the
+// parent goes on.
 func (p *play) sleepingChild(s *process.Script, flags uintptr) {
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
@@ -272,7 +275,7 @@ func (p *play) sleepingChild(s *process.Script, flags uintptr) {
 		futexWaitPrivate, 0, 0)
 }
 
-// flocksHandled: a reads from b, who waits for the lock that a has. a handles a signal.
+// flocksHandled: a reads from b, and b waits for the lock that a has. a handles a signal.
 func flocksHandled(p *play, signal unix.Signal) {
 	r, w := p.pipe()
 	x, y := p.open("lock"), p.open("lock")
@@ -283,10 +286,10 @@ func flocksHandled(p *play, signal unix.Signal) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// callServed: a reads what b has written, once the supervisor that filters its calls says so (seccomp_unotify(2)).
+// callServed: a reads what b has written, after the supervisor of its calls allows it (seccomp_unotify(2)).
 func callServed(p *play) {
 	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the call's number
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the number of the call
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_READ},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
@@ -304,7 +307,7 @@ func callServed(p *play) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// flockOfThreads: a waits for a lock of this process, any of whose threads could give it up.
+// flockOfThreads: a waits for a lock of this process. Any thread of this process could unlock it.
 func flockOfThreads(p *play) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -315,7 +318,7 @@ func flockOfThreads(p *play) {
 	p.settled = func() string { return fmt.Sprintf("b=%d", os.Getpid()) }
 }
 
-// pollOfTwo: a waits for a pipe of b's and for one of c's.
+// pollOfTwo: a waits for a pipe of b and for a pipe of c.
 func pollOfTwo(p *play) {
 	r, w := p.pipe()
 	r2, w2 := p.pipe()
@@ -326,8 +329,8 @@ func pollOfTwo(p *play) {
 	p.actor("c", w2)
 }
 
-// childInContainer: c holds a lock and waits for its child b, which waits for the lock, by the number that it has in
-// the pid namespace of both. Their first process is c, so that b is number 2.
+// childInContainer: c holds a lock and waits for its child b. b waits for the lock, and c knows b by its number in
+// their pid namespace. c is the first process there, so b is number 2.
 func childInContainer(p *play) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -336,13 +339,13 @@ func childInContainer(p *play) {
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
 	const futexWaitPrivate = 128
-	// The page holds the child's pid in the child alone, which goes on as c; a sleeps in the futex. Where the address
-	// stands differs between machines.
+	// The page holds the pid of the child only in the child. So the child goes on as c, and a sleeps in the futex. The
+	// place of the address in the arguments differs between architectures.
 	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWPID|unix.CLONE_CHILD_SETTID, 0, 0, at,
 		at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
 	setlkw(s, unix.F_SETLKW, one)
 	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD))
-	setlkw(s, unix.F_SETLKW, one) // c has it
+	setlkw(s, unix.F_SETLKW, one) // c has the lock
 	s.Raw(unix.SYS_WAIT4, 2, 0, 0, 0)
 	p.settled = func() string {
 		c := p.childOf(a.pid)
@@ -350,7 +353,7 @@ func childInContainer(p *play) {
 	}
 }
 
-// childOf waits for the one child of a process.
+// childOf waits for the only child of a process, and returns it.
 func (p *play) childOf(pid int) (child int) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -363,8 +366,8 @@ func (p *play) childOf(pid int) (child int) {
 	}
 }
 
-// flockAndSocket: a holds the lock and reads from b, who waits for the lock. If shared, c has a's end as well, and
-// could shut it down.
+// flockAndSocket: a holds the lock and reads from b, and b waits for the lock. With shared, c has the socket end of a
+// as well, and could shut it down.
 func flockAndSocket(p *play, shared bool) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	p.j.Check(err)
@@ -379,8 +382,8 @@ func flockAndSocket(p *play, shared bool) {
 	}
 }
 
-// datagrams: a holds the lock and sends to b, its peer, who waits for the lock. If elsewhere, it sends to c by its
-// address, and b has the peer.
+// datagrams: a holds the lock and sends to its peer b, and b waits for the lock. With elsewhere, a sends to the address
+// of c, and b is only the peer.
 func datagrams(p *play, elsewhere bool) {
 	bound := func(name string) (fd int, address []byte) {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -411,8 +414,8 @@ func datagrams(p *play, elsewhere bool) {
 	b.then().Flock(y, unix.LOCK_EX)
 }
 
-// flocksOfOneInode: two threads of this process wait for locks of two files on two file systems, which have one inode
-// number.
+// flocksOfOneInode: two threads of this process wait for locks on two files. The files are on two file systems and have
+// the same inode number.
 func flocksOfOneInode(p *play) {
 	var tids [2]chan int
 	var inodes [2]uint64
@@ -428,7 +431,7 @@ func flocksOfOneInode(p *play) {
 		p.actor(string(rune('a'+i)), taken).first.Flock(taken, unix.LOCK_EX)
 		go func() {
 			runtime.LockOSThread()
-			for unix.Flock(mine, unix.LOCK_EX|unix.LOCK_NB) == nil { // nobody has it yet
+			for unix.Flock(mine, unix.LOCK_EX|unix.LOCK_NB) == nil { // the actor does not have the lock yet
 				p.j.Check(unix.Flock(mine, unix.LOCK_UN))
 				runtime.Gosched()
 			}
@@ -442,7 +445,7 @@ func flocksOfOneInode(p *play) {
 	p.settled = func() string { return fmt.Sprintf("one=%d two=%d", <-tids[0], <-tids[1]) }
 }
 
-// threadJoined: a thread of this process waits for the end of another, as pthread_join does.
+// threadJoined: a thread of this process waits for the end of another, as in pthread_join.
 func threadJoined(p *play) {
 	memory, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
@@ -464,8 +467,8 @@ func threadJoined(p *play) {
 	p.settled = func() string { return fmt.Sprintf("joiner=%d joined=%d", <-tids, joined) }
 }
 
-// segmentTakenAlong: a waits for a futex in a removed segment, and b for a. c has the segment as well, in an IPC
-// namespace of its own.
+// segmentTakenAlong: a waits for a futex in a removed segment, and b waits for a. c has the segment as well, in its own
+// IPC namespace.
 func segmentTakenAlong(p *play) {
 	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600)
 	p.j.Check(err)
@@ -483,7 +486,7 @@ func segmentTakenAlong(p *play) {
 	b.then().Read(r)
 }
 
-// ioUring: a reads from b, who waits for the lock that a has and may have told its io_uring to write some time.
+// ioUring: a reads from b, and b waits for the lock that a has. b may have asked its io_uring to write later.
 func ioUring(p *play) {
 	ring, err := newIOUring()
 	p.j.Check(err)
@@ -505,7 +508,7 @@ func newIOUring() (fd int, err error) {
 	return int(n), nil
 }
 
-// openIOUring skips the test where the host refuses one.
+// openIOUring makes an io_uring. It skips the test if the host refuses one.
 func openIOUring(t *testing.T) (fd int) {
 	t.Helper()
 	fd, err := newIOUring()
@@ -518,7 +521,7 @@ func openIOUring(t *testing.T) (fd int) {
 	return fd
 }
 
-// lockShared: a and b wait for each other's locks, but a has its descriptors, and so its POSIX lock, in common with a
+// lockShared: a and b wait for the locks of each other. But a shares its descriptors, and so its POSIX lock, with a
 // child.
 func lockShared(p *play) {
 	one, twos := p.open("one"), p.open("two")
@@ -531,7 +534,8 @@ func lockShared(p *play) {
 	setlkw(b.then(), unix.F_SETLKW, ones)
 }
 
-// childOrTraced: a waits for its child, who waits for a, but hears as well of c, which it traces (man 2 ptrace).
+// childOrTraced: a waits for its child, and the child waits for a. But the wait of a also reports c, which a traces
+// (man 2 ptrace).
 func childOrTraced(p *play) {
 	s := new(process.Script)
 	for fd := range mostFDs {
@@ -544,8 +548,8 @@ func childOrTraced(p *play) {
 	p.settled = func() string { return fmt.Sprintf("%s c=%d", child(), pid) }
 }
 
-// mutexChangesHands: a and b own what the other waits for, until c, told by a signal, takes b's. a sleeps on and
-// hears nothing of it.
+// mutexChangesHands: each of a and b waits for a mutex that the other owns. A signal makes c take the mutex of b. a
+// sleeps on and does not notice.
 func mutexChangesHands(p *play) {
 	m := p.mutexes(2)
 	r, w := p.pipe()
@@ -567,7 +571,7 @@ func mutexChangesHands(p *play) {
 	c.then().Raw(unix.SYS_READ, uintptr(r), c.first.Keep(m.memory, unsafe.Pointer(&m.memory[mutexSize+8])), 4)
 }
 
-// mutexNotMapped: c owns the mutex, and has taken the memory out of its own for a while.
+// mutexNotMapped: c owns the mutex, and does not map the memory for a while.
 func mutexNotMapped(p *play) {
 	m := p.mutexes(1)
 	b, c := p.actor("b"), p.actor("c")
@@ -687,26 +691,26 @@ a waits
 	}
 }
 
-// A lock outlives the process that took it, which is the one that /proc/locks names.
+// A lock outlives the process that took it. /proc/locks still names this process.
 func TestWaitsForLocksWhoseTakerIsGone(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flocks-taker-gone").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
-// That a process handles a signal which only another process sends is no way out.
+// A process may handle a signal that only another process sends. This is no way out of a deadlock.
 func TestWaitsOfOneWhoHandlesASignal(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "flock-and-user").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
-// A debugger may hold one thread and let the others go on.
+// A debugger may stop one thread while the others go on.
 func TestWaitsForAProcessWithATracedThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "flock-of-threads")
 		kerneltest.Eventually(t, "a to wait", func() bool { return strings.Contains(s.look(), "a waits\n") })
-		runtime.LockOSThread() // a tracer is a thread
+		runtime.LockOSThread() // the tracer is a thread, not a process
 		defer runtime.UnlockOSThread()
 		if err := errors.Join(unix.PtraceSeize(s.pids["b"]), unix.PtraceInterrupt(s.pids["b"])); err != nil {
 			t.Fatal(err)
@@ -725,7 +729,7 @@ func TestWaitsForAProcessWithATracedThread(t *testing.T) {
 	})
 }
 
-// Who could end a poll of several objects could do so by what it has of them, and not by the others.
+// A process can end a poll of several objects only by the objects that it has.
 func TestWaitsForOneOfSeveral(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "poll-of-two")
@@ -755,7 +759,7 @@ func TestWaitsForSockets(t *testing.T) {
 	})
 }
 
-// An io_uring works for its process while that sleeps.
+// An io_uring works for its process while the process sleeps.
 func TestWaitsForOneWithAnIOUring(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		unix.Close(openIOUring(t))
@@ -763,7 +767,7 @@ func TestWaitsForOneWithAnIOUring(t *testing.T) {
 	})
 }
 
-// A thread that joins another waits for that one alone.
+// A thread that joins another thread waits only for that thread.
 func TestWaitsForTheEndOfAThread(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "thread-joined")
@@ -780,14 +784,14 @@ func TestWaitsForTheEndOfAThread(t *testing.T) {
 	})
 }
 
-// A process knows its children by other numbers than we do.
+// A process knows its children by the numbers of its own pid namespace.
 func TestWaitsForAChildInAContainer(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "child-in-container").shows("c deadlock\n  b deadlock\na open\ncritical observed deadlock: b c\n")
 	})
 }
 
-// The kernel names a thread that waits for a lock by its process alone.
+// For a thread that waits for a lock, the kernel names only the process.
 func TestWaitsOfAFileSplicedIntoAFullPipe(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "splice-from-file").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
@@ -815,14 +819,14 @@ func TestWaitsOfThreadsForLocks(t *testing.T) {
 	})
 }
 
-// A FIFO without a name is a pipe.
+// A FIFO without a name is like a pipe.
 func TestWaitsForAFIFOWithoutAName(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		perform(t, "fifo-deleted").shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 	})
 }
 
-// What a thread sleeps on in shared memory changes without it.
+// A thread sleeps on a word in shared memory. The word changes while the thread does not run.
 func TestWaitsForAMutexThatChangesHands(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "mutex-changes-hands")

@@ -19,12 +19,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// stage is a play with its audience: a Collector that looks at it again and again.
+// stage is a running play, and a Collector that looks at it again and again.
 type stage struct {
 	testing.TB
 	worker    *kerneltest.Worker
 	collector *Collector
-	pids      map[string]int // of the actors
+	pids      map[string]int // pids of the actors, by name
 	names     map[int]string
 }
 
@@ -48,8 +48,8 @@ func perform(t testing.TB, play string) *stage {
 	return s
 }
 
-// look is what a snapshot shows of the play: the forest, of each thread its actor and status, indented below its
-// parent; then the findings with kind, severity, proof, and the actors in them.
+// look is what a snapshot shows of the play. First comes the forest: the actor and the status of each thread, indented
+// below its parent. Then come the findings with kind, severity, proof, and the actors in them.
 func (s *stage) look() string {
 	s.Helper()
 	snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true, Findings: true})
@@ -96,14 +96,14 @@ func (s *stage) look() string {
 	return b.String()
 }
 
-// plays leaves out the other threads of a Go program that plays.
+// plays is false for the other threads of a Go program that is an actor.
 func (s *stage) plays(o *schema.Object, cell func(*schema.Object, string) schema.Value) bool {
 	pid, tid := cell(o, "pid").Int(), cell(o, "tid").Int()
 	return pid == tid || cell(o, "call").Str() == "flock"
 }
 
-// shows waits until the play looks so, and then looks again: it must stay so. What must not be called a deadlock must
-// not be for a moment.
+// shows waits until the play looks like this, and then looks once more: it must stay so. A play that is no deadlock
+// must never be called one, not even for a moment.
 func (s *stage) shows(want string) {
 	s.Helper()
 	got := ""
@@ -134,7 +134,7 @@ func (s *stage) shows(want string) {
 
 func TestWaitsLive(t *testing.T) {
 	for _, test := range []struct{ play, want string }{
-		// Without SEM_UNDO the kernel keeps only who changed a semaphore last.
+		// Without SEM_UNDO the kernel keeps only the process that changed a semaphore last.
 		{"semaphores", `
 a deadlock
   b deadlock
@@ -184,7 +184,7 @@ c runs
   a waits
     b waits
 `},
-		// Of a pipe, processes outside of this pid namespace may have an end.
+		// Processes outside of this pid namespace may have an end of the pipe.
 		{"flock-and-pipe", `
 a deadlock
   b deadlock
@@ -243,7 +243,7 @@ critical observed deadlock: a b
 	}
 }
 
-// SEM_UNDO is told by the kernel only to who may load BPF programs.
+// The kernel shows SEM_UNDO only to those who may load BPF programs.
 func TestWaitsOfUndo(t *testing.T) {
 	for _, test := range []struct{ play, want string }{
 		{"semaphores-undo", `
@@ -265,7 +265,7 @@ critical %s deadlock: a b
 	}
 }
 
-// undoProof is how the holders of a semaphore are known here.
+// undoProof is the proof for the holders of a semaphore on this machine.
 func undoProof(t *testing.T) schema.Proof {
 	host, err := kernel.Open("")
 	if err != nil {
@@ -279,7 +279,7 @@ func undoProof(t *testing.T) schema.Proof {
 	return schema.Observed
 }
 
-// A process with a thread that runs is not stuck, whatever its other threads wait for.
+// A process with a running thread is not stuck, even if all its other threads wait.
 func TestWaitsOfAProcessThatRuns(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "flocks-other-thread")
@@ -293,8 +293,8 @@ func TestWaitsOfAProcessThatRuns(t *testing.T) {
 	})
 }
 
-// Those who work for each other look like a deadlock in many a sample, since what threads do is read one after the
-// other. Who has run between two samples is in none.
+// Processes that work for each other look like a deadlock in many samples, because their threads are read one after the
+// other. A process that has run between two samples is in no deadlock.
 func TestWaitsOfARelay(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "relay")
@@ -306,7 +306,7 @@ func TestWaitsOfARelay(t *testing.T) {
 	})
 }
 
-// A lock of a stopped process is no deadlock: it goes on when the process does.
+// A lock of a stopped process is no deadlock. The waiter goes on when the process does.
 func TestWaitsForAStoppedProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "fcntl-and-sleeper")
@@ -322,7 +322,7 @@ func TestWaitsForAStoppedProcess(t *testing.T) {
 	})
 }
 
-// A ring with a stopped member is no deadlock: what it waits for it may give up once it goes on.
+// A ring with a stopped member is no deadlock. The member may give up its wait when it goes on.
 func TestWaitsInARingWithAStoppedProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "flocks")
@@ -335,7 +335,7 @@ func TestWaitsInARingWithAStoppedProcess(t *testing.T) {
 	})
 }
 
-// A deadlock whose one member was ended is none, and neither is one that was seen but once.
+// A deadlock that lost a member is no deadlock any more. A deadlock that was seen only once is not reported.
 func TestWaitsOfABrokenDeadlock(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "flocks")
@@ -348,7 +348,7 @@ func TestWaitsOfABrokenDeadlock(t *testing.T) {
 	})
 }
 
-// Who may not look into the processes calls nothing stuck.
+// A reader who may not look into the processes calls nothing stuck.
 func TestWaitsOfForeignProcesses(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root: an ordinary user's namespace holds one uid only")
@@ -368,7 +368,7 @@ func TestWaitsOfForeignProcesses(t *testing.T) {
 	})
 }
 
-// workLookForStuck tells what it finds wrong, looking twice as is needed.
+// workLookForStuck prints the findings of two snapshots, because the second has to confirm the first.
 func workLookForStuck(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)

@@ -18,15 +18,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// play is a scene of processes that wait for each other. Its actors have one thread each, as a C program has; the
-// worker that starts them keeps nothing of what they share.
+// play is a scene of processes that wait for each other. Its actors have one thread each, like a C program. The worker
+// that starts them keeps none of the shared objects.
 type play struct {
 	j      *kerneltest.Job
 	admin  *kernel.Admin
 	actors []*actor
-	fds    []int  // that actors have: closed in this process when all are on stage
-	forked func() // with the actors' pids known, before they go on
-	// settled gives one more name and pid, once that plays; nil: there is none.
+	fds    []int  // descriptors of the actors; this process closes them when all actors have started
+	forked func() // runs when the pids of the actors are known, and before the actors go on
+	// settled returns another name and pid after the play has begun; nil: there is none
 	settled     func() string
 	marks, gate [2]int
 }
@@ -35,12 +35,12 @@ type play struct {
 type actor struct {
 	name  string
 	first *process.Script
-	gate  func() // closes first, once
-	dies  bool   // ends after its calls; else it sleeps
+	gate  func() // adds the calls between the first ones and the others: report, then wait for all actors; once
+	dies  bool   // it ends after its calls; otherwise it sleeps
 	pid   int
 }
 
-// workPlay is the worker of the play that its first argument names. It tells the pids of the actors, by name: "a=12".
+// workPlay is the worker of the play that its first argument names. It prints the pids of the actors, by name: "a=12".
 func workPlay(j *kerneltest.Job) {
 	// The actors end with the thread that started them.
 	runtime.LockOSThread()
@@ -67,10 +67,10 @@ func workPlay(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// mostFDs is more than the worker of a play has.
+// mostFDs is more than the number of descriptors that the worker of a play has.
 const mostFDs = 64
 
-// actor adds one, who has these descriptors and no others.
+// actor adds an actor with these descriptors and no others.
 func (p *play) actor(name string, keep ...int) *actor {
 	s := new(process.Script).Name("actor-" + name)
 	for fd := range mostFDs {
@@ -84,13 +84,13 @@ func (p *play) actor(name string, keep ...int) *actor {
 	return a
 }
 
-// then is for the calls that an actor does after all have done their first.
+// then is for the calls that an actor does after all actors have done their first calls.
 func (a *actor) then() *process.Script {
 	a.gate()
 	return a.first
 }
 
-// begin starts the actors and lets them go on once each has done its first calls.
+// begin starts the actors. It lets them go on when each has done its first calls.
 func (p *play) begin() {
 	for _, a := range p.actors {
 		if s := a.then(); !a.dies {
@@ -132,7 +132,7 @@ func (p *play) pipe() (read, write int) {
 	return fd[0], fd[1]
 }
 
-// open opens a file of its own open file description, so that flock takes it for another's.
+// open opens a file with its own open file description. So flock treats it as the file of another process.
 func (p *play) open(name string) int {
 	fd, err := unix.Open(filepath.Join("/dev/shm", name), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	p.j.Check(err)
@@ -140,8 +140,8 @@ func (p *play) open(name string) int {
 	return fd
 }
 
-// sems makes a set of two semaphores at 1. Who set them is gone: a process that lives and has changed a semaphore
-// could do so again.
+// sems makes a set of two semaphores with the value 1. The process that set the values is gone: a living process that
+// has changed a semaphore could do so again.
 func (p *play) sems() int {
 	id, err := p.admin.SemGet(0, 2, 0o600)
 	p.j.Check(err)
@@ -159,19 +159,19 @@ func take(num int, flags int16) sysv.SemOp {
 	return sysv.SemOp{Num: uint16(num), Op: -1, Flags: flags}
 }
 
-// setlkw takes a lock of the whole file, by F_SETLKW or F_OFD_SETLKW.
+// setlkw takes a lock on the whole file, by F_SETLKW or F_OFD_SETLKW.
 func setlkw(s *process.Script, command uintptr, fd int) {
 	l := &unix.Flock_t{Type: unix.F_WRLCK}
 	s.Raw(unix.SYS_FCNTL, uintptr(fd), command, s.Keep(l, unsafe.Pointer(l)))
 }
 
-// mutexes are pthread_mutex_t as glibc lays them out on 64 bits: lock at 0, owner's TID at 8, kind at 16
+// mutexes are pthread_mutex_t in the layout of glibc on 64 bits: lock at 0, TID of the owner at 8, kind at 16
 // (sysdeps/nptl/bits/struct_mutex.h).
 type mutexes struct{ memory []byte }
 
 const mutexSize = 64
 
-// mutexes maps memory that the actors inherit, without a name.
+// mutexes maps memory without a name, which the actors inherit.
 func (p *play) mutexes(n int) mutexes {
 	fd, err := unix.MemfdCreate("mutexes", unix.MFD_CLOEXEC)
 	p.j.Check(err)
@@ -182,7 +182,7 @@ func (p *play) mutexes(n int) mutexes {
 	return mutexes{m}
 }
 
-// lockedBy makes a mutex that somebody has locked and others wait for.
+// lockedBy makes a mutex that thread tid has locked and others wait for.
 func (m mutexes) lockedBy(i, tid int) {
 	at := m.memory[i*mutexSize:]
 	const contended, pshared = 2, 0x80
@@ -192,7 +192,7 @@ func (m mutexes) lockedBy(i, tid int) {
 	binary.NativeEndian.PutUint32(at, contended)
 }
 
-// lock waits for a mutex as pthread_mutex_lock does; timeout may be nil.
+// lock waits for a mutex, like pthread_mutex_lock. timeout may be nil.
 func (m mutexes) lock(s *process.Script, i int, timeout *unix.Timespec) {
 	const futexWait = 0
 	s.Raw(unix.SYS_FUTEX, s.Keep(m.memory, unsafe.Pointer(&m.memory[i*mutexSize])), futexWait, 2,

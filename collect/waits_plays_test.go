@@ -14,8 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// plays are the scenes, by name. Unless it says else, an actor holds what it took first and waits for what it takes
-// then.
+// plays are the scenes, by name. If its comment says nothing else, an actor holds what it took first, and waits for
+// what it takes next.
 func plays() map[string]func(*play) {
 	return map[string]func(*play){
 		"semaphores":            func(p *play) { p.semaphores(0, 0) },
@@ -61,7 +61,7 @@ func (p *play) semaphores(flags int16, seconds float64) {
 		b.then().Keep(end, unsafe.Pointer(end)))
 }
 
-// holderDied: a takes the semaphore and ends, b waits for it.
+// holderDied: a takes the semaphore and ends, and b waits for it.
 func (p *play) holderDied(flags int16) {
 	id := p.sems()
 	a, b := p.actor("a"), p.actor("b")
@@ -70,11 +70,11 @@ func (p *play) holderDied(flags int16) {
 	b.then().SemOp(id, take(0, 0))
 }
 
-// flocks gives the open file by which b holds what a waits for: whoever has it as well could give up the lock
+// flocks returns the open file of the lock that b holds and a waits for. Every process with that file could unlock it
 // (flock(2)).
 func (p *play) flocks() (two int) {
-	ones, twos := p.open("one"), p.open("two") // a's
-	one, two := p.open("one"), p.open("two")   // b's
+	ones, twos := p.open("one"), p.open("two") // of a
+	one, two := p.open("one"), p.open("two")   // of b
 	a, b := p.actor("a", ones, twos), p.actor("b", one, two)
 	a.first.Flock(ones, unix.LOCK_EX)
 	b.first.Flock(two, unix.LOCK_EX)
@@ -83,7 +83,7 @@ func (p *play) flocks() (two int) {
 	return two
 }
 
-// flocksHangerOn: c waits for a, who waits for b, and d for c.
+// flocksHangerOn: c waits for a, and a waits for b. d waits for c.
 func flocksHangerOn(p *play) {
 	p.flocks()
 	three, threes, one := p.open("three"), p.open("three"), p.open("one")
@@ -93,7 +93,7 @@ func flocksHangerOn(p *play) {
 	d.then().Flock(threes, unix.LOCK_EX)
 }
 
-// queues: a and b each wait for a message that the other would send. Anybody may send to a queue.
+// queues: each of a and b waits for a message that the other would send. Anybody may send to a queue.
 func queues(p *play) {
 	for _, name := range []string{"a", "b"} {
 		id, err := p.admin.MsgGet(0, 0o600)
@@ -103,7 +103,7 @@ func queues(p *play) {
 	}
 }
 
-// deadOwner: a ended and left its mutex locked, b waits for it, and c for b.
+// deadOwner: a ended and left its mutex locked. b waits for the mutex, and c waits for b.
 func deadOwner(p *play) {
 	m := p.mutexes(2)
 	a, b, c := p.actor("a"), p.actor("b"), p.actor("c")
@@ -117,7 +117,7 @@ func deadOwner(p *play) {
 	m.lock(c.then(), 1, nil)
 }
 
-// ofdLocks: the kernel refuses no circle of locks of open files (fcntl_locking(2)).
+// ofdLocks: the kernel does not refuse a circle of locks of open files (fcntl_locking(2)).
 func ofdLocks(p *play) {
 	ones, twos := p.open("one"), p.open("two")
 	one, two := p.open("one"), p.open("two")
@@ -128,7 +128,7 @@ func ofdLocks(p *play) {
 	setlkw(b.then(), unix.F_OFD_SETLKW, one)
 }
 
-// flocksThread: b is this process, which has threads that run besides the one that waits.
+// flocksThread: b is this process. It has a thread that waits, and threads that run.
 func flocksThread(p *play) {
 	one, two := p.open("one"), p.open("two")
 	a := p.actor("a", one, two)
@@ -146,7 +146,7 @@ func flocksThread(p *play) {
 	p.settled = func() string { return fmt.Sprintf("b=%d", os.Getpid()) }
 }
 
-// flockAndPipe: a holds the lock and reads from b, who waits for the lock. With a writer, c could write as well.
+// flockAndPipe: a holds the lock and reads from b, and b waits for the lock. With writer, c could write as well.
 func (p *play) flockAndPipe(writer bool) {
 	r, w := p.pipe()
 	x, y := p.open("lock"), p.open("lock")
@@ -159,8 +159,8 @@ func (p *play) flockAndPipe(writer bool) {
 	}
 }
 
-// fcntlSleeper: the kernel itself refuses a circle of POSIX locks alone (EDEADLK, fcntl_locking(2)), so that one of
-// them sleeps with its lock.
+// fcntlSleeper: the kernel refuses a circle of POSIX locks alone (EDEADLK, fcntl_locking(2)). So one actor sleeps with
+// its lock.
 func fcntlSleeper(p *play) {
 	one := p.open("one")
 	a, b := p.actor("a", one), p.actor("b", one)
@@ -168,7 +168,7 @@ func fcntlSleeper(p *play) {
 	setlkw(b.then(), unix.F_SETLKW, one)
 }
 
-// fcntlAndSemaphore: what the kernel cannot see, since it looks at POSIX locks only.
+// fcntlAndSemaphore: the kernel does not see this circle, because it looks only at POSIX locks.
 func fcntlAndSemaphore(p *play) {
 	one, id := p.open("one"), p.sems()
 	a, b := p.actor("a", one), p.actor("b", one)
@@ -190,7 +190,7 @@ func (p *play) abbaMutexes(timeout *unix.Timespec) {
 	m.lock(b.then(), 0, timeout)
 }
 
-// pipes is a ring of three, each of whom reads from the next. With a writer, d could write to a as well.
+// pipes is a ring of three, and each reads from the next. With writer, d could write to a as well.
 func (p *play) pipes(writer bool, seconds int64) {
 	var r, w [3]int
 	for i := range r {
@@ -211,7 +211,7 @@ func (p *play) pipes(writer bool, seconds int64) {
 	}
 }
 
-// relay is a ring of ten who hand each other a byte, as fast as they can: nine of them wait for the one who has it.
+// relay is a ring of ten actors that pass on a byte as fast as they can. Nine of them wait for the one that has it.
 func relay(p *play) {
 	const runners, rounds = 10, 40_000
 	var r, w [runners]int
@@ -233,15 +233,15 @@ func relay(p *play) {
 	}
 }
 
-// fullPipe: a writes more than the pipe holds, b has its reading end and sleeps.
+// fullPipe: a writes more than the pipe holds. b has the read end and sleeps.
 func fullPipe(p *play) {
 	r, w := p.pipe()
 	p.actor("a", w).then().Write(w, 1<<20)
 	p.actor("b", r)
 }
 
-// child: a holds a lock and waits for its child b, which waits for the lock. The child is made by a itself, after it
-// took the lock: a POSIX lock is not inherited (fcntl_locking(2)). If traced is a process, a traces that.
+// child: a holds a lock and waits for its child b, and b waits for the lock. a makes the child after it took the lock,
+// because a POSIX lock is not inherited (fcntl_locking(2)). If traced is a process, a traces it.
 func (p *play) child(traced int) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -253,8 +253,8 @@ func (p *play) child(traced int) {
 	at := a.then().Keep(l, unsafe.Pointer(l))
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
-	// Both run what follows the clone: fcntl gives the parent, who has the lock, nothing to wait for; the child waits in
-	// it.
+	// Both run the calls after the clone. The parent has the lock, so its fcntl does not wait. The child waits in its
+	// fcntl.
 	a.then().Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0,
 		a.then().Keep(page, unsafe.Pointer(&page[0])))
 	a.then().Raw(unix.SYS_FCNTL, uintptr(one), unix.F_SETLKW, at)

@@ -19,13 +19,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A machine of 1,000 processes, each with 50 descriptors, 48 of them on pipes of its own:
+// The benchmark runs on a machine of 1,000 processes with 50 descriptors each, 48 of them on their own pipes:
 //
-//	walk-first, walk-next   every descriptor and who holds it, into pipes with readers and writers; without and with what the last tick knew
-//	everything-next         all kinds with all columns that a record has, as --once -o json
-//	plain-c                 the floor: getdents64 and readlinkat over the same directories, as C does it, and nothing else
+//	walk-first, walk-next   every descriptor and its holders, joined to pipes with both ends; first and later tick
+//	everything-next         all kinds with all columns of a record, like --once -o json
+//	plain-c                 the floor: only getdents64 and readlinkat over the same directories, like a C program
 //	plain-go                the same with os.ReadDir and os.Readlink
-//	lsof, ss, lsfd          what others need, where they are installed
+//	lsof, ss, lsfd          other tools, if they are installed
 func BenchmarkSnapshotOfManyProcesses(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		const processes, pipes = 1000, 24
@@ -74,7 +74,7 @@ func BenchmarkSnapshotOfManyProcesses(b *testing.B) {
 	})
 }
 
-// manyProcesses starts processes that do nothing, each with both ends of that many pipes.
+// manyProcesses starts processes that do nothing. Each has both ends of this number of pipes.
 func manyProcesses(b *testing.B, processes, pipes int) []int {
 	b.Helper()
 	null, err := os.Open(os.DevNull)
@@ -92,7 +92,7 @@ func manyProcesses(b *testing.B, processes, pipes int) []int {
 			}
 			files = append(files, uintptr(p[0]), uintptr(p[1]))
 		}
-		// Not os/exec, which would keep a pidfd of each.
+		// os/exec is no choice: it would keep a pidfd of each process.
 		pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"},
 			&syscall.ProcAttr{Env: os.Environ(), Files: files})
 		for _, fd := range files[2:] {
@@ -109,7 +109,7 @@ func manyProcesses(b *testing.B, processes, pipes int) []int {
 			unix.Wait4(pid, nil, 0, nil)
 		}
 	})
-	for _, pid := range pids { // until each has become sleep and sleeps
+	for _, pid := range pids { // waits until each process has become sleep and sleeps
 		kerneltest.Eventually(b, "sleep", func() bool {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 			s, parseErr := process.ParseProcStat(stat)
@@ -136,7 +136,7 @@ func benchmarkLinks(b *testing.B, pids []int, links func(pid int) (int, error)) 
 	}
 }
 
-// linksByDirectory is the loop that a C program would have.
+// linksByDirectory is the loop of a C program.
 func linksByDirectory(pid int) (int, error) {
 	dir, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -166,7 +166,7 @@ func linksByDirectory(pid int) (int, error) {
 	}
 }
 
-// linksByName is what one writes first.
+// linksByName is the loop of the first simple version.
 func linksByName(pid int) (int, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// start says how a worker is to be started.
+// start tells how to start a worker.
 type start struct {
 	scenario, role    string
 	args              []string
 	lifeline, journal *os.File
-	extra             []*os.File // descriptors extraFD and up
+	extra             []*os.File // inherited as descriptor extraFD and the next ones
 	stderr            *os.File
 	attr              syscall.SysProcAttr
 }
 
-// child is the starter's view of a worker.
+// child is a worker, as the process that started it sees it.
 type child struct {
 	name    string // SCENARIO/ROLE
 	pid     int
@@ -56,7 +56,7 @@ func startWorker(s start) (*child, error) {
 
 var errNotReady = errors.New("it ended before it was ready")
 
-// await waits until the worker calls ready once more. Objects that it reports meanwhile go to c.found.
+// await waits until the worker calls ready once more. It passes the objects that the worker reports to c.found.
 func (c *child) await(ctx context.Context) error {
 	ready, err := c.read(ctx)
 	if err == nil && !ready {
@@ -68,7 +68,7 @@ func (c *child) await(ctx context.Context) error {
 	return nil
 }
 
-// finish waits until the worker has closed its report, so that this pipe is not among what there is to see.
+// finish waits until the worker has closed its report. Otherwise this pipe would be among the shown objects.
 func (c *child) finish(ctx context.Context) error {
 	for ready := true; ready; {
 		var err error
@@ -79,7 +79,7 @@ func (c *child) finish(ctx context.Context) error {
 	return c.report.Close()
 }
 
-// read takes messages up to the next ready, or to the end of the report (false).
+// read takes messages up to the next ready. At the end of the report it returns false.
 func (c *child) read(ctx context.Context) (ready bool, err error) {
 	c.report.SetReadDeadline(time.Now().Add(readyTime))
 	stop := context.AfterFunc(ctx, func() { c.report.SetReadDeadline(time.Now()) })

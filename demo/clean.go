@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Report says what a clean-up did.
+// Report tells what a clean-up did.
 type Report struct {
 	Removed []string // "process 4242", "fifo /tmp/…/fifo", "shm 32769"
 	Left    []Left
@@ -33,10 +33,12 @@ func (r *Report) removed(format string, args ...any) {
 
 func (r *Report) left(what, why string) { r.Left = append(r.Left, Left{What: what, Why: why}) }
 
-// Clean removes what demos left behind whose main process is gone, by the state files in dir ("": StateDir()), and then
-// those files. A thing is removed only if its whole identity is still the one that was remembered. Demos that are still
-// running, or that ran in other namespaces, are left alone and reported. The error joins what could not be removed; its
-// state file stays, so that Clean can be called again.
+// Clean removes what demos left behind after the end of their main process. It reads the state files in dir ("":
+// StateDir()), and removes them at the end.
+//
+// A thing is removed only if its whole identity is still the recorded one. Demos that still run, or that ran in other
+// namespaces, are left alone and reported. The error joins the things that could not be removed. Their state file
+// stays, so Clean can be called again.
 func Clean(dir string) (Report, error) {
 	var report Report
 	if dir == "" {
@@ -68,18 +70,18 @@ func Clean(dir string) (Report, error) {
 	return report, errors.Join(errs...)
 }
 
-// untouchable says why Clean must leave a state file alone, or "".
+// untouchable is the reason why Clean must leave a state file alone; "": none.
 func untouchable(name string) (string, error) {
 	first, _, err := openJournal(name)
 	if err != nil {
 		return "", err
 	}
-	now, err := here()
+	now, err := thisProcess()
 	switch {
 	case err != nil:
 		return "", err
 	case first.Boot != now.Boot:
-		return "", nil // processes and System V objects did not survive that
+		return "", nil // processes and System V objects do not survive a boot
 	case first.PIDNS != now.PIDNS:
 		return fmt.Sprintf("its processes are in another PID namespace (%d): clean there", first.PIDNS), nil
 	case alive(first.PID, first.Start) && !isZombie(first.PID):
@@ -104,21 +106,21 @@ func openJournal(name string) (entry, []entry, error) {
 	return readJournal(f)
 }
 
-// cleanFile removes what a state file names, and the file itself if nothing failed.
+// cleanFile removes the things that a state file names. It also removes the file if nothing failed.
 func cleanFile(name string) (Report, error) {
 	var report Report
 	first, things, err := openJournal(name)
 	if err != nil {
 		return report, fmt.Errorf("%s: %w", name, err)
 	}
-	now, err := here()
+	now, err := thisProcess()
 	if err != nil {
 		return report, err
 	}
 	var errs []error
 	if first.Boot == now.Boot {
 		errs = append(errs, endProcesses(things, &report))
-		// The workers that were ending may have written until now.
+		// The ending workers may have written until now.
 		if _, things, err = openJournal(name); err != nil {
 			return report, errors.Join(append(errs, err)...)
 		}
@@ -131,13 +133,13 @@ func cleanFile(name string) (Report, error) {
 	return report, os.Remove(name)
 }
 
-// How long workers may take to end by themselves, and after SIGKILL.
+// The longest time that workers may take to end by themselves, and to end after SIGKILL.
 const (
 	endTime  = time.Second
 	killTime = 5 * time.Second
 )
 
-// endProcesses waits for the workers to end, as they do when the lifeline is gone, and kills those that do not.
+// endProcesses waits for the workers to end. They end when the lifeline is gone. It kills workers that do not.
 func endProcesses(things []entry, report *Report) error {
 	var procs []entry
 	for _, e := range things {
@@ -152,10 +154,10 @@ func endProcesses(things []entry, report *Report) error {
 		for _, e := range procs {
 			st, err := readStat(e.PID)
 			if err != nil || st.Start != e.Start || st.State == 'Z' && st.PPID != os.Getpid() {
-				continue // a foreign zombie waits for its parent, which no signal helps
+				continue // the zombie of another parent: no signal removes it
 			}
 			running = true
-			// Who is stopped cannot watch the lifeline.
+			// A stopped process cannot watch the lifeline.
 			if st.State == 'T' || time.Since(begin) > endTime {
 				if err := kill(e.PID, e.Start); err != nil {
 					errs = append(errs, err)
@@ -173,8 +175,8 @@ func endProcesses(things []entry, report *Report) error {
 	return nil
 }
 
-// kill sends SIGKILL to exactly that process: once a pidfd is open and the start time is right, the pid cannot be
-// another's (man 2 pidfd_open).
+// kill sends SIGKILL to exactly that process. The pidfd is opened before the start time is checked: an open pidfd never
+// moves on to another process with the same pid (man 2 pidfd_open).
 func kill(pid int, start uint64) error {
 	p, err := kernel.NewAdmin().OpenProcess(pid)
 	if sys.Gone(err) {

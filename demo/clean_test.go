@@ -21,9 +21,9 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// killed runs a demo whose main process is then killed, and waits until its workers have ended by themselves.
-// It returns the state file.
-func killed(t *testing.T, state, dir string, scenarios ...string) string {
+// killDemo runs a demo, kills its main process, and waits until its workers have ended by themselves. It returns the
+// path of the state file.
+func killDemo(t *testing.T, state, dir string, scenarios ...string) string {
 	t.Helper()
 	w := kerneltest.Start(t, "main", append([]string{state, dir}, scenarios...)...)
 	w.Kill()
@@ -53,8 +53,8 @@ func edit(t *testing.T, name string, change func([]byte) []byte) {
 	}
 }
 
-// foreign makes a queue, a segment and a semaphore set that no demo made.
-func foreign(t *testing.T) []string {
+// makeForeign makes a queue, a segment and a semaphore set that no demo made.
+func makeForeign(t *testing.T) []string {
 	t.Helper()
 	admin := kernel.NewAdmin()
 	const flags = sysv.IPCCreat | sysv.IPCExcl | 0o600
@@ -76,8 +76,8 @@ func foreign(t *testing.T) []string {
 func TestCleanAfterKill(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
-		before := foreign(t)
-		killed(t, state, dir)
+		before := makeForeign(t)
+		killDemo(t, state, dir)
 		if got := leftovers(t, dir); len(got) < len(before)+15 {
 			t.Errorf("a killed demo left only %v", got)
 		}
@@ -95,12 +95,12 @@ func TestCleanAfterKill(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// A worker may be killed between making a thing and recording it: the announcement has to do.
+// A worker may be killed after it made a thing and before it recorded it. Then the announcement must be enough.
 func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
-		before := foreign(t)
-		name := killed(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo",
+		before := makeForeign(t)
+		name := killDemo(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo",
 			"shm-orphan", "fifo-waiting", "unix-stream")
 		edit(t, name, func(text []byte) []byte {
 			return regexp.MustCompile(`(?m)^\{"event":"made","n".*\n`).ReplaceAll(text, nil)
@@ -115,13 +115,13 @@ func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	})
 }
 
-// A queue that is made right after the start of a second says that it was made in the one before.
+// A queue that is made right after the start of a second can show the second before as its time.
 func TestCleanKnowsAnAnnouncedQueueByItsSecond(t *testing.T) {
 	for after, left := range map[int64]int{0: 0, 1: 0, 2: 1} { // seconds from the queue's ctime to the announcement
 		t.Run(strconv.FormatInt(after, 10), func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				state, dir := t.TempDir(), shortDir(t)
-				name := killed(t, state, dir, "pmsg-full")
+				name := killDemo(t, state, dir, "pmsg-full")
 				queues, err := host(t).AllPosixQueues(false, false)
 				if err != nil || len(queues) != 1 {
 					t.Fatalf("queues %+v (%v), want one", queues, err)
@@ -141,13 +141,13 @@ func TestCleanKnowsAnAnnouncedQueueByItsSecond(t *testing.T) {
 	}
 }
 
-// What has the remembered id or name but another identity is somebody else's.
+// A thing with the recorded id or name, but another identity, belongs to somebody else.
 func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		pattern string // in the state file, replaced
+		pattern string // a pattern in the state file, which by replaces
 		by      string
-		left    []string // of "msg", "sem", "shm" and "fifo"
+		left    []string // some of "msg", "sem", "shm" and "fifo"
 	}{
 		{"another ctime", `"ctime":\d+`, `"ctime":1`, []string{"msg", "sem", "shm"}},
 		{"another creator", `"made",(.*)"time"`, `"made",$1"uid":4242,"time"`, []string{"msg", "sem", "shm"}},
@@ -160,7 +160,7 @@ func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				state, dir := t.TempDir(), shortDir(t)
-				name := killed(t, state, dir, "msg-typed", "sem-waiters", "shm-orphan", "fifo-waiting")
+				name := killDemo(t, state, dir, "msg-typed", "sem-waiters", "shm-orphan", "fifo-waiting")
 				edit(t, name, func(text []byte) []byte { return regexp.MustCompile(c.pattern).ReplaceAll(text, []byte(c.by)) })
 				if _, err := demo.Clean(state); err != nil {
 					t.Error(err)
@@ -183,11 +183,11 @@ func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 	}
 }
 
-// A file that somebody put into the demo's directory, and a name that is now another's, stay.
+// Two files stay: a file that somebody put into the demo's directory, and one that now has the name of the demo's FIFO.
 func TestCleanLeavesForeignFiles(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
-		killed(t, state, dir, "fifo-waiting", "unix-dgram")
+		killDemo(t, state, dir, "fifo-waiting", "unix-dgram")
 		private, err := filepath.Glob(filepath.Join(dir, "ipctop-demo-*"))
 		if err != nil || len(private) != 1 {
 			t.Fatalf("private directories %v (%v), want one", private, err)
@@ -240,7 +240,7 @@ func TestCleanLeavesRunningDemosAlone(t *testing.T) {
 	})
 }
 
-// A recorded process that ignored the lifeline is ended, but not one that only has its pid.
+// A recorded process that ignored the lifeline is killed. A process that only has the recorded pid is not.
 func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)

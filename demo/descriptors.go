@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// alone is a scenario of one process that makes a descriptor of a kind and holds it.
-func alone(kind schema.Kind, name, title, lookFor string, open func() (fd int, err error)) Scenario {
+// singleDescriptor is a scenario of one process that makes and holds a descriptor of a kind.
+func singleDescriptor(kind schema.Kind, name, title, lookFor string, open func() (fd int, err error)) Scenario {
 	return Scenario{
 		Name: string(kind), Title: title, LookFor: "demo-" + name + ": " + lookFor,
 		set: func(s *stage) error {
@@ -33,7 +33,7 @@ func alone(kind schema.Kind, name, title, lookFor string, open func() (fd int, e
 	}
 }
 
-// descriptor reports an open file description that has no number of its own: it goes by the descriptor.
+// descriptor reports an open file description. It has no number of its own, so process and descriptor name it.
 func (r *role) descriptor(kind schema.Kind, fd int, lookFor string) error {
 	st, err := readStat(os.Getpid())
 	if err != nil {
@@ -44,9 +44,10 @@ func (r *role) descriptor(kind schema.Kind, fd int, lookFor string) error {
 	return nil
 }
 
-// signalFD: signals as data (man 2 signalfd).
+// signalFD is a descriptor that delivers signals as data (man 2 signalfd).
 func signalFD() Scenario {
-	return alone(schema.SignalFD, "signalfd", "signalfd", "it takes SIGHUP, SIGUSR1 and the first real-time signal",
+	return singleDescriptor(schema.SignalFD, "signalfd", "signalfd",
+		"it takes SIGHUP, SIGUSR1 and the first real-time signal",
 		func() (int, error) {
 			const hup, usr1, rtMin = 1, 10, 34
 			mask := unix.Sigset_t{}
@@ -55,9 +56,10 @@ func signalFD() Scenario {
 		})
 }
 
-// timerFD: a timer that has expired; its next hour begins when somebody reads it.
+// timerFD is a timer that has expired. Its next hour begins when somebody reads it.
 func timerFD() Scenario {
-	return alone(schema.TimerFD, "timerfd", "timerfd", "it has expired, which nobody has read; its interval is an hour",
+	return singleDescriptor(schema.TimerFD, "timerfd", "timerfd",
+		"it has expired, which nobody has read; its interval is an hour",
 		func() (int, error) {
 			fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC)
 			if err != nil {
@@ -67,15 +69,16 @@ func timerFD() Scenario {
 			if err := unix.TimerfdSettime(fd, 0, &soon, nil); err != nil {
 				return -1, err
 			}
-			// Readable means that it has expired.
+			// A readable timerfd has expired.
 			_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 5000)
 			return fd, err
 		})
 }
 
-// inotifyWatch: one that is told of what happens below /.
+// inotifyWatch is an inotify instance that watches the directory /.
 func inotifyWatch() Scenario {
-	return alone(schema.Inotify, "inotify", "inotify instance", "it watches the root directory for files that come and go",
+	return singleDescriptor(schema.Inotify, "inotify", "inotify instance",
+		"it watches the root directory for files that come and go",
 		func() (int, error) {
 			fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 			if err != nil {
@@ -86,9 +89,9 @@ func inotifyWatch() Scenario {
 		})
 }
 
-// pidFD: a handle of the worker's own process.
+// pidFD is a pidfd of the worker itself.
 func pidFD() Scenario {
-	return alone(schema.PidFD, "pidfd", "pidfd", "it stands for this process itself", func() (int, error) {
+	return singleDescriptor(schema.PidFD, "pidfd", "pidfd", "it stands for this process itself", func() (int, error) {
 		return unix.PidfdOpen(os.Getpid(), 0)
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// epollWait: a server's loop that waits for a pipe and a timer of which neither is ready.
+// epollWait is a server's loop that waits for a pipe and a timer. Neither is ready.
 func epollWait() Scenario {
 	return Scenario{
 		Name: "epoll", Title: "epoll instance that a process waits on",
@@ -33,7 +33,7 @@ func waitInEpoll(r *role) error {
 	if err != nil {
 		return fmt.Errorf("timerfd_create: %w", err)
 	}
-	// Not os.Pipe, whose ends the Go runtime's own epoll instance watches.
+	// os.Pipe is no choice: the Go runtime's own epoll instance watches its ends.
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
 		return fmt.Errorf("pipe2: %w", err)

@@ -2,5 +2,5 @@ package demo
 
 import "golang.org/x/sys/unix"
 
-// epollWaitCall is what x/sys's EpollWait calls here.
+// epollWaitCall is the system call of unix.EpollWait on this architecture.
 const epollWaitCall = unix.SYS_EPOLL_PWAIT

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// eventFD: two processes that share a counter; one sleeps in read until the other adds to it.
+// eventFD is two processes that share a counter. One sleeps in read until the other adds to it.
 func eventFD() Scenario {
 	return Scenario{
 		Name: "eventfd", Title: "eventfd that one process waits on",
@@ -54,7 +54,7 @@ func eventFD() Scenario {
 	}
 }
 
-// eventFD reports the eventfd that the worker was given.
+// eventFD reports the eventfd that the worker inherited.
 func (r *role) eventFD(lookFor string) error {
 	text, err := textOfFD(extraFD)
 	if err != nil {
@@ -68,5 +68,5 @@ func (r *role) eventFD(lookFor string) error {
 	return nil
 }
 
-// textOfFD reads what the kernel says of an open descriptor of this process.
+// textOfFD reads the fdinfo of a descriptor of this process.
 func textOfFD(fd int) ([]byte, error) { return os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", fd)) }

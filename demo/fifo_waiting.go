@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// fifoWaiting: a FIFO that is only ever opened for reading. A plain open sleeps until a writer comes and holds no
-// descriptor meanwhile; an open with O_NONBLOCK succeeds at once (man 7 fifo), so one of each is there.
+// fifoWaiting is a FIFO that is opened only for reading, in two ways (man 7 fifo). A plain open sleeps until a writer
+// comes, and has no descriptor yet. An open with O_NONBLOCK succeeds at once.
 func fifoWaiting() Scenario {
 	return Scenario{
 		Name: "fifo-waiting", Title: "FIFO waiting for its other end",
@@ -50,7 +50,7 @@ func fifoWaiting() Scenario {
 				}
 				r.settled()
 				for {
-					// Once a writer has come and gone, there is nothing to do but to wait.
+					// A writer has come and gone. Now the worker only waits for the end.
 					if _, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != unix.EINTR {
 						return r.park()
 					}

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// States of a TCP socket, as TCP_INFO gives them (include/net/tcp_states.h).
+// States of a TCP socket in TCP_INFO (include/net/tcp_states.h).
 const (
 	tcpEstablishedState = 1
 	tcpFinWait2State    = 5
@@ -58,7 +58,16 @@ func inetConnect(kind int, address string) (int, error) {
 	return fd, nil
 }
 
-// resetOnClose makes close send a RST, so that no TIME-WAIT socket outlives the demo (SO_LINGER, man 7 socket).
+// tcpConnect opens a TCP socket that is connected to that address. Its close sends an RST.
+func tcpConnect(address string) (int, error) {
+	fd, err := inetConnect(unix.SOCK_STREAM, address)
+	if err != nil {
+		return -1, err
+	}
+	return fd, resetOnClose(fd)
+}
+
+// resetOnClose makes close send an RST. So no TIME-WAIT socket outlives the demo (SO_LINGER, man 7 socket).
 func resetOnClose(fd int) error {
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
 		return fmt.Errorf("set SO_LINGER: %w", err)
@@ -66,8 +75,8 @@ func resetOnClose(fd int) error {
 	return nil
 }
 
-// tcpState waits until the connection is in that state.
-func tcpState(fd int, state uint8) error {
+// awaitTCPState waits until the connection has this state.
+func awaitTCPState(fd int, state uint8) error {
 	return await(context.Background(), fmt.Sprintf("TCP state %d", state), func() (bool, error) {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
@@ -86,7 +95,8 @@ func (r *role) inet(fd int, lookFor string) error {
 	return r.socket(schema.Inet, fd, at.String(), lookFor)
 }
 
-// tcpServe listens and accepts one connection, which then calls then. It reports the listener and is ready twice.
+// tcpServe listens, accepts one connection and calls then with it. It reports the listener. It calls ready twice:
+// before accept and after then.
 func (r *role) tcpServe(then func(conn int) error) error {
 	listener, _, err := inetBound(unix.SOCK_STREAM)
 	if err != nil {
@@ -113,7 +123,7 @@ func (r *role) tcpServe(then func(conn int) error) error {
 	return r.park()
 }
 
-// serverAndClient starts a server and a client of its address, and waits until both have got where they should.
+// serverAndClient starts a server, and a client with the server's address. It waits until both have called ready twice.
 func (s *stage) serverAndClient() error {
 	server, err := s.start("server", nil)
 	if err != nil {

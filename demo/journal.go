@@ -17,18 +17,18 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 )
 
-// entry is one line of a journal. A thing has two lines with one N: "will" before it is made, "made" with its identity.
-// A process has only the second.
+// entry is one line of a journal. Most things have two lines with the same N: "will" before the thing is made, and
+// "made" with its identity. A process has only the second line.
 type entry struct {
-	Event string `json:"event"` // demo (the first line), will, made; void takes a will back
+	Event string `json:"event"` // demo (the first line), will, made, or void, which withdraws a will
 	N     string `json:"n,omitempty"`
-	// proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket, file: a path in that directory
+	// proc; msg sem shm; pmsg psem pshm: Path is the name; dir; fifo, socket, file: Path is in that directory
 	Kind string `json:"kind,omitempty"`
 	Time int64  `json:"time"` // Unix seconds, when the line was written
 
 	PID   int    `json:"pid,omitempty"`   // demo: the main process; proc: that process; else the creator
-	Start uint64 `json:"start,omitempty"` // its start time, clock ticks since boot
-	Boot  string `json:"boot,omitempty"`  // demo: the boot that pids, start times and System V objects belong to
+	Start uint64 `json:"start,omitempty"` // start time of PID, in clock ticks since boot
+	Boot  string `json:"boot,omitempty"`  // demo: the boot for which pids, start times and System V objects are valid
 	PIDNS uint64 `json:"pid_ns,omitempty"`
 	IPCNS uint64 `json:"ipc_ns,omitempty"`
 
@@ -42,8 +42,8 @@ type entry struct {
 	Ino  uint64 `json:"ino,omitempty"`
 }
 
-// journal remembers what a demo made. The main process and its workers append to the same open file:
-// O_APPEND writes of one line each do not mix (man 2 open).
+// journal records what a demo made. The main process and its workers append to the same open file. With O_APPEND their
+// one-line writes do not mix (man 2 open).
 type journal struct {
 	file *os.File
 	seq  *atomic.Int64
@@ -51,12 +51,12 @@ type journal struct {
 
 func newJournal(f *os.File) journal { return journal{file: f, seq: new(atomic.Int64)} }
 
-// createJournal makes the state file of this process's demo.
+// createJournal makes the state file of a demo of this process.
 func createJournal(dir string) (journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return journal{}, err
 	}
-	first, err := here()
+	first, err := thisProcess()
 	if err != nil {
 		return journal{}, err
 	}
@@ -76,8 +76,8 @@ func createJournal(dir string) (journal, error) {
 	return j, nil
 }
 
-// here describes this process, its boot and its namespaces.
-func here() (entry, error) {
+// thisProcess describes this process, its boot and its namespaces.
+func thisProcess() (entry, error) {
 	boot, err := bootID()
 	if err != nil {
 		return entry{}, err
@@ -113,8 +113,9 @@ func (j journal) write(e entry) error {
 	return nil
 }
 
-// will announces a thing and returns its entry, to be completed and passed to made.
-func (j journal) will(e entry) (entry, error) {
+// announce records that a thing will be made, and returns its entry. The caller completes the entry and passes it to
+// made.
+func (j journal) announce(e entry) (entry, error) {
 	e.Event, e.PID = "will", os.Getpid()
 	e.N = fmt.Sprintf("%d.%d", e.PID, j.seq.Add(1))
 	return e, j.write(e)
@@ -125,8 +126,8 @@ func (j journal) made(e entry) error {
 	return j.write(e)
 }
 
-// void says that nothing came of an announcement.
-func (j journal) void(e entry) error { return j.write(entry{Event: "void", N: e.N}) }
+// withdraw records that an announced thing was not made.
+func (j journal) withdraw(e entry) error { return j.write(entry{Event: "void", N: e.N}) }
 
 // process records a process.
 func (j journal) process(pid int) error {
@@ -137,9 +138,10 @@ func (j journal) process(pid int) error {
 	return j.made(entry{Kind: "proc", PID: pid, Start: st.Start})
 }
 
-// path makes a file system entry with f, recorded before and after. Dev and Ino of the result are the path's own.
+// path makes a file system entry with f, and records it before and after. Dev and Ino of the result are those of the
+// entry at path.
 func (j journal) path(kind, path string, f func() error) (entry, error) {
-	e, err := j.will(entry{Kind: kind, Path: path})
+	e, err := j.announce(entry{Kind: kind, Path: path})
 	if err != nil {
 		return e, err
 	}
@@ -154,9 +156,9 @@ func (j journal) path(kind, path string, f func() error) (entry, error) {
 	return e, j.made(e)
 }
 
-// readJournal returns the first line and what it names, each thing once, in the order of announcement, with Event
-// "will" where only the announcement is there. A last line that was cut short is left out: nothing had been made
-// after it.
+// readJournal returns the first line and the things of the journal. Each thing is there once, in the order of
+// announcement. Its Event is "will" if only the announcement is there. A last line that was cut short is left out:
+// nothing was made after it.
 func readJournal(r io.Reader) (entry, []entry, error) {
 	var first entry
 	var things []entry
@@ -175,7 +177,7 @@ func readJournal(r io.Reader) (entry, []entry, error) {
 			first = e
 		case e.N != "" && e.Event == "made":
 			if i, ok := at[e.N]; ok {
-				e.Time = things[i].Time // the announcement's, which is before the creation
+				e.Time = things[i].Time // the time of the announcement, which is before the creation
 				things[i] = e
 				continue
 			}
@@ -200,10 +202,10 @@ func readJournal(r io.Reader) (entry, []entry, error) {
 
 var errNoJournal = errors.New("not a demo's state file")
 
-// StateDir returns where demos remember what they made: $XDG_STATE_HOME/ipctop, by default ~/.local/state/ipctop.
+// StateDir returns the directory of the state files: $XDG_STATE_HOME/ipctop, by default ~/.local/state/ipctop.
 func StateDir() (string, error) {
 	dir := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) { // the XDG specification: relative paths are to be ignored
+	if !filepath.IsAbs(dir) { // the XDG specification says to ignore relative paths
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", fmt.Errorf("find the state directory: %w", err)

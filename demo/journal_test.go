@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,"ipc_ns":4026532178}` + "\n"
+const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,` +
+	`"ipc_ns":4026532178}` + "\n"
 
 func TestReadJournal(t *testing.T) {
 	first := entry{Event: "demo", Time: 1795266161, PID: 14, Start: 193992, Boot: "8fe8e7d1", PIDNS: 4026532179,
@@ -78,7 +79,7 @@ func TestReadJournalRefuses(t *testing.T) {
 	}
 }
 
-// Reading must not panic, and what a journal names comes out as it went in.
+// Reading must not panic. The things of a journal must be the same after writing and reading.
 func FuzzReadJournal(f *testing.F) {
 	f.Add([]byte(demoLine))
 	f.Add([]byte(demoLine + `{"event":"will","n":"24.1","kind":"msg","time":5,"pid":24,"key":9}` + "\n" +

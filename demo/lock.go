@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// locks: one process holds a lock of each sort, another waits for each. flock and OFD locks belong to the open file,
-// POSIX locks to the process (man 2 flock, man 2 F_OFD_SETLKW).
+// locks is a process that holds a lock of each sort, and three that wait for them. flock and OFD locks belong to the
+// open file, POSIX locks belong to the process (man 2 flock, man 2 F_OFD_SETLKW).
 func locks() Scenario {
 	return Scenario{
 		Name: "locks", Title: "file locks of each sort, with a process waiting for each",
@@ -49,7 +49,7 @@ func locks() Scenario {
 	}
 }
 
-// takeLock takes or waits for a lock of that sort.
+// takeLock takes a lock of this sort. With wait it sleeps until the lock is free.
 func takeLock(sort string, fd int, wait bool, start, length int64) error {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: start, Len: length}
 	switch {

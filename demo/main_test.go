@@ -13,12 +13,13 @@ func TestMain(m *testing.M) {
 	if code, ok := demo.Worker(os.Args); ok {
 		os.Exit(code)
 	}
-	// The race detector's runtime otherwise sleeps for a second whenever a process ends, and these tests start hundreds.
+	// Without this the runtime of the race detector sleeps for a second at the end of each process. These tests start
+	// hundreds.
 	os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	kerneltest.Main(m, kerneltest.Workers{"main": runDemo, "parent": runParent})
 }
 
-// runDemo is a main process for tests that kill it: its arguments are the state directory, the directory for paths and
+// runDemo is a main process for tests that kill it. Its arguments are the state directory, the directory for paths, and
 // the scenarios.
 func runDemo(j *kerneltest.Job) {
 	r, err := demo.Start(context.Background(),

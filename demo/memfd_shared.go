@@ -11,7 +11,7 @@ import (
 
 const memorySize = 64 << 10
 
-// memfdShared: memory without any name that two processes share: a memfd whose descriptor was passed on.
+// memfdShared is memory without a name that two processes share. Its memfd was passed to both.
 func memfdShared() Scenario {
 	return Scenario{
 		Name: "memfd-shared", Title: "memfd of two processes",
@@ -56,7 +56,7 @@ func (r *role) mapMemfd(lookFor string, keep bool) error {
 	return r.park()
 }
 
-// mapFile maps a file's first bytes and says which file that is.
+// mapFile maps the first bytes of a file, and returns the file's stat.
 func mapFile(fd int) ([]byte, unix.Stat_t, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

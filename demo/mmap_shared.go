@@ -12,7 +12,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// mmapShared: a plain file that two processes map, which makes it shared memory.
+// mmapShared is an ordinary file that two processes map. So it is shared memory.
 func mmapShared() Scenario {
 	return Scenario{
 		Name: "mmap-shared", Title: "file mapped by two processes",
@@ -54,7 +54,7 @@ func (r *role) mapPath(path, lookFor string) error {
 	return r.park()
 }
 
-// mappingOf finds what this process maps there, as its maps show it: on some file systems stat tells another device.
+// mappingOf finds the mapping of data in /proc/self/maps. On some file systems stat shows another device than maps.
 func (r *role) mappingOf(data []byte) (process.Mapping, error) {
 	dir, err := r.host.OpenProc(os.Getpid())
 	if err != nil {

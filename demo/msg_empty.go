@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// msgEmpty: a receiver that waits for a type that nobody sends.
+// msgEmpty is a receiver that waits for a message type. Nobody sends this type.
 func msgEmpty() Scenario {
 	return Scenario{
 		Name: "msg-empty", Title: "empty message queue with a blocked receiver",
@@ -24,7 +24,7 @@ func msgEmpty() Scenario {
 				if err != nil {
 					return err
 				}
-				r.made(e, "this process sleeps in msgrcv for a message of type 7")
+				r.reportSysV(e, "this process sleeps in msgrcv for a message of type 7")
 				r.settled()
 				for err == nil {
 					_, _, err = r.admin.MsgReceive(e.ID, 7, 8192, sysv.MsgNoError)

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// msgFull: a queue that has reached its qbytes, and a sender that waits for room.
+// msgFull is a queue that has reached its qbytes, and a sender that waits for room.
 func msgFull() Scenario {
 	return Scenario{
 		Name: "msg-full", Title: "full message queue with a blocked sender",
@@ -40,12 +40,12 @@ func msgFull() Scenario {
 						return err
 					}
 				}
-				r.made(e, "this process filled the queue and is its last sender (lspid)")
+				r.reportSysV(e, "this process filled the queue and is its last sender (lspid)")
 				r.ready()
 				return r.park()
 			},
 			"sender": func(r *role) error {
-				id, err := r.again(schema.Msg, "this process sleeps in msgsnd: the queue is full")
+				id, err := r.reportOtherSysV(schema.Msg, "this process sleeps in msgsnd: the queue is full")
 				if err != nil {
 					return err
 				}

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// msgTyped: a queue with messages of several types, which nobody receives.
+// msgTyped is a queue with messages of several types. Nobody receives them.
 func msgTyped() Scenario {
 	return Scenario{
 		Name: "msg-typed", Title: "message queue with typed messages",
@@ -27,7 +27,7 @@ func msgTyped() Scenario {
 						return err
 					}
 				}
-				r.made(e, "5 messages; this process sent them and is the last sender (lspid)")
+				r.reportSysV(e, "5 messages; this process sent them and is the last sender (lspid)")
 				r.ready()
 				return r.park()
 			},

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WithParent returns a context that is also cancelled when the process that started this one ends. cancel releases it.
-// A parent outside this PID namespace (pid 0) cannot be watched, and pid 1 takes its namespace with it.
+// WithParent returns a context that also ends when the parent of this process ends. cancel releases it. A parent
+// outside this PID namespace (pid 0) cannot be watched. If pid 1 ends, its whole namespace ends.
 //
-// PR_SET_PDEATHSIG would not do: it is tied to the parent's thread that forked (man 2 PR_SET_PDEATHSIG), and "go run"
-// and shells in Go end threads as they like.
+// PR_SET_PDEATHSIG is no choice. It acts at the end of the parent's thread that forked (man 2 PR_SET_PDEATHSIG). "go
+// run" and shells in Go end threads at any time.
 func WithParent(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	pid := os.Getppid()
@@ -21,7 +21,7 @@ func WithParent(ctx context.Context) (context.Context, context.CancelFunc, error
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == unix.ESRCH || err == nil && os.Getppid() != pid {
-		cancel() // it ended just now, and the pid may be another's
+		cancel() // the parent has just ended, and another process may have its pid
 	}
 	if err == unix.ESRCH {
 		return ctx, cancel, nil
@@ -34,7 +34,7 @@ func WithParent(ctx context.Context) (context.Context, context.CancelFunc, error
 		defer unix.Close(fd)
 		defer cancel()
 		for ctx.Err() == nil {
-			// A pidfd is readable once its process has ended. The time limit is for ctx.
+			// A pidfd is readable after the end of its process. The time limit is there to notice the end of ctx.
 			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, parentPoll)
 			if n > 0 || err != nil && err != unix.EINTR {
 				return
@@ -44,5 +44,5 @@ func WithParent(ctx context.Context) (context.Context, context.CancelFunc, error
 	return ctx, cancel, nil
 }
 
-// parentPoll is in milliseconds.
+// parentPoll is a time in milliseconds.
 const parentPoll = 500

@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// runParent starts a child that watches it and talks to the same starter.
+// runParent starts a child that watches it. The child writes to the same starter.
 func runParent(j *kerneltest.Job) {
 	if len(j.Args) == 0 {
 		child := exec.Command("/proc/self/exe", "child")

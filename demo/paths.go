@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removePaths removes the demo's directories, with the FIFOs, sockets and files in them.
+// removePaths removes the directories of the demo, with its FIFOs, sockets and files.
 func removePaths(things []entry, report *Report) error {
 	var errs []error
 	for _, dir := range things {
@@ -21,7 +21,7 @@ func removePaths(things []entry, report *Report) error {
 }
 
 func removeDir(dir entry, things []entry, report *Report) error {
-	// The descriptor holds on to this directory, whatever is renamed meanwhile.
+	// The descriptor stays with this directory, even if somebody renames it.
 	fd, err := unix.Open(dir.Path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	switch {
 	case err == unix.ENOENT:
@@ -59,7 +59,8 @@ func removeDir(dir entry, things []entry, report *Report) error {
 	return errors.Join(errs...)
 }
 
-// sameDir compares the identity. A directory that was only announced has none: then it must be ours, private and new.
+// sameDir compares the identities. An entry with only the announcement has no identity. Then the directory must belong
+// to this user, be private and be new.
 func sameDir(dir entry, st unix.Stat_t) bool {
 	if dir.Event == "made" {
 		return st.Dev == dir.Dev && st.Ino == dir.Ino
@@ -67,7 +68,7 @@ func sameDir(dir entry, st unix.Stat_t) bool {
 	return int(st.Uid) == os.Geteuid() && st.Mode&0o777 == 0o700 && st.Ctim.Sec >= dir.Time-1
 }
 
-// removeIn removes a FIFO, socket or file from the demo's directory.
+// removeIn removes a FIFO, socket or file from the directory of the demo.
 func removeIn(dirfd int, e entry, report *Report) error {
 	name := filepath.Base(e.Path)
 	var st unix.Stat_t

@@ -17,13 +17,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// peerFile is who has a pipe, FIFO or piece of memory open, and who maps it.
+// peerFile lists the users of a pipe, FIFO or piece of memory: by descriptor, and by mapping.
 type peerFile struct {
 	FDs  []string // "pid/fd mode"
 	Maps []string // pids
 }
 
-// peerFiles are the files that one view has, by fileKey.
+// peerFiles are the files in the output of one tool, by fileKey.
 type peerFiles map[string]*peerFile
 
 func (p peerFiles) at(key string) *peerFile {
@@ -33,7 +33,7 @@ func (p peerFiles) at(key string) *peerFile {
 	return p[key]
 }
 
-// sorted gives each holder once: lsof tells a process again for each of its threads.
+// sorted keeps each user once. lsof repeats a process for each of its threads.
 func (p peerFiles) sorted() map[string]peerFile {
 	all := map[string]peerFile{}
 	for key, f := range p {
@@ -44,9 +44,9 @@ func (p peerFiles) sorted() map[string]peerFile {
 	return all
 }
 
-// fileKey names a file by its kind, inode and, where the inode alone does not tell it, device. "" is no IPC object.
-// The tools have no word for what these files are, so that their names tell: those are what the kernel gives (man 5
-// proc_pid_fd, proc_pid_maps).
+// fileKey names a file by its kind and inode, and by its device if the inode is not enough. It is "" for files that are
+// no IPC objects. The tools have no word for the kind of a file, so its name must show the kind. The kernel gives the
+// names (man 5 proc_pid_fd, proc_pid_maps).
 func fileKey(mqueue uint64, fifo bool, name string, dev uint64, ino string) string {
 	switch {
 	case fifo && (name == "pipe" || strings.HasPrefix(name, "pipe:[")):
@@ -67,13 +67,13 @@ func fileKey(mqueue uint64, fifo bool, name string, dev uint64, ino string) stri
 	return ""
 }
 
-// lsofFiles parses lsof -F: a line for each field, whose first byte says which. Mappings are "mem", or "DEL" where
-// the name is gone, which is always so for memfds and System V segments.
+// lsofFiles parses lsof -F. Each line is a field, and its first byte names the field. A mapping is "mem", or "DEL" if
+// the name is gone. For memfds and System V segments it is always "DEL".
 func lsofFiles(t *testing.T, lsof string, mqueue uint64) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
-	// -w: without warnings; -n -P: without names of hosts and ports; -O: without a child that guards against hanging file
-	// systems by pipes, which would be listed as well.
+	// -w: no warnings; -n -P: no names of hosts and ports; -O: no child with pipes as a guard against hanging file
+	// systems, because lsof would list those pipes as well.
 	text, self := run(t, lsof, "-w", "-n", "-P", "-O", "-F", "pfatDin")
 	field := map[byte]string{}
 	for line := range strings.Lines(text) {
@@ -102,8 +102,8 @@ func lsofFiles(t *testing.T, lsof string, mqueue uint64) map[string]peerFile {
 	return all.sorted()
 }
 
-// lsfdFiles parses lsfd. Its ASSOC is a descriptor's number or a word such as "shm" for a mapping; of files whose
-// name is gone lsfd 2.38 leaves the mappings out, so that only descriptors are compared.
+// lsfdFiles parses lsfd. ASSOC is the number of a descriptor, or a word such as "shm" for a mapping. lsfd 2.38 leaves
+// out mappings of files whose name is gone. So only descriptors are compared.
 func lsfdFiles(t *testing.T, lsfd string, mqueue uint64) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
@@ -127,8 +127,8 @@ func lsfdFiles(t *testing.T, lsfd string, mqueue uint64) map[string]peerFile {
 	return all.sorted()
 }
 
-// ourFiles are ipctop's. It lists what nobody uses as well, which tools that go by processes cannot know, and memory
-// that came from no memfd_create among the memfds.
+// ourFiles are the files in a snapshot of ipctop. Some are left out, because tools that read processes cannot show
+// them: files without users, and memory that no memfd_create made.
 func ourFiles(t *testing.T) map[string]peerFile {
 	t.Helper()
 	all := peerFiles{}
@@ -136,7 +136,7 @@ func ourFiles(t *testing.T) map[string]peerFile {
 		key := fmt.Sprintf("%s:%d", o.Ref.Kind, cell("inode").Int())
 		switch o.Ref.Kind {
 		case schema.Shm:
-			key = fmt.Sprintf("shm:%d", o.Ref.ID) // a segment's inode number is its id
+			key = fmt.Sprintf("shm:%d", o.Ref.ID) // the inode number of a segment is its id
 		case schema.Fifo:
 			key += "@" + cell("dev").Str()
 		case schema.Memfd:
@@ -158,9 +158,11 @@ func ourFiles(t *testing.T) map[string]peerFile {
 	return all.sorted()
 }
 
-// makeFiles adds what the demo has not: FIFOs with one inode number on two file systems, one of them open for both at
-// once, a memfd with two descriptors of different modes and the name of a segment, a queue and shared memory whose
-// names look like other kinds. It gives the device of message queues.
+// makeFiles adds objects that the demo does not have. It returns the device of message queues. The objects are:
+//
+//	FIFOs with the same inode number on two file systems, one open for both directions
+//	a memfd with two descriptors of different modes, and with the name of a segment
+//	a queue and shared memory with names that look like other kinds
 func makeFiles(t *testing.T) (mqueue uint64) {
 	t.Helper()
 	check := func(err error) {
@@ -198,8 +200,8 @@ func makeFiles(t *testing.T) (mqueue uint64) {
 	return st.Dev
 }
 
-// lsof sees the same descriptors with the same modes and the same processes mapping, among them the creator of a
-// semaphore, whose maps show another name.
+// lsof sees the same descriptors with the same modes, and the same processes for each mapping. One of them is the
+// creator of a semaphore, whose maps show another name.
 func TestFilesAgainstLsof(t *testing.T) {
 	lsof := tool(t, "lsof", "lsof")
 	kerneltest.InNamespace(t, func() {

@@ -21,7 +21,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// tool is the path of a program that sees the same objects. Root's runs leave nothing out.
+// tool is the path of a program that sees the same objects. It fails the test as root, and skips it otherwise, if the
+// program is missing.
 func tool(t *testing.T, name, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -34,8 +35,7 @@ func tool(t *testing.T, name, pkg string) string {
 	return path
 }
 
-// run gives a program's output and its pid. The output is a file: a pipe would be one more object for the program to
-// list.
+// run returns the output of a program and its pid. The output goes to a file, because the program would list a pipe.
 func run(t *testing.T, path string, args ...string) (output string, pid int) {
 	t.Helper()
 	out, err := os.CreateTemp(t.TempDir(), "out")
@@ -53,8 +53,7 @@ func run(t *testing.T, path string, args ...string) (output string, pid int) {
 	return string(text), cmd.Process.Pid
 }
 
-// agree compares two views until they are the same: bytes may be on their way, and a process may still be about to
-// sleep.
+// agree compares two views until they are the same. Bytes may be on their way, and a process may not sleep yet.
 func agree[T any](t *testing.T, theirs, ours func() map[string]T) {
 	t.Helper()
 	kerneltest.EventuallySame(t, func() string {
@@ -67,7 +66,7 @@ func agree[T any](t *testing.T, theirs, ours func() map[string]T) {
 	})
 }
 
-// rows takes a snapshot and gives each object of these kinds with a getter for its columns.
+// rows takes a snapshot and visits each object of these kinds, with a getter for its columns.
 func rows(t *testing.T, each func(o *schema.Object, cell func(id string) schema.Value), kinds ...schema.Kind) {
 	t.Helper()
 	columns, want := map[schema.Kind][]schema.Column{}, map[schema.Kind]schema.Need{}
@@ -93,11 +92,11 @@ func rows(t *testing.T, each func(o *schema.Object, cell func(id string) schema.
 	}
 }
 
-// peerSocket is a socket as ss tells of it.
+// peerSocket is a socket in the output of ss.
 type peerSocket struct {
 	State        string
 	RecvQ, SendQ int64
-	Local, Peer  string // of a UNIX socket its name, and the inode of the other end
+	Local, Peer  string // of a UNIX socket: its name, and the inode of the other end
 	Inode        int64
 	Groups       uint64   // of netlink
 	Holders      []string // "pid/fd"
@@ -121,12 +120,13 @@ func number(t *testing.T, text string) int64 {
 	return n
 }
 
-// ssSockets parses ss's lines, with what it words differently:
-//   - no name is "*", no address "0.0.0.0:*" or "[::]:*"; here both are "";
-//   - a socket that IPv6 and IPv4 reach alike is bound to "*", where ipctop says "[::]" as /proc/net/udp6 does, and has a column for v6only;
-//   - of a raw socket it tells no inode where the kernel has no raw_diag and it reads /proc/net/raw;
-//   - a packet socket's state is always UNCONN, since the protocol has none: whether it gets frames is among its flags;
-//   - the ethertype of a packet socket is a number where /etc/ethertypes is not at hand, "*" for all.
+// ssSockets parses the lines of ss. ss has other words for some facts:
+//
+//	no name is "*", no address is "0.0.0.0:*" or "[::]:*"; here both are ""
+//	a socket for IPv6 and IPv4 is bound to "*"; ipctop shows "[::]" as /proc/net/udp6 does, and has a column v6only
+//	a raw socket has no inode if the kernel has no raw_diag, because ss then reads /proc/net/raw
+//	a packet socket is always UNCONN, because its protocol has no states; a flag shows whether it gets frames
+//	the ethertype of a packet socket is a number without /etc/ethertypes, and "*" for all
 func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 	t.Helper()
 	all := map[string]peerSocket{}
@@ -160,7 +160,7 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 		} else {
 			t.Fatalf("cannot read ss's %q", line)
 		}
-		// a UNIX socket's is that of its path
+		// for a UNIX socket this is the inode of its path
 		if m := ssInode.FindStringSubmatch(rest); m != nil && !strings.HasPrefix(key, "unix") && !strings.HasPrefix(key,
 			"raw") {
 			s.Inode = number(t, m[1])
@@ -178,10 +178,12 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 	return all
 }
 
-// ssNetlinkSockets adds the netlink sockets. ss lists one that is bound to groups twice, as the kernel's dump does
-// (the table, then the multicast list: __netlink_diag_dump, net/netlink/diag.c), and tells no inode and no process.
-// Port 0 is the kernel's own end, no process's socket, which ipctop leaves out. Protocol 4, sock_diag, is how both
-// ask: each sees its own socket.
+// ssNetlinkSockets adds the netlink sockets.
+//
+//	ss lists a socket with groups twice, like the kernel's dump (__netlink_diag_dump, net/netlink/diag.c)
+//	ss shows no inode and no process
+//	port 0 is the kernel's own end: no process has it, and ipctop leaves it out
+//	protocol 4 is sock_diag: both tools ask by such a socket, and each sees its own
 func ssNetlinkSockets(t *testing.T, ss string, all map[string]peerSocket) {
 	t.Helper()
 	text, _ := run(t, ss, "-HOane", "-A", "netlink")
@@ -200,7 +202,7 @@ func ssNetlinkSockets(t *testing.T, ss string, all map[string]peerSocket) {
 	}
 }
 
-// etherWord is the name of an ethertype that ss gives as a number.
+// etherWord is the name of an ethertype for which ss shows a number.
 func etherWord(text string) string {
 	if text == "*" {
 		return "all"
@@ -212,7 +214,8 @@ func etherWord(text string) string {
 	return sock.EtherType(uint16(n))
 }
 
-// ourSockets are ipctop's, worded as ssSockets does: ss shows a NUL in an abstract name as @.
+// ourSockets are the sockets in a snapshot of ipctop, in the words of ssSockets. ss shows a NUL in an abstract name as
+// @.
 func ourSockets(t *testing.T) map[string]peerSocket {
 	t.Helper()
 	all := map[string]peerSocket{}
@@ -258,7 +261,7 @@ func ourSockets(t *testing.T) map[string]peerSocket {
 	return all
 }
 
-// The demo's sockets, and some that it has not: awkward names, connections that nobody accepts, raw, packet and
+// The sockets are those of the demo and some more: hostile names, connections that nobody accepts, raw, packet and
 // netlink sockets.
 func TestSocketsAgainstSs(t *testing.T) {
 	ss := tool(t, "ss", "iproute2")

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pipeFull: a reader that holds its end but never reads, so the writer fills the pipe and sleeps in write.
+// pipeFull is a reader that holds its end but never reads. So the writer fills the pipe and sleeps in write.
 func pipeFull() Scenario {
 	return Scenario{
 		Name: "pipe-full", Title: "full pipe with a blocked writer",
@@ -19,7 +19,7 @@ func pipeFull() Scenario {
 			if err != nil {
 				return err
 			}
-			// Only the workers may hold the ends: with our read end open the writer would never see EPIPE.
+			// Only the workers may hold the ends. With a read end open here the writer would never get EPIPE.
 			defer r.Close()
 			defer w.Close()
 			if _, err := s.start("reader", nil, r); err != nil {

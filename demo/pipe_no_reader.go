@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pipeNoReader: a write end whose reader is gone; the next write would fail with EPIPE.
+// pipeNoReader is a write end whose reader is gone. The next write would fail with EPIPE.
 func pipeNoReader() Scenario {
 	return Scenario{
 		Name: "pipe-no-reader", Title: "pipe without a reader",

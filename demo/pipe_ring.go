@@ -11,7 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pipeRing: each of three processes waits for a byte from the one before it, to pass it on. Nobody has the first one.
+// pipeRing is a ring of three processes. Each waits for a byte from the process before it, to pass it on. Nobody has a
+// first byte.
 func pipeRing() Scenario {
 	return Scenario{
 		Name: "pipe-ring", Title: "three processes deadlocked on pipes in a ring",
@@ -54,7 +55,7 @@ func ring(r *role) error {
 		r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, PID: pid,
 			LookFor: fmt.Sprintf("this process reads from it; demo-ring-%d alone writes to it, and waits as well", (i+n-1)%n+1)})
 	}
-	// With our ends open nobody would see the end of a pipe.
+	// With the ends open here nobody would read an end of file.
 	for i := range n {
 		if err := errors.Join(reads[i].Close(), writes[i].Close()); err != nil {
 			return err

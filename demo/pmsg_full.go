@@ -9,7 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pmsgFull: a POSIX queue that has reached its maxmsg, a sender that waits for room, and somebody to be notified.
+// pmsgFull is a POSIX queue that has reached its maxmsg. A sender waits for room, and another process wants to be
+// notified.
 func pmsgFull() Scenario {
 	return Scenario{
 		Name: "pmsg-full", Title: "full POSIX message queue with a blocked sender",
@@ -44,12 +45,12 @@ func pmsgFull() Scenario {
 				if err := r.admin.MqNotify(fd, int(unix.SIGWINCH)); err != nil {
 					return err
 				}
-				r.madePosix(e, "this process filled the queue, has it open and is registered for notification")
+				r.reportPosix(e, "this process filled the queue, has it open and is registered for notification")
 				r.ready()
 				return r.park()
 			},
 			"mq-sender": func(r *role) error {
-				name, err := r.againPosix(schema.PMsg, "this process sleeps in mq_send: the queue is full")
+				name, err := r.reportOtherPosix(schema.PMsg, "this process sleeps in mq_send: the queue is full")
 				if err != nil {
 					return err
 				}

@@ -1,7 +1,7 @@
 package demo_test
 
-// pollCall is no number: arm64 has ppoll alone.
+// pollCall matches no call: arm64 has only ppoll.
 const pollCall = -1
 
-// epollWaitCall is no number: arm64 has epoll_pwait alone.
+// epollWaitCall matches no call: arm64 has only epoll_pwait.
 const epollWaitCall = -2

@@ -15,17 +15,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// posixPrefix begins the demo's POSIX names; a random number follows.
+// posixPrefix begins the POSIX names of the demo. A random number follows.
 const posixPrefix = "/ipctop-demo-"
 
-// posix makes a POSIX queue, shared memory or semaphore under a new name, recorded before and after. create does so
-// exclusively and returns a descriptor, which stays open.
+// posix makes a POSIX queue, shared memory or semaphore with a new name, and records it before and after. create makes
+// it exclusively (O_EXCL) and returns a descriptor, which stays open.
 func (r *role) posix(kind schema.Kind, create func(name string) (fd int, err error)) (e entry, fd int, err error) {
 	var random [5]byte
 	if _, err := unix.Getrandom(random[:], 0); err != nil {
 		return e, -1, fmt.Errorf("getrandom: %w", err)
 	}
-	if e, err = r.journal.will(entry{Kind: string(kind), Path: posixPrefix + hex.EncodeToString(random[:]),
+	if e, err = r.journal.announce(entry{Kind: string(kind), Path: posixPrefix + hex.EncodeToString(random[:]),
 		UID: uint32(unix.Geteuid())}); err != nil {
 		return e, -1, err
 	}
@@ -40,28 +40,28 @@ func (r *role) posix(kind schema.Kind, create func(name string) (fd int, err err
 	return e, fd, r.journal.made(e)
 }
 
-// madePosix reports what posix made.
-func (r *role) madePosix(e entry, lookFor string) {
+// reportPosix reports an object that posix made.
+func (r *role) reportPosix(e entry, lookFor string) {
 	r.object(Object{Ref: schema.Ref{Kind: schema.Kind(e.Kind), Name: e.Path, Gen: e.Ino}, Path: e.Path, LookFor: lookFor})
 }
 
-// againPosix reports the object that another worker made and whose name is the first argument.
-func (r *role) againPosix(kind schema.Kind, lookFor string) (name string, err error) {
+// reportOtherPosix reports an object of another worker. The worker's first argument is its name.
+func (r *role) reportOtherPosix(kind schema.Kind, lookFor string) (name string, err error) {
 	name = r.args[0]
 	file, err := posixStat(r.host, string(kind), name)
 	if err != nil {
 		return name, err
 	}
-	r.madePosix(entry{Kind: string(kind), Path: name, Ino: file.Ino}, lookFor)
+	r.reportPosix(entry{Kind: string(kind), Path: name, Ino: file.Ino}, lookFor)
 	return name, nil
 }
 
-// withName starts a worker whose argument is the name of the object that an earlier worker made.
+// withName starts a worker. Its argument is the name of the object that worker maker made.
 func (s *stage) withName(maker *child, role string) (*child, error) {
 	return s.start(role, []string{maker.objects[0].Path})
 }
 
-// posixStat reads the file behind a POSIX name. fs.ErrNotExist if there is none.
+// posixStat reads the file behind a POSIX name. The error is fs.ErrNotExist if there is none.
 func posixStat(h *kernel.Host, kind, name string) (vfs.PosixFile, error) {
 	switch schema.Kind(kind) {
 	case schema.PMsg:
@@ -73,7 +73,7 @@ func posixStat(h *kernel.Host, kind, name string) (vfs.PosixFile, error) {
 	return h.PosixShmStat(name)
 }
 
-// removePosix removes the POSIX objects that are still the ones named.
+// removePosix removes the POSIX objects whose identity is still the recorded one.
 func removePosix(things []entry, report *Report) error {
 	h, err := kernel.Open("")
 	if err != nil {
@@ -109,9 +109,11 @@ func removePosix(things []entry, report *Report) error {
 	return errors.Join(errs...)
 }
 
-// samePosix compares the identity. What was only announced has none: then its name, which is random, its owner and
-// age must do. A queue's times are whole seconds (the mqueue file system keeps the default s_time_gran), of a clock
-// that ticks move on: one that is made right after a second's start says the second before.
+// samePosix compares the identities. An entry with only the announcement has no identity. Then the random name, the
+// owner and the age must be enough.
+//
+// The times of a queue are whole seconds, because the mqueue file system keeps the default s_time_gran. The kernel's
+// clock moves on with each tick. So a queue made right after the start of a second can show the second before.
 func samePosix(e entry, file vfs.PosixFile) bool {
 	if e.Event == "made" {
 		return file.Dev == e.Dev && file.Ino == e.Ino

@@ -27,13 +27,13 @@ func readStat(pid int) (process.ProcStat, error) {
 	return st, nil
 }
 
-// alive says whether the process that was started at that time is still there, be it as a zombie.
+// alive reports true if the process with this start time is still there. It may be a zombie.
 func alive(pid int, start uint64) bool {
 	st, err := readStat(pid)
 	return err == nil && st.Start == start
 }
 
-// statusLine returns one field of /proc/PID/status, which everybody may read.
+// statusLine returns one field of /proc/PID/status. Every user may read it.
 func statusLine(pid int, name string) (string, error) {
 	path := fmt.Sprintf("/proc/%d/status", pid)
 	text, err := os.ReadFile(path)
@@ -48,10 +48,10 @@ func statusLine(pid int, name string) (string, error) {
 	return "", fmt.Errorf("read %s: no line %s", path, name)
 }
 
-// settleTime is how long a wait must look the same to count as a wait.
+// settleTime is the time for which a wait must look the same.
 const settleTime = 5 * time.Millisecond
 
-// awaitBlocked waits until the process's main thread sleeps in one of the system calls.
+// awaitBlocked waits until the main thread of the process sleeps in one of the system calls.
 func awaitBlocked(ctx context.Context, pid int, calls ...uintptr) error {
 	last, since := "", time.Time{}
 	return await(ctx, fmt.Sprintf("process %d to block", pid), func() (bool, error) {
@@ -64,11 +64,12 @@ func awaitBlocked(ctx context.Context, pid int, calls ...uintptr) error {
 	})
 }
 
-// sleepsIn returns a text that stays the same while the main thread sleeps in one of the calls, else "".
+// sleepsIn returns a text that stays the same while the main thread sleeps in one of the calls; "": it does not sleep
+// there.
 func sleepsIn(pid int, calls []uintptr) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid))
 	if sys.Denied(err) {
-		// Yama's ptrace_scope 2 and 3 hide the call even from the parent. Who sleeps does not switch contexts.
+		// ptrace_scope 2 and 3 of Yama hide the call even from the parent. But a sleeping thread has no context switches.
 		st, err := readStat(pid)
 		if err != nil || st.State != 'S' {
 			return "", err
@@ -86,7 +87,7 @@ func sleepsIn(pid int, calls []uintptr) (string, error) {
 	return string(text), nil
 }
 
-// awaitState waits until /proc/PID/stat is as wanted.
+// awaitState waits until wanted accepts /proc/PID/stat.
 func awaitState(ctx context.Context, pid int, what string, wanted func(process.ProcStat) bool) error {
 	return await(ctx, fmt.Sprintf("process %d to be %s", pid, what), func() (bool, error) {
 		st, err := readStat(pid)
@@ -94,10 +95,10 @@ func awaitState(ctx context.Context, pid int, what string, wanted func(process.P
 	})
 }
 
-// readyTime is how long a state may take to be reached.
+// readyTime is the time limit for reaching a state.
 const readyTime = 10 * time.Second
 
-// await asks again and again until ok, an error, the time limit or the context's end.
+// await repeats ok until it returns true or an error, until readyTime is over, or until ctx ends.
 func await(ctx context.Context, what string, ok func() (bool, error)) error {
 	return awaitFor(ctx, readyTime, what, ok)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// processes: a parent with one child of each kind that a process list should tell apart.
+// processes is a parent with one child for each state that a process list should show.
 func processes() Scenario {
 	return Scenario{
 		Name: "processes", Title: "process tree with a zombie, a stopped process, a daemon and more",
@@ -34,7 +34,7 @@ func processes() Scenario {
 	}
 }
 
-// growTree starts the children and checks each one's state from outside.
+// growTree starts the children, and checks the state of each from outside.
 func growTree(r *role) error {
 	if err := r.process(os.Getpid(), "the parent of the other five, which never waits for its children"); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (r *role) process(pid int, lookFor string) error {
 
 func beStopped(r *role) error {
 	r.settled()
-	// The whole process stops, whichever thread the signal is sent to (man 7 signal).
+	// The whole process stops, although the signal goes to one thread (man 7 signal).
 	if err := unix.Kill(os.Getpid(), unix.SIGSTOP); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func beStopped(r *role) error {
 }
 
 func beDaemon(r *role) error {
-	// As daemons do, so that no file system stays busy (man 7 daemon).
+	// Daemons do this so that no file system stays busy (man 7 daemon).
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
@@ -118,10 +118,11 @@ func beStubborn(r *role) error {
 	return r.park()
 }
 
-// niced is what nice(1) makes of a nice value, of which 19 is the highest.
+// niced is the nice value that nice(1) gives to a program. The highest value is 19.
 func niced(nice int) int { return min(nice+10, 19) }
 
-// beNiced sets the nice value of every thread: Linux keeps one for each (man 2 setpriority). Later threads inherit it.
+// beNiced sets the nice value of every thread. Linux keeps one for each thread (man 2 setpriority). Later threads
+// inherit it.
 func beNiced(r *role) error {
 	own, err := readStat(os.Getpid())
 	if err != nil {
@@ -144,7 +145,8 @@ func beNiced(r *role) error {
 	return r.park()
 }
 
-// ignores says whether the process's SigIgn mask holds the signal (man 5 proc_pid_status: hexadecimal, bit n-1).
+// ignores reports true if the SigIgn mask of the process contains the signal (man 5 proc_pid_status: hexadecimal, bit
+// n-1).
 func ignores(pid int, sig syscall.Signal) bool {
 	text, err := statusLine(pid, "SigIgn")
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// semSize is what a named semaphore maps: sizeof(sem_t).
+// semSize is sizeof(sem_t), the mapped size of a named semaphore.
 const semSize = 32
 
-// psemWaiting: a named semaphore whose value is 0, with somebody in sem_wait. Its creator maps it under a temporary
-// name that is gone, as glibc's sem_open leaves it.
+// psemWaiting is a named semaphore with the value 0, and a process in sem_wait. The creator maps it under a temporary
+// name that is gone, in the same way as sem_open of glibc.
 func psemWaiting() Scenario {
 	return Scenario{
 		Name: "psem-waiting", Title: "POSIX named semaphore with a waiter",
@@ -40,12 +40,12 @@ func psemWaiting() Scenario {
 				if _, err := mapAndClose(fd, semSize); err != nil {
 					return err
 				}
-				r.madePosix(e, "this process made it; its maps show the temporary name that sem_open used")
+				r.reportPosix(e, "this process made it; its maps show the temporary name that sem_open used")
 				r.ready()
 				return r.park()
 			},
 			"psem-wait": func(r *role) error {
-				name, err := r.againPosix(schema.PSem, "this process sleeps in sem_wait: the value is 0")
+				name, err := r.reportOtherPosix(schema.PSem, "this process sleeps in sem_wait: the value is 0")
 				if err != nil {
 					return err
 				}
@@ -67,7 +67,7 @@ func psemWaiting() Scenario {
 	}
 }
 
-// mapAndClose maps a file for reading and writing, shared, and closes it.
+// mapAndClose maps a file as shared, for reading and writing. Then it closes the descriptor.
 func mapAndClose(fd, size int) ([]byte, error) {
 	data, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 const pshmSize = 1 << 20
 
-// pshmShared: the healthy case, shared memory that two processes map.
+// pshmShared is the healthy case: shared memory that two processes map.
 func pshmShared() Scenario {
 	return Scenario{
 		Name: "pshm-shared", Title: "POSIX shared memory of two processes",
@@ -27,12 +27,12 @@ func pshmShared() Scenario {
 				if err != nil {
 					return err
 				}
-				r.madePosix(e, "this process made it and maps it")
+				r.reportPosix(e, "this process made it and maps it")
 				r.ready()
 				return r.park()
 			},
 			"pshm-user": func(r *role) error {
-				name, err := r.againPosix(schema.PShm, "this process maps it as well")
+				name, err := r.reportOtherPosix(schema.PShm, "this process maps it as well")
 				if err != nil {
 					return err
 				}
@@ -50,8 +50,8 @@ func pshmShared() Scenario {
 	}
 }
 
-// pshmDeleted: shared memory that was unlinked while it is mapped. No listing of /dev/shm shows it, but its memory is
-// taken.
+// pshmDeleted is shared memory that was unlinked while it was mapped. No listing of /dev/shm shows it, but it still
+// takes memory.
 func pshmDeleted() Scenario {
 	return Scenario{
 		Name: "pshm-deleted", Title: "unlinked POSIX shared memory that is still mapped",
@@ -78,7 +78,7 @@ func pshmDeleted() Scenario {
 	}
 }
 
-// sharedMemory makes shared memory with a text at its start, and leaves it mapped.
+// sharedMemory makes shared memory with a text at its start. The memory stays mapped.
 func (r *role) sharedMemory(text string) (entry, error) {
 	e, fd, err := r.posix(schema.PShm, func(name string) (int, error) {
 		return r.admin.ShmOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// pseudoTerminal: a terminal emulator at the master, and a program at the slave that waits for a line.
+// pseudoTerminal is a terminal emulator at the master, and a program at the slave that waits for a line.
 func pseudoTerminal() Scenario {
 	return Scenario{
 		Name: "pty", Title: "pseudoterminal with a program that waits for a line",
@@ -60,7 +60,7 @@ func pseudoTerminal() Scenario {
 				r.settled()
 				for {
 					if n, err := unix.Read(fd, make([]byte, 80)); err != unix.EINTR && n <= 0 {
-						return r.park() // hung up
+						return r.park() // the master has hung up
 					}
 				}
 			},
@@ -68,7 +68,7 @@ func pseudoTerminal() Scenario {
 	}
 }
 
-// pty reports the pseudoterminal whose index is the worker's argument.
+// pty reports the pseudoterminal whose index is the argument of the worker.
 func (r *role) pty(lookFor string) error {
 	index, err := strconv.ParseUint(r.args[0], 10, 32)
 	if err != nil {

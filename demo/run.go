@@ -13,15 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options say what Start sets up.
+// Options tell Start what to set up.
 type Options struct {
-	Scenarios []string // names; none: all
-	Dir       string   // where the private directory for FIFOs and sockets is made, at most 74 bytes; "": os.TempDir()
-	StateDir  string   // where to remember what was made; "": StateDir()
-	Stderr    *os.File // for a worker that crashes; nil: nowhere
+	Scenarios []string // names; empty: all
+	Dir       string   // place of the private directory for FIFOs and sockets, at most 74 bytes; "": os.TempDir()
+	StateDir  string   // place of the state file; "": StateDir()
+	Stderr    *os.File // for the text of a crashing worker; nil: nowhere
 }
 
-// Failure is a scenario that could not be set up here.
+// Failure is a scenario that could not be set up on this machine.
 type Failure struct {
 	Scenario string
 	Err      error
@@ -30,7 +30,7 @@ type Failure struct {
 func (f Failure) Error() string { return f.Scenario + ": " + f.Err.Error() }
 func (f Failure) Unwrap() error { return f.Err }
 
-// Running is a demo whose objects are there until Stop.
+// Running is a demo. Its objects are there until Stop.
 type Running struct {
 	journal       journal
 	dir, tempDir  string
@@ -46,11 +46,11 @@ type Running struct {
 	stop    func() (Report, error)
 }
 
-// Start sets up the scenarios and returns when each has reached the state that it shows. Cancelling ctx breaks off and
-// removes what was made; after Start has returned, only Stop ends the demo.
+// Start sets up the scenarios. It returns when each has reached its state. The end of ctx stops Start, and what was
+// made is removed. After Start has returned, only Stop ends the demo.
 //
-// A scenario that fails does not stop the others: see Failures. The error is an *UnknownScenarioError, ctx's, or says
-// why nothing could be set up.
+// A scenario that fails does not stop the others: see Failures. The error is an *UnknownScenarioError, the error of
+// ctx, or the reason why no scenario could be set up.
 func Start(ctx context.Context, opts Options) (*Running, error) {
 	scenarios, err := choose(opts.Scenarios)
 	if err != nil {
@@ -70,8 +70,8 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long", opts.Dir,
 			maxDir)
 	}
-	// What a shell left open for us is not for the workers: they would hold on to others' pipes. Linux 5.11; before, so
-	// be it.
+	// A shell may have left descriptors open. The workers must not keep the pipes of others open. This needs Linux 5.11,
+	// and an older kernel leaves the descriptors.
 	_ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 	r := &Running{stderr: opts.Stderr, tempDir: opts.Dir}
 	r.stop = sync.OnceValues(r.end)
@@ -103,7 +103,7 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 	return r, nil
 }
 
-// Objects returns what was made, scenario by scenario in the order shown.
+// Objects returns the objects of the demo, by scenario in the order shown.
 func (r *Running) Objects() []Object {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +113,8 @@ func (r *Running) Objects() []Object {
 // Failures returns the scenarios that could not be set up.
 func (r *Running) Failures() []Failure { return slices.Clone(r.failures) }
 
-// Stop ends all workers and removes all that was made; what somebody else has removed meanwhile is no error.
-// Nothing is left but what the Report says. Calling it again does nothing more.
+// Stop ends all workers and removes all that was made. It is no error if somebody else has removed a thing before. Only
+// what the Report names is left. A second call returns the same result.
 func (r *Running) Stop() (Report, error) { return r.stop() }
 
 func (r *Running) end() (Report, error) {
@@ -126,7 +126,7 @@ func (r *Running) end() (Report, error) {
 	return report, errors.Join(err, r.journal.file.Close())
 }
 
-// add remembers an object. A later report of the same object replaces the earlier one.
+// add keeps an object. A later report of the same object replaces the earlier one.
 func (r *Running) add(o Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,7 +139,7 @@ func (r *Running) add(o Object) {
 	r.objects = append(r.objects, o)
 }
 
-// fail remembers a failure. What the scenario made before goes with Stop, but is nothing to look at.
+// fail keeps a failure. The objects of the scenario are no longer shown, and Stop removes them.
 func (r *Running) fail(f Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,12 +147,13 @@ func (r *Running) fail(f Failure) {
 	r.objects = slices.DeleteFunc(r.objects, func(o Object) bool { return o.Scenario == f.Scenario })
 }
 
-// reap collects the worker's exit status whenever it ends, so that it does not stay as a zombie.
+// reap waits for the end of the worker, so that no zombie stays.
 func (r *Running) reap(c *child) {
 	r.reaping.Go(func() { c.process.Wait() })
 }
 
-// maxDir is what a socket's path leaves for the directory: struct sockaddr_un takes 107 bytes and a NUL (man 7 unix).
+// maxDir is the space for the directory in the path of a socket. struct sockaddr_un has room for 107 bytes and a NUL
+// (man 7 unix).
 const maxDir = 107 - len("/ipctop-demo-0123456789/seqpacket")
 
 // makeDir makes the private directory for FIFOs, sockets and files.

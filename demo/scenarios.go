@@ -1,6 +1,6 @@
 package demo
 
-// Scenarios lists what the demo can set up, in the order shown.
+// Scenarios lists the scenarios of the demo, in the order shown.
 func Scenarios() []Scenario {
 	return []Scenario{
 		msgTyped(),

@@ -23,7 +23,7 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// world is what the kernel says of the objects, for comparing with what a scenario promises.
+// world is what the kernel shows of the objects. The tests compare it with the promises of the scenarios.
 type world struct {
 	t    *testing.T
 	h    *kernel.Host
@@ -31,7 +31,7 @@ type world struct {
 	inet map[uint64]sock.InetSocket
 }
 
-func look(t *testing.T) *world {
+func readWorld(t *testing.T) *world {
 	w := &world{t: t, h: host(t), unix: map[uint64]sock.UnixSocket{}, inet: map[uint64]sock.InetSocket{}}
 	us, err := w.h.UnixSockets()
 	if err != nil {
@@ -58,7 +58,8 @@ func (w *world) comm(pid int) string {
 	return st.Comm
 }
 
-// call is the name of the system call that the process's main thread sleeps in, as far as these tests need it.
+// call is the name of the system call that the main thread of the process sleeps in. It knows only the calls of these
+// tests.
 func (w *world) call(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
 	if err != nil {
@@ -76,7 +77,7 @@ func (w *world) call(pid int) string {
 	return names[nr]
 }
 
-// held tells who holds an inode ("pipe:[1]", a path) through which descriptors: "demo-reader r".
+// held lists the processes that hold an inode ("pipe:[1]", a path), with their modes: "demo-reader r".
 func (w *world) held(target string) []string {
 	var all []string
 	pids, err := w.h.PIDs()
@@ -99,7 +100,7 @@ func (w *world) held(target string) []string {
 	return all
 }
 
-// promises maps every scenario to a description of what the kernel should say of it.
+// promises describes for every scenario what the kernel should show of it.
 var promises = map[string]struct {
 	want []string
 	got  func(w *world, made []demo.Object) []string
@@ -287,7 +288,7 @@ func TestScenariosAreWhatTheyPromise(t *testing.T) {
 		for _, o := range start(t).Objects() {
 			made[o.Scenario] = append(made[o.Scenario], o)
 		}
-		w := look(t)
+		w := readWorld(t)
 		for _, s := range demo.Scenarios() {
 			t.Run(s.Name, func(t *testing.T) {
 				w.t = t
@@ -308,7 +309,7 @@ func TestScenariosAreWhatTheyPromise(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// The workers' own plumbing must not stand among the objects: one lifeline, and no report pipe.
+// The pipes of the workers themselves must not be among the objects. There is one lifeline and no report pipe.
 func TestNoPipeButThoseShown(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := start(t)
@@ -353,7 +354,7 @@ func errText(err error) string {
 	return ""
 }
 
-// fdinfo is what the kernel says of an object that goes by its descriptor, "PID/FD".
+// fdinfo is the fdinfo of an object whose name is its descriptor, "PID/FD".
 func (w *world) fdinfo(o demo.Object) []byte {
 	pid, fd, _ := strings.Cut(o.Ref.Name, "/")
 	text, err := os.ReadFile("/proc/" + pid + "/fdinfo/" + fd)
@@ -382,7 +383,7 @@ func (w *world) calls(made []demo.Object) []string {
 	return all
 }
 
-// mapping tells how many mappings of a file the workers have.
+// mapping counts the mappings of a file in each worker.
 func (w *world) mapping(made []demo.Object, dev, ino uint64) []string {
 	var all []string
 	for _, o := range made {
@@ -451,7 +452,7 @@ func (w *world) segment(made []demo.Object) []string {
 	return append([]string{text}, w.calls(made)...)
 }
 
-// ring tells which of the pipes each process has as its standard input and output.
+// ring lists the pipes that are the standard input and output of each process.
 func (w *world) ring(made []demo.Object) []string {
 	var all []string
 	for _, o := range made {
@@ -528,7 +529,7 @@ func (w *world) udp(made []demo.Object) []string {
 	return all
 }
 
-// locks tells the locks on the files that were made, with what waits for each.
+// locks lists the locks on the files of the scenario, with their waiters.
 func (w *world) locks(made []demo.Object) []string {
 	held, err := w.h.Locks()
 	if err != nil {
@@ -573,7 +574,7 @@ func (w *world) tree(made []demo.Object) []string {
 		}
 		switch st.Nice {
 		case own.Nice:
-		case min(own.Nice+10, 19): // beyond which it cannot be
+		case min(own.Nice+10, 19): // the highest nice value
 			text += " nice 10"
 		default:
 			text += fmt.Sprint(" nice ", st.Nice, " below one of ", own.Nice)

@@ -12,7 +12,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// semDeadlock: two processes take two semaphores in opposite orders, and each waits for the other's.
+// semDeadlock is two processes that take two semaphores in opposite orders. Each waits for the semaphore of the other.
 func semDeadlock() Scenario {
 	return Scenario{
 		Name: "sem-deadlock", Title: "two processes deadlocked on two semaphores",
@@ -30,7 +30,7 @@ func semDeadlock() Scenario {
 	}
 }
 
-// abba makes the semaphores and starts two processes, which take one each. Then it lets both go for the other one's.
+// abba makes the semaphores and starts two processes, which take one each. Then both try to take the other one.
 func abba(r *role) error {
 	e, err := r.semaphores(1, 1)
 	if err != nil {
@@ -53,7 +53,7 @@ func abba(r *role) error {
 			LookFor: fmt.Sprintf("this process holds semaphore %d and waits for semaphore %d", p.has, p.awaits)})
 	}
 	err = await(context.Background(), "both semaphores to be taken", func() (bool, error) {
-		// Reading leaves sempid alone; a wait for zero would make us the last pid.
+		// Reading does not change sempid. A wait for zero would make this process the last pid.
 		values, err := r.host.SemValues(e.ID, 2)
 		return err == nil && values[0].Value+values[1].Value == 0, err
 	})

@@ -6,7 +6,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// semUndo: a semaphore used as a mutex. Its holder took it with SEM_UNDO: when it ends, the kernel gives it back.
+// semUndo is a semaphore that serves as a mutex. Its holder took it with SEM_UNDO, so the kernel gives it back when the
+// holder ends.
 func semUndo() Scenario {
 	return Scenario{
 		Name: "sem-undo", Title: "semaphore held with SEM_UNDO",
@@ -31,7 +32,7 @@ func semUndo() Scenario {
 				if err := r.admin.SemOp(e.ID, []sysv.SemOp{takeUndo(0)}, forever); err != nil {
 					return err
 				}
-				r.made(e, "this process holds semaphore 0 with SEM_UNDO; it is the last pid")
+				r.reportSysV(e, "this process holds semaphore 0 with SEM_UNDO; it is the last pid")
 				r.ready()
 				return r.park()
 			},
@@ -42,7 +43,7 @@ func semUndo() Scenario {
 	}
 }
 
-// takeUndo takes one from a semaphore, and gives it back when the process ends (SEM_UNDO, man 2 semop).
+// takeUndo takes 1 from a semaphore. The kernel gives it back when the process ends (SEM_UNDO, man 2 semop).
 func takeUndo(num uint16) sysv.SemOp {
 	return sysv.SemOp{Num: num, Op: -1, Flags: sysv.SemUndo}
 }

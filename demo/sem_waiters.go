@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// semWaiters: a set on which one process waits for a rise (semncnt) and one for zero (semzcnt).
+// semWaiters is a set with two waiters: one for a rise (semncnt) and one for zero (semzcnt).
 func semWaiters() Scenario {
 	return Scenario{
 		Name: "sem-waiters", Title: "semaphore set with waiters",
@@ -31,7 +31,7 @@ func semWaiters() Scenario {
 				if err != nil {
 					return err
 				}
-				r.made(e, "this process made the set")
+				r.reportSysV(e, "this process made the set")
 				r.ready()
 				return r.park()
 			},
@@ -45,9 +45,10 @@ func semWaiters() Scenario {
 	}
 }
 
-// waitOn blocks in one operation on the set whose id is the first argument, and then holds on to what it got.
+// waitOn sleeps in one operation on a set, and then keeps what it got. The worker's first argument is the id of the
+// set.
 func (r *role) waitOn(lookFor string, op sysv.SemOp) error {
-	id, err := r.again(schema.Sem, lookFor)
+	id, err := r.reportOtherSysV(schema.Sem, lookFor)
 	if err != nil {
 		return err
 	}
@@ -58,5 +59,5 @@ func (r *role) waitOn(lookFor string, op sysv.SemOp) error {
 	return r.park()
 }
 
-// forever is a semaphore operation's time limit that is none.
+// forever means no time limit for a semaphore operation.
 const forever = -1

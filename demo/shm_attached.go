@@ -4,7 +4,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// shmAttached: the healthy case, a segment that two processes use.
+// shmAttached is the healthy case: a segment that two processes use.
 func shmAttached() Scenario {
 	return Scenario{
 		Name: "shm-attached", Title: "attached shared memory segment",
@@ -23,12 +23,12 @@ func shmAttached() Scenario {
 				if err != nil {
 					return err
 				}
-				r.made(e, "this process made it and has it attached")
+				r.reportSysV(e, "this process made it and has it attached")
 				r.ready()
 				return r.park()
 			},
 			"shm-user": func(r *role) error {
-				id, err := r.again(schema.Shm, "this process has it attached; it is the last one that attached (lpid)")
+				id, err := r.reportOtherSysV(schema.Shm, "this process has it attached; it is the last one that attached (lpid)")
 				if err != nil {
 					return err
 				}

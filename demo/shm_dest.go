@@ -4,7 +4,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// shmDest: removed while attached. It has lost its key and lives until the last detach (man 2 shmctl, IPC_RMID).
+// shmDest is a segment that was removed while attached. It has lost its key, and it lives until the last detach (man 2
+// shmctl, IPC_RMID).
 func shmDest() Scenario {
 	return Scenario{
 		Name: "shm-dest", Title: "removed segment that is still attached",
@@ -23,7 +24,7 @@ func shmDest() Scenario {
 					return err
 				}
 				e.Key = sysv.KeyPrivate
-				r.made(e, "status dest; this process still has it attached")
+				r.reportSysV(e, "status dest; this process still has it attached")
 				r.ready()
 				return r.park()
 			},

@@ -1,6 +1,7 @@
 package demo
 
-// shmLocked: a segment that is never swapped out. It is small: an ordinary user may lock RLIMIT_MEMLOCK bytes.
+// shmLocked is a segment that is never swapped out. It is small because an ordinary user may lock only RLIMIT_MEMLOCK
+// bytes.
 func shmLocked() Scenario {
 	return Scenario{
 		Name: "shm-locked", Title: "segment locked in memory",
@@ -18,7 +19,7 @@ func shmLocked() Scenario {
 				if err := r.admin.ShmLock(e.ID); err != nil {
 					return err
 				}
-				r.made(e, "status locked; this process locked it and has it attached")
+				r.reportSysV(e, "status locked; this process locked it and has it attached")
 				r.ready()
 				return r.park()
 			},

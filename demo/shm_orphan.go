@@ -1,6 +1,6 @@
 package demo
 
-// shmOrphan: what a crashed program leaves behind.
+// shmOrphan is a segment as a crashed program leaves it.
 func shmOrphan() Scenario {
 	return Scenario{
 		Name: "shm-orphan", Title: "orphaned segment whose creator is gone",
@@ -18,7 +18,7 @@ func shmOrphan() Scenario {
 				if err != nil {
 					return err
 				}
-				r.made(e, "nobody has it attached; this pid is the creator's, which has ended")
+				r.reportSysV(e, "nobody has it attached; this pid is the creator's, which has ended")
 				r.ready()
 				return nil
 			},

@@ -1,6 +1,7 @@
 package demo
 
-// shmPrivate: a segment that no key finds, as fork-only programs make it (IPC_PRIVATE, man 2 shmget).
+// shmPrivate is a segment without a key (IPC_PRIVATE, man 2 shmget). Programs that share it only with forked children
+// make it.
 func shmPrivate() Scenario {
 	return Scenario{
 		Name: "shm-private", Title: "segment with a private key",
@@ -15,7 +16,7 @@ func shmPrivate() Scenario {
 				if err != nil {
 					return err
 				}
-				r.made(e, "key 0x00000000; this process made it and has it attached")
+				r.reportSysV(e, "key 0x00000000; this process made it and has it attached")
 				r.ready()
 				return r.park()
 			},

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What the demo calls its objects must be what a snapshot calls them, or nobody finds them on screen.
+// The names of the demo for its objects must be the names in a snapshot. Otherwise nobody finds them on screen.
 func TestSnapshotHoldsEveryObject(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := start(t)

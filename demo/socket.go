@@ -10,10 +10,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// unixAddr is the address of a path, or of an abstract name written "@name" (man 7 unix).
+// unixAddr is the address for a path, or for an abstract name with the spelling "@name" (man 7 unix).
 func unixAddr(name string) *unix.SockaddrUnix { return &unix.SockaddrUnix{Name: name} }
 
-// unixSocket opens a Unix socket of that type.
+// unixSocket opens a UNIX socket of this type.
 func unixSocket(kind int) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -22,7 +22,7 @@ func unixSocket(kind int) (int, error) {
 	return fd, nil
 }
 
-// unixBound opens a Unix socket at that name, recorded if it is a path.
+// unixBound opens a UNIX socket with this name. A path is recorded.
 func (r *role) unixBound(kind int, name string) (int, error) {
 	fd, err := unixSocket(kind)
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *role) unixBound(kind int, name string) (int, error) {
 	return fd, nil
 }
 
-// unixListen is unixBound and listen, reported.
+// unixListen opens a UNIX socket with this name, listens on it and reports it.
 func (r *role) unixListen(kind int, name string, backlog int, lookFor string) (int, error) {
 	fd, err := r.unixBound(kind, name)
 	if err != nil {
@@ -52,7 +52,7 @@ func (r *role) unixListen(kind int, name string, backlog int, lookFor string) (i
 	return fd, r.socket(schema.Unix, fd, name, lookFor)
 }
 
-// unixConnect opens a Unix socket connected to that name.
+// unixConnect opens a UNIX socket that is connected to this name.
 func unixConnect(kind int, name string) (int, error) {
 	fd, err := unixSocket(kind)
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *role) socket(kind schema.Kind, fd int, path, lookFor string) error {
 	return nil
 }
 
-// accept takes one connection, whatever signals come.
+// accept takes one connection. Signals do not end its wait.
 func accept(fd int) (int, error) {
 	for {
 		conn, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)
@@ -88,16 +88,17 @@ func accept(fd int) (int, error) {
 	}
 }
 
-// unread waits until that many bytes (of a datagram socket: the next datagram's) lie unread in the socket.
-func unread(fd, bytes int) error {
+// awaitUnread waits until the socket holds this many unread bytes. For a datagram socket this is the size of the next
+// datagram.
+func awaitUnread(fd, bytes int) error {
 	return await(context.Background(), "data to arrive", func() (bool, error) {
-		// FIONREAD by its other name, SIOCINQ (man 7 unix, man 7 tcp).
+		// TIOCINQ is another name of FIONREAD and SIOCINQ (man 7 unix, man 7 tcp).
 		n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 		return n >= bytes, err
 	})
 }
 
-// unixPair is the scenario of one connected pair over a listening socket, for the types that have connections.
+// unixPair is a scenario with one connected pair and a listening socket, for types with connections.
 func unixPair(name, title, lookFor string, kind int, address func(*stage) (string, error)) Scenario {
 	const greeting = "unread\n"
 	return Scenario{
@@ -128,7 +129,7 @@ func unixPair(name, title, lookFor string, kind int, address func(*stage) (strin
 				if err != nil {
 					return err
 				}
-				if err := unread(conn, len(greeting)); err != nil {
+				if err := awaitUnread(conn, len(greeting)); err != nil {
 					return err
 				}
 				if err := r.socket(schema.Unix, conn, at,

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// stage is a scenario being set up, in the main process.
+// stage sets up a scenario in the main process.
 type stage struct {
 	ctx      context.Context
 	run      *Running
@@ -19,12 +19,14 @@ type stage struct {
 	started  []*child
 }
 
-// start starts a worker and waits until it is ready for the first time. extra become its descriptors extraFD and up.
+// start starts a worker, and waits until it is ready for the first time. The worker inherits extra as descriptor
+// extraFD and the next ones.
 func (s *stage) start(role string, args []string, extra ...*os.File) (*child, error) {
 	c, err := startWorker(start{
 		scenario: s.scenario.Name, role: role, args: args, extra: extra,
 		lifeline: s.run.lifelineRead, journal: s.run.journal.file, stderr: s.run.stderr,
-		// A process group of its own: Ctrl-C on the terminal is for the main process, which then removes everything.
+		// The worker has its own process group. So Ctrl-C on the terminal reaches only the main process, which then removes
+		// everything.
 		attr: syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
@@ -39,7 +41,7 @@ func (s *stage) start(role string, args []string, extra ...*os.File) (*child, er
 	return c, c.await(s.ctx)
 }
 
-// finish waits until the workers have said their last word. After a failure, err, it ends them.
+// finish waits until the workers have closed their reports. After a failure, err, it ends them.
 func (s *stage) finish(err error) error {
 	for _, c := range s.started {
 		if err == nil {
@@ -55,7 +57,7 @@ func (s *stage) finish(err error) error {
 	return err
 }
 
-// blocked waits until the worker's main thread sleeps in one of the system calls.
+// blocked waits until the main thread of the worker sleeps in one of the system calls.
 func (s *stage) blocked(c *child, calls ...uintptr) error {
 	return awaitBlocked(s.ctx, c.pid, calls...)
 }
@@ -71,7 +73,8 @@ func (s *stage) gone(c *child) error {
 	})
 }
 
-// path returns a name for a FIFO, socket or file in the demo's private directory, which it makes when first asked.
+// path returns a path for a FIFO, socket or file in the private directory of the demo. The first call makes the
+// directory.
 func (s *stage) path(name string) (string, error) {
 	if s.run.dir == "" {
 		if err := s.run.makeDir(); err != nil {
@@ -81,7 +84,7 @@ func (s *stage) path(name string) (string, error) {
 	return filepath.Join(s.run.dir, name), nil
 }
 
-// pair starts two workers that share a path: the second is started when the first is ready.
+// pair starts two workers that share a path. The second starts when the first is ready.
 func (s *stage) pair(name, first, second string) (*child, *child, error) {
 	path, err := s.path(name)
 	if err != nil {
@@ -104,7 +107,7 @@ func (s *stage) ready(workers ...*child) error {
 	return errors.Join(errs...)
 }
 
-// withID starts workers whose argument is the id of the object that an earlier worker made.
+// withID starts workers. Their argument is the id of the object that worker maker made.
 func (s *stage) withID(maker *child, roles ...string) ([]*child, error) {
 	var started []*child
 	for _, role := range roles {

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// start starts scenarios (none named: all) whose objects are gone when the test ends.
+// start starts scenarios; none: all. Their objects are gone when the test ends.
 func start(t *testing.T, scenarios ...string) *demo.Running {
 	t.Helper()
 	r, err := demo.Start(t.Context(), demo.Options{
@@ -36,7 +36,7 @@ func start(t *testing.T, scenarios ...string) *demo.Running {
 	return r
 }
 
-// shortDir is t.TempDir without the test's name: the path of a socket has 107 bytes at most.
+// shortDir is t.TempDir without the name of the test. The path of a socket has at most 107 bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "d")
@@ -140,8 +140,8 @@ func TestStopLeavesNothing(t *testing.T) {
 	}, unix.CLONE_NEWNET)
 }
 
-// Who has been stopped by a user cannot watch the lifeline; who has been killed is gone already; objects may be as
-// well.
+// A user may have stopped a worker, which then cannot watch the lifeline. A user may have killed workers and removed
+// objects.
 func TestStopAfterTheUserActed(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
@@ -196,10 +196,10 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	})
 }
 
-// Without lo there is nothing to connect to: those scenarios fail and say so, the others are there.
+// Without the interface lo there is nothing to connect to. Those scenarios fail with an error, and the others work.
 func TestFailedScenarioDoesNotStopTheOthers(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		// Never unlocked: this thread, which starts the workers, must not serve others.
+		// Never unlocked: this thread starts the workers, so it must not run other goroutines.
 		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			t.Fatal(err)

@@ -14,17 +14,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// keyPrefix begins the demo's keys: "ip" in ASCII.
+// keyPrefix begins the keys of the demo: "ip" in ASCII.
 const keyPrefix = 0x69700000
 
-// identity is what tells a System V object from every other, with its kind and IPC namespace.
+// identity tells a System V object from every other object of its kind and IPC namespace.
 type identity struct {
 	perm  sysv.IPCPerm
 	ctime int64
 	cpid  int // shm only
 }
 
-// sysvStat reads an object's identity. fs.ErrNotExist if no object has this id.
+// sysvStat reads the identity of an object. The error is fs.ErrNotExist if no object has this id.
 func sysvStat(h *kernel.Host, kind string, id int) (identity, error) {
 	switch schema.Kind(kind) {
 	case schema.Msg:
@@ -39,7 +39,7 @@ func sysvStat(h *kernel.Host, kind string, id int) (identity, error) {
 	}
 }
 
-// sysvList reads the identities of all objects of that kind.
+// sysvList reads the identities of all objects of this kind.
 func sysvList(h *kernel.Host, kind string) ([]identity, error) {
 	var all []identity
 	switch schema.Kind(kind) {
@@ -71,9 +71,11 @@ func sysvList(h *kernel.Host, kind string) ([]identity, error) {
 	return all, nil
 }
 
-// sysv makes a System V object, recorded before and after. get makes it under a key, exclusively; prepare then does
-// what may move its ctime. private asks for IPC_PRIVATE. Only segments may be private: only they remember their
-// creator, by which Clean knows one that was announced and not recorded.
+// sysv makes a System V object and records it before and after. get makes it under a key, exclusively (IPC_EXCL).
+// prepare then does all that may change its ctime.
+//
+// private makes it without a key (IPC_PRIVATE). Only segments may be private, because only they record their creator.
+// By the creator Clean knows an object that was announced but not recorded.
 func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, error),
 	prepare func(id int) error) (entry, error) {
 	for {
@@ -84,13 +86,13 @@ func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, e
 				return entry{}, err
 			}
 		}
-		e, err := r.journal.will(entry{Kind: string(kind), Key: key, UID: uint32(unix.Geteuid())})
+		e, err := r.journal.announce(entry{Kind: string(kind), Key: key, UID: uint32(unix.Geteuid())})
 		if err != nil {
 			return e, err
 		}
 		id, err := get(key)
 		if err != nil {
-			if err := r.journal.void(e); err != nil {
+			if err := r.journal.withdraw(e); err != nil {
 				return e, err
 			}
 			if errors.Is(err, unix.EEXIST) {
@@ -112,7 +114,7 @@ func (r *role) sysv(kind schema.Kind, private bool, get func(key uint32) (int, e
 	}
 }
 
-// randomKey needs no luck: two demos at once rarely meet, and IPC_EXCL tells when they do.
+// randomKey returns a key of the demo. Two demos rarely choose the same key, and IPC_EXCL shows when they do.
 func randomKey() (uint32, error) {
 	var b [2]byte
 	if _, err := unix.Getrandom(b[:], 0); err != nil {
@@ -126,14 +128,14 @@ func (r *role) queue() (entry, error) {
 	return r.sysv(schema.Msg, false, func(key uint32) (int, error) { return r.admin.MsgGet(key, exclusive) }, nil)
 }
 
-// semaphores makes a set with these values.
+// semaphores makes a semaphore set with these values.
 func (r *role) semaphores(values ...uint16) (entry, error) {
 	return r.sysv(schema.Sem, false,
 		func(key uint32) (int, error) { return r.admin.SemGet(key, len(values), exclusive) },
 		func(id int) error { return r.admin.SemSetValues(id, values) })
 }
 
-// segment makes a segment of 64 KiB with a text at its start, and leaves it attached.
+// segment makes a segment of 64 KiB with a text at its start. The segment stays attached.
 func (r *role) segment(private bool, text string) (entry, error) {
 	return r.segmentOf(64<<10, private, text)
 }
@@ -154,16 +156,16 @@ func (r *role) segmentOf(size uint64, private bool, text string) (entry, error) 
 
 const exclusive = sysv.IPCCreat | sysv.IPCExcl | 0o600
 
-// made reports a System V object.
-func (r *role) made(e entry, lookFor string) {
+// reportSysV reports a System V object that this worker made.
+func (r *role) reportSysV(e entry, lookFor string) {
 	r.object(Object{
 		Ref: schema.Ref{Kind: schema.Kind(e.Kind), ID: uint64(e.ID), Gen: uint64(e.CTime)},
 		Key: e.Key, LookFor: lookFor,
 	})
 }
 
-// again reports the object that another worker made and whose id is the first argument.
-func (r *role) again(kind schema.Kind, lookFor string) (id int, err error) {
+// reportOtherSysV reports an object of another worker. The worker's first argument is its id.
+func (r *role) reportOtherSysV(kind schema.Kind, lookFor string) (id int, err error) {
 	if id, err = strconv.Atoi(r.args[0]); err != nil {
 		return 0, err
 	}
@@ -171,11 +173,11 @@ func (r *role) again(kind schema.Kind, lookFor string) (id int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	r.made(entry{Kind: string(kind), ID: id, Key: is.perm.Key, CTime: is.ctime}, lookFor)
+	r.reportSysV(entry{Kind: string(kind), ID: id, Key: is.perm.Key, CTime: is.ctime}, lookFor)
 	return id, nil
 }
 
-// removeSysV removes the System V objects that are still the ones named.
+// removeSysV removes the System V objects whose identity is still the recorded one.
 func removeSysV(things []entry, report *Report) error {
 	h, err := kernel.Open("")
 	if err != nil {
@@ -207,7 +209,8 @@ func removeOne(h *kernel.Host, e entry, report *Report) error {
 	remove := map[schema.Kind]func(int) error{
 		schema.Msg: admin.MsgRemove, schema.Sem: admin.SemRemove, schema.Shm: admin.ShmRemove,
 	}[schema.Kind(e.Kind)]
-	// The kernel has no compare-and-remove: between the look and this call the id could in theory change hands.
+	// The kernel cannot compare and remove in one call. Between the check and this call the id could in theory pass to
+	// another object.
 	if err := remove(is.perm.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -215,7 +218,7 @@ func removeOne(h *kernel.Host, e entry, report *Report) error {
 	return nil
 }
 
-// find looks the thing up again. why says that what has its id now must be left alone.
+// find looks for the recorded thing. why is the reason to leave the object with its id alone.
 func find(h *kernel.Host, e entry) (is identity, why string, err error) {
 	if e.Event != "made" {
 		return findAnnounced(h, e)
@@ -234,10 +237,10 @@ func find(h *kernel.Host, e entry) (is identity, why string, err error) {
 	return is, "", nil
 }
 
-// announcedTime is how many seconds after its announcement an object is made at the latest.
+// announcedTime is the longest time in seconds from an announcement to the creation.
 const announcedTime = 10
 
-// findAnnounced looks for what a worker had announced when it was killed: by key, creator and time of creation.
+// findAnnounced looks for an object that a killed worker had announced. It compares key, creator and time of creation.
 func findAnnounced(h *kernel.Host, e entry) (identity, string, error) {
 	all, err := sysvList(h, e.Kind)
 	if err != nil {
@@ -245,7 +248,7 @@ func findAnnounced(h *kernel.Host, e entry) (identity, string, error) {
 	}
 	for _, is := range all {
 		shm := e.Kind == string(schema.Shm)
-		// The kernel's coarse clock may be a tick behind ours.
+		// The kernel's coarse clock may be one tick behind the clock of this process.
 		made := is.ctime >= e.Time-1 && is.ctime <= e.Time+announcedTime
 		if is.perm.Key == e.Key && is.perm.CUID == e.UID && made &&
 			(shm && is.cpid == e.PID || !shm && e.Key != sysv.KeyPrivate) {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpCloseWait: the client has closed its side, the server never does. Servers that leak sockets look like this.
-// The client keeps its descriptor: an orphaned FIN-WAIT-2 would end after tcp_fin_timeout (man 7 tcp).
+// tcpCloseWait is a connection that only the client has closed. Servers that leak sockets look like this. The client
+// keeps its descriptor, because an orphaned FIN-WAIT-2 ends after tcp_fin_timeout (man 7 tcp).
 func tcpCloseWait() Scenario {
 	return Scenario{
 		Name: "tcp-close-wait", Title: "TCP connection that the server forgets to close",
@@ -16,25 +16,22 @@ func tcpCloseWait() Scenario {
 		roles: map[string]func(*role) error{
 			"server": func(r *role) error {
 				return r.tcpServe(func(conn int) error {
-					if err := tcpState(conn, tcpCloseWaitState); err != nil {
+					if err := awaitTCPState(conn, tcpCloseWaitState); err != nil {
 						return err
 					}
 					return r.inet(conn, "CLOSE-WAIT: the peer has finished, this process has not closed")
 				})
 			},
 			"client": func(r *role) error {
-				fd, err := inetConnect(unix.SOCK_STREAM, r.args[0])
+				fd, err := tcpConnect(r.args[0])
 				if err != nil {
-					return err
-				}
-				if err := resetOnClose(fd); err != nil {
 					return err
 				}
 				if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
 					return fmt.Errorf("shutdown: %w", err)
 				}
 				r.ready()
-				if err := tcpState(fd, tcpFinWait2State); err != nil {
+				if err := awaitTCPState(fd, tcpFinWait2State); err != nil {
 					return err
 				}
 				if err := r.inet(fd, "FIN-WAIT-2: it waits for the server's FIN"); err != nil {

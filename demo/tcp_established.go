@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpEstablished: a connection between two processes of this machine, with unread data.
+// tcpEstablished is a connection between two processes of this machine, with unread data.
 func tcpEstablished() Scenario {
 	const data = "unread\n"
 	return Scenario{
@@ -16,24 +16,21 @@ func tcpEstablished() Scenario {
 		roles: map[string]func(*role) error{
 			"server": func(r *role) error {
 				return r.tcpServe(func(conn int) error {
-					if err := unread(conn, len(data)); err != nil {
+					if err := awaitUnread(conn, len(data)); err != nil {
 						return err
 					}
 					return r.inet(conn, "ESTAB, 7 bytes in the receive queue")
 				})
 			},
 			"client": func(r *role) error {
-				fd, err := inetConnect(unix.SOCK_STREAM, r.args[0])
+				fd, err := tcpConnect(r.args[0])
 				if err != nil {
-					return err
-				}
-				if err := resetOnClose(fd); err != nil {
 					return err
 				}
 				if _, err := unix.Write(fd, []byte(data)); err != nil {
 					return fmt.Errorf("write: %w", err)
 				}
-				if err := tcpState(fd, tcpEstablishedState); err != nil {
+				if err := awaitTCPState(fd, tcpEstablishedState); err != nil {
 					return err
 				}
 				if err := r.inet(fd, "ESTAB, the other end is demo-server"); err != nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcpListen: a server without clients.
+// tcpListen is a server without clients.
 func tcpListen() Scenario {
 	return Scenario{
 		Name: "tcp-listen", Title: "TCP socket listening",

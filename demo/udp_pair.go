@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// udpPair: a bound UDP socket with an unread datagram, and the connected socket that sent it.
+// udpPair is a bound UDP socket with an unread datagram, and the connected socket that sent it.
 func udpPair() Scenario {
 	return Scenario{
 		Name: "udp", Title: "UDP sockets, one with an unread datagram",
@@ -22,7 +22,7 @@ func udpPair() Scenario {
 					return err
 				}
 				r.ready()
-				if err := unread(fd, 1); err != nil {
+				if err := awaitUnread(fd, 1); err != nil {
 					return err
 				}
 				r.ready()

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unixAbstract: a name that is in no file system and vanishes with its socket (man 7 unix).
+// unixAbstract is a socket whose name is in no file system. The name vanishes with the socket (man 7 unix).
 func unixAbstract() Scenario {
 	return unixPair("unix-abstract", "Unix socket with an abstract name",
 		"the name begins with @ and is in no file system",

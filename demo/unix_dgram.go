@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// unixDgram: datagrams that their receiver does not fetch.
+// unixDgram is a datagram socket. Its receiver does not read the datagrams.
 func unixDgram() Scenario {
 	return Scenario{
 		Name: "unix-dgram", Title: "Unix datagram socket with unread datagrams",

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// unixPending: a listener that does not accept, with a client in its backlog.
+// unixPending is a listener that does not accept, with a client in its backlog.
 func unixPending() Scenario {
 	return Scenario{
 		Name: "unix-pending", Title: "Unix socket listening, with a client that nobody accepts",

@@ -2,7 +2,7 @@ package demo
 
 import "golang.org/x/sys/unix"
 
-// unixSeqpacket: a connection that keeps message boundaries.
+// unixSeqpacket is a connection that keeps the boundaries of messages.
 func unixSeqpacket() Scenario {
 	return unixPair("unix-seqpacket", "Unix seqpacket socket with a connection",
 		"the same as unix-stream, of type seqpacket",

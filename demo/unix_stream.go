@@ -2,7 +2,7 @@ package demo
 
 import "golang.org/x/sys/unix"
 
-// unixStream: a stream socket at a path, with one connection.
+// unixStream is a stream socket with a path, and one connection.
 func unixStream() Scenario {
 	return unixPair("unix-stream", "Unix stream socket with a connection",
 		"demo-server listens at a path; its accepted socket and demo-client's are each other's peers",

@@ -91,7 +91,7 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), err)
 	}
-	content, err := content.Peek(host, snap.Find(ref), snap.Way, part)
+	content, err := content.Peek(host, snap.Find(ref), snap.FindNamespace, part)
 	if err != nil {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), peekError(err))
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Files is a machine whose processes share files: a POSIX queue, shared memory and a semaphore, memfds, a mapped
-// file. The files of the tree belong to who runs the test, and are as old.
+// Files is a machine whose processes share files: a POSIX queue, shared memory, a semaphore, memfds, a mapped file. The
+// user who runs the test owns the files. They are as old as the test.
 func Files(tb testing.TB) *Machine {
 	m := New(tb)
 	m.WriteMode("/dev/mqueue/jobs", 0o644, "QSIZE:129        NOTIFY:0     SIGNO:10    NOTIFY_PID:220   \n")

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// Boot is when every such machine started, in Unix seconds: a day before testing/synctest's clock begins (2000-01-01
-// UTC).
+// Boot is the start time of every such machine, in Unix seconds. It is one day before the clock of testing/synctest
+// begins (2000-01-01 UTC).
 const Boot = 946684800 - 86400
 
 // Machine is a tree of files below Root.
@@ -27,7 +27,7 @@ type Machine struct {
 	tb   testing.TB
 }
 
-// New makes a machine without processes and objects: names, limits, headings.
+// New makes a machine without processes and objects. It has names, limits, and the headings of tables.
 func New(tb testing.TB) *Machine {
 	tb.Helper()
 	m := &Machine{Root: memory(tb), tb: tb}
@@ -68,8 +68,8 @@ func New(tb testing.TB) *Machine {
 	return m
 }
 
-// memory is a directory that is removed with the test: in memory if there is a place, since a machine has hundreds of
-// files.
+// memory makes a directory that is removed after the test. It is in /dev/shm if possible, because a machine has
+// hundreds of files.
 func memory(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "ipctop-test-")
@@ -90,7 +90,7 @@ func (m *Machine) Write(path, text string) {
 	m.check(os.WriteFile(m.place(path), []byte(text), 0o644))
 }
 
-// WriteMode writes a file with these permissions, whatever the umask.
+// WriteMode writes a file with exactly these permissions. The umask has no effect.
 func (m *Machine) WriteMode(path string, mode os.FileMode, text string) {
 	m.tb.Helper()
 	m.Write(path, text)
@@ -113,13 +113,13 @@ func (m *Machine) SysV(kind string, lines ...string) { m.Append("/proc/sysvipc/"
 // Net adds lines to /proc/net/FILE.
 func (m *Machine) Net(file string, lines ...string) { m.Append("/proc/net/"+file, lines...) }
 
-// Link makes a symbolic link, which need not lead anywhere.
+// Link makes a symbolic link. The target need not exist.
 func (m *Machine) Link(path, target string) {
 	m.tb.Helper()
 	m.check(os.Symlink(target, m.place(path)))
 }
 
-// Blocked makes the process's main thread sleep in a system call.
+// Blocked makes the main thread of the process sleep in a system call.
 func (m *Machine) Blocked(pid, nr int, args ...uint64) {
 	m.tb.Helper()
 	var all [6]uint64
@@ -135,7 +135,7 @@ func (m *Machine) FIFO(path string) {
 	m.check(syscall.Mkfifo(m.place(path), 0o600))
 }
 
-// FileID is the device and inode of a file, which no test can choose.
+// FileID is the device and inode of a file. A test cannot choose them.
 func (m *Machine) FileID(path string) (dev, ino uint64) {
 	m.tb.Helper()
 	var st syscall.Stat_t
@@ -164,7 +164,7 @@ func (m *Machine) Remove(path string) {
 	m.check(os.RemoveAll(m.Root + path))
 }
 
-// Refuse takes all rights to a file or directory away, from everybody but root.
+// Refuse removes all rights to a file or directory. Only root can still read it.
 func (m *Machine) Refuse(path string) {
 	m.tb.Helper()
 	m.check(os.Chmod(m.Root+path, 0))
@@ -181,25 +181,26 @@ func (m *Machine) Open() {
 
 // FD is an open file descriptor.
 type FD struct {
-	Target string // text of the link
-	Flags  int    // as open(2) has them; their low bits are the access mode
+	Target string // text of the symbolic link
+	Flags  int    // as in open(2); the low bits are the access mode
 }
 
-// Process is one /proc/PID. What is not said is 0, but State "S", Threads 1 and Start, which is PID seconds after Boot.
+// Process is one /proc/PID. Fields that a test leaves out are 0, with three exceptions. State is "S", Threads is 1, and
+// Start is PID seconds after Boot.
 type Process struct {
 	PID, PPID, PGID, SID, TTY int
 	Comm                      string
 	State                     byte
 	Flags                     uint64 // PF_*
-	UTime, STime, Start       uint64 // clock ticks
+	UTime, STime, Start       uint64 // in clock ticks
 	Nice, Threads             int
-	RSS                       int64 // pages
+	RSS                       int64 // in pages
 	UID, GID                  uint32
 	Args                      []string
 	FDs                       map[int]FD
-	// fdinfo besides position, flags and inode; one that begins with "ino:" has its own
+	// lines of fdinfo after position, flags and inode; text that begins with "ino:" has its own inode
 	FDInfo map[int]string
-	Maps   []string // lines
+	Maps   []string // lines of maps
 }
 
 // Process adds a process.
@@ -213,12 +214,13 @@ func (m *Machine) Process(p Process) {
 	}
 	p.Threads = max(1, p.Threads)
 	dir := fmt.Sprintf("/proc/%d/", p.PID)
-	// proc_pid_stat(5): 52 fields.
+	// proc_pid_stat(5): 52 fields
 	m.Write(dir+"stat", fmt.Sprintf("%d (%s) %c %d %d %d %d -1 %d 0 0 0 0 %d %d 0 0 20 %d %d 0 %d 4096 %d "+
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
 		p.PID, p.Comm, p.State, p.PPID, p.PGID, p.SID, p.TTY, p.Flags, p.UTime, p.STime, p.Nice, p.Threads, p.Start, p.RSS))
 	ids := func(id uint32) string { return strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d\t", id), 4), "\t") }
-	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nUid:\t%s\nGid:\t%s\nThreads:\t%d\n",
+	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n"+
+		"Uid:\t%s\nGid:\t%s\nThreads:\t%d\n",
 		escapeStatus(p.Comm), p.State, p.PID, p.PID, p.PPID, ids(p.UID), ids(p.GID), p.Threads))
 	cmdline := ""
 	if len(p.Args) > 0 {
@@ -242,7 +244,7 @@ func (m *Machine) Process(p Process) {
 	m.Write(dir+"maps", maps)
 }
 
-// escapeStatus writes a name as the Name line of /proc/PID/status has it: newline and backslash escaped
+// escapeStatus writes a name as in the Name line of /proc/PID/status. The kernel escapes newline and backslash
 // (proc_task_name, fs/proc/array.c).
 func escapeStatus(comm string) string {
 	return strings.NewReplacer("\n", `\n`, `\`, `\\`).Replace(comm)

@@ -8,9 +8,12 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Sample is a small machine with something of every kind: a shell's pipeline, a pipe and a FIFO with one end only,
-// queues, sets and segments of which one is an orphan, sockets of each sort, a zombie, a stopped process and a kernel
-// thread.
+// Sample is a small machine with objects of every kind. It has:
+//
+//	a pipeline of a shell; a pipe and a FIFO with one end only
+//	queues, sets and segments; one segment is an orphan
+//	sockets of each sort
+//	a zombie, a stopped process and a kernel thread
 func Sample(tb testing.TB) *Machine {
 	m := New(tb)
 	m.processes()
@@ -60,16 +63,19 @@ func (m *Machine) processes() {
 	} {
 		m.Process(p)
 	}
-	m.Blocked(101, syscall.SYS_WRITE, 1, 0x55d0c0002000, 4096) // into the pipe that head, which is stopped, does not empty
+	m.Blocked(101, syscall.SYS_WRITE, 1, 0x55d0c0002000, 4096) // into the pipe of head, which is stopped and does not read
 	m.Write("/proc/102/task/102/syscall", "-1 0x7ffd00001000 0x7f0000100000\n")
 }
 
-// Locked is the file of Notifiers that is locked.
+// Locked is the path of the locked file of Notifiers.
 const Locked = "/run/app.lock"
 
-// Notifiers is a machine whose two processes hold what others write to or wait on: an eventfd that they share, and
-// one that is empty; a lock that one of them has and the other waits for, one whose taker is gone and two of others;
-// an epoll instance, timers and the like.
+// Notifiers is a machine with two processes that hold objects to wake others:
+//
+//	an eventfd that they share, and an empty one
+//	a lock that one process holds and the other waits for
+//	a lock whose taker is gone, and two locks of other processes
+//	an epoll instance, timers and similar descriptors
 func Notifiers(tb testing.TB) *Machine {
 	m := New(tb)
 	m.Write(Locked, "")
@@ -78,9 +84,9 @@ func Notifiers(tb testing.TB) *Machine {
 	_, err := fmt.Sscanf(schema.FormatDev(dev), "%d:%d", &major, &minor)
 	m.check(err)
 	lock := fmt.Sprintf("1: POSIX  ADVISORY  WRITE 210 %02x:%02x:%d 0 99\n", major, minor, ino)
-	// Its taker is gone, and 211 another process that has the pid now: 210 has inherited the open file.
+	// The process that took the lock is gone, and process 211 has its pid now. Process 210 has inherited the open file.
 	taken := fmt.Sprintf("FLOCK  ADVISORY  WRITE 211 %02x:%02x:%d 0 EOF\n", major, minor, ino)
-	// The locks of others are of a device and inodes that come before those of any file of the tree.
+	// The device and inodes of the other locks are smaller than those of any file of the tree, so they come first.
 	m.Write("/proc/locks", lock+fmt.Sprintf("1: -> POSIX  ADVISORY  READ 211 %02x:%02x:%d 50 59\n", major, minor, ino)+
 		"4: "+taken+"2: FLOCK  ADVISORY  READ 211 00:02:7 0 EOF\n3: OFDLCK ADVISORY  WRITE -1 00:02:8 0 EOF\n")
 	const both = syscall.O_RDWR
@@ -181,28 +187,28 @@ func (m *Machine) sockets() {
 		"  10: 00000000:0035 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        0 9013 2 0000000000000000 7")
 }
 
-// Hostile holds every sort of text that a name must not be trusted with.
+// Hostile lists names with every sort of dangerous text.
 func Hostile() []string {
 	return []string{
 		"\x1b[31mred\x1b[0m", // colours
-		"\x1b]0;title\a",     // a window's title
+		"\x1b]0;title\a",     // the title of a window
 		"a\nb\rc\td",         // lines and columns
-		"[red]tag[-]",        // the dashboard's own markup
+		"[red]tag[-]",        // markup of the dashboard
 		"\u202egnp.exe",      // reads backwards
 		"zero\u200bwidth\ufeff",
 		"\u0085\u009b31m", // C1 controls in UTF-8
-		"\x9b31m\xff\xfe", // C1 and what is no UTF-8
-		"two  blanks ",    // awk's separators
+		"\x9b31m\xff\xfe", // C1, and bytes that are not UTF-8
+		"two  blanks ",    // separators of awk
 		`q"uo'te\,;`,      // JSON, CSV, the shell
-		"(a) S 1 (b",      // /proc/PID/stat's own syntax
+		"(a) S 1 (b",      // syntax of /proc/PID/stat
 		"<b>&amp;",
-		"=1+1",           // a spreadsheet's formula
+		"=1+1",           // a formula for a spreadsheet
 		"\u00a0\u2028x",  // other blanks
-		"e\u0301\u4e2d😀", // fine, of several widths
+		"e\u0301\u4e2d😀", // harmless, of several widths
 	}
 }
 
-// HostileMachine holds processes, FIFOs and sockets under each of the names.
+// HostileMachine has processes, FIFOs and sockets with each of these names.
 func HostileMachine(tb testing.TB) *Machine {
 	m := New(tb)
 	for i, name := range Hostile() {

@@ -1,7 +1,7 @@
-// Package doctor looks at a whole machine for what loses or hoards IPC objects, and for what stands still.
+// Package doctor checks a whole machine for lost and hoarded IPC objects, and for threads that can never go on.
 //
-//	Wants ─► a snapshot ─► Looked ─► Examine: each of Checks ─► Report
+//	Wants ─► a snapshot ─► Input ─► Examine: each of Checks ─► Report
 //
-// A check is a small function over the snapshot and what the Host itself says. It says what it saw. What could not be
-// read is a fault of the Report.
+// A check is a small function over the snapshot and the files of the Host. It returns what it saw as findings. A file
+// that could not be read becomes a fault of the Report.
 package doctor

@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Check looks at one thing.
+// Check is one check of the doctor.
 type Check struct {
 	Name string // in a few words, for "Checked: …"
 	look func(*examination) []schema.Finding
@@ -46,7 +46,7 @@ func Checks() []Check {
 	}
 }
 
-// Wants are the kinds that the checks look at, each with what they take of it.
+// Wants lists the kinds that the checks look at, each with the costs that the checks need.
 func Wants() map[schema.Kind]schema.Need {
 	const users = proc.NeedProcs | proc.NeedStatus
 	return map[schema.Kind]schema.Need{
@@ -65,11 +65,11 @@ func Wants() map[schema.Kind]schema.Need {
 	}
 }
 
-// Looked is what a snapshot has of a host, for the checks. The doctor changes nothing in it.
-type Looked struct {
+// Input is the part of a host's snapshot that the checks use. The doctor does not change it.
+type Input struct {
 	Host         *kernel.Host
 	Taken        time.Time
-	IPCNamespace uint64             // inode of the reader's own; 0: not known
+	IPCNamespace uint64             // inode of the reader's own IPC namespace; 0: not known
 	Kinds        []*kinds.Mechanism // in the order of outputs
 	Objects      map[schema.Kind][]*schema.Object
 	Findings     []schema.Finding
@@ -78,26 +78,26 @@ type Looked struct {
 	Gauges       []schema.Gauge
 }
 
-// Report is what the checks say: their findings, the most severe first, and what could not be read, with the faults
-// and notes of the snapshot.
+// Report holds the findings of the checks, the most severe first. It also holds the faults and notes of the snapshot,
+// with those of the checks.
 type Report struct {
 	Findings []schema.Finding
 	Faults   []schema.Fault
 	Notes    []string
 }
 
-// examination is what the checks look at.
+// examination is the state that the checks share.
 type examination struct {
-	snap   *Looked
+	snap   *Input
 	host   *kernel.Host
 	users  *proc.Users
 	faults []schema.Fault
-	absent []string                   // sources that this kernel or a tree of files does not have
-	limits map[int]process.ProcLimits // by pid; read when first asked for
+	absent []string                   // sources that the kernel or the tree of files does not have
+	limits map[int]process.ProcLimits // by pid; read on first use
 }
 
-// Examine runs the checks on a snapshot of Wants.
-func Examine(l *Looked) Report {
+// Examine runs the checks on a snapshot that was taken for Wants.
+func Examine(l *Input) Report {
 	x := &examination{snap: l, host: l.Host, users: proc.NewUsers(l.Host.Live())}
 	var r Report
 	for _, check := range Checks() {
@@ -122,7 +122,8 @@ func severityRank(s schema.Severity) int {
 	return slices.Index([]schema.Severity{schema.Critical, schema.Warning, schema.Info}, s)
 }
 
-// read says whether something was read. What this kernel or a tree of files does not have is no fault, but it is said.
+// read reports true if err is nil. A source that the kernel or the tree of files does not have is a note. Any other
+// error is a fault.
 func (x *examination) read(source string, err error) bool {
 	switch {
 	case err == nil:
@@ -140,7 +141,8 @@ func (x *examination) read(source string, err error) bool {
 	return false
 }
 
-// sysctl reads a sysctl of one number. ok is false where this kernel has none of that name.
+// sysctl reads a sysctl of one number. ok is false if the kernel has no sysctl of that name, or if it could not be
+// read.
 func (x *examination) sysctl(name string) (n uint64, ok bool) {
 	all, err := x.host.SysctlNumbers(name)
 	if !x.read(name, err) {
@@ -149,18 +151,18 @@ func (x *examination) sysctl(name string) (n uint64, ok bool) {
 	return all[0], true
 }
 
-// rowsOf lists the rows of a kind with their Refs.
+// rowsOf visits the rows of a kind with their Refs.
 func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
 	for _, o := range x.snap.Objects[kind] {
 		visit(o.Ref, o.Row.(*T))
 	}
 }
 
-// tally adds up what somebody has, by uid.
+// tally is a sum for each user, by uid.
 type tally map[uint32]uint64
 
-// most names the three uids that have most, in words: "bob 310, root 12".
-func (t tally) most(x *examination, amount func(uint64) string) string {
+// topThree names the three users with the largest sums, in words: "bob 310, root 12".
+func (t tally) topThree(x *examination, amount func(uint64) string) string {
 	uids := make([]uint32, 0, len(t))
 	for uid := range t {
 		uids = append(uids, uid)
@@ -173,10 +175,10 @@ func (t tally) most(x *examination, amount func(uint64) string) string {
 	return strings.Join(words, ", ")
 }
 
-// plainNumber is an amount without a unit.
+// plainNumber is a number without a unit.
 func plainNumber(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// firstOf keeps a list short: its first lines, then how many more there are.
+// firstOf keeps the first lines of a list. A last line counts the lines that were cut.
 func firstOf(most int, lines []string) []string {
 	if len(lines) <= most {
 		return lines
@@ -233,7 +235,7 @@ func holdersWords(v schema.Value) string {
 	return words
 }
 
-// percent of a limit, cut: 99.9 % is not 100.
+// percent is the part of a limit that is used, rounded down: 99.9 % is 99.
 func percent(used, limit uint64) uint64 {
 	if limit == 0 {
 		return 0

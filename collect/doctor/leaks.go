@@ -11,14 +11,15 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// diagnosed are the verdicts that the mechanisms came to, but on leaks, of which there may be thousands.
+// diagnosed returns the findings of the mechanisms, without leaks. There may be thousands of leaks, and orphans counts
+// them.
 func diagnosed(x *examination) []schema.Finding {
 	return slices.DeleteFunc(slices.Clone(x.snap.Findings), isLeak)
 }
 
 func isLeak(f schema.Finding) bool { return f.Kind == leaks.FindingKind }
 
-// orphans counts what is leaked, by kind.
+// orphans counts the leaked objects of each kind.
 func orphans(x *examination) []schema.Finding {
 	byKind := map[schema.Kind][]schema.Ref{}
 	for _, f := range x.snap.Findings {
@@ -73,7 +74,7 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 	return f
 }
 
-// lowerFirst is a title within a sentence: "System V" and "POSIX" stay.
+// lowerFirst is a title inside a sentence. The names "System V", "POSIX", "FIFO" and "UNIX" keep their capital letters.
 func lowerFirst(title string) string {
 	if strings.HasPrefix(title, "System V") || strings.HasPrefix(title, "POSIX") || strings.HasPrefix(title, "FIFO") ||
 		strings.HasPrefix(title, "UNIX") {
@@ -82,11 +83,11 @@ func lowerFirst(title string) string {
 	return strings.ToLower(title[:1]) + title[1:]
 }
 
-// orphan is what the doctor tells of a leaked object.
+// orphan is what the report shows of a leaked object.
 type orphan struct {
-	bytes uint64 // of memory
-	path  string // of a FIFO, whose reference holds numbers
-	owner string // "": a kind that does not tell
+	bytes uint64 // of memory; 0: unknown
+	path  string // of a FIFO, because its reference holds only numbers
+	owner string // "": the kind has no owner
 }
 
 func orphanOf(o *schema.Object) orphan {

@@ -10,20 +10,21 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// limitUse is what is in use of a limit, and what a program sees at its end.
+// limitUse is the use of a limit, and the error that a program gets at the limit.
 type limitUse struct {
-	what        string // what is limited, in the plural: "System V message queues"
+	what        string // the limited things, in the plural: "System V message queues"
 	used, limit uint64
 	bytes       bool
-	by          string // what sets the limit: a sysctl, "RLIMIT_NOFILE"
-	fails       string // what a program sees: "msgget fails with ENOSPC"
-	never       bool   // nothing fails at the end, things only get slow: never critical
+	by          string // the name of the limit: a sysctl, "RLIMIT_NOFILE"
+	fails       string // the error at the limit: "msgget fails with ENOSPC"
+	onlySlow    bool   // at the limit things get slow and nothing fails: so the finding is never critical
 	refs        []schema.Ref
-	evidence    []string // besides the numbers
+	evidence    []string // further evidence after the numbers
 	advice      string
 }
 
-// findings says nothing below 90 percent, gives a warning from there on, and calls the end critical.
+// findings returns nothing below 90 percent of the limit, and a warning from 90 percent on. At the limit the finding is
+// critical.
 func (u limitUse) findings() []schema.Finding {
 	if u.limit == 0 || u.used < u.limit-u.limit/10 {
 		return nil
@@ -39,45 +40,45 @@ func (u limitUse) findings() []schema.Finding {
 		f.Says = fmt.Sprintf("the limit of %s is near (%d %%): soon %s", u.what, percent(u.used, u.limit), u.fails)
 		return []schema.Finding{f}
 	}
-	if !u.never {
+	if !u.onlySlow {
 		f.Severity = schema.Critical
 	}
 	f.Says = fmt.Sprintf("the limit of %s is reached: %s", u.what, u.fails)
 	return []schema.Finding{f}
 }
 
-// limitEnd tells of a row of the kind limit what its end means.
+// limitEnd tells what happens at the limit of one row of the kind limit.
 type limitEnd struct {
 	what, fails string
 	owners      func(*examination) tally
-	leaks       bool // what is left behind may be the reason
+	leaks       bool // leaked objects may be the reason
 }
 
-// limitEnds are by the names of lsipc -g. The calls and errors are those of their manual pages, checked in ipc/util.c
-// (ipc_addid), ipc/sem.c (newary), ipc/shm.c (newseg) and ipc/mqueue.c (mqueue_create_attr).
+// limitEnds are the ends of limits, by the names of lsipc -g. The calls and errors come from their manual pages. They
+// were checked in ipc/util.c (ipc_addid), ipc/sem.c (newary), ipc/shm.c (newseg) and ipc/mqueue.c (mqueue_create_attr).
 func limitEnds() map[string]limitEnd {
 	return map[string]limitEnd{
 		"MSGMNI": {"System V message queues", "msgget fails with ENOSPC",
-			owned(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Msg, func(r *kinds.MsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SEMMNI": {"System V semaphore sets", "semget fails with ENOSPC",
-			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SEMMNS": {"semaphores of System V sets", "semget fails with ENOSPC",
-			owned(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
+			ownerTally(schema.Sem, func(r *kinds.SemRow) (uint32, uint64) { return r.UID, r.NSems }), true},
 		"SHMMNI": {"System V segments", "shmget fails with ENOSPC",
-			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC",
-			owned(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
+			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
 				page := sys.PageSize()
 				return r.UID, r.Size/page + min(1, r.Size%page)
 			}), true},
 		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",
-			owned(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
+			ownerTally(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMFSI": {"files in /dev/shm", "shm_open and sem_open fail with ENOSPC", nil, true},
 	}
 }
 
-// owned counts the objects of a kind by their owners.
-func owned[T any](kind schema.Kind, count func(*T) (uint32, uint64)) func(*examination) tally {
+// ownerTally counts the objects of a kind for each owner.
+func ownerTally[T any](kind schema.Kind, count func(*T) (uint32, uint64)) func(*examination) tally {
 	return func(x *examination) tally {
 		t := tally{}
 		rowsOf(x, kind, func(_ schema.Ref, r *T) {
@@ -99,11 +100,11 @@ func objectLimits(x *examination) []schema.Finding {
 		u := limitUse{what: end.what, used: r.Used.Uint(), limit: r.Limit, by: r.Knob, fails: end.fails,
 			refs: []schema.Ref{ref}}
 		if end.owners != nil {
-			if most := end.owners(x).most(x, plainNumber); most != "" {
+			if most := end.owners(x).topThree(x, plainNumber); most != "" {
 				u.evidence = append(u.evidence, "by owner: "+most)
 			}
 		}
-		u.advice = x.raise(r.Knob, r.Limit)
+		u.advice = x.raiseCommand(r.Knob, r.Limit)
 		if end.leaks {
 			u.advice = "See what is left behind: `ipctop leaks`. To allow more: " + u.advice
 		}
@@ -115,14 +116,14 @@ func objectLimits(x *examination) []schema.Finding {
 // pidMaxLimit is PID_MAX_LIMIT of a 64-bit machine (include/linux/threads.h).
 const pidMaxLimit = 4 << 20
 
-// raise is the command that doubles a limit.
-func (x *examination) raise(knob string, limit uint64) string {
+// raiseCommand is a command that doubles a limit, or a hint if no command can.
+func (x *examination) raiseCommand(knob string, limit uint64) string {
 	more := 2 * limit
 	switch knob {
 	case "tmpfs:nr_inodes":
 		return fmt.Sprintf("`mount -o remount,nr_inodes=%d /dev/shm`", more)
 	case "kernel.msgmni", "kernel.sem[4]", "kernel.shmmni":
-		if most := x.identifiers(); more > most {
+		if most := x.maxObjects(); more > most {
 			more = most
 		}
 		if more <= limit {
@@ -146,8 +147,8 @@ func (x *examination) raise(knob string, limit uint64) string {
 	return fmt.Sprintf("`sysctl -w %s=\"%s\"`", name, strings.Trim(fmt.Sprint(numbers), "[]"))
 }
 
-// identifiers is how many objects of one kind the kernel can number: IPCMNI, or IPCMNI_EXTEND (ipc/util.h).
-func (x *examination) identifiers() uint64 {
+// maxObjects is the number of objects of one kind that the kernel can number: IPCMNI or IPCMNI_EXTEND (ipc/util.h).
+func (x *examination) maxObjects() uint64 {
 	text, err := x.host.ReadFile("/proc/cmdline")
 	for word := range strings.FieldsSeq(string(text)) {
 		if err == nil && word == "ipcmni_extend" {

@@ -12,18 +12,18 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// overflowUID stands for users of other user namespaces.
+// overflowUID is the uid that the kernel shows for users of other user namespaces.
 const overflowUID = 65534
 
-// userObjects are what a user has that logind would remove.
+// userObjects are the objects of a user that logind would remove.
 type userObjects struct {
 	refs   []schema.Ref
 	counts map[schema.Kind]uint64
 }
 
-// removeIPC names the users whose objects logind removes when their last session ends. It spares root and system
-// users (user_finalize in systemd's src/login/logind-user.c), but asks nobody whether a service or job of the user
-// still uses them: that is the trap.
+// removeIPC warns about users whose objects logind removes at the end of their last session. logind spares root and
+// system users (user_finalize in systemd's src/login/logind-user.c). But it does not check whether a service or job of
+// the user still uses the objects. That is the trap.
 func removeIPC(x *examination) []schema.Finding {
 	acts, doubt := x.logind()
 	if !acts && doubt == "" {
@@ -50,34 +50,35 @@ func removeIPC(x *examination) []schema.Finding {
 		return x.perhapsRemoved(system, objects, doubt)
 	}
 	var all []schema.Finding
-	var others []leaver
+	var others []losingUser
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
-		u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
+		u := losingUser{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
 		u.session = x.host.LogindUser(uid, u.name)
-		// logind keeps users who linger, and so their objects (user_may_gc)
+		// logind keeps lingering users, and so their objects (user_may_gc)
 		if uid <= system || uid == overflowUID || u.session.Linger {
 			continue
 		}
 		if outside := x.outsideSessions(uid); len(outside) > 0 {
-			all = append(all, u.loses(evidence, outside))
+			all = append(all, u.warning(evidence, outside))
 		} else {
 			others = append(others, u)
 		}
 	}
 	if len(others) > 0 {
-		all = append(all, lose(evidence, others))
+		all = append(all, notice(evidence, others))
 	}
 	return all
 }
 
-// perhapsRemoved says that it cannot be told whether logind removes the objects, where users have such as it would.
+// perhapsRemoved is the finding for a machine where it is not known whether logind removes objects. It is empty if no
+// user has such objects.
 func (x *examination) perhapsRemoved(system uint32, objects map[uint32]*userObjects, doubt string) []schema.Finding {
 	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred, Evidence: []string{doubt},
 		Says: "whether systemd-logind removes the IPC objects of users when their last session ends cannot be told"}
 	var lines []string
 	for _, uid := range slices.Sorted(maps.Keys(objects)) {
 		if uid > system && uid != overflowUID {
-			u := leaver{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
+			u := losingUser{uid: uid, name: x.users.User(uid), userObjects: objects[uid], kinds: x.snap.Kinds}
 			f.Refs, lines = append(f.Refs, u.refs...), append(lines, u.named())
 		}
 	}
@@ -88,12 +89,12 @@ func (x *examination) perhapsRemoved(system uint32, objects map[uint32]*userObje
 	return []schema.Finding{f}
 }
 
-// logind says whether a logind runs that removes objects of the IPC namespace that we see: it looks into its own.
-// doubt is why that cannot be told, "" where it can.
+// logind reports in acts whether a logind runs that removes objects of the reader's IPC namespace. A logind acts only
+// on its own IPC namespace. doubt is the reason why this is not known; "": it is known.
 func (x *examination) logind() (acts bool, doubt string) {
 	found := false
 	rowsOf(x, schema.Proc, func(_ schema.Ref, r *kinds.ProcRow) {
-		// it runs as root; anybody may take its name
+		// logind runs as root; any other process may take its name
 		if r.Comm != "systemd-logind" || r.State == 'Z' || r.StatusKnown && r.Status.UID[1] != 0 {
 			return
 		}
@@ -102,7 +103,7 @@ func (x *examination) logind() (acts bool, doubt string) {
 		switch {
 		case !known && x.snap.IPCNamespace != namespace.InitialIPC:
 			doubt = fmt.Sprintf("the IPC namespace of %d/%s could not be read", r.PID, r.Comm)
-		case !known || ino == x.snap.IPCNamespace: // the machine's logind is in the machine's namespace
+		case !known || ino == x.snap.IPCNamespace: // logind of the machine is in the namespace of the machine
 			acts = true
 		}
 	})
@@ -112,14 +113,14 @@ func (x *examination) logind() (acts bool, doubt string) {
 	return false, x.logindHidden()
 }
 
-// logindHidden is why a logind may run that is not among the processes; "" where none can.
+// logindHidden is the reason why a logind may run out of the reader's sight; "": none can.
 func (x *examination) logindHidden() string {
 	if slices.ContainsFunc(x.snap.Faults, func(f schema.Fault) bool { return f.Source == "processes" }) &&
 		x.host.LogindRuns() {
 		return "/run/systemd/seats is there, and not all processes could be seen"
 	}
 	if !x.host.Live() || x.snap.IPCNamespace != namespace.InitialIPC {
-		return "" // that of a container, whose own logind would be seen
+		return "" // a container: the reader would see the container's own logind
 	}
 	if pids, err := x.host.SelfNamespace("pid"); err != nil || pids != namespace.InitialPID {
 		return "the IPC namespace is the machine's, and processes outside of this pid namespace cannot be seen"
@@ -127,7 +128,7 @@ func (x *examination) logindHidden() string {
 	return ""
 }
 
-// ipcNamespaceOf reads which IPC namespace a process is in.
+// ipcNamespaceOf reads the inode of the IPC namespace of a process.
 func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
 	dir, err := x.host.OpenProc(pid)
 	if err != nil {
@@ -142,8 +143,8 @@ func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
 	return ino, ok
 }
 
-// byOwner lists what clean_ipc_by_uid takes (src/shared/clean-ipc.c): every System V object and POSIX queue of the
-// namespace and every file of /dev/shm.
+// byOwner lists the objects that clean_ipc_by_uid removes (src/shared/clean-ipc.c). These are all System V objects and
+// POSIX queues of the namespace, and all files of /dev/shm.
 func (x *examination) byOwner() map[uint32]*userObjects {
 	all := map[uint32]*userObjects{}
 	add := func(ref schema.Ref, uid uint32) {
@@ -176,8 +177,8 @@ func (x *examination) byOwner() map[uint32]*userObjects {
 	return all
 }
 
-// leaver is a user who loses objects with the last session.
-type leaver struct {
+// losingUser is a user who loses objects at the end of the last session.
+type losingUser struct {
 	*userObjects
 	uid     uint32
 	name    string
@@ -185,8 +186,8 @@ type leaver struct {
 	kinds   []*kinds.Mechanism // in the order of outputs
 }
 
-// Words are what is lost: "1 msg, 2 shm".
-func (u leaver) words() string {
+// words names the lost objects: "1 msg, 2 shm".
+func (u losingUser) words() string {
 	var words []string
 	for _, m := range u.kinds {
 		if n := u.counts[m.Kind]; n > 0 {
@@ -196,15 +197,15 @@ func (u leaver) words() string {
 	return strings.Join(words, ", ")
 }
 
-// when says which end of a session it is.
-func (u leaver) when() string {
+// when names the session at whose end the objects are removed.
+func (u losingUser) when() string {
 	if u.session.Known {
 		return "is logged in: the end of the last session"
 	}
 	return "has no session now: the end of the next one"
 }
 
-func (u leaver) named() string {
+func (u losingUser) named() string {
 	refs := make([]string, len(u.refs))
 	for i, r := range u.refs {
 		refs[i] = r.String()
@@ -215,9 +216,9 @@ func (u leaver) named() string {
 const keepIPC = "Set RemoveIPC=no under [Login] in /etc/systemd/logind.conf.d/ipc.conf and `systemctl reload " +
 	"systemd-logind`"
 
-// loses is the warning for a user of whom processes run outside of its sessions, such as a service or a batch job:
-// those lose their objects while they run.
-func (u leaver) loses(evidence, outside []string) schema.Finding {
+// warning is the finding for a user with processes outside of its sessions, such as a service or a batch job. These
+// processes lose their objects while they run.
+func (u losingUser) warning(evidence, outside []string) schema.Finding {
 	return schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs,
 		Says: fmt.Sprintf("user %s %s removes its %s, while processes of it run outside of its sessions", u.name,
 			u.when(), u.words()),
@@ -226,8 +227,9 @@ func (u leaver) loses(evidence, outside []string) schema.Finding {
 			"`; or run the service as a system user (`useradd -r`)."}
 }
 
-// lose tells of the users who may well mean it: what they made in their sessions goes with these.
-func lose(evidence []string, users []leaver) schema.Finding {
+// notice is the finding for users whose processes all run in sessions. They may want to lose objects that they made in
+// a session.
+func notice(evidence []string, users []losingUser) schema.Finding {
 	f := schema.Finding{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Observed,
 		Advice: keepIPC + " if something of it has to stay."}
 	var lines []string
@@ -243,8 +245,8 @@ func lose(evidence []string, users []leaver) schema.Finding {
 	return f
 }
 
-// outsideSessions lists the processes of a user that belong to no session of it, by their control groups: logind puts
-// sessions into user.slice.
+// outsideSessions lists the processes of a user that belong to none of its sessions. Their control groups show this:
+// logind puts sessions into user.slice.
 func (x *examination) outsideSessions(uid uint32) []string {
 	var lines []string
 	buf := make([]byte, 8<<10)

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	smallDevShm = 64 << 20 // what container engines mount unless told otherwise
-	// growDevShm takes a size of tmpfs(5).
+	smallDevShm = 64 << 20 // the usual mount of container engines
+	// growDevShm takes a size as tmpfs(5) writes it.
 	growDevShm = "`mount -o remount,size=%s /dev/shm`, and size= in /etc/fstab; for a container `docker run " +
 		"--shm-size=SIZE`, in Kubernetes an emptyDir with medium: Memory"
 )
 
-// devShmSize says whether /dev/shm is what programs expect of it.
+// devShmSize checks that /dev/shm is there, is a tmpfs, and has the size that programs expect.
 func devShmSize(x *examination) []schema.Finding {
 	f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed}
 	isTmpfs, err := x.host.DevShmIsTmpfs()
@@ -61,7 +61,7 @@ func devShmSize(x *examination) []schema.Finding {
 	return []schema.Finding{f}
 }
 
-// devShmRoom compares what files of /dev/shm take, and what they may come to take, with what is there.
+// devShmRoom compares the memory of the files of /dev/shm, and their sizes, with the size of /dev/shm.
 func devShmRoom(x *examination) []schema.Finding {
 	use, err := x.host.DevShmUse()
 	if !x.read("/dev/shm", err) || use.Size == 0 {
@@ -93,7 +93,7 @@ func devShmRoom(x *examination) []schema.Finding {
 				"time is SIGBUS", full)
 		}
 		if len(by) > 0 {
-			f.Evidence = append(f.Evidence, "by owner: "+by.most(x, inBytesWords))
+			f.Evidence = append(f.Evidence, "by owner: "+by.topThree(x, inBytesWords))
 		}
 		f.Advice = "See what takes it (`ipctop --once pshm --sort -allocated`) and what is left behind (`ipctop leaks`). To " +
 			"allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint(use.Size/512)+"k")
@@ -119,35 +119,35 @@ func devShmRoom(x *examination) []schema.Finding {
 	return all
 }
 
-// held is memory that no name leads to.
-type held struct {
+// heldObject is memory without a name.
+type heldObject struct {
 	ref   schema.Ref
 	bytes uint64
-	known bool // bytes is
+	known bool // bytes is known
 	says  string
 }
 
-// heldMemory is what neither du nor a removal can reach: unlinked files of /dev/shm, and segments that were removed
-// while attached.
+// heldMemory finds memory that du does not show and that no removal frees. It belongs to unlinked files of /dev/shm, or
+// to segments that were removed while attached.
 func heldMemory(x *examination) []schema.Finding {
-	var all []held
+	var all []heldObject
 	rowsOf(x, schema.PShm, func(ref schema.Ref, r *kinds.PShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDeleted) {
-			all = append(all, held{ref, r.Allocated, r.Unknown == schema.Known,
+			all = append(all, heldObject{ref, r.Allocated, r.Unknown == schema.Known,
 				fmt.Sprintf("%s (/dev/shm%s, unlinked), held by %s", ref, r.FullName, holdersWords(r.Holders))})
 		}
 	})
 	files := len(all)
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDest) {
-			all = append(all, held{ref, r.RSS + r.Swap, r.HasRSS,
+			all = append(all, heldObject{ref, r.RSS + r.Swap, r.HasRSS,
 				fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
 		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
 			"that should have let go."}
-	slices.SortStableFunc(all, func(a, b held) int { return cmp.Compare(b.bytes, a.bytes) })
+	slices.SortStableFunc(all, func(a, b heldObject) int { return cmp.Compare(b.bytes, a.bytes) })
 	var total, deleted uint64
 	var lines []string
 	for _, h := range all {
@@ -189,10 +189,10 @@ func heldMemory(x *examination) []schema.Finding {
 	return []schema.Finding{f}
 }
 
-// devShmGap tells what df counts of /dev/shm and no file here has: in its directories, or deleted and held by
-// processes that were not seen.
+// devShmGap describes memory that df counts for /dev/shm and that no listed file has. It is in directories, or in
+// deleted files of processes that were not seen.
 func (x *examination) devShmGap(deleted uint64) string {
-	const noise = 1 << 20 // files come and go between the two looks
+	const noise = 1 << 20 // files come and go between the two readings
 	use, err := x.host.DevShmUse()
 	if err != nil {
 		return ""
@@ -221,7 +221,7 @@ func (x *examination) devShmGap(deleted uint64) string {
 		inBytesWords(use.Used-seen), strings.Join(where, ", or "))
 }
 
-// rmidForced is kernel.shm_rmid_forced (Documentation/admin-guide/sysctl/kernel.rst; exit_shm and shm_close in
+// rmidForced checks kernel.shm_rmid_forced (Documentation/admin-guide/sysctl/kernel.rst; exit_shm and shm_close in
 // ipc/shm.c).
 func rmidForced(x *examination) []schema.Finding {
 	const knob = "kernel.shm_rmid_forced"

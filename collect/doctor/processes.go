@@ -9,11 +9,11 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// manyZombies is from where on a parent that does not wait for its children is more than a passing sight.
+// manyZombies is the number of zombies of one parent that makes a warning. Fewer are often gone after a moment.
 const manyZombies = 10
 
-// zombies names the parents whose children have ended and were not waited for. A zombie holds nothing but its pid and
-// its entry in the process table (man 2 wait); too many of them leave none for others.
+// zombies names the parents that have not waited for their ended children. A zombie holds only its pid and its entry in
+// the process table (man 2 wait). Too many zombies use up the pids.
 func zombies(x *examination) []schema.Finding {
 	dead := map[schema.Ref][]*kinds.ProcRow{}
 	names := map[schema.Ref]*kinds.ProcRow{}

@@ -10,10 +10,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// manyFindings is how many findings of one sort are told one by one.
+// manyFindings is the largest number of findings of one sort. One more finding counts the rest.
 const manyFindings = 10
 
-// fullQueues are queues in which senders sleep, or will with the next message.
+// fullQueues finds queues in which senders sleep, or will sleep soon.
 func fullQueues(x *examination) []schema.Finding {
 	var queues []fullQueue
 	rowsOf(x, schema.Msg, func(ref schema.Ref, r *kinds.MsgRow) {
@@ -51,7 +51,7 @@ func fullQueues(x *examination) []schema.Finding {
 	return all
 }
 
-// msgQueue tells of a queue of System V, and what to do about it.
+// msgQueue gives the evidence and the advice for a System V queue.
 func (x *examination) msgQueue(ref schema.Ref, r *kinds.MsgRow) (evidence []string, advice string) {
 	most, _ := x.sysctl("kernel.msgmnb")
 	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes),
@@ -69,7 +69,7 @@ type fullQueue struct {
 	tell        func() (evidence []string, advice string)
 }
 
-// senders are the threads that wait for room in it.
+// senders are the threads that wait for room in the queue.
 func (q fullQueue) senders() []schema.Endpoint {
 	return slices.DeleteFunc(slices.Clone(q.waiters.Endpoints()), func(e schema.Endpoint) bool { return e.Mode != q.call })
 }
@@ -97,7 +97,7 @@ func (q fullQueue) finding() schema.Finding {
 	return f
 }
 
-// lastReceiver says who received last, and whether it lives.
+// lastReceiver names the process that received last, and tells whether it still runs.
 func (x *examination) lastReceiver(r *kinds.MsgRow) string {
 	if r.RTime == 0 {
 		return "nobody has ever received from it"

@@ -4,7 +4,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// tasks compares the machine's threads with what limits them (copy_process in kernel/fork.c, alloc_pid in
+// tasks compares the number of threads on the machine with its limits (copy_process in kernel/fork.c, alloc_pid in
 // kernel/pid.c).
 func tasks(x *examination) []schema.Finding {
 	n, err := x.host.Tasks()
@@ -20,14 +20,14 @@ func tasks(x *examination) []schema.Finding {
 		all = append(all, limitUse{what: "processes and threads of the machine", used: n, limit: limit, by: knob,
 			fails:    "fork and pthread_create fail with EAGAIN",
 			evidence: []string{"counted by /proc/loadavg, zombies among them"},
-			advice: "See who has most: `ipctop --once proc --sort -nlwp`. To allow more: " + x.raise(knob,
+			advice: "See who has most: `ipctop --once proc --sort -nlwp`. To allow more: " + x.raiseCommand(knob,
 				limit)}.findings()...)
 	}
 	return all
 }
 
-// terminals compares the pseudoterminals with their limit (devpts_new_index in fs/devpts/inode.c): some are kept for
-// the machine's own devpts.
+// terminals compares the number of pseudoterminals with its limit. The kernel reserves some for the machine's own
+// devpts (devpts_new_index in fs/devpts/inode.c).
 func terminals(x *examination) []schema.Finding {
 	most, ok := x.sysctl("kernel.pty.max")
 	used, has := x.sysctl("kernel.pty.nr")
@@ -37,12 +37,13 @@ func terminals(x *examination) []schema.Finding {
 	return limitUse{what: "pseudoterminals", used: used, limit: most, by: "kernel.pty.max",
 		fails:    "posix_openpt fails with ENOSPC: no login, no terminal window",
 		evidence: []string{"counted by kernel.pty.nr; containers with a devpts of their own get kernel.pty.reserve less"},
-		advice:   "See who has them: `ipctop --once pty`. To allow more: " + x.raise("kernel.pty.max", most)}.findings()
+		advice: "See who has them: `ipctop --once pty`. To allow more: " + x.raiseCommand("kernel.pty.max",
+			most)}.findings()
 }
 
-// commitment is what the kernel promised of memory, which limits only where vm.overcommit_memory is 2
-// (proc_sys_vm(5)). A segment is promised as a whole when it is made, a file of a tmpfs page by page
-// (shmem_acct_size, shmem_inode_acct_blocks in mm/shmem.c).
+// commitment compares the memory that the kernel promised with its limit. There is a limit only if
+// vm.overcommit_memory is 2 (proc_sys_vm(5)). The kernel promises a segment as a whole when it is made. It promises a
+// file of a tmpfs page by page (shmem_acct_size, shmem_inode_acct_blocks in mm/shmem.c).
 func commitment(x *examination) []schema.Finding {
 	mode, ok := x.sysctl("vm.overcommit_memory")
 	if !ok || mode != 2 {
@@ -61,7 +62,7 @@ func commitment(x *examination) []schema.Finding {
 			"leaks`"}.findings()
 }
 
-// tcpTotals are TCP's own limits (Documentation/networking/ip-sysctl.rst).
+// tcpTotals compares the totals of TCP with their limits (Documentation/networking/ip-sysctl.rst).
 func tcpTotals(x *examination) []schema.Finding {
 	ends := map[string]struct{ what, fails string }{
 		"net.ipv4.tcp_max_orphans": {"TCP connections that no process holds any more",
@@ -75,7 +76,7 @@ func tcpTotals(x *examination) []schema.Finding {
 		if end, ok := ends[g.Knob]; ok && g.Kind == schema.Inet {
 			all = append(all, limitUse{what: end.what, used: g.Used, limit: g.Limit, bytes: g.Type == schema.TypeBytes,
 				by: g.Knob, fails: end.fails,
-				never: g.Knob == "net.ipv4.tcp_max_tw_buckets", evidence: []string{"counted by /proc/net/sockstat"},
+				onlySlow: g.Knob == "net.ipv4.tcp_max_tw_buckets", evidence: []string{"counted by /proc/net/sockstat"},
 				advice: "See the sockets: `ipctop --once inet`. The sysctl " + g.Knob + " allows more."}.findings()...)
 		}
 	}

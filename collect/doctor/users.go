@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// processLimits gives the limits of the processes that are in the snapshot, by pid. Everybody may read them.
+// processLimits reads the limits of the processes in the snapshot, by pid. Every user may read them.
 func (x *examination) processLimits() map[int]process.ProcLimits {
 	if x.limits != nil {
 		return x.limits
@@ -44,14 +44,14 @@ func (x *examination) processLimits() map[int]process.ProcLimits {
 	return x.limits
 }
 
-// openFiles are the open files of the machine, and the descriptors of each process.
+// openFiles compares open files with the limit of the machine, and descriptors with the limit of each process.
 func openFiles(x *examination) []schema.Finding {
 	var all []schema.Finding
-	if n, err := x.host.SysctlNumbers("fs.file-nr"); x.read("fs.file-nr", err) && len(n) == 3 { // allocated, free, most
+	if n, err := x.host.SysctlNumbers("fs.file-nr"); x.read("fs.file-nr", err) && len(n) == 3 { // allocated, free, limit
 		all = limitUse{what: "open files of the machine", used: n[0], limit: n[2], by: "fs.file-max",
 			fails:    "open, socket and pipe fail with ENFILE for everybody without CAP_SYS_ADMIN",
 			evidence: []string{"counted by fs.file-nr"},
-			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raise("fs.file-max",
+			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raiseCommand("fs.file-max",
 				n[2])}.findings()
 	}
 	var full, nearly []*schema.Object
@@ -95,22 +95,22 @@ func (x *examination) descriptors(severity schema.Severity, procs []*schema.Obje
 	return []schema.Finding{f}
 }
 
-// userLimits are what the kernel counts for each user, in whatever processes.
+// userLimits compares what the kernel counts for each user, over all processes, with the limits.
 func userLimits(x *examination) []schema.Finding {
 	return slices.Concat(queueBytes(x), inotifyUse(x), pipePages(x))
 }
 
-// queueCost is what a POSIX queue takes of RLIMIT_MSGQUEUE, in bytes: its messages, and for each a struct msg_msg
-// and, up to MQ_PRIO_MAX of them, a struct posix_msg_tree_node (getrlimit(2); mqueue_get_inode in ipc/mqueue.c; both
-// have 48 bytes on 64-bit machines).
+// queueCost is the cost in bytes of a POSIX queue under RLIMIT_MSGQUEUE (getrlimit(2); mqueue_get_inode in
+// ipc/mqueue.c). The kernel counts the messages and a struct msg_msg for each. It also counts a struct
+// posix_msg_tree_node for each, at most MQ_PRIO_MAX of them. Both structs have 48 bytes on 64-bit machines.
 func queueCost(maxMsg, msgSize uint64) uint64 {
 	const header, node, priorities = 48, 48, 32768
 	return maxMsg*(header+msgSize) + min(maxMsg, priorities)*node
 }
 
-// queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. The limit is that of the process that makes
-// one: here the lowest of its user's processes. What the user has in other IPC namespaces counts as well and is not
-// in the snapshot.
+// queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. The kernel takes the limit of the process
+// that makes a queue. This takes the lowest limit of the user's processes. Queues in other IPC namespaces count as
+// well, but the snapshot does not have them.
 func queueBytes(x *examination) []schema.Finding {
 	sum, refs := tally{}, map[uint32][]schema.Ref{}
 	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
@@ -141,7 +141,7 @@ func queueBytes(x *examination) []schema.Finding {
 	for _, uid := range slices.Sorted(maps.Keys(sum)) {
 		l, ok := limits[uid]
 		if !ok || l.soft == math.MaxUint64 {
-			continue // nobody who could meet the limit
+			continue // no process of the user has a limit
 		}
 		u := limitUse{what: fmt.Sprintf("bytes in POSIX queues of user %s", x.users.User(uid)), used: sum[uid], limit: l.soft,
 			bytes: true,
@@ -161,8 +161,9 @@ func queueBytes(x *examination) []schema.Finding {
 	return all
 }
 
-// inotifyUse counts instances and watches by the effective user that made them (inotify_new_group in
-// fs/notify/inotify/inotify_user.c), taken for that of the first process that has the descriptor.
+// inotifyUse counts the inotify instances and watches of each user. The kernel counts them for the effective user that
+// made them (inotify_new_group in fs/notify/inotify/inotify_user.c). This takes the user of the first process that has
+// the descriptor.
 func inotifyUse(x *examination) []schema.Finding {
 	instances, watches := tally{}, tally{}
 	refs := map[uint32][]schema.Ref{}
@@ -194,15 +195,16 @@ func inotifyUse(x *examination) []schema.Finding {
 			all = append(all, limitUse{what: fmt.Sprintf("%s of user %s", l.what, x.users.User(uid)), used: l.t[uid],
 				limit: limit, by: l.knob, fails: l.fails, refs: rs,
 				evidence: []string{"counted in the descriptors that could be seen"},
-				advice:   "See who has them: `ipctop --once inotify`. To allow more: " + x.raise(l.knob, limit)}.findings()...)
+				advice: "See who has them: `ipctop --once inotify`. To allow more: " + x.raiseCommand(l.knob,
+					limit)}.findings()...)
 		}
 	}
 	return all
 }
 
-// pipePages compares the pipes of each user with the limits on their pages, which hold for users without
-// CAP_SYS_RESOURCE and CAP_SYS_ADMIN (man 7 pipe; alloc_pipe_info in fs/pipe.c). A look into each pipe is not worth
-// it: each counts with the usual 16 pages.
+// pipePages compares the pipes of each user with the limits on their pages. The limits hold for users without
+// CAP_SYS_RESOURCE and CAP_SYS_ADMIN (man 7 pipe; alloc_pipe_info in fs/pipe.c). A look into each pipe costs too much,
+// so each pipe counts with the usual 16 pages.
 func pipePages(x *examination) []schema.Finding {
 	pages := tally{}
 	for _, kind := range []schema.Kind{schema.Pipe, schema.Fifo} {
@@ -216,7 +218,7 @@ func pipePages(x *examination) []schema.Finding {
 	var all []schema.Finding
 	for _, l := range []struct {
 		knob, fails string
-		never       bool
+		onlySlow    bool
 	}{
 		{"fs.pipe-user-pages-soft", "new pipes get 2 pages, which makes them slow, and fcntl F_SETPIPE_SZ fails with EPERM",
 			true},
@@ -228,9 +230,9 @@ func pipePages(x *examination) []schema.Finding {
 				break
 			}
 			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)), used: pages[uid],
-				limit: limit, by: l.knob, fails: l.fails, never: l.never,
+				limit: limit, by: l.knob, fails: l.fails, onlySlow: l.onlySlow,
 				evidence: []string{fmt.Sprintf("%d pipes and FIFOs, each taken for the usual 16 pages", pages[uid]/16)},
-				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raise(l.knob, limit)}).findings() {
+				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raiseCommand(l.knob, limit)}).findings() {
 				f.Proof = schema.Inferred
 				all = append(all, f)
 			}

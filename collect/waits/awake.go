@@ -9,13 +9,13 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// awake looks again at the threads that look stuck, after all that they could wait for was read, and says whether one
-// of them has run since its call was read.
+// dropAwake looks again at the threads that look stuck. It reports true if one of them has run since its call was read.
+// It runs after everything that the threads could wait for was read.
 //
-// The walk takes a process whose CPU clock stands still for one that still does the same. A thread that was woken and
-// has no CPU yet has not run either: on a busy machine it waits for milliseconds, and it is the one that ends the
-// others' waits.
-func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed bool) {
+// The walk reads no call again while the CPU clock of the process stands still. The clock also stands still for a
+// thread that was woken and has no CPU yet. On a busy machine such a thread waits for milliseconds, and it may be the
+// thread that ends the other waits.
+func (g *graph) dropAwake(solved *relate.Solution, tasks []relate.Task) (changed bool) {
 	if !g.tick.Host.Live() {
 		return false
 	}
@@ -31,8 +31,8 @@ func (g *graph) awake(solved *relate.Solution, tasks []relate.Task) (changed boo
 	return changed
 }
 
-// stillAsleep says whether the thread sleeps now and has not woken up since its call was read. Its state comes first:
-// who sleeps and had slept no more often by then has slept all the time.
+// stillAsleep reports true if the thread sleeps now and has not woken up since its call was read. The state is read
+// before the number of sleeps. So a sleeping thread with an unchanged number has slept all the time.
 func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	p := g.tick.Process(int(t.Proc.ID))
 	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })

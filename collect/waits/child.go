@@ -10,9 +10,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Waits for the end of a child, which its parent knows by the number that it has in the parent's pid namespace.
+// Waits for the end of a child. The parent knows the child by its number in the parent's pid namespace.
 
-// child is a wait for the end of a child, or of a process by its pidfd.
+// child finds the enders of a wait for the end of a child, or of a process by its pidfd.
 func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wakers, via string, ok bool) {
 	via = "a child"
 	for _, c := range g.children[p.PID] {
@@ -25,7 +25,7 @@ func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wake
 				via = fmt.Sprintf("child %d", c.PID)
 			}
 		case process.ChildGroup:
-			// where a group has another number
+			// in a nested pid namespace the group has another number
 			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1
 			via = "a child of a process group"
 		default: // a pidfd
@@ -47,7 +47,7 @@ func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wake
 	return e, via, true
 }
 
-// pids are a process's numbers in the pid namespaces that it is in, from that of /proc to its own.
+// pids are the numbers of a process in its pid namespaces, from the namespace of /proc down to its own.
 func (g *graph) pids(p *proc.Process) []int {
 	pids, ok := g.numbersOf[p]
 	if !ok {
@@ -62,10 +62,10 @@ func (g *graph) pids(p *proc.Process) []int {
 	return pids
 }
 
-// depth is how many pid namespaces a process is in, that of /proc being the first.
+// depth is the number of pid namespaces that a process is in. The namespace of /proc counts as the first.
 func (g *graph) depth(p *proc.Process) int { return len(g.pids(p)) }
 
-// numberOf is the pid of a process as another one knows it, in whose pid namespace it is.
+// numberOf is the number of process c in the pid namespace of process as. It is 0 if c has no number there.
 func (g *graph) numberOf(c, as *proc.Process) int {
 	depth := g.depth(as)
 	if depth == 1 {

@@ -14,8 +14,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What may end a wait and stands in no argument of its call. It is looked at when threads look stuck, and of those
-// alone that could be.
+// Enders that no argument of a call names. They are looked for only when threads look stuck, and only for those
+// threads.
 
 // socketWait is a thread that waits for a socket.
 type socketWait struct {
@@ -23,10 +23,16 @@ type socketWait struct {
 	write bool
 }
 
-// doubt looks for what else may end waits that nobody else can end: timers that send signals ("flock -w"), handlers
-// for signals of the kernel, times of sockets (SO_RCVTIMEO), descriptors that no directory shows, handlers for
-// SIGCHLD, processes that it traces, epoll instances that others have. It says whether it found any.
-func (g *graph) doubt(tasks []relate.Task) (changed bool) {
+// addDoubts looks for more enders of waits that nobody else can end. These are:
+//
+//	timers that send signals ("flock -w"), and time limits of sockets (SO_RCVTIMEO)
+//	handlers for signals that the kernel sends, and handlers for SIGCHLD
+//	descriptors that no directory of /proc shows
+//	processes that the waiter traces
+//	processes that share an epoll instance
+//
+// It reports true if it found any.
+func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
 		t := &tasks[i]
@@ -40,20 +46,20 @@ func (g *graph) doubt(tasks []relate.Task) (changed bool) {
 			changed = true
 			continue
 		}
-		rests := g.restsOnDescriptors(t)
+		byDescriptor := g.endsByDescriptor(t)
 		switch {
-		case g.timer(p, t.TID), g.socketTime(p, t):
+		case g.hasTimer(p, t.TID), g.hasSocketLimit(p, t):
 			w.Timed = true
-		case rests && hidden() != "":
+		case byDescriptor && hidden() != "":
 			w.Open = hidden()
-		case g.registered(t):
+		case g.inRing(t):
 			w.Open = "whoever has the io_uring that it is registered with"
-		case rests && g.submits(t) != "":
-			w.Open = g.submits(t)
-		case g.prompted(p) != "":
-			w.Open = g.prompted(p)
+		case byDescriptor && g.ringSubmitter(t) != "":
+			w.Open = g.ringSubmitter(t)
+		case g.wakingHandler(p) != "":
+			w.Open = g.wakingHandler(p)
 		default:
-			more := g.more(p, t)
+			more := g.indirectEnders(p, t)
 			if len(more) == 0 {
 				continue
 			}
@@ -64,23 +70,25 @@ func (g *graph) doubt(tasks []relate.Task) (changed bool) {
 	return changed
 }
 
-// more are those who could end a wait in a roundabout way: processes that have one table of descriptors with the
-// holder of a POSIX lock, and so the lock as well (flc_owner in fs/locks.c); those with the same end of a socket,
-// which may shut it down (shutdown(2)); children whose end is a signal that the process handles; processes that it
-// traces, of which a wait for children hears as well (man 2 ptrace); and whoever may have its epoll instance watch
-// something else, which works at once (epoll_ctl(2)).
-func (g *graph) more(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
+// indirectEnders are processes that could end a wait in an indirect way:
+//
+//	POSIX locks: processes that share the descriptor table, and so the lock, of the holder (flc_owner, fs/locks.c)
+//	sockets: processes with the same end, which may call shutdown(2)
+//	SIGCHLD: children, if the process handles the signal that their end sends
+//	waits for children: processes that the waiter traces, because the wait also reports them (man 2 ptrace)
+//	epoll: processes with the same instance, because a change of the watched set works at once (epoll_ctl(2))
+func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *proc.Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
 	}
 	if t.Wait.On.Kind == schema.Lock {
-		if r := g.soughtBy(p, t.TID); r != nil && r.Class == "POSIX" && r.Owner != nil {
-			for _, q := range g.sharers(r.Owner) {
+		if r := g.wantedLock(p, t.TID); r != nil && r.Class == "POSIX" && r.Owner != nil {
+			for _, q := range g.tableSharers(r.Owner) {
 				weak(q, "shares the descriptors and locks of its holder")
 			}
 		}
 	}
-	if g.caught(p).Has(syscall.SIGCHLD) {
+	if g.caughtSignals(p).Has(syscall.SIGCHLD) {
 		for _, c := range g.children[p.PID] {
 			if c.State != 'Z' {
 				weak(c, "is its child, whose end sends SIGCHLD")
@@ -126,7 +134,7 @@ func (g *graph) more(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 	return enders
 }
 
-// sameEnds are all who have this end of a socket.
+// sameEnds are all processes that have this end of a socket.
 func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
 	enders, ok := g.sameEnd[on]
 	if !ok {
@@ -140,13 +148,15 @@ func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
 	return enders
 }
 
-// prompted says by which of its handlers the kernel could prompt a process to go on, of its own accord or for what
-// comes from outside; "": by none. Which signals are to come no file tells, but who handles one is likely to have
-// asked for it: SIGALRM by alarm(2) and setitimer(2), SIGIO or a real-time signal, of which there is a choice
-// (F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)), for descriptors and leases.
-func (g *graph) prompted(p *proc.Process) string {
-	const minimum = 34 // SIGRTMIN behind those that glibc has for itself: signal(7)
-	switch caught := g.caught(p); {
+// wakingHandler names a signal handler of the process that the kernel could call to wake it; "": none. No file tells
+// which signals will come. But a process that handles one of these signals has probably asked for it:
+//
+//	SIGALRM: alarm(2), setitimer(2)
+//	SIGIO: descriptors and leases (fcntl(2))
+//	real-time signals: F_SETSIG in fcntl(2), mq_notify(3), sigevent(3type)
+func (g *graph) wakingHandler(p *proc.Process) string {
+	const minimum = 34 // SIGRTMIN of glibc, which keeps 32 and 33 for itself: signal(7)
+	switch caught := g.caughtSignals(p); {
 	case caught.Has(syscall.SIGALRM):
 		return "its handler for SIGALRM"
 	case caught.Has(syscall.SIGIO):
@@ -157,8 +167,8 @@ func (g *graph) prompted(p *proc.Process) string {
 	return ""
 }
 
-// sharers are the other processes with the same table of descriptors (CLONE_FILES without CLONE_THREAD).
-func (g *graph) sharers(p *proc.Process) []*proc.Process {
+// tableSharers are the other processes that share the descriptor table (CLONE_FILES without CLONE_THREAD).
+func (g *graph) tableSharers(p *proc.Process) []*proc.Process {
 	list, ok := g.tables[p]
 	if ok || !g.tick.Host.Live() {
 		return list
@@ -175,9 +185,8 @@ func (g *graph) sharers(p *proc.Process) []*proc.Process {
 	return list
 }
 
-// halted says what keeps the thread itself from going on, as a state of the whole process does not show: a tracer of
-// this thread, a frozen cgroup, somebody who serves its memory. It is Waiting if nothing does but what its call is
-// on.
+// halted finds a cause that stops the thread itself, and that the state of the process does not show. Causes are a
+// tracer of this thread, a frozen cgroup, or a server of its memory. It returns Waiting if there is no such cause.
 func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing string) {
 	if !g.tick.Host.Live() {
 		return relate.Waiting, ""
@@ -200,8 +209,9 @@ func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing strin
 	return relate.Waiting, ""
 }
 
-// traced says whether a tracer holds the thread, as it does the first one of its process.
-func (g *graph) traced(p *proc.Process, tid int) bool {
+// stoppedByTracer reports true if a tracer holds the thread. For the first thread the state of its process already
+// says so.
+func (g *graph) stoppedByTracer(p *proc.Process, tid int) bool {
 	if tid == p.PID || !g.tick.Host.Live() {
 		return true
 	}
@@ -209,8 +219,9 @@ func (g *graph) traced(p *proc.Process, tid int) bool {
 	return a == relate.Stopped
 }
 
-// timer says whether a POSIX timer sends the thread a signal some time. Where it could not be read, one may.
-func (g *graph) timer(p *proc.Process, tid int) bool {
+// hasTimer reports true if a POSIX timer will send the thread a signal. It also reports true if the timers could not be
+// read.
+func (g *graph) hasTimer(p *proc.Process, tid int) bool {
 	if !g.tick.Host.Live() {
 		return false
 	}
@@ -221,14 +232,14 @@ func (g *graph) timer(p *proc.Process, tid int) bool {
 	defer dir.Close()
 	timers, err := dir.SignalTimers(nil)
 	if sys.Gone(err) {
-		return false // the kernel does not tell
+		return false // a kernel without this file
 	}
 	return err != nil || slices.ContainsFunc(timers,
 		func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
 }
 
-// socketTime says whether the call fails after the socket's own time. Where it could not be read, it may.
-func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
+// hasSocketLimit reports true if the socket has its own time limit for the call, or if the limit could not be read.
+func (g *graph) hasSocketLimit(p *proc.Process, t *relate.Task) bool {
 	s, ok := g.onSockets[t.Thread]
 	if !ok || !g.tick.Host.Live() {
 		return false
@@ -243,7 +254,7 @@ func (g *graph) socketTime(p *proc.Process, t *relate.Task) bool {
 	return times.Receive > 0
 }
 
-// listTracees are the processes whose first thread somebody traces, by the tracer.
+// listTracees lists the processes whose first thread is traced, by the pid of the tracer.
 func (g *graph) listTracees() map[int][]*proc.Process {
 	all := map[int][]*proc.Process{}
 	for _, p := range g.tick.Processes() {

@@ -13,9 +13,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Waits on descriptors: pipes, FIFOs, sockets, eventfds, pidfds, and epoll instances of such.
+// Waits on descriptors: pipes, FIFOs, sockets, eventfds, pidfds, and epoll instances that watch them.
 
-// socketEnd is a socket as somebody waits on it.
+// socketEnd is a socket that a thread may wait on. One of unix and inet is set.
 type socketEnd struct {
 	*kinds.Socket
 	unix *kinds.UnixRow
@@ -69,44 +69,44 @@ func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int
 	default:
 		e = wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
 	}
-	g.handled(p, &e)
+	g.openIfHandled(p, &e)
 	return e
 }
 
-// pipe: a read ends when somebody writes or the last writer closes, a write when somebody reads or the last reader
-// closes (pipe(7)).
+// pipe finds the enders of a wait on a pipe or FIFO. A read ends when somebody writes, or when the last writer closes.
+// A write ends when somebody reads, or when the last reader closes (pipe(7)).
 func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers {
 	kind, dev := schema.Pipe, uint64(0)
 	if fd.Kind == proc.FDFifo {
 		kind, dev = schema.Fifo, fd.Dev
 	}
 	e := wakers{on: []schema.Ref{{Kind: kind, Space: dev, ID: fd.Ino}}}
-	if awaited == 0 { // a poll for nothing but errors and hang-ups
+	if awaited == 0 { // a poll for errors and hang-ups only
 		awaited = fd.Access
 	}
 	e.enders = g.pipeEnds(fd, awaited)
-	e.open, e.assumes = g.unseen("fd")
+	e.open, e.assumes = g.unseenHolders("fd")
 	switch {
 	case e.open != "":
-	case kind == schema.Fifo && g.named(p, fd):
-		// That is what its name is for: readers keep a writing end themselves, so as not to see the end of the file between
-		// two of them (fifo(7)).
+	case kind == schema.Fifo && g.hasName(p, fd):
+		// A FIFO has a name so that others can open it. Readers often keep a write end themselves: so they see no end of file
+		// between two writers (fifo(7)).
 		e.open = "whoever opens the FIFO"
 	case len(e.enders) == 0:
-		// else the call would not sleep: perhaps it is on its way in a socket
+		// Without another end the call would not sleep. The other end may be in a message on a socket.
 		e.open = "whoever has the other end, which was not found"
 	}
 	return e
 }
 
-// pipeEnd is what somebody waits for at a pipe or FIFO.
+// pipeEnd names one side of a pipe or FIFO.
 type pipeEnd struct {
 	kind proc.FDKind
 	id   proc.FileID
 	to   fdinfo.Access
 }
 
-// pipeEnds are those at the other end, for who waits to read, or to write, or both.
+// pipeEnds are the processes at the other end. awaited tells whether the waiter waits to read, to write, or both.
 func (g *graph) pipeEnds(fd *proc.FD, awaited fdinfo.Access) []relate.Ender {
 	end := pipeEnd{fd.Kind, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, awaited}
 	enders, ok := g.ends[end]
@@ -123,9 +123,9 @@ func (g *graph) pipeEnds(fd *proc.FD, awaited fdinfo.Access) []relate.Ender {
 	return enders
 }
 
-// named says whether a FIFO has a name left. The path of a descriptor tells only whether the one is gone by which it
-// was opened, and a name may itself end as that of a file without one does.
-func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
+// hasName reports true if a FIFO still has a name. The path of the descriptor shows only that the name it was opened by
+// is gone. Also, a name may itself end in " (deleted)".
+func (g *graph) hasName(p *proc.Process, fd *proc.FD) bool {
 	if !strings.HasSuffix(fd.Path, proc.DeletedSuffix) {
 		return true
 	}
@@ -141,8 +141,8 @@ func (g *graph) named(p *proc.Process, fd *proc.FD) bool {
 	return err != nil || file.Links > 0
 }
 
-// socket: whoever has the other end of a connection. What is bound to a name or listens, anybody may send to; room
-// for what it sends only the receiver makes.
+// socket finds the enders of a wait on a socket: the processes at the other end. Anybody may send to a socket that
+// listens or has a name. Only the receiver makes room for what the waiter sends.
 func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	s := g.sockets()[fd.Ino]
 	if s == nil {
@@ -162,12 +162,12 @@ func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	case len(e.enders) == 0:
 		e.open = "whoever has the other end, which was not found"
 	default:
-		e.open, e.assumes = g.unseen("fd")
+		e.open, e.assumes = g.unseenHolders("fd")
 	}
 	return e
 }
 
-// peersOf are those at the other end of a socket, or who have the listener that it waits for.
+// peersOf are the processes at the other end of a socket, or those that have the listener it waits for.
 func (g *graph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
 	enders, ok := g.peers[ino]
 	if ok {
@@ -183,8 +183,9 @@ func (g *graph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
 	return enders
 }
 
-// eventfd: whoever else has it open. The kernel signals some of them itself (aio, KVM, memory pressure), and a
-// process its own ones from other threads and handlers.
+// eventfd finds the enders of a wait on an eventfd: the other processes that have it open. The kernel itself signals
+// some eventfds (aio, KVM, memory pressure). A process may also signal its own eventfd from other threads and from
+// signal handlers.
 func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 	own, ok := kinds.EventFDIdentity(p.Info[fd.Num].Text)
 	if !ok {
@@ -200,7 +201,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 			}
 		}
 	}
-	if e.open, e.assumes = g.unseen("fd"); e.open != "" {
+	if e.open, e.assumes = g.unseenHolders("fd"); e.open != "" {
 		return e
 	}
 	if !others {
@@ -211,7 +212,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 	return e
 }
 
-// pidfd: it becomes readable when its process ends.
+// pidfd finds the ender of a wait on a pidfd. The pidfd becomes readable when its process ends.
 func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
 	info, err := fdinfo.ParsePidFD(p.Info[fd.Num].Text)
 	if err != nil {
@@ -225,8 +226,8 @@ func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
 		enders: processEnders([]*proc.Process{child}, "is that process", schema.Observed)}
 }
 
-// epoll: any of what the instance watches. How deep they may watch each other the kernel limits to 5 (EP_MAX_NESTS,
-// fs/eventpoll.c).
+// epoll finds the enders of a wait on an epoll instance: any watched descriptor will do. Instances may watch each
+// other. The kernel limits their depth to 5 (EP_MAX_NESTS, fs/eventpoll.c).
 func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 	const maxNests = 5
 	info, ok := p.Info[num]
@@ -238,7 +239,8 @@ func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 	for _, t := range targets {
 		fd := p.OpenFD(int32(t.FD))
 		if fd == nil || t.HasFile && fd.Ino != 0 && fd.Ino != t.Ino {
-			e.or(wakers{outside: true, open: "what its epoll instance watches"}) // added under another number, or closed since
+			// added under another number, or closed since then
+			e.or(wakers{outside: true, open: "what its epoll instance watches"})
 			continue
 		}
 		e.or(g.descriptor(p, process.AwaitedFD{FD: t.FD, For: t.For()}, depth))
@@ -258,7 +260,8 @@ func (g *graph) listPosix() map[proc.FileID]schema.Ref {
 	return all
 }
 
-// posixQueue: whoever has the queue open at the other side, and whoever opens it by its name.
+// posixQueue finds the enders of a wait on a POSIX queue: processes that have it open for the other direction. Anybody
+// who opens the queue by its name can end the wait too.
 func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
 	fd := p.OpenFD(th.FD)
 	if fd == nil {
@@ -280,42 +283,43 @@ func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
 	return e
 }
 
-// lockSeeker is a thread that waits for a lock; TID 0 where /proc/locks names but the process.
-type lockSeeker struct {
+// lockWaiter is a thread that waits for a lock. TID is 0 if /proc/locks names only the process.
+type lockWaiter struct {
 	process schema.Ref
 	tid     int
 }
 
-func (g *graph) listLocks() map[lockSeeker]*kinds.LockRow {
-	all := map[lockSeeker]*kinds.LockRow{}
+func (g *graph) listLocks() map[lockWaiter]*kinds.LockRow {
+	all := map[lockWaiter]*kinds.LockRow{}
 	for _, o := range g.tick.Objects(schema.Lock) {
 		r := o.Row.(*kinds.LockRow)
 		for _, w := range r.Waits {
-			all[lockSeeker{w.End.Ref(), w.End.TID}] = r
+			all[lockWaiter{w.End.Ref(), w.End.TID}] = r
 		}
 	}
 	return all
 }
 
-// lock: whoever has the lock. A POSIX lock is its process's; the others are given up with the last descriptor on
-// their open file, or by any process that has one (flock(2), F_OFD_SETLK in fcntl(2)).
+// lock finds the enders of a wait for a lock: its holders. A POSIX lock belongs to a process. The other locks belong to
+// an open file: they end with its last descriptor, or any process that has one unlocks them (flock(2), F_OFD_SETLK in
+// fcntl(2)).
 func (g *graph) lock(p *proc.Process, th *proc.Thread) (e wakers, via string) {
-	r := g.soughtBy(p, th.TID)
+	r := g.wantedLock(p, th.TID)
 	if r == nil {
 		return wakers{open: "whoever has the lock, who was not found"}, th.Via
 	}
 	return g.holders(r), strings.TrimSpace(th.Syscall + " " + r.Path())
 }
 
-// soughtBy is the lock that a thread waits for; nil: /proc/locks tells of none.
-func (g *graph) soughtBy(p *proc.Process, tid int) *kinds.LockRow {
-	if r := g.sought()[lockSeeker{p.Ref(), tid}]; r != nil {
+// wantedLock is the lock that a thread waits for; nil: /proc/locks names none.
+func (g *graph) wantedLock(p *proc.Process, tid int) *kinds.LockRow {
+	if r := g.wantedLocks()[lockWaiter{p.Ref(), tid}]; r != nil {
 		return r
 	}
-	return g.sought()[lockSeeker{p.Ref(), 0}]
+	return g.wantedLocks()[lockWaiter{p.Ref(), 0}]
 }
 
-// holders are who has a lock.
+// holders are the processes that have a lock.
 func (g *graph) holders(r *kinds.LockRow) wakers {
 	e := wakers{on: []schema.Ref{r.Ref}}
 	switch {
@@ -323,7 +327,7 @@ func (g *graph) holders(r *kinds.LockRow) wakers {
 		e.enders = []relate.Ender{{Proc: r.Owner.Ref(), How: "holds it", Proof: schema.Observed}}
 	case len(r.Uses) > 0:
 		e.enders = useEnders(r.Uses, nil, "holds it")
-		e.open, e.assumes = g.unseen("fd")
+		e.open, e.assumes = g.unseenHolders("fd")
 	default:
 		e.open = "whoever has the lock, who was not found"
 	}

@@ -13,15 +13,16 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Waits for futexes: mutexes, whose word names their owner, and all that has none: semaphores, conditions, barriers.
+// Waits for futexes: mutexes, whose word names their owner, and locks without an owner: semaphores, conditions,
+// barriers.
 
-// memoryObject is shared memory that a futex may lie in.
+// memoryObject is shared memory that may contain a futex.
 type memoryObject struct {
 	ref   schema.Ref
 	named bool // anybody may map it by its name
 }
 
-// listMemory are the objects of the kinds that are files, by device and inode.
+// listMemory lists the objects of the kinds that are files, by device and inode.
 func (g *graph) listMemory() map[proc.FileID]memoryObject {
 	all := map[proc.FileID]memoryObject{}
 	for _, o := range g.tick.Objects(schema.PSem) {
@@ -50,7 +51,7 @@ func (g *graph) listSegments() map[proc.WaitKey]memoryObject {
 	return all
 }
 
-// lockWords name what a futex was told to be.
+// lockWords names the sort of a futex in words.
 func lockWords(k process.FutexKind) string {
 	switch k {
 	case process.FutexMutex:
@@ -65,7 +66,7 @@ func lockWords(k process.FutexKind) string {
 	return "futex"
 }
 
-// futexWait: a mutex's owner, or whoever may wake the word. ok is false where that is the thread's own affair.
+// futexWait finds the enders of a wait on a futex: the owner of a mutex, or anybody who may wake the word.
 func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
 	what := lockWords(th.Futex.Kind)
 	owned := th.Futex.Owner > 0
@@ -77,9 +78,9 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		if p.MapsErr != nil {
 			return wakers{open: "whoever maps the memory"}, what + " in shared memory", true
 		}
-		// Some calls leave it to the kernel to see that the memory is the process's own: for robust mutexes, and for the
-		// end of a thread.
-		if tid, ok := g.joined(p, th); ok {
+		// Robust mutexes and waits for the end of a thread carry no mark for private memory. So the kernel finds out itself
+		// that the memory is private.
+		if tid, ok := g.joinedThread(p, th); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
 			return e, "the end of a thread", true
 		}
@@ -89,7 +90,7 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 	e.on = []schema.Ref{m.ref}
 	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.Addr))
 	if owned {
-		g.owner(&e, p, th, key, m.mappers)
+		g.setOwner(&e, p, th, key, m.mappers)
 		return e, via, true
 	}
 	e.enders = m.enders
@@ -97,15 +98,15 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		e.open = "whoever maps it"
 		return e, via, true
 	}
-	e.open, e.assumes = g.unseen("maps")
+	e.open, e.assumes = g.unseenHolders("maps")
 	if len(e.enders) == 0 && e.open == "" {
 		e.open = "whoever maps it, who was not found"
 	}
-	g.handled(p, &e)
+	g.openIfHandled(p, &e)
 	return e, via, true
 }
 
-// mapping is shared memory with those who map it, and who may therefore wake whoever waits for a futex there.
+// mapping is shared memory and the processes that map it. Each of them may wake a thread that waits for a futex there.
 type mapping struct {
 	memoryObject
 	mappers []*proc.Process
@@ -119,16 +120,16 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 	}
 	m = new(mapping)
 	g.mappings[key] = m
-	m.memoryObject, m.mappers = g.mapped(key)
+	m.memoryObject, m.mappers = g.findMappers(key)
 	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
 	if m.named {
 		return m
 	}
 	if key.Kind == schema.Shm {
-		m.enders = append(m.enders, g.movedOn(key)...)
+		m.enders = append(m.enders, g.otherNamespaceMappers(key)...)
 		return m
 	}
-	// Who has it open can map it when it likes.
+	// A process that has the file open can map it at any time.
 	for _, n := range useEnders(g.tick.FDUses(proc.FDFile, key.Dev, key.ID), nil, "has it open") {
 		n.Proof = schema.Inferred
 		if !slices.ContainsFunc(m.mappers, func(q *proc.Process) bool { return q.Ref() == n.Proc }) {
@@ -138,9 +139,10 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 	return m
 }
 
-// movedOn are the processes of other IPC namespaces that map a segment of that number. It is most likely another, but
-// who has attached this one keeps it when it goes to another namespace (unshare(2)), and no file tells the two apart.
-func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
+// otherNamespaceMappers are processes of other IPC namespaces that map a segment with the same number. It is most
+// likely another segment. But a process keeps its attached segments when it moves to another namespace (unshare(2)). No
+// file tells the two cases apart.
+func (g *graph) otherNamespaceMappers(key proc.WaitKey) (enders []relate.Ender) {
 	for _, q := range g.tick.Processes() {
 		maps := slices.ContainsFunc(q.Shared,
 			func(m process.Mapping) bool { return strings.HasPrefix(m.Name, proc.SegmentName) && m.Ino == key.ID })
@@ -152,8 +154,8 @@ func (g *graph) movedOn(key proc.WaitKey) (enders []relate.Ender) {
 	return enders
 }
 
-// mapped is the object of a shared futex, and the processes that map it.
-func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Process) {
+// findMappers finds the object that contains a shared futex, and the processes that map it.
+func (g *graph) findMappers(key proc.WaitKey) (o memoryObject, mappers []*proc.Process) {
 	if key.Kind == schema.Shm {
 		if o = g.segments()[key]; o.ref.IsZero() {
 			o = memoryObject{schema.Ref{Kind: schema.Shm, Space: key.Dev, ID: key.ID}, true}
@@ -175,7 +177,7 @@ func (g *graph) mapped(key proc.WaitKey) (o memoryObject, mappers []*proc.Proces
 	return o, mappers
 }
 
-// offset is where in the object the word lies, as seen from the start of the mapping.
+// offset is the distance in bytes from the start of the mapping to the word.
 func (g *graph) offset(p *proc.Process, addr uint64) uint64 {
 	for _, m := range p.Shared {
 		if m.Start <= addr && addr < m.End {
@@ -185,23 +187,23 @@ func (g *graph) offset(p *proc.Process, addr uint64) uint64 {
 	return addr
 }
 
-// ownership is the number of an owner in shared memory.
+// ownership is a lock in shared memory, with the thread number that its word holds.
 type ownership struct {
 	memory proc.WaitKey
 	kind   process.FutexKind
 	number int
 }
 
-// owner makes the thread whose number is in the lock the only one that can end the wait. The number is that of the
-// owner's pid namespace. A thread of that number that does not map the memory may have it from one that is gone, or
-// map the memory again.
-func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
+// setOwner sets the enders to the one thread whose number the lock holds. The number counts in the pid namespace of the
+// owner. A thread with this number may not map the memory. Then its number may come from a thread that is gone, or the
+// thread may map the memory again.
+func (g *graph) setOwner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
 	owner := th.Futex.Owner
 	at := ownership{key, th.Futex.Kind, owner}
 	enders, ok := g.owners[at]
 	if !ok {
 		for _, q := range mappers {
-			if tid, ok := g.thread(q, owner); ok {
+			if tid, ok := g.threadByNumber(q, owner); ok {
 				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
 					Proof: schema.Observed})
 			}
@@ -211,24 +213,24 @@ func (g *graph) owner(e *wakers, p *proc.Process, th *proc.Thread, key proc.Wait
 	if e.enders = enders; len(enders) > 0 {
 		return
 	}
-	if e.open, e.assumes = g.unseen("maps"); e.open != "" {
+	if e.open, e.assumes = g.unseenHolders("maps"); e.open != "" {
 		return
 	}
-	if e.enders = g.numbered(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
+	if e.enders = g.withNumber(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
 		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", owner)
 	}
 }
 
-// numbering is a thread's number in a pid namespace.
-type numbering struct {
+// threadNumber is the number of a thread in a pid namespace.
+type threadNumber struct {
 	space  string
 	number int
 }
 
-// numbered finds the thread that the pid namespace of p numbers so.
-func (g *graph) numbered(p *proc.Process, number int, how string) []relate.Ender {
+// withNumber finds the thread that has this number in the pid namespace of p.
+func (g *graph) withNumber(p *proc.Process, number int, how string) []relate.Ender {
 	own := g.pidSpace(p)
-	key := numbering{own, number}
+	key := threadNumber{own, number}
 	found, ok := g.numbers[key]
 	if !ok {
 		found = g.findNumber(own, number, how)
@@ -242,14 +244,14 @@ func (g *graph) findNumber(own string, number int, how string) []relate.Ender {
 		if q.KernelThread() || q.Gone() {
 			continue
 		}
-		if tid, ok := g.thread(q, number); ok && g.pidSpace(q) == own {
+		if tid, ok := g.threadByNumber(q, number); ok && g.pidSpace(q) == own {
 			return []relate.Ender{{Proc: q.Ref(), TID: tid, How: how, Proof: schema.Inferred}}
 		}
 	}
 	return nil
 }
 
-// pidSpace names a process's pid namespace; "" where that may not be read.
+// pidSpace names the pid namespace of a process; "": it could not be read.
 func (g *graph) pidSpace(p *proc.Process) string {
 	dir, err := g.tick.Host.OpenProc(p.Living())
 	if err != nil {
@@ -260,8 +262,8 @@ func (g *graph) pidSpace(p *proc.Process) string {
 	return name
 }
 
-// Thread finds the thread of a process that its own pid namespace numbers so.
-func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
+// threadByNumber finds the thread of process q that has this number in the pid namespace of q.
+func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 	dir, err := g.tick.Host.OpenProc(q.Living())
 	if err != nil {
 		return 0, false
@@ -271,19 +273,20 @@ func (g *graph) thread(q *proc.Process, owner int) (tid int, ok bool) {
 	return tid, err == nil
 }
 
-// ownFutex is a futex of the process alone: its owner ends the wait. Of a condition or a semaphore nothing tells who
-// is to wake whom, and an idle pool whose threads all wait for work looks no different from one that has lost its
-// last: such a wait is open, if to its other threads first of all, those that wait for something else.
+// ownFutex finds the enders of a wait on a futex of the process alone. The owner of a mutex ends the wait. A condition
+// or a semaphore does not tell who will wake whom. An idle pool, whose threads all wait for work, looks the same as a
+// pool that has lost its last worker. So such a wait is open, and its enders are the other threads that do not sleep in
+// such a wait.
 func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 	if th.Futex.Owner > 0 {
-		if tid, ok := g.thread(p, th.Futex.Owner); ok {
+		if tid, ok := g.threadByNumber(p, th.Futex.Owner); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
 				Proof: schema.Observed}}
 			return e
 		}
 	}
 	for i := range p.Tasks {
-		if o := &p.Tasks[i]; o.TID != th.TID && !idles(o) {
+		if o := &p.Tasks[i]; o.TID != th.TID && !isIdle(o) {
 			e.enders = append(e.enders,
 				relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
 		}
@@ -292,19 +295,19 @@ func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
 	return e
 }
 
-// joined is the thread whose end a thread waits for, as pthread_join(3) does: on the word that holds its number,
-// which the kernel clears when it ends (CLONE_CHILD_CLEARTID of clone(2)).
-func (g *graph) joined(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
+// joinedThread finds the thread whose end th waits for, as in pthread_join(3). Such a wait is on a word that holds the
+// thread's number. The kernel clears the word when that thread ends (CLONE_CHILD_CLEARTID of clone(2)).
+func (g *graph) joinedThread(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 	number := th.Futex.Word
 	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
 		return 0, false
 	}
-	tid, ok = g.thread(p, int(number))
+	tid, ok = g.threadByNumber(p, int(number))
 	return tid, ok && tid != th.TID
 }
 
-// idles says whether the thread sleeps on a futex of its process alone.
-func idles(t *proc.Thread) bool {
+// isIdle reports true if the thread sleeps on a futex of its process alone.
+func isIdle(t *proc.Thread) bool {
 	_, shared := t.Call.SharedFutex()
 	return t.In == process.InCall && process.FutexCall(t.Call.NR) && !shared
 }

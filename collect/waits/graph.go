@@ -16,40 +16,40 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// graph works out what each thread of one snapshot waits for and who could end that:
+// graph works out for each thread of one snapshot what the thread waits for, and who could end the wait:
 //
-//	threads of the walk ─► waitFor: ends of what the call is on ─► relate.Task ─► relate.Solve
+//	threads of the walk ─► waitFor: the enders of the call ─► relate.Task ─► relate.Solve
 //
-// What it needs of other mechanisms (sets, sockets, locks) it lists when the first thread waits for such.
+// It lists the objects of another kind (sets, sockets, locks) when the first thread waits for such an object.
 type graph struct {
 	tick *proc.Tick
 	on   map[relate.Thread][]schema.Ref
 
-	serves    map[relate.Thread]bool // waits for whatever comes
-	children  map[int][]*proc.Process
-	sets      func() map[proc.WaitKey]*schema.Object
-	segments  func() map[proc.WaitKey]memoryObject
-	values    map[*kinds.SemRow]semContent
-	queues    func() map[proc.WaitKey]*schema.Object
-	posix     func() map[proc.FileID]schema.Ref
-	memory    func() map[proc.FileID]memoryObject
-	sockets   func() map[uint64]*socketEnd
-	sought    func() map[lockSeeker]*kinds.LockRow
-	tracees   func() map[int][]*proc.Process
-	rings     func() []string                 // what fdinfo says of io_urings
-	ringed    func() map[*proc.Process]bool   // who has an io_uring
-	programs  map[*proc.Process]string        // where exe leads
-	handlers  map[*proc.Process]sys.SignalSet // what it catches
-	onSockets map[relate.Thread]socketWait
-	numbersOf map[*proc.Process][]int // its pids
-	// What many threads may wait for is looked up once, and their Enders are one list.
-	numbers  map[numbering][]relate.Ender
+	serves      map[relate.Thread]bool // threads that wait for any request
+	children    map[int][]*proc.Process
+	sets        func() map[proc.WaitKey]*schema.Object
+	segments    func() map[proc.WaitKey]memoryObject
+	values      map[*kinds.SemRow]semContent
+	queues      func() map[proc.WaitKey]*schema.Object
+	posix       func() map[proc.FileID]schema.Ref
+	memory      func() map[proc.FileID]memoryObject
+	sockets     func() map[uint64]*socketEnd
+	wantedLocks func() map[lockWaiter]*kinds.LockRow
+	tracees     func() map[int][]*proc.Process
+	ringTexts   func() []string                 // fdinfo of each io_uring
+	ringUsers   func() map[*proc.Process]bool   // processes that have an io_uring
+	programs    map[*proc.Process]string        // the target of exe
+	handlers    map[*proc.Process]sys.SignalSet // the signals that it handles
+	onSockets   map[relate.Thread]socketWait
+	numbersOf   map[*proc.Process][]int // its pids, by namespace
+	// Many threads may wait for the same thing. So its enders are looked up once, and the threads share the list.
+	numbers  map[threadNumber][]relate.Ender
 	mappings map[proc.WaitKey]*mapping
 	owners   map[ownership][]relate.Ender
 	ends     map[pipeEnd][]relate.Ender
-	peers    map[uint64][]relate.Ender         // those at the other end of a socket, by its inode
+	peers    map[uint64][]relate.Ender         // the other end of a socket, by inode
 	sameEnd  map[schema.Ref][]relate.Ender     // see sameEnds
-	tables   map[*proc.Process][]*proc.Process // see sharers
+	tables   map[*proc.Process][]*proc.Process // see tableSharers
 }
 
 func newGraph(t *proc.Tick) *graph {
@@ -58,7 +58,7 @@ func newGraph(t *proc.Tick) *graph {
 		values:   map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{},
 		handlers: map[*proc.Process]sys.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
-		numbers:   map[numbering][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
+		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
 		tables: map[*proc.Process][]*proc.Process{}}
@@ -68,23 +68,24 @@ func newGraph(t *proc.Tick) *graph {
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
 		sync.OnceValue(g.listSegments)
-	g.sockets, g.sought = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
-	g.rings, g.ringed, g.tracees = sync.OnceValue(g.listRings), sync.OnceValue(g.listRinged), sync.OnceValue(g.listTracees)
+	g.sockets, g.wantedLocks = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
+	g.ringTexts, g.ringUsers, g.tracees = sync.OnceValue(g.listRingTexts), sync.OnceValue(g.listRingUsers),
+		sync.OnceValue(g.listTracees)
 	return g
 }
 
-// wakers are who could make an end to what a thread waits for.
+// wakers are all that could end a thread's wait.
 type wakers struct {
 	on            []schema.Ref
 	enders        []relate.Ender
-	open, assumes string // as relate.Wait has them
-	// outside says that what it waits for comes from outside of any process here: the network, a terminal, a timer.
+	open, assumes string // see relate.Wait
+	// outside is true if the awaited event comes from outside of all processes here: the network, a terminal, a timer.
 	outside bool
-	any     bool // none of what it is on is what it waits for more than the others
-	merged  bool // enders is a list of its own, in which each says what it could end
+	any     bool // any of the objects will do: none stands for the wait
+	merged  bool // the list belongs to this value, and each ender names its object
 }
 
-// addTo adds the enders to a list in which each says what it could end.
+// addTo appends the enders to a list in which each ender names the object that it could act on.
 func (e *wakers) addTo(list []relate.Ender) []relate.Ender {
 	list = slices.Grow(list, len(e.enders))
 	for _, n := range e.enders {
@@ -96,7 +97,7 @@ func (e *wakers) addTo(list []relate.Ender) []relate.Ender {
 	return list
 }
 
-// or adds what would do as well: a poll waits for any of its descriptors.
+// or adds the enders of an alternative: a poll waits for any of its descriptors.
 func (e *wakers) or(o wakers) {
 	if !e.merged {
 		e.enders, e.merged = e.addTo(nil), true
@@ -116,7 +117,7 @@ func (e *wakers) or(o wakers) {
 	e.outside = e.outside || o.outside
 }
 
-// tasks are all threads of all processes. Those of this program are left out: they hold nothing that others wait for.
+// tasks lists all threads of all processes. This program is one running task: no other process waits for its objects.
 func (g *graph) tasks() []relate.Task {
 	var all []relate.Task
 	for _, p := range g.tick.Processes() {
@@ -124,17 +125,17 @@ func (g *graph) tasks() []relate.Task {
 		case p.KernelThread() || p.Gone():
 			continue
 		case p.PID == g.tick.Self:
-			all = append(all, g.one(p, relate.Running, "is this program"))
+			all = append(all, g.wholeProcess(p, relate.Running, "is this program"))
 			continue
 		case sys.Denied(p.TaskErr):
-			all = append(all, g.refused(p))
+			all = append(all, g.refusedTask(p))
 			continue
 		case len(p.Tasks) == 0:
-			all = append(all, g.one(p, relate.Running, "has just changed"))
+			all = append(all, g.wholeProcess(p, relate.Running, "has just changed"))
 			continue
 		}
 		for i := range p.Tasks {
-			if p.Tasks[i].In != process.Ended { // it ends nobody's wait any more
+			if p.Tasks[i].In != process.Ended { // it can end no wait any more
 				all = append(all, g.task(p, &p.Tasks[i]))
 			}
 		}
@@ -142,13 +143,14 @@ func (g *graph) tasks() []relate.Task {
 	return all
 }
 
-// refused is a process that may not be looked into. That it waits for a lock /proc/locks says to everybody.
-func (g *graph) refused(p *proc.Process) relate.Task {
-	t := g.one(p, relate.Running, "could not be looked into")
+// refusedTask is the task of a process that may not be looked into. /proc/locks still shows everybody that it waits for
+// a lock.
+func (g *graph) refusedTask(p *proc.Process) relate.Task {
+	t := g.wholeProcess(p, relate.Running, "could not be looked into")
 	if len(g.tick.Locks) == 0 {
 		return t
 	}
-	if r := g.sought()[lockSeeker{p.Ref(), 0}]; r != nil {
+	if r := g.wantedLocks()[lockWaiter{p.Ref(), 0}]; r != nil {
 		e := g.holders(r)
 		t.Activity, t.Doing = relate.Waiting, ""
 		t.Wait = relate.Wait{On: r.Ref, Call: strings.ToLower(r.Class),
@@ -159,18 +161,18 @@ func (g *graph) refused(p *proc.Process) relate.Task {
 	return t
 }
 
-// one stands for all threads of a process.
-func (g *graph) one(p *proc.Process, a relate.Activity, doing string) relate.Task {
+// wholeProcess is one task for all threads of a process.
+func (g *graph) wholeProcess(p *proc.Process, a relate.Activity, doing string) relate.Task {
 	return relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: p.PID}, Comm: p.Comm, Activity: a, Doing: doing}
 }
 
-// task says what a thread does.
+// task is the state of a thread.
 func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 	t := relate.Task{Thread: relate.Thread{Proc: p.Ref(), TID: th.TID}, Comm: p.Comm}
 	switch {
 	case p.State == 'T':
 		t.Activity, t.Doing = relate.Stopped, "is stopped"
-	case p.State == 't' && g.traced(p, th.TID): // which the first thread's state says of that alone (ptrace(2))
+	case p.State == 't' && g.stoppedByTracer(p, th.TID): // 't' is the state of the first thread only (ptrace(2))
 		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
 	case th.In == process.OnCPU:
 		t.Doing = "runs"
@@ -182,22 +184,22 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 		t.Doing = "is outside of any call"
 	default:
 		t.Doing = "sleeps in " + th.Call.Name()
-		g.wait(&t, p, th)
+		g.completeWait(&t, p, th)
 	}
 	return t
 }
 
-// wait completes the task where its call waits for somebody.
-func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
+// completeWait completes the task if its call waits for somebody.
+func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	e, via, ok := g.waitFor(p, th)
 	if !ok || e.outside && len(e.enders) == 0 {
 		return
 	}
-	if self := g.tick.Process(g.tick.Self); self != nil && g.ownAffair(self, e.enders) {
-		t.Doing = "is served by this program" // the rest of a pipeline that it writes into
+	if self := g.tick.Process(g.tick.Self); self != nil && g.onlyThreadsOf(self, e.enders) {
+		t.Doing = "is served by this program" // it is part of the pipeline that this program writes into
 		return
 	}
-	if !proc.Locking(th.Syscall) && g.ownAffair(p, e.enders) && e.open == "" {
+	if !proc.Locking(th.Syscall) && g.onlyThreadsOf(p, e.enders) && e.open == "" {
 		e.open = "its own process"
 	}
 	t.Activity = relate.Waiting
@@ -216,10 +218,10 @@ func (g *graph) wait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	}
 }
 
-// ownAffair says that any thread of the process could end the wait and nobody else. Of the waiter itself: loops that
-// nobody has given anything to do sleep on a pipe or a pair of sockets to themselves, by which their threads wake
-// each other.
-func (g *graph) ownAffair(p *proc.Process, enders []relate.Ender) bool {
+// onlyThreadsOf reports true if every ender is process p as a whole: any of its threads could end the wait, and
+// nobody else. With the waiter's own process as p this is an idle loop, whose threads wake each other by a pipe or
+// socket pair.
+func (g *graph) onlyThreadsOf(p *proc.Process, enders []relate.Ender) bool {
 	own := p.Ref()
 	return len(enders) > 0 && !slices.ContainsFunc(enders,
 		func(n relate.Ender) bool { return n.Proc != own || n.TID != 0 })
@@ -232,7 +234,7 @@ func callName(th *proc.Thread) string {
 	return th.Call.Name()
 }
 
-// waitFor finds who could end the call. ok is false for a call that nothing is known of.
+// waitFor finds the enders of the call. ok is false if nothing is known of the call.
 func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
 	via = th.Via
 	switch {
@@ -251,13 +253,13 @@ func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string,
 	case process.FutexCall(th.Call.NR):
 		return g.futexWait(p, th)
 	default:
-		return g.other(p, th)
+		return g.otherCall(p, th)
 	}
 	return e, via, true
 }
 
-// other is a wait for descriptors, or for a child.
-func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
+// otherCall finds the enders of a wait for descriptors or for a child.
+func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
 	if pid, which, ok := th.Call.WaitsForChild(); ok {
 		return g.child(p, pid, which)
 	}
@@ -293,7 +295,8 @@ func (g *graph) other(p *proc.Process, th *proc.Thread) (e wakers, via string, o
 	return e, fmt.Sprintf("%s on %s", name, schema.Counted(len(th.Polled), "descriptor")), true
 }
 
-// unready are those of two descriptors that the call may wait for: from a file to a full pipe it waits for the pipe.
+// unready leaves out a descriptor that is always ready. A copy from a file to a full pipe has two descriptors, and it
+// waits only for the pipe.
 func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.AwaitedFD {
 	if len(fds) < 2 || !g.tick.Host.Live() {
 		return fds
@@ -305,7 +308,7 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 	defer dir.Close()
 	var left []process.AwaitedFD
 	for _, fd := range fds {
-		// What may hang was left out of the table.
+		// The table holds only files that cannot hang.
 		if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDFile {
 			if ready, err := dir.AlwaysReady(fd.FD); err == nil && ready {
 				continue
@@ -313,19 +316,20 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 		}
 		left = append(left, fd)
 	}
-	if len(left) == 0 { // it waits for neither
+	if len(left) == 0 { // the call waits for neither
 		return fds
 	}
 	return left
 }
 
-// unseen says what it means for a list of holders that processes refused to be looked into: open where they may be
-// anything, assumed where it is the machine's init alone, which holds what it was born with or what was sent to it.
-func (g *graph) unseen(source string) (open, assumes string) {
+// unseenHolders tells what it means for a list of holders that some processes could not be looked into. The wait is
+// open if these may be any processes. If only the machine's init was refused, the wait assumes that init holds no
+// end: init has only descriptors from its start, or those that were sent to it.
+func (g *graph) unseenHolders(source string) (open, assumes string) {
 	f := g.tick
 	others := 0
 	for _, p := range f.Refused(source) {
-		if p.PID != 1 || f.Nested { // in a container it may be any program
+		if p.PID != 1 || f.Nested { // in a container process 1 may be any program
 			others++
 		}
 	}
@@ -344,10 +348,10 @@ func (g *graph) unseen(source string) (open, assumes string) {
 	return "", ""
 }
 
-// handled makes a wait open that only its own process could end otherwise, if that handles signals: a handler may
-// write to its own pipe.
-func (g *graph) handled(p *proc.Process, e *wakers) {
-	if e.open != "" || len(e.enders) == 0 || !g.catches(p) {
+// openIfHandled makes a wait open if its own process is among the enders and handles signals. A handler may write to
+// the pipe of its own process.
+func (g *graph) openIfHandled(p *proc.Process, e *wakers) {
+	if e.open != "" || len(e.enders) == 0 || !g.hasHandlers(p) {
 		return
 	}
 	own := p.Ref()
@@ -356,15 +360,16 @@ func (g *graph) handled(p *proc.Process, e *wakers) {
 	}
 }
 
-// catches says whether the process has signal handlers, besides those that glibc's threads have (SIGCANCEL,
-// SIGSETXID: nptl(7)).
-func (g *graph) catches(p *proc.Process) bool {
+// hasHandlers reports true if the process has signal handlers of its own. The handlers of glibc's threads (SIGCANCEL,
+// SIGSETXID: nptl(7)) do not count.
+func (g *graph) hasHandlers(p *proc.Process) bool {
 	const glibc = 1<<31 | 1<<32 // signals 32 and 33
-	return g.caught(p)&^glibc != 0
+	return g.caughtSignals(p)&^glibc != 0
 }
 
-// caught are the signals that a process handles; all, where a live one's could not be read.
-func (g *graph) caught(p *proc.Process) sys.SignalSet {
+// caughtSignals are the signals that a process handles. If the signals of a live process could not be read, it is every
+// signal.
+func (g *graph) caughtSignals(p *proc.Process) sys.SignalSet {
 	set, ok := g.handlers[p]
 	if !ok {
 		if g.tick.Host.Live() {
@@ -380,7 +385,7 @@ func (g *graph) caught(p *proc.Process) sys.SignalSet {
 	return set
 }
 
-// processEnders makes enders of processes, none of which stands twice in the list.
+// processEnders makes enders of processes. The caller lists no process twice.
 func processEnders(list []*proc.Process, how string, proof schema.Proof) []relate.Ender {
 	enders := make([]relate.Ender, len(list))
 	for i, p := range list {
@@ -389,7 +394,8 @@ func processEnders(list []*proc.Process, how string, proof schema.Proof) []relat
 	return enders
 }
 
-// useEnders are the processes behind descriptors, each once: those of one process stand together.
+// useEnders makes enders of the processes behind descriptors, each process once. The descriptors of a process follow
+// each other.
 func useEnders(uses []proc.FDUse, pass func(*proc.FD) bool, how string) []relate.Ender {
 	var list []*proc.Process
 	for _, u := range uses {

@@ -12,7 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The machine's first process holds what it was born with; that of a container may be any program.
+// The first process of the machine holds only what it started with. The first process of a container may be any
+// program.
 func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	first := &proc.Process{}
 	first.PID, first.Comm = 1, "first"
@@ -27,14 +28,14 @@ func TestWaitsBesideAFirstProcessThatCouldNotBeLookedInto(t *testing.T) {
 	} {
 		var got unseen
 		test.facts.Refuse("fd", first)
-		got.Open, got.Assumes = newGraph(&test.facts).unseen("fd")
+		got.Open, got.Assumes = newGraph(&test.facts).unseenHolders("fd")
 		if d := gocmp.Diff(test.want, got); d != "" {
 			t.Errorf("nested %t, restless %t (-want +got):\n%s", test.facts.Nested, test.facts.Restless, d)
 		}
 	}
 }
 
-// An idle pool: its threads wait for work, which another thread of the process would give that waits as well.
+// The threads of an idle pool wait for work. Work would come from a thread of the same process that waits as well.
 func TestWaitsOfAnIdlePool(t *testing.T) {
 	futex := process.BlockedCall{NR: unix.SYS_FUTEX, Args: [6]uint64{4096, 128}}
 	th := proc.Thread{Task: process.Task{TID: 11, In: process.InCall, Call: futex}}

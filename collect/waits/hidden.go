@@ -11,10 +11,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Descriptors that stand in no process's directory: those on their way through a socket or registered with an
-// io_uring, and those of threads with a table of their own. They are looked for when threads look stuck.
+// Descriptors that no directory of a process shows. They are in a message on a socket, registered with an io_uring, or
+// in the table of a thread that has its own table. They are looked for only when threads look stuck.
 
-// hiddenEnds says who may have an end that no process's directory of descriptors shows; "": nobody has.
+// hiddenEnds says who may have an end that no directory of a process shows; "": nobody.
 func (g *graph) hiddenEnds() string {
 	if !g.tick.Host.Live() {
 		return ""
@@ -32,10 +32,10 @@ func (g *graph) hiddenEnds() string {
 	return ""
 }
 
-// registered says whether the thread waits for something that an io_uring has open: it reads and writes for its
-// process, whose own descriptor may be closed. Each ring lists its files by name (io_uring_show_fdinfo in
-// io_uring/fdinfo.c).
-func (g *graph) registered(t *relate.Task) bool {
+// inRing reports true if an io_uring has an object open that the thread waits for. The io_uring reads and writes for
+// its process, even if the process has closed its own descriptor. fdinfo lists the files of each ring by name
+// (io_uring_show_fdinfo, io_uring/fdinfo.c).
+func (g *graph) inRing(t *relate.Task) bool {
 	for _, on := range g.on[t.Thread] {
 		var link string
 		switch on.Kind {
@@ -46,14 +46,14 @@ func (g *graph) registered(t *relate.Task) bool {
 		default:
 			continue
 		}
-		if slices.ContainsFunc(g.rings(), func(text string) bool { return strings.Contains(text, link) }) {
+		if slices.ContainsFunc(g.ringTexts(), func(text string) bool { return strings.Contains(text, link) }) {
 			return true
 		}
 	}
 	return false
 }
 
-func (g *graph) listRings() (texts []string) {
+func (g *graph) listRingTexts() (texts []string) {
 	for _, p := range g.tick.Processes() {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; g.tick.KindOf(fd) == schema.IOUring && g.tick.Host.Live() {
@@ -65,11 +65,11 @@ func (g *graph) listRings() (texts []string) {
 	return texts
 }
 
-// submits says for whom, among those who could end a wait by a descriptor, the kernel may do so, as one that has an
-// io_uring; "": for none. What it asked the kernel for is done while it sleeps: a read or write once a linked time
-// has passed, a close that gives up a lock. Of requests on their way its file tells but some.
-func (g *graph) submits(t *relate.Task) string {
-	ringed := g.ringed()
+// ringSubmitter names an ender that has an io_uring, so that the kernel may act for it while it sleeps; "": none. Such
+// acts are a read or write after a linked time, or a close that gives up a lock. fdinfo shows only some of the requests
+// that are under way, so it cannot rule them out.
+func (g *graph) ringSubmitter(t *relate.Task) string {
+	ringed := g.ringUsers()
 	if len(ringed) == 0 {
 		return ""
 	}
@@ -81,28 +81,27 @@ func (g *graph) submits(t *relate.Task) string {
 	return ""
 }
 
-func (g *graph) listRinged() map[*proc.Process]bool {
+func (g *graph) listRingUsers() map[*proc.Process]bool {
 	found := map[*proc.Process]bool{}
 	for _, p := range g.tick.Processes() {
 		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.tick.KindOf(&fd) == schema.IOUring }) ||
 			slices.ContainsFunc(p.Shared,
-				func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // its descriptor may be closed
+				func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // the descriptor may be closed
 			found[p] = true
 		}
 	}
 	return found
 }
 
-// sameFiles says whether a thread has its process's table of descriptors, as all have but those that called
+// sameFiles reports true if a thread uses the descriptor table of its process. A thread has its own table after
 // unshare(CLONE_FILES).
 func (g *graph) sameFiles(p *proc.Process, tid int) bool {
 	same, err := process.SameFiles(p.Living(), tid)
-	return err != nil || same // the thread has ended, or the kernel does not tell
+	return err != nil || same // an error: the thread has ended, or the kernel cannot compare
 }
 
-// restsOnDescriptors says whether somebody with a descriptor, or a mapping that one makes, could end the wait besides
-// its Enders.
-func (g *graph) restsOnDescriptors(t *relate.Task) bool {
+// endsByDescriptor reports true if a process could end the wait with a descriptor alone, or with a mapping made of it.
+func (g *graph) endsByDescriptor(t *relate.Task) bool {
 	for _, on := range g.on[t.Thread] {
 		switch on.Kind {
 		case schema.Sem, schema.Msg, schema.Proc, schema.Shm:

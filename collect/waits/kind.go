@@ -10,23 +10,25 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Row is a thread that waits for somebody, or one that others wait for.
+// Row is a thread that waits for somebody, or a thread that others wait for.
 type Row struct {
 	relate.Node
 	ref, parent schema.Ref
 	process     *proc.Process
 	says        string
-	on          []schema.Ref // all that it waits for; a poll for several
+	on          []schema.Ref // all objects that it waits for; a poll has several
 	enders      schema.Value
-	waiting     schema.Value // how long
-	serves      bool         // it waits for whatever comes
+	waiting     schema.Value // since it last ran
+	serves      bool         // it waits for any request
 	background  bool
 }
 
-// needs is nearly all that the walk can read: anything may be what a thread waits for.
-const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls | proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles |
-	proc.NeedFDInfo | proc.NeedMaps | proc.NeedLocks | kinds.NeedSockets
+// needs is nearly all that the walk can read: a thread may wait for nearly anything.
+const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls |
+	proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles | proc.NeedFDInfo | proc.NeedMaps |
+	proc.NeedLocks | kinds.NeedSockets
 
+// Mechanism declares the kind wait.
 func Mechanism() *kinds.Mechanism {
 	return &kinds.Mechanism{
 		Kind: schema.Wait, Family: kinds.Waits, Title: "Waits",
@@ -36,7 +38,7 @@ func Mechanism() *kinds.Mechanism {
 		Needs:   needs,
 		Collect: collect,
 		Relate:  relateRows,
-		// Nearly anything may be what a thread waits for. Each is listed when the first thread does.
+		// A thread may wait for objects of all these kinds. A kind is listed when the first thread waits for it.
 		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd,
 			schema.Mmap,
 			schema.Unix, schema.Inet, schema.Lock},
@@ -60,7 +62,7 @@ func columns() []schema.Column {
 	col := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, needs, help, get)
 	}
-	// asleep gives a cell of a thread that waits, and none of one that is only waited for.
+	// asleep makes a column whose cells are empty for threads that do not wait.
 	asleep := func(id string, typ schema.Type, width int, help string, get func(*row) schema.Value) schema.Column {
 		return col(id, typ, width, help, func(r *row) schema.Value {
 			if r.Task.Activity != relate.Waiting {
@@ -79,7 +81,7 @@ func columns() []schema.Column {
 		col("proof", schema.TypeString, 8,
 			"of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds what is "+
 				"waited for",
-			(*row).grave),
+			(*row).verdictProof),
 		asleep("waiting", schema.TypeDuration, 7, "how long it has not run, as far as the kernel tells",
 			func(r *row) schema.Value { return r.waiting }),
 		asleep("since", schema.TypeTime, 12, "when it last ran, as far as the kernel tells: since then it sleeps",
@@ -126,15 +128,15 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	g := newGraph(t)
 	tasks := g.tasks()
 	solved := relate.Solve(tasks)
-	if solved.Pending() && g.doubt(tasks) {
+	if solved.Pending() && g.addDoubts(tasks) {
 		solved = relate.Solve(tasks)
 	}
-	if solved.Pending() && g.awake(solved, tasks) {
+	if solved.Pending() && g.dropAwake(solved, tasks) {
 		solved = relate.Solve(tasks)
 	}
 	before := proc.Keep(t.Kept, func() *relate.Solution { return nil })
 	solved = solved.Confirmed(*before)
-	*before = solved // a second look has to agree
+	*before = solved // the next look has to agree with this one
 	rows, objects := kinds.NewObjects[Row](len(solved.Nodes))
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
@@ -150,7 +152,8 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 		}
 		objects[i].Ref = r.ref
 	}
-	// Parents come before their children: what is worth showing brings those with it that explain it.
+	// A parent is before its children in the list. So the loop from the end shows every parent of a row that is worth
+	// showing.
 	for i := len(rows) - 1; i >= 0; i-- {
 		r := &rows[i]
 		if r.worthShowing() {
@@ -163,26 +166,26 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	return objects, nil
 }
 
-// lastWaits is the solution of the last tick that looked for waits: of this one, after collect.
+// lastWaits is the solution of the last tick that looked for waits. After collect it is the solution of this tick.
 func lastWaits(t *proc.Tick) *relate.Solution {
 	return *proc.Keep(t.Kept, func() *relate.Solution { return nil })
 }
 
-// grave is the proof of a verdict that nobody will wake the thread.
-func (r *Row) grave() schema.Value {
+// verdictProof is the proof of a verdict that nobody will wake the thread. It is empty for other verdicts.
+func (r *Row) verdictProof() schema.Value {
 	if !r.Status.Bad() {
 		return schema.None(schema.TypeString)
 	}
 	return schema.String(string(r.Node.Proof))
 }
 
-// threadRef is a thread as an object. Its process's start stands for its own.
+// threadRef is the reference of a thread. Its Gen is the start time of the process, in place of the thread's own.
 func threadRef(t *relate.Task) schema.Ref {
 	return schema.Ref{Kind: schema.Wait, ID: uint64(t.TID), Gen: t.Proc.Gen}
 }
 
-// worthShowing leaves out what every machine is full of: loops that wait for whatever comes, idle threads of a pool,
-// shells that wait for what they run.
+// worthShowing is false for what every machine has in large numbers: loops that wait for any request, idle threads of a
+// pool, shells that wait for their children.
 func (r *Row) worthShowing() bool {
 	if r.Status.Bad() {
 		return true
@@ -208,8 +211,8 @@ func enders(t *proc.Tick, w *relate.Wait) schema.Value {
 	return schema.Endpoints(list, false)
 }
 
-// relateRows gives an edge from each waiting process to what it waits for, and from those who could end that, where
-// it is them alone.
+// relateRows makes an edge from each waiting process to each object that it waits for. It also makes an edge from each
+// ender to the object, except from weak ones.
 func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	for _, o := range objects {

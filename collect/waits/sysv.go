@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Waits on System V queues and semaphores. The kernel says who holds a semaphore only of operations with SEM_UNDO;
-// without, all that it keeps is who changed it last.
+// Waits on System V queues and semaphores. The kernel records the holder of a semaphore only for operations with
+// SEM_UNDO. Without SEM_UNDO it records only the process that changed the semaphore last.
 
 func (g *graph) listSets() map[proc.WaitKey]*schema.Object {
 	return byWaitKey(g.tick.Objects(schema.Sem))
@@ -30,7 +30,8 @@ func byWaitKey(objects []*schema.Object) map[proc.WaitKey]*schema.Object {
 	return all
 }
 
-// message: anybody may send to a queue or receive from it. Who did last is likely to do it again.
+// message finds the enders of a wait on a queue. Anybody may send to a queue or receive from it. The process that did
+// it last will probably do it again.
 func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
 	key, _ := g.tick.WaitKey(p, &th.Wait)
 	e := wakers{on: []schema.Ref{{Kind: schema.Msg, Space: key.Dev, ID: key.ID}}}
@@ -60,7 +61,7 @@ func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
 	return e
 }
 
-// semContent are a set's values, or why they are not known.
+// semContent holds the values of a set, or the error of reading them.
 type semContent struct {
 	values []sysv.SemValue
 	err    error
@@ -78,7 +79,7 @@ func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
 	return c
 }
 
-// blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c); ok is false if all could.
+// blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c). ok is false if all can.
 func blockedOp(ops []sysv.SemOp, values []sysv.SemValue) (blocked sysv.SemOp, ok bool) {
 	level := map[uint16]int{}
 	for _, op := range ops {
@@ -135,16 +136,17 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 	return e
 }
 
-// undoUse is what the adjustments of all processes tell of a semaphore.
+// undoUse tells what the adjustments (SEM_UNDO) of all processes mean for one operation.
 type undoUse struct {
-	covers bool // what holders would give back is all that is missing
-	// counts says that it counts what is there to be taken rather than guards something: somebody has raised it without
-	// having taken from it, or the waiter itself has taken from it before. Then whoever makes more of it ends the wait,
-	// who need not use SEM_UNDO.
+	covers bool // the holders would give back enough for the operation
+	// counts means that the semaphore counts items and is no lock. A sign is a process that raised it without taking from
+	// it, or a waiter that has already taken from it. Then anybody who adds an item ends the wait, with or without
+	// SEM_UNDO.
 	counts bool
 }
 
-// undoHolders are the processes whose end would give back what the operation needs, or that have raised the semaphore.
+// undoHolders are the processes with an adjustment of the semaphore. The end of a holder gives back what it took. The
+// others have raised the semaphore.
 func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender,
 	use undoUse) {
 	holds, err := kinds.SemUndos(g.tick)
@@ -164,10 +166,16 @@ func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sy
 	return enders, use
 }
 
-// lastOperator infers who holds a semaphore from who changed it last. A waiter that did so itself, or a set that no
-// semop has succeeded on since its values were set, tells nothing, and neither does a semaphore above 0, which may
-// have been raised last and not yet far enough, as a barrier is: then whoever comes may raise it. Else the one who
-// did, and all that are known to use the set or are close to the waiter, are taken for all that there are.
+// lastOperator infers the holder of a semaphore from the process that changed it last.
+//
+// These cases tell nothing:
+//
+//	the waiter itself changed the semaphore last
+//	no semop on the set has succeeded since its values were set
+//	the value is above 0: it may have been raised but not far enough, as in a barrier, and anybody may raise it
+//
+// In the other cases the list is taken as complete. It holds the last operator, known users of the set, and processes
+// close to the waiter.
 func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, e *wakers) {
 	v := values[op.Num]
 	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
@@ -177,7 +185,7 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	switch g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
 	case proc.CreatorAlive:
 		e.enders = append(e.enders, processEnders([]*proc.Process{g.tick.Process(int(v.Pid))}, how, schema.Inferred)...)
-		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noUndo())
+		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noHolderReason())
 	case proc.CreatorDead, proc.CreatorReused:
 		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
 	default:
@@ -198,16 +206,16 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	}
 }
 
-// noUndo says why nobody is known to hold a semaphore.
-func (g *graph) noUndo() string {
+// noHolderReason says why no holder of a semaphore is known.
+func (g *graph) noHolderReason() string {
 	if _, err := kinds.SemUndos(g.tick); err != nil {
 		return err.Error()
 	}
 	return "without SEM_UNDO the kernel does not say"
 }
 
-// mayKnow are the processes that may know a set besides who changed the semaphore last: who changed its other
-// semaphores, who waits for them, and the relatives of the waiter, itself among them with its other threads.
+// mayKnow are the other processes that may know a set. They changed its other semaphores, wait for them, or are
+// relatives of the waiter. The waiter's own process is among them, because of its other threads.
 func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue) []*proc.Process {
 	near := g.relatives(p)
 	for _, v := range values {
@@ -221,9 +229,8 @@ func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue
 	return near
 }
 
-// relatives are the processes that a semaphore's number is likely to have come to from p, or to p from them: its
-// parent and children, its process group, and those that run the same program for the same user. This program's own
-// are not among them.
+// relatives are processes that probably know the same semaphores as p. They are its parent, its children, its process
+// group, and processes of the same user that run the same program. The processes of this program are left out.
 func (g *graph) relatives(p *proc.Process) []*proc.Process {
 	ours, self := g.tick.Ancestry(), g.tick.Process(g.tick.Self)
 	exe := g.program(p)
@@ -235,14 +242,14 @@ func (g *graph) relatives(p *proc.Process) []*proc.Process {
 			continue
 		}
 		if q != p && self != nil && g.program(q) == g.program(self) {
-			continue // its demo's processes have nothing in common but the program
+			continue // the processes of this program's demo share only the program
 		}
 		near = append(near, q)
 	}
 	return near
 }
 
-// program is where a process's exe leads; "" where that may not be read.
+// program is the target of a process's exe; "": it could not be read.
 func (g *graph) program(p *proc.Process) string {
 	exe, ok := g.programs[p]
 	if !ok {
