@@ -54,6 +54,7 @@ func mechanisms() []*kinds.Mechanism {
 		kinds.Inotify(),
 		kinds.PidFD(),
 		kinds.IOUring(),
+		kinds.UserfaultFD(),
 		kinds.BPF(),
 		kinds.Proc(),
 		kinds.NS(),

@@ -14,7 +14,7 @@ import (
 func notified() summary {
 	want := summary{map[schema.Kind]int{schema.EventFD: 2, schema.Lock: 4, schema.Pipe: 1,
 		schema.Epoll: 2, schema.SignalFD: 1, schema.TimerFD: 1, schema.Inotify: 1, schema.PidFD: 2, schema.IOUring: 1,
-		schema.Proc: 4, schema.NS: 1, schema.Limit: 17, "bpf": 3, "dmabuf": 1}, map[string]string{}}
+		schema.Proc: 4, schema.NS: 1, schema.Limit: 17, "userfaultfd": 1, "bpf": 3, "dmabuf": 1}, map[string]string{}}
 	for _, m := range Mechanisms() {
 		want.Objects[m.Kind] += 0
 	}
@@ -34,7 +34,7 @@ func TestBrokenFDInfo(t *testing.T) {
 		},
 		"fdinfo without a word": { // the objects are there, but their cells are empty
 			func(m *collecttest.Machine) {
-				for _, fd := range []string{"6", "9", "10", "11", "12", "14"} {
+				for _, fd := range []string{"6", "9", "10", "11", "12", "14", "15"} {
 					m.Write("/proc/210/fdinfo/"+fd, "pos:\t0\n")
 				}
 			},

@@ -99,6 +99,7 @@ func Notifiers(tb testing.TB) *Machine {
 			6: {"anon_inode:[eventpoll]", both}, 7: {"pipe:[7005]", both}, 8: {"socket:[9005]", both},
 			9: {"anon_inode:[signalfd]", both}, 10: {"anon_inode:[timerfd]", both}, 11: {"anon_inode:inotify", both},
 			12: {"anon_inode:[pidfd]", both}, 13: {"anon_inode:[pidfd]", both}, 14: {"anon_inode:[io_uring]", both},
+			15: {"anon_inode:[userfaultfd]", both},
 		},
 		FDInfo: map[int]string{
 			5: "lock:\t" + lock + "lock:\t2: " + taken,
@@ -113,6 +114,7 @@ func Notifiers(tb testing.TB) *Machine {
 			12: "Pid:\t211\nNSpid:\t211\t7\n",
 			13: "Pid:\t-1\nNSpid:\t-1\n",
 			14: "SqMask:\t0x7\nSqHead:\t4\nSqTail:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t6\nSqThread:\t-1\nUserFiles:\t2\nUserBufs:\t0\n",
+			15: "pending:\t1\ntotal:\t3\nAPI:\taa:80000101:80000000000001ff\n",
 			3:  count,
 			4:  "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
 		}})
