@@ -88,7 +88,7 @@ func TestUserfaultFDs(t *testing.T) {
 			return cells{"pending": num(pending), "total": num(total), "api": schema.String("0xaa"),
 				"features": schema.List(features), "ioctls": s.uffdIoctls(fd)}
 		}
-		s.one(kind, fd, look(0, 0, []string{}))
+		s.compareOne(kind, fd, look(0, 0, []string{}))
 
 		type api struct{ api, features, ioctls uint64 }
 		s.check(uffdCall(fd, uffdioAPI, api{uffdAPI, uffdMissingShmem | uffdThreadID, 0}))
