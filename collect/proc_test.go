@@ -67,7 +67,7 @@ func TestProcess(t *testing.T) {
 		s := newScene(t)
 		before := time.Now()
 		pid := s.sleeper().Process.Pid
-		s.check(unix.Setpriority(unix.PRIO_PROCESS, pid, 7))
+		s.check(unix.Setpriority(unix.PRIO_PROCESS, pid, 19))
 		s.check(unix.Kill(pid, unix.SIGSTOP))
 		row := s.awaitState(pid, "T")
 		if started := row["start"].Time(); started.Before(before.Add(-time.Second)) || started.After(time.Now()) {
@@ -90,7 +90,7 @@ func TestProcess(t *testing.T) {
 			"rgid": number(os.Getegid()),
 			"suid": number(os.Geteuid()), "suser": schema.String(user), "sgid": number(os.Getegid()),
 			"sgroup": schema.String(group), "cls": schema.String("TS"),
-			"ni": number(7), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"),
+			"ni": number(19), "fds": number(len(fds)), "kthread": schema.Bool(false), "comm": schema.String("sleep"),
 			"args": schema.String("sleep 1000"),
 		}
 		if diff := gocmp.Diff(want, row); diff != "" {
