@@ -23,14 +23,14 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// doctorOn runs ipctop doctor on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still.
+// doctorOn runs ipctop doctor on a machine made of files. Its clock stands still at 2000-01-01 00:00:00 UTC.
 func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
 	t.Helper()
 	var text string
 	synctest.Test(t, func(t *testing.T) {
 		got := ipctop(append([]string{"doctor", "--root", m.Root}, args...)...)
 		text = fmt.Sprintf("$ %s\n%s", views.Visible(shellWords(append([]string{"ipctop", "doctor"}, args...))), got.Stdout)
-		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`) // it names each mechanism
+		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`) // the cost names each mechanism
 		if got.Stderr != "" {
 			text += "[stderr]\n" + got.Stderr
 		}
@@ -41,7 +41,7 @@ func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
 	return text
 }
 
-// sick is a machine with something of each severity.
+// sick makes a machine with a finding of each severity.
 func sick(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	m.Write("/proc/sys/kernel/msgmni", "2\n")
@@ -77,7 +77,7 @@ func TestDoctor(t *testing.T) {
 	}, "\n"))
 }
 
-// Names from the kernel reach the terminal visibly.
+// Control bytes in names from the kernel reach the terminal as visible text.
 func TestDoctorOnHostileNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range collecttest.Hostile() {
@@ -94,7 +94,7 @@ func TestDoctorOnHostileNames(t *testing.T) {
 	}
 }
 
-// On the live machine, a limit that is reached makes the exit code.
+// On the live machine, a limit at its end sets the exit code.
 func TestDoctorsExitCode(t *testing.T) {
 	onScene(t, func(s *scene) {
 		if _, err := s.admin.MsgGet(1, 0o600|sysv.IPCCreat); err != nil {
@@ -148,7 +148,7 @@ func TestDoctorOnAFullDisk(t *testing.T) {
 	}
 }
 
-// bare starts a process of one thread, which ends with the test.
+// bare starts a process with one thread. The process ends with the test.
 func (s *scene) bare(script *process.Script) (pid int) {
 	s.t.Helper()
 	pid, err := s.admin.StartBare(script)
@@ -162,10 +162,10 @@ func (s *scene) bare(script *process.Script) (pid int) {
 	return pid
 }
 
-// Two processes each have what the other waits for.
+// Each of two processes holds the object that the other one waits for.
 func TestDoctorTellsOfADeadlock(t *testing.T) {
 	onScene(t, func(s *scene) {
-		runtime.LockOSThread() // which started them: see StartBare
+		runtime.LockOSThread() // the thread that starts the processes must live on: see StartBare
 		const gate = "/dev/shm/gate"
 		for _, name := range []string{"/dev/shm/a", "/dev/shm/b"} {
 			if err := os.WriteFile(name, nil, 0o600); err != nil {

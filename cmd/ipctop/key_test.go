@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// keyOf is the key that glibc's ftok makes of a file (sysvipc/ftok.c).
+// keyOf gives the key that glibc's ftok makes from a file (sysvipc/ftok.c).
 func keyOf(t *testing.T, path string, proj byte) (key uint32, st unix.Stat_t) {
 	t.Helper()
 	if err := unix.Stat(path, &st); err != nil {
@@ -95,10 +95,10 @@ func TestKeyMistakes(t *testing.T) {
 	}
 }
 
-// holding is a process that has a file open until the test ends.
+// holding starts a process that has a file open until the test ends. It gives the pid.
 func holding(t *testing.T, path string) int {
 	t.Helper()
-	cmd := program(t, "demo", "--no-ui", "shm-private") // any that stays: it is ended with the test
+	cmd := program(t, "demo", "--no-ui", "shm-private") // any program that keeps running: the test ends it
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -156,11 +156,11 @@ func TestFileOfAKey(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", doc, diff)
 		}
 
-		// 24 bits that no file here has: the project id is no part of them.
+		// No file here has these 24 bits. The project id is not part of them.
 		for other := key ^ 0x8000; ; other += 2 {
 			none := ipctop("key", fmt.Sprintf("0x%08x", other))
 			if none.Code == 0 {
-				continue // by chance
+				continue // a file has them by chance
 			}
 			if none.Code != exitFailed || !strings.Contains(none.Stdout, "none gives this key\n") {
 				t.Errorf("%+v", none)
@@ -170,7 +170,7 @@ func TestFileOfAKey(t *testing.T) {
 	})
 }
 
-// An ordinary user is told whose processes he could not look into.
+// An ordinary user learns whose processes ipctop could not read.
 func TestKeyWithoutRights(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: one of the two users has to be somebody else")
@@ -184,7 +184,7 @@ func TestKeyWithoutRights(t *testing.T) {
 		holding(t, path)
 		id := s.shm(key)
 		cmd := program(t, "key", fmt.Sprintf("0x%08x", key))
-		cmd.Path = "/proc/self/exe" // another user may not search the directory that go test builds in
+		cmd.Path = "/proc/self/exe" // another user may not search the build directory of go test
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}
 		cmd.Dir = "/"
 		var out bytes.Buffer

@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 )
 
-// elsewhere makes a segment in another IPC namespace, which a descriptor of the test keeps alive. It gives the
+// elsewhere makes a segment in another IPC namespace. A descriptor of the test keeps the namespace alive. It gives the
 // segment's id and the namespace.
 func (s *scene) elsewhere() (id int, ns namespace.Namespace) {
 	s.t.Helper()
@@ -60,12 +60,12 @@ func (s *scene) segments(ns namespace.Namespace) (own, there int) {
 func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 	onScene(t, func(s *scene) {
 		id, ns := s.elsewhere()
-		// pipes take the descriptors, of which one leads there
+		// the kind pipe reads all descriptors, and one of them leads to the namespace
 		got := ipctop("--once", "shm", "pipe", "--columns", "ref", "--where", "ref startsWith 'shm'", "--no-headings")
 		if diff := cmp.Diff(said{0, "", "ipctop: note: 1 other IPC namespace holds 1 object (-A)\n"}, got); diff != "" {
 			t.Error(diff)
 		}
-		// The doctor, which has no such flag, names another way.
+		// The doctor has no such flag, so it names another way.
 		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at " +
 			"all\n"
 		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {

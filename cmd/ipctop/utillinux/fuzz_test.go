@@ -115,7 +115,7 @@ func FuzzHumanSize(f *testing.F) {
 	})
 }
 
-// No text breaks a table, whatever it holds.
+// No text breaks a table.
 func FuzzTable(f *testing.F) {
 	f.Add("plain", 80, true)
 	f.Add("\x1b[31m\n\t\\x41 é\u202e漢\xff", 10, true)

@@ -98,7 +98,7 @@ func eachGolden(t *testing.T, f func(name string, argv []string)) {
 	}
 }
 
-// TestGoldenIsUtilLinux mounts the fixture's files over those of the kernel and runs util-linux on them.
+// TestGoldenIsUtilLinux mounts the fixture's files over the files of the kernel, and runs util-linux on them.
 func TestGoldenIsUtilLinux(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {

@@ -237,7 +237,7 @@ func TestLsipcPosix(t *testing.T) {
 		} {
 			got := ours(words(c.line)...)
 			got.Code = 0
-			if c.line == "lsipc -S -N gate" { // the order of the columns is that of --help
+			if c.line == "lsipc -S -N gate" { // the columns come in the order of --help
 				got.Stdout, c.stdout = sortedLines(got.Stdout), sortedLines(c.stdout)
 			}
 			if diff := cmp.Diff(result{fill.Replace(c.stdout), c.stderr, 0}, got); diff != "" {

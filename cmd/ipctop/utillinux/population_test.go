@@ -45,7 +45,8 @@ const (
 	ipcStat      = 2
 )
 
-// accounts mounts the test's own /etc/passwd and /etc/group over those of the machine, in the test's mount namespace.
+// accounts mounts the test's own /etc/passwd and /etc/group over the files of the machine, in the test's mount
+// namespace.
 func accounts(t testing.TB) {
 	t.Helper()
 	for name, text := range map[string]string{
