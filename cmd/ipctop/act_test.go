@@ -43,16 +43,16 @@ func onScene(t *testing.T, f func(*scene)) {
 	})
 }
 
-// said is the output of a command, and its exit code.
-type said struct {
+// commandOutput is the output of a command, and its exit code.
+type commandOutput struct {
 	Code           int
 	Stdout, Stderr string
 }
 
-func ipctop(args ...string) said {
+func ipctop(args ...string) commandOutput {
 	var out, errs bytes.Buffer
 	code := run(context.Background(), args, &out, &errs)
-	return said{code, out.String(), errs.String()}
+	return commandOutput{code, out.String(), errs.String()}
 }
 
 func (s *scene) shm(key uint32) int {
@@ -105,7 +105,7 @@ func TestRemoveWithYes(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a, b, c := s.shm(0x11), s.shm(0x22), s.shm(0x33)
 		got := ipctop("rm", "--yes", ref(a), "shm:key=0x22", ref(b), ref(a))
-		if want := (said{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
+		if want := (commandOutput{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
 			t.Errorf("got %+v", got)
 		}
 		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a),
@@ -347,7 +347,7 @@ func TestSignalToAWait(t *testing.T) {
 			return strings.Contains(ipctop("waits", "--columns", "ref", "--no-headings").Stdout, wait+"\n")
 		})
 		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
-		if want := (said{exitUsage, "",
+		if want := (commandOutput{exitUsage, "",
 			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
 				"object (pipe:8841)\n"}); got != want {
 			t.Errorf("%+v", got)
@@ -451,7 +451,7 @@ func TestWhereSaysWhatAKindLacks(t *testing.T) {
 		}
 		got := ipctop("rm", "--yes", "--where", `kind == "sem" and creator_state != "alive"`)
 		want := "ipctop: note: 2 sem rows were left out: sem has no column creator_state\nipctop: --where: nothing matched\n"
-		if diff := cmp.Diff(said{1, "", want}, got); diff != "" {
+		if diff := cmp.Diff(commandOutput{1, "", want}, got); diff != "" {
 			t.Error(diff)
 		}
 		a := s.shm(0x11)

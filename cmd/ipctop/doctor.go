@@ -55,7 +55,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	snap := collect.ExamineSnapshot(host, settled(collect.New(host, time.Now, settings...), req))
+	snap := collect.ExamineSnapshot(host, confirmedSnapshot(collect.New(host, time.Now, settings...), req))
 	if f.output == "json" {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {

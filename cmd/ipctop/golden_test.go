@@ -84,9 +84,9 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// steady replaces the device and the inode of each FIFO, because a test cannot choose them. It also reduces the blanks
-// between columns to two, because the widths depend on these numbers.
-func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) string {
+// hideFileIDs replaces the device and the inode of each FIFO, because a test cannot choose them. It also reduces the
+// blanks between columns to two, because the widths depend on these numbers.
+func hideFileIDs(t *testing.T, text string, m *collecttest.Machine, fifos ...string) string {
 	t.Helper()
 	for i, path := range fifos {
 		dev, ino := m.FileID(path)
@@ -110,16 +110,16 @@ func TestOnceOfEachKind(t *testing.T) {
 			got := session(t, m, show, append(show, "-o", "json"), append(show, "-o", "jsonl"), append(show, "-o", "csv"), all)
 			switch mech.Kind {
 			case schema.Fifo:
-				got = steady(t, got, m, "/run/app/control")
+				got = hideFileIDs(t, got, m, "/run/app/control")
 			case schema.PSem:
-				got = steady(t, got, m, "/dev/shm/sem.gate")
+				got = hideFileIDs(t, got, m, "/dev/shm/sem.gate")
 			case schema.PShm:
-				got = steady(t, got, m, "/dev/shm/cache")
+				got = hideFileIDs(t, got, m, "/dev/shm/cache")
 			case schema.PMsg:
-				got = steady(t, got, m, "/dev/mqueue/jobs")
+				got = hideFileIDs(t, got, m, "/dev/mqueue/jobs")
 			}
 			if mech.Kind == schema.Lock {
-				got = steady(t, got, m, collecttest.Locked)
+				got = hideFileIDs(t, got, m, collecttest.Locked)
 			}
 			compareGolden(t, kind+".txt", got)
 		})

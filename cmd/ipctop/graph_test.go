@@ -20,9 +20,9 @@ import (
 )
 
 // graphOn runs ipctop graph on a machine made of files.
-func graphOn(t *testing.T, m *collecttest.Machine, args ...string) said {
+func graphOn(t *testing.T, m *collecttest.Machine, args ...string) commandOutput {
 	t.Helper()
-	var got said
+	var got commandOutput
 	synctest.Test(t, func(t *testing.T) { got = ipctop(append([]string{"graph", "--root", m.Root}, args...)...) })
 	return got
 }
@@ -44,7 +44,7 @@ func TestGraphOfFiles(t *testing.T) {
 		}
 		b.WriteByte('\n')
 	}
-	compareGolden(t, "graph.txt", steady(t, b.String(), m, "/run/app/control"))
+	compareGolden(t, "graph.txt", hideFileIDs(t, b.String(), m, "/run/app/control"))
 }
 
 // With every name of a process, a FIFO or a socket, each line belongs to the language, and no control byte reaches the

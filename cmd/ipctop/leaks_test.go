@@ -52,8 +52,8 @@ func outputOf(t *testing.T, want int, args ...string) string {
 	return out.String()
 }
 
-// agesAside replaces every age in the text by an x.
-func agesAside(text string) string {
+// hideAges replaces every age in the text by an x.
+func hideAges(text string) string {
 	words := strings.Split(text, " ")
 	for i, w := range words {
 		rest := strings.TrimLeft(w, "0123456789")
@@ -74,7 +74,7 @@ func TestLeaks(t *testing.T) {
 		}
 		self := fmt.Sprintf("%d/%s", pid, strings.TrimSpace(string(comm)))
 		user := ownName(t)
-		got := agesAside(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
+		got := hideAges(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
 		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is left who could know them
   pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read

@@ -142,7 +142,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return err
 	}
 	now := time.Now()
-	snap := settled(collect.New(host, time.Now, settings...), req)
+	snap := confirmedSnapshot(collect.New(host, time.Now, settings...), req)
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
@@ -160,7 +160,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	sayUnseen(cmd.ErrOrStderr(), f.output, snap, where)
-	sayQuiet(cmd.ErrOrStderr(), f.output, snap, sections)
+	sayLeftOut(cmd.ErrOrStderr(), f.output, snap, sections)
 	if f.exitCode && total > 0 {
 		return &exitError{code: exitFailed}
 	}
@@ -197,9 +197,9 @@ func (f *onceFlags) alarms(s *once.Section) (n int) {
 	return n
 }
 
-// settled takes a snapshot. If threads look stuck, it takes a second one: only two snapshots prove that a thread is
-// stuck.
-func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
+// confirmedSnapshot takes a snapshot. If threads look stuck, it takes a second one: only two snapshots prove that a
+// thread is stuck.
+func confirmedSnapshot(c *collect.Collector, req collect.Request) *collect.Snapshot {
 	snap := c.Take(req)
 	if snap.Pending {
 		time.Sleep(collect.ConfirmAfter)
@@ -279,8 +279,8 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 	}
 }
 
-// sayQuiet tells on stderr how many usual rows a table leaves out. It also tells if no thread is stuck.
-func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
+// sayLeftOut tells on stderr how many usual rows a table leaves out. It also tells if no thread is stuck.
+func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
 	for i := range sections {
 		s := &sections[i]
 		if output != "table" || !s.Mechanism.Quiet || s.Where != nil {

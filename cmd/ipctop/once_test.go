@@ -201,7 +201,7 @@ func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
 	t.Parallel()
 	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval",
 		"--list-columns --no-mouse": "no-mouse"} {
-		want := said{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
+		want := commandOutput{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
 		if got := ipctop(strings.Fields(args)...); got != want {
 			t.Errorf("%s: %+v, want %+v", args, got, want)
 		}

@@ -68,8 +68,8 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	return nil
 }
 
-// acting is one run of a verb.
-type acting struct {
+// verbRun is one run of a verb.
+type verbRun struct {
 	planFlags
 	cmd      *cobra.Command
 	host     *kernel.Host
@@ -80,7 +80,7 @@ type acting struct {
 }
 
 // start opens the machine. age is the grace time: an object with a later last use is no orphan.
-func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error) {
+func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*verbRun, error) {
 	host, settings, err := openHost("")
 	if err != nil {
 		return nil, err
@@ -88,16 +88,16 @@ func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings,
 		Grace: age})
-	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
+	return &verbRun{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
 }
 
 // complain prints one line on stderr: what, and why.
-func (a *acting) complain(what, why string) {
+func (a *verbRun) complain(what, why string) {
 	fmt.Fprintf(a.cmd.ErrOrStderr(), "ipctop: %s: %s\n", views.Visible(what), views.Visible(why))
 }
 
 // perform shows the plan, asks, and does the plan. It returns the exit code as an error.
-func (a *acting) perform(plan *actions.Plan) error {
+func (a *verbRun) perform(plan *actions.Plan) error {
 	stderr := a.cmd.ErrOrStderr()
 	if a.dryRun {
 		if err := writeLines(a.cmd.OutOrStdout(), plan.Lines()); err != nil {
@@ -129,7 +129,7 @@ func (a *acting) perform(plan *actions.Plan) error {
 	return a.run(asked)
 }
 
-func (a *acting) sayRefused(refused []actions.Refusal) {
+func (a *verbRun) sayRefused(refused []actions.Refusal) {
 	for _, r := range refused {
 		a.complain(r.Ref.String(), r.Why)
 	}
@@ -137,7 +137,7 @@ func (a *acting) sayRefused(refused []actions.Refusal) {
 
 // ask asks the person to confirm: one yes for all objects that nobody uses, and the id of each object in use. It
 // returns the plan of the confirmed steps.
-func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
+func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 	in, isFile := a.cmd.InOrStdin().(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
 		return nil, usageErrorf("nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look")
@@ -163,7 +163,7 @@ func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
 }
 
 // question asks on stderr and reads a line. At the end of the input the answer is empty.
-func (a *acting) question(answers *bufio.Scanner, text string) string {
+func (a *verbRun) question(answers *bufio.Scanner, text string) string {
 	fmt.Fprint(a.cmd.ErrOrStderr(), text)
 	if !answers.Scan() {
 		fmt.Fprintln(a.cmd.ErrOrStderr())
@@ -173,7 +173,7 @@ func (a *acting) question(answers *bufio.Scanner, text string) string {
 }
 
 // run does the plan. It stops between two steps after a signal, or if the reader of stdout has gone.
-func (a *acting) run(plan *actions.Plan) error {
+func (a *verbRun) run(plan *actions.Plan) error {
 	ctx, stop := signal.NotifyContext(a.cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)

@@ -71,7 +71,7 @@ func TestFaultySignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CONFIG_HOME", config)
-	want := said{exitUsage, "", "ipctop: " + path +
+	want := commandOutput{exitUsage, "", "ipctop: " + path +
 		`: line 3: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff` + "\n"}
 	for _, line := range []string{"--once sem", "waits", "leaks sem", "doctor", "rm --dry-run --where true",
 		"signal --dry-run TERM --where true"} {

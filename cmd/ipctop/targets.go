@@ -50,7 +50,7 @@ func otherNamespace(s schema.Selector) bool { return s.Space != 0 && s.Kind != s
 
 // resolve finds the objects that the REFs name now. For each REF without an object it prints a line, and counts it in
 // lost.
-func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
+func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
 		req.Want[s.Kind] = 0
@@ -82,7 +82,7 @@ func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
 
 // matching lists the objects of these mechanisms for which --where is true, without kernel threads and ipctop itself.
 // If nothing matches, it returns an error.
-func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
+func (a *verbRun) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	refs, where, snap, err := a.match(mechs)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	return nil, errors.New("--where: nothing matched")
 }
 
-func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot,
+func (a *verbRun) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot,
 	err error) {
 	if where, err = views.CompileWhere(mechs, a.where); err != nil {
 		return nil, nil, nil, err
@@ -127,7 +127,7 @@ func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *view
 
 // stillMatching refuses the steps of the plan whose objects --where does not find any more. An object can change
 // between the choice by --where and the plan. For changes after this check, each deed reads its object again.
-func (a *acting) stillMatching(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
+func (a *verbRun) stillMatching(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
 	if a.where == "" || len(plan.Steps) == 0 {
 		return plan, nil
 	}
@@ -144,7 +144,7 @@ func (a *acting) stillMatching(plan *actions.Plan, mechs []*kinds.Mechanism) (*a
 }
 
 // targets lists the objects to act on: the objects that the REFs name, or the objects that --where finds.
-func (a *acting) targets(sels []schema.Selector, mechs []*kinds.Mechanism) ([]schema.Ref, error) {
+func (a *verbRun) targets(sels []schema.Selector, mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	if a.where == "" {
 		return a.resolve(sels), nil
 	}

@@ -149,7 +149,7 @@ func FuzzLsipcOutput(f *testing.F) {
 	f.Add(",,")
 	f.Fuzz(func(t *testing.T, list string) {
 		r := &lsipcRun{session: testSession("lsipc"), kind: "shm", output: list, hasOutput: true}
-		if _, failed := r.takeOutput(); failed {
+		if _, failed := r.parseOutput(); failed {
 			return
 		}
 		if want := strings.TrimPrefix(list, "+"); !strings.EqualFold(strings.Join(r.names, ","), want) {

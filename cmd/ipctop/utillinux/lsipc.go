@@ -16,7 +16,7 @@ type lsipcRun struct {
 	hasOutput bool
 	global    bool
 	creator   bool
-	showing   bool // -t
+	showTimes bool // -t
 	mode      outMode
 	hasMode   bool
 	id        int
@@ -50,7 +50,7 @@ func lsipc(s *session) int {
 		return code
 	}
 	if r.kind == "" {
-		if r.showing || r.creator || r.id != lsipcNoID || r.named {
+		if r.showTimes || r.creator || r.id != lsipcNoID || r.named {
 			return r.fail("--global is mutually exclusive with --creator, --id and --time")
 		}
 		r.global = true
@@ -82,7 +82,7 @@ func (r *lsipcRun) set(name, arg string) (code int, failed bool) {
 		r.object, r.named = arg, true
 	default:
 		if !r.setSwitch(name) {
-			return r.tooMany(), true
+			return r.tooManyColumns(), true
 		}
 	}
 	return 0, false
@@ -117,7 +117,7 @@ func (r *lsipcRun) setSwitch(name string) bool {
 	case "numeric-perms":
 		r.numericPerms = true
 	case "time":
-		r.showing = true
+		r.showTimes = true
 	case "shell":
 		r.shell = true
 	}
@@ -129,7 +129,7 @@ func (r *lsipcRun) add(names ...string) bool {
 	return len(r.names) <= maxColumns+1
 }
 
-func (r *lsipcRun) tooMany() int {
+func (r *lsipcRun) tooManyColumns() int {
 	return r.fail("too many columns specified, the limit is %d columns", maxColumns)
 }
 
@@ -178,32 +178,32 @@ func (r *lsipcRun) chooseColumns() (code int, failed bool) {
 		r.mode = outPretty
 	}
 	switch {
-	case r.mode == outPretty && !r.creator && !r.showing:
+	case r.mode == outPretty && !r.creator && !r.showTimes:
 		r.names = nil
 		for _, c := range lsipcColumns() {
 			r.names = append(r.names, c.name)
 		}
 	default:
-		room = room && r.addMore()
+		room = room && r.addOptionColumns()
 	}
 	if !room {
-		return r.tooMany(), true
+		return r.tooManyColumns(), true
 	}
 	if !r.hasOutput {
 		return 0, false
 	}
-	return r.takeOutput()
+	return r.parseOutput()
 }
 
-// addMore adds the columns of -c and -t. COMMAND stays last. It returns false if there are too many columns.
-func (r *lsipcRun) addMore() bool {
+// addOptionColumns adds the columns of -c and -t. COMMAND stays last. It returns false if there are too many columns.
+func (r *lsipcRun) addOptionColumns() bool {
 	if r.creator {
 		r.names = append(r.names, "CUID", "CGID")
 		if !strings.HasPrefix(r.kind, "p") {
 			r.names = append(r.names, "UID", "GID")
 		}
 	}
-	if !r.showing {
+	if !r.showTimes {
 		return r.add()
 	}
 	last := len(r.names) - 1
@@ -214,9 +214,9 @@ func (r *lsipcRun) addMore() bool {
 	return r.add(lsipcTimes(r.kind)...)
 }
 
-// takeOutput reads -o: names between commas. They replace the other columns; after a plus they come in addition. If a
+// parseOutput reads -o: names between commas. They replace the other columns; after a plus they come in addition. If a
 // name is empty, the run ends with code 1 and no message, as in util-linux.
-func (r *lsipcRun) takeOutput() (code int, failed bool) {
+func (r *lsipcRun) parseOutput() (code int, failed bool) {
 	list, besides := strings.CutPrefix(r.output, "+")
 	if !besides {
 		r.names = nil

@@ -21,8 +21,8 @@ func (r *lsipcRun) posixCell(f *vfs.PosixFile, name, column string) cell {
 // wanted is true if the run lists an object with this name: -N gives the same name, or there is no -N.
 func (r *lsipcRun) wanted(name string) bool { return !r.named || name == r.object }
 
-// missing warns if no object has the name of -N. The exit code stays 0.
-func (r *lsipcRun) missing(rows []lsipcRow, what string) []lsipcRow {
+// warnIfMissing warns if no object has the name of -N. The exit code stays 0.
+func (r *lsipcRun) warnIfMissing(rows []lsipcRow, what string) []lsipcRow {
 	if len(rows) == 0 && r.named {
 		r.warn("%s %s not found", what, r.object)
 	}
@@ -55,7 +55,7 @@ func (r *lsipcRun) posixMsgRows() []lsipcRow {
 			return r.posixCell(&q.PosixFile, name, column)
 		})
 	}
-	return r.missing(rows, "message queue")
+	return r.warnIfMissing(rows, "message queue")
 }
 
 func (r *lsipcRun) posixShmRows() []lsipcRow {
@@ -76,7 +76,7 @@ func (r *lsipcRun) posixShmRows() []lsipcRow {
 			return r.posixCell(&f, f.Name, column)
 		})
 	}
-	return r.missing(rows, "shared memory segment")
+	return r.warnIfMissing(rows, "shared memory segment")
 }
 
 func (r *lsipcRun) posixSemRows() []lsipcRow {
@@ -97,5 +97,5 @@ func (r *lsipcRun) posixSemRows() []lsipcRow {
 			return r.posixCell(&s.PosixFile, s.Name, column)
 		})
 	}
-	return r.missing(rows, "semaphore")
+	return r.warnIfMissing(rows, "semaphore")
 }

@@ -63,7 +63,7 @@ func (t *table) render() string {
 	case t.mode == outNewline:
 		t.export(&b, "\n")
 	default:
-		t.human(&b)
+		t.aligned(&b)
 	}
 	return b.String()
 }
@@ -152,8 +152,8 @@ func (t *table) json(b *strings.Builder) {
 	b.WriteString("\n   ]\n}\n")
 }
 
-// human prints aligned columns. It adds no blanks after the last column.
-func (t *table) human(b *strings.Builder) {
+// aligned prints aligned columns. It adds no blanks after the last column.
+func (t *table) aligned(b *strings.Builder) {
 	widths, cells := t.measure()
 	for n := range cells {
 		if n == 0 && t.noHeadings {
@@ -164,9 +164,9 @@ func (t *table) human(b *strings.Builder) {
 				b.WriteByte(' ')
 			}
 			text, wide := cells[n][i], 0
-			if wide = t.cells(text); wide > widths[i] && t.columns[i].trunc {
+			if wide = t.displayWidth(text); wide > widths[i] && t.columns[i].trunc {
 				text = t.cut(text, widths[i])
-				wide = t.cells(text)
+				wide = t.displayWidth(text)
 			}
 			last := i == len(t.columns)-1
 			pad := strings.Repeat(" ", max(widths[i]-wide, 0))
@@ -190,14 +190,14 @@ func (t *table) measure() (widths []int, cells [][]string) {
 	head := make([]string, len(t.columns))
 	for i := range t.columns {
 		head[i] = t.title(&t.columns[i])
-		widths[i] = t.cells(t.columns[i].name) // not of the heading: libsmartcols does the same
+		widths[i] = t.displayWidth(t.columns[i].name) // not of the heading: libsmartcols does the same
 	}
 	cells = append(cells, head)
 	for _, r := range t.rows {
 		line := make([]string, len(t.columns))
 		for i := range t.columns {
 			line[i] = t.safe(r[i].text)
-			widths[i] = max(widths[i], t.cells(line[i]))
+			widths[i] = max(widths[i], t.displayWidth(line[i]))
 		}
 		cells = append(cells, line)
 	}
@@ -216,7 +216,7 @@ func (t *table) narrow(widths []int) {
 	for less := true; less && over > 0; {
 		less = false
 		for i := range t.columns {
-			if over > 0 && t.columns[i].trunc && widths[i] > t.cells(t.columns[i].name) {
+			if over > 0 && t.columns[i].trunc && widths[i] > t.displayWidth(t.columns[i].name) {
 				widths[i]--
 				over--
 				less = true
@@ -225,8 +225,8 @@ func (t *table) narrow(widths []int) {
 	}
 }
 
-// cells gives the number of columns that a safe text takes on a terminal.
-func (t *table) cells(text string) int {
+// displayWidth gives the number of columns that a safe text takes on a terminal.
+func (t *table) displayWidth(text string) int {
 	if !t.utf8 {
 		return len(text)
 	}
