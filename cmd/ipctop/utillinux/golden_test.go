@@ -17,7 +17,7 @@ import (
 )
 
 // The golden files hold the output of util-linux 2.38.1 for the files below testdata/machine. The test needs no
-// installed util-linux. If 2.38.1 is installed, another test compares it with the golden files. With
+// installed util-linux. If 2.38 is installed, another test compares it with the golden files. With
 // IPCTOP_TEST_UPDATE=1 that test writes them.
 
 const (
