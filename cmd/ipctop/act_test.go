@@ -23,14 +23,14 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// scene is ipctop in a machine of the test's own.
+// scene runs ipctop in namespaces of the test.
 type scene struct {
 	t     *testing.T
 	host  *kernel.Host
 	admin *kernel.Admin
 }
 
-// onScene runs f where it may make and remove what it likes. Standard input is no terminal.
+// onScene runs f in namespaces in which f may make and remove any object. Standard input is no terminal.
 func onScene(t *testing.T, f func(*scene)) {
 	kerneltest.InNamespace(t, func() {
 		t.Setenv("XDG_STATE_HOME", t.TempDir())
@@ -43,16 +43,16 @@ func onScene(t *testing.T, f func(*scene)) {
 	})
 }
 
-// said is what a command said.
-type said struct {
+// commandOutput is the output of a command, and its exit code.
+type commandOutput struct {
 	Code           int
 	Stdout, Stderr string
 }
 
-func ipctop(args ...string) said {
+func ipctop(args ...string) commandOutput {
 	var out, errs bytes.Buffer
 	code := run(context.Background(), args, &out, &errs)
-	return said{code, out.String(), errs.String()}
+	return commandOutput{code, out.String(), errs.String()}
 }
 
 func (s *scene) shm(key uint32) int {
@@ -64,7 +64,7 @@ func (s *scene) shm(key uint32) int {
 	return id
 }
 
-// attached makes a segment that this process has attached until the test ends.
+// attached makes a segment. This process attaches it until the test ends.
 func (s *scene) attached() int {
 	s.t.Helper()
 	id := s.shm(sysv.KeyPrivate)
@@ -76,7 +76,7 @@ func (s *scene) attached() int {
 	return id
 }
 
-// left lists the segments that nobody marked for destruction.
+// left lists the segments that are not marked for destruction.
 func (s *scene) left() []int {
 	s.t.Helper()
 	all, err := s.host.ShmSegments(false)
@@ -105,7 +105,7 @@ func TestRemoveWithYes(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a, b, c := s.shm(0x11), s.shm(0x22), s.shm(0x33)
 		got := ipctop("rm", "--yes", ref(a), "shm:key=0x22", ref(b), ref(a))
-		if want := (said{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
+		if want := (commandOutput{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
 			t.Errorf("got %+v", got)
 		}
 		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a),
@@ -135,7 +135,7 @@ func TestDryRunDoesNothing(t *testing.T) {
 	})
 }
 
-// TestNothingIsDone holds what a command must not begin with.
+// TestNothingIsDone has the command lines that must fail before they do anything.
 func TestNothingIsDone(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a := s.shm(0x11)
@@ -212,7 +212,7 @@ func TestPartRefusedIsThree(t *testing.T) {
 	})
 }
 
-// terminal gives the commands a terminal as standard input, on which somebody types these lines.
+// terminal gives the commands a terminal as standard input, and types these lines on it.
 func (s *scene) terminal(typed string) {
 	s.t.Helper()
 	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -223,7 +223,7 @@ func (s *scene) terminal(typed string) {
 	if err := unix.IoctlSetPointerInt(int(ptmx.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		s.t.Fatal(err)
 	}
-	// TIOCGPTPEER: the other end without a path, which another mount namespace may not have (man 2 ioctl_tty).
+	// TIOCGPTPEER opens the other end without a path: this mount namespace may not have the path (man 2 ioctl_tty).
 	fd, err := unix.IoctlRetInt(int(ptmx.Fd()), unix.TIOCGPTPEER)
 	if err != nil {
 		s.t.Fatal(err)
@@ -240,7 +240,7 @@ func (s *scene) terminal(typed string) {
 }
 
 func TestQuestions(t *testing.T) {
-	const unused, used = 0, 1 // who is left
+	const unused, used = 0, 1 // the objects that are left
 	for _, c := range []struct {
 		name, typed string
 		code        int
@@ -278,7 +278,7 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// What a name holds that nobody can type, and no terminal should get, is asked for as it is shown.
+// A name can hold characters that a person cannot type. The person types the escaped form, as the question shows it.
 func TestQuestionAboutAHostileName(t *testing.T) {
 	onScene(t, func(s *scene) {
 		fd, err := s.admin.ShmOpen("/a\x1b[31m", unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
@@ -301,7 +301,7 @@ func TestSignalAProcessWithAHostileName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Its comm is the name it is started by, up to 15 bytes.
+		// Its comm is the name of its program, up to 15 bytes.
 		hostile := filepath.Join(t.TempDir(), "\x1b[31mred\n")
 		if err := os.Symlink(sleep, hostile); err != nil {
 			t.Fatal(err)
@@ -323,8 +323,7 @@ func TestSignalAProcessWithAHostileName(t *testing.T) {
 	})
 }
 
-// A row of ipctop waits begins with the thread that waits: a signal goes to its process, whatever side of objects it
-// is for.
+// A row of ipctop waits stands for the thread that waits. A signal goes to the thread's process, and --to is refused.
 func TestSignalToAWait(t *testing.T) {
 	onScene(t, func(s *scene) {
 		r, w, err := os.Pipe()
@@ -348,7 +347,7 @@ func TestSignalToAWait(t *testing.T) {
 			return strings.Contains(ipctop("waits", "--columns", "ref", "--no-headings").Stdout, wait+"\n")
 		})
 		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
-		if want := (said{exitUsage, "",
+		if want := (commandOutput{exitUsage, "",
 			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
 				"object (pipe:8841)\n"}); got != want {
 			t.Errorf("%+v", got)
@@ -401,7 +400,7 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 	})
 }
 
-// Nobody has agreed to a plan that nobody could read, --yes or not.
+// If the plan cannot be shown, nobody has agreed to it. This is true with --yes, too.
 func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a := s.shm(0x11)
@@ -432,7 +431,7 @@ func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 			}
 		}
 		s.expect([]int{a})
-		if err := sleep.Process.Signal(unix.SIGTERM); err != nil { // os.ErrProcessDone if it was killed
+		if err := sleep.Process.Signal(unix.SIGTERM); err != nil { // os.ErrProcessDone if the command has killed it
 			t.Error(err)
 		}
 		var exit *exec.ExitError
@@ -442,7 +441,7 @@ func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 	})
 }
 
-// A column that a kind lacks is the likely reason where nothing matches.
+// If nothing matches, the likely reason is a column that a kind does not have. A note says so.
 func TestWhereSaysWhatAKindLacks(t *testing.T) {
 	onScene(t, func(s *scene) {
 		for range 2 {
@@ -452,7 +451,7 @@ func TestWhereSaysWhatAKindLacks(t *testing.T) {
 		}
 		got := ipctop("rm", "--yes", "--where", `kind == "sem" and creator_state != "alive"`)
 		want := "ipctop: note: 2 sem rows were left out: sem has no column creator_state\nipctop: --where: nothing matched\n"
-		if diff := cmp.Diff(said{1, "", want}, got); diff != "" {
+		if diff := cmp.Diff(commandOutput{1, "", want}, got); diff != "" {
 			t.Error(diff)
 		}
 		a := s.shm(0x11)
@@ -481,7 +480,7 @@ func TestWithoutAJournalNothingIsRemoved(t *testing.T) {
 	})
 }
 
-// What changes between the choice by --where and the plan is refused, though --yes lets a plan with it pass.
+// An object that changes between the choice by --where and the plan is refused, even with --yes.
 func TestWhereHoldsForThePlan(t *testing.T) {
 	onScene(t, func(s *scene) {
 		free, taken := s.shm(0x11), s.shm(0x22)
@@ -496,7 +495,7 @@ func TestWhereHoldsForThePlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mechs := only(actions.Removable)
+		mechs := mechanismsOf(actions.Removable)
 		refs, err := a.targets(nil, mechs)
 		if err != nil || len(refs) != 2 {
 			t.Fatal(refs, err)
@@ -510,7 +509,7 @@ func TestWhereHoldsForThePlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if plan, err = a.still(plan, mechs); err != nil {
+		if plan, err = a.stillMatching(plan, mechs); err != nil {
 			t.Fatal(err)
 		}
 		var exit *exitError

@@ -15,10 +15,10 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// demoUI shows the dashboard until the user quits or ctx ends. nil where there is no terminal for it.
+// demoUI shows the dashboard until the person quits or ctx ends. It is nil if there is no terminal.
 type demoUI func(ctx context.Context) error
 
-// newDemoCmd makes "ipctop demo". Its workers are this program: main calls demo.Worker before anything else.
+// newDemoCmd makes "ipctop demo". Its workers are this program, so main calls demo.Worker first.
 func newDemoCmd(runUI demoUI, forbidden *bool) *cobra.Command {
 	var list, noUI, clean bool
 	cmd := &cobra.Command{
@@ -75,10 +75,10 @@ func listScenarios(out io.Writer) error {
 	return w.Flush()
 }
 
-// runDemo sets the scenarios up, shows them and removes them whatever ends the show.
+// runDemo sets up the scenarios, shows them, and removes them in every case.
 func runDemo(ctx context.Context, names []string, stderr io.Writer,
 	show func(context.Context, *demo.Running) error) (err error) {
-	// SIGPIPE: a demo whose reader is gone (| head) must clean up, too.
+	// With SIGPIPE, a demo also cleans up if its reader has gone (| head).
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
 		syscall.SIGPIPE)
 	defer stop()
@@ -114,7 +114,7 @@ func runDemo(ctx context.Context, names []string, stderr io.Writer,
 	return nil
 }
 
-// waitWithTable prints what was made and waits until ctx ends.
+// waitWithTable prints a table of the objects and waits until ctx ends.
 func waitWithTable(ctx context.Context, out io.Writer, r *demo.Running) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SCENARIO\tKIND\tREF\tPID\tWHAT TO LOOK FOR")

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/demo"
 )
 
-// demoProgram is ipctop demo in a process of its own.
+// demoProgram is a process that runs ipctop demo.
 type demoProgram struct {
 	cmd        *exec.Cmd
 	stdout     io.ReadCloser
@@ -28,7 +28,7 @@ type demoProgram struct {
 	state, dir string
 }
 
-// startDemo starts "ipctop demo --no-ui" on scenarios; below is a command that starts it in turn.
+// startDemo starts "ipctop demo --no-ui" with scenarios. below is a command that starts the demo, such as a shell.
 func startDemo(t *testing.T, scenarios string, below ...string) *demoProgram {
 	t.Helper()
 	cmd := program(t, append([]string{"demo", "--no-ui"}, strings.Fields(scenarios)...)...)
@@ -50,7 +50,7 @@ func startDemo(t *testing.T, scenarios string, below ...string) *demoProgram {
 	return p
 }
 
-// table reads what the demo prints until it waits.
+// table reads the lines that the demo prints before it waits.
 func (p *demoProgram) table(t *testing.T) []string {
 	t.Helper()
 	var lines []string
@@ -64,7 +64,7 @@ func (p *demoProgram) table(t *testing.T) []string {
 	return nil
 }
 
-// left is what the demo has left behind in this IPC namespace, in its directories and among the processes.
+// left lists the remains of the demo: objects of this IPC namespace, files of its directories, and processes.
 func (p *demoProgram) left(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -190,7 +190,7 @@ func TestDemoClean(t *testing.T) {
 
 func TestDemoThatFailsInPart(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		// Never unlocked: this thread has an empty network now, whose lo is down. The program inherits it.
+		// The thread stays locked. It now has an empty network with lo down, and the program inherits this network.
 		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			t.Fatal(err)
@@ -232,7 +232,7 @@ func TestDemoUsage(t *testing.T) {
 }
 
 func TestDemoList(t *testing.T) {
-	t.Setenv("IPCTOP_READONLY", "1") // a list changes nothing
+	t.Setenv("IPCTOP_READONLY", "1") // --list changes nothing, so it works
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"demo", "--list"}, &out, &errs); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit %d, %q", code, errs.String())

@@ -1,83 +1,89 @@
 // Command ipctop shows the inter-process communication objects of a Linux machine, and acts on them.
 //
-// This page is the map of the program for whoever changes it. .github/CONTRIBUTING.md says how to add things.
+// This page is the map for people who change the program. .github/CONTRIBUTING.md says how to add kinds, columns,
+// verbs.
 //
 // # The rooms
 //
-// Each package is a room. A room knows only rooms below it. imports_test.go holds the rules.
+// Each package is a room. A room imports only rooms below it. imports_test.go checks this.
 //
 //	cmd/ipctop              command line, exit codes, this map
-//	cmd/ipctop/utillinux    ipcs, ipcrm, ipcmk and lsipc as util-linux has them
-//	views/tui               the dashboard: rooms with keys, drawn from a Snapshot
+//	cmd/ipctop/utillinux    ipcs, ipcrm, ipcmk and lsipc, with the output of util-linux
+//	views/tui               the dashboard: tables, pages and menus with keys, drawn from Snapshots
 //	views/once              outputs for scripts: table, JSON, JSON lines, CSV
-//	views                   tables, filters and pages that both share
-//	actions                 verbs, plans, the journal: the only way to change the machine
-//	demo                    sample objects in worker processes; knows the kernel room and no collector
-//	collect                 the flow: Collector, Sampler, Snapshot, the lists of kinds and aspects
-//	  waits                 the kind wait: who waits for whom, deadlocks, root causes
-//	  doctor                checks of a whole machine
-//	  leaks                 aspect: is an object leaked, and why
-//	  content               aspect: what queues and memory hold
-//	  ftok                  aspect: of which file a key was made
-//	  software              aspect: whose software an object is
-//	  kinds                 one file per kind: what the kernel says of its objects
-//	  proc                  the one walk over /proc, and what it knows of processes
+//	views                   tables, filters and pages for tui and once
+//	actions                 verbs, plans, the journal: the only way to change objects of other programs
+//	demo                    sample objects in worker processes; imports no collector
+//	collect                 the flow: Collector, Sampler, Snapshot, and the lists of kinds and aspects
+//	  waits                 the kind wait: waiting threads and their holders, deadlocks, root causes
+//	  doctor                the checks of ipctop doctor
+//	  leaks                 aspect: the verdict if an object is leaked, with reasons
+//	  content               aspect: the content of queues and memory
+//	  ftok                  aspect: the files that give the key of an object
+//	  software              aspect: the software that uses an object
+//	  kinds                 the other kinds, one file per kind: the kernel's facts about their objects
+//	  proc                  the one walk over /proc in a tick, and its facts about processes
 //	  relate                graphs, deadlocks and leak rules, as pure functions
 //	  kernel                two doors: Host reads the machine, Admin changes it
 //	    sysv posix sock     one room per subsystem
 //	    process fdinfo namespace
 //	    machine vfs
-//	    undo bpf            SEM_UNDO by a BPF program; the loader, which knows no semaphores
-//	    scan sys            texts taken apart; the machine's root, errors, raw calls
-//	  schema                the words that all rooms share: Ref, Value, Column, Object, Edge, Finding, Fault
+//	    undo bpf            undo reads SEM_UNDO with a BPF program; bpf loads programs and knows no semaphores
+//	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
+//	  schema                the types that rooms share: Ref, Value, Column, Object, Edge, Finding, Fault
 //
-// Who may import whom, lowest first:
+// A room may import rooms to its left; mayImport in imports_test.go has the full lists:
 //
-//	schema, relate ─ kernel rooms ─ kernel ─ proc ─ kinds ─ software ─ ftok ─ leaks
-//	                                               kinds ─ content, waits; leaks ─ doctor
-//	all of these ─ collect ─ views ─ views/once, views/tui        collect ─ actions ─ views/tui
-//	all of these ─ cmd/ipctop
+//	schema ─ relate                                                   schema imports no room
+//	kernel rooms ─ kernel                                             both import neither schema nor relate
+//	schema, kernel ─ proc ─ kinds ─ software ─ ftok ─ leaks ─ doctor  leaks and doctor may also import relate
+//	                        kinds ─ content, waits                    waits may also import relate
+//	all rows above ─ collect ─ views ─ views/once, views/tui          the three views import no kernel and no proc
+//	                 collect ─ actions ─ views/tui
+//	schema, kernel ─ demo
+//	schema, kernel, proc, actions ─ cmd/ipctop/utillinux
+//	all rows above ─ cmd/ipctop
 //
-// Packages whose names end in "test" (collecttest, kerneltest) are for tests alone.
+// Only tests import the packages collecttest and kerneltest.
 //
 // # The path of a shmid, from the kernel to its removal
 //
-//	kernel/sysv      ShmSegments reads /proc/sysvipc/shm: a sysv.ShmSegment
-//	kernel           Host.ShmSegments is the door
-//	kinds/shm.go     collectShm makes a ShmRow of it, with mappers from the walk; Ref{shm, ID, Gen: ctime}
-//	collect          the lister calls Shm's Collect once a tick; aspects put notes on the Object; a Snapshot is published
-//	views            columns turn the row into cells; --where and keys choose objects; their Refs go on
-//	actions          removeShm looks the segment up again, takes the verdict as leaks.VerdictOf, and plans a Step
-//	                 Plan.Lines shows the plan; Plan.Run writes the intent, compares the identity again, removes
-//	kernel           Admin.ShmRemove calls shmctl(IPC_RMID); the journal gets the result
+//	kernel/sysv      ShmSegments reads /proc/sysvipc/shm and gives a sysv.ShmSegment for each segment
+//	kernel           Host.ShmSegments calls it; the rooms above read the machine only through Host
+//	kinds/shm.go     collectShm makes a ShmRow with the mappers from the walk; its Ref has the id, and the ctime as Gen
+//	collect          the lister calls Shm's Collect once a tick; aspects put notes on the Object; Take returns a Snapshot
+//	views            columns turn the row into cells; --where or a key chooses objects; their Refs go to actions
+//	actions          removeShm reads the segment again and makes a Step; the Step gets the verdict from leaks.VerdictOf
+//	                 Plan.Lines is the text of the plan; Plan.Run writes the intent, compares the identity, removes
+//	kernel           Admin.ShmRemove calls shmctl(IPC_RMID); Plan.Run writes the result into the journal
 //
 // # The path of a pid to a verdict
 //
-//	kernel/process   Dir reads stat, status, maps, fd of one process
-//	proc             the walk makes a Process of it: pid with start time, its descriptors, mappings and namespaces
-//	proc             CreatorState says of a recorded pid: alive, dead, reused, outside, unknown
-//	leaks            evidence gathers who uses the object, who used it, who could know it, and who cannot be seen
-//	relate           Judge turns the evidence into a Judgement: live, orphan, …, with its reasons
-//	leaks            the Judgement is the object's note; columns verdict and reasons read it; so do plans and doctor
+//	kernel/process   Dir reads stat, status, maps and fd of one process
+//	proc             the walk makes a Process: pid and start time, descriptors, mappings, namespaces
+//	proc             CreatorState judges a pid that the kernel recorded: alive, dead, reused, outside, unknown
+//	leaks            the evidence lists the present, past and possible users, and says if some cannot be seen
+//	relate           Judge turns the evidence into a Judgement: a verdict such as live or orphan, with its reasons
+//	leaks            the Judgement is a note on the object; the columns verdict and reasons, plans and doctor read it
 //
 // # Glossary
 //
-//	kind          a sort of object, in util-linux's short words: shm, sem, pipe
+//	kind          a sort of objects, by a short word: shm, sem, pipe (schema.Kind)
 //	mechanism     the value that describes, collects and relates one kind (kinds.Mechanism)
 //	aspect        a value that adds a judgement to objects of several kinds (kinds.Aspect)
 //	note          the typed place on an object where an aspect leaves its result (schema.Note)
-//	row           what a kind knows of one object; columns read rows and notes
-//	ref           an object's identity: kind, number or name, namespace, and the life of the number
-//	need          what a column costs to read, as a bit; a tick reads the union of all that is asked for
-//	cost          a need with the name that --list-columns shows
+//	row           the facts about one object, in a type of its kind; columns read rows and notes
+//	ref           an object's identity: kind, number or name, namespace, and Gen for reused numbers (schema.Ref)
+//	need          a bit for a source to read; each column names its needs, and a tick reads the union (schema.Need)
+//	cost          a need with its name in --list-columns (schema.Cost)
 //	tick          one look at the machine, with one walk over /proc (proc.Tick)
 //	memo          a result that a tick works out at most once (proc.Memo)
-//	kept          what one tick leaves for the next (proc.Kept)
-//	descriptor    a row of the table that tells descriptors by link text and fdinfo (proc.Descriptor)
-//	edge          a relation of two objects, with its proof: observed or inferred
-//	verdict       what leaks says of an object: orphan, live, …
-//	fault         what could not be read, and why; no verdict stands on it
-//	verb          a deed: signal, rm (actions.Verb)
-//	plan          what a verb would do, to whom; it is shown before anything is done
-//	room          a package; in the dashboard, what has the keyboard
+//	kept          a value that one tick keeps for the next (proc.Keep, proc.Kept)
+//	descriptor    the declaration of how a kind recognises its descriptors, by link and fdinfo (proc.Descriptor)
+//	edge          a relation of two objects, with its proof: observed or inferred (schema.Edge)
+//	verdict       the result of leaks for an object: orphan, live, … (relate.Leak)
+//	fault         a source that could not be read, and why (schema.Fault)
+//	verb          an action on objects: signal, rm (actions.Verb)
+//	plan          the steps of a verb and whom they affect; a person sees the plan before the deed (actions.Plan)
+//	room          a package; in views/tui, a part of the screen that takes the keys
 package main

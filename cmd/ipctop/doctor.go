@@ -43,9 +43,8 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if len(args) > 0 {
 		return usageErrorf("doctor looks at everything and takes no argument, but got %q", views.Visible(args[0]))
 	}
-	if f.output != "text" && f.output != "json" {
-		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output),
-			views.Nearest(f.output, []string{"text", "json"}))
+	if err := checkTextOrJSON(f.output); err != nil {
+		return err
 	}
 	req := collect.DoctorRequest()
 	var err error
@@ -56,7 +55,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	snap := collect.ExamineSnapshot(host, settled(collect.New(host, time.Now, settings...), req))
+	snap := collect.ExamineSnapshot(host, confirmedSnapshot(collect.New(host, time.Now, settings...), req))
 	if f.output == "json" {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {

@@ -23,14 +23,14 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// doctorOn runs ipctop doctor on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still.
+// doctorOn runs ipctop doctor on a machine made of files. Its clock stands still at 2000-01-01 00:00:00 UTC.
 func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
 	t.Helper()
 	var text string
 	synctest.Test(t, func(t *testing.T) {
 		got := ipctop(append([]string{"doctor", "--root", m.Root}, args...)...)
 		text = fmt.Sprintf("$ %s\n%s", views.Visible(shellWords(append([]string{"ipctop", "doctor"}, args...))), got.Stdout)
-		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`) // it names each mechanism
+		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`) // the cost names each mechanism
 		if got.Stderr != "" {
 			text += "[stderr]\n" + got.Stderr
 		}
@@ -41,8 +41,8 @@ func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
 	return text
 }
 
-// sick is a machine with something of each severity.
-func sick(t *testing.T) *collecttest.Machine {
+// sickMachine makes a machine with a finding of each severity.
+func sickMachine(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	m.Write("/proc/sys/kernel/msgmni", "2\n")
 	m.Write("/proc/sys/kernel/shm_rmid_forced", "1\n")
@@ -63,21 +63,21 @@ func sick(t *testing.T) *collecttest.Machine {
 
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	blind := sick(t)
+	blind := sickMachine(t)
 	blind.Write("/proc/sys/kernel/shm_rmid_forced", "0\n")
 	blind.Write("/proc/sys/kernel/msgmni", "20\n")
 	blind.Write("/proc/loadavg", "\n")
 	unseen := collecttest.New(t)
 	unseen.Write("/proc/loadavg", "\n")
 	compareGolden(t, "doctor.txt", strings.Join([]string{
-		doctorOn(t, sick(t)), doctorOn(t, sick(t), "-o", "json"), doctorOn(t, blind), doctorOn(t, unseen),
+		doctorOn(t, sickMachine(t)), doctorOn(t, sickMachine(t), "-o", "json"), doctorOn(t, blind), doctorOn(t, unseen),
 		doctorOn(t, collecttest.New(t)),
 		doctorOn(t, collecttest.New(t), "-o", "jsn"), doctorOn(t, collecttest.New(t), "shm"),
 		doctorOn(t, collecttest.New(t), "--where", "x"),
 	}, "\n"))
 }
 
-// Names from the kernel reach the terminal visibly.
+// Control bytes in names from the kernel reach the terminal as visible text.
 func TestDoctorOnHostileNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range collecttest.Hostile() {
@@ -94,7 +94,7 @@ func TestDoctorOnHostileNames(t *testing.T) {
 	}
 }
 
-// On the live machine, a limit that is reached makes the exit code.
+// On the live machine, a limit at its end sets the exit code.
 func TestDoctorsExitCode(t *testing.T) {
 	onScene(t, func(s *scene) {
 		if _, err := s.admin.MsgGet(1, 0o600|sysv.IPCCreat); err != nil {
@@ -148,8 +148,8 @@ func TestDoctorOnAFullDisk(t *testing.T) {
 	}
 }
 
-// bare starts a process of one thread, which ends with the test.
-func (s *scene) bare(script *process.Script) (pid int) {
+// startBare starts a process with one thread. The process ends with the test.
+func (s *scene) startBare(script *process.Script) (pid int) {
 	s.t.Helper()
 	pid, err := s.admin.StartBare(script)
 	if err != nil {
@@ -162,10 +162,10 @@ func (s *scene) bare(script *process.Script) (pid int) {
 	return pid
 }
 
-// Two processes each have what the other waits for.
+// Each of two processes holds the object that the other one waits for.
 func TestDoctorTellsOfADeadlock(t *testing.T) {
 	onScene(t, func(s *scene) {
-		runtime.LockOSThread() // which started them: see StartBare
+		runtime.LockOSThread() // the thread that starts the processes must live on: see StartBare
 		const gate = "/dev/shm/gate"
 		for _, name := range []string{"/dev/shm/a", "/dev/shm/b"} {
 			if err := os.WriteFile(name, nil, 0o600); err != nil {
@@ -187,7 +187,7 @@ func TestDoctorTellsOfADeadlock(t *testing.T) {
 			}
 			return script.Flock(3, unix.LOCK_EX)
 		}
-		first := s.bare(open(locker("first", "/dev/shm/a", "/dev/shm/b"), gate, unix.O_RDONLY).Flock(4, unix.LOCK_EX))
+		first := s.startBare(open(locker("first", "/dev/shm/a", "/dev/shm/b"), gate, unix.O_RDONLY).Flock(4, unix.LOCK_EX))
 		locked := func(pattern string, pid int) func() bool {
 			return func() bool {
 				text, err := os.ReadFile("/proc/locks")
@@ -199,7 +199,7 @@ func TestDoctorTellsOfADeadlock(t *testing.T) {
 		}
 		waiting := func(pid int) func() bool { return locked(`-> FLOCK .* %d `, pid) }
 		kerneltest.Eventually(t, "the first to have its lock", locked(`: FLOCK .* %d `, first))
-		second := s.bare(locker("second", "/dev/shm/b", "/dev/shm/a").Flock(4, unix.LOCK_EX))
+		second := s.startBare(locker("second", "/dev/shm/b", "/dev/shm/a").Flock(4, unix.LOCK_EX))
 		kerneltest.Eventually(t, "the second to wait for the first", waiting(second))
 		if got := ipctop("doctor"); strings.Contains(got.Stdout, "deadlock:") || got.Code != 0 {
 			t.Errorf("before it is one: %+v", got)

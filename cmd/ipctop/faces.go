@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc if the arguments call it by that name; ok is false
-// otherwise.
+// runFace answers as util-linux's ipcs, ipcrm, ipcmk or lsipc, if the arguments name one of them. Otherwise ok is
+// false.
 func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string) (code int, ok bool) {
 	return utillinux.Run(utillinux.Process{
 		Args: args, Stdout: stdout, Stderr: stderr, Getenv: getenv, Version: version,
@@ -20,15 +20,15 @@ func runFace(args []string, stdout, stderr io.Writer, getenv func(string) string
 	})
 }
 
-// newFaceCmds put the faces into the help. main answers to their names before cobra is built: what comes here has a
-// flag of ours before the name, of which only --read-only means something to a face.
+// newFaceCmds puts the faces into the help. main runs a face before it builds the commands of cobra. So a command line
+// that comes here has a flag of ipctop before the name. Of these flags a face understands only --read-only.
 func newFaceCmds() []*cobra.Command {
 	var cmds []*cobra.Command
 	for _, face := range utillinux.Faces() {
 		cmds = append(cmds, &cobra.Command{
 			Use:                face.Name + " [options]",
 			Short:              face.Short,
-			DisableFlagParsing: true, // cobra then hands over the flags before the name as well
+			DisableFlagParsing: true, // cobra then passes the flags before the name, too
 			RunE: func(cmd *cobra.Command, args []string) error {
 				getenv := os.Getenv
 				if len(args) > 0 && args[0] == "--read-only" {

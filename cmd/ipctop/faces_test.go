@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
 )
 
-// The program under util-linux's names, and by them as its first word.
+// A face runs if the program has its name, or if the first argument is its name.
 func TestFaces(t *testing.T) {
 	t.Parallel()
 	for _, face := range utillinux.Faces() {

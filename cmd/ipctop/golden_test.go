@@ -21,8 +21,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// onceOn runs ipctop --once on a machine made of files, at 2000-01-01 00:00:00 UTC by a clock that stands still, and
-// returns what it wrote.
+// onceOn runs ipctop --once on a machine made of files, and returns its output. Its clock stands still at 2000-01-01
+// 00:00:00 UTC.
 func onceOn(t *testing.T, m *collecttest.Machine, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func onceOn(t *testing.T, m *collecttest.Machine, args ...string) (stdout, stder
 	return stdout, stderr, code
 }
 
-// session tells what a person would have seen: the commands, what they wrote, how they ended.
+// session gives the text that a person would see: the commands, their outputs, and their exit codes.
 func session(t *testing.T, m *collecttest.Machine, commands ...[]string) string {
 	t.Helper()
 	var b strings.Builder
@@ -63,7 +63,7 @@ func shellWords(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// compareGolden compares with a file below testdata; go test -update writes it.
+// compareGolden compares with a file below testdata. go test -update writes the file.
 func compareGolden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", "once", name)
@@ -84,9 +84,9 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// steady replaces what no test can choose: the device and inode of a FIFO. Columns that they stand in lose their
-// widths.
-func steady(t *testing.T, text string, m *collecttest.Machine, fifos ...string) string {
+// hideFileIDs replaces the device and the inode of each FIFO, because a test cannot choose them. It also reduces the
+// blanks between columns to two, because the widths depend on these numbers.
+func hideFileIDs(t *testing.T, text string, m *collecttest.Machine, fifos ...string) string {
 	t.Helper()
 	for i, path := range fifos {
 		dev, ino := m.FileID(path)
@@ -110,24 +110,24 @@ func TestOnceOfEachKind(t *testing.T) {
 			got := session(t, m, show, append(show, "-o", "json"), append(show, "-o", "jsonl"), append(show, "-o", "csv"), all)
 			switch mech.Kind {
 			case schema.Fifo:
-				got = steady(t, got, m, "/run/app/control")
+				got = hideFileIDs(t, got, m, "/run/app/control")
 			case schema.PSem:
-				got = steady(t, got, m, "/dev/shm/sem.gate")
+				got = hideFileIDs(t, got, m, "/dev/shm/sem.gate")
 			case schema.PShm:
-				got = steady(t, got, m, "/dev/shm/cache")
+				got = hideFileIDs(t, got, m, "/dev/shm/cache")
 			case schema.PMsg:
-				got = steady(t, got, m, "/dev/mqueue/jobs")
+				got = hideFileIDs(t, got, m, "/dev/mqueue/jobs")
 			}
 			if mech.Kind == schema.Lock {
-				got = steady(t, got, m, collecttest.Locked)
+				got = hideFileIDs(t, got, m, collecttest.Locked)
 			}
 			compareGolden(t, kind+".txt", got)
 		})
 	}
 }
 
-// chosenColumns names the columns of a kind without those whose cells no test can foresee: the owner and the age of a
-// file of the tree. For other kinds it is "".
+// chosenColumns names the columns of a kind with foreseeable cells. It drops the owner and the age of a file of the
+// tree. For other kinds it is "".
 func chosenColumns(m *kinds.Mechanism) string {
 	switch m.Kind {
 	case schema.PMsg, schema.PSem, schema.PShm:

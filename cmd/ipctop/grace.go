@@ -10,14 +10,15 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// registerGrace adds --grace, whose text graceOf reads: it takes days as --where does, which pflag's durations do not.
+// registerGrace adds --grace. graceOf reads its text. The flag is no duration of pflag, because pflag does not know
+// days.
 func registerGrace(flags *pflag.FlagSet, text *string) {
 	usual := strings.TrimSuffix(collect.DefaultGrace.String(), "0s")
 	flags.StringVar(text, "grace", usual,
 		"the `age` since its last use below which no object is called an orphan: 90s, 5m, 7d")
 }
 
-// graceOf turns --grace into what a Request takes.
+// graceOf turns the text of --grace into a duration for collect.Request. A wrong text is a usage error.
 func graceOf(text string) (time.Duration, error) {
 	d, err := views.ParseDuration(text)
 	switch {

@@ -52,7 +52,7 @@ Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not.`,
 	_ = cmd.RegisterFlagCompletionFunc("output",
 		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return once.GraphOutputs(), cobra.ShellCompDirectiveNoFileComp
-		}) // the error is for flags that do not exist
+		}) // an error would mean that the flag does not exist
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	}
 	req := views.GraphRequest(f.all)
 	if !host.Live() {
-		req.Want[schema.Sem] &^= kinds.NeedUndo // which no file tells
+		req.Want[schema.Sem] &^= kinds.NeedUndo // no file holds the undo values
 	}
 	snap := collect.New(host, time.Now).Take(req)
 	roots, lost := f.roots(cmd, snap, sels)
@@ -97,7 +97,7 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	return outcome(len(args)-lost, lost)
 }
 
-// roots are the objects that the REFs name. What leads nowhere is said and counted.
+// roots finds the objects that the REFs name. For each REF without an object it prints a line, and counts it in lost.
 func (f *graphFlags) roots(cmd *cobra.Command, snap *collect.Snapshot, sels []schema.Selector) (roots []schema.Ref,
 	lost int) {
 	for _, s := range sels {

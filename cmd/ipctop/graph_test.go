@@ -20,9 +20,9 @@ import (
 )
 
 // graphOn runs ipctop graph on a machine made of files.
-func graphOn(t *testing.T, m *collecttest.Machine, args ...string) said {
+func graphOn(t *testing.T, m *collecttest.Machine, args ...string) commandOutput {
 	t.Helper()
-	var got said
+	var got commandOutput
 	synctest.Test(t, func(t *testing.T) { got = ipctop(append([]string{"graph", "--root", m.Root}, args...)...) })
 	return got
 }
@@ -44,10 +44,10 @@ func TestGraphOfFiles(t *testing.T) {
 		}
 		b.WriteByte('\n')
 	}
-	compareGolden(t, "graph.txt", steady(t, b.String(), m, "/run/app/control"))
+	compareGolden(t, "graph.txt", hideFileIDs(t, b.String(), m, "/run/app/control"))
 }
 
-// Whatever processes, FIFOs and sockets are called, each line is one of the language, and no control byte reaches the
+// With every name of a process, a FIFO or a socket, each line belongs to the language, and no control byte reaches the
 // terminal.
 func TestGraphOfHostileMachine(t *testing.T) {
 	t.Parallel()
@@ -76,7 +76,7 @@ func TestGraphOfHostileMachine(t *testing.T) {
 	}
 }
 
-// A pipe between two processes: who reads, who writes, and that the writer waits.
+// The graph of a pipe between two processes shows the reader, the writer, and that the writer waits.
 func TestGraphOfLivePipe(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		p := startDemo(t, "pipe-full")
@@ -115,7 +115,7 @@ func TestGraphOfLivePipe(t *testing.T) {
 		if diff := cmp.Diff(want, edges); diff != "" || got.Code != 0 {
 			t.Errorf("%+v\n%s", got, diff)
 		}
-		// From the reader it is two steps to the writer.
+		// The writer is two steps away from the reader.
 		got = ipctop("graph", "proc:"+pids["demo-reader"], "-o", "json")
 		var doc struct{ Nodes []struct{ Ref string } }
 		if err := json.Unmarshal([]byte(got.Stdout), &doc); err != nil {
@@ -134,7 +134,7 @@ func TestGraphOfLivePipe(t *testing.T) {
 	})
 }
 
-// ipctop itself is not in the picture, nor what it alone has.
+// The graph has neither ipctop itself nor the objects that only ipctop uses.
 func TestGraphLeavesOutItself(t *testing.T) {
 	t.Parallel()
 	self := fmt.Sprint("proc:", os.Getpid())

@@ -19,7 +19,7 @@ import (
 
 const module = "github.com/ipctop/ipctop"
 
-// listedPackage is what the rules need of go list -json.
+// listedPackage is the part of the output of go list -json that the rules need.
 type listedPackage struct {
 	ImportPath string
 	Dir        string
@@ -29,7 +29,8 @@ type listedPackage struct {
 	Standard   bool
 }
 
-// room is the package's path below the module: "collect/kernel". "" is a package of somebody else.
+// room gives the package's path below the module, such as "collect/kernel". It gives "" for a package of another
+// module.
 func room(path string) string {
 	if rest, ok := strings.CutPrefix(path, module+"/"); ok {
 		return rest
@@ -37,10 +38,10 @@ func room(path string) string {
 	return ""
 }
 
-// forTests are packages that only tests import, as their names say: kerneltest, collecttest.
+// forTests is true for packages that only tests import. Their names end in "test": kerneltest, collecttest.
 func forTests(r string) bool { return strings.HasSuffix(r, "test") }
 
-// mayImport are the rooms that a room may import, wherever "Who may know whom" limits them.
+// mayImport lists for each room the rooms that it may import.
 func mayImport() map[string][]string {
 	rooms := kernelRooms()
 	kernel := append(slices.Sorted(maps.Keys(rooms)), "collect/kernel")
@@ -69,13 +70,13 @@ func mayImport() map[string][]string {
 		"cmd/ipctop": with(append(aspects, "collect/relate", "collect", "collect/proc", "collect/kinds", "views",
 			"views/once", "views/tui",
 			"actions", "demo", "cmd/ipctop/utillinux")...),
-		"cmd/ipctop/utillinux": with("collect/relate", "collect/proc", "collect", "views", "views/once", "actions"),
+		"cmd/ipctop/utillinux": with("collect/proc", "actions"),
 	}
 	maps.Copy(may, rooms)
 	return may
 }
 
-// kernelRooms says which rooms the rooms below kernel may import. None of them knows kernel itself.
+// kernelRooms lists for each room below kernel the rooms that it may import. No such room imports kernel itself.
 func kernelRooms() map[string][]string {
 	return map[string][]string{
 		"collect/kernel/sys":       {},
@@ -94,9 +95,9 @@ func kernelRooms() map[string][]string {
 	}
 }
 
-// onlyIn says in which rooms a foreign package may be imported.
+// onlyIn lists for a foreign package the rooms that may import it.
 func onlyIn() []struct {
-	path  string // the package, and those below it
+	path  string // the package, and all packages below it
 	rooms []string
 } {
 	return []struct {
@@ -213,7 +214,7 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// list gives this module's packages and all that they import, as the named machine builds them.
+// list gives this module's packages and all packages that they import, in a build for arch.
 func list(t *testing.T, arch string) []listedPackage {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports,Standard", "./...")
@@ -246,7 +247,7 @@ func topDir(t *testing.T) string {
 	return dir
 }
 
-// strayEntries lists what stands at the top of the project and is no room. Dot files may.
+// strayEntries lists the entries at the top of the project that do not belong there. Names with a dot are allowed.
 func strayEntries(entries []string) []string {
 	allowed := []string{"go.mod", "go.sum", "README.md", "LICENSE", "cmd", "collect", "actions", "views", "demo"}
 	return slices.DeleteFunc(entries,
@@ -263,10 +264,10 @@ func TestTopLevel(t *testing.T) {
 	}
 }
 
-// topEntries are those that git knows or, in an unpacked archive, all.
+// topEntries lists the entries at the top that git knows. In an unpacked archive it lists all of them.
 func topEntries(t *testing.T) []string {
 	t.Helper()
-	// Another user's clone is fine to read.
+	// The clone may belong to another user: the test only reads it.
 	cmd := exec.Command("git", "-c", "safe.directory=*", "ls-tree", "--name-only", "HEAD")
 	cmd.Dir = topDir(t)
 	if out, err := cmd.Output(); err == nil {
@@ -283,7 +284,7 @@ func topEntries(t *testing.T) []string {
 	return names
 }
 
-// The map of doc.go names every room by its last name.
+// The map of doc.go names every room.
 func TestMapNamesEveryRoom(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
 	if err != nil {

@@ -19,10 +19,10 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// usualProject is the project id where none is said.
+// usualProject is the project id if the command line has none.
 const usualProject = 1
 
-// keyForm is how a key is written; a file of such a name goes as ./0x66.
+// keyForm matches a key. For a file with such a name, people write ./0x66.
 const keyForm = `^0[xX][0-9a-fA-F]+$`
 
 // newKeyCmd makes "ipctop key".
@@ -43,9 +43,8 @@ Exit codes: 0 done; 1 no such file, or no file found that gives the key.`,
   ipctop key 0x6602b303`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return usageErrorf("unknown output %q: did you mean %s?", views.Visible(output),
-					views.Nearest(output, []string{"text", "json"}))
+			if err := checkTextOrJSON(output); err != nil {
+				return err
 			}
 			switch {
 			case len(args) == 1 && regexp.MustCompile(keyForm).MatchString(args[0]):
@@ -60,7 +59,16 @@ Exit codes: 0 done; 1 no such file, or no file found that gives the key.`,
 	return cmd
 }
 
-// madeKey is a key made of a file.
+// checkTextOrJSON refuses every value of --output except text and json.
+func checkTextOrJSON(output string) error {
+	if output != "text" && output != "json" {
+		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(output),
+			views.Nearest(output, []string{"text", "json"}))
+	}
+	return nil
+}
+
+// madeKey is the JSON document of a key that was made from a file.
 type madeKey struct {
 	Version int      `json:"schema_version"`
 	Key     string   `json:"key"`
@@ -71,7 +79,7 @@ type madeKey struct {
 	Objects []string `json:"objects"` // that have the key now
 }
 
-// project is a project id: its number and, if it prints, its character.
+// project is a project id: its number and, if it is printable, its character.
 type project struct {
 	Number byte   `json:"number"`
 	Char   string `json:"char,omitempty"`
@@ -87,7 +95,8 @@ func newProject(proj byte) project {
 
 func formatKey(key uint32) string { return fmt.Sprintf("0x%08x", key) }
 
-// parseProject reads a project id. note says what ftok makes of one that does not fit into 8 bits or leaves none.
+// parseProject reads a project id. note explains the result of ftok if the id does not fit 8 bits, or if its low 8 bits
+// are 0.
 func parseProject(text string) (proj byte, note string, err error) {
 	if len(text) == 1 && (text[0] < '0' || text[0] > '9') {
 		return text[0], "", nil
@@ -110,7 +119,7 @@ func parseProject(text string) (proj byte, note string, err error) {
 	return proj, note, nil
 }
 
-// runKey makes a key.
+// runKey makes a key from a file and prints it.
 func runKey(cmd *cobra.Command, output string, args []string) error {
 	proj, note := byte(usualProject), ""
 	if len(args) == 2 {
@@ -141,7 +150,7 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "ipctop: note:", views.Visible(note))
 	}
 	if output == "json" {
-		return writeKeyJSON(cmd.OutOrStdout(), made)
+		return writeJSON(cmd.OutOrStdout(), made)
 	}
 	return writeLines(cmd.OutOrStdout(), []string{
 		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj), made.Device,
@@ -158,7 +167,7 @@ func refNames(refs []schema.Ref) []string {
 	return names
 }
 
-// havingKey says which objects have the key.
+// havingKey says in a sentence which objects have the key.
 func havingKey(objects, owners []string) string {
 	switch {
 	case len(objects) == 0:
@@ -169,6 +178,7 @@ func havingKey(objects, owners []string) string {
 	return fmt.Sprintf("it is the key of %s, of %s", strings.Join(objects, ", "), strings.Join(owners, ", "))
 }
 
+// writeLines writes texts that a terminal can show safely, each as one line.
 func writeLines(w io.Writer, lines []string) error {
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, views.Visible(line)); err != nil {
@@ -178,7 +188,8 @@ func writeLines(w io.Writer, lines []string) error {
 	return nil
 }
 
-func writeKeyJSON(w io.Writer, doc any) error {
+// writeJSON writes a document in one line.
+func writeJSON(w io.Writer, doc any) error {
 	if err := json.NewEncoder(w).Encode(doc); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}

@@ -17,20 +17,20 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// foundKey is the document of a look for a key's file.
+// foundKey is the JSON document of a search for the file of a key.
 type foundKey struct {
 	Version    int         `json:"schema_version"`
 	Key        string      `json:"key"`
 	Project    project     `json:"project"`
-	Objects    []string    `json:"objects"` // that have the key
-	Owners     []string    `json:"owners"`  // whose processes were looked at; null: everybody's
+	Objects    []string    `json:"objects"` // refs of the objects that have the key
+	Owners     []string    `json:"owners"`  // users whose processes were searched; null: all users
 	Files      []keyFile   `json:"files"`
-	PostgreSQL []string    `json:"postgresql"` // data directories whose inode number the key is
-	Processes  int         `json:"processes"`  // that were looked into
-	Refused    int         `json:"refused"`    // that could not be
-	Tried      int         `json:"tried"`      // files
-	Alike      int         `json:"alike"`      // of those, on a device with the key's bits
-	Passed     int         `json:"passed"`     // paths that were not looked at: network and FUSE mounts
+	PostgreSQL []string    `json:"postgresql"` // data directories with the key as inode number
+	Processes  int         `json:"processes"`  // number of processes that were read
+	Refused    int         `json:"refused"`    // number of processes that could not be read
+	Tried      int         `json:"tried"`      // number of files
+	Alike      int         `json:"alike"`      // number of these files on a device with the key's bits
+	Passed     int         `json:"passed"`     // number of paths on network and FUSE mounts, not read
 	Faults     []faultJSON `json:"faults"`
 }
 
@@ -68,7 +68,7 @@ func runKeyBack(cmd *cobra.Command, output, text string) error {
 	}
 	found := collect.New(host, time.Now).FindKey(uint32(n))
 	if output == "json" {
-		err = writeKeyJSON(cmd.OutOrStdout(), keyDocument(found))
+		err = writeJSON(cmd.OutOrStdout(), keyDocument(found))
 	} else {
 		err = writeKeySearch(cmd.OutOrStdout(), found)
 		for _, fault := range found.Faults {
@@ -99,7 +99,7 @@ func keyDocument(s *ftok.Search) foundKey {
 	return doc
 }
 
-// usersShown is how many processes a file's line names.
+// usersShown is the largest number of processes on the line of a file.
 const usersShown = 4
 
 func writeKeySearch(w io.Writer, s *ftok.Search) error {
@@ -131,7 +131,7 @@ func knownBy(uses []ftok.FileUse) string {
 	return strings.Join(words, ", ")
 }
 
-// whereLooked says what was looked at, what could not be, and how much a match proves.
+// whereLooked gives lines about the read files, the refused files, and the value of a match as proof.
 func whereLooked(s *ftok.Search) []string {
 	whose := "all users"
 	if len(s.Owners) > 0 {
@@ -160,7 +160,7 @@ func whereLooked(s *ftok.Search) []string {
 	return lines
 }
 
-// advice is what helps against missing rights.
+// advice says what helps against missing rights.
 func advice() string {
 	if sys.EffectiveUID() == 0 {
 		return ": a security module, a user namespace or a missing capability keeps them from root"

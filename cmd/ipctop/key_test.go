@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// keyOf is the key that glibc's ftok makes of a file (sysvipc/ftok.c).
+// keyOf gives the key that glibc's ftok makes from a file (sysvipc/ftok.c).
 func keyOf(t *testing.T, path string, proj byte) (key uint32, st unix.Stat_t) {
 	t.Helper()
 	if err := unix.Stat(path, &st); err != nil {
@@ -55,7 +55,7 @@ func TestKeyOfAPath(t *testing.T) {
 				"ipctop: note: of 358 only the low 8 bits count: 102\n"},
 		} {
 			made, st := keyOf(t, path, c.proj)
-			want := said{0, line(made, st, c.says, c.objs), c.stderr}
+			want := commandOutput{0, line(made, st, c.says, c.objs), c.stderr}
 			if diff := cmp.Diff(want, ipctop(append([]string{"key", path}, c.args...)...)); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", c.args, diff)
 			}
@@ -77,16 +77,19 @@ func TestKeyMistakes(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
 		args []string
-		want said
+		want commandOutput
 	}{
-		{nil, said{exitUsage, "", "ipctop: key takes a PATH and a PROJ, or a key such as 0x6602b303: see ipctop key --help\n"}},
-		{[]string{dir, "fg"}, said{exitUsage, "",
+		{nil, commandOutput{exitUsage, "",
+			"ipctop: key takes a PATH and a PROJ, or a key such as 0x6602b303: see ipctop key --help\n"}},
+		{[]string{dir, "fg"}, commandOutput{exitUsage, "",
 			"ipctop: \"fg\" is no project id: say a number from 1 to 255 or a character\n"}},
-		{[]string{dir, "-o", "jsn"}, said{exitUsage, "", "ipctop: unknown output \"jsn\": did you mean json?\n"}},
-		{[]string{"0x123456789"}, said{exitUsage, "", "ipctop: a System V key has 32 bits, 0x123456789 does not fit\n"}},
-		{[]string{"0x0"}, said{exitUsage, "", "ipctop: key 0 is IPC_PRIVATE, which no file gives\n"}},
-		{[]string{dir + "/none"}, said{exitFailed, "", "ipctop: stat " + dir + "/none: no such file or directory\n"}},
-		{[]string{"1711452931"}, said{exitFailed, "",
+		{[]string{dir, "-o", "jsn"}, commandOutput{exitUsage, "", "ipctop: unknown output \"jsn\": did you mean json?\n"}},
+		{[]string{"0x123456789"}, commandOutput{exitUsage, "",
+			"ipctop: a System V key has 32 bits, 0x123456789 does not fit\n"}},
+		{[]string{"0x0"}, commandOutput{exitUsage, "", "ipctop: key 0 is IPC_PRIVATE, which no file gives\n"}},
+		{[]string{dir + "/none"}, commandOutput{exitFailed, "",
+			"ipctop: stat " + dir + "/none: no such file or directory\n"}},
+		{[]string{"1711452931"}, commandOutput{exitFailed, "",
 			"ipctop: stat 1711452931: no such file or directory: the key 1711452931 is written 0x6602b303\n"}},
 	} {
 		if diff := cmp.Diff(c.want, ipctop(append([]string{"key"}, c.args...)...)); diff != "" {
@@ -95,10 +98,10 @@ func TestKeyMistakes(t *testing.T) {
 	}
 }
 
-// holding is a process that has a file open until the test ends.
-func holding(t *testing.T, path string) int {
+// openHolder starts a process that has a file open until the test ends. It gives the pid.
+func openHolder(t *testing.T, path string) int {
 	t.Helper()
-	cmd := program(t, "demo", "--no-ui", "shm-private") // any that stays: it is ended with the test
+	cmd := program(t, "demo", "--no-ui", "shm-private") // any program that keeps running: the test ends it
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +125,7 @@ func TestFileOfAKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		key, st := keyOf(t, path, 'f')
-		pid := holding(t, path)
+		pid := openHolder(t, path)
 		id := s.shm(key)
 		text := fmt.Sprintf("0x%08x", key)
 
@@ -156,11 +159,11 @@ func TestFileOfAKey(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", doc, diff)
 		}
 
-		// 24 bits that no file here has: the project id is no part of them.
+		// No file here has these 24 bits. The project id is not part of them.
 		for other := key ^ 0x8000; ; other += 2 {
 			none := ipctop("key", fmt.Sprintf("0x%08x", other))
 			if none.Code == 0 {
-				continue // by chance
+				continue // a file has them by chance
 			}
 			if none.Code != exitFailed || !strings.Contains(none.Stdout, "none gives this key\n") {
 				t.Errorf("%+v", none)
@@ -170,7 +173,7 @@ func TestFileOfAKey(t *testing.T) {
 	})
 }
 
-// An ordinary user is told whose processes he could not look into.
+// An ordinary user learns whose processes ipctop could not read.
 func TestKeyWithoutRights(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: one of the two users has to be somebody else")
@@ -181,10 +184,10 @@ func TestKeyWithoutRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		key, _ := keyOf(t, path, 'f')
-		holding(t, path)
+		openHolder(t, path)
 		id := s.shm(key)
 		cmd := program(t, "key", fmt.Sprintf("0x%08x", key))
-		cmd.Path = "/proc/self/exe" // another user may not search the directory that go test builds in
+		cmd.Path = "/proc/self/exe" // another user may not search the build directory of go test
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1000, Gid: 1000}}
 		cmd.Dir = "/"
 		var out bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// newLeaksCmd is ipctop leaks, short for ipctop --once leaks.
+// newLeaksCmd makes ipctop leaks, short for ipctop --once leaks.
 func newLeaksCmd() *cobra.Command {
 	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won",
 		`leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
@@ -39,19 +39,19 @@ Each verdict has its reasons, and each orphan the command that removes it. With 
 	return cmd
 }
 
-// completeLeaks proposes what leaks takes: the kinds that have verdicts, and their families.
+// completeLeaks proposes the arguments of leaks: the kinds that have verdicts, and their families.
 func completeLeaks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return kindNames(views.HasVerdicts), cobra.ShellCompDirectiveNoFileComp
 }
 
-// keepLeaks leaves out what has no verdict and, unless --where chose, what is in use.
+// keepLeaks drops the rows without a verdict. Without --where it also drops the objects in use.
 func keepLeaks(s *once.Section) {
 	s.Rows = slices.DeleteFunc(s.Rows, func(o *schema.Object) bool {
 		return views.Unjudged(s.Mechanism, o) || s.Where == nil && views.VerdictOf(s.Mechanism, o) == relate.Live
 	})
 }
 
-// orphans counts the rows that --exit-code is for where no --where is.
+// orphans counts the rows that set --exit-code: with --where all rows, without it the orphans.
 func orphans(s *once.Section) (n int) {
 	for _, o := range s.Rows {
 		if s.Where != nil || views.VerdictOf(s.Mechanism, o) == relate.Orphan {

@@ -19,7 +19,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// leakScene has a segment and a queue that nobody uses, and shared memory with a name that a shell would take for a
+// leakScene makes a segment and a queue that nobody uses, and shared memory with a name that a shell could run as a
 // command.
 func leakScene(t *testing.T) {
 	t.Helper()
@@ -52,8 +52,8 @@ func outputOf(t *testing.T, want int, args ...string) string {
 	return out.String()
 }
 
-// agesAside writes an x for how long ago something was.
-func agesAside(text string) string {
+// hideAges replaces every age in the text by an x.
+func hideAges(text string) string {
 	words := strings.Split(text, " ")
 	for i, w := range words {
 		rest := strings.TrimLeft(w, "0123456789")
@@ -74,7 +74,7 @@ func TestLeaks(t *testing.T) {
 		}
 		self := fmt.Sprintf("%d/%s", pid, strings.TrimSpace(string(comm)))
 		user := ownName(t)
-		got := agesAside(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
+		got := hideAges(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
 		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is left who could know them
   pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read
@@ -98,7 +98,7 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		// Nothing is an orphan within the grace time, the same by either name of the view.
+		// Within the grace time there are no orphans. Both names of the view give the same output.
 		if got := outputOf(t, 0, "--once", "leaks", "sem", "--exit-code"); !strings.HasPrefix(got, "SUSPECT: 1 object: ") {
 			t.Errorf("within the grace time:\n%s", got)
 		}
@@ -109,7 +109,7 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		if got := outputOf(t, 0, "leaks", "shm"); got != "Nothing to show: looked at 0 shm\n" {
 			t.Errorf("without objects:\n%s", got)
 		}
-		// An order holds within a verdict, over all kinds: of the orphans only the set has an id.
+		// --sort sorts within each verdict, over all kinds. Only the set among the orphans has an id.
 		var order []string
 		for line := range strings.Lines(outputOf(t, 0, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--sort", "id")) {
 			if word := strings.TrimLeft(line, " "); len(line)-len(word) <= 2 && strings.Contains(word, ":") {
@@ -122,7 +122,7 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 		}
 		outputOf(t, 2, "leaks", "pipe")
 		outputOf(t, 2, "leaks", "--grace", "-1s")
-		// The same span wherever a verdict is chosen by.
+		// The grace time is the same in every way to choose by a verdict.
 		if got := outputOf(t, 0, "leaks", "sem", "--grace", "1d"); !strings.Contains(got, "within the grace time of 24h") {
 			t.Errorf("with a day of grace:\n%s", got)
 		}
@@ -137,14 +137,14 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 	})
 }
 
-// ownName is the name of who runs the test, as a table has it.
+// ownName gives the name of the user who runs the test, as in a table.
 func ownName(t *testing.T) string {
 	t.Helper()
 	out := outputOf(t, 0, "--once", "sem", "--columns", "owner", "--no-headings")
 	return strings.TrimSpace(out)
 }
 
-// What the view says is there in JSON as well: verdict, reasons, and a finding with the command for each orphan.
+// JSON has the same facts as the view: the verdict, the reasons, and for each orphan a finding with the command.
 func TestLeaksAsJSON(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		leakScene(t)
@@ -163,8 +163,9 @@ func TestLeaksAsJSON(t *testing.T) {
 	})
 }
 
-// A path that nobody is bound to is removed by rm, whatever it is called; by find where another user owns "/", as
-// root does who is not in an ordinary user's user namespace, and could put another directory into the path.
+// For a path that nobody is bound to, the advice is rm, with every name of the path. The advice is find if another user
+// owns "/", because that user could put another directory into the path. In the user namespace of an ordinary user,
+// the real root owns "/".
 func TestLeaksOfPaths(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		if err := unix.Mkfifo("/dev/shm/-a 'b'", 0o600); err != nil {
@@ -187,7 +188,7 @@ func TestLeaksOfPaths(t *testing.T) {
 	})
 }
 
-// A wrong --grace is one line that says what to write.
+// For a wrong --grace, ipctop prints one line that says what to write.
 func TestWrongGrace(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"leaks"}, {"doctor"}, {"rm", "--where", "true"}} {
@@ -203,7 +204,7 @@ func TestWrongGrace(t *testing.T) {
 	}
 }
 
-// Many objects of which the same is to be said are told in one breath, unless somebody asked for columns or an order.
+// The view groups many objects with the same verdict and reasons, unless the command line has --columns or --sort.
 func TestLeaksThatAreAlike(t *testing.T) {
 	t.Parallel()
 	m := collecttest.New(t)
@@ -236,7 +237,7 @@ func TestLeaksThatAreAlike(t *testing.T) {
 	}
 }
 
-// What completion proposes leaks takes.
+// leaks accepts every word that completion proposes.
 func TestCompletionOfLeaks(t *testing.T) {
 	t.Parallel()
 	words, _ := completeLeaks(nil, nil, "")

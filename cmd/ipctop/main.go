@@ -16,14 +16,14 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// Exit codes that scripts rely on; 0 is done.
+// Exit codes. Scripts rely on them. 0 means done.
 const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitPartly = 3
 )
 
-// exitError ends the program with a code; err is nil if everything was said already.
+// exitError ends the program with a code. err is nil if the program has already printed every message.
 type exitError struct {
 	code int
 	err  error
@@ -38,13 +38,13 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usageErrorf is a mistake on the command line.
+// usageErrorf makes the error for a mistake on the command line. Its exit code is exitUsage.
 func usageErrorf(format string, args ...any) error {
 	return &views.UsageError{Says: fmt.Sprintf(format, args...)}
 }
 
 func main() {
-	// Before anything of the dashboard or cobra is built: ipcs is run in loops, and its start is most of its time.
+	// This stands before the dashboard and cobra. Scripts run ipcs in loops, and it spends most of its time on its start.
 	if code, ok := runFace(os.Args, os.Stdout, os.Stderr, os.Getenv); ok {
 		os.Exit(code)
 	}
@@ -54,15 +54,15 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: arguments in, exit code out. It says every error in one line on stderr.
+// run runs the program and gives the exit code. It prints an error on stderr in one line.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRootCmd()
 	root.SetArgs(args)
-	out := &watched{Writer: stdout}
+	out := &errorWriter{Writer: stdout}
 	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil && out.err != nil { // of what cobra prints itself: --help, --version, completion
+	if err == nil && out.err != nil { // from the outputs of cobra itself: --help, --version, completion
 		err = fmt.Errorf("standard output: %w", out.err)
 	}
 	if err == nil {
@@ -79,20 +79,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	case errors.As(err, &usage):
 		code = exitUsage
-	case errors.Is(err, syscall.EPIPE): // the reader has seen enough
+	case errors.Is(err, syscall.EPIPE): // the reader has gone: | head
 		return 0
 	}
 	fmt.Fprintln(stderr, "ipctop:", visibleLines(err.Error()))
 	return code
 }
 
-// watched remembers the first error of a writer.
-type watched struct {
+// errorWriter is a writer that remembers its first error.
+type errorWriter struct {
 	io.Writer
 	err error
 }
 
-func (w *watched) Write(p []byte) (int, error) {
+func (w *errorWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	if w.err == nil {
 		w.err = err
@@ -100,8 +100,8 @@ func (w *watched) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// visibleLines makes what an error quotes harmless, the command line or a path. The stack of a fault in ipctop itself
-// has several lines.
+// visibleLines makes the text of an error safe for a terminal. An error can quote the command line or a path. The text
+// keeps its lines, because a panic of ipctop has a stack of several lines.
 func visibleLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
@@ -110,7 +110,7 @@ func visibleLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// newRootCmd is the dashboard, --once, and what the subcommands hang on.
+// newRootCmd makes the root command: the dashboard, --once, and all subcommands.
 func newRootCmd() *cobra.Command {
 	var once onceFlags
 	var ui uiFlags
@@ -135,7 +135,7 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 		ValidArgsFunction: completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if once.once || once.listColumns {
-				if stray := given(cmd, ui.flags); stray != "" {
+				if stray := givenFlag(cmd, ui.flags); stray != "" {
 					return usageErrorf("--%s goes with the dashboard, not with --once", stray)
 				}
 				return runOnce(cmd, once, args)
@@ -162,7 +162,7 @@ arguments it opens the dashboard; with --once it prints one snapshot and exits.`
 	return root
 }
 
-// version is that of the module as it was built, "(devel)" from a work tree.
+// version gives the version of the module in the binary. It is "(devel)" for a build from a work tree.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -170,7 +170,7 @@ func version() string {
 	return "unknown"
 }
 
-// unknownCommand explains an argument without --once.
+// unknownCommand explains why an argument without --once is wrong.
 func unknownCommand(cmd *cobra.Command, word string) error {
 	if _, err := views.Select([]string{word}); err == nil {
 		return usageErrorf("%q is shown by the dashboard, or by --once: say ipctop --once %s", word, word)

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// asProgram makes the test binary be ipctop itself.
+// asProgram makes the test binary run as ipctop.
 const asProgram = "IPCTOP_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -25,22 +25,22 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	if kerneltest.IsInit() { // testscript's directory would stay
+	if kerneltest.IsInit() { // here nobody would remove the directory of testscript
 		os.Exit(tests{m}.Run())
 	}
 	testscript.Main(tests{m}, map[string]func(){"ipctop": main}) // ends the process
 }
 
-// tests are those of this package, where no test depends on who runs it.
+// tests runs the tests of this package with the same environment for every user.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
 	time.Local = time.UTC
-	os.Setenv("XDG_CONFIG_HOME", "/proc/none") // where go list cannot make one either
+	os.Setenv("XDG_CONFIG_HOME", "/proc/none") // go list cannot make a directory there either
 	return t.M.Run()
 }
 
-// program is ipctop as a process of its own. It ends with the test.
+// program makes a command that runs ipctop in another process. The process ends with the test.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()

@@ -15,9 +15,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 )
 
-// elsewhere makes a segment in another IPC namespace, which a descriptor of the test keeps alive. It gives the
-// segment's id and the namespace.
-func (s *scene) elsewhere() (id int, ns namespace.Namespace) {
+// shmInNamespace makes a segment in another IPC namespace. A descriptor of the test keeps the namespace alive. It
+// gives the segment's id and the namespace.
+func (s *scene) shmInNamespace() (id int, ns namespace.Namespace) {
 	s.t.Helper()
 	check := func(err error) {
 		if err != nil {
@@ -59,20 +59,22 @@ func (s *scene) segments(ns namespace.Namespace) (own, there int) {
 
 func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 	onScene(t, func(s *scene) {
-		id, ns := s.elsewhere()
-		// pipes take the descriptors, of which one leads there
+		id, ns := s.shmInNamespace()
+		// the kind pipe reads all descriptors, and one of them leads to the namespace
 		got := ipctop("--once", "shm", "pipe", "--columns", "ref", "--where", "ref startsWith 'shm'", "--no-headings")
-		if diff := cmp.Diff(said{0, "", "ipctop: note: 1 other IPC namespace holds 1 object (-A)\n"}, got); diff != "" {
+		if diff := cmp.Diff(commandOutput{0, "", "ipctop: note: 1 other IPC namespace holds 1 object (-A)\n"},
+			got); diff != "" {
 			t.Error(diff)
 		}
-		// The doctor, which has no such flag, names another way.
+		// The doctor has no such flag, so it names another way.
 		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at " +
 			"all\n"
 		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {
 			t.Errorf("%+v", got)
 		}
 		got = ipctop("--once", "shm", "-A", "--columns", "ref,ns,key", "--no-headings")
-		if diff := cmp.Diff(said{0, fmt.Sprintf("shm:%d@%d  %d  0x00000077\n", id, ns.Ino, ns.Ino), ""}, got); diff != "" {
+		if diff := cmp.Diff(commandOutput{0, fmt.Sprintf("shm:%d@%d  %d  0x00000077\n", id, ns.Ino, ns.Ino), ""},
+			got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -80,7 +82,7 @@ func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 
 func TestRemoveInAnotherNamespace(t *testing.T) {
 	onScene(t, func(s *scene) {
-		id, ns := s.elsewhere()
+		id, ns := s.shmInNamespace()
 		if own := s.shm(0x77); own != id {
 			t.Fatalf("segment %d here, %d there; want one id", own, id)
 		}
@@ -99,7 +101,7 @@ func TestRemoveInAnotherNamespace(t *testing.T) {
 
 func TestRemoveWhereInEveryNamespace(t *testing.T) {
 	onScene(t, func(s *scene) {
-		id, ns := s.elsewhere()
+		id, ns := s.shmInNamespace()
 		if got := ipctop("rm", "--yes", "--where", "key == 0x77"); got.Code != 1 {
 			t.Errorf("without -A: %+v", got)
 		}

@@ -18,19 +18,19 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// onceFlags are those of ipctop --once.
+// onceFlags are the flags of ipctop --once.
 type onceFlags struct {
 	once, listColumns            bool
 	output, columns, sort, where string
 	noHeadings, bytes, exitCode  bool
 	all                          bool // namespaces
 	root                         string
-	grace                        string // of verdicts; the dashboard takes it as well
-	leaks                        bool   // the view of leaks
+	grace                        string // text of --grace; the dashboard uses it too
+	leaks                        bool   // the run shows the view of leaks
 	flags                        *pflag.FlagSet
 }
 
-// register adds the flags to the command that is the dashboard without --once.
+// register adds the flags to the root command, which shows the dashboard without --once.
 func (f *onceFlags) register(cmd *cobra.Command) {
 	f.registerOnce(cmd)
 	f.flags.VisitAll(func(flag *pflag.Flag) { flag.Usage = "with --once: " + flag.Usage })
@@ -38,7 +38,7 @@ func (f *onceFlags) register(cmd *cobra.Command) {
 		"print one snapshot and exit; KIND or FAMILY arguments say of what (none: everything)")
 }
 
-// registerOnce adds those that say what a snapshot shows and how.
+// registerOnce adds the flags that select the objects and the format of a snapshot.
 func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags = pflag.NewFlagSet("once", pflag.ContinueOnError)
 	f.flags.StringVarP(&f.output, "output", "o", once.Outputs()[0], "one of "+strings.Join(once.Outputs(), ", "))
@@ -58,23 +58,23 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 		"list every column with its type, what it costs and what it says")
 	registerGrace(cmd.Flags(), &f.grace)
 	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
-		// The words are made when a shell asks for them, not at every start. The error is for flags that do not exist.
+		// The words are made only if a shell asks for them. An error would mean that the flag does not exist.
 		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return words(), cobra.ShellCompDirectiveNoFileComp
 		})
 	}
 }
 
-// refuseWithoutOnce keeps --where and the like from being ignored.
+// refuseWithoutOnce refuses a flag such as --where without --once, because the dashboard would ignore it.
 func (f *onceFlags) refuseWithoutOnce(cmd *cobra.Command) error {
-	if stray := given(cmd, f.flags); stray != "" {
+	if stray := givenFlag(cmd, f.flags); stray != "" {
 		return usageErrorf("--%s goes with --once", stray)
 	}
 	return nil
 }
 
-// given is the name of a flag of the set that the command line has; "" if it has none.
-func given(cmd *cobra.Command, set *pflag.FlagSet) (name string) {
+// givenFlag gives the name of a flag of the set that is on the command line, or "".
+func givenFlag(cmd *cobra.Command, set *pflag.FlagSet) (name string) {
 	set.VisitAll(func(flag *pflag.Flag) {
 		if cmd.Flags().Changed(flag.Name) {
 			name = flag.Name
@@ -87,7 +87,7 @@ func completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return kindNames(func(*kinds.Mechanism) bool { return true }), cobra.ShellCompDirectiveNoFileComp
 }
 
-// kindNames are the kinds for which keep holds, each family before its own.
+// kindNames lists the kinds for which keep is true. Each family comes before its kinds.
 func kindNames(keep func(*kinds.Mechanism) bool) []string {
 	var names []string
 	for _, v := range views.All() {
@@ -115,7 +115,7 @@ func columnIDs() []string {
 	return slices.Compact(ids)
 }
 
-// runOnce is ipctop --once and ipctop --list-columns.
+// runOnce runs ipctop --once and ipctop --list-columns.
 func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	words, f.leaks = views.CutLeaks(words)
 	selected := views.Select
@@ -142,7 +142,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return err
 	}
 	now := time.Now()
-	snap := settled(collect.New(host, time.Now, settings...), req)
+	snap := confirmedSnapshot(collect.New(host, time.Now, settings...), req)
 	total := 0
 	for i := range sections {
 		sections[i].Rows = sections[i].Table.Rows(snap)
@@ -152,7 +152,7 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		total += f.alarms(&sections[i])
 	}
 	if where != nil {
-		snap.Findings = concerning(snap.Findings, sections)
+		snap.Findings = findingsOf(snap.Findings, sections)
 	}
 	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
 		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
@@ -160,16 +160,16 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	sayUnseen(cmd.ErrOrStderr(), f.output, snap, where)
-	sayQuiet(cmd.ErrOrStderr(), f.output, snap, sections)
+	sayLeftOut(cmd.ErrOrStderr(), f.output, snap, sections)
 	if f.exitCode && total > 0 {
 		return &exitError{code: exitFailed}
 	}
 	return nil
 }
 
-// concerning leaves out findings about nothing that is shown: their advice is a command that somebody may run as it
-// stands.
-func concerning(findings []schema.Finding, sections []once.Section) []schema.Finding {
+// findingsOf keeps the findings about objects of the sections. A finding can advise a command, and a person may run it
+// without a second look. So it must be about an object that --where chose.
+func findingsOf(findings []schema.Finding, sections []once.Section) []schema.Finding {
 	shown := map[schema.Ref]bool{}
 	for i := range sections {
 		for _, o := range sections[i].Rows {
@@ -184,7 +184,7 @@ func concerning(findings []schema.Finding, sections []once.Section) []schema.Fin
 	})
 }
 
-// alarms counts the rows that --exit-code is for.
+// alarms counts the rows that set --exit-code.
 func (f *onceFlags) alarms(s *once.Section) (n int) {
 	if f.leaks {
 		return orphans(s)
@@ -197,8 +197,9 @@ func (f *onceFlags) alarms(s *once.Section) (n int) {
 	return n
 }
 
-// settled takes a snapshot, and another one if threads look stuck in it: two have to agree.
-func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
+// confirmedSnapshot takes a snapshot. If threads look stuck, it takes a second one: only two snapshots prove that a
+// thread is stuck.
+func confirmedSnapshot(c *collect.Collector, req collect.Request) *collect.Snapshot {
 	snap := c.Take(req)
 	if snap.Pending {
 		time.Sleep(collect.ConfirmAfter)
@@ -207,7 +208,7 @@ func settled(c *collect.Collector, req collect.Request) *collect.Snapshot {
 	return snap
 }
 
-// sections checks every argument before anything is read.
+// sections makes a section for each kind. It checks every argument before the program reads anything.
 func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.Where, error) {
 	if err := once.CheckOutput(f.output); err != nil {
 		return nil, nil, err
@@ -259,7 +260,7 @@ func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
 	return r, err
 }
 
-// sayUnseen tells on stderr what is missing, where the output itself has no place for it.
+// sayUnseen tells on stderr what is missing. JSON has its own place for faults and notes.
 func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *views.Where) {
 	if output != "json" {
 		for _, fault := range snap.Faults {
@@ -278,8 +279,8 @@ func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *v
 	}
 }
 
-// sayQuiet tells on stderr that a table is not all there is, and where it names nothing that is wrong, that so it is.
-func sayQuiet(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
+// sayLeftOut tells on stderr how many usual rows a table leaves out. It also tells if no thread is stuck.
+func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
 	for i := range sections {
 		s := &sections[i]
 		if output != "table" || !s.Mechanism.Quiet || s.Where != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// dangerous finds what a terminal might interpret: control bytes but the newline, C1 controls, bytes that are no
-// UTF-8, marks that reorder or hide text.
+// dangerous finds characters that a terminal might interpret: control bytes except the newline, C1 controls, invalid
+// UTF-8, and marks that reorder or hide text.
 func dangerous(text string) []string {
 	var found []string
 	for i, line := range strings.Split(text, "\n") {
@@ -52,7 +52,7 @@ func TestDangerousTextIsFound(t *testing.T) {
 	}
 }
 
-// A name from the kernel never reaches a terminal or a parser as it is, whatever the format.
+// In every format, a name from the kernel reaches a terminal or a parser only in escaped form.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	m := collecttest.HostileMachine(t)
@@ -64,7 +64,7 @@ func TestHostileNames(t *testing.T) {
 			}
 			stdout, stderr, code := onceOn(t, m, args...)
 			if output == "json" || output == "jsonl" {
-				// Replaced there: JSON has no way to hold bytes that are no UTF-8.
+				// U+FFFD replaces them: JSON cannot hold invalid UTF-8.
 				stdout = strings.ReplaceAll(stdout, `\ufffd`, "")
 			}
 			if found := dangerous(stdout + stderr); found != nil || code != 0 {
@@ -95,7 +95,7 @@ func TestHostileNamesInJSON(t *testing.T) {
 		gotPaths = append(gotPaths, f.Path)
 	}
 	for _, name := range collecttest.Hostile() {
-		// What is UTF-8 arrives as it was; every other byte as U+FFFD.
+		// Valid UTF-8 stays unchanged. Every other byte becomes U+FFFD.
 		want = append(want, eachByte(name[:min(len(name), 15)]))
 		wantPaths = append(wantPaths, eachByte("/run/fifo "+name))
 	}
@@ -117,7 +117,7 @@ func eachByte(s string) string {
 	return b.String()
 }
 
-// Every line of a table has as many fields for awk as there are columns, if the last one holds no blank.
+// If the last column holds no blank, awk finds as many fields in each line of a table as there are columns.
 func TestTablesAreForAwk(t *testing.T) {
 	t.Parallel()
 	m := collecttest.HostileMachine(t)
@@ -148,7 +148,7 @@ func TestCSVIsParsed(t *testing.T) {
 	}
 }
 
-// A reader that has seen enough (| head) is no failure and nothing to talk about.
+// If the reader has gone (| head), ipctop does not fail and prints no message.
 func TestReaderGoesAway(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -201,7 +201,7 @@ func TestFlagsOfTheDashboardGoNotWithOnce(t *testing.T) {
 	t.Parallel()
 	for args, flag := range map[string]string{"--once --interval 0": "interval", "--once shm --interval 1s": "interval",
 		"--list-columns --no-mouse": "no-mouse"} {
-		want := said{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
+		want := commandOutput{exitUsage, "", "ipctop: --" + flag + " goes with the dashboard, not with --once\n"}
 		if got := ipctop(strings.Fields(args)...); got != want {
 			t.Errorf("%s: %+v, want %+v", args, got, want)
 		}
@@ -234,7 +234,7 @@ func TestListColumns(t *testing.T) {
 	}
 }
 
-// Kinds that were asked for are in the document even when empty.
+// The document has all requested kinds, even if a kind has no objects.
 func TestEmptyMachineInJSON(t *testing.T) {
 	t.Parallel()
 	stdout, _, code := onceOn(t, collecttest.New(t), "-o", "json")
@@ -250,7 +250,7 @@ func TestEmptyMachineInJSON(t *testing.T) {
 	for _, m := range collect.Mechanisms() {
 		want[m.Kind] = []any{}
 	}
-	delete(want, schema.Limit) // no machine is without limits
+	delete(want, schema.Limit) // every machine has limits
 	if len(doc.Objects[schema.Limit]) == 0 {
 		t.Error("no limits")
 	}
@@ -260,7 +260,7 @@ func TestEmptyMachineInJSON(t *testing.T) {
 	}
 }
 
-// Whatever is quoted in a complaint, no control byte reaches the terminal.
+// A message can quote any text, but no control byte reaches the terminal.
 func TestComplaintsAreHarmless(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;x\a\u202e\xff"

@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +16,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// What peek shows unless told otherwise, and at most: a look at a message locks its queue, and walks it up to there.
+// The usual and the largest numbers of messages and bytes. To copy one message, the kernel locks the queue and walks it
+// up to that message, so the number is limited.
 const (
 	peekMessages, peekMessagesMost = 10, 1000
 	peekBytes, peekBytesMost       = 512, 1 << 20
@@ -64,9 +63,8 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 	if len(args) != 1 {
 		return usageErrorf("peek takes one REF, such as msg:5: see ipctop peek --help")
 	}
-	if f.output != "text" && f.output != "json" {
-		return usageErrorf("unknown output %q: did you mean %s?", views.Visible(f.output),
-			views.Nearest(f.output, []string{"text", "json"}))
+	if err := checkTextOrJSON(f.output); err != nil {
+		return err
 	}
 	sels, err := parseRefs(args)
 	if err != nil {
@@ -96,17 +94,12 @@ func runPeek(cmd *cobra.Command, f peekFlags, args []string) error {
 		return fmt.Errorf("%s: %w", views.Visible(sel.Text), peekError(err))
 	}
 	if f.output == "json" {
-		err = writePeekJSON(cmd.OutOrStdout(), content)
-	} else {
-		err = writePeek(cmd.OutOrStdout(), content)
+		return writeJSON(cmd.OutOrStdout(), peekDocument(content))
 	}
-	if err != nil {
-		return fmt.Errorf("standard output: %w", err)
-	}
-	return nil
+	return writeLines(cmd.OutOrStdout(), peekLines(content))
 }
 
-// part bounds what is read.
+// part gives the range to read. A range beyond the limits is a usage error.
 func (f *peekFlags) part(kind schema.Kind) (content.PeekRange, error) {
 	part := content.PeekRange{First: f.offset, Count: f.limit, Each: peekEach}
 	usual, most := peekBytes, peekBytesMost
@@ -125,7 +118,7 @@ func (f *peekFlags) part(kind schema.Kind) (content.PeekRange, error) {
 	return part, nil
 }
 
-// peekError says what to do about missing rights.
+// peekError adds the rights that a person needs, if err is an error of missing rights.
 func peekError(err error) error {
 	if sys.Denied(err) && !errors.Is(err, content.ErrHoldersUnseen) {
 		return fmt.Errorf("%w: queues and files take read permission, other memory root (CAP_SYS_ADMIN or "+
@@ -134,8 +127,8 @@ func peekError(err error) error {
 	return err
 }
 
-func writePeek(w io.Writer, c *content.Content) error {
-	var out []string
+// peekLines tells the content as text, in lines.
+func peekLines(c *content.Content) (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if c.Ref.Kind == schema.Msg {
 		say("%s: %d of %d messages from message %d on, by %s (%v in all)", c.Ref, len(c.Messages), c.Total, c.First, c.Via,
@@ -161,15 +154,11 @@ func writePeek(w io.Writer, c *content.Content) error {
 		say("%s: %d%s bytes from byte %d on, by %s", c.Ref, len(c.Memory), of, c.First, c.Via)
 		out = append(out, content.HexDump(c.Memory, c.First)...)
 	}
-	for _, line := range out {
-		if _, err := fmt.Fprintln(w, views.Visible(line)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return out
 }
 
-// peekedJSON is one document: bytes in hexadecimal and, as people read them, with a dot for what does not print.
+// peekedJSON is the JSON document of ipctop peek. It has the bytes in hexadecimal, and as text with a dot for each byte
+// that is not printable.
 type peekedJSON struct {
 	Version  int           `json:"schema_version"`
 	Ref      string        `json:"ref"`
@@ -183,7 +172,7 @@ type peekedJSON struct {
 
 type messageJSON struct {
 	Index int    `json:"index"`
-	Type  *int64 `json:"type"` // null with size: longer than msgmax, the kernel does not say
+	Type  *int64 `json:"type"` // null, like size, if the message is longer than msgmax: the kernel then does not tell
 	Size  *int   `json:"size"`
 	bytesJSON
 }
@@ -197,7 +186,7 @@ func bytesOf(data []byte) bytesJSON {
 	return bytesJSON{Hex: hex.EncodeToString(data), Text: content.PlainText(data)}
 }
 
-func writePeekJSON(w io.Writer, c *content.Content) error {
+func peekDocument(c *content.Content) peekedJSON {
 	doc := peekedJSON{Version: 1, Ref: views.Visible(c.Ref.String()), Via: views.Visible(c.Via), First: c.First,
 		Took: c.Took.Seconds()}
 	if c.Ref.Kind == schema.Msg || c.Total > 0 {
@@ -214,5 +203,5 @@ func writePeekJSON(w io.Writer, c *content.Content) error {
 		b := bytesOf(c.Memory)
 		doc.Memory = &b
 	}
-	return json.NewEncoder(w).Encode(doc)
+	return doc
 }

@@ -85,7 +85,7 @@ func TestPeekMemoryAsText(t *testing.T) {
 		copy(data[16:], "here\x00")
 		stdout, stderr, code := peeked(ref, "--offset", "16", "--limit", "20")
 		if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || !strings.HasSuffix(string(text), " 4294967295\n") {
-			// An ordinary user is root in the test's user namespace only, which does not do for map_files.
+			// An ordinary user is root only in the test's user namespace. This is not enough for map_files.
 			if code != exitFailed || !strings.Contains(stderr, "CAP_SYS_ADMIN") {
 				t.Errorf("without rights: exit %d, %q", code, stderr)
 			}

@@ -18,7 +18,7 @@ import (
 	"github.com/ipctop/ipctop/views/tui"
 )
 
-// The README's picture is made by
+// This command makes the picture of the README:
 //
 //	IPCTOP_PICTURE=$PWD/views/tui/dashboard.svg go test ./cmd/ipctop -run TestPictureOfTheDemo
 func TestPictureOfTheDemo(t *testing.T) {

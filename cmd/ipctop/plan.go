@@ -20,18 +20,18 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// planFlags are what the verbs share: what to act on, and how much to ask.
+// planFlags are the flags that all verbs share: the objects to act on, and the questions to ask.
 //
 //	REF... or --where ─► Refs ─► Plan on stderr ─► question ─► results: done on stdout, refused on stderr ─► exit code
 type planFlags struct {
 	where       string
-	grace       string // of verdicts that where asks for
+	grace       string // text of --grace, for verdicts in where
 	dryRun, yes bool
-	all         bool  // namespaces, for where
+	all         bool  // all namespaces, for where
 	readOnly    *bool // the root command's --read-only
 }
 
-// planHelp ends the help of every verb.
+// planHelp is the end of every verb's help.
 const planHelp = `
 The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
 --dry-run prints the plan to stdout and does nothing.
@@ -48,10 +48,11 @@ func (f *planFlags) register(cmd *cobra.Command) {
 		"with --where: objects of every namespace that can be entered")
 	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false, "show the plan and do nothing, whatever else is said")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask, even about objects in use")
-	_ = cmd.RegisterFlagCompletionFunc("where", cobra.NoFileCompletions) // the error is for flags that do not exist
+	// an error would mean that the flag does not exist
+	_ = cmd.RegisterFlagCompletionFunc("where", cobra.NoFileCompletions)
 }
 
-// check finds mistakes of usage before anything is looked at.
+// check finds mistakes of usage before the program reads anything.
 func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	switch {
 	case readOnly(*f.readOnly):
@@ -67,20 +68,19 @@ func (f *planFlags) check(cmd *cobra.Command, refs []string) error {
 	return nil
 }
 
-// acting is one run of a verb.
-type acting struct {
+// verbRun is one run of a verb.
+type verbRun struct {
 	planFlags
 	cmd      *cobra.Command
 	host     *kernel.Host
 	settings []collect.Setting
-	age      time.Duration // that an object has to have before it is called an orphan, as a Request takes it
+	age      time.Duration // the grace time, as collect.Request takes it
 	planner  *actions.Planner
-	lost     int // REFs that lead to no object
+	lost     int // number of REFs that lead to no object
 }
 
-// start opens the machine. age is that which an object has to have before it is called an orphan, as a Request takes
-// it.
-func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error) {
+// start opens the machine. age is the grace time: an object with a later last use is no orphan.
+func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*verbRun, error) {
 	host, settings, err := openHost("")
 	if err != nil {
 		return nil, err
@@ -88,22 +88,20 @@ func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*acting, error
 	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings,
 		Grace: age})
-	return &acting{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
+	return &verbRun{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
 }
 
-// complain says one line on stderr: what, and why.
-func (a *acting) complain(what, why string) {
+// complain prints one line on stderr: what, and why.
+func (a *verbRun) complain(what, why string) {
 	fmt.Fprintf(a.cmd.ErrOrStderr(), "ipctop: %s: %s\n", views.Visible(what), views.Visible(why))
 }
 
-// perform shows the plan, asks, does it and returns the exit code as an error.
-func (a *acting) perform(plan *actions.Plan) error {
+// perform shows the plan, asks, and does the plan. It returns the exit code as an error.
+func (a *verbRun) perform(plan *actions.Plan) error {
 	stderr := a.cmd.ErrOrStderr()
 	if a.dryRun {
-		for _, line := range plan.Lines() {
-			if _, err := fmt.Fprintln(a.cmd.OutOrStdout(), views.Visible(line)); err != nil {
-				return fmt.Errorf("standard output: %w", err)
-			}
+		if err := writeLines(a.cmd.OutOrStdout(), plan.Lines()); err != nil {
+			return err
 		}
 		a.sayRefused(plan.Refused)
 		return outcome(len(plan.Steps), len(plan.Refused)+a.lost)
@@ -131,14 +129,15 @@ func (a *acting) perform(plan *actions.Plan) error {
 	return a.run(asked)
 }
 
-func (a *acting) sayRefused(refused []actions.Refusal) {
+func (a *verbRun) sayRefused(refused []actions.Refusal) {
 	for _, r := range refused {
 		a.complain(r.Ref.String(), r.Why)
 	}
 }
 
-// ask has the person confirm: one yes for what nobody uses, the id for each object in use.
-func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
+// ask asks the person to confirm: one yes for all objects that nobody uses, and the id of each object in use. It
+// returns the plan of the confirmed steps.
+func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 	in, isFile := a.cmd.InOrStdin().(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
 		return nil, usageErrorf("nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look")
@@ -157,14 +156,14 @@ func (a *acting) ask(plan *actions.Plan) (*actions.Plan, error) {
 		if s.Confirm == "" {
 			return agreed
 		}
-		word := views.Visible(s.Confirm) // a name may hold what nobody can type
+		word := views.Visible(s.Confirm) // a name may hold characters that a person cannot type
 		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()),
 			word)) == word
 	}, "not confirmed"), nil
 }
 
-// question asks on stderr and reads a line; the end of input is an empty answer.
-func (a *acting) question(answers *bufio.Scanner, text string) string {
+// question asks on stderr and reads a line. At the end of the input the answer is empty.
+func (a *verbRun) question(answers *bufio.Scanner, text string) string {
 	fmt.Fprint(a.cmd.ErrOrStderr(), text)
 	if !answers.Scan() {
 		fmt.Fprintln(a.cmd.ErrOrStderr())
@@ -173,8 +172,8 @@ func (a *acting) question(answers *bufio.Scanner, text string) string {
 	return strings.TrimSpace(answers.Text())
 }
 
-// run does the plan. A signal, or a reader of stdout that has gone, ends it between two steps.
-func (a *acting) run(plan *actions.Plan) error {
+// run does the plan. It stops between two steps after a signal, or if the reader of stdout has gone.
+func (a *verbRun) run(plan *actions.Plan) error {
 	ctx, stop := signal.NotifyContext(a.cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
@@ -206,7 +205,7 @@ func (a *acting) run(plan *actions.Plan) error {
 	return code
 }
 
-// outcome is the exit code for so many deeds done and so many not.
+// outcome gives the exit code, as an error, for the number of deeds done and the number of deeds left.
 func outcome(done, left int) error {
 	switch {
 	case left == 0:

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// The README names every kind and family that there is.
+// The README names every kind and every family.
 func TestReadmeNamesEveryKind(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
@@ -25,7 +25,7 @@ func TestReadmeNamesEveryKind(t *testing.T) {
 	}
 }
 
-// The file of signatures that the README shows is one.
+// The README shows a valid file of signatures.
 func TestReadmeShowsSignatures(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")

@@ -9,12 +9,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// The scripts in testdata/script run ipctop as a process of its own.
+// The scripts in testdata/script run ipctop in another process.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
-		// Files of settings that others may write are refused, whatever the umask of who runs the tests.
+		// ipctop refuses a file of settings that others may write, so the umask of the tests must not matter.
 		Setup: func(env *testscript.Env) error {
 			return filepath.WalkDir(env.WorkDir, func(path string, d fs.DirEntry, err error) error {
 				if err != nil || !d.Type().IsRegular() {

@@ -16,7 +16,7 @@ import (
 	"github.com/ipctop/ipctop/collect/software"
 )
 
-// openHost opens the machine, or a tree of files for --root, with what the user has configured to look at it.
+// openHost opens the machine, or a tree of files for --root. It also reads the settings of the user.
 func openHost(root string) (*kernel.Host, []collect.Setting, error) {
 	host, err := kernel.Open(root)
 	if err != nil {
@@ -26,8 +26,8 @@ func openHost(root string) (*kernel.Host, []collect.Setting, error) {
 	return host, settings, err
 }
 
-// readSettings reads what the user has configured: the signatures of software, besides the built-in ones. There need
-// be no file. A file that is wrong is a mistake of usage.
+// readSettings reads the user's own signatures of software. They come in addition to the built-in signatures. Without a
+// file there are no settings. A wrong file is a usage error.
 func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 	path := signaturesPath(getenv)
 	if path == "" {
@@ -35,7 +35,7 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 	}
 	text, err := readOwnFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		// what it leads to may be away for now, and what it protects is not for that
+		// The target of a link can be missing for a time only. Without it, ipctop could call protected objects orphans.
 		for _, link := range []string{path, filepath.Dir(path)} {
 			if to, err := os.Readlink(link); err == nil {
 				return nil, usageErrorf("%s: it is a link to %s, where nothing is: what it protects cannot be told; mend or "+
@@ -54,12 +54,12 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 	return []collect.Setting{collect.WithSignatures(s)}, nil
 }
 
-// signaturesPath is $XDG_CONFIG_HOME/ipctop/signatures.yaml, by default below ~/.config; "" for a user without a home
-// directory. A HOME that belongs to somebody else, as after su or a sudo that keeps it, is passed over for the one in
-// the password file: what another user says about his own objects is not to count when root looks.
+// signaturesPath gives $XDG_CONFIG_HOME/ipctop/signatures.yaml, by default below ~/.config. It gives "" for a user
+// without a home directory. HOME can belong to another user, after su or a sudo that keeps HOME. The home directory is
+// then the one in the password file: root must not follow the settings of another user.
 func signaturesPath(getenv func(string) string) string {
 	config := getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(config) { // the XDG base directory specification has relative ones ignored
+	if !filepath.IsAbs(config) { // the XDG base directory specification says to ignore a relative path
 		home, err := actions.OwnHome(getenv("HOME"))
 		if err != nil {
 			return ""
@@ -69,13 +69,13 @@ func signaturesPath(getenv func(string) string) string {
 	return filepath.Join(config, "ipctop", "signatures.yaml")
 }
 
-// settingsMost is the most that a file of settings may hold, in bytes.
-const settingsMost = 1 << 20
+// maxSettings is the largest size of a file of settings, in bytes.
+const maxSettings = 1 << 20
 
-// readOwnFile reads a file that nobody but this user and root may write: whoever writes it decides what is called
-// protected.
+// readOwnFile reads a file that only this user and root may write. The writer of the file decides which objects ipctop
+// calls protected, so other writers are an error.
 func readOwnFile(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO there is not waited for
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: do not wait in the open of a FIFO
 	if err != nil {
 		return "", err
 	}
@@ -94,12 +94,12 @@ func readOwnFile(path string) (string, error) {
 		return "", fmt.Errorf("%s: others may write it (mode %#o), who could so decide what is protected: chmod go-w it",
 			path, info.Mode().Perm())
 	}
-	text, err := io.ReadAll(io.LimitReader(f, settingsMost+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
 	if err != nil {
 		return "", err
 	}
-	if len(text) > settingsMost {
-		return "", fmt.Errorf("%s: it is larger than %d bytes: shorten it", path, settingsMost)
+	if len(text) > maxSettings {
+		return "", fmt.Errorf("%s: it is larger than %d bytes: shorten it", path, maxSettings)
 	}
 	return string(text), nil
 }

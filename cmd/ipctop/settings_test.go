@@ -29,7 +29,7 @@ func TestSignaturesPath(t *testing.T) {
 	}
 }
 
-// Root's look does not follow what another user says, by a HOME that sudo has kept or by a file of his.
+// Root does not follow the settings of another user: neither by a HOME that sudo has kept, nor in a file of that user.
 func TestSignaturesOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -60,7 +60,7 @@ func TestSignaturesOfAnotherUser(t *testing.T) {
 	}
 }
 
-// A faulty file ends whatever reads it, and nothing else: see the README.
+// A wrong file of settings ends only the commands that read it: see the README.
 func TestFaultySignatures(t *testing.T) {
 	config := t.TempDir()
 	path := filepath.Join(config, "ipctop/signatures.yaml")
@@ -71,7 +71,7 @@ func TestFaultySignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CONFIG_HOME", config)
-	want := said{exitUsage, "", "ipctop: " + path +
+	want := commandOutput{exitUsage, "", "ipctop: " + path +
 		`: line 3: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff` + "\n"}
 	for _, line := range []string{"--once sem", "waits", "leaks sem", "doctor", "rm --dry-run --where true",
 		"signal --dry-run TERM --where true"} {

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// newShortCmd is a subcommand that is short for ipctop --once WORD.
+// newShortCmd makes a subcommand that is short for ipctop --once WORD.
 func newShortCmd(word, short, long, example string) *cobra.Command {
 	var f onceFlags
 	cmd := &cobra.Command{
@@ -24,8 +24,8 @@ func newShortCmd(word, short, long, example string) *cobra.Command {
 		},
 	}
 	f.registerOnce(cmd)
-	// "ipctop --once WORD" comes here as well: the word is a command, wherever it stands.
+	// "ipctop --once WORD" also runs this command, because cobra finds the name of the command in any place.
 	cmd.Flags().Bool("once", true, "")
-	_ = cmd.Flags().MarkHidden("once") // the error is for a flag that does not exist
+	_ = cmd.Flags().MarkHidden("once") // an error would mean that the flag does not exist
 	return cmd
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sourceFile is a parsed file and the room that it stands in.
+// sourceFile is a parsed file and its room.
 type sourceFile struct {
 	room string
 	file *ast.File
 }
 
-// brokenHabits lists what the sources of one package do that they must not: init functions, package-level state (a
-// variable without a value that is no embedded file, or one that a function assigns to), naming kernel.Admin outside
-// the rooms that change the machine.
+// brokenHabits lists the broken rules in the sources of one package: an init function, package-level state, and the
+// name kernel.Admin outside the rooms that change the machine. State is a variable without a value that is no
+// embedded file, or a variable that a function assigns to.
 func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 	var broken []string
 	say := func(at token.Pos, format string, args ...any) {
@@ -68,7 +68,7 @@ func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 	return broken
 }
 
-// embedded says whether the compiler fills the variable from a file.
+// embedded is true if the compiler fills the variable from a file.
 func embedded(d *ast.GenDecl) bool {
 	return d.Doc != nil && slices.ContainsFunc(d.Doc.List,
 		func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
@@ -84,7 +84,7 @@ func variables(d *ast.GenDecl) []*ast.Ident {
 	return names
 }
 
-// assigned gives what a statement writes to, but not what := declares.
+// assigned lists the expressions that a statement writes to, without new variables of :=.
 func assigned(n ast.Node) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.AssignStmt:
@@ -97,7 +97,7 @@ func assigned(n ast.Node) []ast.Expr {
 	return nil
 }
 
-// root is x in x, x.f, x[i] and *x.
+// root gives x for x, x.f, x[i] and *x.
 func root(e ast.Expr) *ast.Ident {
 	for {
 		switch x := e.(type) {
@@ -117,8 +117,8 @@ func root(e ast.Expr) *ast.Ident {
 	}
 }
 
-// packageLevel tells the package's variable from a local one of the same name. The parser resolves names within a
-// file: one that it did not find is another file's.
+// packageLevel is true for a variable of the package, and false for a local variable of the same name. The parser
+// resolves names within a file. A name that it did not resolve belongs to another file.
 func packageLevel(file *ast.File, id *ast.Ident) bool {
 	return id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// parseRefs reads all REFs before anything is done.
+// parseRefs reads all REFs before the program does anything. A wrong REF is a usage error.
 func parseRefs(texts []string) ([]schema.Selector, error) {
 	var sels []schema.Selector
 	for _, text := range texts {
@@ -45,11 +45,12 @@ func nearestKind(text string) string {
 	return ""
 }
 
-// otherNamespace says whether a REF may lead to another namespace's object: a FIFO's Space is a device.
+// otherNamespace is true if a REF may name an object of another namespace. The Space of a FIFO is a device.
 func otherNamespace(s schema.Selector) bool { return s.Space != 0 && s.Kind != schema.Fifo }
 
-// resolve turns REFs into the objects that have them now. What leads nowhere is said and counted.
-func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
+// resolve finds the objects that the REFs name now. For each REF without an object it prints a line, and counts it in
+// lost.
+func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
 		req.Want[s.Kind] = 0
@@ -69,7 +70,7 @@ func (a *acting) resolve(sels []schema.Selector) []schema.Ref {
 	return refs
 }
 
-// subjectOf is what an object of a snapshot stands for: a thread that waits for its process.
+// subjectOf gives the object that a row stands for. The row of a waiting thread stands for the thread's process.
 func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
 	for _, m := range collect.Mechanisms() {
 		if m.Kind == ref.Kind && m.Subject != nil {
@@ -79,9 +80,9 @@ func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
 	return ref
 }
 
-// matching lists the objects of these mechanisms for which --where holds, but neither kernel threads nor ipctop itself.
-// It is an error if there are none.
-func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
+// matching lists the objects of these mechanisms for which --where is true, without kernel threads and ipctop itself.
+// If nothing matches, it returns an error.
+func (a *verbRun) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	refs, where, snap, err := a.match(mechs)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (a *acting) matching(mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	return nil, errors.New("--where: nothing matched")
 }
 
-func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot,
+func (a *verbRun) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *views.Where, snap *collect.Snapshot,
 	err error) {
 	if where, err = views.CompileWhere(mechs, a.where); err != nil {
 		return nil, nil, nil, err
@@ -124,10 +125,9 @@ func (a *acting) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *view
 	return refs, where, snap, nil
 }
 
-// still leaves out of the plan what --where does not find any more. The plan was made after the first look, so that
-// what changed between the two is in the plan but not in the choice; what changes from here on the recheck before
-// each deed refuses.
-func (a *acting) still(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
+// stillMatching refuses the steps of the plan whose objects --where does not find any more. An object can change
+// between the choice by --where and the plan. For changes after this check, each deed reads its object again.
+func (a *verbRun) stillMatching(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
 	if a.where == "" || len(plan.Steps) == 0 {
 		return plan, nil
 	}
@@ -143,24 +143,24 @@ func (a *acting) still(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.P
 		"--where does not hold for it any more: look at it again"), nil
 }
 
-// targets are the objects to act on: those that the REFs name, or those of the mechanisms that --where finds.
-func (a *acting) targets(sels []schema.Selector, mechs []*kinds.Mechanism) ([]schema.Ref, error) {
+// targets lists the objects to act on: the objects that the REFs name, or the objects that --where finds.
+func (a *verbRun) targets(sels []schema.Selector, mechs []*kinds.Mechanism) ([]schema.Ref, error) {
 	if a.where == "" {
 		return a.resolve(sels), nil
 	}
 	return a.matching(mechs)
 }
 
-// only keeps the mechanisms of kinds for which keep holds.
-func only(keep func(schema.Kind) bool) []*kinds.Mechanism {
+// mechanismsOf lists the mechanisms of the kinds for which keep is true.
+func mechanismsOf(keep func(schema.Kind) bool) []*kinds.Mechanism {
 	return slices.DeleteFunc(collect.Mechanisms(), func(m *kinds.Mechanism) bool { return !keep(m.Kind) })
 }
 
-// completeRefs proposes the kinds that a REF starts with.
+// completeRefs proposes the beginnings of REFs: the kinds for which keep is true.
 func completeRefs(keep func(schema.Kind) bool) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var words []string
-		for _, m := range only(keep) {
+		for _, m := range mechanismsOf(keep) {
 			words = append(words, cobra.CompletionWithDesc(string(m.Kind)+":", m.Title))
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -22,7 +22,7 @@ type uiFlags struct {
 	readOnly, noMouse bool
 	interval          time.Duration
 	grace             string
-	flags             *pflag.FlagSet // those of the dashboard alone
+	flags             *pflag.FlagSet // the flags that only the dashboard has
 }
 
 func (f *uiFlags) register(cmd *cobra.Command) {
@@ -34,19 +34,19 @@ func (f *uiFlags) register(cmd *cobra.Command) {
 	cmd.Flags().AddFlagSet(f.flags)
 }
 
-// readOnly says whether the environment or a flag forbids changes.
+// readOnly is true if the environment or the flag forbids changes.
 func readOnly(flag bool) bool { return flag || actions.ReadOnly(os.Getenv) }
 
-// shortest is the least time between refreshes: below it the dashboard would do little else than scan.
-const shortest = 100 * time.Millisecond
+// shortestInterval is the shortest time between refreshes. With less, the dashboard would scan almost all the time.
+const shortestInterval = 100 * time.Millisecond
 
-// runUI shows the dashboard until the person quits or ctx ends.
+// runUI shows the dashboard until the person quits or parent ends.
 func runUI(parent context.Context, f uiFlags) error {
 	if err := needTerminal(); err != nil {
 		return err
 	}
-	if f.interval < shortest {
-		return usageErrorf("--interval %v is too short: the shortest is %v", f.interval, shortest)
+	if f.interval < shortestInterval {
+		return usageErrorf("--interval %v is too short: the shortest is %v", f.interval, shortestInterval)
 	}
 	grace, err := graceOf(f.grace)
 	if err != nil {
@@ -67,15 +67,15 @@ func runUI(parent context.Context, f uiFlags) error {
 		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
 	})
 	if parent.Err() != nil {
-		return nil // Whoever started the dashboard ended it.
+		return nil // the caller ended the dashboard
 	}
 	return err
 }
 
-// untilSignal gives a context that the signals which end a program end, with an error that has the shell's exit code
-// for the signal. Those after SIGINT would make the Go runtime dump its stacks on a terminal that is still raw
-// (os/signal, "Default behavior of signals in Go programs"). Caught are only those that somebody sent: a fault of the
-// program's own is a panic.
+// untilSignal gives a context that ends when a signal would end the program. The context's cause has the shell's exit
+// code for the signal. Without this, SIGQUIT and the signals after it make the Go runtime print its stacks, on a
+// terminal that is still raw (os/signal, "Default behavior of signals in Go programs"). A fault of the program itself
+// is no such signal: it is a panic.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	caught := make(chan os.Signal, 1)
@@ -91,19 +91,19 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { signal.Stop(caught); cancel(nil) }
 }
 
-// forDemo is the dashboard for ipctop demo, nil where there is no terminal.
+// forDemo gives the dashboard for ipctop demo. It gives nil if there is no terminal.
 func (f *uiFlags) forDemo() demoUI {
 	if needTerminal() != nil {
 		return nil
 	}
 	return func(ctx context.Context) error {
 		young := *f
-		young.grace = "0s" // as the demo's orphans are
+		young.grace = "0s" // the demo's orphans are young
 		return runUI(ctx, young)
 	}
 }
 
-// needTerminal says what to do where there is no terminal to draw on.
+// needTerminal returns a usage error if there is no terminal to draw on. The error says what to do.
 func needTerminal() error {
 	for _, f := range []*os.File{os.Stdin, os.Stdout} {
 		if !term.IsTerminal(int(f.Fd())) {

@@ -17,16 +17,16 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// terminal is a tmux server of the test's own, with one window in which a shell runs ipctop.
+// terminal is a tmux server of the test. Its one window has a shell that runs ipctop.
 type terminal struct {
 	t      *testing.T
 	socket string
 }
 
-// patience is how long a test waits for what has to happen on a terminal.
+// patience is the longest time that a test waits for a change on a terminal.
 const patience = 30 * time.Second
 
-// openTerminal runs a shell command in a new terminal, in which "$IPCTOP" is the program.
+// openTerminal runs a shell command in a new terminal. In the command "$IPCTOP" is the program.
 func openTerminal(t *testing.T, w, h int, command string, env ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -40,7 +40,7 @@ func openTerminal(t *testing.T, w, h int, command string, env ...string) *termin
 		t.Fatal(err)
 	}
 	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	// remain-on-exit keeps the pane of a command that ended, so that it can be read.
+	// remain-on-exit keeps the pane of an ended command, so that the test can read it.
 	conf := filepath.Join(t.TempDir(), "conf")
 	if err := os.WriteFile(conf, []byte("set -g remain-on-exit on\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func (term *terminal) tmux(args ...string) string {
 	return string(out)
 }
 
-// keys presses keys as tmux names them.
+// keys presses keys, with the names of tmux.
 func (term *terminal) keys(keys ...string) {
 	term.t.Helper()
 	term.tmux(append([]string{"send-keys"}, keys...)...)
@@ -81,7 +81,7 @@ func (term *terminal) screen() string {
 	return term.tmux("capture-pane", "-p")
 }
 
-// see waits until all texts stand on the screen.
+// see waits until the screen shows all texts.
 func (term *terminal) see(texts ...string) {
 	term.t.Helper()
 	term.wait(strings.Join(texts, " and "), func() bool {
@@ -106,7 +106,7 @@ func (term *terminal) wait(what string, ok func() bool) {
 	}
 }
 
-// state is what the terminal itself was told: alternate screen, cursor, mouse.
+// state gives the modes of the terminal: alternate screen, cursor, mouse, keypad.
 func (term *terminal) state() string {
 	term.t.Helper()
 	return strings.TrimSpace(term.tmux("display-message", "-p",
@@ -115,12 +115,12 @@ func (term *terminal) state() string {
 
 const (
 	saneState = "alternate=0 cursor=1 mouse=0 keypad=0"
-	// script runs the dashboard and tells how it ended and whether the line discipline is as before: stty -g prints all
-	// of it.
+	// script runs the dashboard and prints its exit code. It also compares all settings of the line discipline (stty -g)
+	// before and after.
 	script = `before=$(stty -g); "$IPCTOP" $ARGS; code=$?; after=$(stty -g); [ "$before" = "$after" ] && tty=sane || tty=spoilt; echo "ended with $code, tty $tty"; exec cat`
 )
 
-// pid of the dashboard, a child of the pane's shell.
+// pid gives the pid of the dashboard. The dashboard is a child of the pane's shell.
 func (term *terminal) pid() string {
 	term.t.Helper()
 	shell := strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_pid}"))
@@ -169,7 +169,7 @@ func kill(t *testing.T, signal, pid string) {
 	}
 }
 
-// tabNumber is the key of a family's tab.
+// tabNumber gives the key of a family's tab.
 func tabNumber(t *testing.T, f schema.Family) string {
 	t.Helper()
 	i := slices.IndexFunc(views.All(), func(v views.View) bool { return v.Family == f })
@@ -187,7 +187,7 @@ func TestDashboardEndsWithItsTerminal(t *testing.T) {
 	term.tmux("kill-server")
 	kerneltest.Eventually(t, "process "+pid+" to end", func() bool {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
-		// Where the tests are pid 1, as in a container, nobody reaps the orphan: it stays a zombie.
+		// If the tests are pid 1, as in a container, nobody reaps the orphan. It stays a zombie.
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
 }
@@ -234,7 +234,7 @@ func TestDashboardOnOldTerminals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			term := openTerminal(t, 80, 24, script, "TERM="+name)
-			// The shell's TERM is tmux's own until it is exported again.
+			// tmux sets the TERM of the shell, so the script must export it again.
 			term.see("1 Queues", "Help")
 			processes := tabNumber(t, kinds.Processes)
 			term.keys(processes)

@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// A deadlock is announced wherever the person is, and one key leads from one of its objects to who waits for whom. It
-// is a likely one where nobody may see who holds what with SEM_UNDO.
+// Every room of the dashboard announces a deadlock. From an object of the deadlock, one key leads to the waits. If
+// ipctop may not read the undo values (SEM_UNDO), the deadlock is only a likely one.
 func TestDashboardAnnouncesADeadlock(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		term := openTerminal(t, 100, 30, script, "ARGS=demo sem-deadlock")

@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// newVerbCmds makes a subcommand of every verb.
+// newVerbCmds makes a subcommand for every verb.
 func newVerbCmds(readOnly *bool) []*cobra.Command {
 	var cmds []*cobra.Command
 	for _, v := range actions.Verbs() {
@@ -24,18 +24,18 @@ func newVerbCmds(readOnly *bool) []*cobra.Command {
 	return cmds
 }
 
-// verbCmd is one verb as a subcommand: "ipctop VERB WORD... REF...", with a flag for each other option.
+// verbCmd is one verb as a subcommand: "ipctop VERB WORD... REF...". Every other option of the verb is a flag.
 type verbCmd struct {
 	planFlags
 	verb  actions.Verb
 	use   *actions.Use
 	words []actions.Option
 	flags []flagOption
-	list  *actions.Option // whose choices --list prints; nil: there is no such flag
-	lists bool            // --list was said
+	list  *actions.Option // --list prints the choices of this option; nil: there is no flag --list
+	lists bool            // --list is on the command line
 }
 
-// flagOption is an option that is a flag, with what was said for it.
+// flagOption is an option that is a flag. said is its value on the command line.
 type flagOption struct {
 	actions.Option
 	said string
@@ -63,7 +63,7 @@ func newVerbCmd(v actions.Verb, readOnly *bool) *cobra.Command {
 	return cmd
 }
 
-// usage is the command's line of usage.
+// usage gives the command's usage line.
 func (c *verbCmd) usage() string {
 	words := ""
 	for _, o := range c.words {
@@ -82,18 +82,20 @@ func (c *verbCmd) register(cmd *cobra.Command) {
 		o := &c.flags[i]
 		cmd.Flags().StringVar(&o.said, o.Name, o.Default, o.Help+": "+strings.Join(o.Values(), ", "))
 		complete := cobra.FixedCompletions(choices(&o.Option), cobra.ShellCompDirectiveNoFileComp)
-		_ = cmd.RegisterFlagCompletionFunc(o.Name, complete) // the error is for a flag that does not exist
+		_ = cmd.RegisterFlagCompletionFunc(o.Name, complete) // an error would mean that the flag does not exist
 	}
 	if c.list != nil {
 		cmd.Flags().BoolVar(&c.lists, "list", false, c.list.List)
 	}
-	if c.judges() {
+	if c.hasVerdicts() {
 		registerGrace(cmd.Flags(), &c.grace)
 	}
 }
 
-// judges says whether --where can ask for verdicts.
-func (c *verbCmd) judges() bool { return slices.ContainsFunc(only(c.verb.Chooses), views.HasVerdicts) }
+// hasVerdicts is true if --where can ask for verdicts.
+func (c *verbCmd) hasVerdicts() bool {
+	return slices.ContainsFunc(mechanismsOf(c.verb.Chooses), views.HasVerdicts)
+}
 
 // complete proposes the choices of the words, then REFs.
 func (c *verbCmd) complete(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -103,7 +105,7 @@ func (c *verbCmd) complete(cmd *cobra.Command, args []string, word string) ([]st
 	return completeRefs(c.verb.Does)(cmd, args, word)
 }
 
-// choices are those of an option, as completion proposes them.
+// choices lists the choices of an option, in the form for completion.
 func choices(o *actions.Option) []string {
 	var all []string
 	for _, c := range o.Choices {
@@ -120,7 +122,7 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if c.lists {
 		return listChoices(cmd.OutOrStdout(), c.list)
 	}
-	args, err := c.told(cmd, args)
+	args, err := c.setOptions(cmd, args)
 	if err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	mechs := only(c.verb.Chooses)
+	mechs := mechanismsOf(c.verb.Chooses)
 	refs, err := a.targets(sels, mechs)
 	if err != nil {
 		return err
@@ -148,14 +150,14 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if plan, err = a.still(plan, mechs); err != nil {
+	if plan, err = a.stillMatching(plan, mechs); err != nil {
 		return err
 	}
 	return a.perform(plan)
 }
 
-// told tells the verb its options, and gives the arguments that are left: REFs.
-func (c *verbCmd) told(cmd *cobra.Command, args []string) ([]string, error) {
+// setOptions gives the verb its options. It returns the other arguments: the REFs.
+func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error) {
 	if len(args) < len(c.words) {
 		o := &c.words[len(args)]
 		says := fmt.Sprintf("no %s named: say %s %s REF", o.Name, cmd.CommandPath(), o.Default)
@@ -181,7 +183,7 @@ func (c *verbCmd) told(cmd *cobra.Command, args []string) ([]string, error) {
 	return refs, nil
 }
 
-// ageOfOrphans is --grace, as a Request takes it; 0 for a verb without that flag.
+// ageOfOrphans gives --grace as a duration for collect.Request. It gives 0 for a verb without this flag.
 func (c *verbCmd) ageOfOrphans(cmd *cobra.Command) (time.Duration, error) {
 	if cmd.Flags().Lookup("grace") == nil {
 		return 0, nil
@@ -193,7 +195,7 @@ func (c *verbCmd) ageOfOrphans(cmd *cobra.Command) (time.Duration, error) {
 	return age, err
 }
 
-// checkIdle refuses a flag that makes no difference to any of the objects that are named.
+// checkIdle refuses a flag that has no effect on any of the named objects.
 func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
 	for _, o := range c.flags {
 		matters := slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
@@ -214,7 +216,7 @@ func listChoices(out io.Writer, o *actions.Option) error {
 	return w.Flush()
 }
 
-// verbNames are the verbs in a sentence: "rm, signal".
+// verbNames lists the verbs as text: "rm, signal".
 func verbNames() string {
 	var names []string
 	for _, v := range actions.Verbs() {

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kinds"
 )
 
-// newWaitsCmd is ipctop waits, short for ipctop --once waits.
+// newWaitsCmd makes ipctop waits, short for ipctop --once waits.
 func newWaitsCmd() *cobra.Command {
 	cmd := newShortCmd(string(kinds.Waits), "Show who waits on whom, what is stuck, and why",
 		`waits shows the threads that wait for others, as a tree: root causes first, then who hangs on them. It is short for
@@ -21,6 +21,6 @@ there are rows.`,
 	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'comm == "postgres" and waiting > duration("1m")'`
 	cmd.Flags().Lookup("sort").Usage = `columns to sort by, "-" in front for downwards: "-waiting,comm"`
 	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if something is stuck or, with --where, if there were rows"
-	_ = cmd.Flags().MarkHidden("grace") // Nothing here has a verdict. The error is for a flag that does not exist.
+	_ = cmd.Flags().MarkHidden("grace") // no wait has a verdict; an error would mean that the flag does not exist
 	return cmd
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 )
 
-// Where nothing is stuck a table of nothing, or of slow ones, leaves no doubt about that; a script's formats have
-// only the rows.
+// If nothing is stuck, a note says so below an empty table, and below a table of slow waits. The formats for scripts
+// have only the rows.
 func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 	t.Parallel()
 	const note = "ipctop: note: nothing of what could be seen is stuck\n"
@@ -29,7 +29,7 @@ func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 	}
 }
 
-// What the help of waits gives as an example waits takes.
+// waits accepts every example of its help.
 func TestExampleOfWhere(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -42,7 +42,7 @@ func TestExampleOfWhere(t *testing.T) {
 	}
 }
 
-// The two short commands say what their own exit code means.
+// The help of each of the two short commands explains its own exit code.
 func TestHelpOfExitCode(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were " +

@@ -16,9 +16,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to a file
-// that takes all. "times" is ours over theirs: at most 3 with nothing to list, at most 0.2 at the kernel's default
-// limits.
+// BenchmarkIpcs runs the installed ipcs and ours in turn, as a script does: process start, listing, output to
+// /dev/null. "times" is our time divided by theirs. It should be at most 3 with nothing to list, and at most 0.2 at the
+// kernel's default limits.
 func BenchmarkIpcs(b *testing.B) {
 	b.Run("empty", func(b *testing.B) {
 		kerneltest.InNamespace(b, func() { race(b, 100) })
@@ -31,7 +31,7 @@ func BenchmarkIpcs(b *testing.B) {
 	})
 }
 
-// race reports the median wall times of both, and their ratio. Each iteration runs both some times.
+// race reports the median wall times of both programs, and their ratio. Each iteration runs each program rounds times.
 func race(b *testing.B, rounds int) {
 	theirs, err := exec.LookPath("ipcs")
 	if err != nil {
@@ -55,7 +55,7 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// spawn runs a program with its output thrown away and gives the time until it was reaped.
+// spawn runs a program, drops its output, and gives the time until the program was reaped.
 func spawn(tb testing.TB, path string) time.Duration {
 	tb.Helper()
 	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
@@ -78,7 +78,7 @@ func spawn(tb testing.TB, path string) time.Duration {
 	return took
 }
 
-// build compiles ipctop as the README says and links it under util-linux's names. It gives the binary's path.
+// build compiles ipctop as the README says, and makes links with util-linux's names. It gives the binary's path.
 func build(tb testing.TB) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "ipctop")
@@ -93,7 +93,7 @@ func build(tb testing.TB) string {
 	return path
 }
 
-// fill makes objects up to the limits that are named.
+// fill makes so many objects of each System V kind.
 func fill(tb testing.TB, queues, sets, segments int) {
 	tb.Helper()
 	a := kernel.NewAdmin()

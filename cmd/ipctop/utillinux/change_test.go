@@ -11,14 +11,14 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// outcome is what a command line gave and what it left.
+// outcome is the result of a command line, and the objects that it left.
 type outcome struct {
 	Result result
 	Left   []string
 }
 
-// sameChange runs a command line through both, each time on the same objects, and compares what comes out and what is
-// left.
+// sameChange runs a command line through util-linux and through ours, both on the same objects. It compares the outputs
+// and the objects that are left.
 func sameChange(t *testing.T, argv ...string) {
 	t.Helper()
 	onFixed(t)
@@ -30,8 +30,8 @@ func sameChange(t *testing.T, argv ...string) {
 	}
 }
 
-// onFixed removes everything and makes three objects of each kind, with the ids 0, 1 and 32770 and the keys 0x10,
-// 0x11 and 0xfffffff2. The next of each kind will be 77.
+// onFixed removes all objects and makes three of each kind, with the ids 0, 1 and 32770 and the keys 0x10, 0x11 and
+// 0xfffffff2. The next object of each kind gets the id 77.
 func onFixed(t testing.TB) {
 	t.Helper()
 	wipe(t)
@@ -42,7 +42,7 @@ func onFixed(t testing.TB) {
 			"sem": func(key uint32) (int, error) { return a.SemGet(key, 2, sysv.IPCCreat|0o604) },
 			"shm": func(key uint32) (int, error) { return a.ShmGet(key, 4096, sysv.IPCCreat|0o640) },
 		} {
-			sysctl(t, kind+"_next_id", strconv.Itoa(id)) // CONFIG_CHECKPOINT_RESTORE, which every distribution has
+			sysctl(t, kind+"_next_id", strconv.Itoa(id)) // takes CONFIG_CHECKPOINT_RESTORE: every distribution has it
 			got, err := create([]uint32{0x10, 0x11, 0xfffffff2}[i])
 			check(t, err)
 			if got != id {
@@ -68,7 +68,7 @@ func wipe(t testing.TB) {
 	}
 }
 
-// left lists the System V objects of the test's namespace, without what a random key or the clock gave them.
+// left lists the System V objects of the test's namespace, without random keys and times.
 func left(t testing.TB) []string {
 	t.Helper()
 	h := must(kernel.Open(""))(t)

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// clock writes times of the kernel, in Unix seconds, as the C library does in the local time zone.
+// clock writes times of the kernel, in Unix seconds. It writes them in the local time zone, as the C library does.
 type clock struct{ zone *time.Location }
 
-// never is what util-linux prints for a time that was never set.
-const never = "Not set"
+// neverSet stands for a time that was never set, as in util-linux.
+const neverSet = "Not set"
 
-// times gives the run's clock. The zone is read when the first time is printed, not before.
+// times gives the run's clock. It reads the zone when the run prints its first time, not before.
 func (s *session) times() *clock {
 	if s.clock == nil {
 		s.clock = &clock{localZone(s.Getenv("TZ"))}
@@ -22,32 +22,32 @@ func (s *session) times() *clock {
 	return s.clock
 }
 
-// ctime is man 3 ctime without its newline: "Sat Nov 21 13:16:03 2026".
+// ctime formats like man 3 ctime, without the newline: "Sat Nov 21 13:16:03 2026".
 func (c *clock) ctime(sec int64) string {
 	return time.Unix(sec, 0).In(c.zone).Format("Mon Jan _2 15:04:05 2006")
 }
 
-// orNever is ctime, or "Not set" for 0.
+// orNever formats like ctime, and gives "Not set" for 0.
 func (c *clock) orNever(sec int64) string {
 	if sec == 0 {
-		return never
+		return neverSet
 	}
 	return c.ctime(sec)
 }
 
-// short is ctime from the month on, to be cut before the year.
+// short gives the part of ctime from the month to the seconds. It gives "Not set" for 0.
 func (c *clock) short(sec int64) string {
 	if sec == 0 {
-		return never
+		return neverSet
 	}
 	return time.Unix(sec, 0).In(c.zone).Format("Jan _2 15:04:05 ")
 }
 
-// localZone finds the zone that TZ names as the C library does (man 3 tzset): a file of the zone database, or a rule
-// such as EST5EDT,M3.2.0,M11.1.0; UTC if it is neither. Without TZ it is the machine's.
+// localZone finds the zone that TZ names, as the C library does (man 3 tzset). TZ names a file of the zone database, or
+// is a rule such as EST5EDT,M3.2.0,M11.1.0. For any other text the zone is UTC. Without TZ the zone is the machine's.
 func localZone(tz string) *time.Location {
 	if tz == "" {
-		return time.Local // which knows an empty TZ, UTC, from none
+		return time.Local // package time handles both cases: UTC for an empty TZ, the machine's zone without TZ
 	}
 	name := strings.TrimPrefix(tz, ":")
 	if filepath.IsAbs(name) {
@@ -67,8 +67,8 @@ func localZone(tz string) *time.Location {
 	return time.UTC
 }
 
-// ruleFile is a zone's file (man 5 tzfile) that has no transitions, one type of time, UTC, and a rule for all times.
-// What package time cannot take for a rule leaves UTC.
+// ruleFile makes the file of a zone (man 5 tzfile) from a rule. The file has no transitions and one type of time, UTC.
+// The rule applies to all times. If package time cannot read the rule, UTC remains.
 func ruleFile(rule string) []byte {
 	block := func(version byte) []byte {
 		data := append([]byte("TZif"), version)
@@ -82,7 +82,7 @@ func ruleFile(rule string) []byte {
 	return append(append(block('2'), block('2')...), "\n"+rule+"\n"...)
 }
 
-// timeFormat is how lsipc writes times.
+// timeFormat is a format of times in lsipc.
 type timeFormat int
 
 const (
@@ -92,7 +92,7 @@ const (
 	timeISO
 )
 
-// set takes the name of a format.
+// set takes the name of a format. It returns false if there is no such format.
 func (f *timeFormat) set(name string) bool {
 	format, ok := map[string]timeFormat{"short": timeShort, "full": timeFull, "iso": timeISO}[name]
 	if ok {
@@ -101,7 +101,8 @@ func (f *timeFormat) set(name string) bool {
 	return ok
 }
 
-// format writes a time: short is the time of a day's, the day of a year's, or the year and day; full is ctime.
+// format writes a time, in Unix seconds. The short format is the time of today, the day of this year, or else the year
+// and the day. The full format is ctime.
 func (c *clock) format(f timeFormat, sec int64, now time.Time) string {
 	t, now := time.Unix(sec, 0).In(c.zone), now.In(c.zone)
 	switch {

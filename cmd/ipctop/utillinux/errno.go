@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// strerror is the C library's text for an error's errno (man 3 strerror). Go's own texts are the same in lower case,
-// and differ in some words: those that IPC calls and writes can return stand here.
+// strerror gives the C library's text for an error's errno (man 3 strerror). Go's own texts are mostly the same, in
+// lower case. Some texts differ in words, so the list has the errors that IPC calls and writes can return.
 func strerror(err error) string {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

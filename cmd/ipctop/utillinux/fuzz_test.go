@@ -20,7 +20,7 @@ func testSession(argv ...string) *session {
 		argv, &kernel.Host{})
 }
 
-// Every word of a command line ends up as an option, as an option's argument, or as an operand.
+// Every word of a command line becomes an option, the argument of an option, or an operand.
 func FuzzGetopt(f *testing.F) {
 	f.Add("-q 3 -vm4 --all=shm foo -- -x")
 	f.Add("--sem 1 -a -ashm -")
@@ -70,7 +70,7 @@ func FuzzStrtoul(f *testing.F) {
 		digits := strings.TrimLeft(number, "+-")
 		want, ok := new(big.Int).SetString(digits, 0)
 		if !ok || strings.ContainsAny(digits, "_bBoO") && !strings.HasPrefix(strings.ToLower(digits), "0x") {
-			return // no number, or one that only Go writes so
+			return // no number, or a form that only Go has
 		}
 		if !want.IsUint64() {
 			if err == nil {
@@ -115,7 +115,7 @@ func FuzzHumanSize(f *testing.F) {
 	})
 }
 
-// No text breaks a table, whatever it holds.
+// No text breaks a table.
 func FuzzTable(f *testing.F) {
 	f.Add("plain", 80, true)
 	f.Add("\x1b[31m\n\t\\x41 é\u202e漢\xff", 10, true)
@@ -124,7 +124,7 @@ func FuzzTable(f *testing.F) {
 		for _, mode := range []outMode{outTable, outExport, outNewline, outRaw, outJSON} {
 			table := &table{
 				name: "t", mode: mode, utf8: locale, width: width, columns: []scolumn{{"A", false, true}, {"B", true, false}},
-				rows: [][]cell{{some(text), some(text)}, {{}, some("x")}},
+				rows: [][]cell{{textCell(text), textCell(text)}, {{}, textCell("x")}},
 			}
 			got := table.render()
 			if mode == outJSON {
@@ -149,7 +149,7 @@ func FuzzLsipcOutput(f *testing.F) {
 	f.Add(",,")
 	f.Fuzz(func(t *testing.T, list string) {
 		r := &lsipcRun{session: testSession("lsipc"), kind: "shm", output: list, hasOutput: true}
-		if _, failed := r.takeOutput(); failed {
+		if _, failed := r.parseOutput(); failed {
 			return
 		}
 		if want := strings.TrimPrefix(list, "+"); !strings.EqualFold(strings.Join(r.names, ","), want) {
@@ -158,7 +158,7 @@ func FuzzLsipcOutput(f *testing.F) {
 	})
 }
 
-// TZ is the environment's: any text gives a zone.
+// TZ comes from the environment, so any text must give a zone.
 func FuzzZone(f *testing.F) {
 	for _, tz := range []string{"UTC", ":Europe/Berlin", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30", "../../../etc/passwd",
 		"/etc/passwd", "x\n5", ""} {
@@ -172,7 +172,7 @@ func FuzzZone(f *testing.F) {
 	})
 }
 
-// The help and the options are two lists that must agree.
+// The help and the table of options must agree.
 func TestHelpNamesEveryOption(t *testing.T) {
 	for name, options := range map[string][]option{"ipcs": ipcsOptions(), "ipcrm": ipcrmOptions(), "ipcmk": ipcmkOptions(),
 		"lsipc": lsipcOptions()} {
@@ -193,7 +193,7 @@ func TestHelpNamesEveryOption(t *testing.T) {
 	}
 }
 
-// What util-linux's help has of options, ours has.
+// Our help has every option that util-linux's help has.
 func TestHelpHasUtilLinuxsOptions(t *testing.T) {
 	needReference(t)
 	for _, face := range Faces() {

@@ -5,29 +5,29 @@ import (
 	"strings"
 )
 
-// argKind says whether an option takes an argument.
+// argKind tells if an option takes an argument.
 type argKind int
 
 const (
 	noArg argKind = iota
 	needsArg
-	mayHaveArg // only attached: -aX, --all=X
+	mayHaveArg // only in the same word: -aX, --all=X
 )
 
-// option is one option of a face. Its long name is the way of telling it apart.
+// option is one option of a face. Its long name identifies it.
 type option struct {
 	short byte // 0: none
 	long  string
 	arg   argKind
 }
 
-// getopt walks a command line as glibc's getopt_long does: options and operands may be mixed, long options may be cut
-// as long as they are clear, "--" ends the options, and with POSIXLY_CORRECT set the first operand does (man 3
-// getopt_long).
+// getopt reads a command line as glibc's getopt_long does (man 3 getopt_long). Options and operands may be mixed. A
+// long option may be cut if only one option begins so. "--" ends the options. With POSIXLY_CORRECT set, the first
+// operand ends them too.
 type getopt struct {
 	options  []option
 	rest     []string
-	cluster  string // what is left of -abc
+	cluster  string // the letters of -abc that are not read yet
 	posix    bool
 	operands []string
 	argv0    string
@@ -42,7 +42,8 @@ type optionError struct{ says string }
 
 func (e *optionError) Error() string { return e.says }
 
-// next gives the next option's long name and argument. At the end the name is "" and operands holds the rest.
+// next gives the long name and the argument of the next option. has is true if the option has an argument. At the end
+// the name is "", and operands holds all operands. The error is an *optionError.
 func (g *getopt) next() (name, arg string, has bool, err error) {
 	if g.cluster != "" {
 		return g.short()
@@ -113,7 +114,7 @@ func (g *getopt) long(word string) (name, arg string, has bool, err error) {
 	return o.long, arg, has, nil
 }
 
-// find looks for a long option by its name or a clear beginning of it.
+// find looks for a long option by its name, or by a beginning that only one option has.
 func (g *getopt) find(cut, word string) (option, error) {
 	var found []option
 	for _, o := range g.options {
@@ -137,12 +138,37 @@ func (g *getopt) find(cut, word string) (option, error) {
 	return option{}, g.errorf("option '--%s' is ambiguous; possibilities:%s", word, names.String())
 }
 
-// errorf begins with argv[0] as it was given, directory and all, as glibc does.
+// errorf makes an error that begins with argv[0], with its directory, as in glibc.
 func (g *getopt) errorf(format string, args ...any) error {
 	return &optionError{g.argv0 + ": " + fmt.Sprintf(format, args...)}
 }
 
-// badOption ends a run over a mistake that getopt found.
+// parse reads the command line. It answers --help and --version itself, and calls set for every other option. done is
+// true if the run ends with code.
+func (s *session) parse(options []option, help func(name string) string,
+	set func(name, arg string) (code int, failed bool)) (code int, done bool) {
+	g := newGetopt(s, options)
+	for {
+		name, arg, _, err := g.next()
+		if err != nil {
+			return s.badOption(err), true
+		}
+		switch name {
+		case "":
+			return 0, false
+		case "help":
+			s.print(help(s.name))
+			return 0, true
+		case "version":
+			return s.showVersion(), true
+		}
+		if code, failed := set(name, arg); failed {
+			return code, true
+		}
+	}
+}
+
+// badOption ends a run because of a mistake that getopt found.
 func (s *session) badOption(err error) int {
 	s.errorLine(err.Error())
 	return s.tryHelp()

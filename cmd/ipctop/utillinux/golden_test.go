@@ -16,15 +16,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// The goldens are what util-linux 2.38.1 says of the files below testdata/machine. They serve where it is not
-// installed; where it is, they are held against it, and with IPCTOP_TEST_UPDATE=1 taken from it.
+// The golden files hold the output of util-linux 2.38.1 for the files below testdata/machine. The test needs no
+// installed util-linux. If 2.38 is installed, another test compares it with the golden files. With
+// IPCTOP_TEST_UPDATE=1 that test writes them.
 
 const (
 	goldenFile = "testdata/golden.txtar"
 	machine    = "testdata/machine"
 )
 
-// goldenLines are the command lines of the goldens.
+// goldenLines lists the command lines of the golden files.
 func goldenLines() []string {
 	lines := []string{"ipcs"}
 	for _, mode := range []string{"-t", "-p", "-c", "-l", "--human", "-b", "-l --human", "-l -b", "-q", "-m", "-s",
@@ -51,7 +52,7 @@ func goldenLines() []string {
 	return lines
 }
 
-// goldenZones are the time zones in which times are told: none, one by name, two by a rule.
+// goldenZones lists the values of TZ: UTC, a zone by name, and two rules.
 func goldenZones() []string {
 	return []string{"UTC", "Europe/Berlin", "<+0330>-3:30", "NZST-12NZDT,M9.5.0,M4.1.0/3"}
 }
@@ -90,14 +91,14 @@ func eachGolden(t *testing.T, f func(name string, argv []string)) {
 		t.Setenv("TZ", zone)
 		for _, line := range goldenLines() {
 			if zone != "UTC" && line != "ipcs -t" && line != "lsipc -m -t --time-format=iso -r" {
-				continue // times are told alike everywhere
+				continue // the output has no times
 			}
 			f("TZ="+zone+" "+line, words(line))
 		}
 	}
 }
 
-// TestGoldenIsUtilLinux puts the fixture's files in the place of the kernel's and asks util-linux.
+// TestGoldenIsUtilLinux mounts the fixture's files over the files of the kernel, and runs util-linux on them.
 func TestGoldenIsUtilLinux(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
@@ -108,7 +109,7 @@ func TestGoldenIsUtilLinux(t *testing.T) {
 			}
 			return unix.Mount(path, strings.TrimPrefix(path, root), "", unix.MS_BIND, "")
 		}))
-		// Owners stay numbers, as for any machine that is not this one.
+		// Owners stay numbers, as for every machine made of files.
 		switchFile := filepath.Join(t.TempDir(), "nsswitch.conf")
 		check(t, os.WriteFile(switchFile, []byte("passwd: files\ngroup: files\n"), 0o644))
 		for name, instead := range map[string]string{"/etc/passwd": "/dev/null", "/etc/group": "/dev/null",

@@ -8,10 +8,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcmk (man 1 ipcmk): makes objects. Where util-linux would take over an object that has the same key or name by
-// chance, or cut an existing POSIX segment to the new size, ours is always a new one.
+// ipcmk (man 1 ipcmk) makes objects. Every object of ours is new. util-linux can take an existing object with the same
+// key or name, and cuts an existing POSIX segment to the new size.
 
-// ipcmkRun is one command line of ipcmk: what is wanted, and with what.
+// ipcmkRun is one command line of ipcmk: the kinds of objects to make, and their properties.
 type ipcmkRun struct {
 	*session
 	direct *actions.Direct
@@ -36,7 +36,7 @@ func ipcmkOptions() []option {
 
 func ipcmk(s *session) int {
 	r := &ipcmkRun{session: s, direct: s.direct(), mode: 0o644}
-	if code, done := r.parse(); done {
+	if code, done := s.parse(ipcmkOptions(), ipcmkHelp, r.set); done {
 		return code
 	}
 	posix := r.pshm || r.pmsg || r.psem
@@ -49,28 +49,6 @@ func ipcmk(s *session) int {
 		return r.tryHelp()
 	}
 	return r.create()
-}
-
-func (r *ipcmkRun) parse() (code int, done bool) {
-	g := newGetopt(r.session, ipcmkOptions())
-	for {
-		name, arg, _, err := g.next()
-		if err != nil {
-			return r.badOption(err), true
-		}
-		switch name {
-		case "":
-			return 0, false
-		case "help":
-			r.print(ipcmkHelp(r.name))
-			return 0, true
-		case "version":
-			return r.showVersion(), true
-		}
-		if code, failed := r.set(name, arg); failed {
-			return code, true
-		}
-	}
 }
 
 // set takes one option.
@@ -98,7 +76,7 @@ func (r *ipcmkRun) set(name, arg string) (code int, failed bool) {
 	case "mode":
 		n, rest, err := strtoul(arg, 8)
 		if err == nil && rest != "" || arg == "" {
-			return r.fail("failed to parse mode: Success"), true // errno was not set: util-linux's words
+			return r.fail("failed to parse mode: Success"), true // errno is 0 here in util-linux, so it prints "Success"
 		} else if err != nil {
 			return r.failErr("failed to parse mode", err), true
 		}
@@ -107,12 +85,12 @@ func (r *ipcmkRun) set(name, arg string) (code int, failed bool) {
 	return 0, false
 }
 
-// create makes what was asked for, in util-linux's order, and stops at the first failure.
+// create makes the objects in util-linux's order. It stops at the first failure.
 func (r *ipcmkRun) create() int {
 	for _, thing := range []struct {
 		wanted bool
-		what   string // in the message of a failure
-		label  string // of the line that names it
+		what   string // the kind, in the message of a failure
+		label  string // begins the line that names the new object
 		create func() (string, error)
 	}{
 		{r.shm, "share memory", "Shared memory id", r.sysv(schema.Shm, r.size)},
@@ -140,7 +118,8 @@ func (r *ipcmkRun) create() int {
 	return 0
 }
 
-// sysv makes a System V object with a random key and names it by its id.
+// sysv gives a function that makes a System V object with a random key. The function returns the id as text. size is in
+// bytes, and for a set the number of semaphores.
 func (r *ipcmkRun) sysv(kind schema.Kind, size uint64) func() (string, error) {
 	return func() (string, error) {
 		id, err := r.direct.Create(kind, size, r.mode, rand.Uint32)
@@ -148,7 +127,7 @@ func (r *ipcmkRun) sysv(kind schema.Kind, size uint64) func() (string, error) {
 	}
 }
 
-// posix makes a POSIX object, which has the name that was given.
+// posix gives a function that makes a POSIX object. The function returns the name of -n.
 func (r *ipcmkRun) posix(create func() error) func() (string, error) {
 	return func() (string, error) { return r.object, create() }
 }

@@ -15,7 +15,7 @@ import (
 
 func sorted() cmp.Option { return cmpopts.SortSlices(func(a, b string) bool { return a < b }) }
 
-// posixLeft names the message queues, with a slash, and what is in /dev/shm.
+// posixLeft names the POSIX message queues, with a slash, and the files of /dev/shm.
 func posixLeft(t testing.TB) []string {
 	t.Helper()
 	var names []string
@@ -51,7 +51,7 @@ func TestIpcmkLikeUtilLinux(t *testing.T) {
 	})
 }
 
-// Sizes, in all ways to write one.
+// A size can be written in many ways.
 func TestIpcmkSizes(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
@@ -72,7 +72,7 @@ func TestIpcmkSizes(t *testing.T) {
 	})
 }
 
-// Two points are no size, which util-linux takes for one.
+// A text with two points is no size. util-linux accepts it.
 func TestIpcmkRefuses(t *testing.T) {
 	want := result{"", "ipcmk: failed to parse size: '1..5K': Invalid argument\n", 1}
 	if diff := cmp.Diff(want, ours("ipcmk", "-M", "1..5K")); diff != "" {
@@ -95,7 +95,7 @@ func TestIpcmkPosix(t *testing.T) {
 			{"-s -n gate -p 600", result{"POSIX semaphore name: gate\n", "", 0}},
 			{"-s -q -m 1 -n /all", result{"POSIX shared memory name: /all\nPOSIX message queue name: /all\nPOSIX semaphore " +
 				"name: /all\n", "", 0}},
-			// Never an existing one, where util-linux cuts it to the new size.
+			// Ours takes no existing segment. util-linux cuts it to the new size.
 			{"-m 1 -n seg", result{"", "ipcmk: create POSIX shared memory failed: File exists\n", 1}},
 			{"--posix-mqueue -n /queue", result{"", "ipcmk: create POSIX message queue failed: File exists\n", 1}},
 			{"--posix-semaphore -n gate", result{"", "ipcmk: create POSIX semaphore failed: File exists\n", 1}},

@@ -12,11 +12,11 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcrm (man 1 ipcrm): removes objects by id, key or name.
+// ipcrm (man 1 ipcrm) removes objects by id, key or name.
 //
-// Options are carried out from left to right as util-linux does, -a last. What util-linux finds out only after it has
-// removed something is looked for before: an operand that means nothing. "ipcrm -a shm", with a blank, would remove
-// everything.
+// As in util-linux, ipcrm obeys the options from left to right, and -a last. util-linux finds an operand without a
+// meaning only after it has removed objects. Ours looks for such an operand first: "ipcrm -a shm", with a blank, would
+// remove everything.
 
 // ipcrmRun is one command line of ipcrm.
 type ipcrmRun struct {
@@ -50,13 +50,13 @@ func ipcrm(s *session) int {
 	return r.run()
 }
 
-// direct gives the hand that removes and makes; IPCTOP_READONLY binds it.
+// direct gives the actions that make and remove objects at once. With IPCTOP_READONLY they refuse.
 func (s *session) direct() *actions.Direct {
 	journal := func() *actions.Journal { return actions.NewJournal(s.host, s.argv, s.Getenv, time.Now) }
 	return actions.NewDirect(s.host, journal, actions.ReadOnly(s.Getenv))
 }
 
-// strayOperand looks through the command line without doing anything.
+// strayOperand finds the first operand. It only reads the command line.
 func (r *ipcrmRun) strayOperand() (string, bool) {
 	g := newGetopt(r.session, ipcrmOptions())
 	for {
@@ -71,7 +71,7 @@ func (r *ipcrmRun) strayOperand() (string, bool) {
 	return g.operands[0], true
 }
 
-// run carries the options out.
+// run obeys the options and gives the exit code.
 func (r *ipcrmRun) run() int {
 	var all []string
 	g := newGetopt(r.session, ipcrmOptions())
@@ -99,14 +99,14 @@ func (r *ipcrmRun) run() int {
 				all = []string{arg}
 			}
 		default:
-			if !r.one(name, arg) {
+			if !r.removeOne(name, arg) {
 				return 1
 			}
 		}
 	}
 }
 
-// code is 1 if anything failed.
+// code gives the exit code: 1 if anything failed, else 0.
 func (r *ipcrmRun) code() int {
 	if r.failed {
 		return 1
@@ -114,9 +114,9 @@ func (r *ipcrmRun) code() int {
 	return 0
 }
 
-// one removes what one option names. Like all that it calls, it says whether the run goes on: after most failures it
-// does.
-func (r *ipcrmRun) one(name, arg string) (goesOn bool) {
+// removeOne removes the object that one option names. Like all functions that it calls, it returns true if the run goes
+// on. The run goes on after most failures.
+func (r *ipcrmRun) removeOne(name, arg string) (goesOn bool) {
 	switch name {
 	case "queue-id":
 		return r.byID(schema.Msg, arg)
@@ -148,8 +148,9 @@ func (r *ipcrmRun) byID(kind schema.Kind, arg string) (goesOn bool) {
 	return r.remove(kind, id, "id")
 }
 
-// parseKey reads a key in hexadecimal, octal or decimal, as the kernel holds it, signed, or as ipcs shows it. One
-// that does not fit a key_t is refused: util-linux removes the object whose key is what is left of it.
+// parseKey reads a key in hexadecimal, octal or decimal. The key is signed, as in the kernel, or unsigned, as ipcs
+// shows it. A key that does not fit a key_t is ERANGE; util-linux cuts such a key to 32 bits and removes another
+// object.
 func parseKey(text string) (uint32, error) {
 	n, rest, err := strtoul(text, 0)
 	least, most := int64(0), int64(math.MaxUint32)
@@ -198,7 +199,8 @@ func (r *ipcrmRun) byKey(kind schema.Kind, arg string) (goesOn bool) {
 	return true
 }
 
-// remove removes one System V object and says what went wrong of what was asked for by, an id or a key.
+// remove removes one System V object. by names the way in which the option named the object, "id" or "key", for a
+// warning.
 func (r *ipcrmRun) remove(kind schema.Kind, id int, by string) (goesOn bool) {
 	if r.verbose {
 		r.printf("removing %s id `%d'\n", map[schema.Kind]string{
@@ -224,7 +226,7 @@ func (r *ipcrmRun) remove(kind schema.Kind, id int, by string) (goesOn bool) {
 	return true
 }
 
-// byName takes away the name of a POSIX object.
+// byName removes the name of a POSIX object.
 func (r *ipcrmRun) byName(what, name string, remove func(string) error) (goesOn bool) {
 	if r.verbose {
 		r.printf("removing POSIX %s `%s'\n", what, name)
@@ -248,9 +250,8 @@ func (r *ipcrmRun) byName(what, name string, remove func(string) error) (goesOn 
 	return true
 }
 
-// oldForm is ipcrm shm|msg|sem ID…, the form of before 1999.
-//
-// util-linux takes an empty word for id 0, and cuts an id to 32 bits: both are refused.
+// oldForm is ipcrm shm|msg|sem ID…, the form from before 1999. util-linux reads an empty word as id 0, and cuts an id to
+// 32 bits. oldForm refuses both.
 func (r *ipcrmRun) oldForm(kind schema.Kind, ids []string) int {
 	if len(ids) == 0 {
 		r.warn("not enough arguments")

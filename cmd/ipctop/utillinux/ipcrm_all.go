@@ -5,16 +5,16 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// ipcrm -a: everything of a category. Without a category that is every System V object, as before 2.41: since then
-// util-linux takes every file of /dev/shm with it, whoever made it. A category of POSIX objects is removed when it is
-// named.
+// ipcrm -a removes all objects of a category. Without a category it removes every System V object, as util-linux did
+// before 2.41. Newer releases also remove every file of /dev/shm, from any program. Ours removes POSIX objects only if
+// the command line names their category.
 //
-// Nothing in a file of /dev/shm says that shm_open made it. What shm_open cannot have made (directories, links,
-// sockets, files with more than one name or that can be run) stays, and so does what does not look like memory: empty
-// files, texts, and what has a dot before its name, which is where programs keep temporary files. Semaphores have
-// contents that can be told.
+// Nothing in a file of /dev/shm shows that shm_open made it. shm_open cannot make directories, links, sockets,
+// executable files, or files with several names: they all stay. Files that do not look like memory stay too: empty
+// files, texts, and files with a dot before the name, because programs use such names for temporary files. A semaphore
+// can be recognised by its contents.
 
-// removeAll removes the categories in turn.
+// removeAll removes one category after another.
 func (r *ipcrmRun) removeAll(categories []string) {
 	removers := r.removers()
 	for _, category := range categories {
@@ -31,7 +31,7 @@ func (r *ipcrmRun) removers() map[string]func() bool {
 	}
 }
 
-// The System V ones leave out what may not be read, as util-linux's *_STAT does.
+// The functions for System V objects skip objects that the user may not read. In util-linux the *_STAT calls skip them.
 
 func (r *ipcrmRun) removeAllShm() (goesOn bool) {
 	segments, _ := r.host.ShmSegments(false)
@@ -76,7 +76,7 @@ func (r *ipcrmRun) removeAllPosixShm() (goesOn bool) {
 	return true
 }
 
-// isPosixShm says whether a regular file of /dev/shm can be shared memory that shm_open made.
+// isPosixShm is true if shm_open can have made the file of /dev/shm.
 func isPosixShm(f *vfs.PosixFile) bool {
 	return f.Links == 1 && f.Mode&0o111 == 0 && f.Mode.IsRegular() && f.Name[0] != '.'
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// ipcrmLines are command lines that util-linux and we answer alike.
+// ipcrmLines lists command lines that util-linux and ours answer in the same way.
 func ipcrmLines() []string {
 	return []string{
 		"", "-v", "-q 0", "-m 0 -s 0 -q 0", "-v -m 0 -s 1 -q 32770 -m 99", "-q 0 -v", "-q 0 -q 0", "-q 99", "-q -1", "-q +0",
@@ -43,7 +43,7 @@ func TestIpcrmLikeUtilLinux(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		for _, line := range ipcrmLines() {
 			if strings.Contains(line, "-a shm") {
-				continue // refused before anything is removed: below
+				continue // refused before it removes anything: see below
 			}
 			sameChange(t, append([]string{"ipcrm"}, words(line)...)...)
 		}
@@ -56,13 +56,13 @@ func TestIpcrmLikeUtilLinux(t *testing.T) {
 	})
 }
 
-// Where stdout and stderr are one pipe, their lines come in the same order.
+// If stdout and stderr are the same pipe, the lines of both programs come in the same order.
 func TestIpcrmOneOutput(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		argv := []string{"ipcrm", "-v"}
 		for i := range 300 {
-			argv = append(argv, "-q", strconv.Itoa(100000+i)) // none of which there is
+			argv = append(argv, "-q", strconv.Itoa(100000+i)) // no queue has such an id
 		}
 		cmd := exec.Command(argv[0], argv[1:]...)
 		want, _ := cmd.CombinedOutput()
@@ -71,7 +71,7 @@ func TestIpcrmOneOutput(t *testing.T) {
 		if diff := cmp.Diff(string(want), got.String()); diff != "" {
 			t.Error(diff)
 		}
-		// A terminal sees each as it comes.
+		// On a terminal each line appears at once.
 		got.Reset()
 		Run(Process{
 			Args: words("ipcrm -v -q 9 -m 9"), Stdout: &got, Stderr: &got, Getenv: os.Getenv, Version: testVersion,
@@ -83,7 +83,7 @@ func TestIpcrmOneOutput(t *testing.T) {
 	})
 }
 
-// An ordinary user may remove only what is his, and sees only what he may read.
+// An ordinary user may remove only his own objects, and sees only objects that he may read.
 func TestIpcrmWithoutPermission(t *testing.T) {
 	needReference(t)
 	needRoot(t)
@@ -99,7 +99,7 @@ func TestIpcrmWithoutPermission(t *testing.T) {
 	})
 }
 
-// What is different on purpose. Nothing is removed in any of these.
+// These differences are on purpose. None of these command lines removes anything.
 func TestIpcrmRefuses(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		onFixed(t)
@@ -109,21 +109,21 @@ func TestIpcrmRefuses(t *testing.T) {
 			argv []string
 			says string
 		}{
-			// A stray operand: util-linux finds it after it has removed everything.
+			// A stray operand. util-linux finds it after the removal of everything.
 			{[]string{"-a", "shm"}, "ipcrm: unknown argument: shm\n" + try},
 			{[]string{"--all", "msg"}, "ipcrm: unknown argument: msg\n" + try},
 			{[]string{"-q", "0", "1"}, "ipcrm: unknown argument: 1\n" + try},
 			{[]string{"-v", "-m", "0", "-s", "0", "--", "-q"}, "ipcrm: unknown argument: -q\n" + try},
 			{[]string{"-q", "--", "0"}, "ipcrm: unknown argument: 0\n" + try},
 			{[]string{"foo", "-a"}, "ipcrm: unknown argument: foo\n" + try},
-			// A key beyond 32 bits: util-linux removes the object that has its lower half.
+			// A key of more than 32 bits. util-linux removes the object with the low 32 bits as its key.
 			{[]string{"-Q", "0x100000010"}, "ipcrm: failed to parse argument: '0x100000010': Numerical result out of range\n"},
 			{[]string{"-M", "4294967312"}, "ipcrm: failed to parse argument: '4294967312': Numerical result out of range\n"},
 			{[]string{"-S", "-4294967280"}, "ipcrm: failed to parse argument: '-4294967280': Numerical result out of range\n"},
 			{[]string{"-Q", "18446744073709551615"},
 				"ipcrm: failed to parse argument: '18446744073709551615': Numerical result out of range\n"},
-			{[]string{"-Q", ""}, "ipcrm: failed to parse argument: ''\n"}, // util-linux adds whatever errno was left
-			// The old form: util-linux takes an empty word for 0 and cuts an id to 32 bits.
+			{[]string{"-Q", ""}, "ipcrm: failed to parse argument: ''\n"}, // util-linux adds the text of an old errno
+			// The old form. util-linux reads an empty word as 0, and cuts an id to 32 bits.
 			{[]string{"shm", ""}, "ipcrm: invalid id: \n"},
 			{[]string{"msg", "4294967296"}, "ipcrm: invalid id: 4294967296\n"},
 			{[]string{"sem", "-4294967296"}, "ipcrm: invalid id: -4294967296\n"},
@@ -169,7 +169,7 @@ func TestIpcrmPosix(t *testing.T) {
 			check(t, a.PosixSemCreate("gate", 1, 0o600))
 			check(t, a.PosixMsgCreate("/queue", 0o600))
 		}
-		// What no POSIX call can have made, or what is more likely something else.
+		// No POSIX call can have made these files, or they are more likely something else.
 		check(t, os.Mkdir("/dev/shm/dir", 0o755))
 		check(t, os.WriteFile("/dev/shm/dir/file", nil, 0o600))
 		check(t, os.Symlink("dir/file", "/dev/shm/link"))
@@ -203,7 +203,7 @@ func TestIpcrmPosix(t *testing.T) {
 			{"-v -apshm", result{"removing POSIX shared memory `seg'\n", "", 0}, []string{"/queue", "sem.gate"}},
 			{"-v --all=psem", result{"removing POSIX semaphore `gate'\n", "", 0}, []string{"/queue", "seg"}},
 			{"-v --all=pmsg", result{"removing POSIX message queue `/queue'\n", "", 0}, []string{"seg", "sem.gate"}},
-			// Without a category only System V objects go: whose a file in /dev/shm is, nobody can tell.
+			// Without a category -a removes only System V objects: nothing shows who made a file of /dev/shm.
 			{"-v -a", result{}, []string{"/queue", "seg", "sem.gate"}},
 		} {
 			makeAll()

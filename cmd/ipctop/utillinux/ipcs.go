@@ -1,8 +1,8 @@
 package utillinux
 
-// ipcs (man 1 ipcs): what System V objects there are.
+// ipcs (man 1 ipcs) lists System V objects.
 
-// ipcsMode is what ipcs shows of the objects; the last one on the command line wins.
+// ipcsMode selects the properties that ipcs shows. The last mode on the command line wins.
 type ipcsMode int
 
 const (
@@ -14,7 +14,7 @@ const (
 	ipcsSummary
 )
 
-// unit is how sizes are printed.
+// unit is the unit of sizes in the output.
 type unit int
 
 const (
@@ -47,10 +47,13 @@ func ipcsOptions() []option {
 
 func ipcs(s *session) int {
 	r := &ipcsRun{session: s, row: make(row, 0, 256)}
-	if code, done := r.parse(); done {
+	if code, done := s.parse(ipcsOptions(), ipcsHelp, r.set); done {
 		return code
 	}
 	if r.hasID {
+		if !r.oneKind() {
+			return r.fail("when using an ID, a single resource must be specified")
+		}
 		return r.detail()
 	}
 	if !r.msg && !r.shm && !r.sem {
@@ -69,39 +72,15 @@ func ipcs(s *session) int {
 	return 0
 }
 
-// parse reads the command line; done says that there is nothing more to do.
-func (r *ipcsRun) parse() (code int, done bool) {
-	g := newGetopt(r.session, ipcsOptions())
-	for {
-		name, arg, _, err := g.next()
-		if err != nil {
-			return r.badOption(err), true
-		}
-		switch name {
-		case "":
-			if r.hasID && !r.oneKind() {
-				return r.fail("when using an ID, a single resource must be specified"), true
-			}
-			return 0, false
-		case "id":
-			if r.id, err = int32Arg(arg); err != nil {
-				return r.failNumber("failed to parse id argument", arg, err), true
-			}
-			r.hasID = true
-		case "help":
-			r.print(ipcsHelp(r.name))
-			return 0, true
-		case "version":
-			return r.showVersion(), true
-		default:
-			r.set(name)
-		}
-	}
-}
-
-// set takes an option that only switches something.
-func (r *ipcsRun) set(name string) {
+// set takes one option.
+func (r *ipcsRun) set(name, arg string) (code int, failed bool) {
 	switch name {
+	case "id":
+		var err error
+		if r.id, err = int32Arg(arg); err != nil {
+			return r.failNumber("failed to parse id argument", arg, err), true
+		}
+		r.hasID = true
 	case "all":
 		r.msg, r.shm, r.sem = true, true, true
 	case "queues":
@@ -125,6 +104,7 @@ func (r *ipcsRun) set(name string) {
 	case "bytes":
 		r.unit = unitBytes
 	}
+	return 0, false
 }
 
 func (r *ipcsRun) oneKind() bool {
@@ -137,7 +117,7 @@ func (r *ipcsRun) oneKind() bool {
 	return n == 1
 }
 
-// write ends the line that was built in r.row.
+// write prints a line that was built in r.row.
 func (r *ipcsRun) write(line row) {
 	r.out.Write(append(line, '\n'))
 	r.row = line[:0]

@@ -6,7 +6,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// detail prints one object in full (-i). One that is not there is no failure: exit code 0, as ever.
+// detail prints all properties of one object (-i). If there is no such object, the exit code is 0, as in util-linux.
 func (r *ipcsRun) detail() int {
 	switch {
 	case r.msg:
@@ -22,8 +22,9 @@ func (r *ipcsRun) notFound() int {
 	return 0
 }
 
-// pick finds the object with an id. An id below zero takes the first in the list: util-linux means "every one" by it.
-func pick[T any](id int, stat func(int) (T, error), list func() ([]T, error)) (one T, found bool) {
+// byID finds the object with an id. For an id below zero it takes the first object of the list: util-linux reads such
+// an id as "every object".
+func byID[T any](id int, stat func(int) (T, error), list func() ([]T, error)) (one T, found bool) {
 	if id >= 0 {
 		one, err := stat(id)
 		return one, err == nil
@@ -36,7 +37,7 @@ func pick[T any](id int, stat func(int) (T, error), list func() ([]T, error)) (o
 }
 
 func (r *ipcsRun) msgDetail() int {
-	q, found := pick(r.id, r.host.MsgStat, func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) })
+	q, found := byID(r.id, r.host.MsgStat, func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) })
 	if !found {
 		return r.notFound()
 	}
@@ -47,7 +48,7 @@ func (r *ipcsRun) msgDetail() int {
 	if r.unit == unitHuman {
 		c, qb = "csize=", "qsize="
 	}
-	// Without the right to read the queue util-linux does not learn qbytes and prints 0.
+	// If the user may not read the queue, util-linux does not get qbytes and prints 0.
 	qbytes, _ := r.host.MsgQBytes(r.id)
 	r.printf("%s%s\t%s%s\tqnum=%d\tlspid=%d\tlrpid=%d\n", c, r.amount(q.CBytes), qb, r.amount(qbytes), int64(q.QNum),
 		q.LSPid, q.LRPid)
@@ -58,7 +59,7 @@ func (r *ipcsRun) msgDetail() int {
 }
 
 func (r *ipcsRun) shmDetail() int {
-	m, found := pick(r.id, r.host.ShmStat, func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) })
+	m, found := byID(r.id, r.host.ShmStat, func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) })
 	if !found {
 		return r.notFound()
 	}
@@ -105,7 +106,7 @@ func (r *ipcsRun) semDetail() int {
 	return 0
 }
 
-// amount is a number of bytes in the run's unit, without a label.
+// amount writes a number of bytes in the run's unit, without a label.
 func (r *ipcsRun) amount(n uint64) string {
 	if r.unit == unitHuman {
 		return humanSize(n)
@@ -113,10 +114,10 @@ func (r *ipcsRun) amount(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// padded fills a time to 26 bytes (%-26.24s).
+// padded cuts a time to 24 bytes and fills it to 26 (%-26.24s).
 func padded(text string) string { return string(row(nil).leftCut(text, 26, 24)) }
 
-// octalC is C's %#o: a leading 0, and 0 alone for zero.
+// octalC writes a number like C's %#o: with a leading 0, and zero as a single 0.
 func octalC(n uint32) string {
 	if n == 0 {
 		return "0"

@@ -5,15 +5,14 @@ import (
 	"strconv"
 )
 
-// semVMX is SEMVMX of include/uapi/linux/sem.h: the largest value of a semaphore. The kernel does not let anybody
-// change it.
+// semVMX is SEMVMX of include/uapi/linux/sem.h: the largest value of a semaphore. Nobody can change it.
 const semVMX = 32767
 
-// size prints a labelled number of bytes in the run's unit, or in the one that stands for it where none was asked for.
-func (r *ipcsRun) size(label string, n uint64, instead unit) {
+// size prints a label and a number of bytes, in the run's unit. If the command line names no unit, it uses usual.
+func (r *ipcsRun) size(label string, n uint64, usual unit) {
 	u := r.unit
 	if u == unitDefault {
-		u = instead
+		u = usual
 	}
 	switch u {
 	case unitHuman:
@@ -56,7 +55,7 @@ func (r *ipcsRun) shmLimits() {
 	r.size("min seg size", info.Min, unitBytes)
 }
 
-// clampedProduct multiplies; beyond 64 bits it is the largest multiple of b that fits.
+// clampedProduct gives a*b. If the product does not fit 64 bits, it gives the largest multiple of b that fits.
 func clampedProduct(a, b uint64) uint64 {
 	if a != 0 && a*b/a != b {
 		return math.MaxUint64 - math.MaxUint64%b
@@ -87,7 +86,7 @@ func (r *ipcsRun) msgSummary() {
 	r.print("------ Messages Status --------\n")
 	r.printf("allocated queues = %d\n", info.Queues)
 	r.printf("used headers = %d\n", info.Messages)
-	// The kernel's count is an int, which goes below zero beyond 2 GiB of messages; it is printed as 64 unsigned bits.
+	// The kernel's count is an int. It becomes negative above 2 GiB of messages. util-linux prints it as 64 unsigned bits.
 	r.size("used space", uint64(int64(int32(info.Bytes))), unitDefault)
 }
 
@@ -102,7 +101,7 @@ func (r *ipcsRun) shmSummary() {
 	r.printf("pages allocated %d\n", info.Pages)
 	r.printf("pages resident  %d\n", info.RSSPages)
 	r.printf("pages swapped   %d\n", info.SwapPages)
-	r.print("Swap performance: 0 attempts\t 0 successes\n") // the kernel has not counted them since 2.4
+	r.print("Swap performance: 0 attempts\t 0 successes\n") // the kernel has not counted these since 2.4
 }
 
 func (r *ipcsRun) semSummary() {

@@ -2,35 +2,44 @@ package utillinux
 
 import "github.com/ipctop/ipctop/collect/kernel/sysv"
 
-// The tables of ipcs. Each has widths and titles of its own, and quirks that scripts have learnt to live with: they
-// stay.
+// The tables of ipcs. Each has its own widths and titles. Scripts rely on the quirks of the tables, so the quirks stay.
 
-func (r *ipcsRun) showMsg() {
+// heading is the first two lines of a table.
+type heading struct{ title, columns string }
+
+// begin prints the limits, the summary or the heading for the run's mode. It returns true if rows follow.
+func (r *ipcsRun) begin(limits, summary func(), headings map[ipcsMode]heading) bool {
 	switch r.mode {
 	case ipcsLimits:
-		r.msgLimits()
-		return
+		limits()
+		return false
 	case ipcsSummary:
-		r.msgSummary()
-		return
-	case ipcsCreator:
-		r.print("------ Message Queues Creators/Owners --------\n")
-		r.print("msqid      perms      cuid       cgid       uid        gid       \n")
-	case ipcsTime:
-		r.print("------ Message Queues Send/Recv/Change Times --------\n")
-		r.print("msqid    owner      send                 recv                 change              \n")
-	case ipcsPID:
-		r.print("------ Message Queues PIDs --------\n")
-		r.print("msqid      owner      lspid      lrpid     \n")
-	default:
-		size := "used-bytes"
-		if r.unit == unitHuman {
-			size = "size      "
-		}
-		r.print("------ Message Queues --------\n")
-		r.print("key        msqid      owner      perms      " + size + "   messages    \n")
+		summary()
+		return false
 	}
-	queues, _ := r.host.MsgQueues(false) // a kernel without queues has none to show
+	h, ok := headings[r.mode]
+	if ok {
+		r.print("------ " + h.title + " --------\n" + h.columns + "\n")
+	}
+	return ok
+}
+
+func (r *ipcsRun) showMsg() {
+	size := "used-bytes"
+	if r.unit == unitHuman {
+		size = "size      "
+	}
+	if !r.begin(r.msgLimits, r.msgSummary, map[ipcsMode]heading{
+		ipcsList: {"Message Queues", "key        msqid      owner      perms      " + size + "   messages    "},
+		ipcsCreator: {"Message Queues Creators/Owners",
+			"msqid      perms      cuid       cgid       uid        gid       "},
+		ipcsTime: {"Message Queues Send/Recv/Change Times",
+			"msqid    owner      send                 recv                 change              "},
+		ipcsPID: {"Message Queues PIDs", "msqid      owner      lspid      lrpid     "},
+	}) {
+		return
+	}
+	queues, _ := r.host.MsgQueues(false) // a kernel without message queues has none to show
 	for i := range queues {
 		r.msgRow(&queues[i])
 	}
@@ -42,17 +51,12 @@ func (r *ipcsRun) msgRow(q *sysv.MsgQueue) {
 	case ipcsCreator:
 		line = r.creators(line, &q.IPCPerm)
 	case ipcsTime:
-		t := r.times()
-		line = r.owned(line, &q.IPCPerm, 8)
-		line = append(line, ' ').leftCut(t.short(q.STime), 20, 16)
-		line = append(line, ' ').leftCut(t.short(q.RTime), 20, 16)
-		line = append(line, ' ').leftCut(t.short(q.CTime), 20, 16)
+		line = r.dates(r.owned(line, &q.IPCPerm, 8), q.STime, q.RTime, q.CTime)
 	case ipcsPID:
 		line = r.owned(line, &q.IPCPerm, 8).text("  ")
 		line = line.rightNumber(q.LSPid, 5).text("     ").rightNumber(q.LRPid, 5)
 	default:
-		line = append(line.key(q.Key), ' ')
-		line = append(r.owned(line, &q.IPCPerm, 10), ' ').octal(q.Perms(), 10).text(" ")
+		line = r.listed(line, &q.IPCPerm).text(" ")
 		if r.unit == unitHuman {
 			line = line.right(humanSize(q.CBytes), 6).text("      ")
 		} else {
@@ -64,29 +68,20 @@ func (r *ipcsRun) msgRow(q *sysv.MsgQueue) {
 }
 
 func (r *ipcsRun) showShm() {
-	switch r.mode {
-	case ipcsLimits:
-		r.shmLimits()
+	size := "bytes"
+	if r.unit == unitHuman {
+		size = "size "
+	}
+	if !r.begin(r.shmLimits, r.shmSummary, map[ipcsMode]heading{
+		ipcsList: {"Shared Memory Segments",
+			"key        shmid      owner      perms      " + size + "      nattch     status      "},
+		ipcsCreator: {"Shared Memory Segment Creators/Owners",
+			"shmid      perms      cuid       cgid       uid        gid       "},
+		ipcsTime: {"Shared Memory Attach/Detach/Change Times",
+			"shmid      owner      attached             detached             changed             "},
+		ipcsPID: {"Shared Memory Creator/Last-op PIDs", "shmid      owner      cpid       lpid      "},
+	}) {
 		return
-	case ipcsSummary:
-		r.shmSummary()
-		return
-	case ipcsCreator:
-		r.print("------ Shared Memory Segment Creators/Owners --------\n")
-		r.print("shmid      perms      cuid       cgid       uid        gid       \n")
-	case ipcsTime:
-		r.print("------ Shared Memory Attach/Detach/Change Times --------\n")
-		r.print("shmid      owner      attached             detached             changed             \n")
-	case ipcsPID:
-		r.print("------ Shared Memory Creator/Last-op PIDs --------\n")
-		r.print("shmid      owner      cpid       lpid      \n")
-	default:
-		size := "bytes"
-		if r.unit == unitHuman {
-			size = "size "
-		}
-		r.print("------ Shared Memory Segments --------\n")
-		r.print("key        shmid      owner      perms      " + size + "      nattch     status      \n")
 	}
 	segments, _ := r.host.ShmSegments(false)
 	for i := range segments {
@@ -100,17 +95,12 @@ func (r *ipcsRun) shmRow(m *sysv.ShmSegment) {
 	case ipcsCreator:
 		line = r.creators(line, &m.IPCPerm)
 	case ipcsTime:
-		t := r.times()
-		line = r.owned(line, &m.IPCPerm, 10)
-		line = append(line, ' ').leftCut(t.short(m.ATime), 20, 16)
-		line = append(line, ' ').leftCut(t.short(m.DTime), 20, 16)
-		line = append(line, ' ').leftCut(t.short(m.CTime), 20, 16)
+		line = r.dates(r.owned(line, &m.IPCPerm, 10), m.ATime, m.DTime, m.CTime)
 	case ipcsPID:
 		line = append(r.owned(line, &m.IPCPerm, 10), ' ').number(int64(uint32(m.CPid)), 10)
 		line = append(line, ' ').number(int64(uint32(m.LPid)), 10)
 	default:
-		line = append(line.key(m.Key), ' ')
-		line = append(r.owned(line, &m.IPCPerm, 10), ' ').octal(m.Perms(), 10).text(" ")
+		line = r.listed(line, &m.IPCPerm).text(" ")
 		if r.unit == unitHuman {
 			line = line.right(humanSize(m.Size), 6).text("    ")
 		} else {
@@ -123,7 +113,7 @@ func (r *ipcsRun) shmRow(m *sysv.ShmSegment) {
 	r.write(line)
 }
 
-// flagged is a word, or one blank.
+// flagged gives word if set is true, else one blank.
 func flagged(set bool, word string) string {
 	if set {
 		return word
@@ -131,25 +121,16 @@ func flagged(set bool, word string) string {
 	return " "
 }
 
+// showSem prints nothing for -p: a semaphore set has no last process, each of its semaphores has one.
 func (r *ipcsRun) showSem() {
-	switch r.mode {
-	case ipcsLimits:
-		r.semLimits()
+	if !r.begin(r.semLimits, r.semSummary, map[ipcsMode]heading{
+		ipcsList: {"Semaphore Arrays", "key        semid      owner      perms      nsems     "},
+		ipcsCreator: {"Semaphore Arrays Creators/Owners",
+			"semid      perms      cuid       cgid       uid        gid       "},
+		ipcsTime: {"Semaphore Operation/Change Times",
+			"semid    owner      last-op                    last-changed              "},
+	}) {
 		return
-	case ipcsSummary:
-		r.semSummary()
-		return
-	case ipcsPID: // a semaphore set has no last process, each of its semaphores has one
-		return
-	case ipcsCreator:
-		r.print("------ Semaphore Arrays Creators/Owners --------\n")
-		r.print("semid      perms      cuid       cgid       uid        gid       \n")
-	case ipcsTime:
-		r.print("------ Semaphore Operation/Change Times --------\n")
-		r.print("semid    owner      last-op                    last-changed              \n")
-	default:
-		r.print("------ Semaphore Arrays --------\n")
-		r.print("key        semid      owner      perms      nsems     \n")
 	}
 	sets, _ := r.host.SemSets()
 	for i := range sets {
@@ -167,14 +148,28 @@ func (r *ipcsRun) semRow(set *sysv.SemSet) {
 		line = r.owned(line, &set.IPCPerm, 8).text("  ")
 		line = append(line.leftCut(t.orNever(set.OTime), 26, 24), ' ').leftCut(t.orNever(set.CTime), 26, 24)
 	default:
-		line = append(line.key(set.Key), ' ')
-		line = append(r.owned(line, &set.IPCPerm, 10), ' ').octal(set.Perms(), 10)
+		line = r.listed(line, &set.IPCPerm)
 		line = append(line, ' ').count(set.NSems, 10)
 	}
 	r.write(line)
 }
 
-// owned writes the id and the owner, whose name is cut to ten bytes; a uid is not.
+// dates writes each time, in Unix seconds, into a field of 20 bytes.
+func (r *ipcsRun) dates(line row, times ...int64) row {
+	t := r.times()
+	for _, sec := range times {
+		line = append(line, ' ').leftCut(t.short(sec), 20, 16)
+	}
+	return line
+}
+
+// listed writes the cells that the three plain tables have in common: key, id, owner and permissions.
+func (r *ipcsRun) listed(line row, p *sysv.IPCPerm) row {
+	line = append(line.key(p.Key), ' ')
+	return append(r.owned(line, p, 10), ' ').octal(p.Perms(), 10)
+}
+
+// owned writes the id and the owner. It cuts a name to ten bytes, but not a uid.
 func (r *ipcsRun) owned(line row, p *sysv.IPCPerm, width int) row {
 	line = append(line.number(int64(p.ID), width), ' ')
 	if name, ok := r.users.UserName(p.UID); ok {
@@ -183,7 +178,7 @@ func (r *ipcsRun) owned(line row, p *sysv.IPCPerm, width int) row {
 	return line.number(int64(p.UID), 10)
 }
 
-// creators writes a row of -c. It does not cut names.
+// creators writes a row of -c. It cuts no names.
 func (r *ipcsRun) creators(line row, p *sysv.IPCPerm) row {
 	line = append(line.number(int64(p.ID), 10), ' ').octal(p.Perms(), 10)
 	line = append(line, ' ').left(r.users.User(p.CUID), 10)

@@ -21,7 +21,7 @@ func TestIpcsLikeUtilLinux(t *testing.T) {
 	})
 }
 
-// everyIpcs compares each mode of each kind in each unit, and each object in full.
+// everyIpcs compares each mode of each kind in each unit, and the details of each object.
 func everyIpcs(t *testing.T, p *population) {
 	t.Helper()
 	for _, kind := range []string{"", "-a", "-q", "-m", "-s", "-qs"} {
@@ -44,11 +44,7 @@ func TestIpcsCommandLines(t *testing.T) {
 	needPeer(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
-		rnd := seed(t)
-		p := &population{nsems: map[int]int{}}
-		p.addMsg(t, rnd)
-		p.addSem(t, rnd)
-		p.addShm(t, rnd)
+		(&population{nsems: map[int]int{}}).addEach(t, seed(t))
 		for _, line := range []string{
 			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum", "--id", "-i",
 			"-m foo -t",
@@ -74,7 +70,7 @@ func TestIpcsCommandLines(t *testing.T) {
 	})
 }
 
-// A set as large as the kernel makes them.
+// The set has the most semaphores that the kernel allows.
 func TestLargeSet(t *testing.T) {
 	needPeer(t)
 	kerneltest.InNamespace(t, func() {
@@ -87,7 +83,7 @@ func TestLargeSet(t *testing.T) {
 	})
 }
 
-// Where util-linux crashes (2.38.1: SIGSEGV), there is no such set.
+// On these command lines util-linux 2.38.1 crashes (SIGSEGV). Ours finds no such set.
 func TestIpcsNegativeSemid(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		p := &population{nsems: map[int]int{}}
@@ -123,7 +119,7 @@ func TestIpcsLimitsAtTheirEnds(t *testing.T) {
 	})
 }
 
-// A listing read by somebody else: what may not be read is shown as util-linux shows it.
+// Another user lists the objects. An object that he may not read looks as in util-linux.
 func TestIpcsWithoutReadPermission(t *testing.T) {
 	needPeer(t)
 	needRoot(t)
@@ -131,9 +127,7 @@ func TestIpcsWithoutReadPermission(t *testing.T) {
 		rnd := seed(t)
 		p := &population{nsems: map[int]int{}}
 		for range 5 {
-			p.addMsg(t, rnd)
-			p.addSem(t, rnd)
-			p.addShm(t, rnd)
+			p.addEach(t, rnd)
 		}
 		asUser(t, 1000, func() { everyIpcs(t, p) })
 	})

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// lsipc (man 1 lsipc): objects as tables, and the limits of the system.
+// lsipc (man 1 lsipc) shows objects as tables, and the limits of the system.
 
 // lsipcRun is one command line of lsipc.
 type lsipcRun struct {
 	*session
-	kind      string   // what is listed: msg … psem; "" for everything
-	names     []string // the columns that are wanted
+	kind      string   // the kind to list: msg, shm, sem, pmsg, pshm or psem; "" if the command line names none
+	names     []string // of the columns to show
 	output    string   // -o
 	hasOutput bool
 	global    bool
 	creator   bool
-	showing   bool // -t
+	showTimes bool // -t
 	mode      outMode
 	hasMode   bool
 	id        int
@@ -26,10 +26,11 @@ type lsipcRun struct {
 	noHeadings, noTruncate, shell, bytes, numericPerms bool
 
 	format   timeFormat
-	commands map[int32]cell
+	given    exclusive
+	commands map[int32]cell // by pid
 }
 
-// lsipcNoID is the id of a run that asks for no object. An id of -1 on the command line is the same.
+// lsipcNoID is the id of a run that asks for no object. An id of -1 on the command line means the same.
 const lsipcNoID = -1
 
 func lsipcOptions() []option {
@@ -44,12 +45,12 @@ func lsipcOptions() []option {
 }
 
 func lsipc(s *session) int {
-	r := &lsipcRun{session: s, id: lsipcNoID, commands: map[int32]cell{}}
-	if code, done := r.parse(); done {
+	r := &lsipcRun{session: s, id: lsipcNoID, given: exclusive{}, commands: map[int32]cell{}}
+	if code, done := s.parse(lsipcOptions(), lsipcHelp, r.set); done {
 		return code
 	}
 	if r.kind == "" {
-		if r.showing || r.creator || r.id != lsipcNoID || r.named {
+		if r.showTimes || r.creator || r.id != lsipcNoID || r.named {
 			return r.fail("--global is mutually exclusive with --creator, --id and --time")
 		}
 		r.global = true
@@ -60,48 +61,35 @@ func lsipc(s *session) int {
 	return r.list()
 }
 
-func (r *lsipcRun) parse() (code int, done bool) {
-	g := newGetopt(r.session, lsipcOptions())
-	exclusive := exclusive{}
-	for {
-		name, arg, _, err := g.next()
-		if err != nil {
-			return r.badOption(err), true
+// set takes one option.
+func (r *lsipcRun) set(name, arg string) (code int, failed bool) {
+	if group := r.given.clash(name); group != nil {
+		return r.fail("mutually exclusive arguments:%s", strings.Join(group, "")), true
+	}
+	var err error
+	switch name {
+	case "id":
+		if r.id, err = int32Arg(arg); err != nil {
+			return r.failNumber("failed to parse IPC identifier", arg, err), true
 		}
-		if name == "" {
-			return 0, false
+	case "time-format":
+		if !r.format.set(arg) {
+			return r.fail("unknown time format: %s", arg), true
 		}
-		if group := exclusive.clash(name); group != nil {
-			return r.fail("mutually exclusive arguments:%s", strings.Join(group, "")), true
-		}
-		switch name {
-		case "id":
-			if r.id, err = int32Arg(arg); err != nil {
-				return r.failNumber("failed to parse IPC identifier", arg, err), true
-			}
-		case "time-format":
-			if !r.format.set(arg) {
-				return r.fail("unknown time format: %s", arg), true
-			}
-		case "help":
-			r.print(lsipcHelp(r.name))
-			return 0, true
-		case "version":
-			return r.showVersion(), true
-		case "output":
-			r.output, r.hasOutput = arg, true
-		case "name":
-			r.object, r.named = arg, true
-		default:
-			if !r.set(name) {
-				return r.tooMany(), true
-			}
+	case "output":
+		r.output, r.hasOutput = arg, true
+	case "name":
+		r.object, r.named = arg, true
+	default:
+		if !r.setSwitch(name) {
+			return r.tooManyColumns(), true
 		}
 	}
+	return 0, false
 }
 
-// set takes an option that only switches something. It says whether there was room for the columns that come with it.
-func (r *lsipcRun) set(name string) bool {
+// setSwitch takes an option without an argument. It returns false if the option's columns exceed maxColumns.
+func (r *lsipcRun) setSwitch(name string) bool {
 	modes := map[string]outMode{"export": outExport, "json": outJSON, "list": outList, "newline": outNewline,
 		"raw": outRaw}
 	kinds := map[string]string{
@@ -129,7 +117,7 @@ func (r *lsipcRun) set(name string) bool {
 	case "numeric-perms":
 		r.numericPerms = true
 	case "time":
-		r.showing = true
+		r.showTimes = true
 	case "shell":
 		r.shell = true
 	}
@@ -138,19 +126,18 @@ func (r *lsipcRun) set(name string) bool {
 
 func (r *lsipcRun) add(names ...string) bool {
 	r.names = append(r.names, names...)
-	return len(r.names) <= mostColumns+1
+	return len(r.names) <= maxColumns+1
 }
 
-func (r *lsipcRun) tooMany() int {
-	return r.fail("too many columns specified, the limit is %d columns", mostColumns)
+func (r *lsipcRun) tooManyColumns() int {
+	return r.fail("too many columns specified, the limit is %d columns", maxColumns)
 }
 
-// exclusive remembers which options of which group were given.
+// exclusive maps each group of exclusiveGroups to the option of the group that the command line has.
 type exclusive map[string]string
 
-// exclusiveGroups are options that do not go together, as the message names them. The first group that two options
-// share counts.
-// -c is named with -o and -t, and goes with both all the same.
+// exclusiveGroups lists options that exclude one another, as the message names them. The first group that two options
+// share counts. util-linux names -c in a group with -o and -t, but accepts -c with both.
 func exclusiveGroups() []string {
 	return []string{
 		"json export list newline raw", "global id", "name global id", "creator output time", "shmems queues semaphores",
@@ -158,7 +145,7 @@ func exclusiveGroups() []string {
 	}
 }
 
-// clash takes an option and gives the names of its group if another of the group was there before.
+// clash takes an option. If an earlier option of the same group excludes it, clash gives the names of the group.
 func (e exclusive) clash(name string) []string {
 	if name == "creator" {
 		return nil
@@ -168,8 +155,8 @@ func (e exclusive) clash(name string) []string {
 		if !slices.Contains(names, name) {
 			continue
 		}
-		before, some := e[group]
-		if !some {
+		before, found := e[group]
+		if !found {
 			e[group] = name
 		} else if before != name {
 			for i := range names {
@@ -181,7 +168,7 @@ func (e exclusive) clash(name string) []string {
 	return nil
 }
 
-// chooseColumns works out which columns are shown.
+// chooseColumns works out the columns to show.
 func (r *lsipcRun) chooseColumns() (code int, failed bool) {
 	room := true
 	if r.global {
@@ -191,32 +178,32 @@ func (r *lsipcRun) chooseColumns() (code int, failed bool) {
 		r.mode = outPretty
 	}
 	switch {
-	case r.mode == outPretty && !r.creator && !r.showing:
+	case r.mode == outPretty && !r.creator && !r.showTimes:
 		r.names = nil
 		for _, c := range lsipcColumns() {
 			r.names = append(r.names, c.name)
 		}
 	default:
-		room = room && r.addMore()
+		room = room && r.addOptionColumns()
 	}
 	if !room {
-		return r.tooMany(), true
+		return r.tooManyColumns(), true
 	}
 	if !r.hasOutput {
 		return 0, false
 	}
-	return r.takeOutput()
+	return r.parseOutput()
 }
 
-// addMore adds what -c and -t ask for. COMMAND stays last.
-func (r *lsipcRun) addMore() bool {
+// addOptionColumns adds the columns of -c and -t. COMMAND stays last. It returns false if there are too many columns.
+func (r *lsipcRun) addOptionColumns() bool {
 	if r.creator {
 		r.names = append(r.names, "CUID", "CGID")
 		if !strings.HasPrefix(r.kind, "p") {
 			r.names = append(r.names, "UID", "GID")
 		}
 	}
-	if !r.showing {
+	if !r.showTimes {
 		return r.add()
 	}
 	last := len(r.names) - 1
@@ -227,9 +214,9 @@ func (r *lsipcRun) addMore() bool {
 	return r.add(lsipcTimes(r.kind)...)
 }
 
-// takeOutput reads -o: names between commas, instead of the others, or after a plus besides them. A list with an
-// empty name ends the run without a word, as ever.
-func (r *lsipcRun) takeOutput() (code int, failed bool) {
+// parseOutput reads -o: names between commas. They replace the other columns; after a plus they come in addition. If a
+// name is empty, the run ends with code 1 and no message, as in util-linux.
+func (r *lsipcRun) parseOutput() (code int, failed bool) {
 	list, besides := strings.CutPrefix(r.output, "+")
 	if !besides {
 		r.names = nil
@@ -256,7 +243,7 @@ func (r *lsipcRun) takeOutput() (code int, failed bool) {
 			return r.fail("unknown column: %s", rest), true
 		case !c.appliesTo(kind):
 			return r.fail("column %s does not apply to the specified IPC", rest), true
-		case len(r.names) > mostColumns:
+		case len(r.names) > maxColumns:
 			return 1, true
 		}
 		r.names = append(r.names, c.name)
@@ -267,7 +254,7 @@ func (r *lsipcRun) takeOutput() (code int, failed bool) {
 	return 0, false
 }
 
-// lsipcColumnNamed finds a column by its name, in any case.
+// lsipcColumnNamed finds a column by its name. Upper and lower case are the same.
 func lsipcColumnNamed(name string) (lsipcColumn, bool) {
 	for _, c := range lsipcColumns() {
 		if strings.EqualFold(c.name, name) {

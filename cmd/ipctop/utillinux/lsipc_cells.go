@@ -9,15 +9,15 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// The cells of lsipc that several kinds have.
+// These functions make the cells of lsipc that several kinds have.
 
-// permCell gives what the three kinds have in common.
+// permCell gives a cell that the three System V kinds have in common.
 func (r *lsipcRun) permCell(p *sysv.IPCPerm, column string) cell {
 	switch column {
 	case "KEY":
-		return some(fmt.Sprintf("0x%08x", p.Key))
+		return textCell(fmt.Sprintf("0x%08x", p.Key))
 	case "ID":
-		return some(strconv.Itoa(p.ID))
+		return textCell(strconv.Itoa(p.ID))
 	case "UID":
 		return numberCell(uint64(p.UID))
 	case "USER":
@@ -30,16 +30,16 @@ func (r *lsipcRun) permCell(p *sysv.IPCPerm, column string) cell {
 	return r.ownerCell(column, p.UID, p.CUID, p.CGID, p.Perms())
 }
 
-// ownerCell gives what POSIX objects have as well.
+// ownerCell gives a cell that System V and POSIX objects have in common.
 func (r *lsipcRun) ownerCell(column string, uid, cuid, cgid, perms uint32) cell {
 	switch column {
 	case "OWNER":
-		return some(r.users.User(uid))
+		return textCell(r.users.User(uid))
 	case "PERMS":
 		if r.numericPerms {
-			return some(octalC(perms))
+			return textCell(octalC(perms))
 		}
-		return some(permWord(perms))
+		return textCell(permWord(perms))
 	case "CUID":
 		return numberCell(uint64(cuid))
 	case "CUSER":
@@ -65,16 +65,19 @@ func permWord(perms uint32) string {
 
 func named(name string, ok bool) cell { return cell{name, ok} }
 
-func numberCell(n uint64) cell { return some(strconv.FormatUint(n, 10)) }
+func numberCell(n uint64) cell { return textCell(strconv.FormatUint(n, 10)) }
+
+// pidCell writes a pid as util-linux does, as an unsigned number.
+func pidCell(pid int32) cell { return numberCell(uint64(uint32(pid))) }
 
 func (r *lsipcRun) bytesCell(n uint64) cell {
 	if r.bytes {
 		return numberCell(n)
 	}
-	return some(humanSize(n))
+	return textCell(humanSize(n))
 }
 
-// timeCell writes a time; one that was never set is empty.
+// timeCell writes a time, in Unix seconds. The cell of a time that was never set is empty.
 func (r *lsipcRun) timeCell(sec int64) cell {
 	if sec == 0 {
 		return cell{}
@@ -85,22 +88,22 @@ func (r *lsipcRun) timeCell(sec int64) cell {
 			format = timeFull
 		}
 	}
-	return some(r.times().format(format, sec, time.Now()))
+	return textCell(r.times().format(format, sec, time.Now()))
 }
 
-// commandMost is how much of a command line util-linux reads, with the NUL at its end.
-const commandMost = 8192
+// maxCommand is the number of bytes of a command line that util-linux reads, with the NUL at the end.
+const maxCommand = 8192
 
-// command is a process's command line with blanks between the words, unset if there is none (any more): a process
-// that ended, or the kernel's own. It may be another process that has the pid by now.
+// command gives the command line of a process, with blanks between the words. The cell is unset for a process that has
+// ended and for a kernel thread: they have no command line. Another process may have the pid by now.
 func (r *lsipcRun) command(pid int32) cell {
 	if c, ok := r.commands[pid]; ok {
 		return c
 	}
 	var c cell
 	if raw, err := r.host.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cmdline"); err == nil && len(raw) > 0 {
-		raw = raw[:min(len(raw), commandMost)]
-		c = some(strings.ReplaceAll(string(raw[:len(raw)-1]), "\x00", " "))
+		raw = raw[:min(len(raw), maxCommand)]
+		c = textCell(strings.ReplaceAll(string(raw[:len(raw)-1]), "\x00", " "))
 	}
 	r.commands[pid] = c
 	return c

@@ -2,7 +2,7 @@ package utillinux
 
 import "strings"
 
-// lsipcColumn is one column of lsipc, declared once: its name is what -o takes and what JSON keys are made of.
+// lsipcColumn is one column of lsipc, declared once. -o takes its name, and the JSON key is its name in lower case.
 type lsipcColumn struct {
 	name  string
 	help  string
@@ -12,7 +12,7 @@ type lsipcColumn struct {
 	group columnGroup
 }
 
-// columnGroup is what a column can be asked of.
+// columnGroup is the group of kinds that a column applies to.
 type columnGroup int
 
 const (
@@ -25,7 +25,7 @@ const (
 	posixSemColumn
 )
 
-// lsipcColumns are all columns, in the order in which -i shows them.
+// lsipcColumns lists all columns, in the order of -i.
 func lsipcColumns() []lsipcColumn {
 	left := func(g columnGroup, name, help, title string) lsipcColumn {
 		return lsipcColumn{name: name, help: help, title: title, group: g}
@@ -80,10 +80,11 @@ func lsipcColumns() []lsipcColumn {
 	}
 }
 
-// mostColumns is how many columns lsipc 2.38.1 takes: one less than twice those that it has.
-const mostColumns = 67
+// maxColumns is the largest number of columns in lsipc 2.38.1: twice the number of its columns, less one.
+const maxColumns = 67
 
-// appliesTo says whether a column can be asked of what is listed. Generic ones can always be, and stay empty.
+// appliesTo is true if -o may name the column for a kind. It may always name a generic column, but the cells may be
+// empty.
 func (c *lsipcColumn) appliesTo(kind string) bool {
 	switch c.group {
 	case genericColumn:
@@ -102,7 +103,7 @@ func (c *lsipcColumn) appliesTo(kind string) bool {
 	return strings.HasPrefix(kind, "p") // POSIX
 }
 
-// lsipcDefaults are the columns of a kind where none are asked for.
+// lsipcDefaults lists the usual columns of a kind.
 func lsipcDefaults(kind string) []string {
 	return strings.Fields(map[string]string{
 		"msg":    "KEY ID PERMS OWNER USEDBYTES MSGS LSPID LRPID",
@@ -115,12 +116,12 @@ func lsipcDefaults(kind string) []string {
 	}[kind])
 }
 
-// lsipcTimes are the columns that -t adds.
+// lsipcTimes lists the columns that -t adds.
 func lsipcTimes(kind string) []string {
 	return strings.Fields(map[string]string{"msg": "SEND RECV CTIME", "shm": "ATTACH DETACH", "sem": "OTIME CTIME"}[kind])
 }
 
-// lsipcTable is the name of a kind's table in JSON.
+// lsipcTable gives the name of a kind's table in JSON.
 func lsipcTable(kind string) string {
 	return map[string]string{
 		"msg": "messages", "shm": "sharedmemory", "sem": "semaphores",

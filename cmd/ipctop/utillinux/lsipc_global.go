@@ -11,11 +11,11 @@ type limitRow struct {
 	limit                 uint64
 	isBytes               bool
 	used                  uint64
-	counted               bool // used is a number
+	counted               bool // used is known
 }
 
-// globalRows are the limits of the kinds that were asked for, or of all.
-func (r *lsipcRun) globalRows() []look {
+// globalRows lists the limits of the kind on the command line, or of all System V kinds.
+func (r *lsipcRun) globalRows() []lsipcRow {
 	var limits []limitRow
 	for _, of := range []struct {
 		kind string
@@ -25,7 +25,7 @@ func (r *lsipcRun) globalRows() []look {
 			limits = append(limits, of.rows()...)
 		}
 	}
-	var rows []look
+	var rows []lsipcRow
 	for _, l := range limits {
 		rows = append(rows, func(column string) cell { return r.limitCell(&l, column) })
 	}
@@ -41,26 +41,26 @@ func (r *lsipcRun) limitCell(l *limitRow, column string) cell {
 	}
 	switch column {
 	case "RESOURCE":
-		return some(l.resource)
+		return textCell(l.resource)
 	case "DESCRIPTION":
-		return some(l.description)
+		return textCell(l.description)
 	case "LIMIT":
 		return amount(l.limit)
 	case "USED":
 		if l.counted {
 			return amount(l.used)
 		}
-		return some("-")
+		return textCell("-")
 	case "USE%":
 		if l.counted {
-			return some(percent(l.used, l.limit))
+			return textCell(percent(l.used, l.limit))
 		}
-		return some("-")
+		return textCell("-")
 	}
 	return cell{}
 }
 
-// percent divides as C does: without a limit, nothing used is not a number and anything is infinitely much.
+// percent divides as C does. Without a limit the result is -nan if nothing is used, else inf.
 func percent(used, limit uint64) string {
 	switch {
 	case limit == 0 && used == 0:
@@ -72,7 +72,7 @@ func percent(used, limit uint64) string {
 }
 
 func (r *lsipcRun) msgLimits() []limitRow {
-	info, _ := r.host.MsgInfo() // a kernel without queues has limits of 0
+	info, _ := r.host.MsgInfo() // in a kernel without message queues all limits are 0
 	return []limitRow{
 		{resource: "MSGMNI", description: "Number of message queues", limit: info.MNI, used: info.Queues, counted: true},
 		{resource: "MSGMAX", description: "Max size of message (bytes)", limit: info.Max, isBytes: true},
@@ -127,7 +127,7 @@ func lsipcHelp(name string) string {
 	return fmt.Sprintf(lsipcHelpText, name) + lsipcColumnHelp() + "\nFor more details see ipctop --help.\n"
 }
 
-// lsipcColumnHelp lists the columns by what they can be asked of.
+// lsipcColumnHelp lists the columns by their groups.
 func lsipcColumnHelp() string {
 	text := ""
 	for _, group := range []struct {

@@ -6,30 +6,30 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
-// The POSIX objects of lsipc. They have no creator besides their owner.
+// POSIX objects in lsipc. The kernel knows only their owner, so the creator is the owner.
 
 func (r *lsipcRun) posixCell(f *vfs.PosixFile, name, column string) cell {
 	switch column {
 	case "NAME":
-		return some(name)
+		return textCell(name)
 	case "MTIME":
 		return r.timeCell(f.MTime.Unix())
 	}
 	return r.ownerCell(column, f.UID, f.UID, f.GID, uint32(f.Mode.Perm()))
 }
 
-// wanted says whether an object is the one with the run's name, or whether any is.
+// wanted is true if the run lists an object with this name: -N gives the same name, or there is no -N.
 func (r *lsipcRun) wanted(name string) bool { return !r.named || name == r.object }
 
-// missing says that nothing has the run's name. It is no failure.
-func (r *lsipcRun) missing(rows []look, what string) []look {
+// warnIfMissing warns if no object has the name of -N. The exit code stays 0.
+func (r *lsipcRun) warnIfMissing(rows []lsipcRow, what string) []lsipcRow {
 	if len(rows) == 0 && r.named {
 		r.warn("%s %s not found", what, r.object)
 	}
 	return rows
 }
 
-func (r *lsipcRun) posixMsgRows() []look {
+func (r *lsipcRun) posixMsgRows() []lsipcRow {
 	if r.named && (r.object == "" || r.object[0] != '/') {
 		r.warn("mqueue name must start with '/': %s", r.object)
 		return nil
@@ -39,7 +39,7 @@ func (r *lsipcRun) posixMsgRows() []look {
 		r.queuesUnseen(err)
 		return nil
 	}
-	var rows []look
+	var rows []lsipcRow
 	for _, q := range queues {
 		name := "/" + q.Name
 		if !r.wanted(name) {
@@ -50,21 +50,21 @@ func (r *lsipcRun) posixMsgRows() []look {
 			case "USEDBYTES":
 				return r.bytesCell(q.Bytes)
 			case "MSGS":
-				return some(strconv.FormatInt(q.Messages, 10))
+				return textCell(strconv.FormatInt(q.Messages, 10))
 			}
 			return r.posixCell(&q.PosixFile, name, column)
 		})
 	}
-	return r.missing(rows, "message queue")
+	return r.warnIfMissing(rows, "message queue")
 }
 
-func (r *lsipcRun) posixShmRows() []look {
+func (r *lsipcRun) posixShmRows() []lsipcRow {
 	files, err := r.host.PosixShmFiles()
 	if err != nil {
 		r.cannotOpen("/dev/shm", err)
 		return nil
 	}
-	var rows []look
+	var rows []lsipcRow
 	for _, f := range files {
 		if !r.wanted(f.Name) {
 			continue
@@ -76,16 +76,16 @@ func (r *lsipcRun) posixShmRows() []look {
 			return r.posixCell(&f, f.Name, column)
 		})
 	}
-	return r.missing(rows, "shared memory segment")
+	return r.warnIfMissing(rows, "shared memory segment")
 }
 
-func (r *lsipcRun) posixSemRows() []look {
+func (r *lsipcRun) posixSemRows() []lsipcRow {
 	sems, err := r.host.PosixSems()
 	if err != nil {
 		r.cannotOpen("/dev/shm", err)
 		return nil
 	}
-	var rows []look
+	var rows []lsipcRow
 	for _, s := range sems {
 		if !r.wanted(s.Name) {
 			continue
@@ -97,5 +97,5 @@ func (r *lsipcRun) posixSemRows() []look {
 			return r.posixCell(&s.PosixFile, s.Name, column)
 		})
 	}
-	return r.missing(rows, "semaphore")
+	return r.warnIfMissing(rows, "semaphore")
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// look gives a row's cell in a column; an unset one where the column does not apply to the row.
-type look func(column string) cell
+// lsipcRow gives a row's cell in a column. The cell is unset if the column does not apply to the row.
+type lsipcRow func(column string) cell
 
-// list prints what the command line asks for.
+// list prints the table or the object, and gives the exit code.
 func (r *lsipcRun) list() int {
 	t := r.newTable()
 	chosen := make([]lsipcColumn, len(r.names))
@@ -18,7 +18,7 @@ func (r *lsipcRun) list() int {
 		chosen[i], _ = lsipcColumnNamed(name)
 		t.columns = append(t.columns, scolumn{chosen[i].name, chosen[i].right, chosen[i].trunc && !r.noTruncate})
 	}
-	rows, below, err := r.rows(t)
+	rows, elements, err := r.rows(t)
 	if err != nil {
 		return r.failErr("semctl(GETVAL) failed", err)
 	}
@@ -30,7 +30,7 @@ func (r *lsipcRun) list() int {
 		t.rows = append(t.rows, line)
 	}
 	if r.mode == outPretty {
-		r.pretty(t, chosen, below)
+		r.pretty(t, chosen, elements)
 	} else {
 		r.print(t.render())
 	}
@@ -47,7 +47,7 @@ func (r *lsipcRun) newTable() *table {
 	return t
 }
 
-// terminalWidth is what a terminal says, or else COLUMNS, or else 80.
+// terminalWidth gives the terminal's own number of columns, or else the value of COLUMNS, or else 80.
 func terminalWidth(columns int, variable string) int {
 	if columns > 0 {
 		return columns
@@ -58,7 +58,7 @@ func terminalWidth(columns int, variable string) int {
 	return 80
 }
 
-// utf8Locale says whether the locale's characters are UTF-8 (man 3 setlocale: LC_ALL before LC_CTYPE before LANG).
+// utf8Locale is true if the locale's characters are UTF-8 (man 3 setlocale: LC_ALL before LC_CTYPE before LANG).
 func utf8Locale(getenv func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if value := getenv(name); value != "" {
@@ -69,8 +69,8 @@ func utf8Locale(getenv func(string) string) bool {
 	return false
 }
 
-// pretty prints the first row, a line a column, and what belongs below it.
-func (r *lsipcRun) pretty(t *table, columns []lsipcColumn, below *table) {
+// pretty prints the first row, with one line for each column. It prints the elements below the row, if there are any.
+func (r *lsipcRun) pretty(t *table, columns []lsipcColumn, elements *table) {
 	if len(t.rows) == 0 {
 		return
 	}
@@ -79,13 +79,14 @@ func (r *lsipcRun) pretty(t *table, columns []lsipcColumn, below *table) {
 			r.out.Write(append(row(nil).left(columns[i].title+":", 36).left(c.text, 36), '\n'))
 		}
 	}
-	if below != nil {
-		r.print("Elements:\n\n" + below.render())
+	if elements != nil {
+		r.print("Elements:\n\n" + elements.render())
 	}
 }
 
-// rows gives the rows, and the table that a semaphore set with an id has below it. It names the table.
-func (r *lsipcRun) rows(t *table) (rows []look, below *table, err error) {
+// rows gives the rows of t, and sets the name of t. For a semaphore set with an id it also gives a table of the set's
+// semaphores.
+func (r *lsipcRun) rows(t *table) (rows []lsipcRow, elements *table, err error) {
 	if r.global {
 		t.name = lsipcTable("global")
 		return r.globalRows(), nil, nil
@@ -97,7 +98,7 @@ func (r *lsipcRun) rows(t *table) (rows []look, below *table, err error) {
 		rows = r.shmRows()
 	case "sem":
 		t.name = lsipcTable(r.kind)
-		rows, below, err = r.semRows()
+		rows, elements, err = r.semRows()
 	case "pmsg":
 		rows = r.posixMsgRows()
 	case "pshm":
@@ -108,11 +109,12 @@ func (r *lsipcRun) rows(t *table) (rows []look, below *table, err error) {
 	if len(rows) > 0 {
 		t.name = lsipcTable(r.kind)
 	}
-	return rows, below, err
+	return rows, elements, err
 }
 
-// one is the object with the run's id, or all where there is none. An id that nobody has is said and is no failure.
-func one[T any](r *lsipcRun, stat func(int) (T, error), list func() ([]T, error)) []T {
+// selected gives the object with the run's id, or all objects if the run has no id. If no object has the id, it warns.
+// The exit code stays 0.
+func selected[T any](r *lsipcRun, stat func(int) (T, error), list func() ([]T, error)) []T {
 	if r.id < 0 {
 		all, _ := list()
 		return all
@@ -125,64 +127,71 @@ func one[T any](r *lsipcRun, stat func(int) (T, error), list func() ([]T, error)
 	return []T{object}
 }
 
-func (r *lsipcRun) msgRows() []look {
-	var rows []look
-	for _, q := range one(r, r.host.MsgStat, func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) }) {
-		rows = append(rows, func(column string) cell {
-			switch column {
-			case "PERMS":
-				if r.numericPerms {
-					return cell{} // util-linux forgets to print them
-				}
-			case "USEDBYTES":
-				return r.bytesCell(q.CBytes)
-			case "MSGS":
-				return numberCell(q.QNum)
-			case "SEND":
-				return r.timeCell(q.STime)
-			case "RECV":
-				return r.timeCell(q.RTime)
-			case "CTIME":
-				return r.timeCell(q.CTime)
-			case "LSPID":
-				return numberCell(uint64(uint32(q.LSPid)))
-			case "LRPID":
-				return numberCell(uint64(uint32(q.LRPid)))
-			}
-			return r.permCell(&q.IPCPerm, column)
-		})
+// rowsOf makes a row of each object.
+func rowsOf[T any](objects []T, cellOf func(object *T, column string) cell) []lsipcRow {
+	var rows []lsipcRow
+	for _, object := range objects {
+		rows = append(rows, func(column string) cell { return cellOf(&object, column) })
 	}
 	return rows
 }
 
-func (r *lsipcRun) shmRows() []look {
-	var rows []look
-	for _, m := range one(r, r.host.ShmStat, func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) }) {
-		rows = append(rows, func(column string) cell {
-			switch column {
-			case "SIZE":
-				return r.bytesCell(m.Size)
-			case "NATTCH":
-				return numberCell(m.NAttch)
-			case "STATUS":
-				return some(shmStatus(&m))
-			case "ATTACH":
-				return r.timeCell(m.ATime)
-			case "DETACH":
-				return r.timeCell(m.DTime)
-			case "CTIME":
-				return r.timeCell(m.CTime)
-			case "COMMAND":
-				return r.command(m.CPid)
-			case "CPID":
-				return numberCell(uint64(uint32(m.CPid)))
-			case "LPID":
-				return numberCell(uint64(uint32(m.LPid)))
-			}
-			return r.permCell(&m.IPCPerm, column)
-		})
+func (r *lsipcRun) msgRows() []lsipcRow {
+	list := func() ([]sysv.MsgQueue, error) { return r.host.MsgQueues(false) }
+	return rowsOf(selected(r, r.host.MsgStat, list), r.msgCell)
+}
+
+func (r *lsipcRun) msgCell(q *sysv.MsgQueue, column string) cell {
+	switch column {
+	case "PERMS":
+		if r.numericPerms {
+			return cell{} // util-linux forgets the permissions of queues with -P
+		}
+	case "USEDBYTES":
+		return r.bytesCell(q.CBytes)
+	case "MSGS":
+		return numberCell(q.QNum)
+	case "SEND":
+		return r.timeCell(q.STime)
+	case "RECV":
+		return r.timeCell(q.RTime)
+	case "CTIME":
+		return r.timeCell(q.CTime)
+	case "LSPID":
+		return pidCell(q.LSPid)
+	case "LRPID":
+		return pidCell(q.LRPid)
 	}
-	return rows
+	return r.permCell(&q.IPCPerm, column)
+}
+
+func (r *lsipcRun) shmRows() []lsipcRow {
+	list := func() ([]sysv.ShmSegment, error) { return r.host.ShmSegments(false) }
+	return rowsOf(selected(r, r.host.ShmStat, list), r.shmCell)
+}
+
+func (r *lsipcRun) shmCell(m *sysv.ShmSegment, column string) cell {
+	switch column {
+	case "SIZE":
+		return r.bytesCell(m.Size)
+	case "NATTCH":
+		return numberCell(m.NAttch)
+	case "STATUS":
+		return textCell(shmStatus(m))
+	case "ATTACH":
+		return r.timeCell(m.ATime)
+	case "DETACH":
+		return r.timeCell(m.DTime)
+	case "CTIME":
+		return r.timeCell(m.CTime)
+	case "COMMAND":
+		return r.command(m.CPid)
+	case "CPID":
+		return pidCell(m.CPid)
+	case "LPID":
+		return pidCell(m.LPid)
+	}
+	return r.permCell(&m.IPCPerm, column)
 }
 
 func shmStatus(m *sysv.ShmSegment) string {
@@ -196,28 +205,27 @@ func shmStatus(m *sysv.ShmSegment) string {
 	return strings.Join(words, ",")
 }
 
-func (r *lsipcRun) semRows() (rows []look, below *table, err error) {
-	sets := one(r, r.host.SemStat, r.host.SemSets)
-	for _, set := range sets {
-		rows = append(rows, func(column string) cell {
-			switch column {
-			case "NSEMS":
-				return numberCell(set.NSems)
-			case "OTIME":
-				return r.timeCell(set.OTime)
-			case "CTIME":
-				return r.timeCell(set.CTime)
-			}
-			return r.permCell(&set.IPCPerm, column)
-		})
-	}
+func (r *lsipcRun) semRows() (rows []lsipcRow, elements *table, err error) {
+	sets := selected(r, r.host.SemStat, r.host.SemSets)
 	if r.id >= 0 && len(sets) == 1 {
-		below, err = r.elements(&sets[0])
+		elements, err = r.elements(&sets[0])
 	}
-	return rows, below, err
+	return rowsOf(sets, r.semCell), elements, err
 }
 
-// elements is the table of a set's semaphores. Without the right to read them the run fails, as util-linux's does.
+func (r *lsipcRun) semCell(set *sysv.SemSet, column string) cell {
+	switch column {
+	case "NSEMS":
+		return numberCell(set.NSems)
+	case "OTIME":
+		return r.timeCell(set.OTime)
+	case "CTIME":
+		return r.timeCell(set.CTime)
+	}
+	return r.permCell(&set.IPCPerm, column)
+}
+
+// elements gives the table of a set's semaphores. If the caller may not read them, the run fails, as in util-linux.
 func (r *lsipcRun) elements(set *sysv.SemSet) (*table, error) {
 	values, err := r.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {
@@ -231,7 +239,7 @@ func (r *lsipcRun) elements(set *sysv.SemSet) (*table, error) {
 	for _, v := range values {
 		t.rows = append(t.rows, []cell{
 			numberCell(uint64(v.Num)), numberCell(uint64(v.Value)), numberCell(uint64(v.NCount)), numberCell(uint64(v.ZCount)),
-			some(strconv.Itoa(int(v.Pid))), r.command(v.Pid),
+			textCell(strconv.Itoa(int(v.Pid))), r.command(v.Pid),
 		})
 	}
 	return t, nil

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// lsipcModes are the output modes and what changes them.
+// lsipcModes lists the output modes, and the options that change them.
 func lsipcModes() []string {
 	return []string{
 		"", "-J", "-e", "-n", "-r", "-l", "-y", "-J -y", "-e -y", "-n -y", "-r -y", "--noheadings", "-r --noheadings",
@@ -80,11 +80,7 @@ func TestLsipcCommandLines(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
-		rnd := seed(t)
-		p := &population{nsems: map[int]int{}}
-		p.addMsg(t, rnd)
-		p.addSem(t, rnd)
-		p.addShm(t, rnd)
+		(&population{nsems: map[int]int{}}).addEach(t, seed(t))
 		for _, line := range []string{
 			"-m -o KEY,,ID", "-m -o KEY,", "-m -o ,KEY", "-m -o +", "-m -o nsems,key", "-m -o key,nsems,id", "-m -o foo,key",
 			"-m -o key,foo", "-o key", "-o ,", "-m -o key,key,KeY",
@@ -109,7 +105,7 @@ func TestLsipcCommandLines(t *testing.T) {
 	})
 }
 
-// lsipc 2.38.1 takes the first set's semaphores times the number of sets; later releases add them up.
+// lsipc 2.38.1 multiplies the semaphores of the first set by the number of sets. Later releases add up all sets.
 func TestLsipcCountsSemaphores(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a := kernel.NewAdmin()
@@ -124,7 +120,7 @@ func TestLsipcCountsSemaphores(t *testing.T) {
 	})
 }
 
-// CGID is the creator's gid. lsipc 2.38.1 prints the uid again, later releases do so for segments only.
+// CGID is the creator's gid. lsipc 2.38.1 prints the uid instead; later releases do this for segments only.
 func TestLsipcCreatorGID(t *testing.T) {
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
@@ -138,8 +134,7 @@ func TestLsipcCreatorGID(t *testing.T) {
 	})
 }
 
-// Command lines are what a program makes of them: each output mode keeps them on their line and off the terminal's
-// controls.
+// A program chooses its own command line. Each output mode keeps it on one line, and without control bytes.
 func TestLsipcHostileCommands(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
@@ -156,7 +151,7 @@ func TestLsipcHostileCommands(t *testing.T) {
 				t.Setenv("LC_ALL", locale)
 				for _, mode := range lsipcModes() {
 					if strings.Contains(mode, "-J") && !utf8.ValidString(strings.Join(args, "")) {
-						continue // util-linux's JSON is none then: below
+						continue // util-linux then prints broken JSON: see below
 					}
 					same(t, words("lsipc -m "+mode)...)
 					same(t, words("lsipc -m -l -o command,id "+strings.ReplaceAll(mode, "-t", ""))...)
@@ -169,7 +164,7 @@ func TestLsipcHostileCommands(t *testing.T) {
 	})
 }
 
-// What is no UTF-8 stays valid JSON.
+// The JSON stays valid if a command line is not UTF-8.
 func TestLsipcJSONIsValid(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Start(t, "make", "\xff\x1b\"\\")
@@ -242,7 +237,7 @@ func TestLsipcPosix(t *testing.T) {
 		} {
 			got := ours(words(c.line)...)
 			got.Code = 0
-			if c.line == "lsipc -S -N gate" { // the order of the columns is that of --help
+			if c.line == "lsipc -S -N gate" { // the columns come in the order of --help
 				got.Stdout, c.stdout = sortedLines(got.Stdout), sortedLines(c.stdout)
 			}
 			if diff := cmp.Diff(result{fill.Replace(c.stdout), c.stderr, 0}, got); diff != "" {
@@ -264,7 +259,7 @@ func sortedLines(text string) string {
 	return strings.Join(lines, "")
 }
 
-// An ordinary user reads the same lists; the values of a set that he may not read fail.
+// An ordinary user reads the same lists. If he may not read a set, its values are an error.
 func TestLsipcWithoutReadPermission(t *testing.T) {
 	needReference(t)
 	needRoot(t)
@@ -272,9 +267,7 @@ func TestLsipcWithoutReadPermission(t *testing.T) {
 		rnd := seed(t)
 		p := &population{nsems: map[int]int{}}
 		for range 4 {
-			p.addMsg(t, rnd)
-			p.addSem(t, rnd)
-			p.addShm(t, rnd)
+			p.addEach(t, rnd)
 		}
 		asUser(t, 1000, func() {
 			for kind, ids := range map[string][]int{"-q": p.msg, "-m": p.shm, "-s": p.sem} {

@@ -11,9 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// What tests remove has no place in anybody's journal: no directory can be made there.
+	// Tests must not write into a person's journal. Nobody can make a directory in /proc, so there is no journal.
 	os.Setenv("XDG_STATE_HOME", "/dev/null")
-	// Under a face's name the test binary is that face.
+	// If its name is the name of a face, the test binary runs this face.
 	if code, ok := Run(Process{Args: os.Args, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Version: testVersion}); ok {
 		os.Exit(code)
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, kerneltest.Workers{"attach": workAttach, "make": workMake})
 }
 
-// workAttach maps the segments whose ids it is given and waits.
+// workAttach maps the segments with the given ids and waits.
 func workAttach(j *kerneltest.Job) {
 	for _, arg := range j.Args {
 		id, err := strconv.Atoi(arg)
@@ -33,7 +33,7 @@ func workAttach(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workMake makes a segment and a set, both of which remember its pid, and waits. Its arguments are what it is seen by.
+// workMake makes a segment and a set, and waits. Both remember its pid. The tests look for its arguments.
 func workMake(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	_, err := a.ShmGet(sysv.KeyPrivate, 4096, sysv.IPCCreat|0o600)

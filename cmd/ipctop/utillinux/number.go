@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// blank are the characters that strtol skips before a number (isspace in the C locale).
+// blank holds the characters that strtol skips before a number (isspace in the C locale).
 const blank = " \t\n\v\f\r"
 
-// errNotNumber is a text that is no number; syscall.ERANGE one that does not fit.
+// errNotNumber means that a text is no number. syscall.ERANGE means that a number does not fit.
 var errNotNumber = errors.New("not a number")
 
-// int32Arg reads a decimal number as util-linux's strtos32_or_err does: blanks and a sign may stand before it,
-// nothing after it.
+// int32Arg reads a decimal number as util-linux's strtos32_or_err does. Blanks and a sign may stand before the number,
+// and nothing after it. The error is errNotNumber or ERANGE.
 func int32Arg(text string) (int, error) {
 	n, err := strconv.ParseInt(strings.TrimLeft(text, blank), 10, 64)
 	switch {
@@ -28,7 +28,8 @@ func int32Arg(text string) (int, error) {
 	return int(n), nil
 }
 
-// failNumber says that an argument was no number, with the reason where there is one besides that.
+// failNumber says that an argument is no number. It adds the reason if the error is not errNotNumber. It gives the exit
+// code.
 func (s *session) failNumber(what, text string, err error) int {
 	if errors.Is(err, errNotNumber) {
 		return s.fail("%s: '%s'", what, text)
@@ -36,8 +37,9 @@ func (s *session) failNumber(what, text string, err error) int {
 	return s.fail("%s: '%s': %s", what, text, strerror(err))
 }
 
-// strtoul reads a C number: base 10 or 8, or 0 for 0x, 0 and decimal by its beginning. A minus negates modulo 2^64.
-// rest is what stands after it, the whole text if there is no number. ERANGE if it does not fit.
+// strtoul reads a number like C's strtoul (man 3 strtoul). With base 0, a number with 0x is hexadecimal, a number
+// with 0 is octal, and any other number is decimal. A minus negates modulo 2^64. rest is the text after the number;
+// without a number it is the whole text. The error is ERANGE if the number does not fit 64 bits.
 func strtoul(text string, base int) (n uint64, rest string, err error) {
 	t := strings.TrimLeft(text, blank)
 	negative := strings.HasPrefix(t, "-")
@@ -73,7 +75,7 @@ func strtoul(text string, base int) (n uint64, rest string, err error) {
 	return n, t[i:], nil
 }
 
-// digit is a letter's or digit's value, 99 for anything else.
+// digit gives the value of a digit or a letter, and 99 for any other character.
 func digit(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':
@@ -84,7 +86,7 @@ func digit(c byte) int {
 	return 99
 }
 
-// humanSize writes a number of bytes with one letter for its power of 1024 and at most one decimal, rounded: 1.5K, 16E.
+// humanSize writes a number of bytes with one letter for the power of 1024, rounded to at most one decimal: 1.5K, 16E.
 func humanSize(n uint64) string {
 	exp := 0
 	for exp < 60 && n >= 1<<(exp+10) {

@@ -18,8 +18,8 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-// What ipcs prints, read back as a script does it, is what ipctop --once says in JSON, for any population. The two
-// come from one reading of the kernel and must not drift apart.
+// For any population, ipcs prints the same values as the JSON of ipctop --once. The test reads the tables of ipcs as a
+// script does.
 func TestIpcsSaysWhatOnceSays(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
@@ -33,10 +33,10 @@ func TestIpcsSaysWhatOnceSays(t *testing.T) {
 	})
 }
 
-// record is an object by the names of its columns in JSON, with every value as text.
+// record is an object: its values as text, by the names of the columns in JSON.
 type record map[string]string
 
-// ipcsRecords reads the tables of ipcs -b and ipcs -p back.
+// ipcsRecords reads the tables of ipcs -b and ipcs -p.
 func ipcsRecords() map[string]record {
 	all := map[string]record{}
 	read := func(text string, columns map[string]string) {
@@ -74,7 +74,7 @@ func ipcsRecords() map[string]record {
 	return all
 }
 
-// onceRecords takes the same columns out of ipctop --once -o json.
+// onceRecords reads the same columns from ipctop --once -o json.
 func onceRecords(t *testing.T) map[string]record {
 	t.Helper()
 	request := collect.Request{Want: map[schema.Kind]schema.Need{}}
@@ -113,7 +113,7 @@ func onceRecords(t *testing.T) map[string]record {
 	return all
 }
 
-// asIpcs is a JSON value in the way in which ipcs prints it.
+// asIpcs gives a JSON value as ipcs prints it.
 func asIpcs(column string, value any) string {
 	text := fmt.Sprint(value)
 	switch {
@@ -125,7 +125,7 @@ func asIpcs(column string, value any) string {
 		}
 	case value == nil && column == "status":
 		return ""
-	case value == nil: // nobody yet
+	case value == nil: // no process has used the object yet
 		return "0"
 	}
 	return text

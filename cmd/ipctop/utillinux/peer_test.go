@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// result is what a command line gave.
+// result is the output of a command line, and its exit code.
 type result struct {
 	Stdout, Stderr string
 	Code           int
 }
 
-// ours runs a face inside the test's own process.
+// ours runs a face in the process of the test.
 func ours(argv ...string) result {
 	var stdout, stderr bytes.Buffer
 	code, ok := Run(Process{
@@ -30,7 +30,7 @@ func ours(argv ...string) result {
 	return result{stdout.String(), stderr.String(), code}
 }
 
-// theirs runs the util-linux that is installed, called by the name that ours is called by.
+// theirs runs the installed util-linux, with the same argv[0] as ours.
 func theirs(t testing.TB, argv ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -44,7 +44,7 @@ func theirs(t testing.TB, argv ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// needPeer skips a comparison with util-linux where that is not installed. Its ipcs has not changed what it prints
+// needPeer skips a comparison with util-linux if util-linux is not installed. The output of its ipcs has not changed
 // since 2.38.
 func needPeer(t testing.TB) {
 	t.Helper()
@@ -54,7 +54,7 @@ func needPeer(t testing.TB) {
 	}
 }
 
-// needReference skips a comparison of what other releases answer otherwise.
+// needReference skips a comparison if the installed release is not 2.38: other releases answer differently.
 func needReference(t testing.TB) {
 	t.Helper()
 	needPeer(t)
@@ -63,13 +63,14 @@ func needReference(t testing.TB) {
 	}
 }
 
-// same runs a command line through both and compares all that comes out.
+// same runs a command line through util-linux and through ours, and compares the results.
 func same(t testing.TB, argv ...string) {
 	t.Helper()
 	equal(t, fmt.Sprintf("%q", argv), func() (result, result) { return theirs(t, argv...), ours(argv...) })
 }
 
-// equal runs both and compares. Times are told by the day and pids come and go, so one difference is looked at twice.
+// equal runs both and compares. The day can change and processes can end between the two, so it runs both again after a
+// difference.
 func equal[T any](t testing.TB, what string, run func() (theirs, ours T)) {
 	t.Helper()
 	var diff string

@@ -17,8 +17,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// seed gives the test's random numbers and says, if it fails, how to have them again. It is no flag: a flag would not
-// reach the child process in which the test runs.
+// seed gives the test's random numbers. If the test fails, it prints how to repeat them. The seed is no flag, because a
+// flag would not reach the child process of the test.
 func seed(t testing.TB) *rand.Rand {
 	t.Helper()
 	n, err := strconv.ParseUint(os.Getenv("IPCTOP_TEST_SEED"), 10, 64)
@@ -33,19 +33,20 @@ func seed(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(n, 0))
 }
 
-// population is what a test made in its IPC namespace.
+// population lists the objects that a test made in its IPC namespace.
 type population struct {
 	msg, sem, shm []int
 	nsems         map[int]int
 }
 
 const (
-	shmNoReserve = 0o10000 // SHM_NORESERVE (man 2 shmget): no swap is set aside, so that sizes beyond the machine's go
+	shmNoReserve = 0o10000 // SHM_NORESERVE (man 2 shmget): reserves no swap, so a segment may be larger than the memory
 	ipcSet       = 1
 	ipcStat      = 2
 )
 
-// accounts puts a /etc/passwd and /etc/group of the test's own in place of the machine's, inside its mount namespace.
+// accounts mounts the test's own /etc/passwd and /etc/group over the files of the machine, in the test's mount
+// namespace.
 func accounts(t testing.TB) {
 	t.Helper()
 	for name, text := range map[string]string{
@@ -63,8 +64,8 @@ func accounts(t testing.TB) {
 	}
 }
 
-// owners are uids and gids with a name, with a long one, with none, and at the ends of their range. An ordinary
-// user's namespace has but one.
+// owners lists uids and gids: with a name, with a long name, without a name, and at the ends of the range. The
+// namespace of an ordinary user has only one.
 func owners() []uint32 {
 	if raw, err := os.ReadFile("/proc/self/uid_map"); err == nil && len(words(string(raw))) == 3 &&
 		words(string(raw))[2] == "1" {
@@ -73,7 +74,7 @@ func owners() []uint32 {
 	return []uint32{0, 0, 33, 44, 77, 4242, 65534, 123456, 4294967294}
 }
 
-// populate makes objects of every sort that a listing can show.
+// populate makes random objects of every sort that a listing can show, from 0 to most of each kind.
 func populate(t testing.TB, rnd *rand.Rand, most int) *population {
 	t.Helper()
 	p := &population{nsems: map[int]int{}}
@@ -87,12 +88,20 @@ func populate(t testing.TB, rnd *rand.Rand, most int) *population {
 		p.addShm(t, rnd)
 	}
 	if len(owners()) > 1 && rnd.IntN(2) == 0 {
-		kerneltest.StartAs(t, &syscall.Credential{Uid: 4242, Gid: 4242}, "make") // a creator who is not the owner of all else
+		kerneltest.StartAs(t, &syscall.Credential{Uid: 4242, Gid: 4242}, "make") // objects of another creator
 	}
 	return p
 }
 
-// pick is a key or the private one, permissions and owners.
+// addEach makes one object of each System V kind.
+func (p *population) addEach(t testing.TB, rnd *rand.Rand) {
+	t.Helper()
+	p.addMsg(t, rnd)
+	p.addSem(t, rnd)
+	p.addShm(t, rnd)
+}
+
+// pickKey gives a random key, or IPC_PRIVATE.
 func pickKey(rnd *rand.Rand) uint32 {
 	if rnd.IntN(4) == 0 {
 		return sysv.KeyPrivate
@@ -150,8 +159,8 @@ func (p *population) addShm(t testing.TB, rnd *rand.Rand) {
 	}
 }
 
-// chown gives an object to somebody by IPC_SET, which no method of Admin does: uid and gid stand at bytes 4 and 8 of
-// the three structures, the mode at byte 20 (struct ipc64_perm).
+// chown gives an object to a random owner by IPC_SET. Admin has no method for this. In all three structures uid and gid
+// stand at bytes 4 and 8, the mode at byte 20 (struct ipc64_perm).
 func chown(t testing.TB, rnd *rand.Rand, call uintptr, id int) {
 	t.Helper()
 	all := owners()

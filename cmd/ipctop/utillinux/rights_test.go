@@ -22,8 +22,8 @@ func needRoot(t testing.TB) {
 	}
 }
 
-// asUser runs f as another user. Credentials belong to a thread in Linux (man 7 credentials): x/sys changes this one
-// alone, and a process started from it inherits them.
+// asUser runs f as another user. In Linux credentials belong to a thread (man 7 credentials). x/sys changes only this
+// thread, and a process that the thread starts inherits them.
 func asUser(t testing.TB, uid int, f func()) {
 	t.Helper()
 	done := make(chan struct{})

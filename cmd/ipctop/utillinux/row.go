@@ -2,16 +2,16 @@ package utillinux
 
 import "strconv"
 
-// row builds one line of text without allocating: fields with C's widths. Widths and cuts count bytes, as printf's do.
+// row builds one line of text from fields, without an allocation. Widths and cuts count bytes, as in C's printf.
 type row []byte
 
-// left puts text into a field of a width at its left end (%-10s).
+// left puts text at the left end of a field (%-10s).
 func (r row) left(text string, width int) row {
 	r = append(r, text...)
 	return r.blanks(width - len(text))
 }
 
-// leftCut is left with a cut after some bytes (%-10.10s).
+// leftCut is like left, but first cuts the text to at most most bytes (%-10.10s).
 func (r row) leftCut(text string, width, most int) row {
 	if len(text) > most {
 		text = text[:most]
@@ -19,26 +19,26 @@ func (r row) leftCut(text string, width, most int) row {
 	return r.left(text, width)
 }
 
-// right puts text into a field of a width at its right end (%6s).
+// right puts text at the right end of a field (%6s).
 func (r row) right(text string, width int) row {
 	return append(r.blanks(width-len(text)), text...)
 }
 
-// number puts a decimal number into a field at its left end (%-10u, %-10d).
+// number puts a decimal number at the left end of a field (%-10u, %-10d).
 func (r row) number(n int64, width int) row {
 	begin := len(r)
 	r = strconv.AppendInt(r, n, 10)
 	return r.blanks(width - (len(r) - begin))
 }
 
-// count is number for counts that may need all 64 bits (%-10ju).
+// count is like number, for counts that may need all 64 bits (%-10ju).
 func (r row) count(n uint64, width int) row {
 	begin := len(r)
 	r = strconv.AppendUint(r, n, 10)
 	return r.blanks(width - (len(r) - begin))
 }
 
-// octal puts permissions into a field at its left end (%-10o).
+// octal puts permissions at the left end of a field (%-10o).
 func (r row) octal(n uint32, width int) row {
 	begin := len(r)
 	r = strconv.AppendUint(r, uint64(n), 8)
@@ -64,7 +64,7 @@ func (r row) blanks(n int) row {
 	return r
 }
 
-// rightNumber puts a number into a field at its right end (%5d).
+// rightNumber puts a number at the right end of a field (%5d).
 func (r row) rightNumber(n int32, width int) row {
 	var digits [12]byte
 	text := strconv.AppendInt(digits[:0], int64(n), 10)

@@ -12,25 +12,25 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Process is what a face sees of the process that it runs in.
+// Process is the part of its process that a face uses.
 type Process struct {
-	Args           []string // as os.Args
+	Args           []string // like os.Args
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
-	Version        func() string // ipctop's own
-	// Terminal gives the columns of the terminal that Stdout is, 0 if it does not know them; ok is false if it is none.
-	// It may be nil.
+	Version        func() string // of ipctop
+	// Terminal gives the number of columns if Stdout is a terminal, or 0 if the terminal does not know its columns. ok
+	// is false if Stdout is no terminal. Terminal may be nil.
 	Terminal func() (columns int, ok bool)
 }
 
-// Face is a program that ipctop stands in for.
+// Face is a program that ipctop can replace.
 type Face struct {
 	Name  string
-	Short string // what it does, for ipctop's own help
+	Short string // a sentence for ipctop's own help
 	run   func(*session) int
 }
 
-// Faces are the programs that ipctop stands in for.
+// Faces lists the programs that ipctop can replace.
 func Faces() []Face {
 	return []Face{
 		{"ipcs", "List System V objects, as util-linux's ipcs", ipcs},
@@ -40,7 +40,7 @@ func Faces() []Face {
 	}
 }
 
-// faceNamed finds a face.
+// faceNamed finds a face by its name.
 func faceNamed(name string) (Face, bool) {
 	for _, f := range Faces() {
 		if f.Name == name {
@@ -50,8 +50,8 @@ func faceNamed(name string) (Face, bool) {
 	return Face{}, false
 }
 
-// Run runs the face that the process was called as: by its own name (a symlink), or by its first argument (ipctop
-// ipcs …). ok is false if it was called as neither; nothing was done then.
+// Run runs the face that argv[0] names (a symlink), or else the face that the first argument names (ipctop ipcs …). It
+// gives the exit code. ok is false if neither names a face; Run then does nothing.
 func Run(p Process) (code int, ok bool) {
 	if len(p.Args) == 0 {
 		return 0, false
@@ -70,7 +70,7 @@ func Run(p Process) (code int, ok bool) {
 
 func runFace(p Process, argv []string, f Face) int {
 	host, err := kernel.Open("")
-	if err != nil { // not for the live machine
+	if err != nil { // this cannot happen for the live machine
 		fmt.Fprintln(p.Stderr, err)
 		return 1
 	}
@@ -78,8 +78,8 @@ func runFace(p Process, argv []string, f Face) int {
 	return s.finish(f.run(s))
 }
 
-// stdioBuffer is the C library's buffer for pipes and files (st_blksize). With the same one, what goes to stdout and
-// to stderr comes in the same order where the two are one.
+// stdioBuffer is the size in bytes of the C library's buffer for pipes and files (st_blksize). If stdout and stderr are
+// the same file, a buffer of the same size gives the same order of lines.
 const stdioBuffer = 4096
 
 func newSession(p Process, argv []string, host *kernel.Host) *session {
@@ -92,16 +92,16 @@ func newSession(p Process, argv []string, host *kernel.Host) *session {
 // session is one run of a face.
 type session struct {
 	Process
-	argv  []string // argv[0] is the face's own
+	argv  []string // argv[0] is the name of the face
 	name  string   // argv[0] without its directory
 	host  *kernel.Host
 	users *proc.Users
-	out   *bufio.Writer // written at the end, as stdio does off a terminal
+	out   *bufio.Writer // flushed at the end, like stdio without a terminal
 	clock *clock
 }
 
-// finish writes what is still to be written and gives the exit code. A full disk fails the run (util-linux:
-// closestream.h); a reader that went away does not.
+// finish flushes the output and gives the exit code. A full disk fails the run (util-linux: closestream.h). A reader
+// that has gone away does not.
 func (s *session) finish(code int) int {
 	err := s.out.Flush()
 	if err == nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) {
@@ -110,12 +110,12 @@ func (s *session) finish(code int) int {
 	return s.failErr("write error", err)
 }
 
-// warn says one line on stderr, with the program's name before it.
+// warn writes one line to stderr, after the program's name.
 func (s *session) warn(format string, args ...any) {
 	s.errorLine(s.name + ": " + fmt.Sprintf(format, args...))
 }
 
-// errorLine writes a line to stderr, after what was printed before it if that is for a terminal.
+// errorLine writes a line to stderr. If stdout is a terminal, it first flushes the earlier output, to keep the order.
 func (s *session) errorLine(line string) {
 	if s.Terminal != nil {
 		if _, ok := s.Terminal(); ok {
@@ -125,24 +125,24 @@ func (s *session) errorLine(line string) {
 	fmt.Fprintln(s.Stderr, line)
 }
 
-// fail warns and gives the exit code for it.
+// fail warns and gives exit code 1.
 func (s *session) fail(format string, args ...any) int {
 	s.warn(format, args...)
 	return 1
 }
 
-// failErr warns of a failed call, with the C library's words for its errno.
+// failErr warns of a failed call, with the C library's text for its errno. It gives exit code 1.
 func (s *session) failErr(what string, err error) int {
 	return s.fail("%s: %s", what, strerror(err))
 }
 
-// tryHelp ends a run whose command line was wrong.
+// tryHelp points to --help after a wrong command line. It gives exit code 1.
 func (s *session) tryHelp() int {
 	s.errorLine("Try '" + s.name + " --help' for more information.")
 	return 1
 }
 
-// showVersion prints the name and version, in util-linux's form.
+// showVersion prints the name and the version in util-linux's form. It gives exit code 0.
 func (s *session) showVersion() int {
 	fmt.Fprintf(s.out, "%s from ipctop %s\n", s.name, s.Version())
 	return 0

@@ -48,7 +48,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// The program itself, under a symlink, with a standard output that takes nothing.
+// The test runs the program itself, through a symlink, with a standard output that accepts no write.
 func TestProgram(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		exe := must(os.Executable())(t)
@@ -79,7 +79,7 @@ func TestProgram(t *testing.T) {
 			`exec 3>&1; ("$1"; echo $? >&3) | true`: {"", "", 0},
 		} {
 			got := shell(script)
-			if script[0] == 'e' { // the reader is gone: SIGPIPE, or all was written before
+			if script[0] == 'e' { // the reader has gone: SIGPIPE, or the program had written everything before
 				if got.Stdout != "141\n" && got.Stdout != "0\n" || got.Stderr != "" {
 					t.Errorf("%s: %+v", script, got)
 				}
@@ -92,7 +92,7 @@ func TestProgram(t *testing.T) {
 	})
 }
 
-// brokenWriter takes so many bytes and then fails.
+// brokenWriter accepts a number of bytes and then fails.
 type brokenWriter struct {
 	room int
 	err  error
@@ -105,10 +105,11 @@ func (w *brokenWriter) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// A disk that fills up fails the run wherever it does, with the reason; a reader that goes away does not.
+// If the disk fills up during any write, the run fails and says the reason. If the reader goes away, the run does not
+// fail.
 func TestFullDisk(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		fill(t, 200, 0, 0) // more than one buffer
+		fill(t, 200, 0, 0) // more output than one buffer holds
 		for _, room := range []int{0, stdioBuffer, 2 * stdioBuffer} {
 			for errno, want := range map[syscall.Errno]result{
 				syscall.ENOSPC: {"", "ipcs: write error: No space left on device\n", 1},

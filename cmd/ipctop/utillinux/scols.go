@@ -7,9 +7,9 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Tables as libsmartcols prints them: lsipc's output modes.
+// Tables in the output modes of lsipc, as libsmartcols prints them.
 
-// outMode is how a table is printed.
+// outMode is the output format of a table.
 type outMode int
 
 const (
@@ -18,36 +18,35 @@ const (
 	outNewline
 	outRaw
 	outJSON
-	outPretty // one object, a line a column
-	outList   // a table even of one object
+	outPretty // one object, with one line for each column
+	outList   // a table, even for one object
 )
 
 // scolumn is a column of a table.
 type scolumn struct {
 	name  string
 	right bool
-	trunc bool // may be cut where the terminal is too narrow
+	trunc bool // may be cut if the terminal is too narrow
 }
 
-// cell is a text, or nothing (which JSON tells from an empty text by null, and it takes an empty one for nothing as
-// well).
+// cell is a text, or unset. JSON writes null for an unset cell, and for an empty text too.
 type cell struct {
 	text string
 	set  bool
 }
 
-func some(text string) cell { return cell{text, true} }
+func textCell(text string) cell { return cell{text, true} }
 
-// table is what is to be printed.
+// table is a table to print.
 type table struct {
 	name       string
 	columns    []scolumn
 	rows       [][]cell
 	mode       outMode
 	noHeadings bool
-	shell      bool // column names that a shell takes for variables: USE_PCT
-	utf8       bool // the locale's character set
-	width      int  // of the terminal; 0: no terminal, nothing is cut
+	shell      bool // write column names that a shell accepts as names of variables: USE_PCT
+	utf8       bool // the locale's characters are UTF-8
+	width      int  // of the terminal, in columns; 0: no terminal, and no text is cut
 }
 
 // render gives the table's text.
@@ -56,7 +55,7 @@ func (t *table) render() string {
 	switch {
 	case t.mode == outJSON:
 		t.json(&b)
-	case len(t.rows) == 0: // not even headings
+	case len(t.rows) == 0: // no headings either
 	case t.mode == outRaw:
 		t.raw(&b)
 	case t.mode == outExport:
@@ -64,12 +63,12 @@ func (t *table) render() string {
 	case t.mode == outNewline:
 		t.export(&b, "\n")
 	default:
-		t.human(&b)
+		t.aligned(&b)
 	}
 	return b.String()
 }
 
-// title is a column's name as this run prints it.
+// title gives a column's name as this run prints it.
 func (t *table) title(c *scolumn) string {
 	if t.shell {
 		return shellName(c.name)
@@ -77,8 +76,8 @@ func (t *table) title(c *scolumn) string {
 	return c.name
 }
 
-// shellName makes a name that a shell takes for a variable's: a percent sign becomes _PCT, all else that does not
-// belong an underscore.
+// shellName makes a name that a shell accepts for a variable. A percent sign at the end becomes _PCT. Every other
+// character that is no letter and no digit becomes an underscore.
 func shellName(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
@@ -153,8 +152,8 @@ func (t *table) json(b *strings.Builder) {
 	b.WriteString("\n   ]\n}\n")
 }
 
-// human prints aligned columns. The last one is not filled with blanks at its end.
-func (t *table) human(b *strings.Builder) {
+// aligned prints aligned columns. It adds no blanks after the last column.
+func (t *table) aligned(b *strings.Builder) {
 	widths, cells := t.measure()
 	for n := range cells {
 		if n == 0 && t.noHeadings {
@@ -165,9 +164,9 @@ func (t *table) human(b *strings.Builder) {
 				b.WriteByte(' ')
 			}
 			text, wide := cells[n][i], 0
-			if wide = t.cells(text); wide > widths[i] && t.columns[i].trunc {
+			if wide = t.displayWidth(text); wide > widths[i] && t.columns[i].trunc {
 				text = t.cut(text, widths[i])
-				wide = t.cells(text)
+				wide = t.displayWidth(text)
 			}
 			last := i == len(t.columns)-1
 			pad := strings.Repeat(" ", max(widths[i]-wide, 0))
@@ -185,20 +184,20 @@ func (t *table) human(b *strings.Builder) {
 	}
 }
 
-// measure gives the columns' widths and the texts, made safe, with the headings first.
+// measure gives the widths of the columns, and the safe texts of all cells. The first line of cells has the headings.
 func (t *table) measure() (widths []int, cells [][]string) {
 	widths = make([]int, len(t.columns))
 	head := make([]string, len(t.columns))
 	for i := range t.columns {
 		head[i] = t.title(&t.columns[i])
-		widths[i] = t.cells(t.columns[i].name) // whatever the heading is
+		widths[i] = t.displayWidth(t.columns[i].name) // not of the heading: libsmartcols does the same
 	}
 	cells = append(cells, head)
 	for _, r := range t.rows {
 		line := make([]string, len(t.columns))
 		for i := range t.columns {
 			line[i] = t.safe(r[i].text)
-			widths[i] = max(widths[i], t.cells(line[i]))
+			widths[i] = max(widths[i], t.displayWidth(line[i]))
 		}
 		cells = append(cells, line)
 	}
@@ -208,7 +207,7 @@ func (t *table) measure() (widths []int, cells [][]string) {
 	return widths, cells
 }
 
-// narrow takes width away from the columns that may be cut, from each in turn, until the table fits the terminal.
+// narrow makes the columns that may be cut narrower, one cell after another, until the table fits the terminal.
 func (t *table) narrow(widths []int) {
 	over := len(widths) - 1 - t.width
 	for _, w := range widths {
@@ -217,7 +216,7 @@ func (t *table) narrow(widths []int) {
 	for less := true; less && over > 0; {
 		less = false
 		for i := range t.columns {
-			if over > 0 && t.columns[i].trunc && widths[i] > t.cells(t.columns[i].name) {
+			if over > 0 && t.columns[i].trunc && widths[i] > t.displayWidth(t.columns[i].name) {
 				widths[i]--
 				over--
 				less = true
@@ -226,15 +225,15 @@ func (t *table) narrow(widths []int) {
 	}
 }
 
-// cells is how many columns of a terminal a safe text takes.
-func (t *table) cells(text string) int {
+// displayWidth gives the number of columns that a safe text takes on a terminal.
+func (t *table) displayWidth(text string) int {
 	if !t.utf8 {
 		return len(text)
 	}
 	return uniseg.StringWidth(text)
 }
 
-// cut leaves as much of a text as fits.
+// cut gives the part of a text that fits the width.
 func (t *table) cut(text string, width int) string {
 	if !t.utf8 {
 		return text[:width]

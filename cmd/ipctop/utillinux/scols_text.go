@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// How the output modes of tables keep a text from being taken for more than a text.
+// The output modes escape texts here. No text can then change the structure of the output, or control a terminal.
 
-// safe shows what does not belong on a terminal as \x1b: control characters, bytes that are no character of the
-// locale, and a backslash that could be taken for the beginning of such.
+// safe writes unsafe bytes in the form \x1b: control characters, and bytes that are no character of the locale. It also
+// writes a backslash before an x so, because the backslash could look like such a form.
 func (t *table) safe(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
@@ -34,7 +34,8 @@ func (t *table) safe(text string) string {
 	return b.String()
 }
 
-// graphic are the characters that the C library prints (iswprint): with those that only shape others, and private ones.
+// graphic is true for the characters that the C library prints (iswprint). Format characters and private characters
+// belong to them.
 func graphic(r rune) bool {
 	return unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
 }
@@ -46,7 +47,7 @@ func hexByte(c byte) string {
 
 func printable(c byte) bool { return c >= 0x20 && c < 0x7f }
 
-// escaped writes every byte that is not plain as \x1b.
+// escaped writes every byte that is not plain in the form \x1b.
 func escaped(text string, plain func(byte) bool) string {
 	var b strings.Builder
 	for i := range len(text) {
@@ -59,12 +60,12 @@ func escaped(text string, plain func(byte) bool) string {
 	return b.String()
 }
 
-// nonBlank keeps a text one word.
+// nonBlank escapes blanks, so that the text is one word.
 func nonBlank(text string) string {
 	return escaped(text, func(c byte) bool { return printable(c) && c != ' ' && c != '\\' })
 }
 
-// jsonText escapes a text for JSON. What is not valid UTF-8 becomes U+FFFD: JSON has no other strings (RFC 8259).
+// jsonText escapes a text for JSON. Invalid UTF-8 becomes U+FFFD, because a JSON string must be UTF-8 (RFC 8259).
 func jsonText(text string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {

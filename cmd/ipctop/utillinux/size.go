@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// parseSize reads a number of bytes as util-linux does: 4096, 0x1000, 4K, 4KiB (1024), 4KB (1000), up to Y, with a
-// fraction where a unit follows it. EINVAL for anything else, ERANGE beyond 64 bits.
+// parseSize reads a number of bytes as util-linux does: 4096, 0x1000, 4K, 4KiB (1024), 4KB (1000), up to Y. A number
+// with a unit may have a fraction. The error is EINVAL for any other text, and ERANGE for a size that does not fit 64
+// bits.
 func parseSize(text string) (uint64, error) {
 	t := strings.TrimLeft(text, blank)
 	if t == "" || t[0] == '-' {
@@ -44,10 +45,10 @@ func parseSize(text string) (uint64, error) {
 			return 0, syscall.ERANGE
 		}
 	}
-	return n + f.of(unit), nil
+	return n + f.partOf(unit), nil
 }
 
-// parseUnit reads K, KiB or KB and their like.
+// parseUnit reads a unit such as K, KiB or KB. ok is false for any other text.
 func parseUnit(text string) (power int, base uint64, ok bool) {
 	if text == "" {
 		return 0, 0, false
@@ -62,13 +63,13 @@ func parseUnit(text string) (power int, base uint64, ok bool) {
 	return power, base, power > 0 && base > 0
 }
 
-// fraction is what stands behind the point: digits without the zeros before them, and how many those were.
+// fraction holds the digits after the point: their value, and the number of zeros before it.
 type fraction struct {
 	digits uint64
 	zeros  int
 }
 
-// parseFraction reads digits; a unit must follow.
+// parseFraction reads the digits after the point. rest begins with the unit.
 func parseFraction(text string) (f fraction, rest string, err error) {
 	rest = strings.TrimLeft(text, "0")
 	f.zeros = len(text) - len(rest)
@@ -78,9 +79,9 @@ func parseFraction(text string) (f fraction, rest string, err error) {
 	return f, rest, err
 }
 
-// of is the fraction of a unit as util-linux works it out, digit by digit, with every quotient cut: .3 is a third, .7
-// the whole, and so is .10. Scripts that use such sizes get the segments that they are used to.
-func (f fraction) of(unit uint64) uint64 {
+// partOf gives the fraction of a unit. Like util-linux it works digit by digit and cuts every quotient: .3 is a third
+// of the unit, and .7 and .10 are the whole unit. So scripts with such sizes get the same segments as before.
+func (f fraction) partOf(unit uint64) uint64 {
 	parts := uint64(10)
 	for parts < f.digits && parts < math.MaxUint64/10 {
 		parts *= 10

@@ -14,7 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// On a terminal COMMAND is cut to what fits.
+// On a terminal lsipc cuts COMMAND to the width.
 func TestLsipcOnATerminal(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
@@ -45,8 +45,8 @@ func oursOnTerminal(columns int, argv ...string) string {
 	return out.String()
 }
 
-// onTerminal runs util-linux, which ends with code, with a pseudoterminal of so many columns as its standard output
-// (man 4 pts).
+// onTerminal runs util-linux with a pseudoterminal as its standard output (man 4 pts). The terminal has so many
+// columns, and the program must end with code.
 func onTerminal(t *testing.T, columns, code int, argv ...string) string {
 	t.Helper()
 	master := must(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))(t)
@@ -60,9 +60,9 @@ func onTerminal(t *testing.T, columns, code int, argv ...string) string {
 	cmd.Stdout, cmd.Stderr = slave, slave
 	check(t, cmd.Start())
 	slave.Close()
-	out, _ := io.ReadAll(master) // EIO once nobody has the other end open
-	// A read that found nothing just before the last line came and the other end was closed says EIO too early:
-	// n_tty_read looks for input first, and for the other end afterwards (drivers/tty/n_tty.c).
+	out, _ := io.ReadAll(master) // EIO when no process has the other end open
+	// A read can return EIO too early, before the last line: n_tty_read first looks for input, and then for the other
+	// end (drivers/tty/n_tty.c). The last line can come, and the other end can close, between the two.
 	rest, _ := io.ReadAll(master)
 	out = append(out, rest...)
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != code {
