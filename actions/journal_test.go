@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// journalled gives the journal's lines without their times.
+// journalled returns the lines of the journal without their times.
 func (m *machine) journalled() []map[string]any {
 	m.t.Helper()
 	text, err := os.ReadFile(m.journalPath())
@@ -126,7 +126,7 @@ func TestJournalPath(t *testing.T) {
 			t.Errorf("%v: %q, %v; want %q", c.env, got, err, c.want)
 		}
 	}
-	// A home of somebody else is not written to, and this one is nobody's.
+	// The user owns no such directory, so this home is not used.
 	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent/home"})); err == nil &&
 		filepath.Dir(got) == "/nonexistent/home/.local/state/ipctop" {
 		t.Errorf("a HOME that is not ours: %q", got)

@@ -50,7 +50,7 @@ func workAttach(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workSemOp subtracts one from semaphore 0, and waits for that.
+// workSemOp subtracts 1 from semaphore 0. That call may block.
 func workSemOp(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
@@ -63,7 +63,7 @@ func workSemOp(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// machine is a Planner on the live machine, with a journal below a directory of the test.
+// machine is a Planner on the live machine. Its journal is in a directory of the test.
 type machine struct {
 	*Planner
 	t     *testing.T
@@ -138,7 +138,7 @@ func (m *machine) proc(pid int) schema.Ref {
 	return proc.RefOf(&stat)
 }
 
-// run runs the plan and gives the results as lines.
+// run runs the plan and returns the results as lines.
 func (m *machine) run(p *Plan) []string {
 	m.t.Helper()
 	var lines []string
@@ -160,7 +160,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// workZombie leaves a dead child uncollected: Ready with its pid.
+// workZombie keeps a dead child as a zombie. Its words are the child's pid.
 func workZombie(j *kerneltest.Job) {
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"},
 		&syscall.ProcAttr{Env: []string{"NO=worker"}})
@@ -169,8 +169,8 @@ func workZombie(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is
-// refused and what each step wants typed.
+// workPlan plans as another user: SIGTERM to a process, or the removal of "kind id ctime". Its words are the refusals
+// and the id that each step wants typed.
 func workPlan(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -198,7 +198,7 @@ func workPlan(j *kerneltest.Job) {
 	}
 }
 
-// workForce tries to remove a segment as if the plan had allowed it, and says what came of it.
+// workForce removes a segment without a plan. Its words are the result.
 func workForce(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)

@@ -20,8 +20,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwn makes a queue, a set and a segment. A line of numbers makes it attach the segment, "receive" wait for a
-// message.
+// workOwn makes a queue, a set and a segment. For a line of numbers it attaches the segment; for "receive" it waits for
+// a message.
 func workOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	create := 0o600 | sysv.IPCCreat | sysv.IPCExcl
@@ -46,7 +46,7 @@ func workOwn(j *kerneltest.Job) {
 	}
 }
 
-// other is a namespace with objects whose ids and keys the test's own has as well.
+// other is a second IPC namespace. Its objects have the same ids and keys as objects of the test's namespace.
 type other struct {
 	*machine
 	*kerneltest.Worker
@@ -69,7 +69,7 @@ func otherNamespace(m *machine) *other {
 	return &other{m, w, namespace.Namespace{Type: "ipc", Ino: ino, Path: path}}
 }
 
-// refs are its objects.
+// refs returns the Refs of the objects of the other namespace.
 func (o *other) refs() []schema.Ref {
 	o.t.Helper()
 	var refs []schema.Ref
@@ -98,7 +98,7 @@ func atoi(s string) int {
 	return n
 }
 
-// objects are how many the test's own and the other namespace hold.
+// objects counts the objects of the test's namespace and of the other namespace.
 func (o *other) objects() (own, there uint64) {
 	o.t.Helper()
 	own, err := o.host.IPCObjects()
@@ -222,7 +222,7 @@ func TestANamespaceThatMayNotBeEnteredIsRefused(t *testing.T) {
 	})
 }
 
-// workPlanThere plans the removal of an object of another namespace, and says what is refused.
+// workPlanThere plans the removal of an object of another namespace. Its words are the refusals.
 func workPlanThere(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// posix gives the Ref of a POSIX object.
+// posix returns the Ref of a POSIX object.
 func (m *machine) posix(kind schema.Kind, name string) schema.Ref {
 	m.t.Helper()
 	file, err := posixKinds()[kind].stat(m.host, name)
@@ -25,7 +25,7 @@ func (m *machine) posix(kind schema.Kind, name string) schema.Ref {
 	return schema.Ref{Kind: kind, Name: name, Gen: file.Ino}
 }
 
-// queue makes a queue with so many messages, which nobody has open.
+// queue makes a queue with this number of messages. Nobody has it open.
 func (m *machine) queue(name string, messages int) schema.Ref {
 	m.t.Helper()
 	fd, err := m.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, nil)
@@ -37,7 +37,7 @@ func (m *machine) queue(name string, messages int) schema.Ref {
 	return m.posix(schema.PMsg, name)
 }
 
-// workMqOpen has a queue open.
+// workMqOpen opens a queue and waits.
 func workMqOpen(j *kerneltest.Job) {
 	_, err := kernel.NewAdmin().MqOpen(j.Args[0], unix.O_RDWR, 0, nil)
 	j.Check(err)
@@ -60,8 +60,7 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
 		}
-		// How long ago it was made it says as well, and unknown where the kernel does not tell which namespaces were made
-		// together.
+		// The verdict also gives the age. It is unknown if the kernel does not tell which namespaces were made together.
 		if word, _, _ := strings.Cut(p.Steps[0].Verdict, ": "); word != "suspect" && word != "unknown" {
 			t.Errorf("the verdict on a queue that is not five minutes old: %q", p.Steps[0].Verdict)
 		}
@@ -135,7 +134,7 @@ func TestAPosixQueueUsedSinceThePlanIsRefused(t *testing.T) {
 	})
 }
 
-// workMapShm maps shared memory by its name and closes it.
+// workMapShm maps shared memory, closes its descriptor and waits.
 func workMapShm(j *kerneltest.Job) {
 	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDWR, 0)
 	j.Check(err)
@@ -183,7 +182,8 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 	})
 }
 
-// Any user chooses a name: what an admin copies from a plan or from the journal is one word to a shell.
+// Any user chooses a name. An admin copies a command from a plan or from the journal: a shell must read the name as one
+// word.
 func TestEquivalentsAreQuoted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)

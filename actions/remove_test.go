@@ -112,8 +112,8 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 	})
 }
 
-// replace removes a segment and makes another with the same id: /proc/sys/kernel/shm_next_id, which checkpointing
-// tools use (CONFIG_CHECKPOINT_RESTORE), spares the 65536 × 64 lives after which ids come back by themselves.
+// replace removes a segment and makes another with the same id. Without help, an id comes back after 65536 × 64
+// removals. /proc/sys/kernel/shm_next_id sets the next id at once (CONFIG_CHECKPOINT_RESTORE).
 func (m *machine) replace(r schema.Ref, key uint32, size uint64) {
 	m.t.Helper()
 	m.ok(m.admin.ShmRemove(int(r.ID)))
@@ -140,7 +140,7 @@ func TestAnotherObjectUnderTheSameIDAndKeyIsRefused(t *testing.T) {
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		// A Ref that is older than the object is refused when planning already.
+		// The plan already refuses a Ref that is older than the object.
 		p = m.removal(r)
 		if len(p.Steps) != 0 || len(p.Refused) != 1 || !strings.HasPrefix(p.Refused[0].Why,
 			"it is not the object that was shown: ctime was ") {
@@ -172,7 +172,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		if p.Live() != 1 {
 			t.Error("a queue whose last sender lives asks for its id")
 		}
-		// It was shown in use: more traffic is no surprise.
+		// The plan showed the queue in use: more traffic does not refuse the removal.
 		m.ok(m.admin.MsgSend(int(r.ID), 1, nil, sysv.IPCNoWait))
 		if diff := cmp.Diff([]string{"done " + r.String() + ": removed"}, m.run(p)); diff != "" {
 			t.Error(diff)
@@ -283,7 +283,7 @@ func TestReadOnlyByTheEnvironment(t *testing.T) {
 	}
 }
 
-// The note names those that refused, whoever they belong to.
+// The note counts the unreadable processes of all users.
 func TestUnseenProcesses(t *testing.T) {
 	s := &survey{snap: &collect.Snapshot{Faults: []schema.Fault{
 		{Source: "fd", Count: 9}, {Source: "fd", Denied: true, Count: 3}, {Source: "maps", Denied: true, Count: 4},

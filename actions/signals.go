@@ -9,23 +9,24 @@ import (
 	"syscall"
 )
 
-// Signal is one signal with what it does to a process that neither catches nor ignores it (man 7 signal).
+// Signal is one signal and its default action: the effect on a process that neither catches nor ignores it (man 7
+// signal).
 type Signal struct {
 	Number syscall.Signal
 	Name   string // without SIG: "TERM", "RTMIN+3"
-	Says   string // what it does, read after the process: "asks it to end"
+	Says   string // the effect, in words that follow the process's name: "asks it to end"
 }
 
-// String is the full name: "SIGTERM".
+// String returns the full name: "SIGTERM".
 func (s Signal) String() string { return "SIG" + s.Name }
 
-// The real-time signals as kill(1) counts them: glibc keeps the kernel's 32 and 33 to itself (man 7 signal).
+// The real-time signals as kill(1) counts them. glibc keeps the kernel's 32 and 33 for itself (man 7 signal).
 const (
 	rtMin = 34
 	rtMax = 64
 )
 
-// Signals lists all signals by number. The numbers are those of amd64 and arm64, which are the same.
+// Signals lists all signals by number. amd64 and arm64 have the same numbers.
 func Signals() []Signal {
 	const ends = "ends it"
 	list := []Signal{
@@ -72,7 +73,7 @@ func Signals() []Signal {
 	return list
 }
 
-// realTimeName counts from the nearer end, as kill -l does.
+// realTimeName counts from the nearer end, like kill -l.
 func realTimeName(n int) string {
 	switch {
 	case n == rtMin:
@@ -85,11 +86,11 @@ func realTimeName(n int) string {
 	return "RTMAX-" + strconv.Itoa(rtMax-n)
 }
 
-// ErrSignal is what every error of ParseSignal is.
+// ErrSignal wraps every error of ParseSignal.
 var ErrSignal = errors.New("no such signal")
 
-// ParseSignal reads a signal's name in any case, with or without SIG, or its number: "TERM", "sigterm", "15",
-// "RTMIN+3".
+// ParseSignal reads the name of a signal in any case, with or without SIG, or its number: "TERM", "sigterm", "15",
+// "RTMIN+3". The error is ErrSignal.
 func ParseSignal(text string) (Signal, error) {
 	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
 	number, err := signalNumber(name)
@@ -104,7 +105,7 @@ func ParseSignal(text string) (Signal, error) {
 	return list[i], nil
 }
 
-// signalNumber reads digits, RTMIN+n, RTMAX-n and the second names; 0 for another name.
+// signalNumber reads digits, RTMIN+n, RTMAX-n and aliases. It returns 0 for any other name.
 func signalNumber(name string) (int, error) {
 	switch name {
 	case "":

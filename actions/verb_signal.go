@@ -36,7 +36,7 @@ and ipctop itself.
 	}
 }
 
-// hasSides tells the objects at which processes are from processes, and from what stands for one.
+// hasSides is true for objects that processes use. A process has no sides; nor has a wait, which stands for a process.
 func hasSides(k schema.Kind) bool { return k != schema.Proc && k != schema.Wait }
 
 func beginSignal() *Use {
