@@ -31,7 +31,7 @@ func testWorkers() kerneltest.Workers {
 	}
 }
 
-// live is the dashboard on the machine that the test is in, which is one of its own.
+// live is the dashboard on the test's own machine: its namespaces.
 func live(t *testing.T) *rig {
 	return openRig(t, "", 100, 40, func(o *Options) { o.Planner = planner(t) })
 }
@@ -58,7 +58,7 @@ func segment(t *testing.T) int {
 	return id
 }
 
-// segments tells those that are left, "dest" after those that are marked for destruction.
+// segments lists the segments that exist; "dest" stands after a segment that is marked for destruction.
 func segments(t *testing.T) []string {
 	t.Helper()
 	host, err := kernel.Open("")
@@ -127,7 +127,7 @@ func TestALiveObjectWantsItsIDTyped(t *testing.T) {
 	})
 }
 
-// The plan holds the marked objects, those too that a filter hides, and says so.
+// The plan holds the marked objects, even those that a filter hides. It tells their number.
 func TestRemoveOfHiddenMarks(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a, b, c := segment(t), segment(t), segment(t)
@@ -161,7 +161,7 @@ func TestSignalMenu(t *testing.T) {
 		if !strings.Contains(line, "SIGTERM") {
 			t.Errorf("the cursor stands on %q", line)
 		}
-		r.write("quit") // Letters look for a name, also those that have another meaning elsewhere.
+		r.write("quit") // in a menu letters jump, even letters of other keys
 		r.write("9")
 		r.press("Enter")
 		r.see("Send SIGKILL to 1 process", fmt.Sprint("kill -KILL ", w.PID))
@@ -195,7 +195,7 @@ func TestTheQuestionFitsASmallScreen(t *testing.T) {
 	})
 }
 
-// From a list of objects a signal goes to the processes at the one under the cursor, or at the marked ones.
+// From a list of objects, or from an object's page, a signal goes to the processes at the object.
 func TestSignalFromAListOfObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		id := segment(t)
@@ -212,7 +212,6 @@ func TestSignalFromAListOfObjects(t *testing.T) {
 	})
 }
 
-// From an object's page a signal goes to the processes at it.
 func TestSignalFromAPage(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		id := segment(t)

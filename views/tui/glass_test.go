@@ -7,16 +7,16 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// glass is a simulated screen that a test reads only while nothing draws on it. No terminal lies below: what tcell
-// would send to one is not made.
+// glass is a simulated screen. A test reads it only while nothing draws on it. It has no terminal below, so it makes no
+// output for one.
 type glass struct {
 	tcell.SimulationScreen
 
-	free    chan struct{} // holds one token, unless somebody draws or reads
-	drawn   chan struct{} // holds one if it was drawn since somebody waited
-	drawing bool          // only the UI goroutine knows
+	free    chan struct{} // holds one token, unless a draw or a reader has it
+	drawn   chan struct{} // holds one value after a draw, until a waiter takes it
+	drawing bool          // only for the UI goroutine
 
-	state state // of the app when it was last drawn
+	state state // of the app at the last draw
 	text  string
 	fresh bool // text is of the last draw
 }
@@ -24,12 +24,12 @@ type glass struct {
 func newGlass() *glass {
 	g := &glass{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
 	g.free, g.drawn = make(chan struct{}, 1), make(chan struct{}, 1)
-	g.fresh = true // before the first draw there is nothing to read
+	g.fresh = true // the text before the first draw is empty
 	g.release()
 	return g
 }
 
-// Clear is how tview begins to draw.
+// Clear is tview's first call of a draw.
 func (g *glass) Clear() {
 	if !g.drawing {
 		<-g.free
@@ -38,7 +38,7 @@ func (g *glass) Clear() {
 	g.SimulationScreen.Clear()
 }
 
-// Show is how tview ends to draw.
+// Show is tview's last call of a draw.
 func (g *glass) Show() {
 	g.drawing, g.fresh = false, false
 	g.release()
@@ -48,7 +48,7 @@ func (g *glass) Show() {
 	}
 }
 
-// Fini keeps what was last drawn, unless the drawing itself failed.
+// Fini keeps the last draw, unless the draw itself failed.
 func (g *glass) Fini() {
 	if !g.drawing {
 		<-g.free
@@ -58,7 +58,7 @@ func (g *glass) Fini() {
 	g.SimulationScreen.Fini()
 }
 
-// hold keeps the screen as it is until release.
+// hold stops all drawing until release.
 func (g *glass) hold(t testing.TB) {
 	t.Helper()
 	select {
@@ -70,7 +70,7 @@ func (g *glass) hold(t testing.TB) {
 
 func (g *glass) release() { g.free <- struct{}{} }
 
-// look reads the screen, which is held.
+// look reads the held screen.
 func (g *glass) look() string {
 	if !g.fresh {
 		g.text, g.fresh = textOf(g.SimulationScreen), true

@@ -111,7 +111,7 @@ func TestFilterByText(t *testing.T) {
 	r.write("(")
 	r.see("not a regular expression: missing closing )")
 	r.press("Enter")
-	r.see("not a regular expression: missing closing )") // A wrong expression is not taken.
+	r.see("not a regular expression: missing closing )") // a wrong expression is not accepted
 	r.press("Esc", "Esc")
 	r.see("7 shown")
 }
@@ -156,7 +156,7 @@ func TestMarks(t *testing.T) {
 	same(t, "none marked", []string{"shm:32769", "shm:32770", ">shm:32771"}, r.rows())
 }
 
-// A process group or a session is marked whole, also where its members are not on screen.
+// A key marks a whole process group or session, even members outside the screen.
 func TestMarkingGroups(t *testing.T) {
 	t.Parallel()
 	m := collecttest.New(t)
@@ -173,7 +173,7 @@ func TestMarkingGroups(t *testing.T) {
 		r.inside(func(a *app) { refs = refsText(a.tab().targets()) })
 		return refs
 	}
-	r.press("Down", "Down", "*") // the job's branch is folded
+	r.press("Down", "Down", "*") // the branch of the job is folded
 	r.seeNot("job-helper")
 	r.press("g")
 	same(t, "the group", "proc:11 proc:12", marked())
@@ -183,7 +183,7 @@ func TestMarkingGroups(t *testing.T) {
 	same(t, "what is shown", "proc:1 proc:10 proc:11", marked())
 }
 
-// A mark belongs to the object, not to its number: what comes after it under the same id is not marked.
+// A mark belongs to the object, not to its number: a new object under the same id is not marked.
 func TestMarksEndWithTheirObject(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -219,7 +219,7 @@ func TestCursorStaysOnItsObject(t *testing.T) {
 	same(t, "cursor while its object is filtered away", "proc:7", r.cursor())
 }
 
-// At the top of the list a person watches the top: the cursor stays on the first row until it is moved.
+// The cursor stays on the first row until it is moved: at the top of the list, a person watches the top.
 func TestCursorStaysOnTop(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
