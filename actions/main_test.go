@@ -98,37 +98,44 @@ func (m *machine) shm(key uint32, size uint64) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.ShmGet(key, size, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	return m.shmRef(id)
-}
-
-func (m *machine) shmRef(id int) schema.Ref {
-	m.t.Helper()
-	s, err := m.host.ShmStat(id)
-	m.ok(err)
-	return schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: uint64(s.CTime)}
+	return m.ref(schema.Shm, id)
 }
 
 func (m *machine) msg(key uint32) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.MsgGet(key, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	q, err := m.host.MsgStat(id)
-	m.ok(err)
-	return schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
+	return m.ref(schema.Msg, id)
 }
 
 func (m *machine) sem(key uint32, nsems int) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.SemGet(key, nsems, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	return m.semRef(id)
+	return m.ref(schema.Sem, id)
 }
 
-func (m *machine) semRef(id int) schema.Ref {
+// ref returns the Ref of the System V object that has this id now.
+func (m *machine) ref(kind schema.Kind, id int) schema.Ref {
 	m.t.Helper()
-	s, err := m.host.SemStat(id)
+	var ctime int64
+	var err error
+	switch kind {
+	case schema.Msg:
+		var q sysv.MsgQueue
+		q, err = m.host.MsgStat(id)
+		ctime = q.CTime
+	case schema.Sem:
+		var s sysv.SemSet
+		s, err = m.host.SemStat(id)
+		ctime = s.CTime
+	case schema.Shm:
+		var s sysv.ShmSegment
+		s, err = m.host.ShmStat(id)
+		ctime = s.CTime
+	}
 	m.ok(err)
-	return schema.Ref{Kind: schema.Sem, ID: uint64(id), Gen: uint64(s.CTime)}
+	return schema.Ref{Kind: kind, ID: uint64(id), Gen: uint64(ctime)}
 }
 
 func (m *machine) proc(pid int) schema.Ref {

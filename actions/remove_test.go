@@ -134,7 +134,7 @@ func TestAnotherObjectUnderTheSameIDAndKeyIsRefused(t *testing.T) {
 			return other.Gen != r.Gen
 		})
 		m.replace(r, 0x55, 4096)
-		now := m.shmRef(int(r.ID))
+		now := m.ref(schema.Shm, int(r.ID))
 		want := []string{fmt.Sprintf("refused %s: changed since it was shown: ctime was %v, is %v: look at it again", r,
 			moment(r.Gen), moment(now.Gen))}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {

@@ -28,21 +28,26 @@ const (
 
 // Signals lists all signals by number. amd64 and arm64 have the same numbers.
 func Signals() []Signal {
-	const ends = "ends it"
+	const (
+		ends      = "ends it"
+		dump      = ", with a core dump"
+		program   = "has the meaning that its program gives it; else " + ends
+		interrupt = "; a semop that it is blocked in fails with EINTR when it continues"
+	)
 	list := []Signal{
 		{syscall.SIGHUP, "HUP", "tells it that its terminal is gone; many daemons reread their configuration, others end"},
 		{syscall.SIGINT, "INT", "interrupts it like Ctrl-C"},
-		{syscall.SIGQUIT, "QUIT", "ends it like Ctrl-\\, with a core dump"},
-		{syscall.SIGILL, "ILL", "ends it as for an illegal instruction, with a core dump"},
-		{syscall.SIGTRAP, "TRAP", "ends it as for a breakpoint, with a core dump"},
-		{syscall.SIGABRT, "ABRT", "ends it like abort(3), with a core dump"},
-		{syscall.SIGBUS, "BUS", "ends it as for a bus error, with a core dump"},
-		{syscall.SIGFPE, "FPE", "ends it as for an arithmetic error, with a core dump"},
+		{syscall.SIGQUIT, "QUIT", "ends it like Ctrl-\\" + dump},
+		{syscall.SIGILL, "ILL", "ends it as for an illegal instruction" + dump},
+		{syscall.SIGTRAP, "TRAP", "ends it as for a breakpoint" + dump},
+		{syscall.SIGABRT, "ABRT", "ends it like abort(3)" + dump},
+		{syscall.SIGBUS, "BUS", "ends it as for a bus error" + dump},
+		{syscall.SIGFPE, "FPE", "ends it as for an arithmetic error" + dump},
 		{syscall.SIGKILL, "KILL", "ends it at once; it cannot clean up, so what it made in shared memory, queues and " +
 			"semaphores stays behind"},
-		{syscall.SIGUSR1, "USR1", "has the meaning that its program gives it; else " + ends},
-		{syscall.SIGSEGV, "SEGV", "ends it as for a segmentation fault, with a core dump"},
-		{syscall.SIGUSR2, "USR2", "has the meaning that its program gives it; else " + ends},
+		{syscall.SIGUSR1, "USR1", program},
+		{syscall.SIGSEGV, "SEGV", "ends it as for a segmentation fault" + dump},
+		{syscall.SIGUSR2, "USR2", program},
 		{syscall.SIGPIPE, "PIPE", "ends it as for a pipe without reader"},
 		{syscall.SIGALRM, "ALRM", "wakes it like alarm(2); else " + ends},
 		{syscall.SIGTERM, "TERM", "asks it to end"},
@@ -50,25 +55,22 @@ func Signals() []Signal {
 		{syscall.SIGCHLD, "CHLD", "tells it to look after its children; ignored otherwise"},
 		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped fails with " +
 			"EINTR"},
-		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background; a semop that it is blocked in " +
-			"fails with EINTR when it continues"},
-		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background; a semop that it is blocked in " +
-			"fails with EINTR when it continues"},
+		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT" + interrupt},
+		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z" + interrupt},
+		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background" + interrupt},
+		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background" + interrupt},
 		{syscall.SIGURG, "URG", "tells it of urgent data on a socket; ignored otherwise"},
-		{syscall.SIGXCPU, "XCPU", "ends it as for its limit of CPU time, with a core dump"},
-		{syscall.SIGXFSZ, "XFSZ", "ends it as for its limit of file size, with a core dump"},
+		{syscall.SIGXCPU, "XCPU", "ends it as for its limit of CPU time" + dump},
+		{syscall.SIGXFSZ, "XFSZ", "ends it as for its limit of file size" + dump},
 		{syscall.SIGVTALRM, "VTALRM", ends + " as for a virtual timer"},
 		{syscall.SIGPROF, "PROF", ends + " as for a profiling timer"},
 		{syscall.SIGWINCH, "WINCH", "tells it that its terminal has another size; ignored otherwise"},
 		{syscall.SIGIO, "IO", "tells it that a descriptor is ready; else " + ends},
 		{syscall.SIGPWR, "PWR", "tells it of a power failure; else " + ends},
-		{syscall.SIGSYS, "SYS", "ends it as for a bad system call, with a core dump"},
+		{syscall.SIGSYS, "SYS", "ends it as for a bad system call" + dump},
 	}
 	for n := rtMin; n <= rtMax; n++ {
-		list = append(list, Signal{syscall.Signal(n), realTimeName(n),
-			"has the meaning that its program gives it; else " + ends})
+		list = append(list, Signal{syscall.Signal(n), realTimeName(n), program})
 	}
 	return list
 }

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,14 +16,7 @@ import (
 
 func testWorkers() kerneltest.Workers {
 	return kerneltest.Workers{
-		"attach": func(j *kerneltest.Job) {
-			id, err := strconv.Atoi(j.Args[0])
-			j.Check(err)
-			_, err = kernel.NewAdmin().ShmAttach(id, false)
-			j.Check(err)
-			j.Ready()
-			j.Wait()
-		},
+		"attach":  kerneltest.Attach,
 		"queue":   workQueue,
 		"segment": workSegment,
 		"sleep":   func(j *kerneltest.Job) { j.Ready(); j.Wait() },
@@ -196,34 +188,22 @@ func TestTheQuestionFitsASmallScreen(t *testing.T) {
 }
 
 // From a list of objects, or from an object's page, a signal goes to the processes at the object.
-func TestSignalFromAListOfObjects(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
-		id := segment(t)
-		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
-		r := live(t)
-		r.toTab(schema.Shm)
-		r.see(fmt.Sprint("shm:", id))
-		r.press("F9")
-		r.see("to the holders of shm:", "(Tab: ")
-		r.press("Enter")
-		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
-		r.press("Esc")
-		r.seeNot("Send SIGTERM")
-	})
-}
-
-func TestSignalFromAPage(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
-		id := segment(t)
-		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
-		r := live(t)
-		r.toTab(schema.Shm)
-		r.see(fmt.Sprint("shm:", id))
-		r.press("Enter", "F9")
-		r.see("to the holders of shm:", "(Tab: ")
-		r.press("Enter")
-		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
-		r.press("Esc")
-		r.seeNot("Send SIGTERM")
-	})
+func TestSignalToTheProcessesAtAnObject(t *testing.T) {
+	for from, keys := range map[string][]string{"list": {"F9"}, "page": {"Enter", "F9"}} {
+		t.Run(from, func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				id := segment(t)
+				w := kerneltest.Start(t, "attach", fmt.Sprint(id))
+				r := live(t)
+				r.toTab(schema.Shm)
+				r.see(fmt.Sprint("shm:", id))
+				r.press(keys...)
+				r.see("to the holders of shm:", "(Tab: ")
+				r.press("Enter")
+				r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
+				r.press("Esc")
+				r.seeNot("Send SIGTERM")
+			})
+		})
+	}
 }

@@ -55,8 +55,7 @@ func TestTextIsLegible(t *testing.T) {
 
 func TestResizing(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 40, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 40)
 	r.see("COMMAND", "F1Help")
 	r.resize(40, 10)
 	r.waitFor("the small screen", func(s string) bool { return r.width(s) == 40 })

@@ -200,29 +200,18 @@ func (p *page) relatedItem(says string, other schema.Ref, via string) item {
 // relWords names a relation from both of its ends. outward is for the object at the start: a process "holds" a pipe.
 // inward is for the object at the end: the pipe is "held by" the process.
 func relWords(r schema.Rel) (outward, inward string) {
-	switch r {
-	case schema.RelCreated:
-		return "created", "created by"
-	case schema.RelHolds:
-		return "holds", "held by"
-	case schema.RelMaps:
-		return "maps", "mapped by"
-	case schema.RelReads:
-		return "reads", "read by"
-	case schema.RelWrites:
-		return "writes", "written by"
-	case schema.RelWaitsOn:
-		return "waits on", "waited on by"
-	case schema.RelPeer:
-		return "peer", "peer"
-	case schema.RelLastUsed:
-		return "used last", "last used by"
-	case schema.RelParent:
-		return "child", "parent"
-	case schema.RelCouldEnd: // the process could end waits for the object
-		return "could end", "could end it"
-	case schema.RelWatches:
-		return "watches", "watched by"
-	}
-	return "", ""
+	words := map[schema.Rel][2]string{
+		schema.RelCreated:  {"created", "created by"},
+		schema.RelHolds:    {"holds", "held by"},
+		schema.RelMaps:     {"maps", "mapped by"},
+		schema.RelReads:    {"reads", "read by"},
+		schema.RelWrites:   {"writes", "written by"},
+		schema.RelWaitsOn:  {"waits on", "waited on by"},
+		schema.RelPeer:     {"peer", "peer"},
+		schema.RelLastUsed: {"used last", "last used by"},
+		schema.RelParent:   {"child", "parent"},
+		schema.RelCouldEnd: {"could end", "could end it"}, // the process could end waits for the object
+		schema.RelWatches:  {"watches", "watched by"},
+	}[r]
+	return words[0], words[1]
 }

@@ -131,6 +131,14 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 
 func (r *rig) width(s string) int { return len([]rune(strings.SplitN(s, "\n", 2)[0])) }
 
+// openSample shows the tab of a kind on the machine of collecttest.Sample.
+func openSample(t testing.TB, k schema.Kind, w, h int) *rig {
+	t.Helper()
+	r := openRig(t, collecttest.Sample(t).Root, w, h, nil)
+	r.toTab(k)
+	return r
+}
+
 // watch counts the keys, and keeps the app's state of each draw.
 func (r *rig) watch() {
 	handled := 0

@@ -21,8 +21,7 @@ func read(t *testing.T, path string) string {
 
 func TestPageShowsAllAndLeadsOn(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 80, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 80)
 	r.press("Down", "Up", "Enter")
 	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200",
 		"mapped by     proc:201", "created by    proc:200")
@@ -38,8 +37,7 @@ func TestPageShowsAllAndLeadsOn(t *testing.T) {
 
 func TestPageExplainsTheFieldUnderTheCursor(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 100, 30)
 	r.press("Enter")
 	r.see("pid: process id")
 	r.press("Down")
@@ -64,8 +62,7 @@ func TestPageOfWhatIsGone(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 60)
 	r.press("y")
 	r.see(`"ref": "shm:32769"`, `"size": 4194304`)
 	r.press("Esc")
@@ -93,8 +90,7 @@ func TestNothingMovesBehindADialog(t *testing.T) {
 // Every binding is in the help. A keyboard has every key that a binding names.
 func TestHelpIsMadeFromTheBindings(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 70, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 70)
 	r.press("?")
 	r.see("Keys")
 	var keys keymap

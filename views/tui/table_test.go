@@ -73,8 +73,7 @@ func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
 
 func TestSort(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 120, 30)
 	r.press("S") // SIZE: the largest first
 	r.see("SIZE▼")
 	same(t, "by size", []string{">shm:32771", "shm:32769", "shm:32770"}, r.rows())
@@ -94,8 +93,7 @@ func TestSort(t *testing.T) {
 
 func TestFilterByText(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 100, 30)
 	r.press("/")
 	r.write("app")
 	r.see("2 of 7 shown")
@@ -118,8 +116,7 @@ func TestFilterByText(t *testing.T) {
 
 func TestFilterByExpression(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.press("\\")
 	r.see("columns: ref key owner")
 	r.write("natch == 0")
@@ -138,8 +135,7 @@ func TestFilterByExpression(t *testing.T) {
 
 func TestMarks(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.press("Space", "Space")
 	r.see("* shm:32769", "* shm:32770", "2 marked")
 	same(t, "marked", []string{"*shm:32769", "*shm:32770", ">shm:32771"}, r.rows())
@@ -235,8 +231,7 @@ func TestCursorStaysOnTop(t *testing.T) {
 
 func TestTree(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.see("├─ bash", "│ ├─ yes", "└─ appd", "  └─ appd")
 	r.press("Down")
 	same(t, "cursor", "proc:100", r.cursor())
@@ -257,8 +252,7 @@ func TestTree(t *testing.T) {
 
 func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.see("7 shown")
 	r.seeNot("kworker")
 	r.press("K")
@@ -269,8 +263,7 @@ func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 
 func TestUserMenu(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.press("u")
 	r.see("Show processes of", "everybody", "1000")
 	r.write("33")
@@ -283,8 +276,7 @@ func TestUserMenu(t *testing.T) {
 
 func TestHoldersAreOneKeyAway(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 120, 30)
 	r.press("Down")
 	same(t, "cursor", "shm:32770", r.cursor())
 	r.press("Up", "o")
@@ -299,8 +291,7 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 
 func TestColumnsScrollSideways(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 50, 12, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 50, 12)
 	r.see("REF", "CREATOR", "HOLDERS", ">")
 	r.seeNot("NATTCH")
 	r.press("Right", "Right", "Right", "Right", "Right")
@@ -327,8 +318,7 @@ func TestIntervalAndPause(t *testing.T) {
 
 func TestMouseOnRows(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.clickOn("shm:32770")
 	r.waitUntil("the cursor", func(s state) bool { return s.index == 1 })
 	r.clickOn("Filter")
