@@ -48,8 +48,8 @@ type line struct {
 	origin
 }
 
-// intended is the event of the line before the deed. The event of the line after the deed is an Outcome.
-const intended = "intent"
+// intentEvent is the event of the line before the deed. The event of the line after the deed is an Outcome.
+const intentEvent = "intent"
 
 // NewJournal returns the journal of this process's user. command is os.Args, getenv is os.Getenv.
 func NewJournal(host *kernel.Host, command []string, getenv func(string) string, now func() time.Time) *Journal {
@@ -137,7 +137,7 @@ func (j *Journal) open(p *Plan) (*record, error) {
 func (r *record) close() { r.file.Close() }
 
 func (r *record) intent(s *Step) error {
-	l := r.line(s, intended)
+	l := r.line(s, intentEvent)
 	l.Plan = append([]string{r.plan.Title}, s.Lines()...)
 	for _, n := range r.plan.Notes {
 		l.Plan = append(l.Plan, "note: "+n)

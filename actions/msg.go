@@ -12,7 +12,7 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, q.CTime); err != nil {
+	if err := checkSameObject(r, q.CTime); err != nil {
 		return Step{}, err
 	}
 	if err := s.mayRemove(q.IPCPerm); err != nil {

@@ -23,8 +23,8 @@ func newPlan(p *Planner, deed, thing string) *Plan {
 	return &Plan{planner: p, deed: deed, thing: thing}
 }
 
-// entitle sets the title from the number of steps.
-func (p *Plan) entitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
+// setTitle sets the title from the number of steps.
+func (p *Plan) setTitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
 
 // Step is one deed on one object.
 type Step struct {
@@ -111,7 +111,7 @@ func (p *Plan) Only(keep func(*Step) bool, why string) *Plan {
 			cut.Refused = append(cut.Refused, Refusal{s.Ref, why})
 		}
 	}
-	cut.entitle()
+	cut.setTitle()
 	return &cut
 }
 
@@ -130,5 +130,5 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 		}
 		p.Steps = append(p.Steps, step)
 	}
-	p.entitle()
+	p.setTitle()
 }

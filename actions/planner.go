@@ -62,7 +62,7 @@ var ErrReadOnly error = readOnlyError{}
 type readOnlyError struct{}
 
 func (readOnlyError) Error() string {
-	return "read-only: nothing is " + eachVerb(" or ", func(v *Verb) string { return v.Done })
+	return "read-only: nothing is " + joinVerbs(" or ", func(v *Verb) string { return v.Done })
 }
 
 // allowed returns an error if no plan can be made: ErrReadOnly, or sys.ErrNotLive for a tree of files.
@@ -71,7 +71,7 @@ func (p *Planner) allowed() error {
 	case p.readOnly:
 		return ErrReadOnly
 	case !p.host.Live():
-		return fmt.Errorf("%s: %w", eachVerb(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
+		return fmt.Errorf("%s: %w", joinVerbs(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
 			sys.ErrNotLive)
 	}
 	return nil

@@ -91,8 +91,8 @@ func (s *survey) mayRemove(p sysv.IPCPerm) error {
 	return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(p.UID))
 }
 
-// sameLife refuses an id if its object is not the object of the Ref: their ctimes differ.
-func sameLife(r schema.Ref, ctime int64) error {
+// checkSameObject refuses an id if its object is not the object of the Ref: their ctimes differ.
+func checkSameObject(r schema.Ref, ctime int64) error {
 	if r.Gen != uint64(ctime) {
 		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again",
 			moment(r.Gen), moment(ctime)))

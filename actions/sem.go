@@ -12,7 +12,7 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, set.CTime); err != nil {
+	if err := checkSameObject(r, set.CTime); err != nil {
 		return Step{}, err
 	}
 	if err := s.mayRemove(set.IPCPerm); err != nil {

@@ -12,7 +12,7 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, seg.CTime); err != nil {
+	if err := checkSameObject(r, seg.CTime); err != nil {
 		return Step{}, err
 	}
 	if seg.Dest() {

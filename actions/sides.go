@@ -66,7 +66,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		partial = partial || v.Partial() || v.State() == schema.Denied
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
-			s.came(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
+			s.addReason(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
 		}
 	}
 	switch {
@@ -99,7 +99,7 @@ func where(e schema.Endpoint) string {
 	return " (" + strings.Join(how, ", ") + ")"
 }
 
-func (s *signalling) came(r schema.Ref, how string) {
+func (s *signalling) addReason(r schema.Ref, how string) {
 	if !slices.Contains(s.via[r], how) {
 		s.via[r] = append(s.via[r], how)
 	}
@@ -115,7 +115,7 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sameLife(r, seg.CTime); err != nil {
+	if err := checkSameObject(r, seg.CTime); err != nil {
 		return nil, err
 	}
 	stat, state := proc.StateSince(s.host, int(seg.CPid), seg.CTime)
@@ -128,6 +128,6 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}
 	ref := proc.RefOf(&stat)
-	s.came(ref, "the creator of "+r.String())
+	s.addReason(ref, "the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }

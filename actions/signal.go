@@ -22,7 +22,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		return nil, err
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
-	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
+	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, ancestorPIDs: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
 	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
 	var targets []schema.Ref
@@ -44,9 +44,9 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 // signalling holds the data of one Signal plan while it is made.
 type signalling struct {
 	*survey
-	sig Signal
-	via map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
-	kin map[int]bool            // our own ancestors
+	sig          Signal
+	via          map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
+	ancestorPIDs map[int]bool            // our own ancestors
 }
 
 // step plans one signal.
@@ -65,11 +65,11 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	known := s.status(pid)
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
 	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known),
-		s.sig.Says, s.reception(stat, known))
+		s.sig.Says, s.whyNoEffect(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
-	if s.kin[pid] {
+	if s.ancestorPIDs[pid] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, terminal or session)")
 		st.confirm(true, pid)
 	}
@@ -134,8 +134,8 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 	return s.sig.String() + " sent to " + processName(stat.Comm, pid), nil
 }
 
-// reception describes a reason why the signal has no effect at once; "" if there is none.
-func (s *signalling) reception(stat process.ProcStat, known *procStatus) string {
+// whyNoEffect describes a reason why the signal has no effect at once; "" if there is none.
+func (s *signalling) whyNoEffect(stat process.ProcStat, known *procStatus) string {
 	sig := s.sig.Number
 	if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
 		return "" // man 7 signal: it cannot be caught, blocked or ignored
@@ -205,14 +205,14 @@ func procFacts(stat process.ProcStat, known *procStatus) facts {
 
 // ancestors returns the pids of our own ancestors: shell, terminal, session.
 func (p *Planner) ancestors() map[int]bool {
-	kin := map[int]bool{}
-	for pid := os.Getppid(); pid > 1 && !kin[pid]; {
-		kin[pid] = true
+	ancestorPIDs := map[int]bool{}
+	for pid := os.Getppid(); pid > 1 && !ancestorPIDs[pid]; {
+		ancestorPIDs[pid] = true
 		stat, err := proc.StatOf(p.host, pid)
 		if err != nil {
 			break
 		}
 		pid = stat.PPID
 	}
-	return kin
+	return ancestorPIDs
 }

@@ -39,9 +39,9 @@ type Verb struct {
 type Use struct {
 	Takes []Option
 	Plan  func(*Planner, []schema.Ref) (*Plan, error)
-	// Whom describes the targets; objects are the Refs in words: "to the holders of pipe:8841". nil if the verb takes no
-	// option.
-	Whom func(refs []schema.Ref, objects string) string
+	// Targets describes the targets; objects are the Refs in words: "to the holders of pipe:8841". nil if the verb takes
+	// no option.
+	Targets func(refs []schema.Ref, objects string) string
 }
 
 // Option is an input of a verb besides the objects. On a command line it is a word before them or a flag; in the
@@ -98,8 +98,8 @@ func (o *Option) Values() []string {
 	return all
 }
 
-// eachVerb joins one word of every verb, in alphabetical order.
-func eachVerb(sep string, word func(*Verb) string) string {
+// joinVerbs joins one word of every verb, in alphabetical order.
+func joinVerbs(sep string, word func(*Verb) string) string {
 	var words []string
 	for _, v := range Verbs() {
 		words = append(words, word(&v))

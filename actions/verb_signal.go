@@ -45,7 +45,7 @@ func beginSignal() *Use {
 	return &Use{
 		Takes: []Option{signalOption(&sig), sideOption(&to)},
 		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.Signal(sig, refs, to) },
-		Whom: func(refs []schema.Ref, objects string) string {
+		Targets: func(refs []schema.Ref, objects string) string {
 			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return hasSides(r.Kind) }) {
 				return "to the " + string(to) + " of " + objects
 			}

@@ -25,7 +25,7 @@ func TestVerbsAreDeclaredInFull(t *testing.T) {
 			t.Errorf("%s: it lacks help, an example, or words for kinds that it does not do", v.Name)
 		}
 		use := v.Begin()
-		if use.Plan == nil || len(use.Takes) > 0 && use.Whom == nil {
+		if use.Plan == nil || len(use.Takes) > 0 && use.Targets == nil {
 			t.Errorf("%s: it cannot be planned, or says not whom it is done to", v.Name)
 		}
 		for _, m := range collect.Mechanisms() {

@@ -43,7 +43,7 @@ func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Gra
 		delete(hidden, r)
 	}
 	edges := slices.DeleteFunc(slices.Clone(s.Edges), func(e schema.Edge) bool { return e.Rel == schema.RelParent })
-	hideTheirs(edges, hidden, roots)
+	hideObjectsOf(edges, hidden, roots)
 	edges = slices.DeleteFunc(edges, func(e schema.Edge) bool { return hidden[e.From] || hidden[e.To] })
 	slices.SortFunc(edges, compareEdges)
 	edges = slices.Compact(edges)
@@ -54,7 +54,7 @@ func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Gra
 			near[e.From], near[e.To] = true, true
 		}
 	} else {
-		near = within(edges, roots, depth, unwritten(s))
+		near = reachable(edges, roots, depth, filesWithoutWriter(s))
 	}
 	g := &Graph{Edges: slices.DeleteFunc(edges, func(e schema.Edge) bool { return !near[e.From] || !near[e.To] })}
 	for _, r := range slices.SortedFunc(maps.Keys(near), schema.CompareRefs) {
@@ -78,8 +78,8 @@ func hiddenProcesses(s *collect.Snapshot, self int) map[schema.Ref]bool {
 	return hidden
 }
 
-// hideTheirs hides the objects whose only relations are to hidden processes.
-func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.Ref) {
+// hideObjectsOf hides the objects whose only relations are to hidden processes.
+func hideObjectsOf(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.Ref) {
 	theirs := map[schema.Ref]bool{}
 	for _, e := range edges {
 		for _, pair := range [][2]schema.Ref{{e.From, e.To}, {e.To, e.From}} {
@@ -99,9 +99,9 @@ func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.
 	}
 }
 
-// unwritten returns the files without a visible writer. Processes that only map the same file, such as a cache of the C
-// library, have no relation through it.
-func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
+// filesWithoutWriter returns the files without a visible writer. Processes that only map the same file, such as a
+// cache of the C library, have no relation through it.
+func filesWithoutWriter(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, m := range collect.Mechanisms() {
 		if m.Kind != schema.Mmap {
@@ -117,8 +117,8 @@ func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// within walks the edges from the roots in both directions. It does not go on from an end, unless the end is a root.
-func within(edges []schema.Edge, roots []schema.Ref, depth int, ends map[schema.Ref]bool) map[schema.Ref]bool {
+// reachable walks the edges from the roots in both directions. It does not go on from an end, unless the end is a root.
+func reachable(edges []schema.Edge, roots []schema.Ref, depth int, ends map[schema.Ref]bool) map[schema.Ref]bool {
 	next := map[schema.Ref][]schema.Ref{}
 	for _, e := range edges {
 		next[e.From], next[e.To] = append(next[e.From], e.To), append(next[e.To], e.From)

@@ -33,7 +33,7 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 		if group := alike[i]; len(group) > 0 {
 			writeAlike(w, group, rows, sections)
 		}
-		if !alike.told(i) {
+		if !alike.grouped(i) {
 			writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
 		}
 	}

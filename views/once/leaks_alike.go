@@ -20,8 +20,8 @@ const fewAlike = 3
 // group has the places of all members; the other members have an empty list. A row without a group has no key.
 type alikeLeaks map[int][]int
 
-// told is true if a row is written with its group.
-func (a alikeLeaks) told(row int) bool {
+// grouped is true if a row is written with its group.
+func (a alikeLeaks) grouped(row int) bool {
 	_, ok := a[row]
 	return ok
 }

@@ -61,13 +61,13 @@ func newApp(ctx context.Context, opts Options) *app {
 	a.rooms = []room{newTableRoom(a)}
 	a.tv.SetRoot(newLayout(a), true)
 	a.tv.SetInputCapture(a.key)
-	a.tv.SetBeforeDrawFunc(a.suit)
+	a.tv.SetBeforeDrawFunc(a.adaptColours)
 	a.tv.EnablePaste(true)
 	return a
 }
 
-// suit removes the colours on a screen without colours.
-func (a *app) suit(screen tcell.Screen) bool {
+// adaptColours removes the colours on a screen without colours.
+func (a *app) adaptColours(screen tcell.Screen) bool {
 	a.theme = newTheme(!a.opts.NoColor && screen.Colors() >= 8)
 	return false
 }
@@ -109,7 +109,7 @@ type demander interface {
 // take gets a snapshot and passes it to every room and tab that can show it. A tab without facts in the snapshot keeps
 // its last one. While a dialog is open, nothing behind it moves: the snapshot waits.
 func (a *app) take(s *collect.Snapshot) {
-	if a.still() {
+	if a.dialogOpen() {
 		a.held = s
 		return
 	}
@@ -129,10 +129,10 @@ func (a *app) take(s *collect.Snapshot) {
 	}
 }
 
-// still is true while a dialog is open, so nothing behind it may move.
-func (a *app) still() bool {
+// dialogOpen is true while a dialog is open. Then nothing behind it may move.
+func (a *app) dialogOpen() bool {
 	_, typing := a.top().(*prompt)
-	return !typing && !a.top().whole()
+	return !typing && !a.top().fillsBody()
 }
 
 // tabOf returns the index of the tab that shows a kind.

@@ -28,7 +28,7 @@ func (t *tab) objects() []*schema.Object {
 func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 	var among map[schema.Ref]bool
 	if t.related != nil {
-		among = t.related.among(t)
+		among = t.related.rows(t)
 	}
 	match := t.filter.matcher(t.cells)
 	if t.where != nil {
@@ -80,7 +80,7 @@ func (t *tab) sort(objects []*schema.Object) {
 
 // countMarks counts the marked objects, and those that a filter hides.
 func (t *tab) countMarks() {
-	t.seen.marked, t.seen.markedHidden = 0, 0
+	t.counts.marked, t.counts.markedHidden = 0, 0
 	if t.snap == nil || len(t.marks) == 0 {
 		return
 	}
@@ -89,13 +89,13 @@ func (t *tab) countMarks() {
 			delete(t.marks, r) // it is gone: a later object with its number must not be marked
 		}
 	}
-	if t.seen.marked = len(t.marks); t.seen.marked == 0 {
+	if t.counts.marked = len(t.marks); t.counts.marked == 0 {
 		return
 	}
-	t.seen.markedHidden = t.seen.marked
+	t.counts.markedHidden = t.counts.marked
 	for i := range t.rows {
 		if t.marks[t.rows[i].object.Ref] {
-			t.seen.markedHidden--
+			t.counts.markedHidden--
 		}
 	}
 }

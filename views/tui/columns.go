@@ -90,9 +90,9 @@ func newColumn(sc *schema.Column) *column {
 	return c
 }
 
-// tells is true for the columns that matter most to a person: the processes at an object, its waiters, the state of its
-// creator, and its own state.
-func (c *column) tells() bool {
+// important is true for the columns that matter most to a person: the processes at an object, its waiters, the state
+// of its creator, and its own state.
+func (c *column) important() bool {
 	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state" ||
 		c.id == "verdict"
 }

@@ -48,7 +48,7 @@ func (a *app) plan(title string, hidden int, make func() (*actions.Plan, error))
 func (r *tableRoom) actionKeys() keymap {
 	t := r.app.tab
 	targets := func() []schema.Ref { return r.app.subjects(t().targets(), t().snap) }
-	hidden := func() int { return t().seen.markedHidden }
+	hidden := func() int { return t().counts.markedHidden }
 	hasRows := func() bool { return t().current() != nil }
 	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, targets, hidden),
 		waitsKeys("what the object or process waits for, or the marked ones, and who waits for it", hasRows, targets))

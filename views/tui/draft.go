@@ -29,7 +29,7 @@ func (a *app) arrange(t *tab) {
 		t.busy = true
 		d, turn := t.draft(), t.turn
 		go a.guarded(func() {
-			d.own()
+			d.ownWhere()
 			d.fill()
 			a.later(func() { a.accept(t, d, turn) })
 		})
@@ -91,8 +91,8 @@ func (t *tab) draft() *tab {
 	return &d
 }
 
-// own gives a draft its own expression: only one goroutine at a time may use an expression.
-func (t *tab) own() {
+// ownWhere gives a draft its own expression: only one goroutine at a time may use an expression.
+func (t *tab) ownWhere() {
 	if t.where != nil {
 		t.where, _ = views.CompileWhere(t.view.Mechanisms, t.where.Source) // no error: it was compiled before
 	}
@@ -106,7 +106,7 @@ func (t *tab) fill() {
 	t.sums = views.Visible(t.view.Totals(t.snap))
 	objects = t.pass(objects)
 	t.sort(objects)
-	t.seen = counts{total: all, hidden: all - len(objects)}
+	t.counts = counts{total: all, hidden: all - len(objects)}
 	if t.tree && t.parent() != nil {
 		t.branch(objects)
 	} else {
@@ -119,7 +119,7 @@ func (t *tab) fill() {
 
 // take shows the rows of a draft, and puts the cursor back on its object.
 func (t *tab) take(d *tab) {
-	t.snap, t.rows, t.seen, t.sums, t.folded = d.snap, d.rows, d.seen, d.sums, d.folded
+	t.snap, t.rows, t.counts, t.sums, t.folded = d.snap, d.rows, d.counts, d.sums, d.folded
 	t.open, t.hidden, t.took = d.open, d.hidden, d.took
 	t.countMarks()
 	t.place()

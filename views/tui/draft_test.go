@@ -89,24 +89,24 @@ func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
 	t.Parallel()
 	g := &gate{asked: make(chan struct{}, 1<<20)}
 	r := openCrowd(t, 100_000, g)
-	same(t, "cursor", "crowd:0", r.under())
+	same(t, "cursor", "crowd:0", r.cursorRef())
 	open := g.shut()
 	r.press("N") // sorts by N, descending
 	<-g.asked
 	r.press("Down", "Down")
-	same(t, "cursor while it is sorted", "crowd:2", r.under())
+	same(t, "cursor while it is sorted", "crowd:2", r.cursorRef())
 	r.see("N▼", "crowd:1 ")
 	r.press("I") // ascending: the result of the first sort is of no use now
 	r.press("Down")
-	same(t, "cursor while it is sorted", "crowd:3", r.under())
+	same(t, "cursor while it is sorted", "crowd:3", r.cursorRef())
 	open()
 	r.see("N▲")
 	r.waitUntil("the worker", func(s state) bool { return !s.busy })
-	same(t, "cursor on its object", "crowd:3", r.under())
+	same(t, "cursor on its object", "crowd:3", r.cursorRef())
 	r.press("I")
 	r.waitUntil("the worker", func(s state) bool { return !s.busy })
 	r.press("Home")
-	same(t, "first row, sorted downwards", "crowd:99999", r.under())
+	same(t, "first row, sorted downwards", "crowd:99999", r.cursorRef())
 }
 
 // The worker has its own expression, because only one goroutine at a time may use an expression.
@@ -121,8 +121,8 @@ func TestManyRowsAreFilteredByExpression(t *testing.T) {
 	r.see("100000 shown")
 }
 
-// under is the ref under the cursor.
-func (r *rig) under() string {
+// cursorRef is the ref under the cursor.
+func (r *rig) cursorRef() string {
 	r.t.Helper()
 	ref := ""
 	r.inside(func(a *app) { ref = a.tab().current().Ref.String() })

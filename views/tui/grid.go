@@ -22,7 +22,7 @@ type grid struct {
 	left   bool                 // columns are hidden on the left
 	right  bool
 	scarce bool // not all columns fit
-	short  int  // if scarce: the width of telling columns
+	short  int  // if scarce: the width of important columns
 	height int
 }
 

@@ -92,11 +92,11 @@ func (h *header) counts() string {
 		return ""
 	}
 	s := fmt.Sprintf("%d shown", len(t.rows))
-	if t.seen.hidden > 0 {
-		s = fmt.Sprintf("%d of %d shown", t.seen.total-t.seen.hidden, t.seen.total)
+	if t.counts.hidden > 0 {
+		s = fmt.Sprintf("%d of %d shown", t.counts.total-t.counts.hidden, t.counts.total)
 	}
-	if t.seen.marked > 0 {
-		s += fmt.Sprintf(", %d marked", t.seen.marked)
+	if t.counts.marked > 0 {
+		s += fmt.Sprintf(", %d marked", t.counts.marked)
 	}
 	return s
 }

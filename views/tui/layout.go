@@ -35,8 +35,8 @@ func (l *layout) Draw(screen tcell.Screen) {
 	if body < 1 {
 		return
 	}
-	for _, r := range l.seen() {
-		if body < 14 && !r.whole() { // a dialog needs the space more than the header
+	for _, r := range l.visibleRooms() {
+		if body < 14 && !r.fillsBody() { // a dialog needs the space more than the header
 			r.SetRect(r.place(x, y, w, h-foot))
 			r.Draw(screen)
 			continue
@@ -46,11 +46,11 @@ func (l *layout) Draw(screen tcell.Screen) {
 	}
 }
 
-// seen returns the visible rooms: the topmost whole room, and the rooms above it.
-func (l *layout) seen() []room {
+// visibleRooms returns the topmost room that fills the body, and the rooms above it.
+func (l *layout) visibleRooms() []room {
 	rooms := l.app.rooms
 	for i := len(rooms) - 1; i > 0; i-- {
-		if rooms[i].whole() {
+		if rooms[i].fillsBody() {
 			return rooms[i:]
 		}
 	}
@@ -77,7 +77,7 @@ func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(
 				a.react(b.do(a))
 				return true, nil
 			}
-			if i := l.tabs.at(mx, my); i >= 0 && a.top().whole() {
+			if i := l.tabs.at(mx, my); i >= 0 && a.top().fillsBody() {
 				a.home()
 				a.react(a.show(i))
 				return true, nil

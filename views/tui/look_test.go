@@ -156,8 +156,8 @@ func expectCrash(t *testing.T, r *rig) {
 	}
 }
 
-// Telling columns stand on an ordinary terminal without sideways scrolling.
-func TestTellingColumnsComeFirst(t *testing.T) {
+// Important columns stand on an ordinary terminal without sideways scrolling.
+func TestImportantColumnsComeFirst(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	for kind, headings := range map[schema.Kind][]string{

@@ -24,7 +24,7 @@ func newMenu(a *app, title string, items []item) *menu {
 	return m
 }
 
-func (m *menu) whole() bool { return false }
+func (m *menu) fillsBody() bool { return false }
 
 // place centres the box. The box is as large as its content, if that fits.
 func (m *menu) place(x, y, w, h int) (int, int, int, int) {

@@ -36,7 +36,7 @@ func (a *app) visit(r schema.Ref, o *schema.Object) reaction {
 	return demand
 }
 
-func (p *page) whole() bool { return true }
+func (p *page) fillsBody() bool { return true }
 
 func (p *page) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
 

@@ -81,7 +81,7 @@ func (p *page) fields() []item {
 				id = ""
 			}
 			items = append(items, item{key: fmt.Sprintf("%s %d", c.ID, n), note: c.ID + ": " + c.Help,
-				spans: []span{{"  " + pad(id, name, false) + "  ", p.theme.strong}, {line, style}}, do: p.leads(v)})
+				spans: []span{{"  " + pad(id, name, false) + "  ", p.theme.strong}, {line, style}}, do: p.link(v)})
 		}
 	}
 	return items
@@ -121,8 +121,8 @@ func manyWords(list []string) bool {
 		func(s string) bool { return s == "" || strings.ContainsAny(s, " []/") })
 }
 
-// leads makes Enter on a field go to the object that the field names.
-func (p *page) leads(v schema.Value) func(*app) reaction {
+// link makes Enter on a field go to the object that the field names.
+func (p *page) link(v schema.Value) func(*app) reaction {
 	switch {
 	case !v.IsKnown():
 		return nil

@@ -33,7 +33,7 @@ func Picture(ctx context.Context, opts Options, pose Pose) (string, error) {
 			screen.SetSize(pose.Width, pose.Height)
 			s.Sync()
 		}
-		return a.suit(s)
+		return a.adaptColours(s)
 	})
 	keys := pose.Keys
 	a.tv.SetAfterDrawFunc(func(s tcell.Screen) {

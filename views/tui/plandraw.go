@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-func (d *planRoom) whole() bool { return false }
+func (d *planRoom) fillsBody() bool { return false }
 
 // place makes the box as high as its text, and wide enough to read.
 func (d *planRoom) place(x, y, w, h int) (int, int, int, int) {

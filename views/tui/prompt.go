@@ -26,7 +26,7 @@ func newPrompt(a *app, label, text string) *prompt {
 	return p
 }
 
-func (p *prompt) whole() bool { return false }
+func (p *prompt) fillsBody() bool { return false }
 
 func (p *prompt) place(x, y, w, h int) (int, int, int, int) {
 	return x, y + h, w, 2

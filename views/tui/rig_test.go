@@ -30,7 +30,7 @@ const patience = 30 * time.Second
 type rig struct {
 	t      testing.TB
 	app    *app
-	screen *glass
+	screen *testScreen
 	source *recorder
 	done   chan error
 	cancel context.CancelFunc
@@ -95,7 +95,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 	if root == "" {
 		now = time.Now
 	}
-	r := &rig{t: t, screen: newGlass(), done: make(chan error, 1)}
+	r := &rig{t: t, screen: newTestScreen(), done: make(chan error, 1)}
 	r.source = &recorder{Sampler: collect.NewSampler(collect.New(host, now), time.Hour)}
 	opts := Options{Source: r.source, Sample: r.source.Run, Interval: 2 * time.Second, Screen: r.screen}
 	if change != nil {
@@ -114,7 +114,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 			r.screen.SetSize(w, h)
 			r.announceSize(w, h)
 		}
-		return r.app.suit(s)
+		return r.app.adaptColours(s)
 	})
 	go func() { r.done <- r.app.run(ctx) }()
 	t.Cleanup(func() {

@@ -14,8 +14,8 @@ type room interface {
 	typed(a *app, ev *tcell.EventKey) reaction
 	// place returns the room's part of the body. The rest of the body shows the rooms below.
 	place(x, y, width, height int) (px, py, pw, ph int)
-	// whole is true if the room hides all rooms below it.
-	whole() bool
+	// fillsBody is true if the room hides all rooms below it.
+	fillsBody() bool
 }
 
 // push opens a room on top.

@@ -35,11 +35,11 @@ type tab struct {
 	lost   schema.Ref // the followed object after its end
 	marks  map[schema.Ref]bool
 
-	next *collect.Snapshot // last snapshot for this tab
-	snap *collect.Snapshot // snapshot of the rows
-	rows []row
-	seen counts
-	sums string // totals of all objects
+	next   *collect.Snapshot // last snapshot for this tab
+	snap   *collect.Snapshot // snapshot of the rows
+	rows   []row
+	counts counts
+	sums   string // totals of all objects
 
 	turn  int  // grows with every change of the settings
 	busy  bool // a worker filters and sorts
@@ -164,7 +164,7 @@ func (t *tab) request() collect.Request {
 		req.Want[m.Kind] = n
 	}
 	if t.related != nil {
-		t.related.demands(&req)
+		t.related.addNeeds(&req)
 	}
 	return req
 }

@@ -19,7 +19,7 @@ type tableRoom struct {
 
 func newTableRoom(a *app) *tableRoom { return &tableRoom{grid: newGrid(&a.theme), app: a} }
 
-func (r *tableRoom) whole() bool { return true }
+func (r *tableRoom) fillsBody() bool { return true }
 
 func (r *tableRoom) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
 
@@ -118,8 +118,8 @@ func sentences(v schema.Value) string {
 func (t *tab) emptyText() string {
 	switch unseen := len(t.snap.Faults) > 0; {
 	case t.related != nil && (t.related.waits || t.related.wait != nil) && len(t.filters()) == 1:
-		return t.related.none()
-	case len(t.filters()) > 0 && t.seen.total > 0 && t.related == nil:
+		return t.related.emptyText()
+	case len(t.filters()) > 0 && t.counts.total > 0 && t.related == nil:
 		return "nothing passes the filter: Esc clears it"
 	case t.hideable() && !t.background && t.size() > 0 && unseen:
 		return "none that could be seen but " + t.view.Hidden() + ": K shows them, ! lists what could not be seen"

@@ -45,7 +45,7 @@ func (d *deed) ask(a *app, i int) reaction {
 			return d.menu(a, i)
 		default:
 			p := newPrompt(a, o.Title+": ", o.Default)
-			p.hint, p.check = d.Whom(d.refs, d.objects(a)), o.Set
+			p.hint, p.check = d.Targets(d.refs, d.objects(a)), o.Set
 			p.accept = func(string) reaction { return d.ask(a, i+1) }
 			a.push(p)
 			return nothing
@@ -87,7 +87,7 @@ func (d *deed) menu(a *app, i int) reaction {
 
 // switches adds the keys of the flags that matter to the menu.
 func (d *deed) switches(a *app, m *menu) {
-	m.foot = d.Whom(d.refs, d.objects(a))
+	m.foot = d.Targets(d.refs, d.objects(a))
 	for i := range d.Takes {
 		o := &d.Takes[i]
 		if o.Key == "" || !slices.ContainsFunc(d.refs, func(r schema.Ref) bool { return o.Matters(r.Kind) }) {
@@ -96,7 +96,7 @@ func (d *deed) switches(a *app, m *menu) {
 		values := o.Values()
 		at := slices.Index(values, o.Default)
 		say := func() {
-			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Whom(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
+			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Targets(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
 		}
 		say()
 		m.keys = append(m.keys, binding{keys: o.Key, name: o.Title, help: o.Hint, do: func(a *app) reaction {

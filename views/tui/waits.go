@@ -54,8 +54,8 @@ func back(a *app) reaction {
 	return a.show(r.back)
 }
 
-// among returns the rows of a tab that the restriction keeps.
-func (r *related) among(t *tab) map[schema.Ref]bool {
+// rows returns the rows of a tab that the restriction keeps.
+func (r *related) rows(t *tab) map[schema.Ref]bool {
 	switch {
 	case r.wait != nil:
 		return r.enders(t.snap)
@@ -65,7 +65,7 @@ func (r *related) among(t *tab) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, m := range t.view.Mechanisms {
 		if m.Subject != nil {
-			r.concerned(m, t.snap, found)
+			r.addWaits(m, t.snap, found)
 		}
 	}
 	return found
@@ -85,8 +85,8 @@ func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// demands adds the facts that the restriction needs to a request.
-func (r *related) demands(req *collect.Request) {
+// addNeeds adds the facts that the restriction needs to a request.
+func (r *related) addNeeds(req *collect.Request) {
 	switch {
 	case r.wait != nil:
 		req.Want[r.wait.Kind] = r.wait.NeedsOf([]string{endersColumn})
@@ -115,9 +115,9 @@ func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// concerned finds the waits of the processes, the waits for the objects, and the waits that the processes could end. It
+// addWaits finds the waits of the processes, the waits for the objects, and the waits that the processes could end. It
 // adds the ancestors and descendants of these waits in the tree. In m's order parents come before their children.
-func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
+func (r *related) addWaits(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
 	objects := s.Objects[m.Kind]
 	on, _ := m.Column("objects")
 	enders, _ := m.Column(endersColumn)
@@ -153,8 +153,8 @@ func (r *related) title() string {
 	return "who waits for " + refsText(r.refs) + ", and who could end that"
 }
 
-// none says that no wait is known, or no process that could end it.
-func (r *related) none() string {
+// emptyText says that no wait is known, or no process that could end it.
+func (r *related) emptyText() string {
 	if r.wait != nil {
 		return "no process can be named that could end " + r.pronoun().object + ": Backspace, then Enter shows what is known"
 	}

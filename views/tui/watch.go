@@ -25,7 +25,7 @@ func (a *app) watch() {
 // look takes a snapshot of the watch. It is for the header. It is also for the tab of waits, until that tab is on
 // screen and asks for itself.
 func (a *app) look(s *collect.Snapshot) {
-	if a.still() {
+	if a.dialogOpen() {
 		a.heldLook = s
 		return
 	}

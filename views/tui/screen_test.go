@@ -7,9 +7,9 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// glass is a simulated screen. A test reads it only while nothing draws on it. It has no terminal below, so it makes no
-// output for one.
-type glass struct {
+// testScreen is a simulated screen. A test reads it only while nothing draws on it. It has no terminal below, so it
+// makes no output for one.
+type testScreen struct {
 	tcell.SimulationScreen
 
 	free    chan struct{} // holds one token, unless a draw or a reader has it
@@ -21,8 +21,8 @@ type glass struct {
 	fresh bool // text is of the last draw
 }
 
-func newGlass() *glass {
-	g := &glass{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
+func newTestScreen() *testScreen {
+	g := &testScreen{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
 	g.free, g.drawn = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.fresh = true // the text before the first draw is empty
 	g.release()
@@ -30,7 +30,7 @@ func newGlass() *glass {
 }
 
 // Clear is tview's first call of a draw.
-func (g *glass) Clear() {
+func (g *testScreen) Clear() {
 	if !g.drawing {
 		<-g.free
 		g.drawing = true
@@ -39,7 +39,7 @@ func (g *glass) Clear() {
 }
 
 // Show is tview's last call of a draw.
-func (g *glass) Show() {
+func (g *testScreen) Show() {
 	g.drawing, g.fresh = false, false
 	g.release()
 	select {
@@ -49,7 +49,7 @@ func (g *glass) Show() {
 }
 
 // Fini keeps the last draw, unless the draw itself failed.
-func (g *glass) Fini() {
+func (g *testScreen) Fini() {
 	if !g.drawing {
 		<-g.free
 		g.look()
@@ -59,7 +59,7 @@ func (g *glass) Fini() {
 }
 
 // hold stops all drawing until release.
-func (g *glass) hold(t testing.TB) {
+func (g *testScreen) hold(t testing.TB) {
 	t.Helper()
 	select {
 	case <-g.free:
@@ -68,10 +68,10 @@ func (g *glass) hold(t testing.TB) {
 	}
 }
 
-func (g *glass) release() { g.free <- struct{}{} }
+func (g *testScreen) release() { g.free <- struct{}{} }
 
 // look reads the held screen.
-func (g *glass) look() string {
+func (g *testScreen) look() string {
 	if !g.fresh {
 		g.text, g.fresh = textOf(g.SimulationScreen), true
 	}
