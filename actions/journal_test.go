@@ -50,7 +50,7 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 			id := float64(os.Getuid())
 			return map[string]any{
 				"event": event, "ref": r.String(), "equivalent": fmt.Sprintf("ipcrm -m %d", r.ID),
-				"user": me(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
+				"user": ownName(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
 				"boot_id": string(bytes.TrimSpace(boot)), "ipc_namespace": float64(ns), "command": []any{"ipctop", "rm", "…"},
 				"object": map[string]any{
 					"id": float64(r.ID), "key": "0x00001234", "uid": id, "gid": float64(os.Getgid()), "cuid": id,

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -151,6 +152,15 @@ func (m *machine) run(p *Plan) []string {
 	var lines []string
 	m.ok(p.Run(context.Background(), func(r Result) { lines = append(lines, string(r.Outcome)+" "+r.String()) }))
 	return lines
+}
+
+// refused runs the plan, and checks that its only step is refused for a reason that starts with why.
+func (m *machine) refused(p *Plan, r schema.Ref, why string) {
+	m.t.Helper()
+	want := "refused " + r.String() + ": " + why
+	if got := m.run(p); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		m.t.Errorf("got %q, want one line that starts with %q", got, want)
+	}
 }
 
 func (m *machine) removal(refs ...schema.Ref) *Plan {

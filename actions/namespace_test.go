@@ -120,7 +120,7 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		want := []string{
 			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at "+
 				"once; its 4096 bytes are lost",
-				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, me()),
+				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, ownName()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID, stat.Comm),
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
 		}
@@ -144,11 +144,7 @@ func TestTheRecheckLooksInsideTheNamespace(t *testing.T) {
 		p := o.removal(segment)
 		o.Say("attach")
 		o.Read()
-		got := o.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+segment.String()+": changed since it was shown: nattch was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		o.refused(p, segment, "changed since it was shown: nattch was 0, is 1, ")
 		if own, there := o.objects(); own != 3 || there != 3 {
 			t.Errorf("%d objects here, %d there; want 3 and 3", own, there)
 		}
@@ -185,10 +181,7 @@ func TestTheNamespaceIsGoneSinceThePlan(t *testing.T) {
 		queue := o.refs()[0]
 		p := o.removal(queue)
 		o.Kill()
-		got := o.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+queue.String()+": it is gone: ") {
-			t.Errorf("got %q", got)
-		}
+		o.refused(p, queue, "it is gone: ")
 	})
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-func me() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
+func ownName() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
 
 func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -32,7 +32,7 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are "+
-				"lost", r.ID, r.ID, me()),
+				"lost", r.ID, r.ID, ownName()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID, stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
 		}
@@ -57,11 +57,7 @@ func TestASegmentAttachedSinceThePlanIsRefused(t *testing.T) {
 		r := m.shm(sysv.KeyPrivate, 4096)
 		p := m.removal(r)
 		kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+r.String()+": changed since it was shown: nattch was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: nattch was 0, is 1, ")
 		if _, err := m.host.ShmStat(int(r.ID)); err != nil {
 			t.Errorf("the refused segment: %v", err)
 		}
@@ -76,11 +72,7 @@ func TestASegmentThatWasAttachedAndDetachedSinceThePlanIsRefused(t *testing.T) {
 		w := kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
 		w.Say("detach")
 		w.Read()
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			fmt.Sprintf("refused %s: changed since it was shown: lpid was 0, is %d, ", r, w.PID)) {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, fmt.Sprintf("changed since it was shown: lpid was 0, is %d, ", w.PID))
 	})
 }
 
@@ -161,7 +153,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; whoever is blocked in "+
-				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, me()),
+				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, ownName()),
 			"  affects: 2 messages (150 bytes) are lost",
 			"  affects: last sender: " + processName(stat.Comm, stat.PID),
 			fmt.Sprintf("  same as: ipcrm -q %d", r.ID),
@@ -189,11 +181,7 @@ func TestAQueueShownIdleIsRefusedAfterTraffic(t *testing.T) {
 			t.Fatalf("an unused queue asks for its id: %q", p.Lines())
 		}
 		m.ok(m.admin.MsgSend(int(r.ID), 1, []byte("x"), sysv.IPCNoWait))
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+r.String()+": changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ")
 	})
 }
 

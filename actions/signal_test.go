@@ -37,7 +37,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 		name := processName(stat.Comm, w.PID)
 		want := []string{
 			"Send SIGTERM to 1 process",
-			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name, me()),
+			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name, ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", w.PID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
@@ -227,7 +227,7 @@ func TestSignalsOfAnotherUserAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := kerneltest.Start(t, "sleep")
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", fmt.Sprint(r.PID))
-		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, me())
+		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, ownName())
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

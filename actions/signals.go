@@ -97,7 +97,8 @@ func ParseSignal(text string) (Signal, error) {
 	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
 	number, err := signalNumber(name)
 	if err != nil {
-		return Signal{}, fmt.Errorf("%w: %q: say a name such as TERM or a number from 1 to %d; ipctop signal --list shows all", ErrSignal, text, rtMax)
+		return Signal{}, fmt.Errorf("%w: %q: say a name such as TERM or a number from 1 to %d; "+
+			"ipctop signal --list shows all", ErrSignal, text, rtMax)
 	}
 	list := Signals()
 	i := slices.IndexFunc(list, func(s Signal) bool { return s.Name == name || int(s.Number) == number })

@@ -29,8 +29,8 @@ func snapshot() *collect.Snapshot {
 		Faults: []schema.Fault{{Source: "fd", Says: "no", Denied: true, Count: 2}}}
 }
 
-// abba has two processes that each hold the object the other waits for, and a third process outside the deadlock.
-func abba() *views.Graph {
+// deadlockGraph has two processes that each hold the object the other waits for, and a third process outside the deadlock.
+func deadlockGraph() *views.Graph {
 	edge := func(from, to schema.Ref, rel schema.Rel, via string) schema.Edge {
 		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: via})
 	}
@@ -104,7 +104,7 @@ func TestGraphLanguages(t *testing.T) {
 "notes":["a note"]}
 `}
 	for _, output := range once.GraphOutputs() {
-		if diff := cmp.Diff(want[output], graphText(t, abba(), output)); diff != "" {
+		if diff := cmp.Diff(want[output], graphText(t, deadlockGraph(), output)); diff != "" {
 			t.Errorf("%s:\n%s", output, diff)
 		}
 	}
@@ -208,7 +208,7 @@ func TestGraphCutsLongNames(t *testing.T) {
 }
 
 func TestUnknownGraphOutput(t *testing.T) {
-	err := once.WriteGraph(new(bytes.Buffer), snapshot(), abba(), "mermiad\n")
+	err := once.WriteGraph(new(bytes.Buffer), snapshot(), deadlockGraph(), "mermiad\n")
 	if want := `unknown output "mermiad\\x0a": did you mean mermaid?`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -42,13 +42,13 @@ func (g *gate) shut() (open func()) {
 	}
 }
 
-// first is a source with a single snapshot. Its collector does not have the kinds of the test.
-type first struct {
+// singleSource is a source with a single snapshot. Its collector does not have the kinds of the test.
+type singleSource struct {
 	Source
 	demanded bool
 }
 
-func (f *first) Demand(r collect.Request) {
+func (f *singleSource) Demand(r collect.Request) {
 	if !f.demanded {
 		f.demanded = true
 		f.Source.Demand(r)
@@ -72,7 +72,7 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 		number := int64(i)
 		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &number}
 	}
-	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &singleSource{Source: o.Source} })
 	r.inside(func(a *app) {
 		crowd := newTab(views.View{Family: "crowds", Mechanisms: []*kinds.Mechanism{m}})
 		crowd.next = crowdSnapshot(crowd, objects)
@@ -134,7 +134,7 @@ func (r *rig) cursorRef() string {
 func BenchmarkKey(b *testing.B) {
 	for _, how := range []string{"worker", "at-once"} {
 		b.Run(how, func(b *testing.B) {
-			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &singleSource{Source: o.Source} })
 			t := crowd(100_000)
 			t.sortBy = t.column("name")
 			r.inside(func(a *app) {
