@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// workAttach maps a segment and waits; told to, it unmaps it.
+// workAttach maps a segment and waits for a line. Then it unmaps the segment.
 func workAttach(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)

@@ -37,7 +37,8 @@ func TestAProcessIsSignalled(t *testing.T) {
 		name := processName(stat.Comm, w.PID)
 		want := []string{
 			"Send SIGTERM to 1 process",
-			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name, ownName()),
+			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name,
+				ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", w.PID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {

@@ -205,7 +205,7 @@ func (w *Where) lack(id string) {
 	}
 }
 
-// cellAs reads a cell. partial accepts a list of which only some processes could be seen.
+// cellAs reads a cell. With partial it accepts a partial list of processes.
 func (w *Where) cellAs(id string, partial bool) (any, error) {
 	c, ok := w.columns[w.row.Ref.Kind][id]
 	if !ok {

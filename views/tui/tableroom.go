@@ -114,7 +114,7 @@ func sentences(v schema.Value) string {
 	return views.Text(v, views.Format{})
 }
 
-// emptyText tells unseen objects from absent objects.
+// emptyText is the reason for an empty table. Unseen objects and absent objects have different texts.
 func (t *tab) emptyText() string {
 	switch unseen := len(t.snap.Faults) > 0; {
 	case t.related != nil && (t.related.waits || t.related.wait != nil) && len(t.filters()) == 1:
