@@ -80,8 +80,8 @@ func JournalPath(getenv func(string) string) (string, error) {
 	return filepath.Join(state, "ipctop", "journal.jsonl"), nil
 }
 
-// OwnHome returns home if this user owns it, or else the user's home directory in the password file. The error says
-// that neither exists.
+// OwnHome returns home if this user owns it, or else the user's home directory in the password file. The error means
+// that the user has neither.
 func OwnHome(home string) (string, error) {
 	uid := sys.EffectiveUID()
 	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
