@@ -13,19 +13,18 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Direct does single deeds at once: no plan, no question. It is for command lines whose users have named the object
-// and expect nothing but the deed: ipcrm and ipcmk. Everything else goes through a Planner. What was removed is
-// written into the journal afterwards; that it cannot be written is no failure here, for no script of ipcrm's knows
-// of it. Errors hold the call's errno.
+// Direct does single deeds at once, without a plan and without a question. ipcrm and ipcmk use it: their user has named
+// the object on the command line, and a script must not meet a question. All other changes go through a Planner. After
+// a removal, Direct writes the object into the journal. A journal that cannot be written is no failure here: scripts
+// for ipcrm do not know of a journal. Errors wrap the call's errno.
 type Direct struct {
 	admin    *kernel.Admin
 	host     *kernel.Host
 	readOnly bool
-	record   func() *record // opens the journal at the first removal; nil where that fails
+	record   func() *record // opens the journal at the first removal; nil if that fails
 }
 
-// NewDirect returns a Direct; a read-only one refuses everything with ErrReadOnly. journal makes the journal when it
-// is first needed.
+// NewDirect returns a Direct. A read-only Direct refuses everything with ErrReadOnly. The first removal calls journal.
 func NewDirect(host *kernel.Host, journal func() *Journal, readOnly bool) *Direct {
 	open := func() *record {
 		r, err := journal().open(nil)
@@ -37,7 +36,7 @@ func NewDirect(host *kernel.Host, journal func() *Journal, readOnly bool) *Direc
 	return &Direct{admin: kernel.NewAdmin(), host: host, readOnly: readOnly, record: sync.OnceValue(open)}
 }
 
-// do runs one deed, unless nothing may be done.
+// do runs one deed, or returns ErrReadOnly.
 func (d *Direct) do(deed func() error) error {
 	if d.readOnly {
 		return ErrReadOnly
@@ -45,8 +44,8 @@ func (d *Direct) do(deed func() error) error {
 	return deed()
 }
 
-// remove runs a deed that takes an object away, and writes into the journal what it was and by which command line it
-// can be told.
+// remove runs a deed that removes an object. Then it writes the object and the command line of the same deed into the
+// journal.
 func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) error {
 	if d.readOnly {
 		return ErrReadOnly
@@ -56,13 +55,13 @@ func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) e
 		return err
 	}
 	if r := d.record(); r != nil {
-		// The deed is done whether or not its line can be written.
+		// The deed is done, even if the journal cannot take its line.
 		_ = r.result(Result{Step: step, Outcome: Done, Says: "removed"})
 	}
 	return nil
 }
 
-// facts are those of a System V object, as far as they can be read.
+// facts returns the facts of a System V object; nil if they cannot be read.
 func (d *Direct) facts(ref schema.Ref) facts {
 	switch ref.Kind {
 	case schema.Msg:
@@ -81,7 +80,7 @@ func (d *Direct) facts(ref schema.Ref) facts {
 	return nil
 }
 
-// Remove removes the System V object with an id, whatever its life (IPC_RMID).
+// Remove removes the System V object that has this id now (IPC_RMID). It does not compare ctimes.
 func (d *Direct) Remove(kind schema.Kind, id int) error {
 	ref, text := schema.Ref{Kind: kind, ID: uint64(uint32(id))}, strconv.Itoa(id)
 	switch kind {
@@ -95,7 +94,7 @@ func (d *Direct) Remove(kind schema.Kind, id int) error {
 	return fmt.Errorf("remove %s %d: no System V object", kind, id)
 }
 
-// Find gives the id of the System V object that a key has now.
+// Find returns the id of the System V object that has this key now.
 func (d *Direct) Find(kind schema.Kind, key uint32) (int, error) {
 	switch kind {
 	case schema.Msg:
@@ -108,9 +107,9 @@ func (d *Direct) Find(kind schema.Kind, key uint32) (int, error) {
 	return 0, fmt.Errorf("find %s with key 0x%08x: no System V object", kind, key)
 }
 
-// Create makes a System V object with a key that no other has, drawn from random, and gives its id. size is a
-// segment's bytes or a set's semaphores. mode holds permission bits and whatever other flags msgget and its like
-// take.
+// Create makes a System V object with an unused key, and returns its id. random draws keys until one is free. size is
+// the bytes of a segment or the number of semaphores of a set. mode holds permission bits and other flags of msgget(2),
+// semget(2) or shmget(2).
 func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() uint32) (id int, err error) {
 	flags := mode | sysv.IPCCreat | sysv.IPCExcl
 	err = d.do(func() error {
@@ -127,7 +126,7 @@ func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() u
 			default:
 				err = fmt.Errorf("create %s: no System V object", kind)
 			}
-			if !errors.Is(err, syscall.EEXIST) { // else somebody has that key: draw another
+			if !errors.Is(err, syscall.EEXIST) { // EEXIST: another object has this key; draw the next
 				return err
 			}
 		}
@@ -135,40 +134,40 @@ func (d *Direct) Create(kind schema.Kind, size uint64, mode int, random func() u
 	return id, err
 }
 
-// posixRef names a POSIX object as snapshots do: with the slash that command lines may leave out.
+// posixRef is the Ref of a POSIX object, as in a snapshot. A command line may leave out the slash; a Ref has it.
 func posixRef(kind schema.Kind, name string) schema.Ref {
 	return schema.Ref{Kind: kind, Name: "/" + strings.TrimPrefix(name, "/")}
 }
 
-// RemovePosixMsg is mq_unlink: the name goes, the object when nobody has it open any more.
+// RemovePosixMsg removes the name of a queue (mq_unlink(3)). The kernel frees the queue after the last close.
 func (d *Direct) RemovePosixMsg(name string) error {
 	return d.remove(posixRef(schema.PMsg, name), "ipcrm --posix-mqueue", name,
 		func() error { return d.admin.PosixMsgRemove(name) })
 }
 
-// RemovePosixSem is sem_unlink.
+// RemovePosixSem removes the name of a semaphore (sem_unlink(3)).
 func (d *Direct) RemovePosixSem(name string) error {
 	return d.remove(posixRef(schema.PSem, name), "ipcrm --posix-semaphore", name,
 		func() error { return d.admin.PosixSemRemove(name) })
 }
 
-// RemovePosixShm is shm_unlink.
+// RemovePosixShm removes the name of shared memory (shm_unlink(3)).
 func (d *Direct) RemovePosixShm(name string) error {
 	return d.remove(posixRef(schema.PShm, name), "ipcrm --posix-shmem", name,
 		func() error { return d.admin.PosixShmRemove(name) })
 }
 
-// CreatePosixMsg makes a POSIX message queue; EEXIST if the name is taken.
+// CreatePosixMsg makes a POSIX message queue. The error is EEXIST if the name is taken.
 func (d *Direct) CreatePosixMsg(name string, mode uint32) error {
 	return d.do(func() error { return d.admin.PosixMsgCreate(name, mode) })
 }
 
-// CreatePosixSem makes a named semaphore with value 0; EEXIST if the name is taken.
+// CreatePosixSem makes a named semaphore with value 0. The error is EEXIST if the name is taken.
 func (d *Direct) CreatePosixSem(name string, mode uint32) error {
 	return d.do(func() error { return d.admin.PosixSemCreate(name, 0, mode) })
 }
 
-// CreatePosixShm makes POSIX shared memory of so many bytes; EEXIST if the name is taken.
+// CreatePosixShm makes POSIX shared memory of size bytes. The error is EEXIST if the name is taken.
 func (d *Direct) CreatePosixShm(name string, size uint64, mode uint32) error {
 	return d.do(func() error { return d.admin.PosixShmCreate(name, size, mode) })
 }

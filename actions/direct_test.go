@@ -20,7 +20,7 @@ func newTestDirect(t *testing.T, readOnly bool) *Direct {
 	return NewDirect(m.host, func() *Journal { return m.journal }, readOnly)
 }
 
-// What ipcrm removes is remembered with what it was; that nothing can be remembered keeps it from nothing.
+// Direct keeps each removed object in the journal. A journal that cannot be written stops no removal.
 func TestDirectRemovalsAreJournalled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
@@ -47,7 +47,7 @@ func TestDirectRemovalsAreJournalled(t *testing.T) {
 	})
 }
 
-// A key that somebody has is never taken over: another is drawn.
+// Create never takes over a key of another object: it draws the next key.
 func TestDirectCreatesNewObjects(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		d := newTestDirect(t, false)

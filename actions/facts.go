@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// fact is one property of an object as it was read for the plan.
+// fact is one property of an object, as the plan read it.
 type fact struct {
 	name  string
 	value any // comparable
-	// guard says that the deed is refused if the property has changed since.
+	// guard: the deed is refused if the property has changed since the plan.
 	guard bool
 }
 
@@ -43,7 +43,7 @@ func (f facts) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// changes compares the guarded facts with the same object read again: "nattch was 0, is 1".
+// changes compares the guarded facts with now, a later reading of the same object: "nattch was 0, is 1".
 func (f facts) changes(now facts) []string {
 	value := map[string]any{}
 	for _, x := range now {
@@ -63,15 +63,15 @@ func (f facts) changes(now facts) []string {
 	return diff
 }
 
-// changedError is a deed that was not done because the object is not what was shown.
+// changedError means: the deed was not done, because the object has changed since the plan.
 type changedError struct{ what []string }
 
 func (e *changedError) Error() string {
 	return "changed since it was shown: " + strings.Join(e.what, ", ") + ": look at it again"
 }
 
-// ifUnchanged makes the deed of a step: read the object again, do it if the guarded facts still hold, and say what
-// came of it.
+// ifUnchanged returns the deed of a step. The deed reads the object again. If the guarded facts still hold, it calls do
+// and returns says.
 func (f facts) ifUnchanged(read func() (facts, error), do func() error, says string) func() (string, error) {
 	return func() (string, error) {
 		now, err := read()
@@ -85,7 +85,7 @@ func (f facts) ifUnchanged(read func() (facts, error), do func() error, says str
 	}
 }
 
-// unchanged is nil if the guarded facts still hold.
+// unchanged returns a *changedError unless the guarded facts still hold.
 func (f facts) unchanged(now facts) error {
 	if diff := f.changes(now); len(diff) > 0 {
 		return &changedError{diff}
@@ -93,19 +93,19 @@ func (f facts) unchanged(now facts) error {
 	return nil
 }
 
-// hexKey is a System V key as people write it.
+// hexKey is a System V key; its text is hexadecimal.
 type hexKey uint32
 
 func (k hexKey) String() string               { return fmt.Sprintf("0x%08x", uint32(k)) }
 func (k hexKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// octal is a mode as people write it.
+// octal is a file mode; its text is octal.
 type octal uint32
 
 func (m octal) String() string               { return fmt.Sprintf("%04o", uint32(m)) }
 func (m octal) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
-// moment is a time in Unix seconds as the kernel gives it; 0 is never.
+// moment is a kernel time in Unix seconds; 0 is never.
 type moment int64
 
 func (m moment) String() string {

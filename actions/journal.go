@@ -16,16 +16,16 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Journal is the file that remembers what was done: JSON lines, two for each step, one before and one after the deed.
-// Nothing is written before something is about to be done. Each line is one write(2) with O_APPEND, so that lines of
-// several ipctops do not mix. It survives a crash of ipctop, not necessarily one of the machine.
+// Journal is the file of all deeds. It holds JSON lines: for each step one line before the deed and one after it. The
+// file is made right before the first deed. Each line is one write(2) with O_APPEND, so lines of several ipctops do not
+// mix. The journal does not call fsync(2): it survives a crash of ipctop, but perhaps not a crash of the machine.
 type Journal struct {
 	path   func() (string, error)
 	origin origin
 	now    func() time.Time
 }
 
-// origin is who works where; it stands in every line.
+// origin is the user and the place of the deeds. It stands in every line.
 type origin struct {
 	User         string   `json:"user"`
 	UID          int      `json:"uid"` // effective
@@ -43,15 +43,15 @@ type line struct {
 	Ref        string   `json:"ref"`
 	Equivalent string   `json:"equivalent"`
 	Says       string   `json:"says,omitempty"` // the result in words
-	Plan       []string `json:"plan,omitempty"` // intent: title, this step and the notes, as shown
-	Object     facts    `json:"object"`         // as it was when the plan was made
+	Plan       []string `json:"plan,omitempty"` // intent: the title, this step and the notes, as shown
+	Object     facts    `json:"object"`         // as the plan read it
 	origin
 }
 
-// intended is the event before the deed; the one after it is an Outcome.
-const intended = "intent"
+// intentEvent is the event of the line before the deed. The event of the line after the deed is an Outcome.
+const intentEvent = "intent"
 
-// NewJournal returns the journal of the user that runs command (os.Args). getenv is os.Getenv.
+// NewJournal returns the journal of this process's user. command is os.Args, getenv is os.Getenv.
 func NewJournal(host *kernel.Host, command []string, getenv func(string) string, now func() time.Time) *Journal {
 	uid := sys.EffectiveUID()
 	o := origin{User: strconv.Itoa(uid), UID: uid, SudoUser: getenv("SUDO_USER"), PID: os.Getpid(), Command: command}
@@ -65,12 +65,12 @@ func NewJournal(host *kernel.Host, command []string, getenv func(string) string,
 	return &Journal{path: func() (string, error) { return JournalPath(getenv) }, origin: o, now: now}
 }
 
-// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl, by default below ~/.local/state. A HOME that belongs to
-// somebody else, as after su or a sudo that keeps it, is passed over for the one in the password file: root's lines
-// have no place in a user's home.
+// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl; the default of XDG_STATE_HOME is ~/.local/state. After su, HOME
+// may belong to another user. Then the home directory of the password file is used: root's lines have no place in a
+// user's home.
 func JournalPath(getenv func(string) string) (string, error) {
 	state := getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(state) { // the XDG base directory specification has relative ones ignored
+	if !filepath.IsAbs(state) { // the XDG specification ignores a relative path
 		home, err := OwnHome(getenv("HOME"))
 		if err != nil {
 			return "", fmt.Errorf("%w: set XDG_STATE_HOME to a directory of yours", err)
@@ -80,7 +80,8 @@ func JournalPath(getenv func(string) string) (string, error) {
 	return filepath.Join(state, "ipctop", "journal.jsonl"), nil
 }
 
-// OwnHome is home if it belongs to this user, else the home directory that the password file has for it.
+// OwnHome returns home if this user owns it, or else the user's home directory in the password file. The error means
+// that the user has neither.
 func OwnHome(home string) (string, error) {
 	uid := sys.EffectiveUID()
 	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
@@ -98,14 +99,14 @@ func ownedBy(info os.FileInfo, uid int) bool {
 	return ok && int(st.Uid) == uid
 }
 
-// record is an open journal during one run.
+// record is the open journal of one run.
 type record struct {
 	*Journal
 	file *os.File
 	plan *Plan
 }
 
-// errForeign is a journal that is not ours to trust.
+// errForeign means: the journal's path holds a file that another user controls.
 var errForeign = errors.New("it is not a regular file of this user: move it away, or set XDG_STATE_HOME to another " +
 	"directory")
 
@@ -117,7 +118,7 @@ func (j *Journal) open(p *Plan) (*record, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	// A link or a FIFO put there by somebody else is not followed or waited for.
+	// Another user may have put a link or a FIFO there: do not follow the link, and do not wait for the FIFO.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (j *Journal) open(p *Plan) (*record, error) {
 func (r *record) close() { r.file.Close() }
 
 func (r *record) intent(s *Step) error {
-	l := r.line(s, intended)
+	l := r.line(s, intentEvent)
 	l.Plan = append([]string{r.plan.Title}, s.Lines()...)
 	for _, n := range r.plan.Notes {
 		l.Plan = append(l.Plan, "note: "+n)
@@ -155,7 +156,7 @@ func (r *record) line(s *Step, event string) line {
 		Object: s.object, origin: r.origin}
 }
 
-// write appends one line. A short write (a full disk) is an error of os.File.Write.
+// write appends one line. os.File.Write returns an error for a short write (a full disk).
 func (r *record) write(l line) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// journalled gives the journal's lines without their times.
+// journalled returns the lines of the journal without their times.
 func (m *machine) journalled() []map[string]any {
 	m.t.Helper()
 	text, err := os.ReadFile(m.journalPath())
@@ -50,7 +50,7 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 			id := float64(os.Getuid())
 			return map[string]any{
 				"event": event, "ref": r.String(), "equivalent": fmt.Sprintf("ipcrm -m %d", r.ID),
-				"user": me(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
+				"user": ownName(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
 				"boot_id": string(bytes.TrimSpace(boot)), "ipc_namespace": float64(ns), "command": []any{"ipctop", "rm", "…"},
 				"object": map[string]any{
 					"id": float64(r.ID), "key": "0x00001234", "uid": id, "gid": float64(os.Getgid()), "cuid": id,
@@ -126,7 +126,7 @@ func TestJournalPath(t *testing.T) {
 			t.Errorf("%v: %q, %v; want %q", c.env, got, err, c.want)
 		}
 	}
-	// A home of somebody else is not written to, and this one is nobody's.
+	// The user owns no such directory, so this home is not used.
 	if got, err := JournalPath(env(map[string]string{"HOME": "/nonexistent/home"})); err == nil &&
 		filepath.Dir(got) == "/nonexistent/home/.local/state/ipctop" {
 		t.Errorf("a HOME that is not ours: %q", got)

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// workAttach maps a segment and waits; told to, it unmaps it.
+// workAttach maps a segment and waits for a line. Then it unmaps the segment.
 func workAttach(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
@@ -50,7 +51,7 @@ func workAttach(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workSemOp subtracts one from semaphore 0, and waits for that.
+// workSemOp subtracts 1 from semaphore 0. That call may block.
 func workSemOp(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
@@ -63,7 +64,7 @@ func workSemOp(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// machine is a Planner on the live machine, with a journal below a directory of the test.
+// machine is a Planner on the live machine. Its journal is in a directory of the test.
 type machine struct {
 	*Planner
 	t     *testing.T
@@ -98,37 +99,44 @@ func (m *machine) shm(key uint32, size uint64) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.ShmGet(key, size, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	return m.shmRef(id)
-}
-
-func (m *machine) shmRef(id int) schema.Ref {
-	m.t.Helper()
-	s, err := m.host.ShmStat(id)
-	m.ok(err)
-	return schema.Ref{Kind: schema.Shm, ID: uint64(id), Gen: uint64(s.CTime)}
+	return m.ref(schema.Shm, id)
 }
 
 func (m *machine) msg(key uint32) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.MsgGet(key, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	q, err := m.host.MsgStat(id)
-	m.ok(err)
-	return schema.Ref{Kind: schema.Msg, ID: uint64(id), Gen: uint64(q.CTime)}
+	return m.ref(schema.Msg, id)
 }
 
 func (m *machine) sem(key uint32, nsems int) schema.Ref {
 	m.t.Helper()
 	id, err := m.admin.SemGet(key, nsems, 0o600|sysv.IPCCreat|sysv.IPCExcl)
 	m.ok(err)
-	return m.semRef(id)
+	return m.ref(schema.Sem, id)
 }
 
-func (m *machine) semRef(id int) schema.Ref {
+// ref returns the Ref of the System V object that has this id now.
+func (m *machine) ref(kind schema.Kind, id int) schema.Ref {
 	m.t.Helper()
-	s, err := m.host.SemStat(id)
+	var ctime int64
+	var err error
+	switch kind {
+	case schema.Msg:
+		var q sysv.MsgQueue
+		q, err = m.host.MsgStat(id)
+		ctime = q.CTime
+	case schema.Sem:
+		var s sysv.SemSet
+		s, err = m.host.SemStat(id)
+		ctime = s.CTime
+	case schema.Shm:
+		var s sysv.ShmSegment
+		s, err = m.host.ShmStat(id)
+		ctime = s.CTime
+	}
 	m.ok(err)
-	return schema.Ref{Kind: schema.Sem, ID: uint64(id), Gen: uint64(s.CTime)}
+	return schema.Ref{Kind: kind, ID: uint64(id), Gen: uint64(ctime)}
 }
 
 func (m *machine) proc(pid int) schema.Ref {
@@ -138,12 +146,21 @@ func (m *machine) proc(pid int) schema.Ref {
 	return proc.RefOf(&stat)
 }
 
-// run runs the plan and gives the results as lines.
+// run runs the plan and returns the results as lines.
 func (m *machine) run(p *Plan) []string {
 	m.t.Helper()
 	var lines []string
 	m.ok(p.Run(context.Background(), func(r Result) { lines = append(lines, string(r.Outcome)+" "+r.String()) }))
 	return lines
+}
+
+// refused runs the plan, and checks that its only step is refused for a reason that starts with why.
+func (m *machine) refused(p *Plan, r schema.Ref, why string) {
+	m.t.Helper()
+	want := "refused " + r.String() + ": " + why
+	if got := m.run(p); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		m.t.Errorf("got %q, want one line that starts with %q", got, want)
+	}
 }
 
 func (m *machine) removal(refs ...schema.Ref) *Plan {
@@ -160,7 +177,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// workZombie leaves a dead child uncollected: Ready with its pid.
+// workZombie keeps a dead child as a zombie. Its words are the child's pid.
 func workZombie(j *kerneltest.Job) {
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"none", "-test.run=^$"},
 		&syscall.ProcAttr{Env: []string{"NO=worker"}})
@@ -169,8 +186,8 @@ func workZombie(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// workPlan plans as another user, with TERM to a process (or the removal of "kind id ctime"), and says what is
-// refused and what each step wants typed.
+// workPlan plans as another user: SIGTERM to a process, or the removal of "kind id ctime". Its words are the refusals
+// and the id that each step wants typed.
 func workPlan(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)
@@ -198,7 +215,7 @@ func workPlan(j *kerneltest.Job) {
 	}
 }
 
-// workForce tries to remove a segment as if the plan had allowed it, and says what came of it.
+// workForce removes a segment without a plan. Its words are the result.
 func workForce(j *kerneltest.Job) {
 	id, err := strconv.Atoi(j.Args[0])
 	j.Check(err)

@@ -12,7 +12,7 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, q.CTime); err != nil {
+	if err := checkSameObject(r, q.CTime); err != nil {
 		return Step{}, err
 	}
 	if err := s.mayRemove(q.IPCPerm); err != nil {
@@ -46,9 +46,9 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-// msgFacts guards the traffic of a queue that was shown without a user: any message since then shows that there is
-// one. Traffic on a queue that was shown in use is what the person agreed to cut, and a busy queue would never be
-// removed otherwise.
+// msgFacts guards the traffic of a queue if the plan showed it as idle: any message since then proves a user. If the
+// plan showed the queue in use, the person has agreed to cut its traffic, so traffic does not refuse the removal.
+// Otherwise a busy queue could never be removed.
 func msgFacts(q sysv.MsgQueue, idle bool) facts {
 	return append(perm(q.IPCPerm), facts{
 		{"ctime", moment(q.CTime), true}, {"qbytes", q.QBytes, true},

@@ -10,14 +10,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// inIPCNamespace says whether a kind's ids mean something within an IPC namespace only, which is its Refs' Space.
-// That of other kinds is a device.
+// inIPCNamespace is true if the ids of a kind belong to an IPC namespace. Then a Ref's Space is that namespace; for the
+// other kinds Space is a device.
 func inIPCNamespace(k schema.Kind) bool {
 	return k.SysV() || k == schema.PMsg
 }
 
-// inside runs do in the IPC namespace that a Ref names: calls that do makes on its own goroutine are about objects
-// there.
+// inside runs do in the IPC namespace that a Ref names. System calls of do act on objects there. do must not leave its
+// goroutine: setns(2) changes one thread only.
 func (s *survey) inside(r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
@@ -33,8 +33,8 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 	return err
 }
 
-// removeInside plans with plan inside the object's namespace, and makes the deed happen there: recheck and removal in
-// one visit.
+// removeInside plans inside the object's namespace. The deed reads the object again and removes it in one visit to that
+// namespace.
 func (s *survey) removeInside(r schema.Ref, plan func(*survey, schema.Ref) (Step, error)) (Step, error) {
 	var st Step
 	if err := s.inside(r, func() (err error) { st, err = plan(s, r); return err }); err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workOwn makes a queue, a set and a segment. A line of numbers makes it attach the segment, "receive" wait for a
-// message.
+// workOwn makes a queue, a set and a segment. For a line of numbers it attaches the segment; for "receive" it waits for
+// a message.
 func workOwn(j *kerneltest.Job) {
 	a := kernel.NewAdmin()
 	create := 0o600 | sysv.IPCCreat | sysv.IPCExcl
@@ -46,7 +46,7 @@ func workOwn(j *kerneltest.Job) {
 	}
 }
 
-// other is a namespace with objects whose ids and keys the test's own has as well.
+// other is a second IPC namespace. Its objects have the same ids and keys as objects of the test's namespace.
 type other struct {
 	*machine
 	*kerneltest.Worker
@@ -69,7 +69,7 @@ func otherNamespace(m *machine) *other {
 	return &other{m, w, namespace.Namespace{Type: "ipc", Ino: ino, Path: path}}
 }
 
-// refs are its objects.
+// refs returns the Refs of the objects of the other namespace.
 func (o *other) refs() []schema.Ref {
 	o.t.Helper()
 	var refs []schema.Ref
@@ -98,7 +98,7 @@ func atoi(s string) int {
 	return n
 }
 
-// objects are how many the test's own and the other namespace hold.
+// objects counts the objects of the test's namespace and of the other namespace.
 func (o *other) objects() (own, there uint64) {
 	o.t.Helper()
 	own, err := o.host.IPCObjects()
@@ -120,7 +120,7 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		want := []string{
 			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at "+
 				"once; its 4096 bytes are lost",
-				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, me()),
+				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, ownName()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID, stat.Comm),
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
 		}
@@ -144,11 +144,7 @@ func TestTheRecheckLooksInsideTheNamespace(t *testing.T) {
 		p := o.removal(segment)
 		o.Say("attach")
 		o.Read()
-		got := o.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+segment.String()+": changed since it was shown: nattch was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		o.refused(p, segment, "changed since it was shown: nattch was 0, is 1, ")
 		if own, there := o.objects(); own != 3 || there != 3 {
 			t.Errorf("%d objects here, %d there; want 3 and 3", own, there)
 		}
@@ -185,10 +181,7 @@ func TestTheNamespaceIsGoneSinceThePlan(t *testing.T) {
 		queue := o.refs()[0]
 		p := o.removal(queue)
 		o.Kill()
-		got := o.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "refused "+queue.String()+": it is gone: ") {
-			t.Errorf("got %q", got)
-		}
+		o.refused(p, queue, "it is gone: ")
 	})
 }
 
@@ -222,7 +215,7 @@ func TestANamespaceThatMayNotBeEnteredIsRefused(t *testing.T) {
 	})
 }
 
-// workPlanThere plans the removal of an object of another namespace, and says what is refused.
+// workPlanThere plans the removal of an object of another namespace. Its words are the refusals.
 func workPlanThere(j *kerneltest.Job) {
 	host, err := kernel.Open("")
 	j.Check(err)

@@ -6,13 +6,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Plan is what would be done, to what and to whom. It holds the objects as they were when it was made. Its texts
-// carry untrusted names (commands, users) as the kernel gave them: whoever shows them makes them visible, once.
+// Plan is a list of deeds that are not yet done, with the objects as the plan read them. Its texts hold untrusted names
+// (commands, users) as the kernel gave them. The caller who prints a text makes control characters visible, once.
 type Plan struct {
 	Title   string // "Remove 2 objects"
 	Steps   []Step
 	Refused []Refusal
-	Notes   []string // what could not be seen, so that more may be affected than the steps say
+	Notes   []string // limits of sight: more may be affected than the steps say
 
 	planner *Planner
 	deed    string // "Remove"
@@ -23,41 +23,40 @@ func newPlan(p *Planner, deed, thing string) *Plan {
 	return &Plan{planner: p, deed: deed, thing: thing}
 }
 
-// entitle says how many objects the steps are about.
-func (p *Plan) entitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
+// setTitle sets the title from the number of steps.
+func (p *Plan) setTitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
 
 // Step is one deed on one object.
 type Step struct {
 	Ref  schema.Ref
-	Says string // what happens, in plain words
-	// whether an object that nobody uses is leaked, and the facts behind that: "orphan: its creator, process 7, is gone;
-	// …"; else ""
+	Says string // the effect, in plain words
+	// Verdict is the leak verdict on an object without a user, and its facts: "orphan: its creator, process 7, is gone;
+	// …". It is "" for an object in use.
 	Verdict string
-	// the util-linux command that does the same, for a shell: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM
-	// 123"
+	// Equivalent is the shell command that does the same: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM 123".
 	Equivalent string
 	Affected   []string // processes attached, blocked or last seen using it; messages that are lost
-	// Live says that living processes use the object, or that it cannot be ruled out.
+	// Live is true if living processes use the object, or may use it.
 	Live bool
-	// Confirm is the id that a person types before a live object is touched; "" where a plain yes is enough.
+	// Confirm is the id that a person must type before a live object is changed. If it is "", the answer yes is enough.
 	Confirm string
 
 	object facts
-	// do reads the object again, does the deed if nothing changed, and says what came of it. A *changedError means that it
-	// did nothing.
+	// do reads the object again. If nothing has changed, it does the deed and returns the result in words. With a
+	// *changedError it did nothing.
 	do func() (string, error)
 }
 
-// Refusal is an object that the plan leaves alone, and why. What to do instead is part of Why.
+// Refusal is an object that the plan does not touch. Why gives the reason and an alternative.
 type Refusal struct {
 	Ref schema.Ref
 	Why string
 }
 
-// String is the refusal as a line.
+// String returns the refusal as one line.
 func (r Refusal) String() string { return r.Ref.String() + ": " + r.Why }
 
-// Lines is the whole plan as text, a sentence a line, details indented by two blanks.
+// Lines returns the whole plan as text: one sentence a line, and details indented by two blanks.
 func (p *Plan) Lines() []string {
 	lines := p.Agenda()
 	for _, r := range p.Refused {
@@ -66,7 +65,7 @@ func (p *Plan) Lines() []string {
 	return lines
 }
 
-// Agenda is Lines without what is refused.
+// Agenda returns Lines without the refusals.
 func (p *Plan) Agenda() []string {
 	lines := []string{p.Title}
 	for i := range p.Steps {
@@ -78,7 +77,7 @@ func (p *Plan) Agenda() []string {
 	return lines
 }
 
-// Lines is one step as text.
+// Lines returns one step as text.
 func (s *Step) Lines() []string {
 	lines := []string{s.Ref.String() + ": " + s.Says}
 	if s.Verdict != "" {
@@ -90,7 +89,7 @@ func (s *Step) Lines() []string {
 	return append(lines, "  same as: "+s.Equivalent)
 }
 
-// Live counts the steps that need an id typed.
+// Live counts the steps that need a typed id.
 func (p *Plan) Live() int {
 	n := 0
 	for i := range p.Steps {
@@ -101,7 +100,7 @@ func (p *Plan) Live() int {
 	return n
 }
 
-// Only returns the plan cut down to the steps that keep holds for; the others are refused with why.
+// Only returns the plan with only the steps for which keep is true. The other steps become refusals for the reason why.
 func (p *Plan) Only(keep func(*Step) bool, why string) *Plan {
 	cut := *p
 	cut.Steps, cut.Refused = nil, slices.Clone(p.Refused)
@@ -112,11 +111,11 @@ func (p *Plan) Only(keep func(*Step) bool, why string) *Plan {
 			cut.Refused = append(cut.Refused, Refusal{s.Ref, why})
 		}
 	}
-	cut.entitle()
+	cut.setTitle()
 	return &cut
 }
 
-// add plans a step for each distinct object, in the order given.
+// add plans one step for each distinct object, in the order of refs.
 func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 	seen := map[schema.Ref]bool{}
 	for _, r := range refs {
@@ -131,5 +130,5 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 		}
 		p.Steps = append(p.Steps, step)
 	}
-	p.entitle()
+	p.setTitle()
 }

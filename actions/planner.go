@@ -15,7 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Planner makes plans for the live machine. It is safe for concurrent use: every plan looks for itself.
+// Planner makes plans for the live machine. It is safe for concurrent use: every plan reads the machine for itself.
 type Planner struct {
 	host     *kernel.Host
 	admin    *kernel.Admin
@@ -32,9 +32,9 @@ type Options struct {
 	Now      func() time.Time
 	Journal  *Journal
 	ReadOnly bool // every plan is refused with ErrReadOnly
-	// Settings are those of the Collector that the objects were chosen by: plans look with the same eyes.
+	// Settings are the settings of the Collector that chose the objects. A plan must see the same objects.
 	Settings []collect.Setting
-	Grace    time.Duration // of verdicts, as in a collect.Request
+	Grace    time.Duration // of leak verdicts, as in a collect.Request
 }
 
 // NewPlanner returns a Planner.
@@ -46,9 +46,8 @@ func NewPlanner(o Options) *Planner {
 // ReadOnlyVariable is the environment variable that forbids changes.
 const ReadOnlyVariable = "IPCTOP_READONLY"
 
-// ReadOnly says whether the environment forbids changes: ReadOnlyVariable does unless it is unset, empty or a plain
-// no. Whoever sets it to something else means something by it, and the harmless reading is that nothing may be
-// changed.
+// ReadOnly is true if the environment forbids changes: ReadOnlyVariable is set, is not empty and is not "0", "no" or
+// the like. An unknown value counts as a wish to forbid: the safe reading is that nothing may change.
 func ReadOnly(getenv func(string) string) bool {
 	switch strings.ToLower(strings.TrimSpace(getenv(ReadOnlyVariable))) {
 	case "", "0", "false", "no", "off":
@@ -57,28 +56,28 @@ func ReadOnly(getenv func(string) string) bool {
 	return true
 }
 
-// ErrReadOnly is why nothing is planned under --read-only or IPCTOP_READONLY=1.
+// ErrReadOnly is the error of every plan under --read-only or IPCTOP_READONLY=1.
 var ErrReadOnly error = readOnlyError{}
 
 type readOnlyError struct{}
 
 func (readOnlyError) Error() string {
-	return "read-only: nothing is " + eachVerb(" or ", func(v *Verb) string { return v.Done })
+	return "read-only: nothing is " + joinVerbs(" or ", func(v *Verb) string { return v.Done })
 }
 
-// allowed says why no plan may be made at all: ErrReadOnly, or sys.ErrNotLive for a tree of files.
+// allowed returns an error if no plan can be made: ErrReadOnly, or sys.ErrNotLive for a tree of files.
 func (p *Planner) allowed() error {
 	switch {
 	case p.readOnly:
 		return ErrReadOnly
 	case !p.host.Live():
-		return fmt.Errorf("%s: %w", eachVerb(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
+		return fmt.Errorf("%s: %w", joinVerbs(" or ", func(v *Verb) string { return strings.ToLower(v.Title) }),
 			sys.ErrNotLive)
 	}
 	return nil
 }
 
-// survey is what one plan sees of the machine, read once.
+// survey holds one reading of the machine, for one plan.
 type survey struct {
 	*Planner
 	plan       *Plan
@@ -88,7 +87,7 @@ type survey struct {
 	noted      map[string]bool
 }
 
-// survey reads the objects' kinds with what needs says of each.
+// survey reads the kinds of the objects. needs chooses the facts to read of each kind.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
 		noted: map[string]bool{}}
@@ -111,7 +110,7 @@ func (s *survey) mechanism(k schema.Kind) *kinds.Mechanism {
 	return s.mechanisms[i]
 }
 
-// ends are the processes at an object; none at all where it is not there.
+// ends returns the processes at an object; none if the object is gone.
 func (s *survey) ends(r schema.Ref) kinds.Ends {
 	if o := s.snap.Find(r); o != nil {
 		return kinds.EndsOf(o)
@@ -120,7 +119,7 @@ func (s *survey) ends(r schema.Ref) kinds.Ends {
 	return kinds.Ends{Holders: none, Readers: none, Writers: none, Waiters: none}
 }
 
-// note says once what could not be seen.
+// note adds a note to the plan, unless the plan has it.
 func (s *survey) note(says string) {
 	if !s.noted[says] {
 		s.noted[says] = true
@@ -128,7 +127,7 @@ func (s *survey) note(says string) {
 	}
 }
 
-// unseen are the processes that a source (schema.Fault) was refused for, in words: "processes that could not be
+// unseen counts in words the processes that the sources (schema.Fault) could not read: "processes that could not be
 // looked into (3)".
 func (s *survey) unseen(sources ...string) string {
 	n := 0
@@ -143,7 +142,7 @@ func (s *survey) unseen(sources ...string) string {
 	return fmt.Sprintf("processes that could not be looked into (%d)", n)
 }
 
-// lastUser describes who did something last, if that process may still use the object.
+// lastUser describes the last process that did something, if it may still use the object.
 func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 	switch {
 	case sec == 0 && pid == 0:
@@ -152,7 +151,7 @@ func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 		return role + ": a process outside this pid namespace", true
 	}
 	stat, state := proc.StateSince(p.host, int(pid), sec)
-	if state != proc.CreatorAlive && state != proc.CreatorUnknown { // unknown is not dead
+	if state != proc.CreatorAlive && state != proc.CreatorUnknown { // unknown does not mean dead
 		return "", false
 	}
 	return role + ": " + processName(stat.Comm, stat.PID), true
@@ -160,12 +159,12 @@ func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 
 func processName(comm string, pid int) string { return fmt.Sprintf("%s (pid %d)", comm, pid) }
 
-// gone is an object or process that is not there any more, or whose number belongs to another by now.
+// goneError means: the object or process has ended, or its number belongs to another object now.
 type goneError string
 
 func (e goneError) Error() string { return string(e) }
 
-// reason turns an error into what a person reads after the object's Ref.
+// reason returns the text of an error for a person. It stands after the object's Ref.
 func reason(err error) string {
 	var changed *changedError
 	var gone goneError
@@ -180,10 +179,10 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// refuse says why an object is left alone.
+// refuse returns the reason for a refusal as an error.
 func refuse(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-// describe says something of each process at an object, each line once.
+// describe returns one line for each process at an object, without repeats.
 func describe(v schema.Value, say func(schema.Endpoint) string) []string {
 	var lines []string
 	for _, e := range v.Endpoints() {

@@ -10,13 +10,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// posixKind is what the removals of POSIX queues, semaphores and shared memory differ in.
+// posixKind holds the differences between the removals of POSIX queues, semaphores and shared memory.
 type posixKind struct {
 	what       string // "message queue"
-	equivalent string // util-linux's option (2.41), before the name
+	equivalent string // the option of util-linux 2.41's ipcrm, before the name
 	stat       func(*kernel.Host, string) (vfs.PosixFile, error)
 	remove     func(*kernel.Admin, string, uint64, uint64) error
-	place      string // the file, before the name without its slash
+	place      string // path of the file up to the name, which comes without its slash
 }
 
 func posixKinds() map[schema.Kind]posixKind {
@@ -32,8 +32,8 @@ func posixKinds() map[schema.Kind]posixKind {
 	}
 }
 
-// removePosix plans to take a name away. That frees nothing as long as somebody uses the object (shm_unlink(3),
-// sem_unlink(3), mq_unlink(3)), and wakes nobody.
+// removePosix plans to remove a name. The object lives on until its last user is done (shm_unlink(3), sem_unlink(3),
+// mq_unlink(3)). The removal wakes nobody.
 func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	kind := posixKinds()[r.Kind]
 	if r.Name == "" {
@@ -82,7 +82,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-// posixUsers adds who uses the object, and makes the step live if anybody does or may.
+// posixUsers adds the users of the object. The step is live if there is a user, or may be one.
 func (s *survey) posixUsers(st *Step) {
 	at := s.ends(st.Ref)
 	st.Affected = append(st.Affected, describe(at.Holders, func(e schema.Endpoint) string {
@@ -101,7 +101,7 @@ func (s *survey) posixUsers(st *Step) {
 	}
 }
 
-// posixContent is what else tells that an object was used since it was shown, and what is lost with it.
+// posixContent returns a number that changes with use of the object, and a text for the data that a removal loses.
 func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64, lost string) {
 	switch r.Kind {
 	case schema.PMsg:
@@ -115,8 +115,7 @@ func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64,
 	return file.Size, ""
 }
 
-// posixFacts guards the content of an object that was shown without a user: any change since then shows that there is
-// one.
+// posixFacts guards the content of an object if the plan showed it as idle: any change since then proves a user.
 func posixFacts(name string, f vfs.PosixFile, content uint64, idle bool) facts {
 	return facts{
 		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},

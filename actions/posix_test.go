@@ -17,7 +17,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// posix gives the Ref of a POSIX object.
+// posix returns the Ref of a POSIX object.
 func (m *machine) posix(kind schema.Kind, name string) schema.Ref {
 	m.t.Helper()
 	file, err := posixKinds()[kind].stat(m.host, name)
@@ -25,7 +25,7 @@ func (m *machine) posix(kind schema.Kind, name string) schema.Ref {
 	return schema.Ref{Kind: kind, Name: name, Gen: file.Ino}
 }
 
-// queue makes a queue with so many messages, which nobody has open.
+// queue makes a queue with this number of messages. Nobody has it open.
 func (m *machine) queue(name string, messages int) schema.Ref {
 	m.t.Helper()
 	fd, err := m.admin.MqOpen(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600, nil)
@@ -37,7 +37,7 @@ func (m *machine) queue(name string, messages int) schema.Ref {
 	return m.posix(schema.PMsg, name)
 }
 
-// workMqOpen has a queue open.
+// workMqOpen opens a queue and waits.
 func workMqOpen(j *kerneltest.Job) {
 	_, err := kernel.NewAdmin().MqOpen(j.Args[0], unix.O_RDWR, 0, nil)
 	j.Check(err)
@@ -53,15 +53,14 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone "+
-				"at once; its 2 messages are lost", me()),
+				"at once; its 2 messages are lost", ownName()),
 			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: ipcrm --posix-mqueue /jobs",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
 		}
-		// How long ago it was made it says as well, and unknown where the kernel does not tell which namespaces were made
-		// together.
+		// The verdict also gives the age. It is unknown if the kernel does not tell which namespaces were made together.
 		if word, _, _ := strings.Cut(p.Steps[0].Verdict, ": "); word != "suspect" && word != "unknown" {
 			t.Errorf("the verdict on a queue that is not five minutes old: %q", p.Steps[0].Verdict)
 		}
@@ -103,10 +102,7 @@ func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
 		p := m.removal(r)
 		m.ok(m.admin.PosixMsgRemove("/jobs"))
 		other := m.queue("/jobs", 1)
-		got := m.run(p)
-		if len(got) != 1 || got[0][:len("refused")] != "refused" {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: inode was ")
 		p = m.removal(r)
 		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen,
 			other.Gen)}}
@@ -122,20 +118,17 @@ func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
 func TestAPosixQueueUsedSinceThePlanIsRefused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		p := m.removal(m.queue("/jobs", 0))
+		r := m.queue("/jobs", 0)
+		p := m.removal(r)
 		fd, err := m.admin.MqOpen("/jobs", unix.O_WRONLY, 0, nil)
 		m.ok(err)
 		defer unix.Close(fd)
 		m.ok(m.admin.MqSend(fd, []byte("x"), 0))
-		got := m.run(p)
-		const want = "refused pmsg:/jobs: changed since it was shown: content was 0, is 1"
-		if len(got) != 1 || len(got[0]) < len(want) || got[0][:len(want)] != want {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: content was 0, is 1")
 	})
 }
 
-// workMapShm maps shared memory by its name and closes it.
+// workMapShm maps shared memory, closes its descriptor and waits.
 func workMapShm(j *kerneltest.Job) {
 	fd, err := kernel.NewAdmin().ShmOpen(j.Args[0], unix.O_RDWR, 0)
 	j.Check(err)
@@ -158,7 +151,7 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 			"Remove 1 object",
 			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, and its memory is "+
 				"free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those "+
-				"that open it later", me()),
+				"that open it later", ownName()),
 			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
 			"  same as: ipcrm --posix-shmem /cache",
 		}
@@ -183,7 +176,8 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 	})
 }
 
-// Any user chooses a name: what an admin copies from a plan or from the journal is one word to a shell.
+// Any user chooses a name. An admin copies a command from a plan or from the journal: a shell must read the name as one
+// word.
 func TestEquivalentsAreQuoted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)

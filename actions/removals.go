@@ -10,13 +10,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// removal is how the objects of a kind are removed.
+// removal is the way to remove the objects of a kind.
 type removal struct {
 	kind schema.Kind
 	plan func(*survey, schema.Ref) (Step, error)
 }
 
-// removals are the kinds that can be removed, each in a file of its own.
+// removals lists the kinds that can be removed. Each kind has its own file.
 func removals() []removal {
 	return []removal{
 		{schema.Msg, (*survey).removeMsg},
@@ -36,11 +36,11 @@ func removalOf(k schema.Kind) removal {
 	return removal{kind: k}
 }
 
-// Removable says whether objects of this kind can be removed at all.
+// Removable is true if objects of this kind can be removed.
 func Removable(k schema.Kind) bool { return removalOf(k).plan != nil }
 
-// insteadOfRemoving says why an object has no removal, and what frees it: the kind's own words, or else that an object
-// which is nothing but its open descriptors goes with the last of these.
+// insteadOfRemoving returns the reason why an object cannot be removed, and what frees it. Some kinds have their own
+// words. An object without a name goes away with its last descriptor.
 func insteadOfRemoving(r schema.Ref) string {
 	all := collect.Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == r.Kind })
@@ -56,7 +56,7 @@ func insteadOfRemoving(r schema.Ref) string {
 	return strings.ReplaceAll(says, "REF", r.String())
 }
 
-// notRemoved names the kinds that can be removed.
+// notRemoved is the reason for a kind without any removal: it names the kinds that can be removed.
 func notRemoved(k schema.Kind) string {
 	var can []string
 	for _, r := range removals() {

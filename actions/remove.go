@@ -12,9 +12,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Remove plans the removal of objects. What cannot be removed is refused in the plan, with what to do instead.
-// Refs carry the life (Gen) of the object that was seen: another object under its id is refused as well.
-// The error is ErrReadOnly or sys.ErrNotLive.
+// Remove plans the removal of objects. The plan refuses an object that cannot be removed, and names an alternative. A
+// Ref carries the generation (Gen) of the object: a new object under the same id is refused too. The error is
+// ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 	return plan, nil
 }
 
-// removalNeeds are those of what a removal tells: who uses the object, whose namespace it is in, and its verdict.
+// removalNeeds chooses the facts for a removal: the users of the object, its namespace and its verdict.
 func removalNeeds(m *kinds.Mechanism) schema.Need {
 	needs := m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf(leaks.IDs())
 	if inIPCNamespace(m.Kind) {
@@ -47,7 +47,7 @@ func removable(refs []schema.Ref) []schema.Ref {
 func (s *survey) remove(r schema.Ref) (Step, error) {
 	do := removalOf(r.Kind).plan
 	if inIPCNamespace(r.Kind) && r.Space == s.snap.IPCNamespace {
-		r.Space = 0 // our own, written out
+		r.Space = 0 // 0 is our own namespace
 	}
 	var st Step
 	var err error
@@ -65,7 +65,7 @@ func (s *survey) remove(r schema.Ref) (Step, error) {
 	return st, err
 }
 
-// verdict is what is said of an object that nobody uses: whether it is leaked, and why.
+// verdict returns the leak verdict on an object without a user, and its reason; "" for other objects.
 func (s *survey) verdict(r schema.Ref) string {
 	o := s.snap.Find(r)
 	if o == nil {
@@ -78,21 +78,21 @@ func (s *survey) verdict(r schema.Ref) string {
 	return string(j.Verdict) + ": " + strings.Join(j.Reasons, "; ")
 }
 
-// mayRemove tells beforehand what IPC_RMID would answer (ipcctl_obtain_check in ipc/util.c): the owner, the creator,
-// or CAP_SYS_ADMIN.
+// mayRemove foresees the kernel's answer to IPC_RMID (ipcctl_obtain_check in ipc/util.c). The owner, the creator and
+// CAP_SYS_ADMIN may remove.
 func (s *survey) mayRemove(p sysv.IPCPerm) error {
 	me := uint32(sys.EffectiveUID())
 	if me == p.UID || me == p.CUID {
 		return nil
 	}
 	if admin, err := sys.MayAdminIPC(); admin || err != nil {
-		return nil // in doubt, the kernel says it
+		return nil // in doubt, let the kernel decide
 	}
 	return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(p.UID))
 }
 
-// sameLife refuses an id that belongs to another object than the one that was seen.
-func sameLife(r schema.Ref, ctime int64) error {
+// checkSameObject refuses an id if its object is not the object of the Ref: their ctimes differ.
+func checkSameObject(r schema.Ref, ctime int64) error {
 	if r.Gen != uint64(ctime) {
 		return goneError(fmt.Sprintf("it is not the object that was shown: ctime was %v, is %v: look at it again",
 			moment(r.Gen), moment(ctime)))
@@ -100,7 +100,7 @@ func sameLife(r schema.Ref, ctime int64) error {
 	return nil
 }
 
-// perm are the facts that the three kinds have in common. All are guarded: they are who the object is and whose.
+// perm returns the facts that all three System V kinds have. All are guarded: they identify the object and its owner.
 func perm(p sysv.IPCPerm) facts {
 	return facts{
 		{"id", p.ID, true}, {"key", hexKey(p.Key), true},
@@ -109,7 +109,7 @@ func perm(p sysv.IPCPerm) facts {
 	}
 }
 
-// named is an object in words: "message queue 3 (key 0x00001234, owner alice)".
+// named describes an object in words: "message queue 3 (key 0x00001234, owner alice)".
 func (s *survey) named(what string, p sysv.IPCPerm) string {
 	key := "private key"
 	if p.Key != sysv.KeyPrivate {
@@ -125,8 +125,8 @@ func (st *Step) confirm(live bool, id int) {
 	}
 }
 
-// waiters adds the processes blocked on an object. blocked is how many tasks the kernel counts, -1 where it does not
-// say.
+// waiters adds the processes that are blocked on an object. blocked is the kernel's count of blocked tasks; -1 if the
+// kernel gives no count.
 func (s *survey) waiters(st *Step, blocked int) {
 	v, has := s.ends(st.Ref).At(kinds.Waiters)
 	lines := describe(v, func(e schema.Endpoint) string {

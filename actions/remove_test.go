@@ -20,7 +20,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-func me() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
+func ownName() string { return proc.NewUsers(true).User(uint32(os.Getuid())) }
 
 func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
@@ -32,7 +32,7 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are "+
-				"lost", r.ID, r.ID, me()),
+				"lost", r.ID, r.ID, ownName()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID, stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
 		}
@@ -57,11 +57,7 @@ func TestASegmentAttachedSinceThePlanIsRefused(t *testing.T) {
 		r := m.shm(sysv.KeyPrivate, 4096)
 		p := m.removal(r)
 		kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+r.String()+": changed since it was shown: nattch was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: nattch was 0, is 1, ")
 		if _, err := m.host.ShmStat(int(r.ID)); err != nil {
 			t.Errorf("the refused segment: %v", err)
 		}
@@ -76,11 +72,7 @@ func TestASegmentThatWasAttachedAndDetachedSinceThePlanIsRefused(t *testing.T) {
 		w := kerneltest.Start(t, "attach", fmt.Sprint(r.ID))
 		w.Say("detach")
 		w.Read()
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			fmt.Sprintf("refused %s: changed since it was shown: lpid was 0, is %d, ", r, w.PID)) {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, fmt.Sprintf("changed since it was shown: lpid was 0, is %d, ", w.PID))
 	})
 }
 
@@ -112,8 +104,8 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 	})
 }
 
-// replace removes a segment and makes another with the same id: /proc/sys/kernel/shm_next_id, which checkpointing
-// tools use (CONFIG_CHECKPOINT_RESTORE), spares the 65536 × 64 lives after which ids come back by themselves.
+// replace removes a segment and makes another with the same id. Without help, an id comes back after 65536 × 64
+// removals. /proc/sys/kernel/shm_next_id sets the next id at once (CONFIG_CHECKPOINT_RESTORE).
 func (m *machine) replace(r schema.Ref, key uint32, size uint64) {
 	m.t.Helper()
 	m.ok(m.admin.ShmRemove(int(r.ID)))
@@ -134,13 +126,13 @@ func TestAnotherObjectUnderTheSameIDAndKeyIsRefused(t *testing.T) {
 			return other.Gen != r.Gen
 		})
 		m.replace(r, 0x55, 4096)
-		now := m.shmRef(int(r.ID))
+		now := m.ref(schema.Shm, int(r.ID))
 		want := []string{fmt.Sprintf("refused %s: changed since it was shown: ctime was %v, is %v: look at it again", r,
 			moment(r.Gen), moment(now.Gen))}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
-		// A Ref that is older than the object is refused when planning already.
+		// The plan already refuses a Ref that is older than the object.
 		p = m.removal(r)
 		if len(p.Steps) != 0 || len(p.Refused) != 1 || !strings.HasPrefix(p.Refused[0].Why,
 			"it is not the object that was shown: ctime was ") {
@@ -161,7 +153,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; whoever is blocked in "+
-				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, me()),
+				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, ownName()),
 			"  affects: 2 messages (150 bytes) are lost",
 			"  affects: last sender: " + processName(stat.Comm, stat.PID),
 			fmt.Sprintf("  same as: ipcrm -q %d", r.ID),
@@ -172,7 +164,7 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		if p.Live() != 1 {
 			t.Error("a queue whose last sender lives asks for its id")
 		}
-		// It was shown in use: more traffic is no surprise.
+		// The plan showed the queue in use: more traffic does not refuse the removal.
 		m.ok(m.admin.MsgSend(int(r.ID), 1, nil, sysv.IPCNoWait))
 		if diff := cmp.Diff([]string{"done " + r.String() + ": removed"}, m.run(p)); diff != "" {
 			t.Error(diff)
@@ -189,11 +181,7 @@ func TestAQueueShownIdleIsRefusedAfterTraffic(t *testing.T) {
 			t.Fatalf("an unused queue asks for its id: %q", p.Lines())
 		}
 		m.ok(m.admin.MsgSend(int(r.ID), 1, []byte("x"), sysv.IPCNoWait))
-		got := m.run(p)
-		if len(got) != 1 || !strings.HasPrefix(got[0],
-			"refused "+r.String()+": changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ") {
-			t.Errorf("got %q", got)
-		}
+		m.refused(p, r, "changed since it was shown: msgs was 0, is 1, usedbytes was 0, is 1, ")
 	})
 }
 
@@ -283,7 +271,7 @@ func TestReadOnlyByTheEnvironment(t *testing.T) {
 	}
 }
 
-// The note names those that refused, whoever they belong to.
+// The note counts the unreadable processes of all users.
 func TestUnseenProcesses(t *testing.T) {
 	s := &survey{snap: &collect.Snapshot{Faults: []schema.Fault{
 		{Source: "fd", Count: 9}, {Source: "fd", Denied: true, Count: 3}, {Source: "maps", Denied: true, Count: 4},

@@ -9,17 +9,17 @@ import (
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
-// Outcome is what became of a step.
+// Outcome is the end of a step.
 type Outcome string
 
-// The outcomes, as the journal has them.
+// The outcomes, as they stand in the journal.
 const (
 	Done    Outcome = "done"
 	Refused Outcome = "refused" // nothing was done: changed, gone, no rights, interrupted
 	Failed  Outcome = "failed"
 )
 
-// Result is what came of one step.
+// Result is the outcome of one step in full.
 type Result struct {
 	Step    *Step
 	Outcome Outcome
@@ -28,10 +28,9 @@ type Result struct {
 
 func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 
-// Run does the plan step by step and reports each step once, in order, as soon as it is done. It prints nothing.
-// Before each deed its intent stands in the journal, and the object is read again. If the journal cannot be written
-// nothing (more) is done and the error says so; steps that were not reached are not reported. When ctx ends, the rest
-// is refused.
+// Run does the steps in order and calls report once after each step. It prints nothing. Before each deed, Run writes
+// the intent into the journal and reads the object again. If the journal cannot be written, Run stops with an error and
+// does not report the remaining steps. When ctx ends, Run refuses the remaining steps.
 func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	if len(p.Steps) == 0 {
 		return nil

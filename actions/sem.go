@@ -12,7 +12,7 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, set.CTime); err != nil {
+	if err := checkSameObject(r, set.CTime); err != nil {
 		return Step{}, err
 	}
 	if err := s.mayRemove(set.IPCPerm); err != nil {
@@ -40,16 +40,16 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 		if err != nil || live {
 			return semFacts(now, 0, !live), err
 		}
-		// Whoever blocks moves neither otime nor ctime.
+		// A task that blocks changes neither otime nor ctime. So its count is a fact of its own.
 		ncount, zcount, err := s.host.SemWaiters(set.ID, int(set.NSems))
 		return semFacts(now, ncount+zcount, !live), err
 	}, func() error { return s.admin.SemRemove(set.ID) }, "removed")
 	return st, nil
 }
 
-// lastOperators names the living processes that changed a semaphore last (sempid): they may hold it, or come back for
-// it. sempid moves with every semop on the semaphore, otime with the last of the set: where otime is set and no
-// semaphore has a pid, it was a process outside this pid namespace.
+// lastOperators names the living processes that changed a semaphore last (sempid). Such a process may hold the
+// semaphore, or use it again. sempid changes with every semop on its semaphore, otime with every semop on the set. If
+// otime is set and no semaphore has a pid, the last process was outside this pid namespace.
 func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string {
 	var lines []string
 	seen := map[int32]bool{0: true}
@@ -68,8 +68,8 @@ func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string
 	return lines
 }
 
-// semFacts guards the last operation and the number of blocked tasks of a set that was shown unused, as msgFacts does
-// for traffic. SETVAL moves ctime, and is always refused: it may be the start of another life.
+// semFacts guards the last operation and the number of blocked tasks if the plan showed the set as idle; see msgFacts.
+// A changed ctime always refuses the removal: it may be a new set under the same id. SETVAL changes ctime too.
 func semFacts(s sysv.SemSet, blocked int, idle bool) facts {
 	return append(perm(s.IPCPerm), facts{
 		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle},

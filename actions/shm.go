@@ -12,7 +12,7 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
-	if err := sameLife(r, seg.CTime); err != nil {
+	if err := checkSameObject(r, seg.CTime); err != nil {
 		return Step{}, err
 	}
 	if seg.Dest() {
@@ -51,7 +51,7 @@ func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
 	return says
 }
 
-// attached adds who has the segment mapped. nattch counts mappings, so that one process may stand for several.
+// attached adds the processes that have the segment mapped. nattch counts mappings, and one process may have several.
 func (s *survey) attached(st *Step, nattch uint64) {
 	if nattch == 0 {
 		return
@@ -68,8 +68,8 @@ func (s *survey) attached(st *Step, nattch uint64) {
 	}
 }
 
-// shmFacts are all guarded: whoever attaches or detaches moves nattch, lpid and a time, and a segment that was shown
-// unused would turn out to be used.
+// shmFacts guards every fact. An attach or a detach changes nattch, lpid and a time. So it proves that the segment has
+// a user.
 func shmFacts(s sysv.ShmSegment) facts {
 	return append(perm(s.IPCPerm), facts{
 		{"size", s.Size, true}, {"cpid", s.CPid, true}, {"nattch", s.NAttch, true}, {"lpid", s.LPid, true},

@@ -12,10 +12,10 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Side says which processes of an object a signal goes to.
+// Side chooses the processes of an object that get a signal.
 type Side string
 
-// The sides. Holders are those that have the object open or mapped, at whichever end.
+// The sides. Holders have the object open or mapped, at any end.
 const (
 	Holders      = Side(kinds.Holders)
 	Readers      = Side(kinds.Readers)
@@ -27,7 +27,7 @@ const (
 // Sides lists every Side.
 func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator} }
 
-// ends are the sides of an object where the processes are; none for its creator, whom the kernel tells.
+// ends returns the ends of an object that the side includes; none for Creator, which comes from the kernel.
 func (s Side) ends() []kinds.Side {
 	switch s {
 	case Holders:
@@ -46,7 +46,7 @@ func parseSide(text string) (Side, error) {
 	return "", fmt.Errorf("an object has no side %q", text)
 }
 
-// processes are those at a side of an object, in the order of its ends.
+// processes returns the processes at a side of an object, in the order of its ends.
 func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 	o := s.snap.Find(r)
 	if o == nil {
@@ -66,7 +66,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		partial = partial || v.Partial() || v.State() == schema.Denied
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
-			s.came(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
+			s.addReason(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
 		}
 	}
 	switch {
@@ -81,7 +81,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 	return found, nil
 }
 
-// where says through what a process reaches an object.
+// where describes how a process reaches an object.
 func where(e schema.Endpoint) string {
 	var how []string
 	if e.FD >= 0 && e.Maps == 0 && e.TID == 0 {
@@ -99,13 +99,13 @@ func where(e schema.Endpoint) string {
 	return " (" + strings.Join(how, ", ") + ")"
 }
 
-func (s *signalling) came(r schema.Ref, how string) {
+func (s *signalling) addReason(r schema.Ref, how string) {
 	if !slices.Contains(s.via[r], how) {
 		s.via[r] = append(s.via[r], how)
 	}
 }
 
-// creator is who made a segment, if it still lives. The kernel keeps the creator's pid of no other kind.
+// creator returns the creator of a segment, if it still lives. The kernel keeps the creator's pid for segments only.
 func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if r.Kind != schema.Shm {
 		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
@@ -115,7 +115,7 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sameLife(r, seg.CTime); err != nil {
+	if err := checkSameObject(r, seg.CTime); err != nil {
 		return nil, err
 	}
 	stat, state := proc.StateSince(s.host, int(seg.CPid), seg.CTime)
@@ -128,6 +128,6 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}
 	ref := proc.RefOf(&stat)
-	s.came(ref, "the creator of "+r.String())
+	s.addReason(ref, "the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }

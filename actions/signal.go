@@ -14,14 +14,15 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Signal plans to signal processes: those among refs, and for other objects those at a side of them. A process that
-// several objects lead to gets one signal. The error is ErrReadOnly or sys.ErrNotLive.
+// Signal plans to signal processes. A Ref of a process means that process. A Ref of another object means the processes
+// at one side of it. A process gets one signal, even if several Refs lead to it. The error is ErrReadOnly or
+// sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
-	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, kin: p.ancestors()}
+	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, ancestorPIDs: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
 	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
 	var targets []schema.Ref
@@ -40,12 +41,12 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	return plan, nil
 }
 
-// signalling is the making of one Signal plan.
+// signalling holds the data of one Signal plan while it is made.
 type signalling struct {
 	*survey
-	sig Signal
-	via map[schema.Ref][]string // how a process came into the plan: "holds pipe:8841 (fd 3)"
-	kin map[int]bool            // our own ancestors
+	sig          Signal
+	via          map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
+	ancestorPIDs map[int]bool            // our own ancestors
 }
 
 // step plans one signal.
@@ -64,11 +65,11 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	known := s.status(pid)
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
 	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known),
-		s.sig.Says, s.reception(stat, known))
+		s.sig.Says, s.whyNoEffect(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
-	if s.kin[pid] {
+	if s.ancestorPIDs[pid] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, terminal or session)")
 		st.confirm(true, pid)
 	}
@@ -76,7 +77,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
-// mayBeSignalled refuses what must not or cannot be signalled.
+// mayBeSignalled returns the reason why a process must not or cannot be signalled.
 func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	switch {
 	case stat.PID == 1:
@@ -88,8 +89,8 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	case stat.State == 'Z' || stat.State == 'X':
 		return s.zombie(stat)
 	}
-	// Signal 0 asks the kernel for the permission only (man 2 kill). SIGCONT has a rule of its own: anybody of the
-	// session may send it.
+	// Signal 0 only asks the kernel for the permission (man 2 kill). SIGCONT has its own rule: a process may send it to
+	// any process of its session.
 	h, err := s.admin.OpenProcess(stat.PID)
 	if err != nil {
 		return err
@@ -111,8 +112,8 @@ func (s *signalling) zombie(stat process.ProcStat) error {
 		processName(parent.Comm, parent.PID), parent.PID)
 }
 
-// send takes hold of the process by a pidfd, then compares the start time, then sends: from the comparison on, the
-// pidfd cannot mean another process (man 2 pidfd_open).
+// send opens a pidfd, then compares the start time, then sends the signal. A pidfd always means the same process (man 2
+// pidfd_open). So no other process can take the pid after the comparison.
 func (s *signalling) send(r schema.Ref) (string, error) {
 	pid := int(r.ID)
 	h, err := s.admin.OpenProcess(pid)
@@ -133,11 +134,11 @@ func (s *signalling) send(r schema.Ref) (string, error) {
 	return s.sig.String() + " sent to " + processName(stat.Comm, pid), nil
 }
 
-// reception tells what keeps the signal from having its effect at once.
-func (s *signalling) reception(stat process.ProcStat, known *procStatus) string {
+// whyNoEffect describes a reason why the signal has no effect at once; "" if there is none.
+func (s *signalling) whyNoEffect(stat process.ProcStat, known *procStatus) string {
 	sig := s.sig.Number
 	if sig == syscall.SIGKILL || sig == syscall.SIGSTOP {
-		return "" // man 7 signal: cannot be caught, blocked or ignored
+		return "" // man 7 signal: it cannot be caught, blocked or ignored
 	}
 	says := ""
 	switch {
@@ -155,7 +156,7 @@ func (s *signalling) reception(stat process.ProcStat, known *procStatus) string 
 	return says
 }
 
-// procStatus is what /proc/PID/status tells besides.
+// procStatus holds facts from /proc/PID/status that /proc/PID/stat lacks.
 type procStatus struct {
 	uid   uint32 // effective
 	masks process.SignalMasks
@@ -183,7 +184,7 @@ func (s *signalling) status(pid int) *procStatus {
 	return &procStatus{uid: ids.UID[1], masks: masks}
 }
 
-// owner says " of alice", "" if it cannot be read.
+// owner returns " of alice", or "" if the uid cannot be read.
 func (s *signalling) owner(known *procStatus) string {
 	if known == nil {
 		return ""
@@ -191,7 +192,7 @@ func (s *signalling) owner(known *procStatus) string {
 	return " of " + s.users.User(known.uid)
 }
 
-// procFacts are what the journal keeps of a process; send compares the start time.
+// procFacts are the journal's facts of a process. send compares the start time.
 func procFacts(stat process.ProcStat, known *procStatus) facts {
 	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false},
 		{"ppid", stat.PPID, false},
@@ -202,16 +203,16 @@ func procFacts(stat process.ProcStat, known *procStatus) facts {
 	return f
 }
 
-// ancestors are the processes that started ours: shell, terminal, session.
+// ancestors returns the pids of our own ancestors: shell, terminal, session.
 func (p *Planner) ancestors() map[int]bool {
-	kin := map[int]bool{}
-	for pid := os.Getppid(); pid > 1 && !kin[pid]; {
-		kin[pid] = true
+	ancestorPIDs := map[int]bool{}
+	for pid := os.Getppid(); pid > 1 && !ancestorPIDs[pid]; {
+		ancestorPIDs[pid] = true
 		stat, err := proc.StatOf(p.host, pid)
 		if err != nil {
 			break
 		}
 		pid = stat.PPID
 	}
-	return kin
+	return ancestorPIDs
 }

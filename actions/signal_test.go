@@ -37,7 +37,8 @@ func TestAProcessIsSignalled(t *testing.T) {
 		name := processName(stat.Comm, w.PID)
 		want := []string{
 			"Send SIGTERM to 1 process",
-			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name, me()),
+			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name,
+				ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", w.PID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
@@ -87,13 +88,13 @@ func TestAReusedPIDIsNotSignalled(t *testing.T) {
 		r := m.proc(w.PID)
 		p := m.signal("KILL", Holders, r)
 		w.Kill()
-		// The clock tick of start times is 10 ms: wait until a process of now differs.
+		// Start times have a unit of 10 ms: wait until a new process has another start time.
 		kerneltest.Eventually(t, "a later start time", func() bool {
 			x := kerneltest.Start(t, "sleep")
 			defer x.Kill()
 			return m.proc(x.PID).Gen != r.Gen
 		})
-		// man 7 pid_namespaces: the next process gets the pid after this one.
+		// man 7 pid_namespaces: the next process gets the next pid.
 		m.ok(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(fmt.Sprint(w.PID-1)), 0o644))
 		var other *kerneltest.Worker
 		kerneltest.Eventually(t, "the pid is used again", func() bool {
@@ -189,7 +190,7 @@ func TestTheCreatorOfASegmentIsSignalled(t *testing.T) {
 func TestReadersOfAPipeAreSignalled(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
-		w := kerneltest.Start(t, "sleep") // its stdin and stdout are pipes to us
+		w := kerneltest.Start(t, "sleep") // its stdin and stdout are pipes to the test
 		ino := inode(t, fmt.Sprintf("/proc/%d/fd/0", w.PID))
 		r := schema.Ref{Kind: schema.Pipe, ID: ino}
 		p := m.signal("HUP", Readers, r)
@@ -199,7 +200,7 @@ func TestReadersOfAPipeAreSignalled(t *testing.T) {
 		if diff := cmp.Diff([]string{fmt.Sprintf("it is a reader of %s (fd 0, r)", r)}, p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
 		}
-		// All holders are the worker and the test itself, which is refused.
+		// The holders are the worker and the test itself. The test is refused.
 		p = m.signal("HUP", Holders, r)
 		want := []Refusal{{m.proc(os.Getpid()), "it is ipctop itself"}}
 		if diff := cmp.Diff(want, p.Refused); diff != "" || len(p.Steps) != 1 {
@@ -227,7 +228,7 @@ func TestSignalsOfAnotherUserAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := kerneltest.Start(t, "sleep")
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", fmt.Sprint(r.PID))
-		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, me())
+		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, ownName())
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

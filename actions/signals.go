@@ -9,39 +9,45 @@ import (
 	"syscall"
 )
 
-// Signal is one signal with what it does to a process that neither catches nor ignores it (man 7 signal).
+// Signal is one signal and its default action: the effect on a process that neither catches nor ignores it (man 7
+// signal).
 type Signal struct {
 	Number syscall.Signal
 	Name   string // without SIG: "TERM", "RTMIN+3"
-	Says   string // what it does, read after the process: "asks it to end"
+	Says   string // the effect, in words that follow the process's name: "asks it to end"
 }
 
-// String is the full name: "SIGTERM".
+// String returns the full name: "SIGTERM".
 func (s Signal) String() string { return "SIG" + s.Name }
 
-// The real-time signals as kill(1) counts them: glibc keeps the kernel's 32 and 33 to itself (man 7 signal).
+// The real-time signals as kill(1) counts them. glibc keeps the kernel's 32 and 33 for itself (man 7 signal).
 const (
 	rtMin = 34
 	rtMax = 64
 )
 
-// Signals lists all signals by number. The numbers are those of amd64 and arm64, which are the same.
+// Signals lists all signals by number. amd64 and arm64 have the same numbers.
 func Signals() []Signal {
-	const ends = "ends it"
+	const (
+		ends      = "ends it"
+		dump      = ", with a core dump"
+		program   = "has the meaning that its program gives it; else " + ends
+		interrupt = "; a semop that it is blocked in fails with EINTR when it continues"
+	)
 	list := []Signal{
 		{syscall.SIGHUP, "HUP", "tells it that its terminal is gone; many daemons reread their configuration, others end"},
 		{syscall.SIGINT, "INT", "interrupts it like Ctrl-C"},
-		{syscall.SIGQUIT, "QUIT", "ends it like Ctrl-\\, with a core dump"},
-		{syscall.SIGILL, "ILL", "ends it as for an illegal instruction, with a core dump"},
-		{syscall.SIGTRAP, "TRAP", "ends it as for a breakpoint, with a core dump"},
-		{syscall.SIGABRT, "ABRT", "ends it like abort(3), with a core dump"},
-		{syscall.SIGBUS, "BUS", "ends it as for a bus error, with a core dump"},
-		{syscall.SIGFPE, "FPE", "ends it as for an arithmetic error, with a core dump"},
+		{syscall.SIGQUIT, "QUIT", "ends it like Ctrl-\\" + dump},
+		{syscall.SIGILL, "ILL", "ends it as for an illegal instruction" + dump},
+		{syscall.SIGTRAP, "TRAP", "ends it as for a breakpoint" + dump},
+		{syscall.SIGABRT, "ABRT", "ends it like abort(3)" + dump},
+		{syscall.SIGBUS, "BUS", "ends it as for a bus error" + dump},
+		{syscall.SIGFPE, "FPE", "ends it as for an arithmetic error" + dump},
 		{syscall.SIGKILL, "KILL", "ends it at once; it cannot clean up, so what it made in shared memory, queues and " +
 			"semaphores stays behind"},
-		{syscall.SIGUSR1, "USR1", "has the meaning that its program gives it; else " + ends},
-		{syscall.SIGSEGV, "SEGV", "ends it as for a segmentation fault, with a core dump"},
-		{syscall.SIGUSR2, "USR2", "has the meaning that its program gives it; else " + ends},
+		{syscall.SIGUSR1, "USR1", program},
+		{syscall.SIGSEGV, "SEGV", "ends it as for a segmentation fault" + dump},
+		{syscall.SIGUSR2, "USR2", program},
 		{syscall.SIGPIPE, "PIPE", "ends it as for a pipe without reader"},
 		{syscall.SIGALRM, "ALRM", "wakes it like alarm(2); else " + ends},
 		{syscall.SIGTERM, "TERM", "asks it to end"},
@@ -49,30 +55,27 @@ func Signals() []Signal {
 		{syscall.SIGCHLD, "CHLD", "tells it to look after its children; ignored otherwise"},
 		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped fails with " +
 			"EINTR"},
-		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z; a semop that it is blocked in fails with EINTR when it continues"},
-		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background; a semop that it is blocked in " +
-			"fails with EINTR when it continues"},
-		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background; a semop that it is blocked in " +
-			"fails with EINTR when it continues"},
+		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT" + interrupt},
+		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z" + interrupt},
+		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background" + interrupt},
+		{syscall.SIGTTOU, "TTOU", "stops it as for writing to a terminal in the background" + interrupt},
 		{syscall.SIGURG, "URG", "tells it of urgent data on a socket; ignored otherwise"},
-		{syscall.SIGXCPU, "XCPU", "ends it as for its limit of CPU time, with a core dump"},
-		{syscall.SIGXFSZ, "XFSZ", "ends it as for its limit of file size, with a core dump"},
+		{syscall.SIGXCPU, "XCPU", "ends it as for its limit of CPU time" + dump},
+		{syscall.SIGXFSZ, "XFSZ", "ends it as for its limit of file size" + dump},
 		{syscall.SIGVTALRM, "VTALRM", ends + " as for a virtual timer"},
 		{syscall.SIGPROF, "PROF", ends + " as for a profiling timer"},
 		{syscall.SIGWINCH, "WINCH", "tells it that its terminal has another size; ignored otherwise"},
 		{syscall.SIGIO, "IO", "tells it that a descriptor is ready; else " + ends},
 		{syscall.SIGPWR, "PWR", "tells it of a power failure; else " + ends},
-		{syscall.SIGSYS, "SYS", "ends it as for a bad system call, with a core dump"},
+		{syscall.SIGSYS, "SYS", "ends it as for a bad system call" + dump},
 	}
 	for n := rtMin; n <= rtMax; n++ {
-		list = append(list, Signal{syscall.Signal(n), realTimeName(n),
-			"has the meaning that its program gives it; else " + ends})
+		list = append(list, Signal{syscall.Signal(n), realTimeName(n), program})
 	}
 	return list
 }
 
-// realTimeName counts from the nearer end, as kill -l does.
+// realTimeName counts from the nearer end, like kill -l.
 func realTimeName(n int) string {
 	switch {
 	case n == rtMin:
@@ -85,16 +88,17 @@ func realTimeName(n int) string {
 	return "RTMAX-" + strconv.Itoa(rtMax-n)
 }
 
-// ErrSignal is what every error of ParseSignal is.
+// ErrSignal wraps every error of ParseSignal.
 var ErrSignal = errors.New("no such signal")
 
-// ParseSignal reads a signal's name in any case, with or without SIG, or its number: "TERM", "sigterm", "15",
-// "RTMIN+3".
+// ParseSignal reads the name of a signal in any case, with or without SIG, or its number: "TERM", "sigterm", "15",
+// "RTMIN+3". The error is ErrSignal.
 func ParseSignal(text string) (Signal, error) {
 	name := strings.TrimPrefix(strings.ToUpper(text), "SIG")
 	number, err := signalNumber(name)
 	if err != nil {
-		return Signal{}, fmt.Errorf("%w: %q: say a name such as TERM or a number from 1 to %d; ipctop signal --list shows all", ErrSignal, text, rtMax)
+		return Signal{}, fmt.Errorf("%w: %q: say a name such as TERM or a number from 1 to %d; "+
+			"ipctop signal --list shows all", ErrSignal, text, rtMax)
 	}
 	list := Signals()
 	i := slices.IndexFunc(list, func(s Signal) bool { return s.Name == name || int(s.Number) == number })
@@ -104,7 +108,7 @@ func ParseSignal(text string) (Signal, error) {
 	return list[i], nil
 }
 
-// signalNumber reads digits, RTMIN+n, RTMAX-n and the second names; 0 for another name.
+// signalNumber reads digits, RTMIN+n, RTMAX-n and aliases. It returns 0 for any other name.
 func signalNumber(name string) (int, error) {
 	switch name {
 	case "":

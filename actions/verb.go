@@ -7,75 +7,78 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Verbs lists everything that can be done to objects, in the order of the dashboard's keys. The commands, the keys and
-// the menus come from this list: a new verb is a file of its own and a line here.
+// Verbs lists all deeds on objects, in the order of the dashboard's keys. Commands, keys and menus come from this list.
+// A new verb is one file and one entry here.
 func Verbs() []Verb { return []Verb{signalVerb(), removeVerb()} }
 
-// Verb is something that can be done to objects. It is an immutable value.
+// Verb is one deed on objects. It is an immutable value.
 type Verb struct {
 	Name  string // the command: "rm"
-	Title string // the deed in a word, for a key and the plan's title: "Remove"
-	Done  string // what the object is afterwards: "removed"
+	Title string // one word for a key and for the plan's title: "Remove"
+	Done  string // the state of the object afterwards: "removed"
 
 	Short, Long, Example string // the command's help
 
-	Keys string // the dashboard's, of which the footer names the first: "F8 Ctrl-D"
-	// Hint is the help of the keys: on the page of an object of a kind or, with marks, in a table of these.
+	Keys string // keys of the dashboard; the footer names the first: "F8 Ctrl-D"
+	// Hint is the help of the keys. Without marks it is for the page of an object of the kind. With marks it is for a
+	// table of such objects.
 	Hint func(k schema.Kind, marks bool) string
 
-	// Kinds tells the kinds whose objects it can be done to; nil: all of them.
+	// Kinds is true for a kind if the verb works on its objects. nil means all kinds.
 	Kinds func(schema.Kind) bool
-	// Chosen tells the kinds among which --where chooses; nil: as Kinds.
+	// Chosen is true for a kind if --where chooses among its objects. nil means the same as Kinds.
 	Chosen func(schema.Kind) bool
-	// Instead says of an object of another kind what to do with that; nil where Kinds is.
+	// Instead returns an alternative for an object of another kind. It is nil if Kinds is nil.
 	Instead func(schema.Ref) string
 
 	// Begin starts one use of the verb.
 	Begin func() *Use
 }
 
-// Use is one use of a verb: it is told its options, then it plans.
+// Use is one use of a verb: first it takes its options, then it plans.
 type Use struct {
 	Takes []Option
 	Plan  func(*Planner, []schema.Ref) (*Plan, error)
-	// Whom says whom it is done to, with the objects in words: "to the holders of pipe:8841". nil where it takes nothing.
-	Whom func(refs []schema.Ref, objects string) string
+	// Targets describes the targets; objects are the Refs in words: "to the holders of pipe:8841". nil if the verb takes
+	// no option.
+	Targets func(refs []schema.Ref, objects string) string
 }
 
-// Option is what a verb is told besides the objects: a word before them or a flag, and a menu.
+// Option is an input of a verb besides the objects. On a command line it is a word before them or a flag; in the
+// dashboard it is a menu.
 type Option struct {
-	Name string // the flag without dashes; of a word: what it is called
-	Word string // how usage lines call it, where it stands before the objects and has to be said: "SIG"; "": it is a flag
-	Help string // of the flag, before its choices
-	List string // help of the flag --list, which prints the choices of a word; "": there is none
+	Name string // a flag without its dashes, or the name of a word
+	Word string // name in usage lines of a required word before the objects: "SIG"; "" for a flag
+	Help string // help of the flag, before its choices
+	List string // help of the flag --list, which prints the choices of a word; "" means no such flag
 
 	Choices []Choice
-	Default string // what a flag is unless said; where a menu begins
-	// Set takes a choice's Value, or what a person wrote for one.
+	Default string // value of a flag that is not given; start of a menu
+	// Set takes the Value of a choice, or a text that a person wrote.
 	Set func(string) error
 
-	// Of tells the kinds to whose objects it makes a difference; nil: to all.
+	// Of is true for a kind if the option matters to its objects. nil means all kinds.
 	Of func(schema.Kind) bool
-	// Idle says what to do where it was said and no object is of such a kind.
+	// Idle is the advice for an option that was given without any such object.
 	Idle string
 
-	Title string // of the menu that lists a word's choices, or of the key
-	Key   string // which takes the next choice of a flag, in that menu
+	Title string // of the menu with a word's choices, or of the key
+	Key   string // takes the next choice of a flag, in that menu
 	Hint  string // help of the key
 }
 
-// Choice is one of those that an Option has.
+// Choice is one choice of an Option.
 type Choice struct {
-	Value  string // as a command line has it: "TERM"
-	Number int    // of it, for those who know it by that; 0: there is none
-	Label  string // in full: "SIGTERM"
-	Says   string // what it means
+	Value  string // text on a command line: "TERM"
+	Number int    // another name for it; 0 means none
+	Label  string // full name: "SIGTERM"
+	Says   string // meaning
 }
 
-// Does says whether the verb can be done to objects of a kind.
+// Does is true if the verb works on objects of a kind.
 func (v *Verb) Does(k schema.Kind) bool { return v.Kinds == nil || v.Kinds(k) }
 
-// Chooses says whether --where chooses among objects of a kind.
+// Chooses is true if --where chooses among objects of a kind.
 func (v *Verb) Chooses(k schema.Kind) bool {
 	if v.Chosen == nil {
 		return v.Does(k)
@@ -83,10 +86,10 @@ func (v *Verb) Chooses(k schema.Kind) bool {
 	return v.Chosen(k)
 }
 
-// Matters says whether the option makes a difference to objects of a kind.
+// Matters is true if the option matters to objects of a kind.
 func (o *Option) Matters(k schema.Kind) bool { return o.Of == nil || o.Of(k) }
 
-// Values are what the choices are called on a command line.
+// Values returns the choices as texts of a command line.
 func (o *Option) Values() []string {
 	var all []string
 	for _, c := range o.Choices {
@@ -95,8 +98,8 @@ func (o *Option) Values() []string {
 	return all
 }
 
-// eachVerb joins one word of every verb, in the order of the alphabet.
-func eachVerb(sep string, word func(*Verb) string) string {
+// joinVerbs joins one word of every verb, in alphabetical order.
+func joinVerbs(sep string, word func(*Verb) string) string {
 	var words []string
 	for _, v := range Verbs() {
 		words = append(words, word(&v))

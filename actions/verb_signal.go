@@ -36,7 +36,7 @@ and ipctop itself.
 	}
 }
 
-// hasSides tells the objects at which processes are from processes, and from what stands for one.
+// hasSides is true for objects that processes use. A process has no sides; nor has a wait, which stands for a process.
 func hasSides(k schema.Kind) bool { return k != schema.Proc && k != schema.Wait }
 
 func beginSignal() *Use {
@@ -45,7 +45,7 @@ func beginSignal() *Use {
 	return &Use{
 		Takes: []Option{signalOption(&sig), sideOption(&to)},
 		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.Signal(sig, refs, to) },
-		Whom: func(refs []schema.Ref, objects string) string {
+		Targets: func(refs []schema.Ref, objects string) string {
 			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return hasSides(r.Kind) }) {
 				return "to the " + string(to) + " of " + objects
 			}

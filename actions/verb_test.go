@@ -25,7 +25,7 @@ func TestVerbsAreDeclaredInFull(t *testing.T) {
 			t.Errorf("%s: it lacks help, an example, or words for kinds that it does not do", v.Name)
 		}
 		use := v.Begin()
-		if use.Plan == nil || len(use.Takes) > 0 && use.Whom == nil {
+		if use.Plan == nil || len(use.Takes) > 0 && use.Targets == nil {
 			t.Errorf("%s: it cannot be planned, or says not whom it is done to", v.Name)
 		}
 		for _, m := range collect.Mechanisms() {
@@ -47,7 +47,7 @@ func TestVerbsAreDeclaredInFull(t *testing.T) {
 	}
 }
 
-// checkOption looks at what a command and a menu make of an option.
+// checkOption checks the fields of an option that commands and menus use.
 func checkOption(t *testing.T, verb string, o *Option) {
 	t.Helper()
 	if o.Name == "" || o.Title == "" || o.Set == nil || o.Word == "" && o.Help == "" ||
@@ -67,8 +67,8 @@ func checkOption(t *testing.T, verb string, o *Option) {
 	}
 }
 
-// A kind without a removal is refused: in its own words, in those for what is nothing but its descriptors, or with the
-// kinds that can be removed.
+// A kind without a removal is refused with a reason: its own words, the words for an object without a name, or the list
+// of kinds that can be removed.
 func TestKindsWithoutARemoval(t *testing.T) {
 	want := map[schema.Kind]string{
 		schema.Pipe: "pipe:7: a pipe goes away when its last holder closes it: " +

@@ -11,19 +11,19 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Graph is who holds, waits on and talks to whom, as far as a snapshot tells.
+// Graph holds the relations of a snapshot: who holds, waits on and talks to whom.
 type Graph struct {
 	Nodes []Node        // by Ref
-	Edges []schema.Edge // by its ends, each once
+	Edges []schema.Edge // sorted by ends, without repeats
 }
 
-// Node is an object in a few words.
+// Node is a short description of one object.
 type Node struct {
 	Ref   schema.Ref
-	Label string // untrusted bytes; "": its kind has none, or it is not in the snapshot
+	Label string // untrusted bytes; "" if the kind has no label or the object is not in the snapshot
 }
 
-// GraphRequest asks for everything that relations are made of: every kind, and who holds semaphores.
+// GraphRequest asks for the facts of all relations: every kind, and the holders of semaphores.
 func GraphRequest(allNamespaces bool) collect.Request {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, AllNamespaces: allNamespaces}
 	for _, m := range collect.Mechanisms() {
@@ -33,16 +33,17 @@ func GraphRequest(allNamespaces bool) collect.Request {
 	return req
 }
 
-// NewGraph takes from the snapshot of a GraphRequest what is at most depth relations away from the roots, not on
-// through files that nobody writes. Without roots it takes all that has a relation. Kernel threads, the process self,
-// and what only they have are left out unless they are roots. That a process is another's parent is no relation here.
+// NewGraph makes a graph from the snapshot of a GraphRequest. It keeps the objects at most depth relations away from
+// the roots. It does not go on through a file that nobody writes. Without roots it keeps every object with a relation.
+// It leaves out kernel threads, the process self and objects that only they use, unless these are roots. Parent and
+// child are no relation here.
 func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Graph {
 	hidden := hiddenProcesses(s, self)
 	for _, r := range roots {
 		delete(hidden, r)
 	}
 	edges := slices.DeleteFunc(slices.Clone(s.Edges), func(e schema.Edge) bool { return e.Rel == schema.RelParent })
-	hideTheirs(edges, hidden, roots)
+	hideObjectsOf(edges, hidden, roots)
 	edges = slices.DeleteFunc(edges, func(e schema.Edge) bool { return hidden[e.From] || hidden[e.To] })
 	slices.SortFunc(edges, compareEdges)
 	edges = slices.Compact(edges)
@@ -53,7 +54,7 @@ func NewGraph(s *collect.Snapshot, roots []schema.Ref, depth int, self int) *Gra
 			near[e.From], near[e.To] = true, true
 		}
 	} else {
-		near = within(edges, roots, depth, unwritten(s))
+		near = reachable(edges, roots, depth, filesWithoutWriter(s))
 	}
 	g := &Graph{Edges: slices.DeleteFunc(edges, func(e schema.Edge) bool { return !near[e.From] || !near[e.To] })}
 	for _, r := range slices.SortedFunc(maps.Keys(near), schema.CompareRefs) {
@@ -77,8 +78,8 @@ func hiddenProcesses(s *collect.Snapshot, self int) map[schema.Ref]bool {
 	return hidden
 }
 
-// hideTheirs hides the objects that are related to hidden processes and to no other.
-func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.Ref) {
+// hideObjectsOf hides the objects whose only relations are to hidden processes.
+func hideObjectsOf(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.Ref) {
 	theirs := map[schema.Ref]bool{}
 	for _, e := range edges {
 		for _, pair := range [][2]schema.Ref{{e.From, e.To}, {e.To, e.From}} {
@@ -98,9 +99,9 @@ func hideTheirs(edges []schema.Edge, hidden map[schema.Ref]bool, roots []schema.
 	}
 }
 
-// unwritten are the files that nobody is seen to write: those who map one of them, as the C library does its caches,
-// have nothing to do with each other for that.
-func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
+// filesWithoutWriter returns the files without a visible writer. Processes that only map the same file, such as a
+// cache of the C library, have no relation through it.
+func filesWithoutWriter(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, m := range collect.Mechanisms() {
 		if m.Kind != schema.Mmap {
@@ -116,8 +117,8 @@ func unwritten(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// within walks the edges from the roots, in either direction. It does not go on from the ends, unless they are roots.
-func within(edges []schema.Edge, roots []schema.Ref, depth int, ends map[schema.Ref]bool) map[schema.Ref]bool {
+// reachable walks the edges from the roots in both directions. It does not go on from an end, unless the end is a root.
+func reachable(edges []schema.Edge, roots []schema.Ref, depth int, ends map[schema.Ref]bool) map[schema.Ref]bool {
 	next := map[schema.Ref][]schema.Ref{}
 	for _, e := range edges {
 		next[e.From], next[e.To] = append(next[e.From], e.To), append(next[e.To], e.From)

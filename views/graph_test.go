@@ -14,8 +14,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// chain is a machine of processes that talk in a row, 10 ─► pipe 1 ─► 11 ─► pipe 2 ─► 12, with a kernel thread, a
-// lonely process, and pipe 3 of 13 alone.
+// chain is a machine whose processes talk in a row: 10 ─► pipe 1 ─► 11 ─► pipe 2 ─► 12. It also has a kernel thread, a
+// process without relations, and pipe 3, which only 13 has.
 func chain(t *testing.T) *collect.Snapshot {
 	t.Helper()
 	m := collecttest.New(t)
@@ -42,7 +42,7 @@ func chain(t *testing.T) *collect.Snapshot {
 	return collect.New(host, time.Now).Take(views.GraphRequest(false))
 }
 
-// drawn are the nodes and edges of a graph in words.
+// drawn returns the nodes and edges of a graph in words.
 func drawn(g *views.Graph) (nodes, edges []string) {
 	for _, n := range g.Nodes {
 		nodes = append(nodes, n.Ref.String()+" "+n.Label)
@@ -105,7 +105,7 @@ func TestGraph(t *testing.T) {
 	}
 }
 
-// Every program maps the C library's caches: a picture of one would be that of the machine.
+// Every program maps the C library's caches: a graph that went on through a cache would show the whole machine.
 func TestGraphEndsAtFilesThatNobodyWrites(t *testing.T) {
 	const cache, data = "7f0000000000-7f0000001000 r--s 00000000 fe:00 71 /usr/lib/cache",
 		"7f0000002000-7f0000003000 rw-s 00000000 fe:00 72 /var/data"

@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// AppendJSON writes one cell as JSON: numbers as numbers, sizes in bytes, durations in seconds, times in RFC 3339,
-// what is not known as null. A cell that was not collected is the caller's to leave out.
+// AppendJSON writes one cell as JSON. Numbers are numbers, sizes are bytes, durations are seconds, times are RFC 3339,
+// and an unknown cell is null. The caller must leave out a cell that was not collected.
 func AppendJSON(b []byte, v schema.Value) []byte {
 	if !v.IsKnown() {
 		return append(b, "null"...)
@@ -51,8 +51,8 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	return strconv.AppendInt(b, v.Int(), 10)
 }
 
-// AppendObject writes an object of a table as one JSON object: ref first, then the columns. "denied" lists the
-// columns that missing rights hide, among them lists of processes of which only some could be seen.
+// AppendObject writes one object of a table as a JSON object: ref first, then the columns. "denied" lists the columns
+// that missing rights hide. A list of processes counts as denied if only some processes are known.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 	b = append(b, `{"ref":`...)
 	b = AppendString(b, o.Ref.String())
@@ -108,9 +108,8 @@ func appendEndpoints(b []byte, ends []schema.Endpoint) []byte {
 	return append(b, ']')
 }
 
-// AppendString writes a JSON string that is valid UTF-8 whatever bytes the kernel holds: others become U+FFFD. What a
-// terminal might interpret is escaped, which loses nothing: C1 controls and bidi marks as well as what JSON itself
-// asks for.
+// AppendString writes a JSON string that is always valid UTF-8: other bytes become U+FFFD. It escapes the characters
+// that JSON requires, and also C1 controls and bidi marks, which a terminal may interpret. An escape loses nothing.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	if plain(s) {

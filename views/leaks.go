@@ -13,17 +13,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// LeaksWord is what the command line calls the view of leaks: the objects of all kinds that outlive their users, by
-// verdict.
+// LeaksWord names the view of leaks on the command line. This view lists objects of all kinds that outlive their users,
+// by verdict.
 const LeaksWord = "leaks"
 
-// CutLeaks takes the view's word out of the kinds and families that a person named.
+// CutLeaks removes LeaksWord from a person's list of kinds and families.
 func CutLeaks(words []string) (rest []string, leaks bool) {
 	rest = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == LeaksWord })
 	return rest, len(rest) < len(words)
 }
 
-// SelectLeaks is Select for the view: the kinds that have verdicts. The error names a word that means none of them.
+// SelectLeaks is Select over the kinds that have verdicts. The error names a word that selects none of them.
 func SelectLeaks(words []string) ([]*kinds.Mechanism, error) {
 	for _, w := range words {
 		mechs, err := Select([]string{w})
@@ -51,18 +51,18 @@ func leakKinds() string {
 	return kinds
 }
 
-// HasVerdicts says whether the mechanism's objects are judged.
+// HasVerdicts is true if the mechanism's objects get a leak verdict.
 func HasVerdicts(m *kinds.Mechanism) bool {
 	_, ok := m.Column("verdict")
 	return ok
 }
 
-// LeakColumns are those that the view shows of a kind.
+// LeakColumns returns the columns of a kind in the view of leaks.
 func LeakColumns(m *kinds.Mechanism) []schema.Column {
 	columns := []schema.Column{RefColumn()}
 	for _, id := range []string{"verdict", "owner", "path", "size", "rss", "swap", "allocated", "usedbytes", "age",
 		"creator_state", "app", "reasons"} {
-		// What a POSIX queue holds is not read: that would set its change time.
+		// Leave out the content of a POSIX queue: a read would set the queue's change time.
 		if c, ok := m.Column(id); ok && c.Needs&kinds.NeedQueueText == 0 {
 			columns = append(columns, *c)
 		}
@@ -70,7 +70,7 @@ func LeakColumns(m *kinds.Mechanism) []schema.Column {
 	return columns
 }
 
-// VerdictOf is an object's verdict; "" where nobody asked for it.
+// VerdictOf returns an object's verdict; "" if the request did not ask for verdicts.
 func VerdictOf(m *kinds.Mechanism, o *schema.Object) relate.Leak {
 	c, ok := m.Column("verdict")
 	if !ok || !c.Get(o).IsKnown() {
@@ -79,13 +79,13 @@ func VerdictOf(m *kinds.Mechanism, o *schema.Object) relate.Leak {
 	return relate.Leak(c.Get(o).Str())
 }
 
-// Unjudged says whether an object has no verdict because it goes away with its users.
+// Unjudged is true if an object has no verdict because it goes away with its users.
 func Unjudged(m *kinds.Mechanism, o *schema.Object) bool {
 	c, ok := m.Column("verdict")
 	return !ok || c.Get(o).State() == schema.Absent
 }
 
-// LeakBytes is what the end of an object would free: bytes in memory, swap or a queue.
+// LeakBytes returns the bytes that the object's end would free in memory, swap or a queue.
 func LeakBytes(m *kinds.Mechanism, o *schema.Object) (bytes uint64) {
 	for _, id := range []string{"rss", "swap", "allocated", "usedbytes"} {
 		if c, ok := m.Column(id); ok {
@@ -105,8 +105,8 @@ type Leak struct {
 	Bytes     uint64
 }
 
-// SortLeaks orders rows by verdict, those worth a look first, and those of one verdict by the keys; without any by
-// what they hold, the most first.
+// SortLeaks sorts rows by verdict, the worst verdict first. Rows of one verdict are sorted by the keys. Without keys
+// they are sorted by LeakBytes, the largest first.
 func SortLeaks(rows []Leak, keys []SortKey) {
 	within := func(a, b Leak) int { return cmp.Compare(b.Bytes, a.Bytes) }
 	if len(keys) > 0 {
@@ -119,7 +119,7 @@ func SortLeaks(rows []Leak, keys []SortKey) {
 	})
 }
 
-// placesOf are the places of the rows' objects in the order of the keys, over all kinds.
+// placesOf returns the position of each object in the order of the keys, over all kinds.
 func placesOf(rows []Leak, keys []SortKey) map[*schema.Object]int {
 	objects := make([]*schema.Object, len(rows))
 	columns := map[schema.Kind][]schema.Column{}
@@ -137,14 +137,14 @@ func placesOf(rows []Leak, keys []SortKey) map[*schema.Object]int {
 	return place
 }
 
-// Gain is what the removal of all orphans would free of one of the kernel's limits.
+// Gain is the part of a kernel limit that the removal of all orphans would free.
 type Gain struct {
 	schema.Gauge
 	Orphans uint64
 }
 
-// Gains tells how many of the objects that a limit counts are orphans: "3 of 32000 sets". Kinds without orphans or
-// limit have none.
+// Gains counts the orphans among the objects that a limit counts: "3 of 32000 sets". Kinds without orphans or without a
+// limit have no Gain.
 func Gains(s *collect.Snapshot, rows []Leak) []Gain {
 	var gains []Gain
 	for _, g := range s.Gauges {
@@ -164,13 +164,13 @@ func Gains(s *collect.Snapshot, rows []Leak) []Gain {
 	return gains
 }
 
-// Leaks is the view of leaks as the dashboard has it.
+// Leaks is the view of leaks in the dashboard.
 func Leaks() View {
-	mechs, _ := SelectLeaks(nil) // No word, no error.
+	mechs, _ := SelectLeaks(nil) // without a word there is no error
 	return View{Family: LeaksWord, Mechanisms: mechs, leaks: true}
 }
 
-// judged are the objects by verdict.
+// judged returns the objects with their verdicts, sorted by verdict.
 func (v View) judged(objects []*schema.Object) []Leak {
 	rows := make([]Leak, 0, len(objects))
 	for _, o := range objects {
@@ -184,8 +184,8 @@ func (v View) judged(objects []*schema.Object) []Leak {
 	return rows
 }
 
-// Totals says what the objects of a snapshot come to: how many of each verdict, and what the removal of the orphans
-// would free. "" but for leaks.
+// Totals counts the objects of each verdict, and the bytes that the removal of the orphans would free. It is "" for
+// other views than leaks.
 func (v View) Totals(s *collect.Snapshot) string {
 	if !v.leaks {
 		return ""
@@ -225,8 +225,8 @@ func (v View) Totals(s *collect.Snapshot) string {
 	return says + ": to be won " + strings.Join(won, ", ")
 }
 
-// withVerdict puts the verdict among the columns that a table shows, where it costs little: beside the age. FIFOs and
-// sockets would take a look through directories.
+// withVerdict puts the verdict beside the age if it costs little. For FIFOs and sockets it costs a walk through
+// directories.
 func withVerdict(m *kinds.Mechanism) []string {
 	c, ok := m.Column("verdict")
 	at := slices.Index(m.Default, "age")

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// However many objects nothing can be told of, those worth a look stand above them.
+// Objects with a serious verdict stand above all objects with an unknown verdict.
 func TestLeaksWorthALookComeFirst(t *testing.T) {
 	rows := []views.Leak{
 		{Verdict: relate.Live, Bytes: 9}, {Verdict: relate.Unknown, Bytes: 8}, {Verdict: relate.Protected},

@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// What the table shows comes first on the page, and nothing is missing from it.
+// A page has the table's columns first, and every column once.
 func TestPageColumns(t *testing.T) {
 	ids := func(columns []schema.Column) []string {
 		var ids []string

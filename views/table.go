@@ -9,20 +9,20 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// RefColumn is the column that every kind has first: the object's Ref as text.
+// RefColumn is the first column of every kind: the object's Ref as text.
 func RefColumn() schema.Column {
 	return schema.Column{ID: "ref", Title: "REF", Help: "reference, as rm, signal and --where take it",
 		Type: schema.TypeRef, Width: 14,
 		Get: func(o *schema.Object) schema.Value { return schema.RefValue(o.Ref) }}
 }
 
-// KindColumn is the kind as a cell, for --where over several kinds.
+// KindColumn holds the kind, for --where over several kinds.
 func KindColumn() schema.Column {
 	return schema.Column{ID: "kind", Help: "kind of the object", Type: schema.TypeString, Width: 5,
 		Get: func(o *schema.Object) schema.Value { return schema.String(string(o.Ref.Kind)) }}
 }
 
-// ColumnsOf lists every column of a mechanism: ref, kind, then its own.
+// ColumnsOf lists every column of a mechanism: ref, kind, then its own columns.
 func ColumnsOf(m *kinds.Mechanism) []schema.Column {
 	return append([]schema.Column{RefColumn(), KindColumn()}, m.Columns...)
 }
@@ -35,7 +35,7 @@ func findColumn(columns []schema.Column, id string) (schema.Column, bool) {
 	return columns[i], true
 }
 
-// DefaultColumns are those that a table of the mechanism shows: ref, then its defaults.
+// DefaultColumns lists ref and the mechanism's default columns.
 func DefaultColumns(m *kinds.Mechanism) []schema.Column {
 	columns := []schema.Column{RefColumn()}
 	for _, id := range m.Default {
@@ -46,8 +46,7 @@ func DefaultColumns(m *kinds.Mechanism) []schema.Column {
 	return columns
 }
 
-// WithNamespace puts the namespace that objects are in behind the ref, where the mechanism's objects live in
-// namespaces.
+// WithNamespace adds the column of the namespace behind ref, if the mechanism's objects live in namespaces.
 func WithNamespace(m *kinds.Mechanism, columns []schema.Column) []schema.Column {
 	c, ok := m.Column("ns_leader")
 	if _, has := findColumn(columns, "ns_leader"); !ok || has {
@@ -56,13 +55,13 @@ func WithNamespace(m *kinds.Mechanism, columns []schema.Column) []schema.Column 
 	return slices.Insert(slices.Clone(columns), min(1, len(columns)), *c)
 }
 
-// RecordColumns are those that a JSON row holds: all that cost nothing per object.
+// RecordColumns lists the columns of a JSON row: all that cost nothing per object.
 func RecordColumns(m *kinds.Mechanism) []schema.Column {
 	return slices.DeleteFunc(ColumnsOf(m), func(c schema.Column) bool { return c.ID == "kind" || m.IsOnDemand(c.ID) })
 }
 
-// PageColumns are all of a mechanism, as an object's page has them: those of the table first, in its order, then what
-// is read for a page only, then the rest.
+// PageColumns lists all columns of a mechanism for an object's page: the table's columns in its order, then the columns
+// that only a page reads, then the rest.
 func PageColumns(m *kinds.Mechanism) []schema.Column {
 	var columns []schema.Column
 	add := func(ids []string) {
@@ -83,7 +82,8 @@ func PageColumns(m *kinds.Mechanism) []schema.Column {
 	return columns
 }
 
-// CheckColumns says whether each ID is a column of at least one of the mechanisms. The error names the nearest.
+// CheckColumns returns a UsageError for an ID that is no column of any of the mechanisms. The error names the nearest
+// ID.
 func CheckColumns(mechs []*kinds.Mechanism, ids []string) error {
 	var known []string
 	for _, m := range mechs {
@@ -99,8 +99,8 @@ func CheckColumns(mechs []*kinds.Mechanism, ids []string) error {
 	return nil
 }
 
-// ParseColumns reads what --columns takes: "a,b" shows these, "+c" shows c besides base, "-c" leaves it out, "all" is
-// every column. IDs that only other kinds have are passed over: CheckColumns refuses those that none has.
+// ParseColumns reads the value of --columns: "a,b" shows these columns, "+c" adds c to base, "-c" removes it, and "all"
+// is every column. It skips the IDs of other kinds; CheckColumns finds the IDs that no kind has.
 func ParseColumns(m *kinds.Mechanism, spec string, base []schema.Column) []schema.Column {
 	all := ColumnsOf(m)
 	var chosen []schema.Column
@@ -125,12 +125,12 @@ func ParseColumns(m *kinds.Mechanism, spec string, base []schema.Column) []schem
 	return chosen
 }
 
-// SplitColumns cuts a list at commas and drops empty parts.
+// SplitColumns cuts a list at commas, and drops empty parts.
 func SplitColumns(spec string) []string {
 	return slices.DeleteFunc(strings.Split(spec, ","), func(s string) bool { return s == "" })
 }
 
-// ColumnIDs gives the bare IDs of a --columns or --sort argument, without signs and "all".
+// ColumnIDs returns the IDs in the value of --columns or --sort, without signs and without "all".
 func ColumnIDs(spec string) []string {
 	var ids []string
 	for _, id := range SplitColumns(spec) {
@@ -141,13 +141,13 @@ func ColumnIDs(spec string) []string {
 	return ids
 }
 
-// SortKey is a column to sort by.
+// SortKey is a column and a direction to sort by.
 type SortKey struct {
 	ID   string
 	Desc bool
 }
 
-// ParseSort reads "size,-age": by size upwards, then by age downwards.
+// ParseSort reads "size,-age": first by size, ascending; then by age, descending.
 func ParseSort(spec string) []SortKey {
 	var keys []SortKey
 	for _, id := range SplitColumns(spec) {
@@ -157,7 +157,7 @@ func ParseSort(spec string) []SortKey {
 	return keys
 }
 
-// Table is what is shown of one kind: columns, order and filter.
+// Table describes the table of one kind: columns, order and filter.
 type Table struct {
 	Mechanism *kinds.Mechanism
 	Columns   []schema.Column
@@ -165,7 +165,7 @@ type Table struct {
 	Where     *Where
 }
 
-// Needs is what has to be gathered for the columns, the order and the filter.
+// Needs returns the facts that columns, order and filter need.
 func (t *Table) Needs() schema.Need {
 	ids := []string{}
 	for _, c := range t.Columns {
@@ -180,7 +180,7 @@ func (t *Table) Needs() schema.Need {
 	return t.Mechanism.NeedsOf(ids)
 }
 
-// Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they stay in the mechanism's
+// Rows filters and sorts the snapshot's objects of the table's kind. Without a sort key they keep the mechanism's
 // order.
 func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
 	rows := slices.Clone(s.Objects[t.Mechanism.Kind])
@@ -197,8 +197,8 @@ func (t *Table) Rows(s *collect.Snapshot) []*schema.Object {
 	return rows
 }
 
-// SortObjects sorts stably by the keys. column finds a kind's column; an object whose kind lacks it comes last, like
-// a cell that is not known. Each cell is read once.
+// SortObjects sorts by the keys; equal objects keep their order. column finds a column of a kind. Unknown cells come
+// last, and so do objects whose kind lacks the column. Each cell is read once.
 func SortObjects(rows []*schema.Object, keys []SortKey, column func(schema.Kind, string) (schema.Column, bool)) {
 	if len(keys) == 0 {
 		return

@@ -13,20 +13,20 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Format says how cells are written.
+// Format controls how cells are written.
 type Format struct {
 	Bytes bool      // sizes as plain numbers of bytes, times as RFC 3339, durations in seconds
-	Now   time.Time // short times are told relative to this day
+	Now   time.Time // the day for short times
 }
 
-// Words for cells that hold nothing. An Absent cell is the empty text; views/once prints "-" for it.
+// Words for cells without a value. An absent cell is the empty text; views/once prints "-" for it.
 const (
 	NotCollectedText = "…"
 	DeniedText       = "denied"
 )
 
-// Text writes one cell for people. Every untrusted byte in it is made visible: the caller has only to escape what its
-// own screen interprets. It may hold blanks.
+// Text writes one cell for people. It makes every untrusted byte visible. The caller must only escape characters that
+// its own screen interprets. The text may hold blanks.
 func Text(v schema.Value, f Format) string {
 	switch v.State() {
 	case schema.NotCollected:
@@ -78,8 +78,8 @@ func Text(v schema.Value, f Format) string {
 	return strconv.FormatInt(v.Int(), 10)
 }
 
-// listText joins words by commas, and sentences, which hold commas themselves, by semicolons; for other programs all
-// by commas.
+// listText joins words with commas. Sentences hold commas, so they are joined with semicolons. With Format.Bytes, for
+// programs, the separator is always a comma.
 func listText(list []string, f Format) string {
 	if !f.Bytes && slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, " ") }) {
 		return strings.Join(list, "; ")
@@ -94,11 +94,11 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }
 
-// shownProcesses is how many processes a cell names; JSON and CSV have all of them.
+// shownProcesses is the most processes that a cell names. JSON and CSV name all.
 const shownProcesses = 4
 
-// endpointsText writes "pid/comm" for each process once, "+3" for those beyond limit (0: none is), and "+?" where
-// more may be hidden.
+// endpointsText writes each process once as "pid/comm". It adds "+3" for the processes beyond limit (0: no limit), and
+// "+?" if more processes may be hidden.
 func endpointsText(v schema.Value, limit int) string {
 	var b strings.Builder
 	seen, n := map[int]bool{}, 0
@@ -124,8 +124,7 @@ func endpointsText(v schema.Value, limit int) string {
 	return b.String()
 }
 
-// Size writes a number of bytes in powers of 1024 with at most four characters, as ls -h does: "0", "512", "4.0K",
-// "64M".
+// Size writes a number of bytes in powers of 1024, in at most four characters like ls -h: "0", "512", "4.0K", "64M".
 func Size(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10)
@@ -141,7 +140,7 @@ func Size(n uint64) string {
 	return strconv.FormatFloat(math.Round(f), 'f', 0, 64) + units[unit:unit+1]
 }
 
-// Span writes a duration with its two largest units and no blank: "3d04h", "5m10s", "0.25s".
+// Span writes a duration in its two largest units, without a blank: "3d04h", "5m10s", "0.25s".
 func Span(d time.Duration) string {
 	switch s := int64(d / time.Second); {
 	case d < 10*time.Second && d%time.Second != 0:
@@ -157,8 +156,8 @@ func Span(d time.Duration) string {
 	}
 }
 
-// Moment writes a time without a blank: "15:04:05" on the day of now, "Jan02-15:04" in its year, "2006-01-02"
-// otherwise.
+// Moment writes a time without a blank: "15:04:05" for the day of now, "Jan02-15:04" for the rest of that year,
+// "2006-01-02" otherwise.
 func Moment(t, now time.Time) string {
 	t = t.In(now.Location())
 	switch {
@@ -170,9 +169,9 @@ func Moment(t, now time.Time) string {
 	return t.Format("15:04:05")
 }
 
-// Visible makes untrusted bytes harmless and visible: control characters and bytes that are no UTF-8 become \x1b,
-// marks that reorder, hide or break text (bidi controls, zero-width characters, line separators) become \u202e.
-// Everything else stays, blanks too.
+// Visible makes untrusted bytes harmless and visible. Control characters and bytes outside UTF-8 become \x1b. Marks
+// that reorder, hide or break text become \u202e: bidi controls, zero-width characters, line separators. All other
+// characters stay, blanks too.
 func Visible(s string) string {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])

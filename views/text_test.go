@@ -48,7 +48,7 @@ func TestMoment(t *testing.T) {
 		now.Add(-time.Minute):                                "00:29:00",
 		now.Add(-time.Hour):                                  "Feb28-23:30",
 		now.AddDate(-1, 0, 0):                                "2025-03-01",
-		now.In(time.FixedZone("east", 5*3600)):               "00:30:00", // told in now's zone
+		now.In(time.FixedZone("east", 5*3600)):               "00:30:00", // in the zone of now
 		time.Date(2025, 12, 31, 23, 0, 0, 0, now.Location()): "2025-12-31",
 	} {
 		if got := views.Moment(then, now); got != want {
@@ -99,7 +99,7 @@ func TestTextOfEachType(t *testing.T) {
 		if c.doc == "" {
 			got[2] = ""
 		}
-		// JSON tells the zone that the reader is in.
+		// JSON has the times in the reader's zone.
 		got[2] = strings.ReplaceAll(got[2], moment.Local().Format(time.RFC3339), moment.Format(time.RFC3339))
 		got[1] = strings.ReplaceAll(got[1], moment.Local().Format(time.RFC3339), moment.Format(time.RFC3339))
 		if diff := cmp.Diff([]string{c.human, c.raw, c.doc}, got); diff != "" {
@@ -166,7 +166,7 @@ func TestParseColumns(t *testing.T) {
 		"-ref,+key":       {"size", "key"},
 		"all":             {"ref", "kind", "key", "size", "type", "perms", "age", "holders"},
 		"all,-kind,-type": {"ref", "key", "size", "perms", "age", "holders"},
-		"other,size":      {"size"}, // another kind's
+		"other,size":      {"size"}, // a column of another kind
 		",size,,":         {"size"},
 	} {
 		var got []string
@@ -197,7 +197,7 @@ func TestRowsAreSorted(t *testing.T) {
 	}}}
 	for spec, want := range map[string][]uint64{
 		"":          {1, 2, 3, 4, 5},
-		"size":      {1, 5, 4, 2, 3}, // numbers as numbers, unsigned; equal ones as they were; refused ones last
+		"size":      {1, 5, 4, 2, 3}, // numeric, unsigned; equal cells keep their order; denied cells last
 		"-size":     {2, 4, 1, 5, 3},
 		"size,age":  {5, 1, 4, 2, 3},
 		"type":      {4, 2, 1, 3, 5},
@@ -240,7 +240,7 @@ func TestParseSizeAndDuration(t *testing.T) {
 	}
 }
 
-// harmless says whether a terminal and a UTF-8 reader can take the text as it is.
+// harmless is true if a terminal and a UTF-8 reader can take the text unchanged.
 func harmless(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Bidi_Control, r) ||
@@ -290,7 +290,7 @@ func FuzzCompileWhere(f *testing.F) {
 	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7},
 		Row: &thing{key: 1, size: 4096, ends: []schema.Endpoint{{PID: 12}}}}
 	f.Fuzz(func(t *testing.T, source string) {
-		if len(source) > 200 { // the language can be told to work for ever
+		if len(source) > 200 { // a long expression can run for ever
 			return
 		}
 		w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, source)

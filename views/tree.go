@@ -8,14 +8,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Branches draws, for rows in the order of their tree, the lines that lead to each. A parent that is not among the
-// rows leaves no gap: its children hang on the nearest ancestor that is.
+// Branches returns for each row the lines of the tree that lead to it. The rows must be in tree order. If a parent is
+// not among the rows, its children hang on their nearest ancestor among the rows.
 func Branches(m *kinds.Mechanism, s *collect.Snapshot, rows []*schema.Object) []string {
 	at := make(map[schema.Ref]int, len(rows))
 	for i, o := range rows {
 		at[o.Ref] = i
 	}
-	parents, last := make([]int, len(rows)), map[int]int{} // last child of each row, -1 the root
+	parents, last := make([]int, len(rows)), map[int]int{} // last child of each row; key -1 is the root
 	for i, o := range rows {
 		parents[i] = -1
 		for up := m.Parent(o); !up.IsZero() && parents[i] < 0; {
@@ -52,8 +52,8 @@ func Branches(m *kinds.Mechanism, s *collect.Snapshot, rows []*schema.Object) []
 	return lines
 }
 
-// DrawsTree says whether a table of these columns is drawn as a tree: the mechanism has one, its branches stand in
-// the last column, and no other order was asked for.
+// DrawsTree is true if the table is drawn as a tree: the mechanism has a tree, the branches stand in the last column,
+// and the person chose no other order.
 func (t *Table) DrawsTree() bool {
 	m := t.Mechanism
 	return m.Tree != "" && m.Parent != nil && len(t.Sort) == 0 && len(t.Columns) > 0 && slices.IndexFunc(t.Columns,

@@ -1,5 +1,5 @@
-// Package views says what a view is: a family of mechanisms, the columns shown of them, and how Values are
-// written, filtered and sorted. It draws nothing: views/once and views/tui do.
+// Package views describes views. A view has a family of mechanisms and their columns. The package also writes, filters
+// and sorts Values. views/once and views/tui do the drawing.
 package views
 
 import (
@@ -15,17 +15,17 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// View is a family of kinds that a person looks at together, or the objects of several families by verdict.
+// View is a family of kinds on one screen, or the view of leaks: objects of several families by verdict.
 type View struct {
 	Family     schema.Family
 	Mechanisms []*kinds.Mechanism
 	leaks      bool
 }
 
-// Title is the family's name for a tab: "Queues".
+// Title is the title of a tab: "Queues".
 func (v View) Title() string { return strings.ToUpper(string(v.Family[:1])) + string(v.Family[1:]) }
 
-// All lists the families in the order of collect.Mechanisms.
+// All lists the families, in the order of collect.Mechanisms.
 func All() []View {
 	var all []View
 	for _, m := range collect.Mechanisms() {
@@ -39,29 +39,30 @@ func All() []View {
 	return all
 }
 
-// Tabs are the views of the dashboard: all families, and the view of leaks.
+// Tabs lists the views of the dashboard: all families, and the view of leaks.
 func Tabs() []View { return append(All(), Leaks()) }
 
-// Columns are the IDs of those that a table shows of a kind unless told otherwise.
+// Columns returns the IDs of a kind's default columns in the view.
 func (v View) Columns(m *kinds.Mechanism) []string {
 	if !v.leaks {
 		return withVerdict(m)
 	}
 	var ids []string
 	for _, c := range LeakColumns(m) {
-		if c.ID != "path" { // The reference has it.
+		if c.ID != "path" { // the Ref has the path
 			ids = append(ids, c.ID)
 		}
 	}
 	return ids
 }
 
-// Lists says whether an object is one of the view's at all: not every socket has a name that could be left over.
+// Lists is true if the view lists this object. For example, only a socket with a name in the file system can be left
+// over.
 func (v View) Lists(m *kinds.Mechanism, o *schema.Object) bool {
 	return !v.leaks || VerdictOf(m, o) != ""
 }
 
-// Background says whether an object is hidden unless it is asked for, as Hidden tells.
+// Background is true if the view hides this object by default; see Hidden.
 func (v View) Background(m *kinds.Mechanism, o *schema.Object) bool {
 	if v.leaks {
 		return Unjudged(m, o) || VerdictOf(m, o) == relate.Live
@@ -69,7 +70,7 @@ func (v View) Background(m *kinds.Mechanism, o *schema.Object) bool {
 	return m.Background != nil && m.Background(o)
 }
 
-// Hidden says in words what Background hides; "": nothing.
+// Hidden describes the objects that Background hides; "" means none.
 func (v View) Hidden() string {
 	if v.leaks {
 		return "objects in use"
@@ -82,7 +83,7 @@ func (v View) Hidden() string {
 	return ""
 }
 
-// Sentence is the ID of the column that says why an object is listed, in sentences; "": none does.
+// Sentence is the ID of the column with the reason why an object is listed; "" means none.
 func (v View) Sentence() string {
 	if v.leaks {
 		return "reasons"
@@ -90,7 +91,7 @@ func (v View) Sentence() string {
 	return ""
 }
 
-// Alarm says whether an object is one that a person should look at.
+// Alarm is true if a person should look at this object.
 func (v View) Alarm(o *schema.Object) bool {
 	for _, m := range v.Mechanisms {
 		if m.Kind == o.Ref.Kind {
@@ -100,7 +101,7 @@ func (v View) Alarm(o *schema.Object) bool {
 	return false
 }
 
-// Order is that of the rows where none was asked for: the collector's, or for leaks by verdict.
+// Order sorts the objects in the default order: the collector's order, or for leaks by verdict.
 func (v View) Order(objects []*schema.Object) {
 	if v.leaks {
 		for i, l := range v.judged(objects) {
@@ -109,8 +110,8 @@ func (v View) Order(objects []*schema.Object) {
 	}
 }
 
-// Select gives the mechanisms that the words name, each a kind or a family, in the order of collect.Mechanisms. No
-// word: all of them. The error names the word and the nearest right one.
+// Select returns the mechanisms that the words name, in the order of collect.Mechanisms. A word is a kind or a family.
+// No word means all mechanisms. The error names a wrong word and the nearest right word.
 func Select(words []string) ([]*kinds.Mechanism, error) {
 	all := collect.Mechanisms()
 	if len(words) == 0 {
@@ -130,12 +131,12 @@ func Select(words []string) ([]*kinds.Mechanism, error) {
 	}), nil
 }
 
-// KnownKind says whether a mechanism of that kind exists.
+// KnownKind is true if some mechanism has this kind.
 func KnownKind(k schema.Kind) bool {
 	return slices.ContainsFunc(collect.Mechanisms(), func(m *kinds.Mechanism) bool { return m.Kind == k })
 }
 
-// UsageError is a mistake in what a person typed. Its text is one line that says what is wrong and what to do.
+// UsageError is a mistake in a person's input. Its text is one line: the mistake, and what to do.
 type UsageError struct{ Says string }
 
 func (e *UsageError) Error() string { return e.Says }
@@ -146,8 +147,8 @@ func unknown(what, word string, candidates []string) *UsageError {
 
 func quote(s string) string { return `"` + Visible(s) + `"` }
 
-// Nearest gives the candidate that the word most likely meant; "" only if there are none. A candidate that the word
-// begins is near.
+// Nearest returns the candidate that the word most likely means; "" only without candidates. A candidate that starts
+// with the word is near.
 func Nearest(word string, candidates []string) string {
 	best, distance := "", math.MaxInt
 	for _, c := range candidates {

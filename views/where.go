@@ -18,16 +18,16 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Where is a compiled --where expression over the columns of one or several kinds: the language of expr-lang/expr.
-// Columns are typed: sizes are bytes, times and durations those of the language, keys and perms compare with numbers
-// and with their text.
+// Where is a compiled --where expression over the columns of one or several kinds. Its language is that of
+// expr-lang/expr. Columns have types: sizes are bytes; times and durations are the language's own; keys and perms
+// compare with numbers and with their text.
 //
-// A row for which the expression asks for a cell that is not known does not match: what could not be seen is neither
-// equal nor unequal to anything. Nor does one that asks for processes of which only some could be seen, unless any()
-// finds what it looks for among those. "x == nil" and "x != nil" ask whether x is known. A text that does not apply
-// is "".
+// A row does not match if the expression reads an unknown cell: an unseen value is neither equal nor unequal to
+// anything. A list of processes is unknown if only some of them could be seen. But any() over such a list is true if
+// one of the seen processes matches. "x == nil" and "x != nil" test if x is unknown or known. A text that does not
+// apply is "".
 //
-// A Where is for one goroutine at a time.
+// Only one goroutine at a time may use a Where.
 type Where struct {
 	Source  string
 	columns map[schema.Kind]map[string]schema.Column
@@ -40,30 +40,30 @@ type Where struct {
 	lacks     []Lack
 }
 
-// Lack counts rows that did not match because their kind has no column of a name that the expression asked for.
+// Lack counts the rows of a kind that did not match because the kind lacks a column of the expression.
 type Lack struct {
 	Kind    schema.Kind
 	Columns []string
 	Rows    int
 }
 
-// String says it as a sentence.
+// String returns the Lack as a sentence.
 func (l Lack) String() string {
 	rows := schema.Plural(l.Rows, "row was", "rows were")
 	return fmt.Sprintf("%d %s %s left out: %s has no column %s", l.Rows, l.Kind, rows, l.Kind,
 		strings.Join(l.Columns, ", "))
 }
 
-// IDs are the columns that the expression reads.
+// IDs returns the columns that the expression reads.
 func (w *Where) IDs() []string { return w.used }
 
-// errUnknown ends the evaluation of a row in which a cell is not known.
+// errUnknown ends the evaluation of a row with an unknown cell.
 var errUnknown = errors.New("not known")
 
 // errNoColumn ends the evaluation of a row whose kind has no such column.
 var errNoColumn = errors.New("no such column")
 
-// CompileWhere compiles an expression over the columns of the mechanisms. The error is a UsageError in one line.
+// CompileWhere compiles an expression over the columns of the mechanisms. The error is a UsageError of one line.
 func CompileWhere(mechs []*kinds.Mechanism, source string) (*Where, error) {
 	w := &Where{Source: source, columns: map[schema.Kind]map[string]schema.Column{}}
 	types := map[string]schema.Type{}
@@ -98,7 +98,7 @@ func CompileWhere(mechs []*kinds.Mechanism, source string) (*Where, error) {
 	return w, nil
 }
 
-// checkNames refuses names that are no column, and remembers those that are.
+// checkNames refuses names that are no column, and keeps the others in w.used.
 func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 	tree, err := parser.Parse(source)
 	if err != nil {
@@ -127,7 +127,7 @@ func (w *Where) checkNames(source string, types map[string]schema.Type) error {
 	return nil
 }
 
-// whereError makes a complaint of the language one line. advice follows it.
+// whereError turns an error of the language into one line, followed by advice.
 func whereError(source string, err error, advice string) error {
 	says := err.Error()
 	var fe *file.Error
@@ -138,7 +138,7 @@ func whereError(source string, err error, advice string) error {
 	return &UsageError{fmt.Sprintf("bad expression %s: %s%s", quote(source), Visible(plainTypes(says)), advice)}
 }
 
-// unknownField lists the fields of a process if the expression went wrong where it asks one in a list for another.
+// unknownField lists the fields of a process, if the expression asked a process for another field.
 func unknownField(source string, err error) string {
 	var fe *file.Error
 	if !errors.As(err, &fe) {
@@ -167,7 +167,8 @@ type visit func(*ast.Node)
 
 func (f visit) Visit(node *ast.Node) { f(node) }
 
-// Match says whether the object passes. An error of evaluation, an unknown cell among them, is "no".
+// Match is true if the expression is true for the object. An error of evaluation means false; an unknown cell is such
+// an error.
 func (w *Where) Match(o *schema.Object) bool {
 	w.row = o
 	out, err := expr.Run(w.program, nil)
@@ -177,16 +178,14 @@ func (w *Where) Match(o *schema.Object) bool {
 	return out.(bool)
 }
 
-// Undecided tells how many evaluations since the last call needed a cell that was denied or not collected, and of
-// which columns.
+// Undecided counts the evaluations since the last call that needed a denied or uncollected cell, and lists the columns.
 func (w *Where) Undecided() (rows int, columns []string) {
 	rows, columns = w.undecided, w.hidden
 	w.undecided, w.hidden = 0, nil
 	return rows, columns
 }
 
-// Lacks tells which rows since the last call were left out because their kind has not the columns that the expression
-// asked for.
+// Lacks lists the rows since the last call that did not match because their kind lacks a column.
 func (w *Where) Lacks() []Lack {
 	lacks := w.lacks
 	w.lacks = nil
@@ -206,7 +205,7 @@ func (w *Where) lack(id string) {
 	}
 }
 
-// cellAs reads a cell. partial says that a list will do of which only some could be seen.
+// cellAs reads a cell. With partial it accepts a partial list of processes.
 func (w *Where) cellAs(id string, partial bool) (any, error) {
 	c, ok := w.columns[w.row.Ref.Kind][id]
 	if !ok {
@@ -247,7 +246,7 @@ func (v *nameVisitor) Visit(node *ast.Node) {
 	}
 }
 
-// functionNames are those that whereFunctions adds to the language under names a person types.
+// functionNames lists the functions that whereFunctions adds for a person to type.
 var functionNames = []string{"bytes", "duration"}
 
 func whereFunctions() []expr.Option {

@@ -13,13 +13,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// literalVisitor refuses what is written beside a key or permission bits and can never equal one: a "!=" with it
-// would let every row pass. The language takes 0600 for the decimal number 600. It also refuses spans, sizes and
-// dates that are none: they would fail for each row that asks for them, and the row would not match.
+// literalVisitor refuses literals that can never equal a key or permission bits: a "!=" with such a literal would match
+// every row. The language reads 0600 as decimal 600. The visitor also refuses invalid durations, sizes and dates: they
+// would fail for every row, so no row would match.
 type literalVisitor struct {
 	source []rune
 	types  map[string]schema.Type
-	err    *UsageError // the first
+	err    *UsageError // the first error
 }
 
 func (v *literalVisitor) Visit(node *ast.Node) {
@@ -52,7 +52,7 @@ func (v *literalVisitor) compared(n *ast.BinaryNode) {
 	}
 }
 
-// called makes a call whose arguments are all literals, to see whether it can be made.
+// called calls a function if all its arguments are literals, to find an invalid argument.
 func (v *literalVisitor) called(name string, args []ast.Node) {
 	var texts []any
 	for _, a := range args {
@@ -111,7 +111,7 @@ func (v *literalVisitor) check(column, literal ast.Node) {
 	}
 }
 
-// text is how a node was typed.
+// text returns the source text of a node.
 func (v *literalVisitor) text(n ast.Node) string {
 	at := n.Location()
 	return string(v.source[min(max(at.From, 0), len(v.source)):min(max(at.From, at.To), len(v.source))])

@@ -9,22 +9,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A list of which only some could be seen is known as far as it goes: any() of it may be true, and nothing else about
-// it is certain.
+// A partial list of processes holds only the processes that could be seen. any() over it may be true. Nothing else
+// about it is certain.
 
-// Names of the functions that a column inside any(), and any() of a column, turn into.
+// Names of internal functions: for a column inside any(), and for any() of a column.
 const (
 	seenGetter = "$seen_"
 	anyOfFn    = "$anyOf"
 )
 
-// partialFunctions are those for one column of processes.
+// partialFunctions returns the internal functions for one column of processes.
 func (w *Where) partialFunctions(id string) expr.Option {
 	return expr.Function(seenGetter+id, func(...any) (any, error) { return w.cellAs(id, true) },
 		getterType(schema.TypeEndpoints))
 }
 
-// anyOf is any() of a column: false only if the list is complete.
+// anyOf returns the any() of a column. Its result is false only if the list is complete.
 func (w *Where) anyOf() expr.Option {
 	return expr.Function(anyOfFn, func(a ...any) (any, error) {
 		if found := a[1].(bool); found {
@@ -38,7 +38,7 @@ func (w *Where) anyOf() expr.Option {
 	}, new(func(string, bool) bool))
 }
 
-// undecide counts a row that cannot be decided because of a column.
+// undecide counts a row as undecided because of a column.
 func (w *Where) undecide(id string) error {
 	w.undecided++
 	if !slices.Contains(w.hidden, id) {
@@ -47,7 +47,7 @@ func (w *Where) undecide(id string) error {
 	return errUnknown
 }
 
-// anyColumn is the column of processes whose any() this is; "" for everything else.
+// anyColumn returns the column of processes of an any(); "" for everything else.
 func (p *columnPatch) anyColumn(n *ast.BuiltinNode) string {
 	if n.Name != "any" || len(n.Arguments) == 0 {
 		return ""
@@ -59,7 +59,7 @@ func (p *columnPatch) anyColumn(n *ast.BuiltinNode) string {
 	return id
 }
 
-// patchAny lets any() see a list of which only some are known.
+// patchAny lets any() read a partial list.
 func (p *columnPatch) patchAny(node *ast.Node, n *ast.BuiltinNode) {
 	id := p.anyColumn(n)
 	if id == "" {

@@ -9,15 +9,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Names of the functions that columns turn into. A person cannot type them: "$" starts nothing but $env in the
-// language.
+// Names of the functions that replace columns. A person cannot type them: in the language only $env starts with "$".
 const (
 	getter  = "$get_"
 	knownFn = "$known"
 )
 
-// columnPatch turns each column into a call that reads just this cell, and comparisons with nil into the question
-// whether it is known.
+// columnPatch replaces each column by a call that reads only this cell. It replaces a comparison with nil by a test if
+// the cell is known.
 type columnPatch struct{ types map[string]schema.Type }
 
 func (p *columnPatch) Visit(node *ast.Node) {
@@ -58,7 +57,7 @@ func nilCompared(n *ast.BinaryNode) string {
 	return ""
 }
 
-// columnOf is the column that a patched node reads; "" for everything else.
+// columnOf returns the column that a patched node reads; "" for everything else.
 func columnOf(node ast.Node) string {
 	call, ok := node.(*ast.CallNode)
 	if !ok {
@@ -75,9 +74,9 @@ func columnOf(node ast.Node) string {
 	return id
 }
 
-// untyped has the language look into the arguments of every call once more. It does not where a pass before has given
-// the call a type, and so loses what is wrong in there. It runs after the operators have become calls: what may run
-// repeatedly comes last.
+// untyped makes the language check the arguments of every call again. The language skips a call that has a type from an
+// earlier pass, and then misses errors inside. untyped must run after the operators have become calls, as the last
+// pass: a repeated pass comes last.
 type untyped struct{}
 
 func (untyped) Visit(node *ast.Node) {
@@ -89,8 +88,7 @@ func (untyped) Visit(node *ast.Node) {
 func (untyped) Reset()             {}
 func (untyped) ShouldRepeat() bool { return false }
 
-// patchIn turns "key in [a, b]" into "key == a or key == b": the language compares what is in a list without our
-// operators.
+// patchIn turns "key in [a, b]" into "key == a or key == b": "in" of the language does not use our operators.
 func (p *columnPatch) patchIn(node *ast.Node, n *ast.BinaryNode) {
 	id := columnOf(n.Left)
 	list, isList := n.Right.(*ast.ArrayNode)

@@ -17,7 +17,7 @@ type thing struct {
 	status string
 	age    time.Duration
 	denied bool
-	some   bool // not all of ends could be seen
+	some   bool // some of ends could not be seen
 	ends   []schema.Endpoint
 }
 
@@ -51,7 +51,7 @@ func TestWhereMatches(t *testing.T) {
 	hidden := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 8}, Row: &thing{denied: true}}
 	for source, want := range map[string][2]bool{
 		`size == 4096`:        {true, false},
-		`size != 4096`:        {false, false}, // denied is not unequal
+		`size != 4096`:        {false, false}, // a denied cell is not unequal
 		`not (size > 4096)`:   {true, false},
 		`size == nil`:         {false, true},
 		`nil != size`:         {true, false},
@@ -145,7 +145,7 @@ func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
 	}
 }
 
-// A kind without a column that is asked for matches nothing, and says so.
+// A kind that lacks a column of the expression matches nothing, and Lacks reports it.
 func TestWhereTellsWhatAKindLacks(t *testing.T) {
 	other := &kinds.Mechanism{Kind: "other", Columns: []schema.Column{
 		schema.Col[thing]("colour", schema.TypeString, 10, 0, "", func(*thing) schema.Value { return schema.String("red") }),
@@ -170,7 +170,7 @@ func TestWhereTellsWhatAKindLacks(t *testing.T) {
 	}
 }
 
-// Of a list of processes of which only some could be seen, nothing is certain but that those are in it.
+// A partial list of processes proves only the processes in it.
 func TestWhereOverSomeProcesses(t *testing.T) {
 	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7},
 		Row: &thing{some: true, ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3}}}}

@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// The types of cells that the language has none for. Its complaints name them. key and perms compare with numbers and
-// with the text that JSON has.
+// Types for cells without a type in the language. Their names stand in error messages. key and perms compare with
+// numbers and with their JSON text.
 type (
 	key   uint32
 	perms uint32
@@ -57,7 +57,7 @@ func whereValue(v schema.Value) any {
 	return int(v.Int())
 }
 
-// sample is a value of the Go type that whereValue gives for the type.
+// sample returns a value of the Go type that whereValue returns for the type.
 func sample(t schema.Type) any {
 	switch t {
 	case schema.TypeString, schema.TypeRef:
@@ -106,7 +106,7 @@ func getterType(t schema.Type) any {
 	return new(func() int)
 }
 
-// processFields are what a person can ask of a process in a list: ".pid".
+// processFields lists the fields of a process in a list: ".pid".
 func processFields() []string {
 	var names []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[process]()) {
@@ -115,7 +115,7 @@ func processFields() []string {
 	return names
 }
 
-// plainTypes writes the types in a complaint of the language as a person knows them.
+// plainTypes replaces the Go types in an error of the language by names that a person knows.
 func plainTypes(says string) string {
 	return strings.NewReplacer("[]views.process", "list of processes", "views.process", "process", "views.key", "key",
 		"views.perms", "perms",

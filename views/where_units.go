@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// ParseDuration reads Go's durations ("1h30m") and whole days and weeks ("7d", "2w").
+// ParseDuration reads Go's durations ("1h30m"), and whole days and weeks ("7d", "2w").
 func ParseDuration(s string) (time.Duration, error) {
 	for unit, span := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if digits, ok := strings.CutSuffix(s, unit); ok {
 			n, err := strconv.ParseFloat(digits, 64)
-			if n *= float64(span); err == nil && math.Abs(n) < math.MaxInt64 { // not so for NaN
+			if n *= float64(span); err == nil && math.Abs(n) < math.MaxInt64 { // false for NaN
 				return time.Duration(n), nil
 			}
 		}
@@ -24,7 +24,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// ParseSize reads a number of bytes with an optional power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000
+// ParseSize reads a number of bytes. Its unit may be a power of 1024 (K, M, G, T, P, E, each also with iB) or of 1000
 // (KB, MB, …).
 func ParseSize(s string) (uint64, error) {
 	fail := &UsageError{quote(s) + " is no size: say 4096, 64K, 1.5M, 2G"}

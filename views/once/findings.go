@@ -13,12 +13,12 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// findingsWidth is where lines break.
+// findingsWidth is the length of a line, in characters.
 const findingsWidth = 80
 
-// WriteFindings writes a snapshot's findings as text, in their order: a sentence behind its severity, indented its
-// evidence and what to do, and of those that are alike how many there are; then how many there are, what was checked,
-// and what could not be seen. Errors come from w.
+// WriteFindings writes a snapshot's findings as text, in their order. Each finding is a severity and a sentence, then
+// indented evidence and advice. Similar findings are counted after the first. The end counts the findings and tells
+// what was checked and what could not be seen. Errors come from w.
 func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	b := bufio.NewWriter(w)
 	writeFindings(b, s.Findings)
@@ -32,7 +32,7 @@ func WriteFindings(w io.Writer, s *collect.Snapshot, checked []string) error {
 	return b.Flush()
 }
 
-// writeFindings tells the first of those that are alike, and counts the others.
+// writeFindings writes the first of similar findings in full, and counts the others.
 func writeFindings(b *bufio.Writer, all []schema.Finding) {
 	others := map[string][]string{}
 	for i := range all {
@@ -51,11 +51,11 @@ func writeFindings(b *bufio.Writer, all []schema.Finding) {
 	}
 }
 
-// othersMost is how many findings that are like another are named.
+// othersMost is the most similar findings to name.
 const othersMost = 8
 
 func writeFinding(b *bufio.Writer, f *schema.Finding, others []string) {
-	wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // which says itself where it is only likely
+	wrap(b, strings.ToUpper(string(f.Severity))+": ", "  ", f.Says) // an uncertain finding says so in its text
 	for _, e := range f.Evidence {
 		wrap(b, "  - ", "    ", e)
 	}
@@ -72,7 +72,7 @@ func writeFinding(b *bufio.Writer, f *schema.Finding, others []string) {
 	b.WriteByte('\n')
 }
 
-// summary never says that all is well where something could not be seen.
+// summary never says that all is well if something could not be seen.
 func summary(s *collect.Snapshot) string {
 	found, blind := len(s.Findings) > 0, len(s.Faults) > 0
 	switch {
@@ -86,7 +86,7 @@ func summary(s *collect.Snapshot) string {
 	return "Nothing found."
 }
 
-// countSeverities says "1 critical, 2 warnings, 1 note".
+// countSeverities returns "1 critical, 2 warnings, 1 note".
 func countSeverities(findings []schema.Finding) string {
 	var words []string
 	for _, severity := range []struct {
@@ -106,9 +106,9 @@ func countSeverities(findings []schema.Finding) string {
 	return strings.Join(words, ", ")
 }
 
-// wrap writes text in lines that break between words; first stands before the first line, rest before the others. A
-// word that is longer than a line, such as a path, stays whole, and so does `a command` in backquotes, which somebody
-// may want to copy.
+// wrap writes text in lines that break between words. The first line starts with first, the others with rest. A word
+// longer than a line stays whole, for example a path. `A command` in backquotes stays whole too: a person may want to
+// copy it.
 func wrap(w *bufio.Writer, first, rest, text string) {
 	line := first
 	for i, word := range words(views.Visible(text)) {
@@ -125,7 +125,7 @@ func wrap(w *bufio.Writer, first, rest, text string) {
 	w.WriteString(line + "\n")
 }
 
-// words cuts at blanks, but not between a pair of backquotes.
+// words cuts text at blanks, but not between a pair of backquotes.
 func words(text string) []string {
 	var all []string
 	begin := 0

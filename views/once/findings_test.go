@@ -82,14 +82,14 @@ CRITICAL: stuck of 7
 	}
 }
 
-// Whatever the text, its words stay as they are and in order, and a blank stays within one only between backquotes.
+// words keeps every word of any text, in order. A word holds a blank only between backquotes.
 func FuzzWords(f *testing.F) {
 	for _, s := range []string{"", "a b", "a `b c` d", "`", "a ` b", "``  ``", "x`y z`", " a  \tb "} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.ContainsFunc(text, func(r rune) bool { return r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) }) {
-			return // Visible has made these visible
+			return // Visible has escaped these
 		}
 		all := words(text)
 		if got, want := strings.Fields(strings.Join(all, " ")), strings.Fields(text); !slices.Equal(got, want) {

@@ -19,7 +19,7 @@ var graphWriters = []struct {
 	write func(*bufio.Writer, *collect.Snapshot, *views.Graph) error
 }{{"dot", writeDOT}, {"mermaid", writeMermaid}, {"json", writeGraphJSON}}
 
-// GraphOutputs are the languages that WriteGraph knows; the first is the default.
+// GraphOutputs lists the languages of WriteGraph; the first is the default.
 func GraphOutputs() []string {
 	var names []string
 	for _, w := range graphWriters {
@@ -28,8 +28,8 @@ func GraphOutputs() []string {
 	return names
 }
 
-// WriteGraph writes a graph of the snapshot. Whatever objects are called, their names are text in each language,
-// nothing else. An unknown output is a views.UsageError; any other error came from w.
+// WriteGraph writes a graph of the snapshot. The name of an object is plain text in each language: it cannot inject
+// code. An unknown output gives a views.UsageError; any other error comes from w.
 func WriteGraph(w io.Writer, s *collect.Snapshot, g *views.Graph, output string) error {
 	for _, f := range graphWriters {
 		if f.name == output {
@@ -43,7 +43,7 @@ func WriteGraph(w io.Writer, s *collect.Snapshot, g *views.Graph, output string)
 	return CheckGraphOutput(output)
 }
 
-// CheckGraphOutput finds an unknown output before anything is looked at.
+// CheckGraphOutput returns a views.UsageError for an unknown output, before anything is read.
 func CheckGraphOutput(output string) error {
 	if slices.Contains(GraphOutputs(), output) {
 		return nil
@@ -52,7 +52,7 @@ func CheckGraphOutput(output string) error {
 		views.Nearest(output, GraphOutputs()))}
 }
 
-// line is what is drawn between two objects: the edges of one relation.
+// line is one arrow of the picture: all edges of one relation between two objects.
 type line struct {
 	from, to string // names of nodes
 	text     string
@@ -60,7 +60,7 @@ type line struct {
 	inferred bool
 }
 
-// nodeNames gives each node a name that needs no quotes: n1, n2, …
+// nodeNames gives each node a name without quotes: n1, n2, …
 func nodeNames(g *views.Graph) map[schema.Ref]string {
 	names := make(map[schema.Ref]string, len(g.Nodes))
 	for i, n := range g.Nodes {
@@ -69,10 +69,10 @@ func nodeNames(g *views.Graph) map[schema.Ref]string {
 	return names
 }
 
-// lines joins what has the same ends and relation. That a process could end a wait on an object goes without saying
-// where it has another relation to it, or is that object.
+// lines joins the edges that have the same ends and relation. A process that has or is an object can of course end a
+// wait on it: lines leaves out that edge.
 func lines(g *views.Graph) []line {
-	const most = 4 // words of how
+	const most = 4 // labels to name
 	names := nodeNames(g)
 	related := map[[2]schema.Ref]bool{}
 	for _, e := range g.Edges {
@@ -105,7 +105,7 @@ func lines(g *views.Graph) []line {
 
 func relWords(r schema.Rel) string { return strings.ReplaceAll(string(r), "_", " ") }
 
-// shown is a text as people see it, not longer than fits into a picture.
+// shown makes a text visible, and cuts it to a length that fits into a picture.
 func shown(text string) string {
 	const most = 80
 	text = views.Visible(text)
@@ -145,8 +145,8 @@ func writeDOT(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
 	return err
 }
 
-// dotText quotes lines of text. In a string in quotes graphviz itself gives a meaning to quotes, to backslashes (\N
-// is a node's name) and to entities of HTML.
+// dotText quotes lines of text. Inside a quoted string, graphviz interprets quotes, backslashes (\N is a node's name)
+// and HTML entities.
 func dotText(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `&`, `&amp;`)
 	var parts []string
@@ -162,8 +162,8 @@ func pictureTitle(s *collect.Snapshot) string {
 	return "IPC of " + s.Host + " at " + s.Taken.Format(time.RFC3339)
 }
 
-// writeMermaid writes a flowchart of Mermaid (mermaid.js.org/syntax/flowchart.html), which the pages of GitHub and
-// GitLab draw.
+// writeMermaid writes a flowchart of Mermaid (mermaid.js.org/syntax/flowchart.html). GitHub and GitLab draw it in their
+// pages.
 func writeMermaid(w *bufio.Writer, _ *collect.Snapshot, g *views.Graph) error {
 	fmt.Fprintln(w, "flowchart LR")
 	names := nodeNames(g)
@@ -194,11 +194,11 @@ func writeMermaid(w *bufio.Writer, _ *collect.Snapshot, g *views.Graph) error {
 			fmt.Fprintf(w, "    linkStyle %d stroke:red,color:red\n", i)
 		}
 	}
-	return nil // w keeps its first error for Flush
+	return nil // Flush returns w's first error
 }
 
-// mermaidText writes every ASCII sign that could mean something as an entity, #34; for a quote: a label may be read
-// as Markdown, HTML or Mermaid's own language. Signs that stand in every reference stay.
+// mermaidText writes each special ASCII character as an entity, for example #34; for a quote. Mermaid may read a label
+// as Markdown, as HTML or as its own language. The characters of a Ref stay as they are.
 func mermaidText(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -213,7 +213,7 @@ func mermaidText(text string) string {
 	return b.String()
 }
 
-// joined puts a blank between two texts, of which the second may be empty.
+// joined puts a blank between two texts, unless b is empty.
 func joined(a, b string) string {
 	if b == "" {
 		return a
@@ -221,7 +221,7 @@ func joined(a, b string) string {
 	return a + " " + b
 }
 
-// writeGraphJSON writes one document, a node or an edge per line. The edges are those of the document of --once.
+// writeGraphJSON writes one document, with one node or edge per line. An edge is written as in the document of --once.
 func writeGraphJSON(w *bufio.Writer, s *collect.Snapshot, g *views.Graph) error {
 	d := document{w: w}
 	d.begin(s)

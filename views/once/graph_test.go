@@ -29,8 +29,8 @@ func snapshot() *collect.Snapshot {
 		Faults: []schema.Fault{{Source: "fd", Says: "no", Denied: true, Count: 2}}}
 }
 
-// abba is two processes that each hold what the other waits for, and an innocent one.
-func abba() *views.Graph {
+// deadlockGraph has two processes that each hold the object the other waits for, and a third process outside the deadlock.
+func deadlockGraph() *views.Graph {
 	edge := func(from, to schema.Ref, rel schema.Rel, via string) schema.Edge {
 		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: via})
 	}
@@ -104,7 +104,7 @@ func TestGraphLanguages(t *testing.T) {
 "notes":["a note"]}
 `}
 	for _, output := range once.GraphOutputs() {
-		if diff := cmp.Diff(want[output], graphText(t, abba(), output)); diff != "" {
+		if diff := cmp.Diff(want[output], graphText(t, deadlockGraph(), output)); diff != "" {
 			t.Errorf("%s:\n%s", output, diff)
 		}
 	}
@@ -119,7 +119,7 @@ func graphText(tb testing.TB, g *views.Graph, output string) string {
 	return b.String()
 }
 
-// hostileGraph has a text wherever one can be.
+// hostileGraph has the same text in every place of a graph that takes a text.
 func hostileGraph(text string) *views.Graph {
 	return &views.Graph{
 		Nodes: []views.Node{{Ref: named("/" + text), Label: text}, {Ref: proc(1), Label: text}},
@@ -128,7 +128,7 @@ func hostileGraph(text string) *views.Graph {
 	}
 }
 
-// The lines that a graph of two nodes and an edge has, whatever they are called.
+// The lines of a graph of two nodes and one edge, for any name.
 var (
 	dotLine     = regexp.MustCompile(`^\tn(1|2|1 -> n2|2 -> n1) \[label=("(?:[^"\\]|\\.)*")[a-z0-9=., ]*\];$`)
 	mermaidLine = regexp.MustCompile(`^    n(?:1\["([^"]*)"\]|2\(\["([^"]*)"\]\)|2 -\.->\|"([^"]*)"\| n1)$`)
@@ -138,7 +138,7 @@ var (
 func checkHostile(t *testing.T, text string) {
 	shown := views.Visible(text)
 	if len([]rune(shown)) > 60 || text == "" {
-		return // it is cut
+		return // the text is cut
 	}
 	g := hostileGraph(text)
 	want := []string{"pshm:/" + shown + "\n" + shown, "proc:1\n" + shown, "waits on " + shown}
@@ -208,7 +208,7 @@ func TestGraphCutsLongNames(t *testing.T) {
 }
 
 func TestUnknownGraphOutput(t *testing.T) {
-	err := once.WriteGraph(new(bytes.Buffer), snapshot(), abba(), "mermiad\n")
+	err := once.WriteGraph(new(bytes.Buffer), snapshot(), deadlockGraph(), "mermiad\n")
 	if want := `unknown output "mermiad\\x0a": did you mean mermaid?`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

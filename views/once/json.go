@@ -10,10 +10,10 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// SchemaVersion is that of the JSON document. Within a version, keys are only added.
+// SchemaVersion is the version of the JSON document. A version may get new keys; it never loses a key.
 const SchemaVersion = 1
 
-// writeDocument writes the one JSON document of --once -o json, an object per line. README has its contract.
+// writeDocument writes the JSON document of --once -o json, one object per line. README describes the document.
 func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ Options) error {
 	d := document{w: w}
 	d.begin(s)
@@ -51,7 +51,7 @@ func writeDocument(w *bufio.Writer, s *collect.Snapshot, sections []Section, _ O
 	return d.err
 }
 
-// writeLines writes a JSON object per line: kind, ref, then the columns.
+// writeLines writes one JSON object per line: kind, ref, then the columns.
 func writeLines(w *bufio.Writer, _ *collect.Snapshot, sections []Section, _ Options) error {
 	d := document{w: w}
 	for _, section := range sections {
@@ -107,14 +107,14 @@ func appendPairs(b []byte, pairs ...string) []byte {
 	return append(b, '}')
 }
 
-// document writes JSON piece by piece and remembers the first error.
+// document writes JSON piece by piece, and keeps the first error.
 type document struct {
 	w   *bufio.Writer
 	buf []byte
 	err error
 }
 
-// begin opens a document with what every one says: the contract's version, and of which machine and moment it is.
+// begin opens a document with its schema version, its machine and its time.
 func (d *document) begin(s *collect.Snapshot) {
 	d.raw(`{"schema_version":`).int(SchemaVersion)
 	d.raw(`,"taken":`).string(s.Taken.Format(time.RFC3339Nano))
@@ -123,7 +123,7 @@ func (d *document) begin(s *collect.Snapshot) {
 	d.raw(`,"ipc_namespace":`).int(int64(s.IPCNamespace))
 }
 
-// unseen adds what could not be read.
+// unseen adds the faults: the facts that could not be read.
 func (d *document) unseen(s *collect.Snapshot) {
 	d.raw(",\n\"faults\":[")
 	for i, f := range s.Faults {

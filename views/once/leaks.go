@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeLeaks writes the view of leaks for people: by verdict, what is known of each object, why, and the command that
-// removes an orphan; then what could be won.
+// writeLeaks writes the view of leaks for people, by verdict. Each object has its facts, the reasons, and for an orphan
+// the command that removes it. The end tells what the removal of the orphans would free.
 func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	rows := leakRows(sections)
 	if len(rows) == 0 {
@@ -33,7 +33,7 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 		if group := alike[i]; len(group) > 0 {
 			writeAlike(w, group, rows, sections)
 		}
-		if !alike.told(i) {
+		if !alike.grouped(i) {
 			writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
 		}
 	}
@@ -41,12 +41,12 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 	return nil
 }
 
-// leakRows joins the kinds' rows: by verdict, and those of one verdict by the order that was asked for.
+// leakRows joins the rows of all kinds, sorted by verdict and then by the requested order.
 func leakRows(sections []Section) []views.Leak {
 	var rows []views.Leak
 	var keys []views.SortKey
 	for _, section := range sections {
-		keys = section.Sort // The same for all of them.
+		keys = section.Sort // all sections have the same keys
 		for _, o := range section.Rows {
 			rows = append(rows, views.Leak{Mechanism: section.Mechanism, Object: o,
 				Verdict: views.VerdictOf(section.Mechanism, o), Bytes: views.LeakBytes(section.Mechanism, o)})
@@ -65,12 +65,13 @@ func columnsOf(sections []Section, kind schema.Kind) []schema.Column {
 	return nil
 }
 
-// meaning says in a few words what a verdict on n objects is.
+// meaning describes a verdict on n objects in a few words.
 func meaning(v relate.Leak, n int) string {
 	them := schema.Plural(n, "it", "them")
 	switch v {
 	case relate.Orphan:
-		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who could know %[1]s", them)
+		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who could know "+
+			"%[1]s", them)
 	case relate.Suspect:
 		return fmt.Sprintf("nobody uses %[1]s, and nobody known to have used %[1]s lives; not all else is proven", them)
 	case relate.Unknown:
@@ -97,7 +98,7 @@ func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, o Options) 
 	fmt.Fprintf(w, "%s: %s: %s\n", strings.ToUpper(string(v)), objects, meaning(v, n))
 }
 
-// amount writes a size in a sentence: where it has no unit of its own, with "bytes".
+// amount writes a size for a sentence: with "bytes" if the number has no unit.
 func amount(n uint64, f views.Format) string {
 	text := views.Text(schema.Bytes(n), f)
 	if text == strconv.FormatUint(n, 10) {
@@ -106,7 +107,7 @@ func amount(n uint64, f views.Format) string {
 	return text
 }
 
-// writeLeak writes an object in one line, its reasons below, and how to remove it.
+// writeLeak writes an object in one line, its reasons below, and the command that removes it.
 func writeLeak(w *bufio.Writer, r views.Leak, columns []schema.Column, o Options) {
 	w.WriteString("  " + views.Visible(r.Object.Ref.String()))
 	var reasons []string
@@ -130,7 +131,7 @@ func writeLeak(w *bufio.Writer, r views.Leak, columns []schema.Column, o Options
 	}
 }
 
-// writeGains says what the removal of the orphans would free.
+// writeGains writes what the removal of the orphans would free.
 func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Options) {
 	bytes, orphans := uint64(0), 0
 	for _, r := range rows {
@@ -158,7 +159,7 @@ func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Optio
 	fmt.Fprintf(w, "\nTo be won by removing the orphans: %s\n", strings.Join(parts, ", "))
 }
 
-// lookedAt says how many objects of which kinds there are, and whether something could not be seen.
+// lookedAt counts the objects of each kind, and tells if something could not be seen.
 func lookedAt(s *collect.Snapshot, sections []Section) string {
 	var parts []string
 	all := 0

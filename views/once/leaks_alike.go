@@ -13,21 +13,21 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// fewAlike is how many objects with the same reasons are told one by one: more would bury the rest.
+// fewAlike is the most objects with equal reasons that are written one by one. More such objects would hide the rest.
 const fewAlike = 3
 
-// alikeLeaks are groups of rows that are told together, each by its members' places in the list: the first row of a
-// group has all of them, the others have none. Rows that stand alone are not in it.
+// alikeLeaks holds groups of rows that are written together. Its key is a row's place in the list. The first row of a
+// group has the places of all members; the other members have an empty list. A row without a group has no key.
 type alikeLeaks map[int][]int
 
-// told says whether a row is told with its group.
-func (a alikeLeaks) told(row int) bool {
+// grouped is true if a row is written with its group.
+func (a alikeLeaks) grouped(row int) bool {
 	_, ok := a[row]
 	return ok
 }
 
-// groupLeaks finds the rows of one verdict that have the same reasons. Orphans are told each, with the command that
-// removes it, and so is every row where somebody chose columns or an order.
+// groupLeaks finds the rows of one verdict with equal reasons. An orphan is never grouped: it has its own command.
+// Nothing is grouped if the person chose columns or an order.
 func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	groups := alikeLeaks{}
 	if o.Sorted || o.Chosen || o.NoHeadings {
@@ -60,7 +60,7 @@ func reasonsOf(r views.Leak, sections []Section) []string {
 	return nil
 }
 
-// writeAlike writes a group: how many there are, their reasons once, and which they are.
+// writeAlike writes a group: the number of objects, their reasons once, and their Refs.
 func writeAlike(w *bufio.Writer, group []int, rows []views.Leak, sections []Section) {
 	refs := make([]string, len(group))
 	for n, i := range group {

@@ -13,17 +13,17 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// Options say how a snapshot is written.
+// Options control how a snapshot is written.
 type Options struct {
 	Output     string // one of Outputs
 	NoHeadings bool   // table and csv
-	Leaks      bool   // the sections are those of the view of leaks, whose table is for people
-	Sorted     bool   // an order was asked for
-	Chosen     bool   // columns were asked for
+	Leaks      bool   // the sections come from the view of leaks; its table is for people
+	Sorted     bool   // the person chose an order
+	Chosen     bool   // the person chose columns
 	Format     views.Format
 }
 
-// Section is a kind's table with the rows that it shows.
+// Section is the table of one kind with its rows.
 type Section struct {
 	views.Table
 	Rows []*schema.Object
@@ -36,7 +36,7 @@ var writers = []struct {
 	write writer
 }{{"table", writeTables}, {"json", writeDocument}, {"jsonl", writeLines}, {"csv", writeCSV}}
 
-// Outputs are the formats that Write knows; the first is the default.
+// Outputs lists the formats of Write; the first is the default.
 func Outputs() []string {
 	var names []string
 	for _, w := range writers {
@@ -45,8 +45,8 @@ func Outputs() []string {
 	return names
 }
 
-// Columns are those that a format shows of a kind unless told otherwise: a table the usual ones, JSON all that cost
-// nothing per object.
+// Columns returns the default columns of a format for a kind. A table has the mechanism's defaults. JSON has all
+// columns that cost nothing per object.
 func Columns(output string, m *kinds.Mechanism) []schema.Column {
 	if output == "json" || output == "jsonl" {
 		return views.RecordColumns(m)
@@ -54,7 +54,7 @@ func Columns(output string, m *kinds.Mechanism) []schema.Column {
 	return views.DefaultColumns(m)
 }
 
-// LeakColumns is Columns for the view of leaks: JSON has the verdict and its reasons besides.
+// LeakColumns is Columns for the view of leaks: JSON also has the verdict and its reasons.
 func LeakColumns(output string, m *kinds.Mechanism) []schema.Column {
 	columns := views.LeakColumns(m)
 	if output != "json" && output != "jsonl" {
@@ -69,7 +69,7 @@ func LeakColumns(output string, m *kinds.Mechanism) []schema.Column {
 	return all
 }
 
-// Write writes the sections. An unknown output is a views.UsageError; any other error came from w.
+// Write writes the sections. An unknown output gives a views.UsageError; any other error comes from w.
 func Write(w io.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	for _, format := range writers {
 		if format.name == o.Output {
@@ -87,7 +87,7 @@ func Write(w io.Writer, s *collect.Snapshot, sections []Section, o Options) erro
 	return CheckOutput(o.Output)
 }
 
-// CheckOutput says whether a format is known.
+// CheckOutput returns a views.UsageError for an unknown format.
 func CheckOutput(name string) error {
 	for _, o := range Outputs() {
 		if o == name {

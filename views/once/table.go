@@ -14,9 +14,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeTables writes the findings, if any were asked for, and one table per kind. Where there are several, a blank
-// line and a line "# kind: title" stand before each. For awk: no cell but the last of a line holds a blank, and no
-// cell is empty.
+// writeTables writes the requested findings, and one table per kind. Before each of several tables stand a blank line
+// and a line "# kind: title". For awk, only the last cell of a line may hold a blank, and no cell is empty.
 func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o Options) error {
 	if !o.NoHeadings {
 		writeFindings(w, snap.Findings)
@@ -62,8 +61,8 @@ func title(w *bufio.Writer, i int, m *kinds.Mechanism) {
 	w.WriteString("# " + string(m.Kind) + ": " + m.Title + "\n")
 }
 
-// Align writes rows of cells in columns two blanks apart. Blanks inside a cell become \x20 but in the last one, and
-// an empty cell "-", so that every line has the same number of fields.
+// Align writes rows of cells in columns, two blanks apart. Every line gets the same number of fields: a blank inside a
+// cell becomes \x20, except in the last cell, and an empty cell becomes "-".
 func Align(w *bufio.Writer, rows [][]string, right []bool) error {
 	widths := make([]int, len(right))
 	for _, cells := range rows {
@@ -103,8 +102,8 @@ func spaces(w *bufio.Writer, n int) {
 	}
 }
 
-// writeCSV writes one table (RFC 4180) whatever the number of kinds: its columns are those of all of them, each once;
-// ref tells the kind. Sizes are bytes, durations seconds, times RFC 3339.
+// writeCSV writes one table (RFC 4180) for all kinds. It has each column of any kind once; ref tells the kind. Sizes
+// are bytes, durations are seconds, times are RFC 3339.
 func writeCSV(w *bufio.Writer, _ *collect.Snapshot, sections []Section, o Options) error {
 	o.Format.Bytes = true
 	var ids []string

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,21 +16,14 @@ import (
 
 func testWorkers() kerneltest.Workers {
 	return kerneltest.Workers{
-		"attach": func(j *kerneltest.Job) {
-			id, err := strconv.Atoi(j.Args[0])
-			j.Check(err)
-			_, err = kernel.NewAdmin().ShmAttach(id, false)
-			j.Check(err)
-			j.Ready()
-			j.Wait()
-		},
+		"attach":  kerneltest.Attach,
 		"queue":   workQueue,
 		"segment": workSegment,
 		"sleep":   func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 	}
 }
 
-// live is the dashboard on the machine that the test is in, which is one of its own.
+// live is the dashboard on the test's own machine: its namespaces.
 func live(t *testing.T) *rig {
 	return openRig(t, "", 100, 40, func(o *Options) { o.Planner = planner(t) })
 }
@@ -58,7 +50,7 @@ func segment(t *testing.T) int {
 	return id
 }
 
-// segments tells those that are left, "dest" after those that are marked for destruction.
+// segments lists the segments that exist; "dest" stands after a segment that is marked for destruction.
 func segments(t *testing.T) []string {
 	t.Helper()
 	host, err := kernel.Open("")
@@ -127,7 +119,7 @@ func TestALiveObjectWantsItsIDTyped(t *testing.T) {
 	})
 }
 
-// The plan holds the marked objects, those too that a filter hides, and says so.
+// The plan holds the marked objects, even those that a filter hides. It tells their number.
 func TestRemoveOfHiddenMarks(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		a, b, c := segment(t), segment(t), segment(t)
@@ -161,7 +153,7 @@ func TestSignalMenu(t *testing.T) {
 		if !strings.Contains(line, "SIGTERM") {
 			t.Errorf("the cursor stands on %q", line)
 		}
-		r.write("quit") // Letters look for a name, also those that have another meaning elsewhere.
+		r.write("quit") // in a menu letters jump, even letters of other keys
 		r.write("9")
 		r.press("Enter")
 		r.see("Send SIGKILL to 1 process", fmt.Sprint("kill -KILL ", w.PID))
@@ -195,36 +187,23 @@ func TestTheQuestionFitsASmallScreen(t *testing.T) {
 	})
 }
 
-// From a list of objects a signal goes to the processes at the one under the cursor, or at the marked ones.
-func TestSignalFromAListOfObjects(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
-		id := segment(t)
-		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
-		r := live(t)
-		r.toTab(schema.Shm)
-		r.see(fmt.Sprint("shm:", id))
-		r.press("F9")
-		r.see("to the holders of shm:", "(Tab: ")
-		r.press("Enter")
-		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
-		r.press("Esc")
-		r.seeNot("Send SIGTERM")
-	})
-}
-
-// From an object's page a signal goes to the processes at it.
-func TestSignalFromAPage(t *testing.T) {
-	kerneltest.InNamespace(t, func() {
-		id := segment(t)
-		w := kerneltest.Start(t, "attach", fmt.Sprint(id))
-		r := live(t)
-		r.toTab(schema.Shm)
-		r.see(fmt.Sprint("shm:", id))
-		r.press("Enter", "F9")
-		r.see("to the holders of shm:", "(Tab: ")
-		r.press("Enter")
-		r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
-		r.press("Esc")
-		r.seeNot("Send SIGTERM")
-	})
+// From a list of objects, or from an object's page, a signal goes to the processes at the object.
+func TestSignalToTheProcessesAtAnObject(t *testing.T) {
+	for from, keys := range map[string][]string{"list": {"F9"}, "page": {"Enter", "F9"}} {
+		t.Run(from, func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				id := segment(t)
+				w := kerneltest.Start(t, "attach", fmt.Sprint(id))
+				r := live(t)
+				r.toTab(schema.Shm)
+				r.see(fmt.Sprint("shm:", id))
+				r.press(keys...)
+				r.see("to the holders of shm:", "(Tab: ")
+				r.press("Enter")
+				r.see("Send SIGTERM to 1 process", fmt.Sprint("kill -TERM ", w.PID))
+				r.press("Esc")
+				r.seeNot("Send SIGTERM")
+			})
+		})
+	}
 }

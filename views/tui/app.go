@@ -14,26 +14,25 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// Source gives snapshots: a *collect.Sampler. The dashboard calls it from the UI goroutine only, and never waits for
-// it.
+// Source gives snapshots; a *collect.Sampler is one. Only the UI goroutine calls it, and never waits for it.
 type Source interface {
 	Demand(collect.Request)
 	Now()
 	SetInterval(time.Duration)
 	Pause(bool)
 	Snapshots() <-chan *collect.Snapshot
-	// Watch asks for more, taken now and then, which Watched gives.
+	// Watch asks for a second request at an interval. Its snapshots come from Watched.
 	Watch(collect.Request, time.Duration)
 	Watched() <-chan *collect.Snapshot
 }
 
-// app holds the rooms together: which of them are open, what the last snapshot was, and who has to be told.
+// app holds the rooms and the tabs together, and the last snapshots for them.
 type app struct {
 	opts   Options
 	source Source
 	tv     *tview.Application
 	theme  theme
-	rooms  []room // the table first, the one with the keyboard last
+	rooms  []room // the table is first; the last room has the keyboard
 
 	tabs    []*tab
 	current int
@@ -44,11 +43,11 @@ type app struct {
 	paused   bool
 	all      bool              // objects of every namespace
 	flash    string            // a line for the person, until the next key
-	pressed  rune              // the key that is being handled, for bindings of a range of keys
-	held     *collect.Snapshot // came while a dialog was open
-	heldLook *collect.Snapshot // so did this, of the watch
-	watched  *collect.Snapshot // the last one of the watch
-	alarm    alarms            // what the header announces of it
+	pressed  rune              // the key in work, for bindings of a range of keys
+	held     *collect.Snapshot // a snapshot that came while a dialog was open
+	heldLook *collect.Snapshot // the same, from the watch
+	watched  *collect.Snapshot // the last snapshot of the watch
+	alarm    alarms            // the header's announcement about watched
 	work     workers
 	crash    crash
 }
@@ -62,13 +61,13 @@ func newApp(ctx context.Context, opts Options) *app {
 	a.rooms = []room{newTableRoom(a)}
 	a.tv.SetRoot(newLayout(a), true)
 	a.tv.SetInputCapture(a.key)
-	a.tv.SetBeforeDrawFunc(a.suit)
+	a.tv.SetBeforeDrawFunc(a.adaptColours)
 	a.tv.EnablePaste(true)
 	return a
 }
 
-// suit takes the colours away on a screen that has none.
-func (a *app) suit(screen tcell.Screen) bool {
+// adaptColours removes the colours on a screen without colours.
+func (a *app) adaptColours(screen tcell.Screen) bool {
 	a.theme = newTheme(!a.opts.NoColor && screen.Colors() >= 8)
 	return false
 }
@@ -84,7 +83,7 @@ func (a *app) show(i int) reaction {
 	return rearrange
 }
 
-// demand asks for what is on screen, if that is something else than before.
+// demand asks for the facts of the screen, if they differ from the last request.
 func (a *app) demand() {
 	req := a.tab().request()
 	for _, r := range a.rooms {
@@ -101,16 +100,16 @@ func (a *app) demand() {
 	a.source.Demand(req)
 }
 
-// demander is a room that shows something else than the table.
+// demander is a room that needs other facts than the table.
 type demander interface {
 	request() collect.Request
 	take(*collect.Snapshot)
 }
 
-// take gets a snapshot. What it holds goes to those who show it; a tab that is not in it keeps its last one until it
-// is asked for. While a dialog is open nothing moves behind it.
+// take gets a snapshot and passes it to every room and tab that can show it. A tab without facts in the snapshot keeps
+// its last one. While a dialog is open, nothing behind it moves: the snapshot waits.
 func (a *app) take(s *collect.Snapshot) {
-	if a.still() {
+	if a.dialogOpen() {
 		a.held = s
 		return
 	}
@@ -130,13 +129,13 @@ func (a *app) take(s *collect.Snapshot) {
 	}
 }
 
-// still says whether a dialog is open, behind which nothing moves.
-func (a *app) still() bool {
+// dialogOpen is true while a dialog is open. Then nothing behind it may move.
+func (a *app) dialogOpen() bool {
 	_, typing := a.top().(*prompt)
-	return !typing && !a.top().whole()
+	return !typing && !a.top().fillsBody()
 }
 
-// tabOf finds the tab that shows a kind.
+// tabOf returns the index of the tab that shows a kind.
 func (a *app) tabOf(k schema.Kind) int {
 	for i, t := range a.tabs {
 		if t.mechanism(k) != nil {
@@ -146,7 +145,7 @@ func (a *app) tabOf(k schema.Kind) int {
 	return -1
 }
 
-// mechanism finds a kind's mechanism.
+// mechanism returns the mechanism of a kind.
 func (a *app) mechanism(k schema.Kind) *kinds.Mechanism {
 	if i := a.tabOf(k); i >= 0 {
 		return a.tabs[i].mechanism(k)

@@ -7,8 +7,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// objects are all of the tab that may be shown at all: what is usual on every machine (kernel threads) only on
-// request, or where it is asked what an object waits for.
+// objects returns the objects that the tab may show. It leaves out background objects (for example kernel threads),
+// unless the person asks for them or for the waits of some objects.
 func (t *tab) objects() []*schema.Object {
 	var all []*schema.Object
 	for _, m := range t.view.Mechanisms {
@@ -24,15 +24,15 @@ func (t *tab) objects() []*schema.Object {
 	return all
 }
 
-// pass keeps what every filter lets through.
+// pass returns the objects that pass every filter.
 func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 	var among map[schema.Ref]bool
 	if t.related != nil {
-		among = t.related.among(t)
+		among = t.related.rows(t)
 	}
 	match := t.filter.matcher(t.cells)
 	if t.where != nil {
-		t.where.Undecided() // Forget those of the last time.
+		t.where.Undecided() // forget the counts of the last time
 	}
 	user := t.column(userColumn)
 	objects = slices.DeleteFunc(objects, func(o *schema.Object) bool {
@@ -54,7 +54,7 @@ func (t *tab) pass(objects []*schema.Object) []*schema.Object {
 	return objects
 }
 
-// cells are the texts that a filter looks through: what the row shows, and its label.
+// cells yields the texts that a filter reads: the cells of the row, and its label.
 func (t *tab) cells(o *schema.Object, yield func(string) bool) {
 	if !yield(t.label(o)) {
 		return
@@ -67,7 +67,7 @@ func (t *tab) cells(o *schema.Object, yield func(string) bool) {
 	}
 }
 
-// sort orders by the chosen column. It is stable, so that equal cells keep the collector's order.
+// sort orders by the chosen column. It is stable: equal cells keep the collector's order.
 func (t *tab) sort(objects []*schema.Object) {
 	if t.sortBy == nil {
 		t.view.Order(objects)
@@ -78,32 +78,32 @@ func (t *tab) sort(objects []*schema.Object) {
 		func(schema.Kind, string) (schema.Column, bool) { return by, true })
 }
 
-// countMarks tells how many objects are marked, and how many of them a filter hides.
+// countMarks counts the marked objects, and those that a filter hides.
 func (t *tab) countMarks() {
-	t.seen.marked, t.seen.markedHidden = 0, 0
+	t.counts.marked, t.counts.markedHidden = 0, 0
 	if t.snap == nil || len(t.marks) == 0 {
 		return
 	}
 	for r := range t.marks {
 		if t.snap.Find(r) == nil {
-			delete(t.marks, r) // It is gone: a mark must not wait for another life of its number.
+			delete(t.marks, r) // it is gone: a later object with its number must not be marked
 		}
 	}
-	if t.seen.marked = len(t.marks); t.seen.marked == 0 {
+	if t.counts.marked = len(t.marks); t.counts.marked == 0 {
 		return
 	}
-	t.seen.markedHidden = t.seen.marked
+	t.counts.markedHidden = t.counts.marked
 	for i := range t.rows {
 		if t.marks[t.rows[i].object.Ref] {
-			t.seen.markedHidden--
+			t.counts.markedHidden--
 		}
 	}
 }
 
-// place finds the cursor's object again. Where it is gone the cursor stays on its line.
+// place finds the cursor's object again. If the object is gone, the cursor stays on its line.
 func (t *tab) place() {
 	if i := slices.IndexFunc(t.rows, func(r row) bool { return r.object.Ref == t.cursor }); i >= 0 {
-		t.top += i - t.index // The line stays where it is on the screen.
+		t.top += i - t.index // keep the line's place on the screen
 		t.index = i
 		return
 	}

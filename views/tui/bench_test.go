@@ -13,7 +13,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// crowd is a tab over n objects with eight columns of each sort.
+// crowd is a tab over n objects, with eight columns of each type.
 func crowd(n int) *tab {
 	type row struct {
 		size uint64
@@ -42,13 +42,13 @@ func crowd(n int) *tab {
 	return t
 }
 
-// crowdSnapshot is one that was taken for the tab.
+// crowdSnapshot is a snapshot for the tab.
 func crowdSnapshot(t *tab, objects []*schema.Object) *collect.Snapshot {
 	return &collect.Snapshot{Taken: time.Unix(1, 0), Request: t.request(),
 		Objects: map[schema.Kind][]*schema.Object{"crowd": objects}}
 }
 
-// A draw must cost the same whatever the number of rows: only those on screen are made.
+// The cost of a draw does not depend on the number of rows: a draw makes only the visible rows.
 func BenchmarkDraw(b *testing.B) {
 	for _, n := range []int{100, 10_000, 100_000} {
 		b.Run(fmt.Sprint(n, "rows"), func(b *testing.B) {
@@ -69,7 +69,7 @@ func BenchmarkDraw(b *testing.B) {
 	}
 }
 
-// Filtering and sorting is done once per snapshot.
+// Filtering and sorting happens once per snapshot.
 func BenchmarkArrange(b *testing.B) {
 	t := crowd(100_000)
 	for _, c := range []struct {
@@ -88,7 +88,7 @@ func BenchmarkArrange(b *testing.B) {
 	}
 }
 
-// Drawing makes as many cells for a hundred thousand rows as for a screenful.
+// A draw makes as many cells for 100,000 rows as for one screen of rows.
 func TestDrawingDoesNotDependOnTheNumberOfRows(t *testing.T) {
 	th := newTheme(true)
 	cells := func(n int) int {

@@ -7,20 +7,20 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// reaction is what should happen after a handler. Handlers never draw: the screen is drawn after every event anyway.
+// reaction is the work after a handler. Handlers never draw: the screen is drawn after every event.
 type reaction uint8
 
 const (
 	rearrange reaction = 1 << iota // filter, sort and lay out the current tab again
-	demand                         // something else is on screen: ask the collector for it
+	demand                         // the screen needs other facts: ask the collector for them
 	quit
 	nothing reaction = 0
 )
 
-// binding is one key's declaration. Dispatch, footer and help all read it.
+// binding declares one key. Dispatch, footer and help all read it.
 type binding struct {
-	keys   string // separated by blanks, the first one stands in the footer: "F9 k", "A..Z"
-	name   string // a word or two, for the footer; "" keeps it out of there
+	keys   string // separated by blanks; the footer shows the first: "F9 k", "A..Z"
+	name   string // one or two words for the footer; "" keeps it out of the footer
 	help   string // one sentence
 	danger bool   // changes the machine: does not exist in read-only mode
 	when   func(*app) bool
@@ -30,13 +30,12 @@ type binding struct {
 // keymap is a room's bindings in the order of the footer and the help.
 type keymap []binding
 
-// works says whether the binding exists and can be used now.
+// works is true if the binding exists and can be used now.
 func (b *binding) works(a *app) bool {
 	return !(b.danger && a.opts.ReadOnly) && (b.when == nil || b.when(a))
 }
 
-// find gives the binding of a key, nil if there is none that works now. A key by its own name comes before a range
-// ("A..Z").
+// find returns the binding of a key, or nil if none works now. A key's own name comes before a range ("A..Z").
 func (k keymap) find(a *app, ev *tcell.EventKey) *binding {
 	name := keyName(ev)
 	var ranged *binding
@@ -61,7 +60,7 @@ var keyNames = map[tcell.Key]string{
 	tcell.KeyPgUp: "PgUp", tcell.KeyPgDn: "PgDn", tcell.KeyHome: "Home", tcell.KeyEnd: "End",
 }
 
-// keyName is a key as bindings spell it: "F9", "Ctrl-D", "Space", "k", "K".
+// keyName is a key in the spelling of bindings: "F9", "Ctrl-D", "Space", "k", "K".
 func keyName(ev *tcell.EventKey) string {
 	key := ev.Key()
 	switch {
@@ -83,7 +82,7 @@ func keyName(ev *tcell.EventKey) string {
 	return ev.Name()
 }
 
-// keyEvent is the key that bindings spell so; nil: there is none.
+// keyEvent returns the key event for a name in the spelling of bindings; nil for an unknown name.
 func keyEvent(name string) *tcell.EventKey {
 	if name == "Space" {
 		name = " "
@@ -99,7 +98,7 @@ func keyEvent(name string) *tcell.EventKey {
 	return nil
 }
 
-// firstKey is the key that the footer names.
+// firstKey is the key in the footer.
 func (b *binding) firstKey() string {
 	first, _, _ := strings.Cut(b.keys, " ")
 	return first

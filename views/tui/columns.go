@@ -8,19 +8,19 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// column is a column of a tab: one mechanism's, or that of several kinds under the same ID.
+// column is a column of a tab. It joins the columns of several kinds that have the same ID.
 type column struct {
 	id, title, help string
 	typ             schema.Type
 	width           int
-	flexible        bool // may be cut, and grows where there is room; numbers are never cut
+	flexible        bool // may be cut, and grows if there is room; numbers are never cut
 	byKind          map[schema.Kind]*schema.Column
 }
 
-// refColumn is the identity that every command takes. It comes first unless the kind is a tree.
+// refColumn is the column of the Ref, which every command takes. It comes first unless the kind is a tree.
 const refColumn = "ref"
 
-// get is an object's cell. A kind without this column has nothing there.
+// get returns the cell of an object. A kind without this column has an absent cell.
 func (c *column) get(o *schema.Object) schema.Value {
 	if c.id == refColumn {
 		return schema.RefValue(o.Ref)
@@ -31,8 +31,8 @@ func (c *column) get(o *schema.Object) schema.Value {
 	return schema.None(c.typ)
 }
 
-// columnsOf merges the columns of a view's kinds: those that its table shows unless told otherwise, or all that are
-// not on demand. The same ID is the same column. Each kind's own order is kept.
+// columnsOf merges the columns of a view's kinds: the defaults, or all except those on demand. Columns with the same ID
+// become one. Each kind's own order stays.
 func columnsOf(view views.View, all bool) []*column {
 	merged := []*column{newColumn(&schema.Column{ID: refColumn, Title: "REF", Help: "what commands take: KIND:ID",
 		Type: schema.TypeRef, Width: 10})}
@@ -65,7 +65,7 @@ func columnsOf(view views.View, all bool) []*column {
 	return merged
 }
 
-// isIdentity tells columns that repeat what the REF column says.
+// isIdentity is true for columns that repeat the REF column.
 func isIdentity(id string) bool { return id == "id" || id == "inode" }
 
 func visibleIDs(m *kinds.Mechanism) []string {
@@ -90,14 +90,14 @@ func newColumn(sc *schema.Column) *column {
 	return c
 }
 
-// tells says whether the column is one that a person looks at the table for: who is at an object, who waits on it,
-// whether its creator lives, and what state it is in.
-func (c *column) tells() bool {
+// important is true for the columns that matter most to a person: the processes at an object, its waiters, the state
+// of its creator, and its own state.
+func (c *column) important() bool {
 	return c.typ == schema.TypeEndpoints || c.id == "creator_state" || c.id == "status" || c.id == "state" ||
 		c.id == "verdict"
 }
 
-// downFirst says whether a person who sorts by the column wants the greatest first.
+// downFirst is true if the first sort by the column is descending.
 func (c *column) downFirst() bool {
 	switch c.typ {
 	case schema.TypeBytes, schema.TypeFloat, schema.TypeDuration, schema.TypeEndpoints:

@@ -9,15 +9,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// workers run what may take a while: making plans and running them. What comes of it reaches the screen through the
-// pump.
+// workers run slow work: they make plans and run them. Their results reach the screen through the pump.
 type workers struct {
 	ctx  context.Context
 	post chan func()
-	deed sync.WaitGroup // plans that are being run: Run waits for them
+	deed sync.WaitGroup // plans that run now; Run waits for them
 }
 
-// start runs work on a goroutine of its own; the function that it returns is called on the UI goroutine.
+// start runs work on a new goroutine. The function that work returns is called on the UI goroutine.
 func (a *app) start(work func() func()) {
 	a.work.deed.Add(1)
 	go a.guarded(func() {
@@ -26,7 +25,7 @@ func (a *app) start(work func() func()) {
 	})
 }
 
-// later has f called on the UI goroutine, unless the dashboard ends before.
+// later calls f on the UI goroutine, unless the dashboard ends before.
 func (a *app) later(f func()) {
 	select {
 	case a.work.post <- f:
@@ -34,7 +33,7 @@ func (a *app) later(f func()) {
 	}
 }
 
-// plan makes a plan while the dialog says so, then shows it.
+// plan opens a dialog, makes a plan, and shows the plan in the dialog.
 func (a *app) plan(title string, hidden int, make func() (*actions.Plan, error)) reaction {
 	d := newPlanRoom(a, title, hidden)
 	a.push(d)
@@ -45,17 +44,17 @@ func (a *app) plan(title string, hidden int, make func() (*actions.Plan, error))
 	return nothing
 }
 
-// actionKeys of a table act on the marked rows or the one under the cursor.
+// actionKeys of a table act on the marked rows, or on the row under the cursor.
 func (r *tableRoom) actionKeys() keymap {
 	t := r.app.tab
 	targets := func() []schema.Ref { return r.app.subjects(t().targets(), t().snap) }
-	hidden := func() int { return t().seen.markedHidden }
+	hidden := func() int { return t().counts.markedHidden }
 	hasRows := func() bool { return t().current() != nil }
 	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, targets, hidden),
 		waitsKeys("what the object or process waits for, or the marked ones, and who waits for it", hasRows, targets))
 }
 
-// actionKeys of a page act on its object, as long as that is there; a signal goes to the processes at it.
+// actionKeys of a page act on its object until the object is gone. A signal goes to the processes at the object.
 func (p *page) actionKeys() keymap {
 	targets := func() []schema.Ref {
 		if p.object == nil || p.gone {

@@ -3,9 +3,8 @@
 //	collector ─► Snapshot ─► pump (one goroutine, QueueUpdateDraw) ─► UI goroutine: app.take ─► tab.arrange ─► draw
 //	key ─► the top room's keymap ─► handler changes screen state ─► reaction (rearrange, demand, quit) ─► draw
 //
-// Rooms are what can have the keyboard: the table of a tab, an object's page, a menu, a prompt, a plan. They stand on
-// a stack. A room declares its keys once, as bindings; dispatch, the footer and the help all read those. Handlers
-// never draw.
+// A room can have the keyboard: the table of a tab, an object's page, a menu, a prompt or a plan. Rooms stand on a
+// stack. A room declares each key once, as a binding; dispatch, footer and help read the bindings. Handlers never draw.
 //
-// Screen state belongs to the UI goroutine. A Snapshot is immutable, so nothing here takes a lock.
+// Screen state belongs to the UI goroutine. A Snapshot is immutable, so this package needs no lock.
 package tui

@@ -8,13 +8,13 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// atOnce is the number of rows that are filtered and sorted within a frame, a hundredth of a second, so that nobody
-// need wait for a worker. For more the keys would wait.
+// atOnce is the most rows that the UI goroutine filters and sorts itself: they take about 10 ms. More rows would delay
+// the keys, so a worker takes them.
 const atOnce = 4000
 
-// arrange has a tab filtered and sorted: once per snapshot or change, never per draw. What many rows take is done by
-// a worker, one at a time for each tab; until it is ready the tab shows what it showed. So it does until a snapshot
-// comes that has what a new filter reads.
+// arrange filters and sorts a tab, once per snapshot or change, never per draw. A worker does it for many rows; each
+// tab has at most one worker. Until the worker is ready, the tab shows its old rows. If a new filter needs facts that
+// the snapshot lacks, the tab also keeps its old rows until the next snapshot.
 func (a *app) arrange(t *tab) {
 	switch {
 	case t.next == nil:
@@ -29,20 +29,20 @@ func (a *app) arrange(t *tab) {
 		t.busy = true
 		d, turn := t.draft(), t.turn
 		go a.guarded(func() {
-			d.own()
+			d.ownWhere()
 			d.fill()
 			a.later(func() { a.accept(t, d, turn) })
 		})
 	}
 }
 
-// changed is arrange after the person changed something: what a worker makes of the old settings is of no use any more.
+// changed is arrange after the person changed a setting. The result of a worker with the old settings is dropped.
 func (a *app) changed(t *tab) {
 	t.turn++
 	a.arrange(t)
 }
 
-// accept shows what a worker made, unless the settings have changed meanwhile.
+// accept shows a worker's result, unless the settings have changed meanwhile.
 func (a *app) accept(t, draft *tab, turn int) {
 	t.busy = false
 	if turn == t.turn {
@@ -55,7 +55,7 @@ func (a *app) accept(t, draft *tab, turn int) {
 	}
 }
 
-// arranged tells when the object that was followed has gone.
+// arranged tells the person if the followed object is gone.
 func (a *app) arranged(t *tab) {
 	if t == a.tab() && !t.lost.IsZero() {
 		a.flash = views.Visible(t.lost.String()) + " is gone: not following it any more"
@@ -63,7 +63,7 @@ func (a *app) arranged(t *tab) {
 	}
 }
 
-// size is the number of objects that the newest snapshot has for the tab.
+// size counts the tab's objects in the newest snapshot.
 func (t *tab) size() int {
 	n := 0
 	for _, m := range t.view.Mechanisms {
@@ -72,7 +72,7 @@ func (t *tab) size() int {
 	return n
 }
 
-// arrange filters and sorts at once.
+// arrange filters and sorts on this goroutine.
 func (t *tab) arrange() {
 	if t.next != nil {
 		d := t.draft()
@@ -81,24 +81,24 @@ func (t *tab) arrange() {
 	}
 }
 
-// draft is a copy of the tab over the newest snapshot, for fill. Nothing in it changes with the tab but the compiled
-// expression.
+// draft returns a copy of the tab over the newest snapshot, for fill. The copy shares only the compiled expression with
+// the tab.
 func (t *tab) draft() *tab {
 	d := *t
 	d.snap, d.rows = t.next, make([]row, 0, len(t.rows))
 	d.folded = maps.Clone(t.folded)
-	d.marks, d.widths = nil, nil // They are the screen's.
+	d.marks, d.widths = nil, nil // these belong to the screen
 	return &d
 }
 
-// own gives a draft an expression of its own: one is for one goroutine at a time.
-func (t *tab) own() {
+// ownWhere gives a draft its own expression: only one goroutine at a time may use an expression.
+func (t *tab) ownWhere() {
 	if t.where != nil {
-		t.where, _ = views.CompileWhere(t.view.Mechanisms, t.where.Source) // It was compiled before.
+		t.where, _ = views.CompileWhere(t.view.Mechanisms, t.where.Source) // no error: it was compiled before
 	}
 }
 
-// fill works a draft's rows out.
+// fill computes a draft's rows.
 func (t *tab) fill() {
 	begin := time.Now()
 	objects := t.objects()
@@ -106,7 +106,7 @@ func (t *tab) fill() {
 	t.sums = views.Visible(t.view.Totals(t.snap))
 	objects = t.pass(objects)
 	t.sort(objects)
-	t.seen = counts{total: all, hidden: all - len(objects)}
+	t.counts = counts{total: all, hidden: all - len(objects)}
 	if t.tree && t.parent() != nil {
 		t.branch(objects)
 	} else {
@@ -117,9 +117,9 @@ func (t *tab) fill() {
 	t.took = time.Since(begin)
 }
 
-// take shows what a draft holds, and puts the cursor back on its object.
+// take shows the rows of a draft, and puts the cursor back on its object.
 func (t *tab) take(d *tab) {
-	t.snap, t.rows, t.seen, t.sums, t.folded = d.snap, d.rows, d.seen, d.sums, d.folded
+	t.snap, t.rows, t.counts, t.sums, t.folded = d.snap, d.rows, d.counts, d.sums, d.folded
 	t.open, t.hidden, t.took = d.open, d.hidden, d.took
 	t.countMarks()
 	t.place()

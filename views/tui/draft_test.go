@@ -12,11 +12,11 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// gate holds whoever reads the last object's cells while it is shut.
+// gate stops each reader of the last object's cells while it is shut.
 type gate struct {
 	mu     sync.Mutex
 	opened chan struct{} // nil: open
-	asked  chan struct{} // gets one from each who is held
+	asked  chan struct{} // gets one value from each stopped reader
 }
 
 func (g *gate) pass() {
@@ -42,20 +42,20 @@ func (g *gate) shut() (open func()) {
 	}
 }
 
-// first is a source that is asked once: no mechanism of its collector has the kinds that the test shows.
-type first struct {
+// singleSource is a source with a single snapshot. Its collector does not have the kinds of the test.
+type singleSource struct {
 	Source
 	demanded bool
 }
 
-func (f *first) Demand(r collect.Request) {
+func (f *singleSource) Demand(r collect.Request) {
 	if !f.demanded {
 		f.demanded = true
 		f.Source.Demand(r)
 	}
 }
 
-// openCrowd shows n objects in the first tab, numbered from the top, with a column n to sort by.
+// openCrowd shows n objects in the first tab. Its column n numbers them from the top.
 func openCrowd(t *testing.T, n int, g *gate) *rig {
 	t.Helper()
 	col := schema.Col[int64]
@@ -72,7 +72,7 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 		number := int64(i)
 		objects[i] = &schema.Object{Ref: schema.Ref{Kind: "crowd", ID: uint64(i)}, Row: &number}
 	}
-	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+	r := openRig(t, collecttest.New(t).Root, 80, 24, func(o *Options) { o.Source = &singleSource{Source: o.Source} })
 	r.inside(func(a *app) {
 		crowd := newTab(views.View{Family: "crowds", Mechanisms: []*kinds.Mechanism{m}})
 		crowd.next = crowdSnapshot(crowd, objects)
@@ -84,33 +84,32 @@ func openCrowd(t *testing.T, n int, g *gate) *rig {
 	return r
 }
 
-// While a worker sorts, and it sorts until the test lets it go on, keys are answered; what it made of old settings is
-// not shown.
+// A worker sorts until the test opens the gate. Meanwhile keys are answered. The result for old settings is not shown.
 func TestKeysAreAnsweredWhileRowsAreSorted(t *testing.T) {
 	t.Parallel()
 	g := &gate{asked: make(chan struct{}, 1<<20)}
 	r := openCrowd(t, 100_000, g)
-	same(t, "cursor", "crowd:0", r.under())
+	same(t, "cursor", "crowd:0", r.cursorRef())
 	open := g.shut()
-	r.press("N") // sorts by N, the greatest first
+	r.press("N") // sorts by N, descending
 	<-g.asked
 	r.press("Down", "Down")
-	same(t, "cursor while it is sorted", "crowd:2", r.under())
+	same(t, "cursor while it is sorted", "crowd:2", r.cursorRef())
 	r.see("N▼", "crowd:1 ")
-	r.press("I") // the other way round: the first order is of no use any more
+	r.press("I") // ascending: the result of the first sort is of no use now
 	r.press("Down")
-	same(t, "cursor while it is sorted", "crowd:3", r.under())
+	same(t, "cursor while it is sorted", "crowd:3", r.cursorRef())
 	open()
 	r.see("N▲")
 	r.waitUntil("the worker", func(s state) bool { return !s.busy })
-	same(t, "cursor on its object", "crowd:3", r.under())
+	same(t, "cursor on its object", "crowd:3", r.cursorRef())
 	r.press("I")
 	r.waitUntil("the worker", func(s state) bool { return !s.busy })
 	r.press("Home")
-	same(t, "first row, sorted downwards", "crowd:99999", r.under())
+	same(t, "first row, sorted downwards", "crowd:99999", r.cursorRef())
 }
 
-// An expression is one goroutine's at a time: the worker has its own.
+// The worker has its own expression, because only one goroutine at a time may use an expression.
 func TestManyRowsAreFilteredByExpression(t *testing.T) {
 	t.Parallel()
 	r := openCrowd(t, 100_000, &gate{})
@@ -122,20 +121,20 @@ func TestManyRowsAreFilteredByExpression(t *testing.T) {
 	r.see("100000 shown")
 }
 
-// under is the ref under the cursor.
-func (r *rig) under() string {
+// cursorRef is the ref under the cursor.
+func (r *rig) cursorRef() string {
 	r.t.Helper()
 	ref := ""
 	r.inside(func(a *app) { ref = a.tab().current().Ref.String() })
 	return ref
 }
 
-// BenchmarkKey is how long a key waits that comes right after a snapshot of 100,000 rows: sorted by the worker, and,
-// to compare with, at once.
+// BenchmarkKey measures the delay of a key right after a snapshot of 100,000 rows. It compares a sort by the worker
+// with a sort on the UI goroutine.
 func BenchmarkKey(b *testing.B) {
 	for _, how := range []string{"worker", "at-once"} {
 		b.Run(how, func(b *testing.B) {
-			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &first{Source: o.Source} })
+			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &singleSource{Source: o.Source} })
 			t := crowd(100_000)
 			t.sortBy = t.column("name")
 			r.inside(func(a *app) {

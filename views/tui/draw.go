@@ -7,8 +7,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// put writes plain text into at most width cells and gives the cells it took. What does not fit ends in "…".
-// The text has to be safe already: see views.Visible.
+// put writes plain text into at most width cells and returns the number of cells used. A longer text ends in "…". The
+// text must already be safe: see views.Visible.
 func put(screen tcell.Screen, x, y, width int, text string, style tcell.Style) int {
 	if width <= 0 {
 		return 0
@@ -38,17 +38,17 @@ func put(screen tcell.Screen, x, y, width int, text string, style tcell.Style) i
 	return used
 }
 
-// fill paints a stretch of a line.
+// fill paints a part of a line.
 func fill(screen tcell.Screen, x, y, width int, style tcell.Style) {
 	for i := range width {
 		screen.SetContent(x+i, y, ' ', nil, style)
 	}
 }
 
-// textWidth is how many cells a text takes.
+// textWidth is the width of a text in cells.
 func textWidth(s string) int { return uniseg.StringWidth(s) }
 
-// clip cuts a text to width cells, ending in "…" where something is lost.
+// clip cuts a text to width cells; a cut text ends in "…".
 func clip(s string, width int) string {
 	if textWidth(s) <= width {
 		return s
@@ -71,7 +71,7 @@ func clip(s string, width int) string {
 	return b.String() + "…"
 }
 
-// pad fills a text up to width cells, on the left if right-aligned.
+// pad fills a text with blanks up to width cells, on the left if right is true.
 func pad(s string, width int, right bool) string {
 	n := width - textWidth(s)
 	if n <= 0 {
@@ -83,7 +83,7 @@ func pad(s string, width int, right bool) string {
 	return s + strings.Repeat(" ", n)
 }
 
-// wrap breaks a text at blanks into lines of at most width cells; words that are longer are broken hard.
+// wrap breaks a text at blanks into lines of at most width cells. It breaks longer words anywhere.
 func wrap(s string, width int) []string {
 	if width < 1 {
 		width = 1
@@ -124,7 +124,7 @@ func wrap(s string, width int) []string {
 	return lines
 }
 
-// split cuts off the first clusters of s that fit into width cells, one at least.
+// split cuts off the first grapheme clusters of s that fit into width cells, but at least one.
 func split(s string, width int) (head, rest string) {
 	used, n, state := 0, 0, -1
 	for rest = s; rest != ""; {
@@ -140,13 +140,13 @@ func split(s string, width int) (head, rest string) {
 	return s[:n], s[n:]
 }
 
-// span is a stretch of text in one style; a line of spans is what most rooms draw.
+// span is text in one style. Most rooms draw lines of spans.
 type span struct {
 	text  string
 	style tcell.Style
 }
 
-// putSpans writes spans one after another and gives the cells they took.
+// putSpans writes spans one after another and returns the number of cells used.
 func putSpans(screen tcell.Screen, x, y, width int, spans ...span) int {
 	used := 0
 	for _, s := range spans {

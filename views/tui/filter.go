@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// textFilter is what was typed after "/": words in any case, or a regular expression between slashes.
+// textFilter is the text after "/": words, or a regular expression between slashes.
 type textFilter struct {
 	text string
 	re   *regexp.Regexp
@@ -34,7 +34,7 @@ func parseFilter(s string) (textFilter, error) {
 	return textFilter{text: s}, nil
 }
 
-// matcher gives a function that tells whether some cell of an object matches; nil where nothing is filtered.
+// matcher returns a function that is true if a cell of an object matches; nil for an empty filter.
 func (f textFilter) matcher(cells func(*schema.Object, func(string) bool)) func(*schema.Object) bool {
 	if f.text == "" || f.text == "/" {
 		return nil

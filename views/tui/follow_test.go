@@ -8,7 +8,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// What is followed is unfolded, and its end is told.
+// The followed object is unfolded, and its end is announced.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -33,7 +33,7 @@ func TestFollow(t *testing.T) {
 	r.seeNot("following")
 }
 
-// What could not be read is not said to be absent.
+// An object that could not be read is not reported as absent.
 func TestUnseenIsNotAbsent(t *testing.T) {
 	t.Parallel()
 	m := collecttest.New(t)

@@ -37,7 +37,7 @@ func (f *footer) draw(screen tcell.Screen, x, y, w, lines int) {
 	f.bindings(screen, x, y+1, w)
 }
 
-// state tells what is filtered, what a refresh costs and what could not be seen; for a moment, what just happened.
+// state shows the filters, the cost of a refresh and the unseen facts. Until the next key it shows the flash instead.
 func (f *footer) state(screen tcell.Screen, x, y, w int) {
 	a, th := f.app, &f.app.theme
 	if a.flash != "" {
@@ -59,7 +59,7 @@ func (f *footer) state(screen tcell.Screen, x, y, w int) {
 	putSpans(screen, x, y, w, spans...)
 }
 
-// filters tells in words what keeps rows away.
+// filters lists in words the filters that hide rows.
 func (t *tab) filters() []string {
 	var s []string
 	if t.related != nil {
@@ -94,15 +94,15 @@ func refsText(refs []schema.Ref) string {
 	return strings.Join(s, " ")
 }
 
-// notes say what is there but was not asked for: "2 other IPC namespaces hold 6 objects (-A)".
+// notes returns the snapshot's notes on objects that were not asked for: "2 other IPC namespaces hold 6 objects (-A)".
 func (a *app) notes() string {
 	return views.Visible(withKey(strings.Join(a.snap.Notes, "; ")))
 }
 
-// withKey names the dashboard's key where a note names the option.
+// withKey replaces the option in a note by the dashboard's key.
 func withKey(note string) string { return strings.ReplaceAll(note, "(-A)", "(A)") }
 
-// unseen says what is missing from the snapshot: the first thing, and how many more there are.
+// unseen returns the first fault of the snapshot, and the number of faults.
 func (a *app) unseen() string {
 	faults := a.snap.Faults
 	if len(faults) == 0 {
@@ -115,7 +115,7 @@ func (a *app) unseen() string {
 	return s + views.Visible(faults[0].Says)
 }
 
-// cost is what the last refresh took, and what share of the time that is, with what the watch takes.
+// cost is the time of the last refresh and its share of the interval, with the cost of the watch.
 func (a *app) cost() string {
 	s := fmt.Sprintf("refresh %s", millis(a.snap.Total))
 	if a.interval <= 0 || a.paused {
@@ -129,7 +129,7 @@ func (a *app) cost() string {
 	return s + fmt.Sprintf(" (%.1f%% of the time)", 100*share)
 }
 
-// costs are the parts of the cost, for whatever room is left.
+// costs lists the parts of the cost; they stand in the space that is left.
 func (a *app) costs() string {
 	s := ""
 	for _, c := range a.snap.Cost {
@@ -145,7 +145,7 @@ func millis(d time.Duration) string {
 	return fmt.Sprintf("%.0fms", d.Seconds()*1e3)
 }
 
-// bindings names the keys that work now, as many as fit.
+// bindings shows the keys that work now, as many as fit.
 func (f *footer) bindings(screen tcell.Screen, x, y, w int) {
 	a, th := f.app, &f.app.theme
 	f.keys = a.top().keymap()
@@ -167,7 +167,7 @@ func (f *footer) bindings(screen tcell.Screen, x, y, w int) {
 	}
 }
 
-// at gives the binding at a point.
+// at returns the binding at a point.
 func (f *footer) at(x, y int) *binding {
 	if y != f.y {
 		return nil

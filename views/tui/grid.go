@@ -8,8 +8,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// grid draws a tab's rows: a tview.Table over virtual content, so that only visible cells are made whatever the
-// number of rows. Which columns fit and how wide they are is settled before each draw; tview only paints.
+// grid draws a tab's rows. It is a tview.Table over virtual content: only visible cells are made, for any number of
+// rows. Each draw first chooses columns and widths; tview only paints.
 type grid struct {
 	*tview.Table
 
@@ -18,15 +18,15 @@ type grid struct {
 	shown  []*column // on screen, in order
 	widths []int
 	cache  []*tview.TableCell   // the visible cells of this draw
-	texts  map[*column][]string // what they hold, by line on screen
+	texts  map[*column][]string // their texts, by line on screen
 	left   bool                 // columns are hidden on the left
 	right  bool
 	scarce bool // not all columns fit
-	short  int  // then: the width of telling columns
+	short  int  // if scarce: the width of important columns
 	height int
 }
 
-// gutter is the first cell of every line: a mark, or nothing.
+// gutter is the width of the first cell of every line, which holds a mark or a blank.
 const gutter = 1
 
 func newGrid(th *theme) *grid {
@@ -34,11 +34,11 @@ func newGrid(th *theme) *grid {
 	g.SetContent(&gridContent{grid: g})
 	g.SetFixed(1, 0).SetSelectable(true, false)
 	g.SetBackgroundColor(tcell.ColorDefault)
-	g.SetBordersColor(tcell.ColorDefault) // of the blanks between columns
+	g.SetBordersColor(tcell.ColorDefault) // colour of the blanks between columns
 	return g
 }
 
-// Draw settles the layout for the space there is and paints.
+// Draw chooses the layout for the space and paints.
 func (g *grid) Draw(screen tcell.Screen) {
 	_, _, width, height := g.GetInnerRect()
 	if g.tab == nil || width < 2 || height < 1 {
@@ -55,7 +55,7 @@ func (g *grid) Draw(screen tcell.Screen) {
 	g.edges(screen)
 }
 
-// scroll keeps the cursor on screen, and the end of the list at the end of the screen.
+// scroll keeps the cursor on screen, and leaves no empty lines below the end of the list.
 func (g *grid) scroll() {
 	t := g.tab
 	t.top = min(t.top, t.index)
@@ -63,7 +63,7 @@ func (g *grid) scroll() {
 	t.top = max(0, min(t.top, len(t.rows)-g.height))
 }
 
-// measure looks at the cells on screen.
+// measure reads the cells on screen.
 func (g *grid) measure() {
 	t := g.tab
 	g.texts = make(map[*column][]string, len(t.columns))
@@ -91,19 +91,19 @@ func (g *grid) text(r *row, c *column) string {
 	return s
 }
 
-// gridContent is what tview asks for cells.
+// gridContent gives tview the cells.
 type gridContent struct {
 	tview.TableContentReadOnly
 	*grid
 }
 
-// GetRowCount counts the heading as well.
+// GetRowCount includes the heading.
 func (g *gridContent) GetRowCount() int { return len(g.tab.rows) + 1 }
 
-// GetColumnCount counts the gutter as well.
+// GetColumnCount includes the gutter.
 func (g *gridContent) GetColumnCount() int { return len(g.shown) + 1 }
 
-// GetCell makes a cell when it is first asked for in a draw: tview asks at least twice and writes its position into it.
+// GetCell makes a cell once per draw. tview asks for a cell at least twice, and writes the cell's position into it.
 func (g *gridContent) GetCell(r, c int) *tview.TableCell {
 	if r < 0 || c < 0 || c > len(g.shown) || r > len(g.tab.rows) {
 		return nil
@@ -177,7 +177,7 @@ func (g *grid) cell(index, c int) *tview.TableCell {
 	return cell
 }
 
-// edges paints the heading to the end of its line, with signs where columns are hidden left or right.
+// edges paints the heading to the end of its line, with a sign on each side that hides columns.
 func (g *grid) edges(screen tcell.Screen) {
 	x, y, width, _ := g.GetInnerRect()
 	used := gutter

@@ -2,7 +2,7 @@ package tui
 
 import "github.com/ipctop/ipctop/collect/schema"
 
-// Processes belong to groups and sessions: a key marks one whole, to be looked at together or signalled.
+// Processes belong to groups and sessions. A key marks a whole group or session, for a look or a signal.
 
 // markKeys mark many rows at once.
 func markKeys() keymap {
@@ -28,7 +28,7 @@ func markShown(a *app) reaction {
 	return nothing
 }
 
-// markAlike marks every object of the tab that has the same in a column as the one under the cursor.
+// markAlike marks every object of the tab that has the same cell in a column as the object under the cursor.
 func markAlike(id string) func(*app) reaction {
 	return func(a *app) reaction {
 		t := a.tab()

@@ -12,11 +12,11 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// header tells the machine, the time, and the totals against the kernel's limits.
+// header shows the machine, the time, and the totals against the kernel's limits.
 type header struct{ app *app }
 
-// draw gives the number of lines it took: one on a low screen, two or three else, and one for what stands still for
-// good.
+// draw returns the number of lines used: one on a low screen, otherwise two or three. An announcement of deadlocks
+// takes one line more.
 func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	th := &h.app.theme
 	right := h.counts()
@@ -37,7 +37,7 @@ func (h *header) draw(screen tcell.Screen, x, y, w, height int) int {
 	return lines + h.limits(screen, x, y+lines, w)
 }
 
-// limits gives the number of lines it took, two at most.
+// limits returns the number of lines used, two at most.
 func (h *header) limits(screen tcell.Screen, x, y, w int) int {
 	th := &h.app.theme
 	lines, used := 0, 0
@@ -85,23 +85,23 @@ func interval(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
 }
 
-// counts tell how many rows there are, how many are marked, and how many a filter hides.
+// counts returns the numbers of all rows, marked rows and rows that a filter hides.
 func (h *header) counts() string {
 	t := h.app.tab()
 	if t.snap == nil {
 		return ""
 	}
 	s := fmt.Sprintf("%d shown", len(t.rows))
-	if t.seen.hidden > 0 {
-		s = fmt.Sprintf("%d of %d shown", t.seen.total-t.seen.hidden, t.seen.total)
+	if t.counts.hidden > 0 {
+		s = fmt.Sprintf("%d of %d shown", t.counts.total-t.counts.hidden, t.counts.total)
 	}
-	if t.seen.marked > 0 {
-		s += fmt.Sprintf(", %d marked", t.seen.marked)
+	if t.counts.marked > 0 {
+		s += fmt.Sprintf(", %d marked", t.counts.marked)
 	}
 	return s
 }
 
-// gauges show totals against limits; "!" stands where nine tenths are used.
+// gauges shows totals against limits, with "!" from nine tenths on.
 func (h *header) gauges() []span {
 	a := h.app
 	if a.snap == nil {
@@ -132,14 +132,14 @@ func amount(n uint64, t schema.Type) string {
 	return fmt.Sprint(n)
 }
 
-// tabBar is the line of families.
+// tabBar is the line of tabs.
 type tabBar struct {
 	app   *app
 	y     int
 	spans []extent
 }
 
-// extent is where something that can be clicked stands on its line.
+// extent is the place of a clickable thing on its line.
 type extent struct{ from, to, what int }
 
 func (b *tabBar) draw(screen tcell.Screen, x, y, w int) int {
@@ -158,7 +158,7 @@ func (b *tabBar) draw(screen tcell.Screen, x, y, w int) int {
 	return 1
 }
 
-// names shortens the tabs' names, all but the current one's, until they fit; at last only numbers are left.
+// names shortens the names of all tabs but the current one until they fit. If they still do not fit, only numbers stay.
 func (b *tabBar) names(w int) []string {
 	a := b.app
 	names := make([]string, len(a.tabs))
@@ -182,8 +182,7 @@ func (b *tabBar) names(w int) []string {
 	return names
 }
 
-// shorten cuts a name to width cells. Where there is no room for a sign that it is cut, its first letters are told
-// apart better.
+// shorten cuts a name to width cells. In four cells or less it gives up the sign "…": one more letter tells more.
 func shorten(name string, width int) string {
 	if width > 4 {
 		return clip(name, width)
@@ -192,7 +191,7 @@ func shorten(name string, width int) string {
 	return head
 }
 
-// at tells which tab stands at a point, -1 if none.
+// at returns the tab at a point, or -1.
 func (b *tabBar) at(x, y int) int {
 	if y != b.y {
 		return -1
@@ -209,7 +208,7 @@ func find(spans []extent, x int) int {
 	return -1
 }
 
-// tabKey is the key that shows a tab: the tenth has 0, those after it the first letter of their names.
+// tabKey is the key that shows a tab. The tenth tab has 0; later tabs have the first letter of their names.
 func (a *app) tabKey(i int) string {
 	if i < 10 {
 		return strconv.Itoa((i + 1) % 10)

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A snapshot that was taken for a page lacks what the tab's filter reads: it must not be filtered by it.
+// A snapshot for a page lacks facts that the tab's filter reads. The tab must not filter it.
 func TestCountsStayWhileAPageIsOpen(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		read, write, err := os.Pipe()
@@ -43,7 +43,7 @@ func TestCountsStayWhileAPageIsOpen(t *testing.T) {
 	})
 }
 
-// What is gone keeps what was last seen of it, the names of those at it too.
+// The page of an object that is gone keeps its last facts, and the names of the processes at it.
 func TestPageOfWhatIsGoneKeepsWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)

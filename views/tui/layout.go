@@ -5,7 +5,7 @@ import (
 	"github.com/rivo/tview"
 )
 
-// layout is the screen: header, tabs, body, footer. It draws what the state says and passes the mouse on.
+// layout is the screen: header, tabs, body, footer. It draws the state, and passes the mouse on.
 type layout struct {
 	*tview.Box
 	app    *app
@@ -35,8 +35,8 @@ func (l *layout) Draw(screen tcell.Screen) {
 	if body < 1 {
 		return
 	}
-	for _, r := range l.seen() {
-		if body < 14 && !r.whole() { // A dialog needs the room more than the header.
+	for _, r := range l.visibleRooms() {
+		if body < 14 && !r.fillsBody() { // a dialog needs the space more than the header
 			r.SetRect(r.place(x, y, w, h-foot))
 			r.Draw(screen)
 			continue
@@ -46,11 +46,11 @@ func (l *layout) Draw(screen tcell.Screen) {
 	}
 }
 
-// seen are the rooms from the topmost whole one upwards.
-func (l *layout) seen() []room {
+// visibleRooms returns the topmost room that fills the body, and the rooms above it.
+func (l *layout) visibleRooms() []room {
 	rooms := l.app.rooms
 	for i := len(rooms) - 1; i > 0; i-- {
-		if rooms[i].whole() {
+		if rooms[i].fillsBody() {
 			return rooms[i:]
 		}
 	}
@@ -63,20 +63,21 @@ func (l *layout) Focus(delegate func(tview.Primitive)) { delegate(l.app.top()) }
 // HasFocus is always true: keys are dispatched by app.key.
 func (l *layout) HasFocus() bool { return true }
 
-// MouseHandler passes the mouse to the footer, the top room, and, while no dialog is open, to the tabs.
+// MouseHandler passes the mouse to the footer and to the top room. While no dialog is open, it also passes the mouse to
+// the tabs.
 func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(tview.Primitive)) (bool,
 	tview.Primitive) {
 	return func(action tview.MouseAction, ev *tcell.EventMouse, focus func(tview.Primitive)) (bool, tview.Primitive) {
 		a := l.app
 		mx, my := ev.Position()
-		// tview takes the second of two clicks for a double one wherever it was.
+		// tview reports the second of two fast clicks as a double click, even at another place.
 		if action == tview.MouseLeftClick || action == tview.MouseLeftDoubleClick {
 			if b := l.footer.at(mx, my); b != nil {
 				a.flash = ""
 				a.react(b.do(a))
 				return true, nil
 			}
-			if i := l.tabs.at(mx, my); i >= 0 && a.top().whole() {
+			if i := l.tabs.at(mx, my); i >= 0 && a.top().fillsBody() {
 				a.home()
 				a.react(a.show(i))
 				return true, nil
@@ -92,12 +93,12 @@ func (l *layout) MouseHandler() func(tview.MouseAction, *tcell.EventMouse, func(
 	}
 }
 
-// mouser is a room that the mouse can be used in.
+// mouser is a room that takes the mouse.
 type mouser interface {
 	mouse(a *app, action tview.MouseAction, x, y int) (handled bool, r reaction)
 }
 
-// home closes everything over the table.
+// home closes all rooms above the table.
 func (a *app) home() {
 	for len(a.rooms) > 1 {
 		a.pop()

@@ -12,7 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// Those worth a look come first, what is in use on request; why stands beside, and in full below.
+// Serious verdicts come first, and objects in use are hidden by default. The reason stands in the row, and in full
+// below.
 func TestLeaksTab(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
@@ -30,7 +31,7 @@ func TestLeaksTab(t *testing.T) {
 	r.see("4 of 5 shown, 1 marked")
 }
 
-// A segment of a user whose last process is gone is an orphan, and is removed from here as from its own tab.
+// A segment is an orphan if the last process of its user is gone. The view of leaks can remove it.
 func TestOrphansAreCountedAndRemoved(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: only another user's segment has nobody left who could know it")
@@ -39,7 +40,7 @@ func TestOrphansAreCountedAndRemoved(t *testing.T) {
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 4321, Gid: 4321}, "segment")
 		w.Finish()
 		r := openRig(t, "", 120, 40, func(o *Options) { o.Planner, o.Grace = planner(t), collect.NoGrace })
-		r.press("L", "-") // Nothing is an orphan that was used within the last second.
+		r.press("L", "-") // an object used within the last second is never an orphan
 		r.see("1 orphan", "to be won 4.0K, 1 of 4096 segments", "shm:0")
 		same(t, "first", ">shm:0", r.rows()[0])
 		r.press("Enter")

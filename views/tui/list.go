@@ -9,27 +9,27 @@ import (
 
 // item is a line of a list.
 type item struct {
-	key   string // what keeps the cursor on it across refreshes
+	key   string // identifies the line across refreshes, for the cursor
 	spans []span
-	note  string              // explained below the list while the cursor is here
+	note  string              // help below the list while the cursor is here
 	do    func(*app) reaction // Enter; nil: nothing
-	skip  bool                // headings and text: the cursor passes over it
+	skip  bool                // headings and text: the cursor skips them
 }
 
-// list is lines with a cursor: what pages and menus are made of.
+// list is lines with a cursor. Pages and menus use it.
 type list struct {
 	*tview.Box
 	theme  *theme
 	items  []item
 	index  int
 	top    int
-	height int // lines on screen when last drawn
+	height int // lines on screen in the last draw
 	y      int
 }
 
 func newList(th *theme) list { return list{Box: tview.NewBox(), theme: th} }
 
-// set replaces the lines and keeps the cursor on its line's key.
+// set replaces the lines and keeps the cursor on the line with the same key.
 func (l *list) set(items []item) {
 	key := ""
 	if l.index < len(l.items) {
@@ -48,7 +48,7 @@ func (l *list) set(items []item) {
 	l.settle(1)
 }
 
-// settle moves the cursor off lines that it passes over.
+// settle moves the cursor off lines that it must skip.
 func (l *list) settle(way int) {
 	for range 2 {
 		for i := l.index; i >= 0 && i < len(l.items); i += way {
@@ -61,7 +61,7 @@ func (l *list) settle(way int) {
 	}
 }
 
-// step moves the cursor. Where there is nothing to stand on it scrolls.
+// step moves the cursor. Without a line for the cursor it scrolls.
 func (l *list) step(n int) {
 	l.index = max(0, min(l.index+n, len(l.items)-1))
 	switch {
@@ -84,7 +84,7 @@ func (l *list) onlySkipsAbove() bool {
 	return true
 }
 
-// readable says whether the list is only to be read: then it scrolls instead of moving a cursor.
+// readable is true if no line takes the cursor. Then the keys scroll.
 func (l *list) readable() bool {
 	for i := range l.items {
 		if !l.items[i].skip {
@@ -116,7 +116,7 @@ func (l *list) moves() keymap {
 	}
 }
 
-// enter does what the line under the cursor is for.
+// enter calls do of the line under the cursor.
 func (l *list) enter(a *app) reaction {
 	if l.index < len(l.items) {
 		if do := l.items[l.index].do; do != nil {
@@ -137,7 +137,7 @@ func (l *list) paint(screen tcell.Screen, x, y, w, h int) {
 	l.top = max(0, min(l.top, len(l.items)-h))
 	right := x + w - 1
 	if len(l.items) > h {
-		w -= 2 // the last cell tells that there is more
+		w -= 2 // the last cell shows that there is more
 	}
 	for i := 0; i < h && l.top+i < len(l.items); i++ {
 		it := &l.items[l.top+i]
@@ -164,7 +164,7 @@ func spansText(spans []span) string {
 	return b.String()
 }
 
-// mouse: the wheel moves, a click puts the cursor on a line, a second one does what Enter does.
+// mouse: the wheel moves the cursor. A click puts the cursor on a line, and a second click acts like Enter.
 func (l *list) mouse(a *app, action tview.MouseAction, x, y int) (bool, reaction) {
 	switch action {
 	case tview.MouseScrollUp, tview.MouseScrollDown:

@@ -14,7 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Every room draws on every size, down to nothing at all.
+// Every room draws on every size, down to 0 × 0.
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -32,7 +32,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// Black text stands on a painted background only: a dark terminal's own would swallow it.
+// Black text stands only on a painted background: on the background of a dark terminal it would be invisible.
 func TestTextIsLegible(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
@@ -55,8 +55,7 @@ func TestTextIsLegible(t *testing.T) {
 
 func TestResizing(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 40, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 40)
 	r.see("COMMAND", "F1Help")
 	r.resize(40, 10)
 	r.waitFor("the small screen", func(s string) bool { return r.width(s) == 40 })
@@ -65,7 +64,7 @@ func TestResizing(t *testing.T) {
 	r.see("COMMAND")
 }
 
-// Without colour nothing has one, and what colour says is said by signs as well.
+// Without colour no cell has a colour, and characters carry the meaning.
 func TestNoColor(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 100, 30, func(o *Options) { o.NoColor = true })
@@ -114,7 +113,7 @@ func TestEndOfContextEndsIt(t *testing.T) {
 	}
 }
 
-// A panic anywhere ends the dashboard in order, and its stack is in the error.
+// After a panic anywhere the dashboard ends in order. The error has the stack.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	blow := func() { panic("blown up by a test") }
@@ -157,8 +156,8 @@ func expectCrash(t *testing.T, r *rig) {
 	}
 }
 
-// What a person looks for stands on an ordinary terminal without scrolling sideways.
-func TestTellingColumnsComeFirst(t *testing.T) {
+// Important columns stand on an ordinary terminal without sideways scrolling.
+func TestImportantColumnsComeFirst(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	for kind, headings := range map[schema.Kind][]string{

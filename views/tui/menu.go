@@ -6,16 +6,16 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// menu is a box with a list over the room that opened it: signals, users, help, faults, JSON.
+// menu is a box with a list, over the room that opened it: signals, users, help, faults, JSON.
 type menu struct {
 	list
 	title string
 	foot  string // a line below the list
 	wide  bool   // as wide as the screen
-	keys  keymap // what it has besides moving, Enter and Esc
-	jump  bool   // typing letters moves to the next line that starts with them
+	keys  keymap // besides moving, Enter and Esc
+	jump  bool   // a letter moves to the next line that starts with the typed letters
 	word  string
-	fit   func(width int) []item // makes the lines anew for the width there is; nil: they are as they are
+	fit   func(width int) []item // makes the lines for a width; nil: the lines do not depend on the width
 }
 
 func newMenu(a *app, title string, items []item) *menu {
@@ -24,11 +24,11 @@ func newMenu(a *app, title string, items []item) *menu {
 	return m
 }
 
-func (m *menu) whole() bool { return false }
+func (m *menu) fillsBody() bool { return false }
 
-// place centres the box and makes it as large as its content, if that fits.
+// place centres the box. The box is as large as its content, if that fits.
 func (m *menu) place(x, y, w, h int) (int, int, int, int) {
-	const scroll = 2 // cells for the signs that there is more
+	const scroll = 2 // cells for the signs of hidden lines
 	if m.fit != nil {
 		m.set(m.fit(w - 4 - scroll))
 	}
@@ -51,7 +51,7 @@ func (m *menu) place(x, y, w, h int) (int, int, int, int) {
 	return x + (w-width)/2, y + (h-height)/2, width, height
 }
 
-// Draw paints the box and what is in it.
+// Draw paints the box and its content.
 func (m *menu) Draw(screen tcell.Screen) {
 	x, y, w, h := m.GetRect()
 	frame(screen, m.theme, x, y, w, h, m.title)
@@ -72,14 +72,14 @@ func (m *menu) keymap() keymap {
 	own = append(own, m.keys...)
 	leave := "Esc F10 q"
 	if m.jump {
-		leave = "Esc F10" // Letters are for jumping.
+		leave = "Esc F10" // letters jump
 	}
 	own = append(own, binding{keys: leave, name: "Close", help: "close without doing anything", do: closeRoom},
 		binding{keys: "Ctrl-C", help: "quit", do: func(*app) reaction { return quit }})
 	return append(own, m.moves()...)
 }
 
-// typed moves to the line that starts with what was typed: "15" or "TERM" in the menu of signals.
+// typed moves to the line that starts with the typed letters: "15" or "TERM" in the menu of signals.
 func (m *menu) typed(_ *app, ev *tcell.EventKey) reaction {
 	if !m.jump || ev.Key() != tcell.KeyRune {
 		m.word = ""
@@ -108,8 +108,7 @@ func closeRoom(a *app) reaction {
 	return demand
 }
 
-// frame draws a box with a title and clears what is in it. A screen without line drawing gets "+-|": tcell sees to
-// that.
+// frame draws a box with a title, and clears its inside. On a screen without line drawing, tcell uses "+-|".
 func frame(screen tcell.Screen, th *theme, x, y, w, h int, title string) {
 	if w < 2 || h < 2 {
 		return

@@ -18,12 +18,12 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// helpKeys open the help of the room they are pressed in.
+// helpKeys open the help of the current room.
 func helpKeys() keymap {
 	return keymap{{keys: "F1 ? h", name: "Help", help: "list the keys", do: help}}
 }
 
-// help lists the top room's bindings: those that exist, whether they work right now or not.
+// help lists the bindings of the top room that exist, even if they cannot be used now.
 func help(a *app) reaction {
 	keys := a.top().keymap()
 	m := newMenu(a, "Keys", nil)
@@ -32,7 +32,7 @@ func help(a *app) reaction {
 	return nothing
 }
 
-// helpItems are the bindings in lines of at most width cells: what one does is wrapped below itself.
+// helpItems writes the bindings in lines of at most width cells. A long help text continues on the lines below.
 func (a *app) helpItems(keys keymap, width int) []item {
 	left := 0
 	for i := range keys {
@@ -65,7 +65,7 @@ func keysText(keys string) string {
 	return strings.ReplaceAll(keys, "..", "…")
 }
 
-// faults lists what the last snapshot could not see, and why, and what it notes besides.
+// faults lists what the last snapshot could not see, and why. It also lists the notes.
 func faults(a *app) reaction {
 	var items []item
 	add := func(source, says string, style tcell.Style) {
@@ -95,7 +95,7 @@ func faults(a *app) reaction {
 
 func hasUser(a *app) bool { return a.tab().column(userColumn) != nil && a.tab().snap != nil }
 
-// userMenu lists the users that the tab's rows belong to.
+// userMenu lists the users who own the tab's rows.
 func userMenu(a *app) reaction {
 	t := a.tab()
 	c := t.column(userColumn)
@@ -129,7 +129,7 @@ func userMenu(a *app) reaction {
 	return nothing
 }
 
-// showJSON shows an object as --once -o json writes it.
+// showJSON shows an object in the JSON of --once -o json.
 func showJSON(a *app, o *schema.Object) reaction {
 	m := a.mechanism(o.Ref.Kind)
 	if m == nil {

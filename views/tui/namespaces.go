@@ -2,10 +2,10 @@ package tui
 
 import "slices"
 
-// nsColumn tells whose namespace an object is in.
+// nsColumn shows the namespace of an object.
 const nsColumn = "ns_leader"
 
-// everyNamespace shows the objects of all namespaces, or again of this one. It holds for every tab.
+// everyNamespace switches between the objects of all namespaces and of our own. It changes every tab.
 func everyNamespace(a *app) reaction {
 	a.all = !a.all
 	for _, t := range a.tabs {
@@ -15,7 +15,7 @@ func everyNamespace(a *app) reaction {
 	return rearrange | demand
 }
 
-// columnsNow are the tab's columns, with the namespaces where those of all are shown.
+// columnsNow returns the tab's columns, with nsColumn if all namespaces are shown.
 func (t *tab) columnsNow() []*column {
 	columns := columnsOf(t.view, t.wide)
 	if !t.all {

@@ -10,15 +10,15 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// page shows all of one object: every field, and what it hangs together with.
+// page shows all about one object: every field, and every relation.
 type page struct {
 	list
 	app    *app
 	ref    schema.Ref
 	object *schema.Object
-	edges  []schema.Edge // those of this object
+	edges  []schema.Edge // relations of this object
 	snap   *collect.Snapshot
-	gone   bool // it was not in the last snapshot
+	gone   bool // the object is not in the last snapshot
 	width  int
 }
 
@@ -29,21 +29,21 @@ func open(a *app) reaction {
 	return a.visit(o.Ref, o)
 }
 
-// visit opens an object's page on top of what is there. o is what is known of it so far, nil if nothing.
+// visit opens an object's page on top of the stack. o is the object as known so far, or nil.
 func (a *app) visit(r schema.Ref, o *schema.Object) reaction {
 	p := &page{list: newList(&a.theme), app: a, ref: r, object: o, snap: a.snap}
 	a.push(p)
 	return demand
 }
 
-func (p *page) whole() bool { return true }
+func (p *page) fillsBody() bool { return true }
 
 func (p *page) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
 
 func (p *page) typed(*app, *tcell.EventKey) reaction { return nothing }
 
-// request: everything about this object, and whatever may hang together with it. What a process holds is known only by
-// asking every mechanism.
+// request asks for everything about this object and its relations. Any mechanism may have objects that a process holds,
+// so the request names all.
 func (p *page) request() collect.Request {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: true, Gauges: true, Detail: p.ref}
 	for _, t := range p.app.tabs {
@@ -60,14 +60,15 @@ func (p *page) request() collect.Request {
 	return req
 }
 
-// take looks for the object in a new snapshot. One that was taken for another page reads less of it: it is passed over.
+// take finds the object in a new snapshot. It ignores a snapshot for another page, which has fewer facts of this
+// object.
 func (p *page) take(s *collect.Snapshot) {
 	if !s.Covers(p.request()) {
 		return
 	}
 	o := s.Find(p.ref)
 	if p.gone = o == nil; p.gone {
-		return // What was known of it, and of those at it, stays on screen.
+		return // keep the last facts of it, and of the processes at it, on screen
 	}
 	p.object, p.snap = o, s
 	p.edges = slices.Clone(slices.Collect(func(yield func(schema.Edge) bool) {
@@ -79,7 +80,7 @@ func (p *page) take(s *collect.Snapshot) {
 	}))
 }
 
-// Draw paints title, lines, and the note on the line under the cursor.
+// Draw paints the title, the lines, and the note on the line under the cursor.
 func (p *page) Draw(screen tcell.Screen) {
 	x, y, w, h := p.GetRect()
 	th := p.theme
@@ -116,14 +117,14 @@ func (p *page) label() string {
 	return views.Visible(m.NamedLabel(p.object))
 }
 
-// The headings of a page. Left and Right go to the latter two.
+// The headings of a page. Left and Right go to the last two.
 const (
 	sectionFindings = "What is wrong"
 	sectionFields   = "Fields"
 	sectionLinks    = "Hangs together with"
 )
 
-// jump puts a heading on top and the cursor below it.
+// jump puts a heading on the first line and the cursor below it.
 func (p *page) jump(heading string) {
 	for i := range p.items {
 		if p.items[i].key == heading {

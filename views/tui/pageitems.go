@@ -11,7 +11,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// build makes the page's lines for the width there is.
+// build makes the page's lines for the width of the screen.
 func (p *page) build() []item {
 	items := append(p.findings(), p.heading(sectionFields, sectionFields))
 	items = append(items, p.fields()...)
@@ -23,7 +23,7 @@ func (p *page) build() []item {
 	return append(items, related...)
 }
 
-// findings are the verdicts on the object, each with its evidence and what to do.
+// findings returns the findings on the object, each with evidence and advice.
 func (p *page) findings() []item {
 	th := p.theme
 	var items []item
@@ -59,7 +59,7 @@ func (p *page) heading(s, key string) item {
 	return item{key: key, skip: true, spans: []span{{s, p.theme.strong}}}
 }
 
-// fields are a line or more for every column.
+// fields returns at least one line for each column.
 func (p *page) fields() []item {
 	columns := views.PageColumns(p.app.mechanism(p.ref.Kind))
 	name := 0
@@ -81,13 +81,13 @@ func (p *page) fields() []item {
 				id = ""
 			}
 			items = append(items, item{key: fmt.Sprintf("%s %d", c.ID, n), note: c.ID + ": " + c.Help,
-				spans: []span{{"  " + pad(id, name, false) + "  ", p.theme.strong}, {line, style}}, do: p.leads(v)})
+				spans: []span{{"  " + pad(id, name, false) + "  ", p.theme.strong}, {line, style}}, do: p.link(v)})
 		}
 	}
 	return items
 }
 
-// lines is a cell in full: what a table would cut is wrapped, and a list stands below itself.
+// lines returns a whole cell. It wraps a text that a table would cut. A list gets one line for each element.
 func (p *page) lines(v schema.Value, f views.Format, width int) []string {
 	if v.IsKnown() && v.Type() == schema.TypeList && manyWords(v.List()) {
 		return wrap(views.Visible(strings.Join(v.List(), " ")), width)
@@ -114,15 +114,15 @@ func (p *page) lines(v schema.Value, f views.Format, width int) []string {
 	return wrap(text, width)
 }
 
-// manyWords says whether a list is one of names, such as a set of signals: they would take a page for themselves.
+// manyWords is true for a list of names, such as a set of signals: one line for each name would fill a page.
 func manyWords(list []string) bool {
 	const few = 6
 	return len(list) > few && !slices.ContainsFunc(list,
 		func(s string) bool { return s == "" || strings.ContainsAny(s, " []/") })
 }
 
-// leads makes Enter on a field go where it points.
-func (p *page) leads(v schema.Value) func(*app) reaction {
+// link makes Enter on a field go to the object that the field names.
+func (p *page) link(v schema.Value) func(*app) reaction {
 	switch {
 	case !v.IsKnown():
 		return nil
@@ -144,7 +144,7 @@ func (p *page) visit(r schema.Ref) func(*app) reaction {
 	}
 }
 
-// related are the edges to follow, and processes that a field names but no edge.
+// related returns the relations to follow. It adds the processes that a field names but no relation has.
 func (p *page) related() []item {
 	var items []item
 	covered := map[schema.Ref]bool{}
@@ -154,7 +154,7 @@ func (p *page) related() []item {
 	}
 	for _, e := range p.edges {
 		if e.From == e.To {
-			continue // Its end is what is waited for.
+			continue // its end is the awaited object
 		}
 		outward, inward := relWords(e.Rel)
 		other, says := e.To, outward
@@ -197,32 +197,21 @@ func (p *page) relatedItem(says string, other schema.Ref, via string) item {
 	return item{key: says + other.String() + via, spans: spans, note: note, do: p.visit(other)}
 }
 
-// relWords says what a relation is called from either end: outward for the object that it starts from, a process
-// "holds" a pipe, and inward for the one that it leads to: the pipe is "held by" the process.
+// relWords names a relation from both of its ends. outward is for the object at the start: a process "holds" a pipe.
+// inward is for the object at the end: the pipe is "held by" the process.
 func relWords(r schema.Rel) (outward, inward string) {
-	switch r {
-	case schema.RelCreated:
-		return "created", "created by"
-	case schema.RelHolds:
-		return "holds", "held by"
-	case schema.RelMaps:
-		return "maps", "mapped by"
-	case schema.RelReads:
-		return "reads", "read by"
-	case schema.RelWrites:
-		return "writes", "written by"
-	case schema.RelWaitsOn:
-		return "waits on", "waited on by"
-	case schema.RelPeer:
-		return "peer", "peer"
-	case schema.RelLastUsed:
-		return "used last", "last used by"
-	case schema.RelParent:
-		return "child", "parent"
-	case schema.RelCouldEnd: // the waits for it
-		return "could end", "could end it"
-	case schema.RelWatches:
-		return "watches", "watched by"
-	}
-	return "", ""
+	words := map[schema.Rel][2]string{
+		schema.RelCreated:  {"created", "created by"},
+		schema.RelHolds:    {"holds", "held by"},
+		schema.RelMaps:     {"maps", "mapped by"},
+		schema.RelReads:    {"reads", "read by"},
+		schema.RelWrites:   {"writes", "written by"},
+		schema.RelWaitsOn:  {"waits on", "waited on by"},
+		schema.RelPeer:     {"peer", "peer"},
+		schema.RelLastUsed: {"used last", "last used by"},
+		schema.RelParent:   {"child", "parent"},
+		schema.RelCouldEnd: {"could end", "could end it"}, // the process could end waits for the object
+		schema.RelWatches:  {"watches", "watched by"},
+	}[r]
+	return words[0], words[1]
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Every relation that the schema declares has words for both of its ends.
+// Every relation of the schema has words for both of its ends.
 func TestEveryRelationHasWords(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../../collect/schema/edge.go", nil, 0)
 	if err != nil {

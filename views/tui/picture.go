@@ -10,15 +10,16 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// Pose is what the dashboard should look like in a picture.
+// Pose is the state of the dashboard for a picture.
 type Pose struct {
 	Width, Height int
-	Keys          []string // pressed one after another, as bindings spell them: "3", "Enter"
-	Until         string   // what stands on the screen when the picture is taken
+	Keys          []string // pressed one after another, in the spelling of bindings: "3", "Enter"
+	Until         string   // the picture is taken when this text stands on the screen
 	Patience      time.Duration
 }
 
-// Picture runs the dashboard on a screen in memory, presses the pose's keys and returns what is to be seen as SVG.
+// Picture runs the dashboard on a screen in memory, presses the pose's keys and returns the screen as SVG. It fails if
+// Until does not appear within Patience.
 func Picture(ctx context.Context, opts Options, pose Pose) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, pose.Patience)
 	defer cancel()
@@ -32,7 +33,7 @@ func Picture(ctx context.Context, opts Options, pose Pose) (string, error) {
 			screen.SetSize(pose.Width, pose.Height)
 			s.Sync()
 		}
-		return a.suit(s)
+		return a.adaptColours(s)
 	})
 	keys := pose.Keys
 	a.tv.SetAfterDrawFunc(func(s tcell.Screen) {
@@ -57,7 +58,7 @@ func Picture(ctx context.Context, opts Options, pose Pose) (string, error) {
 	return taken, nil
 }
 
-// textOf is what stands on a screen, line by line.
+// textOf returns the text on a screen, line by line.
 func textOf(s tcell.Screen) string {
 	var b strings.Builder
 	w, h := s.Size()

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-func (d *planRoom) whole() bool { return false }
+func (d *planRoom) fillsBody() bool { return false }
 
 // place makes the box as high as its text, and wide enough to read.
 func (d *planRoom) place(x, y, w, h int) (int, int, int, int) {
@@ -56,7 +56,7 @@ func (d *planRoom) Draw(screen tcell.Screen) {
 	}
 }
 
-// leftOut counts the live objects that were not agreed to.
+// leftOut counts the live objects that the person did not confirm.
 func (d *planRoom) leftOut() string {
 	if n := len(d.live) - len(d.agreed); n > 0 {
 		return fmt.Sprintf("   (%d in use left alone)", n)
@@ -64,7 +64,7 @@ func (d *planRoom) leftOut() string {
 	return ""
 }
 
-// question is what stands before the field, in lines; the last one leaves room for what is to be typed.
+// question returns the lines before the input field. The last line leaves room for the field.
 func (d *planRoom) question(width int) []string {
 	if d.stage != typing {
 		return []string{""}
@@ -81,7 +81,7 @@ func (d *planRoom) question(width int) []string {
 	return lines
 }
 
-// ask paints the question upwards from the field's line.
+// ask paints the question, with its last line at the field's line.
 func (d *planRoom) ask(screen tcell.Screen, x, y, w int, question []string) {
 	last := len(question) - 1
 	_, top, _, _ := d.GetRect()

@@ -13,7 +13,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// planRoom shows a plan, asks, runs it and shows what came of it. The objects are those of the moment it was opened.
+// planRoom shows a plan, asks, runs the plan and shows the results. The plan's objects do not change after the room is
+// open.
 type planRoom struct {
 	list
 	app    *app
@@ -22,21 +23,21 @@ type planRoom struct {
 	stage  stage
 	plan   *actions.Plan
 	text   []styled
-	live   []int // steps whose id has to be typed, in order
-	typedN int   // how many of them were answered
+	live   []int // steps that need a typed id, in order
+	typedN int   // number of those steps that are answered
 	agreed map[int]bool
 	field  *tview.InputField
 	wrong  string
-	stop   context.CancelFunc // ends a plan that is running
+	stop   context.CancelFunc // ends a running plan
 }
 
-// stage is where a plan stands.
+// stage is the progress of a plan.
 type stage int
 
 const (
 	planning stage = iota
-	typing         // the ids of live objects
-	asking         // a plain yes
+	typing         // waits for the ids of live objects
+	asking         // waits for a yes
 	running
 	finished
 )
@@ -58,7 +59,7 @@ func (d *planRoom) say(text string, style tcell.Style) {
 	d.text = append(d.text, styled{views.Visible(text), style})
 }
 
-// made gets the plan.
+// made takes the finished plan.
 func (d *planRoom) made(plan *actions.Plan, err error) {
 	th := d.theme
 	d.text, d.plan = nil, plan
@@ -72,7 +73,7 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 		d.say(fmt.Sprintf("Marked but hidden by a filter, and meant as well: %d.", d.hidden), th.warn)
 	}
 	for i, line := range plan.Lines() {
-		if i > 0 { // The first one is the title.
+		if i > 0 { // the first line is the title
 			d.say(line, th.text)
 		}
 	}
@@ -84,7 +85,7 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 	d.next()
 }
 
-// next asks for the next id, then for a yes, then runs.
+// next asks for the next id, then for a yes, and then runs the plan.
 func (d *planRoom) next() {
 	switch {
 	case len(d.plan.Steps) == 0:
@@ -104,12 +105,12 @@ func (d *planRoom) next() {
 	}
 }
 
-// answer takes what was typed for a live object: its id agrees, nothing leaves it out.
+// answer takes the typed text for a live object. The right id confirms the step; an empty text leaves the step out.
 func (d *planRoom) answer(*app) reaction {
 	i := d.live[d.typedN]
 	text, step := d.field.GetText(), &d.plan.Steps[i]
 	switch text {
-	case views.Visible(step.Confirm): // a name may hold what nobody can type
+	case views.Visible(step.Confirm): // a name may hold bytes that a person cannot type
 		d.agreed[i] = true
 	case "":
 	default:
@@ -123,7 +124,7 @@ func (d *planRoom) answer(*app) reaction {
 	return nothing
 }
 
-// run does what was agreed to, on a goroutine of its own.
+// run runs the confirmed steps on a new goroutine.
 func (d *planRoom) run() {
 	d.stage = running
 	var agreed []schema.Ref

@@ -7,13 +7,13 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// prompt is a line to type in, in the footer's place.
+// prompt is an input line in the footer's place.
 type prompt struct {
 	*tview.InputField
 	app    *app
-	hint   string                  // below the line, until there is something to complain about
-	check  func(text string) error // nil result: Enter takes it
-	live   func(text string)       // called whenever the text changes and is right; nil: nothing
+	hint   string                  // below the line, unless there is an error
+	check  func(text string) error // Enter accepts the text if the result is nil
+	live   func(text string)       // called after every change to a right text; may be nil
 	accept func(text string) reaction
 	cancel func()
 	wrong  error
@@ -26,13 +26,13 @@ func newPrompt(a *app, label, text string) *prompt {
 	return p
 }
 
-func (p *prompt) whole() bool { return false }
+func (p *prompt) fillsBody() bool { return false }
 
 func (p *prompt) place(x, y, w, h int) (int, int, int, int) {
 	return x, y + h, w, 2
 }
 
-// Draw paints the line to type in, and below it what is wrong with it.
+// Draw paints the input line, and below it the error.
 func (p *prompt) Draw(screen tcell.Screen) {
 	x, y, w, _ := p.GetRect()
 	th := &p.app.theme
@@ -92,7 +92,7 @@ func (p *prompt) edit(change func()) reaction {
 	return nothing
 }
 
-// promptFilter asks for a text to look for; the rows follow while it is typed.
+// promptFilter asks for a text. The rows are filtered while the person types.
 func promptFilter(a *app) reaction {
 	t := a.tab()
 	before := t.filter
@@ -136,7 +136,7 @@ func promptWhere(a *app) reaction {
 	return nothing
 }
 
-// whereColumns are the names that an expression may use, those on screen first.
+// whereColumns lists the names for an expression; the columns on screen come first.
 func (t *tab) whereColumns() []string {
 	var ids []string
 	have := map[string]bool{}

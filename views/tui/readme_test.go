@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/collecttest"
 )
 
-// The README's table of keys has every key that the table of a tab or an object's page declares.
+// The README's table of keys has every key of a table and of an object's page.
 func TestReadmeNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	_, rest, _ := strings.Cut(read(t, "../../README.md"), "| keys | what they do |\n")

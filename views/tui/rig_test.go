@@ -23,14 +23,14 @@ func TestMain(m *testing.M) {
 	kerneltest.Main(m, testWorkers())
 }
 
-// patience is how long a test waits for what has to happen.
+// patience is the longest wait of a test.
 const patience = 30 * time.Second
 
-// rig is the dashboard on a simulated screen, with a real collector behind it.
+// rig is the dashboard on a simulated screen, with a real collector.
 type rig struct {
 	t      testing.TB
 	app    *app
-	screen *glass
+	screen *testScreen
 	source *recorder
 	done   chan error
 	cancel context.CancelFunc
@@ -38,21 +38,21 @@ type rig struct {
 	pressed int
 }
 
-// state is what tests wait for besides the text on the screen.
+// state is the app's state that tests wait for, besides the text on the screen.
 type state struct {
-	handled     int // keys
+	handled     int // keys handled so far
 	index, rows int
 	read, held  bool
-	heldLook    string // the first finding of a look that is held back
+	heldLook    string // first finding of a held look of the watch
 	busy        bool
 }
 
-// recorder is a Sampler that remembers what was demanded of it.
+// recorder is a Sampler that keeps the requests it got.
 type recorder struct {
 	*collect.Sampler
 	mu       sync.Mutex
 	demanded []collect.Request
-	often    bool // look at what is watched as often as can be
+	often    bool // watch as often as possible
 }
 
 func (r *recorder) Watch(req collect.Request, every time.Duration) {
@@ -81,10 +81,10 @@ func (r *recorder) count() int {
 	return len(r.demanded)
 }
 
-// clock is the time on machines made of files.
+// clock is the time of machines made of files.
 func clock() time.Time { return time.Unix(collecttest.Boot+86400, 0).UTC() }
 
-// open shows the dashboard for the machine below root ("": the live one). It is refreshed only on demand: by Ctrl-R.
+// openRig shows the dashboard for the machine below root ("": the live machine). Only Ctrl-R refreshes it.
 func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 	t.Helper()
 	host, err := kernel.Open(root)
@@ -95,7 +95,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 	if root == "" {
 		now = time.Now
 	}
-	r := &rig{t: t, screen: newGlass(), done: make(chan error, 1)}
+	r := &rig{t: t, screen: newTestScreen(), done: make(chan error, 1)}
 	r.source = &recorder{Sampler: collect.NewSampler(collect.New(host, now), time.Hour)}
 	opts := Options{Source: r.source, Sample: r.source.Run, Interval: 2 * time.Second, Screen: r.screen}
 	if change != nil {
@@ -114,7 +114,7 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 			r.screen.SetSize(w, h)
 			r.announceSize(w, h)
 		}
-		return r.app.suit(s)
+		return r.app.adaptColours(s)
 	})
 	go func() { r.done <- r.app.run(ctx) }()
 	t.Cleanup(func() {
@@ -131,7 +131,15 @@ func openRig(t testing.TB, root string, w, h int, change func(*Options)) *rig {
 
 func (r *rig) width(s string) int { return len([]rune(strings.SplitN(s, "\n", 2)[0])) }
 
-// watch counts the keys and remembers the app's state whenever the screen was drawn.
+// openSample shows the tab of a kind on the machine of collecttest.Sample.
+func openSample(t testing.TB, k schema.Kind, w, h int) *rig {
+	t.Helper()
+	r := openRig(t, collecttest.Sample(t).Root, w, h, nil)
+	r.toTab(k)
+	return r
+}
+
+// watch counts the keys, and keeps the app's state of each draw.
 func (r *rig) watch() {
 	handled := 0
 	r.app.tv.SetInputCapture(func(ev *tcell.EventKey) *tcell.EventKey {
@@ -149,7 +157,7 @@ func (r *rig) watch() {
 	})
 }
 
-// press sends keys as bindings spell them and returns when they have been handled and the screen was drawn.
+// press sends keys in the spelling of bindings. It returns after their handlers and a draw.
 func (r *rig) press(keys ...string) {
 	r.t.Helper()
 	for _, key := range keys {
@@ -171,7 +179,7 @@ func (r *rig) write(text string) {
 	}
 }
 
-// inject is the key as SimulationScreen takes it.
+// inject returns a key in the form that SimulationScreen takes.
 func inject(t testing.TB, name string) (tcell.Key, rune, tcell.ModMask) {
 	t.Helper()
 	ev := keyEvent(name)
@@ -199,11 +207,11 @@ func (r *rig) clickOn(text string) {
 	r.t.Fatalf("%q is not on the screen:\n%s", text, r.now())
 }
 
-// resize gives the screen another size, as a terminal does.
+// resize gives the screen another size, like a terminal.
 func (r *rig) resize(w, h int) {
 	r.t.Helper()
 	r.screen.hold(r.t)
-	r.screen.look() // until it is drawn anew
+	r.screen.look() // the old text counts until the next draw
 	r.screen.SetSize(w, h)
 	r.screen.release()
 	r.announceSize(w, h)
@@ -215,7 +223,7 @@ func (r *rig) announceSize(w, h int) {
 	}
 }
 
-// now is the screen as it was last drawn.
+// now is the text of the last draw.
 func (r *rig) now() string {
 	r.t.Helper()
 	r.screen.hold(r.t)
@@ -249,7 +257,7 @@ func (r *rig) waitUntil(what string, ok func(state) bool) {
 	r.wait(what, func() bool { return ok(r.screen.state) })
 }
 
-// wait looks at every screen that is drawn: the only barrier that a simulated screen has.
+// wait checks every drawn screen. A simulated screen has no other barrier.
 func (r *rig) wait(what string, ok func() bool) {
 	r.t.Helper()
 	holds := func() bool {
@@ -279,8 +287,8 @@ func (r *rig) inside(f func(a *app)) {
 	}
 }
 
-// rows are the refs of the current tab's rows, in order; a "*" stands before marked ones, ">" before the one under
-// the cursor.
+// rows lists the refs of the current tab's rows, in order. "*" stands before a marked ref, ">" before the ref under the
+// cursor.
 func (r *rig) rows() []string {
 	r.t.Helper()
 	var rows []string
@@ -310,13 +318,13 @@ func (r *rig) cursor() string {
 	return ""
 }
 
-// tabName is what the bar of tabs says for the tab of a kind: "5 Sockets".
+// tabName is the text of a kind's tab in the bar of tabs: "5 Sockets".
 func (r *rig) tabName(k schema.Kind) string {
-	i := r.app.tabOf(k) // The tabs are the same from the start to the end.
+	i := r.app.tabOf(k) // the tabs never change
 	return fmt.Sprint(r.app.tabKey(i), " ", r.app.tabs[i].view.Title())
 }
 
-// toTab goes to the tab that shows a kind and waits until it is read.
+// toTab goes to the tab of a kind, and waits until the tab is read and drawn.
 func (r *rig) toTab(k schema.Kind) {
 	r.t.Helper()
 	r.press(r.tabName(k)[:1])

@@ -21,8 +21,7 @@ func read(t *testing.T, path string) string {
 
 func TestPageShowsAllAndLeadsOn(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 80, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 80)
 	r.press("Down", "Up", "Enter")
 	r.see("shm:32769", "creator_state", "alive", "4.0M (4194304 bytes)", "mapped by     proc:200",
 		"mapped by     proc:201", "created by    proc:200")
@@ -38,8 +37,7 @@ func TestPageShowsAllAndLeadsOn(t *testing.T) {
 
 func TestPageExplainsTheFieldUnderTheCursor(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 100, 30)
 	r.press("Enter")
 	r.see("pid: process id")
 	r.press("Down")
@@ -64,15 +62,14 @@ func TestPageOfWhatIsGone(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 60, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 60)
 	r.press("y")
 	r.see(`"ref": "shm:32769"`, `"size": 4194304`)
 	r.press("Esc")
 	r.seeNot(`"ref"`)
 }
 
-// What stands behind a dialog must not move: the person is looking at it while deciding.
+// Nothing behind a dialog may move: the person looks at it before the answer.
 func TestNothingMovesBehindADialog(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -90,11 +87,10 @@ func TestNothingMovesBehindADialog(t *testing.T) {
 	r.see("newcomer")
 }
 
-// Every binding is in the help, and every key that a binding names is one that a keyboard has.
+// Every binding is in the help. A keyboard has every key that a binding names.
 func TestHelpIsMadeFromTheBindings(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 70, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 70)
 	r.press("?")
 	r.see("Keys")
 	var keys keymap
@@ -117,7 +113,7 @@ func TestHelpIsMadeFromTheBindings(t *testing.T) {
 	r.seeNot("Keys ─")
 }
 
-// What a key does is read whole on every screen: it goes on below itself.
+// A long help text continues on the next lines, on every screen.
 func TestHelpIsWrapped(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{40, 80, 200} {
@@ -149,7 +145,7 @@ func TestHelpIsWrapped(t *testing.T) {
 	}
 }
 
-// dialog is what stands in a dialog's box.
+// dialog returns the text inside a dialog's box.
 func dialog(screen string) string {
 	var b strings.Builder
 	from, to := -1, -1
@@ -182,7 +178,7 @@ func TestFaultsAreListed(t *testing.T) {
 		func(screen string) bool { return strings.Contains(unwrapped(screen), "sysvipc/shm") })
 }
 
-// unwrapped is what stands in a dialog, without the ends of lines: a long path has them anywhere.
+// unwrapped returns the text of a dialog without line ends, because a long path may break anywhere.
 func unwrapped(screen string) string {
 	var b strings.Builder
 	for line := range strings.Lines(screen) {
@@ -193,7 +189,7 @@ func unwrapped(screen string) string {
 	return b.String()
 }
 
-// No byte of a name reaches the screen raw, and none is taken for markup.
+// No byte of a name reaches the screen raw, and no name is read as markup.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, collecttest.HostileMachine(t).Root, 200, 60, nil)

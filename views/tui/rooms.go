@@ -5,17 +5,17 @@ import (
 	"github.com/rivo/tview"
 )
 
-// room is what can have the keyboard. The rooms stand on a stack; the top one gets the keys.
+// room can have the keyboard. The rooms stand on a stack; the top room gets the keys.
 type room interface {
 	tview.Primitive
-	// keymap declares what the keys do here.
+	// keymap declares the keys of this room.
 	keymap() keymap
-	// typed gets the keys that the keymap does not name.
+	// typed gets the keys that no binding names.
 	typed(a *app, ev *tcell.EventKey) reaction
-	// place says where the room stands in the body: whole, or a part of it, over what is below.
+	// place returns the room's part of the body. The rest of the body shows the rooms below.
 	place(x, y, width, height int) (px, py, pw, ph int)
-	// whole says whether nothing below it is seen.
-	whole() bool
+	// fillsBody is true if the room hides all rooms below it.
+	fillsBody() bool
 }
 
 // push opens a room on top.
@@ -40,7 +40,7 @@ func (a *app) pop() {
 
 func (a *app) top() room { return a.rooms[len(a.rooms)-1] }
 
-// key dispatches one key to the top room's bindings.
+// key passes one key to the top room's bindings.
 func (a *app) key(ev *tcell.EventKey) *tcell.EventKey {
 	a.flash, a.pressed = "", ev.Rune()
 	r := a.top()
@@ -52,7 +52,7 @@ func (a *app) key(ev *tcell.EventKey) *tcell.EventKey {
 	return nil
 }
 
-// react does what a handler said should happen.
+// react does the work that a handler returned.
 func (a *app) react(r reaction) {
 	if r&quit != 0 {
 		a.tv.Stop()

@@ -13,14 +13,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Options are what the dashboard needs to know.
+// Options are the inputs of the dashboard.
 type Options struct {
 	Source   Source
-	Sample   func(context.Context) // runs Source; nil: somebody else does
-	Interval time.Duration         // what Source starts with
-	Grace    time.Duration         // of verdicts, as in a collect.Request
+	Sample   func(context.Context) // runs Source; nil: the caller runs it
+	Interval time.Duration         // first interval of Source
+	Grace    time.Duration         // of leak verdicts, as in a collect.Request
 
-	Planner  *actions.Planner // nil: nothing can be changed
+	Planner  *actions.Planner // nil: no changes are possible
 	ReadOnly bool             // bindings that change the machine do not exist
 	NoMouse  bool
 	NoColor  bool
@@ -28,12 +28,12 @@ type Options struct {
 	Screen tcell.Screen // nil: the terminal
 }
 
-// Run shows the dashboard until the person quits (nil), ctx ends (its cause) or something fails. The terminal is left
-// as it was found in every case, also after a panic in any of its goroutines, whose stack is in the error.
+// Run shows the dashboard until the person quits (nil), ctx ends (its cause) or an error. It always restores the
+// terminal, also after a panic in any of its goroutines. The error then has the panic's stack.
 func Run(ctx context.Context, opts Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	a := newApp(ctx, opts)
-	defer a.work.deed.Wait() // What was begun is finished, and stands in the journal.
+	defer a.work.deed.Wait() // running deeds end, and stand in the journal
 	defer cancel()
 	return a.run(ctx)
 }
@@ -46,7 +46,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.opts.Sample != nil {
 		go a.guarded(func() { a.opts.Sample(ctx) })
 	}
-	// Nobody joins the pump: QueueUpdate never returns once the application has stopped.
+	// Run does not wait for the pump: QueueUpdate never returns after the application has stopped.
 	go a.guarded(func() { a.pump(ctx) })
 	a.watch()
 	a.demand()
@@ -68,7 +68,7 @@ func (a *app) pump(ctx context.Context) {
 			a.tv.QueueUpdate(a.tv.Stop)
 			return
 		case s := <-a.source.Snapshots():
-			s.Find(schema.Ref{}) // makes the snapshot's index, here rather than on the UI goroutine
+			s.Find(schema.Ref{}) // makes the snapshot's index here, not on the UI goroutine
 			a.tv.QueueUpdateDraw(func() { a.take(s) })
 		case s := <-a.source.Watched():
 			s.Find(schema.Ref{})
@@ -99,7 +99,7 @@ func (c *crash) get() error {
 	return c.err
 }
 
-// guarded runs f. A panic ends the dashboard, which gives the terminal back, and becomes Run's error.
+// guarded runs f. A panic ends the dashboard, which restores the terminal, and becomes Run's error.
 func (a *app) guarded(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -110,7 +110,7 @@ func (a *app) guarded(f func()) {
 	f()
 }
 
-// loop is the UI goroutine. tview gives the terminal back before it passes a panic on.
+// loop is the UI goroutine. tview restores the terminal before it passes a panic on.
 func (a *app) loop() error {
 	defer func() {
 		if p := recover(); p != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// suspend gives the terminal back and stops the program, as Ctrl-Z does with any other; fg brings it back.
+// suspend restores the terminal and stops the program, like Ctrl-Z in any other program. The shell's fg continues it.
 func suspend(a *app) reaction {
 	a.tv.Suspend(func() {
 		continued := make(chan os.Signal, 1)
@@ -17,8 +17,8 @@ func suspend(a *app) reaction {
 		if err != nil || self.Signal(syscall.SIGTSTP) != nil {
 			return
 		}
-		// The signal may take effect a moment after the call. The kernel drops it in a process group that no shell looks
-		// after (orphaned: man 3 _exit, setpgid(2)), so do not wait for ever.
+		// The signal may take effect a moment after the call. The kernel drops SIGTSTP in an orphaned process group, which no
+		// shell controls (man 3 _exit, man 2 setpgid). So do not wait for ever.
 		select {
 		case <-continued:
 		case <-time.After(time.Second):

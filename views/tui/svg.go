@@ -8,13 +8,13 @@ import (
 	"github.com/gdamore/tcell/v2"
 )
 
-// The picture's cells in pixels, and its colours: those of a dark terminal.
+// Cells in pixels, and the colours of a dark terminal.
 const (
 	cellWidth, cellHeight  = 8, 18
 	pictureBack, pictureFg = "#16181d", "#d7dae0"
 )
 
-// palette are the terminal's sixteen colours as the picture shows them.
+// palette returns the picture's colour for one of the terminal's sixteen colours.
 func palette(c tcell.Color, otherwise string) string {
 	switch c {
 	case tcell.ColorBlack:
@@ -36,7 +36,7 @@ func palette(c tcell.Color, otherwise string) string {
 	return otherwise
 }
 
-// svg draws the cells of a screen: a rectangle for each stretch with a background, a text for each stretch of one
+// svg draws the cells of a screen: a rectangle for each run of cells with a background, and a text for each run of one
 // style.
 func svg(s tcell.Screen) string {
 	var b strings.Builder
@@ -55,7 +55,7 @@ func svg(s tcell.Screen) string {
 	return b.String()
 }
 
-// stretch is the text from x on that has one style.
+// stretch returns the text of one style that starts at x.
 func stretch(s tcell.Screen, x, y, w int) (text string, style tcell.Style, n int) {
 	_, style, _ = s.Get(x, y)
 	var b strings.Builder
@@ -87,7 +87,7 @@ func svgStretch(b *strings.Builder, text string, style tcell.Style, x, y, width 
 	if attr&tcell.AttrBold != 0 {
 		more = ` font-weight="bold"`
 	}
-	// textLength keeps the columns in line whatever the font.
+	// textLength keeps the columns in line for every font.
 	fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s" textLength="%d" lengthAdjust="spacingAndGlyphs" xml:space="preserve"%s>%s</text>`+"\n",
 		x, y+13, front, textWidth(trimmed)*cellWidth, more, html.EscapeString(trimmed))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// tab is one family's table: what is shown of it, in which order, and where the person is.
+// tab is the table of one family: its columns, order, filters and cursor.
 type tab struct {
 	view    views.View
 	columns []*column
@@ -20,47 +20,47 @@ type tab struct {
 	sortBy *column // nil: the collector's order
 	down   bool
 	filter textFilter
-	hidden []string // columns for want of which the expression could not be decided on some rows
-	open   int      // how many rows
+	hidden []string // columns that some rows lacked to decide the expression
+	open   int      // number of undecided rows
 	where  *views.Where
 	user   string // user filter; "" is everybody
 
-	tree       bool // show the tree, where the kind has one
+	tree       bool // show the tree, if the kind has one
 	folded     map[schema.Ref]bool
-	background bool // show kernel threads and the like, too
+	background bool // show kernel threads and other background, too
 	related    *related
 
-	cursor schema.Ref // the object, not the row; zero: the first row, whatever stands there
+	cursor schema.Ref // the object, not the row; zero: the first row, whatever its object
 	follow bool
-	lost   schema.Ref // was followed, and is gone
+	lost   schema.Ref // the followed object after its end
 	marks  map[schema.Ref]bool
 
-	next *collect.Snapshot // the last one that was taken for this tab
-	snap *collect.Snapshot // the one that the rows are of
-	rows []row
-	seen counts
-	sums string // what all of them come to
+	next   *collect.Snapshot // last snapshot for this tab
+	snap   *collect.Snapshot // snapshot of the rows
+	rows   []row
+	counts counts
+	sums   string // totals of all objects
 
-	turn  int  // grows with every change of what is shown and how
+	turn  int  // grows with every change of the settings
 	busy  bool // a worker filters and sorts
-	again bool // and has to once more
+	again bool // and must do so once more
 
 	index  int // row of the cursor
 	top    int // first row on screen
-	first  int // first column on screen after the pinned one
+	first  int // first column on screen after the pinned column
 	widths map[string]int
-	took   time.Duration // filtering and sorting the rows
+	took   time.Duration // time to filter and sort the rows
 }
 
 // row is an object with its place in the tree.
 type row struct {
 	object *schema.Object
 	depth  int
-	last   []bool // per level: no sibling follows; nil where the list is flat
+	last   []bool // per level: no sibling follows; nil in a flat list
 	hides  int    // descendants that a fold hides
 }
 
-// counts are what the header tells about the rows.
+// counts are the numbers of rows in the header.
 type counts struct {
 	total, hidden, marked, markedHidden int
 }
@@ -90,7 +90,7 @@ func (t *tab) column(id string) *column {
 	return t.columns[i]
 }
 
-// treeColumn is the ID of the column that carries the branches while the tree is shown.
+// treeColumn is the ID of the column with the branches while the tree is shown.
 func (t *tab) treeColumn() string {
 	for _, m := range t.view.Mechanisms {
 		if m.Parent != nil && t.tree {
@@ -100,14 +100,14 @@ func (t *tab) treeColumn() string {
 	return ""
 }
 
-// sentence says whether a column holds whole sentences: it gets all the room that the others leave, and is shown in
-// full below the rows. There it is the last one; among all columns it is one of many.
+// sentence is true if a column holds whole sentences. It gets all space that is left, and stands in full below the
+// rows. This holds for the default columns, where it is last; among all columns it is an ordinary column.
 func (t *tab) sentence(c *column) bool {
 	return c == t.columns[len(t.columns)-1] && (c.id == t.treeColumn() || c.id == t.view.Sentence())
 }
 
-// placeTree puts the name behind the pid while the tree is shown: it is what a person looks for, on narrow screens
-// too. A sentence stays last.
+// placeTree puts the name behind the pid while the tree is shown. A person looks for the name, on narrow screens too. A
+// sentence stays last.
 func (t *tab) placeTree() {
 	if t.parent() == nil {
 		return
@@ -120,7 +120,7 @@ func (t *tab) placeTree() {
 	}
 }
 
-// mechanism finds the mechanism of a kind.
+// mechanism returns the mechanism of a kind.
 func (t *tab) mechanism(k schema.Kind) *kinds.Mechanism {
 	for _, m := range t.view.Mechanisms {
 		if m.Kind == k {
@@ -130,7 +130,7 @@ func (t *tab) mechanism(k schema.Kind) *kinds.Mechanism {
 	return nil
 }
 
-// parent is the function that makes the family a tree, nil where it is flat.
+// parent returns the function that makes the family a tree; nil for a flat family.
 func (t *tab) parent() func(*schema.Object) schema.Ref {
 	for _, m := range t.view.Mechanisms {
 		if m.Parent != nil {
@@ -140,12 +140,12 @@ func (t *tab) parent() func(*schema.Object) schema.Ref {
 	return nil
 }
 
-// hideable says whether some rows may be hidden as background.
+// hideable is true if the tab may hide rows as background.
 func (t *tab) hideable() bool {
 	return t.view.Hidden() != ""
 }
 
-// request is what the tab has to have collected: what its columns show, its filter and sort read, and nothing else.
+// request asks for exactly the facts that the tab's columns, filter and sort need.
 func (t *tab) request() collect.Request {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Gauges: true}
 	for _, m := range t.view.Mechanisms {
@@ -164,15 +164,15 @@ func (t *tab) request() collect.Request {
 		req.Want[m.Kind] = n
 	}
 	if t.related != nil {
-		t.related.demands(&req)
+		t.related.addNeeds(&req)
 	}
 	return req
 }
 
-// userColumn is what the user filter looks at.
+// userColumn is the column of the user filter.
 const userColumn = "user"
 
-// current is the object under the cursor, nil on an empty table.
+// current returns the object under the cursor; nil in an empty table.
 func (t *tab) current() *schema.Object {
 	if t.index < 0 || t.index >= len(t.rows) {
 		return nil
@@ -180,7 +180,7 @@ func (t *tab) current() *schema.Object {
 	return t.rows[t.index].object
 }
 
-// move puts the cursor on a row, and holds on to the object there.
+// move puts the cursor on a row, and keeps it on the object there.
 func (t *tab) move(to int) {
 	t.index = max(0, min(to, len(t.rows)-1))
 	t.cursor = schema.Ref{}
@@ -189,14 +189,15 @@ func (t *tab) move(to int) {
 	}
 }
 
-// hold keeps the object under the cursor, even on the first row.
+// hold keeps the cursor on its object, even on the first row.
 func (t *tab) hold() {
 	if o := t.current(); o != nil {
 		t.cursor = o.Ref
 	}
 }
 
-// targets are the marked objects, or the one under the cursor. Marked ones count even where a filter hides them.
+// targets returns the marked objects, or else the object under the cursor. A marked object counts even if a filter
+// hides it.
 func (t *tab) targets() []schema.Ref {
 	var refs []schema.Ref
 	for r := range t.marks {
@@ -211,7 +212,7 @@ func (t *tab) targets() []schema.Ref {
 	return refs
 }
 
-// label names an object for people: its Ref, and what its mechanism calls it.
+// label names an object for people: its Ref and its mechanism's label.
 func (t *tab) label(o *schema.Object) string {
 	s := o.Ref.String()
 	if m := t.mechanism(o.Ref.Kind); m != nil {

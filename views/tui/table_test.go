@@ -73,8 +73,7 @@ func TestOnlyWhatIsOnScreenIsDemanded(t *testing.T) {
 
 func TestSort(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 120, 30)
 	r.press("S") // SIZE: the largest first
 	r.see("SIZE▼")
 	same(t, "by size", []string{">shm:32771", "shm:32769", "shm:32770"}, r.rows())
@@ -94,8 +93,7 @@ func TestSort(t *testing.T) {
 
 func TestFilterByText(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 100, 30)
 	r.press("/")
 	r.write("app")
 	r.see("2 of 7 shown")
@@ -111,15 +109,14 @@ func TestFilterByText(t *testing.T) {
 	r.write("(")
 	r.see("not a regular expression: missing closing )")
 	r.press("Enter")
-	r.see("not a regular expression: missing closing )") // A wrong expression is not taken.
+	r.see("not a regular expression: missing closing )") // a wrong expression is not accepted
 	r.press("Esc", "Esc")
 	r.see("7 shown")
 }
 
 func TestFilterByExpression(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.press("\\")
 	r.see("columns: ref key owner")
 	r.write("natch == 0")
@@ -138,8 +135,7 @@ func TestFilterByExpression(t *testing.T) {
 
 func TestMarks(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.press("Space", "Space")
 	r.see("* shm:32769", "* shm:32770", "2 marked")
 	same(t, "marked", []string{"*shm:32769", "*shm:32770", ">shm:32771"}, r.rows())
@@ -156,7 +152,7 @@ func TestMarks(t *testing.T) {
 	same(t, "none marked", []string{"shm:32769", "shm:32770", ">shm:32771"}, r.rows())
 }
 
-// A process group or a session is marked whole, also where its members are not on screen.
+// A key marks a whole process group or session, even members outside the screen.
 func TestMarkingGroups(t *testing.T) {
 	t.Parallel()
 	m := collecttest.New(t)
@@ -173,7 +169,7 @@ func TestMarkingGroups(t *testing.T) {
 		r.inside(func(a *app) { refs = refsText(a.tab().targets()) })
 		return refs
 	}
-	r.press("Down", "Down", "*") // the job's branch is folded
+	r.press("Down", "Down", "*") // the branch of the job is folded
 	r.seeNot("job-helper")
 	r.press("g")
 	same(t, "the group", "proc:11 proc:12", marked())
@@ -183,7 +179,7 @@ func TestMarkingGroups(t *testing.T) {
 	same(t, "what is shown", "proc:1 proc:10 proc:11", marked())
 }
 
-// A mark belongs to the object, not to its number: what comes after it under the same id is not marked.
+// A mark belongs to the object, not to its number: a new object under the same id is not marked.
 func TestMarksEndWithTheirObject(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -219,7 +215,7 @@ func TestCursorStaysOnItsObject(t *testing.T) {
 	same(t, "cursor while its object is filtered away", "proc:7", r.cursor())
 }
 
-// At the top of the list a person watches the top: the cursor stays on the first row until it is moved.
+// The cursor stays on the first row until it is moved: at the top of the list, a person watches the top.
 func TestCursorStaysOnTop(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
@@ -235,8 +231,7 @@ func TestCursorStaysOnTop(t *testing.T) {
 
 func TestTree(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.see("├─ bash", "│ ├─ yes", "└─ appd", "  └─ appd")
 	r.press("Down")
 	same(t, "cursor", "proc:100", r.cursor())
@@ -257,8 +252,7 @@ func TestTree(t *testing.T) {
 
 func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.see("7 shown")
 	r.seeNot("kworker")
 	r.press("K")
@@ -269,8 +263,7 @@ func TestKernelThreadsAreHiddenUntilAskedFor(t *testing.T) {
 
 func TestUserMenu(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Proc)
+	r := openSample(t, schema.Proc, 120, 30)
 	r.press("u")
 	r.see("Show processes of", "everybody", "1000")
 	r.write("33")
@@ -283,8 +276,7 @@ func TestUserMenu(t *testing.T) {
 
 func TestHoldersAreOneKeyAway(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 120, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 120, 30)
 	r.press("Down")
 	same(t, "cursor", "shm:32770", r.cursor())
 	r.press("Up", "o")
@@ -299,8 +291,7 @@ func TestHoldersAreOneKeyAway(t *testing.T) {
 
 func TestColumnsScrollSideways(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 50, 12, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 50, 12)
 	r.see("REF", "CREATOR", "HOLDERS", ">")
 	r.seeNot("NATTCH")
 	r.press("Right", "Right", "Right", "Right", "Right")
@@ -327,8 +318,7 @@ func TestIntervalAndPause(t *testing.T) {
 
 func TestMouseOnRows(t *testing.T) {
 	t.Parallel()
-	r := openRig(t, collecttest.Sample(t).Root, 100, 30, nil)
-	r.toTab(schema.Shm)
+	r := openSample(t, schema.Shm, 100, 30)
 	r.clickOn("shm:32770")
 	r.waitUntil("the cursor", func(s state) bool { return s.index == 1 })
 	r.clickOn("Filter")

@@ -9,7 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// keymap of the table.
+// keymap lists the keys of the table.
 func (r *tableRoom) keymap() keymap {
 	hasRows := func(a *app) bool { return a.tab().current() != nil }
 	isTree := func(a *app) bool { return a.tab().parent() != nil }
@@ -53,7 +53,7 @@ func (r *tableRoom) keymap() keymap {
 	return slices.Concat(helpKeys(), own[:1], r.actionKeys(), own[1:], markKeys(), everywhere(r.app))
 }
 
-// everywhere are the keys of all whole rooms.
+// everywhere lists the keys of every room that fills the body: tables and pages.
 func everywhere(a *app) keymap {
 	return append(tabKeys(a), keymap{
 		{keys: "q F10 Ctrl-C", name: "Quit", help: "quit", do: func(*app) reaction { return quit }},
@@ -68,7 +68,7 @@ func everywhere(a *app) keymap {
 	}...)
 }
 
-// tabKeys lead to the tabs: the first ten by number, the others by their first letter.
+// tabKeys show a tab: a number for the first ten, the first letter for the others.
 func tabKeys(a *app) keymap {
 	to := func(i func(*app) int) func(*app) reaction {
 		return func(a *app) reaction { a.home(); return a.show(i(a)) }
@@ -116,7 +116,7 @@ func unmark(a *app) reaction {
 	return nothing
 }
 
-// sortOn sorts by a column; by the one that is sorted by already: the other way round.
+// sortOn sorts by a column, or turns the order if the column is the sort column.
 func sortOn(a *app, c *column) reaction {
 	t := a.tab()
 	if t.sortBy == c {
@@ -128,7 +128,7 @@ func sortOn(a *app, c *column) reaction {
 
 func sortNext(a *app, n int) reaction {
 	t := a.tab()
-	i := slices.Index(t.columns, t.sortBy) // -1: the collector's order
+	i := slices.Index(t.columns, t.sortBy) // -1 means the collector's order
 	if i < 0 && n < 0 {
 		i = len(t.columns)
 	}
@@ -189,7 +189,7 @@ func toggleBackground(a *app) reaction {
 	return rearrange
 }
 
-// clearFilters takes one thing away at a time, like leaving a room.
+// clearFilters removes one filter at a time, like Esc closes one room.
 func clearFilters(a *app) reaction {
 	t := a.tab()
 	switch {
@@ -221,8 +221,8 @@ func holdersHelp(t *tab) string {
 	return "show the processes at the marked objects or the one under the cursor"
 }
 
-// holders opens the processes tab on those that hang together with the targets, or could end them where these are
-// waits.
+// holders shows the processes at the targets in the tab of processes. For waits it shows the processes that could end
+// them.
 func holders(a *app) reaction {
 	t := a.tab()
 	to := a.tabOf(schema.Proc)
@@ -243,7 +243,7 @@ func pause(a *app) reaction {
 	return nothing
 }
 
-// intervals are those that "+" and "-" step through.
+// intervals lists the steps of "+" and "-".
 func intervals() []time.Duration {
 	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second,
 		5 * time.Second,
@@ -254,7 +254,7 @@ func setInterval(a *app, n int) reaction {
 	all := intervals()
 	i, exact := slices.BinarySearch(all, a.interval)
 	if n > 0 && !exact {
-		n-- // The next longer one is where it would stand.
+		n-- // i is the place of the next longer interval
 	}
 	a.interval = all[max(0, min(i+n, len(all)-1))]
 	a.source.SetInterval(a.interval)

@@ -19,13 +19,13 @@ type tableRoom struct {
 
 func newTableRoom(a *app) *tableRoom { return &tableRoom{grid: newGrid(&a.theme), app: a} }
 
-func (r *tableRoom) whole() bool { return true }
+func (r *tableRoom) fillsBody() bool { return true }
 
 func (r *tableRoom) place(x, y, w, h int) (int, int, int, int) { return x, y, w, h }
 
 func (r *tableRoom) typed(*app, *tcell.EventKey) reaction { return nothing }
 
-// Draw paints the current tab, or says why there is nothing.
+// Draw paints the current tab, or the reason why it is empty.
 func (r *tableRoom) Draw(screen tcell.Screen) {
 	t := r.app.tab()
 	r.tab = t
@@ -49,14 +49,14 @@ func (r *tableRoom) Draw(screen tcell.Screen) {
 	if below == 0 {
 		return
 	}
-	room := max(below, h-1-len(t.rows)) // The rows may leave more than is kept free.
+	room := max(below, h-1-len(t.rows)) // few rows leave more lines free
 	text = cutTo(text, room, w-2)
 	for i, line := range text {
 		put(screen, x+1, y+h-max(below, len(text))+i, w-1, line, th.dim)
 	}
 }
 
-// cutTo ends a text that has too many lines with where the rest of it stands.
+// cutTo cuts a text to a number of lines. The last line then tells where the rest is.
 func cutTo(text []string, lines, width int) []string {
 	const rest = " … (Enter shows all)"
 	if len(text) <= lines {
@@ -71,7 +71,7 @@ func cutTo(text []string, lines, width int) []string {
 	return text
 }
 
-// headline stands above the rows: what they are restricted to, or what they come to.
+// headline is the line above the rows: the restriction, or the totals.
 func (t *tab) headline() string {
 	if t.related != nil && t.related.waits {
 		return t.related.title()
@@ -79,7 +79,7 @@ func (t *tab) headline() string {
 	return t.sums
 }
 
-// noteLines is the room below the rows for a sentence that a line is too short for, and what to do about it.
+// noteLines is the number of lines kept free below the rows, for a long sentence and the advice.
 func (t *tab) noteLines(h int) int {
 	if len(t.columns) == 0 || !t.sentence(t.columns[len(t.columns)-1]) || h < 8 {
 		return 0
@@ -87,7 +87,7 @@ func (t *tab) noteLines(h int) int {
 	return min(4, h/4)
 }
 
-// note is the sentence of the row under the cursor, where it is cut, and what to do.
+// note returns the sentence of the row under the cursor if the row cuts it, and the advice.
 func (r *tableRoom) note(width int) []string {
 	t := r.app.tab()
 	o := t.current()
@@ -106,7 +106,7 @@ func (r *tableRoom) note(width int) []string {
 	return text
 }
 
-// sentences is a cell as text to read.
+// sentences returns a cell as text to read.
 func sentences(v schema.Value) string {
 	if v.IsKnown() && v.Type() == schema.TypeList {
 		return views.Visible(strings.Join(v.List(), "; "))
@@ -114,12 +114,12 @@ func sentences(v schema.Value) string {
 	return views.Text(v, views.Format{})
 }
 
-// emptyText: what could not be seen is not absent.
+// emptyText is the reason for an empty table. Unseen objects and absent objects have different texts.
 func (t *tab) emptyText() string {
 	switch unseen := len(t.snap.Faults) > 0; {
 	case t.related != nil && (t.related.waits || t.related.wait != nil) && len(t.filters()) == 1:
-		return t.related.none()
-	case len(t.filters()) > 0 && t.seen.total > 0 && t.related == nil:
+		return t.related.emptyText()
+	case len(t.filters()) > 0 && t.counts.total > 0 && t.related == nil:
 		return "nothing passes the filter: Esc clears it"
 	case t.hideable() && !t.background && t.size() > 0 && unseen:
 		return "none that could be seen but " + t.view.Hidden() + ": K shows them, ! lists what could not be seen"
@@ -131,8 +131,8 @@ func (t *tab) emptyText() string {
 	return "there are none"
 }
 
-// mouse: a click on a heading sorts, on a row puts the cursor there, on the row under the cursor opens it; the wheel
-// moves.
+// mouse: a click on a heading sorts. A click on a row puts the cursor there; on the row under the cursor it opens the
+// page. The wheel moves the cursor.
 func (r *tableRoom) mouse(a *app, action tview.MouseAction, x, y int) (bool, reaction) {
 	t := a.tab()
 	if !r.InRect(x, y) || t.snap == nil {
@@ -166,7 +166,7 @@ func (r *tableRoom) mouse(a *app, action tview.MouseAction, x, y int) (bool, rea
 	return true, nothing
 }
 
-// columnAt is the column whose heading stands at x.
+// columnAt returns the column whose heading is at x.
 func (r *tableRoom) columnAt(x int) *column {
 	left, _, _, _ := r.GetInnerRect()
 	left += gutter

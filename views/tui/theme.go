@@ -2,9 +2,9 @@ package tui
 
 import "github.com/gdamore/tcell/v2"
 
-// theme is how things look. It uses the terminal's own sixteen colours and its default background, so that it fits
-// light and dark terminals alike, and without colour it uses attributes only. Nothing is told by colour alone: marks,
-// states and limits have signs.
+// theme holds the styles. It uses the terminal's own sixteen colours and default background, so it fits light and dark
+// terminals. Without colour it uses only attributes. Colour is never the only sign: marks, states and limits have
+// characters too.
 type theme struct {
 	text, dim, strong tcell.Style
 	title             tcell.Style // the program's line

@@ -6,8 +6,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// branch lays the objects out as a tree, siblings in the order given. What a filter took out leaves no gap: its
-// children hang on the nearest ancestor that is shown.
+// branch lays the objects out as a tree. Siblings keep their order. If a filter hides a parent, its children hang on
+// their nearest visible ancestor.
 func (t *tab) branch(objects []*schema.Object) {
 	shown := make(map[schema.Ref]bool, len(objects))
 	for _, o := range objects {
@@ -57,7 +57,7 @@ func descendants(children map[schema.Ref][]*schema.Object, of schema.Ref) int {
 	return n
 }
 
-// branches draws the lines that lead to a row, with "+" where a fold hides something.
+// branches returns the lines that lead to a row, with "+" if a fold hides descendants.
 func (r *row) branches() string {
 	if r.last == nil {
 		return ""

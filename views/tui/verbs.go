@@ -10,8 +10,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// verbKeys are the keys of all verbs, for objects of a kind or, with marks, for a table of these. Verbs change the
-// machine: their keys do not exist in read-only mode, and do not work without a planner.
+// verbKeys are the keys of all verbs. Without marks they are for an object of the kind, with marks for a table of such
+// objects. Verbs change the machine: the keys do not exist in read-only mode, and do not work without a planner.
 func verbKeys(kind schema.Kind, marks bool, targets func() []schema.Ref, hidden func() int) keymap {
 	var keys keymap
 	for _, v := range actions.Verbs() {
@@ -36,7 +36,7 @@ type deed struct {
 	hidden int // marked objects that a filter hides
 }
 
-// ask has the person say the words from the one at i on, then plans.
+// ask asks the person for the words from number i on, and then plans.
 func (d *deed) ask(a *app, i int) reaction {
 	for ; i < len(d.Takes); i++ {
 		switch o := &d.Takes[i]; {
@@ -45,7 +45,7 @@ func (d *deed) ask(a *app, i int) reaction {
 			return d.menu(a, i)
 		default:
 			p := newPrompt(a, o.Title+": ", o.Default)
-			p.hint, p.check = d.Whom(d.refs, d.objects(a)), o.Set
+			p.hint, p.check = d.Targets(d.refs, d.objects(a)), o.Set
 			p.accept = func(string) reaction { return d.ask(a, i+1) }
 			a.push(p)
 			return nothing
@@ -54,8 +54,8 @@ func (d *deed) ask(a *app, i int) reaction {
 	return a.plan(d.title, d.hidden, func() (*actions.Plan, error) { return d.Plan(a.opts.Planner, d.refs) })
 }
 
-// menu offers the choices of a word, the usual one under the cursor. The flags that matter to the objects have keys
-// there, and the foot says whom it is done to.
+// menu offers the choices of a word, with the cursor on the default. It has keys for the flags that matter to the
+// objects. Its last line names the targets.
 func (d *deed) menu(a *app, i int) reaction {
 	o := &d.Takes[i]
 	m := newMenu(a, o.Title, nil)
@@ -85,9 +85,9 @@ func (d *deed) menu(a *app, i int) reaction {
 	return nothing
 }
 
-// switches give the menu the keys of the flags that matter.
+// switches adds the keys of the flags that matter to the menu.
 func (d *deed) switches(a *app, m *menu) {
-	m.foot = d.Whom(d.refs, d.objects(a))
+	m.foot = d.Targets(d.refs, d.objects(a))
 	for i := range d.Takes {
 		o := &d.Takes[i]
 		if o.Key == "" || !slices.ContainsFunc(d.refs, func(r schema.Ref) bool { return o.Matters(r.Kind) }) {
@@ -96,7 +96,7 @@ func (d *deed) switches(a *app, m *menu) {
 		values := o.Values()
 		at := slices.Index(values, o.Default)
 		say := func() {
-			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Whom(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
+			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Targets(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
 		}
 		say()
 		m.keys = append(m.keys, binding{keys: o.Key, name: o.Title, help: o.Hint, do: func(a *app) reaction {
@@ -110,7 +110,7 @@ func (d *deed) switches(a *app, m *menu) {
 	}
 }
 
-// objects names what the deed is done to.
+// objects names the objects of the deed.
 func (d *deed) objects(a *app) string {
 	s := refsText(d.refs)
 	if len(d.refs) == 1 && a.snap != nil {

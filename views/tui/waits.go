@@ -8,23 +8,23 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// related restricts a tab to what hangs together with some objects.
+// related restricts a tab to the rows that are related to some objects.
 type related struct {
 	refs   []schema.Ref
-	waits  bool             // what they wait for and who waits for them, on the tab of waits; else the processes at them
-	wait   *kinds.Mechanism // they are waits, and the processes those that could end them; else nil
-	back   int              // the tab it was called from
-	rooms  []room           // what stood over that
-	before *related         // what the tab was restricted to then
+	waits  bool             // on the tab of waits: the waits of and for the objects; else: the processes at them
+	wait   *kinds.Mechanism // not nil: the objects are waits, and the rows are the processes that could end them
+	back   int              // the tab to return to
+	rooms  []room           // the rooms above that tab
+	before *related         // the earlier restriction of the tab
 }
 
-// waitsKeys ask what objects wait for, and who waits for them.
+// waitsKeys show the waits of objects and the waits for them.
 func waitsKeys(help string, when func() bool, targets func() []schema.Ref) keymap {
 	return keymap{{keys: "w", name: "Waits", help: help, when: func(*app) bool { return when() },
 		do: func(a *app) reaction { return waitsAt(a, targets()) }}}
 }
 
-// waitsAt opens the tab of waits on those that concern the objects, in both directions.
+// waitsAt shows the tab of waits, restricted to the waits of the objects and for the objects.
 func waitsAt(a *app, refs []schema.Ref) reaction {
 	to := a.tabOf(schema.Wait)
 	if to < 0 || len(refs) == 0 {
@@ -43,7 +43,7 @@ func waitsAt(a *app, refs []schema.Ref) reaction {
 	return a.show(to)
 }
 
-// back goes to where the restriction was asked for.
+// back returns to the tab and rooms before the restriction.
 func back(a *app) reaction {
 	t := a.tab()
 	r := t.related
@@ -54,8 +54,8 @@ func back(a *app) reaction {
 	return a.show(r.back)
 }
 
-// among gives the rows of a tab that the restriction lets through.
-func (r *related) among(t *tab) map[schema.Ref]bool {
+// rows returns the rows of a tab that the restriction keeps.
+func (r *related) rows(t *tab) map[schema.Ref]bool {
 	switch {
 	case r.wait != nil:
 		return r.enders(t.snap)
@@ -65,13 +65,13 @@ func (r *related) among(t *tab) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, m := range t.view.Mechanisms {
 		if m.Subject != nil {
-			r.concerned(m, t.snap, found)
+			r.addWaits(m, t.snap, found)
 		}
 	}
 	return found
 }
 
-// processes are those that hang together with the objects: holders, readers, writers, waiters, creators.
+// processes returns the processes at the objects: holders, readers, writers, waiters, creators.
 func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, e := range s.Edges {
@@ -85,8 +85,8 @@ func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// demands adds what the restriction has to have collected to a request.
-func (r *related) demands(req *collect.Request) {
+// addNeeds adds the facts that the restriction needs to a request.
+func (r *related) addNeeds(req *collect.Request) {
 	switch {
 	case r.wait != nil:
 		req.Want[r.wait.Kind] = r.wait.NeedsOf([]string{endersColumn})
@@ -98,10 +98,10 @@ func (r *related) demands(req *collect.Request) {
 	}
 }
 
-// endersColumn has the processes that could end a wait.
+// endersColumn lists the processes that could end a wait.
 const endersColumn = "enders"
 
-// enders are the processes that could end the waits.
+// enders returns the processes that could end the waits.
 func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	c, _ := r.wait.Column(endersColumn)
@@ -115,9 +115,9 @@ func (r *related) enders(s *collect.Snapshot) map[schema.Ref]bool {
 	return found
 }
 
-// concerned finds the waits of the processes and for the objects, those that the processes could end, and with them
-// the whole branch: who waits for those in turn, and what keeps them waiting. Parents come before their children.
-func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
+// addWaits finds the waits of the processes, the waits for the objects, and the waits that the processes could end. It
+// adds the ancestors and descendants of these waits in the tree. In m's order parents come before their children.
+func (r *related) addWaits(m *kinds.Mechanism, s *collect.Snapshot, found map[schema.Ref]bool) {
 	objects := s.Objects[m.Kind]
 	on, _ := m.Column("objects")
 	enders, _ := m.Column(endersColumn)
@@ -138,7 +138,7 @@ func (r *related) concerned(m *kinds.Mechanism, s *collect.Snapshot, found map[s
 	}
 }
 
-// title says what the rows are.
+// title describes the rows.
 func (r *related) title() string {
 	switch {
 	case r.wait != nil:
@@ -153,8 +153,8 @@ func (r *related) title() string {
 	return "who waits for " + refsText(r.refs) + ", and who could end that"
 }
 
-// none says that nothing is known to wait, or nobody to be able to end it.
-func (r *related) none() string {
+// emptyText says that no wait is known, or no process that could end it.
+func (r *related) emptyText() string {
 	if r.wait != nil {
 		return "no process can be named that could end " + r.pronoun().object + ": Backspace, then Enter shows what is known"
 	}

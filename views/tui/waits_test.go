@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// ring is a machine on which left and right each read from a pipe that only the other one writes to, behind reads
-// from left, and idle waits for nobody.
+// ring is a machine with a deadlock: left and right each read from a pipe that only the other one writes to. behind
+// reads from left, and idle waits for nobody.
 func ring(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	reads := func(pid int, comm, from string, to ...string) {
@@ -32,7 +32,7 @@ func ring(t *testing.T) *collecttest.Machine {
 	return m
 }
 
-// body are the lines between the tabs and the footer, without those that are empty.
+// body returns the lines between the tabs and the footer, without empty lines.
 func (r *rig) body() []string {
 	var lines []string
 	all := strings.Split(strings.TrimSuffix(r.now(), "\n"), "\n")
@@ -54,7 +54,7 @@ const announced = "! deadlock: 300/left ↔ 301/right"
 func TestDeadlocksAreAnnouncedOnEveryTab(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, ring(t).Root, 80, 24, nil)
-	r.see(announced) // The first look is confirmed by a second one, though nobody refreshes.
+	r.see(announced) // a second look confirms the first, without a refresh
 	for i := range r.app.tabs {
 		r.press(r.app.tabKey(i))
 		r.see(announced, "["+r.app.tabKey(i)+" "+r.app.tabs[i].view.Title()+"]")
@@ -66,7 +66,7 @@ func TestDeadlocksAreAnnouncedOnEveryTab(t *testing.T) {
 	})
 }
 
-// The sentences get the room that there is; what does not fit stands below, with what to do.
+// Sentences get all the space. A cut sentence stands below the rows, with the advice.
 func TestWaitsTab(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, ring(t).Root, 80, 24, nil)
@@ -100,7 +100,7 @@ func TestWaitsTab(t *testing.T) {
 	same(t, "folded", []string{">wait:300"}, r.rows())
 }
 
-// What every machine is full of is shown on request only.
+// Usual waits, which every machine has, are hidden by default.
 func TestUsualWaitsAreHidden(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
@@ -158,7 +158,7 @@ func TestWhatAProcessWaitsFor(t *testing.T) {
 	r.press("Enter")
 	r.see("wait:300  left")
 	r.press("Esc", "Esc")
-	r.see("proc:301  right", "Fields") // The page is open again.
+	r.see("proc:301  right", "Fields") // the page is open again
 	r.press("Esc", "End")
 	same(t, "cursor", "proc:303", r.cursor())
 	r.press("w")
@@ -175,7 +175,7 @@ func TestWhoWaitsForAnObject(t *testing.T) {
 	r.press("w")
 	r.see("who waits for pipe:8003, and who could end that", "302/behind")
 	same(t, "with what keeps them", []string{">wait:300", "wait:302"}, r.rows())
-	r.press("Down", "w") // from a row of the tab itself: its process
+	r.press("Down", "w") // in the tab of waits: the process of the row
 	r.see("what proc:302 waits for")
 	r.press("Esc")
 	r.see("who waits for pipe:8003")
@@ -192,7 +192,7 @@ func TestWhoWaitsForAnObject(t *testing.T) {
 	same(t, "all", []string{">wait:300", "wait:301", "wait:302"}, r.rows())
 }
 
-// The holders of a wait are those that could end it.
+// The holders of a wait are the processes that could end it.
 func TestWhoCouldEndAWait(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, nil)
@@ -222,8 +222,7 @@ func TestNobodyCouldEndAWait(t *testing.T) {
 	r.see("processes that could end wait:302", "no process can be named that could end it")
 }
 
-// What is to be done about a deadlock stands there whole if the rows leave room for it, else the last line says where
-// it does.
+// The advice on a deadlock stands in full if the rows leave space. Otherwise the last line tells where it is.
 func TestAdviceBelowTheRows(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
@@ -249,7 +248,7 @@ func TestAdviceBelowTheRows(t *testing.T) {
 	r.waitFor("the whole advice", whole)
 }
 
-// A signal from a wait is for its process.
+// A signal for a wait goes to its process.
 func TestSignalFromAWait(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, func(o *Options) { o.Planner = planner(t) })
@@ -262,7 +261,7 @@ func TestSignalFromAWait(t *testing.T) {
 	r.see("to proc:301")
 }
 
-// What the watch sees while a dialog is open has to wait, too.
+// A look of the watch also waits until a dialog closes.
 func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
@@ -281,7 +280,7 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	r.see(announced)
 }
 
-// A look may take long: here one process's mappings are a FIFO that nobody writes to.
+// A look may take long. Here the mappings of one process are a FIFO without a writer.
 func TestKeysAreAnsweredDuringALook(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
@@ -293,7 +292,7 @@ func TestKeysAreAnsweredDuringALook(t *testing.T) {
 	r.see("[2 Semaphores]", "Keys")
 	r.press("Esc", "6")
 	r.see("[6 Locks]", "reading …")
-	w, err := os.OpenFile(m.Root+slow, os.O_WRONLY, 0) // There is a reader.
+	w, err := os.OpenFile(m.Root+slow, os.O_WRONLY, 0) // the look reads the FIFO
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,20 +11,21 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// watchEvery is how often the dashboard looks for deadlocks while another tab is on screen: it reads what every
-// thread of the machine does.
+// watchEvery is the interval of the search for deadlocks while another tab is on screen. The search reads the state of
+// every thread of the machine.
 const watchEvery = 10 * time.Second
 
-// watch asks for what is announced on every tab.
+// watch asks for the facts that the header announces on every tab.
 func (a *app) watch() {
 	if i := a.tabOf(schema.Wait); i >= 0 {
 		a.source.Watch(a.tabs[i].request(), watchEvery)
 	}
 }
 
-// look gets what the watch saw. It is news for the header, and for the tab of waits until that is on screen itself.
+// look takes a snapshot of the watch. It is for the header. It is also for the tab of waits, until that tab is on
+// screen and asks for itself.
 func (a *app) look(s *collect.Snapshot) {
-	if a.still() {
+	if a.dialogOpen() {
 		a.heldLook = s
 		return
 	}
@@ -37,7 +38,7 @@ func (a *app) look(s *collect.Snapshot) {
 	}
 }
 
-// alarms are what the header announces: critical ones in words, others as numbers.
+// alarms is the header's announcement: critical findings in words, other findings as a number.
 type alarms struct{ critical, others string }
 
 func (a *app) alarmsIn(s *collect.Snapshot) alarms {
@@ -84,7 +85,7 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	return all
 }
 
-// circle names the processes of a deadlock, each waiting for the next.
+// circle names the processes of a deadlock; each waits for the next.
 func circle(f *schema.Finding, name func(schema.Ref) string) string {
 	const most = 4
 	var names []string
@@ -104,7 +105,7 @@ func circle(f *schema.Finding, name func(schema.Ref) string) string {
 	return strings.Join(append(names, names[0]), " → ")
 }
 
-// namer gives processes the names that the waits in a snapshot have them by: "4242/postgres".
+// namer returns the name of a process in a snapshot's waits: "4242/postgres".
 func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
 	m := a.mechanism(schema.Wait)
 	names := map[schema.Ref]string{}
@@ -114,8 +115,8 @@ func (a *app) namer(s *collect.Snapshot) func(schema.Ref) string {
 	return func(r schema.Ref) string { return views.Visible(fmt.Sprintf("%d/%s", r.ID, names[r])) }
 }
 
-// findingsOn are the verdicts on an object that the snapshot has and, if that was taken without the waits, those of
-// the watch.
+// findingsOn returns the findings on an object in the snapshot. If the snapshot lacks the waits, it adds the findings
+// of the watch.
 func (a *app) findingsOn(r schema.Ref, s *collect.Snapshot) []schema.Finding {
 	var all []schema.Finding
 	waits := false
@@ -129,7 +130,7 @@ func (a *app) findingsOn(r schema.Ref, s *collect.Snapshot) []schema.Finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f schema.Finding) bool { return !slices.Contains(f.Refs, r) })
 }
 
-// subject is what a row stands for: a wait's process, else the object itself.
+// subject is the process of a wait, or else the object itself.
 func (a *app) subject(o *schema.Object) schema.Ref {
 	if m := a.mechanism(o.Ref.Kind); m != nil && m.Subject != nil {
 		return m.Subject(o)
@@ -137,7 +138,7 @@ func (a *app) subject(o *schema.Object) schema.Ref {
 	return o.Ref
 }
 
-// subjects are what the objects of a snapshot stand for, each once.
+// subjects returns the subject of each Ref, without repeats.
 func (a *app) subjects(refs []schema.Ref, s *collect.Snapshot) []schema.Ref {
 	var all []schema.Ref
 	for _, r := range refs {

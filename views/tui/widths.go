@@ -6,22 +6,22 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// layout chooses the columns that fit and their widths. A column of text gives way where room is short, and gets what
-// is left over; a number is shown whole or not at all. Widths only grow while a table is open, so that columns do not
+// layout chooses the columns that fit, and their widths. A column of text shrinks if space is short, and gets the space
+// that is left over. A number is shown whole or not at all. Widths only grow while a table is open, so columns do not
 // jitter.
 func (g *grid) layout(width int) {
 	t := g.tab
 	g.measure()
 	g.scarce = false
 	g.shown, g.widths = g.shown[:0], g.widths[:0]
-	room := width - gutter - 1 // the last cell is for the sign that there is more
+	room := width - gutter - 1 // the last cell shows that there is more
 	t.first = max(0, min(t.first, len(t.columns)-2))
 	columns := g.order(width)
 	for i, c := range columns {
 		if i > 0 && i <= t.first {
 			continue
 		}
-		w := g.least(c, width)
+		w := g.minWidth(c, width)
 		need := w + 1
 		if g.right = need > room && len(g.shown) > 0; g.right {
 			if c.flexible && room > 8 && !g.cut() {
@@ -33,17 +33,17 @@ func (g *grid) layout(width int) {
 		g.shown, g.widths, room = append(g.shown, c), append(g.widths, w), room-need
 	}
 	g.left = t.first > 0
-	// A name that is cut may be another one's, that of an object as well as that of a process at it.
+	// A cut name can look like another name. This holds for an object and for a process at it.
 	g.grow(room, func(c *column) int {
 		switch {
 		case c.id == refColumn:
 			return min(t.widths[c.id], width/4)
-		case g.tells(c) && !t.sentence(c):
+		case g.important(c) && !t.sentence(c):
 			return min(t.widths[c.id], c.width)
 		}
 		return 0
 	})
-	room = g.rest(width)
+	room = g.spaceLeft(width)
 	for i, c := range g.shown {
 		if t.sentence(c) {
 			more := max(0, min(room, t.widths[c.id]-g.widths[i]))
@@ -51,39 +51,39 @@ func (g *grid) layout(width int) {
 		}
 	}
 	g.grow(room, func(c *column) int { return min(c.width, t.widths[c.id]) })
-	g.grow(g.rest(width), func(c *column) int { return t.widths[c.id] })
+	g.grow(g.spaceLeft(width), func(c *column) int { return t.widths[c.id] })
 }
 
-// order is that of the columns from left to right. Where not all fit, those that tell most come first: who is at an
-// object and who waits on it keep their place, as many others stand before them as there is room for, and the rest is
-// further right. There also stand columns without a text in any row so far, and permissions.
+// order returns the columns from left to right. If not all fit, the important columns keep their place: the processes
+// at an object and its waiters. As many other columns as fit stand before them; the others follow. Last come
+// permissions and columns without a text in any row so far.
 func (g *grid) order(width int) []*column {
 	columns, all := g.tab.columns, width-gutter-1
 	total := 0
 	for _, c := range columns {
-		total += g.least(c, width) + 1
+		total += g.minWidth(c, width) + 1
 	}
 	if total <= all {
 		return columns
 	}
 	g.scarce = true
 	room := 0
-	for g.short = briefText; ; g.short-- {
+	for g.short = shortProcesses; ; g.short-- {
 		room = all
 		for _, c := range columns {
-			if g.tells(c) {
-				room -= g.brief(c, width) + 1
+			if g.important(c) {
+				room -= g.shortWidth(c, width) + 1
 			}
 		}
-		if g.short == briefestText || room > g.least(columns[0], width) {
+		if g.short == shortestProcesses || room > g.minWidth(columns[0], width) {
 			break
 		}
 	}
 	var shown, later, last []*column
 	for i, c := range columns {
-		need := g.least(c, width) + 1
+		need := g.minWidth(c, width) + 1
 		switch {
-		case g.tells(c):
+		case g.important(c):
 			shown = append(shown, c)
 		case i == 0:
 			shown, room = append(shown, c), room-need
@@ -98,13 +98,13 @@ func (g *grid) order(width int) []*column {
 	return slices.Concat(shown, later, last)
 }
 
-// tells says whether the column is a telling one of the first kind that there is: columns of later kinds alone (the
-// masters and slaves of terminals, beside pipes) do not take the room of those that most rows have.
-func (g *grid) tells(c *column) bool {
+// important is true for an important column that the first kind with objects has. A column of later kinds only must
+// not take space from most rows. An example is the masters and slaves of terminals, in a tab that begins with pipes.
+func (g *grid) important(c *column) bool {
 	if g.tab.sentence(c) {
 		return true
 	}
-	if !c.tells() {
+	if !c.important() {
 		return false
 	}
 	for _, m := range g.tab.view.Mechanisms {
@@ -116,24 +116,24 @@ func (g *grid) tells(c *column) bool {
 	return false
 }
 
-// cut says whether a telling column could use more room than it has.
+// cut is true if an important column needs more space than it has.
 func (g *grid) cut() bool {
 	for i, c := range g.shown {
-		if g.tells(c) && g.widths[i] < g.tab.widths[c.id] {
+		if g.important(c) && g.widths[i] < g.tab.widths[c.id] {
 			return true
 		}
 	}
 	return false
 }
 
-// brief is the width that a telling column has to have where room is short. Words are shown whole; a sentence has the
-// most of it.
-func (g *grid) brief(c *column, width int) int {
+// shortWidth is the least width of an important column if space is short. Words are whole; a sentence gets most of its
+// width.
+func (g *grid) shortWidth(c *column, width int) int {
 	if g.tab.sentence(c) {
 		beside := width - gutter - 2
 		for i, other := range g.tab.columns {
-			if other != c && (i == 0 || g.tells(other)) {
-				beside -= g.least(other, width) + 1
+			if other != c && (i == 0 || g.important(other)) {
+				beside -= g.minWidth(other, width) + 1
 			}
 		}
 		return max(g.headingWidth(c), min(g.tab.widths[c.id], max(c.width, width/2), beside))
@@ -145,7 +145,7 @@ func (g *grid) brief(c *column, width int) int {
 	return max(g.headingWidth(c), min(g.tab.widths[c.id], text))
 }
 
-// headingWidth is the width of a column's heading, with the sort sign.
+// headingWidth is the width of a column's heading with the sort sign.
 func (g *grid) headingWidth(c *column) int {
 	w := textWidth(c.title)
 	if c == g.tab.sortBy {
@@ -154,8 +154,8 @@ func (g *grid) headingWidth(c *column) int {
 	return w
 }
 
-// rest is the room that the columns on screen leave.
-func (g *grid) rest(width int) int {
+// spaceLeft is the space that the columns on screen leave.
+func (g *grid) spaceLeft(width int) int {
 	width -= gutter + 1
 	for _, w := range g.widths {
 		width -= w + 1
@@ -163,7 +163,7 @@ func (g *grid) rest(width int) int {
 	return width
 }
 
-// grow gives room to columns of text that want more, a cell at a time, so that none takes it all.
+// grow gives space to columns of text that want more. It goes round, one cell at a time, so no column takes all.
 func (g *grid) grow(room int, wants func(*column) int) {
 	for given := true; given && room > 0; {
 		given = false
@@ -177,8 +177,9 @@ func (g *grid) grow(room int, wants func(*column) int) {
 	}
 }
 
-// least is the width without which a column is not shown. Branches need room: a third of the screen if they fill it.
-func (g *grid) least(c *column, width int) int {
+// minWidth is the least width of a column; with less space the column is hidden. Branches need space: up to a third
+// of the screen.
+func (g *grid) minWidth(c *column, width int) int {
 	seen, usual := g.tab.widths[c.id], c.width
 	tree := c.id == g.tab.treeColumn()
 	if tree {
@@ -190,24 +191,24 @@ func (g *grid) least(c *column, width int) int {
 		return max(heading, min(seen, usual))
 	case c.id == refColumn:
 		return max(heading, min(seen, longRef))
-	case g.scarce && g.tells(c):
-		return g.brief(c, width)
+	case g.scarce && g.important(c):
+		return g.shortWidth(c, width)
 	case c.flexible:
 		return max(heading, min(seen, usual, shortText))
 	}
 	return max(heading, seen)
 }
 
-// shortText is what a column of text has at least, so that the columns after it have a chance.
+// shortText is the least width of a column of text. It leaves space for later columns.
 const shortText = 12
 
-// briefText is what a column of processes has where not all columns fit, "4242/post…", and briefestText where there
-// are many of those.
+// Widths of a column of processes if not all columns fit: shortProcesses ("4242/post…"), or down to shortestProcesses
+// if there are many such columns.
 const (
-	briefText    = 10
-	briefestText = 7
+	shortProcesses    = 10
+	shortestProcesses = 7
 )
 
-// longRef is room for every Ref with a number; only names are longer, up to 255 bytes, and give way where room is
-// short.
+// longRef is the width of the longest Ref with a number. A Ref with a name may be longer, up to 255 bytes; it is cut if
+// space is short.
 const longRef = 20
