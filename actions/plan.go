@@ -86,7 +86,10 @@ func (s *Step) Lines() []string {
 	for _, a := range s.Affected {
 		lines = append(lines, "  affects: "+a)
 	}
-	return append(lines, "  same as: "+s.Equivalent)
+	if s.Equivalent != "" {
+		lines = append(lines, "  same as: "+s.Equivalent)
+	}
+	return lines
 }
 
 // Live counts the steps that need a typed id.
@@ -127,6 +130,9 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 		if err != nil {
 			p.Refused = append(p.Refused, Refusal{r, reason(err)})
 			continue
+		}
+		if step.do == nil {
+			panic("a step for " + r.String() + " does nothing")
 		}
 		p.Steps = append(p.Steps, step)
 	}

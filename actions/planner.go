@@ -77,6 +77,10 @@ func (p *Planner) allowed() error {
 	return nil
 }
 
+// errForeignPIDs refuses signals whose pids would name other processes than those that were shown.
+var errForeignPIDs = errors.New("/proc is that of another pid namespace, so that its pids name other processes here: " +
+	"mount the own one (mount -t proc proc /proc)")
+
 // survey holds one reading of the machine, for one plan.
 type survey struct {
 	*Planner
@@ -153,6 +157,9 @@ func (p *Planner) lastUser(pid int32, sec int64, role string) (string, bool) {
 	stat, state := proc.StateSince(p.host, int(pid), sec)
 	if state != proc.CreatorAlive && state != proc.CreatorUnknown { // unknown does not mean dead
 		return "", false
+	}
+	if stat.Comm == "" {
+		return fmt.Sprintf("%s: pid %d, which /proc does not show", role, stat.PID), true
 	}
 	return role + ": " + processName(stat.Comm, stat.PID), true
 }

@@ -122,6 +122,8 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	switch {
 	case seg.CPid == 0:
 		return nil, refuse("its creator is outside this pid namespace")
+	case state == proc.CreatorUnknown && stat.Comm == "":
+		return nil, refuse("its creator, pid %d, is hidden: /proc does not show the process", seg.CPid)
 	case state == proc.CreatorUnknown:
 		return nil, refuse("the clock was set since it was made: whether pid %d is its creator cannot be told", seg.CPid)
 	case state != proc.CreatorAlive:

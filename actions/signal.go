@@ -21,6 +21,9 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
+	if proc.ForeignPIDs() {
+		return nil, errForeignPIDs
+	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
 	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, ancestorPIDs: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })

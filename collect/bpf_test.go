@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -56,15 +57,42 @@ func (s *scene) linkTo(prog int) int {
 // field reads a line of fdinfo, without the parser that is tested.
 func (s *scene) field(fd int, name string) string {
 	s.Helper()
+	value, ok := s.optionalField(fd, name)
+	if !ok {
+		s.Fatalf("descriptor %d has no %s", fd, name)
+	}
+	return value
+}
+
+// optionalField is field for a line that only some kernels have.
+func (s *scene) optionalField(fd int, name string) (string, bool) {
+	s.Helper()
 	text, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
 	s.check(err)
 	for line := range strings.Lines(string(text)) {
 		if value, ok := strings.CutPrefix(line, name+":\t"); ok {
-			return strings.TrimSpace(value)
+			return strings.TrimSpace(value), true
 		}
 	}
-	s.Fatalf("no %s in %q", name, text)
-	return ""
+	return "", false
+}
+
+// withBPFFields adds the cells of fields that only newer kernels have.
+func (s *scene) withBPFFields(fd int, c cells) cells {
+	for _, id := range []string{"map_flags", "map_extra"} {
+		if value, ok := s.optionalField(fd, id); ok {
+			c[id] = schema.String(value)
+		}
+	}
+	for _, id := range []string{"run_cnt", "recursion_misses", "verified_insns"} {
+		if _, ok := s.optionalField(fd, id); ok {
+			c[id] = schema.Int(s.numberField(fd, id))
+		}
+	}
+	if _, ok := s.optionalField(fd, "run_time_ns"); ok {
+		c["run_time"] = schema.Duration(time.Duration(s.numberField(fd, "run_time_ns")))
+	}
+	return c
 }
 
 func (s *scene) numberField(fd int, name string) int64 {
@@ -88,14 +116,14 @@ func TestBPFObjects(t *testing.T) {
 		progID := s.numberField(prog, "prog_id")
 		tag := schema.String(s.field(prog, "prog_tag"))
 		s.compareThese("bpf", map[string]cells{
-			ringRef: {"object": schema.String("map"), "id": schema.Int(s.numberField(ring, "map_id")),
+			ringRef: s.withBPFFields(ring, cells{"object": schema.String("map"), "id": schema.Int(s.numberField(ring, "map_id")),
 				"type": schema.String("ringbuf"), "key_size": schema.Int(0), "value_size": schema.Int(0),
 				"max_entries": schema.Int(4096), "memlock": schema.Bytes(uint64(s.numberField(ring, "memlock"))),
-				"frozen": schema.Bool(false), "holders": ends(s.at(ring), cat), "waiters": ends()},
-			progRef: {"object": schema.String("prog"), "id": schema.Int(progID), "type": schema.String("sk_lookup"),
+				"frozen": schema.Bool(false), "holders": ends(s.at(ring), cat), "waiters": ends()}),
+			progRef: s.withBPFFields(prog, cells{"object": schema.String("prog"), "id": schema.Int(progID), "type": schema.String("sk_lookup"),
 				"memlock": schema.Bytes(uint64(s.numberField(prog, "memlock"))),
 				"jited":   schema.Bool(s.field(prog, "prog_jited") == "1"), "tag": tag, "holders": ends(s.at(prog)),
-				"waiters": ends()},
+				"waiters": ends()}),
 			linkRef: {"object": schema.String("link"), "id": schema.Int(s.numberField(link, "link_id")),
 				"type": schema.String("netns"), "tag": tag, "holders": ends(s.at(link)), "waiters": ends(),
 				"prog": schema.RefValue(schema.Ref{Kind: "bpf", ID: uint64(progID),

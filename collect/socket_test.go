@@ -109,8 +109,19 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 
 // ownTests reports true if a column has its own tests. The other tests leave it out.
 func ownTests(column string) bool {
-	return slices.Contains([]string{"peek", "app", "signature", "confidence", "app_why", "ftok", "verdict", "reasons",
-		"undo"}, column)
+	if column == "undo" {
+		return true
+	}
+	for _, a := range Aspects() {
+		for kind, needs := range a.Of {
+			for _, c := range a.Columns(kind, needs) {
+				if c.ID == column && column != "age" {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // here is this process with these descriptors.

@@ -72,11 +72,10 @@ func LeakColumns(m *kinds.Mechanism) []schema.Column {
 
 // VerdictOf returns an object's verdict; "" if the request did not ask for verdicts.
 func VerdictOf(m *kinds.Mechanism, o *schema.Object) relate.Leak {
-	c, ok := m.Column("verdict")
-	if !ok || !c.Get(o).IsKnown() {
-		return ""
+	if j := leaks.VerdictOf(o); j != nil {
+		return j.Verdict
 	}
-	return relate.Leak(c.Get(o).Str())
+	return ""
 }
 
 // Unjudged is true if an object has no verdict because it goes away with its users.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/cmd/ipctop/utillinux"
 )
 
@@ -48,7 +49,7 @@ func TestReadOnlyFace(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"--read-only", "ipcrm", "-q", "2147483647"}, &stdout, &stderr)
-	if want := "ipcrm: id failed: read-only: nothing is removed or signalled\n"; code != 1 || stderr.String() != want ||
+	if want := "ipcrm: id failed: " + actions.ErrReadOnly.Error() + "\n"; code != 1 || stderr.String() != want ||
 		stdout.Len() != 0 {
 		t.Errorf("code %d, %q, %q; want 1 and %q", code, stdout.String(), stderr.String(), want)
 	}

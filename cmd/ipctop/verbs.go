@@ -198,7 +198,7 @@ func (c *verbCmd) ageOfOrphans(cmd *cobra.Command) (time.Duration, error) {
 // checkIdle refuses a flag that has no effect on any of the named objects.
 func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
 	for _, o := range c.flags {
-		matters := slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
+		matters := o.Of == nil || slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
 		if cmd.Flags().Changed(o.Name) && !matters {
 			return usageErrorf("%s", o.Idle)
 		}

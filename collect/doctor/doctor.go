@@ -151,8 +151,11 @@ func (x *examination) sysctl(name string) (n uint64, ok bool) {
 	return all[0], true
 }
 
-// rowsOf visits the rows of a kind with their Refs.
+// rowsOf visits the rows of a kind with their Refs. A kind that Wants does not name would look empty.
 func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
+	if _, wanted := Wants()[kind]; !wanted {
+		panic("a check reads " + string(kind) + ", and Wants does not name the kind")
+	}
 	for _, o := range x.snap.Objects[kind] {
 		visit(o.Ref, o.Row.(*T))
 	}

@@ -1,7 +1,9 @@
 package kinds
 
 import (
+	"math"
 	"strconv"
+	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -70,6 +72,9 @@ func bpfColumns() []schema.Column {
 	num := func(id string, width int, help string) schema.Column {
 		return col(id, schema.TypeInt, width, help, func(r *row) schema.Value { return r.number(id) })
 	}
+	text := func(id string, width int, help string) schema.Column {
+		return col(id, schema.TypeString, width, help, func(r *row) schema.Value { return r.word(id) })
+	}
 	return descriptorColumns("threads that sleep in a call on it",
 		col("object", schema.TypeString, 6, "map, prog or link", func(r *row) schema.Value {
 			return WordValue(r.object)
@@ -95,6 +100,20 @@ func bpfColumns() []schema.Column {
 			func(r *row) schema.Value { return r.flag("prog_jited") }),
 		col("tag", schema.TypeString, 16, "hash of a program's instructions, also of the program behind a link",
 			func(r *row) schema.Value { return r.word("prog_tag") }),
+		text("map_flags", 9, "flags that a map was made with (BPF_F_*), in hexadecimal"),
+		text("map_extra", 9, "a number that some types of maps take, in hexadecimal"),
+		num("owner_prog_type", 15, "type of the programs that a map of programs takes, as a number"),
+		col("run_time", schema.TypeDuration, 8, "time that a program ran, if kernel.bpf_stats_enabled is on",
+			func(r *row) schema.Value {
+				n, ok := fdinfo.Uint(r.info.Text, "run_time_ns", 10)
+				if !ok {
+					return schema.None(schema.TypeDuration)
+				}
+				return schema.Duration(time.Duration(min(n, math.MaxInt64)))
+			}),
+		num("run_cnt", 7, "how often a program ran, if kernel.bpf_stats_enabled is on"),
+		num("recursion_misses", 16, "runs of a program that were left out because it was running already"),
+		num("verified_insns", 14, "instructions that the verifier looked at"),
 		col("prog", schema.TypeRef, 12, "program behind a link", func(r *row) schema.Value {
 			if ref, ok := r.program(); ok {
 				return schema.RefValue(ref)

@@ -170,6 +170,10 @@ func socketRefs(t *proc.Tick) map[uint64]schema.Ref {
 	for _, s := range netlink {
 		add(schema.Netlink, s.Inode)
 	}
+	vsock, _ := t.Host.VsockSockets()
+	for _, s := range vsock {
+		add(schema.Vsock, s.Inode)
+	}
 	packet, _ := t.Host.PacketSockets()
 	for _, s := range packet {
 		add(schema.Packet, s.Inode)

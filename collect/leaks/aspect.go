@@ -163,7 +163,7 @@ type tick struct {
 	loopFiles   func() map[string]string          // the files of loop devices, by device
 	paths       func() *runtimePaths
 	tmpfiles    func() *tmpfiles
-	private     *privateMaps // nil: not read yet
+	private     map[uint64]*privateMaps // by device, as far as they were read
 }
 
 // tickOf returns the shared facts of a tick. The first call makes them.

@@ -129,7 +129,7 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	default:
 		e.AllUsers = l.unused("nobody has it open or mapped: the descriptors and mappings of every process were read",
 			coverage,
-			l.openCoverage(), l.private.coverage)
+			l.openCoverage(), l.privateMapsOf(r.Dev).coverage)
 	}
 	return e
 }
@@ -171,14 +171,22 @@ type privateMaps struct {
 }
 
 func (l *tick) privateUsers(id proc.FileID) []relate.User {
-	if l.private == nil {
-		l.private = l.readPrivateMaps(id.Dev)
-	}
 	var users []relate.User
-	for _, p := range l.private.users[id] {
+	for _, p := range l.privateMapsOf(id.Dev).users[id] {
 		users = append(users, l.user(p, "maps it for itself"))
 	}
 	return users
+}
+
+// privateMapsOf reads the mappings of one device once a tick: another tmpfs may be mounted over a name in /dev/shm.
+func (l *tick) privateMapsOf(dev uint64) *privateMaps {
+	if l.private[dev] == nil {
+		if l.private == nil {
+			l.private = map[uint64]*privateMaps{}
+		}
+		l.private[dev] = l.readPrivateMaps(dev)
+	}
+	return l.private[dev]
 }
 
 func (l *tick) readPrivateMaps(dev uint64) *privateMaps {

@@ -17,7 +17,7 @@ import (
 // ErrReused means that another process has the pid of a Ref.
 var ErrReused = errors.New("it has ended, and its pid belongs to another process now")
 
-// StatOf reads /proc/PID/stat. The error is fs.ErrNotExist if there is no such process.
+// StatOf reads /proc/PID/stat. If there is no such process, sys.Gone holds for the error.
 func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	dir, err := host.OpenProc(pid)
 	if err != nil {
@@ -35,8 +35,8 @@ func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	return stat, nil
 }
 
-// Same reads the process of a Ref. The error is ErrReused if another process has its pid, and fs.ErrNotExist if it
-// has ended.
+// Same reads the process of a Ref. The error is ErrReused if another process has its pid. If the process has ended,
+// sys.Gone holds for the error.
 func Same(host *kernel.Host, r schema.Ref) (process.ProcStat, error) {
 	stat, err := StatOf(host, int(r.ID))
 	if err == nil && RefOf(&stat) != r {
@@ -51,17 +51,26 @@ func RefOf(stat *process.ProcStat) schema.Ref {
 }
 
 // StateSince tells the state of the process pid that did something at sec (Unix seconds, cut by the kernel). The
-// state is a word of creator_state. It reads /proc of the live machine. An unreadable process counts as dead.
+// state is a word of creator_state. It reads /proc of the live machine. The stat has the pid alone if /proc does not
+// show the process.
 func StateSince(host *kernel.Host, pid int, sec int64) (process.ProcStat, string) {
 	stat, err := StatOf(host, pid)
 	if err != nil {
-		return process.ProcStat{}, CreatorDead
+		return process.ProcStat{PID: pid}, hiddenState(host, pid)
 	}
 	boot, err := bootTime(host)
 	if err != nil {
 		boot = time.Time{}
 	}
 	return stat, stateSince(&stat, boot, sec)
+}
+
+// hiddenState is the state of a process that /proc does not show: hidepid may hide it, and then kill(2) still knows it.
+func hiddenState(host *kernel.Host, pid int) string {
+	if host.Live() && process.ProcessExists(pid) {
+		return CreatorUnknown
+	}
+	return CreatorDead
 }
 
 // stateSince tells whether the process with a pid had that pid at sec already. A process that started after sec is

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -196,10 +197,8 @@ func (t *Tick) CreatorState(pid int, sec int64) string {
 	switch {
 	case t.OtherPIDs():
 		return CreatorUnknown
-	case p == nil && t.Host.Live() && process.ProcessExists(pid):
-		return CreatorUnknown
 	case p == nil:
-		return CreatorDead
+		return hiddenState(t.Host, pid)
 	}
 	return stateSince(&p.ProcStat, t.Boot, sec)
 }
@@ -218,6 +217,12 @@ func StartedAfter(start time.Time, sec int64) bool {
 // OtherPIDs reports whether /proc belongs to another pid namespace than the reader's, or is no real /proc. An example
 // is unshare --pid without --mount-proc. The pids from system calls then do not match those in /proc.
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
+
+// ForeignPIDs is OtherPIDs for the live machine, without a walk.
+func ForeignPIDs() bool {
+	self, err := os.Readlink("/proc/self")
+	return err != nil || self != strconv.Itoa(os.Getpid())
+}
 
 // FDUse is one process's descriptor on an object.
 type FDUse struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
@@ -143,7 +144,7 @@ func TestReadOnlyRemovesNothing(t *testing.T) {
 		onFixed(t)
 		want := left(t)
 		t.Setenv("IPCTOP_READONLY", "yes")
-		says := "read-only: nothing is removed or signalled\n"
+		says := actions.ErrReadOnly.Error() + "\n"
 		for line, want := range map[string]result{
 			"ipcrm -v -a": {"removing shared memory segment id `0'\n", "ipcrm: id failed: " + says, 1},
 			"ipcrm msg 0": {"", "ipcrm: id failed: " + says, 1},
