@@ -7,6 +7,6 @@
 // Mechanisms lists the kinds, and Aspects lists the aspects. The order of the lists is only the order on screen. A kind
 // or an aspect that needs objects of another kind names that kind in Requires. The lister collects each kind once.
 //
-// Tests that make kernel objects and read them through a Collector are in this room. Their file names begin with the
-// name of the room that they test. Tests of the functions of one room are in that room.
+// Tests that make kernel objects and read them through a Collector are in this room. Tests of the
+// functions of one room are in that room.
 package collect

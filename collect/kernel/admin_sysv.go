@@ -61,6 +61,3 @@ func (a *Admin) ShmDetach(data []byte) error { return sysv.ShmDetach(data) }
 
 // ShmLock keeps a segment out of swap (SHM_LOCK). The segment's mode then has ModeLocked.
 func (a *Admin) ShmLock(id int) error { return sysv.ShmLock(id) }
-
-// ShmUnlock undoes ShmLock.
-func (a *Admin) ShmUnlock(id int) error { return sysv.ShmUnlock(id) }

@@ -54,6 +54,3 @@ func (h *Host) AllPosixQueues(attr, status bool) ([]posix.Queue, error) {
 
 // PosixQueueStat reads the file of one queue by its name ("/name"). It reads the attributes if the caller may.
 func (h *Host) PosixQueueStat(name string) (posix.Queue, error) { return posix.QueueStat(h.Root, name) }
-
-// QueueDevice is the device (st_dev) of the queues of our IPC namespace. Descriptors of queues show it.
-func (h *Host) QueueDevice() (uint64, error) { return posix.QueueDevice(h.Root) }

@@ -6,5 +6,6 @@
 // A kind's file has its Mechanism, its exported row and its columns. Files without a kind's name have the parts that
 // several kinds share: sysv.go, posix.go, socket.go, descriptor.go. A kind does not know the aspects.
 //
-// A new kind is one file here and one line in collect/mechanisms.go. timerfd.go is the shortest file to copy.
+// A new kind is one file here and one line in collect/mechanisms.go. dmabuf.go and userfaultfd.go are short
+// files to copy.
 package kinds

@@ -71,8 +71,8 @@ func newTable(rows []Descriptor) *table {
 	return t
 }
 
-// declared is the FDKind of the row that declares the link, or 0. The anonymous inode of inotify has no brackets
-// around its name; all others have brackets (fs/notify/inotify/inotify_user.c, fs/anon_inodes.c).
+// declared is the FDKind of the row that declares the link, or 0. Most names of anonymous inodes have
+// brackets around them; those of inotify and BPF have none (fs/notify/inotify/inotify_user.c, kernel/bpf/syscall.c).
 func (t *table) declared(link []byte) FDKind {
 	if name, ok := bytes.CutPrefix(link, []byte("anon_inode:")); ok {
 		return t.anon[string(bytes.Trim(name, "[]"))]

@@ -24,8 +24,13 @@ func TestReadmeNamesEveryKey(t *testing.T) {
 	r := openRig(t, collecttest.Sample(t).Root, 80, 24, nil)
 	missing := map[string]bool{}
 	check := func(a *app) {
+		taken := map[string]bool{}
 		for _, b := range a.top().keymap() {
 			for key := range strings.FieldsSeq(b.keys) {
+				if taken[key] {
+					t.Errorf("two bindings have the key %s: the later one is dead", key)
+				}
+				taken[key] = true
 				first, _, _ := strings.Cut(keysText(key), "…")
 				missing[first] = !slices.Contains(named, first)
 			}

@@ -204,23 +204,6 @@ func mqOpen(file string, flags int, perms uint32, attr *mqAttr) (int, error) {
 	return int(fd), nil
 }
 
-// QueueDevice is the device (st_dev) of the queues of our IPC namespace. Descriptors of queues show it.
-func QueueDevice(root sys.Root) (uint64, error) {
-	if !root.Live() {
-		return 0, sys.ErrNotLive
-	}
-	dir, err := openQueues()
-	if err != nil {
-		return 0, err
-	}
-	defer unix.Close(dir)
-	var st unix.Stat_t
-	if err := unix.Fstat(dir, &st); err != nil {
-		return 0, fmt.Errorf("stat the file system of message queues: %w", err)
-	}
-	return st.Dev, nil
-}
-
 // mqAttr is struct mq_attr (include/uapi/linux/mqueue.h).
 type mqAttr struct {
 	flags, maxMsg, msgSize, curMsgs int64

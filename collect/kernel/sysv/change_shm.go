@@ -52,9 +52,3 @@ func ShmLock(id int) error {
 	_, err := shmctl(id, shmLock, nil)
 	return objectError("lock", shmWord, id, err)
 }
-
-// ShmUnlock undoes ShmLock.
-func ShmUnlock(id int) error {
-	_, err := shmctl(id, shmUnlock, nil)
-	return objectError("unlock", shmWord, id, err)
-}
