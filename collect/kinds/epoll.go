@@ -86,7 +86,10 @@ func epollEvents() []eventName {
 }
 
 func collectEpolls(tick *proc.Tick) ([]*schema.Object, error) {
-	refs := fdRefs(tick, tick.Wants(schema.Epoll, NeedSockets))
+	refs := tick.FDRefs()
+	if tick.Wants(schema.Epoll, NeedSockets) {
+		tick.SocketRefs(refs)
+	}
 	return collectDescriptors(tick, schema.Epoll, func(d descriptor) *EpollRow {
 		r := &EpollRow{descriptor: d}
 		nth := map[int]int{} // number of targets seen so far, by descriptor number
@@ -134,51 +137,6 @@ func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs
 		}
 	}
 	return schema.Ref{}, ""
-}
-
-// fdRefs returns the object of each descriptor. The sort of a socket is known only from a dump of the sockets.
-func fdRefs(t *proc.Tick, sockets bool) map[proc.FDKey]schema.Ref {
-	refs := t.FDRefs()
-	if !sockets {
-		return refs
-	}
-	bySocket := socketRefs(t)
-	for _, p := range t.Processes() {
-		for i := range p.FDs {
-			fd := &p.FDs[i]
-			if ref, ok := bySocket[fd.Ino]; ok && fd.Kind == proc.FDSocket {
-				refs[proc.FDKey{PID: p.PID, FD: fd.Num}] = ref
-			}
-		}
-	}
-	return refs
-}
-
-// socketRefs maps inodes to sockets. The mechanisms of the sockets report errors of the dumps.
-func socketRefs(t *proc.Tick) map[uint64]schema.Ref {
-	refs := map[uint64]schema.Ref{}
-	add := func(kind schema.Kind, inode uint64) { refs[inode] = schema.Ref{Kind: kind, ID: inode} }
-	unix, _ := t.Host.UnixSockets()
-	for _, s := range unix {
-		add(schema.Unix, s.Inode)
-	}
-	inet, _ := t.Host.InetSockets(0)
-	for _, s := range inet {
-		add(schema.Inet, s.Inode)
-	}
-	netlink, _ := t.Host.NetlinkSockets()
-	for _, s := range netlink {
-		add(schema.Netlink, s.Inode)
-	}
-	vsock, _ := t.Host.VsockSockets()
-	for _, s := range vsock {
-		add(schema.Vsock, s.Inode)
-	}
-	packet, _ := t.Host.PacketSockets()
-	for _, s := range packet {
-		add(schema.Packet, s.Inode)
-	}
-	return refs
 }
 
 func relateEpolls(tick *proc.Tick, objects []*schema.Object) []schema.Edge {

@@ -23,6 +23,10 @@ type InetRow struct {
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
+		Descriptor: &proc.Descriptor{Kind: schema.Inet, Sockets: func(t *proc.Tick) []uint64 {
+			list, _ := t.Host.InetSockets(0)
+			return socketInodes(list, func(s *sock.InetSocket) uint64 { return s.Inode })
+		}},
 		Ends: socketEnds,
 		Help: "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both " +
 			"are here",

@@ -18,6 +18,10 @@ type NetlinkRow struct {
 func Netlink() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Netlink, Family: Sockets, Title: "Netlink sockets",
+		Descriptor: &proc.Descriptor{Kind: schema.Netlink, Sockets: func(t *proc.Tick) []uint64 {
+			list, _ := t.Host.NetlinkSockets()
+			return socketInodes(list, func(s *sock.NetlinkSocket) uint64 { return s.Inode })
+		}},
 		Help: "sockets that processes talk to the kernel with: routing, audit, device events; which groups each listens " +
 			"to, and what it lost",
 		Columns: append(netlinkColumns(), heldColumns()...),

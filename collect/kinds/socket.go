@@ -251,3 +251,12 @@ func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func
 	})
 	return objects, err
 }
+
+// socketInodes lists the inode numbers of a dump.
+func socketInodes[T any](list []T, inode func(*T) uint64) []uint64 {
+	all := make([]uint64, len(list))
+	for i := range list {
+		all[i] = inode(&list[i])
+	}
+	return all
+}

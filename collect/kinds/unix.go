@@ -25,6 +25,10 @@ type UnixRow struct {
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
+		Descriptor: &proc.Descriptor{Kind: schema.Unix, Sockets: func(t *proc.Tick) []uint64 {
+			list, _ := t.Host.UnixSockets()
+			return socketInodes(list, func(s *sock.UnixSocket) uint64 { return s.Inode })
+		}},
 		Ends: socketEnds,
 		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
 			"accept",

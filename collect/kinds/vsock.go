@@ -18,6 +18,10 @@ type VsockRow struct {
 func Vsock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Vsock, Family: Sockets, Title: "VM sockets",
+		Descriptor: &proc.Descriptor{Kind: schema.Vsock, Sockets: func(t *proc.Tick) []uint64 {
+			list, _ := t.Host.VsockSockets()
+			return socketInodes(list, func(s *sock.VsockSocket) uint64 { return s.Inode })
+		}},
 		Help:    "sockets between a virtual machine and its host, where the kernel tells of them (vsock_diag)",
 		Columns: append(vsockColumns(), heldColumns()...),
 		Default: []string{"type", "state", "local", "peer", "holders"}, OnDemand: []string{"ns_leader"},

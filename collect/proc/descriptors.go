@@ -28,6 +28,9 @@ type Descriptor struct {
 	Ref func(f *Tick, u FDUse) (ref schema.Ref, ok bool)
 	// Watches is true if the kind's fdinfo lists other descriptors. The walk then reads the identities of those, too.
 	Watches bool
+	// Sockets lists the inode numbers of a kind of sockets. A socket's link does not tell its kind; only a dump does.
+	// The kind itself reports what the dump could not read.
+	Sockets func(t *Tick) []uint64
 }
 
 // IsObject reports whether the object goes away with its last descriptor. The objects of other kinds, such as
@@ -239,6 +242,27 @@ func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 		}
 	}
 	return refs
+}
+
+// SocketRefs adds to FDRefs the sockets, which take a dump of each kind.
+func (t *Tick) SocketRefs(refs map[FDKey]schema.Ref) {
+	kinds := map[uint64]schema.Kind{}
+	for _, row := range t.table.rows {
+		if row.Sockets == nil {
+			continue
+		}
+		for _, ino := range row.Sockets(t) {
+			kinds[ino] = row.Kind
+		}
+	}
+	for _, p := range t.procs {
+		for i := range p.FDs {
+			fd := &p.FDs[i]
+			if kind, ok := kinds[fd.Ino]; ok && fd.Kind == FDSocket {
+				refs[FDKey{p.PID, fd.Num}] = schema.Ref{Kind: kind, ID: fd.Ino}
+			}
+		}
+	}
 }
 
 // ByDescription groups the descriptors that share an open file description. kcmp(2) tells the descriptions apart.
