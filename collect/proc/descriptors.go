@@ -78,7 +78,10 @@ func newTable(rows []Descriptor) *table {
 // brackets around them; those of inotify and BPF have none (fs/notify/inotify/inotify_user.c, kernel/bpf/syscall.c).
 func (t *table) declared(link []byte) FDKind {
 	if name, ok := bytes.CutPrefix(link, []byte("anon_inode:")); ok {
-		return t.anon[string(bytes.Trim(name, "[]"))]
+		if n := len(name); n > 2 && name[0] == '[' && name[n-1] == ']' {
+			name = name[1 : n-1]
+		}
+		return t.anon[string(name)]
 	}
 	for _, p := range t.prefixes {
 		if bytes.HasPrefix(link, p.text) {

@@ -125,23 +125,27 @@ type fdScan struct {
 }
 
 func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
-	declared := s.table.declared(target)
 	switch {
 	case len(target) == 0:
-	case declared != 0:
-		s.found = append(s.found, FD{Num: int32(num), Kind: declared})
-	case target[0] == '/':
-		s.path(d, num, target)
-	case bytes.HasPrefix(target, []byte("socket:[")):
+	case bytes.HasPrefix(target, []byte("socket:[")): // the most common links first
 		if ino, ok := scan.LinkInode(target); ok {
 			s.found = append(s.found, FD{Num: int32(num), Kind: FDSocket, Ino: ino})
 		}
 	case bytes.HasPrefix(target, []byte("pipe:[")):
 		s.pipe(d, num, target)
 	default:
-		if typ, ino, ok := namespace.ParseLink(target); ok {
-			s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
-		}
+		s.other(d, num, target)
+	}
+}
+
+// other keeps a descriptor that is no pipe and no socket.
+func (s *fdScan) other(d *process.FDDir, num int, target []byte) {
+	if declared := s.table.declared(target); declared != 0 {
+		s.found = append(s.found, FD{Num: int32(num), Kind: declared})
+	} else if target[0] == '/' {
+		s.path(d, num, target)
+	} else if typ, ino, ok := namespace.ParseLink(target); ok {
+		s.found = append(s.found, FD{Num: int32(num), Kind: FDNamespace, Ino: ino, Path: typ})
 	}
 }
 
