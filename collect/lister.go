@@ -9,8 +9,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// lister collects each kind once a tick, for the snapshot and for other kinds. While it collects, adds or fills, a kind
-// or aspect may ask only for kinds that its Requires names. So the order of the kinds does not matter, and a circle of requirements is found.
+// lister collects each kind once a tick, for the snapshot and for other kinds. While it collects, adds or fills, a
+// kind or aspect may ask only for kinds that its Requires names. So the order of the kinds does not matter, and a
+// circle of requirements is found.
 type lister struct {
 	f          *proc.Tick
 	mechanisms []*kinds.Mechanism

@@ -29,7 +29,8 @@ func snapshot() *collect.Snapshot {
 		Faults: []schema.Fault{{Source: "fd", Says: "no", Denied: true, Count: 2}}}
 }
 
-// deadlockGraph has two processes that each hold the object the other waits for, and a third process outside the deadlock.
+// deadlockGraph has two processes that each hold the object the other waits for, and a third process outside the
+// deadlock.
 func deadlockGraph() *views.Graph {
 	edge := func(from, to schema.Ref, rel schema.Rel, via string) schema.Edge {
 		return observed(schema.Edge{From: from, To: to, Rel: rel, Via: via})
