@@ -70,7 +70,7 @@ func bpfColumns() []schema.Column {
 		})
 	}
 	num := func(id string, width int, help string) schema.Column {
-		return col(id, schema.TypeInt, width, help, func(r *row) schema.Value { return r.number(id) })
+		return col(id, schema.TypeInt, width, help, func(r *row) schema.Value { return intField(r.info.Text, id) })
 	}
 	text := func(id string, width int, help string) schema.Column {
 		return col(id, schema.TypeString, width, help, func(r *row) schema.Value { return r.word(id) })
@@ -81,19 +81,14 @@ func bpfColumns() []schema.Column {
 		}),
 		col("id", schema.TypeInt, 6, "the kernel's number among the maps, the programs or the links",
 			func(r *row) schema.Value {
-				return r.number(r.object + "_id")
+				return intField(r.info.Text, r.object+"_id")
 			}),
 		col("type", schema.TypeString, 18, "type of the map, program or link, in bpftool's words", (*row).typeName),
 		num("key_size", 8, "bytes of a map's key"),
 		num("value_size", 10, "bytes of a map's value"),
 		num("max_entries", 11, "the most entries that a map holds"),
-		col("memlock", schema.TypeBytes, 9, "memory that the kernel accounts to a map or program", func(r *row) schema.Value {
-			n, ok := fdinfo.Uint(r.info.Text, "memlock", 10)
-			if !ok {
-				return schema.None(schema.TypeBytes)
-			}
-			return schema.Bytes(n)
-		}),
+		col("memlock", schema.TypeBytes, 9, "memory that the kernel accounts to a map or program",
+			func(r *row) schema.Value { return bytesField(r.info.Text, "memlock") }),
 		col("frozen", schema.TypeBool, 6, "whether user space may no longer write to a map (BPF_MAP_FREEZE)",
 			func(r *row) schema.Value { return r.flag("frozen") }),
 		col("jited", schema.TypeBool, 5, "whether a program runs as machine code",
@@ -120,14 +115,6 @@ func bpfColumns() []schema.Column {
 			}
 			return schema.None(schema.TypeRef)
 		}))
-}
-
-func (r *BPFRow) number(field string) schema.Value {
-	n, ok := fdinfo.Int(r.info.Text, field)
-	if !ok {
-		return schema.None(schema.TypeInt)
-	}
-	return schema.Int(n)
 }
 
 func (r *BPFRow) flag(field string) schema.Value {

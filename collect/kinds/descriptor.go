@@ -3,6 +3,7 @@ package kinds
 import (
 	"fmt"
 
+	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -91,6 +92,24 @@ func (d *descriptor) infoCell(t schema.Type, err error, known func() schema.Valu
 		return schema.None(t)
 	}
 	return known()
+}
+
+// intField is a cell of a decimal field of fdinfo; a field that is not told is blank.
+func intField(info []byte, field string) schema.Value {
+	n, ok := fdinfo.Int(info, field)
+	if !ok {
+		return schema.None(schema.TypeInt)
+	}
+	return schema.Int(n)
+}
+
+// bytesField is intField for a field in bytes.
+func bytesField(info []byte, field string) schema.Value {
+	n, ok := fdinfo.Uint(info, field, 10)
+	if !ok {
+		return schema.None(schema.TypeBytes)
+	}
+	return schema.Bytes(n)
 }
 
 // edges relates the holders and the waiters to the object.

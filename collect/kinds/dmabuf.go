@@ -63,21 +63,10 @@ func dmabufColumns() []schema.Column {
 		})
 	}
 	return descriptorColumns("threads that sleep in poll or ioctl on it",
-		col("size", schema.TypeBytes, 9, "memory of the buffer", func(info []byte) schema.Value {
-			n, ok := fdinfo.Uint(info, "size", 10)
-			if !ok {
-				return schema.None(schema.TypeBytes)
-			}
-			return schema.Bytes(n)
-		}),
+		col("size", schema.TypeBytes, 9, "memory of the buffer",
+			func(info []byte) schema.Value { return bytesField(info, "size") }),
 		col("count", schema.TypeInt, 5, "references to the buffer: descriptors, mappings, and drivers that use it",
-			func(info []byte) schema.Value {
-				n, ok := fdinfo.Int(info, "count")
-				if !ok {
-					return schema.None(schema.TypeInt)
-				}
-				return schema.Int(n)
-			}),
+			func(info []byte) schema.Value { return intField(info, "count") }),
 		word("name", "name", 16, "name that a process gave it (DMA_BUF_SET_NAME)"),
 		word("exporter", "exp_name", 16, "driver that made it"))
 }

@@ -3,8 +3,6 @@ package proc
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -43,8 +41,8 @@ func (t *Tick) identify() {
 	if pidNS, err := t.Host.SelfNamespace("pid"); err == nil && t.Host.Live() {
 		t.Nested = pidNS != namespace.InitialPID
 	}
-	if self, err := os.Readlink("/proc/self"); err == nil && t.Host.Live() {
-		t.Self, _ = strconv.Atoi(self)
+	if t.Host.Live() {
+		t.Self = selfPID()
 	}
 	boot, err := bootTime(t.Host)
 	t.Fault("boot time", err)

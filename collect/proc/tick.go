@@ -219,9 +219,13 @@ func StartedAfter(start time.Time, sec int64) bool {
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
 
 // ForeignPIDs is OtherPIDs for the live machine, without a walk.
-func ForeignPIDs() bool {
-	self, err := os.Readlink("/proc/self")
-	return err != nil || self != strconv.Itoa(os.Getpid())
+func ForeignPIDs() bool { return selfPID() != os.Getpid() }
+
+// selfPID is the pid of this process in the pid namespace of /proc; 0 if /proc does not show this process.
+func selfPID() int {
+	self, _ := os.Readlink("/proc/self")
+	pid, _ := strconv.Atoi(self)
+	return pid
 }
 
 // FDUse is one process's descriptor on an object.
