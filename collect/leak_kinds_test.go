@@ -124,15 +124,18 @@ func TestPosixObjectsThatNobodyHas(t *testing.T) {
 		s.check(s.admin.PosixMsgCreate("/q", 0o600))
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.check(s.admin.PosixSemCreate("/s", 1, 0o600))
-		made := time.Now()
-		s.now = made.Add(time.Hour)
-		for ref, unused := range map[string]string{"pmsg:/q": nobodyOpened, "pshm:/m": nobodyMaps, "psem:/s": nobodyMaps} {
+		for ref, object := range map[string]struct{ file, unused string }{
+			"pmsg:/q": {"/dev/mqueue/q", nobodyOpened},
+			"pshm:/m": {"/dev/shm/m", nobodyMaps},
+			"psem:/s": {"/dev/shm/sem.s", nobodyMaps},
+		} {
+			s.now = s.changed(object.file).Add(time.Hour)
 			got := s.verdicts(schema.Kind(ref[:4]))[ref]
 			if len(got.Reasons) != 3 { // the last reason has the object's age in nanoseconds
 				t.Errorf("%s: %+v", ref, got)
 				continue
 			}
-			s.wantJudgement(ref, got, relate.Orphan, unused, "it was last used 1h ago")
+			s.wantJudgement(ref, got, relate.Orphan, object.unused, "it was last used 1h ago")
 		}
 		user := kerneltest.Start(t, "map-shm", "/m", "close")
 		s.wantVerdict("pshm:/m", relate.Live, fmt.Sprintf("%d/%s maps it", user.PID, s.end(user.PID).Comm))

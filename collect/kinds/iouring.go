@@ -24,7 +24,7 @@ func IOUring() *Mechanism {
 	return &Mechanism{
 		Kind: schema.IOUring, Family: Notify, Title: "io_uring instances",
 		Help:       "rings of requests and completions: their sizes, what is pending, who waits",
-		Descriptor: &proc.Descriptor{Kind: schema.IOUring, Anon: []string{"io_uring"}},
+		Descriptor: &proc.Descriptor{Kind: schema.IOUring, Anon: []string{"io_uring"}, Hidden: registeredFiles},
 		Columns: descriptorColumns("threads that sleep in io_uring_enter",
 			num("sq_entries", "size of the submission ring", func(r *row) int { return int(r.SQEntries) }),
 			num("sq_pending", "submissions that the kernel has not taken yet, as the process says",
@@ -49,4 +49,11 @@ func IOUring() *Mechanism {
 		},
 		Relate: relateDescriptors, Label: descriptorLabel,
 	}
+}
+
+// registeredFiles counts the files that are registered with a ring. If fdinfo has no lines about files, the ring has
+// no files.
+func registeredFiles(text []byte) proc.HiddenFiles {
+	info, _ := fdinfo.ParseIOUring(text)
+	return proc.HiddenFiles{Registered: info.UserFiles}
 }

@@ -34,17 +34,29 @@ const lockNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedLocks
 func Lock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Lock, Family: Locks, Title: "File locks",
-		Ends:    "a lock goes away when its holder gives it up or ends: " + EndHolders,
-		Help:    "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
-		Columns: lockColumns(),
-		Default: []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
-		Needs:   lockNeeds, Relates: proc.NeedSyscall,
+		Descriptor: &proc.Descriptor{Kind: schema.Lock, Files: lockedFiles},
+		Ends:       "a lock goes away when its holder gives it up or ends: " + EndHolders,
+		Help:       "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
+		Columns:    lockColumns(),
+		Default:    []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
+		Needs:      lockNeeds, Relates: proc.NeedSyscall,
 		Collect: collectLocks, Relate: relateLocks,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*LockRow)
 			return strings.TrimSpace(r.Path() + " " + r.Class + " " + r.Mode)
 		},
 	}
+}
+
+// lockedFiles selects the files that /proc/locks names. In a nested pid namespace, /proc/locks leaves out locks whose
+// owner is outside (fs/locks.c, locks_show): there, fdinfo of every file may tell a lock.
+func lockedFiles(t *proc.Tick) (inodes map[uint64]bool, all bool) {
+	inodes = make(map[uint64]bool, len(t.Locks))
+	for _, l := range t.Locks {
+		inodes[l.Ino] = true
+	}
+	_, wanted := t.Want[schema.Lock]
+	return inodes, wanted && t.Nested
 }
 
 func lockColumns() []schema.Column {

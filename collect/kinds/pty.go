@@ -36,11 +36,12 @@ const ptyNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedTTYs | proc.NeedFDInfo
 func Pty() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Pty, Family: Pipes, Title: "Pseudoterminals",
-		Help:       "terminal emulators, ssh and the like at the master, shells and programs at the slave",
-		Descriptor: &proc.Descriptor{Kind: schema.Pty, Walked: []proc.FDKind{proc.FDPtmx, proc.FDSlave}, Ref: ptyRef},
-		Columns:    ptyColumns(),
-		Default:    []string{"path", "status", "masters", "slaves", "waiters"},
-		Needs:      ptyNeeds, Relates: proc.NeedSyscall,
+		Help: "terminal emulators, ssh and the like at the master, shells and programs at the slave",
+		Descriptor: &proc.Descriptor{Kind: schema.Pty, Walked: []proc.FDKind{proc.FDPtmx, proc.FDSlave},
+			Telling: []proc.FDKind{proc.FDPtmx}, Ref: ptyRef},
+		Columns: ptyColumns(),
+		Default: []string{"path", "status", "masters", "slaves", "waiters"},
+		Needs:   ptyNeeds, Relates: proc.NeedSyscall,
 		Collect: collectPtys, Relate: relatePtys,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*PtyRow)

@@ -28,7 +28,7 @@ func Unix() *Mechanism {
 		Descriptor: &proc.Descriptor{Kind: schema.Unix, Sockets: func(t *proc.Tick) []uint64 {
 			list, _ := t.Host.UnixSockets()
 			return socketInodes(list, func(s *sock.UnixSocket) uint64 { return s.Inode })
-		}},
+		}, Hidden: filesInFlight},
 		Ends: socketEnds,
 		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
 			"accept",
@@ -41,6 +41,12 @@ func Unix() *Mechanism {
 		Relate:  relateSockets,
 		Label:   unixLabel,
 	}
+}
+
+// filesInFlight counts the descriptors in messages that a socket has not received yet.
+func filesInFlight(text []byte) proc.HiddenFiles {
+	n, _ := fdinfo.ParseInFlight(text)
+	return proc.HiddenFiles{InFlight: n}
 }
 
 func unixColumns() []schema.Column {

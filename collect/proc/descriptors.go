@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -20,6 +21,12 @@ type Descriptor struct {
 	Prefix string
 	// Walked lists the classes of descriptors that the walk itself recognises, by inode or device number.
 	Walked []FDKind
+	// Telling lists those of Walked whose fdinfo describes the object.
+	Telling []FDKind
+	// Files selects plain files and FIFOs whose fdinfo describes objects of the kind: by inode number, or all of them.
+	Files func(t *Tick) (inodes map[uint64]bool, all bool)
+	// Hidden counts in fdinfo the open files that only the object keeps. If Hidden is nil, the kind keeps none.
+	Hidden func(info []byte) HiddenFiles
 	// Identity reads from fdinfo the object of a descriptor, if the kernel numbers the objects. If Identity is nil or
 	// returns false, kcmp(2) tells the open file descriptions apart.
 	Identity func(info []byte) (ref schema.Ref, ok bool)
@@ -101,22 +108,27 @@ func (t *Tick) KindOf(fd *FD) schema.Kind { return t.table.of[fd.Kind] }
 // infoDemand tells which descriptors' fdinfo the walk reads.
 type infoDemand struct {
 	kinds  uint64          // bit n: descriptors of FDKind n
-	locked map[uint64]bool // inode numbers of locked files
-	files  bool            // read fdinfo of all files: each may have a lock that /proc/locks does not list
+	inodes map[uint64]bool // of plain files and FIFOs
+	files  bool            // all plain files and FIFOs
 }
 
 func (d infoDemand) wants(fd *FD) bool {
-	return d.kinds>>fd.Kind&1 == 1 || (fd.Kind == FDFile || fd.Kind == FDFifo) && (d.files || d.locked[fd.Ino])
+	return d.kinds>>fd.Kind&1 == 1 || (fd.Kind == FDFile || fd.Kind == FDFifo) && (d.files || d.inodes[fd.Ino])
 }
 
-// infoDemand gathers the kinds that need fdinfo, and the locked files.
+// infoDemand gathers the kinds and the files that need fdinfo.
 func (t *Tick) infoDemand() infoDemand {
-	var d infoDemand
+	d := infoDemand{inodes: map[uint64]bool{}}
 	watches := false
 	for _, row := range t.table.rows {
 		if t.Want[row.Kind].Has(NeedFDInfo) || t.Info[row.Kind] {
 			d.kinds |= t.table.bits(row)
 			watches = watches || row.Watches
+		}
+		if row.Files != nil {
+			inodes, all := row.Files(t)
+			maps.Copy(d.inodes, inodes)
+			d.files = d.files || all
 		}
 	}
 	for _, row := range t.table.rows {
@@ -124,26 +136,18 @@ func (t *Tick) infoDemand() infoDemand {
 			d.kinds |= t.table.bits(row)
 		}
 	}
-	_, locks := t.Want[schema.Lock]
-	d.files = locks && t.Nested
-	if len(t.Locks) > 0 {
-		d.locked = make(map[uint64]bool, len(t.Locks))
-	}
-	for _, l := range t.Locks {
-		d.locked[l.Ino] = true
-	}
 	return d
 }
 
-// bits are a row's bits in infoDemand.kinds. Only the fdinfo of a pseudoterminal's master is of use.
-func (t *table) bits(d Descriptor) uint64 {
+// bits are a row's bits in infoDemand.kinds.
+func (t *table) bits(d Descriptor) (bits uint64) {
 	if k, ok := t.kinds[d.Kind]; ok {
-		return 1 << k
+		bits = 1 << k
 	}
-	if slices.Contains(d.Walked, FDPtmx) {
-		return 1 << FDPtmx
+	for _, k := range d.Telling {
+		bits |= 1 << k
 	}
-	return 0
+	return bits
 }
 
 // Instance is an object that exists only as open descriptors. Uses are all its descriptors that the walk saw.

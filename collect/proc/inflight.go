@@ -1,9 +1,7 @@
 package proc
 
 import (
-	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
-	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // HiddenFiles counts the open files that no process has a descriptor of.
@@ -16,12 +14,12 @@ type HiddenFiles struct {
 func (t *Tick) HiddenFiles() HiddenFiles { return Memo(t, countHidden) }
 
 func countHidden(t *Tick) (hidden HiddenFiles) {
+	count := t.table.hidden()
 	seen := map[uint64]bool{}
 	for _, p := range t.procs {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
-			ring := t.KindOf(fd) == schema.IOUring
-			if !ring && (fd.Kind != FDSocket || seen[fd.Ino]) {
+			if count[fd.Kind] == nil || fd.Kind == FDSocket && seen[fd.Ino] {
 				continue
 			}
 			text, err := t.DescriptorText(FDUse{p, fd})
@@ -29,18 +27,32 @@ func countHidden(t *Tick) (hidden HiddenFiles) {
 			case sys.Gone(err):
 				continue
 			case err != nil:
-				hidden.InFlight++ // fdinfo is unreadable: the socket may have one
-			case ring:
-				info, _ := fdinfo.ParseIOUring(text) // without the lines about files, the ring has no files
-				hidden.Registered += info.UserFiles
+				hidden.InFlight++ // fdinfo is unreadable: the descriptor may keep a file
 			default:
-				n, _ := fdinfo.ParseInFlight(text)
-				hidden.InFlight += n
+				found := count[fd.Kind](text)
+				hidden.InFlight += found.InFlight
+				hidden.Registered += found.Registered
 			}
 			seen[fd.Ino] = seen[fd.Ino] || fd.Kind == FDSocket
 		}
 	}
 	return hidden
+}
+
+// hidden returns each row's Hidden by class of descriptors. One class holds the sockets of all kinds.
+func (t *table) hidden() map[FDKind]func([]byte) HiddenFiles {
+	count := map[FDKind]func([]byte) HiddenFiles{}
+	for _, row := range t.rows {
+		if row.Hidden == nil {
+			continue
+		}
+		if row.Sockets != nil {
+			count[FDSocket] = row.Hidden
+		} else {
+			count[t.kinds[row.Kind]] = row.Hidden
+		}
+	}
+	return count
 }
 
 // DescriptorText reads a descriptor's fdinfo.
