@@ -7,36 +7,55 @@ import (
 )
 
 // accountFile reads a password or group file and returns the names by number. The number is the third field of a line
-// (man 5 passwd, man 5 group). The first name of a number counts. fields is the smallest number of fields in a line.
+// (man 5 passwd, man 5 group). The first name of a number counts. numbers is how many numbers a line has after its
+// password: two in /etc/passwd (uid and gid), one in /etc/group.
 // It returns nil for a file that cannot be read.
 //
-// The names are those of os/user in a program without cgo. But os/user reads the whole file again for every number.
-func accountFile(path string, fields int) map[uint32]account {
+// A line counts if the C library's service "files" takes the line (glibc, nss/nss_files/files-parse.c): fields after
+// the numbers may be missing, blanks may stand before a line or a number, and a number may have a sign.
+func accountFile(path string, numbers int) map[uint32]account {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
-	return parseAccounts(data, fields)
+	return parseAccounts(data, numbers)
 }
 
-func parseAccounts(data []byte, fields int) map[uint32]account {
+const accountBlanks = " \t\n\v\f\r" // isspace(3) of the C locale
+
+func parseAccounts(data []byte, numbers int) map[uint32]account {
 	all := map[uint32]account{}
 	for line := range bytes.Lines(data) {
-		parts := bytes.Split(bytes.TrimSpace(line), []byte{':'})
-		if len(parts) < fields || len(parts[0]) == 0 {
+		line = bytes.TrimLeft(bytes.TrimSuffix(line, []byte{'\n'}), accountBlanks)
+		parts := bytes.Split(line, []byte{':'})
+		if len(parts) < 2+numbers || len(parts[0]) == 0 {
 			continue
 		}
 		switch parts[0][0] {
 		case '#', '+', '-': // a comment, or an NIS entry: only the C library asks NIS
 			continue
 		}
-		id, err := strconv.ParseUint(string(parts[2]), 10, 32)
-		if err != nil {
-			continue
+		id, ok := accountID(parts[2])
+		for _, number := range parts[3 : 2+numbers] {
+			_, valid := accountID(number)
+			ok = ok && valid
 		}
-		if _, known := all[uint32(id)]; !known {
-			all[uint32(id)] = account{string(parts[0]), true}
+		if _, known := all[id]; ok && !known {
+			all[id] = account{string(parts[0]), true}
 		}
 	}
 	return all
+}
+
+// accountID reads a number like strtoul(3). The C library refuses a line with a number that has more than 32 bits, or
+// with a number below 0.
+func accountID(field []byte) (uint32, bool) {
+	digits := bytes.TrimLeft(field, accountBlanks)
+	negative := false
+	if len(digits) > 0 && (digits[0] == '+' || digits[0] == '-') {
+		negative = digits[0] == '-'
+		digits = digits[1:]
+	}
+	id, err := strconv.ParseUint(string(digits), 10, 32)
+	return uint32(id), err == nil && !(negative && id > 0)
 }

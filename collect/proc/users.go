@@ -37,7 +37,7 @@ func (u *Users) Group(gid uint32) string {
 // UserName is the user's name. ok is false if there is none.
 func (u *Users) UserName(uid uint32) (name string, ok bool) {
 	if u.users == nil {
-		u.users = u.begin("/etc/passwd", 7)
+		u.users = u.begin("/etc/passwd", 2)
 	}
 	return u.name(u.users, uid, func(id string) (string, error) {
 		e, err := user.LookupId(id)
@@ -51,7 +51,7 @@ func (u *Users) UserName(uid uint32) (name string, ok bool) {
 // GroupName is the group's name. ok is false if there is none.
 func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 	if u.groups == nil {
-		u.groups = u.begin("/etc/group", 4)
+		u.groups = u.begin("/etc/group", 1)
 	}
 	return u.name(u.groups, gid, func(id string) (string, error) {
 		e, err := user.LookupGroupId(id)
@@ -63,9 +63,9 @@ func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 }
 
 // begin returns the first content of a cache: the whole file, or an empty map if the C library is asked later.
-func (u *Users) begin(path string, fields int) map[uint32]account {
+func (u *Users) begin(path string, numbers int) map[uint32]account {
 	if u.live && !asksNSS {
-		if all := accountFile(path, fields); all != nil {
+		if all := accountFile(path, numbers); all != nil {
 			return all
 		}
 	}
