@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -31,7 +33,7 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 		blocked += v.NCount + v.ZCount
 	}
 	s.waiters(&st, blocked)
-	st.Affected = append(st.Affected, s.lastOperators(set, values)...)
+	st.Affected = append(st.Affected, s.lastOperators(r, set, values)...)
 	live := len(st.Affected) > 0
 	st.confirm(live, set.ID)
 	st.object = semFacts(set, blocked, !live)
@@ -49,8 +51,9 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 
 // lastOperators names the living processes that changed a semaphore last (sempid). Such a process may hold the
 // semaphore, or use it again. sempid changes with every semop on its semaphore, otime with every semop on the set. If
-// otime is set and no semaphore has a pid, the last process was outside this pid namespace.
-func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string {
+// otime is set and no semaphore has a pid, the last process was outside this pid namespace, or its end left no pid. In
+// the second case the verdict knows that all past users are gone.
+func (s *survey) lastOperators(r schema.Ref, set sysv.SemSet, values []sysv.SemValue) []string {
 	var lines []string
 	seen := map[int32]bool{0: true}
 	for _, v := range values {
@@ -62,10 +65,20 @@ func (s *survey) lastOperators(set sysv.SemSet, values []sysv.SemValue) []string
 			lines = append(lines, line)
 		}
 	}
-	if line, lives := s.lastUser(0, set.OTime, "last operation"); lives && len(seen) == 1 && len(values) > 0 {
+	if line, lives := s.lastUser(0, set.OTime, "last operation"); lives && len(seen) == 1 && len(values) > 0 && !s.deserted(r) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// deserted tells that an object has no user, and that all its known past users are gone.
+func (s *survey) deserted(r schema.Ref) bool {
+	o := s.snap.Find(r)
+	if o == nil {
+		return false
+	}
+	j := leaks.VerdictOf(o)
+	return j != nil && (j.Verdict == relate.Orphan || j.Verdict == relate.Suspect)
 }
 
 // semFacts guards the last operation and the number of blocked tasks if the plan showed the set as idle; see msgFacts.

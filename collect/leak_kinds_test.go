@@ -73,6 +73,25 @@ func TestSetOfADeadUser(t *testing.T) {
 	})
 }
 
+// The end of a process that only waited with SEM_UNDO dates the set and leaves no pid. No process outside is guessed.
+func TestSetThatADeadProcessAskedInVain(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
+		waiter := kerneltest.Start(t, "semop", fmt.Sprint(id), "0", "-1", "undo")
+		s.sleepsIn(waiter.PID)
+		waiter.Kill()
+		set, err := s.host.SemStat(id)
+		s.check(err)
+		if set.OTime == 0 {
+			t.Fatal("the end of the waiter did not set otime: nothing is tested")
+		}
+		s.wantVerdict(fmt.Sprintf("sem:%d", id), relate.Suspect, s.unusedSet(
+			"its last use left no pid, as does the end of a process that had nothing to undo (SEM_UNDO)",
+			"could still know it: a process that entered this IPC namespace for a while, which would leave no pid either")...)
+	})
+}
+
 // unusedSet returns the reasons for a set that nobody uses any more. They depend on the right to read SEM_UNDO.
 func (s *sysvScene) unusedSet(reasons ...string) []string {
 	unused := []string{noneCounted}

@@ -155,6 +155,9 @@ func argument(j *kerneltest.Job, n int) int {
 func workSemOp(j *kerneltest.Job) {
 	j.Ready()
 	op := sysv.SemOp{Num: uint16(argument(j, 1)), Op: int16(argument(j, 2))}
+	if len(j.Args) > 3 && j.Args[3] == "undo" {
+		op.Flags = sysv.SemUndo
+	}
 	j.Check(kernel.NewAdmin().SemOp(argument(j, 0), []sysv.SemOp{op}, -1))
 }
 

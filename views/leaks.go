@@ -139,29 +139,58 @@ func placesOf(rows []Leak, keys []SortKey) map[*schema.Object]int {
 // Gain is the part of a kernel limit that the removal of all orphans would free.
 type Gain struct {
 	schema.Gauge
-	Orphans uint64
+	Won uint64 // in the unit of the gauge
 }
 
-// Gains counts the orphans among the objects that a limit counts: "3 of 32000 sets". Kinds without orphans or without a
-// limit have no Gain.
+// String returns "3 of 32000 sets".
+func (g *Gain) String() string {
+	if g.Limit == 0 {
+		return fmt.Sprintf("%d %s", g.Won, g.What)
+	}
+	return fmt.Sprintf("%d of %d %s", g.Won, g.Limit, g.What)
+}
+
+// Gains adds up what the orphans use of each limit. A limit of which they use nothing has no Gain, and a limit that is
+// out of reach neither.
 func Gains(s *collect.Snapshot, rows []Leak) []Gain {
 	var gains []Gain
 	for _, g := range s.Gauges {
-		if g.What != "queues" && g.What != "sets" && g.What != "segments" && g.What != "POSIX queues" {
+		use := gainOf(g.What)
+		if use == nil {
 			continue
 		}
-		n := uint64(0)
+		won := uint64(0)
 		for _, r := range rows {
 			if r.Verdict == relate.Orphan && r.Object.Ref.Kind == g.Kind && r.Object.Ref.Space == 0 {
-				n++
+				won += use(r.Object)
 			}
 		}
-		if n > 0 {
-			gains = append(gains, Gain{g, n})
+		if won > 0 && (!sumsUp(g.What) || g.Limit < outOfReach*g.Used) {
+			gains = append(gains, Gain{g, won})
 		}
 	}
 	return gains
 }
+
+// gainOf returns the function that tells how much of a limit an object uses. It is nil for other gauges.
+func gainOf(what string) func(*schema.Object) uint64 {
+	switch what {
+	case "queues", "sets", "segments", "POSIX queues":
+		return func(*schema.Object) uint64 { return 1 }
+	case "semaphores":
+		return func(o *schema.Object) uint64 { return o.Row.(*kinds.SemRow).NSems }
+	case "pages":
+		return func(o *schema.Object) uint64 { return o.Row.(*kinds.ShmRow).Pages() }
+	}
+	return nil
+}
+
+// sumsUp is true for a limit of the sum over objects. Its default is usually out of reach: of kernel.shmall it is nearly
+// 2^64 pages, of kernel.sem 1,024,000,000 semaphores (man 5 proc).
+func sumsUp(what string) bool { return what == "semaphores" || what == "pages" }
+
+// outOfReach is how many times the present use a limit must be to be left out.
+const outOfReach = 100_000
 
 // Leaks is the view of leaks in the dashboard.
 func Leaks() View {
@@ -216,7 +245,7 @@ func (v View) Totals(s *collect.Snapshot) string {
 		won = append(won, Size(bytes))
 	}
 	for _, g := range Gains(s, rows) {
-		won = append(won, fmt.Sprintf("%d of %d %s", g.Orphans, g.Limit, g.What))
+		won = append(won, g.String())
 	}
 	if len(won) == 0 {
 		return says

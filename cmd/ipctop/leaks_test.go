@@ -249,3 +249,31 @@ func TestCompletionOfLeaks(t *testing.T) {
 		t.Errorf("%q", words)
 	}
 }
+
+// The end of leaks says how many pages of kernel.shmall the removal of the orphans wins, if the limit is in reach.
+func TestPagesToBeWon(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		made := time.Now()
+		for range 2 { // another process makes the segments, and ends
+			if out, err := program(t, "ipcmk", "-M", fmt.Sprint(5*os.Getpagesize()-1)).CombinedOutput(); err != nil {
+				t.Fatal(err, string(out))
+			}
+		}
+		kerneltest.Eventually(t, "they are more than a second old",
+			func() bool { return time.Since(made) > 2*time.Second })
+		won := func() string {
+			_, won, _ := strings.Cut(outputOf(t, 0, "leaks", "shm", "--grace", "0s"), "To be won by removing the orphans: ")
+			return won
+		}
+		const segments = "2 of 4096 segments (kernel.shmmni)"
+		if diff := cmp.Diff(segments+"\n", won()); diff != "" {
+			t.Errorf("without a limit of pages (-want +got):\n%s", diff)
+		}
+		if err := os.WriteFile("/proc/sys/kernel/shmall", []byte("12"), 0o644); err != nil {
+			t.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
+		}
+		if diff := cmp.Diff(segments+", 10 of 12 pages (kernel.shmall)\n", won()); diff != "" {
+			t.Errorf("with a limit of pages (-want +got):\n%s", diff)
+		}
+	})
+}

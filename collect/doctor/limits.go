@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -67,10 +66,7 @@ func limitEnds() map[string]limitEnd {
 		"SHMMNI": {"System V segments", "shmget fails with ENOSPC",
 			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMALL": {"pages of System V segments", "shmget fails with ENOSPC",
-			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) {
-				page := sys.PageSize()
-				return r.UID, r.Size/page + min(1, r.Size%page)
-			}), true},
+			ownerTally(schema.Shm, func(r *kinds.ShmRow) (uint32, uint64) { return r.UID, r.Pages() }), true},
 		"MQUMNI": {"POSIX message queues", "mq_open fails with ENOSPC for everybody without CAP_SYS_RESOURCE",
 			ownerTally(schema.PMsg, func(r *kinds.PMsgRow) (uint32, uint64) { return r.UID, 1 }), true},
 		"SHMFSI": {"files in /dev/shm", "shm_open and sem_open fail with ENOSPC", nil, true},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -220,6 +221,12 @@ func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
 	}
 	return edges
+}
+
+// Pages is the number of pages that the segment counts in kernel.shmall, written or not (newseg in ipc/shm.c).
+func (r *ShmRow) Pages() uint64 {
+	page := sys.PageSize()
+	return r.Size/page + min(1, r.Size%page)
 }
 
 func shmGauges(t *proc.Tick) ([]schema.Gauge, error) {

@@ -150,10 +150,10 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 			uses = append(uses, use)
 		}
 	}
-	if r.Values != nil && r.OTime != 0 && len(uses) == 0 {
-		uses = []pastUse{{"last user", 0, lastUse}}
-	}
 	e := l.evidence(l.sightOf(ref.Space), l.past(uses...), time.Unix(lastUse, 0), r.UID, r.CUID)
+	if r.Values != nil && r.OTime != 0 && len(uses) == 0 {
+		l.useWithoutPID(&e, ref)
+	}
 	l.possibleByGroup(&e, r.Mode, r.GID, r.CGID)
 	l.possibleByFormerRoot(&e, r.Mode, r.UID, r.CUID)
 	l.protect(&e, software.SubjectOf(l.Tick, o))
@@ -183,6 +183,27 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 		l.undoEvidence(&e, ref, r)
 	}
 	return e
+}
+
+// useWithoutPID adds what a set's otime without any pid means. The end of a process that had asked for SEM_UNDO, but had
+// changed nothing, sets otime and no pid (exit_sem in ipc/sem.c). For a process outside the reader's pid namespace the
+// kernel shows no pid either. In the first pid namespace nobody is outside. In another one with all members of the IPC
+// namespace in sight, a process may still have entered for a while by setns(2).
+func (l *tick) useWithoutPID(e *relate.Evidence, ref schema.Ref) {
+	const ended = "the end of a process that had nothing to undo (SEM_UNDO)"
+	switch {
+	case !l.Nested:
+		e.AllPast.Says = []string{"its last use was " + ended}
+	case l.sightOf(ref.Space).Complete:
+		e.AllPast.Says = []string{"its last use left no pid, as does " + ended}
+		e.AddPossibleUser(func() relate.PossibleUser {
+			return relate.PossibleUser{Who: "a process that entered this IPC namespace for a while",
+				Why: "which would leave no pid either"}
+		})
+	default:
+		e.AllPast.MarkIncomplete("its last use left no pid: it was " + ended +
+			", or a process outside this pid namespace, which cannot be seen")
+	}
 }
 
 // undoEvidence adds the processes whose end would change the set. If these cannot be read, a set that only its owner

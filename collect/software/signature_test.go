@@ -137,6 +137,10 @@ func builtinCases() []builtinCase {
 
 		{named(pshm, "vader_segment.node7.1a2b0001.3"), certain("openmpi")},
 		{named(pshm, "vader_segment.node7"), summary{}},
+		{named(pshm, "open_mpi.0042"), certain("openmpi")},
+		{named(pshm, "open_mpi.42"), summary{}},
+		{named(pshm, "open_mpi.00421"), summary{}},
+		{named(pshm, "open_mpi_0042"), summary{}},
 		{named(pshm, "sm_segment.node7.1000.1a2b0001.3"), certain("openmpi")},
 		{named(pshm, "sm_segment.node7.3"), summary{}},
 
@@ -199,7 +203,9 @@ func builtinCases() []builtinCase {
 		{named(pshm, "xCefRaster"), summary{}},
 
 		{keyed(shm, 0).attached(2, true), possible("x11-mit-shm")},
-		{keyed(shm, 0).attached(1, true), summary{}},
+		{keyed(shm, 0).attached(1, true), possible("x11-mit-shm")},
+		{keyed(shm, 0).attached(3, true), summary{}},
+		{keyed(shm, 0).attached(1, false), summary{}},
 		{keyed(shm, 0).attached(2, false), summary{}},
 		{keyed(shm, 0).attached(2, true).perms(0o666), summary{}},
 		{keyed(shm, 7).attached(2, true), summary{}},

@@ -147,9 +147,9 @@ func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Optio
 		parts = append(parts, amount(bytes, o.Format)+" of memory")
 	}
 	for _, g := range views.Gains(s, rows) {
-		part := fmt.Sprintf("%d %s", g.Orphans, g.What)
+		part := g.String()
 		if g.Limit > 0 {
-			part = fmt.Sprintf("%d of %d %s (%s)", g.Orphans, g.Limit, g.What, g.Knob)
+			part += " (" + g.Knob + ")"
 		}
 		parts = append(parts, part)
 	}
