@@ -335,14 +335,7 @@ func childInContainer(p *play) {
 	one := p.open("one")
 	a := p.actor("a", one)
 	s := a.then()
-	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	p.j.Check(err)
-	at := s.Keep(page, unsafe.Pointer(&page[0]))
-	const futexWaitPrivate = 128
-	// The page holds the pid of the child only in the child. So the child goes on as c, and a sleeps in the futex. The
-	// place of the address in the arguments differs between architectures.
-	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_NEWPID|unix.CLONE_CHILD_SETTID, 0, 0, at,
-		at).Raw(unix.SYS_FUTEX, at, futexWaitPrivate, 0, 0)
+	p.childGoesOn(s, unix.CLONE_NEWPID)
 	setlkw(s, unix.F_SETLKW, one)
 	s.Raw(unix.SYS_CLONE, uintptr(unix.SIGCHLD))
 	setlkw(s, unix.F_SETLKW, one) // c has the lock
@@ -351,6 +344,18 @@ func childInContainer(p *play) {
 		c := p.childOf(a.pid)
 		return fmt.Sprintf("c=%d b=%d", c, p.childOf(c))
 	}
+}
+
+// childGoesOn clones a child, which does the calls after it. The parent sleeps in a futex.
+func (p *play) childGoesOn(s *process.Script, flags uintptr) {
+	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	p.j.Check(err)
+	at := s.Keep(page, unsafe.Pointer(&page[0]))
+	const futexWaitPrivate = 128
+	// The page holds the pid of the child only in the child. So the futex does not wait there. The place of the address in
+	// the arguments differs between architectures.
+	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_CHILD_SETTID, 0, 0, at, at).Raw(unix.SYS_FUTEX, at,
+		futexWaitPrivate, 0, 0)
 }
 
 // childOf waits for the only child of a process, and returns it.

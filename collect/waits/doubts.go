@@ -30,6 +30,7 @@ type socketWait struct {
 //	descriptors that no directory of /proc shows
 //	processes that the waiter traces
 //	processes that share an epoll instance
+//	processes below the children of the waiter, which may become its children
 //
 // It reports true if it found any.
 func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
@@ -58,6 +59,8 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 			w.Open = g.ringSubmitter(t)
 		case g.wakingHandler(p) != "":
 			w.Open = g.wakingHandler(p)
+		case g.missesChildren(p, t) != "":
+			w.Open = g.missesChildren(p, t)
 		default:
 			more := g.indirectEnders(p, t)
 			if len(more) == 0 {
@@ -75,7 +78,8 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 //	POSIX locks: processes that share the descriptor table, and so the lock, of the holder (flc_owner, fs/locks.c)
 //	sockets: processes with the same end, which may call shutdown(2)
 //	SIGCHLD: children, if the process handles the signal that their end sends
-//	waits for children: processes that the waiter traces, because the wait also reports them (man 2 ptrace)
+//	waits for children: processes that the waiter traces, because the wait also reports them (man 2 ptrace), and
+//	processes that may become its children
 //	epoll: processes with the same instance, because a change of the watched set works at once (epoll_ctl(2))
 func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
 	weak := func(q *proc.Process, how string) {
@@ -94,6 +98,7 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 				weak(c, "is its child, whose end sends SIGCHLD")
 			}
 		}
+		enders = append(enders, g.adoptable(p)...)
 	}
 	for _, on := range g.on[t.Thread] {
 		if on.Kind != schema.Unix && on.Kind != schema.Inet {
@@ -114,6 +119,9 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 	if _, _, ok := p.Tasks[at].Call.WaitsForChild(); ok {
 		for _, q := range g.tracees()[p.PID] {
 			weak(q, "is traced")
+		}
+		if waitsForChildren(&p.Tasks[at]) && !g.caughtSignals(p).Has(syscall.SIGCHLD) {
+			enders = append(enders, g.adoptable(p)...)
 		}
 	}
 	num, ok := p.Tasks[at].Call.EpollFD()
