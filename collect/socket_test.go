@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -357,7 +358,8 @@ func TestTCPPendingClient(t *testing.T) {
 		}
 		want := map[string]cells{
 			s.ref("inet", listener).String(): s.inetCells(listener, "tcp", "LISTEN", 1, 4, cells{
-				"waiters": s.waiting(client), "v6only": schema.Bool(false)}),
+				"waiters": s.waiting(client), "v6only": schema.Bool(false),
+				"local": schema.String(fmt.Sprintf("*:%d", portOf(any6)))}),
 			s.ref("inet", client).String(): clientCells,
 			cookie: {"proto": schema.String("tcp"), "family": schema.String("inet6"), "state": schema.String("ESTAB"),
 				"status": unaccepted,
@@ -393,6 +395,64 @@ func TestUDPAndRaw(t *testing.T) {
 		s.compare("inet", want, append(s.holds("inet", server, client, raw),
 			s.ref("inet", client).String()+" peer "+s.ref("inet", server).String()+"  inferred"))
 	}, unix.CLONE_NEWNET)
+}
+
+// The TCP connection below an MPTCP socket is no row of its own. Ping sockets are listed in /proc/net only.
+func TestRareInternetSockets(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newScene(t)
+		s.check(os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0))
+		loopback := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+		bound := func(family, kind, protocol int, at unix.Sockaddr) int {
+			if fd, err := unix.Socket(family, kind, protocol); errors.Is(err, unix.EPROTONOSUPPORT) {
+				t.Skipf("needs a kernel with Internet protocol %d", protocol)
+			} else if err == nil {
+				unix.Close(fd)
+			}
+			fd := s.socket(family, kind, protocol)
+			s.check(unix.Bind(fd, at))
+			return fd
+		}
+		ping := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP, &unix.SockaddrInet4{Port: 7, Addr: loopback.Addr})
+		ping6 := bound(unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_ICMPV6, &unix.SockaddrInet6{Port: 8})
+		lite := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, loopback)
+		other := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, loopback)
+		name, err := unix.Getsockname(lite)
+		s.check(err)
+		s.check(unix.Connect(other, name))
+		s.check(unix.Connect(lite, must(s, unix.Getsockname)(other)))
+		listener := bound(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP, loopback)
+		s.check(unix.Listen(listener, 4))
+		client := s.socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
+		s.check(unix.Connect(client, must(s, unix.Getsockname)(listener)))
+		server := kerneltest.Accept(t, listener)
+		want := map[string]cells{
+			s.ref("inet", ping).String(): s.inetCells(ping, "ping", "UNCONN", 0, 0, nil),
+			s.ref("inet", ping6).String(): s.inetCells(ping6, "ping", "UNCONN", 0, 0, cells{
+				"local": schema.String("*:8"), "v6only": schema.Uncollected(schema.TypeBool)}),
+			s.ref("inet", lite).String(): s.inetCells(lite, "udplite", "ESTAB", 0, 0, cells{
+				"peer_ref": s.peer("inet", other), "peer_holders": s.here(other)}),
+			s.ref("inet", other).String(): s.inetCells(other, "udplite", "ESTAB", 0, 0, cells{
+				"peer_ref": s.peer("inet", lite), "peer_holders": s.here(lite)}),
+			s.ref("inet", listener).String(): s.inetCells(listener, "mptcp", "LISTEN", 0, 4,
+				cells{"waiters": schema.Endpoints(nil, false)}),
+			s.ref("inet", client).String(): s.inetCells(client, "mptcp", "ESTAB", 0, 0, cells{
+				"peer_ref": s.peer("inet", server), "peer_holders": s.here(server)}),
+			s.ref("inet", server).String(): s.inetCells(server, "mptcp", "ESTAB", 0, 0, cells{
+				"peer_ref": s.peer("inet", client), "peer_holders": s.here(client)}),
+		}
+		s.compare("inet", want, append(s.holds("inet", ping, ping6, lite, other, listener, client, server),
+			s.pair("inet", lite, other), s.pair("inet", client, server)))
+	}, unix.CLONE_NEWNET)
+}
+
+// must calls a function that fails only if the machine lacks something.
+func must[T any](s *scene, call func(int) (T, error)) func(int) T {
+	return func(fd int) T {
+		v, err := call(fd)
+		s.check(err)
+		return v
+	}
 }
 
 // An ordinary user sees every socket. He does not see the foreign processes that hold a socket.

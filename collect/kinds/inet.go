@@ -3,6 +3,7 @@ package kinds
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -12,14 +13,14 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// InetRow is a TCP, UDP or raw socket.
+// InetRow is a socket of TCP, UDP or another Internet protocol.
 type InetRow struct {
 	Socket
 	sock.InetSocket
 	device string // name of the interface that the socket is bound to
 }
 
-// Inet is the Mechanism of TCP, UDP and raw sockets.
+// Inet is the Mechanism of the sockets of Internet protocols.
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
@@ -28,8 +29,8 @@ func Inet() *Mechanism {
 			return socketInodes(list, func(s *sock.InetSocket) uint64 { return s.Inode })
 		}},
 		Ends: socketEnds,
-		Help: "TCP, UDP and raw sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends where both " +
-			"are here",
+		Help: "TCP, UDP, raw and ping sockets over IPv4 and IPv6: state, queues, addresses, owners, and both ends " +
+			"where both are here",
 		Costs:   []schema.Cost{{Need: NeedTCPInfo | NeedCongestion, Name: "tcp info"}},
 		Columns: inetColumns(),
 		Default: []string{"proto", "state", "status", "recvq", "sendq", "local", "peer", "peer_ref", "holders"},
@@ -42,7 +43,7 @@ func Inet() *Mechanism {
 			r := o.Row.(*InetRow)
 			label := r.Protocol + " " + r.local()
 			if r.connected() {
-				label += " → " + r.Remote.String()
+				label += " → " + r.peer()
 			}
 			return label
 		},
@@ -62,7 +63,7 @@ func inetColumns() []schema.Column {
 		return col(id, schema.TypeEndpoints, 24, HolderNeeds, help, get)
 	}
 	return append([]schema.Column{
-		text("proto", 5, "tcp, udp or raw", func(r *row) schema.Value { return schema.String(r.Protocol) }),
+		text("proto", 5, "tcp, udp, raw; mptcp (TCP over several paths), udplite, ping (ICMP echo)", func(r *row) schema.Value { return schema.String(r.Protocol) }),
 		text("family", 6, "inet or inet6", func(r *row) schema.Value {
 			if r.V6 {
 				return schema.String("inet6")
@@ -78,13 +79,14 @@ func inetColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
 		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != sock.SocketListen) }),
-		text("local", 22, "local address and port, of a raw socket the protocol number; %interface if bound to one",
+		text("local", 22, "local address and port, of a raw socket the protocol number, of a ping socket its identifier; %interface if "+
+			"bound to one; * is any address of IPv4 and IPv6",
 			func(r *row) schema.Value { return schema.String(r.local()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
 			if !r.connected() {
 				return schema.None(schema.TypeString)
 			}
-			return schema.String(r.Remote.String())
+			return schema.String(r.peer())
 		}),
 		col("peer_ref", schema.TypeRef, 12, SocketNeeds, "socket at the other end, if it is on this machine",
 			func(r *row) schema.Value { return r.peerRef() }),
@@ -103,8 +105,8 @@ func inetColumns() []schema.Column {
 		}),
 		text("shutdown", 8, "directions closed: rd by the other end's FIN or shutdown(2), wr, or rdwr",
 			func(r *row) schema.Value {
-				// a raw socket has no directions, and often no sock_diag
-				return shutdownValue(r.Shutdown, r.Diag || r.Protocol == "raw")
+				// a raw or ping socket has no directions, and often no sock_diag
+				return shutdownValue(r.Shutdown, r.Diag || !r.hasPorts())
 			}),
 		num("retrans", 7, "retransmissions or window probes without an answer so far",
 			func(r *row) schema.Value { return schema.Int(int64(r.Retrans)) }),
@@ -140,18 +142,33 @@ func (r *InetRow) onlyV6() schema.Value {
 	return schema.Bool(r.V6Only)
 }
 
+// Stream reports whether the socket is a TCP or MPTCP socket: with connections and listeners.
+func (r *InetRow) Stream() bool { return r.transport() == "tcp" }
+
 // Listens reports whether the socket is a TCP listener.
-func (r *InetRow) Listens() bool { return r.Protocol == "tcp" && r.State == sock.SocketListen }
+func (r *InetRow) Listens() bool { return r.Stream() && r.State == sock.SocketListen }
+
+// hasPorts reports whether the protocol has ports, by which the two ends of a connection find each other.
+func (r *InetRow) hasPorts() bool { return r.Protocol != "raw" && r.Protocol != "ping" }
 
 // connected reports whether the socket has a remote address.
 func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
 
-// local is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53".
-func (r *InetRow) local() string {
-	if r.device == "" {
-		return r.Local.String()
+// local is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53", "*:80".
+func (r *InetRow) local() string { return r.address(r.Local, r.device) }
+
+// peer is the remote address in the form of ss.
+func (r *InetRow) peer() string { return r.address(r.Remote, "") }
+
+// address writes an address like ss. The address "any" of an IPv6 socket that takes IPv4, too, is "*".
+func (r *InetRow) address(a netip.AddrPort, device string) string {
+	if device != "" {
+		device = "%" + device
 	}
-	return net.JoinHostPort(r.Local.Addr().String()+"%"+r.device, strconv.Itoa(int(r.Local.Port())))
+	if r.V6 && a.Addr().IsUnspecified() && !r.V6Only {
+		return "*" + device + ":" + strconv.Itoa(int(a.Port()))
+	}
+	return net.JoinHostPort(a.Addr().String()+device, strconv.Itoa(int(a.Port())))
 }
 
 // status adds a word to a state that ss's word alone does not explain.
@@ -171,7 +188,7 @@ func (r *InetRow) status() schema.Value {
 // unaccepted reports whether the kernel made the socket for a connection that waits for accept. Other sockets without
 // an inode were closed by their process, and are in other states.
 func (r *InetRow) unaccepted() bool {
-	return r.Protocol == "tcp" && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
+	return r.Stream() && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
 }
 
 func collectInet(t *proc.Tick) ([]*schema.Object, error) {
@@ -188,6 +205,7 @@ func collectInet(t *proc.Tick) ([]*schema.Object, error) {
 // namespace.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	sockets, err := t.Host.InetSockets(askTCP(t))
+	sockets = withoutSubflows(sockets)
 	slices.SortFunc(sockets, compareInet)
 	objects := make([]*schema.Object, 0, len(sockets))
 	seen := make(map[schema.Ref]bool, len(sockets))
@@ -222,14 +240,14 @@ func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
 	return objects, err
 }
 
-// compareInet keeps rows in a stable order: listeners, TCP, UDP, raw, each by address. The order of the kernel's hash
-// tables changes.
+// compareInet keeps rows in a stable order: listeners, TCP, UDP, the rest, each by address. The order of the kernel's
+// hash tables changes.
 func compareInet(a, b sock.InetSocket) int {
 	rank := func(s *sock.InetSocket) int {
 		switch {
 		case s.State == sock.SocketListen:
 			return 0
-		case s.Protocol == "tcp":
+		case s.Protocol == "tcp" || s.Protocol == "mptcp":
 			return 1
 		case s.Protocol == "udp":
 			return 2

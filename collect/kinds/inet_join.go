@@ -2,7 +2,9 @@ package kinds
 
 import (
 	"net/netip"
+	"slices"
 
+	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -14,8 +16,47 @@ type endpoints struct {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
+// transport is the protocol on the wire. An end with MPTCP may talk to an end that knows only TCP.
+func (r *InetRow) transport() string {
+	if r.Protocol == "mptcp" {
+		return "tcp"
+	}
+	return r.Protocol
+}
+
 func (r *InetRow) endpoints() endpoints {
-	return endpoints{r.Protocol, unmapped(r.Local), unmapped(r.Remote)}
+	return endpoints{r.transport(), unmapped(r.Local), unmapped(r.Remote)}
+}
+
+// withoutSubflows leaves out the TCP connections of MPTCP sockets. The kernel gives a connection the inode number of
+// its MPTCP socket (net/mptcp/subflow.c, mptcp_subflow_create_socket). Before the accept, neither has a number, but
+// both have the same addresses. The MPTCP socket gets the facts of its first TCP connection.
+func withoutSubflows(sockets []sock.InetSocket) []sock.InetSocket {
+	type addresses struct{ local, remote netip.AddrPort }
+	byInode, byAddress := map[uint64]*sock.InetSocket{}, map[addresses]*sock.InetSocket{}
+	for i := range sockets {
+		if s := &sockets[i]; s.Protocol == "mptcp" {
+			byInode[s.Inode], byAddress[addresses{s.Local, s.Remote}] = s, s
+		}
+	}
+	if len(byInode) == 0 {
+		return sockets
+	}
+	owner := func(s *sock.InetSocket) *sock.InetSocket {
+		switch {
+		case s.Protocol != "tcp":
+			return nil
+		case s.Inode == 0:
+			return byAddress[addresses{s.Local, s.Remote}]
+		}
+		return byInode[s.Inode]
+	}
+	for i := range sockets {
+		if o := owner(&sockets[i]); o != nil && o.TCP == nil {
+			o.TCP, o.Congestion = sockets[i].TCP, sockets[i].Congestion
+		}
+	}
+	return slices.DeleteFunc(sockets, func(s sock.InetSocket) bool { return owner(&s) != nil })
 }
 
 // inetIndex finds sockets by their addresses, which are unmapped.
@@ -29,16 +70,16 @@ func joinInet(rows []*InetRow) {
 	index := inetIndex{make(map[endpoints]*InetRow, len(rows)), map[endpoints][]*InetRow{}}
 	for _, r := range rows {
 		switch {
-		case r.Protocol == "raw":
+		case !r.hasPorts():
 		case r.connected():
 			index.connected[r.endpoints()] = r
-		case r.Protocol == "udp", r.Listens():
-			at := endpoints{protocol: r.Protocol, local: unmapped(r.Local)}
+		case !r.Stream(), r.Listens():
+			at := endpoints{protocol: r.transport(), local: unmapped(r.Local)}
 			index.bound[at] = append(index.bound[at], r)
 		}
 	}
 	for _, r := range rows {
-		if r.Protocol != "raw" && r.connected() {
+		if r.hasPorts() && r.connected() {
 			index.findPeer(r)
 		}
 	}
@@ -57,10 +98,10 @@ func (x *inetIndex) findPeer(r *InetRow) {
 		r.Other, r.OtherProof = &p.Socket, schema.Observed
 		return
 	}
-	if r.Protocol != "udp" {
+	if r.Stream() {
 		return
 	}
-	if found := x.boundTo("udp", e.remote, nil); len(found) == 1 {
+	if found := x.boundTo(e.protocol, e.remote, nil); len(found) == 1 {
 		r.Other, r.OtherProof = &found[0].Socket, schema.Inferred
 	}
 }

@@ -24,7 +24,7 @@ func tcpColumns() []schema.Column {
 		get func(*row) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, SocketNeeds|need, help, func(r *row) schema.Value {
 			switch {
-			case r.Protocol != "tcp" || r.Listens() || r.State == sock.SocketTimeWait:
+			case !r.Stream() || r.Listens() || r.State == sock.SocketTimeWait:
 				return schema.None(typ)
 			case !known(r):
 				return schema.Uncollected(typ)

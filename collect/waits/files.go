@@ -157,7 +157,7 @@ func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
 	case s.unix != nil && s.unix.Type == sock.SocketDgram && awaited&fdinfo.CanRead != 0 &&
 		(s.unix.Naming != sock.UnixUnnamed || s.Other == nil):
 		e.open = "whoever sends to it"
-	case s.inet != nil && (s.inet.Protocol != "tcp" || s.Other == nil):
+	case s.inet != nil && (!s.inet.Stream() || s.Other == nil):
 		e.outside, e.open = true, "the network"
 	case len(e.enders) == 0:
 		e.open = "whoever has the other end, which was not found"

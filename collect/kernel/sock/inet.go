@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -23,16 +24,16 @@ const (
 	TimerProbe // zero window probe: the peer has no room
 )
 
-// InetSocket is one TCP, UDP or raw socket of the network namespace. The kernel lists no TCP or UDP socket that is
-// neither bound nor connected nor listening.
+// InetSocket is one socket of the Internet protocols in the network namespace. The kernel lists no TCP or UDP socket
+// that is neither bound nor connected nor listening.
 type InetSocket struct {
-	Protocol string // tcp, udp, raw
+	Protocol string // mptcp, tcp, udp, udplite, raw, ping
 	V6       bool   // an AF_INET6 socket; its addresses may be v4-mapped
 	State    SocketState
 	Inode    uint64 // in sockfs; 0: no process has it (not accepted yet, TIME-WAIT, closed with unsent data)
 	Cookie   uint64 // unique until the next boot; 0 without Diag
 	// Local and Remote have the kernel's form: v4-mapped addresses stay v4-mapped, all zero is "any". A raw socket's
-	// local port is its protocol number.
+	// local port is its protocol number, a ping socket's is the identifier in its packets.
 	Local, Remote netip.AddrPort
 	Interface     uint32 // index of the interface that the socket is bound to, 0: any. Only with Diag.
 	// RecvQueue and SendQueue of a listener: the connections that wait for accept, and their limit (the limit only with
@@ -52,6 +53,7 @@ type InetSocket struct {
 // include/uapi/linux/inet_diag.h: attributes of an answer.
 const (
 	inetDiagMsgSize  = 72
+	inetDiagProtocol = 3 // of a request: a protocol number above 255
 	inetDiagInfo     = 2
 	inetDiagCong     = 4
 	inetDiagShutdown = 8
@@ -71,44 +73,61 @@ const (
 // inetTable is one of the kernel's lists.
 type inetTable struct {
 	protocol string
-	number   uint8 // IPPROTO_…
+	number   int // IPPROTO_…; 0: sock_diag has no such list
 	v6       bool
-	file     string // the same below /proc/net
+	file     string // the same below /proc/net; "": there is none
+	counter  string // the line of /proc/net/protocols with the number of sockets; "": ask always
 }
 
+// inetTables lists MPTCP first. /proc/net has no MPTCP sockets, but their TCP connections are in the TCP tables.
 func inetTables() []inetTable {
 	return []inetTable{
-		{"tcp", unix.IPPROTO_TCP, false, "tcp"},
-		{"tcp", unix.IPPROTO_TCP, true, "tcp6"},
-		{"udp", unix.IPPROTO_UDP, false, "udp"},
-		{"udp", unix.IPPROTO_UDP, true, "udp6"},
-		{"raw", unix.IPPROTO_RAW, false, "raw"},
-		{"raw", unix.IPPROTO_RAW, true, "raw6"},
+		{"mptcp", unix.IPPROTO_MPTCP, false, "", "MPTCP"},
+		{"mptcp", unix.IPPROTO_MPTCP, true, "", "MPTCPv6"},
+		{"tcp", unix.IPPROTO_TCP, false, "tcp", ""},
+		{"tcp", unix.IPPROTO_TCP, true, "tcp6", ""},
+		{"udp", unix.IPPROTO_UDP, false, "udp", ""},
+		{"udp", unix.IPPROTO_UDP, true, "udp6", ""},
+		{"udplite", unix.IPPROTO_UDPLITE, false, "udplite", "UDP-Lite"},
+		{"udplite", unix.IPPROTO_UDPLITE, true, "udplite6", "UDPLITEv6"},
+		{"raw", unix.IPPROTO_RAW, false, "raw", ""},
+		{"raw", unix.IPPROTO_RAW, true, "raw6", ""},
+		{"ping", 0, false, "icmp", "PING"},
+		{"ping", 0, true, "icmp6", "PINGv6"},
 	}
 }
 
-// InetSockets lists the TCP, UDP and raw sockets of every user in this process's network namespace. The order is tcp,
-// udp, raw; each has v4 first. If sock_diag does not serve a table (its module may be missing), InetSockets reads it
+// InetSockets lists the sockets of every user in this process's network namespace, in the order of inetTables: for each
+// protocol, v4 first. If sock_diag does not serve a table (its module may be missing), InetSockets reads it
 // from /proc/net. A file tree has only /proc/net. Rows of /proc/net have no
 // extensions. The result may have rows beside an error; these rows are good.
 func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 	var rows []InetSocket
 	var errs []error
 	var c *diagConn
+	var counts map[string]int
 	if root.Live() {
 		var err error
 		if c, err = openDiag(); err == nil {
 			defer c.close()
 		}
+		counts = protocolCounts(root)
 	}
 	for _, t := range inetTables() {
-		if c != nil {
+		// The question for a rare protocol could make the kernel load a module.
+		if n, ok := counts[t.counter]; ok && n == 0 {
+			continue
+		}
+		if c != nil && t.number != 0 {
 			got, err := c.inet(t, with, rows)
 			if err == nil {
 				rows = got
 				continue
 			}
 			// Read the whole table from /proc, instead of showing a part of it.
+		}
+		if t.file == "" {
+			continue
 		}
 		got, err := procInetSockets(root, t)
 		rows = append(rows, got...)
@@ -123,7 +142,7 @@ func InetSockets(root sys.Root, with Extensions) ([]InetSocket, error) {
 func (c *diagConn) inet(t inetTable, with Extensions, rows []InetSocket) ([]InetSocket, error) {
 	// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and a socket id, which a dump does not use.
 	request := make([]byte, 56)
-	request[0], request[1] = unix.AF_INET, t.number
+	request[0], request[1] = unix.AF_INET, uint8(t.number)
 	if t.v6 {
 		request[0] = unix.AF_INET6
 	}
@@ -131,6 +150,11 @@ func (c *diagConn) inet(t inetTable, with Extensions, rows []InetSocket) ([]Inet
 		request[2] = uint8(with)
 	}
 	binary.NativeEndian.PutUint32(request[4:], ^uint32(0))
+	if t.number > math.MaxUint8 {
+		request = binary.NativeEndian.AppendUint16(request, nlattrHeader+4)
+		request = binary.NativeEndian.AppendUint16(request, inetDiagProtocol)
+		request = binary.NativeEndian.AppendUint32(request, uint32(t.number))
+	}
 	err := c.dump(request, func(b []byte) {
 		if s, ok := parseInetDiag(b); ok {
 			s.Protocol = t.protocol

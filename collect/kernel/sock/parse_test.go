@@ -132,10 +132,10 @@ const procTCP6 = "  sl  local_address                         remote_address    
 	"00000000     0        0 9 1 0000000000000000 20 4 30 10 -1\n"
 
 func TestParseProcInet(t *testing.T) {
-	tables := inetTables()
-	got, err := parseProcInet([]byte(procTCP), tables[0])
+	tcp, tcp6 := inetTable{protocol: "tcp"}, inetTable{protocol: "tcp", v6: true}
+	got, err := parseProcInet([]byte(procTCP), tcp)
 	kerneltest.OK(t, err)
-	got6, err := parseProcInet([]byte(procTCP6), tables[1])
+	got6, err := parseProcInet([]byte(procTCP6), tcp6)
 	kerneltest.OK(t, err)
 	at := netip.MustParseAddrPort
 	want := []InetSocket{
@@ -153,7 +153,7 @@ func TestParseProcInet(t *testing.T) {
 	}
 	for name, text := range map[string]string{"cut off": procTCP[:len(procTCP)-20],
 		"malformed": procTCP + "   3: 01:02\n"} {
-		rows, err := parseProcInet([]byte(text), tables[0])
+		rows, err := parseProcInet([]byte(text), tcp)
 		if err == nil || len(rows) < 2 || len(rows) > 3 {
 			t.Errorf("%s: %d rows and error %v, want the good rows and an error", name, len(rows), err)
 		}
@@ -192,6 +192,14 @@ func FuzzDiagAnswer(f *testing.F) {
 	})
 }
 
+func TestParseProtocols(t *testing.T) {
+	got := parseProtocols([]byte("protocol  size sockets  memory press maxhdr  slab module     cl co\n" +
+		"MPTCPv6   2048      0       2   no       0   yes  kernel      y\n UDP-Lite   1216  12 x\n\nshort 1\n"))
+	if diff := gocmp.Diff(map[string]int{"MPTCPv6": 0, "UDP-Lite": 12}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func FuzzParseProcUnix(f *testing.F) {
 	f.Add([]byte(procUnix))
 	f.Add([]byte(procUnix[:len(procUnix)-3]))
@@ -209,7 +217,7 @@ func FuzzParseProcInet(f *testing.F) {
 	f.Add([]byte(procTCP), false)
 	f.Add([]byte(procTCP6), true)
 	f.Fuzz(func(t *testing.T, b []byte, v6 bool) {
-		rows, _ := parseProcInet(b, inetTable{"tcp", unix.IPPROTO_TCP, v6, "tcp"})
+		rows, _ := parseProcInet(b, inetTable{protocol: "tcp", number: unix.IPPROTO_TCP, v6: v6, file: "tcp"})
 		for _, s := range rows {
 			if s.Local.Addr().Is4() == v6 || s.Remote.Addr().Is4() == v6 {
 				t.Errorf("v6 %v: %+v", v6, s)

@@ -134,7 +134,30 @@ func parseProcUnixLine(line string) (UnixSocket, bool) {
 	return s, true
 }
 
-// parseProcInet reads one of /proc/net/{tcp,udp,raw}{,6}, which share their first ten columns (net/ipv4/tcp_ipv4.c,
+// protocolCounts reads from /proc/net/protocols how many sockets of each protocol the network namespace has
+// (net/core/sock.c, proto_seq_printf). It is nil if the file is unreadable.
+func protocolCounts(root sys.Root) map[string]int {
+	data, err := root.ReadFile(netFile(root, "protocols"))
+	if err != nil {
+		return nil
+	}
+	return parseProtocols(data)
+}
+
+// parseProtocols reads lines "NAME SIZE SOCKETS …". A name may have blanks before it, but not in it.
+func parseProtocols(data []byte) map[string]int {
+	counts := map[string]int{}
+	for line := range bytes.Lines(data) {
+		if word := bytes.Fields(line); len(word) > 2 {
+			if n, err := strconv.Atoi(string(word[2])); err == nil {
+				counts[string(word[0])] = n
+			}
+		}
+	}
+	return counts
+}
+
+// parseProcInet reads one of /proc/net/{tcp,udp,udplite,raw,icmp}{,6}, which share their first ten columns (net/ipv4/tcp_ipv4.c,
 // get_tcp4_sock). It leaves out lines that do not parse; the error names the first.
 func parseProcInet(data []byte, t inetTable) ([]InetSocket, error) {
 	var rows []InetSocket
