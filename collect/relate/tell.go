@@ -137,9 +137,25 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hanging...)
 	f.Refs = refs.list
-	f.Advice = "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " + joinShown(names) +
-		", or give by hand what is awaited; then start again what should have given it"
+	f.Advice = s.forgottenEnd(group) + "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " +
+		joinShown(names) + ", or give by hand what is awaited; then start again what should have given it"
 	return f
+}
+
+// forgottenEnd names the descriptor that keeps a pipe or socket open although only the waiter has it: "fd 4 of 5/child
+// keeps pipe:7 open, and only 5/child has it: ". It returns "" for other waits.
+func (s *Solution) forgottenEnd(group []int) string {
+	for _, i := range group {
+		t := s.Nodes[i].Task
+		for k := range t.Wait.Enders {
+			if e := &t.Wait.Enders[k]; e.ByFD && e.Weak && e.Proc == t.Proc {
+				owner := asNamed(t, e)
+				return fmt.Sprintf("fd %d of %s keeps %s open, and nobody else has it: close it before the wait; ", e.FD,
+					taskName(owner), t.Wait.objectFor(e))
+			}
+		}
+	}
+	return ""
 }
 
 // stoppedFinding reports the waits that only one stopped process can end; ok is false if there are none. group are the
@@ -408,6 +424,9 @@ func edgeText(w, ender *Task, e *Ender) string {
 		how = strings.Replace(how, " its ", " "+taskName(w)+"'s ", 1)
 		if on != "" {
 			on = " (" + on + ")"
+		}
+		if e.ByFD {
+			how += fmt.Sprintf(" as fd %d", e.FD)
 		}
 		return fmt.Sprintf("%s: %s %s%s", e.Proof, taskName(ender), how, on)
 	}

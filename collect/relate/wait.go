@@ -71,6 +71,9 @@ type Ender struct {
 	// Weak enders are not known to hold the object: a related process may know the semaphore. A free weak ender is a way
 	// out, but a stuck weak ender closes no cycle.
 	Weak bool
+	// FD is the descriptor by which it has its end; the first of several. It is known if ByFD is true.
+	FD   int32
+	ByFD bool
 	// On is the object that the Ender acts on, where a poll waits for several objects; zero: Wait.On.
 	On schema.Ref
 }

@@ -31,6 +31,7 @@ type socketWait struct {
 //	processes that the waiter traces
 //	processes that share an epoll instance
 //	processes below the children of the waiter, which may become its children
+//	tracers, if only the waiter's own process could end the wait
 //
 // It reports true if it found any.
 func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
@@ -61,6 +62,8 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 			w.Open = g.wakingHandler(p)
 		case g.missesChildren(p, t) != "":
 			w.Open = g.missesChildren(p, t)
+		case g.own[t.Thread] && g.otherHand(p) != "":
+			w.Open = g.otherHand(p)
 		default:
 			more := g.indirectEnders(p, t)
 			if len(more) == 0 {

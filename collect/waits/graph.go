@@ -25,7 +25,9 @@ type graph struct {
 	tick *proc.Tick
 	on   map[relate.Thread][]schema.Ref
 
-	serves      map[relate.Thread]bool // threads that wait for any request
+	serves      map[relate.Thread]bool   // threads that wait for any request
+	own         map[relate.Thread]bool   // threads whose wait only their own process could end
+	hands       map[*proc.Process]string // see otherHand
 	children    map[int][]*proc.Process
 	sets        func() map[proc.WaitKey]*schema.Object
 	segments    func() map[proc.WaitKey]memoryObject
@@ -39,7 +41,7 @@ type graph struct {
 	ringTexts   func() []string                 // fdinfo of each io_uring
 	ringUsers   func() map[*proc.Process]bool   // processes that have an io_uring
 	programs    map[*proc.Process]string        // the target of exe
-	handlers    map[*proc.Process]sys.SignalSet // the signals that it handles
+	caught      map[*proc.Process]sys.SignalSet // the signals that it handles
 	onSockets   map[relate.Thread]socketWait
 	numbersOf   map[*proc.Process][]int // its pids, by namespace
 	// Many threads may wait for the same thing. So its enders are looked up once, and the threads share the list.
@@ -56,7 +58,8 @@ func newGraph(t *proc.Tick) *graph {
 	g := &graph{tick: t, on: map[relate.Thread][]schema.Ref{}, serves: map[relate.Thread]bool{},
 		children: map[int][]*proc.Process{},
 		values:   map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{},
-		handlers: map[*proc.Process]sys.SignalSet{}, onSockets: map[relate.Thread]socketWait{},
+		caught: map[*proc.Process]sys.SignalSet{},
+		own:    map[relate.Thread]bool{}, hands: map[*proc.Process]string{}, onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
@@ -199,9 +202,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 		t.Doing = "is served by this program" // it is part of the pipeline that this program writes into
 		return
 	}
-	if !proc.Locking(th.Syscall) && g.onlyThreadsOf(p, e.enders) && e.open == "" {
-		e.open = "its own process"
-	}
+	g.ownAffair(p, th, &e)
 	t.Activity = relate.Waiting
 	g.serves[t.Thread] = th.Call.Serves()
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed,
@@ -348,29 +349,10 @@ func (g *graph) unseenHolders(source string) (open, assumes string) {
 	return "", ""
 }
 
-// openIfHandled makes a wait open if its own process is among the enders and handles signals. A handler may write to
-// the pipe of its own process.
-func (g *graph) openIfHandled(p *proc.Process, e *wakers) {
-	if e.open != "" || len(e.enders) == 0 || !g.hasHandlers(p) {
-		return
-	}
-	own := p.Ref()
-	if slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return n.Proc == own }) {
-		e.open = "a signal handler of its own"
-	}
-}
-
-// hasHandlers reports true if the process has signal handlers of its own. The handlers of glibc's threads (SIGCANCEL,
-// SIGSETXID: nptl(7)) do not count.
-func (g *graph) hasHandlers(p *proc.Process) bool {
-	const glibc = 1<<31 | 1<<32 // signals 32 and 33
-	return g.caughtSignals(p)&^glibc != 0
-}
-
 // caughtSignals are the signals that a process handles. If the signals of a live process could not be read, it is every
 // signal.
 func (g *graph) caughtSignals(p *proc.Process) sys.SignalSet {
-	set, ok := g.handlers[p]
+	set, ok := g.caught[p]
 	if !ok {
 		if g.tick.Host.Live() {
 			set = ^sys.SignalSet(0)
@@ -380,7 +362,7 @@ func (g *graph) caughtSignals(p *proc.Process) sys.SignalSet {
 				set = masks.Caught
 			}
 		}
-		g.handlers[p] = set
+		g.caught[p] = set
 	}
 	return set
 }
@@ -397,11 +379,14 @@ func processEnders(list []*proc.Process, how string, proof schema.Proof) []relat
 // useEnders makes enders of the processes behind descriptors, each process once. The descriptors of a process follow
 // each other.
 func useEnders(uses []proc.FDUse, pass func(*proc.FD) bool, how string) []relate.Ender {
-	var list []*proc.Process
+	var enders []relate.Ender
+	var last *proc.Process
 	for _, u := range uses {
-		if (pass == nil || pass(u.FD)) && (len(list) == 0 || list[len(list)-1] != u.Process) {
-			list = append(list, u.Process)
+		if (pass == nil || pass(u.FD)) && last != u.Process {
+			last = u.Process
+			enders = append(enders, relate.Ender{Proc: last.Ref(), How: how, Proof: schema.Observed,
+				ByFD: true, FD: u.FD.Num})
 		}
 	}
-	return processEnders(list, how, schema.Observed)
+	return enders
 }

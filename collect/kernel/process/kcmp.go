@@ -33,11 +33,22 @@ func CompareFiles(pid1, fd1, pid2, fd2 int) (int, error) {
 	return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, errNoOrder)
 }
 
+// SameMemory is true if two threads share one memory (KCMP_VM of kcmp(2)): they belong to one process, or one process
+// was made with CLONE_VM, as by vfork. It needs CONFIG_KCMP and the right to ptrace both.
+func SameMemory(tid1, tid2 int) (bool, error) {
+	const kcmpVM = 1
+	return kcmpSame(tid1, tid2, kcmpVM)
+}
+
 // SameFiles is true if two threads share one table of descriptors (KCMP_FILES of kcmp(2)). It costs 0.5 microseconds.
 // It needs CONFIG_KCMP and the right to ptrace both.
 func SameFiles(tid1, tid2 int) (bool, error) {
 	const kcmpFiles = 2
-	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), kcmpFiles, 0, 0, 0)
+	return kcmpSame(tid1, tid2, kcmpFiles)
+}
+
+func kcmpSame(tid1, tid2 int, what uintptr) (bool, error) {
+	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), what, 0, 0, 0)
 	if e != 0 {
 		return false, fmt.Errorf("kcmp %d, %d: %w", tid1, tid2, e)
 	}
