@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -197,9 +198,9 @@ func TestRuntimeDirectories(t *testing.T) {
 		}
 		s.check(os.Symlink("/dev/shm/1", "/dev/shm/1/2/back"))
 		s.check(os.Link("/dev/shm/top", "/dev/shm/twice"))
-		files, _, full := s.host.SpecialFiles(vfs.PathScan{Roots: []string{"/dev/shm"}, Depth: 5, Most: 100})
+		found := s.host.SpecialFiles(vfs.PathScan{Roots: []string{"/dev/shm"}, Depth: 5, Most: 100, MostIn: 100})
 		var names []string
-		for _, f := range files {
+		for _, f := range found.Files {
 			names = append(names, f.Name)
 		}
 		want := map[string]bool{"/dev/shm/top": true, "/dev/shm/twice": true, "/dev/shm/1/2/3/4/5/deepest": true}
@@ -208,8 +209,8 @@ func TestRuntimeDirectories(t *testing.T) {
 				t.Errorf("found %s", n)
 			}
 		}
-		if len(names) != len(want) || full {
-			t.Errorf("found %q, full %v", names, full)
+		if len(names) != len(want) || len(found.Cut) > 0 {
+			t.Errorf("found %q, cut %q", names, found.Cut)
 		}
 		n := 0
 		for ref := range s.verdicts(schema.Fifo) {
@@ -220,5 +221,47 @@ func TestRuntimeDirectories(t *testing.T) {
 		if n != 1 {
 			t.Errorf("a file with two names is there %d times", n)
 		}
+	})
+}
+
+// A full directory hides neither its neighbours nor other roots. What is left out is named.
+func TestRuntimeDirectoriesWithTooManyFiles(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		fill := func(dir string, n int) {
+			s.check(os.MkdirAll(dir, 0o700))
+			for i := range n {
+				s.check(os.WriteFile(fmt.Sprintf("%s/%03d", dir, i), nil, 0o600))
+			}
+		}
+		fifo := func(dir string) string {
+			s.check(os.MkdirAll(dir, 0o700))
+			s.check(syscall.Mkfifo(dir+"/fifo", 0o600))
+			return dir + "/fifo"
+		}
+		fill("/dev/shm/a/full", 40)
+		beside := fifo("/dev/shm/a/beside")
+		fill("/dev/shm/b/1/deep", 25)
+		fill("/dev/shm/b/2/deep", 25)
+		other := fifo("/dev/shm/c")
+		look := func(scan vfs.PathScan) (names, cut []string) {
+			scan.Depth = 5
+			found := s.host.SpecialFiles(scan)
+			for _, f := range found.Files {
+				names = append(names, f.Name)
+			}
+			slices.Sort(found.Cut)
+			return names, found.Cut
+		}
+		names, cut := look(vfs.PathScan{Roots: []string{"/dev/shm/a"}, Most: 100, MostIn: 30})
+		s.equal("beside a full directory", []string{beside}, names)
+		s.equal("the full directory", []string{"/dev/shm/a/full"}, cut)
+		names, cut = look(vfs.PathScan{Roots: []string{"/dev/shm/b", "/dev/shm/c"}, Most: 40, MostIn: 40})
+		s.equal("after a full root", []string{other}, names)
+		s.equal("the full root", []string{"/dev/shm/b"}, cut)
+		names, cut = look(vfs.PathScan{Roots: []string{"/dev/shm"}, Most: 1000, MostIn: 100})
+		slices.Sort(names)
+		s.equal("within the limits", []string{beside, other}, names)
+		s.equal("nothing cut", []string(nil), cut)
 	})
 }

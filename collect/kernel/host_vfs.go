@@ -12,7 +12,5 @@ func (h *Host) Born(path string) (born time.Time, ok bool) { return vfs.Born(h.R
 // LoopFiles gives the file behind each loop device. The key is the device, for example "/dev/loop0".
 func (h *Host) LoopFiles() map[string]string { return vfs.LoopFiles(h.Root) }
 
-// SpecialFiles lists the FIFOs and sockets below directories. Name is the whole path.
-func (h *Host) SpecialFiles(scan vfs.PathScan) (files []vfs.PosixFile, unread []string, full bool) {
-	return vfs.SpecialFiles(h.Root, scan)
-}
+// SpecialFiles lists the FIFOs and sockets below directories.
+func (h *Host) SpecialFiles(scan vfs.PathScan) vfs.PathsFound { return vfs.SpecialFiles(h.Root, scan) }

@@ -26,12 +26,14 @@ const (
 )
 
 // runtimeDirs lists the directories where programs of the running system make FIFOs and sockets.
-func runtimeDirs() []string { return []string{"/run", "/var/run", "/tmp", "/var/tmp", "/dev/shm"} }
+func runtimeDirs() []string { return []string{"/dev/shm", "/run", "/var/run", "/tmp", "/var/tmp"} }
 
-// The limits of the search. A runtime directory stays within them; only other trees are deeper or larger.
+// The limits of the search. A runtime directory stays within them; only other trees are deeper or larger. Each runtime
+// directory has a limit of its own: a full /tmp does not hide /dev/shm.
 const (
-	runtimeDepth   = 5     // levels of directories
-	runtimeEntries = 20000 // files
+	runtimeDepth   = 5       // levels of directories
+	runtimeEntries = 100_000 // files below a runtime directory
+	runtimeInOne   = 50_000  // files in one directory
 )
 
 // staleNote holds an object's file without users.
@@ -122,11 +124,10 @@ func (l *tick) runtimeFiles() *runtimePaths {
 		mounts = append(mounts, proc.Mount{Point: m.point, Hangs: proc.MayHang(m.FSType)})
 	}
 	mounts = proc.SortMounts(mounts)
-	var unread []string
-	var full bool
-	paths.files, unread, full = l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
-		Most: runtimeEntries,
+	found := l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,
+		Most: runtimeEntries, MostIn: runtimeInOne,
 		Skip: func(dir string) bool { return proc.MayHangBelow(mounts, dir) }})
+	paths.files = found.Files
 	seen := map[proc.FileID]bool{} // a file may have two names, or its directory two mounts
 	paths.files = slices.DeleteFunc(paths.files, func(file vfs.PosixFile) bool {
 		id := proc.FileID{Dev: file.Dev, Ino: file.Ino}
@@ -134,17 +135,26 @@ func (l *tick) runtimeFiles() *runtimePaths {
 		seen[id] = true
 		return again
 	})
-	if len(unread) > 0 {
-		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: len(unread),
-			Says: schema.Counted(len(unread), "directory") +
+	if n := len(found.Unread); n > 0 {
+		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: n,
+			Says: schema.Counted(n, "directory") +
 				" of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
 	}
-	if full {
-		l.AddFault(schema.Fault{Source: "paths",
-			Says: fmt.Sprintf("%s hold more than %d files: stale FIFOs and sockets among the rest are not shown",
-				strings.Join(runtimeDirs(), ", "), runtimeEntries)})
+	if len(found.Cut) > 0 {
+		l.AddFault(schema.Fault{Source: "paths", Says: cutSays(found.Cut)})
 	}
 	return paths
+}
+
+// cutSays names the directories that hold more files than the search reads.
+func cutSays(dirs []string) string {
+	const most = 3
+	named := strings.Join(dirs[:min(len(dirs), most)], ", ")
+	if n := len(dirs) - most; n > 0 {
+		named += " and " + schema.Counted(n, "more directory")
+	}
+	return fmt.Sprintf("%s %s more than %d files, or more than %d below: stale FIFOs and sockets among the rest are not "+
+		"shown", named, schema.Plural(len(dirs), "holds", "hold"), runtimeInOne, runtimeEntries)
 }
 
 // addStale lists the files without users of one kind, if they were asked for. objects are the objects in use.

@@ -17,11 +17,15 @@ func OpenDir(at int, path string) (int, error) {
 // EachDirent reads a directory by getdents64 (struct linux_dirent64, man 2 getdents): ino u64, off i64, reclen u16,
 // type u8, name. name ends with its NUL, so the *at calls take it unchanged. It leaves out "." and "..".
 func EachDirent(fd int, buf []byte, visit func(name []byte)) error {
-	return EachTyped(fd, buf, func(_ uint8, name []byte) { visit(name) })
+	return EachTyped(fd, buf, func(_ uint8, name []byte) bool {
+		visit(name)
+		return true
+	})
 }
 
 // EachTyped is EachDirent with each entry's type: DT_FIFO and so on, or DT_UNKNOWN if the file system does not know.
-func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
+// It stops when visit returns false.
+func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte) bool) error {
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err == unix.EINTR {
@@ -45,8 +49,8 @@ func EachTyped(fd int, buf []byte, visit func(typ uint8, name []byte)) error {
 					break
 				}
 			}
-			if s := string(name); s != ".\x00" && s != "..\x00" {
-				visit(rest[18], name)
+			if s := string(name); s != ".\x00" && s != "..\x00" && !visit(rest[18], name) {
+				return nil
 			}
 			rest = rest[reclen:]
 		}

@@ -3,6 +3,7 @@ package vfs
 import (
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -11,80 +12,135 @@ import (
 
 // PathScan has the places that SpecialFiles reads, and the limits.
 type PathScan struct {
-	Roots []string               // directories; SpecialFiles leaves out all symbolic links
-	Skip  func(path string) bool // true: do not open this directory; nil: open all
-	Depth int                    // levels of directories to enter below each root
-	Most  int                    // limit of entries in all
+	Roots  []string               // directories; SpecialFiles leaves out all symbolic links
+	Skip   func(path string) bool // true: do not open this directory; nil: open all
+	Depth  int                    // levels of directories to enter below each root
+	Most   int                    // limit of entries below each root
+	MostIn int                    // limit of entries in each directory
 }
 
-// SpecialFiles lists the FIFOs and sockets below directories. Name is the whole path. unread are directories that it
-// could not read. full means that there were more entries than Most. It opens no file, only directories. Where it
-// may, it keeps their access times (O_NOATIME). It costs 2 microseconds an entry of a cached directory.
-func SpecialFiles(root sys.Root, scan PathScan) (files []PosixFile, unread []string, full bool) {
-	if !root.Live() {
-		return nil, nil, false
-	}
+// PathsFound is what SpecialFiles found.
+type PathsFound struct {
+	Files  []PosixFile // FIFOs and sockets; Name is the whole path
+	Unread []string    // directories that could not be read
+	Cut    []string    // directories with more entries than MostIn in them, or roots with more than Most below them
+}
+
+// SpecialFiles lists the FIFOs and sockets below directories. It opens no file, only directories. Where it may, it
+// keeps their access times (O_NOATIME). It reads all directories of a level before those below, so that a large tree
+// deep below hides nothing above. Of a cached directory it costs 2 microseconds a FIFO or socket, and 0.1 microseconds
+// another entry: only a file system that does not tell the types of its entries needs a stat for each.
+func SpecialFiles(root sys.Root, scan PathScan) PathsFound {
 	s := pathScan{PathScan: scan, buf: make([]byte, 32<<10)}
-	for _, root := range scan.Roots {
-		s.directory(unix.AT_FDCWD, root, root, scan.Depth)
+	if !root.Live() {
+		return s.PathsFound
 	}
-	return s.files, s.unread, s.full
+	for _, root := range scan.Roots {
+		s.below(root)
+	}
+	return s.PathsFound
 }
 
 type pathScan struct {
 	PathScan
-	files   []PosixFile
-	unread  []string
-	full    bool
-	entries int
-	buf     []byte
+	PathsFound
+	buf []byte
 }
 
-// directory reads one directory and opens it by its name in its parent. A link that appears meanwhile leads nowhere.
-func (s *pathScan) directory(at int, name, path string, depth int) {
-	if s.full || s.Skip != nil && s.Skip(path) {
-		return
+// below reads a root and the directories below it, level by level.
+func (s *pathScan) below(root string) {
+	level, left := []string{root}, s.Most
+	for depth := 0; depth <= s.Depth && len(level) > 0; depth++ {
+		var next []string
+		for _, dir := range level {
+			if s.Skip != nil && s.Skip(dir) {
+				continue
+			}
+			dirs, read, cut := s.directory(root, dir, min(left, s.MostIn))
+			next, left = append(next, dirs...), left-read
+			switch {
+			case cut && read == s.MostIn:
+				s.Cut = append(s.Cut, dir)
+			case cut:
+				s.Cut = append(s.Cut, root)
+				return
+			}
+		}
+		level = next
 	}
-	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Openat(at, name, flags|unix.O_NOATIME, 0)
-	if err == unix.EPERM {
-		fd, err = unix.Openat(at, name, flags, 0)
+}
+
+// open opens a directory below a root. No part of its path below the root may be a link: another user may put a link
+// there meanwhile.
+func open(root, dir string) (fd int, err error) {
+	const flags = unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	names := []string{root}
+	if dir != root {
+		names = append(names, strings.Split(strings.TrimPrefix(dir, strings.TrimSuffix(root, "/")+"/"), "/")...)
 	}
+	fd = unix.AT_FDCWD
+	for i, name := range names {
+		at, access := fd, unix.O_PATH
+		if i == len(names)-1 {
+			access = unix.O_RDONLY | unix.O_NOATIME
+		}
+		fd, err = unix.Openat(at, name, flags|access, 0)
+		if err == unix.EPERM { // O_NOATIME is for the owner
+			fd, err = unix.Openat(at, name, flags|unix.O_RDONLY, 0)
+		}
+		if i > 0 {
+			unix.Close(at)
+		}
+		if err != nil {
+			return -1, err
+		}
+	}
+	return fd, nil
+}
+
+// directory reads at most a number of entries of a directory. It returns the directories in it, the number of entries
+// that it read, and whether there are more.
+func (s *pathScan) directory(root, path string, most int) (dirs []string, read int, cut bool) {
+	fd, err := open(root, path)
 	if err != nil {
 		if sys.Denied(err) {
-			s.unread = append(s.unread, path)
+			s.Unread = append(s.Unread, path)
 		}
-		return
+		return nil, 0, false
 	}
 	defer unix.Close(fd)
-	var below []string
-	err = sys.EachTyped(fd, s.buf, func(typ uint8, entry []byte) {
-		if s.entries++; s.entries > s.Most {
-			s.full = true
-			return
+	err = sys.EachTyped(fd, s.buf, func(typ uint8, entry []byte) bool {
+		if cut = read == most; cut {
+			return false
 		}
+		read++
 		name := string(entry[:len(entry)-1])
-		if typ == unix.DT_DIR { // Skip comes before any stat of the directory: a dead server below would not answer
-			below = append(below, name)
-			return
+		switch typ {
+		case unix.DT_DIR: // Skip comes before any stat of the directory: a dead server below would not answer
+			dirs = append(dirs, filepath.Join(path, name))
+		case unix.DT_FIFO, unix.DT_SOCK, unix.DT_UNKNOWN:
+			if s.file(fd, name, path) {
+				dirs = append(dirs, filepath.Join(path, name))
+			}
 		}
-		f, err := StatAt(fd, name)
-		switch {
-		case err != nil:
-		case f.Mode.IsDir():
-			below = append(below, name)
-		case f.Mode.Type() == fs.ModeNamedPipe, f.Mode.Type() == fs.ModeSocket:
-			f.Name = filepath.Join(path, name)
-			s.files = append(s.files, f)
-		}
+		return true
 	})
 	if err != nil {
-		s.unread = append(s.unread, path)
+		s.Unread = append(s.Unread, path)
 	}
-	if depth == 0 {
-		return
+	return dirs, read, cut
+}
+
+// file keeps a FIFO or a socket. It reports whether the entry is a directory.
+func (s *pathScan) file(dir int, name, path string) (isDir bool) {
+	f, err := StatAt(dir, name)
+	switch {
+	case err != nil:
+	case f.Mode.IsDir():
+		return true
+	case f.Mode.Type() == fs.ModeNamedPipe, f.Mode.Type() == fs.ModeSocket:
+		f.Name = filepath.Join(path, name)
+		s.Files = append(s.Files, f)
 	}
-	for _, name := range below {
-		s.directory(fd, name, filepath.Join(path, name), depth-1)
-	}
+	return false
 }
