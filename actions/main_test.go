@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 		},
 		"zombie":     workZombie,
 		"own":        workOwn,
+		"own-shm":    workOwnShm,
 		"plan-there": workPlanThere,
 		"force":      workForce,
 		"plan":       workPlan,

@@ -1,12 +1,16 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -17,6 +21,9 @@ type posixKind struct {
 	stat       func(*kernel.Host, string) (vfs.PosixFile, error)
 	remove     func(*kernel.Admin, string, uint64, uint64) error
 	place      string // path of the file up to the name, which comes without its slash
+	// The same in the /dev/shm of another mount namespace; nil for queues, whose IPC namespace is visited.
+	statIn   func(posix.ShmDir, string) (vfs.PosixFile, error)
+	removeIn func(*kernel.Admin, posix.ShmDir, string, uint64, uint64) error
 }
 
 func posixKinds() map[schema.Kind]posixKind {
@@ -24,12 +31,51 @@ func posixKinds() map[schema.Kind]posixKind {
 		schema.PMsg: {"POSIX message queue", "--posix-mqueue ", func(h *kernel.Host, name string) (vfs.PosixFile, error) {
 			q, err := h.PosixQueueStat(name)
 			return q.PosixFile, err
-		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/"},
+		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/", nil, nil},
 		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat,
-			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem."},
+			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem.", posix.ShmDir.SemStat, (*kernel.Admin).PosixSemRemoveIn},
 		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat,
-			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/"},
+			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/", posix.ShmDir.ShmStat, (*kernel.Admin).PosixShmRemoveIn},
 	}
+}
+
+// posixAccess is how a plan reaches one object: by its name here, or in the /dev/shm of another mount namespace.
+type posixAccess struct {
+	stat       func(name string) (vfs.PosixFile, error)
+	remove     func(name string, dev, ino uint64) error
+	equivalent string // the command up to the name
+	path       string // of the file up to the name
+	where      string // begins the sentence of the step; "": here
+}
+
+// access finds the way to an object. Every call opens the other /dev/shm again and compares it with the one that was
+// shown.
+func (s *survey) access(r schema.Ref) (posixAccess, error) {
+	kind := posixKinds()[r.Kind]
+	if r.Space == 0 || kind.statIn == nil {
+		return posixAccess{
+			stat:       func(name string) (vfs.PosixFile, error) { return kind.stat(s.host, name) },
+			remove:     func(name string, dev, ino uint64) error { return kind.remove(s.admin, name, dev, ino) },
+			equivalent: "ipcrm " + kind.equivalent, path: kind.place,
+		}, nil
+	}
+	o := s.snap.Find(r)
+	if o == nil || kinds.ShmSpaceOf(o) == nil {
+		return posixAccess{}, goneError("no process that can be seen from here has it in its /dev/shm any more: look again")
+	}
+	way := kinds.ShmSpaceOf(o).Way
+	path := way.String() + strings.TrimPrefix(kind.place, "/dev/shm")
+	return posixAccess{
+		stat: func(name string) (f vfs.PosixFile, err error) {
+			err = s.host.VisitShm(way, func(d posix.ShmDir) (err error) { f, err = kind.statIn(d, name); return err })
+			return f, err
+		},
+		remove: func(name string, dev, ino uint64) error {
+			return s.host.VisitShm(way, func(d posix.ShmDir) error { return kind.removeIn(s.admin, d, name, dev, ino) })
+		},
+		equivalent: "rm " + path, path: path,
+		where: fmt.Sprintf("in the /dev/shm of %s: ", cmp.Or(kinds.LeaderOf(o).Str(), fmt.Sprintf("process %d", way.PID))),
+	}, nil
 }
 
 // removePosix plans to remove a name. The object lives on until its last user is done (shm_unlink(3), sem_unlink(3),
@@ -40,7 +86,11 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: end those with "+
 			"ipctop signal TERM --to holders %s", r)
 	}
-	file, err := kind.stat(s.host, r.Name)
+	access, err := s.access(r)
+	if err != nil {
+		return Step{}, err
+	}
+	file, err := access.stat(r.Name)
 	if err != nil {
 		return Step{}, err
 	}
@@ -50,15 +100,19 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	}
 	if !file.Mode.IsRegular() {
 		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm "+
-			"or rmdir", kind.place, file.Name)
+			"or rmdir", access.path, file.Name)
 	}
 	if me := uint32(sys.EffectiveUID()); me != file.UID && me != 0 {
 		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
 	}
-	st := Step{Ref: r, Equivalent: "ipcrm " + kind.equivalent + schema.ShellQuote(r.Name)}
+	name := r.Name
+	if access.where != "" {
+		name = file.Name // after the path of the directory
+	}
+	st := Step{Ref: r, Equivalent: access.equivalent + schema.ShellQuote(name)}
 	s.posixUsers(&st)
 	content, contentLost := s.posixContent(r, file)
-	st.Says = fmt.Sprintf("%s %s (owner %s) loses its name; ", kind.what, r.Name, s.users.User(file.UID))
+	st.Says = fmt.Sprintf("%s%s %s (owner %s) loses its name; ", access.where, kind.what, r.Name, s.users.User(file.UID))
 	if st.Live {
 		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; " +
 			"until then they go on, apart from those that open it later"
@@ -72,13 +126,13 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 		says = "its name is gone; its memory is free when the last process that uses it is done"
 	}
 	st.do = st.object.ifUnchanged(func() (facts, error) {
-		now, err := kind.stat(s.host, r.Name)
+		now, err := access.stat(r.Name)
 		if err != nil {
 			return nil, err
 		}
 		content, _ := s.posixContent(r, now)
 		return posixFacts(r.Name, now, content, !st.Live), nil
-	}, func() error { return kind.remove(s.admin, r.Name, file.Dev, file.Ino) }, says)
+	}, func() error { return access.remove(r.Name, file.Dev, file.Ino) }, says)
 	return st, nil
 }
 

@@ -28,8 +28,11 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 // removalNeeds chooses the facts for a removal: the users of the object, its namespace and its verdict.
 func removalNeeds(m *kinds.Mechanism) schema.Need {
 	needs := m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf(leaks.IDs())
-	if inIPCNamespace(m.Kind) {
+	switch {
+	case inIPCNamespace(m.Kind):
 		needs |= kinds.LeaderNeeds
+	case m.Kind.InDevShm():
+		needs |= kinds.ShmLeaderNeeds
 	}
 	return needs
 }

@@ -53,6 +53,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 		c.mechanism(m, s, list)
 	}
 	kinds.NoteOtherIPC(f)
+	kinds.NoteOtherShm(f)
 	s.Faults, s.Notes = f.Report()
 	s.ways = f.Ways()
 	s.makeIndex()

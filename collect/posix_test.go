@@ -70,6 +70,16 @@ func (s *sysvScene) posixCells(fd int, name string, more cells) cells {
 	return c
 }
 
+// devShmCells are posixCells of a file in our own /dev/shm.
+func (s *sysvScene) devShmCells(fd int, name string, more cells) cells {
+	s.Helper()
+	c := s.posixCells(fd, name, more)
+	ns, err := s.host.SelfNamespace("mnt")
+	s.check(err)
+	c["ns"], c["ns_leader"] = schema.Int(int64(ns)), schema.String(s.end(1).Comm+"[1]")
+	return c
+}
+
 // mapsIt is a process that maps a file, and may have a descriptor of it.
 func (s *sysvScene) mapsIt(pid, maps, fd int, mode string) schema.Endpoint {
 	e := s.end(pid)
@@ -265,7 +275,7 @@ func TestPosixSemaphore(t *testing.T) {
 			t.Errorf("the creator's maps do not show a temporary name: %v", err)
 		}
 		got, edges := s.lookAt(schema.PSem, ^schema.Need(0))
-		s.equal("semaphores", map[string]cells{"psem:/ga te": s.posixCells(fd, "/ga te", cells{
+		s.equal("semaphores", map[string]cells{"psem:/ga te": s.devShmCells(fd, "/ga te", cells{
 			"sval": schema.Int(0), "nwaiters": schema.Int(1), "waiters": holders(waits),
 			"holders": holders(own, s.mapsIt(creator.PID, 1, -1, "rw"), s.mapsIt(user.PID, 1, -1, "rw")),
 		})}, got)
@@ -312,7 +322,7 @@ func TestPosixSharedMemory(t *testing.T) {
 		row := func(status ...string) cells {
 			var st unix.Stat_t
 			s.check(unix.Fstat(fd, &st))
-			c := s.posixCells(fd, "/se\ng", cells{
+			c := s.devShmCells(fd, "/se\ng", cells{
 				"type": schema.String("file"), "size": schema.Bytes(3 * 4096), "allocated": schema.Bytes(4096),
 				"atime": schema.Time(time.Unix(st.Atim.Unix())), "holders": ends, "waiters": holders(),
 			})

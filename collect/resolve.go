@@ -28,8 +28,7 @@ func (s *Snapshot) notFound(sel schema.Selector) error {
 	all := Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == sel.Kind })
 	// The names of POSIX objects come from a directory, so no process is read for them.
-	if i >= 0 && (sel.By != schema.ByName || !slices.Contains([]schema.Kind{schema.PMsg, schema.PSem, schema.PShm},
-		sel.Kind)) {
+	if i >= 0 && (sel.By != schema.ByName || sel.Kind != schema.PMsg && !sel.Kind.InDevShm()) {
 		needs = all[i].Needs
 	}
 	for _, f := range s.Faults {
@@ -82,9 +81,8 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
-		case sel.Space == 0 && (sel.Kind.SysV() ||
-			sel.Kind == schema.PMsg): // ids and keys count in the reader's own namespace, unless sel names another
-			return o.Ref.Space == 0
+		case sel.Space == 0 && (sel.Kind.SysV() || sel.Kind == schema.PMsg || o.Ref.Kind.InDevShm() && o.Ref.Name != ""):
+			return o.Ref.Space == 0 // ids, keys and names count in the reader's own namespaces, unless sel names others
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true
 		}
@@ -102,7 +100,7 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	case schema.ByName:
 		path := cellOf(sel.Kind, "path")
 		return func(o *schema.Object) bool {
-			return space(o) && o.Ref.Name == sel.Name || path(o).IsKnown() && path(o).Str() == sel.Name
+			return space(o) && o.Ref.Name == sel.Name || sel.Space != 0 && o.Ref.Space == 0 && o.Ref.String() == sel.Text || path(o).IsKnown() && path(o).Str() == sel.Name
 		}
 	}
 	return func(o *schema.Object) bool { return space(o) && o.Ref.Name == "" && o.Ref.ID == sel.ID }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
@@ -158,7 +159,20 @@ func (c *Content) named(h *kernel.Host, row *kinds.PShmRow, part PeekRange) erro
 		return fmt.Errorf("it is a %s, not shared memory", kinds.FileType(row.Mode))
 	}
 	buf := make([]byte, part.Count)
-	n, err := h.ReadPosixShm(c.Ref.Name, row.Dev, row.Ino, part.First, buf)
+	n := 0
+	read := func() (err error) {
+		n, err = h.ReadPosixShm(c.Ref.Name, row.Dev, row.Ino, part.First, buf)
+		return err
+	}
+	if row.Shm != nil {
+		read = func() error {
+			return h.VisitShm(row.Shm.Way, func(d posix.ShmDir) (err error) {
+				n, err = d.ReadShm(c.Ref.Name, row.Dev, row.Ino, part.First, buf)
+				return err
+			})
+		}
+	}
+	err := read()
 	c.Memory, c.Via = buf[:n], "its file, mapping nothing"
 	return err
 }

@@ -39,6 +39,16 @@ func (a *Admin) PosixSemRemoveSame(name string, dev, ino uint64) error {
 	return posix.SemRemoveSame(name, dev, ino)
 }
 
+// PosixShmRemoveIn unlinks a file of another mount namespace's /dev/shm, with the same condition.
+func (a *Admin) PosixShmRemoveIn(dir posix.ShmDir, name string, dev, ino uint64) error {
+	return posix.ShmRemoveIn(dir, name, dev, ino)
+}
+
+// PosixSemRemoveIn unlinks a named semaphore of another mount namespace's /dev/shm, with the same condition.
+func (a *Admin) PosixSemRemoveIn(dir posix.ShmDir, name string, dev, ino uint64) error {
+	return posix.SemRemoveIn(dir, name, dev, ino)
+}
+
 // MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor.
 func (a *Admin) MqOpen(name string, flags int, perms uint32, attr *posix.MqAttr) (int, error) {
 	return posix.MqOpen(name, flags, perms, attr)

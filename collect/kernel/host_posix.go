@@ -1,7 +1,10 @@
 package kernel
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -54,3 +57,38 @@ func (h *Host) AllPosixQueues(attr, status bool) ([]posix.Queue, error) {
 
 // PosixQueueStat reads the file of one queue by its name ("/name"). It reads the attributes if the caller may.
 func (h *Host) PosixQueueStat(name string) (posix.Queue, error) { return posix.QueueStat(h.Root, name) }
+
+// OwnShmDir opens our own /dev/shm. fs.ErrNotExist: the machine has none.
+func (h *Host) OwnShmDir() (posix.ShmDir, error) { return posix.OwnShmDir(h.Root) }
+
+// ShmDirOf opens the directory that a process has at /dev/shm, and tells its path from the process's root. It asks no
+// dead server: see process.Dir.OpenDirectory. posix.IsMissing is true for the error if the process has none.
+func (h *Host) ShmDirOf(dir process.Dir, hangs func(path []byte) bool) (posix.ShmDir, string, error) {
+	fd, path, err := dir.OpenDirectory("/dev/shm", hangs)
+	if err != nil {
+		return posix.ShmDir{}, "", err
+	}
+	d, err := posix.DirectoryOf(fd)
+	if err != nil {
+		unix.Close(fd)
+	}
+	return d, path, err
+}
+
+// VisitShm runs do with the /dev/shm of another mount namespace. fs.ErrNotExist: the way does not lead there any more.
+func (h *Host) VisitShm(way posix.ShmWay, do func(posix.ShmDir) error) error {
+	proc, err := h.OpenProc(way.PID)
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+	dir, _, err := h.ShmDirOf(proc, nil)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := way.Check(dir); err != nil {
+		return err
+	}
+	return do(dir)
+}

@@ -159,8 +159,7 @@ func (NoSuchObject) Unwrap() error { return fs.ErrNotExist }
 // LeaderNeeds are the needs of LeaderOf.
 const LeaderNeeds = proc.NeedProcs | proc.NeedIPCNS
 
-// LeaderOf is the ns_leader cell of an object: whose IPC namespace it is in. It is blank for kinds outside IPC
-// namespaces.
+// LeaderOf is the ns_leader cell of an object: in whose IPC namespace or /dev/shm it is. It is blank for other kinds.
 func LeaderOf(o *schema.Object) schema.Value {
 	switch r := o.Row.(type) {
 	case *MsgRow:
@@ -169,8 +168,8 @@ func LeaderOf(o *schema.Object) schema.Value {
 		return r.Owners.Place.Leader
 	case *ShmRow:
 		return r.Owners.Place.Leader
-	case *PMsgRow:
-		return r.place.Leader
+	case posixObject:
+		return r.posix().Place.Leader
 	}
 	return schema.None(schema.TypeString)
 }

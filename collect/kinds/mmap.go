@@ -82,6 +82,10 @@ func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 			strings.HasPrefix(u.Path, proc.SegmentName) || internal(u) {
 			return false
 		}
+		if t.AllNamespaces && u.ID.Dev != shm && t.ShmSpaceOn(u.ID.Dev) != nil {
+			_, inShm := proc.DevShmNameIn(u.Path)
+			return !inShm
+		}
 		_, inShm := proc.DevShmName(u.Path)
 		return !inShm || known && t.Host.Live() && u.ID.Dev != shm
 	})

@@ -15,7 +15,6 @@ import (
 type PMsgRow struct {
 	PosixRow
 	Queue  posix.Queue
-	place  proc.Place
 	asked  bool // the queue's text is wanted
 	notify struct{ kind, signal schema.Value }
 }
@@ -78,9 +77,9 @@ func pmsgColumns() []schema.Column {
 		schema.Col("holders", schema.TypeEndpoints, 24, PmsgNeeds, "descriptors on it",
 			func(r *row) schema.Value { return r.Holders }),
 		schema.Col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace that it is in",
-			func(r *row) schema.Value { return r.place.Inode() }),
+			func(r *row) schema.Value { return r.Place.Inode() }),
 		schema.Col("ns_leader", schema.TypeString, 18, LeaderNeeds, proc.NsLeaderHelp,
-			func(r *row) schema.Value { return r.place.Leader }),
+			func(r *row) schema.Value { return r.Place.Leader }),
 		posixWaiters(PmsgNeeds, "threads blocked in mq_send (it is full) or mq_receive (it is empty)", base),
 	)
 }
@@ -109,8 +108,9 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 			ref := nameRef(schema.PMsg, q.PosixFile)
 			ref.Space = g.place.Space
 			objects[i].Ref = ref
-			rows[i] = PMsgRow{PosixRow: namedRow(t, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text, place: g.place}
+			rows[i] = PMsgRow{PosixRow: namedRow(t, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text}
 			r := &rows[i]
+			r.Place = g.place
 			r.Holders = schema.Uncollected(schema.TypeEndpoints)
 			if t.Gathered(ref, PmsgNeeds) {
 				r.Holders = t.Holders(r.Users.FDs, nil)

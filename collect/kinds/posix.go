@@ -1,10 +1,13 @@
 package kinds
 
 import (
+	"cmp"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -14,8 +17,10 @@ import (
 // PosixRow is the shared part of POSIX queues, semaphores and shared memory: all are files.
 type PosixRow struct {
 	vfs.PosixFile
-	FullName    string       // "/name"; for a file without a name, the path that a process used
-	Unknown     schema.State // why the file's properties are not known; Known if they are known
+	FullName    string         // "/name"; for a file without a name, the path that a process used
+	Unknown     schema.State   // why the file's properties are not known; Known if they are known
+	Place       proc.Place     // of its IPC namespace for a queue, of its /dev/shm for a file there
+	Shm         *proc.ShmSpace // the other /dev/shm that it is in; nil: the reader's own, or it is a queue
 	User, group string
 	age         schema.Value
 	Users       *proc.FileUsers
@@ -137,7 +142,7 @@ func posixWaiters[T any](needs schema.Need, help string, of func(*T) *PosixRow) 
 
 // devShmObjects makes the objects of a kind of files in /dev/shm: the listed files, then the unlinked ones in use.
 // row makes a row from the shared part; its listed file is nil for an unlinked one.
-func devShmObjects[F, T any](t *proc.Tick, kind schema.Kind, listed []F, file func(*F) vfs.PosixFile,
+func devShmObjects[F, T any](t *proc.Tick, kind schema.Kind, listed []inShm[F], file func(*F) vfs.PosixFile,
 	row func(PosixRow, *F) T) []*schema.Object {
 	prefix := "" // of the names in /dev/shm; objects' names are without it
 	if kind == schema.PSem {
@@ -145,34 +150,73 @@ func devShmObjects[F, T any](t *proc.Tick, kind schema.Kind, listed []F, file fu
 	}
 	gone, err := unlinked(t, kind == schema.PSem)
 	t.Fault(string(kind), err)
-	rows, objects := NewObjects[T](len(listed) + len(gone))
-	for i := range listed {
-		f := file(&listed[i])
-		objects[i].Ref = nameRef(kind, f)
-		rows[i] = row(namedRow(t, objects[i].Ref, f, "/dev/shm/"+prefix+f.Name), &listed[i])
+	n := len(gone)
+	for _, g := range listed {
+		n += len(g.files)
 	}
-	for i, u := range gone {
-		o := objects[len(listed)+i]
-		o.Ref = FileRef(kind, u.ID)
-		r := unnamedRow(t, o.Ref, u)
-		r.FullName = "/" + strings.TrimPrefix(r.FullName, "/"+prefix)
-		rows[len(listed)+i] = row(r, nil)
+	rows, objects := NewObjects[T](n)
+	i := 0
+	for _, g := range listed {
+		place := t.ShmPlace(g.space)
+		for at := range g.files {
+			f := file(&g.files[at])
+			ref := nameRef(kind, f)
+			ref.Space = place.Space
+			r := namedRow(t, ref, f, "/dev/shm/"+prefix+f.Name)
+			r.Place, r.Shm = place, g.space
+			objects[i].Ref, rows[i] = ref, row(r, &g.files[at])
+			i++
+		}
+	}
+	for _, u := range gone {
+		ref := FileRef(kind, u.ID)
+		r := unnamedRow(t, ref, u.FileUsers)
+		r.FullName = "/" + strings.TrimPrefix(u.name, prefix)
+		r.Place, r.Shm = t.ShmPlace(u.space), u.space
+		objects[i].Ref, rows[i] = ref, row(r, nil)
+		i++
 	}
 	return objects
+}
+
+// unlinkedFile is a file without a name.
+type unlinkedFile struct {
+	*proc.FileUsers
+	name  string // its last name
+	space *proc.ShmSpace
 }
 
 // unlinked lists the files of /dev/shm that have no name any more and are still in use. sems selects semaphores, or
 // else all other files. glibc makes a semaphore as a temporary file and then links its name to it (sem_open.c). The
 // creator's maps still show the temporary name as deleted. So a file with a listed inode number is not unlinked.
-func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
+func unlinked(t *proc.Tick, sems bool) ([]unlinkedFile, error) {
 	if t.Needs&(proc.NeedMaps|proc.NeedFDFiles) == 0 || !t.Host.Live() {
 		return nil, nil
 	}
 	dev, ok, err := t.Host.DevShmDevice()
-	if err != nil || !ok {
+	if err != nil || !ok && !t.AllNamespaces {
 		return nil, err
 	}
-	listed := map[uint64]bool{}
+	listed, err := listedFiles(t)
+	if err != nil {
+		return nil, err
+	}
+	var list []unlinkedFile
+	t.UsedFiles(func(u *proc.FileUsers) bool {
+		name, space, ok := unlinkedFrom(t, u, dev)
+		if ok && !listed[u.ID] && strings.HasPrefix(name, "sem.") == sems {
+			list = append(list, unlinkedFile{u, name, space})
+		}
+		return false
+	})
+	slices.SortFunc(list, func(a, b unlinkedFile) int {
+		return cmp.Or(a.ID.Compare(b.ID), strings.Compare(a.Path, b.Path))
+	})
+	return list, nil
+}
+
+// listedFiles are the files of every wanted /dev/shm that have a name.
+func listedFiles(t *proc.Tick) (map[proc.FileID]bool, error) {
 	files, err := t.Host.DevShmFiles()
 	if err != nil {
 		return nil, err
@@ -181,17 +225,22 @@ func unlinked(t *proc.Tick, sems bool) ([]*proc.FileUsers, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range named {
-		files = append(files, s.PosixFile)
+	listed := map[proc.FileID]bool{}
+	add := func(f *vfs.PosixFile) { listed[proc.FileID{Dev: f.Dev, Ino: f.Ino}] = true }
+	for i := range files {
+		add(&files[i])
 	}
-	for _, file := range files {
-		listed[file.Ino] = true
+	for i := range named {
+		add(&named[i].PosixFile)
 	}
-	return t.UsedFiles(func(u *proc.FileUsers) bool {
-		name, ok := proc.DevShmName(u.Path)
-		return ok && u.ID.Dev == dev && !listed[u.ID.Ino] && strings.HasSuffix(u.Path, proc.DeletedSuffix) &&
-			strings.HasPrefix(name, "sem.") == sems
-	}), nil
+	if t.AllNamespaces {
+		for _, s := range t.ShmSpaces() {
+			_ = t.VisitShm(s, func(d posix.ShmDir) error { // inShmSpaces reports the error
+				return d.Each(add)
+			})
+		}
+	}
+	return listed, nil
 }
 
 // FileType is the type of a file in one word.

@@ -1,6 +1,8 @@
 package kinds
 
 import (
+	"slices"
+
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -44,19 +46,20 @@ func psemColumns() []schema.Column {
 			return schema.None(schema.TypeInt)
 		})
 	}
-	return append(posixColumns(base),
+	return slices.Concat(posixColumns(base), []schema.Column{
 		value("sval", 5, "value", func(r *row) uint32 { return r.sem.Value }),
 		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed there stays counted",
 			func(r *row) uint32 { return r.sem.Waiters }),
 		posixHolders("processes that map it or have its file open", base),
 		posixWaiters(proc.FileUserNeeds, "threads that sleep in sem_wait", base),
-	)
+	}, devShmColumns(base))
 }
 
 func collectPSem(t *proc.Tick) ([]*schema.Object, error) {
 	values := t.Wants(schema.PSem, NeedSemValues)
 	sems, err := t.Host.AllPosixSems(values)
-	return devShmObjects(t, schema.PSem, sems, func(s *posix.Sem) vfs.PosixFile { return s.PosixFile },
+	groups := inShmSpaces(t, schema.PSem, sems, func(d posix.ShmDir) ([]posix.Sem, error) { return d.Sems(values) })
+	return devShmObjects(t, schema.PSem, groups, func(s *posix.Sem) vfs.PosixFile { return s.PosixFile },
 		func(r PosixRow, s *posix.Sem) PSemRow {
 			if s == nil {
 				return PSemRow{PosixRow: r, asked: true}

@@ -3,8 +3,10 @@ package kinds
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -48,7 +50,7 @@ func pshmColumns() []schema.Column {
 	bytes := func(id, help string, get func(*row) uint64) schema.Column {
 		return schema.Col(id, schema.TypeBytes, 9, 0, help, func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
 	}
-	return append(posixColumns(base),
+	return slices.Concat(posixColumns(base), []schema.Column{
 		schema.Col("type", schema.TypeString, 9, 0,
 			"file: what shm_open makes; directory, link, fifo, socket, device: something else that lies there",
 			func(r *row) schema.Value { return r.of(schema.String(FileType(r.Mode))) }),
@@ -63,12 +65,13 @@ func pshmColumns() []schema.Column {
 			func(r *row) schema.Value { return r.of(schema.Time(r.ATime)) }),
 		posixHolders("processes that map it or have it open", base),
 		posixWaiters(proc.FileUserNeeds, "threads that sleep on a futex in it, a mutex or semaphore for example", base),
-	)
+	}, devShmColumns(base))
 }
 
 func collectPShm(t *proc.Tick) ([]*schema.Object, error) {
 	files, err := t.Host.DevShmFiles()
-	return devShmObjects(t, schema.PShm, files, func(f *vfs.PosixFile) vfs.PosixFile { return *f },
+	groups := inShmSpaces(t, schema.PShm, files, posix.ShmDir.Files)
+	return devShmObjects(t, schema.PShm, groups, func(f *vfs.PosixFile) vfs.PosixFile { return *f },
 		func(r PosixRow, f *vfs.PosixFile) PShmRow {
 			switch {
 			case f == nil:

@@ -125,8 +125,22 @@ func (l *tick) shmCoverage() relate.Coverage {
 		l.shmDev = on.MajorMinorVer
 	}
 	if !ok || !exactInodes(on.FSType) {
-		coverage.MarkIncomplete(
-			"/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told")
+		coverage.MarkIncomplete(inexactShm)
+	}
+	return coverage
+}
+
+// inexactShm is the reason if mappings of files in a /dev/shm cannot be found.
+const inexactShm = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told"
+
+// otherShmCoverage is shmCoverage for the /dev/shm of another mount namespace.
+func (l *tick) otherShmCoverage(s *proc.ShmSpace) relate.Coverage {
+	coverage := l.visible()
+	if l.Nested && !(s.FSType == "tmpfs" && s.Whole && l.youngerThanUs(s.Way.String())) {
+		coverage.MarkIncomplete(unseenOutside)
+	}
+	if !exactInodes(s.FSType) {
+		coverage.MarkIncomplete(inexactShm)
 	}
 	return coverage
 }
@@ -144,12 +158,17 @@ func (l *tick) fileCoverage(name string) relate.Coverage {
 
 // ownTmpfs reports that a file lies on a whole tmpfs that is younger than the first process of this pid namespace.
 func (l *tick) ownTmpfs(name string) bool {
-	first := l.Process(1)
 	on, ok := l.mountOf(name)
-	if !ok || first == nil || on.FSType != "tmpfs" || on.Root != "/" {
+	return ok && on.FSType == "tmpfs" && on.Root == "/" && l.youngerThanUs(on.point)
+}
+
+// youngerThanUs reports that a file is younger than the first process of this pid namespace.
+func (l *tick) youngerThanUs(name string) bool {
+	first := l.Process(1)
+	if first == nil {
 		return false
 	}
-	born, ok := l.Host.Born(on.point)
+	born, ok := l.Host.Born(name)
 	return ok && born.After(l.StartTime(first.Start))
 }
 

@@ -94,8 +94,11 @@ func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence
 
 // fileEvidence gathers the evidence on a file in /dev/shm.
 func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence {
-	coverage := l.shm
-	if dev := l.shmDev; dev != "" && dev != schema.FormatDev(r.Dev) {
+	coverage, dev, noatime := l.shm, l.shmDev, l.noatime
+	if r.Shm != nil {
+		coverage, dev, noatime = l.otherShmCoverage(r.Shm), schema.FormatDev(r.Shm.Way.Dev), r.Shm.NoATime
+	}
+	if dev != "" && dev != schema.FormatDev(r.Dev) {
 		coverage.MarkIncomplete("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
 	}
 	lastUse := r.MTime
@@ -106,7 +109,7 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 	}
 	e := l.posixEvidence(o, r, coverage, lastUse)
 	switch {
-	case l.noatime:
+	case noatime:
 		l.possibleReaders(&e, l.Now, r.UID, "may have mapped it since: nothing records who reads it (noatime)")
 	case r.ATime.After(r.MTime) && r.ATime.After(r.CTime):
 		l.possibleReaders(&e, r.ATime.Add(relatime), r.UID,

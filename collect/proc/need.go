@@ -27,6 +27,8 @@ const (
 	// all processes, with those born during the walk: the reader must know that no other process has the object
 	NeedEveryone schema.Need = 1 << 32
 	NeedMounts   schema.Need = 1 << 33 // the mounts where a stat may hang
+	// readlink of every /proc/PID/ns/mnt: which processes may have a /dev/shm of their own
+	NeedMountNS schema.Need = 1 << 36
 )
 
 // Costs names the needs of the walk. NeedEveryone and NeedMounts have no name, since other needs bring them.
@@ -39,6 +41,6 @@ func Costs() []schema.Cost {
 		{Need: NeedIPCNS, Name: "ipc namespaces"},
 		{Need: NeedNamespaces, Name: "namespaces"}, {Need: NeedFDInfo, Name: "fdinfo"}, {Need: NeedLocks, Name: "locks"},
 		{Need: NeedFDFiles, Name: "files of descriptors"}, {Need: NeedTTYs, Name: "terminals"},
-		{Need: NeedCalls, Name: "every thread's call"},
+		{Need: NeedCalls, Name: "every thread's call"}, {Need: NeedMountNS, Name: "mount namespaces"},
 	}
 }

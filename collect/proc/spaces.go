@@ -41,6 +41,9 @@ func (t *Tick) namespaceNeeds() schema.Need {
 	if t.WantsSysV() && t.Host.Live() {
 		n |= NeedIPCNS
 	}
+	if t.WantsDevShm() && t.Host.Live() {
+		n |= NeedMountNS
+	}
 	if t.AllNamespaces || t.Needs.Has(NeedNamespaces) {
 		n |= NsNeeds | NeedProcs | NeedFDs
 	}
@@ -55,6 +58,13 @@ func (t *Tick) WantsSysV() bool {
 		}
 	}
 	return false
+}
+
+// WantsDevShm reports whether a kind of files in /dev/shm is wanted.
+func (t *Tick) WantsDevShm() bool {
+	_, shm := t.Want[schema.PShm]
+	_, sem := t.Want[schema.PSem]
+	return shm || sem
 }
 
 // namespaces reads the namespaces of a process. Only the process itself can change its namespaces. So a process that
@@ -72,7 +82,7 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 		}
 		_, p.NS[i], _ = namespace.ParseLink([]byte(link))
 	}
-	switch needs &= NsNeeds; {
+	switch needs &= NsNeeds | NeedMountNS; {
 	case p.Gone(): // a process that ends leaves its namespaces (exit_task_namespaces)
 	case needs != 0 && old.known != nil && old.ns.Has(needs):
 		p.NS, p.NSErr, now.ns = old.known.NS, old.known.NSErr, old.ns
@@ -81,9 +91,14 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 			read(i)
 		}
 		now.ns = needs
-	case needs != 0 && !p.KernelThread(), slices.ContainsFunc(p.Waits, Wait.InNamespace),
-		slices.ContainsFunc(p.stopped, Wait.InNamespace), mapsSegment(p):
-		read(ipcType)
+	default:
+		if needs.Has(NeedIPCNS) && !p.KernelThread() || slices.ContainsFunc(p.Waits, Wait.InNamespace) ||
+			slices.ContainsFunc(p.stopped, Wait.InNamespace) || mapsSegment(p) {
+			read(ipcType)
+		}
+		if needs.Has(NeedMountNS) && !p.KernelThread() {
+			read(mountType)
+		}
 		now.ns = needs
 	}
 }

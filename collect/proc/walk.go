@@ -112,7 +112,8 @@ func (c *cached) keep(old cached) {
 
 // walkNeeds are all needs that need a walk over the processes.
 const walkNeeds = NeedProcs | NeedEveryone | NeedStatus | NeedCmdline | NeedFDs | NeedFDModes | NeedFDCount |
-	NeedMaps | NeedSyscall | NeedCalls | NeedFDInfo | NeedLocks | NeedFDFiles | NeedTTYs | NsNeeds
+	NeedMaps | NeedSyscall | NeedCalls | NeedFDInfo | NeedLocks | NeedFDFiles | NeedTTYs | NsNeeds |
+	NeedMountNS
 
 // completeNeeds are the needs that need every process: they conclude that no other process has an object.
 const completeNeeds = NeedEveryone

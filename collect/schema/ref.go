@@ -53,6 +53,9 @@ const (
 // SysV is true for the System V kinds. Their ids and keys belong to an IPC namespace.
 func (k Kind) SysV() bool { return k == Msg || k == Sem || k == Shm }
 
+// InDevShm is true for the kinds of files in /dev/shm. Every mount namespace may have its own, on a device of its own.
+func (k Kind) InDevShm() bool { return k == PSem || k == PShm }
+
 // Family is a group of kinds that a person looks at together.
 type Family string
 
@@ -60,7 +63,7 @@ type Family string
 type Ref struct {
 	Kind Kind
 	// Space is the range in which ID is unique. For System V kinds it is the inode of a foreign IPC namespace. For FIFOs
-	// and files it is the device (st_dev). For locks it is the device of the locked file. For pseudoterminals it is a
+	// and files it is the device (st_dev), 0 for a name in the reader's own /dev/shm. For locks it is the device of the locked file. For pseudoterminals it is a
 	// foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
@@ -196,10 +199,15 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	return s, nil
 }
 
-// cutNamespace cuts the IPC namespace off a queue's name: "/jobs@4026532178". A name may itself hold an "@". The
-// numbers of namespaces begin at PROC_DYNAMIC_FIRST (fs/proc/generic.c).
+// cutNamespace cuts the IPC namespace off a queue's name, "/jobs@4026532178", or the device of another /dev/shm off the
+// name of a file there, "/cache@0:42". A name may itself hold an "@". The numbers of namespaces begin at
+// PROC_DYNAMIC_FIRST (fs/proc/generic.c).
 func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 	i := strings.LastIndexByte(name, '@')
+	if k.InDevShm() && i > 0 && strings.Contains(name[i:], ":") {
+		space, err := parseSpace(name[i+1:])
+		return name[:i], space, err == nil && space != 0
+	}
 	if k != PMsg && !strings.HasPrefix(name, "sk:") || i < 0 {
 		return "", 0, false
 	}

@@ -74,6 +74,8 @@ func TestValuesOfDifferentTypesAreNotEqual(t *testing.T) {
 func TestRefs(t *testing.T) {
 	for text, ref := range map[string]schema.Ref{
 		"shm:32769":                 {Kind: schema.Shm, ID: 32769, Gen: 12},
+		"pshm:/jobs@0:42":           {Kind: schema.PShm, Name: "/jobs", Space: 42},
+		"psem:/a@b@0:42":            {Kind: schema.PSem, Name: "/a@b", Space: 42},
 		"shm:5@4026532178":          {Kind: schema.Shm, ID: 5, Space: 4026532178},
 		"fifo:12@0:35":              {Kind: schema.Fifo, ID: 12, Space: schema.MakeDev(0, 35)},
 		"fifo:12@259:1048577":       {Kind: schema.Fifo, ID: 12, Space: schema.MakeDev(259, 1048577)},

@@ -61,11 +61,15 @@ func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
 	if err := unix.Statfs(devShm, &st); err != nil {
 		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, err)
 	}
+	return useOf(&st), nil
+}
+
+func useOf(st *unix.Statfs_t) DevShmUse {
 	block := uint64(st.Bsize)
 	return DevShmUse{
 		Size: st.Blocks * block, Used: (st.Blocks - st.Bfree) * block,
 		Inodes: st.Files, InodeUsed: st.Files - st.Ffree,
-	}, nil
+	}
 }
 
 // DevShmDevice is the device (st_dev) of /dev/shm. ok is false on a machine without /dev/shm.

@@ -50,6 +50,15 @@ func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 // microseconds each. Reading a value may change the access time of another user's file (O_NOATIME: man 2 open).
 func AllSems(root sys.Root, values bool) ([]Sem, error) {
 	files, err := listDevShm(root)
+	return semsOf(files, func(s *Sem, file string) {
+		if values {
+			s.readValue(openQuietly(root.Path(devShm + "/" + file)))
+		}
+	}), err
+}
+
+// semsOf keeps the semaphores among files. read may add the value of a semaphore; file is the name of its file.
+func semsOf(files []vfs.PosixFile, read func(s *Sem, file string)) []Sem {
 	var sems []Sem
 	for _, f := range files {
 		if !isSem(&f) {
@@ -57,21 +66,25 @@ func AllSems(root sys.Root, values bool) ([]Sem, error) {
 		}
 		s := Sem{PosixFile: f}
 		s.Name = strings.TrimPrefix(f.Name, semPrefix)
-		if values {
-			s.readValue(root.Path(devShm + "/" + f.Name))
-		}
+		read(&s, f.Name)
 		sems = append(sems, s)
 	}
-	return sems, err
+	return sems
 }
 
-// readValue reads the sem_t of a 64-bit process. A file with other contents gets no value.
-func (s *Sem) readValue(path string) {
+// openQuietly opens a file for reading. It follows no link and, where it may, keeps the access time.
+func openQuietly(path string) (int, error) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
 	if err == unix.EPERM {
 		fd, err = unix.Open(path, flags, 0)
 	}
+	return fd, err
+}
+
+// readValue reads the sem_t of a 64-bit process from an open file, or takes the error of opening. It closes fd. A file
+// with other contents gets no value.
+func (s *Sem) readValue(fd int, err error) {
 	if err != nil {
 		s.Denied = sys.Denied(err)
 		return
@@ -145,14 +158,19 @@ func SemStat(root sys.Root, name string) (vfs.PosixFile, error) {
 }
 
 func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
-	if err := vfs.PlainName(file); err != nil {
-		return vfs.PosixFile{}, fmt.Errorf("%s: %w", name, err)
-	}
 	dir, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
 	if err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
 	defer unix.Close(dir)
+	return statIn(dir, name, file)
+}
+
+// statIn reads a file of an open directory. name is the name of the object ("/name").
+func statIn(dir int, name, file string) (vfs.PosixFile, error) {
+	if err := vfs.PlainName(file); err != nil {
+		return vfs.PosixFile{}, fmt.Errorf("%s: %w", name, err)
+	}
 	f, err := vfs.StatAt(dir, file)
 	if err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("stat %s/%s: %w", devShm, file, err)
@@ -180,11 +198,7 @@ func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (i
 	if !ok {
 		return fail(unix.EINVAL)
 	}
-	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	fd, err := unix.Open(root.Path(path), flags|unix.O_NOATIME, 0)
-	if err == unix.EPERM {
-		fd, err = unix.Open(root.Path(path), flags, 0)
-	}
+	fd, err := openQuietly(root.Path(path))
 	if err != nil {
 		return fail(err)
 	}

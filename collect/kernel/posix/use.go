@@ -63,15 +63,30 @@ func SemRemoveSame(name string, dev, ino uint64) error {
 	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
 }
 
+// ShmRemoveIn is ShmRemoveSame in the directory that some processes have at /dev/shm.
+func ShmRemoveIn(d ShmDir, name string, dev, ino uint64) error {
+	return removeIn(d.fd, name, strings.TrimPrefix(name, "/"), dev, ino)
+}
+
+// SemRemoveIn is SemRemoveSame in the directory that some processes have at /dev/shm.
+func SemRemoveIn(d ShmDir, name string, dev, ino uint64) error {
+	return removeIn(d.fd, name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
+}
+
 func removeDevShm(name, file string, dev, ino uint64) error {
-	if err := vfs.PlainName(file); err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
 	dir, err := sys.OpenDir(unix.AT_FDCWD, devShm)
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
 	defer unix.Close(dir)
+	return removeIn(dir, name, file, dev, ino)
+}
+
+// removeIn unlinks a file of an open directory. name is the name of the object ("/name").
+func removeIn(dir int, name, file string, dev, ino uint64) error {
+	if err := vfs.PlainName(file); err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
 	return unlinkSame(dir, file, dev, ino)
 }
 

@@ -1,0 +1,204 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// ShmSpace is the /dev/shm of other processes than the reader: another mount namespace, or another root directory, may
+// have its own.
+type ShmSpace struct {
+	Way     posix.ShmWay
+	MountNS uint64   // mount namespace of the leader; 0: not known
+	Leader  *Process // the process with the lowest pid that has the directory there
+	FSType  string   // of its file system
+	NoATime bool     // reading does not change access times there
+	Whole   bool     // it is the root of its file system
+}
+
+// mountType is the index of "mnt" in namespace.Types.
+const mountType = 0
+
+// ShmSpaces lists the directories that processes have at /dev/shm, without the reader's own. Each is listed once, by
+// device and inode number. It is empty for a tree of files. It needs NeedMountNS, and looks once a tick.
+func (t *Tick) ShmSpaces() []*ShmSpace { return Memo(t, findShmSpaces) }
+
+// shmSpaces are the directories of ShmSpaces.
+type shmSpaces []*ShmSpace
+
+// ShmSpaceOn lists the other directories at /dev/shm on a device.
+func (t *Tick) ShmSpaceOn(dev uint64) *ShmSpace {
+	i := slices.IndexFunc(t.ShmSpaces(), func(s *ShmSpace) bool { return s.Way.Dev == dev })
+	if i < 0 {
+		return nil
+	}
+	return t.ShmSpaces()[i]
+}
+
+// rootView is the view of the files that processes share: their mount namespace and their root directory.
+type rootView struct {
+	ns   uint64
+	root string // text of the link; "": not read
+}
+
+func findShmSpaces(t *Tick) shmSpaces {
+	if !t.Host.Live() {
+		return nil
+	}
+	own, err := t.Host.OwnShmDir()
+	if err == nil {
+		own.Close()
+	} else if !posix.IsMissing(err) {
+		t.Fault("namespaces", err)
+		return nil
+	}
+	seen := map[rootView]bool{{ns: t.OwnSpace("mnt"), root: t.ownRoot()}: true}
+	known := []posix.ShmDir{own}
+	var list shmSpaces
+	denied, hanging := 0, 0
+	for _, p := range t.procs {
+		if p.KernelThread() || p.Gone() || p.NS[mountType] == 0 {
+			continue
+		}
+		space, dir, err := t.shmSpaceOf(p, seen, known)
+		switch {
+		case space != nil:
+			list, known = append(list, space), append(known, dir)
+		case err == nil, posix.IsMissing(err), sys.Gone(err):
+		case sys.Denied(err):
+			denied++
+		case errors.Is(err, process.ErrMayHang):
+			hanging++
+		default:
+			t.Fault("namespaces", err)
+		}
+	}
+	if denied > 0 {
+		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf("the /dev/shm of %s "+
+			"could not be opened (permission denied): its files are not shown; root sees all",
+			schema.Counted(denied, "other mount namespace"))})
+	}
+	if hanging > 0 {
+		t.AddFault(schema.Fault{Source: "namespaces", Count: hanging, Says: fmt.Sprintf("the /dev/shm of %s lies below a "+
+			"network or FUSE mount, where a dead server would hang the look: its files are not shown",
+			schema.Counted(hanging, "other mount namespace"))})
+	}
+	return list
+}
+
+// ownRoot is the link of the reader's own root directory.
+func (t *Tick) ownRoot() string {
+	if !t.AllNamespaces {
+		return ""
+	}
+	if p := t.Process(t.Self); p != nil {
+		if dir, err := t.Host.OpenProc(p.PID); err == nil {
+			defer dir.Close()
+			root, _ := dir.Readlink("root")
+			return root
+		}
+	}
+	return "/"
+}
+
+// shmSpaceOf looks at the /dev/shm of a process, if no process with the same view was looked at. It returns nil if the
+// directory is known.
+func (t *Tick) shmSpaceOf(p *Process, seen map[rootView]bool, known []posix.ShmDir) (*ShmSpace, posix.ShmDir, error) {
+	view := rootView{ns: p.NS[mountType]}
+	if !t.AllNamespaces && seen[view] { // for the note, other root directories in one namespace do not count
+		return nil, posix.ShmDir{}, nil
+	}
+	proc, err := t.Host.OpenProc(p.Living())
+	if err != nil {
+		return nil, posix.ShmDir{}, err
+	}
+	defer proc.Close()
+	if t.AllNamespaces {
+		if view.root, err = proc.Readlink("root"); err != nil {
+			return nil, posix.ShmDir{}, err
+		}
+		if seen[view] {
+			return nil, posix.ShmDir{}, nil
+		}
+	}
+	dir, real, err := t.Host.ShmDirOf(proc, t.Hangs(proc))
+	if err != nil {
+		seen[view] = !sys.Gone(err) // the process itself may have ended: then the next one tells
+		return nil, posix.ShmDir{}, err
+	}
+	defer dir.Close()
+	seen[view] = true
+	if slices.ContainsFunc(known, dir.Same) {
+		return nil, dir, nil
+	}
+	on, err := mountOfDir(proc.PID, dir, real)
+	if err != nil {
+		return nil, dir, err
+	}
+	_, noatime := on.Options["noatime"]
+	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns, Leader: p,
+		FSType: on.FSType, NoATime: noatime, Whole: on.Root == "/" && Unescape.Replace(on.MountPoint) == real}, dir, nil
+}
+
+// mountOfDir is the mount of an open directory. The mount's number comes from the directory itself, so no change of
+// mounts can make a hanging mount look harmless. A process sees only the mounts below its root directory; the mount of
+// a directory in a chroot may be known only to us. process.ErrMayHang: a dead server would hang a look, or the mount is
+// not known.
+func mountOfDir(pid int, dir posix.ShmDir, real string) (*procfs.MountInfo, error) {
+	for _, read := range []func() ([]*procfs.MountInfo, error){
+		func() ([]*procfs.MountInfo, error) { return procfs.GetProcMounts(pid) }, procfs.GetMounts} {
+		mounts, err := read()
+		if err != nil {
+			continue
+		}
+		slices.Reverse(mounts) // of two mounts on one path, the later hides the earlier
+		i := slices.IndexFunc(mounts, func(m *procfs.MountInfo) bool {
+			if dir.MountID != 0 {
+				return m.MountID == int(dir.MountID)
+			}
+			return Unescape.Replace(m.MountPoint) == real
+		})
+		if i >= 0 {
+			if MayHang(mounts[i].FSType) {
+				return nil, process.ErrMayHang
+			}
+			return mounts[i], nil
+		}
+	}
+	return nil, process.ErrMayHang
+}
+
+// VisitShm runs do with another /dev/shm.
+func (t *Tick) VisitShm(s *ShmSpace, do func(posix.ShmDir) error) error {
+	return t.Host.VisitShm(s.Way, do)
+}
+
+// ShmPlace describes the /dev/shm of an object: a mount namespace that has it and whose it is. nil is the reader's own.
+func (t *Tick) ShmPlace(s *ShmSpace) Place {
+	own := t.OwnSpace("mnt")
+	p, at := Place{Ino: own, Leader: schema.Uncollected(schema.TypeString)}, t.SpaceAt("mnt", own)
+	if s != nil {
+		p.Space, p.Ino = s.Way.Dev, s.MountNS
+		at = &Space{Leader: s.Leader}
+	}
+	if t.Needs.Has(NeedProcs | NeedMountNS) {
+		p.Leader = t.leaderName(at)
+	}
+	return p
+}
+
+// DevShmNameIn is DevShmName for a path as any process sees it: a chroot may be in front of /dev/shm.
+func DevShmNameIn(p string) (name string, ok bool) {
+	p = strings.TrimSuffix(p, DeletedSuffix)
+	return path.Base(p), strings.HasSuffix(path.Dir(p), "/dev/shm")
+}
