@@ -28,6 +28,11 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
+		"headless": func(j *kerneltest.Job) {
+			j.Ready()
+			kerneltest.EndFirstThread()
+			j.Wait()
+		},
 		"zombie":     workZombie,
 		"own":        workOwn,
 		"own-shm":    workOwnShm,

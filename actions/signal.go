@@ -167,7 +167,7 @@ type procStatus struct {
 
 // status reads /proc/PID/status; nil if that fails.
 func (s *signalling) status(pid int) *procStatus {
-	dir, err := s.host.OpenProc(pid)
+	dir, err := proc.OpenLiving(s.host, pid)
 	if err != nil {
 		return nil
 	}
@@ -183,6 +183,9 @@ func (s *signalling) status(pid int) *procStatus {
 	masks, err := process.ParseSignalMasks(text)
 	if err != nil {
 		return nil
+	}
+	if dir.PID != pid {
+		masks.Blocked = 0 // the first thread has ended, and any thread that does not block the signal takes it
 	}
 	return &procStatus{uid: ids.UID[1], masks: masks}
 }

@@ -54,6 +54,34 @@ func TestAProcessIsSignalled(t *testing.T) {
 	})
 }
 
+// A process whose first thread has ended lives, and takes signals.
+func TestAProcessWithoutItsFirstThreadIsSignalled(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		w := kerneltest.Start(t, "headless")
+		kerneltest.Eventually(t, "its first thread has ended", func() bool {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID))
+			return err == nil && strings.Contains(string(text), ") Z ")
+		})
+		r := m.proc(w.PID)
+		p := m.signal("stop", Holders, r)
+		want := []string{"done " + r.String() + ": SIGSTOP sent to " + processName(m.stat(w.PID).Comm, w.PID)}
+		if diff := cmp.Diff(want, m.run(p)); diff != "" {
+			t.Error(diff)
+		}
+		kerneltest.Eventually(t, "the process stops", func() bool { return m.stat(w.PID).State == 'T' })
+		m.run(m.signal("kill", Holders, r))
+		kerneltest.Eventually(t, "the process ends", func() bool { return m.stat(w.PID).State == 'Z' })
+	})
+}
+
+func (m *machine) stat(pid int) process.ProcStat {
+	m.t.Helper()
+	stat, err := proc.StatOf(m.host, pid)
+	m.ok(err)
+	return stat
+}
+
 func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)

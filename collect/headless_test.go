@@ -1,9 +1,12 @@
 package collect
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,22 +35,8 @@ func workHeadless(j *kerneltest.Job) {
 		_, _, err := a.MsgReceive(queue, 1, 10, 0)
 		j.Check(err)
 	}()
-	for range 64 { // each of these goroutines has its own thread, so one of them has the first thread
-		go func() {
-			runtime.LockOSThread()
-			endFirstThread()
-			select {}
-		}()
-	}
-	runtime.LockOSThread()
-	endFirstThread()
+	kerneltest.EndFirstThread()
 	j.Wait()
-}
-
-func endFirstThread() {
-	if unix.Gettid() == unix.Getpid() {
-		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
-	}
 }
 
 // A process whose first thread has ended still has its other threads. It has descriptors, it waits, and it knows its
@@ -60,7 +49,7 @@ func TestProcessWithoutItsFirstThread(t *testing.T) {
 		var rows map[string]cells
 		kerneltest.Eventually(s, "its first thread has ended, another waits", func() bool {
 			rows, _ = s.look(schema.Msg, proc.NeedProcs|proc.NeedSyscall)
-			return s.state(w.PID) == 'Z' && len(rows[queue]["waiters"].Endpoints()) > 0
+			return withoutFirstThread(w.PID) && len(rows[queue]["waiters"].Endpoints()) > 0
 		})
 		if got := rows[queue]["waiters"].Endpoints(); got[0].PID != w.PID || got[0].Mode != "msgrcv" {
 			t.Errorf("waiters %+v, want process %d in msgrcv", got, w.PID)
@@ -78,13 +67,70 @@ func TestProcessWithoutItsFirstThread(t *testing.T) {
 	})
 }
 
-// state is the state of a process in /proc.
+// withoutFirstThread reports that the first thread of a process has ended.
+func withoutFirstThread(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && bytes.Contains(text, []byte(") Z "))
+}
+
+// A process whose first thread has ended is no zombie: not in the table, not for the doctor. A stop is seen.
+func TestStateOfAProcessWithoutItsFirstThread(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		w := kerneltest.Start(t, "headless")
+		kerneltest.Eventually(s, "its first thread has ended", func() bool { return withoutFirstThread(w.PID) })
+		memory := func() uint64 { return cellOf(schema.Proc, "rss")(s.process(w.PID)).Uint() }
+		if state := s.state(w.PID); state != 'S' && state != 'R' || memory() == 0 {
+			t.Errorf("state %c with %d bytes, want a living process with memory", state, memory())
+		}
+		if found := findingsOn(s.examine(), "zombies", ""); len(found) > 0 {
+			t.Errorf("zombies: %+v", found)
+		}
+		if err := unix.Kill(w.PID, unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		kerneltest.Eventually(s, "it is stopped", func() bool { return s.state(w.PID) == 'T' })
+	})
+}
+
+// The owner of a mutex has ended, and the other threads of its process live. Nobody unlocks the mutex any more.
+func TestWaitsForAFirstThreadThatHasEnded(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		w := kerneltest.Start(t, "headless")
+		kerneltest.Eventually(t, "its first thread has ended", func() bool { return withoutFirstThread(w.PID) })
+		perform(t, "mutex-owner-ended", strconv.Itoa(w.PID)).shows("b stuck\nwarning inferred stuck: b\n")
+	})
+}
+
+// mutexOwnerEnded: b waits for a mutex. The thread with the number in the argument owns the mutex.
+func mutexOwnerEnded(p *play) {
+	m := p.mutexes(1)
+	b := p.actor("b")
+	owner, err := strconv.Atoi(p.j.Args[1])
+	p.j.Check(err)
+	p.forked = func() {
+		m.lockedBy(0, owner)
+		p.j.Check(unix.Munmap(m.memory))
+	}
+	m.lock(b.then(), 0, nil)
+}
+
+// state is the state of a process in the table of processes.
 func (s *sysvScene) state(pid int) byte {
 	s.Helper()
-	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
-		if p := o.Row.(*kinds.ProcRow); p.PID == pid {
-			return p.State
-		}
+	if o := s.process(pid); o != nil {
+		return o.Row.(*kinds.ProcRow).State
 	}
 	return 0
+}
+
+// process is the row of a process; nil: there is none.
+func (s *sysvScene) process(pid int) *schema.Object {
+	s.Helper()
+	for _, o := range s.take(schema.Proc).Objects[schema.Proc] {
+		if o.Row.(*kinds.ProcRow).PID == pid {
+			return o
+		}
+	}
+	return nil
 }

@@ -64,6 +64,7 @@ func huntedPlays() map[string]func(*play) {
 		"mutex-changes-hands":    mutexChangesHands,
 		"mutex-not-mapped":       mutexNotMapped,
 		"flocks-taker-gone":      flocksTakerGone,
+		"mutex-owner-ended":      mutexOwnerEnded,
 	}
 }
 

@@ -29,13 +29,13 @@ type stage struct {
 }
 
 // perform begins a play.
-func perform(t testing.TB, play string) *stage {
+func perform(t testing.TB, play string, args ...string) *stage {
 	t.Helper()
 	host, err := kernel.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{TB: t, worker: kerneltest.Start(t, "play", play), collector: New(host, time.Now), pids: map[string]int{},
+	s := &stage{TB: t, worker: kerneltest.Start(t, "play", append([]string{play}, args...)...), collector: New(host, time.Now), pids: map[string]int{},
 		names: map[int]string{}}
 	for _, word := range s.worker.Words {
 		name, pid, _ := strings.Cut(word, "=")

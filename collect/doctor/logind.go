@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/machine"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -130,7 +131,7 @@ func (x *examination) logindHidden() string {
 
 // ipcNamespaceOf reads the inode of the IPC namespace of a process.
 func (x *examination) ipcNamespaceOf(pid int) (ino uint64, ok bool) {
-	dir, err := x.host.OpenProc(pid)
+	dir, err := proc.OpenLiving(x.host, pid)
 	if err != nil {
 		return 0, false
 	}

@@ -126,7 +126,7 @@ func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs
 			}
 			same, err := false, sys.ErrNotLive
 			if tick.Host.Live() {
-				same, err = process.WatchesFile(u.Process.PID, int(u.FD.Num), t.FD, nth, u.Process.PID, t.FD)
+				same, err = process.WatchesFile(u.TID(), int(u.FD.Num), t.FD, nth, u.TID(), t.FD)
 			}
 			if err != nil {
 				return ref, schema.Inferred

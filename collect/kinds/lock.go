@@ -239,7 +239,7 @@ func (r *LockRow) setHolders(t *proc.Tick) {
 	}
 	r.size = schema.None(schema.TypeBytes)
 	if len(r.Uses) > 0 && t.Host.Live() {
-		size, err := t.Host.FileSize(r.Uses[0].Process.PID, int(r.Uses[0].FD.Num))
+		size, err := t.Host.FileSize(r.Uses[0].TID(), int(r.Uses[0].FD.Num))
 		switch {
 		case err == nil:
 			r.size = schema.Bytes(size)

@@ -177,7 +177,7 @@ func pipeFill(t *proc.Tick, ref schema.Ref, r *PipeRow) {
 	}
 	r.fill, r.capacity = schema.None(schema.TypeBytes), schema.None(schema.TypeBytes)
 	for _, u := range r.Uses {
-		state, err := process.ReadPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino)
+		state, err := process.ReadPipe(u.TID(), int(u.FD.Num), u.FD.Dev, u.FD.Ino)
 		if err == nil {
 			r.fill, r.capacity = schema.Bytes(uint64(state.Queued)), schema.Bytes(uint64(state.Capacity))
 			return
@@ -268,7 +268,7 @@ func pollPipe(uses []proc.FDUse) (ends process.PipeState, err error) {
 		if u.FD.Access == 0 {
 			continue
 		}
-		if ends, err = process.PollPipe(u.Process.PID, int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
+		if ends, err = process.PollPipe(u.TID(), int(u.FD.Num), u.FD.Dev, u.FD.Ino); err == nil {
 			return ends, nil
 		}
 	}

@@ -146,26 +146,29 @@ func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
 	if !details && !threads {
 		return
 	}
-	dir, err := t.Host.OpenProc(r.PID)
+	dir, err := t.Host.OpenProc(r.Living())
 	if err != nil {
 		return // the process has just ended
 	}
 	defer dir.Close()
 	if details {
-		r.detail = readDetail(t, dir)
+		r.detail = readDetail(t, r.PID, dir)
 	}
 	if threads {
 		r.threads = readThreads(t, r.Process, dir, sockets)
 	}
 }
 
-func readDetail(t *proc.Tick, dir process.Dir) *procDetail {
+func readDetail(t *proc.Tick, pid int, dir process.Dir) *procDetail {
 	d := &procDetail{cwd: linkValue(dir, "cwd"), root: linkValue(dir, "root"), exe: linkValue(dir, "exe"),
 		control: schema.None(schema.TypeString), cgroup: schema.None(schema.TypeString)}
 	text, err := dir.Read("status", nil)
 	if d.masksErr, d.capsErr = err, err; err == nil {
 		d.masks, d.masksErr = process.ParseSignalMasks(text)
 		d.caps, d.capsErr = process.ParseCapabilities(text)
+	}
+	if dir.PID != pid { // the directory is of another thread, with numbers of its own
+		text, err = t.Host.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	}
 	d.nspid = nsPids(text, err)
 	if text, err = dir.Read("limits", nil); err == nil {

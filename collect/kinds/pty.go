@@ -181,7 +181,7 @@ func slavesClosed(t *proc.Tick, master proc.FDUse, index uint64) bool {
 	if !t.Host.Live() {
 		return false
 	}
-	closed, err := process.SlavesClosed(master.Process.PID, int(master.FD.Num), uint32(index))
+	closed, err := process.SlavesClosed(master.TID(), int(master.FD.Num), uint32(index))
 	return err == nil && closed
 }
 

@@ -284,7 +284,7 @@ func (t *Tick) ByDescription(uses []FDUse) [][]FDUse {
 			if failed {
 				return 0
 			}
-			order, err := process.CompareFiles(g[0].Process.PID, int(g[0].FD.Num), u.Process.PID, int(u.FD.Num))
+			order, err := process.CompareFiles(g[0].TID(), int(g[0].FD.Num), u.TID(), int(u.FD.Num))
 			failed = err != nil
 			return order
 		})

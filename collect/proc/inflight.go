@@ -57,7 +57,7 @@ func (t *table) hidden() map[FDKind]func([]byte) HiddenFiles {
 
 // DescriptorText reads a descriptor's fdinfo.
 func (t *Tick) DescriptorText(u FDUse) ([]byte, error) {
-	dir, err := t.Host.OpenProc(u.Process.Living())
+	dir, err := t.Host.OpenProc(u.TID())
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 // ErrReused means that another process has the pid of a Ref.
 var ErrReused = errors.New("it has ended, and its pid belongs to another process now")
 
-// StatOf reads /proc/PID/stat. If there is no such process, sys.Gone holds for the error.
+// StatOf reads /proc/PID/stat. If only the first thread has ended, the state is of a thread that lives. If there is no
+// such process, sys.Gone holds for the error.
 func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	dir, err := host.OpenProc(pid)
 	if err != nil {
@@ -32,6 +33,7 @@ func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	if err != nil {
 		return process.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", pid, err)
 	}
+	livingThread(dir, &stat)
 	return stat, nil
 }
 
@@ -86,12 +88,6 @@ func stateSince(stat *process.ProcStat, boot time.Time, sec int64) string {
 		return CreatorReused
 	}
 	return CreatorAlive
-}
-
-// ended reports whether all threads of the process have ended. If only the first thread has ended, it stays a zombie
-// until the others end.
-func ended(stat *process.ProcStat) bool {
-	return (stat.State == 'Z' || stat.State == 'X') && stat.Threads <= 1
 }
 
 // startTime turns a start in clock ticks since boot into a time.

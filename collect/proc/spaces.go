@@ -215,7 +215,7 @@ func (x *spaceIndex) addHeld(t *Tick) {
 	for _, p := range t.procs {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == FDNamespace {
-				s := x.add(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd.Num))
+				s := x.add(fd.Path, fd.Ino, fmt.Sprintf("/proc/%d/fd/%d", FDUse{p, fd}.TID(), fd.Num))
 				if s.Leader == nil && s.FD == nil {
 					s.FD = &FDUse{p, fd}
 				}
@@ -236,7 +236,7 @@ func (x *spaceIndex) addMounted(t *Tick) {
 		if mnt == 0 || seen[mnt] {
 			continue
 		}
-		infos, err := procfs.GetProcMounts(p.PID)
+		infos, err := procfs.GetProcMounts(p.Living())
 		if err != nil {
 			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: the process has just ended
 				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
@@ -254,7 +254,7 @@ func (x *spaceIndex) addMounted(t *Tick) {
 			if MayHangBelow(mounts, path.Dir(point)) {
 				continue
 			}
-			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.PID, point))
+			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.Living(), point))
 			s.Mount = cmp.Or(s.Mount, point)
 		}
 	}
@@ -282,7 +282,7 @@ func (t *Tick) uidMap(s *Space) process.IDMap {
 	if s == nil || s.Leader == nil {
 		return nil
 	}
-	dir, err := t.Host.OpenProc(s.Leader.PID)
+	dir, err := t.Host.OpenProc(s.Leader.Living())
 	if err != nil {
 		return nil
 	}

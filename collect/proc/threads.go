@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"cmp"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -47,12 +46,8 @@ func (t Thread) sharesFutex() bool {
 	return t.In == process.InCall && shared
 }
 
-// Gone reports whether all threads of the process have ended. If only the first thread has ended, it stays a zombie
-// until the others end.
+// Gone reports whether all threads of the process have ended.
 func (p *Process) Gone() bool { return ended(&p.ProcStat) }
-
-// Living is a thread whose files in /proc describe the process: the first thread, or one that still lives.
-func (p *Process) Living() int { return cmp.Or(p.liveThread, p.PID) }
 
 // threadOf reads the object and the time limit of a sleeping thread's call, as far as the thread's memory is readable.
 func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {

@@ -234,6 +234,10 @@ type FDUse struct {
 	FD      *FD
 }
 
+// TID is the number of a thread that has the descriptor in its table. /proc/TID/fd and kcmp(2) go by the table of the
+// thread.
+func (u FDUse) TID() int { return u.Process.Living() }
+
 type fdTarget struct {
 	Kind FDKind
 	Dev  uint64 // 0 for pipes and sockets, whose inode numbers are unique on the machine

@@ -265,22 +265,14 @@ func (w *walker) hasEnded(p *Process, dir process.Dir) bool {
 		return sys.Gone(err)
 	}
 	st, err := process.ParseProcStat(text)
-	return err == nil && (st.State == 'Z' || st.State == 'X')
+	return err == nil && zombie(&st)
 }
 
-// livingDir returns the directory with the process's tables. If the first thread has ended, /proc/PID has no tables.
-// The other threads still have the tables (man 3 pthread_exit), and /proc/TID of a living thread leads to them.
+// livingDir returns the directory with the process's tables: see living.go.
 func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end func()) {
-	if p.State != 'Z' && p.State != 'X' || p.Gone() {
-		return dir, func() {}
-	}
-	threads, _ := dir.Threads()
-	for _, t := range threads {
-		if t.State == 'Z' || t.State == 'X' {
-			continue
-		}
-		if other, err := w.host.OpenProc(t.PID); err == nil {
-			p.liveThread = t.PID
+	if tid := livingThread(dir, &p.ProcStat); tid != 0 {
+		if other, err := w.host.OpenProc(tid); err == nil {
+			p.liveThread = tid
 			return other, other.Close
 		}
 	}

@@ -152,7 +152,7 @@ func postgresComm(p *proc.Process) bool { return p.Comm == "postgres" || p.Comm 
 // directory must belong to its user (checkDataDir and ChangeToDataDir, src/backend/utils/init/miscinit.c). An
 // ordinary user can read only the arguments of another user's postmaster.
 func runningCluster(t *proc.Tick, p *proc.Process) (cluster, bool) {
-	dir, err := t.Host.OpenProc(p.PID)
+	dir, err := t.Host.OpenProc(p.Living())
 	if err != nil {
 		return cluster{}, false
 	}

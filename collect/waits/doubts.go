@@ -97,7 +97,7 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 	}
 	if g.caughtSignals(p).Has(syscall.SIGCHLD) {
 		for _, c := range g.children[p.PID] {
-			if c.State != 'Z' {
+			if !c.Gone() {
 				weak(c, "is its child, whose end sends SIGCHLD")
 			}
 		}
@@ -223,7 +223,7 @@ func (g *graph) halted(p *proc.Process, tid int) (a relate.Activity, doing strin
 // stoppedByTracer reports true if a tracer holds the thread. For the first thread the state of its process already
 // says so.
 func (g *graph) stoppedByTracer(p *proc.Process, tid int) bool {
-	if tid == p.PID || !g.tick.Host.Live() {
+	if tid == p.Living() || !g.tick.Host.Live() {
 		return true
 	}
 	a, _ := g.halted(p, tid)
@@ -255,7 +255,7 @@ func (g *graph) hasSocketLimit(p *proc.Process, t *relate.Task) bool {
 	if !ok || !g.tick.Host.Live() {
 		return false
 	}
-	times, err := sock.ReadSocketTimes(p.PID, int(s.fd.Num), s.fd.Ino)
+	times, err := sock.ReadSocketTimes(p.Living(), int(s.fd.Num), s.fd.Ino)
 	if err != nil {
 		return true
 	}
@@ -269,7 +269,7 @@ func (g *graph) hasSocketLimit(p *proc.Process, t *relate.Task) bool {
 func (g *graph) listTracees() map[int][]*proc.Process {
 	all := map[int][]*proc.Process{}
 	for _, p := range g.tick.Processes() {
-		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
+		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.Living())); err == nil {
 			if tracer, err := process.ParseTracer(text); err == nil && tracer != 0 {
 				all[tracer] = append(all[tracer], p)
 			}

@@ -262,7 +262,8 @@ func (g *graph) pidSpace(p *proc.Process) string {
 	return name
 }
 
-// threadByNumber finds the thread of process q that has this number in the pid namespace of q.
+// threadByNumber finds the living thread of process q that has this number in the pid namespace of q. A first thread
+// that has ended keeps its number while others live. It unlocks nothing any more.
 func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 	dir, err := g.tick.Host.OpenProc(q.Living())
 	if err != nil {
@@ -270,7 +271,8 @@ func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 	}
 	defer dir.Close()
 	tid, err = dir.Thread(owner)
-	return tid, err == nil
+	ended := slices.ContainsFunc(q.Tasks, func(t proc.Thread) bool { return t.TID == tid && t.In == process.Ended })
+	return tid, err == nil && !ended
 }
 
 // ownFutex finds the enders of a wait on a futex of the process alone. The owner of a mutex ends the wait. A condition

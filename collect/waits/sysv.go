@@ -253,7 +253,7 @@ func (g *graph) relatives(p *proc.Process) []*proc.Process {
 func (g *graph) program(p *proc.Process) string {
 	exe, ok := g.programs[p]
 	if !ok {
-		if dir, err := g.tick.Host.OpenProc(p.PID); err == nil {
+		if dir, err := g.tick.Host.OpenProc(p.Living()); err == nil {
 			exe, _ = dir.Readlink("exe")
 			dir.Close()
 		}

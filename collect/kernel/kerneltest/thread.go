@@ -24,3 +24,21 @@ func OnOtherThread(f func()) {
 	}()
 	<-started
 }
+
+// EndFirstThread ends the first thread of the process, while the other threads live on. The calling goroutine goes on,
+// locked to another thread. /proc shows the first thread as a zombie soon after.
+func EndFirstThread() {
+	end := func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+		}
+	}
+	for range 64 { // each of these goroutines keeps its own thread, so one of them has the first thread
+		go func() {
+			end()
+			select {}
+		}()
+	}
+	end()
+}

@@ -4,21 +4,18 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SlavesClosed duplicates the master of a pseudoterminal from a process for a microsecond and polls it. POLLHUP means
+// SlavesClosed duplicates the master of a pseudoterminal from a thread (sys.DupFD) for a microsecond and polls it. POLLHUP means
 // that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). If no slave was ever opened, SlavesClosed is
 // false. It needs the right to ptrace the process (man 2 pidfd_getfd). It fails if the descriptor is not the master
 // of this index, or no longer.
-func SlavesClosed(pid, fd int, index uint32) (bool, error) {
-	pidfd, err := unix.PidfdOpen(pid, 0)
+func SlavesClosed(tid, fd int, index uint32) (bool, error) {
+	dup, err := sys.DupFD(tid, fd)
 	if err != nil {
-		return false, fmt.Errorf("pidfd_open %d: %w", pid, err)
-	}
-	defer unix.Close(pidfd)
-	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if err != nil {
-		return false, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+		return false, err
 	}
 	n, err := unix.IoctlGetInt(dup, unix.TIOCGPTN)
 	fds := []unix.PollFd{{Fd: int32(dup)}}
@@ -28,9 +25,9 @@ func SlavesClosed(pid, fd int, index uint32) (bool, error) {
 	unix.Close(dup) // at once: while the duplicate is open, the slave gets no hang-up
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", pid, fd, err)
+		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", tid, fd, err)
 	case n != int(index):
-		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", pid, fd, unix.ENOENT)
+		return false, fmt.Errorf("pseudoterminal of %d fd %d: %w", tid, fd, unix.ENOENT)
 	}
 	return fds[0].Revents&unix.POLLHUP != 0, nil
 }

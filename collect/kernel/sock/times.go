@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // SocketTimes are timeouts of calls on a socket. After the timeout a call fails with EAGAIN (SO_RCVTIMEO and
@@ -13,19 +15,14 @@ import (
 // 7 tcp). 0 is no timeout.
 type SocketTimes struct{ Receive, Send time.Duration }
 
-// ReadSocketTimes duplicates a socket of a process for two microseconds and reads its timeouts. No file has them. If
+// ReadSocketTimes duplicates a socket of a thread (sys.DupFD) for two microseconds and reads its timeouts. No file has them. If
 // the owner closes the socket meanwhile, the peer sees the close only after the duplicate is closed. It needs the
 // right to ptrace the process (man 2 pidfd_getfd). ino is the socket's inode. fs.ErrNotExist: the descriptor leads
 // elsewhere now.
-func ReadSocketTimes(pid, fd int, ino uint64) (SocketTimes, error) {
-	pidfd, err := unix.PidfdOpen(pid, 0)
+func ReadSocketTimes(tid, fd int, ino uint64) (SocketTimes, error) {
+	dup, err := sys.DupFD(tid, fd)
 	if err != nil {
-		return SocketTimes{}, fmt.Errorf("pidfd_open %d: %w", pid, err)
-	}
-	defer unix.Close(pidfd)
-	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
-	if err != nil {
-		return SocketTimes{}, fmt.Errorf("pidfd_getfd %d fd %d: %w", pid, fd, err)
+		return SocketTimes{}, err
 	}
 	var st unix.Stat_t
 	var receive, send *unix.Timeval
@@ -41,7 +38,7 @@ func ReadSocketTimes(pid, fd int, ino uint64) (SocketTimes, error) {
 	user, noTCP := unix.GetsockoptInt(dup, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
 	unix.Close(dup)
 	if err != nil {
-		return SocketTimes{}, fmt.Errorf("socket of %d fd %d: %w", pid, fd, err)
+		return SocketTimes{}, fmt.Errorf("socket of %d fd %d: %w", tid, fd, err)
 	}
 	times := SocketTimes{time.Duration(receive.Nano()), time.Duration(send.Nano())}
 	if limit := time.Duration(user) * time.Millisecond; noTCP == nil && limit > 0 &&

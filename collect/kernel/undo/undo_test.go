@@ -209,20 +209,7 @@ func TestUndosOfAProcessWithoutItsFirstThread(t *testing.T) {
 func workUndoWithoutFirstThread(j *kerneltest.Job) {
 	undoOp(j, j.Args[0]+" 0 -3 undo")
 	j.Ready()
-	firstEnds := make(chan struct{})
-	for range 64 { // each goroutine has its own thread; one of them has the first thread
-		go func() {
-			runtime.LockOSThread()
-			if unix.Gettid() == unix.Getpid() {
-				unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
-			}
-			<-firstEnds
-		}()
-	}
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
-	}
+	kerneltest.EndFirstThread()
 	j.Wait()
 }
 
