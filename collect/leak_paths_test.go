@@ -152,7 +152,9 @@ func TestSocketPathOfANamespaceThatNobodyIsIn(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		kerneltest.Start(t, "bind-and-leave", "/dev/shm/lost")
-		s.wantVerdict("unix:/dev/shm/lost", relate.Unknown, "1 UNIX socket is of a network namespace that cannot be reached")
+		if got, listed := s.verdicts(schema.Unix)["unix:/dev/shm/lost"]; listed {
+			t.Errorf("a path with a socket is listed as stale: %+v", got)
+		}
 	}, unix.CLONE_NEWNET)
 }
 

@@ -54,8 +54,9 @@ func huntedPlays() map[string]func(*play) {
 		"flocks-of-one-inode":    flocksOfOneInode,
 		"datagrams":              func(p *play) { datagrams(p, false) },
 		"datagrams-elsewhere":    func(p *play) { datagrams(p, true) },
-		"socket-end-shared":      func(p *play) { flockAndSocket(p, true) },
-		"flock-and-socket":       func(p *play) { flockAndSocket(p, false) },
+		"socket-end-shared":      func(p *play) { flockAndSocket(p, p.socketPair(), true) },
+		"flock-and-socket":       func(p *play) { flockAndSocket(p, p.socketPair(), false) },
+		"namespace-left":         func(p *play) { flockAndSocket(p, p.socketPairLeft(), false) },
 		"child-in-container":     childInContainer,
 		"poll-of-two":            pollOfTwo,
 		"flock-of-threads":       flockOfThreads,
@@ -376,10 +377,7 @@ func (p *play) childOf(pid int) (child int) {
 
 // flockAndSocket: a holds the lock and reads from b, and b waits for the lock. With shared, c has the socket end of a
 // as well, and could shut it down.
-func flockAndSocket(p *play, shared bool) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	p.j.Check(err)
-	p.fds = append(p.fds, pair[0], pair[1])
+func flockAndSocket(p *play, pair [2]int, shared bool) {
 	x, y := p.open("lock"), p.open("lock")
 	a, b := p.actor("a", pair[0], x), p.actor("b", pair[1], y)
 	a.first.Flock(x, unix.LOCK_EX)
@@ -388,6 +386,25 @@ func flockAndSocket(p *play, shared bool) {
 	if shared {
 		p.actor("c", pair[0])
 	}
+}
+
+func (p *play) socketPair() [2]int {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	p.j.Check(err)
+	p.fds = append(p.fds, pair[0], pair[1])
+	return pair
+}
+
+// socketPairLeft makes two sockets in a network namespace that no process is in any longer.
+func (p *play) socketPairLeft() (pair [2]int) {
+	done := make(chan struct{})
+	kerneltest.OnOtherThread(func() {
+		p.j.Check(unix.Unshare(unix.CLONE_NEWNET))
+		pair = p.socketPair()
+		close(done)
+	})
+	<-done
+	return pair
 }
 
 // datagrams: a holds the lock and sends to its peer b, and b waits for the lock. With elsewhere, a sends to the address
@@ -759,7 +776,7 @@ func TestWaitsForOneOfSeveral(t *testing.T) {
 
 func TestWaitsForSockets(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		for _, play := range []string{"flock-and-socket", "datagrams"} {
+		for _, play := range []string{"flock-and-socket", "datagrams", "namespace-left"} {
 			s := perform(t, play)
 			s.shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 			s.worker.Kill()

@@ -23,3 +23,8 @@ func (h *Host) NamespaceOwner(ns namespace.Namespace) (uint32, error) {
 
 // SelfNamespace is the inode of the calling process's namespace of a type ("ipc", "net", "pid").
 func (h *Host) SelfNamespace(typ string) (uint64, error) { return namespace.Self(h.Root, typ) }
+
+// SocketNamespace finds the network namespace of a socket by a process's descriptor. ino is the socket's inode.
+func (h *Host) SocketNamespace(pid, fd int, ino uint64) (namespace.Namespace, error) {
+	return namespace.OfSocket(h.Root, pid, fd, ino)
+}

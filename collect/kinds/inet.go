@@ -191,9 +191,11 @@ func (r *InetRow) unaccepted() bool {
 	return r.Stream() && r.Inode == 0 && (r.State == sock.SocketEstablished || r.State == sock.SocketCloseWait)
 }
 
-func collectInet(t *proc.Tick) ([]*schema.Object, error) {
+func collectInet(t *proc.Tick) ([]*schema.Object, error) { return inetIn(t, inNetSpaces) }
+
+func inetIn(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	var objects []*schema.Object
-	err := inNetSpaces(t, func(at proc.Place) error {
+	err := visit(t, func(at proc.Place) error {
 		more, err := inetSockets(t, at)
 		objects = append(objects, more...)
 		return err

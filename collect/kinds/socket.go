@@ -108,13 +108,16 @@ func netColumns() []schema.Column {
 	}
 }
 
-// inNetSpaces runs collect in the reader's own network namespace, and in the others if they are wanted.
+// netVisit runs collect in network namespaces.
+type netVisit func(t *proc.Tick, collect func(at proc.Place) error) error
+
+// inNetSpaces is a netVisit to the reader's own network namespace, and to the others if they are wanted.
 func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	err := collect(t.OwnPlace("net"))
 	if !t.AllNamespaces {
 		return err
 	}
-	others := t.Others("net")
+	others := t.OtherNetSpaces()
 	denied := 0
 	for _, err := range t.Host.VisitNamespaces(proc.Entries(others),
 		func(i int) error { return collect(t.Place("net", others[i].Ino)) }) {
@@ -127,6 +130,23 @@ func inNetSpaces(t *proc.Tick, collect func(at proc.Place) error) error {
 	}
 	deniedSpaces(t, "network", denied, len(others))
 	return err
+}
+
+// inNetSpace is a netVisit to one network namespace.
+func inNetSpace(s *proc.Space) netVisit {
+	return func(t *proc.Tick, collect func(at proc.Place) error) error {
+		return t.Host.VisitNamespace(s.Namespace, func() error { return collect(t.Place("net", s.Ino)) })
+	}
+}
+
+// SocketsIn lists the UNIX and the Internet sockets of another network namespace.
+func SocketsIn(t *proc.Tick, s *proc.Space) (unix, inet []*schema.Object, err error) {
+	unix, err = unixSockets(t, inNetSpace(s))
+	if err != nil {
+		return unix, nil, err
+	}
+	inet, err = inetIn(t, inNetSpace(s))
+	return unix, inet, err
 }
 
 // peerHolders are the holders of the other end.

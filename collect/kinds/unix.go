@@ -119,12 +119,14 @@ func ofSockets(columns []schema.Column) []schema.Column {
 	return columns
 }
 
-func collectUnix(t *proc.Tick) ([]*schema.Object, error) {
+func collectUnix(t *proc.Tick) ([]*schema.Object, error) { return unixSockets(t, inNetSpaces) }
+
+func unixSockets(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	var objects []*schema.Object
 	rows := map[uint64]*UnixRow{}
 	// Inode numbers are unique on the machine. A path leads to a socket of any network namespace. So the two ends of a
 	// connection may be in two namespaces.
-	err := inNetSpaces(t, func(at proc.Place) error {
+	err := visit(t, func(at proc.Place) error {
 		sockets, err := t.Host.UnixSockets()
 		// The kernel's order is that of a hash table. Rows must stay in place.
 		slices.SortFunc(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })

@@ -66,22 +66,22 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	if n := l.Unseen("fd"); n > 0 {
 		b.coverage.MarkIncomplete("the descriptors of " + schema.Counted(n, "process") + " could not be read")
 	}
-	if n := l.countUnlistedSockets(b.seen); n > 0 {
+	if n := l.addUnlistedSockets(b); n > 0 {
 		b.coverage.MarkIncomplete(schema.Counted(n, "UNIX socket") + schema.Plural(n, " is", " are") +
 			" of a network namespace that cannot be reached")
 	}
 	return b
 }
 
-// countUnlistedSockets counts the open UNIX sockets that no namespace listed. A socket keeps its network namespace
-// alive even after all processes have left the namespace.
-func (l *tick) countUnlistedSockets(seen map[uint64]bool) int {
-	n := 0
+// addUnlistedSockets reads the network namespaces of the open UNIX sockets that no namespace listed. A socket keeps its
+// network namespace alive even after all processes have left the namespace. The result counts the sockets whose
+// namespace cannot be reached.
+func (l *tick) addUnlistedSockets(b *bound) (unreached int) {
 	asked := map[uint64]bool{}
 	for _, p := range l.Processes() {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
-			if fd.Kind != proc.FDSocket || seen[fd.Ino] || asked[fd.Ino] {
+			if fd.Kind != proc.FDSocket || b.seen[fd.Ino] || asked[fd.Ino] {
 				continue
 			}
 			asked[fd.Ino] = true
@@ -91,12 +91,28 @@ func (l *tick) countUnlistedSockets(seen map[uint64]bool) int {
 			}
 			protocol, err := dir.SocketProtocol(int(fd.Num))
 			dir.Close()
-			if err == nil && strings.HasPrefix(protocol, "UNIX") {
-				n++
+			if err == nil && strings.HasPrefix(protocol, "UNIX") && !b.addSpaceOf(l, proc.FDUse{Process: p, FD: fd}) {
+				unreached++
 			}
 		}
 	}
-	return n
+	return unreached
+}
+
+// addSpaceOf reads the sockets of a socket's network namespace. It is true if the socket itself is among them.
+func (b *bound) addSpaceOf(l *tick, u proc.FDUse) bool {
+	space, err := l.SocketSpace(u)
+	if err != nil {
+		return false
+	}
+	err = l.Host.VisitNamespace(space.Namespace, func() error {
+		sockets, err := l.Host.UnixSockets()
+		for i := range sockets {
+			b.add(&sockets[i])
+		}
+		return err
+	})
+	return err == nil && b.seen[u.FD.Ino]
 }
 
 // exactInodes reports that a file has the same inode number in stat(2), sock_diag and mappings. Overlays and btrfs show

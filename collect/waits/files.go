@@ -7,6 +7,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sock"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -24,16 +25,41 @@ type socketEnd struct {
 
 func (g *graph) listSockets() map[uint64]*socketEnd {
 	all := map[uint64]*socketEnd{}
-	for _, o := range g.tick.Objects(schema.Unix) {
+	addSockets(all, g.tick.Objects(schema.Unix), g.tick.Objects(schema.Inet))
+	return all
+}
+
+func addSockets(all map[uint64]*socketEnd, unix, inet []*schema.Object) {
+	for _, o := range unix {
 		r := o.Row.(*kinds.UnixRow)
 		all[r.Inode] = &socketEnd{Socket: &r.Socket, unix: r}
 	}
-	for _, o := range g.tick.Objects(schema.Inet) {
+	for _, o := range inet {
 		if r := o.Row.(*kinds.InetRow); r.Inode != 0 {
 			all[r.Inode] = &socketEnd{Socket: &r.Socket, inet: r}
 		}
 	}
-	return all
+}
+
+// socketOf finds a socket. If the socket is in another network namespace, socketOf reads the sockets there. nil: the
+// kernel lists no such socket, or its namespace cannot be entered.
+func (g *graph) socketOf(u proc.FDUse) *socketEnd {
+	all := g.sockets()
+	if s, known := all[u.FD.Ino]; known {
+		return s
+	}
+	all[u.FD.Ino] = nil // ask once
+	space, err := g.tick.SocketSpace(u)
+	if err != nil || space.Ino == g.tick.OwnSpace("net") || g.visited[space.Ino] {
+		return nil
+	}
+	g.visited[space.Ino] = true
+	unix, inet, err := kinds.SocketsIn(g.tick, space)
+	if err != nil && !sys.Gone(err) {
+		g.tick.Fault("namespaces", err)
+	}
+	addSockets(all, unix, inet)
+	return all[u.FD.Ino]
 }
 
 // descriptor finds who could make a descriptor ready to be read or written.
@@ -51,7 +77,7 @@ func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int
 			e = wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
 			break
 		}
-		e = g.socket(fd, awaited.For)
+		e = g.socket(p, fd, awaited.For)
 	case schema.EventFD:
 		e = g.eventfd(p, fd)
 	case schema.Epoll:
@@ -143,8 +169,8 @@ func (g *graph) hasName(p *proc.Process, fd *proc.FD) bool {
 
 // socket finds the enders of a wait on a socket: the processes at the other end. Anybody may send to a socket that
 // listens or has a name. Only the receiver makes room for what the waiter sends.
-func (g *graph) socket(fd *proc.FD, awaited fdinfo.Access) wakers {
-	s := g.sockets()[fd.Ino]
+func (g *graph) socket(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers {
+	s := g.socketOf(proc.FDUse{Process: p, FD: fd})
 	if s == nil {
 		return wakers{outside: true, open: "the other end of its socket"}
 	}

@@ -36,6 +36,7 @@ type graph struct {
 	posix       func() map[proc.FileID]schema.Ref
 	memory      func() map[proc.FileID]memoryObject
 	sockets     func() map[uint64]*socketEnd
+	visited     map[uint64]bool // network namespaces whose sockets were added to sockets
 	wantedLocks func() map[lockWaiter]*kinds.LockRow
 	tracees     func() map[int][]*proc.Process
 	ringTexts   func() []string                 // fdinfo of each io_uring
@@ -64,7 +65,7 @@ func newGraph(t *proc.Tick) *graph {
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
-		tables: map[*proc.Process][]*proc.Process{}}
+		tables: map[*proc.Process][]*proc.Process{}, visited: map[uint64]bool{}}
 	for _, p := range t.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}

@@ -20,6 +20,8 @@ type Namespace struct {
 	Type string // as in /proc/PID/ns; see Types
 	Ino  uint64 // inode of its nsfs file. The kernel uses the number again after the namespace's end
 	Path string // a file that leads to it: "/proc/12/ns/ipc", "/proc/12/fd/7", "/run/netns/blue"
+	// PID and FD are a process and its descriptor of a socket in the namespace. They lead to it if Path is "".
+	PID, FD int
 }
 
 // String is the link's text in /proc/PID/ns: "ipc:[4026531839]".
@@ -44,7 +46,11 @@ func ParseLink(text []byte) (typ string, ino uint64, ok bool) {
 type namespaceGone struct{ ns Namespace }
 
 func (e *namespaceGone) Error() string {
-	return fmt.Sprintf("%s does not lead to %s any more", e.ns.Path, e.ns)
+	way := e.ns.Path
+	if way == "" {
+		way = fmt.Sprintf("descriptor %d of process %d", e.ns.FD, e.ns.PID)
+	}
+	return fmt.Sprintf("%s does not lead to %s any more", way, e.ns)
 }
 func (e *namespaceGone) Unwrap() error { return fs.ErrNotExist }
 
@@ -176,6 +182,9 @@ func onOtherThread(f func() (keep bool)) {
 // openNamespace opens the file if it is the namespace's file. It does not open a path that leads elsewhere now: it
 // might be a device, or a FIFO on which a process waits.
 func openNamespace(ns Namespace) (int, error) {
+	if ns.Path == "" {
+		return openOfSocket(ns)
+	}
 	look, err := unix.Open(ns.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
