@@ -131,11 +131,15 @@ func TestBrokenMachines(t *testing.T) {
 		},
 		"stat is cut off": {
 			func(m *collecttest.Machine) { m.Write("/proc/102/stat", "102 (head) T 100 101") },
-			func(s *summary) { s.Objects[schema.Proc]--; s.Objects[schema.Wait]-- },
+			func(s *summary) {
+				s.Objects[schema.Proc]--
+				s.Objects[schema.Wait]--
+				s.Faults["processes"] = "failed 1"
+			},
 		},
 		"maps are cut off": {
 			func(m *collecttest.Machine) { m.Write("/proc/200/maps", "7f0000000000-7f0000400000 rw-s 0000") },
-			func(*summary) {},
+			func(s *summary) { s.Faults["maps"] = "failed 1" },
 		},
 		"no boot time": {
 			func(m *collecttest.Machine) { m.Write("/proc/stat", "cpu  1 2 3") },

@@ -21,8 +21,8 @@ type unseenObject struct{ why string }
 func (e unseenObject) Error() string { return "no such object can be seen from here: " + e.why }
 func (unseenObject) Unwrap() error   { return fs.ErrNotExist }
 
-// notFound is the error for a reference without an object. It is unseenObject if the reader has no right to see all
-// objects of the kind.
+// notFound is the error for a reference without an object. It is unseenObject if the reader could not see all objects
+// of the kind.
 func (s *Snapshot) notFound(sel schema.Selector) error {
 	needs := schema.Need(0)
 	all := Mechanisms()
@@ -32,7 +32,7 @@ func (s *Snapshot) notFound(sel schema.Selector) error {
 		needs = all[i].Needs
 	}
 	for _, f := range s.Faults {
-		if f.Denied && (f.Source == string(sel.Kind) || needs&sourceNeeds(f.Source) != 0) {
+		if (f.Denied || f.Failed) && (f.Source == string(sel.Kind) || needs&sourceNeeds(f.Source) != 0) {
 			return unseenObject{f.Says}
 		}
 	}
@@ -48,6 +48,8 @@ func sourceNeeds(source string) schema.Need {
 		return proc.NeedFDs
 	case "maps":
 		return proc.NeedMaps
+	case "syscall":
+		return proc.NeedSyscall | proc.NeedCalls
 	case "ns":
 		return proc.NeedNamespaces
 	}

@@ -14,7 +14,10 @@ import (
 	"github.com/ipctop/ipctop/views/once"
 )
 
-type doctorFlags struct{ output, root, grace string }
+type doctorFlags struct {
+	output, root, grace string
+	exitCode            bool
+}
 
 // newDoctorCmd makes "ipctop doctor".
 func newDoctorCmd() *cobra.Command {
@@ -26,7 +29,8 @@ func newDoctorCmd() *cobra.Command {
 more than it has, memory that is deleted but held and by whom, full queues, deadlocks, parents of zombies, and the settings that make IPC objects
 vanish (RemoveIPC of logind, kernel.shm_rmid_forced). Each finding has its severity, what was seen, and what to do; the worst comes first.
 
-Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical.`,
+Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical;
+3 that nothing seen is, but that a source could not be read though nobody refused it or, with --exit-code, for any reason.`,
 		Example: `  ipctop doctor
   ipctop doctor -o json | jq '.findings[] | select(.severity == "critical") | .says'`,
 		DisableFlagsInUseLine: true,
@@ -35,6 +39,8 @@ Nothing is changed. What could not be looked into is said at the end: as an ordi
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 	cmd.Flags().StringVar(&f.root, "root", "", "look at another machine's proc, sys and etc trees below this directory")
+	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false,
+		"exit 3 if nothing is critical but something could not be looked into, also for missing rights")
 	registerGrace(cmd.Flags(), &f.grace)
 	return cmd
 }
@@ -71,5 +77,6 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if slices.ContainsFunc(snap.Findings, func(f schema.Finding) bool { return f.Severity == schema.Critical }) {
 		return &exitError{code: exitFailed}
 	}
-	return nil
+	l := look{strict: f.exitCode, hiding: snap.Faults, inJSON: f.output == "json", toStderr: cmd.ErrOrStderr()}
+	return l.exit()
 }

@@ -36,7 +36,7 @@ not observed, is dashed. Who is whose parent is not drawn. Mermaid refuses pictu
 through files that nobody writes, such as caches of the C library. Kernel threads and ipctop itself are left out unless a REF names them.
 As an ordinary user much is missing; stderr says what, in JSON the faults do.
 
-Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not.`,
+Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not, or a source could not be read though nobody refused it.`,
 		Example: `  ipctop graph sem:5 | dot -Tsvg >sem.svg
   ipctop graph proc:4242 --depth 4 -o mermaid
   ipctop graph -o json | jq '.edges[] | select(.rel == "waits_on")'`,
@@ -93,8 +93,12 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	if err := once.WriteGraph(cmd.OutOrStdout(), snap, views.NewGraph(snap, roots, f.depth, self), f.output); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
-	sayUnseen(cmd.ErrOrStderr(), f.output, snap, nil)
-	return outcome(len(args)-lost, lost)
+	sayUnseen(cmd.ErrOrStderr(), f.output, snap)
+	if err := outcome(len(args)-lost, lost); err != nil {
+		return err
+	}
+	l := look{hiding: snap.Faults, inJSON: f.output == "json", toStderr: cmd.ErrOrStderr()}
+	return l.exit()
 }
 
 // roots finds the objects that the REFs name. For each REF without an object it prints a line, and counts it in lost.

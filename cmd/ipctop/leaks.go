@@ -27,14 +27,14 @@ UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags an
   live       in use now; left out unless --where asks for it
 
 Each verdict has its reasons, and each orphan the command that removes it. With --exit-code it exits with 1 if there are orphans or, with
---where, rows.`,
+--where, rows; and with 3 if there are none, but what could not be read may hide some.`,
 		`  ipctop leaks                                              everything, orphans first
   ipctop leaks shm sem                                      segments and semaphore sets
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
   ipctop leaks --exit-code >/dev/null || alert              for monitoring
   ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
 	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'verdict == "orphan" and age > duration("1d")'`
-	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows"
+	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows; 3 if some may be unseen"
 	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeLeaks
 	return cmd
 }

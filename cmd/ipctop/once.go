@@ -49,7 +49,7 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 		`only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
 	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "no line of headings")
 	f.flags.BoolVar(&f.bytes, "bytes", false, "sizes in bytes, durations in seconds, times in RFC 3339")
-	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows")
+	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows, 3 if there were none but some may be unseen")
 	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false,
 		"objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
@@ -159,12 +159,13 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
-	sayUnseen(cmd.ErrOrStderr(), f.output, snap, where)
-	sayLeftOut(cmd.ErrOrStderr(), f.output, snap, sections)
-	if f.exitCode && total > 0 {
-		return &exitError{code: exitFailed}
-	}
-	return nil
+	stderr := cmd.ErrOrStderr()
+	sayUnseen(stderr, f.output, snap)
+	undecided := sayUndecided(stderr, where)
+	sayLeftOut(stderr, f.output, snap, sections)
+	l := look{alarms: total, strict: f.exitCode, unknown: undecided, inJSON: f.output == "json",
+		hiding: snap.Hiding(mechanismsIn(sections), f.leaks), toStderr: stderr}
+	return l.exit()
 }
 
 // findingsOf keeps the findings about objects of the sections. A finding can advise a command, and a person may run it
@@ -258,42 +259,6 @@ func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
 		}
 	}
 	return r, err
-}
-
-// sayUnseen tells on stderr what is missing. JSON has its own place for faults and notes.
-func sayUnseen(stderr io.Writer, output string, snap *collect.Snapshot, where *views.Where) {
-	if output != "json" {
-		for _, fault := range snap.Faults {
-			fmt.Fprintf(stderr, "ipctop: %s: %s\n", fault.Source, views.Visible(fault.Says))
-		}
-		for _, note := range snap.Notes {
-			fmt.Fprintf(stderr, "ipctop: note: %s\n", views.Visible(note))
-		}
-	}
-	if where == nil {
-		return
-	}
-	if rows, columns := where.Undecided(); rows > 0 {
-		fmt.Fprintf(stderr, "ipctop: --where: %d rows were left out because %s could not be read for them\n", rows,
-			strings.Join(columns, ", "))
-	}
-}
-
-// sayLeftOut tells on stderr how many usual rows a table leaves out. It also tells if no thread is stuck.
-func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
-	for i := range sections {
-		s := &sections[i]
-		if output != "table" || !s.Mechanism.Quiet || s.Where != nil {
-			continue
-		}
-		if s.Mechanism.Kind == schema.Wait && !slices.ContainsFunc(s.Rows, s.Mechanism.Alarm) {
-			fmt.Fprintln(stderr, "ipctop: note: nothing of what could be seen is stuck")
-		}
-		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 {
-			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n,
-				s.Mechanism.Family)
-		}
-	}
 }
 
 func listColumns(w io.Writer, mechs []*kinds.Mechanism, noHeadings bool) error {

@@ -48,6 +48,9 @@ func (l *tick) visible() relate.Coverage {
 	case l.OtherPIDs():
 		coverage.MarkIncomplete("/proc is of another pid namespace: which of its processes used the object cannot be told")
 	}
+	if n := l.Unread(); n > 0 {
+		coverage.MarkIncomplete(schema.Counted(n, "process") + " could not be read")
+	}
 	if l.Restless && !l.Hides { // under hidepid, hidden processes look as if they had ended
 		coverage.MarkIncomplete("processes came and went too fast to be sure that all were seen")
 	}

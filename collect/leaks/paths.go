@@ -138,7 +138,7 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	if n := len(found.Unread); n > 0 {
 		l.AddFault(schema.Fault{Source: "paths", Denied: true, Count: n,
 			Says: schema.Counted(n, "directory") +
-				" of the running system could not be read (permission denied): stale FIFOs and sockets there are not shown"})
+				" of the running system could not be read: stale FIFOs and sockets there are not shown"})
 	}
 	if len(found.Cut) > 0 {
 		l.AddFault(schema.Fault{Source: "paths", Says: cutSays(found.Cut)})

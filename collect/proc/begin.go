@@ -76,6 +76,7 @@ func (t *Tick) walk() {
 	t.walker.table = t.table
 	procs, err := t.walker.walk(t.Needs, t.infoDemand())
 	t.Fault("processes", err)
+	t.walkFailed, t.unread = err != nil, t.walker.unread
 	t.procs, t.Restless = procs, t.walker.restless
 	t.byPID = make(map[int]*Process, len(procs))
 	for _, p := range procs {
@@ -83,9 +84,13 @@ func (t *Tick) walk() {
 	}
 	t.recordRefusals()
 	if n := t.walker.risky.skipped.Load(); n > 0 {
-		t.faults = append(t.faults, schema.Fault{Source: "fd", Count: int(n),
-			Says: fmt.Sprintf("%d file descriptors below network or FUSE mounts were not looked at, where a dead server would "+
-				"hang the scan: FIFOs and who holds locks there are not shown", n)})
+		where, err := "below network or FUSE mounts", t.walker.risky.err
+		if err != nil {
+			where = fmt.Sprintf("on mounts that could not be read (%s)", causeOf(err))
+		}
+		t.faults = append(t.faults, schema.Fault{Source: "fd", Count: int(n), Failed: err != nil,
+			Says: fmt.Sprintf("%d file descriptors %s were not looked at, where a dead server would "+
+				"hang the scan: FIFOs and who holds locks there are not shown", n, where)})
 	}
 	if t.Hides = hidden(t); t.Hides {
 		t.faults = append(t.faults, schema.Fault{Source: "processes", Denied: true,
@@ -103,11 +108,12 @@ func hidden(t *Tick) bool {
 	if h.known || !t.Host.Live() {
 		return h.hides
 	}
-	h.known = true
 	mounts, err := procfs.GetMounts()
 	if err != nil {
+		t.Fault("processes", fmt.Errorf("whether /proc hides other users' processes is not known: %w", err))
 		return false
 	}
+	h.known = true
 	for _, m := range mounts {
 		if m.MountPoint == "/proc" {
 			v, has := m.SuperOptions["hidepid"]

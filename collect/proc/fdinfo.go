@@ -29,5 +29,8 @@ func (w *walker) fdinfo(p *Process, dir process.Dir, buf []byte) {
 			p.Info = map[int32]FDInfo{}
 		}
 		p.Info[fd.Num] = FDInfo{bytes.Clone(text), err}
+		if err = failure(err); err != nil && p.FDErr == nil {
+			p.FDErr = err
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type mountWatch struct {
 
 	mu   sync.Mutex
 	seen map[string][]Mount // link text of a mount namespace -> its mounts, longest paths first
+	err  error              // why the mounts of a namespace are not known
 }
 
 // Mount is a mount point, and whether a stat below it may hang.
@@ -36,7 +38,7 @@ type Mount struct {
 func (m *mountWatch) refresh(h *kernel.Host, needs schema.Need) {
 	m.on = needs&(NeedFDModes|NeedLocks|NeedTTYs|NeedFDFiles|NeedMounts) != 0 && h.Live()
 	m.skipped.Store(0)
-	m.seen = map[string][]Mount{}
+	m.seen, m.err = map[string][]Mount{}, nil
 }
 
 // of returns a test for one process's paths: it is true where a stat may hang. The mounts are read at the first call
@@ -53,17 +55,22 @@ func (m *mountWatch) of(dir process.Dir) func(path []byte) bool {
 // is gone. A process closes its descriptors before it leaves its namespaces (do_exit, kernel/exit.c). So no stat
 // through its descriptors can work any more.
 func (m *mountWatch) mounts(dir process.Dir) []Mount {
-	ns, err := dir.Readlink("ns/mnt")
-	if err != nil {
-		return []Mount{{"/", !sys.Gone(err)}}
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	ns, err := dir.Readlink("ns/mnt")
+	if err != nil {
+		m.err = cmp.Or(m.err, failure(err))
+		return []Mount{{"/", !sys.Gone(err)}}
+	}
 	mounts, ok := m.seen[ns]
 	if !ok {
 		if mounts, err = readMounts(dir.PID); err != nil {
 			// EINVAL: the process has left its namespace meanwhile (mounts_open_common, fs/proc_namespace.c).
-			return []Mount{{"/", !sys.Gone(err) && !errors.Is(err, syscall.EINVAL)}}
+			gone := sys.Gone(err) || errors.Is(err, syscall.EINVAL)
+			if !gone {
+				m.err = cmp.Or(m.err, failure(err))
+			}
+			return []Mount{{"/", !gone}}
 		}
 		m.seen[ns] = mounts
 	}

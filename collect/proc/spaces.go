@@ -75,7 +75,7 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 	read := func(i int) {
 		link, err := dir.Readlink("ns/" + types[i])
 		if err != nil {
-			if sys.Denied(err) {
+			if !sys.Gone(err) {
 				p.NSErr = err
 			}
 			return
@@ -100,6 +100,9 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 			read(mountType)
 		}
 		now.ns = needs
+	}
+	if failure(p.NSErr) != nil { // the next tick reads them again
+		now.ns = 0
 	}
 }
 

@@ -32,7 +32,7 @@ func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []b
 		p.Tasks, p.TaskErr, now.threads = old.known.Tasks, old.known.TaskErr, true
 	default:
 		tasks, err := dir.Tasks(buf)
-		p.TaskErr, now.threads = err, true
+		p.TaskErr, now.threads = err, failure(err) == nil
 		p.Tasks = make([]Thread, len(tasks))
 		for i, t := range tasks {
 			p.Tasks[i] = threadOf(dir, t, buf)

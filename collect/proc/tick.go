@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -63,10 +64,12 @@ type Tick struct {
 	walker       *walker
 	memos        map[any]any // see Memo
 	foundOutside bool        // a process outside this pid namespace holds an object
-	procs        []*Process  // in ascending order of pids, as in /proc
+	walkFailed   bool        // /proc could not be listed
+	unread       unread
+	procs        []*Process // in ascending order of pids, as in /proc
 	byPID        map[int]*Process
-	mapsFound    bool                  // the mappings that were found explain the nattch of every segment
-	unseen       map[string][]*Process // by source: the processes that refused the source
+	mapsFound    bool               // the mappings that were found explain the nattch of every segment
+	unseen       map[string]*unseen // by source: the processes whose part of the source could not be read
 	faults       []schema.Fault
 	cpu          map[int]float64 // percent of one CPU by pid since the last tick
 	notes        []string
@@ -103,7 +106,9 @@ func (t *Tick) Fault(source string, err error) {
 	if err == nil {
 		return
 	}
-	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: sys.Denied(err)})
+	denied := sys.Denied(err)
+	absent := errors.Is(err, sys.ErrNotLive) || !t.Host.Live() && sys.Gone(err) // a file that the tree does not have
+	t.AddFault(schema.Fault{Source: source, Says: err.Error(), Denied: denied, Failed: !denied && !absent})
 }
 
 // AddFault adds a fault, the same fault only once.
@@ -138,10 +143,10 @@ func (t *Tick) Ancestry() []*Process {
 	return line
 }
 
-// Unseen counts the processes that refused the source ("fd", "maps", "syscall"). All processes that /proc hides count
-// as one more.
+// Unseen counts the processes whose part of the source ("fd", "maps", "syscall") could not be read. All processes that
+// /proc hides count as one more.
 func (t *Tick) Unseen(source string) int {
-	n := len(t.unseen[source])
+	n := len(t.Refused(source)) + t.Unread()
 	if t.Hides {
 		n++
 	}

@@ -104,7 +104,7 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 		// When it continues, it starts most of the calls again (man 7 signal).
 		p.stopped, p.OpensFIFO, p.WaitErr = calls()
 	case needs.Has(NeedCalls): // threads has just read the calls
-		p.WaitErr, now.waits = p.TaskErr, true
+		p.WaitErr, now.waits = p.TaskErr, failure(p.TaskErr) == nil
 		for i := range p.Tasks {
 			t := &p.Tasks[i]
 			p.OpensFIFO = p.OpensFIFO || t.Wait.unknownFIFO
@@ -116,7 +116,7 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 		p.Waits, p.OpensFIFO, p.WaitErr, now.waits = old.known.Waits, old.known.OpensFIFO, old.known.WaitErr, true
 	default:
 		p.Waits, p.OpensFIFO, p.WaitErr = calls()
-		now.waits = true
+		now.waits = failure(p.WaitErr) == nil
 	}
 }
 

@@ -19,6 +19,7 @@ type Process struct {
 	Status      process.ProcStatus
 	StatusKnown bool
 	Cmdline     []byte // NUL-separated arguments; empty for kernel threads and zombies
+	SmallErr    error  // status or cmdline could not be read, though the process lives and nobody refused
 	FDCount     int
 	FDCountErr  error
 
@@ -66,6 +67,7 @@ type walker struct {
 	cache    map[int]cached
 	risky    mountWatch
 	restless bool       // processes came and went too fast: the walk may have missed some
+	unread   unread     // processes that could not be read in this tick, though they live
 	info     infoDemand // of this tick
 	table    *table
 }
@@ -81,6 +83,7 @@ type cached struct {
 	risky   int // descriptors that were not looked at: see mountWatch
 	proc    *Process
 	known   *Process // proc, with the tables of earlier ticks that this tick did not read
+	err     error    // why proc is nil, if the process may live
 }
 
 // keep adds the tables of old that this tick did not read. Tabs need different tables, and users change between tabs.
@@ -120,7 +123,7 @@ const completeNeeds = NeedEveryone
 
 // walk reads every process once. It leaves out a process that exits meanwhile; that is no fault.
 func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
-	w.info = info
+	w.info, w.unread = info, unread{}
 	pids, err := w.host.PIDs()
 	if err != nil {
 		return nil, err
@@ -140,14 +143,14 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	}
 	wg.Wait()
 	if needs&completeNeeds != 0 {
-		late, lateCached, err := w.newProcesses(pids, found, needs)
-		if err != nil {
-			return nil, err
-		}
+		var late []*Process
+		var lateCached []cached
+		late, lateCached, err = w.newProcesses(pids, found, needs)
 		found, fresh = append(found, late...), append(fresh, lateCached...)
 	}
 	cache := make(map[int]cached, len(pids))
 	for _, c := range fresh {
+		w.unread.add(c.err)
 		if c.proc != nil {
 			cache[c.proc.PID] = c
 		}
@@ -156,7 +159,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	found = slices.DeleteFunc(found, func(p *Process) bool { return p == nil })
 	// pids start again from low numbers after the highest one
 	slices.SortFunc(found, func(a, b *Process) int { return cmp.Compare(a.PID, b.PID) })
-	return found, nil
+	return found, err
 }
 
 // newProcesses reads the processes that were born during the walk. A child has a copy of its parent's descriptors. So
@@ -183,7 +186,8 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 	buf := make([]byte, 32<<10)
 	for range rounds {
 		if pids, err = w.host.PIDs(); err != nil {
-			return nil, nil, err
+			w.restless = true
+			return late, fresh, err
 		}
 		w.restless = false
 		for _, pid := range pids {
@@ -194,6 +198,7 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 			p, c := w.process(pid, needs, buf)
 			if p == nil {
 				w.restless = true // it may have children
+				fresh = append(fresh, c)
 				continue
 			}
 			late, fresh = append(late, p), append(fresh, c)
@@ -208,11 +213,12 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 	return late, fresh, nil
 }
 
-// process reads one process. It returns nil if the process is gone.
+// process reads one process. It returns nil if the process is gone. If the process may live, and could not be read,
+// cached has the error.
 func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cached) {
 	dir, err := w.host.OpenProc(pid)
 	if err != nil {
-		return nil, cached{}
+		return nil, cached{err: failure(err)}
 	}
 	defer dir.Close()
 	cpu, cpuErr := int64(0), error(nil)
@@ -222,11 +228,11 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	}
 	text, err := dir.Read("stat", buf)
 	if err != nil {
-		return nil, cached{}
+		return nil, cached{err: failure(err)}
 	}
 	p := &Process{}
 	if p.ProcStat, err = process.ParseProcStat(text); err != nil {
-		return nil, cached{}
+		return nil, cached{err: err}
 	}
 	p.PID = pid // even if a file tree says otherwise: two processes must not have the same number
 	old, ok := w.cache[pid]
@@ -284,11 +290,15 @@ func (w *walker) smallFiles(p *Process, dir process.Dir, needs schema.Need, buf 
 		if text, err := dir.Read("status", buf); err == nil {
 			p.Status, err = process.ParseProcStatus(text)
 			p.StatusKnown = err == nil
+		} else {
+			p.SmallErr = failure(err)
 		}
 	}
 	if needs.Has(NeedCmdline) {
 		if text, err := dir.Read("cmdline", buf); err == nil {
 			p.Cmdline = bytes.Clone(text)
+		} else {
+			p.SmallErr = cmp.Or(p.SmallErr, failure(err))
 		}
 	}
 	// Zombies and kernel threads have no descriptors. Only root can read their tables.

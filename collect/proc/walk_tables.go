@@ -73,7 +73,11 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems do not
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
 		}
+		p.FDErr = cmp.Or(p.FDErr, scan.err)
 		p.FDs, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
+		if failure(p.FDErr) != nil {
+			now.fds = 0
+		}
 	}
 	w.risky.skipped.Add(int64(now.risky))
 }
@@ -108,7 +112,7 @@ func (w *walker) mappings(p *Process, dir process.Dir, needs schema.Need, buf []
 		p.Shared, p.MapsErr, now.maps = old.known.Shared, old.known.MapsErr, true
 	default:
 		p.Shared, p.MapsErr = dir.SharedMaps(buf)
-		now.maps = true
+		now.maps = failure(p.MapsErr) == nil
 	}
 }
 
@@ -121,7 +125,8 @@ type fdScan struct {
 	table        *table
 	risky        func(path []byte) bool
 	found        []FD
-	skipped      int // descriptors below mounts where a stat may hang
+	skipped      int   // descriptors below mounts where a stat may hang
+	err          error // of the first descriptor that is open and could not be looked at
 }
 
 func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
@@ -156,6 +161,7 @@ func (s *fdScan) pipe(d *process.FDDir, num int, target []byte) {
 		var err error
 		access, err = d.Access()
 		ok = ok && err == nil
+		s.failed(err)
 	}
 	if ok {
 		s.found = append(s.found, FD{Num: int32(num), Kind: FDPipe, Access: access, Ino: ino})
@@ -179,6 +185,7 @@ func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
 	}
 	id, err := d.Stat(target)
 	if err != nil {
+		s.failed(err)
 		return
 	}
 	fd := FD{Num: int32(num), Dev: id.Dev, Ino: id.Ino, Path: string(target)}
@@ -186,12 +193,14 @@ func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
 	case tty && s.terminal(&fd, id):
 	case s.modes && id.IsFIFO():
 		if fd.Access, err = d.Access(); err != nil {
+			s.failed(err)
 			return
 		}
 		fd.Kind = FDFifo
 	case s.files:
 		if s.fileModes {
 			if fd.Access, err = d.Access(); err != nil {
+				s.failed(err)
 				return
 			}
 		}
@@ -200,4 +209,11 @@ func (s *fdScan) path(d *process.FDDir, num int, target []byte) {
 		return
 	}
 	s.found = append(s.found, fd)
+}
+
+// failed keeps the error of a descriptor that could not be looked at. A descriptor that was closed meanwhile is none.
+func (s *fdScan) failed(err error) {
+	if s.proc.Live() {
+		s.err = cmp.Or(s.err, failure(err))
+	}
 }

@@ -61,6 +61,7 @@ type Fault struct {
 	Source string // a kind, or a source such as "fds"
 	Says   string // one sentence: what this snapshot lacks, and the reason
 	Denied bool   // the cause is missing rights, not a failure
+	Failed bool   // the cause is an error that should not be, such as no free descriptor
 	Count  int    // number of processes, objects or lines with this fault; 0: does not apply
 }
 

@@ -131,7 +131,7 @@ func (g *graph) tasks() []relate.Task {
 		case p.PID == g.tick.Self:
 			all = append(all, g.wholeProcess(p, relate.Running, "is this program"))
 			continue
-		case sys.Denied(p.TaskErr):
+		case p.TaskErr != nil && !sys.Gone(p.TaskErr): // some of its threads may be missing
 			all = append(all, g.refusedTask(p))
 			continue
 		case len(p.Tasks) == 0:
@@ -329,7 +329,7 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 // end: init has only descriptors from its start, or those that were sent to it.
 func (g *graph) unseenHolders(source string) (open, assumes string) {
 	f := g.tick
-	others := 0
+	others := f.Unread()
 	for _, p := range f.Refused(source) {
 		if p.PID != 1 || f.Nested { // in a container process 1 may be any program
 			others++

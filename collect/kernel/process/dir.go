@@ -148,7 +148,7 @@ func (p Dir) FDs(buf []byte, visit FDVisit) error {
 				return
 			}
 			n, err := sys.Readlinkat(fd, name, link)
-			if sys.Denied(err) {
+			if err != 0 && !sys.Gone(err) {
 				// Root without CAP_SYS_PTRACE may list the directory, but not read its links (proc_pid_readlink in
 				// fs/proc/base.c).
 				refused = err

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -42,7 +43,7 @@ type Task struct {
 }
 
 // Tasks lists every thread of the process. It needs the right to ptrace the process; else fs.ErrPermission. It leaves
-// out threads that end meanwhile. The calling thread is OnCPU. buf is scratch space of at least 8 KiB. It costs 7
+// out threads that end meanwhile. If it could read no thread, the error is fs.ErrNotExist or unix.ESRCH. The calling thread is OnCPU. buf is scratch space of at least 8 KiB. It costs 7
 // microseconds a thread.
 func (p Dir) Tasks(buf []byte) ([]Task, error) {
 	var tasks []Task
@@ -64,7 +65,8 @@ func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 		defer runtime.UnlockOSThread()
 		self = unix.Gettid()
 	}
-	var denied error
+	var denied, failed, missing error
+	read := false
 	text := make([]byte, 0, 4096) // buf holds the directory
 	err = sys.EachDirent(dir, buf, func(name []byte) {
 		tid, ok := scan.Atoi(name[:len(name)-1])
@@ -78,17 +80,25 @@ func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 		switch {
 		case sys.Denied(err):
 			denied = err // all threads of a process give the same answer
+		case sys.Gone(err):
+			missing = err
 		case err != nil:
+			failed = err
 		case tid == self:
+			read = true
 			visit(Task{TID: tid, In: OnCPU})
 		default:
+			read = true
 			visit(t)
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}
-	return denied
+	if !read { // the process has ended, or this kernel has no file syscall
+		failed = cmp.Or(failed, missing)
+	}
+	return cmp.Or(denied, failed)
 }
 
 func (p Dir) task(tid int, buf []byte) (Task, error) {

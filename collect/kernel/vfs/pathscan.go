@@ -103,7 +103,7 @@ func open(root, dir string) (fd int, err error) {
 func (s *pathScan) directory(root, path string, most int) (dirs []string, read int, cut bool) {
 	fd, err := open(root, path)
 	if err != nil {
-		if sys.Denied(err) {
+		if !sys.Gone(err) && err != unix.ELOOP && err != unix.ENOTDIR { // a link, or another file, took the name
 			s.Unread = append(s.Unread, path)
 		}
 		return nil, 0, false
