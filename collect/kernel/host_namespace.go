@@ -24,7 +24,7 @@ func (h *Host) NamespaceOwner(ns namespace.Namespace) (uint32, error) {
 // SelfNamespace is the inode of the calling process's namespace of a type ("ipc", "net", "pid").
 func (h *Host) SelfNamespace(typ string) (uint64, error) { return namespace.Self(h.Root, typ) }
 
-// SocketNamespace finds the network namespace of a socket by a process's descriptor. ino is the socket's inode.
-func (h *Host) SocketNamespace(pid, fd int, ino uint64) (namespace.Namespace, error) {
-	return namespace.OfSocket(h.Root, pid, fd, ino)
+// SocketNamespace finds the network namespace of a socket by a thread's descriptor. ino is the socket's inode.
+func (h *Host) SocketNamespace(tid, fd int, ino uint64) (namespace.Namespace, error) {
+	return namespace.OfSocket(h.Root, tid, fd, ino)
 }

@@ -20,8 +20,8 @@ type Namespace struct {
 	Type string // as in /proc/PID/ns; see Types
 	Ino  uint64 // inode of its nsfs file. The kernel uses the number again after the namespace's end
 	Path string // a file that leads to it: "/proc/12/ns/ipc", "/proc/12/fd/7", "/run/netns/blue"
-	// PID and FD are a process and its descriptor of a socket in the namespace. They lead to it if Path is "".
-	PID, FD int
+	// TID and FD are a thread and its descriptor of a socket in the namespace. They lead to it if Path is "".
+	TID, FD int
 }
 
 // String is the link's text in /proc/PID/ns: "ipc:[4026531839]".
@@ -48,7 +48,7 @@ type namespaceGone struct{ ns Namespace }
 func (e *namespaceGone) Error() string {
 	way := e.ns.Path
 	if way == "" {
-		way = fmt.Sprintf("descriptor %d of process %d", e.ns.FD, e.ns.PID)
+		way = fmt.Sprintf("descriptor %d of thread %d", e.ns.FD, e.ns.TID)
 	}
 	return fmt.Sprintf("%s does not lead to %s any more", way, e.ns)
 }
