@@ -15,9 +15,10 @@ func TestIpcsLikeUtilLinux(t *testing.T) {
 		accounts(t)
 		everyIpcs(t, &population{}) // nothing to list
 		rnd := seed(t)
-		for range 4 {
-			everyIpcs(t, populate(t, rnd, 12))
-		}
+		p := populate(t, rnd, 12)
+		p.addEach(t, rnd) // so that each kind has an object
+		everyIpcs(t, p)
+		everyIpcs(t, populate(t, rnd, 24)) // beside the objects of before
 	})
 }
 

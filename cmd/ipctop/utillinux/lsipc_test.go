@@ -36,11 +36,14 @@ func TestLsipcLikeUtilLinux(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
 		everyLsipc(t, &population{}) // nothing to list
+		absentIDs(t)
 		rnd := seed(t)
-		for range 3 {
-			wipe(t)
-			everyLsipc(t, populate(t, rnd, 8))
-		}
+		p := populate(t, rnd, 8)
+		p.addEach(t, rnd) // so that each kind has an object
+		everyLsipc(t, p)
+		absentIDs(t)
+		wipe(t)
+		everyLsipc(t, populate(t, rnd, 8))
 	})
 }
 
@@ -67,11 +70,25 @@ func everyLsipc(t *testing.T, p *population) {
 		same(t, words("lsipc "+kind+" -o +"+columns)...)
 	}
 	for kind, ids := range map[string][]int{"-q": p.msg, "-m": p.shm, "-s": p.sem} {
-		for _, id := range append(ids, -1, -7, 12345) {
-			for _, mode := range []string{"", "-J", "-r", "-l", "-e", "-n", "-c", "-t", "-b", "-P", "--noheadings", "-y",
-				"--time-format=iso", "-o key,ctime", "-o +uid"} {
-				same(t, append(words("lsipc "+kind+" "+mode), "-i", strconv.Itoa(id))...)
-			}
+		lsipcDetails(t, kind, ids)
+	}
+}
+
+// absentIDs compares the details of objects that do not exist.
+func absentIDs(t *testing.T) {
+	t.Helper()
+	for _, kind := range []string{"-q", "-m", "-s"} {
+		lsipcDetails(t, kind, []int{-1, -7, 12345})
+	}
+}
+
+// lsipcDetails compares the details of objects in each mode.
+func lsipcDetails(t *testing.T, kind string, ids []int) {
+	t.Helper()
+	for _, id := range ids {
+		for _, mode := range []string{"", "-J", "-r", "-l", "-e", "-n", "-c", "-t", "-b", "-P", "--noheadings", "-y",
+			"--time-format=iso", "-o key,ctime", "-o +uid"} {
+			same(t, append(words("lsipc "+kind+" "+mode), "-i", strconv.Itoa(id))...)
 		}
 	}
 }
@@ -138,30 +155,56 @@ func TestLsipcCreatorGID(t *testing.T) {
 func TestLsipcHostileCommands(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
-		for _, args := range [][]string{
-			{"plain", "words"}, {}, {"", ""}, {"", "x", ""}, {" "}, {"two words", " lead", "trail "}, {"tab\tnewline\nend"},
-			{"\x1b[31mred\x1b[0m", "\a\b\f\r\v\x7f"},
-			{`back\slash`, `\x41`, `\\x`, `"double"`, "'single'", "`tick`", "$HOME", "/s/l", "100%"},
-			{"é€", "漢字", "e\u0301", "\u200b\u202e"}, {"\xff\xfe", "\xc3", "a\x80b"}, {"\u0085", "\u00a0"},
-			{strings.Repeat("x", 10000)}, {strings.Repeat("y", 8000), strings.Repeat("z", 500)},
+		for _, group := range [][][]string{
+			{
+				{"plain", "words"}, {}, {"", ""}, {"", "x", ""}, {" "}, {"two words", " lead", "trail "}, {"tab\tnewline\nend"},
+				{"\x1b[31mred\x1b[0m", "\a\b\f\r\v\x7f"},
+				{`back\slash`, `\x41`, `\\x`, `"double"`, "'single'", "`tick`", "$HOME", "/s/l", "100%"},
+				{"é€", "漢字", "e\u0301", "\u200b\u202e"}, {"\u0085", "\u00a0"},
+			},
+			{{"\xff\xfe", "\xc3", "a\x80b"}},
+			{{strings.Repeat("x", 10000)}, {strings.Repeat("y", 8000), strings.Repeat("z", 500)}},
 		} {
 			wipe(t)
-			w := kerneltest.Start(t, "make", args...)
+			utf8Only := true
+			var made []*kerneltest.Worker
+			for _, args := range group {
+				made = append(made, kerneltest.Start(t, "make", args...))
+				utf8Only = utf8Only && utf8.ValidString(strings.Join(args, ""))
+			}
+			shm, sem := idsOf(t)
 			for _, locale := range []string{"C", "C.UTF-8"} {
 				t.Setenv("LC_ALL", locale)
 				for _, mode := range lsipcModes() {
-					if strings.Contains(mode, "-J") && !utf8.ValidString(strings.Join(args, "")) {
+					if strings.Contains(mode, "-J") && !utf8Only {
 						continue // util-linux then prints broken JSON: see below
 					}
 					same(t, words("lsipc -m "+mode)...)
 					same(t, words("lsipc -m -l -o command,id "+strings.ReplaceAll(mode, "-t", ""))...)
 				}
-				same(t, words("lsipc -m -i 0")...)
-				same(t, words("lsipc -s -i 0")...)
+				for i := range group {
+					same(t, "lsipc", "-m", "-i", strconv.Itoa(shm[i]))
+					same(t, "lsipc", "-s", "-i", strconv.Itoa(sem[i]))
+				}
 			}
-			w.Kill()
+			for _, w := range made {
+				w.Kill()
+			}
 		}
 	})
+}
+
+// idsOf lists the segments and the sets of the test's namespace.
+func idsOf(t *testing.T) (shm, sem []int) {
+	t.Helper()
+	h := must(kernel.Open(""))(t)
+	for _, m := range must(h.ShmSegments(false))(t) {
+		shm = append(shm, m.ID)
+	}
+	for _, s := range must(h.SemSets())(t) {
+		sem = append(sem, s.ID)
+	}
+	return shm, sem
 }
 
 // The JSON stays valid if a command line is not UTF-8.

@@ -2,10 +2,12 @@ package kerneltest
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +54,7 @@ type Workers map[string]func(*Job)
 func Main(m *testing.M, workers Workers) {
 	name := os.Getenv(workerVar)
 	if name == "" {
+		collectRarely()
 		os.Exit(m.Run())
 	}
 	f := workers[name]
@@ -61,6 +64,15 @@ func Main(m *testing.M, workers Workers) {
 	}
 	f(&Job{Args: os.Args[1:], out: os.Stdout, in: bufio.NewScanner(os.Stdin)})
 	os.Exit(0)
+}
+
+// collectRarely lets the heap of the tests grow to five times its live size before a collection. Tests make much short
+// garbage and keep little. Benchmarks measure with the usual setting, and GOGC overrides both.
+func collectRarely() {
+	flag.Parse()
+	if os.Getenv("GOGC") == "" && flag.Lookup("test.bench").Value.String() == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // Worker is a process that a test started. At the test's end it is killed and reaped.
