@@ -58,6 +58,11 @@ func (m *mountWatch) mounts(dir process.Dir) []Mount {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ns, err := dir.Readlink("ns/mnt")
+	if sys.Denied(err) {
+		// The kernel also answers EACCES if the process ends between the lookup of the link and its reading
+		// (proc_ns_readlink, fs/proc/namespaces.c). A second lookup then finds nothing.
+		ns, err = dir.Readlink("ns/mnt")
+	}
 	if err != nil {
 		m.err = cmp.Or(m.err, failure(err))
 		return []Mount{{"/", !sys.Gone(err)}}
