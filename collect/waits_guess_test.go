@@ -92,13 +92,13 @@ critical observed deadlock: a b
 		{"container-alone", `
 c deadlock
   b deadlock
-a open
+a timed
 critical observed deadlock: b c
 `},
 		{"container-shared", `
   c waits
     b waits
-a open
+a timed
 `},
 	} {
 		t.Run(test.play, func(t *testing.T) {

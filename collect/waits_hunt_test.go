@@ -268,15 +268,16 @@ func (p *play) handle(s *process.Script, signal unix.Signal) {
 	s.Raw(unix.SYS_RT_SIGACTION, uintptr(signal), s.Keep(action, unsafe.Pointer(action)), 0, 8)
 }
 
-// sleepingChild clones a child, which sleeps in a futex. The page holds the pid of the child only in the parent, so the
-// parent goes on.
+// sleepingChild clones a child, which sleeps in a futex for a time. The page holds the pid of the child only in the
+// parent, so the parent goes on.
 func (p *play) sleepingChild(s *process.Script, flags uintptr) {
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
 	const futexWaitPrivate = 128
+	end := &unix.Timespec{Sec: 1 << 30}
 	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_PARENT_SETTID, 0, at).Raw(unix.SYS_FUTEX, at,
-		futexWaitPrivate, 0, 0)
+		futexWaitPrivate, 0, s.Keep(end, unsafe.Pointer(end)))
 }
 
 // flocksHandled: a reads from b, and b waits for the lock that a has. a handles a signal.
@@ -350,7 +351,7 @@ func childInContainer(p *play) {
 	}
 }
 
-// childGoesOn clones a child, which does the calls after it. The parent sleeps in a futex.
+// childGoesOn clones a child, which does the calls after it. The parent sleeps in a futex for a time.
 func (p *play) childGoesOn(s *process.Script, flags uintptr) {
 	page, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	p.j.Check(err)
@@ -358,8 +359,9 @@ func (p *play) childGoesOn(s *process.Script, flags uintptr) {
 	const futexWaitPrivate = 128
 	// The page holds the pid of the child only in the child. So the futex does not wait there. The place of the address in
 	// the arguments differs between architectures.
+	end := &unix.Timespec{Sec: 1 << 30}
 	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_CHILD_SETTID, 0, 0, at, at).Raw(unix.SYS_FUTEX, at,
-		futexWaitPrivate, 0, 0)
+		futexWaitPrivate, 0, s.Keep(end, unsafe.Pointer(end)))
 }
 
 // childOf waits for the only child of a process, and returns it.
@@ -812,7 +814,7 @@ func TestWaitsForTheEndOfAThread(t *testing.T) {
 // A process knows its children by the numbers of its own pid namespace.
 func TestWaitsForAChildInAContainer(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		perform(t, "child-in-container").shows("c deadlock\n  b deadlock\na open\ncritical observed deadlock: b c\n")
+		perform(t, "child-in-container").shows("c deadlock\n  b deadlock\na timed\ncritical observed deadlock: b c\n")
 	})
 }
 

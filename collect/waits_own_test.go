@@ -84,6 +84,41 @@ func startOwn(t *testing.T, program, args string) (group int) {
 	return cmd.Process.Pid
 }
 
+// A thread waits for a futex of its own memory. It is stuck if no other thread of the process goes on.
+func TestWaitsForOwnMemory(t *testing.T) {
+	const stuck, likely = "parent stuck\n", "warning inferred stuck\n"
+	kerneltest.InNamespace(t, func() {
+		program := builtOwn(t)
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct{ args, want string }{
+			{"semaphore", stuck + likely},
+			{"pool", stuck + "  thread stuck\n  thread stuck\n" + likely},
+			{"poster", "parent hangs\n  thread stuck\n" + likely},
+			{"poster idle", "parent hangs\n  thread hangs\n  thread stuck\n" + likely},
+			{"owner-ended", stuck + likely},
+			{"two-lockers", stuck + "  thread stuck\n" + likely},
+			{"forked", "parent hangs\nchild stuck\n" + likely},
+			{"queue", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
+			{"queue interrupt", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
+
+			{"semaphore handler", "parent open\n"},
+			{"semaphore interrupt", "parent open\n"},
+			{"semaphore alarm", "parent open\n"},
+			{"semaphore timed", "parent waits\n  thread timed\n"},
+			{"semaphore traced", "parent open\n"},
+			{"pool sleeper", "parent waits\n  thread runs\n  thread waits\n  thread waits\n"},
+			{"poster handler", "parent waits\n  thread waits\n"},
+			{"owner-ended sleeper", "parent waits\n  thread runs\n"},
+			{"queue sleeper", "parent waits\n  thread runs\nchild waits\n  thread waits\n"},
+		} {
+			t.Run(test.args, func(t *testing.T) { eventuallyOwn(t, host, program, test.args, test.want) })
+		}
+	})
+}
+
 // A program waits for what only it could give. It is stuck, unless a handler, a time limit, a tracer or a free thread
 // could wake it.
 func TestWaitsForOneself(t *testing.T) {

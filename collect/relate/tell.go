@@ -137,8 +137,8 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hanging...)
 	f.Refs = refs.list
-	f.Advice = s.forgottenEnd(group) + "nothing that runs will wake " + schema.Plural(len(names), "it", "them") + ": end " +
-		joinShown(names) + ", or give by hand what is awaited; then start again what should have given it"
+	f.Advice = s.forgottenEnd(group) + "nothing that runs will wake " + schema.Plural(len(names), "it", "them") +
+		": end " + joinShown(names) + ", or give by hand what is awaited; then start again what should have given it"
 	return f
 }
 
@@ -260,7 +260,9 @@ func (s *Solution) otherEnders(nodes []int, cycle []Step) []string {
 	for _, i := range nodes {
 		w := s.Nodes[i].Task
 		for k := range w.Wait.Enders {
-			if e := &w.Wait.Enders[k]; !done[e] {
+			e := &w.Wait.Enders[k]
+			ownThreads := e.Weak && e.Proc == w.Proc && !e.ByFD // the other threads are told one by one
+			if !done[e] && !ownThreads {
 				done[e] = true
 				if count++; count <= mostShown {
 					others = append(others, edgeText(w, s.taskOf(e), e)+", and waits itself")

@@ -22,8 +22,7 @@ func (g *graph) dropAwake(solved *relate.Solution, tasks []relate.Task) (changed
 	buf := make([]byte, 8<<10)
 	for i := range tasks {
 		t := &tasks[i]
-		if n := solved.Node(t.Thread); t.Activity == relate.Waiting && n >= 0 && solved.Nodes[n].Status.Bad() &&
-			!g.stillAsleep(t, buf) {
+		if t.Activity == relate.Waiting && looksBad(solved, t) && !g.stillAsleep(t, buf) {
 			t.Activity, t.Doing, t.Wait = relate.Running, "has just run", relate.Wait{}
 			changed = true
 		}

@@ -34,7 +34,7 @@ type socketWait struct {
 //	tracers, if only the waiter's own process could end the wait
 //
 // It reports true if it found any.
-func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
+func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed bool) {
 	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
 		t := &tasks[i]
@@ -42,14 +42,24 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 		if t.Activity != relate.Waiting || w.Timed || w.Open != "" {
 			continue
 		}
+		if g.own[t.Thread] && !looksBad(solved, t) {
+			continue // every machine has many such threads
+		}
 		p := g.tick.Process(int(t.Proc.ID))
 		if activity, doing := g.halted(p, t.TID); activity != relate.Waiting {
 			t.Activity, t.Doing, t.Wait = activity, doing, relate.Wait{}
 			changed = true
 			continue
 		}
+		if g.ownFutexes[t.Thread] {
+			e := wakers{enders: w.Enders, assumes: w.Assumes}
+			if g.openIfHandled(p, &e); e.open != "" || e.assumes != w.Assumes {
+				w.Open, w.Assumes, changed = e.open, e.assumes, true
+			}
+		}
 		byDescriptor := g.endsByDescriptor(t)
 		switch {
+		case w.Open != "":
 		case g.hasTimer(p, t.TID), g.hasSocketLimit(p, t):
 			w.Timed = true
 		case byDescriptor && hidden() != "":
@@ -74,6 +84,12 @@ func (g *graph) addDoubts(tasks []relate.Task) (changed bool) {
 		changed = true
 	}
 	return changed
+}
+
+// looksBad reports true if a thread looks stuck or stopped.
+func looksBad(solved *relate.Solution, t *relate.Task) bool {
+	n := solved.Node(t.Thread)
+	return n >= 0 && solved.Nodes[n].Status.Bad()
 }
 
 // indirectEnders are processes that could end a wait in an indirect way:

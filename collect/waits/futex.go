@@ -276,25 +276,53 @@ func (g *graph) threadByNumber(q *proc.Process, owner int) (tid int, ok bool) {
 }
 
 // ownFutex finds the enders of a wait on a futex of the process alone. The owner of a mutex ends the wait. A condition
-// or a semaphore does not tell who will wake whom. An idle pool, whose threads all wait for work, looks the same as a
-// pool that has lost its last worker. So such a wait is open, and its enders are the other threads that do not sleep in
-// such a wait.
+// or a semaphore does not tell who will wake whom. So any other thread of the process may do it. Without a free thread
+// and a signal handler nobody is left.
 func (g *graph) ownFutex(p *proc.Process, th *proc.Thread) (e wakers) {
+	left := th.Futex.LeftBy
 	if th.Futex.Owner > 0 {
 		if tid, ok := g.threadByNumber(p, th.Futex.Owner); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
 				Proof: schema.Observed}}
 			return e
 		}
+		left = th.Futex.Owner
 	}
-	for i := range p.Tasks {
-		if o := &p.Tasks[i]; o.TID != th.TID && !isIdle(o) {
-			e.enders = append(e.enders,
-				relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
-		}
+	at := relate.Thread{Proc: p.Ref(), TID: th.TID}
+	g.own[at], g.ownFutexes[at] = true, true
+	if left == 0 {
+		e.enders = g.busyThreads(p, th)
+		return e
 	}
-	e.open = "its own process"
+	g.left[at] = true
+	e.enders = []relate.Ender{anyThread(p)}
+	e.assumes = fmt.Sprintf("thread %d, which locked it, has ended or stayed behind in a fork", left)
 	return e
+}
+
+// anyThread is the process of a waiter as an ender: one of its other threads may wake the futex.
+func anyThread(p *proc.Process) relate.Ender {
+	return relate.Ender{Proc: p.Ref(), How: "may wake it", Proof: schema.Inferred, Weak: true}
+}
+
+// busyThreads are the threads that could wake thread th from a futex of their process. The threads that sleep in such a
+// wait themselves are not listed one by one.
+func (g *graph) busyThreads(p *proc.Process, th *proc.Thread) []relate.Ender {
+	enders, ok := g.busy[p]
+	if !ok {
+		for i := range p.Tasks {
+			if o := &p.Tasks[i]; !isIdle(o) && o.In != process.Ended {
+				enders = append(enders,
+					relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
+			}
+		}
+		enders = append(enders, anyThread(p))
+		g.busy[p] = enders
+	}
+	if !isIdle(th) { // a futex without the mark for private memory
+		enders = slices.DeleteFunc(slices.Clone(enders), func(n relate.Ender) bool { return n.TID == th.TID })
+	}
+	return enders
 }
 
 // joinedThread finds the thread whose end th waits for, as in pthread_join(3). Such a wait is on a word that holds the

@@ -25,9 +25,12 @@ type graph struct {
 	tick *proc.Tick
 	on   map[relate.Thread][]schema.Ref
 
-	serves      map[relate.Thread]bool   // threads that wait for any request
-	own         map[relate.Thread]bool   // threads whose wait only their own process could end
-	hands       map[*proc.Process]string // see otherHand
+	serves      map[relate.Thread]bool           // threads that wait for any request
+	own         map[relate.Thread]bool           // threads whose wait only their own process could end
+	hands       map[*proc.Process]string         // see otherHand
+	ownFutexes  map[relate.Thread]bool           // threads that sleep on a futex of their own memory
+	left        map[relate.Thread]bool           // threads that wait for a lock whose owner is no thread of their process
+	busy        map[*proc.Process][]relate.Ender // see busyThreads
 	children    map[int][]*proc.Process
 	sets        func() map[proc.WaitKey]*schema.Object
 	segments    func() map[proc.WaitKey]memoryObject
@@ -60,7 +63,9 @@ func newGraph(t *proc.Tick) *graph {
 		children: map[int][]*proc.Process{},
 		values:   map[*kinds.SemRow]semContent{}, programs: map[*proc.Process]string{},
 		caught: map[*proc.Process]sys.SignalSet{},
-		own:    map[relate.Thread]bool{}, hands: map[*proc.Process]string{}, onSockets: map[relate.Thread]socketWait{},
+		own:    map[relate.Thread]bool{}, hands: map[*proc.Process]string{},
+		ownFutexes: map[relate.Thread]bool{}, left: map[relate.Thread]bool{},
+		busy: map[*proc.Process][]relate.Ender{}, onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},

@@ -42,8 +42,10 @@ func TestWaitsOfAnIdlePool(t *testing.T) {
 	p := &proc.Process{Tasks: []proc.Thread{{Task: process.Task{TID: 10, In: process.InCall,
 		Call: process.BlockedCall{NR: unix.SYS_READ}}}, th}}
 	p.PID = 10
-	want := wakers{open: "its own process",
-		enders: []relate.Ender{{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred}}}
+	want := wakers{enders: []relate.Ender{
+		{Proc: p.Ref(), TID: 10, How: "is a thread of the same process", Proof: schema.Inferred},
+		{Proc: p.Ref(), How: "may wake it", Proof: schema.Inferred, Weak: true},
+	}}
 	got := newGraph(&proc.Tick{}).ownFutex(p, &th)
 	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(wakers{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

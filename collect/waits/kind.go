@@ -20,6 +20,7 @@ type Row struct {
 	enders      schema.Value
 	waiting     schema.Value // since it last ran
 	serves      bool         // it waits for any request
+	left        bool         // it waits for a lock of its own process that no thread of the process can give back
 	background  bool
 }
 
@@ -128,7 +129,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	g := newGraph(t)
 	tasks := g.tasks()
 	solved := relate.Solve(tasks)
-	if solved.Pending() && g.addDoubts(tasks) {
+	if solved.Pending() && g.addDoubts(solved, tasks) {
 		solved = relate.Solve(tasks)
 	}
 	if solved.Pending() && g.dropAwake(solved, tasks) {
@@ -142,7 +143,8 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 		n := &solved.Nodes[i]
 		r := &rows[i]
 		*r = Row{Node: *n, ref: threadRef(n.Task), process: t.Process(int(n.Task.Proc.ID)), says: solved.Says(i),
-			on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread], background: true}
+			on: g.on[n.Task.Thread], serves: g.serves[n.Task.Thread],
+			left: g.left[n.Task.Thread], background: true}
 		if n.Parent >= 0 {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
@@ -187,7 +189,7 @@ func threadRef(t *relate.Task) schema.Ref {
 // worthShowing is false for what every machine has in large numbers: loops that wait for any request, idle threads of a
 // pool, shells that wait for their children.
 func (r *Row) worthShowing() bool {
-	if r.Status.Bad() {
+	if r.Status.Bad() || r.left {
 		return true
 	}
 	if r.Task.Activity != relate.Waiting || r.serves {

@@ -48,9 +48,12 @@ func (g *graph) openIfHandled(p *proc.Process, e *wakers) {
 	others := slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return !n.Weak && (n.Proc != own || n.TID != 0) })
 	if handled != interrupt || !others {
 		e.open = "a signal handler of its own"
-	} else if e.assumes == "" {
-		e.assumes = fmt.Sprintf("the handler of %d/%s for SIGINT does not end the wait", p.PID, p.Comm)
+		return
 	}
+	if e.assumes != "" {
+		e.assumes += ", and "
+	}
+	e.assumes += fmt.Sprintf("the handler of %d/%s for SIGINT does not end the wait", p.PID, p.Comm)
 }
 
 // handlers are the signals whose handlers could run in a sleeping process, and could wake its threads. These do not

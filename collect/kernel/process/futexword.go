@@ -34,6 +34,9 @@ type Futex struct {
 	// Owner is the thread that holds the lock (a rwlock: for writing). It is the TID in the owner's own pid namespace;
 	// Thread finds our TID. 0: not known, or readers hold the rwlock. Readers do not store their TIDs.
 	Owner int
+	// LeftBy is the number of the thread that locked a private lock and is no thread of the process. It has ended, or it
+	// stayed behind in a fork: the child has only the thread that forked (fork(2)). 0: none. It excludes Owner.
+	LeftBy int
 	// OwnerDied means that a former owner ended while it held the lock (FUTEX_OWNER_DIED). It is for robust mutexes and
 	// PI locks. Owner is the present owner, or 0.
 	OwnerDied bool
@@ -110,9 +113,15 @@ func (p Dir) recognize(f *Futex, c BlockedCall, w futexWaiting) {
 		if p.readMemory(c.TID, f.Addr, mutex[:]) != nil {
 			return
 		}
-		if kind, owner := w.parseMutex(mutex); kind != FutexOther && p.mayOwn(f, owner) {
-			f.Kind, f.Owner, f.OwnerDied = kind, owner, kind == FutexRobust && f.Word&futexOwnerDied != 0
-			return
+		if kind, owner := w.parseMutex(mutex); kind != FutexOther {
+			if p.mayOwn(f, owner) {
+				f.Kind, f.Owner, f.OwnerDied = kind, owner, kind == FutexRobust && f.Word&futexOwnerDied != 0
+				return
+			}
+			if owner <= mostPid {
+				f.Kind, f.LeftBy = kind, owner
+				return
+			}
 		}
 	}
 	if !w.rwlock() {
@@ -132,6 +141,9 @@ func (p Dir) recognize(f *Futex, c BlockedCall, w futexWaiting) {
 		f.Kind, f.Owner = FutexRWLock, found[0]
 	}
 }
+
+// mostPid is the largest number of a thread (PID_MAX_LIMIT, include/linux/threads.h).
+const mostPid = 4 << 20
 
 // mayOwn is false if a private lock's owner is no thread of the process.
 func (p Dir) mayOwn(f *Futex, owner int) bool {
