@@ -79,7 +79,7 @@ func (r *ipcsRun) semLimits() {
 
 func (r *ipcsRun) msgSummary() {
 	info, err := r.host.MsgInfo()
-	if err != nil {
+	if err != nil || info.FromLists { // util-linux reads no sums elsewhere
 		r.print("kernel not configured for message queues\n")
 		return
 	}
@@ -92,7 +92,7 @@ func (r *ipcsRun) msgSummary() {
 
 func (r *ipcsRun) shmSummary() {
 	info, err := r.host.ShmInfo()
-	if err != nil {
+	if err != nil || info.FromLists { // util-linux reads no sums elsewhere
 		r.print("kernel not configured for shared memory\n")
 		return
 	}
@@ -106,7 +106,7 @@ func (r *ipcsRun) shmSummary() {
 
 func (r *ipcsRun) semSummary() {
 	info, err := r.host.SemInfo()
-	if err != nil {
+	if err != nil || info.FromLists { // util-linux reads no sums elsewhere
 		r.print("kernel not configured for semaphores\n")
 		return
 	}

@@ -19,6 +19,8 @@ type MsgInfo struct {
 	Queues   uint64
 	Messages uint64
 	Bytes    uint64 // bytes in all queues; the kernel cuts this count to a signed 32-bit number
+
+	FromLists bool // the live kernel refused the calls: limits of /proc/sys, sums over the list
 }
 
 // SemInfo holds the limits and the use of semaphore sets (man 2 semctl, IPC_INFO, SEM_INFO).
@@ -30,6 +32,8 @@ type SemInfo struct {
 
 	Sets       uint64
 	Semaphores uint64
+
+	FromLists bool // as in MsgInfo
 }
 
 // ShmInfo holds the limits and the use of shared memory segments (man 2 shmctl, IPC_INFO, SHM_INFO).
@@ -45,6 +49,8 @@ type ShmInfo struct {
 	Pages     uint64 // of all segments, resident or not
 	RSSPages  uint64 // in memory
 	SwapPages uint64 // in swap
+
+	FromLists bool // as in MsgInfo
 }
 
 // ReadMsgInfo reads MsgInfo; it costs under a microsecond on the live machine. On a file tree it reads
@@ -54,11 +60,14 @@ func ReadMsgInfo(root sys.Root) (MsgInfo, error) {
 		return msgInfoFiles(root)
 	}
 	var limits, use msginfo
-	if _, err := msgctl(0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
-		return MsgInfo{}, fmt.Errorf("msgctl IPC_INFO: %w", err)
+	_, err := msgctl(0, ipcInfo, unsafe.Pointer(&limits))
+	if err == nil {
+		_, err = msgctl(0, msgInfo, unsafe.Pointer(&use))
 	}
-	if _, err := msgctl(0, msgInfo, unsafe.Pointer(&use)); err != nil {
-		return MsgInfo{}, fmt.Errorf("msgctl MSG_INFO: %w", err)
+	if err != nil { // a security filter
+		info, fileErr := msgInfoFiles(root)
+		info.FromLists = true
+		return info, unlessRead(fileErr, "msgctl IPC_INFO and MSG_INFO", err)
 	}
 	return MsgInfo{
 		MNI: unsigned(limits.mni), MNB: unsigned(limits.mnb), Max: unsigned(limits.max),
@@ -73,11 +82,14 @@ func ReadSemInfo(root sys.Root) (SemInfo, error) {
 		return semInfoFiles(root)
 	}
 	var limits, use seminfo
-	if _, err := semctl(0, 0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
-		return SemInfo{}, fmt.Errorf("semctl IPC_INFO: %w", err)
+	_, err := semctl(0, 0, ipcInfo, unsafe.Pointer(&limits))
+	if err == nil {
+		_, err = semctl(0, 0, semInfo, unsafe.Pointer(&use))
 	}
-	if _, err := semctl(0, 0, semInfo, unsafe.Pointer(&use)); err != nil {
-		return SemInfo{}, fmt.Errorf("semctl SEM_INFO: %w", err)
+	if err != nil {
+		info, fileErr := semInfoFiles(root)
+		info.FromLists = true
+		return info, unlessRead(fileErr, "semctl IPC_INFO and SEM_INFO", err)
 	}
 	return SemInfo{
 		MSL: unsigned(limits.msl), MNS: unsigned(limits.mns), OPM: unsigned(limits.opm), MNI: unsigned(limits.mni),
@@ -92,12 +104,15 @@ func ReadShmInfo(root sys.Root) (ShmInfo, error) {
 		return shmInfoFiles(root)
 	}
 	var limits shminfo
-	if _, err := shmctl(0, ipcInfo, unsafe.Pointer(&limits)); err != nil {
-		return ShmInfo{}, fmt.Errorf("shmctl IPC_INFO: %w", err)
-	}
 	var use shmUse
-	if _, err := shmctl(0, shmInfo, unsafe.Pointer(&use)); err != nil {
-		return ShmInfo{}, fmt.Errorf("shmctl SHM_INFO: %w", err)
+	_, err := shmctl(0, ipcInfo, unsafe.Pointer(&limits))
+	if err == nil {
+		_, err = shmctl(0, shmInfo, unsafe.Pointer(&use))
+	}
+	if err != nil {
+		info, fileErr := shmInfoFiles(root)
+		info.FromLists = true
+		return info, unlessRead(fileErr, "shmctl IPC_INFO and SHM_INFO", err)
 	}
 	return ShmInfo{
 		Max: limits.max, Min: limits.min, MNI: limits.mni, All: limits.all, PageSize: uint64(os.Getpagesize()),
@@ -123,6 +138,14 @@ func IPCObjects(root sys.Root) (uint64, error) {
 }
 
 // unsigned turns a negative count into the positive one that the kernel cut to an int.
+// unlessRead is the error of the calls if the files could not be read either.
+func unlessRead(fileErr error, calls string, err error) error {
+	if fileErr == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w, and %w", calls, err, fileErr)
+}
+
 func unsigned(n int32) uint64 { return uint64(uint32(n)) }
 
 func msgInfoFiles(root sys.Root) (MsgInfo, error) {

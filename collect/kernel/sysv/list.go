@@ -21,14 +21,19 @@ const (
 // MsgQueues lists every message queue of the IPC namespace in the order of its index, like /proc and ipcs. With
 // wantQBytes each live queue has its QBytes. Without it a queue has QBytes only if they cost no extra call.
 func MsgQueues(root sys.Root, wantQBytes bool) ([]MsgQueue, error) {
-	var info msginfo
+	used := 0
 	if root.Live() {
-		highest, err := msgctl(0, msgInfo, unsafe.Pointer(&info))
-		if queues, ok := statAll(int(info.pool), highest, err, statMsg); ok {
+		var highest int
+		var err error
+		used, highest, err = msgHighest()
+		if queues, ok := statAll(used, highest, err, statMsg); ok {
 			return queues, nil
 		}
 	}
-	queues, err := readTable(root, procMsg, int(info.pool), msgRow)
+	queues, err := readTable(root, procMsg, used, msgRow)
+	if err != nil && root.Live() && len(queues) == 0 {
+		queues, err = statEach(msgHighest, statMsg, err)
+	}
 	if err != nil || !wantQBytes || !root.Live() {
 		return queues, err
 	}
@@ -61,27 +66,70 @@ func withQBytes(queues []MsgQueue) []MsgQueue {
 
 // SemSets lists every semaphore set of the IPC namespace in the order of its index.
 func SemSets(root sys.Root) ([]SemSet, error) {
-	var info seminfo
+	used := 0
 	if root.Live() {
-		highest, err := semctl(0, 0, semInfo, unsafe.Pointer(&info))
-		if sets, ok := statAll(int(info.usz), highest, err, statSem); ok {
+		var highest int
+		var err error
+		used, highest, err = semHighest()
+		if sets, ok := statAll(used, highest, err, statSem); ok {
 			return sets, nil
 		}
 	}
-	return readTable(root, procSem, int(info.usz), semRow)
+	sets, err := readTable(root, procSem, used, semRow)
+	if err != nil && root.Live() && len(sets) == 0 {
+		return statEach(semHighest, statSem, err)
+	}
+	return sets, err
 }
 
 // ShmSegments lists every shared memory segment of the IPC namespace in the order of its index. Only /proc has RSS
 // and swap, at two and a half times the cost. Without wantRSS the result leaves them out.
 func ShmSegments(root sys.Root, wantRSS bool) ([]ShmSegment, error) {
 	if root.Live() && !wantRSS {
-		var use shmUse
-		highest, err := shmctl(0, shmInfo, unsafe.Pointer(&use))
-		if segments, ok := statAll(int(use.used), highest, err, statShm); ok {
+		used, highest, err := shmHighest()
+		if segments, ok := statAll(used, highest, err, statShm); ok {
 			return segments, nil
 		}
 	}
-	return readTable(root, procShm, 0, shmRow)
+	segments, err := readTable(root, procShm, 0, shmRow)
+	if err != nil && root.Live() && len(segments) == 0 {
+		return statEach(shmHighest, statShm, err)
+	}
+	return segments, err
+}
+
+// msgHighest, semHighest and shmHighest give the number of objects and the highest index.
+func msgHighest() (used, highest int, err error) {
+	var info msginfo
+	highest, err = msgctl(0, msgInfo, unsafe.Pointer(&info))
+	return int(info.pool), highest, err
+}
+
+func semHighest() (used, highest int, err error) {
+	var info seminfo
+	highest, err = semctl(0, 0, semInfo, unsafe.Pointer(&info))
+	return int(info.usz), highest, err
+}
+
+func shmHighest() (used, highest int, err error) {
+	var use shmUse
+	highest, err = shmctl(0, shmInfo, unsafe.Pointer(&use))
+	return int(use.used), highest, err
+}
+
+// statEach lists objects by *_STAT_ANY where /proc has no list: it is mounted with subset=pid, or not at all.
+// unlisted is the error of /proc, and of statEach if the calls fail too.
+func statEach[T any](count func() (used, highest int, err error), stat func(int, *T) error, unlisted error) ([]T,
+	error) {
+	used, highest, err := count()
+	if err != nil {
+		return nil, unlisted
+	}
+	all, ok := statIndexes(used, highest, stat)
+	if !ok {
+		return nil, unlisted
+	}
+	return all, nil
 }
 
 // statAll lists objects by *_STAT_ANY. *_INFO gave used, the number of objects, and highest, the highest index. ok is
@@ -95,6 +143,12 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 	case !dense(used, highest):
 		return nil, false
 	}
+	all, ok = statIndexes(used, highest, stat)
+	return all, ok && len(all) > 0
+}
+
+// statIndexes reads the object at each index. ok is false if a call failed.
+func statIndexes[T any](used, highest int, stat func(index int, into *T) error) (all []T, ok bool) {
 	all = make([]T, 0, used)
 	var row T
 	for i := 0; i <= highest && len(all) < used; i++ {
@@ -107,7 +161,7 @@ func statAll[T any](used, highest int, err error, stat func(index int, into *T) 
 			return nil, false
 		}
 	}
-	return all, len(all) > 0
+	return all, true
 }
 
 // dense is true if one call for each index costs less than reading /proc. An unused index costs half of a used one. A
