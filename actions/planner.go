@@ -89,12 +89,13 @@ type survey struct {
 	snap       *collect.Snapshot
 	users      *proc.Users
 	noted      map[string]bool
+	rechecks   map[schema.Kind]recheck
 }
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
-		noted: map[string]bool{}}
+		noted: map[string]bool{}, rechecks: map[schema.Kind]recheck{}}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {

@@ -25,6 +25,8 @@ func removals() []removal {
 		{schema.PMsg, (*survey).removePosix},
 		{schema.PSem, (*survey).removePosix},
 		{schema.PShm, (*survey).removePosix},
+		{schema.Fifo, (*survey).removePath},
+		{schema.Unix, (*survey).removePath},
 	}
 }
 

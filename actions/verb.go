@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -28,6 +29,10 @@ type Verb struct {
 	Kinds func(schema.Kind) bool
 	// Chosen is true for a kind if --where chooses among its objects. nil means the same as Kinds.
 	Chosen func(schema.Kind) bool
+	// Can is true for an object that the verb works on. --where chooses no other. nil means all objects of the kinds.
+	Can func(*schema.Object) bool
+	// Lists returns the needs without which some objects of a kind are not listed. nil means none.
+	Lists func(*kinds.Mechanism) schema.Need
 	// Instead returns an alternative for an object of another kind. It is nil if Kinds is nil.
 	Instead func(schema.Ref) string
 

@@ -75,7 +75,7 @@ func TestKindsWithoutARemoval(t *testing.T) {
 			"end its holders with ipctop signal TERM --to holders pipe:7",
 		schema.EventFD: "eventfd:7: it goes away when its last holder closes it: " +
 			"end its holders with ipctop signal TERM --to holders eventfd:7",
-		schema.NS: "ns:7: objects of kind ns are not removed: only msg, sem, shm, pmsg, psem and pshm are",
+		schema.NS: "ns:7: objects of kind ns are not removed: only msg, sem, shm, pmsg, psem, pshm, fifo and unix are",
 	}
 	var refs []schema.Ref
 	for _, m := range collect.Mechanisms() {

@@ -17,6 +17,8 @@ import (
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
 
@@ -77,6 +79,9 @@ type verbRun struct {
 	age      time.Duration // the grace time, as collect.Request takes it
 	planner  *actions.Planner
 	lost     int // number of REFs that lead to no object
+
+	can   func(*schema.Object) bool          // see actions.Verb.Can
+	lists func(*kinds.Mechanism) schema.Need // see actions.Verb.Lists
 }
 
 // start opens the machine. age is the grace time: an object with a later last use is no orphan.

@@ -54,6 +54,9 @@ func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
 		req.Want[s.Kind] = 0
+		if m := mechanismsOf(func(k schema.Kind) bool { return k == s.Kind }); a.lists != nil && len(m) == 1 {
+			req.Want[s.Kind] = a.lists(m[0])
+		}
 		req.AllNamespaces = req.AllNamespaces || otherNamespace(s)
 	}
 	snap := collect.New(a.host, time.Now, a.settings...).Take(req)
@@ -111,12 +114,18 @@ func (a *verbRun) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *vie
 	want := map[schema.Kind]schema.Need{}
 	for _, m := range mechs {
 		want[m.Kind] = m.NeedsOf(where.IDs())
+		if a.lists != nil {
+			want[m.Kind] |= a.lists(m)
+		}
 	}
 	snap = collect.New(a.host, time.Now,
 		a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all, Grace: a.age})
 	for _, m := range mechs {
 		for _, o := range snap.Objects[m.Kind] {
 			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
+			if a.can != nil && !a.can(o) {
+				continue
+			}
 			if where.Match(o) && !ours && (m.Background == nil || !m.Background(o)) {
 				refs = append(refs, o.Ref)
 			}

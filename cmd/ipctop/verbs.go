@@ -141,6 +141,7 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	a.can, a.lists = c.verb.Can, c.verb.Lists
 	mechs := mechanismsOf(c.verb.Chooses)
 	refs, err := a.targets(sels, mechs)
 	if err != nil {

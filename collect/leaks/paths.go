@@ -57,6 +57,15 @@ func (s *staleFile) lastUse() time.Time {
 	return last
 }
 
+// StaleFile returns the file of an object without users: a FIFO that nobody has open, or a path that no socket is bound
+// to. ok is false for all other objects.
+func StaleFile(o *schema.Object) (file vfs.PosixFile, ok bool) {
+	if s := staleNote.Of(o); s != nil {
+		return s.PosixFile, true
+	}
+	return vfs.PosixFile{}, false
+}
+
 // staleColumns returns the age column for kinds that have files without users.
 func staleColumns(kind schema.Kind) []schema.Column {
 	help := map[schema.Kind]string{

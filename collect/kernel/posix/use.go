@@ -17,7 +17,7 @@ import (
 )
 
 // ErrChanged means that the name leads to another file than before.
-var ErrChanged = fmt.Errorf("the name belongs to another object by now: %w", unix.ESTALE)
+var ErrChanged = vfs.ErrChanged
 
 // MsgRemoveSame unlinks a queue by its name ("/name"), if the file still has this device and inode number. Processes
 // with an open descriptor go on using the queue. It ends with its last descriptor (mq_unlink(3)). Errors: ErrChanged,
@@ -93,14 +93,7 @@ func removeIn(dir int, name, file string, dev, ino uint64) error {
 // unlinkSame removes a name. Two system calls lie between the check and unlinkat, because no call of Linux unlinks by
 // inode.
 func unlinkSame(dir int, file string, dev, ino uint64) error {
-	f, err := vfs.StatAt(dir, file)
-	if err != nil {
-		return fmt.Errorf("remove /%s: %w", file, err)
-	}
-	if f.Dev != dev || f.Ino != ino {
-		return fmt.Errorf("remove /%s: %w", file, ErrChanged)
-	}
-	if err := unix.Unlinkat(dir, file, 0); err != nil {
+	if err := vfs.UnlinkSame(dir, file, dev, ino); err != nil {
 		return fmt.Errorf("remove /%s: %w", file, err)
 	}
 	return nil
