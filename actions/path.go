@@ -28,8 +28,8 @@ func CanRemove(o *schema.Object) bool {
 	return stale
 }
 
-// removalLists returns the needs without which the removable objects of a kind are not listed. The kernel lists no files
-// without users: ipctop searches directories.
+// removalLists returns the needs without which the removable objects of a kind are not listed. The kernel lists no
+// files without users: ipctop searches directories.
 func removalLists(m *kinds.Mechanism) schema.Need {
 	if isPath(m.Kind) {
 		return m.NeedsOf(leaks.IDs())

@@ -66,8 +66,8 @@ func TestPathsWithoutUsersAreUnlinked(t *testing.T) {
 		if diff := cmp.Diff(want, says); diff != "" || len(p.Refused) > 0 {
 			t.Fatal(diff, p.Refused)
 		}
-		if diff := cmp.Diff([]string{"done " + refs[fifo].String() + ": removed", "done " + refs[socket].String() + ": removed"},
-			m.run(p)); diff != "" {
+		done := []string{"done " + refs[fifo].String() + ": removed", "done " + refs[socket].String() + ": removed"}
+		if diff := cmp.Diff(done, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
 		for _, path := range []string{fifo, socket} {

@@ -65,7 +65,8 @@ func (s *survey) lastOperators(r schema.Ref, set sysv.SemSet, values []sysv.SemV
 			lines = append(lines, line)
 		}
 	}
-	if line, lives := s.lastUser(0, set.OTime, "last operation"); lives && len(seen) == 1 && len(values) > 0 && !s.deserted(r) {
+	if line, lives := s.lastUser(0, set.OTime, "last operation"); lives && len(seen) == 1 &&
+		len(values) > 0 && !s.deserted(r) {
 		lines = append(lines, line)
 	}
 	return lines
