@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -29,6 +30,7 @@ type socketWait struct {
 //	handlers for signals that the kernel sends, and handlers for SIGCHLD
 //	descriptors that no directory of /proc shows
 //	processes that the waiter traces
+//	arguments of calls that may have changed since (doubtArguments)
 //	processes that share an epoll instance
 //	processes below the children of the waiter, which may become its children
 //	tracers, if only the waiter's own process could end the wait
@@ -55,6 +57,11 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 			e := wakers{enders: w.Enders, assumes: w.Assumes}
 			if g.openIfHandled(p, &e); e.open != "" || e.assumes != w.Assumes {
 				w.Open, w.Assumes, changed = e.open, e.assumes, true
+			}
+		}
+		if n := solved.Node(t.Thread); n >= 0 && solved.Nodes[n].Status.Bad() && g.doubtArguments(p, t) {
+			if changed = true; w.Open != "" {
+				continue
 			}
 		}
 		byDescriptor := g.endsByDescriptor(t)
@@ -104,9 +111,16 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 	weak := func(q *proc.Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
 	}
-	if t.Wait.On.Kind == schema.Lock {
-		if r := g.wantedLock(p, t.TID); r != nil && r.Class == "POSIX" && r.Owner != nil {
-			for _, q := range g.tableSharers(r.Owner) {
+	if proc.Locking(t.Wait.Call) {
+		rows := g.rows[t.Thread]
+		if rows == nil {
+			rows = []*kinds.LockRow{g.wantedLock(p, t.TID)}
+		}
+		for _, r := range rows {
+			if r == nil || r.Class != "POSIX" || r.Owner == nil {
+				continue
+			}
+			for _, q := range g.sharers(process.SharedFiles, r.Owner) {
 				weak(q, "shares the descriptors and locks of its holder")
 			}
 		}
@@ -192,24 +206,6 @@ func (g *graph) wakingHandler(p *proc.Process) string {
 		return "its handler for a real-time signal"
 	}
 	return ""
-}
-
-// tableSharers are the other processes that share the descriptor table (CLONE_FILES without CLONE_THREAD).
-func (g *graph) tableSharers(p *proc.Process) []*proc.Process {
-	list, ok := g.tables[p]
-	if ok || !g.tick.Host.Live() {
-		return list
-	}
-	for _, q := range g.tick.Processes() {
-		if q == p || q.KernelThread() || q.Gone() {
-			continue
-		}
-		if same, err := process.SameFiles(p.Living(), q.Living()); err == nil && same {
-			list = append(list, q)
-		}
-	}
-	g.tables[p] = list
-	return list
 }
 
 // halted finds a cause that stops the thread itself, and that the state of the process does not show. Causes are a

@@ -262,14 +262,19 @@ func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 	}
 	var e wakers
 	targets := fdinfo.ParseEpoll(info.Text)
+	nth := map[int]int{} // targets so far, by number
 	for _, t := range targets {
-		fd := p.OpenFD(int32(t.FD))
-		if fd == nil || t.HasFile && fd.Ino != 0 && fd.Ino != t.Ino {
-			// added under another number, or closed since then
+		q, assumes := g.watchedBy(p, num, &t, nth[t.FD])
+		nth[t.FD]++
+		if q == nil { // added under another number, or closed since then
 			e.or(wakers{outside: true, open: "what its epoll instance watches"})
 			continue
 		}
-		e.or(g.descriptor(p, process.AwaitedFD{FD: t.FD, For: t.For()}, depth))
+		could := g.descriptor(q, process.AwaitedFD{FD: t.FD, For: t.For()}, depth)
+		if could.assumes == "" {
+			could.assumes = assumes
+		}
+		e.or(could)
 	}
 	if len(targets) == 0 {
 		e = wakers{outside: true, open: "what somebody adds to its epoll instance"}
@@ -358,4 +363,43 @@ func (g *graph) holders(r *kinds.LockRow) wakers {
 		e.open = "whoever has the lock, who was not found"
 	}
 	return e
+}
+
+// watchedBy finds a process whose descriptor leads to a target of an epoll instance. The target keeps its number and its
+// open file when the process gives the number to another file, and in the children of the process. An inode identifies
+// pipes, FIFOs and sockets. Other anonymous files share one inode. For them kcmp(2) tells if it is the same open file.
+func (g *graph) watchedBy(p *proc.Process, num int32, t *fdinfo.EpollTarget, nth int) (q *proc.Process,
+	assumes string) {
+	fd := p.OpenFD(int32(t.FD))
+	switch {
+	case fd != nil && fd.Ino != 0 && (!t.HasFile || fd.Ino == t.Ino):
+		return p, ""
+	case !g.tick.Host.Live():
+		if fd == nil || fd.Ino != 0 {
+			return nil, ""
+		}
+		return p, ""
+	}
+	leads := func(q *proc.Process) (bool, error) {
+		to := q.OpenFD(int32(t.FD))
+		if to == nil || to.Ino != 0 {
+			return to != nil && t.HasFile && to.Ino == t.Ino, nil
+		}
+		return process.WatchesFile(p.Living(), int(num), t.FD, nth, q.Living(), t.FD)
+	}
+	switch same, err := leads(p); {
+	case err != nil:
+		return p, fmt.Sprintf("descriptor %d of %d/%s is still the one that its epoll instance watches", t.FD, p.PID, p.Comm)
+	case same:
+		return p, ""
+	}
+	for _, q := range g.tick.Processes() { // its parent may have added it
+		if q == p || q.KernelThread() || q.Gone() {
+			continue
+		}
+		if same, err := leads(q); err == nil && same {
+			return q, ""
+		}
+	}
+	return nil, ""
 }

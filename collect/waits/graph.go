@@ -53,9 +53,9 @@ type graph struct {
 	mappings map[proc.WaitKey]*mapping
 	owners   map[ownership][]relate.Ender
 	ends     map[pipeEnd][]relate.Ender
-	peers    map[uint64][]relate.Ender         // the other end of a socket, by inode
-	sameEnd  map[schema.Ref][]relate.Ender     // see sameEnds
-	tables   map[*proc.Process][]*proc.Process // see tableSharers
+	peers    map[uint64][]relate.Ender     // the other end of a socket, by inode
+	sameEnd  map[schema.Ref][]relate.Ender // see sameEnds
+	arguments
 }
 
 func newGraph(t *proc.Tick) *graph {
@@ -70,7 +70,7 @@ func newGraph(t *proc.Tick) *graph {
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
-		tables: map[*proc.Process][]*proc.Process{}, visited: map[uint64]bool{}}
+		visited: map[uint64]bool{}, arguments: newArguments()}
 	for _, p := range t.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}

@@ -94,13 +94,8 @@ func (g *graph) findOtherHand(p *proc.Process) string {
 	if g.ringUsers()[p] {
 		return "the kernel, which acts for it by an io_uring"
 	}
-	for _, q := range g.tick.Processes() {
-		if q == p || q.KernelThread() || q.Gone() {
-			continue
-		}
-		if same, err := process.SameMemory(p.Living(), q.Living()); err == nil && same {
-			return fmt.Sprintf("%d/%s, which shares its memory", q.PID, q.Comm)
-		}
+	if list := g.sharers(process.SharedMemory, p); len(list) > 0 {
+		return fmt.Sprintf("%d/%s, which shares its memory", list[0].PID, list[0].Comm)
 	}
 	return ""
 }

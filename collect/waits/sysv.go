@@ -117,11 +117,17 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 		e.open = "nobody: it is about to go on"
 		return e
 	}
+	return g.semopOn(p, r, op, c.values, e.on)
+}
+
+// semopOn finds the enders of a wait for one operation on a set.
+func (g *graph) semopOn(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, on []schema.Ref) wakers {
+	e := wakers{on: on, open: "whoever changes it"}
 	if op.Op == 0 {
 		e.open = "whoever takes from it"
 		return e
 	}
-	switch enders, u := g.undoHolders(p, e.on[0], op, c.values[op.Num]); {
+	switch enders, u := g.undoHolders(p, on[0], op, values[op.Num]); {
 	case u.counts:
 		e.enders = enders
 		return e
@@ -132,7 +138,7 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 			return e
 		}
 	}
-	g.lastOperator(p, r, op, c.values, &e)
+	g.lastOperator(p, r, op, values, &e)
 	return e
 }
 

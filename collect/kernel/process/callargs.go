@@ -131,6 +131,56 @@ func (p Dir) Resumed(c BlockedCall) (first BlockedCall, ok bool) {
 	return first, true
 }
 
+// StartsProcess is true for calls that start a process. A thread sleeps in them only as the caller of vfork, until its
+// child ends or calls execve (CLONE_VFORK in clone(2)).
+func (c BlockedCall) StartsProcess() bool {
+	return c.NR == unix.SYS_CLONE || c.NR == unix.SYS_CLONE3 || c.NR == sysVfork
+}
+
+// Memory lists the addresses from which the call read what it waits for: the operations of semop, the lock of fcntl, the
+// descriptors of poll and select. The caller may change this memory during the call.
+func (c BlockedCall) Memory() (addresses []uint64) {
+	var args []uint64
+	switch nr := c.NR; {
+	case nr == unix.SYS_SEMOP, nr == unix.SYS_SEMTIMEDOP:
+		args = c.Args[1:2]
+	case nr == unix.SYS_FCNTL:
+		args = c.Args[2:3]
+	case pollCall(nr):
+		args = c.Args[:1]
+	case selectCall(nr):
+		args = c.Args[1:4]
+	}
+	for _, a := range args {
+		if a != 0 {
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses
+}
+
+// OnStack is true if the memory is near the top of the calling thread's own stack: a local variable of the caller, or
+// of a function that called the caller.
+func (c BlockedCall) OnStack(addr uint64) bool {
+	const near = 64 << 10
+	return c.SP <= addr && addr-c.SP < near
+}
+
+// PipeCall tells if a thread in read or write sleeps in a function for pipes (fs/pipe.c). ok is false for other calls,
+// and if the kernel does not tell the function (wchan).
+func (p Dir) PipeCall(c BlockedCall) (pipe, ok bool) {
+	switch c.NR {
+	case unix.SYS_READ, unix.SYS_READV, unix.SYS_WRITE, unix.SYS_WRITEV:
+	default:
+		return false, false
+	}
+	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
+	if err != nil || len(wchan) < 2 { // "0": not told
+		return false, false
+	}
+	return strings.Contains(string(wchan), "pipe_"), true
+}
+
 // errNoMemory means that only a part of the memory could be read.
 var errNoMemory = errors.New("cut short")
 

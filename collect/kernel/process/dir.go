@@ -259,6 +259,25 @@ func CPUTime(pid int) (int64, error) {
 	return ts.Nano(), nil
 }
 
+// HadThreads is true if a process with one thread had more threads before. The CPU clock of a process keeps the time of
+// ended threads (sum_sched_runtime in __exit_signal, kernel/exit.c). It also keeps the threads that ended in an execve.
+// It is false for a process that runs, and for a kernel without CONFIG_SCHED_INFO. Any user may ask. It costs 10
+// microseconds.
+func (p Dir) HadThreads() bool {
+	before, err := CPUTime(p.PID)
+	if err != nil {
+		return false
+	}
+	text, err := p.Read("task/"+strconv.Itoa(p.PID)+"/schedstat", nil)
+	if err != nil {
+		return false
+	}
+	f := scan.Fields{Rest: text}
+	own := f.Uint() // nanoseconds on a CPU
+	after, err := CPUTime(p.PID)
+	return err == nil && !f.Bad && before == after && uint64(before) > own
+}
+
 // ProcessExists is true for a process that exists, even if hidepid hides it in /proc. pidfd_open ignores hidepid. It
 // answers ESRCH for a free number, and another error for a thread's number (man 2 pidfd_open). Kernels without
 // pidfd_open get signal 0, which also finds threads.

@@ -20,39 +20,53 @@ func (p Dir) FDInfo(fd int, buf []byte) ([]byte, error) {
 func CompareFiles(pid1, fd1, pid2, fd2 int) (int, error) {
 	const kcmpFile = 0
 	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid1), uintptr(pid2), kcmpFile, uintptr(fd1), uintptr(fd2), 0)
-	switch {
-	case e != 0:
-		return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, e)
-	case order == 0:
-		return 0, nil
-	case order == 1:
-		return -1, nil
-	case order == 2:
-		return 1, nil
+	err := error(e)
+	if e == 0 {
+		var n int
+		if n, err = orderOf(order); err == nil {
+			return n, nil
+		}
 	}
-	return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, errNoOrder)
-}
-
-// SameMemory is true if two threads share one memory (KCMP_VM of kcmp(2)): they belong to one process, or one process
-// was made with CLONE_VM, as by vfork. It needs CONFIG_KCMP and the right to ptrace both.
-func SameMemory(tid1, tid2 int) (bool, error) {
-	const kcmpVM = 1
-	return kcmpSame(tid1, tid2, kcmpVM)
+	return 0, fmt.Errorf("kcmp %d fd %d, %d fd %d: %w", pid1, fd1, pid2, fd2, err)
 }
 
 // SameFiles is true if two threads share one table of descriptors (KCMP_FILES of kcmp(2)). It costs 0.5 microseconds.
 // It needs CONFIG_KCMP and the right to ptrace both.
 func SameFiles(tid1, tid2 int) (bool, error) {
-	const kcmpFiles = 2
-	return kcmpSame(tid1, tid2, kcmpFiles)
+	order, err := CompareShared(SharedFiles, tid1, tid2)
+	return err == nil && order == 0, err
 }
 
-func kcmpSame(tid1, tid2 int, what uintptr) (bool, error) {
-	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), what, 0, 0, 0)
+// Shared is a part that several processes may have in common (clone(2)).
+type Shared int
+
+// The numbers are those of kcmp(2).
+const (
+	SharedMemory Shared = 1 // CLONE_VM
+	SharedFiles  Shared = 2 // CLONE_FILES: the table of descriptors
+)
+
+// CompareShared orders a part of two threads. 0 means that both have it in common. The order has no other meaning, and
+// holds until the next boot. It costs 0.5 microseconds. It needs CONFIG_KCMP and the right to ptrace both.
+func CompareShared(part Shared, tid1, tid2 int) (int, error) {
+	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(part), 0, 0, 0)
 	if e != 0 {
-		return false, fmt.Errorf("kcmp %d, %d: %w", tid1, tid2, e)
+		return 0, fmt.Errorf("kcmp %d, %d: %w", tid1, tid2, e)
 	}
-	return order == 0, nil
+	return orderOf(order)
+}
+
+// orderOf reads an answer of kcmp.
+func orderOf(answer uintptr) (int, error) {
+	switch answer {
+	case 0:
+		return 0, nil
+	case 1:
+		return -1, nil
+	case 2:
+		return 1, nil
+	}
+	return 0, errNoOrder
 }
 
 // errNoOrder is for kcmp's answer 3: the two are unequal, and have no order.

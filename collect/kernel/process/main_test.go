@@ -17,5 +17,6 @@ func TestMain(m *testing.M) {
 		"tasks":                workTasks,
 		"tasks-of":             workTasksOf,
 		"without-first-thread": workWithoutFirstThread,
+		"exec":                 workExec,
 	})
 }

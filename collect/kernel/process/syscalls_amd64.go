@@ -8,6 +8,7 @@ const (
 	sysSelect = unix.SYS_SELECT
 	sysOpen   = unix.SYS_OPEN
 	sysCreat  = unix.SYS_CREAT
+	sysVfork  = unix.SYS_VFORK
 )
 
 // archCall names the calls that amd64 has and arm64 lacks.

@@ -7,6 +7,7 @@ const (
 	sysSelect = -3
 	sysOpen   = -4
 	sysCreat  = -5
+	sysVfork  = -6
 )
 
 // archCall names the calls that only this architecture has. Threads sleep in none of them.
