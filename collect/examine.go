@@ -22,7 +22,8 @@ func DoctorRequest() Request {
 func ExamineSnapshot(host *kernel.Host, s *Snapshot) *Snapshot {
 	report := doctor.Examine(&doctor.Input{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(),
 		Objects:  s.Objects,
-		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges})
+		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges,
+		Way: s.FindNamespace})
 	examined := *s
 	examined.Findings, examined.Faults, examined.Notes = report.Findings, report.Faults, report.Notes
 	return &examined

@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 		"look-into":        workLookInto,
 		"own-ipc":          workOwnIPC,
 		"own-shm":          workOwnShm,
+		"full-places":      workFullPlaces,
 		"silent-shm":       workSilentShm,
 		"chroot":           workChroot,
 		"hold-spaces":      workHoldSpaces,

@@ -83,7 +83,8 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	space := func(o *schema.Object) bool {
 		switch {
-		case sel.Space == 0 && (sel.Kind.SysV() || sel.Kind == schema.PMsg || o.Ref.Kind.InDevShm() && o.Ref.Name != ""):
+		case sel.Space == 0 && (sel.Kind.SysV() || sel.Kind == schema.PMsg || sel.Kind == schema.Limit ||
+			o.Ref.Kind.InDevShm() && o.Ref.Name != ""):
 			return o.Ref.Space == 0 // ids, keys and names count in the reader's own namespaces, unless sel names others
 		case sel.Space == 0 || sel.Space == o.Ref.Space:
 			return true
@@ -102,7 +103,10 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 	case schema.ByName:
 		path := cellOf(sel.Kind, "path")
 		return func(o *schema.Object) bool {
-			return space(o) && o.Ref.Name == sel.Name || sel.Space != 0 && o.Ref.Space == 0 && o.Ref.String() == sel.Text || path(o).IsKnown() && path(o).Str() == sel.Name
+			// A file may be called "x@0:42": the text then names it, too.
+			return space(o) && o.Ref.Name == sel.Name ||
+				sel.Space != 0 && o.Ref.Space == 0 && o.Ref.String() == sel.Text ||
+				path(o).IsKnown() && path(o).Str() == sel.Name
 		}
 	}
 	return func(o *schema.Object) bool { return space(o) && o.Ref.Name == "" && o.Ref.ID == sel.ID }

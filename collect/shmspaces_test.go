@@ -87,7 +87,7 @@ func TestFilesOfAnotherDevShm(t *testing.T) {
 		if len(gone) != 1 || !strings.HasSuffix(gone[0], "@"+dev+" /gone deleted") {
 			t.Errorf("unlinked: %q", gone)
 		}
-		s.equal("edge", true, strings.Contains(strings.Join(edges, "\n"), fmt.Sprintf("proc:%d maps %s 1 mapping", w.PID, ref)))
+		s.equal("edge", true, slices.Contains(edges, fmt.Sprintf("proc:%d maps %s 1 mapping observed", w.PID, ref)))
 		sems, _ := table(snap, schema.PSem)
 		s.equal("semaphores", map[string]cells{"psem:/gate@" + dev: file("sem.gate", "/gate", cells{
 			"sval": schema.Int(3), "nwaiters": schema.Int(0), "holders": holders(), "waiters": holders(),
@@ -210,8 +210,8 @@ func TestASilentServerOnAnotherDevShmIsPassedOver(t *testing.T) {
 			for _, f := range snap.Faults {
 				says = append(says, f.Says)
 			}
-			want := "the /dev/shm of 1 other mount namespace lies below a network or FUSE mount, where a dead server would hang " +
-				"the look: its files are not shown"
+			want := "the /dev/shm of 1 other mount namespace lies below a network or FUSE mount, where a dead server would " +
+				"hang the look: its files are not shown"
 			if diff := gocmp.Diff([]string{want}, says); diff != "" {
 				t.Error(diff)
 			}

@@ -17,6 +17,7 @@ import (
 type doctorFlags struct {
 	output, root, grace string
 	exitCode            bool
+	all                 bool // namespaces
 }
 
 // newDoctorCmd makes "ipctop doctor".
@@ -29,6 +30,7 @@ func newDoctorCmd() *cobra.Command {
 more than it has, memory that is deleted but held and by whom, full queues, deadlocks, parents of zombies, and the settings that make IPC objects
 vanish (RemoveIPC of logind, kernel.shm_rmid_forced). Each finding has its severity, what was seen, and what to do; the worst comes first.
 
+It looks at one IPC namespace and one /dev/shm, its own; with -A at every one, and each finding elsewhere begins with whose it is.
 Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical;
 3 that nothing seen is, but that a source could not be read though nobody refused it or, with --exit-code, for any reason.`,
 		Example: `  ipctop doctor
@@ -38,6 +40,8 @@ Nothing is changed. What could not be looked into is said at the end: as an ordi
 		RunE:                  func(cmd *cobra.Command, args []string) error { return runDoctor(cmd, f, args) },
 	}
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
+	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false,
+		"every IPC namespace that can be entered and every /dev/shm, not just the own ones")
 	cmd.Flags().StringVar(&f.root, "root", "", "look at another machine's proc, sys and etc trees below this directory")
 	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false,
 		"exit 3 if nothing is critical but something could not be looked into, also for missing rights")
@@ -53,6 +57,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 		return err
 	}
 	req := collect.DoctorRequest()
+	req.AllNamespaces = f.all
 	var err error
 	if req.Grace, err = graceOf(f.grace); err != nil {
 		return err

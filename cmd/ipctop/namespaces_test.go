@@ -67,7 +67,7 @@ func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 			t.Error(diff)
 		}
 		// The doctor has no such flag, so it names another way.
-		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop --once -A` at " +
+		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop doctor -A` at " +
 			"all\n"
 		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {
 			t.Errorf("%+v", got)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/namespace"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
@@ -76,6 +77,8 @@ type Input struct {
 	Faults       []schema.Fault
 	Notes        []string
 	Gauges       []schema.Gauge
+	// Way finds a path that leads into another namespace, if the snapshot has all namespaces.
+	Way func(typ string, ino uint64) (namespace.Namespace, bool)
 }
 
 // Report holds the findings of the checks, the most severe first. It also holds the faults and notes of the snapshot,
@@ -94,6 +97,7 @@ type examination struct {
 	faults []schema.Fault
 	absent []string                   // sources that the kernel or the tree of files does not have
 	limits map[int]process.ProcLimits // by pid; read on first use
+	at     place                      // the place that is examined; zero: the reader's own
 }
 
 // Examine runs the checks on a snapshot that was taken for Wants.
@@ -103,12 +107,13 @@ func Examine(l *Input) Report {
 	for _, check := range Checks() {
 		r.Findings = append(r.Findings, check.look(x)...)
 	}
+	r.Findings = append(r.Findings, x.examineOthers()...)
 	slices.SortStableFunc(r.Findings,
 		func(a, b schema.Finding) int { return cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)) })
 	r.Faults = slices.Concat(l.Faults, x.faults)
 	for _, n := range l.Notes {
 		if rest, ok := strings.CutSuffix(n, kinds.AskAll); ok {
-			n = rest + "; the checks look at this one alone, `ipctop --once -A` at all"
+			n = rest + "; the checks look at this one alone, `ipctop doctor -A` at all"
 		}
 		r.Notes = append(r.Notes, n)
 	}
@@ -144,20 +149,28 @@ func (x *examination) read(source string, err error) bool {
 // sysctl reads a sysctl of one number. ok is false if the kernel has no sysctl of that name, or if it could not be
 // read.
 func (x *examination) sysctl(name string) (n uint64, ok bool) {
-	all, err := x.host.SysctlNumbers(name)
+	all, err := x.sysctlNumbers(name)
 	if !x.read(name, err) {
 		return 0, false
 	}
 	return all[0], true
 }
 
-// rowsOf visits the rows of a kind with their Refs. A kind that Wants does not name would look empty.
+// sysctlNumbers reads the numbers of a sysctl at the place that is examined.
+func (x *examination) sysctlNumbers(name string) (all []uint64, err error) {
+	err = x.visit(func() (err error) { all, err = x.host.SysctlNumbers(name); return err })
+	return all, err
+}
+
+// rowsOf visits the rows of a kind at the place that is examined, with their Refs. A kind that Wants does not name would look empty.
 func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
 	if _, wanted := Wants()[kind]; !wanted {
 		panic("a check reads " + string(kind) + ", and Wants does not name the kind")
 	}
 	for _, o := range x.snap.Objects[kind] {
-		visit(o.Ref, o.Row.(*T))
+		if placeOf(o).space == x.at.space {
+			visit(o.Ref, o.Row.(*T))
+		}
 	}
 }
 

@@ -22,8 +22,14 @@ func isLeak(f schema.Finding) bool { return f.Kind == leaks.FindingKind }
 // orphans counts the leaked objects of each kind.
 func orphans(x *examination) []schema.Finding {
 	byKind := map[schema.Kind][]schema.Ref{}
+	here := map[schema.Ref]bool{}
+	for _, m := range x.snap.Kinds {
+		for _, o := range x.snap.Objects[m.Kind] {
+			here[o.Ref] = placeOf(o).space == x.at.space
+		}
+	}
 	for _, f := range x.snap.Findings {
-		if isLeak(f) {
+		if isLeak(f) && here[f.Refs[0]] {
 			byKind[f.Refs[0].Kind] = append(byKind[f.Refs[0].Kind], f.Refs[0])
 		}
 	}
@@ -62,6 +68,9 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 	f := schema.Finding{Kind: leaks.FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: refs,
 		Evidence: firstOf(5, lines),
 		Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}
+	if x.at.space != 0 {
+		f.Advice = strings.Replace(f.Advice, "leaks", "leaks -A", 1)
+	}
 	f.Says = fmt.Sprintf("%d orphans among the %s: nobody uses them, and nobody is left who could know them", len(refs),
 		lowerFirst(m.Title))
 	if len(refs) == 1 {

@@ -135,7 +135,7 @@ func (x *examination) raiseCommand(knob string, limit uint64) string {
 		return fmt.Sprintf("`sysctl -w %s=%d`", knob, more)
 	}
 	at, err := strconv.Atoi(field)
-	numbers, readErr := x.host.SysctlNumbers(name)
+	numbers, readErr := x.sysctlNumbers(name)
 	if err != nil || !x.read(name, readErr) || at < 1 || at > len(numbers) {
 		return "raise " + knob
 	}

@@ -63,8 +63,8 @@ func devShmSize(x *examination) []schema.Finding {
 
 // devShmRoom compares the memory of the files of /dev/shm, and their sizes, with the size of /dev/shm.
 func devShmRoom(x *examination) []schema.Finding {
-	use, err := x.host.DevShmUse()
-	if !x.read("/dev/shm", err) || use.Size == 0 {
+	use, ok := x.shmUse()
+	if !ok || use.Size == 0 {
 		return nil
 	}
 	var all []schema.Finding
@@ -181,7 +181,7 @@ func heldMemory(x *examination) []schema.Finding {
 		f.Evidence = append(f.Evidence,
 			fmt.Sprintf("that is %d %% of the machine's memory (%s)", percent(total, m.Total), inBytesWords(m.Total)))
 	}
-	if use, err := x.host.DevShmUse(); err == nil && use.Size > 0 && deleted >= use.Size/4 {
+	if use, ok := x.shmUse(); ok && use.Size > 0 && deleted >= use.Size/4 {
 		f.Severity = schema.Warning
 		f.Evidence = append(f.Evidence,
 			fmt.Sprintf("unlinked files take %d %% of /dev/shm: df counts them, du and ls do not", percent(deleted, use.Size)))
@@ -193,8 +193,8 @@ func heldMemory(x *examination) []schema.Finding {
 // deleted files of processes that were not seen.
 func (x *examination) devShmGap(deleted uint64) string {
 	const noise = 1 << 20 // files come and go between the two readings
-	use, err := x.host.DevShmUse()
-	if err != nil {
+	use, ok := x.shmUse()
+	if !ok {
 		return ""
 	}
 	seen, directories := deleted, false

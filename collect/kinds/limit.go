@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -18,6 +19,8 @@ type LimitRow struct {
 	unit              string
 	Knob              string // the sysctl, with the field if the file has several; or "tmpfs:" and a mount option
 	Used              schema.Value
+	Place             proc.Place     // of its IPC namespace or, of a limit of /dev/shm, of that
+	Shm               *proc.ShmSpace // the other /dev/shm that has this limit; nil: another limit
 }
 
 // The units of limits.
@@ -77,25 +80,85 @@ func limitColumns() []schema.Column {
 			}),
 		col("description", schema.TypeString, 30, 0, "what it limits",
 			func(r *row) schema.Value { return schema.String(r.description) }),
+		col("ns", schema.TypeInt, 10, 0, "inode of the IPC namespace, or of a mount namespace that has this /dev/shm",
+			func(r *row) schema.Value { return r.Place.Inode() }),
+		col("ns_leader", schema.TypeString, 18, LeaderNeeds|proc.NeedMountNS, proc.NsLeaderHelp,
+			func(r *row) schema.Value { return r.Place.Leader }),
 	}
 }
 
-// collectLimits reads each group on its own: a kernel may be built without one of the groups.
+// collectLimits reads each group on its own: a kernel may be built without one of the groups. If other namespaces are
+// wanted, the limits of each follow.
 func collectLimits(t *proc.Tick) ([]*schema.Object, error) {
+	ipc := []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits}
+	all := readLimits(t, t.OwnPlace("ipc"), ipc)
+	shm := func(h *kernel.Host) ([]LimitRow, error) {
+		use, err := h.DevShmUse()
+		return devShmLimits(use), err
+	}
+	all = append(all, readLimits(t, t.ShmPlace(nil), []func(*kernel.Host) ([]LimitRow, error){shm})...)
+	if t.AllNamespaces && t.Host.Live() {
+		all = append(all, otherLimits(t, ipc)...)
+	}
+	objects := make([]*schema.Object, len(all))
+	for i := range all {
+		objects[i] = &schema.Object{Ref: schema.Ref{Kind: schema.Limit, Space: all[i].Place.Space, Name: all[i].Name},
+			Row: &all[i]}
+	}
+	return objects, nil
+}
+
+// readLimits reads groups of limits at one place.
+func readLimits(t *proc.Tick, at proc.Place, groups []func(*kernel.Host) ([]LimitRow, error)) []LimitRow {
 	var all []LimitRow
-	for _, read := range []func(*kernel.Host) ([]LimitRow, error){msgLimits, mqLimits, semLimits, shmLimits,
-		devShmLimits} {
+	for _, read := range groups {
 		rows, err := read(t.Host)
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, sys.ErrNotLive) {
 			t.Fault(string(schema.Limit), err)
 		}
+		for i := range rows {
+			rows[i].Place = at
+		}
 		all = append(all, rows...)
 	}
-	objects := make([]*schema.Object, len(all))
-	for i := range all {
-		objects[i] = &schema.Object{Ref: schema.Ref{Kind: schema.Limit, Name: all[i].Name}, Row: &all[i]}
+	return all
+}
+
+// otherLimits reads the limits of every other IPC namespace and /dev/shm. The calls and the files of /proc/sys tell of
+// the namespace of the thread that asks.
+func otherLimits(t *proc.Tick, ipc []func(*kernel.Host) ([]LimitRow, error)) []LimitRow {
+	var all []LimitRow
+	others := t.Others("ipc")
+	denied := 0
+	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error {
+		all = append(all, readLimits(t, t.Place("ipc", others[i].Ino), ipc)...)
+		return nil
+	}) {
+		if sys.Denied(err) {
+			denied++
+		} else if err != nil && !sys.Gone(err) {
+			t.Fault("namespaces", err)
+		}
 	}
-	return objects, nil
+	deniedSpaces(t, "IPC", denied, len(others))
+	for _, s := range t.ShmSpaces() {
+		rows := readLimits(t, t.ShmPlace(s), []func(*kernel.Host) ([]LimitRow, error){
+			func(*kernel.Host) (rows []LimitRow, err error) {
+				err = t.VisitShm(s, func(d posix.ShmDir) error {
+					use, err := d.Use()
+					if err == nil {
+						rows = devShmLimits(use)
+					}
+					return err
+				})
+				return rows, err
+			}})
+		for i := range rows {
+			rows[i].Shm = s
+		}
+		all = append(all, rows...)
+	}
+	return all
 }
 
 // usedCell is a cell of a count, or of the error of the count.
@@ -117,9 +180,9 @@ func msgLimits(h *kernel.Host) ([]LimitRow, error) {
 		return nil, err
 	}
 	return []LimitRow{
-		{"MSGMNI", "Number of message queues", i.MNI, inObjects, "kernel.msgmni", usedCell(i.Queues, err)},
-		{"MSGMAX", "Max size of message (bytes)", i.Max, inBytes, "kernel.msgmax", notCounted()},
-		{"MSGMNB", "Default max size of queue (bytes)", i.MNB, inBytes, "kernel.msgmnb", notCounted()},
+		limitRow("MSGMNI", "Number of message queues", i.MNI, inObjects, "kernel.msgmni", usedCell(i.Queues, err)),
+		limitRow("MSGMAX", "Max size of message (bytes)", i.Max, inBytes, "kernel.msgmax", notCounted()),
+		limitRow("MSGMNB", "Default max size of queue (bytes)", i.MNB, inBytes, "kernel.msgmnb", notCounted()),
 	}, err
 }
 
@@ -130,11 +193,11 @@ func semLimits(h *kernel.Host) ([]LimitRow, error) {
 	}
 	const semvmx = 32767 // SEMVMX (include/uapi/linux/sem.h)
 	return []LimitRow{
-		{"SEMMNI", "Number of semaphore identifiers", i.MNI, inObjects, "kernel.sem[4]", usedCell(i.Sets, err)},
-		{"SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]", usedCell(i.Semaphores, err)},
-		{"SEMMSL", "Max semaphores per semaphore set", i.MSL, inObjects, "kernel.sem[1]", notCounted()},
-		{"SEMOPM", "Max number of operations per semop(2)", i.OPM, inObjects, "kernel.sem[3]", notCounted()},
-		{"SEMVMX", "Semaphore max value", semvmx, inObjects, "", notCounted()},
+		limitRow("SEMMNI", "Number of semaphore identifiers", i.MNI, inObjects, "kernel.sem[4]", usedCell(i.Sets, err)),
+		limitRow("SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]", usedCell(i.Semaphores, err)),
+		limitRow("SEMMSL", "Max semaphores per semaphore set", i.MSL, inObjects, "kernel.sem[1]", notCounted()),
+		limitRow("SEMOPM", "Max number of operations per semop(2)", i.OPM, inObjects, "kernel.sem[3]", notCounted()),
+		limitRow("SEMVMX", "Semaphore max value", semvmx, inObjects, "", notCounted()),
 	}, err
 }
 
@@ -144,10 +207,10 @@ func shmLimits(h *kernel.Host) ([]LimitRow, error) {
 		return nil, err
 	}
 	return []LimitRow{
-		{"SHMMNI", "Shared memory segments", i.MNI, inObjects, "kernel.shmmni", usedCell(i.Segments, err)},
-		{"SHMALL", "Shared memory pages", i.All, inPages, "kernel.shmall", usedCell(i.Pages, err)},
-		{"SHMMAX", "Max size of shared memory segment (bytes)", i.Max, inBytes, "kernel.shmmax", notCounted()},
-		{"SHMMIN", "Min size of shared memory segment (bytes)", i.Min, inBytes, "", notCounted()},
+		limitRow("SHMMNI", "Shared memory segments", i.MNI, inObjects, "kernel.shmmni", usedCell(i.Segments, err)),
+		limitRow("SHMALL", "Shared memory pages", i.All, inPages, "kernel.shmall", usedCell(i.Pages, err)),
+		limitRow("SHMMAX", "Max size of shared memory segment (bytes)", i.Max, inBytes, "kernel.shmmax", notCounted()),
+		limitRow("SHMMIN", "Min size of shared memory segment (bytes)", i.Min, inBytes, "", notCounted()),
 	}, err
 }
 
@@ -158,22 +221,22 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	}
 	queues, err := h.AllPosixQueues(false, false)
 	return []LimitRow{
-		{"MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max",
-			usedCell(uint64(len(queues)), err)},
-		{"MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max", notCounted()},
-		{"MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max", notCounted()},
-		{"MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default",
-			notCounted()},
-		{"MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes, "fs.mqueue.msgsize_default",
-			notCounted()},
+		limitRow("MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max",
+			usedCell(uint64(len(queues)), err)),
+		limitRow("MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max", notCounted()),
+		limitRow("MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max", notCounted()),
+		limitRow("MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default",
+			notCounted()),
+		limitRow("MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes, "fs.mqueue.msgsize_default",
+			notCounted()),
 	}, err
 }
 
-// devShmLimits are the limits of the tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs).
-func devShmLimits(h *kernel.Host) ([]LimitRow, error) {
-	use, err := h.DevShmUse()
-	if err != nil {
-		return nil, err
+// devShmLimits are the limits of a tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs). An unknown use gives no
+// rows.
+func devShmLimits(use posix.DevShmUse) []LimitRow {
+	if use == (posix.DevShmUse{}) {
+		return nil
 	}
 	none := func(n uint64) uint64 {
 		if n == 0 {
@@ -182,8 +245,12 @@ func devShmLimits(h *kernel.Host) ([]LimitRow, error) {
 		return n
 	}
 	return []LimitRow{
-		{"SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "tmpfs:size", usedCell(use.Used, nil)},
-		{"SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "tmpfs:nr_inodes",
-			usedCell(use.InodeUsed, nil)},
-	}, nil
+		limitRow("SHMFS", "Size of /dev/shm (bytes)", none(use.Size), inBytes, "tmpfs:size", usedCell(use.Used, nil)),
+		limitRow("SHMFSI", "Number of files in /dev/shm", none(use.Inodes), inObjects, "tmpfs:nr_inodes",
+			usedCell(use.InodeUsed, nil)),
+	}
+}
+
+func limitRow(name, description string, limit uint64, unit, knob string, used schema.Value) LimitRow {
+	return LimitRow{Name: name, description: description, Limit: limit, unit: unit, Knob: knob, Used: used}
 }

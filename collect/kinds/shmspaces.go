@@ -36,8 +36,8 @@ func inShmSpaces[F any](t *proc.Tick, kind schema.Kind, own []F, list func(posix
 	return groups
 }
 
-// NoteOtherShm notes the files that other mount namespaces have in a /dev/shm of their own. It costs two or three system
-// calls for each mount namespace with a process.
+// NoteOtherShm notes the files that other mount namespaces have in a /dev/shm of their own. It costs a few system calls
+// for each mount namespace with a process.
 func NoteOtherShm(t *proc.Tick) {
 	if t.AllNamespaces || !t.WantsDevShm() || !t.Host.Live() {
 		return
@@ -78,8 +78,8 @@ func devShmColumns[T any](of func(*T) *PosixRow) []schema.Column {
 // ShmLeaderNeeds are the needs of ns_leader of a file in /dev/shm.
 const ShmLeaderNeeds = proc.NeedProcs | proc.NeedMountNS
 
-// unlinkedFrom tells if a used file was unlinked from a /dev/shm, and from which one; nil is the reader's own. dev is the
-// device of the reader's own.
+// unlinkedFrom tells if a used file was unlinked from a /dev/shm, and from which one; nil is the reader's own. dev is
+// the device of the reader's own.
 func unlinkedFrom(t *proc.Tick, u *proc.FileUsers, dev uint64) (name string, space *proc.ShmSpace, ok bool) {
 	if !strings.HasSuffix(u.Path, proc.DeletedSuffix) {
 		return "", nil, false

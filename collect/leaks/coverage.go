@@ -134,7 +134,8 @@ func (l *tick) shmCoverage() relate.Coverage {
 }
 
 // inexactShm is the reason if mappings of files in a /dev/shm cannot be found.
-const inexactShm = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told"
+const inexactShm = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot " +
+	"be told"
 
 // otherShmCoverage is shmCoverage for the /dev/shm of another mount namespace.
 func (l *tick) otherShmCoverage(s *proc.ShmSpace) relate.Coverage {

@@ -63,8 +63,8 @@ type Family string
 type Ref struct {
 	Kind Kind
 	// Space is the range in which ID is unique. For System V kinds it is the inode of a foreign IPC namespace. For FIFOs
-	// and files it is the device (st_dev), 0 for a name in the reader's own /dev/shm. For locks it is the device of the locked file. For pseudoterminals it is a
-	// foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
+	// and files it is the device (st_dev), 0 for a name in the reader's own /dev/shm. For locks it is the device of the
+	// locked file. For pseudoterminals it is a foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
 	ID uint64
@@ -86,6 +86,8 @@ func (r Ref) String() string {
 	s := string(r.Kind) + ":" + id
 	switch {
 	case r.Space == 0:
+	case r.Kind == Limit && r.Space < firstNamespace: // of a /dev/shm
+		s += "@" + FormatDev(r.Space)
 	case r.Kind == Fifo, r.Kind == Lock, r.Kind == Pty, r.Kind == PSem, r.Kind == PShm, r.Kind == Memfd, r.Kind == Mmap:
 		s += "@" + FormatDev(r.Space)
 	default:
@@ -199,9 +201,11 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 	return s, nil
 }
 
+// firstNamespace is the smallest inode number of a namespace: PROC_DYNAMIC_FIRST (fs/proc/generic.c).
+const firstNamespace = 0xf0000000
+
 // cutNamespace cuts the IPC namespace off a queue's name, "/jobs@4026532178", or the device of another /dev/shm off the
-// name of a file there, "/cache@0:42". A name may itself hold an "@". The numbers of namespaces begin at
-// PROC_DYNAMIC_FIRST (fs/proc/generic.c).
+// name of a file there, "/cache@0:42". A name may itself hold an "@".
 func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 	i := strings.LastIndexByte(name, '@')
 	if k.InDevShm() && i > 0 && strings.Contains(name[i:], ":") {
@@ -212,7 +216,7 @@ func cutNamespace(k Kind, name string) (rest string, space uint64, ok bool) {
 		return "", 0, false
 	}
 	space, err := strconv.ParseUint(name[i+1:], 10, 64)
-	return name[:i], space, err == nil && space >= 0xf0000000
+	return name[:i], space, err == nil && space >= firstNamespace
 }
 
 func parseSpace(s string) (uint64, error) {
