@@ -65,6 +65,7 @@ func TestMain(m *testing.M) {
 		"find-key":         workFindKey,
 		"fill-queues":      workFillQueues,
 		"fill-descriptors": workFillDescriptors,
+		"fill-eventfds":    workFillEventfds,
 		"zombies":          workZombies,
 		"examine":          workExamine,
 	})

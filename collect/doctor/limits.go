@@ -17,15 +17,17 @@ type limitUse struct {
 	by          string // the name of the limit: a sysctl, "RLIMIT_NOFILE"
 	fails       string // the error at the limit: "msgget fails with ENOSPC"
 	onlySlow    bool   // at the limit things get slow and nothing fails: so the finding is never critical
+	guessed     bool   // the limit is inferred: so the finding is never critical
+	least       uint64 // the usual next use: if less is left, the limit is reached; 0: one
 	refs        []schema.Ref
 	evidence    []string // further evidence after the numbers
 	advice      string
 }
 
 // findings returns nothing below 90 percent of the limit, and a warning from 90 percent on. At the limit the finding is
-// critical.
+// critical. With least, the limit is reached if the usual next use does not fit.
 func (u limitUse) findings() []schema.Finding {
-	if u.limit == 0 || u.used < u.limit-u.limit/10 {
+	if u.limit == 0 || u.used < u.limit-u.limit/10 && u.used+u.least <= u.limit {
 		return nil
 	}
 	amount := plainNumber
@@ -35,11 +37,14 @@ func (u limitUse) findings() []schema.Finding {
 	f := schema.Finding{Kind: "limit", Severity: schema.Warning, Proof: schema.Observed, Refs: u.refs, Advice: u.advice}
 	f.Evidence = append([]string{fmt.Sprintf("%s is %s, in use are %s", u.by, amount(u.limit), amount(u.used))},
 		u.evidence...)
-	if u.used < u.limit {
+	if u.guessed {
+		f.Proof = schema.Inferred
+	}
+	if u.used+max(1, u.least) <= u.limit {
 		f.Says = fmt.Sprintf("the limit of %s is near (%d %%): soon %s", u.what, percent(u.used, u.limit), u.fails)
 		return []schema.Finding{f}
 	}
-	if !u.onlySlow {
+	if !u.onlySlow && !u.guessed {
 		f.Severity = schema.Critical
 	}
 	f.Says = fmt.Sprintf("the limit of %s is reached: %s", u.what, u.fails)

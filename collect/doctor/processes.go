@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -47,6 +49,9 @@ func zombies(x *examination) []schema.Finding {
 				"waits`). Signals do nothing " +
 				"to a zombie; when the parent ends, init takes them all away."}
 		if p := names[parent]; p != nil {
+			if x.firstOfSpace(p) && !isInit(p.Comm) {
+				f.Evidence, f.Advice = append(f.Evidence, firstDoesNotReap), reapingInit
+			}
 			who = fmt.Sprintf("%d/%s", p.PID, p.Comm)
 			f.Refs = append(f.Refs, parent)
 			f.Evidence = append(f.Evidence, fmt.Sprintf("the parent's state is %c (ps's letter)", p.State))
@@ -72,4 +77,37 @@ func zombies(x *examination) []schema.Finding {
 		all = append(all, f)
 	}
 	return all
+}
+
+const (
+	firstDoesNotReap = "it is pid 1 of its pid namespace, so it gets every process there whose parent has ended, and has " +
+		"to wait for it"
+	reapingInit = "Run the program under an init that waits for orphans: `docker run --init`, tini or dumb-init as the " +
+		"first process of the image, in Kubernetes such an image or shareProcessNamespace. Signals do nothing to a " +
+		"zombie; the end of pid 1 ends its whole container."
+)
+
+// firstOfSpace reports whether the process is pid 1 of its pid namespace. The kernel makes pid 1 the parent of all
+// processes there whose parent has ended (find_new_reaper in kernel/exit.c).
+func (x *examination) firstOfSpace(p *kinds.ProcRow) bool {
+	if p.PID == 1 {
+		return true
+	}
+	dir, err := proc.OpenLiving(x.host, p.PID)
+	if err != nil {
+		return false // it has just ended
+	}
+	defer dir.Close()
+	text, err := dir.Read("status", nil)
+	if err != nil {
+		return false
+	}
+	pids, err := process.ParseNSPids(text)
+	return err == nil && len(pids) > 0 && pids[len(pids)-1] == 1
+}
+
+// isInit reports whether the name is that of an init that waits for orphans. Its zombies are young, or it is stuck.
+func isInit(comm string) bool {
+	return slices.Contains([]string{"systemd", "init", "tini", "tini-static", "docker-init", "dumb-init", "catatonit",
+		"runit", "runsvdir", "s6-svscan", "openrc-init", "finit", "pause", "podman-init"}, comm)
 }

@@ -1,10 +1,8 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
@@ -81,125 +79,30 @@ func (x *examination) descriptors(severity schema.Severity, procs []*schema.Obje
 			fails),
 		Advice: "A count that goes on growing is a leak of descriptors: the process's page in ipctop names them. To allow " +
 			"more: LimitNOFILE= in its unit, or `ulimit -n` where it is started."}
-	for _, o := range procs {
+	const named = 10
+	for i, o := range procs {
 		r := o.Row.(*kinds.ProcRow)
 		f.Refs = append(f.Refs, o.Ref)
+		if i >= named {
+			continue
+		}
 		f.Evidence = append(f.Evidence,
-			fmt.Sprintf("%d/%s has %d open, its limit is %d", r.PID, r.Comm, r.FDCount, x.limits[r.PID].OpenFiles))
+			fmt.Sprintf("%d/%s has %d open, its limit is %d: %s", r.PID, r.Comm, r.FDCount, x.limits[r.PID].OpenFiles,
+				x.descriptorKinds(r)))
 		if len(procs) == 1 {
 			f.Says = fmt.Sprintf("process %d/%s has %s the descriptors that RLIMIT_NOFILE allows it: %s", r.PID, r.Comm, how,
 				fails)
 		}
 	}
-	f.Evidence = firstOf(10, f.Evidence)
+	if rest := len(procs) - named; rest > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("and %d more", rest))
+	}
 	return []schema.Finding{f}
 }
 
 // userLimits compares what the kernel counts for each user, over all processes, with the limits.
 func userLimits(x *examination) []schema.Finding {
 	return slices.Concat(queueBytes(x), inotifyUse(x), pipePages(x))
-}
-
-// queueCost is the cost in bytes of a POSIX queue under RLIMIT_MSGQUEUE (getrlimit(2); mqueue_get_inode in
-// ipc/mqueue.c). The kernel counts the messages and a struct msg_msg for each. It also counts a struct
-// posix_msg_tree_node for each, at most MQ_PRIO_MAX of them. Both structs have 48 bytes on 64-bit machines.
-func queueCost(maxMsg, msgSize uint64) uint64 {
-	const header, node, priorities = 48, 48, 32768
-	return maxMsg*(header+msgSize) + min(maxMsg, priorities)*node
-}
-
-// queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. The kernel takes the limit of the process
-// that makes a queue. This takes the lowest limit of the user's processes. Queues in other IPC namespaces count as
-// well, but the snapshot does not have them.
-func queueBytes(x *examination) []schema.Finding {
-	sum, refs := tally{}, map[uint32][]schema.Ref{}
-	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
-		if a := r.Queue.MqAttr; r.Queue.HasAttr && a.MaxMsg > 0 && a.MsgSize > 0 {
-			sum[r.UID] += queueCost(uint64(a.MaxMsg), uint64(a.MsgSize))
-			refs[r.UID] = append(refs[r.UID], ref)
-		}
-	})
-	if len(sum) == 0 {
-		return nil
-	}
-	type limit struct {
-		soft uint64
-		of   *kinds.ProcRow
-	}
-	limits := map[uint32]limit{}
-	rowsOf(x, schema.Proc, func(_ schema.Ref, r *kinds.ProcRow) {
-		l, ok := x.processLimits()[r.PID]
-		uid := r.Status.UID[0]
-		if known, has := limits[uid]; ok && r.StatusKnown && (!has || l.MsgQueue < known.soft) {
-			limits[uid] = limit{l.MsgQueue, r}
-		}
-	})
-	mq, err := x.host.MqLimits()
-	x.read("fs.mqueue", err)
-	usual := queueCost(mq.MsgDefault, mq.MsgSizeDefault)
-	var all []schema.Finding
-	for _, uid := range slices.Sorted(maps.Keys(sum)) {
-		l, ok := limits[uid]
-		if !ok || l.soft == math.MaxUint64 {
-			continue // no process of the user has a limit
-		}
-		u := limitUse{what: fmt.Sprintf("bytes in POSIX queues of user %s", x.users.User(uid)), used: sum[uid], limit: l.soft,
-			bytes: true,
-			by:    fmt.Sprintf("RLIMIT_MSGQUEUE of %d/%s", l.of.PID, l.of.Comm), fails: "mq_open fails with EMFILE",
-			refs: refs[uid],
-			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s",
-				schema.Counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
-			advice: "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or mq_msgsize, or " +
-				"raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
-		if u.used < u.limit && u.limit-u.used < usual {
-			u.evidence = append(u.evidence,
-				fmt.Sprintf("%s are left: too little for one made without attributes", inBytesWords(u.limit-u.used)))
-			u.used = u.limit
-		}
-		all = append(all, u.findings()...)
-	}
-	return all
-}
-
-// inotifyUse counts the inotify instances and watches of each user. The kernel counts them for the effective user that
-// made them (inotify_new_group in fs/notify/inotify/inotify_user.c). This takes the user of the first process that has
-// the descriptor.
-func inotifyUse(x *examination) []schema.Finding {
-	instances, watches := tally{}, tally{}
-	refs := map[uint32][]schema.Ref{}
-	rowsOf(x, schema.Inotify, func(ref schema.Ref, r *kinds.InotifyRow) {
-		p := r.Uses[0].Process
-		if !p.StatusKnown {
-			return
-		}
-		uid := p.Status.UID[1]
-		instances[uid]++
-		watches[uid] += uint64(len(r.Watched))
-		refs[uid] = append(refs[uid], ref)
-	})
-	var all []schema.Finding
-	for _, l := range []struct {
-		t                 tally
-		what, knob, fails string
-	}{
-		{instances, "inotify instances", "fs.inotify.max_user_instances", "inotify_init fails with EMFILE"},
-		{watches, "inotify watches", "fs.inotify.max_user_watches", "inotify_add_watch fails with ENOSPC"},
-	} {
-		limit, ok := x.sysctl(l.knob)
-		for _, uid := range slices.Sorted(maps.Keys(l.t)) {
-			if !ok {
-				break
-			}
-			rs := refs[uid]
-			slices.SortStableFunc(rs, func(a, b schema.Ref) int { return cmp.Compare(a.Name, b.Name) })
-			all = append(all, limitUse{what: fmt.Sprintf("%s of user %s", l.what, x.users.User(uid)), used: l.t[uid],
-				limit: limit, by: l.knob, fails: l.fails, refs: rs,
-				evidence: []string{"counted in the descriptors that could be seen"},
-				advice: "See who has them: `ipctop --once inotify`. To allow more: " + x.raiseCommand(l.knob,
-					limit)}.findings()...)
-		}
-	}
-	return all
 }
 
 // pipePages compares the pipes of each user with the limits on their pages. The limits hold for users without
