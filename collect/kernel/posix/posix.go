@@ -1,6 +1,7 @@
 package posix
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -135,16 +136,23 @@ func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
 	return files, err
 }
 
-// listFiles calls fstatat on every entry of an open directory.
+// listFiles reads every entry of an open directory. It passes over other file systems that are mounted in it.
 func listFiles(dir int) ([]vfs.PosixFile, error) {
 	var files []vfs.PosixFile
-	err := sys.EachDirent(dir, make([]byte, 32<<10), func(name []byte) {
-		if f, err := vfs.StatAt(dir, string(name[:len(name)-1])); err == nil {
+	var unread error
+	list := vfs.NewLister(dir)
+	err := sys.EachTyped(dir, make([]byte, 32<<10), func(typ uint8, name []byte) bool {
+		f, err := list.Stat(typ, string(name[:len(name)-1]))
+		switch {
+		case err == nil:
 			files = append(files, f)
+		case !sys.Gone(err) && err != vfs.ErrOtherMount:
+			unread = fmt.Errorf("stat %s: %w", name[:len(name)-1], err)
 		}
+		return true
 	})
 	slices.SortFunc(files, func(a, b vfs.PosixFile) int { return strings.Compare(a.Name, b.Name) })
-	return files, err
+	return files, cmp.Or(err, unread)
 }
 
 // ShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: no such file.

@@ -109,6 +109,7 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 		return nil, 0, false
 	}
 	defer unix.Close(fd)
+	list := NewLister(fd)
 	err = sys.EachTyped(fd, s.buf, func(typ uint8, entry []byte) bool {
 		if cut = read == most; cut {
 			return false
@@ -119,7 +120,7 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 		case unix.DT_DIR: // Skip comes before any stat of the directory: a dead server below would not answer
 			dirs = append(dirs, filepath.Join(path, name))
 		case unix.DT_FIFO, unix.DT_SOCK, unix.DT_UNKNOWN:
-			if s.file(fd, name, path) {
+			if s.file(list, typ, name, path) {
 				dirs = append(dirs, filepath.Join(path, name))
 			}
 		}
@@ -131,10 +132,12 @@ func (s *pathScan) directory(root, path string, most int) (dirs []string, read i
 	return dirs, read, cut
 }
 
-// file keeps a FIFO or a socket. It reports whether the entry is a directory.
-func (s *pathScan) file(dir int, name, path string) (isDir bool) {
-	f, err := StatAt(dir, name)
+// file keeps a FIFO or a socket. It reports whether the entry may be a directory.
+func (s *pathScan) file(list Lister, typ uint8, name, path string) (isDir bool) {
+	f, err := list.Stat(typ, name)
 	switch {
+	case err == ErrOtherMount:
+		return typ == unix.DT_UNKNOWN // Skip knows the mounts
 	case err != nil:
 	case f.Mode.IsDir():
 		return true
