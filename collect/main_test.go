@@ -68,5 +68,6 @@ func TestMain(m *testing.M) {
 		"fill-eventfds":    workFillEventfds,
 		"zombies":          workZombies,
 		"examine":          workExamine,
+		"history":          workHistory,
 	})
 }

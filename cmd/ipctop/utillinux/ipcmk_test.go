@@ -55,7 +55,7 @@ func TestIpcmkLikeUtilLinux(t *testing.T) {
 func TestIpcmkSizes(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		sizes := words("0x10 0x10K 010 010K 08 0x 0xg 1e 1e3 1E 0E 0Y 1Y 1Z 1Q K 5B 5iB 5b 2KB 2kb 2kib 2KIB 2Kib 2kiB " +
 			"2KiBx 2Ki 2kB 2.K 1. 1.5 .5K " +
 			"1.5K 1.7K 1.3K 1.10K 1.100K 0.5M 0.05M 1.05K 1.50K 1.500K 1.999K 1.0K 1.5KB 1.5KiB 1.5b 1.5.5K 1.-5K 1.0x5K 1.08K " +

@@ -14,7 +14,7 @@ func TestIpcsLikeUtilLinux(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
 		everyIpcs(t, &population{}) // nothing to list
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		p := populate(t, rnd, 12)
 		p.addEach(t, rnd) // so that each kind has an object
 		everyIpcs(t, p)
@@ -45,7 +45,7 @@ func TestIpcsCommandLines(t *testing.T) {
 	needPeer(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
-		(&population{nsems: map[int]int{}}).addEach(t, seed(t))
+		(&population{nsems: map[int]int{}}).addEach(t, kerneltest.Random(t))
 		for _, line := range []string{
 			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum", "--id", "-i",
 			"-m foo -t",
@@ -88,7 +88,7 @@ func TestLargeSet(t *testing.T) {
 func TestIpcsNegativeSemid(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		p := &population{nsems: map[int]int{}}
-		p.addSem(t, seed(t))
+		p.addSem(t, kerneltest.Random(t))
 		want := result{"", "ipcs: id -1 not found\n", 0}
 		if got := ours("ipcs", "-s", "-i", "-1"); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -125,7 +125,7 @@ func TestIpcsWithoutReadPermission(t *testing.T) {
 	needPeer(t)
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		p := &population{nsems: map[int]int{}}
 		for range 5 {
 			p.addEach(t, rnd)

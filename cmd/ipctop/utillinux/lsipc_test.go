@@ -37,7 +37,7 @@ func TestLsipcLikeUtilLinux(t *testing.T) {
 		accounts(t)
 		everyLsipc(t, &population{}) // nothing to list
 		absentIDs(t)
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		p := populate(t, rnd, 8)
 		p.addEach(t, rnd) // so that each kind has an object
 		everyLsipc(t, p)
@@ -97,7 +97,7 @@ func TestLsipcCommandLines(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
-		(&population{nsems: map[int]int{}}).addEach(t, seed(t))
+		(&population{nsems: map[int]int{}}).addEach(t, kerneltest.Random(t))
 		for _, line := range []string{
 			"-m -o KEY,,ID", "-m -o KEY,", "-m -o ,KEY", "-m -o +", "-m -o nsems,key", "-m -o key,nsems,id", "-m -o foo,key",
 			"-m -o key,foo", "-o key", "-o ,", "-m -o key,key,KeY",
@@ -307,7 +307,7 @@ func TestLsipcWithoutReadPermission(t *testing.T) {
 	needReference(t)
 	needRoot(t)
 	kerneltest.InNamespace(t, func() {
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		p := &population{nsems: map[int]int{}}
 		for range 4 {
 			p.addEach(t, rnd)

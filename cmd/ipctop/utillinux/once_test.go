@@ -23,7 +23,7 @@ import (
 func TestIpcsSaysWhatOnceSays(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		accounts(t)
-		rnd := seed(t)
+		rnd := kerneltest.Random(t)
 		for range 10 {
 			populate(t, rnd, 6)
 			if diff := cmp.Diff(onceRecords(t), ipcsRecords()); diff != "" {

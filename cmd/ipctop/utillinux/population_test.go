@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,22 +15,6 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
-
-// seed gives the test's random numbers. If the test fails, it prints how to repeat them. The seed is no flag, because a
-// flag would not reach the child process of the test.
-func seed(t testing.TB) *rand.Rand {
-	t.Helper()
-	n, err := strconv.ParseUint(os.Getenv("IPCTOP_TEST_SEED"), 10, 64)
-	if err != nil {
-		n = uint64(time.Now().UnixNano())
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the population was made with IPCTOP_TEST_SEED=%d", n)
-		}
-	})
-	return rand.New(rand.NewPCG(n, 0))
-}
 
 // population lists the objects that a test made in its IPC namespace.
 type population struct {
