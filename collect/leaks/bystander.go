@@ -13,7 +13,8 @@ import (
 )
 
 // Bystanders are processes that are older than most objects but know none, so they make no object suspect. They are
-// kernel threads, init, systemd's own programs, login shells and terminals, ipctop and its ancestors.
+// kernel threads, init, systemd's own programs, login shells and terminals, ipctop, its ancestors, and the readers of
+// its output.
 
 // sessionPrograms lists programs that hold a person's session: they log in, multiplex or show terminals, or start
 // another program as another user.
@@ -77,7 +78,7 @@ func (l *tick) findBystanders() {
 	if !l.Host.Live() {
 		return
 	}
-	for _, p := range l.Ancestry() {
+	for _, p := range l.Onlookers() {
 		l.bystander[p] = true
 	}
 	for _, p := range l.Processes() {

@@ -22,9 +22,9 @@ func waitsForChildren(th *proc.Thread) bool {
 // process and end. The new process may then become a child of p, and end too. No file of /proc shows the subreapers, so
 // every process may be one. Process 1 of a pid namespace may get every process of its namespace.
 //
-// This program and its ancestors are left out: nobody has to wait for the end of a look.
+// This program, its ancestors and its readers are left out: nobody has to wait for the end of a look.
 func (g *graph) adoptable(p *proc.Process) (enders []relate.Ender) {
-	list, ours := g.descendants(p), g.tick.Ancestry()
+	list, ours := g.descendants(p), g.tick.Onlookers()
 	if pids := g.pids(p); pids[len(pids)-1] == 1 {
 		list = g.members(p)
 	}

@@ -236,9 +236,10 @@ func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue
 }
 
 // relatives are processes that probably know the same semaphores as p. They are its parent, its children, its process
-// group, and processes of the same user that run the same program. The processes of this program are left out.
+// group, and processes of the same user that run the same program. This program's processes, its ancestors and the
+// readers of its output are left out.
 func (g *graph) relatives(p *proc.Process) []*proc.Process {
-	ours, self := g.tick.Ancestry(), g.tick.Process(g.tick.Self)
+	ours, self := g.tick.Onlookers(), g.tick.Process(g.tick.Self)
 	exe := g.program(p)
 	var near []*proc.Process
 	for _, q := range g.tick.Processes() {
