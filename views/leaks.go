@@ -104,6 +104,29 @@ type Leak struct {
 	Bytes     uint64
 }
 
+// OwnedBy is true if a user owns the object, or made it. The owner of a FIFO in use is not known.
+func (l *Leak) OwnedBy(uid uint32) bool {
+	switch r := l.Object.Row.(type) {
+	case *kinds.MsgRow:
+		return r.UID == uid || r.CUID == uid
+	case *kinds.SemRow:
+		return r.UID == uid || r.CUID == uid
+	case *kinds.ShmRow:
+		return r.UID == uid || r.CUID == uid
+	case *kinds.PMsgRow:
+		return r.UID == uid
+	case *kinds.PSemRow:
+		return r.UID == uid
+	case *kinds.PShmRow:
+		return r.UID == uid
+	case *kinds.PipeRow:
+		return r.File != nil && r.File.UID == uid
+	case *kinds.UnixRow:
+		return r.HasUID && r.UID == uid
+	}
+	return false
+}
+
 // SortLeaks sorts rows by verdict, the worst verdict first. Rows of one verdict are sorted by the keys. Without keys
 // they are sorted by LeakBytes, the largest first.
 func SortLeaks(rows []Leak, keys []SortKey) {
@@ -185,8 +208,8 @@ func gainOf(what string) func(*schema.Object) uint64 {
 	return nil
 }
 
-// sumsUp is true for a limit of the sum over objects. Its default is usually out of reach: of kernel.shmall it is nearly
-// 2^64 pages, of kernel.sem 1,024,000,000 semaphores (man 5 proc).
+// sumsUp is true for a limit of the sum over objects. Its default is usually out of reach: of kernel.shmall it is
+// nearly 2^64 pages, of kernel.sem 1,024,000,000 semaphores (man 5 proc).
 func sumsUp(what string) bool { return what == "semaphores" || what == "pages" }
 
 // outOfReach is how many times the present use a limit must be to be left out.

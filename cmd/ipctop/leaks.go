@@ -2,9 +2,13 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -26,13 +30,18 @@ UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags an
   protected  a signature of known software, or one of your own, says that it is meant to be there unused
   live       in use now; left out unless --where asks for it
 
-Each verdict has its reasons, and each orphan the command that removes it. With --exit-code it exits with 1 if there are orphans or, with
+Each verdict has its reasons, and each orphan the command that removes it. More than three orphans of one kind, owner and application are
+written together, with one command. The last line is the command that removes all orphans. With --exit-code it exits with 1 if there are orphans or, with
 --where, rows; and with 3 if there are none, but what could not be read may hide some.`,
 		`  ipctop leaks                                              everything, orphans first
   ipctop leaks shm sem                                      segments and semaphore sets
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
   ipctop leaks --exit-code >/dev/null || alert              for monitoring
-  ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`)
+  ipctop leaks --by owner                                   how many of whom
+  ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`,
+		func(flags *pflag.FlagSet, f *onceFlags) {
+			flags.StringVar(&f.by, "by", "", "only sums, a line for each of one of "+strings.Join(once.SumColumns(), ", "))
+		})
 	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'verdict == "orphan" and age > duration("1d")'`
 	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows; 3 if some may be unseen"
 	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeLeaks
@@ -59,4 +68,48 @@ func orphans(s *once.Section) (n int) {
 		}
 	}
 	return n
+}
+
+// checkBy checks --by. The sums are a table for people: jq adds up what JSON has.
+func (f *onceFlags) checkBy() error {
+	switch {
+	case f.by == "":
+		return nil
+	case !slices.Contains(once.SumColumns(), f.by):
+		return usageErrorf("--by %q: say one of %s", views.Visible(f.by), strings.Join(once.SumColumns(), ", "))
+	case f.output != "table" || f.columns != "":
+		return usageErrorf("--by makes a table of its own: leave out --output and --columns")
+	}
+	return nil
+}
+
+// withColumn adds a column of the kind if it is missing. "" adds nothing.
+func withColumn(m *kinds.Mechanism, columns []schema.Column, id string) []schema.Column {
+	c, ok := m.Column(id)
+	if !ok || slices.ContainsFunc(columns, func(has schema.Column) bool { return has.ID == id }) {
+		return columns
+	}
+	return append(slices.Clone(columns), *c)
+}
+
+// leakOptions sets the options of the view of leaks. words are the kinds that the person named, mechs those that the
+// words select.
+func (f *onceFlags) leakOptions(o *once.Options, words []string, mechs []*kinds.Mechanism) {
+	o.By = f.by
+	if f.root != "" {
+		return
+	}
+	if uid := sys.EffectiveUID(); uid != 0 {
+		me := uint32(uid)
+		o.User = &me
+	}
+	o.Removal = &once.Removal{AllNamespaces: f.all, Where: f.where}
+	if f.graceGiven {
+		o.Removal.Grace = f.grace
+	}
+	if len(words) > 0 {
+		for _, m := range mechs {
+			o.Removal.Kinds = append(o.Removal.Kinds, m.Kind)
+		}
+	}
 }

@@ -94,6 +94,7 @@ IDLE: 1 object, 100 bytes: nobody uses it, but somebody known to have used it li
     - its last sender lives: ` + self + `
 
 To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
+To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdict == "orphan" and kind in ["msg", "sem", "pshm"]' --grace xs
 `
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -116,7 +117,8 @@ To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
 				order = append(order, word[:strings.Index(word, ":")])
 			}
 		}
-		if diff := cmp.Diff([]string{"ORPHAN", "sem", "pshm", "IDLE", "msg", "To be won by removing the orphans"},
+		if diff := cmp.Diff([]string{"ORPHAN", "sem", "pshm", "IDLE", "msg", "To be won by removing the orphans",
+			"To remove these 2 orphans, after a plan and a question"},
 			order); diff != "" {
 			t.Errorf("with --sort (-want +got):\n%s", diff)
 		}
@@ -217,10 +219,11 @@ func TestLeaksThatAreAlike(t *testing.T) {
 	m.SysV("sem", sets...)
 	got := outputOf(t, 0, "leaks", "sem", "--root", m.Root)
 	want := `UNKNOWN: 25 objects: rights or sight are missing to tell
+  by owner: 0 25
   25 objects, for the same reason: its values, its waiters and who changed it last could not be read
-    sem:1000000, sem:1000001, sem:1000002, sem:1000003, sem:1000004, sem:1000005,
-    sem:1000006,`
-	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\n    sem:1000024\n") {
+    sem:1000000, sem:1000001, sem:1000002, sem:1000003, sem:1000004,
+    sem:1000005,`
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " sem:1000024\n") {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}
 	for _, args := range [][]string{{"--sort", "id"}, {"--columns", "+nsems"}, {"--no-headings"}} {
@@ -263,17 +266,77 @@ func TestPagesToBeWon(t *testing.T) {
 			func() bool { return time.Since(made) > 2*time.Second })
 		won := func() string {
 			_, won, _ := strings.Cut(outputOf(t, 0, "leaks", "shm", "--grace", "0s"), "To be won by removing the orphans: ")
+			won, _, _ = strings.Cut(won, "\n")
 			return won
 		}
 		const segments = "2 of 4096 segments (kernel.shmmni)"
-		if diff := cmp.Diff(segments+"\n", won()); diff != "" {
+		if diff := cmp.Diff(segments, won()); diff != "" {
 			t.Errorf("without a limit of pages (-want +got):\n%s", diff)
 		}
 		if err := os.WriteFile("/proc/sys/kernel/shmall", []byte("12"), 0o644); err != nil {
 			t.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
 		}
-		if diff := cmp.Diff(segments+", 10 of 12 pages (kernel.shmall)\n", won()); diff != "" {
+		if diff := cmp.Diff(segments+", 10 of 12 pages (kernel.shmall)", won()); diff != "" {
 			t.Errorf("with a limit of pages (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Many alike orphans are one entry with one command. The plan of this command has exactly these objects. The plan of
+// the last command has all orphans.
+func TestAlikeOrphansHaveOneCommand(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		made := time.Now()
+		make := func(args ...string) {
+			t.Helper()
+			if out, err := program(t, append([]string{"ipcmk"}, args...)...).CombinedOutput(); err != nil {
+				t.Fatal(err, string(out))
+			}
+		}
+		for range 4 { // each by another process
+			make("-S", "1")
+		}
+		make("-M", "4096")
+		kerneltest.Eventually(t, "they are more than a second old",
+			func() bool { return time.Since(made) > 2*time.Second })
+		user, _, _ := strings.Cut(ownName(t), "\n")
+		got := outputOf(t, 0, "leaks", "sem", "shm", "--grace", "0s")
+		commands := map[string][]string{}
+		for line := range strings.Lines(got) {
+			if at := strings.Index(line, "ipctop rm --where "); at >= 0 {
+				commands[strings.TrimSpace(line)[:2]] = whereOf(line[at:])
+			}
+		}
+		alike := `verdict == "orphan" and kind == "sem" and owner == "` + user + `" and app == ""`
+		want := map[string][]string{"ip": {alike, "0s"}, "To": {`verdict == "orphan" and kind in ["sem", "shm"]`, "0s"}}
+		if diff := cmp.Diff(want, commands); diff != "" || strings.Count(got, "nobody waits on it") != 1 {
+			t.Fatalf("(-want +got):\n%s%s", diff, got)
+		}
+		sets := []string{"sem:0", "sem:1", "sem:2", "sem:3"}
+		for at, refs := range map[string][]string{"ip": sets, "To": append(sets, "shm:0")} {
+			plan := outputOf(t, 0, "rm", "--dry-run", "--where", commands[at][0], "--grace", commands[at][1])
+			var planned []string
+			for line := range strings.Lines(plan) {
+				if ref, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, " ") {
+					planned = append(planned, ref)
+				}
+			}
+			if diff := cmp.Diff(refs, planned); diff != "" {
+				t.Errorf("the plan of %q (-want +got):\n%s", commands[at], diff)
+			}
+		}
+		sums := "OWNER" + strings.Repeat(" ", max(0, len(user)-5)) + "  ORPHAN  ORPHANS' BYTES\n" +
+			user + strings.Repeat(" ", max(0, 5-len(user))) + "       5               0\n"
+		if diff := cmp.Diff(sums, outputOf(t, 0, "leaks", "sem", "shm", "--grace", "0s", "--by", "owner")); diff != "" {
+			t.Errorf("sums (-want +got):\n%s", diff)
+		}
+		outputOf(t, 2, "leaks", "--by", "size")
+		outputOf(t, 2, "leaks", "--by", "owner", "-o", "json")
+	})
+}
+
+// whereOf cuts a command that leaks wrote: the expression of --where, and the grace time.
+func whereOf(command string) []string {
+	where, grace, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(command), "ipctop rm --where '"), "' --grace ")
+	return []string{where, grace}
 }

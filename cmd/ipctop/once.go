@@ -27,6 +27,8 @@ type onceFlags struct {
 	root                         string
 	grace                        string // text of --grace; the dashboard uses it too
 	leaks                        bool   // the run shows the view of leaks
+	by                           string // --by of leaks
+	graceGiven                   bool   // --grace is on the command line
 	flags                        *pflag.FlagSet
 }
 
@@ -118,6 +120,7 @@ func columnIDs() []string {
 // runOnce runs ipctop --once and ipctop --list-columns.
 func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	words, f.leaks = views.CutLeaks(words)
+	f.graceGiven = cmd.Flags().Changed("grace")
 	selected := views.Select
 	if f.leaks {
 		selected = views.SelectLeaks
@@ -156,6 +159,9 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	}
 	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
 		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
+	if f.leaks {
+		f.leakOptions(&opts, words, mechs)
+	}
 	if err := once.Write(cmd.OutOrStdout(), snap, sections, opts); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
@@ -214,6 +220,9 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 	if err := once.CheckOutput(f.output); err != nil {
 		return nil, nil, err
 	}
+	if err := f.checkBy(); err != nil {
+		return nil, nil, err
+	}
 	ids := append(views.ColumnIDs(f.columns), views.ColumnIDs(f.sort)...)
 	if err := views.CheckColumns(mechs, ids); err != nil {
 		return nil, nil, err
@@ -232,7 +241,7 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 	for _, m := range mechs {
 		base := once.Columns(f.output, m)
 		if f.leaks {
-			base = once.LeakColumns(f.output, m)
+			base = withColumn(m, once.LeakColumns(f.output, m), f.by)
 		}
 		if f.all {
 			base = views.WithNamespace(m, base)

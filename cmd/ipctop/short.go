@@ -2,12 +2,14 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ipctop/ipctop/views"
 )
 
 // newShortCmd makes a subcommand that is short for ipctop --once WORD.
-func newShortCmd(word, short, long, example string) *cobra.Command {
+// more registers flags of its own, if there are any.
+func newShortCmd(word, short, long, example string, more ...func(*pflag.FlagSet, *onceFlags)) *cobra.Command {
 	var f onceFlags
 	cmd := &cobra.Command{
 		Use: word, Short: short, Long: long, Example: example,
@@ -24,6 +26,9 @@ func newShortCmd(word, short, long, example string) *cobra.Command {
 		},
 	}
 	f.registerOnce(cmd)
+	for _, register := range more {
+		register(cmd.Flags(), &f)
+	}
 	// "ipctop --once WORD" also runs this command, because cobra finds the name of the command in any place.
 	cmd.Flags().Bool("once", true, "")
 	_ = cmd.Flags().MarkHidden("once") // an error would mean that the flag does not exist

@@ -3,6 +3,7 @@ package once
 import (
 	"bufio"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,12 +15,80 @@ import (
 )
 
 // writeLeaks writes the view of leaks for people, by verdict. Each object has its facts, the reasons, and for an orphan
-// the command that removes it. The end tells what the removal of the orphans would free.
+// the command that removes it. Alike objects are written together. The end tells what the removal of the orphans would
+// free, and the command that removes all of them. For an ordinary user, his own objects come first.
 func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error {
 	rows := leakRows(sections)
 	if len(rows) == 0 {
 		fmt.Fprintf(w, "Nothing to show: %s\n", lookedAt(s, sections))
 	}
+	if o.By != "" {
+		writeSums(w, rows, sections, o)
+		return nil
+	}
+	own, others, unjudged := o.split(rows)
+	writeVerdicts(w, own, "", sections, o)
+	if len(own) > 0 && len(others)+len(unjudged) > 0 {
+		w.WriteByte('\n')
+	}
+	of := ""
+	if o.User != nil {
+		of = " of others"
+	}
+	writeVerdicts(w, others, of, sections, o)
+	if len(unjudged) > 0 {
+		if len(others) > 0 {
+			w.WriteByte('\n')
+		}
+		fmt.Fprintf(w, "UNKNOWN of others: %s, which cannot be judged without more rights: %s\n",
+			schema.Counted(len(unjudged), "object"), countKinds(unjudged))
+	}
+	writeGains(w, s, rows, o)
+	writeRemoval(w, rows, o)
+	return nil
+}
+
+// split parts the rows for an ordinary user: his own objects, those of others, and those of others that his rights do
+// not suffice to judge. Without Options.User, and in an order that the person chose, all rows are own.
+func (o *Options) split(rows []views.Leak) (own, others, unjudged []views.Leak) {
+	if o.User == nil || o.Sorted || o.Chosen || o.NoHeadings {
+		return rows, nil, nil
+	}
+	for _, r := range rows {
+		switch {
+		case r.OwnedBy(*o.User):
+			own = append(own, r)
+		case r.Verdict == relate.Unknown:
+			unjudged = append(unjudged, r)
+		default:
+			others = append(others, r)
+		}
+	}
+	return own, others, unjudged
+}
+
+// countKinds counts the objects of each kind: "12 sem, 5 fifo".
+func countKinds(rows []views.Leak) string {
+	var kinds []string
+	for i, r := range rows {
+		kind := r.Object.Ref.Kind
+		of := func(r views.Leak) bool { return r.Object.Ref.Kind == kind }
+		if slices.IndexFunc(rows, of) < i {
+			continue
+		}
+		n := 0
+		for _, r := range rows {
+			if of(r) {
+				n++
+			}
+		}
+		kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// writeVerdicts writes rows by verdict. of follows the verdict's word in the headings.
+func writeVerdicts(w *bufio.Writer, rows []views.Leak, of string, sections []Section, o Options) {
 	verdict := relate.Leak("")
 	alike := groupLeaks(rows, sections, o)
 	for i, r := range rows {
@@ -27,18 +96,34 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 			if verdict != "" {
 				w.WriteByte('\n')
 			}
-			writeVerdict(w, rows, r.Verdict, o)
+			writeVerdict(w, rows, r.Verdict, of, sections, o)
 		}
 		verdict = r.Verdict
 		if group := alike[i]; len(group) > 0 {
-			writeAlike(w, group, rows, sections)
+			writeAlike(w, group, rows, sections, o)
 		}
 		if !alike.grouped(i) {
 			writeLeak(w, r, columnsOf(sections, r.Object.Ref.Kind), o)
 		}
 	}
-	writeGains(w, s, rows, o)
-	return nil
+}
+
+// writeRemoval writes the one command that removes all orphans. A single orphan has its command already.
+func writeRemoval(w *bufio.Writer, rows []views.Leak, o Options) {
+	n, root := 0, ""
+	for _, r := range rows {
+		if r.Verdict != relate.Orphan {
+			continue
+		}
+		n++
+		if o.User != nil && !r.OwnedBy(*o.User) {
+			root = " as root"
+		}
+	}
+	if n > 1 && o.Removal != nil && !o.NoHeadings {
+		fmt.Fprintf(w, "To remove these %d orphans%s, after a plan and a question: %s\n", n, root,
+			views.Visible(o.Removal.command()))
+	}
 }
 
 // leakRows joins the rows of all kinds, sorted by verdict and then by the requested order.
@@ -84,18 +169,19 @@ func meaning(v relate.Leak, n int) string {
 	return "in use"
 }
 
-func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, o Options) {
-	n, bytes := 0, uint64(0)
+func writeVerdict(w *bufio.Writer, rows []views.Leak, v relate.Leak, of string, sections []Section, o Options) {
+	bytes := uint64(0)
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r views.Leak) bool { return r.Verdict != v })
 	for _, r := range rows {
-		if r.Verdict == v {
-			n, bytes = n+1, bytes+r.Bytes
-		}
+		bytes += r.Bytes
 	}
+	n := len(rows)
 	objects := schema.Counted(n, "object")
 	if bytes > 0 {
 		objects += ", " + amount(bytes, o.Format)
 	}
-	fmt.Fprintf(w, "%s: %s: %s\n", strings.ToUpper(string(v)), objects, meaning(v, n))
+	fmt.Fprintf(w, "%s%s: %s: %s\n", strings.ToUpper(string(v)), of, objects, meaning(v, n))
+	writeOwners(w, rows, sections, o)
 }
 
 // amount writes a size for a sentence: with "bytes" if the number has no unit.

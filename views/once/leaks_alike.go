@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rivo/uniseg"
 
@@ -13,8 +14,11 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// fewAlike is the most objects with equal reasons that are written one by one. More such objects would hide the rest.
+// fewAlike is the most objects with alike reasons that are written one by one. More such objects would hide the rest.
 const fewAlike = 3
+
+// mostRefs is the most Refs that a group names. JSON names all.
+const mostRefs = 30
 
 // alikeLeaks holds groups of rows that are written together. Its key is a row's place in the list. The first row of a
 // group has the places of all members; the other members have an empty list. A row without a group has no key.
@@ -26,8 +30,9 @@ func (a alikeLeaks) grouped(row int) bool {
 	return ok
 }
 
-// groupLeaks finds the rows of one verdict with equal reasons. An orphan is never grouped: it has its own command.
-// Nothing is grouped if the person chose columns or an order.
+// groupLeaks finds the rows of one verdict that are alike. Orphans are alike if one command of rm --where chooses them:
+// they share kind, owner and application. Other rows are alike if their reasons differ in numbers only. Nothing is
+// grouped if the person chose columns or an order.
 func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	groups := alikeLeaks{}
 	if o.Sorted || o.Chosen || o.NoHeadings {
@@ -35,10 +40,17 @@ func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	}
 	same := map[string][]int{}
 	for i, r := range rows {
-		if r.Verdict != relate.Orphan {
-			key := string(r.Verdict) + "\n" + strings.Join(reasonsOf(r, sections), "\n")
-			same[key] = append(same[key], i)
+		key := string(r.Verdict) + "\n"
+		if r.Verdict == relate.Orphan {
+			conditions, ok := foldConditions(r, columnsOf(sections, r.Object.Ref.Kind))
+			if o.Removal == nil || !ok {
+				continue
+			}
+			key += strings.Join(conditions, "\n")
+		} else {
+			key += withoutNumbers(strings.Join(reasonsOf(r, sections), "\n"))
 		}
+		same[key] = append(same[key], i)
 	}
 	for _, members := range same {
 		if len(members) <= fewAlike {
@@ -52,37 +64,120 @@ func groupLeaks(rows []views.Leak, sections []Section, o Options) alikeLeaks {
 	return groups
 }
 
-func reasonsOf(r views.Leak, sections []Section) []string {
-	columns := columnsOf(sections, r.Object.Ref.Kind)
-	if at := slices.IndexFunc(columns, func(c schema.Column) bool { return c.ID == "reasons" }); at >= 0 {
-		return columns[at].Get(r.Object).List()
+// withoutNumbers replaces each run of digits in a text by one 0.
+func withoutNumbers(text string) string {
+	var b strings.Builder
+	digits := false
+	for _, c := range []byte(text) {
+		digit := c >= '0' && c <= '9'
+		if digit && !digits {
+			b.WriteByte('0')
+		} else if !digit {
+			b.WriteByte(c)
+		}
+		digits = digit
 	}
-	return nil
+	return b.String()
 }
 
-// writeAlike writes a group: the number of objects, their reasons once, and their Refs.
-func writeAlike(w *bufio.Writer, group []int, rows []views.Leak, sections []Section) {
-	refs := make([]string, len(group))
-	for n, i := range group {
-		refs[n] = views.Visible(rows[i].Object.Ref.String())
+func reasonsOf(r views.Leak, sections []Section) []string {
+	v, _ := cellOf(r, sections, "reasons")
+	return v.List()
+}
+
+// cellOf reads a column of a row. ok is false if the columns of the row's kind do not have it, or if it is not known.
+func cellOf(r views.Leak, sections []Section, id string) (v schema.Value, ok bool) {
+	columns := columnsOf(sections, r.Object.Ref.Kind)
+	if at := slices.IndexFunc(columns, func(c schema.Column) bool { return c.ID == id }); at >= 0 {
+		v = columns[at].Get(r.Object)
+		return v, v.IsKnown()
 	}
-	switch reasons := reasonsOf(rows[group[0]], sections); len(reasons) {
-	case 0:
-		fmt.Fprintf(w, "  %d objects:\n", len(group))
-	case 1:
-		fmt.Fprintf(w, "  %d objects, for the same reason: %s\n", len(group), views.Visible(reasons[0]))
+	return schema.None(schema.TypeList), false
+}
+
+// writeAlike writes a group: what its objects have in common, the reasons once, and the first Refs. A group of orphans
+// ends with the command that removes it.
+func writeAlike(w *bufio.Writer, group []int, rows []views.Leak, sections []Section, o Options) {
+	first := rows[group[0]]
+	line := "  " + schema.Counted(len(group), "object")
+	if first.Verdict == relate.Orphan {
+		line = fmt.Sprintf("  %d %s", len(group), first.Object.Ref.Kind)
+		for _, id := range foldColumns() {
+			if v, ok := cellOf(first, sections, id); ok {
+				line += "  " + id + " " + views.Text(v, o.Format)
+			}
+		}
+		line += spansOf(group, rows, sections, o)
+	}
+	reasons := reasonsOf(first, sections)
+	equal := !slices.ContainsFunc(group,
+		func(i int) bool { return !slices.Equal(reasonsOf(rows[i], sections), reasons) })
+	switch {
+	case len(reasons) == 0:
+		w.WriteString(line + ":\n")
+	case equal && len(reasons) == 1:
+		fmt.Fprintf(w, "%s, for the same reason: %s\n", line, views.Visible(reasons[0]))
+	case equal:
+		fmt.Fprintf(w, "%s, for the same reasons:\n", line)
 	default:
-		fmt.Fprintf(w, "  %d objects, for the same reasons:\n", len(group))
+		fmt.Fprintf(w, "%s, for reasons like those of %s:\n", line, views.Visible(first.Object.Ref.String()))
+	}
+	if !equal || len(reasons) > 1 {
 		for _, why := range reasons {
 			w.WriteString("    - " + views.Visible(why) + "\n")
 		}
 	}
-	line := "    " + refs[0]
-	for _, ref := range refs[1:] {
-		if line += ","; uniseg.StringWidth(line)+1+uniseg.StringWidth(ref) > findingsWidth {
+	writeRefs(w, group, rows)
+	if first.Verdict == relate.Orphan {
+		conditions, _ := foldConditions(first, columnsOf(sections, first.Object.Ref.Kind))
+		w.WriteString("    " + views.Visible(o.Removal.command(conditions...)) + "\n")
+	}
+}
+
+// spansOf tells the bytes that a group takes, and the ages of its youngest and its oldest object.
+func spansOf(group []int, rows []views.Leak, sections []Section, o Options) (says string) {
+	var bytes uint64
+	var ages []time.Duration
+	for _, i := range group {
+		bytes += rows[i].Bytes
+		if v, ok := cellOf(rows[i], sections, "age"); ok {
+			ages = append(ages, v.Duration())
+		}
+	}
+	if bytes > 0 {
+		says = "  " + amount(bytes, o.Format)
+	}
+	if len(ages) > 0 {
+		youngest, oldest := views.Text(schema.Duration(slices.Min(ages)), o.Format),
+			views.Text(schema.Duration(slices.Max(ages)), o.Format)
+		says += "  age " + youngest
+		if youngest != oldest {
+			says += " to " + oldest
+		}
+	}
+	return says
+}
+
+// writeRefs writes the first Refs of a group.
+func writeRefs(w *bufio.Writer, group []int, rows []views.Leak) {
+	line := ""
+	for n, i := range group {
+		ref := views.Visible(rows[i].Object.Ref.String())
+		switch {
+		case n == mostRefs:
+			ref = fmt.Sprintf("and %d more", len(group)-n)
+		case n > mostRefs:
+			continue
+		case n < len(group)-1:
+			ref += ","
+		}
+		switch {
+		case line == "":
+			line = "    " + ref
+		case uniseg.StringWidth(line)+1+uniseg.StringWidth(ref) > findingsWidth:
 			w.WriteString(line + "\n")
 			line = "    " + ref
-		} else {
+		default:
 			line += " " + ref
 		}
 	}
