@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -30,11 +29,10 @@ func workHeadless(j *kerneltest.Job) {
 	queue, err := a.MsgGet(sysv.KeyPrivate, createIPC|0o600)
 	j.Check(err)
 	j.Ready(fmt.Sprint("sem:", set), fmt.Sprint("msg:", queue))
-	go func() {
-		runtime.LockOSThread()
+	kerneltest.OnOtherThread(func() {
 		_, _, err := a.MsgReceive(queue, 1, 10, 0)
 		j.Check(err)
-	}()
+	})
 	kerneltest.EndFirstThread()
 	j.Wait()
 }

@@ -70,7 +70,7 @@ func workHistory(j *kerneltest.Job) {
 		words := strings.Fields(j.Wait())
 		switch words[0] {
 		case "make":
-			j.Ready(makePast(j, admin, schema.Kind(words[1]), uint32(number(j, words[2])), words[3]))
+			j.Ready(makePast(j, admin, schema.Kind(words[1]), uint32(decimal(j, words[2])), words[3]))
 		case "use", "keep":
 			release := usePast(j, admin, schema.Kind(words[1]), words[2])
 			if words[0] == "keep" {
@@ -91,7 +91,7 @@ func workHistory(j *kerneltest.Job) {
 	}
 }
 
-func number(j *kerneltest.Job, word string) int {
+func decimal(j *kerneltest.Job, word string) int {
 	var n int
 	_, err := fmt.Sscan(word, &n)
 	j.Check(err)
@@ -123,13 +123,13 @@ func usePast(j *kerneltest.Job, admin *kernel.Admin, kind schema.Kind, id string
 	release = func() {}
 	switch kind {
 	case schema.Shm:
-		data, err := admin.ShmAttach(number(j, id), false)
+		data, err := admin.ShmAttach(decimal(j, id), false)
 		j.Check(err)
 		release = func() { j.Check(admin.ShmDetach(data)) }
 	case schema.Sem:
-		j.Check(admin.SemOp(number(j, id), []sysv.SemOp{{Op: 1}}, -1))
+		j.Check(admin.SemOp(decimal(j, id), []sysv.SemOp{{Op: 1}}, -1))
 	case schema.Msg:
-		j.Check(admin.MsgSend(number(j, id), 1, []byte("x"), 0))
+		j.Check(admin.MsgSend(decimal(j, id), 1, []byte("x"), 0))
 	case schema.PShm, schema.PMsg:
 		open := admin.ShmOpen
 		if kind == schema.PMsg {

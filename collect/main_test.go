@@ -69,5 +69,8 @@ func TestMain(m *testing.M) {
 		"zombies":          workZombies,
 		"examine":          workExamine,
 		"history":          workHistory,
+		"threads":          workThreads,
+		"own-table":        workOwnTable,
+		"without-kcmp":     workVerdictWithoutKcmp,
 	})
 }

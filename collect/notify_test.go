@@ -184,7 +184,7 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
 				for _, u := range o.Row.(*kinds.EventFDRow).Uses {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
-						e, err := fdinfo.ParseEventFD(u.Process.Info[u.FD.Num].Text)
+						e, err := fdinfo.ParseEventFD(u.Process.Info[u.FD.ID()].Text)
 						s.check(err)
 						seen = e.Count
 					}

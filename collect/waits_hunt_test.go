@@ -191,7 +191,8 @@ func pipeEndSent(p *play) {
 	p.j.Check(unix.Sendmsg(pair[0], []byte{0}, unix.UnixRights(p.fds[1]), nil, 0))
 }
 
-// pipeEndOfThread: a thread of this process has kept its own descriptor table, which has the end.
+// pipeEndOfThread: a thread of this process has kept its own descriptor table, which has the end and the open files of
+// the lock. So both wait for this process.
 func pipeEndOfThread(p *play) {
 	p.flockAndPipe(false)
 	done := make(chan error)
@@ -650,7 +651,7 @@ a waits
   b waits
 `},
 		{"pipe-end-of-thread", `
-a waits
+  a waits
   b waits
 `},
 		{"memory-not-mapped", `

@@ -75,7 +75,7 @@ func newDescriptor(t *proc.Tick, ref schema.Ref, uses []proc.FDUse) (d descripto
 	d = descriptor{ref: ref, Uses: uses, holders: t.Holders(uses, nil), waits: fdWaits(t, uses)}
 	d.waiters = t.WaitersValue(ref, d.waits, allWaitsSeen(t, uses))
 	for _, u := range uses {
-		d.info = u.Process.Info[u.FD.Num]
+		d.info = u.Process.Info[u.FD.ID()]
 		if !sys.Gone(d.info.Err) {
 			return d, true
 		}
@@ -140,7 +140,7 @@ func fdWaits(t *proc.Tick, uses []proc.FDUse) []proc.Waiter {
 	var all []proc.Waiter
 	for _, u := range uses {
 		for _, w := range u.Process.Waits {
-			if w.Kind == "" && w.FD == u.FD.Num {
+			if u.Awaited(&w) {
 				all = append(all, proc.Waiter{Process: u.Process, Wait: w})
 			}
 		}

@@ -114,19 +114,20 @@ func watched(tick *proc.Tick, d *descriptor, t fdinfo.EpollTarget, nth int, refs
 			if int(fd.Num) != t.FD {
 				continue
 			}
-			ref, ok := refs[proc.FDKey{PID: u.Process.PID, FD: fd.Num}]
+			target := proc.FDUse{Process: u.Process, FD: fd}
+			ref, ok := refs[target.Key()]
 			if !ok {
-				break
+				continue
 			}
 			if fd.Ino != 0 {
 				if !t.HasFile || fd.Ino != t.Ino || fd.Dev != 0 && fd.Dev != t.Dev {
-					break
+					continue
 				}
 				return ref, schema.Observed
 			}
 			same, err := false, sys.ErrNotLive
 			if tick.Host.Live() {
-				same, err = process.WatchesFile(u.TID(), int(u.FD.Num), t.FD, nth, u.TID(), t.FD)
+				same, err = process.WatchesFile(u.TID(), int(u.FD.Num), t.FD, nth, target.TID(), t.FD)
 			}
 			if err != nil {
 				return ref, schema.Inferred

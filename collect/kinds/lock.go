@@ -177,7 +177,7 @@ func lockUses(t *proc.Tick) map[fdinfo.FileLock][][]proc.FDUse {
 	for _, p := range t.Processes() {
 		for i := range p.FDs {
 			if fd := &p.FDs[i]; fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo {
-				for _, l := range fdinfo.ParseFDInfoLocks(p.Info[fd.Num].Text) {
+				for _, l := range fdinfo.ParseFDInfoLocks(p.Info[fd.ID()].Text) {
 					found[l] = append(found[l], proc.FDUse{Process: p, FD: fd})
 				}
 			}

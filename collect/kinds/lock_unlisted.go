@@ -28,14 +28,14 @@ func readUnlisted(t *proc.Tick, requests []*sleepingRequest) {
 			continue
 		}
 		for _, u := range t.FDUses(s.file.Kind, s.file.Dev, s.file.Ino) {
-			if _, ok := u.Process.Info[u.FD.Num]; ok {
+			if _, ok := u.Process.Info[u.FD.ID()]; ok {
 				continue
 			}
 			if u.Process.Info == nil {
-				u.Process.Info = map[int32]proc.FDInfo{}
+				u.Process.Info = map[proc.FDNum]proc.FDInfo{}
 			}
 			text, err := t.DescriptorText(u)
-			u.Process.Info[u.FD.Num] = proc.FDInfo{Text: bytes.Clone(text), Err: err}
+			u.Process.Info[u.FD.ID()] = proc.FDInfo{Text: bytes.Clone(text), Err: err}
 		}
 	}
 }

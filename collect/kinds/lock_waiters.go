@@ -31,10 +31,7 @@ func lockRequests(t *proc.Tick) []*sleepingRequest {
 			if !proc.Locking(w.Syscall) {
 				continue
 			}
-			i := slices.IndexFunc(p.FDs,
-				func(fd proc.FD) bool { return fd.Num == w.FD && (fd.Kind == proc.FDFile || fd.Kind == proc.FDFifo) })
-			if i >= 0 {
-				file := &p.FDs[i]
+			if file := p.OpenFD(w.Thread, w.FD); file != nil && (file.Kind == proc.FDFile || file.Kind == proc.FDFifo) {
 				all = append(all, &sleepingRequest{Waiter: proc.Waiter{Process: p, Wait: w}, file: file,
 					listed: listed[proc.FileID{Dev: file.Dev, Ino: file.Ino}]})
 			}

@@ -119,7 +119,7 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 				}
 				r.container = containers[s.Leader]
 			} else if s.FD != nil {
-				r.holder = schema.Endpoints([]schema.Endpoint{t.Endpoint(s.FD.Process, int(s.FD.FD.Num), "")}, false)
+				r.holder = schema.Endpoints([]schema.Endpoint{t.UseEndpoint(*s.FD, "")}, false)
 			}
 			nsOwner(t, r)
 			objects = append(objects, &schema.Object{Ref: schema.Ref{Kind: schema.NS, ID: s.Ino}, Row: r})

@@ -253,11 +253,15 @@ func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.Blocked
 		return futexIn(t, p, addr)
 	}
 	if fd, ok := c.TakesFD(); ok {
-		target, err := dir.Readlink(fmt.Sprintf("fd/%d", fd))
+		link := fmt.Sprintf("fd/%d", fd)
+		if p.TableOf(c.TID) != 0 {
+			link = fmt.Sprintf("task/%d/%s", c.TID, link)
+		}
+		target, err := dir.Readlink(link)
 		if err != nil {
 			return fmt.Sprintf("%s on fd %d", c.Name(), fd)
 		}
-		return c.Name() + " on " + targetName(p, int32(fd), target, sockets)
+		return c.Name() + " on " + targetName(p, c.TID, int32(fd), target, sockets)
 	}
 	if w, ok := proc.WaitOf(dir, c); ok {
 		if key, ok := t.WaitKey(p, &w); ok && (w.InNamespace() || w.Kind == schema.Fifo) {
@@ -268,8 +272,8 @@ func blockedIn(t *proc.Tick, p *proc.Process, dir process.Dir, c process.Blocked
 	return c.Name()
 }
 
-// targetName is the Ref of a descriptor's object if there is one, else the link of the descriptor.
-func targetName(p *proc.Process, num int32, target string, sockets *socketNames) string {
+// targetName is the Ref of the object of a thread's descriptor if there is one, else the link of the descriptor.
+func targetName(p *proc.Process, tid int, num int32, target string, sockets *socketNames) string {
 	ino, numbered := scan.LinkInode([]byte(target))
 	switch {
 	case numbered && strings.HasPrefix(target, "pipe:["):
@@ -277,10 +281,8 @@ func targetName(p *proc.Process, num int32, target string, sockets *socketNames)
 	case numbered && strings.HasPrefix(target, "socket:["):
 		return sockets.name(ino)
 	}
-	for i := range p.FDs {
-		if fd := &p.FDs[i]; fd.Num == num && fd.Kind == proc.FDFifo {
-			return schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}.String() + " (" + target + ")"
-		}
+	if fd := p.OpenFD(tid, num); fd != nil && fd.Kind == proc.FDFifo {
+		return schema.Ref{Kind: schema.Fifo, Space: fd.Dev, ID: fd.Ino}.String() + " (" + target + ")"
 	}
 	return target
 }

@@ -93,7 +93,7 @@ func ptyRef(t *proc.Tick, u proc.FDUse) (schema.Ref, bool) {
 	p, fd := u.Process, u.FD
 	ref := schema.Ref{Kind: schema.Pty, ID: fd.Ino}
 	if fd.Kind == proc.FDPtmx {
-		index, err := fdinfo.ParseTTYIndex(p.Info[fd.Num].Text)
+		index, err := fdinfo.ParseTTYIndex(p.Info[fd.ID()].Text)
 		if err != nil {
 			return ref, false
 		}

@@ -80,7 +80,7 @@ func (s *Socket) setWaiters(t *proc.Tick) {
 	var ends []schema.Endpoint
 	for _, w := range s.waiting {
 		for _, u := range w.Uses {
-			ends = append(ends, t.Endpoint(u.Process, int(u.FD.Num), "connect"))
+			ends = append(ends, t.UseEndpoint(u, "connect"))
 		}
 	}
 	s.waiters = schema.Endpoints(ends, len(s.waiting) > 0 && t.Unseen("fd") > 0)

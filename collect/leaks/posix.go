@@ -1,6 +1,7 @@
 package leaks
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -48,7 +49,7 @@ func (l *tick) posixEvidence(o *schema.Object, r *kinds.PosixRow, coverage relat
 // keep files open without a descriptor, so they must not hold any.
 func (l *tick) openCoverage() relate.Coverage {
 	coverage := relate.Coverage{Complete: true}
-	if n := l.countUnread(func(p *proc.Process) error { return p.FDErr }); n > 0 {
+	if n := l.countUnread(func(p *proc.Process) error { return cmp.Or(p.FDErr, p.OwnErr) }); n > 0 {
 		coverage.MarkIncomplete(fmt.Sprintf("the descriptors and mappings of %s could not be read",
 			schema.Counted(n, "process")))
 	} else if n := l.countUnread(func(p *proc.Process) error { return p.MapsErr }); n > 0 {

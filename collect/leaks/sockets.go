@@ -85,7 +85,7 @@ func (l *tick) addUnlistedSockets(b *bound) (unreached int) {
 				continue
 			}
 			asked[fd.Ino] = true
-			dir, err := l.Host.OpenProc(p.Living())
+			dir, err := l.Host.OpenProc(proc.FDUse{Process: p, FD: fd}.TID())
 			if err != nil {
 				continue
 			}

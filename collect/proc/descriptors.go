@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -195,7 +196,7 @@ func (t *Tick) join(kind schema.Kind) []Instance {
 func numbered(uses []FDUse, identity func([]byte) (schema.Ref, bool)) (all []Instance, rest []FDUse) {
 	byRef := map[schema.Ref][]FDUse{}
 	for _, u := range uses {
-		if ref, ok := identity(u.Process.Info[u.FD.Num].Text); ok {
+		if ref, ok := identity(u.Process.Info[u.FD.ID()].Text); ok {
 			byRef[ref] = append(byRef[ref], u)
 		} else {
 			rest = append(rest, u)
@@ -207,19 +208,22 @@ func numbered(uses []FDUse, identity func([]byte) (schema.Ref, bool)) (all []Ins
 	return all, rest
 }
 
-// descriptorRef names an open file description by the pid and number of its first descriptor: "epoll:4242/7". The
-// start time of that process is the generation.
+// descriptorRef names an open file description by the pid and number of its first descriptor: "epoll:4242/7". A
+// descriptor in the own table of a thread has the thread's number. The start time of that process is the generation.
 func descriptorRef(kind schema.Kind, uses []FDUse) schema.Ref {
 	first := uses[0]
-	name := strconv.Itoa(first.Process.PID) + "/" + strconv.Itoa(int(first.FD.Num))
+	name := strconv.Itoa(cmp.Or(first.OwnThread(), first.Process.PID)) + "/" + strconv.Itoa(int(first.FD.Num))
 	return schema.Ref{Kind: kind, Name: name, Gen: first.Process.Start}
 }
 
-// FDKey is a descriptor of a process.
+// FDKey is a descriptor: its number, and a thread that has it (FDUse.TID).
 type FDKey struct {
-	PID int
+	TID int
 	FD  int32
 }
+
+// Key is the FDKey of the descriptor.
+func (u FDUse) Key() FDKey { return FDKey{u.TID(), u.FD.Num} }
 
 // FDRefs returns the object of each descriptor, for the kinds in the table.
 func (t *Tick) FDRefs() map[FDKey]schema.Ref {
@@ -237,14 +241,14 @@ func (t *Tick) FDRefs() map[FDKey]schema.Ref {
 				continue
 			}
 			if ref, ok := walked[fd.Kind](t, FDUse{p, fd}); ok {
-				refs[FDKey{p.PID, fd.Num}] = ref
+				refs[FDUse{p, fd}.Key()] = ref
 			}
 		}
 	}
 	for kind := range t.table.kinds {
 		for _, instance := range t.Instances(kind) {
 			for _, u := range instance.Uses {
-				refs[FDKey{u.Process.PID, u.FD.Num}] = instance.Ref
+				refs[u.Key()] = instance.Ref
 			}
 		}
 	}
@@ -266,7 +270,7 @@ func (t *Tick) SocketRefs(refs map[FDKey]schema.Ref) {
 		for i := range p.FDs {
 			fd := &p.FDs[i]
 			if kind, ok := kinds[fd.Ino]; ok && fd.Kind == FDSocket {
-				refs[FDKey{p.PID, fd.Num}] = schema.Ref{Kind: kind, ID: fd.Ino}
+				refs[FDUse{p, fd}.Key()] = schema.Ref{Kind: kind, ID: fd.Ino}
 			}
 		}
 	}
@@ -306,5 +310,5 @@ func compareUses(a, b FDUse) int {
 	if a.Process.PID != b.Process.PID {
 		return a.Process.PID - b.Process.PID
 	}
-	return int(a.FD.Num - b.FD.Num)
+	return cmp.Or(int(a.FD.Table)-int(b.FD.Table), int(a.FD.Num-b.FD.Num))
 }

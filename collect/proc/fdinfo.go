@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
 )
@@ -24,12 +25,16 @@ func (w *walker) fdinfo(p *Process, dir process.Dir, buf []byte) {
 		if !w.info.wants(fd) {
 			continue
 		}
-		text, err := dir.FDInfo(int(fd.Num), buf)
+		info := FDInfo{Err: fs.ErrNotExist}
+		p.withTable(dir, fd.Table, func(of process.Dir) {
+			text, err := of.FDInfo(int(fd.Num), buf)
+			info = FDInfo{bytes.Clone(text), err}
+		})
 		if p.Info == nil {
-			p.Info = map[int32]FDInfo{}
+			p.Info = map[FDNum]FDInfo{}
 		}
-		p.Info[fd.Num] = FDInfo{bytes.Clone(text), err}
-		if err = failure(err); err != nil && p.FDErr == nil {
+		p.Info[fd.ID()] = info
+		if err := failure(info.Err); err != nil && p.FDErr == nil {
 			p.FDErr = err
 		}
 	}

@@ -129,10 +129,10 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 	for _, use := range u.FDs {
 		i := slices.IndexFunc(ends, func(e schema.Endpoint) bool { return e.PID == use.Process.PID && e.FD < 0 })
 		if i >= 0 {
-			ends[i].FD = int(use.FD.Num)
+			ends[i].FD, ends[i].TID = int(use.FD.Num), use.OwnThread()
 			continue
 		}
-		ends = append(ends, t.Endpoint(use.Process, int(use.FD.Num), use.FD.Access.String()))
+		ends = append(ends, t.UseEndpoint(use, use.FD.Access.String()))
 	}
 	slices.SortStableFunc(ends, func(a, b schema.Endpoint) int { return cmp.Compare(a.PID, b.PID) })
 	return schema.Endpoints(ends, t.Unseen("fd") > 0 || t.Unseen("maps") > 0)
@@ -156,8 +156,8 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 	if !t.Host.Live() {
 		return vfs.PosixFile{}, err
 	}
-	stat := func(p *Process, ask func(process.Dir) (vfs.PosixFile, error)) (vfs.PosixFile, bool) {
-		dir, openErr := t.Host.OpenProc(p.Living())
+	stat := func(tid int, ask func(process.Dir) (vfs.PosixFile, error)) (vfs.PosixFile, bool) {
+		dir, openErr := t.Host.OpenProc(tid)
 		if err = openErr; err != nil {
 			return vfs.PosixFile{}, false
 		}
@@ -173,13 +173,13 @@ func (t *Tick) StatUsed(u *FileUsers) (vfs.PosixFile, error) {
 		return file, true
 	}
 	for _, use := range u.FDs {
-		if file, ok := stat(use.Process,
+		if file, ok := stat(use.TID(),
 			func(d process.Dir) (vfs.PosixFile, error) { return d.StatOpen(int(use.FD.Num)) }); ok {
 			return file, nil
 		}
 	}
 	for _, m := range u.Maps {
-		if file, ok := stat(m.Process,
+		if file, ok := stat(m.Living(),
 			func(d process.Dir) (vfs.PosixFile, error) { return d.StatMapped(m.At.Start, m.At.End) }); ok {
 			return file, nil
 		}

@@ -13,7 +13,7 @@ import (
 
 // SocketSpace finds the network namespace of a socket by one of its descriptors, and adds it to the known ones.
 func (t *Tick) SocketSpace(u FDUse) (*Space, error) {
-	ns, err := t.Host.SocketNamespace(u.Process.Living(), int(u.FD.Num), u.FD.Ino)
+	ns, err := t.Host.SocketNamespace(u.TID(), int(u.FD.Num), u.FD.Ino)
 	if err != nil {
 		return nil, err
 	}

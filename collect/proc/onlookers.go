@@ -40,7 +40,7 @@ func (t *Tick) readersOf(p *Process) (readers []*Process) {
 		return nil
 	}
 	for _, num := range []int32{1, 2} {
-		out := p.OpenFD(num)
+		out := p.OpenFD(p.Living(), num)
 		if out == nil || out.Kind != FDPipe && out.Kind != FDFifo || t.accessOf(FDUse{p, out})&fdinfo.CanWrite == 0 {
 			continue
 		}
@@ -59,7 +59,7 @@ func (t *Tick) accessOf(u FDUse) (a fdinfo.Access) {
 	if u.FD.Access != 0 {
 		return u.FD.Access
 	}
-	link, err := os.Lstat(fmt.Sprintf("/proc/%d/fd/%d", u.Process.PID, u.FD.Num))
+	link, err := os.Lstat(fmt.Sprintf("/proc/%d/fd/%d", u.TID(), u.FD.Num))
 	if err != nil {
 		return 0
 	}

@@ -158,6 +158,13 @@ func (t *Tick) Endpoint(p *Process, fd int, mode string) schema.Endpoint {
 	return schema.Endpoint{PID: p.PID, Comm: p.Comm, FD: fd, Mode: mode, Start: p.Start}
 }
 
+// UseEndpoint names a descriptor at one end of an object.
+func (t *Tick) UseEndpoint(u FDUse, mode string) schema.Endpoint {
+	e := t.Endpoint(u.Process, int(u.FD.Num), mode)
+	e.TID = u.OwnThread()
+	return e
+}
+
 // StartTime turns a start in clock ticks since boot into a time. It is the zero time if the time of the boot is not
 // known.
 func (t *Tick) StartTime(ticks uint64) time.Time {
@@ -239,10 +246,6 @@ type FDUse struct {
 	FD      *FD
 }
 
-// TID is the number of a thread that has the descriptor in its table. /proc/TID/fd and kcmp(2) go by the table of the
-// thread.
-func (u FDUse) TID() int { return u.Process.Living() }
-
 type fdTarget struct {
 	Kind FDKind
 	Dev  uint64 // 0 for pipes and sockets, whose inode numbers are unique on the machine
@@ -287,7 +290,7 @@ func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 	var ends []schema.Endpoint
 	for _, u := range uses {
 		if pass == nil || pass(u.FD) {
-			ends = append(ends, t.Endpoint(u.Process, int(u.FD.Num), u.FD.Access.String()))
+			ends = append(ends, t.UseEndpoint(u, u.FD.Access.String()))
 		}
 	}
 	return schema.Endpoints(ends, t.Unseen("fd") > 0)
@@ -297,8 +300,11 @@ func (t *Tick) Holders(uses []FDUse, pass func(*FD) bool) schema.Value {
 func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) []schema.Edge {
 	edges := make([]schema.Edge, 0, len(uses))
 	for _, u := range uses {
-		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: fmt.Sprintf("fd %d", u.FD.Num),
-			Proof: schema.Observed})
+		via := fmt.Sprintf("fd %d", u.FD.Num)
+		if tid := u.OwnThread(); tid != 0 {
+			via += fmt.Sprintf(" of thread %d", tid)
+		}
+		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: via, Proof: schema.Observed})
 	}
 	return edges
 }

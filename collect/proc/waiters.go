@@ -67,7 +67,7 @@ func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 		return WaitKey{}, false
 	}
 	for i := range p.FDs {
-		if fd := &p.FDs[i]; fd.Num == w.FD {
+		if fd := &p.FDs[i]; fd.Num == w.FD && fd.Table == p.TableOf(w.Thread) {
 			transfer := w.Syscall == "read" || w.Syscall == "write" // not flock(2), which can lock a FIFO
 			switch {
 			case fd.Kind == FDPipe && transfer:

@@ -23,8 +23,10 @@ type Process struct {
 	FDCount     int
 	FDCountErr  error
 
-	FDs       []FD
+	FDs       []FD // those of the process's table first, then those in OwnTables
 	FDErr     error
+	OwnTables []OwnTable // see owntables.go; with FDs
+	OwnErr    error      // the reason why descriptors in OwnTables may be missing
 	Shared    []process.Mapping
 	MapsErr   error
 	Waits     []Wait
@@ -39,7 +41,7 @@ type Process struct {
 	NSErr      error
 	liveThread int              // a thread that still lives, if the first one has ended
 	ended      bool             // the process ended while it was read (NeedEveryone): some of its tables may be incomplete
-	Info       map[int32]FDInfo // by descriptor number, for the descriptors in infoDemand
+	Info       map[FDNum]FDInfo // for the descriptors in infoDemand
 	// CPU time before the read, in nanoseconds; 0: not known. A process whose CPU time stays the same has not run
 	Clock int64
 }
@@ -97,6 +99,7 @@ func (c *cached) keep(old cached) {
 	all, was := *c.proc, old.known
 	if c.fds == 0 {
 		all.FDs, all.FDErr, c.fds, c.risky = was.FDs, was.FDErr, old.fds, old.risky
+		all.OwnTables, all.OwnErr = was.OwnTables, was.OwnErr
 	}
 	if !c.maps {
 		all.Shared, all.MapsErr, c.maps = was.Shared, was.MapsErr, old.maps

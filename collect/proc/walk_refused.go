@@ -44,7 +44,7 @@ func failure(err error) error {
 // error that says so means a file that this /proc does not have.
 func (t *Tick) recordRefusals() {
 	for _, p := range t.procs {
-		for source, err := range map[string]error{"fd": cmp.Or(p.FDErr, failure(p.FDCountErr)), "maps": p.MapsErr,
+		for source, err := range map[string]error{"fd": cmp.Or(p.FDErr, p.OwnErr, failure(p.FDCountErr)), "maps": p.MapsErr,
 			"syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr, "status": p.SmallErr} {
 			missing := t.Host.Live() && p.PID == t.Self && sys.Gone(err)
 			switch fail := failure(err); {

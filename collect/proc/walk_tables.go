@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"cmp"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ const (
 type FD struct {
 	Num      int32
 	Kind     FDKind
+	Table    uint16        // 0: the process's table; n: that of Process.OwnTables[n-1]
 	Access   fdinfo.Access // of pipes and FIFOs with NeedFDModes, of files with NeedFDFiles
 	Dev, Ino uint64        // 0 if the object has no inode of its own
 	// FIFOs and files: the path as the process sees it, with " (deleted)" at the end if unlinked; namespaces: the type
@@ -45,10 +47,11 @@ func (a FileID) Compare(b FileID) int {
 	return cmp.Or(cmp.Compare(a.Dev, b.Dev), cmp.Compare(a.Ino, b.Ino))
 }
 
-// OpenFD finds a descriptor by number among those that the walk kept.
-func (p *Process) OpenFD(num int32) *FD {
+// OpenFD finds a descriptor of a thread by number among those that the walk kept.
+func (p *Process) OpenFD(tid int, num int32) *FD {
+	id := FDNum{p.TableOf(tid), num}
 	for i := range p.FDs {
-		if p.FDs[i].Num == num {
+		if p.FDs[i].ID() == id {
 			return &p.FDs[i]
 		}
 	}
@@ -61,7 +64,8 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 	switch {
 	case needs&fdNeeds == 0 || p.KernelThread() || p.Gone():
 	case old.known != nil && old.fds.Has(needs&fdNeeds):
-		p.FDs, p.FDErr, now.fds, now.risky = pathsNow(dir, old.known.FDs, buf), old.known.FDErr, old.fds, old.risky
+		p.OwnTables, p.OwnErr = old.known.OwnTables, old.known.OwnErr
+		p.FDs, p.FDErr, now.fds, now.risky = p.pathsNow(dir, old.known.FDs, buf), old.known.FDErr, old.fds, old.risky
 	default:
 		needs |= old.fds // Tables that were needed before will be needed again.
 		var scan fdScan
@@ -74,8 +78,9 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
 		}
 		p.FDErr = cmp.Or(p.FDErr, scan.err)
+		w.ownTables(p, dir, buf, &scan)
 		p.FDs, now.fds, now.risky = scan.found, needs&fdNeeds, scan.skipped
-		if failure(p.FDErr) != nil {
+		if failure(cmp.Or(p.FDErr, p.OwnErr)) != nil {
 			now.fds = 0
 		}
 	}
@@ -84,13 +89,15 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 
 // pathsNow returns the descriptors with their present paths. Other processes can rename and unlink files while the
 // holder sleeps.
-func pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
+func (p *Process) pathsNow(dir process.Dir, fds []FD, buf []byte) []FD {
 	kept := true // fds belongs to the last snapshot, which must not change
 	for i := range fds {
 		if fds[i].Path == "" || fds[i].Kind == FDNamespace {
 			continue
 		}
-		path, err := dir.FDLink(int(fds[i].Num), buf)
+		var path []byte
+		err := error(fs.ErrNotExist)
+		p.withTable(dir, fds[i].Table, func(of process.Dir) { path, err = of.FDLink(int(fds[i].Num), buf) })
 		if err != nil || string(path) == fds[i].Path {
 			continue
 		}
@@ -125,11 +132,13 @@ type fdScan struct {
 	table        *table
 	risky        func(path []byte) bool
 	found        []FD
+	seen         int   // all descriptors
 	skipped      int   // descriptors below mounts where a stat may hang
 	err          error // of the first descriptor that is open and could not be looked at
 }
 
 func (s *fdScan) visit(d *process.FDDir, num int, target []byte) {
+	s.seen++
 	switch {
 	case len(target) == 0:
 	case bytes.HasPrefix(target, []byte("socket:[")): // the most common links first

@@ -41,10 +41,6 @@ func (g *graph) doubtArguments(p *proc.Process, t *relate.Task) (changed bool) {
 		return false
 	}
 	th, w := &p.Tasks[i], &t.Wait
-	if takesDescriptors(th) && !g.sameFiles(p, th.TID) {
-		w.Open = "whatever its own descriptors lead to"
-		return true
-	}
 	who := g.changer(p, th)
 	switch {
 	case who == "":
@@ -84,7 +80,7 @@ func (g *graph) sleepsElsewhere(p *proc.Process, th *proc.Thread) bool {
 	if !ok || !g.tick.Host.Live() {
 		return false
 	}
-	fd := p.OpenFD(int32(fds[0].FD))
+	fd := p.OpenFD(th.TID, int32(fds[0].FD))
 	if fd == nil {
 		return true
 	}

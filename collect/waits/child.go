@@ -13,7 +13,7 @@ import (
 // Waits for the end of a child. The parent knows the child by its number in the parent's pid namespace.
 
 // child finds the enders of a wait for the end of a child, or of a process by its pidfd.
-func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wakers, via string, ok bool) {
+func (g *graph) child(p *proc.Process, tid, pid int, which process.ChildWait) (e wakers, via string, ok bool) {
 	via = "a child"
 	for _, c := range g.children[p.PID] {
 		var wanted bool
@@ -29,7 +29,7 @@ func (g *graph) child(p *proc.Process, pid int, which process.ChildWait) (e wake
 			wanted = c.PGID == pid || pid == 0 && c.PGID == p.PGID || pid != 0 && g.depth(p) > 1
 			via = "a child of a process group"
 		default: // a pidfd
-			return g.descriptor(p, process.AwaitedFD{FD: pid, For: fdinfo.CanRead}, 0), "a pidfd", true
+			return g.descriptor(p, tid, process.AwaitedFD{FD: pid, For: fdinfo.CanRead}, 0), "a pidfd", true
 		}
 		if wanted && !c.Gone() {
 			e.on = append(e.on, c.Ref())

@@ -163,7 +163,9 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 	}
 	for _, instance := range g.tick.Instances(schema.Epoll) {
 		group := instance.Uses
-		if !slices.ContainsFunc(group, func(u proc.FDUse) bool { return u.Process == p && int(u.FD.Num) == num }) {
+		if !slices.ContainsFunc(group, func(u proc.FDUse) bool {
+			return u.Process == p && int(u.FD.Num) == num && u.FD.Table == p.TableOf(t.TID)
+		}) {
 			continue
 		}
 		for _, u := range group {
@@ -267,7 +269,7 @@ func (g *graph) hasSocketLimit(p *proc.Process, t *relate.Task) bool {
 	if !ok || !g.tick.Host.Live() {
 		return false
 	}
-	times, err := sock.ReadSocketTimes(p.Living(), int(s.fd.Num), s.fd.Ino)
+	times, err := sock.ReadSocketTimes(proc.FDUse{Process: p, FD: s.fd}.TID(), int(s.fd.Num), s.fd.Ino)
 	if err != nil {
 		return true
 	}

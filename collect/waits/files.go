@@ -62,9 +62,9 @@ func (g *graph) socketOf(u proc.FDUse) *socketEnd {
 	return all[u.FD.Ino]
 }
 
-// descriptor finds who could make a descriptor ready to be read or written.
-func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int) wakers {
-	fd := p.OpenFD(int32(awaited.FD))
+// descriptor finds who could make a descriptor of a thread ready to be read or written.
+func (g *graph) descriptor(p *proc.Process, tid int, awaited process.AwaitedFD, depth int) wakers {
+	fd := p.OpenFD(tid, int32(awaited.FD))
 	if fd == nil {
 		return wakers{outside: true, open: fmt.Sprintf("whatever its descriptor %d leads to", awaited.FD)}
 	}
@@ -81,7 +81,7 @@ func (g *graph) descriptor(p *proc.Process, awaited process.AwaitedFD, depth int
 	case schema.EventFD:
 		e = g.eventfd(p, fd)
 	case schema.Epoll:
-		e = g.epoll(p, fd.Num, depth+1)
+		e = g.epoll(p, tid, fd.Num, depth+1)
 	case schema.PidFD:
 		e = g.pidfd(p, fd)
 	case schema.TimerFD:
@@ -158,7 +158,7 @@ func (g *graph) hasName(p *proc.Process, fd *proc.FD) bool {
 	if !g.tick.Host.Live() {
 		return false
 	}
-	dir, err := g.tick.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(proc.FDUse{Process: p, FD: fd}.TID())
 	if err != nil {
 		return true
 	}
@@ -213,7 +213,7 @@ func (g *graph) peersOf(ino uint64, s *socketEnd) []relate.Ender {
 // some eventfds (aio, KVM, memory pressure). A process may also signal its own eventfd from other threads and from
 // signal handlers.
 func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
-	own, ok := kinds.EventFDIdentity(p.Info[fd.Num].Text)
+	own, ok := kinds.EventFDIdentity(p.Info[fd.ID()].Text)
 	if !ok {
 		return wakers{outside: true, open: "an eventfd that could not be looked at"}
 	}
@@ -240,7 +240,7 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 
 // pidfd finds the ender of a wait on a pidfd. The pidfd becomes readable when its process ends.
 func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
-	info, err := fdinfo.ParsePidFD(p.Info[fd.Num].Text)
+	info, err := fdinfo.ParsePidFD(p.Info[fd.ID()].Text)
 	if err != nil {
 		return wakers{outside: true, open: "a process that its pidfd does not tell"}
 	}
@@ -254,9 +254,9 @@ func (g *graph) pidfd(p *proc.Process, fd *proc.FD) wakers {
 
 // epoll finds the enders of a wait on an epoll instance: any watched descriptor will do. Instances may watch each
 // other. The kernel limits their depth to 5 (EP_MAX_NESTS, fs/eventpoll.c).
-func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
+func (g *graph) epoll(p *proc.Process, tid int, num int32, depth int) wakers {
 	const maxNests = 5
-	info, ok := p.Info[num]
+	info, ok := p.Info[proc.FDNum{Table: p.TableOf(tid), Num: num}]
 	if !ok || info.Err != nil || depth > maxNests {
 		return wakers{outside: true, open: "what its epoll instance watches"}
 	}
@@ -264,13 +264,13 @@ func (g *graph) epoll(p *proc.Process, num int32, depth int) wakers {
 	targets := fdinfo.ParseEpoll(info.Text)
 	nth := map[int]int{} // targets so far, by number
 	for _, t := range targets {
-		q, assumes := g.watchedBy(p, num, &t, nth[t.FD])
+		q, thread, assumes := g.watchedBy(p, tid, num, &t, nth[t.FD])
 		nth[t.FD]++
 		if q == nil { // added under another number, or closed since then
 			e.or(wakers{outside: true, open: "what its epoll instance watches"})
 			continue
 		}
-		could := g.descriptor(q, process.AwaitedFD{FD: t.FD, For: t.For()}, depth)
+		could := g.descriptor(q, thread, process.AwaitedFD{FD: t.FD, For: t.For()}, depth)
 		if could.assumes == "" {
 			could.assumes = assumes
 		}
@@ -294,7 +294,7 @@ func (g *graph) listPosix() map[proc.FileID]schema.Ref {
 // posixQueue finds the enders of a wait on a POSIX queue: processes that have it open for the other direction. Anybody
 // who opens the queue by its name can end the wait too.
 func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
-	fd := p.OpenFD(th.FD)
+	fd := p.OpenFD(th.TID, th.FD)
 	if fd == nil {
 		return wakers{open: "whoever has the queue open"}
 	}
@@ -365,41 +365,45 @@ func (g *graph) holders(r *kinds.LockRow) wakers {
 	return e
 }
 
-// watchedBy finds a process whose descriptor leads to a target of an epoll instance. The target keeps its number and its
-// open file when the process gives the number to another file, and in the children of the process. An inode identifies
-// pipes, FIFOs and sockets. Other anonymous files share one inode. For them kcmp(2) tells if it is the same open file.
-func (g *graph) watchedBy(p *proc.Process, num int32, t *fdinfo.EpollTarget, nth int) (q *proc.Process,
-	assumes string) {
-	fd := p.OpenFD(int32(t.FD))
+// watchedBy finds a process, and a thread of it, whose descriptor leads to a target of an epoll instance. The target
+// keeps its number and its open file when the process gives the number to another file, and in the children of the
+// process. An inode identifies pipes, FIFOs and sockets. Other anonymous files share one inode. For them kcmp(2) tells
+// if it is the same open file.
+func (g *graph) watchedBy(p *proc.Process, tid int, num int32, t *fdinfo.EpollTarget, nth int) (q *proc.Process,
+	thread int, assumes string) {
+	fd := p.OpenFD(tid, int32(t.FD))
 	switch {
 	case fd != nil && fd.Ino != 0 && (!t.HasFile || fd.Ino == t.Ino):
-		return p, ""
+		return p, tid, ""
 	case !g.tick.Host.Live():
 		if fd == nil || fd.Ino != 0 {
-			return nil, ""
+			return nil, 0, ""
 		}
-		return p, ""
+		return p, tid, ""
 	}
-	leads := func(q *proc.Process) (bool, error) {
-		to := q.OpenFD(int32(t.FD))
+	leads := func(q *proc.Process, thread int) (bool, error) {
+		to := q.OpenFD(thread, int32(t.FD))
 		if to == nil || to.Ino != 0 {
 			return to != nil && t.HasFile && to.Ino == t.Ino, nil
 		}
-		return process.WatchesFile(p.Living(), int(num), t.FD, nth, q.Living(), t.FD)
+		return process.WatchesFile(tid, int(num), t.FD, nth, thread, t.FD)
 	}
-	switch same, err := leads(p); {
+	switch same, err := leads(p, tid); {
 	case err != nil:
-		return p, fmt.Sprintf("descriptor %d of %d/%s is still the one that its epoll instance watches", t.FD, p.PID, p.Comm)
+		return p, tid, fmt.Sprintf("descriptor %d of %d/%s is still the one that its epoll instance watches", t.FD, p.PID,
+			p.Comm)
 	case same:
-		return p, ""
+		return p, tid, ""
 	}
-	for _, q := range g.tick.Processes() { // its parent may have added it
-		if q == p || q.KernelThread() || q.Gone() {
+	for _, q := range g.tick.Processes() { // its parent may have added it, or a thread with a table of its own
+		if q.KernelThread() || q.Gone() {
 			continue
 		}
-		if same, err := leads(q); err == nil && same {
-			return q, ""
+		for _, thread := range q.TableThreads() {
+			if same, err := leads(q, thread); err == nil && same {
+				return q, thread, ""
+			}
 		}
 	}
-	return nil, ""
+	return nil, 0, ""
 }

@@ -268,22 +268,22 @@ func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string,
 // otherCall finds the enders of a wait for descriptors or for a child.
 func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
 	if pid, which, ok := th.Call.WaitsForChild(); ok {
-		return g.child(p, pid, which)
+		return g.child(p, th.TID, pid, which)
 	}
 	name := th.Call.Name()
 	if num, ok := th.Call.EpollFD(); ok {
-		e = g.epoll(p, int32(num), 0)
+		e = g.epoll(p, th.TID, int32(num), 0)
 		return e, fmt.Sprintf("%s on %s", name, schema.Counted(len(e.on), "object")), true
 	}
 	if fds, ok := th.Call.Transfers(); ok {
-		fds = g.unready(p, fds)
+		fds = g.unready(p, th.TID, fds)
 		for _, fd := range fds {
-			if could := g.descriptor(p, fd, 0); len(fds) == 1 {
+			if could := g.descriptor(p, th.TID, fd, 0); len(fds) == 1 {
 				e = could
 			} else {
 				e.or(could)
 			}
-			if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
+			if to := p.OpenFD(th.TID, int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
 				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&fdinfo.CanWrite != 0}
 				if s := g.sockets()[to.Ino]; s != nil && s.unix != nil && s.unix.Type == sock.SocketDgram &&
 					th.Call.NamesReceiver() {
@@ -294,7 +294,7 @@ func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true
 	}
 	for _, fd := range th.Polled {
-		e.or(g.descriptor(p, fd, 0))
+		e.or(g.descriptor(p, th.TID, fd, 0))
 	}
 	if len(th.Polled) == 0 {
 		return e, name, false // it sleeps for a time, or until a signal
@@ -304,11 +304,11 @@ func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via strin
 
 // unready leaves out a descriptor that is always ready. A copy from a file to a full pipe has two descriptors, and it
 // waits only for the pipe.
-func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.AwaitedFD {
+func (g *graph) unready(p *proc.Process, tid int, fds []process.AwaitedFD) []process.AwaitedFD {
 	if len(fds) < 2 || !g.tick.Host.Live() {
 		return fds
 	}
-	dir, err := g.tick.Host.OpenProc(p.Living())
+	dir, err := g.tick.Host.OpenProc(tid)
 	if err != nil {
 		return fds
 	}
@@ -316,7 +316,7 @@ func (g *graph) unready(p *proc.Process, fds []process.AwaitedFD) []process.Awai
 	var left []process.AwaitedFD
 	for _, fd := range fds {
 		// The table holds only files that cannot hang.
-		if to := p.OpenFD(int32(fd.FD)); to != nil && to.Kind == proc.FDFile {
+		if to := p.OpenFD(tid, int32(fd.FD)); to != nil && to.Kind == proc.FDFile {
 			if ready, err := dir.AlwaysReady(fd.FD); err == nil && ready {
 				continue
 			}

@@ -11,20 +11,13 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Descriptors that no directory of a process shows. They are in a message on a socket, registered with an io_uring, or
-// in the table of a thread that has its own table. They are looked for only when threads look stuck.
+// Descriptors that no directory of a process shows. They are in a message on a socket, or registered with an io_uring.
+// They are looked for only when threads look stuck.
 
 // hiddenEnds says who may have an end that no directory of a process shows; "": nobody.
 func (g *graph) hiddenEnds() string {
 	if !g.tick.Host.Live() {
 		return ""
-	}
-	for _, p := range g.tick.Processes() {
-		for i := range p.Tasks {
-			if tid := p.Tasks[i].TID; tid != p.PID && p.Tasks[i].In != process.Ended && !g.sameFiles(p, tid) {
-				return fmt.Sprintf("a thread of %d/%s that has descriptors of its own", p.PID, p.Comm)
-			}
-		}
 	}
 	if held := g.tick.HiddenFiles(); held.InFlight > 0 {
 		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", schema.Counted(held.InFlight, "descriptor"))
@@ -91,13 +84,6 @@ func (g *graph) listRingUsers() map[*proc.Process]bool {
 		}
 	}
 	return found
-}
-
-// sameFiles reports true if a thread uses the descriptor table of its process. A thread has its own table after
-// unshare(CLONE_FILES).
-func (g *graph) sameFiles(p *proc.Process, tid int) bool {
-	same, err := process.SameFiles(p.Living(), tid)
-	return err != nil || same // an error: the thread has ended, or the kernel cannot compare
 }
 
 // endsByDescriptor reports true if a process could end the wait with a descriptor alone, or with a mapping made of it.

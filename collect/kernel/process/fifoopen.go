@@ -79,7 +79,7 @@ func (p Dir) OpensFIFO(tid int) bool {
 }
 
 // FIFOOpen is the FIFO in whose open a thread waits for the other end, and the open mode. It reads the path from the
-// process's memory, and follows it from the process's root or working directory. It needs the right to ptrace the
+// process's memory, and follows it from the thread's root or working directory. It needs the right to ptrace the
 // process. ErrOtherCall: the thread is not in the open of a FIFO. ErrUnknownFIFO: it is, or may be, and the FIFO is
 // unknown.
 func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) {
@@ -102,7 +102,12 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 	if err != nil {
 		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 	}
-	id, err := p.statOpened(o.at, path)
+	thread, err := p.OfThread(c.TID) // its descriptors, root and working directory may differ from its process's
+	if err != nil {
+		return vfs.FileID{}, "", 0, ErrOtherCall
+	}
+	defer thread.Close()
+	id, err := thread.statOpened(o.at, path)
 	if err := p.checkCall(c); err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
@@ -115,8 +120,8 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 	return id, path, fdinfo.AccessOf(int(o.flags)), nil
 }
 
-// statOpened reads a file by the path that the process opens. It starts at the process's directory and follows no
-// symbolic link: an absolute link would lead to our root. If a link is in the way, it starts at the process's root.
+// statOpened reads a file by the path that the thread opens. It starts at the thread's directory and follows no
+// symbolic link: an absolute link would lead to our root. If a link is in the way, it starts at the thread's root.
 // There RESOLVE_IN_ROOT refuses magic links, for example /proc/self, which would mean us (man 2 openat2).
 func (p Dir) statOpened(at int32, path string) (vfs.FileID, error) {
 	if !strings.HasPrefix(path, "/") {
