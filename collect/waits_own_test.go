@@ -123,6 +123,7 @@ func TestWaitsForOwnMemory(t *testing.T) {
 // could wake it.
 func TestWaitsForOneself(t *testing.T) {
 	const stuck = "parent stuck\nwarning inferred stuck\n"
+	const circle = "parent deadlock\nchild deadlock\ncritical inferred deadlock\n"
 	kerneltest.InNamespace(t, func() {
 		program := builtOwn(t)
 		host, err := kernel.Open("")
@@ -141,6 +142,13 @@ func TestWaitsForOneself(t *testing.T) {
 			{"two-threads", "parent stuck\n  thread stuck\nwarning inferred stuck\nwarning inferred stuck\n"},
 			{"joined", "parent hangs\n  thread stuck\nwarning inferred stuck\n"},
 
+			{"vfork", circle},
+			{"terminal-both", circle},
+			{"terminal-waited", circle},
+
+			{"vfork sleeper", "parent waits\n  thread runs\nchild waits\n"},
+			{"terminal-kept", "parent runs\nchild waits\n"},
+			{"terminal-waited sleeper", "parent waits\n  thread runs\nchild waits\n"},
 			{"read handler", "parent open\n"},
 			{"read interrupt", "parent open\n"},
 			{"read alarm", "parent open\n"},

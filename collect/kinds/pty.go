@@ -24,6 +24,16 @@ type PtyRow struct {
 	path            string
 }
 
+// Sides are the descriptors on the master and on the slave.
+func (r *PtyRow) Sides() (masters, slaves []proc.FDUse) { return r.masters, r.slaves }
+
+// Controls reports whether the terminal controls the process (credentials(7)). Other devpts file systems may have a
+// terminal of the same number.
+func (r *PtyRow) Controls(p *proc.Process) bool {
+	index, ok := p.ControllingPty()
+	return ok && index == r.index
+}
+
 // The words of a pseudoterminal's status. If both ends are open, the status is blank.
 const (
 	NoMaster = "no-master" // hung up: a read from the slave returns end of file, a write fails with EIO

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +45,18 @@ static void *waits_cond(void *unused) {
 	pthread_mutex_lock(&of_cond);
 	for (;;) pthread_cond_wait(&cond, &of_cond);
 	return unused;
+}
+static void fill(int fd) {
+	for (;;)
+		if (write(fd, room, 4096) < 0) exit(1);
+}
+// in is the master, out is the slave, and the slave passes on every byte as it is.
+static void terminal(void) {
+	struct termios raw;
+	close(in), close(out);
+	in = posix_openpt(O_RDWR | O_NOCTTY);
+	if (in < 0 || grantpt(in) || unlockpt(in) || (out = open(ptsname(in), O_RDWR | O_NOCTTY)) < 0) exit(1);
+	tcgetattr(out, &raw), cfmakeraw(&raw), tcsetattr(out, TCSANOW, &raw);
 }
 static pthread_t thread(void *(*run)(void *), void *arg) {
 	pthread_t t;
@@ -104,6 +117,13 @@ int main(int n, char **args) {
 	if (!strcmp(mode, "joined")) pthread_join(thread(reads, &in), NULL);
 	if (!strcmp(mode, "vfork")) {
 		if (!vfork()) { prctl(PR_SET_PDEATHSIG, SIGKILL), read(in, &byte, 1), _exit(0); }
+	}
+	if (!strncmp(mode, "terminal", 8)) {
+		terminal();
+		if (!fork()) { prctl(PR_SET_PDEATHSIG, SIGKILL), close(in), fill(out); }
+		if (!strcmp(mode, "terminal-both")) close(out), fill(in);
+		if (!strcmp(mode, "terminal-waited")) wait(NULL);
+		if (!strcmp(mode, "terminal-kept")) sleeps(NULL);
 	}
 	if (!strcmp(mode, "semaphore")) sem_wait(&sem);
 	if (!strcmp(mode, "pool")) thread(takes, NULL), thread(waits_cond, NULL), sem_wait(&sem);

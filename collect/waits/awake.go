@@ -44,7 +44,11 @@ func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 	if err != nil {
 		return false
 	}
-	if st, err := process.ParseProcStat(text); err != nil || st.State != 'S' {
+	asleep := byte('S')
+	if g.vforks[t.Thread] {
+		asleep = 'D' // only a signal that kills wakes it
+	}
+	if st, err := process.ParseProcStat(text); err != nil || st.State != asleep {
 		return false
 	}
 	n, err := dir.Switches(t.TID, buf)

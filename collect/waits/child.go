@@ -47,6 +47,29 @@ func (g *graph) child(p *proc.Process, tid, pid int, which process.ChildWait) (e
 	return e, via, true
 }
 
+// vforked finds the child that runs in the memory of a thread which sleeps in vfork. The thread goes on when the child
+// executes a program or ends (wait_for_vfork_done in kernel/fork.c). Only a signal that kills ends the sleep earlier.
+func (g *graph) vforked(p *proc.Process, th *proc.Thread) (e wakers) {
+	if !g.tick.Host.Live() {
+		return e
+	}
+	for _, c := range g.children[p.PID] {
+		if c.Gone() {
+			continue
+		}
+		if order, err := process.CompareShared(process.SharedMemory, p.Living(), c.Living()); err == nil && order == 0 {
+			e.on = append(e.on, c.Ref())
+			e.enders = append(e.enders, relate.Ender{Proc: c.Ref(), How: "is its child, which runs in its memory",
+				Proof: schema.Observed})
+		}
+	}
+	if len(e.enders) > 0 {
+		g.vforks[relate.Thread{Proc: p.Ref(), TID: th.TID}] = true
+	}
+	e.any = len(e.enders) > 1
+	return e
+}
+
 // pids are the numbers of a process in its pid namespaces, from the namespace of /proc down to its own.
 func (g *graph) pids(p *proc.Process) []int {
 	pids, ok := g.numbersOf[p]

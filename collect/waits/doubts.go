@@ -48,7 +48,11 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 			continue // every machine has many such threads
 		}
 		p := g.tick.Process(int(t.Proc.ID))
-		if activity, doing := g.halted(p, t.TID); activity != relate.Waiting {
+		activity, doing := g.halted(p, t.TID)
+		if activity == relate.Running && g.vforks[t.Thread] {
+			activity = relate.Waiting // its sleep is not on a disk
+		}
+		if activity != relate.Waiting {
 			t.Activity, t.Doing, t.Wait = activity, doing, relate.Wait{}
 			changed = true
 			continue

@@ -84,6 +84,8 @@ func (g *graph) descriptor(p *proc.Process, tid int, awaited process.AwaitedFD, 
 		e = g.epoll(p, tid, fd.Num, depth+1)
 	case schema.PidFD:
 		e = g.pidfd(p, fd)
+	case schema.Pty:
+		e = g.pty(p, fd, awaited.For)
 	case schema.TimerFD:
 		e = wakers{outside: true, open: "a timer"}
 	case schema.SignalFD:

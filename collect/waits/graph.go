@@ -39,7 +39,9 @@ type graph struct {
 	posix       func() map[proc.FileID]schema.Ref
 	memory      func() map[proc.FileID]memoryObject
 	sockets     func() map[uint64]*socketEnd
-	visited     map[uint64]bool // network namespaces whose sockets were added to sockets
+	ptys        func() map[endUse]*schema.Object
+	vforks      map[relate.Thread]bool // threads that wait for a child in their memory
+	visited     map[uint64]bool        // network namespaces whose sockets were added to sockets
 	wantedLocks func() map[lockWaiter]*kinds.LockRow
 	tracees     func() map[int][]*proc.Process
 	ringTexts   func() []string                 // fdinfo of each io_uring
@@ -65,7 +67,7 @@ func newGraph(t *proc.Tick) *graph {
 		caught: map[*proc.Process]sys.SignalSet{},
 		own:    map[relate.Thread]bool{}, hands: map[*proc.Process]string{},
 		ownFutexes: map[relate.Thread]bool{}, left: map[relate.Thread]bool{},
-		busy: map[*proc.Process][]relate.Ender{}, onSockets: map[relate.Thread]socketWait{},
+		busy: map[*proc.Process][]relate.Ender{}, vforks: map[relate.Thread]bool{}, onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
@@ -77,6 +79,7 @@ func newGraph(t *proc.Tick) *graph {
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
 		sync.OnceValue(g.listSegments)
+	g.ptys = sync.OnceValue(g.listPtys)
 	g.sockets, g.wantedLocks = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
 	g.ringTexts, g.ringUsers, g.tracees = sync.OnceValue(g.listRingTexts), sync.OnceValue(g.listRingUsers),
 		sync.OnceValue(g.listTracees)
@@ -269,6 +272,10 @@ func (g *graph) waitFor(p *proc.Process, th *proc.Thread) (e wakers, via string,
 func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via string, ok bool) {
 	if pid, which, ok := th.Call.WaitsForChild(); ok {
 		return g.child(p, th.TID, pid, which)
+	}
+	if th.Call.MayVfork() {
+		e = g.vforked(p, th)
+		return e, "vfork", len(e.enders) > 0
 	}
 	name := th.Call.Name()
 	if num, ok := th.Call.EpollFD(); ok {

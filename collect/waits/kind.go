@@ -27,7 +27,7 @@ type Row struct {
 // needs is nearly all that the walk can read: a thread may wait for nearly anything.
 const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls |
 	proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles | proc.NeedFDInfo | proc.NeedMaps |
-	proc.NeedLocks | kinds.NeedSockets
+	proc.NeedLocks | proc.NeedTTYs | kinds.NeedSockets
 
 // Mechanism declares the kind wait.
 func Mechanism() *kinds.Mechanism {
@@ -42,8 +42,8 @@ func Mechanism() *kinds.Mechanism {
 		// A thread may wait for objects of all these kinds. A kind is listed when the first thread waits for it.
 		Requires: []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm, schema.Memfd,
 			schema.Mmap,
-			schema.Unix, schema.Inet, schema.Lock},
-		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD},
+			schema.Unix, schema.Inet, schema.Pty, schema.Lock},
+		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD, schema.Pty},
 		Diagnose: func(t *proc.Tick, _ []*schema.Object) []schema.Finding {
 			return lastWaits(t).Findings()
 		},

@@ -103,6 +103,13 @@ func (c BlockedCall) WaitsForChild() (id int, which ChildWait, ok bool) {
 	return 0, AnyChild, true
 }
 
+// MayVfork is true if the call may wait for a child that runs in the memory of its parent, until the child executes a
+// program or ends (vfork(2), CLONE_VFORK of clone(2)). posix_spawn(3) makes such calls. The flags of clone3 are in
+// memory, so that it always may. CompareShared tells the child.
+func (c BlockedCall) MayVfork() bool {
+	return c.NR == sysVfork || c.NR == unix.SYS_CLONE && c.Args[0]&unix.CLONE_VFORK != 0 || c.NR == unix.SYS_CLONE3
+}
+
 // Restarted is true if the call continues a call that a stop or a tracer interrupted (man 2 restart_syscall). Such
 // calls are a poll, a futex wait with a time, and a sleep. The arguments are still those of the first call.
 func (c BlockedCall) Restarted() bool { return c.NR == unix.SYS_RESTART_SYSCALL }

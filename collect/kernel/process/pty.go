@@ -8,6 +8,14 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
+// ControllingPty is the index of the pseudoterminal that controls the process. ok is false for another terminal, and
+// for none.
+func (s *ProcStat) ControllingPty() (index uint64, ok bool) {
+	const slaveMajor = 136 // UNIX98_PTY_SLAVE_MAJOR, include/uapi/linux/major.h
+	dev := uint64(uint32(s.TTY))
+	return uint64(unix.Minor(dev)), unix.Major(dev) == slaveMajor
+}
+
 // SlavesClosed duplicates the master of a pseudoterminal from a thread (sys.DupFD) for a microsecond and polls it. POLLHUP means
 // that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). If no slave was ever opened, SlavesClosed is
 // false. It needs the right to ptrace the process (man 2 pidfd_getfd). It fails if the descriptor is not the master

@@ -24,6 +24,8 @@ func archCall(nr int) (string, bool) {
 		return "epoll_wait", true
 	case unix.SYS_OPEN:
 		return "open", true
+	case unix.SYS_VFORK:
+		return "vfork", true
 	}
 	return "", false
 }
