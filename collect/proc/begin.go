@@ -82,6 +82,9 @@ func (t *Tick) walk() {
 	for _, p := range procs {
 		t.byPID[p.PID] = p
 	}
+	if t.sleepsUnlisted() { // it went to sleep after the locks were read
+		t.Locks, t.LocksErr = t.Host.Locks()
+	}
 	t.recordRefusals()
 	if n := t.walker.risky.skipped.Load(); n > 0 {
 		where, err := "below network or FUSE mounts", t.walker.risky.err

@@ -46,17 +46,24 @@ type HeldLock struct {
 
 // Locks reads /proc/locks. Outside of the first pid namespace the kernel leaves out locks whose taker has ended, or
 // is outside the reader's namespace. It then leaves out the waiting requests as well (locks_show, fs/locks.c). An
-// error names the first line that does not parse; the result has the other lines.
+// error names the first line that does not parse; the result has the other lines. If locks come and go while it reads,
+// it reads several times: see readLocks.
 func Locks(root sys.Root) ([]HeldLock, error) {
-	text, err := root.ReadFile("/proc/locks")
+	texts, whole, err := readLocks(root.Path("/proc/locks"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read /proc/locks: %w", err)
 	}
-	locks, err := ParseLocks(text)
-	if err != nil {
-		err = fmt.Errorf("read /proc/locks: %w", err)
+	pages := make([][]HeldLock, len(texts))
+	for i, text := range texts {
+		var bad error
+		if pages[i], bad = ParseLocks(text); bad != nil && err == nil {
+			err = fmt.Errorf("read /proc/locks: %w", bad)
+		}
 	}
-	return locks, err
+	if whole {
+		return pages[0], err
+	}
+	return mergeLocks(pages), err
 }
 
 // ParseLocks reads /proc/locks: "N: CLASS STATE MODE PID MAJ:MIN:INO START END". A request that waits for the lock
