@@ -29,8 +29,8 @@ func workFullPlaces(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// The limits of another IPC namespace and another /dev/shm are checked there, against the objects there, and the finding
-// says whose they are.
+// The limits of another IPC namespace and another /dev/shm are checked there, against the objects there, and the
+// finding says whose they are.
 func TestDoctorLooksAtEveryPlace(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"github.com/ipctop/ipctop/collect/containers"
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kinds"
@@ -23,7 +24,8 @@ func Mechanisms() []*kinds.Mechanism {
 
 // Aspects lists every aspect once. Their columns come in this order.
 func Aspects() []kinds.Aspect {
-	return []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect()}
+	return []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect(),
+		containers.Aspect(mechanisms())}
 }
 
 // mechanisms lists the kinds without the columns of the aspects.

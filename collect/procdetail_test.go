@@ -102,7 +102,7 @@ func TestProcessDetails(t *testing.T) {
 			"blocked":       list([]string{fmt.Sprintf("%d: read on pipe:%s", pid, strings.Trim(pipe, "pie:[]"))}),
 		}
 		if id := proc.ContainerID(string(groups)); id != "" {
-			want["container"] = text(id)
+			want["container_id"] = text(id)
 		}
 		for _, page := range []bool{false, true} {
 			if diff := gocmp.Diff(want, s.lookInto(pid, page)); diff != "" {

@@ -19,6 +19,7 @@
 //	  doctor                the checks of ipctop doctor
 //	  leaks                 aspect: the verdict if an object is leaked, with reasons
 //	  content               aspect: the content of queues and memory
+//	  containers            aspect: the containers and systemd units of an object's users
 //	  ftok                  aspect: the files that give the key of an object
 //	  software              aspect: the software that uses an object
 //	  kinds                 the other kinds, one file per kind: the kernel's facts about their objects
@@ -37,7 +38,7 @@
 //	schema ─ relate                                                   schema imports no room
 //	kernel rooms ─ kernel                                             both import neither schema nor relate
 //	schema, kernel ─ proc ─ kinds ─ software ─ ftok ─ leaks ─ doctor  leaks and doctor may also import relate
-//	                        kinds ─ content, waits                    waits may also import relate
+//	                        kinds ─ content, containers, waits        waits may also import relate
 //	all rows above ─ collect ─ views ─ views/once, views/tui          the three views import no kernel and no proc
 //	                 collect ─ actions ─ views/tui
 //	schema, kernel ─ demo

@@ -11,8 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// place is an IPC namespace or a /dev/shm that is not the reader's own. Its space is the Space of Refs there: an inode or
-// a device.
+// place is an IPC namespace or a /dev/shm that is not the reader's own. Its space is the Space of Refs there: an inode
+// or a device.
 type place struct {
 	space uint64
 	whose string
@@ -79,7 +79,9 @@ func (x *examination) others() []place {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b place) int { return cmp.Or(cmp.Compare(a.space, b.space), cmp.Compare(a.whose, b.whose)) })
+	slices.SortFunc(all, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.space, b.space), cmp.Compare(a.whose, b.whose))
+	})
 	return slices.CompactFunc(all, func(a, b place) bool { return a.space == b.space })
 }
 

@@ -115,7 +115,7 @@ func collectNamespaces(t *proc.Tick) ([]*schema.Object, error) {
 			if s.Leader != nil {
 				r.leader = procObject(t, s.Leader).Row.(*ProcRow)
 				if _, ok := containers[s.Leader]; !ok {
-					containers[s.Leader] = WordValue(t.Container(s.Leader))
+					containers[s.Leader] = WordValue(t.ContainerName(s.Leader))
 				}
 				r.container = containers[s.Leader]
 			} else if s.FD != nil {

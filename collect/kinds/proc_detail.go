@@ -114,7 +114,7 @@ func procDetailColumns() []schema.Column {
 			func(d *procDetail) schema.Value { return d.exe }),
 		detail("control_group", schema.TypeString, 30, "control group of the unified hierarchy, else of the first one",
 			func(d *procDetail) schema.Value { return d.control }),
-		detail("container", schema.TypeString, 12, "id of its container, as far as the control group tells",
+		detail("container_id", schema.TypeString, 12, "whole id of its container, as far as the control group tells",
 			func(d *procDetail) schema.Value { return d.cgroup }),
 		col("threads", schema.TypeList, 20, NeedThreads, "its threads, as TID/COMM/STATE", func(r *row) schema.Value {
 			if r.threads == nil {

@@ -342,7 +342,7 @@ func (t *Tick) leaderName(s *Space) schema.Value {
 	case s == nil:
 		return schema.None(schema.TypeString)
 	case s.Leader != nil:
-		if c := t.Container(s.Leader); c != "" {
+		if c := t.ContainerName(s.Leader); c != "" {
 			return schema.String(c)
 		}
 		return schema.String(fmt.Sprintf("%s[%d]", s.Leader.Comm, s.Leader.PID))
@@ -354,14 +354,10 @@ func (t *Tick) leaderName(s *Space) schema.Value {
 	return schema.None(schema.TypeString)
 }
 
-// Container is the short id of the process's container. It is "" if the control group's name has no id.
-func (t *Tick) Container(p *Process) string {
-	text, err := t.Host.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
-	if err != nil {
-		return ""
-	}
-	id := ContainerID(string(text))
-	return id[:min(len(id), 12)]
+// ContainerName is the name of the process's container, else its short id. It is "" for no container.
+func (t *Tick) ContainerName(p *Process) string {
+	c, _, _ := t.ControlGroup(p)
+	return c.String()
 }
 
 // ContainerID finds the container id in the name of a control group (man 5 proc_pid_cgroup). Container engines put 64
