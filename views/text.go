@@ -78,9 +78,16 @@ func Text(v schema.Value, f Format) string {
 	return strconv.FormatInt(v.Int(), 10)
 }
 
-// listText joins words with commas. Sentences hold commas, so they are joined with semicolons. With Format.Bytes, for
-// programs, the separator is always a comma.
+// shownWords is the most words of a list that a cell names. JSON and CSV name all: an inotify instance may have
+// 100,000 watches.
+const shownWords = 8
+
+// listText joins words with commas. Sentences hold commas, so they are joined with semicolons. It adds "+3" for the
+// words beyond shownWords. With Format.Bytes, for programs, it names all words, and the separator is always a comma.
 func listText(list []string, f Format) string {
+	if rest := len(list) - shownWords; rest > 1 && !f.Bytes {
+		list = append(slices.Clone(list[:shownWords]), fmt.Sprintf("+%d", rest))
+	}
 	if !f.Bytes && slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, " ") }) {
 		return strings.Join(list, "; ")
 	}

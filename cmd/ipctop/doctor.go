@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,9 +27,8 @@ func newDoctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what loses or hoards IPC objects on this machine, and for what is stuck",
-		Long: `Look at the whole machine: limits near their end with the error that a program will see, a /dev/shm that is small or nearly full or promises
-more than it has, memory that is deleted but held and by whom, full queues, deadlocks, parents of zombies, and the settings that make IPC objects
-vanish (RemoveIPC of logind, kernel.shm_rmid_forced). Each finding has its severity, what was seen, and what to do; the worst comes first.
+		Long: "Look at the whole machine. Checked are: " + strings.Join(checkNames(), ", ") + `.
+Each finding has its severity, what was seen, and what to do; the worst comes first. A limit near its end comes with the error that a program will see.
 
 It looks at one IPC namespace and one /dev/shm, its own; with -A at every one, and each finding elsewhere begins with whose it is.
 Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical;
@@ -70,11 +70,7 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	if f.output == "json" {
 		err = once.Write(cmd.OutOrStdout(), snap, nil, once.Options{Output: f.output})
 	} else {
-		var names []string
-		for _, c := range doctor.Checks() {
-			names = append(names, c.Name)
-		}
-		err = once.WriteFindings(cmd.OutOrStdout(), snap, names)
+		err = once.WriteFindings(cmd.OutOrStdout(), snap, checkNames())
 	}
 	if err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -84,4 +80,13 @@ func runDoctor(cmd *cobra.Command, f doctorFlags, args []string) error {
 	}
 	l := look{strict: f.exitCode, hiding: snap.Faults, inJSON: f.output == "json", toStderr: cmd.ErrOrStderr()}
 	return l.exit()
+}
+
+// checkNames names the checks in a few words each.
+func checkNames() []string {
+	var names []string
+	for _, c := range doctor.Checks() {
+		names = append(names, c.Name)
+	}
+	return names
 }

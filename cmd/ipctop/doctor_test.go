@@ -94,6 +94,21 @@ func TestDoctorOnHostileNames(t *testing.T) {
 	}
 }
 
+// README names every check by its words.
+func TestReadmeNamesTheDoctorsChecks(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "`", "")), " ")
+	for _, name := range checkNames() {
+		if !strings.Contains(words, name) {
+			t.Errorf("README does not name the check of %s", name)
+		}
+	}
+}
+
 // On the live machine, a limit at its end sets the exit code.
 func TestDoctorsExitCode(t *testing.T) {
 	onScene(t, func(s *scene) {

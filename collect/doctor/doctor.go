@@ -37,6 +37,8 @@ func Checks() []Check {
 		{"promised memory", commitment},
 		{"TCP", tcpTotals},
 		{"full queues", fullQueues},
+		{"full listeners", fullListeners},
+		{"connections in CLOSE-WAIT", closeWaits},
 		{"the size of /dev/shm", devShmSize},
 		{"its use and what its files promise", devShmRoom},
 		{"memory that is deleted but held", heldMemory},
@@ -61,6 +63,8 @@ func Wants() map[schema.Kind]schema.Need {
 		schema.Pipe:    users,
 		schema.Fifo:    users,
 		schema.Inotify: users,
+		schema.Inet:    kinds.HolderNeeds,
+		schema.Unix:    kinds.HolderNeeds,
 		schema.Proc:    users | proc.NeedFDCount,
 		schema.Limit:   0,
 	}
@@ -134,9 +138,7 @@ func (x *examination) read(source string, err error) bool {
 	case err == nil:
 		return true
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, sys.ErrNotLive):
-		if !slices.Contains(x.absent, source) {
-			x.absent = append(x.absent, source)
-		}
+		x.missing(source)
 	default:
 		fault := schema.Fault{Source: source, Says: err.Error(), Denied: sys.Denied(err)}
 		if !slices.Contains(x.snap.Faults, fault) && !slices.Contains(x.faults, fault) {
@@ -144,6 +146,13 @@ func (x *examination) read(source string, err error) bool {
 		}
 	}
 	return false
+}
+
+// missing notes a source that the kernel or the tree of files does not have.
+func (x *examination) missing(source string) {
+	if !slices.Contains(x.absent, source) {
+		x.absent = append(x.absent, source)
+	}
 }
 
 // sysctl reads a sysctl of one number. ok is false if the kernel has no sysctl of that name, or if it could not be

@@ -57,16 +57,17 @@ func (x *examination) msgQueueLimits() func(uid uint32) msgQueueLimit {
 }
 
 // queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. Queues outlive the processes that made them,
-// so users without processes count, too. Queues in other IPC namespaces count as well, but the snapshot does not have
-// them.
+// so users without processes count, too. Queues in other IPC namespaces count as well. Only a snapshot of all namespaces
+// has them.
 func queueBytes(x *examination) []schema.Finding {
 	sum, refs := tally{}, map[uint32][]schema.Ref{}
-	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
+	for _, o := range x.snap.Objects[schema.PMsg] {
+		r := o.Row.(*kinds.PMsgRow)
 		if a := r.Queue.MqAttr; r.Queue.HasAttr && a.MaxMsg > 0 && a.MsgSize > 0 {
 			sum[r.UID] += queueCost(uint64(a.MaxMsg), uint64(a.MsgSize))
-			refs[r.UID] = append(refs[r.UID], ref)
+			refs[r.UID] = append(refs[r.UID], o.Ref)
 		}
-	})
+	}
 	if len(sum) == 0 {
 		return nil
 	}

@@ -61,7 +61,15 @@ func (t *tab) cells(o *schema.Object, yield func(string) bool) {
 	}
 	f := views.Format{Now: t.snap.Taken}
 	for _, c := range t.columns {
-		if v := c.get(o); v.IsKnown() && !yield(views.Text(v, f)) {
+		v := c.get(o)
+		if !v.IsKnown() {
+			continue
+		}
+		text := views.Text(v, f)
+		if v.Type() == schema.TypeList { // a cell shows only the first words of a long list
+			text = sentences(v)
+		}
+		if !yield(text) {
 			return
 		}
 	}
