@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,19 +41,12 @@ func TestDoctorCountsDescriptorsByKind(t *testing.T) {
 		want := regexp.MustCompile(fmt.Sprintf(`^%d/%s has \d+ open, its limit is 60: (\d+) eventfds, `, w.PID,
 			regexp.QuoteMeta(s.end(w.PID).Comm)))
 		got := want.FindStringSubmatch(found[0].Evidence[0])
-		if got == nil || got[1] != w.Words[0] && got[1] != fmt.Sprint(number(t, w.Words[0])+1) {
+		made, err := strconv.Atoi(w.Words[0])
+		s.check(err)
+		if got == nil || got[1] != w.Words[0] && got[1] != strconv.Itoa(made+1) {
 			t.Errorf("want %s eventfds, got %s", w.Words[0], found[0].Evidence[0])
 		}
 	})
-}
-
-// number is a decimal number.
-func number(tb testing.TB, text string) (n int) {
-	tb.Helper()
-	if _, err := fmt.Sscan(text, &n); err != nil {
-		tb.Fatal(err)
-	}
-	return n
 }
 
 // The evidence names every sort of descriptor, and the file that is open most often.
