@@ -18,7 +18,7 @@ func (t *Tick) sleepsUnlisted() bool {
 
 // requests reports whether a line is the request of the thread.
 func (t *Tick) requests(p *Process, w *Wait) bool {
-	file := p.OpenFD(w.FD)
+	file := p.OpenFD(w.Thread, w.FD)
 	if file == nil {
 		return false
 	}

@@ -59,6 +59,9 @@ func (t *Tick) accessOf(u FDUse) (a fdinfo.Access) {
 	if u.FD.Access != 0 {
 		return u.FD.Access
 	}
+	if u.FD.Table != 0 { // it is in the directory of a thread
+		return 0
+	}
 	link, err := os.Lstat(fmt.Sprintf("/proc/%d/fd/%d", u.TID(), u.FD.Num))
 	if err != nil {
 		return 0
