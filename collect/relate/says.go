@@ -18,9 +18,15 @@ func (s *Solution) Says(i int) string {
 	}
 	ender, by := s.explainer(i)
 	says := taskName(t) + " waits for " + waitText(t, by)
+	if t.Wait.Left != "" {
+		says += ": " + t.Wait.Left
+	}
 	switch {
+	case by != nil && by.Weak && t.Wait.Left != "": // the ender explains less than the one who is gone
 	case by != nil:
 		says += ", " + enderClause(asNamed(ender, by), by.How)
+	case n.Status == StatusStuck && t.Wait.Left != "":
+		says += ", and nobody is left who could end it"
 	case n.Status == StatusStuck:
 		says += ": nobody is left who could end it"
 	}

@@ -79,6 +79,8 @@ type Solution struct {
 	class   []class // of a task, before any confirmation
 	node    []int32 // of a task: its node; -1: none
 	pending bool
+	// The threads that two samples show in a forsaken wait; nil: none.
+	forsaken map[Thread]bool
 }
 
 // class groups the threads by the way in which their waits can end, from harmless to grave.
@@ -111,11 +113,12 @@ func solve(g *graph, unsure []bool) *Solution {
 	for i, c := range r.class {
 		s.pending = s.pending || c > free && g.tasks[i].Activity == Waiting
 	}
+	s.pending = s.pending || s.anyForsaken()
 	s.buildForest(r)
 	return s
 }
 
-// Pending reports that another sample can help: a thread looks stuck, but no second sample has confirmed it.
+// Pending reports that another sample can help: a thread looks stuck or forsaken, but no second sample has confirmed it.
 func (s *Solution) Pending() bool { return s.pending }
 
 // Confirmed returns the Solution that two successive samples agree on. A stuck or blocked thread keeps its class only
@@ -135,8 +138,19 @@ func (s *Solution) Confirmed(before *Solution) *Solution {
 		unsure[i] = true
 		pending = pending || s.g.tasks[i].Activity == Waiting
 	}
+	forsaken := map[Thread]bool{}
+	for i := range s.g.tasks {
+		if !s.isForsaken(int32(i)) {
+			continue
+		}
+		if before.alsoForsaken(s, i) {
+			forsaken[s.g.tasks[i].Thread] = true
+		} else {
+			pending = true
+		}
+	}
 	c := solve(s.g, unsure)
-	c.class, c.pending = s.class, pending
+	c.class, c.pending, c.forsaken = s.class, pending, forsaken
 	return c
 }
 

@@ -12,8 +12,8 @@ import (
 // mostShown is the largest number of names in a sentence, and of sentences of one kind in a finding's evidence.
 const mostShown = 8
 
-// Findings returns the problems that a person should know, gravest first. Their kinds are "deadlock", "stuck" and
-// "stopped".
+// Findings returns the problems that a person should know, gravest first. Their kinds are "deadlock", "stuck",
+// "stopped" and "abandoned".
 //
 // A deadlock is critical: its members never go on. A stuck wait is critical if it is observed and other threads hang
 // on it. Else it is a warning: a program may park a thread on purpose, and a parked thread harms nobody. A stopped
@@ -39,6 +39,7 @@ func (s *Solution) Findings() []schema.Finding {
 			out = append(out, f)
 		}
 	}
+	out = append(out, s.forsakenFindings()...)
 	slices.SortStableFunc(out, func(a, b schema.Finding) int {
 		return falseFirst(a.Severity != schema.Critical, b.Severity != schema.Critical)
 	})
@@ -129,10 +130,13 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 	if len(names) > 1 {
 		verb = "wait"
 	}
-	f.Says = fmt.Sprintf("%sstuck: %s %s for %s, and nobody is left who could end it", likelyPrefix(f.Proof),
-		joinShown(names), verb,
+	f.Says = fmt.Sprintf("%sstuck: %s %s for %s", likelyPrefix(f.Proof), joinShown(names), verb,
 		waitText(first.Task, nil))
-	f.Evidence = []string{string(f.Proof) + ": no process that goes on could end the wait"}
+	if left := first.Task.Wait.Left; left != "" {
+		f.Says += ": " + left
+	}
+	f.Says += ", and nobody is left who could end it"
+	f.Evidence = append(leftEvidence(s.tasks(group)), string(f.Proof)+": no process that goes on could end the wait")
 	f.Evidence = append(f.Evidence, s.otherEnders(group, nil)...)
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hanging...)

@@ -60,6 +60,9 @@ type Wait struct {
 	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
 	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string
+	// Left says who left the object as it is, and is gone: "its last change was by process 4, which is gone". "": nobody
+	// is known.
+	Left string
 }
 
 // Ender is a thread or process that could end a wait.
@@ -71,6 +74,9 @@ type Ender struct {
 	// Weak enders are not known to hold the object: a related process may know the semaphore. A free weak ender is a way
 	// out, but a stuck weak ender closes no cycle.
 	Weak bool
+	// A Bystander is a weak Ender that nothing but its place beside the waiter connects with the object: the next program
+	// of a pipeline.
+	Bystander bool
 	// FD is the descriptor by which it has its end; the first of several. It is known if ByFD is true.
 	FD   int32
 	ByFD bool

@@ -94,6 +94,9 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		return e, via, true
 	}
 	e.enders = m.enders
+	if m.ref.Kind == schema.PSem {
+		return g.namedSemaphore(p, th, m), semaphoreCall, true
+	}
 	if m.named {
 		e.open = "whoever maps it"
 		return e, via, true
@@ -111,6 +114,7 @@ type mapping struct {
 	memoryObject
 	mappers []*proc.Process
 	enders  []relate.Ender
+	allWait bool // each process with the memory waits for a futex in it
 }
 
 func (g *graph) mappedAt(key proc.WaitKey) *mapping {
@@ -122,6 +126,10 @@ func (g *graph) mappedAt(key proc.WaitKey) *mapping {
 	g.mappings[key] = m
 	m.memoryObject, m.mappers = g.findMappers(key)
 	m.enders = processEnders(m.mappers, "maps it", schema.Inferred)
+	m.allWait = g.allWaitIn(key, m.mappers)
+	if m.ref.Kind == schema.PSem {
+		g.addOpeners(key, m)
+	}
 	if m.named {
 		return m
 	}
@@ -217,8 +225,11 @@ func (g *graph) setOwner(e *wakers, p *proc.Process, th *proc.Thread, key proc.W
 		return
 	}
 	if e.enders = g.withNumber(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
-		e.assumes = fmt.Sprintf("its owner, thread %d, is gone and left it locked", owner)
+		e.left = fmt.Sprintf("its owner, thread %d, is gone", owner)
+		e.assumes = fmt.Sprintf("thread %d left it locked", owner)
+		return
 	}
+	e.left = fmt.Sprintf("its owner, thread %d, is gone, or maps it no longer", owner)
 }
 
 // threadNumber is the number of a thread in a pid namespace.

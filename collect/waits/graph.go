@@ -91,6 +91,7 @@ type wakers struct {
 	on            []schema.Ref
 	enders        []relate.Ender
 	open, assumes string // see relate.Wait
+	left          string // see relate.Wait
 	// outside is true if the awaited event comes from outside of all processes here: the network, a terminal, a timer.
 	outside bool
 	any     bool // any of the objects will do: none stands for the wait
@@ -216,7 +217,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	g.serves[t.Thread] = th.Call.Serves()
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed,
 		Timeout: th.Timeout,
-		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Token: g.tick.Token(th)}
+		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
 		g.on[t.Thread] = e.on
 		if !e.any {

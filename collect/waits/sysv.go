@@ -193,12 +193,13 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 		e.enders = append(e.enders, processEnders([]*proc.Process{g.tick.Process(int(v.Pid))}, how, schema.Inferred)...)
 		e.assumes = fmt.Sprintf("process %d, which %s, took it: %s", v.Pid, how, g.noHolderReason())
 	case proc.CreatorDead, proc.CreatorReused:
-		e.assumes = fmt.Sprintf("process %d, which %s and is gone, took it and did not give it back", v.Pid, how)
+		e.left = fmt.Sprintf("its last change was by process %d, which is gone", v.Pid)
+		e.assumes = fmt.Sprintf("process %d took it and did not give it back", v.Pid)
 	default:
 		return
 	}
 	e.open = ""
-	told := map[schema.Ref]bool{}
+	told, users := map[schema.Ref]bool{}, g.knownUsers(r, values)
 	for _, n := range e.enders {
 		told[n.Proc] = true
 	}
@@ -208,7 +209,8 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 			continue
 		}
 		told[ref] = true
-		e.enders = append(e.enders, relate.Ender{Proc: ref, How: "may know it", Proof: schema.Inferred, Weak: true})
+		e.enders = append(e.enders, relate.Ender{Proc: ref, How: "may know it", Proof: schema.Inferred, Weak: true,
+			Bystander: !users[near] && !g.sameProgram(p, near)})
 	}
 }
 

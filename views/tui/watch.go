@@ -55,7 +55,7 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 			deadlocks = append(deadlocks, circle(f, name))
 		case f.Kind == "stuck" && f.Severity == schema.Critical:
 			stuck = append(stuck, name(f.Refs[0]))
-		case f.Kind == "stuck" || f.Kind == "stopped":
+		case slices.Contains(countedKinds(), f.Kind):
 			count[f.Kind]++
 		}
 	}
@@ -76,7 +76,7 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	}
 	all.critical = strings.Join(parts, " · ")
 	parts = nil
-	for _, kind := range []string{"stuck", "stopped"} {
+	for _, kind := range countedKinds() {
 		if n := count[kind]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
 		}
@@ -84,6 +84,9 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	all.others = strings.Join(parts, ", ")
 	return all
 }
+
+// countedKinds are the findings that the line of alarms only counts.
+func countedKinds() []string { return []string{"stuck", "stopped", "abandoned"} }
 
 // circle names the processes of a deadlock; each waits for the next.
 func circle(f *schema.Finding, name func(schema.Ref) string) string {

@@ -1,0 +1,151 @@
+package collect
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// In these plays a process has ended with what others wait for.
+
+func leftPlays() map[string]func(*play) {
+	return map[string]func(*play){
+		"semaphore-left":          func(p *play) { p.holderDied(0) },
+		"semaphore-left-stranger": func(p *play) { p.holderDied(0); p.bystander() },
+		"named-left":              func(p *play) { p.namedSemaphore("a", "b") },
+		"named-left-one":          func(p *play) { p.namedSemaphore("a") },
+		"named-kept":              func(p *play) { p.namedSemaphore("a", "b"); p.actor("c") },
+		"named-kept-open": func(p *play) {
+			m, c := p.namedSemaphore("a", "b"), p.actor("c", p.open("sem.lock"))
+			c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)))
+		},
+		"named-handled": func(p *play) {
+			p.handle(p.actor("a").first, unix.SIGALRM)
+			p.namedSemaphore("a")
+		},
+	}
+}
+
+// bystander starts another program in the process group of the actors.
+func (p *play) bystander() {
+	p.settled = func() string {
+		other := exec.Command("sleep", "1000000")
+		other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		p.j.Check(other.Start())
+		return fmt.Sprintf("c=%d", other.Process.Pid)
+	}
+}
+
+// namedSemaphore makes a semaphore with the value 0 in the layout of glibc on 64 bits: the value at 0, the number of
+// waiters at 4 (sysdeps/nptl/internaltypes.h). The actors wait for it. This process drops it when the actors have
+// started.
+func (p *play) namedSemaphore(names ...string) (memory []byte) {
+	fd := p.open("sem.lock")
+	p.j.Check(unix.Ftruncate(fd, 32))
+	m, err := unix.Mmap(fd, 0, 32, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	p.j.Check(err)
+	m[4] = byte(len(names))
+	p.forked = func() { p.j.Check(unix.Munmap(m)) }
+	for _, name := range names {
+		at := slices.IndexFunc(p.actors, func(a *actor) bool { return a.name == name })
+		if at < 0 {
+			at = len(p.actors)
+			p.actor(name)
+		}
+		const futexWait = 0
+		s := p.actors[at].then()
+		s.Raw(unix.SYS_FUTEX, s.Keep(m, unsafe.Pointer(&m[0])), futexWait, 0, 0)
+	}
+	return m
+}
+
+// says are the sentences of the look: of each actor's wait, and of each finding with its first reason.
+func (s *stage) says() string {
+	snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Findings: true})
+	at := slices.IndexFunc(s.collector.mechanisms, func(m *kinds.Mechanism) bool { return m.Kind == schema.Wait })
+	column, _ := s.collector.mechanisms[at].Column("says")
+	var lines []string
+	for _, o := range snap.Objects[schema.Wait] {
+		if says := column.Get(o).Str(); strings.Contains(says, "actor-") {
+			lines = append(lines, says)
+		}
+	}
+	for _, f := range snap.Findings {
+		lines = append(lines, fmt.Sprintf("%s: %s", f.Says, f.Evidence[0]))
+	}
+	text := strings.Join(lines, "\n")
+	for name, pid := range s.pids {
+		text = strings.ReplaceAll(text, fmt.Sprintf("%d/actor-%s", pid, name), name)
+		text = strings.ReplaceAll(text, fmt.Sprintf("process %d,", pid), "process "+name+",")
+	}
+	return text
+}
+
+func TestWaitsForWhatWasLeft(t *testing.T) {
+	for _, test := range []struct{ play, shows, says string }{
+		{"semaphore-left", `
+b stuck
+warning inferred stuck: b
+`, `b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left who could end it
+likely stuck: b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left who ` +
+			`could end it: observed: its last change was by process a, which is gone`},
+		{"semaphore-left-stranger", `
+c runs
+  b waits
+warning inferred abandoned: b
+`, `b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone
+probably left behind: b waits for sem:0 (semop [0] -1), and its last change was by process a, which is gone: ` +
+			`observed: its last change was by process a, which is gone`},
+		{"named-left", `
+a stuck
+b stuck
+warning inferred stuck: a b
+`, `a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
+b waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
+likely stuck: a, b wait for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left ` +
+			`who could end it: observed: its value is 0, and all who have it wait for it`},
+		{"named-left-one", `
+a stuck
+warning inferred stuck: a
+`, `a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
+likely stuck: a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left ` +
+			`who could end it: observed: its value is 0, and all who have it wait for it`},
+		{"named-kept", `
+c runs
+  a waits
+  b waits
+`, `c sleeps in nanosleep
+a waits for psem:/lock (sem_wait), which c maps
+b waits for psem:/lock (sem_wait), which c maps`},
+		{"named-kept-open", `
+c runs
+  a waits
+  b waits
+`, `c sleeps in nanosleep
+a waits for psem:/lock (sem_wait), which c has open
+b waits for psem:/lock (sem_wait), which c has open`},
+		{"named-handled", `
+a open
+`, `a waits for psem:/lock (sem_wait); open to a signal handler of its own`},
+	} {
+		t.Run(test.play, func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				s := perform(t, test.play)
+				s.shows(strings.TrimPrefix(test.shows, "\n"))
+				if got := s.says(); got != test.says {
+					t.Errorf("got:\n%s\nwant:\n%s", got, test.says)
+				}
+			})
+		})
+	}
+}
