@@ -27,7 +27,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 
 // removalNeeds chooses the facts for a removal: the users of the object, its namespace and its verdict.
 func removalNeeds(m *kinds.Mechanism) schema.Need {
-	needs := m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf(leaks.IDs())
+	needs := m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf(append(leaks.IDs(), "creator_state"))
 	switch {
 	case inIPCNamespace(m.Kind):
 		needs |= kinds.LeaderNeeds

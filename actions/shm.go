@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -16,9 +17,8 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	if seg.Dest() {
-		return Step{}, refuse("it is removed already (dest) and goes away with its last attachment (%d now): end the "+
-			"processes that map it, ipctop signal TERM --to holders %s",
-			seg.NAttch, r)
+		return Step{}, refuse("it is removed already (dest) and goes away with its last attachment (%d now): %s",
+			seg.NAttch, s.whoEndsRemoved(r))
 	}
 	if err := s.mayRemove(seg.IPCPerm); err != nil {
 		return Step{}, err
@@ -36,6 +36,18 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 		return shmFacts(now), err
 	}, func() error { return s.admin.ShmRemove(seg.ID) }, says)
 	return st, nil
+}
+
+// whoEndsRemoved names the processes whose end frees a removed segment. A creator that lives and does not map it comes
+// first: those who map it may be a server of many clients.
+func (s *survey) whoEndsRemoved(r schema.Ref) string {
+	if o := s.snap.Find(r); o != nil {
+		if pid, ok := o.Row.(*kinds.ShmRow).AbsentCreator(); ok {
+			return fmt.Sprintf("its creator, process %d, lives and does not map it: end the creator, ipctop signal TERM --to "+
+				"creator %s; those who map it may be a server that lets go then", pid, r)
+		}
+	}
+	return fmt.Sprintf("end the processes that map it, ipctop signal TERM --to holders %s", r)
 }
 
 func (s *survey) shmRemoval(seg sysv.ShmSegment) string {

@@ -201,6 +201,20 @@ func TestRemovedSegmentWithOneHolderIsLive(t *testing.T) {
 	})
 }
 
+// A server maps what its client made, removed and detached. The client is to be asked, not the server.
+func TestRemovedSegmentThatAServerMapsForItsCreator(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		id := s.id(s.admin.ShmGet(sysv.KeyPrivate, 4096, createIPC|0o600))
+		server := kerneltest.Start(t, "attach", fmt.Sprint(id))
+		s.check(s.admin.ShmRemove(id))
+		who := fmt.Sprintf("%d/%s", server.PID, s.end(server.PID).Comm)
+		s.wantVerdict(fmt.Sprint("shm:", id), relate.Live, who+" has it attached",
+			"it is removed already: its memory goes when "+who+" lets go, and removing it again cannot help; ask its creator "+
+				fmt.Sprintf("first, process %d, which lives and does not map it", os.Getpid()))
+	})
+}
+
 // A younger process has the pid of the creator. It does not know the segment.
 func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

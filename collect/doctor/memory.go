@@ -137,16 +137,26 @@ func heldMemory(x *examination) []schema.Finding {
 				fmt.Sprintf("%s (/dev/shm%s, unlinked), held by %s", ref, r.FullName, holdersWords(r.Holders))})
 		}
 	})
-	files := len(all)
+	files, creators := len(all), false
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
 		if slices.Contains(r.Status, kinds.StatusDest) {
-			all = append(all, heldObject{ref, r.RSS + r.Swap, r.HasRSS,
-				fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"), holdersWords(r.Holders))})
+			says := fmt.Sprintf("%s (removed, %s), held by %s", ref, schema.Counted(r.NAttch, "attach"),
+				holdersWords(r.Holders))
+			if pid, ok := r.AbsentCreator(); ok {
+				creators = true
+				says += fmt.Sprintf("; made by process %d, which lives and does not map it", pid)
+			}
+			all = append(all, heldObject{ref, r.RSS + r.Swap, r.HasRSS, says})
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
 		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
 			"that should have let go."}
+	if creators {
+		f.Advice = "No removal frees it. Where the creator lives and does not map it, end or restart the creator: a server " +
+			"that maps it for its clients, such as an X server, lets go then. The rest goes when the processes that hold it " +
+			"unmap and close it, or end."
+	}
 	slices.SortStableFunc(all, func(a, b heldObject) int { return cmp.Compare(b.bytes, a.bytes) })
 	var total, deleted uint64
 	var lines []string

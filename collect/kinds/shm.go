@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -221,6 +222,15 @@ func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
 	}
 	return edges
+}
+
+// AbsentCreator returns the pid of the creator if it lives and does not map the segment. Those who map the segment may
+// only serve the creator, as an X server does for its clients (MIT-SHM). ok is false if the creator's state or the
+// mappings were not read.
+func (r *ShmRow) AbsentCreator() (pid int, ok bool) {
+	alive := r.creator.IsKnown() && r.creator.Str() == proc.CreatorAlive
+	maps := slices.ContainsFunc(r.Maps, func(m ShmMaps) bool { return m.PID == int(r.CPid) })
+	return int(r.CPid), alive && !maps && r.Holders.IsKnown() && !r.Holders.Partial()
 }
 
 // Pages is the number of pages that the segment counts in kernel.shmall, written or not (newseg in ipc/shm.c).

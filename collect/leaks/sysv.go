@@ -46,6 +46,9 @@ func (l *tick) shmEvidence(o *schema.Object, r *kinds.ShmRow) relate.Evidence {
 	if r.Dest() {
 		e.Removed = "it is removed already: its memory goes when " + l.whoLetsGo(r.Maps, missing) +
 			", and removing it again cannot help"
+		if pid, ok := r.AbsentCreator(); ok {
+			e.Removed += fmt.Sprintf("; ask its creator first, process %d, which lives and does not map it", pid)
+		}
 	}
 	return e
 }
