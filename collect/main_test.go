@@ -71,6 +71,7 @@ func TestMain(m *testing.M) {
 		"history":          workHistory,
 		"threads":          workThreads,
 		"own-table":        workOwnTable,
+		"thread-of-user":   workThreadOfUser,
 		"without-kcmp":     workVerdictWithoutKcmp,
 	})
 }

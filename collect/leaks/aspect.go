@@ -192,10 +192,11 @@ func newTick(t *proc.Tick) *tick {
 		if p.SID != p.PGID {
 			l.groups[p.SID] = append(l.groups[p.SID], p)
 		}
-		for i, uid := range p.Status.UID {
-			if !slices.Contains(p.Status.UID[:i], uid) {
-				l.byUID[uid] = append(l.byUID[uid], p)
-			}
+		for _, uid := range l.uidsOf(p) {
+			l.byUID[uid] = append(l.byUID[uid], p)
+		}
+		if l.factsOf(p).threadsErr != nil {
+			l.unreadUIDs = append(l.unreadUIDs, p)
 		}
 	}
 	for _, list := range l.byUID {
@@ -264,7 +265,7 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 		}
 		for _, p := range l.groups[u.PID] { // a younger process may be a child, and its parent may have passed the id on
 			for _, uid := range uids {
-				if slices.Contains(p.Status.UID[:], uid) {
+				if slices.Contains(l.uidsOf(p), uid) {
 					add(p, uid, func() string {
 						return fmt.Sprintf("is of the process group or session of its %s, %d", u.Role, u.PID)
 					})

@@ -54,6 +54,10 @@ type processFacts struct {
 	program programKind
 	calls   callWidth
 	opens   bool // an io_uring of the process opens a FIFO: see foreign32
+	// See otherThreads.
+	threadsRead bool
+	threads     []process.ProcStatus
+	threadsErr  error
 }
 
 // factsOf returns the facts from earlier ticks about a process. The caller may add to them.

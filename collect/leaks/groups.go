@@ -41,9 +41,7 @@ func (l *tick) listMembers() map[uint32][]*proc.Process {
 		if p.Gone() || l.bystander[p] || !p.StatusKnown {
 			continue
 		}
-		gids := slices.Concat(p.Status.GID[:], p.Status.Groups)
-		slices.Sort(gids)
-		for _, gid := range slices.Compact(gids) {
+		for _, gid := range l.gidsOf(p) {
 			all[gid] = append(all[gid], p)
 		}
 	}

@@ -38,3 +38,36 @@ func (p Dir) OfThread(tid int) (Dir, error) {
 	}
 	return Dir{PID: tid, fd: fd, live: p.live, root: p.root}, nil
 }
+
+// ThreadOwners lists the effective uid of each thread, without the threads that end meanwhile. The uid owns
+// /proc/PID/task/TID, even if the process is not dumpable (task_dump_owner in fs/proc/base.c). buf is scratch space of
+// at least 8 KiB. It costs 3 microseconds for each thread.
+func (p Dir) ThreadOwners(buf []byte) (owners map[int]uint32, err error) {
+	tids, err := p.TIDs(buf)
+	if err != nil {
+		return nil, err
+	}
+	owners = make(map[int]uint32, len(tids))
+	for _, tid := range tids {
+		var st unix.Stat_t
+		err := unix.Fstatat(p.fd, "task/"+strconv.Itoa(tid), &st, 0)
+		switch {
+		case err == nil:
+			owners[tid] = st.Uid
+		case !sys.Gone(err):
+			return owners, fmt.Errorf("stat /proc/%d/task/%d: %w", p.PID, tid, err)
+		}
+	}
+	return owners, nil
+}
+
+// FilesOwner is the uid that owns the files of the process. It is the effective uid, or root's if the process has
+// changed its uid since execve(2), or keeps secrets (task_dump_owner in fs/proc/base.c; PR_SET_DUMPABLE in man 2
+// prctl).
+func (p Dir) FilesOwner() (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(p.fd, "stat", &st, 0); err != nil {
+		return 0, fmt.Errorf("stat /proc/%d/stat: %w", p.PID, err)
+	}
+	return st.Uid, nil
+}
