@@ -249,8 +249,12 @@ func TestDoctorOnHeldMemory(t *testing.T) {
 			Says: "16 KiB of memory are deleted but still held: 1 file of /dev/shm, 1 segment of System V",
 			Evidence: []string{
 				fmt.Sprintf("12 KiB: %s (/dev/shm/gone, unlinked), held by %d/%s", file, maps.PID, comm),
-				fmt.Sprintf("4 KiB: shm:%d (removed, 1 attach), held by %d/%s", id, attached.PID, comm),
+				fmt.Sprintf("4 KiB: shm:%d (removed, 1 attach), held by %d/%s; made by process %d, which lives and does not map it",
+					id, attached.PID, comm, os.Getpid()),
 			}}, found[0])
+		if !strings.Contains(found[0].Advice, "end or restart the creator: a server that maps it for its clients") {
+			t.Error(found[0].Advice)
+		}
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // SumColumns lists the columns by which the view of leaks adds up objects (--by).
-func SumColumns() []string { return []string{"owner", "app"} }
+func SumColumns() []string { return []string{"owner", "app", "container"} }
 
 // leakSum adds up the objects with one cell of a column.
 type leakSum struct {
