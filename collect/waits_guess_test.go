@@ -58,8 +58,8 @@ func (p *play) grandchild(free bool) {
 	p.settled = func() string { return fmt.Sprintf("b=%d", p.childOf(a.pid)) }
 }
 
-// container: c is process 1 of a pid namespace. It holds a lock and waits for any child. Its child b waits for the lock.
-// If the namespace is shared, d comes into it from outside. Children of d may become children of c.
+// container: c is process 1 of a pid namespace. It holds a lock and waits for any child. Its child b waits for the
+// lock. If the namespace is shared, d comes into it from outside. Children of d may become children of c.
 func (p *play) container(shared bool) {
 	one := p.open("one")
 	a := p.actor("a", one)
@@ -168,12 +168,17 @@ func (p *play) owned(q *actor, begin func() (tid int)) {
 	m := p.mutexes(1)
 	m.lock(q.then(), 0, nil)
 	p.forked = func() {
-		action := new([4]uint64) // struct sigaction: the default
-		for signal := uintptr(1); signal <= 64; signal++ {
-			unix.Syscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(action)), 0, 8, 0, 0)
-		}
+		p.dropHandlers()
 		m.lockedBy(0, begin())
 		p.j.Check(unix.Munmap(m.memory))
+	}
+}
+
+// dropHandlers makes this process handle no signal.
+func (p *play) dropHandlers() {
+	action := new([4]uint64) // struct sigaction: the default
+	for signal := uintptr(1); signal <= 64; signal++ {
+		unix.Syscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(action)), 0, 8, 0, 0)
 	}
 }
 

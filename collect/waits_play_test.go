@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -29,6 +31,7 @@ type play struct {
 	// settled returns another name and pid after the play has begun; nil: there is none
 	settled     func() string
 	marks, gate [2]int
+	mostFDs     int // more than the number of descriptors that the worker has
 }
 
 // actor does its first calls, waits until all others have done theirs, and goes on.
@@ -44,13 +47,18 @@ type actor struct {
 func workPlay(j *kerneltest.Job) {
 	// The actors end with the thread that started them.
 	runtime.LockOSThread()
-	p := &play{j: j, admin: kernel.NewAdmin()}
+	p := &play{j: j, admin: kernel.NewAdmin(), mostFDs: mostFDs}
 	set := plays()[j.Args[0]]
 	if set == nil {
 		set = huntedPlays()[j.Args[0]]
 	}
 	if set == nil {
 		set = guessedPlays()[j.Args[0]]
+	}
+	if seed, ok := strings.CutPrefix(j.Args[0], "random "); ok {
+		n, err := strconv.ParseUint(seed, 10, 64)
+		j.Check(err)
+		set = playRandom(n)
 	}
 	if set == nil {
 		set = leftPlays()[j.Args[0]]
@@ -73,13 +81,13 @@ func workPlay(j *kerneltest.Job) {
 	j.Wait()
 }
 
-// mostFDs is more than the number of descriptors that the worker of a play has.
+// mostFDs is more than the number of descriptors that the worker of a usual play has.
 const mostFDs = 64
 
 // actor adds an actor with these descriptors and no others.
 func (p *play) actor(name string, keep ...int) *actor {
 	s := new(process.Script).Name("actor-" + name)
-	for fd := range mostFDs {
+	for fd := range p.mostFDs {
 		if fd != p.marks[1] && fd != p.gate[0] && !slices.Contains(keep, fd) {
 			s.Close(fd)
 		}

@@ -121,7 +121,8 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 }
 
 // semopOn finds the enders of a wait for one operation on a set.
-func (g *graph) semopOn(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, on []schema.Ref) wakers {
+func (g *graph) semopOn(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue,
+	on []schema.Ref) wakers {
 	e := wakers{on: on, open: "whoever changes it"}
 	if op.Op == 0 {
 		e.open = "whoever takes from it"
