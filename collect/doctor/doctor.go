@@ -33,6 +33,7 @@ func Checks() []Check {
 		{"limits of each user", userLimits},
 		{"open files", openFiles},
 		{"tasks", tasks},
+		{"pids.max of control groups", groupTasks},
 		{"pseudoterminals", terminals},
 		{"promised memory", commitment},
 		{"TCP", tcpTotals},

@@ -24,10 +24,16 @@ type limitUse struct {
 	advice      string
 }
 
+// near reports whether there is something to tell: from 90 percent of the limit on, or if the usual next use does not
+// fit.
+func (u limitUse) near() bool {
+	return u.limit > 0 && (u.used >= u.limit-u.limit/10 || u.used+u.least > u.limit)
+}
+
 // findings returns nothing below 90 percent of the limit, and a warning from 90 percent on. At the limit the finding is
 // critical. With least, the limit is reached if the usual next use does not fit.
 func (u limitUse) findings() []schema.Finding {
-	if u.limit == 0 || u.used < u.limit-u.limit/10 && u.used+u.least <= u.limit {
+	if !u.near() {
 		return nil
 	}
 	amount := plainNumber

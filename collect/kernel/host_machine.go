@@ -26,3 +26,8 @@ func (h *Host) LogindRuns() bool { return machine.LogindRuns(h.Root) }
 
 // SystemUIDMax is the highest uid of a system user. logind does not touch the objects of system users.
 func (h *Host) SystemUIDMax() (uint32, error) { return machine.SystemUIDMax(h.Root) }
+
+// PidsGroup reads the limit on the processes and threads of a control group, by its directory.
+func (h *Host) PidsGroup(dir string) (g machine.PidsGroup, limited bool, err error) {
+	return machine.ReadPidsGroup(h.Root, dir)
+}
