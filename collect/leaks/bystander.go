@@ -111,10 +111,30 @@ func (l *tick) programOf(p *proc.Process) programKind {
 	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
 		slices.Contains(initPrograms(), p.Comm)):
 		return maybeBystander
-	case err == nil && isBystander(p, dir, exe):
+	case err == nil && (isBystander(p, dir, exe) || l.isOwnDemo(dir, exe)):
 		return bystanderProgram
 	}
 	return otherProgram
+}
+
+// isOwnDemo reports that a process is the demo, or a worker of it, of the program that looks: it may have another name
+// than ipctop.
+func (l *tick) isOwnDemo(dir process.Dir, exe string) bool {
+	own := l.Process(l.Self)
+	if own == nil {
+		return false
+	}
+	self, err := l.Host.OpenProc(own.Living())
+	if err != nil {
+		return false
+	}
+	defer self.Close()
+	if ownExe, err := self.Readlink("exe"); err != nil || ownExe != exe {
+		return false
+	}
+	text, err := dir.Read("cmdline", nil)
+	args := bytes.Split(text, []byte{0})
+	return err == nil && len(args) > 1 && string(args[1]) == "demo"
 }
 
 func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
