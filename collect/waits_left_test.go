@@ -136,7 +136,7 @@ a waits for psem:/lock (sem_wait), which c has open
 b waits for psem:/lock (sem_wait), which c has open`},
 		{"named-handled", `
 a open
-`, `a waits for psem:/lock (sem_wait); open to a signal handler of its own`},
+`, `a waits for psem:/lock (sem_wait); only a signal handler of its own could end it`},
 	} {
 		t.Run(test.play, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {

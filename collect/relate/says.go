@@ -30,7 +30,11 @@ func (s *Solution) Says(i int) string {
 	case n.Status == StatusStuck:
 		says += ": nobody is left who could end it"
 	}
-	if t.Wait.Open != "" {
+	switch {
+	case t.Wait.Open == "" || t.Wait.ByHandler && by != nil:
+	case t.Wait.ByHandler:
+		says += "; only " + t.Wait.Open + " could end it"
+	default:
 		says += "; open to " + t.Wait.Open
 	}
 	if t.Wait.Timed {

@@ -57,6 +57,9 @@ type Wait struct {
 	// Open names others that could end the wait: "whoever sends to the queue", "processes that could not be looked
 	// into". An open wait is never called stuck. "": nobody else.
 	Open string
+	// ByHandler means that Open is a signal handler of the waiter itself. It tells a person something only if nobody else
+	// could end the wait.
+	ByHandler bool
 	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
 	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string

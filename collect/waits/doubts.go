@@ -80,7 +80,7 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 		case byDescriptor && g.ringSubmitter(t) != "":
 			w.Open = g.ringSubmitter(t)
 		case g.wakingHandler(p) != "":
-			w.Open = g.wakingHandler(p)
+			w.Open, w.ByHandler = g.wakingHandler(p), true
 		case g.missesChildren(p, t) != "":
 			w.Open = g.missesChildren(p, t)
 		case g.own[t.Thread] && g.otherHand(p) != "":

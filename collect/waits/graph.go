@@ -92,6 +92,7 @@ type wakers struct {
 	enders        []relate.Ender
 	open, assumes string // see relate.Wait
 	left          string // see relate.Wait
+	byHandler     bool
 	// outside is true if the awaited event comes from outside of all processes here: the network, a terminal, a timer.
 	outside bool
 	any     bool // any of the objects will do: none stands for the wait
@@ -196,7 +197,7 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 	case th.In != process.InCall:
 		t.Doing = "is outside of any call"
 	default:
-		t.Doing = "sleeps in " + th.Call.Name()
+		t.Doing = sleepsIn + th.Call.Name()
 		g.completeWait(&t, p, th)
 	}
 	return t
@@ -217,7 +218,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	g.serves[t.Thread] = th.Call.Serves()
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed,
 		Timeout: th.Timeout,
-		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, Token: g.tick.Token(th)}
+		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, ByHandler: e.byHandler, Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
 		g.on[t.Thread] = e.on
 		if !e.any {

@@ -154,17 +154,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 		}
 		objects[i].Ref = r.ref
 	}
-	// A parent is before its children in the list. So the loop from the end shows every parent of a row that is worth
-	// showing.
-	for i := len(rows) - 1; i >= 0; i-- {
-		r := &rows[i]
-		if r.worthShowing() {
-			r.background = false
-		}
-		if p := r.Parent; p >= 0 && !r.background {
-			rows[p].background = false
-		}
-	}
+	showCauses(rows)
 	return objects, nil
 }
 

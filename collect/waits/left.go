@@ -76,7 +76,7 @@ func (g *graph) namedSemaphore(p *proc.Process, th *proc.Thread, m *mapping) wak
 	case unseen != "":
 		e.open = unseen
 	case g.handlers(p)&^interrupt != 0:
-		e.open = "a signal handler of its own"
+		e.open, e.byHandler = "a signal handler of its own", true
 	default:
 		e.open, e.assumes = "", "no process opens it by its name and posts it"
 		if m.allWait {
