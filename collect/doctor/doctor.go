@@ -43,6 +43,7 @@ func Checks() []Check {
 		{"the size of /dev/shm", devShmSize},
 		{"its use and what its files promise", devShmRoom},
 		{"memory that is deleted but held", heldMemory},
+		{"deleted files on any tmpfs", memoryFiles},
 		{"orphans", orphans},
 		{"zombies", zombies},
 		{"RemoveIPC of logind", removeIPC},

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -52,6 +53,20 @@ func (p Dir) StatOpen(fd int) (vfs.PosixFile, error) {
 // CAP_CHECKPOINT_RESTORE (proc_map_files_lookup in fs/proc/base.c).
 func (p Dir) StatMapped(start, end uint64) (vfs.PosixFile, error) {
 	return p.statLink(mapFile(start, end))
+}
+
+// RoomAround is the size in bytes of the file system of an open file; 0: it has no limit (statfs(2)). The caller must
+// leave out file systems that may hang.
+func (p Dir) RoomAround(fd int) (uint64, error) {
+	if !p.live {
+		return 0, sys.ErrNotLive
+	}
+	path := fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd)
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, fmt.Errorf("statfs %s: %w", path, err)
+	}
+	return st.Blocks * uint64(st.Bsize), nil
 }
 
 // mapFile is the name of a mapping's link (proc_pid_map_files(5)).
