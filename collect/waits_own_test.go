@@ -146,6 +146,10 @@ func TestWaitsForOneself(t *testing.T) {
 			{"terminal-both", circle},
 			{"terminal-waited", circle},
 
+			{"connect-unix", circle},
+			{"connect-unix-free", "parent runs\nchild waits\n"},
+			{"connect-tcp", "parent waits\nchild timed\n"}, // the kernel gives up after some minutes
+
 			{"vfork sleeper", "parent waits\n  thread runs\nchild waits\n"},
 			{"terminal-kept", "parent runs\nchild waits\n"},
 			{"terminal-waited sleeper", "parent waits\n  thread runs\nchild waits\n"},

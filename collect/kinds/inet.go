@@ -72,7 +72,8 @@ func inetColumns() []schema.Column {
 		}),
 		text("state", 10, "ss's word: LISTEN, ESTAB, CLOSE-WAIT, TIME-WAIT, UNCONN",
 			func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("status", 11, "unaccepted: nobody has accepted the connection yet; half-closed: one direction is shut down",
+		text("status", 11, "unaccepted: nobody has accepted the connection yet; full: a listener that takes no more; "+
+			"half-closed: one direction is shut down",
 			func(r *row) schema.Value { return r.status() }),
 		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that "+
 			"they take)",
@@ -179,6 +180,8 @@ func (r *InetRow) status() schema.Value {
 	case r.State == sock.SocketCloseWait, r.State == sock.SocketFinWait2 && r.Inode != 0:
 		// One end is closed, the other is not. A socket without an inode has no process at this end.
 		return schema.String(SocketHalfClosed)
+	case r.Full():
+		return schema.String(SocketFull)
 	case r.Listens(), r.Inode == 0:
 		return schema.None(schema.TypeString)
 	}

@@ -84,8 +84,11 @@ func joinInet(rows []*InetRow) {
 		}
 	}
 	for _, r := range rows {
-		if r.unaccepted() {
+		switch {
+		case r.unaccepted():
 			index.findListener(r)
+		case r.Connects():
+			index.findFullListener(r)
 		}
 	}
 }
@@ -122,6 +125,25 @@ func (x *inetIndex) findListener(r *InetRow) {
 		found[0].waiting = append(found[0].waiting, r.Other)
 	}
 }
+
+// findFullListener finds the listener whose full queue keeps a client from connecting: the kernel drops its packets
+// (tcp_conn_request, net/ipv4/tcp_input.c). An address that is no listener's own may belong to another machine.
+func (x *inetIndex) findFullListener(r *InetRow) {
+	to := unmapped(r.Remote)
+	found := x.boundTo("tcp", to, func(l *InetRow) bool {
+		return l.Full() && (to.Addr().IsLoopback() || unmapped(l.Local) == to)
+	})
+	if len(found) == 1 {
+		r.Listener, r.listenProof = &found[0].Socket, schema.Inferred
+		found[0].waiting = append(found[0].waiting, &r.Socket)
+	}
+}
+
+// Connects reports whether the socket has asked for a connection and has no answer yet.
+func (r *InetRow) Connects() bool { return r.Stream() && r.State == sock.SocketSynSent }
+
+// Full reports whether the queue of a listener takes no more connections (sk_acceptq_is_full, include/net/sock.h).
+func (r *InetRow) Full() bool { return r.Diag && r.Listens() && r.RecvQueue > r.SendQueue }
 
 // boundTo lists the sockets that receive packets to the address. These are the sockets bound to it, or else those
 // bound to any address (net/ipv4/inet_hashtables.c, __inet_lookup_listener). For UDP, a socket bound to any address

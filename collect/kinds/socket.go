@@ -15,6 +15,7 @@ import (
 // The words of a socket's status. The status of an ordinary socket is blank.
 const (
 	SocketUnaccepted = "unaccepted"  // connected, but the listener's owner has not called accept yet
+	SocketFull       = "full"        // a listener whose queue takes no more connections: the next connect waits
 	SocketHalfClosed = "half-closed" // one of its two directions is shut down
 	SocketPeerClosed = "peer-closed" // the other end is gone
 	SocketStale      = "stale"       // a path that no socket is bound to

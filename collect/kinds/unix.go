@@ -62,7 +62,8 @@ func unixColumns() []schema.Column {
 		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN",
 			func(r *row) schema.Value { return schema.String(r.State.String()) }),
-		text("status", 11, "unaccepted: waits for the listener's accept; half-closed: one direction is shut down; "+
+		text("status", 11, "unaccepted: waits for the listener's accept; full: a listener that takes no more; "+
+			"half-closed: one direction is shut down; "+
 			"peer-closed: the other end is gone; stale: a path that no socket is bound to",
 			func(r *row) schema.Value { return r.status() }),
 		col("recvq", schema.TypeInt, 6, SocketNeeds,
@@ -208,6 +209,11 @@ func (r *UnixRow) join(rows map[uint64]*UnixRow) {
 	}
 }
 
+// Full reports whether the queue of a listener takes no more connections (unix_recvq_full, net/unix/af_unix.c).
+func (r *UnixRow) Full() bool {
+	return r.Diag && r.State == sock.SocketListen && r.RecvQueue > r.SendQueue
+}
+
 // status adds a word to a state that ss's word alone does not explain.
 func (r *UnixRow) status() schema.Value {
 	switch {
@@ -215,6 +221,8 @@ func (r *UnixRow) status() schema.Value {
 		return schema.String(SocketStale)
 	case !r.Diag:
 		return schema.Uncollected(schema.TypeString)
+	case r.Full():
+		return schema.String(SocketFull)
 	case r.Listener != nil:
 		return schema.String(SocketUnaccepted)
 	case r.Type != sock.SocketDgram && r.State == sock.SocketEstablished && r.Peer == 0 &&

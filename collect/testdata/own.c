@@ -1,6 +1,7 @@
 // A program that waits for what only it could give. The first argument names the wait, the others add what could wake
 // it.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -124,6 +126,22 @@ int main(int n, char **args) {
 		if (!strcmp(mode, "terminal-both")) close(out), fill(in);
 		if (!strcmp(mode, "terminal-waited")) wait(NULL);
 		if (!strcmp(mode, "terminal-kept")) sleeps(NULL);
+	}
+	if (!strncmp(mode, "connect-", 8)) { // the parent listens and does not accept
+		struct sockaddr_un name = {AF_UNIX, "/dev/shm/own"};
+		struct sockaddr_in port = {AF_INET, htons(1), {htonl(INADDR_LOOPBACK)}, {0}};
+		int tcp = !strncmp(mode, "connect-tcp", 11);
+		struct sockaddr *to = tcp ? (void *)&port : (void *)&name;
+		socklen_t size = tcp ? sizeof port : sizeof name;
+		int listener = socket(to->sa_family, SOCK_STREAM, 0);
+		unlink(name.sun_path);
+		if (bind(listener, to, size) || listen(listener, 1)) exit(1);
+		if (!fork()) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL), close(listener);
+			for (;;) if (connect(socket(to->sa_family, SOCK_STREAM, 0), to, size)) exit(1);
+		}
+		if (strstr(mode, "-free")) sleeps(NULL);
+		wait(NULL);
 	}
 	if (!strcmp(mode, "semaphore")) sem_wait(&sem);
 	if (!strcmp(mode, "pool")) thread(takes, NULL), thread(waits_cond, NULL), sem_wait(&sem);

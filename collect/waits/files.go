@@ -185,6 +185,9 @@ func (g *graph) socket(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wake
 	case s.unix != nil && s.unix.Type == sock.SocketDgram && awaited&fdinfo.CanRead != 0 &&
 		(s.unix.Naming != sock.UnixUnnamed || s.Other == nil):
 		e.open = "whoever sends to it"
+	case s.inet != nil && s.inet.Connects() && s.Listener != nil:
+		// The kernel gives up after tcp_syn_retries (tcp(7)).
+		e.on, e.enders, e.timed = []schema.Ref{s.Listener.Ref}, useEnders(s.Listener.Uses, nil, listensOn), true
 	case s.inet != nil && (!s.inet.Stream() || s.Other == nil):
 		e.outside, e.open = true, "the network"
 	case len(e.enders) == 0:

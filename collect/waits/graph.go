@@ -93,6 +93,7 @@ type wakers struct {
 	open, assumes string // see relate.Wait
 	left          string // see relate.Wait
 	byHandler     bool
+	timed         bool // it ends by itself
 	// outside is true if the awaited event comes from outside of all processes here: the network, a terminal, a timer.
 	outside bool
 	any     bool // any of the objects will do: none stands for the wait
@@ -128,7 +129,7 @@ func (e *wakers) or(o wakers) {
 	if e.assumes == "" {
 		e.assumes = o.assumes
 	}
-	e.outside = e.outside || o.outside
+	e.outside, e.timed = e.outside || o.outside, e.timed || o.timed
 }
 
 // tasks lists all threads of all processes. This program is one running task: no other process waits for its objects.
@@ -216,7 +217,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	g.ownAffair(p, th, &e)
 	t.Activity = relate.Waiting
 	g.serves[t.Thread] = th.Call.Serves()
-	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed,
+	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed || e.timed,
 		Timeout: th.Timeout,
 		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, ByHandler: e.byHandler, Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
@@ -283,6 +284,11 @@ func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via strin
 	if num, ok := th.Call.EpollFD(); ok {
 		e = g.epoll(p, th.TID, int32(num), 0)
 		return e, fmt.Sprintf("%s on %s", name, schema.Counted(len(e.on), "object")), true
+	}
+	if th.Call.Connects() {
+		if e, via, ok := g.unixConnect(p, th); ok {
+			return e, via, true
+		}
 	}
 	if fds, ok := th.Call.Transfers(); ok {
 		fds = g.unready(p, th.TID, fds)

@@ -16,7 +16,7 @@ import (
 // endUse is a descriptor of a process.
 type endUse struct {
 	process *proc.Process
-	fd      int32
+	fd      proc.FDNum
 }
 
 func (g *graph) listPtys() map[endUse]*schema.Object {
@@ -25,7 +25,7 @@ func (g *graph) listPtys() map[endUse]*schema.Object {
 		masters, slaves := o.Row.(*kinds.PtyRow).Sides()
 		for _, uses := range [][]proc.FDUse{masters, slaves} {
 			for _, u := range uses {
-				all[endUse{u.Process, u.FD.Num}] = o
+				all[endUse{u.Process, u.FD.ID()}] = o
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func (g *graph) listPtys() map[endUse]*schema.Object {
 // pty finds the enders of a write to a pseudoterminal: whoever has the other end, and could read it. Those who have the
 // same end could empty the buffer (tcflush(3)). The end of a session's leader hangs the terminal up (credentials(7)).
 func (g *graph) pty(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers {
-	o := g.ptys()[endUse{p, fd.Num}]
+	o := g.ptys()[endUse{p, fd.ID()}]
 	if o == nil || awaited != fdinfo.CanWrite {
 		return wakers{outside: true, open: "what it has open as descriptor " + fmt.Sprint(fd.Num)}
 	}

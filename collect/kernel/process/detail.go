@@ -216,7 +216,7 @@ func sleepingCalls() map[string][]int {
 		"nanosleep":  {unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP},
 		"wait":       {unix.SYS_WAIT4, unix.SYS_WAITID}, "sigwait": {unix.SYS_RT_SIGTIMEDWAIT},
 		"sigsuspend": {unix.SYS_RT_SIGSUSPEND}, "clone": {unix.SYS_CLONE, unix.SYS_CLONE3},
-		"futex":      {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK},
+		"futex": {unix.SYS_FUTEX, unix.SYS_FUTEX_WAIT, unix.SYS_FUTEX_WAITV}, "flock": {unix.SYS_FLOCK},
 		"fcntl": {unix.SYS_FCNTL}, "open": {unix.SYS_OPENAT, unix.SYS_OPENAT2},
 		"msgsnd": {unix.SYS_MSGSND}, "msgrcv": {unix.SYS_MSGRCV}, "semop": {unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP},
 		"mq_send": {unix.SYS_MQ_TIMEDSEND}, "mq_receive": {unix.SYS_MQ_TIMEDRECEIVE},

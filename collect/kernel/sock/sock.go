@@ -8,6 +8,7 @@ type SocketState uint8
 // The states that the code compares; the others only have a name.
 const (
 	SocketEstablished SocketState = 1
+	SocketSynSent     SocketState = 2
 	SocketFinWait2    SocketState = 5
 	SocketTimeWait    SocketState = 6
 	SocketClosed      SocketState = 7 // ss says UNCONN
@@ -20,7 +21,7 @@ func (s SocketState) String() string {
 	switch s {
 	case SocketEstablished:
 		return "ESTAB"
-	case 2:
+	case SocketSynSent:
 		return "SYN-SENT"
 	case 3, 12: // 12 is TCP_NEW_SYN_RECV
 		return "SYN-RECV"
