@@ -103,6 +103,30 @@ func TestDoctorNamesWhoWatches(t *testing.T) {
 	}
 }
 
+// A process with very many watches is a note, far from the limit, too.
+func TestDoctorOnManyWatches(t *testing.T) {
+	t.Parallel()
+	m := collecttest.New(t)
+	watching := func(pid, n int) {
+		m.Process(collecttest.Process{PID: pid, PPID: 1, Comm: "code", UID: 7,
+			FDs:    map[int]collecttest.FD{3: {Target: "anon_inode:inotify"}},
+			FDInfo: map[int]string{3: strings.Repeat("inotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n", n)}})
+	}
+	watching(10, 9999)
+	if found := findingsOn(examined(t, m).Findings, "watches", ""); len(found) != 0 {
+		t.Errorf("9999: %+v", found)
+	}
+	watching(11, 10000)
+	found := findingsOn(examined(t, m).Findings, "watches", "inotify:11/3")
+	if len(found) != 1 {
+		t.Fatalf("%+v", found)
+	}
+	if diff := gocmp.Diff([]string{"watches by process: 11/code 10000"}, found[0].Evidence); diff != "" ||
+		found[0].Severity != schema.Info {
+		t.Errorf("%s%+v", diff, found[0])
+	}
+}
+
 // Queues of a user without a process count. The limit of the user's next process is a guess.
 func TestDoctorCountsQueuesOfUsersWithoutProcesses(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

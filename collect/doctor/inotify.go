@@ -64,7 +64,35 @@ func inotifyUse(x *examination) []schema.Finding {
 					limit)}.findings()...)
 		}
 	}
+	for _, uid := range slices.Sorted(maps.Keys(users)) {
+		if f, ok := users[uid].hoard(); ok {
+			all = append(all, f)
+		}
+	}
 	return all
+}
+
+// manyWatches is the number of watches of one process that makes a note. Each keeps an inode in memory, about 1 KiB
+// together with the watch (inotify_user_setup in fs/notify/inotify/inotify_user.c).
+const manyWatches = 10000
+
+// hoard is a note on the processes of one user that watch very many files.
+func (u *inotifyTally) hoard() (schema.Finding, bool) {
+	many := processTally{}
+	for name, n := range u.by {
+		if n >= manyWatches {
+			many[name] = n
+		}
+	}
+	if len(many) == 0 {
+		return schema.Finding{}, false
+	}
+	return schema.Finding{Kind: "watches", Severity: schema.Info, Proof: schema.Observed, Refs: u.refs,
+		Says: schema.Plural(len(many), "a process watches", fmt.Sprintf("%d processes watch", len(many))) +
+			" very many files by inotify: each watch takes about 1 KiB of the kernel's memory",
+		Evidence: []string{"watches by process: " + many.most(5)},
+		Advice: "See its instances: `ipctop --once inotify`. If it is a watcher of a source tree or an agent, exclude " +
+			"directories that need no watch (node_modules, build output, caches)."}, true
 }
 
 // processName is a process in the evidence of a finding.
