@@ -15,6 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
+	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -70,7 +71,7 @@ func workHistory(j *kerneltest.Job) {
 		words := strings.Fields(j.Wait())
 		switch words[0] {
 		case "make":
-			j.Ready(makePast(j, admin, schema.Kind(words[1]), uint32(decimal(j, words[2])), words[3]))
+			j.Ready(makePast(j, admin, schema.Kind(words[1]), uint32(wordNumber(j, words[2])), words[3]))
 		case "use", "keep":
 			release := usePast(j, admin, schema.Kind(words[1]), words[2])
 			if words[0] == "keep" {
@@ -91,7 +92,7 @@ func workHistory(j *kerneltest.Job) {
 	}
 }
 
-func decimal(j *kerneltest.Job, word string) int {
+func wordNumber(j *kerneltest.Job, word string) int {
 	var n int
 	_, err := fmt.Sscan(word, &n)
 	j.Check(err)
@@ -123,13 +124,13 @@ func usePast(j *kerneltest.Job, admin *kernel.Admin, kind schema.Kind, id string
 	release = func() {}
 	switch kind {
 	case schema.Shm:
-		data, err := admin.ShmAttach(decimal(j, id), false)
+		data, err := admin.ShmAttach(wordNumber(j, id), false)
 		j.Check(err)
 		release = func() { j.Check(admin.ShmDetach(data)) }
 	case schema.Sem:
-		j.Check(admin.SemOp(decimal(j, id), []sysv.SemOp{{Op: 1}}, -1))
+		j.Check(admin.SemOp(wordNumber(j, id), []sysv.SemOp{{Op: 1}}, -1))
 	case schema.Msg:
-		j.Check(admin.MsgSend(decimal(j, id), 1, []byte("x"), 0))
+		j.Check(admin.MsgSend(wordNumber(j, id), 1, []byte("x"), 0))
 	case schema.PShm, schema.PMsg:
 		open := admin.ShmOpen
 		if kind == schema.PMsg {
@@ -174,13 +175,7 @@ func (h *history) act() {
 	case len(h.objects) == 0 || dice < 6 && len(h.objects) < 3:
 		h.makeObject(worker)
 	case dice < 8:
-		child := &pastActor{pid: atoi(h, worker.ask("fork")[0]), uid: worker.uid, born: h.step}
-		h.actors = append(h.actors, child)
-		h.tell("%d forks %d", worker.pid, child.pid)
-		for _, o := range h.objects {
-			o.knows[child] = o.knows[worker]
-			o.has[child] = o.has[worker]
-		}
+		h.fork(worker)
 	case dice < 11:
 		h.end(h.pick(h.living(nil)))
 	case dice < 12:
@@ -196,6 +191,35 @@ func (h *history) act() {
 		h.pass(h.objects[h.rnd.IntN(len(h.objects))])
 	default:
 		h.use(h.objects[h.rnd.IntN(len(h.objects))])
+	}
+}
+
+// rest waits until a process that starts now is younger than every last use, beyond doubt. Then some processes fork, and
+// most of the older ones end. So the forked ones know objects that were last used before their start.
+func (h *history) rest() {
+	last := time.Now()
+	kerneltest.Eventually(h, "the end of the doubt", func() bool { return time.Since(last) > proc.StartDoubt })
+	h.step++
+	h.tell("time passes")
+	for _, a := range h.living(func(a *pastActor) bool { return a.worker != nil }) {
+		for range h.rnd.IntN(3) {
+			h.fork(a)
+		}
+		if h.rnd.IntN(4) > 0 {
+			h.end(a)
+		}
+	}
+}
+
+func (h *history) fork(parent *pastActor) {
+	child := &pastActor{pid: atoi(h, parent.ask("fork")[0]), uid: parent.uid, born: h.step}
+	h.actors = append(h.actors, child)
+	h.tell("%d forks %d", parent.pid, child.pid)
+	for _, o := range h.objects {
+		o.knows[child] = o.knows[parent]
+		if o.has[parent] {
+			o.has[child] = true
+		}
 	}
 }
 
@@ -347,9 +371,12 @@ func TestVerdictsOfRandomHistories(t *testing.T) {
 			h.users = []int{0, 1234, 1235}
 		}
 		judged, orphans, found := 0, 0, 0
-		for range kerneltest.Rounds(50, 1000) {
+		for round := range kerneltest.Rounds(50, 1000) {
 			for range 4 + h.rnd.IntN(12) {
 				h.act()
+			}
+			if round%10 == 0 {
+				h.rest()
 			}
 			// The end of the rest makes all of them orphans.
 			for _, last := range []bool{false, true} {

@@ -25,8 +25,9 @@ func (l *tick) knowledgeOf(p *proc.Process) knowledge {
 	if p.Forked() && l.Host.Live() {
 		switch parent := l.Process(p.PPID); {
 		case parent == nil || !l.sameProgram(p, parent),
-			// The bystander may be an init or subreaper that adopted the process when its parent ended.
-			l.bystander[parent] && p.SID != parent.SID:
+			// The bystander may be an init or subreaper that adopted the process when its parent ended. The first
+			// process of a container may run the same program, for example a shell.
+			l.bystander[parent] && (p.SID != parent.SID || parent.PID == 1):
 			m.start = 0
 		case l.bystander[parent]:
 		default:
