@@ -1,11 +1,11 @@
 package collect
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -41,7 +41,7 @@ func TestOrphanThatAThreadMayKnow(t *testing.T) {
 		maker := kerneltest.StartAs(t, &syscall.Credential{Uid: uid, Gid: uid}, "make-segment", "4660")
 		ref := "shm:" + maker.Words[0]
 		maker.Kill()
-		want := fmt.Sprintf("could still know it: %d/%s, user %d, started before its last use", w.PID, s.end(w.PID).Comm, uid)
+		want := s.possibleUser(w.PID, uid, time.Unix(s.segment(maker.Words[0]).CTime, 0))
 		got := s.verdicts(schema.Shm)[ref]
 		if got.Verdict != relate.Suspect || !slices.Contains(got.Reasons, want) {
 			t.Errorf("%s: %+v, want suspect: %s", ref, got, want)

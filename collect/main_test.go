@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"verdicts-below":   workVerdictsBelow,
 		"verdicts-later":   workVerdictsLater,
 		"fork-later":       workForkLater,
+		"run-later":        workRunLater,
 		"open-fifo":        workOpenFIFO,
 		"open-fifo-from":   workOpenFIFOFrom,
 		"bind-elsewhere":   workBindElsewhere,

@@ -90,7 +90,7 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 		for _, o := range snap.Objects[kind] {
 			row := cells{}
 			for _, c := range m.Columns {
-				if v := c.Get(o); v.State() != schema.Absent && !ownTests(c.ID) {
+				if v := c.Get(o); v.State() != schema.Absent && !ownTests(kind, c.ID) {
 					row[c.ID] = v
 				}
 			}
@@ -108,17 +108,19 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	return rows, edges
 }
 
-// ownTests reports true if a column has its own tests. The other tests leave it out.
-func ownTests(column string) bool {
+// ownTests reports true if a column of a kind has its own tests. The other tests leave it out.
+func ownTests(kind schema.Kind, column string) bool {
 	if column == "undo" {
 		return true
 	}
 	for _, a := range Aspects() {
-		for kind, needs := range a.Of {
-			for _, c := range a.Columns(kind, needs) {
-				if c.ID == column && column != "age" {
-					return true
-				}
+		needs, ok := a.Of[kind]
+		if !ok {
+			continue
+		}
+		for _, c := range a.Columns(kind, needs) {
+			if c.ID == column && column != "age" {
+				return true
 			}
 		}
 	}
