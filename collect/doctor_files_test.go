@@ -267,7 +267,8 @@ func TestDoctorSaysWhatItCouldNotRead(t *testing.T) {
 		{Source: "/proc/loadavg", Says: "read /proc/loadavg: malformed"}}
 	notes := []string{"not there, so that nothing was checked against it: fs.inotify.max_user_instances, " +
 		"fs.inotify.max_user_watches, fs.pipe-user-pages-soft, fs.pipe-user-pages-hard, pids.max of control groups, " +
-		"kernel.pty.max, kernel.pty.nr, vm.overcommit_memory, /dev/shm, kernel.pid_max, kernel.shm_rmid_forced"}
+		"kernel.pty.max, kernel.pty.nr, vm.overcommit_memory, /dev/shm, /proc/meminfo, kernel.pid_max, " +
+		"kernel.shm_rmid_forced"}
 	if diff := gocmp.Diff(notes, snap.Notes); diff != "" {
 		t.Error(diff)
 	}

@@ -44,6 +44,7 @@ func Checks() []Check {
 		{"its use and what its files promise", devShmRoom},
 		{"memory that is deleted but held", heldMemory},
 		{"deleted files on any tmpfs", memoryFiles},
+		{"reserved huge pages", hugePages},
 		{"orphans", orphans},
 		{"zombies", zombies},
 		{"RemoveIPC of logind", removeIPC},

@@ -33,6 +33,10 @@ type Memory struct {
 	Total       uint64 // MemTotal
 	CommitLimit uint64 // the most that processes may commit if vm.overcommit_memory is 2
 	Committed   uint64 // Committed_AS: memory that processes have committed
+	HugePage    uint64 // Hugepagesize, the size of the huge pages that the next count tells of; 0: the kernel has none
+	// HugeReserved is HugePages_Rsvd: huge pages that somebody was promised and has not touched yet. It is a number of
+	// pages.
+	HugeReserved uint64
 }
 
 // ReadMemory reads /proc/meminfo.
@@ -62,6 +66,14 @@ func ParseMemory(text []byte) (Memory, error) {
 			into = &m.CommitLimit
 		case "Committed_AS":
 			into = &m.Committed
+		case "Hugepagesize":
+			into = &m.HugePage
+		case "HugePages_Rsvd":
+			f := scan.Fields{Rest: rest}
+			if m.HugeReserved = f.Uint(); f.Bad {
+				return Memory{}, scan.ErrMalformed
+			}
+			continue
 		default:
 			continue
 		}
