@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 		"look-at-stdin":    workLookAtStdin,
 		"summarize":        workSummarize,
 		"play":             workPlay,
+		"read-for-ever":    workReadForEver,
 		"look-for-stuck":   workLookForStuck,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"own-net":          workOwnNet,

@@ -28,6 +28,7 @@ type onceFlags struct {
 	grace                        string // text of --grace; the dashboard uses it too
 	leaks                        bool   // the run shows the view of leaks
 	by                           string // --by of leaks
+	stack                        bool   // --stack of waits
 	graceGiven                   bool   // --grace is on the command line
 	flags                        *pflag.FlagSet
 }
@@ -52,6 +53,8 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "no line of headings")
 	f.flags.BoolVar(&f.bytes, "bytes", false, "sizes in bytes, durations in seconds, times in RFC 3339")
 	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows, 3 if there were none but some may be unseen")
+	f.flags.BoolVar(&f.stack, "stack", false,
+		"where waiting threads sleep: the kernel's functions (as root), and the likely places in the program")
 	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false,
 		"objects of every namespace that can be entered, not just of this one")
 	f.flags.StringVar(&f.root, "root", "", "read another machine's proc and sys trees below this directory")
@@ -246,7 +249,14 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 		if f.all {
 			base = views.WithNamespace(m, base)
 		}
-		sections = append(sections, once.Section{Table: views.Table{
+		var below *schema.Column
+		if f.stack && m.Kind == schema.Wait {
+			below, _ = m.Column("stack")
+			if f.output != "table" && !slices.ContainsFunc(base, func(c schema.Column) bool { return c.ID == below.ID }) {
+				base, below = append(slices.Clone(base), *below), nil
+			}
+		}
+		sections = append(sections, once.Section{Below: below, Table: views.Table{
 			Mechanism: m,
 			Columns:   views.ParseColumns(m, f.columns, base),
 			Sort:      views.ParseSort(f.sort),
@@ -263,6 +273,9 @@ func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
 			sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
+		if below := sections[i].Below; below != nil {
+			r.Want[sections[i].Mechanism.Kind] |= below.Needs
+		}
 		if f.leaks {
 			r.Want[sections[i].Mechanism.Kind] |= sections[i].Mechanism.NeedsOf([]string{"verdict"})
 		}

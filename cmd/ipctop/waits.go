@@ -17,6 +17,7 @@ there are rows; and with 3 if nothing is, but what could not be read may hide it
 		`  ipctop waits                                      the tree
   ipctop waits --where 'status == "deadlock"'       deadlocks alone
   ipctop waits --exit-code >/dev/null || alert      for monitoring
+  ipctop waits --stack                              where in the kernel, and where in the program
   ipctop waits -o json                              with edges and findings`)
 	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'comm == "postgres" and waiting > duration("1m")'`
 	cmd.Flags().Lookup("sort").Usage = `columns to sort by, "-" in front for downwards: "-waiting,comm"`

@@ -22,6 +22,7 @@ type Row struct {
 	serves      bool         // it waits for any request
 	left        bool         // it waits for a lock of its own process that no thread of the process can give back
 	background  bool
+	stack       schema.Value
 }
 
 // needs is nearly all that the walk can read: a thread may wait for nearly anything.
@@ -35,7 +36,8 @@ func Mechanism() *kinds.Mechanism {
 		Kind: schema.Wait, Family: kinds.Waits, Title: "Waits",
 		Help:    "who waits on whom: blocked threads, on what object, since when, who could end it, and whether anybody can",
 		Columns: columns(),
-		Default: []string{"status", "waiting", "proof", "says"},
+		Default: []string{"status", "waiting", "proof", "says"}, OnDemand: []string{"stack"},
+		Costs:   []schema.Cost{{Need: NeedStack, Name: "stacks and symbols"}},
 		Needs:   needs,
 		Collect: collect,
 		Relate:  relateRows,
@@ -120,6 +122,9 @@ func columns() []schema.Column {
 			func(r *row) schema.Value { return r.enders }),
 		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody",
 			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Open) }),
+		schema.Col("stack", schema.TypeList, 40, needs|NeedStack, "where it waits: in the kernel (as root), the innermost "+
+			"function first, then the likely places in its program, by the program's symbols",
+			func(r *row) schema.Value { return r.stack }),
 		col("says", schema.TypeString, 50, "the wait in a sentence",
 			func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
 	}
@@ -139,6 +144,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	solved = solved.Confirmed(*before)
 	*before = solved // the next look has to agree with this one
 	rows, objects := kinds.NewObjects[Row](len(solved.Nodes))
+	stacks := newStacks(t)
 	for i := range solved.Nodes {
 		n := &solved.Nodes[i]
 		r := &rows[i]
@@ -148,6 +154,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 		if n.Parent >= 0 {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
+		r.stack = stacks.of(r.process, n, r.ref)
 		r.enders, r.waiting = enders(t, &n.Task.Wait), schema.None(schema.TypeDuration)
 		if s := n.Task.Wait.Since; !s.IsZero() {
 			r.waiting = schema.Duration(max(0, t.Now.Sub(s)).Truncate(time.Second))

@@ -31,7 +31,8 @@ type Options struct {
 // Section is the table of one kind with its rows.
 type Section struct {
 	views.Table
-	Rows []*schema.Object
+	Rows  []*schema.Object
+	Below *schema.Column // a column of lists that stand below the rows of the table; nil: none
 }
 
 type writer func(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Options) error

@@ -47,11 +47,25 @@ func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o 
 			}
 			rows = append(rows, cells)
 		}
-		if err := Align(w, rows, right); err != nil {
+		var after func(row int)
+		if s.Below != nil {
+			after = func(row int) { writeBelow(w, &s, row-(len(rows)-len(s.Rows))) }
+		}
+		if err := align(w, rows, right, after); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeBelow writes the list below a row, each word on a line of its own.
+func writeBelow(w *bufio.Writer, s *Section, row int) {
+	if row < 0 {
+		return
+	}
+	for _, line := range s.Below.Get(s.Rows[row]).List() {
+		w.WriteString("    " + views.Visible(line) + "\n")
+	}
 }
 
 func title(w *bufio.Writer, i int, m *kinds.Mechanism) {
@@ -63,7 +77,10 @@ func title(w *bufio.Writer, i int, m *kinds.Mechanism) {
 
 // Align writes rows of cells in columns, two blanks apart. Every line gets the same number of fields: a blank inside a
 // cell becomes \x20, except in the last cell, and an empty cell becomes "-".
-func Align(w *bufio.Writer, rows [][]string, right []bool) error {
+func Align(w *bufio.Writer, rows [][]string, right []bool) error { return align(w, rows, right, nil) }
+
+// align is Align, and calls after behind each row.
+func align(w *bufio.Writer, rows [][]string, right []bool, after func(row int)) error {
 	widths := make([]int, len(right))
 	for _, cells := range rows {
 		for n, text := range cells {
@@ -77,7 +94,7 @@ func Align(w *bufio.Writer, rows [][]string, right []bool) error {
 			widths[n] = max(widths[n], uniseg.StringWidth(text))
 		}
 	}
-	for _, cells := range rows {
+	for row, cells := range rows {
 		for n, text := range cells {
 			pad := widths[n] - uniseg.StringWidth(text)
 			if right[n] {
@@ -91,6 +108,9 @@ func Align(w *bufio.Writer, rows [][]string, right []bool) error {
 		}
 		if err := w.WriteByte('\n'); err != nil {
 			return err
+		}
+		if after != nil {
+			after(row)
 		}
 	}
 	return nil
