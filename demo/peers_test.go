@@ -123,7 +123,6 @@ func number(t *testing.T, text string) int64 {
 // ssSockets parses the lines of ss. ss has other words for some facts:
 //
 //	no name is "*", no address is "0.0.0.0:*" or "[::]:*"; here both are ""
-//	a socket for IPv6 and IPv4 is bound to "*"; ipctop shows "[::]" as /proc/net/udp6 does, and has a column v6only
 //	a raw socket has no inode if the kernel has no raw_diag, because ss then reads /proc/net/raw
 //	a packet socket is always UNCONN, because its protocol has no states; a flag shows whether it gets frames
 //	the ethertype of a packet socket is a number without /etc/ethertypes, and "*" for all
@@ -144,9 +143,6 @@ func ssSockets(t *testing.T, ss string) map[string]peerSocket {
 			rest = m[7]
 			if strings.HasSuffix(s.Peer, ":*") {
 				s.Peer = ""
-			}
-			if port, ok := strings.CutPrefix(s.Local, "*:"); ok {
-				s.Local = "[::]:" + port
 			}
 			key = m[1] + " " + s.Local + " " + s.Peer
 		} else if m := ssPacket.FindStringSubmatch(line); m != nil {

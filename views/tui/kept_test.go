@@ -60,5 +60,5 @@ func TestPageOfWhatIsGoneKeepsWhatWasSeen(t *testing.T) {
 	r.press("Enter")
 	r.see("proc:101  yes  GONE")
 	r.press("Ctrl-R", "Esc", "Ctrl-R")
-	r.see("GONE", "read by       proc:102       head", "written by    proc:101       yes", "readers   102/head")
+	r.see("GONE", "read by       proc:102       head", "written by    proc:101       yes", "readers    102/head")
 }

@@ -127,7 +127,7 @@ func TestPageOfAWait(t *testing.T) {
 	r.see("hangs")
 	r.press("Down", "Enter")
 	r.see("wait:301  right", "What is wrong", "  deadlock: 300/left waits for pipe:8001",
-		"    observed: 300/left has 301/right's writing end (pipe:8002)", "    to do: end one of",
+		"    observed: 300/left has 301/right's writing end as fd 1 (pipe:8002)", "    to do: end one of",
 		"thread of     proc:301       right", "enders        proc:300")
 	r.press("Right", "Enter")
 	r.see("proc:301  right", "What is wrong", "waits on      pipe:8002")
