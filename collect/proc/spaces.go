@@ -194,6 +194,7 @@ func indexSpaces(t *Tick) *spaceIndex {
 			}
 		}
 	}
+	x.addWaiters(t)
 	if t.Needs.Has(NeedFDs) {
 		x.addHeld(t)
 	}

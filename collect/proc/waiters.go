@@ -18,7 +18,8 @@ type Wait struct {
 	Syscall string // "msgsnd", "msgrcv", "semop", "read", "write", "open", "mq_send", "mq_receive", "futex"
 	// Msg, Sem: ID is set; Fifo: Fifo is set; futexWait: Addr is set; "": FD is set, a descriptor of any class
 	Kind        schema.Kind
-	ID          int // msqid or semid, in the thread's IPC namespace
+	ID          int    // msqid or semid, in the thread's IPC namespace
+	IPCNS       uint64 // inode of that namespace; 0: the namespace of the process
 	FD          int32
 	Fifo        FD          // the FIFO that the thread opens; it has no descriptor yet
 	Addr        uint64      // of the futex
@@ -52,7 +53,7 @@ type WaitKey struct {
 func (t *Tick) WaitKey(p *Process, w *Wait) (key WaitKey, ok bool) {
 	switch w.Kind {
 	case schema.Msg, schema.Sem:
-		return WaitKey{w.Kind, t.IPCSpaceOf(p), uint64(w.ID)}, true
+		return WaitKey{w.Kind, t.IPCSpaceOfWait(p, w), uint64(w.ID)}, true
 	case schema.Fifo:
 		return WaitKey{schema.Fifo, w.Fifo.Dev, w.Fifo.Ino}, true
 	case futexWait:
@@ -133,6 +134,9 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (wait Wait, ok bool) {
 			w.Ops, _ = dir.SemOps(c) // on an error Via shows the call's name only
 		}
 		w.Via = w.words(c)
+		if c.TID != dir.PID {
+			w.IPCNS = threadSpace(dir, c.TID, "ipc")
+		}
 		return w, true
 	}
 	if call, fd, ok := c.File(); ok {
