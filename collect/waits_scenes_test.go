@@ -18,6 +18,7 @@ type builder struct {
 	locked  int // mutexes that are in use
 	begins  []func()
 	tells   []func() string
+	stops   []*actor
 }
 
 // built is a scene that is being built.
@@ -28,6 +29,7 @@ type built struct {
 	keep  map[int][]int  // descriptors, by role
 	fd    map[[2]int]int // by thing and waiting role
 	mutex map[int]int
+	ids   map[int]int        // of System V objects, by thing
 	pids  map[int]func() int // of owners, when they are known
 }
 
@@ -36,7 +38,7 @@ const worker = -1
 
 func (b *builder) build(s *knot, n int) {
 	c := &built{builder: b, knot: s, name: fmt.Sprintf("scene%d.%d", os.Getpid(), n), keep: map[int][]int{},
-		fd: map[[2]int]int{}, mutex: map[int]int{}, pids: map[int]func() int{}}
+		fd: map[[2]int]int{}, mutex: map[int]int{}, ids: map[int]int{}, pids: map[int]func() int{}}
 	for i := range s.things {
 		c.prepare(i)
 	}
@@ -46,6 +48,9 @@ func (b *builder) build(s *knot, n int) {
 		case "process", "parent":
 			actors[i] = b.actor(a.name, c.keep[i]...)
 			c.pids[i] = func() int { return actors[i].pid }
+			if a.stops {
+				b.stops = append(b.stops, actors[i])
+			}
 		case "thread":
 			thread := b.sleepers(1)[0]
 			c.pids[i] = func() int { return thread.tid }
@@ -66,20 +71,27 @@ func (b *builder) build(s *knot, n int) {
 	}
 }
 
+// give makes a role keep a descriptor. Children inherit it.
+func (c *built) give(role, fd int) {
+	if role == worker {
+		return
+	}
+	if p := c.roles[role].parent; p >= 0 {
+		role = p
+	}
+	if !slices.Contains(c.keep[role], fd) {
+		c.keep[role] = append(c.keep[role], fd)
+	}
+}
+
 // prepare opens what belongs to a thing, for its owners and for all who wait for it.
 func (c *built) prepare(i int) {
 	t := &c.things[i]
-	give := func(role, fd int) {
-		if role == worker {
-			return
-		}
-		if p := c.roles[role].parent; p >= 0 {
-			role = p
-		}
-		if !slices.Contains(c.keep[role], fd) {
-			c.keep[role] = append(c.keep[role], fd)
-		}
+	if slices.Contains(objectSorts, t.sort) {
+		c.prepareObject(i)
+		return
 	}
+	give := c.give
 	file := fmt.Sprintf("%s.%d", c.name, i)
 	var end int
 	switch t.sort {
@@ -128,6 +140,10 @@ func (c *built) prepare(i int) {
 
 // take makes the owners own the thing.
 func (c *built) take(i int, t thing, actors map[int]*actor) {
+	if slices.Contains(objectSorts, t.sort) {
+		c.takeObject(i, t, actors)
+		return
+	}
 	owner := t.owners[0]
 	fd := c.fd[[2]int{i, owner}]
 	switch t.sort {
@@ -162,6 +178,8 @@ func (c *built) wait(s *process.Script, role int) {
 		c.mutexes.lock(s, c.mutex[i], nil)
 	case "pipe":
 		s.Read(fd)
+	default:
+		c.waitForObject(s, i, fd)
 	}
 }
 
