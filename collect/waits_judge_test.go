@@ -28,8 +28,8 @@ func (s *stage) threadStatuses() map[int]relate.Status {
 
 // Some tallies are marked, because a look can find less there.
 const (
-	// The arguments of the worker's threads are on the heap. So a look cannot tell what they wait for, unless the kernel's
-	// lists leave one thing.
+	// The arguments of the worker's threads are on the heap. So a look cannot tell what they wait for, unless the
+	// kernel's lists leave one thing.
 	withThreads = "with threads: "
 	// The wait hangs on a queue or on the opening of a FIFO. Anybody could come there.
 	withAnybody = "anybody may come: "

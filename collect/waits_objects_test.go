@@ -32,8 +32,8 @@ import (
 //	unix-full     the same, and the waiter writes more than the pair holds
 //	fifo          a FIFO without a name; its owners have the end for writing
 //	fifo-open     the opening of a FIFO; its owners would open it to write
-var objectSorts = []string{"undo", "plain", "abandoned", "msg", "msg-full", "mq", "mq-full", "named", "unix", "unix-full",
-	"fifo", "fifo-open"}
+var objectSorts = []string{"undo", "plain", "abandoned", "msg", "msg-full", "mq", "mq-full", "named", "unix",
+	"unix-full", "fifo", "fifo-open"}
 
 // mostThings is more than the number of things in a scene.
 const mostThings = 16

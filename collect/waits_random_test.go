@@ -46,7 +46,7 @@ func randomScene(r *rand.Rand, n int) *knot {
 	processes := len(s.roles)
 	owners := func(sort string) (list []int) {
 		for i := range s.roles {
-			if s.roles[i].sort == "process" || sort == "mutex" && (s.roles[i].sort == "thread" || s.roles[i].sort == "parent") {
+			if a := s.roles[i].sort; a == "process" || sort == "mutex" && (a == "thread" || a == "parent") {
 				list = append(list, i)
 			}
 		}
