@@ -211,9 +211,16 @@ func enders(t *proc.Tick, w *relate.Wait) schema.Value {
 }
 
 // relateRows makes an edge from each waiting process to each object that it waits for. It also makes an edge from each
-// ender to the object, except from weak ones.
+// ender to the object, except from weak ones. Waits for one object share their list of enders. Its edges are made once:
+// else a thousand readers of a pipe that they inherited make a million edges.
 func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
+	type shared struct {
+		list *relate.Ender
+		n    int
+		on   schema.Ref
+	}
+	done := map[shared]bool{}
 	for _, o := range objects {
 		r := o.Row.(*Row)
 		if r.Task.Activity != relate.Waiting {
@@ -222,6 +229,13 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 		for _, on := range r.on {
 			edges = append(edges, schema.Edge{From: r.Task.Proc, To: on, Rel: schema.RelWaitsOn, Via: r.Task.Wait.Via,
 				Proof: schema.Observed})
+		}
+		if w := &r.Task.Wait; len(w.Enders) > 0 {
+			list := shared{&w.Enders[0], len(w.Enders), w.On}
+			if done[list] {
+				continue
+			}
+			done[list] = true
 		}
 		for _, e := range r.Task.Wait.Enders {
 			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {
