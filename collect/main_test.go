@@ -73,6 +73,7 @@ func TestMain(m *testing.M) {
 		"history":          workHistory,
 		"threads":          workThreads,
 		"own-table":        workOwnTable,
+		"threads-away":     workThreadsAway,
 		"waits-elsewhere":  workThreadWaitsElsewhere,
 		"thread-of-user":   workThreadOfUser,
 		"without-kcmp":     workVerdictWithoutKcmp,

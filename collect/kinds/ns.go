@@ -2,6 +2,7 @@ package kinds
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
@@ -60,7 +61,7 @@ func nsColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
 		col("type", schema.TypeString, 6, nsColumnNeeds, "mnt, uts, ipc, pid, net, user, cgroup or time",
 			func(r *row) schema.Value { return schema.String(r.Type) }),
-		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes in it, as far as they could be looked into",
+		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes with a thread in it, as far as they could be looked into",
 			func(r *row) schema.Value { return schema.Int(int64(r.Procs)) }),
 		lead("pid", schema.TypeInt, 7, 0, "the first process in it",
 			func(p *ProcRow) schema.Value { return schema.Int(int64(p.PID)) }),
@@ -157,6 +158,12 @@ func relateNamespaces(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 			if ref, ok := refs[namespace.Namespace{Type: types[i], Ino: ino}]; ok {
 				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds, Via: "is in it",
 					Proof: schema.Observed})
+			}
+		}
+		for _, s := range p.ThreadNS {
+			if ref, ok := refs[namespace.Namespace{Type: s.Type, Ino: s.Ino}]; ok {
+				edges = append(edges, schema.Edge{From: p.Ref(), To: ref, Rel: schema.RelHolds,
+					Via: fmt.Sprintf("thread %d is in it", s.TID), Proof: schema.Observed})
 			}
 		}
 	}

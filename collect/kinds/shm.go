@@ -174,6 +174,7 @@ type segmentKey struct{ space, id uint64 }
 // key at the creation (newseg, ipc/shm.c), and stays when IPC_RMID sets the key to 0. Memfds and shared anonymous
 // memory are on the same device and may have the same inode numbers. So device and name must match, too. Segments of
 // all IPC namespaces share the device and the ids. So the holders of a segment must be processes of its namespace.
+// Each thread may have attached segments of its own namespace.
 func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segmentKey][]ShmMaps {
 	byID := map[segmentKey]*sysv.ShmSegment{}
 	for _, g := range groups {
@@ -184,14 +185,20 @@ func segmentHolders(t *proc.Tick, groups []inSpace[sysv.ShmSegment]) map[segment
 	devices := t.SegmentDevices() // nil for a file tree, where the name alone decides
 	holders := map[segmentKey][]ShmMaps{}
 	for _, p := range t.Processes() {
-		space := t.IPCSpaceOf(p)
+		if len(p.Shared) == 0 {
+			continue
+		}
+		spaces := t.IPCSpacesOf(p)
 		for _, m := range p.Shared {
-			key := segmentKey{space, m.Ino}
-			s := byID[key]
 			huge, known := devices[m.Dev]
-			if s == nil || devices != nil && !known || !namesSegment(m.Name, s) {
+			at := slices.IndexFunc(spaces, func(space uint64) bool {
+				s := byID[segmentKey{space, m.Ino}]
+				return s != nil && namesSegment(m.Name, s)
+			})
+			if at < 0 || devices != nil && !known {
 				continue
 			}
+			key := segmentKey{spaces[at], m.Ino}
 			list := holders[key]
 			if n := len(list); n > 0 && list[n-1].Process == p {
 				list[n-1].Count++

@@ -73,7 +73,7 @@ func (t *Tick) walk() {
 	if t.Needs.Has(NeedLocks) {
 		t.Locks, t.LocksErr = t.Host.Locks()
 	}
-	t.walker.table = t.table
+	t.walker.table, t.walker.threadTypes = t.table, t.threadTypes()
 	procs, err := t.walker.walk(t.Needs, t.infoDemand())
 	t.Fault("processes", err)
 	t.walkFailed, t.unread = err != nil, t.walker.unread

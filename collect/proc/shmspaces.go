@@ -66,11 +66,11 @@ func findShmSpaces(t *Tick) shmSpaces {
 	known := []posix.ShmDir{own}
 	var list shmSpaces
 	denied, hanging := 0, 0
-	for _, p := range t.procs {
-		if p.KernelThread() || p.Gone() || p.NS[mountType] == 0 {
+	for _, m := range t.mountSpaces() {
+		if m.KernelThread() {
 			continue
 		}
-		space, dir, err := t.shmSpaceOf(p, seen, known)
+		space, dir, err := t.shmSpaceOf(m, seen, known)
 		switch {
 		case space != nil:
 			list, known = append(list, space), append(known, dir)
@@ -96,6 +96,30 @@ func findShmSpaces(t *Tick) shmSpaces {
 	return list
 }
 
+// inMountSpace is a thread in a mount namespace.
+type inMountSpace struct {
+	*Process
+	tid int
+	ino uint64
+}
+
+// mountSpaces lists the processes with their mount namespaces, and then the threads in mount namespaces of their own.
+func (t *Tick) mountSpaces() (list []inMountSpace) {
+	for _, p := range t.procs {
+		if p.NS[mountType] != 0 {
+			list = append(list, inMountSpace{p, p.Living(), p.NS[mountType]})
+		}
+	}
+	for _, p := range t.procs {
+		for _, s := range p.ThreadNS {
+			if s.Type == "mnt" {
+				list = append(list, inMountSpace{p, s.TID, s.Ino})
+			}
+		}
+	}
+	return list
+}
+
 // ownRoot is the link of the reader's own root directory.
 func (t *Tick) ownRoot() string {
 	if !t.AllNamespaces {
@@ -111,14 +135,15 @@ func (t *Tick) ownRoot() string {
 	return "/"
 }
 
-// shmSpaceOf looks at the /dev/shm of a process, if no process with the same view was looked at. It returns nil if the
+// shmSpaceOf looks at the /dev/shm of a thread, if no thread with the same view was looked at. It returns nil if the
 // directory is known.
-func (t *Tick) shmSpaceOf(p *Process, seen map[rootView]bool, known []posix.ShmDir) (*ShmSpace, posix.ShmDir, error) {
-	view := rootView{ns: p.NS[mountType]}
+func (t *Tick) shmSpaceOf(m inMountSpace, seen map[rootView]bool, known []posix.ShmDir) (*ShmSpace, posix.ShmDir,
+	error) {
+	view := rootView{ns: m.ino}
 	if !t.AllNamespaces && seen[view] { // for the note, other root directories in one namespace do not count
 		return nil, posix.ShmDir{}, nil
 	}
-	proc, err := t.Host.OpenProc(p.Living())
+	proc, err := t.Host.OpenProc(m.tid)
 	if err != nil {
 		return nil, posix.ShmDir{}, err
 	}
@@ -146,7 +171,7 @@ func (t *Tick) shmSpaceOf(p *Process, seen map[rootView]bool, known []posix.ShmD
 		return nil, dir, err
 	}
 	_, noatime := on.Options["noatime"]
-	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns, Leader: p,
+	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns, Leader: m.Process,
 		FSType: on.FSType, NoATime: noatime, Whole: on.Root == "/" && Unescape.Replace(on.MountPoint) == real}, dir, nil
 }
 

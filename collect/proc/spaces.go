@@ -20,8 +20,8 @@ import (
 // Space is a namespace with its processes.
 type Space struct {
 	namespace.Namespace
-	Procs  int      // processes in the namespace, as far as their links are readable
-	Leader *Process // the process in the namespace with the lowest pid; nil: none
+	Procs  int      // processes with a thread in the namespace, as far as their links are readable
+	Leader *Process // the first process in the namespace, else the first with a thread in it; nil: none
 	Mount  string   // the mount point, as a path in the mount namespace of the mount; "": none
 	FD     *FDUse   // a descriptor of the namespace; nil: none is known, or there is a leader
 }
@@ -70,7 +70,7 @@ func (t *Tick) WantsDevShm() bool {
 // namespaces reads the namespaces of a process. Only the process itself can change its namespaces. So a process that
 // has not run since the last tick is still in the same ones. An id in a mapping or a wait means something only with
 // its IPC namespace. So a process with such ids gets its IPC namespace read in any case.
-func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old cached, now *cached) {
+func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	types := namespace.Types()
 	read := func(i int) {
 		link, err := dir.Readlink("ns/" + types[i])
@@ -84,13 +84,15 @@ func (w *walker) namespaces(p *Process, dir process.Dir, needs schema.Need, old 
 	}
 	switch needs &= NsNeeds | NeedMountNS; {
 	case p.Gone(): // a process that ends leaves its namespaces (exit_task_namespaces)
-	case needs != 0 && old.known != nil && old.ns.Has(needs):
-		p.NS, p.NSErr, now.ns = old.known.NS, old.known.NSErr, old.ns
+	case needs != 0 && old.known != nil && old.ns.Has(needs) && old.threadNS&w.threadTypes == w.threadTypes:
+		p.NS, p.ThreadNS, p.NSErr = old.known.NS, old.known.ThreadNS, old.known.NSErr
+		now.ns, now.threadNS = old.ns, old.threadNS
 	case needs.Has(NeedNamespaces):
 		for i := range types {
 			read(i)
 		}
-		now.ns = needs
+		w.threadSpaces(p, dir, buf)
+		now.ns, now.threadNS = needs, w.threadTypes
 	default:
 		if needs.Has(NeedIPCNS) && !p.KernelThread() || slices.ContainsFunc(p.Waits, Wait.InNamespace) ||
 			slices.ContainsFunc(p.stopped, Wait.InNamespace) || mapsSegment(p) {
@@ -194,7 +196,7 @@ func indexSpaces(t *Tick) *spaceIndex {
 			}
 		}
 	}
-	x.addWaiters(t)
+	x.addThreads(t)
 	if t.Needs.Has(NeedFDs) {
 		x.addHeld(t)
 	}
@@ -235,19 +237,18 @@ func (x *spaceIndex) addMounted(t *Tick) {
 		return
 	}
 	seen := map[uint64]bool{}
-	for _, p := range t.procs {
-		mnt := p.NS[slices.Index(namespace.Types(), "mnt")]
-		if mnt == 0 || seen[mnt] {
+	for _, in := range t.mountSpaces() {
+		if seen[in.ino] {
 			continue
 		}
-		infos, err := procfs.GetProcMounts(p.Living())
+		infos, err := procfs.GetProcMounts(in.tid)
 		if err != nil {
 			if !sys.Gone(err) && !errors.Is(err, syscall.EINVAL) { // EINVAL: the process has just ended
 				t.Fault("namespaces", fmt.Errorf("mounted ones are not shown: %w", err))
 			}
 			continue
 		}
-		seen[mnt] = true
+		seen[in.ino] = true
 		mounts := mountsOf(infos)
 		for _, m := range infos {
 			typ, ino, ok := namespace.ParseLink([]byte(m.Root))
@@ -258,7 +259,7 @@ func (x *spaceIndex) addMounted(t *Tick) {
 			if MayHangBelow(mounts, path.Dir(point)) {
 				continue
 			}
-			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", p.Living(), point))
+			s := x.add(typ, ino, fmt.Sprintf("/proc/%d/root%s", in.tid, point))
 			s.Mount = cmp.Or(s.Mount, point)
 		}
 	}

@@ -135,7 +135,7 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (wait Wait, ok bool) {
 		}
 		w.Via = w.words(c)
 		if c.TID != dir.PID {
-			w.IPCNS = threadSpace(dir, c.TID, "ipc")
+			w.IPCNS, _ = threadSpace(dir, c.TID, "ipc") // on an error the thread has ended
 		}
 		return w, true
 	}

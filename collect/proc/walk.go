@@ -38,6 +38,7 @@ type Process struct {
 	// inodes of its namespaces in the order of namespace.Types; 0: not known. The inode of the IPC namespace is also
 	// read for a process that maps or waits for System V objects
 	NS         [8]uint64
+	ThreadNS   []ThreadSpace // see ownspaces.go; with NeedNamespaces
 	NSErr      error
 	liveThread int              // a thread that still lives, if the first one has ended
 	ended      bool             // the process ended while it was read (NeedEveryone): some of its tables may be incomplete
@@ -65,27 +66,30 @@ func (p *Process) RunsAs(uids []uint32) bool {
 // task outside the process may share its tables through CLONE_FILES or CLONE_VM. Libraries with such tasks (vfork,
 // posix_spawn) do not share the table of descriptors. The names of files can change at any time: see pathsNow.
 type walker struct {
-	host     *kernel.Host
-	cache    map[int]cached
-	risky    mountWatch
-	restless bool       // processes came and went too fast: the walk may have missed some
-	unread   unread     // processes that could not be read in this tick, though they live
-	info     infoDemand // of this tick
-	table    *table
+	host        *kernel.Host
+	cache       map[int]cached
+	risky       mountWatch
+	restless    bool       // processes came and went too fast: the walk may have missed some
+	unread      unread     // processes that could not be read in this tick, though they live
+	info        infoDemand // of this tick
+	threadTypes nsTypes    // of this tick: see Tick.threadTypes
+	table       *table
 }
 
 type cached struct {
-	start   uint64
-	cpu     int64
-	fds     schema.Need // the part of fdNeeds that fds holds
-	ns      schema.Need // the part of NeedIPCNS and NeedNamespaces that ns holds
-	maps    bool
-	waits   bool
-	threads bool
-	risky   int // descriptors that were not looked at: see mountWatch
-	proc    *Process
-	known   *Process // proc, with the tables of earlier ticks that this tick did not read
-	err     error    // why proc is nil, if the process may live
+	start uint64
+	cpu   int64
+	fds   schema.Need // the part of fdNeeds that fds holds
+	ns    schema.Need // the part of NeedIPCNS and NeedNamespaces that ns holds
+	// the types of namespaces that were read of each thread
+	threadNS nsTypes
+	maps     bool
+	waits    bool
+	threads  bool
+	risky    int // descriptors that were not looked at: see mountWatch
+	proc     *Process
+	known    *Process // proc, with the tables of earlier ticks that this tick did not read
+	err      error    // why proc is nil, if the process may live
 }
 
 // keep adds the tables of old that this tick did not read. Tabs need different tables, and users change between tabs.
@@ -111,7 +115,7 @@ func (c *cached) keep(old cached) {
 		all.Tasks, all.TaskErr, c.threads = was.Tasks, was.TaskErr, old.threads
 	}
 	if c.ns == 0 {
-		all.NS, all.NSErr, c.ns = was.NS, was.NSErr, old.ns
+		all.NS, all.ThreadNS, all.NSErr, c.ns, c.threadNS = was.NS, was.ThreadNS, was.NSErr, old.ns, old.threadNS
 	}
 	c.known = &all
 }
@@ -254,7 +258,7 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.mappings(p, dir, needs, buf, old, &now)
 	w.threads(p, dir, needs, buf, old, &now)
 	w.blocked(p, dir, needs, buf, old, &now)
-	w.namespaces(p, dir, needs, old, &now)
+	w.namespaces(p, dir, needs, buf, old, &now)
 	now.keep(old)
 	p.ended = needs&completeNeeds != 0 && w.hasEnded(p, dir)
 	return p, now
