@@ -113,7 +113,7 @@ func (s *stage) compareWithTruth(seed uint64, c *knot, statuses map[int]relate.S
 
 // count adds the stuck roles of a scene to the tallies.
 func (s *stage) count(seed uint64, c *knot, statuses map[int]relate.Status, all map[string]tally) {
-	threads := slices.ContainsFunc(c.roles, func(a role) bool { return a.sort == "thread" })
+	threads := c.hasThreads()
 	free, visited := c.free(), c.freeIf(false, true)
 	for i, a := range c.roles {
 		if free[i] || a.stops || s.pids[a.name] == 0 {
@@ -124,10 +124,10 @@ func (s *stage) count(seed uint64, c *knot, statuses map[int]relate.Status, all 
 			sort = "own " + sort
 		}
 		switch sort = a.sort + " " + sort; {
-		case threads:
-			sort = withThreads + sort
 		case visited[i]:
 			sort = withAnybody + sort
+		case threads:
+			sort = withThreads + sort
 		}
 		n := all[sort]
 		if n.stuck++; statuses[s.pids[a.name]].Bad() {

@@ -20,9 +20,9 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
-// objectSorts are the things of random scenes that only processes with one thread wait for:
+// objectSorts are more things of random scenes. Threads of the worker wait only for "undo".
 //
-//	undo          a semaphore that its owner took with SEM_UNDO
+//	undo          a semaphore that its owner took with SEM_UNDO; in a scene with threads all are in one set
 //	plain         a semaphore that its first owner took without SEM_UNDO; the second owner changed the other semaphore
 //	abandoned     a semaphore that a process took which is gone; nobody owns it
 //	msg, mq       an empty queue; its owners have sent to it (System V), or have it open to send (POSIX)
@@ -67,7 +67,9 @@ func (c *built) prepareObject(i int) {
 	owners, waiters := -1, -1
 	switch sort := c.things[i].sort; sort {
 	case "undo", "plain", "abandoned":
-		c.ids[i] = c.sems()
+		if c.ids[i] = c.sems(); sort == "undo" && c.hasThreads() {
+			c.ids[i] = c.set()
+		}
 		if sort == "abandoned" {
 			pid, err := c.admin.StartBare(new(process.Script).SemOp(c.ids[i], take(0, 0)))
 			c.j.Check(err)
@@ -115,6 +117,14 @@ func (c *built) prepareObject(i int) {
 	}
 }
 
+// semaphore is the number of the semaphore that stands for a thing with SEM_UNDO.
+func (c *built) semaphore(i int) int {
+	if c.hasThreads() {
+		return i // in c.set
+	}
+	return 0
+}
+
 // A queue of System V holds 16384 bytes (msgmnb), and a message 8192 (msgmax): proc_sys_kernel(5).
 const queueBytes, messageBytes = 16384, 8192
 
@@ -132,7 +142,7 @@ func (c *built) takeObject(i int, t thing, actors map[int]*actor) {
 		s := actors[o].first
 		switch t.sort {
 		case "undo":
-			s.SemOp(c.ids[i], take(0, sysv.SemUndo))
+			s.SemOp(c.ids[i], take(c.semaphore(i), sysv.SemUndo))
 		case "plain":
 			s.SemOp(c.ids[i], take(n, 0))
 		case "msg":
@@ -163,7 +173,7 @@ func (c *built) waitForObject(s *process.Script, i, fd int) {
 	at := s.Keep(buf, unsafe.Pointer(&buf[0]))
 	switch c.things[i].sort {
 	case "undo":
-		s.SemOp(c.ids[i], take(0, sysv.SemUndo))
+		s.SemOp(c.ids[i], take(c.semaphore(i), sysv.SemUndo))
 	case "plain", "abandoned":
 		s.SemOp(c.ids[i], take(0, 0))
 	case "msg":

@@ -154,13 +154,16 @@ func (p *play) open(name string) int {
 	return fd
 }
 
-// sems makes a set of two semaphores with the value 1. The process that set the values is gone: a living process that
+// sems makes a set of two semaphores with the value 1.
+func (p *play) sems() int { return p.semSet(2) }
+
+// semSet makes a set of n semaphores with the value 1. The process that set the values is gone: a living process that
 // has changed a semaphore could do so again.
-func (p *play) sems() int {
-	id, err := p.admin.SemGet(0, 2, 0o600)
+func (p *play) semSet(n int) int {
+	id, err := p.admin.SemGet(0, n, 0o600)
 	p.j.Check(err)
 	const setAll = 17 // SETALL
-	s, values := new(process.Script), []uint16{1, 1}
+	s, values := new(process.Script), slices.Repeat([]uint16{1}, n)
 	pid, err := p.admin.StartBare(s.Raw(unix.SYS_SEMCTL, uintptr(id), 0, setAll,
 		s.Keep(values, unsafe.Pointer(&values[0]))))
 	p.j.Check(err)

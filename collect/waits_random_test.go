@@ -70,12 +70,12 @@ func randomScene(r *rand.Rand, n int) *knot {
 			s.things = append(s.things, thing{"pipe", append([]int{parent}, children.owners...)})
 		}
 	}
-	sorts := []string{"flock", "ofd", "mutex", "mutex", "pipe"}
-	for range 4 {
-		sorts = append(sorts, objectSorts[r.IntN(len(objectSorts))])
-	}
+	sorts, more := []string{"flock", "ofd", "mutex", "mutex", "pipe"}, 4
 	if len(s.roles) > processes && s.roles[processes].sort == "thread" {
-		sorts = []string{"mutex", "posix", "pipe", "event"}
+		sorts, more = []string{"mutex", "posix", "pipe", "event", "flock", "undo", "undo"}, 2
+	}
+	for range more {
+		sorts = append(sorts, objectSorts[r.IntN(len(objectSorts))])
 	}
 	for range 3 + r.IntN(4) {
 		sort := sorts[r.IntN(len(sorts))]
@@ -110,7 +110,7 @@ func (s *knot) choose(r *rand.Rand, i int) {
 		case "child":
 			fits = t.sort == "flock" || t.sort == "ofd" || t.sort == "mutex"
 		case "thread":
-			fits = t.sort == "posix" || t.sort == "pipe" || t.sort == "event"
+			fits = slices.Contains([]string{"posix", "pipe", "event", "flock", "undo"}, t.sort)
 		}
 		if fits && (!slices.Contains(t.owners, i) || twoEnds(t.sort) && a.sort == "process") {
 			fit = append(fit, n)
@@ -135,6 +135,10 @@ func (s *knot) choose(r *rand.Rand, i int) {
 	case a.sort == "grandchild" && r.IntN(2) == 0: // it does what its parent does
 		a.waits = s.roles[i-1].waits
 	}
+}
+
+func (s *knot) hasThreads() bool {
+	return slices.ContainsFunc(s.roles, func(a role) bool { return a.sort == "thread" })
 }
 
 // free is the truth: a role is free if it sleeps, or if a free role could give it what it waits for. A stopped role is

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 )
 
 // builder builds scenes on the kernel, in the worker of a play.
@@ -30,6 +32,7 @@ type built struct {
 	fd    map[[2]int]int // by thing and waiting role
 	mutex map[int]int
 	ids   map[int]int        // of System V objects, by thing
+	set   func() int         // of all semaphores with SEM_UNDO, in a scene with threads
 	pids  map[int]func() int // of owners, when they are known
 }
 
@@ -39,6 +42,7 @@ const worker = -1
 func (b *builder) build(s *knot, n int) {
 	c := &built{builder: b, knot: s, name: fmt.Sprintf("scene%d.%d", os.Getpid(), n), keep: map[int][]int{},
 		fd: map[[2]int]int{}, mutex: map[int]int{}, ids: map[int]int{}, pids: map[int]func() int{}}
+	c.set = sync.OnceValue(func() int { return b.semSet(mostThings) })
 	for i := range s.things {
 		c.prepare(i)
 	}
@@ -128,7 +132,7 @@ func (c *built) prepare(i int) {
 		}
 		if a.sort == "thread" && t.sort != "mutex" {
 			var err error
-			fd, err = unix.FcntlInt(uintptr(end), unix.F_DUPFD_CLOEXEC, 3)
+			fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3) // the worker keeps it
 			c.j.Check(err)
 			give(worker, fd)
 		} else if t.sort != "mutex" && t.sort != "child" {
@@ -227,6 +231,16 @@ func (c *built) sleep(t sleeper, a *role) {
 		l := byteOf(a.waits)
 		c.sleepIn(t, unix.SYS_FCNTL, uintptr(fd), unix.F_SETLKW, c.actors[0].first.Keep(l, unsafe.Pointer(l)))
 		l.Start = int64(a.seems)
+	case "flock":
+		c.sleepIn(t, unix.SYS_FLOCK, uintptr(fd), unix.LOCK_EX)
+		if a.seems != a.waits {
+			c.j.Check(unix.Dup3(other, fd, unix.O_CLOEXEC))
+		}
+	case "undo":
+		op := []sysv.SemOp{take(c.semaphore(a.waits), sysv.SemUndo)}
+		c.sleepIn(t, unix.SYS_SEMTIMEDOP, uintptr(c.ids[a.waits]),
+			c.actors[0].first.Keep(op, unsafe.Pointer(&op[0])), 1, 0)
+		op[0].Num = uint16(c.semaphore(a.seems))
 	case "pipe":
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		c.sleepIn(t, unix.SYS_PPOLL, c.actors[0].first.Keep(fds, unsafe.Pointer(&fds[0])), 1, 0, 0, 8)
