@@ -42,8 +42,9 @@ func summarize(root string) (summary, error) {
 	s := summary{map[schema.Kind]int{}, map[string]string{}}
 	for kind, objects := range snap.Objects {
 		s.Objects[kind] = len(objects)
+		columns := kindColumns(kind)
 		for _, o := range objects {
-			for _, c := range kindColumns(kind) {
+			for _, c := range columns {
 				c.Get(o) // the getter must not panic
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -46,13 +45,13 @@ func (l *tick) readTmpfiles() *tmpfiles {
 		}
 	}
 	for _, dir := range tmpfilesDirs() {
-		entries, err := os.ReadDir(l.Host.Path(dir))
+		names, err := l.Host.ReadDir(dir)
 		hide(err)
-		for _, entry := range entries {
-			name := path.Join(dir, entry.Name())
-			info, err := os.Stat(l.Host.Path(name)) // a link to /dev/null disables the file of that name
+		for _, entry := range names {
+			name := path.Join(dir, entry)
+			regular, err := l.Host.IsRegular(name) // a link to /dev/null disables the file of that name
 			hide(err)
-			if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(name, ".conf") {
+			if err != nil || !regular || !strings.HasSuffix(name, ".conf") {
 				continue
 			}
 			text, err := l.Host.ReadFile(name)

@@ -1,14 +1,17 @@
 package proc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -53,19 +56,21 @@ func bootTime(host *kernel.Host) (time.Time, error) {
 	if host.Live() {
 		return sys.BootTime()
 	}
-	fs, err := procfs.NewFS(host.Path("/proc"))
-	if err != nil {
-		return time.Time{}, err
-	}
-	stat, err := fs.Stat()
+	text, err := host.ReadFile("/proc/stat")
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read when the machine started: %w", err)
 	}
-	if stat.BootTime == 0 {
+	seconds := uint64(0)
+	for line := range bytes.Lines(text) {
+		if f := (scan.Fields{Rest: line}); string(f.Next()) == "btime" {
+			seconds = f.Uint()
+		}
+	}
+	if seconds == 0 || seconds > math.MaxInt64 {
 		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling " +
 			"whether a pid was reused")
 	}
-	return time.Unix(int64(stat.BootTime), 0), nil
+	return time.Unix(int64(seconds), 0), nil
 }
 
 // walk reads the processes. The locks come first: the walk looks for descriptors on the locked files.

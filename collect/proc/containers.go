@@ -259,7 +259,7 @@ func (t *Tick) nameOfContainer(c Container, p *Process) string {
 		if c.Runtime != "" && file.runtime != "" && file.runtime != c.Runtime {
 			continue
 		}
-		text, err := vfs.ReadFile(t.Host.Path(strings.Replace(file.path, "ID", c.ID, 1)), mostNameFile)
+		text, err := t.nameFile(strings.Replace(file.path, "ID", c.ID, 1))
 		if err != nil {
 			continue
 		}
@@ -268,6 +268,15 @@ func (t *Tick) nameOfContainer(c Container, p *Process) string {
 		}
 	}
 	return t.monitorName(c, p)
+}
+
+// nameFile reads a file of a container engine.
+func (t *Tick) nameFile(path string) ([]byte, error) {
+	if t.Host.Live() {
+		return vfs.ReadFile(path, mostNameFile)
+	}
+	text, err := t.Host.ReadFile(path)
+	return text[:min(len(text), mostNameFile)], err
 }
 
 // monitorName finds the name in the arguments of conmon, the monitor of podman and CRI-O, above the process: every user

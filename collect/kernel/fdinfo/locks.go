@@ -49,7 +49,7 @@ type HeldLock struct {
 // error names the first line that does not parse; the result has the other lines. If locks come and go while it reads,
 // it reads several times: see readLocks.
 func Locks(root sys.Root) ([]HeldLock, error) {
-	texts, whole, err := readLocks(root.Path("/proc/locks"))
+	texts, whole, err := readLocks(root, "/proc/locks")
 	if err != nil {
 		return nil, fmt.Errorf("read /proc/locks: %w", err)
 	}

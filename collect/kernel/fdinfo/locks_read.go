@@ -20,7 +20,11 @@ const halfPage = 2048
 // records, but the kernel finds the place of the next page by counting locks (seq_read_iter, fs/seq_file.c). If a lock
 // goes meanwhile, the next page skips another one; if a lock comes, one stands in both pages. So more than half a
 // page is read again until two reads are equal. Otherwise readLocks returns all pages of all reads, and whole is false.
-func readLocks(path string) (pages [][]byte, whole bool, err error) {
+func readLocks(root sys.Root, path string) (pages [][]byte, whole bool, err error) {
+	if !root.Live() {
+		text, err := root.ReadFile(path)
+		return [][]byte{text}, true, err
+	}
 	var last []byte
 	for i := range locksReads {
 		now, err := readPages(path)

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -72,16 +73,15 @@ func logindFiles(root sys.Root) ([]string, error) {
 	dropIns := map[string]string{} // path by name
 	for _, dir := range logindDirs() {
 		file := dir + "/logind.conf"
-		if _, err := os.Lstat(root.Path(file)); err == nil && len(main) == 0 {
+		if _, err := root.Lstat(file, 0); err == nil && len(main) == 0 {
 			main = append(main, file)
 		}
-		entries, err := os.ReadDir(root.Path(file + ".d"))
+		names, err := root.ReadDir(file + ".d")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		for _, e := range entries {
-			name := e.Name()
-			if path.Ext(name) == ".conf" && name[0] != '.' && dropIns[name] == "" && !e.IsDir() {
+		for _, name := range names {
+			if path.Ext(name) == ".conf" && name[0] != '.' && dropIns[name] == "" && !isDir(root, file+".d/"+name) {
 				dropIns[name] = file + ".d/" + name
 			}
 		}
@@ -90,6 +90,11 @@ func logindFiles(root sys.Root) ([]string, error) {
 		main = append(main, dropIns[name])
 	}
 	return main, nil
+}
+
+func isDir(root sys.Root, path string) bool {
+	st, err := root.Lstat(path, unix.STATX_TYPE)
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // LogindConf is the content of one file.
@@ -186,7 +191,7 @@ type UserSession struct {
 // LogindUser looks for a user in logind's state. name is the name in the password file.
 func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 	is := func(path string) bool {
-		_, err := os.Lstat(root.Path(path))
+		_, err := root.Lstat(path, 0)
 		return err == nil
 	}
 	return UserSession{
@@ -198,7 +203,7 @@ func LogindUser(root sys.Root, uid uint32, name string) UserSession {
 // LogindRuns is true if logind keeps its state on this machine. logind makes the directory when it starts
 // (src/login/logind.c). An image of a running system, or a package, may have the directory without logind.
 func LogindRuns(root sys.Root) bool {
-	_, err := os.Stat(root.Path("/run/systemd/seats"))
+	_, err := root.Stat("/run/systemd/seats", 0)
 	return err == nil
 }
 

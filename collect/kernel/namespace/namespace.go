@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"runtime"
 	"slices"
 
@@ -239,9 +238,9 @@ const InitialIPC = 0xEFFFFFFF
 // Self is the inode of the calling process's namespace of a type ("ipc", "net", "pid"). It reads thread-self, because
 // a goroutine that once moved the first thread would make /proc/self wrong.
 func Self(root sys.Root, typ string) (uint64, error) {
-	text, err := os.Readlink(root.Path("/proc/thread-self/ns/" + typ))
+	text, err := root.Readlink("/proc/thread-self/ns/" + typ)
 	if err != nil {
-		text, err = os.Readlink(root.Path("/proc/self/ns/" + typ))
+		text, err = root.Readlink("/proc/self/ns/" + typ)
 	}
 	if err != nil {
 		return 0, err

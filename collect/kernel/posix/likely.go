@@ -17,11 +17,10 @@ const likelyBytes = 64 << 10
 // (man 2 lseek, SEEK_HOLE). Memory almost always has a zero byte. An empty file or a text has neither a hole nor a
 // zero byte. A file that the caller may not read gives false.
 func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
-	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
 	if !f.Mode.IsRegular() || f.Size == 0 {
 		return false
 	}
-	fd, err := unix.Open(root.Path(devShm+"/"+f.Name), flags, 0)
+	fd, err := root.OpenRegular(devShm+"/"+f.Name, unix.O_NOFOLLOW|unix.O_NONBLOCK)
 	if err != nil {
 		return false
 	}

@@ -74,15 +74,14 @@ func useOf(st *unix.Statfs_t) DevShmUse {
 
 // DevShmDevice is the device (st_dev) of /dev/shm. ok is false on a machine without /dev/shm.
 func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
-	var st unix.Stat_t
-	err = unix.Stat(root.Path(devShm), &st)
+	st, err := root.Stat(devShm, unix.STATX_TYPE)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("stat %s: %w", devShm, err)
 	}
-	return st.Dev, true, nil
+	return unix.Mkdev(st.Dev_major, st.Dev_minor), true, nil
 }
 
 // DevShmIsTmpfs is true if memory backs /dev/shm (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file

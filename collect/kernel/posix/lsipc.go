@@ -38,7 +38,8 @@ var ErrNotMounted = errors.New("no mqueue file system is mounted")
 // error is ErrNotMounted. Reading a queue's file changes its atime. It takes no message.
 func Queues(root sys.Root) ([]Queue, error) {
 	var sfs unix.Statfs_t
-	if err := unix.Statfs(root.Path(devMqueue), &sfs); err != nil || root.Live() && sfs.Type != mqueueMagic {
+	_, err := root.Stat(devMqueue, 0)
+	if err != nil || root.Live() && (unix.Statfs(devMqueue, &sfs) != nil || sfs.Type != mqueueMagic) {
 		return nil, fmt.Errorf("%s: %w", devMqueue, ErrNotMounted)
 	}
 	queues, err := AllQueues(root, true, true)

@@ -79,7 +79,7 @@ func queuesOf(root sys.Root) (int, error) {
 	if root.Live() {
 		return openQueues()
 	}
-	return sys.OpenDir(unix.AT_FDCWD, root.Path(devMqueue))
+	return root.OpenDir(devMqueue)
 }
 
 func queuesMount() (int, error) {
@@ -127,7 +127,10 @@ func AllQueues(root sys.Root, attr, status bool) ([]Queue, error) {
 }
 
 func (q *Queue) read(dir int, attr, status bool) {
-	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if !q.Mode.IsRegular() {
+		return // the kernel makes only regular files here; a file tree may hold others
+	}
+	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		q.Denied = sys.Denied(err)
 		return

@@ -53,7 +53,7 @@ func AllSems(root sys.Root, values bool) ([]Sem, error) {
 	files, err := listDevShm(root)
 	return semsOf(files, func(s *Sem, file string) {
 		if values {
-			s.readValue(openQuietly(root.Path(devShm + "/" + file)))
+			s.readValue(openQuietly(root, devShm+"/"+file))
 		}
 	}), err
 }
@@ -74,11 +74,11 @@ func semsOf(files []vfs.PosixFile, read func(s *Sem, file string)) []Sem {
 }
 
 // openQuietly opens a file for reading. It follows no link and, where it may, keeps the access time.
-func openQuietly(path string) (int, error) {
-	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
+func openQuietly(root sys.Root, path string) (int, error) {
+	const flags = unix.O_NOFOLLOW | unix.O_NONBLOCK
+	fd, err := root.OpenRegular(path, flags|unix.O_NOATIME)
 	if err == unix.EPERM {
-		fd, err = unix.Open(path, flags, 0)
+		fd, err = root.OpenRegular(path, flags)
 	}
 	return fd, err
 }
@@ -121,7 +121,7 @@ func parseSem(data []byte) (Sem, bool) {
 
 // listDevShm lists /dev/shm by name. It does not enter directories. It leaves out files that vanish meanwhile.
 func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
-	fd, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
+	fd, err := root.OpenDir(devShm)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -166,7 +166,7 @@ func SemStat(root sys.Root, name string) (vfs.PosixFile, error) {
 }
 
 func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
-	dir, err := sys.OpenDir(unix.AT_FDCWD, root.Path(devShm))
+	dir, err := root.OpenDir(devShm)
 	if err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
@@ -206,7 +206,7 @@ func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (i
 	if !ok {
 		return fail(unix.EINVAL)
 	}
-	fd, err := openQuietly(root.Path(path))
+	fd, err := openQuietly(root, path)
 	if err != nil {
 		return fail(err)
 	}

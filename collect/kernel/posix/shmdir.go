@@ -38,7 +38,7 @@ func DirectoryOf(fd int) (ShmDir, error) {
 
 // OwnShmDir opens our own /dev/shm, without its content (O_PATH). fs.ErrNotExist: the machine has none.
 func OwnShmDir(root sys.Root) (ShmDir, error) {
-	fd, err := unix.Open(root.Path(devShm), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := root.OpenPath(devShm + "/.") // the dot: ENOTDIR for another file
 	if err != nil {
 		return ShmDir{}, fmt.Errorf("open %s: %w", devShm, err)
 	}

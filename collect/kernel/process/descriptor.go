@@ -13,6 +13,9 @@ import (
 // SocketProtocol is the protocol name of the socket behind a descriptor: "UNIX", "UNIX-STREAM", "TCP". It needs the
 // right to ptrace the process (sockfs_xattr_get, net/socket.c).
 func (p Dir) SocketProtocol(fd int) (string, error) {
+	if !p.live {
+		return "", sys.ErrNotLive
+	}
 	buf := make([]byte, 32)
 	n, err := unix.Getxattr(fmt.Sprintf("/proc/%d/fd/%d", p.PID, fd), "system.sockprotoname", buf)
 	if err != nil {
@@ -29,6 +32,9 @@ func (p Dir) SocketProtocol(fd int) (string, error) {
 // the read. It needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: else fs.ErrPermission. fs.ErrNotExist: the process no
 // longer maps the file there.
 func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
+	if !p.live {
+		return 0, sys.ErrNotLive
+	}
 	link := mapFile(m.Start, m.End)
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
 	fd, err := unix.Openat(p.fd, link, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -73,6 +79,9 @@ func (p Dir) RoomAround(fd int) (uint64, error) {
 func mapFile(start, end uint64) string { return fmt.Sprintf("map_files/%x-%x", start, end) }
 
 func (p Dir) statLink(link string) (vfs.PosixFile, error) {
+	if !p.live {
+		return vfs.PosixFile{}, sys.ErrNotLive
+	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, link, &st, 0); err != nil {
 		return vfs.PosixFile{}, fmt.Errorf("stat /proc/%d/%s: %w", p.PID, link, err)

@@ -154,7 +154,7 @@ type Thread struct {
 // Threads lists the threads of a process by tid. The calls need the right to ptrace the process: else the Err of each
 // thread is fs.ErrPermission. It leaves out threads that end meanwhile. It costs 20 microseconds a thread.
 func (p Dir) Threads() ([]Thread, error) {
-	dir, err := sys.OpenDir(p.fd, "task")
+	dir, err := p.openDir("task")
 	if err != nil {
 		return nil, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}

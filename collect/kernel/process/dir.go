@@ -17,7 +17,7 @@ import (
 
 // PIDs lists the processes in /proc, in ascending order. With hidepid, other users' processes are not in it.
 func PIDs(root sys.Root) ([]int, error) {
-	fd, err := sys.OpenDir(unix.AT_FDCWD, root.Path("/proc"))
+	fd, err := root.OpenDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list /proc: %w", err)
 	}
@@ -44,16 +44,19 @@ type Dir struct {
 	PID  int
 	fd   int
 	live bool
-	root string
+	tree *treeDir // nil on the live machine
 }
 
 // Open opens /proc/PID. fs.ErrNotExist: no such process.
 func Open(root sys.Root, pid int) (Dir, error) {
-	fd, err := unix.Open(root.Path("/proc/")+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if !root.Live() {
+		return openTree(root, pid, "/proc/"+strconv.Itoa(pid))
+	}
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return Dir{}, fmt.Errorf("open /proc/%d: %w", pid, err)
 	}
-	return Dir{PID: pid, fd: fd, live: root.Live(), root: string(root)}, nil
+	return Dir{PID: pid, fd: fd, live: true}, nil
 }
 
 // Close releases the directory.
@@ -62,6 +65,9 @@ func (p Dir) Close() { unix.Close(p.fd) }
 // Read reads a small file of the process into buf and grows buf if needed. The result is valid until the next use of
 // buf.
 func (p Dir) Read(name string, buf []byte) ([]byte, error) {
+	if p.tree != nil {
+		return p.readTree(name)
+	}
 	fd, err := unix.Openat(p.fd, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, err)
@@ -91,6 +97,9 @@ func (p Dir) Read(name string, buf []byte) ([]byte, error) {
 
 // Readlink reads a link of the process, for example "ns/ipc" or "exe".
 func (p Dir) Readlink(name string) (string, error) {
+	if p.tree != nil {
+		return p.tree.root.Readlink(p.tree.path(name))
+	}
 	buf := make([]byte, 4096)
 	n, err := unix.Readlinkat(p.fd, name, buf)
 	if err != nil {
@@ -101,6 +110,10 @@ func (p Dir) Readlink(name string) (string, error) {
 
 // FDLink reads the target of a descriptor's link into buf.
 func (p Dir) FDLink(fd int, buf []byte) ([]byte, error) {
+	if p.tree != nil {
+		text, err := p.Readlink("fd/" + strconv.Itoa(fd))
+		return buf[:copy(buf, text)], err
+	}
 	n, err := unix.Readlinkat(p.fd, "fd/"+strconv.Itoa(fd), buf)
 	if err != nil {
 		return nil, fmt.Errorf("readlink /proc/%d/fd/%d: %w", p.PID, fd, err)
@@ -111,12 +124,14 @@ func (p Dir) FDLink(fd int, buf []byte) ([]byte, error) {
 // FDCount is the number of open file descriptors. On Linux 6.2 it is st_size of /proc/PID/fd, which any user may
 // read. Older kernels have 0 there: then FDCount counts the entries, which needs rights.
 func (p Dir) FDCount() (int, error) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(p.fd, "fd", &st, 0); err != nil {
-		return 0, fmt.Errorf("stat /proc/%d/fd: %w", p.PID, err)
-	}
-	if st.Size > 0 && p.live {
-		return int(st.Size), nil
+	if p.live {
+		var st unix.Stat_t
+		if err := unix.Fstatat(p.fd, "fd", &st, 0); err != nil {
+			return 0, fmt.Errorf("stat /proc/%d/fd: %w", p.PID, err)
+		}
+		if st.Size > 0 {
+			return int(st.Size), nil
+		}
 	}
 	n := 0
 	err := p.eachFD(make([]byte, 8<<10), func(int, []byte) { n++ })
@@ -174,7 +189,7 @@ func (p Dir) eachFD(buf []byte, visit func(fd int, name []byte)) error {
 }
 
 func (p Dir) withFDDir(do func(fd int) error) error {
-	fd, err := sys.OpenDir(p.fd, "fd")
+	fd, err := p.openDir("fd")
 	if err == nil {
 		err = do(fd)
 		unix.Close(fd)
@@ -222,12 +237,13 @@ func (p Dir) fdinfoAccess(fd string) (fdinfo.Access, error) {
 // caller should leave out descriptors on NFS and FUSE mounts. On a file tree it reads the link's target, below the
 // tree's root.
 func (d *FDDir) Stat(target []byte) (vfs.FileID, error) {
-	at, path := d.fd, string(d.name[:len(d.name)-1])
-	if !d.proc.live {
-		at, path = unix.AT_FDCWD, d.proc.root+string(target)
+	if d.proc.tree != nil {
+		st, err := d.proc.tree.root.Stat(string(target), unix.STATX_TYPE|unix.STATX_INO)
+		return vfs.IDOf(&st), err
 	}
 	var st unix.Statx_t
-	if err := unix.Statx(at, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
+	path := string(d.name[:len(d.name)-1])
+	if err := unix.Statx(d.fd, path, unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO, &st); err != nil {
 		return vfs.FileID{}, err
 	}
 	return vfs.IDOf(&st), nil

@@ -254,14 +254,14 @@ func (p Dir) Thread(nstid int) (tid int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read /proc/%d/status: %w", p.PID, err)
 	}
-	if len(pids) == 1 {
+	if len(pids) == 1 && p.live {
 		var st unix.Stat_t
 		if err := unix.Fstatat(p.fd, "task/"+strconv.Itoa(nstid), &st, 0); err != nil {
 			return 0, fmt.Errorf("stat /proc/%d/task/%d: %w", p.PID, nstid, err)
 		}
 		return nstid, nil
 	}
-	dir, err := sys.OpenDir(p.fd, "task")
+	dir, err := p.openDir("task")
 	if err != nil {
 		return 0, fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}

@@ -53,7 +53,10 @@ func lockRange(lock unix.Flock_t) (mode string, start, end uint64, err error) {
 
 // FileSize is the size in bytes of the file behind a descriptor. It does not ask a remote server.
 func FileSize(root sys.Root, pid, fd int) (uint64, error) {
-	path := root.Path("/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd))
+	path := "/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd)
+	if !root.Live() {
+		return 0, fmt.Errorf("stat %s: %w", path, sys.ErrNotLive)
+	}
 	var st unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, &st); err != nil {
 		return 0, fmt.Errorf("stat %s: %w", path, err)

@@ -53,7 +53,7 @@ func (p Dir) Tasks(buf []byte) ([]Task, error) {
 
 // eachTask visits the threads in the order of /proc: the oldest thread first.
 func (p Dir) eachTask(buf []byte, visit func(Task)) error {
-	dir, err := sys.OpenDir(p.fd, "task")
+	dir, err := p.openDir("task")
 	if err != nil {
 		return fmt.Errorf("list /proc/%d/task: %w", p.PID, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -22,21 +21,19 @@ func OpenRoot(dir string) (Root, error) {
 	if dir == "" || filepath.Clean(dir) == "/" {
 		return "", nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "proc")); err != nil {
+	root := Root(filepath.Clean(dir))
+	_, err := root.Stat("/proc", 0)
+	switch {
+	case errors.Is(err, errNoOpenat2):
+		return "", fmt.Errorf("read %s: %w", dir, err)
+	case err != nil:
 		return "", fmt.Errorf("%s is no machine's root: it has no readable proc directory: %w", dir, err)
 	}
-	return Root(filepath.Clean(dir)), nil
+	return root, nil
 }
 
 // Live is true if system calls and the files are of the same machine.
 func (r Root) Live() bool { return r == "" }
-
-// Path is the place of an absolute path ("/proc/locks") below the Root.
-func (r Root) Path(abs string) string { return string(r) + abs }
-
-// ReadFile reads a whole file of any size below the Root. It opens files of /proc again each time: some kernels (6.6,
-// 6.12, 6.14) refuse to seek in /proc/net.
-func (r Root) ReadFile(abs string) ([]byte, error) { return os.ReadFile(r.Path(abs)) }
 
 // Gone is true if the object or process does not exist, or no longer.
 func Gone(err error) bool {

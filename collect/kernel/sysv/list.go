@@ -3,7 +3,6 @@ package sysv
 import (
 	"errors"
 	"fmt"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -171,7 +170,7 @@ func dense(used, highest int) bool { return highest < 2*used+32 }
 // readTable reads one of the files below /proc/sysvipc. about is the expected number of rows. After a malformed line
 // it returns the rows above the line, and the error.
 func readTable[T any](root sys.Root, path string, about int, row func(*scan.Numbers, *T)) ([]T, error) {
-	file, err := os.Open(root.Path(path))
+	file, err := root.Open(path)
 	if err != nil {
 		return nil, err // an *fs.PathError, which names the path
 	}

@@ -3,7 +3,6 @@ package vfs
 import (
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -50,11 +49,13 @@ func OthersMayMove(dir string) bool {
 // (/sys/block/loopN/loop/backing_file). Any user may read them. The result is never nil.
 func LoopFiles(root sys.Root) map[string]string {
 	files := map[string]string{}
-	names, _ := filepath.Glob(root.Path("/sys/block/loop*/loop/backing_file")) // the only error is a bad pattern
+	names, _ := root.ReadDir("/sys/block") // a machine without block devices has none
 	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			files["/dev/"+filepath.Base(filepath.Dir(filepath.Dir(name)))] = strings.TrimSuffix(string(text), "\n")
+		if !strings.HasPrefix(name, "loop") {
+			continue
+		}
+		if text, err := root.ReadFile("/sys/block/" + name + "/loop/backing_file"); err == nil {
+			files["/dev/"+name] = strings.TrimSuffix(string(text), "\n")
 		}
 	}
 	return files
