@@ -141,25 +141,8 @@ func (s *Solution) stuckFinding(group []int) schema.Finding {
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(group))...)
 	f.Evidence = append(f.Evidence, hanging...)
 	f.Refs = refs.list
-	f.Advice = s.forgottenEnd(group) + "nothing that runs will wake " + schema.Plural(len(names), "it", "them") +
-		": end " + joinShown(names) + ", or give by hand what is awaited; then start again what should have given it"
+	f.Advice = s.stuckAdvice(group, names)
 	return f
-}
-
-// forgottenEnd names the descriptor that keeps a pipe or socket open although only the waiter has it: "fd 4 of 5/child
-// keeps pipe:7 open, and only 5/child has it: ". It returns "" for other waits.
-func (s *Solution) forgottenEnd(group []int) string {
-	for _, i := range group {
-		t := s.Nodes[i].Task
-		for k := range t.Wait.Enders {
-			if e := &t.Wait.Enders[k]; e.ByFD && e.Weak && e.Proc == t.Proc {
-				owner := asNamed(t, e)
-				return fmt.Sprintf("fd %d of %s keeps %s open, and nobody else has it: close it before the wait; ", e.FD,
-					taskName(owner), t.Wait.objectFor(e))
-			}
-		}
-	}
-	return ""
 }
 
 // stoppedFinding reports the waits that only one stopped process can end; ok is false if there are none. group are the
@@ -208,47 +191,6 @@ func (s *Solution) stoppedFinding(group []int) (schema.Finding, bool) {
 	f.Advice = fmt.Sprintf("let %s go on: kill -CONT %d (if a debugger holds it, detach that); ending it is the last "+
 		"resort", taskName(root), root.Proc.ID)
 	return f, true
-}
-
-// breakAdvice advises which process to end. When a process ends, the kernel closes its descriptors and releases its
-// file locks (man 2 _exit, man 2 flock). It undoes semaphore operations only under SEM_UNDO (man 2 semop), and
-// releases only robust mutexes (man 3 pthread_mutexattr_setrobust).
-//
-// Several processes can have one lock or pipe end open. The waiter goes on only after the last of them ends.
-func (s *Solution) breakAdvice(k *Knot) string {
-	var single, group []string
-	for _, step := range k.Cycle {
-		w := &s.Nodes[step.Node].Task.Wait
-		switch w.On.Kind {
-		case schema.Sem, schema.PSem, schema.Shm, schema.PShm, schema.Memfd, schema.Mmap, schema.Msg, schema.PMsg, "":
-			continue
-		}
-		var holders []string
-		for i := range w.Enders {
-			if n := taskName(s.taskOf(&w.Enders[i])); !w.Enders[i].Weak && !slices.Contains(holders, n) {
-				holders = append(holders, n)
-			}
-		}
-		switch {
-		case len(holders) == 1 && !slices.Contains(single, holders[0]):
-			single = append(single, holders[0])
-		case len(holders) > 1 && (group == nil || len(holders) < len(group)):
-			group = holders
-		}
-	}
-	const then = ": the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what can " +
-		"be done again"
-	switch {
-	case len(single) == 1:
-		return "end " + single[0] + then
-	case len(single) > 1:
-		return "end one of " + joinShown(single) + then
-	case group != nil:
-		return "end all of " + joinShown(group) + then
-	}
-	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore " +
-		"operations under SEM_UNDO, robust mutexes); " +
-		"else end all of them, and reset the object before they start again"
 }
 
 // otherEnders lists the Enders that cycle leaves out: all are stuck themselves. After them it lists the assumptions

@@ -80,6 +80,8 @@ type Ender struct {
 	// A Bystander is a weak Ender that nothing but its place beside the waiter connects with the object: the next program
 	// of a pipeline.
 	Bystander bool
+	// GivesBack means that the kernel gives back what the Ender took when the Ender's process ends (SEM_UNDO, semop(2)).
+	GivesBack bool
 	// FD is the descriptor by which it has its end; the first of several. It is known if ByFD is true.
 	FD   int32
 	ByFD bool

@@ -167,7 +167,8 @@ func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sy
 		if held += max(0, n); n < 0 {
 			n, how = -n, "gave %d to semaphore %d (SEM_UNDO)"
 		}
-		enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, op.Num), Proof: schema.Observed})
+		enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, op.Num), Proof: schema.Observed,
+			GivesBack: h.Taken(op.Num) > 0})
 	}
 	use.covers = err == nil && int(v.Value)+held+int(op.Op) >= 0
 	return enders, use
