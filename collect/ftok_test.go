@@ -284,6 +284,23 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 	})
 }
 
+// A process with a thread of the owner knows the files of the owner's keys.
+func TestKeyOfAThreadsUser(t *testing.T) {
+	const uid = 1234
+	kerneltest.InNamespace(t, func() {
+		if unix.Getuid() != 0 || !mayBecome(uid) {
+			t.Skip("needs to change the user")
+		}
+		s := newSysVScene(t)
+		file := t.TempDir() + "/data"
+		s.check(os.WriteFile(file, nil, 0o644))
+		key := ftokBy(t)(file, 'f')
+		w := kerneltest.Start(t, "thread-of-user", strconv.Itoa(uid), file)
+		kerneltest.StartAs(t, &syscall.Credential{Uid: uid, Gid: uid}, "make-segment", fmt.Sprint(key))
+		s.equal("files", []string{file + ": argument"}, found(New(s.host, time.Now).FindKey(key), w.PID))
+	})
+}
+
 func workMakeSegment(j *kerneltest.Job) {
 	key, err := strconv.ParseUint(j.Args[0], 10, 32)
 	j.Check(err)

@@ -129,7 +129,7 @@ func FilesOf(t *proc.Tick, uids []uint32) *keyFileList {
 		maps.DeleteFunc(cache, func(pid int, _ processFiles) bool { return t.Process(pid) == nil })
 	}
 	for _, p := range t.Processes() {
-		if p.KernelThread() || p.Gone() || p.PID == t.Self || len(uids) > 0 && !p.RunsAs(uids) {
+		if p.KernelThread() || p.Gone() || p.PID == t.Self || len(uids) > 0 && !t.RunsAs(p, uids) {
 			continue
 		}
 		found := keyFiles(t, p)

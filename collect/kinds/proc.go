@@ -118,7 +118,8 @@ func procColumns() []schema.Column {
 		col("time", schema.TypeDuration, 9, procs, "CPU time used, user and system", func(r *row) schema.Value {
 			return schema.Duration(time.Duration(r.UTime+r.STime) * (time.Second / sys.ClockTick))
 		}),
-		col("fds", schema.TypeInt, 5, proc.NeedProcs|proc.NeedFDCount, "number of open file descriptors", fdCount),
+		col("fds", schema.TypeInt, 5, proc.NeedProcs|proc.NeedFDCount,
+			"number of open file descriptors; a thread's own table is not counted", fdCount),
 		col("kthread", schema.TypeBool, 5, procs, "whether it is a kernel thread",
 			func(r *row) schema.Value { return schema.Bool(r.KernelThread()) }),
 		col("comm", schema.TypeString, 16, procs, "command name, 15 bytes at most, as the process set it",

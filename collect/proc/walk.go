@@ -55,12 +55,6 @@ func (p *Process) Ref() schema.Ref {
 // SharedMaps are the process's shared file mappings (NeedMaps). The error says why they are unreadable.
 func (p *Process) SharedMaps() ([]process.Mapping, error) { return p.Shared, p.MapsErr }
 
-// RunsAs reports whether one of the process's uids is in uids.
-func (p *Process) RunsAs(uids []uint32) bool {
-	return p.StatusKnown && slices.ContainsFunc(p.Status.UID[:],
-		func(uid uint32) bool { return slices.Contains(uids, uid) })
-}
-
 // walker reads processes. It keeps the tables of a process until the next tick, if the process has not run since. The
 // descriptors and mappings of a process whose CPU clock stands still cannot have changed. There is one exception: a
 // task outside the process may share its tables through CLONE_FILES or CLONE_VM. Libraries with such tasks (vfork,
