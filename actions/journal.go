@@ -84,7 +84,7 @@ func JournalPath(getenv func(string) string) (string, error) {
 // that the user has neither.
 func OwnHome(home string) (string, error) {
 	uid := sys.EffectiveUID()
-	if info, err := os.Stat(home); err == nil && filepath.IsAbs(home) && ownedBy(info, uid) {
+	if OwnsHome(home) {
 		return home, nil
 	}
 	u, err := user.LookupId(strconv.Itoa(uid))
@@ -92,6 +92,12 @@ func OwnHome(home string) (string, error) {
 		return "", fmt.Errorf("uid %d has no home directory", uid)
 	}
 	return u.HomeDir, nil
+}
+
+// OwnsHome is true if this user owns the directory.
+func OwnsHome(home string) bool {
+	info, err := os.Stat(home)
+	return err == nil && filepath.IsAbs(home) && ownedBy(info, sys.EffectiveUID())
 }
 
 func ownedBy(info os.FileInfo, uid int) bool {

@@ -20,6 +20,7 @@ type Collector struct {
 	aspects    []kinds.Aspect
 	now        func() time.Time
 	kept       proc.Kept
+	notes      []string // of every snapshot
 }
 
 // New returns a Collector for all kinds of Mechanisms. now is its clock.
@@ -44,6 +45,11 @@ func WithSignatures(s *software.Signatures) Setting {
 	}
 }
 
+// WithNote adds a note to every snapshot.
+func WithNote(says string) Setting {
+	return func(c *Collector) { c.notes = append(c.notes, says) }
+}
+
 // Take reads what req names. It never fails as a whole. The Snapshot's Faults name what could not be read.
 func (c *Collector) Take(req Request) *Snapshot {
 	begin := time.Now()
@@ -55,6 +61,7 @@ func (c *Collector) Take(req Request) *Snapshot {
 	kinds.NoteOtherIPC(f)
 	kinds.NoteOtherShm(f)
 	s.Faults, s.Notes = f.Report()
+	s.Notes = append(s.Notes, c.notes...)
 	s.ways = f.Ways()
 	s.makeIndex()
 	s.Total = time.Since(begin)

@@ -29,10 +29,17 @@ func openHost(root string) (*kernel.Host, []collect.Setting, error) {
 // readSettings reads the user's own signatures of software. They come in addition to the built-in signatures. Without a
 // file there are no settings. A wrong file is a usage error.
 func readSettings(getenv func(string) string) ([]collect.Setting, error) {
-	path := signaturesPath(getenv)
+	path, home := signaturesPath(getenv)
 	if path == "" {
 		return nil, nil
 	}
+	return settingsOf(path, home)
+}
+
+// settingsOf reads the signatures at path. home is the home directory that path is in, or "". A user may have no home
+// directory of its own: uid 0 of a user namespace finds that of another root in the password file. An unreadable file
+// there is a note.
+func settingsOf(path, home string) ([]collect.Setting, error) {
 	text, err := readOwnFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// The target of a link can be missing for a time only. Without it, ipctop could call protected objects orphans.
@@ -43,6 +50,10 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 			}
 		}
 		return nil, nil
+	}
+	if err != nil && home != "" && !actions.OwnsHome(home) {
+		return []collect.Setting{collect.WithNote(fmt.Sprintf("no settings: %v (the home directory %s is another user's)", err,
+			home))}, nil
 	}
 	if err != nil {
 		return nil, usageErrorf("%v", err)
@@ -56,17 +67,18 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 
 // signaturesPath gives $XDG_CONFIG_HOME/ipctop/signatures.yaml, by default below ~/.config. It gives "" for a user
 // without a home directory. HOME can belong to another user, after su or a sudo that keeps HOME. The home directory is
-// then the one in the password file: root must not follow the settings of another user.
-func signaturesPath(getenv func(string) string) string {
+// then the one in the password file: root must not follow the settings of another user. home is the home directory, or
+// "" with XDG_CONFIG_HOME.
+func signaturesPath(getenv func(string) string) (path, home string) {
 	config := getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(config) { // the XDG base directory specification says to ignore a relative path
-		home, err := actions.OwnHome(getenv("HOME"))
-		if err != nil {
-			return ""
+		var err error
+		if home, err = actions.OwnHome(getenv("HOME")); err != nil {
+			return "", ""
 		}
 		config = filepath.Join(home, ".config")
 	}
-	return filepath.Join(config, "ipctop", "signatures.yaml")
+	return filepath.Join(config, "ipctop", "signatures.yaml"), home
 }
 
 // maxSettings is the largest size of a file of settings, in bytes.

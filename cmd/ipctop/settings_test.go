@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
 )
 
 func TestSignaturesPath(t *testing.T) {
@@ -23,7 +26,7 @@ func TestSignaturesPath(t *testing.T) {
 		{map[string]string{"HOME": own}, own + "/.config/ipctop/signatures.yaml"},
 		{map[string]string{"HOME": own, "XDG_CONFIG_HOME": "relative"}, own + "/.config/ipctop/signatures.yaml"},
 	} {
-		if got := signaturesPath(func(name string) string { return c.env[name] }); got != c.want {
+		if got, _ := signaturesPath(func(name string) string { return c.env[name] }); got != c.want {
 			t.Errorf("%v: %q, want %q", c.env, got, c.want)
 		}
 	}
@@ -49,7 +52,7 @@ func TestSignaturesOfAnotherUser(t *testing.T) {
 		}
 	}
 	env := func(name string) string { return map[string]string{"HOME": home}[name] }
-	if got := signaturesPath(env); strings.HasPrefix(got, home) {
+	if got, _ := signaturesPath(env); strings.HasPrefix(got, home) {
 		t.Errorf("%q is another user's", got)
 	}
 	env = func(name string) string { return map[string]string{"XDG_CONFIG_HOME": home + "/.config"}[name] }
@@ -57,6 +60,43 @@ func TestSignaturesOfAnotherUser(t *testing.T) {
 		"another directory", path)
 	if _, err := readSettings(env); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A user without a home directory of its own, such as uid 0 of a user namespace, works without settings. In a home
+// directory of its own, the same file is an error.
+func TestSettingsInAnothersHome(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to make files of another user")
+	}
+	home := t.TempDir()
+	path := filepath.Join(home, "signatures.yaml")
+	if err := os.WriteFile(path, []byte("off: [apache]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := settingsOf(path, home); err == nil {
+		t.Errorf("%d settings of another user's file", len(s))
+	}
+	if err := os.Chown(home, 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := settingsOf(path, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := kernel.Open(collecttest.New(t).Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{fmt.Sprintf("no settings: %s: it belongs to uid 1000: give it to the user who runs ipctop, or set "+
+		"XDG_CONFIG_HOME to another directory (the home directory %s is another user's)", path, home)}
+	got := collect.New(host, time.Now, settings...).Take(collect.Request{}).Notes
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
