@@ -104,6 +104,10 @@ func TestWaitsForOwnMemory(t *testing.T) {
 			{"queue", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
 			{"queue interrupt", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
 
+			// The handler's own signal is blocked while it runs. Another thread may take the signal.
+			{"handler-locks", "parent deadlock\ncritical observed deadlock\n"},
+			{"handler-locks sleeper", "parent open\n"},
+
 			{"semaphore handler", "parent open\n"},
 			{"semaphore interrupt", "parent open\n"},
 			{"semaphore alarm", "parent open\n"},

@@ -90,6 +90,8 @@ static void extra(const char *what) {
 	}
 }
 
+static void locks_again(int number) { pthread_mutex_lock(&mutex); }
+
 int main(int n, char **args) {
 	const char *mode = args[1];
 	int fd[2];
@@ -147,6 +149,7 @@ int main(int n, char **args) {
 	if (!strcmp(mode, "pool")) thread(takes, NULL), thread(waits_cond, NULL), sem_wait(&sem);
 	if (!strcmp(mode, "poster")) thread(posts, &in), sem_wait(&sem);
 	if (!strcmp(mode, "owner-ended")) pthread_join(thread(ends_locked, NULL), NULL), pthread_mutex_lock(&mutex);
+	if (!strcmp(mode, "handler-locks")) signal(SIGALRM, locks_again), pthread_mutex_lock(&mutex), raise(SIGALRM);
 	if (!strcmp(mode, "two-lockers"))
 		pthread_join(thread(ends_locked, NULL), NULL), thread(locks, NULL), pthread_mutex_lock(&mutex);
 	if (!strcmp(mode, "forked")) {

@@ -47,7 +47,7 @@ type graph struct {
 	ringTexts   func() []string                 // fdinfo of each io_uring
 	ringUsers   func() map[*proc.Process]bool   // processes that have an io_uring
 	programs    map[*proc.Process]string        // the target of exe
-	caught      map[*proc.Process]sys.SignalSet // the signals that it handles
+	caught      map[*proc.Process]sys.SignalSet // see caughtSignals
 	onSockets   map[relate.Thread]socketWait
 	numbersOf   map[*proc.Process][]int // its pids, by namespace
 	// Many threads may wait for the same thing. So its enders are looked up once, and the threads share the list.
@@ -368,24 +368,6 @@ func (g *graph) unseenHolders(source string) (open, assumes string) {
 		return "", "no process outside this pid namespace has a part in it"
 	}
 	return "", ""
-}
-
-// caughtSignals are the signals that a process handles. If the signals of a live process could not be read, it is every
-// signal.
-func (g *graph) caughtSignals(p *proc.Process) sys.SignalSet {
-	set, ok := g.caught[p]
-	if !ok {
-		if g.tick.Host.Live() {
-			set = ^sys.SignalSet(0)
-		}
-		if text, err := g.tick.Host.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID)); err == nil {
-			if masks, err := process.ParseSignalMasks(text); err == nil {
-				set = masks.Caught
-			}
-		}
-		g.caught[p] = set
-	}
-	return set
 }
 
 // processEnders makes enders of processes. The caller lists no process twice.
