@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		"play":             workPlay,
 		"read-for-ever":    workReadForEver,
 		"look-for-stuck":   workLookForStuck,
+		"mutex-below":      workMutexBelow,
 		"wait":             func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 		"own-net":          workOwnNet,
 		"sleepers":         workSleepers,

@@ -858,7 +858,7 @@ func TestWaitsForAFIFOWithoutAName(t *testing.T) {
 func TestWaitsForAMutexThatChangesHands(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := perform(t, "mutex-changes-hands")
-		s.shows("a deadlock\n  b deadlock\ncritical observed deadlock: a b\n")
+		s.shows("a deadlock\n  b deadlock\ncritical inferred deadlock: a b\n")
 		if err := unix.Kill(s.pids["c"], unix.SIGUSR1); err != nil {
 			t.Fatal(err)
 		}

@@ -199,10 +199,11 @@ c runs
 a runs
   b waits
 `},
+		// Processes outside of this pid namespace may map the memory.
 		{"mutexes", `
 a deadlock
   b deadlock
-critical observed deadlock: a b
+critical inferred deadlock: a b
 `},
 		{"mutexes-timed", `
 b timed

@@ -17,14 +17,22 @@ func TmpfsMounts(pid int) (map[uint64]string, error) {
 	}
 	mounts := map[uint64]string{}
 	for _, m := range infos {
-		var major, minor uint32
-		if _, err := fmt.Sscanf(m.MajorMinorVer, "%d:%d", &major, &minor); err != nil {
+		dev, ok := MountDevice(m)
+		if !ok {
 			continue
 		}
-		dev := schema.MakeDev(major, minor)
 		if _, known := mounts[dev]; !known && (m.FSType == "tmpfs" || m.FSType == "ramfs") {
 			mounts[dev] = Unescape.Replace(m.MountPoint)
 		}
 	}
 	return mounts, nil
+}
+
+// MountDevice is the device number of the file system of a mount. ok is false if the line of mountinfo has none.
+func MountDevice(m *procfs.MountInfo) (dev uint64, ok bool) {
+	var major, minor uint32
+	if _, err := fmt.Sscanf(m.MajorMinorVer, "%d:%d", &major, &minor); err != nil {
+		return 0, false
+	}
+	return schema.MakeDev(major, minor), true
 }

@@ -90,7 +90,7 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 	e.on = []schema.Ref{m.ref}
 	via = fmt.Sprintf("%s at +0x%x", what, g.offset(p, th.Addr))
 	if owned {
-		g.setOwner(&e, p, th, key, m.mappers)
+		g.setOwner(&e, p, th, key, m)
 		return e, via, true
 	}
 	e.enders = m.enders
@@ -193,43 +193,6 @@ func (g *graph) offset(p *proc.Process, addr uint64) uint64 {
 		}
 	}
 	return addr
-}
-
-// ownership is a lock in shared memory, with the thread number that its word holds.
-type ownership struct {
-	memory proc.WaitKey
-	kind   process.FutexKind
-	number int
-}
-
-// setOwner sets the enders to the one thread whose number the lock holds. The number counts in the pid namespace of the
-// owner. A thread with this number may not map the memory. Then its number may come from a thread that is gone, or the
-// thread may map the memory again.
-func (g *graph) setOwner(e *wakers, p *proc.Process, th *proc.Thread, key proc.WaitKey, mappers []*proc.Process) {
-	owner := th.Futex.Owner
-	at := ownership{key, th.Futex.Kind, owner}
-	enders, ok := g.owners[at]
-	if !ok {
-		for _, q := range mappers {
-			if tid, ok := g.threadByNumber(q, owner); ok {
-				enders = append(enders, relate.Ender{Proc: q.Ref(), TID: tid, How: "owns the " + lockWords(th.Futex.Kind),
-					Proof: schema.Observed})
-			}
-		}
-		g.owners[at] = enders
-	}
-	if e.enders = enders; len(enders) > 0 {
-		return
-	}
-	if e.open, e.assumes = g.unseenHolders("maps"); e.open != "" {
-		return
-	}
-	if e.enders = g.withNumber(p, owner, "has the owner's number, but does not map the memory"); len(e.enders) == 0 {
-		e.left = fmt.Sprintf("its owner, thread %d, is gone", owner)
-		e.assumes = fmt.Sprintf("thread %d left it locked", owner)
-		return
-	}
-	e.left = fmt.Sprintf("its owner, thread %d, is gone, or maps it no longer", owner)
 }
 
 // threadNumber is the number of a thread in a pid namespace.

@@ -53,7 +53,8 @@ type graph struct {
 	// Many threads may wait for the same thing. So its enders are looked up once, and the threads share the list.
 	numbers  map[threadNumber][]relate.Ender
 	mappings map[proc.WaitKey]*mapping
-	owners   map[ownership][]relate.Ender
+	owners   map[ownership]owners
+	ownTmpfs func() map[uint64]bool
 	ends     map[pipeEnd][]relate.Ender
 	peers    map[uint64][]relate.Ender     // the other end of a socket, by inode
 	sameEnd  map[schema.Ref][]relate.Ender // see sameEnds
@@ -70,7 +71,7 @@ func newGraph(t *proc.Tick) *graph {
 		busy: map[*proc.Process][]relate.Ender{}, vforks: map[relate.Thread]bool{}, onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
-		owners: map[ownership][]relate.Ender{}, ends: map[pipeEnd][]relate.Ender{},
+		owners: map[ownership]owners{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
 		visited: map[uint64]bool{}, arguments: newArguments()}
 	for _, p := range t.Processes() {
@@ -79,7 +80,7 @@ func newGraph(t *proc.Tick) *graph {
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
 		sync.OnceValue(g.listSegments)
-	g.ptys = sync.OnceValue(g.listPtys)
+	g.ptys, g.ownTmpfs = sync.OnceValue(g.listPtys), sync.OnceValue(g.listOwnTmpfs)
 	g.sockets, g.wantedLocks = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
 	g.ringTexts, g.ringUsers, g.tracees = sync.OnceValue(g.listRingTexts), sync.OnceValue(g.listRingUsers),
 		sync.OnceValue(g.listTracees)
