@@ -266,3 +266,11 @@ func TestDashboardWithoutTerminal(t *testing.T) {
 		t.Errorf("it ended with %v and said %q", err, out)
 	}
 }
+
+// The terminal's library knows few character sets. The error says what to do.
+func TestDashboardInALegacyLocale(t *testing.T) {
+	t.Parallel()
+	term := openTerminal(t, 120, 24, `"$IPCTOP"; echo "ended with $?"; stty -a | grep -o -w -- '-\?echo'`,
+		"LC_ALL=en_US.ISO-8859-1")
+	term.see("set LC_ALL=C.UTF-8", "ended with 1", "\necho")
+}

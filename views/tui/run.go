@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -54,6 +55,9 @@ func (a *app) run(ctx context.Context) error {
 	switch {
 	case a.crash.get() != nil:
 		return a.crash.get()
+	case errors.Is(err, tcell.ErrNoCharset):
+		return fmt.Errorf("draw on the terminal: the character set of this locale is not supported: "+
+			"set LC_ALL=C.UTF-8 (--once needs no locale): %w", err)
 	case err != nil:
 		return fmt.Errorf("draw on the terminal (another TERM may help, --once needs none): %w", err)
 	}
