@@ -15,6 +15,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -102,7 +103,25 @@ func TestAThreadWithATableOfItsOwnWithoutKcmp(t *testing.T) {
 	})
 }
 
-// workVerdictWithoutKcmp refuses kcmp to itself, and reports the verdict on an object of kind pshm.
+// Without kcmp, a process with very many threads and descriptors is a fault. What it may hold makes no orphan.
+func TestTooManyTablesWithoutKcmp(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		s := newSysVScene(t)
+		file, err := unix.Open("/dev/shm/table", create, 0o600)
+		s.check(err)
+		s.check(unix.Close(file))
+		w := kerneltest.Start(t, "threads", "40", "500") // 20,000 descriptors to look at, the limit is 16,384
+		look := kerneltest.Start(t, "without-kcmp", "pshm:/table")
+		s.equal("verdict", []string{string(relate.Unknown)}, look.Words)
+		look.Say("faults")
+		want := fmt.Sprintf("the file descriptors of process %d/%s could not be read (too many threads and descriptors to "+
+			"look for threads with tables of their own): who holds what there is not shown", w.PID, s.end(w.PID).Comm)
+		s.equal("faults", want, strings.Join(look.Read(), " "))
+	})
+}
+
+// workVerdictWithoutKcmp refuses kcmp to itself, and reports the verdict on an object of kind pshm. Then it reports the
+// faults of a snapshot.
 func workVerdictWithoutKcmp(j *kerneltest.Job) {
 	refuse := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
@@ -120,12 +139,26 @@ func workVerdictWithoutKcmp(j *kerneltest.Job) {
 	j.Check(err)
 	j.Ready(string(verdictsAt(host, time.Now(), schema.PShm, NoGrace)[j.Args[0]].Verdict))
 	j.Wait()
+	snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.PShm: kinds.HolderNeeds}})
+	var says []any
+	for _, f := range snap.Faults {
+		says = append(says, f.Says)
+	}
+	j.Ready(says...)
+	j.Wait()
 }
 
-// workThreads has the number of threads in its argument, besides those of the Go runtime. They sleep.
+// workThreads has the number of threads in its argument, besides those of the Go runtime. They sleep. It has as many
+// more descriptors as the second argument says, if there is one.
 func workThreads(j *kerneltest.Job) {
 	n, err := strconv.Atoi(j.Args[0])
 	j.Check(err)
+	if len(j.Args) > 1 {
+		for range argument(j, 1) {
+			_, err := unix.Dup(0)
+			j.Check(err)
+		}
+	}
 	for range n {
 		go func() {
 			runtime.LockOSThread()

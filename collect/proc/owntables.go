@@ -142,6 +142,7 @@ func (s *fdScan) ofThread(p *Process, dir process.Dir, tid int, buf []byte, shar
 	defer of.Close()
 	own := *s
 	own.proc, own.found, own.seen, own.skipped, own.err = of, nil, 0, 0, nil
+	own.risky = s.riskyOf(of) // the thread may be in another mount namespace
 	err = of.FDs(buf, own.visit)
 	if err = cmp.Or(err, own.err); err != nil && !sys.Gone(err) {
 		p.OwnErr = err

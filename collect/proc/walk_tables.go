@@ -72,7 +72,7 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 		scan.modes, scan.files = needs.Has(NeedFDModes), needs&(NeedLocks|NeedFDFiles) != 0
 		scan.fileModes = needs.Has(NeedFDFiles)
 		scan.ttys, scan.proc = needs.Has(NeedTTYs), dir
-		scan.risky, scan.table = w.risky.of(dir), w.table
+		scan.risky, scan.riskyOf, scan.table = w.risky.of(dir), w.risky.of, w.table
 		p.FDErr = dir.FDs(buf, scan.visit)
 		if !w.host.Live() { // /proc lists them in ascending order, other file systems do not
 			slices.SortFunc(scan.found, func(a, b FD) int { return cmp.Compare(a.Num, b.Num) })
@@ -131,6 +131,7 @@ type fdScan struct {
 	proc         process.Dir
 	table        *table
 	risky        func(path []byte) bool
+	riskyOf      func(process.Dir) func(path []byte) bool // risky for the paths of another thread
 	found        []FD
 	seen         int   // all descriptors
 	skipped      int   // descriptors below mounts where a stat may hang
