@@ -63,7 +63,7 @@ func TestCallSites(t *testing.T) {
 			names = append(names, symbols.Name(offset))
 		}
 		return err == nil && slices.ContainsFunc(names, func(n string) bool {
-			return strings.Contains(n, "process.sleepsHere (callstack_test.go:")
+			return strings.Contains(n, "process.sleepsHere (") // the file may be that of a function inlined into it
 		})
 	})
 }
