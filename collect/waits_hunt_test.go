@@ -39,6 +39,8 @@ func huntedPlays() map[string]func(*play) {
 		"semaphore-barrier":      barrier,
 		"semaphore-reset":        reset,
 		"pipe-end-sent":          pipeEndSent,
+		"message-to-member":      func(p *play) { messageTo(p, "a") },
+		"message-to-hanging":     func(p *play) { messageTo(p, "c") },
 		"pipe-end-of-thread":     pipeEndOfThread,
 		"memory-not-mapped":      memoryNotMapped,
 		"epoll-of-two":           epollOfTwo,
@@ -649,6 +651,7 @@ b open
 		{"pipe-end-sent", `
 a waits
   b waits
+warning inferred deadlock: a b
 `},
 		{"pipe-end-of-thread", `
   a waits

@@ -8,6 +8,9 @@ import (
 type HiddenFiles struct {
 	InFlight   int // descriptors in messages on UNIX sockets (SCM_RIGHTS) that no process has received yet
 	Registered int // files that are registered with an io_uring; a process may close its descriptor after that
+	// Carriers are the descriptors whose files have such messages, or whose fdinfo could not be read. A socket is there
+	// once: FDUses lists all processes that may receive from it.
+	Carriers []FDUse
 }
 
 // HiddenFiles counts the hidden files, once a tick. It reads fdinfo of all sockets and rings.
@@ -23,15 +26,19 @@ func countHidden(t *Tick) (hidden HiddenFiles) {
 				continue
 			}
 			text, err := t.DescriptorText(FDUse{p, fd})
+			var found HiddenFiles
 			switch {
 			case sys.Gone(err):
 				continue
 			case err != nil:
-				hidden.InFlight++ // fdinfo is unreadable: the descriptor may keep a file
+				found.InFlight = 1 // fdinfo is unreadable: the descriptor may keep a file
 			default:
-				found := count[fd.Kind](text)
-				hidden.InFlight += found.InFlight
-				hidden.Registered += found.Registered
+				found = count[fd.Kind](text)
+			}
+			hidden.InFlight += found.InFlight
+			hidden.Registered += found.Registered
+			if found.InFlight > 0 {
+				hidden.Carriers = append(hidden.Carriers, FDUse{p, fd})
 			}
 			seen[fd.Ino] = seen[fd.Ino] || fd.Kind == FDSocket
 		}

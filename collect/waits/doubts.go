@@ -3,7 +3,6 @@ package waits
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"syscall"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
@@ -28,7 +27,7 @@ type socketWait struct {
 //
 //	timers that send signals ("flock -w"), and time limits of sockets (SO_RCVTIMEO)
 //	handlers for signals that the kernel sends, and handlers for SIGCHLD
-//	descriptors that no directory of /proc shows
+//	files that are registered with an io_uring
 //	processes that the waiter traces
 //	arguments of calls that may have changed since (doubtArguments)
 //	processes that share an epoll instance
@@ -37,7 +36,6 @@ type socketWait struct {
 //
 // It reports true if it found any.
 func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed bool) {
-	hidden := sync.OnceValue(g.hiddenEnds)
 	for i := range tasks {
 		t := &tasks[i]
 		w := &t.Wait
@@ -73,8 +71,6 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 		case w.Open != "":
 		case g.hasTimer(p, t.TID), g.hasSocketLimit(p, t):
 			w.Timed = true
-		case byDescriptor && hidden() != "":
-			w.Open = hidden()
 		case g.inRing(t):
 			w.Open = "whoever has the io_uring that it is registered with"
 		case byDescriptor && g.ringSubmitter(t) != "":

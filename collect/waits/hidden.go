@@ -11,19 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Descriptors that no directory of a process shows. They are in a message on a socket, or registered with an io_uring.
-// They are looked for only when threads look stuck.
-
-// hiddenEnds says who may have an end that no directory of a process shows; "": nobody.
-func (g *graph) hiddenEnds() string {
-	if !g.tick.Host.Live() {
-		return ""
-	}
-	if held := g.tick.HiddenFiles(); held.InFlight > 0 {
-		return fmt.Sprintf("whoever receives the %s in messages on UNIX sockets", schema.Counted(held.InFlight, "descriptor"))
-	}
-	return ""
-}
+// Files that are registered with an io_uring, which no directory of a process shows. They are looked for only when
+// threads look stuck.
 
 // inRing reports true if an io_uring has an object open that the thread waits for. The io_uring reads and writes for
 // its process, even if the process has closed its own descriptor. fdinfo lists the files of each ring by name

@@ -47,9 +47,9 @@ func Mechanism() *kinds.Mechanism {
 			schema.Unix, schema.Inet, schema.Pty, schema.Lock},
 		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD, schema.Pty},
 		Diagnose: func(t *proc.Tick, _ []*schema.Object) []schema.Finding {
-			return lastWaits(t).Findings()
+			return lastVerdicts(t).findings()
 		},
-		Pending:    func(t *proc.Tick) bool { return lastWaits(t).Pending() },
+		Pending:    func(t *proc.Tick) bool { return lastVerdicts(t).pending() },
 		Label:      func(o *schema.Object) string { return o.Row.(*Row).Task.Comm },
 		Parent:     func(o *schema.Object) schema.Ref { return o.Row.(*Row).parent },
 		Tree:       "says",
@@ -140,9 +140,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	if solved.Pending() && g.dropAwake(solved, tasks) {
 		solved = relate.Solve(tasks)
 	}
-	before := proc.Keep(t.Kept, func() *relate.Solution { return nil })
-	solved = solved.Confirmed(*before)
-	*before = solved // the next look has to agree with this one
+	solved = g.confirmed(solved, tasks)
 	rows, objects := kinds.NewObjects[Row](len(solved.Nodes))
 	stacks := newStacks(t)
 	for i := range solved.Nodes {
@@ -163,11 +161,6 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 	}
 	showCauses(rows)
 	return objects, nil
-}
-
-// lastWaits is the solution of the last tick that looked for waits. After collect it is the solution of this tick.
-func lastWaits(t *proc.Tick) *relate.Solution {
-	return *proc.Keep(t.Kept, func() *relate.Solution { return nil })
 }
 
 // verdictProof is the proof of a verdict that nobody will wake the thread. It is empty for other verdicts.
