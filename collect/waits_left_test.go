@@ -21,10 +21,15 @@ import (
 func leftPlays() map[string]func(*play) {
 	return map[string]func(*play){
 		"semaphore-left":          func(p *play) { p.holderDied(0) },
-		"semaphore-left-stranger": func(p *play) { p.holderDied(0); p.bystander() },
-		"named-left":              func(p *play) { p.namedSemaphore("a", "b") },
-		"named-left-one":          func(p *play) { p.namedSemaphore("a") },
-		"named-kept":              func(p *play) { p.namedSemaphore("a", "b"); p.actor("c") },
+		"semaphore-left-stranger": func(p *play) { p.holderDied(0); p.bystander(nil) },
+		"semaphores-stranger":     func(p *play) { p.semaphores(0, 0); p.bystander(nil) },
+		"semaphores-foreign": func(p *play) {
+			p.semaphores(0, 0)
+			p.bystander(&syscall.Credential{Uid: 1000, Gid: 1000})
+		},
+		"named-left":     func(p *play) { p.namedSemaphore("a", "b") },
+		"named-left-one": func(p *play) { p.namedSemaphore("a") },
+		"named-kept":     func(p *play) { p.namedSemaphore("a", "b"); p.actor("c") },
 		"named-kept-open": func(p *play) {
 			m, c := p.namedSemaphore("a", "b"), p.actor("c", p.open("sem.lock"))
 			c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)))
@@ -36,11 +41,11 @@ func leftPlays() map[string]func(*play) {
 	}
 }
 
-// bystander starts another program in the process group of the actors.
-func (p *play) bystander() {
+// bystander starts another program in the process group of the actors, as a user; nil: as the same user.
+func (p *play) bystander(user *syscall.Credential) {
 	p.settled = func() string {
 		other := exec.Command("sleep", "1000000")
-		other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: user}
 		p.j.Check(other.Start())
 		return fmt.Sprintf("c=%d", other.Process.Pid)
 	}
@@ -100,12 +105,28 @@ warning inferred stuck: b
 likely stuck: b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left who ` +
 			`could end it: observed: its last change was by process a, which is gone`},
 		{"semaphore-left-stranger", `
-c runs
-  b waits
+b waits
 warning inferred abandoned: b
 `, `b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone
 probably left behind: b waits for sem:0 (semop [0] -1), and its last change was by process a, which is gone: ` +
 			`observed: its last change was by process a, which is gone`},
+		// Nothing connects the stranger with the semaphores but its place beside the actors.
+		{"semaphores-stranger", `
+a waits
+  b waits
+warning inferred deadlock: a b
+`, `a waits for sem:0 (semop [1] -1)
+b waits for sem:0 (semop [0] -1), a changed semaphore 0 last
+possible deadlock: a waits for sem:0 (semop [1] -1), b changed semaphore 1 last; b waits for sem:0 (semop [0] -1), ` +
+			`a changed semaphore 0 last: inferred: b changed semaphore 1 last (sem:0)`},
+		{"semaphores-foreign", `
+a deadlock
+  b deadlock
+critical inferred deadlock: a b
+`, `a waits for sem:0 (semop [1] -1), b changed semaphore 1 last
+b waits for sem:0 (semop [0] -1), a changed semaphore 0 last
+likely deadlock: a waits for sem:0 (semop [1] -1), b changed semaphore 1 last; b waits for sem:0 (semop [0] -1), ` +
+			`a changed semaphore 0 last: inferred: b changed semaphore 1 last (sem:0)`},
 		{"named-left", `
 a stuck
 b stuck
@@ -140,6 +161,9 @@ a open
 	} {
 		t.Run(test.play, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
+				if test.play == "semaphores-foreign" && !mayBecome(1000) {
+					t.Skip("needs root: an ordinary user's namespace holds one uid only")
+				}
 				s := perform(t, test.play)
 				s.shows(strings.TrimPrefix(test.shows, "\n"))
 				if got := s.says(); got != test.says {

@@ -53,8 +53,8 @@ func (r *ranks) isRoot(t int32) bool {
 // takeBetter replaces best by c if c may explain the wait of t, and explains it better.
 func (r *ranks) takeBetter(best *cause, t int32, c cause) {
 	e := &r.g.lists[r.g.listOf[t]].enders[c.ender]
-	if e.Weak && r.class[t] == stuck {
-		return
+	if e.Bystander || e.Weak && r.class[t] == stuck {
+		return // a bystander is no cause
 	}
 	if r.mayExplain(c.task, t, e.TID != 0) && (best.task < 0 || r.compareCauses(t, c, *best) < 0) {
 		*best = c

@@ -86,30 +86,19 @@ func (s *Solution) forsakenFindings() (out []schema.Finding) {
 
 func (s *Solution) forsakenFinding(group []*Task) schema.Finding {
 	f := schema.Finding{Kind: "abandoned", Severity: schema.Warning, Proof: schema.Inferred}
-	var names, others []string
+	var names []string
 	var refs refs
 	for _, t := range group {
 		names = append(names, taskName(t))
 		refs.add(t.Proc, t.Wait.On)
-	}
-	told := map[schema.Ref]bool{}
-	for _, t := range group {
-		for i := range t.Wait.Enders {
-			e := &t.Wait.Enders[i]
-			if e.Bystander && !told[e.Proc] {
-				told[e.Proc] = true
-				others = append(others, taskName(asNamed(s.taskOf(e), e)))
-			}
-		}
 	}
 	first := group[0]
 	f.Alike = alikeKey(&f, group)
 	f.Says = fmt.Sprintf("probably left behind: %s %s for %s, and %s", joinShown(names),
 		schema.Plural(len(names), "waits", "wait"), waitText(first, nil), first.Wait.Left)
 	f.Evidence = []string{"observed: " + first.Wait.Left, "inferred: nobody who is known to use it is free to give it back"}
-	if len(others) > 0 {
-		f.Evidence = append(f.Evidence, "not excluded: "+joinShown(others)+
-			" could know it too, but nothing shows that "+schema.Plural(len(others), "it does", "they do"))
+	if others := s.bystanders(group); others != "" {
+		f.Evidence = append(f.Evidence, others)
 	}
 	f.Evidence = append(f.Evidence, sinceText(group)...)
 	f.Refs = refs.list

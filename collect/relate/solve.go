@@ -81,6 +81,7 @@ type Solution struct {
 	pending bool
 	// The threads that two samples show in a forsaken wait; nil: none.
 	forsaken map[Thread]bool
+	possible *Solution // the solution without bystanders; nil: there are none
 }
 
 // class groups the threads by the way in which their waits can end, from harmless to grave.
@@ -100,7 +101,11 @@ const (
 // The threads are read one after the other, so that a Solution may show a cycle that never existed: see Confirmed.
 func Solve(tasks []Task) *Solution {
 	g := newGraph(tasks)
-	return solve(g, g.seenTwice)
+	s := solve(g, g.seenTwice)
+	if s.possible = withoutBystanders(tasks); s.possible != nil {
+		s.pending = s.pending || s.possible.pending
+	}
+	return s
 }
 
 // solve is Solve, but counts the unsure tasks as free.
@@ -150,6 +155,14 @@ func (s *Solution) Confirmed(before *Solution) *Solution {
 		}
 	}
 	c := solve(s.g, unsure)
+	if s.possible != nil {
+		var possible *Solution
+		if before != nil {
+			possible = before.possible
+		}
+		c.possible = s.possible.Confirmed(possible)
+		pending = pending || c.possible.pending
+	}
 	c.class, c.pending, c.forsaken = s.class, pending, forsaken
 	return c
 }

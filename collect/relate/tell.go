@@ -39,6 +39,7 @@ func (s *Solution) Findings() []schema.Finding {
 			out = append(out, f)
 		}
 	}
+	out = append(out, s.possibleFindings()...)
 	out = append(out, s.forsakenFindings()...)
 	slices.SortStableFunc(out, func(a, b schema.Finding) int {
 		return falseFirst(a.Severity != schema.Critical, b.Severity != schema.Critical)

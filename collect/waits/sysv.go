@@ -210,7 +210,9 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 		if told[ref] || near == p && len(p.Tasks) == 1 {
 			continue
 		}
-		told[ref] = true
+		if told[ref] = true; !users[near] && !g.mayChange(near, r) {
+			continue
+		}
 		e.enders = append(e.enders, relate.Ender{Proc: ref, How: "may know it", Proof: schema.Inferred, Weak: true,
 			Bystander: !users[near] && !g.sameProgram(p, near)})
 	}
