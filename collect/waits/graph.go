@@ -212,7 +212,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 		return
 	}
 	if self := g.tick.Process(g.tick.Self); self != nil && g.onlyThreadsOf(self, e.enders) {
-		t.Doing = "is served by this program" // it is part of the pipeline that this program writes into
+		t.Doing = "waits for this ipctop" // it is part of the pipeline that this program writes into
 		return
 	}
 	g.ownAffair(p, th, &e)
