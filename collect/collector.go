@@ -7,6 +7,7 @@ import (
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/collect/software"
@@ -48,6 +49,12 @@ func WithSignatures(s *software.Signatures) Setting {
 // WithNote adds a note to every snapshot.
 func WithNote(says string) Setting {
 	return func(c *Collector) { c.notes = append(c.notes, says) }
+}
+
+// WithLaunchers tells the Collector that its ancestors with these pids know no objects. It sees by itself that shells,
+// terminals and sudo only launch it. Any other ancestor, or one whose program it may not see, counts as a possible user.
+func WithLaunchers(pids ...int) Setting {
+	return func(c *Collector) { leaks.TrustAncestors(&c.kept, pids...) }
 }
 
 // Take reads what req names. It never fails as a whole. The Snapshot's Faults name what could not be read.

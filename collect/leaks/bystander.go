@@ -13,8 +13,8 @@ import (
 )
 
 // Bystanders are processes that are older than most objects but know none, so they make no object suspect. They are
-// kernel threads, init, systemd's own programs, login shells and terminals, ipctop, its ancestors, and the readers of
-// its output.
+// kernel threads, init, systemd's own programs, login shells and terminals, ipctop, the launchers among its ancestors,
+// and the younger readers of its output (see launcher.go).
 
 // sessionPrograms lists programs that hold a person's session: they log in, multiplex or show terminals, or start
 // another program as another user.
@@ -52,6 +52,7 @@ type processFacts struct {
 	start   uint64
 	clock   int64
 	program programKind
+	launch  programKind // see launches
 	calls   callWidth
 	opens   bool // an io_uring of the process opens a FIFO: see foreign32
 	// See otherThreads.
@@ -83,7 +84,7 @@ func (l *tick) findBystanders() {
 		return
 	}
 	for _, p := range l.Onlookers() {
-		l.bystander[p] = true
+		l.bystander[p] = l.bystander[p] || l.onlooks(p)
 	}
 	for _, p := range l.Processes() {
 		if l.bystander[p] {
@@ -120,6 +121,16 @@ func (l *tick) programOf(p *proc.Process) programKind {
 // isOwnDemo reports that a process is the demo, or a worker of it, of the program that looks: it may have another name
 // than ipctop.
 func (l *tick) isOwnDemo(dir process.Dir, exe string) bool {
+	if !l.isOwnProgram(exe) {
+		return false
+	}
+	text, err := dir.Read("cmdline", nil)
+	args := bytes.Split(text, []byte{0})
+	return err == nil && len(args) > 1 && string(args[1]) == "demo"
+}
+
+// isOwnProgram reports that exe is the program that looks.
+func (l *tick) isOwnProgram(exe string) bool {
 	own := l.Process(l.Self)
 	if own == nil {
 		return false
@@ -129,12 +140,8 @@ func (l *tick) isOwnDemo(dir process.Dir, exe string) bool {
 		return false
 	}
 	defer self.Close()
-	if ownExe, err := self.Readlink("exe"); err != nil || ownExe != exe {
-		return false
-	}
-	text, err := dir.Read("cmdline", nil)
-	args := bytes.Split(text, []byte{0})
-	return err == nil && len(args) > 1 && string(args[1]) == "demo"
+	ownExe, err := self.Readlink("exe")
+	return err == nil && ownExe == exe
 }
 
 func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
@@ -154,12 +161,18 @@ func isBystander(p *proc.Process, dir process.Dir, exe string) bool {
 		return true
 	case p.PID == 1:
 		return slices.Contains(initPrograms(), name)
-	case slices.Contains(shells(), name):
-		text, err := dir.Read("cmdline", nil)
-		input, _ := dir.FDLink(0, make([]byte, 256)) // an unreadable link counts as no terminal
-		return err == nil && p.TTY != 0 && isTerminal(string(input)) && interactive(text)
 	}
-	return false
+	return isLoginShell(p, dir, name)
+}
+
+// isLoginShell reports that a process is a shell in which a person types. name is the file of its program.
+func isLoginShell(p *proc.Process, dir process.Dir, name string) bool {
+	if p.TTY == 0 || !slices.Contains(shells(), name) {
+		return false
+	}
+	text, err := dir.Read("cmdline", nil)
+	input, _ := dir.FDLink(0, make([]byte, 256)) // an unreadable link counts as no terminal
+	return err == nil && isTerminal(string(input)) && interactive(text)
 }
 
 // installed reports that a program lies in a directory where distributions install programs. An application with the

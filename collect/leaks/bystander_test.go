@@ -51,3 +51,13 @@ func TestInstalled(t *testing.T) {
 		}
 	}
 }
+
+// The arguments of a program that does the work of many name the work.
+func TestWorkOf(t *testing.T) {
+	for args, want := range map[string]string{"timeout 5 ipctop": "timeout", "busybox timeout 5 ipctop": "timeout",
+		"/bin/busybox sh": "sh", "/usr/bin/env ipctop": "env", "busybox": "", "": ""} {
+		if got := workOf([]byte(strings.ReplaceAll(args, " ", "\x00") + "\x00")); got != want {
+			t.Errorf("the work of %q is %q, want %q", args, got, want)
+		}
+	}
+}
