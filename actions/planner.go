@@ -81,6 +81,10 @@ func (p *Planner) allowed() error {
 var errForeignPIDs = errors.New("/proc is that of another pid namespace, so that its pids name other processes here: " +
 	"mount the own one (mount -t proc proc /proc)")
 
+// errNoProc refuses signals where nothing shows the processes.
+var errNoProc = errors.New("/proc is empty or not mounted, so that nothing tells which process a pid names: mount it " +
+	"(mount -t proc proc /proc)")
+
 // survey holds one reading of the machine, for one plan.
 type survey struct {
 	*Planner

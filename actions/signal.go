@@ -22,6 +22,9 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		return nil, err
 	}
 	if proc.ForeignPIDs() {
+		if !process.IsMounted() {
+			return nil, errNoProc
+		}
 		return nil, errForeignPIDs
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")

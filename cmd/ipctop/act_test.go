@@ -400,6 +400,23 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 	})
 }
 
+// An empty /proc is no /proc of another pid namespace.
+func TestSignalWithoutProc(t *testing.T) {
+	onScene(t, func(s *scene) {
+		if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Unmount("/proc", 0)
+		want := commandOutput{exitFailed, "", "ipctop: proc:1: no such object can be seen from here: /proc shows no " +
+			"process, not even this one: nothing is known of any; mount it (mount -t proc proc /proc)\n" +
+			"ipctop: /proc is empty or not mounted, so that nothing tells which process a pid names: mount it " +
+			"(mount -t proc proc /proc)\n"}
+		if diff := cmp.Diff(want, ipctop("signal", "--yes", "TERM", "proc:1")); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
 // If the plan cannot be shown, nobody has agreed to it. This is true with --yes, too.
 func TestAPlanThatCannotBeShownIsNotDone(t *testing.T) {
 	onScene(t, func(s *scene) {

@@ -91,7 +91,7 @@ func (r *PMsgRow) content(has, asked bool, v schema.Value) schema.Value {
 		return v
 	case !asked:
 		return schema.Uncollected(v.Type())
-	case r.Queue.Denied:
+	case r.Queue.Denied || r.Queue.Unread != nil:
 		return schema.Refused(v.Type())
 	}
 	return schema.None(v.Type())
@@ -102,6 +102,7 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 	queues, err := t.Host.AllPosixQueues(true, text)
 	groups, n := inSpaces(t, queues, func(c *ipcContent) []posix.Queue { return c.posix })
 	rows, objects := NewObjects[PMsgRow](n)
+	var lost unreadContent
 	i := 0
 	for _, g := range groups {
 		for _, q := range g.list {
@@ -109,6 +110,7 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 			ref.Space = g.place.Space
 			objects[i].Ref = ref
 			rows[i] = PMsgRow{PosixRow: namedRow(t, ref, q.PosixFile, "/"+q.Name), Queue: q, asked: text}
+			lost.add(q.Unread)
 			r := &rows[i]
 			r.Place = g.place
 			r.Holders = schema.Uncollected(schema.TypeEndpoints)
@@ -119,6 +121,7 @@ func collectPMsg(t *proc.Tick) ([]*schema.Object, error) {
 			i++
 		}
 	}
+	lost.report(t, schema.PMsg, "contents of %d queues")
 	return objects, err
 }
 

@@ -40,7 +40,7 @@ func psemColumns() []schema.Column {
 				return schema.Int(int64(get(r)))
 			case !r.asked:
 				return schema.Uncollected(schema.TypeInt)
-			case r.sem.Denied:
+			case r.sem.Denied || r.sem.Unread != nil:
 				return schema.Refused(schema.TypeInt)
 			}
 			return schema.None(schema.TypeInt)
@@ -59,11 +59,15 @@ func collectPSem(t *proc.Tick) ([]*schema.Object, error) {
 	values := t.Wants(schema.PSem, NeedSemValues)
 	sems, err := t.Host.AllPosixSems(values)
 	groups := inShmSpaces(t, schema.PSem, sems, func(d posix.ShmDir) ([]posix.Sem, error) { return d.Sems(values) })
-	return devShmObjects(t, schema.PSem, groups, func(s *posix.Sem) vfs.PosixFile { return s.PosixFile },
+	var lost unreadContent
+	objects := devShmObjects(t, schema.PSem, groups, func(s *posix.Sem) vfs.PosixFile { return s.PosixFile },
 		func(r PosixRow, s *posix.Sem) PSemRow {
 			if s == nil {
 				return PSemRow{PosixRow: r, asked: true}
 			}
+			lost.add(s.Unread)
 			return PSemRow{PosixRow: r, sem: *s, asked: values}
-		}), err
+		})
+	lost.report(t, schema.PSem, "values of %d semaphores")
+	return objects, err
 }

@@ -21,8 +21,9 @@ type Queue struct {
 	MqAttr
 	HasAttr bool // MqAttr is valid
 	MqStatus
-	HasStatus bool // MqStatus is valid
-	Denied    bool // missing rights hide the content
+	HasStatus bool  // MqStatus is valid
+	Denied    bool  // missing rights hide the content
+	Unread    error // another failure hides it, such as EMFILE
 }
 
 // MqAttr is struct mq_attr (mq_getattr(3)) without its flags.
@@ -132,7 +133,7 @@ func (q *Queue) read(dir int, attr, status bool) {
 	}
 	fd, err := unix.Openat(dir, q.Name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		q.Denied = sys.Denied(err)
+		q.Denied, q.Unread = sys.Denied(err), unread(err)
 		return
 	}
 	defer unix.Close(fd)

@@ -33,6 +33,7 @@ type Sem struct {
 	Waiters  uint32 // threads that sleep in sem_wait or are about to sleep, by the C library's count
 	HasValue bool   // Value and Waiters are valid
 	Denied   bool   // missing rights hide Value and Waiters
+	Unread   error  // another failure hides them, such as EMFILE
 }
 
 // isSem is true for the file of a semaphore.
@@ -87,7 +88,7 @@ func openQuietly(root sys.Root, path string) (int, error) {
 // with other contents gets no value.
 func (s *Sem) readValue(fd int, err error) {
 	if err != nil {
-		s.Denied = sys.Denied(err)
+		s.Denied, s.Unread = sys.Denied(err), unread(err)
 		return
 	}
 	defer unix.Close(fd)
@@ -98,11 +99,21 @@ func (s *Sem) readValue(fd int, err error) {
 	data := make([]byte, semSize+1)
 	n, err := unix.Pread(fd, data, 0)
 	if err != nil {
+		s.Unread = err
 		return
 	}
 	if v, ok := parseSem(data[:n]); ok {
 		s.Value, s.Waiters, s.HasValue = v.Value, v.Waiters, true
 	}
+}
+
+// unread is the error of an open that says nothing about the object: descriptors or memory ran out, a disk failed. It is
+// nil if rights are missing, or if the name leads to no such file by now.
+func unread(err error) error {
+	if sys.Denied(err) || sys.Gone(err) || err == unix.ELOOP || err == unix.EXDEV || errors.Is(err, sys.ErrNotRegular) {
+		return nil
+	}
+	return err
 }
 
 // parseSem reads glibc's struct new_sem (sysdeps/nptl/internaltypes.h, little-endian 64-bit). The first 64-bit word

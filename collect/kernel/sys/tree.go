@@ -24,8 +24,8 @@ var (
 	// ErrTooLong means that a file of a tree has more than TreeFileMax bytes.
 	ErrTooLong = fmt.Errorf("it has more than %d MiB", TreeFileMax>>20)
 	// errNoOpenat2 means that nothing keeps the links of a tree inside of it.
-	errNoOpenat2 = errors.New("this kernel (before Linux 5.6) or its seccomp filter has no openat2: links of a file tree " +
-		"could lead out of it")
+	errNoOpenat2 = errors.New("this kernel (before Linux 5.6) or its seccomp filter has no openat2: links of a file " +
+		"tree could lead out of it")
 )
 
 // at opens a path below a tree, with flags of open(2). The descriptor has no other mode than the flags say.

@@ -24,12 +24,15 @@ func strangeTree(t *testing.T) Root {
 	for _, dir := range []string{"/tree/proc", "/tree/etc/dir", "/outside"} {
 		must(os.MkdirAll(above+dir, 0o755))
 	}
-	for name, text := range map[string]string{"/tree/proc/plain": "plain\n", "/outside/secret": "secret\n", "/tree/etc/x": "etc\n"} {
+	for name, text := range map[string]string{
+		"/tree/proc/plain": "plain\n", "/outside/secret": "secret\n", "/tree/etc/x": "etc\n",
+	} {
 		must(os.WriteFile(above+name, []byte(text), 0o644))
 	}
 	for name, to := range map[string]string{
-		"absolute out": above + "/outside/secret", "relative out": "../../outside/secret", "directory out": above + "/outside",
-		"zero": "/dev/zero", "inside": "/etc/x", "up": "../../../../../../etc/x", "loop": "loop", "magic": "/proc/self/root/etc",
+		"absolute out": above + "/outside/secret", "relative out": "../../outside/secret",
+		"directory out": above + "/outside", "zero": "/dev/zero", "inside": "/etc/x", "up": "../../../../../../etc/x",
+		"loop": "loop", "magic": "/proc/self/root/etc",
 	} {
 		must(os.Symlink(to, above+"/tree/proc/"+name))
 	}
@@ -74,7 +77,8 @@ func word(err error) string {
 func TestReadsOfATree(t *testing.T) {
 	root := strangeTree(t)
 	type answer struct{ Text, File, Link, Dir string } // the last three: the cause of the error
-	const absent, irregular, noLink, noDir = "no such file or directory", "it is no regular file", "invalid argument", "not a directory"
+	const absent, irregular = "no such file or directory", "it is no regular file"
+	const noLink, noDir = "invalid argument", "not a directory"
 	want := map[string]answer{
 		"plain":                {"plain\n", "", noLink, noDir},
 		"inside":               {"etc\n", "", "", noDir},
