@@ -29,7 +29,7 @@
 //	    sysv posix sock     one room per subsystem
 //	    process fdinfo namespace
 //	    machine vfs
-//	    undo bpf            undo reads SEM_UNDO with a BPF program; bpf loads programs and knows no semaphores
+//	    undo blocker bpf    undo reads SEM_UNDO, blocker the kernel's own locks; bpf loads their programs
 //	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
 //	  schema                the types that rooms share: Ref, Value, Column, Object, Edge, Finding, Fault
 //

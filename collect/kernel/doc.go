@@ -13,6 +13,7 @@
 //	process     processes, their threads and descriptors, their waits             knows fdinfo, sysv's operations
 //	fdinfo      the texts about descriptors and file locks
 //	undo        SEM_UNDO                                                          knows bpf
+//	blocker     locks of the kernel that threads in state D wait for              knows bpf
 //	bpf         programs that walk the kernel's own lists
 //	machine     sysctls, memory, logind's files
 //	vfs         files by their paths

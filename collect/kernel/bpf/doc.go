@@ -10,5 +10,5 @@
 //	  |
 //	Iterator.Run   runs the program over all objects and returns its output
 //
-// Package undo is one user.
+// Packages undo and blocker are its users.
 package bpf

@@ -1,9 +1,7 @@
 package posix
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"testing"
 	"time"
@@ -14,23 +12,6 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
-
-// mountSilent mounts a FUSE file system whose server never answers. mode is the type of its root.
-func mountSilent(t *testing.T, point string, mode uint32) {
-	t.Helper()
-	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		t.Skipf("needs FUSE: open /dev/fuse: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) }) // without its server, the mount answers every question with an error
-	if err := unix.Mount("silent", point, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=%o,user_id=0,group_id=0", fd,
-		mode)); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // A server that never answers hangs nothing: a file system mounted on an entry of /dev/shm is passed over.
 func TestMountsBelowDevShm(t *testing.T) {
@@ -45,8 +26,8 @@ func TestMountsBelowDevShm(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		mountSilent(t, "/dev/shm/on-a-directory", unix.S_IFDIR)
-		mountSilent(t, "/dev/shm/on-a-file", unix.S_IFREG)
+		kerneltest.MountSilent(t, "/dev/shm/on-a-directory", unix.S_IFDIR)
+		kerneltest.MountSilent(t, "/dev/shm/on-a-file", unix.S_IFREG)
 		type answer struct {
 			files []vfs.PosixFile
 			err   error

@@ -64,6 +64,12 @@ func (s *Script) Write(fd, n int) *Script {
 	return s.Raw(unix.SYS_WRITE, uintptr(fd), s.Keep(buf, unsafe.Pointer(&buf[0])), uintptr(n))
 }
 
+// OnPath adds a call whose arguments are AT_FDCWD, a path and 0: SYS_MKDIRAT, SYS_FCHMODAT.
+func (s *Script) OnPath(nr uintptr, path string) *Script {
+	here, text := unix.AT_FDCWD, append([]byte(path), 0)
+	return s.Raw(nr, uintptr(here), s.Keep(text, unsafe.Pointer(&text[0])), 0)
+}
+
 // Close adds a close.
 func (s *Script) Close(fd int) *Script { return s.Raw(unix.SYS_CLOSE, uintptr(fd)) }
 

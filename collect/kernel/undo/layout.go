@@ -6,9 +6,8 @@ import "github.com/ipctop/ipctop/collect/kernel/bpf"
 // adjustments.
 type layout struct {
 	// task_struct
-	taskUndoList, taskLeader, taskPID, taskNSProxy, taskStart, taskComm int32
-	// struct pid: level, the number of the first level, the distance of the next
-	pidLevel, pidNumber, upidSize int32
+	taskUndoList, taskNSProxy, taskStart, taskComm int32
+	numbers                                        bpf.Numbers
 	// nsproxy.ipc_ns; ipc_namespace: ns.inum, the root of the tree of semaphore sets
 	nsproxyIPC, ipcInode, ipcSemRoot int32
 	// sem_undo_list.list_proc; sem_undo: list_proc, ulp, semid, semadj
@@ -25,14 +24,10 @@ func readLayout(r *bpf.Layout) layout {
 	perm := r.Offset("sem_array", "sem_perm")
 	l := layout{
 		taskUndoList: r.Offset("task_struct", "sysvsem", "undo_list"),
-		taskLeader:   r.Offset("task_struct", "group_leader"),
-		taskPID:      r.Offset("task_struct", "thread_pid"),
+		numbers:      r.Numbers(),
 		taskNSProxy:  r.Offset("task_struct", "nsproxy"),
 		taskStart:    r.Offset("task_struct", "start_boottime"),
 		taskComm:     r.Offset("task_struct", "comm"),
-		pidLevel:     r.Offset("pid", "level"),
-		pidNumber:    r.Offset("pid", "numbers") + r.Offset("upid", "nr"),
-		upidSize:     r.Size("upid"),
 		nsproxyIPC:   r.Offset("nsproxy", "ipc_ns"),
 		ipcInode:     r.Offset("ipc_namespace", "ns", "inum"),
 		// ids[IPC_SEM_IDS], which is 0 (ipc/util.h)

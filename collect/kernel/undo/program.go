@@ -100,7 +100,7 @@ func (c *code) task() {
 		asm.LoadMem(asm.R9, asm.R6, hdrList, asm.DWord),
 		asm.JEq.Imm(asm.R9, 0, "out"),
 	)
-	c.Follow(asm.R9, asm.R7, c.taskLeader)
+	c.Follow(asm.R9, asm.R7, c.numbers.Leader)
 	c.Add(asm.JEq.Reg(asm.R7, asm.R9, "wanted"))
 	c.Follow(asm.R9, asm.R9, c.taskUndoList)
 	c.Add(
@@ -114,26 +114,15 @@ func (c *code) task() {
 	c.Continue()
 }
 
-// header writes the identity of the task in R7. A task's struct pid has one number for each level of namespaces down
-// to its own. The reader's thread in R8 gives the level of our pid namespace, in which the reader opened the
-// iterator.
+// header writes the identity of the task in R7. R8 is the reader's own task. It gives the level of our pid namespace,
+// in which the reader opened the iterator.
 func (c *code) header() {
-	c.Follow(asm.R8, asm.R8, c.taskPID)
-	c.Follow32(asm.R9, asm.R8, c.pidLevel)
-	c.Add(
-		asm.JGT.Imm(asm.R9, 32, "out"), // MAX_PID_NS_LEVEL
-		asm.Mul.Imm(asm.R9, c.upidSize), asm.Add.Imm(asm.R9, c.pidNumber),
-	)
-	number := func(to int32, task asm.Register) {
-		c.Follow(asm.R8, task, c.taskPID)
-		c.Add(asm.Add.Reg(asm.R8, asm.R9))
-		c.Read(to, 4, asm.R8, 0)
-	}
-	number(hdrTID, asm.R7)
-	c.Follow(asm.R8, asm.R7, c.taskLeader)
+	c.ReaderLevel(c.numbers, "out")
+	c.Number(c.numbers, hdrTID, asm.R7, asm.R8)
+	c.Follow(asm.R8, asm.R7, c.numbers.Leader)
 	c.Read(hdrStart, 8, asm.R8, c.taskStart)
 	c.Read(hdrComm, 16, asm.R8, c.taskComm)
-	number(hdrPID, asm.R8)
+	c.Number(c.numbers, hdrPID, asm.R8, asm.R8)
 	c.Follow(asm.R8, asm.R7, c.taskNSProxy)
 	c.Follow(asm.R8, asm.R8, c.nsproxyIPC)
 	c.Read(hdrIPCNS, 4, asm.R8, c.ipcInode)

@@ -1,0 +1,41 @@
+package bpf
+
+import "github.com/cilium/ebpf/asm"
+
+// Numbers has the offsets that lead from a task to its numbers. A task's struct pid has one number for each level of
+// pid namespaces down to its own.
+type Numbers struct {
+	Leader             int32 // task_struct.group_leader
+	pid                int32 // task_struct.thread_pid
+	level, first, size int32 // struct pid: level, the number of the first level, the distance of the next
+}
+
+// Numbers finds the offsets.
+func (l *Layout) Numbers() Numbers {
+	return Numbers{
+		Leader: l.Offset("task_struct", "group_leader"),
+		pid:    l.Offset("task_struct", "thread_pid"),
+		level:  l.Offset("pid", "level"),
+		first:  l.Offset("pid", "numbers") + l.Offset("upid", "nr"),
+		size:   l.Size("upid"),
+	}
+}
+
+// ReaderLevel makes R9 the level of the reader's pid namespace, for Number. R8 is the task that reads, and changes. It
+// jumps to fail if the level cannot be.
+func (c *Code) ReaderLevel(n Numbers, fail string) {
+	c.Follow(asm.R8, asm.R8, n.pid)
+	c.Follow32(asm.R9, asm.R8, n.level)
+	c.Add(
+		asm.JGT.Imm(asm.R9, 32, fail), // MAX_PID_NS_LEVEL
+		asm.Mul.Imm(asm.R9, n.size), asm.Add.Imm(asm.R9, n.first),
+	)
+}
+
+// Number writes the task's number in the pid namespace of the reader into the program's memory. R9 is the level. A
+// task outside this namespace has the number 0. tmp changes.
+func (c *Code) Number(n Numbers, to int32, task, tmp asm.Register) {
+	c.Follow(tmp, task, n.pid)
+	c.Add(asm.Add.Reg(tmp, asm.R9))
+	c.Read(to, 4, tmp, 0)
+}
