@@ -19,6 +19,7 @@ type Thread struct {
 	Polled  []process.AwaitedFD // of poll and select
 	Futex   process.Futex
 	Sleeps  uint64    // how often the thread has gone to sleep; 0: not known
+	Deaf    bool      // it slept in state D when Sleeps was read: no signal wakes it, except sometimes SIGKILL
 	since   time.Time // when the thread last ran; zero: not asked yet, or not known
 }
 
@@ -52,14 +53,24 @@ func (p *Process) Gone() bool { return ended(&p.ProcStat) }
 // threadOf reads the object and the time limit of a sleeping thread's call, as far as the thread's memory is readable.
 func threadOf(dir process.Dir, t process.Task, buf []byte) Thread {
 	th := Thread{Task: t}
-	if t.In != process.InCall {
+	sleeps := func() {
+		// on an error the count stays 0, and no verdict on the thread is ever confirmed
+		var state byte
+		th.Sleeps, state, _ = dir.Switches(t.TID, buf)
+		th.Deaf = state == 'D'
+	}
+	switch t.In {
+	case process.InCall:
+	case process.OutsideCall, process.Foreign32: // it may wait for a page in state D
+		sleeps()
+		return th
+	default:
 		return th
 	}
 	if first, ok := dir.Resumed(t.Call); ok {
 		t.Call, th.Call = first, first
 	}
-	// on an error the count stays 0, and no verdict on the thread is ever confirmed
-	th.Sleeps, _ = dir.Switches(t.TID, buf)
+	sleeps()
 	th.Wait, th.Listed = WaitOf(dir, t.Call)
 	th.Wait.Thread = t.TID
 	var err error

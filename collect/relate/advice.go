@@ -13,7 +13,7 @@ import (
 //
 // Several processes can have one lock or pipe end open. The waiter goes on only after the last of them ends.
 func (s *Solution) breakAdvice(k *Knot) string {
-	if one := s.onlyProcess(k); one != nil {
+	if one := s.onlyProcess(k); one != nil && !s.anyDeaf(k.Members) {
 		why := "it waits for what it has itself"
 		if len(k.Members) > 1 {
 			why = "its threads wait for each other"
@@ -36,6 +36,8 @@ func (s *Solution) breakAdvice(k *Knot) string {
 		return "end one of " + joinShown(singles.names) + singles.then()
 	case group.names != nil:
 		return "end all of " + joinShown(group.names) + group.then()
+	case s.anyDeaf(k.Members):
+		return deafAdvice
 	}
 	return "end one of the processes: who waits for it goes on only if the kernel gives back what it took (semaphore " +
 		"operations under SEM_UNDO, robust mutexes); " +
@@ -74,7 +76,14 @@ func (s *Solution) holders(t *Task) (h holders) {
 	w := &t.Wait
 	byUndo := w.On.Kind == schema.Sem
 	switch w.On.Kind {
-	case schema.PSem, schema.Shm, schema.PShm, schema.Memfd, schema.Mmap, schema.Msg, schema.PMsg, "":
+	case schema.PSem, schema.Shm, schema.PShm, schema.Memfd, schema.Mmap, schema.Msg, schema.PMsg:
+		return holders{}
+	case "":
+		if !t.deaf() { // else it waits for a lock of the kernel
+			return holders{}
+		}
+	}
+	if s.deafHolder(w) {
 		return holders{}
 	}
 	for i := range w.Enders {
@@ -104,6 +113,9 @@ func (h *holders) then() string {
 
 // stuckAdvice advises what to do about stuck waits for one object.
 func (s *Solution) stuckAdvice(group []int, names []string) string {
+	if s.anyDeaf(group) {
+		return deafAdvice
+	}
 	if own := s.ownLock(group); own != "" {
 		return own
 	}

@@ -37,6 +37,9 @@ func (s *Solution) Says(i int) string {
 	default:
 		says += "; open to " + t.Wait.Open
 	}
+	if t.Wait.Signals != "" {
+		says += "; " + t.Wait.Signals
+	}
 	if t.Wait.Timed {
 		says += "; it ends by itself"
 		if t.Wait.Timeout > 0 {

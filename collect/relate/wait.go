@@ -63,6 +63,8 @@ type Wait struct {
 	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
 	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string
+	// Signals says what signals do to a wait that they cannot end as usual: "no signal ends it". "": as usual.
+	Signals string
 	// Left says who left the object as it is, and is gone: "its last change was by process 4, which is gone". "": nobody
 	// is known.
 	Left string

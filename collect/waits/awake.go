@@ -45,12 +45,12 @@ func (g *graph) stillAsleep(t *relate.Task, buf []byte) bool {
 		return false
 	}
 	asleep := byte('S')
-	if g.vforks[t.Thread] {
+	if g.vforks[t.Thread] || t.Wait.Signals != "" {
 		asleep = 'D' // only a signal that kills wakes it
 	}
 	if st, err := process.ParseProcStat(text); err != nil || st.State != asleep {
 		return false
 	}
-	n, err := dir.Switches(t.TID, buf)
+	n, _, err := dir.Switches(t.TID, buf)
 	return err == nil && n == p.Tasks[i].Sleeps
 }

@@ -39,7 +39,7 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 	for i := range tasks {
 		t := &tasks[i]
 		w := &t.Wait
-		if t.Activity != relate.Waiting || w.Timed || w.Open != "" {
+		if t.Activity != relate.Waiting || w.Timed || w.Open != "" || w.Signals != "" {
 			continue
 		}
 		if g.own[t.Thread] && !looksBad(solved, t) {

@@ -192,6 +192,7 @@ func (g *graph) task(p *proc.Process, th *proc.Thread) relate.Task {
 		t.Activity, t.Doing = relate.Stopped, "is stopped by a tracer"
 	case th.In == process.OnCPU:
 		t.Doing = "runs"
+	case g.kernelWait(&t, p, th):
 	case th.In == process.Foreign32:
 		t.Doing = "sleeps in a 32-bit call"
 	case th.In == process.Worker:

@@ -46,8 +46,8 @@ func Mechanism() *kinds.Mechanism {
 			schema.Mmap,
 			schema.Unix, schema.Inet, schema.Pty, schema.Lock},
 		Info: []schema.Kind{schema.Epoll, schema.EventFD, schema.PidFD, schema.Pty},
-		Diagnose: func(t *proc.Tick, _ []*schema.Object) []schema.Finding {
-			return lastVerdicts(t).findings()
+		Diagnose: func(t *proc.Tick, objects []*schema.Object) []schema.Finding {
+			return append(lastVerdicts(t).findings(), blockedFindings(t, objects)...)
 		},
 		Pending:    func(t *proc.Tick) bool { return lastVerdicts(t).pending() },
 		Label:      func(o *schema.Object) string { return o.Row.(*Row).Task.Comm },
@@ -179,7 +179,7 @@ func threadRef(t *relate.Task) schema.Ref {
 // worthShowing is false for what every machine has in large numbers: loops that wait for any request, idle threads of a
 // pool, shells that wait for their children.
 func (r *Row) worthShowing() bool {
-	if r.Status.Bad() || r.left {
+	if r.Status.Bad() || r.left || r.blocked() {
 		return true
 	}
 	if r.Task.Activity != relate.Waiting || r.serves {

@@ -86,7 +86,7 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 }
 
 // countedKinds are the findings that the line of alarms only counts.
-func countedKinds() []string { return []string{"stuck", "stopped", "abandoned"} }
+func countedKinds() []string { return []string{"stuck", "stopped", "abandoned", "blocked"} }
 
 // circle names the processes of a deadlock; each waits for the next.
 func circle(f *schema.Finding, name func(schema.Ref) string) string {

@@ -181,11 +181,18 @@ func (p Dir) PipeCall(c BlockedCall) (pipe, ok bool) {
 	default:
 		return false, false
 	}
-	wchan, err := p.Read("task/"+strconv.Itoa(c.TID)+"/wchan", nil)
+	function := p.SleepsIn(c.TID)
+	return strings.Contains(function, "pipe_"), function != ""
+}
+
+// SleepsIn names the kernel's function in which a thread sleeps (wchan in proc(5)); "": not told. It needs the right to
+// ptrace the process.
+func (p Dir) SleepsIn(tid int) string {
+	wchan, err := p.Read("task/"+strconv.Itoa(tid)+"/wchan", nil)
 	if err != nil || len(wchan) < 2 { // "0": not told
-		return false, false
+		return ""
 	}
-	return strings.Contains(string(wchan), "pipe_"), true
+	return string(wchan)
 }
 
 // errNoMemory means that only a part of the memory could be read.

@@ -200,7 +200,32 @@ func (c BlockedCall) Name() string {
 			return name
 		}
 	}
-	return "syscall " + strconv.Itoa(c.NR)
+	return pathCall(c.NR)
+}
+
+// pathCall names a call on paths or file systems: threads sleep in it for a disk, or for a server of files.
+func pathCall(nr int) string {
+	switch nr {
+	case unix.SYS_STATX:
+		return "stat"
+	case unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2:
+		return "access"
+	case unix.SYS_FCHMODAT:
+		return "chmod"
+	case unix.SYS_MKDIRAT:
+		return "mkdir"
+	case unix.SYS_UNLINKAT:
+		return "unlink"
+	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2:
+		return "rename"
+	case unix.SYS_GETDENTS64:
+		return "getdents"
+	case unix.SYS_SYNC, unix.SYS_SYNCFS:
+		return "sync"
+	case unix.SYS_UMOUNT2:
+		return "umount"
+	}
+	return "syscall " + strconv.Itoa(nr)
 }
 
 // sleepingCalls are calls of both architectures in which threads sleep.

@@ -43,7 +43,7 @@ func TestSwitchesTellOneSleepFromTheNext(t *testing.T) {
 				return false
 			}
 			call = tasks[0].Call
-			n, err = dir.Switches(pid, nil)
+			n, _, err = dir.Switches(pid, nil)
 			return err == nil
 		})
 		return call, n
