@@ -255,11 +255,12 @@ func (h *history) makeObject(a *pastActor) {
 	h.tell("%d makes %s, mode %o", a.pid, o.ref(), mode)
 }
 
-// pass lets a process that knows the object tell another one of it. Only processes that are older than the last use
-// are told: a younger one that somebody told leaves no trace, and the manual says so.
+// pass lets a process that knows the object tell another one of it. Only processes of the owner that are older than the
+// last use are told. Others that somebody told leave no trace: a younger one, or one of another user who may use the
+// object. The manual says so.
 func (h *history) pass(o *pastObject) {
 	from := h.pick(h.living(func(a *pastActor) bool { return o.knows[a] }))
-	to := h.pick(h.living(func(a *pastActor) bool { return a.born < o.used && !o.knows[a] }))
+	to := h.pick(h.living(func(a *pastActor) bool { return a.born < o.used && !o.knows[a] && a.uid == o.owner }))
 	if from != nil && to != nil {
 		o.knows[to] = true
 		h.tell("%d tells %d of %s", from.pid, to.pid, o.ref())

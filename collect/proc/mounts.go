@@ -130,3 +130,30 @@ func MayHang(fsType string) bool {
 	}
 	return strings.HasPrefix(fsType, "fuse.")
 }
+
+// ownTmpfs holds the devices that OwnTmpfs lists.
+type ownTmpfs map[uint64]bool
+
+// OwnTmpfs lists the devices of each whole tmpfs that was made after the first process of this pid namespace. It reads
+// them once a tick.
+func (t *Tick) OwnTmpfs() map[uint64]bool { return Memo(t, listOwnTmpfs) }
+
+func listOwnTmpfs(t *Tick) ownTmpfs {
+	devices := ownTmpfs{}
+	first := t.Process(1)
+	if first == nil || !t.Host.Live() {
+		return devices
+	}
+	mounts, _ := procfs.GetMounts() // without mounts nothing is proved
+	for _, m := range mounts {
+		if m.FSType != "tmpfs" || m.Root != "/" {
+			continue
+		}
+		if born, ok := t.Host.Born(Unescape.Replace(m.MountPoint)); ok && born.After(t.StartTime(first.Start)) {
+			if dev, ok := MountDevice(m); ok {
+				devices[dev] = true
+			}
+		}
+	}
+	return devices
+}

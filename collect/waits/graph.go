@@ -54,7 +54,6 @@ type graph struct {
 	numbers  map[threadNumber][]relate.Ender
 	mappings map[proc.WaitKey]*mapping
 	owners   map[ownership]owners
-	ownTmpfs func() map[uint64]bool
 	ends     map[pipeEnd][]relate.Ender
 	peers    map[uint64][]relate.Ender     // the other end of a socket, by inode
 	sameEnd  map[schema.Ref][]relate.Ender // see sameEnds
@@ -80,7 +79,7 @@ func newGraph(t *proc.Tick) *graph {
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
 		sync.OnceValue(g.listSegments)
-	g.ptys, g.ownTmpfs = sync.OnceValue(g.listPtys), sync.OnceValue(g.listOwnTmpfs)
+	g.ptys = sync.OnceValue(g.listPtys)
 	g.sockets, g.wantedLocks = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
 	g.ringTexts, g.ringUsers, g.tracees = sync.OnceValue(g.listRingTexts), sync.OnceValue(g.listRingUsers),
 		sync.OnceValue(g.listTracees)

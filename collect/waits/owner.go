@@ -3,8 +3,6 @@ package waits
 import (
 	"fmt"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/relate"
@@ -98,27 +96,5 @@ func (g *graph) madeHere(key proc.WaitKey) bool {
 		pid, errPID := g.tick.Host.NamespaceID("pid")
 		return key.Dev == 0 && err == nil && errPID == nil && pid == ipc+1
 	}
-	return g.ownTmpfs()[key.Dev]
-}
-
-// listOwnTmpfs lists the devices of each tmpfs that was made after the first process of this pid namespace.
-func (g *graph) listOwnTmpfs() map[uint64]bool {
-	devices := map[uint64]bool{}
-	first := g.tick.Process(1)
-	if first == nil || !g.tick.Host.Live() {
-		return devices
-	}
-	mounts, _ := procfs.GetMounts() // without mounts nothing is proved
-	for _, m := range mounts {
-		if m.FSType != "tmpfs" || m.Root != "/" {
-			continue
-		}
-		point := proc.Unescape.Replace(m.MountPoint)
-		if born, ok := g.tick.Host.Born(point); ok && born.After(g.tick.StartTime(first.Start)) {
-			if dev, ok := proc.MountDevice(m); ok {
-				devices[dev] = true
-			}
-		}
-	}
-	return devices
+	return g.tick.OwnTmpfs()[key.Dev]
 }

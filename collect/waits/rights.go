@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 )
@@ -26,11 +25,8 @@ func (g *graph) mayChange(p *proc.Process, r *kinds.SemRow) bool {
 	if err != nil || errCaps != nil {
 		return true
 	}
-	for _, c := range [...]uint{unix.CAP_IPC_OWNER, unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_SYS_ADMIN,
-		unix.CAP_SYS_PTRACE, unix.CAP_DAC_OVERRIDE} {
-		if caps.Permitted&(1<<c) != 0 {
-			return true
-		}
+	if sys.CouldUseAnyIPC(uint64(caps.Permitted)) {
+		return true
 	}
 	isGroup := func(gid uint32) bool { return gid == r.GID || gid == r.CGID }
 	switch {
