@@ -98,7 +98,8 @@ func TestReadOnlyDirect(t *testing.T) {
 		_, made := d.Create(schema.Msg, 0, 0o600, func() uint32 { return 8 })
 		for what, err := range map[string]error{
 			"remove": d.Remove(schema.Msg, id), "create": made,
-			"shm": d.CreatePosixShm("x", 1, 0o600), "sem": d.CreatePosixSem("x", 0o600), "mq": d.CreatePosixMsg("/x", 0o600),
+			"shm": d.CreatePosixShm("x", 1, 0o600), "sem": d.CreatePosixSem("x", 0o600),
+			"mq":     d.CreatePosixMsg("/x", 0o600),
 			"rm shm": d.RemovePosixShm("x"), "rm sem": d.RemovePosixSem("x"), "rm mq": d.RemovePosixMsg("/x"),
 		} {
 			if !errors.Is(err, ErrReadOnly) {

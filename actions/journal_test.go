@@ -51,11 +51,13 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 			return map[string]any{
 				"event": event, "ref": r.String(), "equivalent": fmt.Sprintf("ipcrm -m %d", r.ID),
 				"user": ownName(), "uid": id, "sudo_user": "carol", "pid": float64(os.Getpid()),
-				"boot_id": string(bytes.TrimSpace(boot)), "ipc_namespace": float64(ns), "command": []any{"ipctop", "rm", "…"},
+				"boot_id": string(bytes.TrimSpace(boot)), "ipc_namespace": float64(ns),
+				"command": []any{"ipctop", "rm", "…"},
 				"object": map[string]any{
 					"id": float64(r.ID), "key": "0x00001234", "uid": id, "gid": float64(os.Getgid()), "cuid": id,
 					"cgid": float64(os.Getgid()), "mode": "0600",
-					"size": 8192.0, "cpid": float64(os.Getpid()), "nattch": 0.0, "lpid": 0.0, "atime": nil, "dtime": nil,
+					"size": 8192.0, "cpid": float64(os.Getpid()), "nattch": 0.0, "lpid": 0.0, "atime": nil,
+					"dtime": nil,
 					"ctime": moment(seg.CTime).String(),
 				},
 			}
@@ -84,7 +86,8 @@ func TestWithoutAJournalNothingIsDone(t *testing.T) {
 			m.ok(os.MkdirAll(filepath.Dir(m.journalPath()), 0o700))
 			m.ok(spoil(m.journalPath()))
 			r := m.shm(sysv.KeyPrivate, 1)
-			err := m.removal(r).Run(context.Background(), func(r Result) { t.Errorf("with %s as journal: %v", name, r) })
+			err := m.removal(r).Run(context.Background(),
+				func(r Result) { t.Errorf("with %s as journal: %v", name, r) })
 			if err == nil {
 				t.Errorf("with %s as journal: no error", name)
 			}

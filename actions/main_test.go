@@ -210,7 +210,8 @@ func workPlan(j *kerneltest.Job) {
 		plan, err = p.Signal(Signal{Number: syscall.SIGTERM, Name: "TERM"}, []schema.Ref{proc.RefOf(&stat)}, Holders)
 		j.Check(err)
 	} else {
-		plan, err = p.Remove([]schema.Ref{{Kind: schema.Kind(j.Args[0]), ID: uint64(number(1)), Gen: uint64(number(2))}})
+		plan, err = p.Remove([]schema.Ref{{Kind: schema.Kind(j.Args[0]), ID: uint64(number(1)),
+			Gen: uint64(number(2))}})
 		j.Check(err)
 	}
 	for _, r := range plan.Refused {

@@ -24,7 +24,8 @@ func (s *survey) inside(r schema.Ref, do func() error) error {
 	}
 	way, ok := s.snap.FindNamespace("ipc", r.Space)
 	if !ok {
-		return refuse("no process, descriptor or mount that can be seen from here leads to its IPC namespace %d", r.Space)
+		return refuse("no process, descriptor or mount that can be seen from here leads to its IPC namespace %d",
+			r.Space)
 	}
 	err := s.host.VisitNamespace(way, do)
 	if err != nil && !namespace.Entered(err) && sys.Denied(err) {

@@ -118,10 +118,11 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 		stat, err := proc.StatOf(o.host, o.PID)
 		o.ok(err)
 		want := []string{
-			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is destroyed at "+
-				"once; its 4096 bytes are lost",
+			fmt.Sprintf("%s: in IPC namespace %d (%s[%d]): shared memory segment %d (key 0x00000053, owner %s) is "+
+				"destroyed at once; its 4096 bytes are lost",
 				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, ownName()),
-			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID, stat.Comm),
+			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID,
+				stat.Comm),
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
 		}
 		if diff := cmp.Diff(want, p.Steps[2].Lines()); diff != "" {
@@ -207,8 +208,8 @@ func TestANamespaceThatMayNotBeEnteredIsRefused(t *testing.T) {
 		}
 		_, ino, _ := namespace.ParseLink([]byte(link))
 		says := kerneltest.StartAs(t, nobody, "plan-there", "shm", w.Words[2], fmt.Sprint(ino)).Words
-		want := fmt.Sprintf("shm:%s@%d: its IPC namespace cannot be entered (enter ipc:[%d]: operation not permitted): "+
-			"needs root", w.Words[2], ino, ino)
+		want := fmt.Sprintf("shm:%s@%d: its IPC namespace cannot be entered (enter ipc:[%d]: operation not "+
+			"permitted): needs root", w.Words[2], ino, ino)
 		if diff := cmp.Diff(want, strings.Join(says, " ")); diff != "" {
 			t.Error(diff)
 		}

@@ -76,7 +76,8 @@ func (s *survey) removePath(r schema.Ref) (Step, error) {
 // pathFacts guards every fact: a file without users does not change. A recycled inode number has another ctime.
 func pathFacts(f vfs.PosixFile) facts {
 	return facts{
-		{"path", f.Name, true}, {"type", kinds.FileType(f.Mode.Type()), true}, {"dev", f.Dev, true}, {"inode", f.Ino, true},
+		{"path", f.Name, true}, {"type", kinds.FileType(f.Mode.Type()), true}, {"dev", f.Dev, true},
+		{"inode", f.Ino, true},
 		{"uid", f.UID, true}, {"gid", f.GID, true}, {"mode", octal(f.Mode & fs.ModePerm), true},
 		{"mtime", moment(f.MTime.Unix()), true}, {"ctime", moment(f.CTime.Unix()), true},
 	}
@@ -96,7 +97,8 @@ type recheck struct {
 func (s *survey) usedSince(r schema.Ref) string {
 	look := s.rechecks[r.Kind]
 	if look.snap == nil || time.Since(look.at) > recheckAge {
-		req := collect.Request{Want: map[schema.Kind]schema.Need{r.Kind: removalLists(s.mechanism(r.Kind))}, Grace: s.grace}
+		req := collect.Request{Want: map[schema.Kind]schema.Need{r.Kind: removalLists(s.mechanism(r.Kind))},
+			Grace: s.grace}
 		look = recheck{time.Now(), collect.New(s.host, s.now, s.settings...).Take(req)}
 		s.rechecks[r.Kind] = look
 	}

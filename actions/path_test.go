@@ -58,10 +58,10 @@ func TestPathsWithoutUsersAreUnlinked(t *testing.T) {
 			says = append(says, p.Steps[i].Says)
 		}
 		want := []string{
-			fmt.Sprintf("FIFO %s (owner %s) is unlinked; nobody uses it (to undo: mkfifo -m 0640, then chown %d:%d)", fifo,
-				ownName(), file.UID, file.GID),
-			fmt.Sprintf("socket path %s (owner %s) is unlinked; nobody uses it (no undo: only the program that binds it makes "+
-				"it again)", socket, ownName()),
+			fmt.Sprintf("FIFO %s (owner %s) is unlinked; nobody uses it (to undo: mkfifo -m 0640, then chown %d:%d)",
+				fifo, ownName(), file.UID, file.GID),
+			fmt.Sprintf("socket path %s (owner %s) is unlinked; nobody uses it (no undo: only the program that "+
+				"binds it makes it again)", socket, ownName()),
 		}
 		if diff := cmp.Diff(want, says); diff != "" || len(p.Refused) > 0 {
 			t.Fatal(diff, p.Refused)

@@ -33,7 +33,8 @@ type Step struct {
 	// Verdict is the leak verdict on an object without a user, and its facts: "orphan: its creator, process 7, is gone;
 	// …". It is "" for an object in use.
 	Verdict string
-	// Equivalent is the shell command that does the same: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM 123".
+	// Equivalent is the shell command that does the same: "ipcrm -m 42", "ipcrm --posix-shmem '/a b'", "kill -TERM
+	// 123".
 	Equivalent string
 	Affected   []string // processes attached, blocked or last seen using it; messages that are lost
 	// Live is true if living processes use the object, or may use it.

@@ -28,12 +28,14 @@ type posixKind struct {
 
 func posixKinds() map[schema.Kind]posixKind {
 	return map[schema.Kind]posixKind{
-		schema.PMsg: {"POSIX message queue", "--posix-mqueue ", func(h *kernel.Host, name string) (vfs.PosixFile, error) {
-			q, err := h.PosixQueueStat(name)
-			return q.PosixFile, err
-		}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/", nil, nil},
+		schema.PMsg: {"POSIX message queue", "--posix-mqueue ",
+			func(h *kernel.Host, name string) (vfs.PosixFile, error) {
+				q, err := h.PosixQueueStat(name)
+				return q.PosixFile, err
+			}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/", nil, nil},
 		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat,
-			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem.", posix.ShmDir.SemStat, (*kernel.Admin).PosixSemRemoveIn},
+			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem.", posix.ShmDir.SemStat,
+			(*kernel.Admin).PosixSemRemoveIn},
 		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat,
 			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/", posix.ShmDir.ShmStat, (*kernel.Admin).PosixShmRemoveIn},
 	}
@@ -61,7 +63,8 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 	}
 	o := s.snap.Find(r)
 	if o == nil || kinds.ShmSpaceOf(o) == nil {
-		return posixAccess{}, goneError("no process that can be seen from here has it in its /dev/shm any more: look again")
+		return posixAccess{}, goneError("no process that can be seen from here has it in its /dev/shm any " +
+			"more: look again")
 	}
 	way := kinds.ShmSpaceOf(o).Way
 	path := way.String() + strings.TrimPrefix(kind.place, "/dev/shm")
@@ -74,7 +77,8 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 			return s.host.VisitShm(way, func(d posix.ShmDir) error { return kind.removeIn(s.admin, d, name, dev, ino) })
 		},
 		equivalent: "rm " + path, path: path,
-		where: fmt.Sprintf("in the /dev/shm of %s: ", cmp.Or(kinds.LeaderOf(o).Str(), fmt.Sprintf("process %d", way.PID))),
+		where: fmt.Sprintf("in the /dev/shm of %s: ",
+			cmp.Or(kinds.LeaderOf(o).Str(), fmt.Sprintf("process %d", way.PID))),
 	}, nil
 }
 
@@ -83,8 +87,8 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	kind := posixKinds()[r.Kind]
 	if r.Name == "" {
-		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: end those with "+
-			"ipctop signal TERM --to holders %s", r)
+		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: "+
+			"end those with ipctop signal TERM --to holders %s", r)
 	}
 	access, err := s.access(r)
 	if err != nil {
@@ -95,12 +99,13 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	if file.Ino != r.Gen {
-		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again",
+		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: "+
+			"look at it again",
 			r.Gen, file.Ino))
 	}
 	if !file.Mode.IsRegular() {
-		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it with rm "+
-			"or rmdir", access.path, file.Name)
+		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it "+
+			"with rm or rmdir", access.path, file.Name)
 	}
 	if me := uint32(sys.EffectiveUID()); me != file.UID && me != 0 {
 		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
@@ -112,10 +117,11 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	st := Step{Ref: r, Equivalent: access.equivalent + schema.ShellQuote(name)}
 	s.posixUsers(&st)
 	content, contentLost := s.posixContent(r, file)
-	st.Says = fmt.Sprintf("%s%s %s (owner %s) loses its name; ", access.where, kind.what, r.Name, s.users.User(file.UID))
+	st.Says = fmt.Sprintf("%s%s %s (owner %s) loses its name; ", access.where, kind.what, r.Name,
+		s.users.User(file.UID))
 	if st.Live {
-		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and unmapped it; " +
-			"until then they go on, apart from those that open it later"
+		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and " +
+			"unmapped it; until then they go on, apart from those that open it later"
 		st.Confirm = r.Name
 	} else {
 		st.Says += "nobody uses it, so that it is gone at once" + contentLost

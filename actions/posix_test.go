@@ -52,15 +52,16 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 		p := m.removal(r)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, so that it is gone "+
-				"at once; its 2 messages are lost", ownName()),
+			fmt.Sprintf("pmsg:/jobs: POSIX message queue /jobs (owner %s) loses its name; nobody uses it, "+
+				"so that it is gone at once; its 2 messages are lost", ownName()),
 			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: ipcrm --posix-mqueue /jobs",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
 		}
-		// The verdict also gives the age. It is unknown if the kernel does not tell which namespaces were made together.
+		// The verdict also gives the age. It is unknown if the kernel does not tell which namespaces were made
+		// together.
 		if word, _, _ := strings.Cut(p.Steps[0].Verdict, ": "); word != "suspect" && word != "unknown" {
 			t.Errorf("the verdict on a queue that is not five minutes old: %q", p.Steps[0].Verdict)
 		}
@@ -88,7 +89,8 @@ func TestAPosixQueueInUseAsksForItsName(t *testing.T) {
 			p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
 		}
-		want := []string{"done pmsg:/jobs: its name is gone; its memory is free when the last process that uses it is done"}
+		want := []string{"done pmsg:/jobs: its name is gone; its memory is free when the last process that " +
+			"uses it is done"}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -104,8 +106,8 @@ func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
 		other := m.queue("/jobs", 1)
 		m.refused(p, r, "changed since it was shown: inode was ")
 		p = m.removal(r)
-		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen,
-			other.Gen)}}
+		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again",
+			r.Gen, other.Gen)}}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -149,16 +151,17 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, and its memory is "+
-				"free, when the last process that uses it has closed and unmapped it; until then they go on, apart from those "+
-				"that open it later", ownName()),
+			fmt.Sprintf("pshm:/cache: POSIX shared memory /cache (owner %s) loses its name; it goes away, "+
+				"and its memory is free, when the last process that uses it has closed and unmapped it; "+
+				"until then they go on, apart from those that open it later", ownName()),
 			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
 			"  same as: ipcrm --posix-shmem /cache",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Steps[0].Confirm != "/cache" {
 			t.Error(diff, p.Steps)
 		}
-		want = []string{"done pshm:/cache: its name is gone; its memory is free when the last process that uses it is done"}
+		want = []string{"done pshm:/cache: its name is gone; its memory is free when the last process that " +
+			"uses it is done"}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -168,8 +171,8 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 			t.Fatalf("left: %+v", left)
 		}
 		refused := []Refusal{{left[0].Ref,
-			"it has no name any more and goes away with the last process that uses it: end those with ipctop signal TERM --to " +
-				"holders " + left[0].Ref.String()}}
+			"it has no name any more and goes away with the last process that uses it: end those with ipctop signal " +
+				"TERM --to holders " + left[0].Ref.String()}}
 		if diff := cmp.Diff(refused, m.removal(left[0].Ref).Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -214,8 +217,8 @@ func TestWhatNoShmOpenMadeIsRefused(t *testing.T) {
 		m := live(t)
 		m.ok(os.Symlink("/etc/passwd", "/dev/shm/link"))
 		r := m.posix(schema.PShm, "/link")
-		want := []Refusal{{r, "it is no regular file, so that no POSIX call has made it: look at /dev/shm/link and remove " +
-			"it with rm or rmdir"}}
+		want := []Refusal{{r, "it is no regular file, so that no POSIX call has made it: look at /dev/shm/link and " +
+			"remove it with rm or rmdir"}}
 		if diff := cmp.Diff(want, m.removal(r).Refused); diff != "" {
 			t.Error(diff)
 		}

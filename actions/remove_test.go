@@ -31,9 +31,10 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; its 8192 bytes are "+
-				"lost", r.ID, r.ID, ownName()),
-			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID, stat.Comm),
+			fmt.Sprintf("shm:%d: shared memory segment %d (key 0x00001234, owner %s) is destroyed at once; "+
+				"its 8192 bytes are lost", r.ID, r.ID, ownName()),
+			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID,
+				stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
@@ -96,9 +97,9 @@ func TestAnAttachedSegmentIsMarkedAfterItsIDWasTyped(t *testing.T) {
 		}
 		again := m.removal(r)
 		// The test made the segment and does not map it. The holder may be a server that maps it for its clients.
-		refused := []Refusal{{r, fmt.Sprintf("it is removed already (dest) and goes away with its last attachment (1 now): "+
-			"its creator, process %d, lives and does not map it: end the creator, ipctop signal TERM --to creator %s; those "+
-			"who map it may be a server that lets go then", os.Getpid(), r)}}
+		refused := []Refusal{{r, fmt.Sprintf("it is removed already (dest) and goes away with its last attachment "+
+			"(1 now): its creator, process %d, lives and does not map it: end the creator, ipctop signal TERM --to "+
+			"creator %s; those who map it may be a server that lets go then", os.Getpid(), r)}}
 		if diff := cmp.Diff(refused, again.Refused); diff != "" {
 			t.Error(diff)
 		}
@@ -154,8 +155,9 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		m.ok(err)
 		want := []string{
 			"Remove 1 object",
-			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; whoever is blocked in "+
-				"msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID, ownName()),
+			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; "+
+				"whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID,
+				ownName()),
 			"  affects: 2 messages (150 bytes) are lost",
 			"  affects: last sender: " + processName(stat.Comm, stat.PID),
 			fmt.Sprintf("  same as: ipcrm -q %d", r.ID),
@@ -200,7 +202,8 @@ func TestASetWithAWaiterIsLive(t *testing.T) {
 			n, _, err := m.host.SemWaiters(int(r.ID), 2)
 			return err == nil && n == 1
 		})
-		want := []string{"refused " + r.String() + ": changed since it was shown: blocked was 0, is 1: look at it again"}
+		want := []string{"refused " + r.String() + ": changed since it was shown: blocked was 0, is 1: " +
+			"look at it again"}
 		if diff := cmp.Diff(want, m.run(idle)); diff != "" {
 			t.Error(diff)
 		}
@@ -227,14 +230,14 @@ func TestWhatCannotBeRemovedIsRefusedWithTheWayOut(t *testing.T) {
 			schema.Ref{Kind: schema.TimerFD, Name: "34/7"}
 		p := m.removal(pipe, elsewhere, gone, lock, timer)
 		want := []Refusal{
-			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " +
-				"pipe:8841"},
+			{pipe, "a pipe goes away when its last holder closes it: end its holders with ipctop signal TERM --to " +
+				"holders pipe:8841"},
 			{elsewhere, "no process, descriptor or mount that can be seen from here leads to its IPC namespace 4"},
 			{gone, "it is gone: no message queue has id 77"},
 			{lock, "a lock goes away when its holder gives it up or ends: ipctop signal TERM --to holders " +
 				"lock:12/flock/34/0-EOF@8:1"},
-			{timer, "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to holders " +
-				"timerfd:34/7"},
+			{timer, "it goes away when its last holder closes it: end its holders with ipctop signal TERM --to " +
+				"holders timerfd:34/7"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
 			t.Error(diff)
@@ -265,7 +268,8 @@ func TestReadOnlyPlansNothing(t *testing.T) {
 func TestReadOnlyByTheEnvironment(t *testing.T) {
 	for value, want := range map[string]bool{"": false, "0": false, " 0 ": false, "false": false, "No": false,
 		"OFF": false, " ": false,
-		"1": true, " 1": true, "2": true, "true": true, "TRUE": true, "yes": true, "on": true, "00": true, "nope": true} {
+		"1": true, " 1": true, "2": true, "true": true, "TRUE": true, "yes": true, "on": true, "00": true,
+		"nope": true} {
 		getenv := func(name string) string { return map[string]string{"IPCTOP_READONLY": value}[name] }
 		if got := ReadOnly(getenv); got != want {
 			t.Errorf("IPCTOP_READONLY=%q: %v, want %v", value, got, want)
@@ -305,8 +309,8 @@ func TestForeignObjectsAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
 		for _, r := range []schema.Ref{m.shm(sysv.KeyPrivate, 1), m.msg(sysv.KeyPrivate), m.sem(sysv.KeyPrivate, 1)} {
-			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", string(r.Kind), fmt.Sprint(r.ID),
-				fmt.Sprint(r.Gen))
+			w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", string(r.Kind),
+				fmt.Sprint(r.ID), fmt.Sprint(r.Gen))
 			want := r.String() + ": permission denied: it belongs to root: needs root or the owner"
 			if got := strings.Join(w.Words, " "); got != want {
 				t.Errorf("got %q, want %q", got, want)
@@ -321,8 +325,8 @@ func TestWhatTheKernelForbidsIsRefused(t *testing.T) {
 		m := live(t)
 		r := m.shm(sysv.KeyPrivate, 1)
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "force", fmt.Sprint(r.ID))
-		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove shared "+
-			"memory segment %d: operation not permitted)", r, r.ID)
+		want := fmt.Sprintf("refused %s: permission denied: only its owner, its creator or root may do that (remove "+
+			"shared memory segment %d: operation not permitted)", r, r.ID)
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -70,7 +70,8 @@ func (s *Step) run() Result {
 	switch {
 	case err == nil:
 		return Result{s, Done, says}
-	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err), sys.Denied(err):
+	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err),
+		sys.Denied(err):
 		return Result{s, Refused, reason(err)}
 	}
 	return Result{s, Failed, reason(err)}

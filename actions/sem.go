@@ -21,8 +21,8 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -s %d", set.ID)}
-	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, whoever uses "+
-		"it later EINVAL",
+	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, "+
+		"whoever uses it later EINVAL",
 		s.named("semaphore set", set.IPCPerm), schema.Counted(set.NSems, "semaphore"))
 	values, err := s.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {

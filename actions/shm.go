@@ -43,8 +43,8 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 func (s *survey) whoEndsRemoved(r schema.Ref) string {
 	if o := s.snap.Find(r); o != nil {
 		if pid, ok := o.Row.(*kinds.ShmRow).AbsentCreator(); ok {
-			return fmt.Sprintf("its creator, process %d, lives and does not map it: end the creator, ipctop signal TERM --to "+
-				"creator %s; those who map it may be a server that lets go then", pid, r)
+			return fmt.Sprintf("its creator, process %d, lives and does not map it: end the creator, ipctop signal "+
+				"TERM --to creator %s; those who map it may be a server that lets go then", pid, r)
 		}
 	}
 	return fmt.Sprintf("end the processes that map it, ipctop signal TERM --to holders %s", r)
@@ -55,8 +55,8 @@ func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
 	if seg.NAttch == 0 {
 		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
 	}
-	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, and it goes away "+
-		"with the last attachment (%d now)", name, size, seg.NAttch)
+	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, "+
+		"and it goes away with the last attachment (%d now)", name, size, seg.NAttch)
 	if seg.Key != sysv.KeyPrivate {
 		says += "; nobody finds it by its key any more"
 	}

@@ -77,15 +77,17 @@ func TestFilesOfAnotherDevShmAreRemovedThere(t *testing.T) {
 		stat, err := proc.StatOf(m.host, w.PID)
 		m.ok(err)
 		want := []string{
-			fmt.Sprintf("%s: in the /dev/shm of %s[%d]: POSIX shared memory /cache (owner %s) loses its name; nobody uses it, "+
-				"so that it is gone at once; its 32 bytes are lost", refs[0], stat.Comm, w.PID, ownName()),
+			fmt.Sprintf("%s: in the /dev/shm of %s[%d]: POSIX shared memory /cache (owner %s) loses its name; "+
+				"nobody uses it, so that it is gone at once; its 32 bytes are lost", refs[0], stat.Comm, w.PID,
+				ownName()),
 			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: rm " + path + "cache",
 		}
 		if diff := cmp.Diff(want, p.Steps[0].Lines()); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]string{"done " + refs[0].String() + ": removed", "done " + refs[1].String() + ": removed"},
+		if diff := cmp.Diff([]string{"done " + refs[0].String() + ": removed",
+			"done " + refs[1].String() + ": removed"},
 			m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -123,8 +125,8 @@ func TestTheOtherDevShmIsGone(t *testing.T) {
 		w, refs, _ := m.otherShm()
 		w.Kill()
 		p := m.removal(refs[0])
-		want := []string{refs[0].String() + ": no process that can be seen from here has it in its /dev/shm any more: " +
-			"look again"}
+		want := []string{refs[0].String() + ": no process that can be seen from here has it in its /dev/shm any " +
+			"more: look again"}
 		if diff := cmp.Diff(want, refusals(p)); diff != "" {
 			t.Error(diff)
 		}

@@ -125,7 +125,8 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	case state == proc.CreatorUnknown && stat.Comm == "":
 		return nil, refuse("its creator, pid %d, is hidden: /proc does not show the process", seg.CPid)
 	case state == proc.CreatorUnknown:
-		return nil, refuse("the clock was set since it was made: whether pid %d is its creator cannot be told", seg.CPid)
+		return nil, refuse("the clock was set since it was made: whether pid %d is its creator cannot be told",
+			seg.CPid)
 	case state != proc.CreatorAlive:
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}

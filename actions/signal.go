@@ -76,7 +76,8 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
 	if s.ancestorPIDs[pid] {
-		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, terminal or session)")
+		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, "+
+			"terminal or session)")
 		st.confirm(true, pid)
 	}
 	st.do = func() (string, error) { return s.send(r) }

@@ -99,8 +99,8 @@ func TestSignalsThatHaveNoEffectAtOnceSaySo(t *testing.T) {
 			stat, err := proc.StatOf(m.host, w.PID)
 			return err == nil && stat.State == 'T'
 		})
-		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the signal "+
-			"when it is continued" {
+		if got := says("TERM"); got != "asks it to end; but it ignores this signal; it is stopped (T) and takes the "+
+			"signal when it is continued" {
 			t.Errorf("TERM to a stopped process: %s", got)
 		}
 		if got := says("KILL"); strings.Contains(got, "; but") || strings.Contains(got, "stopped") {
@@ -164,8 +164,8 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 		want := []Refusal{
 			{refs[0], "pid 1 is not signalled from here: the machine, or the container, hangs on it"},
 			{refs[1], "it is ipctop itself"},
-			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the "+
-				"parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
+			{refs[2], fmt.Sprintf("it is a zombie: it has ended already and waits for its parent %s to collect it: "+
+				"signal the parent, proc:%d", processName(parent.Comm, w.PID), w.PID)},
 			{refs[3], "it is gone: open /proc/4000000: no such file or directory"},
 		}
 		if diff := cmp.Diff(want, p.Refused); diff != "" {
@@ -225,7 +225,8 @@ func TestReadersOfAPipeAreSignalled(t *testing.T) {
 		if len(p.Steps) != 1 || p.Steps[0].Ref != m.proc(w.PID) {
 			t.Fatalf("planned %q", p.Lines())
 		}
-		if diff := cmp.Diff([]string{fmt.Sprintf("it is a reader of %s (fd 0, r)", r)}, p.Steps[0].Affected); diff != "" {
+		if diff := cmp.Diff([]string{fmt.Sprintf("it is a reader of %s (fd 0, r)", r)},
+			p.Steps[0].Affected); diff != "" {
 			t.Error(diff)
 		}
 		// The holders are the worker and the test itself. The test is refused.
@@ -256,7 +257,8 @@ func TestSignalsOfAnotherUserAreRefusedBeforehand(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := kerneltest.Start(t, "sleep")
 		w := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "plan", fmt.Sprint(r.PID))
-		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID, ownName())
+		want := fmt.Sprintf("proc:%d: permission denied: it is a process of %s: needs root or that user", r.PID,
+			ownName())
 		if got := strings.Join(w.Words, " "); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
@@ -268,7 +270,8 @@ func TestParseSignal(t *testing.T) {
 		number int
 		name   string
 	}{
-		"TERM": {15, "TERM"}, "sigterm": {15, "TERM"}, "15": {15, "TERM"}, "SIGKILL": {9, "KILL"}, "rtmin": {34, "RTMIN"},
+		"TERM": {15, "TERM"}, "sigterm": {15, "TERM"}, "15": {15, "TERM"}, "SIGKILL": {9, "KILL"},
+		"rtmin":   {34, "RTMIN"},
 		"RTMIN+3": {37, "RTMIN+3"}, "SIGRTMAX-1": {63, "RTMAX-1"}, "64": {64, "RTMAX"}, "RTMIN+30": {64, "RTMAX"},
 		"POLL": {29, "IO"}, "iot": {6, "ABRT"},
 	} {
@@ -277,8 +280,8 @@ func TestParseSignal(t *testing.T) {
 			t.Errorf("%s: %d %s, %v; want %v", text, got.Number, got.Name, err, want)
 		}
 	}
-	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+", "RTMIN+-1",
-		"999999999999", "15x"} {
+	for _, text := range []string{"", "SIG", "0", "-1", "65", "32", "TERMX", "RTMIN+31", "RTMAX-31", "RTMIN+",
+		"RTMIN+-1", "999999999999", "15x"} {
 		if got, err := ParseSignal(text); !errors.Is(err, ErrSignal) {
 			t.Errorf("%q: %v, %v; want ErrSignal", text, got, err)
 		}

@@ -35,7 +35,8 @@ func Signals() []Signal {
 		interrupt = "; a semop that it is blocked in fails with EINTR when it continues"
 	)
 	list := []Signal{
-		{syscall.SIGHUP, "HUP", "tells it that its terminal is gone; many daemons reread their configuration, others end"},
+		{syscall.SIGHUP, "HUP", "tells it that its terminal is gone; many daemons reread their " +
+			"configuration, others end"},
 		{syscall.SIGINT, "INT", "interrupts it like Ctrl-C"},
 		{syscall.SIGQUIT, "QUIT", "ends it like Ctrl-\\" + dump},
 		{syscall.SIGILL, "ILL", "ends it as for an illegal instruction" + dump},
@@ -53,8 +54,8 @@ func Signals() []Signal {
 		{syscall.SIGTERM, "TERM", "asks it to end"},
 		{syscall.SIGSTKFLT, "STKFLT", ends},
 		{syscall.SIGCHLD, "CHLD", "tells it to look after its children; ignored otherwise"},
-		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped fails with " +
-			"EINTR"},
+		{syscall.SIGCONT, "CONT", "continues it if stopped; a semop that it was blocked in when it was stopped " +
+			"fails with EINTR"},
 		{syscall.SIGSTOP, "STOP", "stops it until SIGCONT" + interrupt},
 		{syscall.SIGTSTP, "TSTP", "stops it like Ctrl-Z" + interrupt},
 		{syscall.SIGTTIN, "TTIN", "stops it as for reading a terminal in the background" + interrupt},

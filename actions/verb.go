@@ -44,8 +44,8 @@ type Verb struct {
 type Use struct {
 	Takes []Option
 	Plan  func(*Planner, []schema.Ref) (*Plan, error)
-	// Targets describes the targets; objects are the Refs in words: "to the holders of pipe:8841". nil if the verb takes
-	// no option.
+	// Targets describes the targets; objects are the Refs in words: "to the holders of pipe:8841". nil if the verb
+	// takes no option.
 	Targets func(refs []schema.Ref, objects string) string
 }
 

@@ -10,12 +10,15 @@ func signalVerb() Verb {
 	return Verb{
 		Name: "signal", Title: "Signal", Done: "signalled",
 		Short: "Signal processes, or all holders, readers, writers or waiters of an object",
-		Long: `Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), and those at other objects that REFs name
-(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. The signal goes through a pidfd, after the
-process's start time was compared: a pid that was used again meanwhile is not signalled. Pid 1, kernel threads, zombies and ipctop itself are
-refused; for one of ipctop's own ancestors, such as your shell, the pid has to be typed. --where looks at processes, without kernel threads
-and ipctop itself.
-`,
+		Long: "Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), " +
+			"and those at other objects that REFs name\n" +
+			"(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. " +
+			"The signal goes through a pidfd, after the\n" +
+			"process's start time was compared: a pid that was used again meanwhile is not signalled. " +
+			"Pid 1, kernel threads, zombies and ipctop itself are\n" +
+			"refused; for one of ipctop's own ancestors, such as your shell, the pid has to be typed. " +
+			"--where looks at processes, without kernel threads\n" +
+			"and ipctop itself.\n",
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal KILL --to readers pipe:8841
   ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,
@@ -23,7 +26,8 @@ and ipctop itself.
 		Hint: func(k schema.Kind, marks bool) string {
 			switch {
 			case marks && hasSides(k):
-				return "signal the processes at the object, or at the marked ones: all signals to choose from, then a plan"
+				return "signal the processes at the object, or at the marked ones: all signals to choose " +
+					"from, then a plan"
 			case marks:
 				return "signal the process, or the marked ones: all signals to choose from, then a plan"
 			case hasSides(k):
@@ -78,8 +82,8 @@ func sideOption(to *Side) Option {
 			return err
 		},
 		Of: hasSides,
-		Idle: "--to says which processes of an object, and only processes are named here: leave it out, or name the object " +
-			"(pipe:8841)",
+		Idle: "--to says which processes of an object, and only processes are named here: leave it out, " +
+			"or name the object (pipe:8841)",
 	}
 	for _, s := range Sides() {
 		o.Choices = append(o.Choices, Choice{Value: string(s)})

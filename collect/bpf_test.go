@@ -116,14 +116,16 @@ func TestBPFObjects(t *testing.T) {
 		progID := s.numberField(prog, "prog_id")
 		tag := schema.String(s.field(prog, "prog_tag"))
 		s.compareThese("bpf", map[string]cells{
-			ringRef: s.withBPFFields(ring, cells{"object": schema.String("map"), "id": schema.Int(s.numberField(ring, "map_id")),
-				"type": schema.String("ringbuf"), "key_size": schema.Int(0), "value_size": schema.Int(0),
-				"max_entries": schema.Int(4096), "memlock": schema.Bytes(uint64(s.numberField(ring, "memlock"))),
-				"frozen": schema.Bool(false), "holders": ends(s.at(ring), cat), "waiters": ends()}),
-			progRef: s.withBPFFields(prog, cells{"object": schema.String("prog"), "id": schema.Int(progID), "type": schema.String("sk_lookup"),
-				"memlock": schema.Bytes(uint64(s.numberField(prog, "memlock"))),
-				"jited":   schema.Bool(s.field(prog, "prog_jited") == "1"), "tag": tag, "holders": ends(s.at(prog)),
-				"waiters": ends()}),
+			ringRef: s.withBPFFields(ring,
+				cells{"object": schema.String("map"), "id": schema.Int(s.numberField(ring, "map_id")),
+					"type": schema.String("ringbuf"), "key_size": schema.Int(0), "value_size": schema.Int(0),
+					"max_entries": schema.Int(4096), "memlock": schema.Bytes(uint64(s.numberField(ring, "memlock"))),
+					"frozen": schema.Bool(false), "holders": ends(s.at(ring), cat), "waiters": ends()}),
+			progRef: s.withBPFFields(prog,
+				cells{"object": schema.String("prog"), "id": schema.Int(progID), "type": schema.String("sk_lookup"),
+					"memlock": schema.Bytes(uint64(s.numberField(prog, "memlock"))),
+					"jited":   schema.Bool(s.field(prog, "prog_jited") == "1"), "tag": tag, "holders": ends(s.at(prog)),
+					"waiters": ends()}),
 			linkRef: {"object": schema.String("link"), "id": schema.Int(s.numberField(link, "link_id")),
 				"type": schema.String("netns"), "tag": tag, "holders": ends(s.at(link)), "waiters": ends(),
 				"prog": schema.RefValue(schema.Ref{Kind: "bpf", ID: uint64(progID),
@@ -145,9 +147,10 @@ func TestEpollOnBPFMap(t *testing.T) {
 		s.check(unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, ring, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(ring)}))
 		ref, number := s.descriptorRef(schema.Epoll, epoll), strconv.Itoa(ring)
 		mapRef := "bpf:map/" + s.field(ring, "map_id")
-		s.compareThese(schema.Epoll, map[string]cells{ref: {"watches": schema.Int(1), "tfds": schema.List([]string{number}),
-			"targets": schema.List([]string{number + "=" + mapRef}), "events": schema.List([]string{"in"}),
-			"holders": ends(s.at(epoll)), "waiters": ends()}},
+		s.compareThese(schema.Epoll,
+			map[string]cells{ref: {"watches": schema.Int(1), "tfds": schema.List([]string{number}),
+				"targets": schema.List([]string{number + "=" + mapRef}), "events": schema.List([]string{"in"}),
+				"holders": ends(s.at(epoll)), "waiters": ends()}},
 			[]string{s.holdsRef(ref, epoll), edge(ref, "watches", mapRef, "fd "+number+" in")})
 	})
 }

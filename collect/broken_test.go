@@ -128,7 +128,8 @@ func TestBrokenMachines(t *testing.T) {
 		},
 		"a descriptor was closed while it was looked at": {
 			func(m *collecttest.Machine) { m.Remove("/proc/102/fdinfo/0") },
-			func(s *summary) { s.Objects[schema.Wait]-- }, // the pipe's writer is still there, but no process that it waits for
+			// the pipe's writer is still there, but no process that it waits for
+			func(s *summary) { s.Objects[schema.Wait]-- },
 		},
 		"stat is cut off": {
 			func(m *collecttest.Machine) { m.Write("/proc/102/stat", "102 (head) T 100 101") },
@@ -231,7 +232,8 @@ func TestRefusedFiles(t *testing.T) {
 		"sockets": {[]string{"net/*"}, func(s *summary) {
 			s.Objects[schema.Inet], s.Objects[schema.Unix] = 0, 0
 			s.Objects[schema.Netlink], s.Objects[schema.Packet] = 0, 0
-			s.Faults["inet"], s.Faults["unix"], s.Faults["netlink"], s.Faults["packet"] = "denied", "denied", "denied", "denied"
+			s.Faults["inet"], s.Faults["unix"], s.Faults["netlink"], s.Faults["packet"] = "denied", "denied",
+				"denied", "denied"
 		}},
 		"whole processes": {[]string{"20[01]"}, func(s *summary) {
 			s.Objects[schema.Epoll] = 0

@@ -52,7 +52,8 @@ func WithNote(says string) Setting {
 }
 
 // WithLaunchers tells the Collector that its ancestors with these pids know no objects. It sees by itself that shells,
-// terminals and sudo only launch it. Any other ancestor, or one whose program it may not see, counts as a possible user.
+// terminals and sudo only launch it. Any other ancestor, or one whose program it may not see, counts as a possible
+// user.
 func WithLaunchers(pids ...int) Setting {
 	return func(c *Collector) { leaks.TrustAncestors(&c.kept, pids...) }
 }

@@ -64,7 +64,8 @@ func TestTimerFDs(t *testing.T) {
 			t.Errorf("remaining %v, want less than an hour", left)
 		}
 		delete(row, "remaining")
-		want := cells{"clockid": schema.String("monotonic"), "interval": schema.Duration(time.Minute), "ticks": schema.Int(0),
+		want := cells{"clockid": schema.String("monotonic"), "interval": schema.Duration(time.Minute),
+			"ticks":    schema.Int(0),
 			"absolute": schema.Bool(true), "holders": ends(s.at(fd)), "waiters": ends()}
 		if diff := gocmp.Diff(want, row); diff != "" {
 			t.Error(diff)
@@ -162,7 +163,8 @@ func TestEpoll(t *testing.T) {
 		edges[3] = strings.Replace(edges[3], "out|rdhup", "rdhup", 1)
 		edges = append(edges, s.holdsRef(ref, ep), edge(procRef(cat), "holds", ref, "fd 3"),
 			edge(procRef(waiter), "waits_on", ref, "epoll_wait fd "+strconv.Itoa(ep)))
-		s.compareWatches(ref, cells{"watches": schema.Int(5), "tfds": schema.List(tfds), "targets": schema.List(targets),
+		s.compareWatches(ref, cells{"watches": schema.Int(5), "tfds": schema.List(tfds),
+			"targets": schema.List(targets),
 			"events":  schema.List(events),
 			"holders": ends(s.at(ep), cat), "waiters": ends(waiter)}, edges)
 	})
@@ -221,7 +223,8 @@ func TestEpollTargetWithAReusedNumber(t *testing.T) {
 		rows, _ := table(s.take(schema.Epoll), schema.Epoll)
 		var st unix.Stat_t
 		s.check(unix.Fstat(first, &st))
-		want := []string{strconv.Itoa(first) + "=inode:" + strconv.FormatUint(st.Ino, 10) + "@" + schema.FormatDev(st.Dev)}
+		want := []string{strconv.Itoa(first) + "=inode:" + strconv.FormatUint(st.Ino, 10) + "@" +
+			schema.FormatDev(st.Dev)}
 		if diff := gocmp.Diff(want, rows[s.descriptorRef(schema.Epoll, ep)]["targets"].List()); diff != "" {
 			t.Error(diff)
 		}
@@ -276,10 +279,12 @@ func TestDescriptorsAgainstLsfd(t *testing.T) {
 		for line := range strings.Lines(string(out)) {
 			assoc, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 			if fd, err := strconv.Atoi(assoc); err == nil && made[fd] {
-				theirs[fd] = strings.Replace(strings.Trim(strings.TrimPrefix(name, "anon_inode:"), "[]"), "eventpoll", "epoll", 1)
+				theirs[fd] = strings.Replace(strings.Trim(strings.TrimPrefix(name, "anon_inode:"), "[]"), "eventpoll",
+					"epoll", 1)
 			}
 		}
-		listed := []schema.Kind{schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify, schema.PidFD}
+		listed := []schema.Kind{schema.EventFD, schema.Epoll, schema.SignalFD, schema.TimerFD, schema.Inotify,
+			schema.PidFD}
 		snap := s.take(listed...)
 		for _, kind := range listed {
 			rows, _ := table(snap, kind)

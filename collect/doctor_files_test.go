@@ -28,12 +28,12 @@ func withUsersObjects(t *testing.T) *collecttest.Machine {
 	m := collecttest.New(t)
 	m.Write("/run/systemd/seats/seat0", "")
 	m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
-	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0      "+
-		"    0  946684000")
-	m.SysV("shm", "         2          4   600                  4096     1     0      0  1000  1000  1000  1000          "+
-		"0          0  946684000                     0                     0",
-		"         3          5   600                  4096     1     0      0    33    33    33    33          0          0 "+
-			" 946684000                     0                     0")
+	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          "+
+		"0          0  946684000")
+	m.SysV("shm", "         2          4   600                  4096     1     0      0  1000  1000  1000  "+
+		"1000          0          0  946684000                     0                     0",
+		"         3          5   600                  4096     1     0      0    33    33    33    33          "+
+			"0          0  946684000                     0                     0")
 	m.Process(collecttest.Process{PID: 70, PPID: 1, Comm: "jobd", UID: 1000, GID: 1000})
 	m.Write("/proc/70/cgroup", "0::/system.slice/jobd.service\n")
 	return m
@@ -44,8 +44,8 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 		schema.Ref{Kind: schema.Msg, ID: 3, Gen: 946684000}
 	base := schema.Finding{Kind: "remove-ipc", Severity: schema.Warning, Proof: schema.Observed,
 		Refs: []schema.Ref{queue, segment},
-		Says: "user 1000 has no session now: the end of the next one removes its 1 msg, 1 shm, while processes of it run " +
-			"outside of its sessions",
+		Says: "user 1000 has no session now: the end of the next one removes its 1 msg, 1 shm, while processes of " +
+			"it run outside of its sessions",
 		Evidence: []string{"RemoveIPC=yes is systemd's default; no file of logind sets another",
 			"root and system users, up to uid 999, are spared, and users who linger",
 			"objects of 1000: msg:3, shm:4", "70/jobd runs in /system.slice/jobd.service"},
@@ -70,7 +70,8 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 		"all of it in a session": {func(m *collecttest.Machine) {
 			m.Write("/proc/70/cgroup", "0::/user.slice/user-1000.slice/session-3.scope\n")
 		}, with(func(f *schema.Finding) {
-			f.Severity, f.Evidence, f.Advice = schema.Info, f.Evidence[:3], keepIPCAdvice+" if something of it has to stay."
+			f.Severity, f.Evidence, f.Advice = schema.Info, f.Evidence[:3],
+				keepIPCAdvice+" if something of it has to stay."
 			f.Says = strings.TrimSuffix(f.Says, ", while processes of it run outside of its sessions")
 		})},
 		"a file says yes": {func(m *collecttest.Machine) {
@@ -109,13 +110,15 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 			m.Remove("/proc/self/ns/ipc")
 			m.Link("/proc/self/ns/ipc", "ipc:[4026532000]")
 		}, []schema.Finding{{Kind: "remove-ipc", Severity: schema.Info, Proof: schema.Inferred,
-			Refs:     []schema.Ref{queue, segment},
-			Says:     "whether systemd-logind removes the IPC objects of users when their last session ends cannot be told",
-			Evidence: []string{"the IPC namespace of 60/systemd-logind could not be read", "objects of 1000: msg:3, shm:4"}}}},
+			Refs: []schema.Ref{queue, segment},
+			Says: "whether systemd-logind removes the IPC objects of users when their last session ends " +
+				"cannot be told",
+			Evidence: []string{"the IPC namespace of 60/systemd-logind could not be read",
+				"objects of 1000: msg:3, shm:4"}}}},
 		"two users in their sessions": {func(m *collecttest.Machine) {
 			m.Remove("/proc/70")
-			m.SysV("msg", "         7          6   600          0          0     0     0  1001  1001  1001  1001          0    "+
-				"      0  946684000")
+			m.SysV("msg", "         7          6   600          0          0     0     0  1001  1001  1001  "+
+				"1001          0          0  946684000")
 		}, with(func(f *schema.Finding) {
 			f.Severity, f.Advice = schema.Info, keepIPCAdvice+" if something of it has to stay."
 			f.Refs = append(f.Refs, schema.Ref{Kind: schema.Msg, ID: 6, Gen: 946684000})
@@ -134,9 +137,10 @@ func TestDoctorOnRemoveIPC(t *testing.T) {
 // Each number of the machine is tested below 90 percent of its limit, at 90 percent, and at the limit.
 func TestDoctorOnTheMachinesLimits(t *testing.T) {
 	limits := func(nofile string) string {
-		return "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            " +
-			nofile + "                 4096                 files     \nMax msgqueue size         819200               819200  " +
-			"             bytes     \n"
+		return "Limit                     Soft Limit           Hard Limit           Units     \n" +
+			"Max open files            " +
+			nofile + "                 4096                 files     \n" +
+			"Max msgqueue size         819200               819200               bytes     \n"
 	}
 	inotify := collecttest.FD{Target: "anon_inode:inotify"}
 	write := func(path, format string) func(*collecttest.Machine, int) {
@@ -149,35 +153,39 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 		end     string                              // the finding at 20 of 20
 	}{
 		"open files": {nil, write("/proc/sys/fs/file-nr", "%d\t0\t20\n"),
-			"warning: the limit of open files of the machine is near (90 %): soon open, socket and pipe fail with ENFILE for " +
-				"everybody without CAP_SYS_ADMIN",
-			"critical: the limit of open files of the machine is reached: open, socket and pipe fail with ENFILE for everybody " +
-				"without CAP_SYS_ADMIN"},
+			"warning: the limit of open files of the machine is near (90 %): soon open, socket and pipe fail with " +
+				"ENFILE for everybody without CAP_SYS_ADMIN",
+			"critical: the limit of open files of the machine is reached: open, socket and pipe fail with ENFILE " +
+				"for everybody without CAP_SYS_ADMIN"},
 		"tasks": {func(m *collecttest.Machine) { m.Write("/proc/sys/kernel/pid_max", "20\n") },
 			write("/proc/loadavg", "0.20 0.18 0.12 1/%d 11206\n"),
-			"warning: the limit of processes and threads of the machine is near (90 %): soon fork and pthread_create fail with " +
-				"EAGAIN",
-			"critical: the limit of processes and threads of the machine is reached: fork and pthread_create fail with EAGAIN"},
+			"warning: the limit of processes and threads of the machine is near (90 %): soon fork and " +
+				"pthread_create fail with EAGAIN",
+			"critical: the limit of processes and threads of the machine is reached: fork and pthread_create " +
+				"fail with EAGAIN"},
 		"terminals": {func(m *collecttest.Machine) { m.Write("/proc/sys/kernel/pty/max", "20\n") },
 			write("/proc/sys/kernel/pty/nr", "%d\n"),
-			"warning: the limit of pseudoterminals is near (90 %): soon posix_openpt fails with ENOSPC: no login, no terminal " +
-				"window",
-			"critical: the limit of pseudoterminals is reached: posix_openpt fails with ENOSPC: no login, no terminal window"},
+			"warning: the limit of pseudoterminals is near (90 %): soon posix_openpt fails with ENOSPC: no login, " +
+				"no terminal window",
+			"critical: the limit of pseudoterminals is reached: posix_openpt fails with ENOSPC: no login, " +
+				"no terminal window"},
 		"promised memory": {func(m *collecttest.Machine) { m.Write("/proc/sys/vm/overcommit_memory", "2\n") },
 			write("/proc/meminfo", "MemTotal: 40 kB\nCommitLimit: 20 kB\nCommitted_AS: %d kB\n"),
-			"warning: the limit of memory that may be promised is near (90 %): soon shmget, mmap and fork fail with ENOMEM, " +
-				"writes to /dev/shm with ENOSPC",
-			"critical: the limit of memory that may be promised is reached: shmget, mmap and fork fail with ENOMEM, writes to " +
-				"/dev/shm with ENOSPC"},
+			"warning: the limit of memory that may be promised is near (90 %): soon shmget, mmap and fork fail with " +
+				"ENOMEM, writes to /dev/shm with ENOSPC",
+			"critical: the limit of memory that may be promised is reached: shmget, mmap and fork fail with ENOMEM, " +
+				"writes to /dev/shm with ENOSPC"},
 		"descriptors": {nil, func(m *collecttest.Machine, n int) {
 			m.Process(collecttest.Process{PID: 9, PPID: 1, Comm: "leaky", FDs: fds(n)})
 			m.Write("/proc/9/limits", limits("20"))
 		},
-			"warning: process 9/leaky has nearly used up the descriptors that RLIMIT_NOFILE allows it: soon open, socket, " +
-				"pipe, mq_open and shm_open fail with EMFILE there",
-			"critical: process 9/leaky has used up the descriptors that RLIMIT_NOFILE allows it: open, socket, pipe, mq_open " +
-				"and shm_open fail with EMFILE there"},
-		"inotify instances": {func(m *collecttest.Machine) { m.Write("/proc/sys/fs/inotify/max_user_instances", "20\n") },
+			"warning: process 9/leaky has nearly used up the descriptors that RLIMIT_NOFILE allows it: soon open, " +
+				"socket, pipe, mq_open and shm_open fail with EMFILE there",
+			"critical: process 9/leaky has used up the descriptors that RLIMIT_NOFILE allows it: open, socket, " +
+				"pipe, mq_open and shm_open fail with EMFILE there"},
+		"inotify instances": {func(m *collecttest.Machine) {
+			m.Write("/proc/sys/fs/inotify/max_user_instances", "20\n")
+		},
 			func(m *collecttest.Machine, n int) {
 				for i := range n {
 					m.Process(collecttest.Process{PID: 10 + i, PPID: 1, Comm: "watch", UID: 7,
@@ -188,8 +196,10 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 			"critical: the limit of inotify instances of user 7 is reached: inotify_init fails with EMFILE"},
 		"inotify watches": {func(m *collecttest.Machine) { m.Write("/proc/sys/fs/inotify/max_user_watches", "20\n") },
 			func(m *collecttest.Machine, n int) {
-				m.Process(collecttest.Process{PID: 9, PPID: 1, Comm: "watch", UID: 7, FDs: map[int]collecttest.FD{3: inotify},
-					FDInfo: map[int]string{3: strings.Repeat("inotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n", n)}})
+				m.Process(collecttest.Process{PID: 9, PPID: 1, Comm: "watch", UID: 7,
+					FDs: map[int]collecttest.FD{3: inotify},
+					FDInfo: map[int]string{3: strings.Repeat("inotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n",
+						n)}})
 			},
 			"warning: the limit of inotify watches of user 7 is near (90 %): soon inotify_add_watch fails with ENOSPC",
 			"critical: the limit of inotify watches of user 7 is reached: inotify_add_watch fails with ENOSPC"},
@@ -201,18 +211,19 @@ func TestDoctorOnTheMachinesLimits(t *testing.T) {
 				}
 				m.Process(collecttest.Process{PID: 9, PPID: 1, Comm: "piper", UID: 7, FDs: pipes})
 			},
-			"warning: the limit of pages in pipes of user 7 is near (90 %): soon new pipes get 2 pages, which makes them slow, " +
-				"and fcntl F_SETPIPE_SZ fails with EPERM",
-			"warning: the limit of pages in pipes of user 7 is reached: new pipes get 2 pages, which makes them slow, and " +
-				"fcntl F_SETPIPE_SZ fails with EPERM"},
+			"warning: the limit of pages in pipes of user 7 is near (90 %): soon new pipes get 2 pages, " +
+				"which makes them slow, and fcntl F_SETPIPE_SZ fails with EPERM",
+			"warning: the limit of pages in pipes of user 7 is reached: new pipes get 2 pages, which makes them " +
+				"slow, and fcntl F_SETPIPE_SZ fails with EPERM"},
 		"TCP": {func(m *collecttest.Machine) { m.Write("/proc/sys/net/ipv4/tcp_max_orphans", "20\n") },
 			func(m *collecttest.Machine, n int) {
-				m.Write("/proc/net/sockstat", fmt.Sprintf("sockets: used 1\nTCP: inuse 1 orphan %d tw 0 alloc 1 mem 0\n", n))
+				m.Write("/proc/net/sockstat", fmt.Sprintf("sockets: used 1\n"+
+					"TCP: inuse 1 orphan %d tw 0 alloc 1 mem 0\n", n))
 			},
-			"warning: the limit of TCP connections that no process holds any more is near (90 %): soon they are reset without " +
-				"their last data",
-			"critical: the limit of TCP connections that no process holds any more is reached: they are reset without their " +
-				"last data"},
+			"warning: the limit of TCP connections that no process holds any more is near (90 %): soon they are " +
+				"reset without their last data",
+			"critical: the limit of TCP connections that no process holds any more is reached: they are reset " +
+				"without their last data"},
 	} {
 		for n, want := range map[int]string{17: "", 18: c.soon, 20: c.end} {
 			m := collecttest.New(t)

@@ -37,8 +37,8 @@ func TestDoctorOnControlGroups(t *testing.T) {
 		t.Errorf("17 of 20: %+v", found)
 	}
 	for current, want := range map[int]schema.Finding{
-		18: {Severity: schema.Warning, Says: "the limit of processes and threads of the control group /docker/x is near " +
-			"(90 %): soon fork and pthread_create fail with EAGAIN there",
+		18: {Severity: schema.Warning, Says: "the limit of processes and threads of the control group /docker/x is " +
+			"near (90 %): soon fork and pthread_create fail with EAGAIN there",
 			Evidence: []string{"pids.max is 20, in use are 18"}},
 		20: {Severity: schema.Critical, Says: "the limit of processes and threads of the control group /docker/x is " +
 			"reached: fork and pthread_create fail with EAGAIN there",

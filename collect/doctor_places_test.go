@@ -42,27 +42,28 @@ func TestDoctorLooksAtEveryPlace(t *testing.T) {
 			req := DoctorRequest()
 			req.AllNamespaces = all
 			snap := ExamineSnapshot(s.host, New(s.host, func() time.Time { return s.now }).Take(req))
-			return slices.DeleteFunc(snap.Findings, func(f schema.Finding) bool { return f.Severity != schema.Critical })
+			return slices.DeleteFunc(snap.Findings,
+				func(f schema.Finding) bool { return f.Severity != schema.Critical })
 		}
 		s.equal("without -A", 0, len(look(false)))
 		ipc, who := s.ipcOf(w.PID), fmt.Sprintf("%s[%d]", s.end(w.PID).Comm, w.PID)
 		owner := s.userName()
 		want := []schema.Finding{
 			{Kind: "dev-shm", Severity: schema.Critical, Proof: schema.Observed,
-				Says: fmt.Sprintf("in the /dev/shm of %s (device %s): /dev/shm is full (100 %%): write fails with ENOSPC, and "+
-					"touching mapped memory for the first time is SIGBUS", who, w.Words[1]),
+				Says: fmt.Sprintf("in the /dev/shm of %s (device %s): /dev/shm is full (100 %%): write fails with "+
+					"ENOSPC, and touching mapped memory for the first time is SIGBUS", who, w.Words[1]),
 				Evidence: []string{"64 KiB of 64 KiB are in use (statfs)", "by owner: " + owner + " 64 KiB"},
-				Advice: fmt.Sprintf("Inside (`nsenter --target %d --mount`): See what takes it (`ipctop --once pshm --sort "+
-					"-allocated`) and what is left behind (`ipctop leaks`). To allow more: `mount -o remount,size=128k /dev/shm`, "+
-					"and size= in /etc/fstab; for a container `docker run --shm-size=SIZE`, in Kubernetes an emptyDir with medium: "+
-					"Memory", w.PID)},
+				Advice: fmt.Sprintf("Inside (`nsenter --target %d --mount`): See what takes it (`ipctop --once pshm "+
+					"--sort -allocated`) and what is left behind (`ipctop leaks`). To allow more: "+
+					"`mount -o remount,size=128k /dev/shm`, and size= in /etc/fstab; for a container `docker run "+
+					"--shm-size=SIZE`, in Kubernetes an emptyDir with medium: Memory", w.PID)},
 			{Kind: "limit", Severity: schema.Critical, Proof: schema.Observed,
 				Refs: []schema.Ref{{Kind: schema.Limit, Space: ipc, Name: "SHMMNI"}},
-				Says: fmt.Sprintf("in the IPC namespace of %s (%d): the limit of System V segments is reached: shmget fails with "+
-					"ENOSPC", who, ipc),
+				Says: fmt.Sprintf("in the IPC namespace of %s (%d): the limit of System V segments is reached: "+
+					"shmget fails with ENOSPC", who, ipc),
 				Evidence: []string{"kernel.shmmni is 1, in use are 1", "by owner: " + owner + " 1"},
-				Advice: fmt.Sprintf("Inside (`nsenter --ipc=/proc/%d/ns/ipc`): See what is left behind: `ipctop leaks`. To allow "+
-					"more: `sysctl -w kernel.shmmni=2`", w.PID)},
+				Advice: fmt.Sprintf("Inside (`nsenter --ipc=/proc/%d/ns/ipc`): See what is left behind: "+
+					"`ipctop leaks`. To allow more: `sysctl -w kernel.shmmni=2`", w.PID)},
 		}
 		got := look(true)
 		slices.SortFunc(got, func(a, b schema.Finding) int { return strings.Compare(a.Kind, b.Kind) })

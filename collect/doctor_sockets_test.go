@@ -23,7 +23,8 @@ func TestDoctorOnFullListeners(t *testing.T) {
 		}{
 			{"inet", "127.0.0.1:7001", "connections to it are not answered, and connect waits or fails with ETIMEDOUT",
 				unix.AF_INET, &unix.SockaddrInet4{Port: 7001, Addr: [4]byte{127, 0, 0, 1}}},
-			{"unix", "@full", "connect to it waits, or fails with EAGAIN", unix.AF_UNIX, &unix.SockaddrUnix{Name: "@full"}},
+			{"unix", "@full", "connect to it waits, or fails with EAGAIN", unix.AF_UNIX,
+				&unix.SockaddrUnix{Name: "@full"}},
 		} {
 			fd := kerneltest.Listener(t, c.family, c.addr, 1)
 			ref := fmt.Sprintf("%s:%d", c.kind, kerneltest.Inode(t, fd))

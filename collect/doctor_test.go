@@ -186,8 +186,8 @@ func TestDoctorOnDevShm(t *testing.T) {
 			}
 			return all
 		}
-		const small = "warning: /dev/shm is small, 1 MiB: programs that share memory between workers (PyTorch's DataLoader, " +
-			"NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
+		const small = "warning: /dev/shm is small, 1 MiB: programs that share memory between workers (PyTorch's " +
+			"DataLoader, NCCL, databases, browsers) run into ENOSPC or die of SIGBUS"
 		s.equal("an empty one", []string{small}, says())
 
 		fd := s.opened(s.admin.ShmOpen("/sparse", create, 0o600))
@@ -195,15 +195,15 @@ func TestDoctorOnDevShm(t *testing.T) {
 		s.equal("a file that fits", []string{small}, says())
 		s.check(unix.Ftruncate(fd, 3<<20))
 		s.equal("one that promises too much", []string{small,
-			"warning: files of /dev/shm promise 3 MiB more than they have, and only 1 MiB are free: who touches the rest gets " +
-				"SIGBUS"}, says())
+			"warning: files of /dev/shm promise 3 MiB more than they have, and only 1 MiB are free: who touches the " +
+				"rest gets SIGBUS"}, says())
 		s.check(os.Remove("/dev/shm/sparse"))
 		unix.Close(fd)
 
 		s.check(os.WriteFile("/dev/shm/most", make([]byte, 960<<10), 0o600))
 		s.equal("nearly full", []string{small,
-			"warning: /dev/shm is nearly full (93 %): soon write fails with ENOSPC, and touching mapped memory for the first " +
-				"time is SIGBUS"}, says())
+			"warning: /dev/shm is nearly full (93 %): soon write fails with ENOSPC, and touching mapped memory for " +
+				"the first time is SIGBUS"}, says())
 		rest := s.opened(s.admin.ShmOpen("/rest", create, 0o600))
 		errno := untilRefused(t, func(int) error { _, err := unix.Write(rest, make([]byte, 4096)); return err })
 		s.equal("full", []string{
@@ -249,7 +249,8 @@ func TestDoctorOnHeldMemory(t *testing.T) {
 			Says: "16 KiB of memory are deleted but still held: 1 file of /dev/shm, 1 segment of System V",
 			Evidence: []string{
 				fmt.Sprintf("12 KiB: %s (/dev/shm/gone, unlinked), held by %d/%s", file, maps.PID, comm),
-				fmt.Sprintf("4 KiB: shm:%d (removed, 1 attach), held by %d/%s; made by process %d, which lives and does not map it",
+				fmt.Sprintf("4 KiB: shm:%d (removed, 1 attach), held by %d/%s; made by process %d, which lives and "+
+					"does not map it",
 					id, attached.PID, comm, os.Getpid()),
 			}}, found[0])
 		if !strings.Contains(found[0].Advice, "end or restart the creator: a server that maps it for its clients") {
@@ -300,13 +301,13 @@ func TestDoctorOnFullQueues(t *testing.T) {
 			return string(found[0].Severity) + ": " + found[0].Says + "; " + strings.Join(found[0].Evidence, "; ")
 		}
 		s.equal("nearly full", "info: "+ref+
-			" is nearly full (90 %): soon msgsnd blocks, or fails with EAGAIN; it holds 9 bytes in 1 message, and takes 10 "+
-			"bytes (qbytes); nobody has ever received from it", state())
+			" is nearly full (90 %): soon msgsnd blocks, or fails with EAGAIN; it holds 9 bytes in 1 message, "+
+			"and takes 10 bytes (qbytes); nobody has ever received from it", state())
 		sender := kerneltest.Start(t, "send", fmt.Sprint(id))
 		tid := s.sleepsIn(sender.PID)
-		s.equal("with a sender", fmt.Sprintf("warning: %s is full: a thread sleeps in msgsnd until somebody receives; it "+
-			"holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from it; %d/%s, thread %d, "+
-			"sleeps in msgsnd",
+		s.equal("with a sender", fmt.Sprintf("warning: %s is full: a thread sleeps in msgsnd until somebody "+
+			"receives; it holds 9 bytes in 1 message, and takes 10 bytes (qbytes); nobody has ever received from "+
+			"it; %d/%s, thread %d, sleeps in msgsnd",
 			ref, sender.PID, s.end(sender.PID).Comm, tid), state())
 	})
 }
@@ -354,8 +355,8 @@ func TestDoctorCountsOrphans(t *testing.T) {
 		owner := proc.NewUsers(true).User(uint32(os.Getuid()))
 		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed,
 			Refs: found[0].Refs,
-			Says: "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who could know " +
-				"it; 4 KiB to win",
+			Says: "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who " +
+				"could know it; 4 KiB to win",
 			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
 			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
 		s.equal("its object", ref, found[0].Refs[0].String())
@@ -405,8 +406,9 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		w := kerneltest.StartAs(t, s.otherUser(), "examine")
 		var said map[string]string
 		s.check(json.Unmarshal([]byte(strings.Join(w.Words, " ")), &said))
-		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm (statfs) than "+
-			"its files and what is named here: deleted and held by processes that could not be looked into", said["held"])
+		s.equal("what is held", "info: /dev/shm holds more than its files; 2 MiB more are in use of /dev/shm "+
+			"(statfs) than its files and what is named here: deleted and held by processes that could not "+
+			"be looked into", said["held"])
 		for _, source := range []string{"fd", "maps"} {
 			if _, ok := said["not seen: "+source]; !ok {
 				t.Errorf("it does not say that it cannot see %s: %v", source, said)
@@ -421,8 +423,8 @@ func TestDoctorOfAnOrdinaryUser(t *testing.T) {
 		s.check(os.Mkdir("/dev/shm/dir", 0o700))
 		s.check(os.WriteFile("/dev/shm/dir/x", make([]byte, 3<<20), 0o600))
 		found = findingsOn(s.examine(), "held", "")
-		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: in its directories, or " +
-			"deleted and held by processes that could not be looked into"
+		want := "3 MiB more are in use of /dev/shm (statfs) than its files and what is named here: " +
+			"in its directories, or deleted and held by processes that could not be looked into"
 		if len(found) != 1 || found[0].Evidence[len(found[0].Evidence)-1] != want {
 			t.Errorf("with a directory: %+v", found)
 		}

@@ -96,7 +96,8 @@ func TestDoctorNamesWhoWatches(t *testing.T) {
 	if len(found) != 1 {
 		t.Fatalf("%+v", found)
 	}
-	want := []string{"fs.inotify.max_user_watches is 30, in use are 29", "counted in the descriptors that could be seen",
+	want := []string{"fs.inotify.max_user_watches is 30, in use are 29",
+		"counted in the descriptors that could be seen",
 		"by process: 12/w2 20, 13/w3 3, 11/w1 2, 10/w0 1, 14/w4 1, and 2 more"}
 	if diff := gocmp.Diff(want, found[0].Evidence); diff != "" {
 		t.Error(diff)

@@ -20,7 +20,8 @@ func TestEndsAreTheColumns(t *testing.T) {
 	for _, m := range collect.Mechanisms() {
 		want[m.Kind] = m.NeedsAt(sides...)
 	}
-	seen := map[schema.Kind]bool{schema.Vsock: true} // sock_diag alone lists these; their row is a Socket like netlink's
+	// sock_diag alone lists these; their row is a Socket like netlink's
+	seen := map[schema.Kind]bool{schema.Vsock: true}
 	for _, m := range []*collecttest.Machine{collecttest.Sample(t), collecttest.Notifiers(t), collecttest.Files(t)} {
 		host, err := kernel.Open(m.Root)
 		if err != nil {

@@ -20,7 +20,8 @@ func DoctorRequest() Request {
 // ExamineSnapshot runs the checks of the doctor on a snapshot of host that was taken for DoctorRequest. It returns the
 // snapshot with the findings of the doctor, the most severe first. The faults of the checks are added to those of s.
 func ExamineSnapshot(host *kernel.Host, s *Snapshot) *Snapshot {
-	report := doctor.Examine(&doctor.Input{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace, Kinds: Mechanisms(),
+	report := doctor.Examine(&doctor.Input{Host: host, Taken: s.Taken, IPCNamespace: s.IPCNamespace,
+		Kinds:    Mechanisms(),
 		Objects:  s.Objects,
 		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges,
 		Way: s.FindNamespace})

@@ -267,7 +267,8 @@ func TestKeyOfAnotherUsersObject(t *testing.T) {
 		search := c.FindKey(key)
 		want := []string{dir + "/open/data: open as fd " + theirs.Words[0]}
 		if diff := gocmp.Diff([]any{[]string(nil), want, []string{proc.NewUsers(true).User(1000)}, ref(schema.Shm, id)},
-			[]any{found(search, ours.PID), found(search, theirs.PID), search.Owners, search.Objects[0].String()}); diff != "" {
+			[]any{found(search, ours.PID), found(search, theirs.PID), search.Owners,
+				search.Objects[0].String()}); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: ftok.Needs}})

@@ -36,7 +36,7 @@ func TestProcessWithABystandersName(t *testing.T) {
 			s.possibleUser(called.PID, 1235, time.Unix(s.segment(creator.Words[0]).CTime, 0)))
 		s.wantJudgement("to an ordinary user", s.verdictsAsUser(1234, schema.Shm)[ref], relate.Unknown, unattached,
 			died("creator", creator),
-			fmt.Sprintf("whether these are the programs that they are called after, which know no objects, could not be read: "+
-				"%d/screen", called.PID))
+			fmt.Sprintf("whether these are the programs that they are called after, which know no objects, "+
+				"could not be read: %d/screen", called.PID))
 	})
 }

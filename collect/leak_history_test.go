@@ -136,7 +136,10 @@ func usePast(j *kerneltest.Job, admin *kernel.Admin, kind schema.Kind, id string
 	case schema.PShm, schema.PMsg:
 		open := admin.ShmOpen
 		if kind == schema.PMsg {
-			open = func(name string, flags int, mode uint32) (int, error) { return admin.MqOpen(name, flags, mode, nil) }
+			open = func(name string, flags int, mode uint32) (int,
+				error) {
+				return admin.MqOpen(name, flags, mode, nil)
+			}
 		}
 		fd, err := open(id, unix.O_RDWR, 0)
 		j.Check(err)
@@ -196,8 +199,8 @@ func (h *history) act() {
 	}
 }
 
-// rest waits until a process that starts now is younger than every last use, beyond doubt. Then some processes fork, and
-// most of the older ones end. So the forked ones know objects that were last used before their start.
+// rest waits until a process that starts now is younger than every last use, beyond doubt. Then some processes fork,
+// and most of the older ones end. So the forked ones know objects that were last used before their start.
 func (h *history) rest() {
 	last := time.Now()
 	kerneltest.Eventually(h, "the end of the doubt", func() bool { return time.Since(last) > proc.StartDoubt })

@@ -67,7 +67,8 @@ func TestVerdictsBelowAnotherNamespacesProc(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		told := t.TempDir() + "/told"
-		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()), told, "shm",
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWIPC, "verdicts-of-own", fmt.Sprint(s.now.Unix()),
+			told, "shm",
 			"msg")
 		got := s.readVerdicts(told)
 		for _, ref := range []string{"shm:0", "msg:0"} {
@@ -152,8 +153,8 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		s.now = time.Now().Add(time.Hour)
 		got := s.verdicts(schema.PShm)
 		s.wantJudgement("read", got[read], relate.Suspect, nobodyMaps,
-			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, the first one in 24 "+
-				"hours is recorded (relatime)",
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: of who reads it, "+
+				"the first one in 24 hours is recorded (relatime)",
 				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 		if got[unread].Verdict != relate.Orphan {
 			t.Errorf("%+v", got[unread])
@@ -161,7 +162,8 @@ func TestMemoryThatAYoungProcessMayHaveRead(t *testing.T) {
 		s.check(unix.Mount("", "/dev/shm", "",
 			unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 		s.wantVerdict(unread, relate.Suspect, nobodyMaps,
-			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who reads it (noatime)",
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have mapped it since: nothing records who "+
+				"reads it (noatime)",
 				young.PID, s.end(young.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid()))))
 	})
 }
@@ -183,9 +185,10 @@ func TestQueueWhoseKeyAYoungerProcessCanMake(t *testing.T) {
 		got := s.verdicts(schema.Msg)
 		const unwaited = "nobody waits on it: the system calls of every thread were read"
 		s.wantJudgement("known", got[fmt.Sprintf("msg:%d", known)], relate.Suspect, unwaited,
-			fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by ftok: open "+
-				"as fd %s",
-				service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir, service.Words[0]))
+			fmt.Sprintf("could still know it: %d/%s, user %s, may have its key of %s/open/data (proj 0x71 'q') by "+
+				"ftok: open as fd %s",
+				service.PID, s.end(service.PID).Comm, proc.NewUsers(true).User(uint32(unix.Getuid())), dir,
+				service.Words[0]))
 		if got := got[fmt.Sprintf("msg:%d", other)]; got.Verdict != relate.Orphan {
 			t.Errorf("of another key: %+v", got)
 		}
@@ -215,7 +218,8 @@ func TestRemovalOfAFileInAnotherUsersDirectory(t *testing.T) {
 		}
 		s.equal("in a directory of root's", "rm -- /dev/shm/f", advice[s.fifoRef("/dev/shm/f")])
 		file := s.file("/dev/shm/it's/f")
-		s.equal("in another user's", fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino),
+		s.equal("in another user's",
+			fmt.Sprintf(`find '/dev/shm/it'\''s' -maxdepth 1 -type p -inum %d -delete`, file.Ino),
 			advice[s.fifoRef("/dev/shm/it's/f")])
 	})
 }
@@ -244,13 +248,15 @@ func TestQueueWhoseCreatorChangedItsUser(t *testing.T) {
 		s := newSysVScene(t)
 		creator := kerneltest.Start(t, "drop-root")
 		got := s.verdicts(schema.Msg)
-		for _, id := range []string{creator.Words[0], creator.Words[2]} { // it may write to one queue and read from the other
+		// it may write to one queue and read from the other
+		for _, id := range []string{creator.Words[0], creator.Words[2]} {
 			s.wantJudgement("open", got["msg:"+id], relate.Suspect,
 				"nobody waits on it: the system calls of every thread were read",
-				fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, and others may "+
-					"change it", creator.PID, s.end(creator.PID).Comm))
+				fmt.Sprintf("could still know it: %d/%s, user 1234, may have been root when it was last used, "+
+					"and others may change it", creator.PID, s.end(creator.PID).Comm))
 		}
-		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan { // it has no rights on this queue any more
+		// it has no rights on this queue any more
+		if got := got["msg:"+creator.Words[1]]; got.Verdict != relate.Orphan {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -52,7 +52,8 @@ func TestQueueWithAMessageOfADeadSender(t *testing.T) {
 		s.wantVerdict(ref, relate.Orphan, nobodyWaits, holdsOne, died("last sender", sender), s.lastUsed(q.STime))
 		waiter := kerneltest.Start(t, "receive", sender.Words[0])
 		s.sleepsIn(waiter.PID)
-		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s waits in msgrcv type 77", waiter.PID, s.end(waiter.PID).Comm))
+		s.wantVerdict(ref, relate.Live,
+			fmt.Sprintf("%d/%s waits in msgrcv type 77", waiter.PID, s.end(waiter.PID).Comm))
 	})
 }
 
@@ -88,7 +89,8 @@ func TestSetThatADeadProcessAskedInVain(t *testing.T) {
 		}
 		s.wantVerdict(fmt.Sprintf("sem:%d", id), relate.Suspect, s.unusedSet(
 			"its last use left no pid, as does the end of a process that had nothing to undo (SEM_UNDO)",
-			"could still know it: a process that entered this IPC namespace for a while, which would leave no pid either")...)
+			"could still know it: a process that entered this IPC namespace for a while, "+
+				"which would leave no pid either")...)
 	})
 }
 
@@ -264,7 +266,8 @@ func TestVerdictsWithoutRights(t *testing.T) {
 				"who waits on it is not known: the system calls of 2 processes could not be read", holdsOne,
 				died("last sender", used)}},
 			"sem:" + used.Words[1]: {Verdict: relate.Unknown,
-				Reasons: []string{"its values, its waiters and who changed it last could not be read (permission denied)"}},
+				Reasons: []string{"its values, its waiters and who changed it last could not be read " +
+					"(permission denied)"}},
 			"pmsg:/q": {Verdict: relate.Unknown, Reasons: []string{unread}},
 			"pshm:/m": {Verdict: relate.Unknown, Reasons: []string{unread}},
 			"psem:/s": {Verdict: relate.Unknown, Reasons: []string{unread}},
@@ -278,6 +281,7 @@ func TestDirectoryInDevShmHasNoVerdict(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		s := newSysVScene(t)
 		s.check(os.Mkdir("/dev/shm/d", 0o700))
-		s.wantVerdict("pshm:/d", relate.Unknown, "it is a directory, not shared memory: what it is used for is not looked at")
+		s.wantVerdict("pshm:/d", relate.Unknown, "it is a directory, not shared memory: what it is used for "+
+			"is not looked at")
 	})
 }

@@ -33,8 +33,8 @@ func workOpenFIFOFrom(j *kerneltest.Job) {
 	var e unix.Errno
 	switch how {
 	case "openat2":
-		_, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&flags)),
-			unix.SizeofOpenHow, 0, 0)
+		_, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(at), uintptr(unsafe.Pointer(path)),
+			uintptr(unsafe.Pointer(&flags)), unix.SizeofOpenHow, 0, 0)
 	default:
 		_, _, e = unix.Syscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.O_RDONLY, 0, 0, 0)
 	}
@@ -145,7 +145,8 @@ func TestQueueAndSetThatAStoppedProcessWaitsOn(t *testing.T) {
 			fmt.Sprintf("%d/%s waited in msgrcv type 77 before it was stopped, and is stopped", receiver.PID,
 				s.end(receiver.PID).Comm))
 		s.wantVerdict(fmt.Sprintf("sem:%d", set), relate.Live,
-			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID, s.end(taker.PID).Comm))
+			fmt.Sprintf("%d/%s waited in semop [0] -1 before it was stopped, and is stopped", taker.PID,
+				s.end(taker.PID).Comm))
 	})
 }
 

@@ -60,7 +60,8 @@ func TestStaleFIFO(t *testing.T) {
 		s.wantVerdict(ref, relate.Suspect, nobodyAtFIFO, s.possibleUser(daemon.PID, os.Getuid(), s.changed(path)))
 		opener := kerneltest.Start(t, "open-fifo", path)
 		s.opensFIFO(opener.PID)
-		s.wantVerdict(ref, relate.Live, fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))
+		s.wantVerdict(ref, relate.Live,
+			fmt.Sprintf("%d/%s waits in open for reading", opener.PID, s.end(opener.PID).Comm))
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		s.check(err)
 		defer unix.Close(fd)

@@ -41,10 +41,12 @@ func TestQueueThatARuleProtectsByTheFileOfItsKey(t *testing.T) {
 		}
 		for path, want := range map[string]relate.Judgement{
 			dir + "/*.conf": {Verdict: relate.Protected,
-				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours",
+				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of " +
+					"a file of ours",
 					unwaited}},
 			dir + "/a.conf": {Verdict: relate.Protected,
-				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of a file of ours",
+				Reasons: []string{"it looks like Ours's, which is meant to be there unused: its key is that of " +
+					"a file of ours",
 					unwaited}},
 			dir + "/loop/*": {Verdict: relate.Unknown, Reasons: []string{unwaited,
 				"a signature protects what has a key of " + dir + "/loop/*, not all of which could be looked at"}},
@@ -76,8 +78,8 @@ func TestSegmentWhoseKeyAYoungerProcessMayMake(t *testing.T) {
 		service := kerneltest.Start(t, "wait")
 		got := s.verdictsAsUser(1234, schema.Shm)
 		s.wantJudgement("with a key", got["shm:"+keyed.Words[0]], relate.Unknown, unattached, died("creator", keyed),
-			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s", service.PID,
-				s.end(service.PID).Comm))
+			fmt.Sprintf("which files these know, one of which may give its key by ftok, could not be read: %d/%s",
+				service.PID, s.end(service.PID).Comm))
 		if got := got["shm:"+private.Words[0]]; got.Verdict != relate.Orphan {
 			t.Errorf("private: %+v", got)
 		}

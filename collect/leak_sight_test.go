@@ -45,7 +45,8 @@ func TestVerdictsInAPIDNamespaceThatSharesItsIPC(t *testing.T) {
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.now = time.Now().Add(time.Hour)
 		told := t.TempDir() + "/told"
-		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "verdicts-below", fmt.Sprint(s.now.Unix()), told, "shm",
+		kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "verdicts-below", fmt.Sprint(s.now.Unix()),
+			told, "shm",
 			"msg", "pshm")
 		got := s.readVerdicts(told)
 		s.wantJudgement("segment", got["shm:"+segment.Words[0]], relate.Unknown, unattached,
@@ -138,8 +139,10 @@ func TestDevShmOnAnOverlay(t *testing.T) {
 		defer unix.Unmount("/dev/shm", unix.MNT_DETACH)
 		s.check(s.admin.PosixShmCreate("/m", 4096, 0o600))
 		s.now = time.Now().Add(time.Hour)
-		const why = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one cannot be told"
-		if got := s.verdicts(schema.PShm)["pshm:/m"]; got.Verdict != relate.Unknown || !slices.Contains(got.Reasons, why) {
+		const why = "/dev/shm is on a file system whose files may have other numbers in mappings: who maps one " +
+			"cannot be told"
+		if got := s.verdicts(schema.PShm)["pshm:/m"]; got.Verdict != relate.Unknown ||
+			!slices.Contains(got.Reasons, why) {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -230,10 +233,10 @@ func TestVerdictsInAnIPCNamespaceThatAnotherContainerIsIn(t *testing.T) {
 		w.Say("judge")
 		w.Read()
 		got := s.readVerdicts(told)
-		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: they cannot " +
-			"be seen", "its last user is outside this pid namespace and cannot be seen"
-		const either = "its last use left no pid: it was the end of a process that had nothing to undo (SEM_UNDO), or a " +
-			"process outside this pid namespace, which cannot be seen"
+		const trace, outside = "processes outside this pid namespace have used objects of this IPC namespace: " +
+			"they cannot be seen", "its last user is outside this pid namespace and cannot be seen"
+		const either = "its last use left no pid: it was the end of a process that had nothing to undo (SEM_UNDO), " +
+			"or a process outside this pid namespace, which cannot be seen"
 		for ref, reason := range map[string]string{fmt.Sprintf("msg:%d", queue): trace,
 			fmt.Sprintf("sem:%d", untouched): trace,
 			fmt.Sprintf("sem:%d", raised):    outside, fmt.Sprintf("sem:%d", changed): either} {
@@ -258,8 +261,8 @@ func TestVerdictsInAContainerWhoseDevShmIsFromOutside(t *testing.T) {
 		w.Say("judge")
 		w.Read()
 		s.wantJudgement("a queue", s.readVerdicts(told)[fmt.Sprintf("msg:%d", queue)], relate.Unknown,
-			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one with its IPC "+
-				"namespace: who else is in there cannot be seen")
+			"the /dev/shm of this container is mounted from outside, as engines do for containers that share one "+
+				"with its IPC namespace: who else is in there cannot be seen")
 	})
 }
 
@@ -305,8 +308,8 @@ func TestVerdictsUnderHidepid(t *testing.T) {
 		creator := kerneltest.Start(t, "create-segment")
 		creator.Finish()
 		s.check(unix.Mount("proc", "/proc", "proc", unix.MS_REMOUNT, "hidepid=1"))
-		s.wantJudgement("a segment", s.verdictsAsUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown, unattached,
-			died("creator", creator),
+		s.wantJudgement("a segment", s.verdictsAsUser(1234, schema.Shm)["shm:"+creator.Words[0]], relate.Unknown,
+			unattached, died("creator", creator),
 			"/proc is mounted with hidepid: other users' processes cannot be seen")
 	})
 }

@@ -67,7 +67,8 @@ func (s *sysvScene) wantVerdict(ref string, verdict relate.Leak, reasons ...stri
 func (s *sysvScene) wantJudgement(ref string, got relate.Judgement, verdict relate.Leak, reasons ...string) {
 	s.Helper()
 	if n := len(got.Reasons); n > 0 &&
-		(strings.HasPrefix(got.Reasons[n-1], "it was last used") || strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
+		(strings.HasPrefix(got.Reasons[n-1], "it was last used") ||
+			strings.HasPrefix(got.Reasons[n-1], "its last use is")) {
 		if n < 2 || !strings.HasPrefix(got.Reasons[n-2], "none of the processes of ") {
 			s.Errorf("%s: whose processes were looked at is not among %q", ref, got.Reasons)
 		}
@@ -167,7 +168,8 @@ func TestSegmentOfADeadCreatorThatAChildHasAttachedIsLive(t *testing.T) {
 		child := atoi(t, creator.Words[1])
 		defer unix.Kill(child, unix.SIGKILL)
 		creator.Finish()
-		s.wantVerdict("shm:"+creator.Words[0], relate.Live, fmt.Sprintf("%d/%s has it attached", child, s.end(child).Comm))
+		s.wantVerdict("shm:"+creator.Words[0], relate.Live,
+			fmt.Sprintf("%d/%s has it attached", child, s.end(child).Comm))
 	})
 }
 
@@ -211,7 +213,8 @@ func TestRemovedSegmentThatAServerMapsForItsCreator(t *testing.T) {
 		s.check(s.admin.ShmRemove(id))
 		who := fmt.Sprintf("%d/%s", server.PID, s.end(server.PID).Comm)
 		s.wantVerdict(fmt.Sprint("shm:", id), relate.Live, who+" has it attached",
-			"it is removed already: its memory goes when "+who+" lets go, and removing it again cannot help; ask its creator "+
+			"it is removed already: its memory goes when "+who+" lets go, and removing it again cannot help; "+
+				"ask its creator "+
 				fmt.Sprintf("first, process %d, which lives and does not map it", os.Getpid()))
 	})
 }
@@ -236,15 +239,16 @@ func TestSegmentWhoseCreatorsPidIsReused(t *testing.T) {
 		if young.PID != creator.PID {
 			t.Fatal("no process got the creator's pid in 100 attempts")
 		}
-		started := s.bootTime().Add(time.Duration(s.end(young.PID).Start) * time.Second / sys.ClockTick).In(s.now.Location())
+		sinceBoot := time.Duration(s.end(young.PID).Start) * time.Second / sys.ClockTick
+		started := s.bootTime().Add(sinceBoot).In(s.now.Location())
 		layout := time.TimeOnly
 		if started.Format(time.DateOnly) != s.now.Format(time.DateOnly) {
 			layout = time.DateTime
 		}
 		end := s.end(young.PID)
 		s.wantVerdict("shm:"+creator.Words[0], relate.Orphan, unattached,
-			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID, creator.PID,
-				end.Comm, started.Format(layout)),
+			fmt.Sprintf("pid %d of its creator belongs to a younger process, %d/%s, started %s", creator.PID,
+				creator.PID, end.Comm, started.Format(layout)),
 			s.lastUsed(m.CTime))
 	})
 }

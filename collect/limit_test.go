@@ -20,8 +20,10 @@ func TestLimits(t *testing.T) {
 			"fs/mqueue/queues_max": "20", "fs/mqueue/msg_max": "21", "fs/mqueue/msgsize_max": "2200",
 			"fs/mqueue/msg_default": "5", "fs/mqueue/msgsize_default": "2100",
 		} {
-			// Since Linux 6.10 an ordinary user may set these limits in a user namespace. On older kernels they stay unchanged.
-			if err := os.WriteFile("/proc/sys/"+name, []byte(text), 0o644); err != nil && os.Getuid() == 0 && os.Geteuid() == 0 {
+			// Since Linux 6.10 an ordinary user may set these limits in a user namespace. On older kernels they stay
+			// unchanged.
+			if err := os.WriteFile("/proc/sys/"+name, []byte(text), 0o644); err != nil && os.Getuid() == 0 &&
+				os.Geteuid() == 0 {
 				t.Skipf("needs to set limits of an IPC namespace, which this kernel refuses: %v", err)
 			}
 		}
@@ -42,8 +44,8 @@ func TestLimits(t *testing.T) {
 			return fmt.Sprint(v.Int())
 		}
 		for _, name := range []string{
-			"MSGMNI", "MSGMAX", "MSGMNB", "MQUMNI", "MQUMAX", "MQUMNB", "MQUDFM", "MQUDFS", "SEMMNI", "SEMMNS", "SEMMSL",
-			"SEMOPM", "SEMVMX",
+			"MSGMNI", "MSGMAX", "MSGMNB", "MQUMNI", "MQUMAX", "MQUMNB", "MQUDFM", "MQUDFS", "SEMMNI", "SEMMNS",
+			"SEMMSL", "SEMOPM", "SEMVMX",
 			"SHMMNI", "SHMALL", "SHMMAX", "SHMMIN", "SHMFS", "SHMFSI",
 		} {
 			r := rows["limit:"+name]
@@ -51,8 +53,8 @@ func TestLimits(t *testing.T) {
 			if v := r["use"]; v.IsKnown() {
 				use = fmt.Sprintf("%.1f", v.Float())
 			}
-			got = append(got, fmt.Sprintf("%s %s of %s %s %s by %s", name, text(r["used"]), text(r["limit"]), r["unit"].Str(),
-				use, r["sysctl"].Str()))
+			got = append(got, fmt.Sprintf("%s %s of %s %s %s by %s", name, text(r["used"]), text(r["limit"]),
+				r["unit"].Str(), use, r["sysctl"].Str()))
 		}
 		s.equal("limits", []string{
 			"MSGMNI 1 of 11 objects 9.1 by kernel.msgmni",

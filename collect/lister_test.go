@@ -71,7 +71,8 @@ func TestAspectsNameWhatTheyRequire(t *testing.T) {
 	l := listOf(asks("a", nil, nil, &n), asks("b", nil, nil, &n))
 	aspect := kinds.Aspect{Name: "judge", Of: map[schema.Kind]schema.Need{"a": 0},
 		Fill: func(t *proc.Tick, _ schema.Kind, _ schema.Need, _ []*schema.Object) { t.Objects("b") }}
-	if says := panicOf(func() { l.withAspects("a", []kinds.Aspect{aspect}) }); !strings.HasPrefix(says, "judge asks for") {
+	if says := panicOf(func() { l.withAspects("a", []kinds.Aspect{aspect}) }); !strings.HasPrefix(says,
+		"judge asks for") {
 		t.Errorf("panics with %q", says)
 	}
 	aspect.Requires = []schema.Kind{"b"}

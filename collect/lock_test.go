@@ -147,7 +147,8 @@ func TestFlock(t *testing.T) {
 		waiter := s.wait("flock", "a file", "flock WRITE")
 		ref := s.ref(other, "flock", strconv.Itoa(s.self.PID), "0-EOF")
 		s.compareLocks(map[string]cells{
-			ref: s.cells("a file", fd, "FLOCK", "WRITE", cells{"holders": ends(s.at(fd), cat), "waiters": ends(waiter)}),
+			ref: s.cells("a file", fd, "FLOCK", "WRITE",
+				cells{"holders": ends(s.at(fd), cat), "waiters": ends(waiter)}),
 		}, []string{s.holdsRef(ref, fd), edge(procRef(cat), "holds", ref, "fd 3"),
 			edge(procRef(waiter), "waits_on", ref, "flock WRITE")})
 	})
@@ -185,7 +186,8 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 		refs := []string{s.ref(one, "flock", "0", "0-EOF"), s.ref(two, "flock", "0", "0-EOF"),
 			s.ref(two, "flock", "0."+strconv.Itoa(more), "0-EOF")}
 		rows := map[string]cells{
-			refs[0]: s.cells("one", one, "FLOCK", "WRITE", cells{"holders": ends(s.at(one), cat), "waiters": ends(first)}),
+			refs[0]: s.cells("one", one, "FLOCK", "WRITE",
+				cells{"holders": ends(s.at(one), cat), "waiters": ends(first)}),
 			refs[1]: s.cells("two", two, "FLOCK", "READ", cells{"waiters": ends(second)}),
 			refs[2]: s.cells("two", more, "FLOCK", "READ", nil),
 		}
@@ -195,7 +197,8 @@ func TestFlockWhoseTakerHasEnded(t *testing.T) {
 		s.compareLocks(rows, []string{
 			s.holdsRef(refs[0], one), edge(procRef(cat), "holds", refs[0], "fd 3"),
 			edge(procRef(first), "waits_on", refs[0], "flock WRITE"),
-			s.holdsRef(refs[1], two), edge(procRef(second), "waits_on", refs[1], "flock WRITE"), s.holdsRef(refs[2], more),
+			s.holdsRef(refs[1], two), edge(procRef(second), "waits_on", refs[1], "flock WRITE"),
+			s.holdsRef(refs[2], more),
 		})
 	})
 }
@@ -212,7 +215,8 @@ func TestWaiterOfAWaiter(t *testing.T) {
 			for _, w := range waiters {
 				edges = append(edges, edge(procRef(w), "waits_on", ref, "flock WRITE"))
 			}
-			s.compareLocks(map[string]cells{ref: s.cells("queue", fd, "FLOCK", "READ", cells{"waiters": ends(waiters...)})},
+			s.compareLocks(map[string]cells{ref: s.cells("queue", fd, "FLOCK", "READ",
+				cells{"waiters": ends(waiters...)})},
 				edges)
 		}
 		first := s.wait("flock", "queue", "flock WRITE")
@@ -233,7 +237,8 @@ func TestPOSIXAndOFDLocks(t *testing.T) {
 		posix, ofd := s.open("posix", unix.O_RDWR), s.open("ofd", unix.O_RDWR)
 		s.check(lockRange(posix, unix.F_SETLK, unix.F_WRLCK, 10, 90))
 		s.check(lockRange(ofd, unix.F_OFD_SETLK, unix.F_WRLCK, 10, 90))
-		posixWaiter, ofdWaiter := s.wait("posix", "posix", "fcntl WRITE 12-19"), s.wait("ofd", "ofd", "fcntl READ 50-EOF")
+		posixWaiter, ofdWaiter := s.wait("posix", "posix", "fcntl WRITE 12-19"),
+			s.wait("ofd", "ofd", "fcntl READ 50-EOF")
 		pid := strconv.Itoa(s.self.PID)
 		posixRef, ofdRef := s.ref(posix, "posix", pid, "10-99"), s.ref(ofd, "ofdlck", pid, "10-99")
 		span := cells{"range_start": schema.Int(10), "range_end": schema.Int(99)}
@@ -277,12 +282,14 @@ func TestLeases(t *testing.T) {
 			t.Fatalf("F_SETLEASE: %v", err)
 		}
 		ref := s.ref(fd, "lease", strconv.Itoa(s.self.PID), "0-EOF")
-		s.compareLocks(map[string]cells{ref: s.cells("leased", fd, "LEASE", "READ", nil)}, []string{s.holdsRef(ref, fd)})
+		s.compareLocks(map[string]cells{ref: s.cells("leased", fd, "LEASE", "READ", nil)},
+			[]string{s.holdsRef(ref, fd)})
 		waiter := s.wait("open", "leased", "open WRITE")
 		waiter.TID = 0 // the line names only the process
 		// While the lease breaks, /proc/locks shows the type that it will have.
 		s.compareLocks(map[string]cells{
-			ref: s.cells("leased", fd, "LEASE", "UNLCK", cells{"status": schema.String("breaking"), "waiters": ends(waiter)}),
+			ref: s.cells("leased", fd, "LEASE", "UNLCK",
+				cells{"status": schema.String("breaking"), "waiters": ends(waiter)}),
 		}, []string{s.holdsRef(ref, fd), edge(procRef(waiter), "waits_on", ref, "open WRITE")})
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
 		s.check(err)
@@ -370,7 +377,8 @@ func TestLocksAgainstLslocks(t *testing.T) {
 			var lines []string
 			for line := range strings.Lines(string(out)) {
 				// lslocks knows no process of an OFD lock, and so no path.
-				if f := strings.Fields(line); strings.HasPrefix(f[len(f)-1], s.dir) || f[0] == "OFDLCK" && f[3] == "77" {
+				if f := strings.Fields(line); strings.HasPrefix(f[len(f)-1], s.dir) ||
+					f[0] == "OFDLCK" && f[3] == "77" {
 					lines = append(lines, strings.Join(f[:5], " "))
 				}
 			}

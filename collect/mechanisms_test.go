@@ -20,7 +20,8 @@ func TestMechanismsAreDeclaredInFull(t *testing.T) {
 	var kinds []schema.Kind
 	for _, m := range Mechanisms() {
 		kinds = append(kinds, m.Kind)
-		if m.Title == "" || m.Help == "" || m.Family == "" || m.Collect == nil || len(m.Columns) == 0 || len(m.Default) == 0 {
+		if m.Title == "" || m.Help == "" || m.Family == "" || m.Collect == nil || len(m.Columns) == 0 ||
+			len(m.Default) == 0 {
 			t.Errorf("%s: incomplete", m.Kind)
 		}
 		if (m.Background == nil) != (m.Hidden == "") || (m.Parent == nil) != (m.Tree == "") {

@@ -62,7 +62,8 @@ func TestMemfd(t *testing.T) {
 		w := kerneltest.Start(t, "map-fd", fmt.Sprint(os.Getpid()), fmt.Sprint(fd))
 		ref, got := s.mapped(schema.Memfd, fd)
 		want := s.posixCells(fd, "ring buffer", cells{
-			"type": schema.String("memfd"), "size": schema.Bytes(8192), "allocated": schema.Bytes(4096), "waiters": holders(),
+			"type": schema.String("memfd"), "size": schema.Bytes(8192), "allocated": schema.Bytes(4096),
+			"waiters": holders(),
 			"holders": holders(s.mapsIt(os.Getpid(), 1, fd, "rw"), s.mapsIt(w.PID, 1, -1, "r")),
 		})
 		s.equal("memfd", want, got)
@@ -105,8 +106,8 @@ func TestMemfdWithTheNumberOfASegment(t *testing.T) {
 
 // workShareAnonymous maps memory without a name that belongs to another process.
 func workShareAnonymous(j *kerneltest.Job) {
-	// MAP_ANONYMOUS memory is shared only with a forked child, and Go cannot fork. A mapping of /dev/zero makes the same
-	// sort of file (shmem_zero_setup, mm/shmem.c). Another process opens it by its map_files link.
+	// MAP_ANONYMOUS memory is shared only with a forked child, and Go cannot fork. A mapping of /dev/zero makes the
+	// same sort of file (shmem_zero_setup, mm/shmem.c). Another process opens it by its map_files link.
 	fd, err := unix.Open(fmt.Sprintf("/proc/%s/map_files/%s", j.Args[0], j.Args[1]), unix.O_RDWR, 0)
 	j.Check(err)
 	keepMapped(j, fd, unix.MAP_SHARED)
@@ -168,7 +169,8 @@ func TestMappedFile(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Fstat(fd, &st))
 		want := cells{
-			"path": schema.String(path), "inode": schema.Int(int64(st.Ino)), "dev": schema.String(schema.FormatDev(st.Dev)),
+			"path": schema.String(path), "inode": schema.Int(int64(st.Ino)),
+			"dev":    schema.String(schema.FormatDev(st.Dev)),
 			"nprocs": schema.Int(2), "size": schema.Bytes(3 * 4096), "waiters": holders(),
 			"holders": holders(s.mapsIt(os.Getpid(), 1, fd, "rw"), s.mapsIt(w.PID, 1, -1, "r")),
 		}

@@ -50,7 +50,8 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 		s.check(err)
 		take := func(all bool) *Snapshot {
 			needs := kinds.HolderNeeds | proc.NeedNamespaces
-			snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: needs, schema.Inet: needs},
+			snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: needs,
+				schema.Inet: needs},
 				AllNamespaces: all, Edges: true})
 			if len(snap.Faults) > 0 {
 				t.Errorf("faults: %+v", snap.Faults)
@@ -63,7 +64,8 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 			rows, _ := table(snap, kind)
 			for ref, r := range rows {
 				if r["state"].Str() == "LISTEN" {
-					found = append(found, fmt.Sprintf("%s %d %s %v", ref, r["ns"].Int(), r[name].Str(), pids(r["holders"])))
+					found = append(found,
+						fmt.Sprintf("%s %d %s %v", ref, r["ns"].Int(), r[name].Str(), pids(r["holders"])))
 				}
 			}
 			return found
@@ -82,8 +84,9 @@ func TestSocketsOfAnotherNamespace(t *testing.T) {
 						*p.ino = o.Ref.ID
 					}
 				case *kinds.UnixRow:
-					if p.at == "unix" && r.State == sock.SocketListen && slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)),
-						p.pid) {
+					if p.at == "unix" && r.State == sock.SocketListen &&
+						slices.Contains(pids(cellOf(o.Ref.Kind, "holders")(o)),
+							p.pid) {
 						*p.ino = o.Ref.ID
 					}
 				}

@@ -145,7 +145,8 @@ func TestEventFDs(t *testing.T) {
 		s.compareThese(schema.EventFD, map[string]cells{
 			fullRef: {"id": fullID, "count": schema.Int(41), "semaphore": schema.Bool(true),
 				"holders": ends(s.at(full), s.at(again), cat), "waiters": ends()},
-			emptyRef: {"id": emptyID, "count": schema.Int(0), "semaphore": schema.Bool(false), "holders": ends(s.at(empty)),
+			emptyRef: {"id": emptyID, "count": schema.Int(0), "semaphore": schema.Bool(false),
+				"holders": ends(s.at(empty)),
 				"waiters": ends(reader)},
 		}, []string{
 			s.holdsRef(fullRef, full), s.holdsRef(fullRef, again), edge(procRef(cat), "holds", fullRef, "fd 3"),
@@ -181,7 +182,8 @@ func TestEventFDOfAnIdleHolder(t *testing.T) {
 		c := New(h, time.Now)
 		ref, _ := s.eventfdRef(fd)
 		count := func() (seen uint64) {
-			for _, o := range c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}}).Objects[schema.EventFD] {
+			snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.EventFD: 0}})
+			for _, o := range snap.Objects[schema.EventFD] {
 				for _, u := range o.Row.(*kinds.EventFDRow).Uses {
 					if o.Ref.String() == ref && u.Process.PID == cat.PID {
 						e, err := fdinfo.ParseEventFD(u.Process.Info[u.FD.ID()].Text)

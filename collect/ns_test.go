@@ -48,7 +48,8 @@ func TestNamespaces(t *testing.T) {
 		s.check(err)
 		users := proc.NewUsers(true)
 		want := cells{
-			"ns": schema.Int(int64(uts.Ino)), "type": schema.String("uts"), "nprocs": schema.Int(1), "own": schema.Bool(false),
+			"ns": schema.Int(int64(uts.Ino)), "type": schema.String("uts"), "nprocs": schema.Int(1),
+			"own": schema.Bool(false),
 			"pid": schema.Int(int64(w.PID)), "ppid": schema.Int(int64(os.Getpid())), "comm": schema.String(worker.Comm),
 			"command": worker.Args(),
 			"uid":     schema.Int(int64(os.Geteuid())), "user": schema.String(users.User(uint32(os.Geteuid()))),
@@ -74,9 +75,10 @@ func TestNamespaces(t *testing.T) {
 		self := s.self
 		self.FD = fd
 		want = cells{
-			"ns": want["ns"], "type": want["type"], "nprocs": schema.Int(0), "own": want["own"], "owner_uid": want["owner_uid"],
-			"owner":   want["owner"],
-			"holders": schema.Endpoints([]schema.Endpoint{self}, false),
+			"ns": want["ns"], "type": want["type"], "nprocs": schema.Int(0), "own": want["own"],
+			"owner_uid": want["owner_uid"],
+			"owner":     want["owner"],
+			"holders":   schema.Endpoints([]schema.Endpoint{self}, false),
 		}
 		if diff := gocmp.Diff(want, rows[ref]); diff != "" {
 			t.Error(diff)

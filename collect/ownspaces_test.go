@@ -59,7 +59,8 @@ func TestAThreadWaitsInANamespaceOfItsOwn(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				s := newSysVScene(t)
-				set, queue := s.id(s.admin.SemGet(0x7002, 1, createIPC|0o600)), s.id(s.admin.MsgGet(0x7001, createIPC|0o600))
+				set, queue := s.id(s.admin.SemGet(0x7002, 1, createIPC|0o600)),
+					s.id(s.admin.MsgGet(0x7001, createIPC|0o600))
 				w := kerneltest.Start(t, "waits-elsewhere", string(kind))
 				tid, id, call := atoi(s, w.Words[0]), set, "semop"
 				if kind == schema.Msg {
@@ -77,7 +78,8 @@ func TestAThreadWaitsInANamespaceOfItsOwn(t *testing.T) {
 				s.equal("waiters there", holders(s.waits(w.PID, tid, call)), rows[there]["waiters"])
 
 				c := New(s.host, time.Now)
-				snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true, AllNamespaces: true})
+				snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}, Edges: true,
+					AllNamespaces: true})
 				at := slices.IndexFunc(c.mechanisms, func(m *kinds.Mechanism) bool { return m.Kind == schema.Wait })
 				says, _ := c.mechanisms[at].Column("says")
 				found := false
@@ -143,7 +145,8 @@ func TestNamespacesThatOnlyAThreadIsIn(t *testing.T) {
 		}
 		leader := fmt.Sprintf("%s[%d]", s.end(w.PID).Comm, w.PID)
 
-		queue, segment := fmt.Sprintf("msg:%s@%d", w.Words[3], at["ipc"]), fmt.Sprintf("shm:%s@%d", w.Words[4], at["ipc"])
+		queue, segment := fmt.Sprintf("msg:%s@%d", w.Words[3], at["ipc"]),
+			fmt.Sprintf("shm:%s@%d", w.Words[4], at["ipc"])
 		snap := s.everywhere(proc.NeedProcs|proc.NeedIPCNS|proc.NeedMaps, schema.Msg, schema.Shm)
 		s.equal("faults", []schema.Fault(nil), snap.Faults)
 		rows, _ := table(snap, schema.Msg)
@@ -160,12 +163,14 @@ func TestNamespacesThatOnlyAThreadIsIn(t *testing.T) {
 		c := New(s.host, time.Now)
 		req := Request{Want: map[schema.Kind]schema.Need{schema.NS: 0}, Edges: true}
 		c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Msg: 0}, AllNamespaces: true}) // reads one type only
-		for range 2 {                                                                          // the second time from memory
+		// the second time from memory
+		for range 2 {
 			rows, edges := table(c.Take(req), schema.NS)
 			for typ, ino := range at {
 				ref := fmt.Sprintf("ns:%d", ino)
 				got := cells{"type": rows[ref]["type"], "nprocs": rows[ref]["nprocs"], "pid": rows[ref]["pid"]}
-				s.equal(ref, cells{"type": schema.String(typ), "nprocs": schema.Int(1), "pid": schema.Int(int64(w.PID))}, got)
+				s.equal(ref, cells{"type": schema.String(typ), "nprocs": schema.Int(1),
+					"pid": schema.Int(int64(w.PID))}, got)
 				edge := fmt.Sprintf("proc:%d holds %s thread %d is in it observed", w.PID, ref, tids[typ])
 				if !slices.Contains(edges, edge) {
 					t.Errorf("no edge %q among %q", edge, edges)

@@ -114,8 +114,9 @@ func TestTooManyTablesWithoutKcmp(t *testing.T) {
 		look := kerneltest.Start(t, "without-kcmp", "pshm:/table")
 		s.equal("verdict", []string{string(relate.Unknown)}, look.Words)
 		look.Say("faults")
-		want := fmt.Sprintf("the file descriptors of process %d/%s could not be read (too many threads and descriptors to "+
-			"look for threads with tables of their own): who holds what there is not shown", w.PID, s.end(w.PID).Comm)
+		want := fmt.Sprintf("the file descriptors of process %d/%s could not be read (too many threads and "+
+			"descriptors to look for threads with tables of their own): who holds what there is not shown", w.PID,
+			s.end(w.PID).Comm)
 		s.equal("faults", want, strings.Join(look.Read(), " "))
 	})
 }

@@ -91,7 +91,8 @@ func TestPeekSegment(t *testing.T) {
 		}
 		s.check(err)
 		s.equal("content", &content.Content{First: 4094, Total: 3 * 4096, Memory: []byte("\x00\x1bab\x00\x00"),
-			Via: fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", s.end(os.Getpid()).Comm, os.Getpid())}, got)
+			Via: fmt.Sprintf("the mapping of %s (pid %d), attaching nothing", s.end(os.Getpid()).Comm, os.Getpid())},
+			got)
 		after, err := s.host.ShmStat(id)
 		s.check(err)
 		s.equal("the segment afterwards", before, after)
@@ -110,7 +111,8 @@ func TestPeekPosixMemory(t *testing.T) {
 		s.check(err)
 		got, err := s.peek("pshm:/cache", content.PeekRange{First: 5, Count: 100})
 		s.check(err)
-		s.equal("content", &content.Content{First: 5, Total: 9, Memory: []byte("text"), Via: "its file, mapping nothing"},
+		s.equal("content", &content.Content{First: 5, Total: 9, Memory: []byte("text"),
+			Via: "its file, mapping nothing"},
 			got)
 		s.check(os.Symlink("/etc/passwd", "/dev/shm/link"))
 		if _, err := s.peek("pshm:/link", content.PeekRange{Count: 1}); err == nil {
@@ -146,7 +148,8 @@ func TestPeekOnAPage(t *testing.T) {
 		shmRef := schema.Ref{Kind: schema.Shm, ID: uint64(segment), Gen: uint64(shm.CTime)}
 		s.equal("messages", schema.List([]string{"0: type 3, 4 bytes: 1b 5b 31 6d |.[1m|", "1: type 4, empty"}),
 			s.peekCell(queueRef))
-		s.equal("a segment that nobody has attached", schema.List([]string{content.ErrNoHolder.Error()}), s.peekCell(shmRef))
+		s.equal("a segment that nobody has attached", schema.List([]string{content.ErrNoHolder.Error()}),
+			s.peekCell(shmRef))
 		data, err := s.admin.ShmAttach(segment, false)
 		s.check(err)
 		copy(data, "here")

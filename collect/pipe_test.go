@@ -209,7 +209,8 @@ func TestFIFOsOfOneNumber(t *testing.T) {
 			s.check(unix.Fstat(fd, &st))
 			inodes = append(inodes, st.Ino)
 			want[s.pipeRef(schema.Fifo, fd)] = s.pipeCells(fd, cells{
-				"path": schema.String(path), "dev": schema.String(schema.FormatDev(st.Dev)), "inode": schema.Int(int64(st.Ino)),
+				"path": schema.String(path), "dev": schema.String(schema.FormatDev(st.Dev)),
+				"inode":  schema.Int(int64(st.Ino)),
 				"status": schema.String(kinds.NoWriters), "readers": s.ends(s.endAt(fd, "r")), "writers": s.ends(),
 			})
 		}

@@ -174,12 +174,14 @@ func TestPosixQueues(t *testing.T) {
 		}
 		s.equal("queues", map[string]cells{
 			"pmsg:/full": common(full, "/full", cells{
-				"usedbytes": schema.Bytes(20), "msgs": schema.Int(2), "maxmsg": schema.Int(2), "msgsize": schema.Bytes(100),
+				"usedbytes": schema.Bytes(20), "msgs": schema.Int(2), "maxmsg": schema.Int(2),
+				"msgsize": schema.Bytes(100),
 				"use":     schema.Float(100),
 				"holders": holders(own(full), holds(sends, "w")), "waiters": holders(sends),
 			}),
 			"pmsg:/em pty": common(empty, "/em pty", cells{
-				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "maxmsg": schema.Int(4), "msgsize": schema.Bytes(100),
+				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "maxmsg": schema.Int(4),
+				"msgsize": schema.Bytes(100),
 				"use":     schema.Float(0),
 				"holders": holders(own(empty), holds(receives, "r")), "waiters": holders(receives),
 			}),
@@ -407,7 +409,8 @@ func TestPosixQueuesOfAnotherNamespace(t *testing.T) {
 		waits.FD, holds.FD, holds.Mode = atoi(t, w.Words[0]), atoi(t, w.Words[0]), "rw"
 		row := rows[name]
 		s.equal("the other's queue",
-			cells{"maxmsg": schema.Int(3), "ns": schema.Int(int64(ns)), "holders": holders(holds), "waiters": holders(waits)},
+			cells{"maxmsg": schema.Int(3), "ns": schema.Int(int64(ns)), "holders": holders(holds),
+				"waiters": holders(waits)},
 			cells{"maxmsg": row["maxmsg"], "ns": row["ns"], "holders": row["holders"], "waiters": row["waiters"]})
 		s.equal("edges", true, slices.Contains(edges,
 			fmt.Sprintf("proc:%d waits_on %s mq_receive fd %d observed", w.PID, name, waits.FD)))

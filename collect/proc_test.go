@@ -73,8 +73,8 @@ func TestProcess(t *testing.T) {
 		if started := row["start"].Time(); started.Before(before.Add(-time.Second)) || started.After(time.Now()) {
 			t.Errorf("started at %v, want about %v", started, before)
 		}
-		// A test cannot choose these values. The kernel's count of resident pages may be late (proc_pid_stat(5)). The columns
-		// that are read on demand have their own test.
+		// A test cannot choose these values. The kernel's count of resident pages may be late (proc_pid_stat(5)). The
+		// columns that are read on demand have their own test.
 		for _, id := range append([]string{"start", "rss", "pcpu", "time"}, kinds.Proc().OnDemand...) {
 			delete(row, id)
 		}
@@ -85,7 +85,8 @@ func TestProcess(t *testing.T) {
 		want := cells{
 			"pid": number(pid), "ppid": number(os.Getpid()), "pgid": number(pid), "sid": number(pid),
 			"state": schema.String("T"), "nlwp": number(1),
-			"user": schema.String(user), "ruser": schema.String(user), "uid": number(os.Geteuid()), "ruid": number(os.Geteuid()),
+			"user": schema.String(user), "ruser": schema.String(user), "uid": number(os.Geteuid()),
+			"ruid":  number(os.Geteuid()),
 			"group": schema.String(group), "rgroup": schema.String(group), "gid": number(os.Getegid()),
 			"rgid": number(os.Getegid()),
 			"suid": number(os.Geteuid()), "suser": schema.String(user), "sgid": number(os.Getegid()),
@@ -99,7 +100,8 @@ func TestProcess(t *testing.T) {
 		s.check(unix.Kill(pid, unix.SIGKILL))
 		row = s.awaitState(pid, "Z")
 		got := cells{"state": row["state"], "args": row["args"], "rss": row["rss"], "fds": row["fds"]}
-		want = cells{"state": schema.String("Z"), "args": schema.String("[sleep]"), "rss": schema.Bytes(0), "fds": number(0)}
+		want = cells{"state": schema.String("Z"), "args": schema.String("[sleep]"), "rss": schema.Bytes(0),
+			"fds": number(0)}
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("a zombie (-want +got):\n%s", diff)
 		}
@@ -150,7 +152,8 @@ func TestHostileProcessName(t *testing.T) {
 			"state": schema.String("S")}
 		kerneltest.Eventually(t, "sleeping",
 			func() bool { row = s.process(cmd.Process.Pid); return row["state"].Equal(want["state"]) })
-		if diff := gocmp.Diff(want, cells{"comm": row["comm"], "args": row["args"], "state": row["state"]}); diff != "" {
+		if diff := gocmp.Diff(want,
+			cells{"comm": row["comm"], "args": row["args"], "state": row["state"]}); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})

@@ -112,7 +112,8 @@ func TestProcessDetails(t *testing.T) {
 		// Columns that nobody asks for are not read.
 		host, err := kernel.Open("")
 		s.check(err)
-		rows, _ := table(New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}),
+		rows, _ := table(New(host,
+			time.Now).Take(Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedProcs}}),
 			schema.Proc)
 		for _, id := range kinds.Proc().OnDemand {
 			if v := rows[fmt.Sprintf("proc:%d", pid)][id]; v.State() != schema.NotCollected {

@@ -62,14 +62,16 @@ func TestPtysWithOneEnd(t *testing.T) {
 		lonely, index := s.openPty("/dev/ptmx")
 		ref := "pty:" + strconv.Itoa(index)
 		// In its own pid namespace the test cannot know who has the slave. The kernel shows it after the last close.
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
-			nil)},
+		s.compareThese(schema.Pty,
+			map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
+				nil)},
 			[]string{s.end("master", s.at(lonely), ref)})
 		closed, err := unix.Open("/dev/pts/"+strconv.Itoa(index), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		s.check(err)
 		s.check(unix.Close(closed))
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
-			cells{"status": schema.String("no-slave")})},
+		s.compareThese(schema.Pty,
+			map[string]cells{ref: s.ptyCells("/dev/pts", index, []schema.Endpoint{s.at(lonely)}, nil,
+				cells{"status": schema.String("no-slave")})},
 			[]string{s.end("master", s.at(lonely), ref)})
 
 		master, index := s.openPty("/dev/ptmx")
@@ -77,8 +79,9 @@ func TestPtysWithOneEnd(t *testing.T) {
 		slave := s.keep(unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))
 		s.check(unix.Close(master))
 		ref = "pty:" + strconv.Itoa(index)
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/pts", index, nil, []schema.Endpoint{s.at(slave)},
-			cells{"status": schema.String("no-master"), "path": schema.String(path + " (deleted)")})},
+		s.compareThese(schema.Pty,
+			map[string]cells{ref: s.ptyCells("/dev/pts", index, nil, []schema.Endpoint{s.at(slave)},
+				cells{"status": schema.String("no-master"), "path": schema.String(path + " (deleted)")})},
 			[]string{s.end("slave", s.at(slave), ref)})
 		// The descriptor is closed at the end of the test. Its number may belong to another file by then.
 		s.check(unix.Dup3(slave, master, unix.O_CLOEXEC))
@@ -97,8 +100,9 @@ func TestPtysOfAnotherDevpts(t *testing.T) {
 		var st unix.Stat_t
 		s.check(unix.Stat("/dev/shm/pts", &st))
 		ref := "pty:" + strconv.Itoa(index) + "@" + schema.FormatDev(st.Dev)
-		s.compareThese(schema.Pty, map[string]cells{ref: s.ptyCells("/dev/shm/pts", index, []schema.Endpoint{s.at(master)},
-			[]schema.Endpoint{s.at(slave)}, cells{"path": schema.String(path)})},
+		s.compareThese(schema.Pty,
+			map[string]cells{ref: s.ptyCells("/dev/shm/pts", index, []schema.Endpoint{s.at(master)},
+				[]schema.Endpoint{s.at(slave)}, cells{"path": schema.String(path)})},
 			[]string{s.end("master", s.at(master), ref), s.end("slave", s.at(slave), ref)})
 	})
 }

@@ -104,7 +104,8 @@ func TestResolveNamesTheCandidates(t *testing.T) {
 		{Ref: schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(8, 1), ID: 12}, Row: &kinds.PipeRow{}},
 	}}}
 	_, err := s.Resolve(schema.Selector{Kind: schema.Fifo, ID: 12})
-	if want := "it names several objects, name one of them: fifo:12@0:35, fifo:12@8:1"; err == nil || err.Error() != want {
+	if want := "it names several objects, name one of them: fifo:12@0:35, fifo:12@8:1"; err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -66,7 +66,8 @@ func TestSamplerTakesAtAnInterval(t *testing.T) {
 		noSnapshot(t, s, "nobody asked for anything")
 		s.Demand(wanting(schema.Shm))
 		for _, at := range []time.Duration{0, 2 * time.Second, 4 * time.Second} {
-			if snap := takenAfter(t, s.Snapshots(), start, at); len(snap.Objects) != 1 || len(snap.Objects[schema.Shm]) != 3 {
+			if snap := takenAfter(t, s.Snapshots(), start, at); len(snap.Objects) != 1 ||
+				len(snap.Objects[schema.Shm]) != 3 {
 				t.Errorf("it holds %v", snap.Objects)
 			}
 		}
@@ -182,7 +183,8 @@ func TestSamplerWatches(t *testing.T) {
 		}
 		s.Demand(wanting(schema.Shm))
 		takenAfter(t, s.Snapshots(), start, 0)
-		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true}, waitsIn(takenAfter(t, s.Watched(), start, 0)))
+		sameLooks(t, "the first look", looksAtWaits{rows: 2, pending: true},
+			waitsIn(takenAfter(t, s.Watched(), start, 0)))
 		for _, at := range []time.Duration{ConfirmAfter, ConfirmAfter + 10*time.Second, ConfirmAfter + 20*time.Second} {
 			sameLooks(t, "a later look", looksAtWaits{rows: 2, findings: []string{"stopped"}},
 				waitsIn(takenAfter(t, s.Watched(), start, at)))
@@ -223,15 +225,17 @@ func TestSamplerLooksSparingly(t *testing.T) {
 		start := time.Now()
 		var got []time.Duration
 		deadlock, stopped := []schema.Finding{{Severity: schema.Critical}}, []schema.Finding{{Severity: schema.Warning}}
-		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second}, {Total: time.Second, Pending: true},
+		for _, s := range []Snapshot{{Total: time.Millisecond}, {Total: time.Second},
+			{Total: time.Second, Pending: true},
 			{Total: time.Second, Pending: true},
 			{Total: time.Millisecond, Findings: deadlock}, {Total: time.Second, Findings: deadlock},
 			{Total: time.Millisecond, Findings: stopped}} {
 			l.plan(&s, 10*time.Second)
 			got = append(got, l.next.Sub(start))
 		}
-		sameLooks(t, "the next look", []time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second,
-			alarmEvery, 20 * time.Second, 10 * time.Second}, got)
+		sameLooks(t, "the next look",
+			[]time.Duration{10 * time.Second, 50 * time.Second, ConfirmAfter, 50 * time.Second,
+				alarmEvery, 20 * time.Second, 10 * time.Second}, got)
 	})
 }
 

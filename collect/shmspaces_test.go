@@ -210,8 +210,8 @@ func TestASilentServerOnAnotherDevShmIsPassedOver(t *testing.T) {
 			for _, f := range snap.Faults {
 				says = append(says, f.Says)
 			}
-			want := "the /dev/shm of 1 other mount namespace lies below a network or FUSE mount, where a dead server would " +
-				"hang the look: its files are not shown"
+			want := "the /dev/shm of 1 other mount namespace lies below a network or FUSE mount, where a dead " +
+				"server would hang the look: its files are not shown"
 			if diff := gocmp.Diff([]string{want}, says); diff != "" {
 				t.Error(diff)
 			}

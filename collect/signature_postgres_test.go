@@ -30,14 +30,15 @@ func workPostmaster(j *kerneltest.Job) {
 // apps takes a snapshot. It returns the software of each System V object and the reason, by Ref.
 func (s *sysvScene) apps(c *Collector) map[string][2]string {
 	s.Helper()
-	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: software.NeedSignatures | software.ClusterNeeds,
-		schema.Sem: software.NeedSignatures | software.ClusterNeeds}})
+	const needs = software.NeedSignatures | software.ClusterNeeds
+	snap := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Shm: needs, schema.Sem: needs}})
 	told := map[string][2]string{}
 	for _, kind := range []schema.Kind{schema.Shm, schema.Sem} {
 		for _, o := range snap.Objects[kind] {
 			cell := func(id string) string { return cellOf(kind, id)(o).Str() }
 			if app := cell("app"); app != "" {
-				told[o.Ref.String()] = [2]string{app + " " + cell("signature") + " " + cell("confidence"), cell("app_why")}
+				told[o.Ref.String()] = [2]string{app + " " + cell("signature") + " " + cell("confidence"),
+					cell("app_why")}
 			}
 		}
 	}
@@ -158,8 +159,8 @@ func TestArgumentsOfAForeignPostmaster(t *testing.T) {
 		s.deadMount(dead)
 		segment := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		look := kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 1000}, "tell-apps")
-		want := fmt.Sprintf("%s %s its key is the inode number of %s, where postmaster %d runs", ref(schema.Shm, segment),
-			certainly, dir, first.PID)
+		want := fmt.Sprintf("%s %s its key is the inode number of %s, where postmaster %d runs",
+			ref(schema.Shm, segment), certainly, dir, first.PID)
 		if got := strings.Join(look.Words, " "); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
@@ -199,8 +200,8 @@ func TestFoundClusters(t *testing.T) {
 		other := s.dataDirectory("/var/lib/elsewhere/data")
 		s.check(os.MkdirAll("/etc/postgresql/15/other", 0o755))
 		s.check(os.WriteFile("/etc/postgresql/15/other/postgresql.conf",
-			[]byte("port = 5433\n#data_directory = '/var/lib/no'\n data_directory='/var/lib/elsewhere/data'\t# use data in "+
-				"another directory\n"), 0o644))
+			[]byte("port = 5433\n#data_directory = '/var/lib/no'\n"+
+				" data_directory='/var/lib/elsewhere/data'\t# use data in another directory\n"), 0o644))
 		first := s.id(s.admin.ShmGet(ino, 56, 0o600|createIPC))
 		second := s.id(s.admin.ShmGet(other, 56, 0o600|createIPC))
 		s.id(s.admin.ShmGet(uint32(st.Ino), 4096, 0o600|createIPC))

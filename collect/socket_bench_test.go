@@ -40,7 +40,8 @@ func BenchmarkSocketSnapshot(b *testing.B) {
 				c := New(h, time.Now)
 				b.ReportAllocs()
 				for b.Loop() {
-					s := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: bench.need, schema.Inet: bench.need},
+					s := c.Take(Request{Want: map[schema.Kind]schema.Need{schema.Unix: bench.need,
+						schema.Inet: bench.need},
 						Edges: bench.edges})
 					if n := len(s.Objects[schema.Unix]) + len(s.Objects[schema.Inet]); n != 16_001 {
 						b.Fatalf("%d sockets, want 16001", n)

@@ -100,8 +100,9 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 	var edges []string
 	for _, e := range snap.Edges {
 		if e.From.Kind == kind || e.To.Kind == kind {
-			edges = append(edges, strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via, string(e.Proof)},
-				" "))
+			edges = append(edges,
+				strings.Join([]string{e.From.String(), string(e.Rel), e.To.String(), e.Via, string(e.Proof)},
+					" "))
 		}
 	}
 	slices.Sort(edges)
@@ -153,7 +154,8 @@ func (s *scene) ref(kind schema.Kind, fd int) schema.Ref {
 func (s *scene) holds(kind schema.Kind, fds ...int) []string {
 	var edges []string
 	for _, fd := range fds {
-		edges = append(edges, "proc:"+strconv.Itoa(s.self.PID)+" holds "+s.ref(kind, fd).String()+" fd "+strconv.Itoa(fd)+
+		edges = append(edges, "proc:"+strconv.Itoa(s.self.PID)+" holds "+s.ref(kind, fd).String()+" fd "+
+			strconv.Itoa(fd)+
 			" observed")
 	}
 	return edges
@@ -415,7 +417,8 @@ func TestRareInternetSockets(t *testing.T) {
 			s.check(unix.Bind(fd, at))
 			return fd
 		}
-		ping := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP, &unix.SockaddrInet4{Port: 7, Addr: loopback.Addr})
+		ping := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP,
+			&unix.SockaddrInet4{Port: 7, Addr: loopback.Addr})
 		ping6 := bound(unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_ICMPV6, &unix.SockaddrInet6{Port: 8})
 		lite := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, loopback)
 		other := bound(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, loopback)
@@ -545,7 +548,8 @@ func TestSocketsOfAFileTree(t *testing.T) {
 			"0000000000000000: 00000002 00000000 00010000 0001 01    17 /run/a b\n" +
 			"0000000000000000: 00000002 00000000 000",
 		"tcp": "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
-			"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 00:00000000 00000000 12345        0 26700 1 0 100 0 0 10 0\n" +
+			"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 00:00000000 00000000 12345        0 26700 1 " +
+			"0 100 0 0 10 0\n" +
 			"   1: 0100007F:D3F4 0100007F:1F90 06 00000000:00000000 03:00000A5B 00000000     0        0 0 3 0\n",
 	}
 	if err := os.MkdirAll(root+"/proc/net", 0o755); err != nil {
@@ -568,8 +572,10 @@ func TestSocketsOfAFileTree(t *testing.T) {
 	none, no := schema.Endpoints(nil, false), schema.Uncollected
 	wantUnix := map[string]cells{"unix:17": {"type": str("stream"), "state": str("LISTEN"), "path": str("/run/a b"),
 		"inode": num(17), "holders": none,
-		"status": no(schema.TypeString), "recvq": no(schema.TypeInt), "sendq": no(schema.TypeInt), "peer": no(schema.TypeRef),
-		"peer_path": no(schema.TypeString), "peer_holders": no(schema.TypeEndpoints), "waiters": no(schema.TypeEndpoints),
+		"status": no(schema.TypeString), "recvq": no(schema.TypeInt), "sendq": no(schema.TypeInt),
+		"peer":      no(schema.TypeRef),
+		"peer_path": no(schema.TypeString), "peer_holders": no(schema.TypeEndpoints),
+		"waiters":  no(schema.TypeEndpoints),
 		"shutdown": no(schema.TypeString), "owner": no(schema.TypeString), "uid": no(schema.TypeInt)}}
 	wantInet := map[string]cells{
 		"inet:26700": {"proto": str("tcp"), "family": str("inet"), "state": str("LISTEN"), "recvq": num(1),
@@ -577,7 +583,8 @@ func TestSocketsOfAFileTree(t *testing.T) {
 			"local": str("127.0.0.1:8080"), "sport": num(8080), "retrans": num(0), "shutdown": no(schema.TypeString),
 			"owner": str("12345"),
 			"uid":   num(12345), "inode": num(26700), "holders": none, "waiters": none},
-		"inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080": {"proto": str("tcp"), "family": str("inet"), "state": str("TIME-WAIT"),
+		"inet:sk:tcp/127.0.0.1:54260/127.0.0.1:8080": {"proto": str("tcp"), "family": str("inet"),
+			"state": str("TIME-WAIT"),
 			"recvq": num(0),
 			"sendq": num(0), "local": str("127.0.0.1:54260"), "peer": str("127.0.0.1:8080"), "sport": num(54260),
 			"dport":   num(8080),

@@ -149,7 +149,8 @@ func TestObjectsOfAnotherNamespace(t *testing.T) {
 		}, edges)
 
 		content, err := content.Peek(s.host,
-			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}), snap.FindNamespace,
+			snap.Find(schema.Ref{Kind: schema.Msg, Space: ns, ID: uint64(queue), Gen: uint64(q2.CTime)}),
+			snap.FindNamespace,
 			content.PeekRange{Count: 9, Each: 100})
 		s.check(err)
 		if len(content.Messages) != 1 || string(content.Messages[0].Data) != "hello" {
@@ -221,7 +222,8 @@ func TestNamespaceWithoutProcesses(t *testing.T) {
 		}
 		s.equal("mounted", schema.String(point), leader())
 		s.check(unix.Unmount(point, 0))
-		s.equal("held by a descriptor", schema.String(fmt.Sprintf("%s[%d]/fd/%d", s.self.Comm, s.self.PID, fd)), leader())
+		s.equal("held by a descriptor", schema.String(fmt.Sprintf("%s[%d]/fd/%d", s.self.Comm, s.self.PID, fd)),
+			leader())
 		s.check(unix.Close(fd))
 		s.equal("gone", schema.Value{}, leader())
 	})
@@ -239,10 +241,10 @@ func TestNamespaceThatCannotBeEntered(t *testing.T) {
 		kerneltest.StartAsIn(t, nobody, unix.CLONE_NEWIPC, "own-ipc")
 		sees := kerneltest.StartAs(t, nobody, "look-everywhere")
 		s.equal("what an ordinary user sees", []string{"1 queues",
-			"namespaces: 1 of 1 other IPC namespaces could not be entered (permission denied): their objects are not shown; " +
-				"root enters all",
-			"ns: the namespaces of 2 of 4 processes could not be read (permission denied): those of theirs alone are not " +
-				"shown; root sees all",
+			"namespaces: 1 of 1 other IPC namespaces could not be entered (permission denied): their objects are " +
+				"not shown; root enters all",
+			"ns: the namespaces of 2 of 4 processes could not be read (permission denied): those of theirs alone " +
+				"are not shown; root sees all",
 		}, strings.Split(strings.Join(sees.Words, " "), "/"))
 	})
 }

@@ -21,8 +21,8 @@ import (
 // started 200 s later.
 func sysvFiles() map[string]string {
 	stat := func(pid int, start uint64) string {
-		return fmt.Sprintf("%d (a b) S 1 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 %d 1 1 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 "+
-			"0 0 0\n", pid, start)
+		return fmt.Sprintf("%d (a b) S 1 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 %d 1 1 0 0 0 0 0 0 0 0 0 0 0 0 "+
+			"17 0 0 0 0 0 0\n", pid, start)
 	}
 	const shmHead = "key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap\n"
 	return map[string]string{
@@ -31,19 +31,22 @@ func sysvFiles() map[string]string {
 		"proc/311/stat": stat(311, 200_00),
 		"proc/310/maps": "7f0000000000-7f0000001000 rw-s 00000000 00:01 5 /SYSV00001234 (deleted)\n",
 		"proc/311/maps": "7f0000000000-7f0000001000 rw-s 00000000 00:01 5 /memfd:SYSV00001234 (deleted)\n",
-		"proc/sysvipc/msg": "key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime\n 1 7 600 10 1 310 " +
-			"0 0 0 0 0 1795264300 0 1795264300\n",
+		"proc/sysvipc/msg": "key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime\n" +
+			" 1 7 600 10 1 310 0 0 0 0 0 1795264300 0 1795264300\n",
 		"proc/sysvipc/sem": "key semid perms nsems uid gid cuid cgid otime ctime\n",
 		"proc/sysvipc/shm": shmHead +
 			"4660 5 644 4096 310 310 1 0 0 0 0 1795264300 0 1795264300 4096 0\n" + // process 310 made it
-			"4661 6 644 4096 311 0 0 0 0 0 0 0 0 1795264150 0 0\n" + // made before 311 started, by an earlier process 311
-			"4662 7 644 4096 311 0 0 0 0 0 0 0 0 1795264199 0 0\n" + // ctime is rounded down to seconds, so 311 may have made it
+			// made before 311 started, by an earlier process 311
+			"4661 6 644 4096 311 0 0 0 0 0 0 0 0 1795264150 0 0\n" +
+			// ctime is rounded down to seconds, so 311 may have made it
+			"4662 7 644 4096 311 0 0 0 0 0 0 0 0 1795264199 0 0\n" +
 			"4663 8 644 4096 999 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
 			"4664 9 644 4096 0 0 0 0 0 0 0 0 0 1795264300 0 0\n" +
 			// in a huge page, which the kernel counts 512 times (ipc/shm.c, shm_add_rss_swap)
 			"0 10 600 2097152 310 0 0 0 0 0 0 0 0 1795264300 1073741824 0\n",
 		"proc/310/task/310/syscall": "-1 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n",
-		"proc/311/task/311/syscall": fmt.Sprintf("%d 0x7 0x7ffd2a1c5f0a 0x64 0x0 0x0 0x0 0x7ffd2a1c5ed8 0x7f3b1c90f2d7\n",
+		"proc/311/task/311/syscall": fmt.Sprintf("%d 0x7 0x7ffd2a1c5f0a 0x64 0x0 0x0 0x0 0x7ffd2a1c5ed8 "+
+			"0x7f3b1c90f2d7\n",
 			unix.SYS_MSGRCV),
 	}
 }

@@ -77,7 +77,8 @@ func (s *sysvScene) owned(p sysv.IPCPerm, ctime int64, more cells) cells {
 	c := cells{
 		"ns":  schema.Int(int64(ns)),
 		"key": schema.Key(p.Key), "id": schema.Int(int64(p.ID)), "perms": schema.Perms(p.Mode),
-		"owner": schema.String(users.User(p.UID)), "user": schema.String(users.User(p.UID)), "uid": schema.Int(int64(p.UID)),
+		"owner": schema.String(users.User(p.UID)), "user": schema.String(users.User(p.UID)),
+		"uid":   schema.Int(int64(p.UID)),
 		"group": schema.String(users.Group(p.GID)), "gid": schema.Int(int64(p.GID)),
 		"cuser": schema.String(users.User(p.CUID)), "cuid": schema.Int(int64(p.CUID)),
 		"cgroup": schema.String(users.Group(p.CGID)), "cgid": schema.Int(int64(p.CGID)),
@@ -192,12 +193,14 @@ func TestQueueWithBlockedSenderAndReceiver(t *testing.T) {
 		fullRef, emptyRef := fmt.Sprintf("msg:%d", full), fmt.Sprintf("msg:%d", empty)
 		want := map[string]cells{
 			fullRef: s.owned(one.IPCPerm, one.CTime, cells{
-				"usedbytes": schema.Bytes(400), "msgs": schema.Int(4), "qbytes": schema.Bytes(400), "use": schema.Float(100),
+				"usedbytes": schema.Bytes(400), "msgs": schema.Int(4), "qbytes": schema.Bytes(400),
+				"use":   schema.Float(100),
 				"lspid": schema.Int(int64(s.self.PID)), "send": schema.UnixTime(one.STime),
 				"waiters": holders(s.waits(sender.PID, sendTID, "msgsnd")),
 			}),
 			emptyRef: s.owned(two.IPCPerm, two.CTime, cells{
-				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(16384), "use": schema.Float(0),
+				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "qbytes": schema.Bytes(16384),
+				"use":     schema.Float(0),
 				"waiters": holders(s.waits(receiver.PID, receiveTID, "msgrcv")),
 			}),
 		}
@@ -244,10 +247,12 @@ func TestSemaphoreSetWithWaiters(t *testing.T) {
 		s.equal("edges", wantEdges, edges)
 
 		// Columns that nobody asks for are not read.
-		snap := New(s.host, func() time.Time { return s.now }).Take(Request{Want: map[schema.Kind]schema.Need{schema.Sem: 0}})
+		snap := New(s.host, func() time.Time { return s.now }).Take(Request{
+			Want: map[schema.Kind]schema.Need{schema.Sem: 0}})
 		row = s.owned(now.IPCPerm, now.CTime, common)
 		for id, typ := range map[string]schema.Type{
-			"semval": schema.TypeList, "ncount": schema.TypeInt, "zcount": schema.TypeInt, "waiters": schema.TypeEndpoints,
+			"semval": schema.TypeList, "ncount": schema.TypeInt, "zcount": schema.TypeInt,
+			"waiters": schema.TypeEndpoints,
 		} {
 			row[id] = schema.Uncollected(typ)
 		}

@@ -61,8 +61,8 @@ func TestTCPDetails(t *testing.T) {
 				t.Errorf("cwnd %v, mss %v", got["cwnd"], got["mss"])
 			}
 			kept := cells{}
-			for _, id := range []string{"cong", "retrans_total", "unacked", "lost", "notsent", "bytes_acked", "bytes_received",
-				"timer", "ssthresh"} {
+			for _, id := range []string{"cong", "retrans_total", "unacked", "lost", "notsent", "bytes_acked",
+				"bytes_received", "timer", "ssthresh"} {
 				if v, ok := got[id]; ok {
 					kept[id] = v
 				}

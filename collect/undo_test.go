@@ -60,8 +60,8 @@ func TestHoldersOfSemaphores(t *testing.T) {
 			s.id(s.admin.SemGet(sysv.KeyPrivate, 1, createIPC|0o600))
 		s.check(s.admin.SemSetValues(set, []uint16{5, 5, 5, 5, 5, 5, 5, 5, 5}))
 		both := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "3", "-2", "0", "4")
-		many := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "-1", "1", "-1", "2", "-1", "3", "-1", "4", "-1", "5",
-			"-1", "6", "-1", "7", "-1", "8", "-1")
+		many := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "0", "-1", "1", "-1", "2", "-1", "3", "-1", "4",
+			"-1", "5", "-1", "6", "-1", "7", "-1", "8", "-1")
 		giver := kerneltest.Start(t, "sem-hold", fmt.Sprint(set), "1", "1")
 		dead := kerneltest.Start(t, "sem-hold", fmt.Sprint(other), "0", "1")
 		dead.Kill()

@@ -27,7 +27,8 @@ func TestValuesWithoutDescriptors(t *testing.T) {
 			want   int64
 			says   string
 		}{
-			{schema.PSem, kinds.NeedSemValues, "sval", 7, "values of 1 semaphores could not be read: too many open files"},
+			{schema.PSem, kinds.NeedSemValues, "sval", 7, "values of 1 semaphores could not be read: " +
+				"too many open files"},
 			{schema.PMsg, 0, "msgs", 0, "contents of 1 queues could not be read: too many open files"},
 		} {
 			host, err := kernel.Open("")
@@ -51,11 +52,13 @@ func TestValuesWithoutDescriptors(t *testing.T) {
 					case v.State() == schema.Denied && said:
 						lost++
 					default:
-						t.Errorf("%s with %d descriptors: %v, state %v, faults %+v", c.kind, n, v, v.State(), snap.Faults)
+						t.Errorf("%s with %d descriptors: %v, state %v, faults %+v", c.kind, n, v, v.State(),
+							snap.Faults)
 					}
 				}
 			}
-			// The semaphores are read after their directory is closed: their values need no more descriptors than the list.
+			// The semaphores are read after their directory is closed: their values need no more descriptors than the
+			// list.
 			if known == 0 || lost == 0 && c.kind != schema.PSem {
 				t.Errorf("%s: %d values were known, %d were lost", c.kind, known, lost)
 			}

@@ -116,7 +116,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 					if !slices.Contains(refsOf(snap, kind), ref) {
 						missed++
 						if len(hiding(snap, kind)) == 0 {
-							t.Errorf("%d free descriptors: %s is missing, and no fault says so: %+v", n, ref, snap.Faults)
+							t.Errorf("%d free descriptors: %s is missing, and no fault says so: %+v", n, ref,
+								snap.Faults)
 						}
 					}
 				}

@@ -360,8 +360,8 @@ func (p *play) childGoesOn(s *process.Script, flags uintptr) {
 	p.j.Check(err)
 	at := s.Keep(page, unsafe.Pointer(&page[0]))
 	const futexWaitPrivate = 128
-	// The page holds the pid of the child only in the child. So the futex does not wait there. The place of the address in
-	// the arguments differs between architectures.
+	// The page holds the pid of the child only in the child. So the futex does not wait there. The place of the address
+	// in the arguments differs between architectures.
 	end := &unix.Timespec{Sec: 1 << 30}
 	s.Raw(unix.SYS_CLONE, flags|uintptr(unix.SIGCHLD)|unix.CLONE_CHILD_SETTID, 0, 0, at, at).Raw(unix.SYS_FUTEX, at,
 		futexWaitPrivate, 0, s.Keep(end, unsafe.Pointer(end)))
@@ -491,7 +491,8 @@ func threadJoined(p *play) {
 		runtime.LockOSThread()
 		tids <- unix.Gettid()
 		const futexWait = 0
-		_, _, e := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&memory[0])), futexWait, uintptr(joined), 0, 0, 0)
+		_, _, e := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&memory[0])), futexWait,
+			uintptr(joined), 0, 0, 0)
 		p.j.Check(e)
 	}()
 	p.settled = func() string { return fmt.Sprintf("joiner=%d joined=%d", <-tids, joined) }
@@ -714,7 +715,8 @@ a waits
 		t.Run(test.play, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				if test.play == "semaphore-producer" && undoProof(t) != schema.Observed {
-					t.Skip("needs BPF: without adjustments it looks like two who wait for each other, and is called likely to be that")
+					t.Skip("needs BPF: without adjustments it looks like two who wait for each other, and is called " +
+						"likely to be that")
 				}
 				perform(t, test.play).shows(strings.TrimPrefix(test.want, "\n"))
 			})
@@ -806,7 +808,8 @@ func TestWaitsForTheEndOfAThread(t *testing.T) {
 			snap := s.collector.Take(Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
 			for _, o := range snap.Objects[schema.Wait] {
 				if r := o.Row.(*waits.Row); r.Task.TID == s.pids["joiner"] && r.Task.Wait.Via == "the end of a thread" {
-					want := []relate.Ender{{Proc: r.Task.Proc, TID: s.pids["joined"], How: "is that thread", Proof: schema.Observed}}
+					want := []relate.Ender{{Proc: r.Task.Proc, TID: s.pids["joined"], How: "is that thread",
+						Proof: schema.Observed}}
 					return gocmp.Equal(want, r.Task.Wait.Enders) && r.Task.Wait.Open == ""
 				}
 			}
@@ -865,6 +868,7 @@ func TestWaitsForAMutexThatChangesHands(t *testing.T) {
 		if err := unix.Kill(s.pids["c"], unix.SIGUSR1); err != nil {
 			t.Fatal(err)
 		}
-		kerneltest.Eventually(t, "c to own the mutex", func() bool { return s.look() == "c runs\n  a waits\n    b waits\n" })
+		kerneltest.Eventually(t, "c to own the mutex",
+			func() bool { return s.look() == "c runs\n  a waits\n    b waits\n" })
 	})
 }

@@ -73,7 +73,8 @@ func TestWaitsForLocksOfTheKernel(t *testing.T) {
 				why = " (" + err.Error() + ")"
 			}
 			other := func(pid int, name, call string) string {
-				return fmt.Sprintf("open %d/%s waits for the kernel (%s in %s); open to whoever the kernel waits for%s%s", pid,
+				return fmt.Sprintf("open %d/%s waits for the kernel (%s in %s); open to whoever the "+
+					"kernel waits for%s%s", pid,
 					name, call, functions[pid], why, signals)
 			}
 			mutex, lock = other(pids[1], "b", "chmod"), other(pids[2], "c", "mkdir")

@@ -101,8 +101,10 @@ func TestWaitsForWhatWasLeft(t *testing.T) {
 		{"semaphore-left", `
 b stuck
 warning inferred stuck: b
-`, `b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left who could end it
-likely stuck: b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left who ` +
+`, "b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, and nobody is left " +
+			"who could end it\n" +
+			"likely stuck: b waits for sem:0 (semop [0] -1): its last change was by process a, which is gone, " +
+			"and nobody is left who " +
 			`could end it: observed: its last change was by process a, which is gone`},
 		{"semaphore-left-stranger", `
 b waits
@@ -131,15 +133,20 @@ likely deadlock: a waits for sem:0 (semop [1] -1), b changed semaphore 1 last; b
 a stuck
 b stuck
 warning inferred stuck: a b
-`, `a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
-b waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
-likely stuck: a, b wait for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left ` +
+`, "a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left " +
+			"who could end it\n" +
+			"b waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left " +
+			"who could end it\n" +
+			"likely stuck: a, b wait for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, " +
+			"and nobody is left " +
 			`who could end it: observed: its value is 0, and all who have it wait for it`},
 		{"named-left-one", `
 a stuck
 warning inferred stuck: a
-`, `a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left who could end it
-likely stuck: a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left ` +
+`, "a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, and nobody is left " +
+			"who could end it\n" +
+			"likely stuck: a waits for psem:/lock (sem_wait): its value is 0, and all who have it wait for it, " +
+			"and nobody is left " +
 			`who could end it: observed: its value is 0, and all who have it wait for it`},
 		{"named-kept", `
 c runs

@@ -35,7 +35,8 @@ func perform(t testing.TB, play string, args ...string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{TB: t, worker: kerneltest.Start(t, "play", append([]string{play}, args...)...), collector: New(host, time.Now), pids: map[string]int{},
+	s := &stage{TB: t, worker: kerneltest.Start(t, "play", append([]string{play}, args...)...),
+		collector: New(host, time.Now), pids: map[string]int{},
 		names: map[int]string{}}
 	for _, word := range s.worker.Words {
 		name, pid, _ := strings.Cut(word, "=")

@@ -34,7 +34,8 @@ func TestOwnerOfAMutexFromAnotherPIDNamespace(t *testing.T) {
 		t.Run(test.memory+"-"+test.owner, func(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				told := filepath.Join(t.TempDir(), "told")
-				w := kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "mutex-below", told, test.memory, test.owner)
+				w := kerneltest.StartIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, "mutex-below", told, test.memory,
+					test.owner)
 				text, err := os.ReadFile(told)
 				if err != nil {
 					t.Fatal(err)

@@ -200,8 +200,8 @@ func (p *play) pipes(writer bool, seconds int64) {
 		a := p.actor(name, r[i], w[(i+2)%3])
 		if i == 1 && seconds > 0 {
 			fds, end := []unix.PollFd{{Fd: int32(r[i]), Events: unix.POLLIN}}, &unix.Timespec{Sec: seconds}
-			a.then().Raw(unix.SYS_PPOLL, a.then().Keep(fds, unsafe.Pointer(&fds[0])), 1, a.then().Keep(end, unsafe.Pointer(end)),
-				0, 8)
+			a.then().Raw(unix.SYS_PPOLL, a.then().Keep(fds, unsafe.Pointer(&fds[0])), 1,
+				a.then().Keep(end, unsafe.Pointer(end)), 0, 8)
 			continue
 		}
 		a.then().Read(r[i])

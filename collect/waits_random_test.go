@@ -125,7 +125,8 @@ func (s *knot) choose(r *rand.Rand, i int) {
 		var alike []int
 		for _, n := range fit {
 			sort := s.things[n].sort
-			if sort == s.things[a.waits].sort && sort != "event" || sort == "pipe" && s.things[a.waits].sort == "event" {
+			if sort == s.things[a.waits].sort && sort != "event" ||
+				sort == "pipe" && s.things[a.waits].sort == "event" {
 				alike = append(alike, n)
 			}
 		}

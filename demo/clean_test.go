@@ -100,8 +100,8 @@ func TestCleanWhatWasOnlyAnnounced(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
 		before := makeForeign(t)
-		name := killDemo(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared", "sem-undo",
-			"shm-orphan", "fifo-waiting", "unix-stream")
+		name := killDemo(t, state, dir, "msg-full", "pmsg-full", "psem-waiting", "pshm-shared", "mmap-shared",
+			"sem-undo", "shm-orphan", "fifo-waiting", "unix-stream")
 		edit(t, name, func(text []byte) []byte {
 			return regexp.MustCompile(`(?m)^\{"event":"made","n".*\n`).ReplaceAll(text, nil)
 		})
@@ -161,7 +161,10 @@ func TestCleanLeavesWhatIsNotTheDemos(t *testing.T) {
 			kerneltest.InNamespace(t, func() {
 				state, dir := t.TempDir(), shortDir(t)
 				name := killDemo(t, state, dir, "msg-typed", "sem-waiters", "shm-orphan", "fifo-waiting")
-				edit(t, name, func(text []byte) []byte { return regexp.MustCompile(c.pattern).ReplaceAll(text, []byte(c.by)) })
+				edit(t, name, func(text []byte) []byte {
+					return regexp.MustCompile(c.pattern).ReplaceAll(text,
+						[]byte(c.by))
+				})
 				if _, err := demo.Clean(state); err != nil {
 					t.Error(err)
 				}
@@ -273,7 +276,8 @@ func TestCleanEndsExactlyTheRecordedProcess(t *testing.T) {
 			t.Fatalf("state files %v (%v), want one", names, err)
 		}
 		edit(t, names[0], func(text []byte) []byte {
-			return regexp.MustCompile(`("pid":`+regexp.QuoteMeta(strconv.Itoa(workers[0]))+`,"start":)\d+`).ReplaceAll(text,
+			return regexp.MustCompile(`("pid":`+regexp.QuoteMeta(strconv.Itoa(workers[0]))+
+				`,"start":)\d+`).ReplaceAll(text,
 				[]byte("${1}1"))
 		})
 		report, err := demo.Clean(state)

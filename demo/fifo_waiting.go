@@ -31,7 +31,8 @@ func fifoWaiting() Scenario {
 		roles: map[string]func(*role) error{
 			"fifo-read": func(r *role) error {
 				path := r.args[0]
-				if _, err := r.journal.path("fifo", path, func() error { return unix.Mkfifo(path, 0o600) }); err != nil {
+				if _, err := r.journal.path("fifo", path,
+					func() error { return unix.Mkfifo(path, 0o600) }); err != nil {
 					return err
 				}
 				if _, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != nil {

@@ -42,7 +42,8 @@ func TestReadJournal(t *testing.T) {
 			nil,
 		},
 		{
-			"cut short", demoLine + `{"event":"made","kind":"proc","time":6,"pid":30,"start":7}` + "\n" + `{"event":"wi`,
+			"cut short", demoLine + `{"event":"made","kind":"proc","time":6,"pid":30,"start":7}` + "\n" +
+				`{"event":"wi`,
 			[]entry{{Event: "made", Kind: "proc", Time: 6, PID: 30, Start: 7}},
 		},
 	} {

@@ -24,7 +24,8 @@ func mmapShared() Scenario {
 		roles: map[string]func(*role) error{
 			"mmap": func(r *role) error {
 				path := r.args[0]
-				_, err := r.journal.path("file", path, func() error { return os.WriteFile(path, make([]byte, memorySize), 0o600) })
+				_, err := r.journal.path("file", path,
+					func() error { return os.WriteFile(path, make([]byte, memorySize), 0o600) })
 				if err != nil {
 					return err
 				}

@@ -229,7 +229,8 @@ func ourSockets(t *testing.T) map[string]peerSocket {
 		key := fmt.Sprintf("%s:%d", o.Ref.Kind, s.Inode)
 		switch o.Ref.Kind {
 		case schema.Unix:
-			s.Local, s.Peer = strings.ReplaceAll(cell("path").Str(), "\x00", "@"), strconv.FormatUint(cell("peer").Ref().ID, 10)
+			s.Local, s.Peer = strings.ReplaceAll(cell("path").Str(), "\x00", "@"),
+				strconv.FormatUint(cell("peer").Ref().ID, 10)
 		case schema.Inet:
 			s.Local, s.Peer = cell("local").Str(), cell("peer").Str()
 			key = cell("proto").Str() + " " + s.Local + " " + s.Peer

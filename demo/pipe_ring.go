@@ -16,8 +16,8 @@ import (
 func pipeRing() Scenario {
 	return Scenario{
 		Name: "pipe-ring", Title: "three processes deadlocked on pipes in a ring",
-		LookFor: "demo-ring-1, -2 and -3 each read from a pipe that only the one before writes to; ending one gives the " +
-			"next the end of its pipe",
+		LookFor: "demo-ring-1, -2 and -3 each read from a pipe that only the one before writes to; " +
+			"ending one gives the next the end of its pipe",
 		set: func(s *stage) error {
 			c, err := s.start("ring", nil)
 			if err != nil {
@@ -53,7 +53,8 @@ func ring(r *role) error {
 			return err
 		}
 		r.object(Object{Ref: schema.Ref{Kind: schema.Pipe, ID: ino}, PID: pid,
-			LookFor: fmt.Sprintf("this process reads from it; demo-ring-%d alone writes to it, and waits as well", (i+n-1)%n+1)})
+			LookFor: fmt.Sprintf("this process reads from it; demo-ring-%d alone writes to it, and waits as well",
+				(i+n-1)%n+1)})
 	}
 	// With the ends open here nobody would read an end of file.
 	for i := range n {

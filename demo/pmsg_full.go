@@ -14,8 +14,8 @@ import (
 func pmsgFull() Scenario {
 	return Scenario{
 		Name: "pmsg-full", Title: "full POSIX message queue with a blocked sender",
-		LookFor: "msgs has reached maxmsg; demo-mq-sender sleeps in mq_send; demo-mq is to get SIGWINCH for the first " +
-			"message after it was emptied",
+		LookFor: "msgs has reached maxmsg; demo-mq-sender sleeps in mq_send; demo-mq is to get SIGWINCH for the " +
+			"first message after it was emptied",
 		set: func(s *stage) error {
 			owner, err := s.start("mq", nil)
 			if err != nil {

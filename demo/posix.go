@@ -42,7 +42,8 @@ func (r *role) posix(kind schema.Kind, create func(name string) (fd int, err err
 
 // reportPosix reports an object that posix made.
 func (r *role) reportPosix(e entry, lookFor string) {
-	r.object(Object{Ref: schema.Ref{Kind: schema.Kind(e.Kind), Name: e.Path, Gen: e.Ino}, Path: e.Path, LookFor: lookFor})
+	r.object(Object{Ref: schema.Ref{Kind: schema.Kind(e.Kind), Name: e.Path, Gen: e.Ino}, Path: e.Path,
+		LookFor: lookFor})
 }
 
 // reportOtherPosix reports an object of another worker. The worker's first argument is its name.

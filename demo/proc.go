@@ -69,7 +69,8 @@ func awaitBlocked(ctx context.Context, pid int, calls ...uintptr) error {
 func sleepsIn(pid int, calls []uintptr) (string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid))
 	if sys.Denied(err) {
-		// ptrace_scope 2 and 3 of Yama hide the call even from the parent. But a sleeping thread has no context switches.
+		// ptrace_scope 2 and 3 of Yama hide the call even from the parent. But a sleeping thread has no context
+		// switches.
 		st, err := readStat(pid)
 		if err != nil || st.State != 'S' {
 			return "", err

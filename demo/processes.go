@@ -18,7 +18,8 @@ import (
 func processes() Scenario {
 	return Scenario{
 		Name: "processes", Title: "process tree with a zombie, a stopped process, a daemon and more",
-		LookFor: "below demo-tree: a zombie, a stopped one, a session of its own, one that ignores SIGTERM, a niced one",
+		LookFor: "below demo-tree: a zombie, a stopped one, a session of its own, one that ignores " +
+			"SIGTERM, a niced one",
 		set: func(s *stage) error {
 			_, err := s.start("tree", nil)
 			return err

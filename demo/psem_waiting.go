@@ -16,7 +16,8 @@ const semSize = 32
 func psemWaiting() Scenario {
 	return Scenario{
 		Name: "psem-waiting", Title: "POSIX named semaphore with a waiter",
-		LookFor: "sval 0, nwaiters 1; demo-psem made it and maps it under a temporary name, demo-psem-wait sleeps in sem_wait",
+		LookFor: "sval 0, nwaiters 1; demo-psem made it and maps it under a temporary name, demo-psem-wait " +
+			"sleeps in sem_wait",
 		set: func(s *stage) error {
 			owner, err := s.start("psem", nil)
 			if err != nil {

@@ -67,11 +67,11 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		}
 	}
 	if len(opts.Dir) > maxDir {
-		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long", opts.Dir,
-			maxDir)
+		return nil, fmt.Errorf("the directory %s has more than %d bytes, so that sockets' paths would be too long",
+			opts.Dir, maxDir)
 	}
-	// A shell may have left descriptors open. The workers must not keep the pipes of others open. This needs Linux 5.11,
-	// and an older kernel leaves the descriptors.
+	// A shell may have left descriptors open. The workers must not keep the pipes of others open. This needs Linux
+	// 5.11, and an older kernel leaves the descriptors.
 	_ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 	r := &Running{stderr: opts.Stderr, tempDir: opts.Dir}
 	r.stop = sync.OnceValues(r.end)

@@ -71,8 +71,9 @@ func (w *world) call(pid int) string {
 		unix.SYS_MSGSND: "msgsnd", unix.SYS_MSGRCV: "msgrcv", unix.SYS_SEMTIMEDOP: "semtimedop",
 		unix.SYS_MQ_TIMEDSEND: "mq_send", unix.SYS_FUTEX: "futex",
 		unix.SYS_READ: "read", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "openat", unix.SYS_FLOCK: "flock",
-		unix.SYS_FCNTL: "fcntl", unix.SYS_EPOLL_PWAIT: "epoll_wait", epollWaitCall: "epoll_wait", unix.SYS_PPOLL: "poll",
-		pollCall: "poll",
+		unix.SYS_FCNTL: "fcntl", unix.SYS_EPOLL_PWAIT: "epoll_wait", epollWaitCall: "epoll_wait",
+		unix.SYS_PPOLL: "poll",
+		pollCall:       "poll",
 	}
 	return names[nr]
 }
@@ -108,16 +109,18 @@ var promises = map[string]struct {
 	"msg-typed": {[]string{"5 messages, sent by demo-queue", "demo-queue poll"},
 		func(w *world, made []demo.Object) []string {
 			q := w.queue(made[0])
-			return append([]string{fmt.Sprintf("%d messages, sent by %s", q.QNum, w.comm(int(q.LSPid)))}, w.calls(made)...)
+			return append([]string{fmt.Sprintf("%d messages, sent by %s", q.QNum, w.comm(int(q.LSPid)))},
+				w.calls(made)...)
 		}},
-	"msg-full": {[]string{"full", "demo-filler poll", "demo-sender msgsnd"}, func(w *world, made []demo.Object) []string {
-		q := w.queue(made[0])
-		full := "room"
-		if q.CBytes+512 > q.QBytes {
-			full = "full"
-		}
-		return append([]string{full}, w.calls(made)...)
-	}},
+	"msg-full": {[]string{"full", "demo-filler poll", "demo-sender msgsnd"},
+		func(w *world, made []demo.Object) []string {
+			q := w.queue(made[0])
+			full := "room"
+			if q.CBytes+512 > q.QBytes {
+				full = "full"
+			}
+			return append([]string{full}, w.calls(made)...)
+		}},
 	"msg-empty": {[]string{"0 messages", "demo-receiver msgrcv"}, func(w *world, made []demo.Object) []string {
 		return append([]string{fmt.Sprint(w.queue(made[0]).QNum, " messages")}, w.calls(made)...)
 	}},
@@ -160,7 +163,8 @@ var promises = map[string]struct {
 	"pmsg-full": {[]string{"4 of 4, notifies demo-mq of 28", "demo-mq poll", "demo-mq-sender mq_send"},
 		func(w *world, made []demo.Object) []string {
 			queues, err := w.h.AllPosixQueues(true, true)
-			if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path || queues[0].Ino != made[0].Ref.Gen {
+			if err != nil || len(queues) != 1 || "/"+queues[0].Name != made[0].Path ||
+				queues[0].Ino != made[0].Ref.Gen {
 				w.t.Fatalf("queues %+v (%v)", queues, err)
 			}
 			q := queues[0]
@@ -209,8 +213,8 @@ var promises = map[string]struct {
 		}},
 	"unix-pending": {[]string{"stream LISTEN path, 1 of 4 pending: true"}, func(w *world, made []demo.Object) []string {
 		s := w.unix[made[0].Ref.ID]
-		return []string{fmt.Sprintf("%s %s %s, %d of %d pending: %v", s.Type, s.State, naming(s), s.RecvQueue, s.SendQueue,
-			slices.Equal(s.Pending, []uint64{made[1].Ref.ID}))}
+		return []string{fmt.Sprintf("%s %s %s, %d of %d pending: %v", s.Type, s.State, naming(s), s.RecvQueue,
+			s.SendQueue, slices.Equal(s.Pending, []uint64{made[1].Ref.ID}))}
 	}},
 	"tcp-listen":      {[]string{"tcp LISTEN 0 16 to nobody"}, (*world).tcp},
 	"tcp-established": {[]string{"tcp LISTEN 0 8 to nobody", "tcp ESTAB 0 0 to 2", "tcp ESTAB 7 0 to 1"}, (*world).tcp},
@@ -245,8 +249,8 @@ var promises = map[string]struct {
 	"timerfd": {[]string{"clock 7, 1 ticks, every 1h0m0s", "demo-timerfd poll"},
 		func(w *world, made []demo.Object) []string {
 			timer, err := fdinfo.ParseTimerFD(w.fdinfo(made[0]))
-			return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks, timer.Interval,
-				errText(err))}, w.calls(made)...)
+			return append([]string{fmt.Sprintf("clock %d, %d ticks, every %s%s", timer.Clock, timer.Ticks,
+				timer.Interval, errText(err))}, w.calls(made)...)
 		}},
 	"inotify": {[]string{"1 watches of 300", "demo-inotify poll"}, func(w *world, made []demo.Object) []string {
 		watches := fdinfo.ParseInotify(w.fdinfo(made[0]))
@@ -462,7 +466,8 @@ func (w *world) ring(made []demo.Object) []string {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			ends[fd] = 1 + slices.IndexFunc(made, func(p demo.Object) bool { return to == fmt.Sprintf("pipe:[%d]", p.Ref.ID) })
+			ends[fd] = 1 + slices.IndexFunc(made,
+				func(p demo.Object) bool { return to == fmt.Sprintf("pipe:[%d]", p.Ref.ID) })
 		}
 		all = append(all, fmt.Sprintf("%s reads %d, writes %d", w.comm(o.PID), ends[0], ends[1]))
 	}
@@ -479,7 +484,8 @@ func naming(s sock.UnixSocket) string {
 }
 
 func unixPairPromise(kind string) []string {
-	return []string{kind + " LISTEN 0 unread, peer -1", kind + " ESTAB 0 unread, peer 2", kind + " ESTAB 7 unread, peer 1"}
+	return []string{kind + " LISTEN 0 unread, peer -1", kind + " ESTAB 0 unread, peer 2",
+		kind + " ESTAB 7 unread, peer 1"}
 }
 
 func (w *world) unixPair(made []demo.Object) []string {

@@ -16,8 +16,8 @@ import (
 func semDeadlock() Scenario {
 	return Scenario{
 		Name: "sem-deadlock", Title: "two processes deadlocked on two semaphores",
-		LookFor: "demo-abba-a holds semaphore 0 and waits for 1, demo-abba-b holds 1 and waits for 0; ending one frees the " +
-			"other",
+		LookFor: "demo-abba-a holds semaphore 0 and waits for 1, demo-abba-b holds 1 and waits for 0; " +
+			"ending one frees the other",
 		set: func(s *stage) error {
 			c, err := s.start("abba", nil)
 			if err != nil {

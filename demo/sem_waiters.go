@@ -13,7 +13,8 @@ import (
 func semWaiters() Scenario {
 	return Scenario{
 		Name: "sem-waiters", Title: "semaphore set with waiters",
-		LookFor: "semaphore 0 has value 0 and semncnt 1, semaphore 1 value 1 and semzcnt 1, semaphore 2 value 5 and nobody",
+		LookFor: "semaphore 0 has value 0 and semncnt 1, semaphore 1 value 1 and semzcnt 1, " +
+			"semaphore 2 value 5 and nobody",
 		set: func(s *stage) error {
 			maker, err := s.start("semset", nil)
 			if err != nil {

@@ -28,7 +28,8 @@ func shmAttached() Scenario {
 				return r.park()
 			},
 			"shm-user": func(r *role) error {
-				id, err := r.reportOtherSysV(schema.Shm, "this process has it attached; it is the last one that attached (lpid)")
+				id, err := r.reportOtherSysV(schema.Shm, "this process has it attached; it is the last one that "+
+					"attached (lpid)")
 				if err != nil {
 					return err
 				}

@@ -25,8 +25,8 @@ func (s *stage) start(role string, args []string, extra ...*os.File) (*child, er
 	c, err := startWorker(start{
 		scenario: s.scenario.Name, role: role, args: args, extra: extra,
 		lifeline: s.run.lifelineRead, journal: s.run.journal.file, stderr: s.run.stderr,
-		// The worker has its own process group. So Ctrl-C on the terminal reaches only the main process, which then removes
-		// everything.
+		// The worker has its own process group. So Ctrl-C on the terminal reaches only the main process, which then
+		// removes everything.
 		attr: syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {

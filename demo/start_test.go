@@ -146,7 +146,8 @@ func TestStopAfterTheUserActed(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		state, dir := t.TempDir(), shortDir(t)
 		r, err := demo.Start(t.Context(),
-			demo.Options{StateDir: state, Dir: dir, Scenarios: []string{"msg-full", "shm-orphan", "sem-undo", "unix-stream"}})
+			demo.Options{StateDir: state, Dir: dir,
+				Scenarios: []string{"msg-full", "shm-orphan", "sem-undo", "unix-stream"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,8 @@ func TestGraph(t *testing.T) {
 		pipe1, pipe2, pipe3                  = "pipe:1 first → second", "pipe:2 second → third", "pipe:3 alone → ?"
 		kthread, first, second, third, alone = "proc:2 kthreadd", "proc:10 first", "proc:11 second", "proc:12 third",
 			"proc:13 alone"
-		writes1, reads1, writes2, reads2, own3 = "proc:10 writes pipe:1", "proc:11 reads pipe:1", "proc:11 writes pipe:2",
+		writes1, reads1, writes2, reads2, own3 = "proc:10 writes pipe:1", "proc:11 reads pipe:1",
+			"proc:11 writes pipe:2",
 			"proc:12 reads pipe:2", "proc:13 writes pipe:3"
 	)
 	for name, c := range map[string]struct {

@@ -151,7 +151,8 @@ func placesOf(rows []Leak, keys []SortKey) map[*schema.Object]int {
 			columns[k] = ColumnsOf(r.Mechanism)
 		}
 	}
-	SortObjects(objects, keys, func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(columns[k], id) })
+	SortObjects(objects, keys,
+		func(k schema.Kind, id string) (schema.Column, bool) { return findColumn(columns[k], id) })
 	place := make(map[*schema.Object]int, len(objects))
 	for i, o := range objects {
 		place[o] = i

@@ -19,7 +19,8 @@ import (
 
 func TestSize(t *testing.T) {
 	for n, want := range map[uint64]string{
-		0: "0", 1: "1", 1023: "1023", 1024: "1.0K", 1536: "1.5K", 10188: "9.9K", 10189: "10K", 10240: "10K", 1047552: "1023K",
+		0: "0", 1: "1", 1023: "1023", 1024: "1.0K", 1536: "1.5K", 10188: "9.9K", 10189: "10K", 10240: "10K",
+		1047552: "1023K",
 		1048063: "1023K", 1048064: "1.0M",
 		1 << 20: "1.0M", 64 << 20: "64M", 1<<30 - 1: "1.0G", 1 << 40: "1.0T", 1 << 50: "1.0P", 1 << 60: "1.0E",
 		math.MaxUint64: "16E",
@@ -34,7 +35,8 @@ func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", time.Second: "1s", 250 * time.Millisecond: "0.25s", 9990 * time.Millisecond: "9.99s",
 		59 * time.Second: "59s", 90*time.Second + time.Millisecond: "1m30s",
-		time.Hour - time.Second: "59m59s", time.Hour: "1h00m", 25 * time.Hour: "1d01h", 1000 * 24 * time.Hour: "1000d00h",
+		time.Hour - time.Second: "59m59s", time.Hour: "1h00m", 25 * time.Hour: "1d01h",
+		1000 * 24 * time.Hour: "1000d00h",
 	} {
 		if got := views.Span(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
@@ -81,7 +83,8 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.List([]string{"dest", "locked"}), "dest,locked", "dest,locked", `["dest","locked"]`},
 		{schema.List([]string{"a b, c", "d"}), "a b, c; d", "a b, c,d", `["a b, c","d"]`},
 		{schema.List(nil), "", "", "[]"},
-		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35", "fifo:12@0:35",
+		{schema.RefValue(schema.Ref{Kind: schema.Fifo, Space: schema.MakeDev(0, 35), ID: 12}), "fifo:12@0:35",
+			"fifo:12@0:35",
 			`"fifo:12@0:35"`},
 		{schema.Endpoints(ends, false), `1/a,2/b b,3/\x1b,4/d,+1`, `1/a,2/b b,3/\x1b,4/d,5/e`, ""},
 		{schema.Endpoints([]schema.Endpoint{{PID: 6, Comm: "a"}, {PID: 7, Comm: "b"}, {PID: 6, Comm: "a", FD: 9},
@@ -94,7 +97,8 @@ func TestTextOfEachType(t *testing.T) {
 		{schema.Uncollected(schema.TypeInt), "…", "…", "null"},
 	} {
 		now := moment.Add(time.Hour)
-		got := []string{views.Text(c.value, views.Format{Now: now}), views.Text(c.value, views.Format{Now: now, Bytes: true}),
+		got := []string{views.Text(c.value, views.Format{Now: now}),
+			views.Text(c.value, views.Format{Now: now, Bytes: true}),
 			string(views.AppendJSON(nil, c.value))}
 		if c.doc == "" {
 			got[2] = ""
@@ -112,7 +116,8 @@ func TestObjectInJSON(t *testing.T) {
 	m := thingMechanism()
 	hidden := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 8}, Row: &thing{denied: true}}
 	got := string(views.AppendObject(nil, hidden, views.RecordColumns(m)))
-	want := `{"ref":"thing:8","key":"0x00000000","size":null,"type":null,"perms":"0640","age":0,"holders":[],"denied":["size"]}`
+	want := `{"ref":"thing:8","key":"0x00000000","size":null,"type":null,"perms":"0640","age":0,"holders":[],` +
+		`"denied":["size"]}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -88,7 +88,8 @@ func CompileWhere(mechs []*kinds.Mechanism, source string) (*Where, error) {
 		}
 	}
 	options = append(options, expr.Env(env), w.anyOf(),
-		expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil }, new(func(string) bool)))
+		expr.Function(knownFn, func(a ...any) (any, error) { return w.known(a[0].(string)), nil },
+			new(func(string) bool)))
 	options = append(options, expr.Patch(untyped{}))
 	program, err := expr.Compile(source, options...)
 	if err != nil {

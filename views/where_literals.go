@@ -94,8 +94,8 @@ func (v *literalVisitor) check(column, literal ast.Node) {
 		switch l := literal.(type) {
 		case *ast.IntegerNode:
 			if text := v.text(l); l.Value != 0 && len(text) > 1 && !strings.ContainsAny(text[1:2], "oOxXbB") {
-				v.err = &UsageError{fmt.Sprintf(`%s is a decimal number, and %s are octal: say "%04s" or 0o%s`, text, id.Value,
-					text, strings.TrimLeft(text, "0"))}
+				v.err = &UsageError{fmt.Sprintf(`%s is a decimal number, and %s are octal: say "%04s" or 0o%s`, text,
+					id.Value, text, strings.TrimLeft(text, "0"))}
 			}
 		case *ast.StringNode:
 			if _, err := parsePerms(l.Value); err != nil {

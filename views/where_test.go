@@ -46,8 +46,9 @@ func thingMechanism() *kinds.Mechanism {
 
 func TestWhereMatches(t *testing.T) {
 	m := thingMechanism()
-	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7}, Row: &thing{key: 0xdeadbeef, size: 4096, age: 3 * time.Hour,
-		ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3, Mode: "r"}}}}
+	o := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 7},
+		Row: &thing{key: 0xdeadbeef, size: 4096, age: 3 * time.Hour,
+			ends: []schema.Endpoint{{PID: 12, Comm: "cat", FD: 3, Mode: "r"}}}}
 	hidden := &schema.Object{Ref: schema.Ref{Kind: "thing", ID: 8}, Row: &thing{denied: true}}
 	for source, want := range map[string][2]bool{
 		`size == 4096`:        {true, false},
@@ -92,35 +93,48 @@ func TestWhereMatches(t *testing.T) {
 
 func TestWhereMistakes(t *testing.T) {
 	for source, want := range map[string]string{
-		`sise > 3`:                          `unknown column "sise": did you mean size?`,
-		`size >`:                            `bad expression "size >": unexpected token EOF at column 6`,
-		`size == "big"`:                     `bad expression "size == "big"": invalid operation: == (mismatched types int and string) at column 6`,
-		`perms != 0600`:                     `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
-		`644 == perms`:                      `644 is a decimal number, and perms are octal: say "0644" or 0o644`,
-		`perms == "rw"`:                     `"rw" are no permission bits: say "0600"`,
-		`key != "x"`:                        `"x" is no key: say "0x00001234"`,
-		`perms in [0o644, 0600]`:            `0600 is a decimal number, and perms are octal: say "0600" or 0o600`,
-		`perms not in [0644]`:               `0644 is a decimal number, and perms are octal: say "0644" or 0o644`,
-		`perms in ["rw"]`:                   `"rw" are no permission bits: say "0600"`,
-		`key in ["x"]`:                      `"x" is no key: say "0x00001234"`,
-		`key in [1.5]`:                      `bad expression "key in [1.5]": invalid operation: == (mismatched types key and float64) at column 5`,
-		`perms < 0o644`:                     `bad expression "perms < 0o644": invalid operation: < (mismatched types perms and int) at column 7`,
+		`sise > 3`: `unknown column "sise": did you mean size?`,
+		`size >`:   `bad expression "size >": unexpected token EOF at column 6`,
+		`size == "big"`: `bad expression "size == "big"": invalid operation: == (mismatched ` +
+			`types int and string) at column 6`,
+		`perms != 0600`: `0600 is a decimal number, and perms are octal: ` +
+			`say "0600" or 0o600`,
+		`644 == perms`:  `644 is a decimal number, and perms are octal: say "0644" or 0o644`,
+		`perms == "rw"`: `"rw" are no permission bits: say "0600"`,
+		`key != "x"`:    `"x" is no key: say "0x00001234"`,
+		`perms in [0o644, 0600]`: `0600 is a decimal number, and perms are octal: ` +
+			`say "0600" or 0o600`,
+		`perms not in [0644]`: `0644 is a decimal number, and perms are octal: ` +
+			`say "0644" or 0o644`,
+		`perms in ["rw"]`: `"rw" are no permission bits: say "0600"`,
+		`key in ["x"]`:    `"x" is no key: say "0x00001234"`,
+		`key in [1.5]`: `bad expression "key in [1.5]": invalid operation: ` +
+			`== (mismatched types key and float64) at column 5`,
+		`perms < 0o644`: `bad expression "perms < 0o644": invalid operation: ` +
+			`< (mismatched types perms and int) at column 7`,
 		`age > duration("1x")`:              `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
 		`size == 1 or age > duration("1x")`: `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
 		`size > bytes("64Q")`:               `"64Q" is no size: say 4096, 64K, 1.5M, 2G`,
 		`size > bytes("64 K")`:              `"64 K" is no size: say 4096, 64K, 1.5M, 2G`,
-		`date("bogus") > now()`:             `"bogus" is no date: say 2006-01-02, 2006-01-02 15:04:05 or as RFC 3339 does`,
-		`date("2026-13-01", "2006-01-02") > now()`: `"2026-13-01" is no date: say 2006-01-02, 2006-01-02 15:04:05 or as RFC 3339 does`,
-		`now().In(timezone("Mars")) > now()`:       `"Mars" is no time zone: say UTC or Europe/Berlin`,
-		`holders`:                                  `bad expression "holders": expected bool, but got list of processes`,
-		`key`:                                      `bad expression "key": expected bool, but got key`,
-		`key == len(filter(holders, .foo == 1))`:   `bad expression "key == len(filter(holders, .foo == 1))": type process has no field foo at column 29: a process has the fields pid, tid, comm, fd, mode, maps`,
-		`key > duration("1h")`:                     `bad expression "key > duration("1h")": invalid operation: > (mismatched types key and duration) at column 5`,
-		`any(holders, .foo == 1)`:                  `bad expression "any(holders, .foo == 1)": type process has no field foo at column 15: a process has the fields pid, tid, comm, fd, mode, maps`,
-		`any(holders, .tid == "x")`:                `bad expression "any(holders, .tid == "x")": invalid operation: == (mismatched types int and string) at column 19`,
-		`any(holders, .comm.x == 1)`:               `bad expression "any(holders, .comm.x == 1)": type string has no field x at column 20`,
-		`"1x" | duration() > age`:                  `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
-		`size`:                                     `bad expression "size": expected bool, but got int`,
+		`date("bogus") > now()`: `"bogus" is no date: say 2006-01-02, 2006-01-02 15:04:05 or ` +
+			`as RFC 3339 does`,
+		`date("2026-13-01", "2006-01-02") > now()`: `"2026-13-01" is no date: say 2006-01-02, 2006-01-02 15:04:05 ` +
+			`or as RFC 3339 does`,
+		`now().In(timezone("Mars")) > now()`: `"Mars" is no time zone: say UTC or Europe/Berlin`,
+		`holders`:                            `bad expression "holders": expected bool, but got list of processes`,
+		`key`:                                `bad expression "key": expected bool, but got key`,
+		`key == len(filter(holders, .foo == 1))`: `bad expression "key == len(filter(holders, .foo == 1))": ` +
+			`type process has no field foo at column 29: a process has the fields pid, tid, comm, fd, mode, maps`,
+		`key > duration("1h")`: `bad expression "key > duration("1h")": invalid operation: > (mismatched ` +
+			`types key and duration) at column 5`,
+		`any(holders, .foo == 1)`: `bad expression "any(holders, .foo == 1)": type process has no field foo at ` +
+			`column 15: a process has the fields pid, tid, comm, fd, mode, maps`,
+		`any(holders, .tid == "x")`: `bad expression "any(holders, .tid == "x")": invalid operation: ` +
+			`== (mismatched types int and string) at column 19`,
+		`any(holders, .comm.x == 1)`: `bad expression "any(holders, .comm.x == 1)": type string has no field ` +
+			`x at column 20`,
+		`"1x" | duration() > age`: `"1x" is no duration: say 90s, 5m, 1h30m, 7d`,
+		`size`:                    `bad expression "size": expected bool, but got int`,
 	} {
 		_, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism()}, source)
 		got := "no error"
@@ -148,7 +162,8 @@ func TestWhereTellsWhatItCouldNotDecide(t *testing.T) {
 // A kind that lacks a column of the expression matches nothing, and Lacks reports it.
 func TestWhereTellsWhatAKindLacks(t *testing.T) {
 	other := &kinds.Mechanism{Kind: "other", Columns: []schema.Column{
-		schema.Col[thing]("colour", schema.TypeString, 10, 0, "", func(*thing) schema.Value { return schema.String("red") }),
+		schema.Col[thing]("colour", schema.TypeString, 10, 0, "",
+			func(*thing) schema.Value { return schema.String("red") }),
 	}}
 	w, err := views.CompileWhere([]*kinds.Mechanism{thingMechanism(), other},
 		`kind == "thing" and colour != "blue" or size > 5`)

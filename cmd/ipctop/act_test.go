@@ -105,7 +105,8 @@ func TestRemoveWithYes(t *testing.T) {
 	onScene(t, func(s *scene) {
 		a, b, c := s.shm(0x11), s.shm(0x22), s.shm(0x33)
 		got := ipctop("rm", "--yes", ref(a), "shm:key=0x22", ref(b), ref(a))
-		if want := (commandOutput{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b), got.Stderr}); got != want {
+		if want := (commandOutput{0, fmt.Sprintf("shm:%d: removed\nshm:%d: removed\n", a, b),
+			got.Stderr}); got != want {
 			t.Errorf("got %+v", got)
 		}
 		for _, line := range []string{"Remove 2 objects\n", fmt.Sprintf("  same as: ipcrm -m %d\n", a),
@@ -146,17 +147,19 @@ func TestNothingIsDone(t *testing.T) {
 		}{
 			{[]string{"rm", ref(a)}, 2,
 				"ipctop: nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look"},
-			{[]string{"rm"}, 2, "ipctop: nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see ipctop rm " +
-				"--help"},
+			{[]string{"rm"}, 2, "ipctop: nothing named: say KIND:ID, for example shm:32769, or --where EXPR; see " +
+				"ipctop rm --help"},
 			{[]string{"rm", "--yes", ref(a), "shm:x"}, 2,
 				`ipctop: not an object reference: "shm:x": "x" is not a number: say shm:ID`},
 			{[]string{"rm", "--yes", ref(a), "shn:1"}, 2,
 				`ipctop: not an object reference: "shn:1": no kind is called "shn": did you mean shm?`},
 			{[]string{"rm", "--yes", ref(a), "shm:key=0x100000011"}, 2,
-				`ipctop: not an object reference: "shm:key=0x100000011": a System V key has 32 bits, 0x100000011 does not fit`},
+				`ipctop: not an object reference: "shm:key=0x100000011": a System V key has 32 bits, ` +
+					`0x100000011 does not fit`},
 			{[]string{"rm", "--yes", "--where", "true", ref(a)}, 2,
 				"ipctop: --where and " + ref(a) + " together: say one of them"},
-			{[]string{"rm", "--yes", "--where", "natch == 0"}, 2, `ipctop: unknown column "natch": did you mean nattch?`},
+			{[]string{"rm", "--yes", "--where", "natch == 0"}, 2, `ipctop: unknown column "natch": ` +
+				`did you mean nattch?`},
 			{[]string{"rm", "--yes", "--where", "nattch == 9"}, 1, "ipctop: --where: nothing matched"},
 			{[]string{"rm", "--yes", "shm:4711"}, 1, "ipctop: shm:4711: there is no such object"},
 			{[]string{"rm", "--yes", "shm:key=0x12"}, 1, "ipctop: shm:key=0x12: there is no such object"},
@@ -168,17 +171,20 @@ func TestNothingIsDone(t *testing.T) {
 				"ipctop: " + actions.ErrReadOnly.Error() + " (--read-only or IPCTOP_READONLY=1)"},
 			{[]string{"signal", "--yes", "TERM", "proc:1"}, 1,
 				"ipctop: proc:1: pid 1 is not signalled from here: the machine, or the container, hangs on it"},
-			{[]string{"signal", "--yes", "TREM", "proc:1"}, 2, `ipctop: no such signal: "TREM": ipctop signal --list shows all`},
-			{[]string{"signal"}, 2, "ipctop: no signal named: say ipctop signal TERM REF; ipctop signal --list shows all"},
+			{[]string{"signal", "--yes", "TREM", "proc:1"}, 2, `ipctop: no such signal: "TREM": ipctop signal ` +
+				`--list shows all`},
+			{[]string{"signal"}, 2, "ipctop: no signal named: say ipctop signal TERM REF; ipctop signal " +
+				"--list shows all"},
 			{[]string{"signal", "--yes", "--to", "readers", "TERM", "proc:1"}, 2,
-				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
-					"object (pipe:8841)"},
+				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
+					"or name the object (pipe:8841)"},
 			{[]string{"signal", "--yes", "--to", "readers", "TERM", "--where", "pid == 1"}, 2,
-				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
-					"object (pipe:8841)"},
+				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
+					"or name the object (pipe:8841)"},
 			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2,
 				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
-			{[]string{"signal", "--yes", "TERM", ref(a)}, 1, "ipctop: " + ref(a) + ": it has no holders that can be seen"},
+			{[]string{"signal", "--yes", "TERM", ref(a)}, 1,
+				"ipctop: " + ref(a) + ": it has no holders that can be seen"},
 		} {
 			got := ipctop(c.args...)
 			lines := strings.Split(strings.TrimSuffix(got.Stderr, "\n"), "\n")
@@ -248,7 +254,8 @@ func TestQuestions(t *testing.T) {
 		says        []string
 	}{
 		{"yes and the id", "y\nID\n", 0, nil, nil},
-		{"no", "\nwrong\n", 1, []int{unused, used}, []string{"ipctop: A: not confirmed\n", "ipctop: B: not confirmed\n"}},
+		{"no", "\nwrong\n", 1, []int{unused, used},
+			[]string{"ipctop: A: not confirmed\n", "ipctop: B: not confirmed\n"}},
 		{"yes, but y is not the id", "y\ny\n", 3, []int{used}, []string{"ipctop: B: not confirmed\n"}},
 		{"only the one in use", "n\nID\n", 3, []int{unused}, []string{"ipctop: A: not confirmed\n"}},
 	} {
@@ -348,12 +355,13 @@ func TestSignalToAWait(t *testing.T) {
 		})
 		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
 		if want := (commandOutput{exitUsage, "",
-			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, or name the " +
-				"object (pipe:8841)\n"}); got != want {
+			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
+				"or name the object (pipe:8841)\n"}); got != want {
 			t.Errorf("%+v", got)
 		}
 		got = ipctop("signal", "TERM", "--yes", wait)
-		if want := fmt.Sprintf("proc:%d: SIGTERM sent to cat (pid %d)\n", pid, pid); got.Code != 0 || got.Stdout != want {
+		if want := fmt.Sprintf("proc:%d: SIGTERM sent to cat (pid %d)\n", pid, pid); got.Code != 0 ||
+			got.Stdout != want {
 			t.Errorf("got %+v, want %q", got, want)
 		}
 		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "terminated") {
@@ -467,7 +475,8 @@ func TestWhereSaysWhatAKindLacks(t *testing.T) {
 			}
 		}
 		got := ipctop("rm", "--yes", "--where", `kind == "sem" and creator_state != "alive"`)
-		want := "ipctop: note: 2 sem rows were left out: sem has no column creator_state\nipctop: --where: nothing matched\n"
+		want := "ipctop: note: 2 sem rows were left out: sem has no column creator_state\n" +
+			"ipctop: --where: nothing matched\n"
 		if diff := cmp.Diff(commandOutput{1, "", want}, got); diff != "" {
 			t.Error(diff)
 		}

@@ -24,8 +24,10 @@ func newDemoCmd(runUI demoUI, forbidden *bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [SCENARIO...]",
 		Short: "Make sample objects until Ctrl-C, and show them in the dashboard",
-		Long: `Make real IPC objects in worker processes, and remove them again on Ctrl-C, on SIGTERM and when the process that
-started this one ends. On a terminal the dashboard opens on them. All scenarios are set up unless some are named.`,
+		Long: "Make real IPC objects in worker processes, and remove them again on Ctrl-C, on SIGTERM and when " +
+			"the process that\n" +
+			"started this one ends. On a terminal the dashboard opens on them. All scenarios are set up unless " +
+			"some are named.",
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -34,8 +36,8 @@ started this one ends. On a terminal the dashboard opens on them. All scenarios 
 			case (list || clean) && len(args) > 0:
 				return usageErrorf("--list and --clean take no scenario")
 			case !list && readOnly(*forbidden):
-				return usageErrorf("read-only: no sample objects are made or removed (--read-only or %s=1); ipctop demo --list "+
-					"shows what there is", actions.ReadOnlyVariable)
+				return usageErrorf("read-only: no sample objects are made or removed (--read-only or %s=1); "+
+					"ipctop demo --list shows what there is", actions.ReadOnlyVariable)
 			}
 			switch out := cmd.OutOrStdout(); {
 			case list:
@@ -43,9 +45,10 @@ started this one ends. On a terminal the dashboard opens on them. All scenarios 
 			case clean:
 				return cleanDemo(out, cmd.ErrOrStderr())
 			case noUI || runUI == nil:
-				return runDemo(cmd.Context(), args, cmd.ErrOrStderr(), func(ctx context.Context, r *demo.Running) error {
-					return waitWithTable(ctx, out, r)
-				})
+				return runDemo(cmd.Context(), args, cmd.ErrOrStderr(),
+					func(ctx context.Context, r *demo.Running) error {
+						return waitWithTable(ctx, out, r)
+					})
 			}
 			return runDemo(cmd.Context(), args, cmd.ErrOrStderr(), func(ctx context.Context, _ *demo.Running) error {
 				return runUI(ctx)

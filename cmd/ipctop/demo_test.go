@@ -212,15 +212,16 @@ func TestDemoThatFailsInPart(t *testing.T) {
 func TestDemoUsage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, want string }{
-		{"demo shm-orfan", "ipctop: no scenario \"shm-orfan\"; the nearest is \"shm-orphan\": see ipctop demo --list\n"},
+		{"demo shm-orfan", "ipctop: no scenario \"shm-orfan\"; the nearest is \"shm-orphan\": " +
+			"see ipctop demo --list\n"},
 		{"demo --list --clean", "ipctop: --list, --no-ui and --clean exclude one another\n"},
 		{"demo --clean udp", "ipctop: --list and --clean take no scenario\n"},
 		{"--read-only demo --no-ui udp",
-			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list " +
-				"shows what there is\n"},
+			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); " +
+				"ipctop demo --list shows what there is\n"},
 		{"demo --read-only --clean",
-			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); ipctop demo --list " +
-				"shows what there is\n"},
+			"ipctop: read-only: no sample objects are made or removed (--read-only or IPCTOP_READONLY=1); " +
+				"ipctop demo --list shows what there is\n"},
 		{"demo --lst", "ipctop: unknown flag: --lst: see ipctop demo --help\n"},
 	} {
 		var out, errs bytes.Buffer

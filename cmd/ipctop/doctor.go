@@ -27,12 +27,16 @@ func newDoctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what loses or hoards IPC objects on this machine, and for what is stuck",
-		Long: "Look at the whole machine. Checked are: " + strings.Join(checkNames(), ", ") + `.
-Each finding has its severity, what was seen, and what to do; the worst comes first. A limit near its end comes with the error that a program will see.
-
-It looks at one IPC namespace and one /dev/shm, its own; with -A at every one, and each finding elsewhere begins with whose it is.
-Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it is. Exit code 1 says that something is critical;
-3 that nothing seen is, but that a source could not be read though nobody refused it or, with --exit-code, for any reason.`,
+		Long: "Look at the whole machine. Checked are: " + strings.Join(checkNames(), ", ") + ".\n" +
+			"Each finding has its severity, what was seen, and what to do; the worst comes first. " +
+			"A limit near its end comes with the error that a program will see.\n" +
+			"\n" +
+			"It looks at one IPC namespace and one /dev/shm, its own; with -A at every one, and each finding " +
+			"elsewhere begins with whose it is.\n" +
+			"Nothing is changed. What could not be looked into is said at the end: as an ordinary user much of it " +
+			"is. Exit code 1 says that something is critical;\n" +
+			"3 that nothing seen is, but that a source could not be read though nobody refused it or, " +
+			"with --exit-code, for any reason.",
 		Example: `  ipctop doctor
   ipctop doctor -o json | jq '.findings[] | select(.severity == "critical") | .says'`,
 		DisableFlagsInUseLine: true,

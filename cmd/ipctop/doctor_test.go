@@ -29,8 +29,10 @@ func doctorOn(t *testing.T, m *collecttest.Machine, args ...string) string {
 	var text string
 	synctest.Test(t, func(t *testing.T) {
 		got := ipctop(append([]string{"doctor", "--root", m.Root}, args...)...)
-		text = fmt.Sprintf("$ %s\n%s", views.Visible(shellWords(append([]string{"ipctop", "doctor"}, args...))), got.Stdout)
-		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`) // the cost names each mechanism
+		text = fmt.Sprintf("$ %s\n%s", views.Visible(shellWords(append([]string{"ipctop", "doctor"}, args...))),
+			got.Stdout)
+		// the cost names each mechanism
+		text = regexp.MustCompile(`"cost":\{.*\}\}`).ReplaceAllString(text, `"cost":{…}}`)
 		if got.Stderr != "" {
 			text += "[stderr]\n" + got.Stderr
 		}
@@ -47,12 +49,12 @@ func sickMachine(t *testing.T) *collecttest.Machine {
 	m.Write("/proc/sys/kernel/msgmni", "2\n")
 	m.Write("/proc/sys/kernel/shm_rmid_forced", "1\n")
 	m.Write("/run/systemd/seats/seat0", "")
-	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          0      "+
-		"    0  946684000",
+	m.SysV("msg", "         1          3   600          0          0     0     0  1000  1000  1000  1000          "+
+		"0          0  946684000",
 		"         2          4   600          0          0     0     0     0     0     0     0          0          0  "+
 			"946684000")
-	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    33          "+
-		"0          0  946684000                     0                     0")
+	m.SysV("shm", "         2          4   600                  4096     1     0      0    33    33    33    "+
+		"33          0          0  946684000                     0                     0")
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
 	m.Process(collecttest.Process{PID: 60, PPID: 1, Comm: "systemd-logind"})
 	m.Process(collecttest.Process{PID: 70, PPID: 1, Comm: "jobd", UID: 1000, GID: 1000})
@@ -202,7 +204,8 @@ func TestDoctorTellsOfADeadlock(t *testing.T) {
 			}
 			return script.Flock(3, unix.LOCK_EX)
 		}
-		first := s.startBare(open(locker("first", "/dev/shm/a", "/dev/shm/b"), gate, unix.O_RDONLY).Flock(4, unix.LOCK_EX))
+		first := s.startBare(open(locker("first", "/dev/shm/a", "/dev/shm/b"), gate, unix.O_RDONLY).Flock(4,
+			unix.LOCK_EX))
 		locked := func(pattern string, pid int) func() bool {
 			return func() bool {
 				text, err := os.ReadFile("/proc/locks")

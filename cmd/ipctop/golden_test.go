@@ -107,7 +107,8 @@ func TestOnceOfEachKind(t *testing.T) {
 			if ids := chosenColumns(mech); ids != "" {
 				show, all = append(show, "--columns", ids), []string{kind, "--columns", "kind," + ids, "--bytes"}
 			}
-			got := session(t, m, show, append(show, "-o", "json"), append(show, "-o", "jsonl"), append(show, "-o", "csv"), all)
+			got := session(t, m, show, append(show, "-o", "json"), append(show, "-o", "jsonl"),
+				append(show, "-o", "csv"), all)
 			switch mech.Kind {
 			case schema.Fifo:
 				got = hideFileIDs(t, got, m, "/run/app/control")
@@ -136,7 +137,8 @@ func chosenColumns(m *kinds.Mechanism) string {
 	}
 	ids := []string{"ref"}
 	for _, c := range m.Columns {
-		if !slices.Contains([]string{"owner", "uid", "user", "gid", "group", "atime", "mtime", "ctime", "age", "allocated"},
+		if !slices.Contains([]string{"owner", "uid", "user", "gid", "group", "atime", "mtime", "ctime", "age",
+			"allocated"},
 			c.ID) {
 			ids = append(ids, c.ID)
 		}

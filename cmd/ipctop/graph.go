@@ -28,15 +28,21 @@ func newGraphCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph [--depth N] [-A] [-o dot|mermaid|json] [REF...]",
 		Short: "Draw who holds, waits on and talks to whom",
-		Long: `Write the graph of processes and objects, in the language of graphviz (dot), of Mermaid, or as JSON: all of it, or what is near the
-objects and processes that REFs name. An arrow is read from its tail: "proc:12 waits on sem:5". What a process waits for is red and thick; what is inferred,
-not observed, is dashed. Who is whose parent is not drawn. Mermaid refuses pictures of more than 500 arrows; graphviz draws a whole machine.
-
---depth 1 are the processes at an object, or the objects of a process; 2, as usual, also what these hang together with; the way does not go on
-through files that nobody writes, such as caches of the C library. Kernel threads and ipctop itself are left out unless a REF names them.
-As an ordinary user much is missing; stderr says what, in JSON the faults do.
-
-Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not, or a source could not be read though nobody refused it.`,
+		Long: "Write the graph of processes and objects, in the language of graphviz (dot), of Mermaid, or as JSON: " +
+			"all of it, or what is near the\n" +
+			"objects and processes that REFs name. An arrow is read from its tail: \"proc:12 waits on sem:5\". " +
+			"What a process waits for is red and thick; what is inferred,\n" +
+			"not observed, is dashed. Who is whose parent is not drawn. Mermaid refuses pictures of more than 500 " +
+			"arrows; graphviz draws a whole machine.\n" +
+			"\n" +
+			"--depth 1 are the processes at an object, or the objects of a process; 2, as usual, also what these " +
+			"hang together with; the way does not go on\n" +
+			"through files that nobody writes, such as caches of the C library. Kernel threads and ipctop itself " +
+			"are left out unless a REF names them.\n" +
+			"As an ordinary user much is missing; stderr says what, in JSON the faults do.\n" +
+			"\n" +
+			"Exit codes: 0 done; 1 no REF leads to an object; 2 usage; 3 some do not, or a source could not be read " +
+			"though nobody refused it.",
 		Example: `  ipctop graph sem:5 | dot -Tsvg >sem.svg
   ipctop graph proc:4242 --depth 4 -o mermaid
   ipctop graph -o json | jq '.edges[] | select(.rel == "waits_on")'`,
@@ -90,7 +96,8 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	if !host.Live() {
 		self = 0
 	}
-	if err := once.WriteGraph(cmd.OutOrStdout(), snap, views.NewGraph(snap, roots, f.depth, self), f.output); err != nil {
+	if err := once.WriteGraph(cmd.OutOrStdout(), snap, views.NewGraph(snap, roots, f.depth, self),
+		f.output); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	sayUnseen(cmd.ErrOrStderr(), f.output, snap)

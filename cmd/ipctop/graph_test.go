@@ -56,7 +56,8 @@ func TestGraphOfHostileMachine(t *testing.T) {
 	for output, line := range map[string]string{
 		"dot": `^(digraph ipctop \{|\t(graph|node|n\d+|n\d+ -> n\d+) \[(rankdir=LR, label=` + text +
 			`|shape=box, style=rounded|label=` + text + `[a-z0-9=., ]*)\];|\})$`,
-		"mermaid": `^(flowchart LR|    n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|( -->| ==>| -\.->)\|"[^"]*"\| n\d+)|    linkStyle \d+ stroke:red,color:red)$`,
+		"mermaid": `^(flowchart LR|    n\d+(\["[^"]*"\]|\(\["[^"]*"\]\)|( -->| ==>| -\.->)\|"[^"]*"\| n\d+)|    ` +
+			`linkStyle \d+ stroke:red,color:red)$`,
 	} {
 		got := graphOn(t, m, "-o", output)
 		legal := regexp.MustCompile(line)
@@ -103,9 +104,10 @@ func TestGraphOfLivePipe(t *testing.T) {
 			names[node[1]] = node[2]
 		}
 		var edges []string
-		for _, edge := range regexp.MustCompile(`(?m)^    (n\d+) (\S+)\|"([a-z ]+).*"\| (n\d+)$`).FindAllStringSubmatch(got.Stdout, -1) {
-			edges = append(edges, strings.Join([]string{names[edge[1]], edge[2], strings.TrimSpace(edge[3]), names[edge[4]]},
-				" "))
+		line := regexp.MustCompile(`(?m)^    (n\d+) (\S+)\|"([a-z ]+).*"\| (n\d+)$`)
+		for _, edge := range line.FindAllStringSubmatch(got.Stdout, -1) {
+			words := []string{names[edge[1]], edge[2], strings.TrimSpace(edge[3]), names[edge[4]]}
+			edges = append(edges, strings.Join(words, " "))
 		}
 		object := fmt.Sprintf(`["%s<br/>demo#45;writer → demo#45;reader"]`, pipe)
 		want := []string{reader + " --> reads fd " + object, writer + " ==> waits on write fd " + object,
@@ -139,11 +141,13 @@ func TestGraphLeavesOutItself(t *testing.T) {
 	t.Parallel()
 	self := fmt.Sprint("proc:", os.Getpid())
 	for _, output := range once.GraphOutputs() {
-		if got := ipctop("graph", "-o", output); got.Code != 0 || regexp.MustCompile(self+`\b`).MatchString(got.Stdout) {
+		if got := ipctop("graph", "-o", output); got.Code != 0 ||
+			regexp.MustCompile(self+`\b`).MatchString(got.Stdout) {
 			t.Errorf("%s: exit %d: it has %s\n%s", output, got.Code, self, got.Stdout)
 		}
 	}
-	if got := ipctop("graph", self, "--depth", "0"); got.Code != 0 || !bytes.Contains([]byte(got.Stdout), []byte(self)) {
+	if got := ipctop("graph", self, "--depth", "0"); got.Code != 0 ||
+		!bytes.Contains([]byte(got.Stdout), []byte(self)) {
 		t.Errorf("named: %+v", got)
 	}
 }

@@ -58,13 +58,14 @@ func mayImport() map[string][]string {
 		"collect/ftok":       with("collect/proc", "collect/kinds", "collect/software"),
 		"collect/content":    with("collect/proc", "collect/kinds"),
 		"collect/containers": with("collect/proc", "collect/kinds"),
-		"collect/leaks":      with("collect/relate", "collect/proc", "collect/kinds", "collect/software", "collect/ftok"),
-		"collect/waits":      with("collect/relate", "collect/proc", "collect/kinds"),
-		"collect/doctor":     with("collect/relate", "collect/proc", "collect/kinds", "collect/leaks"),
-		"collect":            with(append(aspects, "collect/relate", "collect/proc", "collect/kinds")...),
-		"actions":            with("collect/relate", "collect", "collect/proc", "collect/kinds", "collect/leaks"),
-		"views":              {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks"},
-		"views/once":         {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views"},
+		"collect/leaks": with("collect/relate", "collect/proc", "collect/kinds", "collect/software",
+			"collect/ftok"),
+		"collect/waits":  with("collect/relate", "collect/proc", "collect/kinds"),
+		"collect/doctor": with("collect/relate", "collect/proc", "collect/kinds", "collect/leaks"),
+		"collect":        with(append(aspects, "collect/relate", "collect/proc", "collect/kinds")...),
+		"actions":        with("collect/relate", "collect", "collect/proc", "collect/kinds", "collect/leaks"),
+		"views":          {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks"},
+		"views/once":     {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views"},
 		"views/tui": {"collect/schema", "collect/relate", "collect", "collect/kinds", "collect/leaks", "views",
 			"actions"},
 		"demo": with(),
@@ -170,11 +171,13 @@ func TestImportRulesCanFail(t *testing.T) {
 			[]string{"collect/kinds imports collect/leaks"}},
 		"the walk knows no kind": {own("collect/proc", module+"/collect/kinds"),
 			[]string{"collect/proc imports collect/kinds"}},
-		"aspects know no snapshot": {own("collect/waits", module+"/collect"), []string{"collect/waits imports collect"}},
-		"collect does not act":     {own("collect", module+"/actions"), []string{"collect imports actions"}},
+		"aspects know no snapshot": {own("collect/waits", module+"/collect"),
+			[]string{"collect/waits imports collect"}},
+		"collect does not act": {own("collect", module+"/actions"), []string{"collect imports actions"}},
 		"collect does not show": {own("collect", module+"/views", module+"/views/once"),
 			[]string{"collect imports views", "collect imports views/once"}},
-		"views make no system calls": {own("views", module+"/collect/kernel"), []string{"views imports collect/kernel"}},
+		"views make no system calls": {own("views", module+"/collect/kernel"),
+			[]string{"views imports collect/kernel"}},
 		"once does not act":          {own("views/once", module+"/actions"), []string{"views/once imports actions"}},
 		"actions do not show":        {own("actions", module+"/views"), []string{"actions imports views"}},
 		"demo knows only the kernel": {own("demo", module+"/collect"), []string{"demo imports collect"}},
@@ -194,8 +197,9 @@ func TestImportRulesCanFail(t *testing.T) {
 			[]string{"example.org/c uses cgo"}},
 		"what is allowed passes": {own("views/tui", "fmt", "github.com/rivo/tview", module+"/actions", module+"/views"),
 			nil},
-		"tests may do what they need":  {own("collect/kernel/kerneltest", "os/exec", "golang.org/x/sys/unix"), nil},
-		"the standard library may cgo": {listedPackage{ImportPath: "net", Standard: true, CgoFiles: []string{"c.go"}}, nil},
+		"tests may do what they need": {own("collect/kernel/kerneltest", "os/exec", "golang.org/x/sys/unix"), nil},
+		"the standard library may cgo": {listedPackage{ImportPath: "net", Standard: true, CgoFiles: []string{"c.go"}},
+			nil},
 	} {
 		if diff := cmp.Diff(c.want, brokenRules([]listedPackage{c.pkg})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -207,7 +211,8 @@ func TestImportRules(t *testing.T) {
 	t.Parallel()
 	for _, arch := range []string{"amd64", "arm64"} {
 		packages := list(t, arch)
-		if !slices.ContainsFunc(packages, func(p listedPackage) bool { return room(p.ImportPath) == "collect/kernel" }) {
+		if !slices.ContainsFunc(packages,
+			func(p listedPackage) bool { return room(p.ImportPath) == "collect/kernel" }) {
 			t.Fatalf("%s: go list does not show this module", arch)
 		}
 		for _, says := range brokenRules(packages) {

@@ -31,14 +31,18 @@ func newKeyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key [-o text|json] PATH [PROJ] | key 0xKEY",
 		Short: "Make a System V key of a file as ftok does, or find the file that a key was made of",
-		Long: `Make the System V key that ftok(3) makes of a file and a project id, and say which objects have it. PROJ is a number (65, 0x41) or a character
-(A); 1 if it is not said. Of it only the low 8 bits count, of the file the low 8 of its device's and the low 16 of its inode's number.
-
-The other way round, key 0xKEY names the files that give the key, with the project id: among the working directories, programs, open and
-mapped files, arguments and configuration of living processes, those of the owner of the object that has the key, or everybody's where
-there is none. Other files can give the same key by chance: it says how many were tried.
-
-Exit codes: 0 done; 1 no such file, or no file found that gives the key.`,
+		Long: "Make the System V key that ftok(3) makes of a file and a project id, and say which objects have it. " +
+			"PROJ is a number (65, 0x41) or a character\n" +
+			"(A); 1 if it is not said. Of it only the low 8 bits count, of the file the low 8 of its device's and " +
+			"the low 16 of its inode's number.\n" +
+			"\n" +
+			"The other way round, key 0xKEY names the files that give the key, with the project id: " +
+			"among the working directories, programs, open and\n" +
+			"mapped files, arguments and configuration of living processes, those of the owner of the object that " +
+			"has the key, or everybody's where\n" +
+			"there is none. Other files can give the same key by chance: it says how many were tried.\n" +
+			"\n" +
+			"Exit codes: 0 done; 1 no such file, or no file found that gives the key.",
 		Example: `  ipctop key /etc/app.conf f
   ipctop key 0x6602b303`,
 		DisableFlagsInUseLine: true,
@@ -111,7 +115,8 @@ func parseProject(text string) (proj byte, note string, err error) {
 	proj = byte(n)
 	switch {
 	case proj == 0:
-		note = fmt.Sprintf("the low 8 bits of %s are 0: POSIX leaves open what ftok does then; this is what glibc makes",
+		note = fmt.Sprintf("the low 8 bits of %s are 0: POSIX leaves open what ftok does then; "+
+			"this is what glibc makes",
 			text)
 	case n < 0 || n > 255:
 		note = fmt.Sprintf("of %s only the low 8 bits count: %d", text, proj)
@@ -153,8 +158,8 @@ func runKey(cmd *cobra.Command, output string, args []string) error {
 		return writeJSON(cmd.OutOrStdout(), made)
 	}
 	return writeLines(cmd.OutOrStdout(), []string{
-		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj), made.Device,
-			made.Inode),
+		fmt.Sprintf("%s  %s, project id %s, device %s, inode %d", made.Key, made.Path, ftok.FormatProject(proj),
+			made.Device, made.Inode),
 		havingKey(made.Objects, nil),
 	})
 }

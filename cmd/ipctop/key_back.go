@@ -113,8 +113,8 @@ func writeKeySearch(w io.Writer, s *ftok.Search) error {
 			ftok.FormatProject(s.Project()), schema.FormatDev(file.Dev), file.Ino, knownBy(file.Known)))
 	}
 	for _, dir := range s.Clusters {
-		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as it is, "+
-			"not by ftok")
+		lines = append(lines, dir+"  is a data directory of PostgreSQL, which makes this key of the inode number as "+
+			"it is, not by ftok")
 	}
 	return writeLines(w, append(lines, whereLooked(s)...))
 }
@@ -146,16 +146,16 @@ func whereLooked(s *ftok.Search) []string {
 	lines := []string{fmt.Sprintf("looked at %s that %s of %s %s: %s", schema.Counted(s.Tried, "file"),
 		schema.Counted(s.Processes, "process"), whose, schema.Plural(s.Processes, "knows", "know"), found)}
 	if len(s.Files) > 0 {
-		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, and of such a "+
-			"device %d %s looked at", s.Alike, schema.Plural(s.Alike, "was", "were")))
+		lines = append(lines, fmt.Sprintf("it may be chance: of a device's files one in 65536 gives the key, "+
+			"and of such a device %d %s looked at", s.Alike, schema.Plural(s.Alike, "was", "were")))
 	}
 	if s.Refused > 0 {
 		lines = append(lines, fmt.Sprintf("%s of %s could not be looked into (permission denied)%s",
 			schema.Counted(s.Refused, "process"), whose, advice()))
 	}
 	if s.Skipped > 0 {
-		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server would hang the "+
-			"look", schema.Counted(s.Skipped, "path")))
+		lines = append(lines, fmt.Sprintf("%s on network or FUSE mounts not looked at, where a dead server "+
+			"would hang the look", schema.Counted(s.Skipped, "path")))
 	}
 	return lines
 }

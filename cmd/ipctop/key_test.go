@@ -31,8 +31,8 @@ func TestKeyOfAPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := func(key uint32, st unix.Stat_t, proj, objects string) string {
-			return fmt.Sprintf("0x%08x  %s, project id %s, device %s, inode %d\n%s\n", key, path, proj, schema.FormatDev(st.Dev),
-				st.Ino, objects)
+			return fmt.Sprintf("0x%08x  %s, project id %s, device %s, inode %d\n%s\n", key, path, proj,
+				schema.FormatDev(st.Dev), st.Ino, objects)
 		}
 		key, st := keyOf(t, path, 'f')
 		id := s.shm(key)
@@ -48,7 +48,8 @@ func TestKeyOfAPath(t *testing.T) {
 			{[]string{"1"}, 1, "0x01", "no object has this key now", ""},
 			{[]string{"'1'"}, '1', "0x31 '1'", "no object has this key now", ""},
 			{[]string{"0"}, 0, "0x00", "no object has this key now",
-				"ipctop: note: the low 8 bits of 0 are 0: POSIX leaves open what ftok does then; this is what glibc makes\n"},
+				"ipctop: note: the low 8 bits of 0 are 0: POSIX leaves open what ftok does then; " +
+					"this is what glibc makes\n"},
 			{[]string{"--", "-154"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id),
 				"ipctop: note: of -154 only the low 8 bits count: 102\n"},
 			{[]string{"358"}, 'f', "0x66 'f'", fmt.Sprintf("it is the key of shm:%d", id),
@@ -83,7 +84,8 @@ func TestKeyMistakes(t *testing.T) {
 			"ipctop: key takes a PATH and a PROJ, or a key such as 0x6602b303: see ipctop key --help\n"}},
 		{[]string{dir, "fg"}, commandOutput{exitUsage, "",
 			"ipctop: \"fg\" is no project id: say a number from 1 to 255 or a character\n"}},
-		{[]string{dir, "-o", "jsn"}, commandOutput{exitUsage, "", "ipctop: unknown output \"jsn\": did you mean json?\n"}},
+		{[]string{dir, "-o", "jsn"}, commandOutput{exitUsage, "", "ipctop: unknown output \"jsn\": " +
+			"did you mean json?\n"}},
 		{[]string{"0x123456789"}, commandOutput{exitUsage, "",
 			"ipctop: a System V key has 32 bits, 0x123456789 does not fit\n"}},
 		{[]string{"0x0"}, commandOutput{exitUsage, "", "ipctop: key 0 is IPC_PRIVATE, which no file gives\n"}},

@@ -18,21 +18,28 @@ import (
 // newLeaksCmd makes ipctop leaks, short for ipctop --once leaks.
 func newLeaksCmd() *cobra.Command {
 	cmd := newShortCmd(views.LeaksWord, "Show which objects are leaked, why, and what could be won",
-		`leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared memory, FIFOs, and paths of
-UNIX sockets. It is short for "ipctop --once leaks", and takes the same flags and, to look at some only, kinds
-(msg, pmsg, sem, psem, shm, pshm, fifo, unix) and their families.
-
-  orphan     nobody uses it, nobody known to have used it lives, and nobody living could still know it: no older process of its
-             owner or creator. All three are proven, and it was last used longer ago than the grace time.
-  suspect    the first two are proven, the third is not; or it is younger than the grace time
-  unknown    rights or sight are missing to tell
-  idle       nobody uses it, but somebody known to have used it lives
-  protected  a signature of known software, or one of your own, says that it is meant to be there unused
-  live       in use now; left out unless --where asks for it
-
-Each verdict has its reasons, and each orphan the command that removes it. More than three orphans of one kind, owner and application are
-written together, with one command. The last line is the command that removes all orphans. With --exit-code it exits with 1 if there are orphans or, with
---where, rows; and with 3 if there are none, but what could not be read may hide some.`,
+		"leaks judges every object that outlives its users: System V and POSIX queues, semaphores and shared "+
+			"memory, FIFOs, and paths of\n"+
+			"UNIX sockets. It is short for \"ipctop --once leaks\", and takes the same flags and, "+
+			"to look at some only, kinds\n"+
+			"(msg, pmsg, sem, psem, shm, pshm, fifo, unix) and their families.\n"+
+			"\n"+
+			"  orphan     nobody uses it, nobody known to have used it lives, and nobody living could still know "+
+			"it: no older process of its\n"+
+			"             owner or creator. All three are proven, and it was last used longer ago than "+
+			"the grace time.\n"+
+			"  suspect    the first two are proven, the third is not; or it is younger than the grace time\n"+
+			"  unknown    rights or sight are missing to tell\n"+
+			"  idle       nobody uses it, but somebody known to have used it lives\n"+
+			"  protected  a signature of known software, or one of your own, says that it is meant to "+
+			"be there unused\n"+
+			"  live       in use now; left out unless --where asks for it\n"+
+			"\n"+
+			"Each verdict has its reasons, and each orphan the command that removes it. More than three orphans of "+
+			"one kind, owner and application are\n"+
+			"written together, with one command. The last line is the command that removes all orphans. "+
+			"With --exit-code it exits with 1 if there are orphans or, with\n"+
+			"--where, rows; and with 3 if there are none, but what could not be read may hide some.",
 		`  ipctop leaks                                              everything, orphans first
   ipctop leaks shm sem                                      segments and semaphore sets
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'
@@ -40,10 +47,13 @@ written together, with one command. The last line is the command that removes al
   ipctop leaks --by owner                                   how many of whom
   ipctop leaks -o json | jq -r '.findings[].advice'         the commands that remove the orphans`,
 		func(flags *pflag.FlagSet, f *onceFlags) {
-			flags.StringVar(&f.by, "by", "", "only sums, a line for each of one of "+strings.Join(once.SumColumns(), ", "))
+			flags.StringVar(&f.by, "by", "",
+				"only sums, a line for each of one of "+strings.Join(once.SumColumns(), ", "))
 		})
-	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'verdict == "orphan" and age > duration("1d")'`
-	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows; 3 if some may be unseen"
+	cmd.Flags().Lookup("where").Usage = `only rows for which the expression holds: 'verdict == "orphan" and age > ` +
+		`duration("1d")'`
+	cmd.Flags().Lookup("exit-code").Usage = "exit 1 if there are orphans or, with --where, if there were rows; " +
+		"3 if some may be unseen"
 	cmd.Use, cmd.Args, cmd.ValidArgsFunction = "leaks [KIND|FAMILY...]", cobra.ArbitraryArgs, completeLeaks
 	return cmd
 }

@@ -25,7 +25,8 @@ func TestAncestorWithObjectsIsNoBystander(t *testing.T) {
 			}
 			cmd := exec.CommandContext(t.Context(), "sh", "-c",
 				`"$0" ipcmk -S 1 >/dev/null; f=/dev/shm/agent; echo data >$f; mkfifo $f.fifo; `+
-					`out=$(`+before+` "$0" leaks sem pshm fifo --grace 0s); rm $f $f.fifo; echo "$$ sh"; echo "$out"`, self)
+					`out=$(`+before+` "$0" leaks sem pshm fifo --grace 0s); rm $f $f.fifo; echo "$$ sh"; echo "$out"`,
+				self)
 			cmd.Env = append(os.Environ(), asProgram+"=1", "TZ=UTC")
 			out, err := cmd.CombinedOutput()
 			if err != nil {

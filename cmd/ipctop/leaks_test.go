@@ -75,8 +75,9 @@ func TestLeaks(t *testing.T) {
 		self := fmt.Sprintf("%d/%s", pid, strings.TrimSpace(string(comm)))
 		user := ownName(t)
 		got := hideAges(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
-		want := `ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is left who could know them
-  pshm:/it's $(id)\x0a  owner ` + user + `  size 4.9K  allocated 8.0K  age xs
+		want := "ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is " +
+			"left who could know them\n" +
+			"  pshm:/it's $(id)\\x0a  owner " + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read
     - none of the processes of ` + user + ` is older than its last use, bystanders aside
     - it was last used xs ago
@@ -91,20 +92,22 @@ IDLE: 1 object, 100 bytes: nobody uses it, but somebody known to have used it li
   msg:0  owner ` + user + `  usedbytes 100  age xs
     - nobody waits on it: the system calls of every thread were read
     - it holds 1 message of 100 bytes
-    - its last sender lives: ` + self + `
-
-To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)
-To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdict == "orphan" and kind in ["msg", "sem", "pshm"]' --grace xs
-`
+    - its last sender lives: ` + self + "\n" +
+			"\n" +
+			"To be won by removing the orphans: 8.0K of memory, 1 of 32000 sets (kernel.sem)\n" +
+			"To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdict == \"orphan\" and " +
+			"kind in " +
+			`["msg", "sem", "pshm"]' --grace xs` + "\n"
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		// Within the grace time there are no orphans. Both names of the view give the same output.
-		if got := outputOf(t, 0, "--once", "leaks", "sem", "--exit-code"); !strings.HasPrefix(got, "SUSPECT: 1 object: ") {
+		if got := outputOf(t, 0, "--once", "leaks", "sem", "--exit-code"); !strings.HasPrefix(got,
+			"SUSPECT: 1 object: ") {
 			t.Errorf("within the grace time:\n%s", got)
 		}
-		if got := outputOf(t, 1, "leaks", "--grace", "0s", "--where", `verdict == "orphan" and key == 0x1234`, "--exit-code",
-			"-o", "csv", "--columns", "ref,verdict"); got != "ref,verdict\nsem:0,orphan\n" {
+		if got := outputOf(t, 1, "leaks", "--grace", "0s", "--where", `verdict == "orphan" and key == 0x1234`,
+			"--exit-code", "-o", "csv", "--columns", "ref,verdict"); got != "ref,verdict\nsem:0,orphan\n" {
 			t.Errorf("with --where:\n%s", got)
 		}
 		if got := outputOf(t, 0, "leaks", "shm"); got != "Nothing to show: looked at 0 shm\n" {
@@ -112,7 +115,8 @@ To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdi
 		}
 		// --sort sorts within each verdict, over all kinds. Only the set among the orphans has an id.
 		var order []string
-		for line := range strings.Lines(outputOf(t, 0, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--sort", "id")) {
+		for line := range strings.Lines(outputOf(t, 0, "leaks", "msg", "sem", "pshm", "--grace", "0s",
+			"--sort", "id")) {
 			if word := strings.TrimLeft(line, " "); len(line)-len(word) <= 2 && strings.Contains(word, ":") {
 				order = append(order, word[:strings.Index(word, ":")])
 			}
@@ -125,11 +129,13 @@ To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdi
 		outputOf(t, 2, "leaks", "pipe")
 		outputOf(t, 2, "leaks", "--grace", "-1s")
 		// The grace time is the same in every way to choose by a verdict.
-		if got := outputOf(t, 0, "leaks", "sem", "--grace", "1d"); !strings.Contains(got, "within the grace time of 24h") {
+		if got := outputOf(t, 0, "leaks", "sem", "--grace", "1d"); !strings.Contains(got,
+			"within the grace time of 24h") {
 			t.Errorf("with a day of grace:\n%s", got)
 		}
 		outputOf(t, 1, "rm", "--dry-run", "--where", `verdict == "orphan"`)
-		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace", "0s"); !strings.Contains(got,
+		if got := outputOf(t, 0, "rm", "--dry-run", "--where", `verdict == "orphan"`, "--grace",
+			"0s"); !strings.Contains(got,
 			"  verdict: orphan: ") || !strings.Contains(got, "  same as: ipcrm -s 0\n") {
 			t.Errorf("removal without grace:\n%s", got)
 		}
@@ -153,9 +159,14 @@ func TestLeaksAsJSON(t *testing.T) {
 		user := ownName(t)
 		got := outputOf(t, 0, "leaks", "sem", "--grace", "0s", "-o", "json")
 		for _, want := range []string{
-			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user +
+			`"verdict":"orphan","reasons":["nobody waits on it: ncount and zcount are 0","none of the processes of ` +
+				user +
 				` is older than its last use, bystanders aside","it was last used `,
-			`"findings":[` + "\n" + `{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, bystanders aside","it was last used `,
+			`"findings":[` + "\n" +
+				`{"kind":"leak","severity":"warning","proof":"observed","refs":["sem:0"],"says":"sem:0 is an ` +
+				`orphan: nobody uses it, and nobody is left who could know it","evidence":["nobody waits on it: ` +
+				`ncount and zcount are 0","none of the processes of ` + user + ` is older than its last use, ` +
+				`bystanders aside","it was last used `,
 			`"advice":"ipcrm -s 0"}]`,
 		} {
 			if !strings.Contains(got, want) {
@@ -213,8 +224,8 @@ func TestLeaksThatAreAlike(t *testing.T) {
 	m.Process(collecttest.Process{PID: 1, Comm: "init"})
 	var sets []string
 	for id := range 25 {
-		sets = append(sets, fmt.Sprintf("%10d %10d  600          1     0     0     0     0          0  946684000", 0x1000+id,
-			1000000+id))
+		sets = append(sets, fmt.Sprintf("%10d %10d  600          1     0     0     0     0          0  946684000",
+			0x1000+id, 1000000+id))
 	}
 	m.SysV("sem", sets...)
 	got := outputOf(t, 0, "leaks", "sem", "--root", m.Root)
@@ -227,7 +238,8 @@ func TestLeaksThatAreAlike(t *testing.T) {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}
 	for _, args := range [][]string{{"--sort", "id"}, {"--columns", "+nsems"}, {"--no-headings"}} {
-		if got := outputOf(t, 0, append([]string{"leaks", "sem", "--root", m.Root}, args...)...); strings.Count("\n"+got,
+		if got := outputOf(t, 0,
+			append([]string{"leaks", "sem", "--root", m.Root}, args...)...); strings.Count("\n"+got,
 			"\n  sem:") != 25 {
 			t.Errorf("%v:\n%s", args, got)
 		}
@@ -265,7 +277,8 @@ func TestPagesToBeWon(t *testing.T) {
 		kerneltest.Eventually(t, "they are more than a second old",
 			func() bool { return time.Since(made) > 2*time.Second })
 		won := func() string {
-			_, won, _ := strings.Cut(outputOf(t, 0, "leaks", "shm", "--grace", "0s"), "To be won by removing the orphans: ")
+			_, won, _ := strings.Cut(outputOf(t, 0, "leaks", "shm", "--grace", "0s"),
+				"To be won by removing the orphans: ")
 			won, _, _ = strings.Cut(won, "\n")
 			return won
 		}

@@ -44,7 +44,8 @@ func usageErrorf(format string, args ...any) error {
 }
 
 func main() {
-	// This stands before the dashboard and cobra. Scripts run ipcs in loops, and it spends most of its time on its start.
+	// This stands before the dashboard and cobra. Scripts run ipcs in loops, and it spends most of its time on its
+	// start.
 	if code, ok := runFace(os.Args, os.Stdout, os.Stderr, os.Getenv); ok {
 		os.Exit(code)
 	}
@@ -117,9 +118,11 @@ func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ipctop [flags] | ipctop --once [KIND|FAMILY...]",
 		Short: "See every IPC object of a machine, who holds it, and act on it",
-		Long: `ipctop shows every inter-process communication object: System V and POSIX queues, semaphores and shared memory, pipes, FIFOs, sockets,
-locks, event descriptors, processes, namespaces and limits: who holds each, who waits on it, and whose other end is gone. Without
-arguments it opens the dashboard; with --once it prints one snapshot and exits.`,
+		Long: "ipctop shows every inter-process communication object: System V and POSIX queues, semaphores and " +
+			"shared memory, pipes, FIFOs, sockets,\n" +
+			"locks, event descriptors, processes, namespaces and limits: who holds each, who waits on it, " +
+			"and whose other end is gone. Without\n" +
+			"arguments it opens the dashboard; with --once it prints one snapshot and exits.",
 		Example: `  ipctop                                      the dashboard
   ipctop --once shm                           System V segments as a table
   ipctop --once queues -o json                queues as JSON

@@ -67,8 +67,8 @@ func TestOnceTellsOfOtherNamespaces(t *testing.T) {
 			t.Error(diff)
 		}
 		// The doctor has no such flag, so it names another way.
-		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n  `ipctop doctor -A` at " +
-			"all\n"
+		note := "Note: 1 other IPC namespace holds 1 object; the checks look at this one alone,\n" +
+			"  `ipctop doctor -A` at all\n"
 		if got := ipctop("doctor"); !strings.Contains(got.Stdout, note) {
 			t.Errorf("%+v", got)
 		}
@@ -93,7 +93,8 @@ func TestRemoveInAnotherNamespace(t *testing.T) {
 		if own, there := s.segments(ns); own != 1 || there != 0 {
 			t.Errorf("%d segments here, %d there; want 1 and 0", own, there)
 		}
-		if got := ipctop("rm", "--yes", ref); got.Code != 1 || !strings.Contains(got.Stderr, "there is no such object") {
+		if got := ipctop("rm", "--yes", ref); got.Code != 1 ||
+			!strings.Contains(got.Stderr, "there is no such object") {
 			t.Errorf("again: %+v", got)
 		}
 	})

@@ -52,7 +52,8 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 		`only rows for which the expression holds: 'nattch == 0 and age > duration("1h")'`)
 	f.flags.BoolVar(&f.noHeadings, "no-headings", false, "no line of headings")
 	f.flags.BoolVar(&f.bytes, "bytes", false, "sizes in bytes, durations in seconds, times in RFC 3339")
-	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows, 3 if there were none but some may be unseen")
+	f.flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if there were rows, 3 if there were none but "+
+		"some may be unseen")
 	f.flags.BoolVar(&f.stack, "stack", false,
 		"where waiting threads sleep: the kernel's functions (as root), and the likely places in the program")
 	f.flags.BoolVarP(&f.all, "all-namespaces", "A", false,
@@ -62,11 +63,13 @@ func (f *onceFlags) registerOnce(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.listColumns, "list-columns", false,
 		"list every column with its type, what it costs and what it says")
 	registerGrace(cmd.Flags(), &f.grace)
-	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs, "sort": columnIDs} {
+	for name, words := range map[string]func() []string{"output": once.Outputs, "columns": columnIDs,
+		"sort": columnIDs} {
 		// The words are made only if a shell asks for them. An error would mean that the flag does not exist.
-		_ = cmd.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return words(), cobra.ShellCompDirectiveNoFileComp
-		})
+		_ = cmd.RegisterFlagCompletionFunc(name,
+			func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return words(), cobra.ShellCompDirectiveNoFileComp
+			})
 	}
 }
 
@@ -252,7 +255,8 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 		var below *schema.Column
 		if f.stack && m.Kind == schema.Wait {
 			below, _ = m.Column("stack")
-			if f.output != "table" && !slices.ContainsFunc(base, func(c schema.Column) bool { return c.ID == below.ID }) {
+			if f.output != "table" &&
+				!slices.ContainsFunc(base, func(c schema.Column) bool { return c.ID == below.ID }) {
 				base, below = append(slices.Clone(base), *below), nil
 			}
 		}

@@ -30,7 +30,8 @@ func dangerous(text string) []string {
 	var found []string
 	for i, line := range strings.Split(text, "\n") {
 		for _, r := range line {
-			if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Cf, r) ||
+			if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+				unicode.Is(unicode.Cf, r) ||
 				unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
 				found = append(found, fmt.Sprintf("line %d: %s", i+1, line))
 				break

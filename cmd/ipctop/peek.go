@@ -36,11 +36,15 @@ func newPeekCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peek [--limit N] [--offset N] REF",
 		Short: "Show what a queue or shared memory holds, taking and attaching nothing",
-		Long: fmt.Sprintf(`Show the messages of a System V queue (msg) or the bytes of shared memory (shm, pshm, memfd, mmap), in hexadecimal and as text.
-
-Messages are copied (MSG_COPY): none is taken out, and no time or pid of the queue changes. Each look locks the queue for a moment, so
-that %d messages are shown unless --limit says more, of each the first %d bytes. Memory is read through a process that maps it
-(/proc/PID/map_files, which takes root): nothing is attached, no page is made. Memory that nobody maps cannot be seen in that way.`, peekMessages, peekEach),
+		Long: fmt.Sprintf("Show the messages of a System V queue (msg) or the bytes of shared memory (shm, pshm, "+
+			"memfd, mmap), in hexadecimal and as text.\n"+
+			"\n"+
+			"Messages are copied (MSG_COPY): none is taken out, and no time or pid of the queue changes. "+
+			"Each look locks the queue for a moment, so\n"+
+			"that %d messages are shown unless --limit says more, of each the first %d bytes. "+
+			"Memory is read through a process that maps it\n"+
+			"(/proc/PID/map_files, which takes root): nothing is attached, no page is made. Memory that nobody maps "+
+			"cannot be seen in that way.", peekMessages, peekEach),
 		Example: `  ipctop peek msg:5
   ipctop peek msg:key=0x1234 --limit 100 -o json
   ipctop peek shm:32769 --offset 4096 --limit 64`,
@@ -131,11 +135,12 @@ func peekError(err error) error {
 func peekLines(c *content.Content) (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if c.Ref.Kind == schema.Msg {
-		say("%s: %d of %d messages from message %d on, by %s (%v in all)", c.Ref, len(c.Messages), c.Total, c.First, c.Via,
-			c.Took.Round(time.Microsecond))
+		say("%s: %d of %d messages from message %d on, by %s (%v in all)", c.Ref, len(c.Messages), c.Total,
+			c.First, c.Via, c.Took.Round(time.Microsecond))
 		for _, m := range c.Messages {
 			if m.TooLong {
-				say("[%d] longer than kernel.msgmax, which was lowered since it was sent: the kernel does not copy it", m.Index)
+				say("[%d] longer than kernel.msgmax, which was lowered since it was sent: the kernel does not copy it",
+					m.Index)
 				continue
 			}
 			say("[%d] type %d, %d bytes", m.Index, m.Type, m.Size)

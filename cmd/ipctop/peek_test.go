@@ -38,15 +38,15 @@ func TestPeekMessagesAsText(t *testing.T) {
 		}
 		stdout, stderr, code := peeked("msg:key=0x1234", "--limit", "2")
 		stdout = regexp.MustCompile(`\([^(]*s in all\)`).ReplaceAllString(stdout, "(1µs in all)")
-		want := fmt.Sprintf(`msg:%d: 2 of 3 messages from message 0 on, by MSG_COPY, which takes nothing out; each look locks the queue (1µs in all)
-[0] type 1, 8 bytes
-    00000000  1b 5b 33 31 6d 72 65 64                           |.[31mred|
-[1] type 2, 400 bytes
-    00000000  61 62 61 62 61 62 61 62  61 62 61 62 61 62 61 62  |abababababababab|
-    *
-    000000f0  61 62 61 62 61 62 61 62  61 62 61 62 61 62 61 62  |abababababababab|
-    … 144 more bytes
-`, id)
+		want := fmt.Sprintf("msg:%d: 2 of 3 messages from message 0 on, by MSG_COPY, which takes nothing out; "+
+			"each look locks the queue (1µs in all)\n"+
+			"[0] type 1, 8 bytes\n"+
+			"    00000000  1b 5b 33 31 6d 72 65 64                           |.[31mred|\n"+
+			"[1] type 2, 400 bytes\n"+
+			"    00000000  61 62 61 62 61 62 61 62  61 62 61 62 61 62 61 62  |abababababababab|\n"+
+			"    *\n"+
+			"    000000f0  61 62 61 62 61 62 61 62  61 62 61 62 61 62 61 62  |abababababababab|\n"+
+			"    … 144 more bytes\n", id)
 		if diff := cmp.Diff(want, stdout); diff != "" || stderr != "" || code != 0 {
 			t.Errorf("exit %d, %q\n%s", code, stderr, diff)
 		}
@@ -84,7 +84,8 @@ func TestPeekMemoryAsText(t *testing.T) {
 		}
 		copy(data[16:], "here\x00")
 		stdout, stderr, code := peeked(ref, "--offset", "16", "--limit", "20")
-		if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || !strings.HasSuffix(string(text), " 4294967295\n") {
+		if text, err := os.ReadFile("/proc/self/uid_map"); err != nil ||
+			!strings.HasSuffix(string(text), " 4294967295\n") {
 			// An ordinary user is root only in the test's user namespace. This is not enough for map_files.
 			if code != exitFailed || !strings.Contains(stderr, "CAP_SYS_ADMIN") {
 				t.Errorf("without rights: exit %d, %q", code, stderr)

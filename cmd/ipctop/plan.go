@@ -34,15 +34,18 @@ type planFlags struct {
 }
 
 // planHelp is the end of every verb's help.
-const planHelp = `
-The plan and the questions go to stderr, a line for each thing done to stdout, "ipctop: REF: why" for each refused to stderr.
---dry-run prints the plan to stdout and does nothing.
-
-A plan that cannot be written is not carried out. Just before it acts, ipctop reads each object again and refuses what has changed
-since the plan. What was done stands in $XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).
-
-Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); 2 usage, --read-only, or nobody to
-ask because stdin is no terminal and --yes was not given; 3 done in part. With --dry-run: what would be done.`
+const planHelp = "\n" +
+	"The plan and the questions go to stderr, a line for each thing done to stdout, \"ipctop: REF: why\" for each " +
+	"refused to stderr.\n" +
+	"--dry-run prints the plan to stdout and does nothing.\n" +
+	"\n" +
+	"A plan that cannot be written is not carried out. Just before it acts, ipctop reads each object again and " +
+	"refuses what has changed\n" +
+	"since the plan. What was done stands in $XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).\n" +
+	"\n" +
+	"Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); " +
+	"2 usage, --read-only, or nobody to\n" +
+	"ask because stdin is no terminal and --yes was not given; 3 done in part. With --dry-run: what would be done."
 
 func (f *planFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.where, "where", "", "act on the objects for which the expression holds, instead of REFs")
@@ -145,7 +148,8 @@ func (a *verbRun) sayRefused(refused []actions.Refusal) {
 func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 	in, isFile := a.cmd.InOrStdin().(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		return nil, usageErrorf("nothing was done: there is no terminal to ask on; say --yes to do it, or --dry-run to look")
+		return nil, usageErrorf("nothing was done: there is no terminal to ask on; say --yes to do it, " +
+			"or --dry-run to look")
 	}
 	answers := bufio.NewScanner(in)
 	plain, agreed := len(plan.Steps)-plan.Live(), true
@@ -162,8 +166,9 @@ func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 			return agreed
 		}
 		word := views.Visible(s.Confirm) // a name may hold characters that a person cannot type
-		return a.question(answers, fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()),
-			word)) == word
+		return a.question(answers,
+			fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()),
+				word)) == word
 	}, "not confirmed"), nil
 }
 

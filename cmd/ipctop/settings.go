@@ -45,14 +45,15 @@ func settingsOf(path, home string) ([]collect.Setting, error) {
 		// The target of a link can be missing for a time only. Without it, ipctop could call protected objects orphans.
 		for _, link := range []string{path, filepath.Dir(path)} {
 			if to, err := os.Readlink(link); err == nil {
-				return nil, usageErrorf("%s: it is a link to %s, where nothing is: what it protects cannot be told; mend or "+
-					"remove it", link, to)
+				return nil, usageErrorf("%s: it is a link to %s, where nothing is: what it protects cannot be told; "+
+					"mend or remove it", link, to)
 			}
 		}
 		return nil, nil
 	}
 	if err != nil && home != "" && !actions.OwnsHome(home) {
-		return []collect.Setting{collect.WithNote(fmt.Sprintf("no settings: %v (the home directory %s is another user's)", err,
+		return []collect.Setting{collect.WithNote(fmt.Sprintf("no settings: %v (the home directory %s is "+
+			"another user's)", err,
 			home))}, nil
 	}
 	if err != nil {
@@ -100,10 +101,11 @@ func readOwnFile(path string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("%s: it is no regular file: move it away", path)
 	case ok && st.Uid != 0 && int(st.Uid) != sys.EffectiveUID():
-		return "", fmt.Errorf("%s: it belongs to uid %d: give it to the user who runs ipctop, or set XDG_CONFIG_HOME to "+
-			"another directory", path, st.Uid)
+		return "", fmt.Errorf("%s: it belongs to uid %d: give it to the user who runs ipctop, "+
+			"or set XDG_CONFIG_HOME to another directory", path, st.Uid)
 	case info.Mode().Perm()&0o022 != 0:
-		return "", fmt.Errorf("%s: others may write it (mode %#o), who could so decide what is protected: chmod go-w it",
+		return "", fmt.Errorf("%s: others may write it (mode %#o), who could so decide what is "+
+			"protected: chmod go-w it",
 			path, info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSettings+1))

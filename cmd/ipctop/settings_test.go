@@ -92,8 +92,8 @@ func TestSettingsInAnothersHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{fmt.Sprintf("no settings: %s: it belongs to uid 1000: give it to the user who runs ipctop, or set "+
-		"XDG_CONFIG_HOME to another directory (the home directory %s is another user's)", path, home)}
+	want := []string{fmt.Sprintf("no settings: %s: it belongs to uid 1000: give it to the user who runs ipctop, "+
+		"or set XDG_CONFIG_HOME to another directory (the home directory %s is another user's)", path, home)}
 	got := collect.New(host, time.Now, settings...).Take(collect.Request{}).Notes
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -15,7 +15,8 @@ func newShortCmd(word, short, long, example string, more ...func(*pflag.FlagSet,
 		Use: word, Short: short, Long: long, Example: example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageErrorf("%s takes no argument, but got %q: --where chooses among them", word, views.Visible(args[0]))
+				return usageErrorf("%s takes no argument, but got %q: --where chooses among them", word,
+					views.Visible(args[0]))
 			}
 			return nil
 		},

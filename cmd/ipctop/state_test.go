@@ -5,10 +5,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -26,7 +29,8 @@ func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 	var broken []string
 	say := func(at token.Pos, format string, args ...any) {
 		pos := fset.Position(at)
-		broken = append(broken, fmt.Sprintf("%s:%d: ", filepath.Base(pos.Filename), pos.Line)+fmt.Sprintf(format, args...))
+		broken = append(broken,
+			fmt.Sprintf("%s:%d: ", filepath.Base(pos.Filename), pos.Line)+fmt.Sprintf(format, args...))
 	}
 	vars := map[string]bool{}
 	for _, f := range files {
@@ -58,7 +62,8 @@ func brokenHabits(fset *token.FileSet, files []sourceFile) []string {
 				}
 			}
 			if s, ok := n.(*ast.SelectorExpr); ok && !slices.Contains([]string{"actions", "demo"}, f.room) {
-				if id, ok := s.X.(*ast.Ident); ok && id.Name == "kernel" && (s.Sel.Name == "Admin" || s.Sel.Name == "NewAdmin") {
+				if id, ok := s.X.(*ast.Ident); ok && id.Name == "kernel" &&
+					(s.Sel.Name == "Admin" || s.Sel.Name == "NewAdmin") {
 					say(n.Pos(), "kernel.%s outside actions and demo", s.Sel.Name)
 				}
 			}
@@ -123,8 +128,36 @@ func packageLevel(file *ast.File, id *ast.Ident) bool {
 	return id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj
 }
 
+// longLines lists the lines of a source that end beyond column 120. A tab counts as four columns.
+func longLines(name, source string) []string {
+	const columns, tab = 120, 4
+	var long []string
+	number := 0
+	for line := range strings.Lines(source) {
+		number++
+		line = strings.TrimSuffix(line, "\n")
+		if width := utf8.RuneCountInString(line) + (tab-1)*strings.Count(line, "\t"); width > columns {
+			long = append(long, fmt.Sprintf("%s:%d: %d columns wide, more than %d", name, number, width, columns))
+		}
+	}
+	return long
+}
+
 func TestSourcesKeepTheHabits(t *testing.T) {
 	t.Parallel()
+	top := topDir(t)
+	if err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, says := range longLines(strings.TrimPrefix(path, top+"/"), string(source)) {
+			t.Error(says)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
 	for _, p := range list(t, "amd64") {
 		here := room(p.ImportPath)
 		if here == "" || forTests(here) {
@@ -181,5 +214,11 @@ var text string
 	}
 	if diff := cmp.Diff(want[:4], brokenHabits(fset, []sourceFile{{"actions", file}})); diff != "" {
 		t.Errorf("in actions (-want +got):\n%s", diff)
+	}
+
+	wide := "\t// " + strings.Repeat("é", 113) + "\n" // 120 columns
+	want = []string{"a/b.go:3: 121 columns wide, more than 120"}
+	if diff := cmp.Diff(want, longLines("a/b.go", "package b\n"+wide+" "+wide)); diff != "" {
+		t.Errorf("wide lines (-want +got):\n%s", diff)
 	}
 }

@@ -115,9 +115,10 @@ func (term *terminal) state() string {
 
 const (
 	saneState = "alternate=0 cursor=1 mouse=0 keypad=0"
-	// script runs the dashboard and prints its exit code. It also compares all settings of the line discipline (stty -g)
-	// before and after.
-	script = `before=$(stty -g); "$IPCTOP" $ARGS; code=$?; after=$(stty -g); [ "$before" = "$after" ] && tty=sane || tty=spoilt; echo "ended with $code, tty $tty"; exec cat`
+	// script runs the dashboard and prints its exit code. It also compares all settings of the line discipline (stty
+	// -g) before and after.
+	script = `before=$(stty -g); "$IPCTOP" $ARGS; code=$?; after=$(stty -g); [ "$before" = "$after" ] && tty=sane ` +
+		`|| tty=spoilt; echo "ended with $code, tty $tty"; exec cat`
 )
 
 // pid gives the pid of the dashboard. The dashboard is a child of the pane's shell.

@@ -58,7 +58,8 @@ func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, section
 			fmt.Fprintln(stderr, "ipctop: note: "+says)
 		}
 		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 {
-			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: --where true shows them\n", n,
+			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: "+
+				"--where true shows them\n", n,
 				s.Mechanism.Family)
 		}
 	}

@@ -173,7 +173,8 @@ func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error
 	}
 	for _, o := range c.flags {
 		if err := o.Set(o.said); err != nil {
-			return nil, usageErrorf("--%s %q: say one of %s", o.Name, views.Visible(o.said), strings.Join(o.Values(), ", "))
+			return nil, usageErrorf("--%s %q: say one of %s", o.Name, views.Visible(o.said),
+				strings.Join(o.Values(), ", "))
 		}
 	}
 	for i, o := range c.words {

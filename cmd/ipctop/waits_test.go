@@ -19,7 +19,8 @@ func TestWaitsSaysThatNothingIsStuck(t *testing.T) {
 		want bool
 	}{{[]string{"waits"}, true}, {[]string{"--once", "waits"}, true}, {[]string{"waits", "-o", "json"}, false},
 		{[]string{"waits", "--where", "true"}, false}, {[]string{"--once", "pipe"}, false}} {
-		if got := ipctop(append(c.args, "--root", m.Root)...); strings.Contains(got.Stderr, note) != c.want || got.Code != 0 {
+		if got := ipctop(append(c.args, "--root", m.Root)...); strings.Contains(got.Stderr, note) != c.want ||
+			got.Code != 0 {
 			t.Errorf("%v: %+v", c.args, got)
 		}
 	}
@@ -45,8 +46,8 @@ func TestExampleOfWhere(t *testing.T) {
 // The help of each of the two short commands explains its own exit code.
 func TestHelpOfExitCode(t *testing.T) {
 	t.Parallel()
-	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, if there were " +
-		"rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
+	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, " +
+		"if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
 		if got := ipctop(command, "--help"); !strings.Contains(got.Stdout, want) {
 			t.Errorf("%s: %s", command, got.Stdout)
 		}

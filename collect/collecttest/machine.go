@@ -53,8 +53,8 @@ func New(tb testing.TB) *Machine {
 	} {
 		m.Write(path, text)
 	}
-	m.SysV("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime     "+
-		" rtime      ctime")
+	m.SysV("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      "+
+		"stime      rtime      ctime")
 	m.SysV("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime")
 	m.SysV("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "+
 		"atime      dtime      ctime                   rss                  swap")
@@ -125,8 +125,8 @@ func (m *Machine) Blocked(pid, nr int, args ...uint64) {
 	var all [6]uint64
 	copy(all[:], args)
 	m.Write(fmt.Sprintf("/proc/%d/task/%d/syscall", pid, pid),
-		fmt.Sprintf("%d %#x %#x %#x %#x %#x %#x 0x7ffd00000f00 0x7f0000100000\n", nr, all[0], all[1], all[2], all[3], all[4],
-			all[5]))
+		fmt.Sprintf("%d %#x %#x %#x %#x %#x %#x 0x7ffd00000f00 0x7f0000100000\n", nr, all[0], all[1], all[2],
+			all[3], all[4], all[5]))
 }
 
 // FIFO makes a FIFO at a path of the machine.
@@ -217,7 +217,8 @@ func (m *Machine) Process(p Process) {
 	// proc_pid_stat(5): 52 fields
 	m.Write(dir+"stat", fmt.Sprintf("%d (%s) %c %d %d %d %d -1 %d 0 0 0 0 %d %d 0 0 20 %d %d 0 %d 4096 %d "+
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-		p.PID, p.Comm, p.State, p.PPID, p.PGID, p.SID, p.TTY, p.Flags, p.UTime, p.STime, p.Nice, p.Threads, p.Start, p.RSS))
+		p.PID, p.Comm, p.State, p.PPID, p.PGID, p.SID, p.TTY, p.Flags, p.UTime, p.STime, p.Nice, p.Threads,
+		p.Start, p.RSS))
 	ids := func(id uint32) string { return strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d\t", id), 4), "\t") }
 	m.Write(dir+"status", fmt.Sprintf("Name:\t%s\nUmask:\t0022\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n"+
 		"Uid:\t%s\nGid:\t%s\nThreads:\t%d\n",
@@ -235,7 +236,8 @@ func (m *Machine) Process(p Process) {
 		if !strings.HasPrefix(info, "ino:") {
 			info = "ino:\t1\n" + info
 		}
-		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd), fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\n%s", f.Flags, info))
+		m.Write(fmt.Sprintf("%sfdinfo/%d", dir, fd),
+			fmt.Sprintf("pos:\t0\nflags:\t0%o\nmnt_id:\t15\n%s", f.Flags, info))
 	}
 	maps := ""
 	if len(p.Maps) > 0 {

@@ -27,11 +27,13 @@ func (m *Machine) processes() {
 	const read, write, both = syscall.O_RDONLY, syscall.O_WRONLY, syscall.O_RDWR
 	pts := FD{"/dev/pts/0", both}
 	for _, p := range []Process{
-		{PID: 1, Comm: "init", PGID: 1, SID: 1, Args: []string{"/sbin/init"}, Start: 5, UTime: 120, STime: 300, RSS: 2048},
+		{PID: 1, Comm: "init", PGID: 1, SID: 1, Args: []string{"/sbin/init"}, Start: 5, UTime: 120, STime: 300,
+			RSS: 2048},
 		{PID: 2, Comm: "kthreadd", State: 'S', Flags: 0x00208040, Start: 5},
 		{PID: 3, PPID: 2, Comm: "kworker/0:0-events", State: 'I', Nice: -20, Flags: 0x04208060, Start: 6},
-		{PID: 100, PPID: 1, PGID: 100, SID: 100, TTY: 34816, Comm: "bash", UID: 1000, GID: 1000, Args: []string{"-bash"},
-			RSS: 1200, UTime: 10, STime: 5,
+		{PID: 100, PPID: 1, PGID: 100, SID: 100, TTY: 34816, Comm: "bash", UID: 1000, GID: 1000,
+			Args: []string{"-bash"},
+			RSS:  1200, UTime: 10, STime: 5,
 			FDs: map[int]FD{0: pts, 1: pts, 2: pts}},
 		{PID: 101, PPID: 100, PGID: 101, SID: 100, TTY: 34816, Comm: "yes", State: 'R', UID: 1000, GID: 1000,
 			Args: []string{"yes", "a word"}, RSS: 300, UTime: 8600, STime: 900,
@@ -43,7 +45,8 @@ func (m *Machine) processes() {
 		{PID: 200, PPID: 1, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Nice: 5, Threads: 4,
 			Args: []string{"/usr/sbin/appd", "--control", "/run/app/control"}, RSS: 25600, UTime: 4000, STime: 2000,
 			FDs: map[int]FD{
-				0: {"/dev/null", read}, 3: {"/run/app/control", read}, 4: {"pipe:[7002]", write}, 5: {"socket:[9001]", both},
+				0: {"/dev/null", read}, 3: {"/run/app/control", read}, 4: {"pipe:[7002]", write},
+				5: {"socket:[9001]", both},
 				6: {"socket:[9002]", both},
 				7: {"socket:[9010]", both}, 8: {"socket:[9011]", both}, 9: {"anon_inode:[eventpoll]", both},
 				10: {"pipe:[7003]", read | syscall.O_NONBLOCK}, 11: {"pipe:[7003]", write | syscall.O_NONBLOCK},
@@ -53,7 +56,8 @@ func (m *Machine) processes() {
 				"7f0000000000-7f0000400000 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)",
 				"7f0000800000-7f0000801000 rw-s 00000000 00:01 32770 /SYSV00000000 (deleted)",
 			}},
-		{PID: 201, PPID: 200, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Args: []string{"appd: worker"}, RSS: 20000,
+		{PID: 201, PPID: 200, PGID: 200, SID: 200, Comm: "appd", UID: 33, GID: 33, Args: []string{"appd: worker"},
+			RSS:   20000,
 			Start: 43200 * 100,
 			FDs: map[int]FD{5: {"socket:[9003]", both}, 7: {"socket:[9012]", both}, 8: {"socket:[9013]", both},
 				9: {"socket:[9020]", both}, 10: {"socket:[9021]", both}},
@@ -63,7 +67,8 @@ func (m *Machine) processes() {
 	} {
 		m.Process(p)
 	}
-	m.Blocked(101, syscall.SYS_WRITE, 1, 0x55d0c0002000, 4096) // into the pipe of head, which is stopped and does not read
+	// into the pipe of head, which is stopped and does not read
+	m.Blocked(101, syscall.SYS_WRITE, 1, 0x55d0c0002000, 4096)
 	m.Write("/proc/102/task/102/syscall", "-1 0x7ffd00001000 0x7f0000100000\n")
 }
 
@@ -103,17 +108,18 @@ func Notifiers(tb testing.TB) *Machine {
 		},
 		FDInfo: map[int]string{
 			5: "lock:\t" + lock + "lock:\t2: " + taken,
-			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\ntfd:        7 events: 80002001 " +
-				"data:                5  pos:0 ino:1b5d sdev:f\n" +
-				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\ntfd:       99 events:        5 " +
-				"data:                5  pos:0 ino:2a sdev:6\n",
+			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\n" +
+				"tfd:        7 events: 80002001 data:                5  pos:0 ino:1b5d sdev:f\n" +
+				"tfd:        8 events:        5 data:                5  pos:0 ino:232d sdev:8\n" +
+				"tfd:       99 events:        5 data:                5  pos:0 ino:2a sdev:6\n",
 			9:  "sigmask:\t0000000200000201\n",
 			10: "clockid: 1\nticks: 2\nsettime flags: 01\nit_value: (12, 500000000)\nit_interval: (60, 0)\n",
 			11: "inotify wd:2 ino:3c4a3 sdev:800001 mask:2 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 " +
 				"f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:300 ignored_mask:0 \n",
 			12: "Pid:\t211\nNSpid:\t211\t7\n",
 			13: "Pid:\t-1\nNSpid:\t-1\n",
-			14: "SqMask:\t0x7\nSqHead:\t4\nSqTail:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t6\nSqThread:\t-1\nUserFiles:\t2\nUserBufs:\t0\n",
+			14: "SqMask:\t0x7\nSqHead:\t4\nSqTail:\t5\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t6\nSqThread:\t-1\n" +
+				"UserFiles:\t2\nUserBufs:\t0\n",
 			15: "pending:\t1\ntotal:\t3\nAPI:\taa:80000101:80000000000001ff\n",
 			3:  count,
 			4:  "eventfd-count:                0\neventfd-id: 18\neventfd-semaphore: 0\n",
@@ -132,7 +138,8 @@ func (m *Machine) buffers() {
 		"memlock:\t12288\nmap_id:\t5\nfrozen:\t0\n"
 	const buffer = "ino:\t77\nsize:\t8294400\ncount:\t4\nexp_name:\tsystem\nname:\tframe\n"
 	m.Process(Process{PID: 212, PPID: 1, PGID: 212, SID: 212, Comm: "tracer", Args: []string{"tracer"},
-		FDs: map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"anon_inode:bpf-prog", both}, 5: {"anon_inode:bpf_link", both},
+		FDs: map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"anon_inode:bpf-prog", both},
+			5: {"anon_inode:bpf_link", both},
 			6: {"anon_inode:[eventpoll]", both}, 7: {"/dmabuf:frame", both}},
 		FDInfo: map[int]string{3: ring,
 			4: "prog_type:\t26\nprog_jited:\t1\nprog_tag:\t3b185187f1855c4c\nmemlock:\t4096\nprog_id:\t5\n" +
@@ -141,7 +148,8 @@ func (m *Machine) buffers() {
 			6: "tfd:        3 events:       19 data:                3  pos:0 ino:40e sdev:10\n",
 			7: buffer}})
 	m.Process(Process{PID: 213, PPID: 212, PGID: 212, SID: 212, Comm: "viewer", Args: []string{"viewer"},
-		FDs:    map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"/dmabuf:frame", both}, 5: {"/dmabuf:plain file", both}},
+		FDs: map[int]FD{3: {"anon_inode:bpf-map", both}, 4: {"/dmabuf:frame", both},
+			5: {"/dmabuf:plain file", both}},
 		FDInfo: map[int]string{3: ring, 4: buffer, 5: "ino:\t78\n"}})
 }
 
@@ -155,12 +163,12 @@ func (m *Machine) objects() {
 		"       17          3   640          2    33    33    33    33  946684000  946670000",
 		"-559038737      65538   600        250  1000  1000     0     0          0  946670000")
 	m.SysV("shm",
-		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  946681260  "+
-			"946670000              2097152                 4096",
-		"        0      32770  1600                  4096   200   200      1    33    33    33    33  946681200          0  "+
-			"946670001                 4096                    0",
-		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  946674000  "+
-			"946673999                    0            536870912")
+		"     4660      32769   640               4194304   200   201      2    33    33    33    33  946681200  "+
+			"946681260  946670000              2097152                 4096",
+		"        0      32770  1600                  4096   200   200      1    33    33    33    33  "+
+			"946681200          0  946670001                 4096                    0",
+		"     4661      32771   600            1073741824    99    99      0  1000  1000  1000  1000          0  "+
+			"946674000  946673999                    0            536870912")
 }
 
 func (m *Machine) sockets() {
@@ -175,18 +183,20 @@ func (m *Machine) sockets() {
 		"0000000000000000 15  201        00000003 1024     0        0     2        7        9020    ")
 	m.Net("packet", "0000000000000000 3      3    0003   0     1 2048   0      9021  ")
 	m.Net("tcp",
-		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000    33        0 9010 1 0000000000000000 "+
-			"100 0 0 10 0",
-		"   1: 0100007F:1F90 0100007F:9C40 01 00000010:00000000 01:00000014 00000000    33        0 9011 1 0000000000000000 "+
-			"20 4 30 10 -1",
-		"   2: 0100007F:9C40 0100007F:1F90 08 00000000:00000400 00:00000000 00000000    33        0 9012 1 0000000000000000 "+
-			"20 4 30 10 -1",
-		"   3: 0A00000A:0016 0B00000A:D431 06 00000000:00000000 03:00001770 00000000     0        0 0 3 0000000000000000")
+		"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000    33        0 9010 1 "+
+			"0000000000000000 100 0 0 10 0",
+		"   1: 0100007F:1F90 0100007F:9C40 01 00000010:00000000 01:00000014 00000000    33        0 9011 1 "+
+			"0000000000000000 20 4 30 10 -1",
+		"   2: 0100007F:9C40 0100007F:1F90 08 00000000:00000400 00:00000000 00000000    33        0 9012 1 "+
+			"0000000000000000 20 4 30 10 -1",
+		"   3: 0A00000A:0016 0B00000A:D431 06 00000000:00000000 03:00001770 00000000     0        0 0 3 "+
+			"0000000000000000")
 	m.Net("tcp6",
-		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 "+
-			"00000000     0        0 9014 1 0000000000000000 100 0 0 10 0")
+		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 "+
+			"00:00000000 00000000     0        0 9014 1 0000000000000000 100 0 0 10 0")
 	m.Net("udp",
-		"  10: 00000000:0035 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        0 9013 2 0000000000000000 7")
+		"  10: 00000000:0035 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        0 9013 2 "+
+			"0000000000000000 7")
 }
 
 // Hostile lists names with every sort of dangerous text.

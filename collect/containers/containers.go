@@ -63,10 +63,11 @@ func columns(_ schema.Kind, needs schema.Need) []schema.Column {
 			}}
 	}
 	return []schema.Column{
-		column("container", 16, "containers of the processes that use it: the name that Docker, Podman, containerd, CRI-O, "+
-			"LXC or nspawn knows, POD/CONTAINER in Kubernetes; the short id where the name may not be read",
+		column("container", 16, "containers of the processes that use it: the name that Docker, Podman, containerd, "+
+			"CRI-O, LXC or nspawn knows, POD/CONTAINER in Kubernetes; the short id where the name may not be read",
 			func(c *cells) schema.Value { return c.container }),
-		column("unit", 20, "systemd units of the processes that use it; a unit of the user's own manager for its services",
+		column("unit", 20, "systemd units of the processes that use it; a unit of the user's own manager "+
+			"for its services",
 			func(c *cells) schema.Value { return c.unit }),
 	}
 }

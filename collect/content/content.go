@@ -214,10 +214,10 @@ func Aspect() kinds.Aspect {
 		Of:   map[schema.Kind]schema.Need{schema.Msg: NeedPeek, schema.Shm: proc.NeedProcs | proc.NeedMaps | NeedPeek},
 		Columns: func(kind schema.Kind, needs schema.Need) []schema.Column {
 			help := map[schema.Kind]string{
-				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy locks the queue "+
-					"for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
-				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, or why they cannot be; "+
-					"ipctop peek shows more", pageBytes),
+				schema.Msg: fmt.Sprintf("the first %d messages, %d bytes of each, copied and not taken (each copy "+
+					"locks the queue for some microseconds); ipctop peek shows more", pageMessages, pageMessageBytes),
+				schema.Shm: fmt.Sprintf("the first %d bytes, read through a process that has it attached, "+
+					"or why they cannot be; ipctop peek shows more", pageBytes),
 			}[kind]
 			return []schema.Column{{ID: "peek", Type: schema.TypeList, Width: 40, Needs: needs, Help: help,
 				Get: func(o *schema.Object) schema.Value {
@@ -261,7 +261,8 @@ func peekQueue(t *proc.Tick, ref schema.Ref, id int) schema.Value {
 	for _, m := range messages {
 		switch {
 		case m.TooLong:
-			lines = append(lines, fmt.Sprintf("%d: longer than kernel.msgmax, which was lowered since it was sent", m.Index))
+			lines = append(lines,
+				fmt.Sprintf("%d: longer than kernel.msgmax, which was lowered since it was sent", m.Index))
 		case m.Size == 0:
 			lines = append(lines, fmt.Sprintf("%d: type %d, empty", m.Index, m.Type))
 		default:

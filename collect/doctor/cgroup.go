@@ -79,10 +79,11 @@ func (x *examination) groupMembers() map[string][]*kinds.ProcRow {
 }
 
 func (x *examination) groupLimit(g machine.PidsGroup, members map[string][]*kinds.ProcRow) []schema.Finding {
-	u := limitUse{what: "processes and threads of the control group " + strings.TrimPrefix(g.Dir, groupRoot), used: g.Current,
+	u := limitUse{what: "processes and threads of the control group " + strings.TrimPrefix(g.Dir, groupRoot),
+		used:  g.Current,
 		limit: g.Max, by: "pids.max", fails: "fork and pthread_create fail with EAGAIN there",
-		advice: "A count that goes on growing is a leak of threads or zombies. To allow more: `docker run --pids-limit`, " +
-			"podPidsLimit of the kubelet, TasksMax= of the unit."}
+		advice: "A count that goes on growing is a leak of threads or zombies. To allow more: " +
+			"`docker run --pids-limit`, podPidsLimit of the kubelet, TasksMax= of the unit."}
 	if u.near() {
 		threads, zombies := processTally{}, 0
 		var living []*kinds.ProcRow
@@ -109,7 +110,8 @@ func (x *examination) groupLimit(g machine.PidsGroup, members map[string][]*kind
 			u.evidence = append(u.evidence, "most threads: "+threads.most(4))
 		}
 		if zombies > 0 {
-			u.evidence = append(u.evidence, schema.Counted(zombies, "zombie")+" of it: they count until their parent waits for them")
+			u.evidence = append(u.evidence, schema.Counted(zombies, "zombie")+" of it: they count until their "+
+				"parent waits for them")
 		}
 		if g.Refused > 0 {
 			u.evidence = append(u.evidence, fmt.Sprintf("it has refused %d so far (pids.events)", g.Refused))

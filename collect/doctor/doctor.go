@@ -174,7 +174,8 @@ func (x *examination) sysctlNumbers(name string) (all []uint64, err error) {
 	return all, err
 }
 
-// rowsOf visits the rows of a kind at the place that is examined, with their Refs. A kind that Wants does not name would look empty.
+// rowsOf visits the rows of a kind at the place that is examined, with their Refs. A kind that Wants does not name
+// would look empty.
 func rowsOf[T any](x *examination, kind schema.Kind, visit func(schema.Ref, *T)) {
 	if _, wanted := Wants()[kind]; !wanted {
 		panic("a check reads " + string(kind) + ", and Wants does not name the kind")

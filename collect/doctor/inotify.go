@@ -91,8 +91,8 @@ func (u *inotifyTally) hoard() (schema.Finding, bool) {
 		Says: schema.Plural(len(many), "a process watches", fmt.Sprintf("%d processes watch", len(many))) +
 			" very many files by inotify: each watch takes about 1 KiB of the kernel's memory",
 		Evidence: []string{"watches by process: " + many.most(5)},
-		Advice: "See its instances: `ipctop --once inotify`. If it is a watcher of a source tree or an agent, exclude " +
-			"directories that need no watch (node_modules, build output, caches)."}, true
+		Advice: "See its instances: `ipctop --once inotify`. If it is a watcher of a source tree or an agent, " +
+			"exclude directories that need no watch (node_modules, build output, caches)."}, true
 }
 
 // processName is a process in the evidence of a finding.

@@ -45,7 +45,8 @@ func removeIPC(x *examination) []schema.Finding {
 	default:
 		by += " is systemd's default; no file of logind sets another"
 	}
-	evidence := []string{by, fmt.Sprintf("root and system users, up to uid %d, are spared, and users who linger", system)}
+	evidence := []string{by, fmt.Sprintf("root and system users, up to uid %d, are spared, and users who linger",
+		system)}
 	objects := x.byOwner()
 	if !acts {
 		return x.perhapsRemoved(system, objects, doubt)

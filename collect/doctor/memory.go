@@ -34,7 +34,8 @@ func devShmSize(x *examination) []schema.Finding {
 		return nil
 	}
 	if !isTmpfs {
-		f.Says = "/dev/shm is not kept in memory: POSIX shared memory and semaphores lie on a disk, and stay after a reboot"
+		f.Says = "/dev/shm is not kept in memory: POSIX shared memory and semaphores lie on a disk, " +
+			"and stay after a reboot"
 		f.Evidence, f.Advice = []string{"its file system is no tmpfs (statfs)"},
 			"`mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm`"
 		return []schema.Finding{f}
@@ -46,8 +47,8 @@ func devShmSize(x *examination) []schema.Finding {
 	f.Evidence = []string{fmt.Sprintf("its size is %s (statfs), the machine has %s of memory; usual is one half",
 		inBytesWords(use.Size), inBytesWords(m.Total))}
 	f.Advice = fmt.Sprintf(growDevShm, "50%")
-	const who = "programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run into " +
-		"ENOSPC or die of SIGBUS"
+	const who = "programs that share memory between workers (PyTorch's DataLoader, NCCL, databases, browsers) run " +
+		"into ENOSPC or die of SIGBUS"
 	switch {
 	case use.Size <= smallDevShm && m.Total/2 > use.Size:
 		f.Says = fmt.Sprintf("/dev/shm is small, %s: %s", inBytesWords(use.Size), who)
@@ -84,36 +85,39 @@ func devShmRoom(x *examination) []schema.Finding {
 	room := use.Size - min(use.Used, use.Size)
 	numbers := fmt.Sprintf("%s of %s are in use (statfs)", inBytesWords(use.Used), inBytesWords(use.Size))
 	if full := percent(use.Used, use.Size); full >= 90 {
-		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed, Evidence: []string{numbers},
-			Says: fmt.Sprintf("/dev/shm is nearly full (%d %%): soon write fails with ENOSPC, and touching mapped memory for "+
-				"the first time is SIGBUS", full)}
+		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed,
+			Evidence: []string{numbers},
+			Says: fmt.Sprintf("/dev/shm is nearly full (%d %%): soon write fails with ENOSPC, and touching mapped "+
+				"memory for the first time is SIGBUS", full)}
 		if full >= 98 {
 			f.Severity = schema.Critical
-			f.Says = fmt.Sprintf("/dev/shm is full (%d %%): write fails with ENOSPC, and touching mapped memory for the first "+
-				"time is SIGBUS", full)
+			f.Says = fmt.Sprintf("/dev/shm is full (%d %%): write fails with ENOSPC, and touching mapped memory for "+
+				"the first time is SIGBUS", full)
 		}
 		if len(by) > 0 {
 			f.Evidence = append(f.Evidence, "by owner: "+by.topThree(x, inBytesWords))
 		}
-		f.Advice = "See what takes it (`ipctop --once pshm --sort -allocated`) and what is left behind (`ipctop leaks`). To " +
-			"allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint(use.Size/512)+"k")
+		f.Advice = "See what takes it (`ipctop --once pshm --sort -allocated`) and what is left behind (`ipctop " +
+			"leaks`). To allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint(use.Size/512)+"k")
 		all = append(all, f)
 	}
 	if promised > room {
-		slices.SortFunc(sparse, func(a, b *kinds.PShmRow) int { return cmp.Compare(b.Size-b.Allocated, a.Size-a.Allocated) })
+		slices.SortFunc(sparse,
+			func(a, b *kinds.PShmRow) int { return cmp.Compare(b.Size-b.Allocated, a.Size-a.Allocated) })
 		f := schema.Finding{Kind: "dev-shm", Severity: schema.Warning, Proof: schema.Observed,
-			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches the rest "+
-				"gets SIGBUS",
+			Says: fmt.Sprintf("files of /dev/shm promise %s more than they have, and only %s are free: who touches "+
+				"the rest gets SIGBUS",
 				inBytesWords(promised), inBytesWords(room))}
 		f.Evidence = []string{numbers}
 		var lines []string
 		for _, r := range sparse {
-			lines = append(lines, fmt.Sprintf("%s has a size of %s, of which %s are allocated", r.FullName, inBytesWords(r.Size),
-				inBytesWords(r.Allocated)))
+			lines = append(lines,
+				fmt.Sprintf("%s has a size of %s, of which %s are allocated", r.FullName, inBytesWords(r.Size),
+					inBytesWords(r.Allocated)))
 		}
 		f.Evidence = append(f.Evidence, firstOf(5, lines)...)
-		f.Advice = "Programs that have to be sure of their memory call posix_fallocate, which fails with ENOSPC instead. To " +
-			"allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint((use.Used+promised)>>10+1)+"k")
+		f.Advice = "Programs that have to be sure of their memory call posix_fallocate, which fails with ENOSPC " +
+			"instead. To allow more: " + fmt.Sprintf(growDevShm, fmt.Sprint((use.Used+promised)>>10+1)+"k")
 		all = append(all, f)
 	}
 	return all
@@ -150,12 +154,12 @@ func heldMemory(x *examination) []schema.Finding {
 		}
 	})
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
-		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
-			"that should have let go."}
+		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. " +
+			"Restart those that should have let go."}
 	if creators {
-		f.Advice = "No removal frees it. Where the creator lives and does not map it, end or restart the creator: a server " +
-			"that maps it for its clients, such as an X server, lets go then. The rest goes when the processes that hold it " +
-			"unmap and close it, or end."
+		f.Advice = "No removal frees it. Where the creator lives and does not map it, end or restart the creator: " +
+			"a server that maps it for its clients, such as an X server, lets go then. " +
+			"The rest goes when the processes that hold it unmap and close it, or end."
 	}
 	slices.SortStableFunc(all, func(a, b heldObject) int { return cmp.Compare(b.bytes, a.bytes) })
 	var total, deleted uint64
@@ -180,7 +184,8 @@ func heldMemory(x *examination) []schema.Finding {
 	switch {
 	case len(all) > 0:
 		f.Says = fmt.Sprintf("%s of memory are deleted but still held: %s of /dev/shm, %s of System V",
-			inBytesWords(total), schema.Counted(uint64(files), "file"), schema.Counted(uint64(len(all)-files), "segment"))
+			inBytesWords(total), schema.Counted(uint64(files), "file"),
+			schema.Counted(uint64(len(all)-files), "segment"))
 	case gap != "":
 		f.Says = "/dev/shm holds more than its files"
 	default:
@@ -194,7 +199,8 @@ func heldMemory(x *examination) []schema.Finding {
 	if use, ok := x.shmUse(); ok && use.Size > 0 && deleted >= use.Size/4 {
 		f.Severity = schema.Warning
 		f.Evidence = append(f.Evidence,
-			fmt.Sprintf("unlinked files take %d %% of /dev/shm: df counts them, du and ls do not", percent(deleted, use.Size)))
+			fmt.Sprintf("unlinked files take %d %% of /dev/shm: df counts them, du and ls do not",
+				percent(deleted, use.Size)))
 	}
 	return []schema.Finding{f}
 }
@@ -239,11 +245,11 @@ func rmidForced(x *examination) []schema.Finding {
 		return nil
 	}
 	f := schema.Finding{Kind: "rmid-forced", Severity: schema.Info, Proof: schema.Observed,
-		Says: "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never attached " +
-			"when its creator ends",
-		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; programs that keep a segment " +
-			"between runs (databases, " +
-			"simulators, backup tools) need it to be 0. Attach nothing just to look."}
+		Says: "kernel.shm_rmid_forced is 1: a segment is destroyed with its last detach, and one that was never " +
+			"attached when its creator ends",
+		Advice: "`sysctl -w kernel.shm_rmid_forced=0`, and take it out of /etc/sysctl.d; " +
+			"programs that keep a segment between runs (databases, simulators, backup tools) need it to be 0. " +
+			"Attach nothing just to look."}
 	var lines []string
 	var attached int
 	rowsOf(x, schema.Shm, func(ref schema.Ref, r *kinds.ShmRow) {
@@ -251,8 +257,8 @@ func rmidForced(x *examination) []schema.Finding {
 		case slices.Contains(r.Status, kinds.StatusDest):
 		case r.NAttch == 0:
 			f.Refs = append(f.Refs, ref)
-			lines = append(lines, fmt.Sprintf("%s of %s, %s, is attached by nobody now: the next detach, or the end of its "+
-				"creator, destroys it", ref, r.Owners.User, inBytesWords(r.Size)))
+			lines = append(lines, fmt.Sprintf("%s of %s, %s, is attached by nobody now: the next detach, or the end "+
+				"of its creator, destroys it", ref, r.Owners.User, inBytesWords(r.Size)))
 		default:
 			attached++
 		}

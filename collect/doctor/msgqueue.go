@@ -57,8 +57,8 @@ func (x *examination) msgQueueLimits() func(uid uint32) msgQueueLimit {
 }
 
 // queueBytes compares the POSIX queues of each user with RLIMIT_MSGQUEUE. Queues outlive the processes that made them,
-// so users without processes count, too. Queues in other IPC namespaces count as well. Only a snapshot of all namespaces
-// has them.
+// so users without processes count, too. Queues in other IPC namespaces count as well. Only a snapshot of all
+// namespaces has them.
 func queueBytes(x *examination) []schema.Finding {
 	sum, refs := tally{}, map[uint32][]schema.Ref{}
 	for _, o := range x.snap.Objects[schema.PMsg] {
@@ -86,8 +86,8 @@ func queueBytes(x *examination) []schema.Finding {
 			refs: refs[uid], guessed: l.none, least: usual,
 			evidence: []string{fmt.Sprintf("%s of that user are seen; one made without attributes takes %s",
 				schema.Counted(uint64(len(refs[uid])), "queue"), inBytesWords(usual))},
-			advice: "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or mq_msgsize, or " +
-				"raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
+			advice: "Remove queues that nobody uses (`ipctop leaks`), make them with a smaller mq_maxmsg or " +
+				"mq_msgsize, or raise LimitMSGQUEUE= of the unit (`ulimit -q`)."}
 		if l.none {
 			u.evidence = append(u.evidence, "no process of that user was seen; the next one is taken to get that limit")
 		}

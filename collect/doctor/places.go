@@ -93,7 +93,8 @@ func (x *examination) examineOthers() []schema.Finding {
 		for _, look := range elsewhere() {
 			for _, f := range look(x) {
 				f.Says = "in " + p.String() + ": " + f.Says
-				if way := x.inside(p); way != "" && slices.Contains([]string{"limit", "dev-shm", "rmid-forced"}, f.Kind) {
+				if way := x.inside(p); way != "" &&
+					slices.Contains([]string{"limit", "dev-shm", "rmid-forced"}, f.Kind) {
 					f.Advice = "Inside (`" + way + "`): " + f.Advice
 				}
 				all = append(all, f)

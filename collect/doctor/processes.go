@@ -45,9 +45,8 @@ func zombies(x *examination) []schema.Finding {
 		n := uint64(len(list))
 		who := "a process that is not seen"
 		f := schema.Finding{Kind: "zombies", Severity: schema.Info, Proof: schema.Observed,
-			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck (`ipctop " +
-				"waits`). Signals do nothing " +
-				"to a zombie; when the parent ends, init takes them all away."}
+			Advice: "The parent has to wait for its children: its program has a bug, or it is stopped or stuck " +
+				"(`ipctop waits`). Signals do nothing to a zombie; when the parent ends, init takes them all away."}
 		if p := names[parent]; p != nil {
 			if x.firstOfSpace(p) && !isInit(p.Comm) {
 				f.Evidence, f.Advice = append(f.Evidence, firstDoesNotReap), reapingInit
@@ -80,11 +79,11 @@ func zombies(x *examination) []schema.Finding {
 }
 
 const (
-	firstDoesNotReap = "it is pid 1 of its pid namespace, so it gets every process there whose parent has ended, and has " +
-		"to wait for it"
-	reapingInit = "Run the program under an init that waits for orphans: `docker run --init`, tini or dumb-init as the " +
-		"first process of the image, in Kubernetes such an image or shareProcessNamespace. Signals do nothing to a " +
-		"zombie; the end of pid 1 ends its whole container."
+	firstDoesNotReap = "it is pid 1 of its pid namespace, so it gets every process there whose parent has ended, " +
+		"and has to wait for it"
+	reapingInit = "Run the program under an init that waits for orphans: `docker run --init`, tini or dumb-init as " +
+		"the first process of the image, in Kubernetes such an image or shareProcessNamespace. " +
+		"Signals do nothing to a zombie; the end of pid 1 ends its whole container."
 )
 
 // firstOfSpace reports whether the process is pid 1 of its pid namespace. The kernel makes pid 1 the parent of all

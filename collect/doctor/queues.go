@@ -18,18 +18,21 @@ func fullQueues(x *examination) []schema.Finding {
 	var queues []fullQueue
 	rowsOf(x, schema.Msg, func(ref schema.Ref, r *kinds.MsgRow) {
 		if r.HasQBytes {
-			queues = append(queues, fullQueue{ref: ref, call: "msgsnd", used: r.CBytes, limit: r.QBytes, waiters: r.Waiters,
-				tell: func() ([]string, string) { return x.msgQueue(ref, r) }})
+			queues = append(queues,
+				fullQueue{ref: ref, call: "msgsnd", used: r.CBytes, limit: r.QBytes, waiters: r.Waiters,
+					tell: func() ([]string, string) { return x.msgQueue(ref, r) }})
 		}
 	})
 	rowsOf(x, schema.PMsg, func(ref schema.Ref, r *kinds.PMsgRow) {
 		if a := r.Queue.MqAttr; r.Queue.HasAttr && a.MaxMsg > 0 && a.Messages >= 0 {
-			queues = append(queues, fullQueue{ref: ref, call: "mq_send", used: uint64(a.Messages), limit: uint64(a.MaxMsg),
-				waiters: r.Waiters, tell: func() ([]string, string) {
-					return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)", schema.Counted(uint64(a.Messages), "message"),
-							a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
-						"Find out why nobody receives: `ipctop waits`. A queue's mq_maxmsg is set when it is made."
-				}})
+			queues = append(queues,
+				fullQueue{ref: ref, call: "mq_send", used: uint64(a.Messages), limit: uint64(a.MaxMsg),
+					waiters: r.Waiters, tell: func() ([]string, string) {
+						return []string{fmt.Sprintf("it holds %s, and takes %d (mq_maxmsg)",
+								schema.Counted(uint64(a.Messages), "message"),
+								a.MaxMsg), "it is open in " + holdersWords(r.Holders)},
+							"Find out why nobody receives: `ipctop waits`. A queue's mq_maxmsg is set when it is made."
+					}})
 		}
 	})
 	queues = slices.DeleteFunc(queues,
@@ -56,8 +59,8 @@ func (x *examination) msgQueue(ref schema.Ref, r *kinds.MsgRow) (evidence []stri
 	most, _ := x.sysctl("kernel.msgmnb")
 	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes),
 			schema.Counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
-		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. A longer queue "+
-			"takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
+		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. "+
+			"A longer queue takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
 }
 
 // fullQueue is a queue that may be full.
@@ -71,7 +74,8 @@ type fullQueue struct {
 
 // senders are the threads that wait for room in the queue.
 func (q fullQueue) senders() []schema.Endpoint {
-	return slices.DeleteFunc(slices.Clone(q.waiters.Endpoints()), func(e schema.Endpoint) bool { return e.Mode != q.call })
+	return slices.DeleteFunc(slices.Clone(q.waiters.Endpoints()),
+		func(e schema.Endpoint) bool { return e.Mode != q.call })
 }
 
 func (q fullQueue) finding() schema.Finding {

@@ -21,7 +21,8 @@ func fullListeners(x *examination) []schema.Finding {
 		untold = untold || r.Listens() && !r.Diag
 		if r.Listens() && r.Diag && r.RecvQueue > r.SendQueue {
 			full = append(full, fullListener{ref: ref, at: r.Local.String(), waiting: r.RecvQueue, backlog: r.SendQueue,
-				holders: r.Ends().Holders, fails: "connections to it are not answered, and connect waits or fails with ETIMEDOUT"})
+				holders: r.Ends().Holders, fails: "connections to it are not answered, and connect waits or fails " +
+					"with ETIMEDOUT"})
 		}
 	})
 	rowsOf(x, schema.Unix, func(ref schema.Ref, r *kinds.UnixRow) {
@@ -63,10 +64,11 @@ type fullListener struct {
 func (l fullListener) finding() schema.Finding {
 	f := schema.Finding{Kind: "listener", Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{l.ref},
 		Says: fmt.Sprintf("%s (%s) is full: %s", l.ref, l.at, l.fails),
-		Evidence: []string{fmt.Sprintf("%s for accept, its backlog is %d", schema.Plural(l.waiting, "1 connection waits",
-			fmt.Sprintf("%d connections wait", l.waiting)), l.backlog), "it is open in " + holdersWords(l.holders)},
-		Advice: "Find out why its process does not call accept: `ipctop waits` and the process's page tell what it sleeps " +
-			"in. A longer queue takes a larger backlog in listen, up to net.core.somaxconn."}
+		Evidence: []string{fmt.Sprintf("%s for accept, its backlog is %d",
+			schema.Plural(l.waiting, "1 connection waits",
+				fmt.Sprintf("%d connections wait", l.waiting)), l.backlog), "it is open in " + holdersWords(l.holders)},
+		Advice: "Find out why its process does not call accept: `ipctop waits` and the process's page tell what it " +
+			"sleeps in. A longer queue takes a larger backlog in listen, up to net.core.somaxconn."}
 	for _, e := range l.holders.Endpoints() {
 		if !slices.Contains(f.Refs, e.Ref()) && len(f.Refs) < manyFindings {
 			f.Refs = append(f.Refs, e.Ref())
@@ -121,11 +123,12 @@ func closeWaits(x *examination) []schema.Finding {
 			who = "processes that could not be looked into have"
 		}
 		f := schema.Finding{Kind: "close-wait", Severity: schema.Info, Proof: schema.Observed, Refs: c.refs,
-			Says: fmt.Sprintf("%s %d TCP connections in CLOSE-WAIT: the other end has closed them, and this end has not", who,
+			Says: fmt.Sprintf("%s %d TCP connections in CLOSE-WAIT: the other end has closed them, "+
+				"and this end has not", who,
 				c.n),
 			Evidence: []string{"the other ends: " + c.mostPeers(4)},
-			Advice: "The program has to close what it has read to the end: each keeps a descriptor until then. A count that " +
-				"goes on growing is a bug of the program; its restart frees them."}
+			Advice: "The program has to close what it has read to the end: each keeps a descriptor until then. " +
+				"A count that goes on growing is a bug of the program; its restart frees them."}
 		if c.unread > 0 {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%d of them %s unread data: nobody reads it now", c.unread,
 				schema.Plural(c.unread, "has", "have")))

@@ -35,8 +35,9 @@ func terminals(x *examination) []schema.Finding {
 		return nil
 	}
 	return limitUse{what: "pseudoterminals", used: used, limit: most, by: "kernel.pty.max",
-		fails:    "posix_openpt fails with ENOSPC: no login, no terminal window",
-		evidence: []string{"counted by kernel.pty.nr; containers with a devpts of their own get kernel.pty.reserve less"},
+		fails: "posix_openpt fails with ENOSPC: no login, no terminal window",
+		evidence: []string{"counted by kernel.pty.nr; containers with a devpts of their own get " +
+			"kernel.pty.reserve less"},
 		advice: "See who has them: `ipctop --once pty`. To allow more: " + x.raiseCommand("kernel.pty.max",
 			most)}.findings()
 }
@@ -56,10 +57,10 @@ func commitment(x *examination) []schema.Finding {
 	return limitUse{what: "memory that may be promised", used: m.Committed, limit: m.CommitLimit, bytes: true,
 		by:    "CommitLimit",
 		fails: "shmget, mmap and fork fail with ENOMEM, writes to /dev/shm with ENOSPC",
-		evidence: []string{"vm.overcommit_memory is 2: no more is promised than CommitLimit of /proc/meminfo; Committed_AS " +
-			"is promised"},
-		advice: "Raise vm.overcommit_ratio or vm.overcommit_kbytes, add swap, or free segments that nobody uses: `ipctop " +
-			"leaks`"}.findings()
+		evidence: []string{"vm.overcommit_memory is 2: no more is promised than CommitLimit of /proc/meminfo; " +
+			"Committed_AS is promised"},
+		advice: "Raise vm.overcommit_ratio or vm.overcommit_kbytes, add swap, or free segments that nobody uses: " +
+			"`ipctop leaks`"}.findings()
 }
 
 // tcpTotals compares the totals of TCP with their limits (Documentation/networking/ip-sysctl.rst).

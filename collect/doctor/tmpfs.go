@@ -84,11 +84,13 @@ func (x *examination) deletedFiles() []*deletedFile {
 				continue
 			}
 			num := int(fd.Num)
-			add(r.Process, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, fd.Path, proc.FDUse{Process: r.Process, FD: fd}.TID(), num,
+			add(r.Process, proc.FileID{Dev: fd.Dev, Ino: fd.Ino}, fd.Path,
+				proc.FDUse{Process: r.Process, FD: fd}.TID(), num,
 				func(d process.Dir) (vfs.PosixFile, error) { return d.StatOpen(num) })
 		}
 		for _, m := range r.Shared {
-			add(r.Process, proc.FileID{Dev: m.Dev, Ino: m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"), r.Living(), -1,
+			add(r.Process, proc.FileID{Dev: m.Dev, Ino: m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"),
+				r.Living(), -1,
 				func(d process.Dir) (vfs.PosixFile, error) { return d.StatMapped(m.Start, m.End) })
 		}
 	})
@@ -97,7 +99,8 @@ func (x *examination) deletedFiles() []*deletedFile {
 
 // nameless reports whether the path is that of memory that never had a name in a directory.
 func nameless(path string) bool {
-	return slices.ContainsFunc([]string{"/memfd:", proc.SegmentName, "/dev/zero", "/[aio]", "/dmabuf:", "/anon_hugepage"},
+	return slices.ContainsFunc([]string{"/memfd:", proc.SegmentName, "/dev/zero", "/[aio]", "/dmabuf:",
+		"/anon_hugepage"},
 		func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }
 
@@ -144,8 +147,8 @@ func (x *examination) stat(f *deletedFile) (unlinked bool) {
 // memoryFilesOn is the finding on the files of one tmpfs.
 func (x *examination) memoryFilesOn(point string, files []*deletedFile) []schema.Finding {
 	f := schema.Finding{Kind: "held", Severity: schema.Info, Proof: schema.Observed,
-		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. Restart those " +
-			"that should have let go."}
+		Advice: "No removal frees it: it goes when the processes that hold it unmap and close it, or end. " +
+			"Restart those that should have let go."}
 	var total uint64
 	unknown := 0
 	groups := map[string][]*deletedFile{}
@@ -215,7 +218,8 @@ func (x *examination) weigh(f *schema.Finding, point string, files []*deletedFil
 		size, err := dir.RoomAround(file.fd)
 		dir.Close()
 		if err == nil && size > 0 && total >= size/4 {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("they take %d %% of the %s of %s: df counts them, du and ls do not",
+			f.Evidence = append(f.Evidence, fmt.Sprintf("they take %d %% of the %s of %s: df counts them, "+
+				"du and ls do not",
 				percent(total, size), inBytesWords(size), point))
 			return schema.Warning
 		}

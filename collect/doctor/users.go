@@ -45,12 +45,13 @@ func (x *examination) processLimits() map[int]process.ProcLimits {
 // openFiles compares open files with the limit of the machine, and descriptors with the limit of each process.
 func openFiles(x *examination) []schema.Finding {
 	var all []schema.Finding
-	if n, err := x.host.SysctlNumbers("fs.file-nr"); x.read("fs.file-nr", err) && len(n) == 3 { // allocated, free, limit
+	// allocated, free, limit
+	if n, err := x.host.SysctlNumbers("fs.file-nr"); x.read("fs.file-nr", err) && len(n) == 3 {
 		all = limitUse{what: "open files of the machine", used: n[0], limit: n[2], by: "fs.file-max",
 			fails:    "open, socket and pipe fail with ENFILE for everybody without CAP_SYS_ADMIN",
 			evidence: []string{"counted by fs.file-nr"},
-			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " + x.raiseCommand("fs.file-max",
-				n[2])}.findings()
+			advice: "See who has most: `ipctop --once proc --sort -fds`. To allow more: " +
+				x.raiseCommand("fs.file-max", n[2])}.findings()
 	}
 	var full, nearly []*schema.Object
 	for _, o := range x.snap.Objects[schema.Proc] {
@@ -77,8 +78,8 @@ func (x *examination) descriptors(severity schema.Severity, procs []*schema.Obje
 	f := schema.Finding{Kind: "limit", Severity: severity, Proof: schema.Observed,
 		Says: fmt.Sprintf("%d processes have %s the descriptors that RLIMIT_NOFILE allows them: %s", len(procs), how,
 			fails),
-		Advice: "A count that goes on growing is a leak of descriptors: the process's page in ipctop names them. To allow " +
-			"more: LimitNOFILE= in its unit, or `ulimit -n` where it is started."}
+		Advice: "A count that goes on growing is a leak of descriptors: the process's page in ipctop names them. " +
+			"To allow more: LimitNOFILE= in its unit, or `ulimit -n` where it is started."}
 	const named = 10
 	for i, o := range procs {
 		r := o.Row.(*kinds.ProcRow)
@@ -90,8 +91,8 @@ func (x *examination) descriptors(severity schema.Severity, procs []*schema.Obje
 			fmt.Sprintf("%d/%s has %d open, its limit is %d: %s", r.PID, r.Comm, r.FDCount, x.limits[r.PID].OpenFiles,
 				x.descriptorKinds(r)))
 		if len(procs) == 1 {
-			f.Says = fmt.Sprintf("process %d/%s has %s the descriptors that RLIMIT_NOFILE allows it: %s", r.PID, r.Comm, how,
-				fails)
+			f.Says = fmt.Sprintf("process %d/%s has %s the descriptors that RLIMIT_NOFILE allows it: %s", r.PID,
+				r.Comm, how, fails)
 		}
 	}
 	if rest := len(procs) - named; rest > 0 {
@@ -123,7 +124,8 @@ func pipePages(x *examination) []schema.Finding {
 		knob, fails string
 		onlySlow    bool
 	}{
-		{"fs.pipe-user-pages-soft", "new pipes get 2 pages, which makes them slow, and fcntl F_SETPIPE_SZ fails with EPERM",
+		{"fs.pipe-user-pages-soft", "new pipes get 2 pages, which makes them slow, and fcntl F_SETPIPE_SZ " +
+			"fails with EPERM",
 			true},
 		{"fs.pipe-user-pages-hard", "pipe fails with ENFILE", false},
 	} {
@@ -132,10 +134,12 @@ func pipePages(x *examination) []schema.Finding {
 			if !ok {
 				break
 			}
-			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)), used: pages[uid],
+			for _, f := range (limitUse{what: fmt.Sprintf("pages in pipes of user %s", x.users.User(uid)),
+				used:  pages[uid],
 				limit: limit, by: l.knob, fails: l.fails, onlySlow: l.onlySlow,
 				evidence: []string{fmt.Sprintf("%d pipes and FIFOs, each taken for the usual 16 pages", pages[uid]/16)},
-				advice:   "See who has them: `ipctop --once pipes`. To allow more: " + x.raiseCommand(l.knob, limit)}).findings() {
+				advice: "See who has them: `ipctop --once pipes`. To allow more: " + x.raiseCommand(l.knob,
+					limit)}).findings() {
 				f.Proof = schema.Inferred
 				all = append(all, f)
 			}

@@ -257,7 +257,8 @@ func (l *fileSearch) entries(dir, how string) {
 // configuration adds the files in /etc with the program's name. For "zabbix_server" these are
 // /etc/zabbix_server.conf, and /etc/zabbix with its files.
 func (l *fileSearch) configuration(comm string) {
-	stem := comm[:len(comm)-len(strings.TrimLeft(comm, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
+	stem := comm[:len(comm)-len(strings.TrimLeft(comm,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"))]
 	if len(stem) < shortestStem {
 		return
 	}

@@ -35,8 +35,9 @@ type FileUse struct {
 type Search struct {
 	Key     uint32
 	Objects []schema.Ref // objects with the key, in the reader's IPC namespace
-	Owners  []string     // owners and creators of the objects; only their processes were searched; nil: all processes were
-	Files   []File       // in order of their paths
+	// owners and creators of the objects; only their processes were searched; nil: all processes were
+	Owners []string
+	Files  []File // in order of their paths
 	// Clusters are data directories of PostgreSQL whose inode number is the key or slightly below the key. PostgreSQL
 	// takes the inode number as the key, without ftok.
 	Clusters []string
@@ -180,8 +181,8 @@ func clustersOf(t *proc.Tick, key uint32) []string {
 	var dirs []string
 	for _, c := range software.Clusters(t) {
 		above := key - uint32(c.ID.Ino)
-		if (above <= software.CollisionsMost || c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == key) && !slices.Contains(dirs,
-			c.Dir) {
+		if (above <= software.CollisionsMost || c.HasLock && c.Lock.HasShm && c.Lock.ShmKey == key) &&
+			!slices.Contains(dirs, c.Dir) {
 			dirs = append(dirs, c.Dir)
 		}
 	}
@@ -215,8 +216,8 @@ func Aspect() kinds.Aspect {
 		Of:   map[schema.Kind]schema.Need{schema.Msg: Needs, schema.Sem: Needs, schema.Shm: Needs},
 		Columns: func(_ schema.Kind, needs schema.Need) []schema.Column {
 			return []schema.Column{{ID: "ftok", Type: schema.TypeList, Width: 30, Needs: needs,
-				Help: "files of which ftok makes its key, with the project id, among those that living processes of its owner " +
-					"know; of the files of one device, one in 65536 gives the same key by chance",
+				Help: "files of which ftok makes its key, with the project id, among those that living processes of " +
+					"its owner know; of the files of one device, one in 65536 gives the same key by chance",
 				Get: func(o *schema.Object) schema.Value {
 					if v := ftokNote.Of(o); v != nil {
 						return *v

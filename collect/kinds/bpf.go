@@ -24,13 +24,15 @@ type BPFRow struct {
 func BPF() *Mechanism {
 	return &Mechanism{
 		Kind: bpf, Family: Notify, Title: "BPF objects",
-		Ends: "a BPF object goes away when its pins are removed (rm below /sys/fs/bpf) and its last user is gone: end " +
-			"its holders with " + EndHolders,
-		Help:       "BPF maps, programs and links that processes have open; pinned ones without a descriptor are not seen",
-		Descriptor: &proc.Descriptor{Kind: bpf, Anon: []string{"bpf-map", "bpf-prog", "bpf_link"}, Identity: bpfIdentity},
-		Columns:    bpfColumns(),
-		Default:    []string{"object", "type", "max_entries", "memlock", "prog", "holders"},
-		Needs:      descriptorNeeds, Relates: proc.NeedSyscall,
+		Ends: "a BPF object goes away when its pins are removed (rm below /sys/fs/bpf) and its last user is gone: " +
+			"end its holders with " + EndHolders,
+		Help: "BPF maps, programs and links that processes have open; " +
+			"pinned ones without a descriptor are not seen",
+		Descriptor: &proc.Descriptor{Kind: bpf, Anon: []string{"bpf-map", "bpf-prog", "bpf_link"},
+			Identity: bpfIdentity},
+		Columns: bpfColumns(),
+		Default: []string{"object", "type", "max_entries", "memlock", "prog", "holders"},
+		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {
 			return collectDescriptors(t, bpf, func(d descriptor) *BPFRow {
 				object, _, _ := bpfObject(d.info.Text)
@@ -156,7 +158,8 @@ func (r *BPFRow) typeName() schema.Value {
 // bpfMapTypes are enum bpf_map_type of include/uapi/linux/bpf.h in bpftool's words.
 func bpfMapTypes() []string {
 	return []string{"unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array",
-		"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps", "hash_of_maps", "devmap",
+		"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps", "hash_of_maps",
+		"devmap",
 		"sockmap", "cpumap", "xskmap", "sockhash", "cgroup_storage", "reuseport_sockarray", "percpu_cgroup_storage",
 		"queue", "stack", "sk_storage", "devmap_hash", "struct_ops", "ringbuf", "inode_storage", "task_storage",
 		"bloom_filter", "user_ringbuf", "cgrp_storage", "arena"}
@@ -167,8 +170,8 @@ func bpfProgTypes() []string {
 	return []string{"unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event",
 		"cgroup_skb", "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device", "sk_msg",
 		"raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport", "flow_dissector",
-		"cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing", "struct_ops", "ext", "lsm", "sk_lookup",
-		"syscall", "netfilter"}
+		"cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing", "struct_ops", "ext", "lsm",
+		"sk_lookup", "syscall", "netfilter"}
 }
 
 // relateBPF returns the edges to the holders of each object, and from each link to its program.
@@ -176,7 +179,8 @@ func relateBPF(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	edges := relateDescriptors(t, objects)
 	for _, o := range objects {
 		if ref, ok := o.Row.(*BPFRow).program(); ok {
-			edges = append(edges, schema.Edge{From: o.Ref, To: ref, Rel: schema.RelHolds, Via: "link", Proof: schema.Observed})
+			edges = append(edges,
+				schema.Edge{From: o.Ref, To: ref, Rel: schema.RelHolds, Via: "link", Proof: schema.Observed})
 		}
 	}
 	return edges

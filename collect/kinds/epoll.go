@@ -31,12 +31,14 @@ const targetNeeds = descriptorNeeds | proc.NeedFDModes | NeedSockets
 func Epoll() *Mechanism {
 	type row = EpollRow
 	return &Mechanism{
-		Kind: schema.Epoll, Family: Notify, Title: "Epoll instances", Help: "who waits for which descriptors to become ready",
+		Kind: schema.Epoll, Family: Notify, Title: "Epoll instances",
+		Help:       "who waits for which descriptors to become ready",
 		Descriptor: &proc.Descriptor{Kind: schema.Epoll, Anon: []string{"eventpoll"}, Watches: true},
 		Columns: descriptorColumns("threads that sleep in epoll_wait: they wait for any of what it watches",
 			schema.Col("watches", schema.TypeInt, 7, descriptorNeeds, "how many descriptors it watches",
 				func(r *row) schema.Value {
-					return r.infoCell(schema.TypeInt, nil, func() schema.Value { return schema.Int(int64(len(r.targets))) })
+					return r.infoCell(schema.TypeInt, nil,
+						func() schema.Value { return schema.Int(int64(len(r.targets))) })
 				}),
 			schema.Col("tfds", schema.TypeList, 12, descriptorNeeds,
 				"descriptors that it watches, as numbered by who added them", func(r *row) schema.Value {
@@ -47,7 +49,8 @@ func Epoll() *Mechanism {
 					return r.list((*epollTarget).String)
 				}),
 			schema.Col("events", schema.TypeList, 16, descriptorNeeds,
-				"what is asked for of each target: in, pri, out, rdhup, exclusive, wakeup, oneshot, et", func(r *row) schema.Value {
+				"what is asked for of each target: in, pri, out, rdhup, exclusive, wakeup, oneshot, et",
+				func(r *row) schema.Value {
 					return r.list(func(t *epollTarget) string { return eventNames(t.Events, epollEvents()) })
 				})),
 		Default: []string{"watches", "targets", "holders", "waiters"},
@@ -81,7 +84,8 @@ func (t *epollTarget) String() string {
 // epollEvents are the events of man 2 epoll_ctl, in lower case without EPOLL. The events that are always reported
 // (err, hup) are missing.
 func epollEvents() []eventName {
-	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"}, {1 << 29, "wakeup"},
+	return []eventName{{1, "in"}, {2, "pri"}, {4, "out"}, {0x2000, "rdhup"}, {1 << 28, "exclusive"},
+		{1 << 29, "wakeup"},
 		{1 << 30, "oneshot"}, {1 << 31, "et"}}
 }
 

@@ -41,8 +41,8 @@ func eventfdColumns() []schema.Column {
 			}),
 		col("count", schema.TypeInt, 9, descriptorNeeds, "its counter; a read waits while it is 0",
 			func(r *row) schema.Value {
-				// The counter has 64 bits. A program fills it that far only to make writers block. So 2⁶³ and more show as the
-				// largest number of a cell.
+				// The counter has 64 bits. A program fills it that far only to make writers block. So 2⁶³ and more show
+				// as the largest number of a cell.
 				return r.infoCell(schema.TypeInt, r.parse,
 					func() schema.Value { return schema.Int(int64(min(r.Count, math.MaxInt64))) })
 			}),

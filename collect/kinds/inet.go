@@ -63,7 +63,8 @@ func inetColumns() []schema.Column {
 		return col(id, schema.TypeEndpoints, 24, HolderNeeds, help, get)
 	}
 	return append([]schema.Column{
-		text("proto", 5, "tcp, udp, raw; mptcp (TCP over several paths), udplite, ping (ICMP echo)", func(r *row) schema.Value { return schema.String(r.Protocol) }),
+		text("proto", 5, "tcp, udp, raw; mptcp (TCP over several paths), udplite, ping (ICMP echo)",
+			func(r *row) schema.Value { return schema.String(r.Protocol) }),
 		text("family", 6, "inet or inet6", func(r *row) schema.Value {
 			if r.V6 {
 				return schema.String("inet6")
@@ -75,13 +76,14 @@ func inetColumns() []schema.Column {
 		text("status", 11, "unaccepted: nobody has accepted the connection yet; full: a listener that takes no more; "+
 			"half-closed: one direction is shut down",
 			func(r *row) schema.Value { return r.status() }),
-		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, memory that "+
-			"they take)",
+		num("recvq", 6, "of a listener the connections that wait for accept, else bytes to be read (of UDP, "+
+			"memory that they take)",
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvQueue)) }),
-		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has not acknowledged",
+		num("sendq", 6, "of a listener the most connections that may wait, else bytes that the other end has "+
+			"not acknowledged",
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != sock.SocketListen) }),
-		text("local", 22, "local address and port, of a raw socket the protocol number, of a ping socket its identifier; %interface if "+
-			"bound to one; * is any address of IPv4 and IPv6",
+		text("local", 22, "local address and port, of a raw socket the protocol number, of a ping socket its "+
+			"identifier; %interface if bound to one; * is any address of IPv4 and IPv6",
 			func(r *row) schema.Value { return schema.String(r.local()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
 			if !r.connected() {
@@ -121,8 +123,8 @@ func inetColumns() []schema.Column {
 			}
 			return schema.Int(int64(r.Inode))
 		}),
-		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at the other "+
-			"end)",
+		text("timer", 9, "what its timer waits for: on (an acknowledgment), keepalive, timewait, persist (room at "+
+			"the other end)",
 			func(r *row) schema.Value { return WordValue(r.Timer.String()) }),
 		col("expires", schema.TypeDuration, 7, SocketNeeds, "time until the timer fires", func(r *row) schema.Value {
 			if r.Timer == sock.TimerOff {

@@ -26,8 +26,9 @@ func inetGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	add := func(what, name string, unit uint64, typ schema.Type, knob string) {
 		if used, ok := numbers[name]; ok {
 			limit := lastNumber(t.Host, knob) * unit
-			gauges = append(gauges, schema.Gauge{Kind: schema.Inet, What: what, Used: used * unit, Limit: limit, Type: typ,
-				Knob: knob})
+			gauges = append(gauges,
+				schema.Gauge{Kind: schema.Inet, What: what, Used: used * unit, Limit: limit, Type: typ,
+					Knob: knob})
 		}
 	}
 	add("TIME-WAIT", "tw", 1, schema.TypeInt, "net.ipv4.tcp_max_tw_buckets")

@@ -32,7 +32,8 @@ func tcpColumns() []schema.Column {
 			return get(r)
 		})
 	}
-	col := func(id string, typ schema.Type, width int, help string, get func(*sock.TCPInfo) schema.Value) schema.Column {
+	col := func(id string, typ schema.Type, width int, help string,
+		get func(*sock.TCPInfo) schema.Value) schema.Column {
 		return ext(id, typ, width, NeedTCPInfo, help, func(r *row) bool { return r.TCP != nil },
 			func(r *row) schema.Value { return get(r.TCP) })
 	}
@@ -40,7 +41,8 @@ func tcpColumns() []schema.Column {
 		return col(id, schema.TypeInt, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Int(int64(get(t))) })
 	}
 	span := func(id, help string, get func(*sock.TCPInfo) time.Duration) schema.Column {
-		return col(id, schema.TypeDuration, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Duration(get(t)) })
+		return col(id, schema.TypeDuration, 7, help,
+			func(t *sock.TCPInfo) schema.Value { return schema.Duration(get(t)) })
 	}
 	size := func(id, help string, get func(*sock.TCPInfo) uint64) schema.Column {
 		return col(id, schema.TypeBytes, 7, help, func(t *sock.TCPInfo) schema.Value { return schema.Bytes(get(t)) })
@@ -49,7 +51,8 @@ func tcpColumns() []schema.Column {
 		ext("cong", schema.TypeString, 6, NeedCongestion, "congestion control",
 			func(r *row) bool { return r.Congestion != "" },
 			func(r *row) schema.Value { return schema.String(r.Congestion) }),
-		num("cwnd", "segments that may be on their way (congestion window)", func(t *sock.TCPInfo) uint32 { return t.CWnd }),
+		num("cwnd", "segments that may be on their way (congestion window)",
+			func(t *sock.TCPInfo) uint32 { return t.CWnd }),
 		col("ssthresh", schema.TypeInt, 7,
 			"segments up to which the congestion window grows fast; blank while it was never reached",
 			func(t *sock.TCPInfo) schema.Value {

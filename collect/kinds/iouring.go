@@ -34,7 +34,8 @@ func IOUring() *Mechanism {
 				func(r *row) int { return int(r.CQPending) }),
 			schema.Col("sq_thread", schema.TypeInt, 9, descriptorNeeds,
 				"kernel thread that polls the submission ring (IORING_SETUP_SQPOLL)", func(r *row) schema.Value {
-					return r.infoCell(schema.TypeInt, r.parse, func() schema.Value { return proc.PID(max(0, r.SQThread)) })
+					return r.infoCell(schema.TypeInt, r.parse,
+						func() schema.Value { return proc.PID(max(0, r.SQThread)) })
 				}),
 			num("user_files", "registered files", func(r *row) int { return r.UserFiles }),
 			num("user_bufs", "registered buffers", func(r *row) int { return r.UserBufs })),

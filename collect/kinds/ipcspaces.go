@@ -66,7 +66,8 @@ func readForeign(t *proc.Tick) foreignIPC {
 		foreign = append(foreign, &ipcContent{space: s})
 	}
 	denied := 0
-	for _, err := range t.Host.VisitNamespaces(proc.Entries(others), func(i int) error { return readIPC(t, foreign[i]) }) {
+	for _, err := range t.Host.VisitNamespaces(proc.Entries(others),
+		func(i int) error { return readIPC(t, foreign[i]) }) {
 		switch {
 		case !namespace.Entered(err) && sys.Denied(err):
 			denied++
@@ -81,7 +82,8 @@ func readForeign(t *proc.Tick) foreignIPC {
 func deniedSpaces(t *proc.Tick, what string, denied, of int) {
 	if denied > 0 {
 		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf(
-			"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; root enters all", denied, of, what)})
+			"%d of %d other %s namespaces could not be entered (permission denied): their objects are not shown; "+
+				"root enters all", denied, of, what)})
 	}
 }
 
@@ -142,7 +144,8 @@ func NoteOtherIPC(t *proc.Tick) {
 	}
 	if spaces > 0 {
 		t.Note(fmt.Sprintf("%d %s %s"+AskAll, spaces,
-			schema.Plural(spaces, "other IPC namespace holds", "other IPC namespaces hold"), schema.Counted(objects, "object")))
+			schema.Plural(spaces, "other IPC namespace holds", "other IPC namespaces hold"),
+			schema.Counted(objects, "object")))
 	}
 	if closed > 0 {
 		t.Note(fmt.Sprintf("%d %s be entered from here: root can"+AskAll, closed,

@@ -35,8 +35,8 @@ func Limit() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Limit, Family: Limits, Title: "Limits of IPC objects",
 		Ends: "a limit is not removed: set it with sysctl",
-		Help: "the kernel's limits of System V and POSIX objects in this IPC namespace and of /dev/shm, what is in use " +
-			"of them, and what sets them",
+		Help: "the kernel's limits of System V and POSIX objects in this IPC namespace and of /dev/shm, " +
+			"what is in use of them, and what sets them",
 		Columns: limitColumns(),
 		Default: []string{"limit", "used", "use", "unit", "sysctl", "description"},
 		Collect: collectLimits,
@@ -71,8 +71,8 @@ func limitColumns() []schema.Column {
 		col("unit", schema.TypeString, 7, 0, "objects, bytes or pages",
 			func(r *row) schema.Value { return schema.String(r.unit) }),
 		col("sysctl", schema.TypeString, 22, 0,
-			"the sysctl that sets it (of several numbers in one: which), or tmpfs: and the mount option; blank for what is "+
-				"built in", func(r *row) schema.Value {
+			"the sysctl that sets it (of several numbers in one: which), or tmpfs: and the mount option; "+
+				"blank for what is built in", func(r *row) schema.Value {
 				if r.Knob == "" {
 					return schema.None(schema.TypeString)
 				}
@@ -194,7 +194,8 @@ func semLimits(h *kernel.Host) ([]LimitRow, error) {
 	const semvmx = 32767 // SEMVMX (include/uapi/linux/sem.h)
 	return []LimitRow{
 		limitRow("SEMMNI", "Number of semaphore identifiers", i.MNI, inObjects, "kernel.sem[4]", usedCell(i.Sets, err)),
-		limitRow("SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]", usedCell(i.Semaphores, err)),
+		limitRow("SEMMNS", "Total number of semaphores", i.MNS, inObjects, "kernel.sem[2]",
+			usedCell(i.Semaphores, err)),
 		limitRow("SEMMSL", "Max semaphores per semaphore set", i.MSL, inObjects, "kernel.sem[1]", notCounted()),
 		limitRow("SEMOPM", "Max number of operations per semop(2)", i.OPM, inObjects, "kernel.sem[3]", notCounted()),
 		limitRow("SEMVMX", "Semaphore max value", semvmx, inObjects, "", notCounted()),
@@ -223,17 +224,21 @@ func mqLimits(h *kernel.Host) ([]LimitRow, error) {
 	return []LimitRow{
 		limitRow("MQUMNI", "Number of POSIX message queues", l.QueuesMax, inObjects, "fs.mqueue.queues_max",
 			usedCell(uint64(len(queues)), err)),
-		limitRow("MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max", notCounted()),
-		limitRow("MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max", notCounted()),
-		limitRow("MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects, "fs.mqueue.msg_default",
+		limitRow("MQUMAX", "Max size of POSIX message (bytes)", l.MsgSizeMax, inBytes, "fs.mqueue.msgsize_max",
 			notCounted()),
-		limitRow("MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes, "fs.mqueue.msgsize_default",
+		limitRow("MQUMNB", "Number of messages in POSIX message queue", l.MsgMax, inObjects, "fs.mqueue.msg_max",
+			notCounted()),
+		limitRow("MQUDFM", "Default number of messages in POSIX message queue", l.MsgDefault, inObjects,
+			"fs.mqueue.msg_default",
+			notCounted()),
+		limitRow("MQUDFS", "Default size of POSIX message (bytes)", l.MsgSizeDefault, inBytes,
+			"fs.mqueue.msgsize_default",
 			notCounted()),
 	}, err
 }
 
-// devShmLimits are the limits of a tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs). An unknown use gives no
-// rows.
+// devShmLimits are the limits of a tmpfs on /dev/shm. A limit of 0 means no limit (man 5 tmpfs). An unknown use gives
+// no rows.
 func devShmLimits(use posix.DevShmUse) []LimitRow {
 	if use == (posix.DevShmUse{}) {
 		return nil

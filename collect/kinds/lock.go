@@ -36,10 +36,11 @@ func Lock() *Mechanism {
 		Kind: schema.Lock, Family: Locks, Title: "File locks",
 		Descriptor: &proc.Descriptor{Kind: schema.Lock, Files: lockedFiles},
 		Ends:       "a lock goes away when its holder gives it up or ends: " + EndHolders,
-		Help:       "flock, POSIX and OFD locks and leases: who holds one, on which file and range, and who waits for it",
-		Columns:    lockColumns(),
-		Default:    []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
-		Needs:      lockNeeds, Relates: proc.NeedSyscall,
+		Help: "flock, POSIX and OFD locks and leases: who holds one, on which file and range, " +
+			"and who waits for it",
+		Columns: lockColumns(),
+		Default: []string{"command", "pid", "type", "mode", "range_start", "range_end", "path", "holders", "waiters"},
+		Needs:   lockNeeds, Relates: proc.NeedSyscall,
 		Collect: collectLocks, Relate: relateLocks,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*LockRow)
@@ -63,10 +64,12 @@ func lockColumns() []schema.Column {
 	type row = LockRow
 	col := schema.Col[row]
 	text := func(id string, width int, help string, get func(*row) string) schema.Column {
-		return col(id, schema.TypeString, width, lockNeeds, help, func(r *row) schema.Value { return WordValue(get(r)) })
+		return col(id, schema.TypeString, width, lockNeeds, help,
+			func(r *row) schema.Value { return WordValue(get(r)) })
 	}
 	return []schema.Column{
-		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks", (*row).command),
+		text("command", 15, "who took it; the first holder if that is gone, or not told as of OFD locks",
+			(*row).command),
 		col("pid", schema.TypeInt, 7, lockNeeds,
 			"process that took it, which may be gone while another holds it; an OFD lock does not tell",
 			func(r *row) schema.Value { return proc.PID(max(0, r.PID)) }),
@@ -85,7 +88,8 @@ func lockColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Bool(r.State == "MANDATORY") }),
 		col("range_start", schema.TypeInt, 7, lockNeeds, "first byte that is locked",
 			func(r *row) schema.Value { return schema.Int(int64(r.Start)) }).Titled("START"),
-		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however the file grows",
+		col("range_end", schema.TypeInt, 7, lockNeeds, "last byte that is locked; blank: to the end, however "+
+			"the file grows",
 			func(r *row) schema.Value {
 				if r.End == fdinfo.EOF {
 					return schema.None(schema.TypeInt)
@@ -228,10 +232,12 @@ func (r *LockRow) setHolders(t *proc.Tick) {
 		r.holders = schema.Endpoints(r.holders.Endpoints(), false)
 	}
 	if len(r.Uses) == 0 && r.Owner != nil {
-		r.holders = schema.Endpoints([]schema.Endpoint{t.Endpoint(r.Owner, -1, "")}, r.Class != "POSIX" && t.Unseen("fd") > 0)
+		r.holders = schema.Endpoints([]schema.Endpoint{t.Endpoint(r.Owner, -1, "")},
+			r.Class != "POSIX" && t.Unseen("fd") > 0)
 	}
 	if len(r.Uses) == 0 && r.Owner == nil {
-		// Every lock has a holder. /proc/locks also has OFD locks from outside the pid namespace, since they name no process.
+		// Every lock has a holder. /proc/locks also has OFD locks from outside the pid namespace, since they name no
+		// process.
 		r.holders = schema.Refused(schema.TypeEndpoints)
 		if t.Nested {
 			t.FoundOutside()
@@ -254,12 +260,14 @@ func relateLocks(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	for _, o := range objects {
 		r := o.Row.(*LockRow)
 		for _, e := range r.holders.Endpoints() {
-			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds, Via: strings.ToLower(r.Class) + " " + r.Mode,
+			edge := schema.Edge{From: e.Ref(), To: r.Ref, Rel: schema.RelHolds,
+				Via:   strings.ToLower(r.Class) + " " + r.Mode,
 				Proof: schema.Observed}
 			if e.FD >= 0 {
 				edge.Via = fmt.Sprintf("fd %d", e.FD)
 			} else if r.Class != "POSIX" {
-				edge.Proof = schema.Inferred // the process took the lock; the present holders of the open file were not seen
+				// the process took the lock; the present holders of the open file were not seen
+				edge.Proof = schema.Inferred
 			}
 			edges = append(edges, edge)
 		}

@@ -91,7 +91,8 @@ func lockWaiter(t *proc.Tick, line *fdinfo.FileLock, requests []*sleepingRequest
 func (s *sleepingRequest) makes(line *fdinfo.FileLock, call string) bool {
 	ofd := line.Class == "OFDLCK"
 	switch {
-	case s.used || s.Syscall != call || s.file.Ino != line.Ino || s.listed && s.file.Dev != line.Dev || s.Lock.OFD != ofd:
+	case s.used || s.Syscall != call || s.file.Ino != line.Ino || s.listed && s.file.Dev != line.Dev ||
+		s.Lock.OFD != ofd:
 		return false
 	case !ofd && s.PID != line.PID:
 		return false

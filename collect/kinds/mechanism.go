@@ -35,7 +35,8 @@ type Mechanism struct {
 	Collect func(*proc.Tick) ([]*schema.Object, error)
 	// Relate returns the edges of the objects. nil: none.
 	Relate func(*proc.Tick, []*schema.Object) []schema.Edge
-	// Diagnose returns findings about the objects for a person to read. nil: none. Diagnoses are its needs besides Needs.
+	// Diagnose returns findings about the objects for a person to read. nil: none. Diagnoses are its needs besides
+	// Needs.
 	Diagnose  func(*proc.Tick, []*schema.Object) []schema.Finding
 	Diagnoses schema.Need
 	// Pending reports whether a second tick must confirm the findings of this one. nil: never.

@@ -26,7 +26,8 @@ func Memfd() *Mechanism {
 		Kind: schema.Memfd, Family: Memory, Title: "memfds and shared anonymous memory",
 		Ends: "memory without a name goes away when its last user has closed and unmapped it: end those with " +
 			EndHolders,
-		Help:    "memfds that some process has open or maps, and other memory without a name that several processes map",
+		Help: "memfds that some process has open or maps, and other memory without a name that " +
+			"several processes map",
 		Columns: memfdColumns(),
 		Default: []string{"owner", "size", "allocated", "holders", "name"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,

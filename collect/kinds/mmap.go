@@ -51,7 +51,8 @@ func mmapColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(len(r.Users.Maps))) }),
 		col("size", schema.TypeBytes, 7, needs, "bytes of it that the process which maps most of it maps",
 			func(r *row) schema.Value {
-				most := slices.MaxFunc(r.Users.Maps, func(a, b proc.MapUse) int { return cmp.Compare(a.Bytes, b.Bytes) })
+				most := slices.MaxFunc(r.Users.Maps,
+					func(a, b proc.MapUse) int { return cmp.Compare(a.Bytes, b.Bytes) })
 				return schema.Bytes(most.Bytes)
 			}),
 		col("status", schema.TypeString, 10, needs, "deleted: it has no name any more", func(r *row) schema.Value {
@@ -94,7 +95,8 @@ func collectMmap(t *proc.Tick) ([]*schema.Object, error) {
 		ref := FileRef(schema.Mmap, u.ID)
 		objects[i].Ref = ref
 		waits := t.WaitersOf(proc.WaitKey{Kind: proc.WaitOnFile, Dev: u.ID.Dev, ID: u.ID.Ino})
-		rows[i] = MmapRow{Users: u, waits: waits, holders: t.FileHolders(ref, u), waiters: t.WaitersValue(ref, waits, false)}
+		rows[i] = MmapRow{Users: u, waits: waits, holders: t.FileHolders(ref, u),
+			waiters: t.WaitersValue(ref, waits, false)}
 	}
 	return objects, nil
 }

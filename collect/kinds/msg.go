@@ -18,9 +18,10 @@ type MsgRow struct {
 func Msg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Msg, Family: Queues, Title: "System V message queues",
-		Help:     "message queues: how full they are, who sent and received last, and who is blocked on them",
-		Columns:  msgColumns(),
-		Default:  []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid", "waiters", "age"},
+		Help:    "message queues: how full they are, who sent and received last, and who is blocked on them",
+		Columns: msgColumns(),
+		Default: []string{"key", "owner", "perms", "usedbytes", "msgs", "qbytes", "use", "lspid", "lrpid",
+			"waiters", "age"},
 		OnDemand: []string{"waiters"},
 		Relates:  proc.NeedProcs | proc.NeedSyscall,
 		Collect:  collectMsg,
@@ -102,7 +103,8 @@ func msgGauges(t *proc.Tick) ([]schema.Gauge, error) {
 		return nil, err
 	}
 	return []schema.Gauge{
-		{Kind: schema.Msg, What: "queues", Used: info.Queues, Limit: info.MNI, Type: schema.TypeInt, Knob: "kernel.msgmni"},
+		{Kind: schema.Msg, What: "queues", Used: info.Queues, Limit: info.MNI, Type: schema.TypeInt,
+			Knob: "kernel.msgmni"},
 		{Kind: schema.Msg, What: "messages", Used: info.Messages, Type: schema.TypeInt},
 	}, nil
 }

@@ -22,8 +22,8 @@ func Netlink() *Mechanism {
 			list, _ := t.Host.NetlinkSockets()
 			return socketInodes(list, func(s *sock.NetlinkSocket) uint64 { return s.Inode })
 		}},
-		Help: "sockets that processes talk to the kernel with: routing, audit, device events; which groups each listens " +
-			"to, and what it lost",
+		Help: "sockets that processes talk to the kernel with: routing, audit, device events; " +
+			"which groups each listens to, and what it lost",
 		Columns: append(netlinkColumns(), heldColumns()...),
 		Default: []string{"proto", "port", "groups", "recvq", "drops", "holders"}, OnDemand: []string{"ns_leader"},
 		Needs: SocketNeeds, Relates: HolderNeeds,
@@ -46,17 +46,20 @@ func netlinkColumns() []schema.Column {
 	type row = NetlinkRow
 	col := schema.Col[row]
 	diag := func(id string, width int, help string, get func(*row) uint32) schema.Column {
-		return col(id, schema.TypeInt, width, SocketNeeds, help, func(r *row) schema.Value { return count(get(r), r.Diag) })
+		return col(id, schema.TypeInt, width, SocketNeeds, help,
+			func(r *row) schema.Value { return count(get(r), r.Diag) })
 	}
 	return []schema.Column{
-		col("proto", schema.TypeString, 14, SocketNeeds, "netlink protocol: route, audit, kobject_uevent, netfilter, generic",
+		col("proto", schema.TypeString, 14, SocketNeeds, "netlink protocol: route, audit, kobject_uevent, "+
+			"netfilter, generic",
 			func(r *row) schema.Value { return schema.String(r.protocol()) }),
-		col("type", schema.TypeString, 9, SocketNeeds, "raw or dgram, which netlink treats alike", func(r *row) schema.Value {
-			if !r.Diag {
-				return schema.Uncollected(schema.TypeString)
-			}
-			return schema.String(r.Type.String())
-		}),
+		col("type", schema.TypeString, 9, SocketNeeds, "raw or dgram, which netlink treats alike",
+			func(r *row) schema.Value {
+				if !r.Diag {
+					return schema.Uncollected(schema.TypeString)
+				}
+				return schema.String(r.Type.String())
+			}),
 		col("port", schema.TypeInt, 10, SocketNeeds, "its address, most often the pid of the process that made it",
 			func(r *row) schema.Value { return schema.Int(int64(r.PortID)) }),
 		diag("peer_port", 9, "port that it is connected to; 0 is the kernel", func(r *row) uint32 { return r.DstPort }),
@@ -70,7 +73,8 @@ func netlinkColumns() []schema.Column {
 			}),
 		col("recvq", schema.TypeInt, 6, SocketNeeds, "bytes of memory that unread messages take",
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvMem)) }),
-		diag("rcvbuf", 7, "most bytes of memory that unread messages may take", func(r *row) uint32 { return r.RecvMax }),
+		diag("rcvbuf", 7, "most bytes of memory that unread messages may take",
+			func(r *row) uint32 { return r.RecvMax }),
 		col("sendq", schema.TypeInt, 6, SocketNeeds, "bytes of memory that unsent messages take",
 			func(r *row) schema.Value { return schema.Int(int64(r.SendMem)) }),
 		col("drops", schema.TypeInt, 6, SocketNeeds, "messages that were lost because the reader was too slow",

@@ -27,7 +27,8 @@ const nsColumnNeeds = proc.NeedProcs | proc.NeedFDs | proc.NsNeeds
 func NS() *Mechanism {
 	return &Mechanism{
 		Kind: schema.NS, Family: Namespaces, Title: "Namespaces",
-		Help:       "namespaces of every type: who is in them, who owns them, and what keeps those alive that nobody is in",
+		Help: "namespaces of every type: who is in them, who owns them, and what keeps those alive " +
+			"that nobody is in",
 		Descriptor: &proc.Descriptor{Kind: schema.NS, Walked: []proc.FDKind{proc.FDNamespace}},
 		Columns:    nsColumns(),
 		Default:    []string{"type", "nprocs", "pid", "user", "owner", "container", "nsfs", "command"},
@@ -61,7 +62,8 @@ func nsColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
 		col("type", schema.TypeString, 6, nsColumnNeeds, "mnt, uts, ipc, pid, net, user, cgroup or time",
 			func(r *row) schema.Value { return schema.String(r.Type) }),
-		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes with a thread in it, as far as they could be looked into",
+		col("nprocs", schema.TypeInt, 6, nsColumnNeeds, "processes with a thread in it, as far as they could "+
+			"be looked into",
 			func(r *row) schema.Value { return schema.Int(int64(r.Procs)) }),
 		lead("pid", schema.TypeInt, 7, 0, "the first process in it",
 			func(p *ProcRow) schema.Value { return schema.Int(int64(p.PID)) }),

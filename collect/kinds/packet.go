@@ -23,7 +23,8 @@ func Packet() *Mechanism {
 			list, _ := t.Host.PacketSockets()
 			return socketInodes(list, func(s *sock.PacketSocket) uint64 { return s.Inode })
 		}},
-		Help:     "sockets that see the frames of an interface: sniffers, DHCP clients; what each sees and what it lost",
+		Help: "sockets that see the frames of an interface: sniffers, DHCP clients; " +
+			"what each sees and what it lost",
 		Columns:  append(packetColumns(), heldColumns()...),
 		Default:  []string{"type", "proto", "device", "state", "recvq", "drops", "owner", "holders"},
 		OnDemand: []string{"ns_leader"},
@@ -48,7 +49,8 @@ func packetColumns() []schema.Column {
 		col("device", schema.TypeString, 10, SocketNeeds, "interface that it is bound to; blank for all",
 			func(r *row) schema.Value { return WordValue(r.device) }),
 		col("state", schema.TypeString, 7, SocketNeeds,
-			"running: it gets frames; stopped: not, for example because its interface is gone", func(r *row) schema.Value {
+			"running: it gets frames; stopped: not, for example because its interface is gone",
+			func(r *row) schema.Value {
 				if r.Running {
 					return schema.String("running")
 				}
@@ -58,7 +60,8 @@ func packetColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(r.RecvMem)) }),
 		col("drops", schema.TypeInt, 6, SocketNeeds, "frames that were lost because the reader was too slow",
 			func(r *row) schema.Value { return count(r.Drops, r.Diag) }),
-		col("fanout", schema.TypeBool, 6, SocketNeeds, "whether it shares the frames with others of a group (PACKET_FANOUT)",
+		col("fanout", schema.TypeBool, 6, SocketNeeds, "whether it shares the frames with others of a group "+
+			"(PACKET_FANOUT)",
 			func(r *row) schema.Value {
 				if !r.Diag {
 					return schema.Uncollected(schema.TypeBool)
@@ -67,7 +70,8 @@ func packetColumns() []schema.Column {
 			}),
 		col("owner", schema.TypeString, 9, SocketNeeds, "name of the user who made it",
 			func(r *row) schema.Value { return r.Owner }),
-		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it",
+			func(r *row) schema.Value { return r.uid }),
 	}
 }
 

@@ -72,13 +72,14 @@ func pidfdColumns() []schema.Column {
 			func(r *row) schema.Value {
 				return WordValue(map[int]string{-1: PidFDReaped, 0: PidFDOutside}[r.PID])
 			}),
-		col("nspid", schema.TypeList, 12, "the process's pids, from this pid namespace inwards", func(r *row) schema.Value {
-			pids := []string{}
-			for _, pid := range r.NSPID {
-				pids = append(pids, strconv.Itoa(pid))
-			}
-			return schema.List(pids)
-		}),
+		col("nspid", schema.TypeList, 12, "the process's pids, from this pid namespace inwards",
+			func(r *row) schema.Value {
+				pids := []string{}
+				for _, pid := range r.NSPID {
+					pids = append(pids, strconv.Itoa(pid))
+				}
+				return schema.List(pids)
+			}),
 		col("target", schema.TypeRef, 12, "that process as an object", func(r *row) schema.Value {
 			if r.target == nil {
 				return schema.None(schema.TypeRef)
@@ -91,7 +92,8 @@ func relatePidFDs(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 	edges := relateDescriptors(t, objects)
 	for _, o := range objects {
 		if r := o.Row.(*PidFDRow); r.target != nil {
-			edges = append(edges, schema.Edge{From: o.Ref, To: r.target.Ref(), Rel: schema.RelWatches, Proof: schema.Observed})
+			edges = append(edges,
+				schema.Edge{From: o.Ref, To: r.target.Ref(), Rel: schema.RelWatches, Proof: schema.Observed})
 		}
 	}
 	return edges

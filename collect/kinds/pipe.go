@@ -80,15 +80,16 @@ func pipeColumns() []schema.Column {
 		col("inode", schema.TypeInt, 9, PipeNeeds, "inode number",
 			func(r *PipeRow) schema.Value { return schema.Int(int64(r.ID.Ino)) }),
 		col("status", schema.TypeString, 10, PipeNeeds|NeedPipeEnds|proc.NeedSyscall,
-			"no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; full: a writer sleeps "+
-				"until somebody reads",
+			"no-readers or no-writers: an end is gone, so that writing gives EPIPE, reading end of file; "+
+				"full: a writer sleeps until somebody reads",
 			func(r *PipeRow) schema.Value { return r.status }),
 		col("readers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can read",
 			func(r *PipeRow) schema.Value { return r.readers }),
 		col("writers", schema.TypeEndpoints, 24, PipeNeeds, "descriptors that can write",
 			func(r *PipeRow) schema.Value { return r.writers }),
 		col("waiters", schema.TypeEndpoints, 24, PipeNeeds|proc.NeedSyscall,
-			"threads that sleep in read (it is empty), in write (it is full) or in the open of a FIFO (its other end is missing)",
+			"threads that sleep in read (it is empty), in write (it is full) or in the open of a FIFO (its other "+
+				"end is missing)",
 			func(r *PipeRow) schema.Value { return r.waiters }),
 		col("fill", schema.TypeBytes, 6, PipeNeeds|NeedPipeFill, "bytes queued in it",
 			func(r *PipeRow) schema.Value { return r.fill }),
@@ -222,8 +223,8 @@ func pipeStatus(t *proc.Tick, r *PipeRow, kind proc.FDKind) schema.Value {
 			return schema.String(word)
 		case kind == proc.FDPipe || word == NoReaders:
 			return whole
-			// poll does not report a missing writer of a FIFO if no writer has opened it since this reader did (w_counter in
-			// fs/pipe.c).
+			// poll does not report a missing writer of a FIFO if no writer has opened it since this reader did
+			// (w_counter in fs/pipe.c).
 		}
 	}
 	if t.Unseen("fd") > 0 {

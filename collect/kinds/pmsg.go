@@ -26,12 +26,12 @@ const PmsgNeeds = proc.NeedProcs | proc.NeedFDs | proc.NeedFDFiles
 func PMsg() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PMsg, Family: Queues, Title: "POSIX message queues",
-		Help: "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, waits on " +
-			"them or is to be notified",
+		Help: "POSIX message queues of the IPC namespace, mounted or not: how full they are, who has them open, " +
+			"waits on them or is to be notified",
 		Costs:   []schema.Cost{{Need: NeedQueueText, Name: "queues' files"}},
 		Columns: pmsgColumns(),
-		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize", "notify",
-			"notify_pid"},
+		Default: []string{"owner", "perms", "usedbytes", "msgs", "use", "waiters", "holders", "maxmsg", "msgsize",
+			"notify", "notify_pid"},
 		Relates: PmsgNeeds | proc.NeedSyscall,
 		Collect: collectPMsg,
 		Relate:  relatePosix,
@@ -42,7 +42,8 @@ func PMsg() *Mechanism {
 func pmsgColumns() []schema.Column {
 	type row = PMsgRow
 	base := func(r *row) *PosixRow { return &r.PosixRow }
-	attr := func(id string, typ schema.Type, width int, help string, get func(posix.MqAttr) schema.Value) schema.Column {
+	attr := func(id string, typ schema.Type, width int, help string,
+		get func(posix.MqAttr) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, 0, help,
 			func(r *row) schema.Value { return r.content(r.Queue.HasAttr, true, get(r.Queue.MqAttr)) })
 	}
@@ -68,7 +69,8 @@ func pmsgColumns() []schema.Column {
 			}
 			return schema.Float(float64(a.Messages) / float64(a.MaxMsg) * 100)
 		}).Titled("USE%"),
-		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): signal, thread, none",
+		text("notify", schema.TypeString, 6, "how somebody is told of the next message (mq_notify): "+
+			"signal, thread, none",
 			func(r *row) schema.Value { return r.notify.kind }),
 		text("notify_signal", schema.TypeString, 8, "the signal of that",
 			func(r *row) schema.Value { return r.notify.signal }),

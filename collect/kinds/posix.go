@@ -122,7 +122,8 @@ func posixColumns[T any](of func(*T) *PosixRow) []schema.Column {
 			func(r *PosixRow) schema.Value { return schema.Int(int64(r.Ino)) }),
 		col("dev", schema.TypeString, 7, "device of its file system, major:minor",
 			func(r *PosixRow) schema.Value { return schema.String(schema.FormatDev(r.Dev)) }),
-		moment("mtime", "when its content last changed by a call (of a queue: a message came or went), not through memory",
+		moment("mtime", "when its content last changed by a call (of a queue: a message came or went), "+
+			"not through memory",
 			func(r *PosixRow) time.Time { return r.MTime }),
 		moment("ctime", "when it was made, or its content, owner or permissions changed by a call",
 			func(r *PosixRow) time.Time { return r.CTime }),

@@ -34,7 +34,8 @@ func Proc() *Mechanism {
 		Help:    "the process tree: state, owners, command lines, and how many descriptors each holds",
 		Costs:   []schema.Cost{{Need: NeedProcDetail, Name: "process details"}, {Need: NeedThreads, Name: "threads"}},
 		Columns: append(procColumns(), procDetailColumns()...), OnDemand: procOnDemand(),
-		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds", "comm", "args"},
+		Default: []string{"pid", "ppid", "user", "state", "ni", "nlwp", "rss", "pcpu", "start", "tty", "fds",
+			"comm", "args"},
 		Needs:   proc.NeedProcs,
 		Collect: collectProcs,
 		Relate:  relateProcs,
@@ -52,7 +53,8 @@ func procColumns() []schema.Column {
 	col := schema.Col[row]
 	const procs, status = proc.NeedProcs, proc.NeedProcs | proc.NeedStatus
 	num := func(id string, width int, help string, get func(*row) int) schema.Column {
-		return col(id, schema.TypeInt, width, procs, help, func(r *row) schema.Value { return schema.Int(int64(get(r))) })
+		return col(id, schema.TypeInt, width, procs, help,
+			func(r *row) schema.Value { return schema.Int(int64(get(r))) })
 	}
 	id := func(id, help string, get func(*process.ProcStatus) uint32) schema.Column {
 		return col(id, schema.TypeInt, 6, status, help, func(r *row) schema.Value {
@@ -75,7 +77,8 @@ func procColumns() []schema.Column {
 		num("ppid", 7, "pid of the parent", func(r *row) int { return r.PPID }),
 		num("pgid", 7, "process group", func(r *row) int { return r.PGID }),
 		num("sid", 7, "session", func(r *row) int { return r.SID }),
-		col("tty", schema.TypeString, 7, procs, "controlling terminal", func(r *row) schema.Value { return ttyName(r.TTY) }),
+		col("tty", schema.TypeString, 7, procs, "controlling terminal",
+			func(r *row) schema.Value { return ttyName(r.TTY) }),
 		col("state", schema.TypeString, 5, procs,
 			"ps's letter: R running, S sleeping, D uninterruptible, T stopped, t traced, Z zombie, I idle",
 			func(r *row) schema.Value { return schema.String(string(rune(r.State))) }).Titled("S"),
@@ -202,7 +205,8 @@ func collectProcs(t *proc.Tick) ([]*schema.Object, error) {
 	for _, p := range roots {
 		add(p)
 	}
-	// The rest are circles: a pid was reused between the reads of two parents. One process of each circle becomes a root.
+	// The rest are circles: a pid was reused between the reads of two parents. One process of each circle becomes a
+	// root.
 	for _, p := range t.Processes() {
 		if !listed[p] {
 			at := len(objects)

@@ -44,7 +44,8 @@ func procDetailColumns() []schema.Column {
 		get func(*row) schema.Value) schema.Column {
 		return schema.Col(id, typ, width, proc.NeedProcs|needs, help, get)
 	}
-	detail := func(id string, typ schema.Type, width int, help string, get func(*procDetail) schema.Value) schema.Column {
+	detail := func(id string, typ schema.Type, width int, help string,
+		get func(*procDetail) schema.Value) schema.Column {
 		return col(id, typ, width, NeedProcDetail, help, func(r *row) schema.Value {
 			if r.detail == nil {
 				return schema.Uncollected(typ)
@@ -94,7 +95,8 @@ func procDetailColumns() []schema.Column {
 		mask("sigblk", "signals that its main thread holds back",
 			func(m *process.SignalMasks) sys.SignalSet { return m.Blocked }),
 		mask("sigign", "signals that it ignores", func(m *process.SignalMasks) sys.SignalSet { return m.Ignored }),
-		mask("sigcgt", "signals that its program handles", func(m *process.SignalMasks) sys.SignalSet { return m.Caught }),
+		mask("sigcgt", "signals that its program handles",
+			func(m *process.SignalMasks) sys.SignalSet { return m.Caught }),
 		caps("capeff", "capabilities that count now",
 			func(c *process.Capabilities) process.CapabilitySet { return c.Effective }),
 		caps("capprm", "capabilities that it may take",

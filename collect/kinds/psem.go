@@ -48,7 +48,8 @@ func psemColumns() []schema.Column {
 	}
 	return slices.Concat(posixColumns(base), []schema.Column{
 		value("sval", 5, "value", func(r *row) uint32 { return r.sem.Value }),
-		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed there stays counted",
+		value("nwaiters", 8, "threads in sem_wait, as the C library counts them; one that was killed "+
+			"there stays counted",
 			func(r *row) uint32 { return r.sem.Waiters }),
 		posixHolders("processes that map it or have its file open", base),
 		posixWaiters(proc.FileUserNeeds, "threads that sleep in sem_wait", base),

@@ -26,8 +26,8 @@ const StatusDeleted = "deleted"
 func PShm() *Mechanism {
 	return &Mechanism{
 		Kind: schema.PShm, Family: Memory, Title: "POSIX shared memory",
-		Help: "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is told " +
-			"apart by its type",
+		Help: "files of /dev/shm: their memory, who maps them or has them open; what shm_open cannot have made is " +
+			"told apart by its type",
 		Columns: pshmColumns(),
 		Default: []string{"owner", "perms", "size", "status", "age", "allocated", "holders"},
 		Relates: proc.FileUserNeeds | proc.NeedSyscall,
@@ -48,7 +48,8 @@ func pshmColumns() []schema.Column {
 	type row = PShmRow
 	base := func(r *row) *PosixRow { return &r.PosixRow }
 	bytes := func(id, help string, get func(*row) uint64) schema.Column {
-		return schema.Col(id, schema.TypeBytes, 9, 0, help, func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
+		return schema.Col(id, schema.TypeBytes, 9, 0, help,
+			func(r *row) schema.Value { return r.of(schema.Bytes(get(r))) })
 	}
 	return slices.Concat(posixColumns(base), []schema.Column{
 		schema.Col("type", schema.TypeString, 9, 0,
@@ -57,8 +58,8 @@ func pshmColumns() []schema.Column {
 		bytes("size", "size that it was given", func(r *row) uint64 { return r.Size }),
 		bytes("allocated", "bytes of it in memory or swap", func(r *row) uint64 { return r.Allocated }),
 		schema.Col("status", schema.TypeString, 10, 0,
-			"deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, device: no "+
-				"shared memory", func(r *row) schema.Value {
+			"deleted: it has no name any more and goes away with its last user; directory, link, fifo, socket, "+
+				"device: no shared memory", func(r *row) schema.Value {
 				return WordValue(strings.Join(r.Status, ","))
 			}),
 		schema.Col("atime", schema.TypeTime, 12, 0, "when it was last read by a call, not through memory",

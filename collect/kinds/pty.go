@@ -72,7 +72,8 @@ func ptyColumns() []schema.Column {
 	return []schema.Column{
 		col("tty", schema.TypeString, 7, ptyNeeds, "name of the slave, as ps has it",
 			func(r *row) schema.Value { return schema.String("pts/" + strconv.FormatUint(r.index, 10)) }),
-		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where the name is gone",
+		col("path", schema.TypeString, 12, ptyNeeds, "where a process reached the slave; (deleted) where "+
+			"the name is gone",
 			func(r *row) schema.Value { return WordValue(r.path) }),
 		col("dev", schema.TypeString, 7, ptyNeeds, "device of its devpts file system, major:minor",
 			func(r *row) schema.Value { return WordValue(devName(r.dev)) }),

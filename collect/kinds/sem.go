@@ -23,8 +23,9 @@ type SemRow struct {
 func Sem() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Sem, Family: Semaphores, Title: "System V semaphore sets",
-		Help:     "semaphore sets: their values, who changed them last, and who is blocked on them",
-		Costs:    []schema.Cost{{Need: NeedSemValues, Name: "semaphore values"}, {Need: NeedUndo, Name: "semaphore undo"}},
+		Help: "semaphore sets: their values, who changed them last, and who is blocked on them",
+		Costs: []schema.Cost{{Need: NeedSemValues, Name: "semaphore values"},
+			{Need: NeedUndo, Name: "semaphore undo"}},
 		Columns:  semColumns(),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
 		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
@@ -46,8 +47,8 @@ func semColumns() []schema.Column {
 			func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		col("semval", schema.TypeList, 30, NeedSemValues,
-			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero (zcount), pid of "+
-				"the last change",
+			"per semaphore: [number]=value, where not 0 how many wait for it to rise (ncount) and for zero "+
+				"(zcount), pid of the last change",
 			func(r *row) schema.Value { return r.SemVal }),
 		col("ncount", schema.TypeInt, 6, NeedSemValues, "tasks that wait for a semaphore of the set to rise",
 			func(r *row) schema.Value { return r.ncount }),
@@ -56,8 +57,8 @@ func semColumns() []schema.Column {
 		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in semop",
 			func(r *row) schema.Value { return r.waiters }),
 		col("undo", schema.TypeEndpoints, 24, NeedUndo,
-			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; takes CAP_BPF and "+
-				"CAP_PERFMON",
+			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; "+
+				"takes CAP_BPF and CAP_PERFMON",
 			func(r *row) schema.Value { return r.Undo }),
 	)
 }

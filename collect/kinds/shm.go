@@ -76,7 +76,8 @@ func shmColumns() []schema.Column {
 			func(r *row) schema.Value { return WordValue(strings.Join(r.Status, ",")) }),
 		timeColumn("attach", "when it was last attached", func(r *row) int64 { return r.ATime }),
 		timeColumn("detach", "when it was last detached", func(r *row) int64 { return r.DTime }),
-		timeColumn("ctime", "when it was made or its owner or permissions changed", func(r *row) int64 { return r.CTime }),
+		timeColumn("ctime", "when it was made or its owner or permissions changed",
+			func(r *row) int64 { return r.CTime }),
 		col("age", schema.TypeDuration, 7, 0, "time since ctime", func(r *row) schema.Value { return r.age }),
 		pidColumn("cpid", "pid of the creator; blank outside this pid namespace", func(r *row) int32 { return r.CPid }),
 		pidColumn("lpid", "pid of the last attach or detach; blank for nobody or outside this pid namespace",
@@ -84,8 +85,8 @@ func shmColumns() []schema.Column {
 		col("command", schema.TypeString, 16, proc.NeedProcs, "command name of the creator, if it lives",
 			func(r *row) schema.Value { return r.command }),
 		col("creator_state", schema.TypeString, 8, proc.NeedProcs,
-			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid namespace), "+
-				"unknown",
+			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid "+
+				"namespace), unknown",
 			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
 		col("holders", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedMaps,
 			"processes that have it attached, with their number of mappings",
@@ -226,7 +227,8 @@ func relateShm(t *proc.Tick, objects []*schema.Object) []schema.Edge {
 				Via: schema.Counted(m.Count, "mapping"), Proof: schema.Observed})
 		}
 		edges = append(edges, userEdge(t, r.CPid, r.CTime, o.Ref, schema.RelCreated, "shmget")...)
-		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed, "shmat or shmdt")...)
+		edges = append(edges, userEdge(t, r.LPid, max(r.ATime, r.DTime), o.Ref, schema.RelLastUsed,
+			"shmat or shmdt")...)
 	}
 	return edges
 }
@@ -254,6 +256,7 @@ func shmGauges(t *proc.Tick) ([]schema.Gauge, error) {
 	return []schema.Gauge{
 		{Kind: schema.Shm, What: "segments", Used: info.Segments, Limit: info.MNI, Type: schema.TypeInt,
 			Knob: "kernel.shmmni"},
-		{Kind: schema.Shm, What: "pages", Used: info.Pages, Limit: info.All, Type: schema.TypeInt, Knob: "kernel.shmall"},
+		{Kind: schema.Shm, What: "pages", Used: info.Pages, Limit: info.All, Type: schema.TypeInt,
+			Knob: "kernel.shmall"},
 	}, nil
 }

@@ -24,9 +24,11 @@ func SignalFD() *Mechanism {
 		Help:       "descriptors that take signals as data; each reader gets those that were sent to itself",
 		Descriptor: &proc.Descriptor{Kind: schema.SignalFD, Anon: []string{"signalfd"}},
 		Columns: descriptorColumns("threads that sleep in read",
-			col("mask", schema.TypeList, 30, descriptorNeeds, "signals that it takes", func(r *SignalFDRow) schema.Value {
-				return r.infoCell(schema.TypeList, r.parse, func() schema.Value { return schema.List(signalNames(r.mask)) })
-			})),
+			col("mask", schema.TypeList, 30, descriptorNeeds, "signals that it takes",
+				func(r *SignalFDRow) schema.Value {
+					return r.infoCell(schema.TypeList, r.parse,
+						func() schema.Value { return schema.List(signalNames(r.mask)) })
+				})),
 		Default: []string{"mask", "holders", "waiters"},
 		Needs:   descriptorNeeds, Relates: proc.NeedSyscall,
 		Collect: func(t *proc.Tick) ([]*schema.Object, error) {

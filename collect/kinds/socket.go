@@ -104,7 +104,8 @@ func netColumns() []schema.Column {
 	return []schema.Column{
 		socketColumn("ns", schema.TypeInt, 10, SocketNeeds, "inode of the network namespace that it is in",
 			func(s *Socket) schema.Value { return s.place.Inode() }),
-		socketColumn("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces, proc.NsLeaderHelp,
+		socketColumn("ns_leader", schema.TypeString, 18, SocketNeeds|proc.NeedProcs|proc.NeedNamespaces,
+			proc.NsLeaderHelp,
 			func(s *Socket) schema.Value { return s.place.Leader }),
 	}
 }

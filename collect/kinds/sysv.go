@@ -56,17 +56,21 @@ func NewObjects[T any](n int) ([]T, []*schema.Object) {
 // ownerColumns are lsipc's generic columns.
 func ownerColumns[T any](of func(*T) *IPCOwners) []schema.Column {
 	text := func(id, help string, get func(*IPCOwners) string) schema.Column {
-		return schema.Col(id, schema.TypeString, 9, 0, help, func(r *T) schema.Value { return schema.String(get(of(r))) })
+		return schema.Col(id, schema.TypeString, 9, 0, help,
+			func(r *T) schema.Value { return schema.String(get(of(r))) })
 	}
 	number := func(id, help string, get func(*IPCOwners) uint32) schema.Column {
-		return schema.Col(id, schema.TypeInt, 6, 0, help, func(r *T) schema.Value { return schema.Int(int64(get(of(r)))) })
+		return schema.Col(id, schema.TypeInt, 6, 0, help,
+			func(r *T) schema.Value { return schema.Int(int64(get(of(r)))) })
 	}
 	return []schema.Column{
-		schema.Col("key", schema.TypeKey, 10, 0, "key that programs find it by; 0 is IPC_PRIVATE or, for a segment, removed",
+		schema.Col("key", schema.TypeKey, 10, 0, "key that programs find it by; 0 is IPC_PRIVATE or, "+
+			"for a segment, removed",
 			func(r *T) schema.Value { return schema.Key(of(r).Key) }),
 		schema.Col("id", schema.TypeInt, 8, 0, "id that the kernel gave it",
 			func(r *T) schema.Value { return schema.Int(int64(of(r).ID)) }),
-		text("owner", "name of the owner; a number where the uid has no name", func(o *IPCOwners) string { return o.User }),
+		text("owner", "name of the owner; a number where the uid has no name",
+			func(o *IPCOwners) string { return o.User }),
 		schema.Col("perms", schema.TypePerms, 5, 0, "permission bits",
 			func(r *T) schema.Value { return schema.Perms(of(r).Perms()) }),
 		number("uid", "user id of the owner", func(o *IPCOwners) uint32 { return o.UID }),

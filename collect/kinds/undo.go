@@ -66,8 +66,8 @@ type undoSource struct {
 	err    error
 }
 
-var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, or changed " +
-	"them meanwhile")
+var errSomeUndos = errors.New("SEM_UNDO could not be read in full: a process has thousands of adjustments, " +
+	"or changed them meanwhile")
 
 func (s *undoSource) read(h *kernel.Host) ([]undo.Undo, error) {
 	if s.reader == nil && s.err == nil {
@@ -138,8 +138,9 @@ func undoEdges(t *proc.Tick, set schema.Ref) []schema.Edge {
 	var edges []schema.Edge
 	for _, h := range holds {
 		if h.takes() {
-			edges = append(edges, schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(),
-				Proof: schema.Observed})
+			edges = append(edges,
+				schema.Edge{From: h.Ref(), To: set, Rel: schema.RelHolds, Via: "SEM_UNDO " + h.Words(),
+					Proof: schema.Observed})
 		}
 	}
 	return edges

@@ -30,9 +30,10 @@ func Unix() *Mechanism {
 			return socketInodes(list, func(s *sock.UnixSocket) uint64 { return s.Inode })
 		}, Hidden: filesInFlight},
 		Ends: socketEnds,
-		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, who waits for " +
-			"accept",
-		Costs:   []schema.Cost{{Need: NeedSockets, Name: "sock_diag"}, {Need: NeedInFlight, Name: "descriptors in flight"}},
+		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, " +
+			"who waits for accept",
+		Costs: []schema.Cost{{Need: NeedSockets, Name: "sock_diag"},
+			{Need: NeedInFlight, Name: "descriptors in flight"}},
 		Columns: unixColumns(),
 		Default: []string{"type", "state", "status", "recvq", "sendq", "path", "peer", "peer_path", "holders"},
 		Needs:   SocketNeeds, OnDemand: []string{"inflight", "ns_leader"},
@@ -59,7 +60,8 @@ func unixColumns() []schema.Column {
 		return col(id, schema.TypeEndpoints, 24, HolderNeeds, help, get)
 	}
 	return ofSockets(append([]schema.Column{
-		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		text("type", 9, "stream, dgram or seqpacket",
+			func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 6, "ss's word: LISTEN, ESTAB, UNCONN",
 			func(r *row) schema.Value { return schema.String(r.State.String()) }),
 		text("status", 11, "unaccepted: waits for the listener's accept; full: a listener that takes no more; "+
@@ -67,7 +69,8 @@ func unixColumns() []schema.Column {
 			"peer-closed: the other end is gone; stale: a path that no socket is bound to",
 			func(r *row) schema.Value { return r.status() }),
 		col("recvq", schema.TypeInt, 6, SocketNeeds,
-			"of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, in the first datagram)",
+			"of a listener the clients that wait for accept, else bytes to be read (of a datagram socket, "+
+				"in the first datagram)",
 			func(r *row) schema.Value { return count(r.RecvQueue, r.Diag) }),
 		col("sendq", schema.TypeInt, 6, SocketNeeds,
 			"of a listener the most clients that may wait, else bytes of memory that sent and unread data takes",
@@ -94,7 +97,8 @@ func unixColumns() []schema.Column {
 		text("shutdown", 8, "directions closed by shutdown(2): rd, wr or rdwr",
 			func(r *row) schema.Value { return shutdownValue(r.Shutdown, r.Diag) }),
 		text("owner", 9, "name of the user who made it", func(r *row) schema.Value { return r.Owner }),
-		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it", func(r *row) schema.Value { return r.uid }),
+		col("uid", schema.TypeInt, 6, SocketNeeds, "id of the user who made it",
+			func(r *row) schema.Value { return r.uid }),
 		col("inode", schema.TypeInt, 9, SocketNeeds, "inode number, as in /proc/PID/fd",
 			func(r *row) schema.Value { return schema.Int(int64(r.Inode)) }),
 		col("inflight", schema.TypeInt, 8, HolderNeeds|NeedInFlight,

@@ -42,7 +42,8 @@ func vsockColumns() []schema.Column {
 		return col(id, schema.TypeString, width, SocketNeeds, help, get)
 	}
 	return []schema.Column{
-		text("type", 9, "stream, dgram or seqpacket", func(r *row) schema.Value { return schema.String(r.Type.String()) }),
+		text("type", 9, "stream, dgram or seqpacket",
+			func(r *row) schema.Value { return schema.String(r.Type.String()) }),
 		text("state", 10, "ss's word: LISTEN, ESTAB, UNCONN",
 			func(r *row) schema.Value { return schema.String(r.State.String()) }),
 		text("local", 16, "local context and port: 2 is the host, 1 this machine, * any",

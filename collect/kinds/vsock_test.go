@@ -55,7 +55,8 @@ func TestVsocks(t *testing.T) {
 	}
 	want := map[string]cells{
 		"vsock:7": row("LISTEN", "*:1024", cells{"inode": schema.Int(7), "holders": nobody}),
-		"vsock:8": row("ESTAB", "1:1024", cells{"inode": schema.Int(8), "holders": nobody, "peer": str("1:4000000000")}),
+		"vsock:8": row("ESTAB", "1:1024",
+			cells{"inode": schema.Int(8), "holders": nobody, "peer": str("1:4000000000")}),
 		"vsock:9": row("ESTAB", "1:4000000000",
 			cells{"inode": schema.Int(9), "holders": nobody, "peer": str("1:1024"), "shutdown": str("wr")}),
 		"vsock:sk:4a": row("ESTAB", "2:5", cells{"peer": str("3:6")}),

@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	NeedPaths   schema.Need = 1 << 28 // search the directories of the running system for FIFOs and sockets
-	NeedVerdict schema.Need = 1 << 29 // find present, past and possible users: needs a readlink of exe for older processes
+	NeedPaths schema.Need = 1 << 28 // search the directories of the running system for FIFOs and sockets
+	// find present, past and possible users: needs a readlink of exe for older processes
+	NeedVerdict schema.Need = 1 << 29
 )
 
 // verdictNote holds an object's verdict.
@@ -81,9 +82,9 @@ func columns(kind schema.Kind, needs schema.Need) []schema.Column {
 	}
 	return append(staleColumns(kind), []schema.Column{
 		{ID: "verdict", Type: schema.TypeString, Width: 9, Needs: needs | verdictNeeds,
-			Help: "live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, nobody known " +
-				"to have used it lives, nobody is left who could know it; suspect: not all of that proven; unknown: rights or " +
-				"sight are missing to tell",
+			Help: "live: in use; protected: meant to be there unused; idle: a known user lives; orphan: unused, " +
+				"nobody known to have used it lives, nobody is left who could know it; suspect: not all of that " +
+				"proven; unknown: rights or sight are missing to tell",
 			Get: cell(schema.TypeString, func(j *judged) schema.Value { return schema.String(string(j.Verdict)) })},
 		{ID: "reasons", Type: schema.TypeList, Width: 60, Needs: needs | verdictNeeds,
 			Help: "the facts behind the verdict, a sentence each",
@@ -263,7 +264,8 @@ func (l *tick) possibleByUID(e *relate.Evidence, uids ...uint32) {
 		if u.Fate != relate.FateDead || len(e.PossibleUsers) > 0 {
 			continue
 		}
-		for _, p := range l.groups[u.PID] { // a younger process may be a child, and its parent may have passed the id on
+		// a younger process may be a child, and its parent may have passed the id on
+		for _, p := range l.groups[u.PID] {
 			for _, uid := range uids {
 				if slices.Contains(l.uidsOf(p), uid) {
 					add(p, uid, func() string {
@@ -298,7 +300,8 @@ func (l *tick) past(uses ...pastUse) []relate.Past {
 		p := relate.Past{Role: u.role, PID: int(u.pid), Fate: relate.Fate(l.CreatorState(int(u.pid), u.moment))}
 		now := l.Process(p.PID)
 		if p.Fate == relate.FateReused &&
-			!l.StartTime(now.Start).After(time.Unix(u.moment, 0).Add(proc.StartDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
+			!l.StartTime(now.Start).After(time.Unix(u.moment,
+				0).Add(proc.StartDoubt+l.doubt(l.Now, time.Unix(u.moment, 0)))) {
 			p.Fate = relate.FateUnknown // the clock was set since: this may be the past user itself
 		}
 		switch {
@@ -372,9 +375,11 @@ func findings(_ *proc.Tick, _ schema.Kind, objects []*schema.Object) []schema.Fi
 	for _, o := range objects {
 		if j := VerdictOf(o); j != nil && j.Verdict == relate.Orphan {
 			findings = append(findings,
-				schema.Finding{Kind: FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: []schema.Ref{o.Ref},
-					Says: o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it", Evidence: j.Reasons,
-					Advice: Removal(o)})
+				schema.Finding{Kind: FindingKind, Severity: schema.Warning, Proof: schema.Observed,
+					Refs:     []schema.Ref{o.Ref},
+					Says:     o.Ref.String() + " is an orphan: nobody uses it, and nobody is left who could know it",
+					Evidence: j.Reasons,
+					Advice:   Removal(o)})
 		}
 	}
 	return findings

@@ -20,8 +20,8 @@ import (
 // another program as another user.
 func sessionPrograms() []string {
 	return []string{
-		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server", "su", "sudo",
-		"doas", "(sd-pam)",
+		"login", "agetty", "getty", "mingetty", "sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server",
+		"su", "sudo", "doas", "(sd-pam)",
 		"tmux", "screen", "zellij", "xterm", "urxvt", "rxvt", "gnome-terminal-server", "konsole", "xfce4-terminal",
 		"alacritty", "kitty", "foot", "wezterm-gui",
 	}
@@ -29,8 +29,8 @@ func sessionPrograms() []string {
 
 // initPrograms lists the programs that run as pid 1 of a container, if its pid 1 is not the application itself.
 func initPrograms() []string {
-	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit", "runsvdir",
-		"s6-svscan", "openrc-init", "pause"}
+	return []string{"init", "systemd", "tini", "tini-static", "docker-init", "dumb-init", "catatonit", "runit",
+		"runsvdir", "s6-svscan", "openrc-init", "pause"}
 }
 
 func shells() []string {

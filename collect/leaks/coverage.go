@@ -46,7 +46,8 @@ func (l *tick) visible() relate.Coverage {
 	case l.Process(l.Self) == nil:
 		coverage.MarkIncomplete("the processes could not be read: not even this one is among them")
 	case l.OtherPIDs():
-		coverage.MarkIncomplete("/proc is of another pid namespace: which of its processes used the object cannot be told")
+		coverage.MarkIncomplete("/proc is of another pid namespace: which of its processes used the object " +
+			"cannot be told")
 	}
 	if n := l.Unread(); n > 0 {
 		coverage.MarkIncomplete(schema.Counted(n, "process") + " could not be read")
@@ -85,8 +86,8 @@ func (l *tick) ipcCoverage() relate.Coverage {
 			coverage.MarkIncomplete(
 				"processes outside this pid namespace have used objects of this IPC namespace: they cannot be seen")
 		case l.ownTmpfs("/dev") && !l.ownTmpfs("/dev/shm"):
-			coverage.MarkIncomplete("the /dev/shm of this container is mounted from outside, as engines do for containers " +
-				"that share one with its IPC namespace: who else is in there cannot be seen")
+			coverage.MarkIncomplete("the /dev/shm of this container is mounted from outside, as engines do for " +
+				"containers that share one with its IPC namespace: who else is in there cannot be seen")
 		}
 	}
 	return coverage

@@ -27,7 +27,8 @@ func (l *tick) possibleByGroup(e *relate.Evidence, mode uint32, gids ...uint32) 
 			}
 			seen[p] = true
 			e.AddPossibleUser(func() relate.PossibleUser {
-				why := fmt.Sprintf("is of group %s, which may use it, and %s", l.Users.Group(gid), l.whyPossible(p, e.LastUse))
+				why := fmt.Sprintf("is of group %s, which may use it, and %s", l.Users.Group(gid),
+					l.whyPossible(p, e.LastUse))
 				return relate.PossibleUser{Who: l.processUser(p, p.Status.UID[1]), Why: why}
 			})
 		}
@@ -76,7 +77,8 @@ func (l *tick) listFormerRoots() []*proc.Process {
 		if p.Gone() || l.bystander[p] || !p.StatusKnown || slices.Contains(p.Status.UID[:], 0) {
 			continue
 		}
-		info, err := os.Stat(fmt.Sprintf("/proc/%d/stat", p.PID)) // the directory itself still belongs to the process's user
+		// the directory itself still belongs to the process's user
+		info, err := os.Stat(fmt.Sprintf("/proc/%d/stat", p.PID))
 		if err != nil {
 			continue
 		}

@@ -17,7 +17,8 @@ func TestStartReason(t *testing.T) {
 	l := &tick{Tick: &proc.Tick{Boot: boot}}
 	got := map[time.Duration]string{}
 	for _, after := range []time.Duration{-time.Second, 0, time.Second, 2 * time.Second} {
-		p := &proc.Process{ProcStat: process.ProcStat{Start: uint64((time.Minute + after) * sys.ClockTick / time.Second)}}
+		start := uint64((time.Minute + after) * sys.ClockTick / time.Second)
+		p := &proc.Process{ProcStat: process.ProcStat{Start: start}}
 		got[after] = l.startReason(p, boot.Add(time.Minute))
 	}
 	want := map[time.Duration]string{

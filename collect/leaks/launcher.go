@@ -18,7 +18,8 @@ import (
 // script can make objects. make is none either: its rules can.
 func launchers() []string {
 	return []string{
-		"nsenter", "unshare", "setpriv", "runuser", "setsid", "capsh", "chroot", "bwrap", "gosu", "su-exec", "pkexec", "env",
+		"nsenter", "unshare", "setpriv", "runuser", "setsid", "capsh", "chroot", "bwrap", "gosu", "su-exec",
+		"pkexec", "env",
 		"nice", "ionice", "taskset", "timeout", "time", "watch", "xargs", "script", "flock", "chronic", "stdbuf",
 		"cron", "crond", "anacron", "atd",
 		"docker", "podman", "nerdctl", "kubectl", "crictl", "lxc", "lxc-attach", "machinectl", "runc", "crun", "conmon",
@@ -38,7 +39,8 @@ func TrustAncestors(k *proc.Kept, pids ...int) {
 }
 
 // onlooks reports that an onlooker (see proc.Onlookers) is a bystander. A reader of the output is a bystander if it
-// started with ipctop or later, and has called execve(2) since: "| less", but not an agent that reads what it asked for.
+// started with ipctop or later, and has called execve(2) since: "| less", but not an agent that reads what it asked
+// for.
 func (l *tick) onlooks(p *proc.Process) bool {
 	own := l.Process(l.Self)
 	switch {

@@ -162,8 +162,8 @@ func cutSays(dirs []string) string {
 	if n := len(dirs) - most; n > 0 {
 		named += " and " + schema.Counted(n, "more directory")
 	}
-	return fmt.Sprintf("%s %s more than %d files, or more than %d below: stale FIFOs and sockets among the rest are not "+
-		"shown", named, schema.Plural(len(dirs), "holds", "hold"), runtimeInOne, runtimeEntries)
+	return fmt.Sprintf("%s %s more than %d files, or more than %d below: stale FIFOs and sockets among the "+
+		"rest are not shown", named, schema.Plural(len(dirs), "holds", "hold"), runtimeInOne, runtimeEntries)
 }
 
 // addStale lists the files without users of one kind, if they were asked for. objects are the objects in use.
@@ -184,7 +184,8 @@ func addStale(t *proc.Tick, kind schema.Kind, objects []*schema.Object) []*schem
 func (l *tick) fifoEvidence(o *schema.Object, r *kinds.PipeRow) relate.Evidence {
 	if r.File != nil {
 		e, coverage := l.pathEvidence(o, r.File)
-		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every process were read",
+		e.AllUsers = l.unused("nobody has it open or waits to: the descriptors and system calls of every "+
+			"process were read",
 			coverage, l.openCoverage(), l.calls(), l.openersCoverage())
 		return e
 	}

@@ -88,7 +88,8 @@ func (l *tick) queueEvidence(o *schema.Object, r *kinds.PMsgRow) relate.Evidence
 	coverage := l.sightOf(o.Ref.Space)
 	e := l.posixEvidence(o, &r.PosixRow, coverage, lastUse)
 	if len(e.Users) == 0 {
-		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", coverage, l.openCoverage())
+		e.AllUsers = l.unused("nobody has it open: the descriptors of every process were read", coverage,
+			l.openCoverage())
 	}
 	return e
 }
@@ -100,7 +101,8 @@ func (l *tick) fileEvidence(o *schema.Object, r *kinds.PosixRow) relate.Evidence
 		coverage, dev, noatime = l.otherShmCoverage(r.Shm), schema.FormatDev(r.Shm.Way.Dev), r.Shm.NoATime
 	}
 	if dev != "" && dev != schema.FormatDev(r.Dev) {
-		coverage.MarkIncomplete("it is on another file system than /dev/shm, mounted there: who else has it cannot be told")
+		coverage.MarkIncomplete("it is on another file system than /dev/shm, mounted there: who else has it " +
+			"cannot be told")
 	}
 	lastUse := r.MTime
 	for _, t := range []time.Time{r.CTime, r.ATime} {
@@ -163,7 +165,10 @@ func (l *tick) possibleReaders(e *relate.Evidence, until time.Time, uid uint32, 
 	}
 	list := l.byUID[uid]
 	for _, p := range list[:l.countOlder(list, l.latestStart(until))] {
-		e.AddPossibleUser(func() relate.PossibleUser { return relate.PossibleUser{Who: l.processUser(p, uid), Why: why} })
+		e.AddPossibleUser(func() relate.PossibleUser {
+			return relate.PossibleUser{Who: l.processUser(p, uid),
+				Why: why}
+		})
 	}
 }
 

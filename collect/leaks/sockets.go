@@ -57,7 +57,8 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 			}
 		}
 		if closed > 0 {
-			b.coverage.MarkIncomplete("the sockets of " + schema.Counted(closed, "network namespace") + " could not be read")
+			b.coverage.MarkIncomplete("the sockets of " + schema.Counted(closed, "network namespace") +
+				" could not be read")
 		}
 	}
 	if n := l.Unseen("ns"); n > 0 {

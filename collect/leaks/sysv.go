@@ -119,7 +119,8 @@ func (l *tick) msgEvidence(o *schema.Object, r *kinds.MsgRow) relate.Evidence {
 	case 1:
 		e.AllUsers.Says = append(e.AllUsers.Says, fmt.Sprintf("it holds 1 message of %d bytes", r.CBytes))
 	default:
-		e.AllUsers.Says = append(e.AllUsers.Says, fmt.Sprintf("it holds %d messages, %d bytes in all", r.QNum, r.CBytes))
+		e.AllUsers.Says = append(e.AllUsers.Says,
+			fmt.Sprintf("it holds %d messages, %d bytes in all", r.QNum, r.CBytes))
 	}
 	return e
 }
@@ -149,7 +150,8 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	var uses []pastUse
 	for _, v := range r.Values {
 		use := pastUse{"last user", v.Pid, lastUse}
-		if (v.Pid != 0 || v.Value != 0) && !slices.Contains(uses, use) { // a value without a pid comes from a process outside
+		// a value without a pid comes from a process outside
+		if (v.Pid != 0 || v.Value != 0) && !slices.Contains(uses, use) {
 			uses = append(uses, use)
 		}
 	}
@@ -188,10 +190,10 @@ func (l *tick) semEvidence(o *schema.Object, r *kinds.SemRow) relate.Evidence {
 	return e
 }
 
-// useWithoutPID adds what a set's otime without any pid means. The end of a process that had asked for SEM_UNDO, but had
-// changed nothing, sets otime and no pid (exit_sem in ipc/sem.c). For a process outside the reader's pid namespace the
-// kernel shows no pid either. In the first pid namespace nobody is outside. In another one with all members of the IPC
-// namespace in sight, a process may still have entered for a while by setns(2).
+// useWithoutPID adds what a set's otime without any pid means. The end of a process that had asked for SEM_UNDO, but
+// had changed nothing, sets otime and no pid (exit_sem in ipc/sem.c). For a process outside the reader's pid namespace
+// the kernel shows no pid either. In the first pid namespace nobody is outside. In another one with all members of the
+// IPC namespace in sight, a process may still have entered for a while by setns(2).
 func (l *tick) useWithoutPID(e *relate.Evidence, ref schema.Ref) {
 	const ended = "the end of a process that had nothing to undo (SEM_UNDO)"
 	switch {

@@ -71,7 +71,8 @@ func tmpfilesFIFOs(text string) (paths []string) {
 		if n, _ := fmt.Sscan(line, &typ, &name); n < 2 || typ[0] != 'p' || strings.Trim(typ[1:], "+!-=~^$?") != "" {
 			continue
 		}
-		name = strings.NewReplacer("%t", "/run", "%T", "/tmp", "%V", "/var/tmp", "%%", "%").Replace(strings.Trim(name, `"'`))
+		name = strings.NewReplacer("%t", "/run", "%T", "/tmp", "%V", "/var/tmp", "%%",
+			"%").Replace(strings.Trim(name, `"'`))
 		paths = append(paths, underRun(path.Clean(name)))
 	}
 	return paths

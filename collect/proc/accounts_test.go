@@ -10,9 +10,11 @@ import (
 
 // The lines were given to getent(1) of glibc 2.36: each number had the name that stands here, or none.
 func TestParseAccounts(t *testing.T) {
-	users := "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n\n# old:x:5:5:::\n+nis:x:6:6:::\n-nis:x:7:7:::\n" +
-		":x:8:8:::\nshort:x:9\nfour:x:12:12\nword:x:nine:9:::\ngroup:x:13:word:::\nmax:x:4294967295:9:::\n \t" +
-		"led:x:10:10:::\nplus:x:+14:14:::\nblank:x: 15: 15:::\nafter:x:16 :16:::\nname :x:17:17:::\nempty:x::18:::\n" +
+	users := "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n\n# old:x:5:5:::\n+nis:x:6:6:::\n" +
+		"-nis:x:7:7:::\n" +
+		":x:8:8:::\nshort:x:9\nfour:x:12:12\nword:x:nine:9:::\ngroup:x:13:word:::\nmax:x:4294967295:9:::\n" +
+		" \tled:x:10:10:::\nplus:x:+14:14:::\nblank:x: 15: 15:::\nafter:x:16 :16:::\nname :x:17:17:::\n" +
+		"empty:x::18:::\n" +
 		"return:x:19:19\r\nlast:x:11:11:::"
 	for _, c := range []struct {
 		file    string
@@ -26,7 +28,8 @@ func TestParseAccounts(t *testing.T) {
 		{"svcg:x:4711\nadm::4:root,x\nno:x\nbad:x:4712x\n\tled:x: +5:\n+:x:6:\n", 1,
 			map[uint32]account{4711: {"svcg", true}, 4: {"adm", true}, 5: {"led", true}}},
 	} {
-		if diff := cmp.Diff(c.want, parseAccounts([]byte(c.file), c.numbers), cmp.AllowUnexported(account{})); diff != "" {
+		if diff := cmp.Diff(c.want, parseAccounts([]byte(c.file), c.numbers),
+			cmp.AllowUnexported(account{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.file, diff)
 		}
 	}

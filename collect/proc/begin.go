@@ -67,8 +67,8 @@ func bootTime(host *kernel.Host) (time.Time, error) {
 		}
 	}
 	if seconds == 0 || seconds > math.MaxInt64 {
-		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, and no telling " +
-			"whether a pid was reused")
+		return time.Time{}, errors.New("/proc/stat does not say when the machine started: no start times, " +
+			"and no telling whether a pid was reused")
 	}
 	return time.Unix(int64(seconds), 0), nil
 }
@@ -102,7 +102,8 @@ func (t *Tick) walk() {
 	}
 	if t.Hides = hidden(t); t.Hides {
 		t.faults = append(t.faults, schema.Fault{Source: "processes", Denied: true,
-			Says: "/proc is mounted with hidepid: other users' processes are not shown; root with CAP_SYS_PTRACE sees all"})
+			Says: "/proc is mounted with hidepid: other users' processes are not shown; " +
+				"root with CAP_SYS_PTRACE sees all"})
 	}
 	t.cpu = (*Keep(t.Kept, func() *cpuMeter { return &cpuMeter{} })).measure(t.Now, procs)
 }

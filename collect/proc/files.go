@@ -66,7 +66,10 @@ func (t *Tick) UsedFiles(keep func(*FileUsers) bool) []*FileUsers {
 			list = append(list, u)
 		}
 	}
-	slices.SortFunc(list, func(a, b *FileUsers) int { return cmp.Or(a.ID.Compare(b.ID), strings.Compare(a.Path, b.Path)) })
+	slices.SortFunc(list, func(a, b *FileUsers) int {
+		return cmp.Or(a.ID.Compare(b.ID),
+			strings.Compare(a.Path, b.Path))
+	})
 	return list
 }
 
@@ -87,7 +90,8 @@ func indexFiles(t *Tick) fileIndex {
 	}
 	for _, p := range t.procs {
 		for _, m := range p.Shared {
-			// The kernel writes a newline in a name as \012 and escapes no other character (show_map_vma, fs/proc/task_mmu.c).
+			// The kernel writes a newline in a name as \012 and escapes no other character (show_map_vma,
+			// fs/proc/task_mmu.c).
 			u := at(FileID{m.Dev, m.Ino}, strings.ReplaceAll(m.Name, `\012`, "\n"))
 			n := len(u.Maps)
 			if n == 0 || u.Maps[n-1].Process != p {
@@ -142,7 +146,8 @@ func (t *Tick) FileHolders(ref schema.Ref, u *FileUsers) schema.Value {
 func (t *Tick) FileEdges(to schema.Ref, u *FileUsers, waits []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, m := range u.Maps {
-		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps, Via: schema.Counted(m.count, "mapping"),
+		edges = append(edges, schema.Edge{From: m.Ref(), To: to, Rel: schema.RelMaps,
+			Via:   schema.Counted(m.count, "mapping"),
 			Proof: schema.Observed})
 	}
 	edges = append(edges, t.HoldEdges(to, u.FDs, func(*FD) schema.Rel { return schema.RelHolds })...)

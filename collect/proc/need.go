@@ -39,7 +39,8 @@ func Costs() []schema.Cost {
 		{Need: NeedFDs, Name: "fd walk"}, {Need: NeedFDModes, Name: "fd modes"}, {Need: NeedFDCount, Name: "fd count"},
 		{Need: NeedMaps, Name: "maps"}, {Need: NeedSyscall, Name: "blocked threads"},
 		{Need: NeedIPCNS, Name: "ipc namespaces"},
-		{Need: NeedNamespaces, Name: "namespaces"}, {Need: NeedFDInfo, Name: "fdinfo"}, {Need: NeedLocks, Name: "locks"},
+		{Need: NeedNamespaces, Name: "namespaces"}, {Need: NeedFDInfo, Name: "fdinfo"},
+		{Need: NeedLocks, Name: "locks"},
 		{Need: NeedFDFiles, Name: "files of descriptors"}, {Need: NeedTTYs, Name: "terminals"},
 		{Need: NeedCalls, Name: "every thread's call"}, {Need: NeedMountNS, Name: "mount namespaces"},
 	}

@@ -50,8 +50,9 @@ func findNetSpaces(t *Tick) netSpaces {
 	}
 	if closed > 0 {
 		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: closed, Says: fmt.Sprintf(
-			"the network %s of %s could not be read (permission denied): sockets of a namespace without processes are not "+
-				"shown; root reads all", schema.Plural(closed, "namespace", "namespaces"), schema.Counted(closed, "socket"))})
+			"the network %s of %s could not be read (permission denied): sockets of a namespace without processes "+
+				"are not shown; root reads all", schema.Plural(closed, "namespace", "namespaces"),
+			schema.Counted(closed, "socket"))})
 	}
 	return netSpaces{t.Others("net")}
 }

@@ -49,16 +49,18 @@ func TestOnlookersReadOurOutput(t *testing.T) {
 			if err := unix.Dup3(int(toReader.Fd()), 1, 0); err != nil {
 				t.Fatal(err)
 			}
-			tick, _, _ := Begin(host, nil, &Kept{}, time.Now(), Ask{Want: map[schema.Kind]schema.Need{schema.Pipe: needs}})
+			tick, _, _ := Begin(host, nil, &Kept{}, time.Now(),
+				Ask{Want: map[schema.Kind]schema.Need{schema.Pipe: needs}})
 			list := tick.Onlookers()
 			if err := unix.Dup3(stdout, 1, 0); err != nil {
 				t.Fatal(err)
 			}
-			for pid, want := range map[int]bool{reader: true, behind: true, writer: false, stranger: false, os.Getpid(): true,
+			for pid, want := range map[int]bool{reader: true, behind: true, writer: false, stranger: false,
+				os.Getpid():  true,
 				os.Getppid(): true} {
 				if got := slices.Contains(list, tick.Process(pid)); got != want {
-					t.Errorf("needs %x: process %d of reader %d, behind %d, writer %d, stranger %d: onlooker %v", needs, pid, reader,
-						behind, writer, stranger, got)
+					t.Errorf("needs %x: process %d of reader %d, behind %d, writer %d, stranger %d: onlooker %v", needs,
+						pid, reader, behind, writer, stranger, got)
 				}
 			}
 		}

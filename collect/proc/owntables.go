@@ -9,11 +9,11 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// The threads of a process share one table of descriptors. After unshare(CLONE_FILES), or clone(2) without
-// CLONE_FILES, a thread has a table of its own. /proc/PID/fd shows the first thread's table only. /proc/TID/fd shows the
-// table of each thread. The walk compares the tables by kcmp(2), for processes with several threads that have run since
-// the last tick. Where kcmp is refused (a filter of a container, a kernel without it), the walk reads the descriptors
-// of each thread instead, and compares them.
+// The threads of a process share one table of descriptors. After unshare(CLONE_FILES), or clone(2) without CLONE_FILES,
+// a thread has a table of its own. /proc/PID/fd shows the first thread's table only. /proc/TID/fd shows the table of
+// each thread. The walk compares the tables by kcmp(2), for processes with several threads that have run since the last
+// tick. Where kcmp is refused (a filter of a container, a kernel without it), the walk reads the descriptors of each
+// thread instead, and compares them.
 
 // OwnTable is a table of descriptors that some threads have instead of the table of their process.
 type OwnTable struct{ TIDs []int }

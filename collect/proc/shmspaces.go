@@ -84,13 +84,13 @@ func findShmSpaces(t *Tick) shmSpaces {
 		}
 	}
 	if denied > 0 {
-		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf("the /dev/shm of %s "+
-			"could not be opened (permission denied): its files are not shown; root sees all",
+		t.AddFault(schema.Fault{Source: "namespaces", Denied: true, Count: denied, Says: fmt.Sprintf("the /dev/shm "+
+			"of %s could not be opened (permission denied): its files are not shown; root sees all",
 			schema.Counted(denied, "other mount namespace"))})
 	}
 	if hanging > 0 {
-		t.AddFault(schema.Fault{Source: "namespaces", Count: hanging, Says: fmt.Sprintf("the /dev/shm of %s lies below a "+
-			"network or FUSE mount, where a dead server would hang the look: its files are not shown",
+		t.AddFault(schema.Fault{Source: "namespaces", Count: hanging, Says: fmt.Sprintf("the /dev/shm of %s lies "+
+			"below a network or FUSE mount, where a dead server would hang the look: its files are not shown",
 			schema.Counted(hanging, "other mount namespace"))})
 	}
 	return list
@@ -171,7 +171,8 @@ func (t *Tick) shmSpaceOf(m inMountSpace, seen map[rootView]bool, known []posix.
 		return nil, dir, err
 	}
 	_, noatime := on.Options["noatime"]
-	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns, Leader: m.Process,
+	return &ShmSpace{Way: posix.ShmWay{PID: proc.PID, Dev: dir.Dev, Ino: dir.Ino, Path: real}, MountNS: view.ns,
+		Leader: m.Process,
 		FSType: on.FSType, NoATime: noatime, Whole: on.Root == "/" && Unescape.Replace(on.MountPoint) == real}, dir, nil
 }
 

@@ -270,7 +270,8 @@ type Place struct {
 	Space  uint64 // for the object's Ref; 0 for the reader's own namespace
 	Ino    uint64 // 0: not known
 	Leader schema.Value
-	uids   process.IDMap // of the leader's user namespace; nil: not known, or the object is in the reader's own namespace
+	// of the leader's user namespace; nil: not known, or the object is in the reader's own namespace
+	uids process.IDMap
 }
 
 // OwnUID is the number of a uid inside another namespace, if the number differs there.

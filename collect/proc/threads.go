@@ -104,7 +104,8 @@ func (tick *Tick) Token(t *Thread) uint64 {
 	if t.Sleeps == 0 && tick.Host.Live() {
 		s.unsure = time.Now()
 	}
-	return maphash.Comparable(maphash.Seed(*Keep(tick.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })), s)
+	return maphash.Comparable(maphash.Seed(*Keep(tick.Kept, func() tokenSeed { return tokenSeed(maphash.MakeSeed()) })),
+		s)
 }
 
 // SleepsSince is the time when the thread last ran. The answer costs 25 microseconds, so it is read only for a thread

@@ -56,8 +56,8 @@ type Tick struct {
 	IPCSelf uint64
 	// Kept holds the results of earlier ticks.
 	Kept *Kept
-	// Objects lists the objects of another kind. The caller's kind or aspect must name that kind in Requires. The driver
-	// collects each kind once a tick, at the first call.
+	// Objects lists the objects of another kind. The caller's kind or aspect must name that kind in Requires. The
+	// driver collects each kind once a tick, at the first call.
 	Objects func(schema.Kind) []*schema.Object
 
 	table        *table
@@ -304,7 +304,8 @@ func (t *Tick) HoldEdges(to schema.Ref, uses []FDUse, rel func(*FD) schema.Rel) 
 		if tid := u.OwnThread(); tid != 0 {
 			via += fmt.Sprintf(" of thread %d", tid)
 		}
-		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: via, Proof: schema.Observed})
+		edges = append(edges, schema.Edge{From: u.Process.Ref(), To: to, Rel: rel(u.FD), Via: via,
+			Proof: schema.Observed})
 	}
 	return edges
 }

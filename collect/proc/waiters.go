@@ -101,8 +101,8 @@ func (w *walker) blocked(p *Process, dir process.Dir, needs schema.Need, buf []b
 	switch {
 	case !needs.Has(NeedSyscall) || p.KernelThread() || p.Gone():
 	case p.State == 'T' || p.State == 't':
-		// A stopped process has left its calls, though the syscall file still shows them. Its output buffers may be empty.
-		// When it continues, it starts most of the calls again (man 7 signal).
+		// A stopped process has left its calls, though the syscall file still shows them. Its output buffers may be
+		// empty. When it continues, it starts most of the calls again (man 7 signal).
 		p.stopped, p.OpensFIFO, p.WaitErr = calls()
 	case needs.Has(NeedCalls): // threads has just read the calls
 		p.WaitErr, now.waits = p.TaskErr, failure(p.TaskErr) == nil
@@ -148,7 +148,8 @@ func WaitOf(dir process.Dir, c process.BlockedCall) (wait Wait, ok bool) {
 		case "flock":
 			lock.Mode, lock.End = c.FlockMode(), fdinfo.EOF
 		}
-		return Wait{Lock: lock, Syscall: call, FD: int32(fd), Thread: c.TID, Via: fmt.Sprintf("%s fd %d", call, fd)}, true
+		return Wait{Lock: lock, Syscall: call, FD: int32(fd), Thread: c.TID, Via: fmt.Sprintf("%s fd %d", call, fd)},
+			true
 	}
 	if process.FutexCall(c.NR) {
 		addr, ok := c.SharedFutex()
@@ -263,7 +264,8 @@ func (t *Tick) WaitersValue(ref schema.Ref, waiters []Waiter, complete bool) sch
 func WaitEdges(to schema.Ref, waiters []Waiter) []schema.Edge {
 	var edges []schema.Edge
 	for _, w := range waiters {
-		edges = append(edges, schema.Edge{From: w.Ref(), To: to, Rel: schema.RelWaitsOn, Via: w.Via, Proof: schema.Observed})
+		edges = append(edges, schema.Edge{From: w.Ref(), To: to, Rel: schema.RelWaitsOn, Via: w.Via,
+			Proof: schema.Observed})
 	}
 	return edges
 }

@@ -40,9 +40,10 @@ type Process struct {
 	NS         [8]uint64
 	ThreadNS   []ThreadSpace // see ownspaces.go; with NeedNamespaces
 	NSErr      error
-	liveThread int              // a thread that still lives, if the first one has ended
-	ended      bool             // the process ended while it was read (NeedEveryone): some of its tables may be incomplete
-	Info       map[FDNum]FDInfo // for the descriptors in infoDemand
+	liveThread int // a thread that still lives, if the first one has ended
+	// the process ended while it was read (NeedEveryone): some of its tables may be incomplete
+	ended bool
+	Info  map[FDNum]FDInfo // for the descriptors in infoDemand
 	// CPU time before the read, in nanoseconds; 0: not known. A process whose CPU time stays the same has not run
 	Clock int64
 }

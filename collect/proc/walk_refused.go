@@ -44,7 +44,8 @@ func failure(err error) error {
 // error that says so means a file that this /proc does not have.
 func (t *Tick) recordRefusals() {
 	for _, p := range t.procs {
-		for source, err := range map[string]error{"fd": cmp.Or(p.FDErr, p.OwnErr, failure(p.FDCountErr)), "maps": p.MapsErr,
+		for source, err := range map[string]error{"fd": cmp.Or(p.FDErr, p.OwnErr, failure(p.FDCountErr)),
+			"maps":    p.MapsErr,
 			"syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr, "status": p.SmallErr} {
 			missing := t.Host.Live() && p.PID == t.Self && sys.Gone(err)
 			switch fail := failure(err); {
@@ -114,8 +115,8 @@ func (t *Tick) refusals() []schema.Fault {
 		}
 		if n := len(unseen.failed); n > 0 {
 			faults = append(faults, schema.Fault{Source: s.source, Failed: true, Count: n,
-				Says: fmt.Sprintf("the %s of %s could not be read (%s): %s", s.what, t.nameOrCount(s.source, unseen.failed),
-					causeOf(unseen.err), s.hides)})
+				Says: fmt.Sprintf("the %s of %s could not be read (%s): %s", s.what,
+					t.nameOrCount(s.source, unseen.failed), causeOf(unseen.err), s.hides)})
 		}
 	}
 	return faults
@@ -125,8 +126,8 @@ func (t *Tick) refusals() []schema.Fault {
 func (t *Tick) unreadFaults() (faults []schema.Fault) {
 	if u := t.unread; u.n > 0 && t.byPID != nil {
 		faults = append(faults, schema.Fault{Source: "processes", Failed: true, Count: u.n,
-			Says: fmt.Sprintf("%d of %d processes could not be read (%s): what they hold and wait for is not shown", u.n,
-				u.n+len(t.procs), causeOf(u.err))})
+			Says: fmt.Sprintf("%d of %d processes could not be read (%s): what they hold and wait for is not shown",
+				u.n, u.n+len(t.procs), causeOf(u.err))})
 	}
 	if !t.Host.Live() || t.byPID == nil || t.walkFailed || t.unread.n > 0 || t.Process(t.Self) != nil {
 		return faults

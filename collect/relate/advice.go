@@ -131,8 +131,8 @@ func (s *Solution) forgottenEnd(group []int) string {
 		for k := range t.Wait.Enders {
 			if e := &t.Wait.Enders[k]; e.ByFD && e.Weak && e.Proc == t.Proc {
 				owner := asNamed(t, e)
-				return fmt.Sprintf("fd %d of %s keeps %s open, and nobody else has it: close it before the wait; ", e.FD,
-					taskName(owner), t.Wait.objectFor(e))
+				return fmt.Sprintf("fd %d of %s keeps %s open, and nobody else has it: close it before the wait; ",
+					e.FD, taskName(owner), t.Wait.objectFor(e))
 			}
 		}
 	}
@@ -147,8 +147,8 @@ func (s *Solution) ownLock(nodes []int) string {
 		for k := range t.Wait.Enders {
 			e := &t.Wait.Enders[k]
 			if on := t.Wait.objectFor(e); on.Kind == schema.Lock && e.ByFD && e.Proc == t.Proc {
-				return fmt.Sprintf("%s itself has the lock by its fd %d (opened before, or inherited): only closing this fd, or "+
-					"the end of %s, helps", taskName(t), e.FD, taskName(t))
+				return fmt.Sprintf("%s itself has the lock by its fd %d (opened before, or inherited): only closing "+
+					"this fd, or the end of %s, helps", taskName(t), e.FD, taskName(t))
 			}
 		}
 	}

@@ -39,8 +39,8 @@ func TestAdviceOnOneProcess(t *testing.T) {
 func TestAdviceOnSemaphores(t *testing.T) {
 	tasks := parse(t, "10 waits 20\n20 waits 10")
 	tasks[0].Wait.Enders[0].GivesBack = true
-	want := "end 20/w: the kernel then gives back its semaphore operations (SEM_UNDO), and who waits for those goes on; " +
-		"prefer what can be done again"
+	want := "end 20/w: the kernel then gives back its semaphore operations (SEM_UNDO), and who waits for those goes " +
+		"on; prefer what can be done again"
 	if diff := cmp.Diff(want, adviceOn(t, tasks)); diff != "" {
 		t.Error(diff)
 	}
@@ -51,8 +51,8 @@ func TestAdviceOnSemaphores(t *testing.T) {
 		t.Error(diff)
 	}
 	tasks[1].Wait.On = schema.Ref{Kind: schema.Lock, Name: "12/flock"}
-	want = "end one of 20/w, 10/w: the kernel then gives back locks, descriptors and semaphore operations (SEM_UNDO), and " +
-		"who waits for those goes on; prefer what can be done again"
+	want = "end one of 20/w, 10/w: the kernel then gives back locks, descriptors and semaphore operations " +
+		"(SEM_UNDO), and who waits for those goes on; prefer what can be done again"
 	if diff := cmp.Diff(want, adviceOn(t, tasks)); diff != "" {
 		t.Error(diff)
 	}
@@ -63,8 +63,8 @@ func TestAdviceOnItsOwnLock(t *testing.T) {
 	tasks := parse(t, "11 waits 11")
 	tasks[0].Wait.On = schema.Ref{Kind: schema.Lock, Name: "6/flock"}
 	tasks[0].Wait.Enders[0].ByFD, tasks[0].Wait.Enders[0].FD = true, 3
-	want := "11/w itself has the lock by its fd 3 (opened before, or inherited): only closing this fd, or the end of 11/w, " +
-		"helps"
+	want := "11/w itself has the lock by its fd 3 (opened before, or inherited): only closing this fd, " +
+		"or the end of 11/w, helps"
 	if diff := cmp.Diff(want, adviceOn(t, tasks)); diff != "" {
 		t.Error(diff)
 	}

@@ -23,8 +23,8 @@ func (s *Solution) Doubted(with *Solution, receivers string) []schema.Finding {
 		f.Severity, f.Proof = schema.Warning, schema.Inferred
 		_, circle, _ := strings.Cut(f.Says, "deadlock: ")
 		f.Says = "would be a deadlock but for the descriptors in messages to " + receivers + ": " + circle
-		f.Evidence = append([]string{"inferred: " + receivers + " may receive what ends a wait, or close the socket with the " +
-			"messages"}, f.Evidence...)
+		f.Evidence = append([]string{"inferred: " + receivers + " may receive what ends a wait, or close the socket " +
+			"with the messages"}, f.Evidence...)
 		f.Advice = "see if " + receivers + " receives its messages; if that helps nobody, " + f.Advice
 		out = append(out, f)
 	}

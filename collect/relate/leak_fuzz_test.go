@@ -57,7 +57,8 @@ func lesser(e relate.Evidence) []relate.Evidence {
 	var all []relate.Evidence
 	without := func(change func(*relate.Evidence)) {
 		less := e
-		less.Users, less.Past, less.PossibleUsers = slices.Clone(e.Users), slices.Clone(e.Past), slices.Clone(e.PossibleUsers)
+		less.Users, less.Past, less.PossibleUsers = slices.Clone(e.Users), slices.Clone(e.Past),
+			slices.Clone(e.PossibleUsers)
 		change(&less)
 		all = append(all, less)
 	}

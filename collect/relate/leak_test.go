@@ -37,7 +37,8 @@ func TestJudge(t *testing.T) {
 	}{
 		"all is proven": {func(*relate.Evidence) {}, relate.Judgement{relate.Orphan, []string{unused, gone, old}}},
 		"the pid of the creator is another's": {func(e *relate.Evidence) {
-			e.Past = []relate.Past{{Role: "creator", PID: 42, Fate: relate.FateReused, Who: "42/bash, started 10:31:02"}}
+			e.Past = []relate.Past{{Role: "creator", PID: 42, Fate: relate.FateReused,
+				Who: "42/bash, started 10:31:02"}}
 		}, relate.Judgement{relate.Orphan,
 			[]string{unused, "pid 42 of its creator belongs to a younger process, 42/bash, started 10:31:02", old}}},
 		"nobody is known to have used it": {func(e *relate.Evidence) { e.Past = nil },
@@ -56,15 +57,19 @@ func TestJudge(t *testing.T) {
 				e.AllUsers = []relate.User{stopped}, relate.Coverage{}
 		},
 			relate.Judgement{relate.Live, []string{"process 8/vi has it attached, and is stopped"}}},
-		"removed and attached": {func(e *relate.Evidence) { e.Users, e.Removed = []relate.User{cat}, "removed already" },
+		"removed and attached": {func(e *relate.Evidence) {
+			e.Users, e.Removed = []relate.User{cat}, "removed already"
+		},
 			relate.Judgement{relate.Live, []string{"process 7/cat has it attached", "removed already"}}},
 		"many users": {func(e *relate.Evidence) { e.Users = []relate.User{cat, cat, cat, cat, cat} },
 			relate.Judgement{relate.Live,
-				[]string{"process 7/cat has it attached", "process 7/cat has it attached", "process 7/cat has it attached",
-					"2 more use it"}}},
+				[]string{"process 7/cat has it attached", "process 7/cat has it attached",
+					"process 7/cat has it attached", "2 more use it"}}},
 		"protected": {func(e *relate.Evidence) { e.Protected = "it is PostgreSQL's" },
 			relate.Judgement{relate.Protected, []string{"it is PostgreSQL's", unused}}},
-		"protected and used": {func(e *relate.Evidence) { e.Protected, e.Users = "it is PostgreSQL's", []relate.User{cat} },
+		"protected and used": {func(e *relate.Evidence) {
+			e.Protected, e.Users = "it is PostgreSQL's", []relate.User{cat}
+		},
 			relate.Judgement{relate.Live, []string{"process 7/cat has it attached"}}},
 		"who uses it cannot be read": {func(e *relate.Evidence) {
 			e.AllUsers = relate.Coverage{}
@@ -83,9 +88,11 @@ func TestJudge(t *testing.T) {
 			e.Past[0] = relate.Past{Role: "creator",
 				Fate: relate.FateOutside}
 		},
-			relate.Judgement{relate.Unknown, []string{unused, "its creator is outside this pid namespace and cannot be seen"}}},
+			relate.Judgement{relate.Unknown, []string{unused, "its creator is outside this pid namespace and " +
+				"cannot be seen"}}},
 		"what became of its creator is not known": {func(e *relate.Evidence) { e.Past[0].Fate = relate.FateUnknown },
-			relate.Judgement{relate.Unknown, []string{unused, "what became of its creator, process 42, cannot be told"}}},
+			relate.Judgement{relate.Unknown,
+				[]string{unused, "what became of its creator, process 42, cannot be told"}}},
 		"who used it last cannot be read": {func(e *relate.Evidence) {
 			e.AllPast.MarkIncomplete("who changed it last could not be read")
 		},
@@ -94,17 +101,24 @@ func TestJudge(t *testing.T) {
 			e.PossibleUsers = []relate.PossibleUser{older("812/postgres, user postgres")}
 		},
 			relate.Judgement{relate.Suspect,
-				[]string{unused, gone, "could still know it: 812/postgres, user postgres, started before its last use"}}},
+				[]string{unused, gone,
+					"could still know it: 812/postgres, user postgres, started before its last use"}}},
 		"many older processes live": {func(e *relate.Evidence) {
-			e.PossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"), older("4/d"), older("5/e")}
-		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
-			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use",
+			e.PossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"), older("4/d"),
+				older("5/e")}
+		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started " +
+			"before its last use",
+			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started " +
+				"before its last use",
 			"could still know it: 2 more processes"}}},
 		"more older processes than are told": {func(e *relate.Evidence) {
-			e.PossibleUsers, e.MorePossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"), older("4/d")},
+			e.PossibleUsers, e.MorePossibleUsers = []relate.PossibleUser{older("1/a"), older("2/b"), older("3/c"),
+				older("4/d")},
 				1000
-		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started before its last use",
-			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started before its last use",
+		}, relate.Judgement{relate.Suspect, []string{unused, gone, "could still know it: 1/a, started " +
+			"before its last use",
+			"could still know it: 2/b, started before its last use", "could still know it: 3/c, started " +
+				"before its last use",
 			"could still know it: 1001 more processes"}}},
 		"processes are hidden": {func(e *relate.Evidence) { e.AllPossibleUsers.MarkIncomplete("processes are hidden") },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "processes are hidden"}}},
@@ -114,9 +128,11 @@ func TestJudge(t *testing.T) {
 			relate.Judgement{relate.Unknown, []string{unused, gone, "signatures.yaml could not be read"}}},
 		"of two users": {func(e *relate.Evidence) { e.Owners = []string{"app", "root"} },
 			relate.Judgement{relate.Orphan,
-				[]string{unused, gone, "none of the processes of app or root is older than its last use, bystanders aside", old}}},
+				[]string{unused, gone, "none of the processes of app or root is older than its last use, " +
+					"bystanders aside", old}}},
 		"young": {func(e *relate.Evidence) { e.LastUse = now.Add(-4 * time.Minute) },
-			relate.Judgement{relate.Suspect, []string{unused, gone, "it was last used 4m ago, within the grace time of 5m"}}},
+			relate.Judgement{relate.Suspect, []string{unused, gone, "it was last used 4m ago, within the " +
+				"grace time of 5m"}}},
 		"as old as the grace time": {func(e *relate.Evidence) { e.LastUse = now.Add(-5 * time.Minute) },
 			relate.Judgement{relate.Orphan,
 				[]string{unused, gone, "it was last used 5m ago, longer than the grace time of 5m"}}},
@@ -129,7 +145,8 @@ func TestJudge(t *testing.T) {
 				[]string{unused, gone, "its last use is 1h ahead of the clock, which was set since"}}},
 		"used nobody knows when": {func(e *relate.Evidence) { e.LastUse = time.Time{} },
 			relate.Judgement{relate.Unknown, []string{unused, gone, "when it was last used is not known"}}},
-		"nothing is known": {func(e *relate.Evidence) { *e = relate.Evidence{} }, relate.Judgement{relate.Unknown, nil}},
+		"nothing is known": {func(e *relate.Evidence) { *e = relate.Evidence{} },
+			relate.Judgement{relate.Unknown, nil}},
 	} {
 		e := provenOrphan()
 		c.change(&e)

@@ -96,7 +96,8 @@ func (s *Solution) forsakenFinding(group []*Task) schema.Finding {
 	f.Alike = alikeKey(&f, group)
 	f.Says = fmt.Sprintf("probably left behind: %s %s for %s, and %s", joinShown(names),
 		schema.Plural(len(names), "waits", "wait"), waitText(first, nil), first.Wait.Left)
-	f.Evidence = []string{"observed: " + first.Wait.Left, "inferred: nobody who is known to use it is free to give it back"}
+	f.Evidence = []string{"observed: " + first.Wait.Left, "inferred: nobody who is known to use it is free " +
+		"to give it back"}
 	if others := s.bystanders(group); others != "" {
 		f.Evidence = append(f.Evidence, others)
 	}

@@ -94,11 +94,13 @@ func TestScenarios(t *testing.T) {
 		{"ABBA", "10 waits 20\n20 waits 10", `
 10 deadlock
   20 deadlock
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop " +
+			"[0] -1), which 10/w holds"}},
 		{"ABBA by guess", "10 waits 20\n20 waits 10?", `
 10 deadlock
   20 deadlock
-`, []string{"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w changed last"}},
+`, []string{"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; " +
+			"20/w waits for sem:5 (semop [0] -1), which 10/w changed last"}},
 		{"what is known comes before what is likely, in the tree and in words",
 			"10 waits 20?\n20 waits 30\n30 waits 10\n40 waits 50\n50 waits 40", `
 40 deadlock
@@ -106,17 +108,20 @@ func TestScenarios(t *testing.T) {
 10 deadlock
   30 deadlock
     20 deadlock
-`, []string{"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 50/w holds; 50/w waits for sem:5 (semop [0] -1), which 40/w holds",
-				"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w changed last; 20/w waits for sem:5 " +
-					"(semop [0] -1), which 30/w holds; " +
-					"30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
-		{"three in a ring, and who hangs on them", "10 waits 20\n20 waits 30\n30 waits 10\n40 waits 20\n50 waits 40 10", `
+`, []string{"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 50/w holds; 50/w waits for sem:5 (semop " +
+				"[0] -1), which 40/w holds",
+				"critical likely deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w changed last; " +
+					"20/w waits for sem:5 (semop [0] -1), which 30/w holds; 30/w waits for sem:5 (semop [0] -1), " +
+					"which 10/w holds"}},
+		{"three in a ring, and who hangs on them", "10 waits 20\n20 waits 30\n30 waits 10\n40 waits 20\n50 waits 40 10",
+			`
 10 deadlock
   30 deadlock
     20 deadlock
       40 hangs
   50 hangs
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 30/w holds; 30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop " +
+				"[0] -1), which 30/w holds; 30/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"a ring with a way out", "10 waits 20\n20 waits 30 40\n30 waits 10\n40 runs", `
 40 runs
   20 waits
@@ -131,12 +136,14 @@ func TestScenarios(t *testing.T) {
 30 stopped
   20 stopped
     10 stopped
-`, []string{"warning blocked by a stopped process: 20/w waits for sem:5 (semop [0] -1), which 30/w holds; 2 threads in all wait for it to go on"}},
+`, []string{"warning blocked by a stopped process: 20/w waits for sem:5 (semop [0] -1), which 30/w holds; " +
+			"2 threads in all wait for it to go on"}},
 		{"a ring that a stopped process could break", "10 waits 20 30\n20 waits 10\n30 stopped", `
 30 stopped
   10 stopped
     20 stopped
-`, []string{"warning blocked by a stopped process: 10/w waits for sem:5 (semop [0] -1), which 30/w holds; 2 threads in all wait for it to go on"}},
+`, []string{"warning blocked by a stopped process: 10/w waits for sem:5 (semop [0] -1), which 30/w holds; " +
+			"2 threads in all wait for it to go on"}},
 		{"a ring with a timed member", "10 waits timed 20\n20 waits 10", `
 10 timed
   20 waits
@@ -154,11 +161,13 @@ func TestScenarios(t *testing.T) {
 10 deadlock
   20 deadlock
   20.21 deadlock
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop " +
+			"[0] -1), which 10/w holds"}},
 		{"two threads hold each other's mutex while a third runs", "10 waits 10.11\n10.11 waits 10.10\n10.12 runs", `
 10 deadlock
   10.11 deadlock
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 10/w (thread 11) holds; 10/w (thread 11) waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 10/w (thread 11) holds; " +
+			"10/w (thread 11) waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"a thread locks its own mutex again", "10 waits 10.10\n20 waits 10", `
 10 deadlock
   20 hangs
@@ -166,7 +175,8 @@ func TestScenarios(t *testing.T) {
 		{"threads of one process read a pipe that only it writes", "10 waits 10\n10.11 waits 10", `
 10 deadlock
   10.11 deadlock
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 10/w (thread 11) holds; 10/w (thread 11) waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 10/w (thread 11) holds; " +
+			"10/w (thread 11) waits for sem:5 (semop [0] -1), which 10/w holds"}},
 		{"the holder died", "10 waits", `
 10 stuck
 `, []string{"warning stuck: 10/w waits for sem:5 (semop [0] -1), and nobody is left who could end it"}},
@@ -180,7 +190,8 @@ func TestScenarios(t *testing.T) {
 10 stuck
 20 stuck
 30 stuck
-`, []string{"warning likely stuck: 10/w, 20/w, 30/w wait for sem:5 (semop [0] -1), and nobody is left who could end it"}},
+`, []string{"warning likely stuck: 10/w, 20/w, 30/w wait for sem:5 (semop [0] -1), and nobody is left " +
+				"who could end it"}},
 		{"a relative that runs may know the semaphore", "10 waits 20 30~\n20 waits 10\n30 runs", `
 30 runs
   10 waits
@@ -197,10 +208,12 @@ func TestScenarios(t *testing.T) {
 10 deadlock
   20 deadlock
     30 timed
-`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop [0] -1), which 10/w holds"}},
+`, []string{"critical deadlock: 10/w waits for sem:5 (semop [0] -1), which 20/w holds; 20/w waits for sem:5 (semop " +
+			"[0] -1), which 10/w holds"}},
 		{"a server without clients", "10 waits open", "\n10 open\n", nil},
-		{"root causes in order", "10 runs\n11 waits 10\n20 stopped\n21 waits 20\n30 waits\n40 waits 41\n41 waits 40\n50 " +
-			"runs\n51 waits 50\n52 waits 51", `
+		{"root causes in order",
+			"10 runs\n11 waits 10\n20 stopped\n21 waits 20\n30 waits\n40 waits 41\n41 waits 40\n50 " +
+				"runs\n51 waits 50\n52 waits 51", `
 40 deadlock
   41 deadlock
 30 stuck
@@ -212,10 +225,11 @@ func TestScenarios(t *testing.T) {
 10 runs
   11 waits
 `, []string{
-			"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 41/w holds; 41/w waits for sem:5 (semop [0] -1), " +
-				"which 40/w holds",
-			"warning stuck: 30/w waits for sem:5 (semop [0] -1), and nobody is left who could end it",
-			"warning blocked by a stopped process: 21/w waits for sem:5 (semop [0] -1), which 20/w holds"}},
+				"critical deadlock: 40/w waits for sem:5 (semop [0] -1), which 41/w holds; 41/w waits for sem:5 " +
+					"(semop [0] -1), " +
+					"which 40/w holds",
+				"warning stuck: 30/w waits for sem:5 (semop [0] -1), and nobody is left who could end it",
+				"warning blocked by a stopped process: 21/w waits for sem:5 (semop [0] -1), which 20/w holds"}},
 		{"observed before inferred, running before waiting", "10 waits 20? 30 40\n20 runs\n30 waits 40\n40 runs", `
 40 runs
   10 waits
@@ -270,9 +284,11 @@ func TestConfirmed(t *testing.T) {
 			"10 waits\n  20 waits\n  30 waits\n", true},
 		{"it was free before in the same wait", "10 waits 20\n20 waits 10 40\n30 waits 10\n40 runs", abba, nil,
 			"10 waits\n  20 waits\n  30 waits\n", true},
-		{"who hangs on it came later", "10 waits 20\n20 waits 10", abba, nil, "10 deadlock\n  20 deadlock\n  30 waits\n",
+		{"who hangs on it came later", "10 waits 20\n20 waits 10", abba, nil,
+			"10 deadlock\n  20 deadlock\n  30 waits\n",
 			true},
-		{"a process was stopped between", "20 waits 10\n10 runs", "20 waits 10\n10 stopped", nil, "10 stopped\n  20 waits\n",
+		{"a process was stopped between", "20 waits 10\n10 runs", "20 waits 10\n10 stopped", nil,
+			"10 stopped\n  20 waits\n",
 			true},
 		{"a process is still stopped", "20 waits 10\n10 stopped", "20 waits 10\n10 stopped", nil,
 			"10 stopped\n  20 stopped\n", false},
@@ -310,8 +326,10 @@ func TestFinding(t *testing.T) {
 	tasks[1].Wait.Enders[1].Proc = proc(30)
 	want := []schema.Finding{{
 		Kind: "deadlock", Severity: schema.Critical, Proof: schema.Inferred,
-		Refs: []schema.Ref{proc(10), {Kind: schema.Lock, Name: "12/flock"}, proc(20), {Kind: schema.Sem, ID: 5}, proc(30)},
-		Says: "likely deadlock: 10/w waits for lock:12/flock (flock LOCK_EX), which 20/w holds; 20/w waits for sem:5 (semop " +
+		Refs: []schema.Ref{proc(10), {Kind: schema.Lock, Name: "12/flock"}, proc(20), {Kind: schema.Sem, ID: 5},
+			proc(30)},
+		Says: "likely deadlock: 10/w waits for lock:12/flock (flock LOCK_EX), which 20/w holds; 20/w waits for sem:5 " +
+			"(semop " +
 			"[0] -1), which 10/w changed last",
 		Evidence: []string{
 			"observed: 20/w holds lock:12/flock", "inferred: 10/w changed sem:5 last",
@@ -319,7 +337,8 @@ func TestFinding(t *testing.T) {
 			"observed: 20/w holds sem:5, and waits itself", "inferred: assuming that process 1 has it not",
 			"in the same knot: 30/w",
 		},
-		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer what " +
+		Advice: "end 20/w: the kernel then gives back locks and descriptors, and who waits for those goes on; prefer " +
+			"what " +
 			"can be done again",
 		Alike: `deadlock; critical; inferred; "w" semop lock; "w" semop sem`,
 	}}
@@ -351,7 +370,8 @@ func TestFindingsOfAssumptions(t *testing.T) {
 
 // Findings with the same commands, calls and kinds of objects have one Alike, so that a person can read just one.
 func TestFindingsThatAreAlike(t *testing.T) {
-	tasks := parse(t, "10 waits 20\n20 waits 10\n30 waits 40\n40 waits 30\n50 waits 60\n60 waits 50\n70 waits\n80 waits")
+	tasks := parse(t, "10 waits 20\n20 waits 10\n30 waits 40\n40 waits 30\n50 waits 60\n60 waits 50\n"+
+		"70 waits\n80 waits")
 	tasks[4].Comm = "another"
 	tasks[7].Wait.On.ID++
 	var got []string

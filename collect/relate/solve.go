@@ -123,7 +123,8 @@ func solve(g *graph, unsure []bool) *Solution {
 	return s
 }
 
-// Pending reports that another sample can help: a thread looks stuck or forsaken, but no second sample has confirmed it.
+// Pending reports that another sample can help: a thread looks stuck or forsaken, but no second sample has confirmed
+// it.
 func (s *Solution) Pending() bool { return s.pending }
 
 // Confirmed returns the Solution that two successive samples agree on. A stuck or blocked thread keeps its class only

@@ -277,7 +277,8 @@ func checkForest(t *testing.T, s *Solution, tasks []Task, index map[Thread]int, 
 				t.Errorf("%v hangs on %v by %v", n.Task.Thread, tasks[p].Thread, n.By)
 			}
 			if stuck[at] && !slices.Contains(strong(tasks, at), p) {
-				t.Errorf("%v is stuck and hangs on %v, which only perhaps could free it", n.Task.Thread, tasks[p].Thread)
+				t.Errorf("%v is stuck and hangs on %v, which only perhaps could free it", n.Task.Thread,
+					tasks[p].Thread)
 			}
 			if stuck[at] && !stuck[p] || held[at] && !held[p] {
 				t.Errorf("%v is %s and hangs on %v, which is free", n.Task.Thread, n.Status, tasks[p].Thread)

@@ -57,16 +57,16 @@ type Wait struct {
 	// Open names others that could end the wait: "whoever sends to the queue", "processes that could not be looked
 	// into". An open wait is never called stuck. "": nobody else.
 	Open string
-	// ByHandler means that Open is a signal handler of the waiter itself. It tells a person something only if nobody else
-	// could end the wait.
+	// ByHandler means that Open is a signal handler of the waiter itself. It tells a person something only if nobody
+	// else could end the wait.
 	ByHandler bool
 	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
 	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string
 	// Signals says what signals do to a wait that they cannot end as usual: "no signal ends it". "": as usual.
 	Signals string
-	// Left says who left the object as it is, and is gone: "its last change was by process 4, which is gone". "": nobody
-	// is known.
+	// Left says who left the object as it is, and is gone: "its last change was by process 4, which is gone". "":
+	// nobody is known.
 	Left string
 }
 
@@ -76,13 +76,14 @@ type Ender struct {
 	TID   int    // the only thread that could end it, such as a mutex's owner; 0: any thread of the process
 	How   string // its relation to the object: "holds it", "reads it", "changed it last"
 	Proof schema.Proof
-	// Weak enders are not known to hold the object: a related process may know the semaphore. A free weak ender is a way
-	// out, but a stuck weak ender closes no cycle.
+	// Weak enders are not known to hold the object: a related process may know the semaphore. A free weak ender is a
+	// way out, but a stuck weak ender closes no cycle.
 	Weak bool
-	// A Bystander is a weak Ender that nothing but its place beside the waiter connects with the object: the next program
-	// of a pipeline.
+	// A Bystander is a weak Ender that nothing but its place beside the waiter connects with the object: the next
+	// program of a pipeline.
 	Bystander bool
-	// GivesBack means that the kernel gives back what the Ender took when the Ender's process ends (SEM_UNDO, semop(2)).
+	// GivesBack means that the kernel gives back what the Ender took when the Ender's process ends (SEM_UNDO,
+	// semop(2)).
 	GivesBack bool
 	// FD is the descriptor by which it has its end; the first of several. It is known if ByFD is true.
 	FD   int32

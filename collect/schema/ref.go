@@ -62,9 +62,10 @@ type Family string
 // Ref is an object's identity. Two Refs are the same object if and only if they are equal (==).
 type Ref struct {
 	Kind Kind
-	// Space is the range in which ID is unique. For System V kinds it is the inode of a foreign IPC namespace. For FIFOs
-	// and files it is the device (st_dev), 0 for a name in the reader's own /dev/shm. For locks it is the device of the
-	// locked file. For pseudoterminals it is a foreign devpts. 0 is the reader's own namespace, or a number that is unique on the machine.
+	// Space is the range in which ID is unique. For System V kinds it is the inode of a foreign IPC namespace. For
+	// FIFOs and files it is the device (st_dev), 0 for a name in the reader's own /dev/shm. For locks it is the device
+	// of the locked file. For pseudoterminals it is a foreign devpts. 0 is the reader's own namespace, or a number that
+	// is unique on the machine.
 	Space uint64
 	// ID is the System V id, inode number or pid.
 	ID uint64

@@ -14,8 +14,9 @@ import (
 // every word with a backslash stands in $'…'.
 func ShellQuote(word string) string {
 	plain := word != "" && !strings.ContainsFunc(word, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@+,=%",
-			r))
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("/._-:@+,=%",
+				r))
 	})
 	switch {
 	case plain:

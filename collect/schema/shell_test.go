@@ -37,7 +37,8 @@ func FuzzShellQuote(f *testing.F) {
 			t.Errorf("%q as %s is read back as %q, %v", word, quoted, got, err)
 		}
 		// A shell without $'…' also reads one word, but another word.
-		if out, err := exec.Command(sh, "-c", "set -- "+quoted+"\necho $#").Output(); err != nil || string(out) != "1\n" {
+		if out, err := exec.Command(sh, "-c", "set -- "+quoted+"\necho $#").Output(); err != nil ||
+			string(out) != "1\n" {
 			t.Errorf("%q as %s is to %s not one word but %s, %v", word, quoted, sh, out, err)
 		}
 	})

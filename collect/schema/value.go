@@ -39,7 +39,8 @@ const (
 var typeNames = [...]string{
 	TypeString: "string", TypeInt: "int", TypeBytes: "bytes", TypeDuration: "duration", TypeTime: "time",
 	TypePerms: "perms",
-	TypeKey:   "key", TypeBool: "bool", TypeFloat: "float", TypeEndpoints: "processes", TypeList: "list", TypeRef: "ref",
+	TypeKey:   "key", TypeBool: "bool", TypeFloat: "float", TypeEndpoints: "processes", TypeList: "list",
+	TypeRef: "ref",
 }
 
 func (t Type) String() string { return typeNames[t] }

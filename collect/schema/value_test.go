@@ -15,9 +15,10 @@ func TestCompare(t *testing.T) {
 	end := func(pid, fd int) schema.Endpoint { return schema.Endpoint{PID: pid, FD: fd} }
 	// Each list is in rising order.
 	for name, values := range map[string][]schema.Value{
-		"strings":   {schema.String(""), schema.String("10"), schema.String("9"), schema.String("a")},
-		"numbers":   {schema.Int(math.MinInt64), schema.Int(-1), schema.Int(9), schema.Int(10)},
-		"sizes":     {schema.Bytes(0), schema.Bytes(math.MaxInt64), schema.Bytes(1 << 63), schema.Bytes(math.MaxUint64)},
+		"strings": {schema.String(""), schema.String("10"), schema.String("9"), schema.String("a")},
+		"numbers": {schema.Int(math.MinInt64), schema.Int(-1), schema.Int(9), schema.Int(10)},
+		"sizes": {schema.Bytes(0), schema.Bytes(math.MaxInt64), schema.Bytes(1 << 63),
+			schema.Bytes(math.MaxUint64)},
 		"durations": {schema.Duration(-1), schema.Duration(time.Second), schema.Duration(time.Hour)},
 		"times":     {schema.UnixTime(-1), schema.UnixTime(1), schema.UnixTime(2)},
 		"keys":      {schema.Key(0), schema.Key(1), schema.Key(0x80000000), schema.Key(math.MaxUint32)},

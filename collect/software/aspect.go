@@ -30,15 +30,17 @@ func Aspect() kinds.Aspect {
 	return kinds.Aspect{
 		Name: "software",
 		Of: map[schema.Kind]schema.Need{
-			schema.Msg: 0, schema.Sem: ClusterNeeds, schema.Shm: ClusterNeeds, schema.PMsg: 0, schema.PSem: 0, schema.PShm: 0,
+			schema.Msg: 0, schema.Sem: ClusterNeeds, schema.Shm: ClusterNeeds, schema.PMsg: 0, schema.PSem: 0,
+			schema.PShm:  0,
 			schema.Memfd: 0, schema.Fifo: kinds.PipeNeeds, schema.Unix: kinds.SocketNeeds,
 		},
 		Columns: appColumns,
 		Behind:  map[schema.Kind]string{schema.Unix: "inflight"},
 		Default: map[schema.Kind][]string{schema.Sem: {"app"}, schema.Shm: {"app"}, schema.PSem: {"app"},
 			schema.PShm: {"app"}},
-		Costs: []schema.Cost{{Need: NeedSignatures, Name: "signatures"}, {Need: NeedClusters, Name: "data directories"}},
-		Fill:  fillApps,
+		Costs: []schema.Cost{{Need: NeedSignatures, Name: "signatures"},
+			{Need: NeedClusters, Name: "data directories"}},
+		Fill: fillApps,
 	}
 }
 
@@ -62,8 +64,8 @@ func appColumns(_ schema.Kind, needs schema.Need) []schema.Column {
 			func(m *Match) string { return m.Name }),
 		col("signature", 12, "short name of that software, as files of signatures have it",
 			func(m *Match) string { return m.ID }),
-		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few others do), "+
-			"possible (others do as well)",
+		col("confidence", 10, "how sure that is: certain (nothing else is known to look like that), likely (few "+
+			"others do), possible (others do as well)",
 			func(m *Match) string { return m.Confidence }),
 		col("app_why", 30, "what that software was told by", func(m *Match) string { return m.Why }),
 	}
@@ -176,6 +178,7 @@ func posixSubject(ref schema.Ref, r *kinds.PosixRow) Subject {
 
 // fileSubject returns the facts about a FIFO or socket that exists as a file only.
 func fileSubject(t *proc.Tick, kind schema.Kind, file *vfs.PosixFile) Subject {
-	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID, User: t.Users.User(file.UID),
+	return Subject{Kind: kind, Name: file.Name, UID: file.UID, GID: file.GID, CUID: file.UID,
+		User:  t.Users.User(file.UID),
 		Perms: uint32(file.Mode.Perm()), Size: file.Size}
 }

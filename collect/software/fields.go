@@ -17,8 +17,8 @@ import (
 
 // signatureFields are the fields of a signature, in the order of the help at the top of signatures.yaml.
 func signatureFields() []string {
-	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask", "key_top_byte",
-		"ftok_of", "name", "name_regexp",
+	return []string{"id", "app", "kinds", "confidence", "why", "protect", "key", "key_range", "key_mask",
+		"key_top_byte", "ftok_of", "name", "name_regexp",
 		"owner", "perms", "size", "nsems", "nattch", "dest"}
 }
 
@@ -152,7 +152,8 @@ func (r *signatureReader) topByte(node ast.Node) byte {
 func (r *signatureReader) filePattern(node ast.Node) string {
 	text := r.text("ftok_of", node)
 	dir, last := path.Split(text)
-	if _, err := path.Match(last, ""); err != nil || !path.IsAbs(text) || last == "" || strings.ContainsAny(dir, `*?[\`) {
+	if _, err := path.Match(last, ""); err != nil || !path.IsAbs(text) || last == "" ||
+		strings.ContainsAny(dir, `*?[\`) {
 		r.fail(node.GetToken(), "ftok_of: %q: say an absolute path, with *, ? or [a-z] in its last part only", text)
 	}
 	return text
@@ -162,7 +163,8 @@ func (r *signatureReader) pattern(g *signature, value ast.Node) {
 	text := r.text("name_regexp", value)
 	free, err := regexp.Compile(text)
 	if err != nil || text == "" {
-		r.fail(value.GetToken(), "name_regexp: %q is no regular expression (https://pkg.go.dev/regexp/syntax): %v", text, err)
+		r.fail(value.GetToken(), "name_regexp: %q is no regular expression (https://pkg.go.dev/regexp/syntax): %v",
+			text, err)
 	}
 	g.literal, _ = free.LiteralPrefix()
 	g.literalSize += len(g.literal)

@@ -9,8 +9,8 @@ import (
 
 func TestParseLockFile(t *testing.T) {
 	for text, want := range map[string]lockFile{
-		"812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n  9994097         4\nready   \n": {pid: 812,
-			port: 5432, ShmKey: 9994097, shmID: 4, HasShm: true},
+		"812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n  9994097         4\nready   \n": {
+			pid: 812, port: 5432, ShmKey: 9994097, shmID: 4, HasShm: true},
 		"812\n/d\n1\n5432\n\n*\n18446744073688166552  98304\n": {pid: 812, port: 5432, ShmKey: 0xfeb9b098, shmID: 98304,
 			HasShm: true},
 		"-812\n/d\n1\n5432\n":                 {pid: 812, port: 5432},
@@ -27,7 +27,8 @@ func TestParseLockFile(t *testing.T) {
 }
 
 func FuzzParseLockFile(f *testing.F) {
-	f.Add([]byte("812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n  9994097         4\nready   \n"))
+	f.Add([]byte("812\n/var/lib/postgresql/15/main\n1795276694\n5432\n/run\nlocalhost\n" +
+		"  9994097         4\nready   \n"))
 	f.Add([]byte("data_directory = '/x'"))
 	f.Add([]byte("postgres\x00-D\x00/x\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {

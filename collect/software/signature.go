@@ -17,8 +17,8 @@ type Subject struct {
 	Space uint64 // IPC namespace, as in Ref; 0: the reader's own
 	ID    uint64 // System V id
 	Key   uint32 // 0: private, or a removed segment, or no System V object
-	// Name is the name of a POSIX object without its leading slash and without the "sem." of its file. For a memfd it is
-	// the memfd's name. For a FIFO or a socket it is the whole path ("@name" if abstract). Untrusted bytes.
+	// Name is the name of a POSIX object without its leading slash and without the "sem." of its file. For a memfd it
+	// is the memfd's name. For a FIFO or a socket it is the whole path ("@name" if abstract). Untrusted bytes.
 	Name string
 
 	Unread         bool // owner, permissions and size are unreadable: the fields below mean nothing

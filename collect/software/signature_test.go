@@ -242,7 +242,8 @@ func builtinCases() []builtinCase {
 		{named(psem, "libpod_lock"), summary{}},
 		{named(pshm, "libpod_rootless_lock_"), summary{}},
 		{named(fifo, "/run/systemd/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
-		{named(fifo, "/run/user/1000/systemd/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
+		{named(fifo, "/run/user/1000/systemd/inaccessible/fifo"),
+			summary{ID: "systemd", Confidence: Certain, Protect: true}},
 		{named(fifo, "/run/host/inaccessible/fifo"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
 		{named(unix, "/run/systemd/inaccessible/sock"), summary{ID: "systemd", Confidence: Certain, Protect: true}},
 		{named(fifo, "/tmp/run/systemd/inaccessible/fifo"), summary{}},
@@ -277,8 +278,8 @@ func TestBuiltinSignatures(t *testing.T) {
 	for kind, list := range s.byKind {
 		for _, g := range list {
 			if !hit[g] || !missed[g.id] {
-				t.Errorf("no case has an object of %s (%s) that line's signature %d tells, and one that it does not", g.id, kind,
-					g.order)
+				t.Errorf("no case has an object of %s (%s) that line's signature %d tells, and one that it does not",
+					g.id, kind, g.order)
 			}
 		}
 	}
@@ -310,8 +311,8 @@ func TestUsersSignatures(t *testing.T) {
 		"signatures:",
 		"- {id: cache, app: Cache, kinds: [shm, sem], confidence: possible, key: 0x1234, protect: true}",
 		"- {id: ours, app: Ours, kinds: [pshm], name: '*'}",
-		"- {id: nightly, app: Nightly, kinds: pshm, name_regexp: 'nightly_(?P<pid>\\d+)', protect: true, why: the nightly " +
-			"job finds it again}",
+		"- {id: nightly, app: Nightly, kinds: pshm, name_regexp: 'nightly_(?P<pid>\\d+)', protect: true, why: " +
+			"the nightly job finds it again}",
 		"- {id: bobs, app: Bob's, kinds: msg, owner: 1000}",
 	}, "\n"))
 	if err != nil {
@@ -323,7 +324,8 @@ func TestUsersSignatures(t *testing.T) {
 		user    bool
 	}{
 		{keyed(schema.Shm, 0x1234).owned("postgres").sized(56),
-			Match{ID: "cache", Name: "Cache", Confidence: Possible, Protect: true, Why: "it is as line 3 of own.yaml says"},
+			Match{ID: "cache", Name: "Cache", Confidence: Possible, Protect: true,
+				Why: "it is as line 3 of own.yaml says"},
 			true},
 		{keyed(schema.Sem, 0).owned("apache"), Match{}, false},
 		// uid 1000
@@ -332,13 +334,16 @@ func TestUsersSignatures(t *testing.T) {
 		{named(schema.PShm, "nccl-aB3dE9"),
 			Match{ID: "ours", Name: "Ours", Confidence: Likely, Why: "it is as line 4 of own.yaml says"}, true},
 		{named(schema.PShm, "nightly_42"),
-			Match{ID: "nightly", Name: "Nightly", Confidence: Likely, Protect: true, Why: "the nightly job finds it again",
+			Match{ID: "nightly", Name: "Nightly", Confidence: Likely, Protect: true,
+				Why:      "the nightly job finds it again",
 				NamedPID: 42}, true},
 		{named(schema.PShm, "libpod_lock"), Match{ID: "ours", Name: "Ours", Confidence: Likely, Protect: true,
-			Why: "it is as line 4 of own.yaml says; it is Podman's store of locks, which nobody maps between two commands"},
+			Why: "it is as line 4 of own.yaml says; it is Podman's store of locks, which nobody maps " +
+				"between two commands"},
 			true},
 		{keyed(schema.Shm, 0).attached(2, true), Match{ID: "x11-mit-shm", Name: "X11 MIT-SHM", Confidence: Possible,
-			Why: "it is private, removed and attached twice, as a picture that a client shares with its X server"}, false},
+			Why: "it is private, removed and attached twice, as a picture that a client shares with its X server"},
+			false},
 	} {
 		got, user := s.match(&c.subject, nil)
 		if diff := gocmp.Diff(c.want, got); diff != "" || user != c.user {
@@ -359,46 +364,57 @@ func TestMistakesInSignatures(t *testing.T) {
 		"signatures:\n" + good + "  key: 7\n  key: 8": "",
 		"signatures:\n" + good: "line 2: a: it says nothing to tell its objects " +
 			"by: add a name, key, owner or the like",
-		"signatures:\n- app: A":          `line 2: id: "": say a short name in small letters, digits, dots and dashes`,
-		"signatures:\n- id: A b":         `line 2: id: "A b": say a short name in small letters, digits, dots and dashes`,
+		"signatures:\n- app: A": `line 2: id: "": say a short name in small letters, digits, dots and dashes`,
+		"signatures:\n- id: A b": `line 2: id: "A b": say a short name in small letters, digits, ` +
+			`dots and dashes`,
 		"signatures:\n- id: a\n  key: 1": "line 2: a: app is missing: say the software's name",
 		"signatures:\n- id: a\n  app: A\n  key: 1": "line 2: a: kinds is missing: say which kinds of " +
 			"objects it is of, for example [shm, sem]",
-		"signatures:\n- id: a\n  app: A\n  kinds: [shm, pipe]": `line 4: kinds: "pipe" has no signatures: say some of [msg sem shm pmsg psem pshm memfd fifo unix]`,
+		"signatures:\n- id: a\n  app: A\n  kinds: [shm, pipe]": `line 4: kinds: "pipe" has no signatures: say some ` +
+			`of [msg sem shm pmsg psem pshm memfd fifo unix]`,
 		"signatures:\n" + good + "  confidence: sure": "line 5: confidence: say certain, likely or " +
 			"possible",
-		"signatures:\n" + good + "  protect: maybe":           "line 5: protect: say true or false",
-		"signatures:\n" + good + "  key: 0x100000000":         `line 5: key: "0x100000000" is no number from 0 to 0xffffffff`,
-		"signatures:\n" + good + "  key_range: 5..4":          `line 5: key_range: "5..4" is no range: say FROM..TO`,
-		"signatures:\n" + good + "  key_range: 0x7100-0x71ff": `line 5: key_range: "0x7100-0x71ff": write a range with two dots: 0x7100..0x71ff`,
-		"signatures:\n" + good + "  key_range: 5 to 7":        `line 5: key_range: "5 to 7" is no number from 0 to 0xffffffffffffffff, nor a range: say FROM..TO`,
-		"signatures:\n" + good + "  key_range: ..":            `line 5: key_range: ".." is no range: say FROM..TO`,
+		"signatures:\n" + good + "  protect: maybe": "line 5: protect: say true or false",
+		"signatures:\n" + good + "  key: 0x100000000": `line 5: key: "0x100000000" is no number from ` +
+			`0 to 0xffffffff`,
+		"signatures:\n" + good + "  key_range: 5..4": `line 5: key_range: "5..4" is no range: say FROM..TO`,
+		"signatures:\n" + good + "  key_range: 0x7100-0x71ff": `line 5: key_range: "0x7100-0x71ff": write a range ` +
+			`with two dots: 0x7100..0x71ff`,
+		"signatures:\n" + good + "  key_range: 5 to 7": `line 5: key_range: "5 to 7" is no number from 0 to ` +
+			`0xffffffffffffffff, nor a range: say FROM..TO`,
+		"signatures:\n" + good + "  key_range: ..": `line 5: key_range: ".." is no range: say FROM..TO`,
 		"signatures:\n" + good + "  key_range: 5..": "line 5: key_range: a System V key has 32 bits: " +
 			"say FROM..TO",
-		"signatures:\n" + good + "  key_mask: 0xff00":        `line 5: key_mask: "0xff00": say MASK = BITS, for example 0xff00 = 0x4800`,
-		"signatures:\n" + good + "  key_mask: 0xff00 = 0x48": `line 5: key_mask: "0xff00 = 0x48": the bits have to lie within the mask`,
-		"signatures:\n" + good + "  key_top_byte: [a, bc]":   `line 5: key_top_byte: "bc" is no number from 0 to 0xff`,
-		"signatures:\n" + good + "  ftok_of: /a*/b":          `line 5: ftok_of: "/a*/b": say an absolute path, with *, ? or [a-z] in its last part only`,
-		"signatures:\n" + good + "  ftok_of: [b]":            `line 5: ftok_of: "b": say an absolute path, with *, ? or [a-z] in its last part only`,
-		"signatures:\n" + good + "  perms: 0888":             `line 5: perms: "0888" are no permissions: say 0600 or the like`,
-		"signatures:\n" + good + "  size: 5K":                `line 5: size: "5K" is no number from 0 to 0xffffffffffffffff, nor a range: say FROM..TO`,
-		"signatures:\n" + good + "  owner: []":               "line 5: owner: say at least one",
-		"signatures:\n" + good + "  dest: 1":                 "line 5: dest: say true or false",
+		"signatures:\n" + good + "  key_mask: 0xff00": `line 5: key_mask: "0xff00": say MASK = BITS, ` +
+			`for example 0xff00 = 0x4800`,
+		"signatures:\n" + good + "  key_mask: 0xff00 = 0x48": `line 5: key_mask: "0xff00 = 0x48": the bits have to ` +
+			`lie within the mask`,
+		"signatures:\n" + good + "  key_top_byte: [a, bc]": `line 5: key_top_byte: "bc" is no number from 0 to 0xff`,
+		"signatures:\n" + good + "  ftok_of: /a*/b": `line 5: ftok_of: "/a*/b": say an absolute path, ` +
+			`with *, ? or [a-z] in its last part only`,
+		"signatures:\n" + good + "  ftok_of: [b]": `line 5: ftok_of: "b": say an absolute path, with *, ? or [a-z] ` +
+			`in its last part only`,
+		"signatures:\n" + good + "  perms: 0888": `line 5: perms: "0888" are no permissions: say 0600 or the like`,
+		"signatures:\n" + good + "  size: 5K": `line 5: size: "5K" is no number from 0 to 0xffffffffffffffff, ` +
+			`nor a range: say FROM..TO`,
+		"signatures:\n" + good + "  owner: []": "line 5: owner: say at least one",
+		"signatures:\n" + good + "  dest: 1":   "line 5: dest: say true or false",
 		"signatures:\n" + good + "  nsems: 3": "line 2: a: only sem has nsems: take the others " +
 			"out of kinds, or the condition away",
 		"signatures:\n" + good + "  name: x*": "line 2: a: msg, sem and shm have no names: take " +
 			"the others out of kinds, or the condition away",
-		"signatures:\n- {id: a, app: A, kinds: pshm, name: '[a'}": `line 2: name: "[a" is no pattern: say a name with *, ? or [a-z] in it`,
+		"signatures:\n- {id: a, app: A, kinds: pshm, name: '[a'}": `line 2: name: "[a" is no pattern: say a name ` +
+			`with *, ? or [a-z] in it`,
 		"signatures:\n- {id: a, app: A, kinds: pshm, name_regexp: 'a('}": "line 2: name_regexp: \"a(\" is no regular " +
 			"expression (https://pkg.go.dev/regexp/syntax): error parsing regexp: missing closing ): `a(`",
 		"signatures:\n- {id: a, app: A, kinds: pshm, key: 3}": "line 2: a: only msg, sem and shm have keys: take " +
 			"the others out of kinds, or the condition away",
-		"signatures:\n- {id: a, app: A, kinds: [sem, shm], nattch: 0}": "line 2: a: only shm has nattch and dest: take the " +
-			"others out of kinds, or the condition away",
-		"signatures:\n- {id: a, app: A, kinds: unix, perms: 0600}": "line 2: a: unix has no perms: take the others out of " +
-			"kinds, or the condition away",
-		"signatures:\n- {id: a, app: A, kinds: sem, size: 3}": "line 2: a: only shm, pshm and memfd have a size: take the " +
-			"others out of kinds, or the condition away",
+		"signatures:\n- {id: a, app: A, kinds: [sem, shm], nattch: 0}": "line 2: a: only shm has nattch and dest: " +
+			"take the others out of kinds, or the condition away",
+		"signatures:\n- {id: a, app: A, kinds: unix, perms: 0600}": "line 2: a: unix has no perms: take the others " +
+			"out of kinds, or the condition away",
+		"signatures:\n- {id: a, app: A, kinds: sem, size: 3}": "line 2: a: only shm, pshm and memfd have a size: " +
+			"take the others out of kinds, or the condition away",
 	} {
 		_, err := Read("own.yaml", text)
 		if want == "" {
@@ -415,8 +431,10 @@ func TestMistakesInSignatures(t *testing.T) {
 
 // Each file is read or refused with a line number. Signatures from a file can be matched.
 func FuzzReadSignatures(f *testing.F) {
-	f.Add("off: [apache]\nsignatures:\n  - id: a\n    app: A\n    kinds: [shm]\n    key_range: 1..0x20\n    dest: true\n")
-	f.Add("signatures: [{id: a, app: A, kinds: psem, name_regexp: 'x(?P<pid>[0-9]+)|y', owner: [bob, 7], perms: 0o600}]")
+	f.Add("off: [apache]\nsignatures:\n  - id: a\n    app: A\n    kinds: [shm]\n    key_range: 1..0x20\n" +
+		"    dest: true\n")
+	f.Add("signatures: [{id: a, app: A, kinds: psem, name_regexp: 'x(?P<pid>[0-9]+)|y', owner: [bob, 7], " +
+		"perms: 0o600}]")
 	f.Add("signatures:\n- &x {id: a}\n- *x\n- <<: *x\n---\n...\n? a\n: |\n  b\n")
 	subjects := []Subject{keyed(schema.Shm, 7), named(schema.PSem, "x42"), {Kind: schema.PShm, Unread: true}}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -6,12 +6,12 @@ import (
 	"github.com/ipctop/ipctop/collect/relate"
 )
 
-// sleepsIn begins what a thread does that sleeps in a call and waits for nobody here: a shell that reads its terminal, a
-// client of the network.
+// sleepsIn begins what a thread does that sleeps in a call and waits for nobody here: a shell that reads its terminal,
+// a client of the network.
 const sleepsIn = "sleeps in "
 
-// showCauses takes the rows that a person wants to see out of the background. These are the rows that are worth showing,
-// and their causes. A parent is before its children in the list.
+// showCauses takes the rows that a person wants to see out of the background. These are the rows that are worth
+// showing, and their causes. A parent is before its children in the list.
 //
 // The direct cause of such a row is always shown. It may wait itself as usual: a server for any request, a program for
 // the end of its command. Such a wait is the end of the tree if it leads only to a thread that sleeps: a shell at its

@@ -117,8 +117,8 @@ func (g *graph) pipe(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wakers
 	switch {
 	case e.open != "":
 	case kind == schema.Fifo && g.hasName(p, fd):
-		// A FIFO has a name so that others can open it. Readers often keep a write end themselves: so they see no end of file
-		// between two writers (fifo(7)).
+		// A FIFO has a name so that others can open it. Readers often keep a write end themselves: so they see no end
+		// of file between two writers (fifo(7)).
 		e.open = "whoever opens the FIFO"
 	case len(e.enders) == 0:
 		// Without another end the call would not sleep. The other end may be in a message on a socket.
@@ -395,8 +395,8 @@ func (g *graph) watchedBy(p *proc.Process, tid int, num int32, t *fdinfo.EpollTa
 	}
 	switch same, err := leads(p, tid); {
 	case err != nil:
-		return p, tid, fmt.Sprintf("descriptor %d of %d/%s is still the one that its epoll instance watches", t.FD, p.PID,
-			p.Comm)
+		return p, tid, fmt.Sprintf("descriptor %d of %d/%s is still the one that its epoll instance watches",
+			t.FD, p.PID, p.Comm)
 	case same:
 		return p, tid, ""
 	}

@@ -78,8 +78,8 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		if p.MapsErr != nil {
 			return wakers{open: "whoever maps the memory"}, what + " in shared memory", true
 		}
-		// Robust mutexes and waits for the end of a thread carry no mark for private memory. So the kernel finds out itself
-		// that the memory is private.
+		// Robust mutexes and waits for the end of a thread carry no mark for private memory. So the kernel finds out
+		// itself that the memory is private.
 		if tid, ok := g.joinedThread(p, th); ok {
 			e.enders = []relate.Ender{{Proc: p.Ref(), TID: tid, How: "is that thread", Proof: schema.Observed}}
 			return e, "the end of a thread", true
@@ -287,7 +287,8 @@ func (g *graph) busyThreads(p *proc.Process, th *proc.Thread) []relate.Ender {
 		for i := range p.Tasks {
 			if o := &p.Tasks[i]; !isIdle(o) && o.In != process.Ended {
 				enders = append(enders,
-					relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process", Proof: schema.Inferred})
+					relate.Ender{Proc: p.Ref(), TID: o.TID, How: "is a thread of the same process",
+						Proof: schema.Inferred})
 			}
 		}
 		enders = append(enders, anyThread(p))
@@ -303,7 +304,8 @@ func (g *graph) busyThreads(p *proc.Process, th *proc.Thread) []relate.Ender {
 // thread's number. The kernel clears the word when that thread ends (CLONE_CHILD_CLEARTID of clone(2)).
 func (g *graph) joinedThread(p *proc.Process, th *proc.Thread) (tid int, ok bool) {
 	number := th.Futex.Word
-	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 || uint32(th.Call.Args[2]) != number {
+	if th.Futex.Kind != process.FutexOther || number == 0 || number > math.MaxInt32 ||
+		uint32(th.Call.Args[2]) != number {
 		return 0, false
 	}
 	tid, ok = g.threadByNumber(p, int(number))

@@ -25,11 +25,12 @@ type graph struct {
 	tick *proc.Tick
 	on   map[relate.Thread][]schema.Ref
 
-	serves      map[relate.Thread]bool           // threads that wait for any request
-	own         map[relate.Thread]bool           // threads whose wait only their own process could end
-	hands       map[*proc.Process]string         // see otherHand
-	ownFutexes  map[relate.Thread]bool           // threads that sleep on a futex of their own memory
-	left        map[relate.Thread]bool           // threads that wait for a lock whose owner is no thread of their process
+	serves     map[relate.Thread]bool   // threads that wait for any request
+	own        map[relate.Thread]bool   // threads whose wait only their own process could end
+	hands      map[*proc.Process]string // see otherHand
+	ownFutexes map[relate.Thread]bool   // threads that sleep on a futex of their own memory
+	// threads that wait for a lock whose owner is no thread of their process
+	left        map[relate.Thread]bool
 	busy        map[*proc.Process][]relate.Ender // see busyThreads
 	children    map[int][]*proc.Process
 	sets        func() map[proc.WaitKey]*schema.Object
@@ -67,7 +68,8 @@ func newGraph(t *proc.Tick) *graph {
 		caught: map[*proc.Process]sys.SignalSet{},
 		own:    map[relate.Thread]bool{}, hands: map[*proc.Process]string{},
 		ownFutexes: map[relate.Thread]bool{}, left: map[relate.Thread]bool{},
-		busy: map[*proc.Process][]relate.Ender{}, vforks: map[relate.Thread]bool{}, onSockets: map[relate.Thread]socketWait{},
+		busy: map[*proc.Process][]relate.Ender{}, vforks: map[relate.Thread]bool{},
+		onSockets: map[relate.Thread]socketWait{},
 		numbersOf: map[*proc.Process][]int{},
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership]owners{}, ends: map[pipeEnd][]relate.Ender{},
@@ -220,7 +222,8 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 	g.serves[t.Thread] = th.Call.Serves()
 	t.Wait = relate.Wait{Call: callName(th), Via: via, Since: g.tick.SleepsSince(p, th), Timed: th.Timed || e.timed,
 		Timeout: th.Timeout,
-		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, ByHandler: e.byHandler, Token: g.tick.Token(th)}
+		Enders:  e.enders, Open: e.open, Assumes: e.assumes, Left: e.left, ByHandler: e.byHandler,
+		Token: g.tick.Token(th)}
 	if len(e.on) > 0 {
 		g.on[t.Thread] = e.on
 		if !e.any {
@@ -364,7 +367,8 @@ func (g *graph) unseenHolders(source string) (open, assumes string) {
 	case others > 0:
 		return schema.Counted(others, "process") + " that could not be looked into", ""
 	case len(f.Refused(source)) > 0:
-		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it", f.Refused(source)[0].Comm)
+		return "", fmt.Sprintf("process 1/%s, which could not be looked into, has no part in it",
+			f.Refused(source)[0].Comm)
 	case f.Nested:
 		return "", "no process outside this pid namespace has a part in it"
 	}

@@ -66,9 +66,10 @@ func (g *graph) ringSubmitter(t *relate.Task) string {
 func (g *graph) listRingUsers() map[*proc.Process]bool {
 	found := map[*proc.Process]bool{}
 	for _, p := range g.tick.Processes() {
+		// the descriptor may be closed while the ring is still mapped
 		if slices.ContainsFunc(p.FDs, func(fd proc.FD) bool { return g.tick.KindOf(&fd) == schema.IOUring }) ||
 			slices.ContainsFunc(p.Shared,
-				func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) { // the descriptor may be closed
+				func(m process.Mapping) bool { return m.Name == "anon_inode:[io_uring]" }) {
 			found[p] = true
 		}
 	}

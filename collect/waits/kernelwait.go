@@ -210,12 +210,13 @@ func blockedFindings(t *proc.Tick, objects []*schema.Object) (findings []schema.
 			Says:     "blocked in the kernel: " + r.says,
 			Evidence: []string{"observed: state D since " + r.Task.Wait.Since.Format("2006-01-02 15:04:05 -0700")},
 			Refs:     []schema.Ref{r.Task.Proc}, Alike: fmt.Sprintf("blocked; %q %s", r.Task.Comm, r.Task.Wait.Via),
-			Advice: fmt.Sprintf("find what it waits for, and mend that: as root, /proc/%d/task/%d/stack shows where in "+
-				"the kernel it sleeps, and \"echo w > /proc/sysrq-trigger\" writes the stacks of all such threads to "+
-				"the kernel's log",
+			Advice: fmt.Sprintf("find what it waits for, and mend that: as root, /proc/%d/task/%d/stack shows where "+
+				"in the kernel it sleeps, and \"echo w > /proc/sysrq-trigger\" writes the stacks of all such "+
+				"threads to the kernel's log",
 				r.process.PID, r.Task.TID)}
 		if names := behind[r]; len(names) > 0 {
-			f.Evidence = append(f.Evidence, "behind it: "+strings.Join(names[:min(len(names), 8)], ", ")+more(len(names)-8))
+			f.Evidence = append(f.Evidence,
+				"behind it: "+strings.Join(names[:min(len(names), 8)], ", ")+more(len(names)-8))
 		}
 		findings = append(findings, f)
 	}

@@ -34,7 +34,8 @@ const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCa
 func Mechanism() *kinds.Mechanism {
 	return &kinds.Mechanism{
 		Kind: schema.Wait, Family: kinds.Waits, Title: "Waits",
-		Help:    "who waits on whom: blocked threads, on what object, since when, who could end it, and whether anybody can",
+		Help: "who waits on whom: blocked threads, on what object, since when, who could end it, " +
+			"and whether anybody can",
 		Columns: columns(),
 		Default: []string{"status", "waiting", "proof", "says"}, OnDemand: []string{"stack"},
 		Costs:   []schema.Cost{{Need: NeedStack, Name: "stacks and symbols"}},
@@ -76,14 +77,13 @@ func columns() []schema.Column {
 	}
 	return []schema.Column{
 		col("status", schema.TypeString, 8,
-			"deadlock: on a circle of waits without a way out; stuck: nobody is left who could end it; hangs: behind such a "+
-				"one; "+
-				"stopped: a stopped process keeps it; timed: ends by itself; open: anybody may end it; waits: for somebody who is "+
-				"free to; runs: waits for nobody, others for it",
+			"deadlock: on a circle of waits without a way out; stuck: nobody is left who could end it; "+
+				"hangs: behind such a one; stopped: a stopped process keeps it; timed: ends by itself; "+
+				"open: anybody may end it; waits: for somebody who is free to; runs: waits for nobody, others for it",
 			func(r *row) schema.Value { return schema.String(string(r.Status)) }),
 		col("proof", schema.TypeString, 8,
-			"of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds what is "+
-				"waited for",
+			"of deadlock, stuck, hangs and stopped: observed, or inferred where the kernel does not say who holds "+
+				"what is waited for",
 			(*row).verdictProof),
 		asleep("waiting", schema.TypeDuration, 7, "how long it has not run, as far as the kernel tells",
 			func(r *row) schema.Value { return r.waiting }),
@@ -95,7 +95,8 @@ func columns() []schema.Column {
 			}
 			return schema.Duration(r.Task.Wait.Timeout)
 		}),
-		col("pid", schema.TypeInt, 7, "its process", func(r *row) schema.Value { return schema.Int(int64(r.process.PID)) }),
+		col("pid", schema.TypeInt, 7, "its process",
+			func(r *row) schema.Value { return schema.Int(int64(r.process.PID)) }),
 		col("tid", schema.TypeInt, 7, "the thread", func(r *row) schema.Value { return schema.Int(int64(r.Task.TID)) }),
 		col("comm", schema.TypeString, 16, "command name of its process",
 			func(r *row) schema.Value { return schema.String(r.Task.Comm) }),
@@ -122,8 +123,8 @@ func columns() []schema.Column {
 			func(r *row) schema.Value { return r.enders }),
 		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody",
 			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Open) }),
-		schema.Col("stack", schema.TypeList, 40, needs|NeedStack, "where it waits: in the kernel (as root), the innermost "+
-			"function first, then the likely places in its program, by the program's symbols",
+		schema.Col("stack", schema.TypeList, 40, needs|NeedStack, "where it waits: in the kernel (as root), "+
+			"the innermost function first, then the likely places in its program, by the program's symbols",
 			func(r *row) schema.Value { return r.stack }),
 		col("says", schema.TypeString, 50, "the wait in a sentence",
 			func(r *row) schema.Value { return schema.String(r.says) }).Titled("WAITS"),
@@ -232,7 +233,8 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 		}
 		for _, e := range r.Task.Wait.Enders {
 			if on := cmp.Or(e.On, r.Task.Wait.On); !on.IsZero() && on != e.Proc && !e.Weak {
-				edges = append(edges, schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
+				edges = append(edges,
+					schema.Edge{From: e.Proc, To: on, Rel: schema.RelCouldEnd, Via: e.How, Proof: e.Proof})
 			}
 		}
 	}

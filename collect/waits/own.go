@@ -45,7 +45,8 @@ func (g *graph) openIfHandled(p *proc.Process, e *wakers) {
 		return
 	}
 	const interrupt = sys.SignalSet(1) << (syscall.SIGINT - 1)
-	others := slices.ContainsFunc(e.enders, func(n relate.Ender) bool { return !n.Weak && (n.Proc != own || n.TID != 0) })
+	others := slices.ContainsFunc(e.enders,
+		func(n relate.Ender) bool { return !n.Weak && (n.Proc != own || n.TID != 0) })
 	if handled != interrupt || !others {
 		e.open, e.byHandler = "a signal handler of its own", true
 		return

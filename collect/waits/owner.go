@@ -74,7 +74,8 @@ func (g *graph) findOwners(at ownership, m *mapping) (found owners) {
 	}
 	if len(spaces) > 1 && found.open == "" {
 		if found.assumes == "" && len(found.enders) == 1 {
-			found.assumes = fmt.Sprintf("thread %d of another pid namespace, which has ended, does not own it", at.number)
+			found.assumes = fmt.Sprintf("thread %d of another pid namespace, which has ended, does not own it",
+				at.number)
 		}
 		outside = true
 	}

@@ -146,8 +146,8 @@ func (g *graph) semopOn(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values 
 // undoUse tells what the adjustments (SEM_UNDO) of all processes mean for one operation.
 type undoUse struct {
 	covers bool // the holders would give back enough for the operation
-	// counts means that the semaphore counts items and is no lock. A sign is a process that raised it without taking from
-	// it, or a waiter that has already taken from it. Then anybody who adds an item ends the wait, with or without
+	// counts means that the semaphore counts items and is no lock. A sign is a process that raised it without taking
+	// from it, or a waiter that has already taken from it. Then anybody who adds an item ends the wait, with or without
 	// SEM_UNDO.
 	counts bool
 }

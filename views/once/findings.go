@@ -92,7 +92,8 @@ func countSeverities(findings []schema.Finding) string {
 	for _, severity := range []struct {
 		is        schema.Severity
 		one, many string
-	}{{schema.Critical, "critical", "critical"}, {schema.Warning, "warning", "warnings"}, {schema.Info, "note", "notes"}} {
+	}{{schema.Critical, "critical", "critical"}, {schema.Warning, "warning", "warnings"},
+		{schema.Info, "note", "notes"}} {
 		n := 0
 		for _, f := range findings {
 			if f.Severity == severity.is {

@@ -18,10 +18,11 @@ func TestWriteFindings(t *testing.T) {
 	s := &collect.Snapshot{
 		Findings: []schema.Finding{
 			{Kind: "limit", Severity: schema.Critical,
-				Says:     "a sentence that is so long that it takes two lines, since no line is longer than eighty columns",
+				Says: "a sentence that is so long that it takes two lines, since no line is longer than " +
+					"eighty columns",
 				Evidence: []string{"a number", strings.Repeat("x", 90)},
-				Advice: "now run `a command with a blank in every place where one could be, which a line break would hurt` and " +
-					"look"},
+				Advice: "now run `a command with a blank in every place where one could be, which a line break " +
+					"would hurt` and look"},
 			{Kind: "dev-shm", Severity: schema.Info, Says: "\x1b[31mred"},
 		},
 		Faults: []schema.Fault{{Source: "fd", Says: "no rights"}},
@@ -57,7 +58,8 @@ func TestWriteFindingsThatAreAlike(t *testing.T) {
 		for _, kind := range []string{"deadlock", "stuck"} {
 			if kind == "deadlock" || pid == 7 || pid == 8 {
 				s.Findings = append(s.Findings,
-					schema.Finding{Kind: kind, Severity: schema.Critical, Refs: []schema.Ref{{Kind: schema.Proc, ID: pid}},
+					schema.Finding{Kind: kind, Severity: schema.Critical,
+						Refs: []schema.Ref{{Kind: schema.Proc, ID: pid}},
 						Says: fmt.Sprint(kind, " of ", pid), Advice: "end it", Alike: kind})
 			}
 		}
@@ -88,7 +90,8 @@ func FuzzWords(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.ContainsFunc(text, func(r rune) bool { return r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) }) {
+		if strings.ContainsFunc(text,
+			func(r rune) bool { return r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) }) {
 			return // Visible has escaped these
 		}
 		all := words(text)

@@ -97,7 +97,8 @@ func lines(g *views.Graph) []line {
 		if len(how) > most {
 			how = append(how[:most], "…")
 		}
-		list = append(list, line{names[first.From], names[first.To], joined(relWords(first.Rel), strings.Join(how, ", ")),
+		list = append(list, line{names[first.From], names[first.To],
+			joined(relWords(first.Rel), strings.Join(how, ", ")),
 			first.Rel, first.Proof == schema.Inferred})
 	}
 	return list

@@ -183,7 +183,8 @@ func checkHostile(t *testing.T, text string) {
 func hostileNames() []string {
 	return append(collecttest.Hostile(), `"]; evil [label="`, `\`, `\"`, `\N`, `x\nend`, `&lt;b&gt;`, `<b>bold</b>`,
 		"`code`", `a --> b`, `-->|x|`, `"]-->n9["`, `end`, `%% comment`,
-		`#quot;`, `#35;`, `1. list`, `- list`, `**bold**`, `click n1 "javascript:alert(1)"`, `{{x}}`, `subgraph`, `;`, `a;b`)
+		`#quot;`, `#35;`, `1. list`, `- list`, `**bold**`, `click n1 "javascript:alert(1)"`, `{{x}}`, `subgraph`,
+		`;`, `a;b`)
 }
 
 func TestGraphOfHostileNames(t *testing.T) {

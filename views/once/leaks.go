@@ -155,8 +155,8 @@ func meaning(v relate.Leak, n int) string {
 	them := schema.Plural(n, "it", "them")
 	switch v {
 	case relate.Orphan:
-		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who could know "+
-			"%[1]s", them)
+		return fmt.Sprintf("nobody uses %[1]s, nobody known to have used %[1]s lives, and nobody is left who "+
+			"could know %[1]s", them)
 	case relate.Suspect:
 		return fmt.Sprintf("nobody uses %[1]s, and nobody known to have used %[1]s lives; not all else is proven", them)
 	case relate.Unknown:

@@ -30,7 +30,8 @@ func TestLeaksOfAnOrdinaryUser(t *testing.T) {
 	}
 	me := uint32(7)
 	own, others, unjudged := (&Options{User: &me}).split(rows)
-	if diff := cmp.Diff([][]uint64{{2, 4}, {1, 6}, {3, 5}}, [][]uint64{ids(own), ids(others), ids(unjudged)}); diff != "" {
+	if diff := cmp.Diff([][]uint64{{2, 4}, {1, 6}, {3, 5}},
+		[][]uint64{ids(own), ids(others), ids(unjudged)}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	own, others, unjudged = (&Options{User: &me, Sorted: true}).split(rows)

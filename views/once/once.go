@@ -23,9 +23,10 @@ type Options struct {
 	Format     views.Format
 
 	// Of the view of leaks:
-	By      string   // a column of SumColumns: a table of sums in place of the objects; "": none
-	Removal *Removal // for the commands that remove the orphans; nil: no command, as the objects are not of this machine
-	User    *uint32  // an ordinary user, whose objects come first; nil: all objects count the same
+	By string // a column of SumColumns: a table of sums in place of the objects; "": none
+	// for the commands that remove the orphans; nil: no command, as the objects are not of this machine
+	Removal *Removal
+	User    *uint32 // an ordinary user, whose objects come first; nil: all objects count the same
 }
 
 // Section is the table of one kind with its rows.

@@ -134,7 +134,8 @@ func (r *rig) cursorRef() string {
 func BenchmarkKey(b *testing.B) {
 	for _, how := range []string{"worker", "at-once"} {
 		b.Run(how, func(b *testing.B) {
-			r := openRig(b, collecttest.New(b).Root, 80, 24, func(o *Options) { o.Source = &singleSource{Source: o.Source} })
+			r := openRig(b, collecttest.New(b).Root, 80, 24,
+				func(o *Options) { o.Source = &singleSource{Source: o.Source} })
 			t := crowd(100_000)
 			t.sortBy = t.column("name")
 			r.inside(func(a *app) {

@@ -23,9 +23,11 @@ func TestSizes(t *testing.T) {
 			t.Parallel()
 			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t) })
 			r.resize(size[0], size[1])
-			r.waitFor("the new size", func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
+			r.waitFor("the new size",
+				func(s string) bool { return r.width(s) == size[0] && strings.Count(s, "\n") == size[1] })
 			for i := range r.app.tabs {
-				r.press(r.app.tabKey(i), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab", "Esc", "Esc",
+				r.press(r.app.tabKey(i), "?", "Esc", "Enter", "?", "Esc", "Right", "Down", "y", "Esc", "F9", "Tab",
+					"Esc", "Esc",
 					"Ctrl-W", "End", "!", "Esc", "/", "Esc", "F4", "x", "Enter", "Esc", "Ctrl-W", "w", "Esc")
 			}
 		})
@@ -43,7 +45,8 @@ func TestTextIsLegible(t *testing.T) {
 			for y := range h {
 				for x := range w {
 					text, style, _ := r.screen.Get(x, y)
-					if fg, bg, _ := style.Decompose(); text != " " && fg == tcell.ColorBlack && bg == tcell.ColorDefault {
+					if fg, bg,
+						_ := style.Decompose(); text != " " && fg == tcell.ColorBlack && bg == tcell.ColorDefault {
 						t.Errorf("tab %d: %q at %d,%d is black on the terminal's own background", i+1, text, x, y)
 						return
 					}

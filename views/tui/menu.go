@@ -94,7 +94,8 @@ func (m *menu) typed(_ *app, ev *tcell.EventKey) reaction {
 func (m *menu) seek(word string) bool {
 	for i := range m.items {
 		for _, s := range m.items[i].spans {
-			if !m.items[i].skip && (hasPrefixFold(s.text, word) || hasPrefixFold(strings.TrimPrefix(s.text, "SIG"), word)) {
+			if !m.items[i].skip &&
+				(hasPrefixFold(s.text, word) || hasPrefixFold(strings.TrimPrefix(s.text, "SIG"), word)) {
 				m.index, m.word = i, word
 				return true
 			}

@@ -50,7 +50,8 @@ func (a *app) helpItems(keys keymap, width int) []item {
 		}
 		name := keysText(b.keys)
 		for _, line := range wrap(b.help, width-left-2) {
-			items = append(items, item{skip: true, spans: []span{{pad(name, left, false), a.theme.key}, {"  " + line, style}}})
+			items = append(items,
+				item{skip: true, spans: []span{{pad(name, left, false), a.theme.key}, {"  " + line, style}}})
 			name = ""
 		}
 	}
@@ -70,7 +71,8 @@ func faults(a *app) reaction {
 	var items []item
 	add := func(source, says string, style tcell.Style) {
 		for _, line := range wrap(views.Visible(says), 66) {
-			items = append(items, item{skip: true, spans: []span{{pad(source, 10, false) + " ", a.theme.strong}, {line, style}}})
+			items = append(items,
+				item{skip: true, spans: []span{{pad(source, 10, false) + " ", a.theme.strong}, {line, style}}})
 			source = ""
 		}
 	}
@@ -142,7 +144,8 @@ func showJSON(a *app, o *schema.Object) reaction {
 	}
 	var items []item
 	for line := range strings.Lines(text.String()) {
-		items = append(items, item{skip: true, spans: []span{{views.Visible(strings.TrimRight(line, "\n")), a.theme.text}}})
+		items = append(items, item{skip: true,
+			spans: []span{{views.Visible(strings.TrimRight(line, "\n")), a.theme.text}}})
 	}
 	a.push(newMenu(a, views.Visible(o.Ref.String()), items))
 	return nothing

@@ -192,7 +192,8 @@ func (p *page) relatedItem(says string, other schema.Ref, via string) item {
 		}
 	}
 	spans := []span{{"  " + pad(says, 13, false) + " ", p.theme.text},
-		{pad(views.Visible(other.String()), 14, false) + " ", p.theme.strong}, {pad(name, 16, false) + " ", p.theme.text},
+		{pad(views.Visible(other.String()), 14, false) + " ", p.theme.strong},
+		{pad(name, 16, false) + " ", p.theme.text},
 		{via, p.theme.dim}}
 	return item{key: says + other.String() + via, spans: spans, note: note, do: p.visit(other)}
 }

@@ -70,7 +70,8 @@ func (d *planRoom) question(width int) []string {
 		return []string{""}
 	}
 	step := &d.plan.Steps[d.live[d.typedN]]
-	label := fmt.Sprintf("In use: type %s to go on with %s", views.Visible(step.Confirm), views.Visible(step.Ref.String()))
+	label := fmt.Sprintf("In use: type %s to go on with %s", views.Visible(step.Confirm),
+		views.Visible(step.Ref.String()))
 	if len(d.live) > 1 {
 		label += fmt.Sprintf(" (%d of %d)", d.typedN+1, len(d.live))
 	}
@@ -104,7 +105,8 @@ func (d *planRoom) ask(screen tcell.Screen, x, y, w int, question []string) {
 func (d *planRoom) keymap() keymap {
 	at := func(s stage) func(*app) bool { return func(*app) bool { return d.stage == s } }
 	keys := keymap{
-		{keys: "y Y", name: "Yes", help: "do it", when: at(asking), do: func(*app) reaction { d.run(); return nothing }},
+		{keys: "y Y", name: "Yes", help: "do it", when: at(asking),
+			do: func(*app) reaction { d.run(); return nothing }},
 		{keys: "n N q", name: "No", help: "do nothing", when: at(asking), do: closeRoom},
 		{keys: "Enter", name: "Go on", help: "take what was typed", when: at(typing), do: d.answer},
 		{keys: "Enter Esc q", name: "Close", help: "close", when: at(finished), do: closeRoom},

@@ -114,7 +114,8 @@ func (d *planRoom) answer(*app) reaction {
 		d.agreed[i] = true
 	case "":
 	default:
-		d.wrong = fmt.Sprintf("that is not %s: type it, or nothing to leave the object alone", views.Visible(step.Confirm))
+		d.wrong = fmt.Sprintf("that is not %s: type it, or nothing to leave the object alone",
+			views.Visible(step.Confirm))
 		d.field.SetText("")
 		return nothing
 	}

@@ -132,7 +132,8 @@ func TestHelpIsWrapped(t *testing.T) {
 			for _, b := range keys {
 				for word := range strings.FieldsSeq(b.help) {
 					if len(word) < width/2 && !strings.Contains(seen, word) {
-						t.Errorf("%d columns, tab %s: %q is missing in the help of %s", width, r.app.tabs[i].view.Title(), word, b.keys)
+						t.Errorf("%d columns, tab %s: %q is missing in the help of %s", width,
+							r.app.tabs[i].view.Title(), word, b.keys)
 					}
 				}
 			}

@@ -17,8 +17,8 @@ func suspend(a *app) reaction {
 		if err != nil || self.Signal(syscall.SIGTSTP) != nil {
 			return
 		}
-		// The signal may take effect a moment after the call. The kernel drops SIGTSTP in an orphaned process group, which no
-		// shell controls (man 3 _exit, man 2 setpgid). So do not wait for ever.
+		// The signal may take effect a moment after the call. The kernel drops SIGTSTP in an orphaned process group,
+		// which no shell controls (man 3 _exit, man 2 setpgid). So do not wait for ever.
 		select {
 		case <-continued:
 		case <-time.After(time.Second):

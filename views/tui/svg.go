@@ -41,7 +41,8 @@ func palette(c tcell.Color, otherwise string) string {
 func svg(s tcell.Screen) string {
 	var b strings.Builder
 	w, h := s.Size()
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="13">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="ui-monospace,'DejaVu `+
+		`Sans Mono',Menlo,Consolas,monospace" font-size="13">`+"\n",
 		w*cellWidth+16, h*cellHeight+16)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" rx="6" fill="%s"/>`+"\n", pictureBack)
 	for y := range h {
@@ -88,6 +89,7 @@ func svgStretch(b *strings.Builder, text string, style tcell.Style, x, y, width 
 		more = ` font-weight="bold"`
 	}
 	// textLength keeps the columns in line for every font.
-	fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s" textLength="%d" lengthAdjust="spacingAndGlyphs" xml:space="preserve"%s>%s</text>`+"\n",
+	fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s" textLength="%d" lengthAdjust="spacingAndGlyphs" `+
+		`xml:space="preserve"%s>%s</text>`+"\n",
 		x, y+13, front, textWidth(trimmed)*cellWidth, more, html.EscapeString(trimmed))
 }

@@ -21,17 +21,20 @@ func (r *tableRoom) keymap() keymap {
 			help: "show rows for which an expression holds: rss > 1024 * 1024 and user == \"root\"", do: promptWhere},
 		{keys: "Space", name: "Mark", help: "mark or unmark the row and go to the next", when: hasRows, do: mark},
 		{keys: "U", help: "take all marks away", do: unmark},
-		{keys: "> .", name: "Sort", help: "sort by the next column", do: func(a *app) reaction { return sortNext(a, 1) }},
+		{keys: "> .", name: "Sort", help: "sort by the next column",
+			do: func(a *app) reaction { return sortNext(a, 1) }},
 		{keys: "< ,", help: "sort by the column before", do: func(a *app) reaction { return sortNext(a, -1) }},
 		{keys: "I", help: "turn the order round", do: invert},
 		{keys: "A..Z", help: "sort by the next column whose heading starts with the letter", do: sortLetter},
 		{keys: "t F5", name: "Tree", help: "show the tree, or a flat list", when: isTree, do: toggleTree},
 		{keys: "*", name: "Fold", help: "fold or unfold the branch", when: inTree, do: fold},
 		{keys: "u", name: "User", help: "show one user's processes", when: hasUser, do: userMenu},
-		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone", when: hasRows,
-			do: follow},
-		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(), when: func(a *app) bool { return a.tab().hideable() },
-			do: toggleBackground},
+		{keys: "F", name: "Follow", help: "follow the object: unfold what hides it, and say when it is gone",
+			when: hasRows,
+			do:   follow},
+		{keys: "K", help: "show or hide " + r.app.tab().view.Hidden(),
+			when: func(a *app) bool { return a.tab().hideable() },
+			do:   toggleBackground},
 		{keys: "o", name: "Holders", help: holdersHelp(r.app.tab()),
 			when: func(a *app) bool { return hasRows(a) && a.tab().mechanism(schema.Proc) == nil }, do: holders},
 		{keys: "Backspace", name: "Back", help: "back to where the holders or waits were asked for",
@@ -58,7 +61,8 @@ func everywhere(a *app) keymap {
 	return append(tabKeys(a), keymap{
 		{keys: "q F10 Ctrl-C", name: "Quit", help: "quit", do: func(*app) reaction { return quit }},
 		{keys: "Ctrl-R", help: "refresh now", do: func(a *app) reaction { a.source.Now(); return nothing }},
-		{keys: "A", help: "show the objects of every namespace that can be entered, or of this one", do: everyNamespace},
+		{keys: "A", help: "show the objects of every namespace that can be entered, or of this one",
+			do: everyNamespace},
 		{keys: "Z", name: "Pause", help: "pause or resume refreshing", do: pause},
 		{keys: "+", help: "refresh less often", do: func(a *app) reaction { return setInterval(a, 1) }},
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
@@ -245,8 +249,8 @@ func pause(a *app) reaction {
 
 // intervals lists the steps of "+" and "-".
 func intervals() []time.Duration {
-	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second,
-		5 * time.Second,
+	return []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+		3 * time.Second, 5 * time.Second,
 		10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute}
 }
 

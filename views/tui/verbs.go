@@ -64,7 +64,8 @@ func (d *deed) menu(a *app, i int) reaction {
 		label := cmp.Or(c.Label, c.Value)
 		items = append(items, item{
 			spans: []span{
-				{fmt.Sprintf("%3d ", c.Number), a.theme.text}, {pad(label, 13, false), a.theme.strong}, {c.Says, a.theme.text},
+				{fmt.Sprintf("%3d ", c.Number), a.theme.text}, {pad(label, 13, false), a.theme.strong},
+				{c.Says, a.theme.text},
 			},
 			do: func(a *app) reaction {
 				a.pop()

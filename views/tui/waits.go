@@ -156,7 +156,8 @@ func (r *related) title() string {
 // emptyText says that no wait is known, or no process that could end it.
 func (r *related) emptyText() string {
 	if r.wait != nil {
-		return "no process can be named that could end " + r.pronoun().object + ": Backspace, then Enter shows what is known"
+		return "no process can be named that could end " + r.pronoun().object +
+			": Backspace, then Enter shows what is known"
 	}
 	says := "nothing waits for " + r.pronoun().object
 	if r.processesOnly() {

@@ -92,8 +92,8 @@ func TestWaitsTab(t *testing.T) {
 		"  deadlock         observed 300/left waits for pipe:8001 (read fd 0), 301/right has its writing end",
 		"  deadlock         observed ├─ 301/right waits for pipe:8002 (read fd 0), 300/left has its writing end",
 		"  hangs            observed └─ 302/behind waits for pipe:8003 (read fd 0), 300/left has its writing end",
-		" to do: end one of 301/right, 300/left: the kernel then gives back locks and descriptors, and who waits for those " +
-			"goes on; prefer what can be done again",
+		" to do: end one of 301/right, 300/left: the kernel then gives back locks and descriptors, and who waits " +
+			"for those goes on; prefer what can be done again",
 	}, r.body())
 	r.press("*")
 	r.see("+ 300/left waits")

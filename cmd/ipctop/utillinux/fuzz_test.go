@@ -16,7 +16,8 @@ import (
 // testSession is a session without a machine.
 func testSession(argv ...string) *session {
 	var out bytes.Buffer
-	return newSession(Process{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }, Version: testVersion},
+	return newSession(Process{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" },
+		Version: testVersion},
 		argv, &kernel.Host{})
 }
 
@@ -123,8 +124,9 @@ func FuzzTable(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, width int, locale bool) {
 		for _, mode := range []outMode{outTable, outExport, outNewline, outRaw, outJSON} {
 			table := &table{
-				name: "t", mode: mode, utf8: locale, width: width, columns: []scolumn{{"A", false, true}, {"B", true, false}},
-				rows: [][]cell{{textCell(text), textCell(text)}, {{}, textCell("x")}},
+				name: "t", mode: mode, utf8: locale, width: width,
+				columns: []scolumn{{"A", false, true}, {"B", true, false}},
+				rows:    [][]cell{{textCell(text), textCell(text)}, {{}, textCell("x")}},
 			}
 			got := table.render()
 			if mode == outJSON {
@@ -136,7 +138,8 @@ func FuzzTable(f *testing.F) {
 			}
 			lines := map[outMode]int{outTable: 3, outExport: 2, outNewline: 4, outRaw: 3}[mode]
 			control := func(r rune) bool { return r < 0x20 && r != '\n' || r == 0x7f }
-			if strings.Count(got, "\n") != lines || strings.ContainsFunc(got, control) || locale && !utf8.ValidString(got) {
+			if strings.Count(got, "\n") != lines || strings.ContainsFunc(got, control) ||
+				locale && !utf8.ValidString(got) {
 				t.Fatalf("%q in mode %d: %q", text, mode, got)
 			}
 		}
@@ -160,8 +163,8 @@ func FuzzLsipcOutput(f *testing.F) {
 
 // TZ comes from the environment, so any text must give a zone.
 func FuzzZone(f *testing.F) {
-	for _, tz := range []string{"UTC", ":Europe/Berlin", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30", "../../../etc/passwd",
-		"/etc/passwd", "x\n5", ""} {
+	for _, tz := range []string{"UTC", ":Europe/Berlin", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30",
+		"../../../etc/passwd", "/etc/passwd", "x\n5", ""} {
 		f.Add(tz)
 	}
 	f.Fuzz(func(t *testing.T, tz string) {
@@ -174,7 +177,8 @@ func FuzzZone(f *testing.F) {
 
 // The help and the table of options must agree.
 func TestHelpNamesEveryOption(t *testing.T) {
-	for name, options := range map[string][]option{"ipcs": ipcsOptions(), "ipcrm": ipcrmOptions(), "ipcmk": ipcmkOptions(),
+	for name, options := range map[string][]option{"ipcs": ipcsOptions(), "ipcrm": ipcrmOptions(),
+		"ipcmk": ipcmkOptions(),
 		"lsipc": lsipcOptions()} {
 		help := ours(name, "--help")
 		if help.Code != 0 || help.Stderr != "" || !strings.HasPrefix(help.Stdout, "\nUsage:\n "+name+" [") ||

@@ -32,8 +32,8 @@ func goldenLines() []string {
 		"-qs -c"} {
 		lines = append(lines, "ipcs "+mode)
 	}
-	for _, object := range []string{"-q -i 0", "-q -i 32769 --human", "-q -i 98306", "-q -i 2", "-m -i 3", "-m -i 65542",
-		"-m --human -i 98311", "-m -i 8", "-s -i 7"} {
+	for _, object := range []string{"-q -i 0", "-q -i 32769 --human", "-q -i 98306", "-q -i 2", "-m -i 3",
+		"-m -i 65542", "-m --human -i 98311", "-m -i 8", "-s -i 7"} {
 		lines = append(lines, "ipcs "+object)
 	}
 	for _, kind := range []string{"-q", "-m", "-s"} {

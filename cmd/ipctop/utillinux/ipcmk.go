@@ -76,7 +76,8 @@ func (r *ipcmkRun) set(name, arg string) (code int, failed bool) {
 	case "mode":
 		n, rest, err := strtoul(arg, 8)
 		if err == nil && rest != "" || arg == "" {
-			return r.fail("failed to parse mode: Success"), true // errno is 0 here in util-linux, so it prints "Success"
+			// errno is 0 here in util-linux, so it prints "Success"
+			return r.fail("failed to parse mode: Success"), true
 		} else if err != nil {
 			return r.failErr("failed to parse mode", err), true
 		}

@@ -33,13 +33,13 @@ func TestIpcmkLikeUtilLinux(t *testing.T) {
 		for _, line := range []string{
 			"", "-Q", "-S 3", "-M 4096", "-Q -S 2 -M 3", "-S 2 -Q -Q", "-M 1 -M 5000", "-Q foo", "foo", "-M 1K -p 600",
 			"-p 600 -M 1K", "-p 777 -Q", "-p 0 -S 1",
-			"-p abc -Q", "-p 8 -Q", "-p 64x -Q", "-p 99999999999999999999999 -Q", "-p 7777 -Q", "-p -1 -Q", "-p +644 -Q",
-			"-p 1644 -M 10", "-p 0x1 -Q", "-p 644",
-			"-M 0", "-S 0", "-S -1", "-S 32001", "-S 32000", "-S abc", "-S 3x", "-S 0x3", "-S 99999999999", "-M abc", "-M -5",
-			"-M -", "-M +5", "-M 16E", "-M 15E",
+			"-p abc -Q", "-p 8 -Q", "-p 64x -Q", "-p 99999999999999999999999 -Q", "-p 7777 -Q", "-p -1 -Q",
+			"-p +644 -Q", "-p 1644 -M 10", "-p 0x1 -Q", "-p 644",
+			"-M 0", "-S 0", "-S -1", "-S 32001", "-S 32000", "-S abc", "-S 3x", "-S 0x3", "-S 99999999999",
+			"-M abc", "-M -5", "-M -", "-M +5", "-M 16E", "-M 15E",
 			"-M 99999999999999999999999999", "-M 18446744073709551615", "-M 18446744073709551616",
-			"-z", "-M", "-S", "-p", "--sh 10", "--s 10", "--queue", "--que --mode=600", "--queue=1", "--shmem=2MiB", "--mode",
-			"--", "-- -Q",
+			"-z", "-M", "-S", "-p", "--sh 10", "--s 10", "--queue", "--que --mode=600", "--queue=1", "--shmem=2MiB",
+			"--mode", "--", "-- -Q",
 		} {
 			sameChange(t, append([]string{"ipcmk"}, words(line)...)...)
 		}
@@ -56,10 +56,9 @@ func TestIpcmkSizes(t *testing.T) {
 	needReference(t)
 	kerneltest.InNamespace(t, func() {
 		rnd := kerneltest.Random(t)
-		sizes := words("0x10 0x10K 010 010K 08 0x 0xg 1e 1e3 1E 0E 0Y 1Y 1Z 1Q K 5B 5iB 5b 2KB 2kb 2kib 2KIB 2Kib 2kiB " +
-			"2KiBx 2Ki 2kB 2.K 1. 1.5 .5K " +
-			"1.5K 1.7K 1.3K 1.10K 1.100K 0.5M 0.05M 1.05K 1.50K 1.500K 1.999K 1.0K 1.5KB 1.5KiB 1.5b 1.5.5K 1.-5K 1.0x5K 1.08K " +
-			"1.00008M 1,5K")
+		sizes := words("0x10 0x10K 010 010K 08 0x 0xg 1e 1e3 1E 0E 0Y 1Y 1Z 1Q K 5B 5iB 5b 2KB 2kb 2kib 2KIB 2Kib " +
+			"2kiB 2KiBx 2Ki 2kB 2.K 1. 1.5 .5K 1.5K 1.7K 1.3K 1.10K 1.100K 0.5M 0.05M 1.05K 1.50K 1.500K 1.999K " +
+			"1.0K 1.5KB 1.5KiB 1.5b 1.5.5K 1.-5K 1.0x5K 1.08K 1.00008M 1,5K")
 		pick := func(from ...string) string { return from[rnd.IntN(len(from))] }
 		for range 200 {
 			sizes = append(sizes, fmt.Sprintf("%d%s%s", rnd.IntN(3000),
@@ -93,15 +92,16 @@ func TestIpcmkPosix(t *testing.T) {
 			{"-m 4K --name=/rooted -p 666", result{"POSIX shared memory name: /rooted\n", "", 0}},
 			{"-q -n /queue", result{"POSIX message queue name: /queue\n", "", 0}},
 			{"-s -n gate -p 600", result{"POSIX semaphore name: gate\n", "", 0}},
-			{"-s -q -m 1 -n /all", result{"POSIX shared memory name: /all\nPOSIX message queue name: /all\nPOSIX semaphore " +
-				"name: /all\n", "", 0}},
+			{"-s -q -m 1 -n /all", result{"POSIX shared memory name: /all\nPOSIX message queue name: /all\n" +
+				"POSIX semaphore name: /all\n", "", 0}},
 			// Ours takes no existing segment. util-linux cuts it to the new size.
 			{"-m 1 -n seg", result{"", "ipcmk: create POSIX shared memory failed: File exists\n", 1}},
 			{"--posix-mqueue -n /queue", result{"", "ipcmk: create POSIX message queue failed: File exists\n", 1}},
 			{"--posix-semaphore -n gate", result{"", "ipcmk: create POSIX semaphore failed: File exists\n", 1}},
 			{"-q -n noslash", result{"", "ipcmk: create POSIX message queue failed: Invalid argument\n", 1}},
 			{"-m 1 -n a/b", result{"", "ipcmk: create POSIX shared memory failed: Invalid argument\n", 1}},
-			{"-m 18446744073709551615 -n big", result{"", "ipcmk: create POSIX shared memory failed: Invalid argument\n", 1}},
+			{"-m 18446744073709551615 -n big", result{"", "ipcmk: create POSIX shared memory failed: " +
+				"Invalid argument\n", 1}},
 			{"-m 1", result{"", "ipcmk: name is required for POSIX IPC\n" + try, 1}},
 			{"-s", result{"", "ipcmk: name is required for POSIX IPC\n" + try, 1}},
 			{"-n name", result{"", "ipcmk: bad usage\n" + try, 1}},

@@ -250,8 +250,8 @@ func (r *ipcrmRun) byName(what, name string, remove func(string) error) (goesOn 
 	return true
 }
 
-// oldForm is ipcrm shm|msg|sem ID…, the form from before 1999. util-linux reads an empty word as id 0, and cuts an id to
-// 32 bits. oldForm refuses both.
+// oldForm is ipcrm shm|msg|sem ID…, the form from before 1999. util-linux reads an empty word as id 0, and cuts an id
+// to 32 bits. oldForm refuses both.
 func (r *ipcrmRun) oldForm(kind schema.Kind, ids []string) int {
 	if len(ids) == 0 {
 		r.warn("not enough arguments")

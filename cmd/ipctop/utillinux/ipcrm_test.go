@@ -19,14 +19,14 @@ import (
 // ipcrmLines lists command lines that util-linux and ours answer in the same way.
 func ipcrmLines() []string {
 	return []string{
-		"", "-v", "-q 0", "-m 0 -s 0 -q 0", "-v -m 0 -s 1 -q 32770 -m 99", "-q 0 -v", "-q 0 -q 0", "-q 99", "-q -1", "-q +0",
-		"-q 1x", "-q zz",
-		"-q 0x0", "-q 010", "-q 4294967297", "-q 2147483648", "-q -2147483649", "-q 99999999999999999999999", "-m abc -q 0",
-		"-q 0 -m abc -q 1",
+		"", "-v", "-q 0", "-m 0 -s 0 -q 0", "-v -m 0 -s 1 -q 32770 -m 99", "-q 0 -v", "-q 0 -q 0", "-q 99",
+		"-q -1", "-q +0", "-q 1x", "-q zz",
+		"-q 0x0", "-q 010", "-q 4294967297", "-q 2147483648", "-q -2147483649", "-q 99999999999999999999999",
+		"-m abc -q 0", "-q 0 -m abc -q 1",
 		"-Q 0x10", "-Q 16", "-Q 020", "-Q +0x11", "-Q 0xfffffff2", "-Q 4294967282", "-Q -14", "-M 0x10 -S 0x11 -Q 0x10",
 		"-v -M 0x10 -S 0x99 -Q 0x11",
-		"-Q 0", "-M 0x0", "-S 00", "-Q zz", "-Q 1x", "-Q 0x", "-Q 08", "-Q -", "-Q 99999999999999999999999", "-Q 0x9999",
-		"-Q 0x10 -Q 0x10",
+		"-Q 0", "-M 0x0", "-S 00", "-Q zz", "-Q 1x", "-Q 0x", "-Q 08", "-Q -", "-Q 99999999999999999999999",
+		"-Q 0x9999", "-Q 0x10 -Q 0x10",
 		"-a", "-v -a", "-a -v", "-v --all", "-ashm", "-v -amsg", "-v --all=sem", "-v --al=shm", "-v -a -q 0",
 		"-v -ashm -amsg", "-v -asem -a",
 		"-afoo", "-a=shm", "--all=", "-avshm", "-a shm -z",
@@ -118,9 +118,12 @@ func TestIpcrmRefuses(t *testing.T) {
 			{[]string{"-q", "--", "0"}, "ipcrm: unknown argument: 0\n" + try},
 			{[]string{"foo", "-a"}, "ipcrm: unknown argument: foo\n" + try},
 			// A key of more than 32 bits. util-linux removes the object with the low 32 bits as its key.
-			{[]string{"-Q", "0x100000010"}, "ipcrm: failed to parse argument: '0x100000010': Numerical result out of range\n"},
-			{[]string{"-M", "4294967312"}, "ipcrm: failed to parse argument: '4294967312': Numerical result out of range\n"},
-			{[]string{"-S", "-4294967280"}, "ipcrm: failed to parse argument: '-4294967280': Numerical result out of range\n"},
+			{[]string{"-Q", "0x100000010"}, "ipcrm: failed to parse argument: '0x100000010': Numerical " +
+				"result out of range\n"},
+			{[]string{"-M", "4294967312"}, "ipcrm: failed to parse argument: '4294967312': Numerical " +
+				"result out of range\n"},
+			{[]string{"-S", "-4294967280"}, "ipcrm: failed to parse argument: '-4294967280': Numerical " +
+				"result out of range\n"},
 			{[]string{"-Q", "18446744073709551615"},
 				"ipcrm: failed to parse argument: '18446744073709551615': Numerical result out of range\n"},
 			{[]string{"-Q", ""}, "ipcrm: failed to parse argument: ''\n"}, // util-linux adds the text of an old errno
@@ -189,16 +192,20 @@ func TestIpcrmPosix(t *testing.T) {
 		}{
 			{"--posix-shmem seg", result{}, []string{"/queue", "sem.gate"}},
 			{"--posix-shm /seg -v", result{}, []string{"/queue", "sem.gate"}},
-			{"-v --posix-shmem=seg", result{"removing POSIX shared memory `seg'\n", "", 0}, []string{"/queue", "sem.gate"}},
-			{"-v --posix-semaphore gate", result{"removing POSIX semaphore `gate'\n", "", 0}, []string{"/queue", "seg"}},
-			{"-v --posix-mqueue /queue", result{"removing POSIX message queue `/queue'\n", "", 0}, []string{"seg", "sem.gate"}},
+			{"-v --posix-shmem=seg", result{"removing POSIX shared memory `seg'\n", "", 0},
+				[]string{"/queue", "sem.gate"}},
+			{"-v --posix-semaphore gate", result{"removing POSIX semaphore `gate'\n", "", 0},
+				[]string{"/queue", "seg"}},
+			{"-v --posix-mqueue /queue", result{"removing POSIX message queue `/queue'\n", "", 0},
+				[]string{"seg", "sem.gate"}},
 			{"--posix-mqueue queue", result{"", "ipcrm: name failed: Invalid argument\n", 1},
 				[]string{"/queue", "seg", "sem.gate"}},
 			{"--posix-shmem none --posix-semaphore gate", result{"", "ipcrm: name `none' not found\n", 1},
 				[]string{"/queue", "seg"}},
 			{"--posix-shmem sem/gate", result{"", "ipcrm: name `sem/gate' not found\n", 1},
 				[]string{"/queue", "seg", "sem.gate"}},
-			{"--posix-shmem dir", result{"", "ipcrm: name failed: Is a directory\n", 1}, []string{"/queue", "seg", "sem.gate"}},
+			{"--posix-shmem dir", result{"", "ipcrm: name failed: Is a directory\n", 1},
+				[]string{"/queue", "seg", "sem.gate"}},
 			{"--posix-shmem ../shm/seg", result{"", "ipcrm: name `../shm/seg' not found\n", 1},
 				[]string{"/queue", "seg", "sem.gate"}},
 			{"-v -apshm", result{"removing POSIX shared memory `seg'\n", "", 0}, []string{"/queue", "sem.gate"}},
@@ -225,8 +232,8 @@ func TestIpcrmPosixQueuesNotMounted(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		kerneltest.Mqueue(t)
 		check(t, unix.Unmount("/dev/mqueue", unix.MNT_DETACH))
-		want := result{"", "ipcrm: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none /dev/mqueue' to mount " +
-			"it.\n", 0}
+		want := result{"", "ipcrm: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none " +
+			"/dev/mqueue' to mount it.\n", 0}
 		if diff := cmp.Diff(want, ours("ipcrm", "--all=pmsg")); diff != "" {
 			t.Error(diff)
 		}

@@ -40,7 +40,8 @@ func ipcsOptions() []option {
 	return []option{
 		{'i', "id", needsArg}, {'q', "queues", noArg}, {'m', "shmems", noArg}, {'s', "semaphores", noArg},
 		{'a', "all", noArg},
-		{'t', "time", noArg}, {'p', "pid", noArg}, {'c', "creator", noArg}, {'l', "limits", noArg}, {'u', "summary", noArg},
+		{'t', "time", noArg}, {'p', "pid", noArg}, {'c', "creator", noArg}, {'l', "limits", noArg},
+		{'u', "summary", noArg},
 		{0, "human", noArg}, {'b', "bytes", noArg}, {'V', "version", noArg}, {'h', "help", noArg},
 	}
 }

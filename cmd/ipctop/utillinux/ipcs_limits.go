@@ -86,7 +86,8 @@ func (r *ipcsRun) msgSummary() {
 	r.print("------ Messages Status --------\n")
 	r.printf("allocated queues = %d\n", info.Queues)
 	r.printf("used headers = %d\n", info.Messages)
-	// The kernel's count is an int. It becomes negative above 2 GiB of messages. util-linux prints it as 64 unsigned bits.
+	// The kernel's count is an int. It becomes negative above 2 GiB of messages. util-linux prints it as 64 unsigned
+	// bits.
 	r.size("used space", uint64(int64(int32(info.Bytes))), unitDefault)
 }
 

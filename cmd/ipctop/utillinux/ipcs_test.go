@@ -47,10 +47,10 @@ func TestIpcsCommandLines(t *testing.T) {
 		accounts(t)
 		(&population{nsems: map[int]int{}}).addEach(t, kerneltest.Random(t))
 		for _, line := range []string{
-			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum", "--id", "-i",
-			"-m foo -t",
-			"--", "-- -z", "-mx", "--h", "--hu -m", "--bytes=", "--=", "-W", "-a-", "--i", "--sh --id=0", "foo", "-", "- -z",
-			"-:", "-;",
+			"-i 0", "-a -i 0", "-qm -i 0", "-z", "--foo", "--foo=bar", "--s", "--s=1", "--lim=3", "--lim --sum",
+			"--id", "-i", "-m foo -t",
+			"--", "-- -z", "-mx", "--h", "--hu -m", "--bytes=", "--=", "-W", "-a-", "--i", "--sh --id=0", "foo",
+			"-", "- -z", "-:", "-;",
 			"-i abc -z", "-i 0 -z -m", "-t -p", "-p -t", "-l -u -c", "-mi0", "-m -i=0", "--id 0 -q", "-\xff", "--\xff",
 			"-m -t -i 0",
 			"-qi -1", "-mi -1", "-qi -2147483648", "-mi 999", "-si 999", "-si 2147483647",
@@ -100,7 +100,8 @@ func TestIpcsLimitsAtTheirEnds(t *testing.T) {
 	needPeer(t)
 	kerneltest.InNamespace(t, func() {
 		for _, limits := range []map[string]string{
-			{"msgmni": "0", "msgmax": "0", "msgmnb": "0", "shmmax": "0", "shmmni": "0", "shmall": "0", "sem": "0 0 0 0"},
+			{"msgmni": "0", "msgmax": "0", "msgmnb": "0", "shmmax": "0", "shmmni": "0", "shmall": "0",
+				"sem": "0 0 0 0"},
 			{
 				"msgmni": "32768", "msgmax": "2147483647", "msgmnb": "2147483647",
 				"shmmax": "18446744073709551615", "shmmni": "32768", "shmall": "18446744073709551615",

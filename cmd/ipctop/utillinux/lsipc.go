@@ -35,8 +35,10 @@ const lsipcNoID = -1
 
 func lsipcOptions() []option {
 	return []option{
-		{'b', "bytes", noArg}, {'c', "creator", noArg}, {'e', "export", noArg}, {'g', "global", noArg}, {'h', "help", noArg},
-		{'i', "id", needsArg}, {'J', "json", noArg}, {'l', "list", noArg}, {'N', "name", needsArg}, {'n', "newline", noArg},
+		{'b', "bytes", noArg}, {'c', "creator", noArg}, {'e', "export", noArg}, {'g', "global", noArg},
+		{'h', "help", noArg},
+		{'i', "id", needsArg}, {'J', "json", noArg}, {'l', "list", noArg}, {'N', "name", needsArg},
+		{'n', "newline", noArg},
 		{0, "noheadings", noArg}, {0, "notruncate", noArg}, {'P', "numeric-perms", noArg}, {'o', "output", needsArg},
 		{'Q', "posix-mqueues", noArg}, {'S', "posix-semaphores", noArg}, {'M', "posix-shmems", noArg},
 		{'q', "queues", noArg}, {'r', "raw", noArg}, {'s', "semaphores", noArg}, {'m', "shmems", noArg},
@@ -140,8 +142,8 @@ type exclusive map[string]string
 // share counts. util-linux names -c in a group with -o and -t, but accepts -c with both.
 func exclusiveGroups() []string {
 	return []string{
-		"json export list newline raw", "global id", "name global id", "creator output time", "shmems queues semaphores",
-		"posix-shmems posix-mqueues posix-semaphores shmems queues semaphores",
+		"json export list newline raw", "global id", "name global id", "creator output time",
+		"shmems queues semaphores", "posix-shmems posix-mqueues posix-semaphores shmems queues semaphores",
 	}
 }
 

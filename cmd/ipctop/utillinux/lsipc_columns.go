@@ -118,7 +118,8 @@ func lsipcDefaults(kind string) []string {
 
 // lsipcTimes lists the columns that -t adds.
 func lsipcTimes(kind string) []string {
-	return strings.Fields(map[string]string{"msg": "SEND RECV CTIME", "shm": "ATTACH DETACH", "sem": "OTIME CTIME"}[kind])
+	return strings.Fields(map[string]string{"msg": "SEND RECV CTIME", "shm": "ATTACH DETACH",
+		"sem": "OTIME CTIME"}[kind])
 }
 
 // lsipcTable gives the name of a kind's table in JSON.

@@ -74,7 +74,8 @@ func percent(used, limit uint64) string {
 func (r *lsipcRun) msgLimits() []limitRow {
 	info, _ := r.host.MsgInfo() // in a kernel without message queues all limits are 0
 	return []limitRow{
-		{resource: "MSGMNI", description: "Number of message queues", limit: info.MNI, used: info.Queues, counted: true},
+		{resource: "MSGMNI", description: "Number of message queues", limit: info.MNI, used: info.Queues,
+			counted: true},
 		{resource: "MSGMAX", description: "Max size of message (bytes)", limit: info.Max, isBytes: true},
 		{resource: "MSGMNB", description: "Default max size of queue (bytes)", limit: info.MNB, isBytes: true},
 	}
@@ -100,7 +101,8 @@ func (r *lsipcRun) shmLimits() []limitRow {
 func (r *lsipcRun) semLimits() []limitRow {
 	info, _ := r.host.SemInfo()
 	return []limitRow{
-		{resource: "SEMMNI", description: "Number of semaphore identifiers", limit: info.MNI, used: info.Sets, counted: true},
+		{resource: "SEMMNI", description: "Number of semaphore identifiers", limit: info.MNI, used: info.Sets,
+			counted: true},
 		{resource: "SEMMNS", description: "Total number of semaphores", limit: info.MNS, used: info.Semaphores,
 			counted: true},
 		{resource: "SEMMSL", description: "Max semaphores per semaphore set.", limit: info.MSL},
@@ -135,11 +137,13 @@ func lsipcColumnHelp() string {
 		has   func(*lsipcColumn) bool
 	}{
 		{"Generic columns:", func(c *lsipcColumn) bool { return c.group == genericColumn }},
-		{"Generic POSIX columns, besides OWNER to CGROUP:", func(c *lsipcColumn) bool { return c.group == posixColumn }},
+		{"Generic POSIX columns, besides OWNER to CGROUP:",
+			func(c *lsipcColumn) bool { return c.group == posixColumn }},
 		{"Shared-memory columns (--shmems):", func(c *lsipcColumn) bool { return c.group == shmColumn }},
 		{"Message-queue columns (--queues):", func(c *lsipcColumn) bool { return c.group == msgColumn }},
 		{"Semaphore columns (--semaphores):", func(c *lsipcColumn) bool { return c.group == semColumn }},
-		{"POSIX semaphore columns (--posix-semaphores):", func(c *lsipcColumn) bool { return c.group == posixSemColumn }},
+		{"POSIX semaphore columns (--posix-semaphores):",
+			func(c *lsipcColumn) bool { return c.group == posixSemColumn }},
 		{"Summary columns (--global):", func(c *lsipcColumn) bool { return c.group == globalColumn }},
 	} {
 		text += "\n" + group.title + "\n"

@@ -238,7 +238,8 @@ func (r *lsipcRun) elements(set *sysv.SemSet) (*table, error) {
 	}
 	for _, v := range values {
 		t.rows = append(t.rows, []cell{
-			numberCell(uint64(v.Num)), numberCell(uint64(v.Value)), numberCell(uint64(v.NCount)), numberCell(uint64(v.ZCount)),
+			numberCell(uint64(v.Num)), numberCell(uint64(v.Value)), numberCell(uint64(v.NCount)),
+			numberCell(uint64(v.ZCount)),
 			textCell(strconv.Itoa(int(v.Pid))), r.command(v.Pid),
 		})
 	}

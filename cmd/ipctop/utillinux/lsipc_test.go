@@ -25,8 +25,8 @@ func lsipcModes() []string {
 	return []string{
 		"", "-J", "-e", "-n", "-r", "-l", "-y", "-J -y", "-e -y", "-n -y", "-r -y", "--noheadings", "-r --noheadings",
 		"-J --noheadings", "-e --noheadings",
-		"-n --noheadings", "--notruncate", "-b", "-P", "-b -P -J", "-c", "-t", "-c -t", "-c -t -r", "-t --time-format=full",
-		"-t --time-format iso",
+		"-n --noheadings", "--notruncate", "-b", "-P", "-b -P -J", "-c", "-t", "-c -t", "-c -t -r",
+		"-t --time-format=full", "-t --time-format iso",
 		"-t --time-format=short -J", "-t -n --time-format=iso",
 	}
 }
@@ -99,17 +99,17 @@ func TestLsipcCommandLines(t *testing.T) {
 		accounts(t)
 		(&population{nsems: map[int]int{}}).addEach(t, kerneltest.Random(t))
 		for _, line := range []string{
-			"-m -o KEY,,ID", "-m -o KEY,", "-m -o ,KEY", "-m -o +", "-m -o nsems,key", "-m -o key,nsems,id", "-m -o foo,key",
-			"-m -o key,foo", "-o key", "-o ,", "-m -o key,key,KeY",
+			"-m -o KEY,,ID", "-m -o KEY,", "-m -o ,KEY", "-m -o +", "-m -o nsems,key", "-m -o key,nsems,id",
+			"-m -o foo,key", "-m -o key,foo", "-o key", "-o ,", "-m -o key,key,KeY",
 			"-m -m -m -m -m -m -m -m", "-m -m -m -m -m -m", "-m -m", "-s -s -s -s -s -s -s -s -s -s -s -s -s -s",
 			"-m -m -m -m -m -m -t", "-q -q -q -q -q -q -q -q -t", "-m -m -m -m -m -m -c",
 			"-m -q", "-q -s", "-J -e", "-J -r -l", "-J -J", "-e -n", "-c -o key -m", "-t -o key -m", "-o key -c -m",
-			"-t", "-c", "-i 3", "-g -i 3 -m", "-i 3 -g", "-g -t -m", "-g -t", "-g -c -s", "--time-format=foo", "--time-format",
-			"--time-format=", "--time-format=ISO",
-			"-i abc", "-i", "-i 99999999999", "-i 0x1", "-m -i 0 -q", "foo", "-m foo", "-z", "-m -o RESOURCE", "-g -o size",
-			"-g -o key,resource", "-m -g -o limit", "-m -g -o +size",
-			"-o resource,key -J", "--j", "--s", "--no", "--ti", "--time=1", "--notr -m", "--noh -m", "--id 0 -m", "--out=key -m",
-			"--glob", "--", "-mJ", "-mi0", "-m --raw=x",
+			"-t", "-c", "-i 3", "-g -i 3 -m", "-i 3 -g", "-g -t -m", "-g -t", "-g -c -s", "--time-format=foo",
+			"--time-format", "--time-format=", "--time-format=ISO",
+			"-i abc", "-i", "-i 99999999999", "-i 0x1", "-m -i 0 -q", "foo", "-m foo", "-z", "-m -o RESOURCE",
+			"-g -o size", "-g -o key,resource", "-m -g -o limit", "-m -g -o +size",
+			"-o resource,key -J", "--j", "--s", "--no", "--ti", "--time=1", "--notr -m", "--noh -m", "--id 0 -m",
+			"--out=key -m", "--glob", "--", "-mJ", "-mi0", "-m --raw=x",
 			"-m -i 0 -o key", "-m -i 0 -c -t", "-s -i 0 -c", "-s -i 0 -t -J", "-- -z",
 		} {
 			same(t, append([]string{"lsipc"}, words(line)...)...)
@@ -144,7 +144,8 @@ func TestLsipcCreatorGID(t *testing.T) {
 		kerneltest.StartAs(t, &syscall.Credential{Uid: 1000, Gid: 2000}, "make")
 		for _, kind := range []string{"-m", "-s"} {
 			want := result{"1000 2000 1000 2000\n", "", 0}
-			if diff := cmp.Diff(want, ours(words("lsipc "+kind+" -r --noheadings -o cuid,cgid,uid,gid")...)); diff != "" {
+			if diff := cmp.Diff(want,
+				ours(words("lsipc "+kind+" -r --noheadings -o cuid,cgid,uid,gid")...)); diff != "" {
 				t.Errorf("%s: %s", kind, diff)
 			}
 		}
@@ -157,7 +158,8 @@ func TestLsipcHostileCommands(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		for _, group := range [][][]string{
 			{
-				{"plain", "words"}, {}, {"", ""}, {"", "x", ""}, {" "}, {"two words", " lead", "trail "}, {"tab\tnewline\nend"},
+				{"plain", "words"}, {}, {"", ""}, {"", "x", ""}, {" "}, {"two words", " lead", "trail "},
+				{"tab\tnewline\nend"},
 				{"\x1b[31mred\x1b[0m", "\a\b\f\r\v\x7f"},
 				{`back\slash`, `\x41`, `\\x`, `"double"`, "'single'", "`tick`", "$HOME", "/s/l", "100%"},
 				{"é€", "漢字", "e\u0301", "\u200b\u202e"}, {"\u0085", "\u00a0"},
@@ -243,39 +245,42 @@ func TestLsipcPosix(t *testing.T) {
 		root := must(user.LookupId(strconv.Itoa(os.Getuid())))(t).Username
 		fill := strings.NewReplacer("ROOT", root, "BLANK", strings.Repeat(" ", 36-len(root)))
 		for _, c := range []struct{ line, stdout, stderr string }{
-			{"lsipc -M -r", "NAME PERMS OWNER SIZE MTIME\nother rw------- ROOT 0B 2001-Feb03\nseg rw-r----- ROOT 4.9K " +
-				"2001-Feb03\n", ""},
+			{"lsipc -M -r", "NAME PERMS OWNER SIZE MTIME\nother rw------- ROOT 0B 2001-Feb03\n" +
+				"seg rw-r----- ROOT 4.9K 2001-Feb03\n", ""},
 			{"lsipc --posix-semaphores -r", "NAME PERMS OWNER MTIME SVAL\ngate rw-r--r-- ROOT 2001-Feb03 3\n", ""},
 			{"lsipc -Q -r", "NAME PERMS OWNER MTIME USEDBYTES MSGS\n/queue rw------- ROOT 2001-Feb03 0B 0\n", ""},
-			{"lsipc -M -b -P -e -N seg", `NAME="seg" PERMS="0640" OWNER="ROOT" SIZE="5000" MTIME="2001-Feb03"` + "\n", ""},
-			{"lsipc -S -o name,sval,cuid,cgid,mtime --time-format=iso -r --noheadings", "gate 3 0 0 2001-02-03T04:05:06+00:00\n",
+			{"lsipc -M -b -P -e -N seg", `NAME="seg" PERMS="0640" OWNER="ROOT" SIZE="5000" MTIME="2001-Feb03"` + "\n",
+				""},
+			{"lsipc -S -o name,sval,cuid,cgid,mtime --time-format=iso -r --noheadings",
+				"gate 3 0 0 2001-02-03T04:05:06+00:00\n",
 				""},
 			{"lsipc -M -c -r --noheadings --name other", "other rw------- ROOT 0B 2001-Feb03 0 0\n", ""},
-			{"lsipc -M -J -o name", "{\n   \"posix-sharedmemory\": [\n      {\n         \"name\": \"other\"\n      },{\n       " +
-				"  \"name\": \"seg\"\n      }\n   ]\n}\n", ""},
+			{"lsipc -M -J -o name", "{\n   \"posix-sharedmemory\": [\n      {\n         \"name\": \"other\"\n" +
+				"      },{\n         \"name\": \"seg\"\n      }\n   ]\n}\n", ""},
 			{"lsipc -Q -N /queue -o +size", "", "lsipc: column size does not apply to the specified IPC\n"},
 			{"lsipc -Q -N queue", "", "lsipc: mqueue name must start with '/': queue\n"},
 			{"lsipc -Q -N /none", "", "lsipc: message queue /none not found\n"},
 			{"lsipc -M -N none", "", "lsipc: shared memory segment none not found\n"},
 			{"lsipc -S -N none", "", "lsipc: semaphore none not found\n"},
 			{"lsipc -M -N x -i 3", "", "lsipc: mutually exclusive arguments: --name --global --id\n"},
-			{"lsipc -M -m", "", "lsipc: mutually exclusive arguments: --posix-shmems --posix-mqueues --posix-semaphores " +
-				"--shmems --queues --semaphores\n"},
+			{"lsipc -M -m", "", "lsipc: mutually exclusive arguments: --posix-shmems --posix-mqueues " +
+				"--posix-semaphores --shmems --queues --semaphores\n"},
 			{"lsipc -N x", "", "lsipc: --global is mutually exclusive with --creator, --id and --time\n"},
-			{"lsipc -g -Q -r --noheadings -o resource,limit,used,use%", "MQUMNI 256 1 0.39%\nMQUMAX 8K - -\nMQUMNB 10 - -\n",
+			{"lsipc -g -Q -r --noheadings -o resource,limit,used,use%", "MQUMNI 256 1 0.39%\nMQUMAX 8K - -\n" +
+				"MQUMNB 10 - -\n",
 				""},
 			{"lsipc -M -N seg -o name,size,mtime -l", "NAME SIZE      MTIME\nseg  4.9K 2001-Feb03\n", ""},
 			{
 				"lsipc -S -N gate",
 				"Name:                               gate                                \n" +
-					"Owner:                              ROOTBLANK\nPermissions:                        rw-r--r--                    " +
-					"       \n" +
-					"Creator UID:                        0                                   \nCreator user:                       " +
-					"ROOTBLANK\n" +
-					"Creator GID:                        0                                   \nCreator group:                      " +
-					"ROOTBLANK\n" +
-					"Last action:                        Sat Feb  3 04:05:06 2001            \nValue:                              3 " +
-					"                                  \n", "",
+					"Owner:                              ROOTBLANK\n" +
+					"Permissions:                        rw-r--r--                           \n" +
+					"Creator UID:                        0                                   \n" +
+					"Creator user:                       ROOTBLANK\n" +
+					"Creator GID:                        0                                   \n" +
+					"Creator group:                      ROOTBLANK\n" +
+					"Last action:                        Sat Feb  3 04:05:06 2001            \n" +
+					"Value:                              3                                   \n", "",
 			},
 		} {
 			got := ours(words(c.line)...)
@@ -288,8 +293,8 @@ func TestLsipcPosix(t *testing.T) {
 			}
 		}
 		check(t, unix.Unmount("/dev/mqueue", unix.MNT_DETACH))
-		want := result{"", "lsipc: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none /dev/mqueue' to mount " +
-			"it.\n", 0}
+		want := result{"", "lsipc: /dev/mqueue does not seem to be mounted. Use 'mount -t mqueue none " +
+			"/dev/mqueue' to mount it.\n", 0}
 		if diff := cmp.Diff(want, ours("lsipc", "-Q")); diff != "" {
 			t.Error(diff)
 		}

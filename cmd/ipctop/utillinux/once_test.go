@@ -99,7 +99,8 @@ func onceRecords(t *testing.T) map[string]record {
 	all := map[string]record{}
 	for kind, objects := range doc.Objects {
 		columns := words(map[string]string{
-			"msg": "key id owner perms usedbytes msgs lspid lrpid", "shm": "key id owner perms size nattch status cpid lpid",
+			"msg": "key id owner perms usedbytes msgs lspid lrpid",
+			"shm": "key id owner perms size nattch status cpid lpid",
 			"sem": "key id owner perms nsems",
 		}[kind])
 		for _, object := range objects {

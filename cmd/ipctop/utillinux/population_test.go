@@ -34,7 +34,8 @@ func accounts(t testing.TB) {
 	t.Helper()
 	for name, text := range map[string]string{
 		"passwd": "root:x:0:0:root:/root:/bin/sh\nwwwdata:x:33:33::/:/bin/false\ntenletters:x:44:44::/:/bin/false\n" +
-			"nobody:x:65534:65534::/:/bin/false\naveryverylongname:x:4242:4242::/:/bin/false\nlàtin:x:77:77::/:/bin/false\n",
+			"nobody:x:65534:65534::/:/bin/false\naveryverylongname:x:4242:4242::/:/bin/false\n" +
+			"làtin:x:77:77::/:/bin/false\n",
 		"group": "root:x:0:\nwwwdata:x:33:\nnogroup:x:65534:\nagroupwithalongname:x:4242:\n",
 	} {
 		path := filepath.Join(t.TempDir(), name)

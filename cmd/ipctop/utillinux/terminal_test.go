@@ -23,8 +23,8 @@ func TestLsipcOnATerminal(t *testing.T) {
 		t.Setenv("LC_ALL", "C.UTF-8")
 		for _, columns := range []int{1, 40, 66, 67, 70, 80, 81, 82, 83, 84, 100, 132, 300} {
 			for _, line := range []string{
-				"-m", "-m -t", "-m -c -t", "-q", "-g", "-m --notruncate", "-m -J", "-m -r", "-m -e", "-m -n", "-m -o COMMAND,ID",
-				"-m -o COMMAND,COMMAND,ID",
+				"-m", "-m -t", "-m -c -t", "-q", "-g", "-m --notruncate", "-m -J", "-m -r", "-m -e", "-m -n",
+				"-m -o COMMAND,ID", "-m -o COMMAND,COMMAND,ID",
 				"-m -l -i 0", "-m -i 0", "-s -i 0", "-m --noheadings",
 			} {
 				argv := append([]string{"lsipc"}, words(line)...)

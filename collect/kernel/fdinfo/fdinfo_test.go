@@ -98,7 +98,8 @@ const (
 	inotifyInfo = "pos:\t0\nino:\t1038\ninotify wd:1f ino:3c4a3 sdev:fe00000 mask:2 ignored_mask:0 fhandle-bytes:8 " +
 		"fhandle-type:1 f_handle:a3c4030000000000\ninotify wd:1 ino:2 sdev:1b mask:80000300 ignored_mask:0 \n"
 	pidfdInfo   = "pos:\t0\nino:\t2\nPid:\t812\nNSpid:\t812\t7\n"
-	iouringInfo = "ino:\t1114921\nSqMask:\t0x7\nSqHead:\t4294967295\nSqTail:\t2\nCachedSqHead:\t1\nCqMask:\t0xf\nCqHead:\t4\nCqTail:\t9\nCachedCqTail:\t9\nSQEs:\t3\nCQEs:\t5\n" +
+	iouringInfo = "ino:\t1114921\nSqMask:\t0x7\nSqHead:\t4294967295\nSqTail:\t2\nCachedSqHead:\t1\nCqMask:\t0xf\n" +
+		"CqHead:\t4\nCqTail:\t9\nCachedCqTail:\t9\nSQEs:\t3\nCQEs:\t5\n" +
 		"SqThread:\t-1\nSqThreadCpu:\t-1\nUserFiles:\t2\nUserBufs:\t1\nPollList:\nCqOverflowList:\n"
 )
 

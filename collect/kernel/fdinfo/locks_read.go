@@ -67,9 +67,9 @@ func readPages(path string) (pages [][]byte, err error) {
 	}
 }
 
-// mergeLocks makes one list of the pages of several reads. A lock in any page was held at that moment. It is in the list
-// as often as in the page that has it most often: locks of one page are different locks, those of two pages may be the
-// same. Its requests are those of the last page that has it.
+// mergeLocks makes one list of the pages of several reads. A lock in any page was held at that moment. It is in the
+// list as often as in the page that has it most often: locks of one page are different locks, those of two pages may be
+// the same. Its requests are those of the last page that has it.
 func mergeLocks(pages [][]HeldLock) []HeldLock {
 	var order []FileLock
 	waiters := map[FileLock][][]FileLock{}

@@ -28,8 +28,8 @@ func runInit(extra []uintptr) int {
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env:   os.Environ(),
 		Files: []uintptr{0, 1, 2, reportFD},
-		// Otherwise the test would be in the group of the process that started the tests. In this namespace the number of
-		// that group is 0. No process's own group has the number 0.
+		// Otherwise the test would be in the group of the process that started the tests. In this namespace the number
+		// of that group is 0. No process's own group has the number 0.
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {

@@ -82,8 +82,10 @@ func TestFreshNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer unix.Close(fd)
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}); err != unix.ECONNREFUSED {
-			t.Errorf("connect to a closed port of an empty network: %v, want ECONNREFUSED (ENETUNREACH: lo is down)", err)
+		if err := unix.Connect(fd,
+			&unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}); err != unix.ECONNREFUSED {
+			t.Errorf("connect to a closed port of an empty network: %v, want ECONNREFUSED (ENETUNREACH: lo is down)",
+				err)
 		}
 	}, unix.CLONE_NEWNET)
 }

@@ -100,8 +100,9 @@ func isDir(root sys.Root, path string) bool {
 // LogindConf is the content of one file.
 type LogindConf struct {
 	RemoveIPC LogindSetting // the last assignment
-	BuiltIn   LogindSetting // the first assignment in a comment: the vendor's file shows the built-in setting in this way
-	Broken    bool          // a section's heading has no end; logind stops reading there
+	// the first assignment in a comment: the vendor's file shows the built-in setting in this way
+	BuiltIn LogindSetting
+	Broken  bool // a section's heading has no end; logind stops reading there
 }
 
 // LogindSetting is a switch. Line 0: the file does not have it.

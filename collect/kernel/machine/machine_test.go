@@ -156,7 +156,8 @@ func TestLogindUsers(t *testing.T) {
 	if n, err := machine.SystemUIDMax(h); n != 999 || err != nil || machine.LogindRuns(h) {
 		t.Errorf("without login.defs: %d, %v; logind runs %v", n, err, machine.LogindRuns(h))
 	}
-	if n, err := machine.SystemUIDMax(machineOf(t, map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"})); n != 999 ||
+	if n, err := machine.SystemUIDMax(machineOf(t,
+		map[string]string{"etc/login.defs": "SYS_UID_MAX many\n"})); n != 999 ||
 		err == nil {
 		t.Errorf("a bad login.defs: %d, %v", n, err)
 	}

@@ -66,7 +66,8 @@ func TestVisit(t *testing.T) {
 						t.Errorf("%d queues inside, %d outside, error %v; want 1, 0, none", inside, count(), err)
 					}
 					// The link that other processes see.
-					if link, err := os.Readlink("/proc/self/ns/ipc"); err != nil || link != fmt.Sprintf("ipc:[%d]", home) {
+					if link, err := os.Readlink("/proc/self/ns/ipc"); err != nil ||
+						link != fmt.Sprintf("ipc:[%d]", home) {
 						t.Errorf("/proc/self/ns/ipc is %s, %v; want %d", link, err, home)
 					}
 				}
@@ -153,9 +154,11 @@ func FuzzParseNamespaceLink(f *testing.F) {
 func BenchmarkVisitNamespaces(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		h := sys.Root("")
-		list := slices.Repeat([]namespace.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)}, 100)
+		list := slices.Repeat([]namespace.Namespace{ipcOf(b, kerneltest.StartIn(b, unix.CLONE_NEWIPC, "queue").PID)},
+			100)
 		for b.Loop() {
-			for _, err := range namespace.VisitEach(h, list, func(int) error { _, err := sysv.IPCObjects(h); return err }) {
+			for _, err := range namespace.VisitEach(h, list,
+				func(int) error { _, err := sysv.IPCObjects(h); return err }) {
 				if err != nil {
 					b.Fatal(err)
 				}

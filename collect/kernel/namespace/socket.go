@@ -13,9 +13,9 @@ import (
 // sock_ioctl).
 const siocGSKNS = 0x894C
 
-// OfSocket finds the network namespace of a socket by a thread's descriptor (sys.DupFD). A socket keeps its namespace alive after
-// all processes have left the namespace. OfSocket duplicates the socket for two microseconds. If the owner closes the
-// socket meanwhile, the peer sees the close only after the duplicate is closed.
+// OfSocket finds the network namespace of a socket by a thread's descriptor (sys.DupFD). A socket keeps its namespace
+// alive after all processes have left the namespace. OfSocket duplicates the socket for two microseconds. If the owner
+// closes the socket meanwhile, the peer sees the close only after the duplicate is closed.
 //
 // ino is the socket's inode. fs.ErrNotExist: the descriptor leads elsewhere now. fs.ErrPermission: the right to ptrace
 // the process is missing (man 2 pidfd_getfd), or CAP_NET_ADMIN in the namespace's user namespace.

@@ -20,7 +20,8 @@ func MsgCreate(name string, mode uint32) error {
 		return fmt.Errorf("mq_open %s: %w", name, err)
 	}
 	flags := unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC
-	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(bare)), uintptr(flags), uintptr(mode), 0, 0, 0)
+	fd, _, errno := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(bare)), uintptr(flags),
+		uintptr(mode), 0, 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("mq_open %s: %w", name, errno)
 	}

@@ -207,7 +207,8 @@ func TestPosixShmAndSems(t *testing.T) {
 			t.Errorf("segment (-want +got):\n%s", diff)
 		}
 		sems := kerneltest.Must(posix.AllSems(h, true))(t)
-		wantSems := []posix.Sem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32, Allocated: sys.PageSize()},
+		wantSems := []posix.Sem{{PosixFile: vfs.PosixFile{Name: "lock", Mode: 0o660, Size: 32,
+			Allocated: sys.PageSize()},
 			Value: 7, HasValue: true}}
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
@@ -258,8 +259,8 @@ func FuzzParseMqStatus(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := posix.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", s.Bytes,
-			s.Notify, s.Signo, s.NotifyPID))
+		again, err := posix.ParseMqStatus(fmt.Appendf(nil, "QSIZE:%-10d NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
+			s.Bytes, s.Notify, s.Signo, s.NotifyPID))
 		if s.Bytes < 1<<63 && (err != nil || again != s) {
 			t.Errorf("%q: %+v, again %+v, %v", text, s, again, err)
 		}

@@ -36,8 +36,8 @@ type MqAttr struct {
 // MqStatus is the text of a queue's file (mq_overview(7)).
 type MqStatus struct {
 	Bytes uint64 // of all messages in it (QSIZE)
-	// Notify is the way in which the kernel tells the process: SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2. It is valid
-	// if NotifyPID is not 0.
+	// Notify is the way in which the kernel tells the process: SIGEV_SIGNAL 0, SIGEV_NONE 1, SIGEV_THREAD 2. It is
+	// valid if NotifyPID is not 0.
 	Notify    int
 	Signo     int // the signal; 0 for SIGEV_THREAD
 	NotifyPID int // the process that asked for a notice (mq_notify); 0: none, or a process outside our pid namespace

@@ -38,7 +38,8 @@ type Sem struct {
 
 // isSem is true for the file of a semaphore.
 func isSem(f *vfs.PosixFile) bool {
-	return f.Mode.IsRegular() && f.Size == semSize && strings.HasPrefix(f.Name, semPrefix) && len(f.Name) > len(semPrefix)
+	return f.Mode.IsRegular() && f.Size == semSize && strings.HasPrefix(f.Name, semPrefix) &&
+		len(f.Name) > len(semPrefix)
 }
 
 // DevShmFiles lists the entries of /dev/shm by name, without semaphores: shared memory, and any other file there. It
@@ -107,8 +108,8 @@ func (s *Sem) readValue(fd int, err error) {
 	}
 }
 
-// unread is the error of an open that says nothing about the object: descriptors or memory ran out, a disk failed. It is
-// nil if rights are missing, or if the name leads to no such file by now.
+// unread is the error of an open that says nothing about the object: descriptors or memory ran out, a disk failed. It
+// is nil if rights are missing, or if the name leads to no such file by now.
 func unread(err error) error {
 	if sys.Denied(err) || sys.Gone(err) || err == unix.ELOOP || err == unix.EXDEV || errors.Is(err, sys.ErrNotRegular) {
 		return nil

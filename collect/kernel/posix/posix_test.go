@@ -44,12 +44,14 @@ func TestPosixObjects(t *testing.T) {
 			unlisted); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]posix.Sem{{PosixFile: vfs.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1, MTime: now},
+		if diff := cmp.Diff([]posix.Sem{{PosixFile: vfs.PosixFile{Name: "gate", Mode: 0o600, Size: 32, Links: 1,
+			MTime: now},
 			Value: 3, HasValue: true}}, sems, recent, unlisted); diff != "" {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff([]posix.Queue{{PosixFile: vfs.PosixFile{Name: "queue", Mode: 0o644, Size: 80, Links: 1,
-			MTime: now}, MqAttr: posix.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}}, queues, recent,
+			MTime: now}, MqAttr: posix.MqAttr{MaxMsg: 10, MsgSize: 8192}, HasAttr: true, HasStatus: true}},
+			queues, recent,
 			unlisted); diff != "" {
 			t.Error(diff)
 		}

@@ -114,8 +114,8 @@ func MqOpen(name string, flags int, perms uint32, attr *MqAttr) (int, error) {
 func MqSend(fd int, data []byte, priority uint) error {
 	p := unsafe.Pointer(unsafe.SliceData(append(data, 0))) // never nil
 	err := sys.RetryEINTR(func() error {
-		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)), uintptr(priority), 0,
-			0)
+		_, _, errno := unix.Syscall6(unix.SYS_MQ_TIMEDSEND, uintptr(fd), uintptr(p), uintptr(len(data)),
+			uintptr(priority), 0, 0)
 		return sys.ErrnoError(errno)
 	})
 	if err != nil {
@@ -132,8 +132,8 @@ func MqReceive(fd, size int) (data []byte, priority uint, err error) {
 	var prio uint32
 	err = sys.RetryEINTR(func() error {
 		var errno unix.Errno
-		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(size),
-			uintptr(unsafe.Pointer(&prio)), 0, 0)
+		n, _, errno = unix.Syscall6(unix.SYS_MQ_TIMEDRECEIVE, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])),
+			uintptr(size), uintptr(unsafe.Pointer(&prio)), 0, 0)
 		return sys.ErrnoError(errno)
 	})
 	if err != nil {

@@ -144,8 +144,8 @@ func (c BlockedCall) StartsProcess() bool {
 	return c.NR == unix.SYS_CLONE || c.NR == unix.SYS_CLONE3 || c.NR == sysVfork
 }
 
-// Memory lists the addresses from which the call read what it waits for: the operations of semop, the lock of fcntl, the
-// descriptors of poll and select. The caller may change this memory during the call.
+// Memory lists the addresses from which the call read what it waits for: the operations of semop, the lock of fcntl,
+// the descriptors of poll and select. The caller may change this memory during the call.
 func (c BlockedCall) Memory() (addresses []uint64) {
 	var args []uint64
 	switch nr := c.NR; {

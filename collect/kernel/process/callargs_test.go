@@ -113,7 +113,8 @@ func blockedCalls() map[string]blockedCall {
 			seenCall{Name: "wait", Child: theGroup, Which: process.ChildGroup, Waits: true}},
 		"waitid": {func(child int) { unix.Waitid(unix.P_PID, child, nil, unix.WEXITED, nil) },
 			seenCall{Name: "wait", Child: theChild, Which: process.OneChild, Waits: true}},
-		"waitid all": {func(int) { unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED, nil) }, seenCall{Name: "wait", Waits: true}},
+		"waitid all": {func(int) { unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED, nil) },
+			seenCall{Name: "wait", Waits: true}},
 	}
 	maps.Copy(calls, archCalls())
 	return calls
@@ -156,8 +157,8 @@ const futexValue = 7
 func futexSleep(op int, ts *unix.Timespec) {
 	word := new(uint32)
 	*word = futexValue
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), futexValue, uintptr(unsafe.Pointer(ts)), 0,
-		math.MaxUint32)
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), futexValue,
+		uintptr(unsafe.Pointer(ts)), 0, math.MaxUint32)
 }
 
 // workCall sleeps in one of blockedCalls, on a separate thread. It reports its tid, its child's pid and its process
@@ -255,7 +256,8 @@ func TestRestartedCall(t *testing.T) {
 			if err := syscall.Kill(p.PID, syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
-			again := taskOf(t, p, c.TID, func(t process.Task) bool { return t.In == process.InCall && t.Call.Restarted() }).Call
+			again := taskOf(t, p, c.TID,
+				func(t process.Task) bool { return t.In == process.InCall && t.Call.Restarted() }).Call
 			want := blockedCalls()[name].want
 			first, ok := p.Resumed(again)
 			if name == "nanosleep" {

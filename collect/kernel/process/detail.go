@@ -97,13 +97,11 @@ func ParseCapabilities(text []byte) (Capabilities, error) {
 }
 
 // capabilityNames are CAP_* of include/uapi/linux/capability.h in small letters, like capsh's names.
-const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable " +
-	"net_bind_service " +
-	"net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin " +
-	"sys_boot sys_nice " +
-	"sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog " +
-	"wake_alarm " +
-	"block_suspend audit_read perfmon bpf checkpoint_restore"
+const capabilityNames = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap " +
+	"linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio " +
+	"sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease " +
+	"audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon " +
+	"bpf checkpoint_restore"
 
 // Names lists the capabilities of the set. If the set has more than half of them, it lists "all" and the missing ones
 // with a minus in front. A capability without a name here appears as its number.

@@ -10,7 +10,8 @@ import (
 )
 
 func TestParseCapabilities(t *testing.T) {
-	text := "CapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000003001\nCapBnd:\t8000000000000000\nCapAmb:\t0000000000000001\n"
+	text := "CapInh:\t0000000000000000\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000003001\n" +
+		"CapBnd:\t8000000000000000\nCapAmb:\t0000000000000001\n"
 	got, err := process.ParseCapabilities([]byte(text))
 	want := process.Capabilities{Permitted: 0x1ffffffffff, Effective: 0x3001, Bounding: 1 << 63, Ambient: 1}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -18,7 +19,8 @@ func TestParseCapabilities(t *testing.T) {
 	}
 	for set, want := range map[process.CapabilitySet]string{
 		0: "", got.Effective: "chown net_admin net_raw", got.Permitted: "all",
-		got.Permitted &^ (1<<24 | 1<<22): "all -sys_boot -sys_resource", got.Bounding: "63", 1 << 40: "checkpoint_restore",
+		got.Permitted &^ (1<<24 | 1<<22): "all -sys_boot -sys_resource", got.Bounding: "63",
+		1 << 40: "checkpoint_restore",
 	} {
 		if is := strings.Join(set.Names(), " "); is != want {
 			t.Errorf("%x: %q, want %q", uint64(set), is, want)
@@ -63,7 +65,8 @@ func TestParseNSPidsAndIDMap(t *testing.T) {
 		Inside uint32
 		OK     bool
 	}
-	for id, want := range map[uint32]answer{1000: {0, true}, 100000: {1, true}, 165535: {65536, true}, 165536: {}, 0: {}} {
+	for id, want := range map[uint32]answer{1000: {0, true}, 100000: {1, true}, 165535: {65536, true},
+		165536: {}, 0: {}} {
 		var got answer
 		if got.Inside, got.OK = m.Inside(id); got != want {
 			t.Errorf("%d is %v inside, want %v", id, got, want)

@@ -86,8 +86,8 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 	if !p.live || !openCall(c.NR) {
 		return vfs.FileID{}, "", 0, ErrOtherCall
 	}
-	// Other opens may hang in a lookup on a dead server; our stat would hang there as well. After a stop or a freeze the
-	// kernel begins the open again.
+	// Other opens may hang in a lookup on a dead server; our stat would hang there as well. After a stop or a freeze
+	// the kernel begins the open again.
 	if !p.OpensFIFO(c.TID) {
 		if halt, err := p.Halted(c.TID); err != nil || halt == NotHalted || halt == Elsewhere {
 			return vfs.FileID{}, "", 0, ErrOtherCall

@@ -34,8 +34,8 @@ type Futex struct {
 	// Owner is the thread that holds the lock (a rwlock: for writing). It is the TID in the owner's own pid namespace;
 	// Thread finds our TID. 0: not known, or readers hold the rwlock. Readers do not store their TIDs.
 	Owner int
-	// LeftBy is the number of the thread that locked a private lock and is no thread of the process. It has ended, or it
-	// stayed behind in a fork: the child has only the thread that forked (fork(2)). 0: none. It excludes Owner.
+	// LeftBy is the number of the thread that locked a private lock and is no thread of the process. It has ended, or
+	// it stayed behind in a fork: the child has only the thread that forked (fork(2)). 0: none. It excludes Owner.
 	LeftBy int
 	// OwnerDied means that a former owner ended while it held the lock (FUTEX_OWNER_DIED). It is for robust mutexes and
 	// PI locks. Owner is the present owner, or 0.
@@ -190,7 +190,8 @@ func (w futexWaiting) parseMutex(b [mutexSize]byte) (FutexKind, int) {
 	if w.robust() {
 		// After the death of an owner, the next owner stores INT_MAX until it has made the mutex consistent.
 		tid := w.val & futexTIDMask
-		if kind&^(mutexType|mutexShared|mutexElision) != mutexRobust || list == 0 || owner != tid && owner != math.MaxInt32 {
+		if kind&^(mutexType|mutexShared|mutexElision) != mutexRobust || list == 0 ||
+			owner != tid && owner != math.MaxInt32 {
 			return FutexOther, 0
 		}
 		return FutexRobust, int(tid)

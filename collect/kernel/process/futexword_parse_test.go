@@ -43,10 +43,11 @@ func TestParseMutex(t *testing.T) {
 		kind  FutexKind
 		owner int
 	}{
-		"normal":                        {wait, normal, FutexMutex, tid},
-		"recursive":                     {wait, recursive, FutexMutex, tid},
-		"adaptive":                      {wait, change(normal, at{16: 0x83, 20: 25}), FutexMutex, tid},
-		"private":                       {futexWaiting{val: 2, private: true}, change(normal, at{16: 0}), FutexMutex, tid},
+		"normal":    {wait, normal, FutexMutex, tid},
+		"recursive": {wait, recursive, FutexMutex, tid},
+		"adaptive":  {wait, change(normal, at{16: 0x83, 20: 25}), FutexMutex, tid},
+		"private": {futexWaiting{val: 2, private: true}, change(normal, at{16: 0}),
+			FutexMutex, tid},
 		"robust":                        {robustWait, robust, FutexRobust, tid},
 		"robust, taken from a dead one": {robustWait, change(robust, at{8: math.MaxInt32}), FutexRobust, tid},
 
@@ -66,7 +67,8 @@ func TestParseMutex(t *testing.T) {
 		"robust, owner not yet written":    {robustWait, change(robust, at{8: 0}), FutexOther, 0},
 		"robust, on no list":               {robustWait, change(robust, at{24: 0, 28: 0, 32: 0, 36: 0}), FutexOther, 0},
 		"robust wait, other kind":          {robustWait, change(robust, at{16: 0x280}), FutexOther, 0},
-		"stdio's lock: its owner's address": {futexWaiting{val: 2, private: true}, at{0: 2, 4: 1, 8: 0x10a2e740, 12: 0x7f35},
+		"stdio's lock: its owner's address": {futexWaiting{val: 2, private: true},
+			at{0: 2, 4: 1, 8: 0x10a2e740, 12: 0x7f35},
 			FutexOther, 0},
 		// The word of musl's mutex of type 1 is the second: type, lock, waiters, padding, two pointers, count.
 		"musl": {robustWait, at{0: tid | futexWaiters, 4: 1, 12: 0x561eba20, 16: 0x7ff3}, FutexOther, 0},
@@ -96,8 +98,9 @@ func TestParseRWLock(t *testing.T) {
 		"a writer waits for readers":    {w2, readersHold, 8, 0, true},
 		"private": {futexWaiting{val: 3, private: true}, change(readerWaits, at{28: 0}), 8, tid,
 			true},
-		"private wait, shared lock":       {futexWaiting{val: 3, private: true}, readerWaits, 8, 0, false},
-		"the wrong word of two":           {w3, at{0: 1, 4: 0, 8: 1, 12: 3, 16: 3, 24: 0, 28: tid, 32: 1}, 12, 0, false},
+		"private wait, shared lock": {futexWaiting{val: 3, private: true}, readerWaits, 8, 0, false},
+		"the wrong word of two": {w3, at{0: 1, 4: 0, 8: 1, 12: 3, 16: 3, 24: 0, 28: tid, 32: 1}, 12,
+			0, false},
 		"a writer while nobody writes":    {w3, change(readerWaits, at{0: 8}), 8, 0, false},
 		"never locked":                    {w3, change(readerWaits, at{0: 0, 24: 0}), 8, 0, false},
 		"padding that is none":            {w3, change(readerWaits, at{40: 1}), 8, 0, false},

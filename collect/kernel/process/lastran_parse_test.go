@@ -26,8 +26,8 @@ func TestParseExecStart(t *testing.T) {
 }
 
 func TestParseStatCPU(t *testing.T) {
-	const line = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 17 42 0 " +
-		"0 0 0 0\n"
+	const line = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 100 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 " +
+		"17 42 0 0 0 0 0\n"
 	if state, cpu, ok := parseStatCPU([]byte(line)); state != 'S' || cpu != 42 || !ok {
 		t.Errorf("%c, %d, %v, want S on CPU 42", state, cpu, ok)
 	}

@@ -48,7 +48,8 @@ func parsePrivateMaps(text []byte, dev uint64) ([]uint64, error) {
 		if f.Bad || !ok || len(perms) != 4 || major > math.MaxUint32 || minor > math.MaxUint32 {
 			return inodes, scan.ErrShort
 		}
-		if perms[3] == 'p' && ino != 0 && unix.Mkdev(uint32(major), uint32(minor)) == dev && !slices.Contains(inodes, ino) {
+		if perms[3] == 'p' && ino != 0 && unix.Mkdev(uint32(major), uint32(minor)) == dev &&
+			!slices.Contains(inodes, ino) {
 			inodes = append(inodes, ino)
 		}
 	}

@@ -39,7 +39,8 @@ func TestParseSharedMaps(t *testing.T) {
 
 func TestParseSharedMapsCutOff(t *testing.T) {
 	for _, last := range []string{"7f3b1c000000", "7f3b1c000000-7f3b1c001000 rw-s", "x-y rw-s 0 00:01 5 /a\n",
-		"1-2 rw-s 0 00 5 /a\n", "1-2 rw-s 0 00:01 x /a\n", "1-2 rw 0 00:01 5 /a\n", "1-2 rw-s 0 100000000:01 5 /a\n", "\n"} {
+		"1-2 rw-s 0 00 5 /a\n", "1-2 rw-s 0 00:01 x /a\n", "1-2 rw 0 00:01 5 /a\n",
+		"1-2 rw-s 0 100000000:01 5 /a\n", "\n"} {
 		got, err := ParseSharedMaps([]byte(mapsLines + last))
 		if len(got) != 3 || !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %d rows, %v", last, len(got), err)

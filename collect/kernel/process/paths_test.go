@@ -114,7 +114,8 @@ func TestReadFileOfNoRegularFile(t *testing.T) {
 	if err := os.Symlink("file", dir+"/link"); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]error{"file": nil, "fifo": unix.EINVAL, "link": unix.ELOOP, "none": unix.ENOENT} {
+	for name, want := range map[string]error{"file": nil, "fifo": unix.EINVAL, "link": unix.ELOOP,
+		"none": unix.ENOENT} {
 		if got, err := vfs.ReadFile(dir+"/"+name, 4); !errors.Is(err, want) || want == nil && string(got) != "0123" {
 			t.Errorf("%s: %q, %v; want %v", name, got, err, want)
 		}
@@ -133,10 +134,10 @@ func TestMappedPaths(t *testing.T) {
 	if paths, err := selfDir(t).MappedPaths(nil); err != nil || !slices.Contains(paths, exe) {
 		t.Errorf("%q, %v; want %s among them", paths, err, exe)
 	}
-	const text = "55d0-55d1 r-xp 00000000 08:01 131 /usr/sbin/a b\n55d1-55d2 r-xp 00001000 08:01 131 /usr/sbin/a " +
-		"b\n7f00-7f01 rw-p 00000000 00:00 0 \n" +
-		"7f01-7f02 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)\n7f02-7f03 r--p 00000000 08:01 132 /x\\012y\nff00-ff01 " +
-		"r-xp 00000000 00:00 0 [vdso]\n"
+	const text = "55d0-55d1 r-xp 00000000 08:01 131 /usr/sbin/a b\n55d1-55d2 r-xp 00001000 08:01 131 /usr/sbin/a b\n" +
+		"7f00-7f01 rw-p 00000000 00:00 0 \n" +
+		"7f01-7f02 rw-s 00000000 00:01 32769 /SYSV00001234 (deleted)\n7f02-7f03 r--p 00000000 08:01 132 /x\\012y\n" +
+		"ff00-ff01 r-xp 00000000 00:00 0 [vdso]\n"
 	if diff := cmp.Diff([]string{"/usr/sbin/a b", "/x\ny"}, ParseMappedPaths([]byte(text))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -15,10 +15,10 @@ type PipeState struct {
 	Queued, Capacity     int // bytes; only ReadPipe fills them
 }
 
-// PollPipe duplicates a descriptor of a thread (sys.DupFD) for a microsecond and polls it. POLLERR on a write end means that no
-// reader is left. POLLHUP on a read end means that no writer is left (fs/pipe.c). A descriptor with both ends gives
-// no answer. It needs the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe; dev is
-// 0 for a pipe without a name. fs.ErrNotExist: the descriptor leads elsewhere now.
+// PollPipe duplicates a descriptor of a thread (sys.DupFD) for a microsecond and polls it. POLLERR on a write end means
+// that no reader is left. POLLHUP on a read end means that no writer is left (fs/pipe.c). A descriptor with both ends
+// gives no answer. It needs the right to ptrace the process (man 2 pidfd_getfd). dev and ino are those of the pipe; dev
+// is 0 for a pipe without a name. fs.ErrNotExist: the descriptor leads elsewhere now.
 func PollPipe(tid, fd int, dev, ino uint64) (PipeState, error) {
 	return pipeState(tid, fd, dev, ino, false)
 }

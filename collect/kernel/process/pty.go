@@ -16,10 +16,10 @@ func (s *ProcStat) ControllingPty() (index uint64, ok bool) {
 	return uint64(unix.Minor(dev)), unix.Major(dev) == slaveMajor
 }
 
-// SlavesClosed duplicates the master of a pseudoterminal from a thread (sys.DupFD) for a microsecond and polls it. POLLHUP means
-// that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). If no slave was ever opened, SlavesClosed is
-// false. It needs the right to ptrace the process (man 2 pidfd_getfd). It fails if the descriptor is not the master
-// of this index, or no longer.
+// SlavesClosed duplicates the master of a pseudoterminal from a thread (sys.DupFD) for a microsecond and polls it.
+// POLLHUP means that the last slave was closed (TTY_OTHER_CLOSED, drivers/tty/pty.c). If no slave was ever opened,
+// SlavesClosed is false. It needs the right to ptrace the process (man 2 pidfd_getfd). It fails if the descriptor is
+// not the master of this index, or no longer.
 func SlavesClosed(tid, fd int, index uint32) (bool, error) {
 	dup, err := sys.DupFD(tid, fd)
 	if err != nil {

@@ -16,20 +16,22 @@ import (
 
 // Lines as Linux 6.18 wrote them.
 const (
-	statBash = "3921 (bash) S 3907 3921 3921 34816 4012 4194304 1530 20163 0 9 4 2 41 21 20 0 1 0 154276 5066752 1011 " +
-		"18446744073709551615 94353868845056 94353869779829 140724876143088 0 0 0 65536 3686404 1266761467 1 0 0 17 1 0 0 0 " +
-		"0 0 94353870019056 94353870067232 94354166472704 140724876146018 140724876146024 140724876146024 140724876148718 0\n"
-	statKthread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 1 0 0 20 0 1 0 3 0 0 18446744073709551615 0 0 0 0 0 0 0 " +
-		"2147483647 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+	statBash = "3921 (bash) S 3907 3921 3921 34816 4012 4194304 1530 20163 0 9 4 2 41 21 20 0 1 0 154276 5066752 " +
+		"1011 18446744073709551615 94353868845056 94353869779829 140724876143088 0 0 0 65536 3686404 1266761467 1 0 " +
+		"0 17 1 0 0 0 0 0 94353870019056 94353870067232 94354166472704 140724876146018 140724876146024 " +
+		"140724876146024 140724876148718 0\n"
+	statKthread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 1 0 0 20 0 1 0 3 0 0 18446744073709551615 0 0 0 0 0 " +
+		"0 0 2147483647 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
 	statZombie = "4100 (a) Z (b\n) Z 3921 4100 3921 34816 4012 4227084 73 0 0 0 0 0 0 0 39 19 1 0 160001 0 0 " +
 		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 15\n"
-	statusBash = "Name:\tbash\nUmask:\t0022\nState:\tS " +
-		"(sleeping)\nTgid:\t3921\nNgid:\t0\nPid:\t3921\nPPid:\t3907\nTracerPid:\t0\nUid:\t1000\t0\t0\t1000\nGid:\t1000\t1001\t1002\t4294967295\nFDSize:\t256\nGroups:\t4 24 1000\nThreads:\t1\n"
+	statusBash = "Name:\tbash\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t3921\nNgid:\t0\nPid:\t3921\nPPid:\t3907\n" +
+		"TracerPid:\t0\nUid:\t1000\t0\t0\t1000\nGid:\t1000\t1001\t1002\t4294967295\nFDSize:\t256\n" +
+		"Groups:\t4 24 1000\nThreads:\t1\n"
 )
 
 func TestParsePolicyOfProcStat(t *testing.T) {
-	const line = "9 (migration/0) S 2 0 0 0 -1 69238880 0 0 0 0 0 5 0 0 -100 0 1 0 3 0 0 18446744073709551615 0 0 0 0 0 " +
-		"0 0 2147483647 0 0 0 0 17 0 99 1 0 0 0 0 0 0 0 0 0 0 0\n"
+	const line = "9 (migration/0) S 2 0 0 0 -1 69238880 0 0 0 0 0 5 0 0 -100 0 1 0 3 0 0 18446744073709551615 0 0 0 " +
+		"0 0 0 0 2147483647 0 0 0 0 17 0 99 1 0 0 0 0 0 0 0 0 0 0 0\n"
 	got, err := ParseProcStat([]byte(line))
 	if err != nil || !got.HasPolicy || got.RTPrio != 99 || SchedClass(got.Policy) != "FF" {
 		t.Errorf("%+v, %v: want FIFO at 99", got, err)
@@ -45,8 +47,9 @@ func TestParseProcStat(t *testing.T) {
 		statBash: {PID: 3921, PPID: 3907, PGID: 3921, SID: 3921, Comm: "bash", State: 'S', TTY: 34816, Flags: 4194304,
 			UTime: 4, STime: 2, Threads: 1, Start: 154276, RSS: 1011},
 		statKthread: {PID: 2, Comm: "kthreadd", State: 'S', Flags: 2129984, STime: 1, Threads: 1, Start: 3},
-		statZombie: {PID: 4100, PPID: 3921, PGID: 4100, SID: 3921, Comm: "a) Z (b\n", State: 'Z', TTY: 34816, Flags: 4227084,
-			Nice: 19, Threads: 1, Start: 160001},
+		statZombie: {PID: 4100, PPID: 3921, PGID: 4100, SID: 3921, Comm: "a) Z (b\n", State: 'Z', TTY: 34816,
+			Flags: 4227084,
+			Nice:  19, Threads: 1, Start: 160001},
 	} {
 		want.HasPolicy = true
 		got, err := ParseProcStat([]byte(line))
@@ -109,7 +112,8 @@ func TestOwnProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, err := ParseProcStatus(text)
-	if uid, gid := uint32(os.Getuid()), uint32(os.Getgid()); err != nil || status.UID[0] != uid || status.GID[0] != gid {
+	if uid, gid := uint32(os.Getuid()), uint32(os.Getgid()); err != nil || status.UID[0] != uid ||
+		status.GID[0] != gid {
 		t.Errorf("%+v, %v", status, err)
 	}
 	n, err := dir.FDCount()

@@ -84,7 +84,8 @@ func readSymbols(r *os.File) (s *Symbols, err error) {
 // bounded reports true if the file has one such table, and the table and its strings are not too large.
 func bounded(f *elf.File, typ elf.SectionType) bool {
 	t := f.SectionByType(typ)
-	if t == nil || t.Size > largestSymbols || t.Flags&elf.SHF_COMPRESSED != 0 || int64(t.Link) >= int64(len(f.Sections)) {
+	if t == nil || t.Size > largestSymbols || t.Flags&elf.SHF_COMPRESSED != 0 ||
+		int64(t.Link) >= int64(len(f.Sections)) {
 		return false
 	}
 	names := f.Sections[t.Link]
@@ -125,7 +126,8 @@ func (s *Symbols) Name(offset uint64) (name string) {
 		}
 		return short(f.Name) + " (" + short(path.Base(file)) + ":" + strconv.Itoa(line) + ")"
 	}
-	i, found := slices.BinarySearchFunc(s.functions, addr, func(y elf.Symbol, a uint64) int { return cmp.Compare(y.Value, a) })
+	i, found := slices.BinarySearchFunc(s.functions, addr,
+		func(y elf.Symbol, a uint64) int { return cmp.Compare(y.Value, a) })
 	if !found {
 		i--
 	}

@@ -31,7 +31,8 @@ const (
 	Foreign32
 	// Worker threads run only in the kernel, for the process: threads of io_uring and vhost. Their files show no call.
 	Worker
-	// Ended threads have exited, and nobody has reaped them: a first thread whose process still has others, or a zombie.
+	// Ended threads have exited, and nobody has reaped them: a first thread whose process still has others, or a
+	// zombie.
 	Ended
 )
 
@@ -43,8 +44,8 @@ type Task struct {
 }
 
 // Tasks lists every thread of the process. It needs the right to ptrace the process; else fs.ErrPermission. It leaves
-// out threads that end meanwhile. If it could read no thread, the error is fs.ErrNotExist or unix.ESRCH. The calling thread is OnCPU. buf is scratch space of at least 8 KiB. It costs 7
-// microseconds a thread.
+// out threads that end meanwhile. If it could read no thread, the error is fs.ErrNotExist or unix.ESRCH. The calling
+// thread is OnCPU. buf is scratch space of at least 8 KiB. It costs 7 microseconds a thread.
 func (p Dir) Tasks(buf []byte) ([]Task, error) {
 	var tasks []Task
 	err := p.eachTask(buf, func(t Task) { tasks = append(tasks, t) })
@@ -185,8 +186,8 @@ const (
 	Traced
 	// Frozen with its cgroup, for example by "docker pause", until the cgroup is thawed.
 	Frozen
-	// Elsewhere: the thread sleeps in its call, but not on the call's object. It waits for the server of its page faults
-	// (userfaultfd(2), FUSE) or of its calls (seccomp_unotify(2)), or for a disk.
+	// Elsewhere: the thread sleeps in its call, but not on the call's object. It waits for the server of its page
+	// faults (userfaultfd(2), FUSE) or of its calls (seccomp_unotify(2)), or for a disk.
 	Elsewhere
 )
 
@@ -236,7 +237,8 @@ func (p Dir) Halted(tid int) (Halt, error) {
 	switch {
 	case frozenIn(string(wchan)):
 		return Frozen, nil
-	case st.State == 'D', servedIn(string(wchan)): // signals interrupt every sleep on an IPC object, so D is another sleep
+	case st.State == 'D', servedIn(string(wchan)):
+		// signals interrupt every sleep on an IPC object, so D is another sleep
 		return Elsewhere, nil
 	}
 	return NotHalted, nil

@@ -7,13 +7,15 @@ import (
 )
 
 func TestLinkInode(t *testing.T) {
-	for text, want := range map[string]uint64{"pipe:[8841]": 8841, "socket:[18446744073709551615]": 18446744073709551615,
-		"ipc:[4026531839]": 4026531839} {
+	for text, want := range map[string]uint64{"pipe:[8841]": 8841,
+		"socket:[18446744073709551615]": 18446744073709551615,
+		"ipc:[4026531839]":              4026531839} {
 		if got, ok := LinkInode([]byte(text)); got != want || !ok {
 			t.Errorf("%s: %d, %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"", "[", "]", "[1]", "pipe:[", "pipe:[]", "pipe:[1", "pipe:[-1]", "pipe:[1x]", "pipe:1]",
+	for _, text := range []string{"", "[", "]", "[1]", "pipe:[", "pipe:[]", "pipe:[1", "pipe:[-1]", "pipe:[1x]",
+		"pipe:1]",
 		"pipe:[18446744073709551616]", "anon_inode:[eventfd]"} {
 		if got, ok := LinkInode([]byte(text)); ok {
 			t.Errorf("%q: %d", text, got)

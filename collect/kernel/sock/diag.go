@@ -14,7 +14,8 @@ import (
 const (
 	nlmsgHeader  = 16
 	nlattrHeader = 4
-	// The kernel builds no larger datagram for a dump (net/netlink/af_netlink.c, netlink_recvmsg: 32 KiB less overhead).
+	// The kernel builds no larger datagram for a dump (net/netlink/af_netlink.c, netlink_recvmsg: 32 KiB less
+	// overhead).
 	netlinkBuffer = 32 << 10
 	// The kernel answers at once. The limit only prevents an endless refresh.
 	netlinkTimeoutSeconds = 5

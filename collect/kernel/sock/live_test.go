@@ -73,8 +73,8 @@ func unixScene(tb testing.TB) []UnixSocket {
 		row(client, UnixSocket{Type: SocketStream, State: SocketEstablished, Peer: kerneltest.Inode(tb, server)}),
 		row(server, accepted),
 		row(waiting, UnixSocket{Type: SocketStream, State: SocketEstablished}),
-		// A client that connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect). Only the
-		// client has a peer.
+		// A client that connects to a datagram socket makes both ESTAB (net/unix/af_unix.c, unix_dgram_connect). Only
+		// the client has a peer.
 		row(bound, UnixSocket{Type: SocketDgram, State: SocketEstablished, Naming: UnixAbstract, Name: "abs\x00tract",
 			RecvQueue: 4}),
 		row(sender, UnixSocket{Type: SocketDgram, State: SocketEstablished, Peer: kerneltest.Inode(tb, bound)}),
@@ -184,7 +184,8 @@ func addrPort(tb testing.TB, fd int) netip.AddrPort {
 // inetScene makes one socket of every state in the code. It leaves out cookies and timers.
 func inetScene(tb testing.TB) []InetSocket {
 	row := func(fd int, protocol string, state SocketState, s InetSocket) InetSocket {
-		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, kerneltest.Inode(tb, fd), uint32(os.Getuid()), true
+		s.Protocol, s.State, s.Inode, s.UID, s.Diag = protocol, state, kerneltest.Inode(tb, fd),
+			uint32(os.Getuid()), true
 		if s.Local == (netip.AddrPort{}) {
 			s.Local = addrPort(tb, fd)
 		}
@@ -299,8 +300,9 @@ func TestTimeWait(t *testing.T) {
 		kerneltest.OK(t, unix.Close(p.client))
 		kerneltest.OK(t, unix.Close(p.server))
 		kerneltest.OK(t, unix.Close(p.listener))
-		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server, Timer: TimerTimeWait,
-			Diag: true}}
+		want := []InetSocket{{Protocol: "tcp", State: SocketTimeWait, Local: client, Remote: server,
+			Timer: TimerTimeWait,
+			Diag:  true}}
 		kerneltest.EventuallySame(t, func() string {
 			h := sys.Root("")
 			got, err := InetSockets(h, 0)

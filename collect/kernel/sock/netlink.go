@@ -218,9 +218,10 @@ func NetlinkProtocol(n uint8) string {
 		unix.NETLINK_ISCSI: "iscsi",
 		unix.NETLINK_AUDIT: "audit", unix.NETLINK_FIB_LOOKUP: "fib_lookup", unix.NETLINK_CONNECTOR: "connector",
 		unix.NETLINK_NETFILTER: "netfilter",
-		unix.NETLINK_IP6_FW:    "ip6_fw", unix.NETLINK_DNRTMSG: "dnrtmsg", unix.NETLINK_KOBJECT_UEVENT: "kobject_uevent",
-		unix.NETLINK_GENERIC:       "generic",
-		unix.NETLINK_SCSITRANSPORT: "scsitransport", unix.NETLINK_ECRYPTFS: "ecryptfs", unix.NETLINK_RDMA: "rdma",
+		unix.NETLINK_IP6_FW:    "ip6_fw", unix.NETLINK_DNRTMSG: "dnrtmsg",
+		unix.NETLINK_KOBJECT_UEVENT: "kobject_uevent",
+		unix.NETLINK_GENERIC:        "generic",
+		unix.NETLINK_SCSITRANSPORT:  "scsitransport", unix.NETLINK_ECRYPTFS: "ecryptfs", unix.NETLINK_RDMA: "rdma",
 		unix.NETLINK_CRYPTO: "crypto",
 		unix.NETLINK_SMC:    "smc",
 	}

@@ -21,7 +21,8 @@ func TestNetlinkSockets(t *testing.T) {
 		kerneltest.OK(t, err)
 		got, err := NetlinkSockets(sys.Root(""))
 		kerneltest.OK(t, err)
-		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd), PortID: 4711,
+		want := NetlinkSocket{Protocol: unix.NETLINK_ROUTE, Type: SocketRaw, Inode: kerneltest.Inode(t, fd),
+			PortID: 4711,
 			Groups: []uint32{1, 3, 33}, RecvMax: uint32(max), Diag: true}
 		if diff := cmp.Diff([]NetlinkSocket{want}, got); diff != "" {
 			t.Errorf("sock_diag (-want +got):\n%s", diff)
@@ -63,8 +64,9 @@ func TestParseVsockDiag(t *testing.T) {
 		b = binary.NativeEndian.AppendUint32(b, n)
 	}
 	got, ok := parseVsockDiag(b)
-	want := VsockSocket{Type: SocketStream, State: SocketListen, Shutdown: ShutdownSend, Inode: 77, Cookie: 0x5511223344,
-		Local: VsockAddr{2, 1024}, Remote: VsockAddr{^uint32(0), ^uint32(0)}}
+	want := VsockSocket{Type: SocketStream, State: SocketListen, Shutdown: ShutdownSend, Inode: 77,
+		Cookie: 0x5511223344,
+		Local:  VsockAddr{2, 1024}, Remote: VsockAddr{^uint32(0), ^uint32(0)}}
 	if diff := cmp.Diff(want, got); !ok || diff != "" {
 		t.Errorf("ok %v (-want +got):\n%s", ok, diff)
 	}

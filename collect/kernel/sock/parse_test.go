@@ -117,19 +117,19 @@ func TestParseProcUnix(t *testing.T) {
 	}
 }
 
-const procTCP = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode     " +
-	"                                                \n" +
-	"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000  1000        0 26700 1 00000000c7e0a2b1 " +
-	"100 0 0 10 0                     \n" +
-	"   1: 0100007F:D3F2 0101A8C0:0050 01 00000008:00000000 01:00000019 00000002     0        0 26701 2 0000000000000000 " +
-	"20 4 30 10 -1                    \n" +
-	"   2: 0100007F:D3F4 0100007F:1F90 06 00000000:00000000 03:00000A5B 00000000     0        0 0 3 0000000000000000     " +
-	"                                 \n"
+const procTCP = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout " +
+	"inode                                                     \n" +
+	"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000  1000        0 26700 1 " +
+	"00000000c7e0a2b1 100 0 0 10 0                     \n" +
+	"   1: 0100007F:D3F2 0101A8C0:0050 01 00000008:00000000 01:00000019 00000002     0        0 26701 2 " +
+	"0000000000000000 20 4 30 10 -1                    \n" +
+	"   2: 0100007F:D3F4 0100007F:1F90 06 00000000:00000000 03:00000A5B 00000000     0        0 0 3 " +
+	"0000000000000000                                      \n"
 
 const procTCP6 = "  sl  local_address                         remote_address                        st tx_queue " +
 	"rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
-	"   0: 0000000000000000FFFF00000100007F:0016 B80D0120000000000000000001000000:C350 08 00000000:00000001 00:00000000 " +
-	"00000000     0        0 9 1 0000000000000000 20 4 30 10 -1\n"
+	"   0: 0000000000000000FFFF00000100007F:0016 B80D0120000000000000000001000000:C350 08 00000000:00000001 " +
+	"00:00000000 00000000     0        0 9 1 0000000000000000 20 4 30 10 -1\n"
 
 func TestParseProcInet(t *testing.T) {
 	tcp, tcp6 := inetTable{protocol: "tcp"}, inetTable{protocol: "tcp", v6: true}
@@ -141,7 +141,8 @@ func TestParseProcInet(t *testing.T) {
 	want := []InetSocket{
 		{Protocol: "tcp", State: SocketListen, Inode: 26700, Local: at("127.0.0.1:8080"), Remote: at("0.0.0.0:0"),
 			RecvQueue: 3, UID: 1000},
-		{Protocol: "tcp", State: SocketEstablished, Inode: 26701, Local: at("127.0.0.1:54258"), Remote: at("192.168.1.1:80"),
+		{Protocol: "tcp", State: SocketEstablished, Inode: 26701, Local: at("127.0.0.1:54258"),
+			Remote:    at("192.168.1.1:80"),
 			SendQueue: 8, Timer: TimerRetransmit, TimerMS: 250, Retrans: 2},
 		{Protocol: "tcp", State: SocketTimeWait, Local: at("127.0.0.1:54260"), Remote: at("127.0.0.1:8080"),
 			Timer: TimerTimeWait, TimerMS: 26510},
@@ -172,7 +173,8 @@ func TestSocketsOfAnEmptyTree(t *testing.T) {
 
 func FuzzDiagAnswer(f *testing.F) {
 	f.Add(message(unix.SOCK_DIAG_BY_FAMILY, 1, append(make([]byte, inetDiagMsgSize), attr(inetDiagV6Only, "\x01")...)))
-	f.Add(message(unix.SOCK_DIAG_BY_FAMILY, 1, append(make([]byte, unixDiagMsgSize), attr(unixDiagName, "\x00a\x00b")...)))
+	f.Add(message(unix.SOCK_DIAG_BY_FAMILY, 1,
+		append(make([]byte, unixDiagMsgSize), attr(unixDiagName, "\x00a\x00b")...)))
 	f.Add(message(unix.SOCK_DIAG_BY_FAMILY, 1,
 		append(make([]byte, unixDiagMsgSize), attr(unixDiagIcons, "\x01\x00\x00\x00\x00")...)))
 	f.Add(message(unix.NLMSG_DONE, 1, errnoBytes(unix.ENOENT)))

@@ -157,8 +157,8 @@ func parseProtocols(data []byte) map[string]int {
 	return counts
 }
 
-// parseProcInet reads one of /proc/net/{tcp,udp,udplite,raw,icmp}{,6}, which share their first ten columns (net/ipv4/tcp_ipv4.c,
-// get_tcp4_sock). It leaves out lines that do not parse; the error names the first.
+// parseProcInet reads one of /proc/net/{tcp,udp,udplite,raw,icmp}{,6}, which share their first ten columns
+// (net/ipv4/tcp_ipv4.c, get_tcp4_sock). It leaves out lines that do not parse; the error names the first.
 func parseProcInet(data []byte, t inetTable) ([]InetSocket, error) {
 	var rows []InetSocket
 	var failed error

@@ -26,7 +26,8 @@ func diagMessage(attrs map[uint16][]byte, order ...uint16) []byte {
 
 func TestParseTCPInfo(t *testing.T) {
 	info := make([]byte, 160)
-	for at, n := range map[int]uint32{8: 204000, 16: 1448, 24: 2, 32: 1, 44: 12, 52: 3000, 68: 85, 72: 21, 76: TCPInfinite,
+	for at, n := range map[int]uint32{8: 204000, 16: 1448, 24: 2, 32: 1, 44: 12, 52: 3000, 68: 85, 72: 21,
+		76: TCPInfinite,
 		80: 10, 100: 4, 120: 5001, 128: 77, 144: 9, 148: 60} {
 		binary.NativeEndian.PutUint32(info[at:], n)
 	}

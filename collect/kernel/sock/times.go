@@ -15,9 +15,9 @@ import (
 // 7 tcp). 0 is no timeout.
 type SocketTimes struct{ Receive, Send time.Duration }
 
-// ReadSocketTimes duplicates a socket of a thread (sys.DupFD) for two microseconds and reads its timeouts. No file has them. If
-// the owner closes the socket meanwhile, the peer sees the close only after the duplicate is closed. It needs the
-// right to ptrace the process (man 2 pidfd_getfd). ino is the socket's inode. fs.ErrNotExist: the descriptor leads
+// ReadSocketTimes duplicates a socket of a thread (sys.DupFD) for two microseconds and reads its timeouts. No file has
+// them. If the owner closes the socket meanwhile, the peer sees the close only after the duplicate is closed. It needs
+// the right to ptrace the process (man 2 pidfd_getfd). ino is the socket's inode. fs.ErrNotExist: the descriptor leads
 // elsewhere now.
 func ReadSocketTimes(tid, fd int, ino uint64) (SocketTimes, error) {
 	dup, err := sys.DupFD(tid, fd)

@@ -28,7 +28,8 @@ func TestReadSocketTimes(t *testing.T) {
 		return sock.ReadSocketTimes(os.Getpid(), fd, st.Ino)
 	}
 	// The kernel rounds to its own ticks.
-	if got, err := ask(a); err != nil || (got.Receive-5250*time.Millisecond).Abs() > 20*time.Millisecond || got.Send != 0 {
+	if got, err := ask(a); err != nil || (got.Receive-5250*time.Millisecond).Abs() > 20*time.Millisecond ||
+		got.Send != 0 {
 		t.Errorf("times %+v, %v, want 5.25 s to receive", got, err)
 	}
 	if got, err := ask(b); err != nil || got != (sock.SocketTimes{}) {

@@ -37,8 +37,8 @@ type UnixSocket struct {
 	Diag bool
 	// Peer is the inode of the other end. 0: there is none, or the socket is a client that waits for accept.
 	Peer uint64
-	// Pending are the inodes of the clients that wait for a listener's accept, in their order. Beyond some 8,000 clients
-	// the kernel lists none; RecvQueue still counts them.
+	// Pending are the inodes of the clients that wait for a listener's accept, in their order. Beyond some 8,000
+	// clients the kernel lists none; RecvQueue still counts them.
 	Pending []uint64
 	// RecvQueue and SendQueue of a listener: the clients that wait, and their limit (listen's backlog). Of other
 	// sockets: bytes to read (SOCK_DGRAM: only of the first datagram), and memory of sent and unread data.

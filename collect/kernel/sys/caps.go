@@ -28,8 +28,8 @@ func Holds(capability int) (bool, error) {
 	return data[capability/32].Effective&(1<<(capability%32)) != 0, nil
 }
 
-// CouldUseAnyIPC reports true if a set of capabilities lets a process use every System V object, or take the identity of
-// a process that may (man 7 capabilities).
+// CouldUseAnyIPC reports true if a set of capabilities lets a process use every System V object, or take the identity
+// of a process that may (man 7 capabilities).
 func CouldUseAnyIPC(capabilities uint64) bool {
 	for _, c := range [...]uint{unix.CAP_IPC_OWNER, unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_SYS_ADMIN,
 		unix.CAP_SYS_PTRACE, unix.CAP_DAC_OVERRIDE} {

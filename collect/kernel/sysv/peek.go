@@ -62,7 +62,8 @@ func PeekMessages(root sys.Root, id, first, count, most int) ([]PeekedMessage, e
 			return messages, objectError("read a message of", msgWord, id, errno)
 		}
 		data := append([]byte(nil), buf[8:8+min(n, most)]...)
-		messages = append(messages, PeekedMessage{Index: i, Type: *(*int64)(unsafe.Pointer(&buf[0])), Size: n, Data: data})
+		messages = append(messages,
+			PeekedMessage{Index: i, Type: *(*int64)(unsafe.Pointer(&buf[0])), Size: n, Data: data})
 	}
 	return messages, nil
 }

@@ -15,33 +15,33 @@ import (
 
 // Lines as Linux 6.18 writes them.
 const (
-	msgHead = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      " +
-		"rtime      ctime\n"
+	msgHead = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      " +
+		"stime      rtime      ctime\n"
 	semHead = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"
-	shmHead = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime   " +
-		"   dtime      ctime                   rss                  swap\n"
+	shmHead = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      " +
+		"atime      dtime      ctime                   rss                  swap\n"
 
 	msgLines = msgHead +
-		"     20481          0   644         400          4   311     0     0     0     0     0 1795264242          0 " +
-		"1795264241\n" +
-		"-559038737      32769   600           0          0     0     0 65534 65534  1000  1000          0          0 " +
-		"1795264241\n"
+		"     20481          0   644         400          4   311     0     0     0     0     0 " +
+		"1795264242          0 1795264241\n" +
+		"-559038737      32769   600           0          0     0     0 65534 65534  1000  1000          " +
+		"0          0 1795264241\n"
 	semLines = semHead +
 		"     24579          2   600        250  1000  1000     0     0          0 1795264241\n"
 	shmLines = shmHead +
-		"      4660          3   644                  4096   310   310      0     0     0     0     0          0 1795264242 " +
-		"1795264241                     0                     0\n" +
-		"         0          6  3600   1152921504606846976   310   315      4     0     0     0     0 1795264242          0 " +
-		"1795264241                  8192                  4096\n" +
-		"         1          7   600               2097152   310   315      1     0     0     0     0 1795264242          0 " +
-		"1795264241            1073741824                     0\n" +
-		"         2          8   600                  4097   310   315      1     0     0     0     0 1795264242          0 " +
-		"1795264241                  8192                     0\n"
+		"      4660          3   644                  4096   310   310      0     0     0     0     0          0 " +
+		"1795264242 1795264241                     0                     0\n" +
+		"         0          6  3600   1152921504606846976   310   315      4     0     0     0     0 " +
+		"1795264242          0 1795264241                  8192                  4096\n" +
+		"         1          7   600               2097152   310   315      1     0     0     0     0 " +
+		"1795264242          0 1795264241            1073741824                     0\n" +
+		"         2          8   600                  4097   310   315      1     0     0     0     0 " +
+		"1795264242          0 1795264241                  8192                     0\n"
 	// Before 2.6.36 the columns rss and swap did not exist.
-	oldShmLines = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      " +
-		"atime      dtime      ctime\n" +
-		"      4660          3   644                  4096   310   310      0     0     0     0     0          0 1795264242 " +
-		"1795264241\n"
+	oldShmLines = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  " +
+		"cgid      atime      dtime      ctime\n" +
+		"      4660          3   644                  4096   310   310      0     0     0     0     0          0 " +
+		"1795264242 1795264241\n"
 )
 
 func TestParseMsg(t *testing.T) {
@@ -138,7 +138,8 @@ func TestParseMalformed(t *testing.T) {
 
 func TestParseExtremes(t *testing.T) {
 	got, err := parseTable(semHead+
-		"-2147483648 2147483647 37777777777 18446744073709551615 4294967295 0 0 0 -9223372036854775808 9223372036854775807",
+		"-2147483648 2147483647 37777777777 18446744073709551615 4294967295 0 0 0 -9223372036854775808 "+
+		"9223372036854775807",
 		semRow)
 	want := []SemSet{{
 		IPCPerm: IPCPerm{Key: 1 << 31, ID: math.MaxInt32, UID: math.MaxUint32, Mode: math.MaxUint32},

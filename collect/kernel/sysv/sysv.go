@@ -16,8 +16,8 @@ const (
 
 // IPCPerm is the common part of the three kinds: struct ipc64_perm and the object's id.
 type IPCPerm struct {
-	// Key is the key_t of msgget, semget and shmget. The kernel holds a signed number; people write it in hexadecimal. 0
-	// is IPC_PRIVATE. A removed segment that is still attached has key 0 as well.
+	// Key is the key_t of msgget, semget and shmget. The kernel holds a signed number; people write it in hexadecimal.
+	// 0 is IPC_PRIVATE. A removed segment that is still attached has key 0 as well.
 	Key uint32
 	// ID is the msqid, semid or shmid: index + sequence number × size of the index space. When the sequence number
 	// wraps, the kernel uses ids again.

@@ -49,7 +49,8 @@ func TestMsgQueues(t *testing.T) {
 		pid := int32(os.Getpid())
 		want := []sysv.MsgQueue{{
 			IPCPerm: sysv.IPCPerm{Key: 0xdeadbeef, ID: first, Mode: 0o640},
-			CBytes:  5, QNum: 1, QBytes: 16384, HasQBytes: true, LSPid: pid, LRPid: pid, STime: now, RTime: now, CTime: now,
+			CBytes:  5, QNum: 1, QBytes: 16384, HasQBytes: true, LSPid: pid, LRPid: pid, STime: now, RTime: now,
+			CTime: now,
 		}, {
 			IPCPerm: sysv.IPCPerm{ID: second, Mode: 0o600},
 			QBytes:  1000, HasQBytes: true, CTime: now,
@@ -130,7 +131,8 @@ func TestShmSegments(t *testing.T) {
 			Size:    5000, CPid: pid, LPid: pid, ATime: now, DTime: now, CTime: now, RSS: 8192, HasRSS: true,
 		}, {
 			IPCPerm: sysv.IPCPerm{Key: 0, ID: dest, Mode: 0o600 | sysv.ModeDest | sysv.ModeLocked},
-			Size:    1 << 20, CPid: pid, LPid: int32(worker.PID), NAttch: 1, ATime: now, CTime: now, RSS: 4096, HasRSS: true,
+			Size:    1 << 20, CPid: pid, LPid: int32(worker.PID), NAttch: 1, ATime: now, CTime: now, RSS: 4096,
+			HasRSS: true,
 		}}
 		if diff := cmp.Diff(want, kerneltest.Must(sysv.ShmSegments(h, true))(t), aboutNow); diff != "" {
 			t.Error("from /proc: ", diff)
@@ -201,7 +203,8 @@ func TestSparseIndexes(t *testing.T) {
 func TestStatTellsReusedIndexes(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		h := sys.Root("")
-		// The kernel gives out indexes round robin. last_id chooses the next id (man 5 proc, CONFIG_CHECKPOINT_RESTORE).
+		// The kernel gives out indexes round robin. last_id chooses the next id (man 5 proc,
+		// CONFIG_CHECKPOINT_RESTORE).
 		next := func(kind string, id int) {
 			kerneltest.OK(t, os.WriteFile("/proc/sys/kernel/"+kind+"_next_id", []byte(fmt.Sprint(id)), 0))
 		}

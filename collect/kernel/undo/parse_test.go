@@ -30,7 +30,8 @@ func TestParseUndos(t *testing.T) {
 	text := undoText(t, one, entry, entry, cut, two, end)
 	got, err := parseUndos(text)
 	want := []undoTask{{undoHeader: one, entries: []undoEntry{entry, entry}, truncated: true}, {undoHeader: two}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(undoTask{}), cmpopts.IgnoreFields(undoHeader{}, "_")); diff != "" ||
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(undoTask{}),
+		cmpopts.IgnoreFields(undoHeader{}, "_")); diff != "" ||
 		err != nil {
 		t.Error(err, diff)
 	}

@@ -189,8 +189,9 @@ func (t *undoTask) undos(timeNS time.Duration) []Undo {
 	var list []Undo
 	for _, e := range t.entries {
 		if n := len(list); n == 0 || list[n-1].SemID != int(e.SemID) {
-			list = append(list, Undo{PID: int(t.PID), Start: (t.Start + uint64(timeNS)) / (uint64(time.Second) / sys.ClockTick),
-				Comm: string(comm), IPCNS: uint64(t.IPCNS), SemID: int(e.SemID)})
+			list = append(list,
+				Undo{PID: int(t.PID), Start: (t.Start + uint64(timeNS)) / (uint64(time.Second) / sys.ClockTick),
+					Comm: string(comm), IPCNS: uint64(t.IPCNS), SemID: int(e.SemID)})
 		}
 		last := &list[len(list)-1]
 		last.Adj = append(last.Adj, SemAdj{e.Num, e.Adj})

@@ -149,7 +149,8 @@ func TestUndosOfOperations(t *testing.T) {
 			}
 		}
 		check("at first")
-		two := kerneltest.Start(t, "undo", op(a, 3, -2, "undo"), op(a, 1, -1, ""), op(b, 0, 4, "undo"), op(a, 0, -1, "undo"))
+		two := kerneltest.Start(t, "undo", op(a, 3, -2, "undo"), op(a, 1, -1, ""), op(b, 0, 4, "undo"),
+			op(a, 0, -1, "undo"))
 		one := kerneltest.Start(t, "undo", op(a, 3, -1, "undo"))
 		gone := kerneltest.Start(t, "undo", op(a, 2, -1, "undo"))
 		gone.Kill()
@@ -224,7 +225,8 @@ func TestUndosOfProcessesThatShare(t *testing.T) {
 		}
 		adj := []undo.SemAdj{{Num: 0, Adj: 3}, {Num: 1, Adj: 1}}
 		ours := &kerneltest.Worker{PID: os.Getpid()}
-		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)}, readUndos(t, r)); diff != "" {
+		if diff := cmp.Diff([]undo.Undo{undoOf(t, ours, id, adj...), undoOf(t, w, id, adj...)},
+			readUndos(t, r)); diff != "" {
 			t.Error(diff)
 		}
 		w.Kill() // the kernel undoes nothing: this process still has the list
@@ -249,7 +251,8 @@ func TestUndosOfNamespaces(t *testing.T) {
 		if foreign.Words[0] != strconv.Itoa(here) {
 			t.Fatalf("the foreign set has id %s, ours %d: nothing is tested", foreign.Words[0], here)
 		}
-		want := []undo.Undo{undoOf(t, w, here, undo.SemAdj{Adj: 1}), undoOf(t, foreign, here, undo.SemAdj{Num: 1, Adj: -7})}
+		want := []undo.Undo{undoOf(t, w, here, undo.SemAdj{Adj: 1}),
+			undoOf(t, foreign, here, undo.SemAdj{Num: 1, Adj: -7})}
 		if diff := cmp.Diff(want, readUndos(t, r)); diff != "" || want[0].IPCNS == want[1].IPCNS {
 			t.Error(want[0].IPCNS, diff)
 		}
@@ -299,7 +302,8 @@ func TestUndosOfTheLargestSet(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		r := openUndos(t)
 		const most = 32000 // SEMMSL unless somebody set it
-		w := kerneltest.Start(t, "undo", fmt.Sprint("set ", most), "own 31999 1 undo", "own 4 2 undo", "own 15001 3 undo")
+		w := kerneltest.Start(t, "undo", fmt.Sprint("set ", most), "own 31999 1 undo", "own 4 2 undo",
+			"own 15001 3 undo")
 		id, err := strconv.Atoi(w.Words[0])
 		if err != nil {
 			t.Fatal(err)

@@ -62,8 +62,9 @@ func fileOfStatx(name string, st *unix.Statx_t) PosixFile {
 	moment := func(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 	id := IDOf(st)
 	return PosixFile{
-		Name: name, Dev: id.Dev, Ino: id.Ino, Mode: fileMode(id.Mode), UID: st.Uid, GID: st.Gid, Links: uint64(st.Nlink),
-		Size: st.Size, Allocated: st.Blocks * 512,
+		Name: name, Dev: id.Dev, Ino: id.Ino, Mode: fileMode(id.Mode), UID: st.Uid, GID: st.Gid,
+		Links: uint64(st.Nlink),
+		Size:  st.Size, Allocated: st.Blocks * 512,
 		ATime: moment(st.Atime), MTime: moment(st.Mtime), CTime: moment(st.Ctime),
 	}
 }

@@ -52,8 +52,9 @@ func StatAt(dir int, name string) (PosixFile, error) {
 func FileOf(name string, st *unix.Stat_t) PosixFile {
 	moment := func(t unix.Timespec) time.Time { return time.Unix(t.Unix()) }
 	return PosixFile{
-		Name: name, Dev: st.Dev, Ino: st.Ino, Mode: fileMode(st.Mode), UID: st.Uid, GID: st.Gid, Links: uint64(st.Nlink),
-		Size: uint64(st.Size), Allocated: uint64(st.Blocks) * 512, // st_blocks counts 512 bytes: man 3type stat
+		Name: name, Dev: st.Dev, Ino: st.Ino, Mode: fileMode(st.Mode), UID: st.Uid, GID: st.Gid,
+		Links: uint64(st.Nlink),
+		Size:  uint64(st.Size), Allocated: uint64(st.Blocks) * 512, // st_blocks counts 512 bytes: man 3type stat
 		ATime: moment(st.Atim), MTime: moment(st.Mtim), CTime: moment(st.Ctim),
 	}
 }
