@@ -51,11 +51,13 @@
 //
 //	kernel/sysv      ShmSegments reads /proc/sysvipc/shm and gives a sysv.ShmSegment for each segment
 //	kernel           Host.ShmSegments calls it; the rooms above read the machine only through Host
-//	kinds/shm.go     collectShm makes a ShmRow with the mappers from the walk; its Ref has the id, and the ctime as Gen
+//	kinds/shm.go     collectShm makes a ShmRow with the mappers from the walk; its Ref has the id, and the ctime as
+//	                 Gen
 //	collect          the lister calls Shm's Collect once a tick; aspects put notes on the Object; Take returns a
 //	                 Snapshot
 //	views            columns turn the row into cells; --where or a key chooses objects; their Refs go to actions
-//	actions          removeShm reads the segment again and makes a Step; the Step gets the verdict from leaks.VerdictOf
+//	actions          removeShm reads the segment again and makes a Step; the Step gets the verdict from
+//	                 leaks.VerdictOf
 //	                 Plan.Lines is the text of the plan; Plan.Run writes the intent, compares the identity, removes
 //	kernel           Admin.ShmRemove calls shmctl(IPC_RMID); Plan.Run writes the result into the journal
 //

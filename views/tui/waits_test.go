@@ -1,13 +1,15 @@
 package tui
 
 import (
-	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/collecttest"
+	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 )
@@ -280,25 +282,33 @@ func TestAnnouncementsWaitForDialogs(t *testing.T) {
 	r.see(announced)
 }
 
-// A look may take long. Here the mappings of one process are a FIFO without a writer.
+// A look may take long. Here it does not get past its first step, which reads the clock.
 func TestKeysAreAnsweredDuringALook(t *testing.T) {
 	t.Parallel()
 	m := ring(t)
-	const slow = "/proc/302/maps"
-	m.Remove(slow)
-	m.FIFO(slow)
-	r := openRig(t, m.Root, 100, 40, nil)
+	goOn := make(chan struct{})
+	var stuck atomic.Bool
+	r := openRig(t, m.Root, 100, 40, func(o *Options) {
+		host, err := kernel.Open(m.Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := func() time.Time {
+			if stuck.Load() {
+				<-goOn
+			}
+			return clock()
+		}
+		source := o.Source.(*recorder)
+		source.Sampler = collect.NewSampler(collect.New(host, slow), time.Hour)
+		o.Sample = source.Run
+	})
+	stuck.Store(true)
 	r.press("2", "?")
 	r.see("[2 Semaphores]", "Keys")
 	r.press("Esc", "6")
 	r.see("[6 Locks]", "reading …")
-	w, err := os.OpenFile(m.Root+slow, os.O_WRONLY, 0) // the look reads the FIFO
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Remove(slow)
-	m.Write(slow, "")
-	w.Close()
+	close(goOn)
 	r.see(announced)
 	r.seeNot("reading …")
 }
