@@ -102,6 +102,14 @@ func (l *tick) findBystanders() {
 // path cannot be read, the name of a session program or of systemd proves nothing: the process is maybeBystander.
 // A shell's name does not count.
 func (l *tick) programOf(p *proc.Process) programKind {
+	return l.classify(p, maybeBystander, func(dir process.Dir, exe string) bool {
+		return isBystander(p, dir, exe) || l.isOwnDemo(dir, exe)
+	})
+}
+
+// classify asks known about the path of a process's program. byName is the answer if the path may not be read and the
+// process has the name of a session program, of systemd or of an init.
+func (l *tick) classify(p *proc.Process, byName programKind, known func(process.Dir, string) bool) programKind {
 	dir, err := l.Host.OpenProc(p.Living())
 	if err != nil {
 		return otherProgram
@@ -111,8 +119,8 @@ func (l *tick) programOf(p *proc.Process) programKind {
 	switch {
 	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
 		slices.Contains(initPrograms(), p.Comm)):
-		return maybeBystander
-	case err == nil && (isBystander(p, dir, exe) || l.isOwnDemo(dir, exe)):
+		return byName
+	case err == nil && known(dir, exe):
 		return bystanderProgram
 	}
 	return otherProgram

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/proc"
 )
 
@@ -62,20 +61,9 @@ func (l *tick) onlooks(p *proc.Process) bool {
 // launches tells if an ancestor of ipctop is a launcher. Its program may be hidden from the reader, as sshd's is from
 // the user who logs in. Then the name of a session program is enough: it did start the reader's session.
 func (l *tick) launches(p *proc.Process) programKind {
-	dir, err := l.Host.OpenProc(p.Living())
-	if err != nil {
-		return otherProgram
-	}
-	defer dir.Close()
-	exe, err := dir.Readlink("exe")
-	switch {
-	case sys.Denied(err) && (slices.Contains(sessionPrograms(), p.Comm) || p.Comm == "systemd" || p.PID == 1 &&
-		slices.Contains(initPrograms(), p.Comm)):
-		return bystanderProgram
-	case err == nil && (isBystander(p, dir, exe) || l.isOwnProgram(exe) || isLauncher(p, dir, exe)):
-		return bystanderProgram
-	}
-	return otherProgram
+	return l.classify(p, bystanderProgram, func(dir process.Dir, exe string) bool {
+		return isBystander(p, dir, exe) || l.isOwnProgram(exe) || isLauncher(p, dir, exe)
+	})
 }
 
 func isLauncher(p *proc.Process, dir process.Dir, exe string) bool {

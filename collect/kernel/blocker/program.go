@@ -63,19 +63,7 @@ func assemble(types *bpf.Layout) asm.Instructions {
 		"rwsem":     types.Offset("rw_semaphore", "owner"),
 	}
 	c := &bpf.Code{Seq: memSeq, Tmp: memTmp}
-	c.Entry("blocker_task")
-	c.Add( // the context is {meta, task}, and meta begins with {seq_file}
-		asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord),
-		asm.JEq.Imm(asm.R7, 0, "out"), // after the last task
-		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),
-		asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
-		asm.Mov.Reg(asm.R6, asm.R10), asm.Add.Imm(asm.R6, -memSize),
-		asm.StoreMem(asm.R6, memSeq, asm.R2, asm.DWord),
-		asm.Mov.Imm(asm.R2, 0),
-	)
-	for at := int16(memTmp); at < memSize; at += 8 {
-		c.Add(asm.StoreMem(asm.R6, at, asm.R2, asm.DWord))
-	}
+	c.TaskEntry("blocker_task", memSize)
 	c.Read(memState, 4, asm.R7, state)
 	c.Add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(asm.R8, asm.R0))
 	c.Add(

@@ -37,6 +37,25 @@ func (c *Code) Entry(name string) {
 	c.function(name, btf.GlobalFunc, btf.FuncParam{Name: "ctx", Type: &btf.Pointer{Target: &btf.Void{}}})
 }
 
+// TaskEntry begins a program over tasks, whose context is {meta, task}; meta begins with {seq_file}. Then R7 is the
+// task, and R6 the program's memory of size bytes: the seq_file at Seq, and zeros in the rest. After the last task the
+// program goes to the label "out".
+func (c *Code) TaskEntry(name string, size int16) {
+	c.Entry(name)
+	c.Add(
+		asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord),
+		asm.JEq.Imm(asm.R7, 0, "out"),
+		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
+		asm.Mov.Reg(asm.R6, asm.R10), asm.Add.Imm(asm.R6, -int32(size)),
+		asm.StoreMem(asm.R6, c.Seq, asm.R2, asm.DWord),
+		asm.Mov.Imm(asm.R2, 0),
+	)
+	for at := c.Seq + 8; at < size; at += 8 {
+		c.Add(asm.StoreMem(asm.R6, at, asm.R2, asm.DWord))
+	}
+}
+
 // Body begins the body of a loop. R1 is the number of finished rounds, R2 the program's memory.
 func (c *Code) Body(name string) {
 	c.function(name, btf.StaticFunc, btf.FuncParam{Name: "index", Type: &btf.Int{Name: "unsigned int", Size: 4}},

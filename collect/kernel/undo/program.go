@@ -80,19 +80,7 @@ func assemble(types *bpf.Layout) asm.Instructions {
 
 // task is the program's entry: R1 is the iterator's context {meta, task}, meta begins with {seq_file}.
 func (c *code) task() {
-	c.Entry("undo_task")
-	c.Add(
-		asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord),
-		asm.JEq.Imm(asm.R7, 0, "out"), // after the last task
-		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord),
-		asm.LoadMem(asm.R2, asm.R2, 0, asm.DWord),
-		asm.Mov.Reg(asm.R6, asm.R10), asm.Add.Imm(asm.R6, -memSize),
-		asm.StoreMem(asm.R6, memSeq, asm.R2, asm.DWord),
-		asm.Mov.Imm(asm.R2, 0),
-	)
-	for at := int16(memPos); at < memSize; at += 8 {
-		c.Add(asm.StoreMem(asm.R6, at, asm.R2, asm.DWord))
-	}
+	c.TaskEntry("undo_task", memSize)
 	c.Add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(asm.R8, asm.R0))
 	c.Read(hdrList, 8, asm.R7, c.taskUndoList)
 	c.Add(
