@@ -112,7 +112,10 @@ func TestTooManyTablesWithoutKcmp(t *testing.T) {
 		s.check(unix.Close(file))
 		w := kerneltest.Start(t, "threads", "40", "500") // 20,000 descriptors to look at, the limit is 16,384
 		look := kerneltest.Start(t, "without-kcmp", "pshm:/table")
-		s.equal("verdict", []string{string(relate.Unknown)}, look.Words)
+		// An ordinary user's own processes may know the file besides: then the verdict is suspect.
+		if got := relate.Leak(look.Words[0]); got != relate.Unknown && got != relate.Suspect {
+			t.Errorf("verdict %s, want unknown or suspect", got)
+		}
 		look.Say("faults")
 		want := fmt.Sprintf("the file descriptors of process %d/%s could not be read (too many threads and "+
 			"descriptors to look for threads with tables of their own): who holds what there is not shown", w.PID,

@@ -131,13 +131,13 @@ int main(int n, char **args) {
 	}
 	if (!strncmp(mode, "connect-", 8)) { // the parent listens and does not accept
 		struct sockaddr_un name = {AF_UNIX, "/dev/shm/own"};
-		struct sockaddr_in port = {AF_INET, htons(1), {htonl(INADDR_LOOPBACK)}, {0}};
+		struct sockaddr_in port = {AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {0}};
 		int tcp = !strncmp(mode, "connect-tcp", 11);
 		struct sockaddr *to = tcp ? (void *)&port : (void *)&name;
 		socklen_t size = tcp ? sizeof port : sizeof name;
 		int listener = socket(to->sa_family, SOCK_STREAM, 0);
 		unlink(name.sun_path);
-		if (bind(listener, to, size) || listen(listener, 1)) exit(1);
+		if (bind(listener, to, size) || listen(listener, 1) || getsockname(listener, to, &size)) exit(1);
 		if (!fork()) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL), close(listener);
 			for (;;) if (connect(socket(to->sa_family, SOCK_STREAM, 0), to, size)) exit(1);
