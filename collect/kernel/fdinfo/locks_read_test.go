@@ -11,7 +11,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 )
 
-// A lock that stays is in nearly every list once, however many other locks come and go. The file has several pages then.
+// A lock that stays is in nearly every list once, however many other locks come and go. The file has several pages
+// then.
 func TestLocksThatStayAmongOthers(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		lock := func(name string) (fd int) {
