@@ -9,8 +9,8 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// locksReads is the most times that Locks reads a file whose locks come and go. Even then a lock that stays can
-// be missed: under the heaviest traffic, at most a few times in a thousand.
+// locksReads is the most times that Locks reads a file whose locks come and go. Even then a lock that stays can be
+// missed: under the heaviest traffic, in about one look of a hundred.
 const locksReads = 20
 
 // halfPage is the length of a text that cannot be the first page of several. If the text is longer, and the next read
