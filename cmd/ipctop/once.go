@@ -162,6 +162,8 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	}
 	if where != nil {
 		snap.Findings = findingsOf(snap.Findings, sections)
+	} else if hasWaits(sections) && !f.leaks {
+		total += len(waitWarnings(snap.Findings))
 	}
 	opts := once.Options{Output: f.output, Leaks: f.leaks, Sorted: f.sort != "", Chosen: f.columns != "",
 		NoHeadings: f.noHeadings, Format: views.Format{Bytes: f.bytes, Now: now}}
@@ -195,6 +197,10 @@ func findingsOf(findings []schema.Finding, sections []once.Section) []schema.Fin
 	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
 		return !slices.ContainsFunc(f.Refs, func(r schema.Ref) bool { return shown[r] })
 	})
+}
+
+func hasWaits(sections []once.Section) bool {
+	return slices.ContainsFunc(sections, func(s once.Section) bool { return s.Mechanism.Kind == schema.Wait })
 }
 
 // alarms counts the rows that set --exit-code.
@@ -272,9 +278,10 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 
 func (f *onceFlags) request(sections []once.Section) (collect.Request, error) {
 	grace, err := graceOf(f.grace)
-	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json",
-		Findings: f.output == "json" || f.output == "table" && len(sections) == 1 &&
-			sections[0].Mechanism.Kind == schema.Wait, AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
+	// A warning about waits sets the exit code, whatever the output.
+	findings := f.output == "json" || hasWaits(sections) && (f.exitCode || f.output == "table" && len(sections) == 1)
+	r := collect.Request{Want: map[schema.Kind]schema.Need{}, Edges: f.output == "json", Findings: findings,
+		AllNamespaces: f.all, Grace: grace, Gauges: f.leaks}
 	for i := range sections {
 		r.Want[sections[i].Mechanism.Kind] = sections[i].Needs()
 		if below := sections[i].Below; below != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/once"
@@ -43,19 +44,17 @@ func sayUndecided(stderr io.Writer, where *views.Where) int {
 	return rows
 }
 
-// sayLeftOut tells on stderr how many usual rows a table leaves out. It also tells if no thread is stuck.
+// sayLeftOut tells on stderr how many usual rows a table leaves out. If findings were looked for, it also tells if no
+// thread is stuck.
 func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, sections []once.Section) {
 	for i := range sections {
 		s := &sections[i]
 		if output != "table" || !s.Mechanism.Quiet || s.Where != nil {
 			continue
 		}
-		if s.Mechanism.Kind == schema.Wait && !slices.ContainsFunc(s.Rows, s.Mechanism.Alarm) {
-			says := "nothing of what could be seen is stuck"
-			if len(snap.Faults) > 0 {
-				says = "nothing of what could be seen is stuck, but what could not be read may be: see above"
-			}
-			fmt.Fprintln(stderr, "ipctop: note: "+says)
+		if s.Mechanism.Kind == schema.Wait && snap.Request.Findings &&
+			!slices.ContainsFunc(s.Rows, s.Mechanism.Alarm) {
+			fmt.Fprintln(stderr, "ipctop: note: "+nothingStuck(waitWarnings(snap.Findings), len(snap.Faults) > 0))
 		}
 		if n := len(snap.Objects[s.Mechanism.Kind]) - len(s.Rows); n > 0 {
 			fmt.Fprintf(stderr, "ipctop: note: %d %s that are usual on every machine are left out: "+
@@ -63,6 +62,33 @@ func sayLeftOut(stderr io.Writer, output string, snap *collect.Snapshot, section
 				s.Mechanism.Family)
 		}
 	}
+}
+
+// nothingStuck says that no row is stuck. It never says so over a warning: "possible deadlock".
+func nothingStuck(warnings []schema.Finding, unread bool) string {
+	var names []string
+	for _, f := range warnings {
+		if name, _, _ := strings.Cut(f.Says, ": "); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	says, more := "nothing of what could be seen is stuck", ", but what could not be read may be: see above"
+	if len(names) > 0 {
+		says = fmt.Sprintf("no thread is proved to be stuck, but there %s: %s",
+			schema.Plural(len(warnings), "is a warning", "are warnings"), views.Visible(strings.Join(names, ", ")))
+		more = "; what could not be read may hide more: see above"
+	}
+	if unread {
+		says += more
+	}
+	return says
+}
+
+// waitWarnings are the findings about waits that a person should act on: what is stuck, or may be.
+func waitWarnings(findings []schema.Finding) []schema.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f schema.Finding) bool {
+		return f.Severity == schema.Info || f.Kind == leaks.FindingKind
+	})
 }
 
 // look is what decides the exit code of a snapshot.

@@ -46,7 +46,7 @@ func TestExampleOfWhere(t *testing.T) {
 // The help of each of the two short commands explains its own exit code.
 func TestHelpOfExitCode(t *testing.T) {
 	t.Parallel()
-	for command, want := range map[string]string{"waits": "exit 1 if something is stuck or, with --where, " +
+	for command, want := range map[string]string{"waits": "exit 1 if something is or may be stuck or, with --where, " +
 		"if there were rows", "leaks": "exit 1 if there are orphans or, with --where, if there were rows"} {
 		if got := ipctop(command, "--help"); !strings.Contains(got.Stdout, want) {
 			t.Errorf("%s: %s", command, got.Stdout)

@@ -14,10 +14,11 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
-// writeTables writes the requested findings, and one table per kind. Before each of several tables stand a blank line
-// and a line "# kind: title". For awk, only the last cell of a line may hold a blank, and no cell is empty.
+// writeTables writes one table per kind. If there is only one, the requested findings stand before it. Before each of
+// several tables stand a blank line and a line "# kind: title". For awk, only the last cell of a line may hold a blank,
+// and no cell is empty.
 func writeTables(w *bufio.Writer, snap *collect.Snapshot, sections []Section, o Options) error {
-	if !o.NoHeadings {
+	if !o.NoHeadings && len(sections) == 1 {
 		writeFindings(w, snap.Findings)
 	}
 	for i, s := range sections {

@@ -347,7 +347,8 @@ func TestAnnouncements(t *testing.T) {
 			{Kind: "stopped", Severity: schema.Warning, Refs: procs(7)},
 			{Kind: "stopped", Severity: schema.Warning, Refs: procs(8)},
 			{Kind: "leak", Severity: schema.Warning, Refs: procs(9)},
-		}, alarms{critical: "stuck: 5/", others: "1 stuck, 2 stopped"}},
+			{Kind: "deadlock", Severity: schema.Warning, Proof: schema.Inferred, Refs: procs(3, 4)},
+		}, alarms{critical: "stuck: 5/", others: "1 possible deadlock, 1 stuck, 2 stopped"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := a.alarmsIn(&collect.Snapshot{Findings: c.findings}); got != c.want {

@@ -45,10 +45,12 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	var all alarms
 	name := a.namer(s)
 	var deadlocks, likely, stuck []string
-	count := map[string]int{}
+	count, possible := map[string]int{}, 0
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		switch {
+		case f.Kind == "deadlock" && f.Severity != schema.Critical: // there may be a way out
+			possible++
 		case f.Kind == "deadlock" && f.Proof == schema.Inferred:
 			likely = append(likely, circle(f, name))
 		case f.Kind == "deadlock":
@@ -76,6 +78,9 @@ func (a *app) alarmsIn(s *collect.Snapshot) alarms {
 	}
 	all.critical = strings.Join(parts, " · ")
 	parts = nil
+	if possible > 0 {
+		parts = append(parts, fmt.Sprintf("%d possible %s", possible, schema.Plural(possible, "deadlock", "deadlocks")))
+	}
 	for _, kind := range countedKinds() {
 		if n := count[kind]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind))
