@@ -16,20 +16,23 @@ func inIPCNamespace(k schema.Kind) bool {
 	return k.SysV() || k == schema.PMsg
 }
 
-// inside runs do in the IPC namespace that a Ref names. System calls of do act on objects there. do must not leave its
+// inside runs do in the IPC namespace that a Ref names.
+func (s *survey) inside(r schema.Ref, do func() error) error { return s.inSpace("ipc", "IPC", r, do) }
+
+// inSpace runs do in the namespace that a Ref names. System calls of do act on objects there. do must not leave its
 // goroutine: setns(2) changes one thread only.
-func (s *survey) inside(r schema.Ref, do func() error) error {
+func (s *survey) inSpace(typ, name string, r schema.Ref, do func() error) error {
 	if r.Space == 0 {
 		return do()
 	}
-	way, ok := s.snap.FindNamespace("ipc", r.Space)
+	way, ok := s.snap.FindNamespace(typ, r.Space)
 	if !ok {
-		return refuse("no process, descriptor or mount that can be seen from here leads to its IPC namespace %d",
-			r.Space)
+		return refuse("no process, descriptor or mount that can be seen from here leads to its %s namespace %d",
+			name, r.Space)
 	}
 	err := s.host.VisitNamespace(way, do)
 	if err != nil && !namespace.Entered(err) && sys.Denied(err) {
-		return refuse("its IPC namespace cannot be entered (%v): needs root", err)
+		return refuse("its %s namespace cannot be entered (%v): needs root", name, err)
 	}
 	return err
 }

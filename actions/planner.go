@@ -105,7 +105,7 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechan
 		if m := s.mechanism(r.Kind); m != nil {
 			req.Want[r.Kind] = needs(m)
 			req.AllNamespaces = req.AllNamespaces || r.Space != 0 && (inIPCNamespace(r.Kind) ||
-				r.Kind.InDevShm() && r.Name != "")
+				r.Kind == schema.Inet || r.Kind.InDevShm() && r.Name != "")
 		}
 	}
 	s.snap = collect.New(p.host, p.now, p.settings...).Take(req)

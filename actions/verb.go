@@ -10,7 +10,7 @@ import (
 
 // Verbs lists all deeds on objects, in the order of the dashboard's keys. Commands, keys and menus come from this list.
 // A new verb is one file and one entry here.
-func Verbs() []Verb { return []Verb{signalVerb(), removeVerb()} }
+func Verbs() []Verb { return []Verb{signalVerb(), removeVerb(), closeVerb()} }
 
 // Verb is one deed on objects. It is an immutable value.
 type Verb struct {

@@ -19,3 +19,6 @@ func (h *Host) UnixSockets() ([]sock.UnixSocket, error) { return sock.UnixSocket
 
 // VsockSockets lists the vsock sockets of every user in the thread's network namespace.
 func (h *Host) VsockSockets() ([]sock.VsockSocket, error) { return sock.VsockSockets(h.Root) }
+
+// FindInet reads one socket of the thread's network namespace again. See sock.FindInet.
+func (h *Host) FindInet(s sock.InetSocket) (sock.InetSocket, error) { return sock.FindInet(s) }

@@ -41,9 +41,9 @@ func Inet() *Mechanism {
 		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*InetRow)
-			label := r.Protocol + " " + r.local()
+			label := r.Protocol + " " + r.LocalAddress()
 			if r.connected() {
-				label += " → " + r.peer()
+				label += " → " + r.PeerAddress()
 			}
 			return label
 		},
@@ -84,18 +84,18 @@ func inetColumns() []schema.Column {
 			func(r *row) schema.Value { return count(r.SendQueue, r.Diag || r.State != sock.SocketListen) }),
 		text("local", 22, "local address and port, of a raw socket the protocol number, of a ping socket its "+
 			"identifier; %interface if bound to one; * is any address of IPv4 and IPv6",
-			func(r *row) schema.Value { return schema.String(r.local()) }),
+			func(r *row) schema.Value { return schema.String(r.LocalAddress()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
 			if !r.connected() {
 				return schema.None(schema.TypeString)
 			}
-			return schema.String(r.peer())
+			return schema.String(r.PeerAddress())
 		}),
 		col("peer_ref", schema.TypeRef, 12, SocketNeeds, "socket at the other end, if it is on this machine",
 			func(r *row) schema.Value { return r.peerRef() }),
 		ends("holders", "processes that have it open", func(r *row) schema.Value { return r.holders }),
 		ends("peer_holders", "processes that have the other end open, if it is on this machine",
-			func(r *row) schema.Value { return r.peerHolders() }),
+			func(r *row) schema.Value { return r.PeerHolders() }),
 		ends("waiters", "processes of this machine that wait for this listener's accept", func(r *row) schema.Value {
 			return r.waiters
 		}),
@@ -157,11 +157,11 @@ func (r *InetRow) hasPorts() bool { return r.Protocol != "raw" && r.Protocol != 
 // connected reports whether the socket has a remote address.
 func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
 
-// local is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53", "*:80".
-func (r *InetRow) local() string { return r.address(r.Local, r.device) }
+// LocalAddress is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53", "*:80".
+func (r *InetRow) LocalAddress() string { return r.address(r.Local, r.device) }
 
-// peer is the remote address in the form of ss.
-func (r *InetRow) peer() string { return r.address(r.Remote, "") }
+// PeerAddress is the remote address in the form of ss.
+func (r *InetRow) PeerAddress() string { return r.address(r.Remote, "") }
 
 // address writes an address like ss. The address "any" of an IPv6 socket that takes IPv4, too, is "*".
 func (r *InetRow) address(a netip.AddrPort, device string) string {

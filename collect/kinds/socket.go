@@ -151,8 +151,8 @@ func SocketsIn(t *proc.Tick, s *proc.Space) (unix, inet []*schema.Object, err er
 	return unix, inet, err
 }
 
-// peerHolders are the holders of the other end.
-func (s *Socket) peerHolders() schema.Value {
+// PeerHolders are the holders of the other end, if it is on this machine.
+func (s *Socket) PeerHolders() schema.Value {
 	if s.Other == nil {
 		return schema.None(schema.TypeEndpoints)
 	}

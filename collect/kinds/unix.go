@@ -90,7 +90,7 @@ func unixColumns() []schema.Column {
 			if !r.Diag {
 				return schema.Uncollected(schema.TypeEndpoints)
 			}
-			return r.peerHolders()
+			return r.PeerHolders()
 		}),
 		ends("waiters", "processes that wait for this listener's accept",
 			func(r *row) schema.Value { return r.Ends().Waiters }),

@@ -103,15 +103,8 @@ func (c *diagConn) close() { unix.Close(c.fd) }
 // dump sends one SOCK_DIAG_BY_FAMILY dump request and calls row with the payload of each answer. The bytes are valid
 // during the call. After an error the payloads before it are still good.
 func (c *diagConn) dump(request []byte, row func([]byte)) error {
-	c.seq++
-	msg := make([]byte, nlmsgHeader, nlmsgHeader+len(request))
-	binary.NativeEndian.PutUint32(msg, uint32(nlmsgHeader+len(request)))
-	binary.NativeEndian.PutUint16(msg[4:], unix.SOCK_DIAG_BY_FAMILY)
-	binary.NativeEndian.PutUint16(msg[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-	binary.NativeEndian.PutUint32(msg[8:], c.seq)
-	msg = append(msg, request...)
-	if err := unix.Sendto(c.fd, msg, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("ask sock_diag: %w", err)
+	if err := c.send(request, unix.SOCK_DIAG_BY_FAMILY, unix.NLM_F_REQUEST|unix.NLM_F_DUMP); err != nil {
+		return err
 	}
 	for {
 		b, err := c.receive()
@@ -123,6 +116,21 @@ func (c *diagConn) dump(request []byte, row func([]byte)) error {
 			return err
 		}
 	}
+}
+
+// send sends one request.
+func (c *diagConn) send(request []byte, kind, flags uint16) error {
+	c.seq++
+	msg := make([]byte, nlmsgHeader, nlmsgHeader+len(request))
+	binary.NativeEndian.PutUint32(msg, uint32(nlmsgHeader+len(request)))
+	binary.NativeEndian.PutUint16(msg[4:], kind)
+	binary.NativeEndian.PutUint16(msg[6:], flags)
+	binary.NativeEndian.PutUint32(msg[8:], c.seq)
+	msg = append(msg, request...)
+	if err := unix.Sendto(c.fd, msg, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("ask sock_diag: %w", err)
+	}
+	return nil
 }
 
 // receive reads one datagram from the kernel.

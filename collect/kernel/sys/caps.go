@@ -11,6 +11,10 @@ import (
 // the IPC namespace.
 func MayAdminIPC() (bool, error) { return Holds(unix.CAP_SYS_ADMIN) }
 
+// MayAdminNet is true if we hold CAP_NET_ADMIN in our own user namespace. A process with it may end sockets
+// (netlink_net_capable in net/core/sock_diag.c).
+func MayAdminNet() (bool, error) { return Holds(unix.CAP_NET_ADMIN) }
+
 // MayTraceAll is true if we hold CAP_SYS_PTRACE in our own user namespace. A process with it may read every process
 // there, also processes that hidepid hides (fs/proc/base.c). The root of a container often lacks it.
 func MayTraceAll() bool {
