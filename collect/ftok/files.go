@@ -154,7 +154,7 @@ func (l *fileSearch) named(path, how string) (string, bool) {
 		return useless || l.hangs(path)
 	})
 	if err != nil {
-		if errors.Is(err, process.ErrMayHang) && !useless {
+		if errors.Is(err, vfs.ErrMayHang) && !useless {
 			l.skipped = append(l.skipped, path)
 		}
 		return "", false

@@ -130,7 +130,7 @@ func (l *tick) runtimeFiles() *runtimePaths {
 	}
 	mounts := make([]proc.Mount, 0, len(all))
 	for _, m := range all {
-		mounts = append(mounts, proc.Mount{Point: m.point, Hangs: proc.MayHang(m.FSType)})
+		mounts = append(mounts, proc.Mount{Point: m.point, Hangs: vfs.MayHang(m.FSType)})
 	}
 	mounts = proc.SortMounts(mounts)
 	found := l.Host.SpecialFiles(vfs.PathScan{Roots: runtimeDirs(), Depth: runtimeDepth,

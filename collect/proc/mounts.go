@@ -14,6 +14,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -97,7 +98,7 @@ func readMounts(pid int) ([]Mount, error) {
 func mountsOf(infos []*procfs.MountInfo) []Mount {
 	mounts := make([]Mount, 0, len(infos))
 	for _, m := range infos {
-		mounts = append(mounts, Mount{Unescape.Replace(m.MountPoint), MayHang(m.FSType)})
+		mounts = append(mounts, Mount{Unescape.Replace(m.MountPoint), vfs.MayHang(m.FSType)})
 	}
 	return SortMounts(mounts)
 }
@@ -119,16 +120,6 @@ func MayHangBelow(mounts []Mount, path string) bool {
 		}
 	}
 	return false
-}
-
-// MayHang reports whether a file system asks a server or a user process, which may not answer.
-func MayHang(fsType string) bool {
-	switch fsType {
-	case "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "coda", "gfs2", "lustre", "autofs", "fuse",
-		"fuseblk", "orangefs":
-		return true
-	}
-	return strings.HasPrefix(fsType, "fuse.")
 }
 
 // ownTmpfs holds the devices that OwnTmpfs lists.

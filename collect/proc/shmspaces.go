@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/ipctop/ipctop/collect/kernel/posix"
-	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -58,7 +58,7 @@ func findShmSpaces(t *Tick) shmSpaces {
 	own, err := t.Host.OwnShmDir()
 	if err == nil {
 		own.Close()
-	} else if !posix.IsMissing(err) {
+	} else if !posix.IsMissing(err) && !errors.Is(err, vfs.ErrMayHang) { // the kinds report that one
 		t.Fault("namespaces", err)
 		return nil
 	}
@@ -77,7 +77,7 @@ func findShmSpaces(t *Tick) shmSpaces {
 		case err == nil, posix.IsMissing(err), sys.Gone(err):
 		case sys.Denied(err):
 			denied++
-		case errors.Is(err, process.ErrMayHang):
+		case errors.Is(err, vfs.ErrMayHang):
 			hanging++
 		default:
 			t.Fault("namespaces", err)
@@ -178,8 +178,8 @@ func (t *Tick) shmSpaceOf(m inMountSpace, seen map[rootView]bool, known []posix.
 
 // mountOfDir is the mount of an open directory. The mount's number comes from the directory itself, so no change of
 // mounts can make a hanging mount look harmless. A process sees only the mounts below its root directory; the mount of
-// a directory in a chroot may be known only to us. process.ErrMayHang: a dead server would hang a look, or the mount is
-// not known.
+// a directory in a chroot may be known only to us. vfs.ErrMayHang: a dead server would hang a look, or the mount is not
+// known.
 func mountOfDir(pid int, dir posix.ShmDir, real string) (*procfs.MountInfo, error) {
 	for _, read := range []func() ([]*procfs.MountInfo, error){
 		func() ([]*procfs.MountInfo, error) { return procfs.GetProcMounts(pid) }, procfs.GetMounts} {
@@ -195,13 +195,13 @@ func mountOfDir(pid int, dir posix.ShmDir, real string) (*procfs.MountInfo, erro
 			return Unescape.Replace(m.MountPoint) == real
 		})
 		if i >= 0 {
-			if MayHang(mounts[i].FSType) {
-				return nil, process.ErrMayHang
+			if vfs.MayHang(mounts[i].FSType) {
+				return nil, vfs.ErrMayHang
 			}
 			return mounts[i], nil
 		}
 	}
-	return nil, process.ErrMayHang
+	return nil, vfs.ErrMayHang
 }
 
 // VisitShm runs do with another /dev/shm.

@@ -102,6 +102,9 @@ func SemRemove(name string) error {
 
 // createFile makes a file by open(2). EEXIST if the file exists.
 func createFile(path string, mode uint32) (int, error) {
+	if err := ownMayHang(); err != nil {
+		return -1, err
+	}
 	return unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 }
 
@@ -110,8 +113,11 @@ func removeFile(call, name, prefix string) error {
 	if !ok {
 		return fmt.Errorf("%s %s: %w", call, name, unix.ENOENT)
 	}
-	// unlink(2) never removes a directory, and never follows a link.
-	if err := unix.Unlink(path); err != nil {
+	err := ownMayHang()
+	if err == nil {
+		err = unix.Unlink(path) // it never removes a directory, and never follows a link
+	}
+	if err != nil {
 		var errno unix.Errno
 		if errors.As(err, &errno) {
 			err = notPermitted(errno)

@@ -20,7 +20,8 @@ func ShmLikely(root sys.Root, f *vfs.PosixFile) bool {
 	if !f.Mode.IsRegular() || f.Size == 0 {
 		return false
 	}
-	fd, err := root.OpenRegular(devShm+"/"+f.Name, unix.O_NOFOLLOW|unix.O_NONBLOCK)
+	fd := -1
+	err := inOwn(root, func(d ShmDir) (err error) { fd, err = d.openOwn(root, f.Name); return err })
 	if err != nil {
 		return false
 	}

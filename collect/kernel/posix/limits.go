@@ -57,11 +57,9 @@ func ReadDevShmUse(root sys.Root) (DevShmUse, error) {
 	if !root.Live() {
 		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, sys.ErrNotLive)
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(devShm, &st); err != nil {
-		return DevShmUse{}, fmt.Errorf("size of %s: %w", devShm, err)
-	}
-	return useOf(&st), nil
+	var use DevShmUse
+	err := inOwn(root, func(d ShmDir) (err error) { use, err = d.Use(); return err })
+	return use, err
 }
 
 func useOf(st *unix.Statfs_t) DevShmUse {
@@ -74,14 +72,11 @@ func useOf(st *unix.Statfs_t) DevShmUse {
 
 // DevShmDevice is the device (st_dev) of /dev/shm. ok is false on a machine without /dev/shm.
 func DevShmDevice(root sys.Root) (dev uint64, ok bool, err error) {
-	st, err := root.Stat(devShm, unix.STATX_TYPE)
+	err = inOwn(root, func(d ShmDir) error { dev = d.Dev; return nil })
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
-	if err != nil {
-		return 0, false, fmt.Errorf("stat %s: %w", devShm, err)
-	}
-	return unix.Mkdev(st.Dev_major, st.Dev_minor), true, nil
+	return dev, err == nil, err
 }
 
 // DevShmIsTmpfs is true if memory backs /dev/shm (TMPFS_MAGIC, RAMFS_MAGIC: man 2 statfs). sys.ErrNotLive on a file
@@ -91,7 +86,8 @@ func DevShmIsTmpfs(root sys.Root) (bool, error) {
 		return false, fmt.Errorf("file system of %s: %w", devShm, sys.ErrNotLive)
 	}
 	var st unix.Statfs_t
-	if err := unix.Statfs(devShm, &st); err != nil {
+	err := inOwn(root, func(d ShmDir) error { return unix.Fstatfs(d.fd, &st) })
+	if err != nil {
 		return false, fmt.Errorf("file system of %s: %w", devShm, err)
 	}
 	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil

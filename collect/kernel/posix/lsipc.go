@@ -37,9 +37,13 @@ var ErrNotMounted = errors.New("no mqueue file system is mounted")
 // Queues lists the message queues that the caller may read. It needs an mqueue file system at /dev/mqueue; else the
 // error is ErrNotMounted. Reading a queue's file changes its atime. It takes no message.
 func Queues(root sys.Root) ([]Queue, error) {
-	var sfs unix.Statfs_t
-	_, err := root.Stat(devMqueue, 0)
-	if err != nil || root.Live() && (unix.Statfs(devMqueue, &sfs) != nil || sfs.Type != mqueueMagic) {
+	if root.Live() {
+		mount, err := mqueueMount()
+		if err != nil {
+			return nil, err
+		}
+		unix.Close(mount)
+	} else if _, err := root.Stat(devMqueue, 0); err != nil {
 		return nil, fmt.Errorf("%s: %w", devMqueue, ErrNotMounted)
 	}
 	queues, err := AllQueues(root, true, true)

@@ -59,13 +59,12 @@ func openQueues() (int, error) {
 	if err == nil {
 		return fd, nil
 	}
-	fd, mountErr := sys.OpenDir(unix.AT_FDCWD, devMqueue)
-	if mountErr == nil {
-		var st unix.Statfs_t
-		if mountErr = unix.Fstatfs(fd, &st); mountErr == nil && st.Type == mqueueMagic {
+	if place, mountErr := mqueueMount(); mountErr == nil {
+		fd, mountErr := sys.OpenDir(place, ".")
+		unix.Close(place)
+		if mountErr == nil {
 			return fd, nil
 		}
-		unix.Close(fd)
 	}
 	switch {
 	case err == unix.ENODEV: // a kernel without CONFIG_POSIX_MQUEUE
@@ -74,6 +73,21 @@ func openQueues() (int, error) {
 		err = errNoQueues
 	}
 	return -1, fmt.Errorf("open the file system of message queues: %w", err)
+}
+
+// mqueueMount opens the place /dev/mqueue (O_PATH) if it is an mqueue file system, else the error is ErrNotMounted. It
+// asks no other file system there: a server may be dead.
+func mqueueMount() (int, error) {
+	place, err := unix.Open(devMqueue, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", devMqueue, ErrNotMounted)
+	}
+	var st unix.Statfs_t
+	if vfs.CheckServer(place) != nil || unix.Fstatfs(place, &st) != nil || st.Type != mqueueMagic {
+		unix.Close(place)
+		return -1, fmt.Errorf("%s: %w", devMqueue, ErrNotMounted)
+	}
+	return place, nil
 }
 
 func queuesOf(root sys.Root) (int, error) {

@@ -52,12 +52,20 @@ func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
 // AllSems lists the named semaphores by file name and size. With values set it reads their values too, at 3
 // microseconds each. Reading a value may change the access time of another user's file (O_NOATIME: man 2 open).
 func AllSems(root sys.Root, values bool) ([]Sem, error) {
-	files, err := listDevShm(root)
-	return semsOf(files, func(s *Sem, file string) {
-		if values {
-			s.readValue(openQuietly(root, devShm+"/"+file))
-		}
-	}), err
+	var sems []Sem
+	err := inOwn(root, func(d ShmDir) error {
+		files, err := d.list()
+		sems = semsOf(files, func(s *Sem, file string) {
+			if values {
+				s.readValue(d.openOwn(root, file))
+			}
+		})
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return sems, err
 }
 
 // semsOf keeps the semaphores among files. read may add the value of a semaphore; file is the name of its file.
@@ -133,17 +141,10 @@ func parseSem(data []byte) (Sem, bool) {
 
 // listDevShm lists /dev/shm by name. It does not enter directories. It leaves out files that vanish meanwhile.
 func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
-	fd, err := root.OpenDir(devShm)
+	var files []vfs.PosixFile
+	err := inOwn(root, func(d ShmDir) (err error) { files, err = d.list(); return err })
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", devShm, err)
-	}
-	defer unix.Close(fd)
-	files, err := listFiles(fd)
-	if err != nil {
-		err = fmt.Errorf("list %s: %w", devShm, err)
+		err = nil
 	}
 	return files, err
 }
@@ -178,12 +179,9 @@ func SemStat(root sys.Root, name string) (vfs.PosixFile, error) {
 }
 
 func statDevShm(root sys.Root, name, file string) (vfs.PosixFile, error) {
-	dir, err := root.OpenDir(devShm)
-	if err != nil {
-		return vfs.PosixFile{}, fmt.Errorf("open %s: %w", devShm, err)
-	}
-	defer unix.Close(dir)
-	return statIn(dir, name, file)
+	var f vfs.PosixFile
+	err := inOwn(root, func(d ShmDir) (err error) { f, err = statIn(d.fd, name, file); return err })
+	return f, err
 }
 
 // statIn reads a file of an open directory. name is the name of the object ("/name").
@@ -213,20 +211,10 @@ func pathOf(name, prefix string) (path string, ok bool) {
 // only if the file still has this device and inode number. Reading changes the access time of another user's file
 // (O_NOATIME: man 2 open).
 func ReadShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (int, error) {
-	path, ok := pathOf(name, "")
-	fail := func(err error) (int, error) { return 0, fmt.Errorf("read %s: %w", path, err) }
-	if !ok {
-		return fail(unix.EINVAL)
-	}
-	fd, err := openQuietly(root, path)
-	if err != nil {
-		return fail(err)
-	}
-	defer unix.Close(fd)
-	same := func(st *unix.Stat_t) bool { return st.Dev == dev && st.Ino == ino }
-	n, err := vfs.ReadSame(fd, same, ErrChanged, offset, buf)
-	if err != nil {
-		return fail(err)
-	}
-	return n, nil
+	n := 0
+	err := inOwn(root, func(d ShmDir) (err error) {
+		n, err = d.readShm(root, name, dev, ino, offset, buf)
+		return err
+	})
+	return n, err
 }

@@ -37,9 +37,24 @@ func DirectoryOf(fd int) (ShmDir, error) {
 }
 
 // OwnShmDir opens our own /dev/shm, without its content (O_PATH). fs.ErrNotExist: the machine has none.
+// vfs.ErrMayHang: a server that may be dead keeps its files. Everything that looks into /dev/shm begins here.
 func OwnShmDir(root sys.Root) (ShmDir, error) {
-	fd, err := root.OpenPath(devShm + "/.") // the dot: ENOTDIR for another file
+	fd, err := root.OpenPath(devShm) // without O_DIRECTORY, which would ask the server of an automount
 	if err != nil {
+		return ShmDir{}, fmt.Errorf("open %s: %w", devShm, err)
+	}
+	if root.Live() {
+		err = vfs.CheckServer(fd)
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		err = unix.ENOTDIR
+	}
+	if err != nil {
+		unix.Close(fd)
 		return ShmDir{}, fmt.Errorf("open %s: %w", devShm, err)
 	}
 	d, err := DirectoryOf(fd)
@@ -47,6 +62,24 @@ func OwnShmDir(root sys.Root) (ShmDir, error) {
 		unix.Close(fd)
 	}
 	return d, err
+}
+
+// inOwn runs do with our own /dev/shm.
+func inOwn(root sys.Root, do func(ShmDir) error) error {
+	d, err := OwnShmDir(root)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return do(d)
+}
+
+// ownMayHang is vfs.ErrMayHang if a call that takes a path in our own /dev/shm may hang there.
+func ownMayHang() error {
+	if err := inOwn("", func(ShmDir) error { return nil }); errors.Is(err, vfs.ErrMayHang) {
+		return err
+	}
+	return nil
 }
 
 // Close releases the directory.
@@ -122,6 +155,14 @@ func (d ShmDir) open(file string) (int, error) {
 	return fd, err
 }
 
+// openOwn opens a file of our own /dev/shm for reading. A tree of files may hold devices, which must not be opened.
+func (d ShmDir) openOwn(root sys.Root, file string) (int, error) {
+	if root.Live() {
+		return d.open(file)
+	}
+	return openQuietly(root, devShm+"/"+file)
+}
+
 // ShmStat reads one file by its name ("/name"). fs.ErrNotExist: no such file.
 func (d ShmDir) ShmStat(name string) (vfs.PosixFile, error) {
 	return statIn(d.fd, name, strings.TrimPrefix(name, "/"))
@@ -134,11 +175,15 @@ func (d ShmDir) SemStat(name string) (vfs.PosixFile, error) {
 
 // ReadShm reads shared memory by its name ("/name"), like the function ReadShm.
 func (d ShmDir) ReadShm(name string, dev, ino, offset uint64, buf []byte) (int, error) {
+	return d.readShm("", name, dev, ino, offset, buf)
+}
+
+func (d ShmDir) readShm(root sys.Root, name string, dev, ino, offset uint64, buf []byte) (int, error) {
 	file := strings.TrimPrefix(name, "/")
 	err := vfs.PlainName(file)
 	fd := -1
 	if err == nil {
-		fd, err = d.open(file)
+		fd, err = d.openOwn(root, file)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", name, err)

@@ -74,12 +74,7 @@ func SemRemoveIn(d ShmDir, name string, dev, ino uint64) error {
 }
 
 func removeDevShm(name, file string, dev, ino uint64) error {
-	dir, err := sys.OpenDir(unix.AT_FDCWD, devShm)
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	defer unix.Close(dir)
-	return removeIn(dir, name, file, dev, ino)
+	return inOwn("", func(d ShmDir) error { return removeIn(d.fd, name, file, dev, ino) })
 }
 
 // removeIn unlinks a file of an open directory. name is the name of the object ("/name").
@@ -168,7 +163,10 @@ func ShmOpen(name string, flags int, perms uint32) (int, error) {
 	if err := vfs.PlainName(file); err != nil {
 		return -1, fmt.Errorf("shm_open %s: %w", name, err)
 	}
-	fd, err := unix.Open(devShm+"/"+file, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, perms)
+	fd, err := -1, ownMayHang()
+	if err == nil {
+		fd, err = unix.Open(devShm+"/"+file, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, perms)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("shm_open %s: %w", name, err)
 	}
@@ -184,6 +182,9 @@ func SemOpenNew(name string, perms, value uint32) (fd int, temp string, err erro
 		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
 	}
 	temp = devShm + "/" + semPrefix + strconv.FormatInt(time.Now().UnixNano()%1e6, 36) + strconv.Itoa(unix.Gettid())
+	if err := ownMayHang(); err != nil {
+		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)
+	}
 	fd, err = unix.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, perms)
 	if err != nil {
 		return -1, "", fmt.Errorf("sem_open %s: %w", name, err)

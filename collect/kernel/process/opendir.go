@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
 // OpenDirectory opens a directory (O_PATH) by its path from the process's root directory, as the process itself would.
@@ -13,7 +14,7 @@ import (
 //
 // First it takes the path only from the kernel's cache, where no file server is asked (RESOLVE_CACHED: man 2 openat2).
 // If that does not do, hangs tells which paths lie below mounts with a server that may be dead: there the error is
-// ErrMayHang. A nil hangs skips that test.
+// vfs.ErrMayHang. A nil hangs skips that test.
 func (p Dir) OpenDirectory(path string, hangs func(path []byte) bool) (fd int, real string, err error) {
 	if !p.live {
 		return -1, "", sys.ErrNotLive
@@ -44,7 +45,7 @@ func (p Dir) OpenDirectory(path string, hangs func(path []byte) bool) (fd int, r
 		return fail(err)
 	}
 	if hangs([]byte("/")) {
-		return fail(ErrMayHang)
+		return fail(vfs.ErrMayHang)
 	}
 	if real, err = p.RealPath(path, hangs); err != nil {
 		return -1, "", err

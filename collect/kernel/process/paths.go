@@ -2,7 +2,6 @@ package process
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -40,14 +39,11 @@ func (p Dir) Owner() (uint32, error) {
 	return st.Uid, nil
 }
 
-// ErrMayHang means that a path leads to a mount whose server may be dead.
-var ErrMayHang = errors.New("it lies on a network or FUSE mount, where a dead server would hang the look at it")
-
 // maxLinks is the number of symbolic links that a path may follow (MAXSYMLINKS, include/linux/namei.h).
 const maxLinks = 40
 
 // RealPath follows the symbolic links of an absolute path from the process's root directory, like the process itself.
-// It calls hangs before each step. If hangs is true, the error is ErrMayHang.
+// It calls hangs before each step. If hangs is true, the error is vfs.ErrMayHang.
 func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error) {
 	if !p.live {
 		return "", sys.ErrNotLive
@@ -66,7 +62,7 @@ func (p Dir) RealPath(path string, hangs func(path []byte) bool) (string, error)
 		}
 		next := at + "/" + name
 		if hangs([]byte(next)) {
-			return "", ErrMayHang
+			return "", vfs.ErrMayHang
 		}
 		n, err := unix.Readlinkat(p.fd, "root"+next, buf)
 		switch {

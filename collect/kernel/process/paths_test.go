@@ -51,8 +51,8 @@ func TestRealPath(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]error{
-		dir + "/loop": unix.ELOOP, dir + "/far": ErrMayHang, dir + "/sub/hangs": ErrMayHang,
-		dir + "/rel/hangs/..": ErrMayHang, dir + "/none": unix.ENOENT, dir + "/abs/missing": unix.ENOENT,
+		dir + "/loop": unix.ELOOP, dir + "/far": vfs.ErrMayHang, dir + "/sub/hangs": vfs.ErrMayHang,
+		dir + "/rel/hangs/..": vfs.ErrMayHang, dir + "/none": unix.ENOENT, dir + "/abs/missing": unix.ENOENT,
 	} {
 		if got, err := self.RealPath(path, hangs); !errors.Is(err, want) {
 			t.Errorf("%s: %q, %v; want %v", path, got, err, want)
