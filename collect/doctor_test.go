@@ -356,21 +356,35 @@ func TestDoctorCountsOrphans(t *testing.T) {
 		s.equal("the finding", schema.Finding{Kind: "leak", Severity: schema.Warning, Proof: schema.Observed,
 			Refs: found[0].Refs,
 			Says: "an orphan among the System V shared memory segments: nobody uses it, and nobody is left who " +
-				"could know it; 4 KiB to win",
-			Evidence: []string{ref + " of " + owner + ", 4 KiB"},
+				"could know it", // its page was never touched, so there is nothing to win
+			Evidence: []string{ref + " of " + owner},
 			Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}, found[0])
 		s.equal("its object", ref, found[0].Refs[0].String())
-		s.files(func() { s.check(unix.Mkfifo("/dev/shm/fifo", 0o600)) })
-		fifo := s.fifoRef("/dev/shm/fifo")
+		s.files(func() {
+			s.check(unix.Mkfifo("/dev/shm/fifo", 0o600))
+			s.check(os.WriteFile("/dev/shm/file", make([]byte, os.Getpagesize()), 0o600))
+		})
+		want := map[string][]string{
+			ref: {ref + " of " + owner}, "pshm:/file": {"pshm:/file of " + owner + ", " + inWords(os.Getpagesize())},
+			s.fifoRef("/dev/shm/fifo"): {s.fifoRef("/dev/shm/fifo") + " /dev/shm/fifo of " + owner}}
+		got := map[string][]string{}
 		for _, f := range now() {
-			if f.Refs[0].String() == fifo {
-				s.equal("a FIFO's evidence", []string{fifo + " /dev/shm/fifo"}, f.Evidence)
-				return
-			}
+			got[f.Refs[0].String()] = f.Evidence
 		}
-		t.Error("the FIFO is not told of")
+		s.equal("the evidence", want, got)
+
+		req := DoctorRequest()
+		req.Grace = NoGrace
+		snap := New(s.host, func() time.Time { return s.now }).Take(req)
+		found = findingsOn(ExamineSnapshot(s.host, snap).Findings, "leak", "")
+		if len(found) != 3 || !strings.HasPrefix(found[0].Advice, "`ipctop leaks --grace 0s` tells") {
+			t.Errorf("without a grace time: %+v", found)
+		}
 	})
 }
+
+// inWords writes whole KiB as a finding does.
+func inWords(bytes int) string { return fmt.Sprintf("%d KiB", bytes/1024) }
 
 // workExamine prints the findings of the doctor with the rights of this process.
 func workExamine(j *kerneltest.Job) {

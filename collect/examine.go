@@ -24,7 +24,7 @@ func ExamineSnapshot(host *kernel.Host, s *Snapshot) *Snapshot {
 		Kinds:    Mechanisms(),
 		Objects:  s.Objects,
 		Findings: s.Findings, Faults: s.Faults, Notes: s.Notes, Gauges: s.Gauges,
-		Way: s.FindNamespace})
+		Grace: s.Request.graceFlag(), Way: s.FindNamespace})
 	examined := *s
 	examined.Findings, examined.Faults, examined.Notes = report.Findings, report.Faults, report.Notes
 	return &examined

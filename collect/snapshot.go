@@ -34,6 +34,14 @@ const DefaultGrace = 5 * time.Minute
 // NoGrace is a Grace for objects of any age.
 const NoGrace time.Duration = -1
 
+// graceFlag is Grace as --grace takes it; "": the usual one.
+func (r *Request) graceFlag() string {
+	if r.grace() == DefaultGrace {
+		return ""
+	}
+	return r.grace().String()
+}
+
 // grace is Grace as a real time span.
 func (r *Request) grace() time.Duration {
 	if r.Grace == 0 {

@@ -84,18 +84,6 @@ func Unjudged(m *kinds.Mechanism, o *schema.Object) bool {
 	return !ok || c.Get(o).State() == schema.Absent
 }
 
-// LeakBytes returns the bytes that the object's end would free in memory, swap or a queue.
-func LeakBytes(m *kinds.Mechanism, o *schema.Object) (bytes uint64) {
-	for _, id := range []string{"rss", "swap", "allocated", "usedbytes"} {
-		if c, ok := m.Column(id); ok {
-			if v := c.Get(o); v.IsKnown() {
-				bytes += v.Uint()
-			}
-		}
-	}
-	return bytes
-}
-
 // Leak is an object with its verdict.
 type Leak struct {
 	Mechanism *kinds.Mechanism
@@ -128,7 +116,7 @@ func (l *Leak) OwnedBy(uid uint32) bool {
 }
 
 // SortLeaks sorts rows by verdict, the worst verdict first. Rows of one verdict are sorted by the keys. Without keys
-// they are sorted by LeakBytes, the largest first.
+// they are sorted by leaks.Bytes, the largest first.
 func SortLeaks(rows []Leak, keys []SortKey) {
 	within := func(a, b Leak) int { return cmp.Compare(b.Bytes, a.Bytes) }
 	if len(keys) > 0 {
@@ -228,7 +216,7 @@ func (v View) judged(objects []*schema.Object) []Leak {
 	for _, o := range objects {
 		for _, m := range v.Mechanisms {
 			if m.Kind == o.Ref.Kind {
-				rows = append(rows, Leak{m, o, VerdictOf(m, o), LeakBytes(m, o)})
+				rows = append(rows, Leak{m, o, VerdictOf(m, o), leaks.Bytes(m, o)})
 			}
 		}
 	}

@@ -231,7 +231,7 @@ func TestLeaksThatAreAlike(t *testing.T) {
 	got := outputOf(t, 0, "leaks", "sem", "--root", m.Root)
 	want := `UNKNOWN: 25 objects: rights or sight are missing to tell
   by owner: 0 25
-  25 objects, for the same reason: its values, its waiters and who changed it last could not be read
+  25 sem  owner 0, for the same reason: its values, its waiters and who changed it last could not be read
     sem:1000000, sem:1000001, sem:1000002, sem:1000003, sem:1000004,
     sem:1000005,`
 	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " sem:1000024\n") {

@@ -84,6 +84,7 @@ type Input struct {
 	Faults       []schema.Fault
 	Notes        []string
 	Gauges       []schema.Gauge
+	Grace        string // the grace time of the verdicts as --grace takes it; "": the usual one
 	// Way finds a path that leads into another namespace, if the snapshot has all namespaces.
 	Way func(typ string, ino uint64) (namespace.Namespace, bool)
 }

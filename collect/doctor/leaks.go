@@ -45,7 +45,7 @@ func orphans(x *examination) []schema.Finding {
 func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Finding {
 	sizes := make(map[schema.Ref]orphan, len(x.snap.Objects[m.Kind]))
 	for _, o := range x.snap.Objects[m.Kind] {
-		sizes[o.Ref] = orphanOf(o)
+		sizes[o.Ref] = orphan{bytes: leaks.Bytes(m, o), path: pathOf(o), owner: ownerOf(o)}
 	}
 	slices.SortStableFunc(refs, func(a, b schema.Ref) int { return cmp.Compare(sizes[b].bytes, sizes[a].bytes) })
 	var total uint64
@@ -67,10 +67,7 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 	}
 	f := schema.Finding{Kind: leaks.FindingKind, Severity: schema.Warning, Proof: schema.Observed, Refs: refs,
 		Evidence: firstOf(5, lines),
-		Advice:   "`ipctop leaks` tells of each why, and the command that removes it"}
-	if x.at.space != 0 {
-		f.Advice = strings.Replace(f.Advice, "leaks", "leaks -A", 1)
-	}
+		Advice:   "`" + x.leaksCommand() + "` tells of each why, and the command that removes it"}
 	f.Says = fmt.Sprintf("%d orphans among the %s: nobody uses them, and nobody is left who could know them", len(refs),
 		lowerFirst(m.Title))
 	if len(refs) == 1 {
@@ -81,6 +78,18 @@ func (x *examination) orphansOf(m *kinds.Mechanism, refs []schema.Ref) schema.Fi
 		f.Says += fmt.Sprintf("; %s to win", inBytesWords(total))
 	}
 	return f
+}
+
+// leaksCommand is the command that lists the orphans of the place, judged with the same grace time.
+func (x *examination) leaksCommand() string {
+	command := "ipctop leaks"
+	if x.at.space != 0 {
+		command += " -A"
+	}
+	if x.snap.Grace != "" {
+		command += " --grace " + x.snap.Grace
+	}
+	return command
 }
 
 // lowerFirst is a title inside a sentence. The names "System V", "POSIX", "FIFO" and "UNIX" keep their capital letters.
@@ -99,24 +108,32 @@ type orphan struct {
 	owner string // "": the kind has no owner
 }
 
-func orphanOf(o *schema.Object) orphan {
+// pathOf returns the path of a FIFO.
+func pathOf(o *schema.Object) string {
+	if r, ok := o.Row.(*kinds.PipeRow); ok {
+		return r.Path
+	}
+	return ""
+}
+
+func ownerOf(o *schema.Object) string {
 	switch r := o.Row.(type) {
 	case *kinds.MsgRow:
-		return orphan{bytes: r.CBytes, owner: r.Owners.User}
+		return r.Owners.User
 	case *kinds.SemRow:
-		return orphan{owner: r.Owners.User}
+		return r.Owners.User
 	case *kinds.ShmRow:
-		return orphan{bytes: r.Size, owner: r.Owners.User}
+		return r.Owners.User
 	case *kinds.PMsgRow:
-		return orphan{bytes: r.Queue.Bytes, owner: r.User}
+		return r.User
 	case *kinds.PSemRow:
-		return orphan{owner: r.User}
+		return r.User
 	case *kinds.PShmRow:
-		return orphan{bytes: r.Allocated, owner: r.User}
+		return r.User
 	case *kinds.PipeRow:
-		return orphan{path: r.Path}
+		return r.Owner.Str()
 	case *kinds.UnixRow:
-		return orphan{owner: r.Owner.Str()}
+		return r.Owner.Str()
 	}
-	return orphan{}
+	return ""
 }

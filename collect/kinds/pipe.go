@@ -22,6 +22,7 @@ type PipeRow struct {
 	Uses             []proc.FDUse
 	Waits            []proc.Waiter
 	File             *vfs.PosixFile // of a FIFO that nobody has open; nil for all others
+	Owner            schema.Value   // the owner of File
 }
 
 // The words of a pipe's status. The status of a pipe with both ends is blank.
@@ -57,6 +58,10 @@ func Fifo() *Mechanism {
 	columns := append([]schema.Column{
 		col("path", schema.TypeString, 30, PipeNeeds, "where a holder reached it; (deleted) where the name is gone",
 			func(r *PipeRow) schema.Value { return schema.String(r.Path) }),
+		// A stat through a descriptor could hang on the file system of a dead server. So the owner of an open FIFO is
+		// not read.
+		col("owner", schema.TypeString, 9, PipeNeeds, "name of the owner of a FIFO that nobody has open",
+			func(r *PipeRow) schema.Value { return r.Owner }),
 		col("dev", schema.TypeString, 7, PipeNeeds, "device of its file system, major:minor",
 			func(r *PipeRow) schema.Value { return schema.String(schema.FormatDev(r.ID.Dev)) }),
 	}, pipeColumns()...)
@@ -126,7 +131,8 @@ func collectPipes(t *proc.Tick, fds proc.FDKind, kind schema.Kind) []*schema.Obj
 	for _, id := range ids {
 		ref := schema.Ref{Kind: kind, Space: id.Dev, ID: id.Ino}
 		uses := t.FDUses(fds, id.Dev, id.Ino)
-		r := &PipeRow{ID: id, Uses: uses, readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite),
+		r := &PipeRow{ID: id, Uses: uses, Owner: schema.None(schema.TypeString),
+			readers: t.Holders(uses, CanRead), writers: t.Holders(uses, CanWrite),
 			Waits: t.WaitersOf(proc.WaitKey{Kind: kind, Dev: id.Dev, ID: id.Ino})}
 		r.Path = r.anyPath()
 		r.waiters = t.WaitersValue(ref, r.Waits, kind == schema.Pipe && allWaitsSeen(t, uses))
@@ -146,7 +152,7 @@ func ClosedFIFO(t *proc.Tick, file *vfs.PosixFile) *schema.Object {
 	ref := schema.Ref{Kind: schema.Fifo, Space: file.Dev, ID: file.Ino}
 	return &schema.Object{Ref: ref,
 		Row: &PipeRow{ID: proc.FileID{Dev: file.Dev, Ino: file.Ino}, Path: file.Name, File: file,
-			readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
+			Owner: schema.String(t.Users.User(file.UID)), readers: t.Holders(nil, nil), writers: t.Holders(nil, nil),
 			waiters: t.WaitersValue(ref, nil, false), status: schema.None(schema.TypeString),
 			fill: schema.None(schema.TypeBytes), capacity: schema.None(schema.TypeBytes)}}
 }

@@ -26,6 +26,7 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 		writeSums(w, rows, sections, o)
 		return nil
 	}
+	o.orphans = slices.DeleteFunc(slices.Clone(rows), func(r views.Leak) bool { return r.Verdict != relate.Orphan })
 	own, others, unjudged := o.split(rows)
 	writeVerdicts(w, own, "", sections, o)
 	if len(own) > 0 && len(others)+len(unjudged) > 0 {
@@ -44,7 +45,7 @@ func writeLeaks(w *bufio.Writer, s *collect.Snapshot, sections []Section, o Opti
 			schema.Counted(len(unjudged), "object"), countKinds(unjudged))
 	}
 	writeGains(w, s, rows, o)
-	writeRemoval(w, rows, o)
+	writeRemoval(w, sections, o)
 	return nil
 }
 
@@ -108,24 +109,6 @@ func writeVerdicts(w *bufio.Writer, rows []views.Leak, of string, sections []Sec
 	}
 }
 
-// writeRemoval writes the one command that removes all orphans. A single orphan has its command already.
-func writeRemoval(w *bufio.Writer, rows []views.Leak, o Options) {
-	n, root := 0, ""
-	for _, r := range rows {
-		if r.Verdict != relate.Orphan {
-			continue
-		}
-		n++
-		if o.User != nil && !r.OwnedBy(*o.User) {
-			root = " as root"
-		}
-	}
-	if n > 1 && o.Removal != nil && !o.NoHeadings {
-		fmt.Fprintf(w, "To remove these %d orphans%s, after a plan and a question: %s\n", n, root,
-			views.Visible(o.Removal.command()))
-	}
-}
-
 // leakRows joins the rows of all kinds, sorted by verdict and then by the requested order.
 func leakRows(sections []Section) []views.Leak {
 	var rows []views.Leak
@@ -134,7 +117,7 @@ func leakRows(sections []Section) []views.Leak {
 		keys = section.Sort // all sections have the same keys
 		for _, o := range section.Rows {
 			rows = append(rows, views.Leak{Mechanism: section.Mechanism, Object: o,
-				Verdict: views.VerdictOf(section.Mechanism, o), Bytes: views.LeakBytes(section.Mechanism, o)})
+				Verdict: views.VerdictOf(section.Mechanism, o), Bytes: leaks.Bytes(section.Mechanism, o)})
 		}
 	}
 	views.SortLeaks(rows, keys)

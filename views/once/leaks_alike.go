@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -98,8 +99,12 @@ func cellOf(r views.Leak, sections []Section, id string) (v schema.Value, ok boo
 // writeAlike writes a group: what its objects have in common, the reasons once, and the first Refs. A group of orphans
 // ends with the command that removes it.
 func writeAlike(w *bufio.Writer, group []int, rows []views.Leak, sections []Section, o Options) {
-	first := rows[group[0]]
-	line := "  " + schema.Counted(len(group), "object")
+	members := make([]views.Leak, 0, len(group))
+	for _, i := range group {
+		members = append(members, rows[i])
+	}
+	first := members[0]
+	line := "  " + countKinds(members) + ownersOf(members, sections, o.Format)
 	if first.Verdict == relate.Orphan {
 		line = fmt.Sprintf("  %d %s", len(group), first.Object.Ref.Kind)
 		for _, id := range foldColumns() {
@@ -129,9 +134,22 @@ func writeAlike(w *bufio.Writer, group []int, rows []views.Leak, sections []Sect
 	}
 	writeRefs(w, group, rows)
 	if first.Verdict == relate.Orphan {
-		conditions, _ := foldConditions(first, columnsOf(sections, first.Object.Ref.Kind))
-		w.WriteString("    " + views.Visible(o.Removal.command(conditions...)) + "\n")
+		if command, ok := o.commandFor(members, sections); ok {
+			w.WriteString("    " + views.Visible(command) + "\n")
+		}
 	}
+}
+
+// ownersOf names the owners of a group: "  owner root", or "  owner root 3, postgres 2".
+func ownersOf(group []views.Leak, sections []Section, f views.Format) string {
+	sums := sumLeaks(group, sections, "owner", f)
+	if len(sums) == 1 {
+		if sums[0].name == "-" {
+			return ""
+		}
+		return "  owner " + sums[0].name
+	}
+	return "  owner " + countNames(sums)
 }
 
 // spansOf tells the bytes that a group takes, and the ages of its youngest and its oldest object.
@@ -163,6 +181,9 @@ func writeRefs(w *bufio.Writer, group []int, rows []views.Leak) {
 	line := ""
 	for n, i := range group {
 		ref := views.Visible(rows[i].Object.Ref.String())
+		if file, ok := leaks.StaleFile(rows[i].Object); ok && rows[i].Object.Ref.Name == "" {
+			ref += " " + views.Visible(file.Name)
+		}
 		switch {
 		case n == mostRefs:
 			ref = fmt.Sprintf("and %d more", len(group)-n)

@@ -40,12 +40,20 @@ func TestLeaksOfAnOrdinaryUser(t *testing.T) {
 	}
 	var text strings.Builder
 	w := bufio.NewWriter(&text)
-	writeRemoval(w, append(rows, set(7, 7, relate.Orphan)), Options{User: &me, Removal: &Removal{Where: "a or b"}})
+	orphans := append(rows[:1:1], set(7, 7, relate.Orphan), set(8, 7, relate.Orphan), set(9, 8, relate.Orphan))
+	writeRemoval(w, nil, Options{User: &me, Removal: &Removal{Where: "a or b"}, orphans: orphans})
+	writeRemoval(w, nil, Options{User: &me, Removal: &Removal{Where: "a or b"}, orphans: orphans[1:3]})
+	writeRemoval(w, nil, Options{Removal: &Removal{Kinds: []schema.Kind{schema.Sem}}, orphans: orphans})
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	want := "To remove these 2 orphans as root, after a plan and a question: " +
-		"ipctop rm --where 'verdict == \"orphan\" and (a or b)'\n"
+	want := `To remove these 2 orphans of your own, after a plan and a question: ` +
+		`ipctop rm --where 'verdict == "orphan" and ref in ["sem:7", "sem:8"] and (a or b)'
+To remove these 2 orphans of others as root, after a plan and a question: ` +
+		`ipctop rm --where 'verdict == "orphan" and ref in ["sem:1", "sem:9"] and (a or b)'
+To remove these 2 orphans, after a plan and a question: ipctop rm --where 'verdict == "orphan" and (a or b)'
+To remove these 4 orphans, after a plan and a question: ipctop rm --where 'verdict == "orphan" and kind == "sem"'
+`
 	if diff := cmp.Diff(want, text.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -112,23 +112,28 @@ func writeOwners(w *bufio.Writer, rows []views.Leak, sections []Section, o Optio
 	if len(rows) < manyLeaks {
 		return
 	}
-	const most = 5
 	var parts []string
 	for _, id := range SumColumns() {
 		sums := sumLeaks(rows, sections, id, o.Format)
 		if len(sums) == 1 && sums[0].name == "-" {
 			continue
 		}
-		var named []string
-		for _, s := range sums[:min(len(sums), most)] {
-			named = append(named, fmt.Sprintf("%s %d", s.name, s.all()))
-		}
-		if more := len(sums) - most; more > 0 {
-			named = append(named, fmt.Sprintf("and %d more", more))
-		}
-		parts = append(parts, "by "+id+": "+strings.Join(named, ", "))
+		parts = append(parts, "by "+id+": "+countNames(sums))
 	}
 	if len(parts) > 0 {
 		w.WriteString("  " + strings.Join(parts, "; ") + "\n")
 	}
+}
+
+// countNames writes the first sums as text: "root 3, postgres 2, and 4 more".
+func countNames(sums []*leakSum) string {
+	const most = 5
+	var named []string
+	for _, s := range sums[:min(len(sums), most)] {
+		named = append(named, fmt.Sprintf("%s %d", s.name, s.all()))
+	}
+	if more := len(sums) - most; more > 0 {
+		named = append(named, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(named, ", ")
 }

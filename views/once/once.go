@@ -26,7 +26,8 @@ type Options struct {
 	By string // a column of SumColumns: a table of sums in place of the objects; "": none
 	// for the commands that remove the orphans; nil: no command, as the objects are not of this machine
 	Removal *Removal
-	User    *uint32 // an ordinary user, whose objects come first; nil: all objects count the same
+	User    *uint32      // an ordinary user, whose objects come first; nil: all objects count the same
+	orphans []views.Leak // all orphans of the look
 }
 
 // Section is the table of one kind with its rows.
