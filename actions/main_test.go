@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 		"plan-there": workPlanThere,
 		"force":      workForce,
 		"plan":       workPlan,
+		"exec":       workExec,
+		"below":      workBelow,
 		"mq-open":    workMqOpen,
 		"map-shm":    workMapShm,
 	})

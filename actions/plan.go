@@ -2,11 +2,13 @@ package actions
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Plan is a list of deeds that are not yet done, with the objects as the plan read them. Its texts hold untrusted names
+// Plan is a list of deeds that are not yet done, with the objects as the plan read them. It holds descriptors: the
+// caller closes the plan, and the plans that Only cuts from it need no Close of their own. Its texts hold untrusted names
 // (commands, users) as the kernel gave them. The caller who prints a text makes control characters visible, once.
 type Plan struct {
 	Title   string // "Remove 2 objects"
@@ -17,10 +19,38 @@ type Plan struct {
 	planner *Planner
 	deed    string // "Remove"
 	thing   string // "object"
+	held    *holdings
 }
 
 func newPlan(p *Planner, deed, thing string) *Plan {
-	return &Plan{planner: p, deed: deed, thing: thing}
+	return &Plan{planner: p, deed: deed, thing: thing, held: &holdings{}}
+}
+
+// holdings are the things that a plan holds open until its deeds: processes, directories. Plans that Only cuts share
+// them.
+type holdings struct {
+	sync.Mutex
+	release []func()
+	closed  bool
+}
+
+// hold calls release when the plan is closed.
+func (p *Plan) hold(release func()) {
+	p.held.Lock()
+	defer p.held.Unlock()
+	p.held.release = append(p.held.release, release)
+}
+
+// Close releases all that the plan holds open. It must not be called while Run runs. Afterwards the plan can still be
+// shown, but Run fails. Closing the plan twice does no harm.
+func (p *Plan) Close() {
+	p.held.Lock()
+	defer p.held.Unlock()
+	for _, release := range p.held.release {
+		release()
+	}
+	p.held.release = nil
+	p.held.closed = true
 }
 
 // setTitle sets the title from the number of steps.

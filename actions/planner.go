@@ -77,10 +77,6 @@ func (p *Planner) allowed() error {
 	return nil
 }
 
-// errForeignPIDs refuses signals whose pids would name other processes than those that were shown.
-var errForeignPIDs = errors.New("/proc is that of another pid namespace, so that its pids name other processes here: " +
-	"mount the own one (mount -t proc proc /proc)")
-
 // errNoProc refuses signals where nothing shows the processes.
 var errNoProc = errors.New("/proc is empty or not mounted, so that nothing tells which process a pid names: mount it " +
 	"(mount -t proc proc /proc)")
@@ -94,12 +90,13 @@ type survey struct {
 	users      *proc.Users
 	noted      map[string]bool
 	rechecks   map[schema.Kind]recheck
+	room       int // descriptors that the plan may still hold open
 }
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
-		noted: map[string]bool{}, rechecks: map[schema.Kind]recheck{}}
+		noted: map[string]bool{}, rechecks: map[schema.Kind]recheck{}, room: sys.FreeDescriptors() - spareFDs}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {

@@ -38,6 +38,9 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	if err := p.planner.allowed(); err != nil {
 		return err
 	}
+	if p.held.closed {
+		return errClosed
+	}
 	log, err := p.planner.journal.open(p)
 	if err != nil {
 		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which "+
@@ -63,6 +66,9 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 	return nil
 }
 
+// errClosed means that Run came after Close.
+var errClosed = errors.New("nothing was done, since the plan is closed")
+
 func (s *Step) run() Result {
 	says, err := s.do()
 	var changed *changedError
@@ -71,7 +77,7 @@ func (s *Step) run() Result {
 	case err == nil:
 		return Result{s, Done, says}
 	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err),
-		sys.Denied(err):
+		sys.Denied(err), outside(err):
 		return Result{s, Refused, reason(err)}
 	}
 	return Result{s, Failed, reason(err)}

@@ -3,7 +3,6 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"syscall"
 
@@ -21,11 +20,8 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
-	if proc.ForeignPIDs() {
-		if !process.IsMounted() {
-			return nil, errNoProc
-		}
-		return nil, errForeignPIDs
+	if process.SelfPID() == 0 && !process.IsMounted() {
+		return nil, errNoProc
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
 	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, ancestorPIDs: p.ancestors()}
@@ -55,41 +51,48 @@ type signalling struct {
 	ancestorPIDs map[int]bool            // our own ancestors
 }
 
-// step plans one signal.
+// step plans one signal. The plan holds the process from now on.
 func (s *signalling) step(r schema.Ref) (Step, error) {
-	pid := int(r.ID)
-	stat, err := proc.Same(s.host, r)
+	v, stat, err := s.openVictim(r)
 	switch {
 	case errors.Is(err, proc.ErrReused):
 		return Step{}, fmt.Errorf("%w: look at it again", err)
 	case err != nil:
 		return Step{}, err
 	}
-	if err := s.mayBeSignalled(stat); err != nil {
+	if err := s.mayBeSignalled(v.handle, stat); err != nil {
+		v.handle.Close()
 		return Step{}, err
 	}
-	known := s.status(pid)
-	st := Step{Ref: r, Equivalent: fmt.Sprintf("kill -%s %d", s.sig.Name, pid), object: procFacts(stat, known)}
-	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, pid), s.owner(known),
-		s.sig.Says, s.whyNoEffect(stat, known))
+	known := s.status(stat.PID)
+	st := Step{Ref: r, object: procFacts(stat, v.shown, known)}
+	if pid, err := v.handle.OwnPID(); err == nil {
+		st.Equivalent = fmt.Sprintf("kill -%s %d", s.sig.Name, pid)
+	}
+	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, stat.PID),
+		s.owner(known), s.sig.Says, s.whyNoEffect(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}
-	if s.ancestorPIDs[pid] {
+	if s.ancestorPIDs[stat.PID] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, "+
 			"terminal or session)")
-		st.confirm(true, pid)
+		st.confirm(true, stat.PID)
 	}
-	st.do = func() (string, error) { return s.send(r) }
+	s.keep(v)
+	st.do = func() (string, error) {
+		if err := v.signal(s.survey, s.sig.Number); err != nil {
+			return "", err
+		}
+		return s.sig.String() + " sent to " + processName(stat.Comm, stat.PID), nil
+	}
 	return st, nil
 }
 
 // mayBeSignalled returns the reason why a process must not or cannot be signalled.
-func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
+func (s *signalling) mayBeSignalled(h *process.Handle, stat process.ProcStat) error {
 	switch {
-	case stat.PID == 1:
-		return refuse("pid 1 is not signalled from here: the machine, or the container, hangs on it")
-	case stat.PID == os.Getpid():
+	case stat.PID == process.SelfPID():
 		return refuse("it is ipctop itself")
 	case stat.KernelThread():
 		return refuse("it is a kernel thread, which takes no signals")
@@ -98,15 +101,25 @@ func (s *signalling) mayBeSignalled(stat process.ProcStat) error {
 	}
 	// Signal 0 only asks the kernel for the permission (man 2 kill). SIGCONT has its own rule: a process may send it to
 	// any process of its session.
-	h, err := s.admin.OpenProcess(stat.PID)
-	if err != nil {
+	err := h.Signal(0)
+	switch {
+	case outside(err):
+		return refuse("%v: mount the own /proc (mount -t proc proc /proc) to see the processes that can be signalled",
+			process.ErrOutside)
+	case isInit(h):
+		return refuse("pid 1 is not signalled from here: the machine, or the container, hangs on it")
+	case sys.Denied(err) && s.sig.Number != syscall.SIGCONT:
+		return refuse("permission denied: it is a process%s: needs root or that user", s.owner(s.status(stat.PID)))
+	case err != nil && !sys.Denied(err):
 		return err
 	}
-	defer h.Close()
-	if err := h.Signal(0); sys.Denied(err) && s.sig.Number != syscall.SIGCONT {
-		return refuse("permission denied: it is a process%s: needs root or that user", s.owner(s.status(stat.PID)))
-	}
 	return nil
+}
+
+// isInit is true for pid 1 of our own pid namespace.
+func isInit(h *process.Handle) bool {
+	pid, err := h.OwnPID()
+	return err == nil && pid == 1
 }
 
 func (s *signalling) zombie(stat process.ProcStat) error {
@@ -117,28 +130,6 @@ func (s *signalling) zombie(stat process.ProcStat) error {
 	return refuse("it is a zombie: it has ended already and waits for its parent %s to collect it: signal the parent, "+
 		"proc:%d",
 		processName(parent.Comm, parent.PID), parent.PID)
-}
-
-// send opens a pidfd, then compares the start time, then sends the signal. A pidfd always means the same process (man 2
-// pidfd_open). So no other process can take the pid after the comparison.
-func (s *signalling) send(r schema.Ref) (string, error) {
-	pid := int(r.ID)
-	h, err := s.admin.OpenProcess(pid)
-	if err != nil {
-		return "", err
-	}
-	defer h.Close()
-	stat, err := proc.Same(s.host, r)
-	switch {
-	case err != nil:
-		return "", err
-	case stat.State == 'Z' || stat.State == 'X':
-		return "", goneError("it has ended meanwhile")
-	}
-	if err := h.Signal(s.sig.Number); err != nil {
-		return "", err
-	}
-	return s.sig.String() + " sent to " + processName(stat.Comm, pid), nil
 }
 
 // whyNoEffect describes a reason why the signal has no effect at once; "" if there is none.
@@ -202,27 +193,26 @@ func (s *signalling) owner(known *procStatus) string {
 	return " of " + s.users.User(known.uid)
 }
 
-// procFacts are the journal's facts of a process. send compares the start time.
-func procFacts(stat process.ProcStat, known *procStatus) facts {
-	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, false},
-		{"ppid", stat.PPID, false},
-		{"state", string(rune(stat.State)), false}}
+// procFacts are the journal's facts of a process. A victim compares the start time and the program.
+func procFacts(stat process.ProcStat, program process.Program, known *procStatus) facts {
+	f := facts{{"pid", stat.PID, true}, {"start", stat.Start, true}, {"comm", stat.Comm, true},
+		{"exe", program.Exe, true}, {"ppid", stat.PPID, false}, {"state", string(rune(stat.State)), false}}
 	if known != nil {
 		f = append(f, fact{"uid", known.uid, false})
 	}
 	return f
 }
 
-// ancestors returns the pids of our own ancestors: shell, terminal, session.
+// ancestors returns the pids of our own ancestors, as /proc counts them: shell, terminal, session.
 func (p *Planner) ancestors() map[int]bool {
 	ancestorPIDs := map[int]bool{}
-	for pid := os.Getppid(); pid > 1 && !ancestorPIDs[pid]; {
-		ancestorPIDs[pid] = true
+	for pid := process.SelfPID(); pid > 0; {
 		stat, err := proc.StatOf(p.host, pid)
-		if err != nil {
+		if err != nil || stat.PPID <= 1 || ancestorPIDs[stat.PPID] {
 			break
 		}
 		pid = stat.PPID
+		ancestorPIDs[pid] = true
 	}
 	return ancestorPIDs
 }

@@ -133,7 +133,7 @@ func TestAReusedPIDIsNotSignalled(t *testing.T) {
 			}
 			return other.PID == w.PID
 		})
-		want := []string{"refused " + r.String() + ": it has ended, and its pid belongs to another process now"}
+		want := []string{"refused " + r.String() + ": it has ended meanwhile"}
 		if diff := cmp.Diff(want, m.run(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -180,8 +180,8 @@ func TestProcessesThatAreNotSignalled(t *testing.T) {
 func TestAKernelThreadIsNotSignalled(t *testing.T) {
 	const pfKthread = 0x00200000 // include/linux/sched.h
 	m := live(t)
-	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(process.ProcStat{PID: 2, Comm: "kthreadd",
-		State: 'S', Flags: pfKthread})
+	err := (&signalling{survey: &survey{Planner: m.Planner}}).mayBeSignalled(nil, process.ProcStat{PID: 2,
+		Comm: "kthreadd", State: 'S', Flags: pfKthread})
 	if err == nil || err.Error() != "it is a kernel thread, which takes no signals" {
 		t.Errorf("got %v", err)
 	}

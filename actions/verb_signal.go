@@ -13,12 +13,11 @@ func signalVerb() Verb {
 		Long: "Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), " +
 			"and those at other objects that REFs name\n" +
 			"(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. " +
-			"The signal goes through a pidfd, after the\n" +
-			"process's start time was compared: a pid that was used again meanwhile is not signalled. " +
-			"Pid 1, kernel threads, zombies and ipctop itself are\n" +
-			"refused; for one of ipctop's own ancestors, such as your shell, the pid has to be typed. " +
-			"--where looks at processes, without kernel threads\n" +
-			"and ipctop itself.\n",
+			"Each process is held\n" +
+			"open from the plan to the signal: a pid that was used again meanwhile is not signalled, " +
+			"nor is a process that runs another program by\n" +
+			"then. Pid 1, kernel threads, zombies and ipctop itself are refused; for one of ipctop's own ancestors, such as your\n" +
+			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n",
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal KILL --to readers pipe:8841
   ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,

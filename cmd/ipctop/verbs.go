@@ -151,6 +151,7 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer plan.Close()
 	if plan, err = a.stillMatching(plan, mechs); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/scan"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -45,7 +46,7 @@ func (t *Tick) identify() {
 		t.Nested = pidNS != namespace.InitialPID
 	}
 	if t.Host.Live() {
-		t.Self = selfPID()
+		t.Self = process.SelfPID()
 	}
 	boot, err := bootTime(t.Host)
 	t.Fault("boot time", err)

@@ -29,9 +29,14 @@ func StatOf(host *kernel.Host, pid int) (process.ProcStat, error) {
 	if err != nil {
 		return process.ProcStat{}, err
 	}
+	return StatFrom(dir, text)
+}
+
+// StatFrom is StatOf for an open directory and its text of stat.
+func StatFrom(dir process.Dir, text []byte) (process.ProcStat, error) {
 	stat, err := process.ParseProcStat(text)
 	if err != nil {
-		return process.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", pid, err)
+		return process.ProcStat{}, fmt.Errorf("read /proc/%d/stat: %w", dir.PID, err)
 	}
 	livingThread(dir, &stat)
 	return stat, nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -229,16 +228,6 @@ func StartedAfter(start time.Time, sec int64) bool {
 // OtherPIDs reports whether /proc belongs to another pid namespace than the reader's, or is no real /proc. An example
 // is unshare --pid without --mount-proc. The pids from system calls then do not match those in /proc.
 func (t *Tick) OtherPIDs() bool { return t.Host.Live() && len(t.procs) > 0 && t.Self != os.Getpid() }
-
-// ForeignPIDs is OtherPIDs for the live machine, without a walk.
-func ForeignPIDs() bool { return selfPID() != os.Getpid() }
-
-// selfPID is the pid of this process in the pid namespace of /proc; 0 if /proc does not show this process.
-func selfPID() int {
-	self, _ := os.Readlink("/proc/self")
-	pid, _ := strconv.Atoi(self)
-	return pid
-}
 
 // FDUse is one process's descriptor on an object.
 type FDUse struct {

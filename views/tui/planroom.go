@@ -29,6 +29,7 @@ type planRoom struct {
 	field  *tview.InputField
 	wrong  string
 	stop   context.CancelFunc // ends a running plan
+	left   bool               // the room is closed
 }
 
 // stage is the progress of a plan.
@@ -59,8 +60,19 @@ func (d *planRoom) say(text string, style tcell.Style) {
 	d.text = append(d.text, styled{views.Visible(text), style})
 }
 
+// leave releases what the plan holds, unless the plan still runs.
+func (d *planRoom) leave() {
+	d.left = true
+	if d.plan != nil && d.stage != running {
+		d.plan.Close()
+	}
+}
+
 // made takes the finished plan.
 func (d *planRoom) made(plan *actions.Plan, err error) {
+	if d.left && plan != nil {
+		plan.Close()
+	}
 	th := d.theme
 	d.text, d.plan = nil, plan
 	if err != nil {
@@ -164,6 +176,7 @@ func (d *planRoom) result(r actions.Result) {
 
 func (d *planRoom) ran(err error) {
 	d.stage = finished
+	d.plan.Close()
 	if err != nil {
 		d.say(err.Error(), d.theme.bad)
 	}

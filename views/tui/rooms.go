@@ -18,6 +18,9 @@ type room interface {
 	fillsBody() bool
 }
 
+// leaver is a room that releases something when it closes.
+type leaver interface{ leave() }
+
 // push opens a room on top.
 func (a *app) push(r room) {
 	a.rooms = append(a.rooms, r)
@@ -27,6 +30,9 @@ func (a *app) push(r room) {
 // pop closes the top room; the table at the bottom stays.
 func (a *app) pop() {
 	if len(a.rooms) > 1 {
+		if r, ok := a.top().(leaver); ok {
+			r.leave()
+		}
 		a.rooms = a.rooms[:len(a.rooms)-1]
 	}
 	a.tv.SetFocus(a.top())
