@@ -3,32 +3,35 @@ package actions
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/own"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// Journal is the file of all deeds. It holds JSON lines: for each step one line before the deed and one after it. The
-// file is made right before the first deed. Each line is one write(2) with O_APPEND, so lines of several ipctops do not
-// mix. The journal does not call fsync(2): it survives a crash of ipctop, but perhaps not a crash of the machine.
+// Journal is the record of all deeds: JSON lines in the files journal.jsonl, journal.jsonl.1 and so on. Before the
+// first deed of a plan it holds one line for each step, on disk (man 2 fsync). After each deed it holds a line with the
+// result. The directory is made right before the first deed. Several ipctops may write at the same time.
 type Journal struct {
 	path   func() (string, error)
 	origin origin
 	now    func() time.Time
+	admin  *kernel.Admin
+	syslog func(error) // takes the reason if the system's log cannot be written; nil: nobody asked for it
 }
 
 // origin is the user and the place of the deeds. It stands in every line.
 type origin struct {
 	User         string   `json:"user"`
-	UID          int      `json:"uid"` // effective
+	UID          int      `json:"uid"`                 // effective
+	LoginUID     *uint32  `json:"login_uid,omitempty"` // of the session (man 8 pam_loginuid); su and sudo keep it
 	SudoUser     string   `json:"sudo_user,omitempty"`
 	PID          int      `json:"pid"`
 	BootID       string   `json:"boot_id"`
@@ -40,11 +43,14 @@ type origin struct {
 type line struct {
 	Time       string   `json:"time"` // RFC 3339 with nanoseconds
 	Event      string   `json:"event"`
+	PlanID     string   `json:"plan_id,omitempty"` // the same for all lines of a plan; "" for a deed of ipcrm
+	Step       int      `json:"step,omitempty"`    // number of the step in the plan, from 1
+	Steps      int      `json:"steps,omitempty"`   // intent: of the plan
 	Ref        string   `json:"ref"`
 	Equivalent string   `json:"equivalent"`
 	Says       string   `json:"says,omitempty"` // the result in words
 	Plan       []string `json:"plan,omitempty"` // intent: the title, this step and the notes, as shown
-	Object     facts    `json:"object"`         // as the plan read it
+	Object     any      `json:"object"`         // facts, as the plan read them; raw JSON for a reader
 	origin
 }
 
@@ -61,115 +67,141 @@ func NewJournal(host *kernel.Host, command []string, getenv func(string) string,
 	if id, err := host.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		o.BootID = string(bytes.TrimSpace(id))
 	}
-	o.IPCNamespace, _ = host.SelfNamespace("ipc")
-	return &Journal{path: func() (string, error) { return JournalPath(getenv) }, origin: o, now: now}
-}
-
-// JournalPath is $XDG_STATE_HOME/ipctop/journal.jsonl; the default of XDG_STATE_HOME is ~/.local/state. After su, HOME
-// may belong to another user. Then the home directory of the password file is used: root's lines have no place in a
-// user's home.
-func JournalPath(getenv func(string) string) (string, error) {
-	state := getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(state) { // the XDG specification ignores a relative path
-		home, err := OwnHome(getenv("HOME"))
-		if err != nil {
-			return "", fmt.Errorf("%w: set XDG_STATE_HOME to a directory of yours", err)
+	if text, err := host.ReadFile("/proc/self/loginuid"); err == nil {
+		login, err := strconv.ParseUint(string(bytes.TrimSpace(text)), 10, 32)
+		if id := uint32(login); err == nil && id != noLogin {
+			o.LoginUID = &id
 		}
-		state = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(state, "ipctop", "journal.jsonl"), nil
+	o.IPCNamespace, _ = host.SelfNamespace("ipc")
+	return &Journal{path: func() (string, error) { return JournalPath(getenv) }, origin: o, now: now,
+		admin: kernel.NewAdmin()}
 }
 
-// OwnHome returns home if this user owns it, or else the user's home directory in the password file. The error means
-// that the user has neither.
-func OwnHome(home string) (string, error) {
-	uid := sys.EffectiveUID()
-	if OwnsHome(home) {
-		return home, nil
-	}
-	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil || !filepath.IsAbs(u.HomeDir) {
-		return "", fmt.Errorf("uid %d has no home directory", uid)
-	}
-	return u.HomeDir, nil
+// noLogin is the loginuid of a process outside any session (AUDIT_UID_UNSET, include/uapi/linux/audit.h).
+const noLogin = 1<<32 - 1
+
+// WithSyslog makes the journal write each result to the system's log as well. If that fails, the deeds go on, and warn
+// gets the reason once for each plan. warn may be called from another goroutine.
+func (j *Journal) WithSyslog(warn func(error)) *Journal {
+	cut := *j
+	cut.syslog = warn
+	return &cut
 }
 
-// OwnsHome is true if this user owns the directory.
-func OwnsHome(home string) bool {
-	info, err := os.Stat(home)
-	return err == nil && filepath.IsAbs(home) && ownedBy(info, sys.EffectiveUID())
-}
+// SyslogVariable is the environment variable that asks for lines in the system's log.
+const SyslogVariable = "IPCTOP_SYSLOG"
 
-func ownedBy(info os.FileInfo, uid int) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == uid
+// WantsSyslog is true if the environment asks for lines in the system's log: the variable is set, is not empty and is
+// not "0", "no" or the like.
+func WantsSyslog(getenv func(string) string) bool { return isSet(getenv(SyslogVariable)) }
+
+// JournalPath is the newest file of the journal: $XDG_STATE_HOME/ipctop/journal.jsonl. See own.StateDir.
+func JournalPath(getenv func(string) string) (string, error) {
+	dir, err := own.StateDir(getenv)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, journalName), nil
 }
 
 // record is the open journal of one run.
 type record struct {
 	*Journal
-	file *os.File
-	plan *Plan
+	files  *journalFiles
+	plan   *Plan
+	planID string
+	done   int  // results written
+	silent bool // the system's log has failed
 }
 
-// errForeign means: the journal's path holds a file that another user controls.
-var errForeign = errors.New("it is not a regular file of this user: move it away, or set XDG_STATE_HOME to another " +
-	"directory")
-
+// open opens the journal for a plan. plan is nil for deeds without a plan.
 func (j *Journal) open(p *Plan) (*record, error) {
 	path, err := j.path()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	// Another user may have put a link or a FIFO there: do not follow the link, and do not wait for the FIFO.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
+	dir, err := own.OpenDir(filepath.Dir(path), true)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || !ownedBy(info, sys.EffectiveUID())) {
-		err = fmt.Errorf("%s: %w", path, errForeign)
+	r := &record{Journal: j, files: newJournalFiles(dir, j.now), plan: p}
+	if p != nil {
+		// The pid belongs to one process at a time, and a plan takes longer than a nanosecond.
+		r.planID = fmt.Sprintf("%s-%d", j.now().UTC().Format("20060102T150405.000000000"), os.Getpid())
 	}
-	if err != nil {
-		f.Close()
+	if err := r.files.probe(); err != nil {
+		dir.Close()
 		return nil, err
 	}
-	return &record{Journal: j, file: f, plan: p}, nil
+	return r, nil
 }
 
-func (r *record) close() { r.file.Close() }
+// close puts all lines on disk.
+func (r *record) close() error { return r.files.close() }
 
-func (r *record) intent(s *Step) error {
-	l := r.line(s, intentEvent)
-	l.Plan = append([]string{r.plan.Title}, s.Lines()...)
-	for _, n := range r.plan.Notes {
-		l.Plan = append(l.Plan, "note: "+n)
+// intents writes one line for each step, and waits until the disk has them. One wait for all steps: a disk takes some
+// milliseconds for it.
+func (r *record) intents() error {
+	var lines [][]byte
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		l := r.line(s, intentEvent, i+1)
+		l.Steps = len(r.plan.Steps)
+		l.Plan = append([]string{r.plan.Title}, s.Lines()...)
+		for _, n := range r.plan.Notes {
+			l.Plan = append(l.Plan, "note: "+n)
+		}
+		text, err := l.encode()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, text)
 	}
-	return r.write(l)
+	if err := r.files.write(lines); err != nil {
+		return err
+	}
+	return r.files.sync()
 }
 
+// result writes the line after a deed, or after its refusal. The results come in the order of the steps.
 func (r *record) result(res Result) error {
-	l := r.line(res.Step, string(res.Outcome))
+	r.done++
+	step := r.done
+	if r.plan == nil {
+		step = 0
+	}
+	l := r.line(res.Step, string(res.Outcome), step)
 	l.Says = res.Says
-	return r.write(l)
+	text, err := l.encode()
+	if err != nil {
+		return err
+	}
+	err = r.files.write([][]byte{text})
+	r.tell(&l)
+	return err
 }
 
-func (r *record) line(s *Step, event string) line {
-	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, Ref: s.Ref.String(), Equivalent: s.Equivalent,
-		Object: s.object, origin: r.origin}
+func (r *record) line(s *Step, event string, step int) line {
+	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, PlanID: r.planID, Step: step,
+		Ref: s.Ref.String(), Equivalent: s.Equivalent, Object: s.object, origin: r.origin}
 }
 
-// write appends one line. os.File.Write returns an error for a short write (a full disk).
-func (r *record) write(l line) error {
+func (l *line) encode() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(l); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := r.file.Write(b.Bytes())
-	return err
+	return b.Bytes(), nil
+}
+
+// isSet is true for the value of an environment variable that says yes. An unknown value counts as yes.
+func isSet(value string) bool {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "0", "false", "no", "off":
+		return false
+	}
+	return true
 }

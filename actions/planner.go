@@ -48,13 +48,7 @@ const ReadOnlyVariable = "IPCTOP_READONLY"
 
 // ReadOnly is true if the environment forbids changes: ReadOnlyVariable is set, is not empty and is not "0", "no" or
 // the like. An unknown value counts as a wish to forbid: the safe reading is that nothing may change.
-func ReadOnly(getenv func(string) string) bool {
-	switch strings.ToLower(strings.TrimSpace(getenv(ReadOnlyVariable))) {
-	case "", "0", "false", "no", "off":
-		return false
-	}
-	return true
-}
+func ReadOnly(getenv func(string) string) bool { return isSet(getenv(ReadOnlyVariable)) }
 
 // ErrReadOnly is the error of every plan under --read-only or IPCTOP_READONLY=1.
 var ErrReadOnly error = readOnlyError{}

@@ -28,10 +28,11 @@ type Result struct {
 
 func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 
-// Run does the steps in order and calls report once after each step. It prints nothing. Before each deed, Run writes
-// the intent into the journal and reads the object again. If the journal cannot be written, Run stops with an error and
-// does not report the remaining steps. When ctx ends, Run refuses the remaining steps.
-func (p *Plan) Run(ctx context.Context, report func(Result)) error {
+// Run does the steps in order and calls report once after each step. It prints nothing. Before the first deed, Run
+// writes the intents of all steps into the journal. Each step reads its object again before its deed. If the journal
+// cannot be written, Run stops with an error and does not report the remaining steps. When ctx ends, Run refuses the
+// remaining steps.
+func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 	if len(p.Steps) == 0 {
 		return nil
 	}
@@ -42,25 +43,24 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 		return errClosed
 	}
 	log, err := p.planner.journal.open(p)
+	if err == nil {
+		defer func() { err = errors.Join(err, unwritten("the results are perhaps not on disk", log.close())) }()
+		err = log.intents()
+	}
 	if err != nil {
 		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which "+
 			"directory it stands)", err)
 	}
-	defer log.close()
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if ctx.Err() != nil {
-			report(Result{s, Refused, "not done: interrupted"})
-			continue
+		result := Result{s, Refused, "not done: interrupted"}
+		if ctx.Err() == nil {
+			result = s.run()
 		}
-		if err := log.intent(s); err != nil {
-			return fmt.Errorf("stopped before %s, since the journal cannot be written: %w", s.Ref, err)
-		}
-		result := s.run()
 		err := log.result(result)
 		report(result)
 		if err != nil {
-			return fmt.Errorf("stopped after %s, since the journal cannot be written: %w", s.Ref, err)
+			return unwritten("stopped after "+s.Ref.String(), err)
 		}
 	}
 	return nil
@@ -68,6 +68,14 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) error {
 
 // errClosed means that Run came after Close.
 var errClosed = errors.New("nothing was done, since the plan is closed")
+
+// unwritten is the error of a journal that could not be written; nil for a nil error.
+func unwritten(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s, since the journal cannot be written: %w", what, err)
+}
 
 func (s *Step) run() Result {
 	says, err := s.do()

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/own"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
@@ -34,7 +35,8 @@ func (r *Report) removed(format string, args ...any) {
 func (r *Report) left(what, why string) { r.Left = append(r.Left, Left{What: what, Why: why}) }
 
 // Clean removes what demos left behind after the end of their main process. It reads the state files in dir ("":
-// StateDir()), and removes them at the end.
+// own.StateDir), and removes them at the end. A state file of another user is left alone and reported: its lines could
+// name anything.
 //
 // A thing is removed only if its whole identity is still the recorded one. Demos that still run, or that ran in other
 // namespaces, are left alone and reported. The error joins the things that could not be removed. Their state file
@@ -43,25 +45,40 @@ func Clean(dir string) (Report, error) {
 	var report Report
 	if dir == "" {
 		var err error
-		if dir, err = StateDir(); err != nil {
+		if dir, err = own.StateDir(os.Getenv); err != nil {
 			return report, err
 		}
 	}
-	names, err := filepath.Glob(filepath.Join(dir, "demo-*.json"))
+	state, err := own.OpenDir(dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return report, nil
+	}
+	if err != nil {
+		return report, err
+	}
+	defer state.Close()
+	names, err := state.Names()
 	if err != nil {
 		return report, err
 	}
 	var errs []error
-	for _, name := range names {
-		why, err := untouchable(name)
+	for _, base := range names {
+		if ok, err := filepath.Match("demo-*.json", base); !ok || err != nil {
+			continue
+		}
+		name := state.Path(base)
+		why, err := untouchable(state, base)
+		var foreign *own.NotOwnError
 		switch {
+		case errors.As(err, &foreign):
+			report.left(name, "it is no state file of this user: "+foreign.Why)
 		case errors.Is(err, fs.ErrNotExist): // its demo has just ended
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		case why != "":
 			report.left(name, why)
 		default:
-			one, err := cleanFile(name)
+			one, err := cleanFile(state, base)
 			report.Removed = append(report.Removed, one.Removed...)
 			report.Left = append(report.Left, one.Left...)
 			errs = append(errs, err)
@@ -71,8 +88,8 @@ func Clean(dir string) (Report, error) {
 }
 
 // untouchable is the reason why Clean must leave a state file alone; "": none.
-func untouchable(name string) (string, error) {
-	first, _, err := openJournal(name)
+func untouchable(state *own.Dir, name string) (string, error) {
+	first, _, err := openJournal(state, name)
 	if err != nil {
 		return "", err
 	}
@@ -97,8 +114,8 @@ func isZombie(pid int) bool {
 	return err == nil && st.State == 'Z'
 }
 
-func openJournal(name string) (entry, []entry, error) {
-	f, err := os.Open(name)
+func openJournal(state *own.Dir, name string) (entry, []entry, error) {
+	f, err := state.Open(name, os.O_RDONLY)
 	if err != nil {
 		return entry{}, nil, err
 	}
@@ -107,11 +124,11 @@ func openJournal(name string) (entry, []entry, error) {
 }
 
 // cleanFile removes the things that a state file names. It also removes the file if nothing failed.
-func cleanFile(name string) (Report, error) {
+func cleanFile(state *own.Dir, name string) (Report, error) {
 	var report Report
-	first, things, err := openJournal(name)
+	first, things, err := openJournal(state, name)
 	if err != nil {
-		return report, fmt.Errorf("%s: %w", name, err)
+		return report, fmt.Errorf("%s: %w", state.Path(name), err)
 	}
 	now, err := thisProcess()
 	if err != nil {
@@ -121,7 +138,7 @@ func cleanFile(name string) (Report, error) {
 	if first.Boot == now.Boot {
 		errs = append(errs, endProcesses(things, &report))
 		// The ending workers may have written until now.
-		if _, things, err = openJournal(name); err != nil {
+		if _, things, err = openJournal(state, name); err != nil {
 			return report, errors.Join(append(errs, err)...)
 		}
 		errs = append(errs, removeSysV(things, &report), removePosix(things, &report))
@@ -130,7 +147,7 @@ func cleanFile(name string) (Report, error) {
 	if err := errors.Join(errs...); err != nil {
 		return report, err
 	}
-	return report, os.Remove(name)
+	return report, state.Remove(name)
 }
 
 // The longest time that workers may take to end by themselves, and to end after SIGKILL.

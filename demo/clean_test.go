@@ -307,3 +307,46 @@ func TestCleanBrokenStateFile(t *testing.T) {
 		t.Errorf("a state file that cannot be read must stay: %v", err)
 	}
 }
+
+// A state file of another user is not obeyed: its lines could name anything. This holds for a file in the right place,
+// and for the place that another user's HOME gives.
+func TestCleanObeysNoOtherUser(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		if os.Getuid() != 0 {
+			t.Skip("needs root, to make files of another user")
+		}
+		home := t.TempDir()
+		state := filepath.Join(home, ".local", "state", "ipctop")
+		if err := os.MkdirAll(state, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		name := killDemo(t, state, shortDir(t), "shm-orphan")
+		before := leftovers(t)
+		if err := os.Chown(name, 1000, 1000); err != nil {
+			t.Fatal(err)
+		}
+		report, err := demo.Clean(state)
+		want := demo.Report{Left: []demo.Left{{What: name,
+			Why: "it is no state file of this user: it belongs to uid 1000"}}}
+		if diff := cmp.Diff(want, report); diff != "" || err != nil {
+			t.Error(err, diff)
+		}
+		for _, path := range []string{home, state} {
+			if err := os.Chown(path, 1000, 1000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("XDG_STATE_HOME", "")
+		t.Setenv("HOME", home) // the password file leads to root's own home
+		if report, err := demo.Clean(""); len(report.Removed) > 0 {
+			t.Errorf("by another user's HOME: %+v, %v", report, err)
+		}
+		t.Setenv("XDG_STATE_HOME", filepath.Dir(state))
+		if report, err := demo.Clean(""); len(report.Removed) > 0 || err == nil {
+			t.Errorf("by another user's directory: %+v, %v", report, err)
+		}
+		if diff := cmp.Diff(before, leftovers(t)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

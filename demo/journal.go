@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/own"
 )
 
 // entry is one line of a journal. Most things have two lines with the same N: "will" before the thing is made, and
@@ -52,10 +52,7 @@ type journal struct {
 func newJournal(f *os.File) journal { return journal{file: f, seq: new(atomic.Int64)} }
 
 // createJournal makes the state file of a demo of this process.
-func createJournal(dir string) (journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return journal{}, err
-	}
+func createJournal(state *own.Dir) (journal, error) {
 	first, err := thisProcess()
 	if err != nil {
 		return journal{}, err
@@ -65,13 +62,13 @@ func createJournal(dir string) (journal, error) {
 		return journal{}, fmt.Errorf("getrandom: %w", err)
 	}
 	name := fmt.Sprintf("demo-%d-%x.json", first.PID, random)
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := state.Open(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return journal{}, err
 	}
 	j := newJournal(f)
 	if err := j.write(first); err != nil {
-		return journal{}, errors.Join(err, f.Close(), os.Remove(f.Name()))
+		return journal{}, errors.Join(err, f.Close(), state.Remove(name))
 	}
 	return j, nil
 }
@@ -201,16 +198,3 @@ func readJournal(r io.Reader) (entry, []entry, error) {
 }
 
 var errNoJournal = errors.New("not a demo's state file")
-
-// StateDir returns the directory of the state files: $XDG_STATE_HOME/ipctop, by default ~/.local/state/ipctop.
-func StateDir() (string, error) {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) { // the XDG specification says to ignore relative paths
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("find the state directory: %w", err)
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(dir, "ipctop"), nil
-}

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipctop/ipctop/collect/kernel/own"
 )
 
 const demoLine = `{"event":"demo","time":1795266161,"pid":14,"start":193992,"boot":"8fe8e7d1","pid_ns":4026532179,` +
@@ -91,8 +92,12 @@ func FuzzReadJournal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		name := filepath.Join(t.TempDir(), "journal")
-		file, err := os.Create(name)
+		state, err := own.OpenDir(t.TempDir(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer state.Close()
+		file, err := state.Open("journal", os.O_WRONLY|os.O_CREATE)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +108,7 @@ func FuzzReadJournal(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		_, again, err := openJournal(name)
+		_, again, err := openJournal(state, "journal")
 		if err != nil {
 			t.Fatalf("cannot be read back: %v", err)
 		}
@@ -111,25 +116,6 @@ func FuzzReadJournal(f *testing.F) {
 			t.Errorf("%d things became %d", len(things), len(again))
 		}
 	})
-}
-
-func TestStateDir(t *testing.T) {
-	t.Setenv("HOME", "/home/somebody")
-	for _, c := range []struct{ xdg, want string }{
-		{"/state", "/state/ipctop"},
-		{"", "/home/somebody/.local/state/ipctop"},
-		{"relative", "/home/somebody/.local/state/ipctop"},
-	} {
-		t.Setenv("XDG_STATE_HOME", c.xdg)
-		if got, err := StateDir(); got != c.want || err != nil {
-			t.Errorf("with XDG_STATE_HOME=%q: %q (%v), want %q", c.xdg, got, err, c.want)
-		}
-	}
-	t.Setenv("XDG_STATE_HOME", "")
-	t.Setenv("HOME", "")
-	if got, err := StateDir(); err == nil {
-		t.Errorf("with no home: %q, want an error", got)
-	}
 }
 
 func TestReadForeignJSON(t *testing.T) {

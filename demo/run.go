@@ -11,13 +11,15 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/own"
 )
 
 // Options tell Start what to set up.
 type Options struct {
 	Scenarios []string // names; empty: all
 	Dir       string   // place of the private directory for FIFOs and sockets, at most 74 bytes; "": os.TempDir()
-	StateDir  string   // place of the state file; "": StateDir()
+	StateDir  string   // place of the state file; "": own.StateDir
 	Stderr    *os.File // for the text of a crashing worker; nil: nowhere
 }
 
@@ -32,6 +34,7 @@ func (f Failure) Unwrap() error { return f.Err }
 
 // Running is a demo. Its objects are there until Stop.
 type Running struct {
+	state         *own.Dir // has the state file
 	journal       journal
 	dir, tempDir  string
 	lifelineRead  *os.File
@@ -57,7 +60,7 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 		return nil, err
 	}
 	if opts.StateDir == "" {
-		if opts.StateDir, err = StateDir(); err != nil {
+		if opts.StateDir, err = own.StateDir(os.Getenv); err != nil {
 			return nil, err
 		}
 	}
@@ -78,7 +81,12 @@ func Start(ctx context.Context, opts Options) (*Running, error) {
 	if r.lifelineRead, r.lifelineWrite, err = os.Pipe(); err != nil {
 		return nil, err
 	}
-	if r.journal, err = createJournal(opts.StateDir); err != nil {
+	if r.state, err = own.OpenDir(opts.StateDir, true); err == nil {
+		if r.journal, err = createJournal(r.state); err != nil {
+			err = errors.Join(err, r.state.Close())
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(err, r.lifelineRead.Close(), r.lifelineWrite.Close())
 	}
 	for _, scenario := range scenarios {
@@ -120,10 +128,9 @@ func (r *Running) Stop() (Report, error) { return r.stop() }
 func (r *Running) end() (Report, error) {
 	r.lifelineWrite.Close()
 	r.lifelineRead.Close()
-	name := r.journal.file.Name()
-	report, err := cleanFile(name)
+	report, err := cleanFile(r.state, filepath.Base(r.journal.file.Name()))
 	r.reaping.Wait()
-	return report, errors.Join(err, r.journal.file.Close())
+	return report, errors.Join(err, r.journal.file.Close(), r.state.Close())
 }
 
 // add keeps an object. A later report of the same object replaces the earlier one.

@@ -497,7 +497,7 @@ func TestWithoutAJournalNothingIsRemoved(t *testing.T) {
 		}
 		t.Setenv("XDG_STATE_HOME", file)
 		got := ipctop("rm", "--yes", ref(a))
-		want := "ipctop: nothing was done, since the journal cannot be written: mkdir " + file +
+		want := "ipctop: nothing was done, since the journal cannot be written: open " + file +
 			": not a directory (XDG_STATE_HOME says below which directory it stands)\n"
 		if got.Code != 1 || got.Stdout != "" || !strings.HasSuffix(got.Stderr, want) {
 			t.Errorf("got %+v, want %q", got, want)

@@ -28,7 +28,7 @@
 //	  kernel                two doors: Host reads the machine, Admin changes it
 //	    sysv posix sock     one room per subsystem
 //	    process fdinfo namespace
-//	    machine vfs
+//	    machine vfs own     own: the files that ipctop keeps for its user
 //	    undo blocker bpf    undo reads SEM_UNDO, blocker the kernel's own locks; bpf loads their programs
 //	    scan sys            scan parses texts; sys has the root directory, errors, raw calls
 //	  schema                the types that rooms share: Ref, Value, Column, Object, Edge, Finding, Fault

@@ -83,6 +83,7 @@ func kernelRooms() map[string][]string {
 	return map[string][]string{
 		"collect/kernel/sys":       {},
 		"collect/kernel/scan":      {},
+		"collect/kernel/own":       {"collect/kernel/sys"},
 		"collect/kernel/vfs":       {"collect/kernel/sys"},
 		"collect/kernel/machine":   {"collect/kernel/sys", "collect/kernel/scan", "collect/kernel/vfs"},
 		"collect/kernel/fdinfo":    {"collect/kernel/sys", "collect/kernel/scan"},

@@ -159,7 +159,7 @@ func newRootCmd() *cobra.Command {
 	once.register(root)
 	ui.register(root)
 	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(),
-		newGraphCmd(), newDoctorCmd())
+		newGraphCmd(), newDoctorCmd(), newJournalCmd())
 	root.AddCommand(newVerbCmds(&ui.readOnly)...)
 	root.AddCommand(newFaceCmds()...)
 	return root

@@ -41,7 +41,7 @@ const planHelp = "\n" +
 	"\n" +
 	"A plan that cannot be written is not carried out. Just before it acts, ipctop reads each object again and " +
 	"refuses what has changed\n" +
-	"since the plan. What was done stands in $XDG_STATE_HOME/ipctop/journal.jsonl (default ~/.local/state).\n" +
+	"since the plan. ipctop journal lists what was done. IPCTOP_SYSLOG=1 tells the system's log as well.\n" +
 	"\n" +
 	"Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); " +
 	"2 usage, --read-only, or nobody to\n" +
@@ -93,7 +93,9 @@ func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*verbRun, erro
 	if err != nil {
 		return nil, err
 	}
-	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
+	journal := newJournal(host, func(err error) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "ipctop:", views.Visible(err.Error()))
+	})
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings,
 		Grace: age})
 	return &verbRun{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil

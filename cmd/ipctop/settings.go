@@ -3,16 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
-	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/own"
 	"github.com/ipctop/ipctop/collect/software"
 )
 
@@ -40,7 +37,7 @@ func readSettings(getenv func(string) string) ([]collect.Setting, error) {
 // directory of its own: uid 0 of a user namespace finds that of another root in the password file. An unreadable file
 // there is a note.
 func settingsOf(path, home string) ([]collect.Setting, error) {
-	text, err := readOwnFile(path)
+	text, err := own.ReadFile(path, maxSettings, "who could so decide what is protected")
 	if errors.Is(err, fs.ErrNotExist) {
 		// The target of a link can be missing for a time only. Without it, ipctop could call protected objects orphans.
 		for _, link := range []string{path, filepath.Dir(path)} {
@@ -51,7 +48,7 @@ func settingsOf(path, home string) ([]collect.Setting, error) {
 		}
 		return nil, nil
 	}
-	if err != nil && home != "" && !actions.OwnsHome(home) {
+	if err != nil && home != "" && !own.OwnsHome(home) {
 		return []collect.Setting{collect.WithNote(fmt.Sprintf("no settings: %v (the home directory %s is "+
 			"another user's)", err,
 			home))}, nil
@@ -74,7 +71,7 @@ func signaturesPath(getenv func(string) string) (path, home string) {
 	config := getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(config) { // the XDG base directory specification says to ignore a relative path
 		var err error
-		if home, err = actions.OwnHome(getenv("HOME")); err != nil {
+		if home, err = own.Home(getenv("HOME")); err != nil {
 			return "", ""
 		}
 		config = filepath.Join(home, ".config")
@@ -84,36 +81,3 @@ func signaturesPath(getenv func(string) string) (path, home string) {
 
 // maxSettings is the largest size of a file of settings, in bytes.
 const maxSettings = 1 << 20
-
-// readOwnFile reads a file that only this user and root may write. The writer of the file decides which objects ipctop
-// calls protected, so other writers are an error.
-func readOwnFile(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: do not wait in the open of a FIFO
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	switch st, ok := info.Sys().(*syscall.Stat_t); {
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s: it is no regular file: move it away", path)
-	case ok && st.Uid != 0 && int(st.Uid) != sys.EffectiveUID():
-		return "", fmt.Errorf("%s: it belongs to uid %d: give it to the user who runs ipctop, "+
-			"or set XDG_CONFIG_HOME to another directory", path, st.Uid)
-	case info.Mode().Perm()&0o022 != 0:
-		return "", fmt.Errorf("%s: others may write it (mode %#o), who could so decide what is "+
-			"protected: chmod go-w it",
-			path, info.Mode().Perm())
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
-	if err != nil {
-		return "", err
-	}
-	if len(text) > maxSettings {
-		return "", fmt.Errorf("%s: it is larger than %d bytes: shorten it", path, maxSettings)
-	}
-	return string(text), nil
-}

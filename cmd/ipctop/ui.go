@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/views"
 	"github.com/ipctop/ipctop/views/tui"
 )
 
@@ -58,7 +59,8 @@ func runUI(parent context.Context, f uiFlags) error {
 	}
 	ctx, stop := untilSignal(parent)
 	defer stop()
-	journal := actions.NewJournal(host, os.Args, os.Getenv, time.Now)
+	var unlogged error // the last reason why the system's log did not get a result
+	journal := newJournal(host, func(err error) { unlogged = err })
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal,
 		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
@@ -66,6 +68,9 @@ func runUI(parent context.Context, f uiFlags) error {
 		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,
 		Planner: planner, ReadOnly: readOnly(f.readOnly), NoMouse: f.noMouse, NoColor: os.Getenv("NO_COLOR") != "",
 	})
+	if unlogged != nil {
+		fmt.Fprintln(os.Stderr, "ipctop:", views.Visible(unlogged.Error()))
+	}
 	if parent.Err() != nil {
 		return nil // the caller ended the dashboard
 	}
