@@ -39,7 +39,7 @@ func newLeaksCmd() *cobra.Command {
 			"one kind, owner and application are\n"+
 			"written together, with one command. The last line is the command that removes all orphans. "+
 			"With --exit-code it exits with 1 if there are orphans or, with\n"+
-			"--where, rows; and with 3 if there are none, but what could not be read may hide some.",
+			"--where, rows; and with 3 if there are none, but what could not be read or judged may hide some.",
 		`  ipctop leaks                                              everything, orphans first
   ipctop leaks shm sem                                      segments and semaphore sets
   ipctop leaks --where 'verdict == "orphan" and age > duration("1d")'

@@ -176,6 +176,14 @@ func runOnce(cmd *cobra.Command, f onceFlags, words []string) error {
 	stderr := cmd.ErrOrStderr()
 	sayUnseen(stderr, f.output, snap)
 	undecided := sayUndecided(stderr, where)
+	if f.leaks && f.exitCode && total == 0 {
+		blind, err := f.unjudged(snap, sections)
+		if err != nil {
+			return err
+		}
+		sayUnjudged(stderr, blind)
+		undecided += len(blind)
+	}
 	sayLeftOut(stderr, f.output, snap, sections)
 	l := look{alarms: total, strict: f.exitCode, unknown: undecided, inJSON: f.output == "json",
 		hiding: snap.Hiding(mechanismsIn(sections), f.leaks), toStderr: stderr}

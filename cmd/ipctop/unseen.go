@@ -95,7 +95,7 @@ func waitWarnings(findings []schema.Finding) []schema.Finding {
 type look struct {
 	alarms   int  // what --exit-code asks for, and the snapshot has
 	strict   bool // --exit-code was given
-	unknown  int  // rows that --where could not decide
+	unknown  int  // rows that --where could not decide, and objects without a verdict that could be orphans
 	inJSON   bool // stderr has not told the faults yet
 	hiding   []schema.Fault
 	toStderr io.Writer
