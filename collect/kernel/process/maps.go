@@ -110,7 +110,7 @@ func ParseSharedMaps(text []byte) ([]Mapping, error) {
 		if f.Bad || err != nil || len(perms) != 4 {
 			return maps, scan.ErrShort
 		}
-		if perms[3] != 's' || ino == 0 {
+		if perms[3] != 's' {
 			continue
 		}
 		m := Mapping{Offset: offset, Writable: perms[1] == 'w', Ino: ino,
@@ -123,6 +123,9 @@ func ParseSharedMaps(text []byte) ([]Mapping, error) {
 			return maps, scan.ErrShort
 		}
 		m.Dev = unix.Mkdev(uint32(major), uint32(minor))
+		if m.Dev == 0 && ino == 0 { // no file; the System V segment with the id 0 has inode 0, on a device
+			continue
+		}
 		maps = append(maps, m)
 	}
 	return maps, nil

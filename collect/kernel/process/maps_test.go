@@ -19,6 +19,7 @@ const mapsLines = `55d0e7c1c000-55d0e7c4b000 r--p 00000000 08:01 1572870        
 7f3b1c001000-7f3b1c002000 r--s 00001000 00:1b 4                          /dev/shm/a\012 name
 7f3b1c002000-7f3b1c003000 rw-s 00000000 00:01 7                          /dev/zero (deleted)
 7f3b1c003000-7f3b1c004000 rw-s 00000000 00:00 0 
+7f3b1c004000-7f3b1c005000 r--s 00000000 00:01 0                          /SYSV00000000 (deleted)
 ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
 `
 
@@ -31,6 +32,7 @@ func TestParseSharedMaps(t *testing.T) {
 			Name: `/dev/shm/a\012 name`},
 		{Start: 0x7f3b1c002000, End: 0x7f3b1c003000, Writable: true, Dev: unix.Mkdev(0, 1), Ino: 7,
 			Name: "/dev/zero (deleted)"},
+		{Start: 0x7f3b1c004000, End: 0x7f3b1c005000, Dev: unix.Mkdev(0, 1), Name: "/SYSV00000000 (deleted)"},
 	}
 	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
@@ -42,7 +44,7 @@ func TestParseSharedMapsCutOff(t *testing.T) {
 		"1-2 rw-s 0 00 5 /a\n", "1-2 rw-s 0 00:01 x /a\n", "1-2 rw 0 00:01 5 /a\n",
 		"1-2 rw-s 0 100000000:01 5 /a\n", "\n"} {
 		got, err := ParseSharedMaps([]byte(mapsLines + last))
-		if len(got) != 3 || !errors.Is(err, scan.ErrShort) {
+		if len(got) != 4 || !errors.Is(err, scan.ErrShort) {
 			t.Errorf("%q: %d rows, %v", last, len(got), err)
 		}
 	}
@@ -90,7 +92,7 @@ func FuzzParseSharedMaps(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		maps, err := ParseSharedMaps(text)
 		for _, m := range maps {
-			if m.Ino == 0 {
+			if m.Dev == 0 && m.Ino == 0 {
 				t.Errorf("a mapping of no file: %+v", m)
 			}
 		}
