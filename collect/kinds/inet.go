@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -24,8 +23,8 @@ type InetRow struct {
 func Inet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Inet, Family: Sockets, Title: "Internet sockets",
-		Descriptor: &proc.Descriptor{Kind: schema.Inet, Sockets: func(t *proc.Tick) []uint64 {
-			list, _ := t.Host.InetSockets(0)
+		Descriptor: &proc.Descriptor{Kind: schema.Inet, Sockets: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := dumpInet(t, net)
 			return socketInodes(list, func(s *sock.InetSocket) uint64 { return s.Inode })
 		}},
 		Ends: socketEnds,
@@ -211,9 +210,8 @@ func inetIn(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 // inetSockets lists the sockets of the thread's network namespace. An address is only valid within one network
 // namespace.
 func inetSockets(t *proc.Tick, at proc.Place) ([]*schema.Object, error) {
-	sockets, err := t.Host.InetSockets(askTCP(t))
-	sockets = withoutSubflows(sockets)
-	slices.SortFunc(sockets, compareInet)
+	sockets, err := dumpInet(t, at.Ino)
+	sockets = withoutSubflows(sortedDump(sockets, compareInet))
 	objects := make([]*schema.Object, 0, len(sockets))
 	seen := make(map[schema.Ref]bool, len(sockets))
 	devices := map[uint32]string{}

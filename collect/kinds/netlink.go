@@ -18,8 +18,8 @@ type NetlinkRow struct {
 func Netlink() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Netlink, Family: Sockets, Title: "Netlink sockets",
-		Descriptor: &proc.Descriptor{Kind: schema.Netlink, Sockets: func(t *proc.Tick) []uint64 {
-			list, _ := t.Host.NetlinkSockets()
+		Descriptor: &proc.Descriptor{Kind: schema.Netlink, Sockets: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := dumpOnce(t, net, t.Host.NetlinkSockets)
 			return socketInodes(list, func(s *sock.NetlinkSocket) uint64 { return s.Inode })
 		}},
 		Help: "sockets that processes talk to the kernel with: routing, audit, device events; " +

@@ -19,8 +19,8 @@ type PacketRow struct {
 func Packet() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Packet, Family: Sockets, Title: "Packet sockets",
-		Descriptor: &proc.Descriptor{Kind: schema.Packet, Sockets: func(t *proc.Tick) []uint64 {
-			list, _ := t.Host.PacketSockets()
+		Descriptor: &proc.Descriptor{Kind: schema.Packet, Sockets: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := dumpOnce(t, net, t.Host.PacketSockets)
 			return socketInodes(list, func(s *sock.PacketSocket) uint64 { return s.Inode })
 		}},
 		Help: "sockets that see the frames of an interface: sniffers, DHCP clients; " +

@@ -2,7 +2,6 @@ package kinds
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 
 	"github.com/ipctop/ipctop/collect/kernel/namespace"
@@ -260,8 +259,8 @@ func collectSockets[S, T any](t *proc.Tick, list func() ([]S, error), inode func
 	var objects []*schema.Object
 	seen := map[schema.Ref]bool{}
 	err := inNetSpaces(t, func(at proc.Place) error {
-		sockets, err := list()
-		slices.SortFunc(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
+		sockets, err := dumpOnce(t, at.Ino, list)
+		sockets = sortedDump(sockets, func(a, b S) int { return cmp.Compare(inode(&a), inode(&b)) })
 		for i := range sockets {
 			r, ref := row(&sockets[i], at)
 			if !seen[ref] { // while sockets come and go, a dump may list one twice

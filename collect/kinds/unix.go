@@ -25,8 +25,8 @@ type UnixRow struct {
 func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
-		Descriptor: &proc.Descriptor{Kind: schema.Unix, Sockets: func(t *proc.Tick) []uint64 {
-			list, _ := t.Host.UnixSockets()
+		Descriptor: &proc.Descriptor{Kind: schema.Unix, Sockets: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := dumpOnce(t, net, t.Host.UnixSockets)
 			return socketInodes(list, func(s *sock.UnixSocket) uint64 { return s.Inode })
 		}, Hidden: filesInFlight},
 		Ends: socketEnds,
@@ -132,9 +132,9 @@ func unixSockets(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	// Inode numbers are unique on the machine. A path leads to a socket of any network namespace. So the two ends of a
 	// connection may be in two namespaces.
 	err := visit(t, func(at proc.Place) error {
-		sockets, err := t.Host.UnixSockets()
+		sockets, err := dumpOnce(t, at.Ino, t.Host.UnixSockets)
 		// The kernel's order is that of a hash table. Rows must stay in place.
-		slices.SortFunc(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
+		sockets = sortedDump(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 		objects = slices.Grow(objects, len(sockets))
 		for _, s := range sockets {
 			// While sockets come and go, a dump may list one twice.

@@ -12,20 +12,22 @@ import (
 type VsockRow struct {
 	Socket
 	sock.VsockSocket
+	unseen bool // the socket itself could not be asked: only its holder is known
 }
 
 // Vsock is the Mechanism of VM sockets.
 func Vsock() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Vsock, Family: Sockets, Title: "VM sockets",
-		Descriptor: &proc.Descriptor{Kind: schema.Vsock, Sockets: func(t *proc.Tick) []uint64 {
-			list, _ := t.Host.VsockSockets()
+		Descriptor: &proc.Descriptor{Kind: schema.Vsock, Sockets: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := dumpOnce(t, net, vsockDump(t))
 			return socketInodes(list, func(s *sock.VsockSocket) uint64 { return s.Inode })
 		}},
-		Help:    "sockets between a virtual machine and its host, where the kernel tells of them (vsock_diag)",
+		Help: "sockets between a virtual machine and its host; without the kernel's vsock_diag, those that a " +
+			"process has open",
 		Columns: append(vsockColumns(), heldColumns()...),
 		Default: []string{"type", "state", "local", "peer", "holders"}, OnDemand: []string{"ns_leader"},
-		Needs: SocketNeeds, Relates: HolderNeeds,
+		Needs: HolderNeeds, Relates: HolderNeeds,
 		Collect: collectVsocks,
 		Relate:  relateSockets,
 		Label: func(o *schema.Object) string {
@@ -39,7 +41,12 @@ func vsockColumns() []schema.Column {
 	type row = VsockRow
 	col := schema.Col[row]
 	text := func(id string, width int, help string, get func(*row) schema.Value) schema.Column {
-		return col(id, schema.TypeString, width, SocketNeeds, help, get)
+		return col(id, schema.TypeString, width, SocketNeeds, help, func(r *row) schema.Value {
+			if r.unseen {
+				return schema.Refused(schema.TypeString)
+			}
+			return get(r)
+		})
 	}
 	return []schema.Column{
 		text("type", 9, "stream, dgram or seqpacket",
@@ -60,7 +67,7 @@ func vsockColumns() []schema.Column {
 }
 
 func collectVsocks(t *proc.Tick) ([]*schema.Object, error) {
-	return listVsocks(t, t.Host.VsockSockets)
+	return listVsocks(t, vsockDump(t))
 }
 
 // listVsocks makes the objects of the sockets that list returns. It joins the two ends of each connection.
@@ -72,6 +79,10 @@ func listVsocks(t *proc.Tick, list func() ([]sock.VsockSocket, error)) ([]*schem
 			rows = append(rows, r)
 			return r, r.Ref
 		})
+	for _, r := range unlistedVsocks(t) {
+		rows = append(rows, r)
+		objects = append(objects, &schema.Object{Ref: r.Ref, Row: r})
+	}
 	// Both ends of a connection through VMADDR_CID_LOCAL are on this machine.
 	type ends struct{ local, remote sock.VsockAddr }
 	byEnds := map[ends]*VsockRow{}

@@ -37,8 +37,8 @@ type Descriptor struct {
 	// Watches is true if the kind's fdinfo lists other descriptors. The walk then reads the identities of those, too.
 	Watches bool
 	// Sockets lists the inode numbers of a kind of sockets. A socket's link does not tell its kind; only a dump does.
-	// The kind itself reports what the dump could not read.
-	Sockets func(t *Tick) []uint64
+	// The thread is in the network namespace net. The kind itself reports what the dump could not read.
+	Sockets func(t *Tick, net uint64) []uint64
 }
 
 // IsObject reports whether the object goes away with its last descriptor. The objects of other kinds, such as
@@ -262,7 +262,7 @@ func (t *Tick) SocketRefs(refs map[FDKey]schema.Ref) {
 		if row.Sockets == nil {
 			continue
 		}
-		for _, ino := range row.Sockets(t) {
+		for _, ino := range row.Sockets(t, t.OwnSpace("net")) {
 			kinds[ino] = row.Kind
 		}
 	}

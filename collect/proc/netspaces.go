@@ -32,7 +32,7 @@ func (t *Tick) OtherNetSpaces() []*Space { return Memo(t, findNetSpaces).list }
 type netSpaces struct{ list []*Space }
 
 func findNetSpaces(t *Tick) netSpaces {
-	known := t.listedSockets()
+	known := t.listedSockets(true)
 	closed := 0
 	for _, p := range t.procs {
 		for i := range p.FDs {
@@ -57,20 +57,40 @@ func findNetSpaces(t *Tick) netSpaces {
 	return netSpaces{t.Others("net")}
 }
 
-// listedSockets holds the inodes of the sockets of all network namespaces that have processes, mounts or descriptors.
-func (t *Tick) listedSockets() map[uint64]bool {
+// listedSockets holds the inodes of the sockets of the reader's own network namespace; with everywhere, of all network
+// namespaces that have processes, mounts or descriptors.
+func (t *Tick) listedSockets(everywhere bool) map[uint64]bool {
 	listed := map[uint64]bool{}
-	list := func() {
+	list := func(net uint64) {
 		for _, row := range t.table.rows {
 			if row.Sockets != nil {
-				for _, ino := range row.Sockets(t) {
+				for _, ino := range row.Sockets(t, net) {
 					listed[ino] = true
 				}
 			}
 		}
 	}
-	list()
-	// A namespace that cannot be entered is reported by the kinds.
-	t.Host.VisitNamespaces(Entries(t.Others("net")), func(int) error { list(); return nil })
+	list(t.OwnSpace("net"))
+	if everywhere { // a namespace that cannot be entered is reported by the kinds
+		others := t.Others("net")
+		t.Host.VisitNamespaces(Entries(others), func(i int) error { list(others[i].Ino); return nil })
+	}
 	return listed
+}
+
+// UnlistedSockets lists the sockets that no dump of a wanted network namespace has: a descriptor of each.
+func (t *Tick) UnlistedSockets() (list []FDUse) {
+	if t.AllNamespaces {
+		t.OtherNetSpaces() // it finds the namespaces without processes
+	}
+	known := t.listedSockets(t.AllNamespaces)
+	for _, p := range t.procs {
+		for i := range p.FDs {
+			if fd := &p.FDs[i]; fd.Kind == FDSocket && !known[fd.Ino] {
+				known[fd.Ino] = true
+				list = append(list, FDUse{p, fd})
+			}
+		}
+	}
+	return list
 }

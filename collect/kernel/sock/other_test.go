@@ -76,7 +76,7 @@ func TestParseVsockDiag(t *testing.T) {
 	if _, ok := parseVsockDiag(b[:31]); ok {
 		t.Error("a cut message is taken for a socket")
 	}
-	if _, err := VsockSockets(sys.Root("")); err != nil {
+	if _, err := VsockSockets(sys.Root("")); err != nil && err != ErrNoVsockDiag {
 		t.Errorf("this kernel: %v", err)
 	}
 }

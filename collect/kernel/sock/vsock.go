@@ -29,7 +29,8 @@ func (a VsockAddr) Any() bool { return a.CID == ^uint32(0) && a.Port == ^uint32(
 const vsockDiagMsgSize = 32 // struct vsock_diag_msg, include/uapi/linux/vm_sockets_diag.h
 
 // VsockSockets lists the vsock sockets of every user in the thread's network namespace. No file of /proc has them. On
-// a kernel without vsock_diag and on a file tree the list is empty, without an error.
+// a kernel without them and on a file tree the list is empty, without an error. ErrNoVsockDiag: the kernel may have
+// such sockets, but does not list them.
 func VsockSockets(root sys.Root) ([]VsockSocket, error) {
 	if !root.Live() {
 		return nil, nil
@@ -40,6 +41,10 @@ func VsockSockets(root sys.Root) ([]VsockSocket, error) {
 	binary.NativeEndian.PutUint64(request[16:], ^uint64(0))
 	rows, err := diagDump(request, parseVsockDiag)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) {
+		// The number beside the name is always 0: the protocol does not count (vsock_proto, net/vmw_vsock/af_vsock.c).
+		if _, has := protocolCounts(root)[VsockProtocol]; has {
+			return nil, ErrNoVsockDiag
+		}
 		return nil, nil
 	}
 	return rows, err
