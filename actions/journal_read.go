@@ -100,6 +100,9 @@ func (j *Journal) Read() (Log, error) {
 	return log, nil
 }
 
+// Log reads the journal of the planner's user.
+func (p *Planner) Log() (Log, error) { return p.journal.Read() }
+
 // mostRead is the largest size of one file, in bytes.
 const mostRead = 64 << 20
 
