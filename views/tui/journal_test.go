@@ -20,7 +20,7 @@ func TestTheJournalIsListed(t *testing.T) {
 		r.press("F8")
 		r.see("y = yes")
 		r.press("y")
-		r.see("done: " + ref)
+		r.see("done: "+ref, "Enter or Esc closes")
 		r.press("Enter", "J")
 		r.see("done", ref, "Remove 1 object: removed", "journal.jsonl")
 		r.press("Enter")
