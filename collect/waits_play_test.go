@@ -64,6 +64,9 @@ func workPlay(j *kerneltest.Job) {
 		set = leftPlays()[j.Args[0]]
 	}
 	if set == nil {
+		set = manyPlays()[j.Args[0]]
+	}
+	if set == nil {
 		j.Check(fmt.Errorf("no play called %q", j.Args[0]))
 	}
 	j.Check(unix.Pipe2(p.marks[:], unix.O_CLOEXEC))

@@ -15,13 +15,27 @@ import (
 func withoutBystanders(tasks []Task) *Solution {
 	isBystander := func(e Ender) bool { return e.Bystander }
 	var changed []Task
+	without := map[sliceID][]Ender{} // waits that share a list share what is left of it
 	for i := range tasks {
-		if w := &tasks[i].Wait; tasks[i].Activity == Waiting && slices.ContainsFunc(w.Enders, isBystander) {
-			if changed == nil {
-				changed = slices.Clone(tasks)
-			}
-			changed[i].Wait.Enders = slices.DeleteFunc(slices.Clone(w.Enders), isBystander)
+		w := &tasks[i].Wait
+		if tasks[i].Activity != Waiting || len(w.Enders) == 0 {
+			continue
 		}
+		id := sliceID{&w.Enders[0], len(w.Enders)}
+		left, ok := without[id]
+		if !ok {
+			if left = w.Enders; slices.ContainsFunc(left, isBystander) {
+				left = slices.DeleteFunc(slices.Clone(left), isBystander)
+			}
+			without[id] = left
+		}
+		if len(left) == len(w.Enders) {
+			continue
+		}
+		if changed == nil {
+			changed = slices.Clone(tasks)
+		}
+		changed[i].Wait.Enders = left
 	}
 	if changed == nil {
 		return nil

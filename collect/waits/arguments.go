@@ -123,7 +123,7 @@ func (g *graph) doubtLock(p *proc.Process, th *proc.Thread, t *relate.Task, who 
 	}
 	var e wakers
 	for _, r := range rows {
-		e.or(g.holders(r))
+		g.or(&e, g.holders(r))
 	}
 	via := th.Syscall
 	if len(rows) > 1 {
@@ -211,7 +211,7 @@ func (g *graph) doubtSemaphore(p *proc.Process, th *proc.Thread, t *relate.Task,
 		if c.zero {
 			op.Op = 0
 		}
-		e.or(g.semopOn(p, r, op, values, []schema.Ref{o.Ref}))
+		g.or(&e, g.semopOn(p, r, op, values, []schema.Ref{o.Ref}))
 	}
 	g.ownAffair(p, th, &e)
 	via := th.Syscall

@@ -82,11 +82,11 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 		case g.own[t.Thread] && g.otherHand(p) != "":
 			w.Open = g.otherHand(p)
 		default:
-			more := g.indirectEnders(p, t)
-			if len(more) == 0 {
+			all := g.indirectEnders(p, t)
+			if len(all) == len(w.Enders) {
 				continue
 			}
-			w.Enders = slices.Concat(w.Enders, more)
+			w.Enders = all
 		}
 		changed = true
 	}
@@ -99,7 +99,7 @@ func looksBad(solved *relate.Solution, t *relate.Task) bool {
 	return n >= 0 && solved.Nodes[n].Status.Bad()
 }
 
-// indirectEnders are processes that could end a wait in an indirect way:
+// indirectEnders are the enders of a wait, and then processes that could end it in an indirect way:
 //
 //	POSIX locks: processes that share the descriptor table, and so the lock, of the holder (flc_owner, fs/locks.c)
 //	sockets: processes with the same end, which may call shutdown(2)
@@ -107,7 +107,16 @@ func looksBad(solved *relate.Solution, t *relate.Task) bool {
 //	waits for children: processes that the waiter traces, because the wait also reports them (man 2 ptrace), and
 //	processes that may become its children
 //	epoll: processes with the same instance, because a change of the watched set works at once (epoll_ctl(2))
-func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate.Ender) {
+func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) []relate.Ender {
+	all := t.Wait.Enders
+	// A wait shares what it takes with the others that take it. So the process itself may be there, though its only
+	// thread waits.
+	share := func(list []relate.Ender) {
+		if len(p.Tasks) > 1 || !g.onlyThreadsOf(p, list) {
+			all = g.with(all, &wakers{enders: list})
+		}
+	}
+	var enders []relate.Ender
 	weak := func(q *proc.Process, how string) {
 		enders = append(enders, relate.Ender{Proc: q.Ref(), How: how, Proof: schema.Inferred, Weak: true})
 	}
@@ -134,20 +143,13 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 		enders = append(enders, g.adoptable(p)...)
 	}
 	for _, on := range g.on[t.Thread] {
-		if on.Kind != schema.Unix && on.Kind != schema.Inet {
-			continue
-		}
-		same := g.sameEnds(on)
-		enders = slices.Grow(enders, len(same))
-		for i := range same {
-			if same[i].Proc != t.Proc || len(p.Tasks) > 1 {
-				enders = append(enders, same[i])
-			}
+		if on.Kind == schema.Unix || on.Kind == schema.Inet {
+			share(g.sameEnds(on))
 		}
 	}
 	at := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
 	if at < 0 {
-		return enders
+		return slices.Concat(all, enders)
 	}
 	if _, _, ok := p.Tasks[at].Call.WaitsForChild(); ok {
 		for _, q := range g.tracees()[p.PID] {
@@ -157,34 +159,48 @@ func (g *graph) indirectEnders(p *proc.Process, t *relate.Task) (enders []relate
 			enders = append(enders, g.adoptable(p)...)
 		}
 	}
-	num, ok := p.Tasks[at].Call.EpollFD()
-	if !ok {
-		return enders
-	}
-	for _, instance := range g.tick.Instances(schema.Epoll) {
-		group := instance.Uses
-		if !slices.ContainsFunc(group, func(u proc.FDUse) bool {
-			return u.Process == p && int(u.FD.Num) == num && u.FD.Table == p.TableOf(t.TID)
-		}) {
-			continue
-		}
-		for _, u := range group {
-			if u.Process != p || len(p.Tasks) > 1 {
-				weak(u.Process, "has the epoll instance")
-			}
+	if num, ok := p.Tasks[at].Call.EpollFD(); ok {
+		if n := g.epolls()[descriptorOf{p, proc.FDNum{Table: p.TableOf(t.TID), Num: int32(num)}}]; n != nil {
+			share(g.weakly(n.Ref, n.Uses, "has the epoll instance"))
 		}
 	}
-	return enders
+	return g.with(all, &wakers{enders: enders})
+}
+
+// descriptorOf names a descriptor of a process.
+type descriptorOf struct {
+	process *proc.Process
+	fd      proc.FDNum
+}
+
+// listEpolls lists the epoll instances by their descriptors.
+func (g *graph) listEpolls() map[descriptorOf]*proc.Instance {
+	all := map[descriptorOf]*proc.Instance{}
+	instances := g.tick.Instances(schema.Epoll)
+	for i := range instances {
+		for _, u := range instances[i].Uses {
+			all[descriptorOf{u.Process, u.FD.ID()}] = &instances[i]
+		}
+	}
+	return all
 }
 
 // sameEnds are all processes that have this end of a socket.
 func (g *graph) sameEnds(on schema.Ref) []relate.Ender {
+	return g.weakly(on, g.tick.FDUses(proc.FDSocket, 0, on.ID), "has the same end and could call shutdown")
+}
+
+// weakly are the processes that have an object, as weak enders of all waits for it.
+func (g *graph) weakly(on schema.Ref, uses []proc.FDUse, how string) []relate.Ender {
 	enders, ok := g.sameEnd[on]
 	if !ok {
-		enders = useEnders(g.tick.FDUses(proc.FDSocket, 0, on.ID), nil, "has the same end and could call shutdown")
+		enders = useEnders(uses, nil, how)
 		for i := range enders {
 			n := &enders[i]
-			n.Proof, n.Weak, n.On = schema.Inferred, true, on
+			n.Proof, n.Weak = schema.Inferred, true
+			if on.Kind != schema.Epoll { // the wait is for what the instance watches
+				n.On = on
+			}
 		}
 		g.sameEnd[on] = enders
 	}

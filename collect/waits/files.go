@@ -2,6 +2,7 @@ package waits
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
@@ -187,7 +188,7 @@ func (g *graph) socket(p *proc.Process, fd *proc.FD, awaited fdinfo.Access) wake
 		e.open = "whoever sends to it"
 	case s.inet != nil && s.inet.Connects() && s.Listener != nil:
 		// The kernel gives up after tcp_syn_retries (tcp(7)).
-		e.on, e.enders, e.timed = []schema.Ref{s.Listener.Ref}, useEnders(s.Listener.Uses, nil, listensOn), true
+		e.on, e.enders, e.timed = []schema.Ref{s.Listener.Ref}, g.usersOf(s.Listener.Uses, nil, listensOn), true
 	case s.inet != nil && (!s.inet.Stream() || s.Other == nil):
 		e.outside, e.open = true, "the network"
 	case len(e.enders) == 0:
@@ -223,15 +224,8 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 		return wakers{outside: true, open: "an eventfd that could not be looked at"}
 	}
 	e := wakers{on: []schema.Ref{own}}
-	others := false
-	for _, n := range g.tick.Instances(schema.EventFD) {
-		if n.Ref == own {
-			e.enders = useEnders(n.Uses, nil, "has it open")
-			for _, u := range n.Uses {
-				others = others || u.Process != p
-			}
-		}
-	}
+	e.enders = g.usersOf(g.eventfdUses()[own], nil, "has it open")
+	others := len(e.enders) > 1 || len(e.enders) == 1 && e.enders[0].Proc != p.Ref()
 	if e.open, e.assumes = g.unseenHolders("fd"); e.open != "" {
 		return e
 	}
@@ -241,6 +235,15 @@ func (g *graph) eventfd(p *proc.Process, fd *proc.FD) wakers {
 		e.assumes = "the kernel is not to signal the eventfd"
 	}
 	return e
+}
+
+// listEventfds lists the descriptors of each eventfd.
+func (g *graph) listEventfds() map[schema.Ref][]proc.FDUse {
+	all := map[schema.Ref][]proc.FDUse{}
+	for _, n := range g.tick.Instances(schema.EventFD) {
+		all[n.Ref] = n.Uses
+	}
+	return all
 }
 
 // pidfd finds the ender of a wait on a pidfd. The pidfd becomes readable when its process ends.
@@ -272,14 +275,14 @@ func (g *graph) epoll(p *proc.Process, tid int, num int32, depth int) wakers {
 		q, thread, assumes := g.watchedBy(p, tid, num, &t, nth[t.FD])
 		nth[t.FD]++
 		if q == nil { // added under another number, or closed since then
-			e.or(wakers{outside: true, open: "what its epoll instance watches"})
+			g.or(&e, wakers{outside: true, open: "what its epoll instance watches"})
 			continue
 		}
 		could := g.descriptor(q, thread, process.AwaitedFD{FD: t.FD, For: t.For()}, depth)
 		if could.assumes == "" {
 			could.assumes = assumes
 		}
-		e.or(could)
+		g.or(&e, could)
 	}
 	if len(targets) == 0 {
 		e = wakers{outside: true, open: "what somebody adds to its epoll instance"}
@@ -308,10 +311,10 @@ func (g *graph) posixQueue(p *proc.Process, th *proc.Thread) wakers {
 		pass, how, open = kinds.CanWrite, "has it open to send", "whoever sends to it"
 	}
 	e := wakers{open: open}
-	for _, n := range useEnders(g.tick.FDUses(proc.FDFile, fd.Dev, fd.Ino), pass, how) {
-		if n.Proc != p.Ref() {
-			e.enders = append(e.enders, n)
-		}
+	e.enders = g.usersOf(g.tick.FDUses(proc.FDFile, fd.Dev, fd.Ino), pass, how)
+	if len(p.Tasks) > 1 || g.onlyThreadsOf(p, e.enders) { // else the process itself is an ender that sleeps
+		e.enders = slices.DeleteFunc(slices.Clone(e.enders),
+			func(n relate.Ender) bool { return n.Proc == p.Ref() })
 	}
 	if ref, ok := g.posix()[proc.FileID{Dev: fd.Dev, Ino: fd.Ino}]; ok {
 		e.on = []schema.Ref{ref}
@@ -362,7 +365,7 @@ func (g *graph) holders(r *kinds.LockRow) wakers {
 	case r.Class == "POSIX" && r.Owner != nil:
 		e.enders = []relate.Ender{{Proc: r.Owner.Ref(), How: "holds it", Proof: schema.Observed}}
 	case len(r.Uses) > 0:
-		e.enders = useEnders(r.Uses, nil, "holds it")
+		e.enders = g.usersOf(r.Uses, nil, "holds it")
 		e.open, e.assumes = g.unseenHolders("fd")
 	default:
 		e.open = "whoever has the lock, who was not found"

@@ -41,6 +41,8 @@ type graph struct {
 	memory      func() map[proc.FileID]memoryObject
 	sockets     func() map[uint64]*socketEnd
 	ptys        func() map[endUse]*schema.Object
+	eventfdUses func() map[schema.Ref][]proc.FDUse
+	epolls      func() map[descriptorOf]*proc.Instance
 	vforks      map[relate.Thread]bool // threads that wait for a child in their memory
 	visited     map[uint64]bool        // network namespaces whose sockets were added to sockets
 	wantedLocks func() map[lockWaiter]*kinds.LockRow
@@ -57,8 +59,9 @@ type graph struct {
 	owners   map[ownership]owners
 	ends     map[pipeEnd][]relate.Ender
 	peers    map[uint64][]relate.Ender     // the other end of a socket, by inode
-	sameEnd  map[schema.Ref][]relate.Ender // see sameEnds
+	sameEnd  map[schema.Ref][]relate.Ender // see weakly
 	arguments
+	sharedLists
 }
 
 func newGraph(t *proc.Tick) *graph {
@@ -74,14 +77,15 @@ func newGraph(t *proc.Tick) *graph {
 		numbers:   map[threadNumber][]relate.Ender{}, mappings: map[proc.WaitKey]*mapping{},
 		owners: map[ownership]owners{}, ends: map[pipeEnd][]relate.Ender{},
 		peers: map[uint64][]relate.Ender{}, sameEnd: map[schema.Ref][]relate.Ender{},
-		visited: map[uint64]bool{}, arguments: newArguments()}
+		visited: map[uint64]bool{}, arguments: newArguments(), sharedLists: newSharedLists()}
 	for _, p := range t.Processes() {
 		g.children[p.PPID] = append(g.children[p.PPID], p)
 	}
 	g.sets, g.queues = sync.OnceValue(g.listSets), sync.OnceValue(g.listQueues)
 	g.posix, g.memory, g.segments = sync.OnceValue(g.listPosix), sync.OnceValue(g.listMemory),
 		sync.OnceValue(g.listSegments)
-	g.ptys = sync.OnceValue(g.listPtys)
+	g.ptys, g.eventfdUses = sync.OnceValue(g.listPtys), sync.OnceValue(g.listEventfds)
+	g.epolls = sync.OnceValue(g.listEpolls)
 	g.sockets, g.wantedLocks = sync.OnceValue(g.listSockets), sync.OnceValue(g.listLocks)
 	g.ringTexts, g.ringUsers, g.tracees = sync.OnceValue(g.listRingTexts), sync.OnceValue(g.listRingUsers),
 		sync.OnceValue(g.listTracees)
@@ -99,39 +103,7 @@ type wakers struct {
 	// outside is true if the awaited event comes from outside of all processes here: the network, a terminal, a timer.
 	outside bool
 	any     bool // any of the objects will do: none stands for the wait
-	merged  bool // the list belongs to this value, and each ender names its object
-}
-
-// addTo appends the enders to a list in which each ender names the object that it could act on.
-func (e *wakers) addTo(list []relate.Ender) []relate.Ender {
-	list = slices.Grow(list, len(e.enders))
-	for _, n := range e.enders {
-		if n.On.IsZero() && len(e.on) == 1 {
-			n.On = e.on[0]
-		}
-		list = append(list, n)
-	}
-	return list
-}
-
-// or adds the enders of an alternative: a poll waits for any of its descriptors.
-func (e *wakers) or(o wakers) {
-	if !e.merged {
-		e.enders, e.merged = e.addTo(nil), true
-	}
-	e.enders = o.addTo(e.enders)
-	for _, r := range o.on {
-		if !slices.Contains(e.on, r) {
-			e.on = append(e.on, r)
-		}
-	}
-	if e.open == "" {
-		e.open = o.open
-	}
-	if e.assumes == "" {
-		e.assumes = o.assumes
-	}
-	e.outside, e.timed = e.outside || o.outside, e.timed || o.timed
+	merged  bool // each ender names its object
 }
 
 // tasks lists all threads of all processes. This program is one running task: no other process waits for its objects.
@@ -300,7 +272,7 @@ func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via strin
 			if could := g.descriptor(p, th.TID, fd, 0); len(fds) == 1 {
 				e = could
 			} else {
-				e.or(could)
+				g.or(&e, could)
 			}
 			if to := p.OpenFD(th.TID, int32(fd.FD)); to != nil && to.Kind == proc.FDSocket {
 				g.onSockets[relate.Thread{Proc: p.Ref(), TID: th.TID}] = socketWait{to, fd.For&fdinfo.CanWrite != 0}
@@ -313,7 +285,7 @@ func (g *graph) otherCall(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		return e, fmt.Sprintf("%s fd %d", name, fds[0].FD), true
 	}
 	for _, fd := range th.Polled {
-		e.or(g.descriptor(p, th.TID, fd, 0))
+		g.or(&e, g.descriptor(p, th.TID, fd, 0))
 	}
 	if len(th.Polled) == 0 {
 		return e, name, false // it sleeps for a time, or until a signal

@@ -72,21 +72,9 @@ func (g *graph) openInFlight(solved *relate.Solution, tasks []relate.Task) (rece
 		more[i].Weak = true
 	}
 	tried := slices.Clone(tasks)
-	type list struct {
-		first *relate.Ender
-		n     int
-	}
-	longer := map[list][]relate.Ender{} // many waits may share their enders
 	for _, i := range doubted {
 		w := &tried[i].Wait
-		var of list
-		if len(w.Enders) > 0 {
-			of = list{&w.Enders[0], len(w.Enders)}
-		}
-		if longer[of] == nil {
-			longer[of] = slices.Concat(w.Enders, more)
-		}
-		w.Enders = longer[of]
+		w.Enders = g.with(w.Enders, &wakers{enders: more})
 	}
 	after := relate.Solve(tried)
 	free := map[*proc.Process]bool{}

@@ -154,7 +154,7 @@ func collect(t *proc.Tick) ([]*schema.Object, error) {
 			r.parent = threadRef(solved.Nodes[n.Parent].Task)
 		}
 		r.stack = stacks.of(r.process, n, r.ref)
-		r.enders, r.waiting = enders(t, &n.Task.Wait), schema.None(schema.TypeDuration)
+		r.enders, r.waiting = g.cell(t, n.Task.Wait.Enders), schema.None(schema.TypeDuration)
 		if s := n.Task.Wait.Since; !s.IsZero() {
 			r.waiting = schema.Duration(max(0, t.Now.Sub(s)).Truncate(time.Second))
 		}
@@ -192,26 +192,13 @@ func (r *Row) worthShowing() bool {
 	return r.on[0].Kind != schema.Proc
 }
 
-func enders(t *proc.Tick, w *relate.Wait) schema.Value {
-	list := make([]schema.Endpoint, 0, len(w.Enders))
-	for _, e := range w.Enders {
-		if p := t.Process(int(e.Proc.ID)); p != nil {
-			end := t.Endpoint(p, -1, e.How)
-			end.TID = e.TID
-			list = append(list, end)
-		}
-	}
-	return schema.Endpoints(list, false)
-}
-
 // relateRows makes an edge from each waiting process to each object that it waits for. It also makes an edge from each
 // ender to the object, except from weak ones. Waits for one object share their list of enders. Its edges are made once:
 // else a thousand readers of a pipe that they inherited make a million edges.
 func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 	var edges []schema.Edge
 	type shared struct {
-		list *relate.Ender
-		n    int
+		list listID
 		on   schema.Ref
 	}
 	done := map[shared]bool{}
@@ -225,7 +212,7 @@ func relateRows(_ *proc.Tick, objects []*schema.Object) []schema.Edge {
 				Proof: schema.Observed})
 		}
 		if w := &r.Task.Wait; len(w.Enders) > 0 {
-			list := shared{&w.Enders[0], len(w.Enders), w.On}
+			list := shared{idOf(w.Enders), w.On}
 			if done[list] {
 				continue
 			}

@@ -152,26 +152,57 @@ type undoUse struct {
 	counts bool
 }
 
-// undoHolders are the processes with an adjustment of the semaphore. The end of a holder gives back what it took. The
-// others have raised the semaphore.
-func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender,
-	use undoUse) {
+// semNumber is one semaphore of a set.
+type semNumber struct {
+	set schema.Ref
+	num uint16
+}
+
+// semUndo is what the adjustments of a semaphore tell, for all who wait for it.
+type semUndo struct {
+	enders []relate.Ender
+	held   int                 // what the ends of all holders give back
+	holds  map[schema.Ref]bool // the processes with an adjustment
+	gave   bool                // a process raised it without taking from it
+	read   bool                // all adjustments were read
+}
+
+// undoOf are the processes with an adjustment of the semaphore. The end of a holder gives back what it took. The others
+// have raised the semaphore.
+func (g *graph) undoOf(at semNumber) *semUndo {
+	u := g.undos[at]
+	if u != nil {
+		return u
+	}
 	holds, err := kinds.SemUndos(g.tick)
-	held := 0
-	for _, h := range holds[kinds.SysvWait(ref)] {
-		n, how := h.Taken(op.Num), "holds %d of semaphore %d (SEM_UNDO)"
+	u = &semUndo{holds: map[schema.Ref]bool{}, read: err == nil}
+	g.undos[at] = u
+	for _, h := range holds[kinds.SysvWait(at.set)] {
+		n, how := h.Taken(at.num), "holds %d of semaphore %d (SEM_UNDO)"
 		if n == 0 {
 			continue
 		}
-		use.counts = use.counts || n < 0 || h.Ref() == p.Ref()
-		if held += max(0, n); n < 0 {
+		u.gave, u.holds[h.Ref()] = u.gave || n < 0, true
+		if u.held += max(0, n); n < 0 {
 			n, how = -n, "gave %d to semaphore %d (SEM_UNDO)"
 		}
-		enders = append(enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, op.Num), Proof: schema.Observed,
-			GivesBack: h.Taken(op.Num) > 0})
+		u.enders = append(u.enders, relate.Ender{Proc: h.Ref(), How: fmt.Sprintf(how, n, at.num),
+			Proof: schema.Observed, GivesBack: h.Taken(at.num) > 0})
 	}
-	use.covers = err == nil && int(v.Value)+held+int(op.Op) >= 0
-	return enders, use
+	return u
+}
+
+// undoHolders are the processes with an adjustment of the semaphore, and what the adjustments mean for the operation.
+func (g *graph) undoHolders(p *proc.Process, ref schema.Ref, op sysv.SemOp, v sysv.SemValue) (enders []relate.Ender,
+	use undoUse) {
+	u := g.undoOf(semNumber{ref, op.Num})
+	return u.enders, undoUse{covers: u.read && int(v.Value)+u.held+int(op.Op) >= 0, counts: u.gave || u.holds[p.Ref()]}
+}
+
+// semChange is a semaphore, and the waiters that have the same relatives.
+type semChange struct {
+	of  semNumber
+	kin kin
 }
 
 // lastOperator infers the holder of a semaphore from the process that changed it last.
@@ -189,6 +220,20 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	if v.Pid == 0 || int(v.Pid) == p.PID || v.Value > 0 || r.OTime < r.CTime || r.OTime == 0 {
 		return
 	}
+	of := semChange{semNumber{e.on[0], op.Num}, g.kinOf(p)}
+	known, ok := g.changes[of]
+	if !ok {
+		known = *e
+		g.inferHolder(p, r, op, values, &known)
+		g.changes[of] = known
+	}
+	*e = known
+}
+
+// inferHolder is lastOperator for the first of the waiters that share the answer.
+func (g *graph) inferHolder(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, values []sysv.SemValue, e *wakers) {
+	v := values[op.Num]
+	e.enders = slices.Clone(e.enders)
 	how := fmt.Sprintf("changed semaphore %d last", op.Num)
 	switch g.tick.CreatorState(int(v.Pid), max(r.OTime, r.CTime)) {
 	case proc.CreatorAlive:
@@ -205,9 +250,13 @@ func (g *graph) lastOperator(p *proc.Process, r *kinds.SemRow, op sysv.SemOp, va
 	for _, n := range e.enders {
 		told[n.Proc] = true
 	}
+	// A process with one thread cannot end its own wait. It is in the list for the others who wait for the set.
+	key := proc.WaitKey{Kind: schema.Sem, Dev: r.Owners.Place.Space, ID: uint64(r.ID)}
+	alone := len(p.Tasks) == 1 && !slices.ContainsFunc(g.tick.WaitersOf(key),
+		func(w proc.Waiter) bool { return w.Process != p })
 	for _, near := range g.mayKnow(p, r, values) {
 		ref := near.Ref()
-		if told[ref] || near == p && len(p.Tasks) == 1 {
+		if told[ref] || near == p && alone {
 			continue
 		}
 		if told[ref] = true; !users[near] && !g.mayChange(near, r) {
@@ -237,27 +286,6 @@ func (g *graph) mayKnow(p *proc.Process, r *kinds.SemRow, values []sysv.SemValue
 	}
 	for _, w := range g.tick.WaitersOf(proc.WaitKey{Kind: schema.Sem, Dev: r.Owners.Place.Space, ID: uint64(r.ID)}) {
 		near = append(near, w.Process)
-	}
-	return near
-}
-
-// relatives are processes that probably know the same semaphores as p. They are its parent, its children, its process
-// group, and processes of the same user that run the same program. This program's processes, its ancestors and the
-// readers of its output are left out.
-func (g *graph) relatives(p *proc.Process) []*proc.Process {
-	ours, self := g.tick.Onlookers(), g.tick.Process(g.tick.Self)
-	exe := g.program(p)
-	var near []*proc.Process
-	for _, q := range g.tick.Processes() {
-		kin := q == p || q.PID == p.PPID || q.PPID == p.PID || q.PGID == p.PGID || exe != "" &&
-			q.Status.UID == p.Status.UID && g.program(q) == exe
-		if !kin || slices.Contains(ours, q) || q.PID == 1 || q.Gone() || q.KernelThread() {
-			continue
-		}
-		if q != p && self != nil && g.program(q) == g.program(self) {
-			continue // the processes of this program's demo share only the program
-		}
-		near = append(near, q)
 	}
 	return near
 }
