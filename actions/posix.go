@@ -24,6 +24,9 @@ type posixKind struct {
 	// The same in the /dev/shm of another mount namespace; nil for queues, whose IPC namespace is visited.
 	statIn   func(posix.ShmDir, string) (vfs.PosixFile, error)
 	removeIn func(*kernel.Admin, posix.ShmDir, string, uint64, uint64) error
+	// The change of owner, group, permissions and size, here and there.
+	change   func(*kernel.Admin, string, uint64, uint64, vfs.FileChange) error
+	changeIn func(*kernel.Admin, posix.ShmDir, string, uint64, uint64, vfs.FileChange) error
 }
 
 func posixKinds() map[schema.Kind]posixKind {
@@ -32,12 +35,14 @@ func posixKinds() map[schema.Kind]posixKind {
 			func(h *kernel.Host, name string) (vfs.PosixFile, error) {
 				q, err := h.PosixQueueStat(name)
 				return q.PosixFile, err
-			}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/", nil, nil},
+			}, (*kernel.Admin).PosixMsgRemoveSame, "/dev/mqueue/", nil, nil,
+			(*kernel.Admin).PosixMsgChange, nil},
 		schema.PSem: {"POSIX semaphore", "--posix-semaphore ", (*kernel.Host).PosixSemStat,
 			(*kernel.Admin).PosixSemRemoveSame, "/dev/shm/sem.", posix.ShmDir.SemStat,
-			(*kernel.Admin).PosixSemRemoveIn},
+			(*kernel.Admin).PosixSemRemoveIn, (*kernel.Admin).PosixSemChange, (*kernel.Admin).PosixSemChangeIn},
 		schema.PShm: {"POSIX shared memory", "--posix-shmem ", (*kernel.Host).PosixShmStat,
-			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/", posix.ShmDir.ShmStat, (*kernel.Admin).PosixShmRemoveIn},
+			(*kernel.Admin).PosixShmRemoveSame, "/dev/shm/", posix.ShmDir.ShmStat, (*kernel.Admin).PosixShmRemoveIn,
+			(*kernel.Admin).PosixShmChange, (*kernel.Admin).PosixShmChangeIn},
 	}
 }
 
@@ -45,6 +50,7 @@ func posixKinds() map[schema.Kind]posixKind {
 type posixAccess struct {
 	stat       func(name string) (vfs.PosixFile, error)
 	remove     func(name string, dev, ino uint64) error
+	change     func(name string, dev, ino uint64, c vfs.FileChange) error
 	equivalent string // the command up to the name
 	path       string // of the file up to the name
 	where      string // begins the sentence of the step; "": here
@@ -58,6 +64,9 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 		return posixAccess{
 			stat:       func(name string) (vfs.PosixFile, error) { return kind.stat(s.host, name) },
 			remove:     func(name string, dev, ino uint64) error { return kind.remove(s.admin, name, dev, ino) },
+			change: func(name string, dev, ino uint64, c vfs.FileChange) error {
+				return kind.change(s.admin, name, dev, ino, c)
+			},
 			equivalent: "ipcrm " + kind.equivalent, path: kind.place,
 		}, nil
 	}
@@ -75,6 +84,11 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 		},
 		remove: func(name string, dev, ino uint64) error {
 			return s.host.VisitShm(way, func(d posix.ShmDir) error { return kind.removeIn(s.admin, d, name, dev, ino) })
+		},
+		change: func(name string, dev, ino uint64, c vfs.FileChange) error {
+			return s.host.VisitShm(way, func(d posix.ShmDir) error {
+				return kind.changeIn(s.admin, d, name, dev, ino, c)
+			})
 		},
 		equivalent: "rm " + path, path: path,
 		where: fmt.Sprintf("in the /dev/shm of %s: ",
@@ -144,18 +158,13 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 
 // posixUsers adds the users of the object. The step is live if there is a user, or may be one.
 func (s *survey) posixUsers(st *Step) {
-	at := s.ends(st.Ref)
-	st.Affected = append(st.Affected, describe(at.Holders, func(e schema.Endpoint) string {
-		if e.Maps > 0 {
-			return processName(e.Comm, e.PID) + " has it mapped"
-		}
-		return processName(e.Comm, e.PID) + " has it open"
-	})...)
+	users, at := s.posixHolders(st.Ref), s.ends(st.Ref)
+	st.Affected = append(st.Affected, users.lines...)
 	st.Affected = append(st.Affected, describe(at.Waiters, func(e schema.Endpoint) string {
 		return fmt.Sprintf("%s is blocked in %s and is not woken", processName(e.Comm, e.PID), e.Mode)
 	})...)
 	st.Live = len(st.Affected) > 0
-	if at.Holders.State() == schema.Denied || at.Holders.Partial() {
+	if users.unseen {
 		st.Live = true
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}

@@ -10,7 +10,7 @@ import (
 
 // Verbs lists all deeds on objects, in the order of the dashboard's keys. Commands, keys and menus come from this list.
 // A new verb is one file and one entry here.
-func Verbs() []Verb { return []Verb{signalVerb(), removeVerb(), closeVerb()} }
+func Verbs() []Verb { return []Verb{signalVerb(), removeVerb(), setVerb(), closeVerb()} }
 
 // Verb is one deed on objects. It is an immutable value.
 type Verb struct {
@@ -54,6 +54,9 @@ type Use struct {
 type Option struct {
 	Name string // a flag without its dashes, or the name of a word
 	Word string // name in usage lines of a required word before the objects: "SIG"; "" for a flag
+	// Is is true for the arguments that are this word. They stand anywhere, once or more; Set takes them joined by
+	// blanks. nil: the word is one argument before the objects.
+	Is func(arg string) bool
 	Help string // help of the flag, before its choices
 	List string // help of the flag --list, which prints the choices of a word; "" means no such flag
 

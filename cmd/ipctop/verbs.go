@@ -160,15 +160,15 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 
 // setOptions gives the verb its options. It returns the other arguments: the REFs.
 func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error) {
-	if len(args) < len(c.words) {
-		o := &c.words[len(args)]
+	said, refs := c.cutWords(args)
+	if len(said) < len(c.words) {
+		o := &c.words[len(said)]
 		says := fmt.Sprintf("no %s named: say %s %s REF", o.Name, cmd.CommandPath(), o.Default)
 		if c.list != nil {
 			says += "; " + cmd.CommandPath() + " --list shows all"
 		}
 		return nil, usageErrorf("%s", says)
 	}
-	refs := args[len(c.words):]
 	if err := c.check(cmd, refs); err != nil {
 		return nil, err
 	}
@@ -179,11 +179,32 @@ func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error
 		}
 	}
 	for i, o := range c.words {
-		if err := o.Set(args[i]); err != nil {
+		if err := o.Set(said[i]); err != nil {
 			return nil, usageErrorf("%s", views.Visible(err.Error()))
 		}
 	}
 	return refs, nil
+}
+
+// cutWords divides the arguments into the verb's words and the REFs. There are fewer words than the verb has if one is
+// missing.
+func (c *verbCmd) cutWords(args []string) (words, refs []string) {
+	refs = args
+	for _, o := range c.words {
+		var word []string
+		if o.Is == nil {
+			n := min(1, len(refs))
+			word, refs = refs[:n], refs[n:]
+		} else {
+			word = slices.DeleteFunc(slices.Clone(refs), func(arg string) bool { return !o.Is(arg) })
+			refs = slices.DeleteFunc(slices.Clone(refs), o.Is)
+		}
+		if len(word) == 0 {
+			break
+		}
+		words = append(words, strings.Join(word, " "))
+	}
+	return words, refs
 }
 
 // ageOfOrphans gives --grace as a duration for collect.Request. It gives 0 for a verb without this flag.

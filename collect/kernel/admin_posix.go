@@ -1,6 +1,9 @@
 package kernel
 
-import "github.com/ipctop/ipctop/collect/kernel/posix"
+import (
+	"github.com/ipctop/ipctop/collect/kernel/posix"
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+)
 
 // PosixMsgCreate makes a message queue with the system's default size (mq_open, O_CREAT | O_EXCL).
 func (a *Admin) PosixMsgCreate(name string, mode uint32) error { return posix.MsgCreate(name, mode) }
@@ -80,3 +83,28 @@ func (a *Admin) PosixSemOpenNew(name string, perms, value uint32) (fd int, temp 
 
 // PosixSemWait subtracts 1 from a semaphore that this process has mapped. It sleeps while the value is 0.
 func (a *Admin) PosixSemWait(sem []byte) error { return posix.SemWait(sem) }
+
+// PosixMsgChange changes owner, group and permissions of a queue, if its file still has this device and inode number.
+func (a *Admin) PosixMsgChange(name string, dev, ino uint64, c vfs.FileChange) error {
+	return posix.MsgChange(name, dev, ino, c)
+}
+
+// PosixShmChange changes a file of /dev/shm, with the same condition.
+func (a *Admin) PosixShmChange(name string, dev, ino uint64, c vfs.FileChange) error {
+	return posix.ShmChange(name, dev, ino, c)
+}
+
+// PosixSemChange changes a named semaphore, with the same condition.
+func (a *Admin) PosixSemChange(name string, dev, ino uint64, c vfs.FileChange) error {
+	return posix.SemChange(name, dev, ino, c)
+}
+
+// PosixShmChangeIn changes a file of another mount namespace's /dev/shm, with the same condition.
+func (a *Admin) PosixShmChangeIn(d posix.ShmDir, name string, dev, ino uint64, c vfs.FileChange) error {
+	return posix.ShmChangeIn(d, name, dev, ino, c)
+}
+
+// PosixSemChangeIn changes a named semaphore of another mount namespace's /dev/shm, with the same condition.
+func (a *Admin) PosixSemChangeIn(d posix.ShmDir, name string, dev, ino uint64, c vfs.FileChange) error {
+	return posix.SemChangeIn(d, name, dev, ino, c)
+}

@@ -61,3 +61,15 @@ func (a *Admin) ShmDetach(data []byte) error { return sysv.ShmDetach(data) }
 
 // ShmLock keeps a segment out of swap (SHM_LOCK). The segment's mode then has ModeLocked.
 func (a *Admin) ShmLock(id int) error { return sysv.ShmLock(id) }
+
+// ShmUnlock lets a segment be swapped out again (SHM_UNLOCK).
+func (a *Admin) ShmUnlock(id int) error { return sysv.ShmUnlock(id) }
+
+// MsgSet changes owner, group, permissions and qbytes of a queue (IPC_SET).
+func (a *Admin) MsgSet(q sysv.MsgQueue) error { return sysv.MsgSet(q) }
+
+// SemSetPerm changes owner, group and permissions of a set (IPC_SET).
+func (a *Admin) SemSetPerm(p sysv.IPCPerm) error { return sysv.SemSetPerm(p) }
+
+// ShmSetPerm changes owner, group and permissions of a segment (IPC_SET).
+func (a *Admin) ShmSetPerm(p sysv.IPCPerm) error { return sysv.ShmSetPerm(p) }

@@ -17,6 +17,7 @@ type SemRow struct {
 	SemVal, ncount, zcount schema.Value
 	waiters, Undo          schema.Value
 	Values                 []sysv.SemValue // nil: not read
+	Blocked                []proc.Waiter   // threads blocked in semop, if waits were read
 }
 
 // Sem is the Mechanism of System V semaphore sets.
@@ -76,7 +77,7 @@ func collectSem(t *proc.Tick) ([]*schema.Object, error) {
 			*r = SemRow{SemSet: s, Owners: owners(t, s.IPCPerm, g.place), age: t.Age(s.CTime)}
 			tasks, counted := semValues(t, ref, r)
 			waiters := t.WaitersOf(SysvWait(ref))
-			r.Undo = undoValue(t, ref)
+			r.Undo, r.Blocked = undoValue(t, ref), waiters
 			r.waiters = t.WaitersValue(ref, waiters, counted && len(waiters) >= tasks)
 			i++
 		}

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"iter"
 	"os"
 	"strconv"
 )
@@ -25,6 +26,34 @@ const accountBlanks = " \t\n\v\f\r" // isspace(3) of the C locale
 
 func parseAccounts(data []byte, numbers int) map[uint32]account {
 	all := map[uint32]account{}
+	for id, name := range accounts(data, numbers) {
+		if _, known := all[id]; !known {
+			all[id] = account{name, true}
+		}
+	}
+	return all
+}
+
+// accountNamed is the number of the first line with a name. ok is false if there is none.
+func accountNamed(path string, numbers int, name string) (id uint32, ok bool) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0, false
+	}
+	for id, is := range accounts(data, numbers) {
+		if is == name {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// accounts cuts the content of a file into numbers and names.
+func accounts(data []byte, numbers int) iter.Seq2[uint32, string] {
+	return func(yield func(uint32, string) bool) { eachAccount(data, numbers, yield) }
+}
+
+func eachAccount(data []byte, numbers int, yield func(uint32, string) bool) {
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimLeft(bytes.TrimSuffix(line, []byte{'\n'}), accountBlanks)
 		parts := bytes.Split(line, []byte{':'})
@@ -40,11 +69,10 @@ func parseAccounts(data []byte, numbers int) map[uint32]account {
 			_, valid := accountID(number)
 			ok = ok && valid
 		}
-		if _, known := all[id]; ok && !known {
-			all[id] = account{string(parts[0]), true}
+		if ok && !yield(id, string(parts[0])) {
+			return
 		}
 	}
-	return all
 }
 
 // accountID reads a number like strtoul(3). The C library refuses a line with a number that has more than 32 bits, or

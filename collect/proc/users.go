@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"math"
 	"os/user"
 	"strconv"
 )
@@ -60,6 +61,44 @@ func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 		}
 		return e.Name, nil
 	})
+}
+
+// UID is the number of a user, given by name or in digits. A name that looks like a number is a name, as for chown(1).
+// ok is false if there is no such user.
+func (u *Users) UID(name string) (uid uint32, ok bool) {
+	return number(name, "/etc/passwd", 2, func(name string) (string, error) {
+		e, err := user.Lookup(name)
+		if err != nil {
+			return "", err
+		}
+		return e.Uid, nil
+	})
+}
+
+// GID is the number of a group, given by name or in digits.
+func (u *Users) GID(name string) (gid uint32, ok bool) {
+	return number(name, "/etc/group", 1, func(name string) (string, error) {
+		e, err := user.LookupGroup(name)
+		if err != nil {
+			return "", err
+		}
+		return e.Gid, nil
+	})
+}
+
+func number(name, path string, numbers int, look func(string) (string, error)) (uint32, bool) {
+	if id, ok := accountNamed(path, numbers, name); ok {
+		return id, true
+	}
+	digits := name
+	if asksNSS {
+		if id, err := look(name); err == nil {
+			digits = id
+		}
+	}
+	id, err := strconv.ParseUint(digits, 10, 32)
+	// The last number means "do not change" to chown(2), and no user has it.
+	return uint32(id), err == nil && id < math.MaxUint32
 }
 
 // begin returns the first content of a cache: the whole file, or an empty map if the C library is asked later.

@@ -194,7 +194,7 @@ func (g *graph) doubtSemaphore(p *proc.Process, th *proc.Thread, t *relate.Task,
 		g.counts[key] = counts
 	}
 	counted := counts.counted
-	read, ok := blockedOp(th.Ops, values)
+	read, ok := sysv.BlockedOp(th.Ops, values)
 	switch {
 	case len(counted) == 0:
 		t.Wait.Open = "whoever changes what it waits for"
@@ -235,7 +235,7 @@ func (g *graph) countWaits(key proc.WaitKey, values []sysv.SemValue) semCounts {
 		left[semWait{uint16(i), false}], left[semWait{uint16(i), true}] = v.NCount, v.ZCount
 	}
 	for _, w := range g.tick.WaitersOf(key) {
-		op, ok := blockedOp(w.Ops, values)
+		op, ok := sysv.BlockedOp(w.Ops, values)
 		i := slices.IndexFunc(w.Tasks, func(th proc.Thread) bool { return th.TID == w.Thread })
 		switch {
 		case !ok || i < 0:

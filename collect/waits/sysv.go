@@ -79,25 +79,6 @@ func (g *graph) content(ref schema.Ref, r *kinds.SemRow) semContent {
 	return c
 }
 
-// blockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c). ok is false if all can.
-func blockedOp(ops []sysv.SemOp, values []sysv.SemValue) (blocked sysv.SemOp, ok bool) {
-	level := map[uint16]int{}
-	for _, op := range ops {
-		if int(op.Num) >= len(values) {
-			return op, false
-		}
-		now, changed := level[op.Num]
-		if !changed {
-			now = int(values[op.Num].Value)
-		}
-		if op.Op == 0 && now != 0 || op.Op < 0 && now+int(op.Op) < 0 {
-			return op, true
-		}
-		level[op.Num] = now + int(op.Op)
-	}
-	return sysv.SemOp{}, false
-}
-
 func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 	key, _ := g.tick.WaitKey(p, &th.Wait)
 	e := wakers{on: []schema.Ref{{Kind: schema.Sem, Space: key.Dev, ID: key.ID}}, open: "whoever changes it"}
@@ -112,7 +93,7 @@ func (g *graph) semop(p *proc.Process, th *proc.Thread) wakers {
 		e.open += ": what it needs could not be read"
 		return e
 	}
-	op, ok := blockedOp(th.Ops, c.values)
+	op, ok := sysv.BlockedOp(th.Ops, c.values)
 	if !ok {
 		e.open = "nobody: it is about to go on"
 		return e

@@ -73,3 +73,13 @@ func MsgSetQBytes(id int, qbytes uint64) error {
 	_, err := msgctl(id, ipcSet, unsafe.Pointer(&ds))
 	return objectError("change qbytes of", msgWord, id, err)
 }
+
+// MsgSet changes owner, group, permissions and qbytes of a queue (IPC_SET) to those of q. ctime changes. The caller
+// must be owner or creator, or have CAP_SYS_ADMIN. A qbytes above the limit msgmnb needs CAP_SYS_RESOURCE, even if it stays.
+func MsgSet(q MsgQueue) error {
+	var ds msqidDS
+	ds.perm.set(q.IPCPerm)
+	ds.qbytes = q.QBytes
+	_, err := msgctl(q.ID, ipcSet, unsafe.Pointer(&ds))
+	return objectError("change", msgWord, q.ID, err)
+}

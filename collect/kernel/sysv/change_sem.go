@@ -81,3 +81,30 @@ func SemSetValues(id int, values []uint16) error {
 	_, err := semctl(id, 0, semSetAll, unsafe.Pointer(&values[0]))
 	return objectError("set the values of", semWord, id, err)
 }
+
+// SemSetPerm changes owner, group and permissions of a set (IPC_SET) to those of p. ctime changes.
+func SemSetPerm(p IPCPerm) error {
+	var ds semidDS
+	ds.perm.set(p)
+	_, err := semctl(p.ID, 0, ipcSet, unsafe.Pointer(&ds))
+	return objectError("change", semWord, p.ID, err)
+}
+
+// BlockedOp is the first operation that cannot be done now (perform_atomic_semop, ipc/sem.c). ok is false if all can.
+func BlockedOp(ops []SemOp, values []SemValue) (blocked SemOp, ok bool) {
+	level := map[uint16]int{}
+	for _, op := range ops {
+		if int(op.Num) >= len(values) {
+			return op, false
+		}
+		now, changed := level[op.Num]
+		if !changed {
+			now = int(values[op.Num].Value)
+		}
+		if op.Op == 0 && now != 0 || op.Op < 0 && now+int(op.Op) < 0 {
+			return op, true
+		}
+		level[op.Num] = now + int(op.Op)
+	}
+	return SemOp{}, false
+}

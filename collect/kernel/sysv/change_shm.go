@@ -2,6 +2,7 @@ package sysv
 
 import (
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,4 +52,18 @@ func ShmDetach(data []byte) error {
 func ShmLock(id int) error {
 	_, err := shmctl(id, shmLock, nil)
 	return objectError("lock", shmWord, id, err)
+}
+
+// ShmUnlock lets a segment be swapped out again (SHM_UNLOCK). It needs the same rights as ShmLock.
+func ShmUnlock(id int) error {
+	_, err := shmctl(id, shmUnlock, nil)
+	return objectError("unlock", shmWord, id, err)
+}
+
+// ShmSetPerm changes owner, group and permissions of a segment (IPC_SET) to those of p. ctime changes.
+func ShmSetPerm(p IPCPerm) error {
+	var ds shmidDS
+	ds.perm.set(p)
+	_, err := shmctl(p.ID, ipcSet, unsafe.Pointer(&ds))
+	return objectError("change", shmWord, p.ID, err)
 }

@@ -43,6 +43,9 @@ type ipcPerm struct {
 	_, _                 uint64
 }
 
+// set takes the facts that IPC_SET changes (ipc_update_perm in ipc/util.c).
+func (p *ipcPerm) set(to IPCPerm) { p.uid, p.gid, p.mode = to.UID, to.GID, to.Perms() }
+
 // msqidDS is struct msqid64_ds (include/uapi/asm-generic/msgbuf.h).
 type msqidDS struct {
 	perm                ipcPerm

@@ -1,0 +1,120 @@
+package actions
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
+	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/schema"
+)
+
+// setPosix plans to change the file of a POSIX object. All who open the object go through the file's permissions.
+func (s *setter) setPosix(r schema.Ref) (Step, error) {
+	kind := posixKinds()[r.Kind]
+	if r.Name == "" {
+		return Step{}, refuse("it has no name any more, so that nobody else can open it")
+	}
+	access, err := s.access(r)
+	if err != nil {
+		return Step{}, err
+	}
+	file, err := access.stat(r.Name)
+	if err != nil {
+		return Step{}, err
+	}
+	switch {
+	case file.Ino != r.Gen:
+		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: "+
+			"look at it again", r.Gen, file.Ino))
+	case !file.Mode.IsRegular():
+		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s", access.path,
+			file.Name)
+	}
+	c, to, commands := &change{}, vfs.FileChange{}, []string(nil)
+	path := schema.ShellQuote(access.path + strings.TrimPrefix(r.Name, "/"))
+	command := func(format string, args ...any) {
+		commands = append(commands, fmt.Sprintf(format, args...)+" "+path)
+	}
+	st := Step{Ref: r}
+	users := s.posixHolders(r)
+	if s.to.Size != nil && *s.to.Size != file.Size {
+		to.Size = s.to.Size
+		c.add("size", file.Size, *to.Size)
+		command("truncate -s %d", *to.Size)
+		if *to.Size < file.Size {
+			st.Affected = append(st.Affected, fmt.Sprintf("the last %s are lost",
+				schema.Counted(file.Size-*to.Size, "byte")))
+		}
+	}
+	if perms := uint32(file.Mode.Perm()); s.to.Perms != nil && *s.to.Perms != perms {
+		to.Perms = s.to.Perms
+		c.add("perms", octal(perms), octal(*to.Perms))
+		command("chmod %v", octal(*to.Perms))
+	}
+	if s.to.UID != nil && *s.to.UID != file.UID {
+		to.UID = s.to.UID
+		c.add("owner", s.users.User(file.UID), s.users.User(*to.UID))
+		command("chown %d", *to.UID)
+	}
+	if s.to.GID != nil && *s.to.GID != file.GID {
+		to.GID = s.to.GID
+		c.add("group", s.users.Group(file.GID), s.users.Group(*to.GID))
+		command("chgrp %d", *to.GID)
+	}
+	if len(c.words) == 0 {
+		return Step{}, refuse("it has these values already")
+	}
+	if err := s.mayChange(file.UID); err != nil {
+		return Step{}, err
+	}
+	st.Says = fmt.Sprintf("%s%s %s (owner %s): %s", access.where, kind.what, r.Name, s.users.User(file.UID),
+		strings.Join(c.words, ", "))
+	st.Equivalent = strings.Join(commands, " && ")
+	shrinks := to.Size != nil && *to.Size < file.Size
+	for _, who := range users.lines {
+		if shrinks {
+			who += ": it gets SIGBUS where it touches what is cut off"
+		} else {
+			who += ": it goes on with what it has open"
+		}
+		st.Affected = append(st.Affected, who)
+	}
+	if users.unseen {
+		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
+	}
+	if shrinks && (len(users.lines) > 0 || users.unseen) {
+		st.Live, st.Confirm = true, r.Name
+	}
+	st.object = setFacts(r.Name, file)
+	st.do = st.object.ifUnchanged(func() (facts, error) {
+		now, err := access.stat(r.Name)
+		return setFacts(r.Name, now), err
+	}, func() error { return access.change(r.Name, file.Dev, file.Ino, to) }, strings.Join(c.words, ", "))
+	return st, nil
+}
+
+// posixHolders are the users of an object in words, and whether there may be more.
+func (s *survey) posixHolders(r schema.Ref) (users struct {
+	lines  []string
+	unseen bool
+}) {
+	holders, _ := s.ends(r).At(kinds.Holders)
+	users.lines = describe(holders, func(e schema.Endpoint) string {
+		if e.Maps > 0 {
+			return processName(e.Comm, e.PID) + " has it mapped"
+		}
+		return processName(e.Comm, e.PID) + " has it open"
+	})
+	users.unseen = holders.State() == schema.Denied || holders.Partial()
+	return users
+}
+
+// setFacts guards what the plan said of a file.
+func setFacts(name string, f vfs.PosixFile) facts {
+	return facts{
+		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
+		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, true},
+	}
+}
