@@ -179,7 +179,7 @@ func TestPosixQueues(t *testing.T) {
 				"use":     schema.Float(100),
 				"holders": holders(own(full), holds(sends, "w")), "waiters": holders(sends),
 			}),
-			"pmsg:/em pty": common(empty, "/em pty", cells{
+			`pmsg:/em\x20pty`: common(empty, "/em pty", cells{
 				"usedbytes": schema.Bytes(0), "msgs": schema.Int(0), "maxmsg": schema.Int(4),
 				"msgsize": schema.Bytes(100),
 				"use":     schema.Float(0),
@@ -187,12 +187,12 @@ func TestPosixQueues(t *testing.T) {
 			}),
 		}, got)
 		want := []string{
-			fmt.Sprintf("proc:%d holds pmsg:/em pty fd %d observed", os.Getpid(), empty),
+			fmt.Sprintf("proc:%d holds pmsg:/em\\x20pty fd %d observed", os.Getpid(), empty),
 			fmt.Sprintf("proc:%d holds pmsg:/full fd %d observed", os.Getpid(), full),
 			fmt.Sprintf("proc:%d holds pmsg:/full fd %d observed", sender.PID, sends.FD),
 			fmt.Sprintf("proc:%d waits_on pmsg:/full mq_send fd %d observed", sender.PID, sends.FD),
-			fmt.Sprintf("proc:%d holds pmsg:/em pty fd %d observed", receiver.PID, receives.FD),
-			fmt.Sprintf("proc:%d waits_on pmsg:/em pty mq_receive fd %d observed", receiver.PID, receives.FD),
+			fmt.Sprintf("proc:%d holds pmsg:/em\\x20pty fd %d observed", receiver.PID, receives.FD),
+			fmt.Sprintf("proc:%d waits_on pmsg:/em\\x20pty mq_receive fd %d observed", receiver.PID, receives.FD),
 		}
 		slices.Sort(want)
 		s.equal("edges", want, edges)
@@ -277,22 +277,22 @@ func TestPosixSemaphore(t *testing.T) {
 			t.Errorf("the creator's maps do not show a temporary name: %v", err)
 		}
 		got, edges := s.lookAt(schema.PSem, ^schema.Need(0))
-		s.equal("semaphores", map[string]cells{"psem:/ga te": s.devShmCells(fd, "/ga te", cells{
+		s.equal("semaphores", map[string]cells{`psem:/ga\x20te`: s.devShmCells(fd, "/ga te", cells{
 			"sval": schema.Int(0), "nwaiters": schema.Int(1), "waiters": holders(waits),
 			"holders": holders(own, s.mapsIt(creator.PID, 1, -1, "rw"), s.mapsIt(user.PID, 1, -1, "rw")),
 		})}, got)
 		want := []string{
-			fmt.Sprintf("proc:%d holds psem:/ga te fd %d observed", os.Getpid(), fd),
-			fmt.Sprintf("proc:%d maps psem:/ga te 1 mapping observed", creator.PID),
-			fmt.Sprintf("proc:%d maps psem:/ga te 1 mapping observed", user.PID),
-			fmt.Sprintf("proc:%d waits_on psem:/ga te futex observed", creator.PID),
+			fmt.Sprintf("proc:%d holds psem:/ga\\x20te fd %d observed", os.Getpid(), fd),
+			fmt.Sprintf("proc:%d maps psem:/ga\\x20te 1 mapping observed", creator.PID),
+			fmt.Sprintf("proc:%d maps psem:/ga\\x20te 1 mapping observed", user.PID),
+			fmt.Sprintf("proc:%d waits_on psem:/ga\\x20te futex observed", creator.PID),
 		}
 		slices.Sort(want)
 		s.equal("edges", want, edges)
 
 		// No column needs the value: it is not read.
 		none, _ := s.lookAt(schema.PSem, 0)
-		if v := none["psem:/ga te"]["sval"]; v.State() != schema.NotCollected {
+		if v := none[`psem:/ga\x20te`]["sval"]; v.State() != schema.NotCollected {
 			t.Errorf("sval is %v without being asked for", v)
 		}
 		// After unlink the semaphore is still in use. It is not shown as shared memory.
@@ -334,13 +334,13 @@ func TestPosixSharedMemory(t *testing.T) {
 			return c
 		}
 		got, edges := s.lookAt(schema.PShm, ^schema.Need(0))
-		s.equal("shared memory", map[string]cells{"pshm:/se\ng": row()}, got)
+		s.equal("shared memory", map[string]cells{`pshm:/se\x0ag`: row()}, got)
 		want := []string{
-			fmt.Sprintf("proc:%d holds pshm:/se\ng fd %d observed", os.Getpid(), fd),
-			fmt.Sprintf("proc:%d holds pshm:/se\ng fd %s observed", reader.PID, reader.Words[0]),
-			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", os.Getpid()),
-			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", reader.PID),
-			fmt.Sprintf("proc:%d maps pshm:/se\ng 1 mapping observed", closed.PID),
+			fmt.Sprintf("proc:%d holds pshm:/se\\x0ag fd %d observed", os.Getpid(), fd),
+			fmt.Sprintf("proc:%d holds pshm:/se\\x0ag fd %s observed", reader.PID, reader.Words[0]),
+			fmt.Sprintf("proc:%d maps pshm:/se\\x0ag 1 mapping observed", os.Getpid()),
+			fmt.Sprintf("proc:%d maps pshm:/se\\x0ag 1 mapping observed", reader.PID),
+			fmt.Sprintf("proc:%d maps pshm:/se\\x0ag 1 mapping observed", closed.PID),
 		}
 		slices.Sort(want)
 		s.equal("edges", want, edges)

@@ -71,7 +71,7 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return schema.Ref{}, s.notFound(sel)
+		return schema.Ref{}, s.notFoundAsTyped(sel)
 	}
 	var names []string
 	for _, r := range found {
@@ -101,15 +101,38 @@ func (s *Snapshot) matcher(sel schema.Selector) func(*schema.Object) bool {
 			return space(o) && v.IsKnown() && v.Type() == schema.TypeKey && uint32(v.Int()) == sel.Key
 		}
 	case schema.ByName:
-		path := cellOf(sel.Kind, "path")
+		path := pathOf(sel.Kind)
 		return func(o *schema.Object) bool {
-			// A file may be called "x@0:42": the text then names it, too.
-			return space(o) && o.Ref.Name == sel.Name ||
-				sel.Space != 0 && o.Ref.Space == 0 && o.Ref.String() == sel.Text ||
-				path(o).IsKnown() && path(o).Str() == sel.Name
+			return space(o) && o.Ref.Name == sel.Name || path(o) == sel.Name ||
+				sel.Typed != "" && (o.Ref.Space == 0 && o.Ref.Name == sel.Typed || path(o) == sel.Typed)
 		}
 	}
 	return func(o *schema.Object) bool { return space(o) && o.Ref.Name == "" && o.Ref.ID == sel.ID }
+}
+
+// pathOf reads the path of an object of the kind. It is empty for an object without a path.
+func pathOf(kind schema.Kind) func(*schema.Object) string {
+	path := cellOf(kind, "path")
+	return func(o *schema.Object) string {
+		if v := path(o); v.IsKnown() {
+			return v.Str()
+		}
+		return ""
+	}
+}
+
+// notFoundAsTyped is notFound. If the bytes that the person typed are the name of an object, it says how to name it.
+func (s *Snapshot) notFoundAsTyped(sel schema.Selector) error {
+	_, typed, _ := strings.Cut(sel.Text, ":")
+	if sel.By == schema.ByName && typed != sel.Name {
+		path := pathOf(sel.Kind)
+		for _, o := range s.Objects[sel.Kind] {
+			if o.Ref.Space == 0 && o.Ref.Name == typed || path(o) == typed {
+				return fmt.Errorf("%w, but one whose name has these characters: say %s", s.notFound(sel), o.Ref)
+			}
+		}
+	}
+	return s.notFound(sel)
 }
 
 // cellOf reads a column of a kind. It gives an Absent cell if the kind has no such column.

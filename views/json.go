@@ -120,7 +120,7 @@ func AppendString(b []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
-		case !hostile(r, n):
+		case !schema.Hostile(r, n):
 			b = append(b, s[i:i+n]...)
 		case r > 0xffff:
 			hi, lo := utf16.EncodeRune(r)

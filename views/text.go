@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -38,6 +37,9 @@ func Text(v schema.Value, f Format) string {
 	}
 	switch v.Type() {
 	case schema.TypeString:
+		if v.IsName() {
+			return schema.Printed(v.Str())
+		}
 		return Visible(v.Str())
 	case schema.TypeBytes:
 		if f.Bytes {
@@ -178,11 +180,12 @@ func Moment(t, now time.Time) string {
 
 // Visible makes untrusted bytes harmless and visible. Control characters and bytes outside UTF-8 become \x1b. Marks
 // that reorder, hide or break text become \u202e: bidi controls, zero-width characters, line separators. All other
-// characters stay, blanks too.
+// characters stay, blanks too. Text that is visible already stays the same. See schema.Printed for names that a person
+// types again.
 func Visible(s string) string {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if hostile(r, n) {
+		if schema.Hostile(r, n) {
 			return visible(s, i)
 		}
 		i += n
@@ -191,30 +194,15 @@ func Visible(s string) string {
 }
 
 func visible(s string, clean int) string {
-	var b strings.Builder
-	b.WriteString(s[:clean])
+	b := append(make([]byte, 0, len(s)+16), s[:clean]...)
 	for i := clean; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case !hostile(r, n):
-			b.WriteString(s[i : i+n])
-		case r < 0x20 || r == 0x7f || r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
+		if schema.Hostile(r, n) {
+			b = schema.AppendEscape(b, s[i:], r, n)
+		} else {
+			b = append(b, s[i:i+n]...)
 		}
 		i += n
 	}
-	return b.String()
-}
-
-func hostile(r rune, size int) bool {
-	if r < 0x7f {
-		return r < 0x20
-	}
-	return r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) ||
-		r == 0xfeff || r == 0xa0 ||
-		unicode.Is(unicode.Zs, r)
+	return string(b)
 }

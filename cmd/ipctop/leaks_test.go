@@ -77,11 +77,11 @@ func TestLeaks(t *testing.T) {
 		got := hideAges(outputOf(t, 1, "leaks", "msg", "sem", "pshm", "--grace", "0s", "--exit-code"))
 		want := "ORPHAN: 2 objects, 8.0K: nobody uses them, nobody known to have used them lives, and nobody is " +
 			"left who could know them\n" +
-			"  pshm:/it's $(id)\\x0a  owner " + user + `  size 4.9K  allocated 8.0K  age xs
+			"  pshm:/it's\\x20$(id)\\x0a  owner " + user + `  size 4.9K  allocated 8.0K  age xs
     - nobody has it open or mapped: the descriptors and mappings of every process were read
     - none of the processes of ` + user + ` is older than its last use, bystanders aside
     - it was last used xs ago
-    ipctop rm $'pshm:/it\047s $(id)\012'
+    ipctop rm 'pshm:/it'\''s\x20$(id)\x0a'
   sem:0  owner ` + user + `  age xs
     - nobody waits on it: ncount and zcount are 0
     - none of the processes of ` + user + ` is older than its last use, bystanders aside

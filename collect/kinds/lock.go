@@ -101,7 +101,9 @@ func lockColumns() []schema.Column {
 			func(r *row) schema.Value { return schema.Int(int64(r.Ino)) }),
 		text("maj_min", 7, "device of the file's file system, major:minor",
 			func(r *row) string { return schema.FormatDev(r.Dev) }).Titled("MAJ:MIN"),
-		text("path", 30, "where a holder reached the file; (deleted) where the name is gone", (*row).Path),
+		col("path", schema.TypeString, 30, lockNeeds,
+			"where a holder reached the file; (deleted) where the name is gone",
+			func(r *row) schema.Value { return pathValue(r.Path()) }),
 		col("holders", schema.TypeEndpoints, 24, lockNeeds, "descriptors on the open file that it belongs to",
 			func(r *row) schema.Value { return r.holders }),
 		col("waiters", schema.TypeEndpoints, 24, lockNeeds|proc.NeedSyscall,
@@ -126,6 +128,13 @@ func (r *LockRow) Path() string {
 		return ""
 	}
 	return r.Uses[0].FD.Path
+}
+
+func pathValue(path string) schema.Value {
+	if path == "" {
+		return schema.None(schema.TypeString)
+	}
+	return schema.Name(path)
 }
 
 func collectLocks(t *proc.Tick) ([]*schema.Object, error) {

@@ -42,7 +42,7 @@ func mmapColumns() []schema.Column {
 	const needs = proc.NeedProcs | proc.NeedMaps
 	return []schema.Column{
 		col("path", schema.TypeString, 30, needs, "where a process mapped it, in that process's mount namespace",
-			func(r *row) schema.Value { return schema.String(r.path()) }),
+			func(r *row) schema.Value { return schema.Name(r.path()) }),
 		col("inode", schema.TypeInt, 9, needs, "inode number",
 			func(r *row) schema.Value { return schema.Int(int64(r.Users.ID.Ino)) }),
 		col("dev", schema.TypeString, 7, needs, "device of its file system, as maps show it, major:minor",

@@ -57,7 +57,7 @@ func Fifo() *Mechanism {
 	col := schema.Col[PipeRow]
 	columns := append([]schema.Column{
 		col("path", schema.TypeString, 30, PipeNeeds, "where a holder reached it; (deleted) where the name is gone",
-			func(r *PipeRow) schema.Value { return schema.String(r.Path) }),
+			func(r *PipeRow) schema.Value { return schema.Name(r.Path) }),
 		// A stat through a descriptor could hang on the file system of a dead server. So the owner of an open FIFO is
 		// not read.
 		col("owner", schema.TypeString, 9, PipeNeeds, "name of the owner of a FIFO that nobody has open",

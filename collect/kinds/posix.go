@@ -105,7 +105,7 @@ func posixColumns[T any](of func(*T) *PosixRow) []schema.Column {
 	}
 	return []schema.Column{
 		col("name", schema.TypeString, 20, "name that programs open it by; its last one if it has none any more",
-			func(r *PosixRow) schema.Value { return schema.String(r.FullName) }),
+			func(r *PosixRow) schema.Value { return schema.Name(r.FullName) }),
 		file("owner", schema.TypeString, 9, "name of the owner; a number where the uid has no name",
 			func(r *PosixRow) schema.Value { return schema.String(r.User) }),
 		file("perms", schema.TypePerms, 5, "permission bits",

@@ -242,9 +242,9 @@ func (r *UnixRow) status() schema.Value {
 func UnixName(s *sock.UnixSocket) schema.Value {
 	switch s.Naming {
 	case sock.UnixAbstract:
-		return schema.String("@" + s.Name)
+		return schema.Name("@" + s.Name)
 	case sock.UnixPath:
-		return schema.String(s.Name)
+		return schema.Name(s.Name)
 	}
 	return schema.None(schema.TypeString)
 }

@@ -5,8 +5,6 @@ package schema
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -78,9 +76,10 @@ type Ref struct {
 }
 
 // String is the Ref in the form that people type: "shm:32769", "fifo:12@0:35", "pshm:/name", "shm:5@4026532178". It
-// leaves Gen out.
+// leaves Gen out. It is valid UTF-8 without control characters and blanks. ParseSelector reads it back exactly. Refs
+// with other names have other texts (Printed).
 func (r Ref) String() string {
-	id := r.Name
+	id := r.printedName()
 	if id == "" {
 		id = strconv.FormatUint(r.ID, 10)
 	}
@@ -117,89 +116,6 @@ func FormatDev(dev uint64) string {
 // MakeDev joins major and minor to the number that st_dev holds (glibc's makedev).
 func MakeDev(major, minor uint32) uint64 {
 	return uint64(major&0xfff)<<8 | uint64(major&^0xfff)<<32 | uint64(minor&0xff) | uint64(minor&^0xff)<<12
-}
-
-// Selector is a Ref that a person typed. It names an object by number, by key or by name.
-type Selector struct {
-	Kind  Kind
-	By    SelectBy
-	ID    uint64
-	Key   uint32
-	Name  string
-	Space uint64 // 0: the reader's own namespace, or the person gave none
-	Text  string // the text that the person typed
-}
-
-// SelectBy names the field of a Selector that counts.
-type SelectBy int
-
-// The ways to name an object.
-const (
-	ByID SelectBy = iota
-	ByKey
-	ByName
-)
-
-// ErrRef is in every error of ParseSelector (errors.Is).
-var ErrRef = errors.New("not an object reference")
-
-// ParseSelector reads "KIND:ID", "KIND:key=0x1234", "KIND:/name", "KIND:sk:COOKIE", "KIND:PID/FD" or "limit:NAME".
-// Each may end with "@SPACE". known is true for a kind that exists; the caller explains a wrong kind. Errors wrap
-// ErrRef and say what would be right.
-func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
-	fail := func(format string, args ...any) (Selector, error) {
-		return Selector{}, fmt.Errorf("%w: %q: %s", ErrRef, text, fmt.Sprintf(format, args...))
-	}
-	kind, rest, ok := strings.Cut(text, ":")
-	if !ok || kind == "" || rest == "" {
-		return fail("say KIND:ID, for example shm:32769")
-	}
-	s := Selector{Kind: Kind(kind), Text: text}
-	if !known(s.Kind) {
-		return fail("no kind is called %q", kind)
-	}
-	if strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "sk:") {
-		s.By, s.Name = ByName, rest
-		if name, space, has := cutNamespace(s.Kind, rest); has {
-			s.Name, s.Space = name, space
-		}
-		return s, nil
-	}
-	if id, space, has := strings.Cut(rest, "@"); has {
-		n, err := parseSpace(space)
-		if err != nil {
-			return fail("%q is neither a namespace inode nor a device major:minor", space)
-		}
-		rest, s.Space = id, n
-	}
-	if strings.Contains(rest, "/") {
-		s.By, s.Name = ByName, rest
-		return s, nil
-	}
-	if key, is := strings.CutPrefix(rest, "key="); is {
-		n, err := strconv.ParseUint(key, 0, 64)
-		if err != nil {
-			return fail("%q is not a key: say key=0x1234", key)
-		}
-		if n > 0xffffffff {
-			return fail("a System V key has 32 bits, %s does not fit", key)
-		}
-		if n == 0 {
-			return fail("key 0 is IPC_PRIVATE and names no object: use the id")
-		}
-		s.By, s.Key = ByKey, uint32(n)
-		return s, nil
-	}
-	if s.Kind == Limit {
-		s.By, s.Name = ByName, strings.ToUpper(rest)
-		return s, nil
-	}
-	n, err := strconv.ParseUint(rest, 10, 64)
-	if err != nil {
-		return fail("%q is not a number: say %s:ID", rest, kind)
-	}
-	s.ID = n
-	return s, nil
 }
 
 // firstNamespace is the smallest inode number of a namespace: PROC_DYNAMIC_FIRST (fs/proc/generic.c).

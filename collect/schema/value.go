@@ -90,6 +90,9 @@ type extra struct {
 func String(s string) Value { return Value{state: Known, typ: TypeString, str: s} }
 func Int(n int64) Value     { return Value{state: Known, typ: TypeInt, num: n} }
 
+// Name is a String that people type again: the name or path of an object. Tables show it with Printed.
+func Name(s string) Value { return Value{state: Known, typ: TypeString, str: s, num: 1} }
+
 // Bytes is a size in bytes; System V sizes use all 64 bits.
 func Bytes(n uint64) Value { return Value{state: Known, typ: TypeBytes, num: int64(n)} }
 
@@ -160,6 +163,7 @@ func (v Value) Uint() uint64            { return uint64(v.num) }
 func (v Value) Float() float64          { return v.flt }
 func (v Value) Bool() bool              { return v.num != 0 }
 func (v Value) Str() string             { return v.str }
+func (v Value) IsName() bool            { return v.typ == TypeString && v.num != 0 }
 func (v Value) Time() time.Time         { return time.Unix(0, v.num) }
 func (v Value) Duration() time.Duration { return time.Duration(v.num) }
 

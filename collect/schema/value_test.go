@@ -80,7 +80,7 @@ func TestRefs(t *testing.T) {
 		"shm:5@4026532178":          {Kind: schema.Shm, ID: 5, Space: 4026532178},
 		"fifo:12@0:35":              {Kind: schema.Fifo, ID: 12, Space: schema.MakeDev(0, 35)},
 		"fifo:12@259:1048577":       {Kind: schema.Fifo, ID: 12, Space: schema.MakeDev(259, 1048577)},
-		"pshm:/a name":              {Kind: "pshm", Name: "/a name"},
+		`pshm:/a\x20name`:           {Kind: "pshm", Name: "/a name"},
 		"inet:sk:1a2b":              {Kind: schema.Inet, Name: "sk:1a2b"},
 		"inet:sk:1a2b@4026532178":   {Kind: schema.Inet, Name: "sk:1a2b", Space: 4026532178},
 		"proc:18446744073709551615": {Kind: schema.Proc, ID: math.MaxUint64},

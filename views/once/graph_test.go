@@ -142,7 +142,8 @@ func checkHostile(t *testing.T, text string) {
 		return // the text is cut
 	}
 	g := hostileGraph(text)
-	want := []string{"pshm:/" + shown + "\n" + shown, "proc:1\n" + shown, "waits on " + shown}
+	// TestRefsOfHostileNames holds the text of the reference.
+	want := []string{views.Visible(named("/"+text).String()) + "\n" + shown, "proc:1\n" + shown, "waits on " + shown}
 	var got []string
 	unescape := strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `&amp;`, `&`)
 	lines := written(graphText(t, g, "dot"))
