@@ -265,6 +265,9 @@ func (f *onceFlags) sections(mechs []*kinds.Mechanism) ([]once.Section, *views.W
 		}
 		if f.all {
 			base = views.WithNamespace(m, base)
+			if f.leaks && f.output == "table" {
+				base = withColumn(m, base, "container") // the first process of a namespace tells whose its objects are
+			}
 		}
 		var below *schema.Column
 		if f.stack && m.Kind == schema.Wait {
