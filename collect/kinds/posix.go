@@ -219,7 +219,7 @@ func unlinked(t *proc.Tick, sems bool) ([]unlinkedFile, error) {
 // listedFiles are the files of every wanted /dev/shm that have a name.
 func listedFiles(t *proc.Tick) (map[proc.FileID]bool, error) {
 	files, err := t.Host.DevShmFiles()
-	if err != nil {
+	if err = withoutMounts(err); err != nil {
 		return nil, err
 	}
 	named, err := t.Host.AllPosixSems(false)

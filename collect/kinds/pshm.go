@@ -71,6 +71,8 @@ func pshmColumns() []schema.Column {
 
 func collectPShm(t *proc.Tick) ([]*schema.Object, error) {
 	files, err := t.Host.DevShmFiles()
+	noteMounts(t, "/dev/shm", err)
+	err = withoutMounts(err)
 	groups := inShmSpaces(t, schema.PShm, files, posix.ShmDir.Files)
 	return devShmObjects(t, schema.PShm, groups, func(f *vfs.PosixFile) vfs.PosixFile { return *f },
 		func(r PosixRow, f *vfs.PosixFile) PShmRow {

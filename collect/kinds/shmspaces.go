@@ -1,6 +1,7 @@
 package kinds
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,7 +27,8 @@ func inShmSpaces[F any](t *proc.Tick, kind schema.Kind, own []F, list func(posix
 	for _, s := range t.ShmSpaces() {
 		var files []F
 		err := t.VisitShm(s, func(d posix.ShmDir) (err error) { files, err = list(d); return err })
-		if err != nil && !sys.Gone(err) {
+		noteMounts(t, s.Way.String(), err)
+		if err = withoutMounts(err); err != nil && !sys.Gone(err) {
 			t.Fault(string(kind), fmt.Errorf("%s: %w", s.Way, err))
 		}
 		if len(files) > 0 {
@@ -34,6 +36,22 @@ func inShmSpaces[F any](t *proc.Tick, kind schema.Kind, own []F, list func(posix
 		}
 	}
 	return groups
+}
+
+// noteMounts notes that a list of files leaves out entries, on which other file systems are mounted.
+func noteMounts(t *proc.Tick, place string, err error) {
+	var mounts posix.OtherMounts
+	if errors.As(err, &mounts) {
+		t.Note(fmt.Sprintf("%s in %s: what is there is not shown", mounts, place))
+	}
+}
+
+// withoutMounts is the error without OtherMounts.
+func withoutMounts(err error) error {
+	if mounts := posix.OtherMounts(0); errors.As(err, &mounts) {
+		return nil
+	}
+	return err
 }
 
 // NoteOtherShm notes the files that other mount namespaces have in a /dev/shm of their own. It costs a few system calls

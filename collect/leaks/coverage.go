@@ -194,7 +194,7 @@ func (l *tick) mounts() ([]mounted, error) {
 	table := proc.Memo(l.Tick, func(*proc.Tick) mountTable {
 		var t mountTable
 		var infos []*procfs.MountInfo
-		infos, t.err = procfs.GetMounts()
+		infos, t.err = l.Tick.Mounts()
 		for _, m := range infos {
 			t.list = append(t.list, mounted{proc.Unescape.Replace(m.MountPoint), m})
 		}

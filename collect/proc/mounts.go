@@ -122,6 +122,21 @@ func MayHangBelow(mounts []Mount, path string) bool {
 	return false
 }
 
+// mountTable holds the mounts of the reader's mount namespace, or the error of reading them.
+type mountTable struct {
+	list []*procfs.MountInfo
+	err  error
+}
+
+// Mounts lists the mounts of the reader's mount namespace. It reads them once a tick.
+func (t *Tick) Mounts() ([]*procfs.MountInfo, error) {
+	table := Memo(t, func(*Tick) mountTable {
+		list, err := procfs.GetMounts()
+		return mountTable{list, err}
+	})
+	return table.list, table.err
+}
+
 // ownTmpfs holds the devices that OwnTmpfs lists.
 type ownTmpfs map[uint64]bool
 
@@ -135,7 +150,7 @@ func listOwnTmpfs(t *Tick) ownTmpfs {
 	if first == nil || !t.Host.Live() {
 		return devices
 	}
-	mounts, _ := procfs.GetMounts() // without mounts nothing is proved
+	mounts, _ := t.Mounts() // without mounts nothing is proved
 	for _, m := range mounts {
 		if m.FSType != "tmpfs" || m.Root != "/" {
 			continue

@@ -127,7 +127,7 @@ func AllQueues(root sys.Root, attr, status bool) ([]Queue, error) {
 		return nil, err
 	}
 	defer unix.Close(dir)
-	files, err := listFiles(dir)
+	files, _, err := listFiles(dir)
 	queues := make([]Queue, len(files))
 	for i, f := range files {
 		queues[i].PosixFile = f

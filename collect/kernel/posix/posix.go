@@ -43,10 +43,14 @@ func isSem(f *vfs.PosixFile) bool {
 }
 
 // DevShmFiles lists the entries of /dev/shm by name, without semaphores: shared memory, and any other file there. It
-// does not enter directories. On a machine without /dev/shm the list is empty.
+// does not enter directories. On a machine without /dev/shm the list is empty. OtherMounts: entries were left out.
 func DevShmFiles(root sys.Root) ([]vfs.PosixFile, error) {
-	files, err := listDevShm(root)
-	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
+	var files []vfs.PosixFile
+	err := inOwn(root, func(d ShmDir) (err error) { files, err = d.Files(); return err })
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return files, err
 }
 
 // AllSems lists the named semaphores by file name and size. With values set it reads their values too, at 3
@@ -149,23 +153,36 @@ func listDevShm(root sys.Root) ([]vfs.PosixFile, error) {
 	return files, err
 }
 
-// listFiles reads every entry of an open directory. It passes over other file systems that are mounted in it.
-func listFiles(dir int) ([]vfs.PosixFile, error) {
-	var files []vfs.PosixFile
+// OtherMounts is the error of a list that leaves out this number of entries, on which other file systems are mounted.
+// All others are in the list.
+type OtherMounts int
+
+func (n OtherMounts) Error() string {
+	if n == 1 {
+		return "another file system is mounted on an entry"
+	}
+	return fmt.Sprintf("other file systems are mounted on %d entries", int(n))
+}
+
+// listFiles reads every entry of an open directory. It passes over other file systems that are mounted in it, and
+// counts them.
+func listFiles(dir int) (files []vfs.PosixFile, mounts int, err error) {
 	var unread error
 	list := vfs.NewLister(dir)
-	err := sys.EachTyped(dir, make([]byte, 32<<10), func(typ uint8, name []byte) bool {
+	err = sys.EachTyped(dir, make([]byte, 32<<10), func(typ uint8, name []byte) bool {
 		f, err := list.Stat(typ, string(name[:len(name)-1]))
 		switch {
 		case err == nil:
 			files = append(files, f)
-		case !sys.Gone(err) && err != vfs.ErrOtherMount:
+		case err == vfs.ErrOtherMount:
+			mounts++
+		case !sys.Gone(err):
 			unread = fmt.Errorf("stat %s: %w", name[:len(name)-1], err)
 		}
 		return true
 	})
 	slices.SortFunc(files, func(a, b vfs.PosixFile) int { return strings.Compare(a.Name, b.Name) })
-	return files, cmp.Or(err, unread)
+	return files, mounts, cmp.Or(err, unread)
 }
 
 // ShmStat reads one file of /dev/shm by its name ("/name"). fs.ErrNotExist: no such file.

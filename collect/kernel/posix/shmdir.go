@@ -88,9 +88,12 @@ func (d ShmDir) Close() { unix.Close(d.fd) }
 // Same is true for the same directory.
 func (d ShmDir) Same(other ShmDir) bool { return d.Dev == other.Dev && d.Ino == other.Ino }
 
-// Files lists the entries by name, without semaphores.
+// Files lists the entries by name, without semaphores. OtherMounts: entries were left out.
 func (d ShmDir) Files() ([]vfs.PosixFile, error) {
-	files, err := d.list()
+	files, mounts, err := d.entries()
+	if err == nil && mounts > 0 {
+		err = OtherMounts(mounts)
+	}
 	return slices.DeleteFunc(files, func(f vfs.PosixFile) bool { return isSem(&f) }), err
 }
 
@@ -121,9 +124,14 @@ func (d ShmDir) Count() (n int, err error) {
 	return n, err
 }
 
-func (d ShmDir) list() (files []vfs.PosixFile, err error) {
-	err = d.read(func(fd int) (err error) { files, err = listFiles(fd); return err })
+func (d ShmDir) list() ([]vfs.PosixFile, error) {
+	files, _, err := d.entries()
 	return files, err
+}
+
+func (d ShmDir) entries() (files []vfs.PosixFile, mounts int, err error) {
+	err = d.read(func(fd int) (err error) { files, mounts, err = listFiles(fd); return err })
+	return files, mounts, err
 }
 
 // read opens the content of the directory. Where it may, it keeps the access time.
