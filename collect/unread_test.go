@@ -1,9 +1,12 @@
 package collect
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,11 +103,29 @@ func TestDescriptorsRunOut(t *testing.T) {
 		s.id(s.admin.MsgGet(1, createIPC|0o600))
 		s.id(s.admin.ShmGet(2, 4096, createIPC|0o600))
 		kerneltest.Start(t, "open-pipe")
+		kerneltest.SocketPair(t, unix.SOCK_STREAM)
+		kerneltest.Listener(t, unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, 1)
+		locked, err := os.Create(filepath.Join(t.TempDir(), "locked"))
+		s.check(err)
+		defer locked.Close()
+		s.check(unix.Flock(int(locked.Fd()), unix.LOCK_EX))
+		var st unix.Stat_t
+		s.check(unix.Fstat(int(locked.Fd()), &st))
 		looked := []schema.Kind{schema.Proc, schema.Pipe, schema.Msg, schema.Shm, schema.PMsg, schema.PShm, schema.Unix,
 			schema.Inet, schema.EventFD, schema.Lock, schema.Mmap, schema.NS}
 		full := map[schema.Kind][]string{}
 		for _, kind := range looked {
 			full[kind] = refsOf(lookAt(t, kind), kind)
+		}
+		// /proc/locks also shows locks of other programs on this machine, and these come and go.
+		full[schema.Lock] = slices.DeleteFunc(full[schema.Lock], func(ref string) bool {
+			return !strings.HasPrefix(ref, fmt.Sprintf("lock:%d/flock/", st.Ino))
+		})
+		for _, kind := range []schema.Kind{schema.Pipe, schema.Msg, schema.Shm, schema.Unix, schema.Inet,
+			schema.Lock} {
+			if len(full[kind]) == 0 {
+				t.Errorf("the test sees no object of kind %s", kind)
+			}
 		}
 		missed := 0
 		for n := range 9 {
@@ -132,7 +153,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		if missed == 0 {
 			t.Error("nothing was ever missing: the test shows nothing")
 		}
-	})
+	}, unix.CLONE_NEWNET) // other programs' sockets, too, come and go
 }
 
 // A /proc without processes does not mean that there are none.
