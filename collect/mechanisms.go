@@ -1,6 +1,9 @@
 package collect
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/ipctop/ipctop/collect/containers"
 	"github.com/ipctop/ipctop/collect/content"
 	"github.com/ipctop/ipctop/collect/ftok"
@@ -12,21 +15,29 @@ import (
 
 // Mechanisms lists every kind once, with the columns of the aspects. Its order is the order on screen and in every
 // output. It has no other meaning.
-func Mechanisms() []*kinds.Mechanism {
-	all := mechanisms()
-	for _, a := range Aspects() {
-		for _, m := range all {
-			a.Extend(m)
-		}
-	}
-	return all
-}
+func Mechanisms() []*kinds.Mechanism { return slices.Clone(everything().mechanisms) }
 
 // Aspects lists every aspect once. Their columns come in this order.
-func Aspects() []kinds.Aspect {
-	return []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect(),
-		containers.Aspect(mechanisms())}
-}
+func Aspects() []kinds.Aspect { return slices.Clone(everything().aspects) }
+
+// everything makes the kinds and aspects at its first call. They are immutable, so all callers share them. A command
+// asks for them many times, and each time would take a millisecond.
+var everything = sync.OnceValue(func() (all struct {
+	mechanisms []*kinds.Mechanism
+	aspects    []kinds.Aspect
+}) {
+	all.mechanisms = mechanisms()
+	all.aspects = []kinds.Aspect{content.Aspect(), software.Aspect(), ftok.Aspect(), leaks.Aspect(),
+		containers.Aspect(all.mechanisms)}
+	for _, m := range all.mechanisms {
+		for _, a := range all.aspects {
+			a.Extend(m)
+		}
+		// Then an append to a list of a shared kind copies the list.
+		m.Columns, m.Default, m.OnDemand = slices.Clip(m.Columns), slices.Clip(m.Default), slices.Clip(m.OnDemand)
+	}
+	return all
+})
 
 // mechanisms lists the kinds without the columns of the aspects.
 func mechanisms() []*kinds.Mechanism {

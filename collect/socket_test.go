@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -111,22 +112,24 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 
 // ownTests reports true if a column of a kind has its own tests. The other tests leave it out.
 func ownTests(kind schema.Kind, column string) bool {
-	if column == "undo" {
-		return true
-	}
+	return column == "undo" || column != "age" && aspectColumns()[kind][column]
+}
+
+// aspectColumns are the IDs of the columns that aspects add, by kind.
+var aspectColumns = sync.OnceValue(func() map[schema.Kind]map[string]bool {
+	ids := map[schema.Kind]map[string]bool{}
 	for _, a := range Aspects() {
-		needs, ok := a.Of[kind]
-		if !ok {
-			continue
-		}
-		for _, c := range a.Columns(kind, needs) {
-			if c.ID == column && column != "age" {
-				return true
+		for kind, needs := range a.Of {
+			if ids[kind] == nil {
+				ids[kind] = map[string]bool{}
+			}
+			for _, c := range a.Columns(kind, needs) {
+				ids[kind][c.ID] = true
 			}
 		}
 	}
-	return false
-}
+	return ids
+})
 
 // here is this process with these descriptors.
 func (s *scene) here(fds ...int) schema.Value {

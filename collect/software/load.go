@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -32,9 +33,16 @@ func (e *Mistake) Error() string {
 	return fmt.Sprintf("%s: line %d: %s", e.File, e.Line, e.Says)
 }
 
+// builtinList holds the signatures of the embedded file. Nobody changes them. The first call parses the file, which
+// takes several milliseconds.
+var builtinList = sync.OnceValues(func() ([]*signature, error) {
+	list, _, err := parse(builtinName, builtinSignatures)
+	return list, err
+})
+
 // Builtin returns the signatures that are part of ipctop.
 func Builtin() (*Signatures, error) {
-	list, _, err := parse(builtinName, builtinSignatures)
+	list, err := builtinList()
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +52,7 @@ func Builtin() (*Signatures, error) {
 // Read reads a user's file. Its signatures come before the built-in ones, and it may turn off built-in ones. file is
 // the name in messages. Errors are *Mistake.
 func Read(file, text string) (*Signatures, error) {
-	builtin, _, err := parse(builtinName, builtinSignatures)
+	all, err := builtinList()
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +63,12 @@ func Read(file, text string) (*Signatures, error) {
 	for _, g := range own {
 		g.user = true
 	}
+	builtin := make([]*signature, 0, len(all))
+	for _, g := range all {
+		later := *g
+		later.order += len(own)
+		builtin = append(builtin, &later)
+	}
 	for _, o := range off {
 		if !slices.ContainsFunc(builtin, func(g *signature) bool { return g.id == o.id }) {
 			return nil, &Mistake{file, o.line,
@@ -62,9 +76,6 @@ func Read(file, text string) (*Signatures, error) {
 					strings.Join(signatureIDs(builtin), ", "))}
 		}
 		builtin = slices.DeleteFunc(builtin, func(g *signature) bool { return g.id == o.id })
-	}
-	for _, g := range builtin {
-		g.order += len(own)
 	}
 	return newSignatures(append(own, builtin...)), nil
 }
