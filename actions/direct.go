@@ -70,7 +70,7 @@ func (d *Direct) facts(ref schema.Ref) facts {
 		}
 	case schema.Sem:
 		if s, err := d.host.SemStat(int(ref.ID)); err == nil {
-			return semFacts(s, 0, false)
+			return semFacts(s, nil, false)
 		}
 	case schema.Shm:
 		if s, err := d.host.ShmStat(int(ref.ID)); err == nil {

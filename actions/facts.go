@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,15 +72,17 @@ func (e *changedError) Error() string {
 }
 
 // ifUnchanged returns the deed of a step. The deed reads the object again. If the guarded facts still hold, it calls do
-// and returns says.
+// and returns says. Where even the time of a comparison matters, guarded compares structures instead.
 func (f facts) ifUnchanged(read func() (facts, error), do func() error, says string) func() (string, error) {
 	return func() (string, error) {
 		now, err := read()
 		if err != nil {
 			return "", err
 		}
-		if err := f.unchanged(now); err != nil {
-			return "", err
+		if !slices.Equal(f, now) { // facts that are not guarded may differ
+			if err := f.unchanged(now); err != nil {
+				return "", err
+			}
 		}
 		return says, do()
 	}
@@ -87,10 +90,19 @@ func (f facts) ifUnchanged(read func() (facts, error), do func() error, says str
 
 // unchanged returns a *changedError unless the guarded facts still hold.
 func (f facts) unchanged(now facts) error {
-	if diff := f.changes(now); len(diff) > 0 {
-		return &changedError{diff}
+	if len(f.changes(now)) == 0 {
+		return nil
 	}
-	return nil
+	return f.changed(now)
+}
+
+// changed returns the error for two looks at an object that differ.
+func (f facts) changed(now facts) error {
+	diff := f.changes(now)
+	if len(diff) == 0 {
+		diff = []string{"its values are others"}
+	}
+	return &changedError{diff}
 }
 
 // hexKey is a System V key; its text is hexadecimal.

@@ -41,6 +41,8 @@ func TestMain(m *testing.M) {
 		"plan":       workPlan,
 		"exec":       workExec,
 		"below":      workBelow,
+		"let-go":     workLetGo,
+		"sem-wait":   workSemWait,
 		"mq-open":    workMqOpen,
 		"map-shm":    workMapShm,
 	})
@@ -230,6 +232,6 @@ func workForce(j *kerneltest.Job) {
 	j.Check(err)
 	step := Step{Ref: schema.Ref{Kind: schema.Shm, ID: uint64(id)},
 		do: func() (string, error) { return "removed", kernel.NewAdmin().ShmRemove(id) }}
-	r := step.run()
+	r := step.run((&Plan{}).lookAgain())
 	j.Ready(r.Outcome, r)
 }

@@ -39,11 +39,21 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	live := len(st.Affected) > used
 	st.confirm(live, q.ID)
 	st.object = msgFacts(q, !live)
-	st.do = st.object.ifUnchanged(func() (facts, error) {
-		now, err := s.host.MsgStat(q.ID)
-		return msgFacts(now, !live), err
-	}, func() error { return s.admin.MsgRemove(q.ID) }, "removed")
+	id := q.ID
+	st.do = guarded(msgGuard(q, !live), func() (sysv.MsgQueue, error) {
+		now, err := s.host.MsgStat(id)
+		return msgGuard(now, !live), err
+	}, func(q sysv.MsgQueue) facts { return msgFacts(q, !live) }, func() error { return s.admin.MsgRemove(id) },
+		"removed")
 	return st, nil
+}
+
+// msgGuard leaves out of a queue what msgFacts does not guard.
+func msgGuard(q sysv.MsgQueue, idle bool) sysv.MsgQueue {
+	if !idle {
+		q.QNum, q.CBytes, q.LSPid, q.LRPid, q.STime, q.RTime = 0, 0, 0, 0, 0, 0
+	}
+	return q
 }
 
 // msgFacts guards the traffic of a queue if the plan showed it as idle: any message since then proves a user. If the

@@ -1,9 +1,9 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
@@ -59,18 +59,45 @@ func (s *survey) removePath(r schema.Ref) (Step, error) {
 		st.Affected = []string{"whoever uses it unseen: a process that has it open goes on, nobody else can open it"}
 		st.Live, st.Confirm = true, file.Name
 	}
-	st.do = st.object.ifUnchanged(func() (facts, error) {
+	same := vfs.SameAs(&file, vfs.CheckOwner|vfs.CheckUse|vfs.CheckCTime)
+	st.do = func() (string, error) {
+		err := s.admin.PathRemoveSame(file.Name, same)
+		if !errors.Is(err, vfs.ErrChanged) {
+			return "removed", err
+		}
 		now, err := vfs.StatFile(file.Name)
 		if err != nil {
-			return nil, err
-		}
-		if used := s.usedSince(r); used != "" {
-			return nil, &changedError{[]string{used}}
+			return "", err
 		}
 		now.Name = file.Name
-		return pathFacts(now), nil
-	}, func() error { return s.admin.PathRemoveSame(file.Name, file.Dev, file.Ino) }, "removed")
+		return "", st.object.changed(pathFacts(now))
+	}
+	s.stillStale(r.Kind)
 	return st, nil
+}
+
+// stillStale makes the plan ask again, right before the deeds, whether nobody uses the files of a kind.
+func (s *survey) stillStale(kind schema.Kind) {
+	if s.because[kind] {
+		return
+	}
+	s.because[kind] = true
+	s.plan.Because(Reason{
+		Want: map[schema.Kind]schema.Need{kind: removalLists(s.mechanism(kind))},
+		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
+			if r.Kind != kind {
+				return ""
+			}
+			o := snap.Find(r)
+			if o == nil {
+				return "nobody used it, and now somebody may"
+			}
+			if _, stale := leaks.StaleFile(o); !stale {
+				return "nobody had it open, and now somebody has"
+			}
+			return ""
+		},
+	})
 }
 
 // pathFacts guards every fact: a file without users does not change. A recycled inode number has another ctime.
@@ -81,33 +108,4 @@ func pathFacts(f vfs.PosixFile) facts {
 		{"uid", f.UID, true}, {"gid", f.GID, true}, {"mode", octal(f.Mode & fs.ModePerm), true},
 		{"mtime", moment(f.MTime.Unix()), true}, {"ctime", moment(f.CTime.Unix()), true},
 	}
-}
-
-// recheckAge is the age from which a second look at the users of files is too old for a deed.
-const recheckAge = 200 * time.Millisecond
-
-// recheck is the latest look at the users of files, by kind.
-type recheck struct {
-	at   time.Time
-	snap *collect.Snapshot
-}
-
-// usedSince tells in words that somebody uses a file since the plan; "": nobody does. One look serves the deeds of its
-// next 200 milliseconds: each look reads all processes.
-func (s *survey) usedSince(r schema.Ref) string {
-	look := s.rechecks[r.Kind]
-	if look.snap == nil || time.Since(look.at) > recheckAge {
-		req := collect.Request{Want: map[schema.Kind]schema.Need{r.Kind: removalLists(s.mechanism(r.Kind))},
-			Grace: s.grace}
-		look = recheck{time.Now(), collect.New(s.host, s.now, s.settings...).Take(req)}
-		s.rechecks[r.Kind] = look
-	}
-	o := look.snap.Find(r)
-	if o == nil {
-		return "nobody used it, and now somebody may"
-	}
-	if _, stale := leaks.StaleFile(o); !stale {
-		return "nobody had it open, and now somebody has"
-	}
-	return ""
 }

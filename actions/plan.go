@@ -20,6 +20,7 @@ type Plan struct {
 	deed    string // "Remove"
 	thing   string // "object"
 	held    *holdings
+	reasons []Reason
 }
 
 func newPlan(p *Planner, deed, thing string) *Plan {

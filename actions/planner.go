@@ -83,14 +83,17 @@ type survey struct {
 	snap       *collect.Snapshot
 	users      *proc.Users
 	noted      map[string]bool
-	rechecks   map[schema.Kind]recheck
-	room       int // descriptors that the plan may still hold open
+	uses       map[schema.Ref][]use // of POSIX objects, as the plan showed them
+	hidden     map[schema.Ref]bool  // POSIX objects that somebody may use unseen
+	because    map[schema.Kind]bool // kinds whose reasons the plan has
+	room       int                  // descriptors that the plan may still hold open
 }
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
-		noted: map[string]bool{}, rechecks: map[schema.Kind]recheck{}, room: sys.FreeDescriptors() - spareFDs}
+		noted: map[string]bool{}, because: map[schema.Kind]bool{},
+		uses: map[schema.Ref][]use{}, hidden: map[schema.Ref]bool{}, room: sys.FreeDescriptors() - spareFDs}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
 		if m := s.mechanism(r.Kind); m != nil {

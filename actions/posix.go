@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -19,11 +20,11 @@ type posixKind struct {
 	what       string // "message queue"
 	equivalent string // the option of util-linux 2.41's ipcrm, before the name
 	stat       func(*kernel.Host, string) (vfs.PosixFile, error)
-	remove     func(*kernel.Admin, string, uint64, uint64) error
+	remove     func(*kernel.Admin, string, vfs.Same) error
 	place      string // path of the file up to the name, which comes without its slash
 	// The same in the /dev/shm of another mount namespace; nil for queues, whose IPC namespace is visited.
 	statIn   func(posix.ShmDir, string) (vfs.PosixFile, error)
-	removeIn func(*kernel.Admin, posix.ShmDir, string, uint64, uint64) error
+	removeIn func(*kernel.Admin, posix.ShmDir, string, vfs.Same) error
 	// The change of owner, group, permissions and size, here and there.
 	change   func(*kernel.Admin, string, uint64, uint64, vfs.FileChange) error
 	changeIn func(*kernel.Admin, posix.ShmDir, string, uint64, uint64, vfs.FileChange) error
@@ -49,7 +50,7 @@ func posixKinds() map[schema.Kind]posixKind {
 // posixAccess is how a plan reaches one object: by its name here, or in the /dev/shm of another mount namespace.
 type posixAccess struct {
 	stat       func(name string) (vfs.PosixFile, error)
-	remove     func(name string, dev, ino uint64) error
+	remove     func(name string, same vfs.Same) error
 	change     func(name string, dev, ino uint64, c vfs.FileChange) error
 	equivalent string // the command up to the name
 	path       string // of the file up to the name
@@ -62,8 +63,8 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 	kind := posixKinds()[r.Kind]
 	if r.Space == 0 || kind.statIn == nil {
 		return posixAccess{
-			stat:       func(name string) (vfs.PosixFile, error) { return kind.stat(s.host, name) },
-			remove:     func(name string, dev, ino uint64) error { return kind.remove(s.admin, name, dev, ino) },
+			stat:   func(name string) (vfs.PosixFile, error) { return kind.stat(s.host, name) },
+			remove: func(name string, same vfs.Same) error { return kind.remove(s.admin, name, same) },
 			change: func(name string, dev, ino uint64, c vfs.FileChange) error {
 				return kind.change(s.admin, name, dev, ino, c)
 			},
@@ -82,8 +83,8 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 			err = s.host.VisitShm(way, func(d posix.ShmDir) (err error) { f, err = kind.statIn(d, name); return err })
 			return f, err
 		},
-		remove: func(name string, dev, ino uint64) error {
-			return s.host.VisitShm(way, func(d posix.ShmDir) error { return kind.removeIn(s.admin, d, name, dev, ino) })
+		remove: func(name string, same vfs.Same) error {
+			return s.host.VisitShm(way, func(d posix.ShmDir) error { return kind.removeIn(s.admin, d, name, same) })
 		},
 		change: func(name string, dev, ino uint64, c vfs.FileChange) error {
 			return s.host.VisitShm(way, func(d posix.ShmDir) error {
@@ -140,34 +141,60 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	} else {
 		st.Says += "nobody uses it, so that it is gone at once" + contentLost
 	}
-	st.object = posixFacts(r.Name, file, content, !st.Live)
+	st.object = posixFacts(r, file, content, !st.Live)
 	says := "removed"
 	if st.Live {
 		says = "its name is gone; its memory is free when the last process that uses it is done"
 	}
-	st.do = st.object.ifUnchanged(func() (facts, error) {
+	s.guardPosix(&st, file, content, access, says)
+	return st, nil
+}
+
+// guardPosix sets the deed. access.remove takes the last look at the file. The number of messages of an idle queue is
+// no property of its file, and is read before.
+func (s *survey) guardPosix(st *Step, file vfs.PosixFile, content uint64, access posixAccess, says string) {
+	r, idle := st.Ref, !st.Live
+	checks := vfs.CheckOwner
+	if idle {
+		checks |= vfs.CheckUse
+	}
+	if idle && r.Kind != schema.PMsg { // a look into the file of a queue changes its ctime
+		checks |= vfs.CheckCTime
+	}
+	same := vfs.SameAs(&file, checks)
+	change := func() error {
 		now, err := access.stat(r.Name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		content, _ := s.posixContent(r, now)
-		return posixFacts(r.Name, now, content, !st.Live), nil
-	}, func() error { return access.remove(r.Name, file.Dev, file.Ino) }, says)
-	return st, nil
+		return st.object.changed(posixFacts(r, now, content, idle))
+	}
+	st.do = func() (string, error) {
+		if r.Kind == schema.PMsg && idle {
+			if now, _ := s.posixContent(r, file); now != content {
+				return "", change()
+			}
+		}
+		err := access.remove(r.Name, same)
+		if errors.Is(err, vfs.ErrChanged) {
+			return "", change()
+		}
+		return says, err
+	}
 }
 
 // posixUsers adds the users of the object. The step is live if there is a user, or may be one.
 func (s *survey) posixUsers(st *Step) {
-	users, at := s.posixHolders(st.Ref), s.ends(st.Ref)
-	st.Affected = append(st.Affected, users.lines...)
-	st.Affected = append(st.Affected, describe(at.Waiters, func(e schema.Endpoint) string {
-		return fmt.Sprintf("%s is blocked in %s and is not woken", processName(e.Comm, e.PID), e.Mode)
-	})...)
-	st.Live = len(st.Affected) > 0
-	if users.unseen {
-		st.Live = true
+	uses, hidden := posixUses(s.ends(st.Ref))
+	for _, u := range uses {
+		st.Affected = append(st.Affected, u.says)
+	}
+	st.Live = len(uses) > 0 || hidden
+	if hidden {
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}
+	s.posixReason(st.Ref, uses, hidden)
 }
 
 // posixContent returns a number that changes with use of the object, and a text for the data that a removal loses.
@@ -185,10 +212,10 @@ func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64,
 }
 
 // posixFacts guards the content of an object if the plan showed it as idle: any change since then proves a user.
-func posixFacts(name string, f vfs.PosixFile, content uint64, idle bool) facts {
+func posixFacts(r schema.Ref, f vfs.PosixFile, content uint64, idle bool) facts {
 	return facts{
-		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
+		{"name", r.Name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
 		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle},
-		{"mtime", moment(f.MTime.Unix()), idle},
+		{"mtime", moment(f.MTime.Unix()), idle}, {"ctime", moment(f.CTime.Unix()), idle && r.Kind != schema.PMsg},
 	}
 }

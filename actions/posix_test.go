@@ -104,7 +104,7 @@ func TestAPosixNameThatIsAnothersByNowIsRefused(t *testing.T) {
 		p := m.removal(r)
 		m.ok(m.admin.PosixMsgRemove("/jobs"))
 		other := m.queue("/jobs", 1)
-		m.refused(p, r, "changed since it was shown: inode was ")
+		m.refused(p, r, "changed since it was shown: it is gone, or another object has its name: look at it again")
 		p = m.removal(r)
 		want := []Refusal{{r, fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again",
 			r.Gen, other.Gen)}}
@@ -124,8 +124,8 @@ func TestAPosixQueueUsedSinceThePlanIsRefused(t *testing.T) {
 		p := m.removal(r)
 		fd, err := m.admin.MqOpen("/jobs", unix.O_WRONLY, 0, nil)
 		m.ok(err)
-		defer unix.Close(fd)
 		m.ok(m.admin.MqSend(fd, []byte("x"), 0))
+		m.ok(unix.Close(fd))
 		m.refused(p, r, "changed since it was shown: content was 0, is 1")
 	})
 }

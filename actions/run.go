@@ -29,9 +29,9 @@ type Result struct {
 func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 
 // Run does the steps in order and calls report once after each step. It prints nothing. Before the first deed, Run
-// writes the intents of all steps into the journal. Each step reads its object again before its deed. If the journal
-// cannot be written, Run stops with an error and does not report the remaining steps. When ctx ends, Run refuses the
-// remaining steps.
+// writes the intents of all steps into the journal. Each step asks whether the reasons of the plan still hold, and
+// reads its object again before its deed. If the journal cannot be written, Run stops with an error and does not report
+// the remaining steps. When ctx ends, Run refuses the remaining steps.
 func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 	if len(p.Steps) == 0 {
 		return nil
@@ -51,11 +51,12 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which "+
 			"directory it stands)", err)
 	}
+	look := p.lookAgain()
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		result := Result{s, Refused, "not done: interrupted"}
 		if ctx.Err() == nil {
-			result = s.run()
+			result = s.run(look)
 		}
 		err := log.result(result)
 		report(result)
@@ -77,14 +78,17 @@ func unwritten(what string, err error) error {
 	return fmt.Errorf("%s, since the journal cannot be written: %w", what, err)
 }
 
-func (s *Step) run() Result {
+// run does the step, if the reasons of the plan still hold for it.
+func (s *Step) run(look *again) Result {
+	if lost := look.lost(s.Ref); lost != "" {
+		return Result{s, Refused, reason(&changedError{[]string{lost}})}
+	}
 	says, err := s.do()
-	var changed *changedError
 	var gone goneError
 	switch {
 	case err == nil:
 		return Result{s, Done, says}
-	case errors.As(err, &changed), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err),
+	case isChange(err), errors.As(err, &gone), errors.Is(err, proc.ErrReused), sys.Gone(err),
 		sys.Denied(err), outside(err):
 		return Result{s, Refused, reason(err)}
 	}

@@ -2,6 +2,8 @@ package actions
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/leaks"
@@ -36,17 +38,50 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	st.Affected = append(st.Affected, s.lastOperators(r, set, values)...)
 	live := len(st.Affected) > 0
 	st.confirm(live, set.ID)
-	st.object = semFacts(set, blocked, !live)
-	st.do = st.object.ifUnchanged(func() (facts, error) {
-		now, err := s.host.SemStat(set.ID)
-		if err != nil || live {
-			return semFacts(now, 0, !live), err
-		}
-		// A task that blocks changes neither otime nor ctime. So its count is a fact of its own.
-		ncount, zcount, err := s.host.SemWaiters(set.ID, int(set.NSems))
-		return semFacts(now, ncount+zcount, !live), err
-	}, func() error { return s.admin.SemRemove(set.ID) }, "removed")
+	st.object = semFacts(set, values, !live)
+	s.guardSem(&st, set, values, !live)
 	return st, nil
+}
+
+// semLook is one look at a set. If the plan showed the set as idle, it also has whether all values, last pids and
+// blocked tasks are as shown.
+type semLook struct {
+	set  sysv.SemSet
+	same bool
+}
+
+// guardSem sets the deed. An operation and a task that blocks may change neither otime, which has whole seconds, nor
+// ctime. So an idle set's values and waiters are read too, before the set itself.
+func (s *survey) guardSem(st *Step, set sysv.SemSet, shown []sysv.SemValue, idle bool) {
+	latest := shown
+	look := func() (now semLook, err error) {
+		now.same = true
+		if idle {
+			if latest, err = s.host.SemValues(set.ID, int(set.NSems)); err != nil {
+				return now, err
+			}
+			now.same = slices.Equal(latest, shown)
+		}
+		now.set, err = s.host.SemStat(set.ID)
+		now.set = semGuard(now.set, idle)
+		return now, err
+	}
+	words := func(l semLook) facts {
+		if l.same {
+			return semFacts(l.set, shown, idle)
+		}
+		return semFacts(l.set, latest, idle)
+	}
+	st.do = guarded(semLook{semGuard(set, idle), true}, look, words, func() error { return s.admin.SemRemove(set.ID) },
+		"removed")
+}
+
+// semGuard leaves out of a set what semFacts does not guard.
+func semGuard(s sysv.SemSet, idle bool) sysv.SemSet {
+	if !idle {
+		s.OTime = 0
+	}
+	return s
 }
 
 // lastOperators names the living processes that changed a semaphore last (sempid). Such a process may hold the
@@ -82,11 +117,19 @@ func (s *survey) deserted(r schema.Ref) bool {
 	return j != nil && (j.Verdict == relate.Orphan || j.Verdict == relate.Suspect)
 }
 
-// semFacts guards the last operation and the number of blocked tasks if the plan showed the set as idle; see msgFacts.
-// A changed ctime always refuses the removal: it may be a new set under the same id. SETVAL changes ctime too.
-func semFacts(s sysv.SemSet, blocked int, idle bool) facts {
+// semFacts guards the last operation and the semaphores if the plan showed the set as idle; see msgFacts. A changed
+// ctime always refuses the removal: it may be a new set under the same id. SETVAL changes ctime too.
+func semFacts(s sysv.SemSet, values []sysv.SemValue, idle bool) facts {
+	blocked, sum := 0, 0
+	last := map[int32]bool{}
+	for _, v := range values {
+		blocked += v.NCount + v.ZCount
+		sum += int(v.Value)
+		last[v.Pid] = true
+	}
+	pids := slices.Sorted(maps.Keys(last))
 	return append(perm(s.IPCPerm), facts{
 		{"nsems", s.NSems, true}, {"ctime", moment(s.CTime), true}, {"otime", moment(s.OTime), idle},
-		{"blocked", blocked, idle},
+		{"blocked", blocked, idle}, {"sum of values", sum, idle}, {"sempids", fmt.Sprint(pids), idle},
 	}...)
 }

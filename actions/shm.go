@@ -31,10 +31,9 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	if seg.NAttch > 0 {
 		says = "marked for destruction, goes away with its last attachment"
 	}
-	st.do = st.object.ifUnchanged(func() (facts, error) {
-		now, err := s.host.ShmStat(seg.ID)
-		return shmFacts(now), err
-	}, func() error { return s.admin.ShmRemove(seg.ID) }, says)
+	id := seg.ID
+	st.do = guarded(seg, func() (sysv.ShmSegment, error) { return s.host.ShmStat(id) }, shmFacts,
+		func() error { return s.admin.ShmRemove(id) }, says)
 	return st, nil
 }
 

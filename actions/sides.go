@@ -66,6 +66,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		partial = partial || v.Partial() || v.State() == schema.Denied
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
+			s.addRole(e.Ref(), role{r, side})
 			s.addReason(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
 		}
 	}
@@ -131,6 +132,7 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
 	}
 	ref := proc.RefOf(&stat)
+	s.addRole(ref, role{r, ""})
 	s.addReason(ref, "the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }

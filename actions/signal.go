@@ -24,13 +24,15 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		return nil, errNoProc
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
-	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, ancestorPIDs: p.ancestors()}
+	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, named: map[schema.Ref]bool{},
+		roles: map[schema.Ref][]role{}, ancestorPIDs: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
 	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
 	var targets []schema.Ref
 	for _, r := range refs {
 		if r.Kind == schema.Proc {
 			targets = append(targets, r)
+			s.named[r] = true
 			continue
 		}
 		found, err := s.processes(r, to)
@@ -40,6 +42,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		targets = append(targets, found...)
 	}
 	plan.add(targets, s.step)
+	s.rolesReason()
 	return plan, nil
 }
 
@@ -48,6 +51,8 @@ type signalling struct {
 	*survey
 	sig          Signal
 	via          map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
+	named        map[schema.Ref]bool     // processes that the person named
+	roles        map[schema.Ref][]role   // of each process
 	ancestorPIDs map[int]bool            // our own ancestors
 }
 

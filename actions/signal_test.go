@@ -203,7 +203,8 @@ func TestTheCreatorOfASegmentIsSignalled(t *testing.T) {
 		r := m.shm(sysv.KeyPrivate, 1)
 		queue := m.msg(sysv.KeyPrivate)
 		_ = queue
-		s := &signalling{survey: m.survey(&Plan{}, nil, nil), via: map[schema.Ref][]string{}}
+		s := &signalling{survey: m.survey(&Plan{}, nil, nil), via: map[schema.Ref][]string{},
+			roles: map[schema.Ref][]role{}}
 		got, err := s.creator(r)
 		m.ok(err)
 		if diff := cmp.Diff([]schema.Ref{m.proc(os.Getpid())}, got); diff != "" {

@@ -81,7 +81,7 @@ func removePosix(things []entry, report *Report) error {
 		return err
 	}
 	admin := kernel.NewAdmin()
-	remove := map[string]func(name string, dev, ino uint64) error{
+	remove := map[string]func(string, vfs.Same) error{
 		string(schema.PMsg): admin.PosixMsgRemoveSame, string(schema.PShm): admin.PosixShmRemoveSame,
 		string(schema.PSem): admin.PosixSemRemoveSame,
 	}
@@ -100,7 +100,7 @@ func removePosix(things []entry, report *Report) error {
 		case !samePosix(e, file):
 			report.left(what, "the name is now another's")
 		default:
-			if err := do(e.Path, file.Dev, file.Ino); err == nil {
+			if err := do(e.Path, vfs.Same{Dev: file.Dev, Ino: file.Ino}); err == nil {
 				report.removed("%s", what)
 			} else if !sys.Gone(err) && !errors.Is(err, posix.ErrChanged) {
 				errs = append(errs, err)

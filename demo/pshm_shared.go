@@ -3,6 +3,7 @@ package demo
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -66,7 +67,7 @@ func pshmDeleted() Scenario {
 				if err != nil {
 					return err
 				}
-				if err := r.admin.PosixShmRemoveSame(e.Path, e.Dev, e.Ino); err != nil {
+				if err := r.admin.PosixShmRemoveSame(e.Path, vfs.Same{Dev: e.Dev, Ino: e.Ino}); err != nil {
 					return err
 				}
 				r.object(Object{Ref: schema.Ref{Kind: schema.PShm, Space: e.Dev, ID: e.Ino}, Path: e.Path,

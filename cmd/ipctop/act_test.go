@@ -400,7 +400,7 @@ func TestAFullStandardOutputStopsTheRest(t *testing.T) {
 		defer full.Close()
 		var errs bytes.Buffer
 		code := run(context.Background(), []string{"rm", "--yes", ref(a), ref(b)}, full, &errs)
-		if code != 3 || !strings.Contains(errs.String(), ref(b)+": not done: interrupted\n") ||
+		if code != 3 || !strings.Contains(errs.String(), ref(b)+": refused: not done: interrupted\n") ||
 			!strings.Contains(errs.String(), "ipctop: standard output: ") {
 			t.Errorf("code %d, %s", code, errs.String())
 		}
@@ -545,7 +545,8 @@ func TestWhereHoldsForThePlan(t *testing.T) {
 		if want := fmt.Sprintf("shm:%d: removed\n", free); out.String() != want {
 			t.Errorf("did %q", out.String())
 		}
-		if want := fmt.Sprintf("ipctop: shm:%d: --where does not hold for it any more: look at it again\n",
+		if want := fmt.Sprintf("ipctop: shm:%d: changed since it was shown: --where does not hold for it "+
+			"any more: look at it again\n",
 			taken); !strings.Contains(errs.String(), want) {
 			t.Errorf("said %q", errs.String())
 		}

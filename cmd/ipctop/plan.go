@@ -39,9 +39,12 @@ const planHelp = "\n" +
 	"refused to stderr.\n" +
 	"--dry-run prints the plan to stdout and does nothing.\n" +
 	"\n" +
-	"A plan that cannot be written is not carried out. Just before it acts, ipctop reads each object again and " +
-	"refuses what has changed\n" +
-	"since the plan. ipctop journal lists what was done. IPCTOP_SYSLOG=1 tells the system's log as well.\n" +
+	"A plan that cannot be written is not carried out. After the answer ipctop asks again why each object was chosen " +
+	"(--where, --to, who uses\n" +
+	"it), and just before it acts it reads the object again: what has changed since the plan is refused " +
+	"(\"ipctop: REF: refused: why\";\n" +
+	"where the kernel did not do it: \"failed\"). ipctop journal lists what was done. " +
+	"IPCTOP_SYSLOG=1 tells the system's log as well.\n" +
 	"\n" +
 	"Exit codes: 0 all done; 1 nothing done (refused, declined, no such object, --where matched nothing); " +
 	"2 usage, --read-only, or nobody to\n" +
@@ -195,7 +198,7 @@ func (a *verbRun) run(plan *actions.Plan) error {
 	err := plan.Run(ctx, func(r actions.Result) {
 		if r.Outcome != actions.Done {
 			left++
-			a.complain(r.Step.Ref.String(), r.Says)
+			a.complain(r.Step.Ref.String(), string(r.Outcome)+": "+r.Says)
 			return
 		}
 		done++

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -111,22 +111,13 @@ func (a *verbRun) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *vie
 	if where, err = views.CompileWhere(mechs, a.where); err != nil {
 		return nil, nil, nil, err
 	}
-	want := map[schema.Kind]schema.Need{}
-	for _, m := range mechs {
-		want[m.Kind] = m.NeedsOf(where.IDs())
-		if a.lists != nil {
-			want[m.Kind] |= a.lists(m)
-		}
-	}
-	snap = collect.New(a.host, time.Now,
-		a.settings...).Take(collect.Request{Want: want, AllNamespaces: a.all, Grace: a.age})
+	snap = collect.New(a.host, time.Now, a.settings...).Take(collect.Request{Want: a.wantFor(mechs, where),
+		AllNamespaces: a.all, Grace: a.age})
+	self := uint64(process.SelfPID())
 	for _, m := range mechs {
 		for _, o := range snap.Objects[m.Kind] {
-			ours := m.Kind == schema.Proc && o.Ref.ID == uint64(os.Getpid())
-			if a.can != nil && !a.can(o) {
-				continue
-			}
-			if where.Match(o) && !ours && (m.Background == nil || !m.Background(o)) {
+			ours := m.Kind == schema.Proc && o.Ref.ID == self
+			if a.chosen(where, o) && !ours && (m.Background == nil || !m.Background(o)) {
 				refs = append(refs, o.Ref)
 			}
 		}
@@ -134,22 +125,42 @@ func (a *verbRun) match(mechs []*kinds.Mechanism) (refs []schema.Ref, where *vie
 	return refs, where, snap, nil
 }
 
-// stillMatching refuses the steps of the plan whose objects --where does not find any more. An object can change
-// between the choice by --where and the plan. For changes after this check, each deed reads its object again.
+// wantFor lists what a snapshot needs to answer --where.
+func (a *verbRun) wantFor(mechs []*kinds.Mechanism, where *views.Where) map[schema.Kind]schema.Need {
+	want := map[schema.Kind]schema.Need{}
+	for _, m := range mechs {
+		want[m.Kind] = m.NeedsOf(where.IDs())
+		if a.lists != nil {
+			want[m.Kind] |= a.lists(m)
+		}
+	}
+	return want
+}
+
+// chosen is true for an object that --where finds and the verb works on.
+func (a *verbRun) chosen(where *views.Where, o *schema.Object) bool {
+	return (a.can == nil || a.can(o)) && where.Match(o)
+}
+
+// stillMatching makes --where the reason of a plan: the deeds are done only to objects that --where finds right before
+// them. It also refuses the steps whose objects --where does not find any more now. An object can change between the
+// choice by --where and the plan.
 func (a *verbRun) stillMatching(plan *actions.Plan, mechs []*kinds.Mechanism) (*actions.Plan, error) {
 	if a.where == "" || len(plan.Steps) == 0 {
 		return plan, nil
 	}
-	refs, _, _, err := a.match(mechs)
+	where, err := views.CompileWhere(mechs, a.where)
 	if err != nil {
 		return nil, err
 	}
-	holds := map[schema.Ref]bool{}
-	for _, r := range refs {
-		holds[r] = true
-	}
-	return plan.Only(func(s *actions.Step) bool { return holds[s.Ref] },
-		"--where does not hold for it any more: look at it again"), nil
+	plan.Because(actions.Reason{Want: a.wantFor(mechs, where), AllNamespaces: a.all,
+		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
+			if o := snap.Find(r); o != nil && a.chosen(where, o) {
+				return ""
+			}
+			return "--where does not hold for it any more"
+		}})
+	return plan.Keep(), nil
 }
 
 // targets lists the objects to act on: the objects that the REFs name, or the objects that --where finds.

@@ -27,29 +27,29 @@ func (a *Admin) PosixSemCreate(name string, value uint32, mode uint32) error {
 // PosixSemRemove removes a semaphore's name (sem_unlink). The semaphore lives as long as a process has it open.
 func (a *Admin) PosixSemRemove(name string) error { return posix.SemRemove(name) }
 
-// PosixMsgRemoveSame unlinks a queue by its name ("/name"), if the file still has this device and inode number.
-func (a *Admin) PosixMsgRemoveSame(name string, dev, ino uint64) error {
-	return posix.MsgRemoveSame(name, dev, ino)
+// PosixMsgRemoveSame unlinks a queue by its name ("/name"), if the file still is the same.
+func (a *Admin) PosixMsgRemoveSame(name string, same vfs.Same) error {
+	return posix.MsgRemoveSame(name, same)
 }
 
 // PosixShmRemoveSame unlinks a file of /dev/shm by its name ("/name"; shm_unlink(3)), with the same condition.
-func (a *Admin) PosixShmRemoveSame(name string, dev, ino uint64) error {
-	return posix.ShmRemoveSame(name, dev, ino)
+func (a *Admin) PosixShmRemoveSame(name string, same vfs.Same) error {
+	return posix.ShmRemoveSame(name, same)
 }
 
 // PosixSemRemoveSame unlinks a named semaphore (sem_unlink(3)), with the same condition.
-func (a *Admin) PosixSemRemoveSame(name string, dev, ino uint64) error {
-	return posix.SemRemoveSame(name, dev, ino)
+func (a *Admin) PosixSemRemoveSame(name string, same vfs.Same) error {
+	return posix.SemRemoveSame(name, same)
 }
 
 // PosixShmRemoveIn unlinks a file of another mount namespace's /dev/shm, with the same condition.
-func (a *Admin) PosixShmRemoveIn(dir posix.ShmDir, name string, dev, ino uint64) error {
-	return posix.ShmRemoveIn(dir, name, dev, ino)
+func (a *Admin) PosixShmRemoveIn(dir posix.ShmDir, name string, same vfs.Same) error {
+	return posix.ShmRemoveIn(dir, name, same)
 }
 
 // PosixSemRemoveIn unlinks a named semaphore of another mount namespace's /dev/shm, with the same condition.
-func (a *Admin) PosixSemRemoveIn(dir posix.ShmDir, name string, dev, ino uint64) error {
-	return posix.SemRemoveIn(dir, name, dev, ino)
+func (a *Admin) PosixSemRemoveIn(dir posix.ShmDir, name string, same vfs.Same) error {
+	return posix.SemRemoveIn(dir, name, same)
 }
 
 // MqOpen opens a queue by its name ("/name"; man 2 mq_open) and returns a descriptor.

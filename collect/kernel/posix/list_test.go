@@ -73,11 +73,11 @@ func TestPosixQueues(t *testing.T) {
 		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
 			t.Errorf("listing mounted something: %s (%v)", text, err)
 		}
-		if err := posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino+1); !errors.Is(err, posix.ErrChanged) {
+		if err := posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino + 1}); !errors.Is(err, posix.ErrChanged) {
 			t.Errorf("removing another's queue: %v", err)
 		}
-		kerneltest.OK(t, posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino))
-		if err := posix.MsgRemoveSame("/b \x1b", st.Dev, st.Ino); !errors.Is(err, fs.ErrNotExist) {
+		kerneltest.OK(t, posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino}))
+		if err := posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino}); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("removing a removed queue: %v", err)
 		}
 		if left := kerneltest.Must(posix.AllQueues(h, false, false))(t); len(left) != 1 {
@@ -163,8 +163,8 @@ func workOwnQueue(j *kerneltest.Job) {
 	j.Check(unix.Fstat(fd, &st))
 	q, err := posix.QueueStat(h, "/mine")
 	j.Check(err)
-	other := posix.MsgRemoveSame("/mine", q.Dev, q.Ino+1)
-	j.Check(posix.MsgRemoveSame("/mine", q.Dev, q.Ino))
+	other := posix.MsgRemoveSame("/mine", vfs.Same{Dev: q.Dev, Ino: q.Ino + 1})
+	j.Check(posix.MsgRemoveSame("/mine", vfs.Same{Dev: q.Dev, Ino: q.Ino}))
 	left := "there"
 	if _, err := posix.QueueStat(h, "/mine"); errors.Is(err, fs.ErrNotExist) {
 		left = "gone"
@@ -213,13 +213,13 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}
-		if err := posix.SemRemoveSame("/lock", sems[0].Dev, files[3].Ino); !errors.Is(err, posix.ErrChanged) {
+		if err := posix.SemRemoveSame("/lock", vfs.Same{Dev: sems[0].Dev, Ino: files[3].Ino}); !errors.Is(err, posix.ErrChanged) {
 			t.Errorf("removing another's semaphore: %v", err)
 		}
-		kerneltest.OK(t, posix.SemRemoveSame("/lock", sems[0].Dev, sems[0].Ino))
-		kerneltest.OK(t, posix.ShmRemoveSame("/seg", files[3].Dev, files[3].Ino))
+		kerneltest.OK(t, posix.SemRemoveSame("/lock", vfs.Same{Dev: sems[0].Dev, Ino: sems[0].Ino}))
+		kerneltest.OK(t, posix.ShmRemoveSame("/seg", vfs.Same{Dev: files[3].Dev, Ino: files[3].Ino}))
 		for _, name := range []string{"", "/", "/..", "/dir/x", "/a\x00b"} {
-			if err := posix.ShmRemoveSame(name, 0, 0); !errors.Is(err, unix.EINVAL) {
+			if err := posix.ShmRemoveSame(name, vfs.Same{Dev: 0, Ino: 0}); !errors.Is(err, unix.EINVAL) {
 				t.Errorf("removing %q: %v", name, err)
 			}
 		}

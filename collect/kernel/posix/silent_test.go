@@ -25,7 +25,7 @@ func TestASilentServerOnDevShmHangsNothing(t *testing.T) {
 			"ReadDevShmUse": func() error { _, err := ReadDevShmUse(""); return err },
 			"DevShmDevice":  func() error { _, _, err := DevShmDevice(""); return err },
 			"DevShmIsTmpfs": func() error { _, err := DevShmIsTmpfs(""); return err },
-			"ShmRemoveSame": func() error { return ShmRemoveSame("/a", 1, 2) },
+			"ShmRemoveSame": func() error { return ShmRemoveSame("/a", vfs.Same{Dev: 1, Ino: 2}) },
 			"ShmRemove":     func() error { return ShmRemove("/a") },
 			"SemRemove":     func() error { return SemRemove("/a") },
 			"ShmCreate":     func() error { return ShmCreate("/a", 1, 0o600) },

@@ -19,33 +19,33 @@ import (
 // ErrChanged means that the name leads to another file than before.
 var ErrChanged = vfs.ErrChanged
 
-// MsgRemoveSame unlinks a queue by its name ("/name"), if the file still has this device and inode number. Processes
+// MsgRemoveSame unlinks a queue by its name ("/name"), if the file still is the same. Processes
 // with an open descriptor go on using the queue. It ends with its last descriptor (mq_unlink(3)). Errors: ErrChanged,
 // fs.ErrNotExist, fs.ErrPermission.
-func MsgRemoveSame(name string, dev, ino uint64) error {
+func MsgRemoveSame(name string, same vfs.Same) error {
 	file := strings.TrimPrefix(name, "/")
 	if err := vfs.PlainName(file); err != nil {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	dir, err := openQueues()
 	if sys.Denied(err) {
-		return removeOpened(file, dev, ino)
+		return removeOpened(file, same)
 	}
 	if err != nil {
 		return fmt.Errorf("remove queue %s: %w", name, err)
 	}
 	defer unix.Close(dir)
-	return unlinkSame(dir, file, dev, ino)
+	return unlinkSame(dir, file, same)
 }
 
 // removeOpened opens the queue to read its inode, then unlinks it. An ordinary user without a mount of the file
 // system has only this way.
-func removeOpened(file string, dev, ino uint64) error {
+func removeOpened(file string, same vfs.Same) error {
 	q, err := openedQueue(file)
 	if err != nil {
 		return fmt.Errorf("remove queue /%s: %w", file, err)
 	}
-	if q.Dev != dev || q.Ino != ino {
+	if vfs.SameAs(&q.PosixFile, same.Checks) != same {
 		return fmt.Errorf("remove queue /%s: %w", file, ErrChanged)
 	}
 	return MsgRemove("/" + file)
@@ -54,41 +54,40 @@ func removeOpened(file string, dev, ino uint64) error {
 // ShmRemoveSame unlinks a file of /dev/shm by its name ("/name"; shm_unlink(3)), with the same condition and errors.
 // The kernel frees the memory after its last mapping and descriptor. ShmRemoveSame unlinks a symbolic link itself. A
 // directory is EISDIR.
-func ShmRemoveSame(name string, dev, ino uint64) error {
-	return removeDevShm(name, strings.TrimPrefix(name, "/"), dev, ino)
+func ShmRemoveSame(name string, same vfs.Same) error {
+	return removeDevShm(name, strings.TrimPrefix(name, "/"), same)
 }
 
 // SemRemoveSame unlinks a named semaphore (sem_unlink(3)), with the same condition and errors.
-func SemRemoveSame(name string, dev, ino uint64) error {
-	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
+func SemRemoveSame(name string, same vfs.Same) error {
+	return removeDevShm(name, semPrefix+strings.TrimPrefix(name, "/"), same)
 }
 
 // ShmRemoveIn is ShmRemoveSame in the directory that some processes have at /dev/shm.
-func ShmRemoveIn(d ShmDir, name string, dev, ino uint64) error {
-	return removeIn(d.fd, name, strings.TrimPrefix(name, "/"), dev, ino)
+func ShmRemoveIn(d ShmDir, name string, same vfs.Same) error {
+	return removeIn(d.fd, name, strings.TrimPrefix(name, "/"), same)
 }
 
 // SemRemoveIn is SemRemoveSame in the directory that some processes have at /dev/shm.
-func SemRemoveIn(d ShmDir, name string, dev, ino uint64) error {
-	return removeIn(d.fd, name, semPrefix+strings.TrimPrefix(name, "/"), dev, ino)
+func SemRemoveIn(d ShmDir, name string, same vfs.Same) error {
+	return removeIn(d.fd, name, semPrefix+strings.TrimPrefix(name, "/"), same)
 }
 
-func removeDevShm(name, file string, dev, ino uint64) error {
-	return inOwn("", func(d ShmDir) error { return removeIn(d.fd, name, file, dev, ino) })
+func removeDevShm(name, file string, same vfs.Same) error {
+	return inOwn("", func(d ShmDir) error { return removeIn(d.fd, name, file, same) })
 }
 
 // removeIn unlinks a file of an open directory. name is the name of the object ("/name").
-func removeIn(dir int, name, file string, dev, ino uint64) error {
+func removeIn(dir int, name, file string, same vfs.Same) error {
 	if err := vfs.PlainName(file); err != nil {
 		return fmt.Errorf("remove %s: %w", name, err)
 	}
-	return unlinkSame(dir, file, dev, ino)
+	return unlinkSame(dir, file, same)
 }
 
-// unlinkSame removes a name. Two system calls lie between the check and unlinkat, because no call of Linux unlinks by
-// inode.
-func unlinkSame(dir int, file string, dev, ino uint64) error {
-	if err := vfs.UnlinkSame(dir, file, dev, ino); err != nil {
+// unlinkSame removes a name. No call of Linux unlinks by inode, so that the file may change between check and removal.
+func unlinkSame(dir int, file string, same vfs.Same) error {
+	if err := vfs.UnlinkSame(dir, file, same); err != nil {
 		return fmt.Errorf("remove /%s: %w", file, err)
 	}
 	return nil

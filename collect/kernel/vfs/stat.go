@@ -36,8 +36,7 @@ func StatFile(path string) (PosixFile, error) {
 // is mounted over the name, it asks no server: statx then answers from what the kernel knows (AT_STATX_DONT_SYNC).
 func StatAt(dir int, name string) (PosixFile, error) {
 	var x unix.Statx_t
-	if err := unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT,
-		unix.STATX_BASIC_STATS, &x); err != nil {
+	if err := statAt(dir, name, &x); err != nil {
 		return PosixFile{}, err
 	}
 	moment := func(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
@@ -46,6 +45,11 @@ func StatAt(dir int, name string) (PosixFile, error) {
 		GID: x.Gid, Links: uint64(x.Nlink), Size: x.Size, Allocated: x.Blocks * 512,
 		ATime: moment(x.Atime), MTime: moment(x.Mtime), CTime: moment(x.Ctime),
 	}, nil
+}
+
+func statAt(dir int, name string, x *unix.Statx_t) error {
+	return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT,
+		unix.STATX_BASIC_STATS, x)
 }
 
 // FileOf turns an answer of stat into a PosixFile.
