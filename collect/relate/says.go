@@ -40,6 +40,9 @@ func (s *Solution) Says(i int) string {
 	if t.Wait.Signals != "" {
 		says += "; " + t.Wait.Signals
 	}
+	if t.Wait.EndedBy != "" {
+		says += "; " + t.Wait.EndedBy
+	}
 	if t.Wait.Timed {
 		says += "; it ends by itself"
 		if t.Wait.Timeout > 0 {

@@ -65,6 +65,9 @@ type Wait struct {
 	Assumes string
 	// Signals says what signals do to a wait that they cannot end as usual: "no signal ends it". "": as usual.
 	Signals string
+	// EndedBy says who may end the waiter's process, though nobody ends the wait: "its parent 2/timeout may end it when
+	// its time is over". It changes no verdict. "": nobody is known.
+	EndedBy string
 	// Left says who left the object as it is, and is gone: "its last change was by process 4, which is gone". "":
 	// nobody is known.
 	Left string

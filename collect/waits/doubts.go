@@ -66,6 +66,11 @@ func (g *graph) addDoubts(solved *relate.Solution, tasks []relate.Task) (changed
 				continue
 			}
 		}
+		if looksBad(solved, t) {
+			if by := g.endedBy(p); by != "" {
+				w.EndedBy, changed = by, true
+			}
+		}
 		byDescriptor := g.endsByDescriptor(t)
 		switch {
 		case w.Open != "":
@@ -277,6 +282,16 @@ func (g *graph) hasTimer(p *proc.Process, tid int) bool {
 	}
 	return err != nil || slices.ContainsFunc(timers,
 		func(t process.SignalTimer) bool { return t.TID == 0 || t.TID == tid })
+}
+
+// endedBy names a parent that may end the process when a time is over; "": none. That is timeout(1), which waits for
+// its child with a timer that sends it SIGALRM. No file tells when the timer expires, or that "timeout 0" has not set it.
+func (g *graph) endedBy(p *proc.Process) string {
+	parent := g.tick.Process(p.PPID)
+	if parent == nil || parent.Comm != "timeout" {
+		return ""
+	}
+	return fmt.Sprintf("its parent %d/%s may end it when its time is over", parent.PID, parent.Comm)
 }
 
 // hasSocketLimit reports true if the socket has its own time limit for the call, or if the limit could not be read.
