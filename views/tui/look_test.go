@@ -18,7 +18,7 @@ import (
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	m := collecttest.Sample(t)
-	for _, size := range [][2]int{{80, 24}, {40, 10}, {250, 70}, {200, 50}, {20, 5}, {3, 2}, {1, 1}} {
+	for _, size := range [][2]int{{80, 24}, {40, 10}, {250, 20}, {60, 70}, {20, 5}, {3, 2}, {1, 1}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
 			r := openRig(t, m.Root, 80, 24, func(o *Options) { o.Planner = planner(t) })
