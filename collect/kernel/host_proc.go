@@ -15,5 +15,8 @@ func (h *Host) FileSize(pid, fd int) (uint64, error) { return process.FileSize(h
 // PIDs lists the processes in /proc, in ascending order.
 func (h *Host) PIDs() ([]int, error) { return process.PIDs(h.Root) }
 
-// OpenProc opens /proc/PID.
-func (h *Host) OpenProc(pid int) (process.Dir, error) { return process.Open(h.Root, pid) }
+// OpenProc opens /proc/PID. Reads that may never come back end in process.ErrStalls.
+func (h *Host) OpenProc(pid int) (process.Dir, error) { return h.stalls.Open(h.Root, pid) }
+
+// Stalls has the processes whose memory does not answer.
+func (h *Host) Stalls() *process.Stalls { return &h.stalls }

@@ -290,7 +290,12 @@ func (t *Tick) monitorName(c Container, p *Process) string {
 		if p.Comm != "conmon" {
 			continue
 		}
-		text, err := t.Host.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+		dir, err := t.Host.OpenProc(p.PID)
+		if err != nil {
+			return ""
+		}
+		text, err := dir.Read("cmdline", nil)
+		dir.Close()
 		if err != nil {
 			return ""
 		}

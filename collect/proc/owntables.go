@@ -90,7 +90,7 @@ func (w *walker) ownTables(p *Process, dir process.Dir, buf []byte, scan *fdScan
 		if tid == first || tid == p.PID { // a first thread that has ended has no table
 			continue
 		}
-		same, err := process.SameFiles(first, tid)
+		same, err := dir.SameFiles(first, tid)
 		switch {
 		case sys.Gone(err): // the thread has just ended
 		case err != nil:

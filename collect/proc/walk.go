@@ -3,9 +3,7 @@ package proc
 import (
 	"bytes"
 	"cmp"
-	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/process"
@@ -33,6 +31,7 @@ type Process struct {
 	stopped   []Wait // of a stopped process: the calls that it starts again when it continues
 	OpensFIFO bool   // a thread waits in the open of a FIFO that cannot be found out
 	WaitErr   error
+	MemoryErr error // a call's arguments were not read: see process.ErrMemoryServed
 	Tasks     []Thread
 	TaskErr   error
 	// inodes of its namespaces in the order of namespace.Types; 0: not known. The inode of the IPC namespace is also
@@ -131,19 +130,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 		return nil, err
 	}
 	w.risky.refresh(w.host, needs)
-	found := make([]*Process, len(pids))
-	fresh := make([]cached, len(pids))
-	workers := min(4, runtime.GOMAXPROCS(0), 1+len(pids)/64)
-	var wg sync.WaitGroup
-	for n := range workers {
-		wg.Go(func() {
-			buf := make([]byte, 32<<10)
-			for i := n; i < len(pids); i += workers {
-				found[i], fresh[i] = w.process(pids[i], needs, buf)
-			}
-		})
-	}
-	wg.Wait()
+	found, fresh := w.readAll(pids, needs)
 	if needs&completeNeeds != 0 {
 		var late []*Process
 		var lateCached []cached
@@ -153,6 +140,7 @@ func (w *walker) walk(needs schema.Need, info infoDemand) ([]*Process, error) {
 	cache := make(map[int]cached, len(pids))
 	for _, c := range fresh {
 		w.unread.add(c.err)
+		w.risky.skipped.Add(int64(c.risky))
 		if c.proc != nil {
 			cache[c.proc.PID] = c
 		}
@@ -185,19 +173,20 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 			known[p.PID] = true
 		}
 	}
-	buf := make([]byte, 32<<10)
 	for range rounds {
 		if pids, err = w.host.PIDs(); err != nil {
 			w.restless = true
 			return late, fresh, err
 		}
 		w.restless = false
-		for _, pid := range pids {
-			if seen[pid] {
-				continue
-			}
+		pids = slices.DeleteFunc(pids, func(pid int) bool { return seen[pid] })
+		if len(pids) == 0 {
+			break
+		}
+		born, read := w.readAll(pids, needs)
+		for i, pid := range pids {
 			seen[pid] = true
-			p, c := w.process(pid, needs, buf)
+			p, c := born[i], read[i]
 			if p == nil {
 				w.restless = true // it may have children
 				fresh = append(fresh, c)
@@ -217,11 +206,12 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 
 // process reads one process. It returns nil if the process is gone. If the process may live, and could not be read,
 // cached has the error.
-func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cached) {
+func (w *walker) process(pid int, needs schema.Need, buf []byte, l *lane) (*Process, cached) {
 	dir, err := w.host.OpenProc(pid)
 	if err != nil {
 		return nil, cached{err: failure(err)}
 	}
+	l.start, dir = 0, dir.In(l.Lane)
 	defer dir.Close()
 	cpu, cpuErr := int64(0), error(nil)
 	if w.host.Live() {
@@ -241,6 +231,11 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	if !ok || !w.host.Live() || cpuErr != nil || old.start != p.Start || old.cpu != cpu {
 		old = cached{}
 	}
+	l.start = p.Start
+	if needs&memoryNeeds != 0 && w.host.Stalls().Has(pid, p.Start) {
+		p.memoryStalls(needs)
+		needs &^= memoryNeeds
+	}
 	dir, end := w.livingDir(p, dir)
 	defer end()
 	if cpuErr == nil {
@@ -253,6 +248,9 @@ func (w *walker) process(pid int, needs schema.Need, buf []byte) (*Process, cach
 	w.mappings(p, dir, needs, buf, old, &now)
 	w.threads(p, dir, needs, buf, old, &now)
 	w.blocked(p, dir, needs, buf, old, &now)
+	if p.MemoryErr = failure(dir.MemoryRefused()); old.known != nil {
+		p.MemoryErr = cmp.Or(p.MemoryErr, old.known.MemoryErr)
+	}
 	w.namespaces(p, dir, needs, buf, old, &now)
 	now.keep(old)
 	p.ended = needs&completeNeeds != 0 && w.hasEnded(p, dir)
@@ -281,7 +279,7 @@ func (w *walker) livingDir(p *Process, dir process.Dir) (tables process.Dir, end
 	if tid := livingThread(dir, &p.ProcStat); tid != 0 {
 		if other, err := w.host.OpenProc(tid); err == nil {
 			p.liveThread = tid
-			return other, other.Close
+			return other.In(dir.Lane()), other.Close
 		}
 	}
 	return dir, func() {}

@@ -46,7 +46,8 @@ func (t *Tick) recordRefusals() {
 	for _, p := range t.procs {
 		for source, err := range map[string]error{"fd": cmp.Or(p.FDErr, p.OwnErr, failure(p.FDCountErr)),
 			"maps":    p.MapsErr,
-			"syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr, "status": p.SmallErr} {
+			"syscall": cmp.Or(p.WaitErr, p.TaskErr), "ns": p.NSErr, "status": p.SmallErr,
+			"memory": p.MemoryErr} {
 			missing := t.Host.Live() && p.PID == t.Self && sys.Gone(err)
 			switch fail := failure(err); {
 			case sys.Denied(err):
@@ -100,6 +101,7 @@ func (t *Tick) refusals() []schema.Fault {
 		{"fd", "file descriptors", "who holds what there is not shown"},
 		{"maps", "memory maps", "who maps what there is not shown"},
 		{"syscall", "system calls", "who waits there is not shown"},
+		{"memory", "arguments of system calls", "what threads wait for there is known in part"},
 		{"ns", "namespaces", "those of theirs alone are not shown"},
 		{"status", "users and arguments", "whose they are is not shown"},
 	} {

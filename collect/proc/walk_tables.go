@@ -84,7 +84,6 @@ func (w *walker) descriptors(p *Process, dir process.Dir, needs schema.Need, buf
 			now.fds = 0
 		}
 	}
-	w.risky.skipped.Add(int64(now.risky))
 }
 
 // pathsNow returns the descriptors with their present paths. Other processes can rename and unlink files while the

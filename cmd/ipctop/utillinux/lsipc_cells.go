@@ -101,9 +101,12 @@ func (r *lsipcRun) command(pid int32) cell {
 		return c
 	}
 	var c cell
-	if raw, err := r.host.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/cmdline"); err == nil && len(raw) > 0 {
-		raw = raw[:min(len(raw), maxCommand)]
-		c = textCell(strings.ReplaceAll(string(raw[:len(raw)-1]), "\x00", " "))
+	if dir, err := r.host.OpenProc(int(pid)); err == nil {
+		defer dir.Close()
+		if raw, err := dir.Read("cmdline", nil); err == nil && len(raw) > 0 {
+			raw = raw[:min(len(raw), maxCommand)]
+			c = textCell(strings.ReplaceAll(string(raw[:len(raw)-1]), "\x00", " "))
+		}
 	}
 	r.commands[pid] = c
 	return c

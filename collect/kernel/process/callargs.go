@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/fdinfo"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // AwaitedFD is a descriptor on which a blocked call waits.
@@ -193,29 +192,6 @@ func (p Dir) SleepsIn(tid int) string {
 		return ""
 	}
 	return string(wchan)
-}
-
-// errNoMemory means that only a part of the memory could be read.
-var errNoMemory = errors.New("cut short")
-
-// readMemory reads len(into) bytes from the memory of a thread's process. It needs the right to ptrace the process
-// (man 2 process_vm_readv).
-func (p Dir) readMemory(tid int, addr uint64, into []byte) error {
-	if !p.live {
-		return fmt.Errorf("process_vm_readv: %w", sys.ErrNotLive)
-	}
-	if len(into) == 0 {
-		return nil
-	}
-	local := []unix.Iovec{{Base: &into[0], Len: uint64(len(into))}}
-	n, err := unix.ProcessVMReadv(tid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: len(into)}}, 0)
-	if err == nil && n != len(into) {
-		err = errNoMemory
-	}
-	if err != nil {
-		return fmt.Errorf("process_vm_readv %d: %w", tid, err)
-	}
-	return nil
 }
 
 // checkCall checks that the thread is in the call, still or again: memory that was read before then belongs to the

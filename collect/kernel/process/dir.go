@@ -41,10 +41,13 @@ func PIDs(root sys.Root) ([]int, error) {
 // Dir is an open /proc/PID. While it is open, it always means one process. After the process is gone, every read
 // fails with ESRCH or ENOENT, even if the kernel uses the pid again (fs/proc/base.c).
 type Dir struct {
-	PID  int
-	fd   int
-	live bool
-	tree *treeDir // nil on the live machine
+	PID    int
+	fd     int
+	live   bool
+	tree   *treeDir // nil on the live machine
+	memory *memory  // nil in a file tree
+	stalls *Stalls  // nil: reads that may never come back are not watched
+	lane   *Lane    // the goroutine that reads, if it is watched
 }
 
 // Open opens /proc/PID. fs.ErrNotExist: no such process.
@@ -56,18 +59,38 @@ func Open(root sys.Root, pid int) (Dir, error) {
 	if err != nil {
 		return Dir{}, fmt.Errorf("open /proc/%d: %w", pid, err)
 	}
-	return Dir{PID: pid, fd: fd, live: true}, nil
+	return Dir{PID: pid, fd: fd, live: true, memory: &memory{}}, nil
 }
 
 // Close releases the directory.
-func (p Dir) Close() { unix.Close(p.fd) }
+func (p Dir) Close() {
+	p.memory.close()
+	unix.Close(p.fd)
+}
 
 // Read reads a small file of the process into buf and grows buf if needed. The result is valid until the next use of
-// buf.
-func (p Dir) Read(name string, buf []byte) ([]byte, error) {
-	if p.tree != nil {
+// buf. ErrStalls: the kernel does not answer.
+func (p Dir) Read(name string, buf []byte) (text []byte, err error) {
+	switch {
+	case p.tree != nil:
 		return p.readTree(name)
+	case p.lane != nil:
+		at := p.lane.enter()
+		text, err = p.read(name, buf)
+		p.lane.leave(at)
+		return text, err
+	case p.stalls == nil || !mayStall(name):
+		return p.read(name, buf)
 	}
+	var got []byte // in a buffer of its own: the read may go on alone
+	var failed error
+	if err = p.watch(func(own Dir) { got, failed = own.read(name, nil) }); err != nil {
+		return nil, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, err)
+	}
+	return got, failed
+}
+
+func (p Dir) read(name string, buf []byte) ([]byte, error) {
 	fd, err := unix.Openat(p.fd, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read /proc/%d/%s: %w", p.PID, name, err)

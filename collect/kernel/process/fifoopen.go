@@ -98,7 +98,7 @@ func (p Dir) FIFOOpen(c BlockedCall) (vfs.FileID, string, fdinfo.Access, error) 
 	if err != nil {
 		return vfs.FileID{}, "", 0, err
 	}
-	path, err := readString(c.TID, o.path)
+	path, err := p.readString(c.TID, o.path)
 	if err != nil {
 		return vfs.FileID{}, "", 0, fmt.Errorf("%w: %w", ErrUnknownFIFO, err)
 	}

@@ -37,6 +37,17 @@ func SameFiles(tid1, tid2 int) (bool, error) {
 	return err == nil && order == 0, err
 }
 
+// SameFiles is the function SameFiles, for threads of the process.
+func (p Dir) SameFiles(tid1, tid2 int) (same bool, err error) {
+	if p.lane == nil {
+		return SameFiles(tid1, tid2)
+	}
+	at := p.lane.enter() // kcmp takes exec_update_lock (kernel/kcmp.c)
+	same, err = SameFiles(tid1, tid2)
+	p.lane.leave(at)
+	return same, err
+}
+
 // Shared is a part that several processes may have in common (clone(2)).
 type Shared int
 

@@ -21,12 +21,10 @@ func (p Dir) LockRequest(c BlockedCall) (mode string, start, end uint64, err err
 	}
 	var lock unix.Flock_t
 	size := int(unsafe.Sizeof(lock))
-	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&lock)), Len: uint64(size)}}
-	n, err := unix.ProcessVMReadv(c.TID, local, []unix.RemoteIovec{{Base: uintptr(c.Args[2]), Len: size}}, 0)
-	if err != nil {
-		return "", 0, 0, fmt.Errorf("process_vm_readv %d: %w", c.TID, err)
+	if err := p.readMemory(c.TID, c.Args[2], unsafe.Slice((*byte)(unsafe.Pointer(&lock)), size)); err != nil {
+		return "", 0, 0, err
 	}
-	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || n != size || lock.Whence != unix.SEEK_SET {
+	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || lock.Whence != unix.SEEK_SET {
 		return "", 0, 0, ErrOtherCall
 	}
 	return lockRange(lock)

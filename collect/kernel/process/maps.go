@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -46,12 +47,14 @@ const (
 // 1027 maps. On older kernels SharedMaps reads all maps: 490 µs for these.
 func (p Dir) SharedMaps(buf []byte) ([]Mapping, error) {
 	if p.live {
-		maps, err := p.queryMaps()
-		if err != unix.ENOTTY {
-			if err != nil {
-				return nil, fmt.Errorf("query /proc/%d/maps: %w", p.PID, err)
-			}
+		var maps []Mapping
+		var failed error
+		err := p.watch(func(own Dir) { maps, failed = own.queryMaps() })
+		if err == nil && failed == nil {
 			return maps, nil
+		}
+		if failed != unix.ENOTTY || err != nil {
+			return nil, fmt.Errorf("query /proc/%d/maps: %w", p.PID, cmp.Or(err, failed))
 		}
 	}
 	text, err := p.Read("maps", buf)

@@ -123,22 +123,21 @@ func (c BlockedCall) FlockMode() string {
 
 // readString reads a NUL-terminated string of at most PATH_MAX bytes from another process. It reads page by page: the
 // next page may not be mapped.
-func readString(pid int, addr uint64) (string, error) {
+func (p Dir) readString(tid int, addr uint64) (string, error) {
 	var text []byte
 	for len(text) < unix.PathMax {
 		size := int(sys.PageSize() - addr%sys.PageSize())
 		buf := make([]byte, size)
-		local := []unix.Iovec{{Base: &buf[0], Len: uint64(size)}}
-		n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: size}}, 0)
+		n, err := p.readSome(tid, addr, buf)
 		if err != nil {
-			return "", fmt.Errorf("process_vm_readv %d: %w", pid, err)
+			return "", fmt.Errorf("process_vm_readv %d: %w", tid, err)
 		}
 		if end := bytes.IndexByte(buf[:n], 0); end >= 0 {
 			return string(append(text, buf[:end]...)), nil
 		}
 		text, addr = append(text, buf[:n]...), addr+uint64(n)
 	}
-	return "", fmt.Errorf("process_vm_readv %d: %w", pid, unix.ENAMETOOLONG)
+	return "", fmt.Errorf("process_vm_readv %d: %w", tid, unix.ENAMETOOLONG)
 }
 
 // sysVCall is the call's common name. glibc's semop calls semtimedop without a timeout.
@@ -183,13 +182,10 @@ func (p Dir) SemOps(c BlockedCall) ([]sysv.SemOp, error) {
 		return nil, nil
 	}
 	size := len(ops) * int(unsafe.Sizeof(sysv.SemOp{}))
-	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&ops[0])), Len: uint64(size)}}
-	remote := []unix.RemoteIovec{{Base: uintptr(c.Args[1]), Len: size}}
-	n, err := unix.ProcessVMReadv(c.TID, local, remote, 0)
-	if err != nil {
-		return nil, fmt.Errorf("process_vm_readv %d: %w", c.TID, err)
+	if err := p.readMemory(c.TID, c.Args[1], unsafe.Slice((*byte)(unsafe.Pointer(&ops[0])), size)); err != nil {
+		return nil, err
 	}
-	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c || n != size {
+	if now, err := p.blockedCall(c.TID, nil); err != nil || now != c {
 		return nil, fmt.Errorf("process_vm_readv %d: %w", c.TID, errNotBlocked)
 	}
 	return ops, nil

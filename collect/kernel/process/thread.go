@@ -39,7 +39,7 @@ func (p Dir) OfThread(tid int) (Dir, error) {
 	if err != nil {
 		return Dir{}, fmt.Errorf("open /proc/%d/task/%d: %w", p.PID, tid, err)
 	}
-	return Dir{PID: tid, fd: fd, live: true}, nil
+	return Dir{PID: tid, fd: fd, live: true, memory: &memory{}, stalls: p.stalls, lane: p.lane}, nil
 }
 
 // ThreadOwners lists the effective uid of each thread, without the threads that end meanwhile. The uid owns
