@@ -36,10 +36,18 @@ func NewDirect(host *kernel.Host, journal func() *Journal, readOnly bool) *Direc
 	return &Direct{admin: kernel.NewAdmin(), host: host, readOnly: readOnly, record: sync.OnceValue(open)}
 }
 
-// do runs one deed, or returns ErrReadOnly.
-func (d *Direct) do(deed func() error) error {
+// allowed returns ErrReadOnly, or an error if standard output and standard error are closed.
+func (d *Direct) allowed() error {
 	if d.readOnly {
 		return ErrReadOnly
+	}
+	return heard(1)
+}
+
+// do runs one deed, if it is allowed.
+func (d *Direct) do(deed func() error) error {
+	if err := d.allowed(); err != nil {
+		return err
 	}
 	return deed()
 }
@@ -47,8 +55,8 @@ func (d *Direct) do(deed func() error) error {
 // remove runs a deed that removes an object. Then it writes the object and the command line of the same deed into the
 // journal.
 func (d *Direct) remove(ref schema.Ref, command, id string, deed func() error) error {
-	if d.readOnly {
-		return ErrReadOnly
+	if err := d.allowed(); err != nil {
+		return err
 	}
 	step := &Step{Ref: ref, Equivalent: command + " " + schema.ShellQuote(id), object: d.facts(ref)}
 	if err := deed(); err != nil {
