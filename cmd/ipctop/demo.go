@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipctop/ipctop/actions"
 	"github.com/ipctop/ipctop/demo"
+	"github.com/ipctop/ipctop/views"
 )
 
 // demoUI shows the dashboard until the person quits or ctx ends. It is nil if there is no terminal.
@@ -106,7 +107,7 @@ func runDemo(ctx context.Context, names []string, stderr io.Writer,
 		err = errors.Join(err, stopErr)
 	}()
 	for _, f := range r.Failures() {
-		fmt.Fprintf(stderr, "ipctop: scenario %v\n", f)
+		fmt.Fprintf(stderr, "ipctop: scenario %s\n", views.Visible(fmt.Sprint(f)))
 	}
 	if err := show(ctx, r); err != nil {
 		return err

@@ -115,14 +115,15 @@ func (s *session) warn(format string, args ...any) {
 	s.errorLine(s.name + ": " + fmt.Sprintf(format, args...))
 }
 
-// errorLine writes a line to stderr. If stdout is a terminal, it first flushes the earlier output, to keep the order.
+// errorLine writes a line to stderr. util-linux sends control characters of an argument to the terminal; here they
+// become visible. If stdout is a terminal, it first flushes the earlier output, to keep the order.
 func (s *session) errorLine(line string) {
 	if s.Terminal != nil {
 		if _, ok := s.Terminal(); ok {
 			s.out.Flush()
 		}
 	}
-	fmt.Fprintln(s.Stderr, line)
+	fmt.Fprintln(s.Stderr, visible(line))
 }
 
 // fail warns and gives exit code 1.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // The output modes escape texts here. No text can then change the structure of the output, or control a terminal.
@@ -65,7 +67,24 @@ func nonBlank(text string) string {
 	return escaped(text, func(c byte) bool { return printable(c) && c != ' ' && c != '\\' })
 }
 
-// jsonText escapes a text for JSON. Invalid UTF-8 becomes U+FFFD, because a JSON string must be UTF-8 (RFC 8259).
+// visible makes the control characters of a message visible, also those of an 8-bit terminal (0x80 to 0x9f). All other
+// bytes stay, as in util-linux.
+func visible(line string) string {
+	b := make([]byte, 0, len(line))
+	for i := 0; i < len(line); {
+		r, n := utf8.DecodeRuneInString(line[i:])
+		if unicode.IsControl(r) || n == 1 && line[i] >= 0x80 && line[i] < 0xa0 {
+			b = schema.AppendEscape(b, line[i:], r, n)
+		} else {
+			b = append(b, line[i:i+n]...)
+		}
+		i += n
+	}
+	return string(b)
+}
+
+// jsonText escapes a text for JSON. util-linux writes DEL and the control characters U+0080 to U+009F as they are. Here
+// they are escapes: the value is the same. Invalid UTF-8 becomes U+FFFD, because a JSON string must be UTF-8 (RFC 8259).
 func jsonText(text string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
@@ -84,7 +103,7 @@ func jsonText(text string) string {
 		case '\r':
 			b.WriteString(`\r`)
 		default:
-			if r < 0x20 {
+			if unicode.IsControl(r) {
 				b.WriteString(`\u00` + hexByte(byte(r))[2:])
 			} else {
 				b.WriteRune(r)
