@@ -138,16 +138,17 @@ func TestGraphOfLivePipe(t *testing.T) {
 
 // The graph has neither ipctop itself nor the objects that only ipctop uses.
 func TestGraphLeavesOutItself(t *testing.T) {
-	t.Parallel()
-	self := fmt.Sprint("proc:", os.Getpid())
-	for _, output := range once.GraphOutputs() {
-		if got := ipctop("graph", "-o", output); got.Code != 0 ||
-			regexp.MustCompile(self+`\b`).MatchString(got.Stdout) {
-			t.Errorf("%s: exit %d: it has %s\n%s", output, got.Code, self, got.Stdout)
+	kerneltest.InNamespace(t, func() {
+		self := fmt.Sprint("proc:", os.Getpid())
+		for _, output := range once.GraphOutputs() {
+			if got := ipctop("graph", "-o", output); got.Code != 0 ||
+				regexp.MustCompile(self+`\b`).MatchString(got.Stdout) {
+				t.Errorf("%s: exit %d: it has %s\n%s", output, got.Code, self, got.Stdout)
+			}
 		}
-	}
-	if got := ipctop("graph", self, "--depth", "0"); got.Code != 0 ||
-		!bytes.Contains([]byte(got.Stdout), []byte(self)) {
-		t.Errorf("named: %+v", got)
-	}
+		if got := ipctop("graph", self, "--depth", "0"); got.Code != 0 ||
+			!bytes.Contains([]byte(got.Stdout), []byte(self)) {
+			t.Errorf("named: %+v", got)
+		}
+	})
 }

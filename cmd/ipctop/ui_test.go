@@ -230,18 +230,18 @@ func TestDashboardFollowsTheTerminalsSize(t *testing.T) {
 }
 
 func TestDashboardOnOldTerminals(t *testing.T) {
-	t.Parallel()
 	for _, name := range []string{"xterm", "xterm-256color", "linux", "screen", "vt100"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			term := openTerminal(t, 80, 24, script, "TERM="+name)
-			// tmux sets the TERM of the shell, so the script must export it again.
-			term.see("1 Queues", "Help")
-			processes := tabNumber(t, kinds.Processes)
-			term.keys(processes)
-			term.see("["+processes+" Processes]", "PID")
-			term.keys("q")
-			term.see("ended with 0, tty sane")
+			kerneltest.InNamespace(t, func() {
+				term := openTerminal(t, 80, 24, script, "TERM="+name)
+				// tmux sets the TERM of the shell, so the script must export it again.
+				term.see("1 Queues", "Help")
+				processes := tabNumber(t, kinds.Processes)
+				term.keys(processes)
+				term.see("["+processes+" Processes]", "PID")
+				term.keys("q")
+				term.see("ended with 0, tty sane")
+			})
 		})
 	}
 }
