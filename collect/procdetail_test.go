@@ -101,6 +101,16 @@ func TestProcessDetails(t *testing.T) {
 			"threads":       list([]string{fmt.Sprintf("%d/cat/S", pid)}),
 			"blocked":       list([]string{fmt.Sprintf("%d: read on pipe:%s", pid, strings.Trim(pipe, "pie:[]"))}),
 		}
+		pidfd, err := unix.PidfdOpen(pid, 0)
+		s.check(err)
+		defer unix.Close(pidfd)
+		var on unix.Statfs_t
+		var st unix.Stat_t
+		s.check(unix.Fstatfs(pidfd, &on))
+		s.check(unix.Fstat(pidfd, &st))
+		if on.Type == unix.PID_FS_MAGIC { // since Linux 6.9
+			want["pidfs"] = text(fmt.Sprintf("%d:%d", pid, st.Ino))
+		}
 		if id := proc.ContainerID(string(groups)); id != "" {
 			want["container_id"] = text(id)
 		}

@@ -69,6 +69,9 @@ func (s *Snapshot) Resolve(sel schema.Selector) (schema.Ref, error) {
 	}
 	switch len(found) {
 	case 1:
+		if err := checkInode(sel, found[0]); err != nil {
+			return schema.Ref{}, err
+		}
 		return found[0], nil
 	case 0:
 		return schema.Ref{}, s.notFoundAsTyped(sel)

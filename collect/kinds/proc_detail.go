@@ -23,7 +23,7 @@ type procDetail struct {
 	limits          process.ProcLimits
 	limitsErr       error
 	cwd, root, exe  schema.Value
-	nspid           schema.Value
+	nspid, pidfs    schema.Value
 	cgroup, control schema.Value // container, control group
 }
 
@@ -110,6 +110,10 @@ func procDetailColumns() []schema.Column {
 		detail("nspid", schema.TypeList, 12,
 			"its pid in each pid namespace that it is in, from the one that we see it from to its own",
 			func(d *procDetail) schema.Value { return d.nspid }),
+		detail("pidfs", schema.TypeString, 16,
+			"PID:INODE as util-linux's kill takes it, with the inode of its pidfd: no later process has the same; "+
+				"blank before Linux 6.9",
+			func(d *procDetail) schema.Value { return d.pidfs }),
 		detail("cwd", schema.TypeString, 20, "working directory", func(d *procDetail) schema.Value { return d.cwd }),
 		detail("root", schema.TypeString, 10, "root directory", func(d *procDetail) schema.Value { return d.root }),
 		detail("exe", schema.TypeString, 20, "program file; (deleted) behind it if it is gone",
@@ -155,6 +159,7 @@ func procDetails(t *proc.Tick, r *ProcRow, sockets *socketNames) {
 	defer dir.Close()
 	if details {
 		r.detail = readDetail(t, r.PID, dir)
+		r.detail.pidfs = pidfsValue(t, r.Process)
 	}
 	if threads {
 		r.threads = readThreads(t, r.Process, dir, sockets)

@@ -84,7 +84,8 @@ func visible(line string) string {
 }
 
 // jsonText escapes a text for JSON. util-linux writes DEL and the control characters U+0080 to U+009F as they are. Here
-// they are escapes: the value is the same. Invalid UTF-8 becomes U+FFFD, because a JSON string must be UTF-8 (RFC 8259).
+// they are escapes: the value is the same. Invalid UTF-8 becomes U+FFFD, because a JSON string must be UTF-8 (RFC
+// 8259).
 func jsonText(text string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
