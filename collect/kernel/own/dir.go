@@ -20,7 +20,13 @@ type Dir struct {
 
 // OpenDir opens a directory that belongs to this user and to which others have no rights. With create, it makes what is
 // missing. The error is fs.ErrNotExist if nothing is there.
-func OpenDir(path string, create bool) (*Dir, error) {
+func OpenDir(path string, create bool) (d *Dir, err error) {
+	err = unix.EPERM
+	sys.WithOwnRights(func() { d, err = openDir(path, create) })
+	return d, err
+}
+
+func openDir(path string, create bool) (*Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -98,7 +104,8 @@ func (d *Dir) Close() error { return d.file.Close() }
 // regular file of this user with one link, to which others have no rights. A new file has mode 0600.
 func (d *Dir) Open(name string, flags int) (*os.File, error) {
 	const always = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	fd, err := unix.Openat(int(d.file.Fd()), name, flags|always, 0o600)
+	fd, err := -1, error(unix.EPERM)
+	sys.WithOwnRights(func() { fd, err = unix.Openat(int(d.file.Fd()), name, flags|always, 0o600) })
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: d.Path(name), Err: err}
 	}

@@ -13,7 +13,11 @@ import (
 // ReadFile reads a file of settings that only this user and root may write. It follows links: whoever keeps settings in
 // another place makes them. most is the largest size in bytes. danger ends the sentence about other writers.
 func ReadFile(path string, most int64, danger string) (string, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // O_NONBLOCK: do not wait in the open of a FIFO
+	var f *os.File
+	err := os.ErrPermission
+	sys.WithOwnRights(func() {
+		f, err = os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // O_NONBLOCK: do not wait in the open of a FIFO
+	})
 	if err != nil {
 		return "", err
 	}

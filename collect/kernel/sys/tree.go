@@ -29,7 +29,14 @@ var (
 )
 
 // at opens a path below a tree, with flags of open(2). The descriptor has no other mode than the flags say.
-func (r Root) at(abs string, flags uint64) (int, error) {
+// Capabilities of ipctop's file do not help.
+func (r Root) at(abs string, flags uint64) (fd int, err error) {
+	fd, err = -1, unix.EPERM
+	WithOwnRights(func() { fd, err = r.open(abs, flags) })
+	return fd, err
+}
+
+func (r Root) open(abs string, flags uint64) (int, error) {
 	root, err := unix.Open(string(r), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
