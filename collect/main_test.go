@@ -58,6 +58,7 @@ func TestMain(m *testing.M) {
 		"mq-send":          workMqSend,
 		"mq-receive":       workMqReceive,
 		"map-shm":          workMapShm,
+		"lock-memory":      workLockMemory,
 		"served-memory":    workServedMemory,
 		"sem-wait":         workSemWait,
 		"map-fd":           workMapFD,
