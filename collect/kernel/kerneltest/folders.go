@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	tmp  = "/tmp"
-	home = tmp + "/home"
+	tmp    = "/tmp"
+	varTmp = "/var/tmp"
+	home   = tmp + "/home"
 )
 
-// ownFolders gives the test an empty /tmp and an empty home directory, both in memory. So the machine's own files do
+// ownFolders gives the test an empty /tmp, /var/tmp and home directory, all in memory. So the machine's own files do
 // not slow the test, and the test does not change them. Of the machine's /tmp the test binary and the source stay.
 func ownFolders() error {
 	if st, err := os.Lstat(tmp); err != nil || !st.IsDir() {
@@ -43,6 +44,9 @@ func ownFolders() error {
 		}
 		unix.Close(fd)
 	}
+	if err := coverVarTmp(dir); err != nil {
+		return err
+	}
 	if err := os.Chdir(dir); err != nil { // enter the new mount of the same directory
 		return err
 	}
@@ -53,6 +57,27 @@ func ownFolders() error {
 		os.Unsetenv(name)
 	}
 	return os.Setenv("HOME", home)
+}
+
+// coverVarTmp gives the test an empty /var/tmp. Programs leave many files there, and ipctop searches it for FIFOs and
+// sockets. If the source or the test binary is there, it stays as it is.
+func coverVarTmp(dir string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{exe, dir} {
+		if strings.HasPrefix(path, varTmp+"/") {
+			return nil
+		}
+	}
+	if st, err := os.Lstat(varTmp); err != nil || !st.IsDir() {
+		return nil
+	}
+	if err := unix.Mount("tmpfs", varTmp, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", varTmp, err)
+	}
+	return nil
 }
 
 // skipInodes uses up the small inode numbers. Tests choose these for other purposes, for example as keys of System V

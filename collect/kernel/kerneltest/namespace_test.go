@@ -74,6 +74,11 @@ func TestFreshNamespaces(t *testing.T) {
 		if names, err := os.ReadDir(os.Getenv("HOME")); err != nil || len(names) != 0 {
 			t.Errorf("HOME holds %v (%v), want nothing", names, err)
 		}
+		exe, err := os.Executable()
+		if names, e := os.ReadDir("/var/tmp"); e == nil && err == nil && len(names) != 0 &&
+			!strings.HasPrefix(exe, "/var/tmp/") {
+			t.Errorf("/var/tmp holds %d files of the machine, want none", len(names))
+		}
 		if names, err := os.ReadDir("/dev/shm"); err != nil || len(names) != 0 {
 			t.Errorf("/dev/shm holds %v (%v), want nothing", names, err)
 		}
