@@ -56,7 +56,7 @@ type Option struct {
 	Word string // name in usage lines of a required word before the objects: "SIG"; "" for a flag
 	// Is is true for the arguments that are this word. They stand anywhere, once or more; Set takes them joined by
 	// blanks. nil: the word is one argument before the objects.
-	Is func(arg string) bool
+	Is   func(arg string) bool
 	Help string // help of the flag, before its choices
 	List string // help of the flag --list, which prints the choices of a word; "" means no such flag
 

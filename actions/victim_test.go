@@ -18,6 +18,7 @@ import (
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
@@ -191,6 +192,22 @@ func workBelow(j *kerneltest.Job) {
 		j.Check(plan.Run(context.Background(), func(r Result) { j.Ready(r.Outcome) }))
 		plan.Close()
 	}
+	// shmctl tells the creator's number here. /proc has another process of that number.
+	id, err := kernel.NewAdmin().ShmGet(sysv.KeyPrivate, 1, 0o600|sysv.IPCCreat)
+	j.Check(err)
+	seg, err := host.ShmStat(id)
+	j.Check(err)
+	plan, err := p.Signal(Signal{Number: syscall.SIGKILL, Name: "KILL"},
+		[]schema.Ref{{Kind: schema.Shm, ID: uint64(id), Gen: uint64(seg.CTime)}}, Creator)
+	j.Check(err)
+	for _, r := range plan.Refused {
+		j.Ready("refused", r.Ref.ID == uint64(process.SelfPID()), strings.ReplaceAll(r.Why, " ", "_"))
+	}
+	// No descriptor, memory or clock of another process is read by a number that /proc showed.
+	_, fdErr := sys.DupFD(shown, 0)
+	_, clockErr := process.CPUTime(shown)
+	_, kcmpErr := process.SameFiles(shown, shown)
+	j.Ready(sys.Denied(fdErr), sys.Denied(clockErr), sys.Denied(kcmpErr))
 	_, err = unix.Wait4(child, nil, 0, nil)
 	j.Check(err)
 	j.Ready("reaped")
@@ -212,7 +229,7 @@ func TestUnderAForeignProcTheShownProcessIsSignalled(t *testing.T) {
 		m.ok(err)
 		w.Say(strings.TrimSpace(string(children)))
 		var got []string
-		for range 5 {
+		for range 7 {
 			got = append(got, strings.Join(w.Read(), " "))
 		}
 		want := []string{
@@ -220,6 +237,8 @@ func TestUnderAForeignProcTheShownProcessIsSignalled(t *testing.T) {
 				"(mount_-t_proc_proc_/proc)_to_see_the_processes_that_can_be_signalled",
 			fmt.Sprintf("kill_-KILL_%d", a), "done",
 			"refused it_is_ipctop_itself",
+			"refused true it_is_ipctop_itself",
+			"true true true",
 			"reaped",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -92,7 +92,7 @@ func runGraph(cmd *cobra.Command, f graphFlags, args []string) error {
 	if len(sels) > 0 && len(roots) == 0 {
 		return &exitError{code: exitFailed}
 	}
-	self := os.Getpid()
+	self := process.SelfPID()
 	if !host.Live() {
 		self = 0
 	}

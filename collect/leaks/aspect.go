@@ -183,7 +183,7 @@ func newTick(t *proc.Tick) *tick {
 			continue
 		}
 		if !p.StatusKnown {
-			if !t.Host.Live() || process.ProcessExists(p.PID) {
+			if !t.Host.Live() || process.StillListed(p.PID) {
 				l.unreadUIDs = append(l.unreadUIDs, p)
 			}
 			continue

@@ -58,10 +58,18 @@ func RefOf(stat *process.ProcStat) schema.Ref {
 }
 
 // StateSince tells the state of the process pid that did something at sec (Unix seconds, cut by the kernel). The
-// state is a word of creator_state. It reads /proc of the live machine. The stat has the pid alone if /proc does not
+// state is a word of creator_state. pid is a number of the caller's own pid namespace; /proc may show the process
+// under another number. The stat has the pid alone if /proc does not
 // show the process.
 func StateSince(host *kernel.Host, pid int, sec int64) (process.ProcStat, string) {
-	stat, err := StatOf(host, pid)
+	shown := pid
+	if host.Live() && process.ForeignPIDs() {
+		var ok bool
+		if shown, ok = process.ShownPID(pid); !ok {
+			return process.ProcStat{PID: pid}, hiddenState(host, pid)
+		}
+	}
+	stat, err := StatOf(host, shown)
 	if err != nil {
 		return process.ProcStat{PID: pid}, hiddenState(host, pid)
 	}

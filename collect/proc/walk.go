@@ -168,7 +168,7 @@ func (w *walker) newProcesses(pids []int, found []*Process, needs schema.Need) (
 		switch {
 		case p == nil:
 			// for example because the reader has no descriptors left
-			unread = unread || w.host.Live() && process.ProcessExists(pids[i])
+			unread = unread || w.host.Live() && process.StillListed(pids[i])
 		case p.PID != 1 && !p.ended: // init takes the children of processes that end
 			known[p.PID] = true
 		}

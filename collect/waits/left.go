@@ -21,7 +21,7 @@ func (g *graph) knownUsers(r *kinds.SemRow, values []sysv.SemValue) map[*proc.Pr
 		users[w.Process] = true
 	}
 	for _, v := range values {
-		if q := g.tick.Process(int(v.Pid)); q != nil {
+		if q := g.tick.Process(int(v.Pid)); q != nil && !g.tick.OtherPIDs() {
 			users[q] = true
 		}
 	}

@@ -291,6 +291,9 @@ func (p Dir) StatPath(path string) (vfs.FileID, error) {
 // since. Then its descriptors and mappings are unchanged, too. Any user may ask (man 2 clock_getres,
 // clock_getcpuclockid(3)).
 func CPUTime(pid int) (int64, error) {
+	if err := sys.CheckPIDs(); err != nil {
+		return 0, fmt.Errorf("CPU clock of %d: %w", pid, err)
+	}
 	var ts unix.Timespec
 	if err := unix.ClockGettime(int32(uint32(^pid)<<3|2), &ts); err != nil {
 		return 0, fmt.Errorf("CPU clock of %d: %w", pid, err)
@@ -317,7 +320,7 @@ func (p Dir) HadThreads() bool {
 	return err == nil && !f.Bad && before == after && uint64(before) > own
 }
 
-// ProcessExists is true for a process that exists, even if hidepid hides it in /proc. pidfd_open ignores hidepid. It
+// ProcessExists is true for a process that has this number in the caller's pid namespace, even if hidepid hides it in /proc. pidfd_open ignores hidepid. It
 // answers ESRCH for a free number, and another error for a thread's number (man 2 pidfd_open). Kernels without
 // pidfd_open get signal 0, which also finds threads.
 func ProcessExists(pid int) bool {

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
 // FDInfo reads /proc/PID/fdinfo/N (proc_pid_fdinfo(5)), in 6 to 9 microseconds. The text is valid until the next use
@@ -19,6 +21,9 @@ func (p Dir) FDInfo(fd int, buf []byte) ([]byte, error) {
 // the same. The order has no other meaning. It holds until the next boot.
 func CompareFiles(pid1, fd1, pid2, fd2 int) (int, error) {
 	const kcmpFile = 0
+	if err := sys.CheckPIDs(); err != nil {
+		return 0, err
+	}
 	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid1), uintptr(pid2), kcmpFile, uintptr(fd1), uintptr(fd2), 0)
 	err := error(e)
 	if e == 0 {
@@ -60,6 +65,9 @@ const (
 // CompareShared orders a part of two threads. 0 means that both have it in common. The order has no other meaning, and
 // holds until the next boot. It costs 0.5 microseconds. It needs CONFIG_KCMP and the right to ptrace both.
 func CompareShared(part Shared, tid1, tid2 int) (int, error) {
+	if err := sys.CheckPIDs(); err != nil {
+		return 0, err
+	}
 	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(tid1), uintptr(tid2), uintptr(part), 0, 0, 0)
 	if e != 0 {
 		return 0, fmt.Errorf("kcmp %d, %d: %w", tid1, tid2, e)
@@ -88,6 +96,9 @@ var errNoOrder = errors.New("no order")
 // targets of the same number from 0. It needs CONFIG_KCMP and the right to ptrace both.
 func WatchesFile(pid, epfd, tfd, nth, pid2, fd2 int) (bool, error) {
 	const kcmpEpollTFD = 7
+	if err := sys.CheckPIDs(); err != nil {
+		return false, err
+	}
 	slot := struct{ EFD, TFD, TOff uint32 }{uint32(epfd), uint32(tfd), uint32(nth)} // struct kcmp_epoll_slot
 	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid2), uintptr(pid), kcmpEpollTFD, uintptr(fd2),
 		uintptr(unsafe.Pointer(&slot)), 0)

@@ -91,6 +91,9 @@ func (p Dir) readServerless(tid int, addr uint64, into []byte) (int, error) {
 			return 0, err
 		}
 	}
+	if err := sys.CheckPIDs(); err != nil {
+		return 0, err
+	}
 	local := []unix.Iovec{{Base: &into[0], Len: uint64(len(into))}}
 	n, err := unix.ProcessVMReadv(tid, local, []unix.RemoteIovec{{Base: uintptr(addr), Len: len(into)}}, 0)
 	return max(n, 0), err

@@ -2,25 +2,60 @@ package process
 
 import (
 	"bytes"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/scan"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 )
 
-// SelfPID is the pid of this process in the pid namespace of /proc; 0 if /proc does not show this process. Other system
-// calls take and give numbers of the caller's own pid namespace.
-func SelfPID() int {
-	self, _ := os.Readlink("/proc/self")
-	pid, _ := strconv.Atoi(self)
-	return pid
+// SelfPID is sys.SelfPID.
+func SelfPID() int { return sys.SelfPID() }
+
+// ForeignPIDs is sys.ForeignPIDs.
+func ForeignPIDs() bool { return sys.ForeignPIDs() }
+
+// ShownPID is the number in /proc of a process whose number in the caller's pid namespace is known, for example from
+// shmctl. ok is false if /proc does not show both this process and the caller.
+func ShownPID(own int) (shown int, ok bool) {
+	if !sys.ForeignPIDs() {
+		return own, true
+	}
+	fd, err := unix.PidfdOpen(own, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer unix.Close(fd)
+	self, err := Open(sys.Root(""), sys.SelfPID())
+	if err != nil {
+		return 0, false
+	}
+	defer self.Close()
+	text, err := self.Read("fdinfo/"+strconv.Itoa(fd), nil)
+	if err != nil {
+		return 0, false
+	}
+	numbers, ok := lineNumbers(text, "Pid")
+	if !ok || numbers[0] <= 0 { // 0: outside the pid namespace of /proc; -1: it has ended
+		return 0, false
+	}
+	return numbers[0], true
 }
 
-// ForeignPIDs is true if /proc belongs to another pid namespace than the caller, or is no real /proc. Its numbers then
-// mean other processes in system calls. Examples are unshare --pid without --mount-proc, and nsenter --pid.
-func ForeignPIDs() bool { return SelfPID() != unix.Getpid() }
+// StillListed is true if a process that /proc listed still exists, even if hidepid hides what is in its directory.
+func StillListed(pid int) bool {
+	if sys.CheckPIDs() == nil {
+		return ProcessExists(pid)
+	}
+	dir, err := Open(sys.Root(""), pid)
+	if err != nil {
+		return !sys.Gone(err)
+	}
+	defer dir.Close()
+	_, err = dir.Read("stat", nil)
+	return !sys.Gone(err)
+}
 
 // Program names the program that a process runs, as far as /proc tells. Two Programs of one process differ if it called
 // execve between them: execve gives the process a name, and a stack at a random address.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -60,7 +59,7 @@ func (p Dir) eachTask(buf []byte, visit func(Task)) error {
 	}
 	defer unix.Close(dir)
 	self := 0
-	if p.live && p.PID == os.Getpid() {
+	if p.live && p.PID == sys.SelfPID() {
 		// The calling thread's own file shows this very read (task_current_syscall, lib/syscall.c).
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()

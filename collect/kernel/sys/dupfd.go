@@ -11,6 +11,9 @@ import (
 // others go on. DupFD then needs the number of another thread, and Linux 6.9 (PIDFD_THREAD of man 2 pidfd_open). It
 // needs the right to ptrace the process (man 2 pidfd_getfd). The caller closes the duplicate.
 func DupFD(tid, fd int) (int, error) {
+	if err := CheckPIDs(); err != nil {
+		return -1, fmt.Errorf("pidfd_open %d: %w", tid, err)
+	}
 	pidfd, err := unix.PidfdOpen(tid, 0)
 	if err == unix.EINVAL || err == unix.ENOENT { // no first thread of a process: older and newer kernels
 		pidfd, err = unix.PidfdOpen(tid, unix.PIDFD_THREAD)
