@@ -21,7 +21,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Only the first look waits for the process whose arguments cannot be read. The process is listed, and a fault names it.
+// Only the first look waits for the process whose arguments cannot be read. The process is listed, and a fault names
+// it.
 func TestLockedMemoryHangsNoLook(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		point := filepath.Join(t.TempDir(), "file")
@@ -46,8 +47,8 @@ func TestLockedMemoryHangsNoLook(t *testing.T) {
 		c := New(host, time.Now)
 		request := Request{Want: map[schema.Kind]schema.Need{schema.Proc: proc.NeedCmdline}}
 		comm := strings.TrimSpace(string(kerneltest.Must(os.ReadFile(fmt.Sprintf("/proc/%d/comm", w.PID)))(t)))
-		want := []schema.Fault{{Source: "status", Failed: true, Count: 1, Says: fmt.Sprintf("the users and arguments of "+
-			"process %d/%s could not be read (%v): whose they are is not shown", w.PID, comm,
+		want := []schema.Fault{{Source: "status", Failed: true, Count: 1, Says: fmt.Sprintf("the users and arguments "+
+			"of process %d/%s could not be read (%v): whose they are is not shown", w.PID, comm,
 			process.ErrStalls)}}
 		for _, most := range []time.Duration{kerneltest.Patience, process.StallAfter} {
 			begun := time.Now()

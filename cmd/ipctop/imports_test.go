@@ -227,7 +227,8 @@ func list(t *testing.T, arch string) []listedPackage {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,GoFiles,CgoFiles,Imports,Standard", "./...")
 	cmd.Dir = topDir(t)
-	cmd.Env = append(os.Environ(), "GOARCH="+arch, "GOOS=linux", "CGO_ENABLED=1")
+	cmd.Env = append(os.Environ(), "GOARCH="+arch, "GOOS=linux", "CGO_ENABLED=1",
+		"GOCACHE="+t.TempDir(), "GOTELEMETRY=off") // HOME may be read-only
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -49,7 +49,8 @@ func MountWithholding(tb testing.TB, point string) (asked <-chan struct{}) {
 	return read
 }
 
-// serveNoPages answers requests (include/uapi/linux/fuse.h) until the file system is unmounted. It calls asked for a read.
+// serveNoPages answers requests (include/uapi/linux/fuse.h) until the file system is unmounted. It calls asked for a
+// read.
 func serveNoPages(fd int, asked func()) {
 	const (
 		getattr, open, read, initialize, interrupt = 3, 14, 15, 26, 36
@@ -74,7 +75,8 @@ func serveNoPages(fd int, asked func()) {
 			continue
 		case initialize: // version 7.31; requests of 128 KiB; FUSE_ASYNC_READ
 			answer = make([]byte, 64)
-			for at, value := range map[int]uint32{0: 7, 4: 31, 8: 128 << 10, 12: 1, 16: 12 | 9<<16, 20: 128 << 10, 24: 1} {
+			for at, value := range map[int]uint32{0: 7, 4: 31, 8: 128 << 10, 12: 1, 16: 12 | 9<<16, 20: 128 << 10,
+				24: 1} {
 				ne.PutUint32(answer[at:], value)
 			}
 		case getattr: // struct fuse_attr_out: a file of 64 KiB
