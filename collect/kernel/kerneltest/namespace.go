@@ -60,8 +60,8 @@ const (
 // the reason. Pid 1 of the namespace, not the test, reaps processes that lose their parent.
 //
 // InNamespace makes the test parallel: it calls t.Parallel in the parent, unless the test has set a variable before.
-// The child runs only this test. So f may use t.Setenv, t.Chdir and all of its process. It has an empty /tmp, /var/tmp and
-// HOME.
+// The child runs only this test. So f may use t.Setenv, t.Chdir and all of its process. It has an empty /tmp,
+// /var/tmp and HOME.
 //
 // The child prints a benchmark's figures; the parent's benchmark then counts as skipped.
 func InNamespace(tb testing.TB, f func(), extra ...uintptr) {
