@@ -23,7 +23,8 @@ func TestSignalByPidfsInode(t *testing.T) {
 		pid, inode, _ := strings.Cut(text, ":")
 		for _, ref := range []string{"proc:" + text + "0", text + "0", "proc:1:" + inode} {
 			out := ipctop("signal", "--yes", "TERM", ref)
-			if out.Code != exitFailed || !strings.Contains(out.Stderr, " belongs to another process now: its pidfd has") {
+			const other = " belongs to another process now: its pidfd has"
+			if out.Code != exitFailed || !strings.Contains(out.Stderr, other) {
 				t.Errorf("signal %s: %+v", ref, out)
 			}
 		}
