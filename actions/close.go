@@ -61,6 +61,7 @@ func (s *closing) step(r schema.Ref) (Step, error) {
 			strings.ReplaceAll(kinds.EndHolders, "REF", r.String()))
 	}
 	st := Step{Ref: r, Says: closingSays(row), Equivalent: closingCommand(row), object: socketFacts(row.InetSocket)}
+	st.Victim = closingName(row)
 	users := kinds.EndsOf(o).Holders
 	st.Affected = describe(users, func(e schema.Endpoint) string {
 		return fmt.Sprintf("%s has it open (fd %d)", processName(e.Comm, e.PID), e.FD)
@@ -107,16 +108,25 @@ func (s *closing) deed(shown sock.InetSocket) func() (string, error) {
 	}
 }
 
+// closingName names a socket by its addresses.
+func closingName(row *kinds.InetRow) string {
+	name := row.Protocol + " socket " + row.LocalAddress()
+	if row.Connected() {
+		name += " to " + row.PeerAddress()
+	}
+	return name
+}
+
 // closingSays is the effect on the socket and its users (tcp_abort in net/ipv4/tcp.c, udp_abort in net/ipv4/udp.c).
 func closingSays(row *kinds.InetRow) string {
-	says := row.Protocol + " socket " + row.LocalAddress()
+	says := closingName(row)
 	switch {
 	case row.Listens():
 		return says + " listens no more: accept fails with EINVAL, and connections that nobody has accepted are reset"
 	case row.Inode == 0:
-		return says + " to " + row.PeerAddress() + " (" + row.State.String() + ", no process has it) goes away"
+		return says + " (" + row.State.String() + ", no process has it) goes away"
 	case row.Stream():
-		return says + " to " + row.PeerAddress() + " (" + row.State.String() + ") is reset: data on their way are " +
+		return says + " (" + row.State.String() + ") is reset: data on their way are " +
 			"lost, its processes get ECONNABORTED, the other end gets ECONNRESET"
 	}
 	return says + " is cut off: it loses its address, and its processes get ECONNABORTED"

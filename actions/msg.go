@@ -19,7 +19,8 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -q %d", q.ID)}
-	st.Says = s.named("message queue", q.IPCPerm) +
+	st.Victim = s.named("message queue", q.IPCPerm)
+	st.Says = st.Victim +
 		" is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
 	if q.QNum > 0 {
 		st.Affected = append(st.Affected,

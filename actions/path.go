@@ -53,8 +53,8 @@ func (s *survey) removePath(r schema.Ref) (Step, error) {
 	if file.Mode.Type() == fs.ModeSocket {
 		what, undo = "socket path", "no undo: only the program that binds it makes it again"
 	}
-	st.Says = fmt.Sprintf("%s %s (owner %s) is unlinked; nobody uses it (%s)", what, file.Name,
-		s.users.User(file.UID), undo)
+	st.Victim = fmt.Sprintf("%s %s (owner %s)", what, file.Name, s.users.User(file.UID))
+	st.Says = fmt.Sprintf("%s is unlinked; nobody uses it (%s)", st.Victim, undo)
 	if j := leaks.VerdictOf(o); j == nil || j.Verdict == relate.Unknown {
 		st.Affected = []string{"whoever uses it unseen: a process that has it open goes on, nobody else can open it"}
 		st.Live, st.Confirm = true, file.Name

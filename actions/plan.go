@@ -2,6 +2,7 @@ package actions
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -59,8 +60,11 @@ func (p *Plan) setTitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps)
 
 // Step is one deed on one object.
 type Step struct {
-	Ref  schema.Ref
-	Says string // the effect, in plain words
+	Ref schema.Ref
+	// Victim names the object or process for a question: "worker (pid 7) of alice", "message queue 3 (key 0x00001234,
+	// owner alice)".
+	Victim string
+	Says   string // the effect, in plain words
 	// Verdict is the leak verdict on an object without a user, and its facts: "orphan: its creator, process 7, is gone;
 	// …". It is "" for an object in use.
 	Verdict string
@@ -163,10 +167,26 @@ func (p *Plan) add(refs []schema.Ref, plan func(schema.Ref) (Step, error)) {
 			p.Refused = append(p.Refused, Refusal{r, reason(err)})
 			continue
 		}
+		if step.Victim == "" {
+			step.Victim = r.String()
+		}
 		if step.do == nil {
 			panic("a step for " + r.String() + " does nothing")
 		}
 		p.Steps = append(p.Steps, step)
 	}
 	p.setTitle()
+}
+
+// Victims names the objects and processes of the steps in one line: the first few, and the number of the others.
+func (p *Plan) Victims(most int) string {
+	var names []string
+	for i := range p.Steps {
+		if i == most {
+			names = append(names, schema.Counted(len(p.Steps)-most, "other"))
+			break
+		}
+		names = append(names, p.Steps[i].Victim)
+	}
+	return strings.Join(names, ", ")
 }

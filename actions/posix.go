@@ -132,8 +132,8 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	st := Step{Ref: r, Equivalent: access.equivalent + schema.ShellQuote(name)}
 	s.posixUsers(&st)
 	content, contentLost := s.posixContent(r, file)
-	st.Says = fmt.Sprintf("%s%s %s (owner %s) loses its name; ", access.where, kind.what, r.Name,
-		s.users.User(file.UID))
+	st.Victim = fmt.Sprintf("%s %s (owner %s)", kind.what, r.Name, s.users.User(file.UID))
+	st.Says = access.where + st.Victim + " loses its name; "
 	if st.Live {
 		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and " +
 			"unmapped it; until then they go on, apart from those that open it later"

@@ -23,9 +23,10 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -s %d", set.ID)}
+	st.Victim = s.named("semaphore set", set.IPCPerm)
 	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, "+
 		"whoever uses it later EINVAL",
-		s.named("semaphore set", set.IPCPerm), schema.Counted(set.NSems, "semaphore"))
+		st.Victim, schema.Counted(set.NSems, "semaphore"))
 	values, err := s.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {
 		st.Affected = append(st.Affected, "whoever uses it: its values and waiters could not be read")

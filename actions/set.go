@@ -166,7 +166,8 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	if len(c.words) == 0 {
 		return Step{}, refuse("it has these values already")
 	}
-	st.Says = s.named(was.what, was.perm) + ": " + strings.Join(c.words, ", ")
+	st.Victim = s.named(was.what, was.perm)
+	st.Says = st.Victim + ": " + strings.Join(c.words, ", ")
 	st.object = was.facts(before)
 	if ipcSet {
 		st.Affected = append(st.Affected, s.checkedAgain(r.Kind))

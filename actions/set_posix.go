@@ -69,8 +69,8 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 	if err := s.mayChange(file.UID); err != nil {
 		return Step{}, err
 	}
-	st.Says = fmt.Sprintf("%s%s %s (owner %s): %s", access.where, kind.what, r.Name, s.users.User(file.UID),
-		strings.Join(c.words, ", "))
+	st.Victim = fmt.Sprintf("%s %s (owner %s)", kind.what, r.Name, s.users.User(file.UID))
+	st.Says = access.where + st.Victim + ": " + strings.Join(c.words, ", ")
 	st.Equivalent = strings.Join(commands, " && ")
 	shrinks := to.Size != nil && *to.Size < file.Size
 	for _, who := range users.lines {

@@ -24,7 +24,8 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 		return Step{}, err
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -m %d", seg.ID), object: shmFacts(seg)}
-	st.Says = s.shmRemoval(seg)
+	st.Victim = s.named("shared memory segment", seg.IPCPerm)
+	st.Says = s.shmRemoval(st.Victim, seg)
 	s.attached(&st, seg.NAttch)
 	st.confirm(seg.NAttch > 0, seg.ID)
 	says := "removed"
@@ -49,8 +50,8 @@ func (s *survey) whoEndsRemoved(r schema.Ref) string {
 	return fmt.Sprintf("end the processes that map it, ipctop signal TERM --to holders %s", r)
 }
 
-func (s *survey) shmRemoval(seg sysv.ShmSegment) string {
-	name, size := s.named("shared memory segment", seg.IPCPerm), schema.Counted(seg.Size, "byte")
+func (s *survey) shmRemoval(name string, seg sysv.ShmSegment) string {
+	size := schema.Counted(seg.Size, "byte")
 	if seg.NAttch == 0 {
 		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
@@ -36,6 +37,16 @@ func (s Side) ends() []kinds.Side {
 		return nil
 	}
 	return []kinds.Side{kinds.Side(s)}
+}
+
+// of is true for a kind that has the side: the kind has a column with its processes.
+func (s Side) of(k schema.Kind) bool {
+	if s == Creator {
+		return k == schema.Shm // see creator
+	}
+	all := collect.Mechanisms()
+	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == k })
+	return i >= 0 && all[i].NeedsAt(s.ends()...) != 0
 }
 
 // parseSide reads a Side.

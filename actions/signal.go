@@ -74,8 +74,9 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	if pid, err := v.handle.OwnPID(); err == nil {
 		st.Equivalent = fmt.Sprintf("kill -%s %d", s.sig.Name, pid)
 	}
-	st.Says = fmt.Sprintf("%s (%d) to %s%s: %s%s", s.sig, s.sig.Number, processName(stat.Comm, stat.PID),
-		s.owner(known), s.sig.Says, s.whyNoEffect(stat, known))
+	st.Victim = processName(stat.Comm, stat.PID) + s.owner(known)
+	st.Says = fmt.Sprintf("%s (%d) to %s: %s%s", s.sig, s.sig.Number, st.Victim, s.sig.Says,
+		s.whyNoEffect(stat, known))
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, "it is "+how)
 	}

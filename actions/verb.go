@@ -81,6 +81,8 @@ type Choice struct {
 	Number int    // another name for it; 0 means none
 	Label  string // full name: "SIGTERM"
 	Says   string // meaning
+	// Of is true for a kind that has the choice. nil means every kind.
+	Of func(schema.Kind) bool
 }
 
 // Does is true if the verb works on objects of a kind.
@@ -104,6 +106,20 @@ func (o *Option) Values() []string {
 		all = append(all, c.Value)
 	}
 	return all
+}
+
+// ValuesFor returns the choices that one of the kinds has. If none has a choice, it returns all.
+func (o *Option) ValuesFor(kinds []schema.Kind) []string {
+	var some []string
+	for _, c := range o.Choices {
+		if c.Of == nil || slices.ContainsFunc(kinds, c.Of) {
+			some = append(some, c.Value)
+		}
+	}
+	if len(some) == 0 {
+		return o.Values()
+	}
+	return some
 }
 
 // joinVerbs joins one word of every verb, in alphabetical order.

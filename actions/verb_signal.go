@@ -85,7 +85,7 @@ func sideOption(to *Side) Option {
 			"or name the object (pipe:8841)",
 	}
 	for _, s := range Sides() {
-		o.Choices = append(o.Choices, Choice{Value: string(s)})
+		o.Choices = append(o.Choices, Choice{Value: string(s), Of: s.of})
 	}
 	return o
 }

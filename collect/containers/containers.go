@@ -29,7 +29,7 @@ func Aspect(mechanisms []*kinds.Mechanism) kinds.Aspect {
 	subjects := map[schema.Kind]func(*schema.Object) schema.Ref{}
 	for _, m := range mechanisms {
 		needs := m.NeedsAt(kinds.Holders, kinds.Readers, kinds.Writers)
-		if needs == 0 {
+		if needs == 0 || needs == kinds.NeedUndo { // SEM_UNDO takes rights that few have
 			needs = m.NeedsAt(kinds.Waiters)
 		}
 		switch {

@@ -55,7 +55,7 @@ func (m *Mechanism) NeedsAt(sides ...Side) schema.Need {
 // Ends of the kinds:
 
 func (r *MsgRow) Ends() Ends   { return Ends{Waiters: r.Waiters} }
-func (r *SemRow) Ends() Ends   { return Ends{Waiters: r.waiters} }
+func (r *SemRow) Ends() Ends   { return Ends{Holders: r.Undo, Waiters: r.waiters} }
 func (r *ShmRow) Ends() Ends   { return Ends{Holders: r.Holders} }
 func (r *PosixRow) Ends() Ends { return Ends{Holders: r.Holders, Waiters: r.Waiters} }
 func (r *MmapRow) Ends() Ends  { return Ends{Holders: r.holders, Waiters: r.waiters} }

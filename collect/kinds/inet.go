@@ -41,7 +41,7 @@ func Inet() *Mechanism {
 		Label: func(o *schema.Object) string {
 			r := o.Row.(*InetRow)
 			label := r.Protocol + " " + r.LocalAddress()
-			if r.connected() {
+			if r.Connected() {
 				label += " → " + r.PeerAddress()
 			}
 			return label
@@ -85,7 +85,7 @@ func inetColumns() []schema.Column {
 			"identifier; %interface if bound to one; * is any address of IPv4 and IPv6",
 			func(r *row) schema.Value { return schema.String(r.LocalAddress()) }),
 		text("peer", 22, "remote address and port", func(r *row) schema.Value {
-			if !r.connected() {
+			if !r.Connected() {
 				return schema.None(schema.TypeString)
 			}
 			return schema.String(r.PeerAddress())
@@ -100,7 +100,7 @@ func inetColumns() []schema.Column {
 		}),
 		num("sport", 5, "local port", func(r *row) schema.Value { return schema.Int(int64(r.Local.Port())) }),
 		num("dport", 5, "remote port", func(r *row) schema.Value {
-			if !r.connected() {
+			if !r.Connected() {
 				return schema.None(schema.TypeInt)
 			}
 			return schema.Int(int64(r.Remote.Port()))
@@ -153,8 +153,8 @@ func (r *InetRow) Listens() bool { return r.Stream() && r.State == sock.SocketLi
 // hasPorts reports whether the protocol has ports, by which the two ends of a connection find each other.
 func (r *InetRow) hasPorts() bool { return r.Protocol != "raw" && r.Protocol != "ping" }
 
-// connected reports whether the socket has a remote address.
-func (r *InetRow) connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
+// Connected reports whether the socket has a remote address.
+func (r *InetRow) Connected() bool { return r.Remote.Port() != 0 || !r.Remote.Addr().IsUnspecified() }
 
 // LocalAddress is the local address in the form of ss: "127.0.0.53%lo:53", "[::1%lo]:53", "*:80".
 func (r *InetRow) LocalAddress() string { return r.address(r.Local, r.device) }

@@ -71,7 +71,7 @@ func joinInet(rows []*InetRow) {
 	for _, r := range rows {
 		switch {
 		case !r.hasPorts():
-		case r.connected():
+		case r.Connected():
 			index.connected[r.endpoints()] = r
 		case !r.Stream(), r.Listens():
 			at := endpoints{protocol: r.transport(), local: unmapped(r.Local)}
@@ -79,7 +79,7 @@ func joinInet(rows []*InetRow) {
 		}
 	}
 	for _, r := range rows {
-		if r.hasPorts() && r.connected() {
+		if r.hasPorts() && r.Connected() {
 			index.findPeer(r)
 		}
 	}

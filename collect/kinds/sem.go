@@ -29,7 +29,7 @@ func Sem() *Mechanism {
 			{Need: NeedUndo, Name: "semaphore undo"}},
 		Columns:  semColumns(),
 		Default:  []string{"key", "owner", "perms", "nsems", "otime", "ctime", "waiters", "age"},
-		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "undo"},
+		OnDemand: []string{"semval", "ncount", "zcount", "waiters", "holders", "undo"},
 		Relates:  proc.NeedProcs | proc.NeedSyscall,
 		Collect:  collectSem,
 		Relate:   relateSem,
@@ -57,6 +57,8 @@ func semColumns() []schema.Column {
 			func(r *row) schema.Value { return r.zcount }),
 		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in semop",
 			func(r *row) schema.Value { return r.waiters }),
+		col("holders", schema.TypeEndpoints, 24, NeedUndo, "the processes of undo, under the name that other kinds have",
+			func(r *row) schema.Value { return r.Undo }),
 		col("undo", schema.TypeEndpoints, 24, NeedUndo,
 			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; "+
 				"takes CAP_BPF and CAP_PERFMON",

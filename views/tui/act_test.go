@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,10 +18,11 @@ import (
 
 func testWorkers() kerneltest.Workers {
 	return kerneltest.Workers{
-		"attach":  kerneltest.Attach,
-		"queue":   workQueue,
-		"segment": workSegment,
-		"sleep":   func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"attach":    kerneltest.Attach,
+		"queue":     workQueue,
+		"segment":   workSegment,
+		"semaphore": workSemaphore,
+		"sleep":     func(j *kerneltest.Job) { j.Ready(); j.Wait() },
 	}
 }
 
@@ -206,4 +209,56 @@ func TestSignalToTheProcessesAtAnObject(t *testing.T) {
 			})
 		})
 	}
+}
+
+// workSemaphore takes semaphore 0 of a set with SEM_UNDO. A worker that cannot take the semaphore sleeps.
+func workSemaphore(j *kerneltest.Job) {
+	id, err := strconv.Atoi(j.Args[0])
+	j.Check(err)
+	j.Ready()
+	j.Check(kernel.NewAdmin().SemOp(id, []sysv.SemOp{{Op: -1, Flags: sysv.SemUndo}}, -1))
+	j.Wait()
+}
+
+// The holders of a semaphore are the processes that took it, not those that wait for it.
+func TestHoldersOfASemaphore(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		host, err := kernel.Open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := host.OpenUndos(); err != nil {
+			t.Skipf("who holds a semaphore cannot be read: %v", err)
+		}
+		admin := kernel.NewAdmin()
+		id := kerneltest.Must(admin.SemGet(sysv.KeyPrivate, 1, 0o600))(t)
+		kerneltest.OK(t, admin.SemSetValue(id, 0, 1))
+		holder := kerneltest.Start(t, "semaphore", fmt.Sprint(id))
+		kerneltest.Eventually(t, "the semaphore is taken", func() bool {
+			values, err := host.SemValues(id, 1)
+			return err == nil && values[0].Value == 0
+		})
+		waiter := kerneltest.Start(t, "semaphore", fmt.Sprint(id))
+		kerneltest.Eventually(t, "the other one waits", func() bool {
+			n, _, err := host.SemWaiters(id, 1)
+			return err == nil && n == 1
+		})
+		r := live(t)
+		r.toTab(schema.Sem)
+		r.see(fmt.Sprint("sem:", id))
+		r.press("o")
+		r.see(fmt.Sprint("processes at sem:", id))
+		kerneltest.Eventually(t, "the holder alone is listed", func() bool {
+			return slices.Equal(r.rows(), []string{fmt.Sprint(">proc:", holder.PID)})
+		})
+		r.press("Backspace", "F9")
+		r.see(fmt.Sprint("to the holders of sem:", id), "(Tab: waiters)")
+		r.press("Tab")
+		r.see(fmt.Sprint("to the waiters of sem:", id), "(Tab: holders)")
+		r.press("Enter")
+		r.see(fmt.Sprint("kill -TERM ", waiter.PID))
+		r.press("Esc", "F9", "Enter")
+		r.see(fmt.Sprint("kill -TERM ", holder.PID), fmt.Sprintf("exe (pid %d)", holder.PID))
+		r.seeNot(fmt.Sprint("kill -TERM ", waiter.PID))
+	})
 }

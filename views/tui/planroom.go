@@ -84,6 +84,10 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 	if d.hidden > 0 {
 		d.say(fmt.Sprintf("Marked but hidden by a filter, and meant as well: %d.", d.hidden), th.warn)
 	}
+	if len(plan.Steps) > 0 {
+		d.say(plan.Victims(5), th.victim)
+		d.say("", th.text)
+	}
 	for i, line := range plan.Lines() {
 		if i > 0 { // the first line is the title
 			d.say(line, th.text)

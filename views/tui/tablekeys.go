@@ -89,7 +89,9 @@ func tabKeys(a *app) keymap {
 	for i := 10; i < len(a.tabs); i++ {
 		keys = append(keys, binding{keys: a.tabKey(i), help: "tab " + a.tabs[i].view.Title() + ", all of it",
 			do: to(func(a *app) int {
-				a.tabs[i].related = nil
+				for a.tabs[i].related != nil {
+					a.tabs[i].lift()
+				}
 				return i
 			})})
 	}
@@ -236,7 +238,8 @@ func holders(a *app) reaction {
 		return nothing
 	}
 	p := a.tabs[to]
-	p.related = &related{refs: t.targets(), back: a.current, wait: t.mechanism(schema.Wait)}
+	p.related = &related{refs: t.targets(), back: a.current, wait: t.mechanism(schema.Wait), before: p.related,
+		cursor: p.cursor, index: p.index}
 	p.filter, p.where, p.user, p.next, p.snap = textFilter{}, nil, "", nil, nil
 	p.turn++
 	t.hold()

@@ -16,6 +16,7 @@ type theme struct {
 	key, label        tcell.Style // footer
 	box               tcell.Style // border of dialogs
 	field             tcell.Style // input
+	victim            tcell.Style // who or what a plan is about
 }
 
 func newTheme(colour bool) theme {
@@ -27,6 +28,7 @@ func newTheme(colour bool) theme {
 			heading: d.Underline(true), sorted: d.Underline(true).Bold(true),
 			cursor: d.Reverse(true), marked: d.Bold(true), warn: d.Bold(true), bad: d.Bold(true),
 			key: d.Bold(true), label: d.Reverse(true), box: d, field: d.Underline(true),
+			victim: d.Bold(true).Reverse(true),
 		}
 	}
 	return theme{
@@ -44,5 +46,6 @@ func newTheme(colour bool) theme {
 		label:   d.Background(tcell.ColorTeal).Foreground(tcell.ColorBlack),
 		box:     d.Foreground(tcell.ColorTeal),
 		field:   d.Underline(true),
+		victim:  d.Foreground(tcell.ColorRed).Bold(true).Reverse(true),
 	}
 }

@@ -94,8 +94,19 @@ func (d *deed) switches(a *app, m *menu) {
 		if o.Key == "" || !slices.ContainsFunc(d.refs, func(r schema.Ref) bool { return o.Matters(r.Kind) }) {
 			continue
 		}
-		values := o.Values()
-		at := slices.Index(values, o.Default)
+		var kinds []schema.Kind
+		for _, r := range d.refs {
+			kinds = append(kinds, r.Kind)
+		}
+		values := o.ValuesFor(kinds)
+		at := max(0, slices.Index(values, o.Default))
+		if err := o.Set(values[at]); err != nil { // the default may be a side that the kinds do not have
+			a.flash = views.Visible(err.Error())
+		}
+		if len(values) == 1 {
+			m.foot = d.Targets(d.refs, d.objects(a))
+			continue
+		}
 		say := func() {
 			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Targets(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
 		}

@@ -16,6 +16,8 @@ type related struct {
 	back   int              // the tab to return to
 	rooms  []room           // the rooms above that tab
 	before *related         // the earlier restriction of the tab
+	cursor schema.Ref       // the tab's cursor before the restriction
+	index  int              // the cursor's line
 }
 
 // waitsKeys show the waits of objects and the waits for them.
@@ -31,8 +33,9 @@ func waitsAt(a *app, refs []schema.Ref) reaction {
 		return nothing
 	}
 	a.tab().hold()
-	r := &related{refs: refs, waits: true, back: a.current, rooms: slices.Clone(a.rooms[1:])}
 	t := a.tabs[to]
+	r := &related{refs: refs, waits: true, back: a.current, rooms: slices.Clone(a.rooms[1:]), cursor: t.cursor,
+		index: t.index}
 	if to == a.current {
 		r.before = t.related
 	}
@@ -47,11 +50,18 @@ func waitsAt(a *app, refs []schema.Ref) reaction {
 func back(a *app) reaction {
 	t := a.tab()
 	r := t.related
-	t.related = r.before
+	t.lift()
 	a.changed(t)
 	a.rooms = append(a.rooms[:1], r.rooms...)
 	a.tv.SetFocus(a.top())
 	return a.show(r.back)
+}
+
+// lift takes the last restriction away. The cursor is where it was before.
+func (t *tab) lift() {
+	if r := t.related; r != nil {
+		t.related, t.cursor, t.index = r.before, r.cursor, r.index
+	}
 }
 
 // rows returns the rows of a tab that the restriction keeps.
@@ -71,11 +81,13 @@ func (r *related) rows(t *tab) map[schema.Ref]bool {
 	return found
 }
 
-// processes returns the processes at the objects: holders, readers, writers, waiters, creators.
+// processes returns the processes at the objects: holders, readers, writers, creators. Of a kind without these sides it
+// returns the waiters.
 func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 	found := map[schema.Ref]bool{}
 	for _, e := range s.Edges {
 		switch {
+		case e.Rel == schema.RelWaitsOn && hasHolders(e.To.Kind): // a waiter that is a holder has an edge for that
 		case e.From.Kind == schema.Proc && slices.Contains(r.refs, e.To):
 			found[e.From] = true
 		case e.To.Kind == schema.Proc && slices.Contains(r.refs, e.From):
@@ -83,6 +95,21 @@ func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 		}
 	}
 	return found
+}
+
+// hasHolders is true for a kind whose processes are known beyond those that wait.
+func hasHolders(k schema.Kind) bool {
+	m := mechanismOf(k)
+	return m != nil && m.NeedsAt(kinds.Holders, kinds.Readers, kinds.Writers) != 0
+}
+
+func mechanismOf(k schema.Kind) *kinds.Mechanism {
+	for _, m := range collect.Mechanisms() {
+		if m.Kind == k {
+			return m
+		}
+	}
+	return nil
 }
 
 // addNeeds adds the facts that the restriction needs to a request.
@@ -94,6 +121,9 @@ func (r *related) addNeeds(req *collect.Request) {
 		req.Edges = true
 		for _, ref := range r.refs {
 			req.Want[ref.Kind] |= 0
+			if m := mechanismOf(ref.Kind); m != nil {
+				req.Want[ref.Kind] |= m.NeedsAt(kinds.Holders)
+			}
 		}
 	}
 }
