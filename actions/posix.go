@@ -159,7 +159,7 @@ func (s *survey) guardPosix(st *Step, file vfs.PosixFile, content uint64, access
 		checks |= vfs.CheckUse
 	}
 	if idle && r.Kind != schema.PMsg { // a look into the file of a queue changes its ctime
-		checks |= vfs.CheckCTime
+		checks |= vfs.CheckCTime | vfs.CheckUnused
 	}
 	same := vfs.SameAs(&file, checks)
 	change := func() error {
@@ -177,8 +177,11 @@ func (s *survey) guardPosix(st *Step, file vfs.PosixFile, content uint64, access
 			}
 		}
 		err := access.remove(r.Name, same)
-		if errors.Is(err, vfs.ErrChanged) {
+		switch {
+		case errors.Is(err, vfs.ErrChanged):
 			return "", change()
+		case errors.Is(err, vfs.ErrUsed):
+			return "", &changedError{[]string{"nobody used it, and now somebody has it open or mapped"}}
 		}
 		return says, err
 	}

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -131,13 +132,16 @@ func spin(d time.Duration) {
 func (m *machine) objectRivals(rivals []rival, random *rand.Rand, base int) *Plan {
 	var refs []schema.Ref
 	for i := range rivals {
-		rivals[i] = m.objectRival(random.IntN(9), uint32(0x10000+base+i))
+		rivals[i] = m.objectRival(random.IntN(11), uint32(0x10000+base+i))
 		refs = append(refs, rivals[i].ref)
 	}
 	return m.removal(refs...)
 }
 
 func (m *machine) objectRival(which int, key uint32) rival {
+	if which > 8 {
+		return m.sharedRival(which == 9, fmt.Sprintf("/race.%d", key))
+	}
 	var v rival
 	remove, again := m.admin.ShmRemove, func() schema.Ref { return m.shm(key, 1) }
 	switch which % 3 {
@@ -197,6 +201,40 @@ func (m *machine) objectRival(which int, key uint32) rival {
 		}
 	default: // nothing changes
 		v.act = func() bool { return false }
+	}
+	return v
+}
+
+// sharedRival makes shared memory that a process opens, or that gives its name to another.
+func (m *machine) sharedRival(opens bool, name string) rival {
+	m.ok(m.admin.PosixShmCreate(name, 64, 0o600))
+	v := rival{ref: m.posix(schema.PShm, name)}
+	fd := -1
+	v.act = func() bool {
+		if opens {
+			// The signal of a broken lease goes to this very process, and may end the open that breaks the lease.
+			for {
+				var err error
+				fd, err = m.admin.ShmOpen(name, unix.O_RDWR, 0) // does not wait for the end of a lease
+				if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
+					return err == nil
+				}
+			}
+		}
+		if m.admin.PosixShmRemove(name) != nil {
+			return false
+		}
+		m.ok(m.admin.PosixShmCreate(name, 64, 0o600))
+		return true
+	}
+	v.after = func(r Result) {
+		if fd >= 0 {
+			m.ok(unix.Close(fd))
+		}
+		// If the deed was done, the name is free, or the new file came between the last look and the removal.
+		if err := m.admin.PosixShmRemove(name); err != nil && r.Outcome != Done {
+			m.t.Errorf("%s became a victim: %v", v.ref, err)
+		}
 	}
 	return v
 }

@@ -148,6 +148,31 @@ func TestAPosixObjectThatGetsAUserIsNotRemoved(t *testing.T) {
 	})
 }
 
+// The kernel itself knows whether anybody has a file of /dev/shm open or mapped, even a process that /proc does not
+// show. It is asked right before the removal.
+func TestTheKernelTellsThatAPosixObjectIsInUse(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		m.ok(m.admin.PosixShmCreate("/cache", 4096, 0o600))
+		r := m.posix(schema.PShm, "/cache")
+		p := m.removal(r)
+		defer p.Close()
+		p.reasons = nil // as if no look at /proc could show it
+		const want = "changed since it was shown: nobody used it, and now somebody has it open or mapped: look at it again"
+		fd, err := m.admin.ShmOpen("/cache", unix.O_RDWR, 0)
+		m.ok(err)
+		m.refused(p, r, want)
+		data, err := unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
+		m.ok(err)
+		m.ok(unix.Close(fd))
+		m.refused(p, r, want)
+		m.ok(unix.Munmap(data))
+		if got := m.run(p); len(got) != 1 || got[0] != "done pshm:/cache: removed" {
+			t.Errorf("after the last use: %q", got)
+		}
+	})
+}
+
 // Values and last pids of a set change within one second, in which otime stays the same.
 func TestAnIdleSetThatWasUsedWithinASecondIsNotRemoved(t *testing.T) {
 	kerneltest.InNamespace(t, func() {

@@ -30,7 +30,13 @@ const (
 	CheckOwner Checks = 1 << iota // owner, group, type and permissions
 	CheckUse                      // size and mtime
 	CheckCTime
+	// CheckUnused is ErrUsed for a regular file that any process has open or mapped, wherever it runs. It holds as far
+	// as the kernel grants leases: to the owner and with CAP_LEASE, on most local file systems.
+	CheckUnused
 )
+
+// ErrUsed means that a process has a file open or mapped.
+var ErrUsed = fmt.Errorf("somebody has it open or mapped: %w", unix.EBUSY)
 
 // SameAs is the Same of a file.
 func SameAs(f *PosixFile, checks Checks) Same {
@@ -63,9 +69,34 @@ func sameOf(x *unix.Statx_t, checks Checks) Same {
 	return s
 }
 
-// UnlinkSame removes a name in a directory, if its file still is the same. Between the two system calls stands only the
-// comparison. Errors: ErrChanged, and those of man 2 statx and man 2 unlinkat.
+// UnlinkSame removes a name in a directory, if its file still is the same. Between the last look and the removal stands
+// only a comparison. Errors: ErrChanged, ErrUsed, and those of man 2 statx and man 2 unlinkat.
 func UnlinkSame(dir int, name string, same Same) error {
+	if err := checkSame(dir, name, same); err != nil {
+		return err
+	}
+	if same.Checks&CheckUnused == 0 {
+		return unix.Unlinkat(dir, name, 0)
+	}
+	fd, err := leaseWhole(dir, name)
+	if err != nil {
+		return err
+	}
+	if fd < 0 {
+		return unix.Unlinkat(dir, name, 0)
+	}
+	defer unix.Close(fd) // gives the lease back
+	if err := checkSame(dir, name, same); err != nil {
+		return err
+	}
+	// An open that comes now waits for the end of the lease, and the kernel has marked the lease as to be given up.
+	if kind, err := unix.FcntlInt(uintptr(fd), unix.F_GETLEASE, 0); err != nil || kind != unix.F_WRLCK {
+		return ErrUsed
+	}
+	return unix.Unlinkat(dir, name, 0)
+}
+
+func checkSame(dir int, name string, same Same) error {
 	var x unix.Statx_t
 	if err := statAt(dir, name, &x); err != nil {
 		return err
@@ -73,7 +104,31 @@ func UnlinkSame(dir int, name string, same Same) error {
 	if sameOf(&x, same.Checks) != same {
 		return ErrChanged
 	}
-	return unix.Unlinkat(dir, name, 0)
+	return nil
+}
+
+// leaseWhole takes a write lease. The kernel grants it only if no other open file leads to the file, and a mapping has
+// an open file (check_conflicting_open in fs/locks.c). fd is -1 if the kernel gives no leases here. The file is opened
+// only on the file system of the directory, so that no dead server is asked. Who opens the file meanwhile waits some
+// microseconds; with O_NONBLOCK the error is EWOULDBLOCK.
+func leaseWhole(dir int, name string) (fd int, err error) {
+	fd, err = unix.Openat2(dir, name, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH})
+	if err != nil {
+		return -1, nil
+	}
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK)
+	switch err {
+	case nil:
+		return fd, nil
+	case unix.EAGAIN:
+		err = ErrUsed
+	default:
+		err = nil
+	}
+	unix.Close(fd)
+	return -1, err
 }
 
 // UnlinkPath is UnlinkSame for a whole path. It opens the directory first, so that check and removal act in one
