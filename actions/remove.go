@@ -16,13 +16,21 @@ import (
 // Ref carries the generation (Gen) of the object: a new object under the same id is refused too. The error is
 // ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
+	s, err := p.removal(refs)
+	if err != nil {
+		return nil, err
+	}
+	return s.plan, nil
+}
+
+func (p *Planner) removal(refs []schema.Ref) (*survey, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
 	plan := newPlan(p, "Remove", "object")
 	s := p.survey(plan, removable(refs), removalNeeds)
 	plan.add(refs, s.remove)
-	return plan, nil
+	return s, nil
 }
 
 // removalNeeds chooses the facts for a removal: the users of the object, its namespace and its verdict.

@@ -130,6 +130,7 @@ func newRootCmd() *cobra.Command {
   ipctop waits                                why does it hang: who waits on whom, and who is stuck
   ipctop leaks                                may I delete this: a verdict with reasons for every object
   ipctop rm shm:32769                         remove a segment: shows a plan and asks
+  ipctop clean                                what is an orphan, and what its removal would win; --yes removes it
   ipctop demo                                 sample objects to look at`,
 		Version:           version(),
 		Args:              cobra.ArbitraryArgs,
@@ -161,6 +162,7 @@ func newRootCmd() *cobra.Command {
 	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(),
 		newGraphCmd(), newDoctorCmd(), newJournalCmd())
 	root.AddCommand(newVerbCmds(&ui.readOnly)...)
+	root.AddCommand(newCleanCmd(&ui.readOnly))
 	root.AddCommand(newFaceCmds()...)
 	return root
 }

@@ -87,6 +87,8 @@ type verbRun struct {
 	lost     int // number of REFs that lead to no object
 
 	can   func(*schema.Object) bool          // see actions.Verb.Can
+	brief func(*actions.Plan) []string       // the plan in fewer lines; nil: Plan.Agenda
+	done  func(schema.Ref)                   // told of each deed; nil: nobody
 	lists func(*kinds.Mechanism) schema.Need // see actions.Verb.Lists
 }
 
@@ -120,7 +122,7 @@ func (a *verbRun) perform(plan *actions.Plan) error {
 		return outcome(len(plan.Steps), len(plan.Refused)+a.lost)
 	}
 	if len(plan.Steps) > 0 {
-		for _, line := range plan.Agenda() {
+		for _, line := range a.agenda(plan) {
 			if _, err := fmt.Fprintln(stderr, views.Visible(line)); err != nil {
 				return &exitError{code: exitFailed,
 					err: fmt.Errorf("nothing was done, since the plan cannot be shown: standard error: %w", err)}
@@ -140,6 +142,14 @@ func (a *verbRun) perform(plan *actions.Plan) error {
 		a.sayRefused(asked.Refused[len(plan.Refused):])
 	}
 	return a.run(asked)
+}
+
+// agenda is the text of the plan without the refusals.
+func (a *verbRun) agenda(plan *actions.Plan) []string {
+	if a.brief != nil {
+		return a.brief(plan)
+	}
+	return plan.Agenda()
 }
 
 func (a *verbRun) sayRefused(refused []actions.Refusal) {
@@ -202,6 +212,9 @@ func (a *verbRun) run(plan *actions.Plan) error {
 			return
 		}
 		done++
+		if a.done != nil {
+			a.done(r.Step.Ref)
+		}
 		if _, err := fmt.Fprintln(a.cmd.OutOrStdout(), views.Visible(r.String())); err != nil && wrote == nil {
 			wrote = fmt.Errorf("standard output: %w", err)
 			cancel()

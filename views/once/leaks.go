@@ -202,18 +202,23 @@ func writeLeak(w *bufio.Writer, r views.Leak, columns []schema.Column, o Options
 
 // writeGains writes what the removal of the orphans would free.
 func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Options) {
-	bytes, orphans := uint64(0), 0
+	if gain := gainOf(s, rows, o.Format); gain != "" && !o.NoHeadings {
+		fmt.Fprintf(w, "\nTo be won by removing the orphans: %s\n", gain)
+	}
+}
+
+// gainOf tells what the removal of the orphans frees: "56M of memory, 1 of 4096 segments (kernel.shmmni)"; "": nothing
+// that is counted.
+func gainOf(s *collect.Snapshot, rows []views.Leak, f views.Format) string {
+	bytes := uint64(0)
 	for _, r := range rows {
 		if r.Verdict == relate.Orphan {
-			bytes, orphans = bytes+r.Bytes, orphans+1
+			bytes += r.Bytes
 		}
-	}
-	if orphans == 0 || o.NoHeadings {
-		return
 	}
 	var parts []string
 	if bytes > 0 {
-		parts = append(parts, amount(bytes, o.Format)+" of memory")
+		parts = append(parts, amount(bytes, f)+" of memory")
 	}
 	for _, g := range views.Gains(s, rows) {
 		part := g.String()
@@ -222,10 +227,7 @@ func writeGains(w *bufio.Writer, s *collect.Snapshot, rows []views.Leak, o Optio
 		}
 		parts = append(parts, part)
 	}
-	if len(parts) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\nTo be won by removing the orphans: %s\n", strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 // lookedAt counts the objects of each kind, and tells if something could not be seen.
