@@ -9,7 +9,8 @@ import (
 // The time between the last look and the removal, without the two system calls.
 func BenchmarkBetweenLookAndRemoval(b *testing.B) {
 	seg := sysv.ShmSegment{IPCPerm: sysv.IPCPerm{ID: 7, Key: 0x11, Mode: 0o600}, Size: 4096, CPid: 9, CTime: 1}
-	do := guarded(seg, func() (sysv.ShmSegment, error) { return seg, nil }, shmFacts, func() error { return nil }, "removed")
+	do := guarded(seg, func() (sysv.ShmSegment, error) { return seg, nil }, shmFacts, func() error { return nil },
+		"removed")
 	for b.Loop() {
 		if _, err := do(); err != nil {
 			b.Fatal(err)

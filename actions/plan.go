@@ -9,8 +9,8 @@ import (
 )
 
 // Plan is a list of deeds that are not yet done, with the objects as the plan read them. It holds descriptors: the
-// caller closes the plan, and the plans that Only cuts from it need no Close of their own. Its texts hold untrusted names
-// (commands, users) as the kernel gave them. The caller who prints a text makes control characters visible, once.
+// caller closes the plan, and the plans that Only cuts from it need no Close of their own. Its texts hold untrusted
+// names (commands, users) as the kernel gave them. The caller who prints a text makes control characters visible, once.
 type Plan struct {
 	Title   string // "Remove 2 objects"
 	Steps   []Step

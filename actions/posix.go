@@ -217,7 +217,8 @@ func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64,
 // posixFacts guards the content of an object if the plan showed it as idle: any change since then proves a user.
 func posixFacts(r schema.Ref, f vfs.PosixFile, content uint64, idle bool) facts {
 	return facts{
-		{"name", r.Name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
+		{"name", r.Name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true},
+		{"gid", f.GID, true},
 		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle},
 		{"mtime", moment(f.MTime.Unix()), idle}, {"ctime", moment(f.CTime.Unix()), idle && r.Kind != schema.PMsg},
 	}

@@ -45,7 +45,8 @@ func (s *survey) posixReason(r schema.Ref, shown []use, hidden bool) {
 	}
 	s.because[r.Kind] = true
 	s.plan.Because(Reason{
-		Want: map[schema.Kind]schema.Need{r.Kind: s.snap.Request.Want[r.Kind]}, AllNamespaces: s.snap.Request.AllNamespaces,
+		Want:          map[schema.Kind]schema.Need{r.Kind: s.snap.Request.Want[r.Kind]},
+		AllNamespaces: s.snap.Request.AllNamespaces,
 		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
 			shown, ours := s.uses[r]
 			o := snap.Find(r)

@@ -16,7 +16,8 @@ func signalVerb() Verb {
 			"Each process is held\n" +
 			"open from the plan to the signal: a pid that was used again meanwhile is not signalled, " +
 			"nor is a process that runs another program by\n" +
-			"then. Pid 1, kernel threads, zombies and ipctop itself are refused; for one of ipctop's own ancestors, such as your\n" +
+			"then. Pid 1, kernel threads, zombies and ipctop itself are refused; " +
+			"for one of ipctop's own ancestors, such as your\n" +
 			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n",
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal KILL --to readers pipe:8841

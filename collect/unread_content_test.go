@@ -35,7 +35,7 @@ func TestValuesWithoutDescriptors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			known, lost := 0, 0
+			known := 0
 			for n := range 9 {
 				undo := leaveDescriptors(t, n)
 				snap := New(host, time.Now).Take(Request{Want: map[schema.Kind]schema.Need{c.kind: c.need}})
@@ -50,17 +50,15 @@ func TestValuesWithoutDescriptors(t *testing.T) {
 					case v.State() == schema.Known && v.Int() == c.want && !said:
 						known++
 					case v.State() == schema.Denied && said:
-						lost++
 					default:
 						t.Errorf("%s with %d descriptors: %v, state %v, faults %+v", c.kind, n, v, v.State(),
 							snap.Faults)
 					}
 				}
 			}
-			// The semaphores are read after their directory is closed: their values need no more descriptors than the
-			// list.
-			if known == 0 || lost == 0 && c.kind != schema.PSem {
-				t.Errorf("%s: %d values were known, %d were lost", c.kind, known, lost)
+			// A list needs as many descriptors as the values. So a value is seldom lost alone.
+			if known == 0 {
+				t.Errorf("%s: no value was known", c.kind)
 			}
 		}
 	})

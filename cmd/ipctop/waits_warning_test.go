@@ -19,8 +19,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// waitForLeftSemaphore starts a process that waits for a semaphore whose holder has ended, and a stranger in its process
-// group. Both end with the test.
+// waitForLeftSemaphore starts a process that waits for a semaphore whose holder has ended, and a stranger in its
+// process group. Both end with the test.
 func waitForLeftSemaphore(t *testing.T) {
 	t.Helper()
 	admin := kernel.NewAdmin()

@@ -57,7 +57,8 @@ func semColumns() []schema.Column {
 			func(r *row) schema.Value { return r.zcount }),
 		col("waiters", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedSyscall, "threads blocked in semop",
 			func(r *row) schema.Value { return r.waiters }),
-		col("holders", schema.TypeEndpoints, 24, NeedUndo, "the processes of undo, under the name that other kinds have",
+		col("holders", schema.TypeEndpoints, 24, NeedUndo, "the processes of undo, under the name that "+
+			"other kinds have",
 			func(r *row) schema.Value { return r.Undo }),
 		col("undo", schema.TypeEndpoints, 24, NeedUndo,
 			"who holds semaphores with SEM_UNDO: [number]+1 is what the process's end would give back; "+

@@ -285,7 +285,8 @@ func (g *graph) hasTimer(p *proc.Process, tid int) bool {
 }
 
 // endedBy names a parent that may end the process when a time is over; "": none. That is timeout(1), which waits for
-// its child with a timer that sends it SIGALRM. No file tells when the timer expires, or that "timeout 0" has not set it.
+// its child with a timer that sends it SIGALRM. No file tells when the timer expires, or that "timeout 0" has not set
+// it.
 func (g *graph) endedBy(p *proc.Process) string {
 	parent := g.tick.Process(p.PPID)
 	if parent == nil || parent.Comm != "timeout" {

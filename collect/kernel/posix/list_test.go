@@ -73,7 +73,8 @@ func TestPosixQueues(t *testing.T) {
 		if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Count(string(text), " mqueue ") > 1 {
 			t.Errorf("listing mounted something: %s (%v)", text, err)
 		}
-		if err := posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino + 1}); !errors.Is(err, posix.ErrChanged) {
+		if err := posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino + 1}); !errors.Is(err,
+			posix.ErrChanged) {
 			t.Errorf("removing another's queue: %v", err)
 		}
 		kerneltest.OK(t, posix.MsgRemoveSame("/b \x1b", vfs.Same{Dev: st.Dev, Ino: st.Ino}))
@@ -213,7 +214,8 @@ func TestPosixShmAndSems(t *testing.T) {
 		if diff := cmp.Diff(wantSems, sems, ignoreTimes); diff != "" {
 			t.Errorf("semaphores (-want +got):\n%s", diff)
 		}
-		if err := posix.SemRemoveSame("/lock", vfs.Same{Dev: sems[0].Dev, Ino: files[3].Ino}); !errors.Is(err, posix.ErrChanged) {
+		if err := posix.SemRemoveSame("/lock", vfs.Same{Dev: sems[0].Dev, Ino: files[3].Ino}); !errors.Is(err,
+			posix.ErrChanged) {
 			t.Errorf("removing another's semaphore: %v", err)
 		}
 		kerneltest.OK(t, posix.SemRemoveSame("/lock", vfs.Same{Dev: sems[0].Dev, Ino: sems[0].Ino}))

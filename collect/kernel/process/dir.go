@@ -320,9 +320,9 @@ func (p Dir) HadThreads() bool {
 	return err == nil && !f.Bad && before == after && uint64(before) > own
 }
 
-// ProcessExists is true for a process that has this number in the caller's pid namespace, even if hidepid hides it in /proc. pidfd_open ignores hidepid. It
-// answers ESRCH for a free number, and another error for a thread's number (man 2 pidfd_open). Kernels without
-// pidfd_open get signal 0, which also finds threads.
+// ProcessExists is true for a process that has this number in the caller's pid namespace, even if hidepid hides it in
+// /proc. pidfd_open ignores hidepid. It answers ESRCH for a free number, and another error for a thread's number (man 2
+// pidfd_open). Kernels without pidfd_open get signal 0, which also finds threads.
 func ProcessExists(pid int) bool {
 	if pid <= 0 {
 		return false

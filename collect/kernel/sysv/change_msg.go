@@ -75,7 +75,8 @@ func MsgSetQBytes(id int, qbytes uint64) error {
 }
 
 // MsgSet changes owner, group, permissions and qbytes of a queue (IPC_SET) to those of q. ctime changes. The caller
-// must be owner or creator, or have CAP_SYS_ADMIN. A qbytes above the limit msgmnb needs CAP_SYS_RESOURCE, even if it stays.
+// must be owner or creator, or have CAP_SYS_ADMIN. A qbytes above the limit msgmnb needs CAP_SYS_RESOURCE, even if it
+// stays.
 func MsgSet(q MsgQueue) error {
 	var ds msqidDS
 	ds.perm.set(q.IPCPerm)
