@@ -36,6 +36,7 @@ func (p *Planner) Clean(refs []schema.Ref) (*Plan, error) {
 	plan.Steps = steps
 	plan.setTitle()
 	plan.Because(why)
+	s.noteSaving()
 	return plan, nil
 }
 

@@ -65,6 +65,7 @@ func TestReadingJoinsIntentAndResult(t *testing.T) {
 func TestAFullDiskSwallowsNoLine(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)
+		m.saving.Off = true
 		dir := filepath.Dir(m.journalPath())
 		m.ok(os.Mkdir(dir, 0o700))
 		m.ok(syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24k,mode=0700"))

@@ -65,7 +65,7 @@ func TestTheJournalHoldsIntentAndResult(t *testing.T) {
 			}
 		}
 		intent, done := base("intent"), base("done")
-		intent["plan"] = []any{plan[0], plan[1], plan[2], plan[3]}
+		intent["plan"] = []any{plan[0], plan[1], plan[2], plan[3], plan[4]}
 		intent["steps"] = 1.0
 		done["says"] = "removed"
 		if diff := cmp.Diff([]map[string]any{intent, done}, got); diff != "" {

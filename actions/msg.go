@@ -46,6 +46,7 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 		return msgGuard(now, !live), err
 	}, func(q sysv.MsgQueue) facts { return msgFacts(q, !live) }, func() error { return s.admin.MsgRemove(id) },
 		"removed")
+	s.saveMsg(&st, q)
 	return st, nil
 }
 

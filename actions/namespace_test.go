@@ -123,6 +123,7 @@ func TestObjectsOfAnotherNamespaceAreRemovedThere(t *testing.T) {
 				refs[2], o.way.Ino, stat.Comm, o.PID, refs[2].ID, ownName()),
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", o.PID,
 				stat.Comm),
+			"  not saved: it cannot be made again from here: it is in another IPC namespace",
 			fmt.Sprintf("  same as: nsenter --ipc=/proc/%d/ns/ipc ipcrm -m %d", o.PID, refs[2].ID),
 		}
 		if diff := cmp.Diff(want, p.Steps[2].Lines()); diff != "" {

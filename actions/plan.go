@@ -77,7 +77,10 @@ type Step struct {
 	// Confirm is the id that a person must type before a live object is changed. If it is "", the answer yes is enough.
 	Confirm string
 
+	Unsaved []string // what a removal takes away and undo cannot bring back
+
 	object facts
+	back   *wayBack // nil: undo does not know the deed
 	// do reads the object again. If nothing has changed, it does the deed and returns the result in words. With a
 	// *changedError it did nothing.
 	do func() (string, error)
@@ -121,6 +124,9 @@ func (s *Step) Lines() []string {
 	}
 	for _, a := range s.Affected {
 		lines = append(lines, "  affects: "+a)
+	}
+	for _, u := range s.Unsaved {
+		lines = append(lines, "  not saved: "+u)
 	}
 	if s.Equivalent != "" {
 		lines = append(lines, "  same as: "+s.Equivalent)

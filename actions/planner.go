@@ -10,6 +10,7 @@ import (
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
+	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -24,6 +25,7 @@ type Planner struct {
 	readOnly bool
 	settings []collect.Setting
 	grace    time.Duration
+	saving   Saving
 }
 
 // Options are what a Planner works with.
@@ -35,12 +37,13 @@ type Options struct {
 	// Settings are the settings of the Collector that chose the objects. A plan must see the same objects.
 	Settings []collect.Setting
 	Grace    time.Duration // of leak verdicts, as in a collect.Request
+	Saving   Saving        // what plans keep for undo
 }
 
 // NewPlanner returns a Planner.
 func NewPlanner(o Options) *Planner {
 	return &Planner{host: o.Host, admin: kernel.NewAdmin(), journal: o.Journal, now: o.Now, readOnly: o.ReadOnly,
-		settings: o.Settings, grace: o.Grace}
+		settings: o.Settings, grace: o.Grace, saving: o.Saving}
 }
 
 // ReadOnlyVariable is the environment variable that forbids changes.
@@ -83,10 +86,11 @@ type survey struct {
 	snap       *collect.Snapshot
 	users      *proc.Users
 	noted      map[string]bool
-	uses       map[schema.Ref][]use // of POSIX objects, as the plan showed them
-	hidden     map[schema.Ref]bool  // POSIX objects that somebody may use unseen
-	because    map[schema.Kind]bool // kinds whose reasons the plan has
-	room       int                  // descriptors that the plan may still hold open
+	uses       map[schema.Ref][]use    // of POSIX objects, as the plan showed them
+	hidden     map[schema.Ref]bool     // POSIX objects that somebody may use unseen
+	because    map[schema.Kind]bool    // kinds whose reasons the plan has
+	room       int                     // descriptors that the plan may still hold open
+	segments   map[int]sysv.ShmSegment // with their memory; nil: not read yet
 }
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.

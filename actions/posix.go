@@ -147,6 +147,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 		says = "its name is gone; its memory is free when the last process that uses it is done"
 	}
 	s.guardPosix(&st, file, content, access, says)
+	s.savePosix(&st, file)
 	return st, nil
 }
 

@@ -56,6 +56,7 @@ func TestAnUnusedPosixQueueIsRemoved(t *testing.T) {
 				"so that it is gone at once; its 2 messages are lost", ownName()),
 			"  verdict: " + p.Steps[0].Verdict,
 			"  same as: ipcrm --posix-mqueue /jobs",
+			undoNote,
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Live() != 0 {
 			t.Errorf("%d live\n%s", p.Live(), diff)
@@ -156,6 +157,7 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 				"until then they go on, apart from those that open it later", ownName()),
 			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
 			"  same as: ipcrm --posix-shmem /cache",
+			undoNote,
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" || p.Steps[0].Confirm != "/cache" {
 			t.Error(diff, p.Steps)

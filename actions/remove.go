@@ -20,6 +20,7 @@ func (p *Planner) Remove(refs []schema.Ref) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.noteSaving()
 	return s.plan, nil
 }
 

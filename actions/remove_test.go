@@ -36,6 +36,7 @@ func TestAnUnusedSegmentIsRemoved(t *testing.T) {
 			fmt.Sprintf("  verdict: idle: nobody has it attached: nattch is 0; its creator lives: %d/%s", stat.PID,
 				stat.Comm),
 			fmt.Sprintf("  same as: ipcrm -m %d", r.ID),
+			undoNote,
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
 			t.Error(diff)

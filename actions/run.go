@@ -47,8 +47,14 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 		return err
 	}
 	log, err := p.planner.journal.open(p)
+	var keep *keeper
 	if err == nil {
 		defer func() { err = errors.Join(err, unwritten("the results are perhaps not on disk", log.close())) }()
+		if keep, err = log.newKeeper(p.planner.saving); err != nil {
+			return fmt.Errorf("nothing was done, since nothing can be saved for undo: %w (--no-save does it without)",
+				err)
+		}
+		defer func() { err = errors.Join(err, keep.close()) }()
 		err = log.intents()
 	}
 	if err != nil {
@@ -60,7 +66,7 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 		s := &p.Steps[i]
 		result := Result{s, Refused, "not done: interrupted"}
 		if ctx.Err() == nil {
-			result = s.run(look)
+			result = keep.run(i+1, s, look)
 		}
 		err := log.result(result)
 		report(result)
@@ -87,7 +93,11 @@ func (s *Step) run(look *again) Result {
 	if lost := look.lost(s.Ref); lost != "" {
 		return Result{s, Refused, reason(&changedError{[]string{lost}})}
 	}
-	says, err := s.do()
+	return s.outcome(s.do())
+}
+
+// outcome judges the end of a deed.
+func (s *Step) outcome(says string, err error) Result {
 	var gone goneError
 	switch {
 	case err == nil:

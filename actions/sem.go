@@ -41,6 +41,7 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	st.confirm(live, set.ID)
 	st.object = semFacts(set, values, !live)
 	s.guardSem(&st, set, values, !live)
+	s.saveSem(&st, set, err)
 	return st, nil
 }
 

@@ -35,6 +35,7 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	id := seg.ID
 	st.do = guarded(seg, func() (sysv.ShmSegment, error) { return s.host.ShmStat(id) }, shmFacts,
 		func() error { return s.admin.ShmRemove(id) }, says)
+	s.saveShm(&st, seg)
 	return st, nil
 }
 

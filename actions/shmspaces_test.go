@@ -81,6 +81,7 @@ func TestFilesOfAnotherDevShmAreRemovedThere(t *testing.T) {
 				"nobody uses it, so that it is gone at once; its 32 bytes are lost", refs[0], stat.Comm, w.PID,
 				ownName()),
 			"  verdict: " + p.Steps[0].Verdict,
+			"  not saved: it cannot be made again from here: it is in another /dev/shm",
 			"  same as: rm " + path + "cache",
 		}
 		if diff := cmp.Diff(want, p.Steps[0].Lines()); diff != "" {

@@ -36,6 +36,9 @@ type Verb struct {
 	// Instead returns an alternative for an object of another kind. It is nil if Kinds is nil.
 	Instead func(schema.Ref) string
 
+	// Saves is true if the plan saves for undo what it takes away.
+	Saves bool
+
 	// Begin starts one use of the verb.
 	Begin func() *Use
 }

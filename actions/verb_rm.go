@@ -30,6 +30,7 @@ func removeVerb() Verb {
 		Can:     CanRemove,
 		Lists:   removalLists,
 		Instead: insteadOfRemoving,
+		Saves:   true,
 		Begin:   func() *Use { return &Use{Plan: (*Planner).Remove} },
 	}
 }

@@ -61,6 +61,7 @@ func newCleanCmd(readOnly *bool) *cobra.Command {
 func (c *cleanCmd) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	c.planFlags.register(cmd)
+	c.saving.register(cmd.Flags())
 	flags.Lookup("where").Usage = "only orphans for which the expression holds"
 	flags.Lookup("all-namespaces").Usage = "orphans of every namespace that can be entered"
 	flags.Lookup("dry-run").Usage = "remove nothing, whatever else is said"

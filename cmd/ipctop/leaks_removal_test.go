@@ -34,7 +34,7 @@ func planned(t *testing.T, uid uint32, command string) (refs []string) {
 	where := whereOf(command)
 	plan := asUser(t, uid, "rm", "--dry-run", "--where", where[0], "--grace", where[1])
 	for line := range strings.Lines(plan) {
-		if ref, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, " ") {
+		if ref, _, ok := strings.Cut(line, ": "); ok && strings.Contains(ref, ":") && ref[0] != ' ' {
 			refs = append(refs, ref)
 		}
 	}

@@ -330,7 +330,7 @@ func TestAlikeOrphansHaveOneCommand(t *testing.T) {
 			plan := outputOf(t, 0, "rm", "--dry-run", "--where", commands[at][0], "--grace", commands[at][1])
 			var planned []string
 			for line := range strings.Lines(plan) {
-				if ref, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, " ") {
+				if ref, _, ok := strings.Cut(line, ": "); ok && strings.Contains(ref, ":") && ref[0] != ' ' {
 					planned = append(planned, ref)
 				}
 			}

@@ -160,7 +160,8 @@ func newRootCmd() *cobra.Command {
 	once.register(root)
 	ui.register(root)
 	root.AddCommand(newDemoCmd(ui.forDemo(), &ui.readOnly), newWaitsCmd(), newLeaksCmd(), newPeekCmd(), newKeyCmd(),
-		newGraphCmd(), newDoctorCmd(), newJournalCmd())
+		newGraphCmd(), newDoctorCmd(), newJournalCmd(),
+		newUndoCmd(&ui.readOnly))
 	root.AddCommand(newVerbCmds(&ui.readOnly)...)
 	root.AddCommand(newCleanCmd(&ui.readOnly))
 	root.AddCommand(newFaceCmds()...)

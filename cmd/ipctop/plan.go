@@ -31,6 +31,7 @@ type planFlags struct {
 	dryRun, yes bool
 	all         bool  // all namespaces, for where
 	readOnly    *bool // the root command's --read-only
+	saving      saveFlags
 }
 
 // planHelp is the end of every verb's help.
@@ -98,11 +99,15 @@ func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*verbRun, erro
 	if err != nil {
 		return nil, err
 	}
+	saving, err := f.saving.saving()
+	if err != nil {
+		return nil, err
+	}
 	journal := newJournal(host, func(err error) {
 		fmt.Fprintln(cmd.ErrOrStderr(), "ipctop:", views.Visible(err.Error()))
 	})
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal, Settings: settings,
-		Grace: age})
+		Grace: age, Saving: saving})
 	return &verbRun{planFlags: *f, cmd: cmd, host: host, settings: settings, age: age, planner: planner}, nil
 }
 

@@ -22,6 +22,7 @@ import (
 type uiFlags struct {
 	readOnly, noMouse bool
 	interval          time.Duration
+	saving            saveFlags
 	grace             string
 	flags             *pflag.FlagSet // the flags that only the dashboard has
 }
@@ -32,6 +33,7 @@ func (f *uiFlags) register(cmd *cobra.Command) {
 		"never change anything: no key does; "+verbNames()+" and demo refuse (also IPCTOP_READONLY=1)")
 	f.flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
 	f.flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
+	f.saving.register(f.flags)
 	cmd.Flags().AddFlagSet(f.flags)
 }
 
@@ -53,6 +55,10 @@ func runUI(parent context.Context, f uiFlags) error {
 	if err != nil {
 		return err
 	}
+	saving, err := f.saving.saving()
+	if err != nil {
+		return err
+	}
 	host, settings, err := openHost("")
 	if err != nil {
 		return err
@@ -62,7 +68,7 @@ func runUI(parent context.Context, f uiFlags) error {
 	var unlogged error // the last reason why the system's log did not get a result
 	journal := newJournal(host, func(err error) { unlogged = err })
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal,
-		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace})
+		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace, Saving: saving})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,

@@ -78,6 +78,9 @@ func (c *verbCmd) usage() string {
 
 func (c *verbCmd) register(cmd *cobra.Command) {
 	c.planFlags.register(cmd)
+	if c.verb.Saves {
+		c.saving.register(cmd.Flags())
+	}
 	for i := range c.flags {
 		o := &c.flags[i]
 		cmd.Flags().StringVar(&o.said, o.Name, o.Default, o.Help+": "+strings.Join(o.Values(), ", "))

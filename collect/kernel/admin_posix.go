@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"os"
+
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
@@ -107,4 +109,19 @@ func (a *Admin) PosixShmChangeIn(d posix.ShmDir, name string, dev, ino uint64, c
 // PosixSemChangeIn changes a named semaphore of another mount namespace's /dev/shm, with the same condition.
 func (a *Admin) PosixSemChangeIn(d posix.ShmDir, name string, dev, ino uint64, c vfs.FileChange) error {
 	return posix.SemChangeIn(d, name, dev, ino, c)
+}
+
+// PosixShmMake makes shared memory by its name ("/name"). fill writes it. If anything fails, nothing is left of it.
+func (a *Admin) PosixShmMake(name string, owner posix.FileOwner, fill func(*os.File) error) error {
+	return posix.ShmMake(name, owner, fill)
+}
+
+// PosixSemMake makes a named semaphore with an owner.
+func (a *Admin) PosixSemMake(name string, value uint32, owner posix.FileOwner) error {
+	return posix.SemMake(name, value, owner)
+}
+
+// PosixMsgMake makes a queue with an owner. fill gets a descriptor that does not block.
+func (a *Admin) PosixMsgMake(name string, attr posix.MqAttr, owner posix.FileOwner, fill func(fd int) error) error {
+	return posix.MsgMake(name, attr, owner, fill)
 }

@@ -73,3 +73,7 @@ func (a *Admin) SemSetPerm(p sysv.IPCPerm) error { return sysv.SemSetPerm(p) }
 
 // ShmSetPerm changes owner, group and permissions of a segment (IPC_SET).
 func (a *Admin) ShmSetPerm(p sysv.IPCPerm) error { return sysv.ShmSetPerm(p) }
+
+// SetNextID wishes the id of the next object of a kind: "msg", "sem" or "shm" (kernel.msg_next_id). The next creation
+// takes it, whoever creates.
+func (a *Admin) SetNextID(kind string, id int) error { return sysv.SetNextID(kind, id) }

@@ -1,10 +1,13 @@
 package kernel
 
 import (
+	"os"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/posix"
 	"github.com/ipctop/ipctop/collect/kernel/process"
+	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 )
 
@@ -91,4 +94,13 @@ func (h *Host) VisitShm(way posix.ShmWay, do func(posix.ShmDir) error) error {
 		return err
 	}
 	return do(dir)
+}
+
+// OpenPosixShm opens shared memory by its name ("/name") for reading, if the file still has this device and inode
+// number. The caller closes the file.
+func (h *Host) OpenPosixShm(name string, dev, ino uint64) (*os.File, error) {
+	if !h.Live() {
+		return nil, sys.ErrNotLive
+	}
+	return posix.OpenShm(name, dev, ino)
 }

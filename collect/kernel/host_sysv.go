@@ -63,3 +63,6 @@ func (h *Host) SemStat(id int) (sysv.SemSet, error) { return sysv.SemStat(h.Root
 
 // ShmStat reads one segment again, with any owner, without RSS and swap.
 func (h *Host) ShmStat(id int) (sysv.ShmSegment, error) { return sysv.ShmStat(h.Root, id) }
+
+// NextID is the id that the next object of a kind ("msg", "sem", "shm") is to have; -1: nobody has a wish.
+func (h *Host) NextID(kind string) (int, error) { return sysv.NextID(kind) }

@@ -10,6 +10,11 @@ import (
 	"github.com/ipctop/ipctop/views"
 )
 
+// undo shows the plan that makes the objects of the last plan again.
+func undo(a *app) reaction {
+	return a.plan("Undo", 0, func() (*actions.Plan, error) { return a.opts.Planner.Undo(0) })
+}
+
 // journal lists what was done with ipctop, the newest first. Enter shows the plan of a deed.
 func journal(a *app) reaction {
 	m := newMenu(a, "What was done", []item{{skip: true, spans: []span{{"reading …", a.theme.dim}}}})

@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -32,22 +33,40 @@ func (p Dir) SocketProtocol(fd int) (string, error) {
 // the read. It needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: else fs.ErrPermission. fs.ErrNotExist: the process no
 // longer maps the file there.
 func (p Dir) ReadMapped(m Mapping, offset uint64, buf []byte) (int, error) {
-	if !p.live {
-		return 0, sys.ErrNotLive
-	}
-	link := mapFile(m.Start, m.End)
-	fail := func(err error) (int, error) { return 0, fmt.Errorf("read /proc/%d/%s: %w", p.PID, link, err) }
-	fd, err := unix.Openat(p.fd, link, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	f, err := p.OpenMapped(m)
 	if err != nil {
-		return fail(err)
+		return 0, err
 	}
-	defer unix.Close(fd)
+	defer f.Close()
 	same := func(st *unix.Stat_t) bool { return st.Ino == m.Ino }
-	n, err := vfs.ReadSame(fd, same, unix.ENOENT, offset, buf)
+	n, err := vfs.ReadSame(int(f.Fd()), same, unix.ENOENT, offset, buf)
 	if err != nil {
-		return fail(err)
+		return 0, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	return n, nil
+}
+
+// OpenMapped opens the file that a process maps at m, for reading. The memory stays alive while the file is open.
+// Rights and errors are those of ReadMapped.
+func (p Dir) OpenMapped(m Mapping) (*os.File, error) {
+	if !p.live {
+		return nil, sys.ErrNotLive
+	}
+	link := mapFile(m.Start, m.End)
+	name := fmt.Sprintf("/proc/%d/%s", p.PID, link)
+	fd, err := unix.Openat(p.fd, link, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Ino != m.Ino {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // StatOpen reads the file behind a descriptor of the process, also a file without a name. It does not fill Name.

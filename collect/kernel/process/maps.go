@@ -133,3 +133,11 @@ func ParseSharedMaps(text []byte) ([]Mapping, error) {
 	}
 	return maps, nil
 }
+
+// MappingOf is the mapping of our own process that begins where data begins. ino is the inode of its file. The mapping
+// ends with the last page of data.
+func MappingOf(data []byte, ino uint64) Mapping {
+	start := uint64(uintptr(unsafe.Pointer(unsafe.SliceData(data))))
+	page := uint64(unix.Getpagesize())
+	return Mapping{Start: start, End: (start + uint64(len(data)) + page - 1) / page * page, Ino: ino}
+}

@@ -22,6 +22,17 @@ func MayTraceAll() bool {
 	return err == nil && has
 }
 
+// MaySetNextID is true if we may wish the id of the next System V object (ipc_permissions in ipc/ipc_sysctl.c). Before
+// Linux 5.19 only root's rights to the file count.
+func MaySetNextID() bool {
+	for _, c := range []int{unix.CAP_CHECKPOINT_RESTORE, unix.CAP_SYS_ADMIN} {
+		if has, err := Holds(c); has && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Holds is true if a capability is in our effective set.
 func Holds(capability int) (bool, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
