@@ -60,6 +60,7 @@ func workMutexBelow(j *kerneltest.Job) {
 		m = p.mutexes(1)
 	} else {
 		if memory == "inside" {
+			kerneltest.WaitPastStart()
 			j.Check(unix.Mount("tmpfs", "/dev/shm", "tmpfs", 0, ""))
 		}
 		fd := p.open("m")

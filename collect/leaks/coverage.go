@@ -141,7 +141,7 @@ const inexactShm = "/dev/shm is on a file system whose files may have other numb
 // otherShmCoverage is shmCoverage for the /dev/shm of another mount namespace.
 func (l *tick) otherShmCoverage(s *proc.ShmSpace) relate.Coverage {
 	coverage := l.visible()
-	if l.Nested && !(s.FSType == "tmpfs" && s.Whole && l.youngerThanUs(s.Way.String())) {
+	if l.Nested && !(s.FSType == "tmpfs" && s.Whole && l.YoungerThanFirst(s.Way.String())) {
 		coverage.MarkIncomplete(unseenOutside)
 	}
 	if !exactInodes(s.FSType) {
@@ -164,17 +164,7 @@ func (l *tick) fileCoverage(name string) relate.Coverage {
 // ownTmpfs reports that a file lies on a whole tmpfs that is younger than the first process of this pid namespace.
 func (l *tick) ownTmpfs(name string) bool {
 	on, ok := l.mountOf(name)
-	return ok && on.FSType == "tmpfs" && on.Root == "/" && l.youngerThanUs(on.point)
-}
-
-// youngerThanUs reports that a file is younger than the first process of this pid namespace.
-func (l *tick) youngerThanUs(name string) bool {
-	first := l.Process(1)
-	if first == nil {
-		return false
-	}
-	born, ok := l.Host.Born(name)
-	return ok && born.After(l.StartTime(first.Start))
+	return ok && on.FSType == "tmpfs" && on.Root == "/" && l.YoungerThanFirst(on.point)
 }
 
 // mounted is a mount of the reader's mount namespace.

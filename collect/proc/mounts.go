@@ -146,20 +146,28 @@ func (t *Tick) OwnTmpfs() map[uint64]bool { return Memo(t, listOwnTmpfs) }
 
 func listOwnTmpfs(t *Tick) ownTmpfs {
 	devices := ownTmpfs{}
-	first := t.Process(1)
-	if first == nil || !t.Host.Live() {
-		return devices
-	}
 	mounts, _ := t.Mounts() // without mounts nothing is proved
 	for _, m := range mounts {
 		if m.FSType != "tmpfs" || m.Root != "/" {
 			continue
 		}
-		if born, ok := t.Host.Born(Unescape.Replace(m.MountPoint)); ok && born.After(t.StartTime(first.Start)) {
+		if t.YoungerThanFirst(Unescape.Replace(m.MountPoint)) {
 			if dev, ok := MountDevice(m); ok {
 				devices[dev] = true
 			}
 		}
 	}
 	return devices
+}
+
+// YoungerThanFirst is true if a file is provably younger than the first process of this pid namespace. The kernel cuts
+// start times to clock ticks of 10 milliseconds: a file from the same tick may be older. A container's /dev/shm is
+// often made right before its first process.
+func (t *Tick) YoungerThanFirst(path string) bool {
+	first := t.Process(1)
+	if first == nil || t.Boot.IsZero() {
+		return false
+	}
+	born, ok := t.Host.Born(path)
+	return ok && !born.Before(t.StartTime(first.Start+1))
 }

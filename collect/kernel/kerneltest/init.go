@@ -78,9 +78,9 @@ func namespaceID(typ string) (id uint64, err error) {
 	return id, nil
 }
 
-// waitPastStart waits until the clock of file times is past the start of pid 1 in /proc. Files and mounts from then
+// WaitPastStart waits until the clock of file times is past the start of pid 1 in /proc. Files and mounts from then
 // on are provably younger than pid 1. The kernel dates both files and processes to a tick, at most 10 milliseconds.
-func waitPastStart() { time.Sleep(20 * time.Millisecond) }
+func WaitPastStart() { time.Sleep(30 * time.Millisecond) }
 
 // prepare mounts the file systems of the new namespaces.
 func prepare(extra []uintptr) error {
@@ -88,7 +88,7 @@ func prepare(extra []uintptr) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	waitPastStart()
+	WaitPastStart()
 	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	for _, m := range []struct{ source, target, data string }{
 		{"proc", "/proc", ""},
