@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -32,7 +33,10 @@ func live(t *testing.T) *rig {
 }
 
 // planner makes plans for the live machine.
-func planner(t testing.TB) *actions.Planner {
+func planner(t testing.TB) *actions.Planner { return plannerOf(t, 0) }
+
+// plannerOf makes a planner with this grace time of collect.Request.
+func plannerOf(t testing.TB, grace time.Duration) *actions.Planner {
 	t.Helper()
 	host, err := kernel.Open("")
 	if err != nil {
@@ -40,9 +44,12 @@ func planner(t testing.TB) *actions.Planner {
 	}
 	state := t.TempDir()
 	env := func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }
-	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now,
+	return actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Grace: grace,
 		Journal: actions.NewJournal(host, []string{"ipctop"}, env, time.Now)})
 }
+
+// graceless is a planner to which the age of an object is all the same.
+func graceless(t testing.TB) *actions.Planner { return plannerOf(t, collect.NoGrace) }
 
 func segment(t *testing.T) int {
 	t.Helper()

@@ -50,7 +50,7 @@ func (r *tableRoom) actionKeys() keymap {
 	targets := func() []schema.Ref { return r.app.subjects(t().targets(), t().snap) }
 	hidden := func() int { return t().counts.markedHidden }
 	hasRows := func() bool { return t().current() != nil }
-	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, targets, hidden),
+	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, targets, hidden), cleanKeys(t),
 		waitsKeys("what the object or process waits for, or the marked ones, and who waits for it", hasRows, targets))
 }
 

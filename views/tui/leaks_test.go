@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -54,6 +55,45 @@ func TestOrphansAreCountedAndRemoved(t *testing.T) {
 		r.press("Esc")
 		r.seeNot("1 orphan")
 		same(t, "left", []string{}, segments(t))
+	})
+}
+
+// C removes all orphans shown, and no other row. A verdict that changes while the question stands is refused.
+func TestCleanOfTheOrphansShown(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		admin := kernel.NewAdmin()
+		ids := make([]int, 3)
+		for i := range ids {
+			id, err := admin.SemGet(sysv.KeyPrivate, 1+i/2, sysv.IPCCreat|0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[i] = id
+		}
+		attached := segment(t)
+		r := openRig(t, "", 120, 40, func(o *Options) {
+			o.Planner, o.Grace = graceless(t), collect.NoGrace
+		})
+		r.press("L", "-", "K") // an object used within the last second is never an orphan
+		r.see("3 orphan")
+		r.press("\\")
+		r.write("nsems == 3")
+		r.press("Enter", "C")
+		r.see("no orphan is shown")
+		r.press("Esc", "\\")
+		r.write("nsems == 1")
+		r.press("Enter")
+		r.see("2 of 4 shown")
+		r.press("C")
+		r.see("Remove 2 objects", "y = yes")
+		if err := admin.SemOp(ids[1], []sysv.SemOp{{Op: 1}}, -1); err != nil {
+			t.Fatal(err)
+		}
+		r.press("y")
+		r.see("done: ", fmt.Sprintf("sem:%d: removed", ids[0]),
+			fmt.Sprintf("refused: sem:%d: changed since it was shown: it is no orphan, but idle: its last user lives", ids[1]),
+			"Enter or Esc closes")
+		same(t, "segments left", []string{fmt.Sprint("shm:", attached)}, segments(t))
 	})
 }
 
