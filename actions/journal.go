@@ -144,10 +144,10 @@ func (r *record) close() error { return r.files.close() }
 // milliseconds for it.
 func (r *record) intents() error {
 	var lines [][]byte
-	for i := range r.plan.Steps {
-		s := &r.plan.Steps[i]
+	deeds := r.plan.deeds()
+	for i, s := range deeds {
 		l := r.line(s, intentEvent, i+1)
-		l.Steps = len(r.plan.Steps)
+		l.Steps = len(deeds)
 		l.Plan = append([]string{r.plan.Title}, s.Lines()...)
 		for _, n := range r.plan.Notes {
 			l.Plan = append(l.Plan, "note: "+n)

@@ -20,6 +20,7 @@ type Plan struct {
 	planner *Planner
 	deed    string // "Remove"
 	thing   string // "object"
+	tail    string // ends the title: ", then SIGKILL after 10s to those that stay"
 	held    *holdings
 	reasons []Reason
 }
@@ -56,7 +57,7 @@ func (p *Plan) Close() {
 }
 
 // setTitle sets the title from the number of steps.
-func (p *Plan) setTitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) }
+func (p *Plan) setTitle() { p.Title = p.deed + " " + schema.Counted(len(p.Steps), p.thing) + p.tail }
 
 // Step is one deed on one object.
 type Step struct {
@@ -80,7 +81,8 @@ type Step struct {
 	Unsaved []string // what a removal takes away and undo cannot bring back
 
 	object facts
-	back   *wayBack // nil: undo does not know the deed
+	back   *wayBack  // nil: undo does not know the deed
+	then   *follower // a second signal, if the process stays; nil: none
 	// do reads the object again. If nothing has changed, it does the deed and returns the result in words. With a
 	// *changedError it did nothing.
 	do func() (string, error)
@@ -130,6 +132,9 @@ func (s *Step) Lines() []string {
 	}
 	if s.Equivalent != "" {
 		lines = append(lines, "  same as: "+s.Equivalent)
+	}
+	if s.then != nil {
+		lines = append(lines, s.then.lines()...)
 	}
 	return lines
 }

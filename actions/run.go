@@ -28,11 +28,11 @@ type Result struct {
 
 func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 
-// Run does the steps in order and calls report once after each step. It prints nothing. Before the first deed, Run
-// writes the intents of all steps into the journal. Each step asks whether the reasons of the plan still hold, and
-// reads its object again before its deed. If the journal cannot be written, Run stops with an error and does not report
-// the remaining steps. When ctx ends, Run refuses the remaining steps. The error is ErrClosed if standard output or
-// standard error is closed.
+// Run does the steps in order and calls report once after each step. Second signals follow all steps. Run prints
+// nothing. Before the first deed, Run writes the intents of all steps into the journal. Each step asks whether the
+// reasons of the plan still hold, and reads its object again before its deed. If the journal cannot be written, Run
+// stops with an error and does not report the remaining steps. When ctx ends, Run refuses the remaining steps. The error
+// is ErrClosed if standard output or standard error is closed.
 func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 	if len(p.Steps) == 0 {
 		return nil
@@ -61,20 +61,35 @@ func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 		return fmt.Errorf("nothing was done, since the journal cannot be written: %w (XDG_STATE_HOME says below which "+
 			"directory it stands)", err)
 	}
-	look := p.lookAgain()
+	r := &running{plan: p, look: p.lookAgain(), log: log, report: report}
+	first := make([]Outcome, len(p.Steps))
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		result := Result{s, Refused, "not done: interrupted"}
 		if ctx.Err() == nil {
-			result = keep.run(i+1, s, look)
+			result = keep.run(i+1, s, r.look)
 		}
-		err := log.result(result)
-		report(result)
-		if err != nil {
-			return unwritten("stopped after "+s.Ref.String(), err)
+		first[i] = result.Outcome
+		if err := r.finish(result); err != nil {
+			return err
 		}
 	}
-	return nil
+	return r.second(ctx, first)
+}
+
+// running is a plan while it runs.
+type running struct {
+	plan   *Plan
+	look   *again
+	log    *record
+	report func(Result)
+}
+
+// finish writes a result into the journal, and reports it.
+func (r *running) finish(result Result) error {
+	err := r.log.result(result)
+	r.report(result)
+	return unwritten("stopped after "+result.Step.Ref.String(), err)
 }
 
 // errClosed means that Run came after Close.

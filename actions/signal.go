@@ -17,6 +17,11 @@ import (
 // at one side of it. A process gets one signal, even if several Refs lead to it. The error is ErrReadOnly or
 // sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
+	return p.SignalThen(sig, Then{}, refs, to)
+}
+
+// SignalThen is Signal with a second signal to the processes that stay.
+func (p *Planner) SignalThen(sig Signal, then Then, refs []schema.Ref, to Side) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err
 	}
@@ -24,7 +29,10 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 		return nil, errNoProc
 	}
 	plan := newPlan(p, "Send "+sig.String()+" to", "process")
-	s := &signalling{sig: sig, via: map[schema.Ref][]string{}, named: map[schema.Ref]bool{},
+	if then.asked() {
+		plan.tail = ", then " + then.String()
+	}
+	s := &signalling{sig: sig, then: then, via: map[schema.Ref][]string{}, named: map[schema.Ref]bool{},
 		roles: map[schema.Ref][]role{}, ancestorPIDs: p.ancestors()}
 	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
 	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
@@ -50,6 +58,7 @@ func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) 
 type signalling struct {
 	*survey
 	sig          Signal
+	then         Then
 	via          map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
 	named        map[schema.Ref]bool     // processes that the person named
 	roles        map[schema.Ref][]role   // of each process
@@ -85,6 +94,9 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 			"terminal or session)")
 		st.confirm(true, stat.PID)
 	}
+	if s.then.asked() {
+		st.then = s.follow(&st, v, stat)
+	}
 	s.keep(v)
 	st.do = func() (string, error) {
 		if err := v.signal(s.survey, s.sig.Number); err != nil {
@@ -114,7 +126,7 @@ func (s *signalling) mayBeSignalled(h *process.Handle, stat process.ProcStat) er
 			process.ErrOutside)
 	case isInit(h):
 		return refuse("pid 1 is not signalled from here: the machine, or the container, hangs on it")
-	case sys.Denied(err) && s.sig.Number != syscall.SIGCONT:
+	case sys.Denied(err) && (s.sig.Number != syscall.SIGCONT || s.then.asked()):
 		return refuse("permission denied: it is a process%s: needs root or that user", s.owner(s.status(stat.PID)))
 	case err != nil && !sys.Denied(err):
 		return err

@@ -65,6 +65,10 @@ type Option struct {
 
 	Choices []Choice
 	Default string // value of a flag that is not given; start of a menu
+	// Free means that Set takes other texts than the choices, and its error tells which. The choices are for the
+	// dashboard's key.
+	Free bool
+	With string // name of the flag without which this flag means nothing; "": none
 	// Set takes the Value of a choice, or a text that a person wrote.
 	Set func(string) error
 
@@ -109,6 +113,16 @@ func (o *Option) Values() []string {
 		all = append(all, c.Value)
 	}
 	return all
+}
+
+// Label names a choice for a person.
+func (o *Option) Label(value string) string {
+	for _, c := range o.Choices {
+		if c.Value == value && c.Label != "" {
+			return c.Label
+		}
+	}
+	return value
 }
 
 // ValuesFor returns the choices that one of the kinds has. If none has a choice, it returns all.

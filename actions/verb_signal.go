@@ -18,8 +18,13 @@ func signalVerb() Verb {
 			"nor is a process that runs another program by\n" +
 			"then. Pid 1, kernel threads, zombies and ipctop itself are refused; " +
 			"for one of ipctop's own ancestors, such as your\n" +
-			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n",
+			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n" +
+			"\n" +
+			"--then KILL sends a second signal to the processes that have not ended --after some time (10s). It goes only " +
+			"to a process that still\n" +
+			"runs the same program for the same reason. When all have ended, the wait is over.\n",
 		Example: `  ipctop signal TERM proc:4242
+  ipctop signal TERM --then KILL --after 10s proc:4242
   ipctop signal KILL --to readers pipe:8841
   ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,
 		Keys: "F9 k",
@@ -45,15 +50,20 @@ func hasSides(k schema.Kind) bool { return k != schema.Proc && k != schema.Wait 
 
 func beginSignal() *Use {
 	var sig Signal
+	then := Then{After: thenAfter}
 	to := Holders
 	return &Use{
-		Takes: []Option{signalOption(&sig), sideOption(&to)},
-		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.Signal(sig, refs, to) },
+		Takes: []Option{signalOption(&sig), sideOption(&to), thenOption(&then), afterOption(&then)},
+		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.SignalThen(sig, then, refs, to) },
 		Targets: func(refs []schema.Ref, objects string) string {
+			says := "to " + objects
 			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return hasSides(r.Kind) }) {
-				return "to the " + string(to) + " of " + objects
+				says = "to the " + string(to) + " of " + objects
 			}
-			return "to " + objects
+			if then.asked() {
+				says += ", then " + then.String()
+			}
+			return says
 		},
 	}
 }

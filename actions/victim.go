@@ -72,19 +72,28 @@ func (s *survey) keep(v *victim) {
 	v.handle = nil
 }
 
+// open returns the handle. A process that the plan does not hold is found again by its pid; release closes it.
+func (v *victim) open(s *survey) (h *process.Handle, release func(), err error) {
+	if v.handle != nil {
+		return v.handle, func() {}, nil
+	}
+	if h, err = s.admin.OpenProcess(int(v.ref.ID)); err != nil {
+		return nil, nil, err
+	}
+	if ino, ok := h.PidfsInode(); ok && v.pidfs != 0 && ino != v.pidfs {
+		h.Close()
+		return nil, nil, proc.ErrReused
+	}
+	return h, func() { h.Close() }, nil
+}
+
 // signal reads the process for the last time, compares, and sends the signal.
 func (v *victim) signal(s *survey, sig syscall.Signal) error {
-	h := v.handle
-	if h == nil {
-		var err error
-		if h, err = s.admin.OpenProcess(int(v.ref.ID)); err != nil {
-			return err
-		}
-		defer h.Close()
-		if ino, ok := h.PidfsInode(); ok && v.pidfs != 0 && ino != v.pidfs {
-			return proc.ErrReused
-		}
+	h, release, err := v.open(s)
+	if err != nil {
+		return err
 	}
+	defer release()
 	stat, now, err := v.look(h)
 	switch {
 	case v.handle != nil && sys.Gone(err):

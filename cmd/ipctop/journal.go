@@ -40,7 +40,8 @@ func journalOutputs() []string { return []string{"table", "json", "jsonl"} }
 // outcomes are the values of --outcome.
 func outcomes() []string {
 	var words []string
-	for _, o := range []actions.Outcome{actions.Done, actions.Refused, actions.Failed, actions.Unknown} {
+	for _, o := range []actions.Outcome{actions.Done, actions.Unneeded, actions.Refused, actions.Failed,
+		actions.Unknown} {
 		words = append(words, string(o))
 	}
 	return words

@@ -210,15 +210,21 @@ func (a *verbRun) run(plan *actions.Plan) error {
 	defer cancel()
 	done, left := 0, len(plan.Refused)+a.lost
 	var wrote error
+	if says := plan.Pause(); says != "" {
+		fmt.Fprintln(a.cmd.ErrOrStderr(), says+"; Ctrl-C leaves the rest undone")
+	}
 	err := plan.Run(ctx, func(r actions.Result) {
-		if r.Outcome != actions.Done {
+		switch r.Outcome {
+		case actions.Done:
+			done++
+			if a.done != nil {
+				a.done(r.Step.Ref)
+			}
+		case actions.Unneeded:
+		default:
 			left++
 			a.complain(r.Step.Ref.String(), string(r.Outcome)+": "+r.Says)
 			return
-		}
-		done++
-		if a.done != nil {
-			a.done(r.Step.Ref)
 		}
 		if _, err := fmt.Fprintln(a.cmd.OutOrStdout(), views.Visible(r.String())); err != nil && wrote == nil {
 			wrote = fmt.Errorf("standard output: %w", err)

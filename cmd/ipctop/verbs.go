@@ -83,7 +83,11 @@ func (c *verbCmd) register(cmd *cobra.Command) {
 	}
 	for i := range c.flags {
 		o := &c.flags[i]
-		cmd.Flags().StringVar(&o.said, o.Name, o.Default, o.Help+": "+strings.Join(o.Values(), ", "))
+		help := o.Help
+		if !o.Free {
+			help += ": " + strings.Join(o.Values(), ", ")
+		}
+		cmd.Flags().StringVar(&o.said, o.Name, o.Default, help)
 		complete := cobra.FixedCompletions(choices(&o.Option), cobra.ShellCompDirectiveNoFileComp)
 		_ = cmd.RegisterFlagCompletionFunc(o.Name, complete) // an error would mean that the flag does not exist
 	}
@@ -112,9 +116,11 @@ func (c *verbCmd) complete(cmd *cobra.Command, args []string, word string) ([]st
 func choices(o *actions.Option) []string {
 	var all []string
 	for _, c := range o.Choices {
-		if c.Says == "" {
+		switch {
+		case c.Value == "":
+		case c.Says == "":
 			all = append(all, c.Value)
-		} else {
+		default:
 			all = append(all, cobra.CompletionWithDesc(c.Value, c.Says))
 		}
 	}
@@ -176,7 +182,11 @@ func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error
 		return nil, err
 	}
 	for _, o := range c.flags {
-		if err := o.Set(o.said); err != nil {
+		err := o.Set(o.said)
+		switch {
+		case err != nil && o.Free:
+			return nil, usageErrorf("--%s: %s", o.Name, views.Visible(err.Error()))
+		case err != nil:
 			return nil, usageErrorf("--%s %q: say one of %s", o.Name, views.Visible(o.said),
 				strings.Join(o.Values(), ", "))
 		}
@@ -225,6 +235,9 @@ func (c *verbCmd) ageOfOrphans(cmd *cobra.Command) (time.Duration, error) {
 // checkIdle refuses a flag that has no effect on any of the named objects.
 func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
 	for _, o := range c.flags {
+		if cmd.Flags().Changed(o.Name) && o.With != "" && !cmd.Flags().Changed(o.With) {
+			return usageErrorf("--%s goes with --%s: nothing is to follow without it", o.Name, o.With)
+		}
 		matters := o.Of == nil || slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
 		if cmd.Flags().Changed(o.Name) && !matters {
 			return usageErrorf("%s", o.Idle)

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,11 @@ func testWorkers() kerneltest.Workers {
 		"segment":   workSegment,
 		"semaphore": workSemaphore,
 		"sleep":     func(j *kerneltest.Job) { j.Ready(); j.Wait() },
+		"deaf": func(j *kerneltest.Job) {
+			signal.Ignore(syscall.SIGTERM)
+			j.Ready()
+			j.Wait()
+		},
 	}
 }
 

@@ -44,13 +44,13 @@ func (a *app) deedItems(log actions.Log, err error) []item {
 	for i := len(log.Deeds) - 1; i >= 0; i-- {
 		d := &log.Deeds[i]
 		style := a.theme.text
-		if d.Outcome != actions.Done {
+		if !d.Outcome.Good() {
 			style = a.theme.warn
 		}
 		items = append(items, item{key: fmt.Sprint(d.PlanID, d.Step, d.Time.UnixNano()), spans: []span{
 			{pad(views.Moment(d.Time, now), 11, false) + "  ", a.theme.dim},
 			{pad(views.Visible(d.Who()), 10, false) + "  ", a.theme.text},
-			{pad(views.Visible(string(d.Outcome)), 7, false) + "  ", style},
+			{pad(views.Visible(string(d.Outcome)), 8, false) + "  ", style},
 			{pad(views.Visible(d.Ref), 16, false) + "  ", a.theme.strong},
 			{views.Visible(d.Title() + ": " + d.Says), a.theme.text},
 		}, do: func(a *app) reaction { return showDeed(a, d) }})
@@ -68,7 +68,7 @@ func showDeed(a *app, d *actions.Deed) reaction {
 		lines = append(lines, styled{views.Visible(says), a.theme.text})
 	}
 	style := a.theme.strong
-	if d.Outcome != actions.Done {
+	if !d.Outcome.Good() {
 		style = a.theme.warn
 	}
 	lines = append(lines, styled{views.Visible(string(d.Outcome) + ": " + d.Says), style})

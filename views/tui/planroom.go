@@ -156,6 +156,9 @@ func (d *planRoom) run() {
 	for _, r := range plan.Refused {
 		d.say("left alone: "+r.String(), d.theme.dim)
 	}
+	if says := plan.Pause(); says != "" {
+		d.say(says+"; Esc leaves the rest undone", d.theme.dim)
+	}
 	a := d.app
 	ctx, stop := context.WithCancel(a.work.ctx)
 	d.stop = stop
@@ -168,9 +171,11 @@ func (d *planRoom) run() {
 
 func (d *planRoom) result(r actions.Result) {
 	style := d.theme.strong
-	if r.Outcome != actions.Done {
+	switch r.Outcome {
+	case actions.Unneeded:
+	default:
 		style = d.theme.bad
-	} else {
+	case actions.Done:
 		for _, t := range d.app.tabs {
 			delete(t.marks, r.Step.Ref)
 		}

@@ -86,9 +86,18 @@ func (d *deed) menu(a *app, i int) reaction {
 	return nothing
 }
 
-// switches adds the keys of the flags that matter to the menu.
+// switches adds the keys of the flags that matter to the menu. Its last line tells what they are set to.
 func (d *deed) switches(a *app, m *menu) {
-	m.foot = d.Targets(d.refs, d.objects(a))
+	var offers []func() string
+	say := func() {
+		m.foot = d.Targets(d.refs, d.objects(a))
+		for i, offer := range offers {
+			if i == 0 {
+				m.foot += "  "
+			}
+			m.foot += " (" + offer() + ")"
+		}
+	}
 	for i := range d.Takes {
 		o := &d.Takes[i]
 		if o.Key == "" || !slices.ContainsFunc(d.refs, func(r schema.Ref) bool { return o.Matters(r.Kind) }) {
@@ -100,26 +109,24 @@ func (d *deed) switches(a *app, m *menu) {
 		}
 		values := o.ValuesFor(kinds)
 		at := max(0, slices.Index(values, o.Default))
-		if err := o.Set(values[at]); err != nil { // the default may be a side that the kinds do not have
-			a.flash = views.Visible(err.Error())
-		}
-		if len(values) == 1 {
-			m.foot = d.Targets(d.refs, d.objects(a))
-			continue
-		}
-		say := func() {
-			m.foot = fmt.Sprintf("%s   (%s: %s)", d.Targets(d.refs, d.objects(a)), o.Key, values[(at+1)%len(values)])
-		}
-		say()
-		m.keys = append(m.keys, binding{keys: o.Key, name: o.Title, help: o.Hint, do: func(a *app) reaction {
-			at = (at + 1) % len(values)
+		set := func() {
 			if err := o.Set(values[at]); err != nil {
 				a.flash = views.Visible(err.Error())
 			}
+		}
+		set() // the default may be a side that the kinds do not have
+		if len(values) == 1 {
+			continue
+		}
+		offers = append(offers, func() string { return o.Key + ": " + o.Label(values[(at+1)%len(values)]) })
+		m.keys = append(m.keys, binding{keys: o.Key, name: o.Title, help: o.Hint, do: func(a *app) reaction {
+			at = (at + 1) % len(values)
+			set()
 			say()
 			return nothing
 		}})
 	}
+	say()
 }
 
 // objects names the objects of the deed.
