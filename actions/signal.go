@@ -51,6 +51,9 @@ func (p *Planner) SignalThen(sig Signal, then Then, refs []schema.Ref, to Side) 
 	}
 	plan.add(targets, s.step)
 	s.rolesReason()
+	if len(plan.Steps) > 0 {
+		s.note("a signal cannot be undone")
+	}
 	return plan, nil
 }
 

@@ -40,6 +40,7 @@ func TestAProcessIsSignalled(t *testing.T) {
 			fmt.Sprintf("proc:%d: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", w.PID, name,
 				ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", w.PID),
+			"note: a signal cannot be undone",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
 			t.Error(diff)

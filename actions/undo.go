@@ -117,8 +117,8 @@ func isMarked(f *os.File) bool {
 }
 
 // Undo plans to make the objects of a saved plan again. Number 0 is the last plan with objects that are not made again
-// yet. The error is ErrReadOnly, sys.ErrNotLive or ErrNothingSaved, or says why the saved plan cannot be read. The caller
-// closes the plan.
+// yet. The error is ErrReadOnly, sys.ErrNotLive or ErrNothingSaved, or says why the saved plan cannot be read. The
+// caller closes the plan.
 func (p *Planner) Undo(number int) (*Plan, error) {
 	if err := p.allowed(); err != nil {
 		return nil, err

@@ -42,6 +42,9 @@ func (s *scene) setsLeft() (ids []int) {
 	return ids
 }
 
+// undoNote is the plan's line on the way back.
+const undoNote = "note: ipctop undo makes it again within 7 days; attachments, SEM_UNDO and times do not come back\n"
+
 // cleaned runs ipctop clean over System V objects. Ages in its output become "x".
 func cleaned(args ...string) commandOutput {
 	got := ipctop(append([]string{"clean", "sem", "shm"}, args...)...)
@@ -61,7 +64,7 @@ func TestCleanShowsThenRemovesOrphans(t *testing.T) {
 				"once; whoever is blocked in semop on it gets EIDRM, whoever uses it later EINVAL\n", id, id, user)
 		}
 		lines := regexp.MustCompile(`(?m)^  (verdict|same as): .*\n`)
-		want := commandOutput{0, "Remove 2 objects\n" + step(0) + step(1) +
+		want := commandOutput{0, "Remove 2 objects\n" + step(0) + step(1) + undoNote +
 			"To be won: 2 of 32000 sets (kernel.sem)\n" +
 			"Nothing was removed. To remove them: ipctop clean sem shm --grace x --owner " + user + " --yes\n", ""}
 		verdicts := lines.FindAllString(look.Stdout, -1)
@@ -105,7 +108,7 @@ func TestCleanOfMany(t *testing.T) {
 	onScene(t, func(s *scene) {
 		s.sets(12)
 		user, _, _ := strings.Cut(ownName(t), "\n")
-		won := "To be won: 12 of 32000 sets (kernel.sem)\n"
+		won := undoNote + "To be won: 12 of 32000 sets (kernel.sem)\n"
 		last := "Nothing was removed. To remove them: ipctop clean sem shm --grace x"
 		tooMany := "ipctop: nothing was removed: 12 orphans would go, more than --max 11: look at them without " +
 			"--yes, narrow the choice, or raise --max\n"
