@@ -106,6 +106,11 @@ type savedObject struct {
 	Values  []uint16 `json:"values,omitempty"`
 	Value   uint32   `json:"value,omitempty"` // of a POSIX semaphore
 
+	// Of an object whose settings a plan changed: the values before and after. Inode is the identity of a POSIX object.
+	Before *Settings `json:"before,omitempty"`
+	After  *Settings `json:"after,omitempty"`
+	Inode  uint64    `json:"inode,omitempty"`
+
 	Data     bool   `json:"data"`     // there is a data file
 	Messages int    `json:"messages"` // in the data file
 	Bytes    uint64 `json:"bytes"`    // in the data file, without zeros

@@ -20,11 +20,37 @@ func (p *Planner) Set(to *Settings, refs []schema.Ref) (*Plan, error) {
 	}
 	plan := newPlan(p, "Set values of", "object")
 	known := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return !Settable(r.Kind) })
-	s := &setter{p.survey(plan, known, func(m *kinds.Mechanism) schema.Need {
-		return m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf([]string{"semval"}) | removalNeeds(m)
-	}), to}
+	s := &setter{p.survey(plan, known, setNeeds), to}
 	plan.add(refs, s.step)
+	s.noteSetting()
 	return plan, nil
+}
+
+// noteSetting tells once for the plan what becomes of the old values.
+func (s *setter) noteSetting() {
+	kept := 0
+	for i := range s.plan.Steps {
+		st := &s.plan.Steps[i]
+		switch {
+		case s.saving.Off:
+			st.back, st.Unsaved = nil, nil
+		case st.Ref.Space != 0:
+			st.back, st.Unsaved = nil, []string{"the old values: ipctop undo works in its own namespace only"}
+		default:
+			kept++
+		}
+	}
+	switch {
+	case s.saving.Off && len(s.plan.Steps) > 0:
+		s.note("nothing is saved, so that ipctop undo cannot set the old values again")
+	case kept > 0:
+		s.note("ipctop undo sets the old values again within " + ageWords(s.saving.keep()))
+	}
+}
+
+// setNeeds chooses the facts for a change: the users of the object, and who waits for which semaphore.
+func setNeeds(m *kinds.Mechanism) schema.Need {
+	return m.NeedsAt(kinds.Holders, kinds.Waiters) | m.NeedsOf([]string{"semval"}) | removalNeeds(m)
 }
 
 // setter holds the data of one Set plan while it is made.
@@ -168,6 +194,7 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	}
 	st.Victim = s.named(was.what, was.perm)
 	st.Says = st.Victim + ": " + strings.Join(c.words, ", ")
+	st.back = s.setBack(was.settings(before), func(o *kept) { o.owned(was.perm); o.NSems = was.nsems })
 	st.object = was.facts(before)
 	if ipcSet {
 		st.Affected = append(st.Affected, s.checkedAgain(r.Kind))

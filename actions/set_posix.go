@@ -84,6 +84,10 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 	if users.unseen {
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}
+	if shrinks {
+		st.Unsaved = append(st.Unsaved, "what is cut off")
+	}
+	st.back = s.setBack(fileSettings(file), func(o *kept) { o.owner(r.Name, file); o.Inode = file.Ino })
 	if shrinks && (len(users.lines) > 0 || users.unseen) {
 		st.Live, st.Confirm = true, r.Name
 	}

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -48,6 +49,7 @@ func TestSetQueue(t *testing.T) {
 			"Set values of 1 object",
 			fmt.Sprintf("%s: message queue 0 (key 0x00001234, owner %s): %s", ref, ownName(), changed),
 			"  affects: all who use it: the kernel compares the permissions at their next call, and may answer EACCES",
+			undoSetNote,
 		}
 		if diff := cmp.Diff(want, plan.Lines()); diff != "" {
 			t.Errorf("the plan (-want +got):\n%s", diff)
@@ -70,8 +72,8 @@ func TestSetQueue(t *testing.T) {
 }
 
 func TestSetOwner(t *testing.T) {
+	needRoot(t)
 	kerneltest.InNamespace(t, func() {
-		needRoot(t)
 		m := live(t)
 		seg, set := m.shm(1, 4096), m.sem(2, 1)
 		shared := m.pshm("/seg", 8192)
@@ -127,8 +129,8 @@ func TestSetSemaphoreValue(t *testing.T) {
 }
 
 func TestSetLocked(t *testing.T) {
+	needRoot(t)
 	kerneltest.InNamespace(t, func() {
-		needRoot(t)
 		m := live(t)
 		ref := m.shm(1, 4096)
 		for _, word := range []string{"yes", "no"} {
@@ -152,7 +154,9 @@ func TestSetPosix(t *testing.T) {
 			"pshm:/seg: POSIX shared memory /seg (owner " + ownName() + "): size 8192 → 4096, perms 0600 → 0604",
 			"  affects: the last 4096 bytes are lost",
 			"  affects: " + who + ": it gets SIGBUS where it touches what is cut off",
+			"  not saved: what is cut off",
 			"  same as: truncate -s 4096 /dev/shm/seg && chmod 0604 /dev/shm/seg",
+			undoSetNote,
 		}
 		if diff := cmp.Diff(want, plan.Lines()); diff != "" {
 			t.Errorf("the plan (-want +got):\n%s", diff)
@@ -198,6 +202,48 @@ func TestSetRefusals(t *testing.T) {
 			if len(plan.Refused) != 1 || plan.Refused[0].Why != why {
 				t.Errorf("%s: %q", text, plan.Lines())
 			}
+		}
+	})
+}
+
+const undoSetNote = "note: ipctop undo sets the old values again within 7 days"
+
+func TestUndoOfSet(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		set, queue := m.sem(1, 3), m.msg(2)
+		qbytes := kerneltest.Must(m.host.MsgStat(int(queue.ID)))(t).QBytes
+		m.run(m.setting("perms=0640", set, queue))
+		m.run(m.setting("qbytes=4096", m.ref(schema.Msg, int(queue.ID))))
+		m.run(m.setting("sval[2]=9", m.ref(schema.Sem, int(set.ID))))
+		undo := func(n int) []string {
+			t.Helper()
+			plan, err := m.Undo(n)
+			m.ok(err)
+			defer plan.Close()
+			return append(m.run(plan), fmt.Sprint(len(plan.Refused), " refused"))
+		}
+		want := [][]string{
+			{"done " + set.String() + ": sval[2] 9 → 0", "0 refused"},
+			{fmt.Sprintf("done %s: qbytes 4096 → %d", queue, qbytes), "0 refused"},
+			{"done " + set.String() + ": perms 0640 → 0600", "done " + queue.String() + ": perms 0640 → 0600",
+				"0 refused"},
+		}
+		got := [][]string{undo(0), undo(2), undo(0)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if _, err := m.Undo(0); !errors.Is(err, ErrNothingSaved) {
+			t.Errorf("a fourth undo: %v", err)
+		}
+		// A value that somebody has changed since stays.
+		m.run(m.setting("perms=0640", m.ref(schema.Sem, int(set.ID))))
+		m.ok(m.admin.SemSetPerm(sysv.IPCPerm{ID: int(set.ID), UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+			Mode: 0o604}))
+		plan, err := m.Undo(0)
+		m.ok(err)
+		if len(plan.Refused) != 1 || plan.Refused[0].Why != "perms is 0604 by now: somebody has changed it since" {
+			t.Errorf("the plan: %q", plan.Lines())
 		}
 	})
 }

@@ -13,12 +13,13 @@ import (
 
 // Settings are the new values of one use of the verb set. A nil pointer means that the value stays.
 type Settings struct {
-	UID, GID *uint32
-	Perms    *uint32 // permission bits, at most 0777
-	QBytes   *uint64 // capacity of a message queue
-	Size     *uint64 // bytes of POSIX shared memory
-	Locked   *bool   // a segment is kept out of swap
-	Values   map[int]uint16
+	UID    *uint32        `json:"uid,omitempty"`
+	GID    *uint32        `json:"gid,omitempty"`
+	Perms  *uint32        `json:"perms,omitempty"`  // permission bits, at most 0777
+	QBytes *uint64        `json:"qbytes,omitempty"` // capacity of a message queue
+	Size   *uint64        `json:"size,omitempty"`   // bytes of POSIX shared memory
+	Locked *bool          `json:"locked,omitempty"` // a segment is kept out of swap
+	Values map[int]uint16 `json:"values,omitempty"` // of semaphores
 }
 
 // setting is one name that the verb takes, with the kinds that have the value.
@@ -93,14 +94,14 @@ func settingNames() string {
 	return strings.Replace(strings.Join(names, ", "), semaphoreValue, semaphoreValue+"[N]", 1)
 }
 
-// once is the error of a second value for one name.
-var once = errors.New("the name stands there twice")
+// errTwice is the error of a second value for one name.
+var errTwice = errors.New("the name stands there twice")
 
 func account(to **uint32, text, what string, find func(string) (uint32, bool)) error {
 	id, ok := find(text)
 	switch {
 	case *to != nil:
-		return once
+		return errTwice
 	case !ok:
 		return fmt.Errorf("no %s has this name or number", what)
 	}
@@ -110,7 +111,7 @@ func account(to **uint32, text, what string, find func(string) (uint32, bool)) e
 
 func size(to **uint64, text string) error {
 	if *to != nil {
-		return once
+		return errTwice
 	}
 	n, err := schema.ParseSize(text)
 	*to = &n
@@ -119,7 +120,7 @@ func size(to **uint64, text string) error {
 
 func (s *Settings) setPerms(text string) error {
 	if s.Perms != nil {
-		return once
+		return errTwice
 	}
 	n, err := strconv.ParseUint(text, 8, 32)
 	if err != nil || n > 0o777 {
@@ -132,7 +133,7 @@ func (s *Settings) setPerms(text string) error {
 
 func (s *Settings) setLocked(text string) error {
 	if s.Locked != nil {
-		return once
+		return errTwice
 	}
 	if text != "yes" && text != "no" {
 		return errors.New("say yes or no")
@@ -155,7 +156,7 @@ func (s *Settings) setValue(index string, indexed bool, text string) error {
 		num = int(n)
 	}
 	if _, twice := s.Values[num]; twice {
-		return once
+		return errTwice
 	}
 	value, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || value > maxSemValue {

@@ -146,15 +146,20 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := newPlan(p, "Make again", "object")
+	plan := newPlan(p, undoDeed, "object")
 	plan.hold(func() { dir.Close() })
 	objects, err := objectsOf(dir)
 	if err != nil {
 		plan.Close()
 		return nil, err
 	}
+	if !slices.ContainsFunc(objects, func(o savedObject) bool { return o.Before == nil }) {
+		plan.deed = "Set back values of"
+	}
 	u := &undoer{Planner: p, plan: plan, dir: dir, saved: saved, users: proc.NewUsers(true)}
-	u.notes()
+	if plan.deed == undoDeed {
+		u.notes()
+	}
 	for i := range objects {
 		u.add(&objects[i])
 	}
@@ -189,6 +194,9 @@ func (s *saves) lastLeft() (int, error) {
 	}
 	return 0, ErrNothingSaved
 }
+
+// undoDeed begins the title of a plan that makes objects again.
+const undoDeed = "Make again"
 
 // undoer makes the plan to make objects again.
 type undoer struct {

@@ -16,6 +16,12 @@ import (
 // step plans to make one object again.
 func (u *undoer) step(st *Step, o *savedObject) error {
 	switch o.Kind {
+	case schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm:
+		if o.Before != nil {
+			return u.stepSet(st, o)
+		}
+	}
+	switch o.Kind {
 	case schema.Msg, schema.Sem, schema.Shm:
 		return u.stepSysV(st, o)
 	case schema.PMsg, schema.PSem, schema.PShm:

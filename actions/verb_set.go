@@ -25,6 +25,7 @@ func setVerb() Verb {
 			return "set owner, permissions or values of the object, or of the marked ones: shows a plan and asks"
 		},
 		Kinds:   Settable,
+		Saves:   true,
 		Instead: insteadOfSetting,
 		Begin:   beginSet,
 	}

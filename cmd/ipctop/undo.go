@@ -62,7 +62,7 @@ func newUndoCmd(readOnly *bool) *cobra.Command {
 	f := undoFlags{planFlags: planFlags{readOnly: readOnly}}
 	cmd := &cobra.Command{
 		Use:   "undo [--yes | --dry-run] [N] | undo --list",
-		Short: "Make again what ipctop removed: with its id, key, owner, permissions and content",
+		Short: "Make again what ipctop removed, with its id, key, owner, permissions and content; set back what it set",
 		Long: "Make the objects of a plan again, by default of the last one: System V queues with their messages in " +
 			"order, sets with their values,\n" +
 			"segments and POSIX shared memory with what they held, POSIX semaphores and queues. Before rm removes " +
@@ -75,7 +75,8 @@ func newUndoCmd(readOnly *bool) *cobra.Command {
 			"another one, and the plan says so. Where\n" +
 			"the id, key or name is taken meanwhile, the object is refused. What cannot be as before: times, the " +
 			"creator, who was attached or waited,\n" +
-			"SEM_UNDO. Signals cannot be undone.\n" + planHelp,
+			"SEM_UNDO. After set, the old values are set again, unless somebody has changed them since. Signals and " +
+			"close cannot be undone.\n" + planHelp,
 		Example: `  ipctop undo --list
   ipctop undo
   ipctop undo --dry-run 7`,
