@@ -14,6 +14,9 @@ func shmOrphan() Scenario {
 		},
 		roles: map[string]func(*role) error{
 			"creator": func(r *role) error {
+				if err := leaveUsers(r.host); err != nil {
+					return err
+				}
 				e, err := r.segment(false, "left behind\n")
 				if err != nil {
 					return err

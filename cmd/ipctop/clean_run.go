@@ -152,8 +152,26 @@ func (c *cleaning) text(plan *actions.Plan, orphans *once.Orphans) []string {
 	default:
 		lines = append(lines, planned.Folded()...)
 	}
+	lines = append(lines, unsaved(plan)...)
 	for _, n := range plan.Notes {
 		lines = append(lines, "note: "+n)
+	}
+	return lines
+}
+
+// unsaved counts what undo cannot bring back, by reason.
+func unsaved(plan *actions.Plan) (lines []string) {
+	count := map[string]int{}
+	var reasons []string
+	for i := range plan.Steps {
+		for _, why := range plan.Steps[i].Unsaved {
+			if count[why]++; count[why] == 1 {
+				reasons = append(reasons, why)
+			}
+		}
+	}
+	for _, why := range reasons {
+		lines = append(lines, fmt.Sprintf("not saved of %s: %s", schema.Counted(count[why], "object"), why))
 	}
 	return lines
 }

@@ -188,6 +188,47 @@ func TestDemoClean(t *testing.T) {
 	})
 }
 
+// The demo's orphan is an orphan although older processes of the demo's user live: root makes it as a user without any
+// process. An ordinary user cannot do that.
+func TestDemoOrphanIsOne(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		older := exec.Command("sleep", "60")
+		if err := older.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			older.Process.Kill()
+			older.Wait()
+		}()
+		p := startDemo(t, "shm-orphan")
+		p.table(t)
+		want := "verdict\norphan\n"
+		if os.Getuid() != 0 || !oneOfMany(t) {
+			want = "verdict\nsuspect\n"
+		}
+		kerneltest.EventuallySame(t, func() string {
+			return cmp.Diff(want, outputOf(t, 0, "leaks", "shm", "--grace", "0s", "-o", "csv", "--columns", "verdict"))
+		})
+		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Wait(); err != nil || p.stderr.Len() > 0 {
+			t.Errorf("at its end: %v, %s", err, p.stderr.String())
+		}
+		p.leftNothing(t)
+	})
+}
+
+// oneOfMany is true if this user namespace has more than one user.
+func oneOfMany(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(strings.Fields(string(text))) != 3 || strings.Fields(string(text))[2] != "1"
+}
+
 func TestDemoThatFailsInPart(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		// The thread stays locked. It now has an empty network with lo down, and the program inherits this network.
