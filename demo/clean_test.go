@@ -312,10 +312,10 @@ func TestCleanBrokenStateFile(t *testing.T) {
 // and for the place that another user's HOME gives.
 func TestCleanObeysNoOtherUser(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
-		if os.Getuid() != 0 {
+		home := t.TempDir()
+		if os.Getuid() != 0 || os.Chown(t.TempDir(), 1000, 1000) != nil {
 			t.Skip("needs root, to make files of another user")
 		}
-		home := t.TempDir()
 		state := filepath.Join(home, ".local", "state", "ipctop")
 		if err := os.MkdirAll(state, 0o700); err != nil {
 			t.Fatal(err)
