@@ -35,7 +35,7 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 	case schema.TypeFloat:
 		return strconv.AppendFloat(b, math.Round(v.Float()*100)/100, 'f', -1, 64)
 	case schema.TypeEndpoints:
-		return appendEndpoints(b, v.Endpoints())
+		return appendEndpoints(b, v.Named())
 	case schema.TypeRef:
 		return AppendString(b, v.Ref().String())
 	case schema.TypeList:
@@ -52,7 +52,8 @@ func AppendJSON(b []byte, v schema.Value) []byte {
 }
 
 // AppendObject writes one object of a table as a JSON object: ref first, then the columns. "denied" lists the columns
-// that missing rights hide. A list of processes counts as denied if only some processes are known.
+// that missing rights hide. A list of processes counts as denied if only some processes are known. If a row does not
+// name all of its SharedEndpoints, a key with "_total" behind the column's ID has their number.
 func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 	b = append(b, `{"ref":`...)
 	b = AppendString(b, o.Ref.String())
@@ -69,6 +70,12 @@ func AppendObject(b []byte, o *schema.Object, columns []schema.Column) []byte {
 		b = append(b, c.ID...)
 		b = append(b, '"', ':')
 		b = AppendJSON(b, v)
+		if all := len(v.Endpoints()); all > len(v.Named()) {
+			b = append(b, ',', '"')
+			b = append(b, c.ID...)
+			b = append(b, `_total":`...)
+			b = strconv.AppendInt(b, int64(all), 10)
+		}
 	}
 	if denied != nil {
 		b = append(b, `,"denied":`...)

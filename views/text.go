@@ -69,7 +69,7 @@ func Text(v schema.Value, f Format) string {
 		return strconv.FormatFloat(v.Float(), 'f', 1, 64)
 	case schema.TypeEndpoints:
 		if f.Bytes {
-			return endpointsText(v, 0)
+			return endpointsText(v, len(v.Named()))
 		}
 		return endpointsText(v, shownProcesses)
 	case schema.TypeList:
@@ -103,11 +103,11 @@ func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }
 
-// shownProcesses is the most processes that a cell names. JSON and CSV name all.
+// shownProcesses is the most processes that a cell names. JSON and CSV name all (see schema.SharedEndpoints).
 const shownProcesses = 4
 
-// endpointsText writes each process once as "pid/comm". It adds "+3" for the processes beyond limit (0: no limit), and
-// "+?" if more processes may be hidden.
+// endpointsText writes each process once as "pid/comm". It adds "+3" for the processes beyond limit, and "+?" if more
+// processes may be hidden.
 func endpointsText(v schema.Value, limit int) string {
 	var b strings.Builder
 	seen, n := map[int]bool{}, 0
@@ -116,7 +116,7 @@ func endpointsText(v schema.Value, limit int) string {
 			continue
 		}
 		seen[e.PID] = true
-		if n++; limit > 0 && n > limit {
+		if n++; n > limit {
 			continue
 		}
 		if n > 1 {
@@ -124,7 +124,7 @@ func endpointsText(v schema.Value, limit int) string {
 		}
 		fmt.Fprintf(&b, "%d/%s", e.PID, Visible(e.Comm))
 	}
-	if limit > 0 && n > limit {
+	if n > limit {
 		fmt.Fprintf(&b, ",+%d", n-limit)
 	}
 	if v.Partial() {

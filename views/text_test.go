@@ -3,6 +3,7 @@ package views_test
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,37 @@ func TestObjectInJSON(t *testing.T) {
 		`"denied":["size"]}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A row names the first hundred of the processes that many rows have in common, and tells how many there are.
+func TestSharedProcesses(t *testing.T) {
+	ends := make([]schema.Endpoint, schema.MostShared+3)
+	for i := range ends {
+		ends[i] = schema.Endpoint{PID: i + 1, Comm: "a", FD: -1}
+	}
+	c := schema.Col("enders", schema.TypeEndpoints, 10, 0, "", func(v *schema.Value) schema.Value { return *v })
+	for n, want := range map[int]string{schema.MostShared: "100", schema.MostShared + 3: "100,+3; enders_total 103"} {
+		v := schema.SharedEndpoints(ends[:n])
+		raw := views.Text(v, views.Format{Bytes: true})
+		got := strconv.Itoa(strings.Count(raw, "/a"))
+		if _, rest, ok := strings.Cut(raw, ",+"); ok {
+			got += ",+" + rest
+		}
+		var row struct {
+			Enders []struct{ PID int }
+			Total  int `json:"enders_total"`
+		}
+		doc := views.AppendObject(nil, &schema.Object{Row: &v}, []schema.Column{c})
+		if err := json.Unmarshal(doc, &row); err != nil {
+			t.Fatalf("%s: %v", doc, err)
+		}
+		if row.Total > 0 {
+			got += "; enders_total " + strconv.Itoa(row.Total)
+		}
+		if got != want || len(row.Enders) != schema.MostShared || len(v.Endpoints()) != n {
+			t.Errorf("%d processes: %s, and %d in JSON, want %s", n, got, len(row.Enders), want)
+		}
 	}
 }
 

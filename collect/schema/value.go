@@ -82,6 +82,7 @@ type Value struct {
 type extra struct {
 	ends    []Endpoint
 	partial bool
+	shared  bool
 	list    []string
 	ref     Ref
 }
@@ -140,6 +141,15 @@ func Endpoints(e []Endpoint, partial bool) Value {
 	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, partial: partial}}
 }
 
+// MostShared is the largest number of SharedEndpoints that a row of an output names.
+const MostShared = 100
+
+// SharedEndpoints are Endpoints that many rows of a table have in common. Each row names only the first MostShared:
+// else a thousand readers of one pipe make a million names.
+func SharedEndpoints(e []Endpoint) Value {
+	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, shared: true}}
+}
+
 // List is several strings. ipctop does not interpret them.
 func List(l []string) Value { return Value{state: Known, typ: TypeList, ext: &extra{list: l}} }
 
@@ -173,6 +183,15 @@ func (v Value) Endpoints() []Endpoint {
 		return nil
 	}
 	return v.ext.ends
+}
+
+// Named gives the Endpoints that an output names.
+func (v Value) Named() []Endpoint {
+	ends := v.Endpoints()
+	if len(ends) > MostShared && v.ext.shared {
+		return ends[:MostShared:MostShared]
+	}
+	return ends
 }
 
 // Partial is true if there may be more endpoints than these.

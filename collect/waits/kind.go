@@ -119,7 +119,8 @@ func columns() []schema.Column {
 				return schema.List(words)
 			}),
 		asleep("enders", schema.TypeEndpoints, 24,
-			"processes that could end the wait; their mode is what they are to the object",
+			"processes that could end the wait; their mode is what they are to the object; "+
+				"JSON and CSV name the first 100, enders_total in JSON counts longer lists",
 			func(r *row) schema.Value { return r.enders }),
 		asleep("others", schema.TypeString, 20, "who else could end it, in words; blank for nobody",
 			func(r *row) schema.Value { return kinds.WordValue(r.Task.Wait.Open) }),

@@ -121,7 +121,7 @@ func (s *sharedLists) cell(t *proc.Tick, list []relate.Ender) schema.Value {
 				ends = append(ends, end)
 			}
 		}
-		v = schema.Endpoints(ends, false)
+		v = schema.SharedEndpoints(ends)
 		s.cells[id] = v
 	}
 	return v
