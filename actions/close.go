@@ -3,6 +3,7 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -92,19 +93,35 @@ func (s *closing) step(r schema.Ref) (Step, error) {
 
 // deed ends a socket. The kernel compares the cookie, so no other socket with the same addresses is ended.
 func (s *closing) deed(shown sock.InetSocket) func() (string, error) {
-	return func() (string, error) {
+	return guarded(sameSocket(shown), func() (socketState, error) {
 		now, err := s.host.FindInet(shown)
-		if err != nil {
-			return "", err
-		}
-		if err := socketFacts(shown).unchanged(socketFacts(now)); err != nil {
-			return "", err
-		}
-		err = s.admin.DestroyInet(shown)
+		return sameSocket(now), err
+	}, socketState.facts, func() error {
+		err := s.admin.DestroyInet(shown)
 		if errors.Is(err, errors.ErrUnsupported) {
-			err = refuse("this kernel cannot close sockets (it lacks CONFIG_INET_DIAG_DESTROY): end the holders")
+			return refuse("this kernel cannot close sockets (it lacks CONFIG_INET_DIAG_DESTROY): end the holders")
 		}
-		return "closed", err
+		return err
+	}, "closed")
+}
+
+// socketState is what must not change between the plan and the deed: a connection that has ended by itself needs no
+// deed.
+type socketState struct {
+	protocol      string
+	local, remote netip.AddrPort
+	cookie, inode uint64
+	state         sock.SocketState
+}
+
+func sameSocket(s sock.InetSocket) socketState {
+	return socketState{s.Protocol, s.Local, s.Remote, s.Cookie, s.Inode, s.State}
+}
+
+func (s socketState) facts() facts {
+	return facts{
+		{"proto", s.protocol, true}, {"local", s.local.String(), true}, {"peer", s.remote.String(), true},
+		{"cookie", fmt.Sprintf("%x", s.cookie), true}, {"inode", s.inode, true}, {"state", s.state.String(), true},
 	}
 }
 
@@ -145,11 +162,9 @@ func closingCommand(row *kinds.InetRow) string {
 	return command
 }
 
-// socketFacts guards the state of a socket: a connection that has ended by itself needs no deed.
+// socketFacts are the journal's facts of a socket.
 func socketFacts(s sock.InetSocket) facts {
-	return facts{
-		{"proto", s.Protocol, true}, {"local", s.Local.String(), true}, {"peer", s.Remote.String(), true},
-		{"cookie", fmt.Sprintf("%x", s.Cookie), true}, {"inode", s.Inode, true}, {"state", s.State.String(), true},
+	return append(sameSocket(s).facts(), facts{
 		{"uid", s.UID, false}, {"recvq", s.RecvQueue, false}, {"sendq", s.SendQueue, false},
-	}
+	}...)
 }
