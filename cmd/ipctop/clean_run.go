@@ -71,8 +71,12 @@ func (c *cleaning) run(req collect.Request, command string) error {
 	var done []schema.Ref
 	c.done = func(r schema.Ref) { done = append(done, r) }
 	err = c.perform(plan)
-	if gain := orphans.Only(done).Gain(); gain != "" {
-		if wrote := writeLines(out, []string{"Won: " + gain}); wrote != nil && err == nil {
+	if len(done) > 0 {
+		says := "Removed " + schema.Counted(len(done), "object") + "."
+		if gain := orphans.Only(done).Gain(); gain != "" {
+			says += " Won: " + gain
+		}
+		if wrote := writeLines(out, []string{says}); wrote != nil && err == nil {
 			err = wrote
 		}
 	}

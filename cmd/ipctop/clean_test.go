@@ -88,7 +88,8 @@ func TestCleanShowsThenRemovesOrphans(t *testing.T) {
 			t.Errorf("the plan on stderr: %s", deed.Stderr)
 		}
 		deed.Stderr = ""
-		want = commandOutput{0, "sem:0: removed\nsem:1: removed\nWon: 2 of 32000 sets (kernel.sem)\n", ""}
+		want = commandOutput{0, "sem:0: removed\nsem:1: removed\n" +
+			"Removed 2 objects. Won: 2 of 32000 sets (kernel.sem)\n", ""}
 		if diff := cmp.Diff(want, deed); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -138,7 +139,8 @@ func TestCleanOfMany(t *testing.T) {
 			t.Errorf("%d sets are left of 12", n)
 		}
 		got := cleaned("--grace", "0s", "--yes", "--app", "", "--where", "id < 11", "--max", "11")
-		if got.Code != 0 || !strings.HasSuffix(got.Stdout, "sem:10: removed\nWon: 11 of 32000 sets (kernel.sem)\n") ||
+		end := "sem:10: removed\nRemoved 11 objects. Won: 11 of 32000 sets (kernel.sem)\n"
+		if got.Code != 0 || !strings.HasSuffix(got.Stdout, end) ||
 			!strings.HasPrefix(got.Stderr, "Remove 11 objects\n11 sem  owner ") {
 			t.Errorf("got %+v", got)
 		}
@@ -216,7 +218,7 @@ func TestCleanByUser(t *testing.T) {
 			t.Errorf("ipctop clean as an ordinary user: %v\n%s", err, errs.String())
 		}
 		want := "sem:0: removed\nshm:0: removed\n" +
-			"Won: 1 of 32000 sets (kernel.sem), 1 of 4096 segments (kernel.shmmni)\n"
+			"Removed 2 objects. Won: 1 of 32000 sets (kernel.sem), 1 of 4096 segments (kernel.shmmni)\n"
 		if diff := cmp.Diff(want, string(out)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -229,7 +231,7 @@ func TestCleanByUser(t *testing.T) {
 		got := cleaned("--grace", "0s", "--yes")
 		got.Stderr = ""
 		wantAll := commandOutput{0, "sem:1: removed\nshm:1: removed\n" +
-			"Won: 1 of 32000 sets (kernel.sem), 1 of 4096 segments (kernel.shmmni)\n", ""}
+			"Removed 2 objects. Won: 1 of 32000 sets (kernel.sem), 1 of 4096 segments (kernel.shmmni)\n", ""}
 		if diff := cmp.Diff(wantAll, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -30,7 +30,7 @@ type uiFlags struct {
 func (f *uiFlags) register(cmd *cobra.Command) {
 	f.flags = pflag.NewFlagSet("dashboard", pflag.ContinueOnError)
 	cmd.PersistentFlags().BoolVar(&f.readOnly, "read-only", false,
-		"never change anything: no key does; "+verbNames()+" and demo refuse (also IPCTOP_READONLY=1)")
+		"never change anything: no key does; "+verbNames()+", clean and demo refuse (also IPCTOP_READONLY=1)")
 	f.flags.BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal, for selecting and copying")
 	f.flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between refreshes")
 	f.saving.register(f.flags)

@@ -91,7 +91,7 @@ func TestCleanOfTheOrphansShown(t *testing.T) {
 		}
 		r.press("y")
 		r.see("done: ", fmt.Sprintf("sem:%d: removed", ids[0]),
-			fmt.Sprintf("refused: sem:%d: changed since it was shown: it is no orphan, but idle: its last user lives", ids[1]),
+			fmt.Sprintf("refused: sem:%d: changed since it was shown: it is no orphan, but idle", ids[1]),
 			"Enter or Esc closes")
 		same(t, "segments left", []string{fmt.Sprint("shm:", attached)}, segments(t))
 	})
