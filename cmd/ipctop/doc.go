@@ -58,8 +58,10 @@
 //	views            columns turn the row into cells; --where or a key chooses objects; their Refs go to actions
 //	actions          removeShm reads the segment again and makes a Step; the Step gets the verdict from
 //	                 leaks.VerdictOf
-//	                 Plan.Lines is the text of the plan; Plan.Run writes the intent, compares the identity, removes
+//	                 Plan.Lines is the text of the plan; Plan.Run writes the intents, asks the reasons again, saves
+//	                 the content, compares the segment once more, removes
 //	kernel           Admin.ShmRemove calls shmctl(IPC_RMID); Plan.Run writes the result into the journal
+//	actions          Undo reads what was saved, and its plan makes the segment again with its id
 //
 // # The path of a pid to a verdict
 //
@@ -87,7 +89,9 @@
 //	edge          a relation of two objects, with its proof: observed or inferred (schema.Edge)
 //	verdict       the result of leaks for an object: orphan, live, … (relate.Leak)
 //	fault         a source that could not be read, and why (schema.Fault)
-//	verb          an action on objects: signal, rm (actions.Verb)
+//	verb          an action on objects: signal, rm, set, close (actions.Verb)
 //	plan          the steps of a verb and whom they affect; a person sees the plan before the deed (actions.Plan)
+//	reason        the reason why a plan has a step; Plan.Run asks it again after the answer (actions.Reason)
+//	way back      what a step saves before its deed, for undo (wayBack in actions)
 //	room          a package; in views/tui, a part of the screen that takes the keys
 package main
