@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"syscall"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipctop/ipctop/actions"
+	"github.com/ipctop/ipctop/collect/kernel/own"
 	"github.com/ipctop/ipctop/demo"
 	"github.com/ipctop/ipctop/views"
 )
@@ -147,6 +149,10 @@ func cleanDemo(out, stderr io.Writer) error {
 	printLeft(stderr, report)
 	if len(report.Removed) == 0 && len(report.Left) == 0 && err == nil {
 		fmt.Fprintln(out, "no demo has left anything behind")
+		if home := os.Getenv("HOME"); os.Getenv("XDG_STATE_HOME") == "" && !own.OwnsHome(home) {
+			fmt.Fprintf(stderr, "ipctop: note: HOME (%s) is not the home of this user: its demos were left alone\n",
+				views.Visible(home))
+		}
 	}
 	if err != nil && len(report.Removed) > 0 {
 		return &exitError{code: exitPartly, err: err}
