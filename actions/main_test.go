@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 			j.Ready()
 			j.Wait()
 		},
+		"link": workLink,
 		"headless": func(j *kerneltest.Job) {
 			j.Ready()
 			kerneltest.EndFirstThread()

@@ -95,6 +95,11 @@ type survey struct {
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.
 func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need) *survey {
+	return p.surveyWith(plan, refs, needs, (*collect.Collector).Take)
+}
+
+func (p *Planner) surveyWith(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need,
+	take func(*collect.Collector, collect.Request) *collect.Snapshot) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
 		noted: map[string]bool{}, because: map[schema.Kind]bool{},
 		uses: map[schema.Ref][]use{}, hidden: map[schema.Ref]bool{}, room: sys.FreeDescriptors() - spareFDs}
@@ -106,7 +111,7 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechan
 				r.Kind == schema.Inet || r.Kind.InDevShm() && r.Name != "")
 		}
 	}
-	s.snap = collect.New(p.host, p.now, p.settings...).Take(req)
+	s.snap = take(collect.New(p.host, p.now, p.settings...), req)
 	return s
 }
 

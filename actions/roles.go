@@ -44,6 +44,9 @@ func (s *signalling) rolesReason() {
 
 // lost tells in words that a process has the role no more; "": it has it.
 func (r role) lost(snap *collect.Snapshot, process schema.Ref) string {
+	if r.side == kinds.Side(Enders) {
+		return lostEnder(snap, r.object, process)
+	}
 	o := snap.Find(r.object)
 	if o == nil {
 		return r.object.String() + " is gone"

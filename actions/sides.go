@@ -22,18 +22,19 @@ const (
 	Readers      = Side(kinds.Readers)
 	Writers      = Side(kinds.Writers)
 	Waiters      = Side(kinds.Waiters)
-	Creator Side = "creator"
+	Creator Side = "creator" // see also Enders
 )
 
 // Sides lists every Side.
-func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator} }
+func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator, Enders} }
 
-// ends returns the ends of an object that the side includes; none for Creator, which comes from the kernel.
+// ends returns the ends of an object that the side includes; none for Creator, which comes from the kernel, and for
+// Enders, which the waits tell.
 func (s Side) ends() []kinds.Side {
 	switch s {
 	case Holders:
 		return []kinds.Side{kinds.Holders, kinds.Readers, kinds.Writers}
-	case Creator:
+	case Creator, Enders:
 		return nil
 	}
 	return []kinds.Side{kinds.Side(s)}
@@ -41,8 +42,13 @@ func (s Side) ends() []kinds.Side {
 
 // of is true for a kind that has the side: the kind has a column with its processes.
 func (s Side) of(k schema.Kind) bool {
-	if s == Creator {
+	switch {
+	case s == Creator:
 		return k == schema.Shm // see creator
+	case k == schema.Wait:
+		return s == Waiters || s == Enders
+	case s == Enders:
+		return Waiters.of(k)
 	}
 	all := collect.Mechanisms()
 	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == k })
@@ -78,7 +84,7 @@ func (s *signalling) processes(r schema.Ref, to Side) ([]schema.Ref, error) {
 		for _, e := range v.Endpoints() {
 			found = append(found, e.Ref())
 			s.addRole(e.Ref(), role{r, side})
-			s.addReason(e.Ref(), "a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
+			s.addReason(e.Ref(), "it is a "+strings.TrimSuffix(string(side), "s")+" of "+r.String()+where(e))
 		}
 	}
 	switch {
@@ -144,6 +150,6 @@ func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
 	}
 	ref := proc.RefOf(&stat)
 	s.addRole(ref, role{r, ""})
-	s.addReason(ref, "the creator of "+r.String())
+	s.addReason(ref, "it is the creator of "+r.String())
 	return []schema.Ref{ref}, nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Signal plans to signal processes. A Ref of a process means that process. A Ref of another object means the processes
-// at one side of it. A process gets one signal, even if several Refs lead to it. The error is ErrReadOnly or
+// Signal plans to signal processes. A Ref of a process means that process, a Ref of a wait its process. A Ref of another
+// object means the processes at one side of it. Enders of waits and objects could end the waits. A process gets one signal, even if several Refs lead to it. The error is ErrReadOnly or
 // sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	return p.SignalThen(sig, Then{}, refs, to)
@@ -34,16 +34,22 @@ func (p *Planner) SignalThen(sig Signal, then Then, refs []schema.Ref, to Side) 
 	}
 	s := &signalling{sig: sig, then: then, via: map[schema.Ref][]string{}, named: map[schema.Ref]bool{},
 		roles: map[schema.Ref][]role{}, ancestorPIDs: p.ancestors()}
-	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return r.Kind == schema.Proc })
-	s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
+	objects := slices.DeleteFunc(slices.Clone(refs), func(r schema.Ref) bool { return isProcess(r, to) })
+	if to == Enders && len(objects) > 0 {
+		s.survey = p.surveyWaits(plan, objects)
+	} else {
+		s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
+	}
 	var targets []schema.Ref
 	for _, r := range refs {
-		if r.Kind == schema.Proc {
-			targets = append(targets, r)
-			s.named[r] = true
-			continue
+		find := s.processes
+		switch {
+		case isProcess(r, to):
+			find = s.namedProcess
+		case to == Enders:
+			find = func(r schema.Ref, _ Side) ([]schema.Ref, error) { return s.enders(r) }
 		}
-		found, err := s.processes(r, to)
+		found, err := find(r, to)
 		if err != nil {
 			plan.Refused = append(plan.Refused, Refusal{r, reason(err)})
 		}
@@ -62,10 +68,27 @@ type signalling struct {
 	*survey
 	sig          Signal
 	then         Then
-	via          map[schema.Ref][]string // reasons for each process: "holds pipe:8841 (fd 3)"
+	via          map[schema.Ref][]string // reasons for each process: "it is a reader of pipe:8841 (fd 3)"
 	named        map[schema.Ref]bool     // processes that the person named
 	roles        map[schema.Ref][]role   // of each process
 	ancestorPIDs map[int]bool            // our own ancestors
+}
+
+// isProcess is true for a Ref that stands for one process: a process, and a wait of which the waiter is meant.
+func isProcess(r schema.Ref, to Side) bool {
+	return r.Kind == schema.Proc || r.Kind == schema.Wait && to != Enders
+}
+
+// namedProcess returns the process that a person named.
+func (s *signalling) namedProcess(r schema.Ref, _ Side) ([]schema.Ref, error) {
+	if r.Kind == schema.Wait {
+		var err error
+		if r, err = s.processOf(r); err != nil {
+			return nil, err
+		}
+	}
+	s.named[r] = true
+	return []schema.Ref{r}, nil
 }
 
 // step plans one signal. The plan holds the process from now on.
@@ -90,7 +113,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	st.Says = fmt.Sprintf("%s (%d) to %s: %s%s", s.sig, s.sig.Number, st.Victim, s.sig.Says,
 		s.whyNoEffect(stat, known))
 	for _, how := range s.via[r] {
-		st.Affected = append(st.Affected, "it is "+how)
+		st.Affected = append(st.Affected, how)
 	}
 	if s.ancestorPIDs[stat.PID] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, "+

@@ -28,7 +28,7 @@ func thenOption(then *Then) Option {
 func afterOption(then *Then) Option {
 	return Option{
 		Name: "after", Help: "how long --then waits for the end of the processes: 10s, 1m30s",
-		Default: thenAfter.String(), Free: true, With: "then",
+		Default: thenAfter.String(), Title: "After", Free: true, With: "then",
 		Set: func(text string) (err error) {
 			if then.After, err = time.ParseDuration(text); err != nil || then.After < 0 {
 				return fmt.Errorf("%q is no time to wait: say for example 10s or 1m30s", text)

@@ -44,6 +44,7 @@ func TestASecondSignalGoesToThoseThatStay(t *testing.T) {
 			fmt.Sprintf("  same as: kill -TERM %d", deaf.PID),
 			"  then: SIGKILL (9) after 200ms, if it has not ended: " + kill,
 			fmt.Sprintf("  then the same as: kill -KILL %d", deaf.PID),
+			"note: a signal cannot be undone",
 		}
 		if diff := cmp.Diff(want, p.Lines()); diff != "" {
 			t.Error(diff)

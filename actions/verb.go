@@ -39,6 +39,9 @@ type Verb struct {
 	// Saves is true if the plan saves for undo what it takes away.
 	Saves bool
 
+	// Rows is true if Plan takes rows that stand for another object (kinds.Mechanism.Subject) as they are: waits.
+	Rows bool
+
 	// Begin starts one use of the verb.
 	Begin func() *Use
 }
@@ -113,6 +116,13 @@ func (o *Option) Values() []string {
 		all = append(all, c.Value)
 	}
 	return all
+}
+
+// Takes is true if a kind has the choice with this value.
+func (o *Option) Takes(value string, k schema.Kind) bool {
+	return len(o.Choices) == 0 || slices.ContainsFunc(o.Choices, func(c Choice) bool {
+		return c.Value == value && (c.Of == nil || c.Of(k))
+	})
 }
 
 // Label names a choice for a person.

@@ -9,10 +9,12 @@ import (
 func signalVerb() Verb {
 	return Verb{
 		Name: "signal", Title: "Signal", Done: "signalled",
-		Short: "Signal processes, or all holders, readers, writers or waiters of an object",
+		Short: "Signal processes, or those at an object, or those that could end a wait",
 		Long: "Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), " +
 			"and those at other objects that REFs name\n" +
-			"(pipe:8841, shm:5): --to says which. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. " +
+			"(pipe:8841, shm:5): --to says which. --to enders means those that could end a wait (wait:4250), or the waits for " +
+			"an object, as far as\n" +
+			"they are known to have its object; the plan says why each could. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. " +
 			"Each process is held\n" +
 			"open from the plan to the signal: a pid that was used again meanwhile is not signalled, " +
 			"nor is a process that runs another program by\n" +
@@ -26,6 +28,7 @@ func signalVerb() Verb {
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal TERM --then KILL --after 10s proc:4242
   ipctop signal KILL --to readers pipe:8841
+  ipctop signal TERM --to enders wait:4250
   ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,
 		Keys: "F9 k",
 		Hint: func(k schema.Kind, marks bool) string {
@@ -40,6 +43,7 @@ func signalVerb() Verb {
 			}
 			return "signal this process"
 		},
+		Rows:   true,
 		Chosen: func(k schema.Kind) bool { return k == schema.Proc },
 		Begin:  beginSignal,
 	}
@@ -57,7 +61,7 @@ func beginSignal() *Use {
 		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.SignalThen(sig, then, refs, to) },
 		Targets: func(refs []schema.Ref, objects string) string {
 			says := "to " + objects
-			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return hasSides(r.Kind) }) {
+			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return r.Kind != schema.Proc }) {
 				says = "to the " + string(to) + " of " + objects
 			}
 			if then.asked() {
@@ -85,13 +89,13 @@ func signalOption(sig *Signal) Option {
 
 func sideOption(to *Side) Option {
 	o := Option{
-		Name: "to", Help: "which processes of an object",
+		Name: "to", Help: "which processes of an object or of a wait",
 		Default: string(Holders), Title: "To whom", Key: "Tab", Hint: "choose which processes at the object are meant",
 		Set: func(text string) (err error) {
 			*to, err = parseSide(text)
 			return err
 		},
-		Of: hasSides,
+		Of: func(k schema.Kind) bool { return k != schema.Proc },
 		Idle: "--to says which processes of an object, and only processes are named here: leave it out, " +
 			"or name the object (pipe:8841)",
 	}

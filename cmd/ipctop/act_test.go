@@ -182,7 +182,7 @@ func TestNothingIsDone(t *testing.T) {
 				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
 					"or name the object (pipe:8841)"},
 			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2,
-				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator`},
+				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator, enders`},
 			{[]string{"signal", "--yes", "TERM", ref(a)}, 1,
 				"ipctop: " + ref(a) + ": it has no holders that can be seen"},
 		} {
@@ -330,7 +330,8 @@ func TestSignalAProcessWithAHostileName(t *testing.T) {
 	})
 }
 
-// A row of ipctop waits stands for the thread that waits. A signal goes to the thread's process, and --to is refused.
+// A row of ipctop waits stands for the thread that waits. A signal goes to the thread's process. Of the sides a
+// wait has the waiter and its enders.
 func TestSignalToAWait(t *testing.T) {
 	onScene(t, func(s *scene) {
 		r, w, err := os.Pipe()
@@ -353,13 +354,24 @@ func TestSignalToAWait(t *testing.T) {
 		kerneltest.Eventually(t, "it waits", func() bool {
 			return strings.Contains(ipctop("waits", "--columns", "ref", "--no-headings").Stdout, wait+"\n")
 		})
-		got := ipctop("signal", "TERM", "--to", "waiters", "--yes", wait)
-		if want := (commandOutput{exitUsage, "",
-			"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
-				"or name the object (pipe:8841)\n"}); got != want {
-			t.Errorf("%+v", got)
+		for _, to := range []string{"holders", "readers", "creator"} {
+			got := ipctop("signal", "TERM", "--to", to, "--yes", wait)
+			if want := (commandOutput{exitUsage, "", "ipctop: --to " + to + ": " + wait +
+				" has no such side: say one of waiters, enders\n"}); got != want {
+				t.Errorf("%+v", got)
+			}
 		}
-		got = ipctop("signal", "TERM", "--yes", wait)
+		line := fmt.Sprintf("proc:%d: SIGTERM (15) to sleep (pid %d)", writer.Process.Pid, writer.Process.Pid)
+		if got := ipctop("signal", "TERM", "--to", "enders", "--dry-run", wait); got.Code != 0 ||
+			!strings.Contains(got.Stdout, line) || !strings.Contains(got.Stdout,
+			fmt.Sprintf("  affects: it could end the wait of %d/cat for pipe:", pid)) {
+			t.Errorf("want %q: %+v", line, got)
+		}
+		same := []commandOutput{ipctop("signal", "TERM", "-n", wait), ipctop("signal", "TERM", "-n", "--to", "waiters", wait)}
+		if diff := cmp.Diff(same[0], same[1]); diff != "" {
+			t.Error(diff)
+		}
+		got := ipctop("signal", "TERM", "--yes", wait)
 		if want := fmt.Sprintf("proc:%d: SIGTERM sent to cat (pid %d)\n", pid, pid); got.Code != 0 ||
 			got.Stdout != want {
 			t.Errorf("got %+v, want %q", got, want)

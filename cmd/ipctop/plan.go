@@ -87,6 +87,7 @@ type verbRun struct {
 	planner  *actions.Planner
 	lost     int // number of REFs that lead to no object
 
+	rows  bool                               // see actions.Verb.Rows
 	can   func(*schema.Object) bool          // see actions.Verb.Can
 	brief func(*actions.Plan) []string       // the plan in fewer lines; nil: Plan.Agenda
 	done  func(schema.Ref)                   // told of each deed; nil: nobody

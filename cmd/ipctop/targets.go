@@ -68,9 +68,18 @@ func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 			a.complain(s.Text, err.Error())
 			continue
 		}
-		refs = append(refs, subjectOf(snap, ref))
+		if !a.rows {
+			ref = subjectOf(snap, ref)
+		}
+		refs = append(refs, ref)
 	}
 	return refs
+}
+
+// standsForOther is true for a kind whose rows stand for other objects.
+func standsForOther(k schema.Kind) bool {
+	return len(mechanismsOf(func(of schema.Kind) bool { return of == k })) == 1 &&
+		mechanismsOf(func(of schema.Kind) bool { return of == k })[0].Subject != nil
 }
 
 // subjectOf gives the object that a row stands for. The row of a waiting thread stands for the thread's process.

@@ -150,7 +150,7 @@ func (c *verbCmd) runE(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	a.can, a.lists = c.verb.Can, c.verb.Lists
+	a.can, a.lists, a.rows = c.verb.Can, c.verb.Lists, c.verb.Rows
 	mechs := mechanismsOf(c.verb.Chooses)
 	refs, err := a.targets(sels, mechs)
 	if err != nil {
@@ -241,6 +241,13 @@ func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
 		matters := o.Of == nil || slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
 		if cmd.Flags().Changed(o.Name) && !matters {
 			return usageErrorf("%s", o.Idle)
+		}
+		for _, s := range sels {
+			// A row that stands for another object has no sides but its own: --to readers must not mean the waiter.
+			if cmd.Flags().Changed(o.Name) && standsForOther(s.Kind) && !o.Takes(o.said, s.Kind) {
+				return usageErrorf("--%s %s: %s has no such side: say one of %s", o.Name, views.Visible(o.said),
+					views.Visible(s.Text), strings.Join(o.ValuesFor([]schema.Kind{s.Kind}), ", "))
+			}
 		}
 	}
 	return nil

@@ -318,6 +318,9 @@ func sinceText(tasks []*Task) []string {
 }
 
 // taskName formats a main thread as "4242/postgres" and any other thread as "4242/postgres (thread 4250)".
+// Name names the thread for a person: "301/right", "301/right (thread 305)".
+func (t *Task) Name() string { return taskName(t) }
+
 func taskName(t *Task) string {
 	n := fmt.Sprintf("%d/%s", t.Proc.ID, t.Comm)
 	if uint64(t.TID) != t.Proc.ID && t.TID != 0 {

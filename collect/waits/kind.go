@@ -25,6 +25,9 @@ type Row struct {
 	stack       schema.Value
 }
 
+// Objects lists all objects that the thread waits for; a poll has several.
+func (r *Row) Objects() []schema.Ref { return r.on }
+
 // needs is nearly all that the walk can read: a thread may wait for nearly anything.
 const needs = proc.NeedEveryone | proc.NeedProcs | proc.NeedStatus | proc.NeedCalls |
 	proc.NeedSyscall | proc.NeedFDs | proc.NeedFDModes | proc.NeedFDFiles | proc.NeedFDInfo | proc.NeedMaps |

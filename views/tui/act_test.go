@@ -267,7 +267,7 @@ func TestHoldersOfASemaphore(t *testing.T) {
 		r.press("Backspace", "F9")
 		r.see(fmt.Sprint("to the holders of sem:", id), "(Tab: waiters)")
 		r.press("Tab")
-		r.see(fmt.Sprint("to the waiters of sem:", id), "(Tab: holders)")
+		r.see(fmt.Sprint("to the waiters of sem:", id), "(Tab: enders)")
 		r.press("Enter")
 		r.see(fmt.Sprint("kill -TERM ", waiter.PID))
 		r.press("Esc", "F9", "Enter")

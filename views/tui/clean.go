@@ -21,7 +21,7 @@ func cleanKeys(t func() *tab) keymap {
 				a.flash = "no orphan is shown"
 				return nothing
 			}
-			return a.plan("Clean", 0, func() (*actions.Plan, error) { return a.opts.Planner.Clean(refs) })
+			return a.plan("Clean", nil, func() (*actions.Plan, error) { return a.opts.Planner.Clean(refs) })
 		}}}
 }
 

@@ -34,8 +34,8 @@ func (a *app) later(f func()) {
 }
 
 // plan opens a dialog, makes a plan, and shows the plan in the dialog.
-func (a *app) plan(title string, hidden int, make func() (*actions.Plan, error)) reaction {
-	d := newPlanRoom(a, title, hidden)
+func (a *app) plan(title string, meant []string, make func() (*actions.Plan, error)) reaction {
+	d := newPlanRoom(a, title, meant)
 	a.push(d)
 	a.start(func() func() {
 		plan, err := make()
@@ -48,9 +48,8 @@ func (a *app) plan(title string, hidden int, make func() (*actions.Plan, error))
 func (r *tableRoom) actionKeys() keymap {
 	t := r.app.tab
 	targets := func() []schema.Ref { return r.app.subjects(t().targets(), t().snap) }
-	hidden := func() int { return t().counts.markedHidden }
 	hasRows := func() bool { return t().current() != nil }
-	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, targets, hidden), cleanKeys(t),
+	return slices.Concat(verbKeys(t().view.Mechanisms[0].Kind, true, r.app.aim()), cleanKeys(t),
 		waitsKeys("what the object or process waits for, or the marked ones, and who waits for it", hasRows, targets))
 }
 
@@ -63,6 +62,10 @@ func (p *page) actionKeys() keymap {
 		return []schema.Ref{p.app.subject(p.object)}
 	}
 	there := func() bool { return targets() != nil }
-	return slices.Concat(verbKeys(p.ref.Kind, false, targets, func() int { return 0 }),
+	to := aim{subjects: targets()}
+	if there() {
+		to.rows = []schema.Ref{p.object.Ref}
+	}
+	return slices.Concat(verbKeys(p.ref.Kind, false, to),
 		waitsKeys("what it waits for, and who waits for it", there, targets))
 }

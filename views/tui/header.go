@@ -98,6 +98,13 @@ func (h *header) counts() string {
 	if t.counts.marked > 0 {
 		s += fmt.Sprintf(", %d marked", t.counts.marked)
 	}
+	others := 0
+	for _, other := range h.app.tabs {
+		others += len(other.marks)
+	}
+	if others -= len(t.marks); others > 0 {
+		s += fmt.Sprintf(", %d marked in other tabs", others)
+	}
 	return s
 }
 

@@ -12,7 +12,7 @@ import (
 
 // undo shows the plan that makes the objects of the last plan again.
 func undo(a *app) reaction {
-	return a.plan("Undo", 0, func() (*actions.Plan, error) { return a.opts.Planner.Undo(0) })
+	return a.plan("Undo", nil, func() (*actions.Plan, error) { return a.opts.Planner.Undo(0) })
 }
 
 // journal lists what was done with ipctop, the newest first. Enter shows the plan of a deed.

@@ -19,7 +19,7 @@ type planRoom struct {
 	list
 	app    *app
 	title  string
-	hidden int // marked objects that a filter hides
+	meant  []string // see aim
 	stage  stage
 	plan   *actions.Plan
 	text   []styled
@@ -49,8 +49,8 @@ type styled struct {
 	style tcell.Style
 }
 
-func newPlanRoom(a *app, title string, hidden int) *planRoom {
-	d := &planRoom{list: newList(&a.theme), app: a, title: title, hidden: hidden, agreed: map[int]bool{},
+func newPlanRoom(a *app, title string, meant []string) *planRoom {
+	d := &planRoom{list: newList(&a.theme), app: a, title: title, meant: meant, agreed: map[int]bool{},
 		field: tview.NewInputField()}
 	d.say("looking at who would be affected …", a.theme.dim)
 	return d
@@ -81,8 +81,8 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 		return
 	}
 	d.title = views.Visible(plan.Title)
-	if d.hidden > 0 {
-		d.say(fmt.Sprintf("Marked but hidden by a filter, and meant as well: %d.", d.hidden), th.warn)
+	for _, line := range d.meant {
+		d.say(line, th.warn)
 	}
 	if len(plan.Steps) > 0 {
 		d.say(plan.Victims(5), th.victim)

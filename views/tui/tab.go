@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -199,18 +200,15 @@ func (t *tab) hold() {
 // targets returns the marked objects, or else the object under the cursor. A marked object counts even if a filter
 // hides it.
 func (t *tab) targets() []schema.Ref {
-	var refs []schema.Ref
-	for r := range t.marks {
-		refs = append(refs, r)
+	refs := t.marked()
+	if o := t.current(); len(refs) == 0 && o != nil {
+		refs = append(refs, o.Ref)
 	}
-	if len(refs) == 0 {
-		if o := t.current(); o != nil {
-			refs = append(refs, o.Ref)
-		}
-	}
-	slices.SortFunc(refs, schema.CompareRefs)
 	return refs
 }
+
+// marked returns the marked objects in order.
+func (t *tab) marked() []schema.Ref { return slices.SortedFunc(maps.Keys(t.marks), schema.CompareRefs) }
 
 // label names an object for people: its Ref and its mechanism's label.
 func (t *tab) label(o *schema.Object) string {

@@ -20,7 +20,7 @@ func (r *tableRoom) keymap() keymap {
 		{keys: "F4 \\", name: "Where",
 			help: "show rows for which an expression holds: rss > 1024 * 1024 and user == \"root\"", do: promptWhere},
 		{keys: "Space", name: "Mark", help: "mark or unmark the row and go to the next", when: hasRows, do: mark},
-		{keys: "U", help: "take all marks away", do: unmark},
+		{keys: "U", help: "take all marks away, in the other tabs too", do: unmark},
 		{keys: "> .", name: "Sort", help: "sort by the next column",
 			do: func(a *app) reaction { return sortNext(a, 1) }},
 		{keys: "< ,", help: "sort by the column before", do: func(a *app) reaction { return sortNext(a, -1) }},
@@ -121,8 +121,10 @@ func mark(a *app) reaction {
 }
 
 func unmark(a *app) reaction {
-	clear(a.tab().marks)
-	a.tab().countMarks()
+	for _, t := range a.tabs {
+		clear(t.marks)
+		t.countMarks()
+	}
 	return nothing
 }
 

@@ -12,16 +12,22 @@ import (
 
 // verbKeys are the keys of all verbs. Without marks they are for an object of the kind, with marks for a table of such
 // objects. Verbs change the machine: the keys do not exist in read-only mode, and do not work without a planner.
-func verbKeys(kind schema.Kind, marks bool, targets func() []schema.Ref, hidden func() int) keymap {
+func verbKeys(kind schema.Kind, marks bool, to aim) keymap {
 	var keys keymap
 	for _, v := range actions.Verbs() {
-		keys = append(keys, binding{keys: v.Keys, name: v.Title, help: v.Hint(kind, marks), danger: true,
-			when: func(a *app) bool {
-				does := func(r schema.Ref) bool { return v.Does(r.Kind) }
-				return a.opts.Planner != nil && slices.ContainsFunc(targets(), does)
-			},
+		refs := to.subjects
+		if v.Rows {
+			refs = to.rows
+		}
+		does := func(r schema.Ref) bool { return v.Does(r.Kind) }
+		about := kind
+		if i := slices.IndexFunc(refs, does); i >= 0 {
+			about = refs[i].Kind
+		}
+		keys = append(keys, binding{keys: v.Keys, name: v.Title, help: v.Hint(about, marks), danger: true,
+			when: func(a *app) bool { return a.opts.Planner != nil && slices.ContainsFunc(refs, does) },
 			do: func(a *app) reaction {
-				d := &deed{Use: v.Begin(), title: v.Title, refs: targets(), hidden: hidden()}
+				d := &deed{Use: v.Begin(), title: v.Title, refs: refs, meant: to.meant}
 				return d.ask(a, 0)
 			}})
 	}
@@ -31,9 +37,9 @@ func verbKeys(kind schema.Kind, marks bool, targets func() []schema.Ref, hidden 
 // deed is one use of a verb, from its key to its plan.
 type deed struct {
 	*actions.Use
-	title  string
-	refs   []schema.Ref
-	hidden int // marked objects that a filter hides
+	title string
+	refs  []schema.Ref
+	meant []string // see aim
 }
 
 // ask asks the person for the words from number i on, and then plans.
@@ -51,7 +57,7 @@ func (d *deed) ask(a *app, i int) reaction {
 			return nothing
 		}
 	}
-	return a.plan(d.title, d.hidden, func() (*actions.Plan, error) { return d.Plan(a.opts.Planner, d.refs) })
+	return a.plan(d.title, d.meant, func() (*actions.Plan, error) { return d.Plan(a.opts.Planner, d.refs) })
 }
 
 // menu offers the choices of a word, with the cursor on the default. It has keys for the flags that matter to the

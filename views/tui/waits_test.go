@@ -250,17 +250,19 @@ func TestAdviceBelowTheRows(t *testing.T) {
 	r.waitFor("the whole advice", whole)
 }
 
-// A signal for a wait goes to its process.
+// A signal for a wait goes to its process, or to those that could end the wait.
 func TestSignalFromAWait(t *testing.T) {
 	t.Parallel()
 	r := openRig(t, ring(t).Root, 120, 40, func(o *Options) { o.Planner = planner(t) })
 	r.press("W")
 	r.see("hangs")
 	r.press("Down", "k")
-	r.see("Signal to send", "to proc:301")
-	r.seeNot("Tab:")
+	r.see("Signal to send", "to the waiters of wait:301")
+	r.see("(Tab: enders)")
+	r.press("Tab")
+	r.see("to the enders of wait:301")
 	r.press("Esc", "Space", "k")
-	r.see("to proc:301")
+	r.see("to the waiters of wait:301")
 }
 
 // A look of the watch also waits until a dialog closes.

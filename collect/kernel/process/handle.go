@@ -120,6 +120,19 @@ func (p Dir) NSPIDs() ([]int, error) {
 	return numbers, nil
 }
 
+// ThreadGroup is the pid of the process to which a thread belongs (Tgid of /proc/TID/status).
+func (p Dir) ThreadGroup() (int, error) {
+	text, err := p.Read("status", nil)
+	if err != nil {
+		return 0, err
+	}
+	numbers, ok := lineNumbers(text, "Tgid")
+	if !ok {
+		return 0, fmt.Errorf("read /proc/%d/status: Tgid: %w", p.PID, scan.ErrShort)
+	}
+	return numbers[0], nil
+}
+
 // PidfsInode is the inode number of a process in pidfs. No other process has the same number until the next boot. ok is
 // false before Linux 6.9, where all pidfds share one inode, and if no pidfd can be opened.
 func (p *Handle) PidfsInode() (ino uint64, ok bool) {
