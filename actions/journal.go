@@ -46,6 +46,7 @@ type line struct {
 	PlanID     string   `json:"plan_id,omitempty"` // the same for all lines of a plan; "" for a deed of ipcrm
 	Step       int      `json:"step,omitempty"`    // number of the step in the plan, from 1
 	Steps      int      `json:"steps,omitempty"`   // intent: of the plan
+	Saved      int      `json:"saved,omitempty"`   // number for undo of what the plan saved
 	Ref        string   `json:"ref"`
 	Equivalent string   `json:"equivalent"`
 	Says       string   `json:"says,omitempty"` // the result in words
@@ -112,6 +113,7 @@ type record struct {
 	plan   *Plan
 	planID string
 	done   int  // results written
+	saved  int  // number of what the plan saved
 	silent bool // the system's log has failed
 }
 
@@ -183,7 +185,7 @@ func (r *record) result(res Result) error {
 }
 
 func (r *record) line(s *Step, event string, step int) line {
-	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, PlanID: r.planID, Step: step,
+	return line{Time: r.now().Format(time.RFC3339Nano), Event: event, PlanID: r.planID, Saved: r.saved, Step: step,
 		Ref: s.Ref.String(), Equivalent: s.Equivalent, Object: s.object, origin: r.origin}
 }
 

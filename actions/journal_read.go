@@ -21,6 +21,7 @@ type Deed struct {
 	Time       time.Time       `json:"time"`    // of the intent; of the result if there is no intent
 	Ended      *time.Time      `json:"ended"`   // of the result; null without one
 	PlanID     string          `json:"plan_id"` // "" for a deed of ipcrm, and for lines of older versions
+	Saved      int             `json:"saved"`   // number for undo of what the plan saved; 0: nothing
 	Step       int             `json:"step"`    // in the plan, from 1; 0 without a plan
 	Ref        string          `json:"ref"`
 	Outcome    Outcome         `json:"outcome"`
@@ -171,8 +172,8 @@ func (r *reading) take(text []byte) {
 			return
 		}
 	}
-	d := Deed{Time: when, PlanID: got.PlanID, Step: got.Step, Ref: got.Ref, Outcome: Outcome(got.Event), Says: got.Says,
-		Equivalent: got.Equivalent, Plan: got.Plan, Object: object, origin: got.origin}
+	d := Deed{Time: when, PlanID: got.PlanID, Saved: got.Saved, Step: got.Step, Ref: got.Ref,
+		Outcome: Outcome(got.Event), Says: got.Says, Equivalent: got.Equivalent, Plan: got.Plan, Object: object, origin: got.origin}
 	if got.Event == intentEvent {
 		d.Outcome = Unknown
 		r.open[key] = len(r.Deeds)

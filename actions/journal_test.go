@@ -28,6 +28,7 @@ func (m *machine) journalled() []map[string]any {
 		m.ok(json.Unmarshal(line, &l))
 		delete(l, "time")
 		delete(l, "plan_id")
+		delete(l, "saved")
 		delete(l, "login_uid")
 		lines = append(lines, l)
 	}

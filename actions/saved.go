@@ -296,6 +296,7 @@ func (r *record) newKeeper(saving Saving) (*keeper, error) {
 		saves.close()
 		return nil, err
 	}
+	r.saved = k.plan.Number
 	return k, nil
 }
 

@@ -426,3 +426,51 @@ func TestUndoWithoutTheRightToAnID(t *testing.T) {
 		t.Error("no reason")
 	}
 }
+
+// If another process takes the wished id first, only the own new object goes. A wish that nobody took is used up.
+func TestTheWishForAnID(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		m := live(t)
+		u := &undoer{Planner: m.Planner}
+		o := &savedObject{Kind: schema.Shm, ID: 41, Key: 0x41, Size: 4096, UID: uint32(os.Getuid()),
+			GID: uint32(os.Getgid()), Perms: 0o600}
+		kind := u.sysv(o)
+		if why := u.maySetID(o); why != nil {
+			t.Skip("needs the right to wish an id: " + why.Error())
+		}
+		ids := func() map[int]uint32 {
+			all, err := m.host.ShmSegments(false)
+			m.ok(err)
+			got := map[int]uint32{}
+			for _, s := range all {
+				got[s.ID] = s.Key
+			}
+			return got
+		}
+		get := kind.get
+		kind.get = func(key uint32, flags int) (int, error) {
+			m.shm(0x99, 1) // another process is first
+			kind.get = get
+			return get(key, flags)
+		}
+		if _, err := u.makeSysV(o, kind, true); err == nil || !strings.Contains(err.Error(), "its id is taken") {
+			t.Errorf("%v", err)
+		}
+		if diff := cmp.Diff(map[int]uint32{41: 0x99}, ids()); diff != "" {
+			t.Error(diff)
+		}
+		o.ID, o.Key = 42, 0x99 // a key that is taken
+		if _, err := u.makeSysV(o, u.sysv(o), true); err == nil ||
+			!strings.Contains(err.Error(), "its key 0x00000099") {
+			t.Errorf("%v", err)
+		}
+		if id, err := m.host.NextID("shm"); err != nil || id != -1 {
+			t.Errorf("the next segment of any program gets id %d (%v)", id, err)
+		}
+		o.ID, o.Key = 43, 0x43
+		id, err := u.makeSysV(o, u.sysv(o), false)
+		if err != nil || id == 43 || ids()[id] != 0x43 {
+			t.Errorf("without the right: id %d, %v, %v", id, err, ids())
+		}
+	})
+}
