@@ -173,7 +173,8 @@ func (r *reading) take(text []byte) {
 		}
 	}
 	d := Deed{Time: when, PlanID: got.PlanID, Saved: got.Saved, Step: got.Step, Ref: got.Ref,
-		Outcome: Outcome(got.Event), Says: got.Says, Equivalent: got.Equivalent, Plan: got.Plan, Object: object, origin: got.origin}
+		Outcome: Outcome(got.Event), Says: got.Says, Equivalent: got.Equivalent, Plan: got.Plan, Object: object,
+		origin: got.origin}
 	if got.Event == intentEvent {
 		d.Outcome = Unknown
 		r.open[key] = len(r.Deeds)

@@ -31,8 +31,8 @@ func (r Result) String() string { return r.Step.Ref.String() + ": " + r.Says }
 // Run does the steps in order and calls report once after each step. Second signals follow all steps. Run prints
 // nothing. Before the first deed, Run writes the intents of all steps into the journal. Each step asks whether the
 // reasons of the plan still hold, and reads its object again before its deed. If the journal cannot be written, Run
-// stops with an error and does not report the remaining steps. When ctx ends, Run refuses the remaining steps. The error
-// is ErrClosed if standard output or standard error is closed.
+// stops with an error and does not report the remaining steps. When ctx ends, Run refuses the remaining steps. The
+// error is ErrClosed if standard output or standard error is closed.
 func (p *Plan) Run(ctx context.Context, report func(Result)) (err error) {
 	if len(p.Steps) == 0 {
 		return nil
