@@ -11,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
@@ -35,8 +36,9 @@ func guessedPlays() map[string]func(*play) {
 		"sem-changed":      func(p *play) { p.changedSemaphore(false) },
 		"sems-of-one":      func(p *play) { p.changedSemaphore(true) },
 		"poll-changed":     changedPoll,
-		"number-changed":   func(p *play) { p.changedNumber(true) },
-		"number-same":      func(p *play) { p.changedNumber(false) },
+		"number-changed":   func(p *play) { p.changedNumber("eventfd") },
+		"number-reused":    func(p *play) { p.changedNumber("pipe") },
+		"number-same":      func(p *play) { p.changedNumber("") },
 	}
 }
 
@@ -245,23 +247,30 @@ func changedPoll(p *play) {
 }
 
 // changedNumber: a thread of this process reads a pipe of q, who waits for the thread. If the number has changed, the
-// thread reads an eventfd of f, and the number was given to the pipe since.
-func (p *play) changedNumber(changed bool) {
+// thread reads an eventfd or a pipe of f, and the number was given to the pipe of q since.
+func (p *play) changedNumber(before string) {
 	r, w := p.pipe()
-	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-	p.j.Check(err)
-	p.actor("f", event)
+	other, theirs := p.pipe()
+	if before == "eventfd" {
+		event, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		p.j.Check(err)
+		other, theirs = event, event
+	}
+	p.actor("f", theirs)
 	q := p.actor("q", w)
 	p.fds = []int{w}
+	if theirs != other {
+		p.fds = append(p.fds, theirs)
+	}
 	number := r
-	if changed {
-		number = event
+	if before != "" {
+		number = other
 	}
 	buf := make([]byte, 8)
 	p.owned(q, func() int {
 		thread := p.sleepers(1)[0]
 		p.sleepIn(thread, unix.SYS_READ, uintptr(number), q.first.Keep(buf, unsafe.Pointer(&buf[0])), 8)
-		p.j.Check(unix.Dup3(r, event, unix.O_CLOEXEC))
+		p.j.Check(unix.Dup3(r, other, unix.O_CLOEXEC))
 		return thread.tid
 	})
 }
@@ -287,6 +296,26 @@ func TestWaitsWhoseArgumentsChange(t *testing.T) {
 						same++
 					}
 					return same >= 4
+				})
+			})
+		})
+	}
+}
+
+// A number may lead to another pipe since the call began, and nothing shows it. So the deadlock is only possible.
+func TestDeadlockByANumberIsPossible(t *testing.T) {
+	for _, play := range []string{"number-reused", "number-same"} {
+		t.Run(play, func(t *testing.T) {
+			kerneltest.InNamespace(t, func() {
+				s := perform(t, play)
+				kerneltest.EventuallySame(t, func() string {
+					got := ""
+					for _, f := range s.collector.Take(Request{Findings: true,
+						Want: map[schema.Kind]schema.Need{schema.Wait: 0}}).Findings {
+						verdict, _, _ := strings.Cut(f.Says, ":")
+						got += fmt.Sprintln(f.Severity, f.Proof, verdict)
+					}
+					return gocmp.Diff("warning inferred possible deadlock\n", got)
 				})
 			})
 		})

@@ -101,8 +101,8 @@ func TestWaitsForOwnMemory(t *testing.T) {
 			{"owner-ended", stuck + likely},
 			{"two-lockers", stuck + "  thread stuck\n" + likely},
 			{"forked", "parent hangs\nchild stuck\n" + likely},
-			{"queue", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
-			{"queue interrupt", "parent deadlock\nchild deadlock\n  thread deadlock\ncritical inferred deadlock\n"},
+			{"queue", "parent deadlock\nchild deadlock\n  thread deadlock\nwarning inferred deadlock\n"},
+			{"queue interrupt", "parent deadlock\nchild deadlock\n  thread deadlock\nwarning inferred deadlock\n"},
 
 			// The handler's own signal is blocked while it runs. Another thread may take the signal.
 			{"handler-locks", "parent deadlock\ncritical observed deadlock\n"},

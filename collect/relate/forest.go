@@ -193,7 +193,8 @@ func (s *Solution) fillNodes(r *ranks, order []int32, causes []cause, behind []i
 		s.Nodes[i] = n
 	}
 	for i := range r.knots {
-		k := Knot{Proof: r.proof(r.knots[i].members[0])}
+		first := r.knots[i].members[0]
+		k := Knot{Proof: r.proof(first), Changeable: r.changeable[first]}
 		for _, t := range r.knots[i].members {
 			k.Members = append(k.Members, int(s.node[t]))
 		}

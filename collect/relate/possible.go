@@ -61,7 +61,7 @@ func (s *Solution) possibleFindings() (out []schema.Finding) {
 		f := s.possible.deadlockFinding(k)
 		f.Severity, f.Proof = schema.Warning, schema.Inferred
 		f.Alike = alikeKey(&f, s.possible.steps(k.Cycle))
-		f.Says = "possible " + strings.TrimPrefix(f.Says, likelyPrefix(k.Proof))
+		f.Says = "possible " + strings.TrimPrefix(f.Says, k.likeliness())
 		var waits []*Task
 		for _, t := range members {
 			waits = append(waits, &s.g.tasks[s.g.thread[t.Thread]])

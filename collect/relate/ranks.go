@@ -23,6 +23,7 @@ type ranks struct {
 
 	comp        []int32 // of a node: its strongly connected component
 	guessed     []bool  // of a task: its status rests on inferred facts
+	changeable  []bool  // of a task: its status rests on a changeable wait
 	knots       []knot
 	knot        []int32 // of a task: its knot; -1: none
 	firstInKnot []int32 // of a process: its thread of the lowest rank within its component's knot; -1: none
@@ -46,54 +47,61 @@ func newRanks(g *graph) *ranks {
 		g: g, class: make([]class, len(g.tasks)), rank: make([]int32, len(g.tasks)),
 		first: minusOnes(len(g.procs)), firstInKnot: minusOnes(len(g.procs)), knot: minusOnes(len(g.tasks)),
 		onCycle:  map[int32]cause{},
-		guessed:  make([]bool, len(g.tasks)),
 		listDone: make([]bool, len(g.lists)), procDone: make([]bool, len(g.procs)),
 	}
 	r.comp = g.components()
-	r.markGuessed()
+	r.guessed = g.restingOn(func(t int32) bool {
+		l := g.listOf[t]
+		return g.tasks[t].Wait.Assumes != "" || l >= 0 && g.lists[l].guessed
+	})
+	r.changeable = g.restingOn(func(t int32) bool { return g.tasks[t].Wait.Changeable })
 	return r
 }
 
 func minusOnes(n int) []int32 { return slices.Repeat([]int32{-1}, n) }
 
-// markGuessed marks the tasks whose status rests on an inferred Ender or on an assumption. Either belongs to the task's
-// own wait or to a wait further along its chain of Enders.
-func (r *ranks) markGuessed() {
+// restingOn marks the tasks whose status rests on a wait of some sort: the task's own wait, or a wait further along its
+// chain of Enders.
+func (g *graph) restingOn(sort func(t int32) bool) []bool {
+	marked := make([]bool, len(g.tasks))
 	var queue []int32
-	lists, procs := make([]bool, len(r.g.lists)), make([]bool, len(r.g.procs))
 	mark := func(t int32) {
-		if !r.guessed[t] {
-			r.guessed[t] = true
+		if !marked[t] {
+			marked[t] = true
 			queue = append(queue, t)
 		}
 	}
+	for t := range g.tasks {
+		if g.tasks[t].Activity == Waiting && sort(int32(t)) {
+			mark(int32(t))
+		}
+	}
+	if len(queue) == 0 {
+		return marked
+	}
+	lists, procs := make([]bool, len(g.lists)), make([]bool, len(g.procs))
 	through := func(of []int32) {
 		for _, l := range of {
 			if lists[l] {
 				continue
 			}
 			lists[l] = true
-			for _, t := range r.g.lists[l].waiters {
+			for _, t := range g.lists[l].waiters {
 				mark(t)
 			}
 		}
 	}
-	for t := range r.g.tasks {
-		l := r.g.listOf[t]
-		if r.g.tasks[t].Activity == Waiting && r.g.tasks[t].Wait.Assumes != "" || l >= 0 && r.g.lists[l].guessed {
-			mark(int32(t))
-		}
-	}
 	for ; len(queue) > 0; queue = queue[1:] {
-		t, p := queue[0], r.g.procOf[queue[0]]
-		through(r.g.strongly.task[t])
-		through(r.g.weakly.task[t])
+		t, p := queue[0], g.procOf[queue[0]]
+		through(g.strongly.task[t])
+		through(g.weakly.task[t])
 		if !procs[p] {
 			procs[p] = true
-			through(r.g.strongly.proc[p])
-			through(r.g.weakly.proc[p])
+			through(g.strongly.proc[p])
+			through(g.weakly.proc[p])
 		}
 	}
+	return marked
 }
 
 // assign gives a thread the next rank.

@@ -347,6 +347,24 @@ func TestFinding(t *testing.T) {
 	}
 }
 
+// A deadlock is only possible if a wait of it, or a wait that it hangs on, may be for something else.
+func TestChangeableWaits(t *testing.T) {
+	const two = "10 waits 20 30\n20 waits 10\n30 waits 40\n40 waits 30"
+	const certain, possible = "critical observed deadlock", "warning inferred possible deadlock"
+	for changeable, want := range map[int][]string{0: {certain, possible}, 2: {possible, possible}} {
+		tasks := parse(t, two)
+		tasks[changeable].Wait.Changeable, tasks[changeable].Wait.Assumes = true, "nobody changed it"
+		var got []string
+		for _, f := range Solve(tasks).Findings() {
+			verdict, _, _ := strings.Cut(f.Says, ":")
+			got = append(got, fmt.Sprint(f.Severity, " ", f.Proof, " ", verdict))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("wait %d is changeable (-want +got):\n%s", changeable, diff)
+		}
+	}
+}
+
 // A finding's evidence has its assumptions. If a wait has several objects, the evidence names each object with its
 // Ender.
 func TestFindingsOfAssumptions(t *testing.T) {

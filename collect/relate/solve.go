@@ -59,6 +59,8 @@ type Knot struct {
 	Members []int  // indices of nodes, in order of process and thread
 	Cycle   []Step // a shortest cycle: each step's Ender is the next step's thread, and the last leads to the first
 	Proof   schema.Proof
+	// Changeable means that the deadlock rests on a changeable wait: see Wait.
+	Changeable bool
 }
 
 // Step is a wait on a cycle.

@@ -15,7 +15,7 @@ const mostShown = 8
 // Findings returns the problems that a person should know, gravest first. Their kinds are "deadlock", "stuck",
 // "stopped" and "abandoned".
 //
-// A deadlock is critical: its members never go on. A stuck wait is critical if it is observed and other threads hang
+// A deadlock is critical: its members never go on. It is a warning if it rests on a changeable wait. A stuck wait is critical if it is observed and other threads hang
 // on it. Else it is a warning: a program may park a thread on purpose, and a parked thread harms nobody. A stopped
 // process is a warning: somebody stopped it.
 func (s *Solution) Findings() []schema.Finding {
@@ -71,6 +71,10 @@ func (s *Solution) groupRoots(status Status, by func(*Node) schema.Ref) [][]int 
 // deadlockFinding reports one deadlock.
 func (s *Solution) deadlockFinding(k *Knot) schema.Finding {
 	f := schema.Finding{Kind: "deadlock", Severity: schema.Critical, Proof: k.Proof, Advice: s.breakAdvice(k)}
+	if k.Changeable {
+		f.Severity, f.Proof = schema.Warning, schema.Inferred
+		f.Advice = "look again in a while; if it lasts, " + f.Advice
+	}
 	var says, edges []string
 	var refs refs
 	for i, step := range k.Cycle {
@@ -84,7 +88,7 @@ func (s *Solution) deadlockFinding(k *Knot) schema.Finding {
 		refs.add(w.Proc, w.Wait.On)
 	}
 	f.Alike = alikeKey(&f, s.steps(k.Cycle))
-	f.Says = likelyPrefix(k.Proof) + "deadlock: " + strings.Join(shorten(says, len(k.Cycle)), "; ")
+	f.Says = k.likeliness() + "deadlock: " + strings.Join(shorten(says, len(k.Cycle)), "; ")
 	f.Evidence = shorten(edges, len(k.Cycle))
 	f.Evidence = append(f.Evidence, s.otherEnders(k.Members, k.Cycle)...)
 	f.Evidence = append(f.Evidence, sinceText(s.tasks(k.Members))...)
@@ -383,6 +387,14 @@ func edgeText(w, ender *Task, e *Ender) string {
 		return fmt.Sprintf("%s: %s %s%s", e.Proof, taskName(ender), how, on)
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s %s %s", e.Proof, taskName(ender), before, cmp.Or(on, "it"), behind))
+}
+
+// likeliness returns the word in front of "deadlock".
+func (k *Knot) likeliness() string {
+	if k.Changeable {
+		return "possible "
+	}
+	return likelyPrefix(k.Proof)
 }
 
 // likelyPrefix returns the word in front of an inferred verdict.

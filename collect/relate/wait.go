@@ -63,6 +63,9 @@ type Wait struct {
 	// Assumes is an assumption behind the claim that nobody else could end the wait: "that process 1, which could not
 	// be looked into, has no end of it". It makes a verdict on the wait inferred. "": no assumption.
 	Assumes string
+	// Changeable means that somebody may have changed what the call got, and no list of the kernel shows the opposite.
+	// A deadlock that rests on such a wait is only possible: a warning.
+	Changeable bool
 	// Signals says what signals do to a wait that they cannot end as usual: "no signal ends it". "": as usual.
 	Signals string
 	// EndedBy says who may end the waiter's process, though nobody ends the wait: "its parent 2/timeout may end it when

@@ -33,7 +33,8 @@ func newArguments() arguments {
 // true if it changed the wait:
 //
 //	the kernel's lists leave several objects: who could end the wait on any of them is an ender
-//	the arguments are local variables, or only numbers of descriptors: the wait assumes that nobody changed them
+//	several objects are left, but the lists fit what the arguments say now: the wait assumes that nobody changed them
+//	the arguments are local variables, or only numbers of descriptors: the same, and a verdict is only possible
 //	else: the wait is open
 func (g *graph) doubtArguments(p *proc.Process, t *relate.Task) (changed bool) {
 	i := slices.IndexFunc(p.Tasks, func(th proc.Thread) bool { return th.TID == t.TID })
@@ -57,6 +58,7 @@ func (g *graph) doubtArguments(p *proc.Process, t *relate.Task) (changed bool) {
 		return true
 	}
 	g.assume(t, who+" has not changed what the call got")
+	w.Changeable = true
 	return true
 }
 
