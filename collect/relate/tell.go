@@ -15,9 +15,9 @@ const mostShown = 8
 // Findings returns the problems that a person should know, gravest first. Their kinds are "deadlock", "stuck",
 // "stopped" and "abandoned".
 //
-// A deadlock is critical: its members never go on. It is a warning if it rests on a changeable wait. A stuck wait is critical if it is observed and other threads hang
-// on it. Else it is a warning: a program may park a thread on purpose, and a parked thread harms nobody. A stopped
-// process is a warning: somebody stopped it.
+// A deadlock is critical: its members never go on. It is a warning if it rests on a changeable wait. A stuck wait is
+// critical if it is observed and other threads hang on it. Else it is a warning: a program may park a thread on
+// purpose, and a parked thread harms nobody. A stopped process is a warning: somebody stopped it.
 func (s *Solution) Findings() []schema.Finding {
 	var out []schema.Finding
 	knots := slices.Clone(s.Knots)
