@@ -61,7 +61,8 @@ func (m *machine) wait(pid int, on schema.Kind) schema.Ref {
 	var found schema.Ref
 	c := collect.New(m.host, m.now)
 	kerneltest.Eventually(m.t, "the process waits", func() bool {
-		for _, o := range c.Take(collect.Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}}).Objects[schema.Wait] {
+		snap := c.Take(collect.Request{Want: map[schema.Kind]schema.Need{schema.Wait: 0}})
+		for _, o := range snap.Objects[schema.Wait] {
 			if w := o.Row.(*waits.Row); int(w.Task.Proc.ID) == pid && w.Task.Wait.On.Kind == on {
 				found = o.Ref
 			}
@@ -143,8 +144,8 @@ func TestTheEndersOfADeadlock(t *testing.T) {
 		m.wait(right, schema.Pipe)
 		p := m.signal("TERM", Enders, wait)
 		defer p.Close()
-		want := []string{fmt.Sprintf("%d/left waits in a deadlock: who could end its wait waits itself, and may not act on a "+
-			"signal before it goes on; the end of one of them is enough", left),
+		want := []string{fmt.Sprintf("%d/left waits in a deadlock: who could end its wait waits itself, and may not "+
+			"act on a signal before it goes on; the end of one of them is enough", left),
 			"a signal cannot be undone"}
 		if diff := cmp.Diff(want, p.Notes); diff != "" {
 			t.Error(diff)

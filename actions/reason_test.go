@@ -158,7 +158,8 @@ func TestTheKernelTellsThatAPosixObjectIsInUse(t *testing.T) {
 		p := m.removal(r)
 		defer p.Close()
 		p.reasons = nil // as if no look at /proc could show it
-		const want = "changed since it was shown: nobody used it, and now somebody has it open or mapped: look at it again"
+		const want = "changed since it was shown: nobody used it, and now somebody has it open or mapped: " +
+			"look at it again"
 		fd, err := m.admin.ShmOpen("/cache", unix.O_RDWR, 0)
 		m.ok(err)
 		m.refused(p, r, want)

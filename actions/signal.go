@@ -13,9 +13,9 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// Signal plans to signal processes. A Ref of a process means that process, a Ref of a wait its process. A Ref of another
-// object means the processes at one side of it. Enders of waits and objects could end the waits. A process gets one signal, even if several Refs lead to it. The error is ErrReadOnly or
-// sys.ErrNotLive.
+// Signal plans to signal processes. A Ref of a process means that process, a Ref of a wait its process. A Ref of
+// another object means the processes at one side of it. Enders of waits and objects could end the waits. A process gets
+// one signal, even if several Refs lead to it. The error is ErrReadOnly or sys.ErrNotLive.
 func (p *Planner) Signal(sig Signal, refs []schema.Ref, to Side) (*Plan, error) {
 	return p.SignalThen(sig, Then{}, refs, to)
 }

@@ -89,7 +89,8 @@ func (p *Plan) Pause() string {
 		return ""
 	}
 	then := p.Steps[i].then.then
-	return fmt.Sprintf("after the first signals: waits up to %s for the end of the processes, then %s to those that stay",
+	return fmt.Sprintf("after the first signals: waits up to %s for the end of the processes, "+
+		"then %s to those that stay",
 		then.After, then.Signal)
 }
 

@@ -36,11 +36,13 @@ func TestASecondSignalGoesToThoseThatStay(t *testing.T) {
 		kill := ends("KILL")
 		want := []string{
 			"Send SIGTERM to 2 processes, then SIGKILL after 200ms to those that stay",
-			fmt.Sprintf("%s: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", a, name, ownName()),
+			fmt.Sprintf("%s: SIGTERM (15) to %s of %s: asks it to end; it handles this signal itself", a, name,
+				ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", soft.PID),
 			"  then: SIGKILL (9) after 200ms, if it has not ended: " + kill,
 			fmt.Sprintf("  then the same as: kill -KILL %d", soft.PID),
-			fmt.Sprintf("%s: SIGTERM (15) to %s of %s: asks it to end; but it ignores this signal", b, deafName, ownName()),
+			fmt.Sprintf("%s: SIGTERM (15) to %s of %s: asks it to end; but it ignores this signal", b, deafName,
+				ownName()),
 			fmt.Sprintf("  same as: kill -TERM %d", deaf.PID),
 			"  then: SIGKILL (9) after 200ms, if it has not ended: " + kill,
 			fmt.Sprintf("  then the same as: kill -KILL %d", deaf.PID),
@@ -51,7 +53,8 @@ func TestASecondSignalGoesToThoseThatStay(t *testing.T) {
 		}
 		got := m.run(p)
 		want = []string{
-			fmt.Sprintf("done %s: SIGTERM sent to %s", a, name), fmt.Sprintf("done %s: SIGTERM sent to %s", b, deafName),
+			fmt.Sprintf("done %s: SIGTERM sent to %s", a, name),
+			fmt.Sprintf("done %s: SIGTERM sent to %s", b, deafName),
 			fmt.Sprintf("unneeded %s: it has ended: no SIGKILL needed", a),
 			fmt.Sprintf("done %s: SIGKILL sent to %s", b, deafName),
 		}
@@ -67,7 +70,8 @@ func TestASecondSignalGoesToThoseThatStay(t *testing.T) {
 		}
 		want = []string{
 			fmt.Sprintf("1 done %s: kill -TERM %d", a, soft.PID), fmt.Sprintf("2 done %s: kill -TERM %d", b, deaf.PID),
-			fmt.Sprintf("3 unneeded %s: kill -KILL %d", a, soft.PID), fmt.Sprintf("4 done %s: kill -KILL %d", b, deaf.PID),
+			fmt.Sprintf("3 unneeded %s: kill -KILL %d", a, soft.PID),
+			fmt.Sprintf("4 done %s: kill -KILL %d", b, deaf.PID),
 		}
 		if diff := cmp.Diff(want, deeds); diff != "" {
 			t.Error(diff)
@@ -113,7 +117,8 @@ func TestASecondSignalIsRefused(t *testing.T) {
 		}
 		for why, got := range map[string][]string{
 			"SIGKILL not sent: interrupted": run(time.Hour, func(stop func()) { stop() }),
-			"changed since it was shown: it has started its program anew (execve): look at it again": run(time.Millisecond,
+			"changed since it was shown: it has started its program anew (execve): look at it again": run(
+				time.Millisecond,
 				func(func()) {
 					w.Say("again")
 					w.Read()

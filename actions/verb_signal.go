@@ -12,18 +12,18 @@ func signalVerb() Verb {
 		Short: "Signal processes, or those at an object, or those that could end a wait",
 		Long: "Send a signal to processes: those that REFs name (proc:4242; wait:4250 is a thread's process), " +
 			"and those at other objects that REFs name\n" +
-			"(pipe:8841, shm:5): --to says which. --to enders means those that could end a wait (wait:4250), or the waits for " +
-			"an object, as far as\n" +
-			"they are known to have its object; the plan says why each could. SIG is a name or number: TERM, SIGTERM, 15, RTMIN+3. " +
-			"Each process is held\n" +
+			"(pipe:8841, shm:5): --to says which. --to enders means those that could end a wait (wait:4250), " +
+			"or the waits for an object, as far as\n" +
+			"they are known to have its object; the plan says why each could. SIG is a name or number: TERM, " +
+			"SIGTERM, 15, RTMIN+3. Each process is held\n" +
 			"open from the plan to the signal: a pid that was used again meanwhile is not signalled, " +
 			"nor is a process that runs another program by\n" +
 			"then. Pid 1, kernel threads, zombies and ipctop itself are refused; " +
 			"for one of ipctop's own ancestors, such as your\n" +
 			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n" +
 			"\n" +
-			"--then KILL sends a second signal to the processes that have not ended --after some time (10s). It goes only " +
-			"to a process that still\n" +
+			"--then KILL sends a second signal to the processes that have not ended --after some time (10s). " +
+			"It goes only to a process that still\n" +
 			"runs the same program for the same reason. When all have ended, the wait is over.\n",
 		Example: `  ipctop signal TERM proc:4242
   ipctop signal TERM --then KILL --after 10s proc:4242

@@ -367,7 +367,8 @@ func TestSignalToAWait(t *testing.T) {
 			fmt.Sprintf("  affects: it could end the wait of %d/cat for pipe:", pid)) {
 			t.Errorf("want %q: %+v", line, got)
 		}
-		same := []commandOutput{ipctop("signal", "TERM", "-n", wait), ipctop("signal", "TERM", "-n", "--to", "waiters", wait)}
+		same := []commandOutput{ipctop("signal", "TERM", "-n", wait),
+			ipctop("signal", "TERM", "-n", "--to", "waiters", wait)}
 		if diff := cmp.Diff(same[0], same[1]); diff != "" {
 			t.Error(diff)
 		}

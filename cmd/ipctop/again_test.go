@@ -76,8 +76,8 @@ func TestWhereHoldsAfterTheAnswer(t *testing.T) {
 		if err := a.perform(plan); !errors.As(err, &exit) || exit.code != exitFailed {
 			t.Errorf("ended with %v", err)
 		}
-		want := fmt.Sprintf("ipctop: proc:%d: refused: changed since it was shown: --where does not hold for it any more: "+
-			"look at it again\n", pid)
+		want := fmt.Sprintf("ipctop: proc:%d: refused: changed since it was shown: --where does not hold for it any "+
+			"more: look at it again\n", pid)
 		if out.Len() > 0 || !strings.HasSuffix(errs.String(), want) {
 			t.Errorf("did %q, said %q, want %q", out.String(), errs.String(), want)
 		}

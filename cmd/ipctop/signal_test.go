@@ -27,7 +27,8 @@ func TestASecondSignal(t *testing.T) {
 	onScene(t, func(s *scene) {
 		soft, deaf := s.start("sleep", "1000"), s.start("sh", "-c", "trap '' TERM; sleep 1000")
 		kerneltest.Eventually(t, "the shell ignores SIGTERM", func() bool {
-			return strings.Contains(ipctop("--once", "proc", "--where", fmt.Sprintf("ppid == %d", deaf.Process.Pid)).Stdout,
+			return strings.Contains(ipctop("--once", "proc", "--where",
+				fmt.Sprintf("ppid == %d", deaf.Process.Pid)).Stdout,
 				"sleep")
 		})
 		got := ipctop("signal", "TERM", "--yes", "--then", "kill", "--after", "100ms",
@@ -57,7 +58,8 @@ func TestWrongSecondSignals(t *testing.T) {
 			says string
 		}{
 			{[]string{"--after", "5s"}, "--after goes with --then: nothing is to follow without it"},
-			{[]string{"--then", "KILL", "--after", "soon"}, `--after: "soon" is no time to wait: say for example 10s or 1m30s`},
+			{[]string{"--then", "KILL", "--after", "soon"}, `--after: "soon" is no time to wait: say for ` +
+				`example 10s or 1m30s`},
 			{[]string{"--then", "KLIL"}, `--then: no such signal: "KLIL": ipctop signal --list shows all`},
 		} {
 			got := ipctop(append([]string{"signal", "--yes", "TERM", "proc:1"}, c.args...)...)
