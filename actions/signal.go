@@ -115,6 +115,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	for _, how := range s.via[r] {
 		st.Affected = append(st.Affected, how)
 	}
+	st.Affected = append(st.Affected, s.first(v, known)...)
 	if s.ancestorPIDs[stat.PID] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, "+
 			"terminal or session)")

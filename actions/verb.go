@@ -71,7 +71,9 @@ type Option struct {
 	// Free means that Set takes other texts than the choices, and its error tells which. The choices are for the
 	// dashboard's key.
 	Free bool
-	With string // name of the flag without which this flag means nothing; "": none
+	// Names means that the value names processes, in place of REFs. The value is one word, and may be anything.
+	Names bool
+	With  string // name of the flag without which this flag means nothing; "": none
 	// Set takes the Value of a choice, or a text that a person wrote.
 	Set func(string) error
 

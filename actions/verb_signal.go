@@ -22,6 +22,10 @@ func signalVerb() Verb {
 			"for one of ipctop's own ancestors, such as your\n" +
 			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n" +
 			"\n" +
+			"--container NAME and --unit NAME mean all processes of a container or systemd unit, as the columns of these " +
+			"names show them, but\n" +
+			"not those that started ipctop. What has left it before the signal gets none.\n" +
+			"\n" +
 			"--then KILL sends a second signal to the processes that have not ended --after some time (10s). " +
 			"It goes only to a process that still\n" +
 			"runs the same program for the same reason. When all have ended, the wait is over.\n",
@@ -29,6 +33,7 @@ func signalVerb() Verb {
   ipctop signal TERM --then KILL --after 10s proc:4242
   ipctop signal KILL --to readers pipe:8841
   ipctop signal TERM --to enders wait:4250
+  ipctop signal TERM --then KILL --container web
   ipctop signal STOP --where 'user == "bob" and pcpu > 90'`,
 		Keys: "F9 k",
 		Hint: func(k schema.Kind, marks bool) string {
@@ -56,9 +61,16 @@ func beginSignal() *Use {
 	var sig Signal
 	then := Then{After: thenAfter}
 	to := Holders
+	var groups []Members
 	return &Use{
-		Takes: []Option{signalOption(&sig), sideOption(&to), thenOption(&then), afterOption(&then)},
-		Plan:  func(p *Planner, refs []schema.Ref) (*Plan, error) { return p.SignalThen(sig, then, refs, to) },
+		Takes: []Option{signalOption(&sig), sideOption(&to), thenOption(&then), afterOption(&then),
+			membersOption(&groups, "container"), membersOption(&groups, "unit")},
+		Plan: func(p *Planner, refs []schema.Ref) (*Plan, error) {
+			if len(groups) > 0 {
+				return p.SignalMembers(sig, then, groups, refs, to)
+			}
+			return p.SignalThen(sig, then, refs, to)
+		},
 		Targets: func(refs []schema.Ref, objects string) string {
 			says := "to " + objects
 			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return r.Kind != schema.Proc }) {

@@ -69,3 +69,28 @@ func TestWrongSecondSignals(t *testing.T) {
 		}
 	})
 }
+
+// --container and --unit name processes in place of REFs. Each wrong use has its own words.
+func TestWrongMembers(t *testing.T) {
+	onScene(t, func(s *scene) {
+		for _, c := range []struct {
+			args []string
+			code int
+			says string
+		}{
+			{[]string{"--container", "web", "proc:1"}, exitUsage, "--container and proc:1 together: say one of them"},
+			{[]string{"--unit", "a", "--where", "true"}, exitUsage, "--where and --unit together: say one of them"},
+			{[]string{"--unit", ""}, exitUsage, "--unit is empty: say the name of a unit"},
+			{[]string{"--container", "no\x1bsuch"}, exitFailed,
+				`no process that can be seen is in a container`},
+		} {
+			got := ipctop(append([]string{"signal", "--yes", "TERM"}, c.args...)...)
+			if c.code == exitFailed && strings.Contains(got.Stderr, "there is none that is called so") {
+				continue // the tests run in a container
+			}
+			if want := (commandOutput{c.code, "", "ipctop: " + c.says + "\n"}); got != want {
+				t.Errorf("%q: %+v", c.args, got)
+			}
+		}
+	})
+}

@@ -70,6 +70,11 @@ func (c *verbCmd) usage() string {
 		words += o.Word + " "
 	}
 	line := c.verb.Name + " [--yes | --dry-run] " + words + "REF... | " + words + "--where EXPR"
+	for _, o := range c.flags {
+		if o.Names {
+			line += " | " + words + "--" + o.Name + " NAME"
+		}
+	}
 	if c.list != nil {
 		line += " | --list"
 	}
@@ -178,10 +183,16 @@ func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error
 		}
 		return nil, usageErrorf("%s", says)
 	}
-	if err := c.check(cmd, refs); err != nil {
+	if err := c.check(cmd, append(c.named(cmd), refs...)); err != nil {
 		return nil, err
 	}
+	if flags := c.named(cmd); len(flags) > 0 && len(refs) > 0 {
+		return nil, usageErrorf("%s and %s together: say one of them", flags[0], views.Visible(refs[0]))
+	}
 	for _, o := range c.flags {
+		if o.Names && o.said == "" && cmd.Flags().Changed(o.Name) {
+			return nil, usageErrorf("--%s is empty: say the name of a %s", o.Name, o.Name)
+		}
 		err := o.Set(o.said)
 		switch {
 		case err != nil && o.Free:
@@ -197,6 +208,17 @@ func (c *verbCmd) setOptions(cmd *cobra.Command, args []string) ([]string, error
 		}
 	}
 	return refs, nil
+}
+
+// named lists the flags on the command line that name objects in place of REFs.
+func (c *verbCmd) named(cmd *cobra.Command) []string {
+	var flags []string
+	for _, o := range c.flags {
+		if o.Names && cmd.Flags().Changed(o.Name) {
+			flags = append(flags, "--"+o.Name)
+		}
+	}
+	return flags
 }
 
 // cutWords divides the arguments into the verb's words and the REFs. There are fewer words than the verb has if one is
