@@ -110,6 +110,11 @@ func (m *members) find(g Members) ([]schema.Ref, error) {
 	if len(found) == 0 {
 		return nil, unknownName(g, names)
 	}
+	for _, f := range m.snap.Faults {
+		if says := "more processes may be in " + g.String() + ": " + f.Says; !slices.Contains(m.notes, says) {
+			m.notes = append(m.notes, says)
+		}
+	}
 	return found, nil
 }
 
@@ -122,7 +127,7 @@ func unknownName(g Members, names []string) error {
 			!strings.Contains(strings.ToLower(g.Name), strings.ToLower(n))
 	})
 	if len(near) == 0 {
-		near, says = names, "there is none that is called so"
+		near, says = names, "there are"
 	} else {
 		says = "near that name"
 	}
