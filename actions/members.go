@@ -100,8 +100,8 @@ func (m *members) find(g Members) ([]schema.Ref, error) {
 		switch pid := int(o.Ref.ID); {
 		case name != g.Name || name == "" || pid == process.SelfPID():
 		case m.ancestors[pid]:
-			m.notes = append(m.notes, fmt.Sprintf("%s is in %s and is left out, since it started ipctop: name it to mean it",
-				o.Ref, g))
+			m.notes = append(m.notes, fmt.Sprintf("%s is in %s and is left out, since it started ipctop: "+
+				"name it to mean it", o.Ref, g))
 		default:
 			found = append(found, o.Ref)
 			m.in[o.Ref] = append(m.in[o.Ref], g)

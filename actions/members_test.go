@@ -77,8 +77,9 @@ func TestAContainerIsSignalled(t *testing.T) {
 				got[s.Ref] = s.Affected
 			}
 			want := map[schema.Ref][]string{
-				m.proc(first.PID): {"it is in " + g.String(), "it is pid 1 of its pid namespace, such as a container: when it " +
-					"ends, the kernel kills all others there", "as pid 1 it gets no SIGTERM, since it does not handle this signal"},
+				m.proc(first.PID): {"it is in " + g.String(), "it is pid 1 of its pid namespace, such as a " +
+					"container: when it ends, the kernel kills all others there",
+					"as pid 1 it gets no SIGTERM, since it does not handle this signal"},
 				m.proc(second.PID): {"it is in " + g.String()},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {

@@ -22,8 +22,8 @@ func signalVerb() Verb {
 			"for one of ipctop's own ancestors, such as your\n" +
 			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n" +
 			"\n" +
-			"--container NAME and --unit NAME mean all processes of a container or systemd unit, as the columns of these " +
-			"names show them, but\n" +
+			"--container NAME and --unit NAME mean all processes of a container or systemd unit, " +
+			"as the columns of these names show them, but\n" +
 			"not those that started ipctop. What has left it before the signal gets none.\n" +
 			"\n" +
 			"--then KILL sends a second signal to the processes that have not ended --after some time (10s). " +
