@@ -112,9 +112,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 	st.Victim = processName(stat.Comm, stat.PID) + s.owner(known)
 	st.Says = fmt.Sprintf("%s (%d) to %s: %s%s", s.sig, s.sig.Number, st.Victim, s.sig.Says,
 		s.whyNoEffect(stat, known))
-	for _, how := range s.via[r] {
-		st.Affected = append(st.Affected, how)
-	}
+	st.Affected = append(st.Affected, s.via[r]...)
 	st.Affected = append(st.Affected, s.first(v, known)...)
 	if s.ancestorPIDs[stat.PID] {
 		st.Affected = append(st.Affected, "ipctop itself: this process started it (your own shell, "+

@@ -173,12 +173,12 @@ func (d *planRoom) result(r actions.Result) {
 	style := d.theme.strong
 	switch r.Outcome {
 	case actions.Unneeded:
-	default:
-		style = d.theme.bad
 	case actions.Done:
 		for _, t := range d.app.tabs {
 			delete(t.marks, r.Step.Ref)
 		}
+	default:
+		style = d.theme.bad
 	}
 	d.say(fmt.Sprintf("%s: %s", r.Outcome, r), style)
 }
