@@ -186,7 +186,7 @@ func (g *graph) completeWait(t *relate.Task, p *proc.Process, th *proc.Thread) {
 		return
 	}
 	if self := g.tick.Process(g.tick.Self); self != nil && g.onlyThreadsOf(self, e.enders) {
-		t.Doing = "waits for this ipctop" // it is part of the pipeline that this program writes into
+		t.Doing = waitsForThis
 		return
 	}
 	g.ownAffair(p, th, &e)

@@ -138,6 +138,7 @@ func columns() []schema.Column {
 func collect(t *proc.Tick) ([]*schema.Object, error) {
 	g := newGraph(t)
 	tasks := g.tasks()
+	g.dropOnlookers(tasks)
 	solved := relate.Solve(tasks)
 	if solved.Pending() && g.addDoubts(solved, tasks) {
 		solved = relate.Solve(tasks)
