@@ -86,7 +86,30 @@ func TestAContainerIsSignalled(t *testing.T) {
 				t.Error(diff)
 			}
 		}
-		p, err := m.signalMembers("KILL", Members{"unit", unit})
+		term, err := ParseSignal("TERM")
+		m.ok(err)
+		object := m.shm(0x11, 1)
+		leave(outside.PID)
+		refs := []schema.Ref{m.proc(outside.PID), object, m.proc(second.PID)}
+		p, err := m.signalMembersOf(term, Then{}, refs, InContainer)
+		m.ok(err)
+		defer p.Close()
+		var lines []string
+		for _, s := range p.Steps {
+			lines = append(lines, s.Ref.String())
+		}
+		for _, r := range p.Refused {
+			lines = append(lines, r.String())
+		}
+		slices.Sort(lines)
+		wanted := []string{m.proc(first.PID).String(), m.proc(second.PID).String(),
+			m.proc(outside.PID).String() + ": it is in no container, as far as its control group tells",
+			object.String() + ": only a process has a container here: name one of its processes"}
+		slices.Sort(wanted)
+		if diff := cmp.Diff(wanted, lines); diff != "" {
+			t.Error(diff)
+		}
+		p, err = m.signalMembers("KILL", Members{"unit", unit})
 		m.ok(err)
 		leave(second.PID)
 		got := m.run(p)

@@ -26,7 +26,9 @@ const (
 )
 
 // Sides lists every Side.
-func Sides() []Side { return []Side{Holders, Readers, Writers, Waiters, Creator, Enders} }
+func Sides() []Side {
+	return []Side{Holders, Readers, Writers, Waiters, Creator, Enders, Itself, InContainer, InUnit}
+}
 
 // ends returns the ends of an object that the side includes; none for Creator, which comes from the kernel, and for
 // Enders, which the waits tell.
@@ -45,6 +47,8 @@ func (s Side) of(k schema.Kind) bool {
 	switch {
 	case s == Creator:
 		return k == schema.Shm // see creator
+	case k == schema.Proc || s.ofProcess():
+		return k == schema.Proc && s.ofProcess()
 	case k == schema.Wait:
 		return s == Waiters || s == Enders
 	case s == Enders:

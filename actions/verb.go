@@ -79,6 +79,8 @@ type Option struct {
 
 	// Of is true for a kind if the option matters to its objects. nil means all kinds.
 	Of func(schema.Kind) bool
+	// Strict is true for a kind whose objects take no choice but their own. nil means no kind.
+	Strict func(schema.Kind) bool
 	// Idle is the advice for an option that was given without any such object.
 	Idle string
 

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect/schema"
@@ -22,6 +23,7 @@ func signalVerb() Verb {
 			"for one of ipctop's own ancestors, such as your\n" +
 			"shell, the pid has to be typed. --where looks at processes, without kernel threads and ipctop itself.\n" +
 			"\n" +
+			"--to container and --to unit mean all processes in the container or systemd unit of a process. " +
 			"--container NAME and --unit NAME mean all processes of a container or systemd unit, " +
 			"as the columns of these names show them, but\n" +
 			"not those that started ipctop. What has left it before the signal gets none.\n" +
@@ -66,7 +68,10 @@ func beginSignal() *Use {
 		Takes: []Option{signalOption(&sig), sideOption(&to), thenOption(&then), afterOption(&then),
 			membersOption(&groups, "container"), membersOption(&groups, "unit")},
 		Plan: func(p *Planner, refs []schema.Ref) (*Plan, error) {
-			if len(groups) > 0 {
+			switch {
+			case to.inGroup():
+				return p.signalMembersOf(sig, then, refs, to)
+			case len(groups) > 0:
 				return p.SignalMembers(sig, then, groups, refs, to)
 			}
 			return p.SignalThen(sig, then, refs, to)
@@ -75,9 +80,11 @@ func beginSignal() *Use {
 			says := "to " + objects
 			if slices.ContainsFunc(refs, func(r schema.Ref) bool { return r.Kind != schema.Proc }) {
 				says = "to the " + string(to) + " of " + objects
+			} else if to.inGroup() {
+				says = "to all processes in the " + string(to) + " of " + objects
 			}
 			if then.asked() {
-				says += ", then " + then.String()
+				says += fmt.Sprintf(", then %s after %s", then.Signal, then.After)
 			}
 			return says
 		},
@@ -107,12 +114,17 @@ func sideOption(to *Side) Option {
 			*to, err = parseSide(text)
 			return err
 		},
-		Of: func(k schema.Kind) bool { return k != schema.Proc },
+		Of:     func(schema.Kind) bool { return true },
+		Strict: func(k schema.Kind) bool { return !hasSides(k) },
 		Idle: "--to says which processes of an object, and only processes are named here: leave it out, " +
 			"or name the object (pipe:8841)",
 	}
 	for _, s := range Sides() {
-		o.Choices = append(o.Choices, Choice{Value: string(s), Of: s.of})
+		c := Choice{Value: string(s), Of: s.of}
+		if s.inGroup() {
+			c.Label = "its " + string(s)
+		}
+		o.Choices = append(o.Choices, c)
 	}
 	return o
 }

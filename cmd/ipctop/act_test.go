@@ -182,7 +182,8 @@ func TestNothingIsDone(t *testing.T) {
 				"ipctop: --to says which processes of an object, and only processes are named here: leave it out, " +
 					"or name the object (pipe:8841)"},
 			{[]string{"signal", "TERM", "--to", "us", ref(a)}, 2,
-				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator, enders`},
+				`ipctop: --to "us": say one of holders, readers, writers, waiters, creator, enders, ` +
+					`itself, container, unit`},
 			{[]string{"signal", "--yes", "TERM", ref(a)}, 1,
 				"ipctop: " + ref(a) + ": it has no holders that can be seen"},
 		} {

@@ -260,7 +260,10 @@ func (c *verbCmd) checkIdle(cmd *cobra.Command, sels []schema.Selector) error {
 		if cmd.Flags().Changed(o.Name) && o.With != "" && !cmd.Flags().Changed(o.With) {
 			return usageErrorf("--%s goes with --%s: nothing is to follow without it", o.Name, o.With)
 		}
-		matters := o.Of == nil || slices.ContainsFunc(sels, func(s schema.Selector) bool { return o.Matters(s.Kind) })
+		matters := o.Of == nil || slices.ContainsFunc(sels, func(s schema.Selector) bool {
+			own := o.Strict != nil && o.Strict(s.Kind) && !standsForOther(s.Kind)
+			return o.Matters(s.Kind) && (!own || o.Takes(o.said, s.Kind))
+		})
 		if cmd.Flags().Changed(o.Name) && !matters {
 			return usageErrorf("%s", o.Idle)
 		}
