@@ -34,6 +34,16 @@ func leftPlays() map[string]func(*play) {
 			m, c := p.namedSemaphore("a", "b"), p.actor("c", p.open("sem.lock"))
 			c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)))
 		},
+		"rwlock-left": func(p *play) { p.rwlock("a", "b") },
+		"rwlock-kept": func(p *play) { p.rwlock("a"); p.actor("c") },
+		"rwlock-kept-open": func(p *play) {
+			m, c := p.rwlock("a"), p.actor("c", p.open("rw"))
+			c.first.Raw(unix.SYS_MUNMAP, uintptr(unsafe.Pointer(&m[0])), uintptr(len(m)))
+		},
+		"rwlock-handled": func(p *play) {
+			p.handle(p.actor("a").first, unix.SIGALRM)
+			p.rwlock("a")
+		},
 		"named-handled": func(p *play) {
 			p.handle(p.actor("a").first, unix.SIGALRM)
 			p.namedSemaphore("a")
@@ -55,21 +65,37 @@ func (p *play) bystander(user *syscall.Credential) {
 // waiters at 4 (sysdeps/nptl/internaltypes.h). The actors wait for it. This process drops it when the actors have
 // started.
 func (p *play) namedSemaphore(names ...string) (memory []byte) {
-	fd := p.open("sem.lock")
-	p.j.Check(unix.Ftruncate(fd, 32))
-	m, err := unix.Mmap(fd, 0, 32, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	return p.named("sem.lock", 32, names, map[int]byte{4: byte(len(names))}, 0, 0)
+}
+
+// rwlock makes a rwlock of glibc on 64 bits that one reader holds: the number of readers from bit 3 on and the sign of
+// a writer at 0, the words of the waits at 8 and 12, the sign of shared memory at 28 (nptl/pthread_rwlock_common.c).
+// The reader is gone. The actors wait for the lock, to write.
+func (p *play) rwlock(names ...string) (memory []byte) {
+	const reader, writer = 1 << 3, 1 << 1
+	return p.named("rw", 56, names, map[int]byte{0: reader | writer, 8: 2, 12: 1, 28: 1}, 8, 2)
+}
+
+// named makes a file in /dev/shm of a size in bytes, with this content. The actors wait for the word at a place in it, which has the value.
+func (p *play) named(file string, size int, names []string, content map[int]byte, at int,
+	value uintptr) (memory []byte) {
+	fd := p.open(file)
+	p.j.Check(unix.Ftruncate(fd, int64(size)))
+	m, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	p.j.Check(err)
-	m[4] = byte(len(names))
+	for i, b := range content {
+		m[i] = b
+	}
 	p.forked = func() { p.j.Check(unix.Munmap(m)) }
 	for _, name := range names {
-		at := slices.IndexFunc(p.actors, func(a *actor) bool { return a.name == name })
-		if at < 0 {
-			at = len(p.actors)
+		n := slices.IndexFunc(p.actors, func(a *actor) bool { return a.name == name })
+		if n < 0 {
+			n = len(p.actors)
 			p.actor(name)
 		}
-		const futexWait = 0
-		s := p.actors[at].then()
-		s.Raw(unix.SYS_FUTEX, s.Keep(m, unsafe.Pointer(&m[0])), futexWait, 0, 0)
+		const futexWaitBitset, allBits = 9, 1<<32 - 1
+		s := p.actors[n].then()
+		s.Raw(unix.SYS_FUTEX, s.Keep(m, unsafe.Pointer(&m[at])), futexWaitBitset, value, 0, 0, allBits)
 	}
 	return m
 }
@@ -162,6 +188,28 @@ c runs
 `, `c sleeps in nanosleep
 a waits for psem:/lock (sem_wait), which c has open
 b waits for psem:/lock (sem_wait), which c has open`},
+		{"rwlock-left", `
+a stuck
+b stuck
+warning inferred stuck: a b
+`, "a waits for pshm:/rw (rwlock at +0x8): readers locked it, and all who have it wait, and nobody is left " +
+			"who could end it\n" +
+			"b waits for pshm:/rw (rwlock at +0x8): readers locked it, and all who have it wait, and nobody is left " +
+			"who could end it\n" +
+			"likely stuck: a, b wait for pshm:/rw (rwlock at +0x8): readers locked it, and all who have it wait, " +
+			"and nobody is left " +
+			`who could end it: observed: readers locked it, and all who have it wait`},
+		{"rwlock-kept", `
+c runs
+  a waits
+`, `c sleeps in nanosleep
+a waits for pshm:/rw (rwlock at +0x8), which c maps; open to whoever maps it`},
+		{"rwlock-kept-open", `
+a open
+`, `a waits for pshm:/rw (rwlock at +0x8); open to whoever maps it`},
+		{"rwlock-handled", `
+a open
+`, `a waits for pshm:/rw (rwlock at +0x8); only a signal handler of its own could end it`},
 		{"named-handled", `
 a open
 `, `a waits for psem:/lock (sem_wait); only a signal handler of its own could end it`},

@@ -98,6 +98,9 @@ func (g *graph) futexWait(p *proc.Process, th *proc.Thread) (e wakers, via strin
 		return g.namedSemaphore(p, th, m), semaphoreCall, true
 	}
 	if m.named {
+		if th.Futex.Kind == process.FutexRWLock {
+			return g.namedRWLock(p, key, m), via, true
+		}
 		e.open = "whoever maps it"
 		return e, via, true
 	}
@@ -114,7 +117,8 @@ type mapping struct {
 	memoryObject
 	mappers []*proc.Process
 	enders  []relate.Ender
-	allWait bool // each process with the memory waits for a futex in it
+	weak    []relate.Ender // enders, as weak ones: see namedRWLock
+	allWait bool           // each process with the memory waits for a futex in it
 }
 
 func (g *graph) mappedAt(key proc.WaitKey) *mapping {

@@ -70,6 +70,41 @@ func (g *graph) namedSemaphore(p *proc.Process, th *proc.Thread, m *mapping) wak
 	if th.Futex.Addr == 0 || th.Futex.Word&^waiters != 0 {
 		return e
 	}
+	g.onlyByName(p, m, &e, "no process opens it by its name and posts it",
+		"its value is 0, and all who have it wait for it")
+	return e
+}
+
+// namedRWLock finds the enders of a wait for a rwlock that readers hold, in memory that has a name. The lock does not
+// tell who its readers are. If all who have the memory wait for something in it, then none of them can unlock it.
+func (g *graph) namedRWLock(p *proc.Process, key proc.WaitKey, m *mapping) wakers {
+	e := wakers{on: []schema.Ref{m.ref}, enders: m.enders, open: "whoever maps it"}
+	opens := func(n relate.Ender) bool {
+		return !slices.ContainsFunc(m.enders, func(e relate.Ender) bool { return e.Proc == n.Proc })
+	}
+	if !m.allWait || key.Kind == schema.Shm || slices.ContainsFunc(
+		useEnders(g.tick.FDUses(proc.FDFile, key.Dev, key.ID), nil, ""), opens) {
+		return e
+	}
+	if g.onlyByName(p, m, &e, "no process maps it by its name and unlocks it",
+		"readers locked it, and all who have it wait"); e.left != "" {
+		if m.weak == nil {
+			m.weak = slices.Clone(m.enders)
+			for i := range m.weak {
+				m.weak[i].Weak = true
+			}
+		}
+		e.enders = m.weak
+		if g.tick.Nested && !g.madeHere(key) {
+			e.assumes += ", and no process outside this pid namespace maps it"
+		}
+	}
+	return e
+}
+
+// onlyByName settles a wait that none of those who have a named object can end, as far as their descriptors and maps
+// tell. left is what is said if all of them wait.
+func (g *graph) onlyByName(p *proc.Process, m *mapping, e *wakers, assumes, left string) {
 	unseen, _ := g.unseenHolders("maps")
 	const interrupt = sys.SignalSet(1) << (syscall.SIGINT - 1) // see openIfHandled
 	switch {
@@ -78,10 +113,9 @@ func (g *graph) namedSemaphore(p *proc.Process, th *proc.Thread, m *mapping) wak
 	case g.handlers(p)&^interrupt != 0:
 		e.open, e.byHandler = "a signal handler of its own", true
 	default:
-		e.open, e.assumes = "", "no process opens it by its name and posts it"
+		e.open, e.assumes = "", assumes
 		if m.allWait {
-			e.left = "its value is 0, and all who have it wait for it"
+			e.left = left
 		}
 	}
-	return e
 }
