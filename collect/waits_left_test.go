@@ -76,7 +76,8 @@ func (p *play) rwlock(names ...string) (memory []byte) {
 	return p.named("rw", 56, names, map[int]byte{0: reader | writer, 8: 2, 12: 1, 28: 1}, 8, 2)
 }
 
-// named makes a file in /dev/shm of a size in bytes, with this content. The actors wait for the word at a place in it, which has the value.
+// named makes a file in /dev/shm of a size in bytes, with this content. The actors wait for the word at a place in it,
+// which has the value. This process drops it when the actors have started.
 func (p *play) named(file string, size int, names []string, content map[int]byte, at int,
 	value uintptr) (memory []byte) {
 	fd := p.open(file)

@@ -36,7 +36,8 @@ func (g *graph) dropOnlookers(tasks []relate.Task) {
 		for p, list := range onlookers {
 			all := len(list) > 0
 			for _, t := range list {
-				if t.Activity == relate.Waiting && len(t.Wait.Enders) > 0 && !slices.ContainsFunc(t.Wait.Enders, other) {
+				if t.Activity == relate.Waiting && len(t.Wait.Enders) > 0 &&
+					!slices.ContainsFunc(t.Wait.Enders, other) {
 					t.Activity, t.Doing, t.Wait = relate.Running, waitsForThis, relate.Wait{}
 				}
 				all = all && t.Doing == waitsForThis
