@@ -29,7 +29,7 @@ type Thread struct {
 func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []byte, old cached, now *cached) {
 	switch {
 	case !needs.Has(NeedCalls) || p.KernelThread() || p.Gone():
-	case old.known != nil && old.threads && !slices.ContainsFunc(old.known.Tasks, Thread.sharesFutex):
+	case old.known != nil && old.threads && sameThreads(p, old.known):
 		p.Tasks, p.TaskErr, now.threads = old.known.Tasks, old.known.TaskErr, true
 	default:
 		tasks, err := dir.Tasks(buf)
@@ -39,6 +39,13 @@ func (w *walker) threads(p *Process, dir process.Dir, needs schema.Need, buf []b
 			p.Tasks[i] = threadOf(dir, t, buf)
 		}
 	}
+}
+
+// sameThreads reports whether the threads of an earlier tick can stand for those of now. The number of threads must be
+// the same: on a virtual machine the time of a short run may count as stolen, and then the CPU clock stands still
+// although the process has run (update_rq_clock_task in kernel/sched/core.c).
+func sameThreads(p, old *Process) bool {
+	return len(old.Tasks) == p.Threads && !slices.ContainsFunc(old.Tasks, Thread.sharesFutex)
 }
 
 // sharesFutex reports whether the thread sleeps on a futex that other processes can change.
