@@ -37,7 +37,8 @@ func TestCloseConnection(t *testing.T) {
 		want := []string{
 			"Close 1 socket",
 			ref + ": tcp socket " + here + " to " + there + " (ESTAB) is reset: data on their way are lost, its " +
-				"processes get ECONNABORTED, the other end gets ECONNRESET",
+				"processes get ECONNABORTED (after a FIN of the other end only where they write), the other end gets " +
+				"ECONNRESET",
 			"  affects: " + me(server),
 			fmt.Sprintf("  affects: exe (pid %d) has the other end", os.Getpid()),
 			"  same as: ss -K -t -a src " + here + " dst " + there,
