@@ -346,12 +346,20 @@ func (k *keeper) run(number int, s *Step, look *again) Result {
 	return result
 }
 
-// save writes the object's file. A data file that is open then gets its content by the deed.
+// unfinished is what an object lacks if ipctop ended between the deed and the end of its copy.
+const unfinished = "what it held: the copy was not finished"
+
+// save writes the object's file. A data file that is open then gets its content by the deed. Until end, the file says
+// that the copy is not finished: SIGKILL or a power cut may come between.
 func (o *kept) save(s *Step) error {
 	if err := s.back.save(o); err != nil {
 		return err
 	}
-	return writeJSON(o.keeper.dir, o.file("json"), &o.savedObject)
+	sure := o.savedObject
+	if o.data != nil {
+		sure.Data, sure.Unsaved = false, unfinished
+	}
+	return writeJSON(o.keeper.dir, o.file("json"), &sure)
 }
 
 func (o *kept) file(kind string) string { return strconv.Itoa(o.Step) + "." + kind }

@@ -137,8 +137,11 @@ func readRecords(f io.Reader, visit func(number uint64, data []byte) error) erro
 		return err
 	}
 	heading := make([]byte, len(dataHeading))
-	if _, err := io.ReadFull(gz, heading); err != nil || string(heading) != dataHeading {
-		return fmt.Errorf("it is no data file of this version of ipctop: %w", errors.Join(err, syscall.EINVAL))
+	if _, err := io.ReadFull(gz, heading); err != nil {
+		return err
+	}
+	if string(heading) != dataHeading {
+		return fmt.Errorf("it is no data file of this version of ipctop: %w", syscall.EINVAL)
 	}
 	for {
 		var head [12]byte

@@ -225,6 +225,9 @@ func (u *undoer) add(o *savedObject) {
 	if err == nil {
 		err = u.step(&st, o)
 	}
+	if err == nil {
+		err = u.whole(o)
+	}
 	if err != nil {
 		u.plan.Refused = append(u.plan.Refused, Refusal{ref, reason(err)})
 		return
@@ -280,6 +283,30 @@ func (o *savedObject) facts() facts {
 	return append(facts{{"name", string(o.Name), false}}, f...)
 }
 
+// whole reads the data of an object through, and refuses data that is cut short or lacks something.
+func (u *undoer) whole(o *savedObject) error {
+	var bytes uint64
+	records := 0
+	err := u.content(o, func(_ uint64, data []byte) error {
+		records++
+		bytes += uint64(len(data))
+		return nil
+	})
+	isQueue := o.Kind == schema.Msg || o.Kind == schema.PMsg
+	there := schema.Counted(bytes, "byte")
+	if isQueue {
+		there = schema.Counted(records, "message")
+	}
+	switch {
+	case err != nil:
+		return refuse("the copy of what it held is broken: %v: only %s of it can be read", err, there)
+	case o.Data && (bytes != o.Bytes || isQueue && records != o.Messages):
+		return refuse("the copy of what it held is broken: step %d of the plan has %s in %d records, not %d in %d",
+			o.Step, schema.Counted(bytes, "byte"), records, o.Bytes, o.Messages)
+	}
+	return nil
+}
+
 // content opens the data of an object.
 func (u *undoer) content(o *savedObject, visit func(number uint64, data []byte) error) error {
 	if !o.Data {
@@ -301,6 +328,8 @@ func (u *undoer) content(o *savedObject, visit func(number uint64, data []byte) 
 func (o *savedObject) with() string {
 	var parts []string
 	switch {
+	case (o.Kind == schema.Msg || o.Kind == schema.PMsg) && o.Messages == 0:
+		parts = append(parts, "no messages")
 	case o.Kind == schema.Msg || o.Kind == schema.PMsg:
 		parts = append(parts, fmt.Sprintf("its %s (%s)", schema.Counted(o.Messages, "message"),
 			schema.Counted(o.Bytes, "byte")))

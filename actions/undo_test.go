@@ -405,9 +405,11 @@ func TestUndoOfBrokenData(t *testing.T) {
 		m.run(m.removal(a))
 		data := filepath.Join(m.state, "ipctop", "saved", "1", "1.data")
 		m.ok(os.Truncate(data, 40))
-		got := m.run(m.undo(0))
-		if len(got) != 1 || !strings.HasPrefix(got[0], "failed ") || !strings.Contains(got[0], "unexpected EOF") {
-			t.Errorf("%q", got)
+		p := m.undo(0)
+		want := []string{"Make again 0 objects of plan 1 (Remove 1 object)", p.Lines()[1], "refused: " + a.String() +
+			": the copy of what it held is broken: " + data + ": unexpected EOF: only 0 messages of it can be read"}
+		if diff := cmp.Diff(want, p.Lines()); diff != "" {
+			t.Error(diff)
 		}
 		if _, err := m.host.MsgStat(int(a.ID)); err == nil {
 			t.Error("a queue without its messages is left")
