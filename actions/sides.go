@@ -7,9 +7,7 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
-	"github.com/ipctop/ipctop/collect/proc"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -40,6 +38,14 @@ func (s Side) ends() []kinds.Side {
 		return nil
 	}
 	return []kinds.Side{kinds.Side(s)}
+}
+
+// needs are the ends of an object that must be read for the side. A creator that maps its segment is proven.
+func (s Side) needs() []kinds.Side {
+	if s == Creator {
+		return []kinds.Side{kinds.Holders}
+	}
+	return s.ends()
 }
 
 // of is true for a kind that has the side: the kind has a column with its processes.
@@ -125,35 +131,4 @@ func (s *signalling) addReason(r schema.Ref, how string) {
 	if !slices.Contains(s.via[r], how) {
 		s.via[r] = append(s.via[r], how)
 	}
-}
-
-// creator returns the creator of a segment, if it still lives. The kernel keeps the creator's pid for segments only.
-func (s *signalling) creator(r schema.Ref) ([]schema.Ref, error) {
-	if r.Kind != schema.Shm {
-		return nil, refuse("the kernel does not keep who made it: only shm has a creator")
-	}
-	var seg sysv.ShmSegment
-	err := s.inside(r, func() (err error) { seg, err = s.host.ShmStat(int(r.ID)); return err })
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSameObject(r, seg.CTime); err != nil {
-		return nil, err
-	}
-	stat, state := proc.StateSince(s.host, int(seg.CPid), seg.CTime)
-	switch {
-	case seg.CPid == 0:
-		return nil, refuse("its creator is outside this pid namespace")
-	case state == proc.CreatorUnknown && stat.Comm == "":
-		return nil, refuse("its creator, pid %d, is hidden: /proc does not show the process", seg.CPid)
-	case state == proc.CreatorUnknown:
-		return nil, refuse("the clock was set since it was made: whether pid %d is its creator cannot be told",
-			seg.CPid)
-	case state != proc.CreatorAlive:
-		return nil, refuse("its creator, pid %d, has ended", seg.CPid)
-	}
-	ref := proc.RefOf(&stat)
-	s.addRole(ref, role{r, ""})
-	s.addReason(ref, "it is the creator of "+r.String())
-	return []schema.Ref{ref}, nil
 }

@@ -38,7 +38,7 @@ func (p *Planner) SignalThen(sig Signal, then Then, refs []schema.Ref, to Side) 
 	if to == Enders && len(objects) > 0 {
 		s.survey = p.surveyWaits(plan, objects)
 	} else {
-		s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.ends()...) })
+		s.survey = p.survey(plan, objects, func(m *kinds.Mechanism) schema.Need { return m.NeedsAt(to.needs()...) })
 	}
 	var targets []schema.Ref
 	for _, r := range refs {
@@ -119,6 +119,7 @@ func (s *signalling) step(r schema.Ref) (Step, error) {
 			"terminal or session)")
 		st.confirm(true, stat.PID)
 	}
+	st.confirm(s.byNumber(r), stat.PID)
 	if s.then.asked() {
 		st.then = s.follow(&st, v, stat)
 	}
@@ -199,7 +200,8 @@ func (s *signalling) whyNoEffect(stat process.ProcStat, known *procStatus) strin
 
 // procStatus holds facts from /proc/PID/status that /proc/PID/stat lacks.
 type procStatus struct {
-	uid   uint32 // effective
+	uid   uint32    // effective
+	uids  [4]uint32 // real, effective, saved, of files
 	masks process.SignalMasks
 }
 
@@ -225,7 +227,7 @@ func (s *signalling) status(pid int) *procStatus {
 	if dir.PID != pid {
 		masks.Blocked = 0 // the first thread has ended, and any thread that does not block the signal takes it
 	}
-	return &procStatus{uid: ids.UID[1], masks: masks}
+	return &procStatus{uid: ids.UID[1], uids: ids.UID, masks: masks}
 }
 
 // owner returns " of alice", or "" if the uid cannot be read.

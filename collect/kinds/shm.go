@@ -85,8 +85,8 @@ func shmColumns() []schema.Column {
 		col("command", schema.TypeString, 16, proc.NeedProcs, "command name of the creator, if it lives",
 			func(r *row) schema.Value { return r.command }),
 		col("creator_state", schema.TypeString, 8, proc.NeedProcs,
-			"what became of the creator: alive, dead, reused (its pid is another process), outside (of this pid "+
-				"namespace), unknown",
+			"what became of the creator, as far as times tell: alive, dead, reused (its pid is another process), "+
+				"outside (of this pid namespace), unknown",
 			func(r *row) schema.Value { return r.creator }).Titled("CREATOR"),
 		col("holders", schema.TypeEndpoints, 24, proc.NeedProcs|proc.NeedMaps,
 			"processes that have it attached, with their number of mappings",
