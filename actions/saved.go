@@ -105,6 +105,7 @@ type savedObject struct {
 	NSems   uint64   `json:"nsems,omitempty"`
 	Values  []uint16 `json:"values,omitempty"`
 	Value   uint32   `json:"value,omitempty"` // of a POSIX semaphore
+	Dev     uint64   `json:"dev,omitempty"`   // of the file system of a POSIX object, until the machine starts again
 
 	// Of an object whose settings a plan changed: the values before and after. Inode is the identity of a POSIX object.
 	Before *Settings `json:"before,omitempty"`

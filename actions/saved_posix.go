@@ -16,6 +16,7 @@ import (
 // owner takes the facts that all POSIX objects have.
 func (o *savedObject) owner(name string, f vfs.PosixFile) {
 	o.Name, o.UID, o.GID, o.Perms = []byte(name), f.UID, f.GID, uint32(f.Mode&fs.ModePerm)
+	o.Dev = f.Dev
 }
 
 // savePosix saves a POSIX object of our own IPC namespace and /dev/shm.

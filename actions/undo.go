@@ -270,6 +270,18 @@ func (u *undoer) why(o *savedObject) error {
 			return refuse("it was in IPC namespace %d, and this is %d: undo it there", u.saved.IPCNamespace, here)
 		}
 	}
+	if o.Kind.InDevShm() && o.Dev != 0 && u.saved.BootID == u.journal.origin.BootID {
+		here, ok, err := u.host.DevShmDevice()
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return refuse("there is no /dev/shm here")
+		case here != o.Dev:
+			return refuse("it was in another /dev/shm (device %s, and this is %s): undo it there",
+				schema.FormatDev(o.Dev), schema.FormatDev(here))
+		}
+	}
 	return nil
 }
 
