@@ -20,8 +20,6 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -q %d", q.ID)}
 	st.Victim = s.named("message queue", q.IPCPerm)
-	st.Says = st.Victim +
-		" is destroyed at once; whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL"
 	if q.QNum > 0 {
 		st.Affected = append(st.Affected,
 			fmt.Sprintf("%s (%s) are lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte")))
@@ -39,6 +37,10 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	}
 	live := len(st.Affected) > used
 	st.confirm(live, q.ID)
+	st.Says = st.Victim + " is destroyed at once; " + removalWakes("msgsnd or msgrcv", live)
+	if !live {
+		s.waitersReason(r)
+	}
 	st.object = msgFacts(q, !live)
 	id := q.ID
 	st.do = guarded(msgGuard(q, !live), func() (sysv.MsgQueue, error) {

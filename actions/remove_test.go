@@ -157,8 +157,8 @@ func TestAQueueTellsWhatIsLost(t *testing.T) {
 		want := []string{
 			"Remove 1 object",
 			fmt.Sprintf("msg:%d: message queue %d (key 0x00000099, owner %s) is destroyed at once; "+
-				"whoever is blocked in msgsnd or msgrcv on it gets EIDRM, whoever uses it later EINVAL", r.ID, r.ID,
-				ownName()),
+				"whoever is blocked in msgsnd or msgrcv on it gets EIDRM, also who begins to wait before you answer, "+
+				"whoever uses it later EINVAL", r.ID, r.ID, ownName()),
 			"  affects: 2 messages (150 bytes) are lost",
 			"  affects: last sender: " + processName(stat.Comm, stat.PID),
 			fmt.Sprintf("  same as: ipcrm -q %d", r.ID),

@@ -24,9 +24,6 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	}
 	st := Step{Ref: r, Equivalent: fmt.Sprintf("ipcrm -s %d", set.ID)}
 	st.Victim = s.named("semaphore set", set.IPCPerm)
-	st.Says = fmt.Sprintf("%s with %s is destroyed at once; whoever is blocked in semop on it gets EIDRM, "+
-		"whoever uses it later EINVAL",
-		st.Victim, schema.Counted(set.NSems, "semaphore"))
 	values, err := s.host.SemValues(set.ID, int(set.NSems))
 	if err != nil {
 		st.Affected = append(st.Affected, "whoever uses it: its values and waiters could not be read")
@@ -39,6 +36,8 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	st.Affected = append(st.Affected, s.lastOperators(r, set, values)...)
 	live := len(st.Affected) > 0
 	st.confirm(live, set.ID)
+	st.Says = fmt.Sprintf("%s with %s is destroyed at once; %s", st.Victim, schema.Counted(set.NSems, "semaphore"),
+		removalWakes("semop", live))
 	st.object = semFacts(set, values, !live)
 	s.guardSem(&st, set, values, !live)
 	s.saveSem(&st, set, err)
