@@ -220,7 +220,7 @@ func (u *undoer) notes() {
 // add plans one object.
 func (u *undoer) add(o *savedObject) {
 	ref := schema.Ref{Kind: o.Kind, ID: uint64(o.ID), Name: string(o.Name)}
-	st := Step{Ref: ref, object: o.facts()}
+	st := Step{Ref: ref, Victim: ref.String(), object: o.facts()}
 	err := u.why(o)
 	if err == nil {
 		err = u.step(&st, o)

@@ -24,6 +24,7 @@ type uiFlags struct {
 	interval          time.Duration
 	saving            saveFlags
 	grace             string
+	cautious          bool           // plans judge with the usual grace time, whatever grace is
 	flags             *pflag.FlagSet // the flags that only the dashboard has
 }
 
@@ -67,8 +68,12 @@ func runUI(parent context.Context, f uiFlags) error {
 	defer stop()
 	var unlogged error // the last reason why the system's log did not get a result
 	journal := newJournal(host, func(err error) { unlogged = err })
+	judged := grace
+	if f.cautious {
+		judged = collect.DefaultGrace
+	}
 	planner := actions.NewPlanner(actions.Options{Host: host, Now: time.Now, Journal: journal,
-		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: grace, Saving: saving})
+		ReadOnly: readOnly(f.readOnly), Settings: settings, Grace: judged, Saving: saving})
 	sampler := collect.NewSampler(collect.New(host, time.Now, settings...), f.interval)
 	err = tui.Run(ctx, tui.Options{
 		Source: sampler, Sample: sampler.Run, Interval: f.interval, Grace: grace,
@@ -109,7 +114,9 @@ func (f *uiFlags) forDemo() demoUI {
 	}
 	return func(ctx context.Context) error {
 		young := *f
-		young.grace = "0s" // the demo's orphans are young
+		// The demo's orphans are young. But the dashboard shows the objects of other programs, too: no plan may take
+		// their young objects for orphans.
+		young.grace, young.cautious = "0s", true
 		return runUI(ctx, young)
 	}
 }

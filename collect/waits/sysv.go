@@ -52,7 +52,7 @@ func (g *graph) message(p *proc.Process, th *proc.Thread) wakers {
 	}
 	switch state := g.tick.CreatorState(int(pid), at); {
 	case at == 0:
-		e.open += "; nobody has done so yet"
+		e.open += " (nobody has so far)"
 	case state == proc.CreatorAlive && int(pid) != p.PID:
 		e.enders = processEnders([]*proc.Process{g.tick.Process(int(pid))}, did, schema.Inferred)
 	case state == proc.CreatorDead || state == proc.CreatorReused:

@@ -275,3 +275,17 @@ func TestHoldersOfASemaphore(t *testing.T) {
 		r.seeNot(fmt.Sprint("kill -TERM ", waiter.PID))
 	})
 }
+
+// A key of a verb that does not fit the object says what does.
+func TestAKeyThatDoesNotFitSaysWhy(t *testing.T) {
+	kerneltest.InNamespace(t, func() {
+		id := segment(t)
+		r := live(t)
+		r.toTab(schema.Shm)
+		r.see(fmt.Sprint("shm:", id))
+		r.press("x")
+		r.see("only TCP, UDP and raw sockets are closed")
+		r.press("Down")
+		r.seeNot("only TCP")
+	})
+}

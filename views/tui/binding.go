@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gdamore/tcell/v2"
@@ -25,6 +26,8 @@ type binding struct {
 	danger bool   // changes the machine: does not exist in read-only mode
 	when   func(*app) bool
 	do     func(*app) reaction
+	// idle is the reason in one sentence why the key does nothing now, although the binding exists; nil: there is none.
+	idle func(*app) string
 }
 
 // keymap is a room's bindings in the order of the footer and the help.
@@ -51,6 +54,18 @@ func (k keymap) find(a *app, ev *tcell.EventKey) *binding {
 		}
 	}
 	return ranged
+}
+
+// whyIdle is the reason why no binding of a key works now; "": there is none.
+func (k keymap) whyIdle(a *app, ev *tcell.EventKey) string {
+	name := keyName(ev)
+	for i := range k {
+		b := &k[i]
+		if b.idle != nil && !(b.danger && a.opts.ReadOnly) && slices.Contains(strings.Fields(b.keys), name) {
+			return b.idle(a)
+		}
+	}
+	return ""
 }
 
 var keyNames = map[tcell.Key]string{

@@ -70,8 +70,12 @@ func (d *planRoom) question(width int) []string {
 		return []string{""}
 	}
 	step := &d.plan.Steps[d.live[d.typedN]]
-	label := fmt.Sprintf("In use: type %s to go on with %s", views.Visible(step.Confirm),
-		views.Visible(step.Ref.String()))
+	use := "In use"
+	if len(step.Affected) == 0 {
+		use = "May be in use"
+	}
+	label := fmt.Sprintf("%s: type %s to go on with %s", use, views.Visible(step.Confirm),
+		clip(views.Visible(step.Ref.String()), 40))
 	if len(d.live) > 1 {
 		label += fmt.Sprintf(" (%d of %d)", d.typedN+1, len(d.live))
 	}
@@ -120,6 +124,12 @@ func (d *planRoom) keymap() keymap {
 			do: closeRoom},
 	}
 	for _, b := range d.moves() {
+		if b.keys == "PgDn Space" {
+			page := b
+			page.keys = "PgDn"
+			page.when = at(typing)
+			keys = append(keys, page)
+		}
 		if b.keys == "PgDn Space" || b.keys == "Home" || b.keys == "End" {
 			b.when = func(*app) bool { return d.stage != typing }
 		}

@@ -24,6 +24,7 @@ type planRoom struct {
 	plan   *actions.Plan
 	text   []styled
 	live   []int // steps that need a typed id, in order
+	done   int   // steps that are done
 	typedN int   // number of those steps that are answered
 	agreed map[int]bool
 	field  *tview.InputField
@@ -81,6 +82,9 @@ func (d *planRoom) made(plan *actions.Plan, err error) {
 		return
 	}
 	d.title = views.Visible(plan.Title)
+	if n := len(plan.Refused); n > 0 {
+		d.title += fmt.Sprintf(", %d refused", n)
+	}
 	for _, line := range d.meant {
 		d.say(line, th.warn)
 	}
@@ -174,6 +178,7 @@ func (d *planRoom) result(r actions.Result) {
 	switch r.Outcome {
 	case actions.Unneeded:
 	case actions.Done:
+		d.done++
 		for _, t := range d.app.tabs {
 			delete(t.marks, r.Step.Ref)
 		}
@@ -186,6 +191,9 @@ func (d *planRoom) result(r actions.Result) {
 func (d *planRoom) ran(err error) {
 	d.stage = finished
 	d.plan.Close()
+	if n := len(d.plan.Steps); n > 5 {
+		d.say(fmt.Sprintf("%d done, %d not", d.done, n-d.done), d.theme.strong)
+	}
 	if err != nil {
 		d.say(err.Error(), d.theme.bad)
 	}

@@ -3,6 +3,8 @@ package tui
 import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
+
+	"github.com/ipctop/ipctop/views"
 )
 
 // room can have the keyboard. The rooms stand on a stack; the top room gets the keys.
@@ -50,10 +52,12 @@ func (a *app) top() room { return a.rooms[len(a.rooms)-1] }
 func (a *app) key(ev *tcell.EventKey) *tcell.EventKey {
 	a.flash, a.pressed = "", ev.Rune()
 	r := a.top()
-	if b := r.keymap().find(a, ev); b != nil {
+	keys := r.keymap()
+	if b := keys.find(a, ev); b != nil {
 		a.react(b.do(a))
 		return nil
 	}
+	a.flash = views.Visible(keys.whyIdle(a, ev))
 	a.react(r.typed(a, ev))
 	return nil
 }

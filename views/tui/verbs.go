@@ -26,6 +26,12 @@ func verbKeys(kind schema.Kind, marks bool, to aim) keymap {
 		}
 		keys = append(keys, binding{keys: v.Keys, name: v.Title, help: v.Hint(about, marks), danger: true,
 			when: func(a *app) bool { return a.opts.Planner != nil && slices.ContainsFunc(refs, does) },
+			idle: func(a *app) string {
+				if a.opts.Planner == nil || len(refs) == 0 || v.Instead == nil {
+					return ""
+				}
+				return v.Instead(refs[0])
+			},
 			do: func(a *app) reaction {
 				d := &deed{Use: v.Begin(), title: v.Title, refs: refs, meant: to.meant}
 				return d.ask(a, 0)
