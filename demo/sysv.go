@@ -228,7 +228,8 @@ func find(h *kernel.Host, e entry) (is identity, why string, err error) {
 	}
 	switch shm := e.Kind == string(schema.Shm); {
 	case is.perm.CUID != e.UID || is.ctime != e.CTime || shm && is.cpid != e.PID:
-		return is, "it is not the demo's, or was changed since", nil
+		return is, fmt.Sprintf("it was changed since the demo made it (set, undo), or it is another program's: if it "+
+			"is the demo's, ipctop rm %s:%d removes it", e.Kind, is.perm.ID), nil
 	case is.perm.Dest():
 		return is, "it is removed and goes with its last detach", nil
 	case is.perm.Key != e.Key:
