@@ -177,6 +177,9 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 		if err := s.mayRemove(was.perm); err != nil {
 			return Step{}, err
 		}
+		if err := s.mayHold(is.queue.QBytes); err != nil {
+			return Step{}, err
+		}
 	}
 	st := Step{Ref: r}
 	if s.to.Locked != nil {

@@ -98,6 +98,11 @@ func (u *undoer) stepSysV(st *Step, o *savedObject) error {
 	if sameID != nil {
 		st.Says += "; it gets another id: " + sameID.Error()
 	}
+	smaller, err := u.fits(o)
+	if err != nil {
+		return err
+	}
+	st.Says += smaller
 	if me := uint32(sys.EffectiveUID()); o.CUID != me {
 		st.Affected = append(st.Affected, fmt.Sprintf("its creator was %s and is %s then", u.users.User(o.CUID),
 			u.users.User(me)))

@@ -33,6 +33,23 @@ func MaySetNextID() bool {
 	return false
 }
 
+// initialUserNamespace is the inode of the machine's own user namespace (USER_NS_INIT_INO, include/uapi/linux/nsfs.h).
+const initialUserNamespace = 0xEFFFFFFD
+
+// MayExceedLimits is true if we hold CAP_SYS_RESOURCE in the machine's own user namespace. The kernel asks for the
+// capability there before a queue gets more than kernel.msgmnb (msgctl_down in ipc/msg.c).
+func MayExceedLimits() (bool, error) {
+	has, err := Holds(unix.CAP_SYS_RESOURCE)
+	if !has || err != nil {
+		return false, err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/user", &st); err != nil {
+		return false, fmt.Errorf("own user namespace: %w", err)
+	}
+	return st.Ino == initialUserNamespace, nil
+}
+
 // Holds is true if a capability is in our effective set.
 func Holds(capability int) (bool, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
