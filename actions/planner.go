@@ -88,7 +88,7 @@ type survey struct {
 	noted      map[string]bool
 	uses       map[schema.Ref][]use    // of POSIX objects, as the plan showed them
 	hidden     map[schema.Ref]bool     // POSIX objects that somebody may use unseen
-	unwaited   map[schema.Ref]bool     // queues on which nobody waits, as the plan showed them
+	waiting    map[schema.Ref][]use    // waiters of System V objects, as the plan showed them
 	because    map[schema.Kind]bool    // kinds whose reasons the plan has
 	room       int                     // descriptors that the plan may still hold open
 	segments   map[int]sysv.ShmSegment // with their memory; nil: not read yet
@@ -102,7 +102,7 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechan
 func (p *Planner) surveyWith(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need,
 	take func(*collect.Collector, collect.Request) *collect.Snapshot) *survey {
 	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
-		noted: map[string]bool{}, because: map[schema.Kind]bool{}, unwaited: map[schema.Ref]bool{},
+		noted: map[string]bool{}, because: map[schema.Kind]bool{}, waiting: map[schema.Ref][]use{},
 		uses: map[schema.Ref][]use{}, hidden: map[schema.Ref]bool{}, room: sys.FreeDescriptors() - spareFDs}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {

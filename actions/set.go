@@ -149,10 +149,13 @@ func (s *setter) read(r schema.Ref) (o sysvObject, err error) {
 }
 
 // facts are all guarded: the plan says what the values were.
-func (o *sysvObject) facts(values map[int]uint16) facts {
+func (o *sysvObject) facts(sems semaphores) facts {
 	f := append(perm(o.perm), fact{"ctime", moment(o.ctime), true}, fact{"qbytes", o.queue.QBytes, true})
-	for _, num := range slices.Sorted(maps.Keys(values)) {
-		f = append(f, fact{fmt.Sprintf("%s[%d]", semaphoreValue, num), values[num], true})
+	for _, num := range slices.Sorted(maps.Keys(sems.values)) {
+		f = append(f, fact{fmt.Sprintf("%s[%d]", semaphoreValue, num), sems.values[num], true})
+	}
+	if sems.values != nil {
+		f = append(f, fact{"blocked", sems.blocked, true})
 	}
 	return f
 }
@@ -185,10 +188,11 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	if s.to.Locked != nil {
 		c.add("locked", yesNo(was.perm.Locked()), yesNo(*s.to.Locked))
 	}
-	before, err := s.values(r, was.nsems)
+	sems, err := s.semaphores(r, was.nsems)
 	if err != nil {
 		return Step{}, err
 	}
+	before := sems.values
 	for _, num := range slices.Sorted(maps.Keys(s.to.Values)) {
 		c.add(fmt.Sprintf("%s[%d]", semaphoreValue, num), before[num], s.to.Values[num])
 	}
@@ -198,7 +202,7 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	st.Victim = s.named(was.what, was.perm)
 	st.Says = st.Victim + ": " + strings.Join(c.words, ", ")
 	st.back = s.setBack(was.settings(before), func(o *kept) { o.owned(was.perm); o.NSems = was.nsems })
-	st.object = was.facts(before)
+	st.object = was.facts(sems)
 	if ipcSet {
 		st.Affected = append(st.Affected, s.checkedAgain(r.Kind))
 	}
@@ -209,8 +213,8 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 		if err != nil {
 			return nil, err
 		}
-		values, err := s.values(r, now.nsems)
-		return now.facts(values), err
+		sems, err := s.semaphores(r, now.nsems)
+		return now.facts(sems), err
 	}, func() error { return s.apply(r, was, is, before, ipcSet) }, strings.Join(c.words, ", "))
 	return st, nil
 }
@@ -222,66 +226,6 @@ func (s *setter) checkedAgain(k schema.Kind) string {
 		return "processes that have it attached keep it: the permissions count for the next shmat"
 	}
 	return "all who use it: the kernel compares the permissions at their next call, and may answer EACCES"
-}
-
-// values reads the semaphores that are to be set.
-func (s *setter) values(r schema.Ref, nsems uint64) (map[int]uint16, error) {
-	if s.to.Values == nil {
-		return nil, nil
-	}
-	for num := range s.to.Values {
-		if uint64(num) >= nsems {
-			return nil, refuse("it has no semaphore %d: its %s have the numbers 0 to %d", num,
-				schema.Counted(nsems, "semaphore"), nsems-1)
-		}
-	}
-	all, err := s.host.SemValues(int(r.ID), int(nsems))
-	if err != nil {
-		return nil, err
-	}
-	before := map[int]uint16{}
-	for num := range s.to.Values {
-		before[num] = uint16(all[num].Value)
-	}
-	return before, nil
-}
-
-// awakes adds the threads that the new values wake, and what the kernel forgets with SETVAL.
-func (s *setter) awakes(st *Step, before map[int]uint16) {
-	o := s.snap.Find(st.Ref)
-	if before == nil || o == nil {
-		return
-	}
-	row := o.Row.(*kinds.SemRow)
-	values := slices.Clone(row.Values)
-	for num, value := range s.to.Values {
-		if num < len(values) {
-			values[num].Value = value
-		}
-	}
-	st.Affected = append(st.Affected, "SEM_UNDO: the kernel forgets what processes would give back at their end "+
-		"to the semaphores that are set")
-	seen := 0
-	for _, w := range row.Blocked {
-		seen++
-		call := processName(w.Comm, w.PID) + " is blocked in " + w.Via
-		switch _, blocked := sysv.BlockedOp(w.Ops, values); {
-		case len(w.Ops) == 0:
-			st.Affected = append(st.Affected, call+": its operations cannot be read, so it may go on")
-		case blocked:
-			st.Affected = append(st.Affected, call+": it stays blocked")
-		default:
-			st.Affected = append(st.Affected, call+": it goes on, unless another waiter takes the value first")
-		}
-	}
-	counted := 0
-	for _, v := range row.Values {
-		counted += v.NCount + v.ZCount
-	}
-	if counted > seen {
-		st.Affected = append(st.Affected, schema.Counted(counted-seen, "more blocked task")+
-			" that cannot be named from here may go on")
-	}
 }
 
 // apply does the changes. Owner and permissions come last: they may take the right to the others away.

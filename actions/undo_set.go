@@ -121,6 +121,6 @@ func (s *setter) now(r *schema.Ref, o *savedObject) (*Settings, error) {
 		return nil, goneError("another object has its id now")
 	}
 	r.Gen = uint64(is.ctime)
-	values, err := s.values(*r, is.nsems)
-	return is.settings(values), err
+	sems, err := s.semaphores(*r, is.nsems)
+	return is.settings(sems.values), err
 }

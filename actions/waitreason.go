@@ -1,15 +1,17 @@
 package actions
 
 import (
+	"slices"
+
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// waitersReason makes the plan ask again, right before the deeds, who waits on a queue that nobody used. The kernel
-// counts no waiters of a queue (struct msqid64_ds): a receiver that blocks leaves no trace in it.
+// waitersReason makes the plan ask again, right before the deeds, who waits on an object. A waiter that was not shown
+// is a change. The kernel counts no waiters of a queue (struct msqid64_ds): a receiver that blocks leaves no trace there.
 func (s *survey) waitersReason(r schema.Ref) {
-	s.unwaited[r] = true
+	s.waiting[r] = waitingAt(s.ends(r))
 	if s.because[r.Kind] {
 		return
 	}
@@ -18,17 +20,26 @@ func (s *survey) waitersReason(r schema.Ref) {
 		Want:          map[schema.Kind]schema.Need{r.Kind: s.mechanism(r.Kind).NeedsAt(kinds.Waiters)},
 		AllNamespaces: s.snap.Request.AllNamespaces,
 		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
+			shown, ours := s.waiting[r]
 			o := snap.Find(r)
-			if !s.unwaited[r] || o == nil { // the deed itself tells that the queue is gone
+			if !ours || o == nil { // the deed itself tells that the object is gone
 				return ""
 			}
-			v, _ := kinds.EndsOf(o).At(kinds.Waiters)
-			for _, e := range v.Endpoints() {
-				return "by now " + processName(e.Comm, e.PID) + " waits on it"
+			for _, u := range waitingAt(kinds.EndsOf(o)) {
+				if !slices.Contains(shown, u) {
+					return "by now " + u.says
+				}
 			}
 			return ""
 		},
 	})
+}
+
+func waitingAt(at kinds.Ends) (uses []use) {
+	for _, e := range at.Waiters.Endpoints() {
+		uses = append(uses, use{e.Ref(), processName(e.Comm, e.PID) + " waits on it"})
+	}
+	return uses
 }
 
 // removalWakes tells what becomes of those who wait in calls on an object. A plan for an object in use is not refused
