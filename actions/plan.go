@@ -88,6 +88,14 @@ type Step struct {
 	do func() (string, error)
 }
 
+// Use tells in words whether a live object is in use: nobody may have been seen at it.
+func (s *Step) Use() string {
+	if len(s.Affected) == 0 {
+		return "may be in use"
+	}
+	return "is in use"
+}
+
 // Refusal is an object that the plan does not touch. Why gives the reason and an alternative.
 type Refusal struct {
 	Ref schema.Ref

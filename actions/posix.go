@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel"
@@ -137,7 +138,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	if st.Live {
 		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and " +
 			"unmapped it; until then they go on, apart from those that open it later"
-		st.Confirm = r.Name
+		st.Confirm = nameToType(r.Name, file.Ino)
 	} else {
 		st.Says += "nobody uses it, so that it is gone at once" + contentLost
 	}
@@ -223,4 +224,13 @@ func posixFacts(r schema.Ref, f vfs.PosixFile, content uint64, idle bool) facts 
 		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle},
 		{"mtime", moment(f.MTime.Unix()), idle}, {"ctime", moment(f.CTime.Unix()), idle && r.Kind != schema.PMsg},
 	}
+}
+
+// nameToType is the word that confirms a deed on a named object: its name, or its inode number if the name is long.
+func nameToType(name string, inode uint64) string {
+	const most = 40
+	if len(name) > most {
+		return strconv.FormatUint(inode, 10)
+	}
+	return name
 }

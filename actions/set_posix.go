@@ -89,7 +89,7 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 	}
 	st.back = s.setBack(fileSettings(file), func(o *kept) { o.owner(r.Name, file); o.Inode = file.Ino })
 	if shrinks && (len(users.lines) > 0 || users.unseen) {
-		st.Live, st.Confirm = true, r.Name
+		st.Live, st.Confirm = true, nameToType(r.Name, file.Ino)
 	}
 	st.object = setFacts(r.Name, file)
 	st.do = st.object.ifUnchanged(func() (facts, error) {

@@ -175,11 +175,11 @@ func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 	answers := bufio.NewScanner(in)
 	plain, agreed := len(plan.Steps)-plan.Live(), true
 	if plain > 0 {
-		question := "Do it? [y/N] "
+		question := plan.Title + "? [y/N] "
 		if plan.Live() > 0 {
 			question = fmt.Sprintf("Do it for the %d that nobody uses? [y/N] ", plain)
 		}
-		word := strings.ToLower(a.question(answers, question))
+		word := strings.ToLower(a.question(answers, views.Visible(question)))
 		agreed = word == "y" || word == "yes"
 	}
 	return plan.Only(func(s *actions.Step) bool {
@@ -188,8 +188,7 @@ func (a *verbRun) ask(plan *actions.Plan) (*actions.Plan, error) {
 		}
 		word := views.Visible(s.Confirm) // a name may hold characters that a person cannot type
 		return a.question(answers,
-			fmt.Sprintf("%s is in use. Type %s to do it all the same: ", views.Visible(s.Ref.String()),
-				word)) == word
+			fmt.Sprintf("%s %s. Type %s to do it all the same: ", views.Visible(s.Ref.String()), s.Use(), word)) == word
 	}, "not confirmed"), nil
 }
 

@@ -60,7 +60,7 @@ func (x *examination) msgQueue(ref schema.Ref, r *kinds.MsgRow) (evidence []stri
 	return []string{fmt.Sprintf("it holds %s in %s, and takes %s (qbytes)", inBytesWords(r.CBytes),
 			schema.Counted(r.QNum, "message"), inBytesWords(r.QBytes)), x.lastReceiver(r)},
 		fmt.Sprintf("Find out why nobody receives: `ipctop waits`; `ipctop peek %s` shows the messages. "+
-			"A longer queue takes msgctl IPC_SET, up to kernel.msgmnb (%d).", ref, most)
+			"For a longer queue `ipctop set %s qbytes=…`, up to kernel.msgmnb (%d).", ref, ref, most)
 }
 
 // fullQueue is a queue that may be full.

@@ -195,7 +195,7 @@ func TestTheQuestionFitsASmallScreen(t *testing.T) {
 		r.press("F8")
 		r.waitFor("the question", func(s string) bool {
 			words := strings.Join(strings.Fields(strings.NewReplacer("│", " ", "\n", " ").Replace(s)), " ")
-			return strings.Contains(words, fmt.Sprintf("In use: type %d to go on with %s:", id, ref))
+			return strings.Contains(words, fmt.Sprintf("%s is in use: type %d to go on:", ref, id))
 		})
 		r.write(fmt.Sprint(id))
 		r.press("Enter")

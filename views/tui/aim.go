@@ -42,7 +42,7 @@ func (a *app) aim() aim {
 		to.meant = append(to.meant, fmt.Sprintf("Marked in other tabs, and meant as well: %d.", others))
 	case others > 0:
 		to.meant = append(to.meant,
-			fmt.Sprintf("Marked in other tabs, and not meant: %d. Mark the row here, too, to mean all.", others))
+			fmt.Sprintf("Marks in other tabs are left out: %d. Mark this row too to include them.", others))
 	}
 	return to
 }

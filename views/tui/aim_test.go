@@ -32,7 +32,7 @@ func TestVerbsTakeMarksOverKindsAndTabs(t *testing.T) {
 		r.toTab(schema.Shm)
 		r.see(kept, shm, "2 marked in other tabs")
 		r.press("F8")
-		r.see("Remove 1 object", "Marked in other tabs, and not meant: 2. Mark the row here, too, to mean all.",
+		r.see("Remove 1 object", "Marks in other tabs are left out: 2. Mark this row too to include them.",
 			kept+": ")
 		r.press("Esc", "Down", "Space", "F8")
 		r.see("Remove 3 objects", "Marked in other tabs, and meant as well: 2.", sem+": ", "psem:/gate: ", shm+": ")

@@ -70,12 +70,8 @@ func (d *planRoom) question(width int) []string {
 		return []string{""}
 	}
 	step := &d.plan.Steps[d.live[d.typedN]]
-	use := "In use"
-	if len(step.Affected) == 0 {
-		use = "May be in use"
-	}
-	label := fmt.Sprintf("%s: type %s to go on with %s", use, views.Visible(step.Confirm),
-		clip(views.Visible(step.Ref.String()), 40))
+	label := fmt.Sprintf("%s %s: type %s to go on", clip(views.Visible(step.Ref.String()), 40), step.Use(),
+		views.Visible(step.Confirm))
 	if len(d.live) > 1 {
 		label += fmt.Sprintf(" (%d of %d)", d.typedN+1, len(d.live))
 	}
