@@ -143,9 +143,8 @@ func closingSays(row *kinds.InetRow) string {
 	case row.Inode == 0:
 		return says + " (" + row.State.String() + ", no process has it) goes away"
 	case row.Stream():
-		return says + " (" + row.State.String() + ") is reset: data on their way are " +
-			"lost, its processes get ECONNABORTED (after a FIN of the other end only where they write), the other end " +
-			"gets ECONNRESET"
+		return says + " (" + row.State.String() + ") is reset: data on their way are lost, its processes get " +
+			"ECONNABORTED (after a FIN of the other end only where they write), the other end gets ECONNRESET"
 	}
 	return says + " is cut off: it loses its address, and its processes get ECONNABORTED"
 }

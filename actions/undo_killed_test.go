@@ -12,8 +12,8 @@ import (
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
-// A segment and a POSIX queue are copied after they are removed. If ipctop is killed between, the plan of undo says that
-// nothing of their content is there.
+// A segment and a POSIX queue are copied after they are removed. If ipctop is killed between, the plan of undo says
+// that nothing of their content is there.
 func TestUndoAfterTheCopyWasCutOff(t *testing.T) {
 	kerneltest.InNamespace(t, func() {
 		m := live(t)

@@ -68,7 +68,8 @@ func everywhere(a *app) keymap {
 		{keys: "-", help: "refresh more often", do: func(a *app) reaction { return setInterval(a, -1) }},
 		{keys: "Ctrl-Z", help: "stop, back to the shell; fg continues",
 			when: func(a *app) bool { return a.opts.Screen == nil }, do: suspend},
-		{keys: "z", name: "Undo", help: "make again what was removed last, or set old values again: shows a plan and asks", danger: true,
+		{keys: "z", name: "Undo", help: "make again what was removed last, or set old values again: " +
+			"shows a plan and asks", danger: true,
 			when: func(a *app) bool { return a.opts.Planner != nil }, do: undo},
 		{keys: "J", help: "what was done with ipctop: who, when, by which plan, and how it ended",
 			when: func(a *app) bool { return a.opts.Planner != nil }, do: journal},
