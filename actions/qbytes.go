@@ -27,8 +27,8 @@ func (s *survey) mayHold(qbytes uint64) error {
 	return nil
 }
 
-// fits lowers the saved capacity to what this process may set, and returns a text for the plan. It refuses a queue whose
-// messages need more.
+// fits lowers the saved capacity to what this process may set, and returns a text for the plan. It refuses a queue
+// whose messages need more.
 func (u *undoer) fits(o *savedObject) (says string, err error) {
 	if o.Kind != schema.Msg {
 		return "", nil

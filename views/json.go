@@ -127,17 +127,23 @@ func AppendString(b []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
-		case !schema.Hostile(r, n):
-			b = append(b, s[i:i+n]...)
-		case r > 0xffff:
-			hi, lo := utf16.EncodeRune(r)
-			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
+		case schema.Hostile(r, n):
+			b = appendUnicode(b, r)
 		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
+			b = append(b, s[i:i+n]...)
 		}
 		i += n
 	}
 	return append(b, '"')
+}
+
+// appendUnicode writes a character as an escape of JSON.
+func appendUnicode(b []byte, r rune) []byte {
+	if r > 0xffff {
+		hi, lo := utf16.EncodeRune(r)
+		return fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
+	}
+	return fmt.Appendf(b, `\u%04x`, r)
 }
 
 func plain(s string) bool {

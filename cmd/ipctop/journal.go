@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -185,18 +184,13 @@ type journalJSON struct {
 }
 
 func writeDeedsJSON(out io.Writer, log *actions.Log, _ time.Time) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(journalJSON{Version: 1, Path: log.Path, Broken: log.Broken,
-		Deeds: append([]actions.Deed{}, log.Deeds...)})
+	return views.WriteJSON(out, journalJSON{Version: 1, Path: log.Path, Broken: log.Broken,
+		Deeds: append([]actions.Deed{}, log.Deeds...)}, "  ")
 }
 
 func writeDeedLines(out io.Writer, log *actions.Log, _ time.Time) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
 	for i := range log.Deeds {
-		if err := enc.Encode(&log.Deeds[i]); err != nil {
+		if err := views.WriteJSON(out, &log.Deeds[i], ""); err != nil {
 			return err
 		}
 	}

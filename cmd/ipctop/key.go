@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -195,7 +194,7 @@ func writeLines(w io.Writer, lines []string) error {
 
 // writeJSON writes a document in one line.
 func writeJSON(w io.Writer, doc any) error {
-	if err := json.NewEncoder(w).Encode(doc); err != nil {
+	if err := views.WriteJSON(w, doc, ""); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -184,8 +183,5 @@ func writeSaved(out io.Writer, plans []actions.SavedPlan) error {
 }
 
 func writeSavedJSON(out io.Writer, plans []actions.SavedPlan) error {
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(savedJSON{1, append([]actions.SavedPlan{}, plans...)})
+	return views.WriteJSON(out, savedJSON{1, append([]actions.SavedPlan{}, plans...)}, "  ")
 }
