@@ -37,7 +37,7 @@ func posixUses(at kinds.Ends) (uses []use, hidden bool) {
 }
 
 // posixReason makes the plan ask again, right before the deeds, who uses the POSIX objects of a kind. A use that the
-// plan did not show is a change. So is the end of the last use: then the removal loses what the object holds.
+// plan did not show is a change. So is the end of the last use: then what is cut off or removed is lost.
 func (s *survey) posixReason(r schema.Ref, shown []use, hidden bool) {
 	s.uses[r], s.hidden[r] = shown, hidden
 	if s.because[r.Kind] {

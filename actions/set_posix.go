@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
 	"github.com/ipctop/ipctop/collect/kinds"
@@ -88,13 +89,18 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		st.Unsaved = append(st.Unsaved, "what is cut off")
 	}
 	st.back = s.setBack(fileSettings(file), func(o *kept) { o.owner(r.Name, file); o.Inode = file.Ino })
-	if shrinks && (len(users.lines) > 0 || users.unseen) {
+	idle := shrinks && len(users.lines) == 0 && !users.unseen
+	if shrinks && !idle {
 		st.Live, st.Confirm = true, nameToType(r.Name, file.Ino)
 	}
-	st.object = setFacts(r.Name, file)
+	if shrinks { // a user whom the plan did not show would get SIGBUS
+		uses, hidden := posixUses(s.ends(r))
+		s.posixReason(r, uses, hidden)
+	}
+	st.object = setFacts(r.Name, file, idle)
 	st.do = st.object.ifUnchanged(func() (facts, error) {
 		now, err := access.stat(r.Name)
-		return setFacts(r.Name, now), err
+		return setFacts(r.Name, now, idle), err
 	}, func() error { return access.change(r.Name, file.Dev, file.Ino, to) }, strings.Join(c.words, ", "))
 	return st, nil
 }
@@ -115,10 +121,11 @@ func (s *survey) posixHolders(r schema.Ref) (users struct {
 	return users
 }
 
-// setFacts guards what the plan said of a file.
-func setFacts(name string, f vfs.PosixFile) facts {
+// setFacts guards what the plan said of a file. A write to a file that is idle and loses its end proves a user.
+func setFacts(name string, f vfs.PosixFile, idle bool) facts {
 	return facts{
 		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
 		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, true},
+		{"mtime", f.MTime.UTC().Format(time.RFC3339Nano), idle},
 	}
 }

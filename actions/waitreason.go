@@ -9,7 +9,7 @@ import (
 )
 
 // waitersReason makes the plan ask again, right before the deeds, who waits on an object. A waiter that was not shown
-// is a change. The kernel counts no waiters of a queue (struct msqid64_ds): a receiver that blocks leaves no trace there.
+// is a change. The kernel counts no waiters of a queue (struct msqid64_ds): a receiver that blocks leaves no trace.
 func (s *survey) waitersReason(r schema.Ref) {
 	s.waiting[r] = waitingAt(s.ends(r))
 	if s.because[r.Kind] {
