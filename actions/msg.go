@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -49,6 +50,10 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	}, func(q sysv.MsgQueue) facts { return msgFacts(q, !live) }, func() error { return s.admin.MsgRemove(id) },
 		"removed")
 	s.saveMsg(&st, q)
+	st.back.same = func() error {
+		now, err := s.host.MsgStat(id)
+		return cmp.Or(err, msgFacts(q, false).unchanged(msgFacts(now, false)))
+	}
 	return st, nil
 }
 

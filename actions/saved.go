@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,9 +63,11 @@ func ageWords(d time.Duration) string {
 }
 
 // wayBack lets a deed be undone. save runs after the answer, right before do. It writes what the deed takes away. An
-// error refuses the deed.
+// error refuses the deed. After an error, same tells if the object has changed since the plan: then there was nothing to
+// save. It may be nil.
 type wayBack struct {
 	save func(*kept) error
+	same func() error
 }
 
 // savedPlan is plan.json.
@@ -329,6 +332,9 @@ func (k *keeper) run(number int, s *Step, look *again) Result {
 	o := &kept{keeper: k, savedObject: savedObject{Step: number, Kind: s.Ref.Kind, Ref: s.Ref.String(), Says: s.Says,
 		Record: s.object}}
 	if err := o.save(s); err != nil {
+		if s.back.same != nil {
+			err = cmp.Or(s.back.same(), err)
+		}
 		result := s.outcome("", err)
 		if result.Outcome == Failed {
 			result = Result{s, Refused, fmt.Sprintf("not done, since it could not be saved for undo: %v: "+

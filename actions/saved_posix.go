@@ -32,6 +32,15 @@ func (s *survey) savePosix(st *Step, file vfs.PosixFile) {
 	case schema.PMsg:
 		s.savePosixMsg(st)
 	}
+	if st.back != nil {
+		st.back.same = func() error {
+			now, err := posixKinds()[st.Ref.Kind].stat(s.host, st.Ref.Name)
+			if err != nil || now.Dev == file.Dev && now.Ino == file.Ino {
+				return err
+			}
+			return &changedError{[]string{fmt.Sprintf("inode was %d, is %d", file.Ino, now.Ino)}}
+		}
+	}
 }
 
 // savePosixShm saves what a file of /dev/shm holds.
@@ -51,7 +60,7 @@ func (s *survey) savePosixShm(st *Step, file vfs.PosixFile) {
 	if err != nil {
 		st.lacks("what it holds", err)
 	}
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, statErr := s.host.PosixShmStat(name)
 		if statErr != nil {
 			return statErr
@@ -103,7 +112,7 @@ func (s *survey) savePosixSem(st *Step) {
 		st.lacks("it cannot be made again, since its value is not known", err)
 		return
 	}
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, err := value()
 		if err != nil {
 			return err
@@ -130,7 +139,7 @@ func (s *survey) savePosixMsg(st *Step) {
 		st.Unsaved = append(st.Unsaved, "its messages: only those of a queue that nobody uses can be taken out")
 	}
 	late := (*kept)(nil)
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, err := s.host.PosixQueueStat(name)
 		if err != nil {
 			return err

@@ -47,7 +47,7 @@ func (s *survey) saveMsg(st *Step, q sysv.MsgQueue) {
 			st.lacks(fmt.Sprintf("its %s", schema.Counted(q.QNum, "message")), err)
 		}
 	}
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, err := s.host.MsgStat(q.ID)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (s *survey) saveSem(st *Step, set sysv.SemSet, readable error) {
 	if readable != nil {
 		st.lacks("its values", readable)
 	}
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, err := s.host.SemStat(set.ID)
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (s *survey) saveShm(st *Step, seg sysv.ShmSegment) {
 		st.lacks("what it holds", err)
 	}
 	late := (*kept)(nil)
-	st.back = &wayBack{func(o *kept) error {
+	st.back = &wayBack{save: func(o *kept) error {
 		now, statErr := s.host.ShmStat(seg.ID)
 		if statErr != nil {
 			return statErr

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,6 +42,10 @@ func (s *survey) removeSem(r schema.Ref) (Step, error) {
 	st.object = semFacts(set, values, !live)
 	s.guardSem(&st, set, values, !live)
 	s.saveSem(&st, set, err)
+	st.back.same = func() error {
+		now, err := s.host.SemStat(set.ID)
+		return cmp.Or(err, semFacts(set, nil, false).unchanged(semFacts(now, nil, false)))
+	}
 	return st, nil
 }
 

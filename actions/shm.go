@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
@@ -36,6 +37,10 @@ func (s *survey) removeShm(r schema.Ref) (Step, error) {
 	st.do = guarded(seg, func() (sysv.ShmSegment, error) { return s.host.ShmStat(id) }, shmFacts,
 		func() error { return s.admin.ShmRemove(id) }, says)
 	s.saveShm(&st, seg)
+	st.back.same = func() error {
+		now, err := s.host.ShmStat(id)
+		return cmp.Or(err, shmFacts(seg).unchanged(shmFacts(now)))
+	}
 	return st, nil
 }
 

@@ -76,7 +76,7 @@ func differ[T comparable](a, b *T) bool { return a != nil && b != nil && *a != *
 
 // setBack saves the values that the plan changes. identify saves what tells the object from others.
 func (s *setter) setBack(was *Settings, identify func(*kept)) *wayBack {
-	return &wayBack{func(o *kept) error {
+	return &wayBack{save: func(o *kept) error {
 		o.Before, o.After = was.only(s.to), s.to
 		identify(o)
 		return nil
