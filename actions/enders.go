@@ -121,6 +121,8 @@ func (s *signalling) enders(r schema.Ref) ([]schema.Ref, error) {
 // noWait tells why a Ref has no waits.
 func (s *signalling) noWait(r schema.Ref) error {
 	switch {
+	case r.Kind == schema.Wait && s.snap.Find(r) != nil:
+		return refuse("it waits for nobody: others wait for it; without --to the signal goes to its process")
 	case r.Kind == schema.Wait:
 		return goneError("it does not wait any more")
 	case s.snap.Find(r) == nil:

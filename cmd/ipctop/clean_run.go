@@ -41,6 +41,9 @@ func (c *cleaning) run(req collect.Request, command string) error {
 	refs := orphans.Refs()
 	if len(refs) == 0 {
 		line := "Nothing to clean: there is no such orphan among " + orphans.LookedAt()
+		if n := orphans.Suspects(); n > 0 {
+			line += fmt.Sprintf("; %d suspect: ipctop leaks tells why", n)
+		}
 		return c.exit(writeLines(out, []string{line}))
 	}
 	plan, err := c.planner.Clean(refs)

@@ -113,7 +113,8 @@ func TestCleanOfMany(t *testing.T) {
 		last := "Nothing was removed. To remove them: ipctop clean sem shm --grace x"
 		tooMany := "ipctop: nothing was removed: 12 orphans would go, more than --max 11: look at them without " +
 			"--yes, narrow the choice, or raise --max\n"
-		none := "Nothing to clean: there is no such orphan among 12 sem\n"
+		none := "Nothing to clean: there is no such orphan among 12 sem; 12 suspect: " +
+			"ipctop leaks tells why\n"
 		fold := "Remove 12 objects\n12 sem  owner " + user + "  age x\n" +
 			"    sem:0, sem:1, sem:2, sem:3, sem:4, sem:5, sem:6, sem:7, sem:8, sem:9,\n    sem:10, sem:11\n"
 		for _, c := range []struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect"
+	"github.com/ipctop/ipctop/collect/leaks"
 	"github.com/ipctop/ipctop/collect/relate"
 	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/views"
@@ -62,6 +63,18 @@ func (o *Orphans) LookedAt() string {
 		return "no object"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Suspects counts the objects that may be left behind, but are no orphans.
+func (o *Orphans) Suspects() (n int) {
+	for _, section := range o.sections {
+		for _, object := range o.snap.Objects[section.Mechanism.Kind] {
+			if j := leaks.VerdictOf(object); j != nil && j.Verdict == relate.Suspect {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Sums returns the lines of the table of --by. by is one of SumColumns.
