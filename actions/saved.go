@@ -63,8 +63,8 @@ func ageWords(d time.Duration) string {
 }
 
 // wayBack lets a deed be undone. save runs after the answer, right before do. It writes what the deed takes away. An
-// error refuses the deed. After an error, same tells if the object has changed since the plan: then there was nothing to
-// save. It may be nil.
+// error refuses the deed. After an error, same tells if the object has changed since the plan: then there was nothing
+// to save. It may be nil.
 type wayBack struct {
 	save func(*kept) error
 	same func() error

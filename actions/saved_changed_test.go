@@ -33,8 +33,9 @@ func TestWhatCannotBeSavedSinceItHasChanged(t *testing.T) {
 			p := m.removal(m.posix(schema.PShm, "/mem"))
 			replace()
 			got := m.run(p)
-			if len(got) != 1 || !strings.HasPrefix(got[0], "refused pshm:/mem: changed since it was shown: inode was ") &&
-				!strings.HasPrefix(got[0], "refused pshm:/mem: it is gone: ") || strings.Contains(got[0], "--no-save") {
+			const refused = "refused pshm:/mem: "
+			if len(got) != 1 || !strings.HasPrefix(got[0], refused+"changed since it was shown: inode was ") &&
+				!strings.HasPrefix(got[0], refused+"it is gone: ") || strings.Contains(got[0], "--no-save") {
 				t.Errorf("%s: %q", name, got)
 			}
 			m.ok(os.RemoveAll(path))

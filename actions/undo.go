@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,11 +64,13 @@ func (p *Planner) Saved() ([]SavedPlan, error) {
 			continue // it is being made, or has just gone
 		}
 		if planErr != nil {
-			err = errors.Join(err, planErr)
+			err = errors.Join(err, saves.broken(n, planErr))
 			continue
 		}
 		objects, readErr := objectsOf(dir)
-		err = errors.Join(err, readErr)
+		if readErr != nil {
+			err = errors.Join(err, saves.broken(n, readErr))
+		}
 		one := SavedPlan{Number: n, Time: plan.Time, Title: plan.Title, User: plan.User}
 		for i := range objects {
 			o := &objects[i]
@@ -134,8 +137,9 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 	if err := saves.purge(p.saving.keep(), p.now()); err != nil {
 		return nil, err
 	}
+	var passed []error
 	if number == 0 {
-		if number, err = saves.lastLeft(); err != nil {
+		if number, passed, err = saves.lastLeft(); err != nil {
 			return nil, err
 		}
 	}
@@ -144,14 +148,17 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 		return nil, fmt.Errorf("no plan %d is saved: see ipctop undo --list", number)
 	}
 	if err != nil {
-		return nil, err
+		return nil, saves.broken(number, err)
 	}
 	plan := newPlan(p, undoDeed, "object")
 	plan.hold(func() { dir.Close() })
 	objects, err := objectsOf(dir)
 	if err != nil {
+		passed = append(passed, saves.broken(number, err))
+	}
+	if len(objects) == 0 && len(passed) > 0 {
 		plan.Close()
-		return nil, err
+		return nil, errors.Join(passed...)
 	}
 	if !slices.ContainsFunc(objects, func(o savedObject) bool { return o.Before == nil }) {
 		plan.deed = "Set back values of"
@@ -159,6 +166,9 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 	u := &undoer{Planner: p, plan: plan, dir: dir, saved: saved, users: proc.NewUsers(true)}
 	if plan.deed == undoDeed {
 		u.notes()
+	}
+	for _, err := range passed {
+		plan.Notes = append(plan.Notes, err.Error())
 	}
 	for i := range objects {
 		u.add(&objects[i])
@@ -168,11 +178,12 @@ func (p *Planner) Undo(number int) (*Plan, error) {
 	return plan, nil
 }
 
-// lastLeft is the number of the newest plan with an object that is not there again.
-func (s *saves) lastLeft() (int, error) {
+// lastLeft is the number of the newest plan with an object that is not there again. passed tells which newer plans
+// cannot be read: a full disk or a crash may have broken them.
+func (s *saves) lastLeft() (number int, passed []error, err error) {
 	numbers, err := s.numbers()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	for _, n := range slices.Backward(numbers) {
 		dir, _, err := s.plan(n)
@@ -180,19 +191,26 @@ func (s *saves) lastLeft() (int, error) {
 			continue
 		}
 		if err != nil {
-			return 0, err
+			passed = append(passed, s.broken(n, err))
+			continue
 		}
 		objects, err := objectsOf(dir)
 		left := slices.ContainsFunc(objects, func(o savedObject) bool { return !isUndone(dir, &o) })
 		dir.Close()
-		if err != nil {
-			return 0, err
-		}
-		if left {
-			return n, nil
+		switch {
+		case left:
+			return n, passed, nil
+		case err != nil:
+			passed = append(passed, s.broken(n, err))
 		}
 	}
-	return 0, ErrNothingSaved
+	return 0, nil, errors.Join(append(passed, ErrNothingSaved)...)
+}
+
+// broken says in one line what of a saved plan cannot be read, and what to do.
+func (s *saves) broken(number int, err error) error {
+	return fmt.Errorf("saved plan %d is broken: %s: what is missing cannot be made again: look into %s and remove it",
+		number, strings.ReplaceAll(err.Error(), "\n", "; "), s.dir.Path(strconv.Itoa(number)))
 }
 
 // undoDeed begins the title of a plan that makes objects again.
