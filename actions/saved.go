@@ -322,6 +322,7 @@ type kept struct {
 	savedObject
 	keeper *keeper
 	data   *recordWriter
+	ended  func() error // saves what only the deed shows; nil: nothing
 }
 
 // run saves what the step takes away, and does the step.
@@ -348,7 +349,11 @@ func (k *keeper) run(number int, s *Step, look *again) Result {
 	}
 	k.steps++
 	if err := o.end(); err != nil {
-		result.Says += fmt.Sprintf("; what it held is not saved: %v", err)
+		what := "what it held is not saved"
+		if o.ended != nil {
+			what = "its ctime is not saved, so that ipctop undo will refuse it"
+		}
+		result.Says += fmt.Sprintf("; %s: %v", what, err)
 	}
 	return result
 }
@@ -405,6 +410,9 @@ func (o *kept) closeData() error {
 
 // end writes the file again if the deed wrote the data.
 func (o *kept) end() error {
+	if o.ended != nil {
+		return o.ended()
+	}
 	if o.data == nil {
 		return nil
 	}

@@ -201,7 +201,11 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	}
 	st.Victim = s.named(was.what, was.perm)
 	st.Says = st.Victim + ": " + strings.Join(c.words, ", ")
-	st.back = s.setBack(was.settings(before), func(o *kept) { o.owned(was.perm); o.NSems = was.nsems })
+	st.back = s.setBack(was.settings(before), func(o *kept) {
+		o.owned(was.perm)
+		o.NSems = was.nsems
+		o.ended = func() error { return s.moved(o.keeper.dir, o.Step, r, was.ctime) }
+	})
 	st.object = was.facts(sems)
 	if ipcSet {
 		st.Affected = append(st.Affected, s.checkedAgain(r.Kind))

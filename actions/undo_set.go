@@ -94,8 +94,24 @@ func (u *undoer) stepSet(st *Step, o *savedObject) error {
 	if is := o.After.changed(now); is != "" {
 		return refuse("%s by now: somebody has changed it since", is)
 	}
+	if ref.Kind.SysV() {
+		if err := u.unmoved(o, int64(ref.Gen)); err != nil {
+			return err
+		}
+	}
 	*st, err = s.step(ref)
 	st.back, st.Unsaved = nil, nil
+	if do := st.do; do != nil && ref.Kind.SysV() {
+		st.do = func() (string, error) {
+			says, err := do()
+			if err == nil {
+				if err := s.moved(u.dir, o.Step, ref, int64(ref.Gen)); err != nil {
+					says += fmt.Sprintf("; earlier changes cannot be undone, since its ctime is not saved: %v", err)
+				}
+			}
+			return says, err
+		}
+	}
 	return err
 }
 
