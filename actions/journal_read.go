@@ -54,9 +54,16 @@ func (d *Deed) Who() string {
 
 // Log is what a journal holds.
 type Log struct {
-	Path   string // of the newest file
-	Deeds  []Deed // oldest first
-	Broken int    // lines that are no entry: cut off by a full disk or a crash
+	Path   string       // of the newest file
+	Deeds  []Deed       // oldest first
+	Broken int          // lines that are no entry: cut off by a full disk or a crash
+	Unread []UnreadFile // files that are left out
+}
+
+// UnreadFile is a file of the journal that could not be read, and why.
+type UnreadFile struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
 }
 
 // Read reads the whole journal. Without a journal the Log is empty. Reading changes nothing.
@@ -85,13 +92,10 @@ func (j *Journal) Read() (Log, error) {
 	}
 	r := &reading{Log: &log, open: map[string]int{}, begun: map[string]bool{}}
 	for _, f := range files {
-		// A journal may be larger than usual if one plan was. What lies behind would be unseen.
-		text, err := io.ReadAll(io.LimitReader(f, mostRead+1))
+		text, err := readJournal(f)
 		if err != nil {
-			return log, err
-		}
-		if len(text) > mostRead {
-			return log, fmt.Errorf("%s: it is larger than %d bytes", f.Name(), mostRead)
+			log.Unread = append(log.Unread, UnreadFile{f.Name(), err.Error()})
+			continue
 		}
 		for text := range bytes.Lines(text) {
 			r.take(bytes.TrimSpace(text))
@@ -99,6 +103,19 @@ func (j *Journal) Read() (Log, error) {
 	}
 	r.end()
 	return log, nil
+}
+
+// readJournal reads one file. A journal may be larger than usual if one plan was. A part of a file is not taken for the
+// whole.
+func readJournal(f *os.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > mostRead {
+		return nil, fmt.Errorf("it is larger than %d MiB", mostRead>>20)
+	}
+	return io.ReadAll(io.LimitReader(f, mostRead))
 }
 
 // Log reads the journal of the planner's user.

@@ -44,7 +44,8 @@ func TestUndoPassesOverBrokenPlans(t *testing.T) {
 		}
 		m.all(p, "done "+made[2].String()+": made again")
 		m.all(m.undo(0), "done "+made[0].String()+": made again")
-		if _, err := m.Undo(0); !errors.Is(err, ErrNothingSaved) || !strings.Contains(err.Error(), "saved/3 and remove it") {
+		_, err = m.Undo(0)
+		if !errors.Is(err, ErrNothingSaved) || !strings.Contains(err.Error(), "saved/3 and remove it") {
 			t.Error(err)
 		}
 		if _, err := m.Undo(3); err == nil || err.Error() != broken("3", "plan.json") {

@@ -62,7 +62,7 @@ func newJournalCmd() *cobra.Command {
 			"/dev/log as well.\n" +
 			"\n" +
 			"Exit codes: 0 listed, even if nothing was done; 1 the journal cannot be read; 2 usage; " +
-			"3 some lines were broken, and are left out.",
+			"3 some lines or files could not be read, and are left out.",
 		Example: `  ipctop journal --since 2h
   ipctop journal --outcome refused --ref shm
   ipctop journal -o jsonl --since 2026-11-30 | jq .plan`,
@@ -153,9 +153,15 @@ func runJournal(cmd *cobra.Command, f journalFlags) error {
 			return err
 		}
 	}
+	for _, f := range log.Unread {
+		fmt.Fprintf(cmd.ErrOrStderr(), "ipctop: journal: %s is left out: %s\n", views.Visible(f.Path),
+			views.Visible(f.Why))
+	}
 	if log.Broken > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "ipctop: journal: %d broken lines are left out: a full disk or a crash "+
 			"cut them off\n", log.Broken)
+	}
+	if log.Broken > 0 || len(log.Unread) > 0 {
 		return &exitError{code: exitPartly}
 	}
 	return nil
@@ -177,15 +183,16 @@ func writeDeeds(out io.Writer, log *actions.Log, now time.Time) error {
 
 // journalJSON is the JSON document of a journal.
 type journalJSON struct {
-	Version int            `json:"schema_version"`
-	Path    string         `json:"path"`
-	Broken  int            `json:"broken"` // lines that could not be read
-	Deeds   []actions.Deed `json:"deeds"`
+	Version int                  `json:"schema_version"`
+	Path    string               `json:"path"`
+	Broken  int                  `json:"broken"` // lines that could not be read
+	Unread  []actions.UnreadFile `json:"unread"` // files that could not be read
+	Deeds   []actions.Deed       `json:"deeds"`
 }
 
 func writeDeedsJSON(out io.Writer, log *actions.Log, _ time.Time) error {
 	return views.WriteJSON(out, journalJSON{Version: 1, Path: log.Path, Broken: log.Broken,
-		Deeds: append([]actions.Deed{}, log.Deeds...)}, "  ")
+		Unread: append([]actions.UnreadFile{}, log.Unread...), Deeds: append([]actions.Deed{}, log.Deeds...)}, "  ")
 }
 
 func writeDeedLines(out io.Writer, log *actions.Log, _ time.Time) error {

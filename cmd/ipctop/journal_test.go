@@ -56,6 +56,21 @@ func TestJournal(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		ipctop("rm", "--yes", ref(s.shm(0x13)))
+		if err := os.WriteFile(path+".1", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path+".1", 65<<20); err != nil {
+			t.Fatal(err)
+		}
+		got = ipctop("journal", "-o", "jsonl")
+		says := "ipctop: journal: " + path + ".1 is left out: it is larger than 64 MiB\n"
+		if got.Code != exitPartly || got.Stderr != says || strings.Count(got.Stdout, "\n") != 1 {
+			t.Errorf("%+v", got)
+		}
 	})
 }
 

@@ -36,6 +36,9 @@ func (a *app) deedItems(log actions.Log, err error) []item {
 	if err != nil {
 		items = append(items, text(views.Visible(err.Error()), a.theme.bad))
 	}
+	for _, f := range log.Unread {
+		items = append(items, text(views.Visible(f.Path+" is left out: "+f.Why), a.theme.warn))
+	}
 	if log.Broken > 0 {
 		items = append(items, text(fmt.Sprintf("%d broken lines are left out: a full disk or a crash cut them off",
 			log.Broken), a.theme.warn))
