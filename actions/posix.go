@@ -152,6 +152,9 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	return st, nil
 }
 
+// errUsed is the kernel's word that somebody uses a file that was idle.
+var errUsed = &changedError{[]string{"nobody used it, and now somebody has it open or mapped"}}
+
 // guardPosix sets the deed. access.remove takes the last look at the file. The number of messages of an idle queue is
 // no property of its file, and is read before.
 func (s *survey) guardPosix(st *Step, file vfs.PosixFile, content uint64, access posixAccess, says string) {
@@ -183,7 +186,7 @@ func (s *survey) guardPosix(st *Step, file vfs.PosixFile, content uint64, access
 		case errors.Is(err, vfs.ErrChanged):
 			return "", change()
 		case errors.Is(err, vfs.ErrUsed):
-			return "", &changedError{[]string{"nobody used it, and now somebody has it open or mapped"}}
+			return "", errUsed
 		}
 		return says, err
 	}

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -97,11 +98,18 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		uses, hidden := posixUses(s.ends(r))
 		s.posixReason(r, uses, hidden)
 	}
+	to.Unused = idle
 	st.object = setFacts(r.Name, file, idle)
 	st.do = st.object.ifUnchanged(func() (facts, error) {
 		now, err := access.stat(r.Name)
 		return setFacts(r.Name, now, idle), err
-	}, func() error { return access.change(r.Name, file.Dev, file.Ino, to) }, strings.Join(c.words, ", "))
+	}, func() error {
+		err := access.change(r.Name, file.Dev, file.Ino, to)
+		if errors.Is(err, vfs.ErrUsed) {
+			return errUsed
+		}
+		return err
+	}, strings.Join(c.words, ", "))
 	return st, nil
 }
 

@@ -31,6 +31,13 @@ func TestAFileThatIsUsedSinceThePlanIsNotCut(t *testing.T) {
 		w.Kill()
 		other.Kill()
 
+		// The kernel itself knows the users, also those that no look at /proc shows.
+		unseen := plan("size=1")
+		unseen.reasons = nil
+		w = kerneltest.Start(t, "map-shm", "/seg")
+		m.refused(unseen, r, "changed since it was shown: nobody used it, and now somebody has it open or mapped")
+		w.Kill()
+
 		idle = plan("size=1")
 		f, err := os.OpenFile("/dev/shm/seg", os.O_RDWR, 0)
 		m.ok(err)

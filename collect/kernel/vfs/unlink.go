@@ -78,7 +78,7 @@ func UnlinkSame(dir int, name string, same Same) error {
 	if same.Checks&CheckUnused == 0 {
 		return unix.Unlinkat(dir, name, 0)
 	}
-	fd, err := leaseWhole(dir, name)
+	fd, err := leaseWhole(dir, name, unix.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -89,11 +89,19 @@ func UnlinkSame(dir int, name string, same Same) error {
 	if err := checkSame(dir, name, same); err != nil {
 		return err
 	}
-	// An open that comes now waits for the end of the lease, and the kernel has marked the lease as to be given up.
+	if err := stillLeased(fd); err != nil {
+		return err
+	}
+	return unix.Unlinkat(dir, name, 0)
+}
+
+// stillLeased is ErrUsed if somebody wants to open the file: an open that comes now waits for the end of the lease, and
+// the kernel has marked the lease as to be given up.
+func stillLeased(fd int) error {
 	if kind, err := unix.FcntlInt(uintptr(fd), unix.F_GETLEASE, 0); err != nil || kind != unix.F_WRLCK {
 		return ErrUsed
 	}
-	return unix.Unlinkat(dir, name, 0)
+	return nil
 }
 
 func checkSame(dir int, name string, same Same) error {
@@ -110,10 +118,10 @@ func checkSame(dir int, name string, same Same) error {
 // leaseWhole takes a write lease. The kernel grants it only if no other open file leads to the file, and a mapping has
 // an open file (check_conflicting_open in fs/locks.c). fd is -1 if the kernel gives no leases here. The file is opened
 // only on the file system of the directory, so that no dead server is asked. Who opens the file meanwhile waits some
-// microseconds; with O_NONBLOCK the error is EWOULDBLOCK.
-func leaseWhole(dir int, name string) (fd int, err error) {
+// microseconds; with O_NONBLOCK the error is EWOULDBLOCK. access is O_RDONLY or O_RDWR.
+func leaseWhole(dir int, name string, access uint64) (fd int, err error) {
 	fd, err = unix.Openat2(dir, name, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
+		Flags:   access | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_BENEATH})
 	if err != nil {
 		return -1, nil
