@@ -74,7 +74,8 @@ func (u *undoer) unmoved(o *savedObject, ctime int64) error {
 	return nil
 }
 
-// movesOf returns the moves of an object by all saved plans.
+// movesOf returns the moves of an object by all saved plans. It passes over a broken plan: without its moves, undo
+// refuses more, not less.
 func (u *undoer) movesOf(o *savedObject) (all []ctimeMove, err error) {
 	saves, err := u.journal.openSaves(false)
 	if err != nil {
@@ -87,27 +88,19 @@ func (u *undoer) movesOf(o *savedObject) (all []ctimeMove, err error) {
 	}
 	for _, n := range numbers {
 		dir, plan, err := saves.plan(n)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it is being made, or has just gone
-		}
 		if err != nil {
-			return nil, err
+			continue
 		}
 		if plan.IPCNamespace == u.saved.IPCNamespace && plan.BootID == u.saved.BootID {
-			var objects []savedObject
-			objects, err = objectsOf(dir)
+			objects, _ := objectsOf(dir)
 			for i := range objects {
-				if x := &objects[i]; err == nil && x.Before != nil && x.Kind == o.Kind && x.ID == o.ID {
-					var moves []ctimeMove
-					moves, err = readMoves(dir, x.Step)
+				if x := &objects[i]; x.Before != nil && x.Kind == o.Kind && x.ID == o.ID {
+					moves, _ := readMoves(dir, x.Step)
 					all = append(all, moves...)
 				}
 			}
 		}
 		dir.Close()
-		if err != nil {
-			return nil, err
-		}
 	}
 	return all, nil
 }
