@@ -52,7 +52,7 @@ func ParseSelector(text string, known func(Kind) bool) (Selector, error) {
 		kind, rest = string(Proc), text
 	}
 	s := Selector{Kind: Kind(kind), Text: text}
-	if !known(s.Kind) {
+	if digits(kind) || !known(s.Kind) {
 		return fail("no kind is called %q", kind)
 	}
 	if strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "sk:") || s.Kind == Unix && rest[0] == '@' {
