@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // fact is one property of an object, as the plan read it.
@@ -62,6 +64,11 @@ func (f facts) changes(now facts) []string {
 		}
 	}
 	return diff
+}
+
+// areLost says of a number of things that they are lost: "1 byte is lost".
+func areLost[N uint64 | int](n N, noun string) string {
+	return schema.Counted(n, noun) + schema.Plural(n, " is lost", " are lost")
 }
 
 // changedError means: the deed was not done, because the object has changed since the plan.

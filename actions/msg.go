@@ -23,7 +23,8 @@ func (s *survey) removeMsg(r schema.Ref) (Step, error) {
 	st.Victim = s.named("message queue", q.IPCPerm)
 	if q.QNum > 0 {
 		st.Affected = append(st.Affected,
-			fmt.Sprintf("%s (%s) are lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte")))
+			fmt.Sprintf("%s (%s) %s lost", schema.Counted(q.QNum, "message"), schema.Counted(q.CBytes, "byte"),
+				schema.Plural(q.QNum, "is", "are")))
 	}
 	used := len(st.Affected)
 	s.waiters(&st, -1)

@@ -210,11 +210,11 @@ func (s *survey) posixContent(r schema.Ref, file vfs.PosixFile) (content uint64,
 	switch r.Kind {
 	case schema.PMsg:
 		if q, err := s.host.PosixQueueStat(r.Name); err == nil && q.HasAttr {
-			return uint64(q.Messages), fmt.Sprintf("; its %s are lost", schema.Counted(uint64(q.Messages), "message"))
+			return uint64(q.Messages), "; its " + areLost(uint64(q.Messages), "message")
 		}
 		return 0, ""
 	case schema.PShm:
-		return file.Size, fmt.Sprintf("; its %s are lost", schema.Counted(file.Size, "byte"))
+		return file.Size, "; its " + areLost(file.Size, "byte")
 	}
 	return file.Size, ""
 }

@@ -156,6 +156,7 @@ func TestMappedPosixSharedMemoryOnlyLosesItsName(t *testing.T) {
 				"and its memory is free, when the last process that uses it has closed and unmapped it; "+
 				"until then they go on, apart from those that open it later", ownName()),
 			fmt.Sprintf("  affects: %s (pid %d) has it mapped", comm.Comm, w.PID),
+			"  not saved: what those that use it write later: the copy is made right before the removal",
 			"  same as: ipcrm --posix-shmem /cache",
 			undoNote,
 		}

@@ -38,9 +38,9 @@ func (u *undoer) fits(o *savedObject) (says string, err error) {
 	case !limited:
 		return "", nil
 	case need > most:
-		return "", refuse("permission denied: its %s (%s) need more than kernel.msgmnb (%s), and that needs "+
+		return "", refuse("permission denied: its %s (%s) %s more than kernel.msgmnb (%s), and that needs "+
 			"CAP_SYS_RESOURCE: undo it as root, or raise kernel.msgmnb before", schema.Counted(o.Messages, "message"),
-			schema.Counted(o.Bytes, "byte"), schema.Counted(most, "byte"))
+			schema.Counted(o.Bytes, "byte"), schema.Plural(o.Messages, "needs", "need"), schema.Counted(most, "byte"))
 	case o.QBytes > most:
 		says = "; its qbytes were " + schema.Counted(o.QBytes, "byte") + " and become " +
 			schema.Counted(most, "byte") + " (kernel.msgmnb): more needs CAP_SYS_RESOURCE"

@@ -60,7 +60,7 @@ func TestQueuesAboveTheLimit(t *testing.T) {
 		}
 		m.run(m.removal(small, large))
 		p := m.undo(0)
-		want := "refused: " + large.String() + ": permission denied: its 1 message (2000 bytes) need more than " +
+		want := "refused: " + large.String() + ": permission denied: its 1 message (2000 bytes) needs more than " +
 			"kernel.msgmnb (1000 bytes), and that needs CAP_SYS_RESOURCE: undo it as root, or raise kernel.msgmnb " +
 			"before"
 		if got := p.Lines(); got[len(got)-1] != want {

@@ -57,8 +57,11 @@ func (s *survey) savePosixShm(st *Step, file vfs.PosixFile) {
 			f.Close()
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		st.lacks("what it holds", err)
+	case st.Live:
+		st.Unsaved = append(st.Unsaved, writtenLater)
 	}
 	st.back = &wayBack{save: func(o *kept) error {
 		now, statErr := s.host.PosixShmStat(name)

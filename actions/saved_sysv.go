@@ -120,6 +120,9 @@ func (s *survey) saveSem(st *Step, set sysv.SemSet, readable error) {
 	}}
 }
 
+// writtenLater is what a copy of memory in use lacks.
+const writtenLater = "what those that use it write later: the copy is made right before the removal"
+
 // saveShm saves a segment. Its content is read through a process that has it attached: that changes nothing. If nobody
 // has, the deed attaches it, removes it, copies it and lets it go: see shmLate.
 func (s *survey) saveShm(st *Step, seg sysv.ShmSegment) {
@@ -140,8 +143,11 @@ func (s *survey) saveShm(st *Step, seg sysv.ShmSegment) {
 	case seg.Size > s.saving.limit() && !s.opensOwnMappings():
 		err = fmt.Errorf("%w (%s), and only root can tell its holes", errTooLarge, schema.Counted(seg.Size, "byte"))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		st.lacks("what it holds", err)
+	case seg.NAttch > 0:
+		st.Unsaved = append(st.Unsaved, writtenLater)
 	}
 	late := (*kept)(nil)
 	st.back = &wayBack{save: func(o *kept) error {

@@ -46,8 +46,7 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		c.add("size", file.Size, *to.Size)
 		command("truncate -s %d", *to.Size)
 		if *to.Size < file.Size {
-			st.Affected = append(st.Affected, fmt.Sprintf("the last %s are lost",
-				schema.Counted(file.Size-*to.Size, "byte")))
+			st.Affected = append(st.Affected, "the last "+areLost(file.Size-*to.Size, "byte"))
 		}
 	}
 	if perms := uint32(file.Mode.Perm()); s.to.Perms != nil && *s.to.Perms != perms {

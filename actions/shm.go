@@ -59,7 +59,7 @@ func (s *survey) whoEndsRemoved(r schema.Ref) string {
 func (s *survey) shmRemoval(name string, seg sysv.ShmSegment) string {
 	size := schema.Counted(seg.Size, "byte")
 	if seg.NAttch == 0 {
-		return fmt.Sprintf("%s is destroyed at once; its %s are lost", name, size)
+		return fmt.Sprintf("%s is destroyed at once; its %s", name, areLost(seg.Size, "byte"))
 	}
 	says := fmt.Sprintf("%s of %s is marked for destruction (dest): those attached keep their mapping, "+
 		"and it goes away with the last attachment (%d now)", name, size, seg.NAttch)

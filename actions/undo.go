@@ -368,7 +368,8 @@ func (o *savedObject) with() string {
 	case o.Kind == schema.PSem:
 		parts = append(parts, fmt.Sprintf("value %d", o.Value))
 	case o.Data:
-		parts = append(parts, fmt.Sprintf("what it held (%s that are not zero)", schema.Counted(o.Bytes, "byte")))
+		parts = append(parts, fmt.Sprintf("what it held (%s in pages that hold something)",
+			schema.Counted(o.Bytes, "byte")))
 	case o.Size > 0:
 		parts = append(parts, "zeros")
 	}

@@ -98,7 +98,7 @@ func (c *cleanCmd) check(cmd *cobra.Command) (time.Duration, error) {
 		}
 	}
 	age, err := graceOf(c.grace)
-	if err != nil || c.older == "" {
+	if err != nil || !flags.Changed("older") {
 		return age, err
 	}
 	older, err := views.ParseDuration(c.older)

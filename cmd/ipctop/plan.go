@@ -100,7 +100,7 @@ func (f *planFlags) start(cmd *cobra.Command, age time.Duration) (*verbRun, erro
 	if err != nil {
 		return nil, err
 	}
-	saving, err := f.saving.saving()
+	saving, err := f.saving.saving(cmd.Flags())
 	if err != nil {
 		return nil, err
 	}

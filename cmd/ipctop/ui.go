@@ -56,7 +56,7 @@ func runUI(parent context.Context, f uiFlags) error {
 	if err != nil {
 		return err
 	}
-	saving, err := f.saving.saving()
+	saving, err := f.saving.saving(f.flags)
 	if err != nil {
 		return err
 	}

@@ -32,17 +32,17 @@ func (f *saveFlags) registerKeep(flags *pflag.FlagSet) {
 	flags.StringVar(&f.keep, "keep", "7d", "remove what is saved after this `time`")
 }
 
-// saving reads the flags. A flag that the command does not have is "".
-func (f *saveFlags) saving() (actions.Saving, error) {
+// saving reads the flags. A flag that the command does not have is "" and unchanged.
+func (f *saveFlags) saving(flags *pflag.FlagSet) (actions.Saving, error) {
 	s := actions.Saving{Off: f.off}
 	var err error
-	if f.limit != "" {
+	if f.limit != "" || flags.Changed("save-limit") {
 		if s.Limit, err = schema.ParseSize(f.limit); err != nil || s.Limit == 0 {
 			return s, usageErrorf("--save-limit %q: say a size such as 256M; --no-save saves nothing",
 				views.Visible(f.limit))
 		}
 	}
-	if f.keep != "" {
+	if f.keep != "" || flags.Changed("keep") {
 		if s.Keep, err = views.ParseDuration(f.keep); err != nil || s.Keep <= 0 {
 			return s, usageErrorf("--keep %q: say a time such as 7d", views.Visible(f.keep))
 		}

@@ -42,8 +42,13 @@ func TestUndo(t *testing.T) {
 			t.Errorf("%+v", doc)
 		}
 		for _, args := range [][]string{{"0"}, {"1", "2"}, {"--list", "1"}, {"--output", "json"}, {"--keep", "0s"},
-			{"--read-only"}} {
+			{"--keep", ""}, {"--read-only"}} {
 			if got := ipctop(append([]string{"undo"}, args...)...); got.Code != exitUsage {
+				t.Errorf("%q: %+v", args, got)
+			}
+		}
+		for _, args := range [][]string{{"rm", "--save-limit", "", ref(a)}, {"clean", "--older", ""}} {
+			if got := ipctop(args...); got.Code != exitUsage {
 				t.Errorf("%q: %+v", args, got)
 			}
 		}
