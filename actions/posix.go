@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
@@ -224,7 +223,7 @@ func posixFacts(r schema.Ref, f vfs.PosixFile, content uint64, idle bool) facts 
 	return facts{
 		{"name", r.Name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true},
 		{"gid", f.GID, true},
-		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, idle}, {"content", content, idle},
+		{"mode", octal(f.Perms()), true}, {"size", f.Size, idle}, {"content", content, idle},
 		{"mtime", moment(f.MTime.Unix()), idle}, {"ctime", moment(f.CTime.Unix()), idle && r.Kind != schema.PMsg},
 	}
 }

@@ -3,7 +3,6 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -15,7 +14,7 @@ import (
 
 // owner takes the facts that all POSIX objects have.
 func (o *savedObject) owner(name string, f vfs.PosixFile) {
-	o.Name, o.UID, o.GID, o.Perms = []byte(name), f.UID, f.GID, uint32(f.Mode&fs.ModePerm)
+	o.Name, o.UID, o.GID, o.Perms = []byte(name), f.UID, f.GID, f.Perms()
 	o.Dev = f.Dev
 }
 

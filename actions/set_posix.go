@@ -3,7 +3,6 @@ package actions
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -49,7 +48,7 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 			st.Affected = append(st.Affected, "the last "+areLost(file.Size-*to.Size, "byte"))
 		}
 	}
-	if perms := uint32(file.Mode.Perm()); s.to.Perms != nil && *s.to.Perms != perms {
+	if perms := file.Perms(); s.to.Perms != nil && *s.to.Perms != perms {
 		to.Perms = s.to.Perms
 		c.add("perms", octal(perms), octal(*to.Perms))
 		command("chmod %v", octal(*to.Perms))
@@ -132,7 +131,7 @@ func (s *survey) posixHolders(r schema.Ref) (users struct {
 func setFacts(name string, f vfs.PosixFile, idle bool) facts {
 	return facts{
 		{"name", name, true}, {"dev", f.Dev, true}, {"inode", f.Ino, true}, {"uid", f.UID, true}, {"gid", f.GID, true},
-		{"mode", octal(f.Mode & fs.ModePerm), true}, {"size", f.Size, true},
+		{"mode", octal(f.Perms()), true}, {"size", f.Size, true},
 		{"mtime", f.MTime.UTC().Format(time.RFC3339Nano), idle},
 	}
 }

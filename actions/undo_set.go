@@ -2,7 +2,6 @@ package actions
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -22,7 +21,7 @@ func (o *sysvObject) settings(values map[int]uint16) *Settings {
 
 // fileSettings are all values of a POSIX object that Set changes.
 func fileSettings(f vfs.PosixFile) *Settings {
-	perms := uint32(f.Mode & fs.ModePerm)
+	perms := f.Perms()
 	return &Settings{UID: &f.UID, GID: &f.GID, Perms: &perms, Size: &f.Size}
 }
 

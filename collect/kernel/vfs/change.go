@@ -57,6 +57,11 @@ func ChangeSame(dir int, name string, dev, ino uint64, c FileChange) error {
 	if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("chown: %w", err)
 	}
+	if c.Perms != nil && *c.Perms&0o7000 != 0 { // chown(2) may take these bits away
+		if err := unix.Chmod(link, *c.Perms); err != nil {
+			return fmt.Errorf("chmod: %w", err)
+		}
+	}
 	return nil
 }
 

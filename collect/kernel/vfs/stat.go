@@ -63,9 +63,36 @@ func FileOf(name string, st *unix.Stat_t) PosixFile {
 	}
 }
 
-// fileMode turns st_mode into Go's mode: permissions and type.
+// Perms are the permissions with the setuid, setgid and sticky bits, as chmod(2) takes them: at most 07777.
+func (f *PosixFile) Perms() uint32 {
+	perms := uint32(f.Mode.Perm())
+	for _, b := range specialBits() {
+		if f.Mode&b.mode != 0 {
+			perms |= b.bit
+		}
+	}
+	return perms
+}
+
+// specialBits pairs bits of st_mode with those of Go's mode.
+func specialBits() [3]struct {
+	bit  uint32
+	mode fs.FileMode
+} {
+	return [3]struct {
+		bit  uint32
+		mode fs.FileMode
+	}{{unix.S_ISUID, fs.ModeSetuid}, {unix.S_ISGID, fs.ModeSetgid}, {unix.S_ISVTX, fs.ModeSticky}}
+}
+
+// fileMode turns st_mode into Go's mode: permissions, special bits and type.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode & 0o777)
+	for _, b := range specialBits() {
+		if mode&b.bit != 0 {
+			m |= b.mode
+		}
+	}
 	switch mode & unix.S_IFMT {
 	case unix.S_IFREG:
 	case unix.S_IFDIR:
