@@ -170,7 +170,8 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 	}
 	is, c := was, &change{}
 	s.owned(c, &is.perm)
-	ipcSet := len(c.words) > 0
+	rights := len(c.words) > 0
+	ipcSet := rights
 	if s.to.QBytes != nil {
 		is.queue.QBytes = *s.to.QBytes
 		c.add("qbytes", was.queue.QBytes, is.queue.QBytes)
@@ -207,7 +208,7 @@ func (s *setter) setSysV(r schema.Ref) (Step, error) {
 		o.ended = func() error { return s.moved(o.keeper.dir, o.Step, r, was.ctime) }
 	})
 	st.object = was.facts(sems)
-	if ipcSet {
+	if rights {
 		st.Affected = append(st.Affected, s.checkedAgain(r.Kind))
 	}
 	s.awakes(&st, before)

@@ -17,7 +17,7 @@ func setVerb() Verb {
 			"loses data. The kernel forgets the\n" +
 			"SEM_UNDO adjustments of a semaphore that is set. A change of a System V object changes its ctime.\n",
 		Example: `  ipctop set shm:32769 owner=postgres perms=0640
-  ipctop set msg:3 qbytes=64K
+  ipctop set msg:3 qbytes=8K
   ipctop set sem:5 'sval[2]=1'
   ipctop set perms=0600 --where 'kind == "pshm" and owner == "bob"'`,
 		Keys: "e",
