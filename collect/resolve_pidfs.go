@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ipctop/ipctop/collect/kinds"
+	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -27,7 +27,7 @@ func checkInode(sel schema.Selector, ref schema.Ref) error {
 	if sel.Inode == 0 {
 		return nil
 	}
-	inode, ok := kinds.PidfsInode(int(ref.ID), ref.Gen)
+	inode, ok := process.PidfsInode(int(ref.ID), ref.Gen)
 	switch {
 	case !ok:
 		return errNoPidfs

@@ -520,7 +520,6 @@ func TestForeignObjectsOfAnOrdinaryUser(t *testing.T) {
 			cell("sem", set, "ncount"):  "denied",
 			cell("sem", set, "zcount"):  "denied",
 			cell("sem", set, "waiters"): "denied",
-			cell("sem", set, "holders"): "not collected",
 
 			cell("shm", held, "owner"):         "root",
 			cell("shm", held, "creator_state"): proc.CreatorAlive,
