@@ -112,7 +112,10 @@ func table(snap *Snapshot, kind schema.Kind) (map[string]cells, []string) {
 
 // ownTests reports true if a column of a kind has its own tests. The other tests leave it out.
 func ownTests(kind schema.Kind, column string) bool {
-	return column == "undo" || kind == schema.Sem && column == "holders" || column != "age" && aspectColumns()[kind][column]
+	if column == "undo" || kind == schema.Sem && column == "holders" {
+		return true
+	}
+	return column != "age" && aspectColumns()[kind][column]
 }
 
 // aspectColumns are the IDs of the columns that aspects add, by kind.
