@@ -15,12 +15,12 @@ import (
 
 // timeout ends the program that hangs below it. The verdict stays, and the row names the parent.
 func TestTimeoutEndsWhatHangs(t *testing.T) {
-	program := builtOwn(t)
 	timeout, err := exec.LookPath("timeout")
 	if err != nil {
 		t.Skip(err)
 	}
 	kerneltest.InNamespace(t, func() {
+		program := builtOwn(t)
 		cmd := exec.Command(timeout, "100000", program, "read")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		kerneltest.OK(t, cmd.Start())
