@@ -19,7 +19,7 @@ func (p *Planner) Clean(refs []schema.Ref) (*Plan, error) {
 	plan := s.plan
 	why := Reason{Want: map[schema.Kind]schema.Need{}, AllNamespaces: s.snap.Request.AllNamespaces, Lost: noOrphan}
 	for kind := range s.snap.Request.Want {
-		why.Want[kind] = s.mechanism(kind).NeedsOf(leaks.IDs())
+		why.Want[kind] = collect.MechanismOf(kind).NeedsOf(leaks.IDs())
 	}
 	var steps []Step
 	for _, st := range plan.Steps {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/ipctop/ipctop/collect/kernel/sock"
 	"github.com/ipctop/ipctop/collect/kernel/sys"
@@ -55,11 +54,11 @@ func (s *closing) step(r schema.Ref) (Step, error) {
 	row := o.Row.(*kinds.InetRow)
 	if !CanClose(o) {
 		return Step{}, refuse("the kernel cannot close a single socket of %s: end its holders with %s", row.Protocol,
-			strings.ReplaceAll(kinds.EndHolders, "REF", r.String()))
+			naming(kinds.EndHolders, r))
 	}
 	if may, err := sys.MayAdminNet(); err == nil && !may {
 		return Step{}, refuse("permission denied: only root (CAP_NET_ADMIN) closes sockets: end its holders with %s",
-			strings.ReplaceAll(kinds.EndHolders, "REF", r.String()))
+			naming(kinds.EndHolders, r))
 	}
 	st := Step{Ref: r, Says: closingSays(row), Equivalent: closingCommand(row), object: socketFacts(row.InetSocket)}
 	st.Victim = closingName(row)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kernel/process"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -62,14 +61,9 @@ type members struct {
 	notes     []string
 }
 
-func processMechanism() *kinds.Mechanism {
-	all := collect.Mechanisms()
-	return all[slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == schema.Proc })]
-}
-
 // processTable reads the columns of all processes.
 func (p *Planner) processTable(groups []Members) *collect.Snapshot {
-	m := processMechanism()
+	m := collect.MechanismOf(schema.Proc)
 	var ids []string
 	for _, g := range groups {
 		ids = append(ids, g.Column)
@@ -80,7 +74,7 @@ func (p *Planner) processTable(groups []Members) *collect.Snapshot {
 
 // nameIn returns the cell of a process; "" if it has none.
 func nameIn(column string, o *schema.Object) string {
-	if c, ok := processMechanism().Column(column); ok {
+	if c, ok := collect.MechanismOf(schema.Proc).Column(column); ok {
 		if v := c.Get(o); v.State() == schema.Known {
 			return v.Str()
 		}

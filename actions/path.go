@@ -83,7 +83,7 @@ func (s *survey) stillStale(kind schema.Kind) {
 	}
 	s.because[kind] = true
 	s.plan.Because(Reason{
-		Want: map[schema.Kind]schema.Need{kind: removalLists(s.mechanism(kind))},
+		Want: map[schema.Kind]schema.Need{kind: removalLists(collect.MechanismOf(kind))},
 		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
 			if r.Kind != kind {
 				return ""

@@ -81,17 +81,16 @@ var errNoProc = errors.New("/proc is empty or not mounted, so that nothing tells
 // survey holds one reading of the machine, for one plan.
 type survey struct {
 	*Planner
-	plan       *Plan
-	mechanisms []*kinds.Mechanism
-	snap       *collect.Snapshot
-	users      *proc.Users
-	noted      map[string]bool
-	uses       map[schema.Ref][]use    // of POSIX objects, as the plan showed them
-	hidden     map[schema.Ref]bool     // POSIX objects that somebody may use unseen
-	waiting    map[schema.Ref][]use    // waiters of System V objects, as the plan showed them
-	because    map[schema.Kind]bool    // kinds whose reasons the plan has
-	room       int                     // descriptors that the plan may still hold open
-	segments   map[int]sysv.ShmSegment // with their memory; nil: not read yet
+	plan     *Plan
+	snap     *collect.Snapshot
+	users    *proc.Users
+	noted    map[string]bool
+	uses     map[schema.Ref][]use    // of POSIX objects, as the plan showed them
+	hidden   map[schema.Ref]bool     // POSIX objects that somebody may use unseen
+	waiting  map[schema.Ref][]use    // waiters of System V objects, as the plan showed them
+	because  map[schema.Kind]bool    // kinds whose reasons the plan has
+	room     int                     // descriptors that the plan may still hold open
+	segments map[int]sysv.ShmSegment // with their memory; nil: not read yet
 }
 
 // survey reads the kinds of the objects. needs chooses the facts to read of each kind.
@@ -101,12 +100,12 @@ func (p *Planner) survey(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechan
 
 func (p *Planner) surveyWith(plan *Plan, refs []schema.Ref, needs func(*kinds.Mechanism) schema.Need,
 	take func(*collect.Collector, collect.Request) *collect.Snapshot) *survey {
-	s := &survey{Planner: p, plan: plan, mechanisms: collect.Mechanisms(), users: proc.NewUsers(true),
+	s := &survey{Planner: p, plan: plan, users: proc.NewUsers(true),
 		noted: map[string]bool{}, because: map[schema.Kind]bool{}, waiting: map[schema.Ref][]use{},
 		uses: map[schema.Ref][]use{}, hidden: map[schema.Ref]bool{}, room: sys.FreeDescriptors() - spareFDs}
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}, Grace: p.grace}
 	for _, r := range refs {
-		if m := s.mechanism(r.Kind); m != nil {
+		if m := collect.MechanismOf(r.Kind); m != nil {
 			req.Want[r.Kind] = needs(m)
 			req.AllNamespaces = req.AllNamespaces || r.Space != 0 && (inIPCNamespace(r.Kind) ||
 				r.Kind == schema.Inet || r.Kind.InDevShm() && r.Name != "")
@@ -114,14 +113,6 @@ func (p *Planner) surveyWith(plan *Plan, refs []schema.Ref, needs func(*kinds.Me
 	}
 	s.snap = take(collect.New(p.host, p.now, p.settings...), req)
 	return s
-}
-
-func (s *survey) mechanism(k schema.Kind) *kinds.Mechanism {
-	i := slices.IndexFunc(s.mechanisms, func(m *kinds.Mechanism) bool { return m.Kind == k })
-	if i < 0 {
-		return nil
-	}
-	return s.mechanisms[i]
 }
 
 // ends returns the processes at an object; none if the object is gone.

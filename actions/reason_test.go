@@ -76,7 +76,7 @@ func TestAProcessThatWentOnIsNotSignalled(t *testing.T) {
 		r := m.proc(pid)
 		p := m.signal("KILL", Holders, r)
 		defer p.Close()
-		state, _ := m.survey(newPlan(m.Planner, "", ""), nil, nil).mechanism(schema.Proc).Column("state")
+		state, _ := collect.MechanismOf(schema.Proc).Column("state")
 		p.Because(Reason{Want: map[schema.Kind]schema.Need{schema.Proc: state.Needs},
 			Lost: func(snap *collect.Snapshot, r schema.Ref) string {
 				if o := snap.Find(r); o != nil && strings.HasPrefix(state.Get(o).Str(), "T") {

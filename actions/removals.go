@@ -44,19 +44,18 @@ func Removable(k schema.Kind) bool { return removalOf(k).plan != nil }
 // insteadOfRemoving returns the reason why an object cannot be removed, and what frees it. Some kinds have their own
 // words. An object without a name goes away with its last descriptor.
 func insteadOfRemoving(r schema.Ref) string {
-	all := collect.Mechanisms()
-	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == r.Kind })
-	says := ""
+	m := collect.MechanismOf(r.Kind)
 	switch {
-	case i >= 0 && all[i].Ends != "":
-		says = all[i].Ends
-	case i >= 0 && all[i].Descriptor != nil && all[i].Descriptor.IsObject():
-		says = "it goes away when its last holder closes it: end its holders with " + kinds.EndHolders
-	default:
-		return notRemoved(r.Kind)
+	case m != nil && m.Ends != "":
+		return naming(m.Ends, r)
+	case m != nil && m.Descriptor != nil && m.Descriptor.IsObject():
+		return naming("it goes away when its last holder closes it: end its holders with "+kinds.EndHolders, r)
 	}
-	return strings.ReplaceAll(says, "REF", r.String())
+	return notRemoved(r.Kind)
 }
+
+// naming puts an object into an advice of the kinds, such as kinds.EndHolders.
+func naming(advice string, r schema.Ref) string { return strings.ReplaceAll(advice, "REF", r.String()) }
 
 // notRemoved is the reason for a kind without any removal: it names the kinds that can be removed.
 func notRemoved(k schema.Kind) string {

@@ -60,9 +60,8 @@ func (s Side) of(k schema.Kind) bool {
 	case s == Enders:
 		return Waiters.of(k)
 	}
-	all := collect.Mechanisms()
-	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == k })
-	return i >= 0 && all[i].NeedsAt(s.ends()...) != 0
+	m := collect.MechanismOf(k)
+	return m != nil && m.NeedsAt(s.ends()...) != 0
 }
 
 // parseSide reads a Side.

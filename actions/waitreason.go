@@ -17,7 +17,7 @@ func (s *survey) waitersReason(r schema.Ref) {
 	}
 	s.because[r.Kind] = true
 	s.plan.Because(Reason{
-		Want:          map[schema.Kind]schema.Need{r.Kind: s.mechanism(r.Kind).NeedsAt(kinds.Waiters)},
+		Want:          map[schema.Kind]schema.Need{r.Kind: collect.MechanismOf(r.Kind).NeedsAt(kinds.Waiters)},
 		AllNamespaces: s.snap.Request.AllNamespaces,
 		Lost: func(snap *collect.Snapshot, r schema.Ref) string {
 			shown, ours := s.waiting[r]

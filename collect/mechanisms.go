@@ -9,6 +9,7 @@ import (
 	"github.com/ipctop/ipctop/collect/ftok"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/leaks"
+	"github.com/ipctop/ipctop/collect/schema"
 	"github.com/ipctop/ipctop/collect/software"
 	"github.com/ipctop/ipctop/collect/waits"
 )
@@ -38,6 +39,15 @@ var everything = sync.OnceValue(func() (all struct {
 	}
 	return all
 })
+
+// MechanismOf is the mechanism of a kind; nil if there is no such kind.
+func MechanismOf(k schema.Kind) *kinds.Mechanism {
+	all := Mechanisms()
+	if i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == k }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
 
 // mechanisms lists the kinds without the columns of the aspects.
 func mechanisms() []*kinds.Mechanism {

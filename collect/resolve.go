@@ -140,10 +140,8 @@ func (s *Snapshot) notFoundAsTyped(sel schema.Selector) error {
 
 // cellOf reads a column of a kind. It gives an Absent cell if the kind has no such column.
 func cellOf(kind schema.Kind, id string) func(*schema.Object) schema.Value {
-	all := Mechanisms()
-	i := slices.IndexFunc(all, func(m *kinds.Mechanism) bool { return m.Kind == kind })
-	if i >= 0 {
-		if c, ok := all[i].Column(id); ok {
+	if m := MechanismOf(kind); m != nil {
+		if c, ok := m.Column(id); ok {
 			return c.Get
 		}
 	}

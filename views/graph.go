@@ -146,10 +146,8 @@ func labelOf(s *collect.Snapshot, r schema.Ref) string {
 	if o == nil {
 		return ""
 	}
-	for _, m := range collect.Mechanisms() {
-		if m.Kind == r.Kind {
-			return m.NamedLabel(o)
-		}
+	if m := collect.MechanismOf(r.Kind); m != nil {
+		return m.NamedLabel(o)
 	}
 	return ""
 }

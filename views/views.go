@@ -132,9 +132,7 @@ func Select(words []string) ([]*kinds.Mechanism, error) {
 }
 
 // KnownKind is true if some mechanism has this kind.
-func KnownKind(k schema.Kind) bool {
-	return slices.ContainsFunc(collect.Mechanisms(), func(m *kinds.Mechanism) bool { return m.Kind == k })
-}
+func KnownKind(k schema.Kind) bool { return collect.MechanismOf(k) != nil }
 
 // UsageError is a mistake in a person's input. Its text is one line: the mistake, and what to do.
 type UsageError struct{ Says string }

@@ -54,8 +54,8 @@ func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 	req := collect.Request{Want: map[schema.Kind]schema.Need{}}
 	for _, s := range sels {
 		req.Want[s.Kind] = 0
-		if m := mechanismsOf(func(k schema.Kind) bool { return k == s.Kind }); a.lists != nil && len(m) == 1 {
-			req.Want[s.Kind] = a.lists(m[0])
+		if m := collect.MechanismOf(s.Kind); a.lists != nil && m != nil {
+			req.Want[s.Kind] = a.lists(m)
 		}
 		req.AllNamespaces = req.AllNamespaces || otherNamespace(s)
 	}
@@ -78,16 +78,14 @@ func (a *verbRun) resolve(sels []schema.Selector) []schema.Ref {
 
 // standsForOther is true for a kind whose rows stand for other objects.
 func standsForOther(k schema.Kind) bool {
-	return len(mechanismsOf(func(of schema.Kind) bool { return of == k })) == 1 &&
-		mechanismsOf(func(of schema.Kind) bool { return of == k })[0].Subject != nil
+	m := collect.MechanismOf(k)
+	return m != nil && m.Subject != nil
 }
 
 // subjectOf gives the object that a row stands for. The row of a waiting thread stands for the thread's process.
 func subjectOf(snap *collect.Snapshot, ref schema.Ref) schema.Ref {
-	for _, m := range collect.Mechanisms() {
-		if m.Kind == ref.Kind && m.Subject != nil {
-			return m.Subject(snap.Find(ref))
-		}
+	if standsForOther(ref.Kind) {
+		return collect.MechanismOf(ref.Kind).Subject(snap.Find(ref))
 	}
 	return ref
 }

@@ -99,17 +99,8 @@ func (r *related) processes(s *collect.Snapshot) map[schema.Ref]bool {
 
 // hasHolders is true for a kind whose processes are known beyond those that wait.
 func hasHolders(k schema.Kind) bool {
-	m := mechanismOf(k)
+	m := collect.MechanismOf(k)
 	return m != nil && m.NeedsAt(kinds.Holders, kinds.Readers, kinds.Writers) != 0
-}
-
-func mechanismOf(k schema.Kind) *kinds.Mechanism {
-	for _, m := range collect.Mechanisms() {
-		if m.Kind == k {
-			return m
-		}
-	}
-	return nil
 }
 
 // addNeeds adds the facts that the restriction needs to a request.
@@ -121,7 +112,7 @@ func (r *related) addNeeds(req *collect.Request) {
 		req.Edges = true
 		for _, ref := range r.refs {
 			req.Want[ref.Kind] |= 0
-			if m := mechanismOf(ref.Kind); m != nil {
+			if m := collect.MechanismOf(ref.Kind); m != nil {
 				req.Want[ref.Kind] |= m.NeedsAt(kinds.Holders)
 			}
 		}
