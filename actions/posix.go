@@ -100,30 +100,16 @@ func (s *survey) access(r schema.Ref) (posixAccess, error) {
 // removePosix plans to remove a name. The object lives on until its last user is done (shm_unlink(3), sem_unlink(3),
 // mq_unlink(3)). The removal wakes nobody.
 func (s *survey) removePosix(r schema.Ref) (Step, error) {
-	kind := posixKinds()[r.Kind]
 	if r.Name == "" {
 		return Step{}, refuse("it has no name any more and goes away with the last process that uses it: "+
 			"end those with ipctop signal TERM --to holders %s", r)
 	}
-	access, err := s.access(r)
+	access, file, err := s.shownFile(r, " and remove it with rm or rmdir")
 	if err != nil {
 		return Step{}, err
 	}
-	file, err := access.stat(r.Name)
-	if err != nil {
+	if err := s.mayChange(file.UID); err != nil {
 		return Step{}, err
-	}
-	if file.Ino != r.Gen {
-		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: "+
-			"look at it again",
-			r.Gen, file.Ino))
-	}
-	if !file.Mode.IsRegular() {
-		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s and remove it "+
-			"with rm or rmdir", access.path, file.Name)
-	}
-	if me := uint32(sys.EffectiveUID()); me != file.UID && me != 0 {
-		return Step{}, refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(file.UID))
 	}
 	name := r.Name
 	if access.where != "" {
@@ -132,7 +118,7 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	st := Step{Ref: r, Equivalent: access.equivalent + schema.ShellQuote(name)}
 	s.posixUsers(&st)
 	content, contentLost := s.posixContent(r, file)
-	st.Victim = fmt.Sprintf("%s %s (owner %s)", kind.what, r.Name, s.users.User(file.UID))
+	st.Victim = s.namedFile(r, file)
 	st.Says = access.where + st.Victim + " loses its name; "
 	if st.Live {
 		st.Says += "it goes away, and its memory is free, when the last process that uses it has closed and " +
@@ -149,6 +135,39 @@ func (s *survey) removePosix(r schema.Ref) (Step, error) {
 	s.guardPosix(&st, file, content, access, says)
 	s.savePosix(&st, file)
 	return st, nil
+}
+
+// shownFile reads the file of an object. It refuses another file than the one that was shown, and a file that no POSIX
+// call has made; instead ends that advice.
+func (s *survey) shownFile(r schema.Ref, instead string) (access posixAccess, file vfs.PosixFile, err error) {
+	if access, err = s.access(r); err != nil {
+		return access, file, err
+	}
+	file, err = access.stat(r.Name)
+	switch {
+	case err != nil:
+	case file.Ino != r.Gen:
+		err = goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: look at it again", r.Gen,
+			file.Ino))
+	case !file.Mode.IsRegular():
+		err = refuse("it is no regular file, so that no POSIX call has made it: look at %s%s%s", access.path, file.Name,
+			instead)
+	}
+	return access, file, err
+}
+
+// mayChange foresees the kernel's answer for a file with an owner (unlink(2) below a sticky directory, chmod(2),
+// chown(2)).
+func (s *survey) mayChange(uid uint32) error {
+	if me := uint32(sys.EffectiveUID()); me != uid && me != 0 {
+		return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(uid))
+	}
+	return nil
+}
+
+// namedFile describes a POSIX object in words: "POSIX shared memory /x (owner alice)".
+func (s *survey) namedFile(r schema.Ref, file vfs.PosixFile) string {
+	return fmt.Sprintf("%s %s (owner %s)", posixKinds()[r.Kind].what, r.Name, s.users.User(file.UID))
 }
 
 // errUsed is the kernel's word that somebody uses a file that was idle.

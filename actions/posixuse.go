@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/ipctop/ipctop/collect"
@@ -15,25 +14,44 @@ type use struct {
 	says    string // "sleep (pid 7) has it open"
 }
 
+// holderUses lists the processes that have an object open or mapped.
+func holderUses(at kinds.Ends) (uses []use) {
+	for _, e := range at.Holders.Endpoints() {
+		how := " has it open"
+		if e.Maps > 0 {
+			how = " has it mapped"
+		}
+		uses = addUse(uses, e, how)
+	}
+	return uses
+}
+
 // posixUses lists the uses of an object, and tells whether there may be more.
 func posixUses(at kinds.Ends) (uses []use, hidden bool) {
-	add := func(e schema.Endpoint, format string, args ...any) {
-		u := use{e.Ref(), processName(e.Comm, e.PID) + fmt.Sprintf(format, args...)}
-		if !slices.Contains(uses, u) {
-			uses = append(uses, u)
-		}
-	}
-	for _, e := range at.Holders.Endpoints() {
-		if e.Maps > 0 {
-			add(e, " has it mapped")
-		} else {
-			add(e, " has it open")
-		}
-	}
+	uses = holderUses(at)
 	for _, e := range at.Waiters.Endpoints() {
-		add(e, " is blocked in %s and is not woken", e.Mode)
+		uses = addUse(uses, e, " is blocked in "+e.Mode+" and is not woken")
 	}
 	return uses, at.Holders.State() == schema.Denied || at.Holders.Partial()
+}
+
+// addUse adds a use that is not in the list yet. how follows the name of the process.
+func addUse(uses []use, e schema.Endpoint, how string) []use {
+	u := use{e.Ref(), processName(e.Comm, e.PID) + how}
+	if slices.Contains(uses, u) {
+		return uses
+	}
+	return append(uses, u)
+}
+
+// newUse tells in words of a use that was not shown; "": there is none.
+func newUse(now, shown []use) string {
+	for _, u := range now {
+		if !slices.Contains(shown, u) {
+			return "by now " + u.says
+		}
+	}
+	return ""
 }
 
 // posixReason makes the plan ask again, right before the deeds, who uses the POSIX objects of a kind. A use that the
@@ -57,12 +75,9 @@ func (s *survey) posixReason(r schema.Ref, shown []use, hidden bool) {
 				return "it is gone, or another object has its name"
 			}
 			now, hidden := posixUses(kinds.EndsOf(o))
-			for _, u := range now {
-				if !slices.Contains(shown, u) {
-					return "by now " + u.says
-				}
-			}
-			switch {
+			switch says := newUse(now, shown); {
+			case says != "":
+				return says
 			case hidden && !s.hidden[r] && len(shown) == 0:
 				return "nobody used it, and now somebody may"
 			case len(shown) > 0 && len(now) == 0:

@@ -216,10 +216,16 @@ func (s *survey) mayKeep(st *Step) string {
 
 // noteSaving tells once for the plan what becomes of what it removes.
 func (s *survey) noteSaving() {
+	s.noteKept(s.mayKeep, "make it again", "makes it again", "; attachments, SEM_UNDO and times do not come back")
+}
+
+// noteKept takes the way back from the steps that cannot have one: mayKeep gives the reason. Then it tells once for the
+// plan what ipctop undo can do, or does.
+func (s *survey) noteKept(mayKeep func(*Step) string, can, does, but string) {
 	kept := 0
 	for i := range s.plan.Steps {
 		st := &s.plan.Steps[i]
-		if why := s.mayKeep(st); why != "" {
+		if why := mayKeep(st); why != "" {
 			st.back, st.Unsaved = nil, []string{why}
 		}
 		if s.saving.Off {
@@ -232,9 +238,8 @@ func (s *survey) noteSaving() {
 	switch {
 	case len(s.plan.Steps) == 0:
 	case s.saving.Off:
-		s.note("nothing is saved, so that ipctop undo cannot make it again")
+		s.note("nothing is saved, so that ipctop undo cannot " + can)
 	case kept > 0:
-		s.note(fmt.Sprintf("ipctop undo makes it again within %s; attachments, SEM_UNDO and times do not come back",
-			ageWords(s.saving.keep())))
+		s.note("ipctop undo " + does + " within " + ageWords(s.saving.keep()) + but)
 	}
 }

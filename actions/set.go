@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ipctop/ipctop/collect"
-	"github.com/ipctop/ipctop/collect/kernel/sys"
 	"github.com/ipctop/ipctop/collect/kernel/sysv"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -28,24 +27,12 @@ func (p *Planner) Set(to *Settings, refs []schema.Ref) (*Plan, error) {
 
 // noteSetting tells once for the plan what becomes of the old values.
 func (s *setter) noteSetting() {
-	kept := 0
-	for i := range s.plan.Steps {
-		st := &s.plan.Steps[i]
-		switch {
-		case s.saving.Off:
-			st.back, st.Unsaved = nil, nil
-		case st.Ref.Space != 0:
-			st.back, st.Unsaved = nil, []string{"the old values: ipctop undo works in its own namespace only"}
-		default:
-			kept++
+	s.noteKept(func(st *Step) string {
+		if st.Ref.Space != 0 {
+			return "the old values: ipctop undo works in its own namespace only"
 		}
-	}
-	switch {
-	case s.saving.Off && len(s.plan.Steps) > 0:
-		s.note("nothing is saved, so that ipctop undo cannot set the old values again")
-	case kept > 0:
-		s.note("ipctop undo sets the old values again within " + ageWords(s.saving.keep()))
-	}
+		return ""
+	}, "set the old values again", "sets the old values again", "")
 }
 
 // setNeeds chooses the facts for a change: the users of the object, and who waits for which semaphore.
@@ -268,12 +255,4 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// mayChange foresees the answer of chmod(2) and chown(2) for a file with an owner.
-func (s *setter) mayChange(uid uint32) error {
-	if me := uint32(sys.EffectiveUID()); me != uid && me != 0 {
-		return refuse("permission denied: it belongs to %s: needs root or the owner", s.users.User(uid))
-	}
-	return nil
 }

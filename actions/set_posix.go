@@ -7,31 +7,17 @@ import (
 	"time"
 
 	"github.com/ipctop/ipctop/collect/kernel/vfs"
-	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
 // setPosix plans to change the file of a POSIX object. All who open the object go through the file's permissions.
 func (s *setter) setPosix(r schema.Ref) (Step, error) {
-	kind := posixKinds()[r.Kind]
 	if r.Name == "" {
 		return Step{}, refuse("it has no name any more, so that nobody else can open it")
 	}
-	access, err := s.access(r)
+	access, file, err := s.shownFile(r, "")
 	if err != nil {
 		return Step{}, err
-	}
-	file, err := access.stat(r.Name)
-	if err != nil {
-		return Step{}, err
-	}
-	switch {
-	case file.Ino != r.Gen:
-		return Step{}, goneError(fmt.Sprintf("it is not the object that was shown: inode was %d, is %d: "+
-			"look at it again", r.Gen, file.Ino))
-	case !file.Mode.IsRegular():
-		return Step{}, refuse("it is no regular file, so that no POSIX call has made it: look at %s%s", access.path,
-			file.Name)
 	}
 	c, to, commands := &change{}, vfs.FileChange{}, []string(nil)
 	path := schema.ShellQuote(access.path + strings.TrimPrefix(r.Name, "/"))
@@ -39,7 +25,8 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		commands = append(commands, fmt.Sprintf(format, args...)+" "+path)
 	}
 	st := Step{Ref: r}
-	users := s.posixHolders(r)
+	holders := holderUses(s.ends(r))
+	uses, hidden := posixUses(s.ends(r))
 	if s.to.Size != nil && *s.to.Size != file.Size {
 		to.Size = s.to.Size
 		c.add("size", file.Size, *to.Size)
@@ -69,11 +56,12 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 	if err := s.mayChange(file.UID); err != nil {
 		return Step{}, err
 	}
-	st.Victim = fmt.Sprintf("%s %s (owner %s)", kind.what, r.Name, s.users.User(file.UID))
+	st.Victim = s.namedFile(r, file)
 	st.Says = access.where + st.Victim + ": " + strings.Join(c.words, ", ")
 	st.Equivalent = strings.Join(commands, " && ")
 	shrinks := to.Size != nil && *to.Size < file.Size
-	for _, who := range users.lines {
+	for _, u := range holders {
+		who := u.says
 		if shrinks {
 			who += ": it gets SIGBUS where it touches what is cut off"
 		} else {
@@ -81,19 +69,18 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		}
 		st.Affected = append(st.Affected, who)
 	}
-	if users.unseen {
+	if hidden {
 		s.note(s.unseen("fd", "maps") + " may use these objects unseen")
 	}
 	if shrinks {
 		st.Unsaved = append(st.Unsaved, "what is cut off")
 	}
 	st.back = s.setBack(fileSettings(file), func(o *kept) { o.owner(r.Name, file); o.Inode = file.Ino })
-	idle := shrinks && len(users.lines) == 0 && !users.unseen
+	idle := shrinks && len(holders) == 0 && !hidden
 	if shrinks && !idle {
 		st.Live, st.Confirm = true, nameToType(r.Name, file.Ino)
 	}
 	if shrinks { // a user whom the plan did not show would get SIGBUS
-		uses, hidden := posixUses(s.ends(r))
 		s.posixReason(r, uses, hidden)
 	}
 	to.Unused = idle
@@ -109,22 +96,6 @@ func (s *setter) setPosix(r schema.Ref) (Step, error) {
 		return err
 	}, strings.Join(c.words, ", "))
 	return st, nil
-}
-
-// posixHolders are the users of an object in words, and whether there may be more.
-func (s *survey) posixHolders(r schema.Ref) (users struct {
-	lines  []string
-	unseen bool
-}) {
-	holders, _ := s.ends(r).At(kinds.Holders)
-	users.lines = describe(holders, func(e schema.Endpoint) string {
-		if e.Maps > 0 {
-			return processName(e.Comm, e.PID) + " has it mapped"
-		}
-		return processName(e.Comm, e.PID) + " has it open"
-	})
-	users.unseen = holders.State() == schema.Denied || holders.Partial()
-	return users
 }
 
 // setFacts guards what the plan said of a file. A write to a file that is idle and loses its end proves a user.

@@ -33,13 +33,12 @@ type setting struct {
 // settings lists the names of NAME=VALUE. sval is the value of semaphore 0, sval[N] that of semaphore N.
 func settings() []setting {
 	owned := []schema.Kind{schema.Msg, schema.Sem, schema.Shm, schema.PMsg, schema.PSem, schema.PShm}
-	users := proc.NewUsers(true)
 	return []setting{
 		{"owner", "a user's name or number", owned, func(s *Settings, text string) error {
-			return account(&s.UID, text, "user", users.UID)
+			return account(&s.UID, text, "user", proc.UIDOf)
 		}},
 		{"group", "a group's name or number", owned, func(s *Settings, text string) error {
-			return account(&s.GID, text, "group", users.GID)
+			return account(&s.GID, text, "group", proc.GIDOf)
 		}},
 		{"perms", "permission bits in octal, as 0640", owned, (*Settings).setPerms},
 		{"qbytes", "capacity of a queue in bytes, as 64K", []schema.Kind{schema.Msg},

@@ -1,8 +1,6 @@
 package actions
 
 import (
-	"slices"
-
 	"github.com/ipctop/ipctop/collect"
 	"github.com/ipctop/ipctop/collect/kinds"
 	"github.com/ipctop/ipctop/collect/schema"
@@ -25,12 +23,7 @@ func (s *survey) waitersReason(r schema.Ref) {
 			if !ours || o == nil { // the deed itself tells that the object is gone
 				return ""
 			}
-			for _, u := range waitingAt(kinds.EndsOf(o)) {
-				if !slices.Contains(shown, u) {
-					return "by now " + u.says
-				}
-			}
-			return ""
+			return newUse(waitingAt(kinds.EndsOf(o)), shown)
 		},
 	})
 }

@@ -63,9 +63,10 @@ func (u *Users) GroupName(gid uint32) (name string, ok bool) {
 	})
 }
 
-// UID is the number of a user, given by name or in digits. A name that looks like a number is a name, as for chown(1).
+// UIDOf is the number of a user, given by name or in digits. A name that looks like a number is a name, as for
+// chown(1).
 // ok is false if there is no such user.
-func (u *Users) UID(name string) (uid uint32, ok bool) {
+func UIDOf(name string) (uid uint32, ok bool) {
 	return number(name, "/etc/passwd", 2, func(name string) (string, error) {
 		e, err := user.Lookup(name)
 		if err != nil {
@@ -75,8 +76,8 @@ func (u *Users) UID(name string) (uid uint32, ok bool) {
 	})
 }
 
-// GID is the number of a group, given by name or in digits.
-func (u *Users) GID(name string) (gid uint32, ok bool) {
+// GIDOf is the number of a group, given by name or in digits.
+func GIDOf(name string) (gid uint32, ok bool) {
 	return number(name, "/etc/group", 1, func(name string) (string, error) {
 		e, err := user.LookupGroup(name)
 		if err != nil {
