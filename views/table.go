@@ -13,7 +13,7 @@ import (
 func RefColumn() schema.Column {
 	return schema.Column{ID: "ref", Title: "REF", Help: "reference, as rm, signal and --where take it",
 		Type: schema.TypeRef, Width: 14,
-		Get: func(o *schema.Object) schema.Value { return schema.RefValue(o.Ref) }}
+		Get: func(o *schema.Object) schema.Value { return schema.RefAt(&o.Ref) }}
 }
 
 // KindColumn holds the kind, for --where over several kinds.

@@ -2,9 +2,12 @@ package schema
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // State is how much is known of a cell. There are no sentinel numbers.
@@ -69,30 +72,30 @@ type Endpoint struct {
 // Ref is the process as an object reference.
 func (e Endpoint) Ref() Ref { return Ref{Kind: Proc, ID: uint64(e.PID), Gen: e.Start} }
 
-// Value is one cell: a typed payload and a State. The zero Value is a NotCollected string.
+// Value is one cell: a typed payload and a State. The zero Value is a NotCollected string. It is small, because a
+// snapshot has many: the payload is a number, or a part of memory that nobody changes any more (payload.go).
 type Value struct {
-	state State
-	typ   Type
-	num   int64 // Int, Bytes (as uint64 bits), Duration, Time, Perms, Key, Bool
-	flt   float64
-	str   string
-	ext   *extra
-}
-
-type extra struct {
-	ends    []Endpoint
-	partial bool
-	shared  bool
-	list    []string
-	ref     Ref
+	_       [0]func() // no ==, which would compare addresses: see Equal
+	num     int64     // Int, Bytes (as uint64 bits), Duration, Time, Perms, Key, Bool, Float (as bits)
+	memory  unsafe.Pointer
+	size    uint32 // of memory, in elements
+	state   State
+	typ     Type
+	name    bool // of a String: see Name
+	partial bool // of Endpoints
+	shared  bool // of Endpoints
 }
 
 // String, Int, … make Known Values.
-func String(s string) Value { return Value{state: Known, typ: TypeString, str: s} }
+func String(s string) Value { return textValue(s) }
 func Int(n int64) Value     { return Value{state: Known, typ: TypeInt, num: n} }
 
 // Name is a String that people type again: the name or path of an object. Tables show it with Printed.
-func Name(s string) Value { return Value{state: Known, typ: TypeString, str: s, num: 1} }
+func Name(s string) Value {
+	v := textValue(s)
+	v.name = true
+	return v
+}
 
 // Bytes is a size in bytes; System V sizes use all 64 bits.
 func Bytes(n uint64) Value { return Value{state: Known, typ: TypeBytes, num: int64(n)} }
@@ -122,7 +125,9 @@ func Perms(mode uint32) Value { return Value{state: Known, typ: TypePerms, num: 
 // Key is a System V key. Key 0 is IPC_PRIVATE.
 func Key(k uint32) Value { return Value{state: Known, typ: TypeKey, num: int64(k)} }
 
-func Float(f float64) Value { return Value{state: Known, typ: TypeFloat, flt: f} }
+func Float(f float64) Value {
+	return Value{state: Known, typ: TypeFloat, num: int64(math.Float64bits(f))}
+}
 
 func Bool(b bool) Value {
 	v := Value{state: Known, typ: TypeBool}
@@ -132,13 +137,15 @@ func Bool(b bool) Value {
 	return v
 }
 
-// Endpoints are the processes at an object. partial means that ipctop could not read some processes, so there may be
-// more endpoints.
+// Endpoints are the processes at an object. Nobody may change e later. partial means that ipctop could not read some
+// processes, so there may be more endpoints.
 func Endpoints(e []Endpoint, partial bool) Value {
 	if partial && len(e) == 0 {
 		return Refused(TypeEndpoints)
 	}
-	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, partial: partial}}
+	v := endpointsValue(e)
+	v.partial = partial
+	return v
 }
 
 // MostShared is the largest number of SharedEndpoints that a row of an output names.
@@ -147,14 +154,19 @@ const MostShared = 100
 // SharedEndpoints are Endpoints that many rows of a table have in common. Each row names only the first MostShared:
 // else a thousand readers of one pipe make a million names.
 func SharedEndpoints(e []Endpoint) Value {
-	return Value{state: Known, typ: TypeEndpoints, ext: &extra{ends: e, shared: true}}
+	v := endpointsValue(e)
+	v.shared = true
+	return v
 }
 
-// List is several strings. ipctop does not interpret them.
-func List(l []string) Value { return Value{state: Known, typ: TypeList, ext: &extra{list: l}} }
+// List is several strings. ipctop does not interpret them. Nobody may change l later.
+func List(l []string) Value { return listValue(l) }
 
 // RefValue is another object.
-func RefValue(r Ref) Value { return Value{state: Known, typ: TypeRef, ext: &extra{ref: r}} }
+func RefValue(r Ref) Value { return refValue(&r) }
+
+// RefAt is the object that r names. It takes no memory, and nobody may change *r later.
+func RefAt(r *Ref) Value { return refValue(r) }
 
 // None is a cell that does not apply or was never set.
 func None(t Type) Value { return Value{state: Absent, typ: t} }
@@ -170,48 +182,23 @@ func (v Value) Type() Type              { return v.typ }
 func (v Value) IsKnown() bool           { return v.state == Known }
 func (v Value) Int() int64              { return v.num }
 func (v Value) Uint() uint64            { return uint64(v.num) }
-func (v Value) Float() float64          { return v.flt }
+func (v Value) Float() float64          { return math.Float64frombits(uint64(v.num)) }
 func (v Value) Bool() bool              { return v.num != 0 }
-func (v Value) Str() string             { return v.str }
-func (v Value) IsName() bool            { return v.typ == TypeString && v.num != 0 }
+func (v Value) IsName() bool            { return v.name }
 func (v Value) Time() time.Time         { return time.Unix(0, v.num) }
 func (v Value) Duration() time.Duration { return time.Duration(v.num) }
-
-// Endpoints gives the processes of a Known TypeEndpoints value.
-func (v Value) Endpoints() []Endpoint {
-	if v.ext == nil {
-		return nil
-	}
-	return v.ext.ends
-}
 
 // Named gives the Endpoints that an output names.
 func (v Value) Named() []Endpoint {
 	ends := v.Endpoints()
-	if len(ends) > MostShared && v.ext.shared {
+	if len(ends) > MostShared && v.shared {
 		return ends[:MostShared:MostShared]
 	}
 	return ends
 }
 
 // Partial is true if there may be more endpoints than these.
-func (v Value) Partial() bool { return v.ext != nil && v.ext.partial }
-
-// List gives the strings of a Known TypeList value.
-func (v Value) List() []string {
-	if v.ext == nil {
-		return nil
-	}
-	return v.ext.list
-}
-
-// Ref gives the object of a Known TypeRef value.
-func (v Value) Ref() Ref {
-	if v.ext == nil {
-		return Ref{}
-	}
-	return v.ext.ref
-}
+func (v Value) Partial() bool { return v.partial }
 
 // Compare orders two cells of one column. Known cells come first, in the order of their payload: numbers as numbers,
 // sizes as unsigned numbers. Then come Absent, Denied and NotCollected. See CompareDesc for the descending order.
@@ -248,11 +235,11 @@ func comparePayload(a, b Value) int {
 	}
 	switch a.typ {
 	case TypeString:
-		return strings.Compare(a.str, b.str)
+		return strings.Compare(a.Str(), b.Str())
 	case TypeBytes, TypeKey:
 		return cmp.Compare(uint64(a.num), uint64(b.num))
 	case TypeFloat:
-		return cmp.Compare(a.flt, b.flt)
+		return cmp.Compare(a.Float(), b.Float())
 	case TypeEndpoints:
 		return cmp.Or(cmp.Compare(len(a.Endpoints()), len(b.Endpoints())), compareEnds(a.Endpoints(), b.Endpoints()))
 	case TypeList:
@@ -276,4 +263,24 @@ func (v Value) Equal(o Value) bool {
 	}
 	return v.state != Known || (Compare(v, o) == 0 && v.Partial() == o.Partial() && slices.Equal(v.Endpoints(),
 		o.Endpoints()))
+}
+
+// String is for the messages of tests: views.Text writes a cell for people.
+func (v Value) String() string {
+	if v.state != Known {
+		return fmt.Sprintf("%v of state %d", v.typ, v.state)
+	}
+	switch v.typ {
+	case TypeString:
+		return fmt.Sprintf("%v %q", v.typ, v.Str())
+	case TypeEndpoints:
+		return fmt.Sprintf("%v %+v, partial %v", v.typ, v.Endpoints(), v.partial)
+	case TypeList:
+		return fmt.Sprintf("%v %q", v.typ, v.List())
+	case TypeRef:
+		return fmt.Sprintf("%v %v", v.typ, v.Ref())
+	case TypeFloat:
+		return fmt.Sprintf("%v %v", v.typ, v.Float())
+	}
+	return fmt.Sprintf("%v %d", v.typ, v.num)
 }
