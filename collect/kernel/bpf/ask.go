@@ -19,7 +19,7 @@ func (e *refusal) Error() string {
 }
 func (e *refusal) Unwrap() error { return e.err }
 
-// Ask checks the rights to load a program. It needs no kernel types, whose reading takes 15 ms. what names the data
+// Ask checks the rights to load a program. It needs no kernel types, whose reading takes 2 ms. what names the data
 // that the program reads. fs.ErrPermission: this process lacks the rights. unix.ENOSYS: the kernel has no bpf(2).
 //
 // Ask loads a type description with no types. With CAP_BPF in the first user namespace that is EINVAL (bpf_btf_load

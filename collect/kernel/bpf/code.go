@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 )
 
 // Code collects the instructions of a program that walks the kernel's structures and writes its results. R6 points to
@@ -12,18 +11,19 @@ import (
 // bpf_probe_read_kernel: with a bad address it returns an error.
 type Code struct {
 	asm.Instructions
-	Seq   int16  // offset in the memory of the seq_file's address; Write writes to this seq_file
-	Tmp   int16  // offset in the memory of 8 free bytes for Follow
-	label string // the label of the next instruction
-	fn    *btf.Func
+	Seq   int16     // offset in the memory of the seq_file's address; Write writes to this seq_file
+	Tmp   int16     // offset in the memory of 8 free bytes for Follow
+	label string    // the label of the next instruction
+	begun *function // the function that begins with the next instruction
 	jumps int
 }
 
 // Add adds instructions.
 func (c *Code) Add(list ...asm.Instruction) {
 	for _, ins := range list {
-		if c.fn != nil {
-			ins, c.fn = btf.WithFuncMetadata(ins, c.fn), nil
+		if c.begun != nil {
+			ins.Metadata.Set(functionMark{}, *c.begun)
+			c.begun = nil
 		}
 		if c.label != "" {
 			ins, c.label = ins.WithSymbol(c.label), ""
@@ -33,9 +33,7 @@ func (c *Code) Add(list ...asm.Instruction) {
 }
 
 // Entry begins the program. R1 is the iterator's context.
-func (c *Code) Entry(name string) {
-	c.function(name, btf.GlobalFunc, btf.FuncParam{Name: "ctx", Type: &btf.Pointer{Target: &btf.Void{}}})
-}
+func (c *Code) Entry(name string) { c.label, c.begun = name, &function{name: name} }
 
 // TaskEntry begins a program over tasks, whose context is {meta, task}; meta begins with {seq_file}. Then R7 is the
 // task, and R6 the program's memory of size bytes: the seq_file at Seq, and zeros in the rest. After the last task the
@@ -57,17 +55,7 @@ func (c *Code) TaskEntry(name string, size int16) {
 }
 
 // Body begins the body of a loop. R1 is the number of finished rounds, R2 the program's memory.
-func (c *Code) Body(name string) {
-	c.function(name, btf.StaticFunc, btf.FuncParam{Name: "index", Type: &btf.Int{Name: "unsigned int", Size: 4}},
-		btf.FuncParam{Name: "mem", Type: &btf.Pointer{Target: &btf.Void{}}})
-}
-
-// function begins a function. The verifier accepts only a static function as a loop's body. It knows that from the
-// types (check_ld_imm in kernel/bpf/verifier.c).
-func (c *Code) function(name string, linkage btf.FuncLinkage, params ...btf.FuncParam) {
-	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
-	c.label, c.fn = name, &btf.Func{Name: name, Linkage: linkage, Type: &btf.FuncProto{Return: number, Params: params}}
-}
+func (c *Code) Body(name string) { c.label, c.begun = name, &function{name: name, body: true} }
 
 // Label puts a label before the next instruction. If the last label has no instruction yet, an instruction without
 // effect carries it.

@@ -3,7 +3,7 @@
 //
 //	Ask            checks the rights of this process
 //	  |
-//	OpenIterator   reads the kernel's types (BTF)
+//	OpenIterator   reads the kernel's types (BTF): OpenTypes does so once for several programs
 //	  |   Layout     gives the caller the offsets of members in structures
 //	  |   Code       collects the caller's instructions: reads, loops, writes
 //	  |            loads the program, attaches it to the iterator over "task" or another kind

@@ -8,12 +8,11 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
 
-// Of cilium/ebpf this package uses only the assembler and the reader of types. The packages that load and attach
-// programs would make every start of ipctop a tenth slower, even without a program.
+// Of cilium/ebpf this package uses only the assembler. Its packages that load and attach programs would make every
+// start of ipctop a tenth slower, even without a program. Its reader of types takes 25 milliseconds for a program.
 
 // progLoadAttr, linkCreateAttr and iterCreateAttr are parts of union bpf_attr (include/uapi/linux/bpf.h).
 type progLoadAttr struct {
@@ -43,36 +42,26 @@ func call[T any](command int, attr *T) (int, error) {
 	return int(n), nil
 }
 
-// load loads a program for an iterator. target is the kernel function whose arguments are the iterator's context.
-func load(name, target string, types *btf.Spec, code asm.Instructions) (int, error) {
-	var context *btf.Func
-	if err := types.TypeByName(target, &context); err != nil {
-		return -1, fmt.Errorf("the kernel's iterator %s: %w", target, err)
-	}
-	id, err := types.TypeID(context)
-	if err != nil {
-		return -1, fmt.Errorf("the kernel's iterator %s: %w", target, err)
-	}
-	var own btf.Builder
-	functions, _, err := btf.MarshalExtInfos(code, &own)
+// load loads a program for an iterator. target is the id of the kernel function whose arguments are the iterator's
+// context.
+func load(name string, target uint32, code asm.Instructions) (int, error) {
+	types, functions := functionTypes(code)
+	typesFD, err := loadTypes(types)
 	if err != nil {
 		return -1, fmt.Errorf("types of the BPF program: %w", err)
 	}
-	handle, err := btf.NewHandle(&own)
-	if err != nil {
-		return -1, fmt.Errorf("types of the BPF program: %w", err)
-	}
-	defer handle.Close()
+	defer unix.Close(typesFD) // the program keeps them
 	var text bytes.Buffer
+	text.Grow(len(code) * asm.InstructionSize * 2)
 	if err := code.Marshal(&text, binary.LittleEndian); err != nil {
 		return -1, fmt.Errorf("assemble the BPF program: %w", err)
 	}
 	license := []byte("GPL\x00") // bpf_probe_read_kernel and bpf_seq_write need a GPL program
-	attr := progLoadAttr{progType: unix.BPF_PROG_TYPE_TRACING, attachType: unix.BPF_TRACE_ITER, attachBTFID: uint32(id),
+	attr := progLoadAttr{progType: unix.BPF_PROG_TYPE_TRACING, attachType: unix.BPF_TRACE_ITER, attachBTFID: target,
 		insnCount: uint32(text.Len() / asm.InstructionSize), insns: unsafe.Pointer(&text.Bytes()[0]),
 		license: unsafe.Pointer(&license[0]),
-		btfFD:   uint32(handle.FD()), funcInfoSize: btf.FuncInfoSize, funcInfo: unsafe.Pointer(&functions[0]),
-		funcInfoCount: uint32(len(functions)) / btf.FuncInfoSize}
+		btfFD:   uint32(typesFD), funcInfoSize: funcInfoSize, funcInfo: unsafe.Pointer(&functions[0]),
+		funcInfoCount: uint32(len(functions)) * 4 / funcInfoSize}
 	copy(attr.name[:], name)
 	fd, err := call(unix.BPF_PROG_LOAD, &attr)
 	runtime.KeepAlive(text)
@@ -81,3 +70,6 @@ func load(name, target string, types *btf.Spec, code asm.Instructions) (int, err
 	}
 	return fd, nil
 }
+
+// funcInfoSize is the size of struct bpf_func_info.
+const funcInfoSize = 8
