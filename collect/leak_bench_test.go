@@ -15,7 +15,7 @@ import (
 // the columns of the dashboard without verdicts (plain) and with them (verdict), in a first and in a later snapshot.
 func BenchmarkVerdicts(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		manyProcesses(b, 1000, 2)
+		kerneltest.Sleepers(b, 1000, 2)
 		host, err := kernel.Open("")
 		if err != nil {
 			b.Fatal(err)

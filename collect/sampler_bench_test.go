@@ -14,7 +14,7 @@ import (
 // the memory that makes those cheap.
 func BenchmarkWatch(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
-		manyProcesses(b, 1000, 24)
+		kerneltest.Sleepers(b, 1000, 24)
 		host, err := kernel.Open("")
 		if err != nil {
 			b.Fatal(err)

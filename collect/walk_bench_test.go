@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/ipctop/ipctop/collect/kernel"
 	"github.com/ipctop/ipctop/collect/kernel/kerneltest"
-	"github.com/ipctop/ipctop/collect/kernel/process"
 	"github.com/ipctop/ipctop/collect/schema"
 )
 
@@ -29,7 +27,7 @@ import (
 func BenchmarkSnapshotOfManyProcesses(b *testing.B) {
 	kerneltest.InNamespace(b, func() {
 		const processes, pipes = 1000, 24
-		pids := manyProcesses(b, processes, pipes)
+		pids := kerneltest.Sleepers(b, processes, pipes)
 		host, err := kernel.Open("")
 		if err != nil {
 			b.Fatal(err)
@@ -72,51 +70,6 @@ func BenchmarkSnapshotOfManyProcesses(b *testing.B) {
 		b.Run("ss", func(b *testing.B) { benchmarkProgram(b, "ss", "-xap") })
 		b.Run("lsfd", func(b *testing.B) { benchmarkProgram(b, "lsfd") })
 	})
-}
-
-// manyProcesses starts processes that do nothing. Each has both ends of this number of pipes.
-func manyProcesses(b *testing.B, processes, pipes int) []int {
-	b.Helper()
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer null.Close()
-	var pids []int
-	for range processes {
-		files := []uintptr{null.Fd(), null.Fd()}
-		for range pipes {
-			var p [2]int
-			if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-				b.Fatal(err)
-			}
-			files = append(files, uintptr(p[0]), uintptr(p[1]))
-		}
-		// os/exec is no choice: it would keep a pidfd of each process.
-		pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"},
-			&syscall.ProcAttr{Env: os.Environ(), Files: files})
-		for _, fd := range files[2:] {
-			unix.Close(int(fd))
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		pids = append(pids, pid)
-	}
-	b.Cleanup(func() {
-		for _, pid := range pids {
-			unix.Kill(pid, unix.SIGKILL)
-			unix.Wait4(pid, nil, 0, nil)
-		}
-	})
-	for _, pid := range pids { // waits until each process has become sleep and sleeps
-		kerneltest.Eventually(b, "sleep", func() bool {
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			s, parseErr := process.ParseProcStat(stat)
-			return err == nil && parseErr == nil && s.Comm == "sleep" && s.State == 'S'
-		})
-	}
-	return pids
 }
 
 func benchmarkLinks(b *testing.B, pids []int, links func(pid int) (int, error)) {
