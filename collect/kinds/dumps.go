@@ -26,6 +26,12 @@ func dumpOnce[S any](t *proc.Tick, net uint64, dump func() ([]S, error)) ([]S, e
 	return all[net].list, all[net].err
 }
 
+// DumpUnix dumps the UNIX sockets of the network namespace net, at most once a tick. The thread must be in it. The list
+// is for reading.
+func DumpUnix(t *proc.Tick, net uint64) ([]sock.UnixSocket, error) {
+	return dumpOnce(t, net, t.Host.UnixSockets)
+}
+
 // dumpInet dumps the Internet sockets, with what the tick needs to know of TCP.
 func dumpInet(t *proc.Tick, net uint64) ([]sock.InetSocket, error) {
 	return dumpOnce(t, net, func() ([]sock.InetSocket, error) { return t.Host.InetSockets(askTCP(t)) })

@@ -26,9 +26,12 @@ func Unix() *Mechanism {
 	return &Mechanism{
 		Kind: schema.Unix, Family: Sockets, Title: "UNIX sockets",
 		Descriptor: &proc.Descriptor{Kind: schema.Unix, Sockets: func(t *proc.Tick, net uint64) []uint64 {
-			list, _ := dumpOnce(t, net, t.Host.UnixSockets)
+			list, _ := DumpUnix(t, net)
 			return socketInodes(list, func(s *sock.UnixSocket) uint64 { return s.Inode })
-		}, Hidden: filesInFlight},
+		}, Hidden: filesInFlight, Empty: func(t *proc.Tick, net uint64) []uint64 {
+			list, _ := DumpUnix(t, net) // what it could not read is not empty
+			return sock.EmptyUnix(list)
+		}},
 		Ends: socketEnds,
 		Help: "stream, datagram and seqpacket sockets within the machine: who talks to whom, who listens, " +
 			"who waits for accept",
@@ -132,7 +135,7 @@ func unixSockets(t *proc.Tick, visit netVisit) ([]*schema.Object, error) {
 	// Inode numbers are unique on the machine. A path leads to a socket of any network namespace. So the two ends of a
 	// connection may be in two namespaces.
 	err := visit(t, func(at proc.Place) error {
-		sockets, err := dumpOnce(t, at.Ino, t.Host.UnixSockets)
+		sockets, err := DumpUnix(t, at.Ino)
 		// The kernel's order is that of a hash table. Rows must stay in place.
 		sockets = sortedDump(sockets, func(a, b sock.UnixSocket) int { return cmp.Compare(a.Inode, b.Inode) })
 		objects = slices.Grow(objects, len(sockets))

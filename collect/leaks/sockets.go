@@ -45,8 +45,9 @@ func (l *tick) boundFiles(listed []*schema.Object) *bound {
 	}
 	if !l.AllNamespaces {
 		closed := 0
-		for _, err := range l.Host.VisitNamespaces(proc.Entries(l.Others("net")), func(int) error {
-			sockets, err := l.Host.UnixSockets()
+		others := l.Others("net")
+		for _, err := range l.Host.VisitNamespaces(proc.Entries(others), func(i int) error {
+			sockets, err := kinds.DumpUnix(l.Tick, others[i].Ino)
 			for i := range sockets {
 				b.add(&sockets[i])
 			}
@@ -107,7 +108,7 @@ func (b *bound) addSpaceOf(l *tick, u proc.FDUse) bool {
 		return false
 	}
 	err = l.Host.VisitNamespace(space.Namespace, func() error {
-		sockets, err := l.Host.UnixSockets()
+		sockets, err := kinds.DumpUnix(l.Tick, space.Ino)
 		for i := range sockets {
 			b.add(&sockets[i])
 		}

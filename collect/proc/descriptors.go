@@ -39,6 +39,9 @@ type Descriptor struct {
 	// Sockets lists the inode numbers of a kind of sockets. A socket's link does not tell its kind; only a dump does.
 	// The thread is in the network namespace net. The kind itself reports what the dump could not read.
 	Sockets func(t *Tick, net uint64) []uint64
+	// Empty lists those of Sockets that hold no message, so Hidden has nothing to count. If Empty is nil, the sockets of
+	// a kind with Hidden may all hold messages.
+	Empty func(t *Tick, net uint64) []uint64
 }
 
 // IsObject reports whether the object goes away with its last descriptor. The objects of other kinds, such as

@@ -71,11 +71,17 @@ func (t *Tick) listedSockets(everywhere bool) map[uint64]bool {
 		}
 	}
 	list(t.OwnSpace("net"))
-	if everywhere { // a namespace that cannot be entered is reported by the kinds
-		others := t.Others("net")
-		t.Host.VisitNamespaces(Entries(others), func(i int) error { list(others[i].Ino); return nil })
+	if everywhere {
+		t.inOtherNets(list)
 	}
 	return listed
+}
+
+// inOtherNets runs list in the other network namespaces that have processes, mounts or descriptors. A namespace that
+// cannot be entered is reported by the kinds.
+func (t *Tick) inOtherNets(list func(net uint64)) {
+	others := t.Others("net")
+	t.Host.VisitNamespaces(Entries(others), func(i int) error { list(others[i].Ino); return nil })
 }
 
 // UnlistedSockets lists the sockets that no dump of a wanted network namespace has: a descriptor of each.
