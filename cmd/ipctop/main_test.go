@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	kerneltest.Workers{"crowd": crowdWorker}.Work()
 	if kerneltest.IsInit() { // here nobody would remove the directory of testscript
 		os.Exit(tests{m}.Run())
 	}

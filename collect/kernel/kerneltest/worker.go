@@ -52,12 +52,19 @@ type Workers map[string]func(*Job)
 
 // Main is for TestMain. It runs the worker that the environment names, or else the tests. Then it ends the process.
 func Main(m *testing.M, workers Workers) {
+	workers.Work()
+	collectRarely()
+	os.Exit(m.Run())
+}
+
+// Work is for a TestMain of another form than Main. If the environment names a worker, Work runs the worker and ends
+// the process.
+func (w Workers) Work() {
 	name := os.Getenv(workerVar)
 	if name == "" {
-		collectRarely()
-		os.Exit(m.Run())
+		return
 	}
-	f := workers[name]
+	f := w[name]
 	if f == nil {
 		fmt.Fprintln(os.Stderr, "no worker called", name)
 		os.Exit(1)
