@@ -3,12 +3,11 @@ package kerneltest
 import (
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/ipctop/ipctop/collect/kernel/process"
 )
 
 // Sleepers starts processes that do nothing until the test ends. Each has both ends of this number of pipes, and
@@ -48,11 +47,14 @@ func Sleepers(tb testing.TB, processes, pipes int) []int {
 		}
 	})
 	for _, pid := range pids { // waits until each process has become sleep and sleeps
-		Eventually(tb, "sleep", func() bool {
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			s, parseErr := process.ParseProcStat(stat)
-			return err == nil && parseErr == nil && s.Comm == "sleep" && s.State == 'S'
-		})
+		Eventually(tb, "sleep", func() bool { return Asleep(pid, "sleep") })
 	}
 	return pids
+}
+
+// Asleep is true if the process has become this program and sleeps in a system call. The text of stat begins with
+// "PID (PROGRAM) STATE" (man 5 proc_pid_stat). Package process would import this package for its tests.
+func Asleep(pid int, program string) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.HasPrefix(string(stat), fmt.Sprintf("%d (%s) S ", pid, program))
 }
